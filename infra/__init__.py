@@ -1,0 +1,1 @@
+"""Where the services run: AWS by CDK, and the local cloud."""

@@ -1,0 +1,1 @@
+"""The local cloud: MiniStack, embedded Postgres, simulators, sample history."""

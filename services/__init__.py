@@ -1,0 +1,1 @@
+"""The event-driven services: each meets the others at its queues only."""

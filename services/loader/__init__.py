@@ -1,0 +1,1 @@
+"""The loader: enriched batches become rows in Postgres, each play once."""

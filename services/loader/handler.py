@@ -1,0 +1,105 @@
+"""Lambda entry point of the loader: enriched batches in, rows in Postgres out."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
+
+from services.loader.settings import LoaderSettings, find_database
+from services.loader.store import Store
+from shared.errors import DatabaseAwayError, DatabaseLoginError, DatabaseRefusalError
+from shared.models import EnrichedBatch
+from shared.postgres import Database
+from shared.telemetry import logger
+
+Load = Callable[[Sequence[EnrichedBatch]], None]
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Load every batch of the event in one transaction; report just the messages that cannot be.
+
+    Raises:
+        DatabaseAwayError: Postgres cannot serve now: the queue keeps all and tries again.
+    """
+    readable, failed = _read(event["Records"])
+    failed += _load(readable, wire())
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+@cache
+def wire() -> Load:
+    """Build the loader from its settings, once per container."""
+    return Loader(LoaderSettings.from_environment()).load
+
+
+class Loader:
+    """Keeps one connection warm, and opens another when it broke."""
+
+    def __init__(self, settings: LoaderSettings) -> None:
+        self._settings = settings
+        self._database: Database | None = None
+
+    def load(self, batches: Sequence[EnrichedBatch]) -> None:
+        """Load batches in one transaction."""
+        try:
+            self._load(batches)
+        except DatabaseAwayError:
+            # A warm connection may have died since the last invocation: one fresh try tells.
+            self._disconnect()
+            self._load(batches)
+
+    def _load(self, batches: Sequence[EnrichedBatch]) -> None:
+        if self._database is None:
+            self._database = self._connect()
+        Store(self._database, self._settings.match_window).load(batches)
+
+    def _connect(self) -> Database:
+        try:
+            return Database.connect(find_database(self._settings))
+        except DatabaseLoginError:
+            return Database.connect(find_database(self._settings, force=True))
+
+    def _disconnect(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+Message = tuple[str, EnrichedBatch]
+
+
+def _read(records: list[dict[str, Any]]) -> tuple[list[Message], list[str]]:
+    """Part the messages that are batches from the ids of those that are not."""
+    readable, poisoned = [], []
+    for record in records:
+        try:
+            batch = EnrichedBatch.model_validate_json(record["body"])
+        except ValidationError as error:
+            faults = [f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors()[:5]]
+            logger.error("message is no batch", extra={"id": record["messageId"], "faults": faults})
+            poisoned.append(record["messageId"])
+        else:
+            readable.append((record["messageId"], batch))
+    return readable, poisoned
+
+
+def _load(messages: list[Message], load: Load) -> list[str]:
+    """Load messages together; where the data of one is refused, halve until it stands alone."""
+    if not messages:
+        return []
+    try:
+        load([batch for _, batch in messages])
+    except DatabaseRefusalError as error:
+        if len(messages) > 1:
+            middle = len(messages) // 2
+            return _load(messages[:middle], load) + _load(messages[middle:], load)
+        message_id, batch = messages[0]
+        facts = {"id": message_id, "origin": batch.origin, "number": batch.number}
+        logger.error("batch was refused", extra={**facts, "error": str(error)})
+        return [message_id]
+    plays = sum(len(batch.plays) for _, batch in messages)
+    logger.info("loaded", extra={"batches": len(messages), "plays": plays})
+    return []

@@ -1,0 +1,51 @@
+"""Lambda entry point of the migrator: brings the schema of Postgres up to date.
+
+Migrations are the numbered files of migrations/, run once each, in order, in one transaction
+each, under an advisory lock. Old code must survive the new schema, because releases overlap.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from services.loader.settings import DatabaseSettings, find_database
+from shared.postgres import Database
+from shared.telemetry import logger
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Run the migrations that the database has not had; tell their names."""
+    database = Database.connect(find_database(DatabaseSettings.from_environment()))
+    try:
+        return {"migrated": migrate(database)}
+    finally:
+        database.close()
+
+
+def migrate(database: Database, folder: Path = MIGRATIONS) -> list[str]:
+    """Run the migrations of a folder that the database has not had, in the order of their names.
+
+    Raises:
+        DatabaseError: One failed; it and those after it left no trace.
+    """
+    # For the session, not the transaction: each migration is a transaction of its own.
+    database.run("SELECT pg_advisory_lock(hashtextextended('migrate', 0))")
+    try:
+        database.run(
+            "CREATE TABLE IF NOT EXISTS migration "
+            "(name text PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())"
+        )
+        done = {name for (name,) in database.run("SELECT name FROM migration")}
+        pending = [path for path in sorted(folder.glob("*.sql")) if path.stem not in done]
+        for path in pending:
+            with database.transaction():
+                database.run(path.read_text())
+                database.run("INSERT INTO migration (name) VALUES (:name)", name=path.stem)
+            logger.info("migrated", extra={"migration": path.stem})
+        return [path.stem for path in pending]
+    finally:
+        database.run("SELECT pg_advisory_unlock(hashtextextended('migrate', 0))")

@@ -1,0 +1,19 @@
+"""boto3 clients that fail fast.
+
+A Lambda function must not hang on a route that swallows packets: botocore's default of 60 s per
+attempt is longer than the functions live.
+"""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+FAST = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 4})
+
+
+@cache
+def client(service: str) -> Any:
+    """Give the process's one client of an AWS service."""
+    return boto3.client(service, config=FAST)  # type: ignore[call-overload]

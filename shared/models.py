@@ -1,0 +1,177 @@
+"""The words of the domain: plays, their batches, reports and audio features.
+
+These models are also the wire format of the two queues. A queue outlives a release, so a new
+field has a default, readers ignore fields they do not know, and `schema_version` changes only
+when an old reader could no longer understand a message.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+PLAYS_PER_BATCH = 500
+"""Most plays in one message."""
+
+BATCH_BYTES = 240_000
+"""Most bytes in one message, below the 262,144 that every SQS client and tool accepts."""
+
+INT4_MAX = 2**31 - 1
+"""The largest value of a Postgres `integer`."""
+
+Listener = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+"""Whose listening it is: a short name that is safe in keys, file names and secret names."""
+
+# Postgres text cannot hold NUL, and a title beyond any real one is a broken row.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2_000)]
+TrackUri = Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{1,64}$")]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[int, Field(ge=0, le=INT4_MAX)]
+
+Source = Literal["recently-played", "extended-history"]
+
+
+class Message(BaseModel):
+    """Base of everything that travels through a queue."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Play(Message):
+    """One track listened to once, as one source tells it.
+
+    `played_at` is the END of the play, in UTC, to the millisecond (measured over real polls:
+    7,043 gaps between plays fit the end, 44 the start). `ms_played` is None from the API, which
+    never tells it. Names are as the source gave them: the export names the album's artist.
+    """
+
+    track_uri: TrackUri
+    track_name: Text
+    artist_name: Text
+    album_name: Text | None = None
+    played_at: AwareDatetime
+    ms_played: Milliseconds | None = None
+    popularity: Annotated[int, Field(ge=0, le=100)] | None = None
+    duration_ms: Milliseconds | None = None
+    isrc: Text | None = None
+    context_uri: Text | None = None
+    platform: Text | None = None
+    country: Text | None = None
+    reason_start: Text | None = None
+    reason_end: Text | None = None
+    shuffle: bool | None = None
+    skipped: bool | None = None
+    offline: bool | None = None
+    incognito: bool | None = None
+
+
+class Gap(Message):
+    """A stretch of time in which plays may have been missed."""
+
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    reason: str
+
+
+class PollReport(Message):
+    """What one poll of recently-played saw; counts are of the answer's rows."""
+
+    kind: Literal["poll"] = "poll"
+    polled_at: AwareDatetime
+    returned: Count
+    new: Count
+    late: Count
+    """New, though older than a play that was already known."""
+    moved: Count
+    """Known, but at a `played_at` that differs by less than a second."""
+    unreadable: Count = 0
+    """Rows that were no readable track; they are kept in the archive."""
+    gap: Gap | None = None
+
+
+class FileProblem(Message):
+    """Why one file of an upload, or the rest of it, could not be read."""
+
+    file: str
+    reason: str
+
+
+class UploadReport(Message):
+    """Where every row of one upload went: rows_in = published + skipped + quarantined."""
+
+    kind: Literal["upload"] = "upload"
+    rows_in: Count
+    published: Count
+    skipped: dict[str, Count] = {}
+    """Rows that are not plays of a track, by reason."""
+    quarantined: dict[str, Count] = {}
+    """Rows that could not be read, by reason; kept in the archive under `quarantine/`."""
+    files: tuple[str, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
+    batches: Count
+    """How many batches this origin was published in, the one with this report included."""
+    first_played_at: AwareDatetime | None = None
+    last_played_at: AwareDatetime | None = None
+
+
+Report = Annotated[PollReport | UploadReport, Field(discriminator="kind")]
+
+
+class PlayBatch(Message):
+    """A message of the queue `collected-plays`: plays of one listener from one origin.
+
+    `origin` is the S3 key that the plays came from, for an upload with `?versionId=…`, so that
+    the same file uploaded again is another origin. `number` counts the batches of an origin from
+    0. The last batch of an origin carries the `report`, and may be empty of plays.
+    """
+
+    schema_version: Literal[1] = 1
+    listener: Listener
+    source: Source
+    origin: Text
+    number: Count
+    plays: tuple[Play, ...] = Field(default=(), max_length=PLAYS_PER_BATCH)
+    report: Report | None = None
+
+
+class TrackFeatures(Message):
+    """How a track sounds, under Spotify's own names; what is unknown is None, never zero.
+
+    `loudness` is in dB, `tempo` in beats per minute, `key` a pitch class (0 = C, -1 = none),
+    `mode` 1 for major. `time_signature` has no bounds: real data holds values that Spotify's
+    description excludes.
+    """
+
+    track_uri: TrackUri
+    danceability: Ratio | None = None
+    energy: Ratio | None = None
+    key: Annotated[int, Field(ge=-1, le=11)] | None = None
+    loudness: float | None = None
+    mode: Annotated[int, Field(ge=0, le=1)] | None = None
+    speechiness: Ratio | None = None
+    acousticness: Ratio | None = None
+    instrumentalness: Ratio | None = None
+    liveness: Ratio | None = None
+    valence: Ratio | None = None
+    tempo: Annotated[float, Field(ge=0)] | None = None
+    duration_ms: Milliseconds | None = None
+    time_signature: Annotated[int, Field(ge=0, le=100)] | None = None
+    popularity: Annotated[int, Field(ge=0, le=100)] | None = None
+    """0 to 100; origin and freshness are the source's."""
+    source: str
+    fetched_at: AwareDatetime
+
+
+class EnrichedBatch(PlayBatch):
+    """A message of the queue `enriched-plays`: the same plays, and what is known of their tracks.
+
+    A batch of the healing schedule has features and no plays.
+    """
+
+    features: tuple[TrackFeatures, ...] = ()
+
+
+def iso(instant: datetime) -> str:
+    """Write an instant as Spotify does: UTC, milliseconds, `Z`."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

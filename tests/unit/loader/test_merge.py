@@ -1,0 +1,325 @@
+"""The rules of identity, one by one and under every order, split and repetition."""
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from services.loader.merge import API, EXPORT, MATCH_WINDOW, Record, Row, merge
+from shared.models import Play
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+class Table:
+    """Rows in memory, under the same contract as the ones in Postgres."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.outcomes: Counter[str] = Counter()
+        self._ids = count(1)
+
+    def load(
+        self, records: Sequence[tuple[str, Play]], window: timedelta = MATCH_WINDOW
+    ) -> Counter[str]:
+        """Merge records as one batch, and tell what became of them."""
+        incoming = [Record(source, play, 0) for source, play in records]
+        changes = merge(incoming, self._near, window)
+        for row_id in changes.deleted:
+            del self.rows[row_id]
+        for row in changes.rows:
+            row_id = row.id if row.id is not None else next(self._ids)
+            self.rows[row_id] = _stored(row, row_id)
+        outcome = {name: n for name, n in changes.outcomes[0].items() if n}
+        self.outcomes.update(outcome)
+        return Counter(outcome)
+
+    def _near(self, records: Sequence[Record], known: Container[int]) -> list[Row]:
+        return [row for row_id, row in self.rows.items() if row_id not in known]
+
+    def shown(self) -> list[tuple[object, ...]]:
+        """What the table shows, save ids and clocks."""
+        rows = [(row.source, *row.values(), _history_ts(row)) for row in self.rows.values()]
+        return sorted(rows, key=repr)
+
+
+def _stored(row: Row, row_id: int) -> Row:
+    copies = {id(r): Record(r.source, r.play, None, row_id) for r in row.records}
+    api = copies[id(row.api)] if row.api else None
+    export = copies[id(row.export)] if row.export else None
+    return Row(row_id, row.played_at, api, export, list(copies.values()))
+
+
+def _history_ts(row: Row) -> datetime | None:
+    return row.export.play.played_at if row.export else None
+
+
+def a_play(after_s: float = 0, track: str = "a", **told) -> Play:
+    told = {"track_name": f"Name {track}", "artist_name": "The Example", **told}
+    return Play(
+        track_uri=f"spotify:track:{track}",
+        played_at=NOON + timedelta(milliseconds=round(after_s * 1000)),
+        **told,
+    )
+
+
+def heard(after_s: float = 0, track: str = "a", **told) -> tuple[str, Play]:
+    return API, a_play(after_s, track, **told)
+
+
+def exported(after_s: int = 0, track: str = "a", ms: int = 180_000, **told) -> tuple[str, Play]:
+    return EXPORT, a_play(after_s, track, ms_played=ms, **told)
+
+
+def loaded(*records: tuple[str, Play]) -> Table:
+    table = Table()
+    table.load(records)
+    return table
+
+
+def test_two_api_records_less_than_a_second_apart_are_one_play():
+    table = loaded(heard(0), heard(0.999))
+
+    assert [row.played_at for row in table.rows.values()] == [NOON]
+
+
+def test_two_api_records_a_second_apart_are_two_plays():
+    table = loaded(heard(0), heard(1))
+
+    assert len(table.rows) == 2
+
+
+def test_a_chain_of_api_records_never_merges_two_that_are_a_second_apart():
+    table = loaded(heard(0), heard(0.6), heard(1.2))
+
+    assert sorted(row.played_at for row in table.rows.values()) == [
+        NOON,
+        NOON + timedelta(seconds=1.2),
+    ]
+
+
+def test_two_tracks_at_one_instant_are_two_plays():
+    table = loaded(heard(0, "a"), heard(0, "b"), exported(9, "c"), exported(9, "d"))
+
+    assert len(table.rows) == 4
+
+
+def test_of_two_export_records_at_one_instant_the_longer_stays():
+    table = loaded(exported(ms=20_000), exported(ms=30_000), exported(ms=0))
+
+    assert [row.values()[5] for row in table.rows.values()] == [30_000]
+
+
+def test_an_export_record_moved_by_a_second_is_the_same_play():
+    table = loaded(exported(5, ms=1_001), exported(4, ms=1_001))
+
+    assert [row.played_at for row in table.rows.values()] == [NOON + timedelta(seconds=4)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(exported(0, ms=0), exported(1, ms=0), id="two skips of 0 ms"),
+        pytest.param(exported(0, ms=1_000), exported(1, ms=1_000), id="two of exactly 1,000 ms"),
+        pytest.param(exported(0, ms=5_000), exported(1, ms=5_001), id="not equally long"),
+        pytest.param(exported(0, ms=5_000), exported(2, ms=5_000), id="two seconds apart"),
+    ],
+)
+def test_export_records_that_merely_resemble_each_other_are_two_plays(first, second):
+    table = loaded(first, second)
+
+    assert len(table.rows) == 2
+
+
+@pytest.mark.parametrize("apart_s", [-90, -1.5, 0, 90])
+@pytest.mark.parametrize("order", [1, -1], ids=["API first", "export first"])
+def test_an_export_record_upgrades_the_api_row_whichever_came_first(apart_s, order):
+    table = Table()
+
+    for record in [heard(apart_s), exported(0, ms=61_000, platform="ios")][::order]:
+        table.load([record])
+
+    (row,) = table.rows.values()
+    assert (row.source, row.played_at) == ("both", NOON + timedelta(seconds=apart_s))
+    assert row.values()[5] == 61_000
+    assert row.values()[10] == "ios"
+    assert table.outcomes == {"inserted": 1, "upgraded": 1}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(exported(0, ms=9_999), id="too short"),
+        pytest.param(exported(-91), id="too early"),
+        pytest.param(exported(91), id="too late"),
+        pytest.param(exported(0, "b"), id="another track"),
+    ],
+)
+def test_an_export_record_that_does_not_fit_keeps_its_own_row(record):
+    table = loaded(heard(0), record)
+
+    assert {row.source for row in table.rows.values()} == {API, EXPORT}
+
+
+def test_the_nearest_partners_meet_first_ties_fall_to_the_earlier_and_none_meets_two():
+    table = loaded(heard(0), heard(60), exported(50, ms=11_000), exported(70, ms=12_000))
+
+    upgraded = {row.played_at: row.values()[5] for row in table.rows.values()}
+    assert upgraded == {NOON: 12_000, NOON + timedelta(seconds=60): 11_000}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(({"isrc": "QZ1"}, {"isrc": "QZ1"}), id="same ISRC"),
+        pytest.param(({"track_name": "SÜSS"}, {"track_name": "süß"}), id="same folded names"),
+    ],
+)
+def test_a_relinked_track_is_the_same_track(told):
+    table = loaded(heard(0, "old", **told[0]), exported(3, "new", **told[1]))
+
+    assert [row.source for row in table.rows.values()] == ["both"]
+
+
+def test_another_isrc_and_other_names_are_another_track():
+    table = loaded(heard(0, "old", isrc="QZ1"), exported(3, "new", isrc="QZ2"))
+
+    assert len(table.rows) == 2
+
+
+def test_names_that_are_empty_make_no_track_the_same():
+    nameless = {"track_name": "", "artist_name": ""}
+
+    table = loaded(heard(0, "a", **nameless), exported(0, "b", **nameless))
+
+    assert len(table.rows) == 2
+
+
+def test_a_skip_that_ends_in_the_instant_of_an_api_row_keeps_a_row_one_ms_later():
+    table = loaded(heard(0), exported(0, ms=3_000))
+
+    instants = {row.source: row.played_at for row in table.rows.values()}
+    assert instants == {API: NOON, EXPORT: NOON + timedelta(milliseconds=1)}
+
+
+def test_records_that_come_again_change_nothing():
+    records = [heard(0), heard(0.5), exported(3), exported(200, "b"), exported(201, "b")]
+    table = loaded(*records)
+    before = table.shown()
+
+    outcome = table.load(records)
+
+    assert table.shown() == before
+    assert outcome == {"duplicates": 5}
+
+
+def test_an_older_record_can_part_what_it_joins_and_the_books_still_balance():
+    table = loaded(heard(0.9), heard(1.8))
+
+    outcome = table.load([heard(0)])
+
+    assert len(table.rows) == 2
+    assert outcome["inserted"] + outcome["regrouped"] == 1
+
+
+def test_a_longer_record_can_join_two_rows_and_the_books_still_balance():
+    table = loaded(heard(0), exported(5, ms=4_000))
+
+    outcome = table.load([exported(5, ms=40_000)])
+
+    assert len(table.rows) == 1
+    assert outcome == {"duplicates": 1, "regrouped": -1}
+
+
+def test_a_narrower_window_parts_what_it_touches_and_loses_no_record():
+    table = loaded(heard(0), exported(80))
+
+    table.load([heard(0.5)], window=timedelta(seconds=60))
+
+    assert {row.source: len(row.records) for row in table.rows.values()} == {API: 2, EXPORT: 1}
+
+
+TRACKS = st.sampled_from(
+    [
+        {"track": "a", "isrc": "X"},
+        {"track": "b", "isrc": "X", "track_name": "Other"},
+        {"track": "c", "track_name": "name A"},
+        {"track": "d"},
+    ]
+)
+API_RECORDS = st.builds(
+    lambda ms, track, popularity: heard(ms / 1000, popularity=popularity, **track),
+    st.one_of(st.integers(0, 3_000), st.integers(0, 300).map(lambda s: s * 1000)),
+    TRACKS,
+    st.sampled_from([None, 0, 50]),
+)
+EXPORT_RECORDS = st.builds(
+    lambda at_s, ms, track, platform: exported(at_s, ms=ms, platform=platform, **track),
+    st.one_of(st.integers(0, 4), st.integers(0, 300)),
+    st.sampled_from([0, 1_000, 1_001, 5_000, 9_999, 10_000, 60_000]),
+    TRACKS,
+    st.sampled_from([None, "ios", "android"]),
+)
+RECORDS = st.lists(st.one_of(API_RECORDS, EXPORT_RECORDS), max_size=14)
+
+
+@settings(max_examples=400, deadline=None)
+@given(records=RECORDS, data=st.data())
+def test_any_order_split_and_repetition_give_the_same_table(records, data):
+    shuffled = data.draw(st.permutations(records))
+    repeated = shuffled + data.draw(st.lists(st.sampled_from(records or [heard()]), max_size=5))
+    assume(records or not repeated)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(repeated)), max_size=6)))
+    parts = [repeated[i:j] for i, j in zip([0, *cuts], [*cuts, len(repeated)], strict=True)]
+    at_once, in_parts = loaded(*records), Table()
+
+    for part in parts:
+        in_parts.load(part)
+
+    assert in_parts.shown() == at_once.shown()
+
+
+@settings(max_examples=400, deadline=None)
+@given(records=RECORDS, cut=st.integers(0, 14))
+def test_every_record_ends_in_one_bucket_and_the_rows_are_accounted_for(records, cut):
+    table = Table()
+
+    outcomes = [table.load(records[:cut]), table.load(records[cut:])]
+
+    for outcome, part in zip(outcomes, (records[:cut], records[cut:]), strict=True):
+        assert min(outcome[b] for b in ("inserted", "upgraded", "duplicates")) >= 0
+        counted = outcome["inserted"] + outcome["upgraded"] + outcome["duplicates"]
+        assert counted == len(part)
+    assert len(table.rows) == table.outcomes["inserted"] + table.outcomes["regrouped"]
+
+
+@settings(max_examples=400, deadline=None)
+@given(records=RECORDS)
+def test_no_record_is_lost_and_no_row_holds_two_plays_of_one_source(records):
+    table = loaded(*records)
+
+    held = [{(r.play.track_uri, r.source, r.play.played_at) for r in row.records}
+            for row in table.rows.values()]  # fmt: skip
+    told = {(play.track_uri, source, play.played_at) for source, play in records}
+    assert set().union(*held) == told
+    assert sum(map(len, held)) == len(told)
+    assert all(_spread(row, API) < timedelta(seconds=1) for row in table.rows.values())
+    assert all(_spread(row, EXPORT) <= timedelta(seconds=1) for row in table.rows.values())
+
+
+def _spread(row: Row, source: str) -> timedelta:
+    instants = [r.play.played_at for r in row.records if r.source == source]
+    return max(instants) - min(instants) if instants else timedelta()
+
+
+@settings(max_examples=200, deadline=None)
+@given(records=RECORDS)
+def test_the_key_of_the_table_is_never_taken_twice(records):
+    table = loaded(*records)
+
+    keys = Counter((row.played_at, row.values()[0]) for row in table.rows.values())
+    assert not keys or max(keys.values()) == 1

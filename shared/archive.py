@@ -52,6 +52,11 @@ class Archive:
         """Keep the unreadable rows of an upload: JSON lines, streamed."""
         self._s3.upload_fileobj(rows, self._bucket, key)
 
+    def newest_version(self, key: str) -> str | None:
+        """Tell the version of an object that stands now; None where none is kept."""
+        found: str | None = self._s3.head_object(Bucket=self._bucket, Key=key).get("VersionId")
+        return found
+
     def fetch(self, key: str, version_id: str | None, into: BinaryIO) -> None:
         """Copy an uploaded file into a local one, in chunks."""
         extra = {"VersionId": version_id} if version_id else None

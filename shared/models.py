@@ -28,6 +28,10 @@ TrackUri = Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[int, Field(ge=0, le=INT4_MAX)]
+# The merge looks around each instant, and beyond the ends of datetime there is nothing.
+PlayedAt = Annotated[
+    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
+]
 
 Source = Literal["recently-played", "extended-history"]
 
@@ -50,7 +54,7 @@ class Play(Message):
     track_name: Text
     artist_name: Text
     album_name: Text | None = None
-    played_at: AwareDatetime
+    played_at: PlayedAt
     ms_played: Milliseconds | None = None
     popularity: Annotated[int, Field(ge=0, le=100)] | None = None
     duration_ms: Milliseconds | None = None

@@ -19,11 +19,14 @@ from pg8000.exceptions import InterfaceError
 from shared.errors import DatabaseAwayError, DatabaseLoginError, DatabaseRefusalError
 
 CONNECT_TIMEOUT_S = 10
+# A migration may build an index, and a loader waits for another one's merge.
+ANSWER_TIMEOUT_S = 300
 TIMESTAMPTZ = 1184  # its object id, the same in every Postgres
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-# Only these two classes blame the data: data exception, integrity constraint violation.
-REFUSALS = ("22", "23")
+# Only these classes blame the data: data exception, integrity constraint violation, and program
+# limit exceeded (a value too long for an index).
+REFUSALS = ("22", "23", "54")
 LOGIN_FAILURES = ("28",)
 
 
@@ -61,9 +64,9 @@ class Database:
         """
         if not address.ca_pem and address.host not in LOOPBACK:
             raise DatabaseAwayError(f"refusing to talk to {address.host} without a CA certificate")
-        # pg8000 encrypts without verifying when it is given True: it must be given a context.
-        tls = ssl.create_default_context(cadata=address.ca_pem) if address.ca_pem else False
         with _translated():
+            # pg8000 encrypts without verifying when it is given True: it must be given a context.
+            tls = ssl.create_default_context(cadata=address.ca_pem) if address.ca_pem else False
             # pg8000 dials by itself where it is given no socket.
             forwarded = address.via and socket.create_connection(address.via, CONNECT_TIMEOUT_S)
             connection = pg8000.native.Connection(
@@ -76,6 +79,8 @@ class Database:
                 ssl_context=tls,
                 timeout=CONNECT_TIMEOUT_S,
             )
+        # pg8000 would wait for no answer longer than for the connection.
+        connection._usock.settimeout(ANSWER_TIMEOUT_S)  # noqa: SLF001 - it offers no other way
         # Ten times as fast as pg8000's own reading by strptime.
         connection.register_in_adapter(TIMESTAMPTZ, datetime.fromisoformat)
         return cls(connection)

@@ -5,11 +5,11 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ValidationError
 
 from services.loader.settings import LoaderSettings, find_database
 from services.loader.store import Store
 from shared.errors import DatabaseAwayError, DatabaseLoginError, DatabaseRefusalError
+from shared.messages import collection_paused, read_messages, report_failures
 from shared.models import EnrichedBatch
 from shared.postgres import Database
 from shared.telemetry import logger
@@ -24,9 +24,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         DatabaseAwayError: Postgres cannot serve now: the queue keeps all and tries again.
     """
-    readable, failed = _read(event["Records"])
-    failed += _load(readable, wire())
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    with collection_paused():
+        batches, failed = read_messages(event["Records"], EnrichedBatch)
+        failed += _load(list(batches.items()), wire())
+    return report_failures(failed)
 
 
 @cache
@@ -41,6 +42,7 @@ class Loader:
     def __init__(self, settings: LoaderSettings) -> None:
         self._settings = settings
         self._database: Database | None = None
+        self._store: Store | None = None
 
     def load(self, batches: Sequence[EnrichedBatch]) -> None:
         """Load batches in one transaction."""
@@ -52,9 +54,10 @@ class Loader:
             self._load(batches)
 
     def _load(self, batches: Sequence[EnrichedBatch]) -> None:
-        if self._database is None:
+        if self._store is None:
             self._database = self._connect()
-        Store(self._database, self._settings.match_window).load(batches)
+            self._store = Store(self._database, self._settings.match_window)
+        self._store.load(batches)
 
     def _connect(self) -> Database:
         try:
@@ -65,28 +68,10 @@ class Loader:
     def _disconnect(self) -> None:
         if self._database is not None:
             self._database.close()
-            self._database = None
+            self._database = self._store = None
 
 
-Message = tuple[str, EnrichedBatch]
-
-
-def _read(records: list[dict[str, Any]]) -> tuple[list[Message], list[str]]:
-    """Part the messages that are batches from the ids of those that are not."""
-    readable, poisoned = [], []
-    for record in records:
-        try:
-            batch = EnrichedBatch.model_validate_json(record["body"])
-        except ValidationError as error:
-            faults = [f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors()[:5]]
-            logger.error("message is no batch", extra={"id": record["messageId"], "faults": faults})
-            poisoned.append(record["messageId"])
-        else:
-            readable.append((record["messageId"], batch))
-    return readable, poisoned
-
-
-def _load(messages: list[Message], load: Load) -> list[str]:
+def _load(messages: list[tuple[str, EnrichedBatch]], load: Load) -> list[str]:
     """Load messages together; where the data of one is refused, halve until it stands alone."""
     if not messages:
         return []

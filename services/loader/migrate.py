@@ -4,16 +4,28 @@ Migrations are the numbered files of migrations/, run once each, in order, in on
 each, under an advisory lock. Old code must survive the new schema, because releases overlap.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.loader.settings import DatabaseSettings, find_database
+from shared.errors import DatabaseAwayError, DatabaseError
 from shared.postgres import Database
 from shared.telemetry import logger
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_MIGRATION_TABLE = """
+CREATE TABLE IF NOT EXISTS migration (
+    name        text PRIMARY KEY,
+    migrated_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE migration IS 'One row per migration that this schema has had.';
+COMMENT ON COLUMN migration.name IS 'Name of its file. Source: migrator.';
+COMMENT ON COLUMN migration.migrated_at IS 'When, an instant in UTC. Source: this database.';
+"""
 
 
 @logger.inject_lambda_context
@@ -30,22 +42,28 @@ def migrate(database: Database, folder: Path = MIGRATIONS) -> list[str]:
     """Run the migrations of a folder that the database has not had, in the order of their names.
 
     Raises:
-        DatabaseError: One failed; it and those after it left no trace.
+        DatabaseError: One failed; it and those after it left no trace. Names it.
     """
     # For the session, not the transaction: each migration is a transaction of its own.
     database.run("SELECT pg_advisory_lock(hashtextextended('migrate', 0))")
     try:
-        database.run(
-            "CREATE TABLE IF NOT EXISTS migration "
-            "(name text PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())"
-        )
+        database.run(_MIGRATION_TABLE)
         done = {name for (name,) in database.run("SELECT name FROM migration")}
         pending = [path for path in sorted(folder.glob("*.sql")) if path.stem not in done]
         for path in pending:
-            with database.transaction():
-                database.run(path.read_text())
-                database.run("INSERT INTO migration (name) VALUES (:name)", name=path.stem)
-            logger.info("migrated", extra={"migration": path.stem})
+            _run(database, path)
         return [path.stem for path in pending]
     finally:
-        database.run("SELECT pg_advisory_unlock(hashtextextended('migrate', 0))")
+        # A connection that broke has lost the lock with itself.
+        with suppress(DatabaseAwayError):
+            database.run("SELECT pg_advisory_unlock(hashtextextended('migrate', 0))")
+
+
+def _run(database: Database, path: Path) -> None:
+    try:
+        with database.transaction():
+            database.run(path.read_text())
+            database.run("INSERT INTO migration (name) VALUES (:name)", name=path.stem)
+    except DatabaseError as error:
+        raise DatabaseError(f"migration {path.stem} failed: {error}") from error
+    logger.info("migrated", extra={"migration": path.stem})

@@ -3,9 +3,11 @@
 import json
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from services.loader.columns import HISTORY, MERGED, copy_text, history_values, merged_values
 from services.loader.merge import (
@@ -23,9 +25,14 @@ from services.loader.statements import STATEMENTS
 from shared.models import EnrichedBatch, Play, PollReport, TrackFeatures, UploadReport
 from shared.postgres import Database
 
+_FEATURES = TypeAdapter(Sequence[TrackFeatures])
 _SHOWN = ", ".join(FIELDS)
 _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
+
+
+REMEMBERED_TRACKS = 50_000
+"""Tracks whose features this connection has loaded; beyond that it starts to forget."""
 
 
 class Store:
@@ -34,6 +41,9 @@ class Store:
     def __init__(self, database: Database, window: timedelta = MATCH_WINDOW) -> None:
         self._database = database
         self._window = window
+        # Every batch brings the features of its tracks, most of which came with one before. A
+        # database that loses them, by a restore, breaks the connection and this memory with it.
+        self._fetched_at: dict[str, datetime] = {}
 
     def load(self, batches: Sequence[EnrichedBatch]) -> None:
         """Load batches in one transaction: all of them, or none.
@@ -42,13 +52,15 @@ class Store:
             DatabaseRefusalError: Postgres refuses a value in one of them.
             DatabaseAwayError: Postgres cannot serve now.
         """
+        features = self._unloaded(batches)
         with self._database.transaction():
             self._run("plan_by_index")
             numbered = list(enumerate(batches))
             # Always in the order of names: two loaders that lock in two orders would deadlock.
             for listener in sorted({batch.listener for batch in batches}):
                 self._merge(listener, [(n, b) for n, b in numbered if b.listener == listener])
-            self._upsert_features(batches)
+            self._upsert_features(features)
+        self._remember(features)
 
     def _merge(self, listener: str, batches: list[tuple[int, EnrichedBatch]]) -> None:
         self._run("lock_listener", listener=listener)
@@ -112,16 +124,27 @@ class Store:
                 case UploadReport() as report:
                     self._run("record_import", **where, report=report.model_dump_json())
 
-    def _upsert_features(self, batches: Sequence[EnrichedBatch]) -> None:
+    def _unloaded(self, batches: Sequence[EnrichedBatch]) -> list[TrackFeatures]:
+        """Give the newest features of each track that this connection has not loaded yet.
+
+        In the order of uris: two loaders that lock rows in two orders would deadlock.
+        """
         newest: dict[str, TrackFeatures] = {}
         for features in (f for batch in batches for f in batch.features):
             known = newest.get(features.track_uri)
-            if known is None or known.fetched_at < features.fetched_at:
+            known_at = known.fetched_at if known else self._fetched_at.get(features.track_uri)
+            if known_at is None or known_at < features.fetched_at:
                 newest[features.track_uri] = features
-        if newest:
-            # In the order of uris: two loaders that lock rows in two orders would deadlock.
-            rows = ",".join(newest[uri].model_dump_json() for uri in sorted(newest))
-            self._run("upsert_features", features=f"[{rows}]")
+        return [newest[track_uri] for track_uri in sorted(newest)]
+
+    def _upsert_features(self, features: Sequence[TrackFeatures]) -> None:
+        if features:
+            self._run("upsert_features", features=_FEATURES.dump_json(features).decode())
+
+    def _remember(self, features: Sequence[TrackFeatures]) -> None:
+        if len(self._fetched_at) > REMEMBERED_TRACKS:
+            self._fetched_at.clear()
+        self._fetched_at.update((f.track_uri, f.fetched_at) for f in features)
 
     def _copy(self, table: str, columns: Sequence[str], rows: list[list[object]]) -> None:
         if rows:

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +23,14 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, free_port) -> Iterator[PostgresServer]:
-    server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")) / "data")
-    server.start(free_port, PASSWORDS, "-c fsync=off")
-    yield server
-    server.stop()
+def server(free_port) -> Iterator[PostgresServer]:
+    # Not in pytest's own folder: each pytest that starts shuts that to other users, and for root
+    # the server runs as one.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        server = PostgresServer(Path(folder) / "data")
+        server.start(free_port, PASSWORDS, "-c fsync=off")
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,210 @@
+import json
+import threading
+import time
+
+import pytest
+
+from cli.imports import fetch_import, fetch_poll, fetch_progress
+from shared.errors import DatabaseAwayError
+
+UPLOAD = "history/me/a.zip"
+POLL = "polls/me/2026/07/01/x.json.gz"
+
+
+@pytest.fixture
+def reported(database):
+    """Write down the report of an upload, as the loader does."""
+
+    def report(origin=UPLOAD, batches=1, rows_in=10, published=7, **sets):
+        database.run(
+            "INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, "
+            "quarantined, files, problems, first_played_at, last_played_at) VALUES (:origin, 'me', "
+            ":batches, :rows_in, :published, :skipped, :quarantined, '[\"endsong_0.json\"]', "
+            ":problems, '2026-07-01T00:00:00Z', '2026-07-02T00:00:00Z')",
+            origin=origin,
+            batches=batches,
+            rows_in=rows_in,
+            published=published,
+            skipped=json.dumps(sets.get("skipped", {"podcast": 2})),
+            quarantined=json.dumps(sets.get("quarantined", {"no time": 1})),
+            problems=json.dumps(sets.get("problems", [])),
+        )
+
+    return report
+
+
+@pytest.fixture
+def polled(database):
+    database.run(
+        "INSERT INTO poll VALUES (:origin, 'me', '2026-07-01T12:00:00.5Z', 50, 3, 1, 0, 0)",
+        origin=POLL,
+    )
+
+
+@pytest.fixture
+def history(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"export")
+    return path
+
+
+def test_an_import_has_no_result_before_its_last_batch(reader, reported, loaded):
+    reported(batches=2)
+    loaded(UPLOAD, 0, inserted=4)
+
+    assert fetch_import(reader, UPLOAD) is None
+    assert fetch_progress(reader, UPLOAD) == (4, 7)
+
+
+def test_before_its_report_the_progress_of_an_import_has_no_end(reader, loaded):
+    loaded(UPLOAD, 0, inserted=4)
+
+    assert fetch_progress(reader, UPLOAD) == (4, None)
+
+
+def test_an_import_is_told_whole_once_all_is_loaded(reader, reported, loaded):
+    reported(batches=2, problems=[{"file": "endsong_1.json", "reason": "truncated"}])
+    loaded(UPLOAD, 0, inserted=4)
+    loaded(UPLOAD, 1, inserted=0, upgraded=1, duplicates=2)
+
+    result = fetch_import(reader, UPLOAD)
+
+    assert (result.inserted, result.upgraded, result.duplicates) == (4, 1, 2)
+    assert (result.skipped, result.quarantined) == ({"podcast": 2}, {"no time": 1})
+    assert result.problems[0].reason == "truncated"
+    assert result.files == ("endsong_0.json",)
+    assert result.is_reconciled
+
+
+def test_an_upload_waited_for_prints_the_reconciled_report(plays, reported, loaded, history):
+    reported()
+    loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
+
+    result = plays("upload", str(history), "--wait", "--json")
+
+    report = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert report["reconciled"] is True
+    assert report["rows_in"] == 10
+    assert report["uploads"][0]["result"]["first_played_at"] == "2026-07-01T00:00:00.000Z"
+
+
+def test_an_upload_whose_rows_do_not_add_up_fails(plays, reported, loaded, history):
+    reported(rows_in=11)
+    loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
+
+    result = plays("upload", str(history), "--wait", "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["reconciled"] is False
+    assert "11 were read, 10 are accounted for" in result.stderr
+
+
+def test_waiting_too_long_tells_where_the_messages_are(plays, target, history):
+    url = target.outputs["EnrichedPlaysQueueUrl"]
+    target.client("sqs").send_message(QueueUrl=url, MessageBody="stuck")
+
+    result = plays("upload", str(history), "--wait", "--timeout", "0")
+
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"plays: {history} is not loaded after 0 s: ")
+    assert "1 in enriched-plays" in last
+
+
+def test_waiting_outlives_a_postgres_that_is_away(plays, target, reported, loaded, history):
+    reported()
+    loaded(UPLOAD, 0, inserted=7)
+    # The first connection proves before the upload that there is a Postgres; the second breaks.
+    target.faults = iter([None, DatabaseAwayError("restarting")])
+
+    result = plays("upload", str(history), "--wait", "--json", "--timeout", "20")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["inserted"] == 7
+
+
+def test_waiting_too_long_for_postgres_says_so(plays, target, history):
+    target.faults = iter([None, DatabaseAwayError("restarting")])
+
+    result = plays("upload", str(history), "--wait", "--timeout", "0")
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith("after 0 s: Postgres does not answer: restarting\n")
+
+
+def test_ctrl_c_while_waiting_says_that_the_files_go_on_loading(plays, target, history):
+    target.faults = iter([None, KeyboardInterrupt()])
+
+    result = plays("upload", str(history), "--wait")
+
+    assert result.exit_code == 130
+    assert "plays: stopped: the files are stored and go on loading" in result.stderr
+
+
+def test_waiting_goes_on_until_the_last_batch_is_loaded(plays, reported, loaded, history):
+    def load_later():
+        time.sleep(0.3)
+        reported()
+        loaded(UPLOAD, 0, inserted=7)
+
+    loader = threading.Thread(target=load_later)
+    loader.start()
+
+    result = plays("upload", str(history), "--wait", "--json", "--timeout", "20")
+
+    loader.join()
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["inserted"] == 7
+
+
+def test_a_poll_has_no_result_before_every_batch_is_loaded(reader, polled, loaded):
+    loaded(POLL, 0, inserted=2)
+
+    assert fetch_poll(reader, POLL, batches=2) is None
+
+
+def test_a_poll_is_told_with_what_became_of_its_plays(reader, polled, loaded):
+    loaded(POLL, 0, inserted=2)
+    loaded(POLL, 1, inserted=0, duplicates=1)
+
+    result = fetch_poll(reader, POLL, batches=2)
+
+    assert (result.returned, result.new, result.late) == (50, 3, 1)
+    assert (result.inserted, result.duplicates) == (2, 1)
+
+
+def test_the_status_counts_rows_and_tells_the_last_poll_and_gaps(plays, database, polled):
+    database.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) VALUES "
+        "('me', '2026-07-01T01:00:00Z', '2026-07-01T02:00:00Z', 'full page', 'x')"
+    )
+
+    result = plays("status", "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert found["rows"] == {
+        "listening_history": 0,
+        "track_features": 0,
+        "poll": 1,
+        "gap": 1,
+        "loaded_batch": 0,
+        "import_report": 0,
+    }
+    assert found["last_poll"] == {
+        "listener": "me",
+        "polled_at": "2026-07-01T12:00:00.500Z",
+        "returned": 50,
+        "new": 3,
+    }
+    assert found["gaps"] == [
+        {
+            "listener": "me",
+            "started_at": "2026-07-01T01:00:00.000Z",
+            "ended_at": "2026-07-01T02:00:00.000Z",
+            "reason": "full page",
+        }
+    ]
+    assert found["dashboard_url"] is None
+    assert found["aws_endpoint"] is None

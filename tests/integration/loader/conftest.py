@@ -1,0 +1,74 @@
+"""Secrets and parameters in moto that lead to the embedded Postgres."""
+
+import json
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.parameters import clear_caches
+from moto import mock_aws
+
+from services.loader import handler
+from shared.postgres import Database
+
+LOGIN = "spotify-pipeline/database/loader"
+HOST_PARAMETER = "/spotify-pipeline/database/host"
+
+
+class Deployment:
+    """The environment of a function, and what it finds in Secrets Manager."""
+
+    def __init__(self, address_of, monkeypatch):
+        self._address_of = address_of
+        self._secrets = boto3.client("secretsmanager")
+        self._secrets.create_secret(Name=LOGIN, SecretString="{}")
+        boto3.client("ssm").put_parameter(Name=HOST_PARAMETER, Value="127.0.0.1", Type="String")
+        monkeypatch.setenv("DATABASE_SECRET_ID", LOGIN)
+        monkeypatch.setenv("DATABASE_HOST_PARAMETER", HOST_PARAMETER)
+        monkeypatch.setenv("DATABASE_CA_PARAMETER", "")
+        monkeypatch.setenv("MATCH_WINDOW_S", "90")
+
+    def know(self, role, **changes):
+        """Put the login of a role into the secret."""
+        address = self._address_of(role)
+        login = {
+            "username": role,
+            "password": address.password,
+            "dbname": address.database,
+            "port": address.port,
+        }
+        self.say(json.dumps(login | changes))
+
+    def say(self, secret):
+        self._secrets.put_secret_value(SecretId=LOGIN, SecretString=secret)
+
+
+def hang_up():
+    """Close the warm connection, which in Lambda dies with its container."""
+    if handler.wire.cache_info().currsize:
+        handler.wire().__self__._disconnect()  # noqa: SLF001 - only a test ends a container
+
+
+@pytest.fixture
+def deployment(address_of, monkeypatch) -> Iterator[Deployment]:
+    clear_caches()
+    handler.wire.cache_clear()
+    with mock_aws():
+        yield Deployment(address_of, monkeypatch)
+    hang_up()
+    clear_caches()
+    handler.wire.cache_clear()
+
+
+@pytest.fixture
+def connect(address_of) -> Iterator:
+    """Open further connections, closed when the test ends."""
+    opened = []
+
+    def connection(role="loader"):
+        opened.append(Database.connect(address_of(role)))
+        return opened[-1]
+
+    yield connection
+    for database in opened:
+        database.close()

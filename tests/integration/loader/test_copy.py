@@ -1,0 +1,53 @@
+"""The text of COPY, read by the real COPY."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.loader.columns import copy_text
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+ODD_TEXTS = st.text(st.sampled_from("\\\t\n\r\x0b\x0cNbfvtnr.x0🎧\u2028\ufeff"))
+
+
+@pytest.fixture
+def copied(database):
+    """Write rows of two texts by COPY; read them back."""
+    database.run("CREATE TEMPORARY TABLE note (id serial, one text, other text)")
+
+    def copy(rows):
+        database.run("TRUNCATE note")
+        database.copy_in("note", ("one", "other"), copy_text(rows))
+        return database.run("SELECT one, other FROM note ORDER BY id")
+
+    return copy
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tab\there", "line\nbreak", "carriage\rreturn", "\r\n", "back\\slash", "\\", "\\\\", "\\N",
+     "\\.", "\\t", "\\x41", "\\101", "", " ", "\x0b\x0c", "NULL", "\ufeff", "\u2028", "素敵滅法",
+     "🎧👩‍🎤", "'; --", '"', ":name"],
+    ids=ascii,
+)  # fmt: skip
+def test_an_odd_text_stays_as_it_is_beside_null(copied, text):
+    assert copied([[text, None], [None, text]]) == [[text, None], [None, text]]
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=st.lists(st.tuples(st.none() | TEXTS, st.none() | ODD_TEXTS), min_size=1, max_size=20))
+def test_any_text_stays_as_it_is(copied, rows):
+    assert copied(rows) == [list(row) for row in rows]
+
+
+def test_every_character_but_nul_and_surrogates_stays_as_it_is(copied):
+    every = "".join(chr(code) for code in range(1, 0x11_0000) if not 0xD800 <= code <= 0xDFFF)
+
+    ((one, other),) = copied([[every, json.dumps(every)]])
+
+    assert one == every
+    assert json.loads(other) == every

@@ -1,0 +1,252 @@
+"""The migrations against the embedded Postgres: once each, whole or not at all."""
+
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+import pytest
+
+from services.loader.migrate import MIGRATIONS, handler, migrate
+from shared.errors import DatabaseAwayError, DatabaseError, SettingsError
+from tests.unit.loader.loader_examples import CONTEXT
+
+ALL = [path.stem for path in sorted(MIGRATIONS.glob("*.sql"))]
+COLUMNS_WITHOUT_COMMENT = """
+SELECT c.relname, a.attname
+FROM pg_class c
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'public'::regnamespace
+  AND c.relkind IN ('r', 'p')
+  AND col_description(c.oid, a.attnum) IS NULL
+"""
+RELATIONS_WITHOUT_COMMENT = """
+SELECT c.relname
+FROM pg_class c
+WHERE c.relnamespace IN ('public'::regnamespace, 'reporting'::regnamespace)
+  AND c.relkind IN ('r', 'p', 'v', 'm')
+  AND obj_description(c.oid, 'pg_class') IS NULL
+"""
+
+
+RIGHTS = """
+SELECT format('%I.%I', n.nspname, c.relname), string_agg(p.verb, ' ' ORDER BY p.verb)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN unnest(ARRAY['DELETE', 'INSERT', 'SELECT', 'TRUNCATE', 'UPDATE']) p (verb)
+WHERE n.nspname IN ('public', 'reporting')
+  AND c.relkind IN ('r', 'v')
+  AND has_table_privilege(:role, c.oid, p.verb)
+GROUP BY 1
+"""
+
+
+@pytest.fixture
+def scratch(owner, connect):
+    """Connect as the migrator, to an empty schema that goes when the test ends."""
+    owner.run("CREATE SCHEMA scratch")
+
+    def connection():
+        database = connect("migrator")
+        database.run("SET search_path TO scratch")
+        return database
+
+    yield connection
+    owner.run("DROP SCHEMA scratch CASCADE")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of migrations, given as their text."""
+
+    def write(**texts):
+        for name, text in texts.items():
+            (tmp_path / f"{name}.sql").write_text(text)
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def connections(owner):
+    """Count the connections of a role, once those that were closed are gone."""
+
+    def count(role, down_to):
+        deadline = monotonic() + 5
+        while True:
+            ((found,),) = owner.run(
+                "SELECT count(*) FROM pg_stat_activity WHERE usename = :role", role=role
+            )
+            if found <= down_to or monotonic() > deadline:
+                return found
+
+    return count
+
+
+def tables(database):
+    found = database.run("SELECT tablename FROM pg_tables WHERE schemaname = current_schema")
+    return {name for (name,) in found}
+
+
+def migrated(database):
+    return [name for (name,) in database.run("SELECT name FROM migration ORDER BY migrated_at")]
+
+
+def test_migrations_run_in_the_order_of_their_names(scratch, folder):
+    database = scratch()
+    texts = {"m0002_b": "ALTER TABLE a RENAME TO b", "m0001_a": "CREATE TABLE a (x int)"}
+
+    assert migrate(database, folder(**texts)) == ["m0001_a", "m0002_b"]
+    assert migrated(database) == ["m0001_a", "m0002_b"]
+    assert tables(database) == {"b", "migration"}
+
+
+def test_a_second_run_does_nothing(scratch, folder):
+    database = scratch()
+    migrate(database, folder(m0001_a="CREATE TABLE a (x int)"))
+
+    assert migrate(database, folder()) == []
+
+
+def test_only_what_is_new_runs(scratch, folder):
+    database = scratch()
+    migrate(database, folder(m0001_a="CREATE TABLE a (x int)"))
+
+    assert migrate(database, folder(m0002_b="CREATE TABLE b (x int)")) == ["m0002_b"]
+
+
+def test_a_migration_may_hold_many_statements_and_colons(scratch, folder):
+    database = scratch()
+
+    migrate(database, folder(m0001="CREATE TABLE a AS SELECT '1:2'::text x; CREATE TABLE b ()"))
+
+    assert database.run("SELECT x FROM a") == [["1:2"]]
+    assert "b" in tables(database)
+
+
+def test_a_migration_that_fails_leaves_no_trace_and_is_named(scratch, folder):
+    database = scratch()
+    texts = {
+        "m0001_good": "CREATE TABLE good ()",
+        "m0002_half": "CREATE TABLE half (); SELECT 1 / 0",
+        "m0003_never": "CREATE TABLE never ()",
+    }
+
+    with pytest.raises(DatabaseError, match=r"m0002_half failed: division by zero \(22012\)"):
+        migrate(database, folder(**texts))
+
+    assert tables(database) == {"good", "migration"}
+    assert migrated(database) == ["m0001_good"]
+
+
+def test_after_a_failure_another_migrator_goes_on(scratch, folder):
+    with pytest.raises(DatabaseError):
+        migrate(scratch(), folder(m0001_a="SELECT 1 / 0"))
+
+    assert migrate(scratch(), folder(m0001_a="CREATE TABLE a ()")) == ["m0001_a"]
+
+
+def test_a_connection_that_breaks_names_the_migration_too(scratch, folder):
+    database = scratch()
+
+    with pytest.raises(DatabaseError, match="m0001_long failed: no connection"):
+        migrate(database, folder(m0001_long="SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
+def test_of_two_migrators_at_once_one_waits_and_finds_nothing_to_do(scratch, folder):
+    databases = [scratch(), scratch()]
+    slow = folder(m0001_a="SELECT pg_sleep(0.5); CREATE TABLE a ()")
+
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda database: migrate(database, slow), databases, timeout=60))
+
+    assert sorted(done) == [[], ["m0001_a"]]
+
+
+def test_every_migration_is_written_down(owner):
+    assert migrated(owner) == ALL
+    assert migrate(owner) == []
+
+
+def test_every_column_says_its_meaning(owner):
+    assert owner.run(COLUMNS_WITHOUT_COMMENT) == []
+
+
+def test_every_table_and_view_says_its_meaning(owner):
+    assert owner.run(RELATIONS_WITHOUT_COMMENT) == []
+
+
+def test_the_loader_may_do_what_it_does_and_no_more(owner):
+    rights = dict(owner.run(RIGHTS, role="loader"))
+
+    assert rights == {
+        "public.listening_history": "DELETE INSERT SELECT UPDATE",
+        "public.merged_record": "DELETE INSERT SELECT UPDATE",
+        "public.track_features": "INSERT SELECT UPDATE",
+        "public.poll": "INSERT SELECT",
+        "public.gap": "INSERT SELECT",
+        "public.loaded_batch": "INSERT SELECT",
+        "public.import_report": "INSERT SELECT",
+    }
+
+
+def test_the_loader_cannot_make_a_batch_unloaded(database):
+    with pytest.raises(DatabaseAwayError, match="42501"):
+        database.run("DELETE FROM loaded_batch")
+
+
+def test_the_reader_reads_everything_and_writes_nothing(owner):
+    rights = dict(owner.run(RIGHTS, role="reader"))
+
+    assert set(rights.values()) == {"SELECT"}
+    assert {"public.migration", "public.gap", "reporting.import_result"} <= set(rights)
+
+
+@pytest.mark.parametrize("role", ["loader", "reader"])
+def test_only_the_migrator_makes_tables(owner, connect, role):
+    with pytest.raises(DatabaseAwayError, match="42501"):
+        connect(role).run("CREATE TABLE mine ()")
+
+
+@pytest.mark.parametrize("schema", ["public", "reporting"])
+def test_the_reader_reads_what_a_later_migration_makes(owner, connect, schema):
+    owner.run(f"CREATE TABLE {schema}.later AS SELECT 1 AS x")
+
+    try:
+        assert connect("reader").run(f"TABLE {schema}.later") == [[1]]
+    finally:
+        owner.run(f"DROP TABLE {schema}.later")
+
+
+def test_the_function_logs_in_by_its_secret_and_hangs_up(connections, deployment):
+    deployment.know("migrator")
+
+    assert handler({}, CONTEXT) == {"migrated": []}
+    assert connections("migrator", down_to=1) == 1  # the test's own
+
+
+def test_the_function_hangs_up_where_its_role_may_not_migrate_too(connections, deployment):
+    deployment.know("reader")
+
+    with pytest.raises(DatabaseAwayError, match="42501"):
+        handler({}, CONTEXT)
+
+    assert connections("reader", down_to=0) == 0
+
+
+@pytest.mark.parametrize(
+    "secret", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}']
+)
+def test_a_secret_that_is_no_login_is_named_and_not_told(deployment, secret):
+    deployment.say(secret)
+
+    with pytest.raises(SettingsError, match="secret spotify-pipeline/database/loader") as refused:
+        handler({}, CONTEXT)
+
+    assert "s3cret" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+def test_a_port_that_is_no_number_is_no_login(deployment):
+    deployment.know("migrator", port="many")
+
+    with pytest.raises(SettingsError, match="port"):
+        handler({}, CONTEXT)

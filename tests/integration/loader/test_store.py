@@ -1,0 +1,344 @@
+"""What a load writes, beside the rules of identity: books, reports, features, and no trace."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from services.loader.store import Store
+from shared.errors import DatabaseRefusalError
+from shared.models import FileProblem, Gap, PollReport, UploadReport
+from tests.unit.loader.loader_examples import (
+    API,
+    EXPORT,
+    NOON,
+    a_batch,
+    a_play,
+    features,
+    plays_apart,
+)
+
+UPLOAD = "history/me/my_data.zip?versionId=1"
+COUNTS = "SELECT plays, inserted, upgraded, duplicates FROM loaded_batch ORDER BY origin, number"
+TABLES = ("listening_history", "merged_record", "track_features", "poll", "gap", "loaded_batch",
+          "import_report")  # fmt: skip
+ORDERS = list(permutations([0, 1, 2]))
+
+
+def of_age(age):
+    """Features that are newer the greater their age, and tell it."""
+    return features(fetched_after_s=age, tempo=float(age))
+
+
+def poll(gap=None):
+    return PollReport(polled_at=NOON, returned=50, new=3, late=2, moved=1, unreadable=4, gap=gap)
+
+
+def upload(batches=1, **told):
+    told = {"rows_in": 10, "published": 7, "skipped": {"podcast": 2}, "quarantined": {"no ts": 1},
+            **told}  # fmt: skip
+    return UploadReport(batches=batches, **told)
+
+
+@pytest.fixture
+def load(database):
+    def batches(*given):
+        Store(database).load(given)
+
+    return batches
+
+
+@pytest.fixture
+def rows(database):
+    """Give all rows of a query as they are."""
+    return database.run
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_the_newest_features_win_in_any_order(load, rows, order):
+    for number, age in enumerate(order):
+        load(a_batch(number=number, features=(of_age(age),)))
+
+    assert rows("SELECT tempo, fetched_at FROM track_features") == [
+        [2.0, NOON + timedelta(seconds=2)]
+    ]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_the_newest_features_win_within_one_load_too(load, rows, order):
+    first, *rest = map(of_age, order)
+
+    load(a_batch(features=(first,)), a_batch(number=1, features=tuple(rest)))
+
+    assert rows("SELECT tempo FROM track_features") == [[2.0]]
+
+
+def test_features_are_stored_as_they_were_told(load, rows):
+    told = {
+        "danceability": 0.1, "energy": 0.2, "key": -1, "loudness": -60.5, "mode": 0,
+        "speechiness": 0.3, "acousticness": 0.4, "instrumentalness": 0.0, "liveness": 0.6,
+        "valence": 1.0, "tempo": 174.023, "duration_ms": 181_000, "time_signature": 5,
+    }  # fmt: skip
+
+    load(a_batch(features=(features(**told),)))
+
+    ((stored,),) = rows("SELECT to_jsonb(t) FROM track_features t")
+    assert {name: stored[name] for name in told} == told
+    assert rows("SELECT track_uri, source, fetched_at FROM track_features") == [
+        ["spotify:track:boats", "reccobeats", NOON]
+    ]
+
+
+def test_newer_features_replace_the_older_whole(load, rows):
+    load(a_batch(features=(features(energy=0.5, tempo=100.0),)))
+
+    load(a_batch(features=(features(fetched_after_s=1, energy=0.6),)))
+
+    assert rows("SELECT energy, tempo FROM track_features") == [[0.6, None]]
+
+
+def test_a_batch_without_plays_brings_features_and_is_written_down(load, rows):
+    load(a_batch(origin="healing/2026-11-01", features=(features("a"), features("b"))))
+
+    assert rows("SELECT track_uri FROM track_features ORDER BY 1") == [
+        ["spotify:track:a"], ["spotify:track:b"],
+    ]  # fmt: skip
+    assert rows(COUNTS) == [[0, 0, 0, 0]]
+    assert rows("SELECT * FROM listening_history") == []
+
+
+def test_the_books_say_what_became_of_each_batch(load, rows):
+    load(a_batch(a_play(0, "a"), a_play(3_600, "b"), origin="1"))
+
+    load(
+        a_batch(a_play(0, "a"), a_play(7_200, "c"), origin="2"),
+        a_batch(a_play(30, "a", ms_played=180_000), source=EXPORT, origin="3"),
+        a_batch(origin="4"),
+    )
+
+    assert rows(COUNTS) == [[2, 2, 0, 0], [2, 1, 0, 1], [1, 0, 1, 0], [0, 0, 0, 0]]
+    assert rows("SELECT listener, regrouped FROM loaded_batch") == [["me", 0]] * 4
+
+
+def test_the_books_keep_what_the_first_time_did(load, rows):
+    load(a_batch(*plays_apart(3)))
+    (loaded_at,) = rows("SELECT loaded_at FROM loaded_batch")
+
+    load(a_batch(*plays_apart(3)))
+
+    assert rows(COUNTS) == [[3, 3, 0, 0]]
+    assert rows("SELECT loaded_at FROM loaded_batch") == [loaded_at]
+
+
+def test_a_batch_that_comes_twice_in_one_load_counts_once(load, rows):
+    load(a_batch(*plays_apart(3)), a_batch(*plays_apart(3)))
+
+    assert rows(COUNTS) == [[3, 3, 0, 0]]
+    assert rows("SELECT count(*) FROM listening_history") == [[3]]
+
+
+def test_a_poll_is_a_row_once(load, rows):
+    batch = a_batch(a_play(), report=poll())
+
+    load(batch)
+    load(batch)
+
+    assert rows("TABLE poll") == [["polls/me/1", "me", NOON, 50, 3, 2, 1, 4]]
+    assert rows("TABLE gap") == []
+
+
+def test_a_gap_is_a_row_once_though_the_next_poll_tells_it_again(load, rows):
+    gap = Gap(started_at=NOON, ended_at=NOON + timedelta(hours=2), reason="a full page")
+
+    load(a_batch(origin="polls/me/1", report=poll(gap)))
+    load(a_batch(origin="polls/me/2", report=poll(gap)))
+
+    assert rows("SELECT listener, started_at, ended_at, reason, origin FROM gap") == [
+        ["me", gap.started_at, gap.ended_at, "a full page", "polls/me/1"]
+    ]
+    assert rows("SELECT origin FROM poll ORDER BY 1") == [["polls/me/1"], ["polls/me/2"]]
+
+
+def test_an_upload_report_is_a_row_once(load, rows):
+    report = upload(
+        files=("MyData/endsong_0.json",),
+        problems=(FileProblem(file="b\\.json", reason='not "JSON"'),),
+        first_played_at=NOON,
+        last_played_at=NOON + timedelta(milliseconds=1),
+    )
+
+    load(a_batch(source=EXPORT, origin=UPLOAD, report=report))
+    load(a_batch(source=EXPORT, origin=UPLOAD, report=report.model_copy(update={"rows_in": 99})))
+
+    assert rows("SELECT * FROM import_report")[0][:-1] == [
+        UPLOAD, "me", 1, 10, 7, {"podcast": 2}, {"no ts": 1}, ["MyData/endsong_0.json"],
+        [{"file": "b\\.json", "reason": 'not "JSON"'}], NOON, NOON + timedelta(milliseconds=1),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def result(connect):
+    """Read the reconciled report of the upload, as the reader does."""
+    reader = connect("reader")
+
+    def read(*columns):
+        ((found,),) = reader.run("SELECT to_jsonb(r) FROM reporting.import_result r")
+        return [found[column] for column in columns]
+
+    return read
+
+
+def test_an_import_is_complete_when_its_last_batch_is_loaded(load, result):
+    first, second, last = (
+        a_batch(*plays, source=EXPORT, origin=UPLOAD, number=number, report=report)
+        for number, (plays, report) in enumerate(
+            [(plays_apart(3), None), (plays_apart(3, first=3), None), ((), upload(batches=3))]
+        )
+    )
+
+    load(last, first)
+    before = result("is_complete", "inserted", "duplicates")
+    load(second)
+
+    assert before == [False, 3, 0]
+    assert result("is_complete", "inserted", "duplicates") == [True, 6, 0]
+
+
+def test_an_import_without_one_play_is_complete(load, result):
+    load(a_batch(source=EXPORT, origin=UPLOAD, report=upload(published=0, rows_in=3)))
+
+    assert result("is_complete", "inserted", "upgraded", "duplicates", "api_rows") == [
+        True, 0, 0, 0, 0,
+    ]  # fmt: skip
+
+
+def test_an_import_adds_up_to_the_rows_read(load, result):
+    played = {"ms_played": 180_000}
+    first = a_play(0, "a", **played), a_play(3_600, "b", **played), a_play(7_200, "c", **played)
+    report = upload(
+        rows_in=6,
+        published=5,
+        skipped={"podcast": 1},
+        quarantined={},
+        batches=2,
+        first_played_at=NOON,
+        last_played_at=NOON + timedelta(hours=3),
+    )
+    load(a_batch(a_play(2, "a"), a_play(3_604, "b"), a_play(9_000, "heard")))
+
+    load(
+        a_batch(*first, source=EXPORT, origin=UPLOAD),
+        a_batch(first[2], a_play(10_800, "d", **played), source=EXPORT, origin=UPLOAD, number=1,
+                report=report),
+    )  # fmt: skip
+
+    assert result("is_complete", "inserted", "upgraded", "duplicates") == [True, 2, 2, 1]
+    assert result("rows_in", "published", "skipped") == [6, 2 + 2 + 1, {"podcast": 1}]
+    assert result("api_rows", "api_rows_without_partner") == [3, 1]
+    assert result("offset_p50_s", "offset_p99_s") == [3.0, pytest.approx(3.98)]
+
+
+def test_another_listeners_plays_do_not_count_in_an_import(load, result):
+    report = upload(first_played_at=NOON, last_played_at=NOON + timedelta(hours=1))
+    load(a_batch(a_play(60), listener="jane"))
+
+    load(a_batch(source=EXPORT, origin=UPLOAD, report=report))
+
+    assert result("api_rows", "offset_p50_s") == [0, None]
+
+
+def test_two_listeners_in_one_load_stay_apart(load, rows):
+    mine, hers = a_batch(a_play(), origin="1"), a_batch(a_play(), origin="2", listener="jane")
+
+    load(mine, hers, a_batch(a_play(), a_play(3_600), origin="3"))
+
+    assert rows(COUNTS) == [[1, 1, 0, 0], [1, 1, 0, 0], [2, 1, 0, 1]]
+    assert rows("SELECT listener, count(*) FROM listening_history GROUP BY 1 ORDER BY 1") == [
+        ["jane", 1], ["me", 2],
+    ]  # fmt: skip
+
+
+def test_a_refused_batch_leaves_no_trace(load, rows):
+    gap = Gap(started_at=NOON, ended_at=NOON, reason="a full page")
+    good = a_batch(a_play(), a_play(0.5), origin="1", features=(features(),), report=poll(gap))
+    good_upload = a_batch(source=EXPORT, origin=UPLOAD, report=upload())
+    refused = a_batch(a_play(3_600), origin="2", listener="zoe", number=2**31)
+
+    with pytest.raises(DatabaseRefusalError, match="22003"):
+        load(good, good_upload, refused)
+
+    assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
+
+
+def test_after_a_refusal_the_same_store_goes_on(load, rows):
+    with pytest.raises(DatabaseRefusalError):
+        load(a_batch(a_play(), number=2**31))
+
+    load(a_batch(a_play()))
+
+    assert rows(COUNTS) == [[1, 1, 0, 0]]
+
+
+@pytest.fixture
+def at_once(connect):
+    """Let each of two loaders load its share, load by load, both at the same time."""
+
+    def load_all(store, loads):
+        for batches in loads:
+            store.load(batches)
+
+    def run(*shares):
+        stores = [Store(connect("loader")) for _ in shares]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(load_all, stores, shares, timeout=60))
+
+    return run
+
+
+def test_two_loaders_of_one_listener_at_once_count_every_play_once(at_once, rows):
+    shared = [[a_batch(*plays_apart(40, first=20 * n), origin=f"{n}")] for n in range(10)]
+
+    at_once(shared, shared[::-1])
+
+    assert rows("SELECT count(*), count(DISTINCT track_uri) FROM listening_history") == [[220, 220]]
+    assert rows("SELECT count(*), sum(plays), sum(inserted) FROM loaded_batch") == [[10, 400, 220]]
+
+
+def test_two_loaders_that_meet_in_listeners_and_features_do_not_wait_for_each_other(at_once, rows):
+    known = tuple(features(f"track{n}") for n in range(30))
+    ours = [
+        [a_batch(*plays_apart(5), origin=f"a{n}", features=known[:20]),
+         a_batch(*plays_apart(5), origin=f"b{n}", listener="jane", features=known[10:])]
+        for n in range(10)
+    ]  # fmt: skip
+    theirs = [
+        [a_batch(*plays_apart(5), origin=f"c{n}", listener="jane", features=known[::-1]),
+         a_batch(*plays_apart(5), origin=f"d{n}", features=known[::-1])]
+        for n in range(10)
+    ]  # fmt: skip
+
+    at_once(ours, theirs)
+
+    assert rows("SELECT listener, count(*) FROM listening_history GROUP BY 1 ORDER BY 1") == [
+        ["jane", 5], ["me", 5],
+    ]  # fmt: skip
+    assert rows("SELECT count(*), sum(plays), sum(inserted) FROM loaded_batch") == [[40, 200, 10]]
+    assert rows("SELECT count(*) FROM track_features") == [[30]]
+
+
+def test_a_play_is_stored_as_it_was_told(load, rows):
+    told = {
+        "album_name": "Tab\there", "ms_played": 0, "popularity": 0, "duration_ms": 181_000,
+        "isrc": "QZ", "context_uri": "spotify:album:a", "platform": "\\N", "country": "ZZ",
+        "reason_start": "trackdone", "reason_end": "", "shuffle": True, "skipped": False,
+        "offline": False, "incognito": True,
+    }  # fmt: skip
+
+    load(a_batch(a_play(0.007, **told), source=API))
+
+    ((stored,),) = rows("SELECT to_jsonb(h) FROM listening_history h")
+    assert {name: stored[name] for name in told} == told
+    assert rows("SELECT played_at, listener, source, history_ts FROM listening_history") == [
+        [NOON + timedelta(milliseconds=7), "me", API, None]
+    ]

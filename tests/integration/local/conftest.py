@@ -1,0 +1,68 @@
+"""Homes of local clouds, and processes to be found in them."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from infra.local.ministack import MiniStack
+from infra.local.ports import any_free
+from infra.local.processes import Child
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / "logs").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def child(home):
+    child = Child("dummy", home, patience_s=1)
+    yield child
+    child.stop()
+
+
+@pytest.fixture
+def run_python():
+    """Start Python code in a process of its own; gives it once it has said a line."""
+    started = []
+
+    def start(code: str, *arguments: str) -> subprocess.Popen:
+        process = subprocess.Popen(  # noqa: S603 - the code is the test's
+            [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        process.stdout.readline()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def eventually():
+    """Wait until a question is answered with yes."""
+
+    def wait(question) -> None:
+        deadline = time.monotonic() + 10
+        while not question():
+            assert time.monotonic() < deadline, "it did not come true within 10 s"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="module")
+def ministack(tmp_path_factory):
+    home = tmp_path_factory.mktemp("ministack")
+    (home / "logs").mkdir()
+    server = MiniStack(home)
+    server.start(any_free())
+    server.wait_until_ready()
+    yield server
+    server.child.stop()

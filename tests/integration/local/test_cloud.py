@@ -1,0 +1,173 @@
+import os
+import socket
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from infra.local import cloud
+from infra.local.memory import Memory
+from infra.local.parts import Parts
+from infra.local.pidfile import held, holder
+from infra.local.ports import HOST, Ports, any_free
+from infra.local.processes import Child
+from infra.local.state import FILE, SUPERVISOR, LocalCloudError
+from shared.errors import SettingsError
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+# Runs a local cloud whose servers are two sleeping processes.
+SUPERVISOR_OF_DUMMIES = f"""
+import signal, sys, time
+from pathlib import Path
+from infra.local.pidfile import held
+from infra.local.processes import Child
+home = Path(sys.argv[1])
+with held(home / {SUPERVISOR!r}):
+    children = [Child(title, home, 1) for title in ("ministack", "simulators")]
+    for child in children:
+        child.start({SLEEP!r}, {{}})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        for child in children:
+            child.stop()
+"""
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def left_behind(home):
+    """What a crashed supervisor leaves: its children, its state, and its stale pid file."""
+    (home / SUPERVISOR).write_text(str(os.getpid()))
+    (home / FILE).write_text("{}")
+    children = [Child(title, home) for title in ("ministack", "simulators")]
+    for child in children:
+        child.start(SLEEP, {})
+    yield children
+    for child in children:
+        child.stop()
+
+
+@pytest.fixture
+def memory():
+    return Memory(ports=Ports(postgres=any_free()))
+
+
+@pytest.fixture
+def parts(memory):
+    # Not in pytest's folders: run as root, Postgres has a user of its own, and each pytest that
+    # starts shuts them to other users.
+    with TemporaryDirectory() as home:
+        parts = Parts(Path(home))
+        parts.start_postgres(memory)
+        yield parts
+        parts.stop()
+
+
+@pytest.mark.parametrize("detach", [True, False], ids=["detached", "in the foreground"])
+def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
+    with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="already") as refusal:
+        cloud.up(home, empty=True, detach=detach, say=said.append)
+
+    assert f"pid {os.getpid()}" in str(refusal.value)
+
+
+def test_a_start_that_fails_in_the_background_is_told(home, said):
+    (home / "ministack").write_text("where a folder should be")
+
+    with pytest.raises(LocalCloudError, match="did not start"):
+        cloud.up(home, empty=True, detach=True, say=said.append)
+
+    assert any("FileExistsError" in line for line in said)
+    assert holder(home / SUPERVISOR) is None
+
+
+def test_a_wrong_setting_is_told_before_anything_starts(tmp_path, said):
+    home = tmp_path / "new"
+
+    with pytest.raises(SettingsError, match="no_such_setting"):
+        cloud.up(home, empty=True, detach=True, say=said.append, context={"no_such_setting": "1"})
+
+    assert not home.exists()
+
+
+def test_down_stops_the_supervisor_and_all_its_children(home, run_python):
+    supervisor = run_python(SUPERVISOR_OF_DUMMIES, str(home))
+
+    assert cloud.down(home)
+
+    assert supervisor.wait(10) == 0
+    assert holder(home / "ministack.pid") is None
+    assert holder(home / "simulators.pid") is None
+
+
+def test_down_stops_what_a_crash_left_behind_and_nobody_else(home, left_behind):
+    # The stale pid file names this very process.
+    assert not cloud.down(home)
+
+    assert [child.exit_code is not None for child in left_behind] == [True, True]
+    assert not (home / FILE).exists()
+
+
+def test_down_is_content_where_nothing_ever_ran(tmp_path):
+    assert not cloud.down(tmp_path / "never")
+
+
+def test_reset_deletes_all_that_is_ours_and_nothing_else(home, memory):
+    memory.save(home)
+    (home / "ministack").mkdir()
+    (home / "ministack" / "s3.json").write_text("{}")
+    (home / "diary.txt").write_text("not ours")
+
+    cloud.reset(home)
+
+    assert [path.name for path in home.iterdir()] == ["diary.txt"]
+
+
+def test_postgres_stops_and_starts_alone(parts, memory):
+    parts.stop_postgres()
+
+    assert not parts.postgres.is_running()
+    assert list(parts.failures()) == []
+
+    parts.start_postgres(memory)
+
+    with socket.create_connection((HOST, memory.ports.postgres)):
+        assert parts.postgres.is_running()
+
+
+def test_postgres_starts_after_a_crash_though_its_pid_is_a_strangers_now(parts, memory):
+    pid_file = parts.postgres.log.with_name("postmaster.pid")
+    _, *rest = pid_file.read_text().splitlines()
+    parts.stop_postgres()
+    pid_file.write_text("\n".join([str(os.getpid()), *rest]))
+
+    assert not parts.postgres.is_running()
+
+    parts.start_postgres(memory)
+
+    with socket.create_connection((HOST, memory.ports.postgres)):
+        assert parts.postgres.is_running()
+
+
+def test_a_server_that_ends_by_itself_is_named(parts):
+    parts.postgres.stop()
+
+    (failure,) = parts.failures()
+
+    assert failure.startswith("postgres ended: see ")
+
+
+def test_postgres_cannot_be_stopped_where_no_local_cloud_runs(home):
+    with pytest.raises(LocalCloudError, match="no local cloud"):
+        cloud.stop_postgres(home)
+
+    assert not (home / "postgres.stopped").exists()

@@ -1,0 +1,116 @@
+import json
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local.aws import client
+from infra.local.deploy import Cdk
+from infra.local.lookups import put_database, put_simulated_login
+from infra.local.memory import Memory
+from infra.local.ministack import MiniStack
+from infra.local.ports import Ports
+from infra.local.simulators import account
+from infra.local.state import LocalCloudError
+from infra.local.wishes import Wishes, configuration
+
+CONFIG = configuration(Wishes().deployment(Ports()))
+LOGIN = "spotify-pipeline/listener/me"
+
+
+@pytest.fixture
+def secrets(ministack):
+    return client("secretsmanager", ministack.endpoint)
+
+
+@pytest.fixture
+def login(secrets):
+    """The listener's secret as the stack makes it: without a value."""
+    secrets.create_secret(Name=LOGIN)
+    yield LOGIN
+    secrets.delete_secret(SecretId=LOGIN, ForceDeleteWithoutRecovery=True)
+
+
+def value_of(secrets, name: str) -> dict[str, object]:
+    return json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
+
+
+def test_a_restart_keeps_what_was_there(ministack):
+    sqs = client("sqs", ministack.endpoint)
+    url = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="still here")
+
+    ministack.restart()
+
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert message["Body"] == "still here"
+
+
+def test_an_unknown_key_is_refused_because_iam_is_enforced(ministack):
+    stranger = boto3.client(
+        "sqs",
+        endpoint_url=ministack.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="nobody",  # noqa: S106 - opens nothing
+    )
+
+    with pytest.raises(ClientError):
+        stranger.list_queues()
+
+
+def test_a_server_that_cannot_listen_is_told_with_its_log(ministack, home):
+    other = MiniStack(home)
+    other.start(int(ministack.endpoint.rpartition(":")[2]))
+
+    with pytest.raises(LocalCloudError, match=r"ministack\.log") as failure:
+        other.wait_until_ready()
+
+    assert "already in use" in other.child.log.read_text()
+    assert "MiniStack does not start" in str(failure.value)
+
+
+def test_each_role_finds_its_own_way_to_the_database(ministack, secrets):
+    memory = Memory(ports=Ports(postgres=15432))
+
+    put_database(CONFIG, ministack.endpoint, memory)
+
+    assert value_of(secrets, "spotify-pipeline/database/loader") == {
+        "username": "loader",
+        "password": memory.loader_password,
+        "dbname": "spotify",
+        "port": 15432,
+    }
+    reader = value_of(secrets, "spotify-pipeline/database/reader")
+    assert reader["password"] == memory.reader_password
+    ssm = client("ssm", ministack.endpoint)
+    host = ssm.get_parameter(Name="/spotify-pipeline/database/host")["Parameter"]["Value"]
+    assert host == "127.0.0.1"
+
+
+def test_a_changed_port_reaches_those_who_look_it_up(ministack, secrets):
+    put_database(CONFIG, ministack.endpoint, Memory(ports=Ports(postgres=15432)))
+
+    put_database(CONFIG, ministack.endpoint, Memory(ports=Ports(postgres=15433)))
+
+    assert value_of(secrets, "spotify-pipeline/database/migrator")["port"] == 15433
+
+
+def test_the_listener_is_logged_in_to_the_simulator(ministack, secrets, login):
+    put_simulated_login(CONFIG, ministack.endpoint)
+
+    assert value_of(secrets, login)["refresh_token"] == account.REFRESH_TOKEN
+    assert {"client_id", "client_secret", "authorized_at"} < set(value_of(secrets, login))
+
+
+def test_the_login_of_a_person_stays(ministack, secrets, login):
+    own = {"client_id": "mine", "refresh_token": "mine"}
+    secrets.put_secret_value(SecretId=login, SecretString=json.dumps(own))
+
+    put_simulated_login(CONFIG, ministack.endpoint)
+
+    assert value_of(secrets, login) == own
+
+
+def test_a_stack_that_is_not_there_is_known_to_be_missing(ministack, home):
+    assert not Cdk(home, ministack.endpoint).has_stack("SpotifyPipeline")

@@ -1,0 +1,71 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from infra.local.pidfile import held, holder, name
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from infra.local.pidfile import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "some.pid"
+
+
+def test_nobody_holds_a_file_that_is_not_there(path):
+    assert holder(path) is None
+
+
+def test_a_living_holder_is_named(path, run_python):
+    process = run_python(HOLD, str(path))
+
+    assert holder(path) == process.pid
+
+
+def test_a_killed_process_holds_nothing_though_its_file_stays(path, run_python):
+    process = run_python(HOLD, str(path))
+    process.kill()
+    process.wait()
+
+    assert path.read_text() == str(process.pid)
+    assert holder(path) is None
+
+
+def test_a_stranger_with_the_pid_of_a_stale_file_is_not_taken_for_the_holder(path):
+    path.write_text(str(os.getpid()))
+
+    assert holder(path) is None
+
+
+def test_a_file_has_one_holder_at_a_time(path, run_python):
+    run_python(HOLD, str(path))
+
+    with pytest.raises(BlockingIOError), held(path):
+        pass
+
+
+def test_a_child_that_inherits_the_file_goes_on_holding_it(path):
+    with held(path) as file:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=[file], stdin=-1)
+        name(file, child.pid)
+
+    assert holder(path) == child.pid
+    child.communicate(b"\n")
+    assert holder(path) is None
+
+
+def test_a_holder_without_a_name_is_not_passed_off_as_nobody(path):
+    with held(path) as file:
+        os.ftruncate(file, 0)
+
+        with pytest.raises(BlockingIOError):
+            holder(path)

@@ -1,0 +1,64 @@
+import socket
+
+import pytest
+
+from infra.local.ports import HOST, Ports, any_free, choose, is_free
+
+
+@pytest.fixture
+def busy_port():
+    with socket.socket() as server:
+        server.bind((HOST, 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def four_free_ports(**known: int) -> Ports:
+    names = ("aws", "postgres", "spotify", "reccobeats")
+    return Ports(**{name: any_free() for name in names} | known)
+
+
+def test_a_port_with_a_server_is_busy(busy_port):
+    assert not is_free(busy_port)
+
+
+def test_a_port_is_free_again_right_after_its_last_connection():
+    server = socket.create_server((HOST, 0))
+    port = server.getsockname()[1]
+    with socket.create_connection((HOST, port)) as client, server.accept()[0] as connection:
+        # Closed by the server first: its end stays in TIME_WAIT.
+        connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
+        client.recv(1)
+    server.close()
+
+    assert is_free(port)
+
+
+def test_wanted_ports_are_taken_without_a_word():
+    said = []
+    wanted = four_free_ports()
+
+    assert choose(wanted, said.append) == wanted
+    assert said == []
+
+
+def test_a_busy_port_is_replaced_and_named(busy_port):
+    said = []
+    wanted = four_free_ports(postgres=busy_port)
+
+    chosen = choose(wanted, said.append)
+
+    assert chosen.postgres != busy_port
+    assert is_free(chosen.postgres)
+    assert chosen.aws == wanted.aws
+    assert said == [f"port {busy_port} is busy: postgres takes {chosen.postgres}"]
+
+
+def test_no_two_servers_share_a_port():
+    port = any_free()
+
+    chosen = choose(four_free_ports(spotify=port, reccobeats=port), lambda _: None)
+
+    assert chosen.spotify == port
+    assert chosen.reccobeats != port

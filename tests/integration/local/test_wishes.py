@@ -1,0 +1,63 @@
+import pytest
+
+from infra.local.ports import Ports
+from infra.local.wishes import Wishes, configuration
+from shared.errors import SettingsError
+
+PORTS = Ports(spotify=1001, reccobeats=1002)
+URL = "https://example.com"
+
+
+def test_the_simulators_stand_in_for_what_nobody_named():
+    context = Wishes(reccobeats_url=URL).deployment(PORTS)
+
+    assert context["spotify_api_url"] == "http://127.0.0.1:1001"
+    assert context["spotify_accounts_url"] == "http://127.0.0.1:1001"
+    assert context["reccobeats_url"] == URL
+
+
+@pytest.mark.parametrize(
+    ("given", "simulators", "simulated_listener"),
+    [
+        ((), True, True),
+        (("reccobeats_url",), True, True),
+        (("spotify_api_url", "spotify_accounts_url"), True, False),
+        (("spotify_api_url",), True, False),
+        (("spotify_api_url", "spotify_accounts_url", "reccobeats_url"), False, False),
+    ],
+    ids=["none given", "reccobeats", "spotify", "half of spotify", "all"],
+)
+def test_given_addresses_replace_simulators(given, simulators, simulated_listener):
+    wishes = Wishes(**dict.fromkeys(given, URL))
+
+    assert wishes.simulators == simulators
+    assert wishes.simulated_listener == simulated_listener
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_an_empty_cloud_does_not_poll(empty):
+    config = configuration(Wishes(empty=empty).deployment(PORTS))
+
+    assert config.polling_enabled is not empty
+    assert config.target == "local"
+    assert config.poll_minutes == 1
+
+
+def test_further_context_wins():
+    wishes = Wishes(empty=True, context={"loader.visibility_s": "61", "polling_enabled": "true"})
+
+    config = configuration(wishes.deployment(PORTS))
+
+    assert config.loader.visibility_timeout_s == 61
+    assert config.polling_enabled
+
+
+def test_a_misspelt_context_is_refused_before_anything_is_deployed():
+    with pytest.raises(SettingsError, match="pol_minutes"):
+        configuration(Wishes(context={"pol_minutes": "2"}).deployment(PORTS))
+
+
+def test_wishes_reach_the_background_whole():
+    wishes = Wishes(empty=True, spotify_api_url=URL, context={"a": "b"})
+
+    assert Wishes.model_validate_json(wishes.model_dump_json()) == wishes

@@ -1,0 +1,288 @@
+"""What the embedded Postgres answers, in our own words."""
+
+import gc
+import json
+import socket
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared import postgres
+from shared.errors import DatabaseAwayError, DatabaseLoginError, DatabaseRefusalError
+from shared.postgres import Database
+from tests.integration.shared.tls_server import a_certificate, a_tls_proxy
+
+HOST = "database.example"
+INSERT = (
+    "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, listener, "
+    "source, ms_played) VALUES ('spotify:track:a', 'a', 'b', now(), 'me', :source, :ms)"
+)
+
+
+def kill(owner, database) -> None:
+    """End a connection at the server's side, as a restart does."""
+    ((pid,),) = database.run("SELECT pg_backend_pid()")
+    owner.run("SELECT pg_terminate_backend(:pid, 5000)", pid=pid)
+
+
+@pytest.fixture
+def killable(database, address_of):
+    """A connection of the owner's own role, who may end it; tables are empty."""
+    database = Database.connect(address_of("migrator"))
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "state"),
+    [
+        ("SELECT 'x'::integer", "22P02"),
+        ("SELECT 2147483648::integer", "22003"),
+        ("SELECT jsonb '\"\\u0000\"'", "22P05"),
+        ("INSERT INTO poll (origin) VALUES ('a')", "23502"),
+    ],
+)
+def test_data_that_no_column_takes_is_refused(database, statement, state):
+    with pytest.raises(DatabaseRefusalError, match=state):
+        database.run(statement)
+
+
+def test_a_broken_promise_of_the_schema_is_a_refusal(database):
+    with pytest.raises(DatabaseRefusalError, match=r"listening_history_source_check.*23514"):
+        database.run(INSERT, source="rumour", ms=1)
+
+
+def test_a_value_too_long_for_its_index_is_refused(database):
+    origin = "".join(map(chr, range(0x4E00, 0x4E00 + 2_000)))
+
+    with pytest.raises(DatabaseRefusalError, match="54000"):
+        database.run(
+            "INSERT INTO loaded_batch VALUES (:origin, 0, 'me', 0, 0, 0, 0, 0)", origin=origin
+        )
+
+
+@pytest.mark.parametrize(
+    ("statement", "state"),
+    [("SELECT * FROM nowhere", "42P01"), ("DELETE FROM loaded_batch", "42501"), ("SELEC", "42601")],
+    ids=["no table", "no right", "no statement"],
+)
+def test_a_schema_that_is_not_ours_is_no_fault_of_the_data(database, statement, state):
+    with pytest.raises(DatabaseAwayError, match=state):
+        database.run(statement)
+
+
+def test_a_copy_that_is_refused_says_so(database):
+    with pytest.raises(DatabaseRefusalError, match="22P02"):
+        database.copy_in("merged_record", ["play_id"], b"one\n")
+
+
+def test_a_refusal_leaves_the_connection_usable(database):
+    with pytest.raises(DatabaseRefusalError):
+        database.run("SELECT 'x'::integer")
+
+    assert database.run("SELECT 1") == [[1]]
+
+
+def test_a_refused_copy_leaves_the_connection_usable(database):
+    with pytest.raises(DatabaseRefusalError):
+        database.copy_in("merged_record", ["play_id"], b"one\n" * 100_000)
+
+    assert database.run("SELECT 1") == [[1]]
+
+
+@pytest.mark.parametrize(
+    "change", [{"password": "s3cret"}, {"username": "stranger"}], ids=["password", "name"]
+)
+def test_a_wrong_login_is_told_without_the_password(server, address_of, change):
+    address = replace(address_of("loader"), **{"password": "s3cret"} | change)
+
+    with pytest.raises(DatabaseLoginError, match="28P01") as refused:
+        Database.connect(address)
+
+    assert "s3cret" not in str(refused.value)
+    assert "s3cret" not in repr(address)
+
+
+def test_a_database_that_is_not_there_is_away(server, address_of):
+    with pytest.raises(DatabaseAwayError, match="3D000"):
+        Database.connect(replace(address_of("loader"), database="elsewhere"))
+
+
+def test_no_server_is_away(address_of):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+    with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
+        Database.connect(replace(address_of("loader"), port=port))
+
+
+def test_a_connection_that_the_server_ended_is_away(owner, killable):
+    kill(owner, killable)
+
+    with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
+        killable.run("SELECT 1")
+    with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
+        killable.copy_in("merged_record", ["play_id"], b"1\n")
+
+
+def test_a_connection_that_the_server_ended_can_be_closed_and_closed_again(owner, killable):
+    kill(owner, killable)
+    with suppress(DatabaseAwayError):
+        killable.run("SELECT 1")
+
+    killable.close()
+    killable.close()
+    gc.collect()  # a socket left open would warn here
+
+    with pytest.raises(DatabaseAwayError):
+        killable.run("SELECT 1")
+
+
+def test_another_machine_without_a_certificate_is_not_even_dialled(address_of, monkeypatch):
+    dialled = []
+    monkeypatch.setattr(socket, "create_connection", lambda *to, **how: dialled.append(to))
+
+    with pytest.raises(DatabaseAwayError, match=f"refusing to talk to {HOST}"):
+        Database.connect(replace(address_of("loader"), host=HOST))
+
+    assert dialled == []
+
+
+def test_a_forwarded_port_does_not_excuse_from_tls(address_of, server, free_port):
+    forwarded = replace(address_of("loader"), host=HOST, via=("127.0.0.1", free_port))
+
+    with pytest.raises(DatabaseAwayError, match="without a CA certificate"):
+        Database.connect(forwarded)
+
+
+def test_a_server_without_tls_is_refused_where_a_certificate_is_known(server, address_of):
+    with pytest.raises(DatabaseAwayError, match="refuses SSL"):
+        Database.connect(replace(address_of("loader"), ca_pem=a_certificate(HOST).pem))
+
+
+def test_a_certificate_that_is_none_is_told(server, address_of):
+    with pytest.raises(DatabaseAwayError, match="certificate"):
+        Database.connect(replace(address_of("loader"), ca_pem="no certificate"))
+
+
+@pytest.fixture
+def behind_tls(server, address_of, free_port, tmp_path):
+    """Connect to `HOST` through TLS with one certificate, trusting another or the same."""
+
+    def connect(shown, trusted):
+        with a_tls_proxy(shown.context(tmp_path), ("127.0.0.1", free_port)) as via:
+            address = replace(address_of("loader"), host=HOST, via=via, ca_pem=trusted.pem)
+            database = Database.connect(address)
+            answer = database.run("SELECT current_user")
+            database.close()
+            return answer
+
+    return connect
+
+
+def test_the_server_that_the_ca_vouches_for_is_trusted(behind_tls):
+    certificate = a_certificate(HOST)
+
+    assert behind_tls(shown=certificate, trusted=certificate) == [["loader"]]
+
+
+def test_a_server_of_another_ca_is_refused(behind_tls):
+    with pytest.raises(DatabaseAwayError, match="CERTIFICATE_VERIFY_FAILED"):
+        behind_tls(shown=a_certificate(HOST), trusted=a_certificate(HOST))
+
+
+def test_a_server_of_another_name_is_refused(behind_tls):
+    certificate = a_certificate("other.example")
+
+    with pytest.raises(DatabaseAwayError, match="Hostname mismatch"):
+        behind_tls(shown=certificate, trusted=certificate)
+
+
+def insert_in_transaction(database, then):
+    with database.transaction():
+        database.run(INSERT, source="both", ms=1)
+        then()
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def test_what_a_transaction_did_stays(database, owner):
+    insert_in_transaction(database, then=lambda: None)
+
+    assert owner.run("SELECT ms_played FROM listening_history") == [[1]]
+
+
+def test_a_transaction_that_is_refused_leaves_nothing_and_the_connection_usable(database, owner):
+    with pytest.raises(DatabaseRefusalError):
+        insert_in_transaction(database, then=lambda: database.run(INSERT, source="both", ms=-1))
+
+    assert owner.run("SELECT * FROM listening_history") == []
+    assert database.run("SELECT 1") == [[1]]
+
+
+def test_a_block_that_fails_by_itself_leaves_nothing(database, owner):
+    with pytest.raises(KeyboardInterrupt):
+        insert_in_transaction(database, then=interrupt)
+
+    assert owner.run("SELECT * FROM listening_history") == []
+
+
+def test_the_error_of_the_block_is_told_though_the_connection_broke_too(owner, killable):
+    def break_and_fail():
+        kill(owner, killable)
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        insert_in_transaction(killable, then=break_and_fail)
+
+    assert owner.run("SELECT * FROM listening_history WHERE ms_played = 1") == []
+
+
+@pytest.mark.parametrize("microsecond", [0, 1_000, 10_000, 123_000, 999_000])
+def test_an_instant_comes_back_aware_and_exact(database, microsecond):
+    instant = datetime(2026, 11, 1, 12, 0, 0, microsecond, tzinfo=UTC)
+
+    ((answer,),) = database.run("SELECT :at::timestamptz", at=instant)
+
+    assert answer == instant
+    assert answer.utcoffset() is not None
+
+
+def test_an_instant_is_the_same_in_every_zone_of_the_session(database):
+    instant = datetime(2026, 11, 1, 12, 0, 0, 5_000, tzinfo=UTC)
+    database.run("SET TIME ZONE 'Asia/Kathmandu'")
+
+    ((answer,),) = database.run("SELECT '2026-11-01T12:00:00.005Z'::timestamptz")
+
+    assert (answer, answer.utcoffset()) == (instant, timedelta(hours=5, minutes=45))
+
+
+def test_a_parameter_is_bound_and_never_read_as_sql(database):
+    text = "'; DROP TABLE poll; -- :name \\ \" 素敵滅法"
+
+    assert database.run("SELECT :text", text=text) == [[text]]
+    assert database.run("SELECT :text::jsonb", text=json.dumps({"a": None})) == [[{"a": None}]]
+
+
+def test_a_statement_may_take_longer_than_the_connection(server, address_of, monkeypatch):
+    monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_S", 1)
+    database = Database.connect(address_of("loader"))
+
+    answer = database.run("SELECT 'done' FROM pg_sleep(1.5)")
+
+    database.close()
+    assert answer == [["done"]]
+
+
+def test_a_statement_that_is_never_answered_ends(server, address_of, monkeypatch):
+    monkeypatch.setattr(postgres, "ANSWER_TIMEOUT_S", 0.2)
+    database = Database.connect(address_of("loader"))
+
+    with pytest.raises(DatabaseAwayError, match="timed out"):
+        database.run("SELECT pg_sleep(2)")
+
+    database.close()

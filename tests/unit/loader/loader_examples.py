@@ -1,0 +1,63 @@
+"""Plays, features and batches as they reach the loader, and the events that carry them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+from shared.models import EnrichedBatch, Message, Play, TrackFeatures
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+API = "recently-played"
+EXPORT = "extended-history"
+CONTEXT = SimpleNamespace(
+    function_name="loader",
+    memory_limit_in_mb=256,
+    invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:loader",
+    aws_request_id="1",
+)
+
+
+def a_play(after_s: float = 0, track: str = "boats", **told) -> Play:
+    """A play that ended some seconds after noon."""
+    told = {"track_name": f"Name of {track}", "artist_name": "The Example", **told}
+    return Play(
+        track_uri=f"spotify:track:{track}", played_at=NOON + timedelta(seconds=after_s), **told
+    )
+
+
+def plays_apart(count: int, first: int = 0) -> tuple[Play, ...]:
+    """Plays so far apart that none meets another."""
+    return tuple(a_play(3_600 * n, f"track{n}") for n in range(first, first + count))
+
+
+def a_batch(*plays: Play, origin: str = "polls/me/1", number: int = 0, **told) -> EnrichedBatch:
+    told = {"listener": "me", "source": API, **told}
+    return EnrichedBatch(origin=origin, number=number, plays=plays, **told)
+
+
+def features(track: str = "boats", fetched_after_s: float = 0, **told) -> TrackFeatures:
+    return TrackFeatures(
+        track_uri=f"spotify:track:{track}",
+        source="reccobeats",
+        fetched_at=NOON + timedelta(seconds=fetched_after_s),
+        **told,
+    )
+
+
+def an_event(*bodies: Message | str) -> dict[str, list[dict[str, str]]]:
+    """The event of messages m0, m1, …"""
+    return {"Records": [{"messageId": f"m{n}", "body": _json(body)}
+                        for n, body in enumerate(bodies)]}  # fmt: skip
+
+
+def _json(body: Message | str) -> str:
+    return body if isinstance(body, str) else body.model_dump_json(exclude_none=True)
+
+
+def failures(answer: dict[str, list[dict[str, str]]]) -> list[str]:
+    """The ids of the messages that the queue is to give again."""
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def origins(batches: Iterable[EnrichedBatch]) -> list[str]:
+    return [batch.origin for batch in batches]

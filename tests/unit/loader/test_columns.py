@@ -1,0 +1,102 @@
+"""Rows as the text of COPY: read back by its own rules, they are what was written."""
+
+import re
+from datetime import UTC, datetime
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services.loader.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.merge import API, EXPORT, Record, Row
+from tests.unit.loader.loader_examples import NOON, a_play
+
+UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+# What a message's text may hold: neither NUL nor lone surrogates.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+ODD_TEXTS = st.text(st.sampled_from("\\\t\n\rNtnr.x🎧"))
+
+
+def read(text: bytes) -> list[list[str | None]]:
+    """Read the text format as Postgres does."""
+    body = text.decode()
+    assert body.endswith("\n")
+    return [[unescaped(value) for value in line.split("\t")] for line in body[:-1].split("\n")]
+
+
+def unescaped(value: str) -> str | None:
+    if value == "\\N":
+        return None
+    return re.sub(r"\\.", lambda match: UNESCAPED[match[0]], value)
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(
+            st.lists(st.none() | TEXTS | ODD_TEXTS, min_size=width, max_size=width), min_size=1
+        )
+    )
+)
+@example([["\\N", None], ["\\.", ""], ["a\tb", "c\nd"], ["\\", "\r\n"]])
+@example([["\t"], ["\n"]])
+@example([["one", "plain"], ["row", None]])
+def test_any_text_comes_back_as_it_was(rows):
+    assert read(copy_text(rows)) == rows
+
+
+def test_a_value_that_looks_like_null_is_not_null():
+    assert copy_text([["\\N", None]]) == b"\\\\N\t\\N\n"
+
+
+def test_a_tab_in_one_value_is_seen_though_another_row_has_one_column_less():
+    assert copy_text([["a\tb", "c"], ["d"]]) == b"a\\tb\tc\nd\n"
+
+
+def test_values_are_written_as_postgres_reads_them():
+    values = [[0, -1, True, False, datetime(2026, 11, 1, 12, 0, 0, 5_000, tzinfo=UTC), 0.5]]
+
+    assert copy_text(values) == b"0\t-1\tTrue\tFalse\t2026-11-01 12:00:00.005000+00:00\t0.5\n"
+
+
+def heard(row_id=None):
+    play = a_play(0.5, popularity=40)
+    return Record(API, play, row_id=row_id)
+
+
+def exported():
+    return Record(EXPORT, a_play(2, ms_played=60_000))
+
+
+def test_a_row_of_the_api_has_no_time_of_an_export():
+    api = heard()
+    row = Row(None, api.play.played_at, api, None, [api])
+
+    values = dict(zip(HISTORY, history_values(row, "me"), strict=True))
+
+    assert (values["listener"], values["source"], values["history_ts"]) == ("me", API, None)
+    assert (values["popularity"], values["ms_played"]) == (40, None)
+
+
+def test_a_row_of_both_has_the_time_of_each():
+    api, export = heard(), exported()
+    row = Row(None, api.play.played_at, api, export, [api, export])
+
+    values = dict(zip(HISTORY, history_values(row, "me"), strict=True))
+
+    assert (values["source"], values["popularity"], values["ms_played"]) == ("both", 40, 60_000)
+    assert (values["played_at"], values["history_ts"]) == (api.play.played_at, a_play(2).played_at)
+
+
+def test_a_row_of_one_record_keeps_no_record_behind_it():
+    export = exported()
+
+    assert merged_values(Row(7, NOON, None, export, [export])) == []
+
+
+def test_a_row_of_more_records_keeps_each_behind_it():
+    api, export = heard(), exported()
+    row = Row(7, api.play.played_at, api, export, [api, export])
+
+    first, second = (dict(zip(MERGED, values, strict=True)) for values in merged_values(row))
+
+    assert (first["play_id"], first["source"], first["played_at"]) == (7, API, api.play.played_at)
+    assert (second["play_id"], second["source"], second["ms_played"]) == (7, EXPORT, 60_000)

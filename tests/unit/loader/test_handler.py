@@ -1,0 +1,211 @@
+"""What the loader's function reports to its queue; the database is a function here."""
+
+import json
+
+import pytest
+
+from services.loader import handler as loader
+from services.loader.settings import DatabaseSettings, LoaderSettings
+from shared.errors import DatabaseAwayError, DatabaseRefusalError, SettingsError
+from shared.models import EnrichedBatch
+from tests.unit.loader.loader_examples import (
+    CONTEXT,
+    a_batch,
+    a_play,
+    an_event,
+    failures,
+    features,
+    origins,
+)
+
+GOOD = a_batch(a_play())
+PLAIN = json.loads(GOOD.model_dump_json(exclude_none=True))
+POISON = {
+    "no JSON": "{",
+    "empty": "",
+    "no object": "[]",
+    "nested without end": "[" * 100_000,
+    "unknown schema": json.dumps(PLAIN | {"schema_version": 2}),
+    "no listener": json.dumps({key: PLAIN[key] for key in PLAIN if key != "listener"}),
+    "NUL": json.dumps(PLAIN | {"origin": "a\x00b"}),
+    "NUL in a play": json.dumps(PLAIN | {"plays": [PLAIN["plays"][0] | {"platform": "\x00"}]}),
+    "escaped lone surrogate": json.dumps(PLAIN | {"origin": "a\ud800b"}),
+    "lone surrogate": json.dumps(PLAIN | {"origin": "a\udfffb"}, ensure_ascii=False),
+    "before all time": json.dumps(
+        PLAIN | {"plays": [PLAIN["plays"][0] | {"played_at": "0001-01-01T00:00:00Z"}]}
+    ),
+    "after all time": json.dumps(
+        PLAIN | {"plays": [PLAIN["plays"][0] | {"played_at": "9999-12-31T23:59:59Z"}]}
+    ),
+}
+
+
+class Shelf:
+    """A database that refuses the batches of some origins, and keeps the others."""
+
+    def __init__(self):
+        self.refused = set()
+        self.kept = []
+        self.tries = 0
+
+    def load(self, batches):
+        self.tries += 1
+        if self.refused & set(origins(batches)):
+            raise DatabaseRefusalError("integer out of range (22003)")
+        self.kept += batches
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    shelf = Shelf()
+    monkeypatch.setattr(loader, "wire", lambda: shelf.load)
+    return shelf
+
+
+def run(*bodies):
+    return failures(loader.handler(an_event(*bodies), CONTEXT))
+
+
+def batches(count):
+    return [a_batch(a_play(), origin=f"origin-{number}") for number in range(count)]
+
+
+def test_all_batches_of_an_event_are_loaded_at_once_in_their_order(shelf):
+    assert run(*batches(3)) == []
+    assert (origins(shelf.kept), shelf.tries) == (["origin-0", "origin-1", "origin-2"], 1)
+
+
+def test_a_batch_arrives_whole(shelf):
+    batch = a_batch(a_play(ms_played=0, shuffle=False), features=(features(tempo=120.5),))
+
+    run(batch)
+
+    assert shelf.kept == [batch]
+
+
+def test_an_event_without_messages_loads_nothing(shelf):
+    assert run() == []
+    assert shelf.tries == 0
+
+
+@pytest.mark.parametrize("body", POISON.values(), ids=POISON)
+def test_poison_fails_alone_and_its_neighbours_are_loaded(shelf, body):
+    first, last = batches(2)
+
+    assert run(first, body, last) == ["m1"]
+    assert shelf.kept == [first, last]
+
+
+def test_an_event_of_nothing_but_poison_touches_no_database(shelf):
+    assert run(*POISON.values()) == [f"m{number}" for number in range(len(POISON))]
+    assert shelf.tries == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+@pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
+def test_a_refused_batch_fails_alone(shelf, count, place):
+    all_batches = batches(count)
+    shelf.refused = {all_batches[place].origin}
+
+    assert run(*all_batches) == [f"m{range(count)[place]}"]
+    assert origins(shelf.kept) == [b.origin for b in all_batches if b is not all_batches[place]]
+
+
+def test_two_refused_batches_fail_alone_beside_poison(shelf):
+    shelf.refused = {"origin-1", "origin-4"}
+    first, *rest = batches(6)
+
+    assert run(first, "{", *rest) == ["m1", "m2", "m5"]
+    assert origins(shelf.kept) == ["origin-0", "origin-2", "origin-3", "origin-5"]
+
+
+def test_to_find_one_refused_batch_of_ten_takes_few_tries(shelf):
+    shelf.refused = {"origin-7"}
+
+    run(*batches(10))
+
+    assert shelf.tries <= 9
+
+
+def test_while_the_database_is_away_all_goes_back(monkeypatch):
+    def load(batches):
+        raise DatabaseAwayError("no connection to Postgres")
+
+    monkeypatch.setattr(loader, "wire", lambda: load)
+
+    with pytest.raises(DatabaseAwayError):
+        run("{", *batches(2))
+
+
+def test_a_database_that_goes_away_while_a_refusal_is_looked_for_sends_all_back(monkeypatch):
+    def load(batches):
+        if len(batches) == 1:
+            raise DatabaseAwayError("no connection to Postgres")
+        raise DatabaseRefusalError("integer out of range (22003)")
+
+    monkeypatch.setattr(loader, "wire", lambda: load)
+
+    with pytest.raises(DatabaseAwayError):
+        run(*batches(2))
+
+
+@pytest.fixture
+def logged(caplog):
+    """The one line that the function logged."""
+
+    def line():
+        (record,) = caplog.records
+        return vars(record)
+
+    return line
+
+
+def test_a_refused_batch_is_logged_with_its_place(shelf, logged):
+    shelf.refused = {"origin-0"}
+
+    run(*batches(1))
+
+    line = logged()
+    assert (line["levelname"], line["msg"]) == ("ERROR", "batch was refused")
+    assert (line["id"], line["origin"], line["number"]) == ("m0", "origin-0", 0)
+    assert line["error"] == "integer out of range (22003)"
+
+
+def test_poison_is_logged_by_its_faults_and_not_its_content(shelf, logged):
+    run(json.dumps(PLAIN | {"listener": "Somebody's Name", "number": -1}))
+
+    line = logged()
+    assert (line["levelname"], line["id"]) == ("ERROR", "m0")
+    assert [fault.split(":")[0] for fault in line["faults"]] == ["listener", "number"]
+    assert "Somebody" not in repr(line)
+
+
+def test_what_was_loaded_is_logged_as_counts(shelf, logged):
+    run(a_batch(a_play(0), a_play(3_600)), a_batch(a_play(), number=1))
+
+    line = logged()
+    assert (line["msg"], line["batches"], line["plays"]) == ("loaded", 2, 3)
+
+
+def test_the_settings_are_the_ones_that_the_stack_gives():
+    assert list(DatabaseSettings.model_fields) == [
+        "database_secret_id",
+        "database_host_parameter",
+        "database_ca_parameter",
+    ]
+    assert set(LoaderSettings.model_fields) - set(DatabaseSettings.model_fields) == {
+        "match_window_s"
+    }
+
+
+def test_a_function_without_its_environment_says_what_is_missing():
+    loader.wire.cache_clear()
+
+    with pytest.raises(SettingsError, match="DATABASE_SECRET_ID"):
+        run(GOOD)
+
+
+def test_a_collected_batch_can_be_loaded_as_it_is(shelf):
+    run(json.dumps(PLAIN | {"a_field_of_the_next_release": 1}))
+
+    assert shelf.kept == [EnrichedBatch.model_validate(PLAIN)]

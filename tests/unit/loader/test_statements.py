@@ -1,0 +1,46 @@
+"""The named statements of an SQL file."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.loader import store
+from services.loader.statements import STATEMENTS, read
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text: str) -> Path:
+        path = tmp_path / "statements.sql"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_each_statement_goes_by_its_name(file):
+    text = "-- one --\n-- Why.\nSELECT 1\n\n-- two --\nSELECT\n    2\n"
+
+    assert read(file(text)) == {"one": "-- Why.\nSELECT 1", "two": "SELECT\n    2"}
+
+
+def test_what_stands_before_the_first_name_is_no_statement(file):
+    assert read(file("-- About this file.\n\n-- one --\nSELECT 1")) == {"one": "SELECT 1"}
+
+
+def test_a_comment_with_dashes_is_no_name(file):
+    text = "-- one --\n-- two words --\nSELECT 1 -- two --\n"
+
+    assert read(file(text)) == {"one": "-- two words --\nSELECT 1 -- two --"}
+
+
+def test_a_file_without_names_holds_nothing(file):
+    assert read(file("SELECT 1")) == {}
+
+
+def test_every_statement_is_used_and_every_used_one_is_there():
+    source = Path(store.__file__).read_text()
+    used = re.findall(r'(?:_run\(|STATEMENTS\[)\s*"(\w+)"', source)
+
+    assert set(used) == set(STATEMENTS)

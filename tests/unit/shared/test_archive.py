@@ -1,0 +1,128 @@
+"""Keys and objects of the archive, in moto's S3."""
+
+import gzip
+import io
+from datetime import UTC, datetime, timedelta, timezone
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from shared.archive import Archive, listener_of, poll_key, quarantine_key, upload_origin
+
+KEY = "history/jane/my data+ü.zip"
+
+
+class Shelf:
+    """A versioned bucket."""
+
+    def __init__(self):
+        self.s3 = boto3.client("s3")
+        self.s3.create_bucket(Bucket="shelf")
+        self.s3.put_bucket_versioning(Bucket="shelf", VersioningConfiguration={"Status": "Enabled"})
+        self.archive = Archive(self.s3, "shelf")
+
+    def put(self, content):
+        return self.s3.put_object(Bucket="shelf", Key=KEY, Body=content)["VersionId"]
+
+    def read(self, key):
+        return self.s3.get_object(Bucket="shelf", Key=key)["Body"].read()
+
+    def fetch(self, version_id):
+        into = io.BytesIO()
+        self.archive.fetch(KEY, version_id, into)
+        return into.getvalue()
+
+
+@pytest.fixture
+def shelf():
+    with mock_aws():
+        yield Shelf()
+
+
+@pytest.mark.parametrize(
+    "polled_at",
+    [
+        datetime(2026, 11, 1, 0, 30, 0, 7_000, tzinfo=UTC),
+        datetime(2026, 10, 31, 22, 30, 0, 7_000, tzinfo=timezone(timedelta(hours=-2))),
+    ],
+    ids=["UTC", "another zone"],
+)
+def test_a_poll_is_kept_under_its_day_in_utc(polled_at):
+    assert poll_key("me", polled_at) == "polls/me/2026/11/01/2026-11-01T00:30:00.007Z.json.gz"
+
+
+def test_what_could_not_be_read_is_kept_under_its_origin():
+    assert quarantine_key("jane", "history/jane/a.zip?versionId=1") == (
+        "quarantine/jane/history/jane/a.zip?versionId=1.jsonl"
+    )
+
+
+def test_the_same_key_uploaded_again_is_another_origin():
+    assert upload_origin("a.zip", "v1") != upload_origin("a.zip", "v2")
+
+
+def test_a_version_cannot_be_mistaken_for_more_of_the_origin():
+    assert upload_origin("a.zip", "x&y=z?") == "a.zip?versionId=x%26y%3Dz%3F"
+
+
+@pytest.mark.parametrize("version_id", [None, ""])
+def test_without_a_version_the_origin_is_the_key(version_id):
+    assert upload_origin("a.zip", version_id) == "a.zip"
+
+
+@pytest.mark.parametrize(
+    ("key", "listener"),
+    [
+        ("history/jane/a.zip", "jane"),
+        ("history/jane/2024/a.zip", "jane"),
+        ("history/a.zip", "me"),
+        ("a.zip", "me"),
+    ],
+)
+def test_the_folder_tells_the_listener(key, listener):
+    assert listener_of(key) == listener
+
+
+def test_a_polls_answer_is_kept_compressed_and_whole(shelf):
+    answer = b'{"items": [' + b'{"played_at": "now"},' * 500 + b"{}]}"
+
+    shelf.archive.keep_poll("polls/me/1.json.gz", answer)
+
+    kept = shelf.read("polls/me/1.json.gz")
+    assert gzip.decompress(kept) == answer
+    assert len(kept) < len(answer) / 10
+
+
+def test_the_same_answer_gives_the_same_bytes_at_any_time(shelf):
+    shelf.archive.keep_poll("a", b"answer")
+
+    kept = shelf.read("a")
+    assert kept[4:8] == bytes(4)  # the header's time stamp
+
+
+def test_quarantined_rows_are_kept(shelf):
+    shelf.archive.keep_quarantine("quarantine/me/a.jsonl", io.BytesIO(b"{}\n{}\n"))
+
+    assert shelf.read("quarantine/me/a.jsonl") == b"{}\n{}\n"
+
+
+def test_a_version_is_fetched_though_a_newer_one_took_its_key(shelf):
+    older = shelf.put(b"older")
+    shelf.put(b"newer")
+
+    assert shelf.fetch(older) == b"older"
+
+
+@pytest.mark.parametrize("version_id", [None, ""])
+def test_without_a_version_the_newest_is_fetched(shelf, version_id):
+    shelf.put(b"older")
+    shelf.put(b"newer")
+
+    assert shelf.fetch(version_id) == b"newer"
+
+
+def test_a_file_that_is_not_there_is_told(shelf):
+    with pytest.raises(ClientError, match="404"):
+        shelf.fetch(None)

@@ -1,0 +1,24 @@
+"""AWS is asked once per service, and not for long."""
+
+import pytest
+
+from shared.aws import client
+
+
+@pytest.fixture(autouse=True)
+def no_clients():
+    client.cache_clear()
+    yield
+    client.cache_clear()
+
+
+def test_a_service_has_one_client():
+    assert client("sqs") is client("sqs")
+    assert client("sqs") is not client("s3")
+
+
+def test_a_client_gives_up_long_before_a_function_does():
+    config = client("sqs").meta.config
+
+    assert config.connect_timeout * config.retries["total_max_attempts"] <= 10
+    assert config.read_timeout <= 20

@@ -1,0 +1,41 @@
+"""Errors say what to do: whom to catch, how long to wait."""
+
+import pytest
+
+from shared.errors import (
+    DatabaseAwayError,
+    DatabaseError,
+    DatabaseLoginError,
+    DatabaseRefusalError,
+    FeatureSourceError,
+    HistoryError,
+    SpotifyRateLimitError,
+)
+
+
+def test_a_login_failure_is_worth_another_try_and_a_refusal_is_not():
+    assert issubclass(DatabaseLoginError, DatabaseAwayError)
+    assert not issubclass(DatabaseRefusalError, DatabaseAwayError)
+    assert issubclass(DatabaseRefusalError, DatabaseError)
+    assert issubclass(DatabaseError, HistoryError)
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "message"),
+    [
+        (30, "rate limited by Spotify for 30 s"),
+        (0, "rate limited by Spotify for 0 s"),
+        (None, "rate limited by Spotify for an unknown time"),
+    ],
+)
+def test_a_rate_limit_tells_its_wait(wait_s, message):
+    error = SpotifyRateLimitError(wait_s)
+
+    assert (str(error), error.retry_after_s) == (message, wait_s)
+
+
+@pytest.mark.parametrize("wait_s", [None, 30])
+def test_a_feature_source_may_tell_its_wait(wait_s):
+    error = FeatureSourceError("503", wait_s)
+
+    assert (str(error), error.retry_after_s) == ("503", wait_s)

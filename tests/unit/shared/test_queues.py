@@ -1,0 +1,85 @@
+"""One message per batch, as SQS (moto's) takes and gives it."""
+
+import json
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from shared.models import Play, PlayBatch
+from shared.queues import Queue
+
+
+class Inbox:
+    """A queue, and what arrived there."""
+
+    def __init__(self):
+        self._sqs = boto3.client("sqs")
+        self._url = self._sqs.create_queue(QueueName="collected-plays")["QueueUrl"]
+        self.queue = Queue(self._sqs, self._url)
+
+    def bodies(self):
+        found = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
+        return [message["Body"] for message in found.get("Messages", [])]
+
+
+@pytest.fixture
+def inbox():
+    with mock_aws():
+        yield Inbox()
+
+
+def a_batch(name="Paper Boats"):
+    play = Play(
+        track_uri="spotify:track:a",
+        track_name=name,
+        artist_name="The Example",
+        played_at=datetime(2026, 11, 1, 12, tzinfo=UTC),
+        ms_played=0,
+        shuffle=False,
+    )
+    return PlayBatch(
+        listener="me", source="recently-played", origin="polls/me/1", number=0, plays=(play,)
+    )
+
+
+def test_a_published_batch_arrives_as_it_was(inbox):
+    inbox.queue.publish(a_batch())
+
+    (body,) = inbox.bodies()
+    assert PlayBatch.model_validate_json(body) == a_batch()
+
+
+def test_what_is_unknown_is_left_out_and_zero_and_false_are_not(inbox):
+    inbox.queue.publish(a_batch())
+
+    (body,) = inbox.bodies()
+    (play,) = json.loads(body)["plays"]
+    assert set(play) == {
+        "track_uri", "track_name", "artist_name", "played_at", "ms_played", "shuffle",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["\ufffe", "a\uffffb", "\\uffff", "\\\ufffe", "素敵滅法 🎧"])
+def test_any_name_survives_the_queue(inbox, name):
+    inbox.queue.publish(a_batch(name))
+
+    (body,) = inbox.bodies()
+    assert not {"\ufffe", "\uffff"} & set(body)
+    assert PlayBatch.model_validate_json(body) == a_batch(name)
+
+
+def test_what_is_json_already_is_sent_as_it_is(inbox):
+    inbox.queue.publish_json('{"name": "Träumerei"}'.encode())
+
+    assert inbox.bodies() == ['{"name": "Träumerei"}']
+
+
+def test_a_queue_that_is_not_there_is_told():
+    with mock_aws():
+        queue = Queue(boto3.client("sqs"), "https://sqs.us-east-1.amazonaws.com/1/none")
+
+        with pytest.raises(ClientError, match="NonExistentQueue"):
+            queue.publish(a_batch())

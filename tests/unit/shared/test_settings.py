@@ -1,0 +1,63 @@
+"""Settings come from the environment by name, and a bad one is told by name."""
+
+from typing import Annotated
+
+import pytest
+from pydantic import Field, ValidationError
+
+from shared.errors import SettingsError
+from shared.settings import Settings
+
+
+class ShopSettings(Settings):
+    """The settings of a function."""
+
+    archive_bucket: str
+    window_s: Annotated[int, Field(ge=0)]
+    colour: str = "blue"
+
+
+WHOLE = {"ARCHIVE_BUCKET": "shelf", "WINDOW_S": "90"}
+
+
+def test_a_field_is_the_variable_of_its_name_in_capitals():
+    settings = ShopSettings.from_environment(WHOLE | {"PATH": "/bin", "COLOUR": "red"})
+
+    assert settings == ShopSettings(archive_bucket="shelf", window_s=90, colour="red")
+
+
+def test_a_field_with_a_default_needs_no_variable():
+    assert ShopSettings.from_environment(WHOLE).colour == "blue"
+
+
+def test_without_a_mapping_the_variables_are_those_of_the_process(monkeypatch):
+    monkeypatch.setenv("ARCHIVE_BUCKET", "shelf")
+    monkeypatch.setenv("WINDOW_S", "90")
+
+    assert ShopSettings.from_environment().archive_bucket == "shelf"
+
+
+def test_every_missing_variable_is_named():
+    with pytest.raises(SettingsError) as refused:
+        ShopSettings.from_environment({"archive_bucket": "in small letters"})
+
+    assert str(refused.value) == (
+        "bad environment: ARCHIVE_BUCKET: field required; WINDOW_S: field required"
+    )
+
+
+@pytest.mark.parametrize("value", ["s3cret", "-7"])
+def test_a_wrong_variable_is_named_and_its_value_is_not_told(value):
+    with pytest.raises(SettingsError, match="WINDOW_S") as refused:
+        ShopSettings.from_environment(WHOLE | {"WINDOW_S": value})
+
+    assert value not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+def test_settings_do_not_change():
+    settings = ShopSettings.from_environment(WHOLE)
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.window_s = 1

@@ -1,0 +1,488 @@
+import base64
+import socket
+from datetime import UTC, datetime
+from itertools import starmap
+
+import pytest
+
+from shared.errors import (
+    SpotifyAuthError,
+    SpotifyError,
+    SpotifyLoginError,
+    SpotifyRateLimitError,
+    SpotifyTokenError,
+)
+from shared.models import Play
+from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
+
+PREMIUM = (
+    "Active premium subscription required for the owner of the app. When the subscription "
+    "status changes, it can take a few hours before requests are allowed again."
+)
+
+
+@pytest.fixture
+def session():
+    with open_session() as session:
+        yield session
+
+
+@pytest.fixture
+def api(spotify, session):
+    return SpotifyApi(session, f"{spotify.url}/v1")
+
+
+@pytest.fixture
+def accounts(spotify, session):
+    return SpotifyAccounts(session, spotify.url)
+
+
+def without(row, *fields):
+    track = {name: value for name, value in row["track"].items() if name not in fields}
+    return {**row, "track": track}
+
+
+def only_play(api) -> Play:
+    (play,) = api.recently_played("BQ-1").plays
+    return play
+
+
+# Reading an answer
+
+
+def test_a_row_becomes_a_play_whose_played_time_is_unknown(spotify, api):
+    row = {**a_row(popularity=41), "context": {"uri": "spotify:playlist:37AA"}}
+    spotify.pages = [a_page(row)]
+
+    play = only_play(api)
+
+    assert play == Play(
+        track_uri="spotify:track:Boats",
+        track_name="Boats",
+        artist_name="The Example",
+        album_name="Harbour",
+        played_at=datetime(2026, 11, 23, 8, 21, 1, 234_000, UTC),
+        ms_played=None,
+        popularity=41,
+        duration_ms=201_333,
+        isrc="QZAAA2600001",
+        context_uri="spotify:playlist:37AA",
+    )
+
+
+def test_plays_stand_oldest_first(spotify, api):
+    newest_first = ["2026-11-23T08:03:00Z", "2026-11-23T08:02:00Z", "2026-11-23T08:01:00Z"]
+    spotify.pages = [a_page(*map(a_row, newest_first))]
+
+    answer = api.recently_played("BQ-1")
+
+    assert [play.played_at.minute for play in answer.plays] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("played_at", "microsecond"),
+    [
+        ("2026-11-23T08:21:01Z", 0),
+        ("2026-11-23T08:21:01.2Z", 200_000),
+        ("2026-11-23T08:21:01.234999Z", 234_000),
+        ("2026-11-23T10:21:01.234+02:00", 234_000),
+    ],
+)
+def test_the_instant_of_a_play_is_in_utc_and_whole_milliseconds(
+    spotify, api, played_at, microsecond
+):
+    spotify.pages = [a_page(a_row(played_at))]
+
+    play = only_play(api)
+
+    assert play.played_at == datetime(2026, 11, 23, 8, 21, 1, microsecond, UTC)
+    assert play.played_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(a_row(id=None), id="without an id"),
+        pytest.param(a_row(surprise={"new": "field"}), id="with an unknown field"),
+        pytest.param(
+            without(a_row(), "popularity", "external_ids", "album", "duration_ms", "artists"),
+            id="without what may be missing",
+        ),
+        pytest.param(
+            a_row(
+                popularity=101,
+                external_ids={"isrc": 7},
+                album="none",
+                duration_ms=-1,
+                artists=[],
+            ),
+            id="with odd values",
+        ),
+        pytest.param({**a_row(), "context": {"type": "collection"}}, id="from a bare context"),
+    ],
+)
+def test_a_play_stays_whatever_its_lesser_fields_hold(spotify, api, row):
+    spotify.pages = [a_page(row)]
+
+    play = only_play(api)
+
+    assert play.track_uri == "spotify:track:Boats"
+    assert play.track_name == "Boats"
+    assert (play.popularity, play.context_uri) == (None, None)
+
+
+def test_odd_names_are_unknown(spotify, api):
+    spotify.pages = [a_page(a_row(name="Boats", artists=[{"name": None}], album={"name": 7}))]
+
+    play = only_play(api)
+
+    assert (play.artist_name, play.album_name) == ("", None)
+
+
+def test_a_nameless_track_was_played_all_the_same(spotify, api):
+    row = a_row()
+    row["track"]["name"] = None
+    spotify.pages = [a_page(row)]
+
+    play = only_play(api)
+
+    assert (play.track_uri, play.track_name) == ("spotify:track:Boats", "")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param({**a_row(), "track": None}, id="no track"),
+        pytest.param(a_row(uri="spotify:local:::Tape:60", is_local=True, id=None), id="local"),
+        pytest.param(a_row(uri="spotify:episode:1A", type="episode"), id="episode"),
+        pytest.param(a_row(uri=None), id="no uri"),
+        pytest.param(a_row("yesterday"), id="no instant"),
+        pytest.param(a_row("2026-11-23T08:21:01.234"), id="no time zone"),
+        pytest.param(a_row("0001-01-01T00:00:00+14:00"), id="before the calendar"),
+        pytest.param("text", id="no object"),
+        pytest.param(None, id="null"),
+    ],
+)
+def test_a_row_that_is_no_readable_track_hides_no_other(spotify, api, row):
+    spotify.pages = [a_page(row, a_row())]
+
+    answer = api.recently_played("BQ-1")
+
+    assert [play.track_uri for play in answer.plays] == ["spotify:track:Boats"]
+    assert (answer.returned, len(answer.unreadable)) == (2, 1)
+
+
+def test_unreadable_rows_are_told_apart_and_known_again(spotify, api):
+    one, two = a_row(uri=None, name="One"), a_row(uri=None, name="Two")
+    spotify.pages = [a_page(one, two), a_page(two)]
+
+    before = api.recently_played("BQ-1").unreadable
+    after = api.recently_played("BQ-1").unreadable
+
+    assert len(set(before)) == 2
+    assert after == before[1:]
+
+
+def test_a_lone_surrogate_spoils_its_own_row_only(spotify, api):
+    spotify.pages = [a_page(a_row(name="Boats"), a_row(uri="spotify:track:B", name="\ud800"))]
+
+    answer = api.recently_played("BQ-1")
+
+    assert [play.track_uri for play in answer.plays] == ["spotify:track:Boats", "spotify:track:B"]
+    assert answer.plays[1].track_name == ""
+
+
+def test_an_empty_answer_is_an_answer(spotify, api):
+    spotify.pages = [json_reply({"items": [], "next": None, "cursors": None})]
+
+    answer = api.recently_played("BQ-1")
+
+    assert (answer.plays, answer.returned, answer.is_full) == ((), 0, False)
+
+
+@pytest.mark.parametrize(("rows", "is_full"), [(49, False), (50, True)])
+def test_fifty_rows_are_a_full_answer(spotify, api, rows, is_full):
+    spotify.pages = [a_page(*[a_row()] * rows)]
+
+    assert api.recently_played("BQ-1").is_full is is_full
+
+
+def test_the_raw_answer_is_kept_as_it_came(spotify, api):
+    spotify.pages = [Reply(b'{ "items": [] }\n')]
+
+    assert api.recently_played("BQ-1").raw == b'{ "items": [] }\n'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b""),
+        Reply(b"<html>maintenance</html>"),
+        Reply(b"\xff\xfe"),
+        Reply(b"{}"),
+        Reply(b'{"items": null}'),
+        Reply(b"[]"),
+        Reply(b"", 204),
+    ],
+    ids=["nothing", "html", "no utf-8", "no rows", "null rows", "a list", "no content"],
+)
+def test_garbage_is_never_taken_for_an_empty_answer(spotify, api, reply):
+    spotify.pages = [reply]
+
+    with pytest.raises(SpotifyError):
+        api.recently_played("BQ-1")
+
+
+# Asking
+
+
+def test_recently_played_is_asked_without_a_cursor(spotify, api):
+    api.recently_played("BQ-1")
+
+    (request,) = spotify.requests
+    assert request.query == {"limit": "50"}
+    assert request.headers["Authorization"] == "Bearer BQ-1"
+    assert request.headers["User-Agent"] == "spotify-listening-history-pipeline"
+    assert request.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
+def test_the_address_of_the_api_may_name_its_version(spotify, session, suffix):
+    SpotifyApi(session, spotify.url + suffix).recently_played("BQ-1")
+
+    assert spotify.paths == ["/v1/me/player/recently-played"]
+
+
+def test_a_netrc_does_not_replace_the_tokens(spotify, session, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+    SpotifyApi(session, spotify.url).recently_played("BQ-1")
+    SpotifyAccounts(session, spotify.url).refresh("app", "", "AQ-1")
+
+    played, refreshed = spotify.requests
+    assert played.headers["Authorization"] == "Bearer BQ-1"
+    assert "Authorization" not in refreshed.headers
+
+
+def test_a_redirect_is_not_followed(spotify, api):
+    elsewhere = spotify.url.replace("127.0.0.1", "localhost")
+    spotify.pages = [Reply(b"", 302, {"Location": f"{elsewhere}/v1/me/player/recently-played"})]
+
+    with pytest.raises(SpotifyError, match="302"):
+        api.recently_played("BQ-1")
+
+    assert len(spotify.requests) == 1
+
+
+# Refusals of the API
+
+
+def test_401_asks_for_a_fresh_token(spotify, api):
+    error = {"error": {"status": 401, "message": "The access token expired"}}
+    spotify.pages = [json_reply(error, 401)]
+
+    with pytest.raises(SpotifyTokenError, match="The access token expired"):
+        api.recently_played("BQ-1")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error":{"status":403}}', '{"error":{"status":403}}'),
+        (PREMIUM.encode(), PREMIUM),
+        (b"User not registered in the Developer Dashboard", "User not registered"),
+        (b"denied:\n\n\t\xff", "denied: \N{REPLACEMENT CHARACTER}"),
+    ],
+    ids=["json", "premium", "not registered", "no utf-8"],
+)
+def test_403_tells_the_owner_why(spotify, api, body, words):
+    spotify.pages = [Reply(body, 403)]
+
+    with pytest.raises(SpotifyAuthError) as refusal:
+        api.recently_played("BQ-1")
+
+    assert words in str(refusal.value)
+    assert not isinstance(refusal.value, SpotifyTokenError)
+
+
+def test_a_refusal_is_quoted_in_brief_and_without_the_token(spotify, api):
+    spotify.pages = [Reply(b"Bearer BQ-secret is refused " + b"x" * 999, 403)]
+
+    with pytest.raises(SpotifyAuthError) as refusal:
+        api.recently_played("BQ-secret")
+
+    assert "BQ-secret" not in str(refusal.value)
+    assert "Bearer … is refused" in str(refusal.value)
+    assert len(str(refusal.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("header", "retry_after_s"),
+    [
+        ({"Retry-After": "5"}, 5),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "52531"}, 52_531),
+        ({"Retry-After": "999999999999"}, 604_800),
+        ({"Retry-After": "9" * 6_000}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "Mon, 23 Nov 2026 08:21:01 GMT"}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Too many requests",
+        b'{"error":{"status":429,"message":"Too many requests","reason":"QUOTA_EXCEEDED"}}',
+    ],
+    ids=["plain text", "json"],
+)
+def test_429_tells_how_long_to_wait_if_spotify_does(spotify, api, header, retry_after_s, body):
+    spotify.pages = [Reply(body, 429, header)]
+
+    with pytest.raises(SpotifyRateLimitError) as refusal:
+        api.recently_played("BQ-1")
+
+    assert refusal.value.retry_after_s == retry_after_s
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 502, 503])
+def test_other_refusals_pass_by(spotify, api, status):
+    spotify.pages = [Reply(b"no", status)]
+
+    with pytest.raises(SpotifyError, match=str(status)) as refusal:
+        api.recently_played("BQ-1")
+
+    assert type(refusal.value) is SpotifyError
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield probe.getsockname()[1]
+
+
+def test_no_answer_passes_by_too(session, closed_port):
+    api = SpotifyApi(session, f"http://127.0.0.1:{closed_port}")
+
+    with pytest.raises(SpotifyError, match="no answer from Spotify: ConnectionError"):
+        api.recently_played("BQ-1")
+
+
+# The token endpoint
+
+
+def test_an_app_with_a_secret_signs_by_it(spotify, accounts):
+    accounts.refresh("app", "app-secret", "AQ-1")
+
+    (request,) = spotify.requests
+    basic = base64.b64encode(b"app:app-secret").decode()
+    assert request.headers["Authorization"] == f"Basic {basic}"
+    assert request.form == {"grant_type": "refresh_token", "refresh_token": "AQ-1"}
+
+
+def test_an_app_without_a_secret_names_itself(spotify, accounts):
+    accounts.refresh("app", "", "AQ-1")
+
+    (request,) = spotify.requests
+    assert "Authorization" not in request.headers
+    assert request.form["client_id"] == "app"
+
+
+@pytest.mark.parametrize(
+    ("reply", "refresh_token"),
+    [(a_grant("BQ", 3600), None), (a_grant("BQ", 3600, rotated_to="AQ-2"), "AQ-2")],
+    ids=["kept", "rotated"],
+)
+def test_a_grant_may_bring_another_refresh_token(spotify, accounts, reply, refresh_token):
+    spotify.tokens = [reply]
+
+    grant = accounts.refresh("app", "", "AQ-1")
+
+    assert (grant.access_token, grant.expires_in_s) == ("BQ", 3600)
+    assert grant.refresh_token == refresh_token
+
+
+def test_a_grant_does_not_show_its_tokens(spotify, accounts):
+    spotify.tokens = [a_grant("BQ-secret", rotated_to="AQ-secret")]
+
+    assert "secret" not in repr(accounts.refresh("app", "", "AQ-1"))
+
+
+def a_grant_refusal(code, description="words", status=400):
+    return json_reply({"error": code, "error_description": description}, status)
+
+
+@pytest.mark.parametrize(
+    "description", ["Refresh token revoked", "Refresh token expired", "Invalid refresh token"]
+)
+def test_a_dead_grant_asks_for_a_login(spotify, accounts, description):
+    spotify.tokens = [a_grant_refusal("invalid_grant", description)]
+
+    with pytest.raises(SpotifyLoginError, match=f"invalid_grant: {description}"):
+        accounts.refresh("app", "", "AQ-1")
+
+
+def test_a_dead_grant_needs_no_description(spotify, accounts):
+    spotify.tokens = [a_grant_refusal("invalid_grant", None)]
+
+    with pytest.raises(SpotifyLoginError):
+        accounts.refresh("app", "", "AQ-1")
+
+
+@pytest.mark.parametrize("reply", list(starmap(a_grant_refusal, [
+    ("invalid_client", "Invalid client secret", 400),
+    ("invalid_client", "Invalid client", 401),
+    ("unauthorized_client", "Not allowed", 400),
+])))  # fmt: skip
+def test_a_refused_app_asks_for_a_person(spotify, accounts, reply):
+    spotify.tokens = [reply]
+
+    with pytest.raises(SpotifyAuthError, match="refuses the app") as refusal:
+        accounts.refresh("app", "wrong", "AQ-1")
+
+    assert not isinstance(refusal.value, SpotifyLoginError | SpotifyTokenError)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        a_grant_refusal("server_error"),
+        a_grant_refusal("invalid_grant", status=500),
+        Reply(b"upstream connect error", 503),
+        Reply(b"forbidden", 403),
+        Reply(b"no", 401),
+        Reply(b"<html>", 200),
+        json_reply({"access_token": "BQ\nX-Injected: yes", "expires_in": 3600}),
+        json_reply({"access_token": "BQ"}),
+        json_reply({"expires_in": 3600}),
+    ],
+    ids=["code", "500", "503", "403", "401", "html", "unfit token", "no lifetime", "no token"],
+)
+def test_any_other_failure_says_nothing_about_the_grant(spotify, accounts, reply):
+    spotify.tokens = [reply]
+
+    with pytest.raises(SpotifyError) as failure:
+        accounts.refresh("app", "", "AQ-1")
+
+    assert type(failure.value) is SpotifyError
+    assert "BQ" not in str(failure.value)
+
+
+def test_a_refused_refresh_is_quoted_without_the_secrets(spotify, accounts):
+    spotify.tokens = [a_grant_refusal("invalid_grant", "AQ-secret of app-secret is dead")]
+
+    with pytest.raises(SpotifyLoginError, match="… of … is dead"):
+        accounts.refresh("app", "app-secret", "AQ-secret")
+
+
+def test_the_token_endpoint_throttles_as_the_api_does(spotify, accounts):
+    spotify.tokens = [Reply(b"Too many requests", 429, {"Retry-After": "7"})]
+
+    with pytest.raises(SpotifyRateLimitError) as refusal:
+        accounts.refresh("app", "", "AQ-1")
+
+    assert refusal.value.retry_after_s == 7

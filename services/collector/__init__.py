@@ -1,0 +1,1 @@
+"""The collector: live plays and uploaded history become batches."""

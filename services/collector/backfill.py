@@ -1,0 +1,124 @@
+"""Lambda entry point of the backfill: an uploaded history file in, plays and a report out.
+
+A run that fails, or outlives the function's 15 minutes (1,000,000 rows take well below one), is
+started again by the queue, from the beginning: it publishes the same batches again, and the
+loader knows them. The reading asks nothing of Spotify.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+from services.collector.history_batches import HistoryBatches
+from services.collector.upload_event import Upload, read_event
+from services.collector.upload_reader import UploadReader
+from shared.archive import DEFAULT_LISTENER, Archive, quarantine_key
+from shared.aws import client
+from shared.errors import UploadError
+from shared.queues import Queue
+from shared.settings import Settings
+from shared.telemetry import logger
+
+UPLOAD_BYTES = 1 << 30
+"""Largest upload: it must fit on the function's disk, beside the rows it cannot read."""
+
+
+class BackfillSettings(Settings):
+    """The environment variables of the backfill."""
+
+    archive_bucket: str
+    collected_plays_queue_url: str
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Read each upload; the messages of those that failed go back to the queue."""
+    processor = BatchProcessor(
+        EventType.SQS,
+        raise_on_entire_batch_failure=False,
+        logger=logger,  # type: ignore[arg-type]  # Powertools does not type its Logger as one
+    )
+    return process_partial_response(event, wire(), processor, context)
+
+
+@cache
+def wire() -> Callable[[SQSRecord], None]:
+    """Build the backfill from its settings, once per container."""
+    settings = BackfillSettings.from_environment()
+    archive = Archive(client("s3"), settings.archive_bucket)
+    queue = Queue(client("sqs"), settings.collected_plays_queue_url)
+
+    def consume(record: SQSRecord) -> None:
+        upload = read_event(record.body, settings.archive_bucket)
+        backfill(_with_version(upload, archive), archive, queue)
+
+    return consume
+
+
+def backfill(upload: Upload, archive: Archive, queue: Queue) -> None:
+    """Publish the plays of an upload, and a report on it whatever it holds.
+
+    Raises:
+        ClientError: S3 or SQS refused: the same upload may succeed later.
+    """
+    listener = upload.listener or DEFAULT_LISTENER
+    batches = HistoryBatches(queue.publish_json, listener, upload.origin)
+    with TemporaryFile() as quarantine:
+        reader = UploadReader(batches, quarantine, upload.uploaded_at)
+        try:
+            _read(upload, archive, reader)
+        except UploadError as error:
+            reader.refuse(upload.name, str(error))
+        if quarantine.tell():
+            quarantine.seek(0)
+            archive.keep_quarantine(quarantine_key(listener, upload.origin), quarantine)
+    report = reader.report()
+    batches.finish(report)
+    # `problems` and the rest of the report travel with the last batch.
+    facts = {"origin": upload.origin, "rows_in": report.rows_in, "published": report.published}
+    logger.info("upload read", extra={**facts, "problems": len(report.problems)})
+
+
+def _with_version(upload: Upload, archive: Archive) -> Upload:
+    """Look up the version where the event leaves it out, as MiniStack's do."""
+    if upload.version_id:
+        return upload
+    try:
+        return upload._replace(version_id=archive.newest_version(upload.key))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "404":
+            raise
+        return upload  # deleted: the reading will tell
+
+
+def _read(upload: Upload, archive: Archive, reader: UploadReader) -> None:
+    """Fetch and read an upload; raises UploadError if it is refused as a whole."""
+    if upload.listener is None:
+        raise UploadError("its folder is no listener's name: use a to z, 0 to 9, _ and -")
+    if upload.size > UPLOAD_BYTES:
+        raise UploadError(f"larger than {UPLOAD_BYTES >> 30} GiB: upload it in parts")
+    with TemporaryFile() as file:
+        _fetch(upload, archive, file)
+        for read in reader.read(file, upload.name):
+            facts = {"origin": upload.origin, "file": read.file, "rows": read.buckets()}
+            logger.info("history file read", extra=facts)
+
+
+def _fetch(upload: Upload, archive: Archive, into: BinaryIO) -> None:
+    try:
+        archive.fetch(upload.key, upload.version_id, into)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NoSuchVersion"}:
+            raise
+        raise UploadError("deleted before it could be read") from error

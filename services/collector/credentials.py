@@ -1,0 +1,154 @@
+"""A listener's grant: the secret that holds it, and the access tokens it is traded for."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.errors import SettingsError, SpotifyLoginError
+from shared.spotify import SpotifyAccounts
+from shared.spotify_wire import Grant, Secret
+from shared.telemetry import logger
+
+GRANT_LIFETIME = timedelta(days=180)
+"""A grant lives six months from the login, however often it is used (Spotify, June 2026)."""
+
+TOKEN_MARGIN = timedelta(minutes=1)
+"""An access token is replaced this long before it expires."""
+
+
+class Credentials(BaseModel):
+    """What a login left in the listener's secret. Fields of later releases are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    client_id: Secret
+    client_secret: Secret | Literal[""] = ""
+    refresh_token: Secret
+    authorized_at: AwareDatetime
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.fingerprint})"
+
+    __str__ = __repr__
+
+    @property
+    def fingerprint(self) -> str:
+        """Tell one refresh token from another, without telling it."""
+        return hashlib.sha256(self.refresh_token.encode()).hexdigest()[:16]
+
+    def days_left(self, now: datetime) -> float:
+        """Count the days until the listener must log in again; 0 when it is time."""
+        return max(0.0, (self.authorized_at + GRANT_LIFETIME - now) / timedelta(days=1))
+
+
+class CredentialStore:
+    """The secrets `<prefix><listener>`."""
+
+    def __init__(self, secretsmanager: Any, prefix: str) -> None:
+        self._secretsmanager = secretsmanager
+        self._prefix = prefix
+
+    def load(self, listener: str) -> Credentials | None:
+        """Read a listener's credentials; None while nobody has logged in.
+
+        Raises:
+            SettingsError: The secret is not what a login writes; never tells its value.
+        """
+        try:
+            found = self._secretsmanager.get_secret_value(SecretId=self._prefix + listener)
+        except ClientError as error:
+            # So is called a secret that is missing, and one that never had a value.
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                return None
+            raise
+        return _read(self._prefix + listener, found.get("SecretString", ""))
+
+    def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
+        """Replace the refresh token, for good."""
+        rotated = credentials.model_copy(update={"refresh_token": refresh_token})
+        self._secretsmanager.put_secret_value(
+            SecretId=self._prefix + listener, SecretString=rotated.model_dump_json()
+        )
+        return rotated
+
+
+def _read(name: str, text: str) -> Credentials | None:
+    try:
+        value = json.loads(text.strip() or "{}")
+        # The deployment makes the secret; the login fills it.
+        return Credentials.model_validate(value) if value.get("refresh_token") else None
+    except (AttributeError, ValueError):
+        raise SettingsError(
+            f"secret {name} is not JSON with client_id, client_secret, refresh_token "
+            "and authorized_at: log in again"
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Kept:
+    access_token: str = field(repr=False)
+    fingerprint: str
+    usable_until: datetime
+
+
+class AccessTokens:
+    """Access tokens, kept as long as they and the warm container live."""
+
+    def __init__(
+        self, accounts: SpotifyAccounts, store: CredentialStore, clock: Callable[[], datetime]
+    ) -> None:
+        self._accounts = accounts
+        self._store = store
+        self._clock = clock
+        self._kept: dict[str, _Kept] = {}
+
+    def get(self, listener: str, credentials: Credentials) -> str:
+        """Give a usable access token: the kept one, if it came from this grant, or a fresh one.
+
+        Raises:
+            SpotifyError: As `SpotifyAccounts.refresh` does.
+        """
+        kept = self._kept.get(listener)
+        if (
+            kept is None
+            or kept.fingerprint != credentials.fingerprint
+            or self._clock() >= kept.usable_until
+        ):
+            kept = self._kept[listener] = self._refresh(listener, credentials)
+        return kept.access_token
+
+    def drop(self, listener: str) -> None:
+        """Forget a token that Spotify did not accept."""
+        self._kept.pop(listener, None)
+
+    def _refresh(self, listener: str, credentials: Credentials) -> _Kept:
+        asked_at = self._clock()
+        grant, credentials = self._trade(listener, credentials)
+        if grant.refresh_token and grant.refresh_token != credentials.refresh_token:
+            # Before the first use of what came with it: the old one may be dead by now.
+            credentials = self._store.rotate(listener, credentials, grant.refresh_token)
+            logger.info("refresh token rotated", extra={"listener": listener})
+        lifetime = timedelta(seconds=grant.expires_in_s)
+        usable_until = asked_at + lifetime - TOKEN_MARGIN
+        return _Kept(grant.access_token, credentials.fingerprint, usable_until)
+
+    def _trade(self, listener: str, credentials: Credentials) -> tuple[Grant, Credentials]:
+        try:
+            return self._grant(credentials), credentials
+        except SpotifyLoginError:
+            # Another tick may have rotated the token, or the listener just logged in again.
+            current = self._store.load(listener)
+            if current is None or current.fingerprint == credentials.fingerprint:
+                raise
+            return self._grant(current), current
+
+    def _grant(self, credentials: Credentials) -> Grant:
+        return self._accounts.refresh(
+            credentials.client_id, credentials.client_secret, credentials.refresh_token
+        )

@@ -1,0 +1,77 @@
+"""Lambda entry point of the collector: a tick in, what the listener played since out."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ValidationError
+
+from services.collector.collect import Collector
+from services.collector.credentials import AccessTokens, CredentialStore
+from services.collector.state import ListenerStates
+from shared.archive import Archive
+from shared.aws import client
+from shared.errors import MessageError
+from shared.models import Listener
+from shared.queues import Queue
+from shared.settings import Settings
+from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.telemetry import logger, metrics
+
+
+class CollectorSettings(Settings):
+    """The environment variables of the collector."""
+
+    listener_secret_prefix: str
+    listener_state_table: str
+    archive_bucket: str
+    collected_plays_queue_url: str
+    spotify_api_url: str
+    """`https://api.spotify.com/v1`, or a simulator's; the version may be left out."""
+    spotify_accounts_url: str
+    """`https://accounts.spotify.com`, or a simulator's."""
+
+
+class Tick(BaseModel):
+    """What the schedule sends: whose plays to collect."""
+
+    listener: Listener
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Collect the plays of one listener; tell what came of it.
+
+    Raises:
+        MessageError: The event is no tick.
+        SpotifyError: Spotify failed or refused: the invocation fails, for all to see.
+    """
+    try:
+        tick = Tick.model_validate(event)
+    except ValidationError as error:
+        raise MessageError("the event is no tick: it must name a listener") from error
+    return wire().collect(tick.listener).model_dump(mode="json", exclude_none=True)
+
+
+@cache
+def wire() -> Collector:
+    """Build the collector from its settings, once per container."""
+    settings = CollectorSettings.from_environment()
+    session = open_session()
+    credentials = CredentialStore(client("secretsmanager"), settings.listener_secret_prefix)
+    accounts = SpotifyAccounts(session, settings.spotify_accounts_url)
+    return Collector(
+        spotify=SpotifyApi(session, settings.spotify_api_url),
+        credentials=credentials,
+        tokens=AccessTokens(accounts, credentials, _now),
+        states=ListenerStates(client("dynamodb"), settings.listener_state_table),
+        archive=Archive(client("s3"), settings.archive_bucket),
+        queue=Queue(client("sqs"), settings.collected_plays_queue_url),
+        clock=_now,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,225 @@
+"""One row of a Spotify history file: a play, or the reason why it is none.
+
+Rows are validated by pydantic-core straight from JSON into plain dicts that carry the names of
+`shared.models.Play`: no object is made for a row that is only passed on. IP addresses, the places
+they stand for, user names and user agents are never read, and are taken out of the rows that go
+to quarantine.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    with_config,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
+
+# pydantic reads `typing.TypedDict` only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+from shared.models import Milliseconds, Text, TrackUri
+
+REQUEST_EXTENDED = 'request the "Extended streaming history" at spotify.com/account/privacy'
+ACCOUNT_DATA = f"account data, which names no track: {REQUEST_EXTENDED}"
+NO_URI_LAYOUT = f"old layout without track uris: {REQUEST_EXTENDED}"
+PODCAST, AUDIOBOOK, LOCAL_FILE, NO_URI = (
+    "podcast episode",
+    "audiobook",
+    "local file",
+    "no track uri",
+)
+
+NOT_AN_OBJECT = "not an object"
+NOT_JSON = "not valid JSON"
+NOT_UTF8 = "not UTF-8 text"
+LONE_SURROGATE = "lone surrogate"
+
+SPOTIFY_BEGAN_AT = datetime(2006, 1, 1, tzinfo=UTC)
+CLOCK_SLACK = timedelta(days=1)
+"""How far in the future a row may lie: the clocks of phones are wrong by hours, not by days."""
+
+
+class Skipped(NamedTuple):
+    """A readable row that is not the play of a track."""
+
+    reason: str
+
+
+class Quarantined(NamedTuple):
+    """A row that cannot be read; `record` is what it held, without persons, if it was JSON."""
+
+    reason: str
+    record: Any
+
+
+def _not_in_the_future(ended_at: datetime, info: ValidationInfo[datetime]) -> datetime:
+    if ended_at > info.context:
+        raise PydanticCustomError("future", "later than the upload")
+    return ended_at
+
+
+# Old exports hold null in place of false; "" was seen in one file.
+Flag = Annotated[
+    bool | Annotated[Literal[""], AfterValidator(lambda _: None)] | None,
+    Field(union_mode="left_to_right"),
+]
+EndedAt = Annotated[
+    AwareDatetime,
+    Field(strict=True, ge=SPOTIFY_BEGAN_AT),
+    AfterValidator(_not_in_the_future),
+]
+
+
+@with_config(ConfigDict(loc_by_alias=False))
+class HistoryPlay(TypedDict):
+    """The fields of a `Play` that an export knows, under the names of `Play`.
+
+    Only the fields without which there is no play are required: Spotify adds, renames and drops
+    the others from year to year. `played_at` is the export's `ts`, the end of the play.
+    """
+
+    played_at: Annotated[EndedAt, Field(validation_alias="ts")]
+    ms_played: Annotated[Milliseconds, Field(strict=True)]
+    track_uri: Annotated[TrackUri, Field(validation_alias="spotify_track_uri")]
+    track_name: Annotated[Text, Field(validation_alias="master_metadata_track_name")]
+    artist_name: Annotated[Text, Field(validation_alias="master_metadata_album_artist_name")]
+    album_name: NotRequired[
+        Annotated[Text | None, Field(validation_alias="master_metadata_album_album_name")]
+    ]
+    platform: NotRequired[Text | None]
+    country: NotRequired[Annotated[Text | None, Field(validation_alias="conn_country")]]
+    reason_start: NotRequired[Text | None]
+    reason_end: NotRequired[Text | None]
+    shuffle: NotRequired[Flag]
+    skipped: NotRequired[Flag]
+    offline: NotRequired[Flag]
+    incognito: NotRequired[Annotated[Flag, Field(validation_alias="incognito_mode")]]
+
+
+Rows = list[HistoryPlay | Skipped | Quarantined]
+
+
+def parse_rows(elements: bytes, uploaded_at: datetime) -> Rows:
+    """Read the elements of a JSON list, which stand without its brackets.
+
+    Args:
+        elements: Nothing, or whole elements with commas between them.
+        uploaded_at: A row that ends more than a day later is wrong.
+
+    Returns:
+        One entry for each element, in order.
+
+    Raises:
+        ValidationError: `elements` is not that, or not JSON, or not UTF-8.
+    """
+    return _ROWS.validate_json(b"[" + elements + b"]", context=uploaded_at + CLOCK_SLACK)
+
+
+def unparsed(element: bytes) -> Quarantined:
+    """Tell why one element of a list is no JSON; without its persons only if it can be mended."""
+    try:
+        text, halves = _SURROGATE.subn(r"\\ufffd", element.decode())
+        reason = LONE_SURROGATE if halves else NOT_JSON
+    except UnicodeDecodeError:
+        reason, text = NOT_UTF8, element.decode(errors="replace")
+    try:
+        return Quarantined(reason, without_persons(from_json(text)))
+    except ValueError:
+        return Quarantined(NOT_JSON, None)
+
+
+def without_persons(value: Any) -> Any:
+    """Copy a JSON value without its IP addresses, their places, user names and user agents."""
+    if isinstance(value, dict):
+        return {
+            key: without_persons(inner) for key, inner in value.items() if not _PERSONAL.search(key)
+        }
+    if isinstance(value, list):
+        return [without_persons(inner) for inner in value]
+    return value
+
+
+def _sort_out(raw: Any, info: ValidationInfo[datetime]) -> Skipped | Quarantined:
+    """Tell why a row is not a play; it is only called for those."""
+    if not isinstance(raw, dict):
+        return Quarantined(NOT_AN_OBJECT, without_persons(raw))
+    reason = _why_skipped(raw)
+    if reason:
+        return Skipped(reason)
+    return Quarantined(_why_unreadable(raw, info.context), without_persons(raw))
+
+
+def _why_skipped(raw: dict[str, Any]) -> str | None:
+    if "endTime" in raw and "msPlayed" in raw:
+        return ACCOUNT_DATA
+    uri = raw.get("spotify_track_uri")
+    if uri not in (None, ""):
+        return next((why for kind, why in _OTHER_KINDS.items() if str(uri).startswith(kind)), None)
+    if "ts" not in raw:
+        return None
+    for why, names in _OTHER_NAMES.items():
+        if any(raw.get(name) for name in names):
+            return why
+    return NO_URI if "spotify_track_uri" in raw else NO_URI_LAYOUT
+
+
+def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
+    """Name the first fault of a row that is known to be no play."""
+    try:
+        # Again from JSON: strict validation of Python values knows no instants in text.
+        _PLAY.validate_json(to_json(raw), context=latest)
+    except ValidationError as error:
+        reason = _reason(error.errors(include_url=False)[0])
+    return reason
+
+
+def _reason(fault: ErrorDetails) -> str:
+    """Name a fault by field and kind, never by value, so that faults can be counted."""
+    field, kind = str(fault["loc"][0]), fault["type"]
+    if kind == "missing" or fault["input"] is None:
+        kind = "missing"
+    elif field == "track_uri":
+        return "bad track uri"
+    name = {"played_at": "ts", "track_uri": "track uri"}.get(field, field)
+    return f"{name} {_KINDS.get((field, kind)) or _KINDS.get(kind, 'unreadable')}"
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_PERSONAL = re.compile(
+    r"(?i)ip_?addr|user_?name|user_?agent|^(city|region|metro_code|latitude|longitude)$"
+)
+_OTHER_KINDS = {"spotify:local:": LOCAL_FILE, "spotify:episode:": PODCAST}
+_OTHER_NAMES = {
+    PODCAST: ("spotify_episode_uri", "episode_name", "episode_show_name"),
+    AUDIOBOOK: ("audiobook_uri", "audiobook_title", "audiobook_chapter_uri"),
+}
+_KINDS: dict[str | tuple[str, str], str] = {
+    "missing": "missing",
+    "string_type": "not text",
+    "string_too_long": "longer than 2000 characters",
+    "string_pattern_mismatch": "with a NUL character",
+    "bool_type": "not true or false",
+    "bool_parsing": "not true or false",
+    "int_type": "not a whole number",
+    "future": "in the future",
+    ("played_at", "greater_than_equal"): "before Spotify existed",
+    ("ms_played", "greater_than_equal"): "negative",
+    ("ms_played", "less_than_equal"): "too large",
+}
+_PLAY = TypeAdapter(HistoryPlay)
+_ROWS: TypeAdapter[Rows] = TypeAdapter(
+    list[
+        Annotated[
+            HistoryPlay | Annotated[Any, AfterValidator(_sort_out)],
+            Field(union_mode="left_to_right"),
+        ]
+    ]
+)

@@ -1,0 +1,138 @@
+"""Reads one upload to its end: plays into batches, unreadable rows into quarantine.
+
+Every row is counted in exactly one bucket, so that rows in = published + skipped + quarantined,
+and whatever cannot be read is named in the report: an upload always gets an answer.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import BinaryIO, Literal, NamedTuple, get_args
+
+from pydantic_core import to_json
+
+from services.collector.history import read_rows
+from services.collector.history_batches import HistoryBatches
+from services.collector.history_rows import NOT_UTF8, Quarantined, Rows, Skipped
+from services.collector.uploads import HistoryFile, history_files
+from shared.errors import UploadError
+from shared.models import FileProblem, UploadReport
+
+LISTED = 200
+"""Most files, and most problems, that a report names: it must fit into one message."""
+NAME_LENGTH = 100
+"""Most characters of a file's name in a report; the end of a long path tells most."""
+
+Bucket = Literal["published", "skipped", "quarantined"]
+Counts = Counter[tuple[Bucket, str]]
+"""How many rows ended in a bucket for a reason; published rows need none."""
+
+
+class FileCounts(NamedTuple):
+    """Where the rows of one file ended."""
+
+    file: str
+    counts: Counts
+
+    def buckets(self) -> dict[Bucket, int]:
+        """Sum over the reasons."""
+        return {
+            bucket: sum(rows for (into, _), rows in self.counts.items() if into == bucket)
+            for bucket in get_args(Bucket)
+        }
+
+
+class UploadReader:
+    """Reads one upload, and knows what its report says."""
+
+    def __init__(
+        self, batches: HistoryBatches, quarantine: BinaryIO, uploaded_at: datetime
+    ) -> None:
+        self._batches = batches
+        self._quarantine = quarantine
+        self._uploaded_at = uploaded_at
+        self._counts: Counts = Counter()
+        self._files: list[str] = []
+        self._problems: list[FileProblem] = []
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def read(self, upload: BinaryIO, name: str) -> Iterator[FileCounts]:
+        """Read a zip, or the loose file `name`; tell of each file in it once it is read.
+
+        Raises:
+            UploadError: The upload cannot be read at all.
+        """
+        for file in history_files(upload, name):
+            known = file._replace(name=_legible(file.name))
+            self._files.append(known.name)
+            yield FileCounts(known.name, self._read_file(known))
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Put a problem into the report."""
+        self._problems.append(FileProblem(file=_legible(name), reason=reason))
+
+    def report(self) -> UploadReport:
+        """Sum up; `batches` is left to the one who counts them."""
+        files, problems = self._files[:LISTED], self._problems[:LISTED]
+        if len(self._files) > LISTED:
+            files.append(f"and {len(self._files) - LISTED} more")
+        if len(self._problems) > LISTED:
+            more = f"and {len(self._problems) - LISTED} more problems"
+            problems.append(FileProblem(file="", reason=more))
+        return UploadReport(
+            rows_in=self._counts.total(),
+            published=self._counts["published", ""],
+            skipped=self._reasons("skipped"),
+            quarantined=self._reasons("quarantined"),
+            files=tuple(files),
+            problems=tuple(problems),
+            batches=0,
+            first_played_at=self._first,
+            last_played_at=self._last,
+        )
+
+    def _reasons(self, bucket: Bucket) -> dict[str, int]:
+        return {why: rows for (into, why), rows in self._counts.items() if into == bucket}
+
+    def _read_file(self, file: HistoryFile) -> Counts:
+        counts: Counts = Counter()
+        try:
+            for rows in read_rows(file.chunks, self._uploaded_at):
+                self._sort(rows, file.name, counts)
+        except UploadError as error:
+            self.refuse(file.name, str(error))
+        else:
+            if not counts:
+                self.refuse(file.name, "an empty list")
+        if counts["quarantined", NOT_UTF8]:
+            self.refuse(file.name, "not all of it is UTF-8 text: save the file as UTF-8")
+        self._counts += counts
+        return counts
+
+    def _sort(self, rows: Rows, file: str, counts: Counts) -> None:
+        """Put each row into its bucket, and count it there."""
+        plays = [row for row in rows if not isinstance(row, (Skipped, Quarantined))]
+        if len(plays) < len(rows):
+            for number, row in enumerate(rows, start=counts.total() + 1):
+                if isinstance(row, Skipped):
+                    counts["skipped", row.reason] += 1
+                elif isinstance(row, Quarantined):
+                    counts["quarantined", row.reason] += 1
+                    self._keep(file, number, row)
+        if plays:
+            counts["published", ""] += len(plays)
+            ends = [play["played_at"] for play in plays]
+            self._first = min(self._first or ends[0], *ends)
+            self._last = max(self._last or ends[0], *ends)
+            self._batches.add(plays)
+
+    def _keep(self, file: str, number: int, row: Quarantined) -> None:
+        line = {"file": file, "row": number, "reason": row.reason, "record": row.record}
+        self._quarantine.write(to_json(line, inf_nan_mode="null") + b"\n")
+
+
+def _legible(name: str) -> str:
+    """Shorten a file's name to its end, and replace what no report can carry."""
+    name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+    return name if len(name) <= NAME_LENGTH else "…" + name[1 - NAME_LENGTH :]

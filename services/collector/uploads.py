@@ -1,0 +1,158 @@
+"""Finds the history files in an upload: a zip from Spotify, or one loose JSON file.
+
+A zip may lie about its sizes, so the limits below hold for what is really unpacked.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from services.collector.history_rows import REQUEST_EXTENDED
+from shared.errors import UploadError
+
+CHUNK_BYTES = 1 << 20
+MEMBERS = 2_000
+"""Most members of a zip; real ones have about 30."""
+DIRECTORY_BYTES = 1 << 20
+"""Longest directory of a zip: the list of its members, which is read at once."""
+MEMBER_BYTES = 2 << 30
+"""Most bytes that one member may unpack to; real ones have 13 MB."""
+TOTAL_BYTES = 4 << 30
+"""Most bytes that all members may unpack to: about 5 million rows."""
+RATIO = 200
+"""Most bytes unpacked from one packed byte; real histories have 10 to 25, bombs 1,000."""
+RATIO_FREE_BYTES = 16 << 20
+"""What a member may unpack to at any ratio: it costs nothing, and few like rows pack well."""
+
+
+class HistoryFile(NamedTuple):
+    """A file of an upload whose name tells of history, and its bytes in order.
+
+    Taking the chunks raises UploadError where the file turns out to be unreadable. They must be
+    taken before the next file.
+    """
+
+    name: str
+    chunks: Iterator[bytes]
+
+
+def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
+    """Find the history files of an upload.
+
+    A loose file is history whatever its name; of a zip's files the name tells. Those of other
+    names (the PDF, the library, payments) are left alone, as is what macOS adds.
+
+    Args:
+        upload: The file, seekable.
+        name: Its own name, for a loose file.
+
+    Yields:
+        The files in the zip's order.
+
+    Raises:
+        UploadError: Nothing of the upload can be read.
+    """
+    upload.seek(0)
+    packed = upload.read(len(_ZIP_MARK)) == _ZIP_MARK
+    upload.seek(0)
+    if packed:
+        yield from _zipped_files(upload)
+    elif name.lower().endswith(".zip"):
+        raise UploadError("not a zip file")
+    else:
+        yield HistoryFile(name, iter(lambda: upload.read(CHUNK_BYTES), b""))
+
+
+def is_history(path: str) -> bool:
+    """Tell from its path in a zip whether a file holds history, of any generation."""
+    *folders, base = path.replace("\\", "/").lower().split("/")
+    hidden = any(
+        part.startswith((".", "__macosx")) and part.strip(".") for part in (*folders, base)
+    )
+    return not hidden and _HISTORY_NAME.search(base) is not None
+
+
+def _zipped_files(upload: BinaryIO) -> Iterator[HistoryFile]:
+    with _open_zip(upload) as archive:
+        members = archive.infolist()
+        if len(members) > MEMBERS:
+            raise UploadError(_TOO_MANY)
+        found = [member for member in members if is_history(member.filename)]
+        if not found:
+            raise UploadError(f"a zip without streaming history: {REQUEST_EXTENDED}")
+        meter = _Meter()
+        for member in found:
+            yield HistoryFile(member.filename, _unpack(archive, member, meter))
+
+
+def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(_Bounded(upload))
+    except _DAMAGE as error:
+        raise UploadError("a damaged or incomplete zip: download it again") from error
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") -> Iterator[bytes]:
+    """Unpack one member; raises UploadError where that is no longer possible or wise."""
+    if member.flag_bits & _ENCRYPTED:
+        raise UploadError("encrypted: unpack the zip and upload what is in it")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # The others unpack a small read into any amount of memory.
+        raise UploadError("packed in an unusual way: unpack the zip and upload what is in it")
+    try:
+        with archive.open(member) as file:
+            unpacked = 0
+            while chunk := file.read(CHUNK_BYTES):
+                unpacked += len(chunk)
+                meter.count(len(chunk), unpacked, member.compress_size)
+                yield chunk
+    except _DAMAGE as error:
+        raise UploadError("damaged in the zip: download it again") from error
+
+
+class _Meter:
+    """Counts what is unpacked from one zip, and stops a bomb."""
+
+    def __init__(self) -> None:
+        self._total = 0
+
+    def count(self, size: int, unpacked: int, packed: int) -> None:
+        """Book `size` more bytes of a member that has `unpacked` by now, from `packed`."""
+        self._total += size
+        if self._total > TOTAL_BYTES:
+            raise UploadError(f"the upload unpacks to more than {TOTAL_BYTES >> 30} GiB")
+        if unpacked > MEMBER_BYTES:
+            raise UploadError(f"unpacks to more than {MEMBER_BYTES >> 30} GiB")
+        if unpacked > max(RATIO_FREE_BYTES, RATIO * packed):
+            raise UploadError(f"unpacks to more than {RATIO} times its size: a zip bomb")
+
+
+class _Bounded:
+    """A file for `zipfile`, which reads a zip's whole directory at once, however long."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Seek like a file; a damaged directory may point to before the start."""
+        if whence == io.SEEK_SET and offset < 0:
+            raise zipfile.BadZipFile("a place before the start")
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read like a file; the directory of a zip must not be longer than DIRECTORY_BYTES."""
+        if size > DIRECTORY_BYTES:
+            raise UploadError(_TOO_MANY)
+        return self._file.read(size)
+
+
+_ZIP_MARK = b"PK"
+_ENCRYPTED = 0x1
+_TOO_MANY = f"a zip of more than {MEMBERS} files: not an export of Spotify"
+_HISTORY_NAME = re.compile(r"(endsong|endvideo|streaming_?history).*\.json$")
+# UnicodeDecodeError: a name that is marked as UTF-8. NotImplementedError: a version of 2050.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)

@@ -1,0 +1,140 @@
+"""What an answer of recently-played adds to what was known before; pure.
+
+Answers overlap on purpose: each shows the newest 50 plays, and what earlier answers showed is
+known by its key. Real answers also shrink, to as few as none, and fill up again; they show plays
+late, by days, and move plays by some milliseconds. So keys are kept well beyond one answer, and
+`covered_until` tells apart what was seen from what may have been missed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.models import Gap, Play, PollReport
+from shared.spotify_wire import RecentlyPlayed
+
+KNOWN_KEYS = 200
+"""Keys remembered: four full answers."""
+
+MOVE = timedelta(seconds=1)
+"""Plays of one track closer than this are one play that moved: a play needs 30 s."""
+
+GAP_REASON = "a full answer did not reach back to the plays before: Spotify shows only 50"
+
+
+class Key(NamedTuple):
+    """What tells the plays of one listener apart."""
+
+    played_at: AwareDatetime
+    track_uri: str
+
+
+class Window(BaseModel):
+    """What is known of a listener's plays.
+
+    `known` stands oldest first. `covered_until` is the end of the last play up to which no play
+    is missing, as far as anyone can tell; None before the first. `unreadable` holds digests of
+    rows that were no readable track, and that the archive has.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    known: tuple[Key, ...] = ()
+    covered_until: AwareDatetime | None = None
+    unreadable: tuple[str, ...] = ()
+
+    def newest(self, now: datetime) -> datetime | None:
+        """Find when the newest known play ended; one that ends in the future had a wrong clock."""
+        return max((key.played_at for key in self.known if key.played_at <= now), default=None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one answer adds. `plays` are the new and the moved ones, oldest first."""
+
+    plays: tuple[Play, ...]
+    report: PollReport
+    is_worth_keeping: bool
+    window: Window
+    """What is known from now on."""
+
+
+def compare(window: Window, answer: RecentlyPlayed, polled_at: datetime) -> Comparison:
+    """Compare an answer, asked for at `polled_at`, with what was known before it."""
+    new, moved = _part(window.known, answer.plays)
+    newest = window.newest(polled_at)
+    late = [play for play in new if newest and play.played_at < newest]
+    gap, covered_until = _coverage(window.covered_until, answer, polled_at)
+    return Comparison(
+        plays=tuple(sorted((*new, *moved), key=_key)),
+        report=PollReport(
+            polled_at=polled_at,
+            returned=answer.returned,
+            new=len(new),
+            late=len(late),
+            moved=len(moved),
+            unreadable=len(answer.unreadable),
+            gap=gap,
+        ),
+        is_worth_keeping=bool(new or moved or set(answer.unreadable) - set(window.unreadable)),
+        window=Window(
+            known=_remember(window.known, map(_key, answer.plays)),
+            covered_until=covered_until,
+            # Distinct, the latest first.
+            unreadable=tuple(dict.fromkeys((*answer.unreadable, *window.unreadable)))[:KNOWN_KEYS],
+        ),
+    )
+
+
+def _key(play: Play) -> Key:
+    return Key(play.played_at, play.track_uri)
+
+
+def _part(known: Iterable[Key], plays: Iterable[Play]) -> tuple[list[Play], list[Play]]:
+    """Part the plays whose key is not known into new ones and moved ones."""
+    seen = set(known)
+    new: list[Play] = []
+    moved: list[Play] = []
+    for play in plays:
+        key = _key(play)
+        if key in seen:
+            continue
+        (moved if any(_is_moved(key, other) for other in seen) else new).append(play)
+        seen.add(key)
+    return new, moved
+
+
+def _is_moved(key: Key, other: Key) -> bool:
+    return key.track_uri == other.track_uri and abs(key.played_at - other.played_at) < MOVE
+
+
+def _coverage(
+    covered_until: datetime | None, answer: RecentlyPlayed, polled_at: datetime
+) -> tuple[Gap | None, datetime | None]:
+    """Tell whether plays may be missing before an answer, and how far plays are covered with it.
+
+    An answer covers all that ended since its oldest play. When that is later than the coverage
+    before, a full answer may have pushed plays out; a short one has merely shrunk, and proves
+    nothing: the next answer decides.
+    """
+    ended = [play.played_at for play in answer.plays if play.played_at <= polled_at]
+    if not ended:
+        return None, covered_until
+    oldest, newest = min(ended), max(ended)
+    if covered_until is None:
+        return None, newest
+    if oldest < covered_until + MOVE:
+        return None, max(covered_until, newest)
+    if not answer.is_full:
+        return None, covered_until
+    return Gap(started_at=covered_until, ended_at=oldest, reason=GAP_REASON), newest
+
+
+def _remember(known: Iterable[Key], shown: Iterable[Key]) -> tuple[Key, ...]:
+    """Keep all keys of the answer, and the newest of the others."""
+    current = set(shown)
+    others = sorted(set(known) - current, reverse=True)[: max(0, KNOWN_KEYS - len(current))]
+    return tuple(sorted(current.union(others)))

@@ -1,0 +1,235 @@
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from services.collector import backfill
+from services.collector.backfill import BackfillSettings, handler
+from services.collector.upload_event import Upload
+from shared.archive import Archive
+from shared.aws import client
+from shared.models import FileProblem, PlayBatch
+from shared.queues import Queue
+from tests.unit.collector.backfill.history_examples import a_file, a_row, a_trackless_row, a_zip
+
+CONTEXT = SimpleNamespace(
+    function_name="backfill",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:backfill",
+    aws_request_id="1",
+)
+
+
+def a_message(key, version_id, message_id="m1", size=5, bucket="archive"):
+    event = {
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "time": "2026-11-20T12:00:00Z",
+        "detail": {
+            "bucket": {"name": bucket},
+            "object": {"key": key, "version-id": version_id, "size": size},
+        },
+    }
+    return {"messageId": message_id, "body": json.dumps(event), "eventSource": "aws:sqs"}
+
+
+def run(*messages):
+    """The ids of the messages that failed."""
+    answer = handler({"Records": list(messages)}, CONTEXT)
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def batches(cloud):
+    return [PlayBatch.model_validate_json(message) for message in cloud.messages()]
+
+
+def test_the_settings_are_the_bucket_and_the_queue():
+    assert set(BackfillSettings.model_fields) == {"archive_bucket", "collected_plays_queue_url"}
+
+
+def test_an_upload_becomes_plays_and_a_report(cloud):
+    key = "history/jane/my data+ü.zip"
+    upload = a_zip({"MyData/endsong_0.json": a_file(a_row(), a_row(), a_trackless_row())})
+    version = cloud.upload(key, upload)
+
+    failed = run(a_message(key, version))
+
+    (batch,) = batches(cloud)
+    assert failed == []
+    assert (batch.listener, batch.source) == ("jane", "extended-history")
+    assert batch.origin == f"{key}?versionId={version}"
+    assert [play.track_name for play in batch.plays] == ["Paper Boats"] * 2
+    assert (batch.report.rows_in, batch.report.published) == (3, 2)
+    assert batch.report.files == ("MyData/endsong_0.json",)
+
+
+def test_a_loose_file_without_a_folder_is_the_default_listeners(cloud):
+    version = cloud.upload("history/endsong_0.json", a_file(a_row()))
+
+    run(a_message("history/endsong_0.json", version))
+
+    (batch,) = batches(cloud)
+    assert batch.listener == "me"
+    assert len(batch.plays) == 1
+
+
+def test_the_version_of_the_event_is_read(cloud):
+    first = cloud.upload("history/endsong.json", a_file(a_row(ms_played=1)))
+    cloud.upload("history/endsong.json", a_file(a_row(ms_played=2)))
+
+    run(a_message("history/endsong.json", first))
+
+    (batch,) = batches(cloud)
+    assert [play.ms_played for play in batch.plays] == [1]
+
+
+def test_where_the_event_names_no_version_the_newest_one_is_read(cloud):
+    cloud.upload("history/endsong.json", a_file(a_row(ms_played=1)))
+    newest = cloud.upload("history/endsong.json", a_file(a_row(ms_played=2)))
+
+    run(a_message("history/endsong.json", None))
+
+    (batch,) = batches(cloud)
+    assert batch.origin == f"history/endsong.json?versionId={newest}"
+    assert [play.ms_played for play in batch.plays] == [2]
+
+
+def test_an_upload_that_may_not_be_looked_at_is_left_to_the_queue(cloud):
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+
+    cloud.upload("history/endsong.json", a_file(a_row()))
+    client("s3").meta.events.register("before-call.s3.HeadObject", refuse)
+
+    assert run(a_message("history/endsong.json", None)) == ["m1"]
+
+
+def test_unreadable_rows_are_kept_in_quarantine(cloud):
+    version = cloud.upload("history/endsong.json", a_file(a_row(), a_row(ms_played=-1)))
+
+    run(a_message("history/endsong.json", version))
+
+    kept = json.loads(cloud.read(f"quarantine/me/history/endsong.json?versionId={version}.jsonl"))
+    assert (kept["row"], kept["reason"]) == (2, "ms_played negative")
+    assert "203.0.113.7" not in json.dumps(kept)
+
+
+def test_nothing_is_kept_in_quarantine_without_need(cloud):
+    version = cloud.upload("history/endsong.json", a_file(a_row(), a_trackless_row()))
+
+    run(a_message("history/endsong.json", version))
+
+    assert cloud.keys() == ["history/endsong.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "not a zip file"), (b"PK\3\4", "a damaged or incomplete zip: download it again")],
+)
+def test_an_upload_that_cannot_be_read_is_reported(cloud, content, reason):
+    version = cloud.upload("history/me/data.zip", content)
+
+    failed = run(a_message("history/me/data.zip", version))
+
+    (batch,) = batches(cloud)
+    assert failed == []
+    assert batch.plays == ()
+    assert batch.report.rows_in == 0
+    assert batch.report.problems == (FileProblem(file="data.zip", reason=reason),)
+
+
+@pytest.mark.parametrize("version", [None, "41e3d3b5-0f71-4f0c-8f5d-6c7f0f0f0f0f"])
+def test_an_upload_that_was_deleted_is_reported(cloud, version):
+    failed = run(a_message("history/me/gone.zip", version))
+
+    (batch,) = batches(cloud)
+    assert failed == []
+    assert batch.report.problems == (
+        FileProblem(file="gone.zip", reason="deleted before it could be read"),
+    )
+
+
+def test_a_folder_that_is_no_listener_is_reported_to_the_default_listener(cloud):
+    version = cloud.upload("history/Jane Doe/endsong.json", a_file(a_row()))
+
+    failed = run(a_message("history/Jane Doe/endsong.json", version))
+
+    (batch,) = batches(cloud)
+    assert failed == []
+    assert (batch.listener, batch.plays) == ("me", ())
+    assert batch.report.problems[0].reason.startswith("its folder is no listener's name")
+
+
+def test_an_upload_that_does_not_fit_on_the_disk_is_reported(cloud):
+    version = cloud.upload("history/endsong.json", a_file(a_row()))
+
+    run(a_message("history/endsong.json", version, size=(1 << 30) + 1))
+
+    (batch,) = batches(cloud)
+    assert batch.plays == ()
+    assert batch.report.problems == (
+        FileProblem(file="endsong.json", reason="larger than 1 GiB: upload it in parts"),
+    )
+
+
+def test_a_message_that_is_no_event_fails_alone(cloud):
+    version = cloud.upload("history/endsong.json", a_file(a_row()))
+    poison = {"messageId": "m2", "body": "{}", "eventSource": "aws:sqs"}
+
+    failed = run(poison, a_message("history/endsong.json", version))
+
+    assert failed == ["m2"]
+    assert len(batches(cloud)) == 1
+
+
+def test_the_only_message_may_fail_alone_too(cloud):
+    assert run({"messageId": "m2", "body": "{}", "eventSource": "aws:sqs"}) == ["m2"]
+
+
+def test_a_failure_of_s3_is_left_to_the_queue(cloud):
+    def slow_down(*args, **options):
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
+
+    archive = Archive(SimpleNamespace(download_fileobj=slow_down), cloud.bucket)
+    upload = Upload("history/endsong.json", None, 5, datetime(2026, 11, 20, tzinfo=UTC))
+
+    with pytest.raises(ClientError, match="SlowDown"):
+        backfill.backfill(upload, archive, Queue(cloud.sqs, cloud.queue_url))
+
+    assert cloud.messages() == []
+
+
+def test_a_failure_of_sqs_is_left_to_the_queue(cloud, monkeypatch):
+    monkeypatch.setenv("COLLECTED_PLAYS_QUEUE_URL", cloud.queue_url + "-gone")
+    version = cloud.upload("history/endsong.json", a_file(a_row()))
+
+    assert run(a_message("history/endsong.json", version)) == ["m1"]
+
+
+def test_a_repeated_event_publishes_the_same_batches(cloud):
+    version = cloud.upload("history/endsong.json", a_file(*[a_row()] * 600))
+    message = a_message("history/endsong.json", version)
+
+    run(message)
+    first = cloud.messages()
+    run(message)
+
+    assert sorted(cloud.messages()) == sorted(first)
+
+
+def test_noncharacters_pass_the_queue(cloud):
+    name = "a\ufffeb\uffffc"
+    row = a_row(master_metadata_track_name=name)
+    version = cloud.upload("history/endsong.json", a_file(row))
+
+    run(a_message("history/endsong.json", version))
+
+    (message,) = cloud.messages()
+    assert set(message).isdisjoint({"\ufffe", "\uffff"})
+    assert PlayBatch.model_validate_json(message).plays[0].track_name == name
+
+
+def test_wiring_happens_once(cloud):
+    assert backfill.wire() is backfill.wire()

@@ -1,0 +1,94 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from services.collector.upload_event import Upload, read_event
+from shared.errors import MessageError
+
+EVENT = {
+    "version": "0",
+    "id": "17793124-05d4-b198-2fde-7ededc63b103",
+    "detail-type": "Object Created",
+    "source": "aws.s3",
+    "account": "111122223333",
+    "time": "2026-11-20T12:00:00Z",
+    "region": "eu-west-1",
+    "resources": ["arn:aws:s3:::archive"],
+    "detail": {
+        "version": "0",
+        "bucket": {"name": "archive"},
+        "object": {
+            "key": "history/jane/my data+ü.zip",
+            "size": 5,
+            "etag": "b1946ac92492d2347c6235b4d2611184",
+            "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
+            "sequencer": "00617F08299329D189",
+        },
+        "requester": "123456789012",
+        "reason": "PutObject",
+    },
+}
+
+
+def test_an_event_of_s3_is_read():
+    upload = read_event(json.dumps(EVENT), "archive")
+
+    assert upload == Upload(
+        key="history/jane/my data+ü.zip",
+        version_id="IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
+        size=5,
+        uploaded_at=datetime(2026, 11, 20, 12, tzinfo=UTC),
+    )
+    assert upload.name == "my data+ü.zip"
+    assert upload.listener == "jane"
+    assert upload.origin == (
+        "history/jane/my data+ü.zip?versionId=IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
+    )
+
+
+def test_an_event_made_by_hand_needs_key_and_bucket_only():
+    before = datetime.now(UTC)
+    event = {
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "archive"}, "object": {"key": "history/endsong.json"}},
+    }
+
+    upload = read_event(json.dumps(event), "archive")
+
+    assert (upload.version_id, upload.size) == (None, 0)
+    assert upload.origin == "history/endsong.json"
+    assert upload.listener == "me"
+    assert before <= upload.uploaded_at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("folder", ["Jane", "jane doe", "-", "", "jané", "x" * 33])
+def test_a_folder_may_be_no_listener(folder):
+    upload = Upload(f"history/{folder}/endsong.json", None, 0, datetime.now(UTC))
+
+    assert upload.listener is None
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("no json", "invalid json"),
+        ("{}", "detail-type: field required; detail: field required"),
+        (json.dumps(EVENT | {"detail-type": "Object Deleted"}), "detail-type: input should be"),
+        (json.dumps(EVENT | {"detail": {"object": {}}}), "detail.bucket: field required"),
+        (
+            json.dumps(
+                EVENT | {"detail": {"bucket": {"name": "archive"}, "object": {"key": "polls/x"}}}
+            ),
+            "detail.object.key: string should match",
+        ),
+        (
+            json.dumps(EVENT | {"detail": EVENT["detail"] | {"bucket": {"name": "other"}}}),
+            "an event of another bucket",
+        ),
+    ],
+    ids=["no JSON", "empty", "deletion", "no bucket", "other prefix", "other bucket"],
+)
+def test_what_is_no_event_of_an_upload_is_refused(body, fault):
+    with pytest.raises(MessageError, match=fault):
+        read_event(body, "archive")

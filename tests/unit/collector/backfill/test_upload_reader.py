@@ -1,0 +1,252 @@
+import io
+import json
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.collector.history_batches import HistoryBatches
+from services.collector.history_rows import ACCOUNT_DATA
+from services.collector.upload_reader import UploadReader
+from shared.models import BATCH_BYTES, FileProblem, PlayBatch
+from tests.unit.collector.backfill.history_examples import (
+    UPLOADED_AT,
+    a_file,
+    a_row,
+    a_trackless_row,
+    a_zip,
+    without,
+)
+
+
+class Reading:
+    """What came of reading one upload."""
+
+    def __init__(self, upload, name):
+        self.messages = []
+        quarantine = io.BytesIO()
+        batches = HistoryBatches(self.messages.append, "me", f"history/{name}")
+        reader = UploadReader(batches, quarantine, UPLOADED_AT)
+        self.files = list(reader.read(upload, name))
+        batches.finish(reader.report())
+        self.report = PlayBatch.model_validate_json(self.messages[-1]).report
+        self.quarantine = [json.loads(line) for line in quarantine.getvalue().splitlines()]
+
+    @property
+    def plays(self):
+        batches = map(PlayBatch.model_validate_json, self.messages)
+        return [play for batch in batches for play in batch.plays]
+
+
+def read_loose(*rows):
+    return Reading(io.BytesIO(a_file(*rows)), "endsong_0.json")
+
+
+def test_every_row_is_counted_in_its_bucket():
+    reading = read_loose(
+        a_row(),
+        a_trackless_row(episode_name="Pilot"),
+        7,
+        a_row(),
+        a_row(ts="2001-01-01T00:00:00Z"),
+        a_trackless_row(episode_name="Pilot"),
+        a_trackless_row(),
+    )
+
+    report = reading.report
+    assert report.rows_in == 7
+    assert report.published == len(reading.plays) == 2
+    assert report.skipped == {"podcast episode": 2, "no track uri": 1}
+    assert report.quarantined == {"not an object": 1, "ts before Spotify existed": 1}
+
+
+def test_the_report_tells_the_time_that_the_plays_cover():
+    reading = Reading(
+        a_zip(
+            {
+                "endsong_0.json": a_file(
+                    a_row(ts="2020-01-01T00:00:00Z"), a_row(ts="2019-01-01T00:00:00Z")
+                ),
+                "endsong_1.json": a_file(a_row(ts="2021-01-01T00:00:00Z"), 7),
+            }
+        ),
+        "my_spotify_data.zip",
+    )
+
+    assert reading.report.first_played_at == datetime(2019, 1, 1, tzinfo=UTC)
+    assert reading.report.last_played_at == datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def test_an_upload_without_plays_covers_no_time():
+    report = read_loose(a_trackless_row()).report
+
+    assert (report.first_played_at, report.last_played_at) == (None, None)
+
+
+def test_each_file_is_told_with_its_counts():
+    reading = Reading(
+        a_zip(
+            {
+                "MyData/endsong_1.json": a_file(a_row(), a_row(), a_trackless_row()),
+                "MyData/endsong_0.json": a_file(a_row(), 7),
+            }
+        ),
+        "my_spotify_data.zip",
+    )
+
+    assert [(file.file, file.buckets()) for file in reading.files] == [
+        ("MyData/endsong_1.json", {"published": 2, "skipped": 1, "quarantined": 0}),
+        ("MyData/endsong_0.json", {"published": 1, "skipped": 0, "quarantined": 1}),
+    ]
+    assert reading.report.files == ("MyData/endsong_1.json", "MyData/endsong_0.json")
+    assert reading.report.rows_in == 5
+
+
+def test_quarantine_keeps_where_what_and_why():
+    bad = a_row(ms_played=-1, username="jane", user_agent_decrypted="Mozilla")
+
+    reading = read_loose(a_row(), a_trackless_row(), bad, a_row(), float("nan"))
+
+    assert reading.quarantine == [
+        {
+            "file": "endsong_0.json",
+            "row": 3,
+            "reason": "ms_played negative",
+            "record": without(bad, "ip_addr", "username", "user_agent_decrypted"),
+        },
+        {"file": "endsong_0.json", "row": 5, "reason": "not an object", "record": None},
+    ]
+
+
+def test_rows_are_numbered_on_through_a_file_of_many_chunks():
+    rows = [a_row()] * 3_000
+    rows[2_500] = 7
+
+    reading = read_loose(*rows)
+
+    assert [line["row"] for line in reading.quarantine] == [2_501]
+
+
+def test_account_data_is_refused_row_by_row():
+    row = {
+        "endTime": "2026-05-02 18:31",
+        "artistName": "The Example",
+        "trackName": "Paper Boats",
+        "msPlayed": 174424,
+    }
+    upload = a_zip({"Spotify Account Data/StreamingHistory_music_0.json": a_file(row, row)})
+
+    report = Reading(upload, "my_spotify_data.zip").report
+
+    assert report.skipped == {ACCOUNT_DATA: 2}
+    assert report.rows_in == 2
+    assert report.problems == ()
+
+
+def test_a_bad_file_does_not_stop_the_upload():
+    upload = a_zip(
+        {
+            "endsong_0.json": b"",
+            "endsong_1.json": a_file(a_row(), a_row())[:-20],
+            "endsong_2.json": b"[]",
+            "endsong_3.json": b'{"no": "list"}',
+            "endsong_4.json": a_file(a_row()),
+        }
+    )
+
+    reading = Reading(upload, "my_spotify_data.zip")
+
+    assert reading.report.published == 2
+    assert reading.report.problems == (
+        FileProblem(file="endsong_0.json", reason="empty file"),
+        FileProblem(file="endsong_1.json", reason="cut off: the file ends before its list does"),
+        FileProblem(file="endsong_2.json", reason="an empty list"),
+        FileProblem(file="endsong_3.json", reason="not a JSON list, as every history file is"),
+    )
+
+
+def test_a_file_in_latin_1_loads_but_for_the_rows_that_show_it():
+    text = a_file(a_row(), a_row(master_metadata_track_name="Café")).decode().encode("latin-1")
+
+    reading = Reading(io.BytesIO(text), "endsong.json")
+
+    assert reading.report.published == 1
+    assert reading.report.quarantined == {"not UTF-8 text": 1}
+    assert reading.report.problems == (
+        FileProblem(
+            file="endsong.json", reason="not all of it is UTF-8 text: save the file as UTF-8"
+        ),
+    )
+
+
+def test_a_report_of_many_bad_files_fits_into_a_message():
+    names = ["\x01" * 80 + f"{n:0200}endsong.json" for n in range(300)]
+
+    reading = Reading(a_zip(dict.fromkeys(names, b"")), "my_spotify_data.zip")
+
+    report = reading.report
+    assert len(reading.messages[-1]) < BATCH_BYTES
+    assert len(report.files) == len(report.problems) == 201
+    assert report.files[-1] == "and 100 more"
+    assert report.problems[-1] == FileProblem(file="", reason="and 100 more problems")
+    assert report.files[7] == "…" + "0" * 86 + "7endsong.json"[-13:]
+    assert len(report.files[7]) == 100
+
+
+def test_a_report_shows_unprintable_names_legibly():
+    upload = a_zip({"a\nb\x7f/endsong.json": b"[]"})
+
+    assert Reading(upload, "my_spotify_data.zip").report.files == ("a�b�/endsong.json",)
+
+
+def test_the_same_upload_gives_the_same_messages():
+    upload = a_zip({"endsong.json": a_file(*(a_row(ms_played=ms) for ms in range(700)), 7)})
+
+    first, second = Reading(upload, "a.zip"), Reading(upload, "a.zip")
+
+    assert first.messages == second.messages
+
+
+rubbish = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+rubbish_fields = st.dictionaries(st.sampled_from(sorted(a_row())), rubbish)
+rows = st.lists(
+    rubbish
+    | st.builds(lambda fields: a_row() | fields, rubbish_fields)
+    | st.builds(lambda names: without(a_row(), *names), st.sets(st.sampled_from(sorted(a_row()))))
+    | st.builds(a_trackless_row, episode_name=st.text(max_size=3)),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(rows=rows)
+def test_rows_in_are_published_skipped_or_quarantined_whatever_they_hold(rows):
+    text = json.dumps(rows).encode()
+
+    reading = Reading(io.BytesIO(text), "endsong.json")
+
+    report = reading.report
+    skipped, quarantined = Counter(report.skipped), Counter(report.quarantined)
+    assert report.rows_in == len(rows)
+    assert report.rows_in == report.published + skipped.total() + quarantined.total()
+    assert report.published == len(reading.plays)
+    assert quarantined == Counter(line["reason"] for line in reading.quarantine)
+    assert report.problems == ()
+
+
+@pytest.mark.parametrize("personal", ["ip_addr", "username", "user_agent_decrypted"])
+def test_persons_reach_neither_messages_nor_quarantine(personal):
+    rows = [a_row(**{personal: "jane-203.0.113.7"}, ms_played=ms) for ms in (1, -1, "x")]
+
+    reading = read_loose(*rows)
+
+    assert "jane" not in json.dumps(reading.quarantine)
+    assert b"jane" not in b"".join(reading.messages)
+    assert len(reading.quarantine) == 2

@@ -1,0 +1,234 @@
+import io
+import struct
+import zipfile
+
+import pytest
+
+from services.collector import uploads
+from services.collector.uploads import history_files, is_history
+from shared.errors import UploadError
+from tests.unit.collector.backfill.history_examples import a_zip
+
+
+def read(upload, name="my_spotify_data.zip"):
+    """The bytes, or the error, of each file."""
+    return {file.name: read_file(file) for file in history_files(upload, name)}
+
+
+def read_file(file):
+    try:
+        return b"".join(file.chunks)
+    except UploadError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Spotify Extended Streaming History/Streaming_History_Audio_2014-2021_0.json",
+        "Spotify Extended Streaming History/Streaming_History_Audio_2018.json",
+        "Spotify Extended Streaming History/Streaming_History_Video_2017-2025.json",
+        "MyData/endsong_0.json",
+        "endsong.json",
+        "endvideo.json",
+        "a/b/c/ENDSONG_11.JSON",
+        "./endsong_0.json",
+        "..\\MyData\\endsong_0.json",
+        "endsong_0 (1).json",
+        "Spotify Account Data/StreamingHistory_music_0.json",
+        "MyData/StreamingHistory0.json",
+        "StreamingHistory_podcast_0.json",
+    ],
+)
+def test_history_of_every_generation_is_known_by_its_name(path):
+    assert is_history(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "ReadMeFirst_ExtendedStreamingHistory.pdf",
+        "Spotify Account Data/YourLibrary.json",
+        "Spotify Account Data/Payments.json",
+        "Wrapped2025.json",
+        "__MACOSX/MyData/._endsong_0.json",
+        "__MACOSX/endsong_0.json",
+        "MyData/._endsong_0.json",
+        ".cache/endsong_0.json",
+        "endsong_0.json/",
+        "endsong_0.json.bak",
+        "endsong/notes.json",
+        "",
+        "/",
+    ],
+)
+def test_other_files_are_left_alone(path):
+    assert not is_history(path)
+
+
+def test_a_zip_gives_its_history_files_in_its_own_order():
+    upload = a_zip(
+        {
+            "MyData/endsong_1.json": b"[1]",
+            "MyData/Read_Me_First.pdf": b"%PDF",
+            "MyData/endsong_0.json": b"[0]",
+            "__MACOSX/MyData/._endsong_0.json": b"\0\5\x16\7",
+        }
+    )
+
+    found = read(upload)
+
+    assert list(found.items()) == [
+        ("MyData/endsong_1.json", b"[1]"),
+        ("MyData/endsong_0.json", b"[0]"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["endsong_0.json", "my plays", "history.JSON"])
+def test_a_loose_file_is_history_whatever_its_name(name):
+    assert read(io.BytesIO(b"[{}]"), name) == {name: b"[{}]"}
+
+
+def test_an_upload_is_read_from_its_start_in_chunks(monkeypatch):
+    monkeypatch.setattr(uploads, "CHUNK_BYTES", 4)
+    upload = io.BytesIO(b"[1,2,3]")
+    upload.seek(0, io.SEEK_END)
+
+    (file,) = history_files(upload, "endsong.json")
+
+    assert list(file.chunks) == [b"[1,2", b",3]"]
+
+
+def test_a_zip_is_known_by_its_content():
+    assert read(a_zip({"endsong.json": b"[]"}), "renamed.json") == {"endsong.json": b"[]"}
+
+
+@pytest.mark.parametrize("content", [b"", b"[{}]", b"<html>"])
+def test_a_zip_that_is_none_is_refused(content):
+    with pytest.raises(UploadError, match="not a zip file"):
+        read(io.BytesIO(content), "My_Data.ZIP")
+
+
+def test_a_zip_that_was_cut_off_is_refused():
+    whole = a_zip({"endsong.json": b"[{}]" * 100}).getvalue()
+
+    with pytest.raises(UploadError, match="a damaged or incomplete zip"):
+        read(io.BytesIO(whole[:-30]))
+
+
+def test_a_zip_whose_directory_begins_before_its_start_is_refused():
+    whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
+    end = whole.rindex(b"PK\5\6")
+    struct.pack_into("<L", whole, end + 12, end + 1)  # the directory's size
+
+    with pytest.raises(UploadError, match="a damaged or incomplete zip"):
+        read(io.BytesIO(whole))
+
+
+def test_a_member_that_begins_before_the_start_of_its_zip_is_refused():
+    whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
+    end = whole.rindex(b"PK\5\6")
+    begin = whole.rindex(b"PK\1\2")
+    struct.pack_into("<L", whole, end + 16, begin + 1)  # where the directory says it begins
+
+    assert read(io.BytesIO(whole)) == {"endsong.json": "damaged in the zip: download it again"}
+
+
+def test_a_zip_without_history_is_refused():
+    upload = a_zip({"Spotify Account Data/YourLibrary.json": b"{}"})
+
+    with pytest.raises(UploadError, match='without streaming history: request the "Extended'):
+        read(upload)
+
+
+def test_a_damaged_member_does_not_stop_its_neighbours():
+    upload = a_zip({"endsong_0.json": bytes(range(256)) * 9, "endsong_1.json": b"[1]"})
+    damaged = upload.getvalue()[:60] + b"\xff\xff\xff" + upload.getvalue()[63:]
+
+    assert read(io.BytesIO(damaged)) == {
+        "endsong_0.json": "damaged in the zip: download it again",
+        "endsong_1.json": b"[1]",
+    }
+
+
+def test_a_member_with_a_wrong_checksum_is_refused():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("endsong_0.json", b"[true]")
+
+    found = read(io.BytesIO(packed.getvalue().replace(b"[true]", b"[null]")))
+
+    assert found == {"endsong_0.json": "damaged in the zip: download it again"}
+
+
+def test_an_encrypted_member_is_refused():
+    whole = bytearray(a_zip({"endsong_0.json": b"[]"}).getvalue())
+    whole[whole.index(b"PK\1\2") + 8] |= 1
+
+    found = read(io.BytesIO(whole))
+
+    assert found == {
+        "endsong_0.json": "encrypted: unpack the zip and upload what is in it",
+    }
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_packed_in_an_unusual_way_is_refused(method):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("endsong_0.json", b"[]")
+
+    assert read(packed) == {
+        "endsong_0.json": "packed in an unusual way: unpack the zip and upload what is in it"
+    }
+
+
+def test_a_zip_of_too_many_members_is_refused(monkeypatch):
+    monkeypatch.setattr(uploads, "MEMBERS", 2)
+
+    with pytest.raises(UploadError, match="a zip of more than 2000 files"):
+        read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
+
+
+def test_a_zip_with_a_huge_directory_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr(uploads, "DIRECTORY_BYTES", 100)
+
+    with pytest.raises(UploadError, match="a zip of more than 2000 files"):
+        read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
+
+
+def test_a_member_that_unpacks_to_too_much_is_stopped(monkeypatch):
+    monkeypatch.setattr(uploads, "CHUNK_BYTES", 10)
+    monkeypatch.setattr(uploads, "MEMBER_BYTES", 30)
+    upload = a_zip({"endsong_0.json": bytes(range(40)), "endsong_1.json": bytes(range(30))})
+
+    assert read(upload) == {
+        "endsong_0.json": "unpacks to more than 0 GiB",
+        "endsong_1.json": bytes(range(30)),
+    }
+
+
+def test_members_that_unpack_to_too_much_together_are_stopped(monkeypatch):
+    monkeypatch.setattr(uploads, "TOTAL_BYTES", 30)
+    upload = a_zip({"endsong_0.json": bytes(range(20)), "endsong_1.json": bytes(range(20))})
+
+    assert read(upload) == {
+        "endsong_0.json": bytes(range(20)),
+        "endsong_1.json": "the upload unpacks to more than 0 GiB",
+    }
+
+
+def test_a_bomb_is_stopped_early():
+    files = history_files(a_zip({"endsong_0.json": bytes(40 << 20)}), "bomb.zip")
+    unpacked = []
+
+    with pytest.raises(UploadError, match="a zip bomb"):
+        unpacked.extend(map(len, next(files).chunks))
+
+    assert sum(unpacked) == uploads.RATIO_FREE_BYTES
+
+
+def test_like_rows_that_pack_well_are_no_bomb():
+    like = b'{"ts": "2026-05-02T18:31:37Z"}, ' * 100_000
+
+    assert read(a_zip({"endsong_0.json": like})) == {"endsong_0.json": like}

@@ -1,0 +1,512 @@
+"""Ticks as EventBridge Scheduler sends them, against moto and a local Spotify."""
+
+import gzip
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from services.collector.handler import wire
+from shared.archive import poll_key
+from shared.aws import client
+from shared.errors import SpotifyAuthError, SpotifyError
+from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
+
+PLAYED = "/v1/me/player/recently-played"
+TOKEN = "/api/token"  # noqa: S105 - a path, not a password
+
+
+def ago(**span: float) -> str:
+    return (datetime.now(UTC) - timedelta(**span)).isoformat()
+
+
+def page_of(*minutes_ago: float):
+    return a_page(*[a_row(ago(minutes=m), name=f"T{m}") for m in minutes_ago])
+
+
+def refresh_tokens(spotify) -> list[str]:
+    return [request.form["refresh_token"] for request in spotify.requests if request.form]
+
+
+def test_the_first_tick_publishes_what_spotify_shows(pipeline, spotify):
+    spotify.pages = [page_of(1, 5, 9)]
+
+    outcome = pipeline.tick()
+
+    (batch,) = pipeline.published()
+    assert [play.track_name for play in batch.plays] == ["T9", "T5", "T1"]
+    assert (batch.listener, batch.source, batch.number) == ("me", "recently-played", 0)
+    assert (batch.report.returned, batch.report.new, batch.report.gap) == (3, 3, None)
+    assert outcome == {
+        "listener": "me",
+        "status": "polled",
+        "new": 3,
+        "late": 0,
+        "moved": 0,
+        "origin": batch.origin,
+        "batches": 1,
+        "gap": False,
+    }
+
+
+def test_the_archive_keeps_the_answer_under_the_origin_of_its_batch(pipeline, spotify):
+    spotify.pages = [page_of(1)]
+
+    pipeline.tick()
+
+    (batch,) = pipeline.published()
+    kept = client("s3").get_object(Bucket="plays-archive", Key=batch.origin)
+    assert gzip.decompress(kept["Body"].read()) == spotify.pages[0].body
+    assert batch.origin == poll_key("me", batch.report.polled_at)
+    assert datetime.fromisoformat(pipeline.state()["polled_at"]) == batch.report.polled_at
+
+
+def test_a_tick_without_news_publishes_its_report_and_archives_nothing(pipeline, spotify):
+    spotify.pages = [page_of(1)]
+    pipeline.tick()
+    pipeline.published()
+    archived = pipeline.archived()
+
+    outcome = pipeline.tick()
+
+    (batch,) = pipeline.published()
+    assert (batch.plays, batch.report.new, batch.report.returned) == ((), 0, 1)
+    assert pipeline.archived() == archived
+    assert outcome["new"] == 0
+
+
+def test_late_moved_and_unreadable_rows_are_reported(pipeline, spotify):
+    first, moved = "2026-11-20T08:00:00.000Z", "2026-11-20T08:00:00.025Z"
+    late, broken = a_row("2026-11-20T07:00:00Z"), a_row(uri=None)
+    spotify.pages = [a_page(a_row(first)), a_page(a_row(moved), late, broken)]
+    pipeline.tick()
+    pipeline.published()
+
+    pipeline.tick()
+
+    (batch,) = pipeline.published()
+    report = batch.report
+    assert (report.new, report.late, report.moved, report.unreadable) == (1, 1, 1, 1)
+    assert len(batch.plays) == 2
+
+
+def test_an_answer_with_nothing_but_an_unreadable_row_is_archived_once(pipeline, spotify):
+    spotify.pages = [a_page(a_row(uri=None))]
+
+    pipeline.tick()
+    pipeline.tick()
+
+    assert len(pipeline.archived()) == 1
+
+
+def test_a_full_answer_without_overlap_reports_the_gap(pipeline, spotify):
+    spotify.pages = [page_of(500), page_of(*range(1, 51))]
+    pipeline.tick()
+    pipeline.published()
+
+    outcome = pipeline.tick()
+
+    (batch,) = pipeline.published()
+    gap = batch.report.gap
+    assert gap.ended_at - gap.started_at == pytest.approx(
+        timedelta(minutes=450), abs=timedelta(seconds=5)
+    )
+    assert outcome["gap"] is True
+    assert pipeline.metrics()["GapDetected"] == [1]
+
+
+def test_metrics_tell_how_live_capture_fares(pipeline, spotify):
+    spotify.pages = [page_of(90, 120)]
+
+    pipeline.tick()
+
+    published = pipeline.metrics()
+    assert published.keys() == {
+        "SpotifyThrottled",
+        "HoursSinceLastPlay",
+        "TokenDaysLeft",
+        "PlaysNew",
+        "GapDetected",
+    }
+    assert (published["PlaysNew"], published["GapDetected"]) == ([2], [0])
+    assert published["SpotifyThrottled"] == [0]
+    assert published["HoursSinceLastPlay"] == pytest.approx([1.5], abs=0.01)
+    assert published["TokenDaysLeft"] == pytest.approx([150], abs=0.01)
+
+
+def test_each_listener_has_a_window_and_a_login(pipeline, spotify):
+    client("secretsmanager").create_secret(Name="plays/listener/you")
+    pipeline.log_in("AQ-you", listener="you")
+    spotify.pages = [page_of(1)]
+    pipeline.tick("me")
+    pipeline.published()
+
+    outcome = pipeline.tick("you")
+
+    (batch,) = pipeline.published()
+    assert (batch.listener, len(batch.plays), outcome["new"]) == ("you", 1, 1)
+    assert refresh_tokens(spotify) == ["AQ-1", "AQ-you"]
+
+
+# Nobody logged in
+
+
+@pytest.mark.parametrize("text", [None, " ", "{}", '{"client_id": "app", "refresh_token": ""}'])
+def test_before_the_first_login_a_tick_ends_quietly(logged_out, spotify, text):
+    [logged_out.put_secret(value) for value in [text] if value]
+
+    outcome = logged_out.tick()
+
+    assert outcome["status"] == "not-logged-in"
+    assert spotify.requests == []
+    assert (logged_out.published(), logged_out.state()) == ([], {})
+
+
+def test_a_listener_without_a_secret_is_not_logged_in(logged_out):
+    assert logged_out.tick("nobody")["status"] == "not-logged-in"
+
+
+def test_the_first_tick_after_a_login_polls(logged_out, spotify):
+    logged_out.tick()
+    logged_out.log_in()
+
+    assert logged_out.tick()["status"] == "polled"
+
+
+# Access tokens
+
+
+def test_an_access_token_serves_many_ticks(pipeline, spotify):
+    pipeline.tick()
+    pipeline.tick()
+
+    assert spotify.paths == [TOKEN, PLAYED, PLAYED]
+
+
+def test_an_access_token_is_replaced_before_it_expires(pipeline, spotify):
+    spotify.tokens = [a_grant("BQ-1", expires_in=59), a_grant("BQ-2")]
+
+    pipeline.tick()
+    pipeline.tick()
+
+    assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
+    assert spotify.requests[-1].headers["Authorization"] == "Bearer BQ-2"
+
+
+def test_a_new_login_is_used_at_once(pipeline, spotify):
+    spotify.tokens = [a_grant("BQ-1"), a_grant("BQ-2")]
+    pipeline.tick()
+    pipeline.log_in("AQ-2")
+
+    pipeline.tick()
+
+    assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
+    assert refresh_tokens(spotify) == ["AQ-1", "AQ-2"]
+
+
+def test_a_refused_access_token_is_replaced_once(pipeline, spotify):
+    spotify.tokens = [a_grant("BQ-1"), a_grant("BQ-2")]
+    spotify.pages = [json_reply({"error": {"status": 401}}, 401), page_of(1)]
+
+    outcome = pipeline.tick()
+
+    assert outcome["new"] == 1
+    assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
+    assert spotify.requests[-1].headers["Authorization"] == "Bearer BQ-2"
+
+
+def test_a_second_refusal_fails_the_tick(pipeline, spotify):
+    spotify.pages = [json_reply({"error": {"status": 401}}, 401)]
+
+    with pytest.raises(SpotifyAuthError):
+        pipeline.tick()
+
+    assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
+
+
+def test_a_rotated_refresh_token_is_kept_before_its_access_token_is_used(pipeline, spotify):
+    pipeline.log_in(scope="user-read-recently-played")
+    before = pipeline.secret()
+    spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
+    spotify.pages = [Reply(b"", 503)]
+
+    with pytest.raises(SpotifyError):
+        pipeline.tick()
+
+    assert pipeline.secret() | {"authorized_at": None} == before | {
+        "refresh_token": "AQ-2",
+        "authorized_at": None,
+    }
+
+
+def test_a_rotated_token_that_cannot_be_kept_is_not_used(pipeline, spotify):
+    spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
+    fail_at("PutSecretValue", "before-call")
+
+    with pytest.raises(AwsIsAwayError):
+        wire().collect("me")
+
+    assert spotify.paths == [TOKEN]
+
+
+def test_a_rotation_does_not_cost_another_token(pipeline, spotify):
+    spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
+    pipeline.tick()
+
+    pipeline.tick()
+
+    assert spotify.paths == [TOKEN, PLAYED, PLAYED]
+
+
+# A dead grant
+
+DEAD = json_reply({"error": "invalid_grant", "error_description": "Refresh token revoked"}, 400)
+
+
+def test_a_dead_grant_waits_for_a_login_and_keeps_the_token(pipeline, spotify):
+    spotify.tokens = [DEAD]
+    secret = pipeline.secret()
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "needs-login"
+    assert pipeline.metrics()["TokenDaysLeft"] == [0]
+    assert pipeline.secret() == secret
+    assert pipeline.state()["needs_login"] is not None
+    assert pipeline.published() == []
+
+
+def test_a_dead_grant_is_not_tried_again_within_the_hour(pipeline, spotify):
+    spotify.tokens = [DEAD]
+    pipeline.tick()
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "needs-login"
+    assert pipeline.metrics()["TokenDaysLeft"] == [0]
+    assert spotify.paths == [TOKEN]
+
+
+def test_a_grant_that_was_called_dead_by_mistake_works_again_after_an_hour(pipeline, spotify):
+    spotify.tokens = [DEAD, a_grant()]
+    pipeline.tick()
+    refusal = pipeline.state()["needs_login"]
+    pipeline.change_state(needs_login=refusal | {"tried_at": ago(minutes=61)})
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "polled"
+    assert (pipeline.state()["needs_login"], pipeline.state()["consecutive_failures"]) == (None, 0)
+
+
+def test_a_grant_that_stays_dead_is_dead_since_the_first_refusal(pipeline, spotify):
+    spotify.tokens = [DEAD]
+    pipeline.tick()
+    first = pipeline.state()["needs_login"]
+    pipeline.change_state(needs_login=first | {"since": ago(days=2), "tried_at": ago(minutes=61)})
+    before = pipeline.state()["needs_login"]
+
+    pipeline.tick()
+
+    after = pipeline.state()["needs_login"]
+    assert datetime.fromisoformat(after["since"]) == datetime.fromisoformat(before["since"])
+    assert after["tried_at"] > before["tried_at"]
+    assert pipeline.state()["consecutive_failures"] == 2
+
+
+def test_another_login_is_tried_at_once(pipeline, spotify):
+    spotify.tokens = [DEAD, a_grant()]
+    pipeline.tick()
+    pipeline.log_in("AQ-2")
+
+    assert pipeline.tick()["status"] == "polled"
+
+
+def test_a_grant_that_another_tick_rotated_is_not_dead(pipeline, spotify):
+    spotify.tokens = [DEAD, a_grant()]
+    original = spotify.reply
+
+    def rotated_meanwhile(request):
+        pipeline.log_in("AQ-2")
+        return original(request)
+
+    spotify.reply = rotated_meanwhile
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "polled"
+    assert refresh_tokens(spotify) == ["AQ-1", "AQ-2"]
+
+
+# Spotify refuses or fails
+
+
+def test_429_blocks_the_ticks_for_as_long_as_spotify_says(pipeline, spotify):
+    spotify.pages = [Reply(b"Too many requests", 429, {"Retry-After": "52531"})]
+
+    outcome = pipeline.tick()
+    blocked = pipeline.tick()
+
+    wait = datetime.fromisoformat(blocked["blocked_until"]) - datetime.now(UTC)
+    assert wait == pytest.approx(timedelta(seconds=52_531), abs=timedelta(seconds=5))
+    assert (outcome["status"], blocked["status"]) == ("blocked", "blocked")
+    assert spotify.paths == [TOKEN, PLAYED]
+    assert pipeline.metrics()["SpotifyThrottled"] == [1]
+    assert pipeline.published() == []
+
+
+def test_a_block_ends(pipeline, spotify):
+    spotify.pages = [Reply(b"", 429, {"Retry-After": "9"}), page_of(1)]
+    pipeline.tick()
+    pipeline.change_state(blocked_until=ago(seconds=1))
+
+    outcome = pipeline.tick()
+
+    assert outcome["new"] == 1
+    assert pipeline.state()["blocked_until"] is None
+
+
+def test_a_throttled_token_endpoint_blocks_as_well(pipeline, spotify):
+    spotify.tokens = [Reply(b"", 429, {"Retry-After": "9"})]
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "blocked"
+    assert pipeline.metrics()["SpotifyThrottled"] == [1]
+
+
+@pytest.mark.parametrize(("failures", "minutes"), [(0, 1), (1, 2), (3, 8), (6, 60), (9_999, 60)])
+def test_429_without_a_wait_blocks_for_a_doubling_time(pipeline, spotify, failures, minutes):
+    spotify.pages = [Reply(b"Too many requests", 429)]
+    pipeline.change_state(consecutive_failures=failures)
+
+    until = pipeline.tick()["blocked_until"]
+
+    wait = datetime.fromisoformat(until) - datetime.now(UTC)
+    assert wait == pytest.approx(timedelta(minutes=minutes), abs=timedelta(seconds=5))
+
+
+def test_each_429_is_counted(pipeline, spotify):
+    spotify.pages = [Reply(b"Too many requests", 429)]
+    pipeline.tick()
+    pipeline.change_state(blocked_until=ago(seconds=1))
+
+    pipeline.tick()
+
+    assert pipeline.state()["consecutive_failures"] == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(b"bad gateway", 502), SpotifyError),
+        (Reply(b"<html>"), SpotifyError),
+        (Reply(b"User not registered in the Developer Dashboard", 403), SpotifyAuthError),
+    ],
+    ids=["502", "garbage", "403"],
+)
+def test_a_failure_fails_the_tick_is_counted_and_loses_nothing(pipeline, spotify, reply, error):
+    spotify.pages = [page_of(9), reply, reply, page_of(5, 9)]
+    pipeline.tick()
+    window = pipeline.state()["window"]
+    with pytest.raises(error):
+        pipeline.tick()
+
+    with pytest.raises(error):
+        pipeline.tick()
+
+    assert pipeline.state()["consecutive_failures"] == 2
+    assert pipeline.state()["window"] == window
+    assert pipeline.metrics()["HoursSinceLastPlay"] == pytest.approx([0.15], abs=0.01)
+    assert pipeline.tick()["new"] == 1
+    assert pipeline.state()["consecutive_failures"] == 0
+
+
+@pytest.mark.parametrize("reply", [Reply(b"", 503), Reply(b"garbage")], ids=["503", "garbage"])
+def test_a_failing_token_endpoint_does_not_call_the_grant_dead(pipeline, spotify, reply):
+    spotify.tokens = [reply]
+
+    with pytest.raises(SpotifyError):
+        pipeline.tick()
+
+    assert pipeline.state()["needs_login"] is None
+    assert pipeline.state()["consecutive_failures"] == 1
+
+
+# Crashes
+
+
+class AwsIsAwayError(Exception):
+    """What a crashing process, or AWS, does to us."""
+
+
+CLIENT_OF = {
+    "PutObject": "s3",
+    "SendMessage": "sqs",
+    "PutItem": "dynamodb",
+    "PutSecretValue": "secretsmanager",
+}
+
+
+def fail_at(operation: str, moment: str):
+    """Make the next call of an AWS operation crash, before or after AWS has done it."""
+    service = CLIENT_OF[operation]
+    events = client(service).meta.events
+
+    def crash(**_: object):
+        events.unregister(f"{moment}.{service}.{operation}", crash)
+        raise AwsIsAwayError
+
+    events.register(f"{moment}.{service}.{operation}", crash)
+
+
+@pytest.mark.parametrize("moment", ["before-call", "after-call"])
+@pytest.mark.parametrize("operation", ["PutObject", "SendMessage", "PutItem"])
+def test_a_crash_at_any_step_repeats_and_never_loses(pipeline, spotify, operation, moment):
+    spotify.pages = [page_of(60), page_of(5, 9, 60), page_of(1, 5, 9, 60)]
+    pipeline.tick()
+    fail_at(operation, moment)
+    with pytest.raises(AwsIsAwayError):
+        wire().collect("me")
+
+    pipeline.tick()
+
+    batches = pipeline.published()
+    archived = pipeline.archived()
+    assert {p.track_name for b in batches for p in b.plays} == {"T60", "T9", "T5", "T1"}
+    assert {b.origin for b in batches if b.plays} <= set(archived)
+
+
+def test_what_was_never_published_is_not_remembered(pipeline, spotify):
+    spotify.pages = [page_of(5)]
+    fail_at("SendMessage", "before-call")
+    with pytest.raises(AwsIsAwayError):
+        wire().collect("me")
+
+    assert pipeline.state() == {}
+
+
+def test_other_troubles_of_secrets_manager_are_not_taken_for_a_missing_login(pipeline, spotify):
+    client("secretsmanager").delete_secret(SecretId="plays/listener/me")
+
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        wire().collect("me")
+
+
+def test_no_token_reaches_the_logs(pipeline, spotify, caplog):
+    pipeline.log_in("AQ-hidden", client_secret="s-hidden")  # noqa: S106 - no real one
+    spotify.tokens = [a_grant("BQ-hidden", rotated_to="AQ-hidden-2"), DEAD]
+    spotify.pages = [Reply(b"BQ-hidden", 403)]
+
+    with pytest.raises(SpotifyAuthError) as error:
+        pipeline.tick()
+    wire.cache_clear()
+    pipeline.tick()
+
+    logged = [vars(record) for record in caplog.records]
+    assert [line["msg"] for line in logged] == [
+        "refresh token rotated",
+        "login refused by Spotify",
+        "waiting for a login",
+    ]
+    assert "hidden" not in f"{logged} {error.value}"

@@ -1,0 +1,46 @@
+import pytest
+
+from services.collector.handler import CollectorSettings, handler, wire
+from shared.errors import MessageError, SettingsError
+from tests.unit.collector.conftest import a_context
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{}, {"listener": None}, {"listener": "Not A Name"}, {"listener": "../me"}],
+    ids=["nobody", "null", "spaces", "path"],
+)
+def test_an_event_that_names_no_listener_is_refused(event):
+    with pytest.warns(UserWarning, match="No application metrics"), pytest.raises(MessageError):
+        handler(event, a_context())
+
+
+def test_the_settings_are_the_environment_variables():
+    assert {name.upper() for name in CollectorSettings.model_fields} == {
+        "LISTENER_SECRET_PREFIX",
+        "LISTENER_STATE_TABLE",
+        "ARCHIVE_BUCKET",
+        "COLLECTED_PLAYS_QUEUE_URL",
+        "SPOTIFY_API_URL",
+        "SPOTIFY_ACCOUNTS_URL",
+    }
+
+
+def test_a_missing_variable_is_named(environment, monkeypatch):
+    monkeypatch.delenv("ARCHIVE_BUCKET")
+    wire.cache_clear()
+
+    with pytest.raises(SettingsError, match="ARCHIVE_BUCKET"):
+        wire()
+
+
+def test_a_container_is_wired_once(environment):
+    wire.cache_clear()
+
+    assert wire() is wire()
+
+
+def test_the_answer_of_a_tick_is_plain_json(pipeline):
+    outcome = pipeline.tick()
+
+    assert set(map(type, outcome.values())) <= {str, int, bool}

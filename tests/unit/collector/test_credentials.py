@@ -1,0 +1,98 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.collector.credentials import Credentials, CredentialStore
+from shared.aws import client
+from shared.errors import SettingsError
+
+LOGIN_AT = datetime(2026, 6, 1, tzinfo=UTC)
+WRITTEN = {
+    "client_id": "app",
+    "client_secret": "s-hidden",
+    "refresh_token": "AQ-hidden",
+    "authorized_at": "2026-06-01T00:00:00Z",
+}
+
+
+@pytest.fixture
+def store(aws):
+    return CredentialStore(client("secretsmanager"), "plays/listener/")
+
+
+def write(text: str) -> None:
+    client("secretsmanager").put_secret_value(SecretId="plays/listener/me", SecretString=text)
+
+
+def test_the_secret_holds_what_the_login_wrote(store):
+    write(json.dumps(WRITTEN))
+
+    assert store.load("me") == Credentials(
+        client_id="app",
+        client_secret="s-hidden",  # noqa: S106 - no real one
+        refresh_token="AQ-hidden",  # noqa: S106 - no real one
+        authorized_at=LOGIN_AT,
+    )
+
+
+@pytest.mark.parametrize("leave_out", ["client_id", "authorized_at"])
+def test_a_secret_without_a_field_is_named_but_not_told(store, leave_out):
+    write(json.dumps({key: value for key, value in WRITTEN.items() if key != leave_out}))
+
+    with pytest.raises(SettingsError, match="plays/listener/me") as error:
+        store.load("me")
+
+    assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AQ-hidden",
+        "[]",
+        '"AQ-hidden"',
+        json.dumps(WRITTEN | {"refresh_token": "AQ\nhidden"}),
+        json.dumps(WRITTEN | {"refresh_token": ["AQ-hidden"]}),
+        json.dumps(WRITTEN | {"authorized_at": "2026-06-01T00:00:00"}),
+    ],
+    ids=["no json", "list", "string", "line break", "no string", "no time zone"],
+)
+def test_a_secret_that_is_no_login_is_refused_but_not_told(store, text):
+    write(text)
+
+    with pytest.raises(SettingsError, match="log in again") as error:
+        store.load("me")
+
+    assert "hidden" not in str(error.value)
+
+
+def test_an_app_without_a_secret_has_an_empty_one(store):
+    write(json.dumps({key: value for key, value in WRITTEN.items() if key != "client_secret"}))
+
+    assert store.load("me").client_secret == ""
+
+
+def test_a_rotation_keeps_what_a_later_release_wrote(store):
+    write(json.dumps(WRITTEN | {"scope": "user-read-recently-played"}))
+
+    store.rotate("me", store.load("me"), "AQ-2")
+
+    found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
+    assert json.loads(found["SecretString"]) == WRITTEN | {
+        "refresh_token": "AQ-2",
+        "scope": "user-read-recently-played",
+    }
+
+
+def test_credentials_do_not_show_themselves():
+    credentials = Credentials.model_validate(WRITTEN)
+
+    assert "hidden" not in f"{credentials} {credentials!r} {credentials.fingerprint}"
+
+
+@pytest.mark.parametrize(("days", "left"), [(0, 180), (30.5, 149.5), (180, 0), (400, 0)])
+def test_a_grant_lives_for_180_days(days, left):
+    credentials = Credentials.model_validate(WRITTEN)
+
+    assert credentials.days_left(LOGIN_AT + timedelta(days=days)) == left

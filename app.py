@@ -1,0 +1,8 @@
+"""The CDK app: `cdk synth`, `cdk deploy`."""
+
+from infra.cdk.app_builder import build, new_app
+from infra.cdk.config import load
+
+app = new_app()
+build(app, load(app.node.get_all_context()))
+app.synth()

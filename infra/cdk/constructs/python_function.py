@@ -1,0 +1,136 @@
+"""A Lambda function of one service."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.cdk.config import ConsumerConfig, FunctionConfig
+from infra.cdk.constructs.permissions import allow
+from shared.telemetry import NAMESPACE
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class FunctionDefaults:
+    """What all functions of a deployment have in common."""
+
+    name: str
+    log_level: str
+    layers: Sequence[lambda_.ILayerVersion]
+
+
+def source_of(service: str) -> lambda_.AssetCode:
+    """Take one service and the shared words as they lie in the repository: nothing is built."""
+    return lambda_.Code.from_asset(
+        str(ROOT),
+        ignore_mode=IgnoreMode.GIT,
+        exclude=[
+            *("/*", "!/services/", "!/shared/"),
+            *("/services/*", "!/services/__init__.py", f"!/services/{service}/"),
+            *("__pycache__/", "*.pyc"),
+        ],
+    )
+
+
+class PythonFunction(Construct):
+    """A function with a role and a log group of its own, and not one right more than it is given.
+
+    Args:
+        scope: The stack.
+        construct_id: Its name in the stack; in lower case that of its log group.
+        handler: Dotted path; the second part names the service, `services.<service>.…`.
+        config: Its size.
+        defaults: What all functions share.
+        environment: Addresses and names; never a secret.
+        grants: Its rights, besides writing its log.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        handler: str,
+        config: FunctionConfig,
+        defaults: FunctionDefaults,
+        environment: Mapping[str, str],
+        grants: Sequence[iam.PolicyStatement],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log_group = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/{defaults.name}/{construct_id.lower()}",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(self._role)
+        for grant in grants:
+            self._role.add_to_policy(grant)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            code=source_of(handler.split(".")[1]),
+            handler=handler,
+            layers=list(defaults.layers),
+            role=self._role,
+            log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            memory_size=config.memory_mb,
+            timeout=Duration.seconds(config.timeout_s),
+            ephemeral_storage_size=Size.mebibytes(config.disk_mb),
+            environment={
+                **environment,
+                "POWERTOOLS_SERVICE_NAME": construct_id.lower(),
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+                "POWERTOOLS_LOG_LEVEL": defaults.log_level,
+            },
+        )
+
+    def give_up_to(self, queue: sqs.IQueue) -> None:
+        """Send there what was called asynchronously and failed to the last, with its error."""
+        self._role.add_to_policy(allow("sqs", "SendMessage", on=[queue.queue_arn]))
+        # The destination class of CDK would add the right to read the queue's attributes.
+        lambda_.CfnEventInvokeConfig(
+            self,
+            "Failures",
+            function_name=self.function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=Duration.minutes(15).to_seconds(),
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(
+                    destination=queue.queue_arn
+                )
+            ),
+        )
+
+    def consume(self, queue: sqs.IQueue, config: ConsumerConfig) -> None:
+        """Feed the function from a queue; a failed message does not take its neighbours along."""
+        self._role.add_to_policy(
+            allow(
+                *("sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+                on=[queue.queue_arn],
+            )
+        )
+        self.function.add_event_source_mapping(
+            "Source",
+            event_source_arn=queue.queue_arn,
+            batch_size=config.batch_size,
+            max_batching_window=Duration.seconds(config.window_s),
+            # The least there is. It shields Spotify and Postgres; a reserved concurrency would
+            # not deploy in a new account, whose quota is 10.
+            max_concurrency=2,
+            report_batch_item_failures=True,
+        )

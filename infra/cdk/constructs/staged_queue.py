@@ -1,0 +1,69 @@
+"""A queue between two stages, with its dead letters."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+
+class StagedQueue(Construct):
+    """A source queue and the queue that keeps what could not be processed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        queue_name: str,
+        visibility_timeout: Duration,
+        max_receives: int,
+        require_tls: bool,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.dead_letters = dead_letter_queue(
+            self,
+            "DeadLetters",
+            queue_name=f"{queue_name}-dlq",
+            require_tls=require_tls,
+            redrive_allow_policy=self._only_from(queue_name),
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            queue_name=queue_name,
+            visibility_timeout=visibility_timeout,
+            # A dead letter keeps the date of its first sending, so half of the 14 days are its.
+            retention_period=Duration.days(7),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=max_receives
+            ),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=require_tls,
+        )
+
+    def _only_from(self, queue_name: str) -> sqs.RedriveAllowPolicy:
+        # By name: two queues that refer to each other cannot be deployed.
+        arn = Stack.of(self).format_arn(service="sqs", resource=queue_name)
+        source = sqs.Queue.from_queue_arn(self, "Source", arn)
+        return sqs.RedriveAllowPolicy(
+            redrive_permission=sqs.RedrivePermission.BY_QUEUE, source_queues=[source]
+        )
+
+
+def dead_letter_queue(
+    scope: Construct,
+    construct_id: str,
+    *,
+    queue_name: str,
+    require_tls: bool,
+    redrive_allow_policy: sqs.RedriveAllowPolicy | None = None,
+) -> sqs.Queue:
+    """Add a queue that keeps what was given up for 14 days, the longest there is."""
+    return sqs.Queue(
+        scope,
+        construct_id,
+        queue_name=queue_name,
+        retention_period=Duration.days(14),
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=require_tls,
+        redrive_allow_policy=redrive_allow_policy,
+    )

@@ -1,0 +1,200 @@
+"""The five functions: what each is told, and all that each may do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from aws_cdk import Acknowledgment, CfnElement, Stack, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.cdk.config import FunctionConfig, PipelineConfig
+from infra.cdk.constructs.archive_bucket import UPLOADS
+from infra.cdk.constructs.dependency_layer import DependencyLayer
+from infra.cdk.constructs.permissions import allow, secret_arn
+from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the functions read and write."""
+
+    bucket: s3.Bucket
+    collected_plays: sqs.Queue
+    enriched_plays: sqs.Queue
+    failed_ticks: sqs.Queue
+    listener_state: dynamodb.Table
+    track_cache: dynamodb.Table
+    login_arns: Sequence[str]
+
+
+class Functions(Construct):
+    """The functions of the pipeline, not yet fed by anything."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: PipelineConfig,
+        surroundings: Surroundings,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._config = config
+        self._around = surroundings
+        self._defaults = FunctionDefaults(
+            name=config.name,
+            log_level=config.log_level,
+            layers=[DependencyLayer(self, "Dependencies")] if config.dependency_layer else [],
+        )
+        self.collector = self._collector()
+        self.backfill = self._backfill()
+        self.enricher = self._enricher()
+        self.loader = self._loader()
+        self.migrator = self._migrator()
+
+    def _collector(self) -> PythonFunction:
+        config, around = self._config, self._around
+        polls = around.bucket.arn_for_objects("polls/*")
+        function = PythonFunction(
+            self,
+            "Collector",
+            handler="services.collector.handler.handler",
+            config=config.collector,
+            defaults=self._defaults,
+            environment={
+                "LISTENER_SECRET_PREFIX": config.listener_secret_prefix,
+                "LISTENER_STATE_TABLE": around.listener_state.table_name,
+                "ARCHIVE_BUCKET": around.bucket.bucket_name,
+                "COLLECTED_PLAYS_QUEUE_URL": around.collected_plays.queue_url,
+                "SPOTIFY_API_URL": config.spotify_api_url,
+                "SPOTIFY_ACCOUNTS_URL": config.spotify_accounts_url,
+            },
+            grants=[
+                allow("secretsmanager", "GetSecretValue", "PutSecretValue", on=around.login_arns),
+                allow(
+                    *("dynamodb", "GetItem", "PutItem"),
+                    on=[around.listener_state.table_arn],
+                ),
+                allow("s3", "PutObject", on=[polls]),
+                allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
+            ],
+        )
+        function.give_up_to(around.failed_ticks)
+        self._acknowledge_prefix(function, "polls/*")
+        return function
+
+    def _backfill(self) -> PythonFunction:
+        around = self._around
+        uploads = around.bucket.arn_for_objects(f"{UPLOADS}*")
+        quarantine = around.bucket.arn_for_objects("quarantine/*")
+        function = PythonFunction(
+            self,
+            "Backfill",
+            handler="services.collector.backfill.handler",
+            config=self._config.backfill,
+            defaults=self._defaults,
+            environment={
+                "ARCHIVE_BUCKET": around.bucket.bucket_name,
+                "COLLECTED_PLAYS_QUEUE_URL": around.collected_plays.queue_url,
+            },
+            grants=[
+                allow("s3", "GetObject", "GetObjectVersion", on=[uploads]),
+                # Without it S3 says "forbidden" of an object that was deleted meanwhile. A
+                # condition on the prefix would never hold: reading an object names no prefix.
+                allow("s3", "ListBucket", on=[around.bucket.bucket_arn]),
+                allow("s3", "PutObject", "AbortMultipartUpload", on=[quarantine]),
+                allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
+            ],
+        )
+        self._acknowledge_prefix(function, f"{UPLOADS}*")
+        self._acknowledge_prefix(function, "quarantine/*")
+        return function
+
+    def _enricher(self) -> PythonFunction:
+        config, around = self._config, self._around
+        return PythonFunction(
+            self,
+            "Enricher",
+            handler="services.enricher.handler.handler",
+            config=config.enricher,
+            defaults=self._defaults,
+            environment={
+                "ENRICHED_PLAYS_QUEUE_URL": around.enriched_plays.queue_url,
+                "TRACK_CACHE_TABLE": around.track_cache.table_name,
+                "FEATURE_SOURCES": ",".join(config.feature_sources),
+                "RECCOBEATS_URL": config.reccobeats_url,
+            },
+            grants=[
+                allow(
+                    *("dynamodb", "BatchGetItem", "BatchWriteItem"),
+                    on=[around.track_cache.table_arn],
+                ),
+                allow("sqs", "SendMessage", on=[around.enriched_plays.queue_arn]),
+            ],
+        )
+
+    def _loader(self) -> PythonFunction:
+        return self._on_database(
+            "Loader",
+            handler="services.loader.handler.handler",
+            config=self._config.loader,
+            role="loader",
+            environment={"MATCH_WINDOW_S": str(self._config.match_window_s)},
+        )
+
+    def _migrator(self) -> PythonFunction:
+        return self._on_database(
+            "Migrator",
+            handler="services.loader.migrate.handler",
+            config=self._config.migrator,
+            role="migrator",
+            environment={},
+        )
+
+    def _on_database(
+        self,
+        construct_id: str,
+        *,
+        handler: str,
+        config: FunctionConfig,
+        role: Literal["loader", "migrator"],
+        environment: Mapping[str, str],
+    ) -> PythonFunction:
+        secret = self._config.database_secret(role)
+        host = self._config.database_host_parameter
+        ca = self._config.database_ca_parameter
+        parameters = [
+            Stack.of(self).format_arn(service="ssm", resource=f"parameter{name}")
+            for name in (host, ca)
+            if name
+        ]
+        return PythonFunction(
+            self,
+            construct_id,
+            handler=handler,
+            config=config,
+            defaults=self._defaults,
+            environment={
+                "DATABASE_SECRET_ID": secret,
+                "DATABASE_HOST_PARAMETER": host,
+                "DATABASE_CA_PARAMETER": ca,
+                **environment,
+            },
+            grants=[
+                allow("secretsmanager", "GetSecretValue", on=[secret_arn(self, secret)]),
+                allow("ssm", "GetParameter", on=parameters),
+            ],
+        )
+
+    def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
+        resource = cast(CfnElement, self._around.bucket.node.default_child)
+        bucket = Stack.of(self).get_logical_id(resource)
+        Validations.of(function).acknowledge(
+            Acknowledgment(
+                id=f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{prefix}]",
+                reason="the names of objects are not known beforehand; the folder is all it needs",
+            )
+        )

@@ -1,0 +1,177 @@
+"""The pipeline: what stands between Spotify, the uploads and Postgres."""
+
+from typing import Any
+
+from aws_cdk import (
+    Acknowledgment,
+    CfnOutput,
+    Duration,
+    RemovalPolicy,
+    Stack,
+    Validations,
+    triggers,
+)
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from infra.cdk.config import ConsumerConfig, PipelineConfig
+from infra.cdk.constructs.alarms import Alarms
+from infra.cdk.constructs.archive_bucket import ArchiveBucket
+from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
+from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
+from infra.cdk.functions import Functions, Surroundings
+
+
+class PipelineStack(Stack):
+    """Stores, queues, functions, what starts them, and the alarms."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: PipelineConfig, **options: Any
+    ) -> None:
+        super().__init__(scope, construct_id, **options)
+        self._config = config
+        # What a failed first deployment leaves behind would bar the next by its fixed name, so
+        # even what is kept goes when its own creation is rolled back.
+        self._removal = (
+            RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if config.keep_data else RemovalPolicy.DESTROY
+        )
+        self._add_stores()
+        self._add_queues()
+        self._functions = Functions(
+            self,
+            "Functions",
+            config=config,
+            surroundings=Surroundings(
+                bucket=self._archive.bucket,
+                collected_plays=self._collected_plays.queue,
+                enriched_plays=self._enriched_plays.queue,
+                failed_ticks=self._failed_ticks,
+                listener_state=self._listener_state,
+                track_cache=self._track_cache,
+                login_arns=self._logins.arns,
+            ),
+        )
+        self._connect()
+        self._migrate_first()
+        self._add_alarms()
+        self._add_outputs()
+
+    def _add_stores(self) -> None:
+        self._archive = ArchiveBucket(
+            self, "Archive", removal=self._removal, require_tls=self._config.require_tls
+        )
+        self._logins = ListenerSecrets(
+            self, "Listeners", config=self._config, removal=self._removal
+        )
+        self._listener_state = self._table("ListenerState", key="listener")
+        self._track_cache = self._table("TrackCache", key="track_uri")
+
+    def _table(self, construct_id: str, *, key: str) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            construct_id,
+            partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=self._removal,
+        )
+
+    def _add_queues(self) -> None:
+        config = self._config
+        self._collected_plays = self._queue("CollectedPlays", "collected-plays", config.enricher)
+        self._enriched_plays = self._queue("EnrichedPlays", "enriched-plays", config.loader)
+        self._uploaded_files = self._queue("UploadedFiles", "uploaded-files", config.backfill)
+        self._failed_ticks = dead_letter_queue(
+            self,
+            "FailedTicks",
+            queue_name=f"{config.name}-failed-ticks",
+            require_tls=config.require_tls,
+        )
+        Validations.of(self._failed_ticks).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-SQS3",
+                reason="it is itself where the collector and the schedules leave what failed",
+            )
+        )
+
+    def _queue(self, construct_id: str, name: str, consumer: ConsumerConfig) -> StagedQueue:
+        return StagedQueue(
+            self,
+            construct_id,
+            queue_name=f"{self._config.name}-{name}",
+            visibility_timeout=Duration.seconds(consumer.visibility_timeout_s),
+            max_receives=consumer.max_receives,
+            require_tls=self._config.require_tls,
+        )
+
+    def _connect(self) -> None:
+        config, functions = self._config, self._functions
+        ListenerSchedules(
+            self,
+            "Schedules",
+            config=config,
+            collector=functions.collector.function,
+            failed_ticks=self._failed_ticks,
+        )
+        events.Rule(
+            self,
+            "OnUpload",
+            event_pattern=self._archive.upload_pattern(),
+            targets=[targets.SqsQueue(self._uploaded_files.queue)],
+        )
+        functions.backfill.consume(self._uploaded_files.queue, config.backfill)
+        functions.enricher.consume(self._collected_plays.queue, config.enricher)
+        functions.loader.consume(self._enriched_plays.queue, config.loader)
+
+    def _migrate_first(self) -> None:
+        """Bring the database up to date before the loader, at each change of the migrator."""
+        triggers.Trigger(
+            self,
+            "Migrate",
+            handler=self._functions.migrator.function,
+            timeout=Duration.seconds(self._config.migrator.timeout_s),
+            execute_before=[self._functions.loader],
+        )
+
+    def _add_alarms(self) -> None:
+        config = self._config
+        alarms = Alarms(self, "Alarms", email=config.alert_email, require_tls=config.require_tls)
+        stages = {
+            "CollectedPlays": self._collected_plays,
+            "EnrichedPlays": self._enriched_plays,
+            "UploadedFiles": self._uploaded_files,
+        }
+        for name, stage in stages.items():
+            alarms.on_dead_letters(name, stage.dead_letters)
+            alarms.on_age(name, stage.queue)
+        alarms.on_dead_letters("FailedTicks", self._failed_ticks)
+        alarms.on_errors("Collector", self._functions.collector.function)
+
+    def _add_outputs(self) -> None:
+        config, functions = self._config, self._functions
+        outputs = {
+            "ArchiveBucket": self._archive.bucket.bucket_name,
+            "CollectorFunction": functions.collector.function.function_name,
+            "BackfillFunction": functions.backfill.function.function_name,
+            "EnricherFunction": functions.enricher.function.function_name,
+            "LoaderFunction": functions.loader.function.function_name,
+            "MigratorFunction": functions.migrator.function.function_name,
+            "ListenerStateTable": self._listener_state.table_name,
+            "TrackCacheTable": self._track_cache.table_name,
+            "CollectedPlaysQueueUrl": self._collected_plays.queue.queue_url,
+            "CollectedPlaysDlqUrl": self._collected_plays.dead_letters.queue_url,
+            "EnrichedPlaysQueueUrl": self._enriched_plays.queue.queue_url,
+            "EnrichedPlaysDlqUrl": self._enriched_plays.dead_letters.queue_url,
+            "UploadedFilesQueueUrl": self._uploaded_files.queue.queue_url,
+            "UploadedFilesDlqUrl": self._uploaded_files.dead_letters.queue_url,
+            "FailedTicksQueueUrl": self._failed_ticks.queue_url,
+            "DatabaseReaderSecret": config.database_secret("reader"),
+            "DatabaseHostParameter": config.database_host_parameter,
+            "ListenerSecretPrefix": config.listener_secret_prefix,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

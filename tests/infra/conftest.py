@@ -1,0 +1,129 @@
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cdk.app_builder import build, new_app
+from infra.cdk.config import load
+
+ROOT = Path(__file__).parents[2]
+STACK = "SpotifyPipeline"
+
+
+def cdk_context(**given):
+    return json.loads((ROOT / "cdk.json").read_text())["context"] | {
+        "aws:cdk:bundling-stacks": [],  # no layer is built, so no registry is asked
+        "aws:cdk:enable-path-metadata": True,
+        "aws:cdk:enable-asset-metadata": True,
+        **given,
+    }
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    """A template whose resources go by their place in the app, not by their logical ids."""
+
+    folder: Path
+    template: dict[str, Any]
+
+    def path_of(self, logical_id: str) -> str:
+        metadata = self.template["Resources"].get(logical_id, {}).get("Metadata", {})
+        path = metadata.get("aws:cdk:path", logical_id)
+        return re.sub(r"(/Default|/Resource)+$", "", path.removeprefix(f"{STACK}/"))
+
+    def readable(self, value: Any) -> Any:
+        """Write references as `<path>` and `<path.Attribute>`, and join what is joined."""
+        match value:
+            case {"Ref": name}:
+                return f"<{self.path_of(name)}>"
+            case {"Fn::GetAtt": [name, attribute]}:
+                return f"<{self.path_of(name)}.{attribute}>"
+            case {"Fn::Join": [glue, parts]}:
+                return glue.join(self.readable(part) for part in parts)
+            case dict():
+                return {key: self.readable(below) for key, below in value.items()}
+            case list():
+                return [self.readable(below) for below in value]
+        return value
+
+    def resources(self, kind: str | None = None) -> dict[str, Any]:
+        return {
+            self.path_of(logical_id): self.readable(
+                {key: below for key, below in resource.items() if key != "Metadata"}
+            )
+            for logical_id, resource in self.template["Resources"].items()
+            if kind in (None, resource["Type"])
+        }
+
+    def properties(self, path: str) -> dict[str, Any]:
+        return self.resources()[path]["Properties"]
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for policy in self.resources("AWS::IAM::Policy").values():
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+                for role in policy["Properties"]["Roles"]:
+                    yield role, statement
+        for path, role in self.resources("AWS::IAM::Role").items():
+            for policy in role["Properties"].get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield f"<{path}>", statement
+
+    def rights(self, role: str) -> set[tuple[str, str]]:
+        return {
+            (action, resource)
+            for holder, statement in self.statements()
+            if holder == f"<{role}>"
+            for action in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+        }
+
+    def asset_of(self, function: str) -> Path:
+        [resource] = [
+            resource
+            for logical_id, resource in self.template["Resources"].items()
+            if self.path_of(logical_id) == function
+        ]
+        return self.folder / resource["Metadata"]["aws:asset:path"]
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def a_stack(folder, **given):
+    context = cdk_context(**given)
+    app = new_app(context, folder)
+    return app, build(app, load(context))
+
+
+def synthesise(folder, **given):
+    app, _ = a_stack(folder, **given)
+    app.synth()
+    return Synthesised(folder, json.loads((folder / f"{STACK}.template.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def on_aws(tmp_path_factory):
+    return synthesise(tmp_path_factory.mktemp("aws"), target="aws")
+
+
+@pytest.fixture(scope="session")
+def on_local(tmp_path_factory):
+    return synthesise(tmp_path_factory.mktemp("local"), target="local")
+
+
+@pytest.fixture
+def synthesised(tmp_path):
+    """Synthesise with what the command line gives."""
+    return partial(synthesise, tmp_path / "cdk.out")
+
+
+@pytest.fixture
+def unsynthesised(tmp_path):
+    """Build the app and its stack, still open to changes."""
+    return partial(a_stack, tmp_path / "cdk.out")

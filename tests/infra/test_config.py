@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.cdk.config import ConsumerConfig, EnricherConfig, PipelineConfig, load
+from shared.errors import SettingsError
+
+CONTEXT = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
+
+
+@pytest.mark.parametrize("target", ["aws", "local"])
+def test_the_context_of_cdk_json_is_valid_for_each_target(target):
+    config = load(CONTEXT | {"target": target})
+
+    assert config.target == target
+
+
+def test_a_deployment_is_meant_for_aws_unless_told_otherwise():
+    assert load(CONTEXT).target == "aws"
+
+
+def test_a_target_changes_what_its_section_names_and_nothing_else():
+    context = {
+        "pipeline": {"poll_minutes": 20, "name": "plays"},
+        "pipeline:local": {"poll_minutes": 1},
+    }
+
+    config = load(context | {"target": "local"})
+
+    assert (config.poll_minutes, config.name) == (1, "plays")
+
+
+def test_the_command_line_wins_over_the_file():
+    context = {"pipeline:local": {"poll_minutes": 1}, "target": "local", "poll_minutes": "7"}
+
+    assert load(context).poll_minutes == 7
+
+
+def test_the_command_line_reaches_inside_and_leaves_the_rest():
+    config = load({"enricher.timeout_s": "30"})
+
+    assert config.enricher == EnricherConfig(timeout_s=30)
+
+
+def test_the_command_line_gives_a_list_as_words():
+    assert load({"listeners": "me,anna"}).listeners == ("me", "anna")
+
+
+@pytest.mark.parametrize(("text", "value"), [("false", False), ("true", True)])
+def test_the_command_line_gives_a_switch_as_a_word(text, value):
+    assert load({"polling_enabled": text}).polling_enabled is value
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param({"polling_enable": "false"}, "polling_enable", id="a misspelt name"),
+        pytest.param({"loader.timeout": "5"}, "loader.timeout", id="a misspelt name inside"),
+        pytest.param({"target": "moon"}, "target", id="an unknown target"),
+        pytest.param({"listeners": "Me!"}, "listeners.0", id="a listener unfit for a key"),
+        pytest.param({"listeners": []}, "listeners", id="nobody to listen to"),
+        pytest.param({"poll_minutes": 26}, "poll_minutes", id="polls that can miss plays"),
+        pytest.param({"feature_sources": "x"}, "feature_sources.0", id="an unknown source"),
+        pytest.param({"reccobeats_url": "http://x/"}, "reccobeats_url", id="a trailing slash"),
+        pytest.param({"alert_email": "nobody"}, "alert_email", id="no address"),
+        pytest.param({"database.mode": "managed"}, "database.mode", id="a mode there is not"),
+        pytest.param({"backfill.batch_size": 2}, "backfill.batch_size", id="two uploads at once"),
+        pytest.param({"require_tls": "false"}, "require_tls", id="plain HTTP on AWS"),
+        pytest.param({"database.verify_tls": "false"}, "verify_tls", id="unverified TLS on AWS"),
+        pytest.param({"loader.visibility_s": 359}, "loader", id="hidden too briefly for AWS"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(given, named):
+    with pytest.raises(SettingsError, match=f"bad configuration: .*{named}"):
+        load(given)
+
+
+def test_a_local_queue_may_hide_its_messages_for_less_than_aws_advises():
+    config = load({"target": "local", "loader.visibility_s": 60})
+
+    assert config.loader.visibility_timeout_s == 60
+
+
+def test_a_message_is_hidden_for_six_timeouts_and_the_window():
+    consumer = ConsumerConfig(timeout_s=10, window_s=3)
+
+    assert consumer.visibility_timeout_s == 63
+
+
+def test_a_queue_may_not_show_a_message_that_is_still_in_work():
+    with pytest.raises(SettingsError, match="shorter than timeout_s"):
+        load({"target": "local", "loader.visibility_s": 59})
+
+
+def test_a_database_without_tls_has_no_ca_parameter():
+    config = load({"target": "local", "database.verify_tls": False})
+
+    assert config.database_ca_parameter == ""
+
+
+def test_the_names_that_exist_beforehand_follow_from_the_name():
+    config = PipelineConfig(name="plays")
+
+    assert config.database_secret("reader") == "plays/database/reader"
+    assert config.database_host_parameter == "/plays/database/host"
+    assert config.database_ca_parameter == "/plays/database/ca-pem"
+    assert config.listener_secret_prefix == "plays/listener/"  # noqa: S105 - a name

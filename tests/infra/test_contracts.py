@@ -1,0 +1,95 @@
+from importlib import import_module
+
+import pytest
+
+SETTINGS = {
+    "Collector": ("services.collector.handler", "CollectorSettings"),
+    "Backfill": ("services.collector.backfill", "BackfillSettings"),
+    "Enricher": ("services.enricher.handler", "EnricherSettings"),
+    "Loader": ("services.loader.settings", "LoaderSettings"),
+    "Migrator": ("services.loader.settings", "DatabaseSettings"),
+}
+SERVICES = {
+    "Collector": "collector",
+    "Backfill": "collector",
+    "Enricher": "enricher",
+    "Loader": "loader",
+    "Migrator": "loader",
+}
+OUTPUTS = {
+    "ArchiveBucket": "<Archive/Bucket>",
+    "CollectorFunction": "<Functions/Collector/Function>",
+    "BackfillFunction": "<Functions/Backfill/Function>",
+    "EnricherFunction": "<Functions/Enricher/Function>",
+    "LoaderFunction": "<Functions/Loader/Function>",
+    "MigratorFunction": "<Functions/Migrator/Function>",
+    "ListenerStateTable": "<ListenerState>",
+    "TrackCacheTable": "<TrackCache>",
+    "CollectedPlaysQueueUrl": "<CollectedPlays/Queue>",
+    "CollectedPlaysDlqUrl": "<CollectedPlays/DeadLetters>",
+    "EnrichedPlaysQueueUrl": "<EnrichedPlays/Queue>",
+    "EnrichedPlaysDlqUrl": "<EnrichedPlays/DeadLetters>",
+    "UploadedFilesQueueUrl": "<UploadedFiles/Queue>",
+    "UploadedFilesDlqUrl": "<UploadedFiles/DeadLetters>",
+    "FailedTicksQueueUrl": "<FailedTicks>",
+    "DatabaseReaderSecret": "spotify-pipeline/database/reader",
+    "DatabaseHostParameter": "/spotify-pipeline/database/host",
+    "ListenerSecretPrefix": "spotify-pipeline/listener/",
+}
+
+
+def environment(stack, name):
+    variables = stack.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
+    return {key: text for key, text in variables.items() if not key.startswith("POWERTOOLS_")}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_function_is_told_exactly_what_its_settings_ask_for(on_aws, name):
+    module, settings = SETTINGS[name]
+
+    fields = getattr(import_module(module), settings).model_fields
+
+    assert set(environment(on_aws, name)) == {field.upper() for field in fields}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_accept_what_a_function_is_told(on_local, name):
+    module, settings = SETTINGS[name]
+
+    told = getattr(import_module(module), settings).from_environment(environment(on_local, name))
+
+    assert told.model_fields_set == set(type(told).model_fields)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_handler_of_a_function_is_in_its_code(on_aws, name):
+    module, _, function = on_aws.properties(f"Functions/{name}/Function")["Handler"].rpartition(".")
+
+    assert (
+        on_aws.asset_of(f"Functions/{name}/Function") / f"{module.replace('.', '/')}.py"
+    ).exists()
+    assert callable(getattr(import_module(module), function))
+
+
+@pytest.mark.parametrize(("name", "service"), SERVICES.items())
+def test_the_code_of_a_function_is_one_service_and_the_shared_words(on_aws, name, service):
+    code = on_aws.asset_of(f"Functions/{name}/Function")
+
+    assert {path.name for path in code.iterdir()} == {"services", "shared"}
+    assert {path.name for path in (code / "services").iterdir()} == {"__init__.py", service}
+    assert {path.suffix for path in code.rglob("*") if path.is_file()} <= {".py", ".sql"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_telemetry_carries_the_name_of_its_function(on_aws, name):
+    variables = on_aws.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
+
+    assert variables["POWERTOOLS_SERVICE_NAME"] == name.lower()
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "SpotifyPipeline"
+    assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
+
+
+def test_the_stack_tells_what_the_command_line_needs(on_aws):
+    outputs = on_aws.template["Outputs"].items()
+
+    assert {name: on_aws.readable(output["Value"]) for name, output in outputs} == OUTPUTS

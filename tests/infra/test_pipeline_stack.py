@@ -1,0 +1,377 @@
+from fnmatch import fnmatchcase
+
+import pytest
+
+QUEUES = ("collected-plays", "enriched-plays", "uploaded-files")
+DEAD_LETTER_QUEUES = (*(f"{name}-dlq" for name in QUEUES), "failed-ticks")
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Loader", "Migrator")
+CONSUMERS = {
+    "Backfill": "UploadedFiles/Queue",
+    "Enricher": "CollectedPlays/Queue",
+    "Loader": "EnrichedPlays/Queue",
+}
+
+
+@pytest.fixture
+def queues(on_aws):
+    return {
+        queue["Properties"]["QueueName"].removeprefix("spotify-pipeline-"): (path, queue)
+        for path, queue in on_aws.resources("AWS::SQS::Queue").items()
+    }
+
+
+def test_the_queues_are_the_ones_below(queues):
+    assert set(queues) == {*QUEUES, *DEAD_LETTER_QUEUES}
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_gives_up_to_its_own_dead_letters(queues, name):
+    (_, queue), (dead_letters, _) = queues[name], queues[f"{name}-dlq"]
+
+    target = queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
+
+    assert target == f"<{dead_letters}.Arn>"
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_dead_letters_come_from_their_own_queue_only(queues, name):
+    _, dead_letters = queues[f"{name}-dlq"]
+
+    policy = dead_letters["Properties"]["RedriveAllowPolicy"]
+
+    assert policy["redrivePermission"] == "byQueue"
+    assert [arn.rpartition(":")[2] for arn in policy["sourceQueueArns"]] == [
+        f"spotify-pipeline-{name}"
+    ]
+
+
+@pytest.mark.parametrize("name", DEAD_LETTER_QUEUES)
+def test_dead_letters_are_kept_for_the_14_days_there_are(queues, name):
+    _, queue = queues[name]
+
+    assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_message_leaves_its_queue_days_before_it_leaves_the_dead_letters(queues, name):
+    _, queue = queues[name]
+
+    assert queue["Properties"]["MessageRetentionPeriod"] == 7 * 86_400
+
+
+@pytest.mark.parametrize("name", [*QUEUES, *DEAD_LETTER_QUEUES])
+def test_a_queue_is_encrypted(queues, name):
+    _, queue = queues[name]
+
+    assert queue["Properties"]["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("name", [*QUEUES, *DEAD_LETTER_QUEUES])
+def test_a_queue_refuses_everyone_without_tls(on_aws, queues, name):
+    path, _ = queues[name]
+
+    policy = on_aws.properties(f"{path}/Policy")
+
+    assert policy["Queues"] == [f"<{path}>"]
+    assert {
+        "Action": "sqs:*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Resource": f"<{path}.Arn>",
+    } in policy["PolicyDocument"]["Statement"]
+
+
+def test_the_functions_are_the_ones_below_and_the_one_that_cdk_runs_triggers_with(on_aws):
+    assert set(on_aws.resources("AWS::Lambda::Function")) == {
+        *(f"Functions/{name}/Function" for name in FUNCTIONS),
+        "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Handler",
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_runtime_role_log_and_layer_as_all_have(on_aws, name):
+    function = on_aws.properties(f"Functions/{name}/Function")
+
+    assert function["Runtime"] == "python3.14"
+    assert function["Architectures"] == ["arm64"]
+    assert function["Role"] == f"<Functions/{name}/Role.Arn>"
+    assert function["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "LogGroup": f"<Functions/{name}/Log>",
+    }
+    assert function["Layers"] == ["<Functions/Dependencies>"]
+    assert "ReservedConcurrentExecutions" not in function
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_log_is_kept_for_a_month(on_aws, name):
+    log = on_aws.properties(f"Functions/{name}/Log")
+
+    assert log["LogGroupName"] == f"/spotify-pipeline/{name.lower()}"
+    assert log["RetentionInDays"] in range(28, 32)
+
+
+def test_each_consumer_has_one_queue(on_aws):
+    sources = on_aws.resources("AWS::Lambda::EventSourceMapping").values()
+
+    assert {
+        source["Properties"]["FunctionName"]: source["Properties"]["EventSourceArn"]
+        for source in sources
+    } == {f"<Functions/{name}/Function>": f"<{queue}.Arn>" for name, queue in CONSUMERS.items()}
+
+
+@pytest.mark.parametrize("name", CONSUMERS)
+def test_a_consumer_reports_single_failures_and_runs_twice_at_most(on_aws, name):
+    source = on_aws.properties(f"Functions/{name}/Function/Source")
+
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+@pytest.mark.parametrize(("name", "most"), [("Backfill", 1), ("Enricher", 10), ("Loader", 10)])
+def test_a_consumer_gets_as_many_messages_as_it_can_take(on_aws, name, most):
+    source = on_aws.properties(f"Functions/{name}/Function/Source")
+
+    assert source["BatchSize"] == most
+
+
+@pytest.mark.parametrize(("name", "queue"), CONSUMERS.items())
+def test_a_message_in_work_is_hidden_for_six_timeouts_and_the_window(on_aws, name, queue):
+    function = on_aws.properties(f"Functions/{name}/Function")
+    source = on_aws.properties(f"Functions/{name}/Function/Source")
+
+    hidden_s = on_aws.properties(queue)["VisibilityTimeout"]
+
+    assert hidden_s >= 6 * function["Timeout"] + source["MaximumBatchingWindowInSeconds"]
+
+
+def test_the_loader_survives_an_hour_without_its_database(on_aws):
+    queue = on_aws.properties("EnrichedPlays/Queue")
+
+    attempts = queue["RedrivePolicy"]["maxReceiveCount"]
+
+    assert attempts * queue["VisibilityTimeout"] >= 3_600
+
+
+def test_a_tick_that_fails_to_the_last_is_kept_with_its_error(on_aws):
+    failures = on_aws.properties("Functions/Collector/Failures")
+
+    assert failures == {
+        "DestinationConfig": {"OnFailure": {"Destination": "<FailedTicks.Arn>"}},
+        "FunctionName": "<Functions/Collector/Function>",
+        "MaximumEventAgeInSeconds": 900,
+        "MaximumRetryAttempts": 2,
+        "Qualifier": "$LATEST",
+    }
+
+
+def test_each_listener_is_polled_by_a_schedule_of_their_own(on_aws):
+    schedule = on_aws.properties("Schedules/me")
+
+    assert schedule["ScheduleExpression"] == "rate(20 minutes)"
+    assert schedule["State"] == "ENABLED"
+    assert schedule["Target"]["Arn"] == "<Functions/Collector/Function.Arn>"
+    assert schedule["Target"]["Input"] == '{"listener":"me"}'
+    assert schedule["Target"]["RoleArn"] == "<Schedules/Role.Arn>"
+    assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "<FailedTicks.Arn>"}
+
+
+def test_a_schedule_waits_for_the_group_that_it_names(on_aws):
+    schedule = on_aws.resources()["Schedules/me"]
+
+    assert [on_aws.path_of(name) for name in schedule["DependsOn"]] == ["Schedules/Group"]
+
+
+def test_only_our_schedules_may_take_the_role_that_calls_the_collector(on_aws):
+    role = on_aws.properties("Schedules/Role")
+
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+        {
+            "Action": "sts:AssumeRole",
+            "Condition": {
+                "StringEquals": {
+                    "aws:SourceAccount": "<AWS::AccountId>",
+                    "aws:SourceArn": "<Schedules/Group.Arn>",
+                }
+            },
+            "Effect": "Allow",
+            "Principal": {"Service": "scheduler.amazonaws.com"},
+        }
+    ]
+
+
+@pytest.fixture
+def is_upload(on_aws):
+    pattern = on_aws.properties("OnUpload")["EventPattern"]
+    wildcards = [each["wildcard"] for each in pattern["detail"]["object"]["key"]]
+    return lambda key: any(fnmatchcase(key, wildcard) for wildcard in wildcards)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "history/me/Streaming_History_Audio_2014-2016_0.json",
+        "history/endsong_0.json",
+        "history/me/my_spotify_data.zip",
+        "history/MY_DATA.ZIP",
+        "history/ENDSONG_0.JSON",
+        "history/Data.Zip",
+        "history/me/Spotify Extended + Müller/a b.json",
+    ],
+)
+def test_an_uploaded_history_starts_the_backfill(is_upload, key):
+    assert is_upload(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "polls/me/2026/11/23/2026-11-23T10:00:00.000Z.json.gz",
+        "quarantine/me/history/a.json?versionId=x.jsonl",
+        "history/me/",
+        "history/me/readme.pdf",
+        "a.json",
+    ],
+)
+def test_anything_else_in_the_archive_starts_nothing(is_upload, key):
+    assert not is_upload(key)
+
+
+def test_uploads_of_our_bucket_alone_go_to_the_queue(on_aws):
+    rule = on_aws.properties("OnUpload")
+
+    assert rule["EventPattern"]["detail"]["bucket"] == {"name": ["<Archive/Bucket>"]}
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    assert [target["Arn"] for target in rule["Targets"]] == ["<UploadedFiles/Queue.Arn>"]
+
+
+def test_the_archive_is_private_versioned_and_tells_what_arrives(on_aws):
+    bucket = on_aws.properties("Archive/Bucket")
+
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    ]
+
+
+def test_the_archive_refuses_everyone_without_tls(on_aws):
+    statements = on_aws.properties("Archive/Bucket/Policy")["PolicyDocument"]["Statement"]
+
+    assert {
+        "Action": "s3:*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Resource": ["<Archive/Bucket.Arn>", "<Archive/Bucket.Arn>/*"],
+    } in statements
+
+
+def test_nothing_that_is_archived_expires(on_aws):
+    rules = on_aws.properties("Archive/Bucket")["LifecycleConfiguration"]["Rules"]
+
+    assert rules == [
+        {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}, "Status": "Enabled"}
+    ]
+
+
+@pytest.mark.parametrize("path", ["Archive/Bucket", "Listeners/me", "ListenerState", "TrackCache"])
+def test_what_holds_data_outlives_the_stack(on_aws, path):
+    resource = on_aws.resources()[path]
+
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("ListenerState", "listener"), ("TrackCache", "track_uri")]
+)
+def test_a_table_is_paid_by_use_and_can_be_rewound(on_aws, path, key):
+    table = on_aws.properties(path)
+
+    assert table["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
+    assert table["AttributeDefinitions"] == [{"AttributeName": key, "AttributeType": "S"}]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_the_secret_of_a_listener_is_empty_until_they_log_in(on_aws):
+    secret = on_aws.properties("Listeners/me")
+
+    assert secret["Name"] == "spotify-pipeline/listener/me"
+    assert not {"SecretString", "GenerateSecretString"} & set(secret)
+
+
+@pytest.mark.parametrize("path", ["Functions/Loader/Function", "Functions/Loader/Function/Source"])
+def test_the_database_is_migrated_before_the_loader_changes(on_aws, path):
+    waits_for = [on_aws.path_of(name) for name in on_aws.resources()[path]["DependsOn"]]
+
+    assert "Migrate" in waits_for
+
+
+def test_a_migration_runs_again_when_the_code_of_the_migrator_changes(on_aws):
+    trigger = on_aws.properties("Migrate")
+
+    assert trigger["HandlerArn"] == "<Functions/Migrator/Function/CurrentVersion>"
+    assert trigger["InvocationType"] == "RequestResponse"
+    assert trigger["Timeout"] == "300000"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "queue"),
+    [
+        ("CollectedPlaysDeadLetters", "CollectedPlays/DeadLetters"),
+        ("EnrichedPlaysDeadLetters", "EnrichedPlays/DeadLetters"),
+        ("UploadedFilesDeadLetters", "UploadedFiles/DeadLetters"),
+        ("FailedTicksDeadLetters", "FailedTicks"),
+    ],
+)
+def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
+    watched = on_aws.properties(f"Alarms/{alarm}")
+
+    assert watched["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{queue}.QueueName>"}]
+    assert watched["Threshold"] == 1
+    assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+@pytest.mark.parametrize("name", ["CollectedPlays", "EnrichedPlays", "UploadedFiles"])
+def test_a_message_that_waits_an_hour_raises_an_alarm(on_aws, name):
+    watched = on_aws.properties(f"Alarms/{name}Age")
+
+    assert watched["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{name}/Queue.QueueName>"}]
+    assert watched["Threshold"] == 3_600
+
+
+def test_a_collector_that_keeps_failing_raises_an_alarm(on_aws):
+    watched = on_aws.properties("Alarms/CollectorErrors")
+
+    assert (watched["Namespace"], watched["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert watched["Dimensions"] == [
+        {"Name": "FunctionName", "Value": "<Functions/Collector/Function>"}
+    ]
+
+
+def test_every_alarm_speaks_through_the_topic_when_it_begins_and_ends(on_aws):
+    alarms = on_aws.resources("AWS::CloudWatch::Alarm").values()
+
+    spoken = [
+        (alarm["Properties"]["AlarmActions"], alarm["Properties"]["OKActions"]) for alarm in alarms
+    ]
+
+    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 8
+
+
+def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(on_aws):
+    statements = on_aws.properties("Alarms/Topic/Policy")["PolicyDocument"]["Statement"]
+
+    [allowed] = [each for each in statements if each["Effect"] == "Allow"]
+
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}

@@ -1,0 +1,143 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aws_cdk import aws_sqs as sqs
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Loader", "Migrator")
+DATA = ("Archive/Bucket", "Listeners/me", "ListenerState", "TrackCache")
+QUEUES = (
+    *("CollectedPlays/DeadLetters", "EnrichedPlays/DeadLetters", "UploadedFiles/DeadLetters"),
+    *("CollectedPlays/Queue", "EnrichedPlays/Queue", "FailedTicks"),
+)
+STATEMENTS = "Properties.PolicyDocument.Statement"
+LOCAL_DIFFERENCES = {
+    # The host of the functions has their libraries.
+    "Functions/Dependencies",
+    *(f"Functions/{name}/Function.Properties.Layers" for name in FUNCTIONS),
+    # The database is on the loopback, without TLS.
+    *(
+        f"Functions/{name}/Function.Properties.Environment.Variables.DATABASE_CA_PARAMETER"
+        for name in ("Loader", "Migrator")
+    ),
+    *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ("Loader", "Migrator")),
+    # So is everything else: what is left of the two policies lets events and alarms in.
+    "Archive/Bucket/Policy",
+    *(f"{queue}/Policy" for queue in QUEUES),
+    f"UploadedFiles/Queue/Policy.{STATEMENTS}",
+    f"Alarms/Topic/Policy.{STATEMENTS}",
+    # Nobody waits 20 minutes for a first play.
+    "Schedules/me.Properties.ScheduleExpression",
+    # A reset leaves nothing behind.
+    *(f"{path}.DeletionPolicy" for path in DATA),
+    *(f"{path}.UpdateReplacePolicy" for path in DATA),
+}
+
+
+def differences(one, other, path=""):
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return set() if one == other else {path}
+    return {
+        difference
+        for key in one.keys() | other.keys()
+        for difference in differences(
+            one.get(key, "absent"), other.get(key, "absent"), f"{path}.{key}" if path else key
+        )
+    }
+
+
+def test_local_differs_from_aws_in_these_places_only(on_aws, on_local):
+    assert differences(on_aws.resources(), on_local.resources()) == LOCAL_DIFFERENCES
+
+
+def test_both_targets_tell_the_same_outputs(on_aws, on_local):
+    assert on_aws.template["Outputs"] == on_local.template["Outputs"]
+
+
+def test_the_local_cloud_needs_no_bootstrap_roles(on_aws, on_local):
+    assert "BootstrapVersion" in on_aws.template["Parameters"]
+    assert "Parameters" not in on_local.template
+
+
+def test_polling_can_be_switched_off(on_local, synthesised):
+    quiet = synthesised(target="local", polling_enabled="false")
+
+    assert quiet.properties("Schedules/me")["State"] == "DISABLED"
+    assert differences(on_local.resources(), quiet.resources()) == {"Schedules/me.Properties.State"}
+
+
+def test_the_simulators_take_the_places_of_spotify_and_reccobeats(on_local, synthesised):
+    simulated = synthesised(
+        target="local",
+        spotify_api_url="http://127.0.0.1:1",
+        spotify_accounts_url="http://127.0.0.1:2",
+        reccobeats_url="http://127.0.0.1:3",
+    )
+
+    collector, enricher = (
+        f"Functions/{name}/Function.Properties.Environment.Variables"
+        for name in ("Collector", "Enricher")
+    )
+    assert differences(on_local.resources(), simulated.resources()) == {
+        f"{collector}.SPOTIFY_API_URL",
+        f"{collector}.SPOTIFY_ACCOUNTS_URL",
+        f"{enricher}.RECCOBEATS_URL",
+    }
+
+
+def test_an_address_for_alarms_is_subscribed(synthesised):
+    stack = synthesised(alert_email="owner@example.org")
+
+    [subscription] = stack.resources("AWS::SNS::Subscription").values()
+
+    assert subscription["Properties"]["Endpoint"] == "owner@example.org"
+    assert subscription["Properties"]["TopicArn"] == "<Alarms/Topic>"
+
+
+def test_each_of_two_listeners_has_a_secret_and_a_schedule(synthesised):
+    stack = synthesised(listeners="me,anna")
+
+    assert {"Listeners/me", "Listeners/anna", "Schedules/me", "Schedules/anna"} <= set(
+        stack.resources()
+    )
+    assert stack.properties("Schedules/anna")["Target"]["Input"] == '{"listener":"anna"}'
+
+
+def test_the_template_fits_every_account_and_region(on_aws):
+    manifest = json.loads((on_aws.folder / "manifest.json").read_text())
+
+    environment = manifest["artifacts"]["SpotifyPipeline"]["environment"]
+
+    assert environment == "aws://unknown-account/unknown-region"
+
+
+def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):
+    app, stack = unsynthesised()
+    sqs.Queue(stack, "Bare")
+
+    with pytest.raises(RuntimeError, match=r"[Vv]alidation"):
+        app.synth()
+
+    report = json.loads(Path(app.outdir, "validation-report.json").read_text())
+    broken = {
+        each["ruleName"] for plugin in report["pluginReports"] for each in plugin["violations"]
+    }
+    assert broken == {"AwsSolutions-SQS3", "AwsSolutions-SQS4"}
+
+
+@pytest.mark.parametrize("target", ["on_aws", "on_local"])
+def test_cfn_lint_finds_nothing(request, target):
+    template = request.getfixturevalue(target).folder / "SpotifyPipeline.template.json"
+
+    lint = subprocess.run(  # noqa: S603 - the arguments are ours
+        [Path(sys.executable).with_name("cfn-lint"), template],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        text=True,
+    )
+
+    assert (lint.returncode, lint.stdout) == (0, "")

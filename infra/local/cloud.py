@@ -1,0 +1,179 @@
+"""The local cloud, for the command line and the tests: up, down, reset, and Postgres by itself."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from infra.local import supervisor
+from infra.local.environment import clean
+from infra.local.memory import FILE as MEMORY
+from infra.local.memory import Memory
+from infra.local.parts import Parts
+from infra.local.pidfile import holder
+from infra.local.ports import Ports
+from infra.local.processes import POLL_S, wait_for_end
+from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalCloudError
+from infra.local.wishes import Wishes, configuration
+
+STOP_S = 120
+"""Longer than all parts may take to stop, one after the other."""
+
+DATA = (
+    *("ministack", "s3", "tmp", "postgres", "postgres.stopped", "logs", "cdk", "cdk.out"),
+    *("outputs.json", "sample-history.zip", FILE, MEMORY),
+    *("ministack.pid", "simulators.pid", SUPERVISOR),
+)
+"""All that a home may hold. Nothing else in it is ours to delete."""
+
+_background: list[subprocess.Popen[bytes]] = []
+"""Local clouds that this process started and left running."""
+
+
+def up(
+    home: Path,
+    *,
+    empty: bool,
+    detach: bool,
+    say: Callable[[str], None],
+    spotify_api_url: str | None = None,
+    spotify_accounts_url: str | None = None,
+    reccobeats_url: str | None = None,
+    context: Mapping[str, str] | None = None,
+) -> None:
+    """Start a local cloud on the data of a home.
+
+    Args:
+        home: Folder that keeps everything; made where there is none.
+        empty: Ingest nothing by itself.
+        detach: Return once it is ready, and leave it running. Otherwise it runs in this process
+            until SIGINT or SIGTERM, and is stopped when this returns.
+        say: Told of the progress, a line at a time.
+        spotify_api_url: In place of the simulator.
+        spotify_accounts_url: In place of the simulator.
+        reccobeats_url: In place of the simulator.
+        context: Further configuration of the deployment, as `cdk -c` takes it.
+
+    Raises:
+        LocalCloudError: One runs in this home already, or it does not start, or a part of it ended.
+        SettingsError: The configuration is wrong.
+    """
+    wishes = Wishes(
+        empty=empty,
+        spotify_api_url=spotify_api_url,
+        spotify_accounts_url=spotify_accounts_url,
+        reccobeats_url=reccobeats_url,
+        context=dict(context or {}),
+    )
+    # A wrong setting is told before anything starts.
+    configuration(wishes.deployment(Ports()))
+    # Processes with other working directories are told of it.
+    home = home.resolve()
+    if detach:
+        _detach(home, wishes, say)
+    else:
+        supervisor.run(home, wishes, say)
+
+
+def down(home: Path) -> bool:
+    """Stop the local cloud of a home, or what a crash left of it; tell whether one was running.
+
+    Raises:
+        LocalCloudError: It does not stop.
+    """
+    pid = holder(home / SUPERVISOR)
+    if pid is None:
+        Parts(home).stop()
+        (home / FILE).unlink(missing_ok=True)
+        return False
+    os.kill(pid, signal.SIGTERM)
+    if not wait_for_end(home / SUPERVISOR, STOP_S):
+        raise LocalCloudError(f"the local cloud (pid {pid}) does not stop: see {home / 'logs'}")
+    return True
+
+
+def reset(home: Path) -> None:
+    """Stop the local cloud of a home and delete all of its data, passwords and logins.
+
+    Raises:
+        LocalCloudError: It does not stop.
+    """
+    down(home)
+    for name in DATA:
+        path = home / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    # Unless somebody else keeps things there.
+    with suppress(OSError):
+        home.rmdir()
+
+
+def stop_postgres(home: Path) -> None:
+    """Stop Postgres alone, from any process: the rest goes on and meets its absence."""
+    CloudState.load(home)
+    Parts(home).stop_postgres()
+
+
+def start_postgres(home: Path) -> None:
+    """Start Postgres again where it was.
+
+    Raises:
+        LocalCloudError: No local cloud runs there, or Postgres does not start.
+    """
+    CloudState.load(home)
+    Parts(home).start_postgres(Memory.load(home))
+
+
+def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
+    if holder(home / SUPERVISOR) is not None:
+        raise supervisor.already_running(home)
+    path = home / "logs" / "supervisor.log"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "infra.local.supervisor"]
+    with path.open("wb") as log, path.open("rb") as lines:
+        process = subprocess.Popen(  # noqa: S603 - the command is ours
+            [*command, str(home), wishes.model_dump_json()],
+            cwd=REPOSITORY,
+            env=clean(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _follow(process, home, lines, say)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait(STOP_S)
+            raise
+    _background.append(process)
+
+
+def _follow(
+    process: subprocess.Popen[bytes], home: Path, lines: BinaryIO, say: Callable[[str], None]
+) -> None:
+    """Pass on what the supervisor says until it is ready."""
+    ready = False
+    while not ready:
+        # Asked first: what is said by then is in the log.
+        ready, ended = _is_ready(home, process.pid), process.poll() is not None
+        for line in lines.read().decode(errors="replace").splitlines():
+            say(line)
+        if ended:
+            raise LocalCloudError(f"the local cloud did not start: see {home / 'logs'}")
+        time.sleep(POLL_S)
+
+
+def _is_ready(home: Path, pid: int) -> bool:
+    try:
+        return CloudState.load(home).pid == pid
+    except LocalCloudError:
+        return False

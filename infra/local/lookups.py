@@ -1,0 +1,59 @@
+"""What the functions look up: the way to the database, and the listener's login."""
+
+import json
+from datetime import UTC, datetime
+
+from infra.cdk.config import PipelineConfig
+from infra.local.aws import client
+from infra.local.memory import Memory
+from infra.local.ports import HOST
+from infra.local.postgres import DATABASE
+from infra.local.simulators import account
+from shared.archive import DEFAULT_LISTENER
+from shared.models import iso
+
+
+def put_database(config: PipelineConfig, endpoint: str, memory: Memory) -> None:
+    """Tell where Postgres is, and each role's password, before anything is deployed."""
+    client("ssm", endpoint).put_parameter(
+        Name=config.database_host_parameter, Value=HOST, Type="String", Overwrite=True
+    )
+    passwords = {
+        config.database_secret("migrator"): ("migrator", memory.migrator_password),
+        config.database_secret("loader"): ("loader", memory.loader_password),
+        config.database_secret("reader"): ("reader", memory.reader_password),
+    }
+    for name, (role, password) in passwords.items():
+        login = {"username": role, "password": password, "dbname": DATABASE}
+        _put_secret(endpoint, name, json.dumps(login | {"port": memory.ports.postgres}))
+
+
+def put_simulated_login(config: PipelineConfig, endpoint: str) -> None:
+    """Log the default listener in to the simulator, unless there is a login already."""
+    name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
+    if _value(endpoint, name):
+        return
+    login = {
+        "client_id": account.CLIENT_ID,
+        "client_secret": account.CLIENT_SECRET,
+        "refresh_token": account.REFRESH_TOKEN,
+        "authorized_at": iso(datetime.now(UTC)),
+    }
+    _put_secret(endpoint, name, json.dumps(login))
+
+
+def _value(endpoint: str, name: str) -> str:
+    """Read a secret; one that has no value, or is not there, is empty."""
+    secrets = client("secretsmanager", endpoint)
+    try:
+        return str(secrets.get_secret_value(SecretId=name).get("SecretString", ""))
+    except secrets.exceptions.ResourceNotFoundException:
+        return ""
+
+
+def _put_secret(endpoint: str, name: str, value: str) -> None:
+    secrets = client("secretsmanager", endpoint)
+    try:
+        secrets.put_secret_value(SecretId=name, SecretString=value)
+    except secrets.exceptions.ResourceNotFoundException:
+        secrets.create_secret(Name=name, SecretString=value)

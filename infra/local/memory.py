@@ -1,0 +1,40 @@
+"""What a home remembers from one run to the next: `memory.json`, for its owner's eyes alone."""
+
+import secrets
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from infra.local.ports import Ports
+from infra.local.state import write_private
+
+FILE = "memory.json"
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class Memory(BaseModel):
+    """Ports, passwords, and whether the sample history went in already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ports: Ports = Ports()
+    migrator_password: str = Field(default_factory=_password, repr=False)
+    loader_password: str = Field(default_factory=_password, repr=False)
+    reader_password: str = Field(default_factory=_password, repr=False)
+    sampled: bool = False
+
+    @classmethod
+    def load(cls, home: Path) -> Self:
+        """Read what a home remembers; a new one has fresh passwords."""
+        try:
+            return cls.model_validate_json((home / FILE).read_bytes())
+        except FileNotFoundError:
+            return cls()
+
+    def save(self, home: Path) -> None:
+        """Remember."""
+        write_private(home / FILE, self.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,85 @@
+"""MiniStack: AWS in one process, with its state on disk and IAM enforced.
+
+It keeps its state at a clean stop only (objects at once), so it is always asked before it is
+killed. Lambda functions run as its children, on the interpreter that runs it.
+"""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from infra.local.environment import LOOPBACK, local_aws
+from infra.local.ports import HOST
+from infra.local.processes import POLL_S, Child
+from infra.local.state import LocalCloudError
+
+READY_S = 60
+SAVE_S = 60
+"""How long a clean stop may take; it waits for long polls, which last up to 20 s."""
+
+
+class MiniStack:
+    """The server on one port, and its data in one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.child = Child("ministack", home, patience_s=SAVE_S)
+        self._home = home
+        self._port = 0
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of every service."""
+        return f"http://{HOST}:{self._port}"
+
+    def start(self, port: int) -> None:
+        """Start it; `wait_until_ready` tells when it serves."""
+        self._port = port
+        # Function code is unpacked here, and a crash leaves it behind.
+        shutil.rmtree(self._home / "tmp", ignore_errors=True)
+        for folder in ("ministack", "s3", "tmp"):
+            (self._home / folder).mkdir(mode=0o700, exist_ok=True)
+        # -P: the home is no place for modules.
+        self.child.start([sys.executable, "-P", "-m", "ministack"], self._environment())
+
+    def wait_until_ready(self) -> None:
+        """Wait until it serves.
+
+        Raises:
+            LocalCloudError: It ended, or does not serve in time.
+        """
+        deadline = time.monotonic() + READY_S
+        while not self._serves():
+            if self.child.exit_code is not None or time.monotonic() > deadline:
+                raise LocalCloudError(f"MiniStack does not start: see {self.child.log}")
+            time.sleep(POLL_S)
+
+    def restart(self) -> None:
+        """Stop it cleanly, which saves its state, and start it again."""
+        self.child.stop()
+        self.start(self._port)
+        self.wait_until_ready()
+
+    def _serves(self) -> bool:
+        # Its own word: an answer could be a stranger's, who took the port a moment before.
+        return f"Running on {self.endpoint} ".encode() in self.child.log.read_bytes()
+
+    def _environment(self) -> dict[str, str]:
+        """Tell MiniStack what to be; its functions inherit all of it."""
+        home = self._home
+        return local_aws() | {
+            "AUTH": "true",
+            "BIND_HOST": LOOPBACK[0],
+            "GATEWAY_PORT": str(self._port),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(home / "ministack"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(home / "s3"),
+            "TMPDIR": str(home / "tmp"),
+            # Lambda's clock shows UTC.
+            "TZ": "UTC",
+            # It would listen on further ports, and clean up containers that are not ours.
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{home / 'no-docker'}",
+        }

@@ -1,0 +1,78 @@
+"""The TCP ports of a local cloud, all on 127.0.0.1."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+HOST = "127.0.0.1"
+
+
+class Ports(BaseModel):
+    """Where each server listens."""
+
+    model_config = ConfigDict(frozen=True)
+
+    aws: int = 4566
+    postgres: int = 54329
+    spotify: int = 8701
+    reccobeats: int = 8702
+
+
+def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
+    """Take the wanted ports, and for each that is busy the usual one or any free one.
+
+    Args:
+        wanted: Those of the last run: stacks and bookmarks hold them.
+        say: Told of each port that is not the wanted one.
+    """
+    chosen: dict[str, int] = {}
+    for name, port in wanted:
+        candidates = (port, getattr(Ports(), name))
+        free = (c for c in candidates if c not in chosen.values() and is_free(c))
+        chosen[name] = next(free, None) or any_free()
+        if chosen[name] != port:
+            say(f"port {port} is busy: {name} takes {chosen[name]}")
+    return Ports.model_validate(chosen)
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on a port now."""
+    with socket.socket() as probe:
+        # As servers do: a connection that has just ended does not make a port busy.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen()
+        except OSError:
+            return False
+        return True
+
+
+def any_free() -> int:
+    """Find a port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def no_other_start() -> Iterator[None]:
+    """Hold off other local clouds of this clone between choosing ports and listening on them."""
+    file = os.open(Path(__file__).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def answers(port: int) -> bool:
+    """Tell whether a server listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0

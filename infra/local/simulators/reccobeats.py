@@ -1,0 +1,101 @@
+"""ReccoBeats, the keyless source of audio features, with the traps that its users found.
+
+At most 40 ids are read and the rest is dropped without a word; unknown ids are missing from the
+answer; rows come in an order of their own, under ids of their own, so that only `href` tells
+which track a row is about.
+
+Source:
+    https://reccobeats.com/docs
+"""
+
+import uuid
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from werkzeug import Request, Response
+
+from infra.local import catalogue
+from infra.local.catalogue import Track
+from infra.local.simulators.server import Answer, Clock, Simulator, json_response
+from infra.local.simulators.wire import OPEN
+
+MOST_IDS = 40
+
+_REFUSED_AGENTS = ("python-requests", "Python-urllib")
+_MISSING_PARAMETER = 4001
+
+Row = dict[str, Any]
+
+
+def reccobeats(clock: Clock) -> Simulator:
+    """Build the simulator."""
+    routes = {
+        "GET /v1/audio-features": _batch(_features_row),
+        "GET /v1/track": _batch(_track_row),
+    }
+    return Simulator(routes, clock)
+
+
+def _batch(row: Callable[[Track], Row]) -> Answer:
+    """Make the answer to a list of ids: one row for each track that is known."""
+
+    def answer(request: Request) -> Response:
+        agent = request.user_agent.string
+        if not agent or agent.startswith(_REFUSED_AGENTS):
+            return Response("Forbidden", 403)
+        ids = [one for text in request.args.getlist("ids") for one in text.split(",") if one]
+        if not ids:
+            return json_response({"code": _MISSING_PARAMETER, "error": "ids is missing"}, 400)
+        found = {track for one in ids[:MOST_IDS] if (track := catalogue.find_track(one))}
+        known = filter(catalogue.known_to_reccobeats, found)
+        return json_response({"content": sorted(map(row, known), key=itemgetter("id"))})
+
+    return answer
+
+
+def _features_row(track: Track) -> Row:
+    """Tell how a track sounds; there is no time signature, and key -1 is no key."""
+    rng = catalogue.dice("features", track.number)
+    return {
+        **_reference(track),
+        "acousticness": round(rng.betavariate(0.5, 1.5), 4),
+        "danceability": round(rng.betavariate(6, 4), 3),
+        "energy": round(rng.betavariate(4, 3), 3),
+        "instrumentalness": round(rng.betavariate(0.2, 2), 6),
+        "key": rng.randint(-1, 11),
+        "liveness": round(rng.betavariate(2, 8), 3),
+        "loudness": round(-60 * rng.betavariate(1.5, 10), 3),
+        "mode": rng.randint(0, 1),
+        "speechiness": round(rng.betavariate(1, 9), 4),
+        "tempo": round(rng.uniform(60, 200), 3),
+        "valence": round(rng.betavariate(2, 2), 3),
+    }
+
+
+def _track_row(track: Track) -> Row:
+    """Describe a track; a popularity of 0 or none is frequent for tracks that few play."""
+    rng = catalogue.dice("popularity", track.number)
+    return {
+        **_reference(track),
+        "trackTitle": track.name,
+        "artists": [
+            {**_named(f"{OPEN}/artist/{artist.artist_id}"), "name": artist.name}
+            for artist in track.artists
+        ],
+        "durationMs": track.duration_ms,
+        "ean": None,
+        "upc": None,
+        "availableCountries": "AT,DE,JP,US",
+        "popularity": rng.choice((None, 0, *range(20, 90))),
+    }
+
+
+def _reference(track: Track) -> Row:
+    """Write what both kinds of row carry."""
+    return {**_named(f"{OPEN}/track/{track.track_id}"), "isrc": track.isrc}
+
+
+def _named(href: str) -> Row:
+    """Name a thing by its address at Spotify, and by an id of ReccoBeats' own."""
+    return {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, href)), "href": href}

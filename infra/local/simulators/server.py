@@ -1,0 +1,101 @@
+"""A simulated web service: routes, their answers, and a log of what was asked."""
+
+import json
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from shared.models import iso
+
+Answer = Callable[..., Response]
+"""Takes the request, and the parts of the path that its route names."""
+
+Clock = Callable[[], datetime]
+
+CONTROL = "/_control/"
+"""Paths of the door for tests; they are not logged."""
+
+_REQUESTS_KEPT = 10_000
+
+
+def wall_clock() -> datetime:
+    """Tell the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Answer with JSON."""
+    return Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/json")
+
+
+class Simulator:
+    """A WSGI application that answers by its routes, `"GET /path/<part>"` to answer."""
+
+    def __init__(self, routes: Mapping[str, Answer], clock: Clock = wall_clock) -> None:
+        own = {f"GET {CONTROL}requests": self._tell_requests}
+        self._routes = Map([_rule(route, answer) for route, answer in {**routes, **own}.items()])
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._requests: deque[dict[str, Any]] = deque(maxlen=_REQUESTS_KEPT)
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Serve one request, as WSGI asks."""
+        request = Request(environ)
+        response = self._respond(request)
+        if not request.path.startswith(CONTROL):
+            self._log(request, response)
+        return response(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        """Find the route of a request and let it answer."""
+        try:
+            answer, parts = self._routes.bind_to_environ(request.environ).match()
+            response: Response = answer(request, **parts)
+        except HTTPException as error:
+            status = error.code or 404
+            return json_response({"error": {"status": status, "message": error.name}}, status)
+        return response
+
+    def _log(self, request: Request, response: Response) -> None:
+        """Note a request, but neither its headers nor its body: they hold the credentials."""
+        seen = {
+            "at": iso(self._clock()),
+            "method": request.method,
+            "path": request.path,
+            "query": request.query_string.decode(),
+            "user_agent": request.user_agent.string,
+            "status": response.status_code,
+        }
+        with self._lock:
+            self._counts[request.path] += 1
+            self._requests.append(seen)
+
+    def _tell_requests(self, _: Request) -> Response:
+        """Answer with how often each path was asked, and with the latest requests."""
+        with self._lock:
+            return json_response({"counts": self._counts, "requests": list(self._requests)})
+
+
+def serve(simulator: Simulator, host: str, port: int) -> BaseWSGIServer:
+    """Start answering in the background; port 0 takes any free one.
+
+    Returns:
+        The server, which accepts connections already. `shutdown` and `server_close` end it.
+    """
+    server = make_server(host, port, simulator, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _rule(route: str, answer: Answer) -> Rule:
+    """Make werkzeug's rule of a route."""
+    method, path = route.split(" ")
+    return Rule(path, methods=[method], endpoint=answer)

@@ -1,0 +1,134 @@
+"""Spotify's wire format, as an app in development mode gets it since 2026.
+
+Track objects have no `popularity`, `available_markets` or `linked_from` any more; `external_ids`
+stayed. The hrefs name the real API: they are values, not links into the simulator.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from infra.local.catalogue import Album, Artist, Track
+from infra.local.simulators.listener import EPOCH
+from shared.models import iso
+
+API = "https://api.spotify.com/v1"
+OPEN = "https://open.spotify.com"
+
+PATH = "/v1/me/player/recently-played"
+
+Wire = dict[str, Any]
+
+
+def play_history(track: Track, played_at: datetime, context_uri: str | None = None) -> Wire:
+    """Write one play of `recently-played`; `played_at` is the end of the play."""
+    return {
+        "track": track_object(track),
+        # Spotify leaves a fraction of zero out.
+        "played_at": iso(played_at).replace(".000Z", "Z"),
+        "context": context_uri and _context(context_uri),
+    }
+
+
+def track_object(track: Track) -> Wire:
+    """Write a track."""
+    return {
+        "album": _album_object(track),
+        "artists": [_artist_object(artist) for artist in track.artists],
+        "disc_number": 1,
+        "duration_ms": track.duration_ms,
+        "explicit": track.explicit,
+        "external_ids": {"isrc": track.isrc},
+        **_reference("track", track.track_id),
+        "is_local": False,
+        "name": track.name,
+        "preview_url": None,
+        "track_number": track.track_number,
+    }
+
+
+def page(
+    plays: Sequence[Wire], *, limit: int, after: int | None, before: int | None, url: str
+) -> Wire:
+    """Cut one page out of the plays that Spotify still shows.
+
+    Args:
+        plays: Newest first.
+        limit: Plays on the page at most.
+        after: Exclusive lower bound, Unix milliseconds. The newest plays above it are given, and
+            `next` leads to what is newer still, so those left out are never paged (measured).
+        before: Exclusive upper bound, Unix milliseconds.
+        url: Where the request went, without its query.
+    """
+    shown = [
+        play
+        for play in plays
+        if (after is None or unix_ms(play) > after) and (before is None or unix_ms(play) < before)
+    ][:limit]
+    asked = {"after": after, "before": before, "limit": limit}
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    body: Wire = {"items": shown, "next": None, "cursors": None, "limit": limit}
+    if shown:
+        newest, oldest = str(unix_ms(shown[0])), str(unix_ms(shown[-1]))
+        onward = {"before": oldest} if after is None else {"after": newest}
+        body["next"] = f"{url}?{urlencode({**onward, 'limit': limit})}"
+        body["cursors"] = {"after": newest, "before": oldest}
+    return {**body, "href": f"{url}?{query}"}
+
+
+def unix_ms(play: Wire) -> int:
+    """Read when a play ended, in Unix milliseconds."""
+    return round((instant(play["played_at"]) - EPOCH).total_seconds() * 1_000)
+
+
+def instant(text: str) -> datetime:
+    """Read an ISO 8601 instant.
+
+    Raises:
+        ValueError: It is none, or has no time zone.
+    """
+    read = datetime.fromisoformat(text)
+    if read.tzinfo is None:
+        raise ValueError(f"no time zone: {text}")
+    return read
+
+
+def _artist_object(artist: Artist) -> Wire:
+    """Write an artist, as lists of them do."""
+    return {**_reference("artist", artist.artist_id), "name": artist.name}
+
+
+def _album_object(track: Track) -> Wire:
+    """Write a track's album."""
+    album: Album = track.album
+    cover = f"https://i.scdn.co/image/{album.album_id}"
+    return {
+        "album_type": "album",
+        "artists": [_artist_object(album.artist)],
+        **_reference("album", album.album_id),
+        "images": [{"height": size, "url": cover, "width": size} for size in (640, 300, 64)],
+        "name": album.name,
+        "release_date": album.released,
+        "release_date_precision": ("year", "month", "day")[album.released.count("-")],
+        "total_tracks": 8,
+    }
+
+
+def _context(uri: str) -> Wire:
+    """Write what a track was played from."""
+    _, kind, spotify_id = uri.split(":")
+    reference = _reference(kind, spotify_id)
+    del reference["id"]
+    return reference
+
+
+def _reference(kind: str, spotify_id: str) -> Wire:
+    """Write what every Spotify object carries."""
+    return {
+        "external_urls": {"spotify": f"{OPEN}/{kind}/{spotify_id}"},
+        "href": f"{API}/{kind}s/{spotify_id}",
+        "id": spotify_id,
+        "type": kind,
+        "uri": f"spotify:{kind}:{spotify_id}",
+    }

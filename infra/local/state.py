@@ -1,0 +1,80 @@
+"""What a local cloud tells others: `cloud.json` in its home, there while it runs.
+
+The home is `PLAYS_LOCAL_DIR`, or `.local` in the repository.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from infra.local.pidfile import holder
+from shared.errors import HistoryError
+
+REPOSITORY = Path(__file__).parents[2]
+FILE = "cloud.json"
+SUPERVISOR = "supervisor.pid"
+"""Held by the process that runs the local cloud."""
+
+
+class LocalCloudError(HistoryError):
+    """The local cloud is not there, or cannot do what it was asked; the message says what to do."""
+
+
+class CloudState(BaseModel):
+    """A running local cloud: where it listens, and the keys to it.
+
+    `pid` is the supervisor's. The database URL is of the role `reader`; the AWS keys are those of
+    the account's root.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    aws_endpoint: str
+    region: str
+    access_key: str
+    secret_key: str = Field(repr=False)
+    bucket: str
+    database_url: str = Field(repr=False)
+    spotify_api_url: str
+    spotify_accounts_url: str
+    reccobeats_url: str
+    log_dir: Path
+
+    @classmethod
+    def load(cls, home: Path) -> Self:
+        """Read the state of the local cloud that runs in a home.
+
+        Raises:
+            LocalCloudError: None runs there.
+        """
+        try:
+            state = cls.model_validate_json((home / FILE).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            state = None
+        # A crash leaves the file behind.
+        if state is None or holder(home / SUPERVISOR) != state.pid:
+            raise LocalCloudError(f"no local cloud runs in {home}: start it with `plays local up`")
+        return state
+
+    def save(self, home: Path) -> None:
+        """Write the state for others to read, whole or not at all."""
+        write_private(home / FILE, self.model_dump_json(indent=2) + "\n")
+
+
+def local_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Tell the folder in which the local cloud keeps everything."""
+    return Path(environment.get("PLAYS_LOCAL_DIR") or REPOSITORY / ".local").resolve()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file, readable by its owner alone, in one step."""
+    fresh = path.with_name(f"{path.name}.new")
+    # An old file would keep its old mode.
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)

@@ -1,0 +1,192 @@
+"""The process that runs a local cloud: starts everything, watches it, stops everything.
+
+`python -m infra.local.supervisor HOME WISHES` is what `cloud.up` runs in the background.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from infra.cdk.config import PipelineConfig
+from infra.local import lookups
+from infra.local.aws import client
+from infra.local.deploy import BOOTSTRAP_STACK, STACK, Cdk
+from infra.local.environment import ACCESS_KEY, REGION, SECRET_KEY
+from infra.local.memory import Memory
+from infra.local.parts import Parts
+from infra.local.pidfile import held, holder
+from infra.local.ports import HOST, choose, no_other_start
+from infra.local.postgres import DATABASE
+from infra.local.sample_history import write_history_zip
+from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
+from infra.local.wishes import Wishes, configuration
+from shared.archive import DEFAULT_LISTENER
+from shared.errors import HistoryError
+
+Say = Callable[[str], None]
+
+STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WATCH_S = 1
+SAMPLE_PLAYS = 5_000
+
+
+def run(home: Path, wishes: Wishes, say: Say) -> None:
+    """Run a local cloud until SIGINT or SIGTERM; its data stays.
+
+    Raises:
+        LocalCloudError: One runs in this home already, or a part does not start, or ended.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(home / SUPERVISOR))
+        except BlockingIOError:
+            raise already_running(home) from None
+        stack.enter_context(_signals_interrupt())
+        supervisor = Supervisor(home, wishes, say)
+        stack.callback(supervisor.stop)
+        try:
+            supervisor.start()
+            supervisor.watch()
+        except KeyboardInterrupt:
+            say("stopping; the data stays")
+
+
+def already_running(home: Path) -> LocalCloudError:
+    """Say that a home is taken."""
+    pid = holder(home / SUPERVISOR)
+    return LocalCloudError(f"a local cloud runs in {home} already (pid {pid}): `plays local down`")
+
+
+class Supervisor:
+    """One run of a local cloud."""
+
+    def __init__(self, home: Path, wishes: Wishes, say: Say) -> None:
+        self._home = home
+        self._wishes = wishes
+        self._say_plainly = say
+        self._started_at = time.monotonic()
+        self._parts = Parts(home)
+        self._memory = Memory.load(home)
+
+    def start(self) -> None:
+        """Start the servers, deploy the pipeline to them, and tell the world."""
+        (self._home / "logs").mkdir(mode=0o700, exist_ok=True)
+        self._parts.stop()
+        self._start_servers()
+        context = self._wishes.deployment(self._memory.ports)
+        outputs = self._deploy(configuration(context), context)
+        self._send_sample(outputs["ArchiveBucket"])
+        self._say(f"ready: AWS at {self._endpoint}, Postgres on port {self._memory.ports.postgres}")
+        # Last: this is what tells others that it is ready.
+        self._state(outputs["ArchiveBucket"], context).save(self._home)
+
+    def watch(self) -> None:
+        """Look after the servers for ever.
+
+        Raises:
+            LocalCloudError: One ended by itself.
+        """
+        while True:
+            for failure in self._parts.failures():
+                raise LocalCloudError(failure)
+            time.sleep(WATCH_S)
+
+    def stop(self) -> None:
+        """Stop everything, whatever state it is in; an impatient signal changes nothing."""
+        for number in STOP:
+            signal.signal(number, signal.SIG_IGN)
+        (self._home / FILE).unlink(missing_ok=True)
+        self._parts.stop()
+        self._say("stopped")
+
+    def _start_servers(self) -> None:
+        with no_other_start():
+            ports = choose(self._memory.ports, self._say)
+            self._remember(ports=ports)
+            self._say("starting MiniStack, Postgres and the simulators")
+            self._parts.start(self._memory, simulators=self._wishes.simulators)
+
+    def _deploy(self, config: PipelineConfig, context: dict[str, str]) -> dict[str, str]:
+        cdk = Cdk(self._home, self._endpoint)
+        if not cdk.has_stack(BOOTSTRAP_STACK):
+            self._say("cdk bootstrap")
+            cdk.bootstrap()
+        lookups.put_database(config, self._endpoint, self._memory)
+        is_first = not cdk.has_stack(STACK)
+        self._say("cdk deploy")
+        outputs = cdk.deploy(context)
+        if self._wishes.simulated_listener:
+            lookups.put_simulated_login(config, self._endpoint)
+        if is_first:
+            # After a crash there would be no stack, and a new one would have another archive.
+            self._say("saving the deployment")
+            self._parts.ministack.restart()
+        return outputs
+
+    def _send_sample(self, bucket: str) -> None:
+        if self._wishes.empty or not self._wishes.simulated_listener or self._memory.sampled:
+            return
+        self._say(f"uploading a sample history of {SAMPLE_PLAYS} plays")
+        path = self._home / "sample-history.zip"
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        write_history_zip(path, plays=SAMPLE_PLAYS, seed=1, until=today)
+        key = f"history/{DEFAULT_LISTENER}/{path.name}"
+        client("s3", self._endpoint).upload_file(str(path), bucket, key)
+        self._remember(sampled=True)
+
+    def _state(self, bucket: str, context: dict[str, str]) -> CloudState:
+        login = f"reader:{self._memory.reader_password}"
+        return CloudState(
+            pid=os.getpid(),
+            aws_endpoint=self._endpoint,
+            region=REGION,
+            access_key=ACCESS_KEY,
+            secret_key=SECRET_KEY,
+            bucket=bucket,
+            database_url=f"postgresql://{login}@{HOST}:{self._memory.ports.postgres}/{DATABASE}",
+            spotify_api_url=context["spotify_api_url"],
+            spotify_accounts_url=context["spotify_accounts_url"],
+            reccobeats_url=context["reccobeats_url"],
+            log_dir=self._home / "logs",
+        )
+
+    @property
+    def _endpoint(self) -> str:
+        return self._parts.ministack.endpoint
+
+    def _remember(self, **changes: object) -> None:
+        self._memory = self._memory.model_copy(update=changes)
+        self._memory.save(self._home)
+
+    def _say(self, text: str) -> None:
+        self._say_plainly(f"{time.monotonic() - self._started_at:5.1f} s  {text}")
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Turn each request to stop into a KeyboardInterrupt."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in STOP}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def main() -> None:
+    """Run in the background; what is said goes to the log."""
+    home, wishes = Path(sys.argv[1]), Wishes.model_validate_json(sys.argv[2])
+    try:
+        run(home, wishes, lambda text: print(text, flush=True))  # noqa: T201 - its log
+    except HistoryError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

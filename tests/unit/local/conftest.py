@@ -1,0 +1,75 @@
+"""What the tests of the local cloud share: a clock that stands still, and simulators to ask."""
+
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from werkzeug.test import Client
+
+from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from infra.local.simulators.listener import Listener
+from infra.local.simulators.reccobeats import reccobeats
+from infra.local.simulators.spotify import spotify
+
+
+class HandClock:
+    """A clock that a test sets by hand."""
+
+    def __init__(self):
+        self.now = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+    def pass_s(self, seconds):
+        """Let time go by."""
+        self.now += timedelta(seconds=seconds)
+
+
+class SpotifyApp:
+    """A registered app that talks to the simulated Spotify."""
+
+    def __init__(self, simulator):
+        self.http = Client(simulator)
+
+    def token(self, *, secret=CLIENT_SECRET, client_id=CLIENT_ID, **form):
+        """Ask for an access token."""
+        basic = b64encode(f"{client_id}:{secret}".encode()).decode()
+        asked = {"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN, **form}
+        headers = {"Authorization": f"Basic {basic}"}
+        return self.http.post("/api/token", data=asked, headers=headers)
+
+    def login(self):
+        """Give the header that authorises a call."""
+        return {"Authorization": f"Bearer {self.token().json['access_token']}"}
+
+    def recent(self, **query):
+        """Ask for the plays with a fresh token."""
+        path = "/v1/me/player/recently-played"
+        return self.http.get(path, query_string=query, headers=self.login())
+
+    def push(self, *plays):
+        """Push plays through the door for tests."""
+        return self.http.post("/_control/plays", json=list(plays))
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def listening(clock):
+    """An app on the account of someone who listens."""
+    return SpotifyApp(spotify(Listener(seed=1), clock))
+
+
+@pytest.fixture
+def silent(clock):
+    """An app on the account of someone who plays nothing by themselves."""
+    return SpotifyApp(spotify(Listener(seed=1), clock, frozen=True))
+
+
+@pytest.fixture
+def features(clock):
+    return Client(reccobeats(clock))

@@ -1,0 +1,89 @@
+import re
+
+import pytest
+
+from infra.local import catalogue
+
+MANY = range(20_000)
+
+
+def test_a_track_is_found_by_its_id():
+    tracks = [catalogue.track(number) for number in (0, 1, 4_095, 4_096, 350_000, 10_000_000)]
+
+    assert [catalogue.find_track(track.track_id) for track in tracks] == tracks
+
+
+def test_ids_look_like_those_of_spotify():
+    ids = {catalogue.track(number).track_id for number in MANY}
+
+    assert len(ids) == len(MANY)
+    assert [one for one in ids if not re.fullmatch(r"[0-9A-Za-z]{22}", one)] == []
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        pytest.param("1AAAAAAAAAAAAAAAAAAAAA", id="well formed"),
+        pytest.param("z" * 22, id="beyond 128 bits"),
+        pytest.param("ByldUG3s4eKuqGm60JdDGi", id="track 7 and 2**128"),
+        pytest.param("0" * 22, id="zero"),
+        pytest.param("short", id="too short"),
+        pytest.param("1AAAAAAAAAAAAAAAAAAAA-", id="no base 62"),
+        pytest.param(catalogue.id_of("album", 0), id="an album"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_an_id_of_nothing_finds_no_track(unknown):
+    assert catalogue.find_track(unknown) is None
+
+
+def test_no_two_tracks_share_title_and_artist_even_in_other_case():
+    tracks = map(catalogue.track, MANY)
+
+    named = {(track.name.casefold(), track.artists[0].name.casefold()) for track in tracks}
+
+    assert len(named) == len(MANY)
+
+
+def test_no_two_tracks_share_an_isrc():
+    codes = {catalogue.track(number).isrc for number in (*MANY, 100_000, 2_700_000, 67_600_000)}
+
+    assert len(codes) == len(MANY) + 3
+    assert [code for code in codes if not re.fullmatch(r"QZ[A-Z]{3}\d{7}", code)] == []
+
+
+def test_the_catalogue_never_changes():
+    track = catalogue.track(3)
+
+    assert (track.uri, track.name, track.artists[0].name, track.duration_ms) == (
+        "spotify:track:25qndUqtIUHaLEoeYbBkpI",
+        "My Unwritten Pianos",
+        "The Ishgorra Rivers",
+        248_605,
+    )
+
+
+def test_real_trouble_is_among_the_titles():
+    titles = " ".join(catalogue.track(number).name for number in range(3_000))
+
+    assert {mark for mark in 'ü夜🌙"é' if mark not in titles} == set()
+    assert max(len(catalogue.track(number).name) for number in range(3_000)) > 255
+
+
+def test_some_albums_name_various_artists_while_the_track_names_its_own():
+    albums = {catalogue.track(number).album for number in range(4_096)}
+
+    various = [album for album in albums if album.artist.name == "Various Artists"]
+
+    assert 0.03 < len(various) / len(albums) < 0.1
+
+
+def test_reccobeats_knows_four_tracks_of_five():
+    known = [number for number in MANY if catalogue.known_to_reccobeats(catalogue.track(number))]
+
+    assert len(known) == len(MANY) * 4 // 5
+
+
+def test_dice_repeat_themselves_and_differ_by_seed():
+    assert catalogue.dice(1, "a").random() == catalogue.dice(1, "a").random()
+    assert catalogue.dice(1, "a").random() != catalogue.dice(2, "a").random()

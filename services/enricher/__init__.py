@@ -1,0 +1,1 @@
+"""The enricher: batches gain the audio features and popularity of their tracks."""

@@ -1,0 +1,164 @@
+"""The cache of what is known of tracks: a DynamoDB table, and this container's memory before it.
+
+An item has `track_uri` (S) and, as far as they are known, `features` (S, the JSON of
+TrackFeatures). Only while an answer is awaited it has `misses` (N, 0 to 4) and `retry_at` (N, Unix
+seconds): an index on (`misses`, `retry_at`) holds just the tracks that wait, in order of time.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from services.enricher.entry import Entry
+from shared.models import TrackFeatures
+from shared.telemetry import logger
+
+READ_KEYS = 100
+WRITE_ITEMS = 25
+"""Most keys and items in one call, by DynamoDB's own limits."""
+
+MOST_TRIES = 4
+"""Calls for what DynamoDB left unprocessed; there is no pause, so more would not help."""
+
+REMEMBERED_TRACKS = 20_000
+"""Tracks in this container's memory, about 2 kB each."""
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What the cache holds of the tracks that it was asked for."""
+
+    entries: Mapping[str, Entry]
+    unread: set[str] = field(default_factory=set)
+    """Tracks of which the table could not tell whether it knows them."""
+
+
+class TrackCache:
+    """One DynamoDB table. It saves calls and nothing else, so its failures are only logged."""
+
+    def __init__(self, dynamodb: Any, table: str, size: int = REMEMBERED_TRACKS) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._size = size
+        self._memory: OrderedDict[str, Entry] = OrderedDict()
+
+    def read(self, tracks: Iterable[str], now: datetime) -> Recalled:
+        """Recall tracks; one that is due is read from the table again: it may be known by now."""
+        entries: dict[str, Entry] = {}
+        unsure = []
+        for track in tracks:
+            entry = self._memory.get(track)
+            if entry is not None:
+                self._memory.move_to_end(track)
+                entries[track] = entry
+            if entry is None or entry.is_due(now):
+                unsure.append(track)
+        stored, unread = self._read_table(unsure)
+        self._keep(stored)
+        return Recalled({**entries, **stored}, unread)
+
+    def write(self, entries: Mapping[str, Entry]) -> None:
+        """Remember entries."""
+        self._keep(entries)
+        requests = [
+            {"PutRequest": {"Item": _item(track, entry)}} for track, entry in entries.items()
+        ]
+        try:
+            lost = sum(len(self._put(chunk)) for chunk in _chunks(requests, WRITE_ITEMS))
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("track cache cannot be written", extra={"error": str(error)})
+            return
+        if lost:
+            logger.warning("track cache did not take all", extra={"tracks": lost})
+
+    def _read_table(self, tracks: Sequence[str]) -> tuple[dict[str, Entry], set[str]]:
+        entries: dict[str, Entry] = {}
+        unread = set(tracks)
+        try:
+            for chunk in _chunks(tracks, READ_KEYS):
+                unread -= self._get(chunk, entries)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("track cache cannot be read", extra={"error": str(error)})
+        return entries, unread
+
+    def _get(self, tracks: Sequence[str], entries: dict[str, Entry]) -> set[str]:
+        """Read up to 100 tracks into `entries`; returns those that the table told about."""
+        keys = [{"track_uri": {"S": track}} for track in tracks]
+
+        def call(pending: Sequence[Item]) -> list[Item]:
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": pending}})
+            for item in answer["Responses"].get(self._table, ()):
+                if (entry := _entry(item)) is not None:
+                    entries[item["track_uri"]["S"]] = entry
+            left: list[Item] = (
+                answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+            )
+            return left
+
+        return set(tracks) - {key["track_uri"]["S"] for key in _until_done(keys, call)}
+
+    def _put(self, requests: Sequence[Item]) -> Sequence[Item]:
+        """Write up to 25 items; returns those that the table did not take."""
+
+        def call(pending: Sequence[Item]) -> list[Item]:
+            answer = self._dynamodb.batch_write_item(RequestItems={self._table: pending})
+            left: list[Item] = answer.get("UnprocessedItems", {}).get(self._table, [])
+            return left
+
+        return _until_done(requests, call)
+
+    def _keep(self, entries: Mapping[str, Entry]) -> None:
+        for track, entry in entries.items():
+            self._memory[track] = entry
+            self._memory.move_to_end(track)
+        while len(self._memory) > self._size:
+            self._memory.popitem(last=False)
+
+
+def _until_done(
+    pending: Sequence[Item], call: Callable[[Sequence[Item]], list[Item]]
+) -> Sequence[Item]:
+    """Call until nothing is left unprocessed, a few times; returns what still is."""
+    for _ in range(MOST_TRIES):
+        pending = call(pending)
+        if not pending:
+            break
+    return pending
+
+
+def _item(track: str, entry: Entry) -> Item:
+    item = {"track_uri": {"S": track}}
+    if entry.features is not None:
+        item["features"] = {"S": entry.features.model_dump_json(exclude_none=True)}
+    if entry.retry_at is not None:
+        # Rounded up: a source that said "in 5 s" is not asked after 4.9 s.
+        item["retry_at"] = {"N": str(math.ceil(entry.retry_at.timestamp()))}
+        item["misses"] = {"N": str(entry.misses)}
+    return item
+
+
+def _entry(item: Item) -> Entry | None:
+    """Read an item; one that another release wrote and this one cannot read is no entry."""
+    try:
+        features = (
+            TrackFeatures.model_validate_json(item["features"]["S"]) if "features" in item else None
+        )
+    except ValidationError:
+        return None
+    if "retry_at" not in item:
+        return Entry(features)
+    retry_at = datetime.fromtimestamp(int(item["retry_at"]["N"]), UTC)
+    return Entry(features, int(item["misses"]["N"]), retry_at)
+
+
+def _chunks(sequence: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(sequence), size):
+        yield sequence[start : start + size]

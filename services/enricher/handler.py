@@ -1,0 +1,124 @@
+"""Lambda entry point of the enricher: collected plays in, enriched plays out."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated, Any
+
+import requests
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Field
+
+from services.enricher import reccobeats
+from services.enricher.cache import TrackCache
+from services.enricher.join import join
+from services.enricher.lookup import Findings, Lookup
+from services.enricher.reccobeats import ReccoBeats
+from services.enricher.sources import choose
+from shared.aws import client
+from shared.messages import collection_paused, read_messages, report_failures
+from shared.models import PlayBatch
+from shared.queues import Queue
+from shared.settings import Settings
+from shared.telemetry import logger, metrics
+
+ASKING_SHARE = 2 / 3
+"""Of the time that is left to an invocation; the rest is for publishing and remembering."""
+
+
+class EnricherSettings(Settings):
+    """The environment variables of the enricher."""
+
+    enriched_plays_queue_url: str
+    track_cache_table: str
+    feature_sources: str
+    """Names of the sources in the order in which they are asked, comma separated."""
+    reccobeats_url: Annotated[str, Field(pattern=r"^https?://")]
+
+    @property
+    def source_names(self) -> list[str]:
+        """The names in `feature_sources`; none means that no source is asked."""
+        return [name.strip() for name in self.feature_sources.split(",") if name.strip()]
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Enrich each collected batch and pass it on to the loader; report just the failed ones."""
+    share = timedelta(milliseconds=context.get_remaining_time_in_millis() * ASKING_SHARE)
+    with collection_paused():
+        batches, failed = read_messages(event["Records"], PlayBatch)
+        failed += wire().enrich(batches, now() + share)
+    return report_failures(failed)
+
+
+def now() -> datetime:
+    """Tell the time."""
+    return datetime.now(UTC)
+
+
+@cache
+def wire() -> "Enricher":
+    """Build the enricher from its settings, once per container."""
+    settings = EnricherSettings.from_environment()
+    session = requests.Session()
+    # Looking for proxies and .netrc cost more than the rest of a call.
+    session.trust_env = False
+    makers = {reccobeats.NAME: lambda: ReccoBeats(settings.reccobeats_url, session, now)}
+    table = TrackCache(client("dynamodb"), settings.track_cache_table)
+    lookup = Lookup(table, choose(settings.source_names, makers), now)
+    return Enricher(lookup, Queue(client("sqs"), settings.enriched_plays_queue_url))
+
+
+class Enricher:
+    """Enriches the batches of an invocation with one look-up for all of them."""
+
+    def __init__(self, lookup: Lookup, queue: Queue) -> None:
+        self._lookup = lookup
+        self._queue = queue
+
+    def enrich(self, batches: Mapping[str, PlayBatch], until: datetime) -> list[str]:
+        """Publish each batch with the features of its tracks, as far as they are known.
+
+        Args:
+            batches: By message id.
+            until: When to stop asking for features.
+
+        Returns:
+            The ids of the messages that could not be published.
+        """
+        tracks = {play.track_uri: None for batch in batches.values() for play in batch.plays}
+        findings = self._lookup.find(tracks, until)
+        failed = [m for m, batch in batches.items() if not self._publish(m, batch, findings)]
+        # Plays come first: a slow cache must not hold them up.
+        self._lookup.remember(findings)
+        _report(batches.values(), findings)
+        return failed
+
+    def _publish(self, message_id: str, batch: PlayBatch, findings: Findings) -> bool:
+        try:
+            self._queue.publish(join(batch, findings.features))
+        except (BotoCoreError, ClientError) as error:
+            logger.error(
+                "batch cannot be published",
+                extra={"id": message_id, "origin": batch.origin, "error": str(error)},
+            )
+            return False
+        return True
+
+
+def _report(batches: Collection[PlayBatch], findings: Findings) -> None:
+    metrics.add_metric("TracksEnriched", MetricUnit.Count, findings.learned)
+    metrics.add_metric("EnrichMisses", MetricUnit.Count, findings.missed)
+    logger.info(
+        "enriched",
+        extra={
+            "batches": len(batches),
+            "plays": sum(len(batch.plays) for batch in batches),
+            "learned": findings.learned,
+            "missed": findings.missed,
+            "postponed": findings.postponed,
+        },
+    )

@@ -1,0 +1,174 @@
+"""ReccoBeats: audio features and popularity by Spotify id, without a key.
+
+It knows all that Spotify measured but `time_signature`. Whence and how fresh its popularity is
+nobody documents, so `source` and `fetched_at` travel along. A popularity of 0 is kept: where
+ReccoBeats knows none it writes null, and on Spotify's scale 0 is a value.
+
+Source:
+    https://reccobeats.com/docs
+    https://reccobeats.com/docs/documentation/rate-limiting
+    The limit of 40 ids, the refusal of Python's own user agents and the order of rows are not
+    documented; users of the service measured them.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import requests
+from pydantic import ValidationError
+
+from services.enricher.sources import Answer, RequestRefusedError
+from shared.errors import FeatureSourceError
+from shared.models import TrackFeatures
+
+NAME = "reccobeats"
+USER_AGENT = "spotify-listening-history/1 (personal listening statistics)"
+TIMEOUT_S = (2, 5)
+"""To connect, and between two bytes of an answer."""
+
+MOST_PATIENCE_S = 86_400
+"""The longest wait that we accept from a source, which may ask for any."""
+
+SOUND = (
+    *("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness"),
+    *("instrumentalness", "liveness", "valence", "tempo"),
+)
+_TRACK_ID = re.compile(r"/track/([0-9A-Za-z]+)")
+# Bad request, URI too long, unprocessable: what the request says, not who asks or how often.
+_REFUSALS = frozenset({400, 414, 422})
+
+Row = dict[str, Any]
+
+
+class ReccoBeats:
+    """A client of the two batch calls."""
+
+    def __init__(self, url: str, session: requests.Session, now: Callable[[], datetime]) -> None:
+        self._url = url.rstrip("/")
+        self._session = session
+        self._now = now
+
+    def fetch(self, track_uris: Sequence[str], /) -> Answer:
+        """Ask for at most 40 tracks, in two calls; the second only if the first was answered."""
+        ids = {uri.rpartition(":")[2]: uri for uri in track_uris}
+        failure = None
+        try:
+            sounds = self._rows("/v1/audio-features", ids)
+        except FeatureSourceError as error:
+            return Answer(failure=error)
+        try:
+            metadata = self._rows("/v1/track", ids)
+        except FeatureSourceError as error:
+            metadata, failure = {}, error
+        told = self._told(ids, sounds, metadata)
+        silent = {uri for uri in track_uris if uri not in told or not _sounds(told[uri])}
+        return Answer(told, frozenset() if failure else frozenset(silent), failure)
+
+    def _told(
+        self, ids: Mapping[str, str], sounds: Mapping[str, Row], metadata: Mapping[str, Row]
+    ) -> dict[str, TrackFeatures]:
+        fetched_at = self._now()
+        told = {
+            uri: _features(uri, sounds.get(track_id, {}), metadata.get(track_id, {}), fetched_at)
+            for track_id, uri in ids.items()
+        }
+        return {uri: features for uri, features in told.items() if features is not None}
+
+    def _rows(self, path: str, ids: Iterable[str]) -> dict[str, Row]:
+        """Fetch the rows of one call, by Spotify id.
+
+        Raises:
+            RequestRefusedError: The request itself was refused.
+            FeatureSourceError: No answer, or any other than the documented one. What the body
+                of an error says is not documented, so only its status counts.
+        """
+        try:
+            # Ids need no quoting, and quoting their commas is what a call would cost most.
+            response = self._session.get(
+                f"{self._url}{path}?ids={','.join(ids)}",
+                headers={"User-Agent": USER_AGENT},
+                timeout=TIMEOUT_S,
+            )
+        except requests.RequestException as error:
+            raise FeatureSourceError(f"{path} gave no answer: {type(error).__name__}") from error
+        self._check(response, path)
+        return _by_track_id(_content(response, path))
+
+    def _check(self, response: requests.Response, path: str) -> None:
+        status = response.status_code
+        if status in _REFUSALS:
+            raise RequestRefusedError(f"{path} answered {status}")
+        if status != HTTPStatus.OK:
+            wait_s = _retry_after_s(response.headers.get("Retry-After", ""), self._now())
+            raise FeatureSourceError(f"{path} answered {status}", wait_s)
+
+
+def _content(response: requests.Response, path: str) -> list[Any]:
+    """Read the rows; null is how some servers write an empty list."""
+    try:
+        content = json.loads(response.content)["content"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FeatureSourceError(f"{path} answered no list of tracks") from error
+    if content is not None and not isinstance(content, list):
+        raise FeatureSourceError(f"{path} answered no list of tracks")
+    return content or []
+
+
+def _by_track_id(rows: list[Any]) -> dict[str, Row]:
+    """Sort rows by the Spotify id in `href`: `id` is ReccoBeats' own, and the order says nothing.
+
+    One recording may come several times; its first row counts.
+    """
+    found: dict[str, Row] = {}
+    for row in rows:
+        href = row.get("href") if isinstance(row, dict) else None
+        if isinstance(href, str) and (match := _TRACK_ID.search(href)):
+            found.setdefault(match[1], row)
+    return found
+
+
+def _features(
+    track_uri: str, sound: Row, metadata: Row, fetched_at: datetime
+) -> TrackFeatures | None:
+    """Build the features of a track from its two rows; None if they tell nothing.
+
+    A value that cannot be, such as an energy of 2, becomes unknown; its neighbours stay.
+    """
+    values = {name: sound.get(name) for name in SOUND}
+    values |= {"duration_ms": metadata.get("durationMs"), "popularity": metadata.get("popularity")}
+    known = {name: value for name, value in values.items() if _is_finite(value)}
+    constant = {"track_uri": track_uri, "source": NAME, "fetched_at": fetched_at}
+    try:
+        return TrackFeatures.model_validate(known | constant) if known else None
+    except ValidationError as error:
+        wrong = {fault["loc"][0] for fault in error.errors(include_url=False)}
+    sane = {name: value for name, value in known.items() if name not in wrong}
+    return TrackFeatures.model_validate(sane | constant) if sane else None
+
+
+def _is_finite(value: object) -> bool:
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _sounds(features: TrackFeatures) -> bool:
+    return any(getattr(features, name) is not None for name in SOUND)
+
+
+def _retry_after_s(header: str, now: datetime) -> int | None:
+    """Read `Retry-After`, which is seconds or a date."""
+    if header.isascii() and header.isdigit():
+        # Python refuses to read numbers of thousands of digits.
+        return min(int(header[:9]), MOST_PATIENCE_S)
+    try:
+        at = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    # A date without a known zone is read as naive; HTTP dates are in UTC.
+    wait_s = int((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    return max(0, min(wait_s, MOST_PATIENCE_S))

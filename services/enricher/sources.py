@@ -1,0 +1,51 @@
+"""Sources of audio features: what the enricher asks of each, and the choice among them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.errors import FeatureSourceError, SettingsError
+from shared.models import TrackFeatures
+
+TRACKS_PER_CALL = 40
+"""ReccoBeats drops what goes beyond, without a word."""
+
+
+class RequestRefusedError(FeatureSourceError):
+    """A source refuses one request for what it says; other requests may pass."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a source told about the tracks that it was asked for."""
+
+    features: Mapping[str, TrackFeatures] = field(default_factory=dict)
+    """By track uri; a track that is missing, or caught in a failure, may be told in part."""
+    missing: frozenset[str] = frozenset()
+    """Tracks that the source answered without telling how they sound."""
+    failure: FeatureSourceError | None = None
+    """Why the answer is incomplete; then nothing in it is settled."""
+
+
+class FeatureSource(Protocol):
+    """A source of audio features, asked for at most 40 tracks at a time."""
+
+    def fetch(self, track_uris: Sequence[str], /) -> Answer:
+        """Ask for tracks; a failure is a part of the answer and never raised."""
+        ...
+
+
+def choose(
+    names: Iterable[str], makers: Mapping[str, Callable[[], FeatureSource]]
+) -> dict[str, FeatureSource]:
+    """Make the named sources, in the order in which they are to be asked.
+
+    Raises:
+        SettingsError: No source has such a name.
+    """
+    chosen = list(names)
+    for name in chosen:
+        if name not in makers:
+            known = ", ".join(makers)
+            raise SettingsError(f"FEATURE_SOURCES: no source is named {name!r}, only {known}")
+    return {name: makers[name]() for name in chosen}

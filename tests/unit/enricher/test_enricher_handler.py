@@ -1,0 +1,261 @@
+import json
+import time
+from types import SimpleNamespace
+
+import boto3
+import pytest
+
+from services.enricher.handler import EnricherSettings, handler, wire
+from shared.errors import SettingsError
+from shared.models import EnrichedBatch
+from tests.unit.enricher.conftest import METADATA, SOUNDS, TABLE, a_sound_row
+from tests.unit.enricher.examples import a_batch, a_play, uri
+
+CONTEXT = SimpleNamespace(
+    function_name="enricher",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:enricher",
+    aws_request_id="request-1",
+    get_remaining_time_in_millis=lambda: 120_000,
+)
+
+
+@pytest.fixture
+def enrich(environment):
+    """Invoke the enricher with messages; gives the ids of those that failed."""
+
+    def invoke(*messages, context=CONTEXT):
+        bodies = [
+            m if isinstance(m, str) else m.model_dump_json(exclude_none=True) for m in messages
+        ]
+        records = [{"messageId": str(n), "body": body} for n, body in enumerate(bodies)]
+        answer = handler({"Records": records}, context)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    return invoke
+
+
+@pytest.fixture
+def enriched(environment):
+    """Take all batches out of the queue, in order of their numbers."""
+    sqs = boto3.client("sqs")
+
+    def take():
+        batches = []
+        while found := sqs.receive_message(QueueUrl=environment, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            batches += [EnrichedBatch.model_validate_json(m["Body"]) for m in found]
+        return sorted(batches, key=lambda batch: batch.number)
+
+    return take
+
+
+def numbered_plays(count, prefix="track"):
+    return [a_play(f"{prefix}{number}") for number in range(count)]
+
+
+def emf(capsys):
+    """Give the metrics that CloudWatch takes from standard output."""
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    return json.loads(line)
+
+
+def test_a_collected_batch_becomes_an_enriched_one(enrich, enriched):
+    failed = enrich(a_batch(a_play("Boats"), number=3))
+
+    (batch,) = enriched()
+    assert failed == []
+    assert (batch.origin, batch.number) == ("history/me/a.zip", 3)
+    assert batch.plays == (a_play("Boats", popularity=69),)
+    assert [(f.track_uri, f.energy, f.source) for f in batch.features] == [
+        (uri("Boats"), 0.715, "reccobeats")
+    ]
+
+
+@pytest.mark.parametrize(("tracks", "calls"), [(1, 2), (40, 2), (41, 4), (100, 6)])
+def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(enrich, reccobeats, tracks, calls):
+    plays = numbered_plays(tracks)
+    overlapping = [a_batch(*plays[n:], number=n) for n in range(3)]
+
+    enrich(*overlapping)
+
+    assert len(reccobeats.calls) == calls
+    assert len({one for call in reccobeats.calls for one in call.ids}) == tracks
+
+
+def test_a_track_is_not_asked_for_by_a_second_invocation_or_container(enrich, reccobeats):
+    enrich(a_batch(a_play("Boats")))
+    enrich(a_batch(a_play("Boats")))
+    wire.cache_clear()
+    enrich(a_batch(a_play("Boats")))
+
+    assert len(reccobeats.calls) == 2
+
+
+def test_every_batch_of_a_track_carries_its_features(enrich, enriched):
+    enrich(a_batch(a_play("Boats"), number=0), a_batch(a_play("Boats"), number=1))
+    enrich(a_batch(a_play("Boats"), number=2))
+
+    assert [[f.track_uri for f in b.features] for b in enriched()] == [[uri("Boats")]] * 3
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 500])
+def test_a_failing_source_holds_no_play_up(enrich, enriched, reccobeats, status):
+    reccobeats.fail(status)
+
+    failed = enrich(a_batch(*numbered_plays(50)))
+
+    (batch,) = enriched()
+    assert failed == []
+    assert (list(batch.plays), batch.features) == (numbered_plays(50), ())
+    assert len(reccobeats.calls) == 1
+
+
+def test_a_table_that_is_away_holds_no_play_up(enrich, enriched, dynamodb):
+    dynamodb.delete_table(TableName=TABLE)
+
+    failed = enrich(a_batch(a_play("Boats")))
+
+    (batch,) = enriched()
+    assert failed == []
+    assert batch.plays == (a_play("Boats", popularity=69),)
+
+
+def test_when_no_time_is_left_plays_go_on_without_features(enrich, enriched, reccobeats):
+    context = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: 0})
+
+    enrich(a_batch(a_play("Boats")), context=context)
+
+    (batch,) = enriched()
+    assert (batch.plays, batch.features) == ((a_play("Boats"),), ())
+    assert reccobeats.calls == []
+
+
+def test_sources_may_take_two_thirds_of_the_time_that_is_left(enrich, enriched, reccobeats):
+    def slow(call):
+        time.sleep(2.1)
+        return a_sound_row(call)
+
+    reccobeats.rows[SOUNDS] = slow
+    reccobeats.unknown = {f"track{number}" for number in range(1, 40)}
+    context = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: 3_000})
+
+    enrich(a_batch(*numbered_plays(41)), context=context)
+
+    (batch,) = enriched()
+    assert len(batch.plays) == 41
+    assert [call.path for call in reccobeats.calls] == [SOUNDS, METADATA]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        "",
+        "no JSON",
+        "[]",
+        '{"schema_version": 2}',
+        a_batch(a_play("Boats")).model_dump_json().replace("The Example", "\\u0000"),
+        a_batch(a_play("Boats")).model_dump_json().replace("The Example", "\\ud800"),
+        "[" * 100_000,
+    ],
+    ids=["empty", "no JSON", "no batch", "schema", "NUL", "lone surrogate", "deep"],
+)
+def test_a_message_that_is_no_batch_fails_alone(enrich, enriched, poison):
+    failed = enrich(a_batch(a_play("a"), number=0), poison, a_batch(a_play("b"), number=2))
+
+    assert failed == ["1"]
+    assert [batch.number for batch in enriched()] == [0, 2]
+
+
+def test_a_poisoned_message_is_logged_by_its_faults_and_not_its_content(enrich, caplog):
+    enrich('{"listener": "SECRET NAME"}')
+
+    (error,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (error.message, error.id) == ("message does not fit its model", "0")
+    assert "source: Field required" in error.faults
+    assert "SECRET" not in str(vars(error))
+
+
+def test_a_batch_that_the_queue_refuses_fails_alone(enrich, enriched, caplog):
+    huge = a_batch(*(a_play(album_name="x" * 2_000, platform="x" * 2_000) for _ in range(300)))
+
+    failed = enrich(huge, a_batch(a_play("Boats"), number=1))
+
+    assert failed == ["0"]
+    assert [batch.number for batch in enriched()] == [1]
+    assert "batch cannot be published" in caplog.messages
+
+
+def test_what_was_learnt_for_a_refused_batch_is_remembered(enrich, environment, reccobeats):
+    sqs = boto3.client("sqs")
+    sqs.delete_queue(QueueUrl=environment)
+    enrich(a_batch(a_play("Boats")))
+    sqs.create_queue(QueueName="enriched-plays")
+    wire.cache_clear()
+
+    failed = enrich(a_batch(a_play("Boats")))
+
+    assert failed == []
+    assert len(reccobeats.calls) == 2
+
+
+def test_metrics_count_what_was_learnt_and_what_no_source_knows(enrich, reccobeats, capsys):
+    reccobeats.unknown = {"track0", "track1"}
+
+    enrich(a_batch(*numbered_plays(5)))
+
+    metrics = emf(capsys)
+    assert (metrics["TracksEnriched"], metrics["EnrichMisses"]) == ([3.0], [2.0])
+
+
+def test_an_invocation_that_learns_nothing_says_zero(enrich, capsys):
+    enrich(a_batch())
+
+    metrics = emf(capsys)
+    assert (metrics["TracksEnriched"], metrics["EnrichMisses"]) == ([0.0], [0.0])
+
+
+def test_an_invocation_logs_its_counts(enrich, reccobeats, caplog):
+    reccobeats.fail(500, SOUNDS)
+
+    enrich(a_batch(*numbered_plays(5)), a_batch(a_play("track0"), number=1))
+
+    (record,) = [record for record in caplog.records if record.message == "enriched"]
+    assert (record.batches, record.plays) == (2, 6)
+    assert (record.learned, record.missed, record.postponed) == (0, 0, 5)
+
+
+def test_an_unknown_source_is_refused_by_name(environment, monkeypatch):
+    monkeypatch.setenv("FEATURE_SOURCES", "reccobeats, tunes")
+
+    with pytest.raises(SettingsError, match="'tunes'"):
+        wire()
+
+
+def test_without_sources_plays_pass_unenriched(enrich, enriched, reccobeats, monkeypatch):
+    monkeypatch.setenv("FEATURE_SOURCES", "")
+
+    enrich(a_batch(a_play("Boats")))
+
+    assert enriched()[0].plays == (a_play("Boats"),)
+    assert reccobeats.calls == []
+
+
+def test_sources_are_separated_by_commas_and_may_have_spaces():
+    settings = EnricherSettings(
+        enriched_plays_queue_url="q",
+        track_cache_table="t",
+        feature_sources=" spotify , reccobeats,",
+        reccobeats_url="http://127.0.0.1",
+    )
+
+    assert settings.source_names == ["spotify", "reccobeats"]
+
+
+def test_a_deployment_without_its_variables_is_told_their_names(environment, monkeypatch):
+    monkeypatch.delenv("TRACK_CACHE_TABLE")
+    monkeypatch.setenv("RECCOBEATS_URL", "reccobeats.example")
+
+    with pytest.raises(SettingsError, match=r"TRACK_CACHE_TABLE: .*; RECCOBEATS_URL: "):
+        wire()

@@ -1,0 +1,320 @@
+from datetime import timedelta
+from itertools import chain
+
+import pytest
+
+from services.enricher.entry import Entry
+from services.enricher.lookup import Findings, Lookup
+from services.enricher.sources import Answer, RequestRefusedError
+from shared.errors import FeatureSourceError
+from tests.unit.enricher.conftest import TABLE
+from tests.unit.enricher.examples import START, some_features, uri, uris
+
+LATER = START + timedelta(minutes=1)
+
+
+def named(track):
+    return track.rpartition(":")[2]
+
+
+def all_known(tracks):
+    return Answer({track: some_features(named(track)) for track in tracks})
+
+
+def none_known(tracks):
+    return Answer(missing=frozenset(tracks))
+
+
+def failing(failure):
+    return lambda tracks: Answer(failure=failure)
+
+
+class Source:
+    """Answers as the test says, and remembers what it was asked."""
+
+    def __init__(self, answer=all_known):
+        self.answer = answer
+        self.asked = []
+
+    def fetch(self, tracks, /):
+        self.asked.append(list(tracks))
+        return self.answer(tracks)
+
+
+@pytest.fixture
+def source():
+    return Source()
+
+
+@pytest.fixture
+def new_lookup(new_container, clock):
+    """Make the look-up of a container that has just started."""
+    return lambda *sources: Lookup(
+        new_container(), {str(n): source for n, source in enumerate(sources)}, clock
+    )
+
+
+@pytest.fixture
+def lookup(new_lookup, source):
+    return new_lookup(source)
+
+
+def find(lookup, tracks, until=LATER):
+    """Do what an invocation does."""
+    findings = lookup.find(tracks, until)
+    lookup.remember(findings)
+    return findings
+
+
+def test_what_a_source_tells_is_found_and_worth_remembering(lookup):
+    findings = lookup.find([uri("Boats")], LATER)
+
+    known = some_features("Boats")
+    assert findings == Findings({uri("Boats"): known}, {uri("Boats"): Entry(known)}, learned=1)
+
+
+def test_a_known_track_is_never_asked_for_again(new_lookup, source):
+    find(new_lookup(source), [uri("Boats")])
+
+    findings = find(new_lookup(source), [uri("Boats")])
+
+    assert len(source.asked) == 1
+    assert findings == Findings({uri("Boats"): some_features("Boats")}, {})
+
+
+@pytest.mark.parametrize(("tracks", "sizes"), [(0, []), (40, [40]), (41, [40, 1]), (80, [40, 40])])
+def test_forty_tracks_are_asked_for_at_a_time(lookup, source, tracks, sizes):
+    lookup.find(uris(tracks), LATER)
+
+    assert [len(asked) for asked in source.asked] == sizes
+    assert list(chain(*source.asked)) == uris(tracks)
+
+
+def test_only_what_the_cache_does_not_know_is_asked_for(new_lookup, source):
+    find(new_lookup(source), uris(30))
+    source.asked.clear()
+
+    find(new_lookup(source), uris(70))
+
+    assert source.asked == [uris(70)[30:]]
+
+
+def test_a_missing_track_is_asked_for_again_after_ever_longer_waits(new_lookup, clock):
+    source = Source(none_known)
+
+    def is_asked_today():
+        clock.move(days=1)
+        find(new_lookup(source), [uri("new")], clock.time + timedelta(minutes=1))
+        return bool(source.asked and not source.asked.clear())
+
+    days = [day for day in range(1 + 1 + 7 + 30 + 90) if is_asked_today()]
+
+    assert days == [0, 1, 8, 38, 128]
+
+
+def test_a_miss_is_counted_and_tells_no_features(new_lookup):
+    lookup = new_lookup(Source(none_known))
+
+    findings = lookup.find([uri("new")], LATER)
+
+    entry = Entry(misses=1, retry_at=START + timedelta(days=1))
+    assert findings == Findings({}, {uri("new"): entry}, missed=1)
+
+
+def test_a_track_told_in_part_is_used_now_and_asked_for_again(new_lookup, clock):
+    part = some_features("Boats", energy=None)
+    source = Source(lambda tracks: Answer({uri("Boats"): part}, frozenset(tracks)))
+    find(new_lookup(source), [uri("Boats")])
+
+    soon = find(new_lookup(source), [uri("Boats")])
+    clock.move(days=1)
+    source.answer = all_known
+    later = find(new_lookup(source), [uri("Boats")], clock.time + timedelta(minutes=1))
+
+    assert soon.features == {uri("Boats"): part}
+    assert later.features == {uri("Boats"): some_features("Boats")}
+    assert len(source.asked) == 2
+
+
+def test_what_was_told_in_part_stays_when_a_later_answer_tells_nothing(new_lookup, clock):
+    part = some_features("Boats", energy=None)
+    source = Source(lambda tracks: Answer({uri("Boats"): part}, frozenset(tracks)))
+    find(new_lookup(source), [uri("Boats")])
+    clock.move(days=1)
+    source.answer = none_known
+
+    findings = find(new_lookup(source), [uri("Boats")], clock.time + timedelta(minutes=1))
+
+    retry_at = START + timedelta(days=8)
+    assert findings.features == {uri("Boats"): part}
+    assert findings.entries == {uri("Boats"): Entry(part, 2, retry_at)}
+
+
+@pytest.mark.parametrize(
+    ("failure", "wait_s"),
+    [
+        (FeatureSourceError("429", 7), 7),
+        (FeatureSourceError("429", 0), 0),
+        (FeatureSourceError("429"), 900),
+        (FeatureSourceError("timeout"), 900),
+        (RequestRefusedError("400"), 900),
+    ],
+    ids=str,
+)
+def test_a_failure_is_waited_for_on_its_own_clock(new_lookup, failure, wait_s):
+    lookup = new_lookup(Source(failing(failure)))
+
+    findings = lookup.find([uri("Boats")], LATER)
+
+    entry = Entry(misses=0, retry_at=START + timedelta(seconds=wait_s))
+    assert findings == Findings({}, {uri("Boats"): entry}, postponed=1)
+
+
+def test_failures_between_misses_do_not_count(new_lookup, clock):
+    source = Source(none_known)
+    find(new_lookup(source), [uri("new")])
+    clock.move(days=1)
+    source.answer = failing(FeatureSourceError("500"))
+    find(new_lookup(source), [uri("new")], clock.time + timedelta(minutes=1))
+    clock.move(minutes=15)
+    source.answer = none_known
+
+    findings = find(new_lookup(source), [uri("new")], clock.time + timedelta(minutes=1))
+
+    assert findings.entries[uri("new")] == Entry(misses=2, retry_at=clock.time + timedelta(days=7))
+
+
+@pytest.mark.parametrize("wait_s", [0, 7, None])
+def test_a_source_that_failed_is_left_alone_for_the_rest_of_the_invocation(new_lookup, wait_s):
+    source = Source(failing(FeatureSourceError("429", wait_s)))
+
+    findings = new_lookup(source).find(uris(120), LATER)
+
+    assert source.asked == [uris(40)]
+    assert (findings.postponed, findings.missed) == (120, 0)
+    assert len(findings.entries) == 120
+
+
+def test_a_source_that_failed_is_left_alone_until_the_time_it_told(lookup, source, clock):
+    source.answer = failing(FeatureSourceError("429", 60))
+    find(lookup, [uri("first")])
+    source.answer = all_known
+
+    clock.move(seconds=59)
+    early = find(lookup, [uri("second")], clock.time + timedelta(minutes=1))
+    clock.move(seconds=2)
+    late = find(lookup, [uri("second")], clock.time + timedelta(minutes=1))
+
+    assert early.entries == {uri("second"): Entry(retry_at=START + timedelta(seconds=60))}
+    assert late.features == {uri("second"): some_features("second")}
+    assert source.asked == [[uri("first")], [uri("second")]]
+
+
+def test_a_refused_request_does_not_silence_the_source(new_lookup):
+    bad = uri("track3")
+    refused = failing(RequestRefusedError("400"))
+    source = Source(lambda tracks: (refused if bad in tracks else all_known)(tracks))
+
+    findings = new_lookup(source).find(uris(80), LATER)
+
+    assert set(findings.features) == set(uris(80)[40:])
+    assert findings.postponed == 40
+
+
+def test_a_failure_is_logged_once_with_its_source(new_lookup, caplog):
+    new_lookup(Source(failing(FeatureSourceError("/v1/track answered 500")))).find(uris(90), LATER)
+
+    (record,) = caplog.records
+    assert (record.message, record.source) == ("feature source failed", "0")
+    assert (record.error, record.retry_after_s) == ("/v1/track answered 500", 900)
+
+
+def test_no_source_is_asked_after_the_time_is_over(lookup, source, clock):
+    def slow(tracks):
+        clock.move(seconds=40)
+        return all_known(tracks)
+
+    source.answer = slow
+
+    findings = lookup.find(uris(120), LATER)
+
+    assert source.asked == [uris(80)[:40], uris(80)[40:]]
+    assert (findings.learned, findings.postponed) == (80, 40)
+
+
+def test_at_the_end_of_the_time_no_source_is_asked(lookup, source):
+    findings = lookup.find([uri("Boats")], until=START)
+
+    assert source.asked == []
+    assert findings == Findings({}, {uri("Boats"): Entry(retry_at=START)}, postponed=1)
+
+
+def test_a_track_for_which_time_was_short_is_asked_for_by_the_next_invocation(new_lookup, source):
+    find(new_lookup(source), [uri("Boats")], until=START)
+
+    findings = find(new_lookup(source), [uri("Boats")])
+
+    assert findings.features == {uri("Boats"): some_features("Boats")}
+
+
+def test_the_second_source_is_asked_for_what_the_first_does_not_know(new_lookup):
+    first = Source(lambda tracks: Answer({tracks[0]: some_features("a")}, frozenset(tracks[1:])))
+    second = Source()
+
+    findings = new_lookup(first, second).find([uri("a"), uri("b")], LATER)
+
+    assert second.asked == [[uri("b")]]
+    assert findings.entries == {uri(n): Entry(some_features(n)) for n in ("a", "b")}
+    assert (findings.learned, findings.missed, findings.postponed) == (2, 0, 0)
+
+
+def test_the_second_source_steps_in_for_a_failed_one(new_lookup):
+    first, second = Source(failing(FeatureSourceError("500"))), Source()
+
+    findings = new_lookup(first, second).find(uris(50), LATER)
+
+    assert [len(asked) for asked in second.asked] == [40, 10]
+    assert set(findings.features) == set(uris(50))
+    assert findings.postponed == 0
+
+
+@pytest.mark.parametrize("failed_first", [True, False])
+def test_a_track_is_no_miss_while_one_source_has_not_answered(new_lookup, failed_first):
+    sources = [Source(failing(FeatureSourceError("500"))), Source(none_known)]
+    order = sources if failed_first else sources[::-1]
+
+    findings = new_lookup(*order).find([uri("Boats")], LATER)
+
+    entry = Entry(misses=0, retry_at=START + timedelta(minutes=15))
+    assert findings == Findings({}, {uri("Boats"): entry}, postponed=1)
+
+
+def test_one_failed_source_does_not_silence_the_other(new_lookup, clock):
+    first, second = Source(failing(FeatureSourceError("500"))), Source()
+    lookup = new_lookup(first, second)
+    find(lookup, [uri("a")])
+
+    find(lookup, [uri("b")])
+
+    assert (first.asked, second.asked) == ([[uri("a")]], [[uri("a")], [uri("b")]])
+
+
+def test_without_sources_nothing_is_asked_and_nothing_counts_as_missing(new_lookup):
+    findings = new_lookup().find([uri("Boats")], LATER)
+
+    assert findings.missed == 0
+    assert findings.features == {}
+    assert findings.entries == {}
+
+
+def test_with_the_table_away_sources_are_asked_and_nothing_known_is_overwritten(
+    new_lookup, dynamodb
+):
+    dynamodb.delete_table(TableName=TABLE)
+    source = Source(lambda tracks: Answer({uri("a"): some_features("a")}, frozenset([uri("b")])))
+
+    findings = new_lookup(source).find([uri("a"), uri("b")], LATER)
+
+    assert source.asked == [[uri("a"), uri("b")]]
+    assert findings.features == {uri("a"): some_features("a")}
+    assert findings.entries == {uri("a"): Entry(some_features("a"))}

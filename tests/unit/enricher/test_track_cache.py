@@ -1,0 +1,223 @@
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from services.enricher.cache import TrackCache
+from services.enricher.entry import Entry
+from tests.unit.enricher.conftest import TABLE
+from tests.unit.enricher.examples import START, some_features, uri, uris
+
+SETTLED = Entry(some_features("Boats", energy=0.1 + 0.2))
+WAITING = Entry(misses=2, retry_at=START + timedelta(days=7))
+HALF_KNOWN = Entry(some_features("Boats", energy=None), 0, START + timedelta(minutes=15))
+
+
+def counting(dynamodb, calls):
+    """Pass calls on, and note how many keys or items each had."""
+
+    def passed_on(name):
+        def call(RequestItems):  # noqa: N803 - botocore's name
+            (content,) = RequestItems.values()
+            calls.append(len(content["Keys"] if name == "batch_get_item" else content))
+            return getattr(dynamodb, name)(RequestItems=RequestItems)
+
+        return call
+
+    return SimpleNamespace(
+        batch_get_item=passed_on("batch_get_item"), batch_write_item=passed_on("batch_write_item")
+    )
+
+
+def reluctant(dynamodb, share):
+    """Process just the first few keys or items of each call."""
+
+    def get(RequestItems):  # noqa: N803 - botocore's name
+        keys = RequestItems[TABLE]["Keys"]
+        answer = {"Responses": {}, "UnprocessedKeys": {TABLE: {"Keys": keys[share:]}}}
+        if share:
+            answer = answer | {
+                "Responses": dynamodb.batch_get_item(RequestItems={TABLE: {"Keys": keys[:share]}})[
+                    "Responses"
+                ]
+            }
+        return answer
+
+    def write(RequestItems):  # noqa: N803 - botocore's name
+        requests = RequestItems[TABLE]
+        if share:
+            dynamodb.batch_write_item(RequestItems={TABLE: requests[:share]})
+        return {"UnprocessedItems": {TABLE: requests[share:]} if requests[share:] else {}}
+
+    return SimpleNamespace(batch_get_item=get, batch_write_item=write)
+
+
+def stored(dynamodb, track):
+    return dynamodb.get_item(TableName=TABLE, Key={"track_uri": {"S": track}})["Item"]
+
+
+def put(dynamodb, **attributes):
+    dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": uri("Boats")}, **attributes})
+
+
+@pytest.mark.parametrize("entry", [SETTLED, WAITING, HALF_KNOWN])
+def test_another_container_recalls_exactly_what_one_remembered(new_container, entry):
+    new_container().write({uri("Boats"): entry})
+
+    recalled = new_container().read([uri("Boats"), uri("other")], START)
+
+    assert recalled.entries == {uri("Boats"): entry}
+    assert recalled.unread == set()
+
+
+def test_a_settled_track_is_in_no_index_of_those_that_wait(new_container, dynamodb):
+    new_container().write({uri("Boats"): SETTLED})
+
+    assert stored(dynamodb, uri("Boats")).keys() == {"track_uri", "features"}
+
+
+def test_a_waiting_track_has_numbers_that_an_index_can_sort(new_container, dynamodb):
+    new_container().write({uri("Boats"): WAITING})
+
+    item = stored(dynamodb, uri("Boats"))
+    due_at = int((START + timedelta(days=7)).timestamp())
+    assert (item["misses"], item["retry_at"]) == ({"N": "2"}, {"N": str(due_at)})
+
+
+def test_a_wait_is_never_cut_short_by_rounding(new_container):
+    retry_at = START + timedelta(seconds=5, milliseconds=1)
+    new_container().write({uri("Boats"): Entry(retry_at=retry_at)})
+
+    entry = new_container().read([uri("Boats")], START).entries[uri("Boats")]
+
+    assert entry.retry_at == START + timedelta(seconds=6)
+
+
+@pytest.mark.parametrize(("tracks", "calls"), [(0, []), (100, [100]), (250, [100, 100, 50])])
+def test_a_hundred_tracks_are_read_in_one_call(dynamodb, tracks, calls):
+    made = []
+
+    TrackCache(counting(dynamodb, made), TABLE).read(uris(tracks), START)
+
+    assert made == calls
+
+
+@pytest.mark.parametrize(("tracks", "calls"), [(0, []), (25, [25]), (60, [25, 25, 10])])
+def test_twenty_five_tracks_are_written_in_one_call(dynamodb, tracks, calls):
+    made = []
+
+    TrackCache(counting(dynamodb, made), TABLE).write(dict.fromkeys(uris(tracks), WAITING))
+
+    assert made == calls
+
+
+def test_all_of_many_tracks_are_recalled(new_container):
+    entries = dict.fromkeys(uris(130), WAITING)
+    new_container().write(entries)
+
+    assert new_container().read(uris(130), START).entries == entries
+
+
+def test_what_this_container_saw_is_not_read_again(dynamodb):
+    made = []
+    cache = TrackCache(counting(dynamodb, made), TABLE)
+    cache.write({uri("written"): SETTLED})
+    TrackCache(dynamodb, TABLE).write({uri("read"): SETTLED})
+    cache.read([uri("read")], START)
+    made.clear()
+
+    recalled = cache.read([uri("written"), uri("read")], START)
+
+    assert recalled.entries == {uri("written"): SETTLED, uri("read"): SETTLED}
+    assert made == []
+
+
+def test_a_track_that_is_due_is_read_again_as_another_may_have_learnt_of_it(new_container):
+    cache = new_container()
+    cache.write({uri("Boats"): WAITING})
+    new_container().write({uri("Boats"): SETTLED})
+
+    early = cache.read([uri("Boats")], START)
+    due = cache.read([uri("Boats")], WAITING.retry_at)
+
+    assert early.entries == {uri("Boats"): WAITING}
+    assert due.entries == {uri("Boats"): SETTLED}
+
+
+def test_the_memory_forgets_the_track_that_was_wanted_longest_ago(dynamodb):
+    made = []
+    cache = TrackCache(counting(dynamodb, made), TABLE, size=2)
+    cache.write({uri("a"): SETTLED, uri("b"): SETTLED})
+    cache.read([uri("a")], START)
+    cache.write({uri("c"): SETTLED})
+    made.clear()
+
+    cache.read([uri("a"), uri("c")], START)
+    assert made == []
+
+    cache.read([uri("b")], START)
+    assert made == [1]
+
+
+def test_what_dynamodb_leaves_unprocessed_is_read_in_further_calls(dynamodb, new_container):
+    entries = dict.fromkeys(uris(9), WAITING)
+    new_container().write(entries)
+
+    recalled = TrackCache(reluctant(dynamodb, 3), TABLE).read(uris(9), START)
+
+    assert (recalled.entries, recalled.unread) == (entries, set())
+
+
+def test_what_dynamodb_never_processes_is_told_apart_from_what_it_does_not_have(dynamodb):
+    recalled = TrackCache(reluctant(dynamodb, 2), TABLE).read(uris(10), START)
+
+    assert recalled.unread == set(uris(10)[8:])
+
+
+def test_what_dynamodb_leaves_unprocessed_is_written_in_further_calls(dynamodb, new_container):
+    entries = dict.fromkeys(uris(9), WAITING)
+
+    TrackCache(reluctant(dynamodb, 3), TABLE).write(entries)
+
+    assert new_container().read(uris(9), START).entries == entries
+
+
+def test_what_dynamodb_never_writes_is_logged_and_stays_in_memory(dynamodb, caplog):
+    cache = TrackCache(reluctant(dynamodb, 0), TABLE)
+
+    cache.write(dict.fromkeys(uris(3), WAITING))
+
+    (warning,) = caplog.records
+    assert (warning.message, warning.tracks) == ("track cache did not take all", 3)
+    assert set(cache.read(uris(3), START).entries) == set(uris(3))
+
+
+def test_a_table_that_cannot_be_read_is_logged_and_memory_still_serves(
+    dynamodb, new_container, caplog
+):
+    cache = new_container()
+    cache.write({uri("Boats"): SETTLED})
+    dynamodb.delete_table(TableName=TABLE)
+
+    recalled = cache.read([uri("Boats"), uri("new")], START)
+
+    assert recalled.entries == {uri("Boats"): SETTLED}
+    assert recalled.unread == {uri("new")}
+    assert caplog.messages == ["track cache cannot be read"]
+
+
+def test_a_table_that_cannot_be_written_is_logged(dynamodb, new_container, caplog):
+    dynamodb.delete_table(TableName=TABLE)
+
+    new_container().write({uri("Boats"): SETTLED})
+
+    assert caplog.messages == ["track cache cannot be written"]
+
+
+@pytest.mark.parametrize("features", ["", "{}", '{"track_uri": 5}', "null"])
+def test_an_item_of_another_release_is_as_good_as_none(new_container, dynamodb, features):
+    put(dynamodb, features={"S": features})
+
+    recalled = new_container().read([uri("Boats")], START)
+
+    assert (recalled.entries, recalled.unread) == ({}, set())

@@ -1,0 +1,94 @@
+"""What became of uploads and polls, as Postgres tells it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from cli.output import Document, Instant
+from services.loader.statements import read
+from shared.models import FileProblem
+from shared.postgres import Database
+
+_Document = TypeVar("_Document", bound=Document)
+
+STATEMENTS = read(Path(__file__).parent / "statements.sql")
+
+
+class ImportResult(Document):
+    """Where every row of one upload ended; instants are ends of plays, in UTC.
+
+    `api_rows` are the plays that the API told of in the same time; `api_rows_without_partner` of
+    them are in no export. `offset_*_s`: how far the API's `played_at` lies after the export's
+    `ts`, in seconds, by percentile.
+    """
+
+    rows_in: int
+    published: int
+    inserted: int
+    upgraded: int
+    duplicates: int
+    skipped: dict[str, int]
+    quarantined: dict[str, int]
+    files: tuple[str, ...]
+    problems: tuple[FileProblem, ...]
+    first_played_at: Instant | None
+    last_played_at: Instant | None
+    api_rows: int
+    api_rows_without_partner: int
+    offset_p50_s: float | None
+    offset_p90_s: float | None
+    offset_p99_s: float | None
+
+    @property
+    def accounted_for(self) -> int:
+        """The rows whose end is known: loaded, skipped or quarantined."""
+        set_aside = sum(self.skipped.values()) + sum(self.quarantined.values())
+        return self.inserted + self.upgraded + self.duplicates + set_aside
+
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether every row that was read is accounted for."""
+        return self.rows_in == self.accounted_for
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether nothing at all could be read, for a reason that is told."""
+        return self.rows_in == 0 and bool(self.problems)
+
+
+class PollResult(Document):
+    """What one poll saw, and what became of its plays."""
+
+    listener: str
+    polled_at: Instant
+    returned: int
+    new: int
+    late: int
+    moved: int
+    unreadable: int
+    inserted: int
+    upgraded: int
+    duplicates: int
+
+
+def fetch_import(database: Database, origin: str) -> ImportResult | None:
+    """Fetch the result of an upload; None until every batch of it is loaded."""
+    rows = database.run(STATEMENTS["import"], origin=origin)
+    return as_document(ImportResult, rows[0]) if rows else None
+
+
+def fetch_progress(database: Database, origin: str) -> tuple[int, int | None]:
+    """Tell how many plays of an upload are loaded, and of how many, once that is known."""
+    ((loaded, published),) = database.run(STATEMENTS["import_progress"], origin=origin)
+    return loaded, published
+
+
+def fetch_poll(database: Database, origin: str, batches: int) -> PollResult | None:
+    """Fetch the result of a poll; None until every batch of it is loaded."""
+    rows = database.run(STATEMENTS["poll"], origin=origin, batches=batches)
+    return as_document(PollResult, rows[0]) if rows else None
+
+
+def as_document(model: type[_Document], row: Sequence[object]) -> _Document:
+    """Read a row whose columns stand in the order of the document's fields."""
+    return model.model_validate(dict(zip(model.model_fields, row, strict=True)))

@@ -1,0 +1,94 @@
+"""Entry point of the command `plays`, and the edge where every error becomes one line."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperGroup
+
+from cli import dlq, local
+from cli.errors import CommandError, StoppedError, explain
+from cli.poll import poll
+from cli.status import status
+from cli.target import TargetName, choose
+from cli.upload import upload
+from infra.local.state import local_home
+from shared.errors import HistoryError
+
+STACK = "SpotifyPipeline"
+POSTGRES_PORT = 5432
+
+
+class ErrorEdge(TyperGroup):
+    """Turns what a person can act on into one line on stderr; anything else is a bug, and shows."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command.
+
+        Raises:
+            typer.Exit: It failed, with 1, or a person stopped it, with 130.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _failure(StoppedError("stopped")) from None
+        except HistoryError as error:
+            raise _failure(error) from None
+        except (BotoCoreError, ClientError) as error:
+            raise _failure(CommandError(explain(error))) from None
+
+
+def _failure(error: HistoryError) -> typer.Exit:
+    line = " ".join(str(error).split())
+    typer.echo(f"plays: {line}", err=True)
+    return typer.Exit(error.exit_code if isinstance(error, CommandError) else 1)
+
+
+app = typer.Typer(
+    cls=ErrorEdge,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,  # they may hold a password
+    epilog="Every command takes --json; progress goes to stderr.",
+)
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    *,
+    target: Annotated[
+        TargetName | None,
+        typer.Option(
+            envvar="PLAYS_TARGET",
+            help="The local cloud or AWS; by default the local one where it runs, else AWS "
+            "(profile and region as for the AWS CLI).",
+        ),
+    ] = None,
+    stack: Annotated[str, typer.Option(help="Name of the CloudFormation stack.")] = STACK,
+    database_host: Annotated[
+        str | None,
+        typer.Option(help="Where to reach Postgres if not at its own host: a forwarded port."),
+    ] = None,
+    database_port: Annotated[
+        int, typer.Option(help="The port there; read only with --database-host.")
+    ] = POSTGRES_PORT,
+) -> None:
+    """All of your Spotify listening, once, enriched, in your own Postgres.
+
+    Start with `plays local up`, then `plays status`. Bring in your past with `plays upload`.
+    """
+    via = (database_host, database_port) if database_host else None
+    # Commands that need no cloud must not fail for want of one: it is looked for when asked for.
+    context.obj = context.obj or partial(choose, target, stack, via, local_home())
+
+
+app.command()(status)
+app.command()(upload)
+app.command()(poll)
+app.add_typer(dlq.app, name="dlq")
+app.add_typer(local.app, name="local")
+
+if __name__ == "__main__":
+    app(prog_name="plays")

@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from cli.errors import CommandError
+from cli.target import Target
+from shared.models import Listener
+
+_LISTENER: TypeAdapter[str] = TypeAdapter(Listener)
+
+
+def _listener(name: str) -> str:
+    try:
+        return _LISTENER.validate_python(name)
+    except ValidationError:
+        raise CommandError(
+            f"{name!r} cannot name a listener: "
+            "take 1 to 32 of a-z, 0-9, - and _, a letter or digit first"
+        ) from None
+
+
+ListenerOption = Annotated[
+    str, typer.Option("--listener", metavar="NAME", callback=_listener, help="Whose listening.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Return when every play is a row.")]
+TimeoutOption = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up waiting; nothing is undone."),
+]
+
+DEFAULT_TIMEOUT_S = 900.0
+
+
+def target_of(context: typer.Context) -> Target:
+    """Find the cloud that the command is to work on."""
+    target: Target = context.obj()
+    return target

@@ -1,0 +1,77 @@
+"""Where words go: what was asked for to stdout, everything said on the way to stderr.
+
+Colours are rich's decision: none where NO_COLOR is set or the output is no terminal.
+"""
+
+import sys
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from shared.models import iso
+
+Instant = Annotated[datetime, PlainSerializer(iso)]
+"""An instant that JSON shows as Spotify does: UTC, milliseconds, `Z`."""
+
+
+class Document(BaseModel):
+    """Base of what `--json` prints."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def emit(document: Document) -> None:
+    """Print one JSON document to stdout."""
+    sys.stdout.write(document.model_dump_json(indent=2) + "\n")
+
+
+def show(*parts: Table | str) -> None:
+    """Print tables and lines to stdout."""
+    console = Console(highlight=False)
+    for part in parts:
+        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+
+
+def note(line: str) -> None:
+    """Say something on the way, to stderr."""
+    Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
+
+
+def table(*texts: str, numbers: tuple[str, ...]) -> Table:
+    """Begin a table: columns of text, then columns of numbers, which are set to the right."""
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    for column in texts:
+        made.add_column(column, overflow="fold")
+    for column in numbers:
+        made.add_column(column, justify="right")
+    return made
+
+
+def byte_progress() -> Progress:
+    """Begin a progress bar that counts bytes, on stderr."""
+    return _progress(DownloadColumn(), TransferSpeedColumn())
+
+
+def count_progress() -> Progress:
+    """Begin a progress bar that counts things, on stderr."""
+    return _progress(MofNCompleteColumn(), TimeElapsedColumn())
+
+
+def _progress(*columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), *columns, console=console
+    )

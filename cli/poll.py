@@ -1,0 +1,103 @@
+"""`plays poll`: ask Spotify now, not at the next tick."""
+
+import json
+
+import typer
+
+from cli.errors import CommandError, interruptible
+from cli.imports import PollResult, fetch_poll
+from cli.options import (
+    DEFAULT_TIMEOUT_S,
+    JsonOption,
+    ListenerOption,
+    TimeoutOption,
+    WaitOption,
+    target_of,
+)
+from cli.output import Document, emit, show
+from cli.target import Target
+from cli.waiting import wait_for
+from services.collector.collect import Outcome
+from shared.archive import DEFAULT_LISTENER
+from shared.models import iso
+
+
+class Poll(Document):
+    """One poll; `result` is known once its plays are rows."""
+
+    listener: str
+    origin: str
+    batches: int
+    new: int
+    result: PollResult | None = None
+
+
+def poll(
+    context: typer.Context,
+    *,
+    listener: ListenerOption = DEFAULT_LISTENER,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask Spotify for the newest plays now."""
+    target = target_of(context)
+    with interruptible("the poll may go on; its plays load by themselves"):
+        done = collect(target, listener)
+    with interruptible("the plays go on loading; `plays status` shows how far"):
+        if wait:
+            done = await_result(target, done, timeout)
+    emit(done) if as_json else show(_told(done))
+
+
+def collect(target: Target, listener: str) -> Poll:
+    """Run the collector and wait for what it came to.
+
+    Raises:
+        CommandError: The collector failed, or had a reason not to poll.
+    """
+    answer = target.client("lambda").invoke(
+        FunctionName=target.output("CollectorFunction"),
+        Payload=json.dumps({"listener": listener}).encode(),
+    )
+    told = answer["Payload"].read()
+    if "FunctionError" in answer:
+        raise CommandError(f"the collector failed: {json.loads(told)['errorMessage']}")
+    outcome = Outcome.model_validate_json(told)
+    if outcome.origin is None:
+        raise CommandError(_why_not(outcome))
+    return Poll(listener=listener, origin=outcome.origin, batches=outcome.batches, new=outcome.new)
+
+
+def await_result(target: Target, done: Poll, timeout_s: float) -> Poll:
+    """Wait until the plays of a poll are rows.
+
+    Raises:
+        CommandError: It takes longer than `timeout_s`.
+    """
+    result = wait_for(
+        target,
+        lambda database: fetch_poll(database, done.origin, done.batches),
+        done.origin,
+        timeout_s,
+    )
+    return done.model_copy(update={"result": result})
+
+
+def _why_not(outcome: Outcome) -> str:
+    if outcome.blocked_until:
+        return f"Spotify takes no calls for {outcome.listener} until {iso(outcome.blocked_until)}"
+    if outcome.status == "needs-login":
+        return f"Spotify no longer accepts the login of {outcome.listener}: it must be made anew"
+    return f"{outcome.listener} has not logged in yet"
+
+
+def _told(done: Poll) -> str:
+    result = done.result
+    if result is None:
+        return f"polled for {done.listener}: {done.new} new plays, which load by themselves"
+    known = result.upgraded + result.duplicates
+    return (
+        f"polled for {done.listener}: {result.returned} plays shown, "
+        f"{result.inserted} of them new rows, {known} known already"
+    )

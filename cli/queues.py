@@ -1,0 +1,143 @@
+"""The queues of the pipeline, as its stack names them, and what lies in them."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cli.errors import CommandError
+from cli.output import Document
+from cli.target import Target
+
+AGE_WINDOW = timedelta(minutes=15)
+"""How far back an age is looked for: SQS tells CloudWatch of a queue every 1 to 5 minutes."""
+
+
+class QueueDepth(Document):
+    """Messages of one queue, by SQS's own estimate."""
+
+    visible: int
+    in_flight: int
+    oldest_age_s: int | None = None
+    """None where CloudWatch knows none, as in the local cloud."""
+
+    @property
+    def total(self) -> int:
+        """Messages waiting and being worked on."""
+        return self.visible + self.in_flight
+
+
+@dataclass(frozen=True)
+class QueuePair:
+    """A queue and its dead letters, under the name without the deployment's prefix."""
+
+    name: str
+    source_url: str | None
+    """None where what died came from no queue: a tick that failed to the last."""
+    dead_letter_url: str
+
+
+def name_of(url: str) -> str:
+    """Give the name of a queue from its URL."""
+    return url.rpartition("/")[2]
+
+
+def queue_urls(outputs: dict[str, str]) -> dict[str, str]:
+    """Give the URL of every queue of a stack by the queue's name."""
+    urls = sorted(value for key, value in outputs.items() if key.endswith("Url"))
+    return {name_of(url): url for url in urls}
+
+
+def queue_pairs(outputs: dict[str, str]) -> list[QueuePair]:
+    """Pair every queue of a stack with its dead letters.
+
+    The outputs `CollectedPlaysQueueUrl` and `CollectedPlaysDlqUrl` make `collected-plays`.
+    """
+    pairs = [
+        QueuePair(_kebab(stem), outputs[f"{stem}QueueUrl"], url)
+        for key, url in outputs.items()
+        if (stem := key.removesuffix("DlqUrl")) != key
+    ]
+    if failed_ticks := outputs.get("FailedTicksQueueUrl"):
+        pairs.append(QueuePair("failed-ticks", None, failed_ticks))
+    return sorted(pairs, key=lambda pair: pair.name)
+
+
+def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
+    """Find a pair by the name of either queue, with or without the deployment's prefix.
+
+    Raises:
+        CommandError: There is no such queue, or what died in it came from no queue.
+    """
+    known = {name: pair for pair in pairs for name in _names(pair)}
+    if wanted not in known:
+        names = ", ".join(sorted({pair.name for pair in known.values() if pair.source_url}))
+        raise CommandError(f"there is no queue {wanted!r} with dead letters: take one of {names}")
+    if known[wanted].source_url is None:
+        raise CommandError(
+            f"{wanted} has no queue to go back to: the next tick makes good for those that failed"
+        )
+    return known[wanted]
+
+
+def depth(sqs: Any, url: str) -> QueueDepth:
+    """Count the messages of one queue; those not yet due count as in flight."""
+    counted = sqs.get_queue_attributes(
+        QueueUrl=url,
+        AttributeNames=[
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ],
+    )["Attributes"]
+    return QueueDepth(
+        visible=int(counted["ApproximateNumberOfMessages"]),
+        in_flight=int(counted["ApproximateNumberOfMessagesNotVisible"])
+        + int(counted.get("ApproximateNumberOfMessagesDelayed", 0)),
+    )
+
+
+def depths(target: Target) -> dict[str, QueueDepth]:
+    """Count the messages of every queue, with the age of the oldest where it is known."""
+    sqs = target.client("sqs")
+    urls = queue_urls(target.outputs)
+    ages = oldest_ages(target.client("cloudwatch"), list(urls))
+    return {
+        name: depth(sqs, url).model_copy(update={"oldest_age_s": ages.get(name)})
+        for name, url in urls.items()
+    }
+
+
+def oldest_ages(cloudwatch: Any, names: list[str]) -> dict[str, int]:
+    """Ask CloudWatch for the age of the oldest message of each queue, in seconds."""
+    now = datetime.now(UTC)
+    answer = cloudwatch.get_metric_data(
+        StartTime=now - AGE_WINDOW,
+        EndTime=now,
+        MetricDataQueries=[_age_query(f"q{place}", name) for place, name in enumerate(names)],
+    )
+    return {
+        names[int(result["Id"][1:])]: int(result["Values"][0])
+        for result in answer["MetricDataResults"]
+        if result["Values"]
+    }
+
+
+def _age_query(query_id: str, name: str) -> dict[str, Any]:
+    metric = {
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [{"Name": "QueueName", "Value": name}],
+    }
+    return {"Id": query_id, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+
+
+def _names(pair: QueuePair) -> set[str]:
+    urls = [url for url in (pair.source_url, pair.dead_letter_url) if url]
+    short = {pair.name, f"{pair.name}-dlq"} if pair.source_url else {pair.name}
+    return short | {name_of(url) for url in urls}
+
+
+def _kebab(words: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", words).lower()

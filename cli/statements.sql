@@ -1,0 +1,42 @@
+-- import --
+-- The view adds up what became of each batch; until the last one is loaded the sum is no answer.
+SELECT rows_in, published, inserted, upgraded, duplicates, skipped, quarantined, files, problems,
+       first_played_at, last_played_at, api_rows, api_rows_without_partner,
+       offset_p50_s, offset_p90_s, offset_p99_s
+FROM reporting.import_result
+WHERE origin = :origin AND is_complete
+
+-- import_progress --
+SELECT coalesce(sum(plays), 0)::integer,
+       (SELECT published FROM import_report WHERE origin = :origin)
+FROM loaded_batch
+WHERE origin = :origin
+
+-- poll --
+SELECT p.listener, p.polled_at, p.returned, p.new, p.late, p.moved, p.unreadable,
+       sum(b.inserted), sum(b.upgraded), sum(b.duplicates)
+FROM poll p
+JOIN loaded_batch b USING (origin)
+WHERE p.origin = :origin
+GROUP BY p.origin
+HAVING count(*) = :batches
+
+-- rows --
+SELECT 'listening_history', count(*) FROM listening_history
+UNION ALL SELECT 'track_features', count(*) FROM track_features
+UNION ALL SELECT 'poll', count(*) FROM poll
+UNION ALL SELECT 'gap', count(*) FROM gap
+UNION ALL SELECT 'loaded_batch', count(*) FROM loaded_batch
+UNION ALL SELECT 'import_report', count(*) FROM import_report
+
+-- last_poll --
+SELECT listener, polled_at, returned, new
+FROM poll
+ORDER BY polled_at DESC
+LIMIT 1
+
+-- gaps --
+SELECT listener, started_at, ended_at, reason
+FROM gap
+ORDER BY started_at DESC
+LIMIT 10

@@ -1,0 +1,137 @@
+"""`plays upload`: history files into the archive, from where they load by themselves."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, TaskID
+
+from cli.errors import CommandError, interruptible
+from cli.imports import ImportResult, fetch_import, fetch_progress
+from cli.options import (
+    DEFAULT_TIMEOUT_S,
+    JsonOption,
+    ListenerOption,
+    TimeoutOption,
+    WaitOption,
+    target_of,
+)
+from cli.output import byte_progress, count_progress, emit
+from cli.reports import Upload, UploadList, add_up, judge, show_report, show_sent
+from cli.target import Target
+from cli.waiting import wait_for
+from shared.archive import DEFAULT_LISTENER, upload_origin
+from shared.postgres import Database
+
+SUFFIXES = (".json", ".zip")
+"""What the backfill is told of."""
+
+
+def upload(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Zips as Spotify sends them, or the JSON files in them."
+        ),
+    ],
+    *,
+    listener: ListenerOption = DEFAULT_LISTENER,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload listening history (Spotify's "extended streaming history").
+
+    The files load by themselves; a file uploaded again adds nothing. With --wait the command
+    prints where every row went. Files in a zip that cannot be read are told of, and the rest
+    loads all the same; the exit code is 1 where the rows do not add up, or where a file held
+    nothing that could be read.
+    """
+    check(files)
+    target = target_of(context)
+    if wait:
+        # Better no answer before anything is sent than none after.
+        with target.database():
+            pass
+    with interruptible("files that were not yet sent whole are not stored; run it again"):
+        uploads = send_all(target, files, listener)
+    if not wait:
+        sent = UploadList(listener=listener, uploads=uploads)
+        emit(sent) if as_json else show_sent(sent)
+        return
+    with interruptible("the files are stored and go on loading; `plays status` shows how far"):
+        done = [await_result(target, upload, timeout) for upload in uploads]
+    report = add_up(listener, done)
+    emit(report) if as_json else show_report(report)
+    judge(report)
+
+
+def check(files: list[Path]) -> None:
+    """Refuse before anything is sent what could not be sent, or would never be read.
+
+    Raises:
+        CommandError: Names the file, and why.
+    """
+    for file in files:
+        if not file.exists():
+            raise CommandError(f"{file} does not exist")
+        if not file.is_file():
+            raise CommandError(f"{file} is not a file: name the zip, or the JSON files in it")
+        if file.suffix.lower() not in SUFFIXES:
+            raise CommandError(f"{file} is neither .zip nor .json: send the file Spotify sent you")
+        if file.stat().st_size == 0:
+            raise CommandError(f"{file} is empty")
+
+
+def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:
+    """Send files to the archive one after the other, with a bar for each."""
+    with byte_progress() as progress:
+        tasks = [progress.add_task(file.name, total=file.stat().st_size) for file in files]
+        return [
+            send(target, file, listener, progress, task)
+            for file, task in zip(files, tasks, strict=True)
+        ]
+
+
+def send(target: Target, file: Path, listener: str, progress: Progress, task: TaskID) -> Upload:
+    """Send one file to the archive; it is durable when this returns.
+
+    Raises:
+        CommandError: The file cannot be read.
+    """
+    s3, bucket = target.client("s3"), target.output("ArchiveBucket")
+    key = f"history/{listener}/{file.name}"
+    versions: list[str | None] = []
+    # The transfer sends in parts and in parallel, but does not say which version it made.
+    for call in ("PutObject", "CompleteMultipartUpload"):
+        s3.meta.events.register(
+            f"after-call.s3.{call}", lambda parsed, **_: versions.append(parsed.get("VersionId"))
+        )
+    try:
+        with file.open("rb") as content:
+            s3.upload_fileobj(
+                content, bucket, key, Callback=lambda size: progress.advance(task, size)
+            )
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}") from error
+    origin = upload_origin(key, versions[-1])
+    return Upload(file=str(file), key=key, origin=origin, size_bytes=file.stat().st_size)
+
+
+def await_result(target: Target, upload: Upload, timeout_s: float) -> Upload:
+    """Wait until every row of an upload ended somewhere, with a bar of the plays loaded.
+
+    Raises:
+        CommandError: It takes longer than `timeout_s`.
+    """
+    with count_progress() as progress:
+        task = progress.add_task(f"loading {upload.file}", total=None)
+
+        def look(database: Database) -> ImportResult | None:
+            loaded, published = fetch_progress(database, upload.origin)
+            progress.update(task, completed=loaded, total=published)
+            return None if published is None else fetch_import(database, upload.origin)
+
+        result = wait_for(target, look, upload.file, timeout_s)
+    return upload.model_copy(update={"result": result})

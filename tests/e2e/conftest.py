@@ -1,0 +1,119 @@
+"""A local cloud of its own, deployed by the real CDK, used through the command `plays`."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.main import STACK
+from cli.target import Target, choose
+from infra.local import cloud
+from infra.local.deploy import COMMAND
+from infra.local.state import REPOSITORY
+
+PAUSE_S = 0.5
+
+# Two attempts a few seconds apart, so that a message is given up within a test's patience.
+CONFIGURATION = {
+    "polling_enabled": "true",
+    "enricher.timeout_s": "10",
+    "enricher.visibility_s": "10",
+    "enricher.window_s": "0",
+    "enricher.max_receives": "2",
+    "loader.timeout_s": "5",
+    "loader.visibility_s": "5",
+    "loader.max_receives": "2",
+}
+
+
+class LocalCloud:
+    """A local cloud, and the command that looks after it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def plays(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command, whatever comes of it."""
+        installed = Path(sys.executable).with_name("plays")
+        command = [str(installed)] if installed.exists() else [sys.executable, "-m", "cli.main"]
+        return subprocess.run(  # noqa: S603 - the command is ours
+            [*command, *arguments],
+            cwd=REPOSITORY,
+            env=os.environ | {"PLAYS_LOCAL_DIR": str(self.home), "PLAYS_TARGET": "local"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def told(self, *arguments: str) -> Any:
+        """Run the command, which must succeed, and read its JSON."""
+        result = self.plays(*arguments, "--json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    @property
+    def target(self) -> Target:
+        return choose("local", STACK, None, self.home)
+
+    def client(self, service: str) -> Any:
+        return self.target.client(service)
+
+    def output(self, key: str) -> str:
+        return self.target.output(key)
+
+    def rows(self, statement: str, **parameters: Any) -> list[Any]:
+        with self.target.database() as database:
+            return database.run(statement, **parameters)
+
+    def count(self, listener: str) -> int:
+        """Count a listener's rows, and hold each of them to be a play of its own."""
+        ((rows, plays),) = self.rows(
+            "SELECT count(*), count(DISTINCT (played_at, track_uri)) "
+            "FROM listening_history WHERE listener = :listener",
+            listener=listener,
+        )
+        assert rows == plays
+        return int(rows)
+
+    def stop_postgres(self) -> None:
+        cloud.stop_postgres(self.home)
+
+    def start_postgres(self) -> None:
+        cloud.start_postgres(self.home)
+
+
+@pytest.fixture(scope="session")
+def local_cloud() -> Iterator[LocalCloud]:
+    if not COMMAND.exists():
+        pytest.skip("the CDK command line is not installed: run `make setup`")
+    # Postgres runs as a user of its own, whom pytest's own folders would not let in.
+    with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
+        local = LocalCloud(Path(folder) / "home")
+        settings = [word for pair in CONFIGURATION.items() for word in ("-c", "=".join(pair))]
+        try:
+            local.told("local", "up", "--detach", "--empty", *settings)
+            yield local
+        finally:
+            local.plays("local", "reset")
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """Ask again and again until the answer is true, and give it; fails when it never is."""
+
+    def ask(question: Callable[[], Any], within_s: float) -> Any:
+        deadline = time.monotonic() + within_s
+        while not (answer := question()):
+            assert time.monotonic() < deadline, f"not within {within_s:g} s"
+            time.sleep(PAUSE_S)
+        return answer
+
+    return ask

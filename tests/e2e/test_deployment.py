@@ -1,0 +1,31 @@
+"""The first use: one command deploys the whole pipeline, and one tells how it is."""
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_real_cdk_deploys_the_stack_whole(local_cloud):
+    cloudformation = local_cloud.client("cloudformation")
+
+    (stack,) = cloudformation.describe_stacks(StackName="SpotifyPipeline")["Stacks"]
+
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_the_status_tells_where_everything_is(local_cloud):
+    status = local_cloud.told("status")
+
+    assert status["database_url"].startswith("postgresql://reader:")
+    assert status["bucket"] == local_cloud.output("ArchiveBucket")
+    assert set(status["rows"]) >= {"listening_history", "track_features"}
+    assert status["queues"]["spotify-pipeline-collected-plays"].keys() >= {"visible", "in_flight"}
+    assert status["token_days_left"] == {"me": 179}
+
+
+def test_a_second_cloud_in_the_same_place_is_refused_with_one_line(local_cloud):
+    result = local_cloud.plays("local", "up", "--detach")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("plays: a local cloud runs in ")
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,89 @@
+"""The third use: years of history from Spotify's exports, every row accounted for."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from zipfile import ZipFile
+
+import pytest
+
+from infra.local.sample_history import write_history_zip
+
+pytestmark = pytest.mark.e2e
+
+UNTIL = datetime(2024, 5, 1, tzinfo=UTC)
+PLAYS = 3_000
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """The export of one person, an earlier one that overlaps it, and what is in the first."""
+    folder = tmp_path_factory.mktemp("exports")
+    later, earlier = folder / "later.zip", folder / "earlier.zip"
+    settings = {"plays": PLAYS, "seed": 7, "until": UNTIL}
+    summary = write_history_zip(later, **settings)
+    write_history_zip(earlier, **settings, as_of=UNTIL - timedelta(days=30))
+    return later, earlier, summary
+
+
+@pytest.fixture(scope="module")
+def first(local_cloud, exports):
+    """The report of the first upload."""
+    later, _, _ = exports
+    return local_cloud.told("upload", str(later), "--listener", "anna", "--wait")
+
+
+def test_an_export_becomes_rows_and_every_row_is_accounted_for(local_cloud, exports, first):
+    _, _, summary = exports
+
+    assert first["reconciled"] is True
+    assert first["rows_in"] == summary.rows
+    assert first["inserted"] == local_cloud.count("anna") == summary.distinct_plays
+    assert sum(first["skipped"].values()) == summary.podcasts + summary.audiobooks + summary.unnamed
+    assert first["quarantined"] == {}
+
+
+def test_the_same_export_again_adds_no_row(local_cloud, exports, first):
+    later, _, summary = exports
+
+    again = local_cloud.told("upload", str(later), "--listener", "anna", "--wait")
+
+    assert again["reconciled"] is True
+    assert (again["inserted"], again["duplicates"]) == (0, summary.music)
+    assert local_cloud.count("anna") == summary.distinct_plays
+
+
+def test_an_older_export_that_overlaps_adds_no_row(local_cloud, exports, first):
+    _, earlier, summary = exports
+
+    older = local_cloud.told("upload", str(earlier), "--listener", "anna", "--wait")
+
+    assert older["reconciled"] is True
+    assert older["rows_in"] > 0
+    assert older["inserted"] == 0
+    assert local_cloud.count("anna") == summary.distinct_plays
+
+
+def test_a_file_that_is_no_zip_fails_with_its_reason(local_cloud, tmp_path):
+    bad = tmp_path / "bad.zip"
+    bad.write_text("not what it says")
+
+    result = local_cloud.plays("upload", str(bad), "--listener", "bad", "--wait", "--json")
+
+    assert result.returncode == 1
+    assert "could be read: bad.zip: not a zip" in result.stderr.splitlines()[-1]
+    assert json.loads(result.stdout)["rows_in"] == 0
+
+
+def test_a_broken_file_in_a_zip_is_told_and_the_rest_loads(local_cloud, exports, tmp_path):
+    later, _, summary = exports
+    mixed = tmp_path / "mixed.zip"
+    mixed.write_bytes(later.read_bytes())
+    with ZipFile(mixed, "a") as archive:
+        archive.writestr("MyData/endsong_9.json", '[{"ts": ')
+
+    report = local_cloud.told("upload", str(mixed), "--listener", "mixed", "--wait")
+
+    (problem,) = report["uploads"][0]["result"]["problems"]
+    assert problem["file"] == "MyData/endsong_9.json"
+    assert report["reconciled"] is True
+    assert local_cloud.count("mixed") == summary.distinct_plays

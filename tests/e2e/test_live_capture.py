@@ -1,0 +1,48 @@
+"""The second use: what is played becomes rows by itself, enriched."""
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+LIVE = """
+SELECT count(*)
+FROM listening_history h
+JOIN track_features f USING (track_uri)
+WHERE h.listener = 'me' AND h.source = 'recently-played' AND f.tempo IS NOT NULL
+"""
+
+
+def test_the_schedule_brings_plays_and_features_with_nobody_touching_anything(
+    local_cloud, eventually
+):
+    ((enriched,),) = eventually(lambda: nonzero(local_cloud.rows(LIVE)), within_s=90)
+
+    assert enriched > 0
+
+
+def test_a_poll_waited_for_is_rows_when_it_returns(local_cloud):
+    result = local_cloud.told("poll", "--wait", "--timeout", "60")["result"]
+
+    assert result["returned"] == 50
+    assert local_cloud.count("me") >= result["returned"]
+
+
+def test_what_was_polled_before_is_not_new(local_cloud):
+    local_cloud.told("poll", "--wait", "--timeout", "60")
+
+    again = local_cloud.told("poll", "--wait", "--timeout", "60")["result"]
+
+    assert again["returned"] == 50
+    assert again["new"] <= 2
+
+
+def test_the_raw_answer_is_kept(local_cloud):
+    s3 = local_cloud.client("s3")
+
+    kept = s3.list_objects_v2(Bucket=local_cloud.output("ArchiveBucket"), Prefix="polls/me/")
+
+    assert kept["KeyCount"] > 0
+
+
+def nonzero(rows):
+    return rows if rows[0][0] else None

@@ -1,0 +1,83 @@
+"""A deployed stack in moto, and Postgres that is away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.target import Target
+from shared.errors import DatabaseAwayError
+
+BUCKET = "archive"
+LISTENER_SECRETS = "spotify-pipeline/listener/"
+QUEUES = {
+    "CollectedPlaysQueueUrl": "spotify-pipeline-collected-plays",
+    "CollectedPlaysDlqUrl": "spotify-pipeline-collected-plays-dlq",
+    "FailedTicksQueueUrl": "spotify-pipeline-failed-ticks",
+}
+
+
+class KnownTarget(Target):
+    """A target whose outputs need no CloudFormation, and whose Postgres is away."""
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        sqs = self.client("sqs")
+        urls = {key: sqs.get_queue_url(QueueName=name)["QueueUrl"] for key, name in QUEUES.items()}
+        return {
+            **urls,
+            "ArchiveBucket": BUCKET,
+            "ListenerSecretPrefix": LISTENER_SECRETS,
+            "CollectorFunction": "collector",
+        }
+
+    @property
+    def database_url(self) -> str:
+        return "postgresql://reader@database.example:5432/spotify"
+
+    @contextmanager
+    def database(self) -> Iterator[Any]:
+        raise DatabaseAwayError("nobody listens")
+        yield
+
+
+@pytest.fixture
+def session(monkeypatch) -> boto3.Session:
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "PLAYS_TARGET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    return boto3.Session(region_name="eu-west-1")
+
+
+@pytest.fixture
+def aws(session) -> Iterator[boto3.Session]:
+    with mock_aws():
+        yield session
+
+
+@pytest.fixture
+def target(aws) -> KnownTarget:
+    """A stack with queues and a versioned bucket, as deployed."""
+    for name in QUEUES.values():
+        aws.client("sqs").create_queue(QueueName=name)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    return KnownTarget("aws", "SpotifyPipeline", aws)
+
+
+@pytest.fixture
+def plays(target):
+    """Run the command `plays` against the stack."""
+
+    def run(*arguments: str):
+        return CliRunner().invoke(app, arguments, obj=lambda: target)
+
+    return run

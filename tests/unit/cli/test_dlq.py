@@ -1,0 +1,155 @@
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cli.dlq import send_back
+from cli.queues import depth
+
+
+@pytest.fixture
+def sqs(target):
+    return target.client("sqs")
+
+
+@pytest.fixture
+def source(target):
+    return target.output("CollectedPlaysQueueUrl")
+
+
+@pytest.fixture
+def dead(target):
+    return target.output("CollectedPlaysDlqUrl")
+
+
+def bodies(sqs, url):
+    received = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )
+    return {message["Body"]: message for message in received.get("Messages", [])}
+
+
+def send(sqs, url, *words):
+    for word in words:
+        sqs.send_message(QueueUrl=url, MessageBody=word)
+
+
+def test_replay_sends_every_dead_letter_back_with_its_attributes(plays, sqs, source, dead):
+    send(sqs, dead, "one", "two")
+    attributes = {"trace": {"DataType": "String", "StringValue": "abc"}}
+    sqs.send_message(QueueUrl=dead, MessageBody="three", MessageAttributes=attributes)
+
+    result = plays("dlq", "replay", "collected-plays", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "queue": "spotify-pipeline-collected-plays",
+        "dead_letter_queue": "spotify-pipeline-collected-plays-dlq",
+        "replayed": 3,
+        "remaining": 0,
+    }
+    back = bodies(sqs, source)
+    assert set(back) == {"one", "two", "three"}
+    assert back["three"]["MessageAttributes"] == attributes
+
+
+def test_replay_takes_more_than_sqs_hands_over_at_once(plays, sqs, source, dead):
+    send(sqs, dead, *map(str, range(23)))
+
+    result = plays("dlq", "replay", "collected-plays-dlq")
+
+    assert result.stdout == "23 messages sent back to spotify-pipeline-collected-plays\n"
+    assert depth(sqs, source).visible == 23
+
+
+def test_replay_of_no_dead_letters_sends_nothing(plays, sqs, source):
+    result = plays("dlq", "replay", "collected-plays")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("0 messages sent back")
+    assert depth(sqs, source).total == 0
+
+
+def test_replay_leaves_what_arrives_after_its_start(sqs, source, dead):
+    send(sqs, dead, "one", "two")
+
+    replayed = send_back(sqs, dead, source, 2, lambda: send(sqs, dead, "late"))
+
+    assert replayed == 2
+    assert depth(sqs, dead).visible == 2
+    assert set(bodies(sqs, source)) == {"one", "two"}
+
+
+def test_a_message_that_dies_again_during_the_replay_is_not_sent_twice(sqs, dead):
+    # Dead letters are sent to where they lie: each comes back at once, under its new id.
+    send(sqs, dead, "one", "two")
+
+    replayed = send_back(sqs, dead, dead, 9)
+
+    assert replayed == 2
+    assert depth(sqs, dead).visible == 2
+
+
+def test_a_message_is_sent_before_it_is_deleted(sqs, source, dead):
+    send(sqs, dead, "one")
+    sqs.meta.events.register("before-call.sqs.DeleteMessage", refuse)
+
+    with pytest.raises(ClientError):
+        send_back(sqs, dead, source, 1)
+
+    assert set(bodies(sqs, source)) == {"one"}
+    assert set(bodies(sqs, dead)) == {"one"}
+
+
+def test_a_message_that_cannot_be_sent_stays_a_dead_letter(sqs, source, dead):
+    send(sqs, dead, "one")
+    sqs.meta.events.register("before-call.sqs.SendMessage", refuse)
+
+    with pytest.raises(ClientError):
+        send_back(sqs, dead, source, 1)
+
+    assert set(bodies(sqs, dead)) == {"one"}
+
+
+def test_ctrl_c_loses_nothing_and_frees_what_was_held(plays, target, sqs, source, dead):
+    send(sqs, dead, "one", "two", "three")
+    sendings = iter([lambda: None, interrupt])
+    target.session.events.register(
+        "before-call.sqs.SendMessage", lambda **_: next(sendings)(), unique_id="stop"
+    )
+
+    result = plays("dlq", "replay", "collected-plays")
+
+    assert result.exit_code == 130
+    assert "run it again" in result.stderr
+    assert depth(sqs, source).visible == 1
+    assert depth(sqs, dead).visible == 2
+
+
+def test_list_counts_the_dead_letters_of_every_queue(plays, sqs, dead):
+    send(sqs, dead, "one", "two")
+
+    listed = json.loads(plays("dlq", "list", "--json").stdout)
+
+    assert listed["total"] == 2
+    assert [(queue["queue"], queue["messages"]["visible"]) for queue in listed["queues"]] == [
+        ("spotify-pipeline-collected-plays", 2),
+        (None, 0),
+    ]
+
+
+def test_list_shows_a_person_where_dead_letters_lie(plays, sqs, dead):
+    send(sqs, dead, "one", "two")
+
+    shown = plays("dlq", "list").stdout
+
+    assert "spotify-pipeline-collected-plays " in shown
+    assert "spotify-pipeline-failed-ticks (no queue to go back to)" in shown
+
+
+def refuse(**_):
+    raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "any")
+
+
+def interrupt():
+    raise KeyboardInterrupt

@@ -1,0 +1,85 @@
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from typer.testing import CliRunner
+
+from cli.main import app
+from shared.errors import DatabaseRefusalError
+
+
+def run(raised: BaseException):
+    def obj():
+        raise raised
+
+    return CliRunner().invoke(app, ["status"], obj=obj)
+
+
+def test_without_a_local_cloud_or_aws_the_one_line_tells_how_to_get_one(tmp_path, monkeypatch):
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "PLAYS_TARGET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+
+    result = CliRunner().invoke(app, ["status"])
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        "plays: no local cloud is running here: start it with `make run`; "
+        "or, for AWS, set AWS_PROFILE and AWS_REGION\n"
+    )
+
+
+def test_the_local_cloud_asked_for_by_name_must_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+
+    result = CliRunner().invoke(app, ["--target", "local", "status"])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("plays: no local cloud runs in ")
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        pytest.param(DatabaseRefusalError("two\nlines"), "two lines", id="ours"),
+        pytest.param(NoCredentialsError(), "no local cloud is running here: ", id="credentials"),
+        pytest.param(
+            EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+            "nothing answers at http://127.0.0.1:1: ",
+            id="endpoint",
+        ),
+        pytest.param(
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "GetObject"),
+            "An error occurred (AccessDenied) when calling the GetObject operation: not you",
+            id="aws",
+        ),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_1(raised, line):
+    result = run(raised)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"plays: {line}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_ctrl_c_ends_with_130():
+    result = run(KeyboardInterrupt())
+
+    assert result.exit_code == 130
+    assert result.stderr == "plays: stopped\n"
+
+
+def test_a_bug_is_not_hidden_behind_a_friendly_line():
+    result = run(ZeroDivisionError())
+
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_help_names_the_commands_and_the_first_step():
+    result = CliRunner().invoke(app, ["--help"])
+
+    assert result.exit_code == 0
+    assert "Start with plays local up" in result.stdout

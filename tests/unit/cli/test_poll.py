@@ -1,0 +1,74 @@
+import io
+import json
+
+import pytest
+
+from cli.errors import CommandError
+from cli.poll import collect
+
+
+class CollectorTarget:
+    """A target whose collector answers what it is given."""
+
+    def __init__(self, answer, **response):
+        self.asked = []
+        self._response = {"Payload": io.BytesIO(json.dumps(answer).encode()), **response}
+
+    def client(self, _service):
+        return self
+
+    def output(self, key):
+        return key
+
+    def invoke(self, **request):
+        self.asked.append(request)
+        return self._response
+
+
+def an_outcome(**changes):
+    return {
+        "listener": "anna",
+        "status": "polled",
+        "new": 3,
+        "origin": "polls/anna/x.json.gz",
+        "batches": 1,
+        **changes,
+    }
+
+
+def test_the_collector_is_asked_for_the_listener_and_tells_the_origin():
+    target = CollectorTarget(an_outcome())
+
+    done = collect(target, "anna")
+
+    assert (done.origin, done.batches, done.new) == ("polls/anna/x.json.gz", 1, 3)
+    assert target.asked == [
+        {"FunctionName": "CollectorFunction", "Payload": b'{"listener": "anna"}'}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param(
+            {"status": "blocked", "blocked_until": "2026-07-01T12:00:00Z"},
+            "Spotify takes no calls for anna until 2026-07-01T12:00:00.000Z",
+            id="blocked",
+        ),
+        pytest.param({"status": "needs-login"}, "no longer accepts the login", id="needs-login"),
+        pytest.param({"status": "not-logged-in"}, "anna has not logged in yet", id="no login"),
+    ],
+)
+def test_a_collector_that_had_a_reason_not_to_poll_tells_it(changes, reason):
+    target = CollectorTarget(an_outcome(origin=None, **changes))
+
+    with pytest.raises(CommandError, match=reason):
+        collect(target, "anna")
+
+
+def test_a_collector_that_failed_says_why():
+    failure = {"errorType": "SpotifyError", "errorMessage": "Spotify answered 500"}
+    target = CollectorTarget(failure, FunctionError="Unhandled")
+
+    with pytest.raises(CommandError, match="the collector failed: Spotify answered 500"):
+        collect(target, "anna")

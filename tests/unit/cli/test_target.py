@@ -1,0 +1,171 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from cli.errors import CommandError
+from cli.target import Target, choose
+from infra.local.state import CloudState, LocalCloudError
+from shared.errors import DatabaseAwayError
+
+STACKS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
+<DescribeStacksResult><Stacks><member><StackName>SpotifyPipeline</StackName><Outputs><member>
+<OutputKey>ArchiveBucket</OutputKey><OutputValue>archive</OutputValue></member></Outputs></member>
+</Stacks></DescribeStacksResult></DescribeStacksResponse>"""
+NO_STACK = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error>
+<Type>Sender</Type><Code>ValidationError</Code><Message>does not exist</Message></Error>
+</ErrorResponse>"""
+
+
+@pytest.fixture
+def cloudformation():
+    """A server that answers each call with the status and text that were put in."""
+    answers = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self):
+            status, text = answers[0]
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield answers, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def a_state(**changes):
+    return CloudState(
+        **{
+            "pid": 1,
+            "aws_endpoint": "http://127.0.0.1:1",
+            "region": "us-east-1",
+            "access_key": "000000000000",
+            "secret_key": "test",
+            "bucket": "archive",
+            "database_url": "postgresql://reader:p%40ss@127.0.0.1:1/spotify",
+            "spotify_api_url": "http://127.0.0.1:1",
+            "spotify_accounts_url": "http://127.0.0.1:1",
+            "reccobeats_url": "http://127.0.0.1:1",
+            "log_dir": Path("logs"),
+            **changes,
+        }
+    )
+
+
+def a_local_target(aws, **changes):
+    return Target("local", "SpotifyPipeline", aws, a_state(**changes))
+
+
+def test_without_a_local_cloud_the_target_is_aws(tmp_path):
+    assert choose(None, "Mine", None, tmp_path).name == "aws"
+
+
+def test_aws_asked_for_by_name_wins_over_a_local_cloud(tmp_path):
+    (tmp_path / "cloud.json").write_text("anything")
+
+    assert choose("aws", "Mine", None, tmp_path).name == "aws"
+
+
+def test_a_local_cloud_asked_for_by_name_must_be_there(tmp_path):
+    with pytest.raises(LocalCloudError):
+        choose("local", "Mine", None, tmp_path)
+
+
+def test_the_outputs_of_the_stack_are_known_by_name(cloudformation, session):
+    answers, endpoint = cloudformation
+    answers.append((200, STACKS))
+
+    assert a_local_target(session, aws_endpoint=endpoint).outputs == {"ArchiveBucket": "archive"}
+
+
+def test_a_stack_that_is_not_there_is_to_be_deployed(cloudformation, session):
+    answers, endpoint = cloudformation
+    answers.append((400, NO_STACK))
+
+    with pytest.raises(CommandError, match="no stack SpotifyPipeline in the local cloud: deploy"):
+        _ = a_local_target(session, aws_endpoint=endpoint).outputs
+
+
+def test_an_output_of_a_later_release_is_to_be_deployed(target):
+    with pytest.raises(CommandError, match="has no output Novelty: deploy this release"):
+        target.output("Novelty")
+
+
+def test_the_local_database_is_the_one_of_the_state(session):
+    address = a_local_target(session).address
+
+    assert (address.host, address.port, address.database) == ("127.0.0.1", 1, "spotify")
+    assert (address.username, address.password) == ("reader", "p@ss")
+
+
+def test_a_local_database_that_is_away_sends_the_reader_to_the_logs(session):
+    target = a_local_target(session)
+
+    with (
+        pytest.raises(DatabaseAwayError, match="the local cloud's logs are in logs"),
+        target.database(),
+    ):
+        pass
+
+
+class DatabaseTarget(Target):
+    """A target that tells only where its database is."""
+
+    outputs = {  # noqa: RUF012 - stands in for a property
+        "DatabaseReaderSecret": "p/database/reader",
+        "DatabaseHostParameter": "/p/database/host",
+    }
+
+
+@pytest.fixture
+def known_database(aws):
+    login = {"username": "reader", "password": "hidden", "dbname": "spotify", "port": 5433}
+    aws.client("secretsmanager").create_secret(
+        Name="p/database/reader", SecretString=json.dumps(login)
+    )
+    ssm = aws.client("ssm")
+    ssm.put_parameter(Name="/p/database/host", Value="db.example", Type="String")
+    ssm.put_parameter(Name="/p/database/ca-pem", Value="PEM", Type="String")
+
+
+def test_in_aws_the_database_is_found_by_secret_and_parameters(aws, known_database):
+    address = DatabaseTarget("aws", "SpotifyPipeline", aws).address
+
+    assert (address.host, address.port, address.database) == ("db.example", 5433, "spotify")
+    assert (address.username, address.password) == ("reader", "hidden")
+    assert (address.ca_pem, address.via) == ("PEM", None)
+
+
+def test_a_forwarded_port_is_dialled_in_place_of_the_host_that_is_verified(aws, known_database):
+    target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=("127.0.0.1", 9999))
+
+    assert (target.address.host, target.address.via) == ("db.example", ("127.0.0.1", 9999))
+    assert target.database_url == "postgresql://reader@127.0.0.1:9999/spotify"
+
+
+def test_the_url_of_a_database_in_aws_holds_no_password(aws, known_database):
+    target = DatabaseTarget("aws", "SpotifyPipeline", aws)
+
+    assert target.database_url == "postgresql://reader@db.example:5433/spotify"
+
+
+def test_a_database_secret_that_is_wrong_is_named_without_its_value(aws):
+    aws.client("secretsmanager").create_secret(
+        Name="p/database/reader", SecretString='{"password": "hidden"}'
+    )
+
+    with pytest.raises(CommandError, match="secret p/database/reader is not JSON with") as raised:
+        _ = DatabaseTarget("aws", "SpotifyPipeline", aws).address
+
+    assert "hidden" not in str(raised.value)
+    assert raised.value.__cause__ is None

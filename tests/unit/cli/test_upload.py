@@ -1,0 +1,217 @@
+import json
+import signal
+import threading
+
+import pytest
+
+from cli.errors import CommandError
+from cli.imports import ImportResult
+from cli.reports import Upload, add_up, judge, show_report
+from shared.models import FileProblem
+
+
+@pytest.fixture
+def archive(target):
+    return target.client("s3")
+
+
+@pytest.fixture
+def history(tmp_path):
+    path = tmp_path / "my_spotify_data.zip"
+    path.write_bytes(b"first export")
+    return path
+
+
+def a_result(**changes):
+    return ImportResult(
+        **{
+            "rows_in": 10,
+            "published": 7,
+            "inserted": 4,
+            "upgraded": 1,
+            "duplicates": 2,
+            "skipped": {"podcast": 2},
+            "quarantined": {"no time": 1},
+            "files": ("endsong_0.json",),
+            "problems": (),
+            "first_played_at": None,
+            "last_played_at": None,
+            "api_rows": 0,
+            "api_rows_without_partner": 0,
+            "offset_p50_s": None,
+            "offset_p90_s": None,
+            "offset_p99_s": None,
+            **changes,
+        }
+    )
+
+
+def an_upload(result=None, file="a.zip"):
+    return Upload(file=file, key="history/me/a.zip", origin="o", size_bytes=1, result=result)
+
+
+def test_an_upload_lands_under_its_listener_and_tells_its_origin(plays, archive, history):
+    result = plays("upload", str(history), "--listener", "anna", "--json")
+
+    assert result.exit_code == 0
+    stored = archive.get_object(Bucket="archive", Key="history/anna/my_spotify_data.zip")
+    assert stored["Body"].read() == b"first export"
+    assert json.loads(result.stdout) == {
+        "listener": "anna",
+        "uploads": [
+            {
+                "file": str(history),
+                "key": "history/anna/my_spotify_data.zip",
+                "origin": f"history/anna/my_spotify_data.zip?versionId={stored['VersionId']}",
+                "size_bytes": 12,
+                "result": None,
+            }
+        ],
+    }
+
+
+def test_the_same_file_uploaded_again_is_another_origin(plays, history):
+    first, second = (
+        json.loads(plays("upload", str(history), "--json").stdout)["uploads"][0]["origin"]
+        for _ in range(2)
+    )
+
+    assert first != second
+
+
+def test_a_file_sent_in_parts_tells_its_origin_too(plays, archive, tmp_path):
+    large = tmp_path / "large.json"
+    large.write_bytes(b"0" * (9 << 20))
+
+    result = plays("upload", str(large), "--json")
+
+    stored = archive.head_object(Bucket="archive", Key="history/me/large.json")
+    (sent,) = json.loads(result.stdout)["uploads"]
+    assert sent["origin"].endswith(f"?versionId={stored['VersionId']}")
+    assert stored["ContentLength"] == sent["size_bytes"] == 9 << 20
+
+
+def test_a_person_is_told_that_the_files_load_by_themselves(plays, history):
+    result = plays("upload", str(history))
+
+    assert "history/me/my_spotify_data.zip" in result.stdout
+    assert "They load by themselves" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("missing.zip does not exist", id="missing"),
+        pytest.param("folder.zip is not a file", id="folder"),
+        pytest.param("notes.txt is neither .zip nor .json", id="suffix"),
+        pytest.param("empty.json is empty", id="empty"),
+    ],
+)
+def test_one_wrong_file_is_refused_before_any_is_sent(plays, archive, history, tmp_path, fault):
+    (tmp_path / "folder.zip").mkdir()
+    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "empty.json").touch()
+
+    result = plays("upload", str(history), str(tmp_path / fault.split()[0]))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"plays: {tmp_path / fault}")
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
+def test_a_name_that_cannot_be_a_listener_is_refused(plays, archive, history):
+    result = plays("upload", str(history), "--listener", "../Anna")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("plays: '../Anna' cannot name a listener")
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
+def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, history):
+    result = plays("upload", str(history), "--wait")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("plays: nobody listens")
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
+def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history):
+    def interrupt(**_):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    target.session.events.register("before-call.s3.PutObject", interrupt)
+
+    result = plays("upload", str(history))
+
+    assert result.exit_code == 130
+    assert result.stderr.endswith("not yet sent whole are not stored; run it again\n")
+
+
+def test_a_report_adds_up_the_rows_of_all_files():
+    other = a_result(rows_in=1, inserted=0, upgraded=0, duplicates=0, skipped={"podcast": 1})
+
+    report = add_up("me", [an_upload(a_result()), an_upload(other)])
+
+    assert (report.rows_in, report.inserted, report.upgraded, report.duplicates) == (11, 4, 1, 2)
+    assert report.skipped == {"podcast": 3}
+    assert report.quarantined == {"no time": 2}
+
+
+def test_rows_that_add_up_are_reconciled():
+    report = add_up("me", [an_upload(a_result())])
+
+    judge(report)
+
+    assert report.reconciled
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"inserted": 3}, {"upgraded": 0}, {"duplicates": 3}, {"skipped": {}}, {"quarantined": {}}],
+    ids=str,
+)
+def test_rows_that_do_not_add_up_fail_the_upload(changes):
+    report = add_up("me", [an_upload(a_result()), an_upload(a_result(**changes), file="b.zip")])
+
+    assert not report.reconciled
+    with pytest.raises(CommandError, match=r"the rows of b\.zip do not add up: 10 were read, "):
+        judge(report)
+
+
+NOTHING = {
+    "rows_in": 0,
+    "published": 0,
+    "inserted": 0,
+    "upgraded": 0,
+    "duplicates": 0,
+    "skipped": {},
+    "quarantined": {},
+}
+
+
+def test_an_upload_in_which_nothing_could_be_read_fails():
+    problems = (FileProblem(file="a.zip", reason="not a zip"),)
+    report = add_up("me", [an_upload(a_result(**NOTHING, problems=problems))])
+
+    with pytest.raises(CommandError, match=r"nothing in a\.zip could be read: a\.zip: not a zip"):
+        judge(report)
+
+
+def test_a_problem_with_one_file_of_a_zip_does_not_fail_the_rest(capsys):
+    problems = (FileProblem(file="endsong_1.json", reason="truncated"),)
+    report = add_up("me", [an_upload(a_result(problems=problems))])
+
+    judge(report)
+    show_report(report)
+
+    assert "not read: endsong_1.json: truncated" in capsys.readouterr().out
+
+
+def test_the_report_shows_where_every_row_went(capsys):
+    show_report(add_up("me", [an_upload(a_result(rows_in=1_234))]))
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["inserted", "4"] in lines
+    assert ["skipped:", "podcast", "2"] in lines
+    assert ["quarantined:", "no", "time", "1"] in lines
+    assert ["read", "1,234"] in lines

@@ -1,0 +1,1 @@
+"""Benchmarks: the pipeline beside its peers, in one run, on one machine."""

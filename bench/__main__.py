@@ -1,0 +1,198 @@
+"""Measure the pipeline beside its peers, in one run, and print JSON lines.
+
+Machines are noisy: trust the ratios within a run, not the seconds of two. Every budget stands
+beside its figure; nothing here fails on a slow machine.
+"""
+
+import argparse
+import json
+import math
+import secrets
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import local_cloud, peers, pipeline, sizes
+from infra.local.ports import any_free
+from infra.local.postgres import DATABASE, HOST, Passwords, PostgresServer
+from infra.local.sample_history import HistorySummary, write_history_zip
+from services.loader.migrate import migrate
+from shared.models import PLAYS_PER_BATCH
+from shared.postgres import Address, Database
+
+UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
+ROUNDS = 3
+"""Runs of each at the smallest size; the median counts."""
+
+TABLES = "listening_history, merged_record, track_features, poll, gap, loaded_batch, import_report"
+
+
+def main() -> None:
+    """Run the benchmarks that the command line asks for."""
+    arguments = _arguments()
+    _tell(measure="machine", python=sys.version.split()[0], time=datetime.now(UTC).isoformat())
+    if not arguments.skip_sizes:
+        _measure_sizes()
+    rates: dict[int, float] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for plays in arguments.plays:
+            history = Path(folder) / f"history-{plays}.zip"
+            _progress(f"writing a history of {plays:,} plays")
+            summary = write_history_zip(history, plays=plays, until=UNTIL)
+            rounds = ROUNDS if plays == min(arguments.plays) else 1
+            rates[plays] = _measure_backfill(history, summary, rounds, Path(folder) / f"{plays}")
+            if plays == min(arguments.plays) and not arguments.skip_local_cloud:
+                _measure_local_cloud(history, summary, Path(folder) / "cloud")
+    if len(rates) > 1:
+        small, large = min(rates), max(rates)
+        growth = rates[large] / rates[small]
+        _tell(measure="growth", plays=[small, large], ratio=round(growth, 2), budget=">= 0.80")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--plays",
+        type=int,
+        nargs="+",
+        default=[100_000, 1_000_000],
+        help="sizes of the history (default: 100000 1000000)",
+    )
+    parser.add_argument("--skip-sizes", action="store_true", help="no imports, no layer")
+    parser.add_argument("--skip-local-cloud", action="store_true", help="no deployment")
+    return parser.parse_args()
+
+
+def _measure_sizes() -> None:
+    _progress("importing each handler")
+    for name, module in sizes.HANDLERS.items():
+        took_ms = round(sizes.import_ms(module))
+        _tell(measure="import", handler=name, ms=took_ms, budget_ms=350)
+    _progress("building the layer")
+    unzipped, zipped = sizes.layer_mb()
+    _tell(
+        measure="layer",
+        unzipped_mb=round(unzipped, 1),
+        zipped_mb=round(zipped, 1),
+        budget_mb=[20, 6],
+    )
+
+
+def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home: Path) -> float:
+    """Load one history in turn through ours and the peers; give our plays per second."""
+    ours, dlt, copy = [], [], []
+    with _postgres(home) as (owner, address_of):
+        for number in range(rounds):
+            _progress(f"{summary.rows:,} plays, round {number + 1} of {rounds}")
+            owner.run(f"TRUNCATE {TABLES}")
+            run = pipeline.load(history, address_of("loader"))
+            rows = owner.run("SELECT count(*) FROM listening_history")[0][0]
+            if rows != summary.distinct_plays:
+                raise RuntimeError(f"{rows} rows, though {summary.distinct_plays} plays went in")
+            ours.append(run.seconds)
+            owner.run(f"TRUNCATE {TABLES}")
+            dlt.append(peers.by_dlt(history, address_of("migrator"), home / f"dlt-{number}"))
+            copy.append(peers.by_copy(history, address_of("migrator")))
+    rate, dlt_rate, copy_rate = (
+        summary.rows / statistics.median(times) for times in (ours, dlt, copy)
+    )
+    _tell(
+        measure="backfill",
+        plays=summary.rows,
+        rounds=rounds,
+        plays_per_s={"ours": round(rate), "dlt": round(dlt_rate), "copy": round(copy_rate)},
+        to_dlt=round(rate / dlt_rate, 2),
+        to_copy=round(rate / copy_rate, 2),
+        budget="to_dlt >= 2, goal 3; to_copy goal 0.30",
+    )
+    _tell_usage(summary, run)
+    return rate
+
+
+def _tell_usage(summary: HistorySummary, run: pipeline.Run) -> None:
+    _tell(
+        measure="memory",
+        plays=summary.rows,
+        peak_mib={name: round(mib) for name, mib in run.peak_mib.items()},
+        budget="backfill and loader <= 256",
+    )
+    _tell(
+        measure="processor",
+        plays=summary.rows,
+        us_per_play={name: round(s / summary.rows * 1e6, 1) for name, s in run.cpu_s.items()},
+    )
+    tracks = summary.distinct_tracks
+    feature_calls = run.calls["enricher"].get("features", 0)
+    _tell(
+        measure="calls",
+        plays=summary.rows,
+        spotify=0,
+        features=feature_calls,
+        distinct_tracks=tracks,
+        features_per_40_tracks=round(feature_calls / math.ceil(tracks / 40), 2),
+        budget=2,
+    )
+    # Of one message: one send, and its share of a receive and a delete of up to ten messages.
+    for name in ("backfill", "enricher"):
+        requests = run.calls[name]["sqs"] * (1 + 2 / pipeline.MESSAGES_PER_INVOCATION)
+        _tell(
+            measure="sqs requests",
+            hop=name,
+            plays=summary.rows,
+            per_100_plays=round(requests / summary.rows * 100, 2),
+            budget=1,
+            most_plays_per_message=PLAYS_PER_BATCH,
+        )
+
+
+def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> None:
+    _progress("deploying to a local cloud")
+    with local_cloud.running(home) as state:
+        _progress(f"{summary.rows:,} plays through the local cloud")
+        seconds = local_cloud.load(history, state)
+    with _postgres(home.with_name("cloud-peer")) as (_, address_of):
+        dlt = peers.by_dlt(history, address_of("migrator"), home.with_name("cloud-dlt"))
+    _tell(
+        measure="local cloud",
+        plays=summary.rows,
+        plays_per_s={"ours": round(summary.rows / seconds), "dlt": round(summary.rows / dlt)},
+        to_dlt=round(dlt / seconds, 2),
+        budget="to_dlt >= 1",
+    )
+
+
+@contextmanager
+def _postgres(home: Path) -> Iterator[tuple[Database, Any]]:
+    """Run a Postgres with our schema; give its owner's connection, and addresses by role."""
+    passwords = Passwords(*(secrets.token_hex(8) for _ in range(3)))
+    server, port = PostgresServer(home / "postgres"), any_free()
+
+    def address_of(role: str) -> Address:
+        return Address(HOST, port, DATABASE, role, getattr(passwords, role))
+
+    server.start(port, passwords)
+    try:
+        owner = Database.connect(address_of("migrator"))
+        migrate(owner)
+        yield owner, address_of
+        owner.close()
+    finally:
+        server.stop()
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"bench: {text}\n")
+
+
+def _tell(**facts: Any) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The same load through the local cloud: real queues, event source mappings, IAM, functions."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from infra.local import cloud
+from infra.local.aws import client
+from infra.local.state import CloudState
+from shared.archive import upload_origin
+from shared.postgres import Address, Database
+
+POLL_S = 0.25
+PATIENCE_S = 900
+
+
+@contextmanager
+def running(home: Path) -> Iterator[CloudState]:
+    """Deploy to a local cloud of the benchmark's own, which takes in nothing by itself."""
+    cloud.up(home, empty=True, detach=True, say=lambda _: None)
+    try:
+        yield CloudState.load(home)
+    finally:
+        cloud.reset(home)
+
+
+def load(history: Path, state: CloudState) -> float:
+    """Upload a history zip; give the seconds until its last play is a row."""
+    url = urlsplit(state.database_url)
+    reader = Database.connect(
+        Address(
+            str(url.hostname),
+            url.port or 0,
+            url.path.lstrip("/"),
+            str(url.username),
+            str(url.password),
+        )
+    )
+    s3, key = client("s3", state.aws_endpoint), f"history/me/{history.name}"
+    started = time.perf_counter()
+    with history.open("rb") as file:
+        answer = s3.put_object(Bucket=state.bucket, Key=key, Body=file)
+    _wait(reader, upload_origin(key, answer.get("VersionId")), started + PATIENCE_S)
+    took_s = time.perf_counter() - started
+    reader.close()
+    return took_s
+
+
+def _wait(reader: Database, origin: str, deadline: float) -> None:
+    statement = "SELECT is_complete FROM reporting.import_result WHERE origin = :origin"
+    while reader.run(statement, origin=origin) != [[True]]:
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"{origin} was not loaded within {PATIENCE_S} s")
+        time.sleep(POLL_S)

@@ -1,0 +1,109 @@
+"""AWS and ReccoBeats in memory, so that a benchmark measures our handlers and Postgres alone.
+
+`install()` puts them where boto3 and requests reach out of a process; the handlers, their
+settings and their `wire()` are those that are deployed.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import requests
+from requests.adapters import HTTPAdapter
+
+BUCKET = "archive"
+SOUND = (
+    '{"href":"https://open.spotify.com/track/{id}","danceability":0.5,"energy":0.6,"key":1,'
+    '"loudness":-6.5,"mode":1,"speechiness":0.1,"acousticness":0.2,"instrumentalness":0.0,'
+    '"liveness":0.1,"valence":0.4,"tempo":120.5}'
+)
+METADATA = '{"href":"https://open.spotify.com/track/{id}","durationMs":201333,"popularity":69}'
+
+calls: Counter[str] = Counter()
+"""How often this process called what."""
+
+
+class MemoryS3:
+    """Objects are files, under their key's last part."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def head_object(self, **_: str) -> dict[str, str]:
+        """Describe an object; this bucket keeps no versions."""
+        return {}
+
+    def download_fileobj(self, _bucket: str, key: str, into: BinaryIO, **_: Any) -> None:
+        """Copy a file."""
+        calls["s3"] += 1
+        with (self._folder / key.rpartition("/")[2]).open("rb") as file:
+            while chunk := file.read(1 << 20):
+                into.write(chunk)
+
+    def upload_fileobj(self, file: BinaryIO, _bucket: str, _key: str) -> None:
+        """Read what is uploaded, and forget it."""
+        calls["s3"] += 1
+        while file.read(1 << 20):
+            pass
+
+
+class MemorySqs:
+    """Hands each message to whoever consumes the queue."""
+
+    def __init__(self, deliver: Callable[[str], None]) -> None:
+        self._deliver = deliver
+
+    def send_message(self, **message: str) -> None:
+        """Deliver a message."""
+        calls["sqs"] += 1
+        self._deliver(message["MessageBody"])
+
+
+class MemoryDynamoDb:
+    """One table, a dict."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, Any] = {}
+
+    def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's
+        """Give the items that are there."""
+        calls["dynamodb"] += 1
+        ((table, wanted),) = RequestItems.items()
+        keys = [key["track_uri"]["S"] for key in wanted["Keys"]]
+        return {"Responses": {table: [self._items[k] for k in keys if k in self._items]}}
+
+    def batch_write_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's
+        """Put items."""
+        calls["dynamodb"] += 1
+        ((_, requests_),) = RequestItems.items()
+        for request in requests_:
+            item = request["PutRequest"]["Item"]
+            self._items[item["track_uri"]["S"]] = item
+        return {}
+
+
+class InstantReccoBeats(HTTPAdapter):
+    """Knows every track, and answers without a network."""
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """Answer one call as ReccoBeats does."""
+        calls["features"] += 1
+        url = urlsplit(str(request.url))
+        ids = parse_qs(url.query)["ids"][0].split(",")
+        told = SOUND if url.path.endswith("/audio-features") else METADATA
+        rows = ",".join(told.replace("{id}", id_) for id_ in ids)
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = BytesIO(f'{{"content":[{rows}]}}'.encode())
+        return response
+
+
+def install(uploads: Path, deliver: Callable[[str], None]) -> None:
+    """Put the memory cloud where this process would reach for AWS and ReccoBeats."""
+    fakes = {"s3": MemoryS3(uploads), "sqs": MemorySqs(deliver), "dynamodb": MemoryDynamoDb()}
+    boto3.client = lambda service, **_: fakes[service]  # type: ignore[assignment] # the seam
+    HTTPAdapter.send = InstantReccoBeats.send  # type: ignore[method-assign,assignment] # likewise

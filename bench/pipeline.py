@@ -1,0 +1,201 @@
+"""Our pipeline, from a history zip to rows, all handlers running at once as when deployed.
+
+Each handler is a process of its own, as each function is a sandbox of its own; queues between
+them are in memory, and the feature source answers at once.
+"""
+
+import json
+import multiprocessing
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue as MessageQueue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from bench import memory_cloud
+from shared.postgres import Address
+
+MESSAGES_PER_INVOCATION = 10
+"""As the event source mappings are configured (infra/cdk/functions.py)."""
+
+LOADERS = 2
+"""As many as run at once (`max_concurrency` of the event source mapping)."""
+
+LISTEN_S = 5
+QUEUED_MESSAGES = 200
+"""Messages that may wait between two handlers; None ends a queue."""
+
+
+_started_cpu_s: list[float] = []
+
+
+class Context:
+    """What Lambda tells a handler of its invocation."""
+
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "bench"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Always plenty."""
+        return 60_000
+
+
+@dataclass
+class Run:
+    """One load of a zip: seconds, and what each process used."""
+
+    seconds: float
+    peak_mib: dict[str, float] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def load(history: Path, address: Address) -> Run:
+    """Load a history zip through backfill, enricher and loader."""
+    # Not forked: a child's peak memory would start at its parent's.
+    spawn = multiprocessing.get_context("spawn")
+    collected, enriched = spawn.Queue(QUEUED_MESSAGES), spawn.Queue(QUEUED_MESSAGES)
+    told, start = spawn.Queue(), spawn.Barrier(3 + LOADERS)
+    processes = [
+        spawn.Process(target=_backfill, args=(history, collected, told, start)),
+        spawn.Process(target=_enricher, args=(collected, enriched, told, start)),
+        *(
+            spawn.Process(target=_loader, args=(address, enriched, told, start, number))
+            for number in range(LOADERS)
+        ),
+    ]
+    for process in processes:
+        process.start()
+    start.wait()
+    started = time.perf_counter()
+    tellings = [_listen(told, processes) for _ in processes]
+    run = Run(time.perf_counter() - started)
+    for process in processes:
+        process.join()
+    for name, peak_mib, cpu_s, calls in tellings:
+        run.peak_mib[name], run.cpu_s[name], run.calls[name] = peak_mib, cpu_s, calls
+    return run
+
+
+def _listen(told: Any, processes: Sequence[BaseProcess]) -> Any:
+    """Wait for what a process tells of itself, or for one that died without a word."""
+    while True:
+        try:
+            return told.get(timeout=LISTEN_S)
+        except Empty:
+            if any(process.exitcode for process in processes):
+                for process in processes:
+                    process.kill()
+                raise RuntimeError("a handler's process failed; its words are above") from None
+
+
+def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
+    os.environ |= {
+        "ARCHIVE_BUCKET": memory_cloud.BUCKET,
+        "COLLECTED_PLAYS_QUEUE_URL": "collected",
+    }
+    memory_cloud.install(history.parent, collected.put)
+    from services.collector.backfill import handler, wire  # noqa: PLC0415 - after its environment
+
+    wire()
+    body = {
+        "detail-type": "Object Created",
+        "time": datetime.now(UTC).isoformat(),
+        "detail": {
+            "bucket": {"name": memory_cloud.BUCKET},
+            "object": {"key": f"history/me/{history.name}", "size": history.stat().st_size},
+        },
+    }
+    _begin(start)
+    _invoke(handler, [json.dumps(body)])
+    collected.put(None)
+    _tell("backfill", told)
+
+
+def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
+    os.environ |= {
+        "ENRICHED_PLAYS_QUEUE_URL": "enriched",
+        "TRACK_CACHE_TABLE": "track-cache",
+        "FEATURE_SOURCES": "reccobeats",
+        "RECCOBEATS_URL": "http://127.0.0.1",
+    }
+    memory_cloud.install(Path(), enriched.put)
+    from services.enricher.handler import handler, wire  # noqa: PLC0415 - after its environment
+
+    wire()
+    _begin(start)
+    _consume(collected, handler)
+    enriched.put(None)
+    _tell("enricher", told)
+
+
+def _loader(address: Address, enriched: Any, told: Any, start: Barrier, number: int) -> None:
+    os.environ |= {
+        "DATABASE_SECRET_ID": "loader",
+        "DATABASE_HOST_PARAMETER": "host",
+        "DATABASE_CA_PARAMETER": "",
+        "MATCH_WINDOW_S": "90",
+    }
+    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 - after its environment
+
+    secret = {
+        "username": address.username,
+        "password": address.password,
+        "dbname": address.database,
+        "port": address.port,
+    }
+    parameters.get_secret = lambda *_, **__: json.dumps(secret)  # type: ignore[assignment]
+    parameters.get_parameter = lambda *_, **__: address.host  # type: ignore[assignment]
+    from services.loader.handler import handler, wire  # noqa: PLC0415 - after its environment
+
+    wire()
+    _begin(start)
+    _consume(enriched, handler)
+    enriched.put(None)
+    _tell(f"loader {number}", told)
+
+
+def _begin(start: Barrier) -> None:
+    """Wait for the others, so that imports and connections are not part of what is measured."""
+    # Log lines would be written to CloudWatch; here they would only blur the benchmark's output.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    start.wait()
+    _started_cpu_s.append(time.process_time())
+
+
+def _consume(queue: "MessageQueue[str | None]", handler: Callable[..., Any]) -> None:
+    """Invoke a handler with what is there, a few messages at a time, until the end."""
+    ended = False
+    while not ended:
+        bodies: list[str] = []
+        while len(bodies) < MESSAGES_PER_INVOCATION and not ended:
+            body = queue.get()
+            ended = body is None
+            if body is not None:
+                bodies.append(body)
+        if bodies:
+            _invoke(handler, bodies)
+
+
+def _invoke(handler: Callable[..., Any], bodies: list[str]) -> None:
+    records = [
+        {"messageId": str(number), "body": body, "attributes": {}, "eventSource": "aws:sqs"}
+        for number, body in enumerate(bodies)
+    ]
+    failed = handler({"Records": records}, Context())["batchItemFailures"]
+    if failed:
+        raise RuntimeError(f"a handler failed on {len(failed)} of {len(bodies)} messages")
+
+
+def _tell(name: str, told: Any) -> None:
+    cpu_s = time.process_time() - _started_cpu_s[0]
+    # Not getrusage: a process inherits its ru_maxrss from the one that started it.
+    peak_kib = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    peak_mib = int(peak_kib[1]) / 1024 if peak_kib else 0.0
+    told.put((name, peak_mib, cpu_s, dict(memory_cloud.calls)))

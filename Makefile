@@ -48,7 +48,7 @@ check: setup ## Check format, lint, types, import rules and the CloudFormation t
 	@$(BIN)/cfn-lint cdk.out/*.template.json
 
 synth: setup ## Write the CloudFormation templates of the AWS target to cdk.out; needs no credentials.
-	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk synth --quiet --all
+	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk synth --quiet
 
 .venv/.bench: requirements/bench.txt .venv/.ready
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt

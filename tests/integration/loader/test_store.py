@@ -6,6 +6,7 @@ from itertools import permutations
 
 import pytest
 
+from services.loader import store as loader_store
 from services.loader.store import Store
 from shared.errors import DatabaseRefusalError
 from shared.models import FileProblem, Gap, PollReport, UploadReport
@@ -43,8 +44,11 @@ def upload(batches=1, **told):
 
 @pytest.fixture
 def load(database):
+    """Load batches through one store, as a warm function does."""
+    store = Store(database)
+
     def batches(*given):
-        Store(database).load(given)
+        store.load(given)
 
     return batches
 
@@ -96,6 +100,54 @@ def test_newer_features_replace_the_older_whole(load, rows):
     load(a_batch(features=(features(fetched_after_s=1, energy=0.6),)))
 
     assert rows("SELECT energy, tempo FROM track_features") == [[0.6, None]]
+
+
+def test_a_measure_beyond_all_numbers_is_unknown(load, rows):
+    load(a_batch(features=(features(loudness=float("-inf"), tempo=float("inf")),)))
+
+    assert rows("SELECT loudness, tempo FROM track_features") == [[None, None]]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_the_newest_features_win_over_stores_of_their_own_too(database, rows, order):
+    for number, age in enumerate(order):
+        Store(database).load([a_batch(number=number, features=(of_age(age),))])
+
+    assert rows("SELECT tempo FROM track_features") == [[2.0]]
+
+
+def test_features_that_were_loaded_are_not_sent_again(load, rows, owner):
+    load(a_batch(features=(of_age(1),)))
+    owner.run("TRUNCATE track_features")
+
+    load(a_batch(number=1, features=(of_age(0), of_age(1))))
+    again = rows("SELECT tempo FROM track_features")
+    load(a_batch(number=2, features=(of_age(2),)))
+
+    assert again == []
+    assert rows("SELECT tempo FROM track_features") == [[2.0]]
+
+
+def test_features_of_a_load_that_was_refused_are_sent_again(load, rows):
+    with pytest.raises(DatabaseRefusalError):
+        load(a_batch(number=2**31, features=(of_age(1),)))
+
+    load(a_batch(features=(of_age(1),)))
+
+    assert rows("SELECT tempo FROM track_features") == [[1.0]]
+
+
+def test_a_store_does_not_remember_without_end(load, rows, owner, monkeypatch):
+    monkeypatch.setattr(loader_store, "REMEMBERED_TRACKS", 1)
+    load(a_batch(features=(features("a"), features("b"))))
+    load(a_batch(number=1, features=(features("c"),)))
+    owner.run("TRUNCATE track_features")
+
+    load(a_batch(number=2, features=(features("a"), features("b"), features("c"))))
+
+    assert rows("SELECT track_uri FROM track_features ORDER BY 1") == [
+        ["spotify:track:a"], ["spotify:track:b"],
+    ]  # fmt: skip
 
 
 def test_a_batch_without_plays_brings_features_and_is_written_down(load, rows):

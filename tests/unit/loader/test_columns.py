@@ -20,6 +20,7 @@ def read(text: bytes) -> list[list[str | None]]:
     """Read the text format as Postgres does."""
     body = text.decode()
     assert body.endswith("\n")
+    assert "\r" not in body  # Postgres would take it for the end of a row
     return [[unescaped(value) for value in line.split("\t")] for line in body[:-1].split("\n")]
 
 
@@ -38,6 +39,7 @@ def unescaped(value: str) -> str | None:
 )
 @example([["\\N", None], ["\\.", ""], ["a\tb", "c\nd"], ["\\", "\r\n"]])
 @example([["\t"], ["\n"]])
+@example([["\r"]])
 @example([["one", "plain"], ["row", None]])
 def test_any_text_comes_back_as_it_was(rows):
     assert read(copy_text(rows)) == rows

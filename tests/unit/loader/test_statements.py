@@ -30,9 +30,9 @@ def test_what_stands_before_the_first_name_is_no_statement(file):
 
 
 def test_a_comment_with_dashes_is_no_name(file):
-    text = "-- one --\n-- two words --\nSELECT 1 -- two --\n"
+    statement = "-- two words --\n-- two -- and more\nSELECT 1 -- two --"
 
-    assert read(file(text)) == {"one": "-- two words --\nSELECT 1 -- two --"}
+    assert read(file(f"-- one --\n{statement}\n")) == {"one": statement}
 
 
 def test_a_file_without_names_holds_nothing(file):

@@ -126,3 +126,24 @@ def test_without_a_version_the_newest_is_fetched(shelf, version_id):
 def test_a_file_that_is_not_there_is_told(shelf):
     with pytest.raises(ClientError, match="404"):
         shelf.fetch(None)
+
+
+def test_the_newest_version_is_the_one_that_stands_now(shelf):
+    shelf.put(b"older")
+    newer = shelf.put(b"newer")
+
+    assert shelf.archive.newest_version(KEY) == newer
+
+
+def test_a_bucket_without_versions_has_no_newest_one():
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="shelf")
+        s3.put_object(Bucket="shelf", Key=KEY, Body=b"only")
+
+        assert Archive(s3, "shelf").newest_version(KEY) is None
+
+
+def test_what_was_never_uploaded_has_no_version_to_tell(shelf):
+    with pytest.raises(ClientError, match="404"):
+        shelf.archive.newest_version(KEY)

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from shared.models import Play, PlayBatch
+from shared.models import Play, PlayBatch, PollReport
 from shared.queues import Queue
 
 
@@ -50,6 +50,17 @@ def test_a_published_batch_arrives_as_it_was(inbox):
 
     (body,) = inbox.bodies()
     assert PlayBatch.model_validate_json(body) == a_batch()
+
+
+def test_a_published_report_is_still_known_by_its_kind(inbox):
+    polled_at = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    report = PollReport(polled_at=polled_at, returned=1, new=1, late=0, moved=0)
+    batch = a_batch().model_copy(update={"report": report})
+
+    inbox.queue.publish(batch)
+
+    (body,) = inbox.bodies()
+    assert PlayBatch.model_validate_json(body) == batch
 
 
 def test_what_is_unknown_is_left_out_and_zero_and_false_are_not(inbox):

@@ -1,0 +1,79 @@
+"""One invocation's messages: what fits is read, what does not is named."""
+
+import gc
+import json
+
+import pytest
+
+from shared.messages import LOGGED_FAULTS, collection_paused, read_messages, report_failures
+from shared.models import PlayBatch
+
+BATCH = {"listener": "me", "source": "recently-played", "origin": "polls/me/1", "number": 0}
+
+
+def a_record(message_id, body):
+    return {"messageId": message_id, "body": body, "eventSource": "aws:sqs"}
+
+
+def test_each_message_is_read_under_its_id_in_order():
+    records = [a_record(f"m{n}", json.dumps(BATCH | {"number": n})) for n in (2, 0, 1)]
+
+    readable, poisoned = read_messages(records, PlayBatch)
+
+    assert list(readable) == ["m2", "m0", "m1"]
+    assert [batch.number for batch in readable.values()] == [2, 0, 1]
+    assert poisoned == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "{", "null", "[" * 100_000, json.dumps(BATCH | {"schema_version": 2}),
+     json.dumps(BATCH | {"origin": "\x00"}), json.dumps(BATCH | {"origin": "\ud800"}),
+     json.dumps(BATCH | {"origin": "\ud800"}, ensure_ascii=False)],
+    ids=["empty", "no JSON", "null", "nested", "schema", "NUL", "escaped surrogate", "surrogate"],
+)  # fmt: skip
+def test_a_message_that_does_not_fit_stands_apart(body):
+    records = [a_record("a", json.dumps(BATCH)), a_record("b", body), a_record("c", "{}")]
+
+    readable, poisoned = read_messages(records, PlayBatch)
+
+    assert (list(readable), poisoned) == (["a"], ["b", "c"])
+
+
+def test_faults_are_logged_and_what_the_message_held_is_not(caplog):
+    read_messages([a_record("a", json.dumps(BATCH | {"listener": "Jane Doe"}))], PlayBatch)
+
+    (record,) = caplog.records
+    logged = vars(record)
+    assert (logged["id"], logged["model"]) == ("a", "PlayBatch")
+    assert [fault.split(":")[0] for fault in logged["faults"]] == ["listener"]
+    assert "Jane" not in repr(logged)
+
+
+def test_of_many_faults_the_first_are_logged(caplog):
+    plays = json.dumps(BATCH | {"plays": [{}] * 100})
+
+    read_messages([a_record("a", plays)], PlayBatch)
+
+    (record,) = caplog.records
+    assert len(vars(record)["faults"]) == LOGGED_FAULTS
+    assert vars(record)["faults"][0].startswith("plays.0.track_uri: ")
+
+
+@pytest.mark.parametrize("ids", [[], ["a", "b"]], ids=["none", "two"])
+def test_failures_are_told_as_lambda_wants_them(ids):
+    assert report_failures(ids) == {"batchItemFailures": [{"itemIdentifier": i} for i in ids]}
+
+
+def test_the_collector_rests_while_messages_are_in_work():
+    with collection_paused():
+        paused = gc.isenabled()
+
+    assert (paused, gc.isenabled()) == (False, True)
+
+
+def test_the_collector_goes_on_after_a_failure():
+    with pytest.raises(ZeroDivisionError), collection_paused():
+        raise ZeroDivisionError
+
+    assert gc.isenabled()

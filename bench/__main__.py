@@ -11,6 +11,7 @@ import secrets
 import statistics
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from shared.postgres import Address, Database
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 ROUNDS = 3
 """Runs of each at the smallest size; the median counts."""
+
+KNOWN_CALLS = {"s3", "sqs", "dynamodb", pipeline.FEATURES}
 
 TABLES = "listening_history, merged_record, track_features, poll, gap, loaded_batch, import_report"
 
@@ -127,17 +130,18 @@ def _tell_usage(summary: HistorySummary, run: pipeline.Run) -> None:
         us_per_play={name: round(s / summary.rows * 1e6, 1) for name, s in run.cpu_s.items()},
     )
     tracks = summary.distinct_tracks
-    feature_calls = run.calls["enricher"].get("features", 0)
+    calls = sum((Counter(each) for each in run.calls.values()), Counter[str]())
+    features = calls[pipeline.FEATURES]
     _tell(
         measure="calls",
         plays=summary.rows,
-        spotify=0,
-        features=feature_calls,
+        features=features,
         distinct_tracks=tracks,
-        features_per_40_tracks=round(feature_calls / math.ceil(tracks / 40), 2),
-        budget=2,
+        features_per_40_tracks=round(features / math.ceil(tracks / 40), 2),
+        to_other_hosts=sum(n for host, n in calls.items() if host not in KNOWN_CALLS),
+        budget="features_per_40_tracks 2, rounded up in each invocation; to_other_hosts 0",
     )
-    # Of one message: one send, and its share of a receive and a delete of up to ten messages.
+    # Sends are counted; receives and deletes of up to ten messages each are computed.
     for name in ("backfill", "enricher"):
         requests = run.calls[name]["sqs"] * (1 + 2 / pipeline.MESSAGES_PER_INVOCATION)
         _tell(

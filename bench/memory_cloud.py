@@ -4,6 +4,7 @@
 settings and their `wire()` are those that are deployed.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from io import BytesIO
@@ -14,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import requests
 from requests.adapters import HTTPAdapter
+
+from shared.postgres import Address
 
 BUCKET = "archive"
 SOUND = (
@@ -32,10 +35,6 @@ class MemoryS3:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def head_object(self, **_: str) -> dict[str, str]:
-        """Describe an object; this bucket keeps no versions."""
-        return {}
 
     def download_fileobj(self, _bucket: str, key: str, into: BinaryIO, **_: Any) -> None:
         """Copy a file."""
@@ -91,8 +90,8 @@ class InstantReccoBeats(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Answer one call as ReccoBeats does."""
-        calls["features"] += 1
         url = urlsplit(str(request.url))
+        calls[url.hostname or "?"] += 1
         ids = parse_qs(url.query)["ids"][0].split(",")
         told = SOUND if url.path.endswith("/audio-features") else METADATA
         rows = ",".join(told.replace("{id}", id_) for id_ in ids)
@@ -102,8 +101,38 @@ class InstantReccoBeats(HTTPAdapter):
         return response
 
 
-def install(uploads: Path, deliver: Callable[[str], None]) -> None:
+class MemorySecrets:
+    """Secrets Manager and Parameter Store that know where one database is."""
+
+    def __init__(self, address: Address) -> None:
+        self._host = address.host
+        self._login = {
+            "username": address.username,
+            "password": address.password,
+            "dbname": address.database,
+            "port": address.port,
+        }
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        """Give the login."""
+        return {"SecretString": json.dumps(self._login)}
+
+    def get_parameter(self, **_: Any) -> dict[str, dict[str, str]]:
+        """Give the host."""
+        return {"Parameter": {"Value": self._host}}
+
+
+def install(
+    *,
+    uploads: Path = Path(),
+    deliver: Callable[[str], None] | None = None,
+    address: Address | None = None,
+) -> None:
     """Put the memory cloud where this process would reach for AWS and ReccoBeats."""
-    fakes = {"s3": MemoryS3(uploads), "sqs": MemorySqs(deliver), "dynamodb": MemoryDynamoDb()}
+    fakes: dict[str, Any] = {"s3": MemoryS3(uploads), "dynamodb": MemoryDynamoDb()}
+    if deliver:
+        fakes["sqs"] = MemorySqs(deliver)
+    if address:
+        fakes["secretsmanager"] = fakes["ssm"] = MemorySecrets(address)
     boto3.client = lambda service, **_: fakes[service]  # type: ignore[assignment] # the seam
     HTTPAdapter.send = InstantReccoBeats.send  # type: ignore[method-assign,assignment] # likewise

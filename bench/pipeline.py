@@ -25,6 +25,9 @@ from shared.postgres import Address
 MESSAGES_PER_INVOCATION = 10
 """As the event source mappings are configured (infra/cdk/functions.py)."""
 
+FEATURES = "reccobeats"
+"""The host that is asked for features, by which its calls are counted."""
+
 LOADERS = 2
 """As many as run at once (`max_concurrency` of the event source mapping)."""
 
@@ -100,7 +103,7 @@ def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
         "ARCHIVE_BUCKET": memory_cloud.BUCKET,
         "COLLECTED_PLAYS_QUEUE_URL": "collected",
     }
-    memory_cloud.install(history.parent, collected.put)
+    memory_cloud.install(uploads=history.parent, deliver=collected.put)
     from services.collector.backfill import handler, wire  # noqa: PLC0415 - after its environment
 
     wire()
@@ -109,7 +112,11 @@ def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
         "time": datetime.now(UTC).isoformat(),
         "detail": {
             "bucket": {"name": memory_cloud.BUCKET},
-            "object": {"key": f"history/me/{history.name}", "size": history.stat().st_size},
+            "object": {
+                "key": f"history/me/{history.name}",
+                "size": history.stat().st_size,
+                "version-id": "1",
+            },
         },
     }
     _begin(start)
@@ -123,9 +130,9 @@ def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
         "ENRICHED_PLAYS_QUEUE_URL": "enriched",
         "TRACK_CACHE_TABLE": "track-cache",
         "FEATURE_SOURCES": "reccobeats",
-        "RECCOBEATS_URL": "http://127.0.0.1",
+        "RECCOBEATS_URL": f"http://{FEATURES}",
     }
-    memory_cloud.install(Path(), enriched.put)
+    memory_cloud.install(deliver=enriched.put)
     from services.enricher.handler import handler, wire  # noqa: PLC0415 - after its environment
 
     wire()
@@ -142,16 +149,7 @@ def _loader(address: Address, enriched: Any, told: Any, start: Barrier, number: 
         "DATABASE_CA_PARAMETER": "",
         "MATCH_WINDOW_S": "90",
     }
-    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 - after its environment
-
-    secret = {
-        "username": address.username,
-        "password": address.password,
-        "dbname": address.database,
-        "port": address.port,
-    }
-    parameters.get_secret = lambda *_, **__: json.dumps(secret)  # type: ignore[assignment]
-    parameters.get_parameter = lambda *_, **__: address.host  # type: ignore[assignment]
+    memory_cloud.install(address=address)
     from services.loader.handler import handler, wire  # noqa: PLC0415 - after its environment
 
     wire()

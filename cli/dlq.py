@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.errors import interruptible
+from cli.errors import CommandError, interruptible
 from cli.options import JsonOption, target_of
 from cli.output import Document, count_progress, emit, show, table
 from cli.queues import QueueDepth, depth, depths, find_pair, name_of, queue_pairs
@@ -39,7 +39,7 @@ class DeadLetters(Document):
 
 
 class DeadLetterList(Document):
-    """The dead letters of every queue."""
+    """The dead letters of every queue; `total` counts those that can be sent back."""
 
     total: int
     queues: list[DeadLetters]
@@ -75,15 +75,15 @@ def replay(
 ) -> None:
     """Send the dead letters of a queue back to it, each deleted only once it is sent.
 
-    Takes those that were there at the start, so that one that dies again does not go round in
+    Takes as many as there were at the start, so that one that dies again does not go round in
     circles. Stopped half-way it loses nothing: run it again. A message sent twice changes
-    nothing either.
+    nothing either. The exit code is 1 where there are dead letters and none could be had.
     """
     target = target_of(context)
     pair = find_pair(queue_pairs(target.outputs), queue)
     sqs = target.client("sqs")
     source, dead = str(pair.source_url), pair.dead_letter_url
-    there = depth(sqs, dead).visible
+    there = depth(sqs, dead).total
     with (
         interruptible("what was not sent back is dead letters still; run it again"),
         count_progress() as progress,
@@ -97,6 +97,11 @@ def replay(
         remaining=depth(sqs, dead).total,
     )
     emit(result) if as_json else show(_told(result))
+    if result.remaining and not result.replayed:
+        raise CommandError(
+            f"none of the {result.remaining:,} dead letters could be had: somebody else holds "
+            f"them, for {HELD_S} s if it is another replay; run it again then"
+        )
 
 
 def send_back(
@@ -190,7 +195,8 @@ def fetch_list(target: Target) -> DeadLetterList:
         )
         for pair in queue_pairs(target.outputs)
     ]
-    return DeadLetterList(total=sum(queue.messages.total for queue in queues), queues=queues)
+    total = sum(queue.messages.total for queue in queues if queue.queue)
+    return DeadLetterList(total=total, queues=queues)
 
 
 def show_list(found: DeadLetterList) -> None:

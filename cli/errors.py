@@ -1,8 +1,9 @@
 """What ends a command of `plays`: one line for a person, and an exit code.
 
 HistoryError
-└── CommandError      exit 1: it cannot be done; the message tells what to do about it
-    └── StoppedError  exit 130: a person pressed Ctrl-C; the message tells what goes on without them
+└── CommandError         exit 1: it cannot be done; the message tells what to do about it
+    ├── UnfinishedError  what was waited for did not come (in `cli.waiting`)
+    └── StoppedError     exit 130: a person pressed Ctrl-C; the message tells what goes on alone
 """
 
 from collections.abc import Iterator

@@ -93,9 +93,13 @@ def down(*, as_json: JsonOption = False) -> None:
 def reset(*, as_json: JsonOption = False) -> None:
     """Stop the local cloud and delete all of its data, passwords and logins."""
     home = local_home()
-    ended = Ended(home=home, was_running=cloud.down(home))
-    cloud.reset(home)
-    emit(ended) if as_json else show(f"stopped, and its data in {home} deleted")
+    ended = Ended(home=home, was_running=cloud.reset(home))
+    line = (
+        f"stopped, and its data in {home} deleted"
+        if ended.was_running
+        else f"its data in {home} deleted"
+    )
+    emit(ended) if as_json else show(line)
 
 
 def _pairs(words: list[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from cli.options import (
 )
 from cli.output import Document, emit, show
 from cli.target import Target
-from cli.waiting import wait_for
+from cli.waiting import Waiting
 from services.collector.collect import Outcome
 from shared.archive import DEFAULT_LISTENER
 from shared.models import iso
@@ -42,11 +42,12 @@ def poll(
 ) -> None:
     """Ask Spotify for the newest plays now."""
     target = target_of(context)
+    waiting = Waiting(target, timeout) if wait else None
     with interruptible("the poll may go on; its plays load by themselves"):
         done = collect(target, listener)
     with interruptible("the plays go on loading; `plays status` shows how far"):
-        if wait:
-            done = await_result(target, done, timeout)
+        if waiting:
+            done = await_result(waiting, done)
     emit(done) if as_json else show(_told(done))
 
 
@@ -69,17 +70,15 @@ def collect(target: Target, listener: str) -> Poll:
     return Poll(listener=listener, origin=outcome.origin, batches=outcome.batches, new=outcome.new)
 
 
-def await_result(target: Target, done: Poll, timeout_s: float) -> Poll:
+def await_result(waiting: Waiting, done: Poll) -> Poll:
     """Wait until the plays of a poll are rows.
 
     Raises:
-        CommandError: It takes longer than `timeout_s`.
+        UnfinishedError: It takes too long, or its messages died.
     """
-    result = wait_for(
-        target,
-        lambda database: fetch_poll(database, done.origin, done.batches),
-        done.origin,
-        timeout_s,
+    waiting.begin()
+    result = waiting.wait_for(
+        lambda database: fetch_poll(database, done.origin, done.batches), done.origin
     )
     return done.model_copy(update={"result": result})
 

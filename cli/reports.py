@@ -42,7 +42,7 @@ class Reconciled(UploadList):
 
 
 def add_up(listener: str, uploads: list[Upload]) -> Reconciled:
-    """Add up the rows of uploads; those without a result count for nothing."""
+    """Add up the rows of uploads; one without a result adds none, and is not reconciled."""
     results = _results(uploads)
     return Reconciled(
         listener=listener,
@@ -53,7 +53,7 @@ def add_up(listener: str, uploads: list[Upload]) -> Reconciled:
         duplicates=sum(result.duplicates for result in results),
         skipped=_merged(result.skipped for result in results),
         quarantined=_merged(result.quarantined for result in results),
-        reconciled=all(result.is_reconciled for result in results),
+        reconciled=all(upload.result and upload.result.is_reconciled for upload in uploads),
     )
 
 

@@ -44,7 +44,11 @@ class Stored(Document):
 
 
 class Status(Document):
-    """The state of one deployment; what Postgres knows is None while it is away."""
+    """The state of one deployment; what Postgres knows is None while it is away.
+
+    `failed_ticks` are polls that failed to the last. They are no dead letters: there is nothing to
+    send back, the next tick makes good for them, and SQS forgets them by itself.
+    """
 
     target: Literal["local", "aws"]
     stack: str
@@ -54,6 +58,7 @@ class Status(Document):
     dashboard_url: str | None = None
     queues: dict[str, QueueDepth]
     dead_letters: int
+    failed_ticks: int
     rows: dict[str, int] | None
     last_poll: LastPoll | None
     gaps: list[KnownGap] | None
@@ -81,7 +86,11 @@ def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
 def gather(target: Target, stored: Stored | None) -> Status:
     """Put together what the stack, its queues and Postgres tell."""
     queues = depths(target)
-    dead = {name_of(pair.dead_letter_url) for pair in queue_pairs(target.outputs)}
+    pairs = queue_pairs(target.outputs)
+    dead, ticks = (
+        [queues[name_of(pair.dead_letter_url)] for pair in pairs if bool(pair.source_url) is wanted]
+        for wanted in (True, False)
+    )
     return Status(
         target=target.name,
         stack=target.stack,
@@ -89,7 +98,8 @@ def gather(target: Target, stored: Stored | None) -> Status:
         aws_endpoint=target.state.aws_endpoint if target.state else None,
         bucket=target.output("ArchiveBucket"),
         queues=queues,
-        dead_letters=sum(depth.total for name, depth in queues.items() if name in dead),
+        dead_letters=sum(depth.total for depth in dead),
+        failed_ticks=sum(depth.total for depth in ticks),
         rows=stored.rows if stored else None,
         last_poll=stored.last_poll if stored else None,
         gaps=stored.gaps if stored else None,
@@ -149,6 +159,8 @@ def show_status(found: Status) -> None:
 
 def _facts(found: Status) -> list[str]:
     lines = [f"dead letters   {_dead_letters(found.dead_letters)}"]
+    if found.failed_ticks:
+        lines.append(f"failed ticks   {found.failed_ticks:,}: the next one makes good for them")
     if found.rows is not None:
         lines += [f"last poll      {_poll(found.last_poll)}", f"gaps           {_gaps(found)}"]
     for listener, days in found.token_days_left.items():

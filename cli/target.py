@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
 from cli.errors import CommandError
+from infra.local.aws import LOCAL, session
 from infra.local.state import FILE, CloudState
 from shared.errors import DatabaseAwayError
 from shared.postgres import Address, Database
@@ -52,8 +53,10 @@ class Target:
 
     def client(self, service: str) -> Any:
         """Make a client of an AWS service."""
-        endpoint = self.state.aws_endpoint if self.state else None
-        return self.session.client(service, endpoint_url=endpoint, config=CLIENT)  # type: ignore[call-overload]  # a service by its name
+        endpoint, config = None, CLIENT
+        if self.state:
+            endpoint, config = self.state.aws_endpoint, LOCAL.merge(CLIENT)
+        return self.session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]  # a service by its name
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -181,9 +184,4 @@ def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, hom
     if name == "aws" or (name is None and not (home / FILE).exists()):
         return Target("aws", stack, boto3.Session(), via=via)
     state = CloudState.load(home)
-    session = boto3.Session(
-        aws_access_key_id=state.access_key,
-        aws_secret_access_key=state.secret_key,
-        region_name=state.region,
-    )
-    return Target("local", stack, session, state, via)
+    return Target("local", stack, session(), state, via)

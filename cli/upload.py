@@ -19,12 +19,9 @@ from cli.options import (
 from cli.output import byte_progress, count_progress, emit
 from cli.reports import Upload, UploadList, add_up, judge, show_report, show_sent
 from cli.target import Target
-from cli.waiting import wait_for
-from shared.archive import DEFAULT_LISTENER, upload_origin
+from cli.waiting import UnfinishedError, Waiting
+from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key, upload_origin
 from shared.postgres import Database
-
-SUFFIXES = (".json", ".zip")
-"""What the backfill is told of."""
 
 
 def upload(
@@ -45,25 +42,29 @@ def upload(
 
     The files load by themselves; a file uploaded again adds nothing. With --wait the command
     prints where every row went. Files in a zip that cannot be read are told of, and the rest
-    loads all the same; the exit code is 1 where the rows do not add up, or where a file held
-    nothing that could be read.
+    loads all the same; the exit code is 1 where the rows do not add up, where a file held
+    nothing that could be read, or where one is not loaded in time or cannot be.
     """
     check(files)
     target = target_of(context)
+    waiting = None
     if wait:
         # Better no answer before anything is sent than none after.
         with target.database():
             pass
+        waiting = Waiting(target, timeout)
     with interruptible("files that were not yet sent whole are not stored; run it again"):
         uploads = send_all(target, files, listener)
-    if not wait:
+    if waiting is None:
         sent = UploadList(listener=listener, uploads=uploads)
         emit(sent) if as_json else show_sent(sent)
         return
     with interruptible("the files are stored and go on loading; `plays status` shows how far"):
-        done = [await_result(target, upload, timeout) for upload in uploads]
+        done, unfinished = await_all(waiting, uploads)
     report = add_up(listener, done)
     emit(report) if as_json else show_report(report)
+    if unfinished:
+        raise CommandError("; ".join(map(str, unfinished)))
     judge(report)
 
 
@@ -78,10 +79,13 @@ def check(files: list[Path]) -> None:
             raise CommandError(f"{file} does not exist")
         if not file.is_file():
             raise CommandError(f"{file} is not a file: name the zip, or the JSON files in it")
-        if file.suffix.lower() not in SUFFIXES:
+        if file.suffix.lower() not in UPLOAD_SUFFIXES:
             raise CommandError(f"{file} is neither .zip nor .json: send the file Spotify sent you")
-        if file.stat().st_size == 0:
-            raise CommandError(f"{file} is empty")
+    known: dict[str, Path] = {}
+    for file in files:
+        other = known.setdefault(upload_key(DEFAULT_LISTENER, file.name), file)
+        if other is not file:
+            raise CommandError(f"{other} and {file} have the same name: rename one of them")
 
 
 def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:
@@ -101,7 +105,7 @@ def send(target: Target, file: Path, listener: str, progress: Progress, task: Ta
         CommandError: The file cannot be read.
     """
     s3, bucket = target.client("s3"), target.output("ArchiveBucket")
-    key = f"history/{listener}/{file.name}"
+    key = upload_key(listener, file.name)
     versions: list[str | None] = []
     # The transfer sends in parts and in parallel, but does not say which version it made.
     for call in ("PutObject", "CompleteMultipartUpload"):
@@ -119,11 +123,27 @@ def send(target: Target, file: Path, listener: str, progress: Progress, task: Ta
     return Upload(file=str(file), key=key, origin=origin, size_bytes=file.stat().st_size)
 
 
-def await_result(target: Target, upload: Upload, timeout_s: float) -> Upload:
+def await_all(
+    waiting: Waiting, uploads: list[Upload]
+) -> tuple[list[Upload], list[UnfinishedError]]:
+    """Wait for each upload; one that does not end hides no other's result."""
+    done: list[Upload] = []
+    unfinished: list[UnfinishedError] = []
+    waiting.begin()
+    for upload in uploads:
+        try:
+            done.append(await_result(waiting, upload))
+        except UnfinishedError as error:
+            done.append(upload)
+            unfinished.append(error)
+    return done, unfinished
+
+
+def await_result(waiting: Waiting, upload: Upload) -> Upload:
     """Wait until every row of an upload ended somewhere, with a bar of the plays loaded.
 
     Raises:
-        CommandError: It takes longer than `timeout_s`.
+        UnfinishedError: It takes too long, or its messages died.
     """
     with count_progress() as progress:
         task = progress.add_task(f"loading {upload.file}", total=None)
@@ -133,5 +153,5 @@ def await_result(target: Target, upload: Upload, timeout_s: float) -> Upload:
             progress.update(task, completed=loaded, total=published)
             return None if published is None else fetch_import(database, upload.origin)
 
-        result = wait_for(target, look, upload.file, timeout_s)
+        result = waiting.wait_for(look, upload.file)
     return upload.model_copy(update={"result": result})

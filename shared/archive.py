@@ -7,12 +7,17 @@
 
 import gzip
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from shared.models import iso
 
 DEFAULT_LISTENER = "me"
+UPLOADS = "history/"
+"""Where people put their files."""
+UPLOAD_SUFFIXES = (".json", ".zip")
+"""What starts the backfill."""
 
 
 def poll_key(listener: str, polled_at: datetime) -> str:
@@ -23,6 +28,12 @@ def poll_key(listener: str, polled_at: datetime) -> str:
 def quarantine_key(listener: str, origin: str) -> str:
     """Name the object that keeps the unreadable rows of one origin."""
     return f"quarantine/{listener}/{origin}.jsonl"
+
+
+def upload_key(listener: str, name: str) -> str:
+    """Name the object that keeps an uploaded file, its suffix as `UPLOAD_SUFFIXES` spells it."""
+    path = PurePath(name)
+    return f"{UPLOADS}{listener}/{path.stem}{path.suffix.lower()}"
 
 
 def upload_origin(key: str, version_id: str | None) -> str:
@@ -52,12 +63,27 @@ class Archive:
         """Keep the unreadable rows of an upload: JSON lines, streamed."""
         self._s3.upload_fileobj(rows, self._bucket, key)
 
-    def newest_version(self, key: str) -> str | None:
-        """Tell the version of an object that stands now; None where none is kept."""
-        found: str | None = self._s3.head_object(Bucket=self._bucket, Key=key).get("VersionId")
-        return found
+    def find_version(self, key: str, etag: str, at: datetime) -> str | None:
+        """Find the version that an event without a version id tells of.
 
-    def fetch(self, key: str, version_id: str | None, into: BinaryIO) -> None:
+        Args:
+            key: The object's.
+            etag: The version's, without quotes; empty fits every version.
+            at: When it was put there. Of versions with the same content the nearest counts.
+
+        Returns:
+            Its id; None where it is gone. Only the newest 1,000 versions are looked at.
+        """
+        # The keys come in order, so that the longer ones with this prefix follow it.
+        listed = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key)
+        found = [
+            version
+            for version in listed.get("Versions", [])
+            if version["Key"] == key and etag in ("", version["ETag"].strip('"'))
+        ]
+        nearest = min(found, key=lambda version: abs(version["LastModified"] - at), default=None)
+        return str(nearest["VersionId"]) if nearest else None
+
+    def fetch(self, key: str, version_id: str, into: BinaryIO) -> None:
         """Copy an uploaded file into a local one, in chunks."""
-        extra = {"VersionId": version_id} if version_id else None
-        self._s3.download_fileobj(self._bucket, key, into, ExtraArgs=extra)
+        self._s3.download_fileobj(self._bucket, key, into, ExtraArgs={"VersionId": version_id})

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-FAST = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 4})
+FAST = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
 
 
 @cache

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from pydantic import ValidationError
 
 from shared.models import Message
@@ -15,30 +17,28 @@ LOGGED_FAULTS = 5
 M = TypeVar("M", bound=Message)
 
 
-def read_messages(
-    records: Sequence[dict[str, Any]], model: type[M]
-) -> tuple[dict[str, M], list[str]]:
+def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], list[str]]:
     """Part the messages that fit their model, by id, from the ids of those that do not.
 
     Args:
-        records: The `Records` of an SQS event.
+        event: What Lambda hands to a consumer of SQS.
         model: What a body must be.
     """
     readable: dict[str, M] = {}
     poisoned = []
-    for record in records:
+    for record in SQSEvent(event).records:
         try:
-            readable[record["messageId"]] = model.model_validate_json(record["body"])
+            readable[record.message_id] = model.model_validate_json(record.body)
         except ValidationError as error:
-            poisoned.append(record["messageId"])
+            poisoned.append(record.message_id)
             faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
                       for fault in error.errors(include_input=False)[:LOGGED_FAULTS]]  # fmt: skip
-            facts = {"id": record["messageId"], "model": model.__name__, "faults": faults}
+            facts = {"id": record.message_id, "model": model.__name__, "faults": faults}
             logger.error("message does not fit its model", extra=facts)
     return readable, poisoned
 
 
-def report_failures(message_ids: Sequence[str]) -> dict[str, Any]:
+def report_failures(message_ids: Sequence[str]) -> PartialItemFailureResponse:
     """Tell Lambda which messages of the invocation go back to the queue."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
 

@@ -14,7 +14,10 @@ PLAYS_PER_BATCH = 500
 """Most plays in one message."""
 
 BATCH_BYTES = 240_000
-"""Most bytes in one message, below the 262,144 that every SQS client and tool accepts."""
+"""Most bytes in one message of collected-plays, below the 262,144 that every tool accepts.
+
+Features come on top in enriched-plays: 300 kB at most, and SQS takes 1 MiB.
+"""
 
 INT4_MAX = 2**31 - 1
 """The largest value of a Postgres `integer`."""
@@ -170,7 +173,7 @@ class TrackFeatures(Message):
 class EnrichedBatch(PlayBatch):
     """A message of the queue `enriched-plays`: the same plays, and what is known of their tracks.
 
-    A batch of the healing schedule has features and no plays.
+    A batch may have features and no plays.
     """
 
     features: tuple[TrackFeatures, ...] = ()

@@ -19,8 +19,7 @@ from pg8000.exceptions import InterfaceError
 from shared.errors import DatabaseAwayError, DatabaseLoginError, DatabaseRefusalError
 
 CONNECT_TIMEOUT_S = 10
-# A migration may build an index, and a loader waits for another one's merge.
-ANSWER_TIMEOUT_S = 300
+ANSWER_TIMEOUT_S = 300  # a migration may build an index
 TIMESTAMPTZ = 1184  # its object id, the same in every Postgres
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -55,8 +54,12 @@ class Database:
         self._connection = connection
 
     @classmethod
-    def connect(cls, address: Address) -> Self:
+    def connect(cls, address: Address, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Self:
         """Open a connection.
+
+        Args:
+            address: Where the database is and who we are there.
+            answer_timeout_s: How long to wait for each answer, seconds.
 
         Raises:
             DatabaseLoginError: The server knows us by another password, or not at all.
@@ -80,7 +83,7 @@ class Database:
                 timeout=CONNECT_TIMEOUT_S,
             )
         # pg8000 would wait for no answer longer than for the connection.
-        connection._usock.settimeout(ANSWER_TIMEOUT_S)  # noqa: SLF001 - it offers no other way
+        connection._usock.settimeout(answer_timeout_s)  # noqa: SLF001 - it offers no other way
         # Ten times as fast as pg8000's own reading by strptime.
         connection.register_in_adapter(TIMESTAMPTZ, datetime.fromisoformat)
         return cls(connection)

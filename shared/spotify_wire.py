@@ -86,7 +86,7 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     try:
         # json, not pydantic: a lone surrogate in one title must not fail the whole answer.
         rows = _Page.model_validate(json.loads(content)).items
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SpotifyError("recently-played gave no page that can be read") from error
     plays, unreadable = [], []
     for row in rows:

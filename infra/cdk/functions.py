@@ -11,10 +11,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.config import FunctionConfig, PipelineConfig
-from infra.cdk.constructs.archive_bucket import UPLOADS
 from infra.cdk.constructs.dependency_layer import DependencyLayer
 from infra.cdk.constructs.permissions import allow, secret_arn
 from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
+from shared.archive import UPLOADS
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,10 @@ class Functions(Construct):
             },
             grants=[
                 allow("s3", "GetObject", "GetObjectVersion", on=[uploads]),
-                # Without it S3 says "forbidden" of an object that was deleted meanwhile. A
-                # condition on the prefix would never hold: reading an object names no prefix.
-                allow("s3", "ListBucket", on=[around.bucket.bucket_arn]),
+                # Without them S3 says "forbidden" of a version that was deleted meanwhile, and an
+                # event without a version id cannot be told from its neighbours. A condition on
+                # the prefix would never hold: reading an object names no prefix.
+                allow("s3", "ListBucket", "ListBucketVersions", on=[around.bucket.bucket_arn]),
                 allow("s3", "PutObject", "AbortMultipartUpload", on=[quarantine]),
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
             ],

@@ -23,12 +23,13 @@ LOCAL = Config(
 @cache
 def client(service: str, endpoint: str) -> Any:
     """Give a client of one service of the local cloud at an endpoint."""
-    return _session().client(  # type: ignore[call-overload] # the name is not a literal
+    return session().client(  # type: ignore[call-overload] # the name is not a literal
         service, endpoint_url=endpoint, config=LOCAL
     )
 
 
-def _session() -> boto3.Session:
+def session() -> boto3.Session:
+    """Begin a session that knows the local root only."""
     nowhere = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),

@@ -11,23 +11,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from infra.local import supervisor
+from infra.local import parts, supervisor
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
 from infra.local.memory import Memory
 from infra.local.parts import Parts
 from infra.local.pidfile import holder
 from infra.local.ports import Ports
-from infra.local.processes import POLL_S, wait_for_end
+from infra.local.postgres import START_TIMEOUT_S
+from infra.local.processes import POLL_S, wait_for_end, wait_for_exit
 from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
 
-STOP_S = 120
-"""Longer than all parts may take to stop, one after the other."""
+STOP_S = START_TIMEOUT_S + parts.STOP_S + 10
+"""Longer than a start of Postgres, which is not cut off, and then a stop of everything."""
 
 DATA = (
-    *("ministack", "s3", "tmp", "postgres", "postgres.stopped", "logs", "cdk", "cdk.out"),
-    *("outputs.json", "sample-history.zip", FILE, MEMORY),
+    *("ministack", "s3", "tmp", "postgres", "postgres.new", "postgres.stopped"),
+    *("logs", "cdk", "cdk.out", "outputs.json", "sample-history.zip", FILE, MEMORY),
     *("ministack.pid", "simulators.pid", SUPERVISOR),
 )
 """All that a home may hold. Nothing else in it is ours to delete."""
@@ -94,17 +95,19 @@ def down(home: Path) -> bool:
         return False
     os.kill(pid, signal.SIGTERM)
     if not wait_for_end(home / SUPERVISOR, STOP_S):
-        raise LocalCloudError(f"the local cloud (pid {pid}) does not stop: see {home / 'logs'}")
+        raise _does_not_stop(home, pid)
+    # It lets go of the file a moment before it ends.
+    wait_for_exit(pid)
     return True
 
 
-def reset(home: Path) -> None:
-    """Stop the local cloud of a home and delete all of its data, passwords and logins.
+def reset(home: Path) -> bool:
+    """Delete all data, passwords and logins of a local cloud; tell whether it was running.
 
     Raises:
         LocalCloudError: It does not stop.
     """
-    down(home)
+    was_running = down(home)
     for name in DATA:
         path = home / name
         if path.is_dir():
@@ -114,6 +117,7 @@ def reset(home: Path) -> None:
     # Unless somebody else keeps things there.
     with suppress(OSError):
         home.rmdir()
+    return was_running
 
 
 def stop_postgres(home: Path) -> None:
@@ -152,7 +156,9 @@ def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
             _follow(process, home, lines, say)
         except KeyboardInterrupt:
             process.terminate()
-            process.wait(STOP_S)
+            if not wait_for_end(home / SUPERVISOR, STOP_S):
+                raise _does_not_stop(home, process.pid) from None
+            process.wait()
             raise
     _background.append(process)
 
@@ -177,3 +183,7 @@ def _is_ready(home: Path, pid: int) -> bool:
         return CloudState.load(home).pid == pid
     except LocalCloudError:
         return False
+
+
+def _does_not_stop(home: Path, pid: int) -> LocalCloudError:
+    return LocalCloudError(f"the local cloud (pid {pid}) does not stop: see {home / 'logs'}")

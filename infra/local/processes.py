@@ -4,13 +4,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from infra.local.pidfile import held, holder, name
+import psutil  # type: ignore[import-untyped]  # it ships no types; held in this file
 
+from infra.local.pidfile import held, holder, name
+from infra.local.state import LocalCloudError
+
+STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that ask for a stop."""
 POLL_S = 0.05
+KILLED_S = 5
+"""How long the kernel may take to bury what was killed."""
 
 
 class Child:
@@ -32,7 +39,8 @@ class Child:
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it in a session of its own, so that a Ctrl-C in the terminal does not reach it."""
-        with held(self._pid_file) as file, self.log.open("wb") as log:
+        # Until it is named, the file names this process, and a stop would find that.
+        with deferred(), held(self._pid_file) as file, self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command,
                 cwd=self._home,
@@ -55,18 +63,40 @@ class Child:
         """Stop it with all that it started; also one that an earlier run left behind.
 
         The whole group is asked, because MiniStack waits for a running function to the end.
+
+        Raises:
+            LocalCloudError: It does not stop, or is not known by name.
         """
         pid = holder(self._pid_file)
         if pid is None:
             return
-        os.killpg(pid, signal.SIGTERM)
+        if pid in (os.getpid(), os.getpgrp()):
+            # Its starter was killed before naming it, and its pid is ours by now.
+            raise LocalCloudError(f"{self.title} runs, but its pid is not known: {self._pid_file}")
+        _signal_group(pid, signal.SIGTERM)
         wait_for_end(self._pid_file, self._patience_s)
         # The rest of its group: what would not stop, and what it left behind.
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
-        wait_for_end(self._pid_file, self._patience_s)
+        _signal_group(pid, signal.SIGKILL)
+        if not wait_for_end(self._pid_file, KILLED_S):
+            raise LocalCloudError(f"{self.title} (pid {pid}) does not stop")
         if self._process:
             self._process.wait()
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let signals to stop wait until the block is left; works in the main thread only."""
+    pending: list[int] = []
+    before = {
+        number: signal.signal(number, lambda came, _: pending.append(came)) for number in STOP
+    }
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+        for came in pending[:1]:
+            signal.raise_signal(came)
 
 
 def wait_for_end(pid_file: Path, patience_s: float) -> bool:
@@ -79,6 +109,21 @@ def wait_for_end(pid_file: Path, patience_s: float) -> bool:
     return True
 
 
+def wait_for_exit(pid: int, patience_s: float = KILLED_S) -> None:
+    """Wait for a process that is about to end; it may be gone already."""
+    with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        psutil.Process(pid).wait(patience_s)
+
+
+def command_of(pid: int) -> list[str]:
+    """Tell the command line of a process; empty where there is none, or it is not ours to see."""
+    try:
+        words: list[str] = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return []
+    return words
+
+
 def run(
     command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path, timeout_s: float
 ) -> int:
@@ -87,19 +132,22 @@ def run(
     Raises:
         subprocess.TimeoutExpired: It took too long and was killed.
     """
-    with log.open("ab") as file:
-        process = subprocess.Popen(  # noqa: S603 - the command is ours
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    with log.open("ab") as file, ExitStack() as stack:
+        with deferred():
+            process = subprocess.Popen(  # noqa: S603 - the command is ours
+                command,
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            stack.callback(process.wait)
+            stack.callback(_signal_group, process.pid, signal.SIGKILL)
         return process.wait(timeout_s)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, number)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from infra.cdk.config import PipelineConfig
 from infra.local import lookups
+from infra.local.arrivals import Arrivals
 from infra.local.aws import client
 from infra.local.deploy import BOOTSTRAP_STACK, STACK, Cdk
 from infra.local.environment import ACCESS_KEY, REGION, SECRET_KEY
@@ -22,15 +23,16 @@ from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
 from infra.local.ports import HOST, choose, no_other_start
 from infra.local.postgres import DATABASE
+from infra.local.processes import STOP
 from infra.local.sample_history import write_history_zip
 from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
-from shared.archive import DEFAULT_LISTENER
+from shared.archive import DEFAULT_LISTENER, upload_key
 from shared.errors import HistoryError
+from shared.postgres import Address
 
 Say = Callable[[str], None]
 
-STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_S = 1
 SAMPLE_PLAYS = 5_000
 
@@ -82,19 +84,26 @@ class Supervisor:
         context = self._wishes.deployment(self._memory.ports)
         outputs = self._deploy(configuration(context), context)
         self._send_sample(outputs["ArchiveBucket"])
+        state = self._state(outputs["ArchiveBucket"], context)
         self._say(f"ready: AWS at {self._endpoint}, Postgres on port {self._memory.ports.postgres}")
+        self._say("next: `.venv/bin/plays status`, `.venv/bin/plays upload my_spotify_data.zip`")
+        self._say(f"the database, to read: {state.database_url}")
         # Last: this is what tells others that it is ready.
-        self._state(outputs["ArchiveBucket"], context).save(self._home)
+        state.save(self._home)
 
     def watch(self) -> None:
-        """Look after the servers for ever.
+        """Look after the servers for ever, and tell of the plays that arrive.
 
         Raises:
             LocalCloudError: One ended by itself.
         """
+        port, password = self._memory.ports.postgres, self._memory.reader_password
+        arrivals = Arrivals(Address(HOST, port, DATABASE, "reader", password))
         while True:
             for failure in self._parts.failures():
                 raise LocalCloudError(failure)
+            if news := arrivals.news():
+                self._say(news)
             time.sleep(WATCH_S)
 
     def stop(self) -> None:
@@ -136,7 +145,7 @@ class Supervisor:
         path = self._home / "sample-history.zip"
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         write_history_zip(path, plays=SAMPLE_PLAYS, seed=1, until=today)
-        key = f"history/{DEFAULT_LISTENER}/{path.name}"
+        key = upload_key(DEFAULT_LISTENER, path.name)
         client("s3", self._endpoint).upload_file(str(path), bucket, key)
         self._remember(sampled=True)
 

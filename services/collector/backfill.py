@@ -91,15 +91,14 @@ def backfill(upload: Upload, archive: Archive, queue: Queue) -> None:
 
 
 def _with_version(upload: Upload, archive: Archive) -> Upload:
-    """Look up the version where the event leaves it out, as MiniStack's do."""
+    """Look up the version where the event leaves it out, as MiniStack's do.
+
+    By the time an event is read, another upload may have taken the key.
+    """
     if upload.version_id:
         return upload
-    try:
-        return upload._replace(version_id=archive.newest_version(upload.key))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "404":
-            raise
-        return upload  # deleted: the reading will tell
+    found = archive.find_version(upload.key, upload.etag, upload.uploaded_at)
+    return upload._replace(version_id=found)
 
 
 def _read(upload: Upload, archive: Archive, reader: UploadReader) -> None:
@@ -116,9 +115,14 @@ def _read(upload: Upload, archive: Archive, reader: UploadReader) -> None:
 
 
 def _fetch(upload: Upload, archive: Archive, into: BinaryIO) -> None:
+    if not upload.version_id:
+        raise UploadError(_DELETED)
     try:
         archive.fetch(upload.key, upload.version_id, into)
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NoSuchVersion"}:
             raise
-        raise UploadError("deleted before it could be read") from error
+        raise UploadError(_DELETED) from error
+
+
+_DELETED = "deleted before it could be read"

@@ -153,7 +153,7 @@ def _blocked(listener: str, state: ListenerState) -> Outcome:
 
 def _needs_login(listener: str, state: ListenerState, now: datetime) -> Outcome:
     _measure(state.window, now)
-    # A dead grant has no days left, whatever its age: the alarm on this metric tells the owner.
+    # A dead grant has no days left, whatever its age.
     metrics.add_metric(name="TokenDaysLeft", unit=MetricUnit.NoUnit, value=0)
     logger.warning("waiting for a login", extra={"listener": listener})
     return Outcome(listener=listener, status="needs-login")

@@ -17,8 +17,11 @@ from pydantic import ValidationError
 from services.collector.history_rows import Rows, parse_rows, unparsed
 from shared.errors import UploadError
 
-ROW_BYTES = 1 << 20
-"""What a row may be long. Real rows have under 1,000 bytes."""
+ROW_BYTES = 128 << 10
+"""What a row may be long if chunks part it, for its start is read again with each chunk.
+
+Real rows have under 1,000 bytes.
+"""
 
 
 def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
@@ -42,7 +45,9 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
         if closed:
             break
         if len(text) > ROW_BYTES:
-            raise UploadError("a row is longer than 1 MiB; the file is read up to there")
+            raise UploadError(
+                f"a row is longer than {ROW_BYTES >> 10} KiB; the file is read up to there"
+            )
     if not closed:
         rows, text, closed = _scan_rows(text, uploaded_at)
         yield rows
@@ -90,17 +95,18 @@ def _scan_rows(text: bytes, uploaded_at: datetime) -> tuple[Rows, bytes, bool]:
     """Do what `_take_rows` does, mark by mark: exact for every text, and slower."""
     rows: Rows = []
     start = depth = 0
-    for mark in _MARKS.finditer(text):
-        if mark[0] == b'"':
+    for match in _MARKS.finditer(text):
+        mark = match[0]
+        if mark == b'"':
             break  # A string that has not ended yet.
-        if mark[0] in _OPENING:
+        if mark in _OPENING:
             depth += 1
-        elif depth and mark[0] in _CLOSING:
+        elif depth and mark in _CLOSING:
             depth -= 1
-        elif not depth and mark[0] in _ENDING:
-            rows += _read_row(text[start : mark.start()], uploaded_at)
-            start = mark.end()
-            if mark[0] == b"]":
+        elif not depth and mark in _ENDING:
+            rows += _read_row(text[start : match.start()], uploaded_at)
+            start = match.end()
+            if mark == b"]":
                 return rows, text[start:], True
     return rows, text[start:], False
 

@@ -66,9 +66,15 @@ def _not_in_the_future(ended_at: datetime, info: ValidationInfo[datetime]) -> da
     return ended_at
 
 
-# Old exports hold null in place of false; "" was seen in one file.
+def _flag(odd: Literal[0, 1, ""]) -> bool | None:
+    return None if odd == "" else bool(odd)
+
+
+# Old exports hold null in place of false; 0, 1 and "" are told of. Strict, for "no" is no false.
 Flag = Annotated[
-    bool | Annotated[Literal[""], AfterValidator(lambda _: None)] | None,
+    Annotated[bool, Field(strict=True)]
+    | Annotated[Literal[0, 1, ""], AfterValidator(_flag)]
+    | None,
     Field(union_mode="left_to_right"),
 ]
 EndedAt = Annotated[
@@ -207,7 +213,6 @@ _KINDS: dict[str | tuple[str, str], str] = {
     "string_too_long": "longer than 2000 characters",
     "string_pattern_mismatch": "with a NUL character",
     "bool_type": "not true or false",
-    "bool_parsing": "not true or false",
     "int_type": "not a whole number",
     "future": "in the future",
     ("played_at", "greater_than_equal"): "before Spotify existed",

@@ -12,18 +12,22 @@ from pydantic import (
     ValidationError,
 )
 
-from shared.archive import listener_of, upload_origin
+from shared.archive import UPLOADS, listener_of, upload_origin
 from shared.errors import MessageError
 from shared.models import Listener
 
 
 class Upload(NamedTuple):
-    """A file that was put below `history/`: one version of one object, `size` bytes long."""
+    """A file that was put below `history/`: one version of one object, `size` bytes long.
+
+    `etag` is empty, and `version_id` None, where the event leaves them out.
+    """
 
     key: str
     version_id: str | None
     size: int
     uploaded_at: datetime
+    etag: str = ""
 
     @property
     def name(self) -> str:
@@ -68,13 +72,14 @@ def read_event(body: str, bucket: str) -> Upload:
     if event.detail.bucket.name != bucket:
         raise MessageError("an event of another bucket than the archive")
     created = event.detail.object
-    return Upload(created.key, created.version_id, created.size, event.time)
+    return Upload(created.key, created.version_id, created.size, event.time, created.etag)
 
 
 class _Object(BaseModel):
-    key: Annotated[str, StringConstraints(pattern="^history/")]
+    key: Annotated[str, StringConstraints(pattern=f"^{UPLOADS}")]
     version_id: Annotated[str | None, Field(alias="version-id")] = None
     size: int = 0
+    etag: str = ""
 
 
 class _Bucket(BaseModel):

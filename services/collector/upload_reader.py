@@ -18,6 +18,12 @@ from services.collector.uploads import HistoryFile, history_files
 from shared.errors import UploadError
 from shared.models import FileProblem, UploadReport
 
+ROWS = 5_000_000
+"""Most rows of an upload, all buckets together; a life of listening has 1,000,000."""
+KEPT_ROWS = 10_000
+"""Most rows in quarantine: enough to see what is wrong with a file."""
+KEPT_BYTES = 64 << 20
+"""Most bytes in quarantine; a row there may be longer than in its file."""
 LISTED = 200
 """Most files, and most problems, that a report names: it must fit into one message."""
 NAME_LENGTH = 100
@@ -50,6 +56,8 @@ class UploadReader:
     ) -> None:
         self._batches = batches
         self._quarantine = quarantine
+        self._kept = 0
+        self._keeps = True
         self._uploaded_at = uploaded_at
         self._counts: Counts = Counter()
         self._files: list[str] = []
@@ -60,6 +68,8 @@ class UploadReader:
     def read(self, upload: BinaryIO, name: str) -> Iterator[FileCounts]:
         """Read a zip, or the loose file `name`; tell of each file in it once it is read.
 
+        Reading ends soon after the row number ROWS, and the report says so.
+
         Raises:
             UploadError: The upload cannot be read at all.
         """
@@ -67,6 +77,8 @@ class UploadReader:
             known = file._replace(name=_legible(file.name))
             self._files.append(known.name)
             yield FileCounts(known.name, self._read_file(known))
+            if self._counts.total() > ROWS:
+                break
 
     def refuse(self, name: str, reason: str) -> None:
         """Put a problem into the report."""
@@ -100,6 +112,9 @@ class UploadReader:
         try:
             for rows in read_rows(file.chunks, self._uploaded_at):
                 self._sort(rows, file.name, counts)
+                if self._counts.total() + counts.total() > ROWS:
+                    self.refuse(file.name, f"more than {ROWS:,} rows: the rest is not read")
+                    break
         except UploadError as error:
             self.refuse(file.name, str(error))
         else:
@@ -128,8 +143,17 @@ class UploadReader:
             self._batches.add(plays)
 
     def _keep(self, file: str, number: int, row: Quarantined) -> None:
-        line = {"file": file, "row": number, "reason": row.reason, "record": row.record}
-        self._quarantine.write(to_json(line, inf_nan_mode="null") + b"\n")
+        """Write a row into quarantine; from the first one on that does not fit, none."""
+        if not self._keeps:
+            return
+        fields = {"file": file, "row": number, "reason": row.reason, "record": row.record}
+        line = to_json(fields, inf_nan_mode="null") + b"\n"
+        if self._kept == KEPT_ROWS or self._quarantine.tell() + len(line) > KEPT_BYTES:
+            self._keeps = False
+            self.refuse(file, f"unreadable rows from row {number:,} on are counted but not kept")
+        else:
+            self._quarantine.write(line)
+            self._kept += 1
 
 
 def _legible(name: str) -> str:

@@ -18,14 +18,12 @@ MEMBERS = 2_000
 """Most members of a zip; real ones have about 30."""
 DIRECTORY_BYTES = 1 << 20
 """Longest directory of a zip: the list of its members, which is read at once."""
-MEMBER_BYTES = 2 << 30
-"""Most bytes that one member may unpack to; real ones have 13 MB."""
-TOTAL_BYTES = 4 << 30
-"""Most bytes that all members may unpack to: about 5 million rows."""
+TOTAL_BYTES = 1 << 30
+"""Most bytes that all members may unpack to: about 1.5 million rows."""
 RATIO = 200
-"""Most bytes unpacked from one packed byte; real histories have 10 to 25, bombs 1,000."""
+"""Most bytes unpacked from one byte of a zip; real histories have 10 to 25, bombs 1,000."""
 RATIO_FREE_BYTES = 16 << 20
-"""What a member may unpack to at any ratio: it costs nothing, and few like rows pack well."""
+"""What a zip may unpack to at any ratio, for a few like rows pack well: seconds of reading."""
 
 
 class HistoryFile(NamedTuple):
@@ -83,7 +81,7 @@ def _zipped_files(upload: BinaryIO) -> Iterator[HistoryFile]:
         found = [member for member in members if is_history(member.filename)]
         if not found:
             raise UploadError(f"a zip without streaming history: {REQUEST_EXTENDED}")
-        meter = _Meter()
+        meter = _Meter(upload.seek(0, io.SEEK_END))
         for member in found:
             yield HistoryFile(member.filename, _unpack(archive, member, meter))
 
@@ -104,10 +102,8 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
         raise UploadError("packed in an unusual way: unpack the zip and upload what is in it")
     try:
         with archive.open(member) as file:
-            unpacked = 0
             while chunk := file.read(CHUNK_BYTES):
-                unpacked += len(chunk)
-                meter.count(len(chunk), unpacked, member.compress_size)
+                meter.count(len(chunk))
                 yield chunk
     except _DAMAGE as error:
         raise UploadError("damaged in the zip: download it again") from error
@@ -116,17 +112,18 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
 class _Meter:
     """Counts what is unpacked from one zip, and stops a bomb."""
 
-    def __init__(self) -> None:
+    def __init__(self, zip_bytes: int) -> None:
+        # Of the whole zip, for the size that its directory gives a member may be made up.
+        self._most_by_ratio = max(RATIO_FREE_BYTES, RATIO * zip_bytes)
         self._total = 0
 
-    def count(self, size: int, unpacked: int, packed: int) -> None:
-        """Book `size` more bytes of a member that has `unpacked` by now, from `packed`."""
+    def count(self, size: int) -> None:
+        """Book `size` more bytes."""
         self._total += size
         if self._total > TOTAL_BYTES:
-            raise UploadError(f"the upload unpacks to more than {TOTAL_BYTES >> 30} GiB")
-        if unpacked > MEMBER_BYTES:
-            raise UploadError(f"unpacks to more than {MEMBER_BYTES >> 30} GiB")
-        if unpacked > max(RATIO_FREE_BYTES, RATIO * packed):
+            most = f"{TOTAL_BYTES >> 30} GiB"
+            raise UploadError(f"the upload unpacks to more than {most}: upload it in parts")
+        if self._total > self._most_by_ratio:
             raise UploadError(f"unpacks to more than {RATIO} times its size: a zip bomb")
 
 

@@ -2,7 +2,7 @@
 
 An item has `track_uri` (S) and, as far as they are known, `features` (S, the JSON of
 TrackFeatures). Only while an answer is awaited it has `misses` (N, 0 to 4) and `retry_at` (N, Unix
-seconds): an index on (`misses`, `retry_at`) holds just the tracks that wait, in order of time.
+seconds), so that an index on the two would hold just the tracks that wait, in order of time.
 """
 
 import math

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import requests
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
@@ -45,11 +46,11 @@ class EnricherSettings(Settings):
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Enrich each collected batch and pass it on to the loader; report just the failed ones."""
     share = timedelta(milliseconds=context.get_remaining_time_in_millis() * ASKING_SHARE)
     with collection_paused():
-        batches, failed = read_messages(event["Records"], PlayBatch)
+        batches, failed = read_messages(event, PlayBatch)
         failed += wire().enrich(batches, now() + share)
     return report_failures(failed)
 

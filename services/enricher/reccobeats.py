@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -90,15 +91,21 @@ class ReccoBeats:
         """
         try:
             # Ids need no quoting, and quoting their commas is what a call would cost most.
-            response = self._session.get(
-                f"{self._url}{path}?ids={','.join(ids)}",
-                headers={"User-Agent": USER_AGENT},
-                timeout=TIMEOUT_S,
-            )
+            response = self._get(f"{self._url}{path}?ids={','.join(ids)}")
         except requests.RequestException as error:
             raise FeatureSourceError(f"{path} gave no answer: {type(error).__name__}") from error
         self._check(response, path)
         return _by_track_id(_content(response, path))
+
+    def _get(self, url: str) -> requests.Response:
+        ask = partial(self._session.get, url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT_S)
+        try:
+            return ask()
+        except requests.ConnectTimeout:
+            raise
+        except requests.ConnectionError:
+            # A kept connection dies while the container is frozen; the second one is new.
+            return ask()
 
     def _check(self, response: requests.Response, path: str) -> None:
         status = response.status_code

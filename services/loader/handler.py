@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.loader.settings import LoaderSettings, find_database
@@ -14,18 +15,21 @@ from shared.models import EnrichedBatch
 from shared.postgres import Database
 from shared.telemetry import logger
 
+ANSWER_TIMEOUT_S = 25
+"""Half of what is left to an invocation, so that a silent connection leaves time for another."""
+
 Load = Callable[[Sequence[EnrichedBatch]], None]
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Load every batch of the event in one transaction; report just the messages that cannot be.
 
     Raises:
         DatabaseAwayError: Postgres cannot serve now: the queue keeps all and tries again.
     """
     with collection_paused():
-        batches, failed = read_messages(event["Records"], EnrichedBatch)
+        batches, failed = read_messages(event, EnrichedBatch)
         failed += _load(list(batches.items()), wire())
     return report_failures(failed)
 
@@ -61,9 +65,10 @@ class Loader:
 
     def _connect(self) -> Database:
         try:
-            return Database.connect(find_database(self._settings))
+            return Database.connect(find_database(self._settings), ANSWER_TIMEOUT_S)
         except DatabaseLoginError:
-            return Database.connect(find_database(self._settings, force=True))
+            fresh = find_database(self._settings, force=True)
+            return Database.connect(fresh, ANSWER_TIMEOUT_S)
 
     def _disconnect(self) -> None:
         if self._database is not None:

@@ -144,9 +144,11 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
         rows.append(Row(api.row_id, api.play.played_at, api, export, records_))
     taken = {(row.played_at, row.api.play.track_uri) for row in rows if row.api}
     for export, members in exports.items():
-        # A skip that ends in the very millisecond of another play's API row keeps its own row.
-        is_taken = (export.play.played_at, export.play.track_uri) in taken
-        played_at = export.play.played_at + BUMP if is_taken else export.play.played_at
+        # A skip that ends in the very millisecond of another play's row keeps its own row.
+        played_at, track_uri = export.play.played_at, export.play.track_uri
+        while (played_at, track_uri) in taken:
+            played_at += BUMP
+        taken.add((played_at, track_uri))
         rows.append(Row(export.row_id, played_at, None, export, members))
     return rows
 
@@ -204,8 +206,8 @@ def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) ->
 def _near_pairs(records: list[Record], window: timedelta) -> Iterator[tuple[Record, Record]]:
     apis = sorted((r for r in records if r.source == API), key=_instant)
     exports = sorted((r for r in records if r.source == EXPORT), key=_instant)
-    yield from _consecutive(apis)
-    yield from _consecutive(exports)
+    yield from _neighbours(apis)
+    yield from _neighbours(exports)
     instants = [_instant(record) for record in exports]
     for api in apis:
         at = _instant(api)
@@ -215,20 +217,36 @@ def _near_pairs(records: list[Record], window: timedelta) -> Iterator[tuple[Reco
                 yield api, export
 
 
-def _consecutive(ordered: list[Record]) -> Iterator[tuple[Record, Record]]:
-    """Pair the records of one source that are the same play by rule 1 or 2."""
-    for index, record in enumerate(ordered):
-        earliest = _instant(record) - EXPORT_SHIFT
-        before = index - 1
-        while before >= 0 and _instant(ordered[before]) >= earliest:
-            if _is_repeat(ordered[before], record):
-                yield ordered[before], record
-            before -= 1
+def _neighbours(ordered: list[Record]) -> Iterator[tuple[Record, Record]]:
+    """Pair records of one source and the same track that follow each other within a second.
+
+    That is wider than rules 1 and 2, which `resolve` applies; it takes one look at each record.
+    """
+    latest: dict[object, Record] = {}
+    crowded = {id(r) for pair in pairwise(ordered) if _apart(*pair) <= EXPORT_SHIFT for r in pair}
+    for record in ordered if crowded else ():
+        if id(record) not in crowded:
+            continue
+        for key in _track_keys(record.play):
+            before = latest.get(key)
+            if before is not None and _apart(before, record) <= EXPORT_SHIFT:
+                yield before, record
+            latest[key] = record
+
+
+def _track_keys(play: Play) -> Iterator[object]:
+    """Give what two plays of the same track have at least one of in common."""
+    yield play.track_uri
+    if play.isrc:
+        yield "isrc", play.isrc
+    names = _names(play)
+    if all(names):
+        yield names
 
 
 def _is_repeat(earlier: Record, later: Record) -> bool:
     """Tell whether two records of one source, in order of time, are the same play."""
-    apart = _instant(later) - _instant(earlier)
+    apart = _apart(earlier, later)
     if earlier.source == API:
         is_close = apart < API_SHIFT
     else:
@@ -242,12 +260,9 @@ def _is_repeat(earlier: Record, later: Record) -> bool:
 
 def is_same_track(one: Play, other: Play) -> bool:
     """Tell whether two plays are of one recording, as far as their own words say."""
-    if one.track_uri == other.track_uri:
-        return True
-    if one.isrc and one.isrc == other.isrc:
-        return True
-    names = _names(one)
-    return all(names) and names == _names(other)
+    return one.track_uri == other.track_uri or not {*_track_keys(one)}.isdisjoint(
+        _track_keys(other)
+    )
 
 
 def _names(play: Play) -> tuple[str, str]:
@@ -256,6 +271,10 @@ def _names(play: Play) -> tuple[str, str]:
 
 def _instant(record: Record) -> datetime:
     return record.play.played_at
+
+
+def _apart(earlier: Record, later: Record) -> timedelta:
+    return _instant(later) - _instant(earlier)
 
 
 def _distinct(records: Iterable[Record]) -> list[Record]:
@@ -278,7 +297,7 @@ def _distinct(records: Iterable[Record]) -> list[Record]:
 def _rank(play: Play) -> tuple[object, ...]:
     """Order the records of one key: the longest first of all, then by fixed rule."""
     longest = -1 if play.ms_played is None else play.ms_played
-    return longest, *((value is not None, str(value)) for value in values_of(play))
+    return longest, *((value is not None, value) for value in values_of(play))
 
 
 def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
@@ -286,7 +305,7 @@ def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
     clusters: dict[Record, list[Record]] = {}
     for record in sorted(records, key=_precedence):
         for anchor in reversed(clusters):
-            if _instant(record) - _instant(anchor) > EXPORT_SHIFT:
+            if _apart(anchor, record) > EXPORT_SHIFT:
                 clusters[record] = [record]
                 break
             if _is_repeat(anchor, record):

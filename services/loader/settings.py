@@ -2,11 +2,14 @@
 
 import json
 from datetime import timedelta
+from functools import cache
 from typing import Annotated
 
-from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from pydantic import Field
 
+from shared.aws import client
 from shared.errors import SettingsError
 from shared.postgres import Address
 from shared.settings import Settings
@@ -46,16 +49,20 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
         force: Ask again, though an answer may be at hand: the password has changed.
 
     Raises:
-        SettingsError: The secret is not the JSON that it should be; never tells its value.
+        SettingsError: The secret or a parameter cannot be read, or is not what it should be;
+            never tells its value.
     """
-    secret = parameters.get_secret(
-        settings.database_secret_id, max_age=SECRET_MAX_AGE_S, force_fetch=force
-    )
-    host = _parameter(settings.database_host_parameter, force=force)
     ca_name = settings.database_ca_parameter
-    ca_pem = _parameter(ca_name, force=force) if ca_name else ""
     try:
-        known = json.loads(secret)
+        secret = secrets_provider().get(
+            settings.database_secret_id, max_age=SECRET_MAX_AGE_S, force_fetch=force
+        )
+        host = _parameter(settings.database_host_parameter, force=force)
+        ca_pem = _parameter(ca_name, force=force) if ca_name else ""
+    except GetParameterError as error:
+        raise SettingsError(f"cannot read where the database is: {error}") from error
+    try:
+        known = json.loads(str(secret))
         return Address(
             host=host,
             port=int(known["port"]),
@@ -72,4 +79,16 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
 
 
 def _parameter(name: str, *, force: bool) -> str:
-    return parameters.get_parameter(name, max_age=SECRET_MAX_AGE_S, force_fetch=force)
+    return str(parameters_provider().get(name, max_age=SECRET_MAX_AGE_S, force_fetch=force))
+
+
+@cache
+def secrets_provider() -> SecretsProvider:
+    """Give the container's reader of secrets; Powertools' own would wait a minute for an answer."""
+    return SecretsProvider(boto3_client=client("secretsmanager"))
+
+
+@cache
+def parameters_provider() -> SSMProvider:
+    """Give the container's reader of parameters."""
+    return SSMProvider(boto3_client=client("ssm"))

@@ -63,6 +63,23 @@ def test_an_older_export_that_overlaps_adds_no_row(local_cloud, exports, first):
     assert local_cloud.count("anna") == summary.distinct_plays
 
 
+def test_two_files_sent_under_one_name_in_a_row_are_both_read(
+    local_cloud, eventually, exports, tmp_path
+):
+    later, earlier, summary = exports
+    first, second = tmp_path / "a" / "export.zip", tmp_path / "b" / "export.zip"
+    first.parent.mkdir()
+    second.parent.mkdir()
+    first.write_bytes(earlier.read_bytes())
+    second.write_bytes(later.read_bytes())
+
+    (sent,) = local_cloud.told("upload", str(first), "--listener", "twice")["uploads"]
+    local_cloud.told("upload", str(second), "--listener", "twice", "--wait")
+
+    eventually(lambda: is_reported(local_cloud, sent["origin"]), within_s=60)
+    assert local_cloud.count("twice") == summary.distinct_plays
+
+
 def test_a_file_that_is_no_zip_fails_with_its_reason(local_cloud, tmp_path):
     bad = tmp_path / "bad.zip"
     bad.write_text("not what it says")
@@ -87,3 +104,7 @@ def test_a_broken_file_in_a_zip_is_told_and_the_rest_loads(local_cloud, exports,
     assert problem["file"] == "MyData/endsong_9.json"
     assert report["reconciled"] is True
     assert local_cloud.count("mixed") == summary.distinct_plays
+
+
+def is_reported(local_cloud, origin):
+    return local_cloud.rows("SELECT 1 FROM import_report WHERE origin = :origin", origin=origin)

@@ -10,11 +10,24 @@ FROM listening_history h
 JOIN track_features f USING (track_uri)
 WHERE h.listener = 'me' AND h.source = 'recently-played' AND f.tempo IS NOT NULL
 """
+NEXT_POLL = """
+SELECT polled_at
+FROM poll
+WHERE listener = 'me' AND polled_at > coalesce(cast(:before AS timestamptz), '-infinity')
+ORDER BY polled_at
+LIMIT 1
+"""
 
 
-def test_the_schedule_brings_plays_and_features_with_nobody_touching_anything(
-    local_cloud, eventually
-):
+def test_the_schedule_polls_with_nobody_touching_anything(local_cloud, eventually):
+    ((before,),) = local_cloud.rows("SELECT max(polled_at) FROM poll WHERE listener = 'me'")
+
+    ((after,),) = eventually(lambda: local_cloud.rows(NEXT_POLL, before=before), within_s=150)
+
+    assert after != before
+
+
+def test_what_the_schedule_brings_gets_its_features(local_cloud, eventually):
     ((enriched,),) = eventually(lambda: nonzero(local_cloud.rows(LIVE)), within_s=90)
 
     assert enriched > 0

@@ -42,6 +42,7 @@ RIGHTS = {
         ("s3:GetObject", "<Archive/Bucket.Arn>/history/*"),
         ("s3:GetObjectVersion", "<Archive/Bucket.Arn>/history/*"),
         ("s3:ListBucket", "<Archive/Bucket.Arn>"),
+        ("s3:ListBucketVersions", "<Archive/Bucket.Arn>"),
         ("s3:PutObject", "<Archive/Bucket.Arn>/quarantine/*"),
         ("s3:AbortMultipartUpload", "<Archive/Bucket.Arn>/quarantine/*"),
         ("sqs:SendMessage", "<CollectedPlays/Queue.Arn>"),

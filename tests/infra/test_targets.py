@@ -31,6 +31,12 @@ LOCAL_DIFFERENCES = {
     f"Alarms/Topic/Policy.{STATEMENTS}",
     # Nobody waits 20 minutes for a first play.
     "Schedules/me.Properties.ScheduleExpression",
+    # Nor for what a Ctrl-C cut off: it stays hidden on the next run for as long as it may take.
+    *(f"Functions/{name}/Function.Properties.Timeout" for name in ("Backfill", "Enricher")),
+    *(
+        f"{queue}/Queue.Properties.VisibilityTimeout"
+        for queue in ("UploadedFiles", "CollectedPlays", "EnrichedPlays")
+    ),
     # A reset leaves nothing behind.
     *(f"{path}.DeletionPolicy" for path in DATA),
     *(f"{path}.UpdateReplacePolicy" for path in DATA),

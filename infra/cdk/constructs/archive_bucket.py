@@ -10,11 +10,13 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-UPLOADS = "history/"
-"""Where people put their files; layout in `shared/archive.py`."""
+from shared.archive import UPLOAD_SUFFIXES, UPLOADS
 
-# EventBridge compares a wildcard case by case, so each usual spelling stands here.
-UPLOAD_SUFFIXES = (".json", ".JSON", ".Json", ".zip", ".ZIP", ".Zip")
+# EventBridge compares a wildcard case by case, so each usual spelling stands here: `plays upload`
+# stores lower case, other ways to S3 what they find.
+SPELLINGS = [
+    spelling for suffix in UPLOAD_SUFFIXES for spelling in (suffix, suffix.upper(), suffix.title())
+]
 
 
 class ArchiveBucket(Construct):
@@ -56,7 +58,7 @@ class ArchiveBucket(Construct):
             detail={
                 "bucket": {"name": [self.bucket.bucket_name]},
                 "object": {
-                    "key": [{"wildcard": f"{UPLOADS}*{suffix}"} for suffix in UPLOAD_SUFFIXES]
+                    "key": [{"wildcard": f"{UPLOADS}*{spelling}"} for spelling in SPELLINGS]
                 },
             },
         )

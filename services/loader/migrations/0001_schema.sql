@@ -30,6 +30,8 @@ CREATE TABLE listening_history (
 -- The loader looks for API rows around each record of an export; they are few.
 CREATE INDEX listening_history_api ON listening_history (listener, played_at)
     WHERE source <> 'extended-history';
+CREATE INDEX listening_history_both ON listening_history (listener, history_ts)
+    WHERE source = 'both';
 
 COMMENT ON TABLE listening_history IS 'One row per play: a track listened to once by one listener. Every row of every source is here, skips of 0 ms included; filter in views.';
 COMMENT ON COLUMN listening_history.id IS 'Surrogate key. Source: this database.';
@@ -265,6 +267,26 @@ CROSS JOIN LATERAL (
 ) api;
 
 COMMENT ON VIEW reporting.import_result IS 'Each upload, reconciled: rows_in = inserted + upgraded + duplicates + skipped + quarantined once is_complete. For the time it covers: the API rows, those that no export record was found for, and how far played_at lies after history_ts, in seconds.';
+COMMENT ON COLUMN reporting.import_result.origin IS 'Key and version of the upload in the archive bucket. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.listener IS 'Whose history. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.reported_at IS 'When the report was loaded, an instant in UTC. Source: this database.';
+COMMENT ON COLUMN reporting.import_result.rows_in IS 'Rows read. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.published IS 'Rows published as plays. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.inserted IS 'Plays that became a row. Source: loader.';
+COMMENT ON COLUMN reporting.import_result.upgraded IS 'Plays that joined a row of the API. Source: loader.';
+COMMENT ON COLUMN reporting.import_result.duplicates IS 'Plays that were known already. Source: loader.';
+COMMENT ON COLUMN reporting.import_result.skipped IS 'Rows that are no play of a track: {reason: rows}. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.quarantined IS 'Rows that could not be read: {reason: rows}. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.files IS 'Names of the history files in the upload. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.problems IS 'Files that could not be read, whole or in part: [{file, reason}]. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.first_played_at IS 'The earliest play published, an instant in UTC. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.last_played_at IS 'The latest play published, an instant in UTC. Source: backfill.';
+COMMENT ON COLUMN reporting.import_result.is_complete IS 'Whether every batch of the upload is loaded. Source: loader.';
+COMMENT ON COLUMN reporting.import_result.api_rows IS 'Rows that the API told of within the time of the upload. Source: listening_history.';
+COMMENT ON COLUMN reporting.import_result.api_rows_without_partner IS 'Those of them that no export record was found for. Source: listening_history.';
+COMMENT ON COLUMN reporting.import_result.offset_p50_s IS 'Median of played_at - history_ts of rows that both told of, seconds. Source: listening_history.';
+COMMENT ON COLUMN reporting.import_result.offset_p90_s IS '90th percentile of the same, seconds. Source: listening_history.';
+COMMENT ON COLUMN reporting.import_result.offset_p99_s IS '99th percentile of the same, seconds. Source: listening_history.';
 
 GRANT USAGE ON SCHEMA public TO loader, reader;
 GRANT USAGE ON SCHEMA reporting TO reader;

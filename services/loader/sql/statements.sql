@@ -35,6 +35,18 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) h
 UNION
+-- Rows that were merged while the window was wider.
+SELECT h.id
+FROM export_probe p
+CROSS JOIN LATERAL (
+    SELECT id
+    FROM listening_history
+    WHERE listener = :listener
+      AND source = 'both'
+      AND history_ts BETWEEN p.at - interval '3 s' AND p.at + interval '3 s'
+    OFFSET 0
+) h
+UNION
 SELECT h.id
 FROM api_probe p
 CROSS JOIN LATERAL (
@@ -65,21 +77,44 @@ SELECT nextval(pg_get_serial_sequence('listening_history', 'id'))
 FROM generate_series(1, :count)
 
 -- upsert_features --
--- The newest answer stays, whatever order answers come in.
+-- The newest answer counts, whatever order answers come in; what it leaves open, an older tells.
 INSERT INTO track_features AS t
     (track_uri, danceability, energy, key, loudness, mode, speechiness, acousticness,
      instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at)
 SELECT track_uri, danceability, energy, key, loudness, mode, speechiness, acousticness,
        instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at
-FROM jsonb_populate_recordset(NULL::track_features, :features::jsonb)
+FROM json_populate_recordset(NULL::track_features, :features::json)
 ON CONFLICT (track_uri) DO UPDATE SET
-    danceability = excluded.danceability, energy = excluded.energy, key = excluded.key,
-    loudness = excluded.loudness, mode = excluded.mode, speechiness = excluded.speechiness,
-    acousticness = excluded.acousticness, instrumentalness = excluded.instrumentalness,
-    liveness = excluded.liveness, valence = excluded.valence, tempo = excluded.tempo,
-    duration_ms = excluded.duration_ms, time_signature = excluded.time_signature,
-    source = excluded.source, fetched_at = excluded.fetched_at
-WHERE t.fetched_at < excluded.fetched_at
+    danceability = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.danceability, t.danceability) ELSE coalesce(t.danceability, excluded.danceability) END,
+    energy = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.energy, t.energy) ELSE coalesce(t.energy, excluded.energy) END,
+    key = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.key, t.key) ELSE coalesce(t.key, excluded.key) END,
+    loudness = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.loudness, t.loudness) ELSE coalesce(t.loudness, excluded.loudness) END,
+    mode = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.mode, t.mode) ELSE coalesce(t.mode, excluded.mode) END,
+    speechiness = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.speechiness, t.speechiness) ELSE coalesce(t.speechiness, excluded.speechiness) END,
+    acousticness = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.acousticness, t.acousticness) ELSE coalesce(t.acousticness, excluded.acousticness) END,
+    instrumentalness = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.instrumentalness, t.instrumentalness) ELSE coalesce(t.instrumentalness, excluded.instrumentalness) END,
+    liveness = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.liveness, t.liveness) ELSE coalesce(t.liveness, excluded.liveness) END,
+    valence = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.valence, t.valence) ELSE coalesce(t.valence, excluded.valence) END,
+    tempo = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.tempo, t.tempo) ELSE coalesce(t.tempo, excluded.tempo) END,
+    duration_ms = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.duration_ms, t.duration_ms) ELSE coalesce(t.duration_ms, excluded.duration_ms) END,
+    time_signature = CASE WHEN excluded.fetched_at > t.fetched_at
+        THEN coalesce(excluded.time_signature, t.time_signature) ELSE coalesce(t.time_signature, excluded.time_signature) END,
+    source = CASE WHEN excluded.fetched_at > t.fetched_at THEN excluded.source ELSE t.source END,
+    fetched_at = greatest(excluded.fetched_at, t.fetched_at)
+-- The same answer comes with every batch of its track; it must not write the row again.
+WHERE t.fetched_at <> excluded.fetched_at
 
 -- record_batches --
 -- A batch that comes again changes nothing, so what its first time did is what counts.

@@ -29,6 +29,7 @@ class DatabaseTarget(Target):
             "ArchiveBucket": BUCKET,
             "ListenerSecretPrefix": "spotify-pipeline/listener/",
             "EnrichedPlaysQueueUrl": sqs.get_queue_url(QueueName="enriched-plays")["QueueUrl"],
+            "EnrichedPlaysDlqUrl": sqs.get_queue_url(QueueName="enriched-plays-dlq")["QueueUrl"],
         }
 
     @property
@@ -62,7 +63,8 @@ def target(monkeypatch, database, address_of) -> Iterator[Target]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with mock_aws():
         aws = boto3.Session(region_name="us-east-1")
-        aws.client("sqs").create_queue(QueueName="enriched-plays")
+        for name in ("enriched-plays", "enriched-plays-dlq"):
+            aws.client("sqs").create_queue(QueueName=name)
         aws.client("s3").create_bucket(Bucket=BUCKET)
         target = DatabaseTarget("aws", "SpotifyPipeline", aws)
         target.reader_address, target.faults = address_of("reader"), iter(())

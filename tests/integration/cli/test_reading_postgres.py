@@ -5,6 +5,7 @@ import time
 import pytest
 
 from cli.imports import fetch_import, fetch_poll, fetch_progress
+from cli.waiting import UnfinishedError, Waiting
 from shared.errors import DatabaseAwayError
 
 UPLOAD = "history/me/a.zip"
@@ -110,6 +111,62 @@ def test_waiting_too_long_tells_where_the_messages_are(plays, target, history):
     last = result.stderr.splitlines()[-1]
     assert last.startswith(f"plays: {history} is not loaded after 0 s: ")
     assert "1 in enriched-plays" in last
+
+
+@pytest.fixture
+def fast_looks(target):
+    """Wait for an upload on a target, with the queues looked at all the time."""
+    return Waiting(target, timeout_s=20, look_s=0)
+
+
+def test_waiting_ends_early_where_messages_died_and_none_is_on_its_way(target, fast_looks):
+    url = target.outputs["EnrichedPlaysDlqUrl"]
+    target.client("sqs").send_message(QueueUrl=url, MessageBody="dead")
+
+    with pytest.raises(UnfinishedError) as raised:
+        fast_looks.wait_for(lambda _: None, "a.zip")
+
+    assert str(raised.value) == (
+        "a.zip is not loaded: messages died and lie in enriched-plays-dlq: "
+        "once the cause is mended, `plays dlq replay enriched-plays`"
+    )
+
+
+def test_waiting_goes_on_while_something_is_on_its_way(target):
+    waiting = Waiting(target, timeout_s=2, look_s=0)
+    sqs = target.client("sqs")
+    sqs.send_message(QueueUrl=target.outputs["EnrichedPlaysDlqUrl"], MessageBody="dead")
+    sqs.send_message(QueueUrl=target.outputs["EnrichedPlaysQueueUrl"], MessageBody="alive")
+
+    with pytest.raises(UnfinishedError, match="not loaded after 2 s: messages: 1 in enriched"):
+        waiting.wait_for(lambda _: None, "a.zip")
+
+
+def test_dead_letters_of_before_do_not_end_the_waiting(target):
+    url = target.outputs["EnrichedPlaysDlqUrl"]
+    target.client("sqs").send_message(QueueUrl=url, MessageBody="dead before")
+    waiting = Waiting(target, timeout_s=2, look_s=0)
+
+    with pytest.raises(UnfinishedError, match="not loaded after 2 s"):
+        waiting.wait_for(lambda _: None, "a.zip")
+
+
+def test_a_file_that_is_not_loaded_in_time_hides_no_other_files_result(
+    plays, reported, loaded, history, tmp_path
+):
+    late = tmp_path / "late.zip"
+    late.write_bytes(b"export")
+    reported()
+    loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
+
+    result = plays("upload", str(late), str(history), "--wait", "--json", "--timeout", "0")
+
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert f"{late} is not loaded after 0 s" in result.stderr
+    assert f"{history} is not loaded" not in result.stderr
+    assert [upload["result"] is None for upload in report["uploads"]] == [True, False]
+    assert (report["inserted"], report["reconciled"]) == (4, False)
 
 
 def test_waiting_outlives_a_postgres_that_is_away(plays, target, reported, loaded, history):

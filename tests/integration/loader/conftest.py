@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.parameters import clear_caches
 from moto import mock_aws
 
-from services.loader import handler
+from services.loader import handler, settings
+from shared.aws import client
 from shared.postgres import Database
 
 LOGIN = "spotify-pipeline/database/loader"
@@ -43,6 +43,17 @@ class Deployment:
         self._secrets.put_secret_value(SecretId=LOGIN, SecretString=secret)
 
 
+def forget_all():
+    """Drop what a container keeps."""
+    for kept in (
+        client,
+        settings.secrets_provider,
+        settings.parameters_provider,
+        handler.wire,
+    ):
+        kept.cache_clear()
+
+
 def hang_up():
     """Close the warm connection, which in Lambda dies with its container."""
     if handler.wire.cache_info().currsize:
@@ -51,13 +62,11 @@ def hang_up():
 
 @pytest.fixture
 def deployment(address_of, monkeypatch) -> Iterator[Deployment]:
-    clear_caches()
-    handler.wire.cache_clear()
+    forget_all()
     with mock_aws():
         yield Deployment(address_of, monkeypatch)
     hang_up()
-    clear_caches()
-    handler.wire.cache_clear()
+    forget_all()
 
 
 @pytest.fixture

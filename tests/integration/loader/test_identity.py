@@ -60,7 +60,7 @@ def empty(owner) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     records=st.lists(st.one_of(HEARD, EXPORTED), min_size=1, max_size=12),
@@ -111,3 +111,24 @@ def test_an_upgraded_row_keeps_its_id(database):
     assert rows == [
         [*before, "both", 60_000, NOON + timedelta(milliseconds=500), NOON + timedelta(seconds=3)]
     ]
+
+
+def test_a_record_finds_its_row_though_the_window_has_narrowed_since(database):
+    heard = ("recently-played", a_play(60_000, "a"))
+    exported = ("extended-history", a_play(0, "a", ms_played=60_000))
+    load(database, [heard, exported], "wide")
+
+    Store(database, timedelta(seconds=30)).load(
+        [
+            EnrichedBatch(
+                listener="me",
+                source="extended-history",
+                origin="narrow",
+                number=0,
+                plays=(exported[1],),
+            )
+        ]
+    )
+
+    counts = database.run("SELECT inserted, upgraded FROM loaded_batch WHERE origin = 'narrow'")
+    assert counts == [[0, 0]]

@@ -5,7 +5,7 @@ import pytest
 
 from services.loader.handler import handler
 from services.loader.settings import DatabaseSettings, find_database
-from shared.errors import DatabaseAwayError, DatabaseLoginError
+from shared.errors import DatabaseAwayError, DatabaseLoginError, SettingsError
 from shared.models import FileProblem, UploadReport
 from tests.integration.shared.tls_server import a_certificate
 from tests.unit.loader.loader_examples import (
@@ -166,6 +166,14 @@ def test_the_match_window_is_the_deployments(function, database, monkeypatch, wi
     )
 
     assert database.run("SELECT count(*) FROM listening_history") == [[rows]]
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_SECRET_ID", "DATABASE_HOST_PARAMETER"])
+def test_a_setting_that_leads_nowhere_is_named(function, monkeypatch, variable):
+    monkeypatch.setenv(variable, "/no/such/thing")
+
+    with pytest.raises(SettingsError, match="cannot read where the database is"):
+        find_database(DatabaseSettings.from_environment())
 
 
 def test_a_ca_parameter_asks_for_tls(function, monkeypatch):

@@ -14,8 +14,8 @@ COLUMNS_WITHOUT_COMMENT = """
 SELECT c.relname, a.attname
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = 'public'::regnamespace
-  AND c.relkind IN ('r', 'p')
+WHERE c.relnamespace IN ('public'::regnamespace, 'reporting'::regnamespace)
+  AND c.relkind IN ('r', 'p', 'v', 'm')
   AND col_description(c.oid, a.attnum) IS NULL
 """
 RELATIONS_WITHOUT_COMMENT = """
@@ -135,6 +135,15 @@ def test_a_migration_that_fails_leaves_no_trace_and_is_named(scratch, folder):
 
     assert tables(database) == {"good", "migration"}
     assert migrated(database) == ["m0001_good"]
+
+
+def test_a_migration_that_cannot_be_written_down_leaves_no_trace(scratch, folder):
+    database = scratch()
+
+    with pytest.raises(DatabaseError, match="m0001_odd failed"):
+        migrate(database, folder(m0001_odd="CREATE TABLE odd (); DROP TABLE migration"))
+
+    assert tables(database) == {"migration"}
 
 
 def test_after_a_failure_another_migrator_goes_on(scratch, folder):

@@ -24,6 +24,11 @@ UPLOAD = "history/me/my_data.zip?versionId=1"
 COUNTS = "SELECT plays, inserted, upgraded, duplicates FROM loaded_batch ORDER BY origin, number"
 TABLES = ("listening_history", "merged_record", "track_features", "poll", "gap", "loaded_batch",
           "import_report")  # fmt: skip
+MEASURES = {
+    "danceability": 0.1, "energy": 0.2, "key": -1, "loudness": -60.5, "mode": 0,
+    "speechiness": 0.3, "acousticness": 0.4, "instrumentalness": 0.0, "liveness": 0.6,
+    "valence": 1.0, "tempo": 174.023, "duration_ms": 181_000, "time_signature": 5,
+}  # fmt: skip
 ORDERS = list(permutations([0, 1, 2]))
 
 
@@ -79,27 +84,27 @@ def test_the_newest_features_win_within_one_load_too(load, rows, order):
 
 
 def test_features_are_stored_as_they_were_told(load, rows):
-    told = {
-        "danceability": 0.1, "energy": 0.2, "key": -1, "loudness": -60.5, "mode": 0,
-        "speechiness": 0.3, "acousticness": 0.4, "instrumentalness": 0.0, "liveness": 0.6,
-        "valence": 1.0, "tempo": 174.023, "duration_ms": 181_000, "time_signature": 5,
-    }  # fmt: skip
-
-    load(a_batch(features=(features(**told),)))
+    load(a_batch(features=(features(**MEASURES),)))
 
     ((stored,),) = rows("SELECT to_jsonb(t) FROM track_features t")
-    assert {name: stored[name] for name in told} == told
+    assert {name: stored[name] for name in MEASURES} == MEASURES
     assert rows("SELECT track_uri, source, fetched_at FROM track_features") == [
         ["spotify:track:boats", "reccobeats", NOON]
     ]
 
 
-def test_newer_features_replace_the_older_whole(load, rows):
-    load(a_batch(features=(features(energy=0.5, tempo=100.0),)))
+@pytest.mark.parametrize(("older", "newer"), [(MEASURES, {}), ({}, MEASURES)],
+                         ids=["to nothing", "from nothing"])  # fmt: skip
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "newer first"])
+def test_what_newer_features_leave_open_the_older_tell(database, rows, older, newer, order):
+    told = [features(**older), features(fetched_after_s=1, **newer)]
 
-    load(a_batch(features=(features(fetched_after_s=1, energy=0.6),)))
+    for number, each in enumerate(told[::order]):
+        Store(database).load([a_batch(number=number, features=(each,))])
 
-    assert rows("SELECT energy, tempo FROM track_features") == [[0.6, None]]
+    ((stored,),) = rows("SELECT to_jsonb(t) FROM track_features t")
+    assert {name: stored[name] for name in MEASURES} == MEASURES
+    assert rows("SELECT id, fetched_at FROM track_features") == [[1, NOON + timedelta(seconds=1)]]
 
 
 def test_a_measure_beyond_all_numbers_is_unknown(load, rows):
@@ -377,6 +382,21 @@ def test_two_loaders_that_meet_in_listeners_and_features_do_not_wait_for_each_ot
     ]  # fmt: skip
     assert rows("SELECT count(*), sum(plays), sum(inserted) FROM loaded_batch") == [[40, 200, 10]]
     assert rows("SELECT count(*) FROM track_features") == [[30]]
+
+
+def test_two_loaders_that_meet_in_features_only_do_not_deadlock(at_once, rows):
+    def share(listener, tracks):
+        return [
+            [a_batch(listener=listener, origin=f"{listener}/{age}",
+                     features=tuple(features(f"track{n}", age) for n in tracks))]
+            for age in range(10)
+        ]  # fmt: skip
+
+    at_once(share("me", range(500)), share("jane", range(499, -1, -1)))
+
+    assert rows("SELECT count(*), min(fetched_at) FROM track_features") == [
+        [500, NOON + timedelta(seconds=9)]
+    ]
 
 
 def test_a_play_is_stored_as_it_was_told(load, rows):

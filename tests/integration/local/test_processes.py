@@ -1,12 +1,22 @@
 import os
+import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
-from infra.local.pidfile import holder
-from infra.local.processes import Child, run, wait_for_end
-from infra.local.state import REPOSITORY
+from infra.local.pidfile import held, holder, name
+from infra.local.processes import (
+    STOP,
+    Child,
+    command_of,
+    deferred,
+    run,
+    wait_for_end,
+    wait_for_exit,
+)
+from infra.local.state import REPOSITORY, LocalCloudError
 
 FINDS_US = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
@@ -33,6 +43,33 @@ def note(tmp_path):
     return tmp_path / "note"
 
 
+@pytest.fixture
+def interrupting():
+    """Each signal to stop becomes a KeyboardInterrupt, as in the supervisor."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in STOP}
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)
+
+
+class SignalledOnUse(dict):
+    """An environment that sends this process a signal to stop while the child is being started."""
+
+    def items(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().items()
+
+
+def signal_within_a_block(number, note) -> None:
+    with deferred():
+        os.kill(os.getpid(), number)
+        note.write_text("to the end")
+
+
+def commands() -> list[str]:
+    return [word for process in psutil.process_iter() for word in command_of(process.pid)]
+
+
 def python(code: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", code, *map(str, arguments)]
 
@@ -44,7 +81,7 @@ def test_a_stop_ends_the_child_and_all_that_it_started(child, note, eventually):
     child.stop()
 
     assert child.exit_code is not None
-    assert holder(note) is None
+    eventually(lambda: holder(note) is None)
 
 
 def test_a_child_that_ignores_the_request_is_killed(child, note, eventually):
@@ -69,6 +106,45 @@ def test_a_child_has_time_to_put_things_in_order(home, note, eventually):
     child.stop()
 
     assert note.read_text() == "in order"
+
+
+def test_a_signal_during_a_start_waits_until_the_child_can_be_stopped(child, home, interrupting):
+    with pytest.raises(KeyboardInterrupt):
+        child.start(python("import time; time.sleep(60)"), SignalledOnUse(os.environ))
+
+    assert holder(home / "dummy.pid") not in (None, os.getpid())
+
+    child.stop()
+
+    assert child.exit_code is not None
+
+
+@pytest.mark.parametrize("number", STOP)
+def test_a_deferred_signal_comes_when_the_block_is_left(note, interrupting, number):
+    with pytest.raises(KeyboardInterrupt):
+        signal_within_a_block(number, note)
+
+    assert note.read_text() == "to the end"
+
+
+def test_without_a_signal_nothing_comes_and_the_handlers_are_back(interrupting):
+    with deferred():
+        pass
+
+    assert [signal.getsignal(number) for number in STOP] == [signal.default_int_handler] * 3
+
+
+def test_a_stop_never_signals_its_own_process(child, home):
+    with held(home / "dummy.pid"), pytest.raises(LocalCloudError, match="its pid is not known"):
+        child.stop()
+
+
+def test_a_stop_never_signals_its_own_group(child, home):
+    with held(home / "dummy.pid") as file:
+        name(file, os.getpgrp())
+
+        with pytest.raises(LocalCloudError, match="its pid is not known"):
+            child.stop()
 
 
 def test_another_process_can_stop_what_a_crash_left_behind(child, home):
@@ -116,6 +192,21 @@ def test_waiting_for_an_end_gives_up_in_time(child, home):
     assert holder(home / "dummy.pid") is not None
 
 
+def test_waiting_for_an_exit_goes_on_when_it_comes(run_python):
+    process = run_python("import time; print('ready', flush=True); time.sleep(0.3)")
+
+    wait_for_exit(process.pid, patience_s=10)
+    wait_for_exit(process.pid, patience_s=10)
+
+    assert command_of(process.pid) == []
+
+
+def test_waiting_for_an_exit_that_does_not_come_ends_in_time():
+    wait_for_exit(os.getppid(), patience_s=0.1)
+
+    assert command_of(os.getppid()) != []
+
+
 def test_a_run_gives_the_exit_code_and_adds_to_the_log(home):
     log = home / "log"
     log.write_text("before\n")
@@ -132,3 +223,12 @@ def test_a_run_that_takes_too_long_leaves_nothing_running(home, note, eventually
 
     assert note.exists()
     eventually(lambda: holder(note) is None)
+
+
+def test_a_signal_while_a_run_begins_leaves_nothing_running(home, note, interrupting, eventually):
+    environment = SignalledOnUse(FINDS_US)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(python(PARENT, note), environment, home, home / "log", timeout_s=10)
+
+    eventually(lambda: not any(str(note) in word for word in commands()))

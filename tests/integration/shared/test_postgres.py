@@ -279,9 +279,8 @@ def test_a_statement_may_take_longer_than_the_connection(server, address_of, mon
     assert answer == [["done"]]
 
 
-def test_a_statement_that_is_never_answered_ends(server, address_of, monkeypatch):
-    monkeypatch.setattr(postgres, "ANSWER_TIMEOUT_S", 0.2)
-    database = Database.connect(address_of("loader"))
+def test_a_statement_that_is_never_answered_ends(server, address_of):
+    database = Database.connect(address_of("loader"), answer_timeout_s=1)
 
     with pytest.raises(DatabaseAwayError, match="timed out"):
         database.run("SELECT pg_sleep(2)")

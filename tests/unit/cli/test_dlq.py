@@ -70,6 +70,37 @@ def test_replay_of_no_dead_letters_sends_nothing(plays, sqs, source):
     assert depth(sqs, source).total == 0
 
 
+def test_replay_takes_what_somebody_else_held_at_its_start(plays, sqs, source, dead):
+    send(sqs, dead, "one", "two")
+    sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, VisibilityTimeout=1)
+
+    result = plays("dlq", "replay", "collected-plays", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["replayed"] == 2
+    assert set(bodies(sqs, source)) == {"one", "two"}
+
+
+def test_a_replay_that_gets_none_of_the_dead_letters_fails(plays, sqs, dead):
+    send(sqs, dead, "one", "two")
+    sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, VisibilityTimeout=60)
+
+    result = plays("dlq", "replay", "collected-plays", "--json")
+
+    assert result.exit_code == 1
+    assert "none of the 2 dead letters could be had" in result.stderr
+    assert json.loads(result.stdout)["remaining"] == 2
+
+
+def test_failed_ticks_are_listed_but_not_among_those_that_can_be_sent_back(plays, target, sqs):
+    send(sqs, target.output("FailedTicksQueueUrl"), "tick")
+
+    listed = json.loads(plays("dlq", "list", "--json").stdout)
+
+    assert listed["total"] == 0
+    assert listed["queues"][1]["messages"]["visible"] == 1
+
+
 def test_replay_leaves_what_arrives_after_its_start(sqs, source, dead):
     send(sqs, dead, "one", "two")
 

@@ -35,6 +35,13 @@ def test_reset_deletes_the_data_and_nothing_else_of_the_folder(local, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_reset_tells_a_script_and_a_person_whether_a_cloud_was_running(local, tmp_path):
+    told, shown = local("reset", "--json"), local("reset")
+
+    assert json.loads(told.stdout) == {"home": str(tmp_path), "was_running": False}
+    assert shown.stdout == f"its data in {tmp_path} deleted\n"
+
+
 def test_a_cloud_that_stays_in_the_foreground_has_no_document_to_print(local):
     result = local("up", "--json")
 

@@ -30,6 +30,7 @@ def a_status(**changes):
             "bucket": "archive",
             "queues": {"plays": QueueDepth(visible=1_500, in_flight=2, oldest_age_s=90)},
             "dead_letters": 0,
+            "failed_ticks": 0,
             "rows": {"listening_history": 12_345, "gap": 3},
             "last_poll": None,
             "gaps": [],
@@ -92,11 +93,12 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
     }
 
 
-def test_a_failed_tick_counts_as_a_dead_letter(plays, target):
+def test_a_failed_tick_is_counted_apart_from_dead_letters(plays, target):
     url = target.output("FailedTicksQueueUrl")
     target.client("sqs").send_message(QueueUrl=url, MessageBody="tick")
 
-    assert json.loads(plays("status", "--json").stdout)["dead_letters"] == 1
+    found = json.loads(plays("status", "--json").stdout)
+    assert (found["failed_ticks"], found["dead_letters"]) == (1, 0)
 
 
 def test_a_person_sees_rows_queues_and_what_needs_them(capsys):
@@ -112,6 +114,13 @@ def test_a_person_sees_rows_queues_and_what_needs_them(capsys):
     assert "last poll 2026-07-01T12:00:00.000Z of me: 50 plays shown, 3 new" in shown
     assert "gaps 3, the newest 2026-07-01T12:00:00.000Z to " in shown
     assert "login of me not logged in" in shown
+
+
+def test_a_person_sees_failed_ticks_and_what_becomes_of_them(capsys):
+    show_status(a_status(failed_ticks=2))
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "dead letters none failed ticks 2: the next one makes good for them" in shown
 
 
 def test_a_person_sees_that_nothing_needs_them(capsys):

@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -7,7 +8,8 @@ import pytest
 
 from cli.errors import CommandError
 from cli.target import Target, choose
-from infra.local.state import CloudState, LocalCloudError
+from infra.local.pidfile import held
+from infra.local.state import SUPERVISOR, CloudState, LocalCloudError
 from shared.errors import DatabaseAwayError
 
 STACKS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
@@ -94,6 +96,22 @@ def test_a_stack_that_is_not_there_is_to_be_deployed(cloudformation, session):
 
     with pytest.raises(CommandError, match="no stack SpotifyPipeline in the local cloud: deploy"):
         _ = a_local_target(session, aws_endpoint=endpoint).outputs
+
+
+def test_the_local_cloud_is_reached_whatever_the_shell_says_of_aws_and_proxies(
+    cloudformation, session, monkeypatch, tmp_path
+):
+    answers, endpoint = cloudformation
+    answers.append((200, STACKS))
+    a_state(aws_endpoint=endpoint, pid=os.getpid()).save(tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "nosuch")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+
+    with held(tmp_path / SUPERVISOR):
+        target = choose("local", "SpotifyPipeline", None, tmp_path)
+
+    assert target.outputs == {"ArchiveBucket": "archive"}
 
 
 def test_an_output_of_a_later_release_is_to_be_deployed(target):

@@ -104,18 +104,52 @@ def test_a_person_is_told_that_the_files_load_by_themselves(plays, history):
         pytest.param("missing.zip does not exist", id="missing"),
         pytest.param("folder.zip is not a file", id="folder"),
         pytest.param("notes.txt is neither .zip nor .json", id="suffix"),
-        pytest.param("empty.json is empty", id="empty"),
     ],
 )
 def test_one_wrong_file_is_refused_before_any_is_sent(plays, archive, history, tmp_path, fault):
     (tmp_path / "folder.zip").mkdir()
     (tmp_path / "notes.txt").write_text("notes")
-    (tmp_path / "empty.json").touch()
 
     result = plays("upload", str(history), str(tmp_path / fault.split()[0]))
 
     assert result.exit_code == 1
     assert result.stderr.startswith(f"plays: {tmp_path / fault}")
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
+def test_an_empty_file_is_sent_since_the_report_tells_of_it(plays, archive, tmp_path):
+    (tmp_path / "empty.json").touch()
+
+    result = plays("upload", str(tmp_path / "empty.json"))
+
+    assert result.exit_code == 0
+    assert archive.head_object(Bucket="archive", Key="history/me/empty.json")["ContentLength"] == 0
+
+
+def test_a_suffix_is_stored_as_the_backfill_is_started_by(plays, archive, tmp_path):
+    (tmp_path / "x.jSON").write_text("[]")
+
+    result = plays("upload", str(tmp_path / "x.jSON"), "--json")
+
+    (sent,) = json.loads(result.stdout)["uploads"]
+    assert sent["key"] == "history/me/x.json"
+    assert archive.head_object(Bucket="archive", Key="history/me/x.json")["ContentLength"] == 2
+
+
+@pytest.mark.parametrize("name", ["my_spotify_data.zip", "my_spotify_data.ZIP"])
+def test_two_files_of_one_name_are_refused_before_any_is_sent(
+    plays, archive, history, tmp_path, name
+):
+    second = tmp_path / "second" / name
+    second.parent.mkdir()
+    second.write_bytes(b"second export")
+
+    result = plays("upload", str(history), str(second))
+
+    assert result.exit_code == 1
+    assert (
+        result.stderr == f"plays: {history} and {second} have the same name: rename one of them\n"
+    )
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 

@@ -357,3 +357,35 @@ def test_an_answer_that_breaks_off_is_a_failure(source, reccobeats):
     answer = source.fetch([uri("Boats")])
 
     assert str(answer.failure) == "/v1/audio-features gave no answer: ChunkedEncodingError"
+
+
+class Frozen(requests.adapters.HTTPAdapter):
+    """Sends as ever, but first fails as a connection does that died while nobody used it."""
+
+    def __init__(self, *failures):
+        super().__init__()
+        self.failures = list(failures)
+
+    def send(self, *args, **kwargs):
+        if self.failures:
+            raise self.failures.pop(0)
+        return super().send(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        pytest.param([requests.ConnectionError()], 1, id="dead once"),
+        pytest.param([requests.ConnectionError(), requests.ConnectionError()], 0, id="dead twice"),
+        pytest.param([requests.ConnectTimeout()], 0, id="nobody there"),
+        pytest.param([requests.ReadTimeout()], 0, id="no answer in time"),
+    ],
+)
+def test_a_call_is_made_again_only_where_a_kept_connection_died(reccobeats, clock, failures, told):
+    with requests.Session() as session:
+        session.mount(reccobeats.url, Frozen(*failures))
+
+        answer = ReccoBeats(reccobeats.url, session, clock).fetch([uri("Boats")])
+
+    assert len(answer.features) == told
+    assert (answer.failure is None) == bool(told)

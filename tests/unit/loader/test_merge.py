@@ -206,6 +206,30 @@ def test_a_skip_that_ends_in_the_instant_of_an_api_row_keeps_a_row_one_ms_later(
     assert instants == {API: NOON, EXPORT: NOON + timedelta(milliseconds=1)}
 
 
+def test_skips_of_less_than_a_millisecond_apart_in_taken_instants_keep_rows_of_their_own():
+    skip = a_play(0.001, ms_played=0)
+
+    table = loaded(heard(0), exported(0, ms=3_000), (EXPORT, skip))
+
+    assert sorted(row.played_at for row in table.rows.values()) == [
+        NOON + timedelta(milliseconds=ms) for ms in (0, 1, 2)
+    ]
+
+
+def test_of_two_answers_to_one_key_the_greater_number_stays():
+    table = loaded(heard(0, popularity=9), heard(0, popularity=70))
+
+    assert [row.values()[6] for row in table.rows.values()] == [70]
+
+
+def test_records_that_crowd_one_second_are_told_apart():
+    crowd = [exported(0, f"{n}", ms=n) for n in range(400)]
+
+    table = loaded(*crowd, *crowd)
+
+    assert len(table.rows) == 400
+
+
 def test_records_that_come_again_change_nothing():
     records = [heard(0), heard(0.5), exported(3), exported(200, "b"), exported(201, "b")]
     table = loaded(*records)

@@ -1,17 +1,35 @@
 """Keys and objects of the archive, in moto's S3."""
 
 import gzip
+import hashlib
 import io
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from shared.archive import Archive, listener_of, poll_key, quarantine_key, upload_origin
+from shared.archive import (
+    Archive,
+    listener_of,
+    poll_key,
+    quarantine_key,
+    upload_key,
+    upload_origin,
+)
 
 KEY = "history/jane/my data+ü.zip"
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def etag_of(content):
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def a_version(version_id, put_at, etag='"a"'):
+    return {"Key": KEY, "VersionId": version_id, "LastModified": put_at, "ETag": etag}
 
 
 class Shelf:
@@ -57,6 +75,18 @@ def test_what_could_not_be_read_is_kept_under_its_origin():
     assert quarantine_key("jane", "history/jane/a.zip?versionId=1") == (
         "quarantine/jane/history/jane/a.zip?versionId=1.jsonl"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("my data+ü.zip", "history/jane/my data+ü.zip"),
+        ("x.jSON", "history/jane/x.json"),
+        ("A.B.ZIP", "history/jane/A.B.zip"),
+    ],
+)
+def test_an_upload_is_kept_under_its_listener_with_a_suffix_that_starts_the_backfill(name, key):
+    assert upload_key("jane", name) == key
 
 
 def test_the_same_key_uploaded_again_is_another_origin():
@@ -115,35 +145,40 @@ def test_a_version_is_fetched_though_a_newer_one_took_its_key(shelf):
     assert shelf.fetch(older) == b"older"
 
 
-@pytest.mark.parametrize("version_id", [None, ""])
-def test_without_a_version_the_newest_is_fetched(shelf, version_id):
-    shelf.put(b"older")
-    shelf.put(b"newer")
-
-    assert shelf.fetch(version_id) == b"newer"
-
-
 def test_a_file_that_is_not_there_is_told(shelf):
     with pytest.raises(ClientError, match="404"):
-        shelf.fetch(None)
+        shelf.fetch("41e3d3b5-0f71-4f0c-8f5d-6c7f0f0f0f0f")
 
 
-def test_the_newest_version_is_the_one_that_stands_now(shelf):
+def test_a_version_is_found_by_its_content(shelf):
+    older = shelf.put(b"older")
+    shelf.put(b"newer")
+
+    assert shelf.archive.find_version(KEY, etag_of(b"older"), NOW) == older
+
+
+@pytest.mark.parametrize(
+    ("at", "found"), [(NOW, "first"), (NOW + timedelta(days=2), "second")], ids=["first", "second"]
+)
+def test_of_versions_with_the_same_content_the_nearest_in_time_is_found(at, found):
+    versions = [
+        a_version("other", NOW + timedelta(days=2), etag='"b"'),
+        a_version("second", NOW + timedelta(days=1)),
+        a_version("first", NOW + timedelta(seconds=1)),
+    ]
+    s3 = SimpleNamespace(list_object_versions=lambda **_: {"Versions": versions})
+
+    assert Archive(s3, "shelf").find_version(KEY, "a", at) == found
+
+
+def test_without_an_etag_the_version_nearest_in_time_is_found(shelf):
     shelf.put(b"older")
     newer = shelf.put(b"newer")
 
-    assert shelf.archive.newest_version(KEY) == newer
+    assert shelf.archive.find_version(KEY, "", datetime.now(UTC)) == newer
 
 
-def test_a_bucket_without_versions_has_no_newest_one():
-    with mock_aws():
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket="shelf")
-        s3.put_object(Bucket="shelf", Key=KEY, Body=b"only")
+def test_a_key_that_only_starts_alike_is_another_one(shelf):
+    shelf.s3.put_object(Bucket="shelf", Key=f"{KEY}.zip", Body=b"content")
 
-        assert Archive(s3, "shelf").newest_version(KEY) is None
-
-
-def test_what_was_never_uploaded_has_no_version_to_tell(shelf):
-    with pytest.raises(ClientError, match="404"):
-        shelf.archive.newest_version(KEY)
+    assert shelf.archive.find_version(KEY, etag_of(b"content"), NOW) is None

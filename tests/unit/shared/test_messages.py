@@ -18,7 +18,7 @@ def a_record(message_id, body):
 def test_each_message_is_read_under_its_id_in_order():
     records = [a_record(f"m{n}", json.dumps(BATCH | {"number": n})) for n in (2, 0, 1)]
 
-    readable, poisoned = read_messages(records, PlayBatch)
+    readable, poisoned = read_messages({"Records": records}, PlayBatch)
 
     assert list(readable) == ["m2", "m0", "m1"]
     assert [batch.number for batch in readable.values()] == [2, 0, 1]
@@ -35,13 +35,15 @@ def test_each_message_is_read_under_its_id_in_order():
 def test_a_message_that_does_not_fit_stands_apart(body):
     records = [a_record("a", json.dumps(BATCH)), a_record("b", body), a_record("c", "{}")]
 
-    readable, poisoned = read_messages(records, PlayBatch)
+    readable, poisoned = read_messages({"Records": records}, PlayBatch)
 
     assert (list(readable), poisoned) == (["a"], ["b", "c"])
 
 
 def test_faults_are_logged_and_what_the_message_held_is_not(caplog):
-    read_messages([a_record("a", json.dumps(BATCH | {"listener": "Jane Doe"}))], PlayBatch)
+    read_messages(
+        {"Records": [a_record("a", json.dumps(BATCH | {"listener": "Jane Doe"}))]}, PlayBatch
+    )
 
     (record,) = caplog.records
     logged = vars(record)
@@ -53,7 +55,7 @@ def test_faults_are_logged_and_what_the_message_held_is_not(caplog):
 def test_of_many_faults_the_first_are_logged(caplog):
     plays = json.dumps(BATCH | {"plays": [{}] * 100})
 
-    read_messages([a_record("a", plays)], PlayBatch)
+    read_messages({"Records": [a_record("a", plays)]}, PlayBatch)
 
     (record,) = caplog.records
     assert len(vars(record)["faults"]) == LOGGED_FAULTS

@@ -223,9 +223,10 @@ def test_the_raw_answer_is_kept_as_it_came(spotify, api):
         Reply(b"{}"),
         Reply(b'{"items": null}'),
         Reply(b"[]"),
+        Reply(b"[" * 200_000),
         Reply(b"", 204),
     ],
-    ids=["nothing", "html", "no utf-8", "no rows", "null rows", "a list", "no content"],
+    ids=["nothing", "html", "no utf-8", "no rows", "null rows", "a list", "deep", "no content"],
 )
 def test_garbage_is_never_taken_for_an_empty_answer(spotify, api, reply):
     spotify.pages = [reply]

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -22,17 +23,21 @@ CONTEXT = SimpleNamespace(
 )
 
 
-def a_message(key, version_id, message_id="m1", size=5, bucket="archive"):
+def a_message(key, version_id, message_id="m1", size=5, bucket="archive", **more):
     event = {
         "detail-type": "Object Created",
         "source": "aws.s3",
         "time": "2026-11-20T12:00:00Z",
         "detail": {
             "bucket": {"name": bucket},
-            "object": {"key": key, "version-id": version_id, "size": size},
+            "object": {"key": key, "version-id": version_id, "size": size, **more},
         },
     }
     return {"messageId": message_id, "body": json.dumps(event), "eventSource": "aws:sqs"}
+
+
+def etag_of(content):
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def run(*messages):
@@ -85,23 +90,37 @@ def test_the_version_of_the_event_is_read(cloud):
     assert [play.ms_played for play in batch.plays] == [1]
 
 
-def test_where_the_event_names_no_version_the_newest_one_is_read(cloud):
-    cloud.upload("history/endsong.json", a_file(a_row(ms_played=1)))
-    newest = cloud.upload("history/endsong.json", a_file(a_row(ms_played=2)))
+def test_two_uploads_under_one_name_are_both_read_though_no_event_names_a_version(cloud):
+    files = [a_file(a_row(ms_played=length)) for length in (1, 2)]
+    first, second = (cloud.upload("history/endsong.json", file) for file in files)
 
-    run(a_message("history/endsong.json", None))
+    events = [a_message("history/endsong.json", None, etag=etag_of(file)) for file in files]
+    run(*events)
+
+    assert {(batch.origin, batch.plays[0].ms_played) for batch in batches(cloud)} == {
+        (f"history/endsong.json?versionId={first}", 1),
+        (f"history/endsong.json?versionId={second}", 2),
+    }
+
+
+def test_another_version_does_not_stand_in_for_one_that_was_deleted(cloud):
+    cloud.upload("history/endsong.json", a_file(a_row()))
+
+    run(a_message("history/endsong.json", None, etag=etag_of(b"deleted")))
 
     (batch,) = batches(cloud)
-    assert batch.origin == f"history/endsong.json?versionId={newest}"
-    assert [play.ms_played for play in batch.plays] == [2]
+    assert batch.plays == ()
+    assert batch.report.problems == (
+        FileProblem(file="endsong.json", reason="deleted before it could be read"),
+    )
 
 
 def test_an_upload_that_may_not_be_looked_at_is_left_to_the_queue(cloud):
     def refuse(**_):
-        raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListObjectVersions")
 
     cloud.upload("history/endsong.json", a_file(a_row()))
-    client("s3").meta.events.register("before-call.s3.HeadObject", refuse)
+    client("s3").meta.events.register("before-call.s3.ListObjectVersions", refuse)
 
     assert run(a_message("history/endsong.json", None)) == ["m1"]
 
@@ -193,7 +212,7 @@ def test_a_failure_of_s3_is_left_to_the_queue(cloud):
         raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
 
     archive = Archive(SimpleNamespace(download_fileobj=slow_down), cloud.bucket)
-    upload = Upload("history/endsong.json", None, 5, datetime(2026, 11, 20, tzinfo=UTC))
+    upload = Upload("history/endsong.json", "1", 5, datetime(2026, 11, 20, tzinfo=UTC))
 
     with pytest.raises(ClientError, match="SlowDown"):
         backfill.backfill(upload, archive, Queue(cloud.sqs, cloud.queue_url))

@@ -207,7 +207,7 @@ def test_a_row_without_end_is_given_up_with_little_in_memory():
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
     found = []
 
-    with pytest.raises(UploadError, match="a row is longer than 1 MiB"):
+    with pytest.raises(UploadError, match="a row is longer than 128 KiB"):
         found.extend(read_rows(endless, UPLOADED_AT))
 
     assert found[0] + found[1] == plays(1, 2)

@@ -76,7 +76,8 @@ def test_only_the_fields_of_a_play_are_needed():
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"), [(None, None), (0, False), (1, True), ("", None), (True, True)]
+    ("told", "meant"),
+    [(None, None), (0, False), (1, True), ("", None), (True, True), (False, False)],
 )
 def test_flags_of_old_exports_are_understood(told, meant):
     (play,) = parse(a_row(skipped=told))
@@ -178,9 +179,14 @@ def test_a_refused_layout_tells_what_to_request_and_where():
         ({"master_metadata_album_album_name": []}, "album_name not text"),
         ({"platform": "\0"}, "platform with a NUL character"),
         ({"conn_country": 49}, "country not text"),
-        ({"shuffle": "maybe"}, "shuffle not true or false"),
+        ({"shuffle": "yes"}, "shuffle not true or false"),
+        ({"shuffle": "1"}, "shuffle not true or false"),
+        ({"skipped": "false"}, "skipped not true or false"),
+        ({"skipped": -1}, "skipped not true or false"),
         ({"incognito_mode": 2}, "incognito not true or false"),
+        ({"incognito_mode": {}}, "incognito not true or false"),
         ({"offline": []}, "offline not true or false"),
+        ({"offline": " "}, "offline not true or false"),
     ],
 )
 def test_an_unreadable_row_is_quarantined_by_its_first_fault(changes, reason):

@@ -39,6 +39,7 @@ def test_an_event_of_s3_is_read():
         version_id="IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
         size=5,
         uploaded_at=datetime(2026, 11, 20, 12, tzinfo=UTC),
+        etag="b1946ac92492d2347c6235b4d2611184",
     )
     assert upload.name == "my data+ü.zip"
     assert upload.listener == "jane"
@@ -56,7 +57,7 @@ def test_an_event_made_by_hand_needs_key_and_bucket_only():
 
     upload = read_event(json.dumps(event), "archive")
 
-    assert (upload.version_id, upload.size) == (None, 0)
+    assert (upload.version_id, upload.size, upload.etag) == (None, 0, "")
     assert upload.origin == "history/endsong.json"
     assert upload.listener == "me"
     assert before <= upload.uploaded_at <= datetime.now(UTC)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.collector import upload_reader
 from services.collector.history_batches import HistoryBatches
 from services.collector.history_rows import ACCOUNT_DATA
 from services.collector.upload_reader import UploadReader
@@ -207,6 +208,85 @@ def test_the_same_upload_gives_the_same_messages():
     first, second = Reading(upload, "a.zip"), Reading(upload, "a.zip")
 
     assert first.messages == second.messages
+
+
+def test_more_unreadable_rows_than_quarantine_keeps_are_counted_all_the_same(monkeypatch):
+    monkeypatch.setattr(upload_reader, "KEPT_ROWS", 2)
+    files = {"endsong_0.json": a_file(7, a_row(), 7, a_row(), 7, 7), "endsong_1.json": a_file(7)}
+
+    reading = Reading(a_zip(files), "my_spotify_data.zip")
+
+    assert [line["row"] for line in reading.quarantine] == [1, 3]
+    assert reading.report.quarantined == {"not an object": 5}
+    assert reading.report.published == 2
+    assert reading.report.problems == (
+        FileProblem(
+            file="endsong_0.json", reason="unreadable rows from row 5 on are counted but not kept"
+        ),
+    )
+
+
+def test_quarantine_ends_before_the_row_that_makes_it_too_long(monkeypatch):
+    line = b'{"file":"endsong_0.json","row":1,"reason":"not an object","record":7}\n'
+    monkeypatch.setattr(upload_reader, "KEPT_BYTES", 2 * len(line) + 1)
+
+    reading = read_loose(7, 7, 7777, 7)
+
+    assert [line["row"] for line in reading.quarantine] == [1, 2]
+    assert reading.report.quarantined == {"not an object": 4}
+    assert [problem.reason for problem in reading.report.problems] == [
+        "unreadable rows from row 3 on are counted but not kept"
+    ]
+
+
+def test_quarantine_may_be_full_without_a_row_missing(monkeypatch):
+    monkeypatch.setattr(upload_reader, "KEPT_ROWS", 2)
+
+    reading = read_loose(7, 7)
+
+    assert len(reading.quarantine) == 2
+    assert reading.report.problems == ()
+
+
+def test_a_small_bomb_of_rows_is_reported_and_fills_no_disk():
+    upload = a_zip({"endsong_0.json": b"[" + b"1," * (1 << 20) + b"1]"})
+
+    reading = Reading(upload, "my_spotify_data.zip")
+
+    assert reading.report.quarantined == {"not an object": (1 << 20) + 1}
+    assert len(reading.quarantine) == 10_000
+
+
+def test_an_upload_of_too_many_rows_is_read_up_to_there(monkeypatch):
+    monkeypatch.setattr(upload_reader, "ROWS", 3)
+    names = [f"endsong_{n}.json" for n in range(4)]
+
+    reading = Reading(a_zip(dict.fromkeys(names, a_file(a_row(), 7))), "my_spotify_data.zip")
+
+    assert reading.report.files == ("endsong_0.json", "endsong_1.json")
+    assert reading.report.rows_in == 4
+    assert reading.report.published == 2
+    assert reading.report.problems == (
+        FileProblem(file="endsong_1.json", reason="more than 3 rows: the rest is not read"),
+    )
+
+
+def test_a_long_file_is_read_no_further_than_its_upload_may_go(monkeypatch):
+    monkeypatch.setattr(upload_reader, "ROWS", 10)
+    upload = io.BytesIO(a_file(*[a_row()] * 5_000))
+
+    reading = Reading(upload, "endsong_0.json")
+
+    assert 10 < reading.report.rows_in < 2_500
+    assert len(reading.report.problems) == 1
+
+
+def test_an_upload_of_as_many_rows_as_allowed_is_read_whole(monkeypatch):
+    monkeypatch.setattr(upload_reader, "ROWS", 2)
+
+    report = read_loose(a_row(), 7).report
+
+    assert (report.rows_in, report.problems) == (2, ())
 
 
 rubbish = st.recursive(

@@ -197,24 +197,13 @@ def test_a_zip_with_a_huge_directory_is_refused_before_it_is_read(monkeypatch):
         read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
 
 
-def test_a_member_that_unpacks_to_too_much_is_stopped(monkeypatch):
-    monkeypatch.setattr(uploads, "CHUNK_BYTES", 10)
-    monkeypatch.setattr(uploads, "MEMBER_BYTES", 30)
-    upload = a_zip({"endsong_0.json": bytes(range(40)), "endsong_1.json": bytes(range(30))})
-
-    assert read(upload) == {
-        "endsong_0.json": "unpacks to more than 0 GiB",
-        "endsong_1.json": bytes(range(30)),
-    }
-
-
 def test_members_that_unpack_to_too_much_together_are_stopped(monkeypatch):
     monkeypatch.setattr(uploads, "TOTAL_BYTES", 30)
     upload = a_zip({"endsong_0.json": bytes(range(20)), "endsong_1.json": bytes(range(20))})
 
     assert read(upload) == {
         "endsong_0.json": bytes(range(20)),
-        "endsong_1.json": "the upload unpacks to more than 0 GiB",
+        "endsong_1.json": "the upload unpacks to more than 0 GiB: upload it in parts",
     }
 
 
@@ -226,6 +215,24 @@ def test_a_bomb_is_stopped_early():
         unpacked.extend(map(len, next(files).chunks))
 
     assert sum(unpacked) == uploads.RATIO_FREE_BYTES
+
+
+def test_a_bomb_may_not_be_spread_over_the_members_of_a_zip():
+    part = bytes(10 << 20)
+
+    found = read(a_zip({f"endsong_{n}.json": part for n in range(4)}))
+
+    bomb = "unpacks to more than 200 times its size: a zip bomb"
+    assert list(found.values()) == [part, bomb, bomb, bomb]
+
+
+def test_a_bomb_whose_directory_tells_a_false_size_is_stopped():
+    whole = bytearray(a_zip({"endsong_0.json": bytes(20 << 20)}).getvalue())
+    struct.pack_into("<L", whole, whole.index(b"PK\1\2") + 20, 1 << 30)  # its packed size
+
+    found = read(io.BytesIO(whole))
+
+    assert found["endsong_0.json"] != bytes(20 << 20)
 
 
 def test_like_rows_that_pack_well_are_no_bomb():

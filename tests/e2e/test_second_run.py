@@ -1,0 +1,195 @@
+"""Run, stop, run again: nothing keeps running, nothing is lost, nothing comes twice."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli.main import STACK
+from cli.target import choose
+from infra.local.deploy import COMMAND
+from infra.local.ports import HOST, Ports
+from infra.local.sample_history import write_history_zip
+from infra.local.state import FILE, REPOSITORY, CloudState
+
+pytestmark = pytest.mark.e2e
+
+PLAYS = [sys.executable, "-m", "cli.main"]
+READY_S = 120
+ARRIVAL_S = 10
+STOP_S = 60
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a person saw of two runs on one home."""
+
+    distinct_plays: int
+    busy_port: int
+    first_said: str
+    first_port: int
+    first_upload: dict
+    first_exit: int
+    left_running: list[str]
+    rows_before: int
+    rows_after: int
+    second_upload: dict
+    second_left_running: list[str]
+
+
+@pytest.fixture(scope="module")
+def home():
+    # Postgres runs as a user of its own, whom pytest's own folders would not let in.
+    with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder) / "home"
+        yield home
+        plays(home, "local", "reset")
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    """A small export, and how many plays it tells of."""
+    path = tmp_path_factory.mktemp("history") / "my_spotify_data.zip"
+    summary = write_history_zip(path, plays=300, seed=5, until=datetime(2024, 5, 1, tzinfo=UTC))
+    return path, summary.distinct_plays
+
+
+@pytest.fixture(scope="module")
+def busy_port():
+    """The usual port of AWS, taken by a stranger: by us, or by whoever was first."""
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            stranger.bind((HOST, Ports().aws))
+            stranger.listen()
+        yield Ports().aws
+
+
+@pytest.fixture(scope="module")
+def story(home, history, busy_port, eventually):
+    if not COMMAND.exists():
+        pytest.skip("the CDK command line is not installed: run `make setup`")
+    path, distinct_plays = history
+    with in_the_foreground(home) as process:
+        eventually(lambda: (home / FILE).exists() or process.poll() is not None, READY_S)
+        first_port = int(CloudState.load(home).aws_endpoint.rpartition(":")[2])
+        first_upload = uploaded(home, path)
+        rows_before = rows(home)
+        eventually(lambda: f"{rows_before:,} plays" in said(home).read_text(), ARRIVAL_S)
+        process.send_signal(signal.SIGINT)
+        first_exit = process.wait(STOP_S)
+        left_running = processes_of(home)
+    plays(home, "local", "up", "--empty", "--detach")
+    rows_after = rows(home)
+    second_upload = uploaded(home, path)
+    plays(home, "local", "down")
+    return Story(
+        distinct_plays=distinct_plays,
+        busy_port=busy_port,
+        first_said=said(home).read_text(),
+        first_port=first_port,
+        first_upload=first_upload,
+        first_exit=first_exit,
+        left_running=left_running,
+        rows_before=rows_before,
+        rows_after=rows_after,
+        second_upload=second_upload,
+        second_left_running=processes_of(home),
+    )
+
+
+@contextmanager
+def in_the_foreground(home: Path):
+    """Run `plays local up` as in a terminal; what it says goes beside the home."""
+    with said(home).open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603 - the command is ours
+            [*PLAYS, "local", "up", "--empty"],
+            cwd=REPOSITORY,
+            env=environment(home),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(STOP_S)
+
+
+def environment(home: Path) -> dict[str, str]:
+    return os.environ | {"PLAYS_LOCAL_DIR": str(home), "PLAYS_TARGET": "local"}
+
+
+def plays(home: Path, *arguments: str) -> str:
+    """Run a command, which must succeed; give its output."""
+    result = subprocess.run(  # noqa: S603 - the command is ours
+        [*PLAYS, *arguments],
+        cwd=REPOSITORY,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def uploaded(home: Path, path: Path) -> dict:
+    return json.loads(plays(home, "upload", str(path), "--wait", "--json"))
+
+
+def rows(home: Path) -> int:
+    with choose("local", STACK, None, home).database() as database:
+        ((count,),) = database.run("SELECT count(*) FROM listening_history")
+    return count
+
+
+def said(home: Path) -> Path:
+    return home.parent / "said"
+
+
+def processes_of(home: Path) -> list[str]:
+    """Find the processes whose command line names the home."""
+    commands = (" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"]))
+    return [command for command in commands if str(home) in command]
+
+
+def test_a_busy_port_is_named_and_another_one_taken(story):
+    assert f"port {story.busy_port} is busy: aws takes {story.first_port}" in story.first_said
+    assert story.first_port != story.busy_port
+
+
+def test_plays_are_told_as_they_arrive(story):
+    assert "ready: AWS at " in story.first_said
+    assert f"{story.distinct_plays:,} plays, " in story.first_said
+
+
+def test_ctrl_c_stops_everything_and_is_no_failure(story):
+    assert story.first_exit == 0
+    assert story.left_running == []
+    assert story.first_said.splitlines()[-1].endswith("stopped")
+
+
+def test_the_next_run_has_every_row(story):
+    assert story.rows_before == story.first_upload["inserted"] == story.distinct_plays
+    assert story.rows_after == story.rows_before
+
+
+def test_the_same_history_again_adds_no_row(story):
+    assert story.second_upload["reconciled"] is True
+    assert story.second_upload["inserted"] == 0
+
+
+def test_down_leaves_nothing_running(story):
+    assert story.second_left_running == []

@@ -1,0 +1,81 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from infra.local.arrivals import Arrivals
+from infra.local.ports import any_free
+from infra.local.postgres import DATABASE, HOST
+from shared.postgres import Address
+
+ADD = """
+INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, listener, source)
+VALUES (:uri, :name, 'Nina Simone', :at, 'me', 'recently-played')
+"""
+FEATURES = """
+INSERT INTO track_features (track_uri, source, fetched_at) VALUES ('spotify:track:1', 'test', now())
+"""
+
+
+@pytest.fixture
+def add(database, owner):
+    """Add a play, and features of one track at first."""
+    owner.run(FEATURES)
+
+    def play(name: str, at: datetime) -> None:
+        owner.run(ADD, uri=f"spotify:track:{name}", name=name, at=at)
+
+    return play
+
+
+@pytest.fixture
+def arrivals(address_of):
+    return Arrivals(address_of("reader"), every_s=0)
+
+
+def test_what_arrived_is_told_with_the_newest_play(add, arrivals):
+    now = datetime.now(UTC)
+    add("Sinnerman", now)
+    add("Feeling Good", datetime(2024, 5, 1, tzinfo=UTC))
+
+    line = arrivals.news()
+
+    clock = f"{now.astimezone():%H:%M}"
+    assert line == (f"2 plays, 1 tracks with features, last: Sinnerman by Nina Simone at {clock}")
+
+
+def test_a_play_of_another_day_is_told_with_its_day(add, arrivals):
+    played_at = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    add("Sinnerman", played_at)
+
+    assert arrivals.news().endswith(f" at {played_at.astimezone():%Y-%m-%d %H:%M}")
+
+
+def test_nothing_new_is_no_news(add, arrivals):
+    add("Sinnerman", datetime.now(UTC))
+
+    assert [bool(arrivals.news()), arrivals.news()] == [True, None]
+
+
+def test_an_empty_database_is_no_news(database, arrivals):
+    assert arrivals.news() is None
+
+
+def test_a_name_cannot_speak_to_the_terminal(add, arrivals):
+    add("Sinner\x1b[2J\nman", datetime.now(UTC))
+
+    assert "last: Sinner[2Jman by" in arrivals.news()
+
+
+def test_it_looks_every_few_seconds_only(add, address_of):
+    arrivals = Arrivals(address_of("reader"), every_s=60)
+    first = arrivals.news()
+    add("Sinnerman", datetime.now(UTC))
+
+    assert "0 plays, 1 tracks" in first
+    assert arrivals.news() is None
+
+
+def test_no_database_is_no_news():
+    address = Address(HOST, any_free(), DATABASE, "reader", "password")
+
+    assert Arrivals(address).news() is None

@@ -1,0 +1,90 @@
+import secrets
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from infra.local.ports import any_free
+from infra.local.postgres import DATABASE, HOST, Passwords, PostgresServer
+from infra.local.state import LocalCloudError
+from shared.postgres import Address, Database
+
+PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(3)))
+UNQUOTED = "half'secret"
+
+
+class Interrupted:
+    """Passwords for a person who presses Ctrl-C when there is a database, but no role yet."""
+
+    migrator = "never set"
+
+    @property
+    def loader(self) -> str:
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def data():
+    # Not in pytest's folders: run as root, Postgres has a user of its own, and each pytest that
+    # starts shuts them to other users.
+    with TemporaryDirectory(prefix="postgres-") as folder:
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def server(data):
+    server = PostgresServer(data)
+    yield server
+    server.stop()
+
+
+def rows(port: int, role: str) -> list[list[object]]:
+    address = Address(HOST, port, DATABASE, role, getattr(PASSWORDS, role))
+    database = Database.connect(address)
+    try:
+        return database.run("SELECT current_user::text, current_database()::text")
+    finally:
+        database.close()
+
+
+def test_a_start_that_was_interrupted_before_the_roles_is_made_good_by_the_next(server, data):
+    port = any_free()
+    with pytest.raises(KeyboardInterrupt):
+        server.start(port, Interrupted())
+
+    assert data.with_name("data.new").joinpath("PG_VERSION").exists()
+
+    server.start(port, PASSWORDS, "-c fsync=off")
+
+    assert rows(port, "loader") == [["loader", DATABASE]]
+    assert [path.name for path in data.parent.iterdir()] == ["data"]
+
+
+def test_roles_that_cannot_be_made_are_an_error_that_tells_no_password(server, data, capfd):
+    with pytest.raises(LocalCloudError, match=r"does not make its roles: .*ERROR") as failure:
+        server.start(any_free(), Passwords("migrator", UNQUOTED, "reader"))
+
+    assert "secret" not in "".join([str(failure.value), *capfd.readouterr()])
+    assert "\n" not in str(failure.value)
+    assert not data.exists()
+
+
+def test_a_server_that_does_not_start_is_told_in_one_line(server):
+    with pytest.raises(LocalCloudError, match=r"does not start: see .*/log$") as failure:
+        server.start(any_free(), PASSWORDS, "-c no_such_setting=1")
+
+    assert "\n" not in str(failure.value)
+
+
+def test_a_server_that_has_only_begun_to_start_is_no_reason_to_fail(server, data):
+    data.mkdir()
+    (data / "postmaster.pid").write_text("1\n/somewhere\n")
+
+    assert not server.is_running()
+
+
+def test_a_pid_file_without_a_pid_names_no_server(server, data):
+    data.mkdir()
+    (data / "postmaster.pid").write_text("")
+
+    assert not server.is_running()

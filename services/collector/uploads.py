@@ -113,7 +113,7 @@ class _Meter:
     """Counts what is unpacked from one zip, and stops a bomb."""
 
     def __init__(self, zip_bytes: int) -> None:
-        # Of the whole zip, for the size that its directory gives a member may be made up.
+        # Of the whole zip: each of 2,000 members would else have the free bytes for itself.
         self._most_by_ratio = max(RATIO_FREE_BYTES, RATIO * zip_bytes)
         self._total = 0
 

@@ -5,7 +5,7 @@ Source: https://www.postgresql.org/docs/17/sql-copy.html, "Text Format".
 
 from collections.abc import Iterable, Sequence
 
-from services.loader.merge import FIELDS, Row, values_of
+from services.loader.records import FIELDS, Row, values_of
 
 HISTORY = (*FIELDS, "listener", "source", "history_ts")
 """The columns of listening_history that the loader writes."""

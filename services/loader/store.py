@@ -10,17 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from services.loader.columns import HISTORY, MERGED, copy_text, history_values, merged_values
-from services.loader.merge import (
-    API,
-    EXPORT,
-    FIELDS,
-    MATCH_WINDOW,
-    PLAYED_AT,
-    Changes,
-    Record,
-    Row,
-    merge,
-)
+from services.loader.identity import MATCH_WINDOW
+from services.loader.merge import Changes, merge
+from services.loader.records import API, EXPORT, FIELDS, PLAYED_AT, Record, Row
 from services.loader.statements import STATEMENTS
 from shared.models import EnrichedBatch, Play, PollReport, TrackFeatures, UploadReport
 from shared.postgres import Database

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.loader.merge import API, EXPORT, MATCH_WINDOW, Record, Row, merge
+from services.loader.identity import MATCH_WINDOW
+from services.loader.merge import merge
+from services.loader.records import API, EXPORT, Record, Row
 from shared.models import Play
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

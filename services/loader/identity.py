@@ -1,0 +1,140 @@
+"""When are two records one play? The rules of identity, pure.
+
+A record is what one source says of one play. Rows are a function of the set of all records and
+of nothing else, so that the table is the same for every order, split and repetition of the same
+input. Two records of one listener and the same track are the same play when they are
+
+1. two API records less than 1 s apart: Spotify moves `played_at` by some ms, a play needs 30 s;
+2. two export records at the same instant (the longer `ms_played` stays), or within 1 s with equal
+   `ms_played` above 1,000: a later export moves `ts` by 1 s, but two skips of 0 ms are two;
+3. an API and an export record within `window`, the export's of at least 10 s: nearest first, one
+   to one. Both then make one row: the API's word, and the export's where the API is silent.
+
+The track is the same when the uri is, or the ISRC, or the case-folded names: Spotify relinks uris.
+Ties fall to the nearer, then the earlier, then the lower uri.
+
+Source: the measured reasons stand in docs/adr/0002-one-play-one-row.md.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from services.loader.records import (
+    API,
+    EXPORT,
+    Record,
+    Row,
+    apart,
+    instant_of,
+    is_same_track,
+    values_of,
+)
+from shared.models import Play
+
+API_SHIFT = timedelta(seconds=1)
+EXPORT_SHIFT = timedelta(seconds=1)
+SHIFTED_MS = 1_000
+MATCHED_MS = 10_000
+MATCH_WINDOW = timedelta(seconds=90)
+BUMP = timedelta(milliseconds=1)
+
+
+def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
+    """Make the rows of one neighbourhood: a function of the set of its records."""
+    distinct = _distinct(records)
+    apis = _clusters([r for r in distinct if r.source == API])
+    exports = _clusters([r for r in distinct if r.source == EXPORT])
+    partners = _partners(list(apis), list(exports), window)
+    rows = []
+    for api, members in apis.items():
+        export = partners.get(api)
+        records_ = members + (exports.pop(export) if export else [])
+        rows.append(Row(api.row_id, api.play.played_at, api, export, records_))
+    taken = {(row.played_at, row.api.play.track_uri) for row in rows if row.api}
+    for export, members in exports.items():
+        # A skip that ends in the very millisecond of another play's row keeps its own row.
+        played_at, track_uri = export.play.played_at, export.play.track_uri
+        while (played_at, track_uri) in taken:
+            played_at += BUMP
+        taken.add((played_at, track_uri))
+        rows.append(Row(export.row_id, played_at, None, export, members))
+    return rows
+
+
+def _distinct(records: Iterable[Record]) -> list[Record]:
+    """Keep one record of each (source, instant, uri): the greatest, in the row that holds any."""
+    kept: dict[tuple[object, ...], Record] = {}
+    for record in records:
+        key = (record.source, record.play.played_at, record.play.track_uri)
+        known = kept.get(key)
+        if known is None:
+            kept[key] = Record(record.source, record.play, record.batch, record.row_id)
+            continue
+        if values_of(known.play) != values_of(record.play):
+            known.play = max(known.play, record.play, key=_rank)
+        known.row_id = known.row_id if known.row_id is not None else record.row_id
+        if record.batch is None:
+            known.batch = None
+    return list(kept.values())
+
+
+def _rank(play: Play) -> tuple[object, ...]:
+    """Order the records of one key: the longest first of all, then by fixed rule."""
+    longest = -1 if play.ms_played is None else play.ms_played
+    return longest, *((value is not None, value) for value in values_of(play))
+
+
+def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
+    """Gather the records of one source that are one play under the record that stands for it."""
+    clusters: dict[Record, list[Record]] = {}
+    for record in sorted(records, key=_precedence):
+        for anchor in reversed(clusters):
+            if apart(anchor, record) > EXPORT_SHIFT:
+                clusters[record] = [record]
+                break
+            if _is_repeat(anchor, record):
+                clusters[anchor].append(record)
+                break
+        else:
+            clusters[record] = [record]
+    return clusters
+
+
+def _precedence(record: Record) -> tuple[datetime, int, str]:
+    return instant_of(record), -(record.play.ms_played or 0), record.play.track_uri
+
+
+def _is_repeat(earlier: Record, later: Record) -> bool:
+    """Tell whether two records of one source, in order of time, are the same play."""
+    distance = apart(earlier, later)
+    if earlier.source == API:
+        is_close = distance < API_SHIFT
+    else:
+        is_close = not distance or (
+            distance <= EXPORT_SHIFT
+            and earlier.play.ms_played == later.play.ms_played
+            and (later.play.ms_played or 0) > SHIFTED_MS
+        )
+    return is_close and is_same_track(earlier.play, later.play)
+
+
+def _partners(apis: list[Record], exports: list[Record], window: timedelta) -> dict[Record, Record]:
+    """Match API and export records one to one, the nearest first."""
+    candidates = [
+        (abs(instant_of(api) - instant_of(export)), api, export)
+        for api in apis
+        for export in exports
+        if abs(instant_of(api) - instant_of(export)) <= window
+        and (export.play.ms_played or 0) >= MATCHED_MS
+        and is_same_track(api.play, export.play)
+    ]
+    # A stable sort of what is in order already: ties fall to the earlier.
+    candidates.sort(key=itemgetter(0))
+    partners: dict[Record, Record] = {}
+    matched: set[Record] = set()
+    for _, api, export in candidates:
+        if api not in partners and export not in matched:
+            partners[api] = export
+            matched.add(export)
+    return partners

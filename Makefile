@@ -64,7 +64,7 @@ deploy: setup ## Deploy to the AWS account of your credentials; the first time i
 bench: setup .venv/.bench ## Measure speed, memory, calls and sizes against peers; prints JSON lines.
 	@$(BIN)/python -m bench
 
-UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+UV_COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 lock: .venv/.ready ## Lock the dependencies anew, with hashes and without addresses.
 	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt

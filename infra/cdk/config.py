@@ -81,10 +81,13 @@ class BackfillConfig(ConsumerConfig):
 
 
 class EnricherConfig(ConsumerConfig):
-    """The window gathers the plays of neighbouring polls: 40 tracks cost one feature call."""
+    """The window gathers the plays of neighbouring polls: 40 tracks cost one feature call.
+
+    The memory holds what the container remembers of tracks, up to 200 MB.
+    """
 
     timeout_s: Seconds = 120
-    memory_mb: Megabytes = 512
+    memory_mb: Megabytes = 1_024
     window_s: Annotated[int, Field(ge=0, le=300)] = 3
 
 

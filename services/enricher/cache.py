@@ -26,7 +26,7 @@ WRITE_ITEMS = 25
 MOST_TRIES = 4
 """Calls for what DynamoDB left unprocessed; there is no pause, so more would not help."""
 
-REMEMBERED_TRACKS = 20_000
+REMEMBERED_TRACKS = 100_000
 """Tracks in this container's memory, about 2 kB each."""
 
 Item = dict[str, Any]

@@ -23,7 +23,7 @@ _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
 
 
-REMEMBERED_TRACKS = 50_000
+REMEMBERED_TRACKS = 200_000
 """Tracks whose features this connection has loaded; beyond that it starts to forget."""
 
 

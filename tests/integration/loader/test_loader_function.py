@@ -105,7 +105,7 @@ def test_a_warm_connection_that_died_is_opened_again(function, database):
 
 def test_a_password_that_was_changed_is_read_again(function, database):
     function.know("loader", password="older")  # noqa: S106 - no password of anything
-    assert find_database(DatabaseSettings.from_environment()).password == "older"  # noqa: S105
+    assert find_database(DatabaseSettings.from_environment()).password == "older"  # noqa: S105 - likewise
     function.know("loader")
 
     assert run(a_batch(a_play())) == []

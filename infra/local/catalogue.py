@@ -87,6 +87,7 @@ def id_of(kind: Kind, number: int) -> str:
     return digits
 
 
+@lru_cache(maxsize=50_000)
 def find_track(track_id: str) -> Track | None:
     """Look a track up by its Spotify id; None if the catalogue has no such track."""
     if len(track_id) != _ID_LENGTH or not set(track_id) <= set(_BASE62):
@@ -95,19 +96,21 @@ def find_track(track_id: str) -> Track | None:
     for digit in track_id:
         scattered = scattered * 62 + _BASE62.index(digit)
     number = scattered * _GATHER % _ID_SPACE - 1
-    # A track's kind is 0, so its number stands alone. 22 digits hold more than 128 bits: an id
-    # beyond them would wrap to another track's.
-    known = 0 <= number < _NUMBERS and id_of("track", number) == track_id
-    return track(number) if known else None
+    # A track's kind is 0, so its number stands alone.
+    if not 0 <= number < _NUMBERS:
+        return None
+    found = track(number)
+    # 22 digits hold more than 128 bits: an id beyond them would wrap to another track's.
+    return found if found.track_id == track_id else None
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=1_000)
 def track(number: int) -> Track:
     """Compute a track."""
     block, place = divmod(number, _BLOCK)
     slot = block * _BLOCK + place * 2_477 % _BLOCK
     artist, position = divmod(slot, _TRACKS_PER_ARTIST)
-    noise = _noise("track", number)
+    noise = noise_of("track", number)
     guests = (_artist(artist ^ 1),) if noise[5] < 256 // 10 else ()
     return Track(
         number=number,
@@ -137,7 +140,7 @@ def _artist(number: int) -> Artist:
 def _album(number: int) -> Album:
     """Compute an album; one in sixteen is a sampler under the name of various artists."""
     artist, album = divmod(number, _TRACKS_PER_ARTIST // _TRACKS_PER_ALBUM)
-    noise = _noise("album", number)
+    noise = noise_of("album", number)
     name = names.album_name(artist, album, noise)
     released = f"{1998 + noise[3] % 27}-{noise[4] % 12 + 1:02}-{noise[5] % 28 + 1:02}"
     return Album(
@@ -162,6 +165,6 @@ def _scatter(kind: int, number: int) -> int:
     return (kind * _NUMBERS + number + 1) * _SCATTER % _ID_SPACE
 
 
-def _noise(kind: Kind, number: int) -> bytes:
-    """Give 16 bytes that are always the same for the same thing."""
-    return blake2b(f"{kind} {number}".encode(), digest_size=16).digest()
+def noise_of(*thing: object, size: int = 16) -> bytes:
+    """Give bytes that are always the same for the same thing."""
+    return blake2b(" ".join(map(str, thing)).encode(), digest_size=size).digest()

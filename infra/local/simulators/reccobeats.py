@@ -24,6 +24,7 @@ MOST_IDS = 40
 
 _REFUSED_AGENTS = ("python-requests", "Python-urllib")
 _MISSING_PARAMETER = 4001
+_UNKNOWN_POPULARITY = 100
 
 Row = dict[str, Any]
 
@@ -56,26 +57,27 @@ def _batch(row: Callable[[Track], Row]) -> Answer:
 
 def _features_row(track: Track) -> Row:
     """Tell how a track sounds; there is no time signature, and key -1 is no key."""
-    rng = catalogue.dice("features", track.number)
+    chance = [byte / 255 for byte in catalogue.noise_of("features", track.number)]
     return {
         **_reference(track),
-        "acousticness": round(rng.betavariate(0.5, 1.5), 4),
-        "danceability": round(rng.betavariate(6, 4), 3),
-        "energy": round(rng.betavariate(4, 3), 3),
-        "instrumentalness": round(rng.betavariate(0.2, 2), 6),
-        "key": rng.randint(-1, 11),
-        "liveness": round(rng.betavariate(2, 8), 3),
-        "loudness": round(-60 * rng.betavariate(1.5, 10), 3),
-        "mode": rng.randint(0, 1),
-        "speechiness": round(rng.betavariate(1, 9), 4),
-        "tempo": round(rng.uniform(60, 200), 3),
-        "valence": round(rng.betavariate(2, 2), 3),
+        "acousticness": round(chance[0] ** 3, 4),
+        "danceability": round((chance[1] + chance[2]) / 2, 3),
+        "energy": round((chance[3] + chance[4]) / 2, 3),
+        "instrumentalness": round(chance[5] ** 9, 6),
+        "key": round(chance[6] * 12) - 1,
+        "liveness": round(chance[7] ** 2, 3),
+        "loudness": round(-30 * chance[8] * chance[9], 3),
+        "mode": round(chance[10]),
+        "speechiness": round(chance[11] ** 4, 4),
+        "tempo": round(60 + 140 * (chance[12] + chance[13]) / 2, 3),
+        "valence": round((chance[14] + chance[15]) / 2, 3),
     }
 
 
 def _track_row(track: Track) -> Row:
-    """Describe a track; a popularity of 0 or none is frequent for tracks that few play."""
-    rng = catalogue.dice("popularity", track.number)
+    """Describe a track; the popularity of one in a hundred is not known."""
+    chance = catalogue.noise_of("popularity", track.number)[0]
+    popularity = chance % (_UNKNOWN_POPULARITY + 1)
     return {
         **_reference(track),
         "trackTitle": track.name,
@@ -87,7 +89,7 @@ def _track_row(track: Track) -> Row:
         "ean": None,
         "upc": None,
         "availableCountries": "AT,DE,JP,US",
-        "popularity": rng.choice((None, 0, *range(20, 90))),
+        "popularity": popularity if popularity < _UNKNOWN_POPULARITY else None,
     }
 
 
@@ -98,4 +100,4 @@ def _reference(track: Track) -> Row:
 
 def _named(href: str) -> Row:
     """Name a thing by its address at Spotify, and by an id of ReccoBeats' own."""
-    return {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, href)), "href": href}
+    return {"id": str(uuid.UUID(bytes=catalogue.noise_of(href))), "href": href}

@@ -6,9 +6,16 @@ when an old reader could no longer understand a message.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 PLAYS_PER_BATCH = 500
 """Most plays in one message."""
@@ -74,11 +81,18 @@ class Play(Message):
 
 
 class Gap(Message):
-    """A stretch of time in which plays may have been missed."""
+    """A stretch of time in which plays may have been missed; `started_at` tells a listener's apart.
+
+    It is told of more than once: when it begins (`ended_at` is None while it goes on), when it
+    ends, and when it proves that nothing was missed after all (`is_closed`). The loader puts the
+    tellings together, whatever order they come in.
+    """
 
     started_at: AwareDatetime
-    ended_at: AwareDatetime
+    """The end of the last play before which none is missing."""
+    ended_at: AwareDatetime | None = None
     reason: str
+    is_closed: bool = False
 
 
 class PollReport(Message):
@@ -95,6 +109,14 @@ class PollReport(Message):
     unreadable: Count = 0
     """Rows that were no readable track; they are kept in the archive."""
     gap: Gap | None = None
+    """The gap that this poll found, ended, or closed."""
+
+
+class OutageReport(Message):
+    """That Spotify could not be asked for so long that plays may have slipped out of its window."""
+
+    kind: Literal["outage"] = "outage"
+    gap: Gap
 
 
 class FileProblem(Message):
@@ -102,6 +124,13 @@ class FileProblem(Message):
 
     file: str
     reason: str
+
+
+class Span(Message):
+    """The time that one file of an upload tells of, from its first play's end to its last's."""
+
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
 
 
 class UploadReport(Message):
@@ -120,9 +149,11 @@ class UploadReport(Message):
     """How many batches this origin was published in, the one with this report included."""
     first_played_at: AwareDatetime | None = None
     last_played_at: AwareDatetime | None = None
+    spans: tuple[Span, ...] = ()
+    """What each file of music covers, overlapping ones joined: a gap within one is closed."""
 
 
-Report = Annotated[PollReport | UploadReport, Field(discriminator="kind")]
+Report = Annotated[PollReport | OutageReport | UploadReport, Field(discriminator="kind")]
 
 
 class PlayBatch(Message):
@@ -165,18 +196,31 @@ class TrackFeatures(Message):
     duration_ms: Milliseconds | None = None
     time_signature: Annotated[int, Field(ge=0, le=100)] | None = None
     popularity: Annotated[int, Field(ge=0, le=100)] | None = None
-    """0 to 100; origin and freshness are the source's."""
+    """0 to 100; another source than the one of the sound may tell it."""
+    popularity_source: str | None = None
+    """Who told the popularity; None where there is none."""
+    popularity_fetched_at: AwareDatetime | None = None
     source: str
+    """Who told how the track sounds, or, where nobody did, all the rest."""
     fetched_at: AwareDatetime
 
 
 class EnrichedBatch(PlayBatch):
     """A message of the queue `enriched-plays`: the same plays, and what is known of their tracks.
 
-    A batch may have features and no plays.
+    A healing batch has features alone: no plays, no listener and no source, for a track belongs to
+    nobody (docs/adr/0005-healing-belongs-to-nobody.md).
     """
 
+    listener: Listener | None = None  # type: ignore[assignment]  # wider than a collected batch's
+    source: Source | None = None  # type: ignore[assignment]  # likewise
     features: tuple[TrackFeatures, ...] = ()
+
+    @model_validator(mode="after")
+    def _plays_are_somebodys(self) -> Self:
+        if (self.plays or self.report) and not (self.listener and self.source):
+            raise ValueError("plays and reports need a listener and a source")
+        return self
 
 
 def iso(instant: datetime) -> str:

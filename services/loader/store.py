@@ -49,7 +49,7 @@ class Store:
             self._run("plan_by_index")
             numbered = list(enumerate(batches))
             # Always in the order of names: two loaders that lock in two orders would deadlock.
-            for listener in sorted({batch.listener for batch in batches}):
+            for listener in sorted({batch.listener for batch in batches if batch.listener}):
                 self._merge(listener, [(n, b) for n, b in numbered if b.listener == listener])
             self._upsert_features(features)
         self._remember(features)

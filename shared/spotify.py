@@ -38,6 +38,7 @@ LONGEST_WAIT_S = 7 * 86_400
 """A longer `Retry-After` is taken for a mistake; seen were at most 86,400 s."""
 
 Sign = Callable[[PreparedRequest], PreparedRequest]
+Secrets = tuple[str, ...]
 
 
 def open_session() -> requests.Session:
@@ -49,7 +50,7 @@ def open_session() -> requests.Session:
 
 
 class SpotifyAccounts:
-    """The accounts service, which trades a listener's grant for access tokens."""
+    """The accounts service, which trades consents, grants and secrets for access tokens."""
 
     def __init__(self, session: requests.Session, url: str) -> None:
         self._session = session
@@ -73,12 +74,64 @@ class SpotifyAccounts:
             https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._grant(client_id, client_secret, form, (refresh_token,))
+
+    def exchange(
+        self, client_id: str, client_secret: str, *, code: str, verifier: str, redirect_uri: str
+    ) -> Grant:
+        """Trade the code of a consent for the listener's first tokens, by PKCE.
+
+        Args:
+            client_id: The app's.
+            client_secret: The app's; empty for an app that logs in by PKCE alone.
+            code: What the consent page answered; good for one trade within some minutes.
+            verifier: The secret whose SHA-256 the consent page was asked with.
+            redirect_uri: The one that the consent page was asked with.
+
+        Raises:
+            SpotifyLoginError: The code is used up, too old, or of another consent.
+            SpotifyAuthError: Spotify does not accept the app itself, or not this redirect URI.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Anything else, or no answer.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
+        """
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": verifier,
+            "redirect_uri": redirect_uri,
+        }
+        return self._grant(client_id, client_secret, form, (code, verifier))
+
+    def client_credentials(self, client_id: str, client_secret: str) -> Grant:
+        """Get an access token for the app itself, which knows no listener.
+
+        Args:
+            client_id: The app's.
+            client_secret: The app's, and not empty: nothing else tells that it is the app.
+
+        Raises:
+            SpotifyAuthError: Spotify does not accept the app.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Anything else, or no answer.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/tutorials/client-credentials-flow
+        """
+        return self._grant(client_id, client_secret, {"grant_type": "client_credentials"})
+
+    def _grant(
+        self, client_id: str, client_secret: str, form: dict[str, str], secrets: Secrets = ()
+    ) -> Grant:
+        """Ask the token endpoint; of `secrets` nothing is quoted when it refuses."""
         sign: Sign | tuple[str, str] = (client_id, client_secret)
         if not client_secret:
-            form["client_id"], sign = client_id, _unsigned
+            form, sign = {**form, "client_id": client_id}, _unsigned
         response = _send(self._session, "POST", self._url, auth=sign, data=form)
         if response.status_code != HTTPStatus.OK:
-            raise _grant_refusal(response, (refresh_token, client_secret))
+            raise _grant_refusal(response, (*secrets, client_secret))
         return read_grant(response.content)
 
 
@@ -136,7 +189,7 @@ def _unsigned(request: PreparedRequest) -> PreparedRequest:
     return request
 
 
-def _api_refusal(response: Response, secrets: tuple[str, ...]) -> SpotifyError:
+def _api_refusal(response: Response, secrets: Secrets) -> SpotifyError:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         return SpotifyTokenError(f"Spotify refuses the access token: {_words(response, secrets)}")
     if response.status_code == HTTPStatus.FORBIDDEN:
@@ -144,7 +197,7 @@ def _api_refusal(response: Response, secrets: tuple[str, ...]) -> SpotifyError:
     return _refusal(response, secrets)
 
 
-def _grant_refusal(response: Response, secrets: tuple[str, ...]) -> SpotifyError:
+def _grant_refusal(response: Response, secrets: Secrets) -> SpotifyError:
     code, description = read_grant_refusal(response.content)
     words = _excerpt(f"{code}: {description}", secrets)
     if response.status_code == HTTPStatus.BAD_REQUEST and code == "invalid_grant":
@@ -157,19 +210,19 @@ def _grant_refusal(response: Response, secrets: tuple[str, ...]) -> SpotifyError
     return _refusal(response, secrets)
 
 
-def _refusal(response: Response, secrets: tuple[str, ...]) -> SpotifyError:
+def _refusal(response: Response, secrets: Secrets) -> SpotifyError:
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return SpotifyRateLimitError(_retry_after_s(response.headers.get("Retry-After", "")))
     words = _words(response, secrets)
     return SpotifyError(f"Spotify answered with status {response.status_code}: {words}")
 
 
-def _words(response: Response, secrets: tuple[str, ...]) -> str:
+def _words(response: Response, secrets: Secrets) -> str:
     """Quote a refusal; its body is JSON or plain text."""
     return _excerpt(response.content.decode("utf-8", "replace"), secrets)
 
 
-def _excerpt(text: str, secrets: tuple[str, ...]) -> str:
+def _excerpt(text: str, secrets: Secrets) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "…")
     return " ".join(text.split())[:EXCERPT_CHARACTERS]

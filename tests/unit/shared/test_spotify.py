@@ -487,3 +487,111 @@ def test_the_token_endpoint_throttles_as_the_api_does(spotify, accounts):
         accounts.refresh("app", "", "AQ-1")
 
     assert refusal.value.retry_after_s == 7
+
+
+# A consent, and the app itself
+
+
+def exchange(accounts, client_secret="app-secret"):  # noqa: S107 - no real one
+    return accounts.exchange(
+        "app",
+        client_secret,
+        code="AQC-code",
+        verifier="V-verifier",
+        redirect_uri="http://127.0.0.1:8765/callback",
+    )
+
+
+def test_the_code_of_a_consent_gives_both_tokens(spotify, accounts):
+    spotify.tokens = [a_grant("BQ", rotated_to="AQ-1")]
+
+    grant = exchange(accounts)
+
+    assert (grant.access_token, grant.refresh_token) == ("BQ", "AQ-1")
+
+
+def test_a_code_is_traded_with_its_verifier_and_redirect_uri(spotify, accounts):
+    exchange(accounts)
+
+    (request,) = spotify.requests
+    basic = base64.b64encode(b"app:app-secret").decode()
+    assert request.headers["Authorization"] == f"Basic {basic}"
+    assert request.form == {
+        "grant_type": "authorization_code",
+        "code": "AQC-code",
+        "code_verifier": "V-verifier",
+        "redirect_uri": "http://127.0.0.1:8765/callback",
+    }
+
+
+def test_a_code_is_traded_without_a_secret_too(spotify, accounts):
+    exchange(accounts, client_secret="")
+
+    (request,) = spotify.requests
+    assert "Authorization" not in request.headers
+    assert request.form["client_id"] == "app"
+
+
+@pytest.mark.parametrize(
+    "description",
+    ["Invalid authorization code", "Authorization code expired", "Invalid redirect URI"],
+)
+def test_a_code_that_is_no_good_asks_for_another_consent(spotify, accounts, description):
+    spotify.tokens = [a_grant_refusal("invalid_grant", description)]
+
+    with pytest.raises(SpotifyLoginError, match=f"invalid_grant: {description}"):
+        exchange(accounts)
+
+
+def test_a_redirect_uri_that_the_app_does_not_know_is_for_its_owner_to_mend(spotify, accounts):
+    spotify.tokens = [a_grant_refusal("invalid_client", "Invalid redirect URI")]
+
+    with pytest.raises(SpotifyAuthError, match="invalid_client: Invalid redirect URI"):
+        exchange(accounts)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(b"Too many requests", 429, {"Retry-After": "7"}), "rate limited by Spotify for 7 s"),
+        (Reply(b"upstream connect error", 503), "status 503: upstream connect error"),
+        (a_grant_refusal("invalid_request", "code_verifier must be supplied"), "status 400"),
+    ],
+    ids=["429", "503", "bad request"],
+)
+def test_other_troubles_of_a_trade_are_told_as_those_of_a_refresh(spotify, accounts, reply, error):
+    spotify.tokens = [reply]
+
+    with pytest.raises(SpotifyError, match=error) as failure:
+        exchange(accounts)
+
+    assert not isinstance(failure.value, SpotifyAuthError)
+
+
+@pytest.mark.parametrize("status", [400, 500], ids=["refused", "failed"])
+def test_a_refused_trade_is_quoted_without_code_verifier_and_secret(spotify, accounts, status):
+    words = "AQC-code with V-verifier of app-secret"
+    spotify.tokens = [a_grant_refusal("invalid_grant", words, status)]
+
+    with pytest.raises(SpotifyError, match="… with … of …"):
+        exchange(accounts)
+
+
+def test_the_app_itself_gets_a_token_by_its_secret(spotify, accounts):
+    spotify.tokens = [a_grant("BQ-app")]
+
+    grant = accounts.client_credentials("app", "app-secret")
+
+    (request,) = spotify.requests
+    assert request.headers["Authorization"].startswith("Basic ")
+    assert request.form == {"grant_type": "client_credentials"}
+    assert (grant.access_token, grant.refresh_token) == ("BQ-app", None)
+
+
+def test_an_app_that_spotify_does_not_accept_gets_no_token(spotify, accounts):
+    spotify.tokens = [a_grant_refusal("invalid_client", "Invalid client secret app-secret")]
+
+    with pytest.raises(
+        SpotifyAuthError, match="refuses the app: invalid_client: Invalid client secret …"
+    ):
+        accounts.client_credentials("app", "app-secret")

@@ -60,14 +60,35 @@ class CredentialStore:
         Raises:
             SettingsError: The secret is not what a login writes; never tells its value.
         """
+        return _read(self._prefix + listener, self._text(listener))
+
+    def require(self, listener: str) -> None:
+        """Make sure that there is a secret to save a login in.
+
+        Raises:
+            SettingsError: There is none: nobody deployed this listener.
+        """
+        name = self._prefix + listener
         try:
-            found = self._secretsmanager.get_secret_value(SecretId=self._prefix + listener)
+            self._secretsmanager.describe_secret(SecretId=name)
         except ClientError as error:
-            # So is called a secret that is missing, and one that never had a value.
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return None
-            raise
-        return _read(self._prefix + listener, found.get("SecretString", ""))
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            raise SettingsError(
+                f"there is no secret {name}: add {listener} to the listeners in cdk.json and deploy"
+            ) from error
+
+    def save(self, listener: str, login: Credentials) -> None:
+        """Replace a listener's login; what else the secret holds stays.
+
+        Raises:
+            SettingsError: There is no secret for it: nobody deployed this listener.
+        """
+        self.require(listener)
+        value = self._fields(listener) | login.model_dump(mode="json")
+        self._secretsmanager.put_secret_value(
+            SecretId=self._prefix + listener, SecretString=json.dumps(value)
+        )
 
     def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
         """Replace the refresh token, for good."""
@@ -76,6 +97,24 @@ class CredentialStore:
             SecretId=self._prefix + listener, SecretString=rotated.model_dump_json()
         )
         return rotated
+
+    def _text(self, listener: str) -> str:
+        try:
+            found = self._secretsmanager.get_secret_value(SecretId=self._prefix + listener)
+        except ClientError as error:
+            # So is called a secret that is missing, and one that never had a value.
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return ""
+        return str(found.get("SecretString", ""))
+
+    def _fields(self, listener: str) -> dict[str, Any]:
+        """Read whatever a secret holds; nothing where it is no JSON object: a login mends that."""
+        try:
+            value = json.loads(self._text(listener) or "{}")
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
 
 
 def _read(name: str, text: str) -> Credentials | None:

@@ -1,7 +1,10 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from services.collector.credentials import Credentials, CredentialStore
 from shared.aws import client
@@ -96,3 +99,70 @@ def test_a_grant_lives_for_180_days(days, left):
     credentials = Credentials.model_validate(WRITTEN)
 
     assert credentials.days_left(LOGIN_AT + timedelta(days=days)) == left
+
+
+# Saving a login
+
+
+def a_login(**changes) -> Credentials:
+    return Credentials.model_validate(
+        WRITTEN | {"refresh_token": "AQ-2", "authorized_at": "2026-11-23T08:30:00Z"} | changes
+    )
+
+
+def stored() -> dict:
+    found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
+    return json.loads(found["SecretString"])
+
+
+def test_a_saved_login_is_loaded_again(store):
+    store.save("me", a_login())
+
+    assert store.load("me") == a_login()
+
+
+def test_a_saved_login_keeps_what_a_later_release_wrote(store):
+    write(json.dumps(WRITTEN | {"scope": "user-read-recently-played"}))
+
+    store.save("me", a_login(client_secret=""))
+
+    assert stored() == {
+        "client_id": "app",
+        "client_secret": "",
+        "refresh_token": "AQ-2",
+        "authorized_at": "2026-11-23T08:30:00Z",
+        "scope": "user-read-recently-played",
+    }
+
+
+@pytest.mark.parametrize("text", ["AQ-hidden", "[]", "{}", " "])
+def test_a_login_mends_a_secret_that_was_none(store, text):
+    write(text)
+
+    store.save("me", a_login())
+
+    assert store.load("me") == a_login()
+
+
+@pytest.mark.parametrize(
+    "act", [lambda store: store.require("anna"), lambda store: store.save("anna", a_login())]
+)
+def test_a_listener_who_is_not_deployed_has_no_secret_to_save_in(store, act):
+    with pytest.raises(SettingsError, match="add anna to the listeners"):
+        act(store)
+
+
+def test_a_listener_who_is_deployed_has_a_secret_before_the_first_login(store):
+    assert store.load("me") is None
+
+    store.require("me")
+
+
+def test_a_secret_that_must_not_be_looked_at_is_not_said_to_be_missing():
+    forbidden = boto3.client("secretsmanager", region_name="eu-central-1")
+    store = CredentialStore(forbidden, "plays/listener/")
+
+    with Stubber(forbidden) as answers:
+        answers.add_client_error("describe_secret", "AccessDeniedException")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            store.require("me")

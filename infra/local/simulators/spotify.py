@@ -13,6 +13,11 @@ from werkzeug import Request, Response
 
 from infra.local import catalogue
 from infra.local.simulators import account, wire
+from infra.local.simulators.authorization import (
+    Authorization,
+    RefusedTradeError,
+    is_refresh_token,
+)
 from infra.local.simulators.listener import Listener
 from infra.local.simulators.server import CONTROL, Answer, Clock, Simulator, json_response
 
@@ -22,6 +27,7 @@ _LIMIT = 20
 def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simulator:
     """Build the simulator of both services; a frozen one plays nothing by itself."""
     tokens = account.AccessTokens(clock)
+    consents = Authorization(clock)
     plays = account.Plays(listener, clock, frozen=frozen)
     api: dict[str, Answer] = {
         wire.PATH: partial(_recently_played, plays),
@@ -31,7 +37,8 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
         "/v1/audio-features/<track_id>": _audio_features,
     }
     routes: dict[str, Answer] = {
-        "POST /api/token": partial(_token, tokens),
+        "GET /authorize": consents.authorize,
+        "POST /api/token": partial(_token, tokens, consents),
         **{f"GET {path}": _with_token(tokens, answer) for path, answer in api.items()},
         f"POST {CONTROL}plays": partial(_add, plays),
         f"POST {CONTROL}freeze": partial(_done, plays.freeze),
@@ -40,13 +47,19 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
     return Simulator(routes, clock)
 
 
-def _token(tokens: account.AccessTokens, request: Request) -> Response:
-    """Exchange the refresh token for an access token; it stays the same itself."""
+def _token(tokens: account.AccessTokens, consents: Authorization, request: Request) -> Response:
+    """Exchange a code or a refresh token for an access token; a refresh token stays the same."""
     if not _known_client(request):
         return _oauth_error("invalid_client", "Invalid client")
-    if request.form.get("grant_type") != "refresh_token":
+    answer: dict[str, Any] = {}
+    if request.form.get("grant_type") == "authorization_code":
+        try:
+            answer = {"refresh_token": consents.trade(request.form)}
+        except RefusedTradeError as refusal:
+            return _oauth_error(*refusal.args)
+    elif request.form.get("grant_type") != "refresh_token":
         return _oauth_error("unsupported_grant_type", "grant_type must be refresh_token")
-    if not _same(request.form.get("refresh_token"), account.REFRESH_TOKEN):
+    elif not _refresh_token(request.form.get("refresh_token", "")):
         return _oauth_error("invalid_grant", "Invalid refresh token")
     return json_response(
         {
@@ -54,8 +67,14 @@ def _token(tokens: account.AccessTokens, request: Request) -> Response:
             "token_type": "Bearer",
             "expires_in": account.ACCESS_TOKEN_S,
             "scope": "user-read-recently-played",
+            **answer,
         }
     )
+
+
+def _refresh_token(given: str) -> bool:
+    """Tell whether a refresh token is the simulator's own, or was given for a consent."""
+    return _same(given, account.REFRESH_TOKEN) or is_refresh_token(given)
 
 
 def _recently_played(plays: account.Plays, request: Request) -> Response:

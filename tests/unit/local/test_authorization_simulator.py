@@ -1,0 +1,165 @@
+import hashlib
+from base64 import urlsafe_b64encode
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from infra.local.simulators.account import CLIENT_ID
+from infra.local.simulators.listener import Listener
+from infra.local.simulators.spotify import spotify
+from tests.unit.local.conftest import SpotifyApp
+
+VERIFIER = "v" * 64
+CHALLENGE = urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+REDIRECT = "http://127.0.0.1:8765/callback"
+ASKED = {
+    "client_id": CLIENT_ID,
+    "response_type": "code",
+    "redirect_uri": REDIRECT,
+    "scope": "user-read-recently-played",
+    "state": "S",
+    "code_challenge_method": "S256",
+    "code_challenge": CHALLENGE,
+    "show_dialog": "true",
+}
+
+
+def authorize(app, **changes):
+    return app.http.get("/authorize", query_string=ASKED | changes)
+
+
+def redirected(answer):
+    """Read where the browser was sent: the address, and its query."""
+    target = urlsplit(answer.headers["Location"])
+    query = {name: value for name, (value,) in parse_qs(target.query).items()}
+    return target._replace(query="").geturl(), query
+
+
+def a_code(app):
+    _, query = redirected(authorize(app, auto="allow"))
+    return query["code"]
+
+
+def trade(app, given, **changes):
+    form = {
+        "grant_type": "authorization_code",
+        "code": given,
+        "redirect_uri": REDIRECT,
+        "code_verifier": VERIFIER,
+        "client_id": CLIENT_ID,
+    }
+    return app.http.post("/api/token", data=form | changes)
+
+
+def refusal(answer):
+    return answer.status_code, answer.json["error"], answer.json["error_description"]
+
+
+def test_the_page_leaves_the_choice_to_a_person(silent):
+    page = authorize(silent)
+
+    assert page.status_code == 200
+    assert "&amp;auto=allow" in page.text
+    assert "&amp;auto=deny" in page.text
+
+
+def test_a_yes_sends_the_browser_back_with_a_code(silent):
+    address, query = redirected(authorize(silent, auto="allow"))
+
+    assert address == REDIRECT
+    assert set(query) == {"code", "state"}
+    assert query["state"] == "S"
+
+
+def test_a_no_sends_it_back_with_a_reason(silent):
+    address, query = redirected(authorize(silent, auto="deny"))
+
+    assert address == REDIRECT
+    assert query == {"error": "access_denied", "state": "S"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"client_id": "unknown"}, "INVALID_CLIENT: Invalid client"),
+        ({"redirect_uri": "http://localhost:8765/callback"}, "Invalid redirect URI"),
+        ({"redirect_uri": "http://127.0.0.1:8765/call-back"}, "Invalid redirect URI"),
+        ({"redirect_uri": "http://127.0.0.1.evil.example/callback"}, "Invalid redirect URI"),
+        ({"redirect_uri": "https://127.0.0.1:8765/callback"}, "Invalid redirect URI"),
+        ({"redirect_uri": f"{REDIRECT}?more=1"}, "Invalid redirect URI"),
+        ({"response_type": "token"}, "response_type must be code"),
+        ({"scope": "user-read-email"}, "INVALID_SCOPE: Invalid scope"),
+        ({"code_challenge_method": "plain"}, "code_challenge_method must be S256"),
+        ({"code_challenge": ""}, "code_challenge must be specified"),
+    ],
+    ids=[
+        *("client", "localhost", "other path", "other host", "https", "query"),
+        *("token", "scope", "plain", "no challenge"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_to_the_person_and_redirects_nobody(silent, changes, fault):
+    page = authorize(silent, auto="allow", **changes)
+
+    assert page.status_code == 400
+    assert fault in page.text
+
+
+def test_a_code_gives_an_access_token_and_a_refresh_token(silent):
+    answer = trade(silent, a_code(silent))
+
+    assert answer.status_code == 200
+    refreshed = silent.token(refresh_token=answer.json["refresh_token"])
+    assert refreshed.status_code == 200
+    bearer = {"Authorization": f"Bearer {answer.json['access_token']}"}
+    assert silent.http.get("/v1/me/player/recently-played", headers=bearer).status_code == 200
+
+
+def test_each_consent_gives_another_refresh_token(silent):
+    one, other = trade(silent, a_code(silent)), trade(silent, a_code(silent))
+
+    assert one.json["refresh_token"] != other.json["refresh_token"]
+
+
+def test_a_refresh_token_outlives_a_restart(silent, clock):
+    token = trade(silent, a_code(silent)).json["refresh_token"]
+
+    restarted = SpotifyApp(spotify(Listener(seed=1), clock))
+
+    assert restarted.token(refresh_token=token).status_code == 200
+    assert restarted.token(refresh_token=f"{token[:-1]}x").status_code == 400
+
+
+def test_a_code_is_good_once(silent):
+    code = a_code(silent)
+    trade(silent, code)
+
+    again = trade(silent, code)
+
+    assert refusal(again) == (400, "invalid_grant", "Invalid authorization code")
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(599, 200), (600, 400)])
+def test_a_code_lives_for_ten_minutes(silent, clock, seconds, status):
+    code = a_code(silent)
+
+    clock.pass_s(seconds)
+
+    assert trade(silent, code).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"code": "unknown"}, "invalid_grant"),
+        ({"redirect_uri": "http://127.0.0.1:8766/callback"}, "invalid_grant"),
+        ({"code_verifier": "w" * 64}, "invalid_grant"),
+        ({"code_verifier": ""}, "invalid_grant"),
+        ({"client_id": "unknown"}, "invalid_client"),
+    ],
+    ids=["code", "redirect uri", "verifier", "no verifier", "client"],
+)
+def test_a_code_is_not_traded_for_anybody_else(silent, changes, error):
+    answer = trade(silent, a_code(silent), **changes)
+
+    assert answer.status_code == 400
+    assert answer.json["error"] == error

@@ -1,7 +1,6 @@
 """The local cloud, for the command line and the tests: up, down, reset, and Postgres by itself."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from infra.local import parts, supervisor
+from infra.local import parts, supervisor, turn
+from infra.local.data import INGESTED, delete
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
 from infra.local.memory import Memory
@@ -27,8 +27,8 @@ STOP_S = START_TIMEOUT_S + parts.STOP_S + 10
 """Longer than a start of Postgres, which is not cut off, and then a stop of everything."""
 
 DATA = (
-    *("ministack", "s3", "tmp", "postgres", "postgres.new", "postgres.stopped"),
-    *("logs", "cdk", "cdk.out", "outputs.json", "sample-history.zip", FILE, MEMORY),
+    *INGESTED,
+    *("logs", "cdk", "cdk.out", FILE, MEMORY, turn.FILE),
     *("ministack.pid", "simulators.pid", SUPERVISOR),
 )
 """All that a home may hold. Nothing else in it is ours to delete."""
@@ -108,16 +108,31 @@ def reset(home: Path) -> bool:
         LocalCloudError: It does not stop.
     """
     was_running = down(home)
-    for name in DATA:
-        path = home / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    delete(home, DATA)
     # Unless somebody else keeps things there.
     with suppress(OSError):
         home.rmdir()
     return was_running
+
+
+def turn_to_real_spotify(home: Path, *, start_over: bool) -> None:
+    """Let a running local cloud poll the real Spotify from now on, until it is reset.
+
+    It starts anew meanwhile: all its addresses stay, but not its stack if it starts over.
+
+    Args:
+        home: Folder of the local cloud.
+        start_over: Delete all plays and logins that it holds.
+
+    Raises:
+        LocalCloudError: No local cloud runs there, or it ended over it.
+    """
+    CloudState.load(home)
+    turn.ask_for(home, start_over=start_over)
+    while turn.is_asked_for(home) or not (home / FILE).exists():
+        if holder(home / SUPERVISOR) is None:
+            raise LocalCloudError(f"the local cloud ended: see {home / 'logs'}, then `make run`")
+        time.sleep(POLL_S)
 
 
 def stop_postgres(home: Path) -> None:

@@ -42,6 +42,13 @@ def put_simulated_login(config: PipelineConfig, endpoint: str) -> None:
     _put_secret(endpoint, name, json.dumps(login))
 
 
+def drop_simulated_login(config: PipelineConfig, endpoint: str) -> None:
+    """Forget the login at the simulator, which nobody else would accept; another one stays."""
+    name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
+    if f'"{account.CLIENT_ID}"' in _value(endpoint, name):
+        _put_secret(endpoint, name, "{}")
+
+
 def _value(endpoint: str, name: str) -> str:
     """Read a secret; one that has no value, or is not there, is empty."""
     secrets = client("secretsmanager", endpoint)

@@ -17,7 +17,7 @@ def _password() -> str:
 
 
 class Memory(BaseModel):
-    """Ports, passwords, and whether the sample history went in already."""
+    """Ports, passwords, whether the sample went in already, and whose plays are polled."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,6 +26,8 @@ class Memory(BaseModel):
     loader_password: str = Field(default_factory=_password, repr=False)
     reader_password: str = Field(default_factory=_password, repr=False)
     sampled: bool = False
+    real_spotify: bool = False
+    """Whether somebody logged in at the real Spotify, so that no simulator stands in for it."""
 
     @classmethod
     def load(cls, home: Path) -> Self:

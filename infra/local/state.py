@@ -27,7 +27,7 @@ class CloudState(BaseModel):
     """A running local cloud: where it listens, and the keys to it.
 
     `pid` is the supervisor's. The database URL is of the role `reader`; the AWS keys are those of
-    the account's root.
+    the account's root. `simulated` plays come from the simulator.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +42,7 @@ class CloudState(BaseModel):
     spotify_api_url: str
     spotify_accounts_url: str
     reccobeats_url: str
+    simulated: bool = False
     log_dir: Path
 
     @classmethod

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.cdk.config import PipelineConfig
-from infra.local import lookups
+from infra.local import lookups, turn
 from infra.local.arrivals import Arrivals
 from infra.local.aws import client
 from infra.local.deploy import BOOTSTRAP_STACK, STACK, Cdk
@@ -35,6 +35,7 @@ Say = Callable[[str], None]
 
 WATCH_S = 1
 SAMPLE_PLAYS = 5_000
+NEXT_STEPS = ("status", "upload my_spotify_data.zip", "login")
 
 
 def run(home: Path, wishes: Wishes, say: Say) -> None:
@@ -53,8 +54,10 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
         supervisor = Supervisor(home, wishes, say)
         stack.callback(supervisor.stop)
         try:
-            supervisor.start()
-            supervisor.watch()
+            while True:
+                supervisor.start()
+                supervisor.watch()
+                say("starting anew, to poll the real Spotify from now on")
         except KeyboardInterrupt:
             say("stopping; the data stays")
 
@@ -70,7 +73,7 @@ class Supervisor:
 
     def __init__(self, home: Path, wishes: Wishes, say: Say) -> None:
         self._home = home
-        self._wishes = wishes
+        self._wished = wishes
         self._say_plainly = say
         self._started_at = time.monotonic()
         self._parts = Parts(home)
@@ -79,27 +82,31 @@ class Supervisor:
     def start(self) -> None:
         """Start the servers, deploy the pipeline to them, and tell the world."""
         (self._home / "logs").mkdir(mode=0o700, exist_ok=True)
+        (self._home / FILE).unlink(missing_ok=True)
         self._parts.stop()
+        # Simulators that are not started again must not be missed.
+        self._parts = Parts(self._home)
+        self._memory = turn.obey(self._home, self._memory)
         self._start_servers()
         context = self._wishes.deployment(self._memory.ports)
         outputs = self._deploy(configuration(context), context)
         self._send_sample(outputs["ArchiveBucket"])
         state = self._state(outputs["ArchiveBucket"], context)
         self._say(f"ready: AWS at {self._endpoint}, Postgres on port {self._memory.ports.postgres}")
-        self._say("next: `.venv/bin/plays status`, `.venv/bin/plays upload my_spotify_data.zip`")
+        self._say(f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in NEXT_STEPS)}")
         self._say(f"the database, to read: {state.database_url}")
         # Last: this is what tells others that it is ready.
         state.save(self._home)
 
     def watch(self) -> None:
-        """Look after the servers for ever, and tell of the plays that arrive.
+        """Look after the servers until another Spotify is asked for; tell of plays that arrive.
 
         Raises:
             LocalCloudError: One ended by itself.
         """
         port, password = self._memory.ports.postgres, self._memory.reader_password
         arrivals = Arrivals(Address(HOST, port, DATABASE, "reader", password))
-        while True:
+        while not turn.is_asked_for(self._home):
             for failure in self._parts.failures():
                 raise LocalCloudError(failure)
             if news := arrivals.news():
@@ -118,8 +125,9 @@ class Supervisor:
         with no_other_start():
             ports = choose(self._memory.ports, self._say)
             self._remember(ports=ports)
-            self._say("starting MiniStack, Postgres and the simulators")
-            self._parts.start(self._memory, simulators=self._wishes.simulators)
+            simulators = self._wishes.simulators
+            self._say(f"starting MiniStack, Postgres{' and the simulators' if simulators else ''}")
+            self._parts.start(self._memory, simulators=simulators)
 
     def _deploy(self, config: PipelineConfig, context: dict[str, str]) -> dict[str, str]:
         cdk = Cdk(self._home, self._endpoint)
@@ -132,6 +140,8 @@ class Supervisor:
         outputs = cdk.deploy(context)
         if self._wishes.simulated_listener:
             lookups.put_simulated_login(config, self._endpoint)
+        elif self._memory.real_spotify:
+            lookups.drop_simulated_login(config, self._endpoint)
         if is_first:
             # After a crash there would be no stack, and a new one would have another archive.
             self._say("saving the deployment")
@@ -162,8 +172,14 @@ class Supervisor:
             spotify_api_url=context["spotify_api_url"],
             spotify_accounts_url=context["spotify_accounts_url"],
             reccobeats_url=context["reccobeats_url"],
+            simulated=self._wishes.simulated_listener,
             log_dir=self._home / "logs",
         )
+
+    @property
+    def _wishes(self) -> Wishes:
+        """What is wished, seen in the light of a login that came meanwhile."""
+        return self._wished.at_real_spotify() if self._memory.real_spotify else self._wished
 
     @property
     def _endpoint(self) -> str:

@@ -1,7 +1,7 @@
 """What a person may ask of a local cloud, and how it reaches the deployment."""
 
 import json
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,6 +24,18 @@ class Wishes(BaseModel):
     spotify_accounts_url: str | None = None
     reccobeats_url: str | None = None
     context: dict[str, str] = {}
+
+    def at_real_spotify(self) -> Self:
+        """Name the real services wherever nobody named others."""
+        real = PipelineConfig()
+        return self.model_copy(
+            update={
+                "spotify_api_url": self.spotify_api_url or real.spotify_api_url,
+                "spotify_accounts_url": self.spotify_accounts_url or real.spotify_accounts_url,
+                # The simulated source does not know real tracks.
+                "reccobeats_url": self.reccobeats_url or real.reccobeats_url,
+            }
+        )
 
     @property
     def simulated_listener(self) -> bool:

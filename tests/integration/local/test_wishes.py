@@ -61,3 +61,14 @@ def test_wishes_reach_the_background_whole():
     wishes = Wishes(empty=True, spotify_api_url=URL, context={"a": "b"})
 
     assert Wishes.model_validate_json(wishes.model_dump_json()) == wishes
+
+
+def test_after_a_login_the_real_services_stand_where_nobody_named_others():
+    wishes = Wishes(spotify_api_url=URL).at_real_spotify()
+    context = wishes.deployment(PORTS)
+
+    assert context["spotify_api_url"] == URL
+    assert context["spotify_accounts_url"] == "https://accounts.spotify.com"
+    assert context["reccobeats_url"] == "https://api.reccobeats.com"
+    assert not wishes.simulators
+    assert not wishes.simulated_listener

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from cli import dlq, local
 from cli.errors import CommandError, StoppedError, explain
+from cli.login import login
 from cli.poll import poll
 from cli.status import status
 from cli.target import TargetName, choose
@@ -77,7 +78,8 @@ def main(
 ) -> None:
     """All of your Spotify listening, once, enriched, in your own Postgres.
 
-    Start with `plays local up`, then `plays status`. Bring in your past with `plays upload`.
+    Start with `plays local up`, then `plays status`. Let it read what you play with `plays login`,
+    and bring in your past with `plays upload`.
     """
     via = (database_host, database_port) if database_host else None
     # Commands that need no cloud must not fail for want of one: it is looked for when asked for.
@@ -87,6 +89,7 @@ def main(
 app.command()(status)
 app.command()(upload)
 app.command()(poll)
+app.command()(login)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(local.app, name="local")
 

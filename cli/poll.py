@@ -84,11 +84,12 @@ def await_result(waiting: Waiting, done: Poll) -> Poll:
 
 
 def _why_not(outcome: Outcome) -> str:
+    login = f"run `plays login --listener {outcome.listener}`"
     if outcome.blocked_until:
         return f"Spotify takes no calls for {outcome.listener} until {iso(outcome.blocked_until)}"
     if outcome.status == "needs-login":
-        return f"Spotify no longer accepts the login of {outcome.listener}: it must be made anew"
-    return f"{outcome.listener} has not logged in yet"
+        return f"Spotify no longer accepts the login of {outcome.listener}: {login}"
+    return f"{outcome.listener} has not logged in yet: {login}"
 
 
 def _told(done: Poll) -> str:

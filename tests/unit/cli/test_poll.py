@@ -55,8 +55,16 @@ def test_the_collector_is_asked_for_the_listener_and_tells_the_origin():
             "Spotify takes no calls for anna until 2026-07-01T12:00:00.000Z",
             id="blocked",
         ),
-        pytest.param({"status": "needs-login"}, "no longer accepts the login", id="needs-login"),
-        pytest.param({"status": "not-logged-in"}, "anna has not logged in yet", id="no login"),
+        pytest.param(
+            {"status": "needs-login"},
+            "no longer accepts the login of anna: run `plays login --listener anna`",
+            id="needs-login",
+        ),
+        pytest.param(
+            {"status": "not-logged-in"},
+            "anna has not logged in yet: run `plays login --listener anna`",
+            id="no login",
+        ),
     ],
 )
 def test_a_collector_that_had_a_reason_not_to_poll_tells_it(changes, reason):

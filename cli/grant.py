@@ -1,0 +1,91 @@
+"""From a consent to a login that is known to work: the code is traded, and Spotify asked once."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cli.consent import Question
+from cli.developer_app import DASHBOARD, SECRET_VARIABLE, DeveloperApp
+from cli.errors import CommandError
+from shared.errors import (
+    SpotifyAuthError,
+    SpotifyError,
+    SpotifyLoginError,
+    SpotifyRateLimitError,
+)
+from shared.spotify import SpotifyAccounts, SpotifyApi
+from shared.spotify_wire import Grant
+
+REMEDIES = {
+    "not registered": "this account is not on the app's list: add its name and e-mail at "
+    f"{DASHBOARD} > your app > Settings > User Management",
+    "premium": "the account that owns the app has no active Premium: renew it; after that "
+    "Spotify needs up to a few hours",
+}
+"""What a person must do, by a word of the plain-text refusals that Spotify gives in a 403."""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A yes: who asked, what exactly, and the code to trade."""
+
+    app: DeveloperApp
+    question: Question
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One poll: how many plays Spotify showed, or the trouble that will pass by itself."""
+
+    plays_shown: int | None = None
+    trouble: str | None = None
+
+
+def trade(accounts: SpotifyAccounts, consent: Consent) -> Grant:
+    """Trade the code of a consent for tokens.
+
+    Raises:
+        CommandError: Spotify gives none; tells what to do.
+    """
+    app, question = consent.app, consent.question
+    try:
+        return accounts.exchange(
+            app.client_id,
+            app.client_secret,
+            code=consent.code,
+            verifier=question.verifier,
+            redirect_uri=question.redirect_uri,
+        )
+    except SpotifyLoginError as error:
+        raise CommandError(f"{error}; run `plays login` again") from error
+    except SpotifyAuthError as error:
+        raise CommandError(
+            f"{error}; compare client id and secret with the app's settings at {DASHBOARD} "
+            f"(another secret comes by --client-secret-stdin or {SECRET_VARIABLE})"
+        ) from error
+    except SpotifyError as error:
+        raise CommandError(f"{error}; no login was stored, run `plays login` later") from error
+
+
+def poll_once(api: SpotifyApi, access_token: str) -> Trial:
+    """Ask Spotify for plays, once.
+
+    Raises:
+        SpotifyAuthError: It shows none to this app or of this account.
+    """
+    try:
+        return Trial(plays_shown=api.recently_played(access_token).returned)
+    except SpotifyAuthError:
+        raise
+    except SpotifyRateLimitError as error:
+        wait = f" ({timedelta(seconds=error.retry_after_s)} h)" if error.retry_after_s else ""
+        return Trial(trouble=f"{error}{wait}")
+    except SpotifyError as error:
+        return Trial(trouble=str(error))
+
+
+def remedy(error: SpotifyAuthError) -> str:
+    """Tell what to do about plays that Spotify does not show, and quote it."""
+    said = str(error)
+    ways = (way for word, way in REMEDIES.items() if word in said.lower())
+    return f"{next(ways, 'Spotify shows no plays')} ({said})"

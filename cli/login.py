@@ -1,0 +1,173 @@
+"""`plays login`: let the pipeline read what a listener plays."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cli.asking import ask, wait_for_code
+from cli.callback import CallbackServer
+from cli.consent import Question, redirect_uri
+from cli.developer_app import SECRET_VARIABLE, find_app
+from cli.errors import CommandError, interruptible
+from cli.grant import Consent, poll_once, remedy, trade
+from cli.options import JsonOption, ListenerOption, TimeoutOption
+from cli.output import Document, Instant, emit, show
+from cli.spotify_place import SpotifyPlace, place_of, settle
+from cli.typed import Typed
+from services.collector.credentials import GRANT_LIFETIME, Credentials, CredentialStore
+from shared.archive import DEFAULT_LISTENER
+from shared.errors import SettingsError, SpotifyAuthError, SpotifyError
+from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify_wire import Grant
+
+PORT = 8765
+TIMEOUT_S = 300.0
+
+
+class Login(Document):
+    """A stored login; `plays_shown` is None where Spotify could not be asked, as `trouble` tells.
+
+    The grant dies at `expires_at`, six months after the consent, however much it is used.
+    """
+
+    listener: str
+    client_id: str
+    authorized_at: Instant
+    expires_at: Instant
+    plays_shown: int | None
+    trouble: str | None = None
+
+
+def login(
+    context: typer.Context,
+    *,
+    listener: ListenerOption = DEFAULT_LISTENER,
+    client_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            envvar="SPOTIFY_CLIENT_ID",
+            help="Client ID of your app; by default that of the last login, or you are asked.",
+        ),
+    ] = None,
+    client_secret_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--client-secret-stdin",
+            help="Read the app's client secret from the first line of stdin. "
+            f"{SECRET_VARIABLE} can hold it, too; none is needed.",
+        ),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Of the redirect URI on 127.0.0.1.")
+    ] = PORT,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the consent page in a browser.")
+    ] = True,
+    start_over: Annotated[
+        bool,
+        typer.Option(
+            "--start-over", help="Delete all plays of a local cloud that has simulated ones."
+        ),
+    ] = False,
+    simulated: Annotated[
+        bool,
+        typer.Option("--simulated", help="Log in at the local cloud's simulator, for a try."),
+    ] = False,
+    timeout: TimeoutOption = TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the pipeline read what a listener plays on Spotify.
+
+    Spotify asks you in the browser, and the answer comes back to this machine, at
+    `http://127.0.0.1:8765/callback`, or is pasted here. The first login needs an app of your own
+    at Spotify: you are told how to make one. The login is checked, then stored in the listener's
+    secret, in AWS or in the local cloud, which polls the real Spotify from then on.
+
+    A login lives for six months. Run this again before they are over: it asks for nothing twice.
+    """
+    question, typed = Question(redirect_uri(port)), Typed()
+    with CallbackServer(port, question.read) as server, interruptible("no login was stored"):
+        target = settle(context, simulated=simulated, start_over=start_over)
+        place = place_of(target)
+        prefix = target.output("ListenerSecretPrefix")
+        store = CredentialStore(target.client("secretsmanager"), prefix)
+        store.require(listener)
+        known = _known(store, listener)
+        app = find_app(
+            *(client_id, known, typed),
+            secret_from_stdin=client_secret_stdin,
+            redirect_uri=question.redirect_uri,
+        )
+        address = question.address(place.accounts_url, app.client_id, show_dialog=bool(known))
+        ask(address, question, typed, browser=browser)
+        code = wait_for_code(server, question, typed, timeout)
+    done = _finish(place, store, listener, known, Consent(app, question, code))
+    emit(done) if as_json else show(_told(done))
+
+
+def _known(store: CredentialStore, listener: str) -> Credentials | None:
+    try:
+        return store.load(listener)
+    except SettingsError:
+        # This very login mends it.
+        return None
+
+
+def _finish(
+    place: SpotifyPlace,
+    store: CredentialStore,
+    listener: str,
+    known: Credentials | None,
+    consent: Consent,
+) -> Login:
+    """Trade the code, poll once, and store the login.
+
+    What may pass by itself stops nothing: a fresh grant is too dear to lose. A login whose plays
+    Spotify does not show is stored where there was none, since it works once that is put right;
+    but it replaces none, which may work: perhaps somebody took the wrong account.
+    """
+    with open_session() as session:
+        # A proxy leads away from this machine.
+        session.trust_env = not place.is_here
+        grant = trade(SpotifyAccounts(session, place.accounts_url), consent)
+        credentials = _credentials(consent, grant)
+        try:
+            trial = poll_once(SpotifyApi(session, place.api_url), grant.access_token)
+        except SpotifyAuthError as error:
+            if known:
+                raise CommandError(f"{remedy(error)}; the login of before stays") from error
+            store.save(listener, credentials)
+            after = "the login is stored, and polls succeed once that is done"
+            raise CommandError(f"{remedy(error)}; {after}") from error
+    store.save(listener, credentials)
+    return Login(
+        listener=listener,
+        client_id=credentials.client_id,
+        authorized_at=credentials.authorized_at,
+        expires_at=credentials.authorized_at + GRANT_LIFETIME,
+        plays_shown=trial.plays_shown,
+        trouble=trial.trouble,
+    )
+
+
+def _credentials(consent: Consent, grant: Grant) -> Credentials:
+    if grant.refresh_token is None:
+        raise SpotifyError("Spotify gave no refresh token; run `plays login` again")
+    return Credentials(
+        client_id=consent.app.client_id,
+        client_secret=consent.app.client_secret,
+        refresh_token=grant.refresh_token,
+        authorized_at=datetime.now(UTC),
+    )
+
+
+def _told(done: Login) -> str:
+    until = f"{done.listener} is logged in until {done.expires_at:%Y-%m-%d}"
+    if done.trouble:
+        return f"{until}. It could not be tried yet: {done.trouble}. Polls go on by themselves."
+    return (
+        f"{until}; Spotify shows {done.plays_shown} plays.\n"
+        "The next poll takes them; `plays poll --wait` does so now."
+    )

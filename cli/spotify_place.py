@@ -1,0 +1,95 @@
+"""Which Spotify to log in at: the one that the collector polls.
+
+A local cloud begins with a simulated one and a listener who is simulated, too. Before a person
+logs in it turns to the real one, for good, and what was simulated is deleted if the person wants:
+two lives in one history could never be told apart again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import typer
+
+from cli.errors import CommandError, interruptible
+from cli.options import target_of
+from cli.output import note
+from cli.target import Target
+from infra.local import cloud
+from infra.local.environment import LOOPBACK
+from infra.local.memory import Memory
+from infra.local.state import local_home
+
+MIXED = (
+    "this local cloud holds simulated plays, and yours must not be mixed with them: "
+    "`plays login --start-over` deletes all that is in it, then logs in at the real Spotify "
+    "(load your own exports again afterwards); `--simulated` logs in at the simulator"
+)
+
+
+@dataclass(frozen=True)
+class SpotifyPlace:
+    """Where the two services of Spotify are."""
+
+    api_url: str
+    accounts_url: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a simulator on this machine."""
+        return urlsplit(self.accounts_url).hostname in LOOPBACK
+
+
+def place_of(target: Target) -> SpotifyPlace:
+    """Tell which Spotify the deployed collector polls."""
+    told = target.client("lambda").get_function_configuration(
+        FunctionName=target.output("CollectorFunction")
+    )
+    variables: dict[str, Any] = told["Environment"]["Variables"]
+    return SpotifyPlace(variables["SPOTIFY_API_URL"], variables["SPOTIFY_ACCOUNTS_URL"])
+
+
+def settle(context: typer.Context, *, simulated: bool, start_over: bool) -> Target:
+    """Find the cloud to log in for, and turn it to the real Spotify if it polls a simulated one.
+
+    Args:
+        context: Knows the target.
+        simulated: Stay with the simulator.
+        start_over: Delete what was simulated.
+
+    Raises:
+        CommandError: There is no simulator to stay with, nothing to delete, or something that
+            must be and was not asked for.
+        LocalCloudError: The local cloud ended over it.
+    """
+    target = target_of(context)
+    is_simulated = target.state is not None and target.state.simulated
+    if simulated and not is_simulated:
+        raise CommandError(
+            "--simulated: no simulator is polled here; a local cloud has one when it is new, "
+            "and after `plays local reset`"
+        )
+    if start_over and (simulated or not is_simulated):
+        raise CommandError("--start-over deletes simulated plays, and none stand in the way here")
+    if simulated or not is_simulated:
+        return target
+    _turn(target, start_over=start_over)
+    # A cloud that started over has other names for its parts.
+    return target_of(context)
+
+
+def _turn(target: Target, *, start_over: bool) -> None:
+    holds_some = _holds_simulated_plays(target)
+    if holds_some and not start_over:
+        raise CommandError(MIXED)
+    note("The local cloud starts anew, to poll the real Spotify: half a minute ...")
+    with interruptible("the local cloud goes on; run `plays login` again when it is ready"):
+        cloud.turn_to_real_spotify(local_home(), start_over=holds_some)
+
+
+def _holds_simulated_plays(target: Target) -> bool:
+    """Tell whether the sample went in, or the collector ever polled the simulator."""
+    states = target.client("dynamodb").scan(
+        TableName=target.output("ListenerStateTable"), Select="COUNT"
+    )
+    return Memory.load(local_home()).sampled or states["Count"] > 0

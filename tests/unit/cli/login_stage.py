@@ -1,0 +1,126 @@
+"""A stage for logins: a deployed collector, a Spotify that is told what to say, and a person."""
+
+import io
+import json
+import os
+import zipfile
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from threading import Thread
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+LISTENER_SECRET = "spotify-pipeline/listener/me"  # noqa: S105 - its name
+APP_SECRET = "app-secret"  # noqa: S105 - no real one, nor are these
+GRANT = "AQ-secret"
+SECRETS = (APP_SECRET, GRANT, "BQ-secret", "AQC-secret")
+
+
+class Person:
+    """Whoever sits before the browser; does as told when the consent page opens."""
+
+    def __init__(self):
+        self.addresses = []
+        self.pages = []
+        self.does = self.allows
+        self._threads = []
+
+    def open(self, address):
+        """Stand in for `webbrowser.open`."""
+        self.addresses.append(address)
+        thread = Thread(target=self.does)
+        self._threads.append(thread)
+        thread.start()
+        return True
+
+    def join(self):
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def asked(self):
+        """What the consent page was asked, last."""
+        return dict(parse_qsl(urlsplit(self.addresses[-1]).query))
+
+    def redirect(self, **answer):
+        """Spell where Spotify sends the browser."""
+        query = {"code": "AQC-secret", "state": self.asked["state"]} | answer
+        chosen = {name: value for name, value in query.items() if value}
+        return f"{self.asked['redirect_uri']}?{urlencode(chosen)}"
+
+    def allows(self):
+        self.visits(self.redirect())
+
+    def denies(self):
+        self.visits(self.redirect(code="", error="access_denied"))
+
+    def looks_away(self):
+        pass
+
+    def pastes(self, *lines):
+        os.write(self.keyboard, "".join(f"{line}\n" for line in lines).encode())
+
+    def visits(self, address):
+        target = urlsplit(address)
+        # Not by requests, whose log of what this browser asks would be taken for ours.
+        browser = HTTPConnection(target.netloc, timeout=10)
+        browser.request("GET", f"{target.path}?{target.query}")
+        self.pages.append(browser.getresponse().read().decode())
+        browser.close()
+
+
+@contextmanager
+def typing_on_stdin():
+    """Put a pipe in place of stdin; gives its other end."""
+    before, (read, write) = os.dup(0), os.pipe()
+    os.dup2(read, 0)
+    os.close(read)
+    try:
+        yield write
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(write)
+
+
+def deploy_collector(session, **variables):
+    """Make a function whose environment tells which Spotify is polled."""
+    role = session.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("handler.py", "")
+    session.client("lambda").create_function(
+        FunctionName="collector",
+        Role=role["Arn"],
+        Runtime="python3.13",
+        Handler="handler.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": variables},
+    )
+
+
+class Stage:
+    """All that a login meets, and what comes of it."""
+
+    def __init__(self, plays, port, session, spotify, person):
+        self._plays = plays
+        self._port = port
+        self._secrets = session.client("secretsmanager")
+        self.spotify = spotify
+        self.person = person
+
+    def login(self, *words):
+        """Run the command to its end."""
+        return self._plays("login", "--port", str(self._port), "--timeout", "10", *words)
+
+    @property
+    def stored(self):
+        """What the listener's secret holds; None while it has no value."""
+        try:
+            found = self._secrets.get_secret_value(SecretId=LISTENER_SECRET)
+        except self._secrets.exceptions.ResourceNotFoundException:
+            return None
+        return json.loads(found["SecretString"])
+
+    def store(self, value):
+        """Write what an earlier login, or somebody else, left in the secret."""
+        self._secrets.put_secret_value(SecretId=LISTENER_SECRET, SecretString=json.dumps(value))

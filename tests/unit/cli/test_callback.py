@@ -1,0 +1,144 @@
+import socket
+import struct
+from threading import Thread
+
+import pytest
+import requests
+
+from cli.callback import CallbackServer
+from cli.consent import Answer, Question, redirect_uri
+from cli.errors import CommandError
+from infra.local.ports import any_free
+
+HOST = "127.0.0.1"
+PATIENCE_S = 8
+
+
+@pytest.fixture
+def question():
+    return Question(redirect_uri(any_free()), state="S")
+
+
+@pytest.fixture
+def server(question):
+    port = int(question.redirect_uri.split(":")[2].removesuffix("/callback"))
+    with CallbackServer(port, question.read) as server:
+        yield server
+
+
+@pytest.fixture
+def ask(server):
+    """Ask the server something, which it handles as a login does: when it waits."""
+
+    def request(path, method="GET"):
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        address = f"http://{HOST}:{server.server_address[1]}{path}"
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(method, address, timeout=5)
+        thread.join()
+        return answer
+
+    return request
+
+
+def test_the_answer_is_kept_and_thanked_for(server, ask):
+    page = ask("/callback?code=AQC-1&state=S")
+
+    assert server.answer == Answer(code="AQC-1")
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "Spotify said yes" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_a_refusal_is_an_answer_too(server, ask):
+    page = ask("/callback?error=access_denied&state=S")
+
+    assert server.answer == Answer(error="access_denied")
+    assert "Spotify said no" in page.text
+
+
+def test_an_answer_to_another_question_is_none(server, ask):
+    page = ask("/callback?code=AQC-1&state=wrong")
+
+    assert server.answer is None
+    assert page.status_code == 400
+    assert "another login" in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/favicon.ico", "/callback/x?code=AQC-1&state=S", "/?code=AQC-1&state=S"]
+)
+def test_nothing_else_is_served(server, ask, path):
+    page = ask(path)
+
+    assert page.status_code == 404
+    assert server.answer is None
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
+def test_a_page_is_only_shown_not_told_things(server, ask, method):
+    page = ask("/callback?code=AQC-1&state=S", method)
+
+    assert page.status_code == 501
+    assert server.answer is None
+
+
+@pytest.mark.parametrize("path", ["/callback?code=AQC-1&state=S", "/callback?code=AQC-1&state=T"])
+def test_neither_the_page_nor_the_terminal_repeats_the_code(ask, path, capfd):
+    page = ask(path)
+
+    out, err = capfd.readouterr()
+    assert "AQC-1" not in f"{page.text} {page.headers} {out} {err}"
+
+
+def test_a_browser_that_hangs_up_disturbs_nobody(server, ask, capfd):
+    with socket.create_connection(server.server_address) as browser:
+        browser.sendall(b"GET /favicon.ico HTTP/1.1\r\n\r\n")
+        # It closes by a reset, which fails what reads from it or writes to it.
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.handle_request()
+
+    ask("/callback?code=AQC-1&state=S")
+
+    assert server.answer == Answer(code="AQC-1")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_connection_on_which_nothing_is_asked_is_let_go(server):
+    waiting = Thread(target=server.handle_request)
+    with socket.create_connection(server.server_address):
+        waiting.start()
+        waiting.join(PATIENCE_S)
+        waits_still = waiting.is_alive()
+    waiting.join()
+
+    assert not waits_still
+
+
+def test_it_listens_to_this_machine_alone(server):
+    assert server.server_address[0] == HOST
+
+
+def test_a_busy_port_is_named_with_what_to_do(server, question):
+    port = server.server_address[1]
+
+    with pytest.raises(CommandError) as refusal:
+        CallbackServer(port, question.read)
+
+    assert f"port {port} is busy" in str(refusal.value)
+    assert "--port" in str(refusal.value)
+    assert f"redirect URIs as well, such as http://127.0.0.1:{port + 1}/callback" in str(
+        refusal.value
+    )
+
+
+def test_a_port_that_is_not_ours_to_have_says_why(question, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(CallbackServer, "server_bind", refuse)
+
+    with pytest.raises(CommandError, match=r"port 80 is not to be had \(Permission denied\)"):
+        CallbackServer(80, question.read)

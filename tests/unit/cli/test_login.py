@@ -1,0 +1,451 @@
+import json
+import socket
+import sys
+import time
+import webbrowser
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from infra.local.ports import any_free
+from tests.unit.cli.login_stage import (
+    APP_SECRET,
+    GRANT,
+    LISTENER_SECRET,
+    SECRETS,
+    Person,
+    Stage,
+    deploy_collector,
+    typing_on_stdin,
+)
+from tests.unit.spotify_server import (
+    Reply,
+    a_grant,
+    a_page,
+    a_row,
+    a_spotify_server,
+    json_reply,
+)
+
+NOT_REGISTERED = Reply(b"User not registered in the Developer Dashboard", 403)
+NO_PREMIUM = Reply(b"Active premium subscription required for the owner of the app.", 403)
+BEFORE = {
+    "client_id": "known-app",
+    "client_secret": "app-secret",
+    "refresh_token": "AQ-before",
+    "authorized_at": "2026-06-01T00:00:00Z",
+}
+
+
+@pytest.fixture
+def spotify():
+    with a_spotify_server() as server:
+        server.tokens = [a_grant("BQ-secret", rotated_to="AQ-secret")]
+        server.pages = [a_page(a_row(), a_row("2026-11-23T08:25:01Z"))]
+        yield server
+
+
+@pytest.fixture
+def person(monkeypatch):
+    for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    person = Person()
+    monkeypatch.setattr(webbrowser, "open", person.open)
+    monkeypatch.setenv("DISPLAY", ":0")
+    with typing_on_stdin() as keyboard:
+        person.keyboard = keyboard
+        yield person
+        person.join()
+
+
+@pytest.fixture
+def stage(aws, target, plays, spotify, person):
+    deploy_collector(aws, SPOTIFY_API_URL=spotify.url, SPOTIFY_ACCOUNTS_URL=spotify.url)
+    aws.client("secretsmanager").create_secret(Name=LISTENER_SECRET)
+    return Stage(plays, any_free(), aws, spotify, person)
+
+
+@pytest.fixture
+def again(stage):
+    """The stage of somebody who logged in before."""
+    stage.store(BEFORE)
+    return stage
+
+
+# A login that works
+
+
+def test_a_login_is_stored_with_all_that_polls_need(stage):
+    began = datetime.now(UTC)
+
+    result = stage.login("--client-id", "app")
+
+    assert result.exit_code == 0, result.stderr
+    login_stored = stage.stored
+    authorized_at = datetime.fromisoformat(login_stored.pop("authorized_at"))
+    assert login_stored == {"client_id": "app", "client_secret": "", "refresh_token": "AQ-secret"}
+    assert began <= authorized_at <= datetime.now(UTC)
+    assert authorized_at.utcoffset() == timedelta(0)
+
+
+def test_a_login_tells_how_long_it_lives_and_how_much_spotify_shows(stage):
+    result = stage.login("--client-id", "app")
+
+    until = (datetime.now(UTC) + timedelta(days=180)).strftime("%Y-%m-%d")
+    assert result.stdout == (
+        f"me is logged in until {until}; Spotify shows 2 plays.\n"
+        "The next poll takes them; `plays poll --wait` does so now.\n"
+    )
+
+
+def test_a_script_gets_one_document_and_no_secret(stage):
+    result = stage.login("--client-id", "app", "--json")
+
+    told = json.loads(result.stdout)
+    lived = datetime.fromisoformat(told["expires_at"]) - datetime.fromisoformat(
+        told["authorized_at"]
+    )
+    assert lived == timedelta(days=180)
+    assert (told["listener"], told["client_id"]) == ("me", "app")
+    assert (told["plays_shown"], told["trouble"]) == (2, None)
+    assert "refresh_token" not in told
+
+
+def test_a_login_calls_the_token_endpoint_once_and_polls_once(stage):
+    stage.login("--client-id", "app")
+
+    token, poll = stage.spotify.requests
+    assert token.form["code"] == "AQC-secret"
+    assert token.form["redirect_uri"] == stage.person.asked["redirect_uri"]
+    assert token.form["client_id"] == "app"
+    assert poll.headers["Authorization"] == "Bearer BQ-secret"
+
+
+def test_a_listener_who_is_not_deployed_is_told_before_anything_is_asked(stage):
+    result = stage.login("--client-id", "app", "--listener", "anna")
+
+    assert result.exit_code == 1
+    assert "add anna to the listeners in cdk.json and deploy" in result.stderr
+    assert stage.person.addresses == []
+
+
+def test_the_browser_is_thanked_on_its_page(stage):
+    stage.login("--client-id", "app")
+    stage.person.join()
+
+    assert "Spotify said yes" in stage.person.pages[0]
+
+
+# Who the app is
+
+
+def test_the_first_login_tells_how_to_make_an_app_and_asks_for_its_id(stage):
+    stage.person.pastes("app")
+
+    result = stage.login()
+
+    assert stage.stored["client_id"] == "app"
+    assert "https://developer.spotify.com/dashboard" in result.stderr
+    assert stage.person.asked["redirect_uri"] in result.stderr
+    assert "User Management" in result.stderr
+    assert "Premium" in result.stderr
+
+
+def test_a_second_login_asks_for_nothing(again):
+    result = again.login()
+
+    assert result.exit_code == 0
+    assert "Client" not in result.stderr
+    assert again.person.asked["client_id"] == "known-app"
+    assert again.spotify.requests[0].headers["Authorization"].startswith("Basic ")
+    assert again.stored["client_secret"] == APP_SECRET
+    assert again.stored["refresh_token"] == GRANT
+
+
+@pytest.mark.parametrize(("before", "shown"), [(None, "false"), (BEFORE, "true")])
+def test_spotify_asks_again_whom_it_knows_so_that_the_account_can_be_changed(stage, before, shown):
+    stage.store(before or {})
+
+    stage.login("--client-id", "app")
+
+    assert stage.person.asked["show_dialog"] == shown
+
+
+def test_the_secret_of_another_app_is_not_taken_over(again):
+    again.login("--client-id", "other-app")
+
+    assert (again.stored["client_id"], again.stored["client_secret"]) == ("other-app", "")
+
+
+def test_a_secret_can_come_by_stdin(stage):
+    stage.person.pastes("app-secret")
+
+    stage.login("--client-id", "app", "--client-secret-stdin")
+
+    assert stage.stored["client_secret"] == APP_SECRET
+
+
+def test_id_and_secret_can_come_by_the_environment(stage, monkeypatch):
+    monkeypatch.setenv("SPOTIFY_CLIENT_ID", "app")
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", "app-secret")
+
+    stage.login()
+
+    assert (stage.stored["client_id"], stage.stored["client_secret"]) == ("app", "app-secret")
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "line"),
+    [
+        ((), "", "no client id: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
+        (("--client-id", "a b"), "", "the client id must be one word"),
+        (("--client-id", "app", "--client-secret-stdin"), "", "no line came on stdin"),
+        (("--client-id", "app", "--client-secret-stdin"), "app secret", "the client secret must"),
+    ],
+    ids=["no id", "odd id", "no secret", "odd secret"],
+)
+def test_an_app_that_is_not_named_rightly_is_asked_for_nothing(stage, words, typed, line):
+    stage.person.pastes(typed)
+
+    result = stage.login(*words)
+
+    assert result.exit_code == 1
+    assert line in result.stderr
+    assert "app secret" not in result.stderr
+    assert stage.spotify.requests == []
+
+
+def test_a_login_mends_a_secret_that_cannot_be_read(stage):
+    stage.store(BEFORE | {"authorized_at": "once", "note": "kept"})
+
+    result = stage.login("--client-id", "app")
+
+    assert result.exit_code == 0
+    assert stage.stored["refresh_token"] == GRANT
+    assert stage.stored["note"] == "kept"
+
+
+# The answer of the consent page
+
+
+def test_the_address_can_be_pasted(stage):
+    stage.person.does = lambda: stage.person.pastes("", "what is this?", stage.person.redirect())
+
+    result = stage.login("--client-id", "app")
+
+    assert stage.stored["refresh_token"] == GRANT
+    assert "paste the whole of it" in result.stderr
+
+
+def test_a_forged_answer_does_not_end_the_login(stage):
+    def is_attacked():
+        stage.person.visits(stage.person.redirect(state="forged", code="AQC-forged"))
+        stage.person.visits(stage.person.redirect(state="forged", code="", error="access_denied"))
+        stage.person.allows()
+
+    stage.person.does = is_attacked
+
+    stage.login("--client-id", "app")
+    stage.person.join()
+
+    assert [page.count("another login") for page in stage.person.pages] == [1, 1, 0]
+    assert stage.stored["refresh_token"] == GRANT
+
+
+def test_a_no_changes_nothing(again):
+    again.person.does = again.person.denies
+
+    result = again.login()
+
+    assert result.exit_code == 1
+    assert "Spotify gives no access: you said no" in result.stderr
+    assert again.spotify.requests == []
+    assert again.stored == BEFORE
+
+
+def test_another_reason_is_told(stage):
+    stage.person.does = lambda: stage.person.visits(
+        stage.person.redirect(code="", error="server_error")
+    )
+
+    assert "it says server_error" in stage.login("--client-id", "app").stderr
+
+
+def test_no_answer_in_time_changes_nothing(again):
+    again.person.does = again.person.looks_away
+    began = time.monotonic()
+
+    result = again.login("--timeout", "0.1")
+
+    assert result.exit_code == 1
+    assert time.monotonic() - began < 10
+    assert "no answer from Spotify's consent page within 0.1 s" in result.stderr
+    assert again.stored == BEFORE
+
+
+def test_without_a_browser_the_address_is_told(stage, monkeypatch):
+    result = stage.login("--client-id", "app", "--no-browser", "--timeout", "0.1")
+
+    assert stage.person.addresses == []
+    assert "/authorize?client_id=app&" in result.stderr
+    assert "Open this page" in result.stderr
+
+
+def test_a_machine_without_a_screen_opens_no_browser(stage, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+
+    stage.login("--client-id", "app", "--timeout", "0.1")
+
+    assert stage.person.addresses == []
+
+
+def test_a_busy_port_is_told_before_anything_is_asked(stage):
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        result = stage.login("--port", str(port))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"plays: port {port} is busy")
+    assert stage.person.addresses == []
+
+
+# What Spotify says then
+
+
+@pytest.mark.parametrize(
+    ("reply", "remedy"),
+    [
+        (NOT_REGISTERED, "dashboard > your app > Settings > User Management"),
+        (NO_PREMIUM, "the account that owns the app has no active Premium: renew it"),
+        (json_reply({"error": {"status": 403}}, 403), "Spotify shows no plays"),
+    ],
+    ids=["not registered", "no premium", "unknown"],
+)
+def test_a_refusal_to_show_plays_tells_what_to_do_and_keeps_a_first_login(stage, reply, remedy):
+    stage.spotify.pages = [reply]
+
+    result = stage.login("--client-id", "app")
+
+    assert result.exit_code == 1
+    assert remedy in result.stderr
+    assert "the login is stored, and polls succeed once that is done" in result.stderr
+    assert stage.stored["refresh_token"] == GRANT
+
+
+def test_a_login_that_is_refused_plays_replaces_none_that_may_work(again):
+    again.spotify.pages = [NOT_REGISTERED]
+
+    result = again.login()
+
+    assert result.exit_code == 1
+    assert "the login of before stays" in result.stderr
+    assert again.stored == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (
+            Reply(b"Too many requests", 429, {"Retry-After": "52531"}),
+            "rate limited by Spotify for 52531 s (14:35:31 h)",
+        ),
+        (Reply(b"Too many requests", 429), "rate limited by Spotify for an unknown time"),
+        (Reply(b"upstream connect error", 503), "status 503: upstream connect error"),
+        (Reply(b"<html>", 200), "gave no page that can be read"),
+    ],
+    ids=["429", "429 without a time", "503", "no answer of Spotify"],
+)
+def test_what_passes_by_itself_loses_no_login(again, reply, words):
+    again.spotify.pages = [reply]
+
+    result = again.login()
+
+    assert result.exit_code == 0
+    assert "It could not be tried yet: " in result.stdout
+    assert words in result.stdout
+    assert again.stored["refresh_token"] == GRANT
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (
+            json_reply({"error": "invalid_grant", "error_description": "Invalid code"}, 400),
+            "invalid_grant: Invalid code; run `plays login` again",
+        ),
+        (
+            json_reply({"error": "invalid_client", "error_description": "Invalid client"}, 400),
+            "compare client id and secret with the app's settings",
+        ),
+        (Reply(b"upstream connect error", 503), "no login was stored, run `plays login` later"),
+        (Reply(b"", 429, {"Retry-After": "7"}), "rate limited by Spotify for 7 s; no login was"),
+        (a_grant("BQ-secret"), "Spotify gave no refresh token; run `plays login` again"),
+    ],
+    ids=["bad code", "bad app", "503", "429", "no refresh token"],
+)
+def test_a_code_that_is_not_traded_changes_nothing(again, reply, words):
+    again.spotify.tokens = [reply]
+
+    result = again.login()
+
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert again.stored == BEFORE
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["for a person", "for a script"])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (a_grant("BQ-secret", rotated_to="AQ-secret"), a_page()),
+        (a_grant("BQ-secret", rotated_to="AQ-secret"), Reply(b"BQ-secret is refused", 403)),
+        (a_grant("BQ-secret", rotated_to="AQ-secret"), Reply(b"BQ-secret is refused", 401)),
+        (a_grant("BQ-secret", rotated_to="AQ-secret"), Reply(b"BQ-secret is refused", 500)),
+        (Reply(b"AQC-secret of app-secret is refused", 500), a_page()),
+        (
+            json_reply({"error": "invalid_grant", "error_description": "AQC-secret is dead"}, 400),
+            a_page(),
+        ),
+        (
+            json_reply({"error": "invalid_client", "error_description": "app-secret?"}, 400),
+            a_page(),
+        ),
+        (json_reply({"access_token": "BQ-secret\n", "refresh_token": "AQ-secret"}), a_page()),
+        (a_grant("BQ-secret"), a_page()),
+    ],
+    ids=[
+        *("works", "plays refused", "token refused", "plays fail", "trade fails"),
+        *("code refused", "app refused", "odd tokens", "half a grant"),
+    ],
+)
+def test_no_secret_reaches_terminal_or_log(again, capfd, caplog, words, answers):
+    again.spotify.tokens, again.spotify.pages = ([answer] for answer in answers)
+    caplog.set_level("DEBUG")
+
+    result = again.login(*words)
+
+    told = f"{result.stdout} {result.stderr} {capfd.readouterr()} {result.exception!r}"
+    logged = [
+        record.getMessage() for record in caplog.records if not record.name.startswith("botocore")
+    ]
+    verifier = again.spotify.requests[0].form["code_verifier"]
+    assert [secret for secret in (*SECRETS, verifier) if secret in f"{told} {logged}"] == []
+
+
+def test_a_secret_cannot_be_an_argument(stage):
+    result = stage.login("--client-secret", "app-secret")
+
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr
+
+
+def test_help_teaches_where_the_answer_comes_and_how_long_a_login_lives(plays):
+    told = " ".join(plays("login", "--help").stdout.split())
+
+    assert "http://127.0.0.1:8765/callback" in told
+    assert "lives for six months" in told

@@ -1,0 +1,82 @@
+import os
+import termios
+from threading import Thread
+
+import pytest
+
+from cli.typed import Typed
+
+
+@pytest.fixture
+def pipe():
+    read, write = os.pipe()
+    with os.fdopen(read, "rb"), os.fdopen(write, "wb", buffering=0) as writing:
+        yield Typed(read), writing
+
+
+@pytest.fixture
+def terminal():
+    person, program = os.openpty()
+    yield person, program
+    os.close(person)
+    os.close(program)
+
+
+def test_lines_come_one_by_one_however_they_were_written(pipe):
+    typed, writing = pipe
+    writing.write(b"one\ntwo\r\nthr")
+
+    one, two = typed.line(), typed.line()
+    writing.write(b"ee\n")
+
+    assert (one, two, typed.line()) == ("one", "two", "three")
+
+
+def test_the_last_line_needs_no_end(pipe):
+    typed, writing = pipe
+    writing.write(b"one\ntwo")
+    writing.close()
+
+    assert [typed.line(), typed.line(), typed.line()] == ["one", "two", ""]
+    assert not typed.is_open
+
+
+def test_what_was_read_ahead_is_not_lost_to_those_who_wait(pipe):
+    typed, writing = pipe
+    writing.write(b"id\nhttp://127.0.0.1\n")
+
+    assert typed.line() == "id"
+    assert list(typed.lines()) == ["http://127.0.0.1"]
+
+
+def test_bytes_that_are_no_text_do_not_matter(pipe):
+    typed, writing = pipe
+    writing.write(b"\xff\n")
+
+    assert typed.line() == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_question_goes_to_stderr_and_a_pipe_is_no_person(pipe, capsys):
+    typed, writing = pipe
+    writing.write(b"app\n")
+
+    assert typed.ask("Client ID: ") == "app"
+    assert capsys.readouterr() == ("", "Client ID: ")
+    assert not typed.is_terminal
+
+
+def test_a_terminal_does_not_show_what_is_hidden(terminal, eventually):
+    person, program = terminal
+    typed, answers = Typed(program), []
+    thread = Thread(target=lambda: answers.append(typed.ask_hidden("Secret: ")))
+
+    thread.start()
+    eventually(lambda: not termios.tcgetattr(program)[3] & termios.ECHO)
+    os.write(person, b"hidden\n")
+    thread.join()
+    os.write(program, b"end")
+
+    assert typed.is_terminal
+    assert answers == ["hidden"]
+    assert b"hidden" not in os.read(person, 1000)
+    assert termios.tcgetattr(program)[3] & termios.ECHO

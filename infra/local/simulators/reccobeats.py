@@ -16,7 +16,6 @@ from typing import Any
 from werkzeug import Request, Response
 
 from infra.local import catalogue
-from infra.local.catalogue import Track
 from infra.local.simulators.server import Answer, Clock, Simulator, json_response
 from infra.local.simulators.wire import OPEN
 
@@ -38,7 +37,7 @@ def reccobeats(clock: Clock) -> Simulator:
     return Simulator(routes, clock)
 
 
-def _batch(row: Callable[[Track], Row]) -> Answer:
+def _batch(row: Callable[[int, str], Row]) -> Answer:
     """Make the answer to a list of ids: one row for each track that is known."""
 
     def answer(request: Request) -> Response:
@@ -48,18 +47,22 @@ def _batch(row: Callable[[Track], Row]) -> Answer:
         ids = [one for text in request.args.getlist("ids") for one in text.split(",") if one]
         if not ids:
             return json_response({"code": _MISSING_PARAMETER, "error": "ids is missing"}, 400)
-        found = {track for one in ids[:MOST_IDS] if (track := catalogue.find_track(one))}
-        known = filter(catalogue.known_to_reccobeats, found)
-        return json_response({"content": sorted(map(row, known), key=itemgetter("id"))})
+        numbers = {one: catalogue.find_number(one) for one in ids[:MOST_IDS]}
+        rows = [
+            row(number, track_id)
+            for track_id, number in numbers.items()
+            if number is not None and catalogue.known_to_reccobeats(number)
+        ]
+        return json_response({"content": sorted(rows, key=itemgetter("id"))})
 
     return answer
 
 
-def _features_row(track: Track) -> Row:
+def _features_row(number: int, track_id: str) -> Row:
     """Tell how a track sounds; there is no time signature, and key -1 is no key."""
-    chance = [byte / 255 for byte in catalogue.noise_of("features", track.number)]
+    chance = [byte / 255 for byte in catalogue.noise_of("features", number)]
     return {
-        **_reference(track),
+        **_reference(number, track_id),
         "acousticness": round(chance[0] ** 3, 4),
         "danceability": round((chance[1] + chance[2]) / 2, 3),
         "energy": round((chance[3] + chance[4]) / 2, 3),
@@ -74,12 +77,13 @@ def _features_row(track: Track) -> Row:
     }
 
 
-def _track_row(track: Track) -> Row:
+def _track_row(number: int, track_id: str) -> Row:
     """Describe a track; the popularity of one in a hundred is not known."""
-    chance = catalogue.noise_of("popularity", track.number)[0]
+    track = catalogue.track(number)
+    chance = catalogue.noise_of("popularity", number)[0]
     popularity = chance % (_UNKNOWN_POPULARITY + 1)
     return {
-        **_reference(track),
+        **_reference(number, track_id),
         "trackTitle": track.name,
         "artists": [
             {**_named(f"{OPEN}/artist/{artist.artist_id}"), "name": artist.name}
@@ -93,9 +97,9 @@ def _track_row(track: Track) -> Row:
     }
 
 
-def _reference(track: Track) -> Row:
+def _reference(number: int, track_id: str) -> Row:
     """Write what both kinds of row carry."""
-    return {**_named(f"{OPEN}/track/{track.track_id}"), "isrc": track.isrc}
+    return {**_named(f"{OPEN}/track/{track_id}"), "isrc": catalogue.isrc_of(number)}
 
 
 def _named(href: str) -> Row:

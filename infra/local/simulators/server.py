@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from shared.models import iso
 
@@ -84,13 +84,20 @@ class Simulator:
             return json_response({"counts": self._counts, "requests": list(self._requests)})
 
 
+class QuietHandler(WSGIRequestHandler):
+    """Leaves the log of requests to the simulator: a line for each took as long as its answer."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
 def serve(simulator: Simulator, host: str, port: int) -> BaseWSGIServer:
     """Start answering in the background; port 0 takes any free one.
 
     Returns:
         The server, which accepts connections already. `shutdown` and `server_close` end it.
     """
-    server = make_server(host, port, simulator, threaded=True)
+    server = make_server(host, port, simulator, threaded=True, request_handler=QuietHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

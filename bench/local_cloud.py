@@ -49,8 +49,9 @@ def load(history: Path, state: CloudState, *, listener: str = "me") -> float:
 
 
 def _wait(reader: Database, origin: str, deadline: float) -> None:
-    statement = "SELECT is_complete FROM reporting.import_result WHERE origin = :origin"
-    while reader.run(statement, origin=origin) != [[True]]:
+    # Asked for in the list of columns it would have the whole view worked out each time.
+    statement = "SELECT 1 FROM reporting.import_result WHERE origin = :origin AND is_complete"
+    while not reader.run(statement, origin=origin):
         if time.perf_counter() > deadline:
             raise TimeoutError(f"{origin} was not loaded within {PATIENCE_S} s")
         time.sleep(POLL_S)

@@ -8,7 +8,6 @@ Source:
     https://reccobeats.com/docs
 """
 
-import uuid
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
@@ -23,6 +22,7 @@ MOST_IDS = 40
 
 _REFUSED_AGENTS = ("python-requests", "Python-urllib")
 _MISSING_PARAMETER = 4001
+_UUID_PARTS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 _UNKNOWN_POPULARITY = 100
 
 Row = dict[str, Any]
@@ -104,4 +104,5 @@ def _reference(number: int, track_id: str) -> Row:
 
 def _named(href: str) -> Row:
     """Name a thing by its address at Spotify, and by an id of ReccoBeats' own."""
-    return {"id": str(uuid.UUID(bytes=catalogue.noise_of(href))), "href": href}
+    digits = catalogue.noise_of(href).hex()
+    return {"id": "-".join(digits[i:j] for i, j in _UUID_PARTS), "href": href}

@@ -84,14 +84,20 @@ class Simulator:
             return json_response({"counts": self._counts, "requests": list(self._requests)})
 
 
-def serve(simulator: Simulator, host: str, port: int) -> BaseWSGIServer:
+def serve(simulator: Simulator, host: str, port: int, poll_s: float = 0.5) -> BaseWSGIServer:
     """Start answering in the background; port 0 takes any free one.
+
+    Args:
+        simulator: Answers.
+        host: Where to listen.
+        port: Likewise.
+        poll_s: How long a `shutdown` may go unnoticed.
 
     Returns:
         The server, which accepts connections already. `shutdown` and `server_close` end it.
     """
     server = make_server(host, port, simulator, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(poll_s,), daemon=True).start()
     return server
 
 

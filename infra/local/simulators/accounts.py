@@ -46,11 +46,17 @@ def refresh(
     complaint = grants.complaint(given)
     if given is None or complaint:
         return oauth_error("invalid_grant", complaint or "refresh_token must be supplied")
+    rotates = circumstances.parameter("rotates", normally=0)
+    return listener_tokens(tokens, circumstances, grants.rotate(given) if rotates else None)
+
+
+def listener_tokens(
+    tokens: account.AccessTokens, circumstances: Circumstances, refresh_token: str | None
+) -> Response:
+    """Give a token that opens what the listener agreed to, and a refresh token if it is new."""
     lives_s = circumstances.parameter("expires_in_s", account.ACCESS_TOKEN_S)
     body = {**_bearer(tokens.issue(lives_s), lives_s), "scope": SCOPE}
-    if circumstances.parameter("rotates", 0):
-        body["refresh_token"] = grants.rotate(given)
-    return json_response(body)
+    return json_response(body | ({"refresh_token": refresh_token} if refresh_token else {}))
 
 
 def client_credentials(

@@ -8,8 +8,9 @@ Tracks lie in blocks of 4,096: 128 artists, each with 4 albums of 8 tracks, shuf
 tracks played most often belong to many artists.
 """
 
+import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from hashlib import blake2b
 from random import Random
 from typing import Literal
@@ -34,6 +35,7 @@ _GATHER = pow(_SCATTER, -1, _ID_SPACE)
 _BLOCK = 4_096
 _TRACKS_PER_ARTIST = 32
 _TRACKS_PER_ALBUM = 8
+_DESIGNATIONS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,16 @@ def find_number(track_id: str) -> int | None:
     return number if scattered < _ID_SPACE and 0 <= number < _NUMBERS else None
 
 
+def find_isrc(isrc: str) -> Track | None:
+    """Look a track up by its ISRC; those beyond the first 1.7 thousand million share theirs."""
+    match = re.fullmatch(r"QZ([A-Z]{3})\d{2}(\d{5})", isrc)
+    if match is None:
+        return None
+    registrant = reduce(lambda rest, letter: rest * 26 + ord(letter) - ord("A"), match[1], 0)
+    found = track(registrant * _DESIGNATIONS + int(match[2]))
+    return found if found.isrc == isrc else None
+
+
 @lru_cache(maxsize=1_000)
 def track(number: int) -> Track:
     """Compute a track."""
@@ -134,7 +146,7 @@ def track(number: int) -> Track:
 
 def isrc_of(number: int) -> str:
     """Write the ISRC of a track: country, registrant, year of reference, designation."""
-    registrant, designation = divmod(number, 100_000)
+    registrant, designation = divmod(number, _DESIGNATIONS)
     letters = "".join(_BASE62[10 + registrant // 26**place % 26] for place in (2, 1, 0))
     return f"QZ{letters}{number * 7 % 27:02}{designation:05}"
 

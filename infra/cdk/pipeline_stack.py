@@ -152,6 +152,7 @@ class PipelineStack(Stack):
             alarms.on_age(name, stage.queue)
         alarms.on_dead_letters("FailedTicks", self._failed_ticks)
         alarms.on_errors("Collector", self._functions.collector.function)
+        alarms.on_live_capture()
 
     def _add_outputs(self) -> None:
         config, functions = self._config, self._functions

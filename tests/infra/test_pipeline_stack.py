@@ -367,7 +367,7 @@ def test_every_alarm_speaks_through_the_topic_when_it_begins_and_ends(on_aws):
         (alarm["Properties"]["AlarmActions"], alarm["Properties"]["OKActions"]) for alarm in alarms
     ]
 
-    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 8
+    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 13
 
 
 def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(on_aws):

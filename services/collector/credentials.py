@@ -70,7 +70,13 @@ class CredentialStore:
         return _read(self._prefix + listener, found.get("SecretString", ""))
 
     def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
-        """Replace the refresh token, for good."""
+        """Replace the refresh token, for good.
+
+        A login of the listener, made meanwhile, stays: then nothing changes.
+        """
+        current = self.load(listener)
+        if current is None or current.fingerprint != credentials.fingerprint:
+            return credentials
         rotated = credentials.model_copy(update={"refresh_token": refresh_token})
         self._secretsmanager.put_secret_value(
             SecretId=self._prefix + listener, SecretString=rotated.model_dump_json()

@@ -101,9 +101,11 @@ class Server:
     def __init__(self, simulator: Simulator, host: str, port: int) -> None:
         """Port 0 takes any free one."""
         self._sockets: dict[int, Any] = {}
-        self._server: Any = create_server(
+        # Any: for one address it is a server that has all of what follows, says its code.
+        server: Any = create_server(
             simulator, host=host, port=port, threads=THREADS, map=self._sockets
         )
+        self._server = server
         self.port: int = self._server.effective_port
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

@@ -26,7 +26,7 @@ setup: .venv/.ready node_modules/.ready ## Install all that the others need; not
 	@touch $@
 
 node_modules/.ready: package-lock.json .venv/.ready
-	@PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --loglevel=error --no-audit --no-fund >/dev/null
+	@PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
 	@touch $@
 
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.

@@ -12,7 +12,7 @@ from infra.local.state import CloudState
 from shared.archive import upload_origin
 from shared.postgres import Address, Database
 
-POLL_S = 0.25
+POLL_S = 0.05
 PATIENCE_S = 900
 
 
@@ -26,7 +26,7 @@ def running(home: Path) -> Iterator[CloudState]:
         cloud.reset(home)
 
 
-def load(history: Path, state: CloudState) -> float:
+def load(history: Path, state: CloudState, *, listener: str = "me") -> float:
     """Upload a history zip; give the seconds until its last play is a row."""
     url = urlsplit(state.database_url)
     reader = Database.connect(
@@ -38,7 +38,7 @@ def load(history: Path, state: CloudState) -> float:
             str(url.password),
         )
     )
-    s3, key = client("s3", state.aws_endpoint), f"history/me/{history.name}"
+    s3, key = client("s3", state.aws_endpoint), f"history/{listener}/{history.name}"
     started = time.perf_counter()
     with history.open("rb") as file:
         answer = s3.put_object(Bucket=state.bucket, Key=key, Body=file)
@@ -49,8 +49,9 @@ def load(history: Path, state: CloudState) -> float:
 
 
 def _wait(reader: Database, origin: str, deadline: float) -> None:
-    statement = "SELECT is_complete FROM reporting.import_result WHERE origin = :origin"
-    while reader.run(statement, origin=origin) != [[True]]:
+    # Asked for in the list of columns it would have the whole view worked out each time.
+    statement = "SELECT 1 FROM reporting.import_result WHERE origin = :origin AND is_complete"
+    while not reader.run(statement, origin=origin):
         if time.perf_counter() > deadline:
             raise TimeoutError(f"{origin} was not loaded within {PATIENCE_S} s")
         time.sleep(POLL_S)

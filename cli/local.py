@@ -8,6 +8,7 @@ import typer
 from cli.errors import CommandError, interruptible
 from cli.options import JsonOption
 from cli.output import Document, emit, note, show
+from cli.scenario import scenario
 from infra.local import cloud
 from infra.local.state import CloudState, local_home
 
@@ -100,6 +101,9 @@ def reset(*, as_json: JsonOption = False) -> None:
         else f"its data in {home} deleted"
     )
     emit(ended) if as_json else show(line)
+
+
+app.command()(scenario)
 
 
 def _pairs(words: list[str]) -> dict[str, str]:

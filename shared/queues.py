@@ -17,13 +17,10 @@ class Queue:
 
         Fields that are None are left out: readers know them by their defaults.
         """
-        self._send(message.model_dump_json(exclude_none=True))
+        self.publish_json(message.model_dump_json(exclude_none=True))
 
-    def publish_json(self, message: bytes) -> None:
+    def publish_json(self, body: str) -> None:
         """Send one message that is already JSON; it is durable when this returns."""
-        self._send(message.decode())
-
-    def _send(self, body: str) -> None:
         # SQS refuses a body with a noncharacter, and JSON escapes none of them by itself.
         body = body.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
         self._sqs.send_message(QueueUrl=self._url, MessageBody=body)

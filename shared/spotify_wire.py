@@ -135,6 +135,8 @@ class _GrantRefusal(BaseModel):
 
 
 class _Page(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     items: list[Any]
 
 

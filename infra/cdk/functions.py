@@ -26,6 +26,7 @@ class Surroundings:
     enriched_plays: sqs.Queue
     failed_ticks: sqs.Queue
     listener_state: dynamodb.Table
+    spotify_app: dynamodb.Table
     track_cache: dynamodb.Table
     login_arns: Sequence[str]
 
@@ -67,6 +68,7 @@ class Functions(Construct):
             environment={
                 "LISTENER_SECRET_PREFIX": config.listener_secret_prefix,
                 "LISTENER_STATE_TABLE": around.listener_state.table_name,
+                "SPOTIFY_APP_TABLE": around.spotify_app.table_name,
                 "ARCHIVE_BUCKET": around.bucket.bucket_name,
                 "COLLECTED_PLAYS_QUEUE_URL": around.collected_plays.queue_url,
                 "SPOTIFY_API_URL": config.spotify_api_url,
@@ -78,6 +80,7 @@ class Functions(Construct):
                     *("dynamodb", "GetItem", "PutItem"),
                     on=[around.listener_state.table_arn],
                 ),
+                allow("dynamodb", "GetItem", "UpdateItem", on=[around.spotify_app.table_arn]),
                 allow("s3", "PutObject", on=[polls]),
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
             ],

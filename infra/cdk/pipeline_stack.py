@@ -49,6 +49,7 @@ class PipelineStack(Stack):
                 enriched_plays=self._enriched_plays.queue,
                 failed_ticks=self._failed_ticks,
                 listener_state=self._listener_state,
+                spotify_app=self._spotify_app,
                 track_cache=self._track_cache,
                 login_arns=self._logins.arns,
             ),
@@ -66,6 +67,7 @@ class PipelineStack(Stack):
             self, "Listeners", config=self._config, removal=self._removal
         )
         self._listener_state = self._table("ListenerState", key="listener")
+        self._spotify_app = self._table("SpotifyApp", key="app")
         self._track_cache = self._table("TrackCache", key="track_uri")
 
     def _table(self, construct_id: str, *, key: str) -> dynamodb.Table:
@@ -150,6 +152,7 @@ class PipelineStack(Stack):
             alarms.on_age(name, stage.queue)
         alarms.on_dead_letters("FailedTicks", self._failed_ticks)
         alarms.on_errors("Collector", self._functions.collector.function)
+        alarms.on_live_capture()
 
     def _add_outputs(self) -> None:
         config, functions = self._config, self._functions
@@ -161,6 +164,7 @@ class PipelineStack(Stack):
             "LoaderFunction": functions.loader.function.function_name,
             "MigratorFunction": functions.migrator.function.function_name,
             "ListenerStateTable": self._listener_state.table_name,
+            "SpotifyAppTable": self._spotify_app.table_name,
             "TrackCacheTable": self._track_cache.table_name,
             "CollectedPlaysQueueUrl": self._collected_plays.queue.queue_url,
             "CollectedPlaysDlqUrl": self._collected_plays.dead_letters.queue_url,

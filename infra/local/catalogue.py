@@ -8,8 +8,9 @@ Tracks lie in blocks of 4,096: 128 artists, each with 4 albums of 8 tracks, shuf
 tracks played most often belong to many artists.
 """
 
+import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from hashlib import blake2b
 from random import Random
 from typing import Literal
@@ -24,6 +25,8 @@ _KINDS: tuple[Kind, ...] = ("track", "artist", "album", "playlist", "episode", "
 _NUMBERS = 2**40
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 22
+_PAIRS = tuple(first + second for first in _BASE62 for second in _BASE62)
+_VALUES = {digit: value for value, digit in enumerate(_BASE62)}
 _ID_SPACE = 2**128
 # Odd, so that multiplying by it within the id space can be undone.
 _SCATTER = 0xD1342543DE82EF95A3C59AC2F5D4E6B7
@@ -32,6 +35,7 @@ _GATHER = pow(_SCATTER, -1, _ID_SPACE)
 _BLOCK = 4_096
 _TRACKS_PER_ARTIST = 32
 _TRACKS_PER_ALBUM = 8
+_DESIGNATIONS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +85,42 @@ def id_of(kind: Kind, number: int) -> str:
     """Write the Spotify id (22 base-62 digits) of the numbered thing."""
     rest = _scatter(_KINDS.index(kind), number)
     digits = ""
-    for _ in range(_ID_LENGTH):
-        rest, digit = divmod(rest, 62)
-        digits = _BASE62[digit] + digits
+    for _ in range(_ID_LENGTH // 2):
+        rest, pair = divmod(rest, 62 * 62)
+        digits = _PAIRS[pair] + digits
     return digits
 
 
-@lru_cache(maxsize=50_000)
 def find_track(track_id: str) -> Track | None:
     """Look a track up by its Spotify id; None if the catalogue has no such track."""
-    if len(track_id) != _ID_LENGTH or not set(track_id) <= set(_BASE62):
+    number = find_number(track_id)
+    return None if number is None else track(number)
+
+
+def find_number(track_id: str) -> int | None:
+    """Find the number of a track by its Spotify id; None if the catalogue has no such track."""
+    if len(track_id) != _ID_LENGTH:
         return None
     scattered = 0
-    for digit in track_id:
-        scattered = scattered * 62 + _BASE62.index(digit)
-    number = scattered * _GATHER % _ID_SPACE - 1
-    # A track's kind is 0, so its number stands alone.
-    if not 0 <= number < _NUMBERS:
+    try:
+        for digit in track_id:
+            scattered = scattered * 62 + _VALUES[digit]
+    except KeyError:
         return None
-    found = track(number)
-    # 22 digits hold more than 128 bits: an id beyond them would wrap to another track's.
-    return found if found.track_id == track_id else None
+    number = scattered * _GATHER % _ID_SPACE - 1
+    # A track's kind is 0, so its number stands alone. 22 digits hold more than 128 bits: an id
+    # beyond them would wrap to another track's.
+    return number if scattered < _ID_SPACE and 0 <= number < _NUMBERS else None
+
+
+def find_isrc(isrc: str) -> Track | None:
+    """Look a track up by its ISRC; those beyond the first 1.7 thousand million share theirs."""
+    match = re.fullmatch(r"QZ([A-Z]{3})\d{2}(\d{5})", isrc)
+    if match is None:
+        return None
+    registrant = reduce(lambda rest, letter: rest * 26 + ord(letter) - ord("A"), match[1], 0)
+    found = track(registrant * _DESIGNATIONS + int(match[2]))
+    return found if found.isrc == isrc else None
 
 
 @lru_cache(maxsize=1_000)
@@ -120,14 +139,21 @@ def track(number: int) -> Track:
         album=_album(slot // _TRACKS_PER_ALBUM),
         track_number=slot % _TRACKS_PER_ALBUM + 1,
         duration_ms=90_000 + int.from_bytes(noise[6:9]) % 240_000,
-        isrc=_isrc(number, year=noise[9] % 27),
+        isrc=isrc_of(number),
         explicit=noise[10] < 256 // 8,
     )
 
 
-def known_to_reccobeats(track: Track) -> bool:
+def isrc_of(number: int) -> str:
+    """Write the ISRC of a track: country, registrant, year of reference, designation."""
+    registrant, designation = divmod(number, _DESIGNATIONS)
+    letters = "".join(_BASE62[10 + registrant // 26**place % 26] for place in (2, 1, 0))
+    return f"QZ{letters}{number * 7 % 27:02}{designation:05}"
+
+
+def known_to_reccobeats(number: int) -> bool:
     """Tell whether ReccoBeats knows a track: four of five it does."""
-    return track.number % 5 != 4  # noqa: PLR2004 - the last of each five
+    return number % 5 != 4  # noqa: PLR2004 - the last of each five
 
 
 @lru_cache(maxsize=5_000)
@@ -151,13 +177,6 @@ def _album(number: int) -> Album:
         else _artist(artist),
         released=released[: (4, 7, 10, 10)[noise[7] % 4]],
     )
-
-
-def _isrc(number: int, year: int) -> str:
-    """Write an ISRC: country, registrant, year of reference, designation."""
-    registrant, designation = divmod(number, 100_000)
-    letters = "".join(_BASE62[10 + registrant // 26**place % 26] for place in (2, 1, 0))
-    return f"QZ{letters}{year:02}{designation:05}"
 
 
 def _scatter(kind: int, number: int) -> int:

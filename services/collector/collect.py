@@ -1,28 +1,32 @@
 """One tick of the live capture: ask Spotify, compare, keep, publish, remember."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
-from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.collector.credentials import AccessTokens, Credentials, CredentialStore
-from services.collector.poll_batches import poll_batches
+from services.collector.measures import measure_plays, measure_tick
+from services.collector.poll_batches import outage_batch, poll_batches
 from services.collector.state import ListenerState, ListenerStates
-from services.collector.window import Comparison, Window, compare
+from services.collector.window import Comparison, compare
 from shared.archive import Archive, poll_key
 from shared.errors import (
+    SpotifyAuthError,
     SpotifyError,
     SpotifyLoginError,
     SpotifyRateLimitError,
     SpotifyTokenError,
 )
-from shared.models import PollReport
 from shared.queues import Queue
 from shared.spotify import SpotifyApi
+from shared.spotify_app import AppState, SpotifyApps
 from shared.spotify_wire import RecentlyPlayed
-from shared.telemetry import logger, metrics
+from shared.telemetry import logger
+
+Status = Literal["polled", "blocked", "needs-login", "not-logged-in"]
 
 
 class Outcome(BaseModel):
@@ -31,14 +35,25 @@ class Outcome(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     listener: str
-    status: Literal["polled", "blocked", "needs-login", "not-logged-in"]
+    status: Status
     new: int = 0
     late: int = 0
     moved: int = 0
     origin: str | None = None
     batches: int = 0
     gap: bool = False
+    """Whether the tick found that plays may be missing, and nobody had told of it before."""
     blocked_until: AwareDatetime | None = None
+
+
+@dataclass(frozen=True)
+class _Tick:
+    """What a tick begins with."""
+
+    listener: str
+    now: datetime
+    before: ListenerState
+    credentials: Credentials | None
 
 
 class Collector:
@@ -51,6 +66,7 @@ class Collector:
         credentials: CredentialStore,
         tokens: AccessTokens,
         states: ListenerStates,
+        apps: SpotifyApps,
         archive: Archive,
         queue: Queue,
         clock: Callable[[], datetime],
@@ -59,6 +75,7 @@ class Collector:
         self._credentials = credentials
         self._tokens = tokens
         self._states = states
+        self._apps = apps
         self._archive = archive
         self._queue = queue
         self._clock = clock
@@ -67,49 +84,46 @@ class Collector:
         """Publish what a listener played since the last tick.
 
         Raises:
-            SpotifyError: Spotify failed, or refused the app or the account; it is counted. The
+            SpotifyError: Spotify failed, or refused the app or the account; it is remembered. The
                 next tick sees the same plays.
         """
-        state, now = self._states.load(listener), self._clock()
-        if state.is_blocked(now):
-            _measure(state.window, now, throttled=True)
-            logger.info("blocked by Spotify", extra={"until": state.blocked_until})
-            return _blocked(listener, state)
+        now, before = self._clock(), self._states.load(listener)
         credentials = self._credentials.load(listener)
+        tick = _Tick(listener, now, before, credentials)
         if credentials is None:
-            _measure(state.window, now)
             logger.info("not logged in yet", extra={"listener": listener})
-            return Outcome(listener=listener, status="not-logged-in")
-        if state.awaits_login(credentials.fingerprint, now):
-            return _needs_login(listener, state, now)
-        return self._poll(listener, state, credentials, now)
+            gap = self._go_without(tick, before, "nobody is logged in")
+            return Outcome(listener=listener, status="not-logged-in", gap=gap)
+        app = self._apps.load(credentials.client_id)
+        if app.is_blocked(now):
+            return self._blocked(tick, before, app)
+        if before.awaits_login(credentials.fingerprint, now):
+            return self._needs_login(tick, before)
+        return self._poll(tick, credentials, app)
 
-    def _poll(
-        self, listener: str, state: ListenerState, credentials: Credentials, now: datetime
-    ) -> Outcome:
+    def _poll(self, tick: _Tick, credentials: Credentials, app: AppState) -> Outcome:
         """Ask Spotify, and write down whatever it says."""
+        state, now = tick.before, tick.now
         try:
-            answer = self._ask(listener, credentials)
+            answer = self._ask(tick.listener, credentials)
         except SpotifyRateLimitError as error:
-            state = state.throttled(error.retry_after_s, now)
-            self._states.save(listener, state)
-            _measure(state.window, now, credentials, throttled=True)
-            logger.warning("rate limited by Spotify", extra={"until": state.blocked_until})
-            return _blocked(listener, state)
+            # The wait counts from the refusal, and that may come seconds after the tick began.
+            app = self._apps.throttle(credentials.client_id, error.retry_after_s, self._clock())
+            return self._blocked(tick, state.failed("throttled", error, now), app)
         except SpotifyLoginError as error:
-            state = state.refused(credentials.fingerprint, now)
-            self._states.save(listener, state)
             logger.error("login refused by Spotify", extra={"error": str(error)})
-            return _needs_login(listener, state, now)
-        except SpotifyError:
-            self._states.save(listener, state.failed())
-            _measure(state.window, now, credentials)
+            state = state.failed("login-refused", error, now)
+            return self._needs_login(tick, state.refused(credentials.fingerprint, now))
+        except SpotifyAuthError as error:
+            state = state.failed("forbidden", error, now)
+            self._go_without(tick, state, "Spotify forbids the app or the account")
             raise
-        found = compare(state.window, answer, now)
-        outcome = self._keep(listener, found, answer.raw)
-        _measure(found.window, now, credentials)
-        _measure_plays(found.report)
-        return outcome
+        except SpotifyError as error:
+            self._go_without(tick, state.failed("failed", error, now), "Spotify fails")
+            raise
+        if app.blocked_until or app.refusals:
+            self._apps.answered(credentials.client_id)
+        return self._keep(tick, answer)
 
     def _ask(self, listener: str, credentials: Credentials) -> RecentlyPlayed:
         try:
@@ -119,64 +133,65 @@ class Collector:
             self._tokens.drop(listener)
             return self._spotify.recently_played(self._tokens.get(listener, credentials))
 
-    def _keep(self, listener: str, found: Comparison, raw: bytes) -> Outcome:
+    def _keep(self, tick: _Tick, answer: RecentlyPlayed) -> Outcome:
         """Archive, publish, then remember: what breaks in between is done again, never lost."""
-        now = found.report.polled_at
-        origin = poll_key(listener, now)
+        found = compare(tick.before.window, answer, tick.now, tick.before.outage)
+        origin = poll_key(tick.listener, tick.now)
         if found.is_worth_keeping:
-            self._archive.keep_poll(origin, raw)
-        batches = poll_batches(listener, origin, found.plays, found.report)
+            self._archive.keep_poll(origin, answer.raw)
+        batches = poll_batches(tick.listener, origin, found.plays, found.report)
         for batch in batches:
             self._queue.publish(batch)
-        self._states.save(listener, ListenerState(window=found.window, polled_at=now))
-        outcome = _polled(listener, found.report, origin, len(batches))
+        state = ListenerState(window=found.window, polled_at=tick.now, outage=found.outage)
+        self._states.save(tick.listener, state)
+        outcome = _polled(tick, found, origin, len(batches))
         logger.info("polled", extra=outcome.model_dump(mode="json"))
+        measure_tick(state, tick.credentials, tick.now, throttled=False, gap_opened=outcome.gap)
+        measure_plays(found.report.new)
         return outcome
 
+    def _blocked(self, tick: _Tick, state: ListenerState, app: AppState) -> Outcome:
+        until = app.blocked_until
+        logger.warning("blocked by Spotify", extra={"until": until})
+        reason = f"Spotify takes no calls until {until}"
+        gap = self._go_without(tick, state, reason, throttled=True)
+        return Outcome(listener=tick.listener, status="blocked", blocked_until=until, gap=gap)
 
-def _polled(listener: str, report: PollReport, origin: str, batches: int) -> Outcome:
+    def _needs_login(self, tick: _Tick, state: ListenerState) -> Outcome:
+        logger.warning("waiting for a login", extra={"listener": tick.listener})
+        gap = self._go_without(tick, state, "Spotify refuses the login")
+        return Outcome(listener=tick.listener, status="needs-login", gap=gap)
+
+    def _go_without(
+        self, tick: _Tick, state: ListenerState, reason: str, *, throttled: bool = False
+    ) -> bool:
+        """End a tick that got no answer: tell once that plays may be missed, then remember.
+
+        Returns:
+            Whether a gap was opened.
+        """
+        outage = state.begin_outage(tick.now, reason)
+        if outage is not None:
+            self._queue.publish(outage_batch(tick.listener, outage))
+            state = state.missing(outage)
+        if state != tick.before:
+            self._states.save(tick.listener, state)
+        opened = outage is not None
+        measure_tick(state, tick.credentials, tick.now, throttled=throttled, gap_opened=opened)
+        return opened
+
+
+def _polled(tick: _Tick, found: Comparison, origin: str, batches: int) -> Outcome:
+    report = found.report
+    is_open = report.gap is not None and not report.gap.is_closed
     return Outcome(
-        listener=listener,
+        listener=tick.listener,
         status="polled",
         new=report.new,
         late=report.late,
         moved=report.moved,
         origin=origin,
         batches=batches,
-        gap=report.gap is not None,
+        # What an outage opened has been told already.
+        gap=is_open and tick.before.outage is None,
     )
-
-
-def _blocked(listener: str, state: ListenerState) -> Outcome:
-    return Outcome(listener=listener, status="blocked", blocked_until=state.blocked_until)
-
-
-def _needs_login(listener: str, state: ListenerState, now: datetime) -> Outcome:
-    _measure(state.window, now)
-    # A dead grant has no days left, whatever its age.
-    metrics.add_metric(name="TokenDaysLeft", unit=MetricUnit.NoUnit, value=0)
-    logger.warning("waiting for a login", extra={"listener": listener})
-    return Outcome(listener=listener, status="needs-login")
-
-
-def _measure(
-    window: Window,
-    now: datetime,
-    credentials: Credentials | None = None,
-    *,
-    throttled: bool = False,
-) -> None:
-    """Publish what every tick can tell; throttled ones are those that may not call Spotify."""
-    metrics.add_metric(name="SpotifyThrottled", unit=MetricUnit.Count, value=int(throttled))
-    newest = window.newest(now)
-    if newest is not None:
-        hours = (now - newest) / timedelta(hours=1)
-        metrics.add_metric(name="HoursSinceLastPlay", unit=MetricUnit.NoUnit, value=hours)
-    if credentials is not None:
-        days = credentials.days_left(now)
-        metrics.add_metric(name="TokenDaysLeft", unit=MetricUnit.NoUnit, value=days)
-
-
-def _measure_plays(report: PollReport) -> None:
-    metrics.add_metric(name="PlaysNew", unit=MetricUnit.Count, value=report.new)
-    metrics.add_metric(name="GapDetected", unit=MetricUnit.Count, value=int(report.gap is not None))

@@ -91,7 +91,13 @@ class CredentialStore:
         )
 
     def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
-        """Replace the refresh token, for good."""
+        """Replace the refresh token, for good.
+
+        A login of the listener, made meanwhile, stays: then nothing changes.
+        """
+        current = self.load(listener)
+        if current is None or current.fingerprint != credentials.fingerprint:
+            return credentials
         rotated = credentials.model_copy(update={"refresh_token": refresh_token})
         self._secretsmanager.put_secret_value(
             SecretId=self._prefix + listener, SecretString=rotated.model_dump_json()

@@ -17,6 +17,7 @@ from shared.models import Listener
 from shared.queues import Queue
 from shared.settings import Settings
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify_app import SpotifyApps
 from shared.telemetry import logger, metrics
 
 
@@ -25,6 +26,7 @@ class CollectorSettings(Settings):
 
     listener_secret_prefix: str
     listener_state_table: str
+    spotify_app_table: str
     archive_bucket: str
     collected_plays_queue_url: str
     spotify_api_url: str
@@ -59,14 +61,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def wire() -> Collector:
     """Build the collector from its settings, once per container."""
     settings = CollectorSettings.from_environment()
-    session = open_session()
+    session, dynamodb = open_session(), client("dynamodb")
     credentials = CredentialStore(client("secretsmanager"), settings.listener_secret_prefix)
     accounts = SpotifyAccounts(session, settings.spotify_accounts_url)
     return Collector(
         spotify=SpotifyApi(session, settings.spotify_api_url),
         credentials=credentials,
         tokens=AccessTokens(accounts, credentials, _now),
-        states=ListenerStates(client("dynamodb"), settings.listener_state_table),
+        states=ListenerStates(dynamodb, settings.listener_state_table),
+        apps=SpotifyApps(dynamodb, settings.spotify_app_table),
         archive=Archive(client("s3"), settings.archive_bucket),
         queue=Queue(client("sqs"), settings.collected_plays_queue_url),
         clock=_now,

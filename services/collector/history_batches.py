@@ -30,7 +30,7 @@ class HistoryBatch(TypedDict):
 class HistoryBatches:
     """Publishes the plays of one upload, in their order, then its report."""
 
-    def __init__(self, publish: Callable[[bytes], None], listener: str, origin: str) -> None:
+    def __init__(self, publish: Callable[[str], None], listener: str, origin: str) -> None:
         self._publish = publish
         self._listener = listener
         self._origin = origin
@@ -50,7 +50,7 @@ class HistoryBatches:
         if len(body) > BATCH_BYTES:
             self._send(self._waiting)
             body = self._body([], self._numbered(report))
-        self._publish(body)
+        self._publish(body.decode())
 
     def _numbered(self, report: UploadReport) -> UploadReport:
         return report.model_copy(update={"batches": self._number + 1})
@@ -62,7 +62,7 @@ class HistoryBatches:
             self._send(plays[:middle])
             self._send(plays[middle:])
         else:
-            self._publish(body)
+            self._publish(body.decode())
             self._number += 1
 
     def _body(self, plays: list[HistoryPlay], report: UploadReport | None = None) -> bytes:

@@ -1,8 +1,17 @@
-"""Puts what one poll found into messages; pure."""
+"""Puts what one poll found, or that none could be made, into messages; pure."""
 
 from collections.abc import Sequence
 
-from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, Play, PlayBatch, PollReport
+from shared.models import (
+    BATCH_BYTES,
+    PLAYS_PER_BATCH,
+    Gap,
+    OutageReport,
+    Play,
+    PlayBatch,
+    PollReport,
+    iso,
+)
 
 
 def poll_batches(
@@ -18,6 +27,21 @@ def poll_batches(
     return tuple(
         _batch(listener, origin, number, part, report if number == last else None)
         for number, part in enumerate(parts)
+    )
+
+
+def outage_batch(listener: str, gap: Gap) -> PlayBatch:
+    """Put a gap that no poll found into a batch without plays.
+
+    Its origin is no object of the archive, for there was no answer to keep: it names the gap, so
+    that the same one told again is the same origin.
+    """
+    return PlayBatch(
+        listener=listener,
+        source="recently-played",
+        origin=f"outages/{listener}/{iso(gap.started_at)}",
+        number=0,
+        report=OutageReport(gap=gap),
     )
 
 

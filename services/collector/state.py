@@ -1,16 +1,19 @@
 """What the collector remembers of a listener between ticks, and the table that holds it."""
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from services.collector.gaps import IN_SIGHT
 from services.collector.window import Window
 from shared.errors import SettingsError
+from shared.models import Gap
 
-FIRST_BLOCK = timedelta(minutes=1)
-LONGEST_OWN_BLOCK = timedelta(hours=1)
 LOGIN_RETRY = timedelta(hours=1)
+
+ErrorKind = Literal["throttled", "login-refused", "forbidden", "failed"]
+"""Wait; log in again; let the app or the account be allowed; wait for Spotify to mend itself."""
 
 
 class LoginRefusal(BaseModel):
@@ -24,23 +27,33 @@ class LoginRefusal(BaseModel):
     tried_at: AwareDatetime
 
 
+class LastError(BaseModel):
+    """What Spotify said instead of an answer, the last time that it was asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: ErrorKind
+    message: str
+    """For a person; never holds a token."""
+    at: AwareDatetime
+
+
 class ListenerState(BaseModel):
-    """What the collector knows of one listener; the start value knows nothing."""
+    """What the collector knows of one listener; the start value knows nothing.
+
+    How long Spotify wants no calls is known of the app, not here: see `shared/spotify_app.py`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     window: Window = Window()
     polled_at: AwareDatetime | None = None
     """When Spotify was last asked and answered."""
-    blocked_until: AwareDatetime | None = None
-    """Spotify wants no call before this instant."""
     needs_login: LoginRefusal | None = None
-    consecutive_failures: int = 0
-    """Ticks since the last answer that Spotify failed or refused."""
-
-    def is_blocked(self, now: datetime) -> bool:
-        """Whether Spotify must not be called yet."""
-        return self.blocked_until is not None and now < self.blocked_until
+    last_error: LastError | None = None
+    """None since the last answer."""
+    outage: Gap | None = None
+    """The gap that was told of while Spotify gave no answer, until an answer decides about it."""
 
     def awaits_login(self, fingerprint: str, now: datetime) -> bool:
         """Whether this refresh token was refused, and too recently to try it again."""
@@ -51,32 +64,40 @@ class ListenerState(BaseModel):
             and now < refusal.tried_at + LOGIN_RETRY
         )
 
-    def failed(self) -> Self:
+    def failed(self, kind: ErrorKind, error: Exception, now: datetime) -> Self:
         """Spotify failed us, or refused."""
-        return self.model_copy(update={"consecutive_failures": self.consecutive_failures + 1})
-
-    def throttled(self, retry_after_s: int | None, now: datetime) -> Self:
-        """Spotify wants no calls for a time; if it names none, a doubling one."""
-        wait = (
-            min(FIRST_BLOCK * 2 ** min(self.consecutive_failures, 10), LONGEST_OWN_BLOCK)
-            if retry_after_s is None
-            else timedelta(seconds=retry_after_s)
-        )
-        return self.failed().model_copy(update={"blocked_until": now + wait})
+        last_error = LastError(kind=kind, message=str(error), at=now)
+        return self.model_copy(update={"last_error": last_error})
 
     def refused(self, fingerprint: str, now: datetime) -> Self:
         """Spotify called the grant dead."""
         before = self.needs_login
         since = before.since if before and before.fingerprint == fingerprint else now
         refusal = LoginRefusal(fingerprint=fingerprint, since=since, tried_at=now)
-        return self.failed().model_copy(update={"needs_login": refusal})
+        return self.model_copy(update={"needs_login": refusal})
+
+    def begin_outage(self, now: datetime, reason: str) -> Gap | None:
+        """Open a gap, if Spotify gave no answer for so long that plays may be out of its sight.
+
+        Only once for each time without answers. Where Spotify never answered, or never showed a
+        play, nothing says when listening began.
+        """
+        covered_until, polled_at = self.window.covered_until, self.polled_at
+        if self.outage or covered_until is None or polled_at is None:
+            return None
+        return Gap(started_at=covered_until, reason=reason) if now - polled_at > IN_SIGHT else None
+
+    def missing(self, outage: Gap) -> Self:
+        """It was told that plays may be missed."""
+        return self.model_copy(update={"outage": outage})
 
 
 class ListenerStates:
     """The table `listener-state`: one item per listener, its state as JSON in `state`.
 
     Two ticks of one listener at a time need no lock: the state that is saved last may lack plays
-    that the other published, which are then published again, and the loader knows them.
+    that the other published, which are then published again, and the loader knows them. It may
+    lack an outage, too, whose gap then stays open until an export covers it.
     """
 
     def __init__(self, dynamodb: Any, table: str) -> None:

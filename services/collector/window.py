@@ -8,21 +8,17 @@ late, by days, and move plays by some milliseconds. So keys are kept well beyond
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from services.collector.gaps import MOVE, cover
 from shared.models import Gap, Play, PollReport
 from shared.spotify_wire import RecentlyPlayed
 
 KNOWN_KEYS = 200
 """Keys remembered: four full answers."""
-
-MOVE = timedelta(seconds=1)
-"""Plays of one track closer than this are one play that moved: a play needs 30 s."""
-
-GAP_REASON = "a full answer did not reach back to the plays before: Spotify shows only 50"
 
 
 class Key(NamedTuple):
@@ -60,14 +56,25 @@ class Comparison:
     is_worth_keeping: bool
     window: Window
     """What is known from now on."""
+    outage: Gap | None
+    """The outage of before, while nobody can tell whether plays were missed in it."""
 
 
-def compare(window: Window, answer: RecentlyPlayed, polled_at: datetime) -> Comparison:
-    """Compare an answer, asked for at `polled_at`, with what was known before it."""
+def compare(
+    window: Window, answer: RecentlyPlayed, polled_at: datetime, outage: Gap | None = None
+) -> Comparison:
+    """Compare an answer, asked for at `polled_at`, with what was known before it.
+
+    Args:
+        window: What was known.
+        answer: What Spotify shows now.
+        polled_at: When it was asked.
+        outage: The gap that a time without answers opened, if there was one.
+    """
     new, moved = _part(window.known, answer.plays)
     newest = window.newest(polled_at)
     late = [play for play in new if newest and play.played_at < newest]
-    gap, covered_until = _coverage(window.covered_until, answer, polled_at)
+    coverage = cover(window.covered_until, outage, answer, polled_at)
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),
         report=PollReport(
@@ -77,15 +84,16 @@ def compare(window: Window, answer: RecentlyPlayed, polled_at: datetime) -> Comp
             late=len(late),
             moved=len(moved),
             unreadable=len(answer.unreadable),
-            gap=gap,
+            gap=coverage.gap,
         ),
         is_worth_keeping=bool(new or moved or set(answer.unreadable) - set(window.unreadable)),
         window=Window(
             known=_remember(window.known, map(_key, answer.plays)),
-            covered_until=covered_until,
+            covered_until=coverage.until,
             # Distinct, the latest first.
             unreadable=tuple(dict.fromkeys((*answer.unreadable, *window.unreadable)))[:KNOWN_KEYS],
         ),
+        outage=coverage.outage,
     )
 
 
@@ -108,29 +116,8 @@ def _part(known: Iterable[Key], plays: Iterable[Play]) -> tuple[list[Play], list
 
 
 def _is_moved(key: Key, other: Key) -> bool:
+    """Tell whether two keys are of one play that moved: a play needs 30 s."""
     return key.track_uri == other.track_uri and abs(key.played_at - other.played_at) < MOVE
-
-
-def _coverage(
-    covered_until: datetime | None, answer: RecentlyPlayed, polled_at: datetime
-) -> tuple[Gap | None, datetime | None]:
-    """Tell whether plays may be missing before an answer, and how far plays are covered with it.
-
-    An answer covers all that ended since its oldest play. When that is later than the coverage
-    before, a full answer may have pushed plays out; a short one has merely shrunk, and proves
-    nothing: the next answer decides.
-    """
-    ended = [play.played_at for play in answer.plays if play.played_at <= polled_at]
-    if not ended:
-        return None, covered_until
-    oldest, newest = min(ended), max(ended)
-    if covered_until is None:
-        return None, newest
-    if oldest < covered_until + MOVE:
-        return None, max(covered_until, newest)
-    if not answer.is_full:
-        return None, covered_until
-    return Gap(started_at=covered_until, ended_at=oldest, reason=GAP_REASON), newest
 
 
 def _remember(known: Iterable[Key], shown: Iterable[Key]) -> tuple[Key, ...]:

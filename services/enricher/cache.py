@@ -1,8 +1,9 @@
 """The cache of what is known of tracks: a DynamoDB table, and this container's memory before it.
 
 An item has `track_uri` (S) and, as far as they are known, `features` (S, the JSON of
-TrackFeatures). Only while an answer is awaited it has `misses` (N, 0 to 4) and `retry_at` (N, Unix
-seconds), so that an index on the two would hold just the tracks that wait, in order of time.
+TrackFeatures) and `popularity` (N). Only while an answer is awaited it has `misses` (N, 0 to 4)
+and `retry_at` (N, Unix seconds), so that an index on the two would hold just the tracks that wait,
+in order of time.
 """
 
 import math
@@ -13,10 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
 
-from services.enricher.entry import Entry
-from shared.models import TrackFeatures
+from services.enricher.entry import Entry, KnownFeatures
 from shared.telemetry import logger
 
 READ_KEYS = 100
@@ -27,7 +26,7 @@ MOST_TRIES = 4
 """Calls for what DynamoDB left unprocessed; there is no pause, so more would not help."""
 
 REMEMBERED_TRACKS = 100_000
-"""Tracks in this container's memory, about 2 kB each."""
+"""Tracks in this container's memory, about 1 kB each."""
 
 Item = dict[str, Any]
 
@@ -96,8 +95,7 @@ class TrackCache:
         def call(pending: Sequence[Item]) -> list[Item]:
             answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": pending}})
             for item in answer["Responses"].get(self._table, ()):
-                if (entry := _entry(item)) is not None:
-                    entries[item["track_uri"]["S"]] = entry
+                entries[item["track_uri"]["S"]] = _entry(item)
             left: list[Item] = (
                 answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             )
@@ -137,7 +135,9 @@ def _until_done(
 def _item(track: str, entry: Entry) -> Item:
     item = {"track_uri": {"S": track}}
     if entry.features is not None:
-        item["features"] = {"S": entry.features.model_dump_json(exclude_none=True)}
+        item["features"] = {"S": entry.features.text}
+        if entry.features.popularity is not None:
+            item["popularity"] = {"N": str(entry.features.popularity)}
     if entry.retry_at is not None:
         # Rounded up: a source that said "in 5 s" is not asked after 4.9 s.
         item["retry_at"] = {"N": str(math.ceil(entry.retry_at.timestamp()))}
@@ -145,14 +145,11 @@ def _item(track: str, entry: Entry) -> Item:
     return item
 
 
-def _entry(item: Item) -> Entry | None:
-    """Read an item; one that another release wrote and this one cannot read is no entry."""
-    try:
-        features = (
-            TrackFeatures.model_validate_json(item["features"]["S"]) if "features" in item else None
-        )
-    except ValidationError:
-        return None
+def _entry(item: Item) -> Entry:
+    features = None
+    if "features" in item:
+        popularity = int(item["popularity"]["N"]) if "popularity" in item else None
+        features = KnownFeatures(item["features"]["S"], popularity)
     if "retry_at" not in item:
         return Entry(features)
     retry_at = datetime.fromtimestamp(int(item["retry_at"]["N"]), UTC)

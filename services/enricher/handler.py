@@ -14,13 +14,12 @@ from pydantic import Field
 
 from services.enricher import reccobeats
 from services.enricher.cache import TrackCache
-from services.enricher.join import join
+from services.enricher.join import CollectedBatch, join
 from services.enricher.lookup import Findings, Lookup
 from services.enricher.reccobeats import ReccoBeats
 from services.enricher.sources import choose
 from shared.aws import client
 from shared.messages import collection_paused, read_messages, report_failures
-from shared.models import PlayBatch
 from shared.queues import Queue
 from shared.settings import Settings
 from shared.telemetry import logger, metrics
@@ -50,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """Enrich each collected batch and pass it on to the loader; report just the failed ones."""
     share = timedelta(milliseconds=context.get_remaining_time_in_millis() * ASKING_SHARE)
     with collection_paused():
-        batches, failed = read_messages(event, PlayBatch)
+        batches, failed = read_messages(event, CollectedBatch)
         failed += wire().enrich(batches, now() + share)
     return report_failures(failed)
 
@@ -80,7 +79,7 @@ class Enricher:
         self._lookup = lookup
         self._queue = queue
 
-    def enrich(self, batches: Mapping[str, PlayBatch], until: datetime) -> list[str]:
+    def enrich(self, batches: Mapping[str, CollectedBatch], until: datetime) -> list[str]:
         """Publish each batch with the features of its tracks, as far as they are known.
 
         Args:
@@ -90,7 +89,7 @@ class Enricher:
         Returns:
             The ids of the messages that could not be published.
         """
-        tracks = {play.track_uri: None for batch in batches.values() for play in batch.plays}
+        tracks = {play["track_uri"]: None for batch in batches.values() for play in batch.plays}
         findings = self._lookup.find(tracks, until)
         failed = [m for m, batch in batches.items() if not self._publish(m, batch, findings)]
         # Plays come first: a slow cache must not hold them up.
@@ -98,9 +97,9 @@ class Enricher:
         _report(batches.values(), findings)
         return failed
 
-    def _publish(self, message_id: str, batch: PlayBatch, findings: Findings) -> bool:
+    def _publish(self, message_id: str, batch: CollectedBatch, findings: Findings) -> bool:
         try:
-            self._queue.publish(join(batch, findings.features))
+            self._queue.publish_json(join(batch, findings.features))
         except (BotoCoreError, ClientError) as error:
             logger.error(
                 "batch cannot be published",
@@ -110,7 +109,7 @@ class Enricher:
         return True
 
 
-def _report(batches: Collection[PlayBatch], findings: Findings) -> None:
+def _report(batches: Collection[CollectedBatch], findings: Findings) -> None:
     metrics.add_metric("TracksEnriched", MetricUnit.Count, findings.learned)
     metrics.add_metric("EnrichMisses", MetricUnit.Count, findings.missed)
     logger.info(

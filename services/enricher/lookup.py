@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.enricher.cache import TrackCache
-from services.enricher.entry import Entry
+from services.enricher.entry import Entry, KnownFeatures
 from services.enricher.sources import TRACKS_PER_CALL, Answer, FeatureSource, RequestRefusedError
 from shared.errors import FeatureSourceError
 from shared.models import TrackFeatures
@@ -19,7 +19,7 @@ FAILURE_WAIT_S = 900
 class Findings:
     """What a look-up found, and what of it is worth remembering."""
 
-    features: Mapping[str, TrackFeatures]
+    features: Mapping[str, KnownFeatures]
     """By track uri, all that is known."""
     entries: Mapping[str, Entry]
     """By track uri, what the cache does not hold yet."""
@@ -57,7 +57,8 @@ class _Told:
 
     def entry(self, track: str, before: Entry, now: datetime) -> Entry:
         """Write down what is known of a track by now."""
-        features = self.features.get(track)
+        told = self.features.get(track)
+        features = KnownFeatures.of(told) if told else None
         if track in self.retry_at:
             return before.failed(features, self.retry_at[track])
         if track in self.missing:
@@ -95,11 +96,11 @@ class Lookup:
         # What the cache could not tell must not be overwritten by a mere "unknown".
         open_ = told.missing | told.retry_at.keys()
         sure = (told.features.keys() | open_) - (recalled.unread & open_)
-        entries = {t: told.entry(t, known.get(t, Entry()), started_at) for t in due if t in sure}
-        features = {t: entry.features for t, entry in known.items() if entry.features}
+        found = {t: told.entry(t, known.get(t, Entry()), started_at) for t in due}
+        features = {t: e.features for t, e in {**known, **found}.items() if e.features}
         return Findings(
-            features={**features, **told.features},
-            entries=entries,
+            features=features,
+            entries={t: entry for t, entry in found.items() if t in sure},
             learned=len(told.features),
             missed=len(told.missing - told.retry_at.keys()),
             postponed=len(told.retry_at),

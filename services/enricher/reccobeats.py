@@ -12,7 +12,6 @@ Source:
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -147,9 +146,10 @@ def _features(
 
     A value that cannot be, such as an energy of 2, becomes unknown; its neighbours stay.
     """
-    values = {name: sound.get(name) for name in SOUND}
-    values |= {"duration_ms": metadata.get("durationMs"), "popularity": metadata.get("popularity")}
-    known = {name: value for name, value in values.items() if _is_finite(value)}
+    values = [(name, sound.get(name)) for name in SOUND]
+    values += [("duration_ms", metadata.get("durationMs"))]
+    values += [("popularity", metadata.get("popularity"))]
+    known = {name: value for name, value in values if value is not None}
     constant = {"track_uri": track_uri, "source": NAME, "fetched_at": fetched_at}
     try:
         return TrackFeatures.model_validate(known | constant) if known else None
@@ -157,10 +157,6 @@ def _features(
         wrong = {fault["loc"][0] for fault in error.errors(include_url=False)}
     sane = {name: value for name, value in known.items() if name not in wrong}
     return TrackFeatures.model_validate(sane | constant) if sane else None
-
-
-def _is_finite(value: object) -> bool:
-    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _sounds(features: TrackFeatures) -> bool:

@@ -24,6 +24,7 @@ OUTPUTS = {
     "LoaderFunction": "<Functions/Loader/Function>",
     "MigratorFunction": "<Functions/Migrator/Function>",
     "ListenerStateTable": "<ListenerState>",
+    "SpotifyAppTable": "<SpotifyApp>",
     "TrackCacheTable": "<TrackCache>",
     "CollectedPlaysQueueUrl": "<CollectedPlays/Queue>",
     "CollectedPlaysDlqUrl": "<CollectedPlays/DeadLetters>",

@@ -33,6 +33,8 @@ RIGHTS = {
         ("secretsmanager:PutSecretValue", secret("listener/me")),
         ("dynamodb:GetItem", "<ListenerState.Arn>"),
         ("dynamodb:PutItem", "<ListenerState.Arn>"),
+        ("dynamodb:GetItem", "<SpotifyApp.Arn>"),
+        ("dynamodb:UpdateItem", "<SpotifyApp.Arn>"),
         ("s3:PutObject", "<Archive/Bucket.Arn>/polls/*"),
         ("sqs:SendMessage", "<CollectedPlays/Queue.Arn>"),
         ("sqs:SendMessage", "<FailedTicks.Arn>"),

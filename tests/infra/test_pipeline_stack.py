@@ -279,7 +279,9 @@ def test_nothing_that_is_archived_expires(on_aws):
     ]
 
 
-@pytest.mark.parametrize("path", ["Archive/Bucket", "Listeners/me", "ListenerState", "TrackCache"])
+@pytest.mark.parametrize(
+    "path", ["Archive/Bucket", "Listeners/me", "ListenerState", "SpotifyApp", "TrackCache"]
+)
 def test_what_holds_data_outlives_the_stack(on_aws, path):
     resource = on_aws.resources()[path]
 
@@ -288,7 +290,8 @@ def test_what_holds_data_outlives_the_stack(on_aws, path):
 
 
 @pytest.mark.parametrize(
-    ("path", "key"), [("ListenerState", "listener"), ("TrackCache", "track_uri")]
+    ("path", "key"),
+    [("ListenerState", "listener"), ("SpotifyApp", "app"), ("TrackCache", "track_uri")],
 )
 def test_a_table_is_paid_by_use_and_can_be_rewound(on_aws, path, key):
     table = on_aws.properties(path)
@@ -364,7 +367,7 @@ def test_every_alarm_speaks_through_the_topic_when_it_begins_and_ends(on_aws):
         (alarm["Properties"]["AlarmActions"], alarm["Properties"]["OKActions"]) for alarm in alarms
     ]
 
-    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 8
+    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 13
 
 
 def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(on_aws):

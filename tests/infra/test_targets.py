@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Loader", "Migrator")
-DATA = ("Archive/Bucket", "Listeners/me", "ListenerState", "TrackCache")
+DATA = ("Archive/Bucket", "Listeners/me", "ListenerState", "SpotifyApp", "TrackCache")
 QUEUES = (
     *("CollectedPlays/DeadLetters", "EnrichedPlays/DeadLetters", "UploadedFiles/DeadLetters"),
     *("CollectedPlays/Queue", "EnrichedPlays/Queue", "FailedTicks"),

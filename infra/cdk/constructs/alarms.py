@@ -10,8 +10,20 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from shared.telemetry import NAMESPACE
+
 OLDEST_MESSAGE = Duration.hours(1)
 """The age at which a waiting message means that its consumer is stuck."""
+
+TOKEN_DAYS = {
+    30: "the login of a listener ends within a month",
+    7: "the login of a listener ends within a week",
+    1: "the login of a listener ends within a day, or Spotify refuses it already",
+}
+"""When to tell that a listener must log in again: by then, and in which words."""
+
+GREATER_OR_EQUAL = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+LESS_OR_EQUAL = cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD
 
 
 class Alarms(Construct):
@@ -59,6 +71,33 @@ class Alarms(Construct):
             description=f"{name}: fails again and again; read its log",
         )
 
+    def on_live_capture(self) -> None:
+        """Tell when a login ends, when plays may be missed, and when Spotify takes no calls."""
+        for days, words in TOKEN_DAYS.items():
+            self._alarm(
+                f"TokenDaysLeft{days}",
+                metric=_of_collector("TokenDaysLeft", "Minimum"),
+                threshold=days,
+                comparison=LESS_OR_EQUAL,
+                description=f"Collector: {words}; run `plays login`",
+            )
+        self._alarm(
+            "GapDetected",
+            metric=_of_collector("GapDetected", "Sum"),
+            threshold=1,
+            description="Collector: plays may be missed; `plays status` tells when and why",
+        )
+        self._alarm(
+            "SpotifyThrottled",
+            # Of several apps one may be blocked while the others are not: any tick counts.
+            metric=_of_collector("SpotifyThrottled", "Maximum"),
+            threshold=1,
+            evaluation_periods=3,
+            datapoints_to_alarm=3,
+            description="Collector: Spotify takes no calls for hours; `plays status` tells when"
+            " it does again",
+        )
+
     def _alarm(
         self,
         construct_id: str,
@@ -66,6 +105,7 @@ class Alarms(Construct):
         metric: cloudwatch.Metric,
         threshold: float,
         description: str,
+        comparison: cloudwatch.ComparisonOperator = GREATER_OR_EQUAL,
         evaluation_periods: int = 1,
         datapoints_to_alarm: int = 1,
     ) -> None:
@@ -74,7 +114,7 @@ class Alarms(Construct):
             construct_id,
             metric=metric,
             threshold=threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            comparison_operator=comparison,
             evaluation_periods=evaluation_periods,
             datapoints_to_alarm=datapoints_to_alarm,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
@@ -94,3 +134,14 @@ class Alarms(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
+
+
+def _of_collector(name: str, statistic: str) -> cloudwatch.Metric:
+    """Take a metric as Powertools publishes it, over an hour, which holds two ticks at least."""
+    return cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": "collector"},
+        statistic=statistic,
+        period=Duration.hours(1),
+    )

@@ -5,7 +5,7 @@ import signal
 
 from infra.local.simulators.listener import Listener
 from infra.local.simulators.reccobeats import reccobeats
-from infra.local.simulators.server import serve, wall_clock
+from infra.local.simulators.server import Server, wall_clock
 from infra.local.simulators.spotify import spotify
 
 STOP = (signal.SIGTERM, signal.SIGINT)
@@ -18,13 +18,12 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     listening = spotify(Listener(options.seed), wall_clock, frozen=options.frozen)
     servers = [
-        serve(listening, options.host, options.spotify_port),
-        serve(reccobeats(wall_clock), options.host, options.reccobeats_port),
+        Server(listening, options.host, options.spotify_port),
+        Server(reccobeats(wall_clock), options.host, options.reccobeats_port),
     ]
     signal.sigwait(STOP)
     for server in servers:
-        server.shutdown()
-        server.server_close()
+        server.stop()
 
 
 def _options() -> argparse.Namespace:

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
@@ -21,18 +20,14 @@ from werkzeug import Request, Response
 from werkzeug.utils import redirect
 
 from infra.local.simulators import account
+from infra.local.simulators.accounts import SCOPE, listener_tokens
+from infra.local.simulators.refusals import oauth_error
+from infra.local.simulators.scenarios import Circumstances
 from infra.local.simulators.server import Clock
 
 CODE_LIFETIME = timedelta(minutes=10)
-SCOPE = "user-read-recently-played"
 REDIRECT_PATH = "/callback"
 """The app registered it on the loopback without a port: any port may come with it."""
-
-_NONCE_CHARACTERS = 16
-
-
-class RefusedTradeError(Exception):
-    """A code is not traded: the two words of the OAuth answer."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +40,10 @@ class _Consent:
 class Authorization:
     """The consents given, until they are traded."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, tokens: account.AccessTokens, grants: account.Grants) -> None:
         self._clock = clock
+        self._tokens = tokens
+        self._grants = grants
         self._consents: dict[str, _Consent] = {}
 
     def authorize(self, request: Request) -> Response:
@@ -60,22 +57,19 @@ class Authorization:
         query = urlencode(answer | {"state": request.args.get("state", "")})
         return redirect(f"{request.args['redirect_uri']}?{query}")
 
-    def trade(self, form: Mapping[str, str]) -> str:
-        """Take a code, once, and give the refresh token of the grant.
-
-        Raises:
-            RefusedTradeError: The code is unknown, used or old, or was asked for otherwise.
-        """
+    def trade(self, circumstances: Circumstances, request: Request) -> Response:
+        """Take a code, once, and give tokens for it; say so if it was asked for otherwise."""
+        form = request.form
         consent = self._consents.pop(form.get("code", ""), None)
         if consent is None:
-            raise RefusedTradeError("invalid_grant", "Invalid authorization code")
+            return oauth_error("invalid_grant", "Invalid authorization code")
         if self._clock() >= consent.expires_at:
-            raise RefusedTradeError("invalid_grant", "Authorization code expired")
+            return oauth_error("invalid_grant", "Authorization code expired")
         if form.get("redirect_uri") != consent.redirect_uri:
-            raise RefusedTradeError("invalid_grant", "Invalid redirect URI")
+            return oauth_error("invalid_grant", "Invalid redirect URI")
         if not hmac.compare_digest(_challenge(form.get("code_verifier", "")), consent.challenge):
-            raise RefusedTradeError("invalid_grant", "code_verifier was incorrect")
-        return _refresh_token(secrets.token_hex(_NONCE_CHARACTERS // 2))
+            return oauth_error("invalid_grant", "code_verifier was incorrect")
+        return listener_tokens(self._tokens, circumstances, self._grants.issue())
 
     def _consent(self, request: Request) -> str:
         """Note a consent under a new code."""
@@ -86,12 +80,6 @@ class Authorization:
             expires_at=self._clock() + CODE_LIFETIME,
         )
         return code
-
-
-def is_refresh_token(token: str) -> bool:
-    """Tell whether a consent gave this token; it proves itself, so a restart forgets none."""
-    nonce = token[-_NONCE_CHARACTERS:]
-    return hmac.compare_digest(token.encode(), _refresh_token(nonce).encode())
 
 
 _DENIED = {"error": "access_denied"}
@@ -127,8 +115,3 @@ def _page(request: Request) -> str:
 def _challenge(verifier: str) -> str:
     digest = hashlib.sha256(verifier.encode()).digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def _refresh_token(nonce: str) -> str:
-    seal = hmac.new(account.CLIENT_SECRET.encode(), nonce.encode(), "sha256").hexdigest()
-    return f"AQ{seal}{nonce}"

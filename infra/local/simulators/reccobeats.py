@@ -2,7 +2,7 @@
 
 At most 40 ids are read and the rest is dropped without a word; unknown ids are missing from the
 answer; rows come in an order of their own, under ids of their own, so that only `href` tells
-which track a row is about.
+which track a row is about. The paths of a single track know ReccoBeats' own ids alone.
 
 Source:
     https://reccobeats.com/docs
@@ -10,94 +10,104 @@ Source:
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 from werkzeug import Request, Response
 
 from infra.local import catalogue
-from infra.local.catalogue import Track
+from infra.local.catalogue import Artist, Track
+from infra.local.simulators import recco_ids
+from infra.local.simulators.scenarios import Circumstances, Row
+from infra.local.simulators.scenarios_reccobeats import RECCOBEATS, error
 from infra.local.simulators.server import Answer, Clock, Simulator, json_response
+from infra.local.simulators.sound import popularity, sound
+from infra.local.simulators.stage import Stage
 from infra.local.simulators.wire import OPEN
 
 MOST_IDS = 40
 
 _REFUSED_AGENTS = ("python-requests", "Python-urllib")
 _MISSING_PARAMETER = 4001
+_NOT_FOUND = 4041
 _UNKNOWN_POPULARITY = 100
-
-Row = dict[str, Any]
 
 
 def reccobeats(clock: Clock) -> Simulator:
     """Build the simulator."""
+    stage = Stage(RECCOBEATS, clock)
     routes = {
-        "GET /v1/audio-features": _batch(_features_row),
-        "GET /v1/track": _batch(_track_row),
+        "GET /v1/audio-features": stage.ration(partial(_batch, _features_row)),
+        "GET /v1/track": stage.ration(partial(_batch, _track_row)),
+        "GET /v1/track/<own_id>": stage.ration(partial(_single, _track_row)),
+        "GET /v1/track/<own_id>/audio-features": stage.ration(partial(_single, _features_row)),
     }
-    return Simulator(routes, clock)
+    named = {route: _with_name(answer) for route, answer in routes.items()}
+    return Simulator({**named, **stage.routes()}, stage.clock)
 
 
-def _batch(row: Callable[[Track], Row]) -> Answer:
-    """Make the answer to a list of ids: one row for each track that is known."""
+def _with_name(answer: Answer) -> Answer:
+    """Answer those only who name themselves by a user agent that is not Python's own."""
 
-    def answer(request: Request) -> Response:
+    def checked(request: Request, **parts: Any) -> Response:
         agent = request.user_agent.string
         if not agent or agent.startswith(_REFUSED_AGENTS):
             return Response("Forbidden", 403)
-        ids = [one for text in request.args.getlist("ids") for one in text.split(",") if one]
-        if not ids:
-            return json_response({"code": _MISSING_PARAMETER, "error": "ids is missing"}, 400)
-        found = {track for one in ids[:MOST_IDS] if (track := catalogue.find_track(one))}
-        known = filter(catalogue.known_to_reccobeats, found)
-        return json_response({"content": sorted(map(row, known), key=itemgetter("id"))})
+        return answer(request, **parts)
 
-    return answer
+    return checked
+
+
+def _batch(row: Callable[[Track], Row], circumstances: Circumstances, request: Request) -> Response:
+    """Answer a list of ids: one row for each track that is known."""
+    ids = [one for text in request.args.getlist("ids") for one in text.split(",") if one]
+    if not ids:
+        return error(400, _MISSING_PARAMETER, "ids is missing")
+    found = {track for one in ids[:MOST_IDS] for track in recco_ids.find(one)}
+    rows = [row(track) for track in found if catalogue.known_to_reccobeats(track.number)]
+    content = sorted(rows, key=itemgetter("id"))
+    return json_response({"content": circumstances.shown(content)})
+
+
+def _single(
+    row: Callable[[Track], Row], circumstances: Circumstances, request: Request, own_id: str
+) -> Response:
+    """Answer for one track by ReccoBeats' own id; a Spotify id names none."""
+    track = recco_ids.find_uuid(own_id)
+    known = [track] if track and catalogue.known_to_reccobeats(track.number) else []
+    rows = circumstances.shown([row(one) for one in known])
+    return json_response(rows[0]) if rows else error(404, _NOT_FOUND, "resource not found")
 
 
 def _features_row(track: Track) -> Row:
-    """Tell how a track sounds; there is no time signature, and key -1 is no key."""
-    chance = [byte / 255 for byte in catalogue.noise_of("features", track.number)]
-    return {
-        **_reference(track),
-        "acousticness": round(chance[0] ** 3, 4),
-        "danceability": round((chance[1] + chance[2]) / 2, 3),
-        "energy": round((chance[3] + chance[4]) / 2, 3),
-        "instrumentalness": round(chance[5] ** 9, 6),
-        "key": round(chance[6] * 12) - 1,
-        "liveness": round(chance[7] ** 2, 3),
-        "loudness": round(-30 * chance[8] * chance[9], 3),
-        "mode": round(chance[10]),
-        "speechiness": round(chance[11] ** 4, 4),
-        "tempo": round(60 + 140 * (chance[12] + chance[13]) / 2, 3),
-        "valence": round((chance[14] + chance[15]) / 2, 3),
-    }
+    """Tell how a track sounds; there is no time signature."""
+    return {**_reference(track), **sound(track)}
 
 
 def _track_row(track: Track) -> Row:
     """Describe a track; the popularity of one in a hundred is not known."""
-    chance = catalogue.noise_of("popularity", track.number)[0]
-    popularity = chance % (_UNKNOWN_POPULARITY + 1)
+    told = popularity(track)
     return {
         **_reference(track),
         "trackTitle": track.name,
-        "artists": [
-            {**_named(f"{OPEN}/artist/{artist.artist_id}"), "name": artist.name}
-            for artist in track.artists
-        ],
+        "artists": [_artist_row(artist) for artist in track.artists],
         "durationMs": track.duration_ms,
         "ean": None,
         "upc": None,
         "availableCountries": "AT,DE,JP,US",
-        "popularity": popularity if popularity < _UNKNOWN_POPULARITY else None,
+        "popularity": told if told < _UNKNOWN_POPULARITY else None,
     }
 
 
 def _reference(track: Track) -> Row:
     """Write what both kinds of row carry."""
-    return {**_named(f"{OPEN}/track/{track.track_id}"), "isrc": track.isrc}
+    href = f"{OPEN}/track/{track.track_id}"
+    return {"id": recco_ids.uuid_of(track), "href": href, "isrc": track.isrc}
 
 
-def _named(href: str) -> Row:
-    """Name a thing by its address at Spotify, and by an id of ReccoBeats' own."""
-    return {"id": str(uuid.UUID(bytes=catalogue.noise_of(href))), "href": href}
+def _artist_row(artist: Artist) -> Row:
+    """Name an artist, by an address at Spotify and an id of ReccoBeats' own."""
+    href = f"{OPEN}/artist/{artist.artist_id}"
+    own_id = str(uuid.UUID(bytes=catalogue.noise_of(href)))
+    return {"id": own_id, "name": artist.name, "href": href}

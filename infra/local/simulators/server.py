@@ -5,12 +5,14 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from waitress.server import create_server
+from waitress.wasyncore import close_all
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from shared.models import iso
 
@@ -21,6 +23,12 @@ Clock = Callable[[], datetime]
 
 CONTROL = "/_control/"
 """Paths of the door for tests; they are not logged."""
+
+THREADS = 16
+"""Requests answered at once; some scenarios let them hang."""
+
+STOP_S = 1
+"""How long an answer under way may take when the simulator stops."""
 
 _REQUESTS_KEPT = 10_000
 
@@ -84,15 +92,30 @@ class Simulator:
             return json_response({"counts": self._counts, "requests": list(self._requests)})
 
 
-def serve(simulator: Simulator, host: str, port: int) -> BaseWSGIServer:
-    """Start answering in the background; port 0 takes any free one.
+class Server:
+    """A simulator that answers on a port, from the moment on that this exists until `stop`.
 
-    Returns:
-        The server, which accepts connections already. `shutdown` and `server_close` end it.
+    Waitress keeps connections, which werkzeug's own server does not: a call takes half the time.
     """
-    server = make_server(host, port, simulator, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+
+    def __init__(self, simulator: Simulator, host: str, port: int) -> None:
+        """Port 0 takes any free one."""
+        self._sockets: dict[int, Any] = {}
+        # Any: for one address it is a server that has all of what follows, says its code.
+        server: Any = create_server(
+            simulator, host=host, port=port, threads=THREADS, map=self._sockets
+        )
+        self._server = server
+        self.port: int = self._server.effective_port
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer no more, and close what is open."""
+        # The sockets belong to the server's thread, which ends when there are none.
+        self._server.trigger.pull_trigger(partial(close_all, self._sockets, ignore_all=True))
+        self._thread.join()
+        self._server.task_dispatcher.shutdown(timeout=STOP_S)
 
 
 def _rule(route: str, answer: Answer) -> Rule:

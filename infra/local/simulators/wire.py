@@ -1,7 +1,8 @@
 """Spotify's wire format, as an app in development mode gets it since 2026.
 
 Track objects have no `popularity`, `available_markets` or `linked_from` any more; `external_ids`
-stayed. The hrefs name the real API: they are values, not links into the simulator.
+stayed; `app_kinds` makes of it what other apps see. The hrefs name the real API: they are values,
+not links into the simulator.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 
 from infra.local.catalogue import Album, Artist, Track
 from infra.local.simulators.listener import EPOCH
+from infra.local.simulators.sound import sound, time_signature
 from shared.models import iso
 
 API = "https://api.spotify.com/v1"
@@ -25,8 +27,7 @@ def play_history(track: Track, played_at: datetime, context_uri: str | None = No
     """Write one play of `recently-played`; `played_at` is the end of the play."""
     return {
         "track": track_object(track),
-        # Spotify leaves a fraction of zero out.
-        "played_at": iso(played_at).replace(".000Z", "Z"),
+        "played_at": written(played_at),
         "context": context_uri and _context(context_uri),
     }
 
@@ -45,6 +46,20 @@ def track_object(track: Track) -> Wire:
         "name": track.name,
         "preview_url": None,
         "track_number": track.track_number,
+    }
+
+
+def audio_features(track: Track) -> Wire:
+    """Write how a track sounds, as apps of before November 2024 may read it."""
+    return {
+        **sound(track),
+        "analysis_url": f"{API}/audio-analysis/{track.track_id}",
+        "duration_ms": track.duration_ms,
+        "id": track.track_id,
+        "time_signature": time_signature(track),
+        "track_href": f"{API}/tracks/{track.track_id}",
+        "type": "audio_features",
+        "uri": track.uri,
     }
 
 
@@ -80,6 +95,11 @@ def page(
 def unix_ms(play: Wire) -> int:
     """Read when a play ended, in Unix milliseconds."""
     return round((instant(play["played_at"]) - EPOCH).total_seconds() * 1_000)
+
+
+def written(at: datetime) -> str:
+    """Write an instant; Spotify leaves a fraction of zero out."""
+    return iso(at).replace(".000Z", "Z")
 
 
 def instant(text: str) -> datetime:

@@ -9,11 +9,13 @@ from moto import mock_aws
 from services.collector.handler import handler, wire
 from shared.aws import client
 from shared.models import PlayBatch
+from shared.spotify_app import AppState, SpotifyApps, fingerprint
 from shared.telemetry import metrics
 from tests.unit.spotify_server import a_spotify_server
 
 BUCKET = "plays-archive"
 TABLE = "listener-state"
+APPS = "spotify-app"
 PREFIX = "plays/listener/"
 QUEUE = "collected-plays"
 
@@ -42,14 +44,19 @@ def aws(monkeypatch, fresh_clients):
         client("s3").create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
-        client("dynamodb").create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "listener", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "listener", "AttributeType": "S"}],
-        )
+        make_table(TABLE, "listener")
+        make_table(APPS, "app")
         client("secretsmanager").create_secret(Name=PREFIX + "me")
         yield client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"]
+
+
+def make_table(name: str, key: str) -> None:
+    client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+    )
 
 
 @dataclass
@@ -94,6 +101,20 @@ class Pipeline:
             TableName=TABLE, Item={"listener": {"S": "me"}, "state": {"S": state}}
         )
 
+    def app(self, client_id: str = "app") -> AppState:
+        return SpotifyApps(client("dynamodb"), APPS).load(client_id)
+
+    def let_the_block_pass(self, client_id: str = "app") -> None:
+        """Move the end of an app's block into the past."""
+        key = {"app": {"S": fingerprint(client_id)}}
+        past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        client("dynamodb").update_item(
+            TableName=APPS,
+            Key=key,
+            UpdateExpression="SET blocked_until = :past",
+            ExpressionAttributeValues={":past": {"S": past}},
+        )
+
     def log_in(self, grant: str = "AQ-1", listener: str = "me", **more: object) -> None:
         secret = {
             "client_id": "app",
@@ -125,6 +146,7 @@ def environment(aws, spotify, monkeypatch):
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "collector")
     monkeypatch.setenv("LISTENER_SECRET_PREFIX", PREFIX)
     monkeypatch.setenv("LISTENER_STATE_TABLE", TABLE)
+    monkeypatch.setenv("SPOTIFY_APP_TABLE", APPS)
     monkeypatch.setenv("ARCHIVE_BUCKET", BUCKET)
     monkeypatch.setenv("COLLECTED_PLAYS_QUEUE_URL", aws)
     monkeypatch.setenv("SPOTIFY_API_URL", f"{spotify.url}/v1")

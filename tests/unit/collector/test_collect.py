@@ -10,6 +10,7 @@ from services.collector.handler import wire
 from shared.archive import poll_key
 from shared.aws import client
 from shared.errors import SpotifyAuthError, SpotifyError
+from tests.unit.collector.crashes import AwsIsAwayError, fail_at
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
 PLAYED = "/v1/me/player/recently-played"
@@ -296,7 +297,7 @@ def test_a_grant_that_was_called_dead_by_mistake_works_again_after_an_hour(pipel
     outcome = pipeline.tick()
 
     assert outcome["status"] == "polled"
-    assert (pipeline.state()["needs_login"], pipeline.state()["consecutive_failures"]) == (None, 0)
+    assert (pipeline.state()["needs_login"], pipeline.state()["last_error"]) == (None, None)
 
 
 def test_a_grant_that_stays_dead_is_dead_since_the_first_refusal(pipeline, spotify):
@@ -311,7 +312,6 @@ def test_a_grant_that_stays_dead_is_dead_since_the_first_refusal(pipeline, spoti
     after = pipeline.state()["needs_login"]
     assert datetime.fromisoformat(after["since"]) == datetime.fromisoformat(before["since"])
     assert after["tried_at"] > before["tried_at"]
-    assert pipeline.state()["consecutive_failures"] == 2
 
 
 def test_another_login_is_tried_at_once(pipeline, spotify):
@@ -341,71 +341,18 @@ def test_a_grant_that_another_tick_rotated_is_not_dead(pipeline, spotify):
 # Spotify refuses or fails
 
 
-def test_429_blocks_the_ticks_for_as_long_as_spotify_says(pipeline, spotify):
-    spotify.pages = [Reply(b"Too many requests", 429, {"Retry-After": "52531"})]
-
-    outcome = pipeline.tick()
-    blocked = pipeline.tick()
-
-    wait = datetime.fromisoformat(blocked["blocked_until"]) - datetime.now(UTC)
-    assert wait == pytest.approx(timedelta(seconds=52_531), abs=timedelta(seconds=5))
-    assert (outcome["status"], blocked["status"]) == ("blocked", "blocked")
-    assert spotify.paths == [TOKEN, PLAYED]
-    assert pipeline.metrics()["SpotifyThrottled"] == [1]
-    assert pipeline.published() == []
-
-
-def test_a_block_ends(pipeline, spotify):
-    spotify.pages = [Reply(b"", 429, {"Retry-After": "9"}), page_of(1)]
-    pipeline.tick()
-    pipeline.change_state(blocked_until=ago(seconds=1))
-
-    outcome = pipeline.tick()
-
-    assert outcome["new"] == 1
-    assert pipeline.state()["blocked_until"] is None
-
-
-def test_a_throttled_token_endpoint_blocks_as_well(pipeline, spotify):
-    spotify.tokens = [Reply(b"", 429, {"Retry-After": "9"})]
-
-    outcome = pipeline.tick()
-
-    assert outcome["status"] == "blocked"
-    assert pipeline.metrics()["SpotifyThrottled"] == [1]
-
-
-@pytest.mark.parametrize(("failures", "minutes"), [(0, 1), (1, 2), (3, 8), (6, 60), (9_999, 60)])
-def test_429_without_a_wait_blocks_for_a_doubling_time(pipeline, spotify, failures, minutes):
-    spotify.pages = [Reply(b"Too many requests", 429)]
-    pipeline.change_state(consecutive_failures=failures)
-
-    until = pipeline.tick()["blocked_until"]
-
-    wait = datetime.fromisoformat(until) - datetime.now(UTC)
-    assert wait == pytest.approx(timedelta(minutes=minutes), abs=timedelta(seconds=5))
-
-
-def test_each_429_is_counted(pipeline, spotify):
-    spotify.pages = [Reply(b"Too many requests", 429)]
-    pipeline.tick()
-    pipeline.change_state(blocked_until=ago(seconds=1))
-
-    pipeline.tick()
-
-    assert pipeline.state()["consecutive_failures"] == 2
-
-
 @pytest.mark.parametrize(
-    ("reply", "error"),
+    ("reply", "error", "kind"),
     [
-        (Reply(b"bad gateway", 502), SpotifyError),
-        (Reply(b"<html>"), SpotifyError),
-        (Reply(b"User not registered in the Developer Dashboard", 403), SpotifyAuthError),
+        (Reply(b"bad gateway", 502), SpotifyError, "failed"),
+        (Reply(b"<html>"), SpotifyError, "failed"),
+        (Reply(b"User not registered", 403), SpotifyAuthError, "forbidden"),
     ],
     ids=["502", "garbage", "403"],
 )
-def test_a_failure_fails_the_tick_is_counted_and_loses_nothing(pipeline, spotify, reply, error):
+def test_a_failure_fails_the_tick_is_remembered_and_loses_nothing(
+    pipeline, spotify, reply, error, kind
+):
     spotify.pages = [page_of(9), reply, reply, page_of(5, 9)]
     pipeline.tick()
     window = pipeline.state()["window"]
@@ -415,11 +362,11 @@ def test_a_failure_fails_the_tick_is_counted_and_loses_nothing(pipeline, spotify
     with pytest.raises(error):
         pipeline.tick()
 
-    assert pipeline.state()["consecutive_failures"] == 2
+    assert pipeline.state()["last_error"]["kind"] == kind
     assert pipeline.state()["window"] == window
     assert pipeline.metrics()["HoursSinceLastPlay"] == pytest.approx([0.15], abs=0.01)
     assert pipeline.tick()["new"] == 1
-    assert pipeline.state()["consecutive_failures"] == 0
+    assert pipeline.state()["last_error"] is None
 
 
 @pytest.mark.parametrize("reply", [Reply(b"", 503), Reply(b"garbage")], ids=["503", "garbage"])
@@ -430,34 +377,10 @@ def test_a_failing_token_endpoint_does_not_call_the_grant_dead(pipeline, spotify
         pipeline.tick()
 
     assert pipeline.state()["needs_login"] is None
-    assert pipeline.state()["consecutive_failures"] == 1
+    assert pipeline.state()["last_error"]["kind"] == "failed"
 
 
 # Crashes
-
-
-class AwsIsAwayError(Exception):
-    """What a crashing process, or AWS, does to us."""
-
-
-CLIENT_OF = {
-    "PutObject": "s3",
-    "SendMessage": "sqs",
-    "PutItem": "dynamodb",
-    "PutSecretValue": "secretsmanager",
-}
-
-
-def fail_at(operation: str, moment: str):
-    """Make the next call of an AWS operation crash, before or after AWS has done it."""
-    service = CLIENT_OF[operation]
-    events = client(service).meta.events
-
-    def crash(**_: object):
-        events.unregister(f"{moment}.{service}.{operation}", crash)
-        raise AwsIsAwayError
-
-    events.register(f"{moment}.{service}.{operation}", crash)
 
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])

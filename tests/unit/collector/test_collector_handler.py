@@ -19,6 +19,7 @@ def test_the_settings_are_the_environment_variables():
     assert {name.upper() for name in CollectorSettings.model_fields} == {
         "LISTENER_SECRET_PREFIX",
         "LISTENER_STATE_TABLE",
+        "SPOTIFY_APP_TABLE",
         "ARCHIVE_BUCKET",
         "COLLECTED_PLAYS_QUEUE_URL",
         "SPOTIFY_API_URL",

@@ -88,6 +88,19 @@ def test_a_rotation_keeps_what_a_later_release_wrote(store):
     }
 
 
+@pytest.mark.parametrize("meanwhile", [{"refresh_token": "AQ-new"}, {"refresh_token": ""}])
+def test_a_rotation_does_not_undo_what_happened_to_the_login_meanwhile(store, meanwhile):
+    write(json.dumps(WRITTEN))
+    before = store.load("me")
+    write(json.dumps(WRITTEN | meanwhile))
+
+    kept = store.rotate("me", before, "AQ-2")
+
+    found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
+    assert json.loads(found["SecretString"]) == WRITTEN | meanwhile
+    assert kept == before
+
+
 def test_credentials_do_not_show_themselves():
     credentials = Credentials.model_validate(WRITTEN)
 

@@ -2,10 +2,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.collector.state import ListenerState, ListenerStates, LoginRefusal
+from services.collector.state import LastError, ListenerState, ListenerStates, LoginRefusal
 from services.collector.window import Key, Window
 from shared.aws import client
 from shared.errors import SettingsError
+from shared.models import Gap
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -23,9 +24,9 @@ def test_a_state_is_read_as_it_was_saved(states):
     state = ListenerState(
         window=Window(known=(Key(NOW, "spotify:track:Boats"),), covered_until=NOW),
         polled_at=NOW,
-        blocked_until=NOW,
         needs_login=LoginRefusal(fingerprint="f", since=NOW, tried_at=NOW),
-        consecutive_failures=3,
+        last_error=LastError(kind="failed", message="no answer", at=NOW),
+        outage=Gap(started_at=NOW, reason="no answer"),
     )
 
     states.save("me", state)
@@ -46,10 +47,17 @@ def test_a_state_that_cannot_be_read_does_not_pass_for_a_new_listener(states, it
         states.load("me")
 
 
-def test_a_state_of_a_later_release_can_be_read(states):
-    later = '{"consecutive_failures": 2, "mood": "sunny"}'
+@pytest.mark.parametrize(
+    "other",
+    [
+        '{"polled_at": "2026-11-23T08:00:00Z", "mood": "sunny"}',
+        '{"polled_at": "2026-11-23T08:00:00Z", "blocked_until": null, "consecutive_failures": 2}',
+    ],
+    ids=["later", "earlier"],
+)
+def test_a_state_of_another_release_can_be_read(states, other):
     client("dynamodb").put_item(
-        TableName="listener-state", Item={"listener": {"S": "me"}, "state": {"S": later}}
+        TableName="listener-state", Item={"listener": {"S": "me"}, "state": {"S": other}}
     )
 
-    assert states.load("me") == ListenerState(consecutive_failures=2)
+    assert states.load("me") == ListenerState(polled_at=NOW)

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from services.enricher.entry import Entry
-from tests.unit.enricher.examples import START, some_features
+from tests.unit.enricher.examples import START, known_features
 
 
 @pytest.mark.parametrize(("misses", "days"), [(0, 1), (1, 7), (2, 30), (3, 90), (4, 90)], ids=str)
@@ -23,7 +23,7 @@ def test_a_failure_is_no_miss():
 
 @pytest.mark.parametrize("follow", [Entry.missed, Entry.failed])
 def test_what_is_known_in_part_stays_known(follow):
-    part = some_features(energy=None)
+    part = known_features(energy=None)
 
     entry = follow(Entry(part), None, START)
 
@@ -32,15 +32,15 @@ def test_what_is_known_in_part_stays_known(follow):
 
 @pytest.mark.parametrize("follow", [Entry.missed, Entry.failed])
 def test_what_is_told_later_replaces_what_was_told_before(follow):
-    later = some_features(popularity=41)
+    later = known_features(popularity=41)
 
-    entry = follow(Entry(some_features(popularity=40)), later, START)
+    entry = follow(Entry(known_features(popularity=40)), later, START)
 
     assert entry.features == later
 
 
 def test_a_settled_track_is_never_due():
-    assert not Entry(some_features()).is_due(START)
+    assert not Entry(known_features()).is_due(START)
 
 
 def test_a_track_is_due_at_the_very_instant_and_not_before():

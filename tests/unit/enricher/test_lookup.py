@@ -3,12 +3,12 @@ from itertools import chain
 
 import pytest
 
-from services.enricher.entry import Entry
+from services.enricher.entry import Entry, KnownFeatures
 from services.enricher.lookup import Findings, Lookup
 from services.enricher.sources import Answer, RequestRefusedError
 from shared.errors import FeatureSourceError
 from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, some_features, uri, uris
+from tests.unit.enricher.examples import START, known_features, some_features, uri, uris
 
 LATER = START + timedelta(minutes=1)
 
@@ -69,7 +69,7 @@ def find(lookup, tracks, until=LATER):
 def test_what_a_source_tells_is_found_and_worth_remembering(lookup):
     findings = lookup.find([uri("Boats")], LATER)
 
-    known = some_features("Boats")
+    known = known_features("Boats")
     assert findings == Findings({uri("Boats"): known}, {uri("Boats"): Entry(known)}, learned=1)
 
 
@@ -79,7 +79,7 @@ def test_a_known_track_is_never_asked_for_again(new_lookup, source):
     findings = find(new_lookup(source), [uri("Boats")])
 
     assert len(source.asked) == 1
-    assert findings == Findings({uri("Boats"): some_features("Boats")}, {})
+    assert findings == Findings({uri("Boats"): known_features("Boats")}, {})
 
 
 @pytest.mark.parametrize(("tracks", "sizes"), [(0, []), (40, [40]), (41, [40, 1]), (80, [40, 40])])
@@ -131,8 +131,8 @@ def test_a_track_told_in_part_is_used_now_and_asked_for_again(new_lookup, clock)
     source.answer = all_known
     later = find(new_lookup(source), [uri("Boats")], clock.time + timedelta(minutes=1))
 
-    assert soon.features == {uri("Boats"): part}
-    assert later.features == {uri("Boats"): some_features("Boats")}
+    assert soon.features == {uri("Boats"): KnownFeatures.of(part)}
+    assert later.features == {uri("Boats"): known_features("Boats")}
     assert len(source.asked) == 2
 
 
@@ -146,8 +146,9 @@ def test_what_was_told_in_part_stays_when_a_later_answer_tells_nothing(new_looku
     findings = find(new_lookup(source), [uri("Boats")], clock.time + timedelta(minutes=1))
 
     retry_at = START + timedelta(days=8)
-    assert findings.features == {uri("Boats"): part}
-    assert findings.entries == {uri("Boats"): Entry(part, 2, retry_at)}
+    known = KnownFeatures.of(part)
+    assert findings.features == {uri("Boats"): known}
+    assert findings.entries == {uri("Boats"): Entry(known, 2, retry_at)}
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,7 @@ def test_a_source_that_failed_is_left_alone_until_the_time_it_told(lookup, sourc
     late = find(lookup, [uri("second")], clock.time + timedelta(minutes=1))
 
     assert early.entries == {uri("second"): Entry(retry_at=START + timedelta(seconds=60))}
-    assert late.features == {uri("second"): some_features("second")}
+    assert late.features == {uri("second"): known_features("second")}
     assert source.asked == [[uri("first")], [uri("second")]]
 
 
@@ -254,7 +255,7 @@ def test_a_track_for_which_time_was_short_is_asked_for_by_the_next_invocation(ne
 
     findings = find(new_lookup(source), [uri("Boats")])
 
-    assert findings.features == {uri("Boats"): some_features("Boats")}
+    assert findings.features == {uri("Boats"): known_features("Boats")}
 
 
 def test_the_second_source_is_asked_for_what_the_first_does_not_know(new_lookup):
@@ -264,7 +265,7 @@ def test_the_second_source_is_asked_for_what_the_first_does_not_know(new_lookup)
     findings = new_lookup(first, second).find([uri("a"), uri("b")], LATER)
 
     assert second.asked == [[uri("b")]]
-    assert findings.entries == {uri(n): Entry(some_features(n)) for n in ("a", "b")}
+    assert findings.entries == {uri(n): Entry(known_features(n)) for n in ("a", "b")}
     assert (findings.learned, findings.missed, findings.postponed) == (2, 0, 0)
 
 
@@ -316,5 +317,5 @@ def test_with_the_table_away_sources_are_asked_and_nothing_known_is_overwritten(
     findings = new_lookup(source).find([uri("a"), uri("b")], LATER)
 
     assert source.asked == [[uri("a"), uri("b")]]
-    assert findings.features == {uri("a"): some_features("a")}
-    assert findings.entries == {uri("a"): Entry(some_features("a"))}
+    assert findings.features == {uri("a"): known_features("a")}
+    assert findings.entries == {uri("a"): Entry(known_features("a"))}

@@ -6,11 +6,13 @@ import pytest
 from services.enricher.cache import TrackCache
 from services.enricher.entry import Entry
 from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, some_features, uri, uris
+from tests.unit.enricher.examples import START, known_features, uri, uris
 
-SETTLED = Entry(some_features("Boats", energy=0.1 + 0.2))
+SETTLED = Entry(known_features("Boats", energy=0.1 + 0.2))
 WAITING = Entry(misses=2, retry_at=START + timedelta(days=7))
-HALF_KNOWN = Entry(some_features("Boats", energy=None), 0, START + timedelta(minutes=15))
+HALF_KNOWN = Entry(known_features("Boats", energy=None), 0, START + timedelta(minutes=15))
+UNPOPULAR = Entry(known_features("Boats", popularity=0))
+UNRATED = Entry(known_features("Boats", popularity=None))
 
 
 def counting(dynamodb, calls):
@@ -56,11 +58,7 @@ def stored(dynamodb, track):
     return dynamodb.get_item(TableName=TABLE, Key={"track_uri": {"S": track}})["Item"]
 
 
-def put(dynamodb, **attributes):
-    dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": uri("Boats")}, **attributes})
-
-
-@pytest.mark.parametrize("entry", [SETTLED, WAITING, HALF_KNOWN])
+@pytest.mark.parametrize("entry", [SETTLED, WAITING, HALF_KNOWN, UNPOPULAR, UNRATED])
 def test_another_container_recalls_exactly_what_one_remembered(new_container, entry):
     new_container().write({uri("Boats"): entry})
 
@@ -73,7 +71,7 @@ def test_another_container_recalls_exactly_what_one_remembered(new_container, en
 def test_a_settled_track_is_in_no_index_of_those_that_wait(new_container, dynamodb):
     new_container().write({uri("Boats"): SETTLED})
 
-    assert stored(dynamodb, uri("Boats")).keys() == {"track_uri", "features"}
+    assert stored(dynamodb, uri("Boats")).keys() == {"track_uri", "features", "popularity"}
 
 
 def test_a_waiting_track_has_numbers_that_an_index_can_sort(new_container, dynamodb):
@@ -212,12 +210,3 @@ def test_a_table_that_cannot_be_written_is_logged(dynamodb, new_container, caplo
     new_container().write({uri("Boats"): SETTLED})
 
     assert caplog.messages == ["track cache cannot be written"]
-
-
-@pytest.mark.parametrize("features", ["", "{}", '{"track_uri": 5}', "null"])
-def test_an_item_of_another_release_is_as_good_as_none(new_container, dynamodb, features):
-    put(dynamodb, features={"S": features})
-
-    recalled = new_container().read([uri("Boats")], START)
-
-    assert (recalled.entries, recalled.unread) == ({}, set())

@@ -48,6 +48,14 @@ class SpotifyApp:
         path = "/v1/me/player/recently-played"
         return self.http.get(path, query_string=query, headers=self.login())
 
+    def scenario(self, name, **options):
+        """Switch a scenario on."""
+        return self.http.post("/_control/scenario", json={"name": name, **options})
+
+    def get(self, path):
+        """Call the web API with a fresh token."""
+        return self.http.get(path, headers=self.login())
+
     def push(self, *plays):
         """Push plays through the door for tests."""
         return self.http.post("/_control/plays", json=list(plays))

@@ -83,7 +83,7 @@ def test_any_name_survives_the_queue(inbox, name):
 
 
 def test_what_is_json_already_is_sent_as_it_is(inbox):
-    inbox.queue.publish_json('{"name": "Träumerei"}'.encode())
+    inbox.queue.publish_json('{"name": "Träumerei"}')
 
     assert inbox.bodies() == ['{"name": "Träumerei"}']
 

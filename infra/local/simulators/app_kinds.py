@@ -1,0 +1,40 @@
+"""What Spotify shows an app, which depends on when the app was made.
+
+- An app of 2026, in development mode: neither `popularity` nor `available_markets`. By Spotify's
+  word `external_ids` stayed; the objects of a newer app were seen without them.
+- An older app in its time of grace: all 17 fields, and several tracks at once.
+- An app of before November 2024 with extended quota: audio features too.
+
+Source:
+    https://developer.spotify.com/documentation/web-api/references/changes/february-2026
+    https://developer.spotify.com/documentation/web-api/references/changes/march-2026
+    https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
+"""
+
+from infra.local import catalogue
+from infra.local.simulators.scenarios import Circumstances, Row
+from infra.local.simulators.sound import popularity
+
+MARKETS = ("AT", "DE", "JP", "US")
+
+
+def as_shown(circumstances: Circumstances, track: Row) -> Row:
+    """Dress a track object as the app may see it; what a test gave it stays."""
+    shown = dict(track)
+    if not circumstances.parameter("external_ids", normally=1):
+        shown.pop("external_ids", None)
+    if not circumstances.parameter("popularity", normally=0):
+        return shown
+    found = catalogue.find_track(str(track.get("id")))
+    if found is None:
+        return shown
+    old = {"popularity": popularity(found), "available_markets": MARKETS, **shown}
+    if album := old.get("album"):
+        old["album"] = {"available_markets": MARKETS, **album}
+    return old
+
+
+def play_as_shown(circumstances: Circumstances, play: Row) -> Row:
+    """Dress the track of a play, if it has one."""
+    track = play["track"]
+    return {**play, "track": as_shown(circumstances, track)} if isinstance(track, dict) else play

@@ -1,0 +1,74 @@
+"""When plays may have been missed: what an answer covers, and what a time without one leaves; pure.
+
+Spotify shows 50 plays, and a play takes 30 s. While it does not answer for longer than those can
+pass, plays may slip out of its sight: that opens a gap. The next answers tell whether it was one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.models import Gap
+from shared.spotify_wire import PAGE_ROWS, RecentlyPlayed
+
+SHORTEST_PLAY = timedelta(seconds=30)
+
+IN_SIGHT = PAGE_ROWS * SHORTEST_PLAY
+"""For so long at least (25 minutes) Spotify goes on showing a play."""
+
+MOVE = timedelta(seconds=1)
+"""Spotify moves the end of a play by less than this from one answer to the next."""
+
+STEP = timedelta(milliseconds=1)
+
+FELL_SHORT = "a full answer did not reach back to the plays before: Spotify shows only 50"
+REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How far plays are covered, and what is to be told of a gap."""
+
+    until: datetime | None
+    """The end of the last play up to which no play is missing, as far as anyone can tell."""
+    gap: Gap | None = None
+    """The gap that an answer found, ended or closed."""
+    outage: Gap | None = None
+    """The gap that was told of and is not decided yet."""
+
+
+def cover(
+    covered_until: datetime | None,
+    outage: Gap | None,
+    answer: RecentlyPlayed,
+    polled_at: datetime,
+) -> Coverage:
+    """Tell how far plays are covered with an answer, and whether any may be missing before it.
+
+    An answer covers all that ended since its oldest play. When that is later than the coverage
+    before, a full answer may have pushed plays out; a short one has merely shrunk, and proves
+    nothing: the next answer decides.
+    """
+    ended = [play.played_at for play in answer.plays if play.played_at <= polled_at]
+    if not ended:
+        return Coverage(covered_until, outage=outage)
+    oldest, newest = min(ended), max(ended)
+    if covered_until is None:
+        return Coverage(newest)
+    if oldest < covered_until + MOVE:
+        return _reached_back(covered_until, outage, newest, polled_at)
+    if not answer.is_full:
+        return Coverage(covered_until, outage=outage)
+    reason = f"{FELL_SHORT}; before it, {outage.reason}" if outage else FELL_SHORT
+    return Coverage(newest, Gap(started_at=covered_until, ended_at=oldest, reason=reason))
+
+
+def _reached_back(
+    covered_until: datetime, outage: Gap | None, newest: datetime, polled_at: datetime
+) -> Coverage:
+    if outage is None:
+        return Coverage(max(covered_until, newest))
+    closed = outage.model_copy(
+        update={"ended_at": polled_at, "reason": REACHED_BACK, "is_closed": True}
+    )
+    # A gap is told apart by its start: one that begins later must not pass for the closed one.
+    return Coverage(max(covered_until + STEP, newest), closed)

@@ -1,0 +1,149 @@
+"""What Spotify's limits say of an app, shared by all that call Spotify as it.
+
+Spotify counts the calls of an app, not those of a listener or a function, and calls during a ban
+prolong it. So one table holds the blocks, and whoever is about to call looks there first
+(docs/adr/0006-blocks-belong-to-the-app.md).
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import SettingsError
+
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_OWN_WAIT = timedelta(hours=1)
+DOUBLINGS = 10
+"""More of them than it takes to the longest wait, and few enough to be counted with."""
+
+LIVE_CAPTURE_LEAD = timedelta(hours=1)
+"""For how long after a block live capture alone may call: a play that is missed is gone, while
+everything else can be asked for later."""
+
+
+class AppState(BaseModel):
+    """What is known of one app; the start value knows of no refusal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    blocked_until: AwareDatetime | None = None
+    """Spotify wants no call before this instant; stays until the app is answered again."""
+    refusals: int = Field(default=0, ge=0)
+    """429s in a row since the last answer."""
+    features_forbidden_at: AwareDatetime | None = None
+    """When Spotify said that this app gets no audio features."""
+
+    def is_blocked(self, now: datetime) -> bool:
+        """Whether live capture must not call yet."""
+        return self.blocked_until is not None and now < self.blocked_until
+
+    def is_blocked_for_others(self, now: datetime) -> bool:
+        """Whether anything but live capture must not call yet: live capture goes first."""
+        return self.blocked_until is not None and now < self.blocked_until + LIVE_CAPTURE_LEAD
+
+
+class SpotifyApps:
+    """The table `spotify-app`: one item per app, an attribute for each field of its state.
+
+    Each change touches its own attributes, so that two functions never undo each other's.
+    """
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def load(self, client_id: str) -> AppState:
+        """Read the state of an app; the start value if there is none.
+
+        Raises:
+            SettingsError: The item is not what this class wrote. To begin anew in silence could
+                call Spotify during a ban; to delete the item says that this is wanted.
+        """
+        found = self._dynamodb.get_item(
+            TableName=self._table, Key=_key(client_id), ConsistentRead=True
+        )
+        values = {name: next(iter(v.values())) for name, v in found.get("Item", {}).items()}
+        try:
+            return AppState.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(
+                f"the state of Spotify app {fingerprint(client_id)} cannot be read: delete it"
+            ) from error
+
+    def throttle(self, client_id: str, retry_after_s: int | None, now: datetime) -> AppState:
+        """Write down a 429.
+
+        Args:
+            client_id: The app's.
+            retry_after_s: How long Spotify wants no calls; None, if it did not say, blocks for a
+                time that doubles with each refusal, from a minute up to an hour.
+            now: When the refusal came.
+
+        Returns:
+            The app's state; a longer block that was known already stays.
+        """
+        counted = self._update(
+            client_id,
+            UpdateExpression="ADD refusals :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+            ReturnValues="UPDATED_NEW",
+        )
+        refusals = int(counted["Attributes"]["refusals"]["N"])
+        self._block(client_id, _next_second(now + _wait(retry_after_s, refusals)))
+        return self.load(client_id)
+
+    def answered(self, client_id: str) -> None:
+        """Forget the block and the refusals: Spotify answered the app."""
+        self._update(client_id, UpdateExpression="REMOVE blocked_until, refusals")
+
+    def forbid_features(self, client_id: str, now: datetime) -> None:
+        """Write down that the app gets no audio features."""
+        self._update(
+            client_id,
+            UpdateExpression="SET features_forbidden_at = :now",
+            ExpressionAttributeValues={":now": _instant(now)},
+        )
+
+    def _block(self, client_id: str, until: datetime) -> None:
+        try:
+            self._update(
+                client_id,
+                UpdateExpression="SET blocked_until = :until",
+                ConditionExpression="attribute_not_exists(blocked_until) OR blocked_until < :until",
+                ExpressionAttributeValues={":until": _instant(until)},
+            )
+        except ClientError as error:
+            # The block that is there ends later, and Spotify meant it.
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+    def _update(self, client_id: str, **change: Any) -> Any:
+        return self._dynamodb.update_item(TableName=self._table, Key=_key(client_id), **change)
+
+
+def fingerprint(client_id: str) -> str:
+    """Name an app without telling its client id."""
+    return hashlib.sha256(client_id.encode()).hexdigest()[:16]
+
+
+def _key(client_id: str) -> dict[str, dict[str, str]]:
+    return {"app": {"S": fingerprint(client_id)}}
+
+
+def _wait(retry_after_s: int | None, refusals: int) -> timedelta:
+    if retry_after_s is not None:
+        return timedelta(seconds=retry_after_s)
+    return min(FIRST_WAIT * (1 << min(refusals - 1, DOUBLINGS)), LONGEST_OWN_WAIT)
+
+
+def _next_second(instant: datetime) -> datetime:
+    """Round up: a call that comes too late does no harm."""
+    return instant + timedelta(microseconds=-instant.microsecond % 1_000_000)
+
+
+def _instant(instant: datetime) -> dict[str, str]:
+    """Write an instant so that texts compare as instants do: UTC, and always as long."""
+    return {"S": instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}

@@ -1,0 +1,226 @@
+import json
+import os
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from typer.testing import CliRunner
+
+from cli.main import app
+from infra.local.memory import Memory
+from infra.local.pidfile import held
+from infra.local.ports import Ports, any_free
+from infra.local.state import SUPERVISOR, CloudState
+from tests.unit.simulated import simulators
+
+REAL = "https://api.spotify.com"
+
+
+@pytest.fixture
+def simulated():
+    with simulators() as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    with held(tmp_path / SUPERVISOR):
+        yield tmp_path
+
+
+@pytest.fixture
+def runs(home, simulated):
+    """Let a local cloud run that asks the simulators, or other services."""
+
+    def run(**urls):
+        usual = {
+            "spotify_api_url": simulated.spotify_url,
+            "spotify_accounts_url": simulated.spotify_url,
+            "reccobeats_url": simulated.reccobeats_url,
+        }
+        spotify, _, reccobeats = (urlsplit(url).port for url in usual.values())
+        Memory(ports=Ports(spotify=spotify, reccobeats=reccobeats)).save(home)
+        a_state(home, **usual | urls).save(home)
+
+    return run
+
+
+def a_state(home, **urls):
+    return CloudState(
+        pid=os.getpid(),
+        aws_endpoint="http://127.0.0.1:4566",
+        region="us-east-1",
+        access_key="000000000000",
+        secret_key="test",  # noqa: S106 - opens nothing
+        bucket="archive",
+        database_url="postgresql://reader:hush@127.0.0.1:54329/spotify",
+        log_dir=home / "logs",
+        **urls,
+    )
+
+
+@pytest.fixture
+def local_cloud(runs):
+    runs()
+
+
+def scenario(*arguments):
+    return CliRunner().invoke(app, ["local", "scenario", *arguments])
+
+
+def played(url):
+    return requests.get(f"{url}/_control/scenario", timeout=5).json()["name"]
+
+
+def test_a_scenario_is_switched_on_at_the_simulator_whose_it_is(local_cloud, simulated):
+    result = scenario("reccobeats-down")
+
+    assert (result.exit_code, result.stdout) == (0, "ReccoBeats: reccobeats-down\n")
+    assert played(simulated.reccobeats_url) == "reccobeats-down"
+    assert played(simulated.spotify_url) == "normal"
+
+
+def test_parameters_and_an_end_are_taken_and_told(local_cloud):
+    result = scenario("rate-limited", "retry_after_s=60", "times=2")
+
+    assert result.stdout == "Spotify: rate-limited retry_after_s=60 (times left: 2)\n"
+
+
+def test_a_script_learns_when_a_scenario_ends(local_cloud):
+    result = scenario("rate-limited", "for_s=60", "--json")
+    shown = scenario("rate-limited", "for_s=60")
+
+    playing = json.loads(result.stdout)["playing"]
+    assert [(one["simulator"], one["name"]) for one in playing] == [("Spotify", "rate-limited")]
+    assert playing[0]["scenarios"][0]["parameters"] == {"retry_after_s": 5}
+    assert playing[0]["scenarios"][0]["ends_at"].endswith("Z")
+    assert "(until 20" in shown.stdout
+
+
+def test_also_leaves_on_what_is_on(local_cloud):
+    scenario("old-app")
+
+    result = scenario("unavailable", "--also")
+
+    assert result.stdout == "Spotify: old-app popularity=1 several_tracks=1, unavailable\n"
+
+
+def test_normal_concerns_every_simulator(local_cloud, simulated):
+    scenario("reccobeats-down")
+    scenario("unavailable")
+
+    result = scenario("normal")
+
+    assert result.stdout == "Spotify: normal\nReccoBeats: normal\n"
+    assert played(simulated.reccobeats_url) == played(simulated.spotify_url) == "normal"
+
+
+def test_without_a_name_all_are_listed_with_what_is_played(local_cloud):
+    scenario("reccobeats-down")
+
+    result = scenario()
+
+    assert result.exit_code == 0
+    assert "quota-exceeded" in result.stdout
+    assert "retry_after_s=52531" in result.stdout
+    assert result.stdout.endswith("\nSpotify: normal\nReccoBeats: reccobeats-down\n")
+
+
+def test_a_script_gets_the_list_as_json(local_cloud):
+    scenario("unavailable")
+
+    told = json.loads(scenario("--json").stdout)
+
+    assert [(one["simulator"], one["name"]) for one in told["playing"]] == [
+        ("Spotify", "unavailable"),
+        ("ReccoBeats", "normal"),
+    ]
+    assert {
+        "simulator": "Spotify",
+        "name": "late-plays",
+        "summary": "One play in `every` appears `delay_s` late, with a played_at older than known "
+        "ones.",
+        "parameters": {"every": 4, "delay_s": 600},
+    } in told["offered"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["quotas"],
+            "there is no scenario quotas: did you mean quota?",
+        ),
+        (["xyz"], "there is no scenario xyz: list them with `plays local scenario`"),
+        (
+            ["rate-limited", "wait=3"],
+            "rate-limited has no wait: it takes times, for_s, retry_after_s",
+        ),
+        (
+            ["rate-limited", "retry_after_s=soon"],
+            "retry_after_s needs a whole number: write retry_after_s=NUMBER",
+        ),
+        (["rate-limited", "times"], "times needs a whole number: write times=NUMBER"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_told_what_could(local_cloud, simulated, arguments, told):
+    result = scenario(*arguments)
+
+    assert (result.exit_code, result.stderr) == (1, f"plays: {told}\n")
+    assert played(simulated.spotify_url) == "normal"
+
+
+def test_a_cloud_that_asks_the_real_spotify_has_the_other_scenarios_only(runs):
+    runs(spotify_api_url=REAL, spotify_accounts_url="https://accounts.spotify.com")
+
+    refused, listed, normal = scenario("unavailable"), scenario("--json"), scenario("normal")
+
+    assert refused.stderr == (
+        "plays: unavailable is played by the simulated Spotify, and this local cloud asks "
+        f"{REAL}: start it without that URL\n"
+    )
+    assert {one["simulator"] for one in json.loads(listed.stdout)["offered"]} == {"ReccoBeats"}
+    assert normal.stdout == "ReccoBeats: normal\n"
+
+
+def test_a_simulator_of_which_the_accounts_alone_are_asked_is_switched(runs):
+    runs(spotify_api_url=REAL)
+
+    assert scenario("refresh-token-revoked").exit_code == 0
+
+
+def test_no_proxy_stands_between_the_command_and_the_simulators(local_cloud, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{any_free()}")
+
+    assert scenario("normal").exit_code == 0
+
+
+def test_where_no_cloud_runs_nothing_can_be_switched(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+
+    result = scenario("normal")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"plays: no local cloud runs in {tmp_path}: start it with `plays local up`\n"
+    )
+
+
+def test_a_simulator_that_does_not_answer_is_told(home):
+    url = f"http://127.0.0.1:{any_free()}"
+    Memory(ports=Ports(spotify=urlsplit(url).port)).save(home)
+    a_state(home, spotify_api_url=url, spotify_accounts_url=url, reccobeats_url=REAL).save(home)
+
+    result = scenario("normal")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"plays: the simulated Spotify does not answer at {url}: ")
+
+
+def test_help_teaches_by_example():
+    result = scenario("--help")
+
+    assert "plays local scenario rate-limited retry_after_s=60 times=1" in " ".join(
+        result.stdout.replace("│", "").split()
+    )

@@ -1,0 +1,169 @@
+"""429s: whom they block, for how long, and who may call first afterwards."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.collector.handler import wire
+from shared.aws import client
+from shared.spotify_app import AppState, SpotifyApps
+from tests.unit.collector.conftest import APPS
+from tests.unit.spotify_server import Reply, a_grant, a_page, a_row
+
+PLAYED = "/v1/me/player/recently-played"
+TOKEN = "/api/token"  # noqa: S105 - a path, not a password
+BUSY = Reply(b"Too many requests", 429, {"Retry-After": "52531"})
+
+
+@pytest.fixture
+def family(pipeline):
+    """Two listeners who logged in with one app, and one with another."""
+    for listener, app in {"you": "app", "they": "other-app"}.items():
+        client("secretsmanager").create_secret(Name=f"plays/listener/{listener}")
+        pipeline.log_in(f"AQ-{listener}", listener=listener, client_id=app)
+    return pipeline
+
+
+def wait_of(state: AppState) -> timedelta:
+    return state.blocked_until - datetime.now(UTC)
+
+
+def about(**span: float) -> timedelta:
+    return pytest.approx(timedelta(**span), abs=timedelta(seconds=5))
+
+
+def test_429_blocks_the_ticks_for_as_long_as_spotify_says(pipeline, spotify):
+    spotify.pages = [BUSY]
+
+    outcomes = [pipeline.tick(), pipeline.tick()]
+
+    assert [outcome["status"] for outcome in outcomes] == ["blocked", "blocked"]
+    assert outcomes[0]["blocked_until"] == outcomes[1]["blocked_until"]
+    assert wait_of(pipeline.app()) == about(seconds=52_531)
+    assert spotify.paths == [TOKEN, PLAYED]
+    measured = pipeline.metrics()
+    assert measured["SpotifyThrottled"] == [1]
+    assert measured["TokenDaysLeft"] == pytest.approx([150], abs=0.01)
+    assert pipeline.published() == []
+
+
+def test_a_wait_counts_from_the_refusal_however_long_it_took(pipeline, spotify):
+    spotify.pages = [Reply(b"", 429, {"Retry-After": "5"})]
+    collector = wire()
+    began = datetime.now(UTC)
+    instants = iter([began, began + timedelta(seconds=12)])
+    collector._clock = lambda: next(instants)  # noqa: SLF001 - a slow Spotify, without the wait
+
+    until = collector.collect("me").blocked_until
+
+    assert until >= began + timedelta(seconds=17)
+
+
+def test_a_throttled_token_endpoint_blocks_as_well(pipeline, spotify):
+    spotify.tokens = [BUSY]
+
+    outcomes = [pipeline.tick(), pipeline.tick()]
+
+    assert [outcome["status"] for outcome in outcomes] == ["blocked", "blocked"]
+    assert spotify.paths == [TOKEN]
+    assert pipeline.state()["needs_login"] is None
+
+
+def test_a_refusal_without_a_wait_doubles_the_last_one(pipeline, spotify):
+    spotify.pages = [Reply(b"Too many requests", 429)]
+    pipeline.tick()
+    first = wait_of(pipeline.app())
+    pipeline.let_the_block_pass()
+
+    pipeline.tick()
+
+    assert (first, wait_of(pipeline.app())) == (about(minutes=1), about(minutes=2))
+
+
+def test_an_answer_ends_the_block(pipeline, spotify):
+    spotify.pages = [BUSY, a_page(a_row())]
+    pipeline.tick()
+    pipeline.let_the_block_pass()
+
+    outcome = pipeline.tick()
+
+    assert (outcome["status"], outcome["new"]) == ("polled", 1)
+    assert pipeline.app() == AppState()
+
+
+def test_only_a_poll_that_is_answered_ends_the_block(pipeline, spotify):
+    spotify.pages = [BUSY, Reply(b"Too many requests", 429)]
+    pipeline.tick()
+    pipeline.let_the_block_pass()
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "blocked"
+    assert pipeline.app().refusals == 2
+
+
+def test_without_a_block_a_poll_does_not_write_about_the_app(pipeline, spotify):
+    pipeline.tick()
+
+    assert client("dynamodb").scan(TableName=APPS)["Items"] == []
+
+
+def test_listeners_of_one_app_are_blocked_together(family, spotify):
+    spotify.pages = [BUSY, a_page(a_row())]
+    family.tick("me")
+    calls = len(spotify.requests)
+
+    outcomes = {listener: family.tick(listener)["status"] for listener in ("me", "you", "they")}
+
+    assert outcomes == {"me": "blocked", "you": "blocked", "they": "polled"}
+    assert len(spotify.requests) == calls + 2
+
+
+def test_the_answer_to_one_listener_frees_the_others(family, spotify):
+    spotify.pages = [BUSY, a_page(a_row())]
+    family.tick("me")
+    family.let_the_block_pass()
+    family.tick("you")
+
+    assert family.tick("me")["status"] == "polled"
+
+
+def test_a_block_stays_with_its_app_when_a_listener_logs_in_with_another(pipeline, spotify):
+    spotify.pages = [BUSY, a_page(a_row())]
+    pipeline.tick()
+    pipeline.log_in("AQ-2", client_id="other-app")
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "polled"
+    assert pipeline.app().refusals == 1
+
+
+def test_a_block_that_another_function_met_holds_for_live_capture(pipeline, spotify):
+    SpotifyApps(client("dynamodb"), APPS).throttle("app", 60, datetime.now(UTC))
+
+    assert pipeline.tick()["status"] == "blocked"
+    assert spotify.requests == []
+
+
+def test_live_capture_calls_first_when_a_block_has_passed(pipeline, spotify):
+    spotify.pages = [BUSY, a_page(a_row())]
+    pipeline.tick()
+    pipeline.let_the_block_pass()
+    before = pipeline.app().is_blocked_for_others(datetime.now(UTC))
+
+    pipeline.tick()
+
+    after = pipeline.app().is_blocked_for_others(datetime.now(UTC))
+    assert (before, after) == (True, False)
+
+
+def test_a_block_does_not_hide_that_a_login_is_dead(pipeline, spotify):
+    spotify.tokens = [Reply(b'{"error": "invalid_grant"}', 400), a_grant()]
+    pipeline.tick()
+    SpotifyApps(client("dynamodb"), APPS).throttle("app", 60, datetime.now(UTC))
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "blocked"
+    assert pipeline.metrics()["TokenDaysLeft"] == [0]

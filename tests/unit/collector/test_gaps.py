@@ -1,0 +1,167 @@
+"""Times without an answer, and what the first answer after them tells."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.collector.gaps import IN_SIGHT, REACHED_BACK, cover
+from services.collector.state import ListenerState
+from services.collector.window import Window, compare
+from shared.models import Gap, Play
+from shared.spotify_wire import RecentlyPlayed
+
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+def at(minute: float) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+def a_play(minute: int) -> Play:
+    return Play(
+        track_uri="spotify:track:Boats",
+        track_name="Boats",
+        artist_name="The Example",
+        played_at=at(minute),
+    )
+
+
+def an_answer(*minutes: int, full: bool = False) -> RecentlyPlayed:
+    return RecentlyPlayed(b"{}", tuple(map(a_play, minutes)), 50 if full else len(minutes))
+
+
+OUTAGE = Gap(started_at=at(1), reason="Spotify fails")
+
+
+def test_an_answer_that_reaches_back_closes_the_gap():
+    found = cover(at(1), OUTAGE, an_answer(1, 2), at(60))
+
+    assert found.gap == Gap(started_at=at(1), ended_at=at(60), reason=REACHED_BACK, is_closed=True)
+    assert (found.until, found.outage) == (at(2), None)
+
+
+def test_a_full_answer_that_does_not_reach_back_ends_the_gap_and_leaves_it_open():
+    found = cover(at(1), OUTAGE, an_answer(40, 59, full=True), at(60))
+
+    assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
+    assert not found.gap.is_closed
+    assert "Spotify fails" in found.gap.reason
+    assert (found.until, found.outage) == (at(59), None)
+
+
+@pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "shrunken"])
+def test_an_answer_that_proves_nothing_leaves_the_gap_to_the_next(minutes):
+    found = cover(at(1), OUTAGE, an_answer(*minutes), at(60))
+
+    assert (found.gap, found.until, found.outage) == (None, at(1), OUTAGE)
+
+
+def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_played_between():
+    closed = cover(at(1), OUTAGE, an_answer(1), at(60))
+
+    found = cover(closed.until, None, an_answer(200, full=True), at(300))
+
+    assert closed.gap.started_at < found.gap.started_at < at(1) + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("covered_until", "polled_at", "silence", "opened"),
+    [
+        pytest.param(at(0), at(5), IN_SIGHT, False, id="short"),
+        pytest.param(at(0), at(5), IN_SIGHT + timedelta(seconds=1), True, id="long"),
+        pytest.param(at(0), None, IN_SIGHT * 2, False, id="never polled"),
+        pytest.param(None, at(5), IN_SIGHT * 2, False, id="no play ever shown"),
+    ],
+)
+def test_plays_may_slip_out_of_sight_within_25_minutes(covered_until, polled_at, silence, opened):
+    state = ListenerState(window=Window(covered_until=covered_until), polled_at=polled_at)
+
+    gap = state.begin_outage(at(5) + silence, "Spotify fails")
+
+    assert gap == (Gap(started_at=at(0), reason="Spotify fails") if opened else None)
+
+
+# Whatever happens
+
+
+@dataclass
+class Listening:
+    """A listener who plays a track a minute, now and then, and a poller that tells of gaps."""
+
+    minute: int = 0
+    played: list[Play] = field(default_factory=list)
+    published: set[Play] = field(default_factory=set)
+    told: list[Gap] = field(default_factory=list)
+    state: ListenerState = field(default_factory=ListenerState)
+
+    def live(self, minutes: int, plays: int) -> None:
+        self.played += [a_play(self.minute + n) for n in range(1, min(minutes, plays) + 1)]
+        self.minute += minutes
+
+    def hear_nothing(self) -> None:
+        gap = self.state.begin_outage(at(self.minute), "Spotify fails")
+        if gap:
+            self.told.append(gap)
+            self.state = self.state.missing(gap)
+
+    def hear(self, shown: int) -> None:
+        plays = tuple(self.played[max(0, len(self.played) - shown) :])
+        answer = RecentlyPlayed(b"{}", plays, len(plays))
+        now = at(self.minute)
+        found = compare(self.state.window, answer, now, self.state.outage)
+        self.told += [found.report.gap] if found.report.gap else []
+        self.published.update(found.plays)
+        self.state = ListenerState(window=found.window, polled_at=now, outage=found.outage)
+
+    def open_gaps(self) -> list[Gap]:
+        """Put the tellings together as a reader does, to whom they may come in any order."""
+        closed = {gap.started_at for gap in self.told if gap.is_closed}
+        return [gap for gap in self.told if gap.ended_at and gap.started_at not in closed]
+
+
+@st.composite
+def lives(draw):
+    listening = Listening()
+    listening.live(5, 5)
+    listening.hear(50)
+    steps = st.tuples(
+        st.integers(1, 120),
+        st.sampled_from([0, 0, 10, 60, 120]),
+        st.sampled_from([None, None, 50, 50, 7, 0]),
+    )
+    for minutes, plays, shown in draw(st.lists(steps, max_size=12)):
+        listening.live(minutes, plays)
+        listening.hear_nothing() if shown is None else listening.hear(shown)
+    listening.live(1, 1)
+    listening.hear(50)
+    return listening
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(lives())
+def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
+    missed = [play for play in listening.played if play not in listening.published]
+
+    gaps = listening.open_gaps()
+
+    assert all(any(g.started_at < p.played_at < g.ended_at for g in gaps) for p in missed)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(lives())
+def test_every_gap_is_decided_by_the_next_full_answer(listening):
+    decided = {gap.started_at for gap in listening.told if gap.ended_at}
+
+    assert listening.state.outage is None
+    assert {gap.started_at for gap in listening.told} == decided
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(lives())
+def test_the_start_of_a_gap_tells_it_apart(listening):
+    ends = [gap.started_at for gap in listening.told if gap.ended_at]
+
+    assert len(ends) == len(set(ends))

@@ -1,0 +1,220 @@
+"""Ticks that get no answer for so long that plays may slip out of Spotify's sight."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.collector.handler import wire
+from shared.errors import SpotifyError
+from shared.models import OutageReport, PlayBatch
+from tests.unit.collector.crashes import AwsIsAwayError, fail_at
+from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
+
+DEAD = json_reply({"error": "invalid_grant", "error_description": "Refresh token revoked"}, 400)
+BUSY = Reply(b"Too many requests", 429, {"Retry-After": "52531"})
+DOWN = Reply(b"bad gateway", 502)
+
+
+def ago(**span: float) -> str:
+    return (datetime.now(UTC) - timedelta(**span)).isoformat()
+
+
+def page_of(*minutes_ago: float) -> Reply:
+    return a_page(*[a_row(ago(minutes=m), name=f"T{m}") for m in minutes_ago])
+
+
+def full_page_since(minutes_ago: int) -> Reply:
+    return a_page(*[a_row(ago(minutes=minutes_ago - n / 2), name=f"F{n}") for n in range(50)])
+
+
+@pytest.fixture
+def listened(pipeline, spotify):
+    """A listener whose last play ended two hours ago, and who was last polled an hour ago."""
+    spotify.pages = [page_of(120)]
+    pipeline.tick()
+    pipeline.published()
+    pipeline.change_state(polled_at=ago(minutes=60))
+    return pipeline
+
+
+def tick(pipeline) -> list[PlayBatch]:
+    """Tick, whether it fails or not, and take what it published."""
+    with suppress(SpotifyError):
+        pipeline.tick()
+    return pipeline.published()
+
+
+CAUSES = {
+    "429": ({"pages": [BUSY]}, "Spotify takes no calls until 20"),
+    "429 of the token endpoint": ({"tokens": [BUSY]}, "Spotify takes no calls until 20"),
+    "dead grant": ({"tokens": [DEAD]}, "Spotify refuses the login"),
+    "403": ({"pages": [Reply(b"", 403)]}, "Spotify forbids the app or the account"),
+    "401": ({"pages": [Reply(b"", 401)]}, "Spotify forbids the app or the account"),
+    "502": ({"pages": [DOWN]}, "Spotify fails"),
+    "503 of the token endpoint": ({"tokens": [Reply(b"", 503)]}, "Spotify fails"),
+}
+
+
+@pytest.fixture(params=CAUSES.values(), ids=CAUSES)
+def cause(request, listened, spotify):
+    script, reason = request.param
+    wire.cache_clear()
+    vars(spotify).update(script)
+    return reason
+
+
+def test_a_long_time_without_an_answer_opens_a_gap_once(listened, cause):
+    covered_until = listened.state()["window"]["covered_until"]
+    archived = listened.archived()
+
+    (batch,) = tick(listened)
+    counted = listened.metrics()["GapDetected"]
+    again = tick(listened)
+
+    assert isinstance(batch.report, OutageReport)
+    assert (batch.plays, batch.number, batch.source) == ((), 0, "recently-played")
+    gap = batch.report.gap
+    assert gap.started_at == datetime.fromisoformat(covered_until)
+    assert (gap.ended_at, gap.is_closed) == (None, False)
+    assert gap.reason.startswith(cause)
+    assert (again, counted, listened.metrics()["GapDetected"]) == ([], [1], [0])
+    assert listened.archived() == archived
+
+
+def test_a_short_time_without_an_answer_opens_no_gap(listened, cause):
+    listened.change_state(polled_at=ago(minutes=24))
+
+    batches = tick(listened)
+
+    assert (batches, listened.metrics()["GapDetected"]) == ([], [0])
+
+
+def test_a_listener_who_was_never_polled_misses_nothing(pipeline, spotify):
+    spotify.pages = [DOWN]
+
+    assert (tick(pipeline), pipeline.metrics()["GapDetected"]) == ([], [0])
+
+
+def test_a_login_that_is_taken_away_opens_a_gap(listened, spotify):
+    listened.put_secret("{}")
+
+    (batch,) = tick(listened)
+
+    assert batch.report.gap.reason == "nobody is logged in"
+
+
+def test_a_gap_is_told_of_by_an_origin_of_its_own(listened, spotify):
+    spotify.pages = [DOWN]
+
+    (batch,) = tick(listened)
+
+    started_at = batch.report.gap.started_at
+    assert batch.origin == f"outages/me/{started_at:%Y-%m-%dT%H:%M:%S}.{started_at:%f}"[:-3] + "Z"
+
+
+def test_a_tick_tells_whether_it_opened_a_gap(listened, spotify):
+    spotify.pages = [BUSY]
+
+    assert [listened.tick()["gap"], listened.tick()["gap"]] == [True, False]
+
+
+@pytest.mark.parametrize("moment", ["before-call", "after-call"])
+@pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
+def test_a_crash_while_telling_of_a_gap_tells_again(listened, spotify, operation, moment):
+    spotify.pages = [DOWN]
+    fail_at(operation, moment)
+    with pytest.raises(AwsIsAwayError):
+        wire().collect("me")
+
+    told = [batch.origin for batch in tick(listened)]
+
+    assert len(told) >= 1
+    assert len(set(told)) == 1
+    assert listened.state()["outage"]["reason"] == "Spotify fails"
+
+
+# The first answer afterwards
+
+
+@pytest.fixture
+def resumed(listened, spotify):
+    """Spotify answers again; a gap has been told of."""
+    spotify.pages = [DOWN]
+    tick(listened)
+    return listened
+
+
+def test_an_answer_that_reaches_back_closes_the_gap(resumed, spotify):
+    opened = resumed.state()["outage"]
+    spotify.pages = [page_of(1, 120)]
+
+    (batch,) = tick(resumed)
+
+    gap = batch.report.gap
+    assert gap.started_at == datetime.fromisoformat(opened["started_at"])
+    assert (gap.ended_at, gap.is_closed) == (batch.report.polled_at, True)
+    assert "reached back" in gap.reason
+    assert resumed.metrics()["GapDetected"] == [0]
+    assert resumed.state()["outage"] is None
+
+
+def test_a_full_answer_that_does_not_reach_back_leaves_the_gap_open(resumed, spotify):
+    opened = resumed.state()["outage"]
+    spotify.pages = [full_page_since(40)]
+
+    (batch,) = tick(resumed)
+
+    gap = batch.report.gap
+    assert gap.started_at == datetime.fromisoformat(opened["started_at"])
+    assert (gap.ended_at, gap.is_closed) == (batch.plays[0].played_at, False)
+    assert "Spotify fails" in gap.reason
+    assert resumed.metrics()["GapDetected"] == [0]
+    assert resumed.state()["outage"] is None
+
+
+def test_a_shrunken_answer_leaves_the_gap_to_the_next(resumed, spotify):
+    spotify.pages = [page_of(1), page_of(1, 120)]
+
+    (shrunken,) = tick(resumed)
+    (whole,) = tick(resumed)
+
+    assert shrunken.report.gap is None
+    assert whole.report.gap.is_closed
+
+
+def test_a_second_time_without_an_answer_is_another_gap(resumed, spotify):
+    first = resumed.state()["outage"]
+    spotify.pages = [page_of(120), DOWN]
+    tick(resumed)
+    resumed.change_state(polled_at=ago(minutes=60))
+
+    (batch,) = tick(resumed)
+
+    assert batch.report.gap.started_at > datetime.fromisoformat(first["started_at"])
+    assert resumed.metrics()["GapDetected"] == [1]
+
+
+@pytest.mark.parametrize("moment", ["before-call", "after-call"])
+@pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
+def test_a_crash_while_closing_a_gap_closes_it_again(resumed, spotify, operation, moment):
+    spotify.pages = [page_of(120)]
+    fail_at(operation, moment)
+    with pytest.raises(AwsIsAwayError):
+        wire().collect("me")
+
+    tick(resumed)
+
+    assert resumed.state()["outage"] is None
+
+
+def test_a_login_after_a_dead_grant_closes_the_gap(listened, spotify):
+    wire.cache_clear()
+    spotify.tokens = [DEAD, a_grant()]
+    tick(listened)
+    listened.log_in("AQ-2")
+
+    (batch,) = tick(listened)
+
+    assert batch.report.gap.is_closed
+    assert listened.state()["needs_login"] is None

@@ -1,0 +1,263 @@
+"""All that Spotify is known to answer, and what each answer does to live capture.
+
+Each case comes between two good polls: no play may be lost by it, no call made that Spotify does
+not want, and no secret told.
+"""
+
+import re
+import traceback
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.collector.handler import wire
+from shared.errors import SpotifyAuthError, SpotifyError, SpotifyLoginError, SpotifyTokenError
+from shared.telemetry import logger
+from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
+
+PLAYED = "/v1/me/player/recently-played"
+TOKEN = "/api/token"  # noqa: S105 - a path, not a password
+NOW = datetime.now(UTC)
+
+
+def ago(minutes: float, **track: Any) -> dict[str, Any]:
+    return a_row((NOW - timedelta(minutes=minutes)).isoformat(), name=f"T{minutes}", **track)
+
+
+def oauth_error(code: str, description: str, status: int = 400) -> Reply:
+    return json_reply({"error": code, "error_description": description}, status)
+
+
+def api_error(status: int, **more: str) -> Reply:
+    return json_reply({"error": {"status": status, **more}}, status)
+
+
+def with_wait(reply: Reply, seconds: int) -> Reply:
+    return Reply(reply.body, reply.status, {"Retry-After": str(seconds)})
+
+
+GOOD = a_grant("BQ-hidden-2")
+QUOTA = with_wait(api_error(429, message="Too many requests", reason="QUOTA_EXCEEDED"), 52_531)
+PREMIUM = Reply(
+    b"Active premium subscription required for the owner of the app. When the subscription status "
+    b"changes, it can take a few hours before requests are allowed again.",
+    403,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What Spotify answers, once, and what must come of it."""
+
+    token: Reply = GOOD
+    page: Reply = field(default_factory=lambda: a_page(ago(5), ago(9)))
+    status: str = "polled"
+    error: type[SpotifyError] | None = None
+    calls: tuple[str, ...] = (TOKEN, PLAYED)
+    """Of the tick that meets it."""
+    next_calls: tuple[str, ...] = (PLAYED,)
+    """Of the tick that follows at once."""
+    published: frozenset[str] = frozenset({"T5"})
+    """Of the tick that meets it."""
+
+
+NOTHING = frozenset[str]()
+BLOCKED = {"status": "blocked", "next_calls": (), "published": NOTHING}
+FAILED = {"status": "failed", "error": SpotifyError, "published": NOTHING}
+NO_TOKEN = {"calls": (TOKEN,), "next_calls": (TOKEN, PLAYED)}
+FORBIDDEN = {"status": "failed", "error": SpotifyAuthError, "published": NOTHING}
+DEAD = {"status": "needs-login", "calls": (TOKEN,), "next_calls": (), "published": NOTHING}
+RENEWED = (TOKEN, PLAYED, TOKEN, PLAYED)
+
+CASES = {
+    # The accounts service
+    "token without a new refresh token": Case(),
+    "token with a new refresh token": Case(token=a_grant("BQ-hidden-2", rotated_to="AQ-hidden-2")),
+    "token that expires at once": Case(
+        token=a_grant("BQ-hidden-2", expires_in=0), next_calls=(TOKEN, PLAYED)
+    ),
+    "grant revoked": Case(oauth_error("invalid_grant", "Refresh token revoked"), **DEAD),
+    "grant expired": Case(oauth_error("invalid_grant", "Refresh token expired"), **DEAD),
+    "grant refused with its token": Case(oauth_error("invalid_grant", "AQ-hidden"), **DEAD),
+    "app unknown": Case(oauth_error("invalid_client", "Invalid client"), **FORBIDDEN | NO_TOKEN),
+    "app secret wrong": Case(
+        oauth_error("invalid_client", "Invalid client secret s-hidden"), **FORBIDDEN | NO_TOKEN
+    ),
+    "accounts 503": Case(Reply(b"upstream connect error", 503), **FAILED | NO_TOKEN),
+    "accounts 500 in the words of a dead grant": Case(
+        oauth_error("invalid_grant", "server_error", 500), **FAILED | NO_TOKEN
+    ),
+    "accounts 400 that is no refusal of the grant": Case(
+        oauth_error("invalid_request", "grant_type missing"), **FAILED | NO_TOKEN
+    ),
+    "accounts 200 without a token": Case(json_reply({"scope": "AQ-hidden"}), **FAILED | NO_TOKEN),
+    "accounts 429": Case(Reply(b"", 429, {"Retry-After": "5"}), **BLOCKED | {"calls": (TOKEN,)}),
+    "accounts 429 without Retry-After": Case(Reply(b"", 429), **BLOCKED | {"calls": (TOKEN,)}),
+    # The API refuses
+    "401 expired token": Case(
+        page=api_error(401, message="The access token expired"), calls=RENEWED
+    ),
+    "403 without a message": Case(page=api_error(403), **FORBIDDEN),
+    "403 owner without Premium": Case(page=PREMIUM, **FORBIDDEN),
+    "403 account not registered": Case(
+        page=Reply(b"User not registered in the Developer Dashboard", 403), **FORBIDDEN
+    ),
+    "403 with the token": Case(page=Reply(b"no BQ-hidden-2", 403), **FORBIDDEN),
+    "404": Case(page=api_error(404, message="Not found."), **FAILED),
+    "429 Retry-After 5": Case(
+        page=with_wait(api_error(429, message="API rate limit exceeded"), 5), **BLOCKED
+    ),
+    "429 without Retry-After": Case(page=api_error(429), **BLOCKED),
+    "429 plain text": Case(page=Reply(b"Too many requests", 429, {"Retry-After": "11"}), **BLOCKED),
+    "429 QUOTA_EXCEEDED": Case(page=QUOTA, **BLOCKED),
+    "502": Case(page=Reply(b"<html>Bad Gateway</html>", 502), **FAILED),
+    "503": Case(page=api_error(503, message="Service unavailable"), **FAILED),
+    "200 that is no page": Case(page=Reply(b"<html>", 200), **FAILED),
+    "200 of another shape": Case(page=json_reply({"message": "BQ-hidden-2"}), **FAILED),
+    # The API answers
+    "context null": Case(page=a_page(ago(5) | {"context": None}, ago(9))),
+    "track null": Case(page=a_page(ago(5), ago(7) | {"track": None}, ago(9))),
+    "id null": Case(page=a_page(ago(5, id=None), ago(9))),
+    "local file": Case(
+        page=a_page(ago(5), ago(7, id=None, is_local=True, uri="spotify:local:::A:1"), ago(9))
+    ),
+    "popularity and ISRC left out": Case(page=a_page(ago(5, external_ids={}), ago(9))),
+    "popularity told": Case(page=a_page(ago(5, popularity=70), ago(9))),
+    "late": Case(page=a_page(ago(9), ago(20)), published=frozenset({"T20"})),
+    "twice": Case(page=a_page(ago(5), ago(5), ago(9), ago(9))),
+    "empty": Case(page=a_page(), published=NOTHING),
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """Everything that a person or a log could read."""
+
+    pipeline: Any
+    caplog: pytest.LogCaptureFixture
+    errors: list[SpotifyError]
+    lines: list[str]
+
+    def text(self) -> str:
+        (handler,) = logger.handlers
+        records = [f"{vars(record)} {handler.format(record)}" for record in self.caplog.records]
+        errors = [line for error in self.errors for line in traceback.format_exception(error)]
+        return "\n".join((*self.lines, *records, *errors))
+
+
+@pytest.fixture
+def told(pipeline, caplog):
+    return Told(pipeline, caplog, [], [])
+
+
+def tick(told: Told) -> str:
+    """Tick, keep all that it says, and give the status that it ends with."""
+    status = "failed"
+    try:
+        status = told.pipeline.tick()["status"]
+    except SpotifyError as error:
+        told.errors.append(error)
+    told.lines.extend(told.pipeline.capsys.readouterr())
+    return status
+
+
+def published(pipeline) -> list[str]:
+    return [play.track_name for batch in pipeline.published() for play in batch.plays]
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request, pipeline, spotify, told):
+    """A case about to be met, by a container that has no access token any more."""
+    # All that is secret in these cases holds the word `hidden`.
+    pipeline.log_in("AQ-hidden", client_secret="s-hidden")  # noqa: S106 - no real one
+    spotify.tokens, spotify.pages = [a_grant("BQ-hidden")], [a_page(ago(9))]
+    tick(told)
+    assert published(pipeline) == ["T9"]
+    wire.cache_clear()
+    spotify.requests.clear()
+    spotify.tokens = [request.param.token, GOOD]
+    spotify.pages = [request.param.page, a_page(ago(5), ago(9))]
+    return request.param
+
+
+def recover(spotify) -> None:
+    """Let Spotify answer as on a good day."""
+    spotify.tokens, spotify.pages = [GOOD], [a_page(ago(1), ago(5), ago(9), ago(20))]
+
+
+def test_a_tick_ends_as_it_must_and_publishes_what_it_can(pipeline, spotify, told, case):
+    status = tick(told)
+
+    assert (status, tuple(spotify.paths)) == (case.status, case.calls)
+    assert list(map(type, told.errors)) == [case.error] * bool(case.error)
+    assert case.published <= set(published(pipeline)) <= {"T1", "T5", "T20"}
+
+
+def test_the_next_tick_calls_spotify_only_if_it_may(spotify, told, case):
+    tick(told)
+    recover(spotify)
+    spotify.requests.clear()
+
+    tick(told)
+
+    assert tuple(spotify.paths) == case.next_calls
+
+
+def test_no_play_is_lost_and_none_forgotten(pipeline, spotify, told, case):
+    tick(told)
+    recover(spotify)
+    pipeline.let_the_block_pass()
+    pipeline.log_in("AQ-hidden-3")
+
+    status = tick(told)
+
+    assert status == "polled"
+    assert sorted(published(pipeline)) == ["T1", "T20", "T5"]
+    assert pipeline.state()["last_error"] is None
+
+
+def test_nothing_secret_is_told(pipeline, spotify, told, case):
+    tick(told)
+    state = pipeline.state()
+    recover(spotify)
+    pipeline.let_the_block_pass()
+    pipeline.log_in("AQ-hidden-3", client_secret="s-hidden")  # noqa: S106 - no real one
+    tick(told)
+
+    text = f"{told.text()} {state}"
+    assert {"polled", "SpotifyThrottled"} <= set(re.findall(r"\w+", text))
+    assert "hidden" not in text
+
+
+def test_the_grant_is_kept_whatever_comes(pipeline, spotify, told, case):
+    before = pipeline.secret()
+
+    tick(told)
+
+    after = pipeline.secret()
+    instants = {datetime.fromisoformat(secret["authorized_at"]) for secret in (before, after)}
+    assert len(instants) == 1
+    assert after["refresh_token"] in {"AQ-hidden", "AQ-hidden-2"}
+
+
+def test_an_access_token_that_is_refused_twice_fails_the_tick(pipeline, spotify, told):
+    spotify.pages = [api_error(401, message="Invalid access token")]
+
+    assert tick(told) == "failed"
+    assert spotify.paths == list(RENEWED)
+    assert isinstance(told.errors[0], SpotifyTokenError)
+
+
+def test_a_dead_grant_is_told_with_since_when(pipeline, spotify, told):
+    spotify.tokens = [oauth_error("invalid_grant", "Refresh token expired")]
+
+    tick(told)
+
+    state = pipeline.state()
+    assert state["last_error"]["kind"] == "login-refused"
+    assert state["last_error"]["message"] == str(
+        SpotifyLoginError("Spotify refuses the grant: invalid_grant: Refresh token expired")
+    )
+    assert datetime.fromisoformat(state["needs_login"]["since"]) <= datetime.now(UTC)

@@ -1,0 +1,175 @@
+"""The collector in a world that is quick, has a clock of its own, and crashes when it is told to.
+
+The collector, its clients and its stores are the real ones; AWS is a few dicts, and Spotify answers
+where requests would open a connection.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from services.collector.collect import Collector, Outcome
+from services.collector.credentials import AccessTokens, CredentialStore
+from services.collector.state import ListenerStates
+from shared.archive import Archive
+from shared.models import Play, PlayBatch
+from shared.queues import Queue
+from shared.spotify import SpotifyAccounts, SpotifyApi
+from shared.spotify_app import SpotifyApps
+from shared.telemetry import metrics
+from tests.unit.spotify_server import Reply, a_grant, a_page
+
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+URL = "http://spotify.test"
+STEPS = 10
+"""What a tick takes, at most: three items and secrets, two calls and their tokens, three stores."""
+
+
+class CrashError(Exception):
+    """The process is gone."""
+
+
+@dataclass
+class Steps:
+    """Counts the steps of a tick; crashes before or after the one that `crash` names."""
+
+    crash: tuple[int, str] | None = None
+    taken: int = 0
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        number, self.taken = self.taken, self.taken + 1
+        if self.crash == (number, "before"):
+            raise CrashError
+        yield
+        if self.crash == (number, "after"):
+            raise CrashError
+
+
+class MemoryAws:
+    """What the collector calls of S3, SQS, DynamoDB and Secrets Manager, named as boto3 does."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.objects: dict[str, bytes] = {}
+        self.bodies: list[str] = []
+        self.items: dict[tuple[str, str], Any] = {}
+        self.secret = ""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
+        with self._steps.step():
+            self.objects[Key] = Body
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
+        with self._steps.step():
+            self.bodies.append(MessageBody)
+
+    def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool) -> Any:  # noqa: N803
+        ((_, key),) = Key.items()
+        with self._steps.step():
+            found = self.items.get((TableName, key["S"]))
+            return {"Item": found} if found else {}
+
+    def put_item(self, *, TableName: str, Item: Any) -> None:  # noqa: N803
+        with self._steps.step():
+            self.items[TableName, Item["listener"]["S"]] = Item
+
+    def get_secret_value(self, *, SecretId: str) -> Any:  # noqa: N803
+        with self._steps.step():
+            return {"SecretString": self.secret}
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:  # noqa: N803
+        with self._steps.step():
+            self.secret = SecretString
+
+
+class ScriptedSpotify(HTTPAdapter):
+    """Shows `rows`, and gives a new refresh token with each access token."""
+
+    def __init__(self, steps: Steps, aws: MemoryAws) -> None:
+        super().__init__()
+        self._steps = steps
+        self._aws = aws
+        self.rows: list[object] = []
+        self.calls: Counter[str] = Counter()
+        self.used_too_early = 0
+        """Calls with an access token whose refresh token was not persisted yet."""
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        with self._steps.step():
+            path = request.path_url.partition("?")[0]
+            self.calls[path] += 1
+            return as_response(self._reply(path, request.headers))
+
+    def _reply(self, path: str, headers: Any) -> Reply:
+        number = self.calls["/api/token"]
+        if path == "/api/token":
+            return a_grant(f"BQ-{number}", rotated_to=f"AQ-{number}")
+        persisted = json.loads(self._aws.secret)["refresh_token"]
+        self.used_too_early += headers["Authorization"] != f"Bearer BQ{persisted[2:]}"
+        return a_page(*self.rows)
+
+
+def as_response(reply: Reply) -> requests.Response:
+    response = requests.Response()
+    response.status_code = reply.status
+    response.headers.update(reply.headers)
+    response.raw = BytesIO(reply.body)
+    return response
+
+
+@dataclass
+class World:
+    """One listener, logged in at the start."""
+
+    now: datetime = START
+    steps: Steps = field(default_factory=Steps)
+
+    def __post_init__(self) -> None:
+        self.aws = MemoryAws(self.steps)
+        self.aws.secret = json.dumps(
+            {"client_id": "app", "refresh_token": "AQ-0", "authorized_at": START.isoformat()}
+        )
+        self.spotify = ScriptedSpotify(self.steps, self.aws)
+        self.restart()
+
+    def restart(self) -> None:
+        """Take a fresh container, which remembers nothing."""
+        session = requests.Session()
+        session.mount(URL, self.spotify)
+        credentials = CredentialStore(self.aws, "listener/")
+        self.collector = Collector(
+            spotify=SpotifyApi(session, URL),
+            credentials=credentials,
+            tokens=AccessTokens(SpotifyAccounts(session, URL), credentials, lambda: self.now),
+            states=ListenerStates(self.aws, "listener-state"),
+            apps=SpotifyApps(self.aws, "spotify-app"),
+            archive=Archive(self.aws, "archive"),
+            queue=Queue(self.aws, "queue"),
+            clock=lambda: self.now,
+        )
+
+    def tick(self, crash: tuple[int, str] | None = None) -> Outcome | None:
+        """Tick; None if it crashed on the way."""
+        self.steps.crash, self.steps.taken = crash, 0
+        metrics.clear_metrics()
+        try:
+            return self.collector.collect("me")
+        except CrashError:
+            return None
+
+    def batches(self) -> list[PlayBatch]:
+        """Give all messages, in order."""
+        return list(map(PlayBatch.model_validate_json, self.aws.bodies))
+
+    def published(self) -> list[Play]:
+        """Give the plays of all messages, in order."""
+        return [play for batch in self.batches() for play in batch.plays]

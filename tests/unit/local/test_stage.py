@@ -1,0 +1,224 @@
+"""How scenarios are switched, whatever they do."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+from werkzeug import Response
+from werkzeug.test import Client
+
+from infra.local.simulators.scenarios import Scenario
+from infra.local.simulators.server import Simulator
+from infra.local.simulators.stage import Stage
+
+
+def refusing(status):
+    return lambda scene, request: Response("no", status)
+
+
+def after_ten(scene):
+    passed = len(scene.passed)
+    # Time for others to come in between.
+    time.sleep(0.002)
+    return Response("no", 429) if passed >= 10 else None
+
+
+TABLE = {
+    "down": Scenario("All of it is down.", refuse=refusing(503)),
+    "half-down": Scenario("One half is down.", "/v1/half", refuse=refusing(502)),
+    "loud": Scenario("Answers are loud.", parameters={"volume": 11, "tone": 3}),
+    "doubled": Scenario("Rows come twice.", show=lambda scene, rows: rows * 2),
+    "slow": Scenario("Answers take a second.", parameters={"hang_s": 1}),
+    "quota": Scenario("Ten calls.", refuse=lambda scene, _: after_ten(scene)),
+}
+
+
+def answer(circumstances, request):
+    volume = circumstances.parameter("volume", normally=1)
+    return Response(f"{''.join(circumstances.shown(['row']))} {volume}")
+
+
+@pytest.fixture
+def http(clock):
+    stage = Stage(TABLE, clock)
+    routes = {"GET /v1/whole": stage.ration(answer), "GET /v1/half": stage.ration(answer)}
+    return Client(Simulator({**routes, **stage.routes()}, stage.clock))
+
+
+def switch(http, name, **options):
+    return http.post("/_control/scenario", json={"name": name, **options})
+
+
+def whole(http):
+    response = http.get("/v1/whole")
+    return response.text if response.status_code == 200 else response.status_code
+
+
+def half(http):
+    return http.get("/v1/half").status_code
+
+
+def playing(http):
+    told = http.get("/_control/scenario").json
+    return told["name"], [act["name"] for act in told["scenarios"]]
+
+
+def test_all_is_normal_at_first(http):
+    assert whole(http) == "row 1"
+    assert playing(http) == ("normal", [])
+
+
+def test_a_scenario_holds_until_another_is_switched_on(http):
+    switch(http, "down")
+    down = [whole(http), whole(http)]
+    switch(http, "loud")
+    loud = whole(http)
+    switch(http, "normal")
+
+    assert (down, loud, whole(http)) == ([503, 503], "row 11", "row 1")
+    assert playing(http) == ("normal", [])
+
+
+def test_the_answer_to_a_switch_is_what_is_played_now(http):
+    told = switch(http, "loud", volume=3, times=2, for_s=60)
+
+    assert told.status_code == 200
+    assert told.json == http.get("/_control/scenario").json
+    assert told.json == {
+        "name": "loud",
+        "scenarios": [
+            {
+                "name": "loud",
+                "parameters": {"volume": 3, "tone": 3},
+                "began_at": "2026-11-23T08:30:00.000Z",
+                "ends_at": "2026-11-23T08:31:00.000Z",
+                "times_left": 2,
+            }
+        ],
+    }
+
+
+def test_every_scenario_is_listed_with_a_line_and_its_parameters(http):
+    listed = http.get("/_control/scenarios").json["scenarios"]
+
+    assert [one["name"] for one in listed] == ["normal", *TABLE]
+    assert listed[3] == {
+        "name": "loud",
+        "summary": "Answers are loud.",
+        "parameters": {"volume": 11, "tone": 3},
+    }
+
+
+def test_times_counts_the_requests_that_a_scenario_concerns(http):
+    switch(http, "half-down", times=2)
+
+    assert [whole(http), half(http), whole(http), half(http), half(http)] == [
+        *("row 1", 502, "row 1", 502, 200),
+    ]
+    assert playing(http) == ("normal", [])
+
+
+def test_a_scenario_may_last_for_some_seconds(http, clock):
+    switch(http, "down", for_s=60)
+
+    clock.pass_s(59)
+    within = whole(http)
+    clock.pass_s(1)
+
+    assert (within, whole(http)) == (503, "row 1")
+
+
+def test_scenarios_can_be_on_together(http):
+    switch(http, "loud")
+    switch(http, "doubled", also=True)
+    switch(http, "half-down", also=True)
+
+    assert (whole(http), half(http)) == ("rowrow 11", 502)
+    assert playing(http) == ("half-down", ["loud", "doubled", "half-down"])
+
+
+def test_of_two_scenarios_the_later_gives_the_parameter(http):
+    switch(http, "loud", volume=5)
+    switch(http, "loud", volume=6, also=True)
+
+    assert whole(http) == "row 6"
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"name": "dwn"}, "no scenario dwn: take one of normal, down, half-down, loud"),
+        ({"name": "loud", "volum": 3}, "loud has no volum: it takes times, for_s, volume, tone"),
+        ({"name": "loud", "volume": "3"}, "volume"),
+        ({"name": "loud", "volume": -3}, "volume"),
+        ({"name": "loud", "times": 0}, "times"),
+        ({"name": "loud", "for_s": 0}, "for_s"),
+        ({"also": True}, "name"),
+        ([], "bad scenario"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_changes_nothing_and_is_told_why(http, wish, told):
+    switch(http, "down")
+
+    refused = http.post("/_control/scenario", json=wish)
+
+    assert refused.status_code == 400
+    assert told in refused.json["error"]["message"]
+    assert playing(http) == ("down", ["down"])
+
+
+def test_a_wish_that_is_no_json_is_refused(http):
+    assert http.post("/_control/scenario", data="down").status_code == 415
+
+
+def test_an_answer_that_is_held_back_holds_up_no_other(http):
+    switch(http, "slow", times=1)
+
+    with ThreadPoolExecutor(20) as pool:
+        done, hanging = wait([pool.submit(whole, http) for _ in range(20)], timeout=0.5)
+
+    assert (len(done), len(hanging)) == (19, 1)
+    assert {one.result() for one in (*done, *hanging)} == {"row 1"}
+
+
+def test_requests_at_once_do_not_exceed_a_quota(http):
+    switch(http, "quota")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: whole(http), range(60)))
+
+    assert answers.count("row 1") == 10
+
+
+# The clock
+
+
+def test_the_clock_goes_ahead_as_far_as_it_is_told(http, clock):
+    moved = http.post("/_control/clock", json={"ahead_s": 86_400})
+    clock.pass_s(60)
+
+    assert moved.json == {"now": "2026-11-24T08:30:00.000Z", "ahead_s": 86_400}
+    assert http.get("/_control/clock").json == {
+        "now": "2026-11-24T08:31:00.000Z",
+        "ahead_s": 86_400,
+    }
+
+
+def test_a_scenario_ends_by_the_moved_clock(http):
+    switch(http, "down", for_s=3_600)
+
+    http.post("/_control/clock", json={"ahead_s": 3_600})
+
+    assert whole(http) == "row 1"
+
+
+@pytest.mark.parametrize("wish", [{}, {"ahead_s": "long"}, {"ahead_s": 10**15}, {"ahead_s": None}])
+def test_a_time_that_cannot_be_is_refused(http, wish):
+    assert http.post("/_control/clock", json=wish).status_code == 400
+    assert http.get("/_control/clock").json["ahead_s"] == 0
+
+
+def test_the_door_for_tests_is_open_whatever_is_played(http):
+    switch(http, "down")
+
+    assert http.get("/_control/requests").status_code == 200

@@ -1,0 +1,168 @@
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from shared.errors import SettingsError
+from shared.spotify_app import AppState, SpotifyApps, fingerprint
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+TABLE = "spotify-app"
+
+
+def after(**span: float) -> datetime:
+    return NOW + timedelta(**span)
+
+
+@pytest.fixture
+def dynamodb():
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "app", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "app", "AttributeType": "S"}],
+        )
+        yield client
+
+
+@pytest.fixture
+def apps(dynamodb):
+    return SpotifyApps(dynamodb, TABLE)
+
+
+def test_of_a_new_app_nothing_is_known(apps):
+    assert apps.load("app") == AppState()
+
+
+def test_a_refusal_blocks_the_app_for_as_long_as_spotify_says(apps):
+    state = apps.throttle("app", 52_531, NOW)
+
+    assert state == AppState(blocked_until=after(seconds=52_531), refusals=1)
+    assert apps.load("app") == state
+    assert apps.load("another") == AppState()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "minutes"), [(1, 1), (2, 2), (4, 8), (6, 32), (7, 60), (8, 60), (99_999, 60)]
+)
+def test_a_refusal_without_a_wait_blocks_for_a_doubling_time(apps, dynamodb, refusal, minutes):
+    dynamodb.put_item(
+        TableName=TABLE,
+        Item={"app": {"S": fingerprint("app")}, "refusals": {"N": str(refusal - 1)}},
+    )
+
+    state = apps.throttle("app", None, NOW)
+
+    assert state == AppState(blocked_until=after(minutes=minutes), refusals=refusal)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "then_s", "blocked_s"),
+    [(3_600, 5, 3_600), (5, 3_600, 3_600), (9, 10, 10), (10, 9, 10), (3_600, None, 3_600)],
+)
+def test_a_block_moves_forward_only(apps, first_s, then_s, blocked_s):
+    apps.throttle("app", first_s, NOW)
+
+    state = apps.throttle("app", then_s, NOW)
+
+    assert state == AppState(blocked_until=after(seconds=blocked_s), refusals=2)
+
+
+def test_blocks_at_any_fraction_of_a_second_end_no_sooner_than_spotify_says(apps):
+    state = apps.throttle("app", 5, after(microseconds=1))
+
+    assert state.blocked_until == after(seconds=6)
+
+
+def test_an_answer_takes_away_the_block_and_the_refusals(apps):
+    apps.throttle("app", 5, NOW)
+
+    apps.answered("app")
+
+    assert apps.load("app") == AppState()
+    assert apps.throttle("app", None, NOW).blocked_until == after(minutes=1)
+
+
+def test_features_stay_forbidden_whatever_becomes_of_a_block(apps):
+    apps.forbid_features("app", NOW)
+
+    apps.throttle("app", 5, NOW)
+    throttled = apps.load("app")
+    apps.answered("app")
+
+    assert throttled.features_forbidden_at == NOW
+    assert apps.load("app") == AppState(features_forbidden_at=NOW)
+
+
+def test_a_block_stays_when_features_are_forbidden(apps):
+    state = apps.throttle("app", 5, NOW)
+
+    apps.forbid_features("app", NOW)
+
+    assert apps.load("app") == state.model_copy(update={"features_forbidden_at": NOW})
+
+
+@pytest.mark.parametrize(
+    ("minutes", "blocked", "blocked_for_others"),
+    [(9.99, True, True), (10, False, True), (69.99, False, True), (70, False, False)],
+)
+def test_live_capture_goes_first(minutes, blocked, blocked_for_others):
+    state = AppState(blocked_until=after(minutes=10))
+
+    now = after(minutes=minutes)
+
+    assert (state.is_blocked(now), state.is_blocked_for_others(now)) == (
+        blocked,
+        blocked_for_others,
+    )
+
+
+def test_an_app_that_was_answered_is_free_for_all():
+    state = AppState()
+
+    assert (state.is_blocked(NOW), state.is_blocked_for_others(NOW)) == (False, False)
+
+
+def test_the_table_does_not_tell_a_client_id(apps, dynamodb):
+    apps.throttle("client-id", 5, NOW)
+
+    assert "client-id" not in str(dynamodb.scan(TableName=TABLE)["Items"])
+
+
+def test_what_a_later_release_wrote_stays_and_does_not_disturb(apps, dynamodb):
+    mood = {"app": {"S": fingerprint("app")}, "mood": {"S": "sunny"}}
+    dynamodb.put_item(TableName=TABLE, Item=mood)
+
+    apps.throttle("app", 5, NOW)
+    apps.answered("app")
+
+    assert apps.load("app") == AppState()
+    assert dynamodb.scan(TableName=TABLE)["Items"] == [mood]
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [{"blocked_until": {"S": "soon"}}, {"refusals": {"N": "-1"}}, {"refusals": {"S": "many"}}],
+    ids=["no instant", "negative", "no number"],
+)
+def test_a_state_that_cannot_be_read_does_not_pass_for_a_free_app(apps, dynamodb, attribute):
+    dynamodb.put_item(TableName=TABLE, Item={"app": {"S": fingerprint("app")}, **attribute})
+
+    with pytest.raises(SettingsError, match=fingerprint("app")):
+        apps.load("app")
+
+
+def test_other_troubles_of_dynamodb_are_not_taken_for_a_longer_block(apps, dynamodb):
+    apps.throttle("app", 5, NOW)
+
+    def garble(params: dict, **_: object) -> None:
+        params["body"] = params["body"].replace(b"SET blocked_until", b"SAT blocked_until")
+
+    dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", garble)
+
+    with pytest.raises(ClientError, match="ValidationException"):
+        apps.throttle("app", 9, NOW)

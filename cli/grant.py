@@ -1,18 +1,21 @@
 """From a consent to a login that is known to work: the code is traded, and Spotify asked once."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime
 
 from cli.consent import Question
 from cli.developer_app import DASHBOARD, SECRET_VARIABLE, DeveloperApp
 from cli.errors import CommandError
 from shared.errors import (
+    SettingsError,
     SpotifyAuthError,
     SpotifyError,
     SpotifyLoginError,
     SpotifyRateLimitError,
 )
+from shared.models import iso
 from shared.spotify import SpotifyAccounts, SpotifyApi
+from shared.spotify_app import AppState, SpotifyApps
 from shared.spotify_wire import Grant
 
 REMEDIES = {
@@ -67,21 +70,31 @@ def trade(accounts: SpotifyAccounts, consent: Consent) -> Grant:
         raise CommandError(f"{error}; no login was stored, run `plays login` later") from error
 
 
-def poll_once(api: SpotifyApi, access_token: str) -> Trial:
-    """Ask Spotify for plays, once.
+def poll_once(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: str) -> Trial:
+    """Ask Spotify for plays, once, unless it wants no calls of the app now.
 
     Raises:
         SpotifyAuthError: It shows none to this app or of this account.
     """
     try:
-        return Trial(plays_shown=api.recently_played(access_token).returned)
+        app = apps.load(client_id)
+        if app.is_blocked(datetime.now(UTC)):
+            return _blocked(app)
+        shown = api.recently_played(access_token).returned
     except SpotifyAuthError:
         raise
     except SpotifyRateLimitError as error:
-        wait = f" ({timedelta(seconds=error.retry_after_s)} h)" if error.retry_after_s else ""
-        return Trial(trouble=f"{error}{wait}")
-    except SpotifyError as error:
+        return _blocked(apps.throttle(client_id, error.retry_after_s, datetime.now(UTC)))
+    except (SpotifyError, SettingsError) as error:
         return Trial(trouble=str(error))
+    if app.blocked_until or app.refusals:
+        apps.answered(client_id)
+    return Trial(plays_shown=shown)
+
+
+def _blocked(app: AppState) -> Trial:
+    until = iso(app.blocked_until) if app.blocked_until else "an unknown time"
+    return Trial(trouble=f"Spotify takes no calls of this app until {until}")
 
 
 def remedy(error: SpotifyAuthError) -> str:

@@ -1,5 +1,6 @@
 """`plays login`: let the pipeline read what a listener plays."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from services.collector.credentials import GRANT_LIFETIME, Credentials, Credenti
 from shared.archive import DEFAULT_LISTENER
 from shared.errors import SettingsError, SpotifyAuthError, SpotifyError
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify_app import SpotifyApps
 from shared.spotify_wire import Grant
 
 PORT = 8765
@@ -103,7 +105,8 @@ def login(
         address = question.address(place.accounts_url, app.client_id, show_dialog=bool(known))
         ask(address, question, typed, browser=browser)
         code = wait_for_code(server, question, typed, timeout)
-    done = _finish(place, store, listener, known, Consent(app, question, code))
+    apps = SpotifyApps(target.client("dynamodb"), target.output("SpotifyAppTable"))
+    done = _finish(_Desk(place, store, apps), listener, known, Consent(app, question, code))
     emit(done) if as_json else show(_told(done))
 
 
@@ -115,13 +118,16 @@ def _known(store: CredentialStore, listener: str) -> Credentials | None:
         return None
 
 
-def _finish(
-    place: SpotifyPlace,
-    store: CredentialStore,
-    listener: str,
-    known: Credentials | None,
-    consent: Consent,
-) -> Login:
+@dataclass(frozen=True)
+class _Desk:
+    """Where a login is made: Spotify, the secrets, and what Spotify said of the app before."""
+
+    place: SpotifyPlace
+    store: CredentialStore
+    apps: SpotifyApps
+
+
+def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Consent) -> Login:
     """Trade the code, poll once, and store the login.
 
     What may pass by itself stops nothing: a fresh grant is too dear to lose. A login whose plays
@@ -130,18 +136,19 @@ def _finish(
     """
     with open_session() as session:
         # A proxy leads away from this machine.
-        session.trust_env = not place.is_here
-        grant = trade(SpotifyAccounts(session, place.accounts_url), consent)
+        session.trust_env = not desk.place.is_here
+        grant = trade(SpotifyAccounts(session, desk.place.accounts_url), consent)
         credentials = _credentials(consent, grant)
         try:
-            trial = poll_once(SpotifyApi(session, place.api_url), grant.access_token)
+            api = SpotifyApi(session, desk.place.api_url)
+            trial = poll_once(api, desk.apps, credentials.client_id, grant.access_token)
         except SpotifyAuthError as error:
             if known:
                 raise CommandError(f"{remedy(error)}; the login of before stays") from error
-            store.save(listener, credentials)
+            desk.store.save(listener, credentials)
             after = "the login is stored, and polls succeed once that is done"
             raise CommandError(f"{remedy(error)}; {after}") from error
-    store.save(listener, credentials)
+    desk.store.save(listener, credentials)
     return Login(
         listener=listener,
         client_id=credentials.client_id,

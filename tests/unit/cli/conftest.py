@@ -16,6 +16,7 @@ from cli.target import Target
 from shared.errors import DatabaseAwayError
 
 BUCKET = "archive"
+SPOTIFY_APPS = "spotify-app"
 LISTENER_SECRETS = "spotify-pipeline/listener/"
 QUEUES = {
     "CollectedPlaysQueueUrl": "spotify-pipeline-collected-plays",
@@ -36,6 +37,7 @@ class KnownTarget(Target):
             "ArchiveBucket": BUCKET,
             "ListenerSecretPrefix": LISTENER_SECRETS,
             "CollectorFunction": "collector",
+            "SpotifyAppTable": SPOTIFY_APPS,
         }
 
     @property

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infra.local.ports import any_free
+from shared.models import iso
+from shared.spotify_app import SpotifyApps, fingerprint
+from tests.unit.cli.conftest import SPOTIFY_APPS
 from tests.unit.cli.login_stage import (
     APP_SECRET,
     GRANT,
@@ -62,6 +65,12 @@ def person(monkeypatch):
 def stage(aws, target, plays, spotify, person):
     deploy_collector(aws, SPOTIFY_API_URL=spotify.url, SPOTIFY_ACCOUNTS_URL=spotify.url)
     aws.client("secretsmanager").create_secret(Name=LISTENER_SECRET)
+    aws.client("dynamodb").create_table(
+        TableName=SPOTIFY_APPS,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "app", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "app", "AttributeType": "S"}],
+    )
     return Stage(plays, any_free(), aws, spotify, person)
 
 
@@ -347,15 +356,11 @@ def test_a_login_that_is_refused_plays_replaces_none_that_may_work(again):
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (
-            Reply(b"Too many requests", 429, {"Retry-After": "52531"}),
-            "rate limited by Spotify for 52531 s (14:35:31 h)",
-        ),
-        (Reply(b"Too many requests", 429), "rate limited by Spotify for an unknown time"),
+        (Reply(b"Too many requests", 429), "Spotify takes no calls of this app until 20"),
         (Reply(b"upstream connect error", 503), "status 503: upstream connect error"),
         (Reply(b"<html>", 200), "gave no page that can be read"),
     ],
-    ids=["429", "429 without a time", "503", "no answer of Spotify"],
+    ids=["429", "503", "no answer of Spotify"],
 )
 def test_what_passes_by_itself_loses_no_login(again, reply, words):
     again.spotify.pages = [reply]
@@ -393,6 +398,59 @@ def test_a_code_that_is_not_traded_changes_nothing(again, reply, words):
     assert result.exit_code == 1
     assert words in result.stderr
     assert again.stored == BEFORE
+
+
+# Blocks of the app
+
+
+@pytest.fixture
+def apps(aws):
+    return SpotifyApps(aws.client("dynamodb"), SPOTIFY_APPS)
+
+
+def test_a_block_is_remembered_for_all_that_call_as_the_app(again, apps):
+    again.spotify.pages = [Reply(b"Too many requests", 429, {"Retry-After": "52531"})]
+    now = datetime.now(UTC)
+
+    told = json.loads(again.login("--json").stdout)
+
+    until = apps.load("known-app").blocked_until
+    assert timedelta(0) <= until - now - timedelta(seconds=52_531) < timedelta(seconds=60)
+    assert told["trouble"] == f"Spotify takes no calls of this app until {iso(until)}"
+    assert told["plays_shown"] is None
+
+
+def test_an_app_that_is_blocked_is_not_tried_but_logged_in(again, apps):
+    apps.throttle("known-app", 3600, datetime.now(UTC))
+
+    result = again.login()
+
+    assert "Spotify takes no calls of this app until" in result.stdout
+    assert [request.path for request in again.spotify.requests] == ["/api/token"]
+    assert again.stored["refresh_token"] == GRANT
+
+
+def test_a_block_that_is_over_is_forgotten_when_spotify_answers(again, apps):
+    apps.throttle("known-app", 1, datetime.now(UTC) - timedelta(hours=1))
+
+    again.login()
+
+    assert apps.load("known-app").refusals == 0
+
+
+def test_a_block_that_cannot_be_read_loses_no_login(again, apps, aws):
+    apps.throttle("known-app", 1, datetime.now(UTC))
+    aws.client("dynamodb").update_item(
+        TableName=SPOTIFY_APPS,
+        Key={"app": {"S": fingerprint("known-app")}},
+        UpdateExpression="SET blocked_until = :odd",
+        ExpressionAttributeValues={":odd": {"S": "soon"}},
+    )
+
+    result = again.login()
+
+    assert "cannot be read: delete it" in result.stdout
+    assert again.stored["refresh_token"] == GRANT
 
 
 # Secrets

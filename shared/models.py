@@ -6,9 +6,11 @@ when an old reader could no longer understand a message.
 """
 
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -35,7 +37,15 @@ Listener = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$
 # Postgres text cannot hold NUL, and a title beyond any real one is a broken row.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2_000)]
 TrackUri = Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{1,64}$")]
-Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+def _or_unknown(measure: float) -> float | None:
+    return measure if isfinite(measure) else None
+
+
+# JSON can say 1e999, and some servers say NaN: no measure, but no reason to lose its neighbours.
+Finite = AfterValidator(_or_unknown)
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[int, Field(ge=0, le=INT4_MAX)]
 # The merge looks around each instant, and beyond the ends of datetime there is nothing.
@@ -185,14 +195,14 @@ class TrackFeatures(Message):
     danceability: Ratio | None = None
     energy: Ratio | None = None
     key: Annotated[int, Field(ge=-1, le=11)] | None = None
-    loudness: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    loudness: Annotated[float, Finite] | None = None
     mode: Annotated[int, Field(ge=0, le=1)] | None = None
     speechiness: Ratio | None = None
     acousticness: Ratio | None = None
     instrumentalness: Ratio | None = None
     liveness: Ratio | None = None
     valence: Ratio | None = None
-    tempo: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    tempo: Annotated[float, Field(ge=0), Finite] | None = None
     duration_ms: Milliseconds | None = None
     time_signature: Annotated[int, Field(ge=0, le=100)] | None = None
     popularity: Annotated[int, Field(ge=0, le=100)] | None = None

@@ -1,0 +1,75 @@
+"""What Spotify and ReccoBeats are known to do, played to the deployed pipeline."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from infra.local.memory import Memory
+from infra.local.simulators import account
+from shared.spotify_app import SpotifyApps
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def scenario(local_cloud):
+    """Switch the simulators by the command, and back to normal in the end."""
+    yield lambda *words: local_cloud.told("local", "scenario", *words)
+    local_cloud.told("local", "scenario", "normal")
+
+
+@pytest.fixture
+def lift_block(local_cloud):
+    """Let the pipeline forget a block: nobody can wait for hours."""
+    yield
+    apps = SpotifyApps(local_cloud.client("dynamodb"), local_cloud.output("SpotifyAppTable"))
+    apps.answered(account.CLIENT_ID)
+
+
+def test_a_quota_is_kept_for_hours_without_a_further_call(
+    local_cloud, scenario, lift_block, blocked_calls
+):
+    scenario("quota-exceeded")
+
+    first, second = (local_cloud.plays("poll") for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert "takes no calls for me until" in second.stderr
+    assert blocked_calls() == 0
+    blocked_until = local_cloud.told("status")["blocked_until"]["me"]
+    wait = datetime.fromisoformat(blocked_until) - datetime.now(UTC)
+    assert wait > timedelta(hours=14)
+
+
+def test_a_short_refusal_is_waited_for_and_loses_nothing(
+    local_cloud, scenario, eventually, blocked_calls
+):
+    scenario("rate-limited", "retry_after_s=3", "times=1")
+    refused = local_cloud.plays("poll")
+
+    polled = eventually(lambda: polled_now(local_cloud), within_s=30)
+
+    assert refused.returncode == 1
+    assert polled["result"]["returned"] == 50
+    assert blocked_calls() == 0
+    assert local_cloud.told("status")["open_gaps"] == 0
+
+
+def test_plays_do_not_wait_for_a_source_that_is_down(local_cloud, scenario):
+    scenario("reccobeats-down")
+
+    done = local_cloud.told("poll", "--wait", "--timeout", "60")
+
+    assert done["result"]["returned"] == 50
+
+
+def polled_now(local_cloud):
+    done = local_cloud.plays("poll", "--wait", "--json")
+    return None if done.returncode else local_cloud.parsed(done.stdout)
+
+
+@pytest.fixture
+def blocked_calls(local_cloud):
+    """Count the calls that came within a block."""
+    port = Memory.load(local_cloud.home).ports.spotify
+    return lambda: local_cloud.control(port, "blocked_calls")

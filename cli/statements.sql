@@ -36,7 +36,23 @@ ORDER BY polled_at DESC
 LIMIT 1
 
 -- gaps --
-SELECT listener, started_at, ended_at, reason
+-- Those in which plays may be missing come first, so that no later one hides them.
+SELECT listener, started_at, coalesce(ended_at, nullif(closed_until, 'infinity')), reason,
+       closed_at IS NULL
 FROM gap
-ORDER BY started_at DESC
+ORDER BY closed_at IS NULL DESC, started_at DESC
 LIMIT 10
+
+-- open_gaps --
+SELECT count(*) FROM reporting.open_gap
+
+-- coverage --
+-- Days of UTC, today as far as it has passed.
+SELECT listener,
+       1 - sum(open_gap_s) FILTER (WHERE day > today - 7) / sum(elapsed_s) FILTER (WHERE day > today - 7),
+       1 - sum(open_gap_s) / sum(elapsed_s)
+FROM reporting.data_health
+CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t
+WHERE day > today - 30
+GROUP BY listener
+ORDER BY listener

@@ -14,9 +14,10 @@ from pydantic_core import to_json
 from services.collector.history import read_rows
 from services.collector.history_batches import HistoryBatches
 from services.collector.history_rows import NOT_UTF8, Quarantined, Rows, Skipped
-from services.collector.uploads import HistoryFile, history_files
+from services.collector.spans import Ends, join_spans
+from services.collector.uploads import HistoryFile, history_files, is_video
 from shared.errors import UploadError
-from shared.models import FileProblem, UploadReport
+from shared.models import FileProblem, Span, UploadReport
 
 ROWS = 5_000_000
 """Most rows of an upload, all buckets together; a life of listening has 1,000,000."""
@@ -62,8 +63,8 @@ class UploadReader:
         self._counts: Counts = Counter()
         self._files: list[str] = []
         self._problems: list[FileProblem] = []
-        self._first: datetime | None = None
-        self._last: datetime | None = None
+        self._ends = Ends()
+        self._spans: list[Span] = []
 
     def read(self, upload: BinaryIO, name: str) -> Iterator[FileCounts]:
         """Read a zip, or the loose file `name`; tell of each file in it once it is read.
@@ -100,8 +101,9 @@ class UploadReader:
             files=tuple(files),
             problems=tuple(problems),
             batches=0,
-            first_played_at=self._first,
-            last_played_at=self._last,
+            first_played_at=self._ends.first,
+            last_played_at=self._ends.last,
+            spans=join_spans(self._spans),
         )
 
     def _reasons(self, bucket: Bucket) -> dict[str, int]:
@@ -109,9 +111,10 @@ class UploadReader:
 
     def _read_file(self, file: HistoryFile) -> Counts:
         counts: Counts = Counter()
+        ends = Ends()
         try:
             for rows in read_rows(file.chunks, self._uploaded_at):
-                self._sort(rows, file.name, counts)
+                self._sort(rows, file.name, counts, ends)
                 if self._counts.total() + counts.total() > ROWS:
                     self.refuse(file.name, f"more than {ROWS:,} rows: the rest is not read")
                     break
@@ -123,9 +126,17 @@ class UploadReader:
         if counts["quarantined", NOT_UTF8]:
             self.refuse(file.name, "not all of it is UTF-8 text: save the file as UTF-8")
         self._counts += counts
+        self._cover(file, ends)
         return counts
 
-    def _sort(self, rows: Rows, file: str, counts: Counts) -> None:
+    def _cover(self, file: HistoryFile, ends: Ends) -> None:
+        """Take in the time that a file's plays cover; a file of videos lacks the music of it."""
+        if span := ends.span:
+            self._ends.take([span.started_at, span.ended_at])
+            if not is_video(file.name):
+                self._spans.append(span)
+
+    def _sort(self, rows: Rows, file: str, counts: Counts, ends: Ends) -> None:
         """Put each row into its bucket, and count it there."""
         plays = [row for row in rows if not isinstance(row, (Skipped, Quarantined))]
         if len(plays) < len(rows):
@@ -137,9 +148,7 @@ class UploadReader:
                     self._keep(file, number, row)
         if plays:
             counts["published", ""] += len(plays)
-            ends = [play["played_at"] for play in plays]
-            self._first = min(self._first or ends[0], *ends)
-            self._last = max(self._last or ends[0], *ends)
+            ends.take([play["played_at"] for play in plays])
             self._batches.add(plays)
 
     def _keep(self, file: str, number: int, row: Quarantined) -> None:

@@ -73,6 +73,11 @@ def is_history(path: str) -> bool:
     return not hidden and _HISTORY_NAME.search(base) is not None
 
 
+def is_video(path: str) -> bool:
+    """Tell from its path whether a history file holds what was watched, not the music heard."""
+    return "video" in path.replace("\\", "/").lower().rsplit("/", 1)[-1]
+
+
 def _zipped_files(upload: BinaryIO) -> Iterator[HistoryFile]:
     with _open_zip(upload) as archive:
         members = archive.infolist()

@@ -11,18 +11,20 @@ input. Two records of one listener and the same track are the same play when the
    to one. Both then make one row: the API's word, and the export's where the API is silent.
 
 The track is the same when the uri is, or the ISRC, or the case-folded names: Spotify relinks uris.
-Ties fall to the nearer, then the earlier, then the lower uri.
+Ties fall to the nearer, then the earlier, then the lower uri. Popularity decides nothing, for it is
+no part of what was played: it is filled in when a source tells it, which may be much later.
 
 Source: the measured reasons stand in docs/adr/0002-one-play-one-row.md.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from services.loader.records import (
     API,
     EXPORT,
+    FIELDS,
     Record,
     Row,
     apart,
@@ -38,6 +40,8 @@ SHIFTED_MS = 1_000
 MATCHED_MS = 10_000
 MATCH_WINDOW = timedelta(seconds=90)
 BUMP = timedelta(milliseconds=1)
+
+_ranked = attrgetter(*(field for field in FIELDS if field != "popularity"))
 
 
 def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
@@ -72,17 +76,27 @@ def _distinct(records: Iterable[Record]) -> list[Record]:
             kept[key] = Record(record.source, record.play, record.batch, record.row_id)
             continue
         if values_of(known.play) != values_of(record.play):
-            known.play = max(known.play, record.play, key=_rank)
+            known.play = _stronger(known.play, record.play)
         known.row_id = known.row_id if known.row_id is not None else record.row_id
         if record.batch is None:
             known.batch = None
     return list(kept.values())
 
 
+def _stronger(one: Play, other: Play) -> Play:
+    """Choose between two records of one key, and keep the greater popularity of both.
+
+    Popularity must not choose: it may be filled in before or after the other one comes.
+    """
+    stronger = max(one, other, key=_rank)
+    told = [play.popularity for play in (one, other) if play.popularity is not None]
+    return stronger.model_copy(update={"popularity": max(told, default=None)})
+
+
 def _rank(play: Play) -> tuple[object, ...]:
     """Order the records of one key: the longest first of all, then by fixed rule."""
     longest = -1 if play.ms_played is None else play.ms_played
-    return longest, *((value is not None, value) for value in values_of(play))
+    return longest, *((value is not None, value) for value in _ranked(play))
 
 
 def _clusters(records: list[Record]) -> dict[Record, list[Record]]:

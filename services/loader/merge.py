@@ -24,6 +24,15 @@ class Changes:
     deleted: list[int] = field(default_factory=list)
     outcomes: dict[int, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
 
+    def tracks_without_popularity(self) -> set[str]:
+        """Give the tracks of the records to write that came without their popularity."""
+        return {
+            record.play.track_uri
+            for row in self.rows
+            for record in row.records
+            if record.play.popularity is None
+        }
+
 
 def merge(
     incoming: Sequence[Record],

@@ -11,7 +11,7 @@ API: Source = "recently-played"
 EXPORT: Source = "extended-history"
 
 FIELDS = tuple(Play.model_fields)
-PLAYED_AT = FIELDS.index("played_at")
+PLAYED_AT, POPULARITY = FIELDS.index("played_at"), FIELDS.index("popularity")
 values_of: Callable[[Play], tuple[object, ...]] = attrgetter(*FIELDS)
 
 
@@ -57,7 +57,21 @@ class Row:
             merged = [ours if ours is not None else theirs
                       for ours, theirs in zip(merged, value, strict=True)]  # fmt: skip
         merged[PLAYED_AT] = self.played_at
+        if len(self.records) > 1:
+            merged[POPULARITY] = self.popularity
         return merged
+
+    @property
+    def popularity(self) -> int | None:
+        """The greatest that the API told of, else the greatest of an export's tracks.
+
+        Of all records, not just those it shows, so that SQL can tell it when one is filled in.
+        """
+        for source in (API, EXPORT):
+            told = [r.play.popularity for r in self.records if r.source == source]
+            if known := [popularity for popularity in told if popularity is not None]:
+                return max(known)
+        return None
 
 
 def instant_of(record: Record) -> datetime:

@@ -2,6 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Any
+
+from shared.postgres import Database
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
@@ -13,3 +16,8 @@ def read(path: Path) -> dict[str, str]:
 
 
 STATEMENTS = read(Path(__file__).parent / "sql" / "statements.sql")
+
+
+def run(database: Database, name: str, **parameters: Any) -> list[Any]:
+    """Run a named statement with bound parameters; give its rows as lists."""
+    return database.run(STATEMENTS[name], **parameters)

@@ -1,30 +1,27 @@
 """The rows of listening history in Postgres: what a merge reads, and what it writes."""
 
-import json
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from services.loader.books import record
 from services.loader.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.features import FeatureStore
 from services.loader.identity import MATCH_WINDOW
 from services.loader.merge import Changes, merge
 from services.loader.records import API, EXPORT, FIELDS, PLAYED_AT, Record, Row
-from services.loader.statements import STATEMENTS
-from shared.models import EnrichedBatch, Play, PollReport, TrackFeatures, UploadReport
+from services.loader.statements import STATEMENTS, run
+from shared.models import EnrichedBatch, Play
 from shared.postgres import Database
 
-_FEATURES = TypeAdapter(Sequence[TrackFeatures])
 _SHOWN = ", ".join(FIELDS)
 _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
 
-
-REMEMBERED_TRACKS = 200_000
-"""Tracks whose features this connection has loaded; beyond that it starts to forget."""
+Merged = tuple[str, list[tuple[int, EnrichedBatch]], Changes]
+"""A listener, their batches under their numbers in the load, and what these change."""
 
 
 class Store:
@@ -33,9 +30,7 @@ class Store:
     def __init__(self, database: Database, window: timedelta = MATCH_WINDOW) -> None:
         self._database = database
         self._window = window
-        # Every batch brings the features of its tracks, most of which came with one before. A
-        # database that loses them, by a restore, breaks the connection and this memory with it.
-        self._fetched_at: dict[str, datetime] = {}
+        self._features = FeatureStore(database)
 
     def load(self, batches: Sequence[EnrichedBatch]) -> None:
         """Load batches in one transaction: all of them, or none.
@@ -44,23 +39,29 @@ class Store:
             DatabaseRefusalError: Postgres refuses a value in one of them.
             DatabaseAwayError: Postgres cannot serve now.
         """
-        features = self._unloaded(batches)
+        features = self._features.unloaded(batches)
         with self._database.transaction():
             self._run("plan_by_index")
-            numbered = list(enumerate(batches))
-            # Always in the order of names: two loaders that lock in two orders would deadlock.
-            for listener in sorted({batch.listener for batch in batches if batch.listener}):
-                self._merge(listener, [(n, b) for n, b in numbered if b.listener == listener])
-            self._upsert_features(features)
-        self._remember(features)
+            merged = list(self._merge(batches))
+            self._run("lock_writing")
+            waiting: set[str] = set()
+            for listener, theirs, changes in merged:
+                self._write(listener, changes)
+                record(self._database, listener, theirs, changes)
+                waiting |= changes.tracks_without_popularity()
+            self._features.load(features, waiting)
+        self._features.remember(features)
 
-    def _merge(self, listener: str, batches: list[tuple[int, EnrichedBatch]]) -> None:
-        self._run("lock_listener", listener=listener)
-        incoming = [Record(_source(batch), play, number)
-                    for number, batch in batches for play in batch.plays]  # fmt: skip
-        changes = merge(incoming, partial(self._near, listener), self._window)
-        self._write(listener, changes)
-        self._record(batches, changes)
+    def _merge(self, batches: Sequence[EnrichedBatch]) -> Iterator[Merged]:
+        """Work out the changes of each listener, who is locked from then on."""
+        numbered = list(enumerate(batches))
+        # Always in the order of names: two loaders that lock in two orders would deadlock.
+        for listener in sorted({batch.listener for batch in batches if batch.listener}):
+            self._run("lock_listener", listener=listener)
+            theirs = [(number, batch) for number, batch in numbered if batch.listener == listener]
+            incoming = [Record(_source(batch), play, number)
+                        for number, batch in theirs for play in batch.plays]  # fmt: skip
+            yield listener, theirs, merge(incoming, partial(self._near, listener), self._window)
 
     def _near(self, listener: str, records: Sequence[Record], known: Container[int]) -> list[Row]:
         if not records:
@@ -103,47 +104,12 @@ class Store:
             for row, (new_id,) in zip(rows, self._run("new_ids", count=len(rows)), strict=True):
                 row.id = new_id
 
-    def _record(self, batches: list[tuple[int, EnrichedBatch]], changes: Changes) -> None:
-        counts = [_counts(batch, changes, number) for number, batch in batches]
-        self._run("record_batches", batches=json.dumps(counts))
-        for _, batch in batches:
-            where = {"origin": batch.origin, "listener": batch.listener}
-            match batch.report:
-                case PollReport(gap=gap) as report:
-                    self._run("record_poll", **where, report=report.model_dump_json())
-                    if gap:
-                        self._run("record_gap", **where, gap=gap.model_dump_json())
-                case UploadReport() as report:
-                    self._run("record_import", **where, report=report.model_dump_json())
-
-    def _unloaded(self, batches: Sequence[EnrichedBatch]) -> list[TrackFeatures]:
-        """Give the newest features of each track that this connection has not loaded yet.
-
-        In the order of uris: two loaders that lock rows in two orders would deadlock.
-        """
-        newest: dict[str, TrackFeatures] = {}
-        for features in (f for batch in batches for f in batch.features):
-            known = newest.get(features.track_uri)
-            known_at = known.fetched_at if known else self._fetched_at.get(features.track_uri)
-            if known_at is None or known_at < features.fetched_at:
-                newest[features.track_uri] = features
-        return [newest[track_uri] for track_uri in sorted(newest)]
-
-    def _upsert_features(self, features: Sequence[TrackFeatures]) -> None:
-        if features:
-            self._run("upsert_features", features=_FEATURES.dump_json(features).decode())
-
-    def _remember(self, features: Sequence[TrackFeatures]) -> None:
-        if len(self._fetched_at) > REMEMBERED_TRACKS:
-            self._fetched_at.clear()
-        self._fetched_at.update((f.track_uri, f.fetched_at) for f in features)
-
     def _copy(self, table: str, columns: Sequence[str], rows: list[list[object]]) -> None:
         if rows:
             self._database.copy_in(table, columns, copy_text(rows))
 
     def _run(self, name: str, **parameters: Any) -> list[Any]:
-        return self._database.run(STATEMENTS[name], **parameters)
+        return run(self._database, name, **parameters)
 
 
 def _source(batch: EnrichedBatch) -> Any:
@@ -166,17 +132,3 @@ def _stored_row(row: list[Any], records: list[Record] | None) -> Row:
         records = [Record(source, _play(values), row_id=row_id)]
     by_source = {record.source: record for record in records}
     return Row(row_id, played_at, by_source.get(API), by_source.get(EXPORT), records)
-
-
-def _counts(batch: EnrichedBatch, changes: Changes, number: int) -> dict[str, object]:
-    outcome = changes.outcomes[number]
-    return {
-        "origin": batch.origin,
-        "number": batch.number,
-        "listener": batch.listener,
-        "plays": len(batch.plays),
-        "inserted": outcome["inserted"],
-        "upgraded": outcome["upgraded"],
-        "duplicates": outcome["duplicates"],
-        "regrouped": outcome["regrouped"],
-    }

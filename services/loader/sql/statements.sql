@@ -2,6 +2,12 @@
 -- One merge of a listener at a time: it reads, works out and writes. Ends with the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('merge ' || :listener, 0))
 
+-- lock_writing --
+-- One transaction at a time writes: filling in a popularity reaches the rows of every listener, and
+-- two that wrote at once could each miss what the other is about to commit. It comes after the locks
+-- of all listeners, or two loaders would wait for each other for ever.
+SELECT pg_advisory_xact_lock(hashtextextended('write', 0))
+
 -- plan_by_index --
 SELECT set_config('enable_seqscan', 'off', true)
 
@@ -78,11 +84,16 @@ FROM generate_series(1, :count)
 
 -- upsert_features --
 -- The newest answer counts, whatever order answers come in; what it leaves open, an older tells.
+-- Popularity has a clock of its own; a message of the first release has but one for both.
 INSERT INTO track_features AS t
     (track_uri, danceability, energy, key, loudness, mode, speechiness, acousticness,
-     instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at)
+     instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at,
+     popularity, popularity_source, popularity_fetched_at)
 SELECT track_uri, danceability, energy, key, loudness, mode, speechiness, acousticness,
-       instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at
+       instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at,
+       popularity,
+       CASE WHEN popularity IS NOT NULL THEN coalesce(popularity_source, source) END,
+       CASE WHEN popularity IS NOT NULL THEN coalesce(popularity_fetched_at, fetched_at) END
 FROM json_populate_recordset(NULL::track_features, :features::json)
 ON CONFLICT (track_uri) DO UPDATE SET
     danceability = CASE WHEN excluded.fetched_at > t.fetched_at
@@ -112,9 +123,89 @@ ON CONFLICT (track_uri) DO UPDATE SET
     time_signature = CASE WHEN excluded.fetched_at > t.fetched_at
         THEN coalesce(excluded.time_signature, t.time_signature) ELSE coalesce(t.time_signature, excluded.time_signature) END,
     source = CASE WHEN excluded.fetched_at > t.fetched_at THEN excluded.source ELSE t.source END,
-    fetched_at = greatest(excluded.fetched_at, t.fetched_at)
+    fetched_at = greatest(excluded.fetched_at, t.fetched_at),
+    (popularity, popularity_source, popularity_fetched_at) = (
+        SELECT told.popularity, told.source, told.fetched_at
+        FROM (VALUES (t.popularity, t.popularity_source, t.popularity_fetched_at),
+                     (excluded.popularity, excluded.popularity_source, excluded.popularity_fetched_at)
+             ) AS told (popularity, source, fetched_at)
+        ORDER BY told.fetched_at DESC NULLS LAST, told.popularity DESC, told.source
+        LIMIT 1
+    )
 -- The same answer comes with every batch of its track; it must not write the row again.
 WHERE t.fetched_at <> excluded.fetched_at
+   OR (excluded.popularity IS NOT NULL
+       AND (t.popularity, t.popularity_fetched_at)
+           IS DISTINCT FROM (excluded.popularity, excluded.popularity_fetched_at))
+
+-- fill_popularity --
+-- Gives the plays of these tracks the popularity that they came without, and their records. Rows
+-- whose records were given one are named: what they show follows from all of those.
+-- In a backfill hardly a track is awaited, which two probes tell sooner than its features do. LIMIT
+-- and OFFSET keep each probe an index scan of its own: until ANALYZE has seen how many plays wait,
+-- the planner would compare each of them with every track.
+WITH awaited AS (
+    SELECT track_uri
+    FROM unnest(string_to_array(:tracks, ',')) AS asked (track_uri)
+    CROSS JOIN LATERAL (
+        (SELECT FROM listening_history h
+         WHERE h.track_uri = asked.track_uri AND popularity IS NULL LIMIT 1)
+        UNION ALL
+        (SELECT FROM merged_record r
+         WHERE r.track_uri = asked.track_uri AND popularity IS NULL LIMIT 1)
+        LIMIT 1
+    ) waiting
+),
+known AS (
+    SELECT track_uri, told.popularity
+    FROM awaited
+    CROSS JOIN LATERAL (
+        SELECT popularity
+        FROM track_features f
+        WHERE f.track_uri = awaited.track_uri AND popularity IS NOT NULL
+        OFFSET 0
+    ) told
+),
+filled AS (
+    UPDATE merged_record r
+    SET popularity = known.popularity
+    FROM known
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place
+        FROM merged_record w
+        WHERE w.track_uri = known.track_uri AND popularity IS NULL
+        OFFSET 0
+    ) waiting
+    WHERE r.ctid = waiting.place
+    RETURNING r.play_id
+),
+shown AS (
+    UPDATE listening_history h
+    SET popularity = known.popularity
+    FROM known
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM listening_history w
+        WHERE w.track_uri = known.track_uri AND popularity IS NULL
+        OFFSET 0
+    ) waiting
+    WHERE h.id = waiting.id
+)
+SELECT DISTINCT play_id FROM filled
+
+-- show_popularity --
+-- As Row.popularity does: the API's greatest, else the export's.
+UPDATE listening_history h
+SET popularity = told.popularity
+FROM (
+    SELECT play_id, coalesce(
+        max(popularity) FILTER (WHERE source = 'recently-played'), max(popularity)
+    ) AS popularity
+    FROM merged_record
+    WHERE play_id = ANY(:ids::bigint[])
+    GROUP BY play_id
+) told
+WHERE h.id = told.play_id
 
 -- record_batches --
 -- A batch that comes again changes nothing, so what its first time did is what counts.
@@ -130,15 +221,62 @@ FROM jsonb_populate_record(NULL::poll, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING
 
 -- record_gap --
-INSERT INTO gap (listener, started_at, ended_at, reason, origin)
-SELECT :listener, started_at, ended_at, reason, :origin
-FROM jsonb_populate_record(NULL::gap, :gap::jsonb)
-ON CONFLICT (listener, started_at, ended_at) DO NOTHING
+-- Each telling of a gap adds what it knows, whatever order they come in. The earliest end counts:
+-- who tells of one has seen every play since. It is closed where what was shown reaches its end, or
+-- where it never ended: one that closed it may not know of an end that another tells of.
+-- The last in the order of origins gives the reason: it knows what the others did.
+INSERT INTO gap AS g
+    (listener, started_at, ended_at, reason, origin, closed_at, closed_by, closed_until)
+SELECT :listener, started_at, CASE WHEN NOT is_closed THEN ended_at END, reason, :origin,
+       CASE WHEN is_closed THEN now() END,
+       CASE WHEN is_closed THEN :origin END,
+       CASE WHEN is_closed THEN coalesce(ended_at, 'infinity') END
+FROM jsonb_to_record(:gap::jsonb)
+    AS told (started_at timestamptz, ended_at timestamptz, reason text, is_closed boolean)
+ON CONFLICT (listener, started_at) DO UPDATE SET
+    ended_at = least(g.ended_at, excluded.ended_at),
+    reason = CASE WHEN g.origin < excluded.origin THEN excluded.reason ELSE g.reason END,
+    origin = greatest(g.origin, excluded.origin),
+    closed_at = CASE
+        WHEN greatest(g.closed_until, excluded.closed_until)
+             >= coalesce(least(g.ended_at, excluded.ended_at), '-infinity')
+        THEN coalesce(g.closed_at, now())
+    END,
+    closed_by = CASE
+        WHEN g.closed_until = excluded.closed_until THEN least(g.closed_by, excluded.closed_by)
+        WHEN g.closed_until > excluded.closed_until OR excluded.closed_until IS NULL THEN g.closed_by
+        ELSE excluded.closed_by
+    END,
+    closed_until = greatest(g.closed_until, excluded.closed_until)
+
+-- close_gaps --
+-- An upload closes the gaps that lie within one of its spans, once all of it is loaded. Given are
+-- the uploads that have just come nearer to that; a gap that was just told of is held against all.
+-- Of several the one that reaches furthest is named.
+UPDATE gap g
+SET closed_at = coalesce(g.closed_at, now()), closed_by = c.origin, closed_until = c.until
+FROM (
+    SELECT DISTINCT ON (known.id) known.id, r.origin, span.ended_at AS until
+    FROM import_report r
+    JOIN gap known USING (listener)
+    CROSS JOIN LATERAL jsonb_to_recordset(r.spans)
+        AS span (started_at timestamptz, ended_at timestamptz)
+    WHERE r.listener = :listener
+      AND (:any_upload::boolean OR r.origin = ANY(:uploads::text[]))
+      AND span.started_at <= known.started_at
+      AND known.ended_at <= span.ended_at
+      AND r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
+    ORDER BY known.id, span.ended_at DESC, r.origin
+) c
+WHERE g.id = c.id
+  AND (g.closed_until IS NULL
+       OR c.until > g.closed_until
+       OR (c.until = g.closed_until AND c.origin < g.closed_by))
 
 -- record_import --
 INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, quarantined,
-                           files, problems, first_played_at, last_played_at)
+                           files, problems, first_played_at, last_played_at, spans)
 SELECT :origin, :listener, batches, rows_in, published, skipped, quarantined,
-       files, problems, first_played_at, last_played_at
+       files, problems, first_played_at, last_played_at, spans
 FROM jsonb_populate_record(NULL::import_report, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING

@@ -28,6 +28,7 @@ class DatabaseTarget(Target):
         return {
             "ArchiveBucket": BUCKET,
             "ListenerSecretPrefix": "spotify-pipeline/listener/",
+            "ListenerStateTable": "spotify-pipeline-listener-state",
             "EnrichedPlaysQueueUrl": sqs.get_queue_url(QueueName="enriched-plays")["QueueUrl"],
             "EnrichedPlaysDlqUrl": sqs.get_queue_url(QueueName="enriched-plays-dlq")["QueueUrl"],
         }

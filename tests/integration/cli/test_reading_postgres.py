@@ -261,7 +261,70 @@ def test_the_status_counts_rows_and_tells_the_last_poll_and_gaps(plays, database
             "started_at": "2026-07-01T01:00:00.000Z",
             "ended_at": "2026-07-01T02:00:00.000Z",
             "reason": "full page",
+            "is_open": True,
         }
     ]
+    assert found["open_gaps"] == 1
     assert found["dashboard_url"] is None
     assert found["aws_endpoint"] is None
+
+
+@pytest.fixture
+def gaps(database):
+    """Write down gaps, as the loader does: the hours before now, of plays that are missing."""
+
+    def write(*hours, **told):
+        for start, end in hours:
+            database.run(
+                "INSERT INTO gap (listener, started_at, ended_at, reason, origin, closed_at, "
+                "closed_until) SELECT 'me', now() - :start * interval '1 h', "
+                "now() - :end * interval '1 h', 'no answer', 'x', "
+                "CASE WHEN :closed THEN now() END, :closed_until::timestamptz",
+                start=start,
+                end=end,
+                closed=told.get("closed", False),
+                closed_until=told.get("closed_until"),
+            )
+
+    return write
+
+
+def test_open_gaps_are_told_before_newer_ones_that_are_closed(plays, gaps):
+    gaps((900, 899))
+    gaps(*((n + 1, n) for n in range(12)), closed=True)
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert [gap["is_open"] for gap in found["gaps"]] == [True] + [False] * 9
+    assert found["gaps"][1]["started_at"] > found["gaps"][2]["started_at"]
+    assert (found["open_gaps"], found["rows"]["gap"]) == (1, 13)
+
+
+@pytest.mark.parametrize(
+    ("closed_until", "ended_at"),
+    [(None, None), ("2026-07-01T02:00:00Z", "2026-07-01T02:00:00.000Z"), ("infinity", None)],
+    ids=["goes on", "closed", "closed without an end"],
+)
+def test_a_gap_without_an_end_ends_where_it_was_closed(plays, gaps, closed_until, ended_at):
+    gaps((1, None), closed_until=closed_until)
+
+    (gap,) = json.loads(plays("status", "--json").stdout)["gaps"]
+    assert gap["ended_at"] == ended_at
+
+
+def test_coverage_is_told_of_the_last_7_and_30_days(plays, database, gaps):
+    database.run("INSERT INTO poll VALUES ('x', 'me', now() - interval '60 days', 50, 3, 1, 0, 0)")
+    gaps((24 * 40, 24 * 20))
+    whole = json.loads(plays("status", "--json").stdout)["coverage"]["me"]
+    gaps((24 * 3, 24 * 2))
+    parted = json.loads(plays("status", "--json").stdout)["coverage"]["me"]
+
+    assert whole["days_7"] == 1
+    assert whole["days_30"] == pytest.approx(2 / 3, abs=0.03)
+    assert parted["days_7"] == pytest.approx(5.5 / 6.5, abs=0.02)
+
+
+def test_of_a_new_listener_the_days_that_are_known_are_covered(plays, polled):
+    assert json.loads(plays("status", "--json").stdout)["coverage"] == {
+        "me": {"days_7": 1.0, "days_30": 1.0}
+    }

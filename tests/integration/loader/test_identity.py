@@ -1,12 +1,14 @@
 """The rules of identity against the real Postgres: rows, books, files that come again."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import itemgetter
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.loader.store import Store
-from shared.models import EnrichedBatch, Play
+from shared.models import EnrichedBatch, Play, TrackFeatures
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SHOWN = """
@@ -25,21 +27,30 @@ def a_play(after_ms: int, track: str, **told) -> Play:
     )
 
 
+POPULARITY = {"a": 40, "b": 60}
+# A play knows its track's popularity, or comes while nobody tells it.
+KNOWN = st.booleans()
 HEARD = st.builds(
-    lambda ms, track, isrc: ("recently-played", a_play(ms, track, isrc=isrc, popularity=40)),
+    lambda ms, track, isrc, known: (
+        "recently-played",
+        a_play(ms, track, isrc=isrc, popularity=POPULARITY[track] if known else None),
+    ),
     st.one_of(st.integers(0, 2_500), st.integers(0, 200).map(lambda s: s * 1_000)),
     st.sampled_from("ab"),
     st.sampled_from([None, "QZ"]),
+    KNOWN,
 )
 EXPORTED = st.builds(
-    lambda s, track, ms: (
+    lambda s, track, ms, known: (
         "extended-history",
-        a_play(s * 1_000, track, ms_played=ms, isrc="QZ", platform="ios", skipped=False),
+        a_play(s * 1_000, track, ms_played=ms, isrc="QZ", platform="ios", skipped=False,
+               popularity=POPULARITY[track] if known else None),
     ),
     st.one_of(st.integers(0, 3), st.integers(0, 200)),
     st.sampled_from("ab"),
     st.sampled_from([0, 1_500, 9_999, 60_000]),
-)
+    KNOWN,
+)  # fmt: skip
 
 
 def load(database, records, origin: str, per_batch: int = 3) -> None:
@@ -55,8 +66,21 @@ def load(database, records, origin: str, per_batch: int = 3) -> None:
         Store(database).load(batches)
 
 
+def heal(database, track: str) -> None:
+    """Load what a healing batch brings for a track, as another connection would."""
+    known = TrackFeatures(
+        track_uri=f"spotify:track:{track}",
+        popularity=POPULARITY[track],
+        source="reccobeats",
+        fetched_at=NOON,
+    )
+    Store(database).load([EnrichedBatch(origin="healing", number=0, features=(known,))])
+
+
 def empty(owner) -> None:
-    owner.run("TRUNCATE listening_history, merged_record, loaded_batch RESTART IDENTITY")
+    owner.run(
+        "TRUNCATE listening_history, merged_record, track_features, loaded_batch RESTART IDENTITY"
+    )
 
 
 @settings(
@@ -80,6 +104,35 @@ def test_any_order_split_and_repetition_give_the_same_rows(database, owner, reco
     assert database.run(SHOWN) == at_once
     (books,) = database.run("SELECT sum(inserted + regrouped) FROM loaded_batch")
     assert books == [len(at_once)]
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    records=st.lists(st.one_of(HEARD, EXPORTED), min_size=1, max_size=8),
+    heals=st.lists(st.tuples(st.integers(0, 8), st.sampled_from("ab")), max_size=3),
+    seed=st.randoms(use_true_random=False),
+)
+def test_healing_at_any_time_gives_the_same_rows_and_popularity(
+    database, owner, records, heals, seed
+):
+    empty(owner)
+    load(database, records, "at-once", per_batch=500)
+    heal(database, "a")
+    heal(database, "b")
+    at_once = database.run(SHOWN)
+    empty(owner)
+    steps = [(at, partial(heal, database, track)) for at, track in [*heals, (9, "a"), (9, "b")]]
+    steps += [(n, partial(load, database, [record], f"part-{n}"))
+              for n, record in enumerate(seed.sample(records, len(records)))]  # fmt: skip
+
+    for _, step in sorted(steps, key=itemgetter(0)):
+        step()
+    load(database, seed.sample(records, len(records)), "again", per_batch=1)
+
+    assert database.run(SHOWN) == at_once
+    assert all(popularity is not None for _, _, _, popularity, *_ in at_once)
 
 
 def test_the_same_records_again_leave_every_row_as_it_was(database):

@@ -191,7 +191,7 @@ def test_the_loader_may_do_what_it_does_and_no_more(owner):
         "public.merged_record": "DELETE INSERT SELECT UPDATE",
         "public.track_features": "INSERT SELECT UPDATE",
         "public.poll": "INSERT SELECT",
-        "public.gap": "INSERT SELECT",
+        "public.gap": "INSERT SELECT UPDATE",
         "public.loaded_batch": "INSERT SELECT",
         "public.import_report": "INSERT SELECT",
     }

@@ -6,10 +6,10 @@ from itertools import permutations
 
 import pytest
 
-from services.loader import store as loader_store
+from services.loader import features as loader_features
 from services.loader.store import Store
 from shared.errors import DatabaseRefusalError
-from shared.models import FileProblem, Gap, PollReport, UploadReport
+from shared.models import FileProblem, Gap, PollReport, Span, UploadReport
 from tests.unit.loader.loader_examples import (
     API,
     EXPORT,
@@ -125,12 +125,21 @@ def test_features_that_were_loaded_are_not_sent_again(load, rows, owner):
     load(a_batch(features=(of_age(1),)))
     owner.run("TRUNCATE track_features")
 
-    load(a_batch(number=1, features=(of_age(0), of_age(1))))
+    load(a_batch(number=1, features=(of_age(1), of_age(1))))
     again = rows("SELECT tempo FROM track_features")
     load(a_batch(number=2, features=(of_age(2),)))
 
     assert again == []
     assert rows("SELECT tempo FROM track_features") == [[2.0]]
+
+
+def test_older_features_tell_what_newer_ones_leave_open_to_the_same_store_too(load, rows):
+    newer, older = features(fetched_after_s=1, tempo=120.0), features(energy=0.5)
+
+    load(a_batch(features=(newer, older)))
+    load(a_batch(number=1, features=(features(fetched_after_s=-1, key=7),)))
+
+    assert rows("SELECT tempo, energy, key FROM track_features") == [[120.0, 0.5, 7]]
 
 
 def test_features_of_a_load_that_was_refused_are_sent_again(load, rows):
@@ -143,7 +152,7 @@ def test_features_of_a_load_that_was_refused_are_sent_again(load, rows):
 
 
 def test_a_store_does_not_remember_without_end(load, rows, owner, monkeypatch):
-    monkeypatch.setattr(loader_store, "REMEMBERED_TRACKS", 1)
+    monkeypatch.setattr(loader_features, "REMEMBERED_TRACKS", 1)
     load(a_batch(features=(features("a"), features("b"))))
     load(a_batch(number=1, features=(features("c"),)))
     owner.run("TRUNCATE track_features")
@@ -205,33 +214,26 @@ def test_a_poll_is_a_row_once(load, rows):
     assert rows("TABLE gap") == []
 
 
-def test_a_gap_is_a_row_once_though_the_next_poll_tells_it_again(load, rows):
-    gap = Gap(started_at=NOON, ended_at=NOON + timedelta(hours=2), reason="a full page")
-
-    load(a_batch(origin="polls/me/1", report=poll(gap)))
-    load(a_batch(origin="polls/me/2", report=poll(gap)))
-
-    assert rows("SELECT listener, started_at, ended_at, reason, origin FROM gap") == [
-        ["me", gap.started_at, gap.ended_at, "a full page", "polls/me/1"]
-    ]
-    assert rows("SELECT origin FROM poll ORDER BY 1") == [["polls/me/1"], ["polls/me/2"]]
-
-
 def test_an_upload_report_is_a_row_once(load, rows):
     report = upload(
         files=("MyData/endsong_0.json",),
         problems=(FileProblem(file="b\\.json", reason='not "JSON"'),),
         first_played_at=NOON,
         last_played_at=NOON + timedelta(milliseconds=1),
+        spans=(Span(started_at=NOON, ended_at=NOON + timedelta(milliseconds=1)),),
     )
 
     load(a_batch(source=EXPORT, origin=UPLOAD, report=report))
     load(a_batch(source=EXPORT, origin=UPLOAD, report=report.model_copy(update={"rows_in": 99})))
 
-    assert rows("SELECT * FROM import_report")[0][:-1] == [
+    ((*told, _reported_at, spans),) = rows("SELECT * FROM import_report")
+    assert told == [
         UPLOAD, "me", 1, 10, 7, {"podcast": 2}, {"no ts": 1}, ["MyData/endsong_0.json"],
         [{"file": "b\\.json", "reason": 'not "JSON"'}], NOON, NOON + timedelta(milliseconds=1),
     ]  # fmt: skip
+    assert spans == [
+        {"started_at": "2026-11-01T12:00:00Z", "ended_at": "2026-11-01T12:00:00.001000Z"}
+    ]
 
 
 @pytest.fixture

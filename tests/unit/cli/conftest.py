@@ -18,6 +18,7 @@ from shared.errors import DatabaseAwayError
 BUCKET = "archive"
 SPOTIFY_APPS = "spotify-app"
 LISTENER_SECRETS = "spotify-pipeline/listener/"
+LISTENER_STATES = "spotify-pipeline-listener-state"
 QUEUES = {
     "CollectedPlaysQueueUrl": "spotify-pipeline-collected-plays",
     "CollectedPlaysDlqUrl": "spotify-pipeline-collected-plays-dlq",
@@ -36,6 +37,7 @@ class KnownTarget(Target):
             **urls,
             "ArchiveBucket": BUCKET,
             "ListenerSecretPrefix": LISTENER_SECRETS,
+            "ListenerStateTable": LISTENER_STATES,
             "CollectorFunction": "collector",
             "SpotifyAppTable": SPOTIFY_APPS,
         }
@@ -67,12 +69,18 @@ def aws(session) -> Iterator[boto3.Session]:
 
 @pytest.fixture
 def target(aws) -> KnownTarget:
-    """A stack with queues and a versioned bucket, as deployed."""
+    """A stack with queues, a versioned bucket and the collector's table, as deployed."""
     for name in QUEUES.values():
         aws.client("sqs").create_queue(QueueName=name)
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    aws.client("dynamodb").create_table(
+        TableName=LISTENER_STATES,
+        KeySchema=[{"AttributeName": "listener", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "listener", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
     return KnownTarget("aws", "SpotifyPipeline", aws)
 
 

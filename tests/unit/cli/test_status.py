@@ -3,21 +3,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.overview import Status
 from cli.queues import QueueDepth
-from cli.status import KnownGap, LastPoll, Status, show_status, token_days_left
+from cli.status import show_status
+from cli.stored import Coverage, KnownGap, LastPoll
 
-PREFIX = "spotify-pipeline/listener/"
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def secrets(aws):
-    return aws.client("secretsmanager")
-
-
-def log_in(secrets, listener, authorized_at):
-    secret = {"client_id": "app", "refresh_token": "hidden", "authorized_at": authorized_at}
-    secrets.create_secret(Name=f"{PREFIX}{listener}", SecretString=json.dumps(secret))
+AN_HOUR_AGO = datetime(2026, 7, 1, 11, tzinfo=UTC)
 
 
 def a_status(**changes):
@@ -34,44 +26,20 @@ def a_status(**changes):
             "rows": {"listening_history": 12_345, "gap": 3},
             "last_poll": None,
             "gaps": [],
+            "open_gaps": 0,
+            "coverage": {},
             "token_days_left": {"me": None},
+            "blocked_until": {"me": None},
+            "needs_login_since": {"me": None},
+            "answered_at": {"me": None},
             **changes,
         }
     )
 
 
-def test_a_login_has_180_days_from_the_day_of_consent(secrets):
-    log_in(secrets, "me", authorized_at="2026-06-30T12:00:00Z")
-
-    assert token_days_left(secrets, PREFIX, NOW) == {"me": 179}
-
-
-def test_an_expired_login_has_no_days_left(secrets):
-    log_in(secrets, "me", authorized_at="2025-12-31T12:00:00Z")
-
-    assert token_days_left(secrets, PREFIX, NOW) == {"me": 0}
-
-
-@pytest.mark.parametrize(
-    "value", ["{}", '{"refresh_token": "hidden"}', "not json"], ids=["empty", "half", "unreadable"]
-)
-def test_without_a_readable_login_the_days_are_unknown(secrets, value):
-    secrets.create_secret(Name=f"{PREFIX}me", SecretString=value)
-
-    assert token_days_left(secrets, PREFIX, NOW) == {"me": None}
-
-
-def test_a_secret_without_a_value_is_a_login_to_come(secrets):
-    secrets.create_secret(Name=f"{PREFIX}me")
-
-    assert token_days_left(secrets, PREFIX, NOW) == {"me": None}
-
-
-def test_secrets_of_others_are_no_logins(secrets):
-    log_in(secrets, "me", authorized_at="2026-06-30T12:00:00Z")
-    secrets.create_secret(Name="spotify-pipeline/database/reader", SecretString="{}")
-
-    assert set(token_days_left(secrets, PREFIX, NOW)) == {"me"}
+def a_gap(**changes):
+    told = {"listener": "me", "started_at": AN_HOUR_AGO, "ended_at": NOW, "is_open": True}
+    return KnownGap(**{**told, "reason": "50 new plays at once", **changes})
 
 
 def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
@@ -83,7 +51,7 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
     found = json.loads(result.stdout)
     assert result.exit_code == 1
     assert result.stderr == "plays: Postgres does not answer: nobody listens\n"
-    assert found["rows"] is None
+    assert [found[name] for name in ("rows", "gaps", "open_gaps", "coverage")] == [None] * 4
     assert found["dead_letters"] == 1
     assert found["bucket"] == "archive"
     assert found["queues"]["spotify-pipeline-collected-plays-dlq"] == {
@@ -102,17 +70,19 @@ def test_a_failed_tick_is_counted_apart_from_dead_letters(plays, target):
 
 
 def test_a_person_sees_rows_queues_and_what_needs_them(capsys):
-    gap = KnownGap(listener="me", started_at=NOW, ended_at=NOW, reason="50 new plays at once")
     poll = LastPoll(listener="me", polled_at=NOW, returned=50, new=3)
 
-    show_status(a_status(dead_letters=7, last_poll=poll, gaps=[gap]))
+    show_status(a_status(dead_letters=7, last_poll=poll, gaps=[a_gap()], open_gaps=3))
 
     shown = " ".join(capsys.readouterr().out.split())
     assert "plays 1,500 2 0:01:30" in shown
     assert "listening_history 12,345" in shown
     assert "dead letters 7: see `plays dlq list`" in shown
     assert "last poll 2026-07-01T12:00:00.000Z of me: 50 plays shown, 3 new" in shown
-    assert "gaps 3, the newest 2026-07-01T12:00:00.000Z to " in shown
+    assert (
+        "gaps 3 open, the newest 2026-07-01T11:00:00.000Z to 2026-07-01T12:00:00.000Z: "
+        "50 new plays at once"
+    ) in shown
     assert "login of me not logged in" in shown
 
 
@@ -128,3 +98,44 @@ def test_a_person_sees_that_nothing_needs_them(capsys):
 
     shown = " ".join(capsys.readouterr().out.split())
     assert "dead letters none last poll none yet gaps none login of me 42 days left" in shown
+
+
+def test_a_person_sees_that_a_gap_goes_on(capsys):
+    show_status(a_status(gaps=[a_gap(ended_at=None, reason="no answer")], open_gaps=1))
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 open, the newest 2026-07-01T11:00:00.000Z to now, and it goes on: no answer" in shown
+
+
+def test_a_person_sees_that_all_gaps_are_closed(capsys):
+    show_status(a_status(gaps=[a_gap(is_open=False)]))
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "gaps none open: all that there were are closed" in shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(1, "100 %"), (0.99999, "99.9 %"), (0.57, "57 %"), (0, "0 %")],
+    ids=["all", "nearly all", "some", "none"],
+)
+def test_a_person_sees_how_much_is_covered(capsys, share, shown):
+    show_status(a_status(coverage={"me": Coverage(days_7=share, days_30=0.5)}))
+
+    line = " ".join(capsys.readouterr().out.split())
+    assert f"covered me {shown} of the last 7 days, 50 % of 30" in line
+
+
+def test_a_person_sees_until_when_spotify_wants_no_calls(capsys):
+    show_status(a_status(blocked_until={"jane": None, "me": NOW}))
+
+    shown = capsys.readouterr().out
+    assert "Spotify        wants no calls for me until 2026-07-01T12:00:00.000Z" in shown
+    assert "jane" not in shown
+
+
+def test_a_person_sees_since_when_a_login_is_refused(capsys):
+    show_status(a_status(token_days_left={"me": 42}, needs_login_since={"me": AN_HOUR_AGO}))
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "login of me refused by Spotify since 2026-07-01T11:00:00.000Z: `plays login`" in shown

@@ -40,6 +40,14 @@ class Table:
         self.outcomes.update(outcome)
         return Counter(outcome)
 
+    def heal(self, popularity: int) -> None:
+        """Give every record that waits for a popularity this one."""
+        for row in self.rows.values():
+            for record in row.records:
+                if record.play.popularity is None:
+                    healed = record.play.model_copy(update={"popularity": popularity})
+                    record.play = healed
+
     def _near(self, records: Sequence[Record], known: Container[int]) -> list[Row]:
         return [row for row_id, row in self.rows.items() if row_id not in known]
 
@@ -47,6 +55,10 @@ class Table:
         """What the table shows, save ids and clocks."""
         rows = [(row.source, *row.values(), _history_ts(row)) for row in self.rows.values()]
         return sorted(rows, key=repr)
+
+    def unpopular(self) -> list[tuple[object, ...]]:
+        """What the table shows, save the popularity."""
+        return sorted(((*row[:7], *row[8:]) for row in self.shown()), key=repr)
 
 
 def _stored(row: Row, row_id: int) -> Row:
@@ -224,6 +236,37 @@ def test_of_two_answers_to_one_key_the_greater_number_stays():
     assert [row.values()[6] for row in table.rows.values()] == [70]
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["richer first", "popular first"])
+def test_a_popularity_does_not_choose_between_two_answers_to_one_key(order):
+    richer, popular = heard(0, isrc="QZ"), heard(0, popularity=9)
+
+    table = loaded(*[richer, popular][::order])
+
+    ((row),) = table.rows.values()
+    assert (row.values()[6], row.values()[8]) == (9, "QZ")
+
+
+def test_the_apis_greatest_popularity_is_shown_before_the_exports():
+    table = loaded(heard(0), heard(0.5, popularity=9), exported(3, popularity=70))
+
+    assert [row.values()[6] for row in table.rows.values()] == [9]
+
+
+def test_an_exports_popularity_is_shown_where_the_api_has_none():
+    table = loaded(heard(0), heard(0.5), exported(3, popularity=70))
+
+    assert [row.values()[6] for row in table.rows.values()] == [70]
+
+
+def test_tracks_whose_popularity_did_not_come_are_told_of_what_is_written():
+    changes = merge(
+        [Record(source, play, 0) for source, play in (heard(0, "a"), heard(99, "b", popularity=0))],
+        lambda *_: [],
+    )
+
+    assert changes.tracks_without_popularity() == {"spotify:track:a"}
+
+
 def test_records_that_crowd_one_second_are_told_apart():
     crowd = [exported(0, f"{n}", ms=n) for n in range(400)]
 
@@ -307,6 +350,23 @@ def test_any_order_split_and_repetition_give_the_same_table(records, data):
         in_parts.load(part)
 
     assert in_parts.shown() == at_once.shown()
+
+
+@settings(max_examples=400, deadline=None)
+@given(records=RECORDS, data=st.data())
+def test_healing_between_any_two_loads_changes_nothing_but_the_popularity(records, data):
+    shuffled = data.draw(st.permutations(records))
+    again = data.draw(st.lists(st.sampled_from(records), max_size=5)) if records else []
+    healed, plain = Table(), loaded(*records)
+
+    for record in (*shuffled, *again):
+        healed.load([record])
+        if data.draw(st.booleans()):
+            healed.heal(50)
+    healed.heal(50)
+
+    assert healed.unpopular() == plain.unpopular()
+    assert all(row.values()[6] is not None for row in healed.rows.values())
 
 
 @settings(max_examples=400, deadline=None)

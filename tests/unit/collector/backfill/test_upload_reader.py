@@ -11,7 +11,7 @@ from services.collector import upload_reader
 from services.collector.history_batches import HistoryBatches
 from services.collector.history_rows import ACCOUNT_DATA
 from services.collector.upload_reader import UploadReader
-from shared.models import BATCH_BYTES, FileProblem, PlayBatch
+from shared.models import BATCH_BYTES, FileProblem, PlayBatch, Span
 from tests.unit.collector.backfill.history_examples import (
     UPLOADED_AT,
     a_file,
@@ -84,6 +84,68 @@ def test_an_upload_without_plays_covers_no_time():
     report = read_loose(a_trackless_row()).report
 
     assert (report.first_played_at, report.last_played_at) == (None, None)
+
+
+def days(start: str, end: str) -> Span:
+    return Span(started_at=f"{start}T00:00:00Z", ended_at=f"{end}T00:00:00Z")
+
+
+def played(*dates: str) -> bytes:
+    """A file of plays that ended at midnight."""
+    return a_file(*(a_row(ts=f"{date}T00:00:00Z") for date in dates))
+
+
+def test_the_report_tells_the_time_that_each_file_covers():
+    files = {
+        "Streaming_History_Audio_2024_1.json": played("2024-03-01", "2024-05-01"),
+        "Streaming_History_Audio_2020_0.json": played("2020-03-01", "2020-01-01", "2020-02-01"),
+    }
+
+    report = Reading(a_zip(files), "my_spotify_data.zip").report
+
+    assert report.spans == (days("2020-01-01", "2020-03-01"), days("2024-03-01", "2024-05-01"))
+
+
+def test_the_parts_of_an_old_export_in_random_order_cover_one_time():
+    files = {
+        "MyData/endsong_0.json": played("2021-06-01", "2019-01-01"),
+        "MyData/endsong_1.json": played("2020-01-01", "2022-01-01", "2019-06-01"),
+    }
+
+    report = Reading(a_zip(files), "my_spotify_data.zip").report
+
+    assert report.spans == (days("2019-01-01", "2022-01-01"),)
+
+
+@pytest.mark.parametrize(
+    "name", ["Streaming_History_Video_2017-2025.json", "MyData/ENDVIDEO.json"], ids=str
+)
+def test_videos_count_as_plays_but_cover_no_time(name):
+    files = {name: played("2017-01-01", "2025-01-01"), "video/endsong.json": played("2020-01-01")}
+
+    report = Reading(a_zip(files), "my_spotify_data.zip").report
+
+    assert report.first_played_at == datetime(2017, 1, 1, tzinfo=UTC)
+    assert report.spans == (days("2020-01-01", "2020-01-01"),)
+
+
+def test_a_file_of_podcasts_alone_covers_no_time():
+    assert read_loose(a_trackless_row(episode_name="Pilot"), 7).report.spans == ()
+
+
+def test_a_file_of_many_chunks_is_one_span():
+    rows = [a_row(ts="2020-05-01T00:00:00Z")] * 3_000
+    rows[0], rows[2_900] = a_row(ts="2020-09-01T00:00:00Z"), a_row(ts="2020-01-01T00:00:00Z")
+
+    assert read_loose(*rows).report.spans == (days("2020-01-01", "2020-09-01"),)
+
+
+def test_a_file_that_is_cut_off_covers_what_could_be_read():
+    cut = played("2020-01-01", "2020-02-01", "2020-03-01")[:-20]
+
+    report = Reading(a_zip({"endsong_0.json": cut}), "my_spotify_data.zip").report
+
+    assert report.spans == (days("2020-01-01", "2020-02-01"),)
 
 
 def test_each_file_is_told_with_its_counts():

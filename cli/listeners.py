@@ -1,0 +1,83 @@
+"""What each listener's live capture waits for: a login, the end of a block, the next poll."""
+
+from datetime import datetime
+from typing import Any
+
+from cli.output import Document, Instant
+from cli.target import Target
+from services.collector.credentials import Credentials, CredentialStore
+from services.collector.state import ListenerState, ListenerStates
+from shared.errors import SettingsError
+
+
+class Capture(Document):
+    """The live capture of one listener; None where it is unknown or does not apply."""
+
+    token_days_left: int | None
+    """How many days the login is good for; None without one."""
+    blocked_until: Instant | None
+    """When Spotify takes calls of the listener's app again; None while it does."""
+    needs_login_since: Instant | None
+    """When Spotify first refused the login."""
+    answered_at: Instant | None
+    """When Spotify last answered a poll."""
+
+
+def captures(target: Target, now: datetime) -> dict[str, Capture]:
+    """Tell of each listener that the deployment made a secret for, in the order of names."""
+    prefix = target.output("ListenerSecretPrefix")
+    secrets = target.client("secretsmanager")
+    store = CredentialStore(secrets, prefix)
+    states = ListenerStates(target.client("dynamodb"), target.output("ListenerStateTable"))
+    return {
+        listener: _capture(target, _login(store, listener), _state(states, listener), now)
+        for listener in _listeners(secrets, prefix)
+    }
+
+
+def _capture(
+    target: Target, login: Credentials | None, state: ListenerState, now: datetime
+) -> Capture:
+    refusal = state.needs_login
+    return Capture(
+        token_days_left=int(login.days_left(now)) if login else None,
+        blocked_until=blocked_until(target, login, state, now),
+        # A login that was made since is not the one that Spotify refused.
+        needs_login_since=(
+            refusal.since
+            if refusal and login and refusal.fingerprint == login.fingerprint
+            else None
+        ),
+        answered_at=state.polled_at,
+    )
+
+
+def blocked_until(
+    target: Target, login: Credentials | None, state: ListenerState, now: datetime
+) -> datetime | None:
+    """Tell until when Spotify wants no calls; None if it takes them."""
+    return state.blocked_until if state.is_blocked(now) else None
+
+
+def _listeners(secrets: Any, prefix: str) -> list[str]:
+    pages = secrets.get_paginator("list_secrets").paginate(
+        Filters=[{"Key": "name", "Values": [prefix]}]
+    )
+    names = [secret["Name"] for page in pages for secret in page["SecretList"]]
+    return sorted(name.removeprefix(prefix) for name in names)
+
+
+def _login(store: CredentialStore, listener: str) -> Credentials | None:
+    try:
+        return store.load(listener)
+    except SettingsError:
+        # The tick that stumbles over it raises an alarm; here the rest is worth showing.
+        return None
+
+
+def _state(states: ListenerStates, listener: str) -> ListenerState:
+    try:
+        return states.load(listener)
+    except SettingsError:
+        # Likewise.
+        return ListenerState()

@@ -1,0 +1,283 @@
+"""The book of gaps: tellings in any order, and the uploads that prove that nothing is missing."""
+
+from datetime import datetime, timedelta
+from itertools import permutations
+from operator import add
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.loader.store import Store
+from shared.models import Gap, OutageReport, PollReport, Span, UploadReport
+from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, plays_apart
+
+UPLOAD = 'history/me/my data, "all" \\ of it.zip?versionId=1'
+TOLD = "SELECT listener, started_at, ended_at, reason, origin, closed_by FROM gap ORDER BY 1, 2"
+IS_CLOSED = "SELECT closed_at IS NOT NULL FROM gap ORDER BY started_at"
+
+
+def at(hours: float) -> datetime:
+    return NOON + timedelta(hours=hours)
+
+
+def a_gap(start: float = 0, end: float | None = None, reason: str = "no answer", **told) -> Gap:
+    ended_at = None if end is None else at(end)
+    return Gap(started_at=at(start), ended_at=ended_at, reason=reason, **told)
+
+
+def outage(start: float = 0, origin: str = "outages/me/0", **told):
+    return a_batch(origin=origin, report=OutageReport(gap=a_gap(start)), **told)
+
+
+def polled(gap: Gap, origin: str = "polls/me/1", **told):
+    report = PollReport(polled_at=NOON, returned=50, new=0, late=0, moved=0, gap=gap)
+    return a_batch(origin=origin, report=report, **told)
+
+
+def span(start: float, end: float) -> Span:
+    return Span(started_at=at(start), ended_at=at(end))
+
+
+def upload(*spans: Span, batches: int = 1, origin: str = UPLOAD, **told):
+    """The last batch of an upload."""
+    report = UploadReport(rows_in=0, published=0, batches=batches, spans=spans)
+    return a_batch(source=EXPORT, origin=origin, number=batches - 1, report=report, **told)
+
+
+@pytest.fixture
+def load(database):
+    """Load batches one after the other, as a warm function does."""
+    store = Store(database)
+
+    def each(*batches):
+        for batch in batches:
+            store.load([batch])
+
+    return each
+
+
+@pytest.fixture
+def rows(database):
+    return database.run
+
+
+@pytest.fixture
+def is_closed(rows):
+    """Tell of each gap whether it is closed."""
+    return lambda: [closed for (closed,) in rows(IS_CLOSED)]
+
+
+def test_an_outage_opens_a_gap_and_is_no_poll(load, rows):
+    load(outage())
+
+    assert rows(TOLD) == [["me", NOON, None, "no answer", "outages/me/0", None]]
+    assert rows("SELECT opened_at > now() - interval '1 hour', closed_at FROM gap") == [
+        [True, None]
+    ]
+    assert rows("TABLE poll") == []
+    assert rows("SELECT origin, plays FROM loaded_batch") == [["outages/me/0", 0]]
+
+
+def test_a_poll_ends_the_gap_that_an_outage_opened(load, rows):
+    load(outage(), polled(a_gap(end=2, reason="a full page, after no answer")))
+
+    assert rows(TOLD) == [["me", NOON, at(2), "a full page, after no answer", "polls/me/1", None]]
+
+
+def test_a_poll_closes_the_gap_that_an_outage_opened(load, rows, is_closed):
+    load(outage(), polled(a_gap(end=2, reason="nothing missed", is_closed=True)))
+
+    assert rows(TOLD) == [["me", NOON, None, "nothing missed", "polls/me/1", "polls/me/1"]]
+    assert rows("SELECT closed_until FROM gap") == [[at(2)]]
+    assert is_closed() == [True]
+
+
+def test_a_gap_that_is_closed_before_it_is_told_of_stays_closed(load, is_closed):
+    load(polled(a_gap(end=2, is_closed=True)), outage())
+
+    assert is_closed() == [True]
+
+
+def test_a_gap_that_is_closed_without_an_end_is_closed_wherever_it_ends(load, is_closed):
+    load(polled(a_gap(is_closed=True)), polled(a_gap(end=2), origin="polls/me/2"))
+
+    assert is_closed() == [True]
+
+
+def test_what_a_later_poll_missed_after_the_closing_is_missing(load, rows, is_closed):
+    load(polled(a_gap(end=2, is_closed=True)), polled(a_gap(end=5), origin="polls/me/2"))
+
+    assert is_closed() == [False]
+    assert rows("SELECT closed_until, ended_at FROM gap") == [[at(2), at(5)]]
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
+def test_of_two_that_close_a_gap_alike_the_first_in_order_is_named(load, rows, order):
+    closing = [polled(a_gap(end=2, is_closed=True), f"polls/me/{n}") for n in range(2)]
+
+    load(*closing[::order])
+
+    assert rows("SELECT closed_by FROM gap") == [["polls/me/0"]]
+
+
+def test_of_two_ends_the_earlier_counts(load, rows):
+    load(polled(a_gap(end=3)), polled(a_gap(end=2), origin="polls/me/2"))
+
+    assert rows("SELECT ended_at FROM gap") == [[at(2)]]
+
+
+def test_gaps_of_two_listeners_that_begin_at_once_are_two(load, rows):
+    load(outage(), outage(listener="jane"))
+
+    assert [listener for listener, *_ in rows(TOLD)] == ["jane", "me"]
+
+
+TELLINGS = st.lists(
+    st.builds(
+        lambda number, end, closed: polled(
+            a_gap(end=end, reason=f"reason {number}", is_closed=closed), f"polls/me/{number}"
+        ),
+        st.integers(0, 9),
+        st.sampled_from([None, 1, 2, 3]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda batch: batch.origin,
+)
+UPLOADS = st.lists(
+    st.builds(
+        lambda number, start, end: upload(span(start, end), origin=f"history/me/{number}.zip"),
+        st.integers(0, 9),
+        st.sampled_from([-1, 0, 1]),
+        st.sampled_from([1, 2, 4]),
+    ),
+    max_size=2,
+    unique_by=lambda batch: batch.origin,
+)
+STATE = """
+SELECT started_at, ended_at, reason, origin, closed_by, closed_until::text, closed_at IS NULL
+FROM gap
+"""
+
+
+def is_missing(batches) -> bool:
+    """Tell whether plays may be missing, from the words of the tellings alone."""
+    gaps = [batch.report.gap for batch in batches if isinstance(batch.report, PollReport)]
+    spans = [one for batch in batches if batch.source == EXPORT for one in batch.report.spans]
+    ends = [gap.ended_at for gap in gaps if gap.ended_at and not gap.is_closed]
+    shown = [gap.ended_at or datetime.max.replace(tzinfo=NOON.tzinfo)
+             for gap in gaps if gap.is_closed]  # fmt: skip
+    shown += [one.ended_at for one in spans if one.started_at <= NOON and ends]
+    return not shown or bool(ends and max(shown) < min(ends))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(batches=st.builds(add, TELLINGS, UPLOADS), data=st.data())
+def test_any_order_and_repetition_of_tellings_give_the_same_gap(owner, load, rows, batches, data):
+    owner.run("TRUNCATE gap, poll, loaded_batch, import_report")
+    load(*batches)
+    in_order = rows(STATE)
+    owner.run("TRUNCATE gap, poll, loaded_batch, import_report")
+    shuffled = data.draw(st.permutations(batches))
+
+    load(*shuffled, *data.draw(st.lists(st.sampled_from(batches), max_size=3)))
+
+    assert rows(STATE) == in_order
+    assert in_order[0][-1] is is_missing(batches)
+
+
+def batches_of_an_upload():
+    first, second = (
+        a_batch(*plays_apart(2, first=2 * n), source=EXPORT, origin=UPLOAD, number=n)
+        for n in range(2)
+    )
+    return first, second, upload(span(-1, 3), batches=3)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
+def test_an_upload_closes_the_gap_that_it_covers_whatever_comes_first(load, rows, order):
+    batches = [*batches_of_an_upload(), polled(a_gap(0, 2))]
+    *before, last = (batches[n] for n in order)
+    load(*before)
+    early = rows("SELECT closed_at FROM gap")
+
+    load(last)
+
+    assert early in ([], [[None]])
+    assert rows("SELECT closed_by, closed_until FROM gap") == [[UPLOAD, at(3)]]
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2], ids=["first", "second", "report"])
+def test_an_upload_that_is_not_all_loaded_closes_nothing(load, is_closed, missing):
+    batches = [polled(a_gap(0, 2)), *batches_of_an_upload()]
+    del batches[missing + 1]
+
+    load(*batches)
+
+    assert is_closed() == [False]
+
+
+def test_a_whole_upload_in_one_load_closes_a_gap(database, load, is_closed):
+    load(polled(a_gap(0, 2)))
+
+    Store(database).load(batches_of_an_upload())
+
+    assert is_closed() == [True]
+
+
+def test_a_closed_gap_keeps_its_time_of_closing(load, rows):
+    load(polled(a_gap(0, 2)), upload(span(-1, 3)))
+    (before,) = rows("SELECT closed_at FROM gap")
+
+    load(upload(span(-1, 9), origin="history/me/later.zip"), polled(a_gap(0, 2)))
+
+    assert rows("SELECT closed_at, closed_by FROM gap") == [[*before, "history/me/later.zip"]]
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        pytest.param([span(0.5, 3)], id="begins later"),
+        pytest.param([span(-1, 1.5)], id="ends earlier"),
+        pytest.param([span(-1, 1), span(1.5, 3)], id="has a hole"),
+        pytest.param([], id="no spans"),
+    ],
+)
+def test_an_upload_that_does_not_cover_a_gap_leaves_it_open(load, is_closed, spans):
+    load(polled(a_gap(0, 2)), upload(*spans))
+
+    assert is_closed() == [False]
+
+
+def test_the_very_ends_of_a_span_are_covered(load, is_closed):
+    load(polled(a_gap(0, 2)), upload(span(0, 2)))
+
+    assert is_closed() == [True]
+
+
+def test_a_gap_that_goes_on_is_not_closed_by_an_upload_before_it_ends(load, is_closed):
+    load(outage(), upload(span(-1, 3)))
+    while_it_goes_on = is_closed()
+
+    load(polled(a_gap(0, 2)))
+
+    assert while_it_goes_on == [False]
+    assert is_closed() == [True]
+
+
+def test_an_upload_closes_no_gap_of_another_listener(load, is_closed):
+    load(polled(a_gap(0, 2), listener="jane"), upload(span(-1, 3)))
+
+    assert is_closed() == [False]
+
+
+def test_an_upload_closes_all_gaps_that_it_covers_and_no_other(load, is_closed):
+    load(polled(a_gap(0, 2)), polled(a_gap(4, 5), "polls/me/2"), polled(a_gap(8, 9), "polls/me/3"))
+
+    load(upload(span(-1, 3), span(4, 6)))
+
+    assert is_closed() == [True, True, False]

@@ -1,0 +1,239 @@
+"""The views that tell how much is known: listeners, open gaps, the health of each day."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+def today(owner) -> date:
+    """The day in UTC; where it is about to end, the tests would see two."""
+    ((day,),) = owner.run("SELECT (now() AT TIME ZONE 'UTC')::date")
+    return day
+
+
+@pytest.fixture
+def at(today):
+    """Give an instant so many days ago, at an hour of the day in UTC."""
+
+    def instant(days_ago: int, hour: float = 0) -> datetime:
+        midnight = datetime.combine(today - timedelta(days=days_ago), time(), UTC)
+        return midnight + timedelta(hours=hour)
+
+    return instant
+
+
+@pytest.fixture
+def played(database):
+    """Store a play, as the loader does."""
+
+    def play(played_at, source="recently-played", listener="me", track="a"):
+        database.run(
+            "INSERT INTO listening_history "
+            "(track_uri, track_name, artist_name, played_at, listener, source) "
+            "VALUES (:track, 'Boats', 'The Example', :played_at, :listener, :source)",
+            track=track, played_at=played_at, listener=listener, source=source,
+        )  # fmt: skip
+
+    return play
+
+
+@pytest.fixture
+def polled(database):
+    def poll(polled_at, late=0, listener="me"):
+        database.run(
+            "INSERT INTO poll VALUES (:origin, :listener, :polled_at, 50, 1, :late, 0, 0)",
+            origin=f"polls/{listener}/{polled_at}",
+            listener=listener, polled_at=polled_at, late=late,
+        )  # fmt: skip
+
+    return poll
+
+
+@pytest.fixture
+def gap(database):
+    def store(started_at, ended_at, listener="me", closed_until=None, closed_at=None):
+        database.run(
+            "INSERT INTO gap (listener, started_at, ended_at, reason, origin, closed_until, "
+            "closed_at) VALUES (:listener, :started_at, :ended_at, 'no answer', 'outages/me', "
+            ":closed_until, :closed_at)",
+            listener=listener, started_at=started_at, ended_at=ended_at, closed_until=closed_until,
+            closed_at=closed_at,
+        )  # fmt: skip
+
+    return store
+
+
+@pytest.fixture
+def reader(database, connect):
+    """Connect as the reader does whose clock is far from UTC."""
+    database = connect("reader")
+    database.run("SET TimeZone TO 'Pacific/Kiritimati'")
+    return database
+
+
+@pytest.fixture
+def health(reader):
+    """Read columns of reporting.data_health, the days in order."""
+
+    def read(*columns, listener="me"):
+        return reader.run(
+            f"SELECT {', '.join(columns)} FROM reporting.data_health "  # noqa: S608 - our words
+            "WHERE listener = :listener ORDER BY day",
+            listener=listener,
+        )
+
+    return read
+
+
+def test_every_day_from_the_first_play_to_today_is_a_row(health, played, at, today):
+    played(at(3, 23.99))
+    played(at(1))
+
+    assert health("day", "plays") == [
+        [today - timedelta(days=3), 1],
+        [today - timedelta(days=2), 0],
+        [today - timedelta(days=1), 1],
+        [today, 0],
+    ]
+
+
+def test_the_days_begin_with_a_poll_where_that_was_first(health, polled, played, at, today):
+    polled(at(2, 1))
+    played(at(1))
+
+    assert health("day", "polls") == [
+        [today - timedelta(days=2), 1],
+        [today - timedelta(days=1), 0],
+        [today, 0],
+    ]
+
+
+def test_without_a_play_or_a_poll_there_is_no_day(health):
+    assert health("day") == []
+
+
+def test_plays_are_told_by_source(health, played, at):
+    for n, source in enumerate(["recently-played", "extended-history", "both", "both"]):
+        played(at(1, n), source)
+    played(at(0), "extended-history")
+
+    assert health("plays", "live_plays", "export_plays", "both_plays") == [
+        [4, 1, 1, 2],
+        [1, 0, 1, 0],
+    ]
+
+
+def test_late_plays_count_on_the_day_of_the_poll_that_found_them(health, polled, at):
+    polled(at(1, 1), late=2)
+    polled(at(1, 2), late=3)
+    polled(at(0), late=7)
+
+    assert health("polls", "late_plays") == [[2, 5], [1, 7]]
+
+
+def test_the_days_of_listeners_are_told_apart(health, played, polled, gap, at):
+    played(at(1))
+    polled(at(0), listener="zoe")
+    gap(at(1), at(1, 6), listener="zoe")
+
+    assert health("plays", "polls", "open_gap_s") == [[1, 0, 0], [0, 0, 0]]
+    assert health("plays", "polls", listener="zoe") == [[0, 1]]
+
+
+def test_listeners_are_known_by_a_play_or_a_poll(reader, played, polled, at):
+    played(at(1))
+    played(at(0), listener="jane")
+    polled(at(0, 1), listener="jane")
+    polled(at(0), listener="zoe")
+
+    assert reader.run("TABLE reporting.listener ORDER BY 1") == [
+        ["jane", at(0), at(0), at(0, 1)],
+        ["me", at(1), at(1), None],
+        ["zoe", at(0), None, at(0)],
+    ]
+
+
+def test_an_open_gap_takes_its_seconds_from_each_day_it_touches(health, played, gap, at):
+    played(at(3))
+    gap(at(3, 18), at(1, 6))
+
+    assert health("open_gap_s", "coverage")[:3] == [[21_600, 0.75], [DAY_S, 0], [21_600, 0.75]]
+
+
+def test_gaps_that_overlap_count_each_second_once(health, played, gap, at):
+    played(at(1))
+    gap(at(1, 0), at(1, 6))
+    gap(at(1, 3), at(1, 9))
+    gap(at(1, 12), at(1, 15))
+
+    assert health("open_gap_s", "coverage")[0] == [12 * 3_600, 0.5]
+
+
+def test_a_gap_that_goes_on_lasts_to_this_moment(health, played, gap, at):
+    played(at(2))
+    gap(at(1, 12), None)
+
+    (before, yesterday, now) = health("open_gap_s", "elapsed_s", "coverage")
+    assert (before, yesterday) == ([0, DAY_S, 1], [DAY_S / 2, DAY_S, 0.5])
+    assert now == [now[1], now[1], 0]
+
+
+def test_a_closed_gap_takes_nothing(health, played, gap, at):
+    played(at(1))
+    gap(at(1), at(1, 6), closed_at=at(0))
+
+    assert health("open_gap_s", "coverage")[0] == [0, 1]
+
+
+def test_a_gap_that_is_closed_in_part_takes_the_rest(health, reader, played, gap, at):
+    played(at(1))
+    gap(at(1), at(1, 6), closed_until=at(1, 4))
+
+    assert health("open_gap_s")[0] == [2 * 3_600]
+    assert reader.run("SELECT started_at, ended_at, goes_on, length_s FROM reporting.open_gap") == [
+        [at(1, 4), at(1, 6), False, 7_200]
+    ]
+
+
+def test_a_gap_that_ends_before_it_begins_takes_nothing(health, reader, played, gap, at):
+    played(at(1))
+    gap(at(1, 6), at(1, 5))
+
+    assert health("open_gap_s")[0] == [0]
+    assert reader.run("SELECT length_s FROM reporting.open_gap") == [[0]]
+
+
+def test_today_has_only_the_seconds_that_have_passed(health, reader, played, at):
+    played(at(1))
+
+    (yesterday, today) = health("elapsed_s")
+    ((passed,),) = reader.run(
+        "SELECT extract(epoch FROM now() - date_trunc('day', now(), 'UTC'))::float"
+    )
+    assert yesterday == [DAY_S]
+    assert today == [pytest.approx(passed, abs=30)]
+
+
+def test_features_cover_the_plays_whose_track_is_known_to_sound(health, database, played, at):
+    database.run(
+        "INSERT INTO track_features (track_uri, tempo, popularity, source, fetched_at) VALUES "
+        "('a', 120, NULL, 'reccobeats', now()), ('b', NULL, 50, 'reccobeats', now())"
+    )
+    for hour, track in enumerate("aabc"):
+        played(at(1, hour), track=track)
+
+    assert health("plays_with_features", "features_coverage") == [[2, 0.5], [0, None]]
+
+
+def test_the_columns_are_lower_case_and_flat(owner):
+    columns = owner.run(
+        "SELECT column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = 'reporting' AND table_name IN ('data_health', 'open_gap', 'listener')"
+    )
+
+    flat = {"text", "date", "bigint", "double precision", "boolean", "timestamp with time zone"}
+    assert {kind for _, kind in columns} <= flat
+    assert all(name == name.lower() for name, _ in columns)

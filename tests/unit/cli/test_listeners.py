@@ -1,0 +1,140 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cli.listeners import captures
+from services.collector.credentials import Credentials
+from services.collector.state import ListenerState, ListenerStates, LoginRefusal
+from tests.unit.cli.conftest import LISTENER_SECRETS, LISTENER_STATES
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+AN_HOUR = timedelta(hours=1)
+LOGIN = {"client_id": "app", "refresh_token": "hidden", "authorized_at": "2026-06-30T12:00:00Z"}
+FINGERPRINT = Credentials.model_validate(LOGIN).fingerprint
+
+
+@pytest.fixture
+def log_in(target):
+    """Store a listener's login."""
+
+    def store(listener="me", **changes):
+        target.client("secretsmanager").create_secret(
+            Name=f"{LISTENER_SECRETS}{listener}", SecretString=json.dumps(LOGIN | changes)
+        )
+
+    return store
+
+
+@pytest.fixture
+def know(target):
+    """Store what the collector knows of a listener."""
+
+    def store(listener="me", **known):
+        states = ListenerStates(target.client("dynamodb"), LISTENER_STATES)
+        states.save(listener, ListenerState(**known))
+
+    return store
+
+
+@pytest.fixture
+def capture(target):
+    """Tell of the live capture of `me`, now."""
+    return lambda: captures(target, NOW)["me"]
+
+
+def test_a_login_has_180_days_from_the_day_of_consent(log_in, capture):
+    log_in()
+
+    assert capture().token_days_left == 179
+
+
+def test_an_expired_login_has_no_days_left(log_in, capture):
+    log_in(authorized_at="2025-12-31T12:00:00Z")
+
+    assert capture().token_days_left == 0
+
+
+@pytest.mark.parametrize(
+    "value", ["{}", '{"refresh_token": "hidden"}', "not json"], ids=["empty", "half", "unreadable"]
+)
+def test_without_a_readable_login_the_days_are_unknown(target, capture, value):
+    target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me", SecretString=value)
+
+    assert capture().token_days_left is None
+
+
+def test_a_secret_without_a_value_is_a_login_to_come(target, capture):
+    target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me")
+
+    assert capture().token_days_left is None
+
+
+def test_secrets_of_others_are_no_logins(target, log_in):
+    log_in("zoe")
+    log_in("me")
+    target.client("secretsmanager").create_secret(
+        Name="spotify-pipeline/database/reader", SecretString="{}"
+    )
+
+    assert list(captures(target, NOW)) == ["me", "zoe"]
+
+
+def test_before_the_first_tick_nothing_is_known(log_in, capture):
+    log_in()
+
+    found = capture()
+
+    assert (found.blocked_until, found.needs_login_since, found.answered_at) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("until", "shown"), [(NOW + AN_HOUR, NOW + AN_HOUR), (NOW - AN_HOUR, None)], ids=["on", "over"]
+)
+def test_a_block_is_told_until_it_is_over(log_in, know, capture, until, shown):
+    log_in()
+    know(blocked_until=until, polled_at=NOW - 2 * AN_HOUR)
+
+    found = capture()
+
+    assert (found.blocked_until, found.answered_at) == (shown, NOW - 2 * AN_HOUR)
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "shown"), [(FINGERPRINT, NOW - AN_HOUR), ("another", None)],
+    ids=["the login at hand", "one before"],
+)  # fmt: skip
+def test_a_refusal_is_told_until_there_is_another_login(log_in, know, capture, fingerprint, shown):
+    log_in()
+    refusal = LoginRefusal(fingerprint=fingerprint, since=NOW - AN_HOUR, tried_at=NOW)
+    know(needs_login=refusal)
+
+    assert capture().needs_login_since == shown
+
+
+def test_a_state_that_cannot_be_read_hides_nothing_else(target, log_in, capture):
+    log_in()
+    target.client("dynamodb").put_item(
+        TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
+    )
+
+    assert capture().token_days_left == 179
+
+
+def test_the_status_tells_blocks_and_refusals_by_listener(plays, log_in, know):
+    now = datetime.now(UTC)
+    log_in()
+    log_in("zoe")
+    know(
+        blocked_until=now + AN_HOUR,
+        needs_login=LoginRefusal(fingerprint=FINGERPRINT, since=NOW, tried_at=NOW),
+        polled_at=NOW,
+    )
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert list(found["token_days_left"]) == ["me", "zoe"]
+    assert found["blocked_until"]["me"] > now.isoformat()[:19]
+    assert found["blocked_until"]["zoe"] is None
+    assert found["needs_login_since"] == {"me": "2026-07-01T12:00:00.000Z", "zoe": None}
+    assert found["answered_at"] == {"me": "2026-07-01T12:00:00.000Z", "zoe": None}

@@ -1,0 +1,72 @@
+"""What an upload covers, from the times that its files tell of."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.collector import spans as collector_spans
+from services.collector.spans import Ends, join_spans
+from shared.models import Span
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def span(start: int, end: int) -> Span:
+    return Span(started_at=START + timedelta(hours=start), ended_at=START + timedelta(hours=end))
+
+
+@pytest.mark.parametrize(
+    ("given_spans", "joined"),
+    [
+        pytest.param([], (), id="none"),
+        pytest.param([span(4, 5), span(0, 1)], (span(0, 1), span(4, 5)), id="apart, out of order"),
+        pytest.param([span(0, 3), span(2, 5)], (span(0, 5),), id="overlapping"),
+        pytest.param([span(0, 3), span(3, 5)], (span(0, 5),), id="touching"),
+        pytest.param([span(0, 9), span(2, 3)], (span(0, 9),), id="one within the other"),
+        pytest.param(
+            [span(4, 6), span(0, 2), span(1, 4), span(8, 9)], (span(0, 6), span(8, 9)), id="a chain"
+        ),
+    ],
+)
+def test_spans_that_meet_become_one(given_spans, joined):
+    assert join_spans(given_spans) == joined
+
+
+def test_of_too_many_spans_the_longest_are_told_in_order_of_time(monkeypatch):
+    monkeypatch.setattr(collector_spans, "LISTED_SPANS", 2)
+
+    assert join_spans([span(0, 1), span(10, 13), span(20, 22)]) == (span(10, 13), span(20, 22))
+
+
+def hours(spans) -> set[int]:
+    return {hour for one in spans
+            for hour in range(int((one.started_at - START) / timedelta(hours=1)),
+                              int((one.ended_at - START) / timedelta(hours=1)))}  # fmt: skip
+
+
+@given(st.lists(st.builds(lambda at, length: span(at, at + length), st.integers(0, 50),
+                          st.integers(0, 9))))  # fmt: skip
+def test_joined_spans_cover_what_the_given_ones_do_and_lie_apart(given_spans):
+    joined = join_spans(given_spans)
+
+    assert hours(joined) == hours(given_spans)
+    assert all(one.ended_at < other.started_at
+               for one, other in pairwise(joined))  # fmt: skip
+
+
+def test_ends_before_the_first_instant_are_no_span():
+    ends = Ends()
+
+    assert (ends.first, ends.last, ends.span) == (None, None, None)
+
+
+def test_ends_are_the_first_and_the_last_whatever_the_order():
+    ends = Ends()
+
+    for taken in ([3], [5, 1, 4], [2]):
+        ends.take([START + timedelta(hours=hour) for hour in taken])
+
+    assert ends.span == span(1, 5)

@@ -8,6 +8,7 @@ from cli.target import Target
 from services.collector.credentials import Credentials, CredentialStore
 from services.collector.state import ListenerState, ListenerStates
 from shared.errors import SettingsError
+from shared.spotify_app import AppState, SpotifyApps
 
 
 class Capture(Document):
@@ -28,20 +29,22 @@ def captures(target: Target, now: datetime) -> dict[str, Capture]:
     prefix = target.output("ListenerSecretPrefix")
     secrets = target.client("secretsmanager")
     store = CredentialStore(secrets, prefix)
-    states = ListenerStates(target.client("dynamodb"), target.output("ListenerStateTable"))
+    dynamodb = target.client("dynamodb")
+    states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
+    apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
     return {
-        listener: _capture(target, _login(store, listener), _state(states, listener), now)
+        listener: _capture(apps, _login(store, listener), _state(states, listener), now)
         for listener in _listeners(secrets, prefix)
     }
 
 
 def _capture(
-    target: Target, login: Credentials | None, state: ListenerState, now: datetime
+    apps: SpotifyApps, login: Credentials | None, state: ListenerState, now: datetime
 ) -> Capture:
     refusal = state.needs_login
     return Capture(
         token_days_left=int(login.days_left(now)) if login else None,
-        blocked_until=blocked_until(target, login, state, now),
+        blocked_until=_blocked_until(apps, login, now),
         # A login that was made since is not the one that Spotify refused.
         needs_login_since=(
             refusal.since
@@ -52,11 +55,9 @@ def _capture(
     )
 
 
-def blocked_until(
-    target: Target, login: Credentials | None, state: ListenerState, now: datetime
-) -> datetime | None:
-    """Tell until when Spotify wants no calls; None if it takes them."""
-    return state.blocked_until if state.is_blocked(now) else None
+def _blocked_until(apps: SpotifyApps, login: Credentials | None, now: datetime) -> datetime | None:
+    app = apps.load(login.client_id) if login else AppState()
+    return app.blocked_until if app.is_blocked(now) else None
 
 
 def _listeners(secrets: Any, prefix: str) -> list[str]:

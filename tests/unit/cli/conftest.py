@@ -75,12 +75,13 @@ def target(aws) -> KnownTarget:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    aws.client("dynamodb").create_table(
-        TableName=LISTENER_STATES,
-        KeySchema=[{"AttributeName": "listener", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "listener", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    for table, key in ((LISTENER_STATES, "listener"), (SPOTIFY_APPS, "app")):
+        aws.client("dynamodb").create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
     return KnownTarget("aws", "SpotifyPipeline", aws)
 
 

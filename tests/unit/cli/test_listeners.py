@@ -6,7 +6,8 @@ import pytest
 from cli.listeners import captures
 from services.collector.credentials import Credentials
 from services.collector.state import ListenerState, ListenerStates, LoginRefusal
-from tests.unit.cli.conftest import LISTENER_SECRETS, LISTENER_STATES
+from shared.spotify_app import SpotifyApps
+from tests.unit.cli.conftest import LISTENER_SECRETS, LISTENER_STATES, SPOTIFY_APPS
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)
@@ -35,6 +36,16 @@ def know(target):
         states.save(listener, ListenerState(**known))
 
     return store
+
+
+@pytest.fixture
+def block(target):
+    """Let Spotify refuse an app's calls for an hour."""
+
+    def throttle(at, app="app"):
+        SpotifyApps(target.client("dynamodb"), SPOTIFY_APPS).throttle(app, 3_600, at)
+
+    return throttle
 
 
 @pytest.fixture
@@ -89,15 +100,30 @@ def test_before_the_first_tick_nothing_is_known(log_in, capture):
 
 
 @pytest.mark.parametrize(
-    ("until", "shown"), [(NOW + AN_HOUR, NOW + AN_HOUR), (NOW - AN_HOUR, None)], ids=["on", "over"]
+    ("at", "shown"), [(NOW, NOW + AN_HOUR), (NOW - AN_HOUR, None)], ids=["on", "over"]
 )
-def test_a_block_is_told_until_it_is_over(log_in, know, capture, until, shown):
+def test_a_block_is_told_until_it_is_over(log_in, block, know, capture, *, at, shown):
     log_in()
-    know(blocked_until=until, polled_at=NOW - 2 * AN_HOUR)
+    block(at)
+    know(polled_at=NOW - 2 * AN_HOUR)
 
     found = capture()
 
     assert (found.blocked_until, found.answered_at) == (shown, NOW - 2 * AN_HOUR)
+
+
+def test_the_block_of_another_app_is_nobody_elses(log_in, block, capture):
+    log_in()
+    block(NOW, app="another")
+
+    assert capture().blocked_until is None
+
+
+def test_nobody_is_blocked_without_a_login(target, block, capture):
+    target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me")
+    block(NOW)
+
+    assert capture().blocked_until is None
 
 
 @pytest.mark.parametrize(
@@ -121,12 +147,12 @@ def test_a_state_that_cannot_be_read_hides_nothing_else(target, log_in, capture)
     assert capture().token_days_left == 179
 
 
-def test_the_status_tells_blocks_and_refusals_by_listener(plays, log_in, know):
+def test_the_status_tells_blocks_and_refusals_by_listener(plays, log_in, block, know):
     now = datetime.now(UTC)
     log_in()
-    log_in("zoe")
+    log_in("zoe", client_id="another")
+    block(now)
     know(
-        blocked_until=now + AN_HOUR,
         needs_login=LoginRefusal(fingerprint=FINGERPRINT, since=NOW, tried_at=NOW),
         polled_at=NOW,
     )

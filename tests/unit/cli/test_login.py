@@ -65,12 +65,6 @@ def person(monkeypatch):
 def stage(aws, target, plays, spotify, person):
     deploy_collector(aws, SPOTIFY_API_URL=spotify.url, SPOTIFY_ACCOUNTS_URL=spotify.url)
     aws.client("secretsmanager").create_secret(Name=LISTENER_SECRET)
-    aws.client("dynamodb").create_table(
-        TableName=SPOTIFY_APPS,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "app", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "app", "AttributeType": "S"}],
-    )
     return Stage(plays, any_free(), aws, spotify, person)
 
 

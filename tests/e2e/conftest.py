@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -16,6 +17,9 @@ from cli.main import STACK
 from cli.target import Target, choose
 from infra.local import cloud
 from infra.local.deploy import COMMAND
+from infra.local.memory import Memory
+from infra.local.ports import HOST
+from infra.local.simulators.server import CONTROL
 from infra.local.state import REPOSITORY
 
 PAUSE_S = 0.5
@@ -82,6 +86,13 @@ class LocalCloud:
         )
         assert rows == plays
         return int(rows)
+
+    def blocked_calls(self) -> int:
+        """Count the calls of Spotify's simulator that came although it had told to wait."""
+        port = Memory.load(self.home).ports.spotify
+        url = f"http://{HOST}:{port}{CONTROL}blocked_calls"
+        with urlopen(url, timeout=5) as answer:
+            return int(json.load(answer)["blocked_calls"])
 
     def stop_postgres(self) -> None:
         cloud.stop_postgres(self.home)

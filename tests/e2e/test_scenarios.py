@@ -1,10 +1,10 @@
 """What Spotify and ReccoBeats are known to do, played to the deployed pipeline."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.local.memory import Memory
 from infra.local.simulators import account
 from shared.spotify_app import SpotifyApps
 
@@ -26,24 +26,20 @@ def lift_block(local_cloud):
     apps.answered(account.CLIENT_ID)
 
 
-def test_a_quota_is_kept_for_hours_without_a_further_call(
-    local_cloud, scenario, lift_block, blocked_calls
-):
+def test_a_quota_is_kept_for_hours_without_a_further_call(local_cloud, scenario, lift_block):
     scenario("quota-exceeded")
 
     first, second = (local_cloud.plays("poll") for _ in range(2))
 
     assert (first.returncode, second.returncode) == (1, 1)
     assert "takes no calls for me until" in second.stderr
-    assert blocked_calls() == 0
+    assert local_cloud.blocked_calls() == 0
     blocked_until = local_cloud.told("status")["blocked_until"]["me"]
     wait = datetime.fromisoformat(blocked_until) - datetime.now(UTC)
     assert wait > timedelta(hours=14)
 
 
-def test_a_short_refusal_is_waited_for_and_loses_nothing(
-    local_cloud, scenario, eventually, blocked_calls
-):
+def test_a_short_refusal_is_waited_for_and_loses_nothing(local_cloud, scenario, eventually):
     scenario("rate-limited", "retry_after_s=3", "times=1")
     refused = local_cloud.plays("poll")
 
@@ -51,7 +47,7 @@ def test_a_short_refusal_is_waited_for_and_loses_nothing(
 
     assert refused.returncode == 1
     assert polled["result"]["returned"] == 50
-    assert blocked_calls() == 0
+    assert local_cloud.blocked_calls() == 0
     assert local_cloud.told("status")["open_gaps"] == 0
 
 
@@ -65,11 +61,4 @@ def test_plays_do_not_wait_for_a_source_that_is_down(local_cloud, scenario):
 
 def polled_now(local_cloud):
     done = local_cloud.plays("poll", "--wait", "--json")
-    return None if done.returncode else local_cloud.parsed(done.stdout)
-
-
-@pytest.fixture
-def blocked_calls(local_cloud):
-    """Count the calls that came within a block."""
-    port = Memory.load(local_cloud.home).ports.spotify
-    return lambda: local_cloud.control(port, "blocked_calls")
+    return None if done.returncode else json.loads(done.stdout)

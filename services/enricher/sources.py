@@ -15,6 +15,10 @@ class RequestRefusedError(FeatureSourceError):
     """A source refuses one request for what it says; other requests may pass."""
 
 
+class SourceOffError(FeatureSourceError):
+    """A source does not serve this deployment, as if it were not configured."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a source told about the tracks that it was asked for."""

@@ -1,11 +1,13 @@
 import json
 import time
+from datetime import timedelta
 from types import SimpleNamespace
 
 import boto3
 import pytest
 
-from services.enricher.handler import EnricherSettings, handler, wire
+from services.enricher.handler import handler, time_for_features, wire
+from services.enricher.settings import EnricherSettings
 from shared.errors import SettingsError
 from shared.models import EnrichedBatch
 from tests.unit.enricher.conftest import METADATA, SOUNDS, TABLE, a_sound_row
@@ -242,15 +244,19 @@ def test_without_sources_plays_pass_unenriched(enrich, enriched, reccobeats, mon
     assert reccobeats.calls == []
 
 
-def test_sources_are_separated_by_commas_and_may_have_spaces():
-    settings = EnricherSettings(
-        enriched_plays_queue_url="q",
-        track_cache_table="t",
-        feature_sources=" spotify , reccobeats,",
-        reccobeats_url="http://127.0.0.1",
-    )
+def test_sources_are_separated_by_commas_and_may_have_spaces(environment, monkeypatch):
+    monkeypatch.setenv("FEATURE_SOURCES", " spotify , reccobeats,")
+
+    settings = EnricherSettings.from_environment()
 
     assert settings.source_names == ["spotify", "reccobeats"]
+
+
+@pytest.mark.parametrize(("left_s", "asking_s"), [(3, 2), (30, 20), (120, 20), (900, 20)])
+def test_plays_wait_twenty_seconds_at_most_for_features(left_s, asking_s):
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: left_s * 1_000)
+
+    assert time_for_features(context) == timedelta(seconds=asking_s)
 
 
 def test_a_deployment_without_its_variables_is_told_their_names(environment, monkeypatch):

@@ -13,7 +13,7 @@ Source:
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -22,10 +22,9 @@ from typing import Any
 
 import requests
 
-from services.enricher.features import SOUND, sounds, told
+from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, RequestRefusedError
 from shared.errors import FeatureSourceError
-from shared.models import TrackFeatures
 
 NAME = "reccobeats"
 USER_AGENT = "spotify-listening-history/1 (personal listening statistics)"
@@ -62,19 +61,12 @@ class ReccoBeats:
             metadata = self._rows("/v1/track", ids)
         except FeatureSourceError as error:
             metadata, failure = {}, error
-        known = self._known(ids, heard, metadata)
-        silent = {uri for uri in track_uris if uri not in known or not sounds(known[uri])}
-        return Answer(known, frozenset() if failure else frozenset(silent), failure)
-
-    def _known(
-        self, ids: Mapping[str, str], heard: Mapping[str, Row], metadata: Mapping[str, Row]
-    ) -> dict[str, TrackFeatures]:
         fetched_at = self._now()
-        known = {
-            uri: told(uri, NAME, fetched_at, _values(heard.get(one, {}), metadata.get(one, {})))
+        known = (
+            told(uri, NAME, fetched_at, _values(heard.get(one, {}), metadata.get(one, {})))
             for one, uri in ids.items()
-        }
-        return {uri: features for uri, features in known.items() if features is not None}
+        )
+        return Answer.about(track_uris, known, failure)
 
     def _rows(self, path: str, ids: Iterable[str]) -> dict[str, Row]:
         """Fetch the rows of one call, by Spotify id.

@@ -16,6 +16,7 @@ from shared.aws import client
 from tests.unit.enricher.examples import Clock
 
 TABLE = "track-cache"
+APPS = "spotify-app"
 PLAIN_TABLE = "table-without-index"
 SOUNDS = "/v1/audio-features"
 METADATA = "/v1/track"
@@ -134,7 +135,7 @@ def clock():
 
 @pytest.fixture
 def dynamodb():
-    """A table as deployed, and one without its index, as moto keeps them."""
+    """The tables as deployed, and one without its index, as moto keeps them."""
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         table = {
@@ -154,6 +155,12 @@ def dynamodb():
         }
         table["AttributeDefinitions"] += numbers
         dynamodb.create_table(TableName=TABLE, GlobalSecondaryIndexes=[index], **table)
+        dynamodb.create_table(
+            TableName=APPS,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "app", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "app", "AttributeType": "S"}],
+        )
         yield dynamodb
 
 
@@ -173,7 +180,7 @@ def environment(dynamodb, reccobeats, monkeypatch):
     monkeypatch.setenv("RECCOBEATS_URL", reccobeats.url)
     monkeypatch.setenv("SPOTIFY_API_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("SPOTIFY_APP_TABLE", "spotify-app")
+    monkeypatch.setenv("SPOTIFY_APP_TABLE", APPS)
     monkeypatch.setenv("SPOTIFY_APP_SECRET", "")
     monkeypatch.setenv("TRACKS_PER_HEALING", "2000")
     for forget in (client.cache_clear, wire.cache_clear, heal.wire.cache_clear):

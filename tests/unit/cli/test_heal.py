@@ -12,7 +12,7 @@ TRACK_ID = "1AAAAAAAAAAAAAAAAAAAAA"
 
 
 class HealerTarget:
-    """A target whose healer gives its answers in turn, the last one again and again."""
+    """A target whose healer gives its answers in turn."""
 
     def __init__(self, *answers):
         self.events = []
@@ -27,7 +27,7 @@ class HealerTarget:
     def invoke(self, FunctionName, Payload):  # noqa: N803 - botocore's names
         assert FunctionName == "HealerFunction"
         self.events.append(json.loads(Payload))
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        answer = self._answers.pop(0)
         if isinstance(answer, BaseException):
             raise answer
         return {"Payload": io.BytesIO(json.dumps(answer).encode())} | answer.get("response", {})
@@ -158,7 +158,7 @@ def test_a_source_that_takes_no_calls_is_told_of_with_its_time(heal):
 
 
 def test_without_any_source_it_ends_and_says_where_to_look(heal):
-    result, events = heal(a_healing(remaining=7))
+    result, events = heal(a_healing(remaining=7), a_healing(remaining=7))
 
     assert (result.exit_code, len(events)) == (1, 2)
     assert "7 tracks go on waiting: is a source named in feature_sources" in result.stderr

@@ -45,16 +45,16 @@ def loader():
 def new_healer(dynamodb, clock, loader):
     """Make the healer of a container that has just started."""
 
-    def make(*sources, most=2_000, table=TABLE):
+    def make(*sources, most=2_000, table=TABLE, now=clock):
         return Healer(
             lookup=Lookup(
                 TrackCache(dynamodb, table, size=0),
                 {str(number): source for number, source in enumerate(sources)},
-                clock,
+                now,
             ),
             due=DueTracks(dynamodb, TABLE),
             queue=Queue(loader, "enriched-plays"),
-            now=clock,
+            now=now,
             most=most,
         )
 
@@ -134,22 +134,43 @@ def test_a_missing_track_waits_longer_and_nothing_is_published(
     assert loader.batches == []
 
 
-@pytest.mark.parametrize("retry_after_s", [None, 0, 60])
+@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 900), (60, 60)])
 def test_a_healing_stops_at_a_failing_source_and_rewrites_one_call_of_tracks(
-    new_healer, remember, dynamodb, loader, retry_after_s
+    new_healer, remember, dynamodb, retry_after_s, wait_s
 ):
     remember(dict.fromkeys(uris(200), DUE))
     source = Source(failing(FeatureSourceError("500", retry_after_s)))
 
     healing = new_healer(source).heal(WHAT_IS_DUE, LATER)
 
-    wait_s = 900 if retry_after_s is None else retry_after_s
     until = START + timedelta(seconds=wait_s)
     assert healing == Healing(asked=40, postponed=40, remaining=160, blocked_until=until)
-    assert DueTracks(dynamodb, TABLE).read(START - timedelta(seconds=1), 9)[1] == 0
-    assert len(DueTracks(dynamodb, TABLE).read(START, 999)[0]) == 160 + 40 * (wait_s == 0)
+    assert DueTracks(dynamodb, TABLE).read(until - timedelta(seconds=1), 999)[1] == 160
     assert len(source.asked) == 1
-    assert loader.batches == []
+
+
+def test_a_source_that_asks_for_no_wait_is_left_alone_for_the_rest_of_a_healing(
+    new_healer, remember, clock
+):
+    remember(dict.fromkeys(uris(80), DUE))
+
+    def ticking():
+        clock.move(milliseconds=1)
+        return clock()
+
+    source = Source(failing(FeatureSourceError("429", 0)))
+    new_healer(source, now=ticking).heal(WHAT_IS_DUE, LATER)
+
+    assert len(source.asked) == 1
+
+
+def test_a_block_is_told_of_though_nothing_else_is_due(new_healer, remember):
+    remember({uri("Boats"): DUE})
+
+    healing = new_healer(Source(failing(FeatureSourceError("429", 60)))).heal(WHAT_IS_DUE, LATER)
+
+    until = START + timedelta(minutes=1)
+    assert healing == Healing(asked=1, postponed=1, blocked_until=until)
 
 
 def test_what_failed_goes_behind_what_was_not_come_to(new_healer, remember, clock):

@@ -1,4 +1,4 @@
-"""The source of features is down for a day, in which 10,000 distinct tracks are played."""
+"""The source of features is away or crawls, and the plays go on."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -8,18 +8,20 @@ import requests
 
 from services.enricher.cache import TrackCache
 from services.enricher.due import DueTracks
-from services.enricher.handler import Enricher
+from services.enricher.handler import LONGEST_ASKING, Enricher
 from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
-from services.enricher.reccobeats import ReccoBeats
+from services.enricher.reccobeats import TIMEOUT_S, ReccoBeats
+from services.enricher.sources import Answer
+from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch
 from shared.queues import Queue
-from tests.unit.enricher.examples import a_batch, a_play, uris
+from tests.unit.enricher.examples import START, a_batch, a_play, uris
 
 TRACKS = uris(10_000)
 HOURS = 24
-TICKS = 3
+TICKS = 12
 PER_TICK = -(-len(TRACKS) // (HOURS * TICKS))
 
 
@@ -62,13 +64,13 @@ class Pipeline:
         self.loaded_at = {}
         self.features = {}
 
-    def new_enricher(self):
-        return Enricher(self._lookup(size=100_000), self._queue)
+    def new_enricher(self, source=None):
+        return Enricher(self._lookup(size=100_000, source=source), self._queue)
 
     def play(self, enricher, tracks):
         """Have tracks played; gives the instant for each."""
         batch = CollectedBatch.model_validate(a_batch(*map(a_play_of, tracks)).model_dump())
-        until = self._clock.time + timedelta(seconds=20)
+        until = self._clock.time + LONGEST_ASKING
         assert enricher.enrich({"message": batch}, until) == []
         return dict.fromkeys(tracks, self._clock.time)
 
@@ -79,14 +81,27 @@ class Pipeline:
         healer = Healer(lookup=lookup, due=due, queue=self._queue, now=self._clock, most=2_000)
         return healer.heal(HealRequest(), self._clock.time + timedelta(seconds=200))
 
-    def _lookup(self, size):
+    def _lookup(self, size, source=None):
         cache = TrackCache(self._table, "track-cache", size)
-        return Lookup(cache, {"reccobeats": self._source}, self._clock)
+        return Lookup(cache, {"source": source or self._source}, self._clock)
 
     def _load(self, QueueUrl, MessageBody):  # noqa: N803 - botocore's names
         batch = EnrichedBatch.model_validate_json(MessageBody)
         self.loaded_at |= {play.track_uri: self._clock.time for play in batch.plays}
         self.features |= {features.track_uri: features for features in batch.features}
+
+
+class Crawling:
+    """A source whose every call takes as long as its timeouts let it, and fails or not."""
+
+    def __init__(self, clock, failure):
+        self._clock = clock
+        self._failure = failure
+
+    def fetch(self, tracks, /):
+        # Two calls, each with its connection and its answer.
+        self._clock.move(seconds=2 * sum(TIMEOUT_S))
+        return Answer(missing=frozenset(() if self._failure else tracks), failure=self._failure)
 
 
 def a_play_of(track):
@@ -100,7 +115,7 @@ def pipeline(reccobeats, clock):
 
 
 def a_day_without_features(pipeline, reccobeats, clock):
-    """Play all tracks while the source is down; gives when each was played, and calls by hour."""
+    """Play 10,000 distinct tracks; gives when each was played, and the calls by hour."""
     reccobeats.fail(503)
     played_at, calls = {}, []
     for hour in range(HOURS):
@@ -109,7 +124,7 @@ def a_day_without_features(pipeline, reccobeats, clock):
         for tick in range(hour * TICKS, (hour + 1) * TICKS):
             tracks = TRACKS[tick * PER_TICK : (tick + 1) * PER_TICK]
             played_at |= pipeline.play(enricher, tracks)
-            clock.move(minutes=20)
+            clock.move(minutes=5)
         assert pipeline.heal().learned == 0
         calls.append(len(reccobeats.calls))
         reccobeats.calls.clear()
@@ -141,3 +156,13 @@ def test_after_a_day_without_its_source_healing_fills_all_within_the_budget(
     assert len(reccobeats.calls) == 2 * 10_000 / 40
     assert len({one for call in reccobeats.calls for one in call.ids}) == 10_000
     assert pipeline.heal() == Healing()
+
+
+@pytest.mark.parametrize("failure", [None, FeatureSourceError("timeout")], ids=["slow", "hangs"])
+def test_a_source_that_crawls_delays_plays_by_less_than_a_minute(pipeline, clock, failure):
+    enricher = pipeline.new_enricher(Crawling(clock, failure))
+
+    pipeline.play(enricher, TRACKS[:500])
+
+    assert set(pipeline.loaded_at) == set(TRACKS[:500])
+    assert clock.time - START < timedelta(seconds=40)

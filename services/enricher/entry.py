@@ -30,7 +30,11 @@ class KnownFeatures:
 
     def followed_by(self, told: TrackFeatures) -> "KnownFeatures":
         """Take in a later answer; what it leaves open stays as it was known before."""
-        return KnownFeatures.of(merged(told, TrackFeatures.model_validate_json(self.text)))
+        return KnownFeatures.of(merged(told, self.read()))
+
+    def read(self) -> TrackFeatures:
+        """Read what the text says."""
+        return TrackFeatures.model_validate_json(self.text)
 
 
 @dataclass(frozen=True, slots=True)

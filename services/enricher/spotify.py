@@ -2,6 +2,7 @@
 
 Apps made since 27 November 2024, and older ones in development mode, are answered 403. Whether an
 app may is asked once: the first 403 is written down for good, and the next source takes its place.
+To have it asked again, delete the item of the app from the table `spotify-app`.
 
 Source:
     https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api

@@ -131,6 +131,10 @@ def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
         "TRACK_CACHE_TABLE": "track-cache",
         "FEATURE_SOURCES": "reccobeats",
         "RECCOBEATS_URL": f"http://{FEATURES}",
+        "SPOTIFY_API_URL": "http://spotify",
+        "SPOTIFY_ACCOUNTS_URL": "http://spotify",
+        "SPOTIFY_APP_TABLE": "spotify-app",
+        "SPOTIFY_APP_SECRET": "",
     }
     memory_cloud.install(deliver=enriched.put)
     from services.enricher.handler import handler, wire  # noqa: PLC0415 - after its environment

@@ -13,6 +13,7 @@ HANDLERS = {
     "collector": "services.collector.handler",
     "backfill": "services.collector.backfill",
     "enricher": "services.enricher.handler",
+    "healer": "services.enricher.heal",
     "loader": "services.loader.handler",
     "migrator": "services.loader.migrate",
 }

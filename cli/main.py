@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from cli import dlq, local
 from cli.errors import CommandError, StoppedError, explain
+from cli.heal import heal
 from cli.login import login
 from cli.poll import poll
 from cli.status import status
@@ -89,6 +90,7 @@ def main(
 app.command()(status)
 app.command()(upload)
 app.command()(poll)
+app.command()(heal)
 app.command()(login)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(local.app, name="local")

@@ -17,6 +17,7 @@ from rich.progress import (
     ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.table import Table
@@ -68,6 +69,11 @@ def byte_progress() -> Progress:
 def count_progress() -> Progress:
     """Begin a progress bar that counts things, on stderr."""
     return _progress(MofNCompleteColumn(), TimeElapsedColumn())
+
+
+def estimate_progress() -> Progress:
+    """Begin a progress bar that counts things and tells the time left, on stderr."""
+    return _progress(MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
 
 
 def _progress(*columns: ProgressColumn) -> Progress:

@@ -1,10 +1,9 @@
 """`plays poll`: ask Spotify now, not at the next tick."""
 
-import json
-
 import typer
 
 from cli.errors import CommandError, interruptible
+from cli.functions import call
 from cli.imports import PollResult, fetch_poll
 from cli.options import (
     DEFAULT_TIMEOUT_S,
@@ -57,14 +56,7 @@ def collect(target: Target, listener: str) -> Poll:
     Raises:
         CommandError: The collector failed, or had a reason not to poll.
     """
-    answer = target.client("lambda").invoke(
-        FunctionName=target.output("CollectorFunction"),
-        Payload=json.dumps({"listener": listener}).encode(),
-    )
-    told = answer["Payload"].read()
-    if "FunctionError" in answer:
-        raise CommandError(f"the collector failed: {json.loads(told)['errorMessage']}")
-    outcome = Outcome.model_validate_json(told)
+    outcome = Outcome.model_validate_json(call(target, "Collector", {"listener": listener}))
     if outcome.origin is None:
         raise CommandError(_why_not(outcome))
     return Poll(listener=listener, origin=outcome.origin, batches=outcome.batches, new=outcome.new)

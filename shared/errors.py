@@ -12,6 +12,7 @@ HistoryError
 │   ├── SpotifyAuthError       the app or the account is not allowed: a person must act
 │   │   ├── SpotifyTokenError  401: the access token is not accepted; a fresh one may be
 │   │   └── SpotifyLoginError  the grant is dead: the listener must log in again
+│   ├── SpotifyRequestError    400: what the request says; others may pass
 │   └── SpotifyRateLimitError  429: wait `retry_after_s`
 └── FeatureSourceError         a source of audio features failed; says nothing about the tracks
 """
@@ -63,6 +64,10 @@ class SpotifyTokenError(SpotifyAuthError):
 
 class SpotifyLoginError(SpotifyAuthError):
     """Spotify says that the listener's grant is dead; an outage of theirs has said so too."""
+
+
+class SpotifyRequestError(SpotifyError):
+    """Spotify refuses one request for what it says; other requests may pass."""
 
 
 class SpotifyRateLimitError(SpotifyError):

@@ -5,7 +5,7 @@ to do. No error's text holds a token.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,8 +17,10 @@ from shared.errors import (
     SpotifyError,
     SpotifyLoginError,
     SpotifyRateLimitError,
+    SpotifyRequestError,
     SpotifyTokenError,
 )
+from shared.spotify_catalogue_wire import Row, read_rows
 from shared.spotify_wire import (
     PAGE_ROWS,
     Grant,
@@ -136,7 +138,7 @@ class SpotifyAccounts:
 
 
 class SpotifyApi:
-    """The Web API, as the listener whose access token it is."""
+    """The Web API, as the listener or the app whose access token it is."""
 
     def __init__(self, session: requests.Session, url: str) -> None:
         """The url may end with the version, `/v1`, or leave it out."""
@@ -159,13 +161,50 @@ class SpotifyApi:
             https://developer.spotify.com/documentation/web-api/reference/get-recently-played
             The newest play comes first; how long it was played is not told.
         """
-        url = f"{self._url}/me/player/recently-played"
-        response = _send(
-            self._session, "GET", url, auth=_bearer(access_token), params={"limit": PAGE_ROWS}
-        )
+        content = self._get(access_token, "me/player/recently-played", limit=str(PAGE_ROWS))
+        return read_recently_played(content)
+
+    def audio_features(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
+        """Fetch how at most 100 tracks sound, as apps of before November 2024 still may.
+
+        Returns:
+            A row for each id, in order; an empty one where Spotify does not know.
+
+        Raises:
+            SpotifyAuthError: The app gets no audio features; also SpotifyTokenError, see there.
+            SpotifyRequestError: An id is none.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Any other refusal, or no answer.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/reference/get-several-audio-features
+            https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
+        """
+        content = self._get(access_token, "audio-features", ids=",".join(track_ids))
+        return read_rows(content, "audio_features", len(track_ids))
+
+    def tracks(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
+        """Fetch at most 50 tracks, as apps with extended quota still may.
+
+        Returns:
+            A row for each id, in order; an empty one where Spotify does not know.
+
+        Raises:
+            SpotifyError: As `audio_features` does.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/reference/get-several-tracks
+            https://developer.spotify.com/documentation/web-api/references/changes/february-2026
+        """
+        content = self._get(access_token, "tracks", ids=",".join(track_ids))
+        return read_rows(content, "tracks", len(track_ids))
+
+    def _get(self, access_token: str, path: str, **params: str) -> bytes:
+        url, sign = f"{self._url}/{path}", _bearer(access_token)
+        response = _send(self._session, "GET", url, auth=sign, params=params)
         if response.status_code != HTTPStatus.OK:
             raise _api_refusal(response, (access_token,))
-        return read_recently_played(response.content)
+        return response.content
 
 
 def _send(session: requests.Session, method: str, url: str, **options: Any) -> Response:
@@ -194,6 +233,8 @@ def _api_refusal(response: Response, secrets: Secrets) -> SpotifyError:
         return SpotifyTokenError(f"Spotify refuses the access token: {_words(response, secrets)}")
     if response.status_code == HTTPStatus.FORBIDDEN:
         return SpotifyAuthError(f"Spotify forbids the call: {_words(response, secrets)}")
+    if response.status_code == HTTPStatus.BAD_REQUEST:
+        return SpotifyRequestError(f"Spotify answered with status 400: {_words(response, secrets)}")
     return _refusal(response, secrets)
 
 

@@ -91,6 +91,18 @@ class EnricherConfig(ConsumerConfig):
     window_s: Annotated[int, Field(ge=0, le=300)] = 3
 
 
+class HealerConfig(FunctionConfig):
+    """A healing asks source after source without a pause, so the number of tracks is its pace.
+
+    2,000 tracks are 100 calls in a minute or so, then none until the next hour: other users of
+    ReccoBeats, whose limit nobody published, pause for a second or two after each call.
+    """
+
+    timeout_s: Seconds = 300
+    every_minutes: Annotated[int, Field(ge=2, le=1_440)] = 60
+    most_tracks: Annotated[int, Field(ge=1)] = 2_000
+
+
 class LoaderConfig(ConsumerConfig):
     """Ten attempts, six minutes apart: the database may be away for an hour."""
 
@@ -134,9 +146,12 @@ class PipelineConfig(_Part):
     spotify_api_url: Url = "https://api.spotify.com"
     spotify_accounts_url: Url = "https://accounts.spotify.com"
     reccobeats_url: Url = "https://api.reccobeats.com"
-    feature_sources: Annotated[tuple[Literal["reccobeats"], ...], BeforeValidator(_words)] = (
-        "reccobeats",
-    )
+    feature_sources: Annotated[
+        tuple[Literal["reccobeats", "spotify"], ...], BeforeValidator(_words)
+    ] = ("reccobeats",)
+    """In the order in which they are asked; Spotify answers apps of before November 2024 alone."""
+    features_login: Listener | None = None
+    """Whose login names the app that asks Spotify for features; by default the first listener's."""
     match_window_s: Annotated[int, Field(ge=0, le=600)] = 90
     """How far an API and an export record of one play may lie apart."""
     database: DatabaseConfig = DatabaseConfig()
@@ -151,6 +166,7 @@ class PipelineConfig(_Part):
     collector: FunctionConfig = FunctionConfig()
     backfill: BackfillConfig = BackfillConfig()
     enricher: EnricherConfig = EnricherConfig()
+    healer: HealerConfig = HealerConfig()
     loader: LoaderConfig = LoaderConfig()
     migrator: MigratorConfig = MigratorConfig()
 
@@ -168,6 +184,19 @@ class PipelineConfig(_Part):
                 "require_tls and database.verify_tls are for the local cloud to turn off"
             )
         return self
+
+    @model_validator(mode="after")
+    def _features_login_is_a_listener(self) -> Self:
+        if self.features_login not in {None, *self.listeners}:
+            raise ValueError(f"features_login: {self.features_login} is none of the listeners")
+        return self
+
+    @property
+    def features_secret(self) -> str:
+        """The name of the secret with the app that asks Spotify for features; empty: none does."""
+        if "spotify" not in self.feature_sources:
+            return ""
+        return f"{self.listener_secret_prefix}{self.features_login or self.listeners[0]}"
 
     @property
     def listener_secret_prefix(self) -> str:

@@ -1,4 +1,4 @@
-"""The five functions: what each is told, and all that each may do."""
+"""The six functions: what each is told, and all that each may do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 from aws_cdk import Acknowledgment, CfnElement, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -14,6 +15,7 @@ from infra.cdk.config import FunctionConfig, PipelineConfig
 from infra.cdk.constructs.dependency_layer import DependencyLayer
 from infra.cdk.constructs.permissions import allow, secret_arn
 from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
+from services.enricher.due import INDEX as WAITING
 from shared.archive import UPLOADS
 
 
@@ -53,6 +55,7 @@ class Functions(Construct):
         self.collector = self._collector()
         self.backfill = self._backfill()
         self.enricher = self._enricher()
+        self.healer = self._healer()
         self.loader = self._loader()
         self.migrator = self._migrator()
 
@@ -118,18 +121,52 @@ class Functions(Construct):
         return function
 
     def _enricher(self) -> PythonFunction:
-        config, around = self._config, self._around
-        return PythonFunction(
-            self,
+        return self._asking(
             "Enricher",
             handler="services.enricher.handler.handler",
-            config=config.enricher,
+            config=self._config.enricher,
+            environment={},
+            grants=[],
+        )
+
+    def _healer(self) -> PythonFunction:
+        config, cache = self._config.healer, self._around.track_cache
+        index = f"{cache.table_arn}/index/{WAITING}"
+        return self._asking(
+            "Healer",
+            handler="services.enricher.heal.handler",
+            config=config,
+            environment={"TRACKS_PER_HEALING": str(config.most_tracks)},
+            grants=[allow("dynamodb", "Query", on=[index])],
+        )
+
+    def _asking(
+        self,
+        construct_id: str,
+        *,
+        handler: str,
+        config: FunctionConfig,
+        environment: Mapping[str, str],
+        grants: Sequence[iam.PolicyStatement],
+    ) -> PythonFunction:
+        """Make a function that asks for features, and passes them on."""
+        configured, around = self._config, self._around
+        return PythonFunction(
+            self,
+            construct_id,
+            handler=handler,
+            config=config,
             defaults=self._defaults,
             environment={
                 "ENRICHED_PLAYS_QUEUE_URL": around.enriched_plays.queue_url,
                 "TRACK_CACHE_TABLE": around.track_cache.table_name,
-                "FEATURE_SOURCES": ",".join(config.feature_sources),
-                "RECCOBEATS_URL": config.reccobeats_url,
+                "FEATURE_SOURCES": ",".join(configured.feature_sources),
+                "RECCOBEATS_URL": configured.reccobeats_url,
+                "SPOTIFY_API_URL": configured.spotify_api_url,
+                "SPOTIFY_ACCOUNTS_URL": configured.spotify_accounts_url,
+                "SPOTIFY_APP_TABLE": around.spotify_app.table_name,
+                "SPOTIFY_APP_SECRET": configured.features_secret,
+                **environment,
             },
             grants=[
                 allow(
@@ -137,8 +174,19 @@ class Functions(Construct):
                     on=[around.track_cache.table_arn],
                 ),
                 allow("sqs", "SendMessage", on=[around.enriched_plays.queue_arn]),
+                *grants,
+                *self._as_an_app(),
             ],
         )
+
+    def _as_an_app(self) -> list[iam.PolicyStatement]:
+        """Allow to ask Spotify for features, where Spotify is a source of them."""
+        if not (secret := self._config.features_secret):
+            return []
+        return [
+            allow("secretsmanager", "GetSecretValue", on=[secret_arn(self, secret)]),
+            allow("dynamodb", "GetItem", "UpdateItem", on=[self._around.spotify_app.table_arn]),
+        ]
 
     def _loader(self) -> PythonFunction:
         return self._on_database(

@@ -19,9 +19,11 @@ from constructs import Construct
 from infra.cdk.config import ConsumerConfig, PipelineConfig
 from infra.cdk.constructs.alarms import Alarms
 from infra.cdk.constructs.archive_bucket import ArchiveBucket
+from infra.cdk.constructs.healing import HealingSchedule
 from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
+from services.enricher.due import INDEX as WAITING
 
 
 class PipelineStack(Stack):
@@ -69,6 +71,12 @@ class PipelineStack(Stack):
         self._listener_state = self._table("ListenerState", key="listener")
         self._spotify_app = self._table("SpotifyApp", key="app")
         self._track_cache = self._table("TrackCache", key="track_uri")
+        self._track_cache.add_global_secondary_index(
+            index_name=WAITING,
+            partition_key=dynamodb.Attribute(name="misses", type=dynamodb.AttributeType.NUMBER),
+            sort_key=dynamodb.Attribute(name="retry_at", type=dynamodb.AttributeType.NUMBER),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
 
     def _table(self, construct_id: str, *, key: str) -> dynamodb.Table:
         return dynamodb.Table(
@@ -112,12 +120,19 @@ class PipelineStack(Stack):
 
     def _connect(self) -> None:
         config, functions = self._config, self._functions
-        ListenerSchedules(
+        schedules = ListenerSchedules(
             self,
             "Schedules",
             config=config,
             collector=functions.collector.function,
             failed_ticks=self._failed_ticks,
+        )
+        HealingSchedule(
+            self,
+            "Healing",
+            config=config.healer,
+            group=schedules.group,
+            healer=functions.healer.function,
         )
         events.Rule(
             self,
@@ -152,6 +167,7 @@ class PipelineStack(Stack):
             alarms.on_age(name, stage.queue)
         alarms.on_dead_letters("FailedTicks", self._failed_ticks)
         alarms.on_errors("Collector", self._functions.collector.function)
+        alarms.on_errors("Healer", self._functions.healer.function)
         alarms.on_live_capture()
 
     def _add_outputs(self) -> None:
@@ -161,6 +177,7 @@ class PipelineStack(Stack):
             "CollectorFunction": functions.collector.function.function_name,
             "BackfillFunction": functions.backfill.function.function_name,
             "EnricherFunction": functions.enricher.function.function_name,
+            "HealerFunction": functions.healer.function.function_name,
             "LoaderFunction": functions.loader.function.function_name,
             "MigratorFunction": functions.migrator.function.function_name,
             "ListenerStateTable": self._listener_state.table_name,

@@ -1,21 +1,15 @@
-"""The cache of what is known of tracks: a DynamoDB table, and this container's memory before it.
+"""The cache of what is known of tracks: a DynamoDB table, and this container's memory before it."""
 
-An item has `track_uri` (S) and, as far as they are known, `features` (S, the JSON of
-TrackFeatures) and `popularity` (N). Only while an answer is awaited it has `misses` (N, 0 to 4)
-and `retry_at` (N, Unix seconds), so that an index on the two would hold just the tracks that wait,
-in order of time.
-"""
-
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.enricher.entry import Entry, KnownFeatures
+from services.enricher.entry import Entry
+from services.enricher.items import Item, entry_of, item_of
 from shared.telemetry import logger
 
 READ_KEYS = 100
@@ -27,8 +21,6 @@ MOST_TRIES = 4
 
 REMEMBERED_TRACKS = 100_000
 """Tracks in this container's memory, about 1 kB each."""
-
-Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,19 +56,20 @@ class TrackCache:
         self._keep(stored)
         return Recalled({**entries, **stored}, unread)
 
-    def write(self, entries: Mapping[str, Entry]) -> None:
-        """Remember entries."""
+    def write(self, entries: Mapping[str, Entry]) -> bool:
+        """Remember entries; tells whether the table took them all."""
         self._keep(entries)
         requests = [
-            {"PutRequest": {"Item": _item(track, entry)}} for track, entry in entries.items()
+            {"PutRequest": {"Item": item_of(track, entry)}} for track, entry in entries.items()
         ]
         try:
             lost = sum(len(self._put(chunk)) for chunk in _chunks(requests, WRITE_ITEMS))
         except (BotoCoreError, ClientError) as error:
             logger.warning("track cache cannot be written", extra={"error": str(error)})
-            return
+            return False
         if lost:
             logger.warning("track cache did not take all", extra={"tracks": lost})
+        return not lost
 
     def _read_table(self, tracks: Sequence[str]) -> tuple[dict[str, Entry], set[str]]:
         entries: dict[str, Entry] = {}
@@ -95,7 +88,7 @@ class TrackCache:
         def call(pending: Sequence[Item]) -> list[Item]:
             answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": pending}})
             for item in answer["Responses"].get(self._table, ()):
-                entries[item["track_uri"]["S"]] = _entry(item)
+                _read(item, entries)
             left: list[Item] = (
                 answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             )
@@ -121,6 +114,15 @@ class TrackCache:
             self._memory.popitem(last=False)
 
 
+def _read(item: Item, entries: dict[str, Entry]) -> None:
+    """Read an item into `entries`; one that cannot be read is as good as none."""
+    track, entry = item["track_uri"]["S"], entry_of(item)
+    if entry is None:
+        logger.warning("track cache holds an unreadable item", extra={"track": track})
+    else:
+        entries[track] = entry
+
+
 def _until_done(
     pending: Sequence[Item], call: Callable[[Sequence[Item]], list[Item]]
 ) -> Sequence[Item]:
@@ -130,30 +132,6 @@ def _until_done(
         if not pending:
             break
     return pending
-
-
-def _item(track: str, entry: Entry) -> Item:
-    item = {"track_uri": {"S": track}}
-    if entry.features is not None:
-        item["features"] = {"S": entry.features.text}
-        if entry.features.popularity is not None:
-            item["popularity"] = {"N": str(entry.features.popularity)}
-    if entry.retry_at is not None:
-        # Rounded up: a source that said "in 5 s" is not asked after 4.9 s.
-        item["retry_at"] = {"N": str(math.ceil(entry.retry_at.timestamp()))}
-        item["misses"] = {"N": str(entry.misses)}
-    return item
-
-
-def _entry(item: Item) -> Entry:
-    features = None
-    if "features" in item:
-        popularity = int(item["popularity"]["N"]) if "popularity" in item else None
-        features = KnownFeatures(item["features"]["S"], popularity)
-    if "retry_at" not in item:
-        return Entry(features)
-    retry_at = datetime.fromtimestamp(int(item["retry_at"]["N"]), UTC)
-    return Entry(features, int(item["misses"]["N"]), retry_at)
 
 
 def _chunks(sequence: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+from services.enricher.features import merged
 from shared.models import TrackFeatures
 
 MISS_WAITS = tuple(timedelta(days=days) for days in (1, 7, 30, 90))
@@ -27,6 +28,14 @@ class KnownFeatures:
         """Write features down."""
         return cls(features.model_dump_json(exclude_none=True), features.popularity)
 
+    def followed_by(self, told: TrackFeatures) -> "KnownFeatures":
+        """Take in a later answer; what it leaves open stays as it was known before."""
+        return KnownFeatures.of(merged(told, self.read()))
+
+    def read(self) -> TrackFeatures:
+        """Read what the text says."""
+        return TrackFeatures.model_validate_json(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -37,7 +46,7 @@ class Entry:
     """
 
     features: KnownFeatures | None = None
-    """What a source told; only a part of it where a later answer is awaited."""
+    """What the sources told; only a part of it where a later answer is awaited."""
     misses: int = 0
     """Misses in a row, counted up to the longest wait."""
     retry_at: datetime | None = None
@@ -47,11 +56,27 @@ class Entry:
         """Tell whether the sources may be asked for the track."""
         return self.retry_at is not None and self.retry_at <= now
 
-    def missed(self, features: KnownFeatures | None, now: datetime) -> "Entry":
-        """Follow an answer of all sources that did not tell how the track sounds."""
-        misses = min(self.misses + 1, len(MISS_WAITS))
-        return Entry(features or self.features, misses, now + MISS_WAITS[misses - 1])
+    def learnt(self, told: TrackFeatures | None) -> "Entry":
+        """Follow an answer that tells how the track sounds."""
+        return Entry(self._with(told))
 
-    def failed(self, features: KnownFeatures | None, retry_at: datetime) -> "Entry":
+    def missed(self, told: TrackFeatures | None, now: datetime) -> "Entry":
+        """Follow an answer of all sources that did not tell how the track sounds."""
+        if self._is_early(now):
+            return Entry(self._with(told), self.misses, self.retry_at)
+        misses = min(self.misses + 1, len(MISS_WAITS))
+        return Entry(self._with(told), misses, now + MISS_WAITS[misses - 1])
+
+    def failed(self, told: TrackFeatures | None, now: datetime, retry_at: datetime) -> "Entry":
         """Follow the failure of a source, or the want of time to ask it."""
-        return Entry(features or self.features, self.misses, retry_at)
+        early = self._is_early(now)
+        return Entry(self._with(told), self.misses, self.retry_at if early else retry_at)
+
+    def _is_early(self, now: datetime) -> bool:
+        """Tell whether someone asks before it is time: then no news changes no clock."""
+        return self.features is not None if self.retry_at is None else self.retry_at > now
+
+    def _with(self, told: TrackFeatures | None) -> KnownFeatures | None:
+        if told is None:
+            return self.features
+        return self.features.followed_by(told) if self.features else KnownFeatures.of(told)

@@ -1,74 +1,51 @@
 """Lambda entry point of the enricher: collected plays in, enriched plays out."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
-import requests
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import Field
 
-from services.enricher import reccobeats
 from services.enricher.cache import TrackCache
 from services.enricher.join import CollectedBatch, join
 from services.enricher.lookup import Findings, Lookup
-from services.enricher.reccobeats import ReccoBeats
-from services.enricher.sources import choose
+from services.enricher.settings import EnricherSettings
+from services.enricher.wiring import now, sources, time_for_asking
 from shared.aws import client
 from shared.messages import collection_paused, read_messages, report_failures
 from shared.queues import Queue
-from shared.settings import Settings
 from shared.telemetry import logger, metrics
 
-ASKING_SHARE = 2 / 3
-"""Of the time that is left to an invocation; the rest is for publishing and remembering."""
-
-
-class EnricherSettings(Settings):
-    """The environment variables of the enricher."""
-
-    enriched_plays_queue_url: str
-    track_cache_table: str
-    feature_sources: str
-    """Names of the sources in the order in which they are asked, comma separated."""
-    reccobeats_url: Annotated[str, Field(pattern=r"^https?://")]
-
-    @property
-    def source_names(self) -> list[str]:
-        """The names in `feature_sources`; none means that no source is asked."""
-        return [name.strip() for name in self.feature_sources.split(",") if name.strip()]
+LONGEST_ASKING = timedelta(seconds=20)
+"""Plays are to be rows within a minute of their poll, so healing asks for what takes longer."""
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Enrich each collected batch and pass it on to the loader; report just the failed ones."""
-    share = timedelta(milliseconds=context.get_remaining_time_in_millis() * ASKING_SHARE)
+    until = now() + time_for_features(context)
     with collection_paused():
         batches, failed = read_messages(event, CollectedBatch)
-        failed += wire().enrich(batches, now() + share)
+        failed += wire().enrich(batches, until)
     return report_failures(failed)
 
 
-def now() -> datetime:
-    """Tell the time."""
-    return datetime.now(UTC)
+def time_for_features(context: LambdaContext) -> timedelta:
+    """Tell how long an invocation may ask sources while its plays wait."""
+    return min(time_for_asking(context), LONGEST_ASKING)
 
 
 @cache
 def wire() -> "Enricher":
     """Build the enricher from its settings, once per container."""
     settings = EnricherSettings.from_environment()
-    session = requests.Session()
-    # Looking for proxies and .netrc cost more than the rest of a call.
-    session.trust_env = False
-    makers = {reccobeats.NAME: lambda: ReccoBeats(settings.reccobeats_url, session, now)}
     table = TrackCache(client("dynamodb"), settings.track_cache_table)
-    lookup = Lookup(table, choose(settings.source_names, makers), now)
+    lookup = Lookup(table, sources(settings), now)
     return Enricher(lookup, Queue(client("sqs"), settings.enriched_plays_queue_url))
 
 

@@ -4,7 +4,7 @@ A million plays need not become objects to be passed on: they are checked as `sh
 checks them, and stay dicts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from pydantic import Field
@@ -13,7 +13,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from services.enricher.entry import KnownFeatures
-from shared.models import PLAYS_PER_BATCH, Play, PlayBatch
+from shared.models import PLAYS_PER_BATCH, EnrichedBatch, Play, PlayBatch
 
 
 def _typed(name: str) -> Any:
@@ -56,8 +56,22 @@ def join(batch: CollectedBatch, known: Mapping[str, KnownFeatures]) -> str:
     """
     tracks = dict.fromkeys(play["track_uri"] for play in batch.plays)
     joined = batch.model_copy(update={"plays": [_with_popularity(p, known) for p in batch.plays]})
-    features = ",".join(known[track].text for track in tracks if track in known)
-    return f'{joined.model_dump_json(exclude_none=True)[:-1]},"features":[{features}]}}'
+    features = (known[track] for track in tracks if track in known)
+    return _with_features(joined.model_dump_json(exclude_none=True), features)
+
+
+def healing_batch(origin: str, number: int, known: Iterable[KnownFeatures]) -> str:
+    """Write the JSON of an `EnrichedBatch` that has features alone.
+
+    What one call to a source can tell fills 40 kB at most.
+    """
+    batch = EnrichedBatch(origin=origin, number=number)
+    fields = batch.model_dump_json(exclude_none=True, exclude={"plays", "features"})
+    return _with_features(fields, known)
+
+
+def _with_features(batch: str, known: Iterable[KnownFeatures]) -> str:
+    return f'{batch[:-1]},"features":[{",".join(one.text for one in known)}]}}'
 
 
 def _with_popularity(play: PlayFields, known: Mapping[str, KnownFeatures]) -> PlayFields:

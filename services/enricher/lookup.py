@@ -6,7 +6,14 @@ from datetime import datetime, timedelta
 
 from services.enricher.cache import TrackCache
 from services.enricher.entry import Entry, KnownFeatures
-from services.enricher.sources import TRACKS_PER_CALL, Answer, FeatureSource, RequestRefusedError
+from services.enricher.features import merged
+from services.enricher.sources import (
+    TRACKS_PER_CALL,
+    Answer,
+    FeatureSource,
+    RequestRefusedError,
+    SourceOffError,
+)
 from shared.errors import FeatureSourceError
 from shared.models import TrackFeatures
 from shared.telemetry import logger
@@ -23,6 +30,8 @@ class Findings:
     """By track uri, all that is known."""
     entries: Mapping[str, Entry]
     """By track uri, what the cache does not hold yet."""
+    asked: int = 0
+    """Tracks that a source was asked for."""
     learned: int = 0
     """Tracks that a source told of."""
     missed: int = 0
@@ -35,35 +44,37 @@ class Findings:
 class _Told:
     """What the sources said so far, by track uri."""
 
+    asked: set[str] = field(default_factory=set)
     features: dict[str, TrackFeatures] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     retry_at: dict[str, datetime] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
 
     def take(self, tracks: Sequence[str], answer: Answer, retry_at: datetime | None) -> None:
         """Take in an answer about tracks; `retry_at` tells that it is incomplete."""
-        self.features |= answer.features
+        for track, features in answer.features.items():
+            before = self.features.get(track)
+            self.features[track] = merged(before, features) if before else features
+        if isinstance(answer.failure, SourceOffError):
+            return
         for track in tracks:
             if retry_at is not None:
                 self.retry_at[track] = retry_at
             elif track in answer.missing:
                 self.missing.add(track)
             else:
+                self.settled.add(track)
                 self.missing.discard(track)
                 self.retry_at.pop(track, None)
-
-    def is_open(self, track: str) -> bool:
-        """Tell whether the next source should be asked for a track."""
-        return track in self.missing or track in self.retry_at
 
     def entry(self, track: str, before: Entry, now: datetime) -> Entry:
         """Write down what is known of a track by now."""
         told = self.features.get(track)
-        features = KnownFeatures.of(told) if told else None
         if track in self.retry_at:
-            return before.failed(features, self.retry_at[track])
+            return before.failed(told, now, self.retry_at[track])
         if track in self.missing:
-            return before.missed(features, now)
-        return Entry(features)
+            return before.missed(told, now)
+        return before.learnt(told)
 
 
 class Lookup:
@@ -76,22 +87,33 @@ class Lookup:
         now: Callable[[], datetime],
     ) -> None:
         self._cache = cache
-        self._sources = sources
+        self._sources = dict(sources)
         self._now = now
         self._blocked_until: dict[str, datetime] = {}
 
-    def find(self, tracks: Iterable[str], until: datetime) -> Findings:
+    @property
+    def blocked_until(self) -> datetime | None:
+        """When the first of the sources that failed may be asked again; None if none failed."""
+        failed = self._sources.keys() & self._blocked_until.keys()
+        return min((self._blocked_until[name] for name in failed), default=None)
+
+    def may_ask(self, since: datetime) -> bool:
+        """Tell whether a source is left that was not to be left alone at an instant, nor since."""
+        return any(not self._is_blocked(name, since) for name in self._sources)
+
+    def find(self, tracks: Iterable[str], until: datetime, *, anew: bool = False) -> Findings:
         """Find what is known of tracks; never raises for want of it.
 
         Args:
             tracks: Distinct track uris.
             until: No source is asked any more after this instant. What is under way then may
                 take two calls' timeouts longer.
+            anew: Ask for what is known or not due as well.
         """
         wanted, started_at = list(tracks), self._now()
         recalled = self._cache.read(wanted, started_at)
         known = recalled.entries
-        due = [t for t in wanted if t not in known or known[t].is_due(started_at)]
+        due = [t for t in wanted if anew or t not in known or known[t].is_due(started_at)]
         told = self._ask(due, started_at, until)
         # What the cache could not tell must not be overwritten by a mere "unknown".
         open_ = told.missing | told.retry_at.keys()
@@ -101,37 +123,52 @@ class Lookup:
         return Findings(
             features=features,
             entries={t: entry for t, entry in found.items() if t in sure},
+            asked=len(told.asked),
             learned=len(told.features),
             missed=len(told.missing - told.retry_at.keys()),
             postponed=len(told.retry_at),
         )
 
-    def remember(self, findings: Findings) -> None:
-        """Keep what was found for the next invocations."""
-        self._cache.write(findings.entries)
+    def remember(self, findings: Findings) -> bool:
+        """Keep what was found for the next invocations; tells whether they will find it."""
+        return self._cache.write(findings.entries)
 
     def _ask(self, tracks: Sequence[str], started_at: datetime, until: datetime) -> _Told:
         told = _Told()
         remaining = tracks
-        for name in self._sources:
-            for chunk in _chunks(remaining):
-                told.take(chunk, *self._ask_source(name, chunk, started_at, until))
-            remaining = [track for track in remaining if told.is_open(track)]
+        for name in tuple(self._sources):
+            for chunk in chunks(remaining):
+                self._ask_source(name, chunk, told, started_at, until)
+            remaining = [track for track in remaining if track not in told.settled]
         return told
 
     def _ask_source(
-        self, name: str, tracks: Sequence[str], started_at: datetime, until: datetime
-    ) -> tuple[Answer, datetime | None]:
-        """Ask one source, if it may be asked; an instant tells when to ask again."""
-        blocked_until = self._blocked_until.get(name)
-        if blocked_until is not None and blocked_until >= started_at:
-            return Answer(), blocked_until
-        if (now := self._now()) >= until:
-            return Answer(), now
-        answer = self._sources[name].fetch(tracks)
-        return answer, self._retry_at(name, answer.failure) if answer.failure else None
+        self, name: str, tracks: Sequence[str], told: _Told, started_at: datetime, until: datetime
+    ) -> None:
+        """Ask one source, if it may be asked; what may not be asked waits for its time."""
+        if name not in self._sources:
+            return
+        if self._is_blocked(name, started_at):
+            told.take(tracks, Answer(), self._blocked_until[name])
+        elif (now := self._now()) >= until:
+            told.take(tracks, Answer(), now)
+        else:
+            told.asked.update(tracks)
+            answer = self._sources[name].fetch(tracks)
+            told.take(tracks, answer, self._retry_at(name, answer.failure))
 
-    def _retry_at(self, name: str, failure: FeatureSourceError) -> datetime:
+    def _is_blocked(self, name: str, since: datetime) -> bool:
+        blocked_until = self._blocked_until.get(name)
+        return blocked_until is not None and blocked_until >= since
+
+    def _retry_at(self, name: str, failure: FeatureSourceError | None) -> datetime | None:
+        """Draw the consequences of a failure; an instant tells when to ask again."""
+        if failure is None:
+            return None
+        if isinstance(failure, SourceOffError):
+            del self._sources[name]
+            logger.warning("feature source is off", extra={"source": name, "reason": str(failure)})
+            return None
         wait_s = FAILURE_WAIT_S if failure.retry_after_s is None else failure.retry_after_s
         retry_at = self._now() + timedelta(seconds=wait_s)
         if not isinstance(failure, RequestRefusedError):
@@ -143,6 +180,7 @@ class Lookup:
         return retry_at
 
 
-def _chunks(tracks: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(tracks: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Part tracks into what one call of a source may ask for."""
     for start in range(0, len(tracks), TRACKS_PER_CALL):
         yield tracks[start : start + TRACKS_PER_CALL]

@@ -1,7 +1,7 @@
 """ReccoBeats: audio features and popularity by Spotify id, without a key.
 
 It knows all that Spotify measured but `time_signature`. Whence and how fresh its popularity is
-nobody documents, so `source` and `fetched_at` travel along. A popularity of 0 is kept: where
+nobody documents, so who told it and when travel along. A popularity of 0 is kept: where
 ReccoBeats knows none it writes null, and on Spotify's scale 0 is a value.
 
 Source:
@@ -13,7 +13,7 @@ Source:
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -21,11 +21,10 @@ from http import HTTPStatus
 from typing import Any
 
 import requests
-from pydantic import ValidationError
 
+from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, RequestRefusedError
 from shared.errors import FeatureSourceError
-from shared.models import TrackFeatures
 
 NAME = "reccobeats"
 USER_AGENT = "spotify-listening-history/1 (personal listening statistics)"
@@ -35,10 +34,6 @@ TIMEOUT_S = (2, 5)
 MOST_PATIENCE_S = 86_400
 """The longest wait that we accept from a source, which may ask for any."""
 
-SOUND = (
-    *("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness"),
-    *("instrumentalness", "liveness", "valence", "tempo"),
-)
 _TRACK_ID = re.compile(r"/track/([0-9A-Za-z]+)")
 # Bad request, URI too long, unprocessable: what the request says, not who asks or how often.
 _REFUSALS = frozenset({400, 414, 422})
@@ -59,26 +54,19 @@ class ReccoBeats:
         ids = {uri.rpartition(":")[2]: uri for uri in track_uris}
         failure = None
         try:
-            sounds = self._rows("/v1/audio-features", ids)
+            heard = self._rows("/v1/audio-features", ids)
         except FeatureSourceError as error:
             return Answer(failure=error)
         try:
             metadata = self._rows("/v1/track", ids)
         except FeatureSourceError as error:
             metadata, failure = {}, error
-        told = self._told(ids, sounds, metadata)
-        silent = {uri for uri in track_uris if uri not in told or not _sounds(told[uri])}
-        return Answer(told, frozenset() if failure else frozenset(silent), failure)
-
-    def _told(
-        self, ids: Mapping[str, str], sounds: Mapping[str, Row], metadata: Mapping[str, Row]
-    ) -> dict[str, TrackFeatures]:
         fetched_at = self._now()
-        told = {
-            uri: _features(uri, sounds.get(track_id, {}), metadata.get(track_id, {}), fetched_at)
-            for track_id, uri in ids.items()
-        }
-        return {uri: features for uri, features in told.items() if features is not None}
+        known = (
+            told(uri, NAME, fetched_at, _values(heard.get(one, {}), metadata.get(one, {})))
+            for one, uri in ids.items()
+        )
+        return Answer.about(track_uris, known, failure)
 
     def _rows(self, path: str, ids: Iterable[str]) -> dict[str, Row]:
         """Fetch the rows of one call, by Spotify id.
@@ -139,28 +127,12 @@ def _by_track_id(rows: list[Any]) -> dict[str, Row]:
     return found
 
 
-def _features(
-    track_uri: str, sound: Row, metadata: Row, fetched_at: datetime
-) -> TrackFeatures | None:
-    """Build the features of a track from its two rows; None if they tell nothing.
-
-    A value that cannot be, such as an energy of 2, becomes unknown; its neighbours stay.
-    """
-    values = [(name, sound.get(name)) for name in SOUND]
-    values += [("duration_ms", metadata.get("durationMs"))]
-    values += [("popularity", metadata.get("popularity"))]
-    known = {name: value for name, value in values if value is not None}
-    constant = {"track_uri": track_uri, "source": NAME, "fetched_at": fetched_at}
-    try:
-        return TrackFeatures.model_validate(known | constant) if known else None
-    except ValidationError as error:
-        wrong = {fault["loc"][0] for fault in error.errors(include_url=False)}
-    sane = {name: value for name, value in known.items() if name not in wrong}
-    return TrackFeatures.model_validate(sane | constant) if sane else None
-
-
-def _sounds(features: TrackFeatures) -> bool:
-    return any(getattr(features, name) is not None for name in SOUND)
+def _values(sound: Row, metadata: Row) -> dict[str, Any]:
+    """Name the values of a track's two rows as `TrackFeatures` does."""
+    values = {name: sound.get(name) for name in SOUND}
+    values["duration_ms"] = metadata.get("durationMs")
+    values["popularity"] = metadata.get("popularity")
+    return values
 
 
 def _retry_after_s(header: str, now: datetime) -> int | None:

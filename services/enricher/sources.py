@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
+from services.enricher.features import sounds
 from shared.errors import FeatureSourceError, SettingsError
 from shared.models import TrackFeatures
 
@@ -13,6 +14,10 @@ TRACKS_PER_CALL = 40
 
 class RequestRefusedError(FeatureSourceError):
     """A source refuses one request for what it says; other requests may pass."""
+
+
+class SourceOffError(FeatureSourceError):
+    """A source does not serve this deployment, as if it were not configured."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,18 @@ class Answer:
     """Tracks that the source answered without telling how they sound."""
     failure: FeatureSourceError | None = None
     """Why the answer is incomplete; then nothing in it is settled."""
+
+    @classmethod
+    def about(
+        cls,
+        track_uris: Iterable[str],
+        known: Iterable[TrackFeatures | None],
+        failure: FeatureSourceError | None,
+    ) -> Self:
+        """Answer with the features that are known of some tracks, as far as they are."""
+        features = {one.track_uri: one for one in known if one is not None}
+        silent = (t for t in track_uris if t not in features or not sounds(features[t]))
+        return cls(features, frozenset() if failure else frozenset(silent), failure)
 
 
 class FeatureSource(Protocol):

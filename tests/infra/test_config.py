@@ -62,6 +62,8 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"listeners": []}, "listeners", id="nobody to listen to"),
         pytest.param({"poll_minutes": 26}, "poll_minutes", id="polls that can miss plays"),
         pytest.param({"feature_sources": "x"}, "feature_sources.0", id="an unknown source"),
+        pytest.param({"features_login": "anna"}, "features_login", id="a login of nobody"),
+        pytest.param({"healer.most_tracks": 0}, "healer.most_tracks", id="a healing of nothing"),
         pytest.param({"reccobeats_url": "http://x/"}, "reccobeats_url", id="a trailing slash"),
         pytest.param({"alert_email": "nobody"}, "alert_email", id="no address"),
         pytest.param({"database.mode": "managed"}, "database.mode", id="a mode there is not"),

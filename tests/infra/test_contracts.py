@@ -5,7 +5,8 @@ import pytest
 SETTINGS = {
     "Collector": ("services.collector.handler", "CollectorSettings"),
     "Backfill": ("services.collector.backfill", "BackfillSettings"),
-    "Enricher": ("services.enricher.handler", "EnricherSettings"),
+    "Enricher": ("services.enricher.settings", "EnricherSettings"),
+    "Healer": ("services.enricher.settings", "HealerSettings"),
     "Loader": ("services.loader.settings", "LoaderSettings"),
     "Migrator": ("services.loader.settings", "DatabaseSettings"),
 }
@@ -13,6 +14,7 @@ SERVICES = {
     "Collector": "collector",
     "Backfill": "collector",
     "Enricher": "enricher",
+    "Healer": "enricher",
     "Loader": "loader",
     "Migrator": "loader",
 }
@@ -21,6 +23,7 @@ OUTPUTS = {
     "CollectorFunction": "<Functions/Collector/Function>",
     "BackfillFunction": "<Functions/Backfill/Function>",
     "EnricherFunction": "<Functions/Enricher/Function>",
+    "HealerFunction": "<Functions/Healer/Function>",
     "LoaderFunction": "<Functions/Loader/Function>",
     "MigratorFunction": "<Functions/Migrator/Function>",
     "ListenerStateTable": "<ListenerState>",

@@ -55,6 +55,12 @@ RIGHTS = {
         ("dynamodb:BatchWriteItem", "<TrackCache.Arn>"),
         ("sqs:SendMessage", "<EnrichedPlays/Queue.Arn>"),
     },
+    "Healer": {
+        ("dynamodb:Query", "<TrackCache.Arn>/index/waiting"),
+        ("dynamodb:BatchGetItem", "<TrackCache.Arn>"),
+        ("dynamodb:BatchWriteItem", "<TrackCache.Arn>"),
+        ("sqs:SendMessage", "<EnrichedPlays/Queue.Arn>"),
+    },
     "Loader": {*consumes("EnrichedPlays"), *reads_database("loader")},
     "Migrator": reads_database("migrator"),
 }
@@ -76,10 +82,43 @@ def test_a_schedule_may_call_the_collector_and_leave_what_failed(on_aws):
     }
 
 
+@pytest.mark.parametrize("name", ["Enricher", "Healer"])
+@pytest.mark.parametrize(
+    ("given", "listener"),
+    [
+        pytest.param({}, "me", id="the first listener"),
+        pytest.param({"features_login": "anna"}, "anna", id="another listener"),
+    ],
+)
+def test_where_spotify_is_a_source_one_login_may_be_read_and_the_state_of_its_app_be_kept(
+    synthesised, name, given, listener
+):
+    stack = synthesised(listeners="me,anna", feature_sources="spotify,reccobeats", **given)
+
+    log = f"<Functions/{name}/Log.Arn>"
+    assert stack.rights(f"Functions/{name}/Role") == RIGHTS[name] | {
+        ("logs:CreateLogStream", log),
+        ("logs:PutLogEvents", log),
+        ("secretsmanager:GetSecretValue", secret(f"listener/{listener}")),
+        ("dynamodb:GetItem", "<SpotifyApp.Arn>"),
+        ("dynamodb:UpdateItem", "<SpotifyApp.Arn>"),
+    }
+    variables = stack.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
+    assert variables["SPOTIFY_APP_SECRET"] == f"spotify-pipeline/listener/{listener}"
+    assert variables["FEATURE_SOURCES"] == "spotify,reccobeats"
+
+
+def test_the_healing_schedule_may_call_the_healer_only(on_aws):
+    assert on_aws.rights("Healing/Role") == {
+        ("lambda:InvokeFunction", "<Functions/Healer/Function.Arn>")
+    }
+
+
 def test_the_roles_are_these_and_the_one_that_cdk_runs_triggers_with(on_aws):
     assert set(on_aws.resources("AWS::IAM::Role")) == {
         *(f"Functions/{name}/Role" for name in RIGHTS),
         "Schedules/Role",
+        "Healing/Role",
         "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Role",
     }
 

@@ -4,7 +4,7 @@ import pytest
 
 QUEUES = ("collected-plays", "enriched-plays", "uploaded-files")
 DEAD_LETTER_QUEUES = (*(f"{name}-dlq" for name in QUEUES), "failed-ticks")
-FUNCTIONS = ("Collector", "Backfill", "Enricher", "Loader", "Migrator")
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
 CONSUMERS = {
     "Backfill": "UploadedFiles/Queue",
     "Enricher": "CollectedPlays/Queue",
@@ -177,14 +177,16 @@ def test_each_listener_is_polled_by_a_schedule_of_their_own(on_aws):
     assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "<FailedTicks.Arn>"}
 
 
-def test_a_schedule_waits_for_the_group_that_it_names(on_aws):
-    schedule = on_aws.resources()["Schedules/me"]
+@pytest.mark.parametrize("path", ["Schedules/me", "Healing/Schedule"])
+def test_a_schedule_waits_for_the_group_that_it_names(on_aws, path):
+    schedule = on_aws.resources()[path]
 
     assert [on_aws.path_of(name) for name in schedule["DependsOn"]] == ["Schedules/Group"]
 
 
-def test_only_our_schedules_may_take_the_role_that_calls_the_collector(on_aws):
-    role = on_aws.properties("Schedules/Role")
+@pytest.mark.parametrize("path", ["Schedules/Role", "Healing/Role"])
+def test_only_our_schedules_may_take_a_role_that_calls_a_function(on_aws, path):
+    role = on_aws.properties(path)
 
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
         {
@@ -297,9 +299,41 @@ def test_a_table_is_paid_by_use_and_can_be_rewound(on_aws, path, key):
     table = on_aws.properties(path)
 
     assert table["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
-    assert table["AttributeDefinitions"] == [{"AttributeName": key, "AttributeType": "S"}]
+    assert {"AttributeName": key, "AttributeType": "S"} in table["AttributeDefinitions"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_an_index_holds_the_keys_of_the_tracks_that_wait(on_aws):
+    table = on_aws.properties("TrackCache")
+
+    assert table["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": "waiting",
+            "KeySchema": [
+                {"AttributeName": "misses", "KeyType": "HASH"},
+                {"AttributeName": "retry_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ]
+    types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+    assert types == {"track_uri": "S", "misses": "N", "retry_at": "N"}
+
+
+def test_what_is_due_is_healed_every_hour_and_a_failure_waits_for_the_next(on_aws):
+    schedule = on_aws.properties("Healing/Schedule")
+
+    assert schedule["ScheduleExpression"] == "rate(1 hour)"
+    assert schedule["State"] == "ENABLED"
+    assert schedule["Target"]["Arn"] == "<Functions/Healer/Function.Arn>"
+    assert schedule["Target"]["Input"] == "{}"
+    assert schedule["Target"]["RoleArn"] == "<Healing/Role.Arn>"
+    assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+
+
+def test_a_healing_ends_before_the_next_begins(on_aws):
+    assert on_aws.properties("Functions/Healer/Function")["Timeout"] < 3_600
 
 
 def test_the_secret_of_a_listener_is_empty_until_they_log_in(on_aws):
@@ -351,12 +385,13 @@ def test_a_message_that_waits_an_hour_raises_an_alarm(on_aws, name):
     assert watched["Threshold"] == 3_600
 
 
-def test_a_collector_that_keeps_failing_raises_an_alarm(on_aws):
-    watched = on_aws.properties("Alarms/CollectorErrors")
+@pytest.mark.parametrize("name", ["Collector", "Healer"])
+def test_what_a_schedule_calls_and_keeps_failing_raises_an_alarm(on_aws, name):
+    watched = on_aws.properties(f"Alarms/{name}Errors")
 
     assert (watched["Namespace"], watched["MetricName"]) == ("AWS/Lambda", "Errors")
     assert watched["Dimensions"] == [
-        {"Name": "FunctionName", "Value": "<Functions/Collector/Function>"}
+        {"Name": "FunctionName", "Value": f"<Functions/{name}/Function>"}
     ]
 
 
@@ -367,7 +402,7 @@ def test_every_alarm_speaks_through_the_topic_when_it_begins_and_ends(on_aws):
         (alarm["Properties"]["AlarmActions"], alarm["Properties"]["OKActions"]) for alarm in alarms
     ]
 
-    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 13
+    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 14
 
 
 def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(on_aws):

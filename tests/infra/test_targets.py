@@ -1,13 +1,14 @@
 import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 from aws_cdk import aws_sqs as sqs
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = ("Collector", "Backfill", "Enricher", "Loader", "Migrator")
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
 DATA = ("Archive/Bucket", "Listeners/me", "ListenerState", "SpotifyApp", "TrackCache")
 QUEUES = (
     *("CollectedPlays/DeadLetters", "EnrichedPlays/DeadLetters", "UploadedFiles/DeadLetters"),
@@ -83,14 +84,15 @@ def test_the_simulators_take_the_places_of_spotify_and_reccobeats(on_local, synt
         reccobeats_url="http://127.0.0.1:3",
     )
 
-    collector, enricher = (
-        f"Functions/{name}/Function.Properties.Environment.Variables"
-        for name in ("Collector", "Enricher")
-    )
+    variables = {
+        *(("Collector", name) for name in ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL")),
+        *product(
+            ("Enricher", "Healer"), ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "RECCOBEATS_URL")
+        ),
+    }
     assert differences(on_local.resources(), simulated.resources()) == {
-        f"{collector}.SPOTIFY_API_URL",
-        f"{collector}.SPOTIFY_ACCOUNTS_URL",
-        f"{enricher}.RECCOBEATS_URL",
+        f"Functions/{function}/Function.Properties.Environment.Variables.{name}"
+        for function, name in variables
     }
 
 

@@ -25,12 +25,17 @@ class Request:
 
 
 class SpotifyServer:
-    """Gives the replies of `tokens` and `pages` in turn; the last one again and again."""
+    """Gives the replies of a path in turn; the last one again and again.
+
+    A reply may be a function of the request.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.tokens = [a_grant()]
         self.pages = [a_page()]
+        self.features = [rows_of("audio_features", a_sound)]
+        self.tracks = [rows_of("tracks", a_track)]
         self.requests: list[Request] = []
 
     @property
@@ -42,9 +47,12 @@ class SpotifyServer:
         routes = {
             ("POST", "/api/token"): self.tokens,
             ("GET", "/v1/me/player/recently-played"): self.pages,
+            ("GET", "/v1/audio-features"): self.features,
+            ("GET", "/v1/tracks"): self.tracks,
         }
         script = routes.get((request.method, request.path), [Reply(b"not found", 404)])
-        return script.pop(0) if len(script) > 1 else script[0]
+        reply = script.pop(0) if len(script) > 1 else script[0]
+        return reply(request) if callable(reply) else reply
 
 
 @contextmanager
@@ -118,3 +126,37 @@ def a_row(played_at: str = "2026-11-23T08:21:01.234Z", name: str = "Boats", **tr
             **track,
         },
     }
+
+
+def rows_of(name: str, row):
+    """Answer with a row for each id, in order; `row` gives None for an unknown one."""
+    return lambda request: json_reply({name: [row(one) for one in request.query["ids"].split(",")]})
+
+
+def a_sound(track_id: str):
+    """An audio features object as apps of before November 2024 get it."""
+    return {
+        "acousticness": 0.0755,
+        "analysis_url": f"https://api.spotify.com/v1/audio-analysis/{track_id}",
+        "danceability": 0.679,
+        "duration_ms": 201_333,
+        "energy": 0.715,
+        "id": track_id,
+        "instrumentalness": 0.0,
+        "key": -1,
+        "liveness": 0.271,
+        "loudness": -6.383,
+        "mode": 1,
+        "speechiness": 0.0407,
+        "tempo": 127.435,
+        "time_signature": 1,
+        "track_href": f"https://api.spotify.com/v1/tracks/{track_id}",
+        "type": "audio_features",
+        "uri": f"spotify:track:{track_id}",
+        "valence": 0.571,
+    }
+
+
+def a_track(track_id: str):
+    """A track object, as far as it matters, as apps with extended quota get it."""
+    return {"id": track_id, "type": "track", "duration_ms": 201_334, "popularity": 69}

@@ -60,15 +60,17 @@ class ListenerSchedules(Construct):
         failed_ticks: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=config.name)
-        group.apply_removal_policy(RemovalPolicy.DESTROY)
-        role = self._role(group, collector, failed_ticks)
+        self.group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=config.name)
+        self.group.apply_removal_policy(RemovalPolicy.DESTROY)
+        role = scheduler_role(self, self.group)
+        role.add_to_policy(allow("lambda", "InvokeFunction", on=[collector.function_arn]))
+        role.add_to_policy(allow("sqs", "SendMessage", on=[failed_ticks.queue_arn]))
         for listener in config.listeners:
             schedule = scheduler.Schedule(
                 self,
                 listener,
                 description=f"Collect what {listener} played",
-                schedule_group=group,
+                schedule_group=self.group,
                 schedule=scheduler.ScheduleExpression.rate(Duration.minutes(config.poll_minutes)),
                 enabled=config.polling_enabled,
                 target=targets.LambdaInvoke(
@@ -82,22 +84,19 @@ class ListenerSchedules(Construct):
                 ),
             )
             # A schedule names its group as plain text, from which no order follows.
-            schedule.node.add_dependency(group)
+            schedule.node.add_dependency(self.group)
 
-    def _role(
-        self, group: scheduler.ScheduleGroup, collector: lambda_.IFunction, failed_ticks: sqs.IQueue
-    ) -> iam.Role:
-        only_ours = {
-            "StringEquals": {
-                "aws:SourceAccount": Aws.ACCOUNT_ID,
-                "aws:SourceArn": group.schedule_group_arn,
-            }
+
+def scheduler_role(scope: Construct, group: scheduler.ScheduleGroup) -> iam.Role:
+    """Make a role that the schedules of a group may take, with no right yet."""
+    only_ours = {
+        "StringEquals": {
+            "aws:SourceAccount": Aws.ACCOUNT_ID,
+            "aws:SourceArn": group.schedule_group_arn,
         }
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=only_ours),
-        )
-        role.add_to_policy(allow("lambda", "InvokeFunction", on=[collector.function_arn]))
-        role.add_to_policy(allow("sqs", "SendMessage", on=[failed_ticks.queue_arn]))
-        return role
+    }
+    return iam.Role(
+        scope,
+        "Role",
+        assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=only_ours),
+    )

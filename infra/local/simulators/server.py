@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -113,7 +114,9 @@ class Server:
     def stop(self) -> None:
         """Answer no more, and close what is open."""
         # The sockets belong to the server's thread, which ends when there are none.
-        self._server.trigger.pull_trigger(partial(close_all, self._sockets, ignore_all=True))
+        # Awake for another reason it may be done, and its trigger closed, before it is woken.
+        with suppress(OSError):
+            self._server.trigger.pull_trigger(partial(close_all, self._sockets, ignore_all=True))
         self._thread.join()
         self._server.task_dispatcher.shutdown(timeout=STOP_S)
 

@@ -8,12 +8,16 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from services.enricher import heal
 from services.enricher.cache import TrackCache
+from services.enricher.due import INDEX
 from services.enricher.handler import wire
 from shared.aws import client
 from tests.unit.enricher.examples import Clock
 
 TABLE = "track-cache"
+APPS = "spotify-app"
+PLAIN_TABLE = "table-without-index"
 SOUNDS = "/v1/audio-features"
 METADATA = "/v1/track"
 
@@ -131,14 +135,31 @@ def clock():
 
 @pytest.fixture
 def dynamodb():
-    """A table as deployed, as moto keeps it."""
+    """The tables as deployed, and one without its index, as moto keeps them."""
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
+        table = {
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "track_uri", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "track_uri", "AttributeType": "S"}],
+        }
+        dynamodb.create_table(TableName=PLAIN_TABLE, **table)
+        numbers = [{"AttributeName": n, "AttributeType": "N"} for n in ("misses", "retry_at")]
+        index = {
+            "IndexName": INDEX,
+            "KeySchema": [
+                {"AttributeName": "misses", "KeyType": "HASH"},
+                {"AttributeName": "retry_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+        table["AttributeDefinitions"] += numbers
+        dynamodb.create_table(TableName=TABLE, GlobalSecondaryIndexes=[index], **table)
         dynamodb.create_table(
-            TableName=TABLE,
+            TableName=APPS,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "track_uri", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "track_uri", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "app", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "app", "AttributeType": "S"}],
         )
         yield dynamodb
 
@@ -157,8 +178,13 @@ def environment(dynamodb, reccobeats, monkeypatch):
     monkeypatch.setenv("TRACK_CACHE_TABLE", TABLE)
     monkeypatch.setenv("FEATURE_SOURCES", "reccobeats")
     monkeypatch.setenv("RECCOBEATS_URL", reccobeats.url)
-    client.cache_clear()
-    wire.cache_clear()
+    monkeypatch.setenv("SPOTIFY_API_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SPOTIFY_APP_TABLE", APPS)
+    monkeypatch.setenv("SPOTIFY_APP_SECRET", "")
+    monkeypatch.setenv("TRACKS_PER_HEALING", "2000")
+    for forget in (client.cache_clear, wire.cache_clear, heal.wire.cache_clear):
+        forget()
     yield queue_url
-    client.cache_clear()
-    wire.cache_clear()
+    for forget in (client.cache_clear, wire.cache_clear, heal.wire.cache_clear):
+        forget()

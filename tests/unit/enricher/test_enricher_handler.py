@@ -1,15 +1,18 @@
 import json
 import time
+from datetime import timedelta
 from types import SimpleNamespace
 
 import boto3
 import pytest
 
-from services.enricher.handler import EnricherSettings, handler, wire
+from services.enricher.handler import handler, time_for_features, wire
+from services.enricher.settings import EnricherSettings
 from shared.errors import SettingsError
 from shared.models import EnrichedBatch
 from tests.unit.enricher.conftest import METADATA, SOUNDS, TABLE, a_sound_row
 from tests.unit.enricher.examples import a_batch, a_play, uri
+from tests.unit.spotify_server import Reply, a_spotify_server
 
 CONTEXT = SimpleNamespace(
     function_name="enricher",
@@ -233,6 +236,38 @@ def test_an_unknown_source_is_refused_by_name(environment, monkeypatch):
         wire()
 
 
+@pytest.fixture
+def spotify(environment, monkeypatch):
+    """An old app, whose Spotify is asked before ReccoBeats."""
+    with a_spotify_server() as server:
+        monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
+        monkeypatch.setenv("SPOTIFY_API_URL", server.url)
+        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", server.url)
+        monkeypatch.setenv("SPOTIFY_APP_SECRET", "login")
+        login = json.dumps({"client_id": "client-1", "client_secret": "secret-1"})
+        boto3.client("secretsmanager").create_secret(Name="login", SecretString=login)
+        yield server
+
+
+def test_an_app_that_still_may_asks_spotify_first(enrich, enriched, spotify, reccobeats):
+    enrich(a_batch(a_play("Boats")))
+
+    (features,) = enriched()[0].features
+    assert (features.source, features.popularity_source) == ("spotify", "spotify")
+    assert reccobeats.calls == []
+
+
+def test_an_app_that_may_not_asks_spotify_once_in_its_life(enrich, enriched, spotify):
+    spotify.features = [Reply(b'{"error":{"status":403}}', 403)]
+
+    enrich(a_batch(a_play("Boats"), number=0))
+    wire.cache_clear()
+    enrich(a_batch(a_play("Coats"), number=1))
+
+    assert [batch.features[0].source for batch in enriched()] == ["reccobeats"] * 2
+    assert spotify.paths == ["/api/token", "/v1/audio-features"]
+
+
 def test_without_sources_plays_pass_unenriched(enrich, enriched, reccobeats, monkeypatch):
     monkeypatch.setenv("FEATURE_SOURCES", "")
 
@@ -242,15 +277,19 @@ def test_without_sources_plays_pass_unenriched(enrich, enriched, reccobeats, mon
     assert reccobeats.calls == []
 
 
-def test_sources_are_separated_by_commas_and_may_have_spaces():
-    settings = EnricherSettings(
-        enriched_plays_queue_url="q",
-        track_cache_table="t",
-        feature_sources=" spotify , reccobeats,",
-        reccobeats_url="http://127.0.0.1",
-    )
+def test_sources_are_separated_by_commas_and_may_have_spaces(environment, monkeypatch):
+    monkeypatch.setenv("FEATURE_SOURCES", " spotify , reccobeats,")
+
+    settings = EnricherSettings.from_environment()
 
     assert settings.source_names == ["spotify", "reccobeats"]
+
+
+@pytest.mark.parametrize(("left_s", "asking_s"), [(3, 2), (30, 20), (120, 20), (900, 20)])
+def test_plays_wait_twenty_seconds_at_most_for_features(left_s, asking_s):
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: left_s * 1_000)
+
+    assert time_for_features(context) == timedelta(seconds=asking_s)
 
 
 def test_a_deployment_without_its_variables_is_told_their_names(environment, monkeypatch):

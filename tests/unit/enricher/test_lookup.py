@@ -5,7 +5,7 @@ import pytest
 
 from services.enricher.entry import Entry, KnownFeatures
 from services.enricher.lookup import Findings, Lookup
-from services.enricher.sources import Answer, RequestRefusedError
+from services.enricher.sources import Answer, RequestRefusedError, SourceOffError
 from shared.errors import FeatureSourceError
 from tests.unit.enricher.conftest import TABLE
 from tests.unit.enricher.examples import START, known_features, some_features, uri, uris
@@ -27,6 +27,14 @@ def none_known(tracks):
 
 def failing(failure):
     return lambda tracks: Answer(failure=failure)
+
+
+def rated(popularity, source):
+    return {
+        "popularity": popularity,
+        "popularity_source": source,
+        "popularity_fetched_at": START,
+    }
 
 
 class Source:
@@ -70,7 +78,9 @@ def test_what_a_source_tells_is_found_and_worth_remembering(lookup):
     findings = lookup.find([uri("Boats")], LATER)
 
     known = known_features("Boats")
-    assert findings == Findings({uri("Boats"): known}, {uri("Boats"): Entry(known)}, learned=1)
+    assert findings == Findings(
+        {uri("Boats"): known}, {uri("Boats"): Entry(known)}, asked=1, learned=1
+    )
 
 
 def test_a_known_track_is_never_asked_for_again(new_lookup, source):
@@ -118,7 +128,7 @@ def test_a_miss_is_counted_and_tells_no_features(new_lookup):
     findings = lookup.find([uri("new")], LATER)
 
     entry = Entry(misses=1, retry_at=START + timedelta(days=1))
-    assert findings == Findings({}, {uri("new"): entry}, missed=1)
+    assert findings == Findings({}, {uri("new"): entry}, asked=1, missed=1)
 
 
 def test_a_track_told_in_part_is_used_now_and_asked_for_again(new_lookup, clock):
@@ -168,7 +178,7 @@ def test_a_failure_is_waited_for_on_its_own_clock(new_lookup, failure, wait_s):
     findings = lookup.find([uri("Boats")], LATER)
 
     entry = Entry(misses=0, retry_at=START + timedelta(seconds=wait_s))
-    assert findings == Findings({}, {uri("Boats"): entry}, postponed=1)
+    assert findings == Findings({}, {uri("Boats"): entry}, asked=1, postponed=1)
 
 
 def test_failures_between_misses_do_not_count(new_lookup, clock):
@@ -287,7 +297,92 @@ def test_a_track_is_no_miss_while_one_source_has_not_answered(new_lookup, failed
     findings = new_lookup(*order).find([uri("Boats")], LATER)
 
     entry = Entry(misses=0, retry_at=START + timedelta(minutes=15))
-    assert findings == Findings({}, {uri("Boats"): entry}, postponed=1)
+    assert findings == Findings({}, {uri("Boats"): entry}, asked=1, postponed=1)
+
+
+def test_sound_and_popularity_of_a_track_may_come_from_two_sources(new_lookup):
+    rating = some_features("a", energy=None, source="first", **rated(40, "first"))
+    sound = some_features("a", energy=0.5, source="second", popularity=None)
+    first = Source(lambda tracks: Answer({uri("a"): rating}, frozenset(tracks)))
+    second = Source(lambda _: Answer({uri("a"): sound}))
+
+    findings = new_lookup(first, second).find([uri("a")], LATER)
+
+    both = known_features("a", energy=0.5, source="second", **rated(40, "first"))
+    assert findings.features == {uri("a"): both}
+    assert findings.entries == {uri("a"): Entry(both)}
+
+
+def test_the_popularity_of_a_look_up_before_outlives_one_without(new_lookup, clock):
+    part = some_features("a", energy=None, **rated(40, "first"))
+    source = Source(lambda tracks: Answer({uri("a"): part}, frozenset(tracks)))
+    find(new_lookup(source), [uri("a")])
+    clock.move(days=1)
+    source.answer = lambda _: Answer({uri("a"): some_features("a", popularity=None)})
+
+    findings = find(new_lookup(source), [uri("a")], clock.time + timedelta(minutes=1))
+
+    assert findings.features == {uri("a"): known_features("a", **rated(40, "first"))}
+    assert new_lookup().find([uri("a")], LATER).features == findings.features
+
+
+def test_a_source_that_is_off_is_as_good_as_not_configured(new_lookup, caplog):
+    off, second = Source(failing(SourceOffError("no app"))), Source(none_known)
+    lookup = new_lookup(off, second)
+
+    findings = lookup.find(uris(50), LATER)
+    find(lookup, [uri("later")])
+
+    assert (findings.missed, findings.postponed) == (50, 0)
+    assert set(findings.entries.values()) == {Entry(misses=1, retry_at=START + timedelta(days=1))}
+    assert (len(off.asked), len(second.asked)) == (1, 3)
+    assert [(r.message, r.source, r.reason) for r in caplog.records] == [
+        ("feature source is off", "0", "no app")
+    ]
+
+
+def test_when_the_only_source_is_off_nothing_counts_as_missing(new_lookup):
+    findings = new_lookup(Source(failing(SourceOffError("no app")))).find(uris(2), LATER)
+
+    assert (findings.features, findings.entries) == ({}, {})
+    assert (findings.missed, findings.postponed) == (0, 0)
+
+
+def test_what_a_source_told_before_it_was_off_is_kept(new_lookup):
+    told = {uri("a"): some_features("a")}
+    off = Source(lambda _: Answer(told, failure=SourceOffError("no app")))
+
+    findings = new_lookup(off).find([uri("a"), uri("b")], LATER)
+
+    assert findings.entries == {uri("a"): Entry(known_features("a"))}
+
+
+def test_a_look_up_anew_asks_for_what_is_known_and_what_is_not_due(new_lookup):
+    find(new_lookup(Source(lambda t: Answer({t[0]: some_features("a")}, frozenset(t[1:])))),
+         [uri("a"), uri("b")])  # fmt: skip
+    source = Source()
+
+    findings = new_lookup(source).find([uri("a"), uri("b")], LATER, anew=True)
+
+    assert source.asked == [[uri("a"), uri("b")]]
+    assert findings.asked == 2
+
+
+def test_sources_that_failed_tell_when_the_first_may_be_asked_again(new_lookup, clock):
+    sources = [Source(failing(FeatureSourceError("429", wait_s))) for wait_s in (60, 30)]
+    lookup = new_lookup(*sources)
+    assert lookup.may_ask(START)
+    assert lookup.blocked_until is None
+
+    find(lookup, [uri("a")])
+
+    assert not lookup.may_ask(START)
+    assert lookup.may_ask(START + timedelta(seconds=31))
+    assert lookup.blocked_until == START + timedelta(seconds=30)
+
+
+def test_without_sources_none_may_be_asked(new_lookup):
+    assert not new_lookup().may_ask(START)
 
 
 def test_one_failed_source_does_not_silence_the_other(new_lookup, clock):

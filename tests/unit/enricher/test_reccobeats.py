@@ -37,6 +37,8 @@ def test_a_track_is_told_with_all_that_both_calls_know(source):
             valence=0.571,
             duration_ms=201_333,
             popularity=69,
+            popularity_source="reccobeats",
+            popularity_fetched_at=START,
             source="reccobeats",
             fetched_at=START,
         )
@@ -205,6 +207,7 @@ def test_a_popularity_that_cannot_be_is_unknown_not_zero(source, reccobeats, pop
     features = source.fetch([uri("Boats")]).features[uri("Boats")]
 
     assert features.popularity is None
+    assert (features.popularity_source, features.popularity_fetched_at) == (None, None)
 
 
 def test_a_popularity_of_zero_stays_since_unknown_is_null(source, reccobeats):

@@ -5,8 +5,8 @@ import pytest
 
 from services.enricher.cache import TrackCache
 from services.enricher.entry import Entry
-from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, known_features, uri, uris
+from tests.unit.enricher.conftest import PLAIN_TABLE, TABLE
+from tests.unit.enricher.examples import START, known_features, some_features, uri, uris
 
 SETTLED = Entry(known_features("Boats", energy=0.1 + 0.2))
 WAITING = Entry(misses=2, retry_at=START + timedelta(days=7))
@@ -71,7 +71,32 @@ def test_another_container_recalls_exactly_what_one_remembered(new_container, en
 def test_a_settled_track_is_in_no_index_of_those_that_wait(new_container, dynamodb):
     new_container().write({uri("Boats"): SETTLED})
 
-    assert stored(dynamodb, uri("Boats")).keys() == {"track_uri", "features", "popularity"}
+    assert stored(dynamodb, uri("Boats")).keys() == {"track_uri", "features"}
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"features": {"S": "no JSON"}},
+        {"features": {"S": some_features("other").model_dump_json()}},
+        {"features": {"N": "5"}},
+        {"retry_at": {"N": "1.5"}, "misses": {"N": "0"}},
+        {"retry_at": {"N": "1" + "0" * 30}, "misses": {"N": "0"}},
+        {"retry_at": {"S": "soon"}},
+        {"retry_at": {"N": "5"}},
+    ],
+    ids=["text", "other track", "type", "fraction", "far", "word", "no misses"],
+)
+def test_an_item_that_is_none_of_ours_is_as_good_as_none(dynamodb, caplog, attributes):
+    # An index holds the types of its keys, but a table without one takes any.
+    dynamodb.put_item(TableName=PLAIN_TABLE, Item={"track_uri": {"S": uri("odd")}, **attributes})
+
+    recalled = TrackCache(dynamodb, PLAIN_TABLE).read([uri("odd")], START)
+
+    assert (recalled.entries, recalled.unread) == ({}, set())
+    assert [(record.message, record.track) for record in caplog.records] == [
+        ("track cache holds an unreadable item", uri("odd"))
+    ]
 
 
 def test_a_waiting_track_has_numbers_that_an_index_can_sort(new_container, dynamodb):
@@ -120,13 +145,13 @@ def test_what_this_container_saw_is_not_read_again(dynamodb):
     made = []
     cache = TrackCache(counting(dynamodb, made), TABLE)
     cache.write({uri("written"): SETTLED})
-    TrackCache(dynamodb, TABLE).write({uri("read"): SETTLED})
+    TrackCache(dynamodb, TABLE).write({uri("read"): WAITING})
     cache.read([uri("read")], START)
     made.clear()
 
     recalled = cache.read([uri("written"), uri("read")], START)
 
-    assert recalled.entries == {uri("written"): SETTLED, uri("read"): SETTLED}
+    assert recalled.entries == {uri("written"): SETTLED, uri("read"): WAITING}
     assert made == []
 
 
@@ -183,9 +208,10 @@ def test_what_dynamodb_leaves_unprocessed_is_written_in_further_calls(dynamodb, 
 def test_what_dynamodb_never_writes_is_logged_and_stays_in_memory(dynamodb, caplog):
     cache = TrackCache(reluctant(dynamodb, 0), TABLE)
 
-    cache.write(dict.fromkeys(uris(3), WAITING))
+    taken = cache.write(dict.fromkeys(uris(3), WAITING))
 
     (warning,) = caplog.records
+    assert not taken
     assert (warning.message, warning.tracks) == ("track cache did not take all", 3)
     assert set(cache.read(uris(3), START).entries) == set(uris(3))
 
@@ -207,6 +233,7 @@ def test_a_table_that_cannot_be_read_is_logged_and_memory_still_serves(
 def test_a_table_that_cannot_be_written_is_logged(dynamodb, new_container, caplog):
     dynamodb.delete_table(TableName=TABLE)
 
-    new_container().write({uri("Boats"): SETTLED})
+    taken = new_container().write({uri("Boats"): SETTLED})
 
+    assert not taken
     assert caplog.messages == ["track cache cannot be written"]

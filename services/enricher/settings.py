@@ -1,0 +1,35 @@
+"""The environment variables of the enricher and the healer."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import Settings
+
+Url = Annotated[str, Field(pattern=r"^https?://")]
+
+
+class EnricherSettings(Settings):
+    """Where the enricher reads and writes, and whom it asks."""
+
+    enriched_plays_queue_url: str
+    track_cache_table: str
+    feature_sources: str
+    """Names of the sources in the order in which they are asked, comma separated."""
+    reccobeats_url: Url
+    spotify_api_url: Url
+    spotify_accounts_url: Url
+    spotify_app_table: str
+    spotify_app_secret: str
+    """Name of the secret with the app to ask Spotify as; empty if Spotify is not asked."""
+
+    @property
+    def source_names(self) -> list[str]:
+        """The names in `feature_sources`; none means that no source is asked."""
+        return [name.strip() for name in self.feature_sources.split(",") if name.strip()]
+
+
+class HealerSettings(EnricherSettings):
+    """The same, and how much one healing may do."""
+
+    tracks_per_healing: Annotated[int, Field(ge=1)]

@@ -1,0 +1,146 @@
+"""Calls to Spotify as an app: its token, and what Spotify's refusals mean for all who call as it.
+
+Spotify counts the calls of an app, those of live capture included, which goes first: before each
+call the state of the app is looked up (docs/adr/0006-blocks-belong-to-the-app.md).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.enricher.sources import RequestRefusedError, SourceOffError
+from shared.errors import (
+    FeatureSourceError,
+    SettingsError,
+    SpotifyAuthError,
+    SpotifyError,
+    SpotifyRateLimitError,
+    SpotifyRequestError,
+    SpotifyTokenError,
+)
+from shared.spotify import SpotifyAccounts
+from shared.spotify_app import LIVE_CAPTURE_LEAD, AppState, SpotifyApps
+from shared.spotify_wire import Secret
+
+TOKEN_MARGIN = timedelta(minutes=1)
+"""An access token is replaced this long before it expires."""
+
+_T = TypeVar("_T")
+
+
+class _App(BaseModel):
+    """What is needed of a login: the app alone, for no listener is asked about."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    client_id: Secret
+    client_secret: Secret
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str = field(repr=False)
+    usable_until: datetime
+
+
+class SpotifyCalls:
+    """The way to Spotify, as the app in one secret."""
+
+    def __init__(
+        self,
+        *,
+        secretsmanager: Any,
+        secret: str,
+        accounts: SpotifyAccounts,
+        apps: SpotifyApps,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._secretsmanager = secretsmanager
+        self._secret = secret
+        self._accounts = accounts
+        self._apps = apps
+        self._now = now
+        self._app: _App | None = None
+        self._token: _Token | None = None
+
+    def make(self, call: Callable[[str], _T]) -> _T:
+        """Make a call with an access token, if the app may call now.
+
+        Raises:
+            SourceOffError: The app may not have features, or there is no app to ask as.
+            RequestRefusedError: The request itself was refused.
+            FeatureSourceError: Spotify takes no calls now, or did not answer, or AWS did not.
+        """
+        try:
+            return self._make(call)
+        except SettingsError as error:
+            raise SourceOffError(str(error)) from error
+        except SpotifyRequestError as error:
+            raise RequestRefusedError(str(error)) from error
+        except (SpotifyError, BotoCoreError, ClientError) as error:
+            raise FeatureSourceError(str(error)) from error
+
+    def _make(self, call: Callable[[str], _T]) -> _T:
+        app = self._app = self._app or self._read_app()
+        self._check(self._apps.load(app.client_id))
+        try:
+            return self._with_token(app, call)
+        except SpotifyRateLimitError as error:
+            state = self._apps.throttle(app.client_id, error.retry_after_s, self._now())
+            raise self._blocked(state) from error
+        except SpotifyTokenError:
+            raise
+        except SpotifyAuthError as error:
+            self._apps.forbid_features(app.client_id, self._now())
+            raise SourceOffError(f"{error}; no container will ask again") from error
+
+    def _read_app(self) -> _App:
+        try:
+            found = self._secretsmanager.get_secret_value(SecretId=self._secret)
+            return _App.model_validate_json(found.get("SecretString", ""))
+        except ClientError as error:
+            # So is called a secret that is missing, and one that never had a value.
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+        except ValidationError:
+            pass
+        raise SettingsError(
+            f"secret {self._secret} tells no client_id with a client_secret: log in with both, "
+            "or take spotify out of feature_sources"
+        )
+
+    def _check(self, state: AppState) -> None:
+        if state.features_forbidden_at is not None:
+            raise SourceOffError("Spotify gives this app no audio features")
+        if state.is_blocked_for_others(self._now()):
+            raise self._blocked(state)
+
+    def _blocked(self, state: AppState) -> FeatureSourceError:
+        """Tell how long live capture alone may call; until then it would be a call too many."""
+        until = (state.blocked_until or self._now()) + LIVE_CAPTURE_LEAD
+        wait_s = math.ceil((until - self._now()).total_seconds())
+        return FeatureSourceError("Spotify takes no calls for features", wait_s)
+
+    def _with_token(self, app: _App, call: Callable[[str], _T]) -> _T:
+        try:
+            return call(self._access_token(app))
+        except SpotifyTokenError:
+            # A kept token may have died before its time; a fresh one must do.
+            self._token = None
+            return call(self._access_token(app))
+
+    def _access_token(self, app: _App) -> str:
+        asked_at = self._now()
+        if self._token is None or asked_at >= self._token.usable_until:
+            try:
+                grant = self._accounts.client_credentials(app.client_id, app.client_secret)
+            except SpotifyAuthError as error:
+                raise SourceOffError(str(error)) from error
+            lifetime = timedelta(seconds=grant.expires_in_s)
+            self._token = _Token(grant.access_token, asked_at + lifetime - TOKEN_MARGIN)
+        return self._token.text

@@ -1,0 +1,86 @@
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from services.enricher.cache import TrackCache
+from services.enricher.due import DueTracks
+from services.enricher.entry import Entry
+from tests.unit.enricher.conftest import TABLE
+from tests.unit.enricher.examples import START, known_features, uri, uris
+
+
+@pytest.fixture
+def due(dynamodb):
+    return DueTracks(dynamodb, TABLE)
+
+
+@pytest.fixture
+def remember(dynamodb):
+    return TrackCache(dynamodb, TABLE).write
+
+
+def paged(dynamodb, size, selects):
+    """Cut the index into small pages, and note what of each was wanted."""
+
+    def query(**request):
+        selects.append(request["Select"])
+        return dynamodb.query(**request, Limit=size)
+
+    return SimpleNamespace(query=query)
+
+
+def waiting(misses=0, **since):
+    return Entry(misses=misses, retry_at=START - timedelta(**since))
+
+
+def test_what_is_due_is_found_and_what_waits_or_is_settled_is_not(due, remember):
+    soon = START + timedelta(seconds=1)
+    remember({uri("due"): waiting(), uri("settled"): Entry(known_features("settled"))})
+    remember({uri("waiting"): Entry(retry_at=soon)})
+
+    assert due.read(START, 10) == ([uri("due")], 1)
+    assert due.read(soon, 10) == ([uri("due"), uri("waiting")], 2)
+
+
+def test_failures_come_before_misses_and_the_longest_waiting_first(due, remember):
+    remember({uri("missed4"): waiting(4, days=9)})
+    remember({uri("missed1"): waiting(1, days=8), uri("failedlate"): waiting(0, seconds=1)})
+    remember({uri("missed3"): waiting(3, days=8), uri("failedearly"): waiting(0, seconds=2)})
+    remember({uri("missed2"): waiting(2, days=8)})
+
+    tracks, _ = due.read(START, 10)
+
+    expected = ["failedearly", "failedlate", "missed1", "missed2", "missed3", "missed4"]
+    assert tracks == [uri(name) for name in expected]
+
+
+def test_only_so_many_are_read_and_all_are_counted(due, remember):
+    remember(dict.fromkeys(uris(30), waiting()) | dict.fromkeys(uris(30, "missed"), waiting(2)))
+
+    tracks, count = due.read(START, 20)
+
+    assert (len(tracks), count) == (20, 60)
+    assert set(tracks) <= set(uris(30))
+
+
+def test_every_page_is_read_and_what_is_not_wanted_only_counted(dynamodb, remember):
+    remember(dict.fromkeys(uris(25), waiting()))
+    selects = []
+
+    tracks, count = DueTracks(paged(dynamodb, 10, selects), TABLE).read(START, 15)
+
+    assert (len(set(tracks)), count) == (15, 25)
+    projected, counted = "ALL_PROJECTED_ATTRIBUTES", "COUNT"
+    assert selects == [projected, projected, counted, counted, counted, counted, counted]
+
+
+def test_an_item_that_is_no_track_costs_nothing_but_a_warning(dynamodb, due, remember, caplog):
+    numbers = {"misses": {"N": "0"}, "retry_at": {"N": "1"}}
+    dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": "poison"}, **numbers})
+    remember(dict.fromkeys(uris(2), waiting()))
+
+    tracks, count = due.read(START, 2)
+
+    assert (set(tracks), count) == (set(uris(2)), 2)
+    assert [record.items for record in caplog.records] == [1]

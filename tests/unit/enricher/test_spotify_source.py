@@ -1,0 +1,459 @@
+"""The legacy source: every way in which Spotify answers those who ask for audio features."""
+
+import json
+import socket
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from services.enricher.lookup import Lookup
+from services.enricher.sources import Answer, RequestRefusedError, SourceOffError
+from services.enricher.spotify import SpotifyFeatures
+from services.enricher.spotify_calls import SpotifyCalls
+from shared.models import TrackFeatures
+from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify_app import AppState, SpotifyApps
+from tests.unit.enricher.conftest import APPS
+from tests.unit.enricher.examples import START, uri, uris
+from tests.unit.enricher.test_lookup import Source, all_known
+from tests.unit.spotify_server import (
+    Reply,
+    a_grant,
+    a_sound,
+    a_spotify_server,
+    a_track,
+    json_reply,
+    rows_of,
+)
+
+LOGIN_OF = "spotify-pipeline/listener/me"
+LOGIN = {
+    "client_id": "client-1",
+    "client_secret": "SECRET-of-the-app",
+    "refresh_token": "AQ-1",
+    "authorized_at": "2026-07-01T00:00:00Z",
+}
+FEATURES, TRACKS, TOKEN = "/v1/audio-features", "/v1/tracks", "/api/token"
+FORBIDDEN = Reply(b'{"error":{"status":403}}', 403)
+
+
+@pytest.fixture
+def spotify():
+    with a_spotify_server() as server:
+        yield server
+
+
+@pytest.fixture
+def secretsmanager(dynamodb):
+    secretsmanager = boto3.client("secretsmanager")
+    secretsmanager.create_secret(Name=LOGIN_OF, SecretString=json.dumps(LOGIN))
+    return secretsmanager
+
+
+@pytest.fixture
+def apps(dynamodb):
+    return SpotifyApps(dynamodb, APPS)
+
+
+@pytest.fixture
+def new_source(spotify, secretsmanager, apps, clock):
+    """Make the source of a container that has just started."""
+    with open_session() as session:
+
+        def make(secret=LOGIN_OF, url=spotify.url):
+            calls = SpotifyCalls(
+                secretsmanager=secretsmanager,
+                secret=secret,
+                accounts=SpotifyAccounts(session, url),
+                apps=apps,
+                now=clock,
+            )
+            return SpotifyFeatures(SpotifyApi(session, url), calls, clock)
+
+        yield make
+
+
+@pytest.fixture
+def source(new_source):
+    return new_source()
+
+
+@pytest.fixture
+def new_lookup(new_container, source, clock):
+    """Make the look-up of a container, with this source and those that are given."""
+    return lambda **others: Lookup(new_container(), {"spotify": source, **others}, clock)
+
+
+def refused(answer):
+    """Whether an answer says that nothing is known yet, be it of a track or of none."""
+    return answer.failure is not None and not answer.missing
+
+
+def test_a_track_is_told_with_all_that_both_calls_know(source):
+    answer = source.fetch([uri("Boats")])
+
+    sound = {name: a_sound("")[name] for name in set(a_sound("")) & set(TrackFeatures.model_fields)}
+    features = TrackFeatures(
+        **sound
+        | {"track_uri": uri("Boats"), "duration_ms": 201_334, "source": "spotify"}
+        | {"fetched_at": START, "popularity": 69}
+        | {"popularity_source": "spotify", "popularity_fetched_at": START}
+    )
+    assert answer == Answer({uri("Boats"): features})
+    assert (features.key, features.time_signature) == (-1, 1)
+
+
+def test_forty_tracks_cost_one_call_of_each_kind_and_a_token_an_hour(source, spotify, clock):
+    for _ in range(3):
+        source.fetch(uris(40))
+        clock.move(minutes=30)
+
+    two_calls = [FEATURES, TRACKS]
+    assert spotify.paths == [TOKEN, *two_calls, *two_calls, TOKEN, *two_calls]
+    assert spotify.requests[1].query["ids"].count(",") == 39
+
+
+def test_the_token_is_the_apps_own(source, spotify):
+    source.fetch([uri("Boats")])
+
+    asked = spotify.requests[0]
+    assert asked.form == {"grant_type": "client_credentials"}
+    assert spotify.requests[1].headers["Authorization"] == "Bearer BQ-1"
+
+
+def test_rows_belong_to_the_track_at_their_place_whatever_their_id(source, spotify):
+    first, second = a_sound("relinked") | {"energy": 0.1}, a_sound("b") | {"energy": 0.2}
+    spotify.features = [json_reply({"audio_features": [first, second]})]
+
+    answer = source.fetch([uri("a"), uri("b")])
+
+    assert [answer.features[uri(name)].energy for name in ("a", "b")] == [0.1, 0.2]
+
+
+def test_a_track_with_null_rows_is_missing(source, spotify):
+    spotify.features = [json_reply({"audio_features": [None, a_sound("b")]})]
+    spotify.tracks = [json_reply({"tracks": [None, a_track("b")]})]
+
+    answer = source.fetch([uri("a"), uri("b")])
+
+    assert (set(answer.features), answer.missing) == ({uri("b")}, {uri("a")})
+
+
+def test_a_track_of_which_only_the_popularity_is_known_is_missing_yet_told_in_part(source, spotify):
+    spotify.features = [rows_of("audio_features", lambda _: None)]
+
+    answer = source.fetch([uri("a")])
+
+    assert answer.missing == {uri("a")}
+    assert answer.features[uri("a")].popularity == 69
+
+
+def test_a_track_object_without_popularity_leaves_it_unknown(source, spotify):
+    spotify.tracks = [json_reply({"tracks": [{"duration_ms": None}]})]
+
+    features = source.fetch([uri("a")]).features[uri("a")]
+
+    assert (features.popularity, features.popularity_source) == (None, None)
+    assert features.duration_ms == 201_333
+
+
+@pytest.mark.parametrize("values", [{"energy": 2}, {"key": 12}, {"tempo": -1}, {"mode": "x"}])
+def test_an_impossible_value_is_unknown_and_its_neighbours_stay(source, spotify, values):
+    spotify.features = [json_reply({"audio_features": [a_sound("a") | values]})]
+
+    features = source.fetch([uri("a")]).features[uri("a")]
+
+    assert [getattr(features, name) for name in values] == [None]
+    assert (features.valence, features.popularity) == (0.571, 69)
+
+
+def test_the_first_403_switches_the_source_off_for_every_container(
+    source, new_source, spotify, apps
+):
+    spotify.features = [FORBIDDEN]
+
+    answers = [one.fetch([uri("a")]) for one in (source, source, new_source(), new_source())]
+
+    assert all(isinstance(answer.failure, SourceOffError) for answer in answers)
+    assert all(refused(answer) for answer in answers)
+    assert spotify.paths == [TOKEN, FEATURES]
+    assert apps.load("client-1") == AppState(features_forbidden_at=START)
+
+
+def test_a_forbidden_app_is_as_good_as_not_configured(new_lookup, spotify):
+    spotify.features = [FORBIDDEN]
+    lookup = new_lookup(other=Source(all_known))
+
+    findings = lookup.find(uris(80), START + timedelta(minutes=1))
+
+    assert (findings.learned, findings.missed, findings.postponed) == (80, 0, 0)
+    assert spotify.paths == [TOKEN, FEATURES]
+
+
+def test_what_was_told_before_a_403_is_kept(source, spotify):
+    spotify.tracks = [FORBIDDEN]
+
+    answer = source.fetch([uri("a")])
+
+    assert isinstance(answer.failure, SourceOffError)
+    assert answer.features[uri("a")].energy == 0.715
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        json_reply({"error": {"status": 403, "message": "Forbidden"}}, 403),
+        Reply(b"Active premium subscription required for the owner of the app.", 403),
+    ],
+    ids=["JSON", "plain text"],
+)
+def test_every_403_switches_the_source_off(source, spotify, reply):
+    spotify.features = [reply]
+
+    assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
+
+
+def test_a_forbidden_app_may_still_poll(source, spotify, apps, clock):
+    spotify.features = [FORBIDDEN]
+
+    source.fetch([uri("a")])
+
+    assert not apps.load("client-1").is_blocked(clock())
+
+
+LEAD_S = 3_600
+
+
+@pytest.mark.parametrize(
+    ("reply", "block_s"),
+    [
+        (Reply(b"Too many requests", 429, {"Retry-After": "5"}), 5),
+        (Reply(b"Too many requests", 429), 60),
+        (json_reply({"error": {"status": 429, "message": "API rate limit exceeded"}}, 429), 60),
+        (
+            json_reply({"error": {"reason": "QUOTA_EXCEEDED"}}, 429, **{"Retry-After": "52531"}),
+            52_531,
+        ),
+    ],
+    ids=["short", "no wait", "JSON", "quota"],
+)
+def test_a_429_blocks_the_app_and_live_capture_goes_first(source, spotify, apps, reply, block_s):
+    spotify.features = [reply]
+
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert answer.failure.retry_after_s == block_s + LEAD_S
+    assert apps.load("client-1").blocked_until == START + timedelta(seconds=block_s)
+
+
+@pytest.mark.parametrize("path", ["features", "tracks", "tokens"])
+def test_a_429_of_any_call_blocks_the_app(source, spotify, apps, path):
+    setattr(spotify, path, [Reply(b"", 429, {"Retry-After": "5"})])
+
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert apps.load("client-1").blocked_until == START + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("seconds", [0, 5, 5 + LEAD_S - 1])
+def test_while_the_app_is_blocked_no_container_calls(source, new_source, spotify, clock, seconds):
+    spotify.features = [Reply(b"Too many requests", 429, {"Retry-After": "5"})]
+    source.fetch([uri("a")])
+    spotify.requests.clear()
+    clock.move(seconds=seconds)
+
+    answers = [one.fetch([uri("a")]) for one in (source, new_source())]
+
+    assert [refused(one) for one in answers] == [True, True]
+    assert {one.failure.retry_after_s for one in answers} == {5 + LEAD_S - seconds}
+    assert spotify.requests == []
+
+
+def test_after_a_block_and_the_lead_of_live_capture_the_app_is_asked_as_again(
+    source, spotify, clock
+):
+    spotify.features = [Reply(b"", 429, {"Retry-After": "5"}), rows_of("audio_features", a_sound)]
+    source.fetch([uri("a")])
+    clock.move(seconds=5 + LEAD_S)
+
+    assert source.fetch([uri("a")]).failure is None
+
+
+def test_a_block_that_live_capture_met_is_respected(source, spotify, apps):
+    apps.throttle("client-1", 600, START)
+
+    answer = source.fetch([uri("a")])
+
+    assert answer.failure.retry_after_s == 600 + LEAD_S
+    assert spotify.requests == []
+
+
+def test_a_block_between_the_two_calls_is_respected(source, spotify, apps):
+    def meanwhile(request):
+        apps.throttle("client-1", 600, START)
+        return rows_of("audio_features", a_sound)(request)
+
+    spotify.features = [meanwhile]
+
+    answer = source.fetch([uri("a")])
+
+    assert spotify.paths == [TOKEN, FEATURES]
+    assert refused(answer)
+    assert answer.features[uri("a")].energy == 0.715
+
+
+EXPIRED = json_reply({"error": {"status": 401, "message": "The access token expired"}}, 401)
+
+
+def test_a_token_that_died_early_is_replaced_once(source, spotify):
+    spotify.tokens = [a_grant("BQ-old"), a_grant("BQ-new")]
+    spotify.features = [EXPIRED, rows_of("audio_features", a_sound)]
+
+    answer = source.fetch([uri("a")])
+
+    assert answer.failure is None
+    assert spotify.paths == [TOKEN, FEATURES, TOKEN, FEATURES, TRACKS]
+    assert spotify.requests[-1].headers["Authorization"] == "Bearer BQ-new"
+
+
+def test_a_fresh_token_that_is_not_accepted_is_a_failure_and_no_403(source, spotify, apps):
+    spotify.features = [EXPIRED]
+
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert not isinstance(answer.failure, SourceOffError)
+    assert spotify.paths == [TOKEN, FEATURES] * 2
+    assert apps.load("client-1") == AppState()
+
+
+@pytest.mark.parametrize("status", [404, 500, 502, 503])
+@pytest.mark.parametrize("path", ["features", "tracks", "tokens"])
+def test_any_other_refusal_is_a_failure_on_its_own_clock(source, spotify, apps, path, status):
+    setattr(spotify, path, [Reply(b"oops", status)])
+
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert (type(answer.failure).__name__, answer.failure.retry_after_s) == (
+        "FeatureSourceError",
+        None,
+    )
+    assert apps.load("client-1") == AppState()
+
+
+def test_a_refused_request_is_told_apart(source, spotify):
+    spotify.features = [json_reply({"error": {"status": 400, "message": "invalid id"}}, 400)]
+
+    assert isinstance(source.fetch([uri("a")]).failure, RequestRefusedError)
+
+
+def test_no_answer_is_a_failure(new_source):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    assert refused(new_source(url=url).fetch([uri("a")]))
+
+
+def test_a_source_that_hangs_is_a_failure(new_source, monkeypatch):
+    monkeypatch.setattr("shared.spotify.TIMEOUT_S", (0.2, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        answer = new_source(url=url).fetch([uri("a")])
+
+    assert refused(answer)
+    assert "Timeout" in str(answer.failure)
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "{}",
+        "no JSON",
+        json.dumps(LOGIN | {"client_secret": ""}),
+        json.dumps({"refresh_token": "AQ-1"}),
+    ],
+    ids=["not logged in", "no JSON", "no client secret", "no app"],
+)
+def test_without_an_app_and_its_secret_the_source_is_off(source, spotify, secretsmanager, login):
+    secretsmanager.put_secret_value(SecretId=LOGIN_OF, SecretString=login)
+
+    answer = source.fetch([uri("a")])
+
+    assert isinstance(answer.failure, SourceOffError)
+    assert LOGIN_OF in str(answer.failure)
+    assert "AQ-1" not in str(answer.failure)
+    assert spotify.requests == []
+
+
+def test_a_secret_that_is_not_there_switches_the_source_off(new_source, spotify):
+    answer = new_source("no/such/secret").fetch([uri("a")])
+
+    assert isinstance(answer.failure, SourceOffError)
+    assert spotify.requests == []
+
+
+def test_a_refused_app_switches_the_source_off_until_the_next_container(
+    source, new_source, spotify, apps
+):
+    spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
+
+    assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
+    assert apps.load("client-1") == AppState()
+    assert new_source().fetch([uri("a")]).failure is None
+
+
+def test_a_secret_that_cannot_be_read_now_is_a_failure(source, secretsmanager, monkeypatch):
+    def throttled(**_):
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
+
+    monkeypatch.setattr(secretsmanager, "get_secret_value", throttled)
+
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert not isinstance(answer.failure, SourceOffError)
+
+
+def test_while_the_state_of_the_app_cannot_be_read_spotify_is_not_asked(source, spotify, dynamodb):
+    dynamodb.delete_table(TableName=APPS)
+
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert spotify.requests == []
+
+
+def test_a_state_of_the_app_that_makes_no_sense_switches_the_source_off(
+    source, spotify, apps, dynamodb
+):
+    apps.forbid_features("client-1", START)
+    (item,) = dynamodb.scan(TableName=APPS)["Items"]
+    dynamodb.put_item(TableName=APPS, Item=item | {"blocked_until": {"S": "soon"}})
+
+    answer = source.fetch([uri("a")])
+
+    assert isinstance(answer.failure, SourceOffError)
+    assert spotify.requests == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+@pytest.mark.parametrize("path", ["features", "tracks", "tokens"])
+def test_no_secret_and_no_token_reaches_a_log_or_an_error(
+    new_lookup, spotify, caplog, path, status
+):
+    # The API is told the token alone, and so can tell nothing else.
+    secret = LOGIN["client_secret"] if path == "tokens" else "BQ-1"
+    echo = {"error": "invalid_grant", "error_description": f"no: {secret}"}
+    setattr(spotify, path, [json_reply(echo, status)])
+
+    new_lookup().find([uri("a")], START + timedelta(minutes=1))
+
+    (warning,) = caplog.records
+    assert "feature source" in warning.message
+    assert secret not in str(vars(warning))

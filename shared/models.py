@@ -208,8 +208,9 @@ class TrackFeatures(Message):
     popularity: Annotated[int, Field(ge=0, le=100)] | None = None
     """0 to 100; another source than the one of the sound may tell it."""
     popularity_source: str | None = None
-    """Who told the popularity; None where there is none."""
+    """Who told the popularity, if another than `source`; most often one answer tells both."""
     popularity_fetched_at: AwareDatetime | None = None
+    """When, if it is another instant than `fetched_at`."""
     source: str
     """Who told how the track sounds, or, where nobody did, all the rest."""
     fetched_at: AwareDatetime

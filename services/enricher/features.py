@@ -30,20 +30,12 @@ def told(
     """
     known = {name: value for name, value in values.items() if value is not None}
     told_by = {"track_uri": track_uri, "source": source, "fetched_at": fetched_at}
-    rated_by = {"popularity_source": source, "popularity_fetched_at": fetched_at}
     try:
-        return _features(known, told_by, rated_by)
+        return TrackFeatures.model_validate(known | told_by) if known else None
     except ValidationError as error:
         wrong = {fault["loc"][0] for fault in error.errors(include_url=False)}
     sane = {name: value for name, value in known.items() if name not in wrong}
-    return _features(sane, told_by, rated_by)
-
-
-def _features(
-    known: dict[str, Any], told_by: dict[str, Any], rated_by: dict[str, Any]
-) -> TrackFeatures | None:
-    rating = rated_by if "popularity" in known else {}
-    return TrackFeatures.model_validate(known | told_by | rating) if known else None
+    return TrackFeatures.model_validate(sane | told_by) if sane else None
 
 
 def sounds(features: TrackFeatures) -> bool:
@@ -60,11 +52,14 @@ def merged(first: TrackFeatures, second: TrackFeatures) -> TrackFeatures:
     heard = second if sounds(second) and not sounds(first) else first
     rated = second if first.popularity is None else first
     timed = second if first.duration_ms is None else first
-    return heard.model_copy(
-        update={
-            "popularity": rated.popularity,
-            "popularity_source": rated.popularity_source,
-            "popularity_fetched_at": rated.popularity_fetched_at,
-            "duration_ms": timed.duration_ms,
-        }
-    )
+    together = {"popularity": rated.popularity, "duration_ms": timed.duration_ms}
+    return heard.model_copy(update=together | _rating(rated, heard))
+
+
+def _rating(rated: TrackFeatures, heard: TrackFeatures) -> dict[str, Any]:
+    """Name the origin of a popularity, where it is another than that of the sound."""
+    source = rated.popularity_source or rated.source
+    fetched_at = rated.popularity_fetched_at or rated.fetched_at
+    if rated.popularity is None or (source, fetched_at) == (heard.source, heard.fetched_at):
+        source = fetched_at = None
+    return {"popularity_source": source, "popularity_fetched_at": fetched_at}

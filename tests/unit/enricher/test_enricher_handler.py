@@ -253,7 +253,7 @@ def test_an_app_that_still_may_asks_spotify_first(enrich, enriched, spotify, rec
     enrich(a_batch(a_play("Boats")))
 
     (features,) = enriched()[0].features
-    assert (features.source, features.popularity_source) == ("spotify", "spotify")
+    assert (features.source, features.popularity) == ("spotify", 69)
     assert reccobeats.calls == []
 
 

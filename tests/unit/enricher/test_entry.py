@@ -70,7 +70,8 @@ def test_a_later_answer_without_sound_keeps_the_one_known_before(follow):
 
     entry = follow(before, some_features(energy=None, popularity=41, source="second"))
 
-    assert entry.features == known_features(energy=0.2, popularity=41, source="first")
+    rated = {"popularity": 41, "popularity_source": "second", "popularity_fetched_at": START}
+    assert entry.features == known_features(energy=0.2, source="first", **rated)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def rated(popularity, source, at=START):
 def test_what_a_source_tells_carries_its_name_and_the_time():
     features = told(uri("Boats"), "radio", START, {"energy": 0.5, "popularity": 40})
 
-    assert features == some_features(energy=0.5, source="radio", **rated(40, "radio"))
+    assert features == some_features(energy=0.5, source="radio", popularity=40)
 
 
 def test_without_a_popularity_nobody_told_it():
@@ -51,7 +51,7 @@ def test_popularity_and_duration_are_no_sound():
 
 
 def test_sound_and_popularity_may_be_of_two_sources():
-    rating = some_features(energy=None, source="radio", **rated(40, "radio"))
+    rating = some_features(energy=None, source="radio", popularity=40)
     sound = some_features(popularity=None, energy=0.5, source="lab", fetched_at=LATER)
 
     both = some_features(energy=0.5, source="lab", fetched_at=LATER, **rated(40, "radio"))
@@ -60,8 +60,8 @@ def test_sound_and_popularity_may_be_of_two_sources():
 
 
 def test_the_first_to_tell_is_believed():
-    first = some_features(energy=0.1, duration_ms=1, source="first", **rated(0, "first"))
-    second = some_features(energy=0.2, duration_ms=2, source="second", **rated(9, "second"))
+    first = some_features(energy=0.1, duration_ms=1, source="first", popularity=0)
+    second = some_features(energy=0.2, duration_ms=2, source="second", popularity=9)
 
     assert merged(first, second) == first
 

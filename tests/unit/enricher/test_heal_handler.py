@@ -53,7 +53,7 @@ def test_a_tick_heals_what_is_due(environment, waiting, healed, reccobeats):
     features = healed()
     assert told == {"asked": 41, "learned": 40, "missed": 1, "postponed": 0, "remaining": 0}
     assert set(features) == set(uris(41)) - {uri("track0")}
-    assert features[uri("track1")].popularity_source == "reccobeats"
+    assert features[uri("track1")].popularity == 69
     assert [call.path for call in reccobeats.calls] == [SOUNDS, METADATA] * 2
 
 

@@ -37,8 +37,6 @@ def test_a_track_is_told_with_all_that_both_calls_know(source):
             valence=0.571,
             duration_ms=201_333,
             popularity=69,
-            popularity_source="reccobeats",
-            popularity_fetched_at=START,
             source="reccobeats",
             fetched_at=START,
         )

@@ -99,7 +99,6 @@ def test_a_track_is_told_with_all_that_both_calls_know(source):
         **sound
         | {"track_uri": uri("Boats"), "duration_ms": 201_334, "source": "spotify"}
         | {"fetched_at": START, "popularity": 69}
-        | {"popularity_source": "spotify", "popularity_fetched_at": START}
     )
     assert answer == Answer({uri("Boats"): features})
     assert (features.key, features.time_signature) == (-1, 1)

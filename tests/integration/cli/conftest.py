@@ -29,6 +29,7 @@ class DatabaseTarget(Target):
             "ArchiveBucket": BUCKET,
             "ListenerSecretPrefix": "spotify-pipeline/listener/",
             "ListenerStateTable": "spotify-pipeline-listener-state",
+            "SpotifyAppTable": "spotify-pipeline-spotify-app",
             "EnrichedPlaysQueueUrl": sqs.get_queue_url(QueueName="enriched-plays")["QueueUrl"],
             "EnrichedPlaysDlqUrl": sqs.get_queue_url(QueueName="enriched-plays-dlq")["QueueUrl"],
         }

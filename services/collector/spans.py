@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from shared.models import Span
 
@@ -30,11 +31,31 @@ class Ends:
         return Span(started_at=self.first, ended_at=self.last)
 
 
-def join_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Join spans that overlap; give the longest of the result, in order of time.
+class Part(NamedTuple):
+    """A file of music that tells of plays: its path in the upload, and from when to when."""
 
-    The parts of an old export tell of one time all of them, for they are in no order.
+    path: str
+    span: Span
+    is_whole: bool
+    """Whether it was read to its end, and all of it could be."""
+
+
+def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
+    """Tell in which time none of an upload's plays is missing; the longest spans, in order of time.
+
+    A part that is not whole covers nothing, and takes with it what overlaps: the files of an old
+    export are in no order, so its missing rows may lie anywhere in the time of the others.
     """
+    parts = list(parts)
+    broken = _joined(part.span for part in parts if not part.is_whole)
+    whole = [part for part in parts if part.is_whole and not _overlaps(part.span, broken)]
+    joined = _joined(part.span for part in whole)
+    longest = sorted(joined, key=_length, reverse=True)[:LISTED_SPANS]
+    return tuple(sorted(longest, key=attrgetter("started_at")))
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Join spans that overlap or touch; the result is in order of time."""
     joined: list[Span] = []
     for span in sorted(spans, key=attrgetter("started_at")):
         if joined and span.started_at <= joined[-1].ended_at:
@@ -42,8 +63,14 @@ def join_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
             joined[-1] = Span(started_at=joined[-1].started_at, ended_at=ended_at)
         else:
             joined.append(span)
-    longest = sorted(joined, key=_length, reverse=True)[:LISTED_SPANS]
-    return tuple(sorted(longest, key=attrgetter("started_at")))
+    return joined
+
+
+def _overlaps(span: Span, others: Iterable[Span]) -> bool:
+    # Parts of a sorted history that follow each other may touch.
+    return any(
+        span.started_at < other.ended_at and other.started_at < span.ended_at for other in others
+    )
 
 
 def _length(span: Span) -> float:

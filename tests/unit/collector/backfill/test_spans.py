@@ -68,6 +68,50 @@ def audio(years: str, start: int, end: int, *, folder: str = "", is_whole: bool 
     return Part(path, span(start, end), is_whole)
 
 
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param(("endsong_0.json", "endsong_1.json"), id="old"),
+        pytest.param(("MyData/endsong_9.json", "MyData\\endsong_10.json"), id="in a folder"),
+        pytest.param(
+            ("Streaming_History_Audio_2014-2021_0.json", "Streaming_History_Audio_2021_1.json"),
+            id="years",
+        ),
+        pytest.param(
+            ("Streaming_History_Audio_2021_3.json", "streaming_history_audio_2021-2022_4.json"),
+            id="the same year",
+        ),
+    ],
+)
+def test_between_parts_of_consecutive_numbers_nothing_is_missing(paths):
+    first, second = paths
+
+    parts = [Part(second, span(5, 6), is_whole=True), Part(first, span(0, 2), is_whole=True)]
+
+    assert covered(parts) == (span(0, 6),)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([audio("2020_0", 0, 2), audio("2021_2", 5, 6)], id="a number is missing"),
+        pytest.param([audio("2020_1", 0, 2), audio("2021_0", 5, 6)], id="against the order"),
+        pytest.param([audio("2020_1", 0, 2), audio("2021_1", 5, 6)], id="the same number"),
+        pytest.param([audio("2020", 0, 2), audio("2021", 5, 6)], id="no number"),
+        pytest.param([audio("2020_0", 0, 2), audio("2021", 5, 6)], id="one without a number"),
+        pytest.param(
+            [audio("2020_0", 0, 2), audio("2021_1", 5, 6, folder="second/")], id="two folders"
+        ),
+        pytest.param(
+            [Part("endsong_0.json", span(0, 2), is_whole=True), audio("2021_1", 5, 6)],
+            id="two series",
+        ),
+    ],
+)
+def test_between_other_parts_plays_may_be_missing(parts):
+    assert covered(parts) == (span(0, 2), span(5, 6))
+
+
 def test_a_part_that_is_not_whole_covers_nothing_and_joins_nothing():
     parts = [audio("a_0", 0, 2), audio("a_1", 3, 5, is_whole=False), audio("a_2", 6, 8)]
 

@@ -97,7 +97,7 @@ def played(*dates: str) -> bytes:
 
 def test_the_report_tells_the_time_that_each_file_covers():
     files = {
-        "Streaming_History_Audio_2024_1.json": played("2024-03-01", "2024-05-01"),
+        "Streaming_History_Audio_2024_2.json": played("2024-03-01", "2024-05-01"),
         "Streaming_History_Audio_2020_0.json": played("2020-03-01", "2020-01-01", "2020-02-01"),
     }
 
@@ -115,6 +115,17 @@ def test_the_parts_of_an_old_export_in_random_order_cover_one_time():
     report = Reading(a_zip(files), "my_spotify_data.zip").report
 
     assert report.spans == (days("2019-01-01", "2022-01-01"),)
+
+
+def test_the_parts_of_an_export_cover_the_time_between_them():
+    files = {
+        "Streaming_History_Audio_2021_4.json": played("2021-06-01", "2021-07-01"),
+        "Streaming_History_Audio_2021_3.json": played("2021-01-01", "2021-03-01"),
+    }
+
+    report = Reading(a_zip(files), "my_spotify_data.zip").report
+
+    assert report.spans == (days("2021-01-01", "2021-07-01"),)
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,19 @@ COMMENT ON COLUMN import_report.spans IS 'What the files of music cover that wer
 ALTER TABLE track_features
     ADD COLUMN popularity            integer CHECK (popularity BETWEEN 0 AND 100),
     ADD COLUMN popularity_source     text,
-    ADD COLUMN popularity_fetched_at timestamptz;
+    ADD COLUMN popularity_fetched_at timestamptz,
+    ADD COLUMN tells_sound           boolean NOT NULL GENERATED ALWAYS AS (num_nonnulls(
+        danceability, energy, key, loudness, mode, speechiness, acousticness,
+        instrumentalness, liveness, valence, tempo, time_signature
+    ) > 0) STORED;
 
 COMMENT ON COLUMN track_features.popularity IS '0 to 100, as of popularity_fetched_at; NULL when unknown. Source: see column popularity_source.';
 COMMENT ON COLUMN track_features.popularity_source IS 'Who told the popularity: reccobeats or spotify. Source: this pipeline.';
 COMMENT ON COLUMN track_features.popularity_fetched_at IS 'When the popularity was asked for, an instant in UTC. Source: this pipeline.';
+COMMENT ON COLUMN track_features.tells_sound IS 'Whether it is known how the track sounds, be it in part. Source: this database.';
+COMMENT ON COLUMN track_features.duration_ms IS 'Length of the track, milliseconds; the greatest that was told. Source: reccobeats or spotify.';
+COMMENT ON COLUMN track_features.source IS 'Who measured all of the sound: reccobeats or spotify; where nobody did, who answered last. Source: this pipeline.';
+COMMENT ON COLUMN track_features.fetched_at IS 'When source was asked, an instant in UTC. Source: this pipeline.';
 
 -- Plays that wait for the popularity of their track; where the source answers they are none.
 CREATE INDEX listening_history_waiting ON listening_history (track_uri) WHERE popularity IS NULL;
@@ -150,10 +158,7 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE source = 'both') AS both_plays,
            count(*) FILTER (WHERE EXISTS (
                SELECT FROM track_features f
-               WHERE f.track_uri = h.track_uri AND num_nonnulls(
-                   danceability, energy, key, loudness, mode, speechiness, acousticness,
-                   instrumentalness, liveness, valence, tempo
-               ) > 0
+               WHERE f.track_uri = h.track_uri AND tells_sound
            )) AS plays_with_features
     FROM listening_history h
     WHERE listener = d.listener AND played_at >= d.begins_at AND played_at < d.ends_at

@@ -49,8 +49,8 @@ SELECT count(*) FROM reporting.open_gap
 -- coverage --
 -- Days of UTC, today as far as it has passed.
 SELECT listener,
-       1 - sum(open_gap_s) FILTER (WHERE day > today - 7) / sum(elapsed_s) FILTER (WHERE day > today - 7),
-       1 - sum(open_gap_s) / sum(elapsed_s)
+       sum(known_s) FILTER (WHERE day > today - 7) / sum(elapsed_s) FILTER (WHERE day > today - 7),
+       sum(known_s) / sum(elapsed_s)
 FROM reporting.data_health
 CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t
 WHERE day > today - 30

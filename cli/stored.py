@@ -26,7 +26,10 @@ class KnownGap(Document):
 
 
 class Coverage(Document):
-    """Shares of the time in which no play is missing, 0 to 1: of the last 7 and 30 days of UTC."""
+    """Shares of the time in which no play is missing, 0 to 1: of the last 7 and 30 days of UTC.
+
+    What nobody watched, by an upload or from the first poll to the last, counts as missing.
+    """
 
     days_7: float
     days_30: float

@@ -137,7 +137,7 @@ class FileProblem(Message):
 
 
 class Span(Message):
-    """The time that one file of an upload tells of, from its first play's end to its last's."""
+    """A time that an upload tells of, from the end of one play to the end of another."""
 
     started_at: AwareDatetime
     ended_at: AwareDatetime
@@ -160,7 +160,7 @@ class UploadReport(Message):
     first_played_at: AwareDatetime | None = None
     last_played_at: AwareDatetime | None = None
     spans: tuple[Span, ...] = ()
-    """What each file of music covers, overlapping ones joined: a gap within one is closed."""
+    """What the files of music cover that were read whole: a gap within one span is closed."""
 
 
 Report = Annotated[PollReport | OutageReport | UploadReport, Field(discriminator="kind")]

@@ -14,10 +14,10 @@ from pydantic_core import to_json
 from services.collector.history import read_rows
 from services.collector.history_batches import HistoryBatches
 from services.collector.history_rows import NOT_UTF8, Quarantined, Rows, Skipped
-from services.collector.spans import Ends, join_spans
+from services.collector.spans import Ends, Part, covered
 from services.collector.uploads import HistoryFile, history_files, is_video
 from shared.errors import UploadError
-from shared.models import FileProblem, Span, UploadReport
+from shared.models import FileProblem, UploadReport
 
 ROWS = 5_000_000
 """Most rows of an upload, all buckets together; a life of listening has 1,000,000."""
@@ -64,7 +64,7 @@ class UploadReader:
         self._files: list[str] = []
         self._problems: list[FileProblem] = []
         self._ends = Ends()
-        self._spans: list[Span] = []
+        self._parts: list[Part] = []
 
     def read(self, upload: BinaryIO, name: str) -> Iterator[FileCounts]:
         """Read a zip, or the loose file `name`; tell of each file in it once it is read.
@@ -103,7 +103,7 @@ class UploadReader:
             batches=0,
             first_played_at=self._ends.first,
             last_played_at=self._ends.last,
-            spans=join_spans(self._spans),
+            spans=covered(self._parts),
         )
 
     def _reasons(self, bucket: Bucket) -> dict[str, int]:
@@ -112,29 +112,35 @@ class UploadReader:
     def _read_file(self, file: HistoryFile) -> Counts:
         counts: Counts = Counter()
         ends = Ends()
+        is_whole = self._sort_all(file, counts, ends)
+        if is_whole and not counts:
+            self.refuse(file.name, "an empty list")
+        if counts["quarantined", NOT_UTF8]:
+            self.refuse(file.name, "not all of it is UTF-8 text: save the file as UTF-8")
+        self._counts += counts
+        is_whole &= all(into != "quarantined" for into, _ in counts)
+        self._cover(file, ends, is_whole=is_whole)
+        return counts
+
+    def _sort_all(self, file: HistoryFile, counts: Counts, ends: Ends) -> bool:
+        """Sort the rows of a file; tell whether it could be read to its end."""
         try:
             for rows in read_rows(file.chunks, self._uploaded_at):
                 self._sort(rows, file.name, counts, ends)
                 if self._counts.total() + counts.total() > ROWS:
                     self.refuse(file.name, f"more than {ROWS:,} rows: the rest is not read")
-                    break
+                    return False
         except UploadError as error:
             self.refuse(file.name, str(error))
-        else:
-            if not counts:
-                self.refuse(file.name, "an empty list")
-        if counts["quarantined", NOT_UTF8]:
-            self.refuse(file.name, "not all of it is UTF-8 text: save the file as UTF-8")
-        self._counts += counts
-        self._cover(file, ends)
-        return counts
+            return False
+        return True
 
-    def _cover(self, file: HistoryFile, ends: Ends) -> None:
-        """Take in the time that a file's plays cover; a file of videos lacks the music of it."""
+    def _cover(self, file: HistoryFile, ends: Ends, *, is_whole: bool) -> None:
+        """Take in the time that a file's plays tell of; a file of videos lacks the music of it."""
         if span := ends.span:
             self._ends.take([span.started_at, span.ended_at])
             if not is_video(file.name):
-                self._spans.append(span)
+                self._parts.append(Part(file.name, span, is_whole))
 
     def _sort(self, rows: Rows, file: str, counts: Counts, ends: Ends) -> None:
         """Put each row into its bucket, and count it there."""

@@ -83,8 +83,10 @@ SELECT nextval(pg_get_serial_sequence('listening_history', 'id'))
 FROM generate_series(1, :count)
 
 -- upsert_features --
--- The newest answer counts, whatever order answers come in; what it leaves open, an older tells.
--- Popularity has a clock of its own; a message of the first release has but one for both.
+-- The sound is taken as a whole, for source and fetched_at tell of all of it: that of the newest
+-- answer that tells any, whatever order answers come in; where none does, the newest answer counts.
+-- Popularity has a clock of its own; a message of the first release has but one for both. Length
+-- has none and hardly ever changes: of several the greatest, which is the same in every order.
 INSERT INTO track_features AS t
     (track_uri, danceability, energy, key, loudness, mode, speechiness, acousticness,
      instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at,
@@ -96,34 +98,16 @@ SELECT track_uri, danceability, energy, key, loudness, mode, speechiness, acoust
        CASE WHEN popularity IS NOT NULL THEN coalesce(popularity_fetched_at, fetched_at) END
 FROM json_populate_recordset(NULL::track_features, :features::json)
 ON CONFLICT (track_uri) DO UPDATE SET
-    danceability = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.danceability, t.danceability) ELSE coalesce(t.danceability, excluded.danceability) END,
-    energy = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.energy, t.energy) ELSE coalesce(t.energy, excluded.energy) END,
-    key = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.key, t.key) ELSE coalesce(t.key, excluded.key) END,
-    loudness = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.loudness, t.loudness) ELSE coalesce(t.loudness, excluded.loudness) END,
-    mode = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.mode, t.mode) ELSE coalesce(t.mode, excluded.mode) END,
-    speechiness = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.speechiness, t.speechiness) ELSE coalesce(t.speechiness, excluded.speechiness) END,
-    acousticness = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.acousticness, t.acousticness) ELSE coalesce(t.acousticness, excluded.acousticness) END,
-    instrumentalness = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.instrumentalness, t.instrumentalness) ELSE coalesce(t.instrumentalness, excluded.instrumentalness) END,
-    liveness = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.liveness, t.liveness) ELSE coalesce(t.liveness, excluded.liveness) END,
-    valence = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.valence, t.valence) ELSE coalesce(t.valence, excluded.valence) END,
-    tempo = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.tempo, t.tempo) ELSE coalesce(t.tempo, excluded.tempo) END,
-    duration_ms = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.duration_ms, t.duration_ms) ELSE coalesce(t.duration_ms, excluded.duration_ms) END,
-    time_signature = CASE WHEN excluded.fetched_at > t.fetched_at
-        THEN coalesce(excluded.time_signature, t.time_signature) ELSE coalesce(t.time_signature, excluded.time_signature) END,
-    source = CASE WHEN excluded.fetched_at > t.fetched_at THEN excluded.source ELSE t.source END,
-    fetched_at = greatest(excluded.fetched_at, t.fetched_at),
+    (danceability, energy, key, loudness, mode, speechiness, acousticness, instrumentalness,
+     liveness, valence, tempo, time_signature, source, fetched_at) = (
+        SELECT heard.danceability, heard.energy, heard.key, heard.loudness, heard.mode,
+               heard.speechiness, heard.acousticness, heard.instrumentalness, heard.liveness,
+               heard.valence, heard.tempo, heard.time_signature, heard.source, heard.fetched_at
+        FROM (SELECT t.*, 0 AS place UNION ALL SELECT excluded.*, 1) AS heard
+        ORDER BY tells_sound DESC, fetched_at DESC, place
+        LIMIT 1
+    ),
+    duration_ms = greatest(t.duration_ms, excluded.duration_ms),
     (popularity, popularity_source, popularity_fetched_at) = (
         SELECT told.popularity, told.source, told.fetched_at
         FROM (VALUES (t.popularity, t.popularity_source, t.popularity_fetched_at),
@@ -133,10 +117,12 @@ ON CONFLICT (track_uri) DO UPDATE SET
         LIMIT 1
     )
 -- The same answer comes with every batch of its track; it must not write the row again.
-WHERE t.fetched_at <> excluded.fetched_at
+WHERE (excluded.tells_sound, excluded.fetched_at) > (t.tells_sound, t.fetched_at)
+   OR excluded.duration_ms > coalesce(t.duration_ms, -1)
    OR (excluded.popularity IS NOT NULL
-       AND (t.popularity, t.popularity_fetched_at)
-           IS DISTINCT FROM (excluded.popularity, excluded.popularity_fetched_at))
+       AND (t.popularity IS NULL
+            OR (excluded.popularity_fetched_at, excluded.popularity)
+               > (t.popularity_fetched_at, t.popularity)))
 
 -- fill_popularity --
 -- Gives the plays of these tracks the popularity that they came without, and their records. Rows

@@ -312,19 +312,42 @@ def test_a_gap_without_an_end_ends_where_it_was_closed(plays, gaps, closed_until
     assert gap["ended_at"] == ended_at
 
 
-def test_coverage_is_told_of_the_last_7_and_30_days(plays, database, gaps):
-    database.run("INSERT INTO poll VALUES ('x', 'me', now() - interval '60 days', 50, 3, 1, 0, 0)")
+@pytest.fixture
+def polls(database):
+    """Store polls of so many hours ago."""
+
+    def store(*hours_ago):
+        for hours in hours_ago:
+            database.run(
+                "INSERT INTO poll VALUES (:origin, 'me', "
+                "now() - make_interval(hours => :hours), 50, 3, 1, 0, 0)",
+                origin=f"polls/me/{hours}", hours=hours,
+            )  # fmt: skip
+
+    return store
+
+
+def test_coverage_is_told_of_the_last_7_and_30_days(plays, polls, gaps):
+    polls(60 * 24, 0)
     gaps((24 * 40, 24 * 20))
     whole = json.loads(plays("status", "--json").stdout)["coverage"]["me"]
     gaps((24 * 3, 24 * 2))
     parted = json.loads(plays("status", "--json").stdout)["coverage"]["me"]
 
-    assert whole["days_7"] == 1
+    assert whole["days_7"] == pytest.approx(1, abs=0.001)
     assert whole["days_30"] == pytest.approx(2 / 3, abs=0.03)
     assert parted["days_7"] == pytest.approx(5.5 / 6.5, abs=0.02)
 
 
-def test_of_a_new_listener_the_days_that_are_known_are_covered(plays, polled):
-    assert json.loads(plays("status", "--json").stdout)["coverage"] == {
-        "me": {"days_7": 1.0, "days_30": 1.0}
-    }
+def test_days_after_the_last_poll_are_not_covered(plays, polls):
+    polls(60 * 24, 30 * 24)
+
+    assert json.loads(plays("status", "--json").stdout)["coverage"]["me"]["days_7"] == 0
+
+
+def test_of_a_new_listener_the_time_since_the_first_poll_is_covered(plays, polls):
+    polls(48, 0)
+
+    shares = json.loads(plays("status", "--json").stdout)["coverage"]["me"]
+    assert shares["days_7"] == shares["days_30"]
+    assert 48 / 72 <= shares["days_7"] <= 1

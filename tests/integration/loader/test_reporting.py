@@ -1,5 +1,6 @@
 """The views that tell how much is known: listeners, open gaps, the health of each day."""
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -50,6 +51,39 @@ def polled(database):
         )  # fmt: skip
 
     return poll
+
+
+@pytest.fixture
+def watched(polled, at):
+    """Poll from the start of a day to this moment, live capture that never stops."""
+
+    def watch(days_ago):
+        polled(at(days_ago))
+        polled(datetime.now(UTC))
+
+    return watch
+
+
+@pytest.fixture
+def uploaded(database):
+    """Store the report of an upload of so many batches, and those of them that are loaded."""
+
+    def upload(*spans, batches=1, loaded=1, listener="me"):
+        origin = f"history/{listener}/{spans[0][0]}.zip"
+        told = [{"started_at": str(start), "ended_at": str(end)} for start, end in spans]
+        database.run(
+            "INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, "
+            "quarantined, files, problems, spans) "
+            "VALUES (:origin, :listener, :batches, 0, 0, '{}', '{}', '[]', '[]', :spans)",
+            origin=origin, listener=listener, batches=batches, spans=json.dumps(told),
+        )  # fmt: skip
+        database.run(
+            "INSERT INTO loaded_batch "
+            "SELECT :origin, n, :listener, 0, 0, 0, 0, 0 FROM generate_series(1, :loaded) n",
+            origin=origin, listener=listener, loaded=loaded,
+        )  # fmt: skip
+
+    return upload
 
 
 @pytest.fixture
@@ -150,21 +184,68 @@ def test_listeners_are_known_by_a_play_or_a_poll(reader, played, polled, at):
     polled(at(0), listener="zoe")
 
     assert reader.run("TABLE reporting.listener ORDER BY 1") == [
-        ["jane", at(0), at(0), at(0, 1)],
-        ["me", at(1), at(1), None],
-        ["zoe", at(0), None, at(0)],
+        ["jane", at(0), at(0), at(0, 1), at(0, 1)],
+        ["me", at(1), at(1), None, None],
+        ["zoe", at(0), None, at(0), at(0)],
     ]
 
 
-def test_an_open_gap_takes_its_seconds_from_each_day_it_touches(health, played, gap, at):
-    played(at(3))
+def test_time_that_nobody_watched_is_not_known(health, played, at):
+    played(at(2))
+    played(at(1))
+
+    assert health("known_s", "open_gap_s", "coverage") == [[0, 0, 0]] * 3
+
+
+def test_between_an_export_and_the_first_poll_nothing_is_known(
+    health, uploaded, played, watched, at
+):
+    played(at(4))
+    uploaded((at(4), at(3, 6)))
+    watched(1)
+
+    assert health("known_s", "coverage")[:4] == [[DAY_S, 1], [21_600, 0.25], [0, 0], [DAY_S, 1]]
+
+
+def test_polls_tell_of_the_time_between_the_first_and_the_last(health, polled, at):
+    polled(at(3, 18))
+    polled(at(1, 6))
+
+    assert health("known_s", "coverage") == [[21_600, 0.25], [DAY_S, 1], [21_600, 0.25], [0, 0]]
+
+
+def test_an_upload_and_polls_that_overlap_count_each_second_once(health, uploaded, polled, at):
+    uploaded((at(2), at(2, 12)), (at(2, 6), at(2, 18)))
+    polled(at(2))
+    polled(at(2, 15))
+
+    assert health("known_s")[0] == [18 * 3_600]
+
+
+def test_an_upload_counts_once_all_of_it_is_loaded(health, uploaded, played, at):
+    played(at(2))
+    uploaded((at(2), at(2, 12)), batches=2)
+    uploaded((at(1), at(1, 12)), batches=2, loaded=2)
+
+    assert health("coverage")[:2] == [[0], [0.5]]
+
+
+def test_an_upload_of_another_listener_does_not_count(health, uploaded, played, at):
+    played(at(1))
+    uploaded((at(1), at(1, 12)), listener="zoe")
+
+    assert health("known_s") == [[0], [0]]
+
+
+def test_an_open_gap_takes_its_seconds_from_each_day_it_touches(health, watched, gap, at):
+    watched(3)
     gap(at(3, 18), at(1, 6))
 
     assert health("open_gap_s", "coverage")[:3] == [[21_600, 0.75], [DAY_S, 0], [21_600, 0.75]]
 
 
-def test_gaps_that_overlap_count_each_second_once(health, played, gap, at):
-    played(at(1))
+def test_gaps_that_overlap_count_each_second_once(health, watched, gap, at):
+    watched(1)
     gap(at(1, 0), at(1, 6))
     gap(at(1, 3), at(1, 9))
     gap(at(1, 12), at(1, 15))
@@ -172,8 +253,8 @@ def test_gaps_that_overlap_count_each_second_once(health, played, gap, at):
     assert health("open_gap_s", "coverage")[0] == [12 * 3_600, 0.5]
 
 
-def test_a_gap_that_goes_on_lasts_to_this_moment(health, played, gap, at):
-    played(at(2))
+def test_a_gap_that_goes_on_lasts_to_this_moment(health, watched, gap, at):
+    watched(2)
     gap(at(1, 12), None)
 
     (before, yesterday, now) = health("open_gap_s", "elapsed_s", "coverage")
@@ -181,8 +262,8 @@ def test_a_gap_that_goes_on_lasts_to_this_moment(health, played, gap, at):
     assert now == [now[1], now[1], 0]
 
 
-def test_a_closed_gap_takes_nothing(health, played, gap, at):
-    played(at(1))
+def test_a_closed_gap_takes_nothing(health, watched, gap, at):
+    watched(1)
     gap(at(1), at(1, 6), closed_at=at(0))
 
     assert health("open_gap_s", "coverage")[0] == [0, 1]

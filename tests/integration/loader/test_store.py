@@ -93,18 +93,73 @@ def test_features_are_stored_as_they_were_told(load, rows):
     ]
 
 
-@pytest.mark.parametrize(("older", "newer"), [(MEASURES, {}), ({}, MEASURES)],
-                         ids=["to nothing", "from nothing"])  # fmt: skip
-@pytest.mark.parametrize("order", [1, -1], ids=["in order", "newer first"])
-def test_what_newer_features_leave_open_the_older_tell(database, rows, older, newer, order):
-    told = [features(**older), features(fetched_after_s=1, **newer)]
+def told_by(source, fetched_after_s, **told):
+    """Features of an instant, as one of the two sources tells them."""
+    return features(fetched_after_s=fetched_after_s, **told).model_copy(update={"source": source})
+
+
+SOUND = "SELECT tempo, energy, time_signature, source, fetched_at FROM track_features"
+ANSWERS = [
+    told_by("spotify", 0, duration_ms=180_000, popularity=5),
+    told_by("spotify", 1, tempo=99.0, time_signature=4, duration_ms=181_000),
+    told_by("reccobeats", 2, tempo=100.0, energy=0.5),
+    told_by("spotify", 3, duration_ms=179_000, popularity=7),
+]
+
+
+@pytest.mark.parametrize("answers", list(permutations(ANSWERS)))
+@pytest.mark.parametrize("stores", [1, 4], ids=["one store", "stores of their own"])
+def test_the_sound_is_that_of_the_newest_answer_that_tells_any(database, rows, answers, stores):
+    opened = [Store(database) for _ in range(stores)]
+
+    for number, each in enumerate(answers):
+        opened[number % stores].load([a_batch(number=number, features=(each,))])
+
+    assert rows(SOUND) == [[100.0, 0.5, None, "reccobeats", NOON + timedelta(seconds=2)]]
+    assert rows("SELECT duration_ms, popularity FROM track_features") == [[181_000, 7]]
+
+
+@pytest.mark.parametrize("answers", list(permutations(ANSWERS[::3])), ids=["in order", "reverse"])
+def test_while_no_sound_is_known_the_newest_answer_is_named(load, rows, answers):
+    load(a_batch(features=answers))
+
+    assert rows(SOUND) == [[None, None, None, "spotify", NOON + timedelta(seconds=3)]]
+    assert rows("SELECT tells_sound FROM track_features") == [[False]]
+
+
+@pytest.mark.parametrize("measure", sorted(MEASURES.keys() - {"duration_ms"}))
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "at the end"])
+def test_every_measure_is_of_the_sound(database, rows, measure, order):
+    told = [features(**{measure: MEASURES[measure]}), told_by("spotify", 1, duration_ms=1)]
 
     for number, each in enumerate(told[::order]):
         Store(database).load([a_batch(number=number, features=(each,))])
 
-    ((stored,),) = rows("SELECT to_jsonb(t) FROM track_features t")
-    assert {name: stored[name] for name in MEASURES} == MEASURES
-    assert rows("SELECT id, fetched_at FROM track_features") == [[1, NOON + timedelta(seconds=1)]]
+    assert rows(f"SELECT {measure}, duration_ms, source, fetched_at FROM track_features") == [  # noqa: S608 - our words
+        [MEASURES[measure], 1, "reccobeats", NOON]
+    ]
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["sound first", "sound last"])
+def test_of_two_answers_of_one_instant_the_one_with_sound_counts(database, rows, order):
+    told = [features(tempo=120.0), told_by("spotify", 0, duration_ms=1)]
+
+    for number, each in enumerate(told[::order]):
+        Store(database).load([a_batch(number=number, features=(each,))])
+
+    assert rows("SELECT tempo, duration_ms, source FROM track_features") == [
+        [120.0, 1, "reccobeats"]
+    ]
+
+
+def test_answers_that_come_again_write_no_row(database, rows):
+    batch = a_batch(features=ANSWERS)
+    Store(database).load([batch])
+    before = rows("SELECT xmin::text, ctid::text FROM track_features")
+
+    Store(database).load([batch])
+
+    assert rows("SELECT xmin::text, ctid::text FROM track_features") == before
 
 
 def test_a_measure_beyond_all_numbers_is_unknown(load, rows):
@@ -134,12 +189,12 @@ def test_features_that_were_loaded_are_not_sent_again(load, rows, owner):
 
 
 def test_older_features_tell_what_newer_ones_leave_open_to_the_same_store_too(load, rows):
-    newer, older = features(fetched_after_s=1, tempo=120.0), features(energy=0.5)
+    newer, older = told_by("spotify", 1, popularity=7), features(tempo=120.0)
 
     load(a_batch(features=(newer, older)))
-    load(a_batch(number=1, features=(features(fetched_after_s=-1, key=7),)))
+    load(a_batch(number=1, features=(features(fetched_after_s=-1, duration_ms=5),)))
 
-    assert rows("SELECT tempo, energy, key FROM track_features") == [[120.0, 0.5, 7]]
+    assert rows("SELECT popularity, tempo, duration_ms FROM track_features") == [[7, 120.0, 5]]
 
 
 def test_features_of_a_load_that_was_refused_are_sent_again(load, rows):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.collector import spans as collector_spans
-from services.collector.spans import Ends, join_spans
+from services.collector.spans import Ends, Part, covered
 from shared.models import Span
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -16,6 +16,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def span(start: int, end: int) -> Span:
     return Span(started_at=START + timedelta(hours=start), ended_at=START + timedelta(hours=end))
+
+
+def cover(spans):
+    """Tell what whole files without numbers cover."""
+    return covered(Part("endsong.json", one, is_whole=True) for one in spans)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +37,13 @@ def span(start: int, end: int) -> Span:
     ],
 )
 def test_spans_that_meet_become_one(given_spans, joined):
-    assert join_spans(given_spans) == joined
+    assert cover(given_spans) == joined
 
 
 def test_of_too_many_spans_the_longest_are_told_in_order_of_time(monkeypatch):
     monkeypatch.setattr(collector_spans, "LISTED_SPANS", 2)
 
-    assert join_spans([span(0, 1), span(10, 13), span(20, 22)]) == (span(10, 13), span(20, 22))
+    assert cover([span(0, 1), span(10, 13), span(20, 22)]) == (span(10, 13), span(20, 22))
 
 
 def hours(spans) -> set[int]:
@@ -50,11 +55,83 @@ def hours(spans) -> set[int]:
 @given(st.lists(st.builds(lambda at, length: span(at, at + length), st.integers(0, 50),
                           st.integers(0, 9))))  # fmt: skip
 def test_joined_spans_cover_what_the_given_ones_do_and_lie_apart(given_spans):
-    joined = join_spans(given_spans)
+    joined = cover(given_spans)
 
     assert hours(joined) == hours(given_spans)
     assert all(one.ended_at < other.started_at
                for one, other in pairwise(joined))  # fmt: skip
+
+
+def audio(years: str, start: int, end: int, *, folder: str = "", is_whole: bool = True) -> Part:
+    """A file of music by the names that Spotify gives since 2023."""
+    path = f"{folder}Streaming_History_Audio_{years}.json"
+    return Part(path, span(start, end), is_whole)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param(("endsong_0.json", "endsong_1.json"), id="old"),
+        pytest.param(("MyData/endsong_9.json", "MyData\\endsong_10.json"), id="in a folder"),
+        pytest.param(
+            ("Streaming_History_Audio_2014-2021_0.json", "Streaming_History_Audio_2021_1.json"),
+            id="years",
+        ),
+        pytest.param(
+            ("Streaming_History_Audio_2021_3.json", "streaming_history_audio_2021-2022_4.json"),
+            id="the same year",
+        ),
+    ],
+)
+def test_between_parts_of_consecutive_numbers_nothing_is_missing(paths):
+    first, second = paths
+
+    parts = [Part(second, span(5, 6), is_whole=True), Part(first, span(0, 2), is_whole=True)]
+
+    assert covered(parts) == (span(0, 6),)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([audio("2020_0", 0, 2), audio("2021_2", 5, 6)], id="a number is missing"),
+        pytest.param([audio("2020_1", 0, 2), audio("2021_0", 5, 6)], id="against the order"),
+        pytest.param([audio("2020_1", 0, 2), audio("2021_1", 5, 6)], id="the same number"),
+        pytest.param([audio("2020", 0, 2), audio("2021", 5, 6)], id="no number"),
+        pytest.param([audio("2020_0", 0, 2), audio("2021", 5, 6)], id="one without a number"),
+        pytest.param(
+            [audio("2020_0", 0, 2), audio("2021_1", 5, 6, folder="second/")], id="two folders"
+        ),
+        pytest.param(
+            [Part("endsong_0.json", span(0, 2), is_whole=True), audio("2021_1", 5, 6)],
+            id="two series",
+        ),
+    ],
+)
+def test_between_other_parts_plays_may_be_missing(parts):
+    assert covered(parts) == (span(0, 2), span(5, 6))
+
+
+def test_a_part_that_is_not_whole_covers_nothing_and_joins_nothing():
+    parts = [audio("a_0", 0, 2), audio("a_1", 3, 5, is_whole=False), audio("a_2", 6, 8)]
+
+    assert covered(parts) == (span(0, 2), span(6, 8))
+
+
+def test_parts_that_touch_one_that_is_not_whole_cover_their_own_time():
+    parts = [audio("a_0", 0, 3), audio("a_1", 3, 5, is_whole=False), audio("a_2", 5, 8)]
+
+    assert covered(parts) == (span(0, 3), span(5, 8))
+
+
+def test_a_part_that_is_not_whole_takes_with_it_what_overlaps():
+    parts = [
+        Part("endsong_0.json", span(0, 50), is_whole=True),
+        Part("endsong_1.json", span(9, 40), is_whole=False),
+        Part("endsong_2.json", span(60, 70), is_whole=True),
+    ]
+
+    assert covered(parts) == (span(60, 70),)
 
 
 def test_ends_before_the_first_instant_are_no_span():

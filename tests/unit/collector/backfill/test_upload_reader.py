@@ -97,7 +97,7 @@ def played(*dates: str) -> bytes:
 
 def test_the_report_tells_the_time_that_each_file_covers():
     files = {
-        "Streaming_History_Audio_2024_1.json": played("2024-03-01", "2024-05-01"),
+        "Streaming_History_Audio_2024_2.json": played("2024-03-01", "2024-05-01"),
         "Streaming_History_Audio_2020_0.json": played("2020-03-01", "2020-01-01", "2020-02-01"),
     }
 
@@ -117,6 +117,17 @@ def test_the_parts_of_an_old_export_in_random_order_cover_one_time():
     assert report.spans == (days("2019-01-01", "2022-01-01"),)
 
 
+def test_the_parts_of_an_export_cover_the_time_between_them():
+    files = {
+        "Streaming_History_Audio_2021_4.json": played("2021-06-01", "2021-07-01"),
+        "Streaming_History_Audio_2021_3.json": played("2021-01-01", "2021-03-01"),
+    }
+
+    report = Reading(a_zip(files), "my_spotify_data.zip").report
+
+    assert report.spans == (days("2021-01-01", "2021-07-01"),)
+
+
 @pytest.mark.parametrize(
     "name", ["Streaming_History_Video_2017-2025.json", "MyData/ENDVIDEO.json"], ids=str
 )
@@ -130,7 +141,13 @@ def test_videos_count_as_plays_but_cover_no_time(name):
 
 
 def test_a_file_of_podcasts_alone_covers_no_time():
-    assert read_loose(a_trackless_row(episode_name="Pilot"), 7).report.spans == ()
+    assert read_loose(a_trackless_row(episode_name="Pilot")).report.spans == ()
+
+
+def test_podcasts_among_the_plays_leave_a_file_whole():
+    rows = a_row(ts="2020-01-01T00:00:00Z"), a_trackless_row(episode_name="Pilot")
+
+    assert read_loose(*rows).report.spans == (days("2020-01-01", "2020-01-01"),)
 
 
 def test_a_file_of_many_chunks_is_one_span():
@@ -140,12 +157,30 @@ def test_a_file_of_many_chunks_is_one_span():
     assert read_loose(*rows).report.spans == (days("2020-01-01", "2020-09-01"),)
 
 
-def test_a_file_that_is_cut_off_covers_what_could_be_read():
-    cut = played("2020-01-01", "2020-02-01", "2020-03-01")[:-20]
+def test_a_file_that_is_cut_off_covers_nothing_for_its_rows_are_in_no_order():
+    cut = played("2022-01-01", "2019-01-01", "2020-06-01")[:-20]
 
     report = Reading(a_zip({"endsong_0.json": cut}), "my_spotify_data.zip").report
 
-    assert report.spans == (days("2020-01-01", "2020-02-01"),)
+    assert report.first_played_at == datetime(2019, 1, 1, tzinfo=UTC)
+    assert report.last_played_at == datetime(2022, 1, 1, tzinfo=UTC)
+    assert report.spans == ()
+
+
+def test_a_file_with_a_row_in_quarantine_covers_nothing():
+    whole = [a_row(ts="2022-01-01T00:00:00Z"), a_row(ts="2019-01-01T00:00:00Z")]
+
+    report = read_loose(*whole, a_row(ms_played=-1)).report
+
+    assert (report.published, report.spans) == (2, ())
+
+
+def test_a_file_of_too_many_rows_covers_nothing(monkeypatch):
+    monkeypatch.setattr(upload_reader, "ROWS", 1)
+
+    report = read_loose(a_row(ts="2022-01-01T00:00:00Z"), a_row(ts="2019-01-01T00:00:00Z")).report
+
+    assert (report.published, report.spans) == (2, ())
 
 
 def test_each_file_is_told_with_its_counts():

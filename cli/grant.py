@@ -87,8 +87,7 @@ def poll_once(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: 
         return _blocked(apps.throttle(client_id, error.retry_after_s, datetime.now(UTC)))
     except (SpotifyError, SettingsError) as error:
         return Trial(trouble=str(error))
-    if app.blocked_until or app.refusals:
-        apps.answered(client_id)
+    apps.answered(client_id, app)
     return Trial(plays_shown=shown)
 
 

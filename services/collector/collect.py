@@ -121,8 +121,7 @@ class Collector:
         except SpotifyError as error:
             self._go_without(tick, state.failed("failed", error, now), "Spotify fails")
             raise
-        if app.blocked_until or app.refusals:
-            self._apps.answered(credentials.client_id)
+        self._apps.answered(credentials.client_id, app)
         return self._keep(tick, answer)
 
     def _ask(self, listener: str, credentials: Credentials) -> RecentlyPlayed:

@@ -28,6 +28,8 @@ def measure_tick(
     """
     metrics.add_metric(name="SpotifyThrottled", unit=MetricUnit.Count, value=int(throttled))
     metrics.add_metric(name="GapDetected", unit=MetricUnit.Count, value=int(gap_opened))
+    forbidden = credentials is not None and state.is_forbidden(credentials.authorized_at)
+    metrics.add_metric(name="SpotifyForbids", unit=MetricUnit.Count, value=int(forbidden))
     newest = state.window.newest(now)
     if newest is not None:
         hours = (now - newest) / timedelta(hours=1)

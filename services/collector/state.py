@@ -10,7 +10,8 @@ from services.collector.window import Window
 from shared.errors import SettingsError
 from shared.models import Gap
 
-LOGIN_RETRY = timedelta(hours=1)
+RETRY = timedelta(hours=1)
+"""What only a person can mend is tried again after this time, for Spotify may be mistaken."""
 
 ErrorKind = Literal["throttled", "login-refused", "forbidden", "failed"]
 """Wait; log in again; let the app or the account be allowed; wait for Spotify to mend itself."""
@@ -61,8 +62,18 @@ class ListenerState(BaseModel):
         return (
             refusal is not None
             and refusal.fingerprint == fingerprint
-            and now < refusal.tried_at + LOGIN_RETRY
+            and now < refusal.tried_at + RETRY
         )
+
+    def is_forbidden(self, authorized_at: datetime) -> bool:
+        """Whether Spotify forbade the app or the account, last, and nobody logged in since."""
+        error = self.last_error
+        return error is not None and error.kind == "forbidden" and authorized_at <= error.at
+
+    def awaits_permission(self, authorized_at: datetime, now: datetime) -> bool:
+        """Whether it was forbidden too recently to try again."""
+        error = self.last_error
+        return error is not None and self.is_forbidden(authorized_at) and now < error.at + RETRY
 
     def failed(self, kind: ErrorKind, error: Exception, now: datetime) -> Self:
         """Spotify failed us, or refused."""

@@ -11,7 +11,7 @@ from cli.callback import CallbackServer
 from cli.consent import Question, redirect_uri
 from cli.developer_app import SECRET_VARIABLE, find_app
 from cli.errors import CommandError, interruptible
-from cli.grant import Consent, poll_once, remedy, trade
+from cli.grant import Consent, poll_once, refuse_while_blocked, remedy, trade
 from cli.options import JsonOption, ListenerOption, TimeoutOption
 from cli.output import Document, Instant, emit, show
 from cli.spotify_place import SpotifyPlace, place_of, settle
@@ -102,10 +102,11 @@ def login(
             secret_from_stdin=client_secret_stdin,
             redirect_uri=question.redirect_uri,
         )
+        apps = SpotifyApps(target.client("dynamodb"), target.output("SpotifyAppTable"))
+        refuse_while_blocked(apps, app.client_id)
         address = question.address(place.accounts_url, app.client_id, show_dialog=bool(known))
         ask(address, question, typed, browser=browser)
         code = wait_for_code(server, question, typed, timeout)
-    apps = SpotifyApps(target.client("dynamodb"), target.output("SpotifyAppTable"))
     done = _finish(_Desk(place, store, apps), listener, known, Consent(app, question, code))
     emit(done) if as_json else show(_told(done))
 
@@ -137,7 +138,7 @@ def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Cons
     with open_session() as session:
         # A proxy leads away from this machine.
         session.trust_env = not desk.place.is_here
-        grant = trade(SpotifyAccounts(session, desk.place.accounts_url), consent)
+        grant = trade(SpotifyAccounts(session, desk.place.accounts_url), desk.apps, consent)
         credentials = _credentials(consent, grant)
         try:
             api = SpotifyApi(session, desk.place.api_url)

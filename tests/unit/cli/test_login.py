@@ -379,7 +379,7 @@ def test_what_passes_by_itself_loses_no_login(again, reply, words):
             "compare client id and secret with the app's settings",
         ),
         (Reply(b"upstream connect error", 503), "no login was stored, run `plays login` later"),
-        (Reply(b"", 429, {"Retry-After": "7"}), "rate limited by Spotify for 7 s; no login was"),
+        (Reply(b"", 429, {"Retry-After": "7"}), "Spotify takes no calls of this app until 20"),
         (a_grant("BQ-secret"), "Spotify gave no refresh token; run `plays login` again"),
     ],
     ids=["bad code", "bad app", "503", "429", "no refresh token"],
@@ -414,14 +414,39 @@ def test_a_block_is_remembered_for_all_that_call_as_the_app(again, apps):
     assert told["plays_shown"] is None
 
 
-def test_an_app_that_is_blocked_is_not_tried_but_logged_in(again, apps):
-    apps.throttle("known-app", 3600, datetime.now(UTC))
+def test_as_an_app_that_is_blocked_nobody_is_asked(again, apps):
+    state = apps.throttle("known-app", 3600, datetime.now(UTC))
 
     result = again.login()
 
-    assert "Spotify takes no calls of this app until" in result.stdout
-    assert [request.path for request in again.spotify.requests] == ["/api/token"]
-    assert again.stored["refresh_token"] == GRANT
+    assert result.exit_code == 1
+    assert f"takes no calls of this app until {iso(state.blocked_until)}; no login" in result.stderr
+    assert (again.person.addresses, again.spotify.requests) == ([], [])
+    assert again.stored == BEFORE
+
+
+def test_a_code_is_not_traded_once_the_app_is_blocked(again, apps):
+    def is_slow():
+        apps.throttle("known-app", 3600, datetime.now(UTC))
+        again.person.allows()
+
+    again.person.does = is_slow
+
+    result = again.login()
+
+    assert "Spotify takes no calls of this app until" in result.stderr
+    assert again.spotify.requests == []
+    assert again.stored == BEFORE
+
+
+def test_a_block_of_the_token_endpoint_is_remembered_too(again, apps):
+    again.spotify.tokens = [Reply(b"", 429, {"Retry-After": "52531"})]
+
+    result = again.login()
+
+    until = apps.load("known-app").blocked_until
+    assert until > datetime.now(UTC) + timedelta(hours=14)
+    assert f"until {iso(until)}; no login was stored, run `plays login` then" in result.stderr
 
 
 def test_a_block_that_is_over_is_forgotten_when_spotify_answers(again, apps):
@@ -432,7 +457,7 @@ def test_a_block_that_is_over_is_forgotten_when_spotify_answers(again, apps):
     assert apps.load("known-app").refusals == 0
 
 
-def test_a_block_that_cannot_be_read_loses_no_login(again, apps, aws):
+def test_a_block_that_cannot_be_read_is_told_before_anybody_is_asked(again, apps, aws):
     apps.throttle("known-app", 1, datetime.now(UTC))
     aws.client("dynamodb").update_item(
         TableName=SPOTIFY_APPS,
@@ -443,8 +468,8 @@ def test_a_block_that_cannot_be_read_loses_no_login(again, apps, aws):
 
     result = again.login()
 
-    assert "cannot be read: delete it" in result.stdout
-    assert again.stored["refresh_token"] == GRANT
+    assert "cannot be read: delete it" in result.stderr
+    assert (again.person.addresses, again.stored) == ([], BEFORE)
 
 
 # Secrets

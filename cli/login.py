@@ -12,9 +12,10 @@ from cli.consent import Question, redirect_uri
 from cli.developer_app import SECRET_VARIABLE, find_app
 from cli.errors import CommandError, interruptible
 from cli.grant import Consent, poll_once, refuse_while_blocked, remedy, trade
-from cli.options import JsonOption, ListenerOption, TimeoutOption
+from cli.options import JsonOption, ListenerOption, TimeoutOption, target_of
 from cli.output import Document, Instant, emit, show
-from cli.spotify_place import SpotifyPlace, place_of, settle
+from cli.spotify_place import SpotifyPlace, must_turn, place_of, turn
+from cli.target import Target
 from cli.typed import Typed
 from services.collector.credentials import GRANT_LIFETIME, Credentials, CredentialStore
 from shared.archive import DEFAULT_LISTENER
@@ -91,23 +92,26 @@ def login(
     """
     question, typed = Question(redirect_uri(port)), Typed()
     with CallbackServer(port, question.read) as server, interruptible("no login was stored"):
-        target = settle(context, simulated=simulated, start_over=start_over)
-        place = place_of(target)
-        prefix = target.output("ListenerSecretPrefix")
-        store = CredentialStore(target.client("secretsmanager"), prefix)
+        target = target_of(context)
+        turns = must_turn(target, simulated=simulated, start_over=start_over)
+        store = _store(target)
         store.require(listener)
-        known = _known(store, listener)
+        # A login of before the turn is one at the simulator.
+        known = None if turns else _known(store, listener)
         app = find_app(
             *(client_id, known, typed),
             secret_from_stdin=client_secret_stdin,
             redirect_uri=question.redirect_uri,
         )
-        apps = SpotifyApps(target.client("dynamodb"), target.output("SpotifyAppTable"))
-        refuse_while_blocked(apps, app.client_id)
-        address = question.address(place.accounts_url, app.client_id, show_dialog=bool(known))
+        if turns:
+            target = turn(context, start_over=start_over)
+        desk = _desk(target)
+        refuse_while_blocked(desk.apps, app.client_id)
+        accounts_url = desk.place.accounts_url
+        address = question.address(accounts_url, app.client_id, show_dialog=bool(known))
         ask(address, question, typed, browser=browser)
         code = wait_for_code(server, question, typed, timeout)
-    done = _finish(_Desk(place, store, apps), listener, known, Consent(app, question, code))
+    done = _finish(desk, listener, known, Consent(app, question, code))
     emit(done) if as_json else show(_told(done))
 
 
@@ -126,6 +130,15 @@ class _Desk:
     place: SpotifyPlace
     store: CredentialStore
     apps: SpotifyApps
+
+
+def _store(target: Target) -> CredentialStore:
+    return CredentialStore(target.client("secretsmanager"), target.output("ListenerSecretPrefix"))
+
+
+def _desk(target: Target) -> _Desk:
+    apps = SpotifyApps(target.client("dynamodb"), target.output("SpotifyAppTable"))
+    return _Desk(place_of(target), _store(target), apps)
 
 
 def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Consent) -> Login:

@@ -4,13 +4,15 @@ import sys
 import time
 import webbrowser
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from infra.local import cloud
 from infra.local.ports import any_free
 from shared.models import iso
 from shared.spotify_app import SpotifyApps, fingerprint
-from tests.unit.cli.conftest import SPOTIFY_APPS
+from tests.unit.cli.conftest import LISTENER_STATES, SPOTIFY_APPS
 from tests.unit.cli.login_stage import (
     APP_SECRET,
     GRANT,
@@ -137,6 +139,54 @@ def test_the_browser_is_thanked_on_its_page(stage):
     stage.person.join()
 
     assert "Spotify said yes" in stage.person.pages[0]
+
+
+# Nothing is deleted for a login that cannot be
+
+
+@pytest.fixture
+def turns(stage, target, monkeypatch, tmp_path):
+    """The turns of a local cloud that is polled by a simulator, by whether it starts over."""
+    asked = []
+    target.client("dynamodb").put_item(
+        TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "{}"}}
+    )
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True))
+    # Its AWS is moto's all the same.
+    monkeypatch.setitem(vars(target), "client", target.session.client)
+    monkeypatch.setattr(
+        cloud, "turn_to_real_spotify", lambda _, start_over: asked.append(start_over)
+    )
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--client-id", "app", "--listener", "anna"), "add anna to the listeners"),
+        (("--client-id", "a b"), "the client id must be one word"),
+        ((), "no client id"),
+    ],
+    ids=["unknown listener", "odd id", "no id"],
+)
+def test_a_login_that_cannot_be_deletes_nothing(stage, turns, words, line):
+    stage.store(BEFORE)
+    stage.person.pastes("")
+
+    result = stage.login("--start-over", *words)
+
+    assert result.exit_code == 1
+    assert line in result.stderr
+    assert turns == []
+
+
+def test_a_login_that_can_be_starts_over_before_it_asks(stage, turns):
+    result = stage.login("--start-over", "--client-id", "app")
+
+    assert result.exit_code == 0, result.stderr
+    assert turns == [True]
+    assert stage.stored["refresh_token"] == GRANT
 
 
 # Who the app is

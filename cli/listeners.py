@@ -57,9 +57,7 @@ def _capture(
         blocked_until=_blocked_until(apps, login, now),
         # A login that was made since is not the one that Spotify refused.
         needs_login_since=(
-            refusal.since
-            if refusal and login and refusal.fingerprint == login.fingerprint
-            else None
+            refusal.since if refusal and login and state.is_refused(login.fingerprint) else None
         ),
         answered_at=state.polled_at,
         last_error=_trouble(login, state),

@@ -18,6 +18,7 @@ from cli.spotify_place import SpotifyPlace, must_turn, place_of, turn
 from cli.target import Target
 from cli.typed import Typed
 from services.collector.credentials import GRANT_LIFETIME, Credentials, CredentialStore
+from services.collector.state import ListenerStates
 from shared.archive import DEFAULT_LISTENER
 from shared.errors import SettingsError, SpotifyAuthError, SpotifyError
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
@@ -125,11 +126,12 @@ def _known(store: CredentialStore, listener: str) -> Credentials | None:
 
 @dataclass(frozen=True)
 class _Desk:
-    """Where a login is made: Spotify, the secrets, and what Spotify said of the app before."""
+    """Where a login is made: Spotify, the secrets, and what it said of app and listener before."""
 
     place: SpotifyPlace
     store: CredentialStore
     apps: SpotifyApps
+    states: ListenerStates
 
 
 def _store(target: Target) -> CredentialStore:
@@ -137,8 +139,10 @@ def _store(target: Target) -> CredentialStore:
 
 
 def _desk(target: Target) -> _Desk:
-    apps = SpotifyApps(target.client("dynamodb"), target.output("SpotifyAppTable"))
-    return _Desk(place_of(target), _store(target), apps)
+    dynamodb = target.client("dynamodb")
+    apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
+    states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
+    return _Desk(place_of(target), _store(target), apps, states)
 
 
 def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Consent) -> Login:
@@ -146,7 +150,7 @@ def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Cons
 
     What may pass by itself stops nothing: a fresh grant is too dear to lose. A login whose plays
     Spotify does not show is stored where there was none, since it works once that is put right;
-    but it replaces none, which may work: perhaps somebody took the wrong account.
+    but it replaces none that may work: perhaps somebody took the wrong account.
     """
     with open_session() as session:
         # A proxy leads away from this machine.
@@ -157,7 +161,7 @@ def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Cons
             api = SpotifyApi(session, desk.place.api_url)
             trial = poll_once(api, desk.apps, credentials.client_id, grant.access_token)
         except SpotifyAuthError as error:
-            if known:
+            if known and _may_work(desk, listener, known):
                 raise CommandError(f"{remedy(error)}; the login of before stays") from error
             desk.store.save(listener, credentials)
             after = "the login is stored, and polls succeed once that is done"
@@ -171,6 +175,16 @@ def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Cons
         plays_shown=trial.plays_shown,
         trouble=trial.trouble,
     )
+
+
+def _may_work(desk: _Desk, listener: str, login: Credentials) -> bool:
+    if not login.days_left(datetime.now(UTC)):
+        return False
+    try:
+        return not desk.states.load(listener).is_refused(login.fingerprint)
+    except SettingsError:
+        # Nobody knows of a refusal, then.
+        return True
 
 
 def _credentials(consent: Consent, grant: Grant) -> Credentials:

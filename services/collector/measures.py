@@ -45,8 +45,5 @@ def measure_plays(new: int) -> None:
 
 
 def _days_left(state: ListenerState, credentials: Credentials, now: datetime) -> float:
-    refusal = state.needs_login
-    if refusal is not None and refusal.fingerprint == credentials.fingerprint:
-        # A dead grant has no days left, whatever its age.
-        return 0
-    return credentials.days_left(now)
+    # A dead grant has no days left, whatever its age.
+    return 0 if state.is_refused(credentials.fingerprint) else credentials.days_left(now)

@@ -56,13 +56,15 @@ class ListenerState(BaseModel):
     outage: Gap | None = None
     """The gap that was told of while Spotify gave no answer, until an answer decides about it."""
 
+    def is_refused(self, fingerprint: str) -> bool:
+        """Whether Spotify called this refresh token dead."""
+        return self.needs_login is not None and self.needs_login.fingerprint == fingerprint
+
     def awaits_login(self, fingerprint: str, now: datetime) -> bool:
         """Whether this refresh token was refused, and too recently to try it again."""
         refusal = self.needs_login
         return (
-            refusal is not None
-            and refusal.fingerprint == fingerprint
-            and now < refusal.tried_at + RETRY
+            refusal is not None and self.is_refused(fingerprint) and now < refusal.tried_at + RETRY
         )
 
     def is_forbidden(self, authorized_at: datetime) -> bool:

@@ -10,6 +10,8 @@ import pytest
 
 from infra.local import cloud
 from infra.local.ports import any_free
+from services.collector.credentials import Credentials
+from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
 from shared.spotify_app import SpotifyApps, fingerprint
 from tests.unit.cli.conftest import LISTENER_STATES, SPOTIFY_APPS
@@ -38,7 +40,7 @@ BEFORE = {
     "client_id": "known-app",
     "client_secret": "app-secret",
     "refresh_token": "AQ-before",
-    "authorized_at": "2026-06-01T00:00:00Z",
+    "authorized_at": iso(datetime.now(UTC) - timedelta(days=30)),
 }
 
 
@@ -394,6 +396,48 @@ def test_a_login_that_is_refused_plays_replaces_none_that_may_work(again):
 
     assert result.exit_code == 1
     assert "the login of before stays" in result.stderr
+    assert again.stored == BEFORE
+
+
+def test_a_login_that_is_refused_plays_replaces_one_that_is_over(stage):
+    stage.store(BEFORE | {"authorized_at": iso(datetime.now(UTC) - timedelta(days=181))})
+    stage.spotify.pages = [NOT_REGISTERED]
+
+    result = stage.login()
+
+    assert "the login is stored" in result.stderr
+    assert stage.stored["refresh_token"] == GRANT
+
+
+@pytest.mark.parametrize(
+    ("refused", "kept"),
+    [
+        (Credentials.model_validate(BEFORE).fingerprint, GRANT),
+        ("another", BEFORE["refresh_token"]),
+    ],
+    ids=["this one", "one before"],
+)
+def test_a_login_that_is_refused_plays_replaces_one_that_is_dead(again, target, refused, kept):
+    now = datetime.now(UTC)
+    again.store(BEFORE | {"authorized_at": iso(now)})
+    refusal = LoginRefusal(fingerprint=refused, since=now, tried_at=now)
+    states = ListenerStates(target.client("dynamodb"), LISTENER_STATES)
+    states.save("me", ListenerState(needs_login=refusal))
+    again.spotify.pages = [NOT_REGISTERED]
+
+    again.login()
+
+    assert again.stored["refresh_token"] == kept
+
+
+def test_a_login_stays_where_nobody_knows_whether_it_was_refused(again, target):
+    target.client("dynamodb").put_item(
+        TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
+    )
+    again.spotify.pages = [NOT_REGISTERED]
+
+    again.login()
+
     assert again.stored == BEFORE
 
 

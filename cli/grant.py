@@ -44,13 +44,27 @@ class Trial:
     trouble: str | None = None
 
 
-def trade(accounts: SpotifyAccounts, consent: Consent) -> Grant:
-    """Trade the code of a consent for tokens.
+def refuse_while_blocked(apps: SpotifyApps, client_id: str) -> None:
+    """Make sure that Spotify takes calls of the app.
+
+    Raises:
+        CommandError: It does not; a call would prolong that.
+        SettingsError: Nobody can tell.
+    """
+    app = apps.load(client_id)
+    if app.is_blocked(datetime.now(UTC)):
+        raise CommandError(f"{_wait(app)}; no login was stored, run `plays login` then")
+
+
+def trade(accounts: SpotifyAccounts, apps: SpotifyApps, consent: Consent) -> Grant:
+    """Trade the code of a consent for tokens, unless Spotify wants no calls of the app now.
 
     Raises:
         CommandError: Spotify gives none; tells what to do.
+        SettingsError: Nobody can tell whether it wants calls.
     """
     app, question = consent.app, consent.question
+    refuse_while_blocked(apps, app.client_id)
     try:
         return accounts.exchange(
             app.client_id,
@@ -66,6 +80,11 @@ def trade(accounts: SpotifyAccounts, consent: Consent) -> Grant:
             f"{error}; compare client id and secret with the app's settings at {DASHBOARD} "
             f"(another secret comes by --client-secret-stdin or {SECRET_VARIABLE})"
         ) from error
+    except SpotifyRateLimitError as error:
+        blocked = apps.throttle(app.client_id, error.retry_after_s, datetime.now(UTC))
+        raise CommandError(
+            f"{_wait(blocked)}; no login was stored, run `plays login` then"
+        ) from error
     except SpotifyError as error:
         raise CommandError(f"{error}; no login was stored, run `plays login` later") from error
 
@@ -79,22 +98,22 @@ def poll_once(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: 
     try:
         app = apps.load(client_id)
         if app.is_blocked(datetime.now(UTC)):
-            return _blocked(app)
+            return Trial(trouble=_wait(app))
         shown = api.recently_played(access_token).returned
     except SpotifyAuthError:
         raise
     except SpotifyRateLimitError as error:
-        return _blocked(apps.throttle(client_id, error.retry_after_s, datetime.now(UTC)))
+        app = apps.throttle(client_id, error.retry_after_s, datetime.now(UTC))
+        return Trial(trouble=_wait(app))
     except (SpotifyError, SettingsError) as error:
         return Trial(trouble=str(error))
-    if app.blocked_until or app.refusals:
-        apps.answered(client_id)
+    apps.answered(client_id, app)
     return Trial(plays_shown=shown)
 
 
-def _blocked(app: AppState) -> Trial:
+def _wait(app: AppState) -> str:
     until = iso(app.blocked_until) if app.blocked_until else "an unknown time"
-    return Trial(trouble=f"Spotify takes no calls of this app until {until}")
+    return f"Spotify takes no calls of this app until {until}"
 
 
 def remedy(error: SpotifyAuthError) -> str:

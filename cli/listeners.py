@@ -6,9 +6,17 @@ from typing import Any
 from cli.output import Document, Instant
 from cli.target import Target
 from services.collector.credentials import Credentials, CredentialStore
-from services.collector.state import ListenerState, ListenerStates
+from services.collector.state import ErrorKind, ListenerState, ListenerStates
 from shared.errors import SettingsError
 from shared.spotify_app import AppState, SpotifyApps
+
+
+class Trouble(Document):
+    """What Spotify said instead of plays, when it was last asked."""
+
+    kind: ErrorKind
+    message: str
+    at: Instant
 
 
 class Capture(Document):
@@ -22,6 +30,8 @@ class Capture(Document):
     """When Spotify first refused the login."""
     answered_at: Instant | None
     """When Spotify last answered a poll."""
+    last_error: Trouble | None
+    """None since then, or since a login."""
 
 
 def captures(target: Target, now: datetime) -> dict[str, Capture]:
@@ -47,12 +57,18 @@ def _capture(
         blocked_until=_blocked_until(apps, login, now),
         # A login that was made since is not the one that Spotify refused.
         needs_login_since=(
-            refusal.since
-            if refusal and login and refusal.fingerprint == login.fingerprint
-            else None
+            refusal.since if refusal and login and state.is_refused(login.fingerprint) else None
         ),
         answered_at=state.polled_at,
+        last_error=_trouble(login, state),
     )
+
+
+def _trouble(login: Credentials | None, state: ListenerState) -> Trouble | None:
+    error = state.last_error
+    if error is None or (login and error.at < login.authorized_at):
+        return None
+    return Trouble(kind=error.kind, message=error.message, at=error.at)
 
 
 def _blocked_until(apps: SpotifyApps, login: Credentials | None, now: datetime) -> datetime | None:

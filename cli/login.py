@@ -11,12 +11,14 @@ from cli.callback import CallbackServer
 from cli.consent import Question, redirect_uri
 from cli.developer_app import SECRET_VARIABLE, find_app
 from cli.errors import CommandError, interruptible
-from cli.grant import Consent, poll_once, remedy, trade
-from cli.options import JsonOption, ListenerOption, TimeoutOption
+from cli.grant import Consent, poll_once, refuse_while_blocked, remedy, trade
+from cli.options import JsonOption, ListenerOption, TimeoutOption, target_of
 from cli.output import Document, Instant, emit, show
-from cli.spotify_place import SpotifyPlace, place_of, settle
+from cli.spotify_place import SpotifyPlace, must_turn, place_of, turn
+from cli.target import Target
 from cli.typed import Typed
 from services.collector.credentials import GRANT_LIFETIME, Credentials, CredentialStore
+from services.collector.state import ListenerStates
 from shared.archive import DEFAULT_LISTENER
 from shared.errors import SettingsError, SpotifyAuthError, SpotifyError
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
@@ -91,22 +93,26 @@ def login(
     """
     question, typed = Question(redirect_uri(port)), Typed()
     with CallbackServer(port, question.read) as server, interruptible("no login was stored"):
-        target = settle(context, simulated=simulated, start_over=start_over)
-        place = place_of(target)
-        prefix = target.output("ListenerSecretPrefix")
-        store = CredentialStore(target.client("secretsmanager"), prefix)
+        target = target_of(context)
+        turns = must_turn(target, simulated=simulated, start_over=start_over)
+        store = _store(target)
         store.require(listener)
-        known = _known(store, listener)
+        # A login of before the turn is one at the simulator.
+        known = None if turns else _known(store, listener)
         app = find_app(
             *(client_id, known, typed),
             secret_from_stdin=client_secret_stdin,
             redirect_uri=question.redirect_uri,
         )
-        address = question.address(place.accounts_url, app.client_id, show_dialog=bool(known))
+        if turns:
+            target = turn(context, start_over=start_over)
+        desk = _desk(target)
+        refuse_while_blocked(desk.apps, app.client_id)
+        accounts_url = desk.place.accounts_url
+        address = question.address(accounts_url, app.client_id, show_dialog=bool(known))
         ask(address, question, typed, browser=browser)
         code = wait_for_code(server, question, typed, timeout)
-    apps = SpotifyApps(target.client("dynamodb"), target.output("SpotifyAppTable"))
-    done = _finish(_Desk(place, store, apps), listener, known, Consent(app, question, code))
+    done = _finish(desk, listener, known, Consent(app, question, code))
     emit(done) if as_json else show(_told(done))
 
 
@@ -120,11 +126,23 @@ def _known(store: CredentialStore, listener: str) -> Credentials | None:
 
 @dataclass(frozen=True)
 class _Desk:
-    """Where a login is made: Spotify, the secrets, and what Spotify said of the app before."""
+    """Where a login is made: Spotify, the secrets, and what it said of app and listener before."""
 
     place: SpotifyPlace
     store: CredentialStore
     apps: SpotifyApps
+    states: ListenerStates
+
+
+def _store(target: Target) -> CredentialStore:
+    return CredentialStore(target.client("secretsmanager"), target.output("ListenerSecretPrefix"))
+
+
+def _desk(target: Target) -> _Desk:
+    dynamodb = target.client("dynamodb")
+    apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
+    states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
+    return _Desk(place_of(target), _store(target), apps, states)
 
 
 def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Consent) -> Login:
@@ -132,18 +150,18 @@ def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Cons
 
     What may pass by itself stops nothing: a fresh grant is too dear to lose. A login whose plays
     Spotify does not show is stored where there was none, since it works once that is put right;
-    but it replaces none, which may work: perhaps somebody took the wrong account.
+    but it replaces none that may work: perhaps somebody took the wrong account.
     """
     with open_session() as session:
         # A proxy leads away from this machine.
         session.trust_env = not desk.place.is_here
-        grant = trade(SpotifyAccounts(session, desk.place.accounts_url), consent)
+        grant = trade(SpotifyAccounts(session, desk.place.accounts_url), desk.apps, consent)
         credentials = _credentials(consent, grant)
         try:
             api = SpotifyApi(session, desk.place.api_url)
             trial = poll_once(api, desk.apps, credentials.client_id, grant.access_token)
         except SpotifyAuthError as error:
-            if known:
+            if known and _may_work(desk, listener, known):
                 raise CommandError(f"{remedy(error)}; the login of before stays") from error
             desk.store.save(listener, credentials)
             after = "the login is stored, and polls succeed once that is done"
@@ -157,6 +175,16 @@ def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Cons
         plays_shown=trial.plays_shown,
         trouble=trial.trouble,
     )
+
+
+def _may_work(desk: _Desk, listener: str, login: Credentials) -> bool:
+    if not login.days_left(datetime.now(UTC)):
+        return False
+    try:
+        return not desk.states.load(listener).is_refused(login.fingerprint)
+    except SettingsError:
+        # Nobody knows of a refusal, then.
+        return True
 
 
 def _credentials(consent: Consent, grant: Grant) -> Credentials:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from cli.listeners import captures
+from cli.listeners import Trouble, captures
 from cli.output import Document, Instant
 from cli.queues import QueueDepth, depths, name_of, queue_pairs
 from cli.stored import Coverage, KnownGap, LastPoll, Stored
@@ -37,6 +37,7 @@ class Status(Document):
     blocked_until: dict[str, Instant | None]
     needs_login_since: dict[str, Instant | None]
     answered_at: dict[str, Instant | None]
+    last_error: dict[str, Trouble | None]
 
 
 def gather(target: Target, stored: Stored | None) -> Status:
@@ -62,6 +63,7 @@ def gather(target: Target, stored: Stored | None) -> Status:
         blocked_until={name: each.blocked_until for name, each in listeners.items()},
         needs_login_since={name: each.needs_login_since for name, each in listeners.items()},
         answered_at={name: each.answered_at for name, each in listeners.items()},
+        last_error={name: each.last_error for name, each in listeners.items()},
     )
 
 

@@ -81,6 +81,11 @@ def _why_not(outcome: Outcome) -> str:
         return f"Spotify takes no calls for {outcome.listener} until {iso(outcome.blocked_until)}"
     if outcome.status == "needs-login":
         return f"Spotify no longer accepts the login of {outcome.listener}: {login}"
+    if outcome.status == "forbidden":
+        return (
+            f"Spotify forbids the app or the account of {outcome.listener}: {outcome.reason}; "
+            "it is asked again within an hour, or at once after `plays login`"
+        )
     return f"{outcome.listener} has not logged in yet: {login}"
 
 

@@ -49,20 +49,18 @@ def place_of(target: Target) -> SpotifyPlace:
     return SpotifyPlace(variables["SPOTIFY_API_URL"], variables["SPOTIFY_ACCOUNTS_URL"])
 
 
-def settle(context: typer.Context, *, simulated: bool, start_over: bool) -> Target:
-    """Find the cloud to log in for, and turn it to the real Spotify if it polls a simulated one.
+def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
+    """Tell whether a cloud must turn to the real Spotify before a login.
 
     Args:
-        context: Knows the target.
-        simulated: Stay with the simulator.
-        start_over: Delete what was simulated.
+        target: The cloud to log in for.
+        simulated: Whether to stay with the simulator.
+        start_over: Whether what was simulated may be deleted.
 
     Raises:
         CommandError: There is no simulator to stay with, nothing to delete, or something that
             must be and was not asked for.
-        LocalCloudError: The local cloud ended over it.
     """
-    target = target_of(context)
     is_simulated = target.state is not None and target.state.simulated
     if simulated and not is_simulated:
         raise CommandError(
@@ -72,19 +70,36 @@ def settle(context: typer.Context, *, simulated: bool, start_over: bool) -> Targ
     if start_over and (simulated or not is_simulated):
         raise CommandError("--start-over deletes simulated plays, and none stand in the way here")
     if simulated or not is_simulated:
-        return target
-    _turn(target, start_over=start_over)
+        return False
+    _must_delete(target, may=start_over)
+    return True
+
+
+def turn(context: typer.Context, *, start_over: bool) -> Target:
+    """Let a local cloud poll the real Spotify from now on, and find it again.
+
+    Raises:
+        CommandError: It holds simulated plays by now, which were not to be deleted.
+        LocalCloudError: The local cloud ended over it.
+    """
+    deletes = _must_delete(target_of(context), may=start_over)
+    note("The local cloud starts anew, to poll the real Spotify: half a minute ...")
+    with interruptible("the local cloud goes on; run `plays login` again when it is ready"):
+        cloud.turn_to_real_spotify(local_home(), start_over=deletes)
     # A cloud that started over has other names for its parts.
     return target_of(context)
 
 
-def _turn(target: Target, *, start_over: bool) -> None:
+def _must_delete(target: Target, *, may: bool) -> bool:
+    """Tell whether there are simulated plays to delete.
+
+    Raises:
+        CommandError: There are, and they may not be deleted.
+    """
     holds_some = _holds_simulated_plays(target)
-    if holds_some and not start_over:
+    if holds_some and not may:
         raise CommandError(MIXED)
-    note("The local cloud starts anew, to poll the real Spotify: half a minute ...")
-    with interruptible("the local cloud goes on; run `plays login` again when it is ready"):
-        cloud.turn_to_real_spotify(local_home(), start_over=holds_some)
+    return holds_some
 
 
 def _holds_simulated_plays(target: Target) -> bool:

@@ -13,6 +13,9 @@ from cli.stored import Coverage, LastPoll, fetch_stored
 from shared.errors import DatabaseError
 from shared.models import iso
 
+LAST_DAYS = 30
+"""From so many days left on it is time to log in again, as the alarms say."""
+
 
 def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Show rows, queues, dead letters, the last poll, gaps, blocks and how long logins are good.
@@ -59,6 +62,11 @@ def _facts(found: Status) -> list[str]:
         for who, until in found.blocked_until.items()
         if until
     ]
+    lines += [
+        f"error of {who:<5} {error.kind}, {iso(error.at)}: {error.message}"
+        for who, error in found.last_error.items()
+        if error
+    ]
     return [
         *lines,
         f"database       {found.database_url}",
@@ -104,4 +112,6 @@ def _login(found: Status, listener: str) -> str:
     days, since = found.token_days_left[listener], found.needs_login_since[listener]
     if since:
         return f"refused by Spotify since {iso(since)}: `plays login`"
-    return "not logged in" if days is None else f"{days} days left"
+    if days is None:
+        return "not logged in"
+    return f"{days} days left" if days > LAST_DAYS else f"{days or 'no'} days left: `plays login`"

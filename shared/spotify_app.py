@@ -6,6 +6,7 @@ prolong it. So one table holds the blocks, and whoever is about to call looks th
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,11 @@ DOUBLINGS = 10
 LIVE_CAPTURE_LEAD = timedelta(hours=1)
 """For how long after a block live capture alone may call: a play that is missed is gone, while
 everything else can be asked for later."""
+
+COUNT = "ADD refusals :one"
+BLOCK = "SET blocked_until = :until"
+FORWARD = "attribute_not_exists(blocked_until) OR blocked_until < :until"
+"""A block only ever moves forward."""
 
 
 class AppState(BaseModel):
@@ -54,24 +60,24 @@ class SpotifyApps:
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._unwritten: dict[str, datetime] = {}
+        """By client id, the end of a block that the table does not hold yet."""
 
     def load(self, client_id: str) -> AppState:
         """Read the state of an app; the start value if there is none.
+
+        A refusal that could not be written down is written first, so that nobody calls before.
 
         Raises:
             SettingsError: The item is not what this class wrote. To begin anew in silence could
                 call Spotify during a ban; to delete the item says that this is wanted.
         """
+        if client_id in self._unwritten:
+            return self._refused(client_id, self._unwritten[client_id])
         found = self._dynamodb.get_item(
             TableName=self._table, Key=_key(client_id), ConsistentRead=True
         )
-        values = {name: next(iter(v.values())) for name, v in found.get("Item", {}).items()}
-        try:
-            return AppState.model_validate(values)
-        except ValidationError as error:
-            raise SettingsError(
-                f"the state of Spotify app {fingerprint(client_id)} cannot be read: delete it"
-            ) from error
+        return _state(client_id, found.get("Item", {}))
 
     def throttle(self, client_id: str, retry_after_s: int | None, now: datetime) -> AppState:
         """Write down a 429.
@@ -85,43 +91,70 @@ class SpotifyApps:
         Returns:
             The app's state; a longer block that was known already stays.
         """
-        counted = self._update(
-            client_id,
-            UpdateExpression="ADD refusals :one",
-            ExpressionAttributeValues={":one": {"N": "1"}},
-            ReturnValues="UPDATED_NEW",
-        )
-        refusals = int(counted["Attributes"]["refusals"]["N"])
-        self._block(client_id, _next_second(now + _wait(retry_after_s, refusals)))
-        return self.load(client_id)
+        if retry_after_s is not None:
+            return self._refused(client_id, now + timedelta(seconds=retry_after_s))
+        # How long is known after the count only; the count must not stand there without a block.
+        state = self._refused(client_id, now + FIRST_WAIT)
+        until = {":until": _instant(_next_second(now + _own_wait(state.refusals)))}
+        return self._change_if(FORWARD, client_id, BLOCK, until) or state
 
-    def answered(self, client_id: str) -> None:
-        """Forget the block and the refusals: Spotify answered the app."""
-        self._update(client_id, UpdateExpression="REMOVE blocked_until, refusals")
+    def answered(self, client_id: str, seen: AppState) -> None:
+        """Forget the block and the refusals, if there are any: Spotify answered the app.
+
+        Args:
+            client_id: The app's.
+            seen: Its state before the call. If it has changed since, somebody else was refused
+                or answered meanwhile, and that stays.
+        """
+        values = {}
+        if seen.blocked_until is not None:
+            values[":blocked_until"] = _instant(seen.blocked_until)
+        if seen.refusals:
+            values[":refusals"] = {"N": str(seen.refusals)}
+        if values:
+            unchanged = " AND ".join(
+                f"{name} = :{name}" if f":{name}" in values else f"attribute_not_exists({name})"
+                for name in ("blocked_until", "refusals")
+            )
+            self._change_if(unchanged, client_id, "REMOVE blocked_until, refusals", values)
 
     def forbid_features(self, client_id: str, now: datetime) -> None:
         """Write down that the app gets no audio features."""
-        self._update(
-            client_id,
-            UpdateExpression="SET features_forbidden_at = :now",
-            ExpressionAttributeValues={":now": _instant(now)},
-        )
+        self._change(client_id, "SET features_forbidden_at = :now", {":now": _instant(now)})
 
-    def _block(self, client_id: str, until: datetime) -> None:
+    def _refused(self, client_id: str, until: datetime) -> AppState:
+        """Count a refusal and block in one write, which is owed until it succeeds."""
+        self._unwritten[client_id] = until
+        one, block = {":one": {"N": "1"}}, {":until": _instant(_next_second(until))}
+        state = self._change_if(FORWARD, client_id, f"{BLOCK} {COUNT}", one | block)
+        # Otherwise the block that is there ends later, and Spotify meant it.
+        state = state or self._change(client_id, COUNT, one)
+        del self._unwritten[client_id]
+        return state
+
+    def _change_if(
+        self, condition: str, client_id: str, expression: str, values: Mapping[str, Any]
+    ) -> AppState | None:
+        """Change an item under a condition; None if it does not hold."""
         try:
-            self._update(
-                client_id,
-                UpdateExpression="SET blocked_until = :until",
-                ConditionExpression="attribute_not_exists(blocked_until) OR blocked_until < :until",
-                ExpressionAttributeValues={":until": _instant(until)},
-            )
+            return self._change(client_id, expression, values, ConditionExpression=condition)
         except ClientError as error:
-            # The block that is there ends later, and Spotify meant it.
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
+            return None
 
-    def _update(self, client_id: str, **change: Any) -> Any:
-        return self._dynamodb.update_item(TableName=self._table, Key=_key(client_id), **change)
+    def _change(
+        self, client_id: str, expression: str, values: Mapping[str, Any], **condition: str
+    ) -> AppState:
+        found = self._dynamodb.update_item(
+            TableName=self._table,
+            Key=_key(client_id),
+            UpdateExpression=expression,
+            ExpressionAttributeValues=values,
+            ReturnValues="ALL_NEW",
+            **condition,
+        )
+        return _state(client_id, found.get("Attributes", {}))
 
 
 def fingerprint(client_id: str) -> str:
@@ -133,9 +166,16 @@ def _key(client_id: str) -> dict[str, dict[str, str]]:
     return {"app": {"S": fingerprint(client_id)}}
 
 
-def _wait(retry_after_s: int | None, refusals: int) -> timedelta:
-    if retry_after_s is not None:
-        return timedelta(seconds=retry_after_s)
+def _state(client_id: str, item: Mapping[str, Any]) -> AppState:
+    try:
+        return AppState.model_validate({name: next(iter(v.values())) for name, v in item.items()})
+    except ValidationError as error:
+        raise SettingsError(
+            f"the state of Spotify app {fingerprint(client_id)} cannot be read: delete it"
+        ) from error
+
+
+def _own_wait(refusals: int) -> timedelta:
     return min(FIRST_WAIT * (1 << min(refusals - 1, DOUBLINGS)), LONGEST_OWN_WAIT)
 
 

@@ -50,12 +50,17 @@ class Wishes(BaseModel):
     def deployment(self, ports: Ports) -> dict[str, str]:
         """Spell the CDK context of the deployment."""
         spotify = f"http://{HOST}:{ports.spotify}"
+        # Every minute, as a simulator is polled, would be too much for the real Spotify.
+        pace = (
+            {} if self.simulated_listener else {"poll_minutes": str(PipelineConfig().poll_minutes)}
+        )
         return {
             "target": "local",
             "polling_enabled": str(not self.empty).lower(),
             "spotify_api_url": self.spotify_api_url or spotify,
             "spotify_accounts_url": self.spotify_accounts_url or spotify,
             "reccobeats_url": self.reccobeats_url or f"http://{HOST}:{ports.reccobeats}",
+            **pace,
             **self.context,
         }
 

@@ -26,7 +26,7 @@ from shared.spotify_app import AppState, SpotifyApps
 from shared.spotify_wire import RecentlyPlayed
 from shared.telemetry import logger
 
-Status = Literal["polled", "blocked", "needs-login", "not-logged-in"]
+Status = Literal["polled", "blocked", "needs-login", "forbidden", "not-logged-in"]
 
 
 class Outcome(BaseModel):
@@ -44,6 +44,8 @@ class Outcome(BaseModel):
     gap: bool = False
     """Whether the tick found that plays may be missing, and nobody had told of it before."""
     blocked_until: AwareDatetime | None = None
+    reason: str | None = None
+    """Spotify's, if it forbids the app or the account."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ class Collector:
         """Publish what a listener played since the last tick.
 
         Raises:
-            SpotifyError: Spotify failed, or refused the app or the account; it is remembered. The
-                next tick sees the same plays.
+            SpotifyError: Spotify failed; it is remembered. The next tick sees the same plays.
         """
         now, before = self._clock(), self._states.load(listener)
         credentials = self._credentials.load(listener)
@@ -99,6 +100,8 @@ class Collector:
             return self._blocked(tick, before, app)
         if before.awaits_login(credentials.fingerprint, now):
             return self._needs_login(tick, before)
+        if before.awaits_permission(credentials.authorized_at, now):
+            return self._forbidden(tick, before)
         return self._poll(tick, credentials, app)
 
     def _poll(self, tick: _Tick, credentials: Credentials, app: AppState) -> Outcome:
@@ -114,15 +117,14 @@ class Collector:
             logger.error("login refused by Spotify", extra={"error": str(error)})
             state = state.failed("login-refused", error, now)
             return self._needs_login(tick, state.refused(credentials.fingerprint, now))
-        except SpotifyAuthError as error:
-            state = state.failed("forbidden", error, now)
-            self._go_without(tick, state, "Spotify forbids the app or the account")
-            raise
         except SpotifyError as error:
+            # Of tokens that are refused one after the other no person could mend anything.
+            if isinstance(error, SpotifyAuthError) and not isinstance(error, SpotifyTokenError):
+                logger.error("forbidden by Spotify", extra={"error": str(error)})
+                return self._forbidden(tick, state.failed("forbidden", error, now))
             self._go_without(tick, state.failed("failed", error, now), "Spotify fails")
             raise
-        if app.blocked_until or app.refusals:
-            self._apps.answered(credentials.client_id)
+        self._apps.answered(credentials.client_id, app)
         return self._keep(tick, answer)
 
     def _ask(self, listener: str, credentials: Credentials) -> RecentlyPlayed:
@@ -161,6 +163,12 @@ class Collector:
         logger.warning("waiting for a login", extra={"listener": tick.listener})
         gap = self._go_without(tick, state, "Spotify refuses the login")
         return Outcome(listener=tick.listener, status="needs-login", gap=gap)
+
+    def _forbidden(self, tick: _Tick, state: ListenerState) -> Outcome:
+        reason = state.last_error.message if state.last_error else None
+        logger.warning("waiting for a permission", extra={"listener": tick.listener})
+        gap = self._go_without(tick, state, "Spotify forbids the app or the account")
+        return Outcome(listener=tick.listener, status="forbidden", reason=reason, gap=gap)
 
     def _go_without(
         self, tick: _Tick, state: ListenerState, reason: str, *, throttled: bool = False

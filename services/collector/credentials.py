@@ -91,9 +91,10 @@ class CredentialStore:
         )
 
     def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
-        """Replace the refresh token, for good.
+        """Replace the refresh token, for good, unless the listener logged in meanwhile.
 
-        A login of the listener, made meanwhile, stays: then nothing changes.
+        A login that is stored between the look and the write is lost to this one: Secrets Manager
+        knows no condition. Then the login of before goes on, and its owner logs in again at need.
         """
         current = self.load(listener)
         if current is None or current.fingerprint != credentials.fingerprint:

@@ -6,6 +6,9 @@ pass, plays may slip out of its sight: that opens a gap. The next answers tell w
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from shared.models import Gap
 from shared.spotify_wire import PAGE_ROWS, RecentlyPlayed
@@ -21,7 +24,28 @@ MOVE = timedelta(seconds=1)
 STEP = timedelta(milliseconds=1)
 
 FELL_SHORT = "a full answer did not reach back to the plays before: Spotify shows only 50"
+STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
 REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
+
+SHORT_ANSWERS = 3
+"""So many short answers in a row, over `IN_SIGHT`, are no passing whim of Spotify's."""
+
+
+class ShortAnswers(BaseModel):
+    """Short answers in a row that did not reach back; empty ones say nothing and do not count."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: AwareDatetime
+    count: int = 1
+
+    def another(self) -> Self:
+        """Count one more."""
+        return self.model_copy(update={"count": self.count + 1})
+
+    def last_on(self, now: datetime) -> bool:
+        """Whether Spotify shows fewer than 50 plays for good: some accounts never get more."""
+        return self.count >= SHORT_ANSWERS and now - self.since >= IN_SIGHT
 
 
 @dataclass(frozen=True)
@@ -34,6 +58,8 @@ class Coverage:
     """The gap that an answer found, ended or closed."""
     outage: Gap | None = None
     """The gap that was told of and is not decided yet."""
+    short: ShortAnswers | None = None
+    """The answers that left it undecided whether plays are missing."""
 
 
 def cover(
@@ -41,24 +67,30 @@ def cover(
     outage: Gap | None,
     answer: RecentlyPlayed,
     polled_at: datetime,
+    short: ShortAnswers | None = None,
 ) -> Coverage:
     """Tell how far plays are covered with an answer, and whether any may be missing before it.
 
     An answer covers all that ended since its oldest play. When that is later than the coverage
-    before, a full answer may have pushed plays out; a short one has merely shrunk, and proves
-    nothing: the next answer decides.
+    before, a full answer may have pushed plays out; a short one may merely have shrunk, and proves
+    nothing: the next answer decides, or that they stay short.
     """
     ended = [play.played_at for play in answer.plays if play.played_at <= polled_at]
     if not ended:
-        return Coverage(covered_until, outage=outage)
+        return Coverage(covered_until, outage=outage, short=short)
     oldest, newest = min(ended), max(ended)
     if covered_until is None:
         return Coverage(newest)
     if oldest < covered_until + MOVE:
         return _reached_back(covered_until, outage, newest, polled_at)
+    reason = FELL_SHORT
     if not answer.is_full:
-        return Coverage(covered_until, outage=outage)
-    reason = f"{FELL_SHORT}; before it, {outage.reason}" if outage else FELL_SHORT
+        short = short.another() if short else ShortAnswers(since=polled_at)
+        if not short.last_on(polled_at):
+            return Coverage(covered_until, outage=outage, short=short)
+        reason = STAYED_SHORT
+    if outage:
+        reason = f"{reason}; before it, {outage.reason}"
     return Coverage(newest, Gap(started_at=covered_until, ended_at=oldest, reason=reason))
 
 

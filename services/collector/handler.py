@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         MessageError: The event is no tick.
-        SpotifyError: Spotify failed or refused: the invocation fails, for all to see.
+        SpotifyError: Spotify failed: the invocation fails, for all to see.
     """
     try:
         tick = Tick.model_validate(event)

@@ -28,6 +28,8 @@ def measure_tick(
     """
     metrics.add_metric(name="SpotifyThrottled", unit=MetricUnit.Count, value=int(throttled))
     metrics.add_metric(name="GapDetected", unit=MetricUnit.Count, value=int(gap_opened))
+    forbidden = credentials is not None and state.is_forbidden(credentials.authorized_at)
+    metrics.add_metric(name="SpotifyForbids", unit=MetricUnit.Count, value=int(forbidden))
     newest = state.window.newest(now)
     if newest is not None:
         hours = (now - newest) / timedelta(hours=1)
@@ -43,8 +45,5 @@ def measure_plays(new: int) -> None:
 
 
 def _days_left(state: ListenerState, credentials: Credentials, now: datetime) -> float:
-    refusal = state.needs_login
-    if refusal is not None and refusal.fingerprint == credentials.fingerprint:
-        # A dead grant has no days left, whatever its age.
-        return 0
-    return credentials.days_left(now)
+    # A dead grant has no days left, whatever its age.
+    return 0 if state.is_refused(credentials.fingerprint) else credentials.days_left(now)

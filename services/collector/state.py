@@ -10,7 +10,8 @@ from services.collector.window import Window
 from shared.errors import SettingsError
 from shared.models import Gap
 
-LOGIN_RETRY = timedelta(hours=1)
+RETRY = timedelta(hours=1)
+"""What only a person can mend is tried again after this time, for Spotify may be mistaken."""
 
 ErrorKind = Literal["throttled", "login-refused", "forbidden", "failed"]
 """Wait; log in again; let the app or the account be allowed; wait for Spotify to mend itself."""
@@ -55,14 +56,26 @@ class ListenerState(BaseModel):
     outage: Gap | None = None
     """The gap that was told of while Spotify gave no answer, until an answer decides about it."""
 
+    def is_refused(self, fingerprint: str) -> bool:
+        """Whether Spotify called this refresh token dead."""
+        return self.needs_login is not None and self.needs_login.fingerprint == fingerprint
+
     def awaits_login(self, fingerprint: str, now: datetime) -> bool:
         """Whether this refresh token was refused, and too recently to try it again."""
         refusal = self.needs_login
         return (
-            refusal is not None
-            and refusal.fingerprint == fingerprint
-            and now < refusal.tried_at + LOGIN_RETRY
+            refusal is not None and self.is_refused(fingerprint) and now < refusal.tried_at + RETRY
         )
+
+    def is_forbidden(self, authorized_at: datetime) -> bool:
+        """Whether Spotify forbade the app or the account, last, and nobody logged in since."""
+        error = self.last_error
+        return error is not None and error.kind == "forbidden" and authorized_at <= error.at
+
+    def awaits_permission(self, authorized_at: datetime, now: datetime) -> bool:
+        """Whether it was forbidden too recently to try again."""
+        error = self.last_error
+        return error is not None and self.is_forbidden(authorized_at) and now < error.at + RETRY
 
     def failed(self, kind: ErrorKind, error: Exception, now: datetime) -> Self:
         """Spotify failed us, or refused."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.collector.gaps import MOVE, cover
+from services.collector.gaps import MOVE, ShortAnswers, cover
 from shared.models import Gap, Play, PollReport
 from shared.spotify_wire import RecentlyPlayed
 
@@ -32,7 +32,8 @@ class Window(BaseModel):
     """What is known of a listener's plays.
 
     `known` stands oldest first. `covered_until` is the end of the last play up to which no play
-    is missing, as far as anyone can tell; None before the first. `unreadable` holds digests of
+    is missing, as far as anyone can tell; None before the first; `short` tells of answers that left
+    it undecided. `unreadable` holds digests of
     rows that were no readable track, and that the archive has.
     """
 
@@ -41,6 +42,7 @@ class Window(BaseModel):
     known: tuple[Key, ...] = ()
     covered_until: AwareDatetime | None = None
     unreadable: tuple[str, ...] = ()
+    short: ShortAnswers | None = None
 
     def newest(self, now: datetime) -> datetime | None:
         """Find when the newest known play ended; one that ends in the future had a wrong clock."""
@@ -74,7 +76,7 @@ def compare(
     new, moved = _part(window.known, answer.plays)
     newest = window.newest(polled_at)
     late = [play for play in new if newest and play.played_at < newest]
-    coverage = cover(window.covered_until, outage, answer, polled_at)
+    coverage = cover(window.covered_until, outage, answer, polled_at, window.short)
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),
         report=PollReport(
@@ -92,6 +94,7 @@ def compare(
             covered_until=coverage.until,
             # Distinct, the latest first.
             unreadable=tuple(dict.fromkeys((*answer.unreadable, *window.unreadable)))[:KNOWN_KEYS],
+            short=coverage.short,
         ),
         outage=coverage.outage,
     )

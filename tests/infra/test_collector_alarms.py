@@ -14,6 +14,7 @@ ALARMS = {
     "TokenDaysLeft1": ("TokenDaysLeft", "Minimum", "LessThanOrEqualToThreshold", 1, 1),
     "GapDetected": ("GapDetected", "Sum", "GreaterThanOrEqualToThreshold", 1, 1),
     "SpotifyThrottled": ("SpotifyThrottled", "Maximum", "GreaterThanOrEqualToThreshold", 1, 3),
+    "SpotifyForbids": ("SpotifyForbids", "Maximum", "GreaterThanOrEqualToThreshold", 1, 1),
 }
 A_TICK = """
 from datetime import UTC, datetime

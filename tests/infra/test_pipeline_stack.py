@@ -154,14 +154,14 @@ def test_the_loader_survives_an_hour_without_its_database(on_aws):
     assert attempts * queue["VisibilityTimeout"] >= 3_600
 
 
-def test_a_tick_that_fails_to_the_last_is_kept_with_its_error(on_aws):
+def test_a_tick_that_fails_is_kept_with_its_error_and_left_to_the_next(on_aws):
     failures = on_aws.properties("Functions/Collector/Failures")
 
     assert failures == {
         "DestinationConfig": {"OnFailure": {"Destination": "<FailedTicks.Arn>"}},
         "FunctionName": "<Functions/Collector/Function>",
         "MaximumEventAgeInSeconds": 900,
-        "MaximumRetryAttempts": 2,
+        "MaximumRetryAttempts": 0,
         "Qualifier": "$LATEST",
     }
 
@@ -402,7 +402,7 @@ def test_every_alarm_speaks_through_the_topic_when_it_begins_and_ends(on_aws):
         (alarm["Properties"]["AlarmActions"], alarm["Properties"]["OKActions"]) for alarm in alarms
     ]
 
-    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 14
+    assert spoken == [(["<Alarms/Topic>"], ["<Alarms/Topic>"])] * 15
 
 
 def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(on_aws):

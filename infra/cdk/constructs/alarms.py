@@ -61,7 +61,7 @@ class Alarms(Construct):
         )
 
     def on_errors(self, name: str, function: lambda_.IFunction) -> None:
-        """Tell when a function fails again and again; a single failure is retried."""
+        """Tell when a function fails again and again; a single failure makes itself good."""
         self._alarm(
             f"{name}Errors",
             metric=function.metric_errors(period=Duration.minutes(30), statistic="Sum"),
@@ -72,7 +72,7 @@ class Alarms(Construct):
         )
 
     def on_live_capture(self) -> None:
-        """Tell when a login ends, when plays may be missed, and when Spotify takes no calls."""
+        """Tell when a login ends, when plays may be missed, and when Spotify gives none."""
         for days, words in TOKEN_DAYS.items():
             self._alarm(
                 f"TokenDaysLeft{days}",
@@ -96,6 +96,14 @@ class Alarms(Construct):
             datapoints_to_alarm=3,
             description="Collector: Spotify takes no calls for hours; `plays status` tells when"
             " it does again",
+        )
+
+        self._alarm(
+            "SpotifyForbids",
+            metric=_of_collector("SpotifyForbids", "Maximum"),
+            threshold=1,
+            description="Collector: Spotify forbids the app or the account; `plays status` tells"
+            " why",
         )
 
     def _alarm(

@@ -99,7 +99,11 @@ class PythonFunction(Construct):
         )
 
     def give_up_to(self, queue: sqs.IQueue) -> None:
-        """Send there what was called asynchronously and failed to the last, with its error."""
+        """Send there what was called asynchronously and failed, with its error.
+
+        It is not called again: the next tick does the same, and Lambda's own attempts would
+        triple the calls of an outage.
+        """
         self._role.add_to_policy(allow("sqs", "SendMessage", on=[queue.queue_arn]))
         # The destination class of CDK would add the right to read the queue's attributes.
         lambda_.CfnEventInvokeConfig(
@@ -107,7 +111,7 @@ class PythonFunction(Construct):
             "Failures",
             function_name=self.function.function_name,
             qualifier="$LATEST",
-            maximum_retry_attempts=2,
+            maximum_retry_attempts=0,
             maximum_event_age_in_seconds=Duration.minutes(15).to_seconds(),
             destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
                 on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(

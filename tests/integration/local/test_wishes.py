@@ -1,5 +1,6 @@
 import pytest
 
+from infra.cdk.config import PipelineConfig
 from infra.local.ports import Ports
 from infra.local.wishes import Wishes, configuration
 from shared.errors import SettingsError
@@ -72,3 +73,15 @@ def test_after_a_login_the_real_services_stand_where_nobody_named_others():
     assert context["reccobeats_url"] == "https://api.reccobeats.com"
     assert not wishes.simulators
     assert not wishes.simulated_listener
+
+
+def test_the_real_spotify_is_polled_no_more_often_than_in_aws():
+    wishes = Wishes().at_real_spotify()
+
+    assert configuration(wishes.deployment(PORTS)).poll_minutes == PipelineConfig().poll_minutes
+
+
+def test_whoever_names_a_pace_for_the_real_spotify_gets_it():
+    wishes = Wishes(context={"poll_minutes": "5"}).at_real_spotify()
+
+    assert configuration(wishes.deployment(PORTS)).poll_minutes == 5

@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.listeners import captures
+from cli.listeners import Trouble, captures
 from services.collector.credentials import Credentials
-from services.collector.state import ListenerState, ListenerStates, LoginRefusal
+from services.collector.state import LastError, ListenerState, ListenerStates, LoginRefusal
 from shared.spotify_app import SpotifyApps
 from tests.unit.cli.conftest import LISTENER_SECRETS, LISTENER_STATES, SPOTIFY_APPS
 
@@ -138,6 +138,18 @@ def test_a_refusal_is_told_until_there_is_another_login(log_in, know, capture, f
     assert capture().needs_login_since == shown
 
 
+@pytest.mark.parametrize(
+    ("authorized_at", "shown"), [(NOW - AN_HOUR, True), (NOW + AN_HOUR, False)],
+    ids=["of this login", "of one before"],
+)  # fmt: skip
+def test_an_error_is_told_until_there_is_another_login(log_in, know, capture, authorized_at, shown):
+    log_in(authorized_at=authorized_at.isoformat())
+    know(last_error=LastError(kind="forbidden", message="User not registered", at=NOW))
+
+    told = Trouble(kind="forbidden", message="User not registered", at=NOW)
+    assert capture().last_error == (told if shown else None)
+
+
 def test_a_state_that_cannot_be_read_hides_nothing_else(target, log_in, capture):
     log_in()
     target.client("dynamodb").put_item(
@@ -155,6 +167,7 @@ def test_the_status_tells_blocks_and_refusals_by_listener(plays, log_in, block, 
     know(
         needs_login=LoginRefusal(fingerprint=FINGERPRINT, since=NOW, tried_at=NOW),
         polled_at=NOW,
+        last_error=LastError(kind="failed", message="no answer", at=NOW),
     )
 
     found = json.loads(plays("status", "--json").stdout)
@@ -164,3 +177,5 @@ def test_the_status_tells_blocks_and_refusals_by_listener(plays, log_in, block, 
     assert found["blocked_until"]["zoe"] is None
     assert found["needs_login_since"] == {"me": "2026-07-01T12:00:00.000Z", "zoe": None}
     assert found["answered_at"] == {"me": "2026-07-01T12:00:00.000Z", "zoe": None}
+    error = {"kind": "failed", "message": "no answer", "at": "2026-07-01T12:00:00.000Z"}
+    assert found["last_error"] == {"me": error, "zoe": None}

@@ -4,13 +4,17 @@ import sys
 import time
 import webbrowser
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from infra.local import cloud
 from infra.local.ports import any_free
+from services.collector.credentials import Credentials
+from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
 from shared.spotify_app import SpotifyApps, fingerprint
-from tests.unit.cli.conftest import SPOTIFY_APPS
+from tests.unit.cli.conftest import LISTENER_STATES, SPOTIFY_APPS
 from tests.unit.cli.login_stage import (
     APP_SECRET,
     GRANT,
@@ -36,7 +40,7 @@ BEFORE = {
     "client_id": "known-app",
     "client_secret": "app-secret",
     "refresh_token": "AQ-before",
-    "authorized_at": "2026-06-01T00:00:00Z",
+    "authorized_at": iso(datetime.now(UTC) - timedelta(days=30)),
 }
 
 
@@ -137,6 +141,54 @@ def test_the_browser_is_thanked_on_its_page(stage):
     stage.person.join()
 
     assert "Spotify said yes" in stage.person.pages[0]
+
+
+# Nothing is deleted for a login that cannot be
+
+
+@pytest.fixture
+def turns(stage, target, monkeypatch, tmp_path):
+    """The turns of a local cloud that is polled by a simulator, by whether it starts over."""
+    asked = []
+    target.client("dynamodb").put_item(
+        TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "{}"}}
+    )
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True))
+    # Its AWS is moto's all the same.
+    monkeypatch.setitem(vars(target), "client", target.session.client)
+    monkeypatch.setattr(
+        cloud, "turn_to_real_spotify", lambda _, start_over: asked.append(start_over)
+    )
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--client-id", "app", "--listener", "anna"), "add anna to the listeners"),
+        (("--client-id", "a b"), "the client id must be one word"),
+        ((), "no client id"),
+    ],
+    ids=["unknown listener", "odd id", "no id"],
+)
+def test_a_login_that_cannot_be_deletes_nothing(stage, turns, words, line):
+    stage.store(BEFORE)
+    stage.person.pastes("")
+
+    result = stage.login("--start-over", *words)
+
+    assert result.exit_code == 1
+    assert line in result.stderr
+    assert turns == []
+
+
+def test_a_login_that_can_be_starts_over_before_it_asks(stage, turns):
+    result = stage.login("--start-over", "--client-id", "app")
+
+    assert result.exit_code == 0, result.stderr
+    assert turns == [True]
+    assert stage.stored["refresh_token"] == GRANT
 
 
 # Who the app is
@@ -347,6 +399,48 @@ def test_a_login_that_is_refused_plays_replaces_none_that_may_work(again):
     assert again.stored == BEFORE
 
 
+def test_a_login_that_is_refused_plays_replaces_one_that_is_over(stage):
+    stage.store(BEFORE | {"authorized_at": iso(datetime.now(UTC) - timedelta(days=181))})
+    stage.spotify.pages = [NOT_REGISTERED]
+
+    result = stage.login()
+
+    assert "the login is stored" in result.stderr
+    assert stage.stored["refresh_token"] == GRANT
+
+
+@pytest.mark.parametrize(
+    ("refused", "kept"),
+    [
+        (Credentials.model_validate(BEFORE).fingerprint, GRANT),
+        ("another", BEFORE["refresh_token"]),
+    ],
+    ids=["this one", "one before"],
+)
+def test_a_login_that_is_refused_plays_replaces_one_that_is_dead(again, target, refused, kept):
+    now = datetime.now(UTC)
+    again.store(BEFORE | {"authorized_at": iso(now)})
+    refusal = LoginRefusal(fingerprint=refused, since=now, tried_at=now)
+    states = ListenerStates(target.client("dynamodb"), LISTENER_STATES)
+    states.save("me", ListenerState(needs_login=refusal))
+    again.spotify.pages = [NOT_REGISTERED]
+
+    again.login()
+
+    assert again.stored["refresh_token"] == kept
+
+
+def test_a_login_stays_where_nobody_knows_whether_it_was_refused(again, target):
+    target.client("dynamodb").put_item(
+        TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
+    )
+    again.spotify.pages = [NOT_REGISTERED]
+
+    again.login()
+
+    assert again.stored == BEFORE
+
+
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
@@ -379,7 +473,7 @@ def test_what_passes_by_itself_loses_no_login(again, reply, words):
             "compare client id and secret with the app's settings",
         ),
         (Reply(b"upstream connect error", 503), "no login was stored, run `plays login` later"),
-        (Reply(b"", 429, {"Retry-After": "7"}), "rate limited by Spotify for 7 s; no login was"),
+        (Reply(b"", 429, {"Retry-After": "7"}), "Spotify takes no calls of this app until 20"),
         (a_grant("BQ-secret"), "Spotify gave no refresh token; run `plays login` again"),
     ],
     ids=["bad code", "bad app", "503", "429", "no refresh token"],
@@ -414,14 +508,39 @@ def test_a_block_is_remembered_for_all_that_call_as_the_app(again, apps):
     assert told["plays_shown"] is None
 
 
-def test_an_app_that_is_blocked_is_not_tried_but_logged_in(again, apps):
-    apps.throttle("known-app", 3600, datetime.now(UTC))
+def test_as_an_app_that_is_blocked_nobody_is_asked(again, apps):
+    state = apps.throttle("known-app", 3600, datetime.now(UTC))
 
     result = again.login()
 
-    assert "Spotify takes no calls of this app until" in result.stdout
-    assert [request.path for request in again.spotify.requests] == ["/api/token"]
-    assert again.stored["refresh_token"] == GRANT
+    assert result.exit_code == 1
+    assert f"takes no calls of this app until {iso(state.blocked_until)}; no login" in result.stderr
+    assert (again.person.addresses, again.spotify.requests) == ([], [])
+    assert again.stored == BEFORE
+
+
+def test_a_code_is_not_traded_once_the_app_is_blocked(again, apps):
+    def is_slow():
+        apps.throttle("known-app", 3600, datetime.now(UTC))
+        again.person.allows()
+
+    again.person.does = is_slow
+
+    result = again.login()
+
+    assert "Spotify takes no calls of this app until" in result.stderr
+    assert again.spotify.requests == []
+    assert again.stored == BEFORE
+
+
+def test_a_block_of_the_token_endpoint_is_remembered_too(again, apps):
+    again.spotify.tokens = [Reply(b"", 429, {"Retry-After": "52531"})]
+
+    result = again.login()
+
+    until = apps.load("known-app").blocked_until
+    assert until > datetime.now(UTC) + timedelta(hours=14)
+    assert f"until {iso(until)}; no login was stored, run `plays login` then" in result.stderr
 
 
 def test_a_block_that_is_over_is_forgotten_when_spotify_answers(again, apps):
@@ -432,7 +551,7 @@ def test_a_block_that_is_over_is_forgotten_when_spotify_answers(again, apps):
     assert apps.load("known-app").refusals == 0
 
 
-def test_a_block_that_cannot_be_read_loses_no_login(again, apps, aws):
+def test_a_block_that_cannot_be_read_is_told_before_anybody_is_asked(again, apps, aws):
     apps.throttle("known-app", 1, datetime.now(UTC))
     aws.client("dynamodb").update_item(
         TableName=SPOTIFY_APPS,
@@ -443,8 +562,8 @@ def test_a_block_that_cannot_be_read_loses_no_login(again, apps, aws):
 
     result = again.login()
 
-    assert "cannot be read: delete it" in result.stdout
-    assert again.stored["refresh_token"] == GRANT
+    assert "cannot be read: delete it" in result.stderr
+    assert (again.person.addresses, again.stored) == ([], BEFORE)
 
 
 # Secrets

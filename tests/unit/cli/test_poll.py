@@ -61,6 +61,11 @@ def test_the_collector_is_asked_for_the_listener_and_tells_the_origin():
             id="needs-login",
         ),
         pytest.param(
+            {"status": "forbidden", "reason": "User not registered"},
+            "forbids the app or the account of anna: User not registered; it is asked again",
+            id="forbidden",
+        ),
+        pytest.param(
             {"status": "not-logged-in"},
             "anna has not logged in yet: run `plays login --listener anna`",
             id="no login",

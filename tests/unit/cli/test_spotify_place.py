@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli.errors import CommandError
-from cli.spotify_place import SpotifyPlace, place_of, settle
+from cli.spotify_place import SpotifyPlace, must_turn, place_of, turn
 from infra.local import cloud
 from infra.local.memory import Memory
 from infra.local.state import CloudState
@@ -87,10 +87,12 @@ def real(aws, home):
 
 
 def settled(*targets, simulated=False, start_over=False):
-    """Settle where the context gives these targets, one after the other."""
+    """Find where to log in, if these targets are there, before and after a turn."""
+    target = targets[0]
+    if not must_turn(target, simulated=simulated, start_over=start_over):
+        return target
     found = iter(targets)
-    context = SimpleNamespace(obj=lambda: next(found))
-    return settle(context, simulated=simulated, start_over=start_over)
+    return turn(SimpleNamespace(obj=lambda: next(found)), start_over=start_over)
 
 
 def test_a_cloud_that_simulated_nothing_yet_turns_to_the_real_spotify(simulated, real, turns):
@@ -107,6 +109,13 @@ def test_nothing_is_deleted_where_nothing_was_simulated(simulated, real, turns):
 def test_simulated_plays_and_real_ones_are_not_mixed(simulated, polled, turns):
     with pytest.raises(CommandError, match="`plays login --start-over` deletes all that is in it"):
         settled(simulated)
+
+    assert turns == []
+
+
+def test_plays_that_were_simulated_since_the_look_are_not_deleted_unasked(simulated, polled, turns):
+    with pytest.raises(CommandError, match="must not be mixed"):
+        turn(SimpleNamespace(obj=lambda: simulated), start_over=False)
 
     assert turns == []
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.listeners import Trouble
 from cli.overview import Status
 from cli.queues import QueueDepth
 from cli.status import show_status
@@ -32,6 +33,7 @@ def a_status(**changes):
             "blocked_until": {"me": None},
             "needs_login_since": {"me": None},
             "answered_at": {"me": None},
+            "last_error": {"me": None},
             **changes,
         }
     )
@@ -139,3 +141,29 @@ def test_a_person_sees_since_when_a_login_is_refused(capsys):
 
     shown = " ".join(capsys.readouterr().out.split())
     assert "login of me refused by Spotify since 2026-07-01T11:00:00.000Z: `plays login`" in shown
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [
+        (31, "31 days left"),
+        (30, "30 days left: `plays login`"),
+        (0, "no days left: `plays login`"),
+    ],
+    ids=["far", "near", "over"],
+)
+def test_a_person_sees_when_to_log_in_again(capsys, days, shown):
+    show_status(a_status(token_days_left={"me": days}))
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"login of me {shown} database" in told
+
+
+def test_a_person_sees_why_spotify_gives_no_plays(capsys):
+    error = Trouble(kind="forbidden", message="User not registered", at=NOW)
+
+    show_status(a_status(token_days_left={"me": 170}, last_error={"me": error, "zoe": None}))
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "error of me forbidden, 2026-07-01T12:00:00.000Z: User not registered" in told
+    assert "zoe" not in told

@@ -124,6 +124,7 @@ def test_metrics_tell_how_live_capture_fares(pipeline, spotify):
     published = pipeline.metrics()
     assert published.keys() == {
         "SpotifyThrottled",
+        "SpotifyForbids",
         "HoursSinceLastPlay",
         "TokenDaysLeft",
         "PlaysNew",
@@ -342,31 +343,72 @@ def test_a_grant_that_another_tick_rotated_is_not_dead(pipeline, spotify):
 
 
 @pytest.mark.parametrize(
-    ("reply", "error", "kind"),
-    [
-        (Reply(b"bad gateway", 502), SpotifyError, "failed"),
-        (Reply(b"<html>"), SpotifyError, "failed"),
-        (Reply(b"User not registered", 403), SpotifyAuthError, "forbidden"),
-    ],
-    ids=["502", "garbage", "403"],
+    "reply", [Reply(b"bad gateway", 502), Reply(b"<html>")], ids=["502", "garbage"]
 )
-def test_a_failure_fails_the_tick_is_remembered_and_loses_nothing(
-    pipeline, spotify, reply, error, kind
-):
+def test_a_failure_fails_the_tick_is_remembered_and_loses_nothing(pipeline, spotify, reply):
     spotify.pages = [page_of(9), reply, reply, page_of(5, 9)]
     pipeline.tick()
     window = pipeline.state()["window"]
-    with pytest.raises(error):
+    with pytest.raises(SpotifyError):
         pipeline.tick()
 
-    with pytest.raises(error):
+    with pytest.raises(SpotifyError):
         pipeline.tick()
 
-    assert pipeline.state()["last_error"]["kind"] == kind
+    assert pipeline.state()["last_error"]["kind"] == "failed"
     assert pipeline.state()["window"] == window
     assert pipeline.metrics()["HoursSinceLastPlay"] == pytest.approx([0.15], abs=0.01)
     assert pipeline.tick()["new"] == 1
     assert pipeline.state()["last_error"] is None
+
+
+FORBIDDEN = [
+    pytest.param("pages", Reply(b"User not registered", 403), id="403"),
+    pytest.param("tokens", json_reply({"error": "invalid_client"}, 400), id="app refused"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
+def test_what_spotify_forbids_is_told_and_not_asked_again_within_the_hour(
+    pipeline, spotify, endpoint, reply
+):
+    setattr(spotify, endpoint, [reply])
+    outcome = pipeline.tick()
+    told = pipeline.metrics()
+    calls = list(spotify.paths)
+
+    again = pipeline.tick()
+
+    assert outcome == again
+    assert (outcome["status"], outcome["reason"]) == (
+        "forbidden",
+        pipeline.state()["last_error"]["message"],
+    )
+    assert told["SpotifyForbids"] == pipeline.metrics()["SpotifyForbids"] == [1]
+    assert told["TokenDaysLeft"] == pytest.approx([150], abs=0.01)
+    assert spotify.paths == calls
+
+
+@pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
+def test_what_was_forbidden_is_asked_again_after_an_hour(pipeline, spotify, endpoint, reply):
+    allowed = getattr(spotify, endpoint)
+    setattr(spotify, endpoint, [reply, *allowed])
+    pipeline.tick()
+    pipeline.change_state(last_error=pipeline.state()["last_error"] | {"at": ago(minutes=61)})
+
+    outcome = pipeline.tick()
+
+    assert outcome["status"] == "polled"
+    assert pipeline.metrics()["SpotifyForbids"] == [0]
+
+
+@pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
+def test_after_a_login_what_was_forbidden_is_asked_at_once(pipeline, spotify, endpoint, reply):
+    setattr(spotify, endpoint, [reply, *getattr(spotify, endpoint)])
+    pipeline.tick()
+    pipeline.log_in("AQ-2", authorized_at=datetime.now(UTC).isoformat())
+
+    assert pipeline.tick()["status"] == "polled"
 
 
 @pytest.mark.parametrize("reply", [Reply(b"", 503), Reply(b"garbage")], ids=["503", "garbage"])
@@ -421,15 +463,17 @@ def test_no_token_reaches_the_logs(pipeline, spotify, caplog):
     spotify.tokens = [a_grant("BQ-hidden", rotated_to="AQ-hidden-2"), DEAD]
     spotify.pages = [Reply(b"BQ-hidden", 403)]
 
-    with pytest.raises(SpotifyAuthError) as error:
-        pipeline.tick()
+    pipeline.tick()
+    pipeline.log_in("AQ-hidden-3", authorized_at=datetime.now(UTC).isoformat())
     wire.cache_clear()
     pipeline.tick()
 
     logged = [vars(record) for record in caplog.records]
     assert [line["msg"] for line in logged] == [
         "refresh token rotated",
+        "forbidden by Spotify",
+        "waiting for a permission",
         "login refused by Spotify",
         "waiting for a login",
     ]
-    assert "hidden" not in f"{logged} {error.value}"
+    assert "hidden" not in f"{logged}"

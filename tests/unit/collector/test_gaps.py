@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.collector.gaps import IN_SIGHT, REACHED_BACK, cover
+from services.collector.gaps import IN_SIGHT, REACHED_BACK, SHORT_ANSWERS, STAYED_SHORT, cover
 from services.collector.state import ListenerState
 from services.collector.window import Window, compare
 from shared.models import Gap, Play
@@ -84,6 +84,59 @@ def test_plays_may_slip_out_of_sight_within_25_minutes(covered_until, polled_at,
     assert gap == (Gap(started_at=at(0), reason="Spotify fails") if opened else None)
 
 
+# Answers that stay short
+
+
+def an_account_shown(*shown: int, every: int) -> "Listening":
+    """Poll an account whose listener plays on for two hours before it is shown so few plays."""
+    listening = Listening()
+    listening.live(5, 5)
+    listening.hear(43)
+    listening.live(120, 120)
+    for plays in shown:
+        listening.live(every, every)
+        listening.hear(plays)
+    return listening
+
+
+@pytest.mark.parametrize(
+    ("shown", "every"),
+    [((43, 43), 30), ((43, 43, 43), 12), ((43, 0, 0), 20)],
+    ids=["too few", "too soon", "empty ones do not count"],
+)
+def test_a_few_short_answers_leave_it_undecided(shown, every):
+    listening = an_account_shown(*shown, every=every)
+
+    assert listening.told == []
+    assert listening.state.window.covered_until == at(5)
+
+
+def test_answers_that_stay_short_open_a_gap_in_the_end():
+    listening = an_account_shown(43, 43, 43, every=13)
+
+    (gap,) = listening.told
+    assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(5), at(164 - 42), False)
+    assert gap.reason == STAYED_SHORT
+    assert listening.state.window.covered_until == at(164)
+
+
+def test_after_a_gap_short_answers_count_anew():
+    listening = an_account_shown(43, 43, 43, every=13)
+    listening.live(120, 120)
+
+    listening.hear(43)
+
+    assert len(listening.told) == 1
+    assert listening.state.window.short.count == 1
+
+
+def test_an_answer_that_reaches_back_ends_the_count():
+    listening = an_account_shown(43, 43, 400, every=20)
+
+    assert listening.told == []
+    assert listening.state.window.short is None
+
+
 # Whatever happens
 
 
@@ -126,17 +179,20 @@ class Listening:
 def lives(draw):
     listening = Listening()
     listening.live(5, 5)
-    listening.hear(50)
+    # Some accounts are shown fewer than 50 for good.
+    most = draw(st.sampled_from([50, 43]))
+    listening.hear(most)
     steps = st.tuples(
         st.integers(1, 120),
         st.sampled_from([0, 0, 10, 60, 120]),
-        st.sampled_from([None, None, 50, 50, 7, 0]),
+        st.sampled_from([None, None, most, most, 7, 0]),
     )
     for minutes, plays, shown in draw(st.lists(steps, max_size=12)):
         listening.live(minutes, plays)
         listening.hear_nothing() if shown is None else listening.hear(shown)
-    listening.live(1, 1)
-    listening.hear(50)
+    for _ in range(SHORT_ANSWERS + 1):
+        listening.live(13, 1)
+        listening.hear(most)
     return listening
 
 
@@ -152,7 +208,7 @@ def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(lives())
-def test_every_gap_is_decided_by_the_next_full_answer(listening):
+def test_every_gap_is_decided_in_the_end(listening):
     decided = {gap.started_at for gap in listening.told if gap.ended_at}
 
     assert listening.state.outage is None

@@ -50,7 +50,7 @@ CAUSES = {
     "429 of the token endpoint": ({"tokens": [BUSY]}, "Spotify takes no calls until 20"),
     "dead grant": ({"tokens": [DEAD]}, "Spotify refuses the login"),
     "403": ({"pages": [Reply(b"", 403)]}, "Spotify forbids the app or the account"),
-    "401": ({"pages": [Reply(b"", 401)]}, "Spotify forbids the app or the account"),
+    "401": ({"pages": [Reply(b"", 401)]}, "Spotify fails"),
     "502": ({"pages": [DOWN]}, "Spotify fails"),
     "503 of the token endpoint": ({"tokens": [Reply(b"", 503)]}, "Spotify fails"),
 }

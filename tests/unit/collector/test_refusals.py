@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.collector.handler import wire
-from shared.errors import SpotifyAuthError, SpotifyError, SpotifyLoginError, SpotifyTokenError
+from shared.errors import SpotifyError, SpotifyLoginError, SpotifyTokenError
 from shared.telemetry import logger
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
@@ -67,7 +67,7 @@ NOTHING = frozenset[str]()
 BLOCKED = {"status": "blocked", "next_calls": (), "published": NOTHING}
 FAILED = {"status": "failed", "error": SpotifyError, "published": NOTHING}
 NO_TOKEN = {"calls": (TOKEN,), "next_calls": (TOKEN, PLAYED)}
-FORBIDDEN = {"status": "failed", "error": SpotifyAuthError, "published": NOTHING}
+FORBIDDEN = {"status": "forbidden", "next_calls": (), "published": NOTHING}
 DEAD = {"status": "needs-login", "calls": (TOKEN,), "next_calls": (), "published": NOTHING}
 RENEWED = (TOKEN, PLAYED, TOKEN, PLAYED)
 
@@ -81,9 +81,12 @@ CASES = {
     "grant revoked": Case(oauth_error("invalid_grant", "Refresh token revoked"), **DEAD),
     "grant expired": Case(oauth_error("invalid_grant", "Refresh token expired"), **DEAD),
     "grant refused with its token": Case(oauth_error("invalid_grant", "AQ-hidden"), **DEAD),
-    "app unknown": Case(oauth_error("invalid_client", "Invalid client"), **FORBIDDEN | NO_TOKEN),
+    "app unknown": Case(
+        oauth_error("invalid_client", "Invalid client"), **FORBIDDEN | {"calls": (TOKEN,)}
+    ),
     "app secret wrong": Case(
-        oauth_error("invalid_client", "Invalid client secret s-hidden"), **FORBIDDEN | NO_TOKEN
+        oauth_error("invalid_client", "Invalid client secret s-hidden"),
+        **FORBIDDEN | {"calls": (TOKEN,)},
     ),
     "accounts 503": Case(Reply(b"upstream connect error", 503), **FAILED | NO_TOKEN),
     "accounts 500 in the words of a dead grant": Case(
@@ -209,7 +212,7 @@ def test_no_play_is_lost_and_none_forgotten(pipeline, spotify, told, case):
     tick(told)
     recover(spotify)
     pipeline.let_the_block_pass()
-    pipeline.log_in("AQ-hidden-3")
+    pipeline.log_in("AQ-hidden-3", authorized_at=datetime.now(UTC).isoformat())
 
     status = tick(told)
 
@@ -223,7 +226,11 @@ def test_nothing_secret_is_told(pipeline, spotify, told, case):
     state = pipeline.state()
     recover(spotify)
     pipeline.let_the_block_pass()
-    pipeline.log_in("AQ-hidden-3", client_secret="s-hidden")  # noqa: S106 - no real one
+    pipeline.log_in(
+        "AQ-hidden-3",
+        client_secret="s-hidden",  # noqa: S106 - no real one
+        authorized_at=datetime.now(UTC).isoformat(),
+    )
     tick(told)
 
     text = f"{told.text()} {state}"

@@ -15,7 +15,7 @@ from services.loader.merge import merge
 from services.loader.records import API, Record
 from shared.models import Play, iso
 from tests.unit.collector.world import START, STEPS, World
-from tests.unit.spotify_server import a_row
+from tests.unit.spotify_server import Reply, a_row
 
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -57,6 +57,8 @@ class Poll:
     at: datetime
     shown: Shown
     crash: tuple[int, str] | None = None
+    refusal: tuple[str, Reply] | None = None
+    """Of a path that Spotify refuses instead."""
 
 
 def a_history(random: Random, plays: int) -> list[Played]:
@@ -104,6 +106,20 @@ def newest(played: list[Played], number: int) -> list[Played]:
     return sorted(visible, key=lambda play: play.ended_at, reverse=True)[:50]
 
 
+TOKEN, PLAYED = "/api/token", "/v1/me/player/recently-played"
+REFUSALS = [
+    *[
+        (path, Reply(b"", 429, {"Retry-After": wait}))
+        for path in (TOKEN, PLAYED)
+        for wait in ("5", "4000")
+    ],
+    (PLAYED, Reply(b"", 429)),
+    (PLAYED, Reply(b"", 503)),
+    (PLAYED, Reply(b"", 403)),
+    (TOKEN, Reply(b"", 500)),
+    (TOKEN, Reply(b'{"error": "invalid_grant"}', 400)),
+]
+ANSWERS = st.none() | st.none() | st.sampled_from(REFUSALS)
 CRASHES = st.none() | st.tuples(st.integers(0, STEPS - 1), st.sampled_from(["before", "after"]))
 
 
@@ -112,14 +128,16 @@ def series(draw):
     """A history, polled now and then; its details follow from a seed."""
     random = draw(st.randoms(use_true_random=True))
     steps = draw(
-        st.lists(st.tuples(st.integers(0, 45), st.sampled_from(WAYS), CRASHES), min_size=1)
+        st.lists(st.tuples(st.integers(0, 45), st.sampled_from(WAYS), CRASHES, ANSWERS), min_size=1)
     )
-    played, polls = a_history(random, sum(plays for plays, _, _ in steps)), []
-    for number, (_, way, crash) in enumerate(steps):
-        happened = played[: sum(plays for plays, _, _ in steps[: number + 1])]
+    played, polls = a_history(random, sum(step[0] for step in steps)), []
+    for number, (_, way, crash, refusal) in enumerate(steps):
+        happened = played[: sum(step[0] for step in steps[: number + 1])]
         ended_at = max((play.ended_at for play in happened), default=START)
         shown = way(newest(happened, number), random)[:50]
-        polls.append(Poll(ended_at + timedelta(minutes=9), shown, crash))
+        # Who crashes between a refusal and its record cannot know of it.
+        poll = Poll(ended_at + timedelta(minutes=9), shown, None if refusal else crash, refusal)
+        polls.append(poll)
     return polls
 
 
@@ -129,10 +147,15 @@ def replay(polls: list[Poll]) -> World:
     for poll in polls:
         world.now = max(world.now + timedelta(minutes=1), poll.at)
         world.spotify.rows = [play.row(moved_ms) for play, moved_ms in poll.shown]
-        if world.tick(poll.crash) is None:
+        world.spotify.refusal = poll.refusal
+        outcome = world.tick(poll.crash)
+        world.spotify.refusal = None
+        if outcome is None:
             world.restart()
             world.now += timedelta(minutes=1)
-            world.tick()
+            outcome = world.tick()
+        if outcome.status == "polled":
+            world.shown += [play for play, _ in poll.shown]
     return world
 
 
@@ -145,10 +168,9 @@ def rows_of(plays: list[Play]) -> list[Play]:
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
 def test_every_play_that_was_shown_becomes_one_row(polls):
-    shown = {play for poll in polls for play, _ in poll.shown}
+    world = replay(polls)
 
-    rows = rows_of(replay(polls).published())
-
+    rows, shown = rows_of(world.published()), set(world.shown)
     assert len(rows) == len(shown)
     assert all(any(play.is_told_by(row) for row in rows) for play in shown)
 
@@ -169,10 +191,17 @@ def test_no_token_is_used_before_what_came_with_it_is_kept(polls):
     assert replay(polls).spotify.used_too_early == 0
 
 
+@settings(ON_A_BUSY_MACHINE, max_examples=60)
+@given(series())
+def test_nobody_calls_while_spotify_wants_no_calls(polls):
+    assert replay(polls).spotify.calls_while_blocked == 0
+
+
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
 def test_the_last_answer_again_adds_nothing(polls):
     world = replay(polls)
+    world.tick()
     before = len(world.published())
 
     world.tick()

@@ -5,25 +5,29 @@ where requests would open a connection.
 """
 
 import json
+import operator
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 import requests
+from botocore.exceptions import ClientError
 from requests.adapters import HTTPAdapter
 
 from services.collector.collect import Collector, Outcome
 from services.collector.credentials import AccessTokens, CredentialStore
 from services.collector.state import ListenerStates
 from shared.archive import Archive
+from shared.errors import SpotifyError
 from shared.models import Play, PlayBatch
 from shared.queues import Queue
 from shared.spotify import SpotifyAccounts, SpotifyApi
-from shared.spotify_app import SpotifyApps
+from shared.spotify_app import BLOCK, COUNT, SpotifyApps
 from shared.telemetry import metrics
 from tests.unit.spotify_server import Reply, a_grant, a_page
 
@@ -82,6 +86,28 @@ class MemoryAws:
         with self._steps.step():
             self.items[TableName, Item["listener"]["S"]] = Item
 
+    def update_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Any,  # noqa: N803
+        UpdateExpression: str,  # noqa: N803
+        ExpressionAttributeValues: Any,  # noqa: N803
+        ReturnValues: str,  # noqa: N803
+        ConditionExpression: str = "",  # noqa: N803
+    ) -> Any:
+        ((_, key),) = Key.items()
+        with self._steps.step():
+            item = self.items.get((TableName, key["S"]), Key)
+            if ConditionExpression and not _holds(
+                ConditionExpression, item, ExpressionAttributeValues
+            ):
+                refusal = {"Error": {"Code": "ConditionalCheckFailedException"}}
+                raise ClientError(refusal, "UpdateItem")
+            changed = _changed(UpdateExpression, item, ExpressionAttributeValues)
+            self.items[TableName, key["S"]] = changed
+            return {"Attributes": changed}
+
     def get_secret_value(self, *, SecretId: str) -> Any:  # noqa: N803
         with self._steps.step():
             return {"SecretString": self.secret}
@@ -91,13 +117,49 @@ class MemoryAws:
             self.secret = SecretString
 
 
-class ScriptedSpotify(HTTPAdapter):
-    """Shows `rows`, and gives a new refresh token with each access token."""
+def _holds(condition: str, item: Any, values: Any) -> bool:
+    """Tell whether a condition of `shared.spotify_app` holds."""
 
-    def __init__(self, steps: Steps, aws: MemoryAws) -> None:
+    def holds(term: str) -> bool:
+        if found := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
+            return found[1] not in item
+        name, sign, value = term.split()
+        compare = {"=": operator.eq, "<": operator.lt}[sign]
+        return name in item and compare(
+            *(next(iter(v.values())) for v in (item[name], values[value]))
+        )
+
+    return any(all(map(holds, way.split(" AND "))) for way in condition.split(" OR "))
+
+
+def _changed(expression: str, item: Any, values: Any) -> Any:
+    """Change an item as an expression of `shared.spotify_app` says."""
+    if expression.startswith("REMOVE "):
+        gone = expression.removeprefix("REMOVE ").split(", ")
+        return {name: value for name, value in item.items() if name not in gone}
+    changes = {}
+    if BLOCK in expression:
+        changes["blocked_until"] = values[":until"]
+    if COUNT in expression:
+        refusals = int(item.get("refusals", {"N": "0"})["N"]) + int(values[":one"]["N"])
+        changes["refusals"] = {"N": str(refusals)}
+    return item | changes
+
+
+class ScriptedSpotify(HTTPAdapter):
+    """Shows `rows`, and gives a new refresh token with each access token.
+
+    `refusal` answers its path instead, while it stands there.
+    """
+
+    def __init__(self, steps: Steps, aws: MemoryAws, clock: Callable[[], datetime]) -> None:
         super().__init__()
         self._steps = steps
         self._aws = aws
+        self._clock = clock
+        self.refusal: tuple[str, Reply] | None = None
+        self.blocked_until = clock()
+        self.calls_while_blocked = 0
         self.rows: list[object] = []
         self.calls: Counter[str] = Counter()
         self.used_too_early = 0
@@ -107,7 +169,15 @@ class ScriptedSpotify(HTTPAdapter):
         with self._steps.step():
             path = request.path_url.partition("?")[0]
             self.calls[path] += 1
+            self.calls_while_blocked += self._clock() < self.blocked_until
+            if self.refusal and self.refusal[0] == path:
+                return as_response(self._refuse(self.refusal[1]))
             return as_response(self._reply(path, request.headers))
+
+    def _refuse(self, reply: Reply) -> Reply:
+        wait_s = int(reply.headers.get("Retry-After", 0))
+        self.blocked_until = max(self.blocked_until, self._clock() + timedelta(seconds=wait_s))
+        return reply
 
     def _reply(self, path: str, headers: Any) -> Reply:
         number = self.calls["/api/token"]
@@ -134,11 +204,13 @@ class World:
     steps: Steps = field(default_factory=Steps)
 
     def __post_init__(self) -> None:
+        self.shown: list[Any] = []
+        """What the polls that were answered had to show, as the test tells it."""
         self.aws = MemoryAws(self.steps)
         self.aws.secret = json.dumps(
             {"client_id": "app", "refresh_token": "AQ-0", "authorized_at": START.isoformat()}
         )
-        self.spotify = ScriptedSpotify(self.steps, self.aws)
+        self.spotify = ScriptedSpotify(self.steps, self.aws, lambda: self.now)
         self.restart()
 
     def restart(self) -> None:
@@ -158,12 +230,12 @@ class World:
         )
 
     def tick(self, crash: tuple[int, str] | None = None) -> Outcome | None:
-        """Tick; None if it crashed on the way."""
+        """Tick; None if it crashed or failed on the way."""
         self.steps.crash, self.steps.taken = crash, 0
         metrics.clear_metrics()
         try:
             return self.collector.collect("me")
-        except CrashError:
+        except (CrashError, SpotifyError):
             return None
 
     def batches(self) -> list[PlayBatch]:

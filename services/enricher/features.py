@@ -61,5 +61,5 @@ def _rating(rated: TrackFeatures, heard: TrackFeatures) -> dict[str, Any]:
     source = rated.popularity_source or rated.source
     fetched_at = rated.popularity_fetched_at or rated.fetched_at
     if rated.popularity is None or (source, fetched_at) == (heard.source, heard.fetched_at):
-        source = fetched_at = None
+        return {"popularity_source": None, "popularity_fetched_at": None}
     return {"popularity_source": source, "popularity_fetched_at": fetched_at}

@@ -2,26 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
-from aws_cdk import Acknowledgment, CfnElement, Stack, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.cdk.config import FunctionConfig, PipelineConfig
+from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.dependency_layer import DependencyLayer
+from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.permissions import allow, secret_arn
 from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
+from infra.cdk.sizes import FunctionConfig
 from shared.archive import UPLOADS
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the functions read and write."""
+    """What the functions read and write, and where those are that use the database."""
 
-    bucket: s3.Bucket
+    bucket: s3.IBucket
     collected_plays: sqs.Queue
     enriched_plays: sqs.Queue
     failed_ticks: sqs.Queue
@@ -29,6 +31,7 @@ class Surroundings:
     spotify_app: dynamodb.Table
     track_cache: dynamodb.Table
     login_arns: Sequence[str]
+    network: FunctionNetwork | None
 
 
 class Functions(Construct):
@@ -191,14 +194,16 @@ class Functions(Construct):
                 allow("secretsmanager", "GetSecretValue", on=[secret_arn(self, secret)]),
                 allow("ssm", "GetParameter", on=parameters),
             ],
+            network=self._around.network,
         )
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
-        resource = cast(CfnElement, self._around.bucket.node.default_child)
-        bucket = Stack.of(self).get_logical_id(resource)
+        bucket = (
+            f"arn:<AWS::Partition>:s3:::{self._config.name}-archive-<AWS::AccountId>-<AWS::Region>"
+        )
         Validations.of(function).acknowledge(
             Acknowledgment(
-                id=f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{prefix}]",
+                id=f"AwsSolutions-IAM5[Resource::{bucket}/{prefix}]",
                 reason="the names of objects are not known beforehand; the folder is all it needs",
             )
         )

@@ -17,7 +17,7 @@ SERVICES = {
     "Migrator": "loader",
 }
 OUTPUTS = {
-    "ArchiveBucket": "<Archive/Bucket>",
+    "ArchiveBucket": "spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>",
     "CollectorFunction": "<Functions/Collector/Function>",
     "BackfillFunction": "<Functions/Backfill/Function>",
     "EnricherFunction": "<Functions/Enricher/Function>",
@@ -41,7 +41,9 @@ OUTPUTS = {
 
 def environment(stack, name):
     variables = stack.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
-    return {key: text for key, text in variables.items() if not key.startswith("POWERTOOLS_")}
+    return {
+        key: text for key, text in variables.items() if not key.startswith(("POWERTOOLS_", "AWS_"))
+    }
 
 
 @pytest.mark.parametrize("name", SETTINGS)

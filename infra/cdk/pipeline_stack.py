@@ -14,20 +14,19 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.alarm_topic import AlarmTopic
-from infra.cdk.constructs.alarms import Alarms
 from infra.cdk.constructs.archive_bucket import ArchiveBucket, upload_pattern
 from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
 from infra.cdk.constructs.removal import removal_of_data
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
-from infra.cdk.names import archive_name, topic_arn
+from infra.cdk.names import archive_name
 from infra.cdk.sizes import ConsumerConfig
+from infra.cdk.watch import Watched, add_alarms, add_dashboard
 
 
 class PipelineStack(Stack):
@@ -67,7 +66,7 @@ class PipelineStack(Stack):
         )
         self._connect()
         self._migrate_first()
-        self._add_alarms()
+        self._watch()
         self._add_outputs()
 
     def _add_stores(self) -> None:
@@ -146,30 +145,18 @@ class PipelineStack(Stack):
             execute_before=[self._functions.loader],
         )
 
-    def _add_alarms(self) -> None:
-        config, functions = self._config, self._functions
-        topic = sns.Topic.from_topic_arn(self, "Topic", topic_arn(self, config))
-        alarms = Alarms(self, "Alarms", topic=topic)
-        stages = {
-            "CollectedPlays": self._collected_plays,
-            "EnrichedPlays": self._enriched_plays,
-            "UploadedFiles": self._uploaded_files,
-        }
-        for name, stage in stages.items():
-            alarms.on_dead_letters(name, stage.dead_letters)
-            alarms.on_age(name, stage.queue)
-        alarms.on_dead_letters("FailedTicks", self._failed_ticks)
-        watched = {
-            "Collector": functions.collector.function,
-            "Enricher": functions.enricher.function,
-            "Loader": functions.loader.function,
-        }
-        for name, function in watched.items():
-            alarms.on_errors(name, function)
-        alarms.on_throttles(watched | {"Backfill": functions.backfill.function})
-        if config.polling_enabled:
-            alarms.on_silence("Collector", functions.collector.function)
-        alarms.on_live_capture()
+    def _watch(self) -> None:
+        parts = Watched(
+            stages={
+                "CollectedPlays": self._collected_plays,
+                "EnrichedPlays": self._enriched_plays,
+                "UploadedFiles": self._uploaded_files,
+            },
+            failed_ticks=self._failed_ticks,
+            functions=self._functions,
+        )
+        add_alarms(self, self._config, parts)
+        add_dashboard(self, self._config, parts)
 
     def _add_outputs(self) -> None:
         config, functions = self._config, self._functions

@@ -248,39 +248,3 @@ def test_a_migration_runs_again_when_the_code_of_the_migrator_changes(on_aws):
     assert trigger["HandlerArn"] == "<Functions/Migrator/Function/CurrentVersion>"
     assert trigger["InvocationType"] == "RequestResponse"
     assert trigger["Timeout"] == "300000"
-
-
-@pytest.mark.parametrize(
-    ("alarm", "queue"),
-    [
-        ("CollectedPlaysDeadLetters", "CollectedPlays/DeadLetters"),
-        ("EnrichedPlaysDeadLetters", "EnrichedPlays/DeadLetters"),
-        ("UploadedFilesDeadLetters", "UploadedFiles/DeadLetters"),
-        ("FailedTicksDeadLetters", "FailedTicks"),
-    ],
-)
-def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
-    watched = on_aws.properties(f"Alarms/{alarm}")
-
-    assert watched["MetricName"] == "ApproximateNumberOfMessagesVisible"
-    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{queue}.QueueName>"}]
-    assert watched["Threshold"] == 1
-    assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-
-
-@pytest.mark.parametrize("name", ["CollectedPlays", "EnrichedPlays", "UploadedFiles"])
-def test_a_message_that_waits_an_hour_raises_an_alarm(on_aws, name):
-    watched = on_aws.properties(f"Alarms/{name}Age")
-
-    assert watched["MetricName"] == "ApproximateAgeOfOldestMessage"
-    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{name}/Queue.QueueName>"}]
-    assert watched["Threshold"] == 3_600
-
-
-def test_a_collector_that_keeps_failing_raises_an_alarm(on_aws):
-    watched = on_aws.properties("Alarms/CollectorErrors")
-
-    assert (watched["Namespace"], watched["MetricName"]) == ("AWS/Lambda", "Errors")
-    assert watched["Dimensions"] == [
-        {"Name": "FunctionName", "Value": "<Functions/Collector/Function>"}
-    ]

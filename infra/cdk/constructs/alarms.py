@@ -56,7 +56,8 @@ class Alarms(Construct):
                 period=Duration.minutes(5), statistic="Maximum"
             ),
             threshold=OLDEST_MESSAGE.to_seconds(),
-            description=f"{name}: the oldest message waits for more than an hour",
+            description=f"{name}: the oldest message waits for more than an hour; its consumer is"
+            " stuck: read its log, and whether the database answers",
         )
 
     def on_errors(self, name: str, function: lambda_.IFunction) -> None:

@@ -38,7 +38,7 @@ def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None
     alarms.on_dead_letters("FailedTicks", parts.failed_ticks)
     for name in ("Collector", "Enricher", "Loader"):
         alarms.on_errors(name, parts.functions.by_name[name])
-    alarms.on_throttles(parts.functions.by_name)
+    alarms.on_throttles()
     if config.polling_enabled:
         alarms.on_silence("Collector", parts.functions.by_name["Collector"])
     alarms.on_live_capture()

@@ -1,7 +1,5 @@
 """What rings when the pipeline stands still, or may miss plays."""
 
-from collections.abc import Mapping
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -73,21 +71,14 @@ class Alarms(Construct):
             description=f"{name}: fails again and again; read its log",
         )
 
-    def on_throttles(self, functions: Mapping[str, lambda_.IFunction]) -> None:
-        """Tell when Lambda keeps calls of any function waiting: the account's quota is used up."""
-        counted = {
-            name.lower(): function.metric_throttles(period=Duration.minutes(30), statistic="Sum")
-            for name, function in functions.items()
-        }
+    def on_throttles(self) -> None:
+        """Tell when Lambda keeps calls waiting: all functions of an account share its quota."""
         add_alarm(
             self,
             "Throttles",
             topic=self._topic,
-            metric=cloudwatch.MathExpression(
-                expression=" + ".join(counted),
-                using_metrics=counted,
-                label="Throttles",
-                period=Duration.minutes(30),
+            metric=lambda_.Function.metric_all_throttles(
+                period=Duration.minutes(30), statistic="Sum"
             ),
             threshold=1,
             periods=3,

@@ -39,12 +39,13 @@ class DatabaseConfig(Part):
 
 
 class HostConfig(Part):
-    """The host of a managed Postgres; a change replaces the host, and its data stay."""
+    """The host of a managed Postgres. Nearly every change replaces it; its data stay."""
 
     # Graviton: the image is for arm64. Smaller than micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
     volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 10
-    """Size of the data volume; it can grow, and never shrink."""
+    """Size of the data volume; it can grow, and never shrink. The file system follows with the
+    next host, or by `/opt/pg/disk.sh` on this one."""
     snapshot_id: Annotated[str, Field(pattern=r"^(snap-[0-9a-f]{8,17})?$")] = ""
     """A snapshot that the data volume begins with; a change makes a new volume, and the one
     before is kept."""

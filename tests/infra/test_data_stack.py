@@ -96,7 +96,7 @@ def test_the_host_gets_every_script_as_it_is(files):
     placed = {name.removeprefix("/opt/pg/"): file for name, file in files.items()}
 
     assert {name: placed[name]["content"] for name in placed if name != "env"} == {
-        path.name: path.read_text() for path in SCRIPTS.iterdir()
+        path.name: path.read_text() for path in SCRIPTS.iterdir() if path.is_file()
     }
 
 

@@ -13,28 +13,30 @@ def add_budget(scope: Construct, construct_id: str, *, config: PipelineConfig) -
 
     Not of the stacks alone: a tag counts in a budget only after someone has activated it.
     """
-    budget = budgets.CfnBudget
-    budget(
+    mails = [_mail(config.alert_email, percent) for percent in WARN_AT_PERCENT]
+    budgets.CfnBudget(
         scope,
         construct_id,
-        budget=budget.BudgetDataProperty(
+        budget=budgets.CfnBudget.BudgetDataProperty(
             budget_type="COST",
             time_unit="MONTHLY",
-            budget_limit=budget.SpendProperty(amount=config.monthly_budget_usd, unit="USD"),
+            budget_limit=budgets.CfnBudget.SpendProperty(
+                amount=config.monthly_budget_usd, unit="USD"
+            ),
         ),
-        notifications_with_subscribers=[
-            budget.NotificationWithSubscribersProperty(
-                notification=budget.NotificationProperty(
-                    notification_type="ACTUAL",
-                    comparison_operator="GREATER_THAN",
-                    threshold=percent,
-                    threshold_type="PERCENTAGE",
-                ),
-                subscribers=[
-                    budget.SubscriberProperty(subscription_type="EMAIL", address=config.alert_email)
-                ],
-            )
-            for percent in WARN_AT_PERCENT
-            if config.alert_email
+        notifications_with_subscribers=mails if config.alert_email else None,
+    )
+
+
+def _mail(address: str, percent: int) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
+    return budgets.CfnBudget.NotificationWithSubscribersProperty(
+        notification=budgets.CfnBudget.NotificationProperty(
+            notification_type="ACTUAL",
+            comparison_operator="GREATER_THAN",
+            threshold=percent,
+            threshold_type="PERCENTAGE",
+        ),
+        subscribers=[
+            budgets.CfnBudget.SubscriberProperty(subscription_type="EMAIL", address=address)
         ],
     )

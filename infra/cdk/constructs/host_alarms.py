@@ -43,7 +43,8 @@ class HostAlarms(Construct):
             threshold=DISK_PERCENT,
             # The host tells it every few minutes; when it stops to, something is wrong with it.
             silence_rings=True,
-            description="Host: the data volume is filling; raise host.volume_gib and deploy",
+            description="Host: the data volume is filling; raise host.volume_gib, deploy, and run"
+            " /opt/pg/disk.sh there",
         )
         add_alarm(
             self,

@@ -22,6 +22,7 @@ def first_boot(facts: Mapping[str, str]) -> ec2.CloudFormationInit:
             f"{HOME}/{path.name}", str(path), mode="000755" if path.suffix == ".sh" else "000644"
         )
         for path in sorted(SCRIPTS.iterdir())
+        if path.is_file()
     ]
     boot = ec2.InitCommand.shell_command(f"{HOME}/boot.sh", key="boot")
     return ec2.CloudFormationInit.from_config_sets(

@@ -60,7 +60,9 @@ class DataStack(Stack):
             string_value=host.name,
         )
         Snapshots(self, "Snapshots", config=config, volume=host.volume)
-        HostAlarms(self, "HostAlarms", config=config, topic=topic)
+        alarms = HostAlarms(self, "HostAlarms", config=config, topic=topic)
+        # Before the host is up its silence would ring.
+        alarms.node.add_dependency(host.group)
         self._tell(
             {
                 "DbHost": host.name,

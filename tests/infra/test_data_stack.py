@@ -318,6 +318,14 @@ def test_a_host_that_is_unwell_or_silent_raises_an_alarm(data, name, metric, thr
     assert alarm["TreatMissingData"] == "breaching"
 
 
+def test_the_alarms_of_the_host_wait_until_it_is_up(data):
+    alarms = data.resources("AWS::CloudWatch::Alarm")
+
+    waits_for = [{data.path_of(name) for name in each["DependsOn"]} for each in alarms.values()]
+
+    assert ["Postgres/Group/ASG" in each for each in waits_for] == [True] * 3
+
+
 @pytest.mark.parametrize("name", ["DiskFilling", "BackupOverdue"])
 def test_an_alarm_watches_a_metric_as_the_host_tells_it(data, facts, name):
     alarm = data.properties(f"HostAlarms/{name}")

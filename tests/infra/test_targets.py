@@ -147,8 +147,10 @@ def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):
     assert broken == {"AwsSolutions-SQS3", "AwsSolutions-SQS4"}
 
 
-def test_the_data_come_before_the_pipeline(on_aws):
-    manifest = json.loads((on_aws.folder / "manifest.json").read_text())
+@pytest.mark.parametrize("deployment", ["aws", "elsewhere"])
+def test_the_data_come_before_the_pipeline(request, deployment):
+    folder = request.getfixturevalue(deployment)[PIPELINE].folder
+    manifest = json.loads((folder / "manifest.json").read_text())
 
     assert "SpotifyData" in manifest["artifacts"][PIPELINE]["dependencies"]
 

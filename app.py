@@ -1,7 +1,7 @@
 """The CDK app: `cdk synth`, `cdk deploy`."""
 
 from infra.cdk.app_builder import build, new_app
-from infra.cdk.config import load
+from infra.cdk.context import load
 
 app = new_app()
 build(app, load(app.node.get_all_context()))

@@ -1,6 +1,7 @@
 """Put the app together; `app.py` and the tests build the same one."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ from aws_cdk import (
     App,
     CliCredentialsStackSynthesizer,
     DefaultStackSynthesizer,
+    Stack,
     Tags,
     Validations,
 )
 from cdk_nag import AwsSolutionsChecks
 
 from infra.cdk.config import PipelineConfig
+from infra.cdk.data_stack import DataStack
 from infra.cdk.pipeline_stack import PipelineStack
 
 SYNTHESIZERS = {
@@ -28,23 +31,52 @@ def new_app(context: Mapping[str, Any] | None = None, outdir: Path | None = None
     return App(context=context, outdir=str(outdir) if outdir else None)
 
 
-def build(app: App, config: PipelineConfig) -> PipelineStack:
+@dataclass(frozen=True)
+class Stacks:
+    """The stacks of one deployment."""
+
+    data: DataStack | None
+    pipeline: PipelineStack
+
+    @property
+    def all(self) -> list[Stack]:
+        """Those that there are, in the order of their deployment."""
+        return [self.data, self.pipeline] if self.data else [self.pipeline]
+
+
+def build(app: App, config: PipelineConfig) -> Stacks:
     """Add the stacks of one deployment, their tags and the rules they must keep.
 
     Synthesis fails where a rule of AwsSolutions is broken without an acknowledgment.
     """
-    stack = PipelineStack(
+    data = None if config.stands_alone else _data_stack(app, config)
+    pipeline = PipelineStack(
         app,
         "SpotifyPipeline",
         config=config,
+        network=data.network if data else None,
         synthesizer=SYNTHESIZERS[config.deploy_as](),
         description="Listening history: collects, enriches and loads what people play on Spotify",
     )
+    if data:
+        # They know each other by name, from which no order follows.
+        pipeline.add_stack_dependency(data)
     Tags.of(app).add("project", config.name)
     if not config.require_tls:
-        _acknowledge_plain_http(stack)
+        _acknowledge_plain_http(pipeline)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
-    return stack
+    return Stacks(data, pipeline)
+
+
+def _data_stack(app: App, config: PipelineConfig) -> DataStack:
+    return DataStack(
+        app,
+        "SpotifyData",
+        config=config,
+        synthesizer=SYNTHESIZERS[config.deploy_as](),
+        termination_protection=config.keep_data,
+        description="Listening history: the database, the archive, and whom to tell",
+    )
 
 
 def _acknowledge_plain_http(stack: PipelineStack) -> None:

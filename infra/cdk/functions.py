@@ -2,28 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
 
-from aws_cdk import Acknowledgment, CfnElement, Stack, Validations
+from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.cdk.config import FunctionConfig, PipelineConfig
+from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.database_function import database_function
 from infra.cdk.constructs.dependency_layer import DependencyLayer
+from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.permissions import allow, secret_arn
 from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
+from infra.cdk.sizes import FunctionConfig
 from services.enricher.due import INDEX as WAITING
 from shared.archive import UPLOADS
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the functions read and write."""
+    """What the functions read and write, and where those are that use the database."""
 
-    bucket: s3.Bucket
+    bucket: s3.IBucket
     collected_plays: sqs.Queue
     enriched_plays: sqs.Queue
     failed_ticks: sqs.Queue
@@ -31,6 +34,7 @@ class Surroundings:
     spotify_app: dynamodb.Table
     track_cache: dynamodb.Table
     login_arns: Sequence[str]
+    network: FunctionNetwork | None
 
 
 class Functions(Construct):
@@ -58,6 +62,17 @@ class Functions(Construct):
         self.healer = self._healer()
         self.loader = self._loader()
         self.migrator = self._migrator()
+
+    @property
+    def by_name(self) -> dict[str, lambda_.IFunction]:
+        """Give the functions that stand between Spotify and the database, by their names."""
+        return {
+            "Collector": self.collector.function,
+            "Backfill": self.backfill.function,
+            "Enricher": self.enricher.function,
+            "Healer": self.healer.function,
+            "Loader": self.loader.function,
+        }
 
     def _collector(self) -> PythonFunction:
         config, around = self._config, self._around
@@ -189,64 +204,39 @@ class Functions(Construct):
         ]
 
     def _loader(self) -> PythonFunction:
-        return self._on_database(
+        config = self._config
+        return database_function(
+            self,
             "Loader",
             handler="services.loader.handler.handler",
-            config=self._config.loader,
             role="loader",
-            environment={"MATCH_WINDOW_S": str(self._config.match_window_s)},
+            config=config,
+            size=config.loader,
+            defaults=self._defaults,
+            environment={"MATCH_WINDOW_S": str(config.match_window_s)},
+            network=self._around.network,
         )
 
     def _migrator(self) -> PythonFunction:
-        return self._on_database(
+        return database_function(
+            self,
             "Migrator",
             handler="services.loader.migrate.handler",
-            config=self._config.migrator,
             role="migrator",
-            environment={},
-        )
-
-    def _on_database(
-        self,
-        construct_id: str,
-        *,
-        handler: str,
-        config: FunctionConfig,
-        role: Literal["loader", "migrator"],
-        environment: Mapping[str, str],
-    ) -> PythonFunction:
-        secret = self._config.database_secret(role)
-        host = self._config.database_host_parameter
-        ca = self._config.database_ca_parameter
-        parameters = [
-            Stack.of(self).format_arn(service="ssm", resource=f"parameter{name}")
-            for name in (host, ca)
-            if name
-        ]
-        return PythonFunction(
-            self,
-            construct_id,
-            handler=handler,
-            config=config,
+            config=self._config,
+            size=self._config.migrator,
             defaults=self._defaults,
-            environment={
-                "DATABASE_SECRET_ID": secret,
-                "DATABASE_HOST_PARAMETER": host,
-                "DATABASE_CA_PARAMETER": ca,
-                **environment,
-            },
-            grants=[
-                allow("secretsmanager", "GetSecretValue", on=[secret_arn(self, secret)]),
-                allow("ssm", "GetParameter", on=parameters),
-            ],
+            environment={},
+            network=self._around.network,
         )
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
-        resource = cast(CfnElement, self._around.bucket.node.default_child)
-        bucket = Stack.of(self).get_logical_id(resource)
+        bucket = (
+            f"arn:<AWS::Partition>:s3:::{self._config.name}-archive-<AWS::AccountId>-<AWS::Region>"
+        )
         Validations.of(function).acknowledge(
             Acknowledgment(
-                id=f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{prefix}]",
+                id=f"AwsSolutions-IAM5[Resource::{bucket}/{prefix}]",
                 reason="the names of objects are not known beforehand; the folder is all it needs",
             )
         )

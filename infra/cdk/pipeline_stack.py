@@ -6,7 +6,6 @@ from aws_cdk import (
     Acknowledgment,
     CfnOutput,
     Duration,
-    RemovalPolicy,
     Stack,
     Validations,
     triggers,
@@ -14,15 +13,21 @@ from aws_cdk import (
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.cdk.config import ConsumerConfig, PipelineConfig
-from infra.cdk.constructs.alarms import Alarms
-from infra.cdk.constructs.archive_bucket import ArchiveBucket
+from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.alarm_topic import AlarmTopic
+from infra.cdk.constructs.archive_bucket import ArchiveBucket, upload_pattern
+from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.healing import HealingSchedule
 from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
+from infra.cdk.constructs.removal import removal_of_data
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
+from infra.cdk.names import archive_name
+from infra.cdk.sizes import ConsumerConfig
+from infra.cdk.watch import Watched, add_alarms, add_dashboard
 from services.enricher.due import INDEX as WAITING
 
 
@@ -30,15 +35,19 @@ class PipelineStack(Stack):
     """Stores, queues, functions, what starts them, and the alarms."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: PipelineConfig, **options: Any
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: PipelineConfig,
+        network: FunctionNetwork | None,
+        **options: Any,
     ) -> None:
         super().__init__(scope, construct_id, **options)
         self._config = config
-        # What a failed first deployment leaves behind would bar the next by its fixed name, so
-        # even what is kept goes when its own creation is rolled back.
-        self._removal = (
-            RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if config.keep_data else RemovalPolicy.DESTROY
-        )
+        if config.stands_alone:
+            ArchiveBucket(self, "Archive", config=config)
+            AlarmTopic(self, "AlarmTopic", config=config)
         self._add_stores()
         self._add_queues()
         self._functions = Functions(
@@ -46,7 +55,7 @@ class PipelineStack(Stack):
             "Functions",
             config=config,
             surroundings=Surroundings(
-                bucket=self._archive.bucket,
+                bucket=s3.Bucket.from_bucket_name(self, "Archived", archive_name(config)),
                 collected_plays=self._collected_plays.queue,
                 enriched_plays=self._enriched_plays.queue,
                 failed_ticks=self._failed_ticks,
@@ -54,23 +63,19 @@ class PipelineStack(Stack):
                 spotify_app=self._spotify_app,
                 track_cache=self._track_cache,
                 login_arns=self._logins.arns,
+                network=network,
             ),
         )
         self._connect()
         self._migrate_first()
-        self._add_alarms()
+        self._watch()
         self._add_outputs()
 
     def _add_stores(self) -> None:
-        self._archive = ArchiveBucket(
-            self, "Archive", removal=self._removal, require_tls=self._config.require_tls
-        )
-        self._logins = ListenerSecrets(
-            self, "Listeners", config=self._config, removal=self._removal
-        )
-        self._listener_state = self._table("ListenerState", key="listener")
-        self._spotify_app = self._table("SpotifyApp", key="app")
-        self._track_cache = self._table("TrackCache", key="track_uri")
+        self._logins = ListenerSecrets(self, "Listeners", config=self._config)
+        self._listener_state = self._table("ListenerState", "listener-state", key="listener")
+        self._spotify_app = self._table("SpotifyApp", "spotify-app", key="app")
+        self._track_cache = self._table("TrackCache", "track-cache", key="track_uri")
         self._track_cache.add_global_secondary_index(
             index_name=WAITING,
             partition_key=dynamodb.Attribute(name="misses", type=dynamodb.AttributeType.NUMBER),
@@ -78,16 +83,17 @@ class PipelineStack(Stack):
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 
-    def _table(self, construct_id: str, *, key: str) -> dynamodb.Table:
+    def _table(self, construct_id: str, name: str, *, key: str) -> dynamodb.Table:
         return dynamodb.Table(
             self,
             construct_id,
+            table_name=f"{self._config.name}-{name}",
             partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=self._removal,
+            removal_policy=removal_of_data(self._config),
         )
 
     def _add_queues(self) -> None:
@@ -137,7 +143,7 @@ class PipelineStack(Stack):
         events.Rule(
             self,
             "OnUpload",
-            event_pattern=self._archive.upload_pattern(),
+            event_pattern=upload_pattern(config),
             targets=[targets.SqsQueue(self._uploaded_files.queue)],
         )
         functions.backfill.consume(self._uploaded_files.queue, config.backfill)
@@ -154,26 +160,23 @@ class PipelineStack(Stack):
             execute_before=[self._functions.loader],
         )
 
-    def _add_alarms(self) -> None:
-        config = self._config
-        alarms = Alarms(self, "Alarms", email=config.alert_email, require_tls=config.require_tls)
-        stages = {
-            "CollectedPlays": self._collected_plays,
-            "EnrichedPlays": self._enriched_plays,
-            "UploadedFiles": self._uploaded_files,
-        }
-        for name, stage in stages.items():
-            alarms.on_dead_letters(name, stage.dead_letters)
-            alarms.on_age(name, stage.queue)
-        alarms.on_dead_letters("FailedTicks", self._failed_ticks)
-        alarms.on_errors("Collector", self._functions.collector.function)
-        alarms.on_errors("Healer", self._functions.healer.function)
-        alarms.on_live_capture()
+    def _watch(self) -> None:
+        parts = Watched(
+            stages={
+                "CollectedPlays": self._collected_plays,
+                "EnrichedPlays": self._enriched_plays,
+                "UploadedFiles": self._uploaded_files,
+            },
+            failed_ticks=self._failed_ticks,
+            functions=self._functions,
+        )
+        add_alarms(self, self._config, parts)
+        add_dashboard(self, self._config, parts)
 
     def _add_outputs(self) -> None:
         config, functions = self._config, self._functions
         outputs = {
-            "ArchiveBucket": self._archive.bucket.bucket_name,
+            "ArchiveBucket": archive_name(config),
             "CollectorFunction": functions.collector.function.function_name,
             "BackfillFunction": functions.backfill.function.function_name,
             "EnricherFunction": functions.enricher.function.function_name,

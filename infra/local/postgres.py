@@ -29,6 +29,9 @@ STOP_TIMEOUT_S = 60
 
 # Only passwords, and only from this machine; `local` is never used (no socket is opened).
 HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
+
+# The roles and their rights are those of the database host in AWS.
+ROLES = Path(__file__).parents[1] / "cdk" / "assets" / "postgres" / "roles.sql"
 FAILURES = ("ERROR:", "FATAL:", "PANIC:")
 
 
@@ -132,14 +135,20 @@ def _binaries(data: Path) -> Binaries:
 def _create_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
     """Make the database and its roles in single-user mode: no moment without a password."""
     (data / "pg_hba.conf").write_text(HBA)
+    _run_single(binaries, data, "postgres", f"CREATE DATABASE {DATABASE};\n\n")
     statements = [
-        f"CREATE ROLE migrator LOGIN PASSWORD '{passwords.migrator}'",
-        f"CREATE ROLE loader LOGIN PASSWORD '{passwords.loader}'",
-        f"CREATE ROLE reader LOGIN PASSWORD '{passwords.reader}'",
-        f"CREATE DATABASE {DATABASE} OWNER migrator",
+        ROLES.read_text(),
+        f"ALTER ROLE migrator PASSWORD '{passwords.migrator}';\n\n",
+        f"ALTER ROLE loader PASSWORD '{passwords.loader}';\n\n",
+        f"ALTER ROLE reader PASSWORD '{passwords.reader}';\n\n",
     ]
-    words = ("--single", "-D", str(data), "postgres")
-    code, said = _run(binaries, "postgres", *words, given="\n".join(statements) + "\n")
+    _run_single(binaries, data, DATABASE, "".join(statements))
+
+
+def _run_single(binaries: Binaries, data: Path, database: str, statements: str) -> None:
+    """Run statements, an empty line after each, in single-user mode."""
+    words = ("--single", "-j", "-D", str(data), database)
+    code, said = _run(binaries, "postgres", *words, given=statements)
     # After an error it goes on, and its exit code is 0. The statement that follows an error is
     # never told: it has a password.
     failures = [line for line in said.splitlines() if any(word in line for word in FAILURES)]

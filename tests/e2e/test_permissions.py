@@ -6,6 +6,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from services.enricher.due import INDEX as WAITING
+
 pytestmark = pytest.mark.e2e
 
 PROBE = """
@@ -24,37 +26,86 @@ def handler(event, context):
     return "granted"
 """
 
+NOBODY = {"listener": {"S": "nobody"}}
+NO_TRACK = {"track_uri": {"S": "spotify:track:0"}}
+DUE = {
+    "KeyConditionExpression": "misses = :misses",
+    "ExpressionAttributeValues": {":misses": {"N": "0"}},
+}
+# For each function a call that it needs, and one like it that lies just outside its policy.
+CALLS = [
+    pytest.param(
+        "Collector",
+        ("dynamodb", "get_item", {"TableName": "ListenerStateTable", "Key": NOBODY}),
+        ("dynamodb", "get_item", {"TableName": "TrackCacheTable", "Key": NO_TRACK}),
+        id="collector",
+    ),
+    pytest.param(
+        "Backfill",
+        ("s3", "get_object", {"Bucket": "ArchiveBucket", "Key": "history/me/none.zip"}),
+        ("s3", "get_object", {"Bucket": "ArchiveBucket", "Key": "polls/me/none.json.gz"}),
+        id="backfill",
+    ),
+    pytest.param(
+        "Enricher",
+        ("dynamodb", "batch_get_item", {"RequestItems": {"TrackCacheTable": {"Keys": [NO_TRACK]}}}),
+        ("dynamodb", "query", {"TableName": "TrackCacheTable", "IndexName": WAITING, **DUE}),
+        id="enricher",
+    ),
+    pytest.param(
+        "Healer",
+        ("dynamodb", "query", {"TableName": "TrackCacheTable", "IndexName": WAITING, **DUE}),
+        ("dynamodb", "scan", {"TableName": "TrackCacheTable"}),
+        id="healer",
+    ),
+    pytest.param(
+        "Loader",
+        ("sqs", "get_queue_attributes", {"QueueUrl": "EnrichedPlaysQueueUrl"}),
+        ("sqs", "get_queue_attributes", {"QueueUrl": "CollectedPlaysQueueUrl"}),
+        id="loader",
+    ),
+    pytest.param(
+        "Migrator",
+        ("secretsmanager", "get_secret_value", {"SecretId": "spotify-pipeline/database/migrator"}),
+        ("secretsmanager", "get_secret_value", {"SecretId": "spotify-pipeline/database/loader"}),
+        id="migrator",
+    ),
+]
+
 
 @pytest.fixture
-def ask_as_loader(local_cloud):
-    """Make a call in the loader's role."""
+def ask_as(local_cloud):
+    """Make a call in the role of a function; names of outputs stand for what they tell."""
     functions = local_cloud.client("lambda")
-    loader = functions.get_function_configuration(FunctionName=local_cloud.output("LoaderFunction"))
     packed = io.BytesIO()
     with ZipFile(packed, "w") as archive:
         archive.writestr("probe.py", PROBE)
-    functions.create_function(
-        FunctionName="probe",
-        Role=loader["Role"],
-        Runtime=loader["Runtime"],
-        Handler="probe.handler",
-        Code={"ZipFile": packed.getvalue()},
-    )
 
-    def ask(service, call, **arguments):
+    def ask(function, service, call, arguments):
+        deployed = functions.get_function_configuration(
+            FunctionName=local_cloud.output(f"{function}Function")
+        )
+        functions.create_function(
+            FunctionName="probe",
+            Role=deployed["Role"],
+            Runtime=deployed["Runtime"],
+            Handler="probe.handler",
+            Code={"ZipFile": packed.getvalue()},
+        )
         event = {"service": service, "call": call, "arguments": arguments}
-        answer = functions.invoke(FunctionName="probe", Payload=json.dumps(event))
+        named = json.loads(json.dumps(event), object_hook=as_deployed)
+        answer = functions.invoke(FunctionName="probe", Payload=json.dumps(named))
+        functions.delete_function(FunctionName="probe")
         return json.loads(answer["Payload"].read())
 
-    yield ask
-    functions.delete_function(FunctionName="probe")
+    def as_deployed(part):
+        told = local_cloud.target.outputs
+        return {told.get(name, name): told.get(str(value), value) for name, value in part.items()}
+
+    return ask
 
 
-def test_a_function_is_refused_what_its_policy_does_not_grant(local_cloud, ask_as_loader):
-    own, other = (
-        local_cloud.output(f"{name}QueueUrl") for name in ("EnrichedPlays", "FailedTicks")
-    )
-
-    assert ask_as_loader("sqs", "get_queue_attributes", QueueUrl=own) == "granted"
-    assert "AccessDenied" in ask_as_loader("sqs", "get_queue_attributes", QueueUrl=other)
-    assert "AccessDenied" in ask_as_loader("s3", "list_buckets")
+@pytest.mark.parametrize(("function", "needed", "outside"), CALLS)
+def test_a_function_is_refused_what_its_policy_does_not_grant(ask_as, function, needed, outside):
+    assert "AccessDenied" not in ask_as(function, *needed)
+    assert "AccessDenied" in ask_as(function, *outside)

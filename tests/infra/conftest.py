@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from infra.cdk.app_builder import build, new_app
-from infra.cdk.config import load
+from infra.cdk.context import load
 
 ROOT = Path(__file__).parents[2]
-STACK = "SpotifyPipeline"
+DATA, PIPELINE = "SpotifyData", "SpotifyPipeline"
 
 
 def cdk_context(**given):
@@ -29,12 +29,13 @@ class Synthesised:
     """A template whose resources go by their place in the app, not by their logical ids."""
 
     folder: Path
+    stack: str
     template: dict[str, Any]
 
     def path_of(self, logical_id: str) -> str:
         metadata = self.template["Resources"].get(logical_id, {}).get("Metadata", {})
         path = metadata.get("aws:cdk:path", logical_id)
-        return re.sub(r"(/Default|/Resource)+$", "", path.removeprefix(f"{STACK}/"))
+        return re.sub(r"(/Default|/Resource)+$", "", path.removeprefix(f"{self.stack}/"))
 
     def readable(self, value: Any) -> Any:
         """Write references as `<path>` and `<path.Attribute>`, and join what is joined."""
@@ -43,13 +44,13 @@ class Synthesised:
                 return f"<{self.path_of(name)}>"
             case {"Fn::GetAtt": [name, attribute]}:
                 return f"<{self.path_of(name)}.{attribute}>"
-            case {"Fn::Join": [glue, parts]}:
+            case {"Fn::Join": [glue, [*parts]]}:
                 return glue.join(self.readable(part) for part in parts)
+            case {"Fn::Join": [_, {"Fn::Split": [_, inner]}]} | {"Fn::If": [_, _, inner]}:
+                return self.readable(inner)
             case dict():
                 return {key: self.readable(below) for key, below in value.items()}
-            case list():
-                return [self.readable(below) for below in value]
-        return value
+        return [self.readable(below) for below in value] if isinstance(value, list) else value
 
     def resources(self, kind: str | None = None) -> dict[str, Any]:
         return {
@@ -73,11 +74,11 @@ class Synthesised:
                 for statement in policy["PolicyDocument"]["Statement"]:
                     yield f"<{path}>", statement
 
-    def rights(self, role: str) -> set[tuple[str, str]]:
+    def rights(self, role: str, effect: str = "Allow") -> set[tuple[str, str]]:
         return {
             (action, resource)
             for holder, statement in self.statements()
-            if holder == f"<{role}>"
+            if (holder, statement["Effect"]) == (f"<{role}>", effect)
             for action in listed(statement["Action"])
             for resource in listed(statement["Resource"])
         }
@@ -95,26 +96,48 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
-def a_stack(folder, **given):
+def an_app(folder, **given):
     context = cdk_context(**given)
     app = new_app(context, folder)
     return app, build(app, load(context))
 
 
 def synthesise(folder, **given):
-    app, _ = a_stack(folder, **given)
+    app, stacks = an_app(folder, **given)
     app.synth()
-    return Synthesised(folder, json.loads((folder / f"{STACK}.template.json").read_text()))
+    return {
+        stack.stack_name: Synthesised(
+            folder, stack.stack_name, json.loads((folder / stack.template_file).read_text())
+        )
+        for stack in stacks.all
+    }
 
 
 @pytest.fixture(scope="session")
-def on_aws(tmp_path_factory):
+def aws(tmp_path_factory):
+    """All stacks as they are without any configuration."""
     return synthesise(tmp_path_factory.mktemp("aws"), target="aws")
 
 
 @pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory):
+    """All stacks for a database that is managed elsewhere."""
+    return synthesise(tmp_path_factory.mktemp("elsewhere"), **{"database.mode": "external"})
+
+
+@pytest.fixture(scope="session")
+def on_aws(aws):
+    return aws[PIPELINE]
+
+
+@pytest.fixture(scope="session")
+def data(aws):
+    return aws[DATA]
+
+
+@pytest.fixture(scope="session")
 def on_local(tmp_path_factory):
-    return synthesise(tmp_path_factory.mktemp("local"), target="local")
+    return synthesise(tmp_path_factory.mktemp("local"), target="local")[PIPELINE]
 
 
 @pytest.fixture
@@ -125,5 +148,12 @@ def synthesised(tmp_path):
 
 @pytest.fixture
 def unsynthesised(tmp_path):
-    """Build the app and its stack, still open to changes."""
-    return partial(a_stack, tmp_path / "cdk.out")
+    """Build the app and its stacks, still open to changes."""
+    return partial(an_app, tmp_path / "cdk.out")
+
+
+@pytest.fixture
+def stack(request, aws, elsewhere, on_local):
+    """One stack of one deployment, asked for as `<deployment>/<stack>`."""
+    deployment, _, name = request.param.partition("/")
+    return {"aws": aws, "elsewhere": elsewhere, "local": {PIPELINE: on_local}}[deployment][name]

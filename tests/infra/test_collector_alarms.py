@@ -13,6 +13,7 @@ ALARMS = {
     "TokenDaysLeft7": ("TokenDaysLeft", "Minimum", "LessThanOrEqualToThreshold", 7, 1),
     "TokenDaysLeft1": ("TokenDaysLeft", "Minimum", "LessThanOrEqualToThreshold", 1, 1),
     "GapDetected": ("GapDetected", "Sum", "GreaterThanOrEqualToThreshold", 1, 1),
+    "NothingPlayed": ("HoursSinceLastPlay", "Maximum", "GreaterThanOrEqualToThreshold", 72, 1),
     "SpotifyThrottled": ("SpotifyThrottled", "Maximum", "GreaterThanOrEqualToThreshold", 1, 3),
     "SpotifyForbids": ("SpotifyForbids", "Maximum", "GreaterThanOrEqualToThreshold", 1, 1),
 }

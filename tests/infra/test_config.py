@@ -3,9 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.config import ConsumerConfig, EnricherConfig, PipelineConfig, load
+from infra.cdk.config import PipelineConfig
+from infra.cdk.context import load
+from infra.cdk.sizes import ConsumerConfig, EnricherConfig
 from shared.errors import SettingsError
 
+LOCAL = {"target": "local", "database.mode": "external"}
 CONTEXT = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
 
 
@@ -26,13 +29,13 @@ def test_a_target_changes_what_its_section_names_and_nothing_else():
         "pipeline:local": {"poll_minutes": 1},
     }
 
-    config = load(context | {"target": "local"})
+    config = load(context | LOCAL)
 
     assert (config.poll_minutes, config.name) == (1, "plays")
 
 
 def test_the_command_line_wins_over_the_file():
-    context = {"pipeline:local": {"poll_minutes": 1}, "target": "local", "poll_minutes": "7"}
+    context = LOCAL | {"pipeline:local": {"poll_minutes": 1}, "poll_minutes": "7"}
 
     assert load(context).poll_minutes == 7
 
@@ -66,7 +69,16 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"healer.most_tracks": 0}, "healer.most_tracks", id="a healing of nothing"),
         pytest.param({"reccobeats_url": "http://x/"}, "reccobeats_url", id="a trailing slash"),
         pytest.param({"alert_email": "nobody"}, "alert_email", id="no address"),
-        pytest.param({"database.mode": "managed"}, "database.mode", id="a mode there is not"),
+        pytest.param({"database.mode": "lost"}, "database.mode", id="a mode there is not"),
+        pytest.param({"target": "local"}, "database.mode", id="a host in the local cloud"),
+        pytest.param({"host.instance_type": "t3.micro"}, "instance_type", id="a host that is x86"),
+        pytest.param({"host.volume_gib": 0}, "volume_gib", id="no disk"),
+        pytest.param({"host.snapshot_id": "x"}, "snapshot_id", id="no snapshot"),
+        pytest.param({"host.postgres_major": 18}, "postgres_major", id="an upgrade by deployment"),
+        pytest.param({"host.data_studio_cidrs": "0.0.0.0/0"}, "wider than /16", id="the world"),
+        pytest.param({"host.data_studio_cidrs": "8.8.8.8/8"}, "cidrs.0", id="no network at all"),
+        pytest.param({"monthly_budget_usd": 0}, "monthly_budget_usd", id="no budget"),
+        pytest.param({"name": "a" * 28}, "name", id="a name too long for a bucket"),
         pytest.param({"backfill.batch_size": 2}, "backfill.batch_size", id="two uploads at once"),
         pytest.param({"require_tls": "false"}, "require_tls", id="plain HTTP on AWS"),
         pytest.param({"database.verify_tls": "false"}, "verify_tls", id="unverified TLS on AWS"),
@@ -79,7 +91,7 @@ def test_a_bad_value_is_refused_by_name(given, named):
 
 
 def test_a_local_queue_may_hide_its_messages_for_less_than_aws_advises():
-    config = load({"target": "local", "loader.visibility_s": 60})
+    config = load(LOCAL | {"loader.visibility_s": 60})
 
     assert config.loader.visibility_timeout_s == 60
 
@@ -92,11 +104,11 @@ def test_a_message_is_hidden_for_six_timeouts_and_the_window():
 
 def test_a_queue_may_not_show_a_message_that_is_still_in_work():
     with pytest.raises(SettingsError, match="shorter than timeout_s"):
-        load({"target": "local", "loader.visibility_s": 59})
+        load(LOCAL | {"loader.visibility_s": 59})
 
 
 def test_a_database_without_tls_has_no_ca_parameter():
-    config = load({"target": "local", "database.verify_tls": False})
+    config = load(LOCAL | {"database.verify_tls": False})
 
     assert config.database_ca_parameter == ""
 

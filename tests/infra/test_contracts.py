@@ -19,7 +19,7 @@ SERVICES = {
     "Migrator": "loader",
 }
 OUTPUTS = {
-    "ArchiveBucket": "<Archive/Bucket>",
+    "ArchiveBucket": "spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>",
     "CollectorFunction": "<Functions/Collector/Function>",
     "BackfillFunction": "<Functions/Backfill/Function>",
     "EnricherFunction": "<Functions/Enricher/Function>",
@@ -44,7 +44,9 @@ OUTPUTS = {
 
 def environment(stack, name):
     variables = stack.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
-    return {key: text for key, text in variables.items() if not key.startswith("POWERTOOLS_")}
+    return {
+        key: text for key, text in variables.items() if not key.startswith(("POWERTOOLS_", "AWS_"))
+    }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -84,11 +86,11 @@ def test_the_code_of_a_function_is_one_service_and_the_shared_words(on_aws, name
     assert {path.suffix for path in code.rglob("*") if path.is_file()} <= {".py", ".sql"}
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_telemetry_carries_the_name_of_its_function(on_aws, name):
+@pytest.mark.parametrize(("name", "service"), SERVICES.items())
+def test_telemetry_carries_the_name_of_its_service(on_aws, name, service):
     variables = on_aws.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
 
-    assert variables["POWERTOOLS_SERVICE_NAME"] == name.lower()
+    assert variables["POWERTOOLS_SERVICE_NAME"] == service
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "SpotifyPipeline"
     assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
 

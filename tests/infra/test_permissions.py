@@ -1,5 +1,6 @@
 import pytest
 
+ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
 ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:<AWS::AccountId>:{}"
 
 
@@ -27,6 +28,14 @@ def reads_database(role):
     }
 
 
+INTERFACES = {
+    ("ec2:CreateNetworkInterface", "*"),
+    ("ec2:DescribeNetworkInterfaces", "*"),
+    ("ec2:DeleteNetworkInterface", "*"),
+    ("ec2:DescribeSubnets", "*"),
+    ("ec2:AssignPrivateIpAddresses", "*"),
+    ("ec2:UnassignPrivateIpAddresses", "*"),
+}
 RIGHTS = {
     "Collector": {
         ("secretsmanager:GetSecretValue", secret("listener/me")),
@@ -35,18 +44,18 @@ RIGHTS = {
         ("dynamodb:PutItem", "<ListenerState.Arn>"),
         ("dynamodb:GetItem", "<SpotifyApp.Arn>"),
         ("dynamodb:UpdateItem", "<SpotifyApp.Arn>"),
-        ("s3:PutObject", "<Archive/Bucket.Arn>/polls/*"),
+        ("s3:PutObject", f"{ARCHIVE}/polls/*"),
         ("sqs:SendMessage", "<CollectedPlays/Queue.Arn>"),
         ("sqs:SendMessage", "<FailedTicks.Arn>"),
     },
     "Backfill": {
         *consumes("UploadedFiles"),
-        ("s3:GetObject", "<Archive/Bucket.Arn>/history/*"),
-        ("s3:GetObjectVersion", "<Archive/Bucket.Arn>/history/*"),
-        ("s3:ListBucket", "<Archive/Bucket.Arn>"),
-        ("s3:ListBucketVersions", "<Archive/Bucket.Arn>"),
-        ("s3:PutObject", "<Archive/Bucket.Arn>/quarantine/*"),
-        ("s3:AbortMultipartUpload", "<Archive/Bucket.Arn>/quarantine/*"),
+        ("s3:GetObject", f"{ARCHIVE}/history/*"),
+        ("s3:GetObjectVersion", f"{ARCHIVE}/history/*"),
+        ("s3:ListBucket", ARCHIVE),
+        ("s3:ListBucketVersions", ARCHIVE),
+        ("s3:PutObject", f"{ARCHIVE}/quarantine/*"),
+        ("s3:AbortMultipartUpload", f"{ARCHIVE}/quarantine/*"),
         ("sqs:SendMessage", "<CollectedPlays/Queue.Arn>"),
     },
     "Enricher": {
@@ -61,8 +70,8 @@ RIGHTS = {
         ("dynamodb:BatchWriteItem", "<TrackCache.Arn>"),
         ("sqs:SendMessage", "<EnrichedPlays/Queue.Arn>"),
     },
-    "Loader": {*consumes("EnrichedPlays"), *reads_database("loader")},
-    "Migrator": reads_database("migrator"),
+    "Loader": {*consumes("EnrichedPlays"), *reads_database("loader"), *INTERFACES},
+    "Migrator": {*reads_database("migrator"), *INTERFACES},
 }
 
 
@@ -93,7 +102,8 @@ def test_a_schedule_may_call_the_collector_and_leave_what_failed(on_aws):
 def test_where_spotify_is_a_source_one_login_may_be_read_and_the_state_of_its_app_be_kept(
     synthesised, name, given, listener
 ):
-    stack = synthesised(listeners="me,anna", feature_sources="spotify,reccobeats", **given)
+    stacks = synthesised(listeners="me,anna", feature_sources="spotify,reccobeats", **given)
+    stack = stacks["SpotifyPipeline"]
 
     log = f"<Functions/{name}/Log.Arn>"
     assert stack.rights(f"Functions/{name}/Role") == RIGHTS[name] | {
@@ -134,21 +144,103 @@ def test_a_role_of_ours_has_no_managed_policy(on_aws, name):
     assert "ManagedPolicyArns" not in on_aws.properties(f"Functions/{name}/Role")
 
 
-def test_no_right_is_by_wildcard_but_those_below_a_folder_and_on_a_secret(on_aws):
-    wild = {
-        part
-        for _, statement in on_aws.statements()
-        for field in (statement["Action"], statement["Resource"])
-        for part in ([field] if isinstance(field, str) else field)
-        if "*" in part or "?" in part
+@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+def test_lambda_may_place_interfaces_and_the_code_of_the_function_may_not(on_aws, name):
+    role = f"Functions/{name}/Role"
+
+    [denial] = [
+        statement
+        for holder, statement in on_aws.statements()
+        if (holder, statement["Effect"]) == (f"<{role}>", "Deny")
+    ]
+
+    assert on_aws.rights(role, "Deny") == INTERFACES
+    assert denial["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+
+
+def test_the_host_may_do_what_its_scripts_do_and_nothing_else(data):
+    ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:"
+
+    assert data.rights("Postgres/Role") == {
+        ("secretsmanager:GetSecretValue", secret("database/migrator")),
+        ("secretsmanager:GetSecretValue", secret("database/loader")),
+        ("secretsmanager:GetSecretValue", secret("database/reader")),
+        ("ssm:PutParameter", parameter("database/ca-pem")),
+        ("s3:PutObject", "<Postgres/Backups.Arn>/dumps/*"),
+        ("s3:GetObject", "<Postgres/Backups.Arn>/dumps/*"),
+        ("s3:AbortMultipartUpload", "<Postgres/Backups.Arn>/dumps/*"),
+        ("s3:ListBucket", "<Postgres/Backups.Arn>"),
+        ("cloudwatch:PutMetricData", "*"),
+        ("ec2:AssociateAddress", f"{ec2}elastic-ip/<Postgres/Address.AllocationId>"),
+        ("ec2:AssociateAddress", f"{ec2}instance/*"),
+        ("ec2:AssociateAddress", f"{ec2}network-interface/*"),
+        ("ec2:AttachVolume", f"{ec2}volume/<Postgres/Data>"),
+        ("ec2:AttachVolume", f"{ec2}instance/*"),
+        ("ec2:DescribeVolumes", "*"),
+        ("ssm:UpdateInstanceInformation", "*"),
+        ("ssmmessages:CreateControlChannel", "*"),
+        ("ssmmessages:CreateDataChannel", "*"),
+        ("ssmmessages:OpenControlChannel", "*"),
+        ("ssmmessages:OpenDataChannel", "*"),
+        ("cloudformation:DescribeStackResource", "<AWS::StackId>"),
+        ("cloudformation:SignalResource", "<AWS::StackId>"),
     }
 
-    assert wild == {
-        "<Archive/Bucket.Arn>/history/*",
-        "<Archive/Bucket.Arn>/polls/*",
-        "<Archive/Bucket.Arn>/quarantine/*",
-        secret("listener/me"),
-        secret("database/loader"),
-        secret("database/migrator"),
-        "<Functions/Migrator/Function.Arn>:*",
+
+@pytest.mark.parametrize(
+    ("action", "resource", "condition"),
+    [
+        (
+            "cloudwatch:PutMetricData",
+            "*",
+            {"StringEquals": {"cloudwatch:namespace": "SpotifyPipeline"}},
+        ),
+        (
+            "ec2:AssociateAddress",
+            "instance/*",
+            {
+                "StringEquals": {
+                    "aws:ResourceTag/aws:autoscaling:groupName": "spotify-pipeline-postgres"
+                }
+            },
+        ),
+        (
+            "ec2:AssociateAddress",
+            "network-interface/*",
+            {"ArnEquals": {"ec2:Vpc": ARN.format("ec2", "vpc/<Network/Vpc>")}},
+        ),
+    ],
+)
+def test_a_right_of_the_host_on_many_things_has_a_condition(data, action, resource, condition):
+    [statement] = [
+        statement
+        for holder, statement in data.statements()
+        if holder == "<Postgres/Role>"
+        and statement["Action"] == action
+        and statement["Resource"].endswith(resource)
+    ]
+
+    assert statement["Condition"] == condition
+
+
+def test_snapshots_are_made_of_our_volume_and_only_ours_are_deleted(data):
+    ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:"
+
+    [deletion] = [
+        statement
+        for holder, statement in data.statements()
+        if (holder, statement["Action"]) == ("<Snapshots/Role>", "ec2:DeleteSnapshot")
+    ]
+
+    assert data.rights("Snapshots/Role") == {
+        ("ec2:CreateSnapshot", f"{ec2}<AWS::AccountId>:volume/<Postgres/Data>"),
+        ("ec2:CreateSnapshot", f"{ec2}:snapshot/*"),
+        ("ec2:CreateTags", f"{ec2}:snapshot/*"),
+        ("ec2:DeleteSnapshot", f"{ec2}:snapshot/*"),
+        ("ec2:DescribeInstances", "*"),
+        ("ec2:DescribeSnapshots", "*"),
+        ("ec2:DescribeVolumes", "*"),
+    }
+    assert deletion["Condition"] == {
+        "StringEquals": {"aws:ResourceTag/snapshots-of": "spotify-pipeline"}
     }

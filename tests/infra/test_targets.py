@@ -8,8 +8,10 @@ import pytest
 from aws_cdk import aws_sqs as sqs
 
 ROOT = Path(__file__).parents[2]
+PIPELINE = "SpotifyPipeline"
+STACKS = ("SpotifyData", PIPELINE)
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
-DATA = ("Archive/Bucket", "Listeners/me", "ListenerState", "SpotifyApp", "TrackCache")
+KEPT = ("Listeners/me", "ListenerState", "SpotifyApp", "TrackCache")
 QUEUES = (
     *("CollectedPlays/DeadLetters", "EnrichedPlays/DeadLetters", "UploadedFiles/DeadLetters"),
     *("CollectedPlays/Queue", "EnrichedPlays/Queue", "FailedTicks"),
@@ -19,17 +21,24 @@ LOCAL_DIFFERENCES = {
     # The host of the functions has their libraries.
     "Functions/Dependencies",
     *(f"Functions/{name}/Function.Properties.Layers" for name in FUNCTIONS),
-    # The database is on the loopback, without TLS.
+    # The database is on the loopback, without TLS, in no network of ours.
+    *(
+        f"Functions/{name}/Function.Properties.{place}"
+        for name in ("Loader", "Migrator")
+        for place in ("VpcConfig", "Environment.Variables.AWS_USE_DUALSTACK_ENDPOINT")
+    ),
     *(
         f"Functions/{name}/Function.Properties.Environment.Variables.DATABASE_CA_PARAMETER"
         for name in ("Loader", "Migrator")
     ),
     *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ("Loader", "Migrator")),
-    # So is everything else: what is left of the two policies lets events and alarms in.
-    "Archive/Bucket/Policy",
+    # There is no data stack: the pipeline makes the archive and the topic itself.
+    *("Archive/Bucket", "AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
+    # Nor a host to show.
+    "Dashboard/Dashboard.Properties.DashboardBody",
+    # Everything is on the loopback; what is left of one policy lets events in.
     *(f"{queue}/Policy" for queue in QUEUES),
     f"UploadedFiles/Queue/Policy.{STATEMENTS}",
-    f"Alarms/Topic/Policy.{STATEMENTS}",
     # Nobody waits 20 minutes for a first play.
     "Schedules/me.Properties.ScheduleExpression",
     # Nor for what a Ctrl-C cut off: it stays hidden on the next run for as long as it may take.
@@ -39,8 +48,8 @@ LOCAL_DIFFERENCES = {
         for queue in ("UploadedFiles", "CollectedPlays", "EnrichedPlays")
     ),
     # A reset leaves nothing behind.
-    *(f"{path}.DeletionPolicy" for path in DATA),
-    *(f"{path}.UpdateReplacePolicy" for path in DATA),
+    *(f"{path}.DeletionPolicy" for path in KEPT),
+    *(f"{path}.UpdateReplacePolicy" for path in KEPT),
 }
 
 
@@ -70,10 +79,13 @@ def test_the_local_cloud_needs_no_bootstrap_roles(on_aws, on_local):
 
 
 def test_polling_can_be_switched_off(on_local, synthesised):
-    quiet = synthesised(target="local", polling_enabled="false")
+    quiet = synthesised(target="local", polling_enabled="false")[PIPELINE]
 
     assert quiet.properties("Schedules/me")["State"] == "DISABLED"
-    assert differences(on_local.resources(), quiet.resources()) == {"Schedules/me.Properties.State"}
+    assert differences(on_local.resources(), quiet.resources()) == {
+        "Schedules/me.Properties.State",
+        "Alarms/CollectorSilent",
+    }
 
 
 def test_the_simulators_take_the_places_of_spotify_and_reccobeats(on_local, synthesised):
@@ -82,7 +94,7 @@ def test_the_simulators_take_the_places_of_spotify_and_reccobeats(on_local, synt
         spotify_api_url="http://127.0.0.1:1",
         spotify_accounts_url="http://127.0.0.1:2",
         reccobeats_url="http://127.0.0.1:3",
-    )
+    )[PIPELINE]
 
     variables = {
         *(("Collector", name) for name in ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL")),
@@ -97,16 +109,16 @@ def test_the_simulators_take_the_places_of_spotify_and_reccobeats(on_local, synt
 
 
 def test_an_address_for_alarms_is_subscribed(synthesised):
-    stack = synthesised(alert_email="owner@example.org")
+    stack = synthesised(alert_email="owner@example.org")["SpotifyData"]
 
     [subscription] = stack.resources("AWS::SNS::Subscription").values()
 
     assert subscription["Properties"]["Endpoint"] == "owner@example.org"
-    assert subscription["Properties"]["TopicArn"] == "<Alarms/Topic>"
+    assert subscription["Properties"]["TopicArn"] == "<AlarmTopic/Topic>"
 
 
 def test_each_of_two_listeners_has_a_secret_and_a_schedule(synthesised):
-    stack = synthesised(listeners="me,anna")
+    stack = synthesised(listeners="me,anna")[PIPELINE]
 
     assert {"Listeners/me", "Listeners/anna", "Schedules/me", "Schedules/anna"} <= set(
         stack.resources()
@@ -114,17 +126,18 @@ def test_each_of_two_listeners_has_a_secret_and_a_schedule(synthesised):
     assert stack.properties("Schedules/anna")["Target"]["Input"] == '{"listener":"anna"}'
 
 
-def test_the_template_fits_every_account_and_region(on_aws):
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_template_fits_every_account_and_region(on_aws, stack):
     manifest = json.loads((on_aws.folder / "manifest.json").read_text())
 
-    environment = manifest["artifacts"]["SpotifyPipeline"]["environment"]
+    environment = manifest["artifacts"][stack]["environment"]
 
     assert environment == "aws://unknown-account/unknown-region"
 
 
 def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):
-    app, stack = unsynthesised()
-    sqs.Queue(stack, "Bare")
+    app, stacks = unsynthesised()
+    sqs.Queue(stacks.pipeline, "Bare")
 
     with pytest.raises(RuntimeError, match=r"[Vv]alidation"):
         app.synth()
@@ -136,12 +149,23 @@ def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):
     assert broken == {"AwsSolutions-SQS3", "AwsSolutions-SQS4"}
 
 
-@pytest.mark.parametrize("target", ["on_aws", "on_local"])
-def test_cfn_lint_finds_nothing(request, target):
-    template = request.getfixturevalue(target).folder / "SpotifyPipeline.template.json"
+@pytest.mark.parametrize("deployment", ["aws", "elsewhere"])
+def test_the_data_come_before_the_pipeline(request, deployment):
+    folder = request.getfixturevalue(deployment)[PIPELINE].folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+
+    assert "SpotifyData" in manifest["artifacts"][PIPELINE]["dependencies"]
+
+
+@pytest.mark.parametrize("template", ["on_aws", "data", "on_local"])
+def test_cfn_lint_finds_nothing(request, template):
+    synthesised = request.getfixturevalue(template)
 
     lint = subprocess.run(  # noqa: S603 - the arguments are ours
-        [Path(sys.executable).with_name("cfn-lint"), template],
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            synthesised.folder / f"{synthesised.stack}.template.json",
+        ],
         capture_output=True,
         check=False,
         cwd=ROOT,

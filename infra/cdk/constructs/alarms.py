@@ -1,19 +1,20 @@
-"""Who is told, and of what."""
+"""What rings when the pipeline stands still, or may miss plays."""
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.cdk.constructs.alarm import LESS, LESS_OR_EQUAL, add_alarm
 from shared.telemetry import NAMESPACE
 
 OLDEST_MESSAGE = Duration.hours(1)
 """The age at which a waiting message means that its consumer is stuck."""
+
+QUIET_HOURS = 72
+"""How long nobody may play anything before it looks like a fault."""
 
 TOKEN_DAYS = {
     30: "the login of a listener ends within a month",
@@ -22,26 +23,20 @@ TOKEN_DAYS = {
 }
 """When to tell that a listener must log in again: by then, and in which words."""
 
-GREATER_OR_EQUAL = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-LESS_OR_EQUAL = cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD
-
 
 class Alarms(Construct):
-    """A topic, and the alarms that speak through it."""
+    """The alarms of the pipeline, which speak through one topic."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, email: str, require_tls: bool
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic) -> None:
         super().__init__(scope, construct_id)
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=require_tls)
-        self._let_alarms_speak()
-        if email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+        self._topic = topic
 
     def on_dead_letters(self, name: str, queue: sqs.IQueue) -> None:
         """Tell of the first dead letter of a queue."""
-        self._alarm(
+        add_alarm(
+            self,
             f"{name}DeadLetters",
+            topic=self._topic,
             metric=queue.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(5), statistic="Maximum"
             ),
@@ -51,105 +46,116 @@ class Alarms(Construct):
 
     def on_age(self, name: str, queue: sqs.IQueue) -> None:
         """Tell when the oldest message of a queue has waited too long."""
-        self._alarm(
+        add_alarm(
+            self,
             f"{name}Age",
+            topic=self._topic,
             metric=queue.metric_approximate_age_of_oldest_message(
                 period=Duration.minutes(5), statistic="Maximum"
             ),
             threshold=OLDEST_MESSAGE.to_seconds(),
-            description=f"{name}: the oldest message waits for more than an hour",
+            description=f"{name}: the oldest message waits for more than an hour; its consumer is"
+            " stuck: read its log, and whether the database answers",
         )
 
     def on_errors(self, name: str, function: lambda_.IFunction) -> None:
         """Tell when a function fails again and again; a single failure makes itself good."""
-        self._alarm(
+        add_alarm(
+            self,
             f"{name}Errors",
+            topic=self._topic,
             metric=function.metric_errors(period=Duration.minutes(30), statistic="Sum"),
             threshold=1,
-            evaluation_periods=3,
-            datapoints_to_alarm=2,
+            periods=3,
+            breaching=2,
             description=f"{name}: fails again and again; read its log",
+        )
+
+    def on_throttles(self) -> None:
+        """Tell when Lambda keeps calls waiting: all functions of an account share its quota."""
+        add_alarm(
+            self,
+            "Throttles",
+            topic=self._topic,
+            metric=lambda_.Function.metric_all_throttles(
+                period=Duration.minutes(30), statistic="Sum"
+            ),
+            threshold=1,
+            periods=3,
+            description="Lambda: too many functions run at once in this account; raise its quota",
+        )
+
+    def on_silence(self, name: str, function: lambda_.IFunction) -> None:
+        """Tell when a function that has a schedule is not called for an hour."""
+        add_alarm(
+            self,
+            f"{name}Silent",
+            topic=self._topic,
+            metric=function.metric_invocations(period=Duration.hours(1), statistic="Sum"),
+            threshold=1,
+            comparison=LESS,
+            silence_rings=True,
+            description=f"{name}: nothing calls it; look at its schedules",
         )
 
     def on_live_capture(self) -> None:
         """Tell when a login ends, when plays may be missed, and when Spotify gives none."""
         for days, words in TOKEN_DAYS.items():
-            self._alarm(
+            add_alarm(
+                self,
                 f"TokenDaysLeft{days}",
-                metric=_of_collector("TokenDaysLeft", "Minimum"),
+                topic=self._topic,
+                metric=of_service("collector", "TokenDaysLeft", "Minimum"),
                 threshold=days,
                 comparison=LESS_OR_EQUAL,
                 description=f"Collector: {words}; run `plays login`",
             )
-        self._alarm(
+        add_alarm(
+            self,
             "GapDetected",
-            metric=_of_collector("GapDetected", "Sum"),
+            topic=self._topic,
+            metric=of_service("collector", "GapDetected", "Sum"),
             threshold=1,
             description="Collector: plays may be missed; `plays status` tells when and why",
         )
-        self._alarm(
+        add_alarm(
+            self,
             "SpotifyThrottled",
+            topic=self._topic,
             # Of several apps one may be blocked while the others are not: any tick counts.
-            metric=_of_collector("SpotifyThrottled", "Maximum"),
+            metric=of_service("collector", "SpotifyThrottled", "Maximum"),
             threshold=1,
-            evaluation_periods=3,
-            datapoints_to_alarm=3,
+            periods=3,
             description="Collector: Spotify takes no calls for hours; `plays status` tells when"
             " it does again",
         )
-
-        self._alarm(
+        add_alarm(
+            self,
             "SpotifyForbids",
-            metric=_of_collector("SpotifyForbids", "Maximum"),
+            topic=self._topic,
+            metric=of_service("collector", "SpotifyForbids", "Maximum"),
             threshold=1,
             description="Collector: Spotify forbids the app or the account; `plays status` tells"
             " why",
         )
-
-    def _alarm(
-        self,
-        construct_id: str,
-        *,
-        metric: cloudwatch.Metric,
-        threshold: float,
-        description: str,
-        comparison: cloudwatch.ComparisonOperator = GREATER_OR_EQUAL,
-        evaluation_periods: int = 1,
-        datapoints_to_alarm: int = 1,
-    ) -> None:
-        alarm = cloudwatch.Alarm(
+        add_alarm(
             self,
-            construct_id,
-            metric=metric,
-            threshold=threshold,
-            comparison_operator=comparison,
-            evaluation_periods=evaluation_periods,
-            datapoints_to_alarm=datapoints_to_alarm,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=description,
-        )
-        alarm.add_alarm_action(actions.SnsAction(self.topic))
-        alarm.add_ok_action(actions.SnsAction(self.topic))
-
-    def _let_alarms_speak(self) -> None:
-        # Demanding TLS gives the topic a policy, and that replaces the one by which alarms of
-        # the same account may publish.
-        self.topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[self.topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
-            )
+            "NothingPlayed",
+            topic=self._topic,
+            # An alarm looks back a week at most, so the collector counts the hours.
+            metric=of_service("collector", "HoursSinceLastPlay", "Maximum"),
+            threshold=QUIET_HOURS,
+            description="Collector: a listener played nothing for three days; if they did, Spotify"
+            " does not tell: compare with the app",
         )
 
 
-def _of_collector(name: str, statistic: str) -> cloudwatch.Metric:
+def of_service(service: str, name: str, statistic: str) -> cloudwatch.Metric:
     """Take a metric as Powertools publishes it, over an hour, which holds two ticks at least."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,
-        dimensions_map={"service": "collector"},
+        dimensions_map={"service": service},
         statistic=statistic,
         period=Duration.hours(1),
     )

@@ -6,9 +6,9 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
-from infra.cdk.config import HealerConfig
 from infra.cdk.constructs.listeners import scheduler_role
 from infra.cdk.constructs.permissions import allow
+from infra.cdk.sizes import HealerConfig
 
 
 class HealingSchedule(Construct):

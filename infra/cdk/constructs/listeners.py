@@ -13,14 +13,13 @@ from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.permissions import allow, secret_arn
+from infra.cdk.constructs.removal import removal_of_data
 
 
 class ListenerSecrets(Construct):
     """One empty secret for each listener; logging in fills it, and no deployment touches it."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, config: PipelineConfig, removal: RemovalPolicy
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
         secrets = [
             secretsmanager.Secret(
@@ -28,7 +27,7 @@ class ListenerSecrets(Construct):
                 listener,
                 secret_name=f"{config.listener_secret_prefix}{listener}",
                 description=f"The Spotify login of {listener}",
-                removal_policy=removal,
+                removal_policy=removal_of_data(config),
             )
             for listener in config.listeners
         ]

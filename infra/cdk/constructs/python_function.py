@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Size
+from aws_cdk import Acknowledgment, Duration, IgnoreMode, RemovalPolicy, Size, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.cdk.config import ConsumerConfig, FunctionConfig
+from infra.cdk.constructs.function_network import DUAL_STACK, FunctionNetwork, interface_rights
 from infra.cdk.constructs.permissions import allow
+from infra.cdk.sizes import ConsumerConfig, FunctionConfig
 from shared.telemetry import NAMESPACE
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +52,7 @@ class PythonFunction(Construct):
         defaults: What all functions share.
         environment: Addresses and names; never a secret.
         grants: Its rights, besides writing its log.
+        network: Where it is; None: outside every network of ours, as most are.
     """
 
     def __init__(
@@ -63,25 +65,24 @@ class PythonFunction(Construct):
         defaults: FunctionDefaults,
         environment: Mapping[str, str],
         grants: Sequence[iam.PolicyStatement],
+        network: FunctionNetwork | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"/{defaults.name}/{construct_id.lower()}",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        # Also the dimension of its metrics: the functions of one service count together.
+        service = handler.split(".")[1]
+        log_group = self._log_group(f"/{defaults.name}/{construct_id.lower()}")
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(self._role)
         for grant in grants:
             self._role.add_to_policy(grant)
+        if network:
+            self._let_interfaces_in()
         self.function = lambda_.Function(
             self,
             "Function",
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            code=source_of(handler.split(".")[1]),
+            code=source_of(service),
             handler=handler,
             layers=list(defaults.layers),
             role=self._role,
@@ -90,12 +91,37 @@ class PythonFunction(Construct):
             memory_size=config.memory_mb,
             timeout=Duration.seconds(config.timeout_s),
             ephemeral_storage_size=Size.mebibytes(config.disk_mb),
+            vpc=network.vpc if network else None,
+            vpc_subnets=network.subnets if network else None,
+            security_groups=[network.security_group] if network else None,
+            ipv6_allowed_for_dual_stack=True if network else None,
             environment={
                 **environment,
-                "POWERTOOLS_SERVICE_NAME": construct_id.lower(),
+                **(DUAL_STACK if network else {}),
+                "POWERTOOLS_SERVICE_NAME": service,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": defaults.log_level,
             },
+        )
+
+    def _log_group(self, name: str) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=name,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _let_interfaces_in(self) -> None:
+        for right in interface_rights():
+            self._role.add_to_policy(right)
+        Validations.of(self._role).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="Lambda names interfaces as it makes them; the function's own code is"
+                " denied the same calls",
+            )
         )
 
     def give_up_to(self, queue: sqs.IQueue) -> None:

@@ -13,8 +13,9 @@ ODD_TEXTS = st.text(st.sampled_from("\\\t\n\r\x0b\x0cNbfvtnr.x0🎧\u2028\ufeff"
 
 
 @pytest.fixture
-def copied(database):
+def copied(connect):
     """Write rows of two texts by COPY; read them back."""
+    database = connect("migrator")
     database.run("CREATE TEMPORARY TABLE note (id serial, one text, other text)")
 
     def copy(rows):

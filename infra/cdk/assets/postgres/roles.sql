@@ -1,0 +1,29 @@
+-- The roles, and what each may do to the database as a whole; the migrations tell what they may do
+-- to its tables. Runs in the database itself, as superuser, as often as one likes. An empty line
+-- ends a statement, so that the single-user mode of Postgres reads this file too.
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['migrator', 'loader', 'reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I', role);
+        END IF;
+        EXECUTE format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', role);
+    END LOOP;
+    EXECUTE format('ALTER DATABASE %I OWNER TO migrator', current_database());
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO loader, reader', current_database());
+END $$;
+
+ALTER ROLE migrator CONNECTION LIMIT 5;
+
+ALTER ROLE loader CONNECTION LIMIT 10;
+
+ALTER ROLE reader CONNECTION LIMIT 10;
+
+-- A report that runs away must not take the memory and the disk that loading needs.
+ALTER ROLE reader SET statement_timeout = '30s';
+
+ALTER ROLE reader SET default_transaction_read_only = on;
+

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Turn the secret of a database role into what Postgres keeps of its password.
+
+    scram.py ROLE HOST < secret.json
+
+Prints a SCRAM-SHA-256 verifier. A secret always gives the same one, so that setting it again
+changes nothing: a salt must be unique, not secret, and is made of role and host.
+
+Sources:
+    https://www.rfc-editor.org/rfc/rfc5802#section-3 for the keys;
+    https://www.postgresql.org/docs/17/catalog-pg-authid.html for the form.
+
+Runs on the Python 3.9 of Amazon Linux, with nothing but its standard library.
+"""
+
+import hashlib
+import hmac
+import json
+import sys
+from base64 import b64encode
+
+ITERATIONS = 4096
+"""What Postgres itself takes."""
+
+
+def main() -> None:
+    """Read the secret, print the verifier; what is wrong is told without telling the secret."""
+    role, host = sys.argv[1:]
+    try:
+        secret = json.load(sys.stdin)
+        username, password = secret["username"], secret["password"]
+    except (ValueError, KeyError, TypeError):
+        sys.exit(f"the secret of {role} is not JSON with username and password")
+    if username != role:
+        sys.exit(f"the secret of {role} is of another role")
+    # Other characters would have to be normalised first (RFC 4013).
+    if not (isinstance(password, str) and password.isascii() and password.isprintable()):
+        sys.exit(f"the password of {role} has characters other than printable ASCII")
+    if not password:
+        sys.exit(f"the password of {role} is empty")
+    print(verifier(password, hashlib.sha256(f"{role}@{host}".encode()).digest()[:16]))  # noqa: T201
+
+
+def verifier(password: str, salt: bytes) -> str:
+    """Make the text that Postgres keeps in `pg_authid.rolpassword`."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
+    stored_key = hashlib.sha256(_keyed(salted, b"Client Key")).digest()
+    server_key = _keyed(salted, b"Server Key")
+    parts = [b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return "SCRAM-SHA-256${}:{}${}:{}".format(ITERATIONS, *parts)
+
+
+def _keyed(key: bytes, text: bytes) -> bytes:
+    return hmac.new(key, text, "sha256").digest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What the database host may do."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.permissions import allow
+from infra.cdk.names import host_name
+from shared.telemetry import NAMESPACE
+
+
+def host_role(
+    scope: Construct,
+    construct_id: str,
+    *,
+    config: PipelineConfig,
+    backups: s3.Bucket,
+    backup_prefix: str,
+    secret_arns: Sequence[str],
+) -> iam.Role:
+    """Make the role of the host, all but the rights on its address and its volume.
+
+    It reads the passwords of the roles, publishes the authority of its certificate, stores and
+    reads back dumps, counts, and takes Session Manager in.
+    """
+    stack = Stack.of(scope)
+    role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+    parameter = f"parameter{config.database_ca_parameter}"
+    dumps = backups.arn_for_objects(f"{backup_prefix}*")
+    role.add_to_policy(allow("secretsmanager", "GetSecretValue", on=secret_arns))
+    role.add_to_policy(
+        allow("ssm", "PutParameter", on=[stack.format_arn(service="ssm", resource=parameter)])
+    )
+    role.add_to_policy(allow("s3", "PutObject", "GetObject", "AbortMultipartUpload", on=[dumps]))
+    role.add_to_policy(allow("s3", "ListBucket", on=[backups.bucket_arn]))
+    role.add_to_policy(allow("ec2", "DescribeVolumes", on=["*"]))
+    role.add_to_policy(_count())
+    for statement in _session_manager():
+        role.add_to_policy(statement)
+    _acknowledge(role, backups, backup_prefix)
+    return role
+
+
+def let_take_address(
+    role: iam.Role, *, config: PipelineConfig, address: ec2.CfnEIP, vpc: ec2.IVpc
+) -> None:
+    """Let a host of our group, and no other, take our address."""
+    stack = Stack.of(role)
+
+    def named(resource: str) -> str:
+        return stack.format_arn(service="ec2", resource=resource)
+
+    role.add_to_policy(
+        allow(*("ec2", "AssociateAddress"), on=[named(f"elastic-ip/{address.attr_allocation_id}")])
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["ec2:AssociateAddress"],
+            resources=[named("instance/*")],
+            conditions={
+                "StringEquals": {"aws:ResourceTag/aws:autoscaling:groupName": host_name(config)}
+            },
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["ec2:AssociateAddress"],
+            resources=[named("network-interface/*")],
+            conditions={"ArnEquals": {"ec2:Vpc": named(f"vpc/{vpc.vpc_id}")}},
+        )
+    )
+
+
+def _count() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["cloudwatch:PutMetricData"],
+        resources=["*"],
+        conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
+    )
+
+
+def _session_manager() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
+    # What is left of AmazonSSMManagedInstanceCore when nothing but sessions is wanted: that
+    # policy also lets a host read every parameter of the account.
+    channels = (
+        *("CreateControlChannel", "CreateDataChannel"),
+        *("OpenControlChannel", "OpenDataChannel"),
+    )
+    return (
+        allow("ssm", "UpdateInstanceInformation", on=["*"]),
+        allow("ssmmessages", *channels, on=["*"]),
+    )
+
+
+def _acknowledge(role: iam.Role, backups: s3.Bucket, prefix: str) -> None:
+    stack = Stack.of(role)
+    bucket = stack.get_logical_id(backups.node.default_child)  # type: ignore[arg-type]
+    arn = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>"
+    reasons = {
+        f"<{bucket}.Arn>/{prefix}*": "a dump is named by its date; the folder is all it needs",
+        f"{arn}:instance/*": "a host gets its name when it starts; tags tell ours from others",
+        f"{arn}:network-interface/*": "so does its interface; the network tells ours from others",
+        "*": "describing volumes, counting and Session Manager know no narrower right; a condition"
+        " holds the counting to our namespace",
+    }
+    Validations.of(role).acknowledge(
+        *(
+            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{resource}]", reason=reason)
+            for resource, reason in reasons.items()
+        )
+    )

@@ -1,0 +1,170 @@
+"""Postgres on one EC2 host that heals itself."""
+
+from typing import cast
+
+from aws_cdk import (
+    Aws,
+    CfnCondition,
+    Duration,
+    Fn,
+    RemovalPolicy,
+    Size,
+    Tags,
+)
+from aws_cdk import aws_autoscaling as autoscaling
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.database_secrets import DATABASE, DatabaseSecrets
+from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
+from infra.cdk.constructs.host_files import first_boot
+from infra.cdk.constructs.host_rights import host_role, let_take_address
+from infra.cdk.constructs.network import Network
+from infra.cdk.database import HostConfig
+from infra.cdk.names import host_name
+from shared.telemetry import NAMESPACE
+
+IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+BOOT = Duration.minutes(15)
+DUMPS = "dumps/"
+
+
+class PostgresHost(Construct):
+    """An Auto Scaling group of exactly one, whose data and address outlive each host.
+
+    A plain instance would be replaced by any deployment that follows a new image, the new one
+    before the old one, which still holds the volume. The group stops the old one first, starts
+    another when one fails, and takes the newest image each month.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: PipelineConfig,
+        network: Network,
+        secrets: DatabaseSecrets,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.backups = add_expiring_bucket(
+            self, "Backups", config=config, purpose="backups", days=35
+        )
+        self.volume = self._volume(config.host, network)
+        self._address = ec2.CfnEIP(self, "Address", domain="vpc")
+        self.name = self._public_name()
+        role = host_role(
+            self,
+            "Role",
+            config=config,
+            backups=self.backups,
+            backup_prefix=DUMPS,
+            secret_arns=secrets.arns,
+        )
+        let_take_address(role, config=config, address=self._address, vpc=network.vpc)
+        self.group = self._group(config, network, role, topic)
+        self.group.node.add_dependency(secrets)
+        self.volume.grant_attach_volume_by_resource_tag(role, [self.group])
+        if config.host.instance_type.startswith("t"):
+            self._cap_credits()
+
+    def _volume(self, host: HostConfig, network: Network) -> ec2.Volume:
+        return ec2.Volume(
+            self,
+            "Data",
+            availability_zone=network.database_subnet.availability_zone,
+            size=Size.gibibytes(host.volume_gib),
+            snapshot_id=host.snapshot_id or None,
+            encrypted=True,
+            volume_type=ec2.EbsDeviceVolumeType.GP3,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+
+    def _public_name(self) -> str:
+        """Tell the name of the address: inside the network it means the private one.
+
+        So functions, Data Studio and the certificate share one name, which no zone of ours pays
+        for. us-east-1 has a domain of its own.
+        """
+        first = CfnCondition(
+            self, "IsFirstRegion", expression=Fn.condition_equals(Aws.REGION, "us-east-1")
+        )
+        zone = Fn.condition_if(
+            first.logical_id, "compute-1.amazonaws.com", f"{Aws.REGION}.compute.amazonaws.com"
+        )
+        dashed = Fn.join("-", Fn.split(".", self._address.ref))
+        return Fn.join("", ["ec2-", dashed, ".", zone.to_string()])
+
+    def _group(
+        self, config: PipelineConfig, network: Network, role: iam.Role, topic: sns.ITopic
+    ) -> autoscaling.AutoScalingGroup:
+        root = autoscaling.BlockDeviceVolume.ebs(
+            8, encrypted=True, volume_type=autoscaling.EbsDeviceVolumeType.GP3
+        )
+        group = autoscaling.AutoScalingGroup(
+            self,
+            "Group",
+            auto_scaling_group_name=host_name(config),
+            vpc=network.vpc,
+            vpc_subnets=ec2.SubnetSelection(subnets=[network.database_subnet]),
+            security_group=network.database_group,
+            role=role,
+            instance_type=ec2.InstanceType(config.host.instance_type),
+            machine_image=ec2.MachineImage.resolve_ssm_parameter_at_launch(IMAGE),
+            block_devices=[autoscaling.BlockDevice(device_name="/dev/xvda", volume=root)],
+            # Until it has taken our address it needs one to fetch packages by.
+            associate_public_ip_address=True,
+            require_imdsv2=True,
+            # Detailed monitoring is paid for by the metric.
+            instance_monitoring=autoscaling.Monitoring.BASIC,
+            min_capacity=1,
+            max_capacity=1,
+            # The old host must let go of the volume before the next one can boot.
+            min_healthy_percentage=0,
+            max_healthy_percentage=100,
+            max_instance_lifetime=Duration.days(30),
+            notifications=[autoscaling.NotificationConfiguration(topic=topic)],
+            init=first_boot(self._facts(config, network)),
+            init_options=autoscaling.ApplyCloudFormationInitOptions(print_log=True),
+            signals=autoscaling.Signals.wait_for_all(timeout=BOOT),
+            update_policy=autoscaling.UpdatePolicy.rolling_update(
+                max_batch_size=1,
+                min_instances_in_service=0,
+                pause_time=BOOT,
+                wait_on_resource_signals=True,
+            ),
+        )
+        Tags.of(group).add("Name", host_name(config))
+        return group
+
+    def _facts(self, config: PipelineConfig, network: Network) -> dict[str, str]:
+        """Tell the scripts all they know of this deployment: names, and never a password."""
+        return {
+            "AWS_DEFAULT_REGION": Aws.REGION,
+            "VOLUME_ID": self.volume.volume_id,
+            "EIP_ALLOCATION_ID": self._address.attr_allocation_id,
+            "DB_HOST": self.name,
+            "DB_NAME": DATABASE,
+            "PG_MAJOR": str(config.host.postgres_major),
+            "MIGRATOR_SECRET": config.database_secret("migrator"),
+            "LOADER_SECRET": config.database_secret("loader"),
+            "READER_SECRET": config.database_secret("reader"),
+            "HOST_PARAMETER": config.database_host_parameter,
+            "CA_PARAMETER": config.database_ca_parameter,
+            "APP_CIDRS": ",".join(network.app_cidrs),
+            "DATA_STUDIO_CIDRS": ",".join(map(str, config.host.data_studio_cidrs)),
+            "BACKUP_BUCKET": self.backups.bucket_name,
+            "BACKUP_PREFIX": DUMPS,
+            "METRIC_NAMESPACE": NAMESPACE,
+        }
+
+    def _cap_credits(self) -> None:
+        # What bursts above its credits is slowed; AWS's default would bill it without a limit.
+        template = self.group.node.find_child("LaunchTemplate").node.default_child
+        cast(ec2.CfnLaunchTemplate, template).add_property_override(
+            "LaunchTemplateData.CreditSpecification.CpuCredits", "standard"
+        )

@@ -1,0 +1,76 @@
+"""Daily snapshots of the data volume."""
+
+from aws_cdk import Acknowledgment, Stack, Tags, Validations
+from aws_cdk import aws_dlm as dlm
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.permissions import allow
+
+KEEP = 7
+TAG = "snapshots-of"
+
+
+class Snapshots(Construct):
+    """A snapshot each night, of which the last seven are kept."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: PipelineConfig, volume: ec2.Volume
+    ) -> None:
+        super().__init__(scope, construct_id)
+        # Data Lifecycle Manager finds a volume by its tags alone.
+        Tags.of(volume).add(TAG, config.name)
+        policy = dlm.CfnLifecyclePolicy
+        policy(
+            self,
+            "Policy",
+            description=f"Data volume of {config.name}",
+            state="ENABLED",
+            execution_role_arn=self._role(config, volume).role_arn,
+            policy_details=policy.PolicyDetailsProperty(
+                policy_type="EBS_SNAPSHOT_MANAGEMENT",
+                resource_types=["VOLUME"],
+                target_tags=[{"key": TAG, "value": config.name}],
+                schedules=[
+                    policy.ScheduleProperty(
+                        name="daily",
+                        copy_tags=True,
+                        create_rule=policy.CreateRuleProperty(
+                            interval=24, interval_unit="HOURS", times=["04:00"]
+                        ),
+                        retain_rule=policy.RetainRuleProperty(count=KEEP),
+                    )
+                ],
+            ),
+        )
+
+    def _role(self, config: PipelineConfig, volume: ec2.Volume) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("dlm.amazonaws.com"))
+        ours = Stack.of(self).format_arn(service="ec2", resource=f"volume/{volume.volume_id}")
+        # Snapshots belong to no account in their names.
+        snapshots = Stack.of(self).format_arn(service="ec2", account="", resource="snapshot/*")
+        role.add_to_policy(allow("ec2", "CreateSnapshot", on=[ours, snapshots]))
+        role.add_to_policy(allow("ec2", "CreateTags", on=[snapshots]))
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ec2:DeleteSnapshot"],
+                resources=[snapshots],
+                conditions={"StringEquals": {f"aws:ResourceTag/{TAG}": config.name}},
+            )
+        )
+        role.add_to_policy(
+            allow("ec2", "DescribeInstances", "DescribeSnapshots", "DescribeVolumes", on=["*"])
+        )
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*]",
+                reason="a snapshot gets its name when it is made; only ours can be deleted",
+            ),
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="EC2 knows no narrower right to describe",
+            ),
+        )
+        return role

@@ -1,0 +1,77 @@
+"""What must not be lost, and whom to tell: the database with its host, the archive, the topic."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.alarm_topic import AlarmTopic
+from infra.cdk.constructs.archive_bucket import ArchiveBucket
+from infra.cdk.constructs.budget import add_budget
+from infra.cdk.constructs.database_secrets import DatabaseSecrets
+from infra.cdk.constructs.function_network import FunctionNetwork
+from infra.cdk.constructs.host_alarms import HostAlarms
+from infra.cdk.constructs.network import Network
+from infra.cdk.constructs.postgres_host import PostgresHost
+from infra.cdk.constructs.snapshots import Snapshots
+from infra.cdk.names import archive_name, host_name
+
+
+class DataStack(Stack):
+    """The stateful half of a deployment.
+
+    `network` is where functions reach a managed database; None where the database is elsewhere,
+    and then the stack is archive, topic and budget.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: PipelineConfig, **options: Any
+    ) -> None:
+        super().__init__(scope, construct_id, **options)
+        self._config = config
+        self.network: FunctionNetwork | None = None
+        ArchiveBucket(self, "Archive", config=config)
+        topic = AlarmTopic(self, "AlarmTopic", config=config).topic
+        add_budget(self, "Budget", config=config)
+        self._tell({"ArchiveBucket": archive_name(config), "AlarmTopicArn": topic.topic_arn})
+        if config.database.mode == "managed":
+            self._add_database(topic)
+
+    def _add_database(self, topic: sns.ITopic) -> None:
+        config = self._config
+        network = Network(self, "Network", config=config)
+        self.network = network.for_functions
+        host = PostgresHost(
+            self,
+            "Postgres",
+            config=config,
+            network=network,
+            secrets=DatabaseSecrets(self, "Secrets", config=config),
+            topic=topic,
+        )
+        ssm.StringParameter(
+            self,
+            "Host",
+            parameter_name=config.database_host_parameter,
+            description="Where Postgres is",
+            string_value=host.name,
+        )
+        Snapshots(self, "Snapshots", config=config, volume=host.volume)
+        alarms = HostAlarms(self, "HostAlarms", config=config, topic=topic)
+        # Before the host is up its silence would ring.
+        alarms.node.add_dependency(host.group)
+        self._tell(
+            {
+                "DbHost": host.name,
+                "HostGroup": host_name(config),
+                "BackupBucket": host.backups.bucket_name,
+                "DataVolume": host.volume.volume_id,
+            }
+        )
+
+    def _tell(self, outputs: dict[str, str]) -> None:
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

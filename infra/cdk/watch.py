@@ -1,0 +1,60 @@
+"""What is watched: which parts have an alarm, and what the dashboard shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.alarms import Alarms
+from infra.cdk.constructs.dashboard import Dashboard
+from infra.cdk.constructs.staged_queue import StagedQueue
+from infra.cdk.functions import Functions
+from infra.cdk.names import topic_arn
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The parts of the pipeline that can fail."""
+
+    stages: Mapping[str, StagedQueue]
+    failed_ticks: sqs.Queue
+    functions: Functions
+
+
+def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
+    """Ring for every failure that a listener would want to know of.
+
+    A failing backfill ends in dead letters, and a failing migration fails its deployment.
+    """
+    alarms = Alarms(
+        scope, "Alarms", topic=sns.Topic.from_topic_arn(scope, "Topic", topic_arn(scope, config))
+    )
+    for name, stage in parts.stages.items():
+        alarms.on_dead_letters(name, stage.dead_letters)
+        alarms.on_age(name, stage.queue)
+    alarms.on_dead_letters("FailedTicks", parts.failed_ticks)
+    for name in ("Collector", "Enricher", "Healer", "Loader"):
+        alarms.on_errors(name, parts.functions.by_name[name])
+    alarms.on_throttles()
+    if config.polling_enabled:
+        alarms.on_silence("Collector", parts.functions.by_name["Collector"])
+    alarms.on_live_capture()
+
+
+def add_dashboard(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
+    """Show all of it on one page."""
+    dashboard = Dashboard(scope, "Dashboard", config=config)
+    dashboard.show_capture()
+    dashboard.show_queues(
+        {name: stage.queue for name, stage in parts.stages.items()},
+        {
+            **{name: stage.dead_letters for name, stage in parts.stages.items()},
+            "FailedTicks": parts.failed_ticks,
+        },
+    )
+    dashboard.show_functions(parts.functions.by_name)
+    if config.database.mode == "managed":
+        dashboard.show_host(config)

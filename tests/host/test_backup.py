@@ -1,0 +1,151 @@
+"""What the backup stores can be restored, and what cannot be restored is not stored."""
+
+import os
+import re
+import shutil
+
+import pytest
+
+from services.loader.migrate import migrate
+from services.loader.store import Store
+from tests.host.conftest import a_machine
+from tests.unit.loader.loader_examples import a_batch, a_play
+
+TABLES = ("listening_history", "merged_record", "track_features", "poll", "loaded_batch")
+
+
+def counts(machine, database="spotify"):
+    return {table: int(machine.sql(f"SELECT count(*) FROM {table}", database)) for table in TABLES}
+
+
+def fill(machine):
+    machine.run("boot.sh")
+    with machine.connected("migrator") as owner:
+        migrate(owner)
+    with machine.connected("loader") as database:
+        Store(database).load([a_batch(*(a_play(minute * 60) for minute in range(300)))])
+    return machine
+
+
+@pytest.fixture(scope="module")
+def with_plays(debian_postgres):
+    with a_machine() as machine:
+        yield fill(machine)
+
+
+@pytest.fixture
+def filled(with_plays):
+    """A machine with plays and without backups."""
+    yield with_plays
+    (with_plays.home / "last-backup").unlink(missing_ok=True)
+    for backup in with_plays.backups:
+        backup.unlink()
+
+
+def back_up(machine):
+    machine.run("backup.sh", user="postgres")
+    (stored,) = machine.backups
+    return f"dumps/{stored.name}"
+
+
+def test_a_dump_restores_into_an_empty_server(filled, machine):
+    key = back_up(filled)
+    machine.run("boot.sh")
+    shutil.copytree(filled.cloud / "s3", machine.cloud / "s3", dirs_exist_ok=True)
+
+    machine.run("restore.sh", key)
+
+    assert counts(machine) == counts(filled)
+    assert counts(machine)["listening_history"] == 300
+    with machine.connected("migrator") as owner:
+        assert migrate(owner) == []
+        owner.run("ALTER TABLE poll ADD note text")
+    with machine.connected("loader") as loader:
+        Store(loader).load([a_batch(a_play(-600))])
+    with machine.connected("reader") as reader:
+        assert reader.run("SELECT count(*) FROM listening_history") == [[301]]
+
+
+def test_a_backup_is_named_by_its_time_and_stamped(filled):
+    key = back_up(filled)
+
+    assert re.fullmatch(r"dumps/spotify-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.dump", key)
+    assert (filled.home / "last-backup").exists()
+
+
+def test_a_dump_that_fails_halfway_stores_nothing(machine):
+    fill(machine)
+    real = f"/usr/lib/postgresql/{machine.facts['PG_MAJOR']}/bin/pg_dump"
+    machine.fake("pg_dump", f'{real} "$@" | head -c 5000; exit 1')
+
+    done = machine.attempt("backup.sh", user="postgres")
+
+    assert done.returncode == 1
+    assert "pg_dump failed: nothing was stored" in done.stderr
+    assert machine.backups == []
+    assert not (machine.home / "last-backup").exists()
+
+
+def test_a_database_that_is_away_stores_nothing(machine):
+    fill(machine)
+    machine.stop()
+
+    done = machine.attempt("backup.sh", user="postgres")
+
+    assert done.returncode == 1
+    assert machine.backups == []
+
+
+def test_an_upload_that_fails_is_no_backup(filled):
+    filled.refuse("s3-cp")
+
+    done = filled.attempt("backup.sh", user="postgres")
+
+    assert done.returncode == 1
+    assert "nothing was stored" in done.stderr
+    assert filled.backups == []
+    assert not (filled.home / "last-backup").exists()
+
+
+def test_a_dump_is_not_restored_over_what_is_there(filled):
+    key = back_up(filled)
+    before = counts(filled)
+
+    done = filled.attempt("restore.sh", key)
+
+    assert done.returncode == 1
+    assert "spotify is not empty" in done.stderr
+    assert counts(filled) == before
+
+
+def test_a_dump_takes_the_place_of_a_lost_database(machine):
+    fill(machine)
+    key, before = back_up(machine), counts(machine)
+    machine.sql("DROP DATABASE spotify WITH (FORCE)", database="postgres")
+
+    machine.run("roles.sh")
+    machine.run("restore.sh", key)
+
+    assert counts(machine) == before
+
+
+def test_a_dump_is_tried_beside_the_database(filled):
+    key = back_up(filled)
+    filled.sql("CREATE DATABASE drill", database="postgres")
+
+    filled.run("restore.sh", key, "drill")
+
+    assert counts(filled, "drill") == counts(filled)
+
+
+def test_a_dump_without_its_end_restores_nothing(filled, machine):
+    key = back_up(filled)
+    machine.run("boot.sh")
+    shutil.copytree(filled.cloud / "s3", machine.cloud / "s3", dirs_exist_ok=True)
+    (stored,) = machine.backups
+    os.truncate(stored, stored.stat().st_size - 200)
+
+    done = machine.attempt("restore.sh", key)
+
+    assert done.returncode != 0
+    assert machine.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == "0"

@@ -1,0 +1,192 @@
+"""Each role can do what it must, and is refused what it must not."""
+
+import json
+from contextlib import ExitStack
+
+import pg8000.exceptions
+import pytest
+
+from services.loader.migrate import migrate
+from services.loader.store import Store
+from shared.errors import DatabaseAwayError, DatabaseLoginError
+from tests.unit.loader.loader_examples import a_batch, a_play
+
+REFUSED = "42501"
+READ_ONLY = "25006"
+
+
+def test_the_migrator_makes_and_changes_the_schema(served):
+    with served.connected("migrator") as database:
+        assert migrate(database) == []
+        assert database.run("SELECT count(*) FROM migration") != [[0]]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE ROLE other", "CREATE DATABASE other", "COPY poll TO PROGRAM 'cat'",
+     "SELECT pg_read_file('PG_VERSION')", "ALTER SYSTEM SET work_mem = '1GB'",
+     "SELECT rolpassword FROM pg_authid", "ALTER ROLE reader PASSWORD 'x'"],
+)  # fmt: skip
+def test_the_migrator_is_no_superuser(served, statement):
+    with served.connected("migrator") as database, pytest.raises(DatabaseAwayError, match=REFUSED):
+        database.run(statement)
+
+
+def test_the_loader_loads_a_batch_whole(machine):
+    machine.run("boot.sh")
+    with machine.connected("migrator") as owner:
+        migrate(owner)
+
+    with machine.connected("loader") as database:
+        Store(database).load([a_batch(a_play(0), a_play(200))])
+        Store(database).load([a_batch(a_play(0), a_play(200))])
+
+    with machine.connected("reader") as reader:
+        assert reader.run("SELECT count(*) FROM listening_history") == [[2]]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE mine ()", "CREATE TEMPORARY TABLE mine ()", "CREATE SCHEMA mine",
+     "TRUNCATE listening_history", "ALTER TABLE poll ADD x int",
+     "DROP TABLE poll", "DELETE FROM poll", "TABLE migration", "TABLE reporting.import_result",
+     "SET ROLE migrator", "ALTER ROLE loader CONNECTION LIMIT -1"],
+)  # fmt: skip
+def test_the_loader_is_refused_what_it_does_not_need(served, statement):
+    with served.connected("loader") as database, pytest.raises(DatabaseAwayError) as refused:
+        database.run(statement)
+
+    assert "must be owner" in str(refused.value) or REFUSED in str(refused.value)
+
+
+def test_the_reader_reads_tables_and_views(served):
+    with served.connected("reader") as database:
+        for relation in ("listening_history", "track_features", "reporting.import_result"):
+            assert database.run(f"SELECT count(*) FROM {relation}") == [[0]]
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM poll", "CREATE TABLE mine ()"])
+def test_the_reader_writes_nothing(served, statement):
+    with served.connected("reader") as database:
+        with pytest.raises(DatabaseAwayError, match=READ_ONLY):
+            database.run(statement)
+        database.run("SET default_transaction_read_only = off")
+
+        with pytest.raises(DatabaseAwayError, match=REFUSED):
+            database.run(statement)
+
+
+def test_a_report_that_runs_away_is_stopped_after_half_a_minute(served):
+    with served.connected("reader") as database:
+        assert database.run("SHOW statement_timeout") == [["30s"]]
+
+
+def test_one_role_cannot_use_up_all_connections(served):
+    with ExitStack() as held:
+        for _ in range(10):
+            held.enter_context(served.connected("reader"))
+        with (
+            pytest.raises(DatabaseAwayError, match="too many connections"),
+            served.connected("reader"),
+        ):
+            pass
+
+        with served.connected("loader") as loader:
+            assert loader.run("SELECT 1") == [[1]]
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+@pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
+def test_no_role_reaches_another_database(served, role, database):
+    with pytest.raises(DatabaseLoginError), served.connected(role, database=database):
+        pass
+
+
+def test_the_superuser_is_reached_on_the_host_only(served):
+    with (
+        pytest.raises(DatabaseLoginError, match=r"no pg_hba\.conf entry"),
+        served.connected("loader", username="postgres"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("role", ["migrator", "loader"])
+def test_a_function_is_let_in_from_its_own_network_only(served, role):
+    with pytest.raises(pg8000.exceptions.DatabaseError, match=r"no pg_hba\.conf entry"):
+        served.ask_from_elsewhere(role, context=None)
+
+
+def test_a_new_password_holds_from_the_next_connection_on(machine):
+    machine.run("boot.sh")
+    old = machine.password("loader")
+    with machine.connected("loader") as open_before:
+        machine.tell_password("loader", "quote's and \\ and $HOME")
+
+        machine.run("roles.sh")
+
+        assert open_before.run("SELECT 1") == [[1]]
+    with machine.connected("loader") as database:
+        assert database.run("SELECT current_user::text") == [["loader"]]
+    with (
+        pytest.raises(DatabaseLoginError, match="password authentication failed"),
+        machine.connected("loader", password=old),
+    ):
+        pass
+
+
+def test_a_run_that_fails_halfway_changes_no_password(machine):
+    machine.run("boot.sh")
+    old = machine.password("migrator")
+    machine.tell_password("migrator", "new")
+    machine.change("roles.sh", 'echo "$passwords"', 'echo "$passwords" && echo "SELECT 1 / 0;"')
+
+    assert machine.attempt("roles.sh").returncode != 0
+
+    with machine.connected("migrator", password=old) as database:
+        assert database.run("SELECT 1") == [[1]]
+
+
+def test_no_password_is_seen_in_a_log_an_argument_or_an_environment(machine):
+    machine.run("boot.sh")
+    machine.sql("ALTER SYSTEM SET log_statement = 'all'")
+    machine.sql("ALTER SYSTEM SET log_min_messages = 'debug1'")
+    machine.sql("SELECT pg_reload_conf()")
+    seen = machine.cloud / "parts" / "seen"
+    for program in ("psql", "runuser"):
+        real = (
+            f"$(PATH=/usr/lib/postgresql/{machine.facts['PG_MAJOR']}/bin:/usr/sbin:/sbin "
+            f"command -v {program})"
+        )
+        machine.fake(program, f'{{ echo "$*"; env; }} >> {seen}; chmod 666 {seen} || true\n'
+                     f'exec "{real}" "$@"')  # fmt: skip
+    machine.tell_password("loader", "never-to-be-seen")
+
+    machine.run("roles.sh")
+
+    told = machine.log.read_text() + seen.read_text()
+    assert "REVOKE ALL ON DATABASE" not in seen.read_text()
+    assert "--dbname=spotify" in seen.read_text()
+    assert "never-to-be-seen" not in told
+    assert "SCRAM-SHA-256$" not in told
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "no-json s3cret", "[]", json.dumps({"password": "s3cret"}),
+     json.dumps({"username": "reader", "password": "s3cret"}),
+     json.dumps({"username": "loader", "password": ""}),
+     json.dumps({"username": "loader", "password": "s3crét"}),
+     json.dumps({"username": "loader", "password": ["s3cret"]})],
+    ids=["empty", "text", "list", "no name", "other role", "no password", "not ascii", "no text"],
+)  # fmt: skip
+def test_a_secret_that_is_no_login_changes_nothing_and_is_not_told(served, secret):
+    before, password = served.state(), served.password("loader")
+    served.tell_secret("loader", secret)
+
+    done = served.attempt("roles.sh")
+
+    served.tell_password("loader", password)
+    assert done.returncode == 1
+    assert "of loader" in done.stderr
+    assert "s3cr" not in done.stdout + done.stderr
+    assert served.state() == before

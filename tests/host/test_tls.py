@@ -1,0 +1,195 @@
+"""The server takes only TLS, with a certificate that its published authority vouches for."""
+
+import socket
+import ssl
+import stat
+import subprocess
+
+import pytest
+
+from shared.errors import DatabaseAwayError, DatabaseLoginError
+from tests.host.machine import NAME
+
+SESSION = """
+SELECT ssl, version, pg_postmaster_start_time() FROM pg_stat_ssl WHERE pid = pg_backend_pid()
+"""
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+"""https://www.postgresql.org/docs/17/protocol-message-formats.html"""
+
+
+def certificate(machine, name="server.pem"):
+    return (machine.home / "tls" / name).read_text()
+
+
+def lasts(machine, name, days):
+    path = machine.home / "tls" / name
+    command = ["openssl", "x509", "-in", path, "-noout", "-checkend", str(86_400 * days)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def certificate_shown(machine, context):
+    """Shake hands as a client of Postgres does; give the certificate that the server shows."""
+    with socket.create_connection(("127.0.0.1", machine.port)) as plain:
+        plain.sendall(SSL_REQUEST)
+        assert plain.recv(1) == b"S"
+        with context.wrap_socket(plain, server_hostname=NAME) as encrypted:
+            return ssl.DER_cert_to_PEM_cert(encrypted.getpeercert(binary_form=True))
+
+
+@pytest.fixture
+def booted(machine):
+    machine.run("boot.sh")
+    return machine
+
+
+@pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
+def test_each_role_connects_with_the_authority(served, role):
+    with served.connected(role) as database:
+        ((encrypted, version, _),) = database.run(SESSION)
+
+    assert encrypted
+    assert version == "TLSv1.3"
+
+
+def test_another_authority_is_no_reason_to_trust_the_server(served, booted):
+    with (
+        pytest.raises(DatabaseAwayError, match="certificate verify failed"),
+        served.connected("loader", ca_pem=booted.ca),
+    ):
+        pass
+
+
+def test_the_server_is_not_taken_for_another_host(served):
+    with (
+        pytest.raises(DatabaseAwayError, match="Hostname mismatch"),
+        served.connected("loader", host="db.example"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
+def test_plain_text_is_refused(served, role):
+    with (
+        pytest.raises(DatabaseLoginError, match="no encryption"),
+        served.connected(role, host="127.0.0.1", port=served.port, ca_pem="", via=None),
+    ):
+        pass
+
+
+def test_an_old_protocol_is_refused(served):
+    context = ssl.create_default_context(cadata=served.ca)
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    # What this machine's OpenSSL would not offer by itself.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+
+    with pytest.raises(ssl.SSLError, match="protocol version"):
+        certificate_shown(served, context)
+
+
+def test_the_strictest_verification_finds_no_fault(served):
+    context = ssl.create_default_context(cadata=served.ca)
+    # From Python 3.13 on it is the default.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+
+    assert certificate_shown(served, context) in certificate(served)
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"), [("ca.key", "root"), ("server.pem", "postgres")], ids=["ca", "server"]
+)
+def test_nobody_else_can_read_a_key(served, name, owner):
+    path = served.home / "tls" / name
+
+    assert path.owner() == owner
+    assert stat.filemode(path.stat().st_mode) == "-rw-------"
+
+
+@pytest.mark.parametrize(
+    ("name", "days"), [("ca.crt", 3650), ("server.pem", 397)], ids=["ca", "server"]
+)
+def test_a_certificate_lasts_its_days_and_no_longer(served, name, days):
+    assert lasts(served, name, days - 1)
+    assert not lasts(served, name, days)
+
+
+def test_a_certificate_that_ends_soon_is_renewed_and_open_connections_stay(machine):
+    machine.change("tls.sh", "SERVER_DAYS=397", "SERVER_DAYS=29")
+    machine.run("boot.sh")
+    machine.change("tls.sh", "SERVER_DAYS=29", "SERVER_DAYS=397")
+    old = certificate(machine)
+
+    with machine.connected("loader") as open_before:
+        before = open_before.run(SESSION)
+        machine.run("tls.sh")
+
+        assert open_before.run(SESSION) == before
+        with machine.connected("loader") as fresh:
+            assert fresh.run(SESSION) == before
+    assert certificate(machine) != old
+    shown = certificate_shown(machine, ssl.create_default_context(cadata=machine.ca))
+    assert shown in certificate(machine)
+
+
+def test_a_certificate_that_lasts_longer_is_kept(machine):
+    machine.change("tls.sh", "SERVER_DAYS=397", "SERVER_DAYS=31")
+    machine.run("boot.sh")
+    before = certificate(machine)
+
+    machine.run("tls.sh")
+
+    assert certificate(machine) == before
+
+
+def test_another_name_gets_another_certificate_from_the_same_authority(booted):
+    authority = booted.ca
+    booted.facts["DB_HOST"] = "ec2-198-51-100-1.eu-west-1.compute.amazonaws.com"
+
+    booted.run("tls.sh")
+
+    with booted.connected("loader", host=booted.facts["DB_HOST"]) as database:
+        assert database.run("SELECT 1") == [[1]]
+    assert booted.ca == authority
+
+
+def test_a_name_longer_than_a_subject_may_be_is_no_trouble(booted):
+    booted.facts["DB_HOST"] = f"{'a' * 63}.{'b' * 63}.example"
+
+    booted.run("tls.sh")
+
+    with booted.connected("loader", host=booted.facts["DB_HOST"]) as database:
+        assert database.run("SELECT 1") == [[1]]
+
+
+def test_a_removed_authority_is_made_anew_with_all_it_signed(booted):
+    former = booted.ca
+    (booted.home / "tls" / "ca.crt").unlink()
+
+    booted.run("tls.sh")
+
+    with booted.connected("loader") as database:
+        assert database.run("SELECT 1") == [[1]]
+    with (
+        pytest.raises(DatabaseAwayError, match="certificate verify failed"),
+        booted.connected("loader", ca_pem=former),
+    ):
+        pass
+
+
+def test_an_authority_that_could_not_be_published_is_published_by_the_next_run(machine):
+    machine.run("boot.sh")
+    (machine.home / "tls" / "ca.crt").unlink()
+    machine.fake("aws", "exit 254")
+    assert machine.attempt("tls.sh").returncode == 1
+    machine.replace_instance()
+
+    machine.run("boot.sh")
+
+    with machine.connected("loader") as database:
+        assert database.run("SELECT 1") == [[1]]
+
+
+def test_no_work_is_left_behind(served):
+    names = {path.name for path in (served.home / "tls").iterdir()}
+
+    assert names == {"ca.crt", "ca.key", "server.pem"}

@@ -1,0 +1,117 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+METRICS = re.compile(r'add_metric\(\s*(?:name=)?"(\w+)"|MetricName=(\w+)')
+FREE = 10
+
+
+@pytest.fixture(scope="module")
+def told():
+    """The metrics that the services and the host publish, by folder: each service has its own."""
+    folders = [*(ROOT / "services").glob("*/"), ROOT / "infra" / "cdk" / "assets" / "postgres"]
+    return {
+        (folder.name, "".join(names))
+        for folder in folders
+        for source in (*folder.rglob("*.py"), *folder.rglob("*.sh"))
+        for names in METRICS.findall(source.read_text())
+    }
+
+
+@pytest.mark.parametrize(
+    ("alarm", "queue"),
+    [
+        ("CollectedPlaysDeadLetters", "CollectedPlays/DeadLetters"),
+        ("EnrichedPlaysDeadLetters", "EnrichedPlays/DeadLetters"),
+        ("UploadedFilesDeadLetters", "UploadedFiles/DeadLetters"),
+        ("FailedTicksDeadLetters", "FailedTicks"),
+    ],
+)
+def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
+    watched = on_aws.properties(f"Alarms/{alarm}")
+
+    assert watched["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{queue}.QueueName>"}]
+    assert watched["Threshold"] == 1
+    assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+@pytest.mark.parametrize("name", ["CollectedPlays", "EnrichedPlays", "UploadedFiles"])
+def test_a_message_that_waits_an_hour_raises_an_alarm(on_aws, name):
+    watched = on_aws.properties(f"Alarms/{name}Age")
+
+    assert watched["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{name}/Queue.QueueName>"}]
+    assert watched["Threshold"] == 3_600
+
+
+@pytest.mark.parametrize("name", ["Collector", "Enricher", "Healer", "Loader"])
+def test_a_function_that_keeps_failing_raises_an_alarm(on_aws, name):
+    watched = on_aws.properties(f"Alarms/{name}Errors")
+
+    assert (watched["Namespace"], watched["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert watched["Dimensions"] == [
+        {"Name": "FunctionName", "Value": f"<Functions/{name}/Function>"}
+    ]
+    assert (watched["EvaluationPeriods"], watched["DatapointsToAlarm"]) == (3, 2)
+
+
+def test_functions_that_are_kept_waiting_raise_an_alarm(on_aws):
+    watched = on_aws.properties("Alarms/Throttles")
+
+    assert (watched["Namespace"], watched["MetricName"]) == ("AWS/Lambda", "Throttles")
+    assert "Dimensions" not in watched
+    assert watched["Threshold"] == 1
+
+
+def test_a_collector_that_nothing_calls_raises_an_alarm(on_aws):
+    watched = on_aws.properties("Alarms/CollectorSilent")
+
+    assert (watched["MetricName"], watched["Statistic"]) == ("Invocations", "Sum")
+    assert watched["Dimensions"] == [
+        {"Name": "FunctionName", "Value": "<Functions/Collector/Function>"}
+    ]
+    assert (watched["ComparisonOperator"], watched["Threshold"]) == ("LessThanThreshold", 1)
+    assert watched["Period"] == 3_600
+    assert watched["TreatMissingData"] == "breaching"
+
+
+def test_no_more_metrics_are_made_than_are_free(told):
+    assert 0 < len(told) <= FREE
+
+
+def test_every_alarm_on_a_metric_of_ours_watches_one_that_is_told(aws, told):
+    watched = {
+        alarm["Properties"]["MetricName"]
+        for stack in aws.values()
+        for alarm in stack.resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"].get("Namespace") == "SpotifyPipeline"
+    }
+
+    assert watched <= {name for _, name in told}
+
+
+def test_the_dashboard_shows_every_metric_of_ours_but_the_one_that_only_rings(on_aws, told):
+    page = on_aws.properties("Dashboard/Dashboard")["DashboardBody"]
+
+    assert {name for _, name in told if f'"{name}"' not in page} == {"TokenDaysLeft"}
+
+
+def test_the_dashboard_is_a_page_that_cloudwatch_can_read(on_aws):
+    page = json.loads(on_aws.properties("Dashboard/Dashboard")["DashboardBody"])
+
+    titles = [
+        widget["properties"]["markdown"] for widget in page["widgets"] if widget["type"] == "text"
+    ]
+
+    assert titles == ["## Plays", "## Queues", "## Functions", "## Database host"]
+
+
+def test_the_dashboard_has_no_host_where_there_is_none(elsewhere):
+    page = elsewhere["SpotifyPipeline"].properties("Dashboard/Dashboard")["DashboardBody"]
+
+    assert "## Functions" in page
+    assert "## Database host" not in page

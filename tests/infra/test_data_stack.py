@@ -1,0 +1,171 @@
+import json
+
+import pytest
+
+ROLES = ("migrator", "loader", "reader")
+NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
+
+
+def test_the_stack_is_safe_from_a_slip_of_the_hand(data):
+    manifest = json.loads((data.folder / "manifest.json").read_text())
+
+    assert manifest["artifacts"]["SpotifyData"]["properties"]["terminationProtection"] is True
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_a_secret_of_the_form_that_the_functions_read(data, role):
+    secret = data.properties(f"Secrets/{role}")
+    known = json.loads(secret["GenerateSecretString"]["SecretStringTemplate"])
+
+    assert secret["Name"] == f"spotify-pipeline/database/{role}"
+    assert known == {"username": role, "dbname": "spotify", "port": 5432}
+    assert secret["GenerateSecretString"]["GenerateStringKey"] == "password"
+
+
+def test_functions_leave_by_ipv6_alone(data):
+    routes = [
+        route["Properties"]
+        for path, route in data.resources("AWS::EC2::Route").items()
+        if "appSubnet" in path
+    ]
+
+    assert [set(route) for route in routes] == [
+        {"DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "RouteTableId"}
+    ] * 2
+
+
+def test_the_database_lets_the_functions_in_and_nobody_else(data):
+    [ingress] = data.resources("AWS::EC2::SecurityGroupIngress").values()
+    groups = [group["Properties"] for group in data.resources("AWS::EC2::SecurityGroup").values()]
+
+    assert ingress["Properties"]["SourceSecurityGroupId"] == "<Network/AppGroup.GroupId>"
+    assert ingress["Properties"]["GroupId"] == "<Network/DatabaseGroup.GroupId>"
+    assert ingress["Properties"]["FromPort"] == ingress["Properties"]["ToPort"] == 5432
+    assert not any("SecurityGroupIngress" in group for group in groups)
+
+
+def test_data_studio_gets_in_from_the_networks_that_are_told(synthesised):
+    stack = synthesised(**{"host.data_studio_cidrs": "142.251.74.0/23"})["SpotifyData"]
+
+    [rule] = stack.properties("Network/DatabaseGroup")["SecurityGroupIngress"]
+
+    assert (rule["CidrIp"], rule["FromPort"], rule["ToPort"]) == ("142.251.74.0/23", 5432, 5432)
+
+
+def test_a_week_of_nightly_snapshots_is_kept(data):
+    details = data.properties("Snapshots/Policy")["PolicyDetails"]
+    tags = data.properties("Postgres/Data")["Tags"]
+
+    [schedule] = details["Schedules"]
+
+    assert details["TargetTags"] == [{"Key": "snapshots-of", "Value": "spotify-pipeline"}]
+    assert details["TargetTags"][0] in tags
+    assert schedule["CreateRule"] == {"Interval": 24, "IntervalUnit": "HOURS", "Times": ["04:00"]}
+    assert schedule["RetainRule"] == {"Count": 7}
+
+
+def test_nothing_but_the_data_volume_is_snapshotted(data):
+    tagged = [path for path, each in data.resources().items() if "snapshots-of" in str(each)]
+
+    assert tagged == ["Postgres/Data", "Snapshots/Role/DefaultPolicy", "Snapshots/Policy"]
+
+
+def test_dumps_are_kept_for_five_weeks(data):
+    [rule, _] = data.properties("Postgres/Backups")["LifecycleConfiguration"]["Rules"]
+
+    assert rule["ExpirationInDays"] == 35
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+
+
+def test_nothing_that_is_archived_expires(data):
+    rules = data.properties("Archive/Bucket")["LifecycleConfiguration"]["Rules"]
+
+    assert rules == [
+        {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}, "Status": "Enabled"}
+    ]
+
+
+def test_the_archive_tells_what_arrives(data):
+    bucket = data.properties("Archive/Bucket")
+
+    assert bucket["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
+
+
+def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(data):
+    statements = data.properties("AlarmTopic/Topic/Policy")["PolicyDocument"]["Statement"]
+
+    [allowed] = [each for each in statements if each["Effect"] == "Allow"]
+
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}
+
+
+def test_the_owner_is_told_before_and_when_the_budget_is_spent(synthesised):
+    stack = synthesised(alert_email="owner@example.org", monthly_budget_usd="20")["SpotifyData"]
+
+    budget = stack.properties("Budget")
+
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 20, "Unit": "USD"}
+    assert [
+        (each["Notification"]["Threshold"], each["Subscribers"])
+        for each in budget["NotificationsWithSubscribers"]
+    ] == [
+        (percent, [{"Address": "owner@example.org", "SubscriptionType": "EMAIL"}])
+        for percent in (80, 100)
+    ]
+
+
+def test_a_database_elsewhere_leaves_archive_topic_and_budget(elsewhere):
+    assert set(elsewhere["SpotifyData"].resources()) == {
+        *("Archive/Bucket", "Archive/Bucket/Policy"),
+        *("AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
+        "Budget",
+    }
+
+
+@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+def test_functions_reach_a_database_elsewhere_from_no_network_of_ours(elsewhere, name):
+    function = elsewhere["SpotifyPipeline"].properties(f"Functions/{name}/Function")
+    variables = function["Environment"]["Variables"]
+
+    assert "VpcConfig" not in function
+    assert variables["DATABASE_CA_PARAMETER"] == "/spotify-pipeline/database/ca-pem"
+    assert "AWS_USE_DUALSTACK_ENDPOINT" not in variables
+
+
+@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
+    function = on_aws.properties(f"Functions/{name}/Function")
+
+    network = function["VpcConfig"]
+
+    assert network["Ipv6AllowedForDualStack"] is True
+    assert [each["Fn::GetStackOutput"]["StackName"] for each in network["SubnetIds"]] == [
+        "SpotifyData"
+    ] * 2
+    assert function["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] == "true"
+
+
+@pytest.mark.parametrize("name", ["Collector", "Backfill", "Enricher"])
+def test_functions_that_need_no_database_are_in_no_network(on_aws, name):
+    assert "VpcConfig" not in on_aws.properties(f"Functions/{name}/Function")
+
+
+def test_the_stack_tells_what_its_owner_needs(data):
+    told = {
+        name: data.readable(output["Value"])
+        for name, output in data.template["Outputs"].items()
+        if not name.startswith("PublishOutput")
+    }
+
+    assert told == {
+        "ArchiveBucket": "spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>",
+        "AlarmTopicArn": "<AlarmTopic/Topic>",
+        "DbHost": NAME,
+        "HostGroup": "spotify-pipeline-postgres",
+        "BackupBucket": "<Postgres/Backups>",
+        "DataVolume": "<Postgres/Data>",
+    }

@@ -1,0 +1,191 @@
+"""What holds for every resource of every template, those that are yet to come included."""
+
+import json
+import re
+
+import pytest
+
+PIPELINES = ("aws/SpotifyPipeline", "elsewhere/SpotifyPipeline", "local/SpotifyPipeline")
+ON_AWS = ("aws/SpotifyData", "elsewhere/SpotifyData", *PIPELINES[:2])
+EVERY = (*ON_AWS, PIPELINES[2])
+DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
+HOLDS_DATA = (
+    *("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"),
+    "AWS::EC2::Volume",
+)
+TOPIC = "arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:spotify-pipeline-alarms"
+
+
+def of(stacks):
+    return pytest.mark.parametrize("stack", stacks, indirect=True)
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def offenders(stack, kind, keeps):
+    return {path for path, each in stack.resources(kind).items() if not keeps(each["Properties"])}
+
+
+def without_tls_denied(stack, kind, key):
+    """Name what a resource policy closes to everyone who comes without TLS."""
+    return {
+        closed
+        for policy in stack.resources(kind).values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Principal"] in ("*", {"AWS": "*"})
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for closed in listed(policy["Properties"][key])
+    }
+
+
+@of(EVERY)
+def test_every_queue_has_dead_letters_or_is_where_they_go(stack):
+    queues = stack.resources("AWS::SQS::Queue")
+    text = json.dumps(stack.resources())
+
+    has_neither = {
+        path
+        for path, queue in queues.items()
+        if "RedrivePolicy" not in queue["Properties"]
+        and f'"deadLetterTargetArn": "<{path}.Arn>"' not in text
+        and f'"DeadLetterConfig": {{"Arn": "<{path}.Arn>"}}' not in text
+    }
+
+    assert has_neither == set()
+
+
+@of(EVERY)
+def test_every_queue_is_encrypted(stack):
+    assert offenders(stack, "AWS::SQS::Queue", lambda queue: queue["SqsManagedSseEnabled"]) == set()
+
+
+@of(ON_AWS)
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("AWS::SQS::Queue", "Queues"), ("AWS::S3::Bucket", "Bucket"), ("AWS::SNS::Topic", "Topics")],
+    ids=["queues", "buckets", "topics"],
+)
+def test_nothing_is_reached_without_tls(stack, kind, key):
+    closed = without_tls_denied(stack, f"{kind}Policy", key)
+
+    assert closed == {f"<{path}>" for path in stack.resources(kind)}
+
+
+@of(ON_AWS)
+def test_a_message_in_work_is_hidden_for_six_timeouts_and_the_window(stack):
+    everything = stack.resources()
+
+    too_short = {
+        path
+        for path, source in stack.resources("AWS::Lambda::EventSourceMapping").items()
+        if everything[source["Properties"]["EventSourceArn"][1:-5]]["Properties"][
+            "VisibilityTimeout"
+        ]
+        < 6 * everything[source["Properties"]["FunctionName"][1:-1]]["Properties"]["Timeout"]
+        + source["Properties"]["MaximumBatchingWindowInSeconds"]
+    }
+
+    assert too_short == set()
+
+
+@of(EVERY)
+def test_every_bucket_is_private_versioned_and_encrypted(stack):
+    def keeps(bucket):
+        [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        return (
+            set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+            and bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+            and rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        )
+
+    assert offenders(stack, "AWS::S3::Bucket", keeps) == set()
+
+
+@of(ON_AWS)
+def test_every_disk_is_encrypted(stack):
+    def keeps(launch):
+        mappings = launch["LaunchTemplateData"]["BlockDeviceMappings"]
+        return all(mapping["Ebs"]["Encrypted"] for mapping in mappings)
+
+    assert offenders(stack, "AWS::EC2::Volume", lambda volume: volume["Encrypted"]) == set()
+    assert offenders(stack, "AWS::EC2::LaunchTemplate", keeps) == set()
+
+
+@of(ON_AWS)
+def test_what_holds_data_outlives_its_stack(stack):
+    lost = {
+        path
+        for path, each in stack.resources().items()
+        if each["Type"] in HOLDS_DATA
+        and (each.get("DeletionPolicy"), each.get("UpdateReplacePolicy"))
+        != ("RetainExceptOnCreate", "Retain")
+    }
+
+    assert lost == set()
+
+
+@of(ON_AWS)
+def test_what_is_kept_can_be_taken_back_by_its_name(stack):
+    nameless = {
+        path
+        for path, each in stack.resources().items()
+        if each.get("UpdateReplacePolicy") == "Retain"
+        and not {"BucketName", "TableName", "Name"} & set(each["Properties"])
+    }
+
+    # EC2 names volumes itself; a new one can begin with a snapshot of the old.
+    assert nameless <= {"Postgres/Data"}
+
+
+@of(EVERY)
+@pytest.mark.parametrize("kind", ["AWS::EC2::NatGateway", "AWS::EC2::KeyPair", "AWS::KMS::Key"])
+def test_nothing_is_paid_for_that_is_not_needed(stack, kind):
+    assert stack.resources(kind) == {}
+
+
+@of(PIPELINES)
+def test_every_function_is_as_all_are(stack):
+    functions = stack.resources("AWS::Lambda::Function")
+    del functions[f"{DELIVERED_BY_CDK}/Handler"]
+
+    unlike = {
+        path
+        for path, function in functions.items()
+        if (
+            function["Properties"]["Runtime"],
+            function["Properties"]["Architectures"],
+            function["Properties"]["LoggingConfig"]["LogFormat"],
+            function["Properties"]["LoggingConfig"]["LogGroup"],
+        )
+        != ("python3.14", ["arm64"], "JSON", f"<{path.removesuffix('/Function')}/Log>")
+        or "ReservedConcurrentExecutions" in function["Properties"]
+    }
+    roles = [function["Properties"]["Role"] for function in functions.values()]
+
+    assert unlike == set()
+    assert len(set(roles)) == len(roles) == 6
+
+
+@of(EVERY)
+def test_every_log_ends_with_its_month(stack):
+    assert (
+        offenders(stack, "AWS::Logs::LogGroup", lambda log: log.get("RetentionInDays") == 30)
+        == set()
+    )
+
+
+@of(EVERY)
+def test_every_alarm_speaks_when_it_begins_and_ends_and_says_what_to_do(stack):
+
+    def keeps(alarm):
+        return (
+            alarm["AlarmActions"] == alarm["OKActions"]
+            and len(alarm["AlarmActions"]) == 1
+            and set(alarm["AlarmActions"]) <= {"<AlarmTopic/Topic>", TOPIC}
+            and re.fullmatch(r".+: .+; .+", alarm["AlarmDescription"])
+        )
+
+    assert offenders(stack, "AWS::CloudWatch::Alarm", keeps) == set()

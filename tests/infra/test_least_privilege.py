@@ -1,0 +1,163 @@
+"""What no template may allow or tell, whatever is in it."""
+
+import json
+import re
+from ipaddress import ip_network
+
+import pytest
+
+EVERY = (
+    *("aws/SpotifyData", "aws/SpotifyPipeline"),
+    *("elsewhere/SpotifyData", "elsewhere/SpotifyPipeline"),
+    "local/SpotifyPipeline",
+)
+DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
+ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:{}:{}"
+ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
+OURS = "<AWS::AccountId>"
+A_SECRET = ARN.format("secretsmanager", OURS, "secret:spotify-pipeline/{}-??????")
+WIDE = {
+    "SpotifyPipeline": {
+        f"{ARCHIVE}/history/*",
+        f"{ARCHIVE}/polls/*",
+        f"{ARCHIVE}/quarantine/*",
+        A_SECRET.format("listener/me"),
+        A_SECRET.format("database/loader"),
+        A_SECRET.format("database/migrator"),
+        "<Functions/Migrator/Function.Arn>:*",
+    },
+    "SpotifyData": {
+        *(A_SECRET.format(f"database/{role}") for role in ("loader", "migrator", "reader")),
+        "<Postgres/Backups.Arn>/dumps/*",
+        ARN.format("ec2", OURS, "instance/*"),
+        ARN.format("ec2", OURS, "network-interface/*"),
+        ARN.format("ec2", "", "snapshot/*"),
+    },
+}
+BY_NO_NAME = {
+    # Lambda's network interfaces.
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    # What EC2 lets describe as a whole only.
+    "ec2:DescribeInstances",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeVolumes",
+    # The host's metrics, whose namespace is a condition, and Session Manager.
+    "cloudwatch:PutMetricData",
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+
+
+def of(stacks):
+    return pytest.mark.parametrize("stack", stacks, indirect=True)
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def offenders(stack, kind, keeps):
+    return {path for path, each in stack.resources(kind).items() if not keeps(each["Properties"])}
+
+
+@of(EVERY)
+def test_a_right_on_many_things_is_one_of_those_stated_here(stack):
+    stated = WIDE.get(stack.stack, set())
+
+    wide = {
+        resource
+        for _, statement in stack.statements()
+        for resource in listed(statement["Resource"])
+        if re.search(r"[*?]", resource) and resource != "*"
+    }
+
+    assert wide <= stated
+
+
+@of(EVERY)
+def test_a_right_on_everything_is_one_that_knows_no_names(stack):
+    on_everything = {
+        action
+        for _, statement in stack.statements()
+        if "*" in listed(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+
+    assert on_everything <= BY_NO_NAME
+
+
+@of(EVERY)
+def test_no_right_is_to_do_anything(stack):
+    actions = {
+        action for _, statement in stack.statements() for action in listed(statement["Action"])
+    }
+
+    assert not {action for action in actions if "*" in action}
+
+
+@of(EVERY)
+def test_no_role_of_ours_has_a_managed_policy(stack):
+    managed = {
+        path
+        for path, role in stack.resources("AWS::IAM::Role").items()
+        if "ManagedPolicyArns" in role["Properties"]
+    }
+
+    assert managed <= {f"{DELIVERED_BY_CDK}/Role"}
+
+
+@of(EVERY)
+def test_no_security_group_is_open_to_the_world(stack):
+    groups = stack.resources("AWS::EC2::SecurityGroup").values()
+    rules = [
+        *(rule for group in groups for rule in group["Properties"].get("SecurityGroupIngress", [])),
+        *(
+            rule["Properties"]
+            for rule in stack.resources("AWS::EC2::SecurityGroupIngress").values()
+        ),
+    ]
+
+    let_in = {rule[key] for rule in rules for key in ("CidrIp", "CidrIpv6") if key in rule}
+
+    assert {cidr for cidr in let_in if ip_network(cidr).prefixlen < 16} == set()
+
+
+@of(EVERY)
+def test_no_secret_is_in_user_data_environment_or_outputs(stack):
+    secrets = {f"<{path}>" for path in stack.resources("AWS::SecretsManager::Secret")}
+    metadata = [
+        stack.readable(each.get("Metadata", {}).get("AWS::CloudFormation::Init", {}))
+        for each in stack.template["Resources"].values()
+    ]
+    told = json.dumps(
+        [
+            metadata,
+            stack.readable(stack.template.get("Outputs", {})),
+            stack.resources("AWS::EC2::LaunchTemplate"),
+            [
+                function["Properties"].get("Environment")
+                for function in stack.resources("AWS::Lambda::Function").values()
+            ],
+        ]
+    )
+
+    assert "{{resolve:" not in told
+    assert {secret for secret in secrets if secret in told} == set()
+
+
+@of(EVERY)
+def test_no_secret_is_written_in_a_template(stack):
+    def keeps(secret):
+        return "SecretString" not in secret and "password" not in secret.get(
+            "GenerateSecretString", {}
+        ).get("SecretStringTemplate", "")
+
+    assert offenders(stack, "AWS::SecretsManager::Secret", keeps) == set()

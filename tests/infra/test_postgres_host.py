@@ -1,0 +1,188 @@
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "infra" / "cdk" / "assets" / "postgres"
+NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
+
+
+@pytest.fixture(scope="module")
+def launch(data):
+    return data.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"]
+
+
+@pytest.fixture(scope="module")
+def group(data):
+    return data.resources()["Postgres/Group/ASG"]
+
+
+@pytest.fixture(scope="module")
+def files(data):
+    """What cfn-init puts on the host."""
+    [resource] = [
+        resource
+        for resource in data.template["Resources"].values()
+        if resource["Type"] == "AWS::AutoScaling::AutoScalingGroup"
+    ]
+    return data.readable(resource["Metadata"]["AWS::CloudFormation::Init"])["files"]["files"]
+
+
+@pytest.fixture(scope="module")
+def facts(files):
+    lines = files["/opt/pg/env"]["content"].splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_there_is_one_host_and_never_two(group):
+    properties = group["Properties"]
+
+    assert (properties["MinSize"], properties["MaxSize"]) == ("1", "1")
+    assert properties["VPCZoneIdentifier"] == ["<Network/Vpc/databaseSubnet1/Subnet>"]
+
+
+def test_a_host_goes_before_the_next_one_comes(group):
+    policy = group["UpdatePolicy"]["AutoScalingRollingUpdate"]
+    care = group["Properties"]["InstanceMaintenancePolicy"]
+
+    assert (policy["MinInstancesInService"], policy["MaxBatchSize"]) == (0, 1)
+    assert (care["MinHealthyPercentage"], care["MaxHealthyPercentage"]) == (0, 100)
+
+
+def test_a_deployment_waits_until_postgres_serves(group, launch):
+    user_data = launch["UserData"]["Fn::Base64"]
+
+    assert group["CreationPolicy"]["ResourceSignal"] == {"Count": 1, "Timeout": "PT15M"}
+    assert group["UpdatePolicy"]["AutoScalingRollingUpdate"]["WaitOnResourceSignals"] is True
+    assert user_data.index("cfn-init") < user_data.index("cfn-signal -e $?")
+
+
+def test_a_host_is_as_old_as_its_image_a_month_at_most(group, launch):
+    assert group["Properties"]["MaxInstanceLifetime"] == 30 * 86_400
+    assert launch["ImageId"].startswith("resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-")
+    assert launch["ImageId"].endswith("-arm64")
+
+
+def test_the_host_costs_what_it_is_told_to(launch):
+    assert launch["InstanceType"] == "t4g.micro"
+    assert launch["CreditSpecification"] == {"CpuCredits": "standard"}
+    assert launch["Monitoring"] == {"Enabled": False}
+
+
+def test_no_key_opens_the_host_and_its_metadata_ask_for_a_token(launch):
+    assert "KeyName" not in launch
+    assert launch["MetadataOptions"] == {"HttpTokens": "required"}
+
+
+@pytest.mark.parametrize("what", ["Postgres/Role/DefaultPolicy", "Secrets/reader"])
+def test_a_host_boots_after_what_it_needs(data, group, what):
+    waits_for = {data.path_of(name) for name in group["DependsOn"]}
+    waits_for |= {
+        data.path_of(name)
+        for name in data.resources()["Postgres/Group/LaunchTemplate"]["DependsOn"]
+    }
+
+    assert what in waits_for
+
+
+def test_the_host_gets_every_script_as_it_is(files):
+    placed = {name.removeprefix("/opt/pg/"): file for name, file in files.items()}
+
+    assert {name: placed[name]["content"] for name in placed if name != "env"} == {
+        path.name: path.read_text() for path in SCRIPTS.iterdir() if path.is_file()
+    }
+
+
+def test_scripts_can_be_run_and_nothing_else_can(files):
+    modes = {(Path(name).suffix == ".sh", file["mode"]) for name, file in files.items()}
+
+    assert modes == {(True, "000755"), (False, "000644")}
+
+
+def test_the_host_is_told_names_alone(facts):
+    assert facts == {
+        "AWS_DEFAULT_REGION": "<AWS::Region>",
+        "VOLUME_ID": "<Postgres/Data>",
+        "EIP_ALLOCATION_ID": "<Postgres/Address.AllocationId>",
+        "DB_HOST": NAME,
+        "DB_NAME": "spotify",
+        "PG_MAJOR": "17",
+        "MIGRATOR_SECRET": "spotify-pipeline/database/migrator",
+        "LOADER_SECRET": "spotify-pipeline/database/loader",
+        "READER_SECRET": "spotify-pipeline/database/reader",
+        "HOST_PARAMETER": "/spotify-pipeline/database/host",
+        "CA_PARAMETER": "/spotify-pipeline/database/ca-pem",
+        "APP_CIDRS": "10.42.2.0/24,10.42.3.0/24",
+        "DATA_STUDIO_CIDRS": "",
+        "BACKUP_BUCKET": "<Postgres/Backups>",
+        "BACKUP_PREFIX": "dumps/",
+        "METRIC_NAMESPACE": "SpotifyPipeline",
+    }
+
+
+def test_the_functions_find_the_host_by_the_name_in_its_certificate(data, facts):
+    parameter = data.properties("Host")
+
+    assert parameter["Name"] == "/spotify-pipeline/database/host"
+    assert parameter["Value"] == facts["DB_HOST"]
+
+
+def test_the_first_region_of_aws_has_a_domain_of_its_own(data):
+    [condition] = data.template["Conditions"].values()
+    [[_, there, _]] = [
+        part["Fn::If"]
+        for part in data.template["Outputs"]["DbHost"]["Value"]["Fn::Join"][1]
+        if "Fn::If" in part
+    ]
+
+    assert condition == {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}
+    assert there == "compute-1.amazonaws.com"
+
+
+def test_a_snapshot_can_be_what_the_volume_begins_with(synthesised):
+    stack = synthesised(**{"host.snapshot_id": "snap-0123456789abcdef0"})["SpotifyData"]
+
+    assert stack.properties("Postgres/Data")["SnapshotId"] == "snap-0123456789abcdef0"
+
+
+def test_a_large_host_has_no_credits_to_cap(synthesised):
+    stack = synthesised(**{"host.instance_type": "m8g.large"})["SpotifyData"]
+
+    launch = stack.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"]
+
+    assert "CreditSpecification" not in launch
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "threshold"),
+    [
+        ("HostFailed", "StatusCheckFailed", 1),
+        ("DiskFilling", "DiskUsedPercent", 80),
+        ("BackupOverdue", "BackupAgeHours", 26),
+    ],
+)
+def test_a_host_that_is_unwell_or_silent_raises_an_alarm(data, name, metric, threshold):
+    alarm = data.properties(f"HostAlarms/{name}")
+
+    assert (alarm["MetricName"], alarm["Threshold"]) == (metric, threshold)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_the_alarms_of_the_host_wait_until_it_is_up(data):
+    alarms = data.resources("AWS::CloudWatch::Alarm")
+
+    waits_for = [{data.path_of(name) for name in each["DependsOn"]} for each in alarms.values()]
+
+    assert ["Postgres/Group/ASG" in each for each in waits_for] == [True] * 3
+
+
+@pytest.mark.parametrize("name", ["DiskFilling", "BackupOverdue"])
+def test_an_alarm_watches_a_metric_as_the_host_tells_it(data, facts, name):
+    alarm = data.properties(f"HostAlarms/{name}")
+
+    told = (SCRIPTS / "metrics.sh").read_text()
+
+    assert alarm["Namespace"] == facts["METRIC_NAMESPACE"]
+    assert f"MetricName={alarm['MetricName']}," in told
+    assert "Dimensions" not in alarm
+    assert "Dimensions" not in told

@@ -58,12 +58,14 @@ class SpotifyCalls:
         secret: str,
         accounts: SpotifyAccounts,
         apps: SpotifyApps,
+        daily_calls: int,
         now: Callable[[], datetime],
     ) -> None:
         self._secretsmanager = secretsmanager
         self._secret = secret
         self._accounts = accounts
         self._apps = apps
+        self._daily_calls = daily_calls
         self._now = now
         self._app: _App | None = None
         self._token: _Token | None = None
@@ -74,7 +76,8 @@ class SpotifyCalls:
         Raises:
             SourceOffError: The app may not have features, or there is no app to ask as.
             RequestRefusedError: The request itself was refused.
-            FeatureSourceError: Spotify takes no calls now, or did not answer, or AWS did not.
+            FeatureSourceError: Spotify takes no calls now, or has had those of the day, or did
+                not answer, or AWS did not.
         """
         try:
             return self._make(call)
@@ -123,16 +126,25 @@ class SpotifyCalls:
     def _blocked(self, state: AppState) -> FeatureSourceError:
         """Tell how long live capture alone may call; until then it would be a call too many."""
         until = (state.blocked_until or self._now()) + LIVE_CAPTURE_LEAD
-        wait_s = math.ceil((until - self._now()).total_seconds())
-        return FeatureSourceError("Spotify takes no calls for features", wait_s)
+        return self._closed("Spotify takes no calls for features", until)
+
+    def _closed(self, reason: str, until: datetime) -> FeatureSourceError:
+        return FeatureSourceError(reason, math.ceil((until - self._now()).total_seconds()))
 
     def _with_token(self, app: _App, call: Callable[[str], _T]) -> _T:
         try:
-            return call(self._access_token(app))
+            return self._call(app, call)
         except SpotifyTokenError:
             # A kept token may have died before its time; a fresh one must do.
             self._token = None
-            return call(self._access_token(app))
+            return self._call(app, call)
+
+    def _call(self, app: _App, call: Callable[[str], _T]) -> _T:
+        token = self._access_token(app)
+        until = self._apps.spend(app.client_id, 1, self._now(), self._daily_calls)
+        if until is not None:
+            raise self._closed("the day's calls to Spotify for features are spent", until)
+        return call(token)
 
     def _access_token(self, app: _App) -> str:
         asked_at = self._now()

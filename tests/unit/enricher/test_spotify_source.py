@@ -62,12 +62,13 @@ def new_source(spotify, secretsmanager, apps, clock):
     """Make the source of a container that has just started."""
     with open_session() as session:
 
-        def make(secret=LOGIN_OF, url=spotify.url):
+        def make(secret=LOGIN_OF, url=spotify.url, daily_calls=200):
             calls = SpotifyCalls(
                 secretsmanager=secretsmanager,
                 secret=secret,
                 accounts=SpotifyAccounts(session, url),
                 apps=apps,
+                daily_calls=daily_calls,
                 now=clock,
             )
             return SpotifyFeatures(SpotifyApi(session, url), calls, clock)
@@ -304,6 +305,46 @@ def test_a_block_between_the_two_calls_is_respected(source, spotify, apps):
     assert spotify.paths == [TOKEN, FEATURES]
     assert refused(answer)
     assert answer.features[uri("a")].energy == 0.715
+
+
+def test_the_calls_of_a_day_are_shared_by_all_containers(new_source, spotify, clock):
+    one, another = (new_source(daily_calls=4) for _ in range(2))
+
+    answers = [source.fetch([uri("a")]) for source in (one, another, one, another)]
+
+    assert [answer.failure is None for answer in answers] == [True, True, False, False]
+    assert spotify.paths.count(FEATURES) + spotify.paths.count(TRACKS) == 4
+    assert {answer.failure.retry_after_s for answer in answers[2:]} == {
+        seconds_to_midnight(clock())
+    }
+
+
+def test_spent_calls_are_no_miss_and_the_next_source_is_asked(new_container, new_source, clock):
+    sources = {"spotify": new_source(daily_calls=2), "other": Source(all_known)}
+    lookup = Lookup(new_container(), sources, clock)
+
+    findings = lookup.find(uris(80), START + timedelta(minutes=1))
+
+    assert (findings.learned, findings.missed, findings.postponed) == (80, 0, 0)
+    assert sources["other"].asked == [uris(80)[40:]]
+
+
+def test_with_spent_calls_and_no_other_source_tracks_wait_for_the_next_day(
+    new_container, new_source, spotify, clock
+):
+    lookup = Lookup(new_container(), {"spotify": new_source(daily_calls=2)}, clock)
+    lookup.remember(lookup.find(uris(80), START + timedelta(minutes=1)))
+    spotify.requests.clear()
+    clock.move(seconds=seconds_to_midnight(clock()))
+
+    findings = lookup.find(uris(80), clock() + timedelta(minutes=1))
+
+    assert (findings.asked, findings.learned, findings.missed) == (40, 40, 0)
+    assert spotify.paths[-2:] == [FEATURES, TRACKS]
+
+
+def seconds_to_midnight(now):
+    return 86_400 - now.hour * 3_600 - now.minute * 60 - now.second
 
 
 EXPIRED = json_reply({"error": {"status": 401, "message": "The access token expired"}}, 401)

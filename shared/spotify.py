@@ -13,6 +13,7 @@ import requests
 from requests import PreparedRequest, Response
 
 from shared.errors import (
+    SpotifyAccountError,
     SpotifyAuthError,
     SpotifyError,
     SpotifyLoginError,
@@ -25,6 +26,7 @@ from shared.spotify_wire import (
     PAGE_ROWS,
     Grant,
     RecentlyPlayed,
+    is_api_error,
     read_grant,
     read_grant_refusal,
     read_recently_played,
@@ -153,7 +155,8 @@ class SpotifyApi:
 
         Raises:
             SpotifyTokenError: The access token is not accepted, or no longer.
-            SpotifyAuthError: The app's owner has no Premium, or the listener is not on its list.
+            SpotifyAccountError: The app's owner has no Premium, or the listener is not on its list.
+            SpotifyAuthError: Spotify forbids it for another reason.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Any other refusal, or no answer.
 
@@ -171,6 +174,7 @@ class SpotifyApi:
             A row for each id, in order; an empty one where Spotify does not know.
 
         Raises:
+            SpotifyAccountError: The app's owner has no Premium.
             SpotifyAuthError: The app gets no audio features; also SpotifyTokenError, see there.
             SpotifyRequestError: An id is none.
             SpotifyRateLimitError: Too many calls.
@@ -232,7 +236,8 @@ def _api_refusal(response: Response, secrets: Secrets) -> SpotifyError:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         return SpotifyTokenError(f"Spotify refuses the access token: {_words(response, secrets)}")
     if response.status_code == HTTPStatus.FORBIDDEN:
-        return SpotifyAuthError(f"Spotify forbids the call: {_words(response, secrets)}")
+        kind = SpotifyAuthError if is_api_error(response.content) else SpotifyAccountError
+        return kind(f"Spotify forbids the call: {_words(response, secrets)}")
     if response.status_code == HTTPStatus.BAD_REQUEST:
         return SpotifyRequestError(f"Spotify answered with status 400: {_words(response, secrets)}")
     return _refusal(response, secrets)

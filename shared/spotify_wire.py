@@ -77,6 +77,15 @@ def read_grant_refusal(content: bytes) -> tuple[str, str]:
     return refusal.error, refusal.error_description or ""
 
 
+def is_api_error(content: bytes) -> bool:
+    """Tell the Web API's own refusal from the plain text with which it refuses an account."""
+    try:
+        _ApiRefusal.model_validate_json(content)
+    except ValidationError:
+        return False
+    return True
+
+
 def read_recently_played(content: bytes) -> RecentlyPlayed:
     """Read an answer row by row: one that is no readable track does not hide the others.
 
@@ -132,6 +141,10 @@ class _GrantRefusal(BaseModel):
 
     error: str
     error_description: str | None = None
+
+
+class _ApiRefusal(BaseModel):
+    error: Any
 
 
 class _Page(BaseModel):

@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.enricher.sources import RequestRefusedError, SourceOffError
+from services.enricher.sources import CallForbiddenError, RequestRefusedError, SourceOffError
 from shared.errors import (
     FeatureSourceError,
     SettingsError,
+    SpotifyAccountError,
     SpotifyAuthError,
     SpotifyError,
     SpotifyRateLimitError,
@@ -29,6 +30,9 @@ from shared.spotify_wire import Secret
 
 TOKEN_MARGIN = timedelta(minutes=1)
 """An access token is replaced this long before it expires."""
+
+ACCOUNT_WAIT_S = 6 * 3_600
+"""After Premium is paid again, Spotify needs "a few hours"."""
 
 _T = TypeVar("_T")
 
@@ -70,25 +74,33 @@ class SpotifyCalls:
         self._app: _App | None = None
         self._token: _Token | None = None
 
-    def make(self, call: Callable[[str], _T]) -> _T:
+    def make(self, call: Callable[[str], _T], *, forbids_all: bool = False) -> _T:
         """Make a call with an access token, if the app may call now.
+
+        Args:
+            call: Asks Spotify once.
+            forbids_all: Whether its 403 says that the app gets no audio features, and is to be
+                written down for every container.
 
         Raises:
             SourceOffError: The app may not have features, or there is no app to ask as.
+            CallForbiddenError: The app may not make this call.
             RequestRefusedError: The request itself was refused.
             FeatureSourceError: Spotify takes no calls now, or has had those of the day, or did
                 not answer, or AWS did not.
         """
         try:
-            return self._make(call)
+            return self._make(call, forbids_all=forbids_all)
         except SettingsError as error:
             raise SourceOffError(str(error)) from error
         except SpotifyRequestError as error:
             raise RequestRefusedError(str(error)) from error
+        except SpotifyAccountError as error:
+            raise FeatureSourceError(str(error), ACCOUNT_WAIT_S) from error
         except (SpotifyError, BotoCoreError, ClientError) as error:
             raise FeatureSourceError(str(error)) from error
 
-    def _make(self, call: Callable[[str], _T]) -> _T:
+    def _make(self, call: Callable[[str], _T], *, forbids_all: bool) -> _T:
         app = self._app = self._app or self._read_app()
         self._check(self._apps.load(app.client_id))
         try:
@@ -96,9 +108,11 @@ class SpotifyCalls:
         except SpotifyRateLimitError as error:
             state = self._apps.throttle(app.client_id, error.retry_after_s, self._now())
             raise self._blocked(state) from error
-        except SpotifyTokenError:
+        except (SpotifyTokenError, SpotifyAccountError):
             raise
         except SpotifyAuthError as error:
+            if not forbids_all:
+                raise CallForbiddenError(str(error)) from error
             self._apps.forbid_features(app.client_id, self._now())
             raise SourceOffError(f"{error}; no container will ask again") from error
 

@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 
 from services.collector.handler import wire
-from shared.errors import SpotifyAuthError, SpotifyError, SpotifyLoginError, SpotifyTokenError
+from shared.errors import (
+    SpotifyAccountError,
+    SpotifyAuthError,
+    SpotifyError,
+    SpotifyLoginError,
+    SpotifyTokenError,
+)
 from shared.telemetry import logger
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
@@ -68,6 +74,7 @@ BLOCKED = {"status": "blocked", "next_calls": (), "published": NOTHING}
 FAILED = {"status": "failed", "error": SpotifyError, "published": NOTHING}
 NO_TOKEN = {"calls": (TOKEN,), "next_calls": (TOKEN, PLAYED)}
 FORBIDDEN = {"status": "failed", "error": SpotifyAuthError, "published": NOTHING}
+REFUSED_ACCOUNT = FORBIDDEN | {"error": SpotifyAccountError}
 DEAD = {"status": "needs-login", "calls": (TOKEN,), "next_calls": (), "published": NOTHING}
 RENEWED = (TOKEN, PLAYED, TOKEN, PLAYED)
 
@@ -100,11 +107,11 @@ CASES = {
         page=api_error(401, message="The access token expired"), calls=RENEWED
     ),
     "403 without a message": Case(page=api_error(403), **FORBIDDEN),
-    "403 owner without Premium": Case(page=PREMIUM, **FORBIDDEN),
+    "403 owner without Premium": Case(page=PREMIUM, **REFUSED_ACCOUNT),
     "403 account not registered": Case(
-        page=Reply(b"User not registered in the Developer Dashboard", 403), **FORBIDDEN
+        page=Reply(b"User not registered in the Developer Dashboard", 403), **REFUSED_ACCOUNT
     ),
-    "403 with the token": Case(page=Reply(b"no BQ-hidden-2", 403), **FORBIDDEN),
+    "403 with the token": Case(page=Reply(b"no BQ-hidden-2", 403), **REFUSED_ACCOUNT),
     "404": Case(page=api_error(404, message="Not found."), **FAILED),
     "429 Retry-After 5": Case(
         page=with_wait(api_error(429, message="API rate limit exceeded"), 5), **BLOCKED

@@ -193,27 +193,52 @@ def test_a_forbidden_app_is_as_good_as_not_configured(new_lookup, spotify):
     assert spotify.paths == [TOKEN, FEATURES]
 
 
-def test_what_was_told_before_a_403_is_kept(source, spotify):
+def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplog):
     spotify.tracks = [FORBIDDEN]
 
-    answer = source.fetch([uri("a")])
+    answers = [source.fetch([uri("a")]) for _ in range(2)]
 
-    assert isinstance(answer.failure, SourceOffError)
-    assert answer.features[uri("a")].energy == 0.715
+    features = answers[0].features[uri("a")]
+    assert answers == [Answer({uri("a"): features})] * 2
+    assert (features.energy, features.popularity) == (0.715, None)
+    assert spotify.paths == [TOKEN, FEATURES, TRACKS, FEATURES]
+    assert apps.load("client-1") == AppState()
+    assert [record.message for record in caplog.records] == ["feature source tells no popularity"]
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "text",
     [
-        json_reply({"error": {"status": 403, "message": "Forbidden"}}, 403),
-        Reply(b"Active premium subscription required for the owner of the app.", 403),
+        b"Active premium subscription required for the owner of the app. When the subscription "
+        b"status changes, it can take a few hours before requests are allowed again.",
+        b"User not registered in the Developer Dashboard",
     ],
-    ids=["JSON", "plain text"],
+    ids=["Premium", "not registered"],
 )
-def test_every_403_switches_the_source_off(source, spotify, reply):
-    spotify.features = [reply]
+@pytest.mark.parametrize("path", ["features", "tracks"])
+def test_a_403_that_passes_by_itself_is_waited_for(
+    source, spotify, apps, path, text
+):
+    setattr(spotify, path, [Reply(text, 403)])
 
-    assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert not isinstance(answer.failure, SourceOffError)
+    assert answer.failure.retry_after_s == 6 * 3_600
+    assert apps.load("client-1") == AppState()
+
+
+def test_once_premium_is_paid_again_the_same_container_has_features(new_lookup, spotify, clock):
+    text = Reply(b"Active premium subscription required for the owner of the app.", 403)
+    spotify.features = [text, rows_of("audio_features", a_sound)]
+    lookup = new_lookup()
+    lookup.find([uri("a")], START + timedelta(minutes=1))
+    clock.move(hours=6, seconds=1)
+
+    findings = lookup.find([uri("a")], clock() + timedelta(minutes=1))
+
+    assert (findings.learned, findings.postponed) == (1, 0)
 
 
 def test_a_forbidden_app_may_still_poll(source, spotify, apps, clock):

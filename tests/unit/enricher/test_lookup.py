@@ -414,3 +414,18 @@ def test_with_the_table_away_sources_are_asked_and_nothing_known_is_overwritten(
     assert source.asked == [[uri("a"), uri("b")]]
     assert findings.features == {uri("a"): known_features("a")}
     assert findings.entries == {uri("a"): Entry(known_features("a"))}
+
+
+def test_what_a_healing_learnt_while_a_source_failed_stays_learnt(new_lookup, clock):
+    find(new_lookup(Source(failing(FeatureSourceError("500")))), [uri("Boats")])
+    clock.move(minutes=15)
+    late = clock.time + timedelta(minutes=1)
+
+    def meanwhile(tracks):
+        find(new_lookup(Source()), tracks, late)
+        return Answer(failure=FeatureSourceError("500"))
+
+    find(new_lookup(Source(meanwhile)), [uri("Boats")], late)
+
+    findings = new_lookup().find([uri("Boats")], late)
+    assert findings.features == {uri("Boats"): known_features("Boats")}

@@ -91,7 +91,11 @@ class SpotifyCalls:
         """
         try:
             return self._make(call, forbids_all=forbids_all)
+        except SourceOffError:
+            self._forget()
+            raise
         except SettingsError as error:
+            self._forget()
             raise SourceOffError(str(error)) from error
         except SpotifyRequestError as error:
             raise RequestRefusedError(str(error)) from error
@@ -115,6 +119,10 @@ class SpotifyCalls:
                 raise CallForbiddenError(str(error)) from error
             self._apps.forbid_features(app.client_id, self._now())
             raise SourceOffError(f"{error}; no container will ask again") from error
+
+    def _forget(self) -> None:
+        """Read the login again next time: another app, or another secret, may be there by then."""
+        self._app = self._token = None
 
     def _read_app(self) -> _App:
         try:

@@ -429,3 +429,31 @@ def test_what_a_healing_learnt_while_a_source_failed_stays_learnt(new_lookup, cl
 
     findings = new_lookup().find([uri("Boats")], late)
     assert findings.features == {uri("Boats"): known_features("Boats")}
+
+
+def test_a_source_that_is_off_is_asked_again_after_an_hour(new_lookup, clock):
+    source = Source(failing(SourceOffError("not logged in")))
+    lookup = new_lookup(source)
+    lookup.find([uri("a")], LATER)
+    source.answer = all_known
+
+    clock.move(minutes=60)
+    early = lookup.find([uri("a")], clock.time + timedelta(minutes=1))
+    clock.move(seconds=1)
+    late = lookup.find([uri("a")], clock.time + timedelta(minutes=1))
+
+    assert (early.asked, early.postponed, late.learned) == (0, 0, 1)
+
+
+def test_while_a_source_is_off_only_the_others_tell_when_to_ask_again(new_lookup, clock):
+    off, failed = Source(failing(FeatureSourceError("500", 5))), Source()
+    lookup = new_lookup(off, failed)
+    lookup.find([uri("a")], LATER)
+    clock.move(seconds=6)
+    off.answer = failing(SourceOffError("not logged in"))
+    failed.answer = failing(FeatureSourceError("500", 60))
+
+    lookup.find([uri("b")], LATER)
+
+    assert not lookup.may_ask(clock.time)
+    assert lookup.blocked_until == clock.time + timedelta(seconds=60)

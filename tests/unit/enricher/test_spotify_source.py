@@ -2,6 +2,7 @@
 
 import json
 import socket
+from base64 import b64encode
 from datetime import timedelta
 
 import boto3
@@ -209,16 +210,13 @@ def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplo
 @pytest.mark.parametrize(
     "text",
     [
-        b"Active premium subscription required for the owner of the app. When the subscription "
-        b"status changes, it can take a few hours before requests are allowed again.",
+        b"Active premium subscription required for the owner of the app.",
         b"User not registered in the Developer Dashboard",
     ],
     ids=["Premium", "not registered"],
 )
 @pytest.mark.parametrize("path", ["features", "tracks"])
-def test_a_403_that_passes_by_itself_is_waited_for(
-    source, spotify, apps, path, text
-):
+def test_a_403_that_passes_by_itself_is_waited_for(source, spotify, apps, path, text):
     setattr(spotify, path, [Reply(text, 403)])
 
     answer = source.fetch([uri("a")])
@@ -360,7 +358,7 @@ def test_with_spent_calls_and_no_other_source_tracks_wait_for_the_next_day(
     lookup = Lookup(new_container(), {"spotify": new_source(daily_calls=2)}, clock)
     lookup.remember(lookup.find(uris(80), START + timedelta(minutes=1)))
     spotify.requests.clear()
-    clock.move(seconds=seconds_to_midnight(clock()))
+    clock.move(seconds=seconds_to_midnight(clock()) + 1)
 
     findings = lookup.find(uris(80), clock() + timedelta(minutes=1))
 
@@ -464,7 +462,7 @@ def test_a_secret_that_is_not_there_switches_the_source_off(new_source, spotify)
     assert spotify.requests == []
 
 
-def test_a_refused_app_switches_the_source_off_until_the_next_container(
+def test_a_refused_app_switches_the_source_off_without_a_word_to_others(
     source, new_source, spotify, apps
 ):
     spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
@@ -472,6 +470,40 @@ def test_a_refused_app_switches_the_source_off_until_the_next_container(
     assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
     assert apps.load("client-1") == AppState()
     assert new_source().fetch([uri("a")]).failure is None
+
+
+def basic(client_id, client_secret):
+    return f"Basic {b64encode(f'{client_id}:{client_secret}'.encode()).decode()}"
+
+
+def no_secret_yet(spotify, secretsmanager):
+    login = json.dumps(LOGIN | {"client_secret": ""})
+    secretsmanager.put_secret_value(SecretId=LOGIN_OF, SecretString=login)
+
+
+def a_wrong_secret(spotify, secretsmanager):
+    spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
+
+
+def an_app_without_features(spotify, secretsmanager):
+    spotify.features = [FORBIDDEN, rows_of("audio_features", a_sound)]
+
+
+@pytest.mark.parametrize("trouble", [no_secret_yet, a_wrong_secret, an_app_without_features])
+def test_a_new_login_switches_the_source_on_within_the_hour(
+    new_lookup, spotify, secretsmanager, clock, trouble
+):
+    trouble(spotify, secretsmanager)
+    lookup = new_lookup()
+    before = lookup.find([uri("a")], START + timedelta(minutes=1))
+    login = json.dumps({"client_id": "client-2", "client_secret": "SECRET-2"})
+    secretsmanager.put_secret_value(SecretId=LOGIN_OF, SecretString=login)
+    clock.move(hours=1, seconds=1)
+
+    after = lookup.find([uri("a")], clock() + timedelta(minutes=1))
+
+    assert (before.learned, after.learned) == (0, 1)
+    assert spotify.requests[-3].headers["Authorization"] == basic("client-2", "SECRET-2")
 
 
 def test_a_secret_that_cannot_be_read_now_is_a_failure(source, secretsmanager, monkeypatch):

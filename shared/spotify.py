@@ -4,8 +4,8 @@ Nothing here sleeps, retries or remembers: a refusal becomes an error that tells
 to do. No error's text holds a token.
 """
 
-import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +21,7 @@ from shared.errors import (
     SpotifyRequestError,
     SpotifyTokenError,
 )
+from shared.retry_after import retry_after_s
 from shared.spotify_catalogue_wire import Row, read_rows
 from shared.spotify_wire import (
     PAGE_ROWS,
@@ -258,7 +259,9 @@ def _grant_refusal(response: Response, secrets: Secrets) -> SpotifyError:
 
 def _refusal(response: Response, secrets: Secrets) -> SpotifyError:
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        return SpotifyRateLimitError(_retry_after_s(response.headers.get("Retry-After", "")))
+        header = response.headers.get("Retry-After", "")
+        wait_s = retry_after_s(header, datetime.now(UTC), LONGEST_WAIT_S)
+        return SpotifyRateLimitError(wait_s)
     words = _words(response, secrets)
     return SpotifyError(f"Spotify answered with status {response.status_code}: {words}")
 
@@ -272,7 +275,3 @@ def _excerpt(text: str, secrets: Secrets) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "…")
     return " ".join(text.split())[:EXCERPT_CHARACTERS]
-
-
-def _retry_after_s(header: str) -> int | None:
-    return min(int(header), LONGEST_WAIT_S) if re.fullmatch(r"[0-9]{1,18}", header) else None

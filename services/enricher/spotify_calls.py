@@ -7,7 +7,7 @@ call the state of the app is looked up (docs/adr/0006-blocks-belong-to-the-app.m
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,9 +27,6 @@ from shared.errors import (
 from shared.spotify import SpotifyAccounts
 from shared.spotify_app import LIVE_CAPTURE_LEAD, AppState, SpotifyApps
 from shared.spotify_wire import Secret
-
-TOKEN_MARGIN = timedelta(minutes=1)
-"""An access token is replaced this long before it expires."""
 
 ACCOUNT_WAIT_S = 6 * 3_600
 """After Premium is paid again, Spotify needs "a few hours"."""
@@ -175,6 +172,5 @@ class SpotifyCalls:
                 grant = self._accounts.client_credentials(app.client_id, app.client_secret)
             except SpotifyAuthError as error:
                 raise SourceOffError(str(error)) from error
-            lifetime = timedelta(seconds=grant.expires_in_s)
-            self._token = _Token(grant.access_token, asked_at + lifetime - TOKEN_MARGIN)
+            self._token = _Token(grant.access_token, grant.usable_until(asked_at))
         return self._token.text

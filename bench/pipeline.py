@@ -135,6 +135,7 @@ def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
         "SPOTIFY_ACCOUNTS_URL": "http://spotify",
         "SPOTIFY_APP_TABLE": "spotify-app",
         "SPOTIFY_APP_SECRET": "",
+        "SPOTIFY_DAILY_CALLS": "200",
     }
     memory_cloud.install(deliver=enriched.put)
     from services.enricher.handler import handler, wire  # noqa: PLC0415 - after its environment

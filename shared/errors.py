@@ -1,20 +1,21 @@
 """Every error this project raises.
 
 HistoryError
-├── SettingsError              a variable or secret is missing or wrong: fix the deployment
-├── MessageError               a queue message does not fit its model
-├── UploadError                an uploaded file cannot be read as listening history at all
-├── DatabaseError              Postgres could not be used; see __cause__
-│   ├── DatabaseAwayError      it cannot serve now: the same work may succeed later
-│   │   └── DatabaseLoginError it does not know us: read the secret again
-│   └── DatabaseRefusalError   the data was refused: trying again is no use
-├── SpotifyError               Spotify did not answer as documented, or not at all: try later
-│   ├── SpotifyAuthError       the app or the account is not allowed: a person must act
-│   │   ├── SpotifyTokenError  401: the access token is not accepted; a fresh one may be
-│   │   └── SpotifyLoginError  the grant is dead: the listener must log in again
-│   ├── SpotifyRequestError    400: what the request says; others may pass
-│   └── SpotifyRateLimitError  429: wait `retry_after_s`
-└── FeatureSourceError         a source of audio features failed; says nothing about the tracks
+├── SettingsError                a variable or secret is missing or wrong: fix the deployment
+├── MessageError                 a queue message does not fit its model
+├── UploadError                  an uploaded file cannot be read as listening history at all
+├── DatabaseError                Postgres could not be used; see __cause__
+│   ├── DatabaseAwayError        it cannot serve now: the same work may succeed later
+│   │   └── DatabaseLoginError   it does not know us: read the secret again
+│   └── DatabaseRefusalError     the data was refused: trying again is no use
+├── SpotifyError                 Spotify did not answer as documented, or not at all: try later
+│   ├── SpotifyAuthError         the app or the account is not allowed: a person must act
+│   │   ├── SpotifyTokenError    401: the access token is not accepted; a fresh one may be
+│   │   ├── SpotifyAccountError  403 for want of Premium or of a place on the app's list: passes
+│   │   └── SpotifyLoginError    the grant is dead: the listener must log in again
+│   ├── SpotifyRequestError      400: what the request says; others may pass
+│   └── SpotifyRateLimitError    429: wait `retry_after_s`
+└── FeatureSourceError           a source of audio features failed; says nothing about the tracks
 """
 
 
@@ -60,6 +61,10 @@ class SpotifyAuthError(SpotifyError):
 
 class SpotifyTokenError(SpotifyAuthError):
     """Spotify does not accept the access token; a fresh one may be accepted."""
+
+
+class SpotifyAccountError(SpotifyAuthError):
+    """Spotify refuses an account, whichever call it makes; the app may have what it asked for."""
 
 
 class SpotifyLoginError(SpotifyAuthError):

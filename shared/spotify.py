@@ -4,8 +4,8 @@ Nothing here sleeps, retries or remembers: a refusal becomes an error that tells
 to do. No error's text holds a token.
 """
 
-import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ import requests
 from requests import PreparedRequest, Response
 
 from shared.errors import (
+    SpotifyAccountError,
     SpotifyAuthError,
     SpotifyError,
     SpotifyLoginError,
@@ -20,11 +21,13 @@ from shared.errors import (
     SpotifyRequestError,
     SpotifyTokenError,
 )
+from shared.retry_after import retry_after_s
 from shared.spotify_catalogue_wire import Row, read_rows
 from shared.spotify_wire import (
     PAGE_ROWS,
     Grant,
     RecentlyPlayed,
+    is_api_error,
     read_grant,
     read_grant_refusal,
     read_recently_played,
@@ -153,7 +156,8 @@ class SpotifyApi:
 
         Raises:
             SpotifyTokenError: The access token is not accepted, or no longer.
-            SpotifyAuthError: The app's owner has no Premium, or the listener is not on its list.
+            SpotifyAccountError: The app's owner has no Premium, or the listener is not on its list.
+            SpotifyAuthError: Spotify forbids it for another reason.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Any other refusal, or no answer.
 
@@ -171,6 +175,7 @@ class SpotifyApi:
             A row for each id, in order; an empty one where Spotify does not know.
 
         Raises:
+            SpotifyAccountError: The app's owner has no Premium.
             SpotifyAuthError: The app gets no audio features; also SpotifyTokenError, see there.
             SpotifyRequestError: An id is none.
             SpotifyRateLimitError: Too many calls.
@@ -232,7 +237,8 @@ def _api_refusal(response: Response, secrets: Secrets) -> SpotifyError:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         return SpotifyTokenError(f"Spotify refuses the access token: {_words(response, secrets)}")
     if response.status_code == HTTPStatus.FORBIDDEN:
-        return SpotifyAuthError(f"Spotify forbids the call: {_words(response, secrets)}")
+        kind = SpotifyAuthError if is_api_error(response.content) else SpotifyAccountError
+        return kind(f"Spotify forbids the call: {_words(response, secrets)}")
     if response.status_code == HTTPStatus.BAD_REQUEST:
         return SpotifyRequestError(f"Spotify answered with status 400: {_words(response, secrets)}")
     return _refusal(response, secrets)
@@ -253,7 +259,9 @@ def _grant_refusal(response: Response, secrets: Secrets) -> SpotifyError:
 
 def _refusal(response: Response, secrets: Secrets) -> SpotifyError:
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        return SpotifyRateLimitError(_retry_after_s(response.headers.get("Retry-After", "")))
+        header = response.headers.get("Retry-After", "")
+        wait_s = retry_after_s(header, datetime.now(UTC), LONGEST_WAIT_S)
+        return SpotifyRateLimitError(wait_s)
     words = _words(response, secrets)
     return SpotifyError(f"Spotify answered with status {response.status_code}: {words}")
 
@@ -267,7 +275,3 @@ def _excerpt(text: str, secrets: Secrets) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "…")
     return " ".join(text.split())[:EXCERPT_CHARACTERS]
-
-
-def _retry_after_s(header: str) -> int | None:
-    return min(int(header), LONGEST_WAIT_S) if re.fullmatch(r"[0-9]{1,18}", header) else None

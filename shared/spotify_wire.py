@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -27,6 +27,9 @@ from shared.models import Milliseconds, Play, Text, TrackUri
 PAGE_ROWS = 50
 """Spotify shows the newest 50 plays and none before them."""
 
+TOKEN_MARGIN = timedelta(minutes=1)
+"""So much of an access token's life is not used: the clocks differ, and a call takes its time."""
+
 Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 """Printable ASCII: what an HTTP header can carry."""
 
@@ -38,6 +41,10 @@ class Grant:
     access_token: str = field(repr=False)
     expires_in_s: int
     refresh_token: str | None = field(repr=False)
+
+    def usable_until(self, asked_at: datetime) -> datetime:
+        """Tell when the access token is to be replaced: a minute before it expires."""
+        return asked_at + timedelta(seconds=self.expires_in_s) - TOKEN_MARGIN
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,15 @@ def read_grant_refusal(content: bytes) -> tuple[str, str]:
     except ValidationError:
         return "", ""
     return refusal.error, refusal.error_description or ""
+
+
+def is_api_error(content: bytes) -> bool:
+    """Tell the Web API's own refusal from the plain text with which it refuses an account."""
+    try:
+        _ApiRefusal.model_validate_json(content)
+    except ValidationError:
+        return False
+    return True
 
 
 def read_recently_played(content: bytes) -> RecentlyPlayed:
@@ -132,6 +148,10 @@ class _GrantRefusal(BaseModel):
 
     error: str
     error_description: str | None = None
+
+
+class _ApiRefusal(BaseModel):
+    error: Any
 
 
 class _Page(BaseModel):

@@ -43,6 +43,8 @@ class PipelineConfig(Part):
     """In the order in which they are asked; Spotify answers apps of before November 2024 alone."""
     features_login: Listener | None = None
     """Whose login names the app that asks Spotify for features; by default the first listener's."""
+    spotify_daily_calls: Annotated[int, Field(ge=1)] = 200
+    """For features; Spotify has locked apps out, live capture too, at some 600 calls in a day."""
     match_window_s: Annotated[int, Field(ge=0, le=600)] = 90
     """How far an API and an export record of one play may lie apart."""
     monthly_budget_usd: Annotated[int, Field(ge=1)] = 15

@@ -181,6 +181,7 @@ class Functions(Construct):
                 "SPOTIFY_ACCOUNTS_URL": configured.spotify_accounts_url,
                 "SPOTIFY_APP_TABLE": around.spotify_app.table_name,
                 "SPOTIFY_APP_SECRET": configured.features_secret,
+                "SPOTIFY_DAILY_CALLS": str(configured.spotify_daily_calls),
                 **environment,
             },
             grants=[

@@ -18,9 +18,6 @@ from shared.telemetry import logger
 GRANT_LIFETIME = timedelta(days=180)
 """A grant lives six months from the login, however often it is used (Spotify, June 2026)."""
 
-TOKEN_MARGIN = timedelta(minutes=1)
-"""An access token is replaced this long before it expires."""
-
 
 class Credentials(BaseModel):
     """What a login left in the listener's secret. Fields of later releases are kept."""
@@ -180,8 +177,7 @@ class AccessTokens:
             # Before the first use of what came with it: the old one may be dead by now.
             credentials = self._store.rotate(listener, credentials, grant.refresh_token)
             logger.info("refresh token rotated", extra={"listener": listener})
-        lifetime = timedelta(seconds=grant.expires_in_s)
-        usable_until = asked_at + lifetime - TOKEN_MARGIN
+        usable_until = grant.usable_until(asked_at)
         return _Kept(grant.access_token, credentials.fingerprint, usable_until)
 
     def _trade(self, listener: str, credentials: Credentials) -> tuple[Grant, Credentials]:

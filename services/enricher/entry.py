@@ -56,6 +56,12 @@ class Entry:
         """Tell whether the sources may be asked for the track."""
         return self.retry_at is not None and self.retry_at <= now
 
+    def knows_less_than(self, other: "Entry") -> bool:
+        """Tell whether the features of another would be lost if this took its place."""
+        if other.features is None or self.retry_at is None:
+            return False
+        return self.features is None or other.retry_at is None
+
     def learnt(self, told: TrackFeatures | None) -> "Entry":
         """Follow an answer that tells how the track sounds."""
         return Entry(self._with(told))

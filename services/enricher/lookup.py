@@ -21,6 +21,9 @@ from shared.telemetry import logger
 FAILURE_WAIT_S = 900
 """How long a source is left alone after a failure, unless it tells by itself."""
 
+OFF_WAIT = timedelta(hours=1)
+"""How long a source that is off stays so for this container: a login may switch it on."""
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -90,16 +93,19 @@ class Lookup:
         self._sources = dict(sources)
         self._now = now
         self._blocked_until: dict[str, datetime] = {}
+        self._off_until: dict[str, datetime] = {}
 
     @property
     def blocked_until(self) -> datetime | None:
         """When the first of the sources that failed may be asked again; None if none failed."""
-        failed = self._sources.keys() & self._blocked_until.keys()
-        return min((self._blocked_until[name] for name in failed), default=None)
+        return min(self._blocked_until.values(), default=None)
 
     def may_ask(self, since: datetime) -> bool:
         """Tell whether a source is left that was not to be left alone at an instant, nor since."""
-        return any(not self._is_blocked(name, since) for name in self._sources)
+        return any(
+            not self._is_off(name, since) and not self._is_blocked(name, since)
+            for name in self._sources
+        )
 
     def find(self, tracks: Iterable[str], until: datetime, *, anew: bool = False) -> Findings:
         """Find what is known of tracks; never raises for want of it.
@@ -136,7 +142,7 @@ class Lookup:
     def _ask(self, tracks: Sequence[str], started_at: datetime, until: datetime) -> _Told:
         told = _Told()
         remaining = tracks
-        for name in tuple(self._sources):
+        for name in self._sources:
             for chunk in chunks(remaining):
                 self._ask_source(name, chunk, told, started_at, until)
             remaining = [track for track in remaining if track not in told.settled]
@@ -146,7 +152,7 @@ class Lookup:
         self, name: str, tracks: Sequence[str], told: _Told, started_at: datetime, until: datetime
     ) -> None:
         """Ask one source, if it may be asked; what may not be asked waits for its time."""
-        if name not in self._sources:
+        if self._is_off(name, started_at):
             return
         if self._is_blocked(name, started_at):
             told.take(tracks, Answer(), self._blocked_until[name])
@@ -157,6 +163,10 @@ class Lookup:
             answer = self._sources[name].fetch(tracks)
             told.take(tracks, answer, self._retry_at(name, answer.failure))
 
+    def _is_off(self, name: str, since: datetime) -> bool:
+        off_until = self._off_until.get(name)
+        return off_until is not None and off_until >= since
+
     def _is_blocked(self, name: str, since: datetime) -> bool:
         blocked_until = self._blocked_until.get(name)
         return blocked_until is not None and blocked_until >= since
@@ -166,7 +176,8 @@ class Lookup:
         if failure is None:
             return None
         if isinstance(failure, SourceOffError):
-            del self._sources[name]
+            self._blocked_until.pop(name, None)
+            self._off_until[name] = self._now() + OFF_WAIT
             logger.warning("feature source is off", extra={"source": name, "reason": str(failure)})
             return None
         wait_s = FAILURE_WAIT_S if failure.retry_after_s is None else failure.retry_after_s

@@ -14,8 +14,7 @@ Source:
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +24,7 @@ import requests
 from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, RequestRefusedError
 from shared.errors import FeatureSourceError
+from shared.retry_after import retry_after_s
 
 NAME = "reccobeats"
 USER_AGENT = "spotify-listening-history/1 (personal listening statistics)"
@@ -99,7 +99,8 @@ class ReccoBeats:
         if status in _REFUSALS:
             raise RequestRefusedError(f"{path} answered {status}")
         if status != HTTPStatus.OK:
-            wait_s = _retry_after_s(response.headers.get("Retry-After", ""), self._now())
+            header = response.headers.get("Retry-After", "")
+            wait_s = retry_after_s(header, self._now(), MOST_PATIENCE_S)
             raise FeatureSourceError(f"{path} answered {status}", wait_s)
 
 
@@ -133,17 +134,3 @@ def _values(sound: Row, metadata: Row) -> dict[str, Any]:
     values["duration_ms"] = metadata.get("durationMs")
     values["popularity"] = metadata.get("popularity")
     return values
-
-
-def _retry_after_s(header: str, now: datetime) -> int | None:
-    """Read `Retry-After`, which is seconds or a date."""
-    if header.isascii() and header.isdigit():
-        # Python refuses to read numbers of thousands of digits.
-        return min(int(header[:9]), MOST_PATIENCE_S)
-    try:
-        at = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    # A date without a known zone is read as naive; HTTP dates are in UTC.
-    wait_s = int((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
-    return max(0, min(wait_s, MOST_PATIENCE_S))

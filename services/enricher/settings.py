@@ -22,6 +22,8 @@ class EnricherSettings(Settings):
     spotify_app_table: str
     spotify_app_secret: str
     """Name of the secret with the app to ask Spotify as; empty if Spotify is not asked."""
+    spotify_daily_calls: Annotated[int, Field(ge=1)]
+    """How many calls for features Spotify gets in a day, of enrichers and healers together."""
 
     @property
     def source_names(self) -> list[str]:

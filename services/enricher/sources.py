@@ -16,6 +16,10 @@ class RequestRefusedError(FeatureSourceError):
     """A source refuses one request for what it says; other requests may pass."""
 
 
+class CallForbiddenError(FeatureSourceError):
+    """A source forbids this kind of call; others may pass."""
+
+
 class SourceOffError(FeatureSourceError):
     """A source does not serve this deployment, as if it were not configured."""
 

@@ -2,7 +2,8 @@
 
 Apps made since 27 November 2024, and older ones in development mode, are answered 403. Whether an
 app may is asked once: the first 403 is written down for good, and the next source takes its place.
-To have it asked again, delete the item of the app from the table `spotify-app`.
+To have it asked again, delete the item of the app from the table `spotify-app`. A 403 of `tracks`
+alone, which ended for apps in development mode in 2026, costs just the popularity.
 
 Source:
     https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
@@ -14,11 +15,12 @@ from datetime import datetime
 from typing import Any
 
 from services.enricher.features import SOUND, told
-from services.enricher.sources import Answer
+from services.enricher.sources import Answer, CallForbiddenError
 from services.enricher.spotify_calls import SpotifyCalls
 from shared.errors import FeatureSourceError
 from shared.spotify import SpotifyApi
 from shared.spotify_catalogue_wire import Row
+from shared.telemetry import logger
 
 NAME = "spotify"
 
@@ -30,25 +32,40 @@ class SpotifyFeatures:
         self._api = api
         self._calls = calls
         self._now = now
+        self._may_have_tracks = True
 
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
         """Ask for at most 40 tracks, in two calls; the second only if the first was answered."""
         ids = [uri.rpartition(":")[2] for uri in track_uris]
-        failure = None
         try:
-            heard = self._calls.make(lambda token: self._api.audio_features(token, ids))
+            heard = self._calls.make(
+                lambda token: self._api.audio_features(token, ids), forbids_all=True
+            )
         except FeatureSourceError as error:
             return Answer(failure=error)
-        try:
-            tracks = self._calls.make(lambda token: self._api.tracks(token, ids))
-        except FeatureSourceError as error:
-            tracks, failure = [{}] * len(ids), error
+        tracks, failure = self._tracks(ids)
         fetched_at = self._now()
         known = (
             told(uri, NAME, fetched_at, _values(sound, track))
             for uri, sound, track in zip(track_uris, heard, tracks, strict=True)
         )
         return Answer.about(track_uris, known, failure)
+
+    def _tracks(self, ids: Sequence[str]) -> tuple[list[Row], FeatureSourceError | None]:
+        """Ask for popularity, unless this container was told that the app may not have it."""
+        untold: list[Row] = [{}] * len(ids)
+        if not self._may_have_tracks:
+            return untold, None
+        try:
+            return self._calls.make(lambda token: self._api.tracks(token, ids)), None
+        except CallForbiddenError as error:
+            self._may_have_tracks = False
+            logger.warning(
+                "feature source tells no popularity", extra={"source": NAME, "reason": str(error)}
+            )
+            return untold, None
+        except FeatureSourceError as error:
+            return untold, error
 
 
 def _values(sound: Row, track: Row) -> dict[str, Any]:

@@ -7,16 +7,17 @@ call the state of the app is looked up (docs/adr/0006-blocks-belong-to-the-app.m
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.enricher.sources import RequestRefusedError, SourceOffError
+from services.enricher.sources import CallForbiddenError, RequestRefusedError, SourceOffError
 from shared.errors import (
     FeatureSourceError,
     SettingsError,
+    SpotifyAccountError,
     SpotifyAuthError,
     SpotifyError,
     SpotifyRateLimitError,
@@ -27,8 +28,8 @@ from shared.spotify import SpotifyAccounts
 from shared.spotify_app import LIVE_CAPTURE_LEAD, AppState, SpotifyApps
 from shared.spotify_wire import Secret
 
-TOKEN_MARGIN = timedelta(minutes=1)
-"""An access token is replaced this long before it expires."""
+ACCOUNT_WAIT_S = 6 * 3_600
+"""After Premium is paid again, Spotify needs "a few hours"."""
 
 _T = TypeVar("_T")
 
@@ -58,34 +59,49 @@ class SpotifyCalls:
         secret: str,
         accounts: SpotifyAccounts,
         apps: SpotifyApps,
+        daily_calls: int,
         now: Callable[[], datetime],
     ) -> None:
         self._secretsmanager = secretsmanager
         self._secret = secret
         self._accounts = accounts
         self._apps = apps
+        self._daily_calls = daily_calls
         self._now = now
         self._app: _App | None = None
         self._token: _Token | None = None
 
-    def make(self, call: Callable[[str], _T]) -> _T:
+    def make(self, call: Callable[[str], _T], *, forbids_all: bool = False) -> _T:
         """Make a call with an access token, if the app may call now.
+
+        Args:
+            call: Asks Spotify once.
+            forbids_all: Whether its 403 says that the app gets no audio features, and is to be
+                written down for every container.
 
         Raises:
             SourceOffError: The app may not have features, or there is no app to ask as.
+            CallForbiddenError: The app may not make this call.
             RequestRefusedError: The request itself was refused.
-            FeatureSourceError: Spotify takes no calls now, or did not answer, or AWS did not.
+            FeatureSourceError: Spotify takes no calls now, or has had those of the day, or did
+                not answer, or AWS did not.
         """
         try:
-            return self._make(call)
+            return self._make(call, forbids_all=forbids_all)
+        except SourceOffError:
+            self._forget()
+            raise
         except SettingsError as error:
+            self._forget()
             raise SourceOffError(str(error)) from error
         except SpotifyRequestError as error:
             raise RequestRefusedError(str(error)) from error
+        except SpotifyAccountError as error:
+            raise FeatureSourceError(str(error), ACCOUNT_WAIT_S) from error
         except (SpotifyError, BotoCoreError, ClientError) as error:
             raise FeatureSourceError(str(error)) from error
 
-    def _make(self, call: Callable[[str], _T]) -> _T:
+    def _make(self, call: Callable[[str], _T], *, forbids_all: bool) -> _T:
         app = self._app = self._app or self._read_app()
         self._check(self._apps.load(app.client_id))
         try:
@@ -93,11 +109,17 @@ class SpotifyCalls:
         except SpotifyRateLimitError as error:
             state = self._apps.throttle(app.client_id, error.retry_after_s, self._now())
             raise self._blocked(state) from error
-        except SpotifyTokenError:
+        except (SpotifyTokenError, SpotifyAccountError):
             raise
         except SpotifyAuthError as error:
+            if not forbids_all:
+                raise CallForbiddenError(str(error)) from error
             self._apps.forbid_features(app.client_id, self._now())
             raise SourceOffError(f"{error}; no container will ask again") from error
+
+    def _forget(self) -> None:
+        """Read the login again next time: another app, or another secret, may be there by then."""
+        self._app = self._token = None
 
     def _read_app(self) -> _App:
         try:
@@ -123,16 +145,25 @@ class SpotifyCalls:
     def _blocked(self, state: AppState) -> FeatureSourceError:
         """Tell how long live capture alone may call; until then it would be a call too many."""
         until = (state.blocked_until or self._now()) + LIVE_CAPTURE_LEAD
-        wait_s = math.ceil((until - self._now()).total_seconds())
-        return FeatureSourceError("Spotify takes no calls for features", wait_s)
+        return self._closed("Spotify takes no calls for features", until)
+
+    def _closed(self, reason: str, until: datetime) -> FeatureSourceError:
+        return FeatureSourceError(reason, math.ceil((until - self._now()).total_seconds()))
 
     def _with_token(self, app: _App, call: Callable[[str], _T]) -> _T:
         try:
-            return call(self._access_token(app))
+            return self._call(app, call)
         except SpotifyTokenError:
             # A kept token may have died before its time; a fresh one must do.
             self._token = None
-            return call(self._access_token(app))
+            return self._call(app, call)
+
+    def _call(self, app: _App, call: Callable[[str], _T]) -> _T:
+        token = self._access_token(app)
+        until = self._apps.spend(app.client_id, 1, self._now(), self._daily_calls)
+        if until is not None:
+            raise self._closed("the day's calls to Spotify for features are spent", until)
+        return call(token)
 
     def _access_token(self, app: _App) -> str:
         asked_at = self._now()
@@ -141,6 +172,5 @@ class SpotifyCalls:
                 grant = self._accounts.client_credentials(app.client_id, app.client_secret)
             except SpotifyAuthError as error:
                 raise SourceOffError(str(error)) from error
-            lifetime = timedelta(seconds=grant.expires_in_s)
-            self._token = _Token(grant.access_token, asked_at + lifetime - TOKEN_MARGIN)
+            self._token = _Token(grant.access_token, grant.usable_until(asked_at))
         return self._token.text

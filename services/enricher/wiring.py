@@ -53,6 +53,7 @@ def _spotify(settings: EnricherSettings) -> SpotifyFeatures:
         secret=settings.spotify_app_secret,
         accounts=SpotifyAccounts(session, settings.spotify_accounts_url),
         apps=SpotifyApps(client("dynamodb"), settings.spotify_app_table),
+        daily_calls=settings.spotify_daily_calls,
         now=now,
     )
     return SpotifyFeatures(SpotifyApi(session, settings.spotify_api_url), calls, now)

@@ -51,12 +51,30 @@ def test_a_short_refusal_is_waited_for_and_loses_nothing(local_cloud, scenario, 
     assert local_cloud.told("status")["open_gaps"] == 0
 
 
+# A batch and its rows are written in one transaction, and so at one instant.
+LOADED_SINCE = """
+SELECT poll.returned, poll.new, count(history.track_uri) AS rows,
+       max(coalesce(history.loaded_at, batch.loaded_at) - poll.polled_at) AS waited
+FROM poll
+JOIN loaded_batch AS batch USING (origin)
+LEFT JOIN listening_history AS history
+       ON history.listener = poll.listener AND history.loaded_at = batch.loaded_at
+WHERE poll.listener = 'me' AND poll.polled_at >= :since
+GROUP BY poll.origin
+"""
+
+
 def test_plays_do_not_wait_for_a_source_that_is_down(local_cloud, scenario):
     scenario("reccobeats-down")
+    since = datetime.now(UTC)
 
     done = local_cloud.told("poll", "--wait", "--timeout", "60")
 
+    loaded = local_cloud.rows(LOADED_SINCE, since=since)
     assert done["result"]["returned"] == 50
+    assert loaded
+    assert all(rows >= new for _, new, rows, _ in loaded)
+    assert max(waited for *_, waited in loaded) < timedelta(seconds=60)
 
 
 def polled_now(local_cloud):

@@ -99,3 +99,10 @@ def test_a_track_is_due_at_the_very_instant_and_not_before():
 
     assert entry.is_due(START)
     assert not entry.is_due(START - timedelta(microseconds=1))
+
+
+def test_an_entry_that_waits_for_nothing_never_knows_less_than_another():
+    settled = Entry(known_features("Boats"))
+
+    assert not settled.knows_less_than(settled)
+    assert Entry(retry_at=START).knows_less_than(settled)

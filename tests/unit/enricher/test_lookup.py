@@ -414,3 +414,46 @@ def test_with_the_table_away_sources_are_asked_and_nothing_known_is_overwritten(
     assert source.asked == [[uri("a"), uri("b")]]
     assert findings.features == {uri("a"): known_features("a")}
     assert findings.entries == {uri("a"): Entry(known_features("a"))}
+
+
+def test_what_a_healing_learnt_while_a_source_failed_stays_learnt(new_lookup, clock):
+    find(new_lookup(Source(failing(FeatureSourceError("500")))), [uri("Boats")])
+    clock.move(minutes=15)
+    late = clock.time + timedelta(minutes=1)
+
+    def meanwhile(tracks):
+        find(new_lookup(Source()), tracks, late)
+        return Answer(failure=FeatureSourceError("500"))
+
+    find(new_lookup(Source(meanwhile)), [uri("Boats")], late)
+
+    findings = new_lookup().find([uri("Boats")], late)
+    assert findings.features == {uri("Boats"): known_features("Boats")}
+
+
+def test_a_source_that_is_off_is_asked_again_after_an_hour(new_lookup, clock):
+    source = Source(failing(SourceOffError("not logged in")))
+    lookup = new_lookup(source)
+    lookup.find([uri("a")], LATER)
+    source.answer = all_known
+
+    clock.move(minutes=60)
+    early = lookup.find([uri("a")], clock.time + timedelta(minutes=1))
+    clock.move(seconds=1)
+    late = lookup.find([uri("a")], clock.time + timedelta(minutes=1))
+
+    assert (early.asked, early.postponed, late.learned) == (0, 0, 1)
+
+
+def test_while_a_source_is_off_only_the_others_tell_when_to_ask_again(new_lookup, clock):
+    off, failed = Source(failing(FeatureSourceError("500", 5))), Source()
+    lookup = new_lookup(off, failed)
+    lookup.find([uri("a")], LATER)
+    clock.move(seconds=6)
+    off.answer = failing(SourceOffError("not logged in"))
+    failed.answer = failing(FeatureSourceError("500", 60))
+
+    lookup.find([uri("b")], LATER)
+
+    assert not lookup.may_ask(clock.time)
+    assert lookup.blocked_until == clock.time + timedelta(seconds=60)

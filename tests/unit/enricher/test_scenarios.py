@@ -56,6 +56,7 @@ def spotify(simulated, dynamodb):
             secret="login",  # noqa: S106 - a name
             accounts=SpotifyAccounts(session, simulated.spotify_url),
             apps=SpotifyApps(dynamodb, APPS),
+            daily_calls=200,
             now=simulated.now,
         )
         yield SpotifyFeatures(SpotifyApi(session, simulated.spotify_url), calls, simulated.now)
@@ -155,7 +156,7 @@ def test_spotify_alone_that_refuses_makes_no_miss_and_is_not_called_while_it_blo
     assert simulated.blocked_calls() == 0
 
 
-@pytest.mark.parametrize("scenario", ["normal", "new-app", "old-app", "forbidden", "no-premium"])
+@pytest.mark.parametrize("scenario", ["normal", "new-app", "old-app", "forbidden"])
 def test_an_app_without_features_is_asked_for_them_once(
     simulated, spotify, new_container, scenario
 ):
@@ -167,6 +168,22 @@ def test_an_app_without_features_is_asked_for_them_once(
 
     counts = simulated.counts()
     assert (counts["/v1/audio-features"], counts.get("/v1/tracks", 0)) == (1, 0)
+
+
+def test_an_app_whose_owner_pays_for_premium_again_has_its_features_back(
+    simulated, spotify, new_container
+):
+    simulated.scenario("no-premium")
+    find = new_container(spotify)
+    refused = find(TRACKS)
+    simulated.scenario("normal")
+    simulated.scenario("legacy-app")
+    simulated.pass_s(6 * 3_600 + 1)
+
+    healed = find(TRACKS)
+
+    assert (refused.missed, refused.postponed) == (0, 90)
+    assert (healed.learned, healed.postponed) == (90, 0)
 
 
 def test_a_legacy_app_gets_all_that_spotify_measured(simulated, spotify, new_container):

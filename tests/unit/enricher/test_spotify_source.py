@@ -2,6 +2,7 @@
 
 import json
 import socket
+from base64 import b64encode
 from datetime import timedelta
 
 import boto3
@@ -62,12 +63,13 @@ def new_source(spotify, secretsmanager, apps, clock):
     """Make the source of a container that has just started."""
     with open_session() as session:
 
-        def make(secret=LOGIN_OF, url=spotify.url):
+        def make(secret=LOGIN_OF, url=spotify.url, daily_calls=200):
             calls = SpotifyCalls(
                 secretsmanager=secretsmanager,
                 secret=secret,
                 accounts=SpotifyAccounts(session, url),
                 apps=apps,
+                daily_calls=daily_calls,
                 now=clock,
             )
             return SpotifyFeatures(SpotifyApi(session, url), calls, clock)
@@ -191,27 +193,49 @@ def test_a_forbidden_app_is_as_good_as_not_configured(new_lookup, spotify):
     assert spotify.paths == [TOKEN, FEATURES]
 
 
-def test_what_was_told_before_a_403_is_kept(source, spotify):
+def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplog):
     spotify.tracks = [FORBIDDEN]
 
-    answer = source.fetch([uri("a")])
+    answers = [source.fetch([uri("a")]) for _ in range(2)]
 
-    assert isinstance(answer.failure, SourceOffError)
-    assert answer.features[uri("a")].energy == 0.715
+    features = answers[0].features[uri("a")]
+    assert answers == [Answer({uri("a"): features})] * 2
+    assert (features.energy, features.popularity) == (0.715, None)
+    assert spotify.paths == [TOKEN, FEATURES, TRACKS, FEATURES]
+    assert apps.load("client-1") == AppState()
+    assert [record.message for record in caplog.records] == ["feature source tells no popularity"]
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "text",
     [
-        json_reply({"error": {"status": 403, "message": "Forbidden"}}, 403),
-        Reply(b"Active premium subscription required for the owner of the app.", 403),
+        b"Active premium subscription required for the owner of the app.",
+        b"User not registered in the Developer Dashboard",
     ],
-    ids=["JSON", "plain text"],
+    ids=["Premium", "not registered"],
 )
-def test_every_403_switches_the_source_off(source, spotify, reply):
-    spotify.features = [reply]
+@pytest.mark.parametrize("path", ["features", "tracks"])
+def test_a_403_that_passes_by_itself_is_waited_for(source, spotify, apps, path, text):
+    setattr(spotify, path, [Reply(text, 403)])
 
-    assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
+    answer = source.fetch([uri("a")])
+
+    assert refused(answer)
+    assert not isinstance(answer.failure, SourceOffError)
+    assert answer.failure.retry_after_s == 6 * 3_600
+    assert apps.load("client-1") == AppState()
+
+
+def test_once_premium_is_paid_again_the_same_container_has_features(new_lookup, spotify, clock):
+    text = Reply(b"Active premium subscription required for the owner of the app.", 403)
+    spotify.features = [text, rows_of("audio_features", a_sound)]
+    lookup = new_lookup()
+    lookup.find([uri("a")], START + timedelta(minutes=1))
+    clock.move(hours=6, seconds=1)
+
+    findings = lookup.find([uri("a")], clock() + timedelta(minutes=1))
+
+    assert (findings.learned, findings.postponed) == (1, 0)
 
 
 def test_a_forbidden_app_may_still_poll(source, spotify, apps, clock):
@@ -303,6 +327,46 @@ def test_a_block_between_the_two_calls_is_respected(source, spotify, apps):
     assert spotify.paths == [TOKEN, FEATURES]
     assert refused(answer)
     assert answer.features[uri("a")].energy == 0.715
+
+
+def test_the_calls_of_a_day_are_shared_by_all_containers(new_source, spotify, clock):
+    one, another = (new_source(daily_calls=4) for _ in range(2))
+
+    answers = [source.fetch([uri("a")]) for source in (one, another, one, another)]
+
+    assert [answer.failure is None for answer in answers] == [True, True, False, False]
+    assert spotify.paths.count(FEATURES) + spotify.paths.count(TRACKS) == 4
+    assert {answer.failure.retry_after_s for answer in answers[2:]} == {
+        seconds_to_midnight(clock())
+    }
+
+
+def test_spent_calls_are_no_miss_and_the_next_source_is_asked(new_container, new_source, clock):
+    sources = {"spotify": new_source(daily_calls=2), "other": Source(all_known)}
+    lookup = Lookup(new_container(), sources, clock)
+
+    findings = lookup.find(uris(80), START + timedelta(minutes=1))
+
+    assert (findings.learned, findings.missed, findings.postponed) == (80, 0, 0)
+    assert sources["other"].asked == [uris(80)[40:]]
+
+
+def test_with_spent_calls_and_no_other_source_tracks_wait_for_the_next_day(
+    new_container, new_source, spotify, clock
+):
+    lookup = Lookup(new_container(), {"spotify": new_source(daily_calls=2)}, clock)
+    lookup.remember(lookup.find(uris(80), START + timedelta(minutes=1)))
+    spotify.requests.clear()
+    clock.move(seconds=seconds_to_midnight(clock()) + 1)
+
+    findings = lookup.find(uris(80), clock() + timedelta(minutes=1))
+
+    assert (findings.asked, findings.learned, findings.missed) == (40, 40, 0)
+    assert spotify.paths[-2:] == [FEATURES, TRACKS]
+
+
+def seconds_to_midnight(now):
+    return 86_400 - now.hour * 3_600 - now.minute * 60 - now.second
 
 
 EXPIRED = json_reply({"error": {"status": 401, "message": "The access token expired"}}, 401)
@@ -397,7 +461,7 @@ def test_a_secret_that_is_not_there_switches_the_source_off(new_source, spotify)
     assert spotify.requests == []
 
 
-def test_a_refused_app_switches_the_source_off_until_the_next_container(
+def test_a_refused_app_switches_the_source_off_without_a_word_to_others(
     source, new_source, spotify, apps
 ):
     spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
@@ -405,6 +469,40 @@ def test_a_refused_app_switches_the_source_off_until_the_next_container(
     assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
     assert apps.load("client-1") == AppState()
     assert new_source().fetch([uri("a")]).failure is None
+
+
+def basic(client_id, client_secret):
+    return f"Basic {b64encode(f'{client_id}:{client_secret}'.encode()).decode()}"
+
+
+def no_secret_yet(spotify, secretsmanager):
+    login = json.dumps(LOGIN | {"client_secret": ""})
+    secretsmanager.put_secret_value(SecretId=LOGIN_OF, SecretString=login)
+
+
+def a_wrong_secret(spotify, secretsmanager):
+    spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
+
+
+def an_app_without_features(spotify, secretsmanager):
+    spotify.features = [FORBIDDEN, rows_of("audio_features", a_sound)]
+
+
+@pytest.mark.parametrize("trouble", [no_secret_yet, a_wrong_secret, an_app_without_features])
+def test_a_new_login_switches_the_source_on_within_the_hour(
+    new_lookup, spotify, secretsmanager, clock, trouble
+):
+    trouble(spotify, secretsmanager)
+    lookup = new_lookup()
+    before = lookup.find([uri("a")], START + timedelta(minutes=1))
+    login = json.dumps({"client_id": "client-2", "client_secret": "SECRET-2"})
+    secretsmanager.put_secret_value(SecretId=LOGIN_OF, SecretString=login)
+    clock.move(hours=1, seconds=1)
+
+    after = lookup.find([uri("a")], clock() + timedelta(minutes=1))
+
+    assert (before.learned, after.learned) == (0, 1)
+    assert spotify.requests[-3].headers["Authorization"] == basic("client-2", "SECRET-2")
 
 
 def test_a_secret_that_cannot_be_read_now_is_a_failure(source, secretsmanager, monkeypatch):

@@ -10,7 +10,9 @@ from tests.unit.enricher.examples import START, known_features, some_features, u
 
 SETTLED = Entry(known_features("Boats", energy=0.1 + 0.2))
 WAITING = Entry(misses=2, retry_at=START + timedelta(days=7))
+AGAIN = Entry(misses=3, retry_at=START + timedelta(days=37))
 HALF_KNOWN = Entry(known_features("Boats", energy=None), 0, START + timedelta(minutes=15))
+HALF_AGAIN = Entry(known_features("Boats", energy=None), 1, START + timedelta(days=1))
 UNPOPULAR = Entry(known_features("Boats", popularity=0))
 UNRATED = Entry(known_features("Boats", popularity=None))
 
@@ -129,9 +131,48 @@ def test_a_hundred_tracks_are_read_in_one_call(dynamodb, tracks, calls):
 def test_twenty_five_tracks_are_written_in_one_call(dynamodb, tracks, calls):
     made = []
 
-    TrackCache(counting(dynamodb, made), TABLE).write(dict.fromkeys(uris(tracks), WAITING))
+    TrackCache(counting(dynamodb, made), TABLE).write(dict.fromkeys(uris(tracks), SETTLED))
 
     assert made == calls
+
+
+def test_of_a_hundred_tracks_that_wait_one_call_makes_sure_that_nobody_learnt_more(dynamodb):
+    made = []
+    entries = {**dict.fromkeys(uris(10, "known"), SETTLED), **dict.fromkeys(uris(110), WAITING)}
+
+    TrackCache(counting(dynamodb, made), TABLE).write(entries)
+
+    assert made == [100, 10, 25, 25, 25, 25, 20]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "kept"),
+    [
+        (WAITING, SETTLED, SETTLED),
+        (HALF_KNOWN, SETTLED, SETTLED),
+        (WAITING, HALF_KNOWN, HALF_KNOWN),
+        (SETTLED, HALF_KNOWN, SETTLED),
+        (SETTLED, UNPOPULAR, SETTLED),
+        (HALF_KNOWN, WAITING, HALF_KNOWN),
+        (AGAIN, WAITING, AGAIN),
+        (HALF_AGAIN, HALF_KNOWN, HALF_AGAIN),
+    ],
+    ids=[
+        *("none/all", "part/all", "none/part", "all/part"),
+        *("all/all", "part/none", "none/none", "part/part"),
+    ],
+)
+def test_what_another_container_learnt_meanwhile_is_not_overwritten_with_less(
+    new_container, mine, theirs, kept
+):
+    cache = new_container()
+    cache.read([uri("Boats")], START)
+    new_container().write({uri("Boats"): theirs})
+
+    assert cache.write({uri("Boats"): mine})
+
+    recalled = [one.read([uri("Boats")], START).entries for one in (cache, new_container())]
+    assert recalled == [{uri("Boats"): kept}] * 2
 
 
 def test_all_of_many_tracks_are_recalled(new_container):

@@ -326,9 +326,11 @@ def test_a_refusal_is_quoted_in_brief_and_without_the_token(spotify, api):
         ({"Retry-After": "0"}, 0),
         ({"Retry-After": "52531"}, 52_531),
         ({"Retry-After": "999999999999"}, 604_800),
-        ({"Retry-After": "9" * 6_000}, None),
+        ({"Retry-After": "9" * 6_000}, 604_800),
+        ({"Retry-After": "1.5"}, 2),
         ({"Retry-After": "-1"}, None),
-        ({"Retry-After": "Mon, 23 Nov 2026 08:21:01 GMT"}, None),
+        ({"Retry-After": "Mon, 23 Nov 2015 08:21:01 GMT"}, 0),
+        ({"Retry-After": "Mon, 23 Nov 9999 08:21:01 GMT"}, 604_800),
         ({}, None),
     ],
 )

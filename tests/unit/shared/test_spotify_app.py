@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import boto3
 import pytest
@@ -227,3 +227,58 @@ def test_other_troubles_of_dynamodb_are_not_taken_for_a_longer_block(apps, dynam
 
     with pytest.raises(ClientError, match="ValidationException"):
         apps.throttle("app", 9, NOW)
+
+
+def spend(apps, calls=1, budget=3, at=NOW, app="app"):
+    return apps.spend(app, calls, at, budget)
+
+
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def test_calls_are_made_until_the_budget_of_the_day_is_spent(apps):
+    assert [spend(apps) for _ in range(5)] == [None, None, None, MIDNIGHT, MIDNIGHT]
+
+
+def test_a_new_day_in_utc_brings_a_new_budget(apps):
+    in_tokyo = timezone(timedelta(hours=9))
+    spend(apps, calls=3)
+
+    assert spend(apps, at=MIDNIGHT - timedelta(seconds=1)) == MIDNIGHT
+    assert [spend(apps, at=MIDNIGHT.astimezone(in_tokyo)) for _ in range(4)] == [
+        *[None] * 3,
+        MIDNIGHT + timedelta(days=1),
+    ]
+
+
+def test_a_clock_that_is_behind_brings_no_new_budget(apps):
+    spend(apps, at=MIDNIGHT)
+
+    assert spend(apps) == MIDNIGHT
+    assert spend(apps, calls=3, at=MIDNIGHT) == MIDNIGHT + timedelta(days=1)
+
+
+def test_calls_beyond_the_budget_are_not_counted(apps):
+    assert spend(apps, calls=4) == MIDNIGHT
+    assert spend(apps, calls=3) is None
+
+
+def test_each_app_has_its_own_budget(apps):
+    spend(apps, calls=3)
+
+    assert spend(apps, app="another") is None
+
+
+def test_spending_leaves_the_state_of_the_app_alone(apps):
+    state = apps.throttle("app", 60, NOW)
+
+    spend(apps)
+
+    assert apps.load("app") == state
+
+
+def test_a_budget_that_cannot_be_counted_is_no_leave_to_call(apps, dynamodb):
+    dynamodb.delete_table(TableName=TABLE)
+
+    with pytest.raises(ClientError):
+        spend(apps)

@@ -1,6 +1,7 @@
 import pytest
 
 from shared.errors import (
+    SpotifyAccountError,
     SpotifyAuthError,
     SpotifyError,
     SpotifyRateLimitError,
@@ -59,7 +60,7 @@ def test_a_row_that_is_none_is_empty_and_keeps_its_place(api, spotify, row):
         (Reply(b'{"error":{"status":400,"message":"invalid id"}}', 400), SpotifyRequestError),
         (Reply(b'{"error":{"status":401,"message":"expired"}}', 401), SpotifyTokenError),
         (Reply(b'{"error":{"status":403}}', 403), SpotifyAuthError),
-        (Reply(b"Active premium subscription required.", 403), SpotifyAuthError),
+        (Reply(b"Active premium subscription required.", 403), SpotifyAccountError),
         (Reply(b"Too many requests", 429), SpotifyRateLimitError),
         (Reply(b"<html>", 502), SpotifyError),
     ],

@@ -71,6 +71,7 @@ diff: setup ## Show what `make deploy` would change in the AWS account of your c
 	@$(CDK) diff
 
 STACKS ?= --all
+# STACKS may name fewer.
 # Without a terminal (CI) nobody can approve, and the role has no right to bootstrap.
 deploy: setup ## Deploy to the AWS account of your credentials; the first time it bootstraps the CDK.
 	@if [ -t 0 ]; then $(CDK) bootstrap; fi

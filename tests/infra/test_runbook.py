@@ -48,12 +48,14 @@ def unknown_in(words: list[str]) -> list[str]:
         context = command.make_context("plays", list(words), context, resilient_parsing=True)
         options |= {option for each in command.params for option in each.opts}
         options |= {option for each in command.params for option in each.secondary_opts}
-        if not hasattr(command, "resolve_command"):
-            return [option for option in given if option not in options]
         words = [*context._protected_args, *context.args]  # noqa: SLF001 - no other way to them
-        name, command, words = command.resolve_command(context, words)
+        unknown = [option for option in given if option not in options]
+        if not hasattr(command, "resolve_command") or not words:
+            return unknown
+        _, command, rest = command.resolve_command(context, words)
         if command is None:
-            return [name or "a command"]
+            return words[:1]
+        words = rest
 
 
 def anchors(document: Path) -> set[str]:

@@ -70,14 +70,17 @@ synth: setup ## Write the CloudFormation templates of the AWS target to cdk.out;
 diff: setup ## Show what `make deploy` would change in the AWS account of your credentials.
 	@$(CDK) diff
 
+STACKS ?= --all
+# STACKS may name fewer.
+# Without a terminal (CI) nobody can approve, and the role has no right to bootstrap.
 deploy: setup ## Deploy to the AWS account of your credentials; the first time it bootstraps the CDK.
-	@$(CDK) bootstrap
-	@$(CDK) deploy --all --import-existing-resources
+	@if [ -t 0 ]; then $(CDK) bootstrap; fi
+	@$(CDK) deploy $(STACKS) --import-existing-resources $$([ -t 0 ] || echo --require-approval never)
 
 destroy: setup ## Remove the stacks from AWS, after asking; your data stay, and it tells which.
 	@echo "The pipeline and then the database host go. These stay, and are paid for, until you delete them:"
 	@echo "  the data volume and its snapshots, the buckets (archive, backups, flow logs), the tables,"
-	@echo "  the secrets, and the parameter with the database's CA."
+	@echo "  the secrets, and the parameter with the database's CA (docs/deploy.md tells how)."
 	@echo "The data stack is protected: it goes only after"
 	@echo "  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name SpotifyData"
 	@$(CDK) destroy SpotifyPipeline

@@ -18,6 +18,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.data_stack import DataStack
+from infra.cdk.oidc_stack import OidcStack
 from infra.cdk.pipeline_stack import PipelineStack
 
 SYNTHESIZERS = {
@@ -37,11 +38,12 @@ class Stacks:
 
     data: DataStack | None
     pipeline: PipelineStack
+    oidc: OidcStack | None
 
     @property
     def all(self) -> list[Stack]:
         """Those that there are, in the order of their deployment."""
-        return [self.data, self.pipeline] if self.data else [self.pipeline]
+        return [stack for stack in (self.oidc, self.data, self.pipeline) if stack]
 
 
 def build(app: App, config: PipelineConfig) -> Stacks:
@@ -61,11 +63,12 @@ def build(app: App, config: PipelineConfig) -> Stacks:
     if data:
         # They know each other by name, from which no order follows.
         pipeline.add_stack_dependency(data)
+    oidc = _oidc_stack(app, config)
     Tags.of(app).add("project", config.name)
     if not config.require_tls:
         _acknowledge_plain_http(pipeline)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
-    return Stacks(data, pipeline)
+    return Stacks(data, pipeline, oidc)
 
 
 def _data_stack(app: App, config: PipelineConfig) -> DataStack:
@@ -76,6 +79,18 @@ def _data_stack(app: App, config: PipelineConfig) -> DataStack:
         synthesizer=SYNTHESIZERS[config.deploy_as](),
         termination_protection=config.keep_data,
         description="Listening history: the database, the archive, and whom to tell",
+    )
+
+
+def _oidc_stack(app: App, config: PipelineConfig) -> OidcStack | None:
+    if config.stands_alone or not config.github_repository:
+        return None
+    return OidcStack(
+        app,
+        "SpotifyDeployer",
+        config=config,
+        synthesizer=SYNTHESIZERS[config.deploy_as](),
+        description="Listening history: lets GitHub deploy it",
     )
 
 

@@ -51,6 +51,11 @@ class PipelineConfig(Part):
     """What the whole account may cost before `alert_email` hears of it, at 80 and at 100 %."""
     database: DatabaseConfig = DatabaseConfig()
     host: HostConfig = HostConfig()
+    # Since July 2026 GitHub calls a new repository by its numbers too: owner@1/name@2.
+    github_repository: Annotated[
+        str, Field(pattern=r"^([A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?)?$")
+    ] = ""
+    """The repository whose main branch may deploy, as its tokens name it; empty: none may."""
     require_tls: bool = True
     """Whether bucket, queues and topic refuse plain HTTP, which is all the local cloud speaks."""
     dependency_layer: bool = True

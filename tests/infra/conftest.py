@@ -12,7 +12,7 @@ from infra.cdk.app_builder import build, new_app
 from infra.cdk.context import load
 
 ROOT = Path(__file__).parents[2]
-DATA, PIPELINE = "SpotifyData", "SpotifyPipeline"
+DATA, PIPELINE, DEPLOYER = "SpotifyData", "SpotifyPipeline", "SpotifyDeployer"
 
 
 def cdk_context(**given):
@@ -126,6 +126,17 @@ def elsewhere(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def by_github(tmp_path_factory):
+    """All stacks where a repository deploys them."""
+    return synthesise(tmp_path_factory.mktemp("github"), github_repository="anna/plays")
+
+
+@pytest.fixture(scope="session")
+def deployer(by_github):
+    return by_github[DEPLOYER]
+
+
+@pytest.fixture(scope="session")
 def on_aws(aws):
     return aws[PIPELINE]
 
@@ -153,7 +164,8 @@ def unsynthesised(tmp_path):
 
 
 @pytest.fixture
-def stack(request, aws, elsewhere, on_local):
+def stack(request, aws, elsewhere, by_github, on_local):
     """One stack of one deployment, asked for as `<deployment>/<stack>`."""
     deployment, _, name = request.param.partition("/")
-    return {"aws": aws, "elsewhere": elsewhere, "local": {PIPELINE: on_local}}[deployment][name]
+    deployments = {"aws": aws, "elsewhere": elsewhere, "github": by_github}
+    return (deployments | {"local": {PIPELINE: on_local}})[deployment][name]

@@ -78,6 +78,8 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"host.data_studio_cidrs": "0.0.0.0/0"}, "wider than /16", id="the world"),
         pytest.param({"host.data_studio_cidrs": "8.8.8.8/8"}, "cidrs.0", id="no network at all"),
         pytest.param({"monthly_budget_usd": 0}, "monthly_budget_usd", id="no budget"),
+        pytest.param({"github_repository": "anna"}, "github_repository", id="half a repository"),
+        pytest.param({"github_repository": "anna/*"}, "github_repository", id="all of anna's"),
         pytest.param({"name": "a" * 28}, "name", id="a name too long for a bucket"),
         pytest.param({"backfill.batch_size": 2}, "backfill.batch_size", id="two uploads at once"),
         pytest.param({"require_tls": "false"}, "require_tls", id="plain HTTP on AWS"),
@@ -88,6 +90,11 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
 def test_a_bad_value_is_refused_by_name(given, named):
     with pytest.raises(SettingsError, match=f"bad configuration: .*{named}"):
         load(given)
+
+
+@pytest.mark.parametrize("name", ["anna/plays", "anna-b@12/my.plays_2@345"])
+def test_a_repository_goes_by_its_names_or_by_its_numbers_too(name):
+    assert load({"github_repository": name}).github_repository == name
 
 
 def test_a_local_queue_may_hide_its_messages_for_less_than_aws_advises():

@@ -6,7 +6,10 @@ import re
 import pytest
 
 PIPELINES = ("aws/SpotifyPipeline", "elsewhere/SpotifyPipeline", "local/SpotifyPipeline")
-ON_AWS = ("aws/SpotifyData", "elsewhere/SpotifyData", *PIPELINES[:2])
+ON_AWS = (
+    *("aws/SpotifyData", "elsewhere/SpotifyData", "github/SpotifyDeployer"),
+    *PIPELINES[:2],
+)
 EVERY = (*ON_AWS, PIPELINES[2])
 DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 HOLDS_DATA = (

@@ -27,19 +27,27 @@ def masked(stack):
     return f"{text}\n"
 
 
+NAMES = ("SpotifyData", "SpotifyPipeline", "SpotifyDeployer")
+
+
+@pytest.fixture(scope="module")
+def stacks(aws, deployer):
+    return aws | {deployer.stack: deployer}
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _renew(aws):
-    for name in aws if "RENEW_SNAPSHOTS" in os.environ else ():
-        (SNAPSHOTS / f"{name}.json").write_text(masked(aws[name]))
+def _renew(stacks):
+    for name in stacks if "RENEW_SNAPSHOTS" in os.environ else ():
+        (SNAPSHOTS / f"{name}.json").write_text(masked(stacks[name]))
 
 
-@pytest.mark.parametrize("name", ["SpotifyData", "SpotifyPipeline"])
-def test_a_template_is_as_it_was_reviewed(aws, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_is_as_it_was_reviewed(stacks, name):
     reviewed = (SNAPSHOTS / f"{name}.json").read_text()
 
-    assert masked(aws[name]) == reviewed, "run `make snapshots` and review what changed"
+    assert masked(stacks[name]) == reviewed, "run `make snapshots` and review what changed"
 
 
-@pytest.mark.parametrize("name", ["SpotifyData", "SpotifyPipeline"])
-def test_a_snapshot_does_not_change_with_the_code(aws, name):
-    assert re.findall(r"\b[0-9a-f]{64}\b|print: [0-9a-f]{16}", masked(aws[name])) == []
+@pytest.mark.parametrize("name", NAMES)
+def test_a_snapshot_does_not_change_with_the_code(stacks, name):
+    assert re.findall(r"\b[0-9a-f]{64}\b|print: [0-9a-f]{16}", masked(stacks[name])) == []

@@ -1,0 +1,115 @@
+"""What the documents tell to type exists, and no alarm rings without a section to turn to."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from cli.main import app
+from infra.cdk.config import PipelineConfig
+from infra.cdk.database import DatabaseConfig, HostConfig
+
+ROOT = Path(__file__).parents[2]
+OPERATE, DEPLOY = ROOT / "docs" / "operate.md", ROOT / "docs" / "deploy.md"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", DEPLOY, OPERATE]
+TARGETS = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def typed(block: str) -> list[str]:
+    """Give the lines that a person types: where one has a prompt, the others are answers."""
+    return re.findall(r"^\$ (.+)", block, re.MULTILINE) or block.splitlines()
+
+
+def commands(document: Path, program: str) -> Iterator[list[str]]:
+    """Give the words that follow a program wherever the code of a document calls it."""
+    text = document.read_text()
+    lines = [line for block in FENCED.findall(text) for line in typed(block)]
+    lines += re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
+    for line in lines:
+        if call := re.fullmatch(rf"(?:\.venv/bin/)?{program} (.+)", line):
+            yield shlex.split(call[1])
+
+
+def all_commands(program: str) -> list[tuple[str, list[str]]]:
+    return [
+        (document.name, words) for document in DOCUMENTS for words in commands(document, program)
+    ]
+
+
+def unknown_in(words: list[str]) -> list[str]:
+    """Name what `plays` does not know of a call, as it would parse it; nothing runs."""
+    command, context, options = typer.main.get_command(app), None, {"--help"}
+    given = [word.partition("=")[0] for word in words if word.startswith("-")]
+    while True:
+        context = command.make_context("plays", list(words), context, resilient_parsing=True)
+        options |= {option for each in command.params for option in each.opts}
+        options |= {option for each in command.params for option in each.secondary_opts}
+        words = [*context._protected_args, *context.args]  # noqa: SLF001 - no other way to them
+        unknown = [option for option in given if option not in options]
+        if not hasattr(command, "resolve_command") or not words:
+            return unknown
+        _, command, rest = command.resolve_command(context, words)
+        if command is None:
+            return words[:1]
+        words = rest
+
+
+def anchors(document: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)", FENCED.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, data):
+    alarms = {
+        path.rpartition("/")[2]
+        for stack in (on_aws, data)
+        for path in stack.resources("AWS::CloudWatch::Alarm")
+    }
+
+    sections = re.findall(r"^### (.+)", OPERATE.read_text(), re.MULTILINE)
+
+    assert sorted(sections) == sorted(alarms)
+
+
+def test_every_target_that_a_document_tells_to_make_exists():
+    named = {
+        (name, word)
+        for name, words in all_commands("make")
+        for word in words
+        if re.fullmatch("[a-z0-9]+", word)
+    }
+
+    assert {word for _, word in named} >= {"deploy", "destroy", "diff", "synth"}
+    assert {(name, word) for name, word in named if word not in TARGETS} == set()
+
+
+@pytest.mark.parametrize(("name", "words"), all_commands("plays"), ids=str)
+def test_every_call_of_plays_in_a_document_is_understood(name, words):
+    assert unknown_in(words) == []
+
+
+@pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
+def test_every_link_to_a_section_leads_to_one(document):
+    links = re.findall(r"\]\(([\w.]*)#([\w-]+)\)", document.read_text())
+
+    broken = {
+        (name, anchor)
+        for name, anchor in links
+        if anchor not in anchors(document.parent / name if name else document)
+    }
+
+    assert links
+    assert broken == set()
+
+
+def test_every_option_of_a_deployment_is_told():
+    text = DEPLOY.read_text()
+    options = [name for name in PipelineConfig.model_fields if name not in ("database", "host")]
+    options += [f"database.{name}" for name in DatabaseConfig.model_fields]
+    options += [f"host.{name}" for name in HostConfig.model_fields]
+
+    assert [name for name in options if f"`{name}`" not in text] == []

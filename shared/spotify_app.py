@@ -122,6 +122,35 @@ class SpotifyApps:
         """Write down that the app gets no audio features."""
         self._change(client_id, "SET features_forbidden_at = :now", {":now": _instant(now)})
 
+    def spend(self, client_id: str, calls: int, now: datetime, budget: int) -> datetime | None:
+        """Count calls that can wait, if the day's budget for them still holds so many.
+
+        Spotify's own quota rolls over 24 hours, so around midnight twice the budget can fall
+        into it.
+
+        Args:
+            client_id: The app's.
+            calls: How many are about to be made.
+            now: Tells the day, in UTC.
+            budget: How many such calls the app may make in a day, those of all functions together.
+
+        Returns:
+            None if the calls may be made; else when the next day begins.
+        """
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = {":day": {"S": today.date().isoformat()}}
+        self._change_if(
+            "attribute_not_exists(spent_on) OR spent_on < :day",
+            client_id,
+            "SET spent_on = :day, spent = :none",
+            {**day, ":none": {"N": "0"}},
+        )
+        counts = {":calls": {"N": str(calls)}, ":most": {"N": str(budget - calls)}}
+        may_call = self._change_if(
+            "spent_on = :day AND spent <= :most", client_id, "ADD spent :calls", day | counts
+        )
+        return None if may_call else today + timedelta(days=1)
+
     def _refused(self, client_id: str, until: datetime) -> AppState:
         """Count a refusal and block in one write, which is owed until it succeeds."""
         self._unwritten[client_id] = until
@@ -155,51 +184,6 @@ class SpotifyApps:
             **condition,
         )
         return _state(client_id, found.get("Attributes", {}))
-
-    def spend(self, client_id: str, calls: int, now: datetime, budget: int) -> datetime | None:
-        """Count calls that can wait, if the day's budget for them still holds so many.
-
-        Spotify's own quota rolls over 24 hours, so around midnight twice the budget can fall
-        into it.
-
-        Args:
-            client_id: The app's.
-            calls: How many are about to be made.
-            now: Tells the day, in UTC.
-            budget: How many such calls the app may make in a day, those of all functions together.
-
-        Returns:
-            None if the calls may be made; else when the next day begins.
-        """
-        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        day = {":day": {"S": today.date().isoformat()}}
-        self._update_if(
-            client_id,
-            "attribute_not_exists(spent_on) OR spent_on < :day",
-            UpdateExpression="SET spent_on = :day, spent = :none",
-            ExpressionAttributeValues={**day, ":none": {"N": "0"}},
-        )
-        may_call = self._update_if(
-            client_id,
-            "spent_on = :day AND spent <= :most",
-            UpdateExpression="ADD spent :calls",
-            ExpressionAttributeValues={
-                **day,
-                ":calls": {"N": str(calls)},
-                ":most": {"N": str(budget - calls)},
-            },
-        )
-        return None if may_call else today + timedelta(days=1)
-
-    def _update_if(self, client_id: str, condition: str, **change: Any) -> bool:
-        """Change the item of an app if a condition holds; tells whether it did."""
-        try:
-            self._update(client_id, ConditionExpression=condition, **change)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
 
 
 def fingerprint(client_id: str) -> str:

@@ -47,7 +47,7 @@ class PipelineConfig(Part):
     """For features; Spotify has locked apps out, live capture too, at some 600 calls in a day."""
     match_window_s: Annotated[int, Field(ge=0, le=600)] = 90
     """How far an API and an export record of one play may lie apart."""
-    monthly_budget_usd: Annotated[int, Field(ge=1)] = 15
+    monthly_budget_usd: Annotated[int, Field(ge=1)] = 20
     """What the whole account may cost before `alert_email` hears of it, at 80 and at 100 %."""
     database: DatabaseConfig = DatabaseConfig()
     host: HostConfig = HostConfig()

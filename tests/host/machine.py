@@ -161,7 +161,9 @@ class Machine:
         if (data / "postmaster.pid").exists():
             program = self.root / "pg-bin" / "pg_ctl"
             command = ["runuser", "-u", "postgres", "--", program, "-D", data, "-m", "fast", "stop"]
-            subprocess.run(command, check=True, capture_output=True, cwd=self.root)
+            subprocess.run(
+                command, env=self._environment, check=True, capture_output=True, cwd=self.root
+            )
 
     @property
     def calls(self) -> list[str]:

@@ -17,11 +17,12 @@ help: ## Show these targets.
 
 setup: .venv/.ready node_modules/.ready ## Install all that the others need; nothing to do the second time.
 
+# --no-deps: the locks name everything, and without it pip looks at releases made since, and fails.
 .venv/.ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv (a minute or so) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -43,6 +44,7 @@ e2e: setup ## Run the end-to-end tests only: they deploy to a local cloud of the
 	@$(BIN)/pytest tests/e2e
 
 check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
+	@$(BIN)/pip check --quiet
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
@@ -54,7 +56,7 @@ check: setup ## Check format, lint, types, import rules, shell scripts and Cloud
 
 build/audit/.ready: requirements/audit.txt .venv/.ready
 	@$(PYTHON) -m venv build/audit
-	@build/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@build/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/audit.txt
 	@touch $@
 
 audit: build/audit/.ready synth ## Let checkov audit the templates; .checkov.yaml says what is left out, and why.
@@ -87,7 +89,7 @@ destroy: setup ## Remove the stacks from AWS, after asking; your data stay, and 
 	@$(CDK) destroy SpotifyData
 
 .venv/.bench: requirements/bench.txt .venv/.ready
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bench.txt
 	@touch $@
 
 bench: setup .venv/.bench ## Measure speed, memory, calls and sizes against peers; prints JSON lines.

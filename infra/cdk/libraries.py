@@ -12,7 +12,8 @@ from uv import find_uv_bin
 
 LOCK = Path(__file__).parents[2] / "requirements" / "runtime.txt"
 INSTALL = (
-    *("pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:"),
+    # The lock names every library, so a release of tomorrow has no say.
+    *("pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"),
     # The machine's own authorities, as for pip: uv has a list of its own.
     "--system-certs",
     *("--python-platform=aarch64-manylinux2014", "--python-version=3.14"),

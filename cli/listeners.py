@@ -1,7 +1,6 @@
 """What each listener's live capture waits for: a login, the end of a block, the next poll."""
 
 from datetime import datetime
-from typing import Any
 
 from cli.output import Document, Instant
 from cli.target import Target
@@ -34,18 +33,58 @@ class Capture(Document):
     """None since then, or since a login."""
 
 
-def captures(target: Target, now: datetime) -> dict[str, Capture]:
-    """Tell of each listener that the deployment made a secret for, in the order of names."""
-    prefix = target.output("ListenerSecretPrefix")
-    secrets = target.client("secretsmanager")
-    store = CredentialStore(secrets, prefix)
-    dynamodb = target.client("dynamodb")
-    states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
-    apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
-    return {
-        listener: _capture(apps, _login(store, listener), _state(states, listener), now)
-        for listener in _listeners(secrets, prefix)
-    }
+class Listeners:
+    """The listeners that a deployment made a secret for, and what is remembered of each."""
+
+    def __init__(self, target: Target) -> None:
+        self._prefix = target.output("ListenerSecretPrefix")
+        self._secrets = target.client("secretsmanager")
+        self._store = CredentialStore(self._secrets, self._prefix)
+        dynamodb = target.client("dynamodb")
+        self._states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
+        self._apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
+
+    def captures(self, now: datetime) -> dict[str, Capture]:
+        """Tell of the live capture of each, in the order of names."""
+        return {
+            listener: _capture(self._apps, self._login(listener), self._state(listener), now)
+            for listener in self._names()
+        }
+
+    def forget_refusals(self) -> None:
+        """Have the next polls call Spotify as if it had never refused: the simulated one only.
+
+        Raises:
+            SettingsError: What is remembered cannot be read.
+        """
+        for listener in self._names():
+            if login := self._login(listener):
+                self._apps.answered(login.client_id, self._apps.load(login.client_id))
+            state = self._states.load(listener)
+            if state.needs_login or state.last_error:
+                forgiven = state.model_copy(update={"needs_login": None, "last_error": None})
+                self._states.save(listener, forgiven)
+
+    def _names(self) -> list[str]:
+        pages = self._secrets.get_paginator("list_secrets").paginate(
+            Filters=[{"Key": "name", "Values": [self._prefix]}]
+        )
+        names = [secret["Name"] for page in pages for secret in page["SecretList"]]
+        return sorted(name.removeprefix(self._prefix) for name in names)
+
+    def _login(self, listener: str) -> Credentials | None:
+        try:
+            return self._store.load(listener)
+        except SettingsError:
+            # The tick that stumbles over it raises an alarm; here the rest is worth showing.
+            return None
+
+    def _state(self, listener: str) -> ListenerState:
+        try:
+            return self._states.load(listener)
+        except SettingsError:
+            # Likewise.
+            return ListenerState()
 
 
 def _capture(
@@ -74,27 +113,3 @@ def _trouble(login: Credentials | None, state: ListenerState) -> Trouble | None:
 def _blocked_until(apps: SpotifyApps, login: Credentials | None, now: datetime) -> datetime | None:
     app = apps.load(login.client_id) if login else AppState()
     return app.blocked_until if app.is_blocked(now) else None
-
-
-def _listeners(secrets: Any, prefix: str) -> list[str]:
-    pages = secrets.get_paginator("list_secrets").paginate(
-        Filters=[{"Key": "name", "Values": [prefix]}]
-    )
-    names = [secret["Name"] for page in pages for secret in page["SecretList"]]
-    return sorted(name.removeprefix(prefix) for name in names)
-
-
-def _login(store: CredentialStore, listener: str) -> Credentials | None:
-    try:
-        return store.load(listener)
-    except SettingsError:
-        # The tick that stumbles over it raises an alarm; here the rest is worth showing.
-        return None
-
-
-def _state(states: ListenerStates, listener: str) -> ListenerState:
-    try:
-        return states.load(listener)
-    except SettingsError:
-        # Likewise.
-        return ListenerState()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from cli.listeners import Trouble, captures
+from cli.listeners import Listeners, Trouble
 from cli.output import Document, Instant
 from cli.queues import QueueDepth, depths, name_of, queue_pairs
 from cli.stored import Coverage, KnownGap, LastPoll, Stored
@@ -48,7 +48,7 @@ def gather(target: Target, stored: Stored | None) -> Status:
         [queues[name_of(pair.dead_letter_url)] for pair in pairs if bool(pair.source_url) is wanted]
         for wanted in (True, False)
     )
-    listeners = captures(target, datetime.now(UTC))
+    listeners = Listeners(target).captures(datetime.now(UTC))
     return Status(
         target=target.name,
         stack=target.stack,

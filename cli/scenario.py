@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from cli.errors import CommandError
+from cli.listeners import Listeners
 from cli.options import JsonOption
 from cli.output import Document, emit, show, table
+from cli.target import choose
+from infra.local.deploy import STACK
 from infra.local.memory import Memory
 from infra.local.scenarios import Playing, Simulators
 from infra.local.simulators.scenarios import NORMAL
@@ -58,6 +61,8 @@ def scenario(
 
     The name tells which simulator is meant. Until it is switched off with
     `plays local scenario normal`, the pipeline meets it at each poll; watch it with `plays status`.
+    With `normal` the pipeline also forgets what the simulated Spotify told it to wait for, be it
+    hours. ReccoBeats it leaves alone for up to 15 minutes more.
 
     - `plays local scenario rate-limited retry_after_s=60 times=1`
     - `plays local scenario refresh-token-revoked`
@@ -70,6 +75,8 @@ def scenario(
         return
     options = _numbers(parameters or []) | ({"also": True} if also else {})
     playing = tuple(simulators.switch(name, options))
+    if name == NORMAL and "Spotify" in simulators.tables:
+        Listeners(choose("local", STACK, None, home)).forget_refusals()
     emit(Switched(playing=playing)) if as_json else show(*map(_line, playing))
 
 

@@ -5,9 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.local.simulators import account
-from shared.spotify_app import SpotifyApps
-
 pytestmark = pytest.mark.e2e
 
 
@@ -18,15 +15,7 @@ def scenario(local_cloud):
     local_cloud.told("local", "scenario", "normal")
 
 
-@pytest.fixture
-def lift_block(local_cloud):
-    """Let the pipeline forget a block: nobody can wait for hours."""
-    yield
-    apps = SpotifyApps(local_cloud.client("dynamodb"), local_cloud.output("SpotifyAppTable"))
-    apps.answered(account.CLIENT_ID, apps.load(account.CLIENT_ID))
-
-
-def test_a_quota_is_kept_for_hours_without_a_further_call(local_cloud, scenario, lift_block):
+def test_a_quota_is_kept_for_hours_without_a_further_call(local_cloud, scenario):
     scenario("quota-exceeded")
 
     first, second = (local_cloud.plays("poll") for _ in range(2))
@@ -37,6 +26,17 @@ def test_a_quota_is_kept_for_hours_without_a_further_call(local_cloud, scenario,
     blocked_until = local_cloud.told("status")["blocked_until"]["me"]
     wait = datetime.fromisoformat(blocked_until) - datetime.now(UTC)
     assert wait > timedelta(hours=14)
+
+
+def test_with_the_scenario_the_wait_is_over_too(local_cloud, scenario):
+    scenario("quota-exceeded")
+    refused = local_cloud.plays("poll")
+
+    scenario("normal")
+
+    assert refused.returncode == 1
+    assert local_cloud.told("status")["blocked_until"]["me"] is None
+    assert local_cloud.told("poll", "--wait")["result"]["returned"] == 50
 
 
 def test_a_short_refusal_is_waited_for_and_loses_nothing(local_cloud, scenario, eventually):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.listeners import Trouble, captures
+from cli.listeners import Listeners, Trouble
 from services.collector.credentials import Credentials
 from services.collector.state import LastError, ListenerState, ListenerStates, LoginRefusal
 from shared.spotify_app import SpotifyApps
@@ -51,7 +51,7 @@ def block(target):
 @pytest.fixture
 def capture(target):
     """Tell of the live capture of `me`, now."""
-    return lambda: captures(target, NOW)["me"]
+    return lambda: Listeners(target).captures(NOW)["me"]
 
 
 def test_a_login_has_180_days_from_the_day_of_consent(log_in, capture):
@@ -88,7 +88,7 @@ def test_secrets_of_others_are_no_logins(target, log_in):
         Name="spotify-pipeline/database/reader", SecretString="{}"
     )
 
-    assert list(captures(target, NOW)) == ["me", "zoe"]
+    assert list(Listeners(target).captures(NOW)) == ["me", "zoe"]
 
 
 def test_before_the_first_tick_nothing_is_known(log_in, capture):
@@ -157,6 +157,32 @@ def test_a_state_that_cannot_be_read_hides_nothing_else(target, log_in, capture)
     )
 
     assert capture().token_days_left == 179
+
+
+def test_refusals_are_forgotten_and_nothing_else(target, log_in, block, know, capture):
+    log_in()
+    block(NOW)
+    refusal = LoginRefusal(fingerprint=FINGERPRINT, since=NOW, tried_at=NOW)
+    know(
+        polled_at=NOW,
+        needs_login=refusal,
+        last_error=LastError(kind="login-refused", message="invalid_grant", at=NOW),
+    )
+
+    Listeners(target).forget_refusals()
+
+    found = capture()
+    assert (found.blocked_until, found.needs_login_since, found.last_error) == (None, None, None)
+    assert found.answered_at == NOW
+
+
+def test_what_nobody_refused_is_not_touched(target, log_in, know):
+    log_in()
+    target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}zoe")
+
+    Listeners(target).forget_refusals()
+
+    assert target.client("dynamodb").scan(TableName=LISTENER_STATES)["Items"] == []
 
 
 def test_the_status_tells_blocks_and_refusals_by_listener(plays, log_in, block, know):

@@ -1,5 +1,6 @@
 import json
 import os
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,7 +31,17 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def runs(home, simulated):
+def forgiven(monkeypatch):
+    """Count how often the pipeline was told to forget Spotify's refusals; there is none here."""
+    times = []
+    monkeypatch.setattr(
+        "cli.scenario.Listeners", lambda _: SimpleNamespace(forget_refusals=lambda: times.append(1))
+    )
+    return times
+
+
+@pytest.fixture
+def runs(home, simulated, forgiven):
     """Let a local cloud run that asks the simulators, or other services."""
 
     def run(**urls):
@@ -106,12 +117,16 @@ def test_also_leaves_on_what_is_on(local_cloud):
     assert result.stdout == "Spotify: old-app popularity=1 several_tracks=1, unavailable\n"
 
 
-def test_normal_concerns_every_simulator(local_cloud, simulated):
+def test_normal_concerns_every_simulator_and_what_the_pipeline_waits_for(
+    local_cloud, simulated, forgiven
+):
     scenario("reccobeats-down")
     scenario("unavailable")
+    assert forgiven == []
 
     result = scenario("normal")
 
+    assert forgiven == [1]
     assert result.stdout == "Spotify: normal\nReccoBeats: normal\n"
     assert played(simulated.reccobeats_url) == played(simulated.spotify_url) == "normal"
 
@@ -171,7 +186,7 @@ def test_a_wish_that_cannot_be_met_is_told_what_could(local_cloud, simulated, ar
     assert played(simulated.spotify_url) == "normal"
 
 
-def test_a_cloud_that_asks_the_real_spotify_has_the_other_scenarios_only(runs):
+def test_a_cloud_that_asks_the_real_spotify_has_the_other_scenarios_only(runs, forgiven):
     runs(spotify_api_url=REAL, spotify_accounts_url="https://accounts.spotify.com")
 
     refused, listed, normal = scenario("unavailable"), scenario("--json"), scenario("normal")
@@ -182,6 +197,7 @@ def test_a_cloud_that_asks_the_real_spotify_has_the_other_scenarios_only(runs):
     )
     assert {one["simulator"] for one in json.loads(listed.stdout)["offered"]} == {"ReccoBeats"}
     assert normal.stdout == "ReccoBeats: normal\n"
+    assert forgiven == []
 
 
 def test_a_simulator_of_which_the_accounts_alone_are_asked_is_switched(runs):

@@ -89,16 +89,25 @@ class LocalCloud:
 
     def blocked_calls(self) -> int:
         """Count the calls of Spotify's simulator that came although it had told to wait."""
-        port = Memory.load(self.home).ports.spotify
-        url = f"http://{HOST}:{port}{CONTROL}blocked_calls"
-        with urlopen(url, timeout=5) as answer:
-            return int(json.load(answer)["blocked_calls"])
+        told = _control(Memory.load(self.home).ports.spotify, "blocked_calls")
+        return int(told["blocked_calls"])
+
+    def feature_calls(self) -> int:
+        """Count the calls of ReccoBeats' simulator so far."""
+        told = _control(Memory.load(self.home).ports.reccobeats, "requests")
+        return sum(told["counts"].values())
 
     def stop_postgres(self) -> None:
         cloud.stop_postgres(self.home)
 
     def start_postgres(self) -> None:
         cloud.start_postgres(self.home)
+
+
+def _control(port: int, door: str) -> Any:
+    """Ask a simulator's door for tests."""
+    with urlopen(f"http://{HOST}:{port}{CONTROL}{door}", timeout=5) as answer:
+        return json.load(answer)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ class HealerTarget:
     def output(self, key):
         return key
 
-    def invoke(self, FunctionName, Payload):  # noqa: N803 - botocore's names
+    def invoke(self, FunctionName, Payload):
         assert FunctionName == "HealerFunction"
         self.events.append(json.loads(Payload))
         answer = self._answers.pop(0)

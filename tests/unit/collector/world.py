@@ -68,33 +68,33 @@ class MemoryAws:
         self.items: dict[tuple[str, str], Any] = {}
         self.secret = ""
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
         with self._steps.step():
             self.objects[Key] = Body
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:
         with self._steps.step():
             self.bodies.append(MessageBody)
 
-    def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool) -> Any:  # noqa: N803
+    def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool) -> Any:
         ((_, key),) = Key.items()
         with self._steps.step():
             found = self.items.get((TableName, key["S"]))
             return {"Item": found} if found else {}
 
-    def put_item(self, *, TableName: str, Item: Any) -> None:  # noqa: N803
+    def put_item(self, *, TableName: str, Item: Any) -> None:
         with self._steps.step():
             self.items[TableName, Item["listener"]["S"]] = Item
 
     def update_item(
         self,
         *,
-        TableName: str,  # noqa: N803
-        Key: Any,  # noqa: N803
-        UpdateExpression: str,  # noqa: N803
-        ExpressionAttributeValues: Any,  # noqa: N803
-        ReturnValues: str,  # noqa: N803
-        ConditionExpression: str = "",  # noqa: N803
+        TableName: str,
+        Key: Any,
+        UpdateExpression: str,
+        ExpressionAttributeValues: Any,
+        ReturnValues: str,
+        ConditionExpression: str = "",
     ) -> Any:
         ((_, key),) = Key.items()
         with self._steps.step():
@@ -108,11 +108,11 @@ class MemoryAws:
             self.items[TableName, key["S"]] = changed
             return {"Attributes": changed}
 
-    def get_secret_value(self, *, SecretId: str) -> Any:  # noqa: N803
+    def get_secret_value(self, *, SecretId: str) -> Any:
         with self._steps.step():
             return {"SecretString": self.secret}
 
-    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:  # noqa: N803
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:
         with self._steps.step():
             self.secret = SecretString
 

@@ -28,7 +28,7 @@ class Loader:
     def __init__(self):
         self.batches = []
 
-    def send_message(self, QueueUrl, MessageBody):  # noqa: N803 - botocore's names
+    def send_message(self, QueueUrl, MessageBody):
         self.batches.append(EnrichedBatch.model_validate_json(MessageBody))
 
     @property

@@ -31,18 +31,18 @@ class MemoryTable:
     def __init__(self):
         self._items = {}
 
-    def batch_get_item(self, RequestItems):  # noqa: N803 - botocore's name
+    def batch_get_item(self, RequestItems):
         ((table, wanted),) = RequestItems.items()
         found = [self._items.get(key["track_uri"]["S"]) for key in wanted["Keys"]]
         return {"Responses": {table: list(filter(None, found))}}
 
-    def batch_write_item(self, RequestItems):  # noqa: N803 - botocore's name
+    def batch_write_item(self, RequestItems):
         (puts,) = RequestItems.values()
         items = [put["PutRequest"]["Item"] for put in puts]
         self._items |= {item["track_uri"]["S"]: item for item in items}
         return {}
 
-    def query(self, *, ExpressionAttributeValues, **_):  # noqa: N803 - botocore's name
+    def query(self, *, ExpressionAttributeValues, **_):
         misses, now = ExpressionAttributeValues[":misses"], ExpressionAttributeValues[":now"]
         found = [
             item
@@ -85,7 +85,7 @@ class Pipeline:
         cache = TrackCache(self._table, "track-cache", size)
         return Lookup(cache, {"source": source or self._source}, self._clock)
 
-    def _load(self, QueueUrl, MessageBody):  # noqa: N803 - botocore's names
+    def _load(self, QueueUrl, MessageBody):
         batch = EnrichedBatch.model_validate_json(MessageBody)
         self.loaded_at |= {play.track_uri: self._clock.time for play in batch.plays}
         self.features |= {features.track_uri: features for features in batch.features}

@@ -21,7 +21,7 @@ def counting(dynamodb, calls):
     """Pass calls on, and note how many keys or items each had."""
 
     def passed_on(name):
-        def call(RequestItems):  # noqa: N803 - botocore's name
+        def call(RequestItems):
             (content,) = RequestItems.values()
             calls.append(len(content["Keys"] if name == "batch_get_item" else content))
             return getattr(dynamodb, name)(RequestItems=RequestItems)
@@ -36,7 +36,7 @@ def counting(dynamodb, calls):
 def reluctant(dynamodb, share):
     """Process just the first few keys or items of each call."""
 
-    def get(RequestItems):  # noqa: N803 - botocore's name
+    def get(RequestItems):
         keys = RequestItems[TABLE]["Keys"]
         answer = {"Responses": {}, "UnprocessedKeys": {TABLE: {"Keys": keys[share:]}}}
         if share:
@@ -47,7 +47,7 @@ def reluctant(dynamodb, share):
             }
         return answer
 
-    def write(RequestItems):  # noqa: N803 - botocore's name
+    def write(RequestItems):
         requests = RequestItems[TABLE]
         if share:
             dynamodb.batch_write_item(RequestItems={TABLE: requests[:share]})

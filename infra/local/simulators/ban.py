@@ -38,6 +38,16 @@ class Ban:
 
         return guarded
 
+    def watch(self, answer: Answer) -> Answer:
+        """Count the calls that come while there is a ban, and let them pass."""
+
+        def watched(request: Request, **parts: Any) -> Response:
+            with self._lock:
+                self._blocked_calls += self._ends_at is not None and self._clock() < self._ends_at
+            return answer(request, **parts)
+
+        return watched
+
     def lift(self) -> None:
         """End the ban; the calls that met it stay counted."""
         with self._lock:

@@ -30,7 +30,7 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
     }
     routes: dict[str, Answer] = {
         "GET /authorize": authorization.authorize,
-        "POST /api/token": stage.guard(partial(accounts.token, grant_types)),
+        "POST /api/token": stage.watch(partial(accounts.token, grant_types)),
         **_api(stage, tokens, plays),
         f"POST {CONTROL}plays": partial(_add, plays),
         f"POST {CONTROL}freeze": partial(_done, plays.freeze),

@@ -107,6 +107,10 @@ class Stage:
         """Do as `guard`, and make those wait who are told to."""
         return self._ban.guard(self.guard(answer))
 
+    def watch(self, answer: StagedAnswer) -> Answer:
+        """Do as `guard`, and count those who come though they are to wait."""
+        return self._ban.watch(self.guard(answer))
+
     def routes(self) -> dict[str, Answer]:
         """Give the routes of the door for tests."""
         return {

@@ -547,6 +547,20 @@ def test_a_call_within_a_block_is_counted_and_begins_it_anew(listening, clock):
     assert blocked_calls(listening) == 2
 
 
+def test_a_call_for_a_token_within_a_block_is_counted_and_answered(listening, clock):
+    listening.scenario("quota-exceeded", times=1, retry_after_s=100)
+    listening.recent()
+
+    clock.pass_s(99)
+    within = listening.http.post("/api/token").status_code
+    clock.pass_s(1)
+    after = listening.http.post("/api/token").status_code
+
+    assert (within, after) == (400, 400)
+    assert blocked_calls(listening) == 1
+    assert listening.recent().status_code == 200
+
+
 def test_another_scenario_lifts_a_block(listening):
     listening.scenario("quota-exceeded")
     listening.recent()

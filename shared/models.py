@@ -120,6 +120,8 @@ class PollReport(Message):
     """Rows that were no readable track; they are kept in the archive."""
     gap: Gap | None = None
     """The gap that this poll found, ended, or closed."""
+    closed: tuple[Gap, ...] = ()
+    """Gaps that earlier polls found, and that this one closed."""
 
 
 class OutageReport(Message):

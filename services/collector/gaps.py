@@ -4,9 +4,10 @@ Spotify shows 50 plays, and a play takes 30 s. While it does not answer for long
 pass, plays may slip out of its sight: that opens a gap. The next answers tell whether it was one.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -26,6 +27,9 @@ STEP = timedelta(milliseconds=1)
 FELL_SHORT = "a full answer did not reach back to the plays before: Spotify shows only 50"
 STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
 REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
+
+MOST_DOUBTFUL = 20
+"""Gaps of short answers that are remembered: some accounts never get whole ones."""
 
 SHORT_ANSWERS = 3
 """So many short answers in a row, over `IN_SIGHT`, are no passing whim of Spotify's."""
@@ -48,6 +52,15 @@ class ShortAnswers(BaseModel):
         return self.count >= SHORT_ANSWERS and now - self.since >= IN_SIGHT
 
 
+class Since(NamedTuple):
+    """From when on no play is missing as far as anyone can tell, before an answer comes."""
+
+    covered_until: datetime | None
+    """The end of the last play up to which plays are covered; None before the first."""
+    watched_since: datetime | None = None
+    """When Spotify answered first, while it has shown no play."""
+
+
 @dataclass(frozen=True)
 class Coverage:
     """How far plays are covered, and what is to be told of a gap."""
@@ -63,7 +76,7 @@ class Coverage:
 
 
 def cover(
-    covered_until: datetime | None,
+    since: Since,
     outage: Gap | None,
     answer: RecentlyPlayed,
     polled_at: datetime,
@@ -73,25 +86,57 @@ def cover(
 
     An answer covers all that ended since its oldest play. When that is later than the coverage
     before, a full answer may have pushed plays out; a short one may merely have shrunk, and proves
-    nothing: the next answer decides, or that they stay short.
+    nothing: the next answer decides, or that they stay short. Where none showed a play before, they
+    stay short because hardly any was played.
     """
-    ended = [play.played_at for play in answer.plays if play.played_at <= polled_at]
-    if not ended:
-        return Coverage(covered_until, outage=outage, short=short)
-    oldest, newest = min(ended), max(ended)
-    if covered_until is None:
+    oldest = oldest_play(answer, polled_at)
+    if oldest is None:
+        return Coverage(since.covered_until, outage=outage, short=short)
+    newest = max(play.played_at for play in answer.plays if play.played_at <= polled_at)
+    before = since.covered_until or since.watched_since
+    if before is None:
         return Coverage(newest)
-    if oldest < covered_until + MOVE:
-        return _reached_back(covered_until, outage, newest, polled_at)
+    if oldest < before + MOVE:
+        return _reached_back(before, outage, newest, polled_at)
     reason = FELL_SHORT
     if not answer.is_full:
         short = short.another() if short else ShortAnswers(since=polled_at)
         if not short.last_on(polled_at):
-            return Coverage(covered_until, outage=outage, short=short)
+            return Coverage(since.covered_until, outage=outage, short=short)
+        if since.covered_until is None and not outage:
+            return Coverage(newest)
         reason = STAYED_SHORT
     if outage:
         reason = f"{reason}; before it, {outage.reason}"
-    return Coverage(newest, Gap(started_at=covered_until, ended_at=oldest, reason=reason))
+    return Coverage(newest, Gap(started_at=before, ended_at=oldest, reason=reason))
+
+
+def part_doubtful(
+    doubtful: Iterable[Gap], answer: RecentlyPlayed, polled_at: datetime
+) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
+    """Part the gaps that an answer closes, for it reaches back to their start, from the others.
+
+    Args:
+        doubtful: Gaps that short answers left; Spotify's windows fill up again.
+        answer: What Spotify shows now.
+        polled_at: When it was asked.
+
+    Returns:
+        What is to be told of the closed ones, and the others.
+    """
+    oldest = oldest_play(answer, polled_at)
+    closed, left = [], []
+    for gap in doubtful:
+        if oldest is not None and oldest < gap.started_at + MOVE:
+            closed.append(_close(gap, polled_at))
+        else:
+            left.append(gap)
+    return tuple(closed), tuple(left)
+
+
+def oldest_play(answer: RecentlyPlayed, polled_at: datetime) -> datetime | None:
+    """Tell when the oldest play of an answer ended; one that ends in the future does not count."""
+    return min((p.played_at for p in answer.plays if p.played_at <= polled_at), default=None)
 
 
 def _reached_back(
@@ -99,8 +144,9 @@ def _reached_back(
 ) -> Coverage:
     if outage is None:
         return Coverage(max(covered_until, newest))
-    closed = outage.model_copy(
-        update={"ended_at": polled_at, "reason": REACHED_BACK, "is_closed": True}
-    )
     # A gap is told apart by its start: one that begins later must not pass for the closed one.
-    return Coverage(max(covered_until + STEP, newest), closed)
+    return Coverage(max(covered_until + STEP, newest), _close(outage, polled_at))
+
+
+def _close(gap: Gap, polled_at: datetime) -> Gap:
+    return gap.model_copy(update={"ended_at": polled_at, "reason": REACHED_BACK, "is_closed": True})

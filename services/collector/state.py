@@ -92,13 +92,13 @@ class ListenerState(BaseModel):
     def begin_outage(self, now: datetime, reason: str) -> Gap | None:
         """Open a gap, if Spotify gave no answer for so long that plays may be out of its sight.
 
-        Only once for each time without answers. Where Spotify never answered, or never showed a
-        play, nothing says when listening began.
+        Only once for each time without answers. Where Spotify never answered, nothing says when
+        listening began.
         """
-        covered_until, polled_at = self.window.covered_until, self.polled_at
-        if self.outage or covered_until is None or polled_at is None:
+        since = self.window.covered_until or self.window.watched_since
+        if self.outage or since is None or self.polled_at is None:
             return None
-        return Gap(started_at=covered_until, reason=reason) if now - polled_at > IN_SIGHT else None
+        return Gap(started_at=since, reason=reason) if now - self.polled_at > IN_SIGHT else None
 
     def missing(self, outage: Gap) -> Self:
         """It was told that plays may be missed."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.collector.gaps import MOVE, ShortAnswers, cover
+from services.collector.gaps import MOST_DOUBTFUL, MOVE, ShortAnswers, Since, cover, part_doubtful
 from shared.models import Gap, Play, PollReport
 from shared.spotify_wire import RecentlyPlayed
 
@@ -29,20 +29,22 @@ class Key(NamedTuple):
 
 
 class Window(BaseModel):
-    """What is known of a listener's plays.
-
-    `known` stands oldest first. `covered_until` is the end of the last play up to which no play
-    is missing, as far as anyone can tell; None before the first; `short` tells of answers that left
-    it undecided. `unreadable` holds digests of
-    rows that were no readable track, and that the archive has.
-    """
+    """What is known of a listener's plays."""
 
     model_config = ConfigDict(frozen=True)
 
     known: tuple[Key, ...] = ()
+    """The keys of plays, oldest first."""
     covered_until: AwareDatetime | None = None
+    """The end of the last play up to which none is missing, as far as anyone can tell."""
+    watched_since: AwareDatetime | None = None
+    """When Spotify answered first, until it shows a play."""
     unreadable: tuple[str, ...] = ()
+    """Digests of rows that were no readable track, and that the archive has."""
     short: ShortAnswers | None = None
+    """Answers that left undecided whether plays are missing."""
+    doubtful: tuple[Gap, ...] = ()
+    """Gaps told of because answers stayed short; one that reaches back closes them."""
 
     def newest(self, now: datetime) -> datetime | None:
         """Find when the newest known play ended; one that ends in the future had a wrong clock."""
@@ -76,7 +78,11 @@ def compare(
     new, moved = _part(window.known, answer.plays)
     newest = window.newest(polled_at)
     late = [play for play in new if newest and play.played_at < newest]
-    coverage = cover(window.covered_until, outage, answer, polled_at, window.short)
+    since = Since(window.covered_until, window.watched_since)
+    coverage = cover(since, outage, answer, polled_at, window.short)
+    closed, doubtful = part_doubtful(window.doubtful, answer, polled_at)
+    if coverage.gap and not coverage.gap.is_closed and not answer.is_full:
+        doubtful = (*doubtful, coverage.gap)[-MOST_DOUBTFUL:]
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),
         report=PollReport(
@@ -87,14 +93,17 @@ def compare(
             moved=len(moved),
             unreadable=len(answer.unreadable),
             gap=coverage.gap,
+            closed=closed,
         ),
         is_worth_keeping=bool(new or moved or set(answer.unreadable) - set(window.unreadable)),
         window=Window(
             known=_remember(window.known, map(_key, answer.plays)),
             covered_until=coverage.until,
+            watched_since=None if coverage.until else window.watched_since or polled_at,
             # Distinct, the latest first.
             unreadable=tuple(dict.fromkeys((*answer.unreadable, *window.unreadable)))[:KNOWN_KEYS],
             short=coverage.short,
+            doubtful=doubtful,
         ),
         outage=coverage.outage,
     )

@@ -1,7 +1,7 @@
 """The books beside the plays: what became of each batch, the polls, the gaps and the uploads."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from services.loader.merge import Changes
 from services.loader.records import EXPORT
@@ -25,7 +25,7 @@ def record(
     run(database, "record_batches", batches=json.dumps(counts))
     for _, batch in batches:
         _record_report(database, batch)
-    gaps = [(batch.origin, gap) for _, batch in batches if (gap := _gap(batch))]
+    gaps = [(batch.origin, gap) for _, batch in batches for gap in _gaps(batch)]
     for origin, gap in gaps:
         run(database, "record_gap", listener=listener, origin=origin, gap=gap.model_dump_json())
     uploads = sorted({batch.origin for _, batch in batches if batch.source == EXPORT})
@@ -42,8 +42,14 @@ def _record_report(database: Database, batch: EnrichedBatch) -> None:
             run(database, "record_import", **where, report=report.model_dump_json())
 
 
-def _gap(batch: EnrichedBatch) -> Gap | None:
-    return batch.report.gap if isinstance(batch.report, PollReport | OutageReport) else None
+def _gaps(batch: EnrichedBatch) -> Iterator[Gap]:
+    match batch.report:
+        case OutageReport(gap=gap):
+            yield gap
+        case PollReport(gap=gap, closed=closed):
+            yield from closed
+            if gap is not None:
+                yield gap
 
 
 def _counts(batch: EnrichedBatch, changes: Changes, number: int) -> dict[str, object]:

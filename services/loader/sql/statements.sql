@@ -207,9 +207,10 @@ FROM jsonb_populate_record(NULL::poll, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING
 
 -- record_gap --
--- Each telling of a gap adds what it knows, whatever order they come in. The earliest end counts:
--- who tells of one has seen every play since. It is closed where what was shown reaches its end, or
--- where it never ended: one that closed it may not know of an end that another tells of.
+-- Each telling of a gap adds what it knows, whatever order they come in. The latest end counts: who
+-- told of an earlier one may have forgotten it, and told later of all that was missed since then, too.
+-- It is closed where what was shown reaches its end, or where it never ended: one that closed it may
+-- not know of an end that another tells of.
 -- The last in the order of origins gives the reason: it knows what the others did.
 INSERT INTO gap AS g
     (listener, started_at, ended_at, reason, origin, closed_at, closed_by, closed_until)
@@ -220,12 +221,12 @@ SELECT :listener, started_at, CASE WHEN NOT is_closed THEN ended_at END, reason,
 FROM jsonb_to_record(:gap::jsonb)
     AS told (started_at timestamptz, ended_at timestamptz, reason text, is_closed boolean)
 ON CONFLICT (listener, started_at) DO UPDATE SET
-    ended_at = least(g.ended_at, excluded.ended_at),
+    ended_at = greatest(g.ended_at, excluded.ended_at),
     reason = CASE WHEN g.origin < excluded.origin THEN excluded.reason ELSE g.reason END,
     origin = greatest(g.origin, excluded.origin),
     closed_at = CASE
         WHEN greatest(g.closed_until, excluded.closed_until)
-             >= coalesce(least(g.ended_at, excluded.ended_at), '-infinity')
+             >= coalesce(greatest(g.ended_at, excluded.ended_at), '-infinity')
         THEN coalesce(g.closed_at, now())
     END,
     closed_by = CASE
@@ -238,9 +239,10 @@ ON CONFLICT (listener, started_at) DO UPDATE SET
 -- close_gaps --
 -- An upload closes the gaps that lie within one of its spans, once all of it is loaded. Given are
 -- the uploads that have just come nearer to that; a gap that was just told of is held against all.
--- Of several the one that reaches furthest is named.
+-- Of several the one that reaches furthest is named, be it that a gap reaches further still.
 UPDATE gap g
-SET closed_at = coalesce(g.closed_at, now()), closed_by = c.origin, closed_until = c.until
+SET closed_at = CASE WHEN c.until >= g.ended_at THEN coalesce(g.closed_at, now()) END,
+    closed_by = c.origin, closed_until = c.until
 FROM (
     SELECT DISTINCT ON (known.id) known.id, r.origin, span.ended_at AS until
     FROM import_report r
@@ -249,8 +251,9 @@ FROM (
         AS span (started_at timestamptz, ended_at timestamptz)
     WHERE r.listener = :listener
       AND (:any_upload::boolean OR r.origin = ANY(:uploads::text[]))
+      AND known.ended_at IS NOT NULL
       AND span.started_at <= known.started_at
-      AND known.ended_at <= span.ended_at
+      AND known.started_at < span.ended_at
       AND r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
     ORDER BY known.id, span.ended_at DESC, r.origin
 ) c

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.collector.gaps import IN_SIGHT, REACHED_BACK, SHORT_ANSWERS, STAYED_SHORT, cover
+from services.collector.gaps import (
+    IN_SIGHT,
+    MOST_DOUBTFUL,
+    REACHED_BACK,
+    SHORT_ANSWERS,
+    STAYED_SHORT,
+    Since,
+    cover,
+)
 from services.collector.state import ListenerState
 from services.collector.window import Window, compare
 from shared.models import Gap, Play
@@ -33,18 +41,19 @@ def an_answer(*minutes: int, full: bool = False) -> RecentlyPlayed:
     return RecentlyPlayed(b"{}", tuple(map(a_play, minutes)), 50 if full else len(minutes))
 
 
+SINCE = Since(at(1))
 OUTAGE = Gap(started_at=at(1), reason="Spotify fails")
 
 
 def test_an_answer_that_reaches_back_closes_the_gap():
-    found = cover(at(1), OUTAGE, an_answer(1, 2), at(60))
+    found = cover(SINCE, OUTAGE, an_answer(1, 2), at(60))
 
     assert found.gap == Gap(started_at=at(1), ended_at=at(60), reason=REACHED_BACK, is_closed=True)
     assert (found.until, found.outage) == (at(2), None)
 
 
 def test_a_full_answer_that_does_not_reach_back_ends_the_gap_and_leaves_it_open():
-    found = cover(at(1), OUTAGE, an_answer(40, 59, full=True), at(60))
+    found = cover(SINCE, OUTAGE, an_answer(40, 59, full=True), at(60))
 
     assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
     assert not found.gap.is_closed
@@ -54,15 +63,15 @@ def test_a_full_answer_that_does_not_reach_back_ends_the_gap_and_leaves_it_open(
 
 @pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "shrunken"])
 def test_an_answer_that_proves_nothing_leaves_the_gap_to_the_next(minutes):
-    found = cover(at(1), OUTAGE, an_answer(*minutes), at(60))
+    found = cover(SINCE, OUTAGE, an_answer(*minutes), at(60))
 
     assert (found.gap, found.until, found.outage) == (None, at(1), OUTAGE)
 
 
 def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_played_between():
-    closed = cover(at(1), OUTAGE, an_answer(1), at(60))
+    closed = cover(SINCE, OUTAGE, an_answer(1), at(60))
 
-    found = cover(closed.until, None, an_answer(200, full=True), at(300))
+    found = cover(Since(closed.until), None, an_answer(200, full=True), at(300))
 
     assert closed.gap.started_at < found.gap.started_at < at(1) + timedelta(seconds=1)
 
@@ -73,7 +82,6 @@ def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_play
         pytest.param(at(0), at(5), IN_SIGHT, False, id="short"),
         pytest.param(at(0), at(5), IN_SIGHT + timedelta(seconds=1), True, id="long"),
         pytest.param(at(0), None, IN_SIGHT * 2, False, id="never polled"),
-        pytest.param(None, at(5), IN_SIGHT * 2, False, id="no play ever shown"),
     ],
 )
 def test_plays_may_slip_out_of_sight_within_25_minutes(covered_until, polled_at, silence, opened):
@@ -137,10 +145,113 @@ def test_an_answer_that_reaches_back_ends_the_count():
     assert listening.state.window.short is None
 
 
+def test_a_gap_of_short_answers_closes_when_one_reaches_back_to_its_start():
+    listening = an_account_shown(43, 43, 43, every=13)
+    (gap,) = listening.told
+
+    listening.hear(43)
+    still_open = listening.open_gaps()
+    listening.hear(400)
+
+    assert still_open == [gap]
+    assert listening.open_gaps() == []
+    assert listening.told[1:] == [
+        Gap(started_at=at(5), ended_at=at(164), reason=REACHED_BACK, is_closed=True)
+    ]
+    assert listening.state.window.doubtful == ()
+
+
+def test_one_answer_closes_every_gap_that_it_reaches():
+    listening = an_account_shown(43, 43, 43, every=13)
+    for _ in range(SHORT_ANSWERS):
+        listening.live(60, 60)
+        listening.hear(43)
+    two = listening.open_gaps()
+
+    listening.hear(400)
+
+    assert len(two) == 2
+    assert listening.open_gaps() == []
+
+
+def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembered():
+    listening = an_account_shown(43, every=13)
+    for _ in range((MOST_DOUBTFUL + 2) * SHORT_ANSWERS):
+        listening.live(60, 60)
+        listening.hear(43)
+
+    gaps = listening.open_gaps()
+    assert len(gaps) > MOST_DOUBTFUL
+    assert listening.state.window.doubtful == tuple(gaps[-MOST_DOUBTFUL:])
+
+
+# Before the first play
+
+
+def test_a_loss_before_the_first_play_that_was_shown_is_told():
+    listening = Listening()
+    listening.hear(0)
+    listening.live(120, 120)
+
+    listening.hear(50)
+
+    (gap,) = listening.told
+    assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
+    assert listening.state.window.watched_since is None
+
+
+def test_a_block_before_the_first_play_is_told_and_decided():
+    listening = Listening()
+    listening.hear(0)
+    listening.live(20, 0)
+    listening.hear(0)
+    listening.live(60, 60)
+    listening.hear_nothing()
+
+    listening.hear(50)
+
+    opened, ended = listening.told
+    assert (opened.started_at, opened.ended_at) == (at(0), None)
+    assert (ended.started_at, ended.ended_at, ended.is_closed) == (at(0), at(31), False)
+
+
+def test_an_account_that_had_played_nothing_misses_nothing():
+    listening = Listening()
+    listening.hear(0)
+    for _ in range(SHORT_ANSWERS + 1):
+        listening.live(20, 3)
+        listening.hear(50)
+
+    assert listening.told == []
+
+
+def test_few_plays_after_an_empty_answer_decide_nothing_yet():
+    listening = Listening()
+    listening.hear(0)
+    listening.live(120, 120)
+    listening.hear(7)
+    undecided = listening.told[:]
+
+    listening.hear(50)
+
+    assert undecided == []
+    (gap,) = listening.told
+    assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
+
+
+def test_a_first_answer_that_is_full_tells_of_no_loss():
+    listening = Listening()
+    listening.live(120, 120)
+
+    listening.hear(50)
+
+    assert listening.told == []
+
+
 # Whatever happens
 
 
-@dataclass
+@dataclass(repr=False)
 class Listening:
     """A listener who plays a track a minute, now and then, and a poller that tells of gaps."""
 
@@ -165,7 +276,7 @@ class Listening:
         answer = RecentlyPlayed(b"{}", plays, len(plays))
         now = at(self.minute)
         found = compare(self.state.window, answer, now, self.state.outage)
-        self.told += [found.report.gap] if found.report.gap else []
+        self.told += [*found.report.closed, *filter(None, [found.report.gap])]
         self.published.update(found.plays)
         self.state = ListenerState(window=found.window, polled_at=now, outage=found.outage)
 
@@ -181,7 +292,7 @@ def lives(draw):
     listening.live(5, 5)
     # Some accounts are shown fewer than 50 for good.
     most = draw(st.sampled_from([50, 43]))
-    listening.hear(most)
+    listening.hear(draw(st.sampled_from([50, 0])) if most == 50 else most)
     steps = st.tuples(
         st.integers(1, 120),
         st.sampled_from([0, 0, 10, 60, 120]),
@@ -199,7 +310,8 @@ def lives(draw):
 @settings(deadline=None)  # a busy machine is no fault
 @given(lives())
 def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
-    missed = [play for play in listening.played if play not in listening.published]
+    watched = [play for play in listening.played if play.played_at > at(5)]
+    missed = [play for play in watched if play not in listening.published]
 
     gaps = listening.open_gaps()
 

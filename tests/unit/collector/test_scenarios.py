@@ -1,0 +1,139 @@
+"""Every scenario of the simulated Spotify, played to the real collector for more than an hour."""
+
+import json
+import re
+import traceback
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+import shared.spotify
+from infra.local import catalogue
+from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from infra.local.simulators.scenarios import NORMAL
+from infra.local.simulators.scenarios_accounts import ACCOUNTS
+from infra.local.simulators.scenarios_api import API
+from services.collector.collect import Collector
+from services.collector.credentials import AccessTokens, CredentialStore
+from services.collector.gaps import MOVE
+from services.collector.state import ListenerStates
+from shared.archive import Archive
+from shared.errors import SpotifyError
+from shared.models import PlayBatch, iso
+from shared.queues import Queue
+from shared.spotify import SpotifyAccounts, SpotifyApi
+from shared.spotify_app import SpotifyApps
+from shared.telemetry import metrics
+from tests.unit.collector.world import MemoryAws, Steps
+from tests.unit.simulated import simulators
+
+A_DAY_S = 86_400
+OPTIONS = {"hangs": {"hang_s": 1}}
+
+
+class Capture:
+    """The live capture of one listener at the simulators, all in memory."""
+
+    def __init__(self, simulated, session):
+        self.simulated = simulated
+        self.session = session
+        self.aws = MemoryAws(Steps())
+        login = {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": REFRESH_TOKEN,
+            "authorized_at": iso(datetime.now(UTC)),
+        }
+        self.aws.secret = json.dumps(login)
+        self.played = []
+        self.errors = []
+        self.restart()
+
+    def restart(self):
+        """Take a fresh container, which remembers nothing."""
+        url, now = self.simulated.spotify_url, self.simulated.now
+        credentials = CredentialStore(self.aws, "listener/")
+        self.collector = Collector(
+            spotify=SpotifyApi(self.session, url),
+            credentials=credentials,
+            tokens=AccessTokens(SpotifyAccounts(self.session, url), credentials, now),
+            states=ListenerStates(self.aws, "listener-state"),
+            apps=SpotifyApps(self.aws, "spotify-app"),
+            archive=Archive(self.aws, "archive"),
+            queue=Queue(self.aws, "queue"),
+            clock=now,
+        )
+
+    def play(self, count):
+        """Play tracks, each another one, up to now."""
+        for ago in reversed(range(count)):
+            number = len(self.played)
+            ended_at = self.simulated.now() - timedelta(seconds=40 * ago)
+            self.simulated.push({"track_number": number, "played_at": iso(ended_at)})
+            self.played.append((catalogue.track(number).uri, ended_at))
+
+    def tick(self):
+        metrics.clear_metrics()
+        try:
+            return self.collector.collect("me").status
+        except SpotifyError as error:
+            self.errors += traceback.format_exception(error)
+            return "failed"
+
+    def batches(self):
+        return list(map(PlayBatch.model_validate_json, self.aws.bodies))
+
+    def lost(self):
+        """Name the plays that no message holds."""
+        told = [play for batch in self.batches() for play in batch.plays]
+        return [
+            (uri, ended_at)
+            for uri, ended_at in self.played
+            if not any(p.track_uri == uri and abs(p.played_at - ended_at) < MOVE for p in told)
+        ]
+
+    def open_gaps(self):
+        """Name the starts of the gaps that were told of and never closed."""
+        opened, closed = set(), set()
+        for report in (batch.report for batch in self.batches() if batch.report):
+            for gap in filter(None, (report.gap, *getattr(report, "closed", ()))):
+                (closed if gap.is_closed else opened).add(gap.started_at)
+        return opened - closed
+
+
+@pytest.fixture
+def capture(monkeypatch):
+    """A listener who is captured, and whose access token has just ended."""
+    monkeypatch.setattr(shared.spotify, "TIMEOUT_S", (1, 0.3))
+    with simulators() as simulated, requests.Session() as session:
+        session.trust_env = False
+        capture = Capture(simulated, session)
+        capture.play(5)
+        assert capture.tick() == "polled"
+        simulated.pass_s(3_600)
+        yield capture
+
+
+@pytest.mark.parametrize("name", [*ACCOUNTS, *API])
+def test_whatever_spotify_does_no_play_is_lost_and_no_ban_and_secret_broken(
+    capture, name, caplog, capsys
+):
+    capture.simulated.scenario(name, **OPTIONS.get(name, {}))
+    for _ in range(4):
+        capture.play(4)
+        capture.tick()
+        capture.simulated.pass_s(1_200)
+    capture.simulated.scenario(NORMAL)
+    capture.simulated.pass_s(A_DAY_S)
+    capture.restart()
+    capture.play(3)
+
+    assert capture.tick() == "polled"
+    assert capture.lost() == []
+    assert capture.open_gaps() == set()
+    assert capture.simulated.blocked_calls() == 0
+    text = "".join((*capture.errors, caplog.text, *capsys.readouterr(), *capture.aws.bodies))
+    assert REFRESH_TOKEN not in text
+    assert CLIENT_SECRET not in text
+    assert not re.search(r"[AB]Q[\w-]{20}", text)

@@ -534,13 +534,14 @@ def test_a_block_ends_after_retry_after(listening, clock):
 
 
 def test_a_call_within_a_block_is_counted_and_begins_it_anew(listening, clock):
+    headers = listening.login()
     listening.scenario("quota-exceeded", times=1, retry_after_s=100)
-    first = listening.recent()
+    first = listening.http.get(f"/v1/tracks/{of(1)}", headers=headers)
 
     clock.pass_s(99)
-    probe = listening.get(f"/v1/tracks/{of(1)}")
+    probe = listening.http.get(f"/v1/tracks/{of(2)}", headers=headers)
     clock.pass_s(99)
-    still = listening.recent().status_code
+    still = listening.http.get(f"/v1/tracks/{of(1)}", headers=headers).status_code
 
     assert probe.json == first.json
     assert (probe.headers["Retry-After"], still) == ("100", 429)

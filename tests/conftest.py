@@ -1,8 +1,13 @@
-"""No test reaches a real AWS account, whatever the shell that runs it knows of one."""
+"""What all tests share. None reaches a real AWS account, whatever its shell knows of one."""
 
 import os
+import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+
+PAUSE_S = 0.1
 
 FAKE_ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -21,3 +26,17 @@ def no_account(monkeypatch):
         monkeypatch.delenv(name)
     for name, value in FAKE_ACCOUNT.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """Ask again and again until the answer is true, and give it; fails when it never is."""
+
+    def ask(question: Callable[[], Any], within_s: float = 10) -> Any:
+        deadline = time.monotonic() + within_s
+        while not (answer := question()):
+            assert time.monotonic() < deadline, f"not within {within_s:g} s"
+            time.sleep(PAUSE_S)
+        return answer
+
+    return ask

@@ -5,8 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,8 +20,6 @@ from infra.local.memory import Memory
 from infra.local.ports import HOST
 from infra.local.simulators.server import CONTROL
 from infra.local.state import REPOSITORY
-
-PAUSE_S = 0.5
 
 # Two attempts a few seconds apart, so that a message is given up within a test's patience.
 CONFIGURATION = {
@@ -123,17 +120,3 @@ def local_cloud() -> Iterator[LocalCloud]:
             yield local
         finally:
             local.plays("local", "reset")
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Callable[..., Any]:
-    """Ask again and again until the answer is true, and give it; fails when it never is."""
-
-    def ask(question: Callable[[], Any], within_s: float) -> Any:
-        deadline = time.monotonic() + within_s
-        while not (answer := question()):
-            assert time.monotonic() < deadline, f"not within {within_s:g} s"
-            time.sleep(PAUSE_S)
-        return answer
-
-    return ask

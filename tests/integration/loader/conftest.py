@@ -1,4 +1,4 @@
-"""Secrets and parameters in moto that lead to the embedded Postgres."""
+"""A store over the embedded Postgres; and what leads to that, in moto."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from services.loader import handler, settings
+from services.loader.store import Store
 from shared.aws import client
 from shared.postgres import Database
 
@@ -81,3 +82,20 @@ def connect(address_of) -> Iterator:
     yield connection
     for database in opened:
         database.close()
+
+
+@pytest.fixture
+def load(database):
+    """Load batches through one store, as a warm function does."""
+    store = Store(database)
+
+    def batches(*given):
+        store.load(given)
+
+    return batches
+
+
+@pytest.fixture
+def rows(database):
+    """Give all rows of a query as they are."""
+    return database.run

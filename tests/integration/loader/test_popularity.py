@@ -33,22 +33,6 @@ def healing(*known, number=0):
     return EnrichedBatch(origin="healing/2026-11-01", number=number, features=known)
 
 
-@pytest.fixture
-def load(database):
-    """Load batches through one store, as a warm function does."""
-    store = Store(database)
-
-    def batches(*given):
-        store.load(given)
-
-    return batches
-
-
-@pytest.fixture
-def rows(database):
-    return database.run
-
-
 def test_healing_brings_features_and_books_nothing(load, rows):
     load(healing(popular(tempo=120.0)))
 

@@ -47,23 +47,6 @@ def upload(batches=1, **told):
     return UploadReport(batches=batches, **told)
 
 
-@pytest.fixture
-def load(database):
-    """Load batches through one store, as a warm function does."""
-    store = Store(database)
-
-    def batches(*given):
-        store.load(given)
-
-    return batches
-
-
-@pytest.fixture
-def rows(database):
-    """Give all rows of a query as they are."""
-    return database.run
-
-
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 def test_the_newest_features_win_in_any_order(load, rows, order):
     for number, age in enumerate(order):

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -42,19 +41,6 @@ def run_python():
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-@pytest.fixture
-def eventually():
-    """Wait until a question is answered with yes."""
-
-    def wait(question) -> None:
-        deadline = time.monotonic() + 10
-        while not question():
-            assert time.monotonic() < deadline, "it did not come true within 10 s"
-            time.sleep(0.02)
-
-    return wait
 
 
 @pytest.fixture(scope="module")

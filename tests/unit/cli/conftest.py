@@ -1,6 +1,5 @@
 """A deployed stack in moto, and Postgres that is away."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -93,16 +92,3 @@ def plays(target):
         return CliRunner().invoke(app, arguments, obj=lambda: target)
 
     return run
-
-
-@pytest.fixture
-def eventually():
-    """Wait until a question is answered with yes."""
-
-    def wait(question) -> None:
-        deadline = time.monotonic() + 10
-        while not question():
-            assert time.monotonic() < deadline, "it did not come true within 10 s"
-            time.sleep(0.01)
-
-    return wait

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.config import PipelineConfig
+from infra.cdk.config import PipelineConfig, Place
 from infra.cdk.context import load
 from infra.cdk.sizes import ConsumerConfig, EnricherConfig
 from shared.errors import SettingsError
@@ -40,6 +40,17 @@ def test_the_command_line_wins_over_the_file():
     assert load(context).poll_minutes == 7
 
 
+def test_the_place_is_that_of_the_credentials_which_cdk_found():
+    told = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-gov-west-1"}
+
+    assert load(CONTEXT, told).place == Place(account="111122223333", region="us-gov-west-1")
+
+
+@pytest.mark.parametrize("told", [{}, {"CDK_DEFAULT_REGION": "us-east-1"}])
+def test_without_credentials_there_is_no_place(told):
+    assert load(CONTEXT, told).place is None
+
+
 def test_the_command_line_reaches_inside_and_leaves_the_rest():
     config = load({"enricher.timeout_s": "30"})
 
@@ -60,6 +71,8 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
     [
         pytest.param({"polling_enable": "false"}, "polling_enable", id="a misspelt name"),
         pytest.param({"loader.timeout": "5"}, "loader.timeout", id="a misspelt name inside"),
+        pytest.param({"place.account": "me"}, "place.account", id="no account"),
+        pytest.param({"place.region": "a b"}, "place.region", id="no region"),
         pytest.param({"target": "moon"}, "target", id="an unknown target"),
         pytest.param({"listeners": "Me!"}, "listeners.0", id="a listener unfit for a key"),
         pytest.param({"listeners": []}, "listeners", id="nobody to listen to"),

@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import aws_sqs as sqs
 
 ROOT = Path(__file__).parents[2]
+ACCOUNT, REGION = "111122223333", "eu-west-1"
 PIPELINE = "SpotifyPipeline"
 STACKS = ("SpotifyData", PIPELINE)
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
@@ -133,6 +134,18 @@ def test_a_template_fits_every_account_and_region(on_aws, stack):
     environment = manifest["artifacts"][stack]["environment"]
 
     assert environment == "aws://unknown-account/unknown-region"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_template_for_one_place_is_the_one_for_all_of_them_filled_in(aws, placed, stack):
+    def at_home(resources):
+        text = json.dumps(resources).replace("<AWS::AccountId>", ACCOUNT)
+        return json.loads(text.replace("<AWS::Region>", REGION))
+
+    there, anywhere = placed[stack], aws[stack]
+
+    assert there.template["Resources"].keys() == anywhere.template["Resources"].keys()
+    assert differences(at_home(anywhere.resources()), at_home(there.resources())) == set()
 
 
 def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):

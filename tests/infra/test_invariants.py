@@ -18,6 +18,8 @@ HOLDS_DATA = (
     *("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"),
     "AWS::EC2::Volume",
 )
+# Rejects of the network: of no use to the next deployment, and S3 deletes no bucket with objects.
+FILLS_BY_ITSELF = {"Network/FlowLogs"}
 NAMED_BY_AWS = {
     # Its ARN ends in six characters of AWS's; docs/deploy.md tells what to type.
     "AWS::SecretsManager::Secret",
@@ -135,7 +137,19 @@ def test_what_holds_data_outlives_its_stack(stack):
         != ("RetainExceptOnCreate", "Retain")
     }
 
-    assert lost == set()
+    assert lost <= FILLS_BY_ITSELF
+
+
+def test_what_fills_by_itself_bars_neither_a_rollback_nor_a_name(data):
+    kept = {path: data.resources()[path] for path in FILLS_BY_ITSELF}
+
+    barring = {
+        path
+        for path, each in kept.items()
+        if each["DeletionPolicy"] != "Retain" or "BucketName" in each["Properties"]
+    }
+
+    assert barring == set()
 
 
 def identifiers(kind):
@@ -154,6 +168,7 @@ def test_what_is_kept_can_be_taken_back_by_the_name_that_its_template_spells_out
         for logical_id, each in stack.template["Resources"].items()
         if each.get("UpdateReplacePolicy") == "Retain"
         and each["Type"] not in NAMED_BY_AWS
+        and stack.path_of(logical_id) not in FILLS_BY_ITSELF
         and not all(
             isinstance(each["Properties"].get(name), str) for name in identifiers(each["Type"])[0]
         )

@@ -82,7 +82,7 @@ class Network(Construct):
         )
 
     def _record_rejects(self, config: PipelineConfig) -> None:
-        bucket = add_expiring_bucket(self, "FlowLogs", config=config, purpose="network", days=30)
+        bucket = add_expiring_bucket(self, "FlowLogs", config=config, days=30)
         self.vpc.add_flow_log(
             "Rejects",
             destination=ec2.FlowLogDestination.to_s3(bucket),

@@ -95,6 +95,8 @@ class PipelineConfig(Part):
             )
         if self.target == "local" and self.database.mode == "managed":
             raise ValueError("database.mode is external in the local cloud, which has no hosts")
+        if self.target == "local" and self.database.network:
+            raise ValueError("database.network is for AWS: the local cloud is on the loopback")
         return self
 
     @model_validator(mode="after")

@@ -148,6 +148,19 @@ def elsewhere(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def private(tmp_path_factory):
+    """All stacks for a database that is managed elsewhere, in a network that exists already."""
+    network = {
+        "vpc_id": "vpc-0a1b2c3d",
+        "subnet_ids": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
+        "security_group_id": "sg-0a1b2c3d",
+    }
+    return synthesise(
+        tmp_path_factory.mktemp("private"), database={"mode": "external", "network": network}
+    )
+
+
+@pytest.fixture(scope="session")
 def by_github(tmp_path_factory):
     """All stacks where a repository deploys them."""
     return synthesise(tmp_path_factory.mktemp("github"), github_repository="anna/plays")

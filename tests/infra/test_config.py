@@ -9,6 +9,11 @@ from infra.cdk.sizes import ConsumerConfig, EnricherConfig
 from shared.errors import SettingsError
 
 LOCAL = {"target": "local", "database.mode": "external"}
+NETWORK = {
+    "vpc_id": "vpc-0a1b2c3d",
+    "subnet_ids": ["subnet-0a1b2c3d"],
+    "security_group_id": "sg-0a1b2c3d",
+}
 CONTEXT = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
 
 
@@ -103,6 +108,40 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
 def test_a_bad_value_is_refused_by_name(given, named):
     with pytest.raises(SettingsError, match=f"bad configuration: .*{named}"):
         load(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param({"vpc_id": "vpc-X"}, "network.vpc_id", id="no VPC"),
+        pytest.param({"subnet_ids": []}, "network.subnet_ids", id="nowhere in it"),
+        pytest.param({"subnet_ids": "vpc-0a1b2c3d"}, "network.subnet_ids.0", id="no subnet"),
+        pytest.param({"security_group_id": ""}, "network.security_group_id", id="as nobody"),
+        pytest.param({"subnets": "all"}, "network.subnets", id="a misspelt name"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_by_name(given, named):
+    database = {"mode": "external", "network": NETWORK | given}
+
+    with pytest.raises(SettingsError, match=f"bad configuration: database.{named}: "):
+        load({"database": database})
+
+
+def test_a_network_is_told_whole_or_not_at_all():
+    with pytest.raises(SettingsError, match=r"subnet_ids: .*security_group_id: "):
+        load({"database.mode": "external", "database.network.vpc_id": "vpc-0a1b2c3d"})
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param({}, "a managed database brings its own", id="managed"),
+        pytest.param(LOCAL, "the local cloud is on the loopback", id="local"),
+    ],
+)
+def test_a_network_is_for_a_database_elsewhere_on_aws(given, named):
+    with pytest.raises(SettingsError, match=f"network is for .*{named}"):
+        load(given | {"database.network": NETWORK})
 
 
 @pytest.mark.parametrize("name", ["anna/plays", "anna-b@12/my.plays_2@345"])

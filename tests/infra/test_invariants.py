@@ -6,12 +6,16 @@ import re
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-PIPELINES = ("aws/SpotifyPipeline", "elsewhere/SpotifyPipeline", "local/SpotifyPipeline")
-ON_AWS = (
-    *("aws/SpotifyData", "elsewhere/SpotifyData", "github/SpotifyDeployer"),
-    *PIPELINES[:2],
+PIPELINES = (
+    *("aws/SpotifyPipeline", "elsewhere/SpotifyPipeline", "private/SpotifyPipeline"),
+    "local/SpotifyPipeline",
 )
-EVERY = (*ON_AWS, PIPELINES[2])
+ON_AWS = (
+    *("aws/SpotifyData", "elsewhere/SpotifyData", "private/SpotifyData"),
+    "github/SpotifyDeployer",
+    *PIPELINES[:-1],
+)
+EVERY = (*ON_AWS, PIPELINES[-1])
 PLACED = ("placed/SpotifyData", "placed/SpotifyPipeline")
 DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 HOLDS_DATA = (

@@ -10,7 +10,7 @@ import typer
 
 from cli.main import app
 from infra.cdk.config import PipelineConfig
-from infra.cdk.database import DatabaseConfig, HostConfig
+from infra.cdk.database import DatabaseConfig, HostConfig, NetworkConfig
 
 ROOT = Path(__file__).parents[2]
 OPERATE, DEPLOY = ROOT / "docs" / "operate.md", ROOT / "docs" / "deploy.md"
@@ -110,6 +110,7 @@ def test_every_option_of_a_deployment_is_told():
     text = DEPLOY.read_text()
     options = [name for name in PipelineConfig.model_fields if name not in ("database", "host")]
     options += [f"database.{name}" for name in DatabaseConfig.model_fields]
+    options += [f"database.network.{name}" for name in NetworkConfig.model_fields]
     options += [f"host.{name}" for name in HostConfig.model_fields]
 
     assert [name for name in options if f"`{name}`" not in text] == []

@@ -47,7 +47,8 @@ class Network(Construct):
     @property
     def for_functions(self) -> FunctionNetwork:
         """Where the functions are: they reach AWS, and nothing reaches them."""
-        return FunctionNetwork(self.vpc, ec2.SubnetSelection(subnet_group_name=APP), self.app_group)
+        subnets = ec2.SubnetSelection(subnet_group_name=APP)
+        return FunctionNetwork(self.vpc, subnets, self.app_group, ipv6=True)
 
     @property
     def app_cidrs(self) -> list[str]:

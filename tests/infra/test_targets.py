@@ -18,39 +18,46 @@ QUEUES = (
     *("CollectedPlays/Queue", "EnrichedPlays/Queue", "FailedTicks"),
 )
 STATEMENTS = "Properties.PolicyDocument.Statement"
+DECISION = ROOT / "docs" / "adr" / "0003-local-cloud.md"
+# Each under the words by which the decision names it.
 LOCAL_DIFFERENCES = {
-    # The host of the functions has their libraries.
-    "Functions/Dependencies",
-    *(f"Functions/{name}/Function.Properties.Layers" for name in FUNCTIONS),
-    # The database is on the loopback, without TLS, in no network of ours.
-    *(
-        f"Functions/{name}/Function.Properties.{place}"
-        for name in ("Loader", "Migrator")
-        for place in ("VpcConfig", "Environment.Variables.AWS_USE_DUALSTACK_ENDPOINT")
-    ),
-    *(
+    "no layer": {
+        "Functions/Dependencies",
+        *(f"Functions/{name}/Function.Properties.Layers" for name in FUNCTIONS),
+    },
+    "no VPC": {
+        *(
+            f"Functions/{name}/Function.Properties.{place}"
+            for name in ("Loader", "Migrator")
+            for place in ("VpcConfig", "Environment.Variables.AWS_USE_DUALSTACK_ENDPOINT")
+        ),
+        *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ("Loader", "Migrator")),
+    },
+    "external database, built without TLS": {
         f"Functions/{name}/Function.Properties.Environment.Variables.DATABASE_CA_PARAMETER"
         for name in ("Loader", "Migrator")
-    ),
-    *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ("Loader", "Migrator")),
-    # There is no data stack: the pipeline makes the archive and the topic itself.
-    *("Archive/Bucket", "AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
-    # Nor a host to show.
-    "Dashboard/Dashboard.Properties.DashboardBody",
-    # Everything is on the loopback; what is left of one policy lets events in.
-    *(f"{queue}/Policy" for queue in QUEUES),
-    f"UploadedFiles/Queue/Policy.{STATEMENTS}",
-    # Nobody waits 20 minutes for a first play.
-    "Schedules/me.Properties.ScheduleExpression",
-    # Nor for what a Ctrl-C cut off: it stays hidden on the next run for as long as it may take.
-    *(f"Functions/{name}/Function.Properties.Timeout" for name in ("Backfill", "Enricher")),
-    *(
+    },
+    "no host on the dashboard": {"Dashboard/Dashboard.Properties.DashboardBody"},
+    "makes archive and alarm topic itself": {
+        *("Archive/Bucket", "AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
+    },
+    "no policy that refuses plain HTTP": {
+        *(f"{queue}/Policy" for queue in QUEUES),
+        # What is left of it lets events in.
+        f"UploadedFiles/Queue/Policy.{STATEMENTS}",
+    },
+    "schedule of one minute": {"Schedules/me.Properties.ScheduleExpression"},
+    "shorter visibility timeouts": {
         f"{queue}/Queue.Properties.VisibilityTimeout"
         for queue in ("UploadedFiles", "CollectedPlays", "EnrichedPlays")
-    ),
-    # A reset leaves nothing behind.
-    *(f"{path}.DeletionPolicy" for path in KEPT),
-    *(f"{path}.UpdateReplacePolicy" for path in KEPT),
+    },
+    "shorter timeouts of backfill and enricher": {
+        f"Functions/{name}/Function.Properties.Timeout" for name in ("Backfill", "Enricher")
+    },
+    "nothing outlives the stack": {
+        *(f"{path}.DeletionPolicy" for path in KEPT),
+        *(f"{path}.UpdateReplacePolicy" for path in KEPT),
+    },
 }
 
 
@@ -67,7 +74,14 @@ def differences(one, other, path=""):
 
 
 def test_local_differs_from_aws_in_these_places_only(on_aws, on_local):
-    assert differences(on_aws.resources(), on_local.resources()) == LOCAL_DIFFERENCES
+    stated = set().union(*LOCAL_DIFFERENCES.values())
+
+    assert differences(on_aws.resources(), on_local.resources()) == stated
+
+
+@pytest.mark.parametrize("words", LOCAL_DIFFERENCES)
+def test_each_difference_is_one_that_was_decided(words):
+    assert words in " ".join(DECISION.read_text().split())
 
 
 def test_both_targets_tell_the_same_outputs(on_aws, on_local):

@@ -31,6 +31,7 @@ LOCAL_DIFFERENCES = {
             for name in ("Loader", "Migrator")
             for place in ("VpcConfig", "Environment.Variables.AWS_USE_DUALSTACK_ENDPOINT")
         ),
+        # What is left of these rights is tested below.
         *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ("Loader", "Migrator")),
     },
     "external database, built without TLS": {
@@ -43,7 +44,7 @@ LOCAL_DIFFERENCES = {
     },
     "no policy that refuses plain HTTP": {
         *(f"{queue}/Policy" for queue in QUEUES),
-        # What is left of it lets events in.
+        # What is left of it lets events in, which is tested below.
         f"UploadedFiles/Queue/Policy.{STATEMENTS}",
     },
     "schedule of one minute": {"Schedules/me.Properties.ScheduleExpression"},
@@ -58,6 +59,15 @@ LOCAL_DIFFERENCES = {
         *(f"{path}.DeletionPolicy" for path in KEPT),
         *(f"{path}.UpdateReplacePolicy" for path in KEPT),
     },
+}
+INTERFACES = (
+    *("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface"),
+    *("DescribeSubnets", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
+)
+PARAMETERS = "arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/spotify-pipeline"
+NOT_NEEDED_LOCALLY = {
+    *((f"ec2:{action}", "*") for action in INTERFACES),
+    ("ssm:GetParameter", f"{PARAMETERS}/database/ca-pem"),
 }
 
 
@@ -82,6 +92,23 @@ def test_local_differs_from_aws_in_these_places_only(on_aws, on_local):
 @pytest.mark.parametrize("words", LOCAL_DIFFERENCES)
 def test_each_difference_is_one_that_was_decided(words):
     assert words in " ".join(DECISION.read_text().split())
+
+
+def test_every_role_may_do_the_same_in_both_but_for_network_and_ca(on_aws, on_local):
+    on_both = {role: on_aws.rights(role) for role in on_aws.resources("AWS::IAM::Role")}
+
+    local = {role: on_local.rights(role) for role in on_local.resources("AWS::IAM::Role")}
+
+    assert local == {role: rights - NOT_NEEDED_LOCALLY for role, rights in on_both.items()}
+
+
+def test_uploads_reach_their_queue_by_the_same_right_in_both(on_aws, on_local):
+    there, here = (
+        stack.properties("UploadedFiles/Queue/Policy")["PolicyDocument"]["Statement"]
+        for stack in (on_aws, on_local)
+    )
+
+    assert here == [statement for statement in there if statement["Effect"] == "Allow"]
 
 
 def test_both_targets_tell_the_same_outputs(on_aws, on_local):

@@ -11,6 +11,14 @@ ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 PIPELINE = "SpotifyPipeline"
 STACKS = ("SpotifyData", PIPELINE)
+EVERY = (
+    *(
+        f"{deployment}/{stack}"
+        for deployment in ("aws", "elsewhere", "private")
+        for stack in STACKS
+    ),
+    *("github/SpotifyDeployer", "local/SpotifyPipeline"),
+)
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
 KEPT = ("Listeners/me", "ListenerState", "SpotifyApp", "TrackCache")
 QUEUES = (
@@ -211,14 +219,12 @@ def test_the_data_come_before_the_pipeline(request, deployment):
     assert "SpotifyData" in manifest["artifacts"][PIPELINE]["dependencies"]
 
 
-@pytest.mark.parametrize("template", ["on_aws", "data", "on_local"])
-def test_cfn_lint_finds_nothing(request, template):
-    synthesised = request.getfixturevalue(template)
-
+@pytest.mark.parametrize("stack", EVERY, indirect=True)
+def test_cfn_lint_finds_nothing(stack):
     lint = subprocess.run(  # noqa: S603 - the arguments are ours
         [
             Path(sys.executable).with_name("cfn-lint"),
-            synthesised.folder / f"{synthesised.stack}.template.json",
+            stack.folder / f"{stack.stack}.template.json",
         ],
         capture_output=True,
         check=False,

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,15 @@ def test_every_option_of_a_deployment_is_told():
     options += [f"host.{name}" for name in HostConfig.model_fields]
 
     assert [name for name in options if f"`{name}`" not in text] == []
+
+
+def test_the_costs_add_up_and_the_readme_agrees():
+    table, _, rest = DEPLOY.read_text().partition("| **sum** | ")
+    _, _, table = table.partition("## What it costs")
+    items = re.findall(r" \| \$([\d.]+)(?: \(\$([\d.]+)\))? \|$", table, re.MULTILINE)
+
+    virginia = sum(Decimal(here) for here, _ in items)
+    ireland = sum(Decimal(there or here) for here, there in items)
+
+    assert rest.startswith(f"**${virginia:.2f} (${ireland:.2f})** |")
+    assert f"about ${virginia:.0f} a month" in (ROOT / "README.md").read_text()

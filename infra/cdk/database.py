@@ -67,7 +67,7 @@ class HostConfig(Part):
 
     # Graviton: the image is for arm64. Smaller than micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
-    volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 10
+    volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 5
     """Size of the data volume; it can grow, and never shrink. The file system follows with the
     next host, or by `/opt/pg/disk.sh` on this one."""
     snapshot_id: Annotated[str, Field(pattern=r"^(snap-[0-9a-f]{8,17})?$")] = ""

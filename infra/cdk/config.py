@@ -19,10 +19,19 @@ from shared.models import Listener
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/[^\s]*[^/\s])?$")]
 
 
+class Place(Part):
+    """One account and region."""
+
+    account: Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+    region: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+-[0-9]+$")]
+
+
 class PipelineConfig(Part):
     """One deployment of the pipeline."""
 
     target: Literal["aws", "local"] = "aws"
+    place: Place | None = None
+    """Where it is deployed, as the CDK tells; None: the templates fit every account and region."""
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,26}$")] = "spotify-pipeline"
     """What the fixed names begin with; the name of a bucket holds no more."""
     listeners: Annotated[tuple[Listener, ...], BeforeValidator(words), Field(min_length=1)] = (
@@ -86,6 +95,8 @@ class PipelineConfig(Part):
             )
         if self.target == "local" and self.database.mode == "managed":
             raise ValueError("database.mode is external in the local cloud, which has no hosts")
+        if self.target == "local" and self.database.network:
+            raise ValueError("database.network is for AWS: the local cloud is on the loopback")
         return self
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from infra.cdk.constructs.alarm_topic import AlarmTopic
 from infra.cdk.constructs.archive_bucket import ArchiveBucket
 from infra.cdk.constructs.budget import add_budget
 from infra.cdk.constructs.database_secrets import DatabaseSecrets
-from infra.cdk.constructs.function_network import FunctionNetwork
+from infra.cdk.constructs.function_network import FunctionNetwork, existing_network
 from infra.cdk.constructs.host_alarms import HostAlarms
 from infra.cdk.constructs.network import Network
 from infra.cdk.constructs.postgres_host import PostgresHost
@@ -23,8 +23,8 @@ from infra.cdk.names import archive_name, host_name
 class DataStack(Stack):
     """The stateful half of a deployment.
 
-    `network` is where functions reach a managed database; None where the database is elsewhere,
-    and then the stack is archive, topic and budget.
+    `network` is where functions reach the database; None: over the internet. Where the database is
+    elsewhere, the stack is archive, topic and budget.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class DataStack(Stack):
         self._tell({"ArchiveBucket": archive_name(config), "AlarmTopicArn": topic.topic_arn})
         if config.database.mode == "managed":
             self._add_database(topic)
+        elif config.database.network:
+            self.network = existing_network(self, "Network", config=config.database.network)
 
     def _add_database(self, topic: sns.ITopic) -> None:
         config = self._config

@@ -1,9 +1,9 @@
 """Where Postgres is, and what its host is like."""
 
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from infra.cdk.sizes import Part
 
@@ -25,6 +25,22 @@ def _narrow(network: IPv4Network) -> IPv4Network:
     return network
 
 
+class NetworkConfig(Part):
+    """A network that exists already, from which functions reach a database that is private."""
+
+    vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")]
+    subnet_ids: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...],
+        BeforeValidator(words),
+        Field(min_length=1, max_length=16),
+    ]
+    """Where the functions are; each needs a way to Secrets Manager and to Systems Manager."""
+    security_group_id: Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]
+    """As whom they speak; the database lets it in, and it lets out 5432 and 443."""
+    ipv6: bool = False
+    """Whether the way to AWS is IPv6, as in a dual-stack subnet with an egress-only gateway."""
+
+
 class DatabaseConfig(Part):
     """Where Postgres is.
 
@@ -34,8 +50,16 @@ class DatabaseConfig(Part):
     """
 
     mode: Literal["managed", "external"] = "managed"
+    network: NetworkConfig | None = None
+    """Where functions reach an external database; None: over the internet."""
     verify_tls: bool = True
     """False only where the database is on the loopback."""
+
+    @model_validator(mode="after")
+    def _has_one_network(self) -> Self:
+        if self.network and self.mode == "managed":
+            raise ValueError("network is for mode external: a managed database brings its own")
+        return self
 
 
 class HostConfig(Part):
@@ -43,7 +67,7 @@ class HostConfig(Part):
 
     # Graviton: the image is for arm64. Smaller than micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
-    volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 10
+    volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 5
     """Size of the data volume; it can grow, and never shrink. The file system follows with the
     next host, or by `/opt/pg/disk.sh` on this one."""
     snapshot_id: Annotated[str, Field(pattern=r"^(snap-[0-9a-f]{8,17})?$")] = ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, Aws, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -17,6 +17,7 @@ from infra.cdk.constructs.dependency_layer import DependencyLayer
 from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.permissions import allow, secret_arn
 from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
+from infra.cdk.names import archive_name
 from infra.cdk.sizes import FunctionConfig
 from services.enricher.due import INDEX as WAITING
 from shared.archive import UPLOADS
@@ -232,12 +233,13 @@ class Functions(Construct):
         )
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
-        bucket = (
-            f"arn:<AWS::Partition>:s3:::{self._config.name}-archive-<AWS::AccountId>-<AWS::Region>"
-        )
+        name = archive_name(self._config)
+        # As a finding writes what the template leaves open.
+        for token, written in ((Aws.ACCOUNT_ID, "<AWS::AccountId>"), (Aws.REGION, "<AWS::Region>")):
+            name = name.replace(token, written)
         Validations.of(function).acknowledge(
             Acknowledgment(
-                id=f"AwsSolutions-IAM5[Resource::{bucket}/{prefix}]",
+                id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{name}/{prefix}]",
                 reason="the names of objects are not known beforehand; the folder is all it needs",
             )
         )

@@ -1,7 +1,7 @@
 """The names by which the two stacks know each other's resources.
 
 A name that is fixed needs no reference between stacks, and what outlives a stack is found again by
-it: `cdk deploy --import-existing-resources` takes it back.
+it: `cdk deploy --import-existing-resources` takes it back where the template spells it out.
 """
 
 from aws_cdk import Aws, Stack
@@ -11,8 +11,17 @@ from infra.cdk.config import PipelineConfig
 
 
 def bucket_name(config: PipelineConfig, purpose: str) -> str:
-    """Name a bucket: in the whole world there is one of each name."""
-    return f"{config.name}-{purpose}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+    """Name a bucket: in the whole world there is one of each name.
+
+    The name is the same whether the place is told or CloudFormation puts it in, but only a name
+    that is spelt out is taken back.
+
+    Source:
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
+    place = config.place
+    account, region = (place.account, place.region) if place else (Aws.ACCOUNT_ID, Aws.REGION)
+    return f"{config.name}-{purpose}-{account}-{region}"
 
 
 def archive_name(config: PipelineConfig) -> str:

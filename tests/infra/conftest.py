@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +16,7 @@ from infra.cdk.context import load
 
 ROOT = Path(__file__).parents[2]
 DATA, PIPELINE, DEPLOYER = "SpotifyData", "SpotifyPipeline", "SpotifyDeployer"
+ACCOUNT, REGION = "111122223333", "eu-west-1"
 
 
 def cdk_context(**given):
@@ -120,9 +124,40 @@ def aws(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def placed(tmp_path_factory):
+    """All stacks as `app.py` makes them for the CDK command line, which found credentials."""
+    folder = tmp_path_factory.mktemp("placed")
+    told = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
+    context = {"CDK_CONTEXT_JSON": json.dumps(cdk_context()), "CDK_OUTDIR": str(folder)}
+    subprocess.run(  # noqa: S603 - the arguments are ours
+        [sys.executable, ROOT / "app.py"],
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, **told, **context},
+    )
+    return {
+        name: Synthesised(folder, name, json.loads((folder / f"{name}.template.json").read_text()))
+        for name in (DATA, PIPELINE)
+    }
+
+
+@pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory):
     """All stacks for a database that is managed elsewhere."""
     return synthesise(tmp_path_factory.mktemp("elsewhere"), **{"database.mode": "external"})
+
+
+@pytest.fixture(scope="session")
+def private(tmp_path_factory):
+    """All stacks for a database that is managed elsewhere, in a network that exists already."""
+    network = {
+        "vpc_id": "vpc-0a1b2c3d",
+        "subnet_ids": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
+        "security_group_id": "sg-0a1b2c3d",
+    }
+    return synthesise(
+        tmp_path_factory.mktemp("private"), database={"mode": "external", "network": network}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -164,8 +199,10 @@ def unsynthesised(tmp_path):
 
 
 @pytest.fixture
-def stack(request, aws, elsewhere, by_github, on_local):
+def stack(request):
     """One stack of one deployment, asked for as `<deployment>/<stack>`."""
     deployment, _, name = request.param.partition("/")
-    deployments = {"aws": aws, "elsewhere": elsewhere, "github": by_github}
-    return (deployments | {"local": {PIPELINE: on_local}})[deployment][name]
+    if deployment == "local":
+        return request.getfixturevalue("on_local")
+    fixture = {"github": "by_github"}.get(deployment, deployment)
+    return request.getfixturevalue(fixture)[name]

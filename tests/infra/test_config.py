@@ -3,12 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.config import PipelineConfig
+from infra.cdk.config import PipelineConfig, Place
 from infra.cdk.context import load
 from infra.cdk.sizes import ConsumerConfig, EnricherConfig
 from shared.errors import SettingsError
 
 LOCAL = {"target": "local", "database.mode": "external"}
+NETWORK = {
+    "vpc_id": "vpc-0a1b2c3d",
+    "subnet_ids": ["subnet-0a1b2c3d"],
+    "security_group_id": "sg-0a1b2c3d",
+}
 CONTEXT = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
 
 
@@ -40,6 +45,17 @@ def test_the_command_line_wins_over_the_file():
     assert load(context).poll_minutes == 7
 
 
+def test_the_place_is_that_of_the_credentials_which_cdk_found():
+    told = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-gov-west-1"}
+
+    assert load(CONTEXT, told).place == Place(account="111122223333", region="us-gov-west-1")
+
+
+@pytest.mark.parametrize("told", [{}, {"CDK_DEFAULT_REGION": "us-east-1"}])
+def test_without_credentials_there_is_no_place(told):
+    assert load(CONTEXT, told).place is None
+
+
 def test_the_command_line_reaches_inside_and_leaves_the_rest():
     config = load({"enricher.timeout_s": "30"})
 
@@ -60,6 +76,8 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
     [
         pytest.param({"polling_enable": "false"}, "polling_enable", id="a misspelt name"),
         pytest.param({"loader.timeout": "5"}, "loader.timeout", id="a misspelt name inside"),
+        pytest.param({"place.account": "me"}, "place.account", id="no account"),
+        pytest.param({"place.region": "a b"}, "place.region", id="no region"),
         pytest.param({"target": "moon"}, "target", id="an unknown target"),
         pytest.param({"listeners": "Me!"}, "listeners.0", id="a listener unfit for a key"),
         pytest.param({"listeners": []}, "listeners", id="nobody to listen to"),
@@ -90,6 +108,40 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
 def test_a_bad_value_is_refused_by_name(given, named):
     with pytest.raises(SettingsError, match=f"bad configuration: .*{named}"):
         load(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param({"vpc_id": "vpc-X"}, "network.vpc_id", id="no VPC"),
+        pytest.param({"subnet_ids": []}, "network.subnet_ids", id="nowhere in it"),
+        pytest.param({"subnet_ids": "vpc-0a1b2c3d"}, "network.subnet_ids.0", id="no subnet"),
+        pytest.param({"security_group_id": ""}, "network.security_group_id", id="as nobody"),
+        pytest.param({"subnets": "all"}, "network.subnets", id="a misspelt name"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_by_name(given, named):
+    database = {"mode": "external", "network": NETWORK | given}
+
+    with pytest.raises(SettingsError, match=f"bad configuration: database.{named}: "):
+        load({"database": database})
+
+
+def test_a_network_is_told_whole_or_not_at_all():
+    with pytest.raises(SettingsError, match=r"subnet_ids: .*security_group_id: "):
+        load({"database.mode": "external", "database.network.vpc_id": "vpc-0a1b2c3d"})
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param({}, "a managed database brings its own", id="managed"),
+        pytest.param(LOCAL, "the local cloud is on the loopback", id="local"),
+    ],
+)
+def test_a_network_is_for_a_database_elsewhere_on_aws(given, named):
+    with pytest.raises(SettingsError, match=f"network is for .*{named}"):
+        load(given | {"database.network": NETWORK})
 
 
 @pytest.mark.parametrize("name", ["anna/plays", "anna-b@12/my.plays_2@345"])

@@ -137,6 +137,44 @@ def test_functions_reach_a_database_elsewhere_from_no_network_of_ours(elsewhere,
 
 
 @pytest.mark.parametrize("name", ["Loader", "Migrator"])
+def test_functions_are_in_the_network_that_a_private_database_is_in(private, name):
+    function = private["SpotifyPipeline"].properties(f"Functions/{name}/Function")
+
+    assert function["VpcConfig"] == {
+        "SubnetIds": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
+        "SecurityGroupIds": ["sg-0a1b2c3d"],
+        "Ipv6AllowedForDualStack": False,
+    }
+    assert "AWS_USE_DUALSTACK_ENDPOINT" not in function["Environment"]["Variables"]
+
+
+def test_functions_leave_a_dual_stack_network_by_ipv6(synthesised):
+    network = {
+        "vpc_id": "vpc-0a1b2c3d",
+        "subnet_ids": "subnet-0a1b2c3d",
+        "security_group_id": "sg-0a1b2c3d",
+        "ipv6": "true",
+    }
+
+    stack = synthesised(database={"mode": "external", "network": network})["SpotifyPipeline"]
+
+    functions = [stack.properties(f"Functions/{name}/Function") for name in ("Loader", "Migrator")]
+    assert [each["VpcConfig"]["SubnetIds"] for each in functions] == [["subnet-0a1b2c3d"]] * 2
+    assert [each["VpcConfig"]["Ipv6AllowedForDualStack"] for each in functions] == [True] * 2
+    assert [
+        each["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] for each in functions
+    ] == ["true"] * 2
+
+
+def test_nothing_is_added_to_a_network_that_exists_already(elsewhere, private):
+    assert private["SpotifyData"].template == elsewhere["SpotifyData"].template
+    assert (
+        private["SpotifyPipeline"].resources().keys()
+        == elsewhere["SpotifyPipeline"].resources().keys()
+    )
+
+
+@pytest.mark.parametrize("name", ["Loader", "Migrator"])
 def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
     function = on_aws.properties(f"Functions/{name}/Function")
 
@@ -149,9 +187,12 @@ def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
     assert function["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] == "true"
 
 
-@pytest.mark.parametrize("name", ["Collector", "Backfill", "Enricher"])
-def test_functions_that_need_no_database_are_in_no_network(on_aws, name):
-    assert "VpcConfig" not in on_aws.properties(f"Functions/{name}/Function")
+@pytest.mark.parametrize("deployment", ["aws", "private"])
+@pytest.mark.parametrize("name", ["Collector", "Backfill", "Enricher", "Healer"])
+def test_functions_that_need_no_database_are_in_no_network(request, deployment, name):
+    stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
+
+    assert "VpcConfig" not in stack.properties(f"Functions/{name}/Function")
 
 
 def test_the_stack_tells_what_its_owner_needs(data):

@@ -9,6 +9,7 @@ import pytest
 EVERY = (
     *("aws/SpotifyData", "aws/SpotifyPipeline"),
     *("elsewhere/SpotifyData", "elsewhere/SpotifyPipeline"),
+    *("private/SpotifyData", "private/SpotifyPipeline"),
     "local/SpotifyPipeline",
 )
 DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"

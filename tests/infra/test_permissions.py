@@ -144,17 +144,27 @@ def test_a_role_of_ours_has_no_managed_policy(on_aws, name):
     assert "ManagedPolicyArns" not in on_aws.properties(f"Functions/{name}/Role")
 
 
-@pytest.mark.parametrize("name", ["Loader", "Migrator"])
-def test_lambda_may_place_interfaces_and_the_code_of_the_function_may_not(on_aws, name):
+@pytest.mark.parametrize("name", RIGHTS)
+def test_a_function_may_do_the_same_for_a_private_database_elsewhere(on_aws, private, name):
     role = f"Functions/{name}/Role"
+
+    assert private["SpotifyPipeline"].rights(role) == on_aws.rights(role)
+
+
+@pytest.mark.parametrize("deployment", ["aws", "private"])
+@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+def test_lambda_may_place_interfaces_and_the_code_of_the_function_may_not(
+    request, deployment, name
+):
+    stack, role = request.getfixturevalue(deployment)["SpotifyPipeline"], f"Functions/{name}/Role"
 
     [denial] = [
         statement
-        for holder, statement in on_aws.statements()
+        for holder, statement in stack.statements()
         if (holder, statement["Effect"]) == (f"<{role}>", "Deny")
     ]
 
-    assert on_aws.rights(role, "Deny") == INTERFACES
+    assert stack.rights(role, "Deny") == INTERFACES
     assert denial["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
 
 

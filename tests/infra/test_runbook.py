@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import typer
 
 from cli.main import app
 from infra.cdk.config import PipelineConfig
-from infra.cdk.database import DatabaseConfig, HostConfig
+from infra.cdk.database import DatabaseConfig, HostConfig, NetworkConfig
 
 ROOT = Path(__file__).parents[2]
 OPERATE, DEPLOY = ROOT / "docs" / "operate.md", ROOT / "docs" / "deploy.md"
@@ -110,6 +111,19 @@ def test_every_option_of_a_deployment_is_told():
     text = DEPLOY.read_text()
     options = [name for name in PipelineConfig.model_fields if name not in ("database", "host")]
     options += [f"database.{name}" for name in DatabaseConfig.model_fields]
+    options += [f"database.network.{name}" for name in NetworkConfig.model_fields]
     options += [f"host.{name}" for name in HostConfig.model_fields]
 
     assert [name for name in options if f"`{name}`" not in text] == []
+
+
+def test_the_costs_add_up_and_the_readme_agrees():
+    table, _, rest = DEPLOY.read_text().partition("| **sum** | ")
+    _, _, table = table.partition("## What it costs")
+    items = re.findall(r" \| \$([\d.]+)(?: \(\$([\d.]+)\))? \|$", table, re.MULTILINE)
+
+    virginia = sum(Decimal(here) for here, _ in items)
+    ireland = sum(Decimal(there or here) for here, there in items)
+
+    assert rest.startswith(f"**${virginia:.2f} (${ireland:.2f})** |")
+    assert f"about ${virginia:.0f} a month" in (ROOT / "README.md").read_text()

@@ -1,11 +1,13 @@
 """What GitHub's machines run, and with which rights."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-WORKFLOWS = Path(__file__).parents[2] / ".github" / "workflows"
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = ROOT / ".github" / "workflows"
 NAMES = ("checks.yml", "deploy.yml")
 
 
@@ -52,4 +54,23 @@ def test_what_is_deployed_was_checked_on_main():
 def test_workflows_use_the_doors_of_people():
     runs = [line for name in NAMES for line in re.findall(r"- run: (.+)", text_of(name))]
 
-    assert runs == ["make check", "make test", "make deploy < /dev/null"]
+    assert runs == [
+        'sudo --set-home env "PATH=$PATH" .ci/run',
+        "make audit",
+        "make deploy < /dev/null",
+    ]
+
+
+def test_the_checks_are_the_doors_of_people_as_root():
+    script = ROOT / ".ci" / "run"
+
+    assert os.access(script, os.X_OK)
+    assert script.read_text().endswith("\nmake check\nmake test\n")
+
+
+def test_what_is_deployed_was_audited_too():
+    jobs = re.findall(r"^  (\w+):\n    runs-on:", text_of("checks.yml"), re.MULTILINE)
+
+    assert jobs == ["checks", "audit"]
+    assert "if:" not in text_of("checks.yml")
+    assert "continue-on-error" not in text_of("checks.yml")

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from infra.cdk.constructs.permissions import allow
+from infra.cdk.database import NetworkConfig
 
 INTERFACES = (
     *("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface"),
@@ -15,15 +18,45 @@ INTERFACES = (
 
 @dataclass(frozen=True)
 class FunctionNetwork:
-    """Where a function is, and as whom it speaks there."""
+    """Where a function is, as whom it speaks there, and whether it leaves by IPv6 or by IPv4."""
 
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
     security_group: ec2.ISecurityGroup
+    ipv6: bool
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a function there is told: most names of AWS have no IPv6 address, these have."""
+        return {"AWS_USE_DUALSTACK_ENDPOINT": "true"} if self.ipv6 else {}
 
 
-# The one way out is IPv6, which most names of AWS do not have.
-DUAL_STACK = {"AWS_USE_DUALSTACK_ENDPOINT": "true"}
+def existing_network(
+    scope: Construct, construct_id: str, *, config: NetworkConfig
+) -> FunctionNetwork:
+    """Take a network by its ids; nothing in it is looked up, made or changed."""
+    there = Construct(scope, construct_id)
+    subnets = [ec2.Subnet.from_subnet_id(there, name, name) for name in config.subnet_ids]
+    Validations.of(there).acknowledge(
+        Acknowledgment(
+            id="Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId",
+            reason="no route is read or added here",
+        )
+    )
+    return FunctionNetwork(
+        ec2.Vpc.from_vpc_attributes(
+            there,
+            "Vpc",
+            vpc_id=config.vpc_id,
+            # The type demands one; the subnets are given by themselves.
+            availability_zones=["unknown"],
+        ),
+        ec2.SubnetSelection(subnets=subnets),
+        ec2.SecurityGroup.from_security_group_id(
+            there, "Group", config.security_group_id, mutable=False
+        ),
+        ipv6=config.ipv6,
+    )
 
 
 def interface_rights() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:

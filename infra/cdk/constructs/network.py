@@ -47,7 +47,8 @@ class Network(Construct):
     @property
     def for_functions(self) -> FunctionNetwork:
         """Where the functions are: they reach AWS, and nothing reaches them."""
-        return FunctionNetwork(self.vpc, ec2.SubnetSelection(subnet_group_name=APP), self.app_group)
+        subnets = ec2.SubnetSelection(subnet_group_name=APP)
+        return FunctionNetwork(self.vpc, subnets, self.app_group, ipv6=True)
 
     @property
     def app_cidrs(self) -> list[str]:
@@ -82,7 +83,7 @@ class Network(Construct):
         )
 
     def _record_rejects(self, config: PipelineConfig) -> None:
-        bucket = add_expiring_bucket(self, "FlowLogs", config=config, purpose="network", days=30)
+        bucket = add_expiring_bucket(self, "FlowLogs", config=config, days=30)
         self.vpc.add_flow_log(
             "Rejects",
             destination=ec2.FlowLogDestination.to_s3(bucket),

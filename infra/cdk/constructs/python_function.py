@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.cdk.constructs.function_network import DUAL_STACK, FunctionNetwork, interface_rights
+from infra.cdk.constructs.function_network import FunctionNetwork, interface_rights
 from infra.cdk.constructs.permissions import allow
 from infra.cdk.sizes import ConsumerConfig, FunctionConfig
 from shared.telemetry import NAMESPACE
@@ -94,10 +94,10 @@ class PythonFunction(Construct):
             vpc=network.vpc if network else None,
             vpc_subnets=network.subnets if network else None,
             security_groups=[network.security_group] if network else None,
-            ipv6_allowed_for_dual_stack=True if network else None,
+            ipv6_allowed_for_dual_stack=network.ipv6 if network else None,
             environment={
                 **environment,
-                **(DUAL_STACK if network else {}),
+                **(network.variables if network else {}),
                 "POWERTOOLS_SERVICE_NAME": service,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": defaults.log_level,

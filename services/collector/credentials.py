@@ -50,14 +50,28 @@ class CredentialStore:
     def __init__(self, secretsmanager: Any, prefix: str) -> None:
         self._secretsmanager = secretsmanager
         self._prefix = prefix
+        self._unwritten: dict[str, tuple[str, Credentials]] = {}
+        """By listener, what is to replace the login with this fingerprint, and did not yet."""
 
     def load(self, listener: str) -> Credentials | None:
         """Read a listener's credentials; None while nobody has logged in.
 
+        A rotation that could not be written down is written first: what the secret holds may be
+        dead by now. Where the listener logged in since, it is forgotten.
+
         Raises:
             SettingsError: The secret is not what a login writes; never tells its value.
         """
-        return _read(self._prefix + listener, self._text(listener))
+        current = _read(self._prefix + listener, self._text(listener))
+        replaced, rotated = self._unwritten.get(listener, ("", None))
+        if rotated and current and current.fingerprint == replaced:
+            self._secretsmanager.put_secret_value(
+                SecretId=self._prefix + listener, SecretString=rotated.model_dump_json()
+            )
+            logger.info("refresh token rotated", extra={"listener": listener})
+            current = rotated
+        self._unwritten.pop(listener, None)
+        return current
 
     def require(self, listener: str) -> None:
         """Make sure that there is a secret to save a login in.
@@ -90,17 +104,14 @@ class CredentialStore:
     def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
         """Replace the refresh token, for good, unless the listener logged in meanwhile.
 
+        If that fails, it is owed, and the next `load` does it.
+
         A login that is stored between the look and the write is lost to this one: Secrets Manager
         knows no condition. Then the login of before goes on, and its owner logs in again at need.
         """
-        current = self.load(listener)
-        if current is None or current.fingerprint != credentials.fingerprint:
-            return credentials
         rotated = credentials.model_copy(update={"refresh_token": refresh_token})
-        self._secretsmanager.put_secret_value(
-            SecretId=self._prefix + listener, SecretString=rotated.model_dump_json()
-        )
-        return rotated
+        self._unwritten[listener] = (credentials.fingerprint, rotated)
+        return rotated if self.load(listener) == rotated else credentials
 
     def _text(self, listener: str) -> str:
         try:
@@ -176,7 +187,6 @@ class AccessTokens:
         if grant.refresh_token and grant.refresh_token != credentials.refresh_token:
             # Before the first use of what came with it: the old one may be dead by now.
             credentials = self._store.rotate(listener, credentials, grant.refresh_token)
-            logger.info("refresh token rotated", extra={"listener": listener})
         usable_until = grant.usable_until(asked_at)
         return _Kept(grant.access_token, credentials.fingerprint, usable_until)
 

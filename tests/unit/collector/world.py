@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -62,6 +63,8 @@ class Steps:
 
 class MemoryAws:
     """What the collector calls of S3, SQS, DynamoDB and Secrets Manager, named as boto3 does."""
+
+    exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps

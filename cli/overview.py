@@ -35,6 +35,7 @@ class Status(Document):
     coverage: dict[str, Coverage] | None
     token_days_left: dict[str, int | None]
     blocked_until: dict[str, Instant | None]
+    block_unknown: dict[str, str | None]
     needs_login_since: dict[str, Instant | None]
     answered_at: dict[str, Instant | None]
     last_error: dict[str, Trouble | None]
@@ -61,6 +62,7 @@ def gather(target: Target, stored: Stored | None) -> Status:
         **_of_postgres(stored),
         token_days_left={name: each.token_days_left for name, each in listeners.items()},
         blocked_until={name: each.blocked_until for name, each in listeners.items()},
+        block_unknown={name: each.block_unknown for name, each in listeners.items()},
         needs_login_since={name: each.needs_login_since for name, each in listeners.items()},
         answered_at={name: each.answered_at for name, each in listeners.items()},
         last_error={name: each.last_error for name, each in listeners.items()},

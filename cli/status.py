@@ -63,6 +63,11 @@ def _facts(found: Status) -> list[str]:
         if until
     ]
     lines += [
+        f"Spotify        may want no calls for {who}: {why}"
+        for who, why in found.block_unknown.items()
+        if why
+    ]
+    lines += [
         f"error of {who:<5} {error.kind}, {iso(error.at)}: {error.message}"
         for who, error in found.last_error.items()
         if error

@@ -31,6 +31,7 @@ def a_status(**changes):
             "coverage": {},
             "token_days_left": {"me": None},
             "blocked_until": {"me": None},
+            "block_unknown": {"me": None},
             "needs_login_since": {"me": None},
             "answered_at": {"me": None},
             "last_error": {"me": None},
@@ -133,6 +134,14 @@ def test_a_person_sees_until_when_spotify_wants_no_calls(capsys):
 
     shown = capsys.readouterr().out
     assert "Spotify        wants no calls for me until 2026-07-01T12:00:00.000Z" in shown
+    assert "jane" not in shown
+
+
+def test_a_person_sees_that_nobody_knows_whether_spotify_wants_calls(capsys):
+    show_status(a_status(block_unknown={"jane": None, "me": "the state cannot be read"}))
+
+    shown = capsys.readouterr().out
+    assert "Spotify        may want no calls for me: the state cannot be read\n" in shown
     assert "jane" not in shown
 
 

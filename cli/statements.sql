@@ -50,7 +50,11 @@ SELECT count(*) FROM reporting.open_gap
 -- Days of UTC, today as far as it has passed.
 SELECT listener,
        sum(known_s) FILTER (WHERE day > today - 7) / sum(elapsed_s) FILTER (WHERE day > today - 7),
-       sum(known_s) / sum(elapsed_s)
+       sum(known_s) / sum(elapsed_s),
+       json_agg(
+           json_build_object('day', day, 'coverage', coverage, 'open_gap_s', open_gap_s)
+           ORDER BY day
+       ) FILTER (WHERE day > today - 7)
 FROM reporting.data_health
 CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t
 WHERE day > today - 30

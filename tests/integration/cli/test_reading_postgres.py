@@ -1,6 +1,7 @@
 import json
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +9,7 @@ from cli.imports import fetch_import, fetch_poll, fetch_progress
 from cli.waiting import UnfinishedError, Waiting
 from shared.errors import DatabaseAwayError
 
+DAY_S = 86_400
 UPLOAD = "history/me/a.zip"
 POLL = "polls/me/2026/07/01/x.json.gz"
 
@@ -337,6 +339,33 @@ def test_coverage_is_told_of_the_last_7_and_30_days(plays, polls, gaps):
     assert whole["days_7"] == pytest.approx(1, abs=0.001)
     assert whole["days_30"] == pytest.approx(2 / 3, abs=0.03)
     assert parted["days_7"] == pytest.approx(5.5 / 6.5, abs=0.02)
+
+
+def test_coverage_is_told_day_by_day(plays, polls, gaps):
+    polls(60 * 24, 0)
+    gaps((24 * 3, 24 * 2))
+
+    found = json.loads(plays("status", "--json").stdout)["coverage"]["me"]["by_day"]
+
+    today = datetime.now(UTC).date()
+    assert [each["day"] for each in found] == [
+        str(today - timedelta(days=n)) for n in range(6, -1, -1)
+    ]
+    missed = [each["open_gap_s"] for each in found]
+    assert sum(missed) == sum(missed[3:5]) == pytest.approx(DAY_S)
+    assert [each["coverage"] for each in found[:-1]] == [
+        pytest.approx(1 - seconds / DAY_S) for seconds in missed[:-1]
+    ]
+
+
+def test_of_a_new_listener_the_days_since_the_first_poll_are_told(plays, polls):
+    polls(24, 0)
+
+    found = json.loads(plays("status", "--json").stdout)["coverage"]["me"]["by_day"]
+
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    assert [each["day"] for each in found] == [str(yesterday), str(yesterday + timedelta(days=1))]
+    assert found[0]["coverage"] < 1
 
 
 def test_days_after_the_last_poll_are_not_covered(plays, polls):

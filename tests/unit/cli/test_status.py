@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -7,7 +7,7 @@ from cli.listeners import Trouble
 from cli.overview import Status
 from cli.queues import QueueDepth
 from cli.status import show_status
-from cli.stored import Coverage, KnownGap, LastPoll
+from cli.stored import Coverage, DayCoverage, KnownGap, LastPoll
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AN_HOUR_AGO = datetime(2026, 7, 1, 11, tzinfo=UTC)
@@ -123,10 +123,22 @@ def test_a_person_sees_that_all_gaps_are_closed(capsys):
     ids=["all", "nearly all", "some", "none"],
 )
 def test_a_person_sees_how_much_is_covered(capsys, share, shown):
-    show_status(a_status(coverage={"me": Coverage(days_7=share, days_30=0.5)}))
+    show_status(a_status(coverage={"me": Coverage(days_7=share, days_30=0.5, by_day=())}))
 
     line = " ".join(capsys.readouterr().out.split())
     assert f"covered me {shown} of the last 7 days, 50 % of 30" in line
+
+
+def test_a_person_sees_which_days_are_covered(capsys):
+    days = tuple(
+        DayCoverage(day=date(2026, 6, 30) + timedelta(days=n), coverage=share, open_gap_s=0)
+        for n, share in enumerate([1, 0.57, 0])
+    )
+    coverage = Coverage(days_7=0.5, days_30=0.5, by_day=days)
+
+    show_status(a_status(coverage={"me": coverage}))
+
+    assert "days of me     06-30 100 %, 07-01 57 %, 07-02 0 %\n" in capsys.readouterr().out
 
 
 def test_a_person_sees_until_when_spotify_wants_no_calls(capsys):

@@ -36,12 +36,15 @@ ORDER BY polled_at DESC
 LIMIT 1
 
 -- gaps --
--- Those in which plays may be missing come first, so that no later one hides them.
-SELECT listener, started_at, coalesce(ended_at, nullif(closed_until, 'infinity')), reason,
-       closed_at IS NULL
-FROM gap
-ORDER BY closed_at IS NULL DESC, started_at DESC
-LIMIT 10
+-- All in which plays may be missing, as far as anybody reads on, then the newest of the others.
+SELECT listener, started_at, coalesce(ended_at, nullif(closed_until, 'infinity')), reason, is_open
+FROM (
+    SELECT *, closed_at IS NULL AS is_open,
+           row_number() OVER (PARTITION BY closed_at IS NULL ORDER BY started_at DESC) AS number
+    FROM gap
+) g
+WHERE number <= CASE WHEN is_open THEN 1000 ELSE 10 END
+ORDER BY is_open DESC, started_at DESC
 
 -- open_gaps --
 SELECT count(*) FROM reporting.open_gap

@@ -50,7 +50,11 @@ class Coverage(Document):
 
 
 class Stored(Document):
-    """What Postgres holds; `gaps` are ten, the open ones first, and `rows` counts them all."""
+    """What Postgres holds.
+
+    `gaps` are all open ones, at most 1,000, then the ten newest of the others, and `rows` counts
+    them all.
+    """
 
     rows: dict[str, int]
     last_poll: LastPoll | None

@@ -292,14 +292,36 @@ def gaps(database):
 
 
 def test_open_gaps_are_told_before_newer_ones_that_are_closed(plays, gaps):
-    gaps((900, 899))
+    gaps((900, 899), (901, 900))
     gaps(*((n + 1, n) for n in range(12)), closed=True)
 
     found = json.loads(plays("status", "--json").stdout)
 
-    assert [gap["is_open"] for gap in found["gaps"]] == [True] + [False] * 9
-    assert found["gaps"][1]["started_at"] > found["gaps"][2]["started_at"]
-    assert (found["open_gaps"], found["rows"]["gap"]) == (1, 13)
+    assert [gap["is_open"] for gap in found["gaps"]] == [True] * 2 + [False] * 10
+    started = [gap["started_at"] for gap in found["gaps"]]
+    assert started == sorted(started[:2], reverse=True) + sorted(started[2:], reverse=True)
+    assert started[2] > started[0]
+    assert (found["open_gaps"], found["rows"]["gap"]) == (2, 14)
+
+
+def test_all_open_gaps_are_told(plays, gaps):
+    gaps(*((n + 1, n) for n in range(25)))
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert len(found["gaps"]) == found["open_gaps"] == 25
+
+
+def test_of_very_many_open_gaps_the_newest_are_told(plays, database):
+    database.run(
+        "INSERT INTO gap (listener, started_at, reason, origin) SELECT 'me', "
+        "now() - n * interval '1 h', 'no answer', 'x' FROM generate_series(1, 1001) AS n"
+    )
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert (len(found["gaps"]), found["open_gaps"]) == (1_000, 1_001)
+    assert found["gaps"][0]["started_at"] > found["gaps"][-1]["started_at"]
 
 
 @pytest.mark.parametrize(

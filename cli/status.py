@@ -73,6 +73,8 @@ def _facts(found: Status) -> list[str]:
         for who, error in found.last_error.items()
         if error
     ]
+    if found.dashboard_url:
+        lines.append(f"dashboard      {found.dashboard_url}")
     return [
         *lines,
         f"database       {found.database_url}",

@@ -267,7 +267,6 @@ def test_the_status_counts_rows_and_tells_the_last_poll_and_gaps(plays, database
         }
     ]
     assert found["open_gaps"] == 1
-    assert found["dashboard_url"] is None
     assert found["aws_endpoint"] is None
 
 

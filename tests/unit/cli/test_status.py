@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,12 @@ NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AN_HOUR_AGO = datetime(2026, 7, 1, 11, tzinfo=UTC)
 
 
+DASHBOARD = (
+    "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
+    "#dashboards:name=spotify-pipeline"
+)
+
+
 def a_status(**changes):
     return Status(
         **{
@@ -21,6 +28,7 @@ def a_status(**changes):
             "database_url": "postgresql://reader@127.0.0.1:5432/spotify",
             "aws_endpoint": "http://127.0.0.1:4566",
             "bucket": "archive",
+            "dashboard_url": None,
             "queues": {"plays": QueueDepth(visible=1_500, in_flight=2, oldest_age_s=90)},
             "dead_letters": 0,
             "failed_ticks": 0,
@@ -57,11 +65,27 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
     assert [found[name] for name in ("rows", "gaps", "open_gaps", "coverage")] == [None] * 4
     assert found["dead_letters"] == 1
     assert found["bucket"] == "archive"
+    assert found["dashboard_url"] == DASHBOARD
     assert found["queues"]["spotify-pipeline-collected-plays-dlq"] == {
         "visible": 1,
         "in_flight": 0,
         "oldest_age_s": None,
     }
+
+
+def test_the_local_cloud_has_no_dashboard(plays, target, monkeypatch):
+    state = SimpleNamespace(aws_endpoint="http://127.0.0.1:4566")
+    monkeypatch.setitem(vars(target), "state", state)
+    # Its AWS is moto's all the same.
+    monkeypatch.setitem(vars(target), "client", target.session.client)
+
+    assert json.loads(plays("status", "--json").stdout)["dashboard_url"] is None
+
+
+def test_a_person_sees_where_the_dashboard_is(capsys):
+    show_status(a_status(dashboard_url=DASHBOARD))
+
+    assert f"dashboard      {DASHBOARD}\n" in capsys.readouterr().out
 
 
 def test_a_failed_tick_is_counted_apart_from_dead_letters(plays, target):

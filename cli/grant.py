@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from cli.consent import Question
 from cli.developer_app import DASHBOARD, SECRET_VARIABLE, DeveloperApp
-from cli.errors import CommandError
+from cli.errors import CommandError, explain
 from shared.errors import (
     SettingsError,
     SpotifyAuthError,
@@ -96,17 +98,24 @@ def poll_once(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: 
         SpotifyAuthError: It shows none to this app or of this account.
     """
     try:
-        app = apps.load(client_id)
-        if app.is_blocked(datetime.now(UTC)):
-            return Trial(trouble=_wait(app))
-        shown = api.recently_played(access_token).returned
+        return _poll(api, apps, client_id, access_token)
     except SpotifyAuthError:
         raise
+    except (SpotifyError, SettingsError) as error:
+        return Trial(trouble=str(error))
+    except (BotoCoreError, ClientError) as error:
+        return Trial(trouble=explain(error))
+
+
+def _poll(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: str) -> Trial:
+    app = apps.load(client_id)
+    if app.is_blocked(datetime.now(UTC)):
+        return Trial(trouble=_wait(app))
+    try:
+        shown = api.recently_played(access_token).returned
     except SpotifyRateLimitError as error:
         app = apps.throttle(client_id, error.retry_after_s, datetime.now(UTC))
         return Trial(trouble=_wait(app))
-    except (SpotifyError, SettingsError) as error:
-        return Trial(trouble=str(error))
     apps.answered(client_id, app)
     return Trial(plays_shown=shown)
 

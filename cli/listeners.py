@@ -25,6 +25,8 @@ class Capture(Document):
     """How many days the login is good for; None without one."""
     blocked_until: Instant | None
     """When Spotify takes calls of the listener's app again; None while it does."""
+    block_unknown: str | None
+    """Why nobody can tell that; None where it can be told."""
     needs_login_since: Instant | None
     """When Spotify first refused the login."""
     answered_at: Instant | None
@@ -47,7 +49,7 @@ class Listeners:
     def captures(self, now: datetime) -> dict[str, Capture]:
         """Tell of the live capture of each, in the order of names."""
         return {
-            listener: _capture(self._apps, self._login(listener), self._state(listener), now)
+            listener: self._capture(self._login(listener), self._state(listener), now)
             for listener in self._names()
         }
 
@@ -86,21 +88,27 @@ class Listeners:
             # Likewise.
             return ListenerState()
 
+    def _capture(self, login: Credentials | None, state: ListenerState, now: datetime) -> Capture:
+        app, unknown = self._app(login)
+        refusal = state.needs_login
+        return Capture(
+            token_days_left=int(login.days_left(now)) if login else None,
+            blocked_until=app.blocked_until if app.is_blocked(now) else None,
+            block_unknown=unknown,
+            # A login that was made since is not the one that Spotify refused.
+            needs_login_since=(
+                refusal.since if refusal and login and state.is_refused(login.fingerprint) else None
+            ),
+            answered_at=state.polled_at,
+            last_error=_trouble(login, state),
+        )
 
-def _capture(
-    apps: SpotifyApps, login: Credentials | None, state: ListenerState, now: datetime
-) -> Capture:
-    refusal = state.needs_login
-    return Capture(
-        token_days_left=int(login.days_left(now)) if login else None,
-        blocked_until=_blocked_until(apps, login, now),
-        # A login that was made since is not the one that Spotify refused.
-        needs_login_since=(
-            refusal.since if refusal and login and state.is_refused(login.fingerprint) else None
-        ),
-        answered_at=state.polled_at,
-        last_error=_trouble(login, state),
-    )
+    def _app(self, login: Credentials | None) -> tuple[AppState, str | None]:
+        """Give what is known of the app of a login, and why no more is."""
+        try:
+            return self._apps.load(login.client_id) if login else AppState(), None
+        except SettingsError as error:
+            return AppState(), str(error)
 
 
 def _trouble(login: Credentials | None, state: ListenerState) -> Trouble | None:
@@ -108,8 +116,3 @@ def _trouble(login: Credentials | None, state: ListenerState) -> Trouble | None:
     if error is None or (login and error.at < login.authorized_at):
         return None
     return Trouble(kind=error.kind, message=error.message, at=error.at)
-
-
-def _blocked_until(apps: SpotifyApps, login: Credentials | None, now: datetime) -> datetime | None:
-    app = apps.load(login.client_id) if login else AppState()
-    return app.blocked_until if app.is_blocked(now) else None

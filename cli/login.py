@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.asking import ask, wait_for_code
 from cli.callback import CallbackServer
 from cli.consent import Question, redirect_uri
 from cli.developer_app import SECRET_VARIABLE, find_app
-from cli.errors import CommandError, interruptible
+from cli.errors import CommandError, StoppedError, interruptible
 from cli.grant import Consent, poll_once, refuse_while_blocked, remedy, trade
 from cli.options import JsonOption, ListenerOption, TimeoutOption, target_of
 from cli.output import Document, Instant, emit, show
@@ -148,9 +149,9 @@ def _desk(target: Target) -> _Desk:
 def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Consent) -> Login:
     """Trade the code, poll once, and store the login.
 
-    What may pass by itself stops nothing: a fresh grant is too dear to lose. A login whose plays
-    Spotify does not show is stored where there was none, since it works once that is put right;
-    but it replaces none that may work: perhaps somebody took the wrong account.
+    What may pass by itself stops nothing, nor does Ctrl-C: a fresh grant is too dear to lose. A
+    login whose plays Spotify does not show is stored where there was none, since it works once
+    that is put right; but it replaces none that may work: perhaps somebody took the wrong account.
     """
     with open_session() as session:
         # A proxy leads away from this machine.
@@ -166,6 +167,9 @@ def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Cons
             desk.store.save(listener, credentials)
             after = "the login is stored, and polls succeed once that is done"
             raise CommandError(f"{remedy(error)}; {after}") from error
+        except KeyboardInterrupt:
+            desk.store.save(listener, credentials)
+            raise StoppedError("stopped: the login is stored, but was not tried") from None
     desk.store.save(listener, credentials)
     return Login(
         listener=listener,
@@ -182,7 +186,7 @@ def _may_work(desk: _Desk, listener: str, login: Credentials) -> bool:
         return False
     try:
         return not desk.states.load(listener).is_refused(login.fingerprint)
-    except SettingsError:
+    except (SettingsError, BotoCoreError, ClientError):
         # Nobody knows of a refusal, then.
         return True
 

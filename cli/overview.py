@@ -24,7 +24,7 @@ class Status(Document):
     database_url: str
     aws_endpoint: str | None
     bucket: str
-    dashboard_url: str | None = None
+    dashboard_url: str | None
     queues: dict[str, QueueDepth]
     dead_letters: int
     failed_ticks: int
@@ -35,6 +35,7 @@ class Status(Document):
     coverage: dict[str, Coverage] | None
     token_days_left: dict[str, int | None]
     blocked_until: dict[str, Instant | None]
+    block_unknown: dict[str, str | None]
     needs_login_since: dict[str, Instant | None]
     answered_at: dict[str, Instant | None]
     last_error: dict[str, Trouble | None]
@@ -55,16 +56,30 @@ def gather(target: Target, stored: Stored | None) -> Status:
         database_url=target.database_url,
         aws_endpoint=target.state.aws_endpoint if target.state else None,
         bucket=target.output("ArchiveBucket"),
+        dashboard_url=dashboard_url(target),
         queues=queues,
         dead_letters=sum(depth.total for depth in dead),
         failed_ticks=sum(depth.total for depth in ticks),
         **_of_postgres(stored),
         token_days_left={name: each.token_days_left for name, each in listeners.items()},
         blocked_until={name: each.blocked_until for name, each in listeners.items()},
+        block_unknown={name: each.block_unknown for name, each in listeners.items()},
         needs_login_since={name: each.needs_login_since for name, each in listeners.items()},
         answered_at={name: each.answered_at for name, each in listeners.items()},
         last_error={name: each.last_error for name, each in listeners.items()},
     )
+
+
+def dashboard_url(target: Target) -> str | None:
+    """Give the address of the dashboard in CloudWatch; None in the local cloud, which shows none.
+
+    Its name is the deployment's, with which the names of the secrets begin.
+    """
+    if target.state:
+        return None
+    region, name = target.session.region_name, target.output("ListenerSecretPrefix").split("/")[0]
+    console = f"https://{region}.console.aws.amazon.com/cloudwatch/home"
+    return f"{console}?region={region}#dashboards:name={name}"
 
 
 def _of_postgres(stored: Stored | None) -> dict[str, Any]:

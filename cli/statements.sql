@@ -36,12 +36,15 @@ ORDER BY polled_at DESC
 LIMIT 1
 
 -- gaps --
--- Those in which plays may be missing come first, so that no later one hides them.
-SELECT listener, started_at, coalesce(ended_at, nullif(closed_until, 'infinity')), reason,
-       closed_at IS NULL
-FROM gap
-ORDER BY closed_at IS NULL DESC, started_at DESC
-LIMIT 10
+-- All in which plays may be missing, as far as anybody reads on, then the newest of the others.
+SELECT listener, started_at, coalesce(ended_at, nullif(closed_until, 'infinity')), reason, is_open
+FROM (
+    SELECT *, closed_at IS NULL AS is_open,
+           row_number() OVER (PARTITION BY closed_at IS NULL ORDER BY started_at DESC) AS number
+    FROM gap
+) g
+WHERE number <= CASE WHEN is_open THEN 1000 ELSE 10 END
+ORDER BY is_open DESC, started_at DESC
 
 -- open_gaps --
 SELECT count(*) FROM reporting.open_gap
@@ -50,7 +53,11 @@ SELECT count(*) FROM reporting.open_gap
 -- Days of UTC, today as far as it has passed.
 SELECT listener,
        sum(known_s) FILTER (WHERE day > today - 7) / sum(elapsed_s) FILTER (WHERE day > today - 7),
-       sum(known_s) / sum(elapsed_s)
+       sum(known_s) / sum(elapsed_s),
+       json_agg(
+           json_build_object('day', day, 'coverage', coverage, 'open_gap_s', open_gap_s)
+           ORDER BY day
+       ) FILTER (WHERE day > today - 7)
 FROM reporting.data_health
 CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t
 WHERE day > today - 30

@@ -55,7 +55,8 @@ def _facts(found: Status) -> list[str]:
         lines.append(f"failed ticks   {found.failed_ticks:,}: the next one makes good for them")
     if found.rows is not None:
         lines += [f"last poll      {_poll(found.last_poll)}", f"gaps           {_gaps(found)}"]
-        lines += [f"covered {who:<6} {_covered(c)}" for who, c in (found.coverage or {}).items()]
+        for who, shares in (found.coverage or {}).items():
+            lines += [f"covered {who:<6} {_covered(shares)}", f"days of {who:<6} {_days(shares)}"]
     lines += [f"login of {who:<5} {_login(found, who)}" for who in found.token_days_left]
     lines += [
         f"Spotify        wants no calls for {who} until {iso(until)}"
@@ -63,10 +64,17 @@ def _facts(found: Status) -> list[str]:
         if until
     ]
     lines += [
+        f"Spotify        may want no calls for {who}: {why}"
+        for who, why in found.block_unknown.items()
+        if why
+    ]
+    lines += [
         f"error of {who:<5} {error.kind}, {iso(error.at)}: {error.message}"
         for who, error in found.last_error.items()
         if error
     ]
+    if found.dashboard_url:
+        lines.append(f"dashboard      {found.dashboard_url}")
     return [
         *lines,
         f"database       {found.database_url}",
@@ -101,6 +109,10 @@ def _gaps(found: Status) -> str:
 
 def _covered(shares: Coverage) -> str:
     return f"{_percent(shares.days_7)} of the last 7 days, {_percent(shares.days_30)} of 30"
+
+
+def _days(shares: Coverage) -> str:
+    return ", ".join(f"{each.day:%m-%d} {_percent(each.coverage)}" for each in shares.by_day)
 
 
 def _percent(share: float) -> str:

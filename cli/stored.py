@@ -1,5 +1,7 @@
 """What Postgres holds, as the status shows it: rows, the last poll, gaps, coverage."""
 
+from datetime import date
+
 from cli.imports import STATEMENTS, as_document
 from cli.output import Document, Instant
 from shared.postgres import Database
@@ -25,6 +27,16 @@ class KnownGap(Document):
     is_open: bool
 
 
+class DayCoverage(Document):
+    """One day of UTC; today as far as it has passed."""
+
+    day: date
+    coverage: float
+    """Share of it in which no play is missing, 0 to 1."""
+    open_gap_s: float
+    """Seconds of it that live capture may have missed; what else is not covered nobody watched."""
+
+
 class Coverage(Document):
     """Shares of the time in which no play is missing, 0 to 1: of the last 7 and 30 days of UTC.
 
@@ -33,10 +45,16 @@ class Coverage(Document):
 
     days_7: float
     days_30: float
+    by_day: tuple[DayCoverage, ...]
+    """The last 7 days, the oldest first; fewer where the listener is known for fewer."""
 
 
 class Stored(Document):
-    """What Postgres holds; `gaps` are ten, the open ones first, and `rows` counts them all."""
+    """What Postgres holds.
+
+    `gaps` are all open ones, at most 1,000, then the ten newest of the others, and `rows` counts
+    them all.
+    """
 
     rows: dict[str, int]
     last_poll: LastPoll | None

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -27,9 +27,6 @@ from shared.models import Milliseconds, Play, Text, TrackUri
 PAGE_ROWS = 50
 """Spotify shows the newest 50 plays and none before them."""
 
-TOKEN_MARGIN = timedelta(minutes=1)
-"""So much of an access token's life is not used: the clocks differ, and a call takes its time."""
-
 Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 """Printable ASCII: what an HTTP header can carry."""
 
@@ -41,10 +38,6 @@ class Grant:
     access_token: str = field(repr=False)
     expires_in_s: int
     refresh_token: str | None = field(repr=False)
-
-    def usable_until(self, asked_at: datetime) -> datetime:
-        """Tell when the access token is to be replaced: a minute before it expires."""
-        return asked_at + timedelta(seconds=self.expires_in_s) - TOKEN_MARGIN
 
 
 @dataclass(frozen=True)

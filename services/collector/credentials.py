@@ -3,15 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from shared.errors import SettingsError, SpotifyLoginError
 from shared.spotify import SpotifyAccounts
+from shared.spotify_login import KeptToken, keep, read_secret
 from shared.spotify_wire import Grant, Secret
 from shared.telemetry import logger
 
@@ -50,14 +49,29 @@ class CredentialStore:
     def __init__(self, secretsmanager: Any, prefix: str) -> None:
         self._secretsmanager = secretsmanager
         self._prefix = prefix
+        self._unwritten: dict[str, tuple[str, Credentials]] = {}
+        """By listener, what is to replace the login with this fingerprint, and did not yet."""
 
     def load(self, listener: str) -> Credentials | None:
         """Read a listener's credentials; None while nobody has logged in.
 
+        A rotation that could not be written down is written first: what the secret holds may be
+        dead by now. Where the listener logged in since, it is forgotten.
+
         Raises:
             SettingsError: The secret is not what a login writes; never tells its value.
         """
-        return _read(self._prefix + listener, self._text(listener))
+        name = self._prefix + listener
+        current = _read(name, read_secret(self._secretsmanager, name) or "")
+        replaced, rotated = self._unwritten.get(listener, ("", None))
+        if rotated and current and current.fingerprint == replaced:
+            self._secretsmanager.put_secret_value(
+                SecretId=name, SecretString=rotated.model_dump_json()
+            )
+            logger.info("refresh token rotated", extra={"listener": listener})
+            current = rotated
+        self._unwritten.pop(listener, None)
+        return current
 
     def require(self, listener: str) -> None:
         """Make sure that there is a secret to save a login in.
@@ -68,9 +82,7 @@ class CredentialStore:
         name = self._prefix + listener
         try:
             self._secretsmanager.describe_secret(SecretId=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+        except self._secretsmanager.exceptions.ResourceNotFoundException as error:
             raise SettingsError(
                 f"there is no secret {name}: add {listener} to the listeners in cdk.json and deploy"
             ) from error
@@ -90,32 +102,20 @@ class CredentialStore:
     def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
         """Replace the refresh token, for good, unless the listener logged in meanwhile.
 
+        If that fails, it is owed, and the next `load` does it.
+
         A login that is stored between the look and the write is lost to this one: Secrets Manager
         knows no condition. Then the login of before goes on, and its owner logs in again at need.
         """
-        current = self.load(listener)
-        if current is None or current.fingerprint != credentials.fingerprint:
-            return credentials
         rotated = credentials.model_copy(update={"refresh_token": refresh_token})
-        self._secretsmanager.put_secret_value(
-            SecretId=self._prefix + listener, SecretString=rotated.model_dump_json()
-        )
-        return rotated
-
-    def _text(self, listener: str) -> str:
-        try:
-            found = self._secretsmanager.get_secret_value(SecretId=self._prefix + listener)
-        except ClientError as error:
-            # So is called a secret that is missing, and one that never had a value.
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            return ""
-        return str(found.get("SecretString", ""))
+        self._unwritten[listener] = (credentials.fingerprint, rotated)
+        return rotated if self.load(listener) == rotated else credentials
 
     def _fields(self, listener: str) -> dict[str, Any]:
         """Read whatever a secret holds; nothing where it is no JSON object: a login mends that."""
+        text = read_secret(self._secretsmanager, self._prefix + listener)
         try:
-            value = json.loads(self._text(listener) or "{}")
+            value = json.loads(text or "{}")
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
@@ -133,13 +133,6 @@ def _read(name: str, text: str) -> Credentials | None:
         ) from None
 
 
-@dataclass(frozen=True)
-class _Kept:
-    access_token: str = field(repr=False)
-    fingerprint: str
-    usable_until: datetime
-
-
 class AccessTokens:
     """Access tokens, kept as long as they and the warm container live."""
 
@@ -149,7 +142,7 @@ class AccessTokens:
         self._accounts = accounts
         self._store = store
         self._clock = clock
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, KeptToken] = {}
 
     def get(self, listener: str, credentials: Credentials) -> str:
         """Give a usable access token: the kept one, if it came from this grant, or a fresh one.
@@ -158,27 +151,21 @@ class AccessTokens:
             SpotifyError: As `SpotifyAccounts.refresh` does.
         """
         kept = self._kept.get(listener)
-        if (
-            kept is None
-            or kept.fingerprint != credentials.fingerprint
-            or self._clock() >= kept.usable_until
-        ):
+        if kept is None or not kept.serves(credentials.fingerprint, self._clock()):
             kept = self._kept[listener] = self._refresh(listener, credentials)
-        return kept.access_token
+        return kept.text
 
     def drop(self, listener: str) -> None:
         """Forget a token that Spotify did not accept."""
         self._kept.pop(listener, None)
 
-    def _refresh(self, listener: str, credentials: Credentials) -> _Kept:
+    def _refresh(self, listener: str, credentials: Credentials) -> KeptToken:
         asked_at = self._clock()
         grant, credentials = self._trade(listener, credentials)
         if grant.refresh_token and grant.refresh_token != credentials.refresh_token:
             # Before the first use of what came with it: the old one may be dead by now.
             credentials = self._store.rotate(listener, credentials, grant.refresh_token)
-            logger.info("refresh token rotated", extra={"listener": listener})
-        usable_until = grant.usable_until(asked_at)
-        return _Kept(grant.access_token, credentials.fingerprint, usable_until)
+        return keep(grant, credentials.fingerprint, asked_at)
 
     def _trade(self, listener: str, credentials: Credentials) -> tuple[Grant, Credentials]:
         try:

@@ -6,7 +6,6 @@ call the state of the app is looked up (docs/adr/0006-blocks-belong-to-the-app.m
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -26,6 +25,7 @@ from shared.errors import (
 )
 from shared.spotify import SpotifyAccounts
 from shared.spotify_app import LIVE_CAPTURE_LEAD, AppState, SpotifyApps
+from shared.spotify_login import KeptToken, keep, read_secret
 from shared.spotify_wire import Secret
 
 ACCOUNT_WAIT_S = 6 * 3_600
@@ -41,12 +41,6 @@ class _App(BaseModel):
 
     client_id: Secret
     client_secret: Secret
-
-
-@dataclass(frozen=True)
-class _Token:
-    text: str = field(repr=False)
-    usable_until: datetime
 
 
 class SpotifyCalls:
@@ -69,7 +63,7 @@ class SpotifyCalls:
         self._daily_calls = daily_calls
         self._now = now
         self._app: _App | None = None
-        self._token: _Token | None = None
+        self._token: KeptToken | None = None
 
     def make(self, call: Callable[[str], _T], *, forbids_all: bool = False) -> _T:
         """Make a call with an access token, if the app may call now.
@@ -123,18 +117,12 @@ class SpotifyCalls:
 
     def _read_app(self) -> _App:
         try:
-            found = self._secretsmanager.get_secret_value(SecretId=self._secret)
-            return _App.model_validate_json(found.get("SecretString", ""))
-        except ClientError as error:
-            # So is called a secret that is missing, and one that never had a value.
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+            return _App.model_validate_json(read_secret(self._secretsmanager, self._secret) or "")
         except ValidationError:
-            pass
-        raise SettingsError(
-            f"secret {self._secret} tells no client_id with a client_secret: log in with both, "
-            "or take spotify out of feature_sources"
-        )
+            raise SettingsError(
+                f"secret {self._secret} tells no client_id with a client_secret: log in with both, "
+                "or take spotify out of feature_sources"
+            ) from None
 
     def _check(self, state: AppState) -> None:
         if state.features_forbidden_at is not None:
@@ -167,10 +155,10 @@ class SpotifyCalls:
 
     def _access_token(self, app: _App) -> str:
         asked_at = self._now()
-        if self._token is None or asked_at >= self._token.usable_until:
+        if self._token is None or not self._token.serves(app.client_id, asked_at):
             try:
                 grant = self._accounts.client_credentials(app.client_id, app.client_secret)
             except SpotifyAuthError as error:
                 raise SourceOffError(str(error)) from error
-            self._token = _Token(grant.access_token, grant.usable_until(asked_at))
+            self._token = keep(grant, app.client_id, asked_at)
         return self._token.text

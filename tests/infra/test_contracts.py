@@ -1,6 +1,10 @@
 from importlib import import_module
 
+import boto3
 import pytest
+
+from cli.overview import dashboard_url
+from cli.target import Target
 
 SETTINGS = {
     "Collector": ("services.collector.handler", "CollectorSettings"),
@@ -99,3 +103,13 @@ def test_the_stack_tells_what_the_command_line_needs(on_aws):
     outputs = on_aws.template["Outputs"].items()
 
     assert {name: on_aws.readable(output["Value"]) for name, output in outputs} == OUTPUTS
+
+
+def test_the_command_line_finds_the_dashboard(on_aws, monkeypatch):
+    target = Target("aws", "SpotifyPipeline", boto3.Session(region_name="eu-west-1"))
+    monkeypatch.setitem(vars(target), "outputs", OUTPUTS)
+
+    (dashboard,) = on_aws.resources("AWS::CloudWatch::Dashboard").values()
+
+    name = dashboard["Properties"]["DashboardName"]
+    assert dashboard_url(target).endswith(f"?region=eu-west-1#dashboards:name={name}")

@@ -1,6 +1,7 @@
 import json
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +9,7 @@ from cli.imports import fetch_import, fetch_poll, fetch_progress
 from cli.waiting import UnfinishedError, Waiting
 from shared.errors import DatabaseAwayError
 
+DAY_S = 86_400
 UPLOAD = "history/me/a.zip"
 POLL = "polls/me/2026/07/01/x.json.gz"
 
@@ -265,7 +267,6 @@ def test_the_status_counts_rows_and_tells_the_last_poll_and_gaps(plays, database
         }
     ]
     assert found["open_gaps"] == 1
-    assert found["dashboard_url"] is None
     assert found["aws_endpoint"] is None
 
 
@@ -290,14 +291,36 @@ def gaps(database):
 
 
 def test_open_gaps_are_told_before_newer_ones_that_are_closed(plays, gaps):
-    gaps((900, 899))
+    gaps((900, 899), (901, 900))
     gaps(*((n + 1, n) for n in range(12)), closed=True)
 
     found = json.loads(plays("status", "--json").stdout)
 
-    assert [gap["is_open"] for gap in found["gaps"]] == [True] + [False] * 9
-    assert found["gaps"][1]["started_at"] > found["gaps"][2]["started_at"]
-    assert (found["open_gaps"], found["rows"]["gap"]) == (1, 13)
+    assert [gap["is_open"] for gap in found["gaps"]] == [True] * 2 + [False] * 10
+    started = [gap["started_at"] for gap in found["gaps"]]
+    assert started == sorted(started[:2], reverse=True) + sorted(started[2:], reverse=True)
+    assert started[2] > started[0]
+    assert (found["open_gaps"], found["rows"]["gap"]) == (2, 14)
+
+
+def test_all_open_gaps_are_told(plays, gaps):
+    gaps(*((n + 1, n) for n in range(25)))
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert len(found["gaps"]) == found["open_gaps"] == 25
+
+
+def test_of_very_many_open_gaps_the_newest_are_told(plays, database):
+    database.run(
+        "INSERT INTO gap (listener, started_at, reason, origin) SELECT 'me', "
+        "now() - n * interval '1 h', 'no answer', 'x' FROM generate_series(1, 1001) AS n"
+    )
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert (len(found["gaps"]), found["open_gaps"]) == (1_000, 1_001)
+    assert found["gaps"][0]["started_at"] > found["gaps"][-1]["started_at"]
 
 
 @pytest.mark.parametrize(
@@ -337,6 +360,33 @@ def test_coverage_is_told_of_the_last_7_and_30_days(plays, polls, gaps):
     assert whole["days_7"] == pytest.approx(1, abs=0.001)
     assert whole["days_30"] == pytest.approx(2 / 3, abs=0.03)
     assert parted["days_7"] == pytest.approx(5.5 / 6.5, abs=0.02)
+
+
+def test_coverage_is_told_day_by_day(plays, polls, gaps):
+    polls(60 * 24, 0)
+    gaps((24 * 3, 24 * 2))
+
+    found = json.loads(plays("status", "--json").stdout)["coverage"]["me"]["by_day"]
+
+    today = datetime.now(UTC).date()
+    assert [each["day"] for each in found] == [
+        str(today - timedelta(days=n)) for n in range(6, -1, -1)
+    ]
+    missed = [each["open_gap_s"] for each in found]
+    assert sum(missed) == sum(missed[3:5]) == pytest.approx(DAY_S)
+    assert [each["coverage"] for each in found[:-1]] == [
+        pytest.approx(1 - seconds / DAY_S) for seconds in missed[:-1]
+    ]
+
+
+def test_of_a_new_listener_the_days_since_the_first_poll_are_told(plays, polls):
+    polls(24, 0)
+
+    found = json.loads(plays("status", "--json").stdout)["coverage"]["me"]["by_day"]
+
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    assert [each["day"] for each in found] == [str(yesterday), str(yesterday + timedelta(days=1))]
+    assert found[0]["coverage"] < 1
 
 
 def test_days_after_the_last_poll_are_not_covered(plays, polls):

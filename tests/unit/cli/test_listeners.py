@@ -6,7 +6,7 @@ import pytest
 from cli.listeners import Listeners, Trouble
 from services.collector.credentials import Credentials
 from services.collector.state import LastError, ListenerState, ListenerStates, LoginRefusal
-from shared.spotify_app import SpotifyApps
+from shared.spotify_app import SpotifyApps, fingerprint
 from tests.unit.cli.conftest import LISTENER_SECRETS, LISTENER_STATES, SPOTIFY_APPS
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -157,6 +157,40 @@ def test_a_state_that_cannot_be_read_hides_nothing_else(target, log_in, capture)
     )
 
     assert capture().token_days_left == 179
+
+
+@pytest.fixture
+def break_app(target, block):
+    """Make the state of the app unreadable."""
+    block(NOW)
+    target.client("dynamodb").update_item(
+        TableName=SPOTIFY_APPS,
+        Key={"app": {"S": fingerprint("app")}},
+        UpdateExpression="SET blocked_until = :odd",
+        ExpressionAttributeValues={":odd": {"S": "soon"}},
+    )
+
+
+def test_an_app_that_cannot_be_read_hides_nothing_else(break_app, log_in, know, capture):
+    log_in()
+    know(polled_at=NOW)
+
+    found = capture()
+
+    assert found.block_unknown == (
+        f"the state of Spotify app {fingerprint('app')} cannot be read: delete it"
+    )
+    assert (found.token_days_left, found.blocked_until, found.answered_at) == (179, None, NOW)
+
+
+def test_the_status_tells_that_a_block_is_unknown(plays, break_app, log_in):
+    log_in()
+    log_in("zoe", client_id="another")
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert "cannot be read" in found["block_unknown"]["me"]
+    assert found["block_unknown"]["zoe"] is None
 
 
 def test_refusals_are_forgotten_and_nothing_else(target, log_in, block, know, capture):

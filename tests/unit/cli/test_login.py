@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from infra.local import cloud
 from infra.local.ports import any_free
@@ -459,6 +460,76 @@ def test_what_passes_by_itself_loses_no_login(again, reply, words):
     assert "It could not be tried yet: " in result.stdout
     assert words in result.stdout
     assert again.stored["refresh_token"] == GRANT
+
+
+@pytest.fixture
+def failing(target, monkeypatch):
+    """Give a reply of Spotify after which an operation of DynamoDB fails."""
+    dynamodb, make = target.client("dynamodb"), target.client
+    monkeypatch.setitem(
+        vars(target), "client", lambda name: dynamodb if name == "dynamodb" else make(name)
+    )
+
+    def reply_before(reply, operation, error):
+        def fail(**_):
+            raise error
+
+        def answer(_):
+            dynamodb.meta.events.register(f"before-call.dynamodb.{operation}", fail)
+            return reply
+
+        return answer
+
+    return reply_before
+
+
+TRADED = a_grant("BQ-secret", rotated_to="AQ-secret")
+AWS_FAILS = ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem")
+AWS_IS_AWAY = EndpointConnectionError(endpoint_url="https://db")
+
+
+@pytest.mark.parametrize(
+    ("page", "operation", "error", "words"),
+    [
+        (a_page(), "GetItem", AWS_FAILS, "InternalServerError"),
+        (a_page(), "GetItem", AWS_IS_AWAY, "nothing answers at https://db"),
+        (Reply(b"", 429), "UpdateItem", AWS_FAILS, "InternalServerError"),
+        (a_page(), "UpdateItem", AWS_FAILS, "InternalServerError"),
+    ],
+    ids=["reading a block", "AWS away", "writing a block", "taking a block away"],
+)
+def test_where_aws_fails_during_the_trial_no_login_is_lost(
+    again, apps, failing, *, page, operation, error, words
+):
+    apps.throttle("known-app", 1, datetime.now(UTC) - timedelta(hours=1))
+    again.spotify.tokens = [failing(TRADED, operation, error)]
+    again.spotify.pages = [page]
+
+    result = again.login()
+
+    assert result.exit_code == 0
+    assert "It could not be tried yet: " in result.stdout
+    assert words in result.stdout
+    assert again.stored["refresh_token"] == GRANT
+
+
+def test_ctrl_c_during_the_trial_loses_no_login(again, failing):
+    again.spotify.tokens = [failing(TRADED, "GetItem", KeyboardInterrupt())]
+
+    result = again.login()
+
+    assert result.exit_code == 130
+    assert "plays: stopped: the login is stored, but was not tried" in result.stderr
+    assert again.stored["refresh_token"] == GRANT
+
+
+def test_a_login_stays_where_aws_does_not_tell_whether_it_was_refused(again, failing):
+    again.spotify.pages = [failing(NOT_REGISTERED, "GetItem", AWS_FAILS)]
+
+    result = again.login()
+
+    assert "the login of before stays" in result.stderr
+    assert again.stored == BEFORE
 
 
 @pytest.mark.parametrize(

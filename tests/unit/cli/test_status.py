@@ -1,5 +1,6 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -7,10 +8,16 @@ from cli.listeners import Trouble
 from cli.overview import Status
 from cli.queues import QueueDepth
 from cli.status import show_status
-from cli.stored import Coverage, KnownGap, LastPoll
+from cli.stored import Coverage, DayCoverage, KnownGap, LastPoll
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AN_HOUR_AGO = datetime(2026, 7, 1, 11, tzinfo=UTC)
+
+
+DASHBOARD = (
+    "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
+    "#dashboards:name=spotify-pipeline"
+)
 
 
 def a_status(**changes):
@@ -21,6 +28,7 @@ def a_status(**changes):
             "database_url": "postgresql://reader@127.0.0.1:5432/spotify",
             "aws_endpoint": "http://127.0.0.1:4566",
             "bucket": "archive",
+            "dashboard_url": None,
             "queues": {"plays": QueueDepth(visible=1_500, in_flight=2, oldest_age_s=90)},
             "dead_letters": 0,
             "failed_ticks": 0,
@@ -31,6 +39,7 @@ def a_status(**changes):
             "coverage": {},
             "token_days_left": {"me": None},
             "blocked_until": {"me": None},
+            "block_unknown": {"me": None},
             "needs_login_since": {"me": None},
             "answered_at": {"me": None},
             "last_error": {"me": None},
@@ -56,11 +65,27 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
     assert [found[name] for name in ("rows", "gaps", "open_gaps", "coverage")] == [None] * 4
     assert found["dead_letters"] == 1
     assert found["bucket"] == "archive"
+    assert found["dashboard_url"] == DASHBOARD
     assert found["queues"]["spotify-pipeline-collected-plays-dlq"] == {
         "visible": 1,
         "in_flight": 0,
         "oldest_age_s": None,
     }
+
+
+def test_the_local_cloud_has_no_dashboard(plays, target, monkeypatch):
+    state = SimpleNamespace(aws_endpoint="http://127.0.0.1:4566")
+    monkeypatch.setitem(vars(target), "state", state)
+    # Its AWS is moto's all the same.
+    monkeypatch.setitem(vars(target), "client", target.session.client)
+
+    assert json.loads(plays("status", "--json").stdout)["dashboard_url"] is None
+
+
+def test_a_person_sees_where_the_dashboard_is(capsys):
+    show_status(a_status(dashboard_url=DASHBOARD))
+
+    assert f"dashboard      {DASHBOARD}\n" in capsys.readouterr().out
 
 
 def test_a_failed_tick_is_counted_apart_from_dead_letters(plays, target):
@@ -122,10 +147,22 @@ def test_a_person_sees_that_all_gaps_are_closed(capsys):
     ids=["all", "nearly all", "some", "none"],
 )
 def test_a_person_sees_how_much_is_covered(capsys, share, shown):
-    show_status(a_status(coverage={"me": Coverage(days_7=share, days_30=0.5)}))
+    show_status(a_status(coverage={"me": Coverage(days_7=share, days_30=0.5, by_day=())}))
 
     line = " ".join(capsys.readouterr().out.split())
     assert f"covered me {shown} of the last 7 days, 50 % of 30" in line
+
+
+def test_a_person_sees_which_days_are_covered(capsys):
+    days = tuple(
+        DayCoverage(day=date(2026, 6, 30) + timedelta(days=n), coverage=share, open_gap_s=0)
+        for n, share in enumerate([1, 0.57, 0])
+    )
+    coverage = Coverage(days_7=0.5, days_30=0.5, by_day=days)
+
+    show_status(a_status(coverage={"me": coverage}))
+
+    assert "days of me     06-30 100 %, 07-01 57 %, 07-02 0 %\n" in capsys.readouterr().out
 
 
 def test_a_person_sees_until_when_spotify_wants_no_calls(capsys):
@@ -133,6 +170,14 @@ def test_a_person_sees_until_when_spotify_wants_no_calls(capsys):
 
     shown = capsys.readouterr().out
     assert "Spotify        wants no calls for me until 2026-07-01T12:00:00.000Z" in shown
+    assert "jane" not in shown
+
+
+def test_a_person_sees_that_nobody_knows_whether_spotify_wants_calls(capsys):
+    show_status(a_status(block_unknown={"jane": None, "me": "the state cannot be read"}))
+
+    shown = capsys.readouterr().out
+    assert "Spotify        may want no calls for me: the state cannot be read\n" in shown
     assert "jane" not in shown
 
 

@@ -251,6 +251,63 @@ def test_a_rotated_token_that_cannot_be_kept_is_not_used(pipeline, spotify):
     assert spotify.paths == [TOKEN]
 
 
+@pytest.fixture
+def rotating(spotify):
+    """A Spotify that takes each refresh token once, from AQ-1 on."""
+    given = ["AQ-1"]
+
+    def trade(request):
+        if request.form["refresh_token"] != given[-1]:
+            return DEAD
+        given.append(f"AQ-{len(given) + 1}")
+        return a_grant(f"BQ-{len(given)}", rotated_to=given[-1])
+
+    spotify.tokens = [trade]
+    return spotify
+
+
+def fail_to_keep(times: int) -> None:
+    """Tick, and fail to write the secret, so many times."""
+    for _ in range(times):
+        fail_at("PutSecretValue", "before-call")
+        with pytest.raises(AwsIsAwayError):
+            wire().collect("me")
+
+
+def kept_token(pipeline) -> str:
+    return pipeline.secret()["refresh_token"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rotated_token_that_could_not_be_kept_is_kept_by_the_next_tick(pipeline, rotating, times):
+    fail_to_keep(times)
+
+    assert pipeline.tick()["status"] == "polled"
+    assert refresh_tokens(rotating) == ["AQ-1", "AQ-2"]
+    assert kept_token(pipeline) == "AQ-3"
+
+
+def test_a_rotated_token_that_was_kept_although_the_write_failed_is_used(pipeline, rotating):
+    fail_at("PutSecretValue", "after-call")
+    with pytest.raises(AwsIsAwayError):
+        wire().collect("me")
+
+    assert pipeline.tick()["status"] == "polled"
+    assert refresh_tokens(rotating) == ["AQ-1", "AQ-2"]
+
+
+def test_a_new_login_is_worth_more_than_a_rotation_of_the_one_before(pipeline, spotify):
+    spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2"), a_grant("BQ-9")]
+    fail_to_keep(1)
+    pipeline.log_in("AQ-9")
+
+    statuses = [pipeline.tick()["status"] for _ in range(2)]
+
+    assert statuses == ["polled", "polled"]
+    assert refresh_tokens(spotify) == ["AQ-1", "AQ-9"]
+    assert kept_token(pipeline) == "AQ-9"
+
+
 def test_a_rotation_does_not_cost_another_token(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
     pipeline.tick()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.loader.merge import merge
 from services.loader.records import API, Record
 from shared.models import Play, iso
-from tests.unit.collector.world import START, STEPS, World
+from tests.unit.collector.world import START, STEPS, TOKEN, World
 from tests.unit.spotify_server import Reply, a_row
 
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,6 +57,8 @@ class Poll:
     at: datetime
     shown: Shown
     crash: tuple[int, str] | None = None
+    is_survived: bool = False
+    """Whether it was a call that failed, and the container lives on."""
     refusal: tuple[str, Reply] | None = None
     """Of a path that Spotify refuses instead."""
 
@@ -106,7 +108,7 @@ def newest(played: list[Played], number: int) -> list[Played]:
     return sorted(visible, key=lambda play: play.ended_at, reverse=True)[:50]
 
 
-TOKEN, PLAYED = "/api/token", "/v1/me/player/recently-played"
+PLAYED = "/v1/me/player/recently-played"
 REFUSALS = [
     *[
         (path, Reply(b"", 429, {"Retry-After": wait}))
@@ -128,21 +130,24 @@ def series(draw):
     """A history, polled now and then; its details follow from a seed."""
     random = draw(st.randoms(use_true_random=True))
     steps = draw(
-        st.lists(st.tuples(st.integers(0, 45), st.sampled_from(WAYS), CRASHES, ANSWERS), min_size=1)
+        st.lists(
+            st.tuples(st.integers(0, 45), st.sampled_from(WAYS), CRASHES, st.booleans(), ANSWERS),
+            min_size=1,
+        )
     )
     played, polls = a_history(random, sum(step[0] for step in steps)), []
-    for number, (_, way, crash, refusal) in enumerate(steps):
+    for number, (_, way, crash_at, is_survived, refusal) in enumerate(steps):
         happened = played[: sum(step[0] for step in steps[: number + 1])]
         ended_at = max((play.ended_at for play in happened), default=START)
         shown = way(newest(happened, number), random)[:50]
         # Who crashes between a refusal and its record cannot know of it.
-        poll = Poll(ended_at + timedelta(minutes=9), shown, None if refusal else crash, refusal)
-        polls.append(poll)
+        crash = None if refusal else crash_at
+        polls.append(Poll(ended_at + timedelta(minutes=9), shown, crash, is_survived, refusal))
     return polls
 
 
 def replay(polls: list[Poll]) -> World:
-    """Tick for each poll; where a tick crashes, a fresh container does it again."""
+    """Tick for each poll; where a tick fails, it is done again, by a fresh container if it died."""
     world = World()
     for poll in polls:
         world.now = max(world.now + timedelta(minutes=1), poll.at)
@@ -151,7 +156,8 @@ def replay(polls: list[Poll]) -> World:
         outcome = world.tick(poll.crash)
         world.spotify.refusal = None
         if outcome is None:
-            world.restart()
+            if not poll.is_survived:
+                world.restart()
             world.now += timedelta(minutes=1)
             outcome = world.tick()
         if outcome.status == "polled":
@@ -193,6 +199,12 @@ def test_no_token_is_used_before_what_came_with_it_is_kept(polls):
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
+def test_no_refresh_token_is_used_that_was_rotated_away(polls):
+    assert replay(polls).spotify.used_too_late == 0
+
+
+@settings(ON_A_BUSY_MACHINE, max_examples=60)
+@given(series())
 def test_nobody_calls_while_spotify_wants_no_calls(polls):
     assert replay(polls).spotify.calls_while_blocked == 0
 
@@ -209,12 +221,13 @@ def test_the_last_answer_again_adds_nothing(polls):
     assert len(world.published()) == before
 
 
+@pytest.mark.parametrize("is_survived", [False, True], ids=["died", "lives on"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", range(STEPS))
-def test_a_crash_at_any_step_costs_no_play(step, moment):
+def test_a_crash_at_any_step_costs_no_play(step, moment, is_survived):
     plays = [Played(at(minute), "A", late=0) for minute in range(1, 9)]
     shown = [(play, 0) for play in plays]
-    polls = [Poll(at(5), shown[:4]), Poll(at(65), shown, crash=(step, moment))]
+    polls = [Poll(at(5), shown[:4]), Poll(at(65), shown, (step, moment), is_survived)]
 
     rows = rows_of(replay(polls).published())
 

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 import requests
 from botocore.exceptions import ClientError
@@ -29,10 +31,11 @@ from shared.queues import Queue
 from shared.spotify import SpotifyAccounts, SpotifyApi
 from shared.spotify_app import BLOCK, COUNT, SpotifyApps
 from shared.telemetry import metrics
-from tests.unit.spotify_server import Reply, a_grant, a_page
+from tests.unit.spotify_server import Reply, a_grant, a_page, json_reply
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 URL = "http://spotify.test"
+TOKEN = "/api/token"  # noqa: S105 - a path, not a password
 STEPS = 10
 """What a tick takes, at most: three items and secrets, two calls and their tokens, three stores."""
 
@@ -61,12 +64,19 @@ class Steps:
 class MemoryAws:
     """What the collector calls of S3, SQS, DynamoDB and Secrets Manager, named as boto3 does."""
 
+    exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
+
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self.objects: dict[str, bytes] = {}
         self.bodies: list[str] = []
         self.items: dict[tuple[str, str], Any] = {}
         self.secret = ""
+
+    @property
+    def refresh_token(self) -> str:
+        """The one that is persisted."""
+        return str(json.loads(self.secret)["refresh_token"])
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
         with self._steps.step():
@@ -149,7 +159,8 @@ def _changed(expression: str, item: Any, values: Any) -> Any:
 class ScriptedSpotify(HTTPAdapter):
     """Shows `rows`, and gives a new refresh token with each access token.
 
-    `refusal` answers its path instead, while it stands there.
+    It takes the newest one alone, as it did of apps by PKCE until mid-2026. `refusal` answers its
+    path instead, while it stands there.
     """
 
     def __init__(self, steps: Steps, aws: MemoryAws, clock: Callable[[], datetime]) -> None:
@@ -164,6 +175,9 @@ class ScriptedSpotify(HTTPAdapter):
         self.calls: Counter[str] = Counter()
         self.used_too_early = 0
         """Calls with an access token whose refresh token was not persisted yet."""
+        self.newest = "AQ-0"
+        self.used_too_late = 0
+        """Trades of a refresh token that was rotated away."""
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         with self._steps.step():
@@ -172,19 +186,27 @@ class ScriptedSpotify(HTTPAdapter):
             self.calls_while_blocked += self._clock() < self.blocked_until
             if self.refusal and self.refusal[0] == path:
                 return as_response(self._refuse(self.refusal[1]))
-            return as_response(self._reply(path, request.headers))
+            reply = self._trade(request) if path == TOKEN else self._show(request)
+        # Where the answer is lost the old one is taken again: in truth no code could mend that.
+        if path == TOKEN:
+            self.newest = json.loads(reply.body).get("refresh_token", self.newest)
+        return as_response(reply)
 
     def _refuse(self, reply: Reply) -> Reply:
         wait_s = int(reply.headers.get("Retry-After", 0))
         self.blocked_until = max(self.blocked_until, self._clock() + timedelta(seconds=wait_s))
         return reply
 
-    def _reply(self, path: str, headers: Any) -> Reply:
-        number = self.calls["/api/token"]
-        if path == "/api/token":
-            return a_grant(f"BQ-{number}", rotated_to=f"AQ-{number}")
-        persisted = json.loads(self._aws.secret)["refresh_token"]
-        self.used_too_early += headers["Authorization"] != f"Bearer BQ{persisted[2:]}"
+    def _trade(self, request: requests.PreparedRequest) -> Reply:
+        if parse_qs(str(request.body))["refresh_token"] != [self.newest]:
+            self.used_too_late += 1
+            return json_reply({"error": "invalid_grant"}, 400)
+        number = self.calls[TOKEN]
+        return a_grant(f"BQ-{number}", rotated_to=f"AQ-{number}")
+
+    def _show(self, request: requests.PreparedRequest) -> Reply:
+        persisted = self._aws.refresh_token
+        self.used_too_early += request.headers["Authorization"] != f"Bearer BQ{persisted[2:]}"
         return a_page(*self.rows)
 
 
@@ -214,7 +236,13 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        """Take a fresh container, which remembers nothing."""
+        """Take a fresh container, which remembers nothing.
+
+        A refresh token that only the old one knew is lost in truth, and the listener must log in
+        again: what Secrets Manager does not hold when a process dies, nothing can hold. So that
+        the rest can be looked at, Spotify takes the one of before here.
+        """
+        self.spotify.newest = self.aws.refresh_token
         session = requests.Session()
         session.mount(URL, self.spotify)
         credentials = CredentialStore(self.aws, "listener/")

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,6 @@ def test_the_host_is_told_names_alone(facts):
         "MIGRATOR_SECRET": "spotify-pipeline/database/migrator",
         "LOADER_SECRET": "spotify-pipeline/database/loader",
         "READER_SECRET": "spotify-pipeline/database/reader",
-        "HOST_PARAMETER": "/spotify-pipeline/database/host",
         "CA_PARAMETER": "/spotify-pipeline/database/ca-pem",
         "APP_CIDRS": "10.42.2.0/24,10.42.3.0/24",
         "DATA_STUDIO_CIDRS": "",
@@ -117,6 +117,14 @@ def test_the_host_is_told_names_alone(facts):
         "BACKUP_PREFIX": "dumps/",
         "METRIC_NAMESPACE": "SpotifyPipeline",
     }
+
+
+def test_every_fact_is_read_by_a_script_or_by_the_aws_command(facts):
+    scripts = "".join(path.read_text() for path in SCRIPTS.glob("*.sh"))
+
+    unread = {name for name in facts if not re.search(rf"\$\{{?{name}\b", scripts)}
+
+    assert unread == {"AWS_DEFAULT_REGION"}
 
 
 def test_the_functions_find_the_host_by_the_name_in_its_certificate(data, facts):

@@ -153,7 +153,6 @@ class PostgresHost(Construct):
             "MIGRATOR_SECRET": config.database_secret("migrator"),
             "LOADER_SECRET": config.database_secret("loader"),
             "READER_SECRET": config.database_secret("reader"),
-            "HOST_PARAMETER": config.database_host_parameter,
             "CA_PARAMETER": config.database_ca_parameter,
             "APP_CIDRS": ",".join(network.app_cidrs),
             "DATA_STUDIO_CIDRS": ",".join(map(str, config.host.data_studio_cidrs)),

@@ -64,6 +64,19 @@ class Synthesised:
     def properties(self, path: str) -> dict[str, Any]:
         return self.resources()[path]["Properties"]
 
+    def waits_for(self, path: str) -> set[str]:
+        """Name all that CloudFormation makes before a resource, and deletes after it."""
+        resources = self.template["Resources"]
+        found = {name for name in resources if self.path_of(name) == path}
+        ahead = list(found)
+        while ahead:
+            resource = resources[ahead.pop()]
+            named = re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', json.dumps(resource))
+            fresh = ({*named, *resource.get("DependsOn", ())} & set(resources)) - found
+            found |= fresh
+            ahead += fresh
+        return {self.path_of(name) for name in found} - {path}
+
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for policy in self.resources("AWS::IAM::Policy").values():
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]:

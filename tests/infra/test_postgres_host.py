@@ -85,6 +85,17 @@ def test_a_host_boots_after_what_it_needs(data, group, what):
     assert what in waits_for
 
 
+@pytest.mark.parametrize("path", ["Postgres/Group/ASG", "Postgres/Address"])
+def test_a_public_address_comes_after_the_way_to_the_internet_and_goes_before_it(data, path):
+    subnet = "Network/Vpc/databaseSubnet1"
+
+    assert data.waits_for(path) >= {
+        "Network/Vpc/VPCGW",
+        f"{subnet}/DefaultRoute",
+        f"{subnet}/RouteTableAssociation",
+    }
+
+
 def test_the_host_gets_every_script_as_it_is(files):
     placed = {name.removeprefix("/opt/pg/"): file for name, file in files.items()}
 

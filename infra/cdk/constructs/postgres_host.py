@@ -68,6 +68,9 @@ class PostgresHost(Construct):
         let_take_address(role, config=config, address=self._address, vpc=network.vpc)
         self.group = self._group(config, network, role, topic)
         self.group.node.add_dependency(secrets)
+        for addressed in (self._address, self.group):
+            # A gateway that maps a public address cannot be detached, and cfn-init needs its route.
+            addressed.node.add_dependency(network.database_subnet.internet_connectivity_established)
         self.volume.grant_attach_volume_by_resource_tag(role, [self.group])
         if config.host.instance_type.startswith("t"):
             self._cap_credits()

@@ -173,11 +173,24 @@ def test_every_function_is_as_all_are(stack):
 
 
 @of(EVERY)
-def test_every_log_ends_with_its_month(stack):
-    assert (
-        offenders(stack, "AWS::Logs::LogGroup", lambda log: log.get("RetentionInDays") == 30)
-        == set()
-    )
+def test_every_log_ends_with_its_month_and_goes_with_its_stack(stack):
+    endless = {
+        path
+        for path, log in stack.resources("AWS::Logs::LogGroup").items()
+        if (log["Properties"].get("RetentionInDays"), log.get("DeletionPolicy")) != (30, "Delete")
+    }
+
+    assert endless == set()
+
+
+@of(EVERY)
+def test_no_function_writes_a_log_that_no_stack_declares(stack):
+    declared = {f"<{path}>" for path in stack.resources("AWS::Logs::LogGroup")}
+
+    def keeps(function):
+        return function.get("LoggingConfig", {}).get("LogGroup") in declared
+
+    assert offenders(stack, "AWS::Lambda::Function", keeps) == set()
 
 
 @of(EVERY)

@@ -35,7 +35,7 @@ def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None
     for name, stage in parts.stages.items():
         alarms.on_dead_letters(name, stage.dead_letters)
         alarms.on_age(name, stage.queue)
-    alarms.on_dead_letters("FailedTicks", parts.failed_ticks)
+    alarms.on_failed_ticks(parts.failed_ticks)
     for name in ("Collector", "Enricher", "Healer", "Loader"):
         alarms.on_errors(name, parts.functions.by_name[name])
     alarms.on_throttles()

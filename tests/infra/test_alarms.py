@@ -27,7 +27,6 @@ def told():
         ("CollectedPlaysDeadLetters", "CollectedPlays/DeadLetters"),
         ("EnrichedPlaysDeadLetters", "EnrichedPlays/DeadLetters"),
         ("UploadedFilesDeadLetters", "UploadedFiles/DeadLetters"),
-        ("FailedTicksDeadLetters", "FailedTicks"),
     ],
 )
 def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
@@ -37,6 +36,24 @@ def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
     assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{queue}.QueueName>"}]
     assert watched["Threshold"] == 1
     assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_ticks_that_keep_failing_raise_an_alarm_that_ends_with_them(on_aws):
+    watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
+
+    # What lies in the queue would keep the alarm on for 14 days, deaf to what follows.
+    assert (watched["MetricName"], watched["Statistic"]) == ("NumberOfMessagesSent", "Sum")
+    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": "<FailedTicks.QueueName>"}]
+    assert (watched["Threshold"], watched["TreatMissingData"]) == (1, "notBreaching")
+    assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_failed_ticks_ring_after_an_hour_of_them_and_not_before(on_aws):
+    watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
+
+    assert watched["EvaluationPeriods"] == watched["DatapointsToAlarm"] == 3
+    # Each period holds a tick, since polls are 25 minutes apart at most.
+    assert watched["Period"] == 30 * 60
 
 
 @pytest.mark.parametrize("name", ["CollectedPlays", "EnrichedPlays", "UploadedFiles"])

@@ -44,6 +44,27 @@ class Alarms(Construct):
             description=f"{name}: messages were given up; read, mend and replay them",
         )
 
+    def on_failed_ticks(self, queue: sqs.IQueue) -> None:
+        """Tell when ticks keep failing.
+
+        Nobody takes them out of their queue, so they are counted as they come: by what lies there
+        the first one would ring for 14 days, and no other after it.
+        """
+        add_alarm(
+            self,
+            "FailedTicksDeadLetters",
+            topic=self._topic,
+            metric=queue.metric_number_of_messages_sent(
+                period=Duration.minutes(30), statistic="Sum"
+            ),
+            threshold=1,
+            # A half-hour holds a tick of every listener, so three tell of three failures in a row:
+            # Spotify may be away for a while. Within a fixed hour their number would waver.
+            periods=3,
+            description="FailedTicks: polls fail for an hour; read why in the collector's log, or"
+            " in the ticks themselves",
+        )
+
     def on_age(self, name: str, queue: sqs.IQueue) -> None:
         """Tell when the oldest message of a queue has waited too long."""
         add_alarm(

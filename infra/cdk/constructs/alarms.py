@@ -10,9 +10,6 @@ from constructs import Construct
 from infra.cdk.constructs.alarm import LESS, LESS_OR_EQUAL, add_alarm
 from shared.telemetry import NAMESPACE
 
-OLDEST_MESSAGE = Duration.hours(1)
-"""The age at which a waiting message means that its consumer is stuck."""
-
 QUIET_HOURS = 72
 """How long nobody may play anything before it looks like a fault."""
 
@@ -65,8 +62,8 @@ class Alarms(Construct):
             " in the ticks themselves",
         )
 
-    def on_age(self, name: str, queue: sqs.IQueue) -> None:
-        """Tell when the oldest message of a queue has waited too long."""
+    def on_age(self, name: str, queue: sqs.IQueue, *, longest: Duration) -> None:
+        """Tell when the oldest message of a queue has waited for longer than it should."""
         add_alarm(
             self,
             f"{name}Age",
@@ -74,9 +71,9 @@ class Alarms(Construct):
             metric=queue.metric_approximate_age_of_oldest_message(
                 period=Duration.minutes(5), statistic="Maximum"
             ),
-            threshold=OLDEST_MESSAGE.to_seconds(),
-            description=f"{name}: the oldest message waits for more than an hour; its consumer is"
-            " stuck: read its log, and whether the database answers",
+            threshold=longest.to_seconds(),
+            description=f"{name}: the oldest message waits too long; look whether its consumer is"
+            " called, and whether it fails",
         )
 
     def on_errors(self, name: str, function: lambda_.IFunction) -> None:

@@ -67,7 +67,7 @@ class PipelineStack(Stack):
             ),
         )
         self._connect()
-        add_migration(
+        self._migration = add_migration(
             self,
             "Migrate",
             config=config,
@@ -132,7 +132,7 @@ class PipelineStack(Stack):
 
     def _connect(self) -> None:
         config, functions = self._config, self._functions
-        schedules = ListenerSchedules(
+        self._schedules = ListenerSchedules(
             self,
             "Schedules",
             config=config,
@@ -143,7 +143,7 @@ class PipelineStack(Stack):
             self,
             "Healing",
             config=config.healer,
-            group=schedules.group,
+            group=self._schedules.group,
             healer=functions.healer.function,
         )
         events.Rule(
@@ -165,6 +165,7 @@ class PipelineStack(Stack):
             },
             failed_ticks=self._failed_ticks,
             functions=self._functions,
+            before_first_tick=[self._schedules, self._migration],
         )
         add_alarms(self, self._config, parts)
         add_dashboard(self, self._config, parts)

@@ -1,12 +1,12 @@
 """What is watched: which parts have an alarm, and what the dashboard shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Duration
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.alarms import Alarms
@@ -37,6 +37,8 @@ class Watched:
     stages: Mapping[str, StagedQueue]
     failed_ticks: sqs.Queue
     functions: Functions
+    before_first_tick: Sequence[IDependable]
+    """What must be there before anything calls the collector."""
 
 
 def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
@@ -55,7 +57,9 @@ def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None
         alarms.on_errors(name, parts.functions.by_name[name])
     alarms.on_throttles()
     if config.polling_enabled:
-        alarms.on_silence("Collector", parts.functions.by_name["Collector"])
+        alarms.on_silence(
+            "Collector", parts.functions.by_name["Collector"], after=parts.before_first_tick
+        )
     alarms.on_live_capture()
 
 

@@ -98,6 +98,10 @@ def test_a_collector_that_nothing_calls_raises_an_alarm(on_aws):
     assert watched["TreatMissingData"] == "breaching"
 
 
+def test_nobody_is_told_of_silence_before_anything_can_call_the_collector(on_aws):
+    assert on_aws.waits_for("Alarms/CollectorSilent") >= {"Schedules/me", "Migrate"}
+
+
 def test_no_more_metrics_are_made_than_are_free(told):
     assert 0 < len(told) <= FREE
 

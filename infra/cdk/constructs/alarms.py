@@ -1,11 +1,13 @@
 """What rings when the pipeline stands still, or may miss plays."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from infra.cdk.constructs.alarm import LESS, LESS_OR_EQUAL, add_alarm
 from shared.telemetry import NAMESPACE
@@ -103,9 +105,11 @@ class Alarms(Construct):
             description="Lambda: too many functions run at once in this account; raise its quota",
         )
 
-    def on_silence(self, name: str, function: lambda_.IFunction) -> None:
-        """Tell when a function that has a schedule is not called for an hour."""
-        add_alarm(
+    def on_silence(
+        self, name: str, function: lambda_.IFunction, *, after: Sequence[IDependable]
+    ) -> None:
+        """Tell when a function is not called for an hour, after what must be there to call it."""
+        alarm = add_alarm(
             self,
             f"{name}Silent",
             topic=self._topic,
@@ -115,6 +119,8 @@ class Alarms(Construct):
             silence_rings=True,
             description=f"{name}: nothing calls it; look at its schedules",
         )
+        # Made before its schedules it would ring for each new deployment.
+        alarm.node.add_dependency(*after)
 
     def on_live_capture(self) -> None:
         """Tell when a login ends, when plays may be missed, and when Spotify gives none."""

@@ -176,15 +176,35 @@ def test_a_large_host_has_no_credits_to_cap(synthesised):
     [
         ("HostFailed", "StatusCheckFailed", 1),
         ("DiskFilling", "DiskUsedPercent", 80),
-        ("BackupOverdue", "BackupAgeHours", 26),
+        ("BackupOverdue", "BackupAgeHours", 2),
     ],
 )
-def test_a_host_that_is_unwell_or_silent_raises_an_alarm(data, name, metric, threshold):
+def test_a_host_that_is_unwell_raises_an_alarm(data, name, metric, threshold):
     alarm = data.properties(f"HostAlarms/{name}")
 
     assert (alarm["MetricName"], alarm["Threshold"]) == (metric, threshold)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_a_host_that_fell_silent_raises_one_alarm_within_the_hour(data):
+    alarms = data.resources("AWS::CloudWatch::Alarm")
+
+    after_s = {
+        path: alarm["Properties"]["Period"] * alarm["Properties"]["DatapointsToAlarm"]
+        for path, alarm in alarms.items()
+        if alarm["Properties"]["TreatMissingData"] == "breaching"
+    }
+
+    assert after_s == {"HostAlarms/HostFailed": 900, "HostAlarms/BackupOverdue": 86_400}
+
+
+def test_a_backup_is_overdue_26_hours_after_the_last_one_that_is_known_of(data):
+    alarm = data.properties("HostAlarms/BackupOverdue")
+
+    # In none of the last 24 hours the host told of one that was younger than two.
+    assert (alarm["Statistic"], alarm["Period"]) == ("Minimum", 3_600)
+    assert alarm["EvaluationPeriods"] == alarm["DatapointsToAlarm"] == 24
+    assert alarm["Threshold"] + alarm["EvaluationPeriods"] == 26
 
 
 def test_the_alarms_of_the_host_wait_until_it_is_up(data):

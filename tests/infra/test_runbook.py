@@ -75,6 +75,13 @@ def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, 
     assert sorted(sections) == sorted(alarms)
 
 
+def test_as_many_alarms_are_promised_and_paid_for_as_there_are(on_aws, data):
+    alarms = [path for each in (on_aws, data) for path in each.resources("AWS::CloudWatch::Alarm")]
+
+    assert f"| {len(alarms)} alarms, 10 of them free" in DEPLOY.read_text()
+    assert f"{len(alarms)} alarms by mail" in (ROOT / "README.md").read_text()
+
+
 def test_every_target_that_a_document_tells_to_make_exists():
     named = {
         (name, word)

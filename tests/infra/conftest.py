@@ -160,6 +160,24 @@ def data(aws):
 
 
 @pytest.fixture(scope="session")
+def files(data):
+    """What cfn-init puts on the database host."""
+    [resource] = [
+        resource
+        for resource in data.template["Resources"].values()
+        if resource["Type"] == "AWS::AutoScaling::AutoScalingGroup"
+    ]
+    return data.readable(resource["Metadata"]["AWS::CloudFormation::Init"])["files"]["files"]
+
+
+@pytest.fixture(scope="session")
+def facts(files):
+    """What the scripts of the database host are told, by name."""
+    lines = files["/opt/pg/env"]["content"].splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture(scope="session")
 def on_local(tmp_path_factory):
     return synthesise(tmp_path_factory.mktemp("local"), target="local")[PIPELINE]
 

@@ -17,23 +17,6 @@ def group(data):
     return data.resources()["Postgres/Group/ASG"]
 
 
-@pytest.fixture(scope="module")
-def files(data):
-    """What cfn-init puts on the host."""
-    [resource] = [
-        resource
-        for resource in data.template["Resources"].values()
-        if resource["Type"] == "AWS::AutoScaling::AutoScalingGroup"
-    ]
-    return data.readable(resource["Metadata"]["AWS::CloudFormation::Init"])["files"]["files"]
-
-
-@pytest.fixture(scope="module")
-def facts(files):
-    lines = files["/opt/pg/env"]["content"].splitlines()
-    return dict(line.split("=", 1) for line in lines)
-
-
 def test_there_is_one_host_and_never_two(group):
     properties = group["Properties"]
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,9 +58,25 @@ def unknown_in(words: list[str]) -> list[str]:
         words = rest
 
 
+def anchor_of(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
 def anchors(document: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)", FENCED.sub("", document.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    return {anchor_of(title) for title in titles}
+
+
+def texts(document: Path) -> dict[str, str]:
+    """Give the text below each title of a document, by the anchor of the title."""
+    _, *parts = re.split(r"^#+ (.+)", document.read_text(), flags=re.MULTILINE)
+    return dict(zip(map(anchor_of, parts[::2]), parts[1::2], strict=True))
+
+
+def set_in(text: str, facts: Iterable[str]) -> set[str]:
+    """Name the variables that commands set, the facts of the host included."""
+    names = re.findall(r"^([A-Z_]+)=", text, re.MULTILINE)
+    return {*names, *(facts if ". /opt/pg/env" in text else ())}
 
 
 def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, data):
@@ -111,6 +127,27 @@ def test_every_link_to_a_section_leads_to_one(document):
 
     assert links
     assert broken == set()
+
+
+def test_every_variable_of_a_command_is_set_there_or_where_its_section_leads(facts):
+    known = {
+        title: set().union(
+            *(
+                set_in(texts(OPERATE)[place], facts)
+                for place in (title, *re.findall(r"\]\(#([\w-]+)\)", text))
+            )
+        )
+        for title, text in texts(OPERATE).items()
+    }
+
+    unset = {
+        (title, name)
+        for title, text in texts(OPERATE).items()
+        for name in re.findall(r"\$\{?([A-Z_]+)", text)
+        if name not in known[title]
+    }
+
+    assert unset == set()
 
 
 def test_every_option_of_a_deployment_is_told():

@@ -129,6 +129,32 @@ def test_every_link_to_a_section_leads_to_one(document):
     assert broken == set()
 
 
+def test_a_restored_database_gets_the_schema_of_today_before_the_loader_goes_on(on_aws):
+    restore = texts(OPERATE)["restore-after-a-loss"]
+
+    places = [
+        restore.index(step)
+        for step in (
+            "restore.sh dumps/",
+            "`host.snapshot_id`",
+            "OutputKey=='MigratorFunction'",
+            'aws lambda invoke --function-name "$FUNCTION"',
+            "update-event-source-mapping --enabled",
+        )
+    ]
+
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
+def test_every_output_that_a_command_asks_for_is_told_by_that_stack(document, aws):
+    asked = re.findall(r"--stack-name (\w+) .*OutputKey=='(\w+)'", document.read_text())
+
+    unknown = {(stack, name) for stack, name in asked if name not in aws[stack].template["Outputs"]}
+
+    assert unknown == set()
+
+
 def test_every_variable_of_a_command_is_set_there_or_where_its_section_leads(facts):
     known = {
         title: set().union(

@@ -8,7 +8,6 @@ from aws_cdk import (
     Duration,
     Stack,
     Validations,
-    triggers,
 )
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -22,6 +21,7 @@ from infra.cdk.constructs.archive_bucket import ArchiveBucket, upload_pattern
 from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.healing import HealingSchedule
 from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
+from infra.cdk.constructs.migration import add_migration
 from infra.cdk.constructs.removal import removal_of_data
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
@@ -67,7 +67,13 @@ class PipelineStack(Stack):
             ),
         )
         self._connect()
-        self._migrate_first()
+        self._migration = add_migration(
+            self,
+            "Migrate",
+            config=config,
+            migrator=self._functions.migrator,
+            before=self._functions.loader,
+        )
         self._watch()
         self._add_outputs()
 
@@ -126,7 +132,7 @@ class PipelineStack(Stack):
 
     def _connect(self) -> None:
         config, functions = self._config, self._functions
-        schedules = ListenerSchedules(
+        self._schedules = ListenerSchedules(
             self,
             "Schedules",
             config=config,
@@ -137,7 +143,7 @@ class PipelineStack(Stack):
             self,
             "Healing",
             config=config.healer,
-            group=schedules.group,
+            group=self._schedules.group,
             healer=functions.healer.function,
         )
         events.Rule(
@@ -150,16 +156,6 @@ class PipelineStack(Stack):
         functions.enricher.consume(self._collected_plays.queue, config.enricher)
         functions.loader.consume(self._enriched_plays.queue, config.loader)
 
-    def _migrate_first(self) -> None:
-        """Bring the database up to date before the loader, at each change of the migrator."""
-        triggers.Trigger(
-            self,
-            "Migrate",
-            handler=self._functions.migrator.function,
-            timeout=Duration.seconds(self._config.migrator.timeout_s),
-            execute_before=[self._functions.loader],
-        )
-
     def _watch(self) -> None:
         parts = Watched(
             stages={
@@ -169,6 +165,7 @@ class PipelineStack(Stack):
             },
             failed_ticks=self._failed_ticks,
             functions=self._functions,
+            before_first_tick=[self._schedules, self._migration],
         )
         add_alarms(self, self._config, parts)
         add_dashboard(self, self._config, parts)

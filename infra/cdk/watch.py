@@ -1,11 +1,12 @@
 """What is watched: which parts have an alarm, and what the dashboard shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aws_cdk import Duration
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.alarms import Alarms
@@ -13,6 +14,20 @@ from infra.cdk.constructs.dashboard import Dashboard
 from infra.cdk.constructs.staged_queue import StagedQueue
 from infra.cdk.functions import Functions
 from infra.cdk.names import topic_arn
+
+LONGEST_WAIT = {
+    "CollectedPlays": Duration.minutes(20),
+    "EnrichedPlays": Duration.minutes(10),
+    "UploadedFiles": Duration.hours(1),
+}
+"""How long the oldest message of a queue waits at most while its consumer does its work.
+
+SQS tells the age of a message until its third receipt, so of one whose consumer fails for two
+visibility timeouts; these lie below.
+"""
+# And above what passes by itself: a failed attempt that the next makes good, after 12 minutes and
+# 6, and an upload of 100,000 plays, whose 200 batches keep two enrichers busy for 4 to 8 minutes
+# (25 s for 5 to 10 batches, estimated) and two loaders for less.
 
 
 @dataclass(frozen=True)
@@ -22,6 +37,8 @@ class Watched:
     stages: Mapping[str, StagedQueue]
     failed_ticks: sqs.Queue
     functions: Functions
+    before_first_tick: Sequence[IDependable]
+    """What must be there before anything calls the collector."""
 
 
 def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
@@ -34,13 +51,15 @@ def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None
     )
     for name, stage in parts.stages.items():
         alarms.on_dead_letters(name, stage.dead_letters)
-        alarms.on_age(name, stage.queue)
-    alarms.on_dead_letters("FailedTicks", parts.failed_ticks)
+        alarms.on_age(name, stage.queue, longest=LONGEST_WAIT[name])
+    alarms.on_failed_ticks(parts.failed_ticks)
     for name in ("Collector", "Enricher", "Healer", "Loader"):
         alarms.on_errors(name, parts.functions.by_name[name])
     alarms.on_throttles()
     if config.polling_enabled:
-        alarms.on_silence("Collector", parts.functions.by_name["Collector"])
+        alarms.on_silence(
+            "Collector", parts.functions.by_name["Collector"], after=parts.before_first_tick
+        )
     alarms.on_live_capture()
 
 

@@ -37,7 +37,6 @@ FACTS = {
     "MIGRATOR_SECRET": "migrator",
     "LOADER_SECRET": "loader",
     "READER_SECRET": "reader",
-    "HOST_PARAMETER": "/spotify-pipeline/database/host",
     "CA_PARAMETER": CA,
     "APP_CIDRS": "10.42.2.0/24,127.0.0.1/32",
     "DATA_STUDIO_CIDRS": "",

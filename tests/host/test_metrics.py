@@ -28,6 +28,23 @@ def stamp(served):
     stamp.unlink(missing_ok=True)
 
 
+def test_a_host_has_told_of_itself_when_its_boot_ends(machine):
+    machine.run("boot.sh")
+
+    assert "MetricName=BackupAgeHours,Value=0.0" in machine.calls[-1]
+
+
+def test_a_host_that_cloudwatch_does_not_hear_at_first_tells_again(machine):
+    machine.refuse("cloudwatch-put-metric-data")
+
+    machine.run("boot.sh")
+
+    assert [" ".join(call.split()[:3]) for call in machine.calls[-4:]] == [
+        "systemctl start pg-metrics",
+        "aws cloudwatch put-metric-data",
+    ] * 2
+
+
 def test_the_disk_is_told_as_df_sees_it(told, served):
     disk = os.statvfs(served.home)
     used = 100 * (disk.f_blocks - disk.f_bfree) / (disk.f_blocks - disk.f_bfree + disk.f_bavail)

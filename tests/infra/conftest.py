@@ -68,6 +68,19 @@ class Synthesised:
     def properties(self, path: str) -> dict[str, Any]:
         return self.resources()[path]["Properties"]
 
+    def waits_for(self, path: str) -> set[str]:
+        """Name all that CloudFormation makes before a resource, and deletes after it."""
+        resources = self.template["Resources"]
+        found = {name for name in resources if self.path_of(name) == path}
+        ahead = list(found)
+        while ahead:
+            resource = resources[ahead.pop()]
+            named = re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', json.dumps(resource))
+            fresh = ({*named, *resource.get("DependsOn", ())} & set(resources)) - found
+            found |= fresh
+            ahead += fresh
+        return {self.path_of(name) for name in found} - {path}
+
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for policy in self.resources("AWS::IAM::Policy").values():
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
@@ -179,6 +192,24 @@ def on_aws(aws):
 @pytest.fixture(scope="session")
 def data(aws):
     return aws[DATA]
+
+
+@pytest.fixture(scope="session")
+def files(data):
+    """What cfn-init puts on the database host."""
+    [resource] = [
+        resource
+        for resource in data.template["Resources"].values()
+        if resource["Type"] == "AWS::AutoScaling::AutoScalingGroup"
+    ]
+    return data.readable(resource["Metadata"]["AWS::CloudFormation::Init"])["files"]["files"]
+
+
+@pytest.fixture(scope="session")
+def facts(files):
+    """What the scripts of the database host are told, by name."""
+    lines = files["/opt/pg/env"]["content"].splitlines()
+    return dict(line.split("=", 1) for line in lines)
 
 
 @pytest.fixture(scope="session")

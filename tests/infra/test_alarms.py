@@ -27,7 +27,6 @@ def told():
         ("CollectedPlaysDeadLetters", "CollectedPlays/DeadLetters"),
         ("EnrichedPlaysDeadLetters", "EnrichedPlays/DeadLetters"),
         ("UploadedFilesDeadLetters", "UploadedFiles/DeadLetters"),
-        ("FailedTicksDeadLetters", "FailedTicks"),
     ],
 )
 def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
@@ -39,13 +38,33 @@ def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
     assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-@pytest.mark.parametrize("name", ["CollectedPlays", "EnrichedPlays", "UploadedFiles"])
-def test_a_message_that_waits_an_hour_raises_an_alarm(on_aws, name):
+def test_ticks_that_keep_failing_raise_an_alarm_that_ends_with_them(on_aws):
+    watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
+
+    # What lies in the queue would keep the alarm on for 14 days, deaf to what follows.
+    assert (watched["MetricName"], watched["Statistic"]) == ("NumberOfMessagesSent", "Sum")
+    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": "<FailedTicks.QueueName>"}]
+    assert (watched["Threshold"], watched["TreatMissingData"]) == (1, "notBreaching")
+    assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_failed_ticks_ring_after_an_hour_of_them_and_not_before(on_aws):
+    watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
+
+    assert watched["EvaluationPeriods"] == watched["DatapointsToAlarm"] == 3
+    # Each period holds a tick, since polls are 25 minutes apart at most.
+    assert watched["Period"] == 30 * 60
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes"), [("CollectedPlays", 20), ("EnrichedPlays", 10), ("UploadedFiles", 60)]
+)
+def test_a_message_that_waits_too_long_raises_an_alarm(on_aws, name, minutes):
     watched = on_aws.properties(f"Alarms/{name}Age")
 
     assert watched["MetricName"] == "ApproximateAgeOfOldestMessage"
     assert watched["Dimensions"] == [{"Name": "QueueName", "Value": f"<{name}/Queue.QueueName>"}]
-    assert watched["Threshold"] == 3_600
+    assert watched["Threshold"] == minutes * 60
 
 
 @pytest.mark.parametrize("name", ["Collector", "Enricher", "Healer", "Loader"])
@@ -77,6 +96,10 @@ def test_a_collector_that_nothing_calls_raises_an_alarm(on_aws):
     assert (watched["ComparisonOperator"], watched["Threshold"]) == ("LessThanThreshold", 1)
     assert watched["Period"] == 3_600
     assert watched["TreatMissingData"] == "breaching"
+
+
+def test_nobody_is_told_of_silence_before_anything_can_call_the_collector(on_aws):
+    assert on_aws.waits_for("Alarms/CollectorSilent") >= {"Schedules/me", "Migrate"}
 
 
 def test_no_more_metrics_are_made_than_are_free(told):

@@ -108,6 +108,25 @@ def test_a_message_in_work_is_hidden_for_six_timeouts_and_the_window(stack):
     assert too_short == set()
 
 
+@of(PIPELINES[:2])
+def test_an_alarm_on_age_rings_at_an_age_that_a_failing_consumer_lets_messages_reach(stack):
+    watched = {
+        alarm["Properties"]["Dimensions"][0]["Value"]: alarm["Properties"]["Threshold"]
+        for alarm in stack.resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == "ApproximateAgeOfOldestMessage"
+    }
+
+    # SQS leaves a message out of that metric from its third receipt on.
+    reached = {
+        f"<{path}.QueueName>": 2 * queue["Properties"].get("VisibilityTimeout", 30)
+        for path, queue in stack.resources("AWS::SQS::Queue").items()
+    }
+    deaf = {queue for queue, threshold in watched.items() if threshold >= reached[queue]}
+
+    assert len(watched) == 3
+    assert deaf == set()
+
+
 @of(EVERY)
 def test_every_bucket_is_private_versioned_and_encrypted(stack):
     def keeps(bucket):
@@ -218,11 +237,24 @@ def test_every_function_is_as_all_are(stack):
 
 
 @of(EVERY)
-def test_every_log_ends_with_its_month(stack):
-    assert (
-        offenders(stack, "AWS::Logs::LogGroup", lambda log: log.get("RetentionInDays") == 30)
-        == set()
-    )
+def test_every_log_ends_with_its_month_and_goes_with_its_stack(stack):
+    endless = {
+        path
+        for path, log in stack.resources("AWS::Logs::LogGroup").items()
+        if (log["Properties"].get("RetentionInDays"), log.get("DeletionPolicy")) != (30, "Delete")
+    }
+
+    assert endless == set()
+
+
+@of(EVERY)
+def test_no_function_writes_a_log_that_no_stack_declares(stack):
+    declared = {f"<{path}>" for path in stack.resources("AWS::Logs::LogGroup")}
+
+    def keeps(function):
+        return function.get("LoggingConfig", {}).get("LogGroup") in declared
+
+    assert offenders(stack, "AWS::Lambda::Function", keeps) == set()
 
 
 @of(EVERY)

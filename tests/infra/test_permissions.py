@@ -1,5 +1,9 @@
+import re
+from pathlib import Path
+
 import pytest
 
+SCRIPTS = Path(__file__).parents[2] / "infra" / "cdk" / "assets" / "postgres"
 ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
 ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:<AWS::AccountId>:{}"
 
@@ -72,6 +76,28 @@ RIGHTS = {
     },
     "Loader": {*consumes("EnrichedPlays"), *reads_database("loader"), *INTERFACES},
     "Migrator": {*reads_database("migrator"), *INTERFACES},
+}
+
+
+NEEDED_BY = {
+    "cloudwatch put-metric-data": {"cloudwatch:PutMetricData"},
+    "ec2 associate-address": {"ec2:AssociateAddress"},
+    "ec2 attach-volume": {"ec2:AttachVolume"},
+    "ec2 wait volume-available": {"ec2:DescribeVolumes"},
+    # Both ways, and what ends an upload in parts that failed.
+    "s3 cp": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
+    # By hand: a comment tells to look for the key of a dump.
+    "s3 ls": {"s3:ListBucket"},
+    "secretsmanager get-secret-value": {"secretsmanager:GetSecretValue"},
+    "ssm put-parameter": {"ssm:PutParameter"},
+}
+CALLED_BY_NO_SCRIPT = {
+    # cfn-init and cfn-signal.
+    *("cloudformation:DescribeStackResource", "cloudformation:SignalResource"),
+    # The agent of Session Manager.
+    "ssm:UpdateInstanceInformation",
+    *("ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel"),
+    *("ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
 }
 
 
@@ -168,7 +194,19 @@ def test_lambda_may_place_interfaces_and_the_code_of_the_function_may_not(
     assert denial["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
 
 
+def test_the_calls_of_the_scripts_are_those_whose_rights_are_known():
+    scripts = "".join(path.read_text() for path in SCRIPTS.glob("*.sh"))
+
+    assert set(re.findall(r"\baws (\S+ (?:wait )?\S+)", scripts)) == set(NEEDED_BY)
+
+
 def test_the_host_may_do_what_its_scripts_do_and_nothing_else(data):
+    actions = {action for action, _ in data.rights("Postgres/Role")}
+
+    assert actions == set().union(*NEEDED_BY.values()) | CALLED_BY_NO_SCRIPT
+
+
+def test_the_host_has_its_rights_on_what_is_its_own(data):
     ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:"
 
     assert data.rights("Postgres/Role") == {

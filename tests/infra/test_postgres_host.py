@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -14,23 +15,6 @@ def launch(data):
 @pytest.fixture(scope="module")
 def group(data):
     return data.resources()["Postgres/Group/ASG"]
-
-
-@pytest.fixture(scope="module")
-def files(data):
-    """What cfn-init puts on the host."""
-    [resource] = [
-        resource
-        for resource in data.template["Resources"].values()
-        if resource["Type"] == "AWS::AutoScaling::AutoScalingGroup"
-    ]
-    return data.readable(resource["Metadata"]["AWS::CloudFormation::Init"])["files"]["files"]
-
-
-@pytest.fixture(scope="module")
-def facts(files):
-    lines = files["/opt/pg/env"]["content"].splitlines()
-    return dict(line.split("=", 1) for line in lines)
 
 
 def test_there_is_one_host_and_never_two(group):
@@ -84,6 +68,17 @@ def test_a_host_boots_after_what_it_needs(data, group, what):
     assert what in waits_for
 
 
+@pytest.mark.parametrize("path", ["Postgres/Group/ASG", "Postgres/Address"])
+def test_a_public_address_comes_after_the_way_to_the_internet_and_goes_before_it(data, path):
+    subnet = "Network/Vpc/databaseSubnet1"
+
+    assert data.waits_for(path) >= {
+        "Network/Vpc/VPCGW",
+        f"{subnet}/DefaultRoute",
+        f"{subnet}/RouteTableAssociation",
+    }
+
+
 def test_the_host_gets_every_script_as_it_is(files):
     placed = {name.removeprefix("/opt/pg/"): file for name, file in files.items()}
 
@@ -109,7 +104,6 @@ def test_the_host_is_told_names_alone(facts):
         "MIGRATOR_SECRET": "spotify-pipeline/database/migrator",
         "LOADER_SECRET": "spotify-pipeline/database/loader",
         "READER_SECRET": "spotify-pipeline/database/reader",
-        "HOST_PARAMETER": "/spotify-pipeline/database/host",
         "CA_PARAMETER": "/spotify-pipeline/database/ca-pem",
         "APP_CIDRS": "10.42.2.0/24,10.42.3.0/24",
         "DATA_STUDIO_CIDRS": "",
@@ -117,6 +111,14 @@ def test_the_host_is_told_names_alone(facts):
         "BACKUP_PREFIX": "dumps/",
         "METRIC_NAMESPACE": "SpotifyPipeline",
     }
+
+
+def test_every_fact_is_read_by_a_script_or_by_the_aws_command(facts):
+    scripts = "".join(path.read_text() for path in SCRIPTS.glob("*.sh"))
+
+    unread = {name for name in facts if not re.search(rf"\$\{{?{name}\b", scripts)}
+
+    assert unread == {"AWS_DEFAULT_REGION"}
 
 
 def test_the_functions_find_the_host_by_the_name_in_its_certificate(data, facts):
@@ -157,23 +159,44 @@ def test_a_large_host_has_no_credits_to_cap(synthesised):
     [
         ("HostFailed", "StatusCheckFailed", 1),
         ("DiskFilling", "DiskUsedPercent", 80),
-        ("BackupOverdue", "BackupAgeHours", 26),
+        ("BackupOverdue", "BackupAgeHours", 2),
     ],
 )
-def test_a_host_that_is_unwell_or_silent_raises_an_alarm(data, name, metric, threshold):
+def test_a_host_that_is_unwell_raises_an_alarm(data, name, metric, threshold):
     alarm = data.properties(f"HostAlarms/{name}")
 
     assert (alarm["MetricName"], alarm["Threshold"]) == (metric, threshold)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_a_host_that_fell_silent_raises_one_alarm_within_the_hour(data):
+    alarms = data.resources("AWS::CloudWatch::Alarm")
+
+    after_s = {
+        path: alarm["Properties"]["Period"] * alarm["Properties"]["DatapointsToAlarm"]
+        for path, alarm in alarms.items()
+        if alarm["Properties"]["TreatMissingData"] == "breaching"
+    }
+
+    assert after_s == {"HostAlarms/HostFailed": 900, "HostAlarms/BackupOverdue": 86_400}
+
+
+def test_a_backup_is_overdue_26_hours_after_the_last_one_that_is_known_of(data):
+    alarm = data.properties("HostAlarms/BackupOverdue")
+
+    # In none of the last 24 hours the host told of one that was younger than two.
+    assert (alarm["Statistic"], alarm["Period"]) == ("Minimum", 3_600)
+    assert alarm["EvaluationPeriods"] == alarm["DatapointsToAlarm"] == 24
+    assert alarm["Threshold"] + alarm["EvaluationPeriods"] == 26
 
 
 def test_the_alarms_of_the_host_wait_until_it_is_up(data):
-    alarms = data.resources("AWS::CloudWatch::Alarm")
+    alarms = [path for path in data.resources() if path.startswith("HostAlarms/")]
 
-    waits_for = [{data.path_of(name) for name in each["DependsOn"]} for each in alarms.values()]
+    early = {path for path in alarms if "Postgres/Group/ASG" not in data.waits_for(path)}
 
-    assert ["Postgres/Group/ASG" in each for each in waits_for] == [True] * 3
+    assert len(alarms) == 3
+    assert early == set()
 
 
 @pytest.mark.parametrize("name", ["DiskFilling", "BackupOverdue"])

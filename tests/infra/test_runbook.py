@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -59,9 +59,25 @@ def unknown_in(words: list[str]) -> list[str]:
         words = rest
 
 
+def anchor_of(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
 def anchors(document: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)", FENCED.sub("", document.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    return {anchor_of(title) for title in titles}
+
+
+def texts(document: Path) -> dict[str, str]:
+    """Give the text below each title of a document, by the anchor of the title."""
+    _, *parts = re.split(r"^#+ (.+)", document.read_text(), flags=re.MULTILINE)
+    return dict(zip(map(anchor_of, parts[::2]), parts[1::2], strict=True))
+
+
+def set_in(text: str, facts: Iterable[str]) -> set[str]:
+    """Name the variables that commands set, the facts of the host included."""
+    names = re.findall(r"^([A-Z_]+)=", text, re.MULTILINE)
+    return {*names, *(facts if ". /opt/pg/env" in text else ())}
 
 
 def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, data):
@@ -74,6 +90,13 @@ def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, 
     sections = re.findall(r"^### (.+)", OPERATE.read_text(), re.MULTILINE)
 
     assert sorted(sections) == sorted(alarms)
+
+
+def test_as_many_alarms_are_promised_and_paid_for_as_there_are(on_aws, data):
+    alarms = [path for each in (on_aws, data) for path in each.resources("AWS::CloudWatch::Alarm")]
+
+    assert f"| {len(alarms)} alarms, 10 of them free" in DEPLOY.read_text()
+    assert f"{len(alarms)} alarms by mail" in (ROOT / "README.md").read_text()
 
 
 def test_every_target_that_a_document_tells_to_make_exists():
@@ -105,6 +128,53 @@ def test_every_link_to_a_section_leads_to_one(document):
 
     assert links
     assert broken == set()
+
+
+def test_a_restored_database_gets_the_schema_of_today_before_the_loader_goes_on(on_aws):
+    restore = texts(OPERATE)["restore-after-a-loss"]
+
+    places = [
+        restore.index(step)
+        for step in (
+            "restore.sh dumps/",
+            "`host.snapshot_id`",
+            "OutputKey=='MigratorFunction'",
+            'aws lambda invoke --function-name "$FUNCTION"',
+            "update-event-source-mapping --enabled",
+        )
+    ]
+
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
+def test_every_output_that_a_command_asks_for_is_told_by_that_stack(document, aws):
+    asked = re.findall(r"--stack-name (\w+) .*OutputKey=='(\w+)'", document.read_text())
+
+    unknown = {(stack, name) for stack, name in asked if name not in aws[stack].template["Outputs"]}
+
+    assert unknown == set()
+
+
+def test_every_variable_of_a_command_is_set_there_or_where_its_section_leads(facts):
+    known = {
+        title: set().union(
+            *(
+                set_in(texts(OPERATE)[place], facts)
+                for place in (title, *re.findall(r"\]\(#([\w-]+)\)", text))
+            )
+        )
+        for title, text in texts(OPERATE).items()
+    }
+
+    unset = {
+        (title, name)
+        for title, text in texts(OPERATE).items()
+        for name in re.findall(r"\$\{?([A-Z_]+)", text)
+        if name not in known[title]
+    }
+
+    assert unset == set()
 
 
 def test_every_option_of_a_deployment_is_told():

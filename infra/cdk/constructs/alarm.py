@@ -22,7 +22,7 @@ def add_alarm(
     periods: int = 1,
     breaching: int | None = None,
     silence_rings: bool = False,
-) -> None:
+) -> cloudwatch.Alarm:
     """Add an alarm that speaks through a topic when it begins and when it ends.
 
     Args:
@@ -51,3 +51,4 @@ def add_alarm(
     )
     alarm.add_alarm_action(actions.SnsAction(topic))
     alarm.add_ok_action(actions.SnsAction(topic))
+    return alarm

@@ -1,17 +1,16 @@
 """What rings when the pipeline stands still, or may miss plays."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from infra.cdk.constructs.alarm import LESS, LESS_OR_EQUAL, add_alarm
 from shared.telemetry import NAMESPACE
-
-OLDEST_MESSAGE = Duration.hours(1)
-"""The age at which a waiting message means that its consumer is stuck."""
 
 QUIET_HOURS = 72
 """How long nobody may play anything before it looks like a fault."""
@@ -44,8 +43,29 @@ class Alarms(Construct):
             description=f"{name}: messages were given up; read, mend and replay them",
         )
 
-    def on_age(self, name: str, queue: sqs.IQueue) -> None:
-        """Tell when the oldest message of a queue has waited too long."""
+    def on_failed_ticks(self, queue: sqs.IQueue) -> None:
+        """Tell when ticks keep failing.
+
+        Nobody takes them out of their queue, so they are counted as they come: by what lies there
+        the first one would ring for 14 days, and no other after it.
+        """
+        add_alarm(
+            self,
+            "FailedTicksDeadLetters",
+            topic=self._topic,
+            metric=queue.metric_number_of_messages_sent(
+                period=Duration.minutes(30), statistic="Sum"
+            ),
+            threshold=1,
+            # A half-hour holds a tick of every listener, so three tell of three failures in a row:
+            # Spotify may be away for a while. Within a fixed hour their number would waver.
+            periods=3,
+            description="FailedTicks: polls fail for an hour; read why in the collector's log, or"
+            " in the ticks themselves",
+        )
+
+    def on_age(self, name: str, queue: sqs.IQueue, *, longest: Duration) -> None:
+        """Tell when the oldest message of a queue has waited for longer than it should."""
         add_alarm(
             self,
             f"{name}Age",
@@ -53,9 +73,9 @@ class Alarms(Construct):
             metric=queue.metric_approximate_age_of_oldest_message(
                 period=Duration.minutes(5), statistic="Maximum"
             ),
-            threshold=OLDEST_MESSAGE.to_seconds(),
-            description=f"{name}: the oldest message waits for more than an hour; its consumer is"
-            " stuck: read its log, and whether the database answers",
+            threshold=longest.to_seconds(),
+            description=f"{name}: the oldest message waits too long; look whether its consumer is"
+            " called, and whether it fails",
         )
 
     def on_errors(self, name: str, function: lambda_.IFunction) -> None:
@@ -85,9 +105,11 @@ class Alarms(Construct):
             description="Lambda: too many functions run at once in this account; raise its quota",
         )
 
-    def on_silence(self, name: str, function: lambda_.IFunction) -> None:
-        """Tell when a function that has a schedule is not called for an hour."""
-        add_alarm(
+    def on_silence(
+        self, name: str, function: lambda_.IFunction, *, after: Sequence[IDependable]
+    ) -> None:
+        """Tell when a function is not called for an hour, after what must be there to call it."""
+        alarm = add_alarm(
             self,
             f"{name}Silent",
             topic=self._topic,
@@ -97,6 +119,8 @@ class Alarms(Construct):
             silence_rings=True,
             description=f"{name}: nothing calls it; look at its schedules",
         )
+        # Made before its schedules it would ring for each new deployment.
+        alarm.node.add_dependency(*after)
 
     def on_live_capture(self) -> None:
         """Tell when a login ends, when plays may be missed, and when Spotify gives none."""

@@ -16,6 +16,8 @@ DISK_PERCENT = 80
 BACKUP_HOURS = 26
 """How old the last dump may be: one is made each night, and takes minutes."""
 
+DAY_HOURS = 24
+
 
 class HostAlarms(Construct):
     """Alarms for a host that fails, fills up, or makes no backups."""
@@ -41,8 +43,6 @@ class HostAlarms(Construct):
             topic=topic,
             metric=told_by_host("DiskUsedPercent"),
             threshold=DISK_PERCENT,
-            # The host tells it every few minutes; when it stops to, something is wrong with it.
-            silence_rings=True,
             description="Host: the data volume is filling; raise host.volume_gib, deploy, and run"
             " /opt/pg/disk.sh there",
         )
@@ -50,8 +50,12 @@ class HostAlarms(Construct):
             self,
             "BackupOverdue",
             topic=topic,
-            metric=told_by_host("BackupAgeHours"),
-            threshold=BACKUP_HOURS,
+            metric=told_by_host("BackupAgeHours", "Minimum"),
+            # A dump is younger than two hours in some hour of each day. An hour of silence counts
+            # as one without, so a silent host rings here once the last dump that it told of is
+            # overdue, and not before: that it is gone HostFailed tells.
+            threshold=BACKUP_HOURS - DAY_HOURS,
+            periods=DAY_HOURS,
             silence_rings=True,
             description="Host: no dump for more than a day; read the log of the backup",
         )
@@ -68,8 +72,8 @@ def host_metric(config: PipelineConfig, name: str, statistic: str) -> cloudwatch
     )
 
 
-def told_by_host(name: str) -> cloudwatch.Metric:
-    """Take what the host tells of itself, over an hour."""
+def told_by_host(name: str, statistic: str = "Maximum") -> cloudwatch.Metric:
+    """Take what the host tells of itself, over an hour, which holds four of its words."""
     return cloudwatch.Metric(
-        namespace=NAMESPACE, metric_name=name, statistic="Maximum", period=Duration.hours(1)
+        namespace=NAMESPACE, metric_name=name, statistic=statistic, period=Duration.hours(1)
     )

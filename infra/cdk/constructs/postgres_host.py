@@ -68,6 +68,9 @@ class PostgresHost(Construct):
         let_take_address(role, config=config, address=self._address, vpc=network.vpc)
         self.group = self._group(config, network, role, topic)
         self.group.node.add_dependency(secrets)
+        for addressed in (self._address, self.group):
+            # A gateway that maps a public address cannot be detached, and cfn-init needs its route.
+            addressed.node.add_dependency(network.database_subnet.internet_connectivity_established)
         self.volume.grant_attach_volume_by_resource_tag(role, [self.group])
         if config.host.instance_type.startswith("t"):
             self._cap_credits()
@@ -153,7 +156,6 @@ class PostgresHost(Construct):
             "MIGRATOR_SECRET": config.database_secret("migrator"),
             "LOADER_SECRET": config.database_secret("loader"),
             "READER_SECRET": config.database_secret("reader"),
-            "HOST_PARAMETER": config.database_host_parameter,
             "CA_PARAMETER": config.database_ca_parameter,
             "APP_CIDRS": ",".join(network.app_cidrs),
             "DATA_STUDIO_CIDRS": ",".join(map(str, config.host.data_studio_cidrs)),

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, Duration, IgnoreMode, RemovalPolicy, Size, Validations
+from aws_cdk import Acknowledgment, Duration, IgnoreMode, Size, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.constructs.function_network import FunctionNetwork, interface_rights
+from infra.cdk.constructs.log_group import add_log_group
 from infra.cdk.constructs.permissions import allow
 from infra.cdk.sizes import ConsumerConfig, FunctionConfig
 from shared.telemetry import NAMESPACE
@@ -70,7 +70,7 @@ class PythonFunction(Construct):
         super().__init__(scope, construct_id)
         # Also the dimension of its metrics: the functions of one service count together.
         service = handler.split(".")[1]
-        log_group = self._log_group(f"/{defaults.name}/{construct_id.lower()}")
+        log_group = add_log_group(self, "Log", name=f"/{defaults.name}/{construct_id.lower()}")
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(self._role)
         for grant in grants:
@@ -102,15 +102,6 @@ class PythonFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": defaults.log_level,
             },
-        )
-
-    def _log_group(self, name: str) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=name,
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
         )
 
     def _let_interfaces_in(self) -> None:

@@ -56,8 +56,8 @@ class MemoryTable:
 class Pipeline:
     """Enricher and healer around one table, with the loader's end of their queue."""
 
-    def __init__(self, reccobeats, session, clock):
-        self._table = MemoryTable()
+    def __init__(self, reccobeats, session, clock, table=None):
+        self._table = table or MemoryTable()
         self._source = ReccoBeats(reccobeats.url, session, clock)
         self._clock = clock
         self._queue = Queue(SimpleNamespace(send_message=self._load), "enriched-plays")

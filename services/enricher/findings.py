@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.enricher.entry import Entry, KnownFeatures
 from services.enricher.features import merged
 from services.enricher.sources import Answer, SourceOffError
 from shared.models import TrackFeatures
+
+OFF_WAIT = timedelta(hours=1)
+"""How long a source that is off stays so for a container, and how long a track waits that no
+source could be asked for: a login may switch one on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Told:
 
     def entry(self, track: str, before: Entry, now: datetime) -> Entry:
         """Write down what is known of a track by now."""
+        if self.is_silent_on(track):
+            return before.failed(None, now, now + OFF_WAIT)
         told = self.features.get(track)
         if track in self.retry_at:
             return before.failed(told, now, self.retry_at[track])

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from services.enricher.cache import TrackCache
 from services.enricher.entry import Entry
-from services.enricher.findings import Findings, Told
+from services.enricher.findings import OFF_WAIT, Findings, Told
 from services.enricher.sources import (
     TRACKS_PER_CALL,
     Answer,
@@ -18,9 +18,6 @@ from shared.telemetry import logger
 
 FAILURE_WAIT_S = 900
 """How long a source is left alone after a failure, unless it tells by itself."""
-
-OFF_WAIT = timedelta(hours=1)
-"""How long a source that is off stays so for this container: a login may switch it on."""
 
 
 class Lookup:
@@ -67,7 +64,8 @@ class Lookup:
         found = {
             track: told.entry(track, known.get(track, Entry()), started_at)
             for track in due
-            if not told.is_silent_on(track)
+            # Of what is known to wait, "there was nobody to ask" is no news.
+            if track not in known or not told.is_silent_on(track)
         }
         # What the cache could not tell must not be overwritten by a mere "unknown".
         unsure = {t for t in recalled.unread & found.keys() if found[t].retry_at is not None}

@@ -13,11 +13,12 @@ from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
 from services.enricher.reccobeats import TIMEOUT_S, ReccoBeats
-from services.enricher.sources import Answer
+from services.enricher.sources import Answer, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch
 from shared.queues import Queue
 from tests.unit.enricher.examples import START, a_batch, a_play, uris
+from tests.unit.enricher.test_lookup import Source, failing
 
 TRACKS = uris(10_000)
 HOURS = 24
@@ -156,6 +157,17 @@ def test_after_a_day_without_its_source_healing_fills_all_within_the_budget(
     assert len(reccobeats.calls) == 2 * 10_000 / 40
     assert len({one for call in reccobeats.calls for one in call.ids}) == 10_000
     assert pipeline.heal() == Healing()
+
+
+def test_what_was_played_while_no_source_was_on_heals_once_one_is(pipeline, clock):
+    off = pipeline.new_enricher(Source(failing(SourceOffError("not logged in"))))
+    pipeline.play(off, TRACKS[:50])
+    clock.move(hours=1)
+
+    healing = pipeline.heal()
+
+    assert healing == Healing(asked=50, learned=50)
+    assert set(pipeline.features) == set(TRACKS[:50])
 
 
 @pytest.mark.parametrize("failure", [None, FeatureSourceError("timeout")], ids=["slow", "hangs"])

@@ -6,12 +6,14 @@ to do. No error's text holds a token.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import requests
 from requests import PreparedRequest, Response
 
+from shared.answers import LONGEST_S, whole_answer
 from shared.errors import (
     SpotifyAccountError,
     SpotifyAuthError,
@@ -214,9 +216,10 @@ class SpotifyApi:
 
 def _send(session: requests.Session, method: str, url: str, **options: Any) -> Response:
     """Call Spotify once. `auth` must be given, or requests looks for a .netrc to replace it."""
+    # Spotify redirects none of these calls, and a token must not follow one elsewhere.
+    options |= {"timeout": TIMEOUT_S, "allow_redirects": False, "stream": True}
     try:
-        # Spotify redirects none of these calls, and a token must not follow one elsewhere.
-        return session.request(method, url, timeout=TIMEOUT_S, allow_redirects=False, **options)
+        return whole_answer(partial(session.request, method, url, **options), LONGEST_S)
     except requests.RequestException as error:
         raise SpotifyError(f"no answer from Spotify: {type(error).__name__}") from error
 

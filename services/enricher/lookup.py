@@ -52,8 +52,8 @@ class Lookup:
 
         Args:
             tracks: Distinct track uris.
-            until: No source is asked any more after this instant. What is under way then may
-                take two calls' timeouts longer.
+            until: No source is asked any more after this instant. What is under way then goes on
+                to the end of its calls: of ReccoBeats two, each `LONGEST_CALL_S` at most.
             anew: Ask for what is known or not due as well.
         """
         wanted, started_at = list(tracks), self._now()

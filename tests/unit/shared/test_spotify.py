@@ -5,6 +5,7 @@ from itertools import starmap
 
 import pytest
 
+from shared.answers import LONGEST_S
 from shared.errors import (
     SpotifyAuthError,
     SpotifyError,
@@ -14,6 +15,7 @@ from shared.errors import (
 )
 from shared.models import Play
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from tests.unit.slow_server import a_slow_server, endless, trickling
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
 PREMIUM = (
@@ -373,6 +375,29 @@ def test_no_answer_passes_by_too(session, closed_port):
 
     with pytest.raises(SpotifyError, match="no answer from Spotify: ConnectionError"):
         api.recently_played("BQ-1")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "pause_s", "longest_s", "error"),
+    [(trickling, 0.01, 0.3, "ReadTimeout"), (endless, 0, LONGEST_S, "HugeAnswerError")],
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda session, url: SpotifyApi(session, url).recently_played("BQ-1"),
+        lambda session, url: SpotifyAccounts(session, url).refresh("app", "", "AQ-1"),
+    ],
+    ids=["api", "accounts"],
+)
+def test_an_answer_without_an_end_is_none(
+    session, monkeypatch, *, pieces, pause_s, longest_s, error, ask
+):
+    monkeypatch.setattr("shared.spotify.LONGEST_S", longest_s)
+    with a_slow_server() as server:
+        server.pieces, server.pause_s = pieces, pause_s
+
+        with pytest.raises(SpotifyError, match=f"no answer from Spotify: {error}"):
+            ask(session, server.url)
 
 
 # The token endpoint

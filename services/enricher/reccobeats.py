@@ -90,8 +90,15 @@ class ReccoBeats:
         return _by_track_id(_content(response, path))
 
     def _get(self, url: str) -> requests.Response:
-        headers = {"User-Agent": USER_AGENT}
-        ask = partial(self._session.get, url, headers=headers, timeout=TIMEOUT_S, stream=True)
+        ask = partial(
+            self._session.get,
+            url,
+            headers={"User-Agent": USER_AGENT},
+            timeout=TIMEOUT_S,
+            # Of a redirect requests itself would read the body, without a bound.
+            allow_redirects=False,
+            stream=True,
+        )
         try:
             return ask()
         except requests.ConnectTimeout:

@@ -245,6 +245,15 @@ def test_a_refusal_is_a_failure_and_no_track_is_missing(source, reccobeats, stat
     assert str(answer.failure) == f"/v1/audio-features answered {status}"
 
 
+def test_a_redirect_is_not_followed(source, reccobeats):
+    reccobeats.fail(302, Location=f"{reccobeats.url}{METADATA}")
+
+    answer = source.fetch([uri("Boats")])
+
+    assert str(answer.failure) == "/v1/audio-features answered 302"
+    assert len(reccobeats.calls) == 1
+
+
 def test_after_a_refused_first_call_there_is_no_second(source, reccobeats):
     reccobeats.fail(500)
 

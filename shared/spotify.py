@@ -4,14 +4,17 @@ Nothing here sleeps, retries or remembers: a refusal becomes an error that tells
 to do. No error's text holds a token.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import requests
 from requests import PreparedRequest, Response
 
+from shared.answers import LONGEST_S, whole_answer
 from shared.errors import (
     SpotifyAccountError,
     SpotifyAuthError,
@@ -41,6 +44,17 @@ EXCERPT_CHARACTERS = 200
 
 LONGEST_WAIT_S = 7 * 86_400
 """A longer `Retry-After` is taken for a mistake; seen were at most 86,400 s."""
+
+QUOTA_WAIT_S = 5 * 3_600
+"""The wait for a used-up quota, where Spotify tells none. Its window is a rolling day, and the
+waits that Spotify told others lasted 13.6 to 24 hours. Of our calls, each of which may prolong it,
+two fall into the shortest of them, four into the longest; its end is found 5 hours late at most.
+
+Source:
+    https://developer.spotify.com/blog/2026-07-23-web-api-quota-updates
+    Waynting/GuessSong, pull requests 27 and 28; Yooooomi/your_spotify, issues 411 and 622;
+    spotDL/spotify-downloader, issue 2585
+"""
 
 Sign = Callable[[PreparedRequest], PreparedRequest]
 Secrets = tuple[str, ...]
@@ -214,9 +228,10 @@ class SpotifyApi:
 
 def _send(session: requests.Session, method: str, url: str, **options: Any) -> Response:
     """Call Spotify once. `auth` must be given, or requests looks for a .netrc to replace it."""
+    # Spotify redirects none of these calls, and a token must not follow one elsewhere.
+    options |= {"timeout": TIMEOUT_S, "allow_redirects": False, "stream": True}
     try:
-        # Spotify redirects none of these calls, and a token must not follow one elsewhere.
-        return session.request(method, url, timeout=TIMEOUT_S, allow_redirects=False, **options)
+        return whole_answer(partial(session.request, method, url, **options), LONGEST_S)
     except requests.RequestException as error:
         raise SpotifyError(f"no answer from Spotify: {type(error).__name__}") from error
 
@@ -261,9 +276,19 @@ def _refusal(response: Response, secrets: Secrets) -> SpotifyError:
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         header = response.headers.get("Retry-After", "")
         wait_s = retry_after_s(header, datetime.now(UTC), LONGEST_WAIT_S)
+        if wait_s is None and _is_over_quota(response.content):
+            wait_s = QUOTA_WAIT_S
         return SpotifyRateLimitError(wait_s)
     words = _words(response, secrets)
     return SpotifyError(f"Spotify answered with status {response.status_code}: {words}")
+
+
+def _is_over_quota(content: bytes) -> bool:
+    """Tell the quota of a day from the limit of 30 seconds; both are refused by 429."""
+    try:
+        return bool(json.loads(content)["error"]["reason"] == "QUOTA_EXCEEDED")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _words(response: Response, secrets: Secrets) -> str:

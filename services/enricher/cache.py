@@ -56,28 +56,24 @@ class TrackCache:
         self._keep(stored)
         return Recalled({**entries, **stored}, unread)
 
-    def write(self, entries: Mapping[str, Entry]) -> bool:
-        """Remember entries; tells whether the table took them all.
+    def write(self, entries: Mapping[str, Entry]) -> set[str]:
+        """Remember entries; returns the tracks whose entry the table did not take.
 
         What another learnt of a track, while this one's source failed, stays: entries that wait
         are compared with the table's just before. That closes all but milliseconds of the race;
         a condition would close those too, but needs a call for each track instead of each 100.
         """
         newer = self._better_known(entries)
-        self._keep({**entries, **newer})
-        requests = [
-            {"PutRequest": {"Item": item_of(track, entry)}}
-            for track, entry in entries.items()
-            if track not in newer
-        ]
-        try:
-            lost = sum(len(self._put(chunk)) for chunk in _chunks(requests, WRITE_ITEMS))
-        except (BotoCoreError, ClientError) as error:
-            logger.warning("track cache cannot be written", extra={"error": str(error)})
-            return False
-        if lost:
-            logger.warning("track cache did not take all", extra={"tracks": lost})
-        return not lost
+        refused = self._write_table({t: e for t, e in entries.items() if t not in newer})
+        # Healing looks into the table alone: what waits must not seem to be written down.
+        self._keep(
+            {
+                track: entry
+                for track, entry in {**entries, **newer}.items()
+                if track not in refused or entry.retry_at is None
+            }
+        )
+        return refused
 
     def _better_known(self, entries: Mapping[str, Entry]) -> dict[str, Entry]:
         """Read again what waits for an answer, and tell what the table knows better by now."""
@@ -112,15 +108,29 @@ class TrackCache:
 
         return set(tracks) - {key["track_uri"]["S"] for key in _until_done(keys, call)}
 
-    def _put(self, requests: Sequence[Item]) -> Sequence[Item]:
-        """Write up to 25 items; returns those that the table did not take."""
+    def _write_table(self, entries: Mapping[str, Entry]) -> set[str]:
+        refused = set(entries)
+        try:
+            for chunk in _chunks(list(entries), WRITE_ITEMS):
+                refused -= self._put({track: entries[track] for track in chunk})
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("track cache cannot be written", extra={"error": str(error)})
+            return refused
+        if refused:
+            logger.warning("track cache did not take all", extra={"tracks": len(refused)})
+        return refused
+
+    def _put(self, entries: Mapping[str, Entry]) -> set[str]:
+        """Write up to 25 items; returns the tracks of those that the table took."""
+        requests = [{"PutRequest": {"Item": item_of(t, entry)}} for t, entry in entries.items()]
 
         def call(pending: Sequence[Item]) -> list[Item]:
             answer = self._dynamodb.batch_write_item(RequestItems={self._table: pending})
             left: list[Item] = answer.get("UnprocessedItems", {}).get(self._table, [])
             return left
 
-        return _until_done(requests, call)
+        left = _until_done(requests, call)
+        return entries.keys() - {put["PutRequest"]["Item"]["track_uri"]["S"] for put in left}
 
     def _keep(self, entries: Mapping[str, Entry]) -> None:
         for track, entry in entries.items():

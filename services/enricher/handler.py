@@ -1,4 +1,16 @@
-"""Lambda entry point of the enricher: collected plays in, enriched plays out."""
+"""Lambda entry point of the enricher: collected plays in, enriched plays out.
+
+Plays never wait for features, and no track that waits for them is forgotten. A track that got none
+is written into the track cache, where healing finds it. Where the table takes no such note, or
+cannot be read, the message is the only note there is: its plays are published, and it goes back to
+the queue all the same. To publish a batch again costs work and changes nothing downstream, which
+knows a batch by its origin and number, and each play once.
+
+A message whose table is away to the last attempt, for an hour or so, becomes a dead letter. That is
+better than to let go of it: its plays arrived long before, a table that is away for so long should
+ring, and a replay heals what the message still stands for. A track whose features were published
+needs no note: the cache would only save a call.
+"""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -11,8 +23,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.enricher.cache import TrackCache
+from services.enricher.findings import Findings
 from services.enricher.join import CollectedBatch, join
-from services.enricher.lookup import Findings, Lookup
+from services.enricher.lookup import Lookup
 from services.enricher.settings import EnricherSettings
 from services.enricher.wiring import now, sources, time_for_asking
 from shared.aws import client
@@ -64,15 +77,17 @@ class Enricher:
             until: When to stop asking for features.
 
         Returns:
-            The ids of the messages that could not be published.
+            The ids of the messages that are to come again: they could not be published, or hold
+            tracks that wait for features and could not be written down.
         """
         tracks = {play["track_uri"]: None for batch in batches.values() for play in batch.plays}
         findings = self._lookup.find(tracks, until)
-        failed = [m for m, batch in batches.items() if not self._publish(m, batch, findings)]
+        failed = {m for m, batch in batches.items() if not self._publish(m, batch, findings)}
         # Plays come first: a slow cache must not hold them up.
-        self._lookup.remember(findings)
+        lost = findings.lost(self._lookup.remember(findings))
+        failed |= _holding(batches, lost)
         _report(batches.values(), findings)
-        return failed
+        return [message_id for message_id in batches if message_id in failed]
 
     def _publish(self, message_id: str, batch: CollectedBatch, findings: Findings) -> bool:
         try:
@@ -84,6 +99,18 @@ class Enricher:
             )
             return False
         return True
+
+
+def _holding(batches: Mapping[str, CollectedBatch], lost: set[str]) -> set[str]:
+    """Find the messages without which nobody would ask for these tracks again."""
+    if not lost:
+        return set()
+    found = {m for m, b in batches.items() if any(p["track_uri"] in lost for p in b.plays)}
+    logger.error(
+        "tracks wait and cannot be written down: their messages come again",
+        extra={"tracks": len(lost), "messages": len(found)},
+    )
+    return found
 
 
 def _report(batches: Collection[CollectedBatch], findings: Findings) -> None:

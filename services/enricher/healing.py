@@ -115,7 +115,7 @@ class Healer:
             if findings.features:
                 origin = f"healing/{iso(started_at)}"
                 self._queue.publish_json(healing_batch(origin, number, findings.features.values()))
-            if not self._lookup.remember(findings):
+            if self._lookup.remember(findings):
                 raise NotRememberedError("the track cache takes nothing: healing stops")
             done += len(chunk)
             count.update(

@@ -1,12 +1,11 @@
 """The order in which features are looked up, and the time that it may take."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.enricher.cache import TrackCache
-from services.enricher.entry import Entry, KnownFeatures
-from services.enricher.features import merged
+from services.enricher.entry import Entry
+from services.enricher.findings import OFF_WAIT, Findings, Told
 from services.enricher.sources import (
     TRACKS_PER_CALL,
     Answer,
@@ -15,69 +14,10 @@ from services.enricher.sources import (
     SourceOffError,
 )
 from shared.errors import FeatureSourceError
-from shared.models import TrackFeatures
 from shared.telemetry import logger
 
 FAILURE_WAIT_S = 900
 """How long a source is left alone after a failure, unless it tells by itself."""
-
-OFF_WAIT = timedelta(hours=1)
-"""How long a source that is off stays so for this container: a login may switch it on."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a look-up found, and what of it is worth remembering."""
-
-    features: Mapping[str, KnownFeatures]
-    """By track uri, all that is known."""
-    entries: Mapping[str, Entry]
-    """By track uri, what the cache does not hold yet."""
-    asked: int = 0
-    """Tracks that a source was asked for."""
-    learned: int = 0
-    """Tracks that a source told of."""
-    missed: int = 0
-    """Tracks that no source knows, though every one answered."""
-    postponed: int = 0
-    """Tracks that are to be asked for again, since a source failed or time was short."""
-
-
-@dataclass
-class _Told:
-    """What the sources said so far, by track uri."""
-
-    asked: set[str] = field(default_factory=set)
-    features: dict[str, TrackFeatures] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-    retry_at: dict[str, datetime] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
-
-    def take(self, tracks: Sequence[str], answer: Answer, retry_at: datetime | None) -> None:
-        """Take in an answer about tracks; `retry_at` tells that it is incomplete."""
-        for track, features in answer.features.items():
-            before = self.features.get(track)
-            self.features[track] = merged(before, features) if before else features
-        if isinstance(answer.failure, SourceOffError):
-            return
-        for track in tracks:
-            if retry_at is not None:
-                self.retry_at[track] = retry_at
-            elif track in answer.missing:
-                self.missing.add(track)
-            else:
-                self.settled.add(track)
-                self.missing.discard(track)
-                self.retry_at.pop(track, None)
-
-    def entry(self, track: str, before: Entry, now: datetime) -> Entry:
-        """Write down what is known of a track by now."""
-        told = self.features.get(track)
-        if track in self.retry_at:
-            return before.failed(told, now, self.retry_at[track])
-        if track in self.missing:
-            return before.missed(told, now)
-        return before.learnt(told)
 
 
 class Lookup:
@@ -112,8 +52,8 @@ class Lookup:
 
         Args:
             tracks: Distinct track uris.
-            until: No source is asked any more after this instant. What is under way then may
-                take two calls' timeouts longer.
+            until: No source is asked any more after this instant. What is under way then goes on
+                to the end of its calls: of ReccoBeats two, each `LONGEST_CALL_S` at most.
             anew: Ask for what is known or not due as well.
         """
         wanted, started_at = list(tracks), self._now()
@@ -121,26 +61,31 @@ class Lookup:
         known = recalled.entries
         due = [t for t in wanted if anew or t not in known or known[t].is_due(started_at)]
         told = self._ask(due, started_at, until)
+        found = {
+            track: told.entry(track, known.get(track, Entry()), started_at)
+            for track in due
+            # Of what is known to wait, "there was nobody to ask" is no news.
+            if track not in known or not told.is_silent_on(track)
+        }
         # What the cache could not tell must not be overwritten by a mere "unknown".
-        open_ = told.missing | told.retry_at.keys()
-        sure = (told.features.keys() | open_) - (recalled.unread & open_)
-        found = {t: told.entry(t, known.get(t, Entry()), started_at) for t in due}
-        features = {t: e.features for t, e in {**known, **found}.items() if e.features}
+        unsure = {t for t in recalled.unread & found.keys() if found[t].retry_at is not None}
         return Findings(
-            features=features,
-            entries={t: entry for t, entry in found.items() if t in sure},
+            features={t: e.features for t, e in {**known, **found}.items() if e.features},
+            entries={t: entry for t, entry in found.items() if t not in unsure},
+            # Of those, the memory has only tracks that stand in the table.
+            withheld=frozenset(unsure - known.keys()),
             asked=len(told.asked),
             learned=len(told.features),
             missed=len(told.missing - told.retry_at.keys()),
             postponed=len(told.retry_at),
         )
 
-    def remember(self, findings: Findings) -> bool:
-        """Keep what was found for the next invocations; tells whether they will find it."""
+    def remember(self, findings: Findings) -> set[str]:
+        """Keep what was found for the next invocations; returns what the table did not take."""
         return self._cache.write(findings.entries)
 
-    def _ask(self, tracks: Sequence[str], started_at: datetime, until: datetime) -> _Told:
-        told = _Told()
+    def _ask(self, tracks: Sequence[str], started_at: datetime, until: datetime) -> Told:
+        told = Told()
         remaining = tracks
         for name in self._sources:
             for chunk in chunks(remaining):
@@ -149,7 +94,7 @@ class Lookup:
         return told
 
     def _ask_source(
-        self, name: str, tracks: Sequence[str], told: _Told, started_at: datetime, until: datetime
+        self, name: str, tracks: Sequence[str], told: Told, started_at: datetime, until: datetime
     ) -> None:
         """Ask one source, if it may be asked; what may not be asked waits for its time."""
         if self._is_off(name, started_at):

@@ -23,6 +23,7 @@ import requests
 
 from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, RequestRefusedError
+from shared.answers import LONGEST_S, whole_answer
 from shared.errors import FeatureSourceError
 from shared.retry_after import retry_after_s
 
@@ -30,6 +31,9 @@ NAME = "reccobeats"
 USER_AGENT = "spotify-listening-history/1 (personal listening statistics)"
 TIMEOUT_S = (2, 5)
 """To connect, and between two bytes of an answer."""
+
+LONGEST_CALL_S = LONGEST_S + TIMEOUT_S[1]
+"""No call takes longer, nor one that is made again: two times `TIMEOUT_S` are less."""
 
 MOST_PATIENCE_S = 86_400
 """The longest wait that we accept from a source, which may ask for any."""
@@ -78,14 +82,23 @@ class ReccoBeats:
         """
         try:
             # Ids need no quoting, and quoting their commas is what a call would cost most.
-            response = self._get(f"{self._url}{path}?ids={','.join(ids)}")
+            url = f"{self._url}{path}?ids={','.join(ids)}"
+            response = whole_answer(partial(self._get, url), LONGEST_S)
         except requests.RequestException as error:
             raise FeatureSourceError(f"{path} gave no answer: {type(error).__name__}") from error
         self._check(response, path)
         return _by_track_id(_content(response, path))
 
     def _get(self, url: str) -> requests.Response:
-        ask = partial(self._session.get, url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT_S)
+        ask = partial(
+            self._session.get,
+            url,
+            headers={"User-Agent": USER_AGENT},
+            timeout=TIMEOUT_S,
+            # Of a redirect requests itself would read the body, without a bound.
+            allow_redirects=False,
+            stream=True,
+        )
         try:
             return ask()
         except requests.ConnectTimeout:

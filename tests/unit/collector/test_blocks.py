@@ -8,7 +8,7 @@ from services.collector.handler import wire
 from shared.aws import client
 from shared.spotify_app import AppState, SpotifyApps
 from tests.unit.collector.conftest import APPS
-from tests.unit.spotify_server import Reply, a_grant, a_page, a_row
+from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
 PLAYED = "/v1/me/player/recently-played"
 TOKEN = "/api/token"  # noqa: S105 - a path, not a password
@@ -67,6 +67,14 @@ def test_a_throttled_token_endpoint_blocks_as_well(pipeline, spotify):
     assert [outcome["status"] for outcome in outcomes] == ["blocked", "blocked"]
     assert spotify.paths == [TOKEN]
     assert pipeline.state()["needs_login"] is None
+
+
+def test_a_quota_that_is_used_up_blocks_the_ticks_for_hours(pipeline, spotify):
+    spotify.pages = [json_reply({"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}, 429)]
+
+    pipeline.tick()
+
+    assert wait_of(pipeline.app()) == about(hours=5)
 
 
 def test_a_refusal_without_a_wait_doubles_the_last_one(pipeline, spotify):

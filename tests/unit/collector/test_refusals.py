@@ -39,7 +39,7 @@ def with_wait(reply: Reply, seconds: int) -> Reply:
 
 
 GOOD = a_grant("BQ-hidden-2")
-QUOTA = with_wait(api_error(429, message="Too many requests", reason="QUOTA_EXCEEDED"), 52_531)
+QUOTA = api_error(429, message="Too many requests", reason="QUOTA_EXCEEDED")
 PREMIUM = Reply(
     b"Active premium subscription required for the owner of the app. When the subscription status "
     b"changes, it can take a few hours before requests are allowed again.",
@@ -114,7 +114,8 @@ CASES = {
     ),
     "429 without Retry-After": Case(page=api_error(429), **BLOCKED),
     "429 plain text": Case(page=Reply(b"Too many requests", 429, {"Retry-After": "11"}), **BLOCKED),
-    "429 QUOTA_EXCEEDED": Case(page=QUOTA, **BLOCKED),
+    "429 QUOTA_EXCEEDED": Case(page=with_wait(QUOTA, 52_531), **BLOCKED),
+    "429 QUOTA_EXCEEDED without Retry-After": Case(page=QUOTA, **BLOCKED),
     "502": Case(page=Reply(b"<html>Bad Gateway</html>", 502), **FAILED),
     "503": Case(page=api_error(503, message="Service unavailable"), **FAILED),
     "200 that is no page": Case(page=Reply(b"<html>", 200), **FAILED),

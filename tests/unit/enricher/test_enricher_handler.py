@@ -125,6 +125,31 @@ def test_a_table_that_is_away_holds_no_play_up(enrich, enriched, dynamodb):
     assert batch.plays == (a_play("Boats", popularity=69),)
 
 
+def test_with_table_and_source_away_plays_go_on_and_their_message_comes_again(
+    enrich, enriched, dynamodb, reccobeats
+):
+    dynamodb.delete_table(TableName=TABLE)
+    reccobeats.fail(503)
+
+    failed = enrich(a_batch(a_play("Boats")), a_batch(number=1))
+
+    batches = enriched()
+    assert failed == ["0"]
+    assert [batch.plays for batch in batches] == [(a_play("Boats"),), ()]
+
+
+def test_a_message_that_fails_for_two_reasons_is_told_once(
+    enrich, environment, dynamodb, reccobeats
+):
+    dynamodb.delete_table(TableName=TABLE)
+    boto3.client("sqs").delete_queue(QueueUrl=environment)
+    reccobeats.fail(503)
+
+    failed = enrich(a_batch(a_play("Boats")), a_batch(a_play("Coats"), number=1))
+
+    assert failed == ["0", "1"]
+
+
 def test_when_no_time_is_left_plays_go_on_without_features(enrich, enriched, reccobeats):
     context = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: 0})
 

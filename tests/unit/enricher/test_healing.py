@@ -247,6 +247,20 @@ def test_when_every_source_is_off_everything_stays_due(new_healer, remember):
     assert len(source.asked) == 1
 
 
+def test_tracks_that_wait_for_a_source_to_be_on_cost_one_question_an_hour(
+    new_healer, remember, dynamodb, clock
+):
+    remember(dict.fromkeys(uris(80), DUE))
+    source = Source(failing(SourceOffError("no secret")))
+
+    for _ in range(24):
+        new_healer(source).heal(WHAT_IS_DUE, clock.time + timedelta(minutes=10))
+        clock.move(hours=1)
+
+    assert len(source.asked) == 24
+    assert DueTracks(dynamodb, TABLE).read(START, 999)[1] == 80
+
+
 def test_a_healing_ends_with_its_time_and_the_rest_stays_due(new_healer, remember, clock):
     remember(dict.fromkeys(uris(120), DUE))
 

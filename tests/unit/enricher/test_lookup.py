@@ -341,10 +341,13 @@ def test_a_source_that_is_off_is_as_good_as_not_configured(new_lookup, caplog):
     ]
 
 
-def test_when_the_only_source_is_off_nothing_counts_as_missing(new_lookup):
+IN_AN_HOUR = Entry(retry_at=START + timedelta(hours=1))
+
+
+def test_when_the_only_source_is_off_tracks_wait_for_another_and_none_counts_as_missing(new_lookup):
     findings = new_lookup(Source(failing(SourceOffError("no app")))).find(uris(2), LATER)
 
-    assert (findings.features, findings.entries) == ({}, {})
+    assert (findings.features, findings.entries) == ({}, dict.fromkeys(uris(2), IN_AN_HOUR))
     assert (findings.missed, findings.postponed) == (0, 0)
 
 
@@ -354,7 +357,17 @@ def test_what_a_source_told_before_it_was_off_is_kept(new_lookup):
 
     findings = new_lookup(off).find([uri("a"), uri("b")], LATER)
 
-    assert findings.entries == {uri("a"): Entry(known_features("a"))}
+    assert findings.entries == {uri("a"): Entry(known_features("a")), uri("b"): IN_AN_HOUR}
+
+
+def test_a_track_that_is_due_stays_so_while_there_is_no_source_to_ask(new_lookup, clock):
+    find(new_lookup(Source(none_known)), [uri("new")])
+    clock.move(days=1)
+    off = new_lookup(Source(failing(SourceOffError("no app"))))
+
+    findings = off.find([uri("new")], clock.time + timedelta(minutes=1))
+
+    assert (findings.asked, findings.entries) == (1, {})
 
 
 def test_a_look_up_anew_asks_for_what_is_known_and_what_is_not_due(new_lookup):
@@ -395,12 +408,10 @@ def test_one_failed_source_does_not_silence_the_other(new_lookup, clock):
     assert (first.asked, second.asked) == ([[uri("a")]], [[uri("a")], [uri("b")]])
 
 
-def test_without_sources_nothing_is_asked_and_nothing_counts_as_missing(new_lookup):
+def test_without_sources_a_track_waits_for_one_and_counts_as_nothing(new_lookup):
     findings = new_lookup().find([uri("Boats")], LATER)
 
-    assert findings.missed == 0
-    assert findings.features == {}
-    assert findings.entries == {}
+    assert findings == Findings({}, {uri("Boats"): IN_AN_HOUR})
 
 
 def test_with_the_table_away_sources_are_asked_and_nothing_known_is_overwritten(

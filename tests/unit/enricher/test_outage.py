@@ -12,12 +12,13 @@ from services.enricher.handler import LONGEST_ASKING, Enricher
 from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
-from services.enricher.reccobeats import TIMEOUT_S, ReccoBeats
-from services.enricher.sources import Answer
+from services.enricher.reccobeats import LONGEST_CALL_S, ReccoBeats
+from services.enricher.sources import Answer, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch
 from shared.queues import Queue
 from tests.unit.enricher.examples import START, a_batch, a_play, uris
+from tests.unit.enricher.test_lookup import Source, failing
 
 TRACKS = uris(10_000)
 HOURS = 24
@@ -56,8 +57,8 @@ class MemoryTable:
 class Pipeline:
     """Enricher and healer around one table, with the loader's end of their queue."""
 
-    def __init__(self, reccobeats, session, clock):
-        self._table = MemoryTable()
+    def __init__(self, reccobeats, session, clock, table=None):
+        self._table = table or MemoryTable()
         self._source = ReccoBeats(reccobeats.url, session, clock)
         self._clock = clock
         self._queue = Queue(SimpleNamespace(send_message=self._load), "enriched-plays")
@@ -92,15 +93,22 @@ class Pipeline:
 
 
 class Crawling:
-    """A source whose every call takes as long as its timeouts let it, and fails or not."""
+    """A source that answers once, just in time, and then takes as long as it can; it fails or not.
+
+    A source takes two calls for what it is asked.
+    """
 
     def __init__(self, clock, failure):
         self._clock = clock
         self._failure = failure
+        self._fetches = 0
 
     def fetch(self, tracks, /):
-        # Two calls, each with its connection and its answer.
-        self._clock.move(seconds=2 * sum(TIMEOUT_S))
+        self._fetches += 1
+        if self._fetches == 1:
+            self._clock.time += LONGEST_ASKING - timedelta(milliseconds=1)
+            return Answer(missing=frozenset(tracks))
+        self._clock.move(seconds=2 * LONGEST_CALL_S)
         return Answer(missing=frozenset(() if self._failure else tracks), failure=self._failure)
 
 
@@ -158,11 +166,23 @@ def test_after_a_day_without_its_source_healing_fills_all_within_the_budget(
     assert pipeline.heal() == Healing()
 
 
+def test_what_was_played_while_no_source_was_on_heals_once_one_is(pipeline, clock):
+    off = pipeline.new_enricher(Source(failing(SourceOffError("not logged in"))))
+    pipeline.play(off, TRACKS[:50])
+    clock.move(hours=1)
+
+    healing = pipeline.heal()
+
+    assert healing == Healing(asked=50, learned=50)
+    assert set(pipeline.features) == set(TRACKS[:50])
+
+
 @pytest.mark.parametrize("failure", [None, FeatureSourceError("timeout")], ids=["slow", "hangs"])
 def test_a_source_that_crawls_delays_plays_by_less_than_a_minute(pipeline, clock, failure):
     enricher = pipeline.new_enricher(Crawling(clock, failure))
 
     pipeline.play(enricher, TRACKS[:500])
 
+    longest = LONGEST_ASKING + timedelta(seconds=2 * LONGEST_CALL_S)
     assert set(pipeline.loaded_at) == set(TRACKS[:500])
-    assert clock.time - START < timedelta(seconds=40)
+    assert longest - timedelta(seconds=1) < clock.time - START < timedelta(minutes=1)

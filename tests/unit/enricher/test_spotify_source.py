@@ -259,8 +259,9 @@ LEAD_S = 3_600
             json_reply({"error": {"reason": "QUOTA_EXCEEDED"}}, 429, **{"Retry-After": "52531"}),
             52_531,
         ),
+        (json_reply({"error": {"reason": "QUOTA_EXCEEDED"}}, 429), 5 * 3_600),
     ],
-    ids=["short", "no wait", "JSON", "quota"],
+    ids=["short", "no wait", "JSON", "quota", "quota without a wait"],
 )
 def test_a_429_blocks_the_app_and_live_capture_goes_first(source, spotify, apps, reply, block_s):
     spotify.features = [reply]

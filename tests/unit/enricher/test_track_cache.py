@@ -2,6 +2,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from services.enricher.cache import TrackCache
 from services.enricher.entry import Entry
@@ -169,8 +170,9 @@ def test_what_another_container_learnt_meanwhile_is_not_overwritten_with_less(
     cache.read([uri("Boats")], START)
     new_container().write({uri("Boats"): theirs})
 
-    assert cache.write({uri("Boats"): mine})
+    refused = cache.write({uri("Boats"): mine})
 
+    assert refused == set()
     recalled = [one.read([uri("Boats")], START).entries for one in (cache, new_container())]
     assert recalled == [{uri("Boats"): kept}] * 2
 
@@ -246,15 +248,57 @@ def test_what_dynamodb_leaves_unprocessed_is_written_in_further_calls(dynamodb, 
     assert new_container().read(uris(9), START).entries == entries
 
 
-def test_what_dynamodb_never_writes_is_logged_and_stays_in_memory(dynamodb, caplog):
+@pytest.mark.parametrize(
+    ("entry", "remembered"),
+    [(SETTLED, set(uris(3))), (WAITING, set()), (HALF_KNOWN, set())],
+    ids=["settled", "waiting", "half known"],
+)
+def test_of_what_dynamodb_never_writes_only_what_waits_for_nothing_stays_in_memory(
+    dynamodb, caplog, entry, remembered
+):
     cache = TrackCache(reluctant(dynamodb, 0), TABLE)
 
-    taken = cache.write(dict.fromkeys(uris(3), WAITING))
+    refused = cache.write(dict.fromkeys(uris(3), entry))
 
     (warning,) = caplog.records
-    assert not taken
+    assert refused == set(uris(3))
     assert (warning.message, warning.tracks) == ("track cache did not take all", 3)
-    assert set(cache.read(uris(3), START).entries) == set(uris(3))
+    assert set(cache.read(uris(3), START).entries) == remembered
+
+
+def test_what_dynamodb_leaves_unwritten_is_told_apart_from_what_it_took(dynamodb, new_container):
+    refused = TrackCache(reluctant(dynamodb, 2), TABLE).write(dict.fromkeys(uris(10), WAITING))
+
+    assert refused == set(uris(10)[8:])
+    assert set(new_container().read(uris(10), START).entries) == set(uris(8))
+
+
+def test_what_was_written_before_a_refused_call_is_told_apart(dynamodb, new_container):
+    calls = []
+
+    def write(RequestItems):
+        calls.append(RequestItems)
+        if len(calls) > 1:
+            raise EndpointConnectionError(endpoint_url="DynamoDB")
+        return dynamodb.batch_write_item(RequestItems=RequestItems)
+
+    half_away = SimpleNamespace(batch_get_item=dynamodb.batch_get_item, batch_write_item=write)
+
+    refused = TrackCache(half_away, TABLE).write(dict.fromkeys(uris(60), WAITING))
+
+    assert refused == set(uris(60)[25:])
+    assert set(new_container().read(uris(60), START).entries) == set(uris(25))
+    assert len(calls) == 2
+
+
+def test_a_track_that_waits_in_vain_for_its_new_time_keeps_the_one_it_had(dynamodb):
+    cache = TrackCache(dynamodb, TABLE)
+    cache.write({uri("Boats"): WAITING})
+    dynamodb.delete_table(TableName=TABLE)
+
+    cache.write({uri("Boats"): AGAIN})
+
+    assert cache.read([uri("Boats")], START).entries == {uri("Boats"): WAITING}
 
 
 def test_a_table_that_cannot_be_read_is_logged_and_memory_still_serves(
@@ -274,7 +318,7 @@ def test_a_table_that_cannot_be_read_is_logged_and_memory_still_serves(
 def test_a_table_that_cannot_be_written_is_logged(dynamodb, new_container, caplog):
     dynamodb.delete_table(TableName=TABLE)
 
-    taken = new_container().write({uri("Boats"): SETTLED})
+    refused = new_container().write({uri("Boats"): SETTLED})
 
-    assert not taken
+    assert refused == {uri("Boats")}
     assert caplog.messages == ["track cache cannot be written"]

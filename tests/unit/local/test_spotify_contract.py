@@ -234,6 +234,18 @@ def test_a_poll_is_asked_and_answered_as_described(simulated, session, sent):
     assert (page.plays[0].track_name, page.plays[0].isrc) == (played.name, played.isrc)
 
 
+@pytest.mark.parametrize("call", [SpotifyApi.audio_features, SpotifyApi.tracks])
+def test_features_are_asked_for_and_answered_as_described(simulated, session, sent, call):
+    simulated.scenario("legacy-app")
+    accounts = SpotifyAccounts(session, simulated.spotify_url)
+    grant = accounts.client_credentials(CLIENT_ID, CLIENT_SECRET)
+
+    rows = call(SpotifyApi(session, simulated.spotify_url), grant.access_token, [KNOWN, UNKNOWN])
+
+    check_exchange(sent[1], "old-app")
+    assert (rows[0]["id"], rows[1]) == (KNOWN, {})
+
+
 @pytest.mark.parametrize(
     ("query", "headers"),
     [

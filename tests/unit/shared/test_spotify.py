@@ -5,6 +5,7 @@ from itertools import starmap
 
 import pytest
 
+from shared.answers import LONGEST_S
 from shared.errors import (
     SpotifyAuthError,
     SpotifyError,
@@ -14,12 +15,16 @@ from shared.errors import (
 )
 from shared.models import Play
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from tests.unit.slow_server import a_slow_server, endless, trickling
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
 PREMIUM = (
     "Active premium subscription required for the owner of the app. When the subscription "
     "status changes, it can take a few hours before requests are allowed again."
 )
+
+
+QUOTA = b'{"error":{"status":429,"message":"Too many requests","reason":"QUOTA_EXCEEDED"}}'
 
 
 @pytest.fixture
@@ -328,20 +333,11 @@ def test_a_refusal_is_quoted_in_brief_and_without_the_token(spotify, api):
         ({"Retry-After": "999999999999"}, 604_800),
         ({"Retry-After": "9" * 6_000}, 604_800),
         ({"Retry-After": "1.5"}, 2),
-        ({"Retry-After": "-1"}, None),
         ({"Retry-After": "Mon, 23 Nov 2015 08:21:01 GMT"}, 0),
         ({"Retry-After": "Mon, 23 Nov 9999 08:21:01 GMT"}, 604_800),
-        ({}, None),
     ],
 )
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"Too many requests",
-        b'{"error":{"status":429,"message":"Too many requests","reason":"QUOTA_EXCEEDED"}}',
-    ],
-    ids=["plain text", "json"],
-)
+@pytest.mark.parametrize("body", [b"Too many requests", QUOTA], ids=["plain text", "json"])
 def test_429_tells_how_long_to_wait_if_spotify_does(spotify, api, header, retry_after_s, body):
     spotify.pages = [Reply(body, 429, header)]
 
@@ -349,6 +345,56 @@ def test_429_tells_how_long_to_wait_if_spotify_does(spotify, api, header, retry_
         api.recently_played("BQ-1")
 
     assert refusal.value.retry_after_s == retry_after_s
+
+
+WITHOUT_A_WAIT = [{}, {"Retry-After": "-1"}, {"Retry-After": ""}]
+
+
+@pytest.mark.parametrize("header", WITHOUT_A_WAIT, ids=str)
+def test_429_without_a_wait_leaves_it_open(spotify, api, header):
+    spotify.pages = [Reply(b"Too many requests", 429, header)]
+
+    with pytest.raises(SpotifyRateLimitError) as refusal:
+        api.recently_played("BQ-1")
+
+    assert refusal.value.retry_after_s is None
+
+
+@pytest.mark.parametrize("header", WITHOUT_A_WAIT, ids=str)
+def test_a_quota_that_is_used_up_is_waited_for_by_the_hour(spotify, api, accounts, header):
+    spotify.pages = spotify.tokens = [Reply(QUOTA, 429, header)]
+
+    with pytest.raises(SpotifyRateLimitError) as of_the_api:
+        api.recently_played("BQ-1")
+    with pytest.raises(SpotifyRateLimitError) as of_the_accounts:
+        accounts.refresh("app", "", "AQ-1")
+
+    assert of_the_api.value.retry_after_s == of_the_accounts.value.retry_after_s == 5 * 3_600
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"QUOTA_EXCEEDED",
+        b'"QUOTA_EXCEEDED"',
+        b"[" * 200_000,
+        b'{"error":"QUOTA_EXCEEDED"}',
+        b'{"error":{"status":429,"message":"QUOTA_EXCEEDED"}}',
+        b'{"error":{"status":429,"reason":"RATE_LIMITED"}}',
+        b'{"error":{"status":429,"reason":null}}',
+        b'{"reason":"QUOTA_EXCEEDED"}',
+        b"\xff",
+    ],
+    ids=lambda body: body[:45].decode(errors="replace"),
+)
+def test_no_other_429_is_taken_for_a_quota(spotify, api, body):
+    spotify.pages = [Reply(body, 429)]
+
+    with pytest.raises(SpotifyRateLimitError) as refusal:
+        api.recently_played("BQ-1")
+
+    assert refusal.value.retry_after_s is None
 
 
 @pytest.mark.parametrize("status", [404, 500, 502, 503])
@@ -373,6 +419,29 @@ def test_no_answer_passes_by_too(session, closed_port):
 
     with pytest.raises(SpotifyError, match="no answer from Spotify: ConnectionError"):
         api.recently_played("BQ-1")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "pause_s", "longest_s", "error"),
+    [(trickling, 0.01, 0.3, "ReadTimeout"), (endless, 0, LONGEST_S, "HugeAnswerError")],
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda session, url: SpotifyApi(session, url).recently_played("BQ-1"),
+        lambda session, url: SpotifyAccounts(session, url).refresh("app", "", "AQ-1"),
+    ],
+    ids=["api", "accounts"],
+)
+def test_an_answer_without_an_end_is_none(
+    session, monkeypatch, *, pieces, pause_s, longest_s, error, ask
+):
+    monkeypatch.setattr("shared.spotify.LONGEST_S", longest_s)
+    with a_slow_server() as server:
+        server.pieces, server.pause_s = pieces, pause_s
+
+        with pytest.raises(SpotifyError, match=f"no answer from Spotify: {error}"):
+            ask(session, server.url)
 
 
 # The token endpoint

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 from requests import PreparedRequest, Response
 
-from shared.answers import LONGEST_S, whole_answer
+from shared.answers import LONGEST_S, Session, whole_answer
 from shared.errors import (
     SpotifyAccountError,
     SpotifyAuthError,
@@ -62,7 +62,7 @@ Secrets = tuple[str, ...]
 
 def open_session() -> requests.Session:
     """Open the session that both clients share."""
-    session = requests.Session()
+    session = Session()
     # A connection kept from one tick to the next may be dead when the container thaws.
     session.headers.update({"User-Agent": USER_AGENT, "Connection": "close"})
     return session

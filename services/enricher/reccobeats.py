@@ -95,7 +95,6 @@ class ReccoBeats:
             url,
             headers={"User-Agent": USER_AGENT},
             timeout=TIMEOUT_S,
-            # Of a redirect requests itself would read the body, without a bound.
             allow_redirects=False,
             stream=True,
         )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import requests
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.enricher import reccobeats, spotify
@@ -12,6 +11,7 @@ from services.enricher.settings import EnricherSettings
 from services.enricher.sources import FeatureSource, choose
 from services.enricher.spotify import SpotifyFeatures
 from services.enricher.spotify_calls import SpotifyCalls
+from shared.answers import Session
 from shared.aws import client
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify_app import SpotifyApps
@@ -40,7 +40,7 @@ def sources(settings: EnricherSettings) -> dict[str, FeatureSource]:
 
 
 def _reccobeats(settings: EnricherSettings) -> ReccoBeats:
-    session = requests.Session()
+    session = Session()
     # Looking for proxies and .netrc cost more than the rest of a call.
     session.trust_env = False
     return ReccoBeats(settings.reccobeats_url, session, now)

@@ -3,12 +3,13 @@ from contextlib import nullcontext
 from functools import partial
 from io import BytesIO
 from itertools import chain, repeat
+from secrets import token_bytes
 from time import monotonic
 
 import pytest
 import requests
 
-from shared.answers import HugeAnswerError, whole_answer
+from shared.answers import HugeAnswerError, Session, whole_answer
 from tests.unit.slow_server import a_slow_server, chunk, endless, head, trickling
 
 BODY = bytes(range(256)) * 1_000
@@ -22,7 +23,7 @@ def server():
 
 @pytest.fixture
 def session():
-    with requests.Session() as session:
+    with Session() as session:
         session.trust_env = False
         yield session
 
@@ -99,7 +100,10 @@ def test_an_answer_of_another_adapter_is_read_as_well(server, session, ask):
     assert ask().content == BODY
 
 
-COMPRESSED = gzip.compress(BODY, 0)
+# Noise does not come out of its compression bit by bit.
+COMPRESSED = gzip.compress(token_bytes(10_000))
+NAMED = b"\x1f\x8b\x08\x08" + bytes(6)
+REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 1000000000\r\n\r\n"
 ENDLESS = {
     "with a length": trickling,
     "without one": lambda: chain([head()], repeat(b" ")),
@@ -107,6 +111,8 @@ ENDLESS = {
     "compressed": lambda: chain(
         [head(Content_Encoding="gzip")], (bytes([one]) for one in COMPRESSED)
     ),
+    "with an endless name": lambda: chain([head(Content_Encoding="gzip"), NAMED], repeat(b"x")),
+    "that leads elsewhere": lambda: chain([REDIRECT], repeat(b" ")),
 }
 
 
@@ -203,9 +209,10 @@ def test_what_is_left_of_an_answer_is_not_taken_for_the_next(server, ask, bounds
             [head(len(BODY), Content_Encoding="gzip"), BODY],
             requests.exceptions.ContentDecodingError,
         ),
+        ([head(2, Content_Encoding="br"), b"  "], requests.exceptions.ContentDecodingError),
         ([], requests.ConnectionError),
     ],
-    ids=["short", "last chunk missing", "not compressed", "nothing"],
+    ids=["short", "last chunk missing", "not compressed", "otherwise compressed", "nothing"],
 )
 def test_an_answer_that_breaks_off_is_none(server, ask, pieces, error):
     server.pieces = lambda: pieces

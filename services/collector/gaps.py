@@ -28,6 +28,9 @@ FELL_SHORT = "a full answer did not reach back to the plays before: Spotify show
 STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
 REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
 
+HARDLY_ANY = 20
+"""Plays that a new listener may have; the short answers of others that were seen hold about 40."""
+
 MOST_DOUBTFUL = 20
 """Gaps of short answers that are remembered: some accounts never get whole ones."""
 
@@ -58,7 +61,9 @@ class Since(NamedTuple):
     covered_until: datetime | None
     """The end of the last play up to which plays are covered; None before the first."""
     watched_since: datetime | None = None
-    """When Spotify answered first, while it has shown no play."""
+    """When Spotify answered first, while coverage has not begun."""
+    oldest_known: datetime | None = None
+    """The end of the oldest play known."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def cover(
     An answer covers all that ended since its oldest play. When that is later than the coverage
     before, a full answer may have pushed plays out; a short one may merely have shrunk, and proves
     nothing: the next answer decides, or that they stay short. Where none showed a play before, they
-    stay short because hardly any was played.
+    may stay short because hardly any was played.
     """
     oldest = oldest_play(answer, polled_at)
     if oldest is None:
@@ -103,7 +108,7 @@ def cover(
         short = short.another() if short else ShortAnswers(since=polled_at)
         if not short.last_on(polled_at):
             return Coverage(since.covered_until, outage=outage, short=short)
-        if since.covered_until is None and not outage:
+        if since.covered_until is None and not outage and _shows_all(since, answer, oldest):
             return Coverage(newest)
         reason = STAYED_SHORT
     if outage:
@@ -137,6 +142,15 @@ def part_doubtful(
 def oldest_play(answer: RecentlyPlayed, polled_at: datetime) -> datetime | None:
     """Tell when the oldest play of an answer ended; one that ends in the future does not count."""
     return min((p.played_at for p in answer.plays if p.played_at <= polled_at), default=None)
+
+
+def _shows_all(since: Since, answer: RecentlyPlayed, oldest: datetime) -> bool:
+    """Tell whether short answers are those of a listener who has hardly played anything yet.
+
+    Of one whose answers are always short they fill up, and what was shown before slides out.
+    """
+    slid = since.oldest_known is not None and since.oldest_known <= oldest - MOVE
+    return answer.returned <= HARDLY_ANY and not slid
 
 
 def _reached_back(

@@ -78,7 +78,8 @@ def compare(
     new, moved = _part(window.known, answer.plays)
     newest = window.newest(polled_at)
     late = [play for play in new if newest and play.played_at < newest]
-    since = Since(window.covered_until, window.watched_since)
+    oldest_known = window.known[0].played_at if window.known else None
+    since = Since(window.covered_until, window.watched_since, oldest_known)
     coverage = cover(since, outage, answer, polled_at, window.short)
     closed, doubtful = part_doubtful(window.doubtful, answer, polled_at)
     if coverage.gap and not coverage.gap.is_closed and not answer.is_full:

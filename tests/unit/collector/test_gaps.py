@@ -239,6 +239,20 @@ def test_few_plays_after_an_empty_answer_decide_nothing_yet():
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
 
 
+@pytest.mark.parametrize(("shown", "every"), [(43, 0), (7, 3)], ids=["many", "sliding"])
+def test_answers_that_stay_short_tell_of_a_loss_before_the_first_play_too(shown, every):
+    listening = Listening()
+    listening.hear(0)
+    listening.live(120, 120)
+
+    for _ in range(SHORT_ANSWERS):
+        listening.live(20, every)
+        listening.hear(shown)
+
+    (gap,) = listening.told
+    assert (gap.started_at, gap.reason, gap.is_closed) == (at(0), STAYED_SHORT, False)
+
+
 def test_a_first_answer_that_is_full_tells_of_no_loss():
     listening = Listening()
     listening.live(120, 120)
@@ -292,11 +306,13 @@ def lives(draw):
     listening.live(5, 5)
     # Some accounts are shown fewer than 50 for good.
     most = draw(st.sampled_from([50, 43]))
-    listening.hear(draw(st.sampled_from([50, 0])) if most == 50 else most)
+    silent_first = draw(st.booleans())
+    listening.hear(0 if silent_first else most)
     steps = st.tuples(
         st.integers(1, 120),
         st.sampled_from([0, 0, 10, 60, 120]),
-        st.sampled_from([None, None, most, most, 7, 0]),
+        # 7 plays after silence look like a new listener's.
+        st.sampled_from([None, None, most, most, most if silent_first else 7, 0]),
     )
     for minutes, plays, shown in draw(st.lists(steps, max_size=12)):
         listening.live(minutes, plays)

@@ -69,13 +69,14 @@ def scenario(
     - `plays local scenario reccobeats-down for_s=600`
     """
     home = local_home()
-    simulators = Simulators.of(CloudState.load(home), Memory.load(home).ports)
+    state = CloudState.load(home)
+    simulators = Simulators.of(state, Memory.load(home).ports)
     if name is None:
         _list(simulators, as_json=as_json)
         return
     options = _numbers(parameters or []) | ({"also": True} if also else {})
     playing = tuple(simulators.switch(name, options))
-    if name == NORMAL and "Spotify" in simulators.tables:
+    if name == NORMAL and state.simulated:
         Listeners(choose("local", STACK, None, home)).forget_refusals()
     emit(Switched(playing=playing)) if as_json else show(*map(_line, playing))
 

@@ -37,9 +37,11 @@ LIMIT 1
 
 -- gaps --
 -- All in which plays may be missing, as far as anybody reads on, then the newest of the others.
-SELECT listener, started_at, coalesce(ended_at, nullif(closed_until, 'infinity')), reason, is_open
+-- What an upload covers of one that goes further is no part of it any more.
+SELECT listener, CASE WHEN is_open THEN greatest(started_at, covered_until) ELSE started_at END,
+       coalesce(ended_at, covered_until), reason, is_open
 FROM (
-    SELECT *, closed_at IS NULL AS is_open,
+    SELECT *, closed_at IS NULL AS is_open, nullif(closed_until, 'infinity') AS covered_until,
            row_number() OVER (PARTITION BY closed_at IS NULL ORDER BY started_at DESC) AS number
     FROM gap
 ) g

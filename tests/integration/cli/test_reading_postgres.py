@@ -8,6 +8,7 @@ import pytest
 from cli.imports import fetch_import, fetch_poll, fetch_progress
 from cli.waiting import UnfinishedError, Waiting
 from shared.errors import DatabaseAwayError
+from shared.models import iso
 
 DAY_S = 86_400
 UPLOAD = "history/me/a.zip"
@@ -333,6 +334,14 @@ def test_a_gap_without_an_end_ends_where_it_was_closed(plays, gaps, closed_until
 
     (gap,) = json.loads(plays("status", "--json").stdout)["gaps"]
     assert gap["ended_at"] == ended_at
+
+
+def test_what_an_upload_covers_of_a_gap_is_no_part_of_it(plays, gaps):
+    covered_until = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    gaps((5, 1), closed_until=covered_until.isoformat())
+
+    (gap,) = json.loads(plays("status", "--json").stdout)["gaps"]
+    assert (gap["started_at"], gap["is_open"]) == (iso(covered_until), True)
 
 
 @pytest.fixture

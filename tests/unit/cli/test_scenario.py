@@ -52,7 +52,7 @@ def runs(home, simulated, forgiven):
         }
         spotify, _, reccobeats = (urlsplit(url).port for url in usual.values())
         Memory(ports=Ports(spotify=spotify, reccobeats=reccobeats)).save(home)
-        a_state(home, **usual | urls).save(home)
+        a_state(home, simulated=not urls, **usual | urls).save(home)
 
     return run
 

@@ -33,7 +33,7 @@ class Recalled:
 
 
 class TrackCache:
-    """One DynamoDB table. It saves calls and nothing else, so its failures are only logged."""
+    """One DynamoDB table. Its failures are logged and told: healing asks for what it holds."""
 
     def __init__(self, dynamodb: Any, table: str, size: int = REMEMBERED_TRACKS) -> None:
         self._dynamodb = dynamodb

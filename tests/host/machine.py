@@ -7,6 +7,7 @@ instance, and what is on the data volume or in AWS outlives it.
 import json
 import os
 import shutil
+import ssl
 import stat
 import subprocess
 import sys
@@ -200,21 +201,24 @@ class Machine:
         finally:
             database.close()
 
-    def ask_from_elsewhere(self, role: str, context: Any, password: str = "") -> list[Any]:
+    def ask_from_elsewhere(
+        self, role: str, context: ssl.SSLContext | None, password: str = ""
+    ) -> list[Any]:
         """Connect from an address that Data Studio could have; ask who we are."""
-        connection = pg8000.native.Connection(
-            role,
-            host="127.0.0.1",
-            port=self.port,
-            source_address=(ELSEWHERE, 0),
-            database="spotify",
-            password=password or self.password(role),
-            ssl_context=context,
-        )
-        try:
-            return connection.run("SELECT current_user::text")
-        finally:
-            connection.close()
+        with _closing_sockets(context):
+            connection = pg8000.native.Connection(
+                role,
+                host="127.0.0.1",
+                port=self.port,
+                source_address=(ELSEWHERE, 0),
+                database="spotify",
+                password=password or self.password(role),
+                ssl_context=context,
+            )
+            try:
+                return connection.run("SELECT current_user::text")
+            finally:
+                connection.close()
 
     def sql(self, statement: str, database: str = "spotify") -> str:
         """Run a statement as superuser."""
@@ -262,3 +266,22 @@ def missing() -> str:
     if os.geteuid() != 0:
         return "needs root: the scripts set up files and a server of other users"
     return ""
+
+
+@contextmanager
+def _closing_sockets(context: ssl.SSLContext | None) -> Iterator[None]:
+    """Close what is opened with a context: pg8000 leaves the sockets of some refusals open."""
+    opened: list[ssl.SSLSocket] = []
+
+    class Noted(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as in ssl
+            opened.append(self)
+            super().do_handshake(block)
+
+    if context is not None:
+        context.sslsocket_class = Noted
+    try:
+        yield
+    finally:
+        for each in opened:
+            each.close()

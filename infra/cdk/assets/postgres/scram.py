@@ -38,7 +38,8 @@ def main() -> None:
         sys.exit(f"the password of {role} has characters other than printable ASCII")
     if not password:
         sys.exit(f"the password of {role} is empty")
-    print(verifier(password, hashlib.sha256(f"{role}@{host}".encode()).digest()[:16]))  # noqa: T201
+    salt = hashlib.sha256(f"{role}@{host}".encode()).digest()[:16]
+    print(verifier(password, salt))  # noqa: T201 - its answer to roles.sh
 
 
 def verifier(password: str, salt: bytes) -> str:

@@ -33,15 +33,17 @@ node_modules/.ready: package-lock.json .venv/.ready
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
 	@exec $(BIN)/plays local up
 
+# One process a core; each has a Postgres, templates and a local cloud of its own: four are enough.
+SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
 test: setup ## Run every test; those of the database host are skipped without Debian's Postgres.
-	@$(BIN)/pytest tests/unit tests/integration tests/infra tests/host --cov --cov-report=term
-	@$(BIN)/pytest tests/e2e
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/host --cov --cov-report=term
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e
 
 unit: setup ## Run the fast tests only.
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit
 
-e2e: setup ## Run the end-to-end tests only: they deploy to a local cloud of their own.
-	@$(BIN)/pytest tests/e2e
+e2e: setup ## Run the end-to-end tests only: they deploy to local clouds of their own.
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e
 
 check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
 	@$(BIN)/pip check --quiet

@@ -17,7 +17,7 @@ from cli.target import Target, choose
 from infra.local import cloud
 from infra.local.deploy import COMMAND
 from infra.local.memory import Memory
-from infra.local.ports import HOST
+from infra.local.ports import HOST, Ports, any_free
 from infra.local.simulators.server import CONTROL
 from infra.local.state import REPOSITORY
 
@@ -115,6 +115,10 @@ def local_cloud() -> Iterator[LocalCloud]:
     with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
         local = LocalCloud(Path(folder) / "home")
         settings = [word for pair in CONFIGURATION.items() for word in ("-c", "=".join(pair))]
+        # Not the usual ports: while a test has Postgres stopped, another cloud might take its port.
+        own = Ports(**{name: any_free() for name in Ports.model_fields})
+        local.home.mkdir(mode=0o700)
+        Memory(ports=own).save(local.home)
         try:
             local.told("local", "up", "--detach", "--empty", *settings)
             yield local

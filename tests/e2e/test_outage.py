@@ -62,7 +62,8 @@ def test_plays_are_rows_within_a_minute_of_their_poll(
 def test_once_the_source_is_back_healing_fills_all_in_two_calls_for_40(
     local_cloud, eventually, tracks
 ):
-    assert {track.uri for track in tracks} <= waiting(local_cloud)
+    # A track is written down after its plays were published.
+    eventually(lambda: {track.uri for track in tracks} <= waiting(local_cloud))
     let_wait_no_longer(local_cloud, tracks)
     before = local_cloud.feature_calls()
 

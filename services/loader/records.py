@@ -7,6 +7,9 @@ from operator import attrgetter
 
 from shared.models import Play, Source
 
+COMPILATION = "various artists"
+"""How an export names the artist of a compilation, in lower case."""
+
 API: Source = "recently-played"
 EXPORT: Source = "extended-history"
 
@@ -99,5 +102,7 @@ def track_keys(play: Play) -> Iterator[object]:
         yield names
 
 
-def _names(play: Play) -> tuple[str, str]:
-    return play.track_name.casefold(), play.artist_name.casefold()
+def _names(play: Play) -> tuple[str, ...]:
+    names = play.track_name.casefold(), play.artist_name.casefold()
+    # Of compilations the export names nobody as the artist, and many have an "Intro".
+    return (*names, (play.album_name or "").casefold()) if names[1] == COMPILATION else names

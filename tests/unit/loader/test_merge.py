@@ -199,6 +199,23 @@ def test_a_relinked_track_is_the_same_track(told):
     assert [row.source for row in table.rows.values()] == ["both"]
 
 
+@pytest.mark.parametrize(
+    ("albums", "rows"),
+    [
+        pytest.param(("Summer Hits", "SUMMER HITS"), 1, id="one album"),
+        pytest.param(("Summer Hits", "Winter Hits"), 2, id="two albums"),
+        pytest.param((None, None), 2, id="nobody knows"),
+    ],
+)
+def test_of_compilations_two_tracks_of_one_title_are_the_same_only_on_one_album(albums, rows):
+    intro = {"track_name": "Intro", "artist_name": "Various Artists"}
+    one, other = (
+        exported(0, uri, album_name=album, **intro) for uri, album in zip("ab", albums, strict=True)
+    )
+
+    assert len(loaded(one, other).rows) == rows
+
+
 def test_another_isrc_and_other_names_are_another_track():
     table = loaded(heard(0, "old", isrc="QZ1"), exported(3, "new", isrc="QZ2"))
 

@@ -66,12 +66,13 @@ class Person:
     def _choose(self, kind: Kind) -> int:
         """Choose something new, or what was played before: the more often, the likelier.
 
-        So the plays of a track come to follow Zipf's law (Simon, 1955).
+        So the plays of a track come to follow Zipf's law, and the number of tracks Heaps' law.
         """
         if kind == "unnamed":
             return 0
-        played = self._played.setdefault(kind, array("Q"))
-        if played and self._rng.random() >= self._shares.unique:
+        played, shares = self._played.setdefault(kind, array("Q")), self._shares
+        novelty = shares.concentration + shares.discount * self._new[kind]
+        if self._rng.random() * (len(played) + shares.concentration) >= novelty:
             number = played[int(self._rng.random() * len(played))]
         else:
             number = self._first_number + self._new[kind]

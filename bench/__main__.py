@@ -21,10 +21,11 @@ from typing import Any
 from bench import local_cloud, peers, pipeline, sizes
 from infra.local.ports import any_free
 from infra.local.postgres import DATABASE, HOST, Passwords, PostgresServer
-from infra.local.sample_history import HistorySummary, write_history_zip
+from infra.local.sample_history import HistorySummary, Shares, write_history_zip
 from services.loader.migrate import migrate
 from shared.models import PLAYS_PER_BATCH
 from shared.postgres import Address, Database
+from shared.telemetry import logger
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 ROUNDS = 3
@@ -32,7 +33,7 @@ ROUNDS = 3
 
 WARM_UP_PLAYS = 3_000
 """Loaded into the local cloud first, for the functions of a pipeline that runs are warm, as the
-peers' imports and connections are. Of the history's tracks 2 % are known by then."""
+peers' imports and connections are. Of the history's tracks 0.6 % are known by then."""
 
 KNOWN_CALLS = {"s3", "sqs", "dynamodb", pipeline.FEATURES}
 
@@ -42,6 +43,8 @@ TABLES = "listening_history, merged_record, track_features, poll, gap, loaded_ba
 def main() -> None:
     """Run the benchmarks that the command line asks for."""
     arguments = _arguments()
+    # The migrations' lines would stand between ours.
+    logger.setLevel("WARNING")
     _tell(measure="machine", python=sys.version.split()[0], time=datetime.now(UTC).isoformat())
     if not arguments.skip_sizes:
         _measure_sizes()
@@ -111,6 +114,7 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
     _tell(
         measure="backfill",
         plays=summary.rows,
+        distinct_tracks=summary.distinct_tracks,
         rounds=rounds,
         plays_per_s={"ours": round(rate), "dlt": round(dlt_rate), "copy": round(copy_rate)},
         to_dlt=round(rate / dlt_rate, 2),
@@ -159,20 +163,30 @@ def _tell_usage(summary: HistorySummary, run: pipeline.Run) -> None:
 
 
 def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> None:
-    _progress("deploying to a local cloud")
+    """Load one history in turn through a new local cloud, where its tracks are unknown, and dlt."""
     warm_up = history.with_name("warm-up.zip")
-    write_history_zip(warm_up, plays=WARM_UP_PLAYS, seed=2, until=UNTIL)
-    with local_cloud.running(home) as state:
-        local_cloud.load(warm_up, state, listener="warm-up")
-        _progress(f"{summary.rows:,} plays through the local cloud")
-        seconds = local_cloud.load(history, state)
-    with _postgres(home.with_name("cloud-peer")) as (_, address_of):
-        dlt = peers.by_dlt(history, address_of("migrator"), home.with_name("cloud-dlt"))
+    few_tracks = Shares(discount=0)
+    write_history_zip(warm_up, plays=WARM_UP_PLAYS, seed=2, until=UNTIL, shares=few_tracks)
+    ours, dlt = [], []
+    for number in range(ROUNDS):
+        _progress(f"{summary.rows:,} plays through the local cloud, round {number + 1} of {ROUNDS}")
+        here = home / f"{number}"
+        with local_cloud.running(here / "cloud") as state:
+            local_cloud.load(warm_up, state, listener="warm-up")
+            ours.append(local_cloud.load(history, state))
+        with _postgres(here / "peer") as (_, address_of):
+            dlt.append(peers.by_dlt(history, address_of("migrator"), here / "dlt"))
+    seconds, dlt_seconds = statistics.median(ours), statistics.median(dlt)
     _tell(
         measure="local cloud",
         plays=summary.rows,
-        plays_per_s={"ours": round(summary.rows / seconds), "dlt": round(summary.rows / dlt)},
-        to_dlt=round(dlt / seconds, 2),
+        distinct_tracks=summary.distinct_tracks,
+        rounds=ROUNDS,
+        plays_per_s={
+            "ours": round(summary.rows / seconds),
+            "dlt": round(summary.rows / dlt_seconds),
+        },
+        to_dlt=round(dlt_seconds / seconds, 2),
         budget="to_dlt >= 1",
     )
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import (
-    Acknowledgment,
     App,
     CliCredentialsStackSynthesizer,
     DefaultStackSynthesizer,
@@ -65,8 +64,6 @@ def build(app: App, config: PipelineConfig) -> Stacks:
         pipeline.add_stack_dependency(data)
     oidc = _oidc_stack(app, config)
     Tags.of(app).add("project", config.name)
-    if not config.require_tls:
-        _acknowledge_plain_http(pipeline)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     return Stacks(data, pipeline, oidc)
 
@@ -91,14 +88,4 @@ def _oidc_stack(app: App, config: PipelineConfig) -> OidcStack | None:
         config=config,
         synthesizer=SYNTHESIZERS[config.deploy_as](),
         description="Listening history: lets GitHub deploy it",
-    )
-
-
-def _acknowledge_plain_http(stack: PipelineStack) -> None:
-    reason = "the local cloud listens on the loopback only and speaks plain HTTP"
-    Validations.of(stack).acknowledge(
-        *(
-            Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason)
-            for rule in ("S10", "SQS4", "SNS3")
-        )
     )

@@ -65,8 +65,6 @@ class PipelineConfig(Part):
         str, Field(pattern=r"^([A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?)?$")
     ] = ""
     """The repository whose main branch may deploy, as its tokens name it; empty: none may."""
-    require_tls: bool = True
-    """Whether bucket, queues and topic refuse plain HTTP, which is all the local cloud speaks."""
     dependency_layer: bool = True
     """Whether a layer brings the functions their libraries; without it their host has them."""
     keep_data: bool = True
@@ -89,10 +87,8 @@ class PipelineConfig(Part):
         ]
         if self.target == "aws" and hurried:
             raise ValueError(f"visibility_s is below AWS's advice: {', '.join(hurried)}")
-        if self.target == "aws" and not (self.require_tls and self.database.verify_tls):
-            raise ValueError(
-                "require_tls and database.verify_tls are for the local cloud to turn off"
-            )
+        if self.target == "aws" and not self.database.verify_tls:
+            raise ValueError("database.verify_tls is for the local cloud to turn off")
         if self.target == "local" and self.database.mode == "managed":
             raise ValueError("database.mode is external in the local cloud, which has no hosts")
         if self.target == "local" and self.database.network:

@@ -111,7 +111,6 @@ class PipelineStack(Stack):
             self,
             "FailedTicks",
             queue_name=f"{config.name}-failed-ticks",
-            require_tls=config.require_tls,
         )
         Validations.of(self._failed_ticks).acknowledge(
             Acknowledgment(
@@ -127,7 +126,6 @@ class PipelineStack(Stack):
             queue_name=f"{self._config.name}-{name}",
             visibility_timeout=Duration.seconds(consumer.visibility_timeout_s),
             max_receives=consumer.max_receives,
-            require_tls=self._config.require_tls,
         )
 
     def _connect(self) -> None:

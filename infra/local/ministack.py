@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from infra.local.environment import LOOPBACK, local_aws
+from infra.local.environment import local_aws
 from infra.local.ports import HOST
 from infra.local.processes import POLL_S, Child
 from infra.local.state import LocalCloudError
@@ -40,7 +40,8 @@ class MiniStack:
         for folder in ("ministack", "s3", "tmp"):
             (self._home / folder).mkdir(mode=0o700, exist_ok=True)
         # -P: the home is no place for modules.
-        self.child.start([sys.executable, "-P", "-m", "ministack"], self._environment())
+        gateway = [sys.executable, "-P", "-m", "infra.local.gateway", f"{HOST}:{port}"]
+        self.child.start(gateway, self._environment())
 
     def wait_until_ready(self) -> None:
         """Wait until it serves.
@@ -69,7 +70,6 @@ class MiniStack:
         home = self._home
         return local_aws() | {
             "AUTH": "true",
-            "BIND_HOST": LOOPBACK[0],
             "GATEWAY_PORT": str(self._port),
             "PERSIST_STATE": "1",
             "STATE_DIR": str(home / "ministack"),

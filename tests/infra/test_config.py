@@ -100,7 +100,6 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"github_repository": "anna/*"}, "github_repository", id="all of anna's"),
         pytest.param({"name": "a" * 28}, "name", id="a name too long for a bucket"),
         pytest.param({"backfill.batch_size": 2}, "backfill.batch_size", id="two uploads at once"),
-        pytest.param({"require_tls": "false"}, "require_tls", id="plain HTTP on AWS"),
         pytest.param({"database.verify_tls": "false"}, "verify_tls", id="unverified TLS on AWS"),
         pytest.param({"loader.visibility_s": 359}, "loader", id="hidden too briefly for AWS"),
     ],

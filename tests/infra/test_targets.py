@@ -20,11 +20,6 @@ EVERY = (
     *("github/SpotifyDeployer", "local/SpotifyPipeline"),
 )
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
-KEPT = ("Listeners/me", "ListenerState", "SpotifyApp", "TrackCache")
-QUEUES = (
-    *("CollectedPlays/DeadLetters", "EnrichedPlays/DeadLetters", "UploadedFiles/DeadLetters"),
-    *("CollectedPlays/Queue", "EnrichedPlays/Queue", "FailedTicks"),
-)
 STATEMENTS = "Properties.PolicyDocument.Statement"
 DECISION = ROOT / "docs" / "adr" / "0003-local-cloud.md"
 # Each under the words by which the decision names it.
@@ -48,12 +43,7 @@ LOCAL_DIFFERENCES = {
     },
     "no host on the dashboard": {"Dashboard/Dashboard.Properties.DashboardBody"},
     "makes archive and alarm topic itself": {
-        *("Archive/Bucket", "AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
-    },
-    "no policy that refuses plain HTTP": {
-        *(f"{queue}/Policy" for queue in QUEUES),
-        # What is left of it lets events in, which is tested below.
-        f"UploadedFiles/Queue/Policy.{STATEMENTS}",
+        *("Archive/Bucket", "Archive/Bucket/Policy", "AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
     },
     "schedule of one minute": {"Schedules/me.Properties.ScheduleExpression"},
     "shorter visibility timeouts": {
@@ -62,10 +52,6 @@ LOCAL_DIFFERENCES = {
     },
     "shorter timeouts of backfill and enricher": {
         f"Functions/{name}/Function.Properties.Timeout" for name in ("Backfill", "Enricher")
-    },
-    "nothing outlives the stack": {
-        *(f"{path}.DeletionPolicy" for path in KEPT),
-        *(f"{path}.UpdateReplacePolicy" for path in KEPT),
     },
 }
 INTERFACES = (
@@ -108,15 +94,6 @@ def test_every_role_may_do_the_same_in_both_but_for_network_and_ca(on_aws, on_lo
     local = {role: on_local.rights(role) for role in on_local.resources("AWS::IAM::Role")}
 
     assert local == {role: rights - NOT_NEEDED_LOCALLY for role, rights in on_both.items()}
-
-
-def test_uploads_reach_their_queue_by_the_same_right_in_both(on_aws, on_local):
-    there, here = (
-        stack.properties("UploadedFiles/Queue/Policy")["PolicyDocument"]["Statement"]
-        for stack in (on_aws, on_local)
-    )
-
-    assert here == [statement for statement in there if statement["Effect"] == "Allow"]
 
 
 def test_both_targets_tell_the_same_outputs(on_aws, on_local):

@@ -15,9 +15,7 @@ class AlarmTopic(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
-        self.topic = sns.Topic(
-            self, "Topic", topic_name=topic_name(config), enforce_ssl=config.require_tls
-        )
+        self.topic = sns.Topic(self, "Topic", topic_name=topic_name(config), enforce_ssl=True)
         self._let_alarms_speak()
         if config.alert_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(config.alert_email))

@@ -32,8 +32,8 @@ class ArchiveBucket(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=config.require_tls,
-            minimum_tls_version=1.2 if config.require_tls else None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
             lifecycle_rules=[
                 # What a broken transfer leaves behind is invisible, and billed.
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))

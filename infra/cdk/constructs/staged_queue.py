@@ -16,14 +16,12 @@ class StagedQueue(Construct):
         queue_name: str,
         visibility_timeout: Duration,
         max_receives: int,
-        require_tls: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = dead_letter_queue(
             self,
             "DeadLetters",
             queue_name=f"{queue_name}-dlq",
-            require_tls=require_tls,
             redrive_allow_policy=self._only_from(queue_name),
         )
         self.queue = sqs.Queue(
@@ -37,7 +35,7 @@ class StagedQueue(Construct):
                 queue=self.dead_letters, max_receive_count=max_receives
             ),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=require_tls,
+            enforce_ssl=True,
         )
 
     def _only_from(self, queue_name: str) -> sqs.RedriveAllowPolicy:
@@ -54,7 +52,6 @@ def dead_letter_queue(
     construct_id: str,
     *,
     queue_name: str,
-    require_tls: bool,
     redrive_allow_policy: sqs.RedriveAllowPolicy | None = None,
 ) -> sqs.Queue:
     """Add a queue that keeps what was given up for 14 days, the longest there is."""
@@ -64,6 +61,6 @@ def dead_letter_queue(
         queue_name=queue_name,
         retention_period=Duration.days(14),
         encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=require_tls,
+        enforce_ssl=True,
         redrive_allow_policy=redrive_allow_policy,
     )

@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 
 import boto3
 import pytest
@@ -44,6 +45,25 @@ def test_a_restart_keeps_what_was_there(ministack):
 
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     assert message["Body"] == "still here"
+
+
+@pytest.mark.parametrize(("refused", "came_by_tls"), [(True, "true"), (False, "false")])
+def test_a_request_counts_as_one_that_came_by_tls(ministack, refused, came_by_tls):
+    sqs = client("sqs", ministack.endpoint)
+    url = sqs.create_queue(QueueName=f"refuses-tls-{came_by_tls}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:SendMessage",
+        "Resource": arn["QueueArn"],
+        "Condition": {"Bool": {"aws:SecureTransport": came_by_tls}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+    with pytest.raises(ClientError, match="AccessDenied") if refused else nullcontext():
+        sqs.send_message(QueueUrl=url, MessageBody="by TLS")
 
 
 def test_an_unknown_key_is_refused_because_iam_is_enforced(ministack):

@@ -66,13 +66,15 @@ class Person:
     def _choose(self, kind: Kind) -> int:
         """Choose something new, or what was played before: the more often, the likelier.
 
-        So the plays of a track come to follow Zipf's law, and the number of tracks Heaps' law.
+        Something new comes as in Pitman and Yor's process (1997), so that the number of tracks
+        follows Heaps' law; and plays of a track follow Zipf's, since what is played again is drawn
+        from the plays so far (Simon, 1955).
         """
         if kind == "unnamed":
             return 0
         played, shares = self._played.setdefault(kind, array("Q")), self._shares
         novelty = shares.concentration + shares.discount * self._new[kind]
-        if self._rng.random() * (len(played) + shares.concentration) >= novelty:
+        if played and self._rng.random() * (len(played) + shares.concentration) >= novelty:
             number = played[int(self._rng.random() * len(played))]
         else:
             number = self._first_number + self._new[kind]

@@ -11,7 +11,7 @@ input. Two records of one listener and the same track are the same play when the
    to one. Both then make one row: the API's word, and the export's where the API is silent.
 
 The track is the same when the uri is, or the ISRC, or the case-folded names: Spotify relinks uris.
-Of a compilation, whose artist is nobody, the album must be the same, too.
+Of a compilation, whose artist is nobody, the names are those of title and album.
 Ties fall to the nearer, then the earlier, then the lower uri. Popularity decides nothing, for it is
 no part of what was played: it is filled in when a source tells it, which may be much later.
 

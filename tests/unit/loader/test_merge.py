@@ -72,6 +72,9 @@ def _history_ts(row: Row) -> datetime | None:
     return row.export.play.played_at if row.export else None
 
 
+INTRO = {"track_name": "Intro", "artist_name": "Various Artists"}
+
+
 def a_play(after_s: float = 0, track: str = "a", **told) -> Play:
     told = {"track_name": f"Name {track}", "artist_name": "The Example", **told}
     return Play(
@@ -208,9 +211,8 @@ def test_a_relinked_track_is_the_same_track(told):
     ],
 )
 def test_of_compilations_two_tracks_of_one_title_are_the_same_only_on_one_album(albums, rows):
-    intro = {"track_name": "Intro", "artist_name": "Various Artists"}
     one, other = (
-        exported(0, uri, album_name=album, **intro) for uri, album in zip("ab", albums, strict=True)
+        exported(0, uri, album_name=album, **INTRO) for uri, album in zip("ab", albums, strict=True)
     )
 
     assert len(loaded(one, other).rows) == rows
@@ -335,6 +337,7 @@ TRACKS = st.sampled_from(
         {"track": "b", "isrc": "X", "track_name": "Other"},
         {"track": "c", "track_name": "name A"},
         {"track": "d"},
+        *({"track": track, "album_name": album, **INTRO} for track, album in ("eX", "fx", "gY")),
     ]
 )
 API_RECORDS = st.builds(

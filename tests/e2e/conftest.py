@@ -101,6 +101,16 @@ class LocalCloud:
         cloud.start_postgres(self.home)
 
 
+def remember_ports(home: Path, **wanted: int) -> None:
+    """Let a new home want ports that no other cloud does, but for those named.
+
+    Tests of other files run beside these: they might take a usual port while it is free for a
+    moment, because a cloud has only chosen it yet, or a test has stopped its Postgres.
+    """
+    home.mkdir(mode=0o700)
+    Memory(ports=Ports(**{name: any_free() for name in Ports.model_fields} | wanted)).save(home)
+
+
 def _control(port: int, door: str) -> Any:
     """Ask a simulator's door for tests."""
     with urlopen(f"http://{HOST}:{port}{CONTROL}{door}", timeout=5) as answer:
@@ -115,10 +125,7 @@ def local_cloud() -> Iterator[LocalCloud]:
     with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
         local = LocalCloud(Path(folder) / "home")
         settings = [word for pair in CONFIGURATION.items() for word in ("-c", "=".join(pair))]
-        # Not the usual ports: while a test has Postgres stopped, another cloud might take its port.
-        own = Ports(**{name: any_free() for name in Ports.model_fields})
-        local.home.mkdir(mode=0o700)
-        Memory(ports=own).save(local.home)
+        remember_ports(local.home)
         try:
             local.told("local", "up", "--detach", "--empty", *settings)
             yield local

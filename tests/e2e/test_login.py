@@ -14,7 +14,7 @@ import pytest
 from infra.local.deploy import COMMAND
 from infra.local.ports import any_free
 from infra.local.state import REPOSITORY
-from tests.e2e.conftest import LocalCloud
+from tests.e2e.conftest import LocalCloud, remember_ports
 
 pytestmark = pytest.mark.e2e
 
@@ -29,6 +29,7 @@ def own_cloud() -> Iterator[LocalCloud]:
         pytest.skip("the CDK command line is not installed: run `make setup`")
     with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
         local = LocalCloud(Path(folder) / "home")
+        remember_ports(local.home)
         try:
             local.told("local", "up", "--detach", "--empty")
             yield local

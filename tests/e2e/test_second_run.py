@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,10 @@ import pytest
 from cli.main import STACK
 from cli.target import choose
 from infra.local.deploy import COMMAND
-from infra.local.ports import HOST, Ports
+from infra.local.ports import HOST
 from infra.local.sample_history import write_history_zip
 from infra.local.state import FILE, REPOSITORY, CloudState
+from tests.e2e.conftest import remember_ports
 
 pytestmark = pytest.mark.e2e
 
@@ -65,14 +66,12 @@ def history(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def busy_port():
-    """The usual port of AWS, taken by a stranger: by us, or by whoever was first."""
-    with socket.socket() as stranger:
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):
-            stranger.bind((HOST, Ports().aws))
-            stranger.listen()
-        yield Ports().aws
+def busy_port(home):
+    """The port that AWS is to be on, taken by a stranger."""
+    with socket.create_server((HOST, 0)) as stranger:
+        port = stranger.getsockname()[1]
+        remember_ports(home, aws=port)
+        yield port
 
 
 @pytest.fixture(scope="module")

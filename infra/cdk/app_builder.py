@@ -5,25 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import (
-    App,
-    CliCredentialsStackSynthesizer,
-    DefaultStackSynthesizer,
-    Stack,
-    Tags,
-    Validations,
-)
+from aws_cdk import App, Stack, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.data_stack import DataStack
 from infra.cdk.oidc_stack import OidcStack
 from infra.cdk.pipeline_stack import PipelineStack
-
-SYNTHESIZERS = {
-    "bootstrap-roles": DefaultStackSynthesizer,
-    "cli-credentials": CliCredentialsStackSynthesizer,
-}
 
 
 def new_app(context: Mapping[str, Any] | None = None, outdir: Path | None = None) -> App:
@@ -56,7 +44,6 @@ def build(app: App, config: PipelineConfig) -> Stacks:
         "SpotifyPipeline",
         config=config,
         network=data.network if data else None,
-        synthesizer=SYNTHESIZERS[config.deploy_as](),
         description="Listening history: collects, enriches and loads what people play on Spotify",
     )
     if data:
@@ -73,8 +60,7 @@ def _data_stack(app: App, config: PipelineConfig) -> DataStack:
         app,
         "SpotifyData",
         config=config,
-        synthesizer=SYNTHESIZERS[config.deploy_as](),
-        termination_protection=config.keep_data,
+        termination_protection=True,
         description="Listening history: the database, the archive, and whom to tell",
     )
 
@@ -86,6 +72,5 @@ def _oidc_stack(app: App, config: PipelineConfig) -> OidcStack | None:
         app,
         "SpotifyDeployer",
         config=config,
-        synthesizer=SYNTHESIZERS[config.deploy_as](),
         description="Listening history: lets GitHub deploy it",
     )

@@ -67,10 +67,6 @@ class PipelineConfig(Part):
     """The repository whose main branch may deploy, as its tokens name it; empty: none may."""
     dependency_layer: bool = True
     """Whether a layer brings the functions their libraries; without it their host has them."""
-    keep_data: bool = True
-    """Whether bucket, tables and secrets outlive the stack."""
-    deploy_as: Literal["bootstrap-roles", "cli-credentials"] = "bootstrap-roles"
-    """Who deploys: the roles of `cdk bootstrap`, or whoever runs the command line."""
     collector: FunctionConfig = FunctionConfig()
     backfill: BackfillConfig = BackfillConfig()
     enricher: EnricherConfig = EnricherConfig()

@@ -22,7 +22,7 @@ from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.healing import HealingSchedule
 from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
 from infra.cdk.constructs.migration import add_migration
-from infra.cdk.constructs.removal import removal_of_data
+from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
 from infra.cdk.names import archive_name
@@ -99,7 +99,7 @@ class PipelineStack(Stack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=removal_of_data(self._config),
+            removal_policy=KEEP_DATA,
         )
 
     def _add_queues(self) -> None:

@@ -14,6 +14,7 @@ from infra.local.ports import HOST
 from infra.local.processes import POLL_S, Child
 from infra.local.state import LocalCloudError
 
+GATEWAY = Path(__file__).with_name("gateway.py")
 READY_S = 60
 SAVE_S = 60
 """How long a clean stop may take; it waits for long polls, which last up to 20 s."""
@@ -40,7 +41,7 @@ class MiniStack:
         for folder in ("ministack", "s3", "tmp"):
             (self._home / folder).mkdir(mode=0o700, exist_ok=True)
         # -P: the home is no place for modules.
-        gateway = [sys.executable, "-P", "-m", "infra.local.gateway", f"{HOST}:{port}"]
+        gateway = [sys.executable, "-P", str(GATEWAY), HOST, str(port)]
         self.child.start(gateway, self._environment())
 
     def wait_until_ready(self) -> None:

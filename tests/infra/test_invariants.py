@@ -79,7 +79,7 @@ def test_every_queue_is_encrypted(stack):
     assert offenders(stack, "AWS::SQS::Queue", lambda queue: queue["SqsManagedSseEnabled"]) == set()
 
 
-@of(ON_AWS)
+@of(EVERY)
 @pytest.mark.parametrize(
     ("kind", "key"),
     [("AWS::SQS::Queue", "Queues"), ("AWS::S3::Bucket", "Bucket"), ("AWS::SNS::Topic", "Topics")],
@@ -150,7 +150,7 @@ def test_every_disk_is_encrypted(stack):
     assert offenders(stack, "AWS::EC2::LaunchTemplate", keeps) == set()
 
 
-@of(ON_AWS)
+@of(EVERY)
 def test_what_holds_data_outlives_its_stack(stack):
     lost = {
         path

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.removal import removal_of_data
+from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.names import archive_name
 from shared.archive import UPLOAD_SUFFIXES, UPLOADS
 
@@ -38,7 +38,7 @@ class ArchiveBucket(Construct):
                 # What a broken transfer leaves behind is invisible, and billed.
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
             ],
-            removal_policy=removal_of_data(config),
+            removal_policy=KEEP_DATA,
         )
         _tell_eventbridge(bucket)
         Validations.of(bucket).acknowledge(

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.permissions import secret_arn
-from infra.cdk.constructs.removal import removal_of_data
+from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.database import Role
 
 DATABASE = "spotify"
@@ -36,7 +36,7 @@ class DatabaseSecrets(Construct):
                     exclude_punctuation=True,
                     password_length=40,
                 ),
-                removal_policy=removal_of_data(config),
+                removal_policy=KEEP_DATA,
             )
         Validations.of(self).acknowledge(
             Acknowledgment(

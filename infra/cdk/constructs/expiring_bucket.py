@@ -5,7 +5,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.removal import removal_of_data
+from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.names import bucket_name
 
 
@@ -39,7 +39,7 @@ def add_expiring_bucket(
             ),
             s3.LifecycleRule(expired_object_delete_marker=True),
         ],
-        removal_policy=removal_of_data(config) if purpose else RemovalPolicy.RETAIN,
+        removal_policy=KEEP_DATA if purpose else RemovalPolicy.RETAIN,
     )
     Validations.of(bucket).acknowledge(
         Acknowledgment(

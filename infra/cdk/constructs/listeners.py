@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.permissions import allow, secret_arn
-from infra.cdk.constructs.removal import removal_of_data
+from infra.cdk.constructs.removal import KEEP_DATA
 
 
 class ListenerSecrets(Construct):
@@ -27,7 +27,7 @@ class ListenerSecrets(Construct):
                 listener,
                 secret_name=f"{config.listener_secret_prefix}{listener}",
                 description=f"The Spotify login of {listener}",
-                removal_policy=removal_of_data(config),
+                removal_policy=KEEP_DATA,
             )
             for listener in config.listeners
         ]

@@ -7,7 +7,6 @@ from aws_cdk import (
     CfnCondition,
     Duration,
     Fn,
-    RemovalPolicy,
     Size,
     Tags,
 )
@@ -23,6 +22,7 @@ from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
 from infra.cdk.constructs.host_files import first_boot
 from infra.cdk.constructs.host_rights import host_role, let_take_address
 from infra.cdk.constructs.network import Network
+from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.database import HostConfig
 from infra.cdk.names import host_name
 from shared.telemetry import NAMESPACE
@@ -84,7 +84,7 @@ class PostgresHost(Construct):
             snapshot_id=host.snapshot_id or None,
             encrypted=True,
             volume_type=ec2.EbsDeviceVolumeType.GP3,
-            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+            removal_policy=KEEP_DATA,
         )
 
     def _public_name(self) -> str:

@@ -64,7 +64,7 @@ class MiniStack:
 
     def _serves(self) -> bool:
         # Its own word: an answer could be a stranger's, who took the port a moment before.
-        return f"Running on {self.endpoint} ".encode() in self.child.log.read_bytes()
+        return f"running on {self.endpoint} ".encode() in self.child.log.read_bytes()
 
     def _environment(self) -> dict[str, str]:
         """Tell MiniStack what to be; its functions inherit all of it."""

@@ -11,6 +11,7 @@ functions that inherit its environment, have no part in where modules are found.
 import resource
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -58,7 +59,9 @@ def main(host: str, port: int) -> None:
 def _allow_open_files() -> None:
     """Lift the limit to the highest allowed, as MiniStack's own server does."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # macOS tells of a limit that it then refuses; what was allowed before serves few clients, too.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -101,25 +101,21 @@ class InstantReccoBeats(HTTPAdapter):
         return response
 
 
-class MemorySecrets:
-    """Secrets Manager and Parameter Store that know where one database is."""
+class MemoryParameters:
+    """A Parameter Store that knows where one database is."""
 
     def __init__(self, address: Address) -> None:
-        self._host = address.host
-        self._login = {
+        login = {
             "username": address.username,
             "password": address.password,
             "dbname": address.database,
             "port": address.port,
         }
+        self._known = {"login": json.dumps(login), "host": address.host}
 
-    def get_secret_value(self, **_: str) -> dict[str, str]:
-        """Give the login."""
-        return {"SecretString": json.dumps(self._login)}
-
-    def get_parameter(self, **_: Any) -> dict[str, dict[str, str]]:
-        """Give the host."""
-        return {"Parameter": {"Value": self._host}}
+    def get_parameter(self, Name: str, **_: Any) -> dict[str, dict[str, str]]:  # noqa: N803 - boto3's name
+        """Give the login or the host."""
+        return {"Parameter": {"Value": self._known[Name]}}
 
 
 def install(
@@ -133,6 +129,6 @@ def install(
     if deliver:
         fakes["sqs"] = MemorySqs(deliver)
     if address:
-        fakes["secretsmanager"] = fakes["ssm"] = MemorySecrets(address)
+        fakes["ssm"] = MemoryParameters(address)
     boto3.client = lambda service, **_: fakes[service]  # type: ignore[assignment] # the seam
     HTTPAdapter.send = InstantReccoBeats.send  # type: ignore[method-assign,assignment] # likewise

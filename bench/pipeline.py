@@ -149,7 +149,7 @@ def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
 
 def _loader(address: Address, enriched: Any, told: Any, start: Barrier, number: int) -> None:
     os.environ |= {
-        "DATABASE_SECRET_ID": "loader",
+        "DATABASE_LOGIN_PARAMETER": "login",
         "DATABASE_HOST_PARAMETER": "host",
         "DATABASE_CA_PARAMETER": "",
         "MATCH_WINDOW_S": "90",

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ValidationError
 
 from cli.errors import CommandError
 from infra.local.aws import LOCAL, session
@@ -26,15 +25,6 @@ TargetName = Literal["local", "aws"]
 
 # A poll is invoked synchronously, and a function may live for 15 minutes.
 CLIENT = Config(connect_timeout=5, read_timeout=900, retries={"mode": "standard"})
-
-
-class _Login(BaseModel):
-    """A database secret."""
-
-    username: str
-    password: str
-    dbname: str
-    port: int
 
 
 @dataclass(frozen=True)
@@ -143,28 +133,21 @@ class Target:
         )
 
     def _aws_address(self) -> Address:
-        name = self.output("DatabaseReaderSecret")
-        secret = self.client("secretsmanager").get_secret_value(SecretId=name)
-        try:
-            login = _Login.model_validate_json(secret["SecretString"])
-        except ValidationError:
-            raise CommandError(
-                f"secret {name} is not JSON with username, password, dbname and port"
-            ) from None
+        name = self.output("DatabaseReaderParameter")
         host_parameter = self.output("DatabaseHostParameter")
-        return Address(
-            host=self._parameter(host_parameter),
-            port=login.port,
-            database=login.dbname,
-            username=login.username,
-            password=login.password,
-            # The CA lies beside the host: /<deployment>/database/{host,ca-pem}.
-            ca_pem=self._parameter(host_parameter.removesuffix("host") + "ca-pem"),
-            via=self.via,
-        )
+        try:
+            return Address.of_login(
+                self._parameter(name),
+                host=self._parameter(host_parameter),
+                # The CA lies beside the host: /<deployment>/database/{host,ca-pem}.
+                ca_pem=self._parameter(host_parameter.removesuffix("host") + "ca-pem"),
+                via=self.via,
+            )
+        except ValueError as error:
+            raise CommandError(f"parameter {name} {error}") from None
 
     def _parameter(self, name: str) -> str:
-        answer = self.client("ssm").get_parameter(Name=name)
+        answer = self.client("ssm").get_parameter(Name=name, WithDecryption=True)
         value: str = answer["Parameter"]["Value"]
         return value
 

@@ -4,6 +4,7 @@ pg8000 knows three exceptions; which of ours one becomes depends on the SQLSTATE
 (https://www.postgresql.org/docs/17/errcodes-appendix.html).
 """
 
+import json
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,29 @@ class Address:
     password: str = field(repr=False)
     ca_pem: str = ""
     via: tuple[str, int] | None = None
+
+    @classmethod
+    def of_login(
+        cls, login: str, *, host: str, ca_pem: str = "", via: tuple[str, int] | None = None
+    ) -> Self:
+        """Read a login as it is kept: JSON with username, password, dbname and port.
+
+        Raises:
+            ValueError: It is something else; ends a sentence, and never tells the login.
+        """
+        try:
+            known = json.loads(login)
+            return cls(
+                host=host,
+                port=int(known["port"]),
+                database=known["dbname"],
+                username=known["username"],
+                password=known["password"],
+                ca_pem=ca_pem,
+                via=via,
+            )
+        except (ValueError, KeyError, TypeError):
+            raise ValueError("is not JSON with username, password, dbname and port") from None
 
 
 class Database:

@@ -124,6 +124,6 @@ class PipelineConfig(Part):
         """The name of the parameter with the CA to trust; empty: no TLS."""
         return f"/{self.name}/database/ca-pem" if self.database.verify_tls else ""
 
-    def database_secret(self, role: Role) -> str:
-        """Name the secret of a database role."""
-        return f"{self.name}/database/{role}"
+    def database_login_parameter(self, role: Role) -> str:
+        """Name the encrypted parameter with the login of a database role."""
+        return f"/{self.name}/database/{role}"

@@ -11,7 +11,6 @@ from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.alarm_topic import AlarmTopic
 from infra.cdk.constructs.archive_bucket import ArchiveBucket
 from infra.cdk.constructs.budget import add_budget
-from infra.cdk.constructs.database_secrets import DatabaseSecrets
 from infra.cdk.constructs.function_network import FunctionNetwork, existing_network
 from infra.cdk.constructs.host_alarms import HostAlarms
 from infra.cdk.constructs.network import Network
@@ -46,14 +45,7 @@ class DataStack(Stack):
         config = self._config
         network = Network(self, "Network", config=config)
         self.network = network.for_functions
-        host = PostgresHost(
-            self,
-            "Postgres",
-            config=config,
-            network=network,
-            secrets=DatabaseSecrets(self, "Secrets", config=config),
-            topic=topic,
-        )
+        host = PostgresHost(self, "Postgres", config=config, network=network, topic=topic)
         ssm.StringParameter(
             self,
             "Host",

@@ -1,7 +1,7 @@
 """Where Postgres is, and what its host is like."""
 
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -9,6 +9,11 @@ from infra.cdk.sizes import Part
 
 Role = Literal["migrator", "loader", "reader"]
 """Who uses the database: makes its tables, fills them, reads them."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+DATABASE = "spotify"
+"""The name of a managed database."""
 
 WIDEST = 16
 """The shortest prefix that may be let in: Data Studio's own ranges are no wider."""
@@ -34,7 +39,7 @@ class NetworkConfig(Part):
         BeforeValidator(words),
         Field(min_length=1, max_length=16),
     ]
-    """Where the functions are; each needs a way to Secrets Manager and to Systems Manager."""
+    """Where the functions are; each needs a way to Systems Manager."""
     security_group_id: Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]
     """As whom they speak; the database lets it in, and it lets out 5432 and 443."""
     ipv6: bool = False
@@ -45,8 +50,7 @@ class DatabaseConfig(Part):
     """Where Postgres is.
 
     `managed`: on a host of the data stack. `external`: it exists already (RDS, Aurora, Neon, the
-    local one), and so do its secrets `<name>/database/{migrator,loader,reader}` and its parameters
-    `/<name>/database/{host,ca-pem}`.
+    local one), and so do its parameters `/<name>/database/{migrator,loader,reader,host,ca-pem}`.
     """
 
     mode: Literal["managed", "external"] = "managed"
@@ -67,7 +71,7 @@ class HostConfig(Part):
 
     # Graviton: the image is for arm64. Smaller than micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
-    volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 5
+    volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 4
     """Size of the data volume; it can grow, and never shrink. The file system follows with the
     next host, or by `/opt/pg/disk.sh` on this one."""
     snapshot_id: Annotated[str, Field(pattern=r"^(snap-[0-9a-f]{8,17})?$")] = ""

@@ -188,7 +188,7 @@ class PipelineStack(Stack):
             "UploadedFilesQueueUrl": self._uploaded_files.queue.queue_url,
             "UploadedFilesDlqUrl": self._uploaded_files.dead_letters.queue_url,
             "FailedTicksQueueUrl": self._failed_ticks.queue_url,
-            "DatabaseReaderSecret": config.database_secret("reader"),
+            "DatabaseReaderParameter": config.database_login_parameter("reader"),
             "DatabaseHostParameter": config.database_host_parameter,
             "ListenerSecretPrefix": config.listener_secret_prefix,
         }

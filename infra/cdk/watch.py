@@ -44,7 +44,8 @@ class Watched:
 def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
     """Ring for every failure that a listener would want to know of.
 
-    A failing backfill ends in dead letters, and a failing migration fails its deployment.
+    A failing backfill, enricher or loader leaves messages that age and end as dead letters, and a
+    failing migration fails its deployment.
     """
     alarms = Alarms(
         scope, "Alarms", topic=sns.Topic.from_topic_arn(scope, "Topic", topic_arn(scope, config))
@@ -53,7 +54,7 @@ def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None
         alarms.on_dead_letters(name, stage.dead_letters)
         alarms.on_age(name, stage.queue, longest=LONGEST_WAIT[name])
     alarms.on_failed_ticks(parts.failed_ticks)
-    for name in ("Collector", "Enricher", "Healer", "Loader"):
+    for name in ("Collector", "Healer"):
         alarms.on_errors(name, parts.functions.by_name[name])
     alarms.on_throttles()
     if config.polling_enabled:

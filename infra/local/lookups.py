@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from infra.cdk.config import PipelineConfig
+from infra.cdk.database import Role
 from infra.local.aws import client
 from infra.local.memory import Memory
 from infra.local.ports import HOST
@@ -15,17 +16,23 @@ from shared.models import iso
 
 def put_database(config: PipelineConfig, endpoint: str, memory: Memory) -> None:
     """Tell where Postgres is, and each role's password, before anything is deployed."""
-    client("ssm", endpoint).put_parameter(
+    ssm = client("ssm", endpoint)
+    ssm.put_parameter(
         Name=config.database_host_parameter, Value=HOST, Type="String", Overwrite=True
     )
-    passwords = {
-        config.database_secret("migrator"): ("migrator", memory.migrator_password),
-        config.database_secret("loader"): ("loader", memory.loader_password),
-        config.database_secret("reader"): ("reader", memory.reader_password),
+    passwords: dict[Role, str] = {
+        "migrator": memory.migrator_password,
+        "loader": memory.loader_password,
+        "reader": memory.reader_password,
     }
-    for name, (role, password) in passwords.items():
+    for role, password in passwords.items():
         login = {"username": role, "password": password, "dbname": DATABASE}
-        _put_secret(endpoint, name, json.dumps(login | {"port": memory.ports.postgres}))
+        ssm.put_parameter(
+            Name=config.database_login_parameter(role),
+            Value=json.dumps(login | {"port": memory.ports.postgres}),
+            Type="SecureString",
+            Overwrite=True,
+        )
 
 
 def put_simulated_login(config: PipelineConfig, endpoint: str) -> None:
@@ -39,28 +46,22 @@ def put_simulated_login(config: PipelineConfig, endpoint: str) -> None:
         "refresh_token": account.REFRESH_TOKEN,
         "authorized_at": iso(datetime.now(UTC)),
     }
-    _put_secret(endpoint, name, json.dumps(login))
+    client("secretsmanager", endpoint).put_secret_value(
+        SecretId=name, SecretString=json.dumps(login)
+    )
 
 
 def drop_simulated_login(config: PipelineConfig, endpoint: str) -> None:
     """Forget the login at the simulator, which nobody else would accept; another one stays."""
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
     if f'"{account.CLIENT_ID}"' in _value(endpoint, name):
-        _put_secret(endpoint, name, "{}")
+        client("secretsmanager", endpoint).put_secret_value(SecretId=name, SecretString="{}")
 
 
 def _value(endpoint: str, name: str) -> str:
-    """Read a secret; one that has no value, or is not there, is empty."""
+    """Read a secret; one that has no value yet is empty."""
     secrets = client("secretsmanager", endpoint)
     try:
         return str(secrets.get_secret_value(SecretId=name).get("SecretString", ""))
     except secrets.exceptions.ResourceNotFoundException:
         return ""
-
-
-def _put_secret(endpoint: str, name: str, value: str) -> None:
-    secrets = client("secretsmanager", endpoint)
-    try:
-        secrets.put_secret_value(SecretId=name, SecretString=value)
-    except secrets.exceptions.ResourceNotFoundException:
-        secrets.create_secret(Name=name, SecretString=value)

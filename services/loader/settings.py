@@ -1,11 +1,10 @@
-"""Where the database is, from the environment, Secrets Manager and Parameter Store."""
+"""Where the database is, from the environment and Parameter Store."""
 
-import json
 from datetime import timedelta
 from functools import cache
 from typing import Annotated
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+from aws_lambda_powertools.utilities.parameters import SSMProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from pydantic import Field
 
@@ -14,17 +13,17 @@ from shared.errors import SettingsError
 from shared.postgres import Address
 from shared.settings import Settings
 
-SECRET_MAX_AGE_S = 300
+PARAMETER_MAX_AGE_S = 300
 
 
 class DatabaseSettings(Settings):
     """The environment variables of the functions that use Postgres.
 
-    The secret is JSON with username, password, dbname and port. An empty name of the CA
-    parameter means a server on this machine, without TLS.
+    The login is an encrypted parameter. An empty name of the CA parameter means a server on this
+    machine, without TLS.
     """
 
-    database_secret_id: str
+    database_login_parameter: str
     database_host_parameter: str
     database_ca_parameter: str
 
@@ -45,50 +44,35 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
     """Look up the database's address and our password there.
 
     Args:
-        settings: Names of the secret and the parameters.
+        settings: Names of the parameters.
         force: Ask again, though an answer may be at hand: the password has changed.
 
     Raises:
-        SettingsError: The secret or a parameter cannot be read, or is not what it should be;
-            never tells its value.
+        SettingsError: A parameter cannot be read, or the login is none; never tells its value.
     """
+
+    def read(name: str) -> str:
+        # A parameter that is not encrypted comes as it is.
+        return str(
+            parameters_provider().get(
+                name, decrypt=True, max_age=PARAMETER_MAX_AGE_S, force_fetch=force
+            )
+        )
+
     ca_name = settings.database_ca_parameter
     try:
-        secret = secrets_provider().get(
-            settings.database_secret_id, max_age=SECRET_MAX_AGE_S, force_fetch=force
-        )
-        host = _parameter(settings.database_host_parameter, force=force)
-        ca_pem = _parameter(ca_name, force=force) if ca_name else ""
+        login = read(settings.database_login_parameter)
+        host = read(settings.database_host_parameter)
+        ca_pem = read(ca_name) if ca_name else ""
     except GetParameterError as error:
         raise SettingsError(f"cannot read where the database is: {error}") from error
     try:
-        known = json.loads(str(secret))
-        return Address(
-            host=host,
-            port=int(known["port"]),
-            database=known["dbname"],
-            username=known["username"],
-            password=known["password"],
-            ca_pem=ca_pem,
-        )
-    except (ValueError, KeyError, TypeError):
-        raise SettingsError(
-            f"secret {settings.database_secret_id} is not JSON with "
-            "username, password, dbname and port"
-        ) from None
-
-
-def _parameter(name: str, *, force: bool) -> str:
-    return str(parameters_provider().get(name, max_age=SECRET_MAX_AGE_S, force_fetch=force))
-
-
-@cache
-def secrets_provider() -> SecretsProvider:
-    """Give the container's reader of secrets; Powertools' own would wait a minute for an answer."""
-    return SecretsProvider(boto3_client=client("secretsmanager"))
+        return Address.of_login(login, host=host, ca_pem=ca_pem)
+    except ValueError as error:
+        raise SettingsError(f"parameter {settings.database_login_parameter} {error}") from None
 
 
 @cache
 def parameters_provider() -> SSMProvider:
-    """Give the container's reader of parameters."""
+    """Give the container's reader of parameters; Powertools' own would wait a minute for one."""
     return SSMProvider(boto3_client=client("ssm"))

@@ -66,8 +66,8 @@ CALLS = [
     ),
     pytest.param(
         "Migrator",
-        ("secretsmanager", "get_secret_value", {"SecretId": "spotify-pipeline/database/migrator"}),
-        ("secretsmanager", "get_secret_value", {"SecretId": "spotify-pipeline/database/loader"}),
+        ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/migrator"}),
+        ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/loader"}),
         id="migrator",
     ),
 ]

@@ -25,6 +25,7 @@ FAKES = Path(__file__).parent / "fakes"
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 NAME = "ec2-203-0-113-7.eu-west-1.compute.amazonaws.com"
 CA = "/spotify-pipeline/database/ca-pem"
+LOGIN = "/spotify-pipeline/database/{}"
 ROLES = ("migrator", "loader", "reader")
 ELSEWHERE = "127.0.0.9"
 """An address that is neither a function's nor the host's own."""
@@ -35,9 +36,9 @@ FACTS = {
     "EIP_ALLOCATION_ID": "eipalloc-0123",
     "DB_HOST": NAME,
     "DB_NAME": "spotify",
-    "MIGRATOR_SECRET": "migrator",
-    "LOADER_SECRET": "loader",
-    "READER_SECRET": "reader",
+    "MIGRATOR_PARAMETER": LOGIN.format("migrator"),
+    "LOADER_PARAMETER": LOGIN.format("loader"),
+    "READER_PARAMETER": LOGIN.format("reader"),
     "CA_PARAMETER": CA,
     "APP_CIDRS": "10.42.2.0/24,127.0.0.1/32",
     "DATA_STUDIO_CIDRS": "",
@@ -58,7 +59,7 @@ class Machine:
         self.volume = self.cloud / "volume"
         self.log = root / "run" / "log"
         self.facts = FACTS | {"PG_MAJOR": DEBIAN[-1].parent.name}
-        for folder in ("secrets", "parameters", "refuse", "s3", "parts", "mounted", "../run"):
+        for folder in ("parameters", "refuse", "s3", "parts", "mounted", "../run"):
             (self.cloud / folder).mkdir(parents=True)
             # Some scripts run as user postgres.
             (self.cloud / folder).chmod(0o777)
@@ -66,8 +67,6 @@ class Machine:
         (self.cloud / "calls").chmod(0o666)
         self.volume.touch()
         os.truncate(self.volume, 16 * 2**20)
-        for role in ROLES:
-            self.tell_password(role, f"{role}-secret")
         self._launch()
 
     def _launch(self) -> None:
@@ -90,15 +89,21 @@ class Machine:
         self._launch()
 
     def tell_password(self, role: str, password: str) -> None:
-        """Put a login into the secret of a role."""
+        """Put a login into the parameter of a role."""
         login = {"username": role, "password": password, "dbname": "spotify", "port": 5432}
-        self.tell_secret(role, json.dumps(login))
+        self.tell_login(role, json.dumps(login))
 
-    def tell_secret(self, role: str, text: str) -> None:
-        (self.cloud / "secrets" / role).write_text(text)
+    def tell_login(self, role: str, text: str) -> None:
+        file = self.parameter(LOGIN.format(role))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
     def password(self, role: str) -> str:
-        return json.loads((self.cloud / "secrets" / role).read_text())["password"]
+        return json.loads(self.parameter(LOGIN.format(role)).read_text())["password"]
+
+    def parameter(self, name: str) -> Path:
+        """Tell where a parameter of AWS is kept here."""
+        return self.cloud / "parameters" / name.lstrip("/")
 
     def refuse(self, call: str) -> None:
         """Let AWS refuse the next such call."""
@@ -173,7 +178,7 @@ class Machine:
     @property
     def ca(self) -> str:
         """The authority as it is published."""
-        return (self.cloud / "parameters" / CA.lstrip("/")).read_text()
+        return self.parameter(CA).read_text()
 
     @property
     def backups(self) -> list[Path]:

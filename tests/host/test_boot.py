@@ -128,6 +128,6 @@ def test_a_boot_that_was_interrupted_while_it_made_the_data_is_made_good_by_the_
 
 
 def test_a_boot_that_fails_is_told(machine):
-    machine.tell_secret("loader", "")
+    machine.tell_login("loader", "")
 
     assert machine.attempt("boot.sh").returncode == 1

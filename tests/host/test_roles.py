@@ -9,6 +9,8 @@ import pytest
 from services.loader.migrate import migrate
 from services.loader.store import Store
 from shared.errors import DatabaseAwayError, DatabaseLoginError
+from shared.postgres import Address
+from tests.host.machine import LOGIN, NAME, ROLES
 from tests.unit.loader.loader_examples import a_batch, a_play
 
 REFUSED = "42501"
@@ -116,15 +118,58 @@ def test_a_function_is_let_in_from_its_own_network_only(served, role):
         served.ask_from_elsewhere(role, context=None)
 
 
-def test_a_new_password_holds_from_the_next_connection_on(machine):
+def test_each_role_has_a_password_of_its_own_that_is_kept_encrypted(served):
+    passwords = {served.password(role) for role in ROLES}
+
+    assert len(passwords) == len(ROLES)
+    assert {len(bytes.fromhex(password)) for password in passwords} == {20}
+    for role in ROLES:
+        name = LOGIN.format(role)
+        assert Address.of_login(served.parameter(name).read_text(), host=NAME).username == role
+        assert (
+            f"aws ssm put-parameter --name {name} --type SecureString --value file:///dev/stdin"
+            in served.calls
+        )
+
+
+@pytest.mark.parametrize("call", ["ssm-get-parameters", "ssm-put-parameter"])
+def test_a_login_that_cannot_be_kept_at_first_is_tried_again(machine, call):
     machine.run("boot.sh")
-    old = machine.password("loader")
+    machine.parameter(LOGIN.format("loader")).unlink()
+    machine.refuse(call)
+
+    machine.run("roles.sh")
+
+    with machine.connected("loader") as database:
+        assert database.run("SELECT 1") == [[1]]
+
+
+def test_a_deleted_login_is_replaced_by_a_new_one_that_holds_from_the_next_connection_on(machine):
+    machine.run("boot.sh")
+    old = {role: machine.password(role) for role in ROLES}
     with machine.connected("loader") as open_before:
-        machine.tell_password("loader", "quote's and \\ and $HOME")
+        machine.parameter(LOGIN.format("loader")).unlink()
 
         machine.run("roles.sh")
 
         assert open_before.run("SELECT 1") == [[1]]
+    assert {role for role in ROLES if machine.password(role) != old[role]} == {"loader"}
+    with machine.connected("loader") as database:
+        assert database.run("SELECT current_user::text") == [["loader"]]
+    with (
+        pytest.raises(DatabaseLoginError, match="password authentication failed"),
+        machine.connected("loader", password=old["loader"]),
+    ):
+        pass
+
+
+def test_a_password_that_the_owner_chose_holds_from_the_next_connection_on(machine):
+    machine.run("boot.sh")
+    old = machine.password("loader")
+    machine.tell_password("loader", "quote's and \\ and $HOME")
+
+    machine.run("roles.sh")
+
     with machine.connected("loader") as database:
         assert database.run("SELECT current_user::text") == [["loader"]]
     with (
@@ -159,19 +204,20 @@ def test_no_password_is_seen_in_a_log_an_argument_or_an_environment(machine):
         )
         machine.fake(program, f'{{ echo "$*"; env; }} >> {seen}; chmod 666 {seen} || true\n'
                      f'exec "{real}" "$@"')  # fmt: skip
+    machine.parameter(LOGIN.format("reader")).unlink()
     machine.tell_password("loader", "never-to-be-seen")
 
     machine.run("roles.sh")
 
-    told = machine.log.read_text() + seen.read_text()
+    told = machine.log.read_text() + seen.read_text() + "\n".join(machine.calls)
     assert "REVOKE ALL ON DATABASE" not in seen.read_text()
     assert "--dbname=spotify" in seen.read_text()
-    assert "never-to-be-seen" not in told
+    assert not [role for role in ROLES if machine.password(role) in told]
     assert "SCRAM-SHA-256$" not in told
 
 
 @pytest.mark.parametrize(
-    "secret",
+    "login",
     ["", "no-json s3cret", "[]", json.dumps({"password": "s3cret"}),
      json.dumps({"username": "reader", "password": "s3cret"}),
      json.dumps({"username": "loader", "password": ""}),
@@ -179,9 +225,9 @@ def test_no_password_is_seen_in_a_log_an_argument_or_an_environment(machine):
      json.dumps({"username": "loader", "password": ["s3cret"]})],
     ids=["empty", "text", "list", "no name", "other role", "no password", "not ascii", "no text"],
 )  # fmt: skip
-def test_a_secret_that_is_no_login_changes_nothing_and_is_not_told(served, secret):
+def test_what_is_no_login_changes_nothing_and_is_not_told(served, login):
     before, password = served.state(), served.password("loader")
-    served.tell_secret("loader", secret)
+    served.tell_login("loader", login)
 
     done = served.attempt("roles.sh")
 

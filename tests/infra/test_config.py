@@ -174,7 +174,7 @@ def test_a_database_without_tls_has_no_ca_parameter():
 def test_the_names_that_exist_beforehand_follow_from_the_name():
     config = PipelineConfig(name="plays")
 
-    assert config.database_secret("reader") == "plays/database/reader"
+    assert config.database_login_parameter("reader") == "/plays/database/reader"
     assert config.database_host_parameter == "/plays/database/host"
     assert config.database_ca_parameter == "/plays/database/ca-pem"
     assert config.listener_secret_prefix == "plays/listener/"  # noqa: S105 - a name

@@ -40,7 +40,7 @@ OUTPUTS = {
     "UploadedFilesQueueUrl": "<UploadedFiles/Queue>",
     "UploadedFilesDlqUrl": "<UploadedFiles/DeadLetters>",
     "FailedTicksQueueUrl": "<FailedTicks>",
-    "DatabaseReaderSecret": "spotify-pipeline/database/reader",
+    "DatabaseReaderParameter": "/spotify-pipeline/database/reader",
     "DatabaseHostParameter": "/spotify-pipeline/database/host",
     "ListenerSecretPrefix": "spotify-pipeline/listener/",
 }

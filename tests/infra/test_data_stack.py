@@ -3,7 +3,6 @@ import json
 import pytest
 from moto.events.models import EventPattern
 
-ROLES = ("migrator", "loader", "reader")
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
 
 
@@ -11,16 +10,6 @@ def test_the_stack_is_safe_from_a_slip_of_the_hand(data):
     manifest = json.loads((data.folder / "manifest.json").read_text())
 
     assert manifest["artifacts"]["SpotifyData"]["properties"]["terminationProtection"] is True
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_has_a_secret_of_the_form_that_the_functions_read(data, role):
-    secret = data.properties(f"Secrets/{role}")
-    known = json.loads(secret["GenerateSecretString"]["SecretStringTemplate"])
-
-    assert secret["Name"] == f"spotify-pipeline/database/{role}"
-    assert known == {"username": role, "dbname": "spotify", "port": 5432}
-    assert secret["GenerateSecretString"]["GenerateStringKey"] == "password"
 
 
 def test_functions_leave_by_ipv6_alone(data):

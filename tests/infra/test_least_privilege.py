@@ -16,19 +16,16 @@ DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:{}:{}"
 ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
 OURS = "<AWS::AccountId>"
-A_SECRET = ARN.format("secretsmanager", OURS, "secret:spotify-pipeline/{}-??????")
+A_SECRET = ARN.format("secretsmanager", OURS, "secret:spotify-pipeline/listener/me-??????")
 WIDE = {
     "SpotifyPipeline": {
         f"{ARCHIVE}/history/*",
         f"{ARCHIVE}/polls/*",
         f"{ARCHIVE}/quarantine/*",
-        A_SECRET.format("listener/me"),
-        A_SECRET.format("database/loader"),
-        A_SECRET.format("database/migrator"),
+        A_SECRET,
         "<Functions/Migrator/Function.Arn>:*",
     },
     "SpotifyData": {
-        *(A_SECRET.format(f"database/{role}") for role in ("loader", "migrator", "reader")),
         "<Postgres/Backups.Arn>/dumps/*",
         ARN.format("ec2", OURS, "instance/*"),
         ARN.format("ec2", OURS, "network-interface/*"),

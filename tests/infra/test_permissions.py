@@ -26,7 +26,7 @@ def consumes(queue):
 
 def reads_database(role):
     return {
-        ("secretsmanager:GetSecretValue", secret(f"database/{role}")),
+        ("ssm:GetParameter", parameter(f"database/{role}")),
         ("ssm:GetParameter", parameter("database/host")),
         ("ssm:GetParameter", parameter("database/ca-pem")),
     }
@@ -88,7 +88,7 @@ NEEDED_BY = {
     "s3 cp": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
     # By hand: a comment tells to look for the key of a dump.
     "s3 ls": {"s3:ListBucket"},
-    "secretsmanager get-secret-value": {"secretsmanager:GetSecretValue"},
+    "ssm get-parameters": {"ssm:GetParameters"},
     "ssm put-parameter": {"ssm:PutParameter"},
 }
 CALLED_BY_NO_SCRIPT = {
@@ -210,9 +210,11 @@ def test_the_host_has_its_rights_on_what_is_its_own(data):
     ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:"
 
     assert data.rights("Postgres/Role") == {
-        ("secretsmanager:GetSecretValue", secret("database/migrator")),
-        ("secretsmanager:GetSecretValue", secret("database/loader")),
-        ("secretsmanager:GetSecretValue", secret("database/reader")),
+        *(
+            (f"ssm:{action}", parameter(f"database/{role}"))
+            for action in ("GetParameters", "PutParameter")
+            for role in ("migrator", "loader", "reader")
+        ),
         ("ssm:PutParameter", parameter("database/ca-pem")),
         ("s3:PutObject", "<Postgres/Backups.Arn>/dumps/*"),
         ("s3:GetObject", "<Postgres/Backups.Arn>/dumps/*"),

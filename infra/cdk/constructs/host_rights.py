@@ -1,7 +1,5 @@
 """What the database host may do."""
 
-from collections.abc import Sequence
-
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -9,7 +7,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.permissions import allow
+from infra.cdk.constructs.permissions import allow, parameter_arn
+from infra.cdk.database import ROLES
 from infra.cdk.names import host_name
 from shared.telemetry import NAMESPACE
 
@@ -21,21 +20,18 @@ def host_role(
     config: PipelineConfig,
     backups: s3.Bucket,
     backup_prefix: str,
-    secret_arns: Sequence[str],
 ) -> iam.Role:
     """Make the role of the host, all but the rights on its address and its volume.
 
-    It reads the passwords of the roles, publishes the authority of its certificate, stores and
-    reads back dumps, counts, and takes Session Manager in.
+    It keeps the logins of the roles, publishes the authority of its certificate, stores and reads
+    back dumps, counts, and takes Session Manager in.
     """
-    stack = Stack.of(scope)
     role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-    parameter = f"parameter{config.database_ca_parameter}"
+    logins = [parameter_arn(scope, config.database_login_parameter(role)) for role in ROLES]
+    authority = parameter_arn(scope, config.database_ca_parameter)
     dumps = backups.arn_for_objects(f"{backup_prefix}*")
-    role.add_to_policy(allow("secretsmanager", "GetSecretValue", on=secret_arns))
-    role.add_to_policy(
-        allow("ssm", "PutParameter", on=[stack.format_arn(service="ssm", resource=parameter)])
-    )
+    role.add_to_policy(allow("ssm", "GetParameters", on=logins))
+    role.add_to_policy(allow("ssm", "PutParameter", on=[*logins, authority]))
     role.add_to_policy(allow("s3", "PutObject", "GetObject", "AbortMultipartUpload", on=[dumps]))
     role.add_to_policy(allow("s3", "ListBucket", on=[backups.bucket_arn]))
     role.add_to_policy(allow("ec2", "DescribeVolumes", on=["*"]))

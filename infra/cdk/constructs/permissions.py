@@ -20,3 +20,8 @@ def allow(service: str, *actions: str, on: Sequence[str]) -> iam.PolicyStatement
 def secret_arn(scope: Construct, name: str) -> str:
     """Name a secret in a policy: Secrets Manager ends each ARN with six characters of its own."""
     return Stack.of(scope).format_arn(service="secretsmanager", resource=f"secret:{name}-??????")
+
+
+def parameter_arn(scope: Construct, name: str) -> str:
+    """Name a parameter in a policy; its own name begins with a slash."""
+    return Stack.of(scope).format_arn(service="ssm", resource=f"parameter{name}")

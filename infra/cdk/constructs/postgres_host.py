@@ -17,13 +17,12 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.database_secrets import DATABASE, DatabaseSecrets
 from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
 from infra.cdk.constructs.host_files import first_boot
 from infra.cdk.constructs.host_rights import host_role, let_take_address
 from infra.cdk.constructs.network import Network
 from infra.cdk.constructs.removal import KEEP_DATA
-from infra.cdk.database import HostConfig
+from infra.cdk.database import DATABASE, HostConfig
 from infra.cdk.names import host_name
 from shared.telemetry import NAMESPACE
 
@@ -47,7 +46,6 @@ class PostgresHost(Construct):
         *,
         config: PipelineConfig,
         network: Network,
-        secrets: DatabaseSecrets,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -57,17 +55,9 @@ class PostgresHost(Construct):
         self.volume = self._volume(config.host, network)
         self._address = ec2.CfnEIP(self, "Address", domain="vpc")
         self.name = self._public_name()
-        role = host_role(
-            self,
-            "Role",
-            config=config,
-            backups=self.backups,
-            backup_prefix=DUMPS,
-            secret_arns=secrets.arns,
-        )
+        role = host_role(self, "Role", config=config, backups=self.backups, backup_prefix=DUMPS)
         let_take_address(role, config=config, address=self._address, vpc=network.vpc)
         self.group = self._group(config, network, role, topic)
-        self.group.node.add_dependency(secrets)
         for addressed in (self._address, self.group):
             # A gateway that maps a public address cannot be detached, and cfn-init needs its route.
             addressed.node.add_dependency(network.database_subnet.internet_connectivity_established)
@@ -153,9 +143,9 @@ class PostgresHost(Construct):
             "DB_HOST": self.name,
             "DB_NAME": DATABASE,
             "PG_MAJOR": str(config.host.postgres_major),
-            "MIGRATOR_SECRET": config.database_secret("migrator"),
-            "LOADER_SECRET": config.database_secret("loader"),
-            "READER_SECRET": config.database_secret("reader"),
+            "MIGRATOR_PARAMETER": config.database_login_parameter("migrator"),
+            "LOADER_PARAMETER": config.database_login_parameter("loader"),
+            "READER_PARAMETER": config.database_login_parameter("reader"),
             "CA_PARAMETER": config.database_ca_parameter,
             "APP_CIDRS": ",".join(network.app_cidrs),
             "DATA_STUDIO_CIDRS": ",".join(map(str, config.host.data_studio_cidrs)),

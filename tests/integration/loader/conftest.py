@@ -12,25 +12,25 @@ from services.loader.store import Store
 from shared.aws import client
 from shared.postgres import Database
 
-LOGIN = "spotify-pipeline/database/loader"
+LOGIN_PARAMETER = "/spotify-pipeline/database/loader"
 HOST_PARAMETER = "/spotify-pipeline/database/host"
 
 
 class Deployment:
-    """The environment of a function, and what it finds in Secrets Manager."""
+    """The environment of a function, and what it finds in Parameter Store."""
 
     def __init__(self, address_of, monkeypatch):
         self._address_of = address_of
-        self._secrets = boto3.client("secretsmanager")
-        self._secrets.create_secret(Name=LOGIN, SecretString="{}")
-        boto3.client("ssm").put_parameter(Name=HOST_PARAMETER, Value="127.0.0.1", Type="String")
-        monkeypatch.setenv("DATABASE_SECRET_ID", LOGIN)
+        self._parameters = boto3.client("ssm")
+        self._parameters.put_parameter(Name=HOST_PARAMETER, Value="127.0.0.1", Type="String")
+        self.say("{}")
+        monkeypatch.setenv("DATABASE_LOGIN_PARAMETER", LOGIN_PARAMETER)
         monkeypatch.setenv("DATABASE_HOST_PARAMETER", HOST_PARAMETER)
         monkeypatch.setenv("DATABASE_CA_PARAMETER", "")
         monkeypatch.setenv("MATCH_WINDOW_S", "90")
 
     def know(self, role, **changes):
-        """Put the login of a role into the secret."""
+        """Put the login of a role into the parameter."""
         address = self._address_of(role)
         login = {
             "username": role,
@@ -40,18 +40,15 @@ class Deployment:
         }
         self.say(json.dumps(login | changes))
 
-    def say(self, secret):
-        self._secrets.put_secret_value(SecretId=LOGIN, SecretString=secret)
+    def say(self, login):
+        self._parameters.put_parameter(
+            Name=LOGIN_PARAMETER, Value=login, Type="SecureString", Overwrite=True
+        )
 
 
 def forget_all():
     """Drop what a container keeps."""
-    for kept in (
-        client,
-        settings.secrets_provider,
-        settings.parameters_provider,
-        handler.wire,
-    ):
+    for kept in (client, settings.parameters_provider, handler.wire):
         kept.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""The loader's function, from its environment to rows: moto for the secrets, a real Postgres."""
+"""The loader's function, from its environment to rows: moto for the parameters, a real Postgres."""
 
 import boto3
 import pytest
@@ -136,7 +136,7 @@ def test_a_server_that_is_away_sends_all_back_and_is_found_when_it_returns(
         run(a_batch(a_play()))
     function.know("loader", port=free_port)
     with pytest.raises(DatabaseAwayError):
-        run(a_batch(a_play()))  # the secret that is at hand still says 1
+        run(a_batch(a_play()))  # the login that is at hand still says 1
 
     found = find_database(DatabaseSettings.from_environment(), force=True)
 
@@ -168,7 +168,7 @@ def test_the_match_window_is_the_deployments(function, database, monkeypatch, wi
     assert database.run("SELECT count(*) FROM listening_history") == [[rows]]
 
 
-@pytest.mark.parametrize("variable", ["DATABASE_SECRET_ID", "DATABASE_HOST_PARAMETER"])
+@pytest.mark.parametrize("variable", ["DATABASE_LOGIN_PARAMETER", "DATABASE_HOST_PARAMETER"])
 def test_a_setting_that_leads_nowhere_is_named(function, monkeypatch, variable):
     monkeypatch.setenv(variable, "/no/such/thing")
 

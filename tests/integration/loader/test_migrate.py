@@ -226,7 +226,7 @@ def test_the_reader_reads_what_a_later_migration_makes(owner, connect, schema):
         owner.run(f"DROP TABLE {schema}.later")
 
 
-def test_the_function_logs_in_by_its_secret_and_hangs_up(connections, deployment):
+def test_the_function_logs_in_by_its_parameter_and_hangs_up(connections, deployment):
     deployment.know("migrator")
 
     assert handler({}, CONTEXT) == {"migrated": []}
@@ -243,12 +243,14 @@ def test_the_function_hangs_up_where_its_role_may_not_migrate_too(connections, d
 
 
 @pytest.mark.parametrize(
-    "secret", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}']
+    "login", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}']
 )
-def test_a_secret_that_is_no_login_is_named_and_not_told(deployment, secret):
-    deployment.say(secret)
+def test_what_is_no_login_is_named_and_not_told(deployment, login):
+    deployment.say(login)
 
-    with pytest.raises(SettingsError, match="secret spotify-pipeline/database/loader") as refused:
+    with pytest.raises(
+        SettingsError, match="parameter /spotify-pipeline/database/loader"
+    ) as refused:
         handler({}, CONTEXT)
 
     assert "s3cret" not in str(refused.value)

@@ -90,30 +90,34 @@ def test_a_server_that_cannot_listen_is_told_with_its_log(ministack, home):
     assert "MiniStack does not start" in str(failure.value)
 
 
-def test_each_role_finds_its_own_way_to_the_database(ministack, secrets):
+def parameter(ministack, name: str) -> str:
+    answer = client("ssm", ministack.endpoint).get_parameter(Name=name, WithDecryption=True)
+    return answer["Parameter"]["Value"]
+
+
+def test_each_role_finds_its_own_way_to_the_database(ministack):
     memory = Memory(ports=Ports(postgres=15432))
 
     put_database(CONFIG, ministack.endpoint, memory)
 
-    assert value_of(secrets, "spotify-pipeline/database/loader") == {
+    assert json.loads(parameter(ministack, "/spotify-pipeline/database/loader")) == {
         "username": "loader",
         "password": memory.loader_password,
         "dbname": "spotify",
         "port": 15432,
     }
-    reader = value_of(secrets, "spotify-pipeline/database/reader")
+    reader = json.loads(parameter(ministack, "/spotify-pipeline/database/reader"))
     assert reader["password"] == memory.reader_password
-    ssm = client("ssm", ministack.endpoint)
-    host = ssm.get_parameter(Name="/spotify-pipeline/database/host")["Parameter"]["Value"]
-    assert host == "127.0.0.1"
+    assert parameter(ministack, "/spotify-pipeline/database/host") == "127.0.0.1"
 
 
-def test_a_changed_port_reaches_those_who_look_it_up(ministack, secrets):
+def test_a_changed_port_reaches_those_who_look_it_up(ministack):
     put_database(CONFIG, ministack.endpoint, Memory(ports=Ports(postgres=15432)))
 
     put_database(CONFIG, ministack.endpoint, Memory(ports=Ports(postgres=15433)))
 
-    assert value_of(secrets, "spotify-pipeline/database/migrator")["port"] == 15433
+    migrator = json.loads(parameter(ministack, "/spotify-pipeline/database/migrator"))
+    assert migrator["port"] == 15433
 
 
 def test_the_listener_is_logged_in_to_the_simulator(ministack, secrets, login):

@@ -140,7 +140,7 @@ class DatabaseTarget(Target):
     """A target that tells only where its database is."""
 
     outputs = {  # noqa: RUF012 - stands in for a property
-        "DatabaseReaderSecret": "p/database/reader",
+        "DatabaseReaderParameter": "/p/database/reader",
         "DatabaseHostParameter": "/p/database/host",
     }
 
@@ -148,15 +148,13 @@ class DatabaseTarget(Target):
 @pytest.fixture
 def known_database(aws):
     login = {"username": "reader", "password": "hidden", "dbname": "spotify", "port": 5433}
-    aws.client("secretsmanager").create_secret(
-        Name="p/database/reader", SecretString=json.dumps(login)
-    )
     ssm = aws.client("ssm")
+    ssm.put_parameter(Name="/p/database/reader", Value=json.dumps(login), Type="SecureString")
     ssm.put_parameter(Name="/p/database/host", Value="db.example", Type="String")
     ssm.put_parameter(Name="/p/database/ca-pem", Value="PEM", Type="String")
 
 
-def test_in_aws_the_database_is_found_by_secret_and_parameters(aws, known_database):
+def test_in_aws_the_database_is_found_by_its_parameters(aws, known_database):
     address = DatabaseTarget("aws", "SpotifyPipeline", aws).address
 
     assert (address.host, address.port, address.database) == ("db.example", 5433, "spotify")
@@ -177,12 +175,14 @@ def test_the_url_of_a_database_in_aws_holds_no_password(aws, known_database):
     assert target.database_url == "postgresql://reader@db.example:5433/spotify"
 
 
-def test_a_database_secret_that_is_wrong_is_named_without_its_value(aws):
-    aws.client("secretsmanager").create_secret(
-        Name="p/database/reader", SecretString='{"password": "hidden"}'
+def test_a_database_login_that_is_wrong_is_named_without_its_value(aws, known_database):
+    aws.client("ssm").put_parameter(
+        Name="/p/database/reader", Value='{"password": "hidden"}', Overwrite=True
     )
 
-    with pytest.raises(CommandError, match="secret p/database/reader is not JSON with") as raised:
+    with pytest.raises(
+        CommandError, match="parameter /p/database/reader is not JSON with"
+    ) as raised:
         _ = DatabaseTarget("aws", "SpotifyPipeline", aws).address
 
     assert "hidden" not in str(raised.value)

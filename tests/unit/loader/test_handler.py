@@ -189,7 +189,7 @@ def test_what_was_loaded_is_logged_as_counts(shelf, logged):
 
 def test_the_settings_are_the_ones_that_the_stack_gives():
     assert list(DatabaseSettings.model_fields) == [
-        "database_secret_id",
+        "database_login_parameter",
         "database_host_parameter",
         "database_ca_parameter",
     ]
@@ -201,7 +201,7 @@ def test_the_settings_are_the_ones_that_the_stack_gives():
 def test_a_function_without_its_environment_says_what_is_missing():
     loader.wire.cache_clear()
 
-    with pytest.raises(SettingsError, match="DATABASE_SECRET_ID"):
+    with pytest.raises(SettingsError, match="DATABASE_LOGIN_PARAMETER"):
         run(GOOD)
 
 

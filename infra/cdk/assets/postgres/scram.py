@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Turn the secret of a database role into what Postgres keeps of its password.
+"""Turn the login of a database role into what Postgres keeps of its password.
 
-    scram.py ROLE HOST < secret.json
+    scram.py ROLE HOST < login.json
 
-Prints a SCRAM-SHA-256 verifier. A secret always gives the same one, so that setting it again
+Prints a SCRAM-SHA-256 verifier. A password always gives the same one, so that setting it again
 changes nothing: a salt must be unique, not secret, and is made of role and host.
 
 Sources:
@@ -24,15 +24,15 @@ ITERATIONS = 4096
 
 
 def main() -> None:
-    """Read the secret, print the verifier; what is wrong is told without telling the secret."""
+    """Read the login, print the verifier; what is wrong is told without telling the password."""
     role, host = sys.argv[1:]
     try:
-        secret = json.load(sys.stdin)
-        username, password = secret["username"], secret["password"]
+        login = json.load(sys.stdin)
+        username, password = login["username"], login["password"]
     except (ValueError, KeyError, TypeError):
-        sys.exit(f"the secret of {role} is not JSON with username and password")
+        sys.exit(f"the login of {role} is not JSON with username and password")
     if username != role:
-        sys.exit(f"the secret of {role} is of another role")
+        sys.exit(f"the login of {role} is of another role")
     # Other characters would have to be normalised first (RFC 4013).
     if not (isinstance(password, str) and password.isascii() and password.isprintable()):
         sys.exit(f"the password of {role} has characters other than printable ASCII")

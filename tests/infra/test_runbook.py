@@ -99,6 +99,13 @@ def test_as_many_alarms_are_promised_and_paid_for_as_there_are(on_aws, data):
     assert f"{len(alarms)} alarms by mail" in (ROOT / "README.md").read_text()
 
 
+def test_the_disk_that_is_paid_for_is_the_one_that_is_deployed(data):
+    size = data.properties("Postgres/Data")["Size"]
+
+    assert f" GiB of root and {size} GiB of data" in DEPLOY.read_text()
+    assert f"| `host.volume_gib` | {size} |" in DEPLOY.read_text()
+
+
 def test_every_target_that_a_document_tells_to_make_exists():
     named = {
         (name, word)

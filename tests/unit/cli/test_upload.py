@@ -1,6 +1,7 @@
 import json
 import signal
 import threading
+import time
 
 import pytest
 
@@ -172,6 +173,8 @@ def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, histor
 def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history):
     def interrupt(**_):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        # The upload itself must not be faster than the thread that is to hear of it.
+        time.sleep(0.5)
 
     target.session.events.register("before-call.s3.PutObject", interrupt)
 

@@ -23,7 +23,7 @@ def new_app(context: Mapping[str, Any] | None = None, outdir: Path | None = None
 class Stacks:
     """The stacks of one deployment."""
 
-    data: DataStack | None
+    data: DataStack
     pipeline: PipelineStack
     oidc: OidcStack | None
 
@@ -38,35 +38,30 @@ def build(app: App, config: PipelineConfig) -> Stacks:
 
     Synthesis fails where a rule of AwsSolutions is broken without an acknowledgment.
     """
-    data = None if config.stands_alone else _data_stack(app, config)
-    pipeline = PipelineStack(
-        app,
-        "SpotifyPipeline",
-        config=config,
-        network=data.network if data else None,
-        description="Listening history: collects, enriches and loads what people play on Spotify",
-    )
-    if data:
-        # They know each other by name, from which no order follows.
-        pipeline.add_stack_dependency(data)
-    oidc = _oidc_stack(app, config)
-    Tags.of(app).add("project", config.name)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
-    return Stacks(data, pipeline, oidc)
-
-
-def _data_stack(app: App, config: PipelineConfig) -> DataStack:
-    return DataStack(
+    data = DataStack(
         app,
         "SpotifyData",
         config=config,
         termination_protection=True,
         description="Listening history: the database, the archive, and whom to tell",
     )
+    pipeline = PipelineStack(
+        app,
+        "SpotifyPipeline",
+        config=config,
+        network=data.network,
+        description="Listening history: collects, enriches and loads what people play on Spotify",
+    )
+    # They know each other by name, from which no order follows.
+    pipeline.add_stack_dependency(data)
+    oidc = _oidc_stack(app, config)
+    Tags.of(app).add("project", config.name)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+    return Stacks(data, pipeline, oidc)
 
 
 def _oidc_stack(app: App, config: PipelineConfig) -> OidcStack | None:
-    if config.stands_alone or not config.github_repository:
+    if not config.github_repository:
         return None
     return OidcStack(
         app,

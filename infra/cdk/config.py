@@ -56,8 +56,9 @@ class PipelineConfig(Part):
     """For features; Spotify has locked apps out, live capture too, at some 600 calls in a day."""
     match_window_s: Annotated[int, Field(ge=0, le=600)] = 90
     """How far an API and an export record of one play may lie apart."""
-    monthly_budget_usd: Annotated[int, Field(ge=1)] = 20
-    """What the whole account may cost before `alert_email` hears of it, at 80 and at 100 %."""
+    monthly_budget_usd: Annotated[int, Field(ge=0)] = 20
+    """What the whole account may cost before `alert_email` hears of it, at 80 and at 100 %; 0: no
+    budget."""
     database: DatabaseConfig = DatabaseConfig()
     host: HostConfig = HostConfig()
     # Since July 2026 GitHub calls a new repository by its numbers too: owner@1/name@2.
@@ -103,11 +104,6 @@ class PipelineConfig(Part):
         if "spotify" not in self.feature_sources:
             return ""
         return f"{self.listener_secret_prefix}{self.features_login or self.listeners[0]}"
-
-    @property
-    def stands_alone(self) -> bool:
-        """Whether the pipeline has no data stack, and makes archive and alarm topic itself."""
-        return self.target == "local"
 
     @property
     def listener_secret_prefix(self) -> str:

@@ -34,7 +34,8 @@ class DataStack(Stack):
         self.network: FunctionNetwork | None = None
         ArchiveBucket(self, "Archive", config=config)
         topic = AlarmTopic(self, "AlarmTopic", config=config).topic
-        add_budget(self, "Budget", config=config)
+        if config.monthly_budget_usd:
+            add_budget(self, "Budget", config=config)
         self._tell({"ArchiveBucket": archive_name(config), "AlarmTopicArn": topic.topic_arn})
         if config.database.mode == "managed":
             self._add_database(topic)

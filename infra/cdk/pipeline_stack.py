@@ -16,8 +16,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.alarm_topic import AlarmTopic
-from infra.cdk.constructs.archive_bucket import ArchiveBucket, upload_pattern
+from infra.cdk.constructs.archive_bucket import upload_pattern
 from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.healing import HealingSchedule
 from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
@@ -45,9 +44,6 @@ class PipelineStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, **options)
         self._config = config
-        if config.stands_alone:
-            ArchiveBucket(self, "Archive", config=config)
-            AlarmTopic(self, "AlarmTopic", config=config)
         self._add_stores()
         self._add_queues()
         self._functions = Functions(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from infra.local import parts, supervisor, turn
+from infra.local import consumers, parts, supervisor, turn
 from infra.local.data import INGESTED, delete
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
@@ -23,8 +23,8 @@ from infra.local.processes import POLL_S, wait_for_end, wait_for_exit
 from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
 
-STOP_S = START_TIMEOUT_S + parts.STOP_S + 10
-"""Longer than a start of Postgres, which is not cut off, and then a stop of everything."""
+STOP_S = START_TIMEOUT_S + consumers.PATIENCE_S + parts.STOP_S + 10
+"""Longer than a start of Postgres, which is not cut off, what is in work, and a stop of all."""
 
 DATA = (
     *INGESTED,
@@ -107,6 +107,8 @@ def reset(home: Path) -> bool:
     Raises:
         LocalCloudError: It does not stop.
     """
+    # What is in work is for nobody: a cloud that is not ready waits for none.
+    (home / FILE).unlink(missing_ok=True)
     was_running = down(home)
     delete(home, DATA)
     # Unless somebody else keeps things there.

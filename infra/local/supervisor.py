@@ -8,12 +8,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infra.cdk.config import PipelineConfig
-from infra.local import lookups, turn
+from infra.local import consumers, lookups, turn
 from infra.local.arrivals import Arrivals
 from infra.local.aws import client
 from infra.local.deploy import BOOTSTRAP_STACK, STACK, Cdk
@@ -58,8 +60,12 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
                 supervisor.start()
                 supervisor.watch()
                 say("starting anew, to poll the real Spotify from now on")
+                supervisor.finish_work()
         except KeyboardInterrupt:
             say("stopping; the data stays")
+            # Who cannot wait interrupts again.
+            with suppress(KeyboardInterrupt):
+                supervisor.finish_work()
 
 
 def already_running(home: Path) -> LocalCloudError:
@@ -113,6 +119,15 @@ class Supervisor:
                 self._say(news)
             time.sleep(WATCH_S)
 
+    def finish_work(self) -> None:
+        """Wait until no message is in work, where others were told that it is ready."""
+        if not (self._home / FILE).exists():
+            return
+        try:
+            consumers.pause(self._endpoint, self._say)
+        except (BotoCoreError, ClientError) as error:
+            self._say(f"cannot wait for what is in work: {error}")
+
     def stop(self) -> None:
         """Stop everything, whatever state it is in; an impatient signal changes nothing."""
         for number in STOP:
@@ -145,7 +160,9 @@ class Supervisor:
         if is_first:
             # After a crash there would be no stack, and a new one would have another archive.
             self._say("saving the deployment")
+            consumers.pause(self._endpoint, self._say)
             self._parts.ministack.restart()
+        consumers.resume(self._endpoint)
         return outputs
 
     def _send_sample(self, bucket: str) -> None:

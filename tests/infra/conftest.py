@@ -213,8 +213,14 @@ def facts(files):
 
 
 @pytest.fixture(scope="session")
-def on_local(tmp_path_factory):
-    return synthesise(tmp_path_factory.mktemp("local"), target="local")[PIPELINE]
+def local(tmp_path_factory):
+    """All stacks of the local cloud."""
+    return synthesise(tmp_path_factory.mktemp("local"), target="local")
+
+
+@pytest.fixture(scope="session")
+def on_local(local):
+    return local[PIPELINE]
 
 
 @pytest.fixture
@@ -233,7 +239,5 @@ def unsynthesised(tmp_path):
 def stack(request):
     """One stack of one deployment, asked for as `<deployment>/<stack>`."""
     deployment, _, name = request.param.partition("/")
-    if deployment == "local":
-        return request.getfixturevalue("on_local")
     fixture = {"github": "by_github"}.get(deployment, deployment)
     return request.getfixturevalue(fixture)[name]

@@ -95,7 +95,7 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"host.postgres_major": 18}, "postgres_major", id="an upgrade by deployment"),
         pytest.param({"host.data_studio_cidrs": "0.0.0.0/0"}, "wider than /16", id="the world"),
         pytest.param({"host.data_studio_cidrs": "8.8.8.8/8"}, "cidrs.0", id="no network at all"),
-        pytest.param({"monthly_budget_usd": 0}, "monthly_budget_usd", id="no budget"),
+        pytest.param({"monthly_budget_usd": -1}, "monthly_budget_usd", id="a debt"),
         pytest.param({"github_repository": "anna"}, "github_repository", id="half a repository"),
         pytest.param({"github_repository": "anna/*"}, "github_repository", id="all of anna's"),
         pytest.param({"name": "a" * 28}, "name", id="a name too long for a bucket"),

@@ -10,12 +10,11 @@ PIPELINES = (
     *("aws/SpotifyPipeline", "elsewhere/SpotifyPipeline", "private/SpotifyPipeline"),
     "local/SpotifyPipeline",
 )
-ON_AWS = (
-    *("aws/SpotifyData", "elsewhere/SpotifyData", "private/SpotifyData"),
+EVERY = (
+    *("aws/SpotifyData", "elsewhere/SpotifyData", "private/SpotifyData", "local/SpotifyData"),
     "github/SpotifyDeployer",
-    *PIPELINES[:-1],
+    *PIPELINES,
 )
-EVERY = (*ON_AWS, PIPELINES[-1])
 PLACED = ("placed/SpotifyData", "placed/SpotifyPipeline")
 DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 HOLDS_DATA = (
@@ -91,7 +90,7 @@ def test_nothing_is_reached_without_tls(stack, kind, key):
     assert closed == {f"<{path}>" for path in stack.resources(kind)}
 
 
-@of(ON_AWS)
+@of(EVERY)
 def test_a_message_in_work_is_hidden_for_six_timeouts_and_the_window(stack):
     everything = stack.resources()
 
@@ -140,7 +139,7 @@ def test_every_bucket_is_private_versioned_and_encrypted(stack):
     assert offenders(stack, "AWS::S3::Bucket", keeps) == set()
 
 
-@of(ON_AWS)
+@of(EVERY)
 def test_every_disk_is_encrypted(stack):
     def keeps(launch):
         mappings = launch["LaunchTemplateData"]["BlockDeviceMappings"]

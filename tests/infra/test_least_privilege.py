@@ -10,7 +10,7 @@ EVERY = (
     *("aws/SpotifyData", "aws/SpotifyPipeline"),
     *("elsewhere/SpotifyData", "elsewhere/SpotifyPipeline"),
     *("private/SpotifyData", "private/SpotifyPipeline"),
-    "local/SpotifyPipeline",
+    *("local/SpotifyData", "local/SpotifyPipeline"),
 )
 DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:{}:{}"

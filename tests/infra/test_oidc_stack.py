@@ -14,12 +14,6 @@ def test_without_a_repository_nobody_deploys_but_a_person(aws):
     assert set(aws) == {"SpotifyData", "SpotifyPipeline"}
 
 
-def test_the_local_cloud_is_deployed_by_nobody_else(synthesised):
-    stacks = synthesised(target="local", github_repository="anna/plays")
-
-    assert set(stacks) == {"SpotifyPipeline"}
-
-
 def test_the_role_opens_to_tokens_of_the_main_branch_and_no_others(deployer):
     assert trust(deployer) == {
         "Action": "sts:AssumeRoleWithWebIdentity",

@@ -14,14 +14,14 @@ STACKS = ("SpotifyData", PIPELINE)
 EVERY = (
     *(
         f"{deployment}/{stack}"
-        for deployment in ("aws", "elsewhere", "private")
+        for deployment in ("aws", "elsewhere", "private", "local")
         for stack in STACKS
     ),
-    *("github/SpotifyDeployer", "local/SpotifyPipeline"),
+    "github/SpotifyDeployer",
 )
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
 STATEMENTS = "Properties.PolicyDocument.Statement"
-DECISION = ROOT / "docs" / "adr" / "0008-what-the-local-cloud-leaves-out.md"
+DECISION = ROOT / "docs" / "adr" / "0010-the-local-cloud-deploys-both-stacks.md"
 # Each under the words by which the decision names it.
 LOCAL_DIFFERENCES = {
     "no layer": {
@@ -42,17 +42,7 @@ LOCAL_DIFFERENCES = {
         for name in ("Loader", "Migrator")
     },
     "no host on the dashboard": {"Dashboard/Dashboard.Properties.DashboardBody"},
-    "makes archive and alarm topic itself": {
-        *("Archive/Bucket", "Archive/Bucket/Policy", "AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
-    },
     "schedule of one minute": {"Schedules/me.Properties.ScheduleExpression"},
-    "shorter visibility timeouts": {
-        f"{queue}/Queue.Properties.VisibilityTimeout"
-        for queue in ("UploadedFiles", "CollectedPlays", "EnrichedPlays")
-    },
-    "shorter timeouts of backfill and enricher": {
-        f"Functions/{name}/Function.Properties.Timeout" for name in ("Backfill", "Enricher")
-    },
 }
 INTERFACES = (
     *("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface"),
@@ -105,15 +95,11 @@ def test_beside_their_resources_the_templates_do_not_differ(on_aws, on_local):
     assert there == here
 
 
-@pytest.mark.parametrize("own", ["Archive/", "AlarmTopic/"])
-def test_the_archive_and_topic_of_the_local_stack_are_those_of_the_data_stack(data, on_local, own):
-    there, here = (
-        {path: each for path, each in stack.resources().items() if path.startswith(own)}
-        for stack in (data, on_local)
-    )
+def test_the_local_data_stack_is_that_of_a_database_elsewhere_without_a_budget(local, elsewhere):
+    there, here = elsewhere["SpotifyData"], local["SpotifyData"]
 
-    assert here
-    assert there == here
+    assert differences(there.resources(), here.resources()) == {"Budget"}
+    assert "Budget" not in here.resources()
 
 
 def test_polling_can_be_switched_off(on_local, synthesised):
@@ -199,7 +185,7 @@ def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):
     assert broken == {"AwsSolutions-SQS3", "AwsSolutions-SQS4"}
 
 
-@pytest.mark.parametrize("deployment", ["aws", "elsewhere"])
+@pytest.mark.parametrize("deployment", ["aws", "elsewhere", "local"])
 def test_the_data_come_before_the_pipeline(request, deployment):
     folder = request.getfixturevalue(deployment)[PIPELINE].folder
     manifest = json.loads((folder / "manifest.json").read_text())

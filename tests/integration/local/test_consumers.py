@@ -1,0 +1,115 @@
+"""What feeds the functions of a real MiniStack, off and on."""
+
+import io
+import json
+from uuid import uuid4
+from zipfile import ZipFile
+
+import pytest
+
+from infra.local import consumers
+from infra.local.aws import client
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+HIDDEN_S = 600
+# Works for as long as each message says, and fails where one says nothing.
+CODE = """
+import time
+
+def handler(event, context):
+    for record in event["Records"]:
+        time.sleep(float(record["body"]))
+"""
+
+
+class Consumed:
+    """A queue with a function that works for as many seconds as a message says."""
+
+    def __init__(self, endpoint, name):
+        self._sqs = client("sqs", endpoint)
+        self._url = self._sqs.create_queue(
+            QueueName=name, Attributes={"VisibilityTimeout": str(HIDDEN_S)}
+        )["QueueUrl"]
+        role = client("iam", endpoint).create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
+        )
+        packed = io.BytesIO()
+        with ZipFile(packed, "w") as archive:
+            archive.writestr("work.py", CODE)
+        functions = client("lambda", endpoint)
+        functions.create_function(
+            FunctionName=name,
+            Role=role["Role"]["Arn"],
+            Runtime="python3.14",
+            Handler="work.handler",
+            Timeout=60,
+            Code={"ZipFile": packed.getvalue()},
+        )
+        self.mapping = functions.create_event_source_mapping(
+            EventSourceArn=self._told("QueueArn"), FunctionName=name, BatchSize=1
+        )["UUID"]
+
+    def send(self, body):
+        self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+
+    @property
+    def waiting(self):
+        return int(self._told("ApproximateNumberOfMessages"))
+
+    @property
+    def in_work(self):
+        return int(self._told("ApproximateNumberOfMessagesNotVisible"))
+
+    def _told(self, name):
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return answer["Attributes"][name]
+
+
+@pytest.fixture
+def consumed(ministack):
+    queue = Consumed(ministack.endpoint, f"consumed-{uuid4().hex}")
+    yield queue
+    client("lambda", ministack.endpoint).delete_event_source_mapping(UUID=queue.mapping)
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+def test_what_is_in_work_is_done_and_nothing_more_is_begun(ministack, consumed, said, eventually):
+    consumed.send("1")
+    eventually(lambda: consumed.in_work == 1, 20)
+
+    consumers.pause(ministack.endpoint, said.append)
+    consumed.send("0")
+
+    assert (consumed.waiting, consumed.in_work) == (1, 0)
+    assert said == ["messages in work: 1; waiting 30 s at most"]
+    consumers.resume(ministack.endpoint)
+    eventually(lambda: consumed.waiting + consumed.in_work == 0, 20)
+
+
+def test_what_takes_too_long_is_told_with_how_long_it_stays_hidden(
+    ministack, consumed, said, eventually
+):
+    consumed.send("nothing")
+    eventually(lambda: consumed.in_work == 1, 20)
+
+    consumers.pause(ministack.endpoint, said.append, patience_s=0.2)
+
+    assert said[1:] == ["messages cut off: 1; they go on after 10 minutes at most"]
+    assert consumed.in_work == 1
+
+
+def test_where_nothing_is_in_work_nothing_is_said(ministack, consumed, said):
+    consumers.pause(ministack.endpoint, said.append)
+
+    assert said == []

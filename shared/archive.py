@@ -11,6 +11,8 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from boto3.s3.transfer import TransferConfig
+
 from shared.models import iso
 
 DEFAULT_LISTENER = "me"
@@ -18,6 +20,10 @@ UPLOADS = "history/"
 """Where people put their files."""
 UPLOAD_SUFFIXES = (".json", ".zip")
 """What starts the backfill."""
+
+# Else boto3 reads what is larger than 8 MiB in ranges, side by side; MiniStack 1.5 answers a range
+# of a version with the whole object, so that the file came out of them mixed up.
+_IN_ONE_STREAM = TransferConfig(multipart_threshold=1 << 40)
 
 
 def poll_key(listener: str, polled_at: datetime) -> str:
@@ -86,4 +92,5 @@ class Archive:
 
     def fetch(self, key: str, version_id: str, into: BinaryIO) -> None:
         """Copy an uploaded file into a local one, in chunks."""
-        self._s3.download_fileobj(self._bucket, key, into, ExtraArgs={"VersionId": version_id})
+        version = {"VersionId": version_id}
+        self._s3.download_fileobj(self._bucket, key, into, ExtraArgs=version, Config=_IN_ONE_STREAM)

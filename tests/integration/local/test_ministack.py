@@ -1,4 +1,6 @@
+import io
 import json
+import os
 from contextlib import nullcontext
 
 import boto3
@@ -14,6 +16,7 @@ from infra.local.ports import Ports
 from infra.local.simulators import account
 from infra.local.state import LocalCloudError
 from infra.local.wishes import Wishes, configuration
+from shared.archive import Archive
 
 CONFIG = configuration(Wishes().deployment(Ports()))
 LOGIN = "spotify-pipeline/listener/me"
@@ -45,6 +48,20 @@ def test_a_restart_keeps_what_was_there(ministack):
 
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     assert message["Body"] == "still here"
+
+
+def test_a_large_upload_is_read_as_it_was_sent(ministack, tmp_path):
+    s3 = client("s3", ministack.endpoint)
+    s3.create_bucket(Bucket="large")
+    s3.put_bucket_versioning(Bucket="large", VersioningConfiguration={"Status": "Enabled"})
+    sent = os.urandom(20 << 20)
+    s3.upload_fileobj(io.BytesIO(sent), "large", "history/me/large.zip")
+    version = s3.head_object(Bucket="large", Key="history/me/large.zip")["VersionId"]
+
+    with (tmp_path / "fetched").open("w+b") as fetched:
+        Archive(s3, "large").fetch("history/me/large.zip", version, fetched)
+
+    assert (tmp_path / "fetched").read_bytes() == sent
 
 
 @pytest.mark.parametrize(("refused", "came_by_tls"), [(True, "true"), (False, "false")])

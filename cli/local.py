@@ -59,7 +59,8 @@ def up(
 ) -> None:
     """Start the local cloud, on the data of its last run if there is any.
 
-    Runs until Ctrl-C, unless told to --detach. Data, passwords and logins stay in `.local`,
+    Runs until Ctrl-C, unless told to --detach. Ctrl-C lets the functions end what they have in
+    work, for 30 s at most; a second one does not wait. Data, passwords and logins stay in `.local`,
     or in the folder that PLAYS_LOCAL_DIR names.
     """
     if as_json and not detach:

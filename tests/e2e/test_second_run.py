@@ -29,6 +29,9 @@ PLAYS = [sys.executable, "-m", "cli.main"]
 READY_S = 120
 ARRIVAL_S = 10
 STOP_S = 60
+GOES_ON_S = 60
+"""Below the shortest time for which a queue hides a message that was cut off."""
+INTERRUPTED = "anna"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class Story:
     left_running: list[str]
     rows_before: int
     rows_after: int
+    more_plays: int
+    interrupted_at: int
+    went_on: int
     second_upload: dict
     second_left_running: list[str]
 
@@ -66,6 +72,14 @@ def history(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def long_history(tmp_path_factory):
+    """An export that takes some seconds, and how many plays it tells of."""
+    path = tmp_path_factory.mktemp("history") / "long.zip"
+    summary = write_history_zip(path, plays=20_000, seed=6, until=datetime(2024, 5, 1, tzinfo=UTC))
+    return path, summary.distinct_plays
+
+
+@pytest.fixture(scope="module")
 def busy_port(home):
     """The port that AWS is to be on, taken by a stranger."""
     with socket.create_server((HOST, 0)) as stranger:
@@ -75,21 +89,27 @@ def busy_port(home):
 
 
 @pytest.fixture(scope="module")
-def story(home, history, busy_port, eventually):
+def story(home, history, long_history, busy_port, eventually):
     if not COMMAND.exists():
         pytest.skip("the CDK command line is not installed: run `make setup`")
     path, distinct_plays = history
+    long_path, more_plays = long_history
     with in_the_foreground(home) as process:
         eventually(lambda: (home / FILE).exists() or process.poll() is not None, READY_S)
         first_port = int(CloudState.load(home).aws_endpoint.rpartition(":")[2])
         first_upload = uploaded(home, path)
         rows_before = rows(home)
         eventually(lambda: f"{rows_before:,} plays" in said(home).read_text(), ARRIVAL_S)
+        plays(home, "upload", str(long_path), "--listener", INTERRUPTED)
+        eventually(lambda: rows(home, INTERRUPTED) > 0, ARRIVAL_S)
+        interrupted_at = rows(home, INTERRUPTED)
         process.send_signal(signal.SIGINT)
         first_exit = process.wait(STOP_S)
         left_running = processes_of(home)
     plays(home, "local", "up", "--empty", "--detach")
     rows_after = rows(home)
+    eventually(lambda: rows(home, INTERRUPTED) >= more_plays, GOES_ON_S)
+    went_on = rows(home, INTERRUPTED)
     second_upload = uploaded(home, path)
     plays(home, "local", "down")
     return Story(
@@ -102,6 +122,9 @@ def story(home, history, busy_port, eventually):
         left_running=left_running,
         rows_before=rows_before,
         rows_after=rows_after,
+        more_plays=more_plays,
+        interrupted_at=interrupted_at,
+        went_on=went_on,
         second_upload=second_upload,
         second_left_running=processes_of(home),
     )
@@ -148,9 +171,11 @@ def uploaded(home: Path, path: Path) -> dict:
     return json.loads(plays(home, "upload", str(path), "--wait", "--json"))
 
 
-def rows(home: Path) -> int:
+def rows(home: Path, listener: str = "me") -> int:
     with choose("local", STACK, None, home).database() as database:
-        ((count,),) = database.run("SELECT count(*) FROM listening_history")
+        ((count,),) = database.run(
+            "SELECT count(*) FROM listening_history WHERE listener = :listener", listener=listener
+        )
     return count
 
 
@@ -183,6 +208,11 @@ def test_ctrl_c_stops_everything_and_is_no_failure(story):
 def test_the_next_run_has_every_row(story):
     assert story.rows_before == story.first_upload["inserted"] == story.distinct_plays
     assert story.rows_after == story.rows_before
+
+
+def test_what_ctrl_c_interrupted_goes_on_at_once_on_the_next_run(story):
+    assert 0 < story.interrupted_at < story.more_plays
+    assert story.went_on == story.more_plays
 
 
 def test_the_same_history_again_adds_no_row(story):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from uuid import uuid4
 from zipfile import ZipFile
 
@@ -19,6 +20,7 @@ TRUST = {
     },
 }
 HIDDEN_S = 600
+LONGER_THAN_A_TAKE_S = 1.5
 # Works for as long as each message says, and fails where one says nothing.
 CODE = """
 import time
@@ -89,7 +91,9 @@ def test_what_is_in_work_is_done_and_nothing_more_is_begun(ministack, consumed, 
     eventually(lambda: consumed.in_work == 1, 20)
 
     consumers.pause(ministack.endpoint, said.append)
+    assert consumed.in_work == 0
     consumed.send("0")
+    time.sleep(LONGER_THAN_A_TAKE_S)
 
     assert (consumed.waiting, consumed.in_work) == (1, 0)
     assert said == ["messages in work: 1; waiting 30 s at most"]

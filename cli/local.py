@@ -84,7 +84,10 @@ def up(
 
 @app.command()
 def down(*, as_json: JsonOption = False) -> None:
-    """Stop the local cloud; its data stays."""
+    """Stop the local cloud, once the functions have ended what they have in work; its data stays.
+
+    Waits for that for 30 s at most.
+    """
     home = local_home()
     ended = Ended(home=home, was_running=cloud.down(home))
     line = "stopped; the data stays" if ended.was_running else f"no local cloud ran in {home}"

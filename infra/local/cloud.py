@@ -26,6 +26,9 @@ from infra.local.wishes import Wishes, configuration
 STOP_S = START_TIMEOUT_S + consumers.PATIENCE_S + parts.STOP_S + 10
 """Longer than a start of Postgres, which is not cut off, what is in work, and a stop of all."""
 
+HEARD_S = 0.5
+"""How long a request to stop takes to be heard, so that another one hurries the stop."""
+
 DATA = (
     *INGESTED,
     *("logs", "cdk", "cdk.out", FILE, MEMORY, turn.FILE),
@@ -82,8 +85,12 @@ def up(
         supervisor.run(home, wishes, say)
 
 
-def down(home: Path) -> bool:
+def down(home: Path, *, hurry: bool = False) -> bool:
     """Stop the local cloud of a home, or what a crash left of it; tell whether one was running.
+
+    Args:
+        home: Its folder.
+        hurry: Do not wait for what it has in work.
 
     Raises:
         LocalCloudError: It does not stop.
@@ -94,6 +101,8 @@ def down(home: Path) -> bool:
         (home / FILE).unlink(missing_ok=True)
         return False
     os.kill(pid, signal.SIGTERM)
+    if hurry and not wait_for_end(home / SUPERVISOR, HEARD_S):
+        os.kill(pid, signal.SIGTERM)
     if not wait_for_end(home / SUPERVISOR, STOP_S):
         raise _does_not_stop(home, pid)
     # It lets go of the file a moment before it ends.
@@ -107,9 +116,7 @@ def reset(home: Path) -> bool:
     Raises:
         LocalCloudError: It does not stop.
     """
-    # What is in work is for nobody: a cloud that is not ready waits for none.
-    (home / FILE).unlink(missing_ok=True)
-    was_running = down(home)
+    was_running = down(home, hurry=True)
     delete(home, DATA)
     # Unless somebody else keeps things there.
     with suppress(OSError):

@@ -21,11 +21,22 @@ def resume(endpoint: str) -> None:
         _switch(endpoint, mapping, on=True)
 
 
-def pause(endpoint: str, say: Callable[[str], None], patience_s: float = PATIENCE_S) -> None:
+def pause(
+    endpoint: str,
+    say: Callable[[str], None],
+    is_hurried: Callable[[], bool],
+    patience_s: float = PATIENCE_S,
+) -> None:
     """Let the functions take no more messages, and wait until they have done what they took.
 
     What failed and waits for its next attempt cannot be told from what is in work: both are
     hidden, so it is waited for in vain.
+
+    Args:
+        endpoint: Where AWS is.
+        say: Told what is waited for, and what is cut off and for how long.
+        is_hurried: Whether to wait no longer.
+        patience_s: How long to wait at most, seconds.
     """
     queues = []
     for mapping in _mappings(endpoint):
@@ -35,7 +46,7 @@ def pause(endpoint: str, say: Callable[[str], None], patience_s: float = PATIENC
     is_told = False
     while hidden := {url: count for url in queues if (count := _hidden(endpoint, url))}:
         count = sum(hidden.values())
-        if time.monotonic() > deadline:
+        if is_hurried() or time.monotonic() > deadline:
             longest = max(_hides_for_s(endpoint, url) for url in hidden)
             say(f"messages cut off: {count}; they go on after {longest / 60:.0f} minutes at most")
             return

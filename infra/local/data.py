@@ -4,8 +4,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+DEPLOYMENT = ("ministack", "s3", "tmp")
+"""AWS, and what it keeps of plays and logins."""
+
 INGESTED = (
-    *("ministack", "s3", "tmp", "postgres", "postgres.new", "postgres.stopped"),
+    *(*DEPLOYMENT, "postgres", "postgres.new", "postgres.stopped"),
     *("outputs.json", "sample-history.zip"),
 )
 """All plays wherever they are, and the deployment that keeps some of them; logins, too."""

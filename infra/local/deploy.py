@@ -15,6 +15,8 @@ from infra.local.processes import run
 from infra.local.state import REPOSITORY, LocalCloudError
 
 STACK = "SpotifyPipeline"
+DATA_STACK = "SpotifyData"
+"""What the pipeline depends on, so it is deployed with it."""
 BOOTSTRAP_STACK = "CDKToolkit"
 COMMAND = REPOSITORY / "node_modules" / "aws-cdk" / "bin" / "cdk"
 TIMEOUT_S = 600
@@ -54,7 +56,11 @@ class Cdk:
         self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}")
 
     def deploy(self, context: Mapping[str, str]) -> dict[str, str]:
-        """Deploy the pipeline with a context (`-c name=value`); gives the stack's outputs.
+        """Deploy the data stack, then the pipeline, with a context (`-c name=value`).
+
+        Returns:
+            The outputs of the pipeline's stack.
+
 
         Raises:
             LocalCloudError: The command failed; tells its last words.

@@ -37,6 +37,8 @@ def put_database(config: PipelineConfig, endpoint: str, memory: Memory) -> None:
 
 def put_simulated_login(config: PipelineConfig, endpoint: str) -> None:
     """Log the default listener in to the simulator, unless there is a login already."""
+    if DEFAULT_LISTENER not in config.listeners:
+        return
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
     if _value(endpoint, name):
         return
@@ -59,7 +61,7 @@ def drop_simulated_login(config: PipelineConfig, endpoint: str) -> None:
 
 
 def _value(endpoint: str, name: str) -> str:
-    """Read a secret; one that has no value yet is empty."""
+    """Read a secret; one that has no value yet, or is not there, is empty."""
     secrets = client("secretsmanager", endpoint)
     try:
         return str(secrets.get_secret_value(SecretId=name).get("SecretString", ""))

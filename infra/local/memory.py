@@ -17,7 +17,7 @@ def _password() -> str:
 
 
 class Memory(BaseModel):
-    """Ports, passwords, whether the sample went in already, and whose plays are polled."""
+    """Ports, passwords, how far the first start came, and whose plays are polled."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,10 @@ class Memory(BaseModel):
     migrator_password: str = Field(default_factory=_password, repr=False)
     loader_password: str = Field(default_factory=_password, repr=False)
     reader_password: str = Field(default_factory=_password, repr=False)
+    deployed: bool = True
+    """Whether the first deployment is through, and saved. A home is new while it is not."""
     sampled: bool = False
+    """Whether the sample history went in already."""
     real_spotify: bool = False
     """Whether somebody logged in at the real Spotify, so that no simulator stands in for it."""
 
@@ -35,7 +38,7 @@ class Memory(BaseModel):
         try:
             return cls.model_validate_json((home / FILE).read_bytes())
         except FileNotFoundError:
-            return cls()
+            return cls(deployed=False)
 
     def save(self, home: Path) -> None:
         """Remember."""

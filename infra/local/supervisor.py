@@ -4,28 +4,27 @@
 """
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cdk.config import PipelineConfig
-from infra.local import consumers, lookups, turn
+from infra.local import consumers, interrupts, lookups, turn
 from infra.local.arrivals import Arrivals
 from infra.local.aws import client
-from infra.local.deploy import BOOTSTRAP_STACK, STACK, Cdk
+from infra.local.data import DEPLOYMENT, delete
+from infra.local.deploy import BOOTSTRAP_STACK, DATA_STACK, STACK, Cdk
 from infra.local.environment import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.memory import Memory
 from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
 from infra.local.ports import HOST, choose, no_other_start
 from infra.local.postgres import DATABASE
-from infra.local.processes import STOP
 from infra.local.sample_history import write_history_zip
 from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
@@ -52,20 +51,14 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
             stack.enter_context(held(home / SUPERVISOR))
         except BlockingIOError:
             raise already_running(home) from None
-        stack.enter_context(_signals_interrupt())
-        supervisor = Supervisor(home, wishes, say)
+        requests = stack.enter_context(interrupts.heard())
+        supervisor = Supervisor(home, wishes, _while_heard(say), requests)
         stack.callback(supervisor.stop)
-        try:
-            while True:
-                supervisor.start()
-                supervisor.watch()
-                say("starting anew, to poll the real Spotify from now on")
-                supervisor.finish_work()
-        except KeyboardInterrupt:
-            say("stopping; the data stays")
-            # Who cannot wait interrupts again.
-            with suppress(KeyboardInterrupt):
-                supervisor.finish_work()
+        # The stop tells of itself.
+        stack.enter_context(suppress(KeyboardInterrupt))
+        while True:
+            supervisor.start()
+            supervisor.watch()
 
 
 def already_running(home: Path) -> LocalCloudError:
@@ -74,11 +67,25 @@ def already_running(home: Path) -> LocalCloudError:
     return LocalCloudError(f"a local cloud runs in {home} already (pid {pid}): `plays local down`")
 
 
+def _while_heard(say: Say) -> Say:
+    """Go on without words where nobody hears them: the terminal may be gone, the work is not."""
+
+    def say_if_heard(text: str) -> None:
+        with suppress(OSError):
+            say(text)
+
+    return say_if_heard
+
+
 class Supervisor:
     """One run of a local cloud."""
 
-    def __init__(self, home: Path, wishes: Wishes, say: Say) -> None:
+    def __init__(
+        self, home: Path, wishes: Wishes, say: Say, requests: interrupts.Interrupts
+    ) -> None:
         self._home = home
+        self._requests = requests
+        self._is_feeding = False
         self._wished = wishes
         self._say_plainly = say
         self._started_at = time.monotonic()
@@ -89,10 +96,13 @@ class Supervisor:
         """Start the servers, deploy the pipeline to them, and tell the world."""
         (self._home / "logs").mkdir(mode=0o700, exist_ok=True)
         (self._home / FILE).unlink(missing_ok=True)
-        self._parts.stop()
+        self._stop_servers()
         # Simulators that are not started again must not be missed.
         self._parts = Parts(self._home)
         self._memory = turn.obey(self._home, self._memory)
+        if not self._memory.deployed:
+            # What a first deployment left that was not to its end, and nothing can go on from.
+            delete(self._home, DEPLOYMENT)
         self._start_servers()
         context = self._wishes.deployment(self._memory.ports)
         outputs = self._deploy(configuration(context), context)
@@ -118,23 +128,28 @@ class Supervisor:
             if news := arrivals.news():
                 self._say(news)
             time.sleep(WATCH_S)
-
-    def finish_work(self) -> None:
-        """Wait until no message is in work, where others were told that it is ready."""
-        if not (self._home / FILE).exists():
-            return
-        try:
-            consumers.pause(self._endpoint, self._say)
-        except (BotoCoreError, ClientError) as error:
-            self._say(f"cannot wait for what is in work: {error}")
+        self._say("starting anew, to poll the real Spotify from now on")
 
     def stop(self) -> None:
-        """Stop everything, whatever state it is in; an impatient signal changes nothing."""
-        for number in STOP:
-            signal.signal(number, signal.SIG_IGN)
+        """Stop everything, whatever state it is in; an impatient signal only hurries it."""
+        self._requests.is_stopping = True
+        self._say("stopping; the data stays")
         (self._home / FILE).unlink(missing_ok=True)
-        self._parts.stop()
+        self._stop_servers()
         self._say("stopped")
+
+    def _stop_servers(self) -> None:
+        """Stop them, once what they have in work has ended; none of it is for data to delete."""
+        if self._is_feeding and not turn.deletes_data(self._home):
+            self._finish_work()
+        self._is_feeding = False
+        self._parts.stop()
+
+    def _finish_work(self) -> None:
+        try:
+            consumers.pause(self._endpoint, self._say, lambda: self._requests.is_hurried)
+        except (BotoCoreError, ClientError) as error:
+            self._say(f"cannot wait for what is in work: {error}")
 
     def _start_servers(self) -> None:
         with no_other_start():
@@ -150,18 +165,26 @@ class Supervisor:
             self._say("cdk bootstrap")
             cdk.bootstrap()
         lookups.put_database(config, self._endpoint, self._memory)
-        is_first = not cdk.has_stack(STACK)
+        if cdk.has_stack(STACK) and not cdk.has_stack(DATA_STACK):
+            raise LocalCloudError(
+                f"{self._home} is of an earlier release, whose pipeline had its archive in one"
+                " stack with it: go on with that release, or `plays local reset` to begin anew"
+            )
         self._say("cdk deploy")
-        outputs = cdk.deploy(context)
+        # Nothing could go on from half of a change; half of a first deployment is deleted.
+        with self._requests.held_back() if self._memory.deployed else nullcontext():
+            outputs = cdk.deploy(context)
         if self._wishes.simulated_listener:
             lookups.put_simulated_login(config, self._endpoint)
         elif self._memory.real_spotify:
             lookups.drop_simulated_login(config, self._endpoint)
-        if is_first:
+        if not self._memory.deployed:
             # After a crash there would be no stack, and a new one would have another archive.
             self._say("saving the deployment")
-            consumers.pause(self._endpoint, self._say)
+            self._finish_work()
             self._parts.ministack.restart()
+            self._remember(deployed=True)
+        self._is_feeding = True
         consumers.resume(self._endpoint)
         return outputs
 
@@ -208,17 +231,6 @@ class Supervisor:
 
     def _say(self, text: str) -> None:
         self._say_plainly(f"{time.monotonic() - self._started_at:5.1f} s  {text}")
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """Turn each request to stop into a KeyboardInterrupt."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in STOP}
-    try:
-        yield
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)
 
 
 def main() -> None:

@@ -34,19 +34,31 @@ def is_asked_for(home: Path) -> bool:
     return (home / FILE).exists()
 
 
+def deletes_data(home: Path) -> bool:
+    """Tell whether somebody asked for it in a way that deletes all plays."""
+    asked = _asked(home)
+    return asked is not None and asked.start_over
+
+
 def obey(home: Path, memory: Memory) -> Memory:
     """Do what was asked, if anything was, while no server runs; give what is remembered now.
 
     A crash in between does it again at the next start: the file goes last.
     """
-    try:
-        asked = Turn.model_validate_json((home / FILE).read_bytes())
-    except FileNotFoundError:
+    asked = _asked(home)
+    if asked is None:
         return memory
     if asked.start_over:
         delete(home, INGESTED)
-        memory = memory.model_copy(update={"sampled": False})
+        memory = memory.model_copy(update={"sampled": False, "deployed": False})
     memory = memory.model_copy(update={"real_spotify": True})
     memory.save(home)
     (home / FILE).unlink()
     return memory
+
+
+def _asked(home: Path) -> Turn | None:
+    try:
+        return Turn.model_validate_json((home / FILE).read_bytes())
+    except FileNotFoundError:
+        return None

@@ -108,7 +108,8 @@ def remember_ports(home: Path, **wanted: int) -> None:
     moment, because a cloud has only chosen it yet, or a test has stopped its Postgres.
     """
     home.mkdir(mode=0o700)
-    Memory(ports=Ports(**{name: any_free() for name in Ports.model_fields} | wanted)).save(home)
+    ports = Ports(**{name: any_free() for name in Ports.model_fields} | wanted)
+    Memory(ports=ports, deployed=False).save(home)
 
 
 def _control(port: int, door: str) -> Any:

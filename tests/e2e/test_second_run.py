@@ -36,10 +36,11 @@ INTERRUPTED = "anna"
 
 @dataclass(frozen=True)
 class Story:
-    """What a person saw of two runs on one home."""
+    """What a person saw of two runs on one home, and of a start before that they broke off."""
 
     distinct_plays: int
     busy_port: int
+    broken_off_said: str
     first_said: str
     first_port: int
     first_upload: dict
@@ -75,7 +76,7 @@ def history(tmp_path_factory):
 def long_history(tmp_path_factory):
     """An export that takes some seconds, and how many plays it tells of."""
     path = tmp_path_factory.mktemp("history") / "long.zip"
-    summary = write_history_zip(path, plays=20_000, seed=6, until=datetime(2024, 5, 1, tzinfo=UTC))
+    summary = write_history_zip(path, plays=50_000, seed=6, until=datetime(2024, 5, 1, tzinfo=UTC))
     return path, summary.distinct_plays
 
 
@@ -95,6 +96,12 @@ def story(home, history, long_history, busy_port, eventually):
     path, distinct_plays = history
     long_path, more_plays = long_history
     with in_the_foreground(home) as process:
+        eventually(lambda: "cdk deploy" in said(home).read_text(), READY_S)
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_S)
+        broken_off_said = said(home).read_text()
+        left_running = processes_of(home)
+    with in_the_foreground(home) as process:
         eventually(lambda: (home / FILE).exists() or process.poll() is not None, READY_S)
         first_port = int(CloudState.load(home).aws_endpoint.rpartition(":")[2])
         first_upload = uploaded(home, path)
@@ -105,7 +112,7 @@ def story(home, history, long_history, busy_port, eventually):
         interrupted_at = rows(home, INTERRUPTED)
         process.send_signal(signal.SIGINT)
         first_exit = process.wait(STOP_S)
-        left_running = processes_of(home)
+        left_running += processes_of(home)
     plays(home, "local", "up", "--empty", "--detach")
     rows_after = rows(home)
     eventually(lambda: rows(home, INTERRUPTED) >= more_plays, GOES_ON_S)
@@ -115,6 +122,7 @@ def story(home, history, long_history, busy_port, eventually):
     return Story(
         distinct_plays=distinct_plays,
         busy_port=busy_port,
+        broken_off_said=broken_off_said,
         first_said=said(home).read_text(),
         first_port=first_port,
         first_upload=first_upload,
@@ -189,8 +197,13 @@ def processes_of(home: Path) -> list[str]:
     return [command for command in commands if str(home) in command]
 
 
+def test_a_first_start_that_was_interrupted_is_begun_anew(story):
+    assert "ready" not in story.broken_off_said
+    assert "cdk bootstrap" in story.first_said
+
+
 def test_a_busy_port_is_named_and_another_one_taken(story):
-    assert f"port {story.busy_port} is busy: aws takes {story.first_port}" in story.first_said
+    assert f"port {story.busy_port} is busy: aws takes {story.first_port}" in story.broken_off_said
     assert story.first_port != story.busy_port
 
 

@@ -81,6 +81,7 @@ def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
 
 
 def test_a_start_that_fails_in_the_background_is_told(home, said):
+    Memory().save(home)
     (home / "ministack").write_text("where a folder should be")
 
     with pytest.raises(LocalCloudError, match="did not start"):

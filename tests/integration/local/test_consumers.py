@@ -45,8 +45,8 @@ class Consumed:
         packed = io.BytesIO()
         with ZipFile(packed, "w") as archive:
             archive.writestr("work.py", CODE)
-        functions = client("lambda", endpoint)
-        functions.create_function(
+        self._functions = client("lambda", endpoint)
+        self._functions.create_function(
             FunctionName=name,
             Role=role["Role"]["Arn"],
             Runtime="python3.14",
@@ -54,12 +54,16 @@ class Consumed:
             Timeout=60,
             Code={"ZipFile": packed.getvalue()},
         )
-        self.mapping = functions.create_event_source_mapping(
+        self.mapping = self._functions.create_event_source_mapping(
             EventSourceArn=self._told("QueueArn"), FunctionName=name, BatchSize=1
         )["UUID"]
 
     def send(self, body):
         self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+
+    @property
+    def is_fed(self):
+        return self._functions.get_event_source_mapping(UUID=self.mapping)["State"] == "Enabled"
 
     @property
     def waiting(self):
@@ -81,6 +85,10 @@ def consumed(ministack):
     client("lambda", ministack.endpoint).delete_event_source_mapping(UUID=queue.mapping)
 
 
+def never():
+    return False
+
+
 @pytest.fixture
 def said():
     return []
@@ -90,7 +98,7 @@ def test_what_is_in_work_is_done_and_nothing_more_is_begun(ministack, consumed, 
     consumed.send("1")
     eventually(lambda: consumed.in_work == 1, 20)
 
-    consumers.pause(ministack.endpoint, said.append)
+    consumers.pause(ministack.endpoint, said.append, never)
     assert consumed.in_work == 0
     consumed.send("0")
     time.sleep(LONGER_THAN_A_TAKE_S)
@@ -107,13 +115,23 @@ def test_what_takes_too_long_is_told_with_how_long_it_stays_hidden(
     consumed.send("nothing")
     eventually(lambda: consumed.in_work == 1, 20)
 
-    consumers.pause(ministack.endpoint, said.append, patience_s=0.2)
+    consumers.pause(ministack.endpoint, said.append, never, patience_s=0.2)
 
     assert said[1:] == ["messages cut off: 1; they go on after 10 minutes at most"]
     assert consumed.in_work == 1
 
 
+def test_whoever_cannot_wait_is_told_what_is_cut_off(ministack, consumed, said, eventually):
+    consumed.send("nothing")
+    eventually(lambda: consumed.in_work == 1, 20)
+
+    consumers.pause(ministack.endpoint, said.append, lambda: bool(said), patience_s=600)
+
+    assert said[1:] == ["messages cut off: 1; they go on after 10 minutes at most"]
+
+
 def test_where_nothing_is_in_work_nothing_is_said(ministack, consumed, said):
-    consumers.pause(ministack.endpoint, said.append)
+    consumers.pause(ministack.endpoint, said.append, never)
 
     assert said == []
+    assert not consumed.is_fed

@@ -1,0 +1,222 @@
+"""How a supervisor starts and stops; its servers, AWS and the CDK are stand-ins."""
+
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from infra.local import supervisor, turn
+from infra.local.memory import Memory
+from infra.local.pidfile import holder
+from infra.local.state import FILE, SUPERVISOR, LocalCloudError
+from infra.local.wishes import Wishes
+
+EMPTY = Wishes(empty=True)
+
+
+class Stage:
+    """What a supervisor does, told in order; a scene may happen at each of its acts."""
+
+    def __init__(self):
+        self.acts = []
+        self.scenes = {}
+        self.stacks = set()
+
+    def act(self, name):
+        self.acts.append(name)
+        return self.scenes.get(name, lambda: None)()
+
+    def parts(self, _home):
+        ministack = SimpleNamespace(
+            endpoint="http://127.0.0.1:1", restart=lambda: self.act("restart")
+        )
+        return SimpleNamespace(
+            ministack=ministack,
+            start=lambda *_, **__: self.act("start"),
+            stop=lambda: self.act("stop"),
+            failures=lambda: self.act("watch") or (),
+        )
+
+    def cdk(self, *_):
+        def deploy(_context):
+            self.act("deploy")
+            self.stacks |= {"SpotifyData", "SpotifyPipeline"}
+            return {"ArchiveBucket": "archive"}
+
+        return SimpleNamespace(
+            has_stack=lambda name: name in self.stacks,
+            bootstrap=lambda: self.act("bootstrap"),
+            deploy=deploy,
+        )
+
+    def pause(self, _endpoint, _say, is_hurried):
+        self.act("pause")
+        if is_hurried():
+            self.act("hurry")
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def hang_up():
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    stage = Stage()
+    stage.scenes["watch"] = interrupt
+    monkeypatch.setattr(supervisor, "Parts", stage.parts)
+    monkeypatch.setattr(supervisor, "Cdk", stage.cdk)
+    monkeypatch.setattr(supervisor.consumers, "pause", stage.pause)
+    monkeypatch.setattr(supervisor.consumers, "resume", lambda _: stage.act("resume"))
+    monkeypatch.setattr(supervisor, "Arrivals", lambda _: SimpleNamespace(news=lambda: None))
+    for name in ("put_database", "put_simulated_login", "drop_simulated_login"):
+        monkeypatch.setattr(supervisor.lookups, name, lambda *_: None)
+    return stage
+
+
+@pytest.fixture
+def deployed(home, stage):
+    """A home that has run before."""
+    Memory().save(home)
+    stage.stacks |= {"CDKToolkit", "SpotifyData", "SpotifyPipeline"}
+    return home
+
+
+def test_a_stop_feeds_the_functions_no_more_before_it_stops_the_servers(deployed, stage):
+    said = []
+
+    supervisor.run(deployed, EMPTY, said.append)
+
+    assert stage.acts == ["stop", "start", "deploy", "resume", "watch", "pause", "stop"]
+    assert said[-1].endswith("stopped")
+    assert not (deployed / FILE).exists()
+    assert holder(deployed / SUPERVISOR) is None
+
+
+def test_a_second_signal_hurries_the_stop_and_breaks_nothing_off(deployed, stage):
+    stage.scenes["pause"] = interrupt
+    stage.scenes["hurry"] = interrupt
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts[-3:] == ["pause", "hurry", "stop"]
+
+
+def test_a_stop_goes_on_where_nobody_hears_of_it(deployed, stage):
+    def say(_):
+        if "pause" in stage.acts or stage.acts[-1:] == ["watch"]:
+            raise OSError(5, "Input/output error")
+
+    stage.scenes["watch"] = hang_up
+
+    supervisor.run(deployed, EMPTY, say)
+
+    assert stage.acts[-2:] == ["pause", "stop"]
+
+
+def test_aws_that_answers_no_more_does_not_hold_up_a_stop(deployed, stage):
+    said = []
+
+    def away():
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    stage.scenes["pause"] = away
+
+    supervisor.run(deployed, EMPTY, said.append)
+
+    assert any("cannot wait for what is in work" in line for line in said)
+    assert stage.acts[-1] == "stop"
+
+
+def test_where_a_server_ended_by_itself_the_others_end_their_work(deployed, stage):
+    def fail():
+        raise LocalCloudError("postgres ended")
+
+    stage.scenes["watch"] = fail
+
+    with pytest.raises(LocalCloudError, match="postgres ended"):
+        supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts[-2:] == ["pause", "stop"]
+
+
+def test_a_change_of_the_deployment_is_not_interrupted_in_the_middle(deployed, stage):
+    def deploy():
+        interrupt()
+        stage.act("deployed")
+
+    stage.scenes["deploy"] = deploy
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts == ["stop", "start", "deploy", "deployed", "stop"]
+
+
+def test_a_change_of_the_deployment_that_hangs_is_interrupted_by_a_second_signal(deployed, stage):
+    def deploy():
+        interrupt()
+        interrupt()
+        stage.act("deployed")
+
+    stage.scenes["deploy"] = deploy
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts == ["stop", "start", "deploy", "stop"]
+
+
+def test_a_first_deployment_that_was_interrupted_is_begun_anew(home, stage):
+    stage.scenes["deploy"] = interrupt
+    supervisor.run(home, EMPTY, lambda _: None)
+    for name in ("ministack", "s3"):
+        (home / name).mkdir()
+        (home / name / "half").touch()
+    stage.stacks.clear()
+    del stage.scenes["deploy"]
+    stage.acts.clear()
+
+    supervisor.run(home, EMPTY, lambda _: None)
+
+    assert not (home / "ministack").exists()
+    assert not (home / "s3").exists()
+    assert stage.acts == [
+        *("stop", "start", "bootstrap", "deploy", "pause", "restart", "resume"),
+        *("watch", "pause", "stop"),
+    ]
+
+
+def test_what_is_deployed_stays_over_the_next_start(deployed, stage):
+    (deployed / "ministack").mkdir()
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert (deployed / "ministack").exists()
+
+
+def test_a_home_of_an_earlier_release_is_told_what_to_do(deployed, stage):
+    stage.stacks.remove("SpotifyData")
+
+    with pytest.raises(LocalCloudError, match="plays local reset"):
+        supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts == ["stop", "start", "stop"]
+
+
+@pytest.mark.parametrize(("start_over", "acts"), [(True, ["stop"]), (False, ["pause", "stop"])])
+def test_a_turn_waits_for_what_is_in_work_unless_its_data_go(deployed, stage, start_over, acts):
+    def turning():
+        turn.ask_for(deployed, start_over=start_over)
+        stage.scenes["watch"] = interrupt
+
+    stage.scenes["watch"] = turning
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    turned = stage.acts.index("watch") + 1
+    assert stage.acts[turned : turned + len(acts)] == acts
+    assert Memory.load(deployed).real_spotify

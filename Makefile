@@ -84,7 +84,7 @@ deploy: setup ## Deploy to the AWS account of your credentials; the first time i
 destroy: setup ## Remove the stacks from AWS, after asking; your data stay, and it tells which.
 	@echo "The pipeline and then the database host go. These stay, and are paid for, until you delete them:"
 	@echo "  the data volume and its snapshots, the buckets (archive, backups, flow logs), the tables,"
-	@echo "  the secrets, and the parameter with the database's CA (docs/deploy.md tells how)."
+	@echo "  the logins of the listeners; and, free, the database's parameters (docs/deploy.md tells how)."
 	@echo "The data stack is protected: it goes only after"
 	@echo "  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name SpotifyData"
 	@$(CDK) destroy SpotifyPipeline

@@ -6,7 +6,7 @@ HistoryError
 ├── UploadError                  an uploaded file cannot be read as listening history at all
 ├── DatabaseError                Postgres could not be used; see __cause__
 │   ├── DatabaseAwayError        it cannot serve now: the same work may succeed later
-│   │   └── DatabaseLoginError   it does not know us: read the secret again
+│   │   └── DatabaseLoginError   it does not know us: read the login again
 │   └── DatabaseRefusalError     the data was refused: trying again is no use
 ├── SpotifyError                 Spotify did not answer as documented, or not at all: try later
 │   ├── SpotifyAuthError         the app or the account is not allowed: a person must act

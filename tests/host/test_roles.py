@@ -150,9 +150,11 @@ def test_a_deleted_login_is_replaced_by_a_new_one_that_holds_from_the_next_conne
     with machine.connected("loader") as open_before:
         machine.parameter(LOGIN.format("loader")).unlink()
 
-        machine.run("roles.sh")
+        told = machine.attempt("roles.sh").stderr
 
         assert open_before.run("SELECT 1") == [[1]]
+        assert "made a new password for loader" in told
+        assert "reader" not in told
     assert {role for role in ROLES if machine.password(role) != old[role]} == {"loader"}
     with machine.connected("loader") as database:
         assert database.run("SELECT current_user::text") == [["loader"]]
@@ -216,16 +218,31 @@ def test_no_password_is_seen_in_a_log_an_argument_or_an_environment(machine):
     assert "SCRAM-SHA-256$" not in told
 
 
+def a_login(**changes):
+    sound = {"username": "loader", "password": "s3cret", "dbname": "spotify", "port": 5432}
+    return json.dumps(sound | changes)
+
+
 @pytest.mark.parametrize(
-    "login",
-    ["", "no-json s3cret", "[]", json.dumps({"password": "s3cret"}),
-     json.dumps({"username": "reader", "password": "s3cret"}),
-     json.dumps({"username": "loader", "password": ""}),
-     json.dumps({"username": "loader", "password": "s3crét"}),
-     json.dumps({"username": "loader", "password": ["s3cret"]})],
-    ids=["empty", "text", "list", "no name", "other role", "no password", "not ascii", "no text"],
-)  # fmt: skip
-def test_what_is_no_login_changes_nothing_and_is_not_told(served, login):
+    ("login", "reason"),
+    [
+        pytest.param("", "is not JSON with", id="empty"),
+        pytest.param("no-json s3cret", "is not JSON with", id="text"),
+        pytest.param("[]", "is not JSON with", id="list"),
+        pytest.param('{"password": "s3cret"}', "is not JSON with", id="no name"),
+        pytest.param(a_login(username="reader"), "is of another role", id="other role"),
+        pytest.param(a_login(password=""), "is empty", id="no password"),
+        pytest.param(
+            a_login(password="s3crét"),  # noqa: S106 - no password of anything
+            "other than printable ASCII",
+            id="not ascii",
+        ),
+        pytest.param(a_login(password=["s3cret"]), "other than printable ASCII", id="no text"),
+        pytest.param(a_login(dbname="neondb"), "is of another database", id="other database"),
+        pytest.param(a_login(port=6543), "is of another database", id="other port"),
+    ],
+)
+def test_what_is_no_login_changes_nothing_and_is_not_told(served, login, reason):
     before, password = served.state(), served.password("loader")
     served.tell_login("loader", login)
 
@@ -234,5 +251,6 @@ def test_what_is_no_login_changes_nothing_and_is_not_told(served, login):
     served.tell_password("loader", password)
     assert done.returncode == 1
     assert "of loader" in done.stderr
+    assert reason in done.stderr
     assert "s3cr" not in done.stdout + done.stderr
     assert served.state() == before

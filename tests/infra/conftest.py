@@ -13,6 +13,8 @@ import pytest
 
 from infra.cdk.app_builder import build, new_app
 from infra.cdk.context import load
+from infra.local.ports import Ports
+from infra.local.wishes import Wishes
 
 ROOT = Path(__file__).parents[2]
 DATA, PIPELINE, DEPLOYER = "SpotifyData", "SpotifyPipeline", "SpotifyDeployer"
@@ -214,8 +216,8 @@ def facts(files):
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
-    """All stacks of the local cloud."""
-    return synthesise(tmp_path_factory.mktemp("local"), target="local")
+    """All stacks as a first run of the local cloud deploys them."""
+    return synthesise(tmp_path_factory.mktemp("local"), **Wishes().deployment(Ports()))
 
 
 @pytest.fixture(scope="session")

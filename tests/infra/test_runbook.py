@@ -16,6 +16,8 @@ from infra.cdk.database import DatabaseConfig, HostConfig, NetworkConfig
 ROOT = Path(__file__).parents[2]
 OPERATE, DEPLOY = ROOT / "docs" / "operate.md", ROOT / "docs" / "deploy.md"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", DEPLOY, OPERATE]
+MOST_USD = 13
+"""What an idle deployment for one listener is meant to cost at most, a month."""
 TARGETS = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -92,18 +94,31 @@ def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, 
     assert sorted(sections) == sorted(alarms)
 
 
-def test_as_many_alarms_are_promised_and_paid_for_as_there_are(on_aws, data):
+def test_what_is_deployed_is_what_is_paid_for(on_aws, data):
+    text = DEPLOY.read_text()
+    disk = data.properties("Postgres/Data")["Size"]
+    [root] = data.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"][
+        "BlockDeviceMappings"
+    ]
+    root_disk = root["Ebs"]["VolumeSize"]
     alarms = [path for each in (on_aws, data) for path in each.resources("AWS::CloudWatch::Alarm")]
+    secrets = [
+        path for each in (on_aws, data) for path in each.resources("AWS::SecretsManager::Secret")
+    ]
 
-    assert f"| {len(alarms)} alarms, 10 of them free" in DEPLOY.read_text()
+    assert (
+        f"| EBS gp3, {root_disk} GiB of root and {disk} GiB of data | "
+        f"${Decimal('0.08') * (root_disk + disk):.2f} ("
+    ) in text
+    assert f"| `host.volume_gib` | {disk} |" in text
+    assert (
+        f"| {len(alarms)} alarms, 10 of them free, $0.10 each | "
+        f"${Decimal('0.10') * (len(alarms) - 10):.2f} |"
+    ) in text
     assert f"{len(alarms)} alarms by mail" in (ROOT / "README.md").read_text()
-
-
-def test_the_disk_that_is_paid_for_is_the_one_that_is_deployed(data):
-    size = data.properties("Postgres/Data")["Size"]
-
-    assert f" GiB of root and {size} GiB of data" in DEPLOY.read_text()
-    assert f"| `host.volume_gib` | {size} |" in DEPLOY.read_text()
+    assert (
+        f"| one secret, the login of the listener | ${Decimal('0.40') * len(secrets):.2f} |" in text
+    )
 
 
 def test_every_target_that_a_document_tells_to_make_exists():
@@ -203,4 +218,5 @@ def test_the_costs_add_up_and_the_readme_agrees():
     ireland = sum(Decimal(there or here) for here, there in items)
 
     assert rest.startswith(f"**${virginia:.2f} (${ireland:.2f})** |")
+    assert virginia <= MOST_USD
     assert f"about ${virginia:.0f} a month" in (ROOT / "README.md").read_text()

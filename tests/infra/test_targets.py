@@ -1,11 +1,13 @@
 import json
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 import pytest
 from aws_cdk import aws_sqs as sqs
+
+from infra.local.ports import Ports
+from infra.local.wishes import Wishes
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -21,8 +23,14 @@ EVERY = (
 )
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
 STATEMENTS = "Properties.PolicyDocument.Statement"
+DESIGN = ROOT.parent / "shared" / "design.md"
 DECISION = ROOT / "docs" / "adr" / "0010-the-local-cloud-deploys-both-stacks.md"
-# Each under the words by which the decision names it.
+SIMULATED = {
+    "Collector": ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL"),
+    "Enricher": ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "RECCOBEATS_URL"),
+    "Healer": ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "RECCOBEATS_URL"),
+}
+# Each under the words by which the decision, and the design before it, name it.
 LOCAL_DIFFERENCES = {
     "no layer": {
         "Functions/Dependencies",
@@ -37,11 +45,20 @@ LOCAL_DIFFERENCES = {
         # What is left of these rights is tested below.
         *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ("Loader", "Migrator")),
     },
-    "external database, built without TLS": {
-        f"Functions/{name}/Function.Properties.Environment.Variables.DATABASE_CA_PARAMETER"
-        for name in ("Loader", "Migrator")
+    "external database": {
+        # Its Postgres is built without TLS, so there is no CA.
+        *(
+            f"Functions/{name}/Function.Properties.Environment.Variables.DATABASE_CA_PARAMETER"
+            for name in ("Loader", "Migrator")
+        ),
+        # Which shows no host.
+        "Dashboard/Dashboard.Properties.DashboardBody",
     },
-    "no host on the dashboard": {"Dashboard/Dashboard.Properties.DashboardBody"},
+    "the simulators": {
+        f"Functions/{name}/Function.Properties.Environment.Variables.{variable}"
+        for name, variables in SIMULATED.items()
+        for variable in variables
+    },
     "schedule of one minute": {"Schedules/me.Properties.ScheduleExpression"},
 }
 INTERFACES = (
@@ -78,6 +95,27 @@ def test_each_difference_is_one_that_was_decided(words):
     assert words in " ".join(DECISION.read_text().split())
 
 
+@pytest.mark.parametrize("words", LOCAL_DIFFERENCES)
+def test_each_difference_is_one_that_the_design_names(words):
+    if not DESIGN.exists():
+        pytest.skip("the project's design is not beside this repository")
+    _, _, on_local_cloud = DESIGN.read_text().partition("\n## 7. The local cloud\n")
+
+    assert words in on_local_cloud.partition("\n## ")[0]
+
+
+def test_the_dashboard_differs_in_the_host_alone(on_aws, on_local):
+    def titles(stack):
+        body = json.loads(stack.properties("Dashboard/Dashboard")["DashboardBody"])
+        return [each["properties"].get("title", each["properties"].get("markdown"))
+                for each in body["widgets"]]  # fmt: skip
+
+    there, here = titles(on_aws), titles(on_local)
+
+    assert here == there[: len(here)]
+    assert there[len(here)] == "## Database host"
+
+
 def test_every_role_may_do_the_same_in_both_but_for_network_and_ca(on_aws, on_local):
     on_both = {role: on_aws.rights(role) for role in on_aws.resources("AWS::IAM::Role")}
 
@@ -102,33 +140,13 @@ def test_the_local_data_stack_is_that_of_a_database_elsewhere_without_a_budget(l
     assert "Budget" not in here.resources()
 
 
-def test_polling_can_be_switched_off(on_local, synthesised):
-    quiet = synthesised(target="local", polling_enabled="false")[PIPELINE]
+def test_an_empty_local_cloud_differs_in_that_nothing_polls(on_local, synthesised):
+    quiet = synthesised(**Wishes(empty=True).deployment(Ports()))[PIPELINE]
 
     assert quiet.properties("Schedules/me")["State"] == "DISABLED"
     assert differences(on_local.resources(), quiet.resources()) == {
         "Schedules/me.Properties.State",
         "Alarms/CollectorSilent",
-    }
-
-
-def test_the_simulators_take_the_places_of_spotify_and_reccobeats(on_local, synthesised):
-    simulated = synthesised(
-        target="local",
-        spotify_api_url="http://127.0.0.1:1",
-        spotify_accounts_url="http://127.0.0.1:2",
-        reccobeats_url="http://127.0.0.1:3",
-    )[PIPELINE]
-
-    variables = {
-        *(("Collector", name) for name in ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL")),
-        *product(
-            ("Enricher", "Healer"), ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "RECCOBEATS_URL")
-        ),
-    }
-    assert differences(on_local.resources(), simulated.resources()) == {
-        f"Functions/{function}/Function.Properties.Environment.Variables.{name}"
-        for function, name in variables
     }
 
 

@@ -21,6 +21,7 @@ login_of() {
         # What somebody has published meanwhile is not overwritten, but read by the next attempt.
         printf '%s' "$login" | aws ssm put-parameter --name "$parameter" --type SecureString \
             --value file:///dev/stdin > /dev/null || return
+        say "made a new password for $role" >&2
     fi
     printf '%s' "$login"
 }
@@ -28,7 +29,7 @@ login_of() {
 password_of() {
     local role=$1 parameter=$2 login verifier
     login=$(retry login_of "$role" "$parameter")
-    verifier=$(printf '%s' "$login" | python3 "$HERE/scram.py" "$role" "$DB_HOST")
+    verifier=$(printf '%s' "$login" | python3 "$HERE/scram.py" "$role" "$DB_HOST" "$DB_NAME")
     echo "ALTER ROLE $role PASSWORD '$verifier';"
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turn the login of a database role into what Postgres keeps of its password.
 
-    scram.py ROLE HOST < login.json
+    scram.py ROLE HOST DATABASE < login.json
 
 Prints a SCRAM-SHA-256 verifier. A password always gives the same one, so that setting it again
 changes nothing: a salt must be unique, not secret, and is made of role and host.
@@ -19,20 +19,25 @@ import json
 import sys
 from base64 import b64encode
 
+PORT = 5432
+
 ITERATIONS = 4096
 """What Postgres itself takes."""
 
 
 def main() -> None:
     """Read the login, print the verifier; what is wrong is told without telling the password."""
-    role, host = sys.argv[1:]
+    role, host, database = sys.argv[1:]
     try:
         login = json.load(sys.stdin)
         username, password = login["username"], login["password"]
+        place = login["dbname"], login["port"]
     except (ValueError, KeyError, TypeError):
-        sys.exit(f"the login of {role} is not JSON with username and password")
+        sys.exit(f"the login of {role} is not JSON with username, password, dbname and port")
     if username != role:
         sys.exit(f"the login of {role} is of another role")
+    if place != (database, PORT):
+        sys.exit(f"the login of {role} is of another database: delete its parameter")
     # Other characters would have to be normalised first (RFC 4013).
     if not (isinstance(password, str) and password.isascii() and password.isprintable()):
         sys.exit(f"the password of {role} has characters other than printable ASCII")

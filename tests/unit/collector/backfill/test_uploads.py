@@ -161,6 +161,20 @@ def test_a_member_with_a_wrong_checksum_is_refused():
     assert found == {"endsong_0.json": "damaged in the zip: download it again"}
 
 
+def test_nothing_of_a_damaged_member_is_given_away_before_the_damage_is_known(monkeypatch):
+    monkeypatch.setattr(uploads, "CHUNK_BYTES", 4)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("endsong_0.json", b"[1, 2, 3, 4]")
+    [file] = history_files(io.BytesIO(packed.getvalue().replace(b"4]", b"5]")), "upload.zip")
+    given = []
+
+    with pytest.raises(UploadError, match="damaged in the zip"):
+        given.extend(file.chunks)
+
+    assert given == []
+
+
 def test_an_encrypted_member_is_refused():
     whole = bytearray(a_zip({"endsong_0.json": b"[]"}).getvalue())
     whole[whole.index(b"PK\1\2") + 8] |= 1
@@ -207,14 +221,20 @@ def test_members_that_unpack_to_too_much_together_are_stopped(monkeypatch):
     }
 
 
-def test_a_bomb_is_stopped_early():
+def test_a_bomb_is_stopped_early(monkeypatch):
+    unpacked, unpack = [], zipfile.ZipExtFile.read
+
+    def counted(file, size):
+        unpacked.append(unpack(file, size))
+        return unpacked[-1]
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
     files = history_files(a_zip({"endsong_0.json": bytes(40 << 20)}), "bomb.zip")
-    unpacked = []
 
     with pytest.raises(UploadError, match="a zip bomb"):
-        unpacked.extend(map(len, next(files).chunks))
+        list(next(files).chunks)
 
-    assert sum(unpacked) == uploads.RATIO_FREE_BYTES
+    assert sum(map(len, unpacked)) == uploads.RATIO_FREE_BYTES + uploads.CHUNK_BYTES
 
 
 def test_a_bomb_may_not_be_spread_over_the_members_of_a_zip():

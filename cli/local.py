@@ -89,7 +89,7 @@ def down(*, as_json: JsonOption = False) -> None:
     Waits for that for 30 s at most.
     """
     home = local_home()
-    ended = Ended(home=home, was_running=cloud.down(home))
+    ended = Ended(home=home, was_running=cloud.down(home, note))
     line = "stopped; the data stays" if ended.was_running else f"no local cloud ran in {home}"
     emit(ended) if as_json else show(line)
 

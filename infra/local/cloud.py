@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from infra.local import consumers, parts, supervisor, turn
 from infra.local.data import INGESTED, delete
+from infra.local.deploy import PID_FILE as CDK
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
 from infra.local.memory import Memory
@@ -32,7 +34,7 @@ HEARD_S = 0.5
 DATA = (
     *INGESTED,
     *("logs", "cdk", "cdk.out", FILE, MEMORY, turn.FILE),
-    *("ministack.pid", "simulators.pid", SUPERVISOR),
+    *("ministack.pid", "simulators.pid", CDK, SUPERVISOR),
 )
 """All that a home may hold. Nothing else in it is ours to delete."""
 
@@ -85,11 +87,12 @@ def up(
         supervisor.run(home, wishes, say)
 
 
-def down(home: Path, *, hurry: bool = False) -> bool:
+def down(home: Path, say: Callable[[str], None], *, hurry: bool = False) -> bool:
     """Stop the local cloud of a home, or what a crash left of it; tell whether one was running.
 
     Args:
         home: Its folder.
+        say: Told what is waited for, or cut off.
         hurry: Do not wait for what it has in work.
 
     Raises:
@@ -97,14 +100,17 @@ def down(home: Path, *, hurry: bool = False) -> bool:
     """
     pid = holder(home / SUPERVISOR)
     if pid is None:
-        Parts(home).stop()
-        (home / FILE).unlink(missing_ok=True)
-        return False
-    os.kill(pid, signal.SIGTERM)
-    if hurry and not wait_for_end(home / SUPERVISOR, HEARD_S):
+        return _stop_leftovers(home, say, hurry=hurry)
+    with _log_of(home).open("rb") if _log_of(home).exists() else BytesIO() as lines:
+        lines.seek(0, os.SEEK_END)
         os.kill(pid, signal.SIGTERM)
-    if not wait_for_end(home / SUPERVISOR, STOP_S):
-        raise _does_not_stop(home, pid)
+        if hurry and not wait_for_end(home / SUPERVISOR, HEARD_S):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        while not wait_for_end(home / SUPERVISOR, POLL_S):
+            _pass_on(lines, say)
+            if time.monotonic() > deadline:
+                raise _does_not_stop(home, pid)
     # It lets go of the file a moment before it ends.
     wait_for_exit(pid)
     return True
@@ -116,7 +122,7 @@ def reset(home: Path) -> bool:
     Raises:
         LocalCloudError: It does not stop.
     """
-    was_running = down(home, hurry=True)
+    was_running = down(home, lambda _: None, hurry=True)
     delete(home, DATA)
     # Unless somebody else keeps things there.
     with suppress(OSError):
@@ -160,10 +166,31 @@ def start_postgres(home: Path) -> None:
     Parts(home).start_postgres(Memory.load(home))
 
 
+def _stop_leftovers(home: Path, say: Callable[[str], None], *, hurry: bool) -> bool:
+    """Stop what a killed supervisor left; tell whether anything was running."""
+    left = Parts(home)
+    is_left = left.ministack.child.is_running
+    if is_left and not hurry:
+        consumers.pause(Memory.load(home).ports.aws_endpoint, say, lambda: False)
+    left.stop()
+    (home / FILE).unlink(missing_ok=True)
+    return is_left
+
+
+def _log_of(home: Path) -> Path:
+    """Tell where a supervisor in the background says what it says."""
+    return home / "logs" / "supervisor.log"
+
+
+def _pass_on(lines: BinaryIO, say: Callable[[str], None]) -> None:
+    for line in lines.read().decode(errors="replace").splitlines():
+        say(line)
+
+
 def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
     if holder(home / SUPERVISOR) is not None:
         raise supervisor.already_running(home)
-    path = home / "logs" / "supervisor.log"
+    path = _log_of(home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "infra.local.supervisor"]
     with path.open("wb") as log, path.open("rb") as lines:
@@ -195,8 +222,7 @@ def _follow(
     while not ready:
         # Asked first: what is said by then is in the log.
         ready, ended = _is_ready(home, process.pid), process.poll() is not None
-        for line in lines.read().decode(errors="replace").splitlines():
-            say(line)
+        _pass_on(lines, say)
         if ended:
             raise LocalCloudError(f"the local cloud did not start: see {home / 'logs'}")
         time.sleep(POLL_S)

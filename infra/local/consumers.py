@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infra.local.aws import client
 from infra.local.processes import POLL_S
 
@@ -38,6 +40,16 @@ def pause(
         is_hurried: Whether to wait no longer.
         patience_s: How long to wait at most, seconds.
     """
+    try:
+        _pause(endpoint, say, is_hurried, patience_s)
+    except (BotoCoreError, ClientError) as error:
+        # A stop must not fail with the server that it is about to stop.
+        say(f"cannot wait for what is in work: {error}")
+
+
+def _pause(
+    endpoint: str, say: Callable[[str], None], is_hurried: Callable[[], bool], patience_s: float
+) -> None:
     queues = []
     for mapping in _mappings(endpoint):
         _switch(endpoint, mapping, on=False)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-DEPLOYMENT = ("ministack", "s3", "tmp")
+DEPLOYMENT = ("ministack", "s3", "tmp", "unsaved")
 """AWS, and what it keeps of plays and logins."""
 
 INGESTED = (

@@ -20,6 +20,7 @@ DATA_STACK = "SpotifyData"
 BOOTSTRAP_STACK = "CDKToolkit"
 COMMAND = REPOSITORY / "node_modules" / "aws-cdk" / "bin" / "cdk"
 TIMEOUT_S = 600
+PID_FILE = "cdk.pid"
 SHOWN_LINES = 12
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
@@ -40,6 +41,7 @@ class Cdk:
         self._outputs = home / "outputs.json"
         self._assembly = home / "cdk.out"
         self._own = home / "cdk"
+        self._pid_file = home / PID_FILE
 
     def has_stack(self, name: str) -> bool:
         """Tell whether a stack is there and settled."""
@@ -87,7 +89,14 @@ class Cdk:
             "CDK_DISABLE_CLI_TELEMETRY": "true",
         }
         try:
-            code = run([*command, *options], environment, REPOSITORY, self._log, TIMEOUT_S)
+            code = run(
+                [*command, *options],
+                environment,
+                cwd=REPOSITORY,
+                log=self._log,
+                pid_file=self._pid_file,
+                timeout_s=TIMEOUT_S,
+            )
         except subprocess.TimeoutExpired:
             raise LocalCloudError(f"cdk {words[0]} took over {TIMEOUT_S} s: {self._log}") from None
         if code:

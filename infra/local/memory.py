@@ -27,6 +27,8 @@ class Memory(BaseModel):
     reader_password: str = Field(default_factory=_password, repr=False)
     deployed: bool = True
     """Whether the first deployment is through, and saved. A home is new while it is not."""
+    crashed: bool = False
+    """Whether AWS may have forgotten uploads that nobody has reminded it of yet."""
     sampled: bool = False
     """Whether the sample history went in already."""
     real_spotify: bool = False

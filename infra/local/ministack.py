@@ -27,6 +27,9 @@ class MiniStack:
         self.child = Child("ministack", home, patience_s=SAVE_S)
         self._home = home
         self._port = 0
+        self._unsaved = home / "unsaved"
+        # It writes this file, like the others, at a clean stop only.
+        self._saved = home / "ministack" / "sqs.json"
 
     @property
     def endpoint(self) -> str:
@@ -61,6 +64,18 @@ class MiniStack:
         self.child.stop()
         self.start(self._port)
         self.wait_until_ready()
+
+    def note_changes(self) -> None:
+        """Note that it holds from now on what its last end has not saved."""
+        self._unsaved.touch()
+
+    @property
+    def has_forgotten(self) -> bool:
+        """Whether it ended without saving what it held, as in a crash; while it does not run."""
+        try:
+            return self._saved.stat().st_mtime_ns < self._unsaved.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
 
     def _serves(self) -> bool:
         # Its own word: an answer could be a stranger's, who took the port a moment before.

@@ -16,7 +16,7 @@ from infra.local.state import REPOSITORY, LocalCloudError
 
 SIMULATORS_S = 20
 SIMULATORS_STOP_S = 10
-STOP_S = SAVE_S + KILLED_S + SIMULATORS_STOP_S + KILLED_S + STOP_TIMEOUT_S
+STOP_S = 2 * KILLED_S + SAVE_S + KILLED_S + SIMULATORS_STOP_S + KILLED_S + STOP_TIMEOUT_S
 """How long all may take to stop, one after the other."""
 
 
@@ -31,6 +31,8 @@ class Parts:
         home = home.resolve()
         self.ministack = MiniStack(home)
         self._simulators = Child("simulators", home, SIMULATORS_STOP_S)
+        # One that outlived its supervisor: it would go on deploying.
+        self._deployment = Child("cdk", home, KILLED_S)
         self.postgres = PostgresServer(home / "postgres")
         self._stopped = home / "postgres.stopped"
 
@@ -59,6 +61,7 @@ class Parts:
             last_first.callback(self.postgres.stop)
             last_first.callback(self._simulators.stop)
             last_first.callback(self.ministack.child.stop)
+            last_first.callback(self._deployment.stop)
 
     def start_postgres(self, memory: Memory) -> None:
         """Start Postgres where it was.

@@ -22,6 +22,11 @@ class Ports(BaseModel):
     spotify: int = 8701
     reccobeats: int = 8702
 
+    @property
+    def aws_endpoint(self) -> str:
+        """The URL of every service of AWS."""
+        return f"http://{HOST}:{self.aws}"
+
 
 def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
     """Take the wanted ports, and for each that is busy the usual one or any free one.

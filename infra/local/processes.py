@@ -55,6 +55,11 @@ class Child:
             name(file, self._process.pid)
 
     @property
+    def is_running(self) -> bool:
+        """Whether it runs, also one that an earlier run left behind."""
+        return holder(self._pid_file) is not None
+
+    @property
     def exit_code(self) -> int | None:
         """How the process that this object started ended; None while it runs."""
         return self._process.poll() if self._process else None
@@ -125,15 +130,23 @@ def command_of(pid: int) -> list[str]:
 
 
 def run(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path, timeout_s: float
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    cwd: Path,
+    log: Path,
+    pid_file: Path,
+    timeout_s: float,
 ) -> int:
     """Run a command to its end, adding to a log; leaves nothing running, however it ends.
+
+    Where this process is killed, the file of its pid tells others what to stop.
 
     Raises:
         subprocess.TimeoutExpired: It took too long and was killed.
     """
     with log.open("ab") as file, ExitStack() as stack:
-        with deferred():
+        with deferred(), held(pid_file) as lock:
             process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command,
                 cwd=cwd,
@@ -142,7 +155,9 @@ def run(
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=[lock],
             )
+            name(lock, process.pid)
             stack.callback(process.wait)
             stack.callback(_signal_group, process.pid, signal.SIGKILL)
         return process.wait(timeout_s)

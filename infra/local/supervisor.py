@@ -11,10 +11,8 @@ from contextlib import ExitStack, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from infra.cdk.config import PipelineConfig
-from infra.local import consumers, interrupts, lookups, turn
+from infra.local import consumers, forgotten, interrupts, lookups, turn
 from infra.local.arrivals import Arrivals
 from infra.local.aws import client
 from infra.local.data import DEPLOYMENT, delete
@@ -85,12 +83,13 @@ class Supervisor:
     ) -> None:
         self._home = home
         self._requests = requests
-        self._is_feeding = False
         self._wished = wishes
         self._say_plainly = say
         self._started_at = time.monotonic()
         self._parts = Parts(home)
         self._memory = Memory.load(home)
+        # One that a killed supervisor left behind goes on working.
+        self._is_feeding = self._parts.ministack.child.is_running
 
     def start(self) -> None:
         """Start the servers, deploy the pipeline to them, and tell the world."""
@@ -103,9 +102,14 @@ class Supervisor:
         if not self._memory.deployed:
             # What a first deployment left that was not to its end, and nothing can go on from.
             delete(self._home, DEPLOYMENT)
+        if self._parts.ministack.has_forgotten:
+            # Its next clean stop would hide that.
+            self._remember(crashed=True)
         self._start_servers()
         context = self._wishes.deployment(self._memory.ports)
         outputs = self._deploy(configuration(context), context)
+        if self._memory.crashed:
+            self._remind(outputs)
         self._send_sample(outputs["ArchiveBucket"])
         state = self._state(outputs["ArchiveBucket"], context)
         self._say(f"ready: AWS at {self._endpoint}, Postgres on port {self._memory.ports.postgres}")
@@ -120,8 +124,7 @@ class Supervisor:
         Raises:
             LocalCloudError: One ended by itself.
         """
-        port, password = self._memory.ports.postgres, self._memory.reader_password
-        arrivals = Arrivals(Address(HOST, port, DATABASE, "reader", password))
+        arrivals = Arrivals(self._database)
         while not turn.is_asked_for(self._home):
             for failure in self._parts.failures():
                 raise LocalCloudError(failure)
@@ -141,15 +144,12 @@ class Supervisor:
     def _stop_servers(self) -> None:
         """Stop them, once what they have in work has ended; none of it is for data to delete."""
         if self._is_feeding and not turn.deletes_data(self._home):
-            self._finish_work()
+            self._pause()
         self._is_feeding = False
         self._parts.stop()
 
-    def _finish_work(self) -> None:
-        try:
-            consumers.pause(self._endpoint, self._say, lambda: self._requests.is_hurried)
-        except (BotoCoreError, ClientError) as error:
-            self._say(f"cannot wait for what is in work: {error}")
+    def _pause(self) -> None:
+        consumers.pause(self._endpoint, self._say, lambda: self._requests.is_hurried)
 
     def _start_servers(self) -> None:
         with no_other_start():
@@ -181,12 +181,20 @@ class Supervisor:
         if not self._memory.deployed:
             # After a crash there would be no stack, and a new one would have another archive.
             self._say("saving the deployment")
-            self._finish_work()
+            self._pause()
             self._parts.ministack.restart()
             self._remember(deployed=True)
+        self._parts.ministack.note_changes()
         self._is_feeding = True
         consumers.resume(self._endpoint)
         return outputs
+
+    def _remind(self, outputs: dict[str, str]) -> None:
+        """Send again what a crash made MiniStack forget."""
+        bucket, queue = outputs["ArchiveBucket"], outputs["UploadedFilesQueueUrl"]
+        sent = forgotten.send_again(self._endpoint, bucket, queue, self._database)
+        self._say(f"uploads begun again after a crash: {sent}")
+        self._remember(crashed=False)
 
     def _send_sample(self, bucket: str) -> None:
         if self._wishes.empty or not self._wishes.simulated_listener or self._memory.sampled:
@@ -223,7 +231,12 @@ class Supervisor:
 
     @property
     def _endpoint(self) -> str:
-        return self._parts.ministack.endpoint
+        return self._memory.ports.aws_endpoint
+
+    @property
+    def _database(self) -> Address:
+        port, password = self._memory.ports.postgres, self._memory.reader_password
+        return Address(HOST, port, DATABASE, "reader", password)
 
     def _remember(self, **changes: object) -> None:
         self._memory = self._memory.model_copy(update=changes)

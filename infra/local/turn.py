@@ -50,7 +50,7 @@ def obey(home: Path, memory: Memory) -> Memory:
         return memory
     if asked.start_over:
         delete(home, INGESTED)
-        memory = memory.model_copy(update={"sampled": False, "deployed": False})
+        memory = memory.model_copy(update={"sampled": False, "deployed": False, "crashed": False})
     memory = memory.model_copy(update={"real_spotify": True})
     memory.save(home)
     (home / FILE).unlink()

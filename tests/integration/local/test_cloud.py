@@ -46,6 +46,8 @@ def said():
 @pytest.fixture
 def left_behind(home):
     """What a crashed supervisor leaves: its children, its state, and its stale pid file."""
+    # Its AWS does not answer any more.
+    Memory(ports=Ports(aws=any_free())).save(home)
     (home / SUPERVISOR).write_text(str(os.getpid()))
     (home / FILE).write_text("{}")
     children = [Child(title, home) for title in ("ministack", "simulators")]
@@ -82,7 +84,7 @@ def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
 
 def test_a_start_that_fails_in_the_background_is_told(home, said):
     Memory().save(home)
-    (home / "ministack").write_text("where a folder should be")
+    (home / "s3").write_text("where a folder should be")
 
     with pytest.raises(LocalCloudError, match="did not start"):
         cloud.up(home, empty=True, detach=True, say=said.append)
@@ -100,26 +102,26 @@ def test_a_wrong_setting_is_told_before_anything_starts(tmp_path, said):
     assert not home.exists()
 
 
-def test_down_stops_the_supervisor_and_all_its_children(home, run_python):
+def test_down_stops_the_supervisor_and_all_its_children(home, run_python, said):
     supervisor = run_python(SUPERVISOR_OF_DUMMIES, str(home))
 
-    assert cloud.down(home)
+    assert cloud.down(home, said.append)
 
     assert supervisor.wait(10) == 0
     assert holder(home / "ministack.pid") is None
     assert holder(home / "simulators.pid") is None
 
 
-def test_down_stops_what_a_crash_left_behind_and_nobody_else(home, left_behind):
+def test_down_stops_what_a_crash_left_behind_and_nobody_else(home, left_behind, said):
     # The stale pid file names this very process.
-    assert not cloud.down(home)
+    assert cloud.down(home, said.append)
 
     assert [child.exit_code is not None for child in left_behind] == [True, True]
     assert not (home / FILE).exists()
 
 
-def test_down_is_content_where_nothing_ever_ran(tmp_path):
-    assert not cloud.down(tmp_path / "never")
+def test_down_is_content_where_nothing_ever_ran(tmp_path, said):
+    assert not cloud.down(tmp_path / "never", said.append)
 
 
 def test_reset_deletes_all_that_is_ours_and_nothing_else(home, memory):

@@ -10,6 +10,7 @@ import pytest
 
 from infra.local import consumers
 from infra.local.aws import client
+from infra.local.ports import any_free
 
 TRUST = {
     "Version": "2012-10-17",
@@ -128,6 +129,13 @@ def test_whoever_cannot_wait_is_told_what_is_cut_off(ministack, consumed, said, 
     consumers.pause(ministack.endpoint, said.append, lambda: bool(said), patience_s=600)
 
     assert said[1:] == ["messages cut off: 1; they go on after 10 minutes at most"]
+
+
+def test_a_server_that_is_gone_does_not_hold_up_a_stop(said):
+    consumers.pause(f"http://127.0.0.1:{any_free()}", said.append, never)
+
+    [line] = said
+    assert line.startswith("cannot wait for what is in work: Could not connect")
 
 
 def test_where_nothing_is_in_work_nothing_is_said(ministack, consumed, said):

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import signal
 from contextlib import nullcontext
 
 import boto3
@@ -12,7 +13,8 @@ from infra.local.deploy import Cdk
 from infra.local.lookups import put_database, put_simulated_login
 from infra.local.memory import Memory
 from infra.local.ministack import MiniStack
-from infra.local.ports import Ports
+from infra.local.pidfile import holder
+from infra.local.ports import Ports, any_free
 from infra.local.simulators import account
 from infra.local.state import LocalCloudError
 from infra.local.wishes import Wishes, configuration
@@ -94,6 +96,23 @@ def test_an_unknown_key_is_refused_because_iam_is_enforced(ministack):
 
     with pytest.raises(ClientError):
         stranger.list_queues()
+
+
+def test_it_is_known_whether_it_has_saved_what_came_since(home):
+    server = MiniStack(home)
+    server.start(any_free())
+    server.wait_until_ready()
+    client("sqs", server.endpoint).create_queue(QueueName="kept")
+    assert not server.has_forgotten
+    server.note_changes()
+    server.restart()
+    assert not server.has_forgotten
+    server.note_changes()
+
+    os.kill(holder(home / "ministack.pid"), signal.SIGKILL)
+    server.child.stop()
+
+    assert server.has_forgotten
 
 
 def test_a_server_that_cannot_listen_is_told_with_its_log(ministack, home):

@@ -28,6 +28,16 @@ hold += "with held(Path(sys.argv[1])): time.sleep(60)"
 subprocess.Popen([sys.executable, "-c", hold, sys.argv[1]])
 time.sleep(60)
 """
+# Runs a command that sleeps, until it is killed itself.
+RUNS = """
+import os, sys
+from pathlib import Path
+from infra.local.processes import run
+home = Path(sys.argv[1])
+print("ready", flush=True)
+run([sys.executable, "-c", "import time; time.sleep(60)"], os.environ, cwd=home, log=home / "log",
+    pid_file=home / "it.pid", timeout_s=60)
+"""
 # Does not mind being asked to stop.
 STUBBORN = """
 import signal, sys, time
@@ -211,15 +221,47 @@ def test_a_run_gives_the_exit_code_and_adds_to_the_log(home):
     log = home / "log"
     log.write_text("before\n")
 
-    code = run(python("import sys; sys.exit('after')"), os.environ, home, log, timeout_s=10)
+    code = run(
+        python("import sys; sys.exit('after')"),
+        os.environ,
+        cwd=home,
+        log=log,
+        pid_file=home / "it.pid",
+        timeout_s=10,
+    )
 
     assert code == 1
     assert log.read_text() == "before\nafter\n"
 
 
+def test_a_run_is_named_while_it_lasts_so_that_others_can_stop_it(home, run_python, eventually):
+    starter = run_python(RUNS, str(home))
+
+    pid = eventually(lambda: pid_of(home / "it.pid", starter))
+    Child("it", home, patience_s=1).stop()
+
+    eventually(lambda: command_of(pid) == [])
+
+
+def pid_of(path, starter):
+    try:
+        pid = holder(path)
+    except BlockingIOError:
+        return None
+    # Until it is named, the file names who starts it, or nobody.
+    return None if pid == starter.pid else pid
+
+
 def test_a_run_that_takes_too_long_leaves_nothing_running(home, note, eventually):
     with pytest.raises(subprocess.TimeoutExpired):
-        run(python(PARENT, note), FINDS_US, home, home / "log", timeout_s=1.5)
+        run(
+            python(PARENT, note),
+            FINDS_US,
+            cwd=home,
+            log=home / "log",
+            pid_file=home / "it.pid",
+            timeout_s=1.5,
+        )
 
     assert note.exists()
     eventually(lambda: holder(note) is None)
@@ -229,6 +271,13 @@ def test_a_signal_while_a_run_begins_leaves_nothing_running(home, note, interrup
     environment = SignalledOnUse(FINDS_US)
 
     with pytest.raises(KeyboardInterrupt):
-        run(python(PARENT, note), environment, home, home / "log", timeout_s=10)
+        run(
+            python(PARENT, note),
+            environment,
+            cwd=home,
+            log=home / "log",
+            pid_file=home / "it.pid",
+            timeout_s=10,
+        )
 
     eventually(lambda: not any(str(note) in word for word in commands()))

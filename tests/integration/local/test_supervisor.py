@@ -5,7 +5,6 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from infra.local import supervisor, turn
 from infra.local.memory import Memory
@@ -23,6 +22,8 @@ class Stage:
         self.acts = []
         self.scenes = {}
         self.stacks = set()
+        self.is_left_behind = False
+        self.has_forgotten = False
 
     def act(self, name):
         self.acts.append(name)
@@ -30,7 +31,10 @@ class Stage:
 
     def parts(self, _home):
         ministack = SimpleNamespace(
-            endpoint="http://127.0.0.1:1", restart=lambda: self.act("restart")
+            child=SimpleNamespace(is_running=self.is_left_behind),
+            has_forgotten=self.has_forgotten,
+            note_changes=lambda: self.act("note"),
+            restart=lambda: self.act("restart"),
         )
         return SimpleNamespace(
             ministack=ministack,
@@ -43,7 +47,7 @@ class Stage:
         def deploy(_context):
             self.act("deploy")
             self.stacks |= {"SpotifyData", "SpotifyPipeline"}
-            return {"ArchiveBucket": "archive"}
+            return {"ArchiveBucket": "archive", "UploadedFilesQueueUrl": "uploads"}
 
         return SimpleNamespace(
             has_stack=lambda name: name in self.stacks,
@@ -73,6 +77,7 @@ def stage(monkeypatch):
     monkeypatch.setattr(supervisor, "Cdk", stage.cdk)
     monkeypatch.setattr(supervisor.consumers, "pause", stage.pause)
     monkeypatch.setattr(supervisor.consumers, "resume", lambda _: stage.act("resume"))
+    monkeypatch.setattr(supervisor.forgotten, "send_again", lambda *_: stage.act("send again") or 2)
     monkeypatch.setattr(supervisor, "Arrivals", lambda _: SimpleNamespace(news=lambda: None))
     for name in ("put_database", "put_simulated_login", "drop_simulated_login"):
         monkeypatch.setattr(supervisor.lookups, name, lambda *_: None)
@@ -92,7 +97,7 @@ def test_a_stop_feeds_the_functions_no_more_before_it_stops_the_servers(deployed
 
     supervisor.run(deployed, EMPTY, said.append)
 
-    assert stage.acts == ["stop", "start", "deploy", "resume", "watch", "pause", "stop"]
+    assert stage.acts == ["stop", "start", "deploy", "note", "resume", "watch", "pause", "stop"]
     assert said[-1].endswith("stopped")
     assert not (deployed / FILE).exists()
     assert holder(deployed / SUPERVISOR) is None
@@ -117,20 +122,6 @@ def test_a_stop_goes_on_where_nobody_hears_of_it(deployed, stage):
     supervisor.run(deployed, EMPTY, say)
 
     assert stage.acts[-2:] == ["pause", "stop"]
-
-
-def test_aws_that_answers_no_more_does_not_hold_up_a_stop(deployed, stage):
-    said = []
-
-    def away():
-        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
-
-    stage.scenes["pause"] = away
-
-    supervisor.run(deployed, EMPTY, said.append)
-
-    assert any("cannot wait for what is in work" in line for line in said)
-    assert stage.acts[-1] == "stop"
 
 
 def test_where_a_server_ended_by_itself_the_others_end_their_work(deployed, stage):
@@ -185,7 +176,7 @@ def test_a_first_deployment_that_was_interrupted_is_begun_anew(home, stage):
     assert not (home / "ministack").exists()
     assert not (home / "s3").exists()
     assert stage.acts == [
-        *("stop", "start", "bootstrap", "deploy", "pause", "restart", "resume"),
+        *("stop", "start", "bootstrap", "deploy", "pause", "restart", "note", "resume"),
         *("watch", "pause", "stop"),
     ]
 
@@ -196,6 +187,41 @@ def test_what_is_deployed_stays_over_the_next_start(deployed, stage):
     supervisor.run(deployed, EMPTY, lambda _: None)
 
     assert (deployed / "ministack").exists()
+
+
+def test_what_a_killed_supervisor_left_ends_its_work_before_it_is_stopped(deployed, stage):
+    stage.is_left_behind = True
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts[:3] == ["pause", "stop", "start"]
+
+
+def test_after_a_crash_of_aws_it_is_reminded_of_uploads_once(deployed, stage):
+    stage.has_forgotten = True
+    said = []
+    supervisor.run(deployed, EMPTY, said.append)
+    stage.has_forgotten = False
+    first = list(stage.acts)
+
+    supervisor.run(deployed, EMPTY, said.append)
+
+    assert first.index("resume") < first.index("send again") < first.index("watch")
+    assert stage.acts.count("send again") == 1
+    assert any("uploads begun again after a crash: 2" in line for line in said)
+
+
+def test_a_start_that_is_broken_off_after_a_crash_does_not_hide_it(deployed, stage):
+    stage.has_forgotten = True
+    stage.scenes["deploy"] = interrupt
+    supervisor.run(deployed, EMPTY, lambda _: None)
+    # As it is after a clean stop.
+    stage.has_forgotten = False
+    del stage.scenes["deploy"]
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert "send again" in stage.acts
 
 
 def test_a_home_of_an_earlier_release_is_told_what_to_do(deployed, stage):

@@ -1,0 +1,68 @@
+"""Uploads that MiniStack forgets in a crash: it keeps objects at once, its queues at an end only.
+
+Plays that were polled need nothing: with the queue the collector's memory goes back, too, and the
+next poll asks for the same plays.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from infra.local.aws import client
+from shared.archive import UPLOAD_SUFFIXES, UPLOADS, upload_origin
+from shared.models import iso
+from shared.postgres import Address, Database
+
+LOADED = "SELECT origin FROM reporting.import_result WHERE is_complete"
+
+
+def send_again(endpoint: str, bucket: str, queue_url: str, address: Address) -> int:
+    """Tell the backfill again of each upload that is not loaded whole; give how many these are.
+
+    Twice does no harm: the loader knows an upload by its version, and its batches by their number.
+
+    Args:
+        endpoint: Where AWS is.
+        bucket: The archive.
+        queue_url: The queue that S3's events go to.
+        address: Of the database, as a role that may read.
+    """
+    database = Database.connect(address)
+    try:
+        loaded = {str(origin) for (origin,) in database.run(LOADED)}
+    finally:
+        database.close()
+    sent = 0
+    for version in _uploads(endpoint, bucket):
+        if upload_origin(version["Key"], version["VersionId"]) not in loaded:
+            event = json.dumps(_event(bucket, version))
+            client("sqs", endpoint).send_message(QueueUrl=queue_url, MessageBody=event)
+            sent += 1
+    return sent
+
+
+def _uploads(endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
+    """Give all versions of uploads, but of those that were deleted."""
+    pages = client("s3", endpoint).get_paginator("list_object_versions")
+    for page in pages.paginate(Bucket=bucket, Prefix=UPLOADS):
+        deleted = {mark["Key"] for mark in page.get("DeleteMarkers", []) if mark["IsLatest"]}
+        for version in page.get("Versions", []):
+            key = version["Key"]
+            if key not in deleted and key.lower().endswith(UPLOAD_SUFFIXES):
+                yield version
+
+
+def _event(bucket: str, version: dict[str, Any]) -> dict[str, Any]:
+    """Make the event that S3 sent; see `services/collector/upload_event.py`."""
+    created = {
+        "key": version["Key"],
+        "size": version["Size"],
+        "etag": version["ETag"].strip('"'),
+        "version-id": version["VersionId"],
+    }
+    return {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "time": iso(version["LastModified"]),
+        "detail": {"bucket": {"name": bucket}, "object": created},
+    }

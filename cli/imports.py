@@ -57,7 +57,11 @@ class ImportResult(Document):
 
 
 class PollResult(Document):
-    """What one poll saw, and what became of its plays."""
+    """What one poll saw, and what became of its plays.
+
+    `returned` counts the rows of Spotify's answer. The collector sends on those that it does not
+    know, which are inserted, upgraded or duplicates; what it knows, nobody counts.
+    """
 
     listener: str
     polled_at: Instant
@@ -69,6 +73,11 @@ class PollResult(Document):
     inserted: int
     upgraded: int
     duplicates: int
+
+    @property
+    def known(self) -> int:
+        """The rows of plays that were known before this poll, or that came twice in it."""
+        return self.returned - self.inserted - self.upgraded - self.unreadable
 
 
 def fetch_import(database: Database, origin: str) -> ImportResult | None:

@@ -47,7 +47,7 @@ def poll(
     with interruptible("the plays go on loading; `plays status` shows how far"):
         if waiting:
             done = await_result(waiting, done)
-    emit(done) if as_json else show(_told(done))
+    emit(done) if as_json else show(told(done))
 
 
 def collect(target: Target, listener: str) -> Poll:
@@ -89,12 +89,17 @@ def _why_not(outcome: Outcome) -> str:
     return f"{outcome.listener} has not logged in yet: {login}"
 
 
-def _told(done: Poll) -> str:
+def told(done: Poll) -> str:
+    """Tell in one line where every play that was shown is now."""
     result = done.result
     if result is None:
         return f"polled for {done.listener}: {done.new} new plays, which load by themselves"
-    known = result.upgraded + result.duplicates
-    return (
+    line = (
         f"polled for {done.listener}: {result.returned} plays shown, "
-        f"{result.inserted} of them new rows, {known} known already"
+        f"{result.inserted} of them new rows, {result.known} known already"
     )
+    if result.upgraded:
+        line += f", {result.upgraded} known from an upload"
+    if result.unreadable:
+        line += f", {result.unreadable} not readable as tracks"
+    return line

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from cli.errors import CommandError
-from cli.poll import collect
+from cli.imports import PollResult
+from cli.poll import Poll, collect, told
 
 
 class CollectorTarget:
@@ -85,3 +86,39 @@ def test_a_collector_that_failed_says_why():
 
     with pytest.raises(CommandError, match="the collector failed: Spotify answered 500"):
         collect(target, "anna")
+
+
+def a_poll(**counts):
+    counts = {"returned": 50, "new": 1, "inserted": 1} | counts
+    others = ("late", "moved", "unreadable", "upgraded", "duplicates")
+    result = PollResult(
+        listener="anna",
+        polled_at="2026-07-01T12:00:00Z",
+        **dict.fromkeys(others, 0) | counts,
+    )
+    return Poll(listener="anna", origin="o", batches=1, new=result.new, result=result)
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        pytest.param({}, "1 of them new rows, 49 known already", id="the collector knew the rest"),
+        pytest.param(
+            {"new": 3, "duplicates": 2},
+            "1 of them new rows, 49 known already",
+            id="Postgres knew more than the collector",
+        ),
+        pytest.param(
+            {"new": 4, "upgraded": 3},
+            "1 of them new rows, 46 known already, 3 known from an upload",
+            id="in an export, too",
+        ),
+        pytest.param(
+            {"unreadable": 2},
+            "1 of them new rows, 47 known already, 2 not readable as tracks",
+            id="an episode and a local file",
+        ),
+    ],
+)
+def test_every_play_that_was_shown_is_told_of_once(counts, line):
+    assert told(a_poll(**counts)) == f"polled for anna: 50 plays shown, {line}"

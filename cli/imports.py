@@ -52,8 +52,12 @@ class ImportResult(Document):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether nothing at all could be read, for a reason that is told."""
-        return self.rows_in == 0 and bool(self.problems)
+        """Whether nothing at all could be read, for a reason that is told.
+
+        What is skipped, such as a podcast, was read.
+        """
+        quarantined = sum(self.quarantined.values())
+        return self.rows_in == quarantined and bool(quarantined or self.problems)
 
 
 class PollResult(Document):

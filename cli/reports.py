@@ -123,4 +123,8 @@ def _merged(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _why(result: ImportResult) -> str:
-    return "; ".join(f"{problem.file}: {problem.reason}" for problem in result.problems)
+    reasons = [f"{problem.file}: {problem.reason}" for problem in result.problems]
+    if result.quarantined:
+        rows = (f"{reason} ({count:,})" for reason, count in result.quarantined.items())
+        reasons.append(f"rows quarantined: {', '.join(rows)}")
+    return "; ".join(reasons)

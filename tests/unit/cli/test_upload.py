@@ -234,6 +234,35 @@ def test_an_upload_in_which_nothing_could_be_read_fails():
         judge(report)
 
 
+def test_an_upload_whose_rows_were_all_quarantined_fails():
+    problems = (FileProblem(file="b.json", reason="truncated"),)
+    counts = {"rows_in": 10, "quarantined": {"not UTF-8 text": 9, "no time": 1}}
+    report = add_up("me", [an_upload(a_result(**NOTHING | counts, problems=problems))])
+
+    with pytest.raises(CommandError) as raised:
+        judge(report)
+
+    assert str(raised.value) == (
+        "nothing in a.zip could be read: "
+        "b.json: truncated; rows quarantined: not UTF-8 text (9), no time (1)"
+    )
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        pytest.param({"rows_in": 2, "skipped": {"podcast": 2}}, id="podcasts alone"),
+        pytest.param(
+            {"rows_in": 2, "skipped": {"podcast": 1}, "quarantined": {"no time": 1}},
+            id="a podcast and a row without a time",
+        ),
+        pytest.param({}, id="an empty list"),
+    ],
+)
+def test_an_upload_that_could_be_read_but_holds_no_play_is_no_failure(counts):
+    judge(add_up("me", [an_upload(a_result(**NOTHING | counts))]))
+
+
 def test_a_problem_with_one_file_of_a_zip_does_not_fail_the_rest(capsys):
     problems = (FileProblem(file="endsong_1.json", reason="truncated"),)
     report = add_up("me", [an_upload(a_result(problems=problems))])

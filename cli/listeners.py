@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from cli.errors import CommandError
 from cli.output import Document, Instant
 from cli.target import Target
 from services.collector.credentials import Credentials, CredentialStore
@@ -52,6 +53,19 @@ class Listeners:
             listener: self._capture(self._login(listener), self._state(listener), now)
             for listener in self._names()
         }
+
+    def require(self, listener: str) -> None:
+        """Make sure that a listener is one of them.
+
+        Raises:
+            CommandError: Nobody deployed this listener; names those that there are.
+        """
+        names = self._names()
+        if listener not in names:
+            raise CommandError(
+                f"{listener} is no listener here: take {' or '.join(names)}, "
+                f"or add {listener} to the listeners in cdk.json and deploy"
+            )
 
     def forget_refusals(self) -> None:
         """Have the next polls call Spotify as if it had never refused: the simulated one only.

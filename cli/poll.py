@@ -5,6 +5,7 @@ import typer
 from cli.errors import CommandError, interruptible
 from cli.functions import call
 from cli.imports import PollResult, fetch_poll
+from cli.listeners import Listeners
 from cli.options import (
     DEFAULT_TIMEOUT_S,
     JsonOption,
@@ -41,6 +42,7 @@ def poll(
 ) -> None:
     """Ask Spotify for the newest plays now."""
     target = target_of(context)
+    Listeners(target).require(listener)
     waiting = Waiting(target, timeout) if wait else None
     with interruptible("the poll may go on; its plays load by themselves"):
         done = collect(target, listener)

@@ -6,6 +6,7 @@ import pytest
 from cli.errors import CommandError
 from cli.imports import PollResult
 from cli.poll import Poll, collect, told
+from tests.unit.cli.conftest import LISTENER_SECRETS
 
 
 class CollectorTarget:
@@ -86,6 +87,19 @@ def test_a_collector_that_failed_says_why():
 
     with pytest.raises(CommandError, match="the collector failed: Spotify answered 500"):
         collect(target, "anna")
+
+
+def test_who_is_no_listener_is_told_who_is(plays, target):
+    for listener in ("me", "anna"):
+        target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}{listener}")
+
+    result = plays("poll", "--listener", "nobody")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "plays: nobody is no listener here: take anna or me, "
+        "or add nobody to the listeners in cdk.json and deploy\n"
+    )
 
 
 def a_poll(**counts):

@@ -39,6 +39,12 @@ class ErrorEdge(TyperGroup):
             raise _failure(error) from None
         except (BotoCoreError, ClientError) as error:
             raise _failure(CommandError(explain(error))) from None
+        except OSError as error:
+            # Without a file it is no person's to mend; a closed pipe is typer's to end quietly.
+            if error.filename is None:
+                raise
+            line = f"{error.filename} cannot be used: {error.strerror}"
+            raise _failure(CommandError(line)) from None
 
 
 def _failure(error: HistoryError) -> typer.Exit:

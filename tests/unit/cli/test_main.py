@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from typer.testing import CliRunner
@@ -65,6 +67,27 @@ def test_an_error_is_one_line_and_exit_code_1(raised, line):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command", ["local up --detach", "local down", "local reset", "--target local status"]
+)
+def test_a_home_that_cannot_be_used_is_one_line(tmp_path, monkeypatch, command):
+    home = tmp_path / "file"
+    home.touch()
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
+
+    result = CliRunner().invoke(app, command.split())
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"plays: {home}/")
+    assert result.stderr.endswith(" cannot be used: Not a directory\n")
+
+
+def test_a_pipe_that_nobody_reads_on_ends_without_a_word():
+    result = run(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+
+    assert (result.exit_code, result.stderr) == (1, "")
+
+
 def test_ctrl_c_ends_with_130():
     result = run(KeyboardInterrupt())
 
@@ -72,10 +95,13 @@ def test_ctrl_c_ends_with_130():
     assert result.stderr == "plays: stopped\n"
 
 
-def test_a_bug_is_not_hidden_behind_a_friendly_line():
-    result = run(ZeroDivisionError())
+@pytest.mark.parametrize(
+    "bug", [ZeroDivisionError(), OSError(errno.EBADF, "Bad file descriptor")], ids=repr
+)
+def test_a_bug_is_not_hidden_behind_a_friendly_line(bug):
+    result = run(bug)
 
-    assert isinstance(result.exception, ZeroDivisionError)
+    assert result.exception is bug
 
 
 def test_help_names_the_commands_and_the_first_step():

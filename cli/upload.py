@@ -1,5 +1,6 @@
 """`plays upload`: history files into the archive, from where they load by themselves."""
 
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -75,6 +76,9 @@ def check(files: list[Path]) -> None:
         CommandError: Names the file, and why.
     """
     for file in files:
+        # Line breaks and the like, and bytes that are no UTF-8.
+        if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file.name):
+            raise CommandError(f"{file.name!r} holds a character that no upload can: rename it")
         if not file.exists():
             raise CommandError(f"{file} does not exist")
         if not file.is_file():

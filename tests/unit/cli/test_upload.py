@@ -118,6 +118,32 @@ def test_one_wrong_file_is_refused_before_any_is_sent(plays, archive, history, t
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("new\nline.zip", r"'new\nline.zip'", id="line break"),
+        pytest.param("\x1b[31m.json", r"'\x1b[31m.json'", id="escape"),
+        pytest.param("caf\udce9.zip", r"'caf\udce9.zip'", id="Latin-1"),
+    ],
+)
+def test_a_name_that_no_upload_can_have_is_refused(plays, archive, tmp_path, name, shown):
+    result = plays("upload", str(tmp_path / name))
+
+    assert result.exit_code == 1
+    assert result.stderr == f"plays: {shown} holds a character that no upload can: rename it\n"
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
+def test_a_name_of_any_language_is_sent(plays, archive, tmp_path):
+    file = tmp_path / "Mes écoutes\u00a0(2025) 🎧.json"
+    file.write_text("[]")
+
+    result = plays("upload", str(file))
+
+    assert result.exit_code == 0
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 1
+
+
 def test_an_empty_file_is_sent_since_the_report_tells_of_it(plays, archive, tmp_path):
     (tmp_path / "empty.json").touch()
 

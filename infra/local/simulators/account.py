@@ -46,13 +46,18 @@ class AccessTokens:
             self._listeners.add(token)
         return token
 
+    def forget(self) -> None:
+        """Let none be good any more."""
+        self._expire_at.clear()
+
     def complaint(self, token: str | None) -> str | None:
         """Say what is wrong with a token, in Spotify's words; None if it is good."""
         if token is None:
             return "No token provided"
-        if token not in self._expire_at:
+        expires_at = self._expire_at.get(token)
+        if expires_at is None:
             return "Invalid access token"
-        return "The access token expired" if self._clock() >= self._expire_at[token] else None
+        return "The access token expired" if self._clock() >= expires_at else None
 
     def is_of_listener(self, token: str | None) -> bool:
         """Tell whether a listener stands behind a token, and not the app alone."""

@@ -11,7 +11,7 @@ from infra.local.simulators import account, accounts, api, wire
 from infra.local.simulators.authorization import Authorization
 from infra.local.simulators.listener import Listener
 from infra.local.simulators.refusals import api_error
-from infra.local.simulators.scenarios_accounts import ACCOUNTS
+from infra.local.simulators.scenarios_accounts import ACCOUNTS, TOKEN_PATH
 from infra.local.simulators.scenarios_api import API
 from infra.local.simulators.server import CONTROL, Answer, Clock, Simulator, json_response
 from infra.local.simulators.stage import Stage, StagedAnswer
@@ -21,6 +21,7 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
     """Build the simulator of both services; a frozen one plays nothing by itself."""
     stage = Stage({**ACCOUNTS, **API}, clock)
     tokens, grants = account.AccessTokens(stage.clock), account.Grants(stage.clock)
+    stage.on_begin(TOKEN_PATH, tokens.forget)
     plays = account.Plays(listener, stage.clock, frozen=frozen)
     authorization = Authorization(stage.clock, tokens, grants)
     grant_types: dict[str, accounts.GrantType] = {
@@ -30,7 +31,7 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
     }
     routes: dict[str, Answer] = {
         "GET /authorize": authorization.authorize,
-        "POST /api/token": stage.watch(partial(accounts.token, grant_types)),
+        f"POST {TOKEN_PATH}": stage.watch(partial(accounts.token, grant_types)),
         **_api(stage, tokens, plays),
         f"POST {CONTROL}plays": partial(_add, plays),
         f"POST {CONTROL}freeze": partial(_done, plays.freeze),

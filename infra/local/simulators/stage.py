@@ -90,6 +90,11 @@ class Stage:
         self._ban = Ban(self.clock)
         self._lock = threading.Lock()
         self._acts: tuple[_Act, ...] = ()
+        self._orders: dict[str, Callable[[], None]] = {}
+
+    def on_begin(self, path: str, order: Callable[[], None]) -> None:
+        """Carry out an order whenever a scenario begins that concerns a path."""
+        self._orders[path] = order
 
     def guard(self, answer: StagedAnswer) -> Answer:
         """Let the scenarios that are on answer first, or tell the answer of them."""
@@ -169,6 +174,8 @@ class Stage:
             kept = self._acts if wish.also else ()
             act = _Act(wish, self._table[wish.name], self.clock())
             self._acts = kept if wish.name == NORMAL else (*kept, act)
+        if order := self._orders.get(act.scenario.path):
+            order()
         self._ban.lift()
         return self._tell(request)
 

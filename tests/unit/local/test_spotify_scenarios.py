@@ -142,6 +142,27 @@ def test_a_bad_access_token_is_told_before_any_scenario(listening):
 # Tokens
 
 
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_a_scenario_of_the_accounts_service_ends_the_access_tokens_of_before(silent, name):
+    kept = silent.login()
+    before = silent.http.get(PATH, headers=kept).status_code
+
+    silent.scenario(name)
+
+    after = silent.http.get(PATH, headers=kept)
+    assert (before, after.status_code) == (200, 401)
+    assert after.json == error(401, "Invalid access token")
+
+
+@pytest.mark.parametrize("name", ["old-app", "normal"])
+def test_any_other_scenario_leaves_the_access_tokens_alone(silent, name):
+    kept = silent.login()
+
+    silent.scenario(name)
+
+    assert silent.http.get(PATH, headers=kept).status_code == 200
+
+
 def test_a_rotated_refresh_token_replaces_the_old_one_for_good(silent):
     silent.scenario("rotated-refresh-token")
 

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug import Request, Response
 
 from infra.local.simulators.ban import Ban
@@ -34,16 +34,23 @@ StagedAnswer = Callable[..., Response]
 """Takes the circumstances, the request, and the parts of the path that its route names."""
 
 
+MOST = 365 * 24 * 3_600
+"""The greatest number that a scenario takes: a year, in seconds. Much greater ones are no times."""
+
+_Number = Annotated[int, Field(ge=0, le=MOST)]
+_Positive = Annotated[int, Field(ge=1, le=MOST)]
+
+
 class Wish(BaseModel):
     """A scenario that somebody asks for; further fields are its parameters."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-    __pydantic_extra__: dict[str, NonNegativeInt]
+    __pydantic_extra__: dict[str, _Number]
 
     name: str
     also: bool = False
-    times: PositiveInt | None = None
-    for_s: PositiveInt | None = None
+    times: _Positive | None = None
+    for_s: _Positive | None = None
 
 
 @dataclass

@@ -98,6 +98,16 @@ def test_parameters_and_an_end_are_taken_and_told(local_cloud):
     assert result.stdout == "Spotify: rate-limited retry_after_s=60 (times left: 2)\n"
 
 
+def test_a_number_that_is_no_time_is_refused_by_name(local_cloud, simulated):
+    result = scenario("rate-limited", "retry_after_s=99999999999999999999")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "plays: bad scenario: retry_after_s Input should be less than or equal to 31536000\n"
+    )
+    assert played(simulated.spotify_url) == "normal"
+
+
 def test_a_script_learns_when_a_scenario_ends(local_cloud):
     result = scenario("rate-limited", "for_s=60", "--json")
     shown = scenario("rate-limited", "for_s=60")

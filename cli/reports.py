@@ -75,7 +75,12 @@ def judge(report: Reconciled) -> None:
 
 
 def show_report(report: Reconciled) -> None:
-    """Print the report for a person: a table of the rows, then what could not be read."""
+    """Print the report for a person: a table of the rows, then what could not be read.
+
+    Prints nothing where no upload has a result: a table of zeros would be none.
+    """
+    if not _results(report.uploads):
+        return
     shown = table("", numbers=("rows",))
     for name, rows in _lines(report):
         shown.add_row(name, f"{rows:,}")

@@ -307,3 +307,15 @@ def test_the_report_shows_where_every_row_went(capsys):
     assert ["skipped:", "podcast", "2"] in lines
     assert ["quarantined:", "no", "time", "1"] in lines
     assert ["read", "1,234"] in lines
+
+
+def test_without_any_result_there_is_no_report(capsys):
+    show_report(add_up("me", [an_upload(), an_upload(file="b.zip")]))
+
+    assert capsys.readouterr().out == ""
+
+
+def test_one_result_is_shown_though_others_are_missing(capsys):
+    show_report(add_up("me", [an_upload(a_result()), an_upload(file="b.zip")]))
+
+    assert "quarantined: no time" in capsys.readouterr().out

@@ -46,7 +46,7 @@ def upload(
     loads all the same; the exit code is 1 where the rows do not add up, where a file held
     nothing that could be read, or where one is not loaded in time or cannot be.
     """
-    check(files)
+    files = check(files)
     target = target_of(context)
     waiting = None
     if wait:
@@ -69,8 +69,11 @@ def upload(
     judge(report)
 
 
-def check(files: list[Path]) -> None:
+def check(files: list[Path]) -> list[Path]:
     """Refuse before anything is sent what could not be sent, or would never be read.
+
+    Returns:
+        The files, each once.
 
     Raises:
         CommandError: Names the file, and why.
@@ -88,8 +91,9 @@ def check(files: list[Path]) -> None:
     known: dict[str, Path] = {}
     for file in files:
         other = known.setdefault(upload_key(DEFAULT_LISTENER, file.name), file)
-        if other is not file:
+        if not other.samefile(file):
             raise CommandError(f"{other} and {file} have the same name: rename one of them")
+    return list(known.values())
 
 
 def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:

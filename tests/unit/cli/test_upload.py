@@ -180,6 +180,17 @@ def test_two_files_of_one_name_are_refused_before_any_is_sent(
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
+def test_a_file_that_is_named_twice_is_sent_once(plays, archive, history, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    again = tmp_path / "link" / history.name
+
+    result = plays("upload", str(history), str(history), str(again), "--json")
+
+    assert result.exit_code == 0
+    assert [sent["file"] for sent in json.loads(result.stdout)["uploads"]] == [str(history)]
+    assert len(archive.list_object_versions(Bucket="archive")["Versions"]) == 1
+
+
 def test_a_name_that_cannot_be_a_listener_is_refused(plays, archive, history):
     result = plays("upload", str(history), "--listener", "../Anna")
 

@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from shared.models import iso
 
@@ -77,7 +77,8 @@ def estimate_progress() -> Progress:
 
 
 def _progress(*columns: ProgressColumn) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}", markup=False), BarColumn(), *columns, console=console
+    # A long name leaves room for a bar and its numbers in 80 columns.
+    name = TextColumn(
+        "{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=36)
     )
+    return Progress(name, BarColumn(), *columns, console=Console(stderr=True))

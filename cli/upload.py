@@ -154,7 +154,7 @@ def await_result(waiting: Waiting, upload: Upload) -> Upload:
         UnfinishedError: It takes too long, or its messages died.
     """
     with count_progress() as progress:
-        task = progress.add_task(f"loading {upload.file}", total=None)
+        task = progress.add_task(Path(upload.file).name, total=None)
 
         def look(database: Database) -> ImportResult | None:
             loaded, published = fetch_progress(database, upload.origin)

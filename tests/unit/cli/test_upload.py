@@ -8,6 +8,7 @@ import pytest
 from cli.errors import CommandError
 from cli.imports import ImportResult
 from cli.reports import Upload, add_up, judge, show_report
+from cli.upload import await_result
 from shared.models import FileProblem
 
 
@@ -219,6 +220,24 @@ def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history):
 
     assert result.exit_code == 130
     assert result.stderr.endswith("not yet sent whole are not stored; run it again\n")
+
+
+class Loaded:
+    """A wait, and a database, for three plays that are loaded."""
+
+    def wait_for(self, look, _what):
+        look(self)
+        return a_result()
+
+    def run(self, _statement, **_):
+        return [(3, None)]
+
+
+def test_the_bar_of_what_is_loaded_names_the_file_without_its_folders(capsys):
+    done = await_result(Loaded(), an_upload(file="/home/anna/Downloads/a.zip"))
+
+    assert done.result == a_result()
+    assert capsys.readouterr().err.startswith("a.zip ")
 
 
 def test_a_report_adds_up_the_rows_of_all_files():

@@ -87,6 +87,8 @@ def _list(simulators: Simulators, *, as_json: bool) -> None:
         emit(told)
         return
     listed = table("scenario", "what happens", "parameters", numbers=())
+    # Names are copied; half of one is no name.
+    listed.columns[0].no_wrap = True
     for one in told.offered:
         listed.add_row(one.name, one.summary, _spelled(one.parameters))
     show(listed, "", *map(_line, told.playing))

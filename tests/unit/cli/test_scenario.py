@@ -11,6 +11,9 @@ from cli.main import app
 from infra.local.memory import Memory
 from infra.local.pidfile import held
 from infra.local.ports import Ports, any_free
+from infra.local.simulators.scenarios_accounts import ACCOUNTS
+from infra.local.simulators.scenarios_api import API
+from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
 from infra.local.state import SUPERVISOR, CloudState
 from tests.unit.simulated import simulators
 
@@ -106,6 +109,14 @@ def test_a_number_that_is_no_time_is_refused_by_name(local_cloud, simulated):
         "plays: bad scenario: retry_after_s Input should be less than or equal to 31536000\n"
     )
     assert played(simulated.spotify_url) == "normal"
+
+
+def test_the_names_in_the_list_can_be_copied_from_80_columns(local_cloud, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+    shown = {line.split(" ")[0] for line in scenario().stdout.splitlines()}
+
+    assert {*ACCOUNTS, *API, *RECCOBEATS} - shown == set()
 
 
 def test_a_script_learns_when_a_scenario_ends(local_cloud):

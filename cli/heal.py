@@ -99,6 +99,8 @@ def heal_all(target: Target, tracks: list[str] | None) -> Healed:
         CommandError: The healer failed, or gets no further.
     """
     healed = Healed()
+    # Without a cloud it fails here, before there is a bar.
+    target.output("HealerFunction")
     with estimate_progress() as progress:
         bar = progress.add_task("asking", total=None)
         for healing in _healings(target, tracks):

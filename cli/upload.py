@@ -98,6 +98,8 @@ def check(files: list[Path]) -> list[Path]:
 
 def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:
     """Send files to the archive one after the other, with a bar for each."""
+    # Without a cloud it fails here, before there is a bar.
+    target.output("ArchiveBucket")
     with byte_progress() as progress:
         tasks = [progress.add_task(file.name, total=file.stat().st_size) for file in files]
         return [

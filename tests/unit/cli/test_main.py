@@ -15,14 +15,19 @@ def run(raised: BaseException):
     return CliRunner().invoke(app, ["status"], obj=obj)
 
 
-def test_without_a_local_cloud_or_aws_the_one_line_tells_how_to_get_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", ["status", "heal", "poll", "upload history.json"])
+def test_without_a_local_cloud_or_aws_the_one_line_tells_how_to_get_one(
+    tmp_path, monkeypatch, command
+):
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "PLAYS_TARGET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "history.json").touch()
 
-    result = CliRunner().invoke(app, ["status"])
+    result = CliRunner().invoke(app, command.split())
 
     assert result.exit_code == 1
     assert result.stdout == ""

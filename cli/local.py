@@ -98,13 +98,10 @@ def down(*, as_json: JsonOption = False) -> None:
 def reset(*, as_json: JsonOption = False) -> None:
     """Stop the local cloud and delete all of its data, passwords and logins."""
     home = local_home()
+    had_data = any((home / name).exists() for name in cloud.DATA)
     ended = Ended(home=home, was_running=cloud.reset(home))
-    line = (
-        f"stopped, and its data in {home} deleted"
-        if ended.was_running
-        else f"its data in {home} deleted"
-    )
-    emit(ended) if as_json else show(line)
+    line = f"its data in {home} deleted" if had_data else f"there was nothing in {home} to delete"
+    emit(ended) if as_json else show(f"stopped, and {line}" if ended.was_running else line)
 
 
 app.command()(scenario)

@@ -36,10 +36,22 @@ def test_reset_deletes_the_data_and_nothing_else_of_the_folder(local, tmp_path):
 
 
 def test_reset_tells_a_script_and_a_person_whether_a_cloud_was_running(local, tmp_path):
-    told, shown = local("reset", "--json"), local("reset")
+    told = local("reset", "--json")
+    (tmp_path / "logs").mkdir(parents=True)
+    shown = local("reset")
 
     assert json.loads(told.stdout) == {"home": str(tmp_path), "was_running": False}
     assert shown.stdout == f"its data in {tmp_path} deleted\n"
+
+
+@pytest.mark.parametrize("folder", ["", "never/made"], ids=["empty", "missing"])
+def test_reset_says_so_where_there_was_nothing(local, tmp_path, monkeypatch, folder):
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path / folder))
+
+    result = local("reset")
+
+    assert result.exit_code == 0
+    assert result.stdout == f"there was nothing in {tmp_path / folder} to delete\n"
 
 
 def test_a_cloud_that_stays_in_the_foreground_has_no_document_to_print(local):

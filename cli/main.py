@@ -77,18 +77,23 @@ def main(
     stack: Annotated[str, typer.Option(help="Name of the CloudFormation stack.")] = STACK,
     database_host: Annotated[
         str | None,
-        typer.Option(help="Where to reach Postgres if not at its own host: a forwarded port."),
+        typer.Option(
+            help="Where to reach AWS's Postgres if not at its own host: a forwarded port."
+        ),
     ] = None,
     database_port: Annotated[
-        int, typer.Option(help="The port there; read only with --database-host.")
-    ] = POSTGRES_PORT,
+        int | None,
+        typer.Option(min=1, max=65_535, help=f"The port there, if not {POSTGRES_PORT}."),
+    ] = None,
 ) -> None:
     """All of your Spotify listening, once, enriched, in your own Postgres.
 
     Start with `plays local up`, then `plays status`. Let it read what you play with `plays login`,
     and bring in your past with `plays upload`.
     """
-    via = (database_host, database_port) if database_host else None
+    if database_port and not database_host:
+        raise CommandError("--database-port is the port of a host: it needs --database-host")
+    via = (database_host, database_port or POSTGRES_PORT) if database_host else None
     # Commands that need no cloud must not fail for want of one: it is looked for when asked for.
     context.obj = context.obj or partial(choose, target, stack, via, local_home())
 

@@ -162,9 +162,14 @@ def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, hom
         home: Folder of the local cloud.
 
     Raises:
+        CommandError: `via` is given for a local cloud, which has its own way to Postgres.
         LocalCloudError: The local cloud is asked for, and none is running.
     """
     if name == "aws" or (name is None and not (home / FILE).exists()):
         return Target("aws", stack, boto3.Session(), via=via)
     state = CloudState.load(home)
-    return Target("local", stack, session(), state, via)
+    if via:
+        raise CommandError(
+            "--database-host is for AWS, and this is a local cloud: pass --target aws with it"
+        )
+    return Target("local", stack, session(), state)

@@ -109,6 +109,15 @@ def test_a_bug_is_not_hidden_behind_a_friendly_line(bug):
     assert result.exception is bug
 
 
+def test_a_port_of_no_host_is_refused():
+    result = CliRunner().invoke(app, ["--database-port", "15432", "status"])
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "plays: --database-port is the port of a host: it needs --database-host\n"
+    )
+
+
 def test_help_names_the_commands_and_the_first_step():
     result = CliRunner().invoke(app, ["--help"])
 

@@ -83,6 +83,16 @@ def test_a_local_cloud_asked_for_by_name_must_be_there(tmp_path):
         choose("local", "Mine", None, tmp_path)
 
 
+def test_another_way_to_the_database_is_for_aws(tmp_path):
+    a_state(pid=os.getpid()).save(tmp_path)
+
+    with (
+        held(tmp_path / SUPERVISOR),
+        pytest.raises(CommandError, match="--database-host is for AWS"),
+    ):
+        choose(None, "SpotifyPipeline", ("127.0.0.1", 9999), tmp_path)
+
+
 def test_the_outputs_of_the_stack_are_known_by_name(cloudformation, session):
     answers, endpoint = cloudformation
     answers.append((200, STACKS))

@@ -1,4 +1,4 @@
-"""Run, stop, run again: nothing keeps running, nothing is lost, nothing comes twice."""
+"""Run, stop, crash, run again: nothing keeps running, nothing is lost, nothing comes twice."""
 
 import json
 import os
@@ -18,9 +18,10 @@ import pytest
 from cli.main import STACK
 from cli.target import choose
 from infra.local.deploy import COMMAND
+from infra.local.pidfile import holder
 from infra.local.ports import HOST
 from infra.local.sample_history import write_history_zip
-from infra.local.state import FILE, REPOSITORY, CloudState
+from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState
 from tests.e2e.conftest import remember_ports
 
 pytestmark = pytest.mark.e2e
@@ -31,12 +32,12 @@ ARRIVAL_S = 10
 STOP_S = 60
 GOES_ON_S = 60
 """Below the shortest time for which a queue hides a message that was cut off."""
-INTERRUPTED = "anna"
+INTERRUPTED, CRASHED = "anna", "otto"
 
 
 @dataclass(frozen=True)
 class Story:
-    """What a person saw of two runs on one home, and of a start before that they broke off."""
+    """What a person saw of runs on one home: broken off, interrupted, crashed, and stopped."""
 
     distinct_plays: int
     busy_port: int
@@ -52,6 +53,8 @@ class Story:
     interrupted_at: int
     went_on: int
     second_upload: dict
+    crashed_at: int
+    came_back: int
     second_left_running: list[str]
 
 
@@ -118,6 +121,14 @@ def story(home, history, long_history, busy_port, eventually):
     eventually(lambda: rows(home, INTERRUPTED) >= more_plays, GOES_ON_S)
     went_on = rows(home, INTERRUPTED)
     second_upload = uploaded(home, path)
+    plays(home, "upload", str(long_path), "--listener", CRASHED)
+    eventually(lambda: rows(home, CRASHED) > 0, ARRIVAL_S)
+    os.kill(holder(home / "ministack.pid"), signal.SIGKILL)
+    eventually(lambda: holder(home / SUPERVISOR) is None, STOP_S)
+    plays(home, "local", "up", "--empty", "--detach")
+    crashed_at = rows(home, CRASHED)
+    eventually(lambda: rows(home, CRASHED) >= more_plays, GOES_ON_S)
+    came_back = rows(home, CRASHED)
     plays(home, "local", "down")
     return Story(
         distinct_plays=distinct_plays,
@@ -134,6 +145,8 @@ def story(home, history, long_history, busy_port, eventually):
         interrupted_at=interrupted_at,
         went_on=went_on,
         second_upload=second_upload,
+        crashed_at=crashed_at,
+        came_back=came_back,
         second_left_running=processes_of(home),
     )
 
@@ -231,6 +244,11 @@ def test_what_ctrl_c_interrupted_goes_on_at_once_on_the_next_run(story):
 def test_the_same_history_again_adds_no_row(story):
     assert story.second_upload["reconciled"] is True
     assert story.second_upload["inserted"] == 0
+
+
+def test_an_upload_that_a_crash_made_aws_forget_is_loaded_by_the_next_run(story):
+    assert 0 < story.crashed_at < story.more_plays
+    assert story.came_back == story.more_plays
 
 
 def test_down_leaves_nothing_running(story):

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from infra.local import consumers, parts, supervisor, turn
 from infra.local.data import INGESTED, delete
 from infra.local.deploy import PID_FILE as CDK
+from infra.local.deploy import TIMEOUT_S
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
 from infra.local.memory import Memory
@@ -25,8 +26,9 @@ from infra.local.processes import POLL_S, wait_for_end, wait_for_exit
 from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
 
-STOP_S = START_TIMEOUT_S + consumers.PATIENCE_S + parts.STOP_S + 10
-"""Longer than a start of Postgres, which is not cut off, what is in work, and a stop of all."""
+STOP_S = START_TIMEOUT_S + TIMEOUT_S + consumers.PATIENCE_S + parts.STOP_S + 10
+"""Longer than a start of Postgres and a change of the deployment, which are not cut off, what is in
+work, and a stop of all."""
 
 HEARD_S = 0.5
 """How long a request to stop takes to be heard, so that another one hurries the stop."""
@@ -111,8 +113,11 @@ def down(home: Path, say: Callable[[str], None], *, hurry: bool = False) -> bool
             _pass_on(lines, say)
             if time.monotonic() > deadline:
                 raise _does_not_stop(home, pid)
+        _pass_on(lines, say)
     # It lets go of the file a moment before it ends.
     wait_for_exit(pid)
+    # What it could not stop; nothing else, as a rule.
+    Parts(home).stop()
     return True
 
 
@@ -168,11 +173,13 @@ def start_postgres(home: Path) -> None:
 
 def _stop_leftovers(home: Path, say: Callable[[str], None], *, hurry: bool) -> bool:
     """Stop what a killed supervisor left; tell whether anything was running."""
-    left = Parts(home)
-    is_left = left.ministack.child.is_running
-    if is_left and not hurry:
-        consumers.pause(Memory.load(home).ports.aws_endpoint, say, lambda: False)
-    left.stop()
+    left, memory = Parts(home), Memory.load(home)
+    is_left, is_changing = left.are_running, left.is_deploying and memory.deployed
+    if is_changing:
+        memory.model_copy(update={"crashed": True}).save(home)
+    elif left.ministack.child.is_running and not hurry:
+        consumers.pause(memory.ports.aws_endpoint, say, lambda: False)
+    left.stop(discard_change=is_changing)
     (home / FILE).unlink(missing_ok=True)
     return is_left
 

@@ -1,7 +1,7 @@
 """Uploads that MiniStack forgets in a crash: it keeps objects at once, its queues at an end only.
 
-Plays that were polled need nothing: with the queue the collector's memory goes back, too, and the
-next poll asks for the same plays.
+Polls are another matter: the collector's memory goes back with the queue, and the next one asks
+for the newest 50 plays again. An older play that was still in a queue is in `polls/` alone.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Requests to stop: the first interrupts what is going on, a further one hurries the stop."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -20,6 +20,7 @@ class Interrupts:
         self.is_hurried = False
         self._held_back = False
         self._is_holding = False
+        self._tell: Callable[[], None] = lambda: None
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         """Hear a signal; the first raises KeyboardInterrupt, wherever the program is."""
@@ -27,13 +28,19 @@ class Interrupts:
             self.is_hurried = True
         elif self._is_holding and not self._held_back:
             self._held_back = True
+            self._tell()
         else:
             self.is_stopping = True
             raise KeyboardInterrupt
 
     @contextmanager
-    def held_back(self) -> Iterator[None]:
-        """Let a first request wait until the block is left; a second one interrupts it."""
+    def held_back(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Let a first request wait until the block is left; a second one interrupts it.
+
+        Args:
+            tell: Called by the first one, so that whoever asked knows.
+        """
+        self._tell = tell
         self._is_holding = True
         try:
             yield

@@ -60,8 +60,15 @@ class MiniStack:
             time.sleep(POLL_S)
 
     def restart(self) -> None:
-        """Stop it cleanly, which saves its state, and start it again."""
+        """Stop it cleanly, which saves its state, and start it again.
+
+        Raises:
+            LocalCloudError: It saved nothing, or does not serve again.
+        """
+        self.note_changes()
         self.child.stop()
+        if self.has_forgotten:
+            raise LocalCloudError(f"MiniStack does not save its state: see {self.child.log}")
         self.start(self._port)
         self.wait_until_ready()
 
@@ -72,10 +79,10 @@ class MiniStack:
     @property
     def has_forgotten(self) -> bool:
         """Whether it ended without saving what it held, as in a crash; while it does not run."""
-        try:
-            return self._saved.stat().st_mtime_ns < self._unsaved.stat().st_mtime_ns
-        except FileNotFoundError:
+        if not self._unsaved.exists():
             return False
+        noted_at = self._unsaved.stat().st_mtime_ns
+        return not self._saved.exists() or self._saved.stat().st_mtime_ns < noted_at
 
     def _serves(self) -> bool:
         # Its own word: an answer could be a stranger's, who took the port a moment before.

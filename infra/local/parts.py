@@ -51,8 +51,22 @@ class Parts:
         if simulators:
             self._wait_for_simulators(memory.ports)
 
-    def stop(self) -> None:
+    @property
+    def are_running(self) -> bool:
+        """Whether any of it runs, also what an earlier run left behind."""
+        children = (self.ministack.child, self._simulators, self._deployment)
+        return any(child.is_running for child in children) or self.postgres.is_running()
+
+    @property
+    def is_deploying(self) -> bool:
+        """Whether a deployment goes on that an earlier run left behind."""
+        return self._deployment.is_running
+
+    def stop(self, *, discard_change: bool = False) -> None:
         """Stop the servers, also those that a crash left behind; data stays.
+
+        Args:
+            discard_change: Let AWS go on the next time from its last clean stop.
 
         Raises:
             LocalCloudError: One does not stop; the others were asked all the same.
@@ -60,7 +74,7 @@ class Parts:
         with ExitStack() as last_first:
             last_first.callback(self.postgres.stop)
             last_first.callback(self._simulators.stop)
-            last_first.callback(self.ministack.child.stop)
+            last_first.callback(self.ministack.child.stop, at_once=discard_change)
             last_first.callback(self._deployment.stop)
 
     def start_postgres(self, memory: Memory) -> None:

@@ -64,10 +64,13 @@ class Child:
         """How the process that this object started ended; None while it runs."""
         return self._process.poll() if self._process else None
 
-    def stop(self) -> None:
+    def stop(self, *, at_once: bool = False) -> None:
         """Stop it with all that it started; also one that an earlier run left behind.
 
         The whole group is asked, because MiniStack waits for a running function to the end.
+
+        Args:
+            at_once: Do not ask: what it would save at its end is lost.
 
         Raises:
             LocalCloudError: It does not stop, or is not known by name.
@@ -78,8 +81,9 @@ class Child:
         if pid in (os.getpid(), os.getpgrp()):
             # Its starter was killed before naming it, and its pid is ours by now.
             raise LocalCloudError(f"{self.title} runs, but its pid is not known: {self._pid_file}")
-        _signal_group(pid, signal.SIGTERM)
-        wait_for_end(self._pid_file, self._patience_s)
+        if not at_once:
+            _signal_group(pid, signal.SIGTERM)
+            wait_for_end(self._pid_file, self._patience_s)
         # The rest of its group: what would not stop, and what it left behind.
         _signal_group(pid, signal.SIGKILL)
         if not wait_for_end(self._pid_file, KILLED_S):

@@ -88,8 +88,9 @@ class Supervisor:
         self._started_at = time.monotonic()
         self._parts = Parts(home)
         self._memory = Memory.load(home)
-        # One that a killed supervisor left behind goes on working.
+        # What a killed supervisor left behind goes on working, and deploying.
         self._is_feeding = self._parts.ministack.child.is_running
+        self._is_changing = self._parts.is_deploying
 
     def start(self) -> None:
         """Start the servers, deploy the pipeline to them, and tell the world."""
@@ -142,11 +143,17 @@ class Supervisor:
         self._say("stopped")
 
     def _stop_servers(self) -> None:
-        """Stop them, once what they have in work has ended; none of it is for data to delete."""
-        if self._is_feeding and not turn.deletes_data(self._home):
+        """Stop them, once what they have in work has ended; none of it is for data to delete.
+
+        Half of a change of the deployment is not saved: nothing could go on from it.
+        """
+        is_broken_off = self._is_changing and self._memory.deployed
+        if is_broken_off:
+            self._remember(crashed=True)
+        elif self._is_feeding and self._memory.deployed and not turn.deletes_data(self._home):
             self._pause()
-        self._is_feeding = False
-        self._parts.stop()
+        self._is_feeding = self._is_changing = False
+        self._parts.stop(discard_change=is_broken_off)
 
     def _pause(self) -> None:
         consumers.pause(self._endpoint, self._say, lambda: self._requests.is_hurried)
@@ -170,24 +177,30 @@ class Supervisor:
                 f"{self._home} is of an earlier release, whose pipeline had its archive in one"
                 " stack with it: go on with that release, or `plays local reset` to begin anew"
             )
+        is_deployed = self._memory.deployed
         self._say("cdk deploy")
-        # Nothing could go on from half of a change; half of a first deployment is deleted.
-        with self._requests.held_back() if self._memory.deployed else nullcontext():
+        # Half of a first deployment is deleted by the next start, so it may be broken off.
+        with self._requests.held_back(self._tell_of_waiting) if is_deployed else nullcontext():
+            # A change may feed the functions again before it has ended.
+            self._is_feeding = self._is_changing = True
             outputs = cdk.deploy(context)
+            self._is_changing = False
         if self._wishes.simulated_listener:
             lookups.put_simulated_login(config, self._endpoint)
         elif self._memory.real_spotify:
             lookups.drop_simulated_login(config, self._endpoint)
-        if not self._memory.deployed:
+        if not is_deployed:
             # After a crash there would be no stack, and a new one would have another archive.
             self._say("saving the deployment")
             self._pause()
             self._parts.ministack.restart()
             self._remember(deployed=True)
         self._parts.ministack.note_changes()
-        self._is_feeding = True
         consumers.resume(self._endpoint)
         return outputs
+
+    def _tell_of_waiting(self) -> None:
+        self._say("stopping once the deployment is through; once more breaks it off")
 
     def _remind(self, outputs: dict[str, str]) -> None:
         """Send again what a crash made MiniStack forget."""

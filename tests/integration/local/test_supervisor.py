@@ -23,6 +23,7 @@ class Stage:
         self.scenes = {}
         self.stacks = set()
         self.is_left_behind = False
+        self.is_deploying = False
         self.has_forgotten = False
 
     def act(self, name):
@@ -39,7 +40,8 @@ class Stage:
         return SimpleNamespace(
             ministack=ministack,
             start=lambda *_, **__: self.act("start"),
-            stop=lambda: self.act("stop"),
+            is_deploying=self.is_deploying,
+            stop=lambda *, discard_change: self.act("discard" if discard_change else "stop"),
             failures=lambda: self.act("watch") or (),
         )
 
@@ -142,13 +144,15 @@ def test_a_change_of_the_deployment_is_not_interrupted_in_the_middle(deployed, s
         stage.act("deployed")
 
     stage.scenes["deploy"] = deploy
+    said = []
 
-    supervisor.run(deployed, EMPTY, lambda _: None)
+    supervisor.run(deployed, EMPTY, said.append)
 
-    assert stage.acts == ["stop", "start", "deploy", "deployed", "stop"]
+    assert stage.acts == ["stop", "start", "deploy", "deployed", "pause", "stop"]
+    assert any("stopping once the deployment is through" in line for line in said)
 
 
-def test_a_change_of_the_deployment_that_hangs_is_interrupted_by_a_second_signal(deployed, stage):
+def test_a_change_of_the_deployment_that_a_second_signal_breaks_off_is_undone(deployed, stage):
     def deploy():
         interrupt()
         interrupt()
@@ -158,7 +162,17 @@ def test_a_change_of_the_deployment_that_hangs_is_interrupted_by_a_second_signal
 
     supervisor.run(deployed, EMPTY, lambda _: None)
 
-    assert stage.acts == ["stop", "start", "deploy", "stop"]
+    assert stage.acts == ["stop", "start", "deploy", "discard"]
+    assert Memory.load(deployed).crashed
+
+
+def test_a_change_that_a_killed_supervisor_left_half_done_is_undone(deployed, stage):
+    stage.is_left_behind = stage.is_deploying = True
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts[:2] == ["discard", "start"]
+    assert "send again" in stage.acts
 
 
 def test_a_first_deployment_that_was_interrupted_is_begun_anew(home, stage):

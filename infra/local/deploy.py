@@ -63,7 +63,6 @@ class Cdk:
         Returns:
             The outputs of the pipeline's stack.
 
-
         Raises:
             LocalCloudError: The command failed; tells its last words.
         """

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from shared.telemetry import metrics
+
 PAUSE_S = 0.1
 
 FAKE_ACCOUNT = {
@@ -26,6 +28,12 @@ def no_account(monkeypatch):
         monkeypatch.delenv(name)
     for name, value in FAKE_ACCOUNT.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def no_inherited_metrics():
+    """Metrics that one test added without a handler to publish them are not the next one's."""
+    metrics.clear_metrics()
 
 
 @pytest.fixture(scope="session")

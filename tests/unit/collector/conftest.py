@@ -10,7 +10,6 @@ from services.collector.handler import handler, wire
 from shared.aws import client
 from shared.models import PlayBatch
 from shared.spotify_app import AppState, SpotifyApps, fingerprint
-from shared.telemetry import metrics
 from tests.unit.spotify_server import a_spotify_server
 
 BUCKET = "plays-archive"
@@ -157,10 +156,8 @@ def environment(aws, spotify, monkeypatch):
 def logged_out(environment, aws, capsys):
     """The collector before the first login."""
     wire.cache_clear()
-    metrics.clear_metrics()
     yield Pipeline(aws, capsys)
     wire.cache_clear()
-    metrics.clear_metrics()
 
 
 @pytest.fixture

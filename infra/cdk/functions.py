@@ -137,11 +137,12 @@ class Functions(Construct):
         return function
 
     def _enricher(self) -> PythonFunction:
+        config = self._config.enricher
         return self._asking(
             "Enricher",
             handler="services.enricher.handler.handler",
-            config=self._config.enricher,
-            environment={},
+            config=config,
+            environment={"MESSAGES_PER_INVOCATION": str(config.batch_size)},
             grants=[],
         )
 

@@ -25,6 +25,8 @@ class Findings:
     withheld: frozenset[str] = frozenset()
     """Tracks that wait for an answer, and are not in `entries`: whether the cache knows better
     could not be read."""
+    left: tuple[str, ...] = ()
+    """Tracks that did not fill a call, and wait for one that they help to fill."""
     asked: int = 0
     """Tracks that a source was asked for."""
     learned: int = 0
@@ -32,7 +34,8 @@ class Findings:
     missed: int = 0
     """Tracks that no source knows, though every one answered."""
     postponed: int = 0
-    """Tracks that are to be asked for again, since a source failed or time was short."""
+    """Tracks that are to be asked for again, since a source failed, time was short, or a
+    call was not full."""
 
     def lost(self, refused: Iterable[str]) -> set[str]:
         """Tell which tracks wait for an answer without standing where healing looks for them.

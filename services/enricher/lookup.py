@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.enricher.cache import TrackCache
+from services.enricher.cache import Recalled, TrackCache
 from services.enricher.entry import Entry
 from services.enricher.findings import OFF_WAIT, Findings, Told
 from services.enricher.sources import (
@@ -47,7 +47,14 @@ class Lookup:
             for name in self._sources
         )
 
-    def find(self, tracks: Iterable[str], until: datetime, *, anew: bool = False) -> Findings:
+    def find(
+        self,
+        tracks: Iterable[str],
+        until: datetime,
+        *,
+        anew: bool = False,
+        full_calls: bool = False,
+    ) -> Findings:
         """Find what is known of tracks; never raises for want of it.
 
         Args:
@@ -55,12 +62,17 @@ class Lookup:
             until: No source is asked any more after this instant. What is under way then goes on
                 to the end of its calls: of ReccoBeats two, each `LONGEST_CALL_S` at most.
             anew: Ask for what is known or not due as well.
+            full_calls: Make no call that is not full. What is left over is due at once again, for
+                a later look-up that has more to ask for.
         """
         wanted, started_at = list(tracks), self._now()
         recalled = self._cache.read(wanted, started_at)
         known = recalled.entries
         due = [t for t in wanted if anew or t not in known or known[t].is_due(started_at)]
-        told = self._ask(due, started_at, until)
+        left = self._left_over(due, recalled, started_at) if full_calls else []
+        told = self._ask(due[: len(due) - len(left)], started_at, until)
+        # By the second, as the table keeps it: rounded up it would not be due at once.
+        told.take(left, Answer(), started_at.replace(microsecond=0))
         found = {
             track: told.entry(track, known.get(track, Entry()), started_at)
             for track in due
@@ -74,6 +86,7 @@ class Lookup:
             entries={t: entry for t, entry in found.items() if t not in unsure},
             # Of those, the memory has only tracks that stand in the table.
             withheld=frozenset(unsure - known.keys()),
+            left=tuple(left),
             asked=len(told.asked),
             learned=len(told.features),
             missed=len(told.missing - told.retry_at.keys()),
@@ -83,6 +96,17 @@ class Lookup:
     def remember(self, findings: Findings) -> set[str]:
         """Keep what was found for the next invocations; returns what the table did not take."""
         return self._cache.write(findings.entries)
+
+    def _left_over(
+        self, due: Sequence[str], recalled: Recalled, started_at: datetime
+    ) -> Sequence[str]:
+        """Give what does not fill a call; nothing where it could not wait well.
+
+        Without a source to ask it has a longer wait before it, and without its table none at all.
+        """
+        if recalled.unread or not self.may_ask(started_at):
+            return []
+        return due[len(due) - len(due) % TRACKS_PER_CALL :]
 
     def _ask(self, tracks: Sequence[str], started_at: datetime, until: datetime) -> Told:
         told = Told()

@@ -9,8 +9,8 @@ from shared.settings import Settings
 Url = Annotated[str, Field(pattern=r"^https?://")]
 
 
-class EnricherSettings(Settings):
-    """Where the enricher reads and writes, and whom it asks."""
+class AskingSettings(Settings):
+    """Where what asks for features reads and writes, and whom it asks."""
 
     enriched_plays_queue_url: str
     track_cache_table: str
@@ -31,7 +31,14 @@ class EnricherSettings(Settings):
         return [name.strip() for name in self.feature_sources.split(",") if name.strip()]
 
 
-class HealerSettings(EnricherSettings):
+class EnricherSettings(AskingSettings):
+    """The same, and how the enricher is fed."""
+
+    messages_per_invocation: Annotated[int, Field(ge=1)]
+    """Most messages in one invocation; so many at once tell that more are waiting."""
+
+
+class HealerSettings(AskingSettings):
     """The same, and how much one healing may do."""
 
     tracks_per_healing: Annotated[int, Field(ge=1)]

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.enricher import reccobeats, spotify
 from services.enricher.reccobeats import ReccoBeats
-from services.enricher.settings import EnricherSettings
+from services.enricher.settings import AskingSettings
 from services.enricher.sources import FeatureSource, choose
 from services.enricher.spotify import SpotifyFeatures
 from services.enricher.spotify_calls import SpotifyCalls
@@ -30,7 +30,7 @@ def time_for_asking(context: LambdaContext) -> timedelta:
     return timedelta(milliseconds=context.get_remaining_time_in_millis() * ASKING_SHARE)
 
 
-def sources(settings: EnricherSettings) -> dict[str, FeatureSource]:
+def sources(settings: AskingSettings) -> dict[str, FeatureSource]:
     """Make the configured sources."""
     makers: dict[str, Callable[[], FeatureSource]] = {
         reccobeats.NAME: lambda: _reccobeats(settings),
@@ -39,14 +39,14 @@ def sources(settings: EnricherSettings) -> dict[str, FeatureSource]:
     return choose(settings.source_names, makers)
 
 
-def _reccobeats(settings: EnricherSettings) -> ReccoBeats:
+def _reccobeats(settings: AskingSettings) -> ReccoBeats:
     session = Session()
     # Looking for proxies and .netrc cost more than the rest of a call.
     session.trust_env = False
     return ReccoBeats(settings.reccobeats_url, session, now)
 
 
-def _spotify(settings: EnricherSettings) -> SpotifyFeatures:
+def _spotify(settings: AskingSettings) -> SpotifyFeatures:
     session = open_session()
     calls = SpotifyCalls(
         secretsmanager=client("secretsmanager"),

@@ -24,6 +24,7 @@ TRACKS = uris(10_000)
 HOURS = 24
 TICKS = 12
 PER_TICK = -(-len(TRACKS) // (HOURS * TICKS))
+MOST_BATCHES = 10
 
 
 class MemoryTable:
@@ -66,7 +67,7 @@ class Pipeline:
         self.features = {}
 
     def new_enricher(self, source=None):
-        return Enricher(self._lookup(size=100_000, source=source), self._queue)
+        return Enricher(self._lookup(size=100_000, source=source), self._queue, MOST_BATCHES)
 
     def play(self, enricher, tracks):
         """Have tracks played; gives the instant for each."""

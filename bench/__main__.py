@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import local_cloud, peers, pipeline, sizes
+from infra.cdk.database import DATABASE
 from infra.local.ports import any_free
-from infra.local.postgres import DATABASE, HOST, Passwords, PostgresServer
+from infra.local.postgres import HOST, Passwords, PostgresServer
 from infra.local.sample_history import HistorySummary, Shares, write_history_zip
 from services.loader.migrate import migrate
 from shared.models import PLAYS_PER_BATCH

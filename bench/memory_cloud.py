@@ -4,7 +4,6 @@
 settings and their `wire()` are those that are deployed.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from io import BytesIO
@@ -105,13 +104,7 @@ class MemoryParameters:
     """A Parameter Store that knows where one database is."""
 
     def __init__(self, address: Address) -> None:
-        login = {
-            "username": address.username,
-            "password": address.password,
-            "dbname": address.database,
-            "port": address.port,
-        }
-        self._known = {"login": json.dumps(login), "host": address.host}
+        self._known = {"login": address.login, "host": address.host}
 
     def get_parameter(self, Name: str, **_: Any) -> dict[str, dict[str, str]]:  # noqa: N803 - boto3's name
         """Give the login or the host."""

@@ -1,5 +1,6 @@
 """`plays local scenario`: let the simulated Spotify and ReccoBeats fail as the real ones do."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -15,6 +16,9 @@ from infra.local.memory import Memory
 from infra.local.scenarios import Playing, Simulators
 from infra.local.simulators.scenarios import NORMAL
 from infra.local.state import CloudState, local_home
+
+NUMBER = re.compile("[0-9]{1,4300}")
+"""As many digits as Python reads; how great it may be the simulator says."""
 
 
 class Offered(Document):
@@ -125,6 +129,6 @@ def _spelled(parameters: Mapping[str, int]) -> str:
 def _numbers(words: Sequence[str]) -> dict[str, int]:
     pairs = [word.partition("=") for word in words]
     for name, _, value in pairs:
-        if not (value.isascii() and value.isdigit()):
+        if not NUMBER.fullmatch(value):
             raise CommandError(f"{name} needs a whole number: write {name}=NUMBER")
     return {name: int(value) for name, _, value in pairs}

@@ -70,6 +70,12 @@ class Address:
         except (ValueError, KeyError, TypeError):
             raise ValueError("is not JSON with username, password, dbname and port") from None
 
+    @property
+    def login(self) -> str:
+        """The login as it is kept, for `of_login`."""
+        known = {"username": self.username, "password": self.password, "dbname": self.database}
+        return json.dumps(known | {"port": self.port})
+
 
 class Database:
     """One connection."""

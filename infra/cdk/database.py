@@ -13,7 +13,7 @@ Role = Literal["migrator", "loader", "reader"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 DATABASE = "spotify"
-"""The name of a managed database."""
+"""The name of a database that we make."""
 
 WIDEST = 16
 """The shortest prefix that may be let in: Data Studio's own ranges are no wider."""

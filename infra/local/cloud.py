@@ -15,6 +15,7 @@ from infra.local import consumers, parts, supervisor, turn
 from infra.local.data import INGESTED, delete
 from infra.local.deploy import PID_FILE as CDK
 from infra.local.deploy import TIMEOUT_S
+from infra.local.ending import end
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
 from infra.local.memory import Memory
@@ -173,13 +174,16 @@ def start_postgres(home: Path) -> None:
 
 def _stop_leftovers(home: Path, say: Callable[[str], None], *, hurry: bool) -> bool:
     """Stop what a killed supervisor left; tell whether anything was running."""
-    left, memory = Parts(home), Memory.load(home)
-    is_left, is_changing = left.are_running, left.is_deploying and memory.deployed
-    if is_changing:
-        memory.model_copy(update={"crashed": True}).save(home)
-    elif left.ministack.child.is_running and not hurry:
-        consumers.pause(memory.ports.aws_endpoint, say, lambda: False)
-    left.stop(discard_change=is_changing)
+    left = Parts(home)
+    is_left = left.are_running
+    end(
+        home,
+        left,
+        Memory.load(home),
+        say,
+        is_feeding=left.ministack.child.is_running and not hurry,
+        is_changing=left.is_deploying,
+    )
     (home / FILE).unlink(missing_ok=True)
     return is_left
 

@@ -44,12 +44,13 @@ def send_again(endpoint: str, bucket: str, queue_url: str, address: Address) -> 
 def _uploads(endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
     """Give all versions of uploads, but of those that were deleted."""
     pages = client("s3", endpoint).get_paginator("list_object_versions")
-    for page in pages.paginate(Bucket=bucket, Prefix=UPLOADS):
-        deleted = {mark["Key"] for mark in page.get("DeleteMarkers", []) if mark["IsLatest"]}
-        for version in page.get("Versions", []):
-            key = version["Key"]
-            if key not in deleted and key.lower().endswith(UPLOAD_SUFFIXES):
-                yield version
+    # A key's versions and what deleted it may stand on two pages.
+    found = pages.paginate(Bucket=bucket, Prefix=UPLOADS).build_full_result()
+    deleted = {mark["Key"] for mark in found.get("DeleteMarkers", []) if mark["IsLatest"]}
+    for version in found.get("Versions", []):
+        key = version["Key"]
+        if key not in deleted and key.lower().endswith(UPLOAD_SUFFIXES):
+            yield version
 
 
 def _event(bucket: str, version: dict[str, Any]) -> dict[str, Any]:

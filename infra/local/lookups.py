@@ -4,14 +4,14 @@ import json
 from datetime import UTC, datetime
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.database import Role
+from infra.cdk.database import DATABASE, Role
 from infra.local.aws import client
 from infra.local.memory import Memory
 from infra.local.ports import HOST
-from infra.local.postgres import DATABASE
 from infra.local.simulators import account
 from shared.archive import DEFAULT_LISTENER
 from shared.models import iso
+from shared.postgres import Address
 
 
 def put_database(config: PipelineConfig, endpoint: str, memory: Memory) -> None:
@@ -26,10 +26,10 @@ def put_database(config: PipelineConfig, endpoint: str, memory: Memory) -> None:
         "reader": memory.reader_password,
     }
     for role, password in passwords.items():
-        login = {"username": role, "password": password, "dbname": DATABASE}
+        address = Address(HOST, memory.ports.postgres, DATABASE, role, password)
         ssm.put_parameter(
             Name=config.database_login_parameter(role),
-            Value=json.dumps(login | {"port": memory.ports.postgres}),
+            Value=address.login,
             Type="SecureString",
             Overwrite=True,
         )

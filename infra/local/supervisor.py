@@ -12,17 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.cdk.config import PipelineConfig
+from infra.cdk.database import DATABASE
 from infra.local import consumers, forgotten, interrupts, lookups, turn
 from infra.local.arrivals import Arrivals
 from infra.local.aws import client
 from infra.local.data import DEPLOYMENT, delete
 from infra.local.deploy import BOOTSTRAP_STACK, DATA_STACK, STACK, Cdk
+from infra.local.ending import end
 from infra.local.environment import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.memory import Memory
 from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
 from infra.local.ports import HOST, choose, no_other_start
-from infra.local.postgres import DATABASE
 from infra.local.sample_history import write_history_zip
 from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
@@ -143,20 +144,21 @@ class Supervisor:
         self._say("stopped")
 
     def _stop_servers(self) -> None:
-        """Stop them, once what they have in work has ended; none of it is for data to delete.
+        # Not again if it is interrupted.
+        is_feeding, self._is_feeding = self._is_feeding, False
+        is_changing, self._is_changing = self._is_changing, False
+        self._memory = end(
+            self._home,
+            self._parts,
+            self._memory,
+            self._say,
+            is_feeding=is_feeding,
+            is_changing=is_changing,
+            is_hurried=self._is_hurried,
+        )
 
-        Half of a change of the deployment is not saved: nothing could go on from it.
-        """
-        is_broken_off = self._is_changing and self._memory.deployed
-        if is_broken_off:
-            self._remember(crashed=True)
-        elif self._is_feeding and self._memory.deployed and not turn.deletes_data(self._home):
-            self._pause()
-        self._is_feeding = self._is_changing = False
-        self._parts.stop(discard_change=is_broken_off)
-
-    def _pause(self) -> None:
-        consumers.pause(self._endpoint, self._say, lambda: self._requests.is_hurried)
+    def _is_hurried(self) -> bool:
+        return self._requests.is_hurried
 
     def _start_servers(self) -> None:
         with no_other_start():
@@ -192,7 +194,7 @@ class Supervisor:
         if not is_deployed:
             # After a crash there would be no stack, and a new one would have another archive.
             self._say("saving the deployment")
-            self._pause()
+            consumers.pause(self._endpoint, self._say, self._is_hurried)
             self._parts.ministack.restart()
             self._remember(deployed=True)
         self._parts.ministack.note_changes()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.postgres import DATABASE, HOST, Passwords, PostgresServer
+from infra.cdk.database import DATABASE
+from infra.local.postgres import HOST, Passwords, PostgresServer
 from services.loader.migrate import migrate
 from shared.postgres import Address, Database
 

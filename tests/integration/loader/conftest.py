@@ -31,14 +31,7 @@ class Deployment:
 
     def know(self, role, **changes):
         """Put the login of a role into the parameter."""
-        address = self._address_of(role)
-        login = {
-            "username": role,
-            "password": address.password,
-            "dbname": address.database,
-            "port": address.port,
-        }
-        self.say(json.dumps(login | changes))
+        self.say(json.dumps(json.loads(self._address_of(role).login) | changes))
 
     def say(self, login):
         self._parameters.put_parameter(

@@ -2,9 +2,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from infra.cdk.database import DATABASE
 from infra.local.arrivals import Arrivals
 from infra.local.ports import any_free
-from infra.local.postgres import DATABASE, HOST
+from infra.local.postgres import HOST
 from shared.postgres import Address
 
 ADD = """

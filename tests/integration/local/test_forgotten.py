@@ -76,7 +76,15 @@ def test_what_is_loaded_whole_is_left_alone_and_each_version_is_an_upload(cloud,
     assert [upload.version_id for upload in reminded(cloud)] == [second]
 
 
-def test_what_was_deleted_and_what_starts_no_backfill_are_left_alone(cloud, loaded):
+def one_at_a_time(params, **_):
+    return {**params, "MaxKeys": 1}
+
+
+@pytest.mark.parametrize("is_long", [False, True], ids=["one page", "many pages"])
+def test_what_was_deleted_and_what_starts_no_backfill_are_left_alone(cloud, loaded, is_long):
+    if is_long:
+        listing = "provide-client-params.s3.ListObjectVersions"
+        cloud["s3"].meta.events.register(listing, one_at_a_time)
     put(cloud, "history/deleted.zip")
     cloud["s3"].delete_object(Bucket=ARCHIVE, Key="history/deleted.zip")
     put(cloud, "history/cover.jpg")

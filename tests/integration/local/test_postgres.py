@@ -4,8 +4,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from infra.cdk.database import DATABASE
 from infra.local.ports import any_free
-from infra.local.postgres import DATABASE, HOST, Passwords, PostgresServer
+from infra.local.postgres import HOST, Passwords, PostgresServer
 from infra.local.state import LocalCloudError
 from shared.postgres import Address, Database
 

@@ -197,6 +197,10 @@ def test_a_script_gets_the_list_as_json(local_cloud):
             ["rate-limited", "retry_after_s=soon"],
             "retry_after_s needs a whole number: write retry_after_s=NUMBER",
         ),
+        (
+            ["rate-limited", f"times={'9' * 5_000}"],
+            "times needs a whole number: write times=NUMBER",
+        ),
         (["rate-limited", "times"], "times needs a whole number: write times=NUMBER"),
     ],
 )

@@ -208,7 +208,15 @@ def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, histor
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history):
+@pytest.fixture
+def heard():
+    """Hear Ctrl-C, which a shell makes deaf to what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, heard):
     def interrupt(**_):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         # The upload itself must not be faster than the thread that is to hear of it.

@@ -144,18 +144,17 @@ class Supervisor:
         self._say("stopped")
 
     def _stop_servers(self) -> None:
-        # Not again if it is interrupted.
-        is_feeding, self._is_feeding = self._is_feeding, False
-        is_changing, self._is_changing = self._is_changing, False
         self._memory = end(
             self._home,
             self._parts,
             self._memory,
             self._say,
-            is_feeding=is_feeding,
-            is_changing=is_changing,
+            is_feeding=self._is_feeding,
+            is_changing=self._is_changing,
             is_hurried=self._is_hurried,
         )
+        # Not before: what is interrupted here is done by the stop that follows.
+        self._is_feeding = self._is_changing = False
 
     def _is_hurried(self) -> bool:
         return self._requests.is_hurried

@@ -56,6 +56,7 @@ def left_behind(home):
     yield children
     for child in children:
         child.stop()
+        assert child.exit_code is not None
 
 
 @pytest.fixture
@@ -116,8 +117,33 @@ def test_down_stops_what_a_crash_left_behind_and_nobody_else(home, left_behind, 
     # The stale pid file names this very process.
     assert cloud.down(home, said.append)
 
-    assert [child.exit_code is not None for child in left_behind] == [True, True]
+    assert [child.is_running for child in left_behind] == [False, False]
     assert not (home / FILE).exists()
+
+
+@pytest.mark.parametrize(("hurry", "waits"), [(False, True), (True, False)])
+def test_down_after_a_crash_waits_for_what_is_in_work_unless_in_a_hurry(
+    home, left_behind, said, hurry, waits
+):
+    cloud.down(home, said.append, hurry=hurry)
+
+    assert any("cannot wait for what is in work" in line for line in said) is waits
+    assert not Memory.load(home).crashed
+
+
+def test_down_undoes_a_change_that_a_crash_left_half_done(home, left_behind, said, monkeypatch):
+    stopped = []
+    monkeypatch.setattr(Parts, "stop", lambda _, **how: stopped.append(how))
+    deployment = Child("cdk", home)
+    deployment.start(SLEEP, {})
+    try:
+        cloud.down(home, said.append)
+    finally:
+        deployment.stop()
+
+    assert stopped == [{"discard_change": True}]
+    assert said == []
+    assert Memory.load(home).crashed
 
 
 def test_down_is_content_where_nothing_ever_ran(tmp_path, said):

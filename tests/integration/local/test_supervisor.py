@@ -211,6 +211,45 @@ def test_what_a_killed_supervisor_left_ends_its_work_before_it_is_stopped(deploy
     assert stage.acts[:3] == ["pause", "stop", "start"]
 
 
+@pytest.mark.parametrize(
+    ("is_deploying", "acts"),
+    [(False, ["pause", "pause", "stop"]), (True, ["discard", "discard"])],
+    ids=["work", "half a change"],
+)
+def test_a_start_that_is_interrupted_ends_what_was_left_as_well(
+    deployed, stage, is_deploying, acts
+):
+    stage.is_left_behind, stage.is_deploying = True, is_deploying
+
+    def once():
+        del stage.scenes[acts[0]]
+        interrupt()
+
+    stage.scenes[acts[0]] = once
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts == acts
+    assert Memory.load(deployed).crashed is is_deploying
+
+
+def test_servers_that_have_nothing_in_work_yet_are_not_waited_for(deployed, stage):
+    stage.is_left_behind = True
+    stage.scenes["start"] = interrupt
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert stage.acts == ["pause", "stop", "start", "stop"]
+
+
+def test_what_a_killed_first_start_left_is_not_waited_for(home, stage):
+    stage.is_left_behind = True
+
+    supervisor.run(home, EMPTY, lambda _: None)
+
+    assert stage.acts[:2] == ["stop", "start"]
+
+
 def test_after_a_crash_of_aws_it_is_reminded_of_uploads_once(deployed, stage):
     stage.has_forgotten = True
     said = []

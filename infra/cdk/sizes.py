@@ -67,7 +67,7 @@ class BackfillConfig(ConsumerConfig):
 
 
 class EnricherConfig(ConsumerConfig):
-    """The window gathers the plays of neighbouring polls: 40 tracks cost one feature call.
+    """The window gathers the plays of neighbouring polls: 40 tracks cost as many calls as one.
 
     The memory holds what the container remembers of tracks, up to 200 MB.
     """

@@ -57,9 +57,11 @@ class Entry:
         return self.retry_at is not None and self.retry_at <= now
 
     def knows_less_than(self, other: "Entry") -> bool:
-        """Tell whether the features of another would be lost if this took its place."""
-        if other.features is None or self.retry_at is None:
+        """Tell whether features or a miss of another would be lost if this took its place."""
+        if self.retry_at is None:
             return False
+        if other.features is None:
+            return self.features is None and self.misses < other.misses
         return self.features is None or other.retry_at is None
 
     def learnt(self, told: TrackFeatures | None) -> "Entry":

@@ -1,7 +1,7 @@
 """What the sources said in one look-up, and what came of it; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.enricher.entry import Entry, KnownFeatures
@@ -34,8 +34,12 @@ class Findings:
     missed: int = 0
     """Tracks that no source knows, though every one answered."""
     postponed: int = 0
-    """Tracks that are to be asked for again, since a source failed, time was short, or a
-    call was not full."""
+    """Tracks that are to be asked for again, since a source failed or time was short."""
+
+    def without(self, tracks: Iterable[str]) -> "Findings":
+        """Give the same, but that of some tracks nothing is worth remembering."""
+        kept = {t: entry for t, entry in self.entries.items() if t not in set(tracks)}
+        return replace(self, entries=kept)
 
     def lost(self, refused: Iterable[str]) -> set[str]:
         """Tell which tracks wait for an answer without standing where healing looks for them.

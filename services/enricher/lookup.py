@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.enricher.cache import Recalled, TrackCache
+from services.enricher.cache import TrackCache
 from services.enricher.entry import Entry
 from services.enricher.findings import OFF_WAIT, Findings, Told
 from services.enricher.sources import (
@@ -62,17 +62,20 @@ class Lookup:
             until: No source is asked any more after this instant. What is under way then goes on
                 to the end of its calls: of ReccoBeats two, each `LONGEST_CALL_S` at most.
             anew: Ask for what is known or not due as well.
-            full_calls: Make no call that is not full. What is left over is due at once again, for
-                a later look-up that has more to ask for.
+            full_calls: Ask the first source only in calls that are full. What is left over is due
+                at once, for a later look-up that has more to ask for.
         """
         wanted, started_at = list(tracks), self._now()
         recalled = self._cache.read(wanted, started_at)
         known = recalled.entries
         due = [t for t in wanted if anew or t not in known or known[t].is_due(started_at)]
-        left = self._left_over(due, recalled, started_at) if full_calls else []
-        told = self._ask(due[: len(due) - len(left)], started_at, until)
-        # By the second, as the table keeps it: rounded up it would not be due at once.
-        told.take(left, Answer(), started_at.replace(microsecond=0))
+        # What cannot be written down cannot wait.
+        rest = len(due) % TRACKS_PER_CALL if full_calls and not recalled.unread else 0
+        told, left = self._ask_but(rest, due, started_at, until)
+        # What is due already keeps its place. The others by the second, as the table keeps it:
+        # rounded up they would not be due at once.
+        fresh = [track for track in left if track not in known]
+        told.take(fresh, Answer(), started_at.replace(microsecond=0))
         found = {
             track: told.entry(track, known.get(track, Entry()), started_at)
             for track in due
@@ -90,32 +93,34 @@ class Lookup:
             asked=len(told.asked),
             learned=len(told.features),
             missed=len(told.missing - told.retry_at.keys()),
-            postponed=len(told.retry_at),
+            postponed=len(told.retry_at.keys() - set(left)),
         )
 
     def remember(self, findings: Findings) -> set[str]:
         """Keep what was found for the next invocations; returns what the table did not take."""
         return self._cache.write(findings.entries)
 
-    def _left_over(
-        self, due: Sequence[str], recalled: Recalled, started_at: datetime
-    ) -> Sequence[str]:
-        """Give what does not fill a call; nothing where it could not wait well.
+    def _ask_but(
+        self, rest: int, tracks: Sequence[str], started_at: datetime, until: datetime
+    ) -> tuple[Told, Sequence[str]]:
+        """Ask for tracks but the last few; gives those that are left."""
+        told, left = Told(), tracks[len(tracks) - rest :]
+        self._ask(tracks[: len(tracks) - rest], told, started_at, until)
+        if self.may_ask(started_at):
+            return told, left
+        # They wait for whom the others wait for.
+        self._ask(left, told, started_at, until)
+        return told, ()
 
-        Without a source to ask it has a longer wait before it, and without its table none at all.
-        """
-        if recalled.unread or not self.may_ask(started_at):
-            return []
-        return due[len(due) - len(due) % TRACKS_PER_CALL :]
-
-    def _ask(self, tracks: Sequence[str], started_at: datetime, until: datetime) -> Told:
-        told = Told()
+    def _ask(
+        self, tracks: Sequence[str], told: Told, started_at: datetime, until: datetime
+    ) -> None:
+        """Ask one source after the other, each for what those before it did not settle."""
         remaining = tracks
         for name in self._sources:
             for chunk in chunks(remaining):
                 self._ask_source(name, chunk, told, started_at, until)
             remaining = [track for track in remaining if track not in told.settled]
-        return told
 
     def _ask_source(
         self, name: str, tracks: Sequence[str], told: Told, started_at: datetime, until: datetime

@@ -32,13 +32,13 @@ class AskingSettings(Settings):
 
 
 class EnricherSettings(AskingSettings):
-    """The same, and how the enricher is fed."""
+    """What asking takes, and how the enricher is fed."""
 
     messages_per_invocation: Annotated[int, Field(ge=1)]
     """Most messages in one invocation; so many at once tell that more are waiting."""
 
 
 class HealerSettings(AskingSettings):
-    """The same, and how much one healing may do."""
+    """What asking takes, and how much one healing may do."""
 
     tracks_per_healing: Annotated[int, Field(ge=1)]

@@ -64,6 +64,7 @@ RIGHTS = {
     },
     "Enricher": {
         *consumes("CollectedPlays"),
+        ("dynamodb:Query", "<TrackCache.Arn>/index/waiting"),
         ("dynamodb:BatchGetItem", "<TrackCache.Arn>"),
         ("dynamodb:BatchWriteItem", "<TrackCache.Arn>"),
         ("sqs:SendMessage", "<EnrichedPlays/Queue.Arn>"),

@@ -87,6 +87,23 @@ def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(enrich, reccobea
     assert len({one for call in reccobeats.calls for one in call.ids}) == tracks
 
 
+def test_an_invocation_that_is_as_full_as_its_setting_says_waits_for_more(
+    enrich, enriched, reccobeats, monkeypatch
+):
+    monkeypatch.setenv("MESSAGES_PER_INVOCATION", "2")
+
+    enrich(a_batch(a_play("Boats"), number=0), a_batch(a_play("Coats"), number=1))
+    asked = len(reccobeats.calls)
+    enrich(a_batch(a_play("Goats"), number=2))
+
+    assert asked == 0
+    assert {f.track_uri for b in enriched() for f in b.features} == {
+        uri("Boats"),
+        uri("Coats"),
+        uri("Goats"),
+    }
+
+
 def test_a_track_is_not_asked_for_by_a_second_invocation_or_container(enrich, reccobeats):
     enrich(a_batch(a_play("Boats")))
     enrich(a_batch(a_play("Boats")))

@@ -106,3 +106,11 @@ def test_an_entry_that_waits_for_nothing_never_knows_less_than_another():
 
     assert not settled.knows_less_than(settled)
     assert Entry(retry_at=START).knows_less_than(settled)
+
+
+def test_an_entry_without_features_knows_less_than_one_that_counts_a_miss_more():
+    known, missed = known_features("Boats"), Entry(misses=1, retry_at=START)
+
+    assert Entry(retry_at=START).knows_less_than(missed)
+    assert not missed.knows_less_than(missed)
+    assert not Entry(known, retry_at=START).knows_less_than(missed)

@@ -8,12 +8,13 @@ import requests
 from botocore.exceptions import ClientError
 
 from services.enricher.handler import LONGEST_ASKING
+from services.enricher.items import entry_of
 from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Findings, Lookup
 from services.enricher.sources import SourceOffError
 from shared.errors import FeatureSourceError
-from shared.models import UploadReport
-from tests.unit.enricher.examples import START, a_batch, uris
+from shared.models import EnrichedBatch, UploadReport
+from tests.unit.enricher.examples import START, a_batch, uri, uris
 from tests.unit.enricher.test_lookup import Source, failing
 from tests.unit.enricher.test_outage import MOST_BATCHES, Pipeline, a_play_of
 from tests.unit.enricher.test_redelivery import FrailTable, Sound, Unread, Unwritten
@@ -29,25 +30,35 @@ class Upload(Pipeline):
         super().__init__(reccobeats, session, clock, self.table)
         self._now = clock
         self.enricher = self.new_enricher()
-        self.is_refused = False
+        self.origins = []
+        self.refused = ()
 
-    def go_on(self, tracks, batches=MOST_BATCHES, report=None):
-        """Deliver tracks in so many batches, of which the last has a report."""
+    def go_on(self, tracks, batches=MOST_BATCHES, report=None, by=None):
+        """Deliver tracks in so many batches, of which the first may have a report."""
         size = math.ceil(len(tracks) / batches)
         parts = [tracks[number * size : (number + 1) * size] for number in range(batches)]
-        reports = [None] * (batches - 1) + [report]
         messages = {
             str(number): CollectedBatch.model_validate(
-                a_batch(*map(a_play_of, part), number=number, report=told).model_dump()
+                a_batch(
+                    *map(a_play_of, part), number=number, report=None if number else report
+                ).model_dump()
             )
-            for number, (part, told) in enumerate(zip(parts, reports, strict=True))
+            for number, part in enumerate(parts)
         }
-        return self.enricher.enrich(messages, self._now() + LONGEST_ASKING)
+        return (by or self.enricher).enrich(messages, self._now() + LONGEST_ASKING)
 
-    def _load(self, **message):
-        if self.is_refused:
+    def due_since(self, track):
+        """Tell since when the table says that a track is due."""
+        wanted = {"Keys": [{"track_uri": {"S": track}}]}
+        (item,) = self.table.batch_get_item({"t": wanted})["Responses"]["t"]
+        return entry_of(item).retry_at
+
+    def _load(self, QueueUrl, MessageBody):
+        origin = EnrichedBatch.model_validate_json(MessageBody).origin
+        self.origins.append(origin.partition("/")[0])
+        if self.origins[-1] in self.refused:
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "SendMessage")
-        super()._load(**message)
+        super()._load(QueueUrl, MessageBody)
 
 
 @pytest.fixture
@@ -91,18 +102,59 @@ def test_a_whole_upload_costs_two_calls_per_forty_tracks(upload, reccobeats):
     assert len(reccobeats.calls) == 2 * math.ceil(2_345 / 40)
 
 
+def test_what_one_container_left_over_another_one_takes_along(upload, reccobeats):
+    tracks, containers = uris(1_000), [upload.new_enricher() for _ in range(2)]
+    for number, start in enumerate(range(0, 1_000, 100)):
+        upload.go_on(tracks[start : start + 100], by=containers[number % 2])
+    upload.go_on(uris(3, "end"), report=REPORT, by=containers[0])
+
+    upload.go_on(uris(1, "poll"), batches=1, report=REPORT, by=containers[0])
+
+    assert {*tracks, *uris(3, "end"), *uris(1, "poll")} == set(upload.features)
+    assert len(reccobeats.calls) <= 2 * (math.ceil(1_004 / 40) + 2)
+
+
+def test_what_is_played_again_is_asked_for_once(upload, reccobeats):
+    upload.go_on(uris(30))
+
+    upload.go_on(uris(35), batches=1)
+
+    assert sizes(reccobeats) == [35] * 2
+
+
+def test_in_the_middle_two_containers_do_not_take_along_the_same(upload, reccobeats):
+    upload.go_on(uris(10))
+
+    upload.go_on(uris(30, "other"), by=upload.new_enricher())
+
+    assert reccobeats.calls == []
+
+
 @pytest.mark.parametrize(
     ("batches", "report"),
     [(MOST_BATCHES, REPORT), (MOST_BATCHES - 1, None), (1, None)],
     ids=["an origin ends", "no more is waiting", "a message alone"],
 )
-def test_elsewhere_what_is_left_over_is_asked_for_at_once(upload, reccobeats, batches, report):
+@pytest.mark.parametrize("container", ["same", "new"])
+def test_elsewhere_what_is_left_over_is_asked_for_at_once(
+    upload, reccobeats, batches, report, container
+):
     upload.go_on(uris(90))
+    if container == "new":
+        upload.enricher = upload.new_enricher()
 
     upload.go_on(uris(5, "last"), batches, report)
 
     assert set(upload.features) == {*uris(90), *uris(5, "last")}
     assert sizes(reccobeats) == [40] * 4 + [15] * 2
+
+
+def test_where_each_message_comes_alone_it_is_asked_for_at_once(upload):
+    upload.enricher = upload.new_enricher(most_batches=1)
+
+    upload.go_on(uris(5), batches=1)
+
+    assert set(upload.features) == set(uris(5))
 
 
 def test_if_nothing_comes_healing_asks_for_what_was_left_over(upload, reccobeats):
@@ -114,32 +166,70 @@ def test_if_nothing_comes_healing_asks_for_what_was_left_over(upload, reccobeats
     assert set(upload.features) == set(uris(90))
 
 
-def test_what_another_container_learnt_meanwhile_is_not_asked_for(upload, reccobeats):
+def test_what_is_left_over_again_keeps_its_place(upload, clock, reccobeats):
+    upload.go_on(uris(3))
+    since = upload.due_since(uri("track0"))
+    clock.move(minutes=1)
+
+    upload.go_on(uris(2, "next"))
+
+    assert upload.due_since(uri("track0")) == since == START
+    assert upload.due_since(uri("next0")) == START + timedelta(minutes=1)
+    assert reccobeats.calls == []
+
+
+def test_plays_come_before_what_was_left_over(upload, reccobeats):
+    upload.go_on(uris(90))
+    reccobeats.calls.clear()
+
+    upload.go_on(uris(35, "next"), batches=2)
+
+    told = [one for call in reccobeats.calls[::2] for one in call.ids]
+    assert told == [one.rpartition(":")[2] for one in (*uris(35, "next"), *uris(90)[80:])]
+    assert upload.origins[-3:] == ["history", "history", "late"]
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["middle", "end"])
+def test_what_another_container_learnt_meanwhile_is_neither_asked_for_nor_published(
+    upload, reccobeats, goes_on
+):
     upload.go_on(uris(90))
     upload.heal()
     reccobeats.calls.clear()
+    upload.origins.clear()
 
-    upload.go_on(uris(40, "next"))
+    upload.go_on(uris(40, "next"), MOST_BATCHES if goes_on else 1)
 
-    assert [sorted(call.ids) for call in reccobeats.calls] == [
-        sorted(one.rpartition(":")[2] for one in uris(40, "next"))
-    ] * 2
+    assert sizes(reccobeats) == [40] * 2
+    assert set(upload.origins) == {"history"}
 
 
 @pytest.mark.parametrize("container", ["same", "new"])
-def test_features_that_come_late_are_published_before_they_count_as_known(upload, container):
+def test_features_that_come_late_are_published_before_they_count_as_known(
+    upload, container, reccobeats
+):
     upload.go_on(uris(90))
-    upload.is_refused = True
-    with pytest.raises(ClientError):
-        upload.go_on(uris(70, "next"))
-    upload.is_refused = False
+    upload.refused = ("late", "history")
+    again = upload.go_on(uris(70, "next"))
+    upload.refused = ()
     if container == "new":
         upload.enricher = upload.new_enricher()
 
     upload.go_on(uris(70, "next"))
     upload.heal()
 
+    assert again == [str(number) for number in range(MOST_BATCHES)]
     assert set(upload.features) == {*uris(90), *uris(70, "next")}
+    # Just those that came late are asked for a second time.
+    assert sum(sizes(reccobeats)) == 2 * (160 + 10)
+
+
+def test_that_late_features_are_refused_fails_no_message(upload):
+    upload.go_on(uris(90))
+    upload.refused = ("late",)
+
+    assert upload.go_on(uris(70, "next")) == []
+    assert set(upload.features) == {*uris(80), *uris(70, "next")}
 
 
 def test_without_its_table_nothing_is_left_over(upload):
@@ -164,6 +254,41 @@ def test_what_is_left_over_and_cannot_be_written_down_comes_again(upload):
     assert set(upload.features) == set(uris(90))
 
 
+def test_what_was_left_over_before_and_is_in_the_table_makes_no_message_come_again(
+    upload, reccobeats, caplog
+):
+    upload.go_on(uris(3))
+    reccobeats.fail(503)
+    upload.table.trouble = Unwritten()
+
+    again = upload.go_on([], batches=1)
+
+    assert again == []
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_while_no_source_may_be_asked_nothing_is_taken_along(upload, reccobeats, clock):
+    upload.go_on(uris(3))
+    reccobeats.fail(429, Retry_After="600")
+    upload.go_on(uris(1, "poll"), batches=1)
+    since = upload.due_since(uri("track0"))
+    upload.go_on(uris(2, "left"), by=upload.new_enricher())
+    clock.move(minutes=1)
+
+    upload.go_on(uris(1, "more"), batches=1)
+
+    assert since == upload.due_since(uri("track0")) == START + timedelta(seconds=601)
+    assert upload.due_since(uri("left0")) == START
+    assert len(reccobeats.calls) == 1
+
+
+def test_what_is_left_over_is_counted_apart(upload, caplog):
+    upload.go_on(uris(90))
+
+    (record,) = [record for record in caplog.records if record.message == "enriched"]
+    assert (record.learned, record.postponed, record.left) == (80, 0, 10)
+
+
 @pytest.mark.parametrize(
     ("failure", "wait"),
     [
@@ -172,11 +297,15 @@ def test_what_is_left_over_and_cannot_be_written_down_comes_again(upload):
     ],
     ids=["blocked", "off"],
 )
-def test_a_source_that_may_not_be_asked_leaves_nothing_over(new_container, clock, failure, wait):
+@pytest.mark.parametrize("asked", [40, 0], ids=["by itself", "before"])
+def test_a_source_that_may_not_be_asked_leaves_nothing_over(
+    new_container, clock, failure, wait, asked
+):
     lookup = Lookup(new_container(), {"source": Source(failing(failure))}, clock)
-    lookup.find(uris(40, "first"), START + LONGEST_ASKING)
+    if not asked:
+        lookup.find(uris(40, "first"), START + LONGEST_ASKING)
 
-    findings = lookup.find(uris(50), START + LONGEST_ASKING, full_calls=True)
+    findings = lookup.find(uris(asked + 10), START + LONGEST_ASKING, full_calls=True)
 
     assert findings.left == ()
     assert {entry.retry_at for entry in findings.entries.values()} == {START + wait}

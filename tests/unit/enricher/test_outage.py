@@ -8,7 +8,8 @@ import requests
 
 from services.enricher.cache import TrackCache
 from services.enricher.due import DueTracks
-from services.enricher.handler import LONGEST_ASKING, Enricher
+from services.enricher.enriching import Enricher
+from services.enricher.handler import LONGEST_ASKING
 from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
@@ -44,14 +45,14 @@ class MemoryTable:
         self._items |= {item["track_uri"]["S"]: item for item in items}
         return {}
 
-    def query(self, *, ExpressionAttributeValues, **_):
+    def query(self, *, ExpressionAttributeValues, Limit=None, **_):
         misses, now = ExpressionAttributeValues[":misses"], ExpressionAttributeValues[":now"]
         found = [
             item
             for item in self._items.values()
             if item.get("misses") == misses and int(item["retry_at"]["N"]) <= int(now["N"])
         ]
-        in_order = sorted(found, key=lambda item: int(item["retry_at"]["N"]))
+        in_order = sorted(found, key=lambda item: int(item["retry_at"]["N"]))[:Limit]
         return {"Items": in_order, "Count": len(in_order)}
 
 
@@ -66,8 +67,14 @@ class Pipeline:
         self.loaded_at = {}
         self.features = {}
 
-    def new_enricher(self, source=None):
-        return Enricher(self._lookup(size=100_000, source=source), self._queue, MOST_BATCHES)
+    def new_enricher(self, source=None, most_batches=MOST_BATCHES):
+        return Enricher(
+            lookup=self._lookup(size=100_000, source=source),
+            due=DueTracks(self._table, "track-cache"),
+            queue=self._queue,
+            now=self._clock,
+            most_batches=most_batches,
+        )
 
     def play(self, enricher, tracks):
         """Have tracks played; gives the instant for each."""

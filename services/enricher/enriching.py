@@ -1,0 +1,155 @@
+"""Enriching: batches of plays in, the same with what is known of their tracks out.
+
+Plays never wait for features, and no track that waits for them is forgotten. A track that got none
+is written into the track cache, where healing finds it. Where the table takes no such note, or
+cannot be read, the message is the only note there is: its plays are published, and it goes back to
+the queue all the same. To publish a batch again costs work and changes nothing downstream, which
+knows a batch by its origin and number, and each play once.
+
+A message whose table is away to the last attempt, for an hour or so, becomes a dead letter. That is
+better than to let go of it: its plays arrived long before, a table that is away for so long should
+ring, and a replay heals what the message still stands for. A track whose features were published
+needs no note: the cache would only save a call.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+
+from services.enricher.due import DueTracks
+from services.enricher.findings import Findings
+from services.enricher.join import CollectedBatch, healing_batch, join
+from services.enricher.lookup import Lookup
+from services.enricher.sources import TRACKS_PER_CALL
+from shared.models import iso
+from shared.queues import Queue
+from shared.telemetry import logger, metrics
+
+
+class Enricher:
+    """Enriches the batches of an invocation with one look-up for all of them.
+
+    While an upload goes on it makes full calls: two for 40 tracks, however these fall into
+    invocations. What is left over is written down as due and asked for with what comes next; its
+    features go to the loader alone. Any other invocation takes along what is due, of whichever
+    container, so that no track waits for healing while plays come.
+
+    Args:
+        lookup: Knows the cache and the sources.
+        due: Tells what is due.
+        queue: Leads to the loader.
+        now: Tells the time.
+        most_batches: How many an invocation may have.
+    """
+
+    def __init__(
+        self,
+        *,
+        lookup: Lookup,
+        due: DueTracks,
+        queue: Queue,
+        now: Callable[[], datetime],
+        most_batches: int,
+    ) -> None:
+        self._lookup = lookup
+        self._due = due
+        self._queue = queue
+        self._now = now
+        self._most_batches = most_batches
+        self._left: Sequence[str] = ()
+
+    def enrich(self, batches: Mapping[str, CollectedBatch], until: datetime) -> list[str]:
+        """Publish each batch with the features of its tracks, as far as they are known.
+
+        Args:
+            batches: By message id.
+            until: When to stop asking for features.
+
+        Returns:
+            The ids of the messages that are to come again: they could not be published, or hold
+            tracks that wait for features and could not be written down.
+        """
+        own = {play["track_uri"]: None for batch in batches.values() for play in batch.plays}
+        goes_on = self._goes_on(batches.values())
+        waiting = [track for track in self._waiting(goes_on=goes_on) if track not in own]
+        # Those of the plays first: they have waited for nothing yet.
+        findings = self._lookup.find([*own, *waiting], until, full_calls=goes_on)
+        failed = {m for m, batch in batches.items() if not self._publish(m, batch, findings)}
+        findings = self._publish_late(waiting, findings)
+        # Plays come first: a slow cache must not hold them up.
+        lost = findings.lost(self._lookup.remember(findings))
+        self._left = findings.left
+        failed |= _holding(batches, lost)
+        _report(batches.values(), findings)
+        return [message_id for message_id in batches if message_id in failed]
+
+    def _goes_on(self, batches: Collection[CollectedBatch]) -> bool:
+        """Tell whether this is the middle of an upload, though the queue is in no order.
+
+        No origin ends here, and as many batches came as an invocation may have.
+        """
+        is_full = len(batches) == self._most_batches > 1
+        return is_full and not any(batch.report for batch in batches)
+
+    def _waiting(self, *, goes_on: bool) -> Sequence[str]:
+        """Give tracks of earlier invocations to ask for as well; what fills a call is enough.
+
+        In the middle of an upload these are its own, for another container has others.
+        """
+        if goes_on:
+            return self._left
+        at = self._now()
+        return self._due.first(at, TRACKS_PER_CALL) if self._lookup.may_ask(at) else ()
+
+    def _publish(self, message_id: str, batch: CollectedBatch, findings: Findings) -> bool:
+        return self._send(join(batch, findings.features), id=message_id, origin=batch.origin)
+
+    def _publish_late(self, waiting: Sequence[str], findings: Findings) -> Findings:
+        """Publish what was learnt of tracks whose plays were published before.
+
+        Where it cannot be published it must not be remembered: they stay due.
+        """
+        late = [t for t in waiting if t in findings.features and t in findings.entries]
+        if not late:
+            return findings
+        origin = f"late/{iso(self._now())}"
+        features = (findings.features[track] for track in late)
+        is_sent = self._send(healing_batch(origin, 0, features), origin=origin)
+        return findings if is_sent else findings.without(late)
+
+    def _send(self, body: str, **about: str) -> bool:
+        try:
+            self._queue.publish_json(body)
+        except (BotoCoreError, ClientError) as error:
+            logger.error("batch cannot be published", extra={**about, "error": str(error)})
+            return False
+        return True
+
+
+def _holding(batches: Mapping[str, CollectedBatch], lost: set[str]) -> set[str]:
+    """Find the messages without which nobody would ask for these tracks again."""
+    found = {m for m, b in batches.items() if any(p["track_uri"] in lost for p in b.plays)}
+    if found:
+        logger.error(
+            "tracks wait and cannot be written down: their messages come again",
+            extra={"tracks": len(lost), "messages": len(found)},
+        )
+    return found
+
+
+def _report(batches: Collection[CollectedBatch], findings: Findings) -> None:
+    metrics.add_metric("TracksEnriched", MetricUnit.Count, findings.learned)
+    metrics.add_metric("EnrichMisses", MetricUnit.Count, findings.missed)
+    logger.info(
+        "enriched",
+        extra={
+            "batches": len(batches),
+            "plays": sum(len(batch.plays) for batch in batches),
+            "learned": findings.learned,
+            "missed": findings.missed,
+            "postponed": findings.postponed,
+            "left": len(findings.left),
+        },
+    )

@@ -8,6 +8,7 @@ It is run by its path, and needs nothing of this project: the home that it runs 
 functions that inherit its environment, have no part in where modules are found.
 """
 
+import os
 import resource
 import socket
 import sys
@@ -15,7 +16,15 @@ from contextlib import suppress
 from typing import Any
 
 import uvicorn
-from ministack.app import app as ministack
+
+_PORT = os.environ["GATEWAY_PORT"]
+# MiniStack keeps a queue under a URL with the port that it was on, which its functions are to find
+# when it comes up on another one: the name keeps one port, wherever it is served.
+os.environ["GATEWAY_PORT"] = "4566"
+from ministack.services import sqs  # noqa: E402, F401 - it reads the port now
+
+os.environ["GATEWAY_PORT"] = _PORT
+from ministack.app import app as ministack  # noqa: E402 - after the queues
 
 KEEP_ALIVE_S = 75
 """As MiniStack's own server keeps connections."""

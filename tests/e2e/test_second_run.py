@@ -47,6 +47,7 @@ class Story:
     first_upload: dict
     first_exit: int
     left_running: list[str]
+    second_port: int
     rows_before: int
     rows_after: int
     more_plays: int
@@ -106,7 +107,7 @@ def story(home, history, long_history, busy_port, eventually):
         left_running = processes_of(home)
     with in_the_foreground(home) as process:
         eventually(lambda: (home / FILE).exists() or process.poll() is not None, READY_S)
-        first_port = int(CloudState.load(home).aws_endpoint.rpartition(":")[2])
+        first_port = port_of_aws(home)
         first_upload = uploaded(home, path)
         rows_before = rows(home)
         eventually(lambda: f"{rows_before:,} plays" in said(home).read_text(), ARRIVAL_S)
@@ -116,7 +117,9 @@ def story(home, history, long_history, busy_port, eventually):
         process.send_signal(signal.SIGINT)
         first_exit = process.wait(STOP_S)
         left_running += processes_of(home)
-    plays(home, "local", "up", "--empty", "--detach")
+    with socket.create_server((HOST, first_port)):
+        plays(home, "local", "up", "--empty", "--detach")
+    second_port = port_of_aws(home)
     rows_after = rows(home)
     eventually(lambda: rows(home, INTERRUPTED) >= more_plays, GOES_ON_S)
     went_on = rows(home, INTERRUPTED)
@@ -139,6 +142,7 @@ def story(home, history, long_history, busy_port, eventually):
         first_upload=first_upload,
         first_exit=first_exit,
         left_running=left_running,
+        second_port=second_port,
         rows_before=rows_before,
         rows_after=rows_after,
         more_plays=more_plays,
@@ -192,6 +196,10 @@ def uploaded(home: Path, path: Path) -> dict:
     return json.loads(plays(home, "upload", str(path), "--wait", "--json"))
 
 
+def port_of_aws(home: Path) -> int:
+    return int(CloudState.load(home).aws_endpoint.rpartition(":")[2])
+
+
 def rows(home: Path, listener: str = "me") -> int:
     with choose("local", STACK, None, home).database() as database:
         ((count,),) = database.run(
@@ -238,6 +246,11 @@ def test_the_next_run_has_every_row(story):
 
 def test_what_ctrl_c_interrupted_goes_on_at_once_on_the_next_run(story):
     assert 0 < story.interrupted_at < story.more_plays
+    assert story.went_on == story.more_plays
+
+
+def test_a_home_that_moves_to_another_port_goes_on_as_before(story):
+    assert story.second_port not in (story.first_port, story.busy_port)
     assert story.went_on == story.more_plays
 
 

@@ -22,12 +22,17 @@ GROUP BY p.origin
 HAVING count(*) = :batches
 
 -- rows --
-SELECT 'listening_history', count(*) FROM listening_history
-UNION ALL SELECT 'track_features', count(*) FROM track_features
-UNION ALL SELECT 'poll', count(*) FROM poll
-UNION ALL SELECT 'gap', count(*) FROM gap
-UNION ALL SELECT 'loaded_batch', count(*) FROM loaded_batch
-UNION ALL SELECT 'import_report', count(*) FROM import_report
+-- Large tables are counted side by side, and come in any order.
+SELECT name, number
+FROM (
+    SELECT 1, 'listening_history', count(*) FROM listening_history
+    UNION ALL SELECT 2, 'track_features', count(*) FROM track_features
+    UNION ALL SELECT 3, 'poll', count(*) FROM poll
+    UNION ALL SELECT 4, 'gap', count(*) FROM gap
+    UNION ALL SELECT 5, 'loaded_batch', count(*) FROM loaded_batch
+    UNION ALL SELECT 6, 'import_report', count(*) FROM import_report
+) AS counted (position, name, number)
+ORDER BY position
 
 -- last_poll --
 SELECT listener, polled_at, returned, new

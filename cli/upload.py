@@ -22,6 +22,7 @@ from cli.reports import Upload, UploadList, add_up, judge, show_report, show_sen
 from cli.target import Target
 from cli.waiting import UnfinishedError, Waiting
 from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key, upload_origin
+from shared.errors import DatabaseAwayError
 from shared.postgres import Database
 
 
@@ -51,8 +52,11 @@ def upload(
     waiting = None
     if wait:
         # Better no answer before anything is sent than none after.
-        with target.database():
-            pass
+        try:
+            with target.database():
+                pass
+        except DatabaseAwayError as error:
+            raise CommandError(f"{error}; nothing was sent") from error
         waiting = Waiting(target, timeout)
     with interruptible("files that were not yet sent whole are not stored; run it again"):
         uploads = send_all(target, files, listener)

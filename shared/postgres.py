@@ -97,7 +97,8 @@ class Database:
         """
         if not address.ca_pem and address.host not in LOOPBACK:
             raise DatabaseAwayError(f"refusing to talk to {address.host} without a CA certificate")
-        with _translated():
+        host, port = address.via or (address.host, address.port)
+        with _translated(f" at {host}:{port}"):
             # pg8000 encrypts without verifying when it is given True: it must be given a context.
             tls = ssl.create_default_context(cadata=address.ca_pem) if address.ca_pem else False
             # pg8000 dials by itself where it is given no socket.
@@ -155,7 +156,7 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(place: str = "") -> Iterator[None]:
     try:
         yield
     except ServerError as error:
@@ -167,4 +168,6 @@ def _translated() -> Iterator[None]:
             raise DatabaseLoginError(f"{message} ({state})") from error
         raise DatabaseAwayError(f"{message} ({state})") from error
     except (InterfaceError, OSError) as error:
-        raise DatabaseAwayError(f"no connection to Postgres: {error}") from error
+        # pg8000 wraps what the system said of a connection into words about its own arguments.
+        reason = error.__cause__ or error
+        raise DatabaseAwayError(f"no connection to Postgres{place}: {reason}") from error

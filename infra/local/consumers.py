@@ -32,7 +32,7 @@ def pause(
     """Let the functions take no more messages, and wait until they have done what they took.
 
     What failed and waits for its next attempt cannot be told from what is in work: both are
-    hidden, so it is waited for in vain.
+    hidden, so it is waited for in vain. A stop that is hurried does not.
 
     Args:
         endpoint: Where AWS is.
@@ -60,10 +60,11 @@ def _pause(
         count = sum(hidden.values())
         if is_hurried() or time.monotonic() > deadline:
             longest = max(_hides_for_s(endpoint, url) for url in hidden)
-            say(f"messages cut off: {count}; they go on after {longest / 60:.0f} minutes at most")
+            say(f"messages not done: {count}; they go on after {longest / 60:.0f} minutes at most")
             return
         if not is_told:
-            say(f"messages in work: {count}; waiting {patience_s:.0f} s at most")
+            what = "messages in work, or between two attempts"
+            say(f"{what}: {count}; waiting {patience_s:.0f} s at most")
             is_told = True
         time.sleep(POLL_S)
 

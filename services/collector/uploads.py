@@ -41,7 +41,8 @@ def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
     """Find the history files of an upload.
 
     A loose file is history whatever its name; of a zip's files the name tells. Those of other
-    names (the PDF, the library, payments) are left alone, as is what macOS adds.
+    names (the PDF, the library, payments) are left alone, as is what macOS adds. A zip in a zip
+    cannot be read, and is told of.
 
     Args:
         upload: The file, seekable.
@@ -66,16 +67,25 @@ def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
 
 def is_history(path: str) -> bool:
     """Tell from its path in a zip whether a file holds history, of any generation."""
-    *folders, base = path.replace("\\", "/").lower().split("/")
-    hidden = any(
-        part.startswith((".", "__macosx")) and part.strip(".") for part in (*folders, base)
-    )
-    return not hidden and _HISTORY_NAME.search(base) is not None
+    return not _is_hidden(path) and _HISTORY_NAME.search(_parts(path)[-1]) is not None
+
+
+def is_zip(path: str) -> bool:
+    """Tell from its path in a zip whether a file is a zip itself, which may hold history."""
+    return not _is_hidden(path) and _parts(path)[-1].endswith(".zip")
 
 
 def is_video(path: str) -> bool:
     """Tell from its path whether a history file holds what was watched, not the music heard."""
-    return "video" in path.replace("\\", "/").lower().rsplit("/", 1)[-1]
+    return "video" in _parts(path)[-1]
+
+
+def _parts(path: str) -> list[str]:
+    return path.replace("\\", "/").lower().split("/")
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith((".", "__macosx")) and part.strip(".") for part in _parts(path))
 
 
 def _zipped_files(upload: BinaryIO) -> Iterator[HistoryFile]:
@@ -83,7 +93,7 @@ def _zipped_files(upload: BinaryIO) -> Iterator[HistoryFile]:
         members = archive.infolist()
         if len(members) > MEMBERS:
             raise UploadError(_TOO_MANY)
-        found = [member for member in members if is_history(member.filename)]
+        found = [m for m in members if is_history(m.filename) or is_zip(m.filename)]
         if not found:
             raise UploadError(f"a zip without streaming history: {REQUEST_EXTENDED}")
         meter = _Meter(upload.seek(0, io.SEEK_END))
@@ -104,6 +114,8 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
     It is unpacked twice, first to its end, where its checksum is proved: a flipped bit may unpack
     to plays that never were, and nobody could take them back. It costs a second in a million plays.
     """
+    if is_zip(member.filename):
+        raise UploadError("a zip in the zip: unpack the outer one and upload this by itself")
     if member.flag_bits & _ENCRYPTED:
         raise UploadError("encrypted: unpack the zip and upload what is in it")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

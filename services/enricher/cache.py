@@ -64,7 +64,10 @@ class TrackCache:
         a condition would close those too, but needs a call for each track instead of each 100.
         """
         newer = self._better_known(entries)
-        refused = self._write_table({t: e for t, e in entries.items() if t not in newer})
+        rest = [t for t in entries if t not in newer]
+        # What waits first: each write in between would give the others time to learn of it.
+        rest.sort(key=lambda track: entries[track].retry_at is None)
+        refused = self._write_table({track: entries[track] for track in rest})
         # Healing looks into the table alone: what waits must not seem to be written down.
         self._keep(
             {

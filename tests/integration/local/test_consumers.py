@@ -105,7 +105,7 @@ def test_what_is_in_work_is_done_and_nothing_more_is_begun(ministack, consumed, 
     time.sleep(LONGER_THAN_A_TAKE_S)
 
     assert (consumed.waiting, consumed.in_work) == (1, 0)
-    assert said == ["messages in work: 1; waiting 30 s at most"]
+    assert said == ["messages in work, or between two attempts: 1; waiting 30 s at most"]
     consumers.resume(ministack.endpoint)
     eventually(lambda: consumed.waiting + consumed.in_work == 0, 20)
 
@@ -118,7 +118,7 @@ def test_what_takes_too_long_is_told_with_how_long_it_stays_hidden(
 
     consumers.pause(ministack.endpoint, said.append, never, patience_s=0.2)
 
-    assert said[1:] == ["messages cut off: 1; they go on after 10 minutes at most"]
+    assert said[1:] == ["messages not done: 1; they go on after 10 minutes at most"]
     assert consumed.in_work == 1
 
 
@@ -128,7 +128,7 @@ def test_whoever_cannot_wait_is_told_what_is_cut_off(ministack, consumed, said, 
 
     consumers.pause(ministack.endpoint, said.append, lambda: bool(said), patience_s=600)
 
-    assert said[1:] == ["messages cut off: 1; they go on after 10 minutes at most"]
+    assert said[1:] == ["messages not done: 1; they go on after 10 minutes at most"]
 
 
 def test_a_server_that_is_gone_does_not_hold_up_a_stop(said):

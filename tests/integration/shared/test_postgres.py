@@ -114,8 +114,11 @@ def test_no_server_is_away(address_of):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
-    with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
+    with pytest.raises(DatabaseAwayError) as away:
         Database.connect(replace(address_of("loader"), port=port))
+
+    assert str(away.value).startswith(f"no connection to Postgres at 127.0.0.1:{port}: [Errno ")
+    assert str(away.value).endswith("] Connection refused")
 
 
 def test_a_connection_that_the_server_ended_is_away(owner, killable):

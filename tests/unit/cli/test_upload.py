@@ -205,6 +205,7 @@ def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, histor
 
     assert result.exit_code == 1
     assert result.stderr.startswith("plays: nobody listens")
+    assert result.stderr.endswith("; nothing was sent\n")
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 

@@ -137,6 +137,22 @@ def test_twenty_five_tracks_are_written_in_one_call(dynamodb, tracks, calls):
     assert made == calls
 
 
+def test_what_waits_is_written_first(dynamodb):
+    written = []
+
+    def write(RequestItems):
+        (puts,) = RequestItems.values()
+        written.extend(put["PutRequest"]["Item"]["track_uri"]["S"] for put in puts)
+        return dynamodb.batch_write_item(RequestItems=RequestItems)
+
+    table = SimpleNamespace(batch_get_item=dynamodb.batch_get_item, batch_write_item=write)
+    known = {track: Entry(known_features(track.rpartition(":")[2])) for track in uris(30)}
+
+    TrackCache(table, TABLE).write(known | dict.fromkeys(uris(3, "waits"), Entry(retry_at=START)))
+
+    assert written == [*uris(3, "waits"), *uris(30)]
+
+
 def test_of_a_hundred_tracks_that_wait_one_call_makes_sure_that_nobody_learnt_more(dynamodb):
     made = []
     entries = {**dict.fromkeys(uris(10, "known"), SETTLED), **dict.fromkeys(uris(110), WAITING)}

@@ -141,6 +141,15 @@ def test_a_zip_without_history_is_refused():
         read(upload)
 
 
+def test_a_zip_in_a_zip_is_told_of_and_does_not_stop_its_neighbours():
+    inner = a_zip({"endsong_0.json": b"[{}]"}).getvalue()
+    upload = a_zip({"more/My.ZIP": inner, "endsong_1.json": b"[]", "__MACOSX/._My.zip": b"x"})
+
+    reason = "a zip in the zip: unpack the outer one and upload this by itself"
+    assert read(upload) == {"more/My.ZIP": reason, "endsong_1.json": b"[]"}
+    assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
+
+
 def test_a_damaged_member_does_not_stop_its_neighbours():
     upload = a_zip({"endsong_0.json": bytes(range(256)) * 9, "endsong_1.json": b"[1]"})
     damaged = upload.getvalue()[:60] + b"\xff\xff\xff" + upload.getvalue()[63:]

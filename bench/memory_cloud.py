@@ -83,11 +83,6 @@ class MemoryDynamoDb:
             self._items[item["track_uri"]["S"]] = item
         return {}
 
-    def query(self, **_: Any) -> Any:
-        """Give the items that wait: whatever does here is due."""
-        calls["dynamodb"] += 1
-        return {"Items": [item for item in self._items.values() if "retry_at" in item]}
-
 
 class InstantReccoBeats(HTTPAdapter):
     """Knows every track, and answers without a network."""

@@ -143,15 +143,18 @@ class Functions(Construct):
             handler="services.enricher.handler.handler",
             config=config,
             environment={"MESSAGES_PER_INVOCATION": str(config.batch_size)},
+            grants=[],
         )
 
     def _healer(self) -> PythonFunction:
-        config = self._config.healer
+        config, cache = self._config.healer, self._around.track_cache
+        index = f"{cache.table_arn}/index/{WAITING}"
         return self._asking(
             "Healer",
             handler="services.enricher.heal.handler",
             config=config,
             environment={"TRACKS_PER_HEALING": str(config.most_tracks)},
+            grants=[allow("dynamodb", "Query", on=[index])],
         )
 
     def _asking(
@@ -161,10 +164,10 @@ class Functions(Construct):
         handler: str,
         config: FunctionConfig,
         environment: Mapping[str, str],
+        grants: Sequence[iam.PolicyStatement],
     ) -> PythonFunction:
         """Make a function that asks for features, and passes them on."""
         configured, around = self._config, self._around
-        cache = around.track_cache.table_arn
         return PythonFunction(
             self,
             construct_id,
@@ -184,9 +187,12 @@ class Functions(Construct):
                 **environment,
             },
             grants=[
-                allow("dynamodb", "BatchGetItem", "BatchWriteItem", on=[cache]),
-                allow("dynamodb", "Query", on=[f"{cache}/index/{WAITING}"]),
+                allow(
+                    *("dynamodb", "BatchGetItem", "BatchWriteItem"),
+                    on=[around.track_cache.table_arn],
+                ),
                 allow("sqs", "SendMessage", on=[around.enriched_plays.queue_arn]),
+                *grants,
                 *self._as_an_app(),
             ],
         )

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter, ValidationError
 
 from services.enricher.entry import MISS_WAITS
@@ -49,27 +48,7 @@ class DueTracks:
             logger.warning("track cache waits for what is no track", extra={"items": foreign})
         return tracks[:most], count - foreign
 
-    def first(self, now: datetime, most: int) -> list[str]:
-        """Read tracks that are due and were never missed, that which waits longest first.
-
-        None where the table cannot be read, which is logged: healing asks for them as well.
-        """
-        try:
-            page = self._page(0, now, {}, most=most)
-        except (BotoCoreError, ClientError) as error:
-            logger.warning("waiting tracks cannot be read", extra={"error": str(error)})
-            return []
-        return [track for item in page["Items"] if _is_track(track := item["track_uri"]["S"])]
-
-    def _page(
-        self,
-        misses: int,
-        now: datetime,
-        start: dict[str, Any],
-        *,
-        count_only: bool = False,
-        most: int | None = None,
-    ) -> Any:
+    def _page(self, misses: int, now: datetime, start: dict[str, Any], *, count_only: bool) -> Any:
         return self._dynamodb.query(
             TableName=self._table,
             IndexName=INDEX,
@@ -80,7 +59,6 @@ class DueTracks:
             },
             Select="COUNT" if count_only else "ALL_PROJECTED_ATTRIBUTES",
             **({"ExclusiveStartKey": start} if start else {}),
-            **({"Limit": most} if most else {}),
         )
 
 

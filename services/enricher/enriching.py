@@ -18,11 +18,9 @@ from datetime import datetime
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.enricher.due import DueTracks
 from services.enricher.findings import Findings
 from services.enricher.join import CollectedBatch, healing_batch, join
 from services.enricher.lookup import Lookup
-from services.enricher.sources import TRACKS_PER_CALL
 from shared.models import iso
 from shared.queues import Queue
 from shared.telemetry import logger, metrics
@@ -32,13 +30,12 @@ class Enricher:
     """Enriches the batches of an invocation with one look-up for all of them.
 
     While an upload goes on it makes full calls: two for 40 tracks, however these fall into
-    invocations. What is left over is written down as due and asked for with what comes next; its
-    features go to the loader alone. Any other invocation takes along what is due, of whichever
-    container, so that no track waits for healing while plays come.
+    invocations. What is left over, 39 tracks at most, is asked for with what comes next to this
+    container, and its features go to the loader alone. It is written down as due, so that healing
+    asks for it if nothing comes.
 
     Args:
         lookup: Knows the cache and the sources.
-        due: Tells what is due.
         queue: Leads to the loader.
         now: Tells the time.
         most_batches: How many an invocation may have.
@@ -48,13 +45,11 @@ class Enricher:
         self,
         *,
         lookup: Lookup,
-        due: DueTracks,
         queue: Queue,
         now: Callable[[], datetime],
         most_batches: int,
     ) -> None:
         self._lookup = lookup
-        self._due = due
         self._queue = queue
         self._now = now
         self._most_batches = most_batches
@@ -71,13 +66,12 @@ class Enricher:
             The ids of the messages that are to come again: they could not be published, or hold
             tracks that wait for features and could not be written down.
         """
-        own = {play["track_uri"]: None for batch in batches.values() for play in batch.plays}
-        goes_on = self._goes_on(batches.values())
-        waiting = [track for track in self._waiting(goes_on=goes_on) if track not in own]
-        # Those of the plays first: they have waited for nothing yet.
-        findings = self._lookup.find([*own, *waiting], until, full_calls=goes_on)
+        tracks = [play["track_uri"] for batch in batches.values() for play in batch.plays]
+        # What was left over comes first: at the end it would be left over again.
+        wanted = dict.fromkeys((*self._left, *tracks))
+        findings = self._lookup.find(wanted, until, full_calls=self._goes_on(batches.values()))
         failed = {m for m, batch in batches.items() if not self._publish(m, batch, findings)}
-        findings = self._publish_late(waiting, findings)
+        findings = self._publish_late(findings)
         # Plays come first: a slow cache must not hold them up.
         lost = findings.lost(self._lookup.remember(findings))
         self._left = findings.left
@@ -93,25 +87,15 @@ class Enricher:
         is_full = len(batches) == self._most_batches > 1
         return is_full and not any(batch.report for batch in batches)
 
-    def _waiting(self, *, goes_on: bool) -> Sequence[str]:
-        """Give tracks of earlier invocations to ask for as well; what fills a call is enough.
-
-        In the middle of an upload these are its own, for another container has others.
-        """
-        if goes_on:
-            return self._left
-        at = self._now()
-        return self._due.first(at, TRACKS_PER_CALL) if self._lookup.may_ask(at) else ()
-
     def _publish(self, message_id: str, batch: CollectedBatch, findings: Findings) -> bool:
         return self._send(join(batch, findings.features), id=message_id, origin=batch.origin)
 
-    def _publish_late(self, waiting: Sequence[str], findings: Findings) -> Findings:
-        """Publish what was learnt of tracks whose plays were published before.
+    def _publish_late(self, findings: Findings) -> Findings:
+        """Publish what was learnt of what was left over: its plays were published before.
 
         Where it cannot be published it must not be remembered: they stay due.
         """
-        late = [t for t in waiting if t in findings.features and t in findings.entries]
+        late = [t for t in self._left if t in findings.features and t in findings.entries]
         if not late:
             return findings
         origin = f"late/{iso(self._now())}"

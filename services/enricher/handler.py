@@ -8,7 +8,6 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.enricher.cache import TrackCache
-from services.enricher.due import DueTracks
 from services.enricher.enriching import Enricher
 from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
@@ -43,10 +42,9 @@ def time_for_features(context: LambdaContext) -> timedelta:
 def wire() -> Enricher:
     """Build the enricher from its settings, once per container."""
     settings = EnricherSettings.from_environment()
-    dynamodb, table = client("dynamodb"), settings.track_cache_table
+    table = TrackCache(client("dynamodb"), settings.track_cache_table)
     return Enricher(
-        lookup=Lookup(TrackCache(dynamodb, table), sources(settings), now),
-        due=DueTracks(dynamodb, table),
+        lookup=Lookup(table, sources(settings), now),
         queue=Queue(client("sqs"), settings.enriched_plays_queue_url),
         now=now,
         most_batches=settings.messages_per_invocation,

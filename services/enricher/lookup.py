@@ -71,14 +71,19 @@ class Lookup:
         due = [t for t in wanted if anew or t not in known or known[t].is_due(started_at)]
         # What cannot be written down cannot wait.
         rest = len(due) % TRACKS_PER_CALL if full_calls and not recalled.unread else 0
-        told, left = self._ask_but(rest, due, started_at, until)
-        # What is due already keeps its place. The others by the second, as the table keeps it:
-        # rounded up they would not be due at once.
-        fresh = [track for track in left if track not in known]
-        told.take(fresh, Answer(), started_at.replace(microsecond=0))
-        found = {
+        asked, left = due[: len(due) - rest], due[len(due) - rest :]
+        told = Told()
+        self._ask(asked, told, started_at, until)
+        if not self.may_ask(started_at):
+            # Nothing is left for a next time: it waits for whom the others wait for.
+            self._ask(left, told, started_at, until)
+            asked, left = due, []
+        # By the second, as the table keeps it: rounded up it would not be due at once.
+        at_once = Entry(retry_at=started_at.replace(microsecond=0))
+        found = {track: at_once for track in left if track not in known}
+        found |= {
             track: told.entry(track, known.get(track, Entry()), started_at)
-            for track in due
+            for track in asked
             # Of what is known to wait, "there was nobody to ask" is no news.
             if track not in known or not told.is_silent_on(track)
         }
@@ -93,24 +98,12 @@ class Lookup:
             asked=len(told.asked),
             learned=len(told.features),
             missed=len(told.missing - told.retry_at.keys()),
-            postponed=len(told.retry_at.keys() - set(left)),
+            postponed=len(told.retry_at),
         )
 
     def remember(self, findings: Findings) -> set[str]:
         """Keep what was found for the next invocations; returns what the table did not take."""
         return self._cache.write(findings.entries)
-
-    def _ask_but(
-        self, rest: int, tracks: Sequence[str], started_at: datetime, until: datetime
-    ) -> tuple[Told, Sequence[str]]:
-        """Ask for tracks but the last few; gives those that are left."""
-        told, left = Told(), tracks[len(tracks) - rest :]
-        self._ask(tracks[: len(tracks) - rest], told, started_at, until)
-        if self.may_ask(started_at):
-            return told, left
-        # They wait for whom the others wait for.
-        self._ask(left, told, started_at, until)
-        return told, ()
 
     def _ask(
         self, tracks: Sequence[str], told: Told, started_at: datetime, until: datetime

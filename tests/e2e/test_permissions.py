@@ -49,7 +49,7 @@ CALLS = [
     pytest.param(
         "Enricher",
         ("dynamodb", "batch_get_item", {"RequestItems": {"TrackCacheTable": {"Keys": [NO_TRACK]}}}),
-        ("dynamodb", "get_item", {"TableName": "TrackCacheTable", "Key": NO_TRACK}),
+        ("dynamodb", "query", {"TableName": "TrackCacheTable", "IndexName": WAITING, **DUE}),
         id="enricher",
     ),
     pytest.param(

@@ -64,7 +64,6 @@ RIGHTS = {
     },
     "Enricher": {
         *consumes("CollectedPlays"),
-        ("dynamodb:Query", "<TrackCache.Arn>/index/waiting"),
         ("dynamodb:BatchGetItem", "<TrackCache.Arn>"),
         ("dynamodb:BatchWriteItem", "<TrackCache.Arn>"),
         ("sqs:SendMessage", "<EnrichedPlays/Queue.Arn>"),

@@ -6,10 +6,8 @@ import pytest
 from services.enricher.cache import TrackCache
 from services.enricher.due import DueTracks
 from services.enricher.entry import Entry
-from tests.unit.enricher.conftest import PLAIN_TABLE, TABLE
+from tests.unit.enricher.conftest import TABLE
 from tests.unit.enricher.examples import START, known_features, uri, uris
-
-SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -64,28 +62,6 @@ def test_only_so_many_are_read_and_all_are_counted(due, remember):
 
     assert (len(tracks), count) == (20, 60)
     assert set(tracks) <= set(uris(30))
-
-
-def test_the_first_few_are_those_that_were_never_missed_and_wait_longest(due, remember):
-    for number, track in enumerate(uris(9)):
-        remember({track: waiting(0, seconds=number)})
-    remember({uri("missed"): waiting(1, days=8), uri("soon"): Entry(retry_at=START + SECOND)})
-
-    assert due.first(START, 3) == uris(9)[:-4:-1]
-    assert due.first(START + SECOND, 40) == [*uris(9)[::-1], uri("soon")]
-
-
-def test_what_is_no_track_is_not_among_the_first(dynamodb, due, remember):
-    numbers = {"misses": {"N": "0"}, "retry_at": {"N": "1"}}
-    dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": "poison"}, **numbers})
-    remember({uri("due"): waiting()})
-
-    assert due.first(START, 40) == [uri("due")]
-
-
-def test_where_the_index_cannot_be_read_none_is_first(dynamodb, caplog):
-    assert DueTracks(dynamodb, PLAIN_TABLE).first(START, 40) == []
-    assert caplog.messages == ["waiting tracks cannot be read"]
 
 
 def test_every_page_is_read_and_what_is_not_wanted_only_counted(dynamodb, remember):

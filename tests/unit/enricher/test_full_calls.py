@@ -7,10 +7,11 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from services.enricher.findings import Findings
 from services.enricher.handler import LONGEST_ASKING
 from services.enricher.items import entry_of
 from services.enricher.join import CollectedBatch
-from services.enricher.lookup import Findings, Lookup
+from services.enricher.lookup import Lookup
 from services.enricher.sources import SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch, UploadReport
@@ -34,13 +35,15 @@ class Upload(Pipeline):
         self.refused = ()
 
     def go_on(self, tracks, batches=MOST_BATCHES, report=None, by=None):
-        """Deliver tracks in so many batches, of which the first may have a report."""
+        """Deliver tracks in so many batches, of which the second (or only) may have a report."""
         size = math.ceil(len(tracks) / batches)
         parts = [tracks[number * size : (number + 1) * size] for number in range(batches)]
         messages = {
             str(number): CollectedBatch.model_validate(
                 a_batch(
-                    *map(a_play_of, part), number=number, report=None if number else report
+                    *map(a_play_of, part),
+                    number=number,
+                    report=report if number == min(1, batches - 1) else None,
                 ).model_dump()
             )
             for number, part in enumerate(parts)
@@ -102,16 +105,18 @@ def test_a_whole_upload_costs_two_calls_per_forty_tracks(upload, reccobeats):
     assert len(reccobeats.calls) == 2 * math.ceil(2_345 / 40)
 
 
-def test_what_one_container_left_over_another_one_takes_along(upload, reccobeats):
+def test_what_another_container_left_over_waits_for_it_or_for_healing(upload, reccobeats):
     tracks, containers = uris(1_000), [upload.new_enricher() for _ in range(2)]
     for number, start in enumerate(range(0, 1_000, 100)):
         upload.go_on(tracks[start : start + 100], by=containers[number % 2])
     upload.go_on(uris(3, "end"), report=REPORT, by=containers[0])
+    without = {*tracks, *uris(3, "end")} - set(upload.features)
 
-    upload.go_on(uris(1, "poll"), batches=1, report=REPORT, by=containers[0])
+    healing = upload.heal()
 
-    assert {*tracks, *uris(3, "end"), *uris(1, "poll")} == set(upload.features)
-    assert len(reccobeats.calls) <= 2 * (math.ceil(1_004 / 40) + 2)
+    assert healing.learned == len(without) == 20
+    assert {*tracks, *uris(3, "end")} == set(upload.features)
+    assert len(reccobeats.calls) == 2 * math.ceil(1_003 / 40)
 
 
 def test_what_is_played_again_is_asked_for_once(upload, reccobeats):
@@ -135,13 +140,8 @@ def test_in_the_middle_two_containers_do_not_take_along_the_same(upload, reccobe
     [(MOST_BATCHES, REPORT), (MOST_BATCHES - 1, None), (1, None)],
     ids=["an origin ends", "no more is waiting", "a message alone"],
 )
-@pytest.mark.parametrize("container", ["same", "new"])
-def test_elsewhere_what_is_left_over_is_asked_for_at_once(
-    upload, reccobeats, batches, report, container
-):
+def test_elsewhere_what_is_left_over_is_asked_for_at_once(upload, reccobeats, batches, report):
     upload.go_on(uris(90))
-    if container == "new":
-        upload.enricher = upload.new_enricher()
 
     upload.go_on(uris(5, "last"), batches, report)
 
@@ -178,14 +178,21 @@ def test_what_is_left_over_again_keeps_its_place(upload, clock, reccobeats):
     assert reccobeats.calls == []
 
 
-def test_plays_come_before_what_was_left_over(upload, reccobeats):
+def test_what_was_left_over_is_not_left_over_again_where_a_call_is_made(upload, reccobeats):
     upload.go_on(uris(90))
     reccobeats.calls.clear()
 
-    upload.go_on(uris(35, "next"), batches=2)
+    upload.go_on(uris(35, "next"))
 
     told = [one for call in reccobeats.calls[::2] for one in call.ids]
-    assert told == [one.rpartition(":")[2] for one in (*uris(35, "next"), *uris(90)[80:])]
+    assert told == [one.rpartition(":")[2] for one in (*uris(90)[80:], *uris(30, "next"))]
+
+
+def test_plays_are_published_before_what_was_left_over(upload):
+    upload.go_on(uris(90))
+
+    upload.go_on(uris(35, "next"), batches=2)
+
     assert upload.origins[-3:] == ["history", "history", "late"]
 
 
@@ -257,28 +264,25 @@ def test_what_is_left_over_and_cannot_be_written_down_comes_again(upload):
 def test_what_was_left_over_before_and_is_in_the_table_makes_no_message_come_again(
     upload, reccobeats, caplog
 ):
+    upload.go_on(uris(1, "known"), batches=1)
     upload.go_on(uris(3))
     reccobeats.fail(503)
     upload.table.trouble = Unwritten()
 
-    again = upload.go_on([], batches=1)
+    again = upload.go_on(uris(1, "known"), batches=1)
 
     assert again == []
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_while_no_source_may_be_asked_nothing_is_taken_along(upload, reccobeats, clock):
+def test_what_is_left_over_waits_with_the_others_once_the_source_says_wait(upload, reccobeats):
     upload.go_on(uris(3))
     reccobeats.fail(429, Retry_After="600")
+
     upload.go_on(uris(1, "poll"), batches=1)
-    since = upload.due_since(uri("track0"))
-    upload.go_on(uris(2, "left"), by=upload.new_enricher())
-    clock.move(minutes=1)
 
-    upload.go_on(uris(1, "more"), batches=1)
-
-    assert since == upload.due_since(uri("track0")) == START + timedelta(seconds=601)
-    assert upload.due_since(uri("left0")) == START
+    due_since = {upload.due_since(track) for track in (*uris(3), *uris(1, "poll"))}
+    assert due_since == {START + timedelta(seconds=601)}
     assert len(reccobeats.calls) == 1
 
 

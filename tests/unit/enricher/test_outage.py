@@ -45,14 +45,14 @@ class MemoryTable:
         self._items |= {item["track_uri"]["S"]: item for item in items}
         return {}
 
-    def query(self, *, ExpressionAttributeValues, Limit=None, **_):
+    def query(self, *, ExpressionAttributeValues, **_):
         misses, now = ExpressionAttributeValues[":misses"], ExpressionAttributeValues[":now"]
         found = [
             item
             for item in self._items.values()
             if item.get("misses") == misses and int(item["retry_at"]["N"]) <= int(now["N"])
         ]
-        in_order = sorted(found, key=lambda item: int(item["retry_at"]["N"]))[:Limit]
+        in_order = sorted(found, key=lambda item: int(item["retry_at"]["N"]))
         return {"Items": in_order, "Count": len(in_order)}
 
 
@@ -70,7 +70,6 @@ class Pipeline:
     def new_enricher(self, source=None, most_batches=MOST_BATCHES):
         return Enricher(
             lookup=self._lookup(size=100_000, source=source),
-            due=DueTracks(self._table, "track-cache"),
             queue=self._queue,
             now=self._clock,
             most_batches=most_batches,

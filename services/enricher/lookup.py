@@ -128,7 +128,30 @@ class Lookup:
         else:
             told.asked.update(tracks)
             answer = self._sources[name].fetch(tracks)
-            told.take(tracks, answer, self._retry_at(name, answer.failure))
+            for part, known in self._parted(name, tracks, answer, until):
+                told.take(part, known, self._retry_at(name, known.failure))
+
+    def _parted(
+        self, name: str, tracks: Sequence[str], answer: Answer, until: datetime
+    ) -> Iterator[tuple[Sequence[str], Answer]]:
+        """Where a source refuses a request, find the one track for which it does: it is missing.
+
+        The others would never be told, since they are asked for together again and again. Whoever
+        answers neither half has more against it than a track, and is not asked for parts of them.
+        """
+        if not _is_refused(answer) or len(tracks) == 1 or self._now() >= until:
+            yield tracks, answer
+            return
+        halves = tracks[: len(tracks) // 2], tracks[len(tracks) // 2 :]
+        answers = [self._sources[name].fetch(half) for half in halves]
+        is_answered = any(told.failure is None for told in answers)
+        for half, told in zip(halves, answers, strict=True):
+            if not is_answered:
+                yield half, told
+            elif _is_refused(told) and len(half) == 1:
+                yield half, Answer(missing=frozenset(half))
+            else:
+                yield from self._parted(name, half, told, until)
 
     def _is_off(self, name: str, since: datetime) -> bool:
         off_until = self._off_until.get(name)
@@ -156,6 +179,10 @@ class Lookup:
             extra={"source": name, "error": str(failure), "retry_after_s": wait_s},
         )
         return retry_at
+
+
+def _is_refused(answer: Answer) -> bool:
+    return isinstance(answer.failure, RequestRefusedError)
 
 
 def chunks(tracks: Sequence[str]) -> Iterator[Sequence[str]]:

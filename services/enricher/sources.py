@@ -13,7 +13,7 @@ TRACKS_PER_CALL = 40
 
 
 class RequestRefusedError(FeatureSourceError):
-    """A source refuses one request for what it says; other requests may pass."""
+    """A source refuses one request for what it says, such as one of its tracks; others may pass."""
 
 
 class CallForbiddenError(FeatureSourceError):

@@ -221,15 +221,75 @@ def test_a_source_that_failed_is_left_alone_until_the_time_it_told(lookup, sourc
     assert source.asked == [[uri("first")], [uri("second")]]
 
 
-def test_a_refused_request_does_not_silence_the_source(new_lookup):
-    bad = uri("track3")
+def refusing(*bad):
+    """Refuse each request that names one of some tracks."""
     refused = failing(RequestRefusedError("400"))
-    source = Source(lambda tracks: (refused if bad in tracks else all_known)(tracks))
+    return Source(lambda tracks: (all_known if set(tracks).isdisjoint(bad) else refused)(tracks))
+
+
+@pytest.mark.parametrize("number", [0, 3, 39])
+def test_of_a_refused_request_the_track_to_blame_is_missing_and_the_others_are_told(
+    new_lookup, number
+):
+    bad, source = uris(80)[number], refusing(uris(80)[number])
 
     findings = new_lookup(source).find(uris(80), LATER)
 
-    assert set(findings.features) == set(uris(80)[40:])
-    assert findings.postponed == 40
+    assert set(findings.features) == {*uris(80)} - {bad}
+    assert findings.entries[bad] == Entry(misses=1, retry_at=START + timedelta(days=1))
+    assert (findings.asked, findings.missed, findings.postponed) == (80, 1, 0)
+    assert len(source.asked) <= 2 + 2 * 6
+
+
+@pytest.mark.parametrize(
+    ("tracks", "bad"),
+    [(40, uris(40)), (40, [uris(40)[0], uris(40)[39]]), (2, uris(2))],
+    ids=["all", "two", "pair"],
+)
+def test_what_is_refused_for_more_than_a_track_is_asked_for_later(new_lookup, tracks, bad):
+    source = refusing(*bad)
+
+    findings = new_lookup(source).find(uris(tracks), LATER)
+
+    assert findings.postponed == tracks
+    assert {entry.misses for entry in findings.entries.values()} == {0}
+    assert len(source.asked) == 3
+
+
+def test_a_source_that_is_busy_while_a_request_is_parted_is_left_alone(new_lookup):
+    refused, busy = RequestRefusedError("400"), FeatureSourceError("429", 60)
+    source = Source(
+        lambda tracks: failing(refused if len(tracks) == 40 or uri("track0") in tracks else busy)(
+            tracks
+        )
+    )
+
+    findings = new_lookup(source).find(uris(80), LATER)
+
+    assert findings.postponed == 80
+    assert [len(asked) for asked in source.asked] == [40, 20, 20]
+
+
+def test_a_refused_request_does_not_silence_the_source(new_lookup):
+    source = refusing(uri("track3"))
+    lookup = new_lookup(source)
+
+    first = lookup.find([uri("track3")], LATER)
+    second = lookup.find([uri("track4")], LATER)
+
+    assert first.entries == {uri("track3"): Entry(retry_at=START + timedelta(seconds=900))}
+    assert set(second.features) == {uri("track4")}
+
+
+def test_a_refused_request_is_not_parted_once_the_time_is_over(new_lookup, clock):
+    def slow(tracks):
+        clock.move(minutes=2)
+        return Answer(failure=RequestRefusedError("400"))
+
+    source = Source(slow)
+
+    assert new_lookup(source).find(uris(40), LATER).postponed == 40
+    assert len(source.asked) == 1
 
 
 def test_a_failure_is_logged_once_with_its_source(new_lookup, caplog):

@@ -38,7 +38,8 @@ class Findings:
 
     def without(self, tracks: Iterable[str]) -> "Findings":
         """Give the same, but that of some tracks nothing is worth remembering."""
-        kept = {t: entry for t, entry in self.entries.items() if t not in set(tracks)}
+        gone = set(tracks)
+        kept = {track: entry for track, entry in self.entries.items() if track not in gone}
         return replace(self, entries=kept)
 
     def lost(self, refused: Iterable[str]) -> set[str]:

@@ -8,6 +8,7 @@ HistoryError
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,6 +18,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
+from infra.local.environment import LOOPBACK
 from shared.errors import HistoryError
 
 
@@ -45,16 +47,28 @@ def interruptible(consequence: str) -> Iterator[None]:
         raise StoppedError(f"stopped: {consequence}") from None
 
 
-def explain(error: BotoCoreError | ClientError) -> str:
-    """Tell in one line what AWS, or the way to it, refused, and what to do about it."""
-    if isinstance(error, NoCredentialsError | NoRegionError):
+def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:
+    """Say in one line what AWS, or the way to it, refused, and what to do about it.
+
+    Args:
+        error: What boto3 raised.
+        is_aws: Whether AWS was asked for by name, so that no local cloud can be meant.
+    """
+    if isinstance(error, NoCredentialsError | NoRegionError) and not is_aws:
         return (
             "no local cloud is running here: start it with `make run`; "
             "or, for AWS, set AWS_PROFILE and AWS_REGION"
         )
-    if isinstance(error, EndpointConnectionError):
+    if isinstance(error, NoRegionError):
+        return "no AWS region is set: set AWS_REGION, or a region in the profile of AWS_PROFILE"
+    if isinstance(error, NoCredentialsError):
         return (
-            f"nothing answers at {error.kwargs['endpoint_url']}: "
-            "if it is the local cloud's, start that again with `make run`"
+            "no AWS credentials are found: set AWS_PROFILE to a profile that has some "
+            "(`aws configure list-profiles`), or get some with `aws login`"
         )
+    if isinstance(error, EndpointConnectionError):
+        url = error.kwargs["endpoint_url"]
+        if urlsplit(url).hostname in LOOPBACK and not is_aws:
+            return f"nothing answers at {url}: start the local cloud again with `make run`"
+        return f"nothing answers at {url}: check the network, and the region in AWS_REGION"
     return " ".join(str(error).split())

@@ -38,7 +38,8 @@ class ErrorEdge(TyperGroup):
         except HistoryError as error:
             raise _failure(error) from None
         except (BotoCoreError, ClientError) as error:
-            raise _failure(CommandError(explain(error))) from None
+            line = explain(error, is_aws=ctx.params["target"] == "aws")
+            raise _failure(CommandError(line)) from None
         except OSError as error:
             # Without a file it is no person's to mend; a closed pipe is typer's to end quietly.
             if error.filename is None:

@@ -62,6 +62,8 @@ def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
             must be and was not asked for.
     """
     is_simulated = target.state is not None and target.state.simulated
+    if simulated and target.state is None:
+        raise CommandError("--simulated: AWS polls the real Spotify, and has no simulator")
     if simulated and not is_simulated:
         raise CommandError(
             "--simulated: no simulator is polled here; a local cloud has one when it is new, "

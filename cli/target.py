@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from cli import aws
 from cli.errors import CommandError
 from infra.local.aws import LOCAL, session
 from infra.local.state import FILE, CloudState
@@ -166,7 +167,7 @@ def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, hom
         LocalCloudError: The local cloud is asked for, and none is running.
     """
     if name == "aws" or (name is None and not (home / FILE).exists()):
-        return Target("aws", stack, boto3.Session(), via=via)
+        return Target("aws", stack, aws.session(), via=via)
     state = CloudState.load(home)
     if via:
         raise CommandError(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from boto3.s3.transfer import TransferConfig
 from rich.progress import Progress, TaskID
 
 from cli.errors import CommandError, interruptible
@@ -24,6 +25,9 @@ from cli.waiting import UnfinishedError, Waiting
 from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key, upload_origin
 from shared.errors import DatabaseAwayError
 from shared.postgres import Database
+
+# On some types of EC2 hosts boto3 would send by awscrt, which calls none of the events below.
+CLASSIC = TransferConfig(preferred_transfer_client="classic")
 
 
 def upload(
@@ -129,7 +133,11 @@ def send(target: Target, file: Path, listener: str, progress: Progress, task: Ta
     try:
         with file.open("rb") as content:
             s3.upload_fileobj(
-                content, bucket, key, Callback=lambda size: progress.advance(task, size)
+                content,
+                bucket,
+                key,
+                Callback=lambda size: progress.advance(task, size),
+                Config=CLASSIC,
             )
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from error

@@ -1,18 +1,24 @@
 import errno
+import re
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+)
 from typer.testing import CliRunner
 
 from cli.main import app
 from shared.errors import DatabaseRefusalError
 
 
-def run(raised: BaseException):
+def run(raised: BaseException, *options: str):
     def obj():
         raise raised
 
-    return CliRunner().invoke(app, ["status"], obj=obj)
+    return CliRunner().invoke(app, [*options, "status"], obj=obj)
 
 
 @pytest.mark.parametrize("command", ["status", "heal", "poll", "upload history.json"])
@@ -53,8 +59,13 @@ def test_the_local_cloud_asked_for_by_name_must_run(tmp_path, monkeypatch):
         pytest.param(NoCredentialsError(), "no local cloud is running here: ", id="credentials"),
         pytest.param(
             EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
-            "nothing answers at http://127.0.0.1:1: ",
+            "nothing answers at http://127.0.0.1:1: start the local cloud again",
             id="endpoint",
+        ),
+        pytest.param(
+            EndpointConnectionError(endpoint_url="https://sqs.eu-west-1.amazonaws.com/"),
+            "nothing answers at https://sqs.eu-west-1.amazonaws.com/: check the network",
+            id="endpoint in AWS",
         ),
         pytest.param(
             ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "GetObject"),
@@ -70,6 +81,43 @@ def test_an_error_is_one_line_and_exit_code_1(raised, line):
     assert result.stdout == ""
     assert result.stderr.startswith(f"plays: {line}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        (NoRegionError(), "no AWS region is set: set AWS_REGION"),
+        (NoCredentialsError(), "no AWS credentials are found: set AWS_PROFILE"),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "nothing answers at http:"),
+    ],
+    ids=["region", "credentials", "endpoint"],
+)
+@pytest.mark.parametrize("asks", [["--target", "aws"], []], ids=["option", "variable"])
+def test_with_target_aws_no_line_speaks_of_the_local_cloud(raised, line, asks, monkeypatch):
+    monkeypatch.setenv("PLAYS_TARGET", "aws")
+
+    result = run(raised, *asks)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"plays: {line}")
+    assert result.stderr.count("\n") == 1
+    assert not re.search(r"local|make run", result.stderr)
+
+
+@pytest.mark.parametrize("command", ["status", "heal", "poll", "upload history.json"])
+def test_without_a_region_the_one_line_says_so(tmp_path, monkeypatch, command):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "history.json").touch()
+
+    result = CliRunner().invoke(app, ["--target", "aws", *command.split()])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "plays: no AWS region is set: set AWS_REGION, or a region in the profile of AWS_PROFILE\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,13 @@ def test_a_login_at_the_simulator_turns_nothing(simulated, polled, turns):
     assert turns == []
 
 
+def test_aws_has_no_simulator_to_log_in_at(target):
+    with pytest.raises(CommandError, match=r"^--simulated: AWS polls the real Spotify") as raised:
+        settled(target, simulated=True)
+
+    assert "local" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("option", "line"),
     [

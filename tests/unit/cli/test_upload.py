@@ -3,6 +3,7 @@ import signal
 import threading
 import time
 
+import awscrt.s3
 import pytest
 
 from cli.errors import CommandError
@@ -207,6 +208,17 @@ def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, histor
     assert result.stderr.startswith("plays: nobody listens")
     assert result.stderr.endswith("; nothing was sent\n")
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
+def test_a_host_that_boto3_would_send_from_by_awscrt_tells_the_origin_too(
+    plays, history, monkeypatch
+):
+    monkeypatch.setattr(awscrt.s3, "is_optimized_for_system", lambda: True)
+
+    result = plays("upload", str(history), "--json")
+
+    assert result.exit_code == 0
+    assert "versionId=" in json.loads(result.stdout)["uploads"][0]["origin"]
 
 
 @pytest.fixture

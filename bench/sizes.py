@@ -16,6 +16,7 @@ HANDLERS = {
     "healer": "services.enricher.heal",
     "loader": "services.loader.handler",
     "migrator": "services.loader.migrate",
+    "queries": "services.loader.queries",
 }
 IMPORTS = 7
 

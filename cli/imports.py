@@ -7,7 +7,7 @@ from typing import TypeVar
 from cli.output import Document, Instant
 from services.loader.statements import read
 from shared.models import FileProblem
-from shared.postgres import Database
+from shared.queries import Reader
 
 _Document = TypeVar("_Document", bound=Document)
 
@@ -84,19 +84,19 @@ class PollResult(Document):
         return self.returned - self.inserted - self.upgraded - self.unreadable
 
 
-def fetch_import(database: Database, origin: str) -> ImportResult | None:
+def fetch_import(database: Reader, origin: str) -> ImportResult | None:
     """Fetch the result of an upload; None until every batch of it is loaded."""
     rows = database.run(STATEMENTS["import"], origin=origin)
     return as_document(ImportResult, rows[0]) if rows else None
 
 
-def fetch_progress(database: Database, origin: str) -> tuple[int, int | None]:
+def fetch_progress(database: Reader, origin: str) -> tuple[int, int | None]:
     """Tell how many plays of an upload are loaded, and of how many, once that is known."""
     ((loaded, published),) = database.run(STATEMENTS["import_progress"], origin=origin)
     return loaded, published
 
 
-def fetch_poll(database: Database, origin: str, batches: int) -> PollResult | None:
+def fetch_poll(database: Reader, origin: str, batches: int) -> PollResult | None:
     """Fetch the result of a poll; None until every batch of it is loaded."""
     rows = database.run(STATEMENTS["poll"], origin=origin, batches=batches)
     return as_document(PollResult, rows[0]) if rows else None

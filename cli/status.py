@@ -10,7 +10,7 @@ from cli.options import JsonOption, target_of
 from cli.output import emit, show, table
 from cli.overview import Status, gather
 from cli.stored import Coverage, LastPoll, fetch_stored
-from shared.errors import DatabaseError
+from shared.errors import DatabaseAwayError, DatabaseError
 from shared.models import iso
 
 LAST_DAYS = 30
@@ -32,7 +32,8 @@ def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
     found = gather(target, stored)
     emit(found) if as_json else show_status(found)
     if away:
-        raise CommandError(f"Postgres does not answer: {away}") from away
+        no_answer = "Postgres does not answer: " if isinstance(away, DatabaseAwayError) else ""
+        raise CommandError(f"{no_answer}{away}") from away
 
 
 def show_status(found: Status) -> None:

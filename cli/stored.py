@@ -4,7 +4,7 @@ from datetime import date
 
 from cli.imports import STATEMENTS, as_document
 from cli.output import Document, Instant
-from shared.postgres import Database
+from shared.queries import Reader
 
 
 class LastPoll(Document):
@@ -64,7 +64,7 @@ class Stored(Document):
     """By listener."""
 
 
-def fetch_stored(database: Database) -> Stored:
+def fetch_stored(database: Reader) -> Stored:
     """Ask Postgres for everything that the status shows of it."""
     last_poll = database.run(STATEMENTS["last_poll"])
     ((open_gaps,),) = database.run(STATEMENTS["open_gaps"])

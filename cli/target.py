@@ -1,6 +1,7 @@
 """The cloud that a command works on: the local one, or a stack in AWS.
 
-Both are reached alike: boto3 clients, the outputs of the stack, and Postgres as role reader.
+Both are reached alike: boto3 clients, the outputs of the stack, and Postgres as role reader: the
+local one directly, the one in AWS by the function `queries`, unless a forwarded port is named.
 """
 
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ from botocore.exceptions import ClientError
 
 from cli import aws
 from cli.errors import CommandError
+from cli.remote import QueriesFunction
 from infra.local.aws import LOCAL, session
 from infra.local.state import FILE, CloudState
 from shared.errors import DatabaseAwayError
 from shared.postgres import Address, Database
+from shared.queries import Reader
 
 TargetName = Literal["local", "aws"]
 
@@ -32,8 +35,8 @@ CLIENT = Config(connect_timeout=5, read_timeout=900, retries={"mode": "standard"
 class Target:
     """One deployed pipeline.
 
-    `state` is the local cloud's, None in AWS. `via` is the host and port to dial for Postgres in
-    place of its own (a forwarded port); its certificate must still name its own host.
+    `state` is the local cloud's, None in AWS. `via` is a host and port that lead to Postgres in AWS
+    (a forwarded port), to connect to it directly; its certificate must still name its own host.
     """
 
     name: TargetName
@@ -95,12 +98,21 @@ class Target:
         return f"postgresql://{self.address.username}@{host}:{port}/{self.address.database}"
 
     @contextmanager
-    def database(self) -> Iterator[Database]:
-        """Open a connection to Postgres as role reader.
+    def database(self) -> Iterator[Reader]:
+        """Reach Postgres as role reader: by a connection, or by the function `queries`.
 
         Raises:
-            DatabaseAwayError: It does not answer, or refuses us; tells where to look.
+            CommandError: The stack has no such function: another release deployed it.
+            DatabaseAwayError: It does not answer, or refuses us.
         """
+        if self.state or self.via:
+            with self._connection() as database:
+                yield database
+        else:
+            yield QueriesFunction(self.client("lambda"), self.output("QueriesFunction"))
+
+    @contextmanager
+    def _connection(self) -> Iterator[Database]:
         try:
             database = Database.connect(self.address)
         except DatabaseAwayError as error:
@@ -114,7 +126,7 @@ class Target:
     def _where_to_look(self) -> str:
         if self.state:
             return f"the local cloud's logs are in {self.state.log_dir}"
-        return "forward a port to it and pass --database-host and --database-port"
+        return "is the port of --database-host and --database-port still forwarded?"
 
     @property
     def _place(self) -> str:
@@ -159,7 +171,7 @@ def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, hom
     Args:
         name: None to choose by what there is.
         stack: Name of the CloudFormation stack.
-        via: Host and port to dial for Postgres in place of its own.
+        via: Host and port that lead to Postgres in AWS.
         home: Folder of the local cloud.
 
     Raises:

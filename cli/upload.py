@@ -23,8 +23,8 @@ from cli.reports import Upload, UploadList, add_up, judge, show_report, show_sen
 from cli.target import Target
 from cli.waiting import UnfinishedError, Waiting
 from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key, upload_origin
-from shared.errors import DatabaseAwayError
-from shared.postgres import Database
+from shared.errors import DatabaseError
+from shared.queries import Reader
 
 # On some types of EC2 hosts boto3 would send by awscrt, which calls none of the events below.
 CLASSIC = TransferConfig(preferred_transfer_client="classic")
@@ -57,9 +57,9 @@ def upload(
     if wait:
         # Better no answer before anything is sent than none after.
         try:
-            with target.database():
-                pass
-        except DatabaseAwayError as error:
+            with target.database() as database:
+                database.run("SELECT 1")
+        except DatabaseError as error:
             raise CommandError(f"{error}; nothing was sent") from error
         waiting = Waiting(target, timeout)
     with interruptible("files that were not yet sent whole are not stored; run it again"):
@@ -170,7 +170,7 @@ def await_result(waiting: Waiting, upload: Upload) -> Upload:
     with count_progress() as progress:
         task = progress.add_task(Path(upload.file).name, total=None)
 
-        def look(database: Database) -> ImportResult | None:
+        def look(database: Reader) -> ImportResult | None:
             loaded, published = fetch_progress(database, upload.origin)
             progress.update(task, completed=loaded, total=published)
             return None if published is None else fetch_import(database, upload.origin)

@@ -8,7 +8,7 @@ from cli.errors import CommandError
 from cli.queues import QueuePair, depth, depths, name_of, queue_pairs
 from cli.target import Target
 from shared.errors import DatabaseAwayError
-from shared.postgres import Database
+from shared.queries import Reader
 
 PAUSE_S = 0.5
 LOOK_S = 5
@@ -47,7 +47,7 @@ class Waiting:
         now = time.monotonic()
         self._deadline, self._next_look = now + self._timeout_s, now + self._look_s
 
-    def wait_for(self, look: Callable[[Database], _Answer | None], what: str) -> _Answer:
+    def wait_for(self, look: Callable[[Reader], _Answer | None], what: str) -> _Answer:
         """Look into Postgres again and again until there is an answer; once at least.
 
         Postgres may be away for a while: the queues keep what is on its way.

@@ -7,7 +7,8 @@ HistoryError
 ├── DatabaseError                Postgres could not be used; see __cause__
 │   ├── DatabaseAwayError        it cannot serve now: the same work may succeed later
 │   │   └── DatabaseLoginError   it does not know us: read the login again
-│   └── DatabaseRefusalError     the data was refused: trying again is no use
+│   ├── DatabaseRefusalError     the data was refused: trying again is no use
+│   └── QueryError               a person's statement was refused; the message says why
 ├── SpotifyError                 Spotify did not answer as documented, or not at all: try later
 │   ├── SpotifyAuthError         the app or the account is not allowed: a person must act
 │   │   ├── SpotifyTokenError    401: the access token is not accepted; a fresh one may be
@@ -49,6 +50,10 @@ class DatabaseLoginError(DatabaseAwayError):
 
 class DatabaseRefusalError(DatabaseError):
     """Postgres refused a statement or the data in it."""
+
+
+class QueryError(DatabaseError):
+    """A statement that somebody asks for cannot be run, or its result is too large."""
 
 
 class SpotifyError(HistoryError):

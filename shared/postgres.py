@@ -1,6 +1,7 @@
-"""Postgres by pg8000: verified TLS, our own errors, and COPY. The only file that imports pg8000.
+"""Postgres by pg8000: verified TLS, our own errors, and COPY.
 
-pg8000 knows three exceptions; which of ours one becomes depends on the SQLSTATE it carries
+Only this file and `shared.query_texts` import pg8000, which knows three exceptions; which of ours
+one becomes depends on the SQLSTATE it carries
 (https://www.postgresql.org/docs/17/errcodes-appendix.html).
 """
 
@@ -10,24 +11,39 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Self
 
 import pg8000.native
 from pg8000.exceptions import DatabaseError as ServerError
 from pg8000.exceptions import InterfaceError
 
-from shared.errors import DatabaseAwayError, DatabaseLoginError, DatabaseRefusalError
+from shared.errors import (
+    DatabaseAwayError,
+    DatabaseLoginError,
+    DatabaseRefusalError,
+    QueryError,
+)
+from shared.queries import Query, Result
+from shared.query_texts import CONVERTERS, TIMESTAMPTZ, ResultTooLargeError, read_texts
 
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 300  # a migration may build an index
-TIMESTAMPTZ = 1184  # its object id, the same in every Postgres
+QUERY_TIMEOUT_S = 25
+"""How long one query may run: less than the 30 s that role reader has of itself."""
+MOST_BYTES = 5_000_000
+"""The most that the rows of one query take as JSON; an answer of Lambda holds 6 MB in all."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 # Only these classes blame the data: data exception, integrity constraint violation, and program
 # limit exceeded (a value too long for an index).
 REFUSALS = ("22", "23", "54")
 LOGIN_FAILURES = ("28",)
+CANCELED = "57014"
+
+TOO_LARGE = (
+    f"the result is larger than {MOST_BYTES // 1_000_000} MB: read it in parts, with ORDER BY id "
+    "LIMIT 10000 OFFSET 0, then 10000 and so on, or faster by ranges of a key (WHERE id > …)"
+)
 
 
 @dataclass(frozen=True)
@@ -115,14 +131,39 @@ class Database:
             )
         # pg8000 would wait for no answer longer than for the connection.
         connection._usock.settimeout(answer_timeout_s)  # noqa: SLF001 - it offers no other way
-        # Ten times as fast as pg8000's own reading by strptime.
-        connection.register_in_adapter(TIMESTAMPTZ, datetime.fromisoformat)
+        connection.register_in_adapter(TIMESTAMPTZ, CONVERTERS[TIMESTAMPTZ])
         return cls(connection)
 
     def run(self, statement: str, **parameters: Any) -> list[Any]:
         """Run one statement with bound parameters (`:name`); give its rows as lists."""
         with _translated():
             return self._connection.run(statement, **parameters) or []
+
+    def read(self, query: Query) -> Result:
+        """Run one statement in a read-only transaction; return its rows as texts.
+
+        Nothing of it stays: the transaction is rolled back and the session is reset.
+
+        Raises:
+            QueryError: The statement is no single one that reads, Postgres refuses it, it takes
+                more than `QUERY_TIMEOUT_S`, or its rows more than `MOST_BYTES`.
+            DatabaseAwayError: Postgres cannot serve now.
+        """
+        with _translated(), _translated_query():
+            self._connection.run(
+                f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{QUERY_TIMEOUT_S}s'"
+            )
+            try:
+                result = read_texts(self._connection, query, MOST_BYTES)
+            except (ServerError, QueryError):
+                self._reset()
+                raise
+            except BaseException:
+                # The rest of the answer would be read as that of the next statement.
+                self.close()
+                raise
+            self._reset()
+        return result
 
     def copy_in(self, table: str, columns: Sequence[str], text: bytes) -> None:
         """COPY rows in Postgres's text format into a table."""
@@ -146,6 +187,13 @@ class Database:
             self._connection.close()
         except (InterfaceError, OSError):
             return
+
+    def _reset(self) -> None:
+        """End a query without a trace: a rollback keeps advisory locks and prepared statements."""
+        self._connection.run("ROLLBACK")
+        self._connection.run("DISCARD ALL")
+        # pg8000 would number the next statement behind those that are gone.
+        self._connection._statement_nums.clear()  # noqa: SLF001 - it offers no other way
 
     def _roll_back(self) -> None:
         try:
@@ -171,3 +219,28 @@ def _translated(place: str = "") -> Iterator[None]:
         # pg8000 wraps what the system said of a connection into words about its own arguments.
         reason = error.__cause__ or error
         raise DatabaseAwayError(f"no connection to Postgres{place}: {reason}") from error
+
+
+@contextmanager
+def _translated_query() -> Iterator[None]:
+    """Raise QueryError for what is wrong with a query; a lost connection is another matter."""
+    try:
+        yield
+    except ServerError as error:
+        raise QueryError(_explained(error.args[0])) from error
+    except ResultTooLargeError:
+        raise QueryError(TOO_LARGE) from None
+    except UnicodeError as error:
+        raise QueryError(f"a text of the statement or its result is no UTF-8: {error}") from error
+
+
+def _explained(fault: dict[str, str]) -> str:
+    """Put what Postgres says of a statement into one line."""
+    line = fault["M"]
+    if fault["C"] == CANCELED:
+        line += f": a query has {QUERY_TIMEOUT_S} s, so ask for less at once"
+    if position := fault.get("P"):
+        line += f" at character {position}"
+    if hint := fault.get("H"):
+        line += f"; hint: {hint}"
+    return f"{line} ({fault['C']})"

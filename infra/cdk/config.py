@@ -13,6 +13,7 @@ from infra.cdk.sizes import (
     LoaderConfig,
     MigratorConfig,
     Part,
+    QueriesConfig,
 )
 from shared.models import Listener
 
@@ -74,6 +75,7 @@ class PipelineConfig(Part):
     healer: HealerConfig = HealerConfig()
     loader: LoaderConfig = LoaderConfig()
     migrator: MigratorConfig = MigratorConfig()
+    queries: QueriesConfig = QueriesConfig()
 
     @model_validator(mode="after")
     def _shortcuts_stay_local(self) -> Self:

@@ -1,4 +1,4 @@
-"""The six functions: what each is told, and all that each may do."""
+"""The seven functions: what each is told, and all that each may do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,16 +63,18 @@ class Functions(Construct):
         self.healer = self._healer()
         self.loader = self._loader()
         self.migrator = self._migrator()
+        self.queries = self._queries()
 
     @property
     def by_name(self) -> dict[str, lambda_.IFunction]:
-        """Give the functions that stand between Spotify and the database, by their names."""
+        """Return all functions except the migrator, by their names."""
         return {
             "Collector": self.collector.function,
             "Backfill": self.backfill.function,
             "Enricher": self.enricher.function,
             "Healer": self.healer.function,
             "Loader": self.loader.function,
+            "Queries": self.queries.function,
         }
 
     def _collector(self) -> PythonFunction:
@@ -228,6 +230,19 @@ class Functions(Construct):
             role="migrator",
             config=self._config,
             size=self._config.migrator,
+            defaults=self._defaults,
+            environment={},
+            network=self._around.network,
+        )
+
+    def _queries(self) -> PythonFunction:
+        return database_function(
+            self,
+            "Queries",
+            handler="services.loader.queries.handler",
+            role="reader",
+            config=self._config,
+            size=self._config.queries,
             defaults=self._defaults,
             environment={},
             network=self._around.network,

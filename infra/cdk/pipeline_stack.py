@@ -174,6 +174,7 @@ class PipelineStack(Stack):
             "HealerFunction": functions.healer.function.function_name,
             "LoaderFunction": functions.loader.function.function_name,
             "MigratorFunction": functions.migrator.function.function_name,
+            "QueriesFunction": functions.queries.function.function_name,
             "ListenerStateTable": self._listener_state.table_name,
             "SpotifyAppTable": self._spotify_app.table_name,
             "TrackCacheTable": self._track_cache.table_name,

@@ -100,3 +100,13 @@ class MigratorConfig(FunctionConfig):
     """A migration may rewrite a table, so it gets longer than a load."""
 
     timeout_s: Seconds = 300
+
+
+class QueriesConfig(FunctionConfig):
+    """Time for a query that finds its connection dead, then runs its 25 s by another one.
+
+    The memory holds a result of 5 MB as texts, as objects and as JSON.
+    """
+
+    timeout_s: Seconds = 90
+    memory_mb: Megabytes = 512

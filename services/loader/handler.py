@@ -7,12 +7,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from services.loader.settings import LoaderSettings, find_database
+from services.loader.connection import WarmConnection
+from services.loader.settings import LoaderSettings
 from services.loader.store import Store
-from shared.errors import DatabaseAwayError, DatabaseLoginError, DatabaseRefusalError
+from shared.errors import DatabaseRefusalError
 from shared.messages import collection_paused, read_messages, report_failures
 from shared.models import EnrichedBatch
-from shared.postgres import Database
 from shared.telemetry import logger
 
 ANSWER_TIMEOUT_S = 25
@@ -41,39 +41,16 @@ def wire() -> Load:
 
 
 class Loader:
-    """Keeps one connection warm, and opens another when it broke."""
+    """Loads batches through a connection that it keeps warm."""
 
     def __init__(self, settings: LoaderSettings) -> None:
-        self._settings = settings
-        self._database: Database | None = None
-        self._store: Store | None = None
+        self.connection = WarmConnection(
+            settings, lambda database: Store(database, settings.match_window), ANSWER_TIMEOUT_S
+        )
 
     def load(self, batches: Sequence[EnrichedBatch]) -> None:
         """Load batches in one transaction."""
-        try:
-            self._load(batches)
-        except DatabaseAwayError:
-            # A warm connection may have died since the last invocation: one fresh try tells.
-            self._disconnect()
-            self._load(batches)
-
-    def _load(self, batches: Sequence[EnrichedBatch]) -> None:
-        if self._store is None:
-            self._database = self._connect()
-            self._store = Store(self._database, self._settings.match_window)
-        self._store.load(batches)
-
-    def _connect(self) -> Database:
-        try:
-            return Database.connect(find_database(self._settings), ANSWER_TIMEOUT_S)
-        except DatabaseLoginError:
-            fresh = find_database(self._settings, force=True)
-            return Database.connect(fresh, ANSWER_TIMEOUT_S)
-
-    def _disconnect(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = self._store = None
+        self.connection.run(lambda store: store.load(batches))
 
 
 def _load(messages: list[tuple[str, EnrichedBatch]], load: Load) -> list[str]:

@@ -70,6 +70,12 @@ CALLS = [
         ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/loader"}),
         id="migrator",
     ),
+    pytest.param(
+        "Queries",
+        ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/reader"}),
+        ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/loader"}),
+        id="queries",
+    ),
 ]
 
 

@@ -112,7 +112,7 @@ def test_the_superuser_is_reached_on_the_host_only(served):
         pass
 
 
-@pytest.mark.parametrize("role", ["migrator", "loader"])
+@pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
 def test_a_function_is_let_in_from_its_own_network_only(served, role):
     with pytest.raises(pg8000.exceptions.DatabaseError, match=r"no pg_hba\.conf entry"):
         served.ask_from_elsewhere(role, context=None)

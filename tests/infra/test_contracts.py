@@ -13,6 +13,7 @@ SETTINGS = {
     "Healer": ("services.enricher.settings", "HealerSettings"),
     "Loader": ("services.loader.settings", "LoaderSettings"),
     "Migrator": ("services.loader.settings", "DatabaseSettings"),
+    "Queries": ("services.loader.settings", "DatabaseSettings"),
 }
 SERVICES = {
     "Collector": "collector",
@@ -21,6 +22,7 @@ SERVICES = {
     "Healer": "enricher",
     "Loader": "loader",
     "Migrator": "loader",
+    "Queries": "loader",
 }
 OUTPUTS = {
     "ArchiveBucket": "spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>",
@@ -30,6 +32,7 @@ OUTPUTS = {
     "HealerFunction": "<Functions/Healer/Function>",
     "LoaderFunction": "<Functions/Loader/Function>",
     "MigratorFunction": "<Functions/Migrator/Function>",
+    "QueriesFunction": "<Functions/Queries/Function>",
     "ListenerStateTable": "<ListenerState>",
     "SpotifyAppTable": "<SpotifyApp>",
     "TrackCacheTable": "<TrackCache>",

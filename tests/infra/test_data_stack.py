@@ -3,6 +3,7 @@ import json
 import pytest
 from moto.events.models import EventPattern
 
+ON_POSTGRES = ("Loader", "Migrator", "Queries")
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
 
 
@@ -170,7 +171,7 @@ def test_a_database_elsewhere_leaves_archive_topic_and_budget(elsewhere):
     }
 
 
-@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+@pytest.mark.parametrize("name", ON_POSTGRES)
 def test_functions_reach_a_database_elsewhere_from_no_network_of_ours(elsewhere, name):
     function = elsewhere["SpotifyPipeline"].properties(f"Functions/{name}/Function")
     variables = function["Environment"]["Variables"]
@@ -180,7 +181,7 @@ def test_functions_reach_a_database_elsewhere_from_no_network_of_ours(elsewhere,
     assert "AWS_USE_DUALSTACK_ENDPOINT" not in variables
 
 
-@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+@pytest.mark.parametrize("name", ON_POSTGRES)
 def test_functions_are_in_the_network_that_a_private_database_is_in(private, name):
     function = private["SpotifyPipeline"].properties(f"Functions/{name}/Function")
 
@@ -202,12 +203,12 @@ def test_functions_leave_a_dual_stack_network_by_ipv6(synthesised):
 
     stack = synthesised(database={"mode": "external", "network": network})["SpotifyPipeline"]
 
-    functions = [stack.properties(f"Functions/{name}/Function") for name in ("Loader", "Migrator")]
-    assert [each["VpcConfig"]["SubnetIds"] for each in functions] == [["subnet-0a1b2c3d"]] * 2
-    assert [each["VpcConfig"]["Ipv6AllowedForDualStack"] for each in functions] == [True] * 2
+    functions = [stack.properties(f"Functions/{name}/Function") for name in ON_POSTGRES]
+    assert [each["VpcConfig"]["SubnetIds"] for each in functions] == [["subnet-0a1b2c3d"]] * 3
+    assert [each["VpcConfig"]["Ipv6AllowedForDualStack"] for each in functions] == [True] * 3
     assert [
         each["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] for each in functions
-    ] == ["true"] * 2
+    ] == ["true"] * 3
 
 
 def test_nothing_is_added_to_a_network_that_exists_already(elsewhere, private):
@@ -218,7 +219,7 @@ def test_nothing_is_added_to_a_network_that_exists_already(elsewhere, private):
     )
 
 
-@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+@pytest.mark.parametrize("name", ON_POSTGRES)
 def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
     function = on_aws.properties(f"Functions/{name}/Function")
 

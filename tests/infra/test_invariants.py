@@ -232,7 +232,7 @@ def test_every_function_is_as_all_are(stack):
     roles = [function["Properties"]["Role"] for function in functions.values()]
 
     assert unlike == set()
-    assert len(set(roles)) == len(roles) == 6
+    assert len(set(roles)) == len(roles) == 7
 
 
 @of(EVERY)

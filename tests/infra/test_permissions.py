@@ -76,6 +76,7 @@ RIGHTS = {
     },
     "Loader": {*consumes("EnrichedPlays"), *reads_database("loader"), *INTERFACES},
     "Migrator": {*reads_database("migrator"), *INTERFACES},
+    "Queries": {*reads_database("reader"), *INTERFACES},
 }
 
 
@@ -178,7 +179,7 @@ def test_a_function_may_do_the_same_for_a_private_database_elsewhere(on_aws, pri
 
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
-@pytest.mark.parametrize("name", ["Loader", "Migrator"])
+@pytest.mark.parametrize("name", ["Loader", "Migrator", "Queries"])
 def test_lambda_may_place_interfaces_and_the_code_of_the_function_may_not(
     request, deployment, name
 ):

@@ -4,7 +4,7 @@ import pytest
 
 QUEUES = ("collected-plays", "enriched-plays", "uploaded-files")
 DEAD_LETTER_QUEUES = (*(f"{name}-dlq" for name in QUEUES), "failed-ticks")
-FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator", "Queries")
 CONSUMERS = {
     "Backfill": "UploadedFiles/Queue",
     "Enricher": "CollectedPlays/Queue",

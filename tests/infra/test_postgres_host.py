@@ -208,3 +208,23 @@ def test_an_alarm_watches_a_metric_as_the_host_tells_it(data, facts, name):
     assert f"MetricName={alarm['MetricName']}," in told
     assert "Dimensions" not in alarm
     assert "Dimensions" not in told
+
+
+def test_the_host_lets_in_the_role_of_each_function_from_their_network(on_aws, files):
+    variables = [
+        function["Properties"].get("Environment", {}).get("Variables", {})
+        for function in on_aws.resources("AWS::Lambda::Function").values()
+    ]
+    roles = {
+        told["DATABASE_LOGIN_PARAMETER"].rpartition("/")[2]
+        for told in variables
+        if "DATABASE_LOGIN_PARAMETER" in told
+    }
+    [line] = [
+        line.split()
+        for line in files["/opt/pg/pg_hba.conf"]["content"].splitlines()
+        if "@APP_CIDR@" in line
+    ]
+
+    assert roles == {"loader", "migrator", "reader"}
+    assert set(line[2].split(",")) == roles

@@ -21,7 +21,8 @@ EVERY = (
     ),
     "github/SpotifyDeployer",
 )
-FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator")
+ON_POSTGRES = ("Loader", "Migrator", "Queries")
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", *ON_POSTGRES)
 STATEMENTS = "Properties.PolicyDocument.Statement"
 DESIGN = ROOT.parent / "shared" / "design.md"
 DECISION = ROOT / "docs" / "adr" / "0010-the-local-cloud-deploys-both-stacks.md"
@@ -39,17 +40,17 @@ LOCAL_DIFFERENCES = {
     "no VPC": {
         *(
             f"Functions/{name}/Function.Properties.{place}"
-            for name in ("Loader", "Migrator")
+            for name in ON_POSTGRES
             for place in ("VpcConfig", "Environment.Variables.AWS_USE_DUALSTACK_ENDPOINT")
         ),
         # What is left of these rights is tested below.
-        *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ("Loader", "Migrator")),
+        *(f"Functions/{name}/Role/DefaultPolicy.{STATEMENTS}" for name in ON_POSTGRES),
     },
     "external database": {
         # Its Postgres is built without TLS, so there is no CA.
         *(
             f"Functions/{name}/Function.Properties.Environment.Variables.DATABASE_CA_PARAMETER"
-            for name in ("Loader", "Migrator")
+            for name in ON_POSTGRES
         ),
         # Which shows no host.
         "Dashboard/Dashboard.Properties.DashboardBody",

@@ -1,18 +1,25 @@
-"""A real Postgres for the tests that need one: the embedded server, migrated once."""
+"""A real Postgres for the tests that need one, migrated once; and what leads to it, in moto."""
 
+import json
 import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from infra.cdk.database import DATABASE
 from infra.local.postgres import HOST, Passwords, PostgresServer
+from services.loader import handler, queries, settings
 from services.loader.migrate import migrate
+from shared.aws import client
 from shared.postgres import Address, Database
 
+LOGIN_PARAMETER = "/spotify-pipeline/database/loader"
+HOST_PARAMETER = "/spotify-pipeline/database/host"
 PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(3)))
 
 
@@ -62,3 +69,49 @@ def database(owner, address_of) -> Iterator[Database]:
     connection = Database.connect(address_of("loader"))
     yield connection
     connection.close()
+
+
+class Deployment:
+    """The environment of a function, and what it finds in Parameter Store."""
+
+    def __init__(self, address_of, monkeypatch):
+        self._address_of = address_of
+        self._parameters = boto3.client("ssm")
+        self._parameters.put_parameter(Name=HOST_PARAMETER, Value="127.0.0.1", Type="String")
+        self.say("{}")
+        monkeypatch.setenv("DATABASE_LOGIN_PARAMETER", LOGIN_PARAMETER)
+        monkeypatch.setenv("DATABASE_HOST_PARAMETER", HOST_PARAMETER)
+        monkeypatch.setenv("DATABASE_CA_PARAMETER", "")
+        monkeypatch.setenv("MATCH_WINDOW_S", "90")
+
+    def know(self, role, **changes):
+        """Put the login of a role into the parameter."""
+        self.say(json.dumps(json.loads(self._address_of(role).login) | changes))
+
+    def say(self, login):
+        self._parameters.put_parameter(
+            Name=LOGIN_PARAMETER, Value=login, Type="SecureString", Overwrite=True
+        )
+
+
+def forget_all():
+    """Drop what a container keeps."""
+    for kept in (client, settings.parameters_provider, handler.wire, queries.wire):
+        kept.cache_clear()
+
+
+def hang_up():
+    """Close the warm connections, which in Lambda die with their containers."""
+    if handler.wire.cache_info().currsize:
+        handler.wire().__self__.connection.close()
+    if queries.wire.cache_info().currsize:
+        queries.wire().close()
+
+
+@pytest.fixture
+def deployment(address_of, monkeypatch) -> Iterator[Deployment]:
+    forget_all()
+    with mock_aws():
+        yield Deployment(address_of, monkeypatch)
+    hang_up()
+    forget_all()

@@ -1,19 +1,35 @@
-"""A stack in moto whose Postgres is real."""
+"""A stack in moto whose Postgres is real, reached directly and by the function `queries`."""
 
+import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from cli.main import app
 from cli.target import Target
+from services.loader import queries
 from shared.postgres import Address, Database
+from tests.unit.loader.loader_examples import CONTEXT
 
 BUCKET = "archive"
+
+
+class Lambda:
+    """Lambda with one function, which runs in this process; what passes in and out is JSON."""
+
+    def invoke(self, FunctionName, Payload):
+        try:
+            answer = queries.handler(json.loads(Payload), CONTEXT)
+        except Exception as error:  # noqa: BLE001 - as Lambda does
+            fault = {"errorMessage": str(error), "errorType": type(error).__name__}
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(fault).encode())}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
 class DatabaseTarget(Target):
@@ -32,7 +48,11 @@ class DatabaseTarget(Target):
             "SpotifyAppTable": "spotify-pipeline-spotify-app",
             "EnrichedPlaysQueueUrl": sqs.get_queue_url(QueueName="enriched-plays")["QueueUrl"],
             "EnrichedPlaysDlqUrl": sqs.get_queue_url(QueueName="enriched-plays-dlq")["QueueUrl"],
+            "QueriesFunction": "queries",
         }
+
+    def client(self, service: str):
+        return Lambda() if service == "lambda" else super().client(service)
 
     @property
     def address(self) -> Address:
@@ -57,20 +77,18 @@ def reader(address_of) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture
-def target(monkeypatch, database, address_of) -> Iterator[Target]:
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "PLAYS_TARGET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with mock_aws():
-        aws = boto3.Session(region_name="us-east-1")
-        for name in ("enriched-plays", "enriched-plays-dlq"):
-            aws.client("sqs").create_queue(QueueName=name)
-        aws.client("s3").create_bucket(Bucket=BUCKET)
-        target = DatabaseTarget("aws", "SpotifyPipeline", aws)
-        target.reader_address, target.faults = address_of("reader"), iter(())
-        yield target
+@pytest.fixture(params=["by a forwarded port", "by the function"])
+def target(request, deployment, database, address_of) -> Target:
+    deployment.know("reader")
+    aws = boto3.Session(region_name="us-east-1")
+    for name in ("enriched-plays", "enriched-plays-dlq"):
+        aws.client("sqs").create_queue(QueueName=name)
+    aws.client("s3").create_bucket(Bucket=BUCKET)
+    address = address_of("reader")
+    via = (address.host, address.port) if request.param == "by a forwarded port" else None
+    target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=via)
+    target.reader_address, target.faults = replace(address, via=via), iter(())
+    return target
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from cli.overview import Status
 from cli.queues import QueueDepth
 from cli.status import show_status
 from cli.stored import Coverage, DayCoverage, KnownGap, LastPoll
+from shared.errors import DatabaseError
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AN_HOUR_AGO = datetime(2026, 7, 1, 11, tzinfo=UTC)
@@ -71,6 +72,16 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
         "in_flight": 0,
         "oldest_age_s": None,
     }
+
+
+def test_who_may_not_read_postgres_sees_the_rest_and_which_right_is_missing(plays, target):
+    object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
+
+    result = plays("status", "--json")
+
+    assert result.exit_code == 1
+    assert result.stderr == "plays: allow it lambda:InvokeFunction\n"
+    assert json.loads(result.stdout)["rows"] is None
 
 
 def test_the_local_cloud_has_no_dashboard(plays, target, monkeypatch):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.errors import CommandError
+from cli.remote import QueriesFunction
 from cli.target import Target, choose
 from infra.local.pidfile import held
 from infra.local.state import SUPERVISOR, CloudState, LocalCloudError
@@ -183,6 +184,32 @@ def test_the_url_of_a_database_in_aws_holds_no_password(aws, known_database):
     target = DatabaseTarget("aws", "SpotifyPipeline", aws)
 
     assert target.database_url == "postgresql://reader@db.example:5433/spotify"
+
+
+def test_in_aws_the_database_is_read_by_the_function(target, monkeypatch):
+    monkeypatch.setitem(target.outputs, "QueriesFunction", "queries")
+
+    with Target.database(target) as database:
+        assert isinstance(database, QueriesFunction)
+
+
+def test_a_stack_without_the_function_is_to_be_deployed(target):
+    with (
+        pytest.raises(CommandError, match="has no output QueriesFunction: deploy this release"),
+        Target.database(target),
+    ):
+        pass
+
+
+def test_a_forwarded_port_that_leads_nowhere_is_asked_for(aws, known_database):
+    target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=("127.0.0.1", 1))
+    aws.client("ssm").put_parameter(Name="/p/database/ca-pem", Value=" ", Overwrite=True)
+
+    with (
+        pytest.raises(DatabaseAwayError, match="--database-port still forwarded"),
+        target.database(),
+    ):
+        pass
 
 
 def test_a_database_login_that_is_wrong_is_named_without_its_value(aws, known_database):

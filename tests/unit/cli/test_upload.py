@@ -10,6 +10,7 @@ from cli.errors import CommandError
 from cli.imports import ImportResult
 from cli.reports import Upload, add_up, judge, show_report
 from cli.upload import await_result
+from shared.errors import DatabaseError
 from shared.models import FileProblem
 
 
@@ -207,6 +208,16 @@ def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, histor
     assert result.exit_code == 1
     assert result.stderr.startswith("plays: nobody listens")
     assert result.stderr.endswith("; nothing was sent\n")
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
+def test_with_wait_nothing_is_sent_by_who_may_not_read_postgres(plays, target, archive, history):
+    object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
+
+    result = plays("upload", str(history), "--wait")
+
+    assert result.exit_code == 1
+    assert result.stderr == "plays: allow it lambda:InvokeFunction; nothing was sent\n"
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 

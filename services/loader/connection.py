@@ -1,0 +1,64 @@
+"""A connection to Postgres that a container keeps from one invocation to the next."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from services.loader.settings import DatabaseSettings, find_database
+from shared.errors import DatabaseAwayError, DatabaseLoginError
+from shared.postgres import Database
+
+_User = TypeVar("_User")
+_Done = TypeVar("_Done")
+
+
+class WarmConnection(Generic[_User]):
+    """Keeps one connection and what uses it, and opens another when it broke.
+
+    Args:
+        settings: Where the database is.
+        make_user: Makes what works through a connection.
+        answer_timeout_s: How long to wait for each answer, seconds.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        make_user: Callable[[Database], _User],
+        answer_timeout_s: int,
+    ) -> None:
+        self._settings = settings
+        self._make_user = make_user
+        self._answer_timeout_s = answer_timeout_s
+        self._open: tuple[Database, _User] | None = None
+
+    def run(self, work: Callable[[_User], _Done]) -> _Done:
+        """Do some work, once more by a fresh connection if the first one fails.
+
+        Raises:
+            DatabaseAwayError: Postgres cannot serve now.
+        """
+        try:
+            return work(self._user())
+        except DatabaseAwayError:
+            # A warm connection may have died since the last invocation: one fresh try tells.
+            self.close()
+            return work(self._user())
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._open is not None:
+            self._open[0].close()
+            self._open = None
+
+    def _user(self) -> _User:
+        if self._open is None:
+            database = self._connect()
+            self._open = database, self._make_user(database)
+        return self._open[1]
+
+    def _connect(self) -> Database:
+        try:
+            return Database.connect(find_database(self._settings), self._answer_timeout_s)
+        except DatabaseLoginError:
+            fresh = find_database(self._settings, force=True)
+            return Database.connect(fresh, self._answer_timeout_s)

@@ -1,0 +1,53 @@
+"""Lambda entry point of the queries: one statement in, its rows out, read as role reader.
+
+Whoever IAM lets invoke it reads Postgres by it, which lets in nobody from outside. A wrong
+statement is an answer, no failure: nothing is to be retried, and no alarm is to ring.
+"""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
+
+from services.loader.connection import WarmConnection
+from services.loader.settings import DatabaseSettings
+from shared.errors import MessageError, QueryError
+from shared.postgres import Database
+from shared.queries import Answer, Query
+from shared.telemetry import logger
+
+ANSWER_TIMEOUT_S = 30
+"""Longer than a query may run, so that silence means a dead connection, and less than half of what
+the function has, so that there is time for another one."""
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Run the statement of the event, `{"sql": …, "parameters": {name: value}}`; return an Answer.
+
+    Raises:
+        MessageError: The event is no query.
+        DatabaseAwayError: Postgres cannot serve now.
+    """
+    try:
+        query = Query.model_validate(event)
+    except ValidationError as error:
+        raise MessageError('the event is no query: send {"sql": …, "parameters": {…}}') from error
+    answer = _answer(query)
+    logger.info("answered", extra={"rows": len(answer.rows), "refused": answer.error is not None})
+    return answer.model_dump()
+
+
+@cache
+def wire() -> WarmConnection[Database]:
+    """Build the connection from the settings, once per container."""
+    return WarmConnection(DatabaseSettings.from_environment(), lambda it: it, ANSWER_TIMEOUT_S)
+
+
+def _answer(query: Query) -> Answer:
+    try:
+        result = wire().run(lambda database: database.read(query))
+    except QueryError as error:
+        return Answer(error=str(error))
+    return Answer(columns=result.columns, rows=result.rows)

@@ -1,0 +1,101 @@
+"""The function that reads, from its environment to rows: moto, and a real Postgres."""
+
+import json
+
+import pytest
+
+from services.loader.queries import ANSWER_TIMEOUT_S, handler
+from shared.errors import DatabaseAwayError, MessageError
+from shared.postgres import QUERY_TIMEOUT_S
+from tests.unit.loader.loader_examples import CONTEXT
+
+BACKENDS = "SELECT pid::text FROM pg_stat_activity WHERE usename = 'reader' ORDER BY pid"
+
+
+@pytest.fixture(autouse=True)
+def function(database, deployment):
+    """The deployed function; gives what it may change."""
+    deployment.know("reader")
+    return deployment
+
+
+def ask(sql, **parameters):
+    answer = handler({"sql": sql, "parameters": parameters}, CONTEXT)
+    return json.loads(json.dumps(answer))
+
+
+def test_a_query_is_answered_with_columns_and_texts():
+    assert ask("SELECT :who::text AS who, 1 AS one", who="me") == {
+        "columns": [{"name": "who", "type_oid": 25}, {"name": "one", "type_oid": 23}],
+        "rows": [["me", "1"]],
+        "error": None,
+    }
+
+
+def test_parameters_may_be_left_out():
+    assert handler({"sql": "SELECT 1"}, CONTEXT)["rows"] == [["1"]]
+
+
+def test_it_reads_as_role_reader():
+    assert ask("SELECT current_user")["rows"] == [["reader"]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELEC 1", "syntax error"),
+        ("SELECT 1; SELECT 2", "multiple commands"),
+        ("INSERT INTO poll (origin) VALUES ('a') RETURNING 1", "read-only transaction"),
+        ("SELECT repeat('x', 6000000)", "larger than 5 MB"),
+    ],
+)
+def test_a_wrong_statement_is_an_answer(sql, reason):
+    answer = ask(sql)
+
+    assert reason in answer["error"]
+    assert (answer["columns"], answer["rows"]) == ([], [])
+    assert ask("SELECT 1")["rows"] == [["1"]]
+
+
+@pytest.mark.parametrize("event", [{}, {"sql": 1}, {"sql": "SELECT 1", "parameters": []}, []])
+def test_an_event_that_is_no_query_fails(event):
+    with pytest.raises(MessageError, match="the event is no query"):
+        handler(event, CONTEXT)
+
+
+def test_the_connection_is_kept_warm(database):
+    ask("SELECT 1")
+    first = ask(BACKENDS)["rows"]
+
+    assert ask(BACKENDS)["rows"] == first
+    assert len(first) == 1
+
+
+def test_a_warm_connection_that_died_is_opened_again(connect):
+    ((first,),) = ask("SELECT pg_backend_pid()")["rows"]
+    # As its own role, since no other of ours may end it.
+    connect("reader").run("SELECT pg_terminate_backend(:pid, 5000)", pid=int(first))
+
+    ((second,),) = ask("SELECT pg_backend_pid()")["rows"]
+
+    assert second != first
+
+
+def test_a_password_that_was_changed_is_read_again(function):
+    function.know("reader", password="older")  # noqa: S106 - no password of anything
+    with pytest.raises(DatabaseAwayError):
+        ask("SELECT 1")
+    function.know("reader")
+
+    assert ask("SELECT 1")["rows"] == [["1"]]
+
+
+def test_a_database_that_is_away_fails_the_function(function):
+    function.know("reader", port=1)
+
+    with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
+        ask("SELECT 1")
+
+
+def test_a_query_ends_before_its_silence_means_a_dead_connection():
+    assert QUERY_TIMEOUT_S < ANSWER_TIMEOUT_S

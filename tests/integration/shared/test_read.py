@@ -1,0 +1,245 @@
+"""What one guarded query may do, and the texts that it gives."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared import postgres
+from shared.errors import DatabaseAwayError, QueryError
+from shared.postgres import Database
+from shared.queries import Query, Result
+from shared.query_texts import decode, encode
+
+
+@pytest.fixture
+def reader(owner, address_of):
+    database = Database.connect(address_of("reader"))
+    yield database
+    database.close()
+
+
+def texts(database, sql, **parameters):
+    return database.read(Query(sql=sql, parameters=parameters)).rows
+
+
+def by_json(database, sql, **parameters):
+    """Ask as the function is asked: what goes in and what comes out passes through JSON."""
+    query = Query.model_validate_json(json.dumps({"sql": sql, "parameters": encode(parameters)}))
+    return decode(Result.model_validate_json(database.read(query).model_dump_json()))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1", "-9223372036854775808", "1.50::numeric", "'NaN'::numeric", "0.1::float8",
+        "1.5::float4",
+        "true", "NULL", "'素敵 \"滅法\" \\ '''", "''", "'2026-07-01T12:00:00.005Z'::timestamptz",
+        "'2026-07-01'::date", "'infinity'::date", "'2026-07-01 12:00:00'::timestamp",
+        "'12:30:01.5'::time", "interval '1 day 2 hours'", "'{\"a\": [1, null]}'::jsonb",
+        "'[1]'::json", "ARRAY['a', NULL, 'b,c']", "ARRAY[1, 2]", "'\\x00ff'::bytea",
+        "'6f9619ff-8b86-d011-b42d-00c04fc964ff'::uuid", "'10.0.0.1'::inet", "'a'::name", "(1, 'b')",
+        "int4range(1, 5)",
+    ],
+)  # fmt: skip
+def test_a_value_comes_as_from_a_direct_connection(reader, value):
+    direct = reader.run(f"SELECT {value}")
+
+    ((answer,),) = by_json(reader, f"SELECT {value}")
+
+    assert repr(answer) == repr(direct[0][0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("text", "素敵 :name \\ \" '"),
+        ("text", None),
+        ("integer", 7),
+        ("bigint", 2**62),
+        ("boolean", False),
+        ("float8", 0.1),
+        ("numeric", Decimal("1.50")),
+        ("timestamptz", datetime(2026, 7, 1, 12, 0, 0, 5_000, tzinfo=UTC)),
+        ("date", date(2026, 7, 1)),
+        ("interval", timedelta(days=1, seconds=2)),
+        ("text[]", ["a", None, 'b,"c']),
+        ("integer[]", [1, 2]),
+        ("jsonb", {"a": [1, None]}),
+    ],
+)
+def test_a_parameter_arrives_as_over_a_direct_connection(reader, kind, value):
+    assert by_json(reader, f"SELECT :value::{kind}", value=value) == [[value]]
+
+
+def test_a_parameter_may_be_what_json_holds(reader):
+    sql = "SELECT :number::integer + 1, :flag::boolean, :names::text[], :nothing::text"
+
+    answer = texts(reader, sql, number=1, flag=True, names=["a", "b"], nothing=None)
+
+    assert answer == [["2", "t", "{a,b}", None]]
+
+
+def test_columns_have_names_and_types(reader):
+    result = reader.read(Query(sql="SELECT 1 AS one, 'a'::text AS name WHERE false"))
+
+    assert [(column.name, column.type_oid) for column in result.columns] == [
+        ("one", 23),
+        ("name", 25),
+    ]
+    assert result.rows == []
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1;", "SHOW server_version", "EXPLAIN SELECT 1"])
+def test_whatever_reads_may_run(reader, statement):
+    assert len(texts(reader, statement)) == 1
+
+
+@pytest.mark.parametrize("parameters", [{}, {"a": "1"}], ids=["bare", "with a parameter"])
+def test_several_statements_are_refused(reader, parameters):
+    with pytest.raises(QueryError, match="multiple commands"):
+        texts(reader, f"SELECT {':a' if parameters else '1'}; SELECT 2", **parameters)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("INSERT INTO poll (origin) VALUES ('a') RETURNING 1", "read-only transaction"),
+        ("WITH d AS (DELETE FROM poll RETURNING 1) TABLE d", "read-only transaction"),
+        ("DELETE FROM poll", "gives no rows"),
+        ("SET transaction_read_only = off", "gives no rows"),
+        ("DO $$ BEGIN PERFORM 1; END $$", "gives no rows"),
+        ("COPY poll TO STDOUT", "gives no rows"),
+        ("COMMIT", "gives no rows"),
+        ("", "gives no rows"),
+    ],
+)
+def test_what_does_not_read_is_refused_and_the_connection_serves_on(database, statement, reason):
+    # As the loader, who may write.
+    with pytest.raises(QueryError, match=reason):
+        texts(database, statement)
+
+    assert texts(database, "SELECT 1") == [["1"]]
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [
+        ("SELECT x FROM poll", r'^column "x" does not exist at character 8 \(42703\)$'),
+        ("SELECT lister FROM poll", r"; hint: Perhaps you meant .* \(42703\)$"),
+        ("SELECT 1/0", r"^division by zero \(22012\)$"),
+        ("SELECT $1::text", r"bind message supplies 0 parameters"),
+        ("SELECT 1\x00", r"08P01"),
+    ],
+)
+def test_the_words_of_postgres_are_passed_on(reader, statement, line):
+    with pytest.raises(QueryError, match=line):
+        texts(reader, statement)
+
+    assert texts(reader, "SELECT 1") == [["1"]]
+
+
+def test_without_parameters_a_colon_is_no_placeholder(reader):
+    assert texts(reader, "SELECT (ARRAY[1, 2, 3])[1:2] /* 10:30 */") == [["{1,2}"]]
+
+
+@pytest.mark.parametrize("statement", ["SELECT :who", "SELECT :who:", "SELECT :stream"])
+def test_a_placeholder_without_a_parameter_is_refused(reader, statement):
+    with pytest.raises(QueryError, match="laceholder"):
+        texts(reader, statement, other="a")
+
+
+@pytest.mark.parametrize(
+    ("leaves", "trace"),
+    [
+        ("SELECT pg_advisory_lock(7)", "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"),
+        (
+            "SELECT set_config('statement_timeout', '0', false)",
+            "SELECT count(*) FROM pg_settings WHERE name = 'statement_timeout' AND setting = '0'",
+        ),
+        ("SELECT 1", "SELECT count(*) - 1 FROM pg_prepared_statements"),
+    ],
+    ids=["advisory lock", "setting", "prepared statement"],
+)
+def test_a_query_leaves_nothing_to_the_next(reader, leaves, trace):
+    texts(reader, leaves)
+
+    assert texts(reader, trace) == [["0"]]
+
+
+def test_statements_are_not_numbered_without_end(reader):
+    sql = "SELECT name FROM pg_prepared_statements"
+    first = texts(reader, sql)
+
+    assert [texts(reader, sql) for _ in range(3)] == [first] * 3
+
+
+def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
+    monkeypatch.setattr(postgres, "QUERY_TIMEOUT_S", 1)
+
+    with pytest.raises(QueryError, match="statement timeout: a query has 1 s, so ask for less"):
+        texts(reader, "SELECT pg_sleep(3)")
+
+    assert texts(reader, "SELECT 1") == [["1"]]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT repeat('x', 1000) FROM generate_series(1, 6000)",
+        "SELECT repeat('x', 6000000)",
+        "SELECT repeat('\"', 2600000)",
+        "SELECT NULL FROM generate_series(1, 1000000)",
+        "SELECT FROM generate_series(1, 2000000)",
+    ],
+    ids=["many rows", "a large value", "escaped characters", "nulls", "no columns"],
+)
+def test_a_result_that_is_too_large_says_how_to_read_it_in_parts(reader, statement):
+    with pytest.raises(QueryError, match=r"larger than 5 MB: .* ORDER BY id LIMIT 10000 OFFSET"):
+        texts(reader, statement)
+
+
+def test_the_limit_is_on_the_json_that_travels(reader, monkeypatch):
+    monkeypatch.setattr(postgres, "MOST_BYTES", 1_000)
+    sql = "SELECT '素\"', NULL FROM generate_series(1, {})"
+
+    def fits(rows):
+        try:
+            found = texts(reader, sql.format(rows))
+        except QueryError:
+            return False
+        return len(json.dumps(found, ensure_ascii=False).encode()) <= 1_000
+
+    assert fits(58)
+    with pytest.raises(QueryError):
+        texts(reader, sql.format(59))
+
+
+def test_rows_that_were_not_read_are_never_taken_for_the_next_answer(reader):
+    with pytest.raises(QueryError):
+        texts(reader, "SELECT repeat('x', 1000) FROM generate_series(1, 6000)")
+
+    with pytest.raises(DatabaseAwayError, match="connection is closed"):
+        texts(reader, "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        ("SELECT set_config('client_encoding', 'LATIN1', false), chr(228)", {}),
+        ("SELECT :text", {"text": "\ud800"}),
+    ],
+    ids=["result", "parameter"],
+)
+def test_a_text_that_is_no_utf_8_is_the_fault_of_the_query(reader, statement, parameters):
+    with pytest.raises(QueryError, match="no UTF-8"):
+        texts(reader, statement, **parameters)
+
+    with pytest.raises(DatabaseAwayError):
+        texts(reader, "SELECT 1")
+
+
+def test_a_server_that_ends_the_connection_is_away(reader):
+    with pytest.raises(DatabaseAwayError):
+        texts(reader, "SELECT pg_terminate_backend(pg_backend_pid())")

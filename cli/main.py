@@ -12,6 +12,7 @@ from cli.errors import CommandError, StoppedError, explain
 from cli.heal import heal
 from cli.login import login
 from cli.poll import poll
+from cli.sql import sql
 from cli.status import status
 from cli.target import TargetName, choose
 from cli.upload import upload
@@ -100,6 +101,7 @@ def main(
 
 
 app.command()(status)
+app.command()(sql)
 app.command()(upload)
 app.command()(poll)
 app.command()(heal)

@@ -4,6 +4,7 @@ Colours are rich's decision: none where NO_COLOR is set or the output is no term
 """
 
 import sys
+import unicodedata
 from datetime import datetime
 from typing import Annotated
 
@@ -44,6 +45,16 @@ def show(*parts: Table | str) -> None:
     console = Console(highlight=False)
     for part in parts:
         console.print(part, markup=False, soft_wrap=isinstance(part, str))
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey: control characters, and what breaks a line."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+        else character
+        for character in text
+    )
 
 
 def note(line: str) -> None:

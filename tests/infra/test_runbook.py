@@ -46,7 +46,7 @@ def all_commands(program: str) -> list[tuple[str, list[str]]]:
 def unknown_in(words: list[str]) -> list[str]:
     """Name what `plays` does not know of a call, as it would parse it; nothing runs."""
     command, context, options = typer.main.get_command(app), None, {"--help"}
-    given = [word.partition("=")[0] for word in words if word.startswith("-")]
+    given = [word.partition("=")[0] for word in words if re.match("--?[a-z]", word)]
     while True:
         context = command.make_context("plays", list(words), context, resilient_parsing=True)
         options |= {option for each in command.params for option in each.opts}

@@ -104,7 +104,7 @@ def test_with_target_aws_no_line_speaks_of_the_local_cloud(raised, line, asks, m
     assert not re.search(r"local|make run", result.stderr)
 
 
-@pytest.mark.parametrize("command", ["status", "heal", "poll", "upload history.json"])
+@pytest.mark.parametrize("command", ["status", "sql x", "heal", "poll", "upload history.json"])
 def test_without_a_region_the_one_line_says_so(tmp_path, monkeypatch, command):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,87 @@
+"""`plays sql` against a real Postgres, reached directly and by the function `queries`."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+
+TWO = "SELECT * FROM (VALUES (1, 'a', NULL), (2, '', 'b')) AS v (id, text, more) ORDER BY id"
+
+
+def test_rows_are_a_table(plays):
+    result = plays("sql", TWO)
+
+    assert result.exit_code == 0
+    assert result.stdout == "id  text  more\n 1  a     NULL\n 2        b\n"
+    assert result.stderr == "2 rows\n"
+
+
+def test_one_row_is_counted_as_one(plays):
+    assert plays("sql", "SELECT 1").stderr == "1 row\n"
+
+
+def test_rows_are_json(plays):
+    result = plays("sql", TWO, "--json")
+
+    assert json.loads(result.stdout) == [
+        {"id": 1, "text": "a", "more": None},
+        {"id": 2, "text": "", "more": "b"},
+    ]
+
+
+def test_rows_are_csv(plays):
+    assert plays("sql", TWO, "--csv").stdout == 'id,text,more\n1,a,\n2,"",b\n'
+
+
+def test_the_statement_may_come_from_stdin(target):
+    result = CliRunner().invoke(
+        app, ["sql", "-", "--csv"], input="SELECT '素敵' AS a -- so\n", obj=lambda: target
+    )
+
+    assert result.stdout == "a\n素敵\n"
+
+
+def test_a_statement_that_is_no_utf_8_is_refused(target):
+    result = CliRunner().invoke(app, ["sql", "-"], input=b"SELECT '\xff'", obj=lambda: target)
+
+    assert (result.exit_code, result.stderr) == (1, "plays: the statement is not UTF-8 text\n")
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [
+        ("SELECT x FROM poll", 'column "x" does not exist at character 8 (42703)'),
+        (
+            "INSERT INTO poll (origin) VALUES ('a') RETURNING 1",
+            "cannot execute INSERT in a read-only transaction (25006)",
+        ),
+        ("SELECT 1; SELECT 2", "cannot insert multiple commands into a prepared statement (42601)"),
+    ],
+)
+def test_what_postgres_refuses_is_one_line(plays, statement, line):
+    result = plays("sql", statement)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"plays: {line}\n"
+
+
+def test_a_result_that_is_too_large_is_one_line(plays):
+    result = plays("sql", "SELECT repeat('x', 1000) FROM generate_series(1, 6000)", "--csv")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("plays: the result is larger than 5 MB: read it in parts")
+    assert result.stderr.count("\n") == 1
+
+
+def test_two_forms_at_once_are_refused(plays):
+    result = plays("sql", "SELECT 1", "--json", "--csv")
+
+    assert (result.exit_code, result.stderr) == (1, "plays: --json and --csv are two: take one\n")
+
+
+def test_help_shows_two_examples():
+    shown = CliRunner().invoke(app, ["sql", "--help"]).stdout
+
+    assert shown.count('plays sql "') + shown.count("plays sql --json") == 2

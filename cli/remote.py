@@ -46,13 +46,13 @@ class QueriesFunction:
 
     def _invoke(self, query: Query) -> bytes:
         try:
-            told = self._functions.invoke(
+            answer = self._functions.invoke(
                 FunctionName=self._name, Payload=query.model_dump_json().encode()
             )
         except ClientError as error:
             raise self._refusal(error) from error
-        payload: bytes = told["Payload"].read()
-        if "FunctionError" in told:
+        payload: bytes = answer["Payload"].read()
+        if "FunctionError" in answer:
             raise self._failure(json.loads(payload))
         return payload
 

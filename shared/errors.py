@@ -53,7 +53,7 @@ class DatabaseRefusalError(DatabaseError):
 
 
 class QueryError(DatabaseError):
-    """A statement that somebody asks for cannot be run, or its result is too large."""
+    """A statement cannot be run, or its result is too large."""
 
 
 class SpotifyError(HistoryError):

@@ -1,4 +1,4 @@
-"""The seven functions: what each is told, and all that each may do."""
+"""The seven functions: the settings and the rights of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

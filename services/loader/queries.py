@@ -1,7 +1,7 @@
 """Lambda entry point of the queries: one statement in, its rows out, read as role reader.
 
-Whoever IAM lets invoke it reads Postgres by it, which lets in nobody from outside. A wrong
-statement is an answer, no failure: nothing is to be retried, and no alarm is to ring.
+It lets anyone with the right to invoke it read a Postgres that accepts no connection from outside.
+A wrong statement is an answer and no failure, because a retry or an alarm would not help.
 """
 
 from functools import cache

@@ -62,7 +62,7 @@ def test_almost_5_mb_of_rows_arrive_whole(function):
     assert rows == [["素" * 330]] * 4_900
 
 
-def test_the_status_of_a_stack_in_aws_needs_no_way_to_its_database(like_aws, local_cloud):
+def test_the_status_on_aws_needs_no_tunnel(like_aws, local_cloud):
     result = CliRunner().invoke(app, ["status", "--json"], obj=lambda: like_aws)
 
     assert result.exit_code == 0

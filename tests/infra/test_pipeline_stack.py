@@ -2,6 +2,9 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from services.loader.queries import ANSWER_TIMEOUT_S
+from shared.postgres import CONNECT_TIMEOUT_S, QUERY_TIMEOUT_S
+
 QUEUES = ("collected-plays", "enriched-plays", "uploaded-files")
 DEAD_LETTER_QUEUES = (*(f"{name}-dlq" for name in QUEUES), "failed-ticks")
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator", "Queries")
@@ -282,3 +285,9 @@ def test_a_migration_runs_again_when_the_code_of_the_migrator_changes(on_aws):
     assert trigger["HandlerArn"] == "<Functions/Migrator/Function/CurrentVersion>"
     assert trigger["InvocationType"] == "RequestResponse"
     assert trigger["Timeout"] == "300000"
+
+
+def test_a_query_on_a_dead_connection_has_time_for_another(on_aws):
+    timeout_s = on_aws.properties("Functions/Queries/Function")["Timeout"]
+
+    assert timeout_s > ANSWER_TIMEOUT_S + CONNECT_TIMEOUT_S + QUERY_TIMEOUT_S

@@ -210,15 +210,15 @@ def test_an_alarm_watches_a_metric_as_the_host_tells_it(data, facts, name):
     assert "Dimensions" not in told
 
 
-def test_the_host_lets_in_the_role_of_each_function_from_their_network(on_aws, files):
+def test_the_host_lets_in_the_role_of_each_function(on_aws, files):
     variables = [
         function["Properties"].get("Environment", {}).get("Variables", {})
         for function in on_aws.resources("AWS::Lambda::Function").values()
     ]
     roles = {
-        told["DATABASE_LOGIN_PARAMETER"].rpartition("/")[2]
-        for told in variables
-        if "DATABASE_LOGIN_PARAMETER" in told
+        each["DATABASE_LOGIN_PARAMETER"].rpartition("/")[2]
+        for each in variables
+        if "DATABASE_LOGIN_PARAMETER" in each
     }
     [line] = [
         line.split()

@@ -115,7 +115,7 @@ def test_several_statements_are_refused(reader, parameters):
         ("", "gives no rows"),
     ],
 )
-def test_what_does_not_read_is_refused_and_the_connection_serves_on(database, statement, reason):
+def test_a_statement_that_does_not_read_is_refused(database, statement, reason):
     # As the loader, who may write.
     with pytest.raises(QueryError, match=reason):
         texts(database, statement)
@@ -195,7 +195,7 @@ def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
     ],
     ids=["many rows", "a large value", "escaped characters", "nulls", "no columns"],
 )
-def test_a_result_that_is_too_large_says_how_to_read_it_in_parts(reader, statement):
+def test_a_result_beyond_the_limit_says_how_to_page(reader, statement):
     with pytest.raises(QueryError, match=r"larger than 5 MB: .* ORDER BY id LIMIT 10000 OFFSET"):
         texts(reader, statement)
 
@@ -216,7 +216,7 @@ def test_the_limit_is_on_the_json_that_travels(reader, monkeypatch):
         texts(reader, sql.format(59))
 
 
-def test_rows_that_were_not_read_are_never_taken_for_the_next_answer(reader):
+def test_unread_rows_are_never_the_next_answer(reader):
     with pytest.raises(QueryError):
         texts(reader, "SELECT repeat('x', 1000) FROM generate_series(1, 6000)")
 
@@ -232,7 +232,7 @@ def test_rows_that_were_not_read_are_never_taken_for_the_next_answer(reader):
     ],
     ids=["result", "parameter"],
 )
-def test_a_text_that_is_no_utf_8_is_the_fault_of_the_query(reader, statement, parameters):
+def test_a_text_that_is_not_utf_8_fails_the_query(reader, statement, parameters):
     with pytest.raises(QueryError, match="no UTF-8"):
         texts(reader, statement, **parameters)
 

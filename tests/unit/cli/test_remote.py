@@ -85,7 +85,7 @@ def test_any_other_refusal_of_lambda_is_left_as_it_is(answer, remote):
         remote.read(QUESTION)
 
 
-def test_a_database_that_is_away_is_told_in_the_words_of_the_function(answer, remote):
+def test_a_database_that_is_away_is_no_failed_function(answer, remote):
     fault = {"errorMessage": "no connection to Postgres", "errorType": "DatabaseAwayError"}
     answer(fault, FunctionError="Unhandled")
 

@@ -20,7 +20,7 @@ def one(oid, text):
     return a_result(("x", oid), rows=[[text]])
 
 
-def test_a_table_sets_texts_to_the_left_and_numbers_to_the_right():
+def test_a_table_aligns_texts_left_and_numbers_right():
     result = a_result(
         ("name", TEXT), ("plays", INTEGER), rows=[["a", "7"], ["long name", "12"]]
     )  # fmt: skip
@@ -38,7 +38,7 @@ def test_a_table_keeps_its_columns_beside_wide_characters():
     assert list(table_lines(result, 80)) == ["name  by", "素敵  a", "ab    c"]
 
 
-def test_a_table_that_is_too_wide_becomes_a_block_for_each_row():
+def test_a_table_that_is_too_wide_becomes_blocks():
     result = a_result(
         ("id", INTEGER), ("track_name", TEXT), rows=[["1", "x" * 77], ["2", None]]
     )  # fmt: skip
@@ -113,7 +113,7 @@ def test_json_with_two_columns_of_one_name_is_refused():
         json_text(a_result(("x", TEXT), ("y", TEXT), ("x", TEXT)))
 
 
-def test_csv_tells_null_from_the_empty_text_and_quotes_what_must_be():
+def test_csv_distinguishes_null_from_the_empty_text():
     result = a_result(
         ("a", TEXT),
         ("b,c", TEXT),

@@ -74,7 +74,7 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
     }
 
 
-def test_who_may_not_read_postgres_sees_the_rest_and_which_right_is_missing(plays, target):
+def test_a_missing_right_to_read_postgres_hides_no_queues(plays, target):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("status", "--json")

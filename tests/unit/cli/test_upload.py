@@ -211,7 +211,7 @@ def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, histor
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_with_wait_nothing_is_sent_by_who_may_not_read_postgres(plays, target, archive, history):
+def test_with_wait_nothing_is_sent_without_the_right_to_read(plays, target, archive, history):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("upload", str(history), "--wait")
@@ -221,9 +221,7 @@ def test_with_wait_nothing_is_sent_by_who_may_not_read_postgres(plays, target, a
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_a_host_that_boto3_would_send_from_by_awscrt_tells_the_origin_too(
-    plays, history, monkeypatch
-):
+def test_uploads_know_their_origin_where_boto3_prefers_awscrt(plays, history, monkeypatch):
     monkeypatch.setattr(awscrt.s3, "is_optimized_for_system", lambda: True)
 
     result = plays("upload", str(history), "--json")

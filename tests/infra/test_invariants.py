@@ -29,6 +29,7 @@ NAMED_BY_AWS = {
     # A new one begins with a snapshot of the old.
     "AWS::EC2::Volume",
 }
+MOST_WILDCARDS = 4
 TOPIC = "arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:spotify-pipeline-alarms"
 
 
@@ -204,6 +205,39 @@ def test_what_cannot_be_taken_back_is_what_aws_names(kind):
     names, set_by_aws = identifiers(kind)
 
     assert set_by_aws == names
+
+
+def wildcards(pattern):
+    """Count the `*` of every wildcard matcher, those inside `anything-but` and `$or` included."""
+    match pattern:
+        case {"wildcard": text}:
+            return sum(each.count("*") for each in listed(text))
+        case dict():
+            return sum(map(wildcards, pattern.values()))
+        case list():
+            return sum(map(wildcards, pattern))
+    return 0
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        [{"wildcard": "a/*"}, {"wildcard": "*/b/*"}, {"prefix": "*"}],
+        [{"anything-but": {"wildcard": ["a/*", "*/b*"]}}],
+    ],
+    ids=["plain", "anything-but"],
+)
+def test_wildcards_are_counted_wherever_a_pattern_holds_them(key):
+    assert wildcards({"source": ["aws.s3"], "detail": {"$or": [{"key": key}]}}) == 3
+
+
+@of(EVERY)
+def test_no_rule_has_more_wildcards_than_eventbridge_takes(stack):
+    # A rule of twelve was refused ("Rule is too complex") where nine passed.
+    def keeps(rule):
+        return wildcards(rule["EventPattern"]) <= MOST_WILDCARDS
+
+    assert offenders(stack, "AWS::Events::Rule", keeps) == set()
 
 
 @of(EVERY)

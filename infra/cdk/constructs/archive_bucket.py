@@ -10,13 +10,7 @@ from constructs import Construct
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.names import archive_name
-from shared.archive import UPLOAD_SUFFIXES, UPLOADS
-
-# EventBridge compares a wildcard case by case, so each usual spelling stands here: `plays upload`
-# stores lower case, other ways to S3 what they find.
-SPELLINGS = [
-    spelling for suffix in UPLOAD_SUFFIXES for spelling in (suffix, suffix.upper(), suffix.title())
-]
+from shared.archive import UPLOADS
 
 
 class ArchiveBucket(Construct):
@@ -51,13 +45,19 @@ class ArchiveBucket(Construct):
 
 
 def upload_pattern(config: PipelineConfig) -> events.EventPattern:
-    """Match the arrival of a history file."""
+    """Match every object below `history/`; the backfill reports those that are no history.
+
+    EventBridge refuses a rule of many wildcards, so the suffix is not part of it.
+
+    Source:
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching-complexity
+    """
     return events.EventPattern(
         source=["aws.s3"],
         detail_type=["Object Created"],
         detail={
             "bucket": {"name": [archive_name(config)]},
-            "object": {"key": [{"wildcard": f"{UPLOADS}*{spelling}"} for spelling in SPELLINGS]},
+            "object": {"key": [{"prefix": UPLOADS}]},
         },
     )
 

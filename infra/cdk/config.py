@@ -95,6 +95,16 @@ class PipelineConfig(Part):
         return self
 
     @model_validator(mode="after")
+    def _host_is_in_the_region(self) -> Self:
+        zone = self.host.availability_zone
+        if self.place and zone and zone[:-1] != self.place.region:
+            raise ValueError(
+                f"host.availability_zone: {zone} is not a zone of {self.place.region}, the region"
+                " of your credentials"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _features_login_is_a_listener(self) -> Self:
         if self.features_login not in {None, *self.listeners}:
             raise ValueError(f"features_login: {self.features_login} is none of the listeners")

@@ -77,9 +77,25 @@ class HostConfig(Part):
     snapshot_id: Annotated[str, Field(pattern=r"^(snap-[0-9a-f]{8,17})?$")] = ""
     """A snapshot that the data volume begins with; a change makes a new volume, and the one
     before is kept."""
+    # The letter gives the subnet its addresses, so local zones are left out.
+    availability_zone: Annotated[str, Field(pattern=r"^([a-z]+(-[a-z]+)+-[0-9]+[a-h])?$")] = ""
+    """The zone of host and data volume (`eu-west-1b`), because not every zone has every instance
+    type; empty: the first of the region. A change makes a new volume, as a snapshot does."""
     # The data directory pins it, so moving on is a `pg_upgrade`, not a deployment.
     postgres_major: Literal[17] = 17
     data_studio_cidrs: Annotated[
         tuple[Annotated[IPv4Network, AfterValidator(_narrow)], ...], BeforeValidator(words)
     ] = ()
     """Networks from which role reader may connect, with a client certificate; empty: none."""
+
+    @property
+    def beginning(self) -> str:
+        """What the data volume begins with and where; empty: an empty one in the first zone.
+
+        It is part of the volume's name in the template and of its tag, because CloudFormation
+        updates neither snapshot nor zone of a volume: only another name makes another volume.
+
+        Source:
+            https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-volume.html
+        """
+        return "-".join(part for part in (self.availability_zone, self.snapshot_id) if part)

@@ -139,12 +139,6 @@ def test_the_first_region_of_aws_has_a_domain_of_its_own(data):
     assert there == "compute-1.amazonaws.com"
 
 
-def test_a_snapshot_can_be_what_the_volume_begins_with(synthesised):
-    stack = synthesised(**{"host.snapshot_id": "snap-0123456789abcdef0"})["SpotifyData"]
-
-    assert stack.properties("Postgres/Data")["SnapshotId"] == "snap-0123456789abcdef0"
-
-
 def test_a_large_host_has_no_credits_to_cap(synthesised):
     stack = synthesised(**{"host.instance_type": "m8g.large"})["SpotifyData"]
 

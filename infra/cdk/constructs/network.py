@@ -1,5 +1,8 @@
 """The network of a managed Postgres: two address families, and no NAT."""
 
+from ipaddress import IPv4Network
+from typing import cast
+
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -7,6 +10,7 @@ from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
 from infra.cdk.constructs.function_network import FunctionNetwork
 
+VPC_CIDR = "10.42.0.0/20"
 POSTGRES = ec2.Port.tcp(5432)
 HTTPS = ec2.Port.tcp(443)
 APP = "app"
@@ -22,6 +26,8 @@ class Network(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
         self.vpc = self._vpc()
+        self.database_subnet = self._database_subnet(config.host.availability_zone)
+        """The one subnet of the host: a volume cannot leave its zone."""
         self._record_rejects(config)
         self.database_group = ec2.SecurityGroup(
             self,
@@ -40,11 +46,6 @@ class Network(Construct):
         self._open(config)
 
     @property
-    def database_subnet(self) -> ec2.ISubnet:
-        """The one subnet of the host: a volume cannot leave its zone."""
-        return self.vpc.public_subnets[0]
-
-    @property
     def for_functions(self) -> FunctionNetwork:
         """Where the functions are: they reach AWS, and nothing reaches them."""
         subnets = ec2.SubnetSelection(subnet_group_name=APP)
@@ -60,7 +61,7 @@ class Network(Construct):
             self,
             "Vpc",
             ip_protocol=ec2.IpProtocol.DUAL_STACK,
-            ip_addresses=ec2.IpAddresses.cidr("10.42.0.0/20"),
+            ip_addresses=ec2.IpAddresses.cidr(VPC_CIDR),
             max_azs=2,
             nat_gateways=0,
             # Emptying the default group takes a function of CDK's; nothing is in that group.
@@ -82,6 +83,29 @@ class Network(Construct):
             },
         )
 
+    def _database_subnet(self, zone: str) -> ec2.ISubnet:
+        """Take the first public subnet, or make one in the zone that was chosen.
+
+        The subnets of the VPC stay as they are: a subnet that changes its zone is replaced, and
+        the new one cannot have the addresses of the old while that exists.
+        """
+        if not zone:
+            return self.vpc.public_subnets[0]
+        subnet = ec2.PublicSubnet(
+            self,
+            f"Database-{zone}",
+            availability_zone=zone,
+            cidr_block=zone_cidr(zone),
+            vpc_id=self.vpc.vpc_id,
+            map_public_ip_on_launch=False,
+        )
+        subnet.add_default_internet_route(
+            cast(str, self.vpc.internet_gateway_id),
+            # A route through the gateway can be made once it is attached, as the first one's was.
+            self.vpc.public_subnets[0].internet_connectivity_established,
+        )
+        return subnet
+
     def _record_rejects(self, config: PipelineConfig) -> None:
         bucket = add_expiring_bucket(self, "FlowLogs", config=config, days=30)
         self.vpc.add_flow_log(
@@ -100,3 +124,12 @@ class Network(Construct):
             self.database_group.add_ingress_rule(
                 ec2.Peer.ipv4(str(network)), POSTGRES, "Data Studio, with a client certificate"
             )
+
+
+def zone_cidr(zone: str) -> str:
+    """Give each zone of a region a /24 in the upper half of the VPC, by the zone's letter.
+
+    The lower half holds the subnets of the VPC.
+    """
+    upper = list(IPv4Network(VPC_CIDR).subnets())[1]
+    return str(list(upper.subnets(new_prefix=24))["abcdefgh".index(zone[-1])])

@@ -68,7 +68,7 @@ class PostgresHost(Construct):
     def _volume(self, host: HostConfig, network: Network) -> ec2.Volume:
         return ec2.Volume(
             self,
-            "Data",
+            "-".join(filter(None, ("Data", host.beginning))),
             availability_zone=network.database_subnet.availability_zone,
             size=Size.gibibytes(host.volume_gib),
             snapshot_id=host.snapshot_id or None,
@@ -103,7 +103,7 @@ class PostgresHost(Construct):
             "Group",
             auto_scaling_group_name=host_name(config),
             vpc=network.vpc,
-            vpc_subnets=ec2.SubnetSelection(subnets=[network.database_subnet]),
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
             security_group=network.database_group,
             role=role,
             instance_type=ec2.InstanceType(config.host.instance_type),
@@ -131,6 +131,9 @@ class PostgresHost(Construct):
                 wait_on_resource_signals=True,
             ),
         )
+        # CDK knows the subnets of the VPC alone as public, and ours may be none of these.
+        resource = cast(autoscaling.CfnAutoScalingGroup, group.node.find_child("ASG"))
+        resource.vpc_zone_identifier = [network.database_subnet.subnet_id]
         Tags.of(group).add("Name", host_name(config))
         return group
 

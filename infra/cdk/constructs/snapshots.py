@@ -30,8 +30,11 @@ class Snapshots(Construct):
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Data Lifecycle Manager finds a volume by its tags alone.
-        Tags.of(volume).add(TAG, config.name)
+        # Data Lifecycle Manager finds a volume by its tags alone. A volume that was replaced is
+        # kept with its tag, and the policy fails if it finds one that it may not read: so each
+        # volume has a tag of its own.
+        self._tag = "-".join(filter(None, (config.name, config.host.beginning)))
+        Tags.of(volume).add(TAG, self._tag)
         self._ring_for(self._failures(self._policy(config, volume), volume), topic)
 
     def _policy(self, config: PipelineConfig, volume: ec2.Volume) -> dlm.CfnLifecyclePolicy:
@@ -41,11 +44,11 @@ class Snapshots(Construct):
             "Policy",
             description=f"Data volume of {config.name}",
             state="ENABLED",
-            execution_role_arn=self._role(config, volume).role_arn,
+            execution_role_arn=self._role(volume).role_arn,
             policy_details=policy.PolicyDetailsProperty(
                 policy_type="EBS_SNAPSHOT_MANAGEMENT",
                 resource_types=["VOLUME"],
-                target_tags=[{"key": TAG, "value": config.name}],
+                target_tags=[{"key": TAG, "value": self._tag}],
                 schedules=[
                     policy.ScheduleProperty(
                         name="daily",
@@ -108,7 +111,7 @@ class Snapshots(Construct):
             description="Snapshots: the last of the data volume failed; see its policy in EC2",
         )
 
-    def _role(self, config: PipelineConfig, volume: ec2.Volume) -> iam.Role:
+    def _role(self, volume: ec2.Volume) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("dlm.amazonaws.com"))
         ours = Stack.of(self).format_arn(service="ec2", resource=f"volume/{volume.volume_id}")
         # Snapshots belong to no account in their names.
@@ -119,7 +122,7 @@ class Snapshots(Construct):
             iam.PolicyStatement(
                 actions=["ec2:DeleteSnapshot"],
                 resources=[snapshots],
-                conditions={"StringEquals": {f"aws:ResourceTag/{TAG}": config.name}},
+                conditions={"StringEquals": {f"aws:ResourceTag/{TAG}": self._tag}},
             )
         )
         role.add_to_policy(

@@ -1,0 +1,254 @@
+"""No change of the configuration collides with what is deployed, or is refused by AWS.
+
+CloudFormation keeps a resource by its name in the template (its logical id). Three kinds of change
+fail on a living deployment: of a property that can never be updated; of one that needs another
+resource where a fixed name, or the addresses of a subnet, allow one only; and a new name in the
+template for something whose fixed name is taken.
+"""
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from infra.cdk.constructs.network import zone_cidr
+from infra.cdk.context import load
+from shared.errors import SettingsError
+from tests.infra.conftest import cdk_context, synthesise
+
+SNAPSHOT, ZONE = "snap-0123456789abcdef0", "eu-west-1b"
+NEVER_UPDATED = {"AWS::EC2::Volume": {"AvailabilityZone", "Encrypted", "KmsKeyId", "SnapshotId"}}
+"""By the CloudFormation reference ("Updates are not supported"); the schemas do not tell."""
+ONE_AT_A_TIME = {"AWS::EC2::Subnet"}
+"""The old one holds the addresses until the new one exists."""
+CHANGES = {
+    "beginning": {"host.snapshot_id": SNAPSHOT, "host.availability_zone": ZONE},
+    # Each option that reaches a template and may change on a living deployment, all at once.
+    "rest": {
+        "listeners": "anna,me",
+        "poll_minutes": 25,
+        "polling_enabled": "false",
+        "alert_email": "owner@example.org",
+        "monthly_budget_usd": 30,
+        "log_level": "DEBUG",
+        "feature_sources": "spotify,reccobeats",
+        "spotify_daily_calls": 100,
+        "features_login": "anna",
+        "match_window_s": 60,
+        "host.instance_type": "m8g.large",
+        "host.volume_gib": 8,
+        "host.data_studio_cidrs": "142.251.74.0/23",
+        **{
+            f"{name}.{size}": value
+            for name in ("collector", "backfill", "enricher", "healer", "loader", "migrator")
+            for size, value in {"timeout_s": 45, "memory_mb": 2_048, "disk_mb": 5_000}.items()
+        },
+        "enricher.batch_size": 5,
+        "loader.max_receives": 20,
+        "healer.every_minutes": 120,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    return {
+        name: synthesise(tmp_path_factory.mktemp(name), **given) for name, given in CHANGES.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def restored(changed):
+    return changed["beginning"]["SpotifyData"]
+
+
+def ids(stack, kind):
+    resources = stack.template["Resources"].items()
+    return {logical_id for logical_id, each in resources if each["Type"] == kind}
+
+
+def top_level(paths):
+    return {path.split("/")[2] for path in paths or ()}
+
+
+def changes(before, after):
+    """Give resource and changed properties of what keeps its logical id."""
+    for logical_id, each in before.template["Resources"].items():
+        other = after.template["Resources"].get(logical_id)
+        if other:
+            old, new = each.get("Properties", {}), other.get("Properties", {})
+            names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+            yield before.path_of(logical_id), each, names
+
+
+def schema(kind):
+    known = "AWS::CloudFormation::CustomResource" if kind.startswith("Custom::") else kind
+    return PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", known).schema
+
+
+def is_replaced(each, names):
+    return bool(names & top_level(schema(each["Type"]).get("createOnlyProperties")))
+
+
+def has_fixed_name(each):
+    known = schema(each["Type"])
+    named = top_level(known["primaryIdentifier"]) - top_level(known.get("readOnlyProperties"))
+    # A secret is known by its ARN and a topic too, but each has one name in an account.
+    named |= {name for name in top_level(known.get("createOnlyProperties")) if "Name" in name}
+    return bool(named & set(each.get("Properties", {})))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("stack", ["SpotifyData", "SpotifyPipeline"])
+def test_no_change_of_the_configuration_is_one_that_cloudformation_refuses(
+    aws, changed, name, stack
+):
+    refused = {
+        (path, names & NEVER_UPDATED.get(each["Type"], set()))
+        for path, each, names in changes(aws[stack], changed[name][stack])
+        if names & NEVER_UPDATED.get(each["Type"], set())
+    }
+
+    assert refused == set()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("stack", ["SpotifyData", "SpotifyPipeline"])
+def test_nothing_with_a_name_of_its_own_is_replaced_by_a_change(aws, changed, name, stack):
+    collides = {
+        path
+        for path, each, names in changes(aws[stack], changed[name][stack])
+        if is_replaced(each, names) and (has_fixed_name(each) or each["Type"] in ONE_AT_A_TIME)
+    }
+
+    assert collides == set()
+
+
+def test_the_two_tests_above_see_what_they_look_for(aws):
+    queue = aws["SpotifyPipeline"].resources("AWS::SQS::Queue")["CollectedPlays/Queue"]
+    budget = aws["SpotifyData"].resources()["Budget"]
+
+    assert is_replaced(queue, {"QueueName"})
+    assert has_fixed_name(queue)
+    assert is_replaced(budget, {"NotificationsWithSubscribers"})
+    assert not has_fixed_name(budget)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("stack", ["SpotifyData", "SpotifyPipeline"])
+def test_a_fixed_name_keeps_its_place_in_the_template(aws, changed, name, stack):
+    def names(template):
+        return {
+            (each["Type"], name): logical_id
+            for logical_id, each in template.template["Resources"].items()
+            for key, value in each.get("Properties", {}).items()
+            if key.endswith("Name")
+            and key in top_level(schema(each["Type"]).get("createOnlyProperties"))
+            # What only refers to another resource is no name.
+            and not (name := template.readable(value)).startswith("<")
+        }
+
+    before, after = names(aws[stack]), names(changed[name][stack])
+
+    assert before
+    assert {key for key in before.keys() & after.keys() if before[key] != after[key]} == set()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"host.snapshot_id": SNAPSHOT}, {"host.availability_zone": ZONE}],
+    ids=["snapshot", "zone"],
+)
+def test_another_beginning_makes_another_volume_and_another_host(data, synthesised, given):
+    stack = synthesised(**given)["SpotifyData"]
+    launch = "Postgres/Group/LaunchTemplate"
+
+    assert ids(stack, "AWS::EC2::Volume").isdisjoint(ids(data, "AWS::EC2::Volume"))
+    # The name of the group stays, and its launch template gets another version.
+    assert ids(stack, "AWS::EC2::LaunchTemplate") == ids(data, "AWS::EC2::LaunchTemplate")
+    assert (
+        stack.properties(launch)["LaunchTemplateData"]["UserData"]
+        != data.properties(launch)["LaunchTemplateData"]["UserData"]
+    )
+
+
+def test_a_volume_that_another_one_replaces_is_kept(data, restored):
+    [old], [new] = (
+        [stack.template["Resources"][name] for name in ids(stack, "AWS::EC2::Volume")]
+        for stack in (data, restored)
+    )
+
+    # What leaves a template falls under its deletion policy.
+    assert old["DeletionPolicy"] == new["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_a_volume_begins_with_its_snapshot_in_its_zone(restored):
+    [volume] = restored.resources("AWS::EC2::Volume").values()
+
+    assert volume["Properties"]["SnapshotId"] == SNAPSHOT
+    assert volume["Properties"]["AvailabilityZone"] == ZONE
+
+
+def test_snapshots_are_made_of_the_new_volume_and_not_of_the_old(data, restored):
+    def tag(stack):
+        [volume] = stack.resources("AWS::EC2::Volume").values()
+        [[value]] = [
+            [tag["Value"] for tag in volume["Properties"]["Tags"] if tag["Key"] == "snapshots-of"]
+        ]
+        return value
+
+    [wanted] = restored.properties("Snapshots/Policy")["PolicyDetails"]["TargetTags"]
+    [deletion] = [
+        statement for _, statement in restored.statements()
+        if statement["Action"] == "ec2:DeleteSnapshot"
+    ]  # fmt: skip
+
+    assert tag(data) == "spotify-pipeline"
+    assert tag(restored) != tag(data)
+    assert wanted == {"Key": "snapshots-of", "Value": tag(restored)}
+    assert deletion["Condition"]["StringEquals"] == {"aws:ResourceTag/snapshots-of": tag(restored)}
+
+
+def test_volume_subnet_and_host_are_in_the_zone_that_was_chosen(restored):
+    path = f"Network/Database-{ZONE}"
+    subnet = restored.properties(f"{path}/Subnet")
+
+    assert restored.properties("Postgres/Group/ASG")["VPCZoneIdentifier"] == [f"<{path}/Subnet>"]
+    assert subnet["AvailabilityZone"] == ZONE
+    assert restored.properties(f"{path}/DefaultRoute")["DestinationCidrBlock"] == "0.0.0.0/0"
+    assert restored.waits_for("Postgres/Group/ASG") >= {
+        "Network/Vpc/VPCGW",
+        f"{path}/DefaultRoute",
+        f"{path}/RouteTableAssociation",
+    }
+    assert restored.waits_for(f"{path}/DefaultRoute") >= {"Network/Vpc/VPCGW"}
+
+
+def test_the_subnets_of_the_functions_stay_where_they_are(data, restored):
+    subnets = data.resources("AWS::EC2::Subnet")
+
+    assert len(subnets) == 4
+    assert restored.resources("AWS::EC2::Subnet").items() >= subnets.items()
+
+
+def test_each_zone_has_addresses_of_its_own(data):
+    taken = {
+        each["Properties"]["CidrBlock"] for each in data.resources("AWS::EC2::Subnet").values()
+    }
+    zones = {zone_cidr(f"eu-west-1{letter}") for letter in "abcdefgh"}
+
+    assert len(zones) == 8
+    assert zones.isdisjoint(taken)
+    assert zone_cidr("eu-west-1a") == "10.42.8.0/24"
+    assert zone_cidr("us-gov-west-1h") == "10.42.15.0/24"
+
+
+@pytest.mark.parametrize("zone", ["euw1-az2", "eu-west-1", "us-east-1-bos-1a-", "eu-west-1z"])
+def test_a_zone_goes_by_its_name(zone):
+    with pytest.raises(SettingsError, match=r"host\.availability_zone"):
+        load(cdk_context(**{"host.availability_zone": zone}))
+
+
+def test_a_zone_of_another_region_is_refused_before_anything_is_deployed():
+    place = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-east-1"}
+
+    with pytest.raises(SettingsError, match="eu-west-1b is not a zone of us-east-1"):
+        load(cdk_context(**{"host.availability_zone": ZONE}), place)

@@ -17,6 +17,17 @@ from infra.cdk.sizes import (
 )
 from shared.models import Listener
 
+AWS_POLL_MINUTES = 15
+"""The shortest time between polls on AWS.
+
+A poll may store a new refresh token, so a new version of the listener's secret. Secrets Manager
+keeps about 100 versions, deletes none of the last 24 hours, and then refuses the next: the login
+would be lost. Every 15 minutes makes 96 a day.
+
+Source:
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+"""
+
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/[^\s]*[^/\s])?$")]
 
 
@@ -40,6 +51,7 @@ class PipelineConfig(Part):
     )
     # The API shows 50 plays, and a play takes 30 s: within 25 minutes none can slip out of sight.
     poll_minutes: Annotated[int, Field(ge=1, le=25)] = 20
+    """On AWS at least `AWS_POLL_MINUTES`."""
     polling_enabled: bool = True
     alert_email: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")] = ""
     """Who hears of alarms; empty: nobody."""
@@ -88,6 +100,11 @@ class PipelineConfig(Part):
             raise ValueError(f"visibility_s is below AWS's advice: {', '.join(hurried)}")
         if self.target == "aws" and not self.database.verify_tls:
             raise ValueError("database.verify_tls is for the local cloud to turn off")
+        if self.target == "aws" and self.poll_minutes < AWS_POLL_MINUTES:
+            raise ValueError(
+                f"poll_minutes: at least {AWS_POLL_MINUTES} on AWS, because Secrets Manager takes"
+                " about 100 new refresh tokens a day"
+            )
         if self.target == "local" and self.database.mode == "managed":
             raise ValueError("database.mode is external in the local cloud, which has no hosts")
         if self.target == "local" and self.database.network:

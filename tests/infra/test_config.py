@@ -66,6 +66,10 @@ def test_the_command_line_gives_a_list_as_words():
     assert load({"listeners": "me,anna"}).listeners == ("me", "anna")
 
 
+def test_the_local_cloud_may_poll_every_minute():
+    assert load(LOCAL | {"poll_minutes": 1}).poll_minutes == 1
+
+
 @pytest.mark.parametrize(("text", "value"), [("false", False), ("true", True)])
 def test_the_command_line_gives_a_switch_as_a_word(text, value):
     assert load({"polling_enabled": text}).polling_enabled is value
@@ -82,6 +86,7 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"listeners": "Me!"}, "listeners.0", id="a listener unfit for a key"),
         pytest.param({"listeners": []}, "listeners", id="nobody to listen to"),
         pytest.param({"poll_minutes": 26}, "poll_minutes", id="polls that can miss plays"),
+        pytest.param({"poll_minutes": 14}, "poll_minutes", id="more tokens than a secret takes"),
         pytest.param({"feature_sources": "x"}, "feature_sources.0", id="an unknown source"),
         pytest.param({"features_login": "anna"}, "features_login", id="a login of nobody"),
         pytest.param({"healer.most_tracks": 0}, "healer.most_tracks", id="a healing of nothing"),

@@ -78,11 +78,30 @@ def test_a_function_has_runtime_role_log_and_layer_as_all_have(on_aws, name):
     assert function["Architectures"] == ["arm64"]
     assert function["Role"] == f"<Functions/{name}/Role.Arn>"
     assert function["LoggingConfig"] == {
+        "ApplicationLogLevel": "INFO",
         "LogFormat": "JSON",
         "LogGroup": f"<Functions/{name}/Log>",
     }
     assert function["Layers"] == ["<Functions/Dependencies>"]
     assert "ReservedConcurrentExecutions" not in function
+
+
+@pytest.mark.parametrize(
+    ("level", "of_lambda"), [("DEBUG", "DEBUG"), ("WARNING", "WARN"), ("ERROR", "ERROR")]
+)
+def test_lambda_lets_through_what_the_functions_log(synthesised, level, of_lambda):
+    functions = synthesised(log_level=level)["SpotifyPipeline"].resources("AWS::Lambda::Function")
+    ours = [each["Properties"] for path, each in functions.items() if path.startswith("Functions/")]
+
+    levels = {
+        (
+            each["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"],
+            each["LoggingConfig"]["ApplicationLogLevel"],
+        )
+        for each in ours
+    }
+
+    assert levels == {(level, of_lambda)}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

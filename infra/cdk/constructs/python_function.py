@@ -17,6 +17,13 @@ from infra.cdk.sizes import ConsumerConfig, FunctionConfig
 from shared.telemetry import NAMESPACE
 
 ROOT = Path(__file__).parents[3]
+LAMBDA_LEVELS = {
+    "DEBUG": lambda_.ApplicationLogLevel.DEBUG,
+    "INFO": lambda_.ApplicationLogLevel.INFO,
+    "WARNING": lambda_.ApplicationLogLevel.WARN,
+    "ERROR": lambda_.ApplicationLogLevel.ERROR,
+}
+"""Python's names of the levels, and Lambda's."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class PythonFunction(Construct):
             role=self._role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Lambda drops lines below its own level, which is INFO by default.
+            application_log_level_v2=LAMBDA_LEVELS[defaults.log_level],
             memory_size=config.memory_mb,
             timeout=Duration.seconds(config.timeout_s),
             ephemeral_storage_size=Size.mebibytes(config.disk_mb),

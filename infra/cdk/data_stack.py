@@ -54,8 +54,8 @@ class DataStack(Stack):
             description="Where Postgres is",
             string_value=host.name,
         )
-        Snapshots(self, "Snapshots", config=config, volume=host.volume, topic=topic)
-        alarms = HostAlarms(self, "HostAlarms", config=config, topic=topic)
+        Snapshots(self, "Snapshots", config=config, volume=host.volume)
+        alarms = HostAlarms(self, "HostAlarms", topic=topic)
         # Before the host is up its silence would ring.
         alarms.node.add_dependency(host.group)
         self._tell(

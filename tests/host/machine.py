@@ -45,6 +45,7 @@ FACTS = {
     "BACKUP_BUCKET": "backups",
     "BACKUP_PREFIX": "dumps/",
     "METRIC_NAMESPACE": "SpotifyPipeline",
+    "CPU_CREDITS": "standard",
 }
 
 
@@ -58,11 +59,13 @@ class Machine:
         self.cloud = root / "cloud"
         self.volume = self.cloud / "volume"
         self.log = root / "run" / "log"
+        self.console = root / "run" / "console"
         self.facts = FACTS | {"PG_MAJOR": DEBIAN[-1].parent.name}
         for folder in ("parameters", "refuse", "s3", "parts", "mounted", "../run"):
             (self.cloud / folder).mkdir(parents=True)
             # Some scripts run as user postgres.
             (self.cloud / folder).chmod(0o777)
+        (root / "run" / "pg-check").mkdir()
         (self.cloud / "calls").touch()
         (self.cloud / "calls").chmod(0o666)
         self.volume.touch()
@@ -158,6 +161,8 @@ class Machine:
             "PGPORT": str(self.port),
             "SERVER_LOG": str(self.log),
             "RETRY_PAUSE_S": "0",
+            "CONSOLE": str(self.console),
+            "RUNTIME_DIRECTORY": str(self.root / "run" / "pg-check"),
         }
 
     def stop(self) -> None:

@@ -1,8 +1,22 @@
 """A fresh instance becomes the host of the database, whatever state the volume is in."""
 
+import re
+import time
+
 import pytest
 
+from infra.cdk.constructs.postgres_host import BOOT
 from services.loader.migrate import migrate
+from tests.host.machine import SCRIPTS
+
+LOOPS = {
+    # It ends with its limit, and these with their input.
+    "lib.sh": [
+        'while IFS= read -r fact || [ -n "$fact" ]; do',
+        'until "$@"; do',
+    ],
+    "configure.sh": ["while IFS= read -r line; do"],
+}
 
 
 def test_a_fresh_machine_becomes_a_server_with_checksums_and_unicode(served):
@@ -119,6 +133,8 @@ def test_data_of_another_major_are_refused_and_left_alone(machine):
 def test_a_boot_that_was_interrupted_while_it_made_the_data_is_made_good_by_the_next(machine):
     machine.fake("initdb", 'mkdir -p "${1#--pgdata=}"; touch "${1#--pgdata=}/PG_VERSION"; exit 1')
     assert machine.attempt("boot.sh").returncode == 1
+    # By this timer the user data see that a boot succeeded.
+    assert not [call for call in machine.calls if "pg-check.timer" in call]
     machine.replace_instance()
 
     machine.run("boot.sh")
@@ -131,3 +147,116 @@ def test_a_boot_that_fails_is_told(machine):
     machine.tell_login("loader", "")
 
     assert machine.attempt("boot.sh").returncode == 1
+    # By this timer the user data see that a boot succeeded.
+    assert not [call for call in machine.calls if "pg-check.timer" in call]
+
+
+def test_what_a_boot_says_is_on_the_console_too(machine):
+    machine.tell_login("loader", "")
+
+    said = machine.attempt("boot.sh").stdout
+
+    assert "the login of loader is not JSON" in said
+    assert machine.console.read_text() == said
+
+
+def test_the_limits_of_a_boot_leave_time_for_its_signal(machine):
+    for verb in ("retry", "within"):
+        machine.change(
+            "lib.sh", f"{verb}() {{\n", f'{verb}() {{\n    echo "$1" >> "$CLOUD/limits"\n'
+        )
+    (machine.cloud / "limits").touch()
+    (machine.cloud / "limits").chmod(0o666)
+
+    machine.run("boot.sh")
+
+    limits = [int(limit) for limit in (machine.cloud / "limits").read_text().split()]
+    once = [
+        int(limit)
+        for script in ("boot.sh", "disk.sh")
+        for limit in re.findall(r"^\s*timeout (\d+) ", (SCRIPTS / script).read_text(), re.MULTILINE)
+    ]
+    assert len(limits) >= 15
+    assert len(once) == 2
+    # The rest is for the instance to start, and for what takes seconds on this machine.
+    assert sum(limits) + sum(once) <= BOOT.to_seconds() - 200
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
+def test_no_script_waits_for_a_program_without_a_limit(script):
+    lines = [line.strip() for line in script.read_text().splitlines()]
+    calls = [line for line in lines if re.search(r"(?<![-\w])(aws|curl|dnf) [a-z-]", line)]
+    limited = re.compile(r"(bounded|timeout \d+) (aws|curl|dnf) ")
+
+    unlimited = [
+        line
+        for line in calls
+        # Backups end by the limits of their unit, and a person restores.
+        if not line.startswith("#") and not limited.search(line) and "aws s3 " not in line
+    ]
+
+    assert unlimited == []
+    assert [line for line in lines if re.match(r"(while|until) ", line)] == LOOPS.get(
+        script.name, []
+    )
+
+
+HANGS = "exec sleep 300"
+
+
+@pytest.mark.parametrize(
+    ("script", "limit", "program", "text"),
+    [
+        ("disk.sh", "retry 30 instance_id", "curl", HANGS),
+        ("disk.sh", "retry 300 attach", "aws", HANGS),
+        ("disk.sh", "within 30 mount", "mount", HANGS),
+        ("boot.sh", "retry 300 packages", "dnf", HANGS),
+        ("cluster.sh", "within 45 runuser", "initdb", HANGS),
+        (
+            *("boot.sh", "within 420 systemctl", "systemctl"),
+            f"case $1 in enable) {HANGS} ;; daemon-reload) ;; *) exit 1 ;; esac",
+        ),
+    ],
+    ids=["metadata", "attach", "mount", "packages", "initdb", "postgres"],
+)
+def test_a_program_that_hangs_ends_the_boot_with_its_name(machine, script, limit, program, text):
+    verb, _, name = limit.split()
+    machine.change(script, limit, f"{verb} 1 {name}")
+    machine.fake(program, text)
+
+    begun = time.monotonic()
+    done = machine.attempt("boot.sh")
+
+    assert done.returncode == 1
+    assert re.search(rf"1 s: {name}", done.stdout)
+    assert time.monotonic() - begun < 30
+
+
+def test_the_credits_of_the_boot_end_with_it(served):
+    change = (
+        "aws ec2 modify-instance-credit-specification --output text"
+        " --instance-credit-specifications InstanceId=i-0123,CpuCredits=standard"
+        " --query SuccessfulInstanceCreditSpecifications[].InstanceId"
+    )
+
+    assert served.calls.index(change) > served.calls.index("systemctl enable --now postgresql")
+
+
+def test_credits_that_ec2_left_as_they_are_are_a_failure(served):
+    served.change("credits.sh", "retry 60 lower", "retry 1 lower")
+    (served.cloud / "changed").write_text("\n")
+
+    done = served.attempt("credits.sh")
+
+    (served.cloud / "changed").unlink()
+    assert done.returncode == 1
+
+
+def test_a_type_without_credits_is_asked_nothing(served):
+    served.facts["CPU_CREDITS"] = ""
+    before = len(served.calls)
+
+    served.run("credits.sh")
+
+    served.facts["CPU_CREDITS"] = "standard"
+    assert served.calls[before:] == []

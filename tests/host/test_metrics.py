@@ -3,8 +3,22 @@
 import os
 import re
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+
+
+def published(calls):
+    found = [
+        re.fullmatch(
+            r"aws cloudwatch put-metric-data --namespace SpotifyPipeline --metric-data"
+            r" MetricName=(\w+),(?:Unit=\w+,)?Value=(\S+)",
+            call,
+        )
+        for call in calls
+        if "put-metric-data" in call
+    ]
+    return {each[1]: float(each[2]) for each in found}
 
 
 @pytest.fixture
@@ -12,11 +26,9 @@ def told(served):
     """Run the script; give what it told, as numbers by name."""
 
     def run():
+        before = len(served.calls)
         served.run("metrics.sh", user="postgres")
-        call = served.calls[-1]
-        assert "put-metric-data --namespace SpotifyPipeline" in call
-        found = re.findall(r"MetricName=(\w+),(?:Unit=\w+,)?Value=(\S+)", call)
-        return {name: float(value) for name, value in found}
+        return published(served.calls[before:])
 
     return run
 
@@ -61,3 +73,68 @@ def test_before_the_first_backup_the_age_is_that_of_the_data(told, served):
     os.utime(version, times=(time.time(), time.time() - 3 * 3600))
 
     assert told()["BackupAgeHours"] == pytest.approx(3)
+
+
+@pytest.fixture
+def snapshot(served):
+    """Give the newest snapshot an age in hours."""
+    newest = served.cloud / "snapshot"
+
+    def began(hours_ago):
+        at = datetime.now(UTC) - timedelta(hours=hours_ago)
+        newest.write_text(f"{at.isoformat()}\n")
+
+    yield began
+    newest.unlink(missing_ok=True)
+
+
+def test_the_age_is_that_of_the_older_kind_of_backup(told, stamp, snapshot):
+    stamp.touch()
+    snapshot(30.05)
+
+    assert told()["BackupAgeHours"] == pytest.approx(30)
+
+    os.utime(stamp, times=(time.time(), time.time() - 40.05 * 3600))
+
+    assert told()["BackupAgeHours"] == pytest.approx(40)
+
+
+def test_only_complete_snapshots_of_this_volume_count(told, served):
+    told()
+
+    [call] = {call for call in served.calls if "describe-snapshots" in call}
+
+    assert "Name=volume-id,Values=vol-0123 Name=status,Values=completed" in call
+
+
+def test_before_the_first_snapshot_the_age_is_that_of_the_volume(told, stamp, served):
+    stamp.touch()
+    made = served.volume.stat().st_mtime
+    os.utime(served.volume, times=(time.time(), time.time() - 5.05 * 3600))
+
+    age = told()["BackupAgeHours"]
+
+    os.utime(served.volume, times=(made, made))
+    assert age == pytest.approx(5)
+
+
+def test_the_disk_is_published_though_no_snapshot_can_be_seen(served):
+    served.refuse("ec2-describe-snapshots")
+    before = len(served.calls)
+
+    done = served.attempt("metrics.sh", user="postgres")
+
+    assert done.returncode != 0
+    assert set(published(served.calls[before:])) == {"DiskUsedPercent"}
+
+
+def test_a_host_whose_postgres_does_not_answer_publishes_nothing(machine):
+    machine.run("boot.sh")
+    machine.stop()
+    before = len(machine.calls)
+
+    done = machine.attempt("metrics.sh", user="postgres")
+
+    assert done.returncode == 1
+    assert "Postgres does not answer" in done.stderr
+    assert machine.calls[before:] == []

@@ -8,6 +8,8 @@ import pytest
 from tests.host.machine import SCRIPTS
 
 SERVICES = sorted(SCRIPTS.glob("pg-*.service"))
+AFTER_A_BOOT = "pg-credits"
+"""The one unit that a boot starts by itself; systemd repeats it until it succeeds."""
 TIMERS = sorted(SCRIPTS.glob("pg-*.timer"))
 
 
@@ -32,11 +34,18 @@ def test_systemd_understands_every_unit(served, tmp_path):
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
-def test_every_unit_runs_a_script_of_ours_and_has_its_timer(unit):
+def test_every_unit_runs_a_script_of_ours_by_its_timer_or_after_a_boot(unit):
     (command,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
 
     assert (SCRIPTS / command.removeprefix("ExecStart=/opt/pg/")).is_file()
-    assert unit.with_suffix(".timer") in TIMERS
+    assert unit.with_suffix(".timer") in TIMERS or unit.stem == AFTER_A_BOOT
+
+
+def test_what_ends_the_credits_of_a_boot_is_repeated_until_it_succeeds(served):
+    unit = (SCRIPTS / f"{AFTER_A_BOOT}.service").read_text()
+
+    assert f"systemctl start --no-block {AFTER_A_BOOT}" in served.calls
+    assert "Restart=on-failure" in unit
 
 
 def test_a_boot_starts_every_timer(served):

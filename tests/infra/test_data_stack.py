@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from moto.events.models import EventPattern
 
 ON_POSTGRES = ("Loader", "Migrator", "Queries")
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
@@ -59,60 +58,6 @@ def test_nothing_but_the_data_volume_is_snapshotted(data):
     tagged = [path for path, each in data.resources().items() if "snapshots-of" in str(each)]
 
     assert tagged == ["Postgres/Data", "Snapshots/Role/DefaultPolicy", "Snapshots/Policy"]
-
-
-POLICY, VOLUME = "<Snapshots/Policy>", "<Postgres/Data>"
-
-
-def told_by_dlm(state="ERROR", policy=POLICY):
-    arn = f"arn:aws:dlm:eu-west-1:012345678901:policy/{policy}"
-    cause = "Role provided does not have sufficient permissions"
-    return {
-        "source": "aws.dlm",
-        "detail-type": "DLM Policy State Change",
-        "resources": [arn],
-        "detail": {"state": state, "cause": cause, "policy_id": arn},
-    }
-
-
-def told_by_ebs(result="failed", volume=VOLUME, event="createSnapshot"):
-    arn = "arn:aws:ec2::eu-west-1:snapshot/snap-01234567"
-    source = f"arn:aws:ec2::eu-west-1:volume/{volume}"
-    return {
-        "source": "aws.ec2",
-        "detail-type": "EBS Snapshot Notification",
-        "resources": [arn],
-        "detail": {"event": event, "result": result, "snapshot_id": arn, "source": source},
-    }
-
-
-@pytest.mark.parametrize(
-    ("event", "is_noted"),
-    [
-        pytest.param(told_by_dlm(), True, id="policy in error"),
-        pytest.param(told_by_dlm(state="ENABLED"), False, id="policy as it should be"),
-        pytest.param(told_by_dlm(policy="policy-of-another"), False, id="another policy"),
-        pytest.param(told_by_ebs(), True, id="snapshot failed"),
-        pytest.param(told_by_ebs(result="succeeded"), False, id="snapshot made"),
-        pytest.param(told_by_ebs(event="copySnapshot"), False, id="copy failed"),
-        pytest.param(told_by_ebs(volume="vol-of-another"), False, id="another volume"),
-    ],
-)
-def test_a_snapshot_of_ours_that_fails_is_noted(data, event, is_noted):
-    pattern = data.properties("Snapshots/Failures")["EventPattern"]
-
-    assert EventPattern.load(json.dumps(pattern)).matches_event(event) is is_noted
-
-
-def test_a_snapshot_that_fails_raises_an_alarm_for_a_day(data):
-    alarm = data.properties("Snapshots/SnapshotFailed")
-
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "TriggeredRules")
-    assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": "<Snapshots/Failures>"}]
-    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
-    assert alarm["Period"] * alarm["EvaluationPeriods"] == 86_400
-    assert alarm["DatapointsToAlarm"] == 1
-    assert alarm["TreatMissingData"] == "notBreaching"
 
 
 def test_dumps_are_kept_for_five_weeks(data):

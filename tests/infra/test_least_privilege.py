@@ -30,6 +30,13 @@ WIDE = {
         ARN.format("ec2", OURS, "instance/*"),
         ARN.format("ec2", OURS, "network-interface/*"),
         ARN.format("ec2", "", "snapshot/*"),
+        ARN.format(
+            *(
+                "autoscaling",
+                OURS,
+                "autoScalingGroup:*:autoScalingGroupName/spotify-pipeline-postgres",
+            )
+        ),
     },
 }
 BY_NO_NAME = {

@@ -32,6 +32,10 @@ def reads_database(role):
     }
 
 
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
 INTERFACES = {
     ("ec2:CreateNetworkInterface", "*"),
     ("ec2:DescribeNetworkInterfaces", "*"),
@@ -80,10 +84,17 @@ RIGHTS = {
 }
 
 
+GROUP = ARN.format(
+    "autoscaling", "autoScalingGroup:*:autoScalingGroupName/spotify-pipeline-postgres"
+)
 NEEDED_BY = {
+    "autoscaling set-instance-health": {"autoscaling:SetInstanceHealth"},
     "cloudwatch put-metric-data": {"cloudwatch:PutMetricData"},
     "ec2 associate-address": {"ec2:AssociateAddress"},
     "ec2 attach-volume": {"ec2:AttachVolume"},
+    "ec2 describe-snapshots": {"ec2:DescribeSnapshots"},
+    "ec2 describe-volumes": {"ec2:DescribeVolumes"},
+    "ec2 modify-instance-credit-specification": {"ec2:ModifyInstanceCreditSpecification"},
     "ec2 wait volume-available": {"ec2:DescribeVolumes"},
     # Both ways, and what ends an upload in parts that failed.
     "s3 cp": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
@@ -227,7 +238,10 @@ def test_the_host_has_its_rights_on_what_is_its_own(data):
         ("ec2:AssociateAddress", f"{ec2}network-interface/*"),
         ("ec2:AttachVolume", f"{ec2}volume/<Postgres/Data>"),
         ("ec2:AttachVolume", f"{ec2}instance/*"),
+        ("ec2:ModifyInstanceCreditSpecification", f"{ec2}instance/*"),
+        ("ec2:DescribeSnapshots", "*"),
         ("ec2:DescribeVolumes", "*"),
+        ("autoscaling:SetInstanceHealth", GROUP),
         ("ssm:UpdateInstanceInformation", "*"),
         ("ssmmessages:CreateControlChannel", "*"),
         ("ssmmessages:CreateDataChannel", "*"),
@@ -256,6 +270,15 @@ def test_the_host_has_its_rights_on_what_is_its_own(data):
             },
         ),
         (
+            "ec2:ModifyInstanceCreditSpecification",
+            "instance/*",
+            {
+                "StringEquals": {
+                    "aws:ResourceTag/aws:autoscaling:groupName": "spotify-pipeline-postgres"
+                }
+            },
+        ),
+        (
             "ec2:AssociateAddress",
             "network-interface/*",
             {"ArnEquals": {"ec2:Vpc": ARN.format("ec2", "vpc/<Network/Vpc>")}},
@@ -267,8 +290,8 @@ def test_a_right_of_the_host_on_many_things_has_a_condition(data, action, resour
         statement
         for holder, statement in data.statements()
         if holder == "<Postgres/Role>"
-        and statement["Action"] == action
-        and statement["Resource"].endswith(resource)
+        and action in listed(statement["Action"])
+        and any(each.endswith(resource) for each in listed(statement["Resource"]))
     ]
 
     assert statement["Condition"] == condition

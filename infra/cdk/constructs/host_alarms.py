@@ -6,15 +6,19 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.alarm import add_alarm
+from infra.cdk.constructs.alarm import LESS, add_alarm
 from infra.cdk.names import host_name
 from shared.telemetry import NAMESPACE
 
 DISK_PERCENT = 80
 """How full the data volume may be: what is left gives days to make it larger."""
 
-BACKUP_HOURS = 26
-"""How old the last dump may be: one is made each night, and takes minutes."""
+BACKUP_HOURS = 28
+"""How old the older of dump and snapshot may be.
+
+Both are made each night. The dump of 03:15 is two hours old when a late snapshot, which AWS begins
+within an hour of 04:00, is complete; a threshold of four leaves two hours more.
+"""
 
 DAY_HOURS = 24
 
@@ -22,20 +26,24 @@ DAY_HOURS = 24
 class HostAlarms(Construct):
     """Alarms for a host that fails, fills up, or makes no backups."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, config: PipelineConfig, topic: sns.ITopic
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic) -> None:
         super().__init__(scope, construct_id)
         add_alarm(
             self,
             "HostFailed",
             topic=topic,
-            metric=host_metric(config, "StatusCheckFailed", "Maximum"),
+            # The host publishes every five minutes, and only while Postgres answers. EC2's own
+            # checks stay green while it does not, and say nothing of a boot that failed.
+            metric=told_by_host("DiskUsedPercent", "SampleCount", Duration.minutes(5)),
             threshold=1,
-            # A replacement of the host, planned or not, takes about five minutes.
-            periods=3,
+            comparison=LESS,
+            # A replacement of the host, planned or not, takes about ten minutes. CloudWatch takes
+            # silence as bad once its evaluation range is empty, which is longer than the periods:
+            # five for three by its documentation, so about nine here.
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+            periods=5,
             silence_rings=True,
-            description="Host: none answers for a quarter of an hour; see the group's activity",
+            description="Host: Postgres does not answer for half an hour; see the group's activity",
         )
         add_alarm(
             self,
@@ -51,13 +59,13 @@ class HostAlarms(Construct):
             "BackupOverdue",
             topic=topic,
             metric=told_by_host("BackupAgeHours", "Minimum"),
-            # A dump is younger than two hours in some hour of each day. An hour of silence counts
-            # as one without, so a silent host rings here once the last dump that it told of is
-            # overdue, and not before: that it is gone HostFailed tells.
+            # Both backups are younger than four hours in some hour of each day. An hour of silence
+            # counts as one without, so a silent host rings here once its last known backup is
+            # overdue, and not before: HostFailed rings for the host.
             threshold=BACKUP_HOURS - DAY_HOURS,
             periods=DAY_HOURS,
             silence_rings=True,
-            description="Host: no dump for more than a day; read the log of the backup",
+            description="Host: no dump, or no snapshot, for a day; see in the runbook which one",
         )
 
 
@@ -72,8 +80,13 @@ def host_metric(config: PipelineConfig, name: str, statistic: str) -> cloudwatch
     )
 
 
-def told_by_host(name: str, statistic: str = "Maximum") -> cloudwatch.Metric:
-    """Take what the host tells of itself, over an hour, which holds four of its words."""
+def told_by_host(
+    name: str, statistic: str = "Maximum", period: Duration | None = None
+) -> cloudwatch.Metric:
+    """Take a metric that the host publishes every five minutes, over an hour by default."""
     return cloudwatch.Metric(
-        namespace=NAMESPACE, metric_name=name, statistic=statistic, period=Duration.hours(1)
+        namespace=NAMESPACE,
+        metric_name=name,
+        statistic=statistic,
+        period=period or Duration.hours(1),
     )

@@ -1,6 +1,6 @@
 """What the database host may do."""
 
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Acknowledgment, ArnFormat, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -23,8 +23,9 @@ def host_role(
 ) -> iam.Role:
     """Make the role of the host, all but the rights on its address and its volume.
 
-    It keeps the logins of the roles, publishes the authority of its certificate, stores and reads
-    back dumps, counts, and takes Session Manager in.
+    It keeps the logins of the roles, publishes the authority of its certificate and its metrics,
+    stores and reads back dumps, reports itself unhealthy, ends its unlimited CPU credits, and takes
+    Session Manager in.
     """
     role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
     logins = [parameter_arn(scope, config.database_login_parameter(role)) for role in ROLES]
@@ -34,11 +35,19 @@ def host_role(
     role.add_to_policy(allow("ssm", "PutParameter", on=[*logins, authority]))
     role.add_to_policy(allow("s3", "PutObject", "GetObject", "AbortMultipartUpload", on=[dumps]))
     role.add_to_policy(allow("s3", "ListBucket", on=[backups.bucket_arn]))
-    role.add_to_policy(allow("ec2", "DescribeVolumes", on=["*"]))
+    role.add_to_policy(allow("ec2", "DescribeVolumes", "DescribeSnapshots", on=["*"]))
     role.add_to_policy(_count())
+    role.add_to_policy(allow("autoscaling", "SetInstanceHealth", on=[_group_arn(scope, config)]))
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["ec2:ModifyInstanceCreditSpecification"],
+            resources=[_ec2_arn(role, "instance/*")],
+            conditions=_of_our_group(config),
+        )
+    )
     for statement in _session_manager():
         role.add_to_policy(statement)
-    _acknowledge(role, backups, backup_prefix)
+    _acknowledge(role, config, backups, backup_prefix)
     return role
 
 
@@ -46,29 +55,41 @@ def let_take_address(
     role: iam.Role, *, config: PipelineConfig, address: ec2.CfnEIP, vpc: ec2.IVpc
 ) -> None:
     """Let a host of our group, and no other, take our address."""
-    stack = Stack.of(role)
-
-    def named(resource: str) -> str:
-        return stack.format_arn(service="ec2", resource=resource)
-
-    role.add_to_policy(
-        allow(*("ec2", "AssociateAddress"), on=[named(f"elastic-ip/{address.attr_allocation_id}")])
-    )
+    ours = _ec2_arn(role, f"elastic-ip/{address.attr_allocation_id}")
+    role.add_to_policy(allow("ec2", "AssociateAddress", on=[ours]))
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["ec2:AssociateAddress"],
-            resources=[named("instance/*")],
-            conditions={
-                "StringEquals": {"aws:ResourceTag/aws:autoscaling:groupName": host_name(config)}
-            },
+            resources=[_ec2_arn(role, "instance/*")],
+            conditions=_of_our_group(config),
         )
     )
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["ec2:AssociateAddress"],
-            resources=[named("network-interface/*")],
-            conditions={"ArnEquals": {"ec2:Vpc": named(f"vpc/{vpc.vpc_id}")}},
+            resources=[_ec2_arn(role, "network-interface/*")],
+            conditions={"ArnEquals": {"ec2:Vpc": _ec2_arn(role, f"vpc/{vpc.vpc_id}")}},
         )
+    )
+
+
+def _ec2_arn(scope: Construct, resource: str) -> str:
+    return Stack.of(scope).format_arn(service="ec2", resource=resource)
+
+
+def _of_our_group(config: PipelineConfig) -> dict[str, dict[str, str]]:
+    """Restrict a right on instances to those that our group has launched."""
+    return {"StringEquals": {"aws:ResourceTag/aws:autoscaling:groupName": host_name(config)}}
+
+
+def _group_arn(scope: Construct, config: PipelineConfig) -> str:
+    """Name the group in a policy: its ARN also has an id that AWS makes."""
+    name = f"*:autoScalingGroupName/{host_name(config)}"
+    return Stack.of(scope).format_arn(
+        service="autoscaling",
+        resource="autoScalingGroup",
+        resource_name=name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
 
 
@@ -93,16 +114,19 @@ def _session_manager() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
     )
 
 
-def _acknowledge(role: iam.Role, backups: s3.Bucket, prefix: str) -> None:
+def _acknowledge(role: iam.Role, config: PipelineConfig, backups: s3.Bucket, prefix: str) -> None:
     stack = Stack.of(role)
     bucket = stack.get_logical_id(backups.node.default_child)  # type: ignore[arg-type]
     arn = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>"
     reasons = {
         f"<{bucket}.Arn>/{prefix}*": "a dump is named by its date; the folder is all it needs",
         f"{arn}:instance/*": "a host gets its name when it starts; tags tell ours from others",
+        f"arn:<AWS::Partition>:autoscaling:<AWS::Region>:<AWS::AccountId>:autoScalingGroup:*"
+        f":autoScalingGroupName/{host_name(config)}": "AWS makes the id of the group; the name is"
+        " ours alone",
         f"{arn}:network-interface/*": "so does its interface; the network tells ours from others",
-        "*": "describing volumes, counting and Session Manager know no narrower right; a condition"
-        " holds the counting to our namespace",
+        "*": "describing volumes and snapshots, metrics and Session Manager know no narrower right;"
+        " a condition holds the metrics to our namespace",
     }
     Validations.of(role).acknowledge(
         *(

@@ -27,8 +27,14 @@ from infra.cdk.names import host_name
 from shared.telemetry import NAMESPACE
 
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
-BOOT = Duration.minutes(15)
+BOOT = Duration.minutes(30)
+"""How long CloudFormation waits for the signal of a host; the limits of its boot are shorter."""
 DUMPS = "dumps/"
+BOOTED = "pg-check.timer"
+"""What runs from the end of a successful boot on."""
+INSTANCE_ID = "/var/lib/cloud/data/instance-id"
+GIVE_UP = Duration.hours(1)
+"""How long an instance whose boot failed tries to report itself."""
 
 
 class PostgresHost(Construct):
@@ -62,8 +68,9 @@ class PostgresHost(Construct):
             # A gateway that maps a public address cannot be detached, and cfn-init needs its route.
             addressed.node.add_dependency(network.database_subnet.internet_connectivity_established)
         self.volume.grant_attach_volume_by_resource_tag(role, [self.group])
-        if config.host.instance_type.startswith("t"):
-            self._cap_credits()
+        self._give_up_without_boot()
+        if credits_of(config.host):
+            self._lend_credits()
 
     def _volume(self, host: HostConfig, network: Network) -> ec2.Volume:
         return ec2.Volume(
@@ -155,11 +162,36 @@ class PostgresHost(Construct):
             "BACKUP_BUCKET": self.backups.bucket_name,
             "BACKUP_PREFIX": DUMPS,
             "METRIC_NAMESPACE": NAMESPACE,
+            "CPU_CREDITS": credits_of(config.host),
         }
 
-    def _cap_credits(self) -> None:
-        # What bursts above its credits is slowed; AWS's default would bill it without a limit.
+    def _give_up_without_boot(self) -> None:
+        """Let an instance whose boot failed report itself, so that the group replaces it.
+
+        EC2's own checks see the machine only. It follows the signal, so a deployment fails with
+        the boot's own words, and it covers a boot that cfn-init could not even start.
+        """
+        report = (
+            f"aws autoscaling set-instance-health --region {Aws.REGION} --health-status Unhealthy"
+            " --no-should-respect-grace-period"
+            f' --instance-id "$(cat {INSTANCE_ID})"'
+        )
+        self.group.add_user_data(
+            f"until systemctl --quiet is-active {BOOTED} || timeout 60 {report}; do",
+            f"  [ $SECONDS -lt {GIVE_UP.to_seconds()} ] || break",
+            "  sleep 20",
+            "done",
+        )
+
+    def _lend_credits(self) -> None:
+        # A new T instance has no credits, and its boot would run on a fifth of a core. `credits.sh`
+        # ends it after the boot: AWS would bill what bursts above its credits without a limit.
         template = self.group.node.find_child("LaunchTemplate").node.default_child
         cast(ec2.CfnLaunchTemplate, template).add_property_override(
-            "LaunchTemplateData.CreditSpecification.CpuCredits", "standard"
+            "LaunchTemplateData.CreditSpecification.CpuCredits", "unlimited"
         )
+
+
+def credits_of(host: HostConfig) -> str:
+    """Tell the credit mode of a host that has booted; empty: its type has no credits."""
+    return "standard" if host.instance_type.startswith("t") else ""

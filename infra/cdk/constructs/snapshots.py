@@ -1,16 +1,12 @@
 """Daily snapshots of the data volume."""
 
-from aws_cdk import Acknowledgment, Duration, Stack, Tags, Validations
-from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import Acknowledgment, Stack, Tags, Validations
 from aws_cdk import aws_dlm as dlm
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.alarm import add_alarm
 from infra.cdk.constructs.permissions import allow
 
 KEEP = 7
@@ -18,7 +14,11 @@ TAG = "snapshots-of"
 
 
 class Snapshots(Construct):
-    """A snapshot each night, of which the last seven are kept, and an alarm for one that fails."""
+    """A snapshot each night, of which the last seven are kept.
+
+    The host publishes the age of the newest (`metrics.sh`): what AWS says of a failure is not said
+    of a snapshot that nobody began.
+    """
 
     def __init__(
         self,
@@ -27,7 +27,6 @@ class Snapshots(Construct):
         *,
         config: PipelineConfig,
         volume: ec2.Volume,
-        topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
         # Data Lifecycle Manager finds a volume by its tags alone. A volume that was replaced is
@@ -35,11 +34,11 @@ class Snapshots(Construct):
         # volume has a tag of its own.
         self._tag = "-".join(filter(None, (config.name, config.host.beginning)))
         Tags.of(volume).add(TAG, self._tag)
-        self._ring_for(self._failures(self._policy(config, volume), volume), topic)
+        self._add_policy(config, volume)
 
-    def _policy(self, config: PipelineConfig, volume: ec2.Volume) -> dlm.CfnLifecyclePolicy:
+    def _add_policy(self, config: PipelineConfig, volume: ec2.Volume) -> None:
         policy = dlm.CfnLifecyclePolicy
-        return policy(
+        policy(
             self,
             "Policy",
             description=f"Data volume of {config.name}",
@@ -60,55 +59,6 @@ class Snapshots(Construct):
                     )
                 ],
             ),
-        )
-
-    def _failures(self, policy: dlm.CfnLifecyclePolicy, volume: ec2.Volume) -> events.Rule:
-        """Note what AWS tells of a policy that cannot do its work, and of a snapshot that failed.
-
-        Source:
-            https://docs.aws.amazon.com/ebs/latest/userguide/monitor-cloudwatch-events.html
-            https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html
-        """
-        of_ours = {
-            "$or": [
-                {"state": ["ERROR"], "policy_id": [{"suffix": f"policy/{policy.ref}"}]},
-                {
-                    "event": ["createSnapshot"],
-                    "result": ["failed"],
-                    "source": [{"suffix": f"volume/{volume.volume_id}"}],
-                },
-            ]
-        }
-        return events.Rule(
-            self,
-            "Failures",
-            description="Snapshots of the data volume that fail",
-            event_pattern=events.EventPattern(
-                source=["aws.dlm", "aws.ec2"],
-                detail_type=["DLM Policy State Change", "EBS Snapshot Notification"],
-                detail=of_ours,
-            ),
-        )
-
-    def _ring_for(self, failures: events.Rule, topic: sns.ITopic) -> None:
-        add_alarm(
-            self,
-            "SnapshotFailed",
-            topic=topic,
-            # EventBridge shows a topic no condition that its policy could demand, and without one
-            # the rules of every account could mail by ours: so the rule is counted, not a target.
-            metric=cloudwatch.Metric(
-                namespace="AWS/Events",
-                metric_name="TriggeredRules",
-                dimensions_map={"RuleName": failures.rule_name},
-                statistic="Sum",
-                period=Duration.hours(1),
-            ),
-            threshold=1,
-            # Until the next night has shown whether it succeeds.
-            periods=24,
-            breaching=1,
-            description="Snapshots: the last of the data volume failed; see its policy in EC2",
         )
 
     def _role(self, volume: ec2.Volume) -> iam.Role:

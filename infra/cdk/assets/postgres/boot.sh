@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
 # Makes an instance the database host; on one that is the host already it changes nothing.
-# cfn-init runs it once, and tells CloudFormation whether it succeeded.
+# cfn-init runs it once, and CloudFormation gets its result. What it says also goes to the console,
+# which can be read after the instance is gone (docs/operate.md, HostFailed).
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
+exec &> >(exec tee --append "${CONSOLE:-/dev/console}")
+
+packages() {
+    bounded dnf install --assumeyes --quiet "postgresql$PG_MAJOR-server" openssl diffutils
+}
 
 units() {
     local unit
@@ -16,14 +22,18 @@ units() {
 }
 
 "$HERE/disk.sh"
-retry dnf install --assumeyes --quiet "postgresql$PG_MAJOR-server" openssl diffutils
+retry 300 packages
 "$HERE/cluster.sh"
 "$HERE/tls.sh"
 "$HERE/configure.sh"
 units
-systemctl enable --now postgresql
+# As long as crash recovery may take, which comes first.
+within 420 systemctl enable --now postgresql
 "$HERE/roles.sh"
-systemctl enable --now pg-backup.timer pg-metrics.timer pg-tls.timer
-# The alarms that follow a boot find the host's first word, so its silence mails nobody.
-systemctl start pg-metrics || say "CloudWatch was told nothing: the timer tries again"
+# Until this timer runs the boot counts as failed: what is below it must not fail.
+systemctl enable --now pg-backup.timer pg-check.timer pg-metrics.timer pg-tls.timer
+# The boot was fast by borrowed credits, which cost money from now on.
+systemctl start --no-block pg-credits || say "pg-credits cannot start: the CPU credits stay unlimited"
+# The alarms that follow a boot find a first value, so they do not ring.
+timeout 45 systemctl start pg-metrics || say "no metric was published: the timer tries again"
 say "Postgres $PG_MAJOR serves $DB_NAME as $DB_HOST"

@@ -14,7 +14,7 @@ install -d -o postgres -g postgres -m 700 "$PG_HOME"
 # Aside, and put in its place once it is whole: initdb may be interrupted.
 rm -rf "$PGDATA.new"
 # Bytes sort the same on every release of the C library, so an index survives each new image.
-as_postgres "$PG_BIN/initdb" --pgdata="$PGDATA.new" --username=postgres --data-checksums \
+within 45 runuser -u postgres -- "$PG_BIN/initdb" --pgdata="$PGDATA.new" --username=postgres --data-checksums \
     --auth-local=peer --auth-host=scram-sha-256 \
     --encoding=UTF8 --locale=C.UTF-8 --lc-collate=C > /dev/null
 # The package has made an empty one.

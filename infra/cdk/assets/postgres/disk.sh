@@ -4,28 +4,21 @@
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-: "${METADATA_URL:=http://169.254.169.254/latest}" "${DEVICES:=/dev/disk/by-id}"
+: "${DEVICES:=/dev/disk/by-id}"
 DEVICE=$DEVICES/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
-
-instance_id() {
-    local token
-    token=$(curl -sSf -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" \
-        "$METADATA_URL/api/token")
-    curl -sSf -H "X-aws-ec2-metadata-token: $token" "$METADATA_URL/meta-data/instance-id"
-}
 
 # Never by force: the former host may still be writing.
 attach() {
     [ -e "$DEVICE" ] && return
-    aws ec2 wait volume-available --volume-ids "$VOLUME_ID" &&
-        aws ec2 attach-volume --device /dev/sdf --volume-id "$VOLUME_ID" \
+    bounded aws ec2 wait volume-available --volume-ids "$VOLUME_ID" &&
+        bounded aws ec2 attach-volume --device /dev/sdf --volume-id "$VOLUME_ID" \
             --instance-id "$INSTANCE_ID" > /dev/null
 }
 
 # An address that is this instance's already is no error. Until the next packets have found their
 # way by it, calls fail: hence the retries of those that follow.
 take_address() {
-    aws ec2 associate-address --allocation-id "$EIP_ALLOCATION_ID" \
+    bounded aws ec2 associate-address --allocation-id "$EIP_ALLOCATION_ID" \
         --instance-id "$INSTANCE_ID" > /dev/null
 }
 
@@ -33,10 +26,10 @@ take_address() {
 # reason to format.
 format_if_blank() {
     local answer=0
-    blkid --probe "$DEVICE" > /dev/null || answer=$?
+    timeout 15 blkid --probe "$DEVICE" > /dev/null || answer=$?
     case $answer in
         0) ;;
-        2) mkfs.xfs -L pgdata "$DEVICE" ;;
+        2) within 30 mkfs.xfs -L pgdata "$DEVICE" ;;
         *) fail "cannot tell what is on $DEVICE: blkid answers $answer" ;;
     esac
 }
@@ -45,13 +38,13 @@ mount_it() {
     local line="$DEVICE $PG_HOME xfs defaults,noatime,nofail 0 2"
     grep --quiet --fixed-strings --line-regexp "$line" "$ETC/fstab" || echo "$line" >> "$ETC/fstab"
     mkdir -p "$PG_HOME"
-    mountpoint --quiet "$PG_HOME" || mount "$PG_HOME"
-    xfs_growfs "$PG_HOME" > /dev/null
+    mountpoint --quiet "$PG_HOME" || within 30 mount "$PG_HOME"
+    within 15 xfs_growfs "$PG_HOME" > /dev/null
 }
 
-INSTANCE_ID=$(instance_id)
-retry attach
-retry test -e "$DEVICE"
-retry take_address
+INSTANCE_ID=$(retry 30 instance_id)
+retry 300 attach
+retry 30 test -e "$DEVICE"
+retry 60 take_address
 format_if_blank
 mount_it

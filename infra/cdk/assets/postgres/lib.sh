@@ -18,6 +18,7 @@ done < "${PG_ENV:-$HERE/env}"
 
 # Where Amazon Linux has things.
 : "${PG_HOME:=/var/lib/pgsql}" "${PG_BIN:=/usr/bin}" "${ETC:=/etc}" "${RETRY_PAUSE_S:=5}"
+: "${METADATA_URL:=http://169.254.169.254/latest}"
 export PGDATA=$PG_HOME/data AWS_CONFIG_FILE=$HERE/aws.conf
 # shellcheck disable=SC2034 # the scripts that source this file use them
 TLS=$PG_HOME/tls STAMP=$PG_HOME/last-backup
@@ -31,25 +32,59 @@ fail() {
     exit 1
 }
 
-# Run a command until it succeeds, for five minutes at most.
+# Run a function until it succeeds, for LIMIT seconds at most. It runs each program by `bounded`, so
+# that one attempt cannot outlast the limit either. The limits of a boot add up to less than the time
+# within which CloudFormation waits for its signal.
 retry() {
-    local attempts=60
+    local limit=$1 ends_at=$((SECONDS + $1))
+    shift
     until "$@"; do
-        attempts=$((attempts - 1))
-        [ "$attempts" -gt 0 ] || fail "gave up: $1 ${2:-}"
+        [ $((SECONDS + RETRY_PAUSE_S)) -lt "$ends_at" ] || fail "gave up after $limit s: $*"
         sleep "$RETRY_PAUSE_S"
     done
 }
 
+# Run a program for what is left of the limit of `retry`; 0 would be no limit.
+bounded() {
+    local left=$((ends_at - SECONDS))
+    timeout --kill-after=10 $((left > 0 ? left : 1)) "$@"
+}
+
+# Run a program once, for LIMIT seconds at most.
+within() {
+    local limit=$1
+    shift
+    timeout --kill-after=10 "$limit" "$@" || fail "failed, or took more than $limit s: $*"
+}
+
+# Within `retry`.
+instance_id() {
+    local token
+    token=$(bounded curl -sSf -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" \
+        "$METADATA_URL/api/token") &&
+        bounded curl -sSf -H "X-aws-ec2-metadata-token: $token" \
+            "$METADATA_URL/meta-data/instance-id"
+}
+
 as_postgres() {
-    runuser -u postgres -- "$@"
+    if [ "$(id -un)" = postgres ]; then
+        "$@"
+    else
+        runuser -u postgres -- "$@"
+    fi
+}
+
+# True if the server runs a statement. A hung one is no answer.
+answers() {
+    as_postgres timeout 20 "$PG_BIN/psql" --no-psqlrc --quiet --dbname=postgres \
+        --command="SELECT 1" &> /dev/null
 }
 
 # Run SQL from stdin as the superuser; the words are psql's. What fails is not logged: it may hold
 # the verifier of a password.
 run_sql() {
-    PGOPTIONS="-c log_statement=none -c log_min_error_statement=panic" as_postgres \
-        "$PG_BIN/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$@"
+    PGOPTIONS="-c log_statement=none -c log_min_error_statement=panic" \
+        within 30 runuser -u postgres -- "$PG_BIN/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$@"
 }
 
 # Write stdin to FILE for OWNER with MODE, in one step, unless it holds that already.
@@ -69,6 +104,6 @@ place() {
 # Let a running server read its configuration and certificates again; connections stay open.
 reload() {
     if systemctl --quiet is-active postgresql; then
-        systemctl reload postgresql
+        within 30 systemctl reload postgresql
     fi
 }

@@ -58,6 +58,11 @@ names_host() {
     openssl x509 -in "$1" -noout -checkhost "$DB_HOST" | grep --quiet "does match"
 }
 
+publish() {
+    bounded aws ssm put-parameter --name "$CA_PARAMETER" --type String --overwrite \
+        --value "file://$TLS/ca.crt" > /dev/null
+}
+
 install -d -m 755 "$TLS"
 WORK=$(mktemp -d "$TLS/.work.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
@@ -71,6 +76,5 @@ fi
 if [ -n "$DATA_STUDIO_CIDRS" ] && ! is_good "$TLS/reader.pem"; then
     issue "$TLS/reader.pem" root "/CN=reader" "$AUTHORITY_DAYS" "extendedKeyUsage=clientAuth"
 fi
-retry aws ssm put-parameter --name "$CA_PARAMETER" --type String --overwrite \
-    --value "file://$TLS/ca.crt" > /dev/null
+retry 30 publish
 reload

@@ -1,0 +1,144 @@
+"""A Postgres that does not answer is restarted, then its instance is given up."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.host.conftest import a_machine
+
+RESTART = "systemctl restart --no-block postgresql"
+UNHEALTHY = (
+    "aws autoscaling set-instance-health --instance-id i-0123 --health-status Unhealthy"
+    " --no-should-respect-grace-period"
+)
+
+
+@pytest.fixture(scope="module")
+def booted(debian_postgres):
+    with a_machine() as machine:
+        machine.run("boot.sh")
+        yield machine
+
+
+class Checked:
+    """A host whose checks can be made, and whose silence can be made longer."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.state = machine.root / "run" / "pg-check"
+        self._seen = len(machine.calls)
+
+    def check(self):
+        """Run a check; give what it did."""
+        self.machine.run("check.sh")
+        calls = [call for call in self.machine.calls[self._seen :] if " postgresql" in call]
+        calls += [call for call in self.machine.calls[self._seen :] if call == UNHEALTHY]
+        self._seen = len(self.machine.calls)
+        return calls
+
+    def pass_minutes(self, minutes):
+        silent = self.state / "silent"
+        at = silent.stat().st_mtime - minutes * 60
+        os.utime(silent, times=(at, at))
+
+
+@pytest.fixture
+def host(booted):
+    yield Checked(booted)
+    for file in (booted.root / "run" / "pg-check").iterdir():
+        file.unlink()
+
+
+@pytest.fixture
+def silent(host):
+    """A host whose Postgres is gone."""
+    machine = host.machine
+    machine.stop()
+    yield host
+    machine.run("boot.sh")
+
+
+@pytest.fixture
+def recovering(silent):
+    """A host whose Postgres refuses connections, as it does in crash recovery."""
+    real = silent.machine.root / "pg-bin" / "pg_isready"
+    link = real.readlink()
+    silent.machine.fake("pg_isready", "exit 1")
+    yield silent
+    real.unlink()
+    real.symlink_to(link)
+
+
+def test_a_postgres_that_answers_is_left_alone(host):
+    assert host.check() == []
+    assert list(host.state.iterdir()) == []
+
+
+def test_a_short_silence_is_waited_for(silent):
+    assert silent.check() == []
+    silent.pass_minutes(1.9)
+
+    assert silent.check() == []
+
+
+def test_after_two_minutes_postgres_is_restarted_once(silent):
+    silent.check()
+    silent.pass_minutes(2)
+
+    assert silent.check() == [RESTART]
+
+    silent.pass_minutes(7)
+
+    assert silent.check() == []
+
+
+def test_after_ten_minutes_the_instance_is_reported(silent):
+    silent.check()
+    silent.pass_minutes(10)
+
+    assert silent.check() == [UNHEALTHY]
+
+
+def test_a_crash_recovery_gets_twenty_minutes_and_no_restart(recovering):
+    recovering.check()
+    recovering.pass_minutes(19.9)
+
+    assert recovering.check() == []
+
+    recovering.pass_minutes(0.1)
+
+    assert recovering.check() == [UNHEALTHY]
+
+
+def test_an_answer_ends_the_silence(host):
+    (host.state / "silent").touch()
+    (host.state / "restarted").touch()
+    host.pass_minutes(60)
+
+    assert host.check() == []
+    assert list(host.state.iterdir()) == []
+
+
+def test_a_hung_postgres_is_a_silent_one(host):
+    host.machine.change("lib.sh", "timeout 20", "timeout 1")
+    postmaster = int((host.machine.home / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGSTOP)
+    try:
+        host.check()
+        host.pass_minutes(10)
+        begun = time.monotonic()
+
+        assert host.check() == [UNHEALTHY]
+        assert time.monotonic() - begun < 30
+    finally:
+        os.kill(postmaster, signal.SIGCONT)
+
+
+def test_a_refused_report_is_repeated(silent):
+    silent.check()
+    silent.pass_minutes(10)
+    silent.machine.refuse("autoscaling-set-instance-health")
+
+    assert silent.check() == [UNHEALTHY, UNHEALTHY]

@@ -96,6 +96,7 @@ class HostConfig(Part):
         updates neither snapshot nor zone of a volume: only another name makes another volume.
 
         Source:
-            https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-volume.html
+            https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1505
+            https://github.com/awsdocs/aws-cloudformation-user-guide/pull/556
         """
         return "-".join(part for part in (self.availability_zone, self.snapshot_id) if part)

@@ -30,6 +30,15 @@ NAMED_BY_AWS = {
     "AWS::EC2::Volume",
 }
 MOST_WILDCARDS = 4
+LIMITS = {
+    "template": 500_000,
+    "user data": 8_000,
+    "environment": 2_000,
+    "policies of a role": 5_120,
+    "resources": 250,
+    "outputs": 100,
+}
+"""Half of what AWS takes (docs/adr/0012), because a reference may become longer than it is here."""
 TOPIC = "arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:spotify-pipeline-alarms"
 
 
@@ -302,3 +311,39 @@ def test_every_alarm_speaks_when_it_begins_and_ends_and_says_what_to_do(stack):
         )
 
     assert offenders(stack, "AWS::CloudWatch::Alarm", keeps) == set()
+
+
+@of((*EVERY, *PLACED))
+def test_every_template_and_what_is_in_it_keeps_to_the_sizes_that_aws_takes(stack):
+    size = {
+        "template": len(json.dumps(stack.template)),
+        "user data": max(
+            (
+                len(json.dumps(each["Properties"]["LaunchTemplateData"]["UserData"]))
+                for each in stack.resources("AWS::EC2::LaunchTemplate").values()
+            ),
+            default=0,
+        ),
+        "environment": max(
+            (
+                len(json.dumps(each["Properties"].get("Environment", {})))
+                for each in stack.resources("AWS::Lambda::Function").values()
+            ),
+            default=0,
+        ),
+        "policies of a role": max(
+            (
+                sum(
+                    len(json.dumps(policy["Properties"]["PolicyDocument"]))
+                    for policy in stack.resources("AWS::IAM::Policy").values()
+                    if role in policy["Properties"]["Roles"]
+                )
+                for role in (f"<{path}>" for path in stack.resources("AWS::IAM::Role"))
+            ),
+            default=0,
+        ),
+        "resources": len(stack.resources()),
+        "outputs": len(stack.template.get("Outputs", {})),
+    }
+
+    assert {name: value for name, value in size.items() if value > LIMITS[name]} == {}

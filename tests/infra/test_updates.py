@@ -15,8 +15,12 @@ from shared.errors import SettingsError
 from tests.infra.conftest import cdk_context, synthesise
 
 SNAPSHOT, ZONE = "snap-0123456789abcdef0", "eu-west-1b"
-NEVER_UPDATED = {"AWS::EC2::Volume": {"AvailabilityZone", "Encrypted", "KmsKeyId", "SnapshotId"}}
-"""By the CloudFormation reference ("Updates are not supported"); the schemas do not tell."""
+NEVER_UPDATED = {
+    "AWS::EC2::Volume": {
+        *("AvailabilityZone", "Encrypted", "KmsKeyId", "MultiAttachEnabled", "SnapshotId"),
+    }
+}
+"""What CloudFormation refuses to update; the schemas do not say so, docs/adr/0012 does."""
 ONE_AT_A_TIME = {"AWS::EC2::Subnet"}
 """The old one holds the addresses until the new one exists."""
 CHANGES = {

@@ -31,7 +31,7 @@ class Checked:
         self._seen = len(machine.calls)
 
     def check(self):
-        """Run a check; give what it did."""
+        """Run a check and return what it did to Postgres and to the instance."""
         self.machine.run("check.sh")
         calls = [call for call in self.machine.calls[self._seen :] if " postgresql" in call]
         calls += [call for call in self.machine.calls[self._seen :] if call == UNHEALTHY]

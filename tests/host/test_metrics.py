@@ -82,7 +82,7 @@ def snapshot(served):
 
     def began(hours_ago):
         at = datetime.now(UTC) - timedelta(hours=hours_ago)
-        newest.write_text(f"{at.isoformat()}\n")
+        newest.write_text(f'"{at.isoformat()}"\n')
 
     yield began
     newest.unlink(missing_ok=True)

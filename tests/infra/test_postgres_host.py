@@ -61,7 +61,7 @@ def test_a_boot_borrows_the_credits_that_a_new_instance_lacks(launch, facts):
 
 @pytest.fixture
 def give_up(launch, tmp_path):
-    """Run what follows cfn-init in the user data; give the calls of aws."""
+    """Run what follows cfn-init in the user data, and return the calls of aws."""
     _, _, script = launch["UserData"]["Fn::Base64"].partition("\n)\n")
     (tmp_path / "id").write_text("i-0123\n")
 

@@ -74,7 +74,7 @@ def top_level(paths):
 
 
 def changes(before, after):
-    """Give resource and changed properties of what keeps its logical id."""
+    """Yield path, resource and changed properties of what keeps its logical id."""
     for logical_id, each in before.template["Resources"].items():
         other = after.template["Resources"].get(logical_id)
         if other:

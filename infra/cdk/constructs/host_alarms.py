@@ -83,7 +83,7 @@ def host_metric(config: PipelineConfig, name: str, statistic: str) -> cloudwatch
 def told_by_host(
     name: str, statistic: str = "Maximum", period: Duration | None = None
 ) -> cloudwatch.Metric:
-    """Take a metric that the host publishes every five minutes, over an hour by default."""
+    """Return a metric that the host publishes every five minutes, over an hour by default."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,

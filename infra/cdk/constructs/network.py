@@ -84,7 +84,7 @@ class Network(Construct):
         )
 
     def _database_subnet(self, zone: str) -> ec2.ISubnet:
-        """Take the first public subnet, or make one in the zone that was chosen.
+        """Return the first public subnet, or a new one in the zone that was chosen.
 
         The subnets of the VPC stay as they are: a subnet that changes its zone is replaced, and
         the new one cannot have the addresses of the old while that exists.
@@ -127,7 +127,7 @@ class Network(Construct):
 
 
 def zone_cidr(zone: str) -> str:
-    """Give each zone of a region a /24 in the upper half of the VPC, by the zone's letter.
+    """Return the /24 of a zone, in the upper half of the VPC: each letter has one.
 
     The lower half holds the subnets of the VPC.
     """

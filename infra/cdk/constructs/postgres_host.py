@@ -193,5 +193,5 @@ class PostgresHost(Construct):
 
 
 def credits_of(host: HostConfig) -> str:
-    """Tell the credit mode of a host that has booted; empty: its type has no credits."""
+    """Return the credit mode of a host that has booted; empty if its type has no credits."""
     return "standard" if host.instance_type.startswith("t") else ""

@@ -11,10 +11,11 @@ publish() {
 # When the newest snapshot of this volume began; a new volume has none until the next night.
 snapshot_time() {
     local time
-    time=$(timeout 60 aws ec2 describe-snapshots --owner-ids self --output text \
+    # As JSON, because text is queried page by page.
+    time=$(timeout 60 aws ec2 describe-snapshots --owner-ids self --output json \
         --filters "Name=volume-id,Values=$VOLUME_ID" Name=status,Values=completed \
-        --query "max_by(Snapshots, &StartTime).StartTime")
-    [ "$time" != None ] ||
+        --query "max_by(Snapshots, &StartTime).StartTime" | tr -d '"')
+    [ "$time" != null ] ||
         time=$(timeout 60 aws ec2 describe-volumes --volume-ids "$VOLUME_ID" --output text \
             --query "Volumes[0].CreateTime")
     date --date="$time" +%s

@@ -1,8 +1,8 @@
-"""How long a server wants to be left alone, as its `Retry-After` tells; pure.
+"""The wait that a server asks for in its `Retry-After` header; pure.
 
 Source:
     https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    It is whole seconds or a date; some servers write a fraction.
+    It is whole seconds or a date; some servers write a sign, a fraction or leading zeros.
 """
 
 import math
@@ -12,23 +12,29 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after_s(header: str, now: datetime, most: int) -> int | None:
-    """Read the header; None if it tells no time.
+    """Read the header; None if it gives no wait.
+
+    A wait of 0 s, or until a date in the past, counts as none: the server has just refused a call
+    and says nothing about when it takes the next. The caller's own wait, which grows with each
+    refusal, is then its floor.
 
     Args:
-        header: Its text; empty if there is none.
-        now: What a date is counted from; one that has passed is 0 s away.
-        most: The longest wait, in seconds, that is accepted: a server may ask for any.
+        header: The text of the header; empty if there is none.
+        now: The time from which a date is counted.
+        most: The longest accepted wait, in seconds.
 
     Returns:
-        Seconds, rounded up: a call that comes too late does no harm.
+        Seconds from 1 to `most`, rounded up: a call that comes too late does no harm.
     """
-    if match := re.fullmatch(r"([0-9]+)(\.[0-9]*)?", header):
+    text = header.strip()
+    if match := re.fullmatch(r"\+?0*([0-9]*)(\.[0-9]*)?", text):
         # Python refuses to read numbers of thousands of digits.
-        return min(int(match[1][:9]) + bool((match[2] or "").strip(".0")), most)
-    try:
-        at = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    # A date without a known zone is read as naive; HTTP dates are in UTC.
-    wait_s = math.ceil((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
-    return max(0, min(wait_s, most))
+        wait_s = int(match[1][:9] or 0) + bool((match[2] or "").strip(".0"))
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return None
+        # HTTP dates are in UTC; one without a zone is read as naive.
+        wait_s = math.ceil((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    return min(wait_s, most) if wait_s > 0 else None

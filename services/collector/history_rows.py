@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from shared.models import Milliseconds, Text, TrackUri
+from shared.models import INT4_MAX, Milliseconds, Text, TrackUri
 
 REQUEST_EXTENDED = 'request the "Extended streaming history" at spotify.com/account/privacy'
 ACCOUNT_DATA = f"account data, which names no track: {REQUEST_EXTENDED}"
@@ -70,11 +70,23 @@ def _flag(odd: Literal[0, 1, ""]) -> bool | None:
     return None if odd == "" else bool(odd)
 
 
+def _whole(number: float) -> int:
+    if not number.is_integer():
+        raise PydanticCustomError("int_type", "not a whole number")
+    return int(number)
+
+
 # Old exports hold null in place of false; 0, 1 and "" are told of. Strict, for "no" is no false.
 Flag = Annotated[
     Annotated[bool, Field(strict=True)]
     | Annotated[Literal[0, 1, ""], AfterValidator(_flag)]
     | None,
+    Field(union_mode="left_to_right"),
+]
+# JSON writes whole numbers as floats, too: 174424.0. Strict, for text and true are no numbers.
+WholeMilliseconds = Annotated[
+    Annotated[Milliseconds, Field(strict=True)]
+    | Annotated[float, Field(strict=True, ge=0, le=INT4_MAX), AfterValidator(_whole)],
     Field(union_mode="left_to_right"),
 ]
 EndedAt = Annotated[
@@ -93,7 +105,7 @@ class HistoryPlay(TypedDict):
     """
 
     played_at: Annotated[EndedAt, Field(validation_alias="ts")]
-    ms_played: Annotated[Milliseconds, Field(strict=True)]
+    ms_played: WholeMilliseconds
     track_uri: Annotated[TrackUri, Field(validation_alias="spotify_track_uri")]
     track_name: Annotated[Text, Field(validation_alias="master_metadata_track_name")]
     artist_name: Annotated[Text, Field(validation_alias="master_metadata_album_artist_name")]

@@ -75,6 +75,16 @@ def test_only_the_fields_of_a_play_are_needed():
     assert set(play) == {"played_at", "ms_played", "track_uri", "track_name", "artist_name"}
 
 
+@pytest.mark.parametrize("told", ["174424.0", "1.74424e5", "174424"])
+def test_a_whole_number_may_be_written_as_a_float(told):
+    row = json.dumps(a_row(ms_played=0)).replace('"ms_played": 0', f'"ms_played": {told}')
+
+    (play,) = parse_rows(row.encode(), UPLOADED_AT)
+
+    assert play["ms_played"] == 174_424
+    assert type(play["ms_played"]) is int
+
+
 @pytest.mark.parametrize(
     ("told", "meant"),
     [(None, None), (0, False), (1, True), ("", None), (True, True), (False, False)],

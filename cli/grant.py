@@ -21,12 +21,13 @@ from shared.spotify_app import AppState, SpotifyApps
 from shared.spotify_wire import Grant
 
 REMEDIES = {
-    "not registered": "this account is not on the app's list: add its name and e-mail at "
+    "registered": "this account is not on the app's list: add its name and e-mail at "
     f"{DASHBOARD} > your app > Settings > User Management",
     "premium": "the account that owns the app has no active Premium: renew it; after that "
     "Spotify needs up to a few hours",
 }
-"""What a person must do, by a word of the plain-text refusals that Spotify gives in a 403."""
+"""What a person must do, by a word of Spotify's 403: "User not registered in the Developer
+Dashboard", or "the user may not be registered"."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def trade(accounts: SpotifyAccounts, apps: SpotifyApps, consent: Consent) -> Gra
         raise CommandError(f"{error}; run `plays login` again") from error
     except SpotifyAuthError as error:
         raise CommandError(
-            f"{error}; compare client id and secret with the app's settings at {DASHBOARD} "
+            f"{error}; compare client id, secret and redirect URI with the app's settings at "
+            f"{DASHBOARD} "
             f"(another secret comes by --client-secret-stdin or {SECRET_VARIABLE})"
         ) from error
     except SpotifyRateLimitError as error:

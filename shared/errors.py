@@ -12,7 +12,7 @@ HistoryError
 ├── SpotifyError                 Spotify did not answer as documented, or not at all: try later
 │   ├── SpotifyAuthError         the app or the account is not allowed: a person must act
 │   │   ├── SpotifyTokenError    401: the access token is not accepted; a fresh one may be
-│   │   ├── SpotifyAccountError  403 for want of Premium or of a place on the app's list: passes
+│   │   ├── SpotifyEndpointError 403 of one call: the app may not make it, whoever asks
 │   │   └── SpotifyLoginError    the grant is dead: the listener must log in again
 │   ├── SpotifyRequestError      400: what the request says; others may pass
 │   └── SpotifyRateLimitError    429: wait `retry_after_s`
@@ -68,8 +68,8 @@ class SpotifyTokenError(SpotifyAuthError):
     """Spotify does not accept the access token; a fresh one may be accepted."""
 
 
-class SpotifyAccountError(SpotifyAuthError):
-    """Spotify refuses an account, whichever call it makes; the app may have what it asked for."""
+class SpotifyEndpointError(SpotifyAuthError):
+    """Spotify does not allow this app to make this call; other calls may be allowed."""
 
 
 class SpotifyLoginError(SpotifyAuthError):

@@ -48,10 +48,11 @@ def _or_unknown(measure: float) -> float | None:
 Finite = AfterValidator(_or_unknown)
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[int, Field(ge=0, le=INT4_MAX)]
-# The merge looks around each instant, and beyond the ends of datetime there is nothing.
-PlayedAt = Annotated[
+# Code adds to and subtracts from instants, and beyond the ends of datetime there is nothing.
+BoundedInstant = Annotated[
     AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
 ]
+PlayedAt = BoundedInstant
 
 Source = Literal["recently-played", "extended-history"]
 
@@ -98,9 +99,9 @@ class Gap(Message):
     tellings together, whatever order they come in.
     """
 
-    started_at: AwareDatetime
+    started_at: BoundedInstant
     """The end of the last play before which none is missing."""
-    ended_at: AwareDatetime | None = None
+    ended_at: BoundedInstant | None = None
     reason: str
     is_closed: bool = False
 

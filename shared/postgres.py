@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -72,7 +72,7 @@ class Address:
         Raises:
             ValueError: It is something else; ends a sentence, and never tells the login.
         """
-        try:
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(login)
             return cls(
                 host=host,
@@ -83,8 +83,8 @@ class Address:
                 ca_pem=ca_pem,
                 via=via,
             )
-        except (ValueError, KeyError, TypeError):
-            raise ValueError("is not JSON with username, password, dbname and port") from None
+        # Not in an `except` block: the error of json holds the login.
+        raise ValueError("is not JSON with username, password, dbname and port")
 
     @property
     def login(self) -> str:

@@ -1,10 +1,11 @@
 """Spotify's accounts service and Web API, by requests.
 
 Nothing here sleeps, retries or remembers: a refusal becomes an error that tells the caller what
-to do. No error's text holds a token.
+to do. No error holds a secret, be it in its text or in the errors behind it: what the token
+endpoint answers is never quoted, and what the Web API answers without anything like a token.
 """
 
-import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -16,8 +17,8 @@ from requests import PreparedRequest, Response
 
 from shared.answers import LONGEST_S, Session, whole_answer
 from shared.errors import (
-    SpotifyAccountError,
     SpotifyAuthError,
+    SpotifyEndpointError,
     SpotifyError,
     SpotifyLoginError,
     SpotifyRateLimitError,
@@ -28,9 +29,10 @@ from shared.retry_after import retry_after_s
 from shared.spotify_catalogue_wire import Row, read_rows
 from shared.spotify_wire import (
     PAGE_ROWS,
+    ApiRefusal,
     Grant,
     RecentlyPlayed,
-    is_api_error,
+    read_api_refusal,
     read_grant,
     read_grant_refusal,
     read_recently_played,
@@ -57,7 +59,9 @@ Source:
 """
 
 Sign = Callable[[PreparedRequest], PreparedRequest]
-Secrets = tuple[str, ...]
+
+_SECRETS = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+|[\w+=-]{32,}", re.IGNORECASE)
+"""What may be a token, a code, a verifier or a header with one: no word is so long."""
 
 
 def open_session() -> requests.Session:
@@ -93,7 +97,7 @@ class SpotifyAccounts:
             https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return self._grant(client_id, client_secret, form, (refresh_token,))
+        return self._grant(client_id, client_secret, form)
 
     def exchange(
         self, client_id: str, client_secret: str, *, code: str, verifier: str, redirect_uri: str
@@ -122,7 +126,7 @@ class SpotifyAccounts:
             "code_verifier": verifier,
             "redirect_uri": redirect_uri,
         }
-        return self._grant(client_id, client_secret, form, (code, verifier))
+        return self._grant(client_id, client_secret, form)
 
     def client_credentials(self, client_id: str, client_secret: str) -> Grant:
         """Get an access token for the app itself, which knows no listener.
@@ -141,16 +145,13 @@ class SpotifyAccounts:
         """
         return self._grant(client_id, client_secret, {"grant_type": "client_credentials"})
 
-    def _grant(
-        self, client_id: str, client_secret: str, form: dict[str, str], secrets: Secrets = ()
-    ) -> Grant:
-        """Ask the token endpoint; of `secrets` nothing is quoted when it refuses."""
+    def _grant(self, client_id: str, client_secret: str, form: dict[str, str]) -> Grant:
         sign: Sign | tuple[str, str] = (client_id, client_secret)
         if not client_secret:
             form, sign = {**form, "client_id": client_id}, _unsigned
         response = _send(self._session, "POST", self._url, auth=sign, data=form)
         if response.status_code != HTTPStatus.OK:
-            raise _grant_refusal(response, (*secrets, client_secret))
+            raise _grant_refusal(response)
         return read_grant(response.content)
 
 
@@ -170,8 +171,8 @@ class SpotifyApi:
 
         Raises:
             SpotifyTokenError: The access token is not accepted, or no longer.
-            SpotifyAccountError: The app's owner has no Premium, or the listener is not on its list.
-            SpotifyAuthError: Spotify forbids it for another reason.
+            SpotifyAuthError: Spotify forbids it: the app's owner has no Premium, the listener is
+                not on its list, or for another reason.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Any other refusal, or no answer.
 
@@ -189,8 +190,9 @@ class SpotifyApi:
             A row for each id, in order; an empty one where Spotify does not know.
 
         Raises:
-            SpotifyAccountError: The app's owner has no Premium.
-            SpotifyAuthError: The app gets no audio features; also SpotifyTokenError, see there.
+            SpotifyEndpointError: The app gets no audio features.
+            SpotifyAuthError: Spotify forbids it for another reason, such as an owner without
+                Premium; also SpotifyTokenError, see there.
             SpotifyRequestError: An id is none.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Any other refusal, or no answer.
@@ -222,7 +224,7 @@ class SpotifyApi:
         url, sign = f"{self._url}/{path}", _bearer(access_token)
         response = _send(self._session, "GET", url, auth=sign, params=params)
         if response.status_code != HTTPStatus.OK:
-            raise _api_refusal(response, (access_token,))
+            raise _api_refusal(response, access_token)
         return response.content
 
 
@@ -233,7 +235,9 @@ def _send(session: requests.Session, method: str, url: str, **options: Any) -> R
     try:
         return whole_answer(partial(session.request, method, url, **options), LONGEST_S)
     except requests.RequestException as error:
-        raise SpotifyError(f"no answer from Spotify: {type(error).__name__}") from error
+        kind = type(error).__name__
+    # Not in the block above: an error of requests holds the request, thus its tokens.
+    raise SpotifyError(f"no answer from Spotify: {kind}")
 
 
 def _bearer(access_token: str) -> Sign:
@@ -248,55 +252,46 @@ def _unsigned(request: PreparedRequest) -> PreparedRequest:
     return request
 
 
-def _api_refusal(response: Response, secrets: Secrets) -> SpotifyError:
-    if response.status_code == HTTPStatus.UNAUTHORIZED:
-        return SpotifyTokenError(f"Spotify refuses the access token: {_words(response, secrets)}")
-    if response.status_code == HTTPStatus.FORBIDDEN:
-        kind = SpotifyAuthError if is_api_error(response.content) else SpotifyAccountError
-        return kind(f"Spotify forbids the call: {_words(response, secrets)}")
-    if response.status_code == HTTPStatus.BAD_REQUEST:
-        return SpotifyRequestError(f"Spotify answered with status 400: {_words(response, secrets)}")
-    return _refusal(response, secrets)
+def _api_refusal(response: Response, access_token: str) -> SpotifyError:
+    refusal, status = read_api_refusal(response.content), response.status_code
+    words = _excerpt(response.content.decode("utf-8", "replace"), access_token)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return SpotifyTokenError(f"Spotify refuses the access token: {words}")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _rate_limit(response, refusal)
+    if status == HTTPStatus.FORBIDDEN:
+        if refusal.is_of_limits:
+            return _rate_limit(response, refusal)
+        kind = SpotifyEndpointError if refusal.is_of_the_endpoint else SpotifyAuthError
+        return kind(f"Spotify forbids the call: {words}")
+    failed = SpotifyRequestError if status == HTTPStatus.BAD_REQUEST else SpotifyError
+    return failed(f"Spotify answered with status {status}: {words}")
 
 
-def _grant_refusal(response: Response, secrets: Secrets) -> SpotifyError:
-    code, description = read_grant_refusal(response.content)
-    words = _excerpt(f"{code}: {description}", secrets)
-    if response.status_code == HTTPStatus.BAD_REQUEST and code == "invalid_grant":
-        return SpotifyLoginError(f"Spotify refuses the grant: {words}")
-    if response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED) and code in (
+def _grant_refusal(response: Response) -> SpotifyError:
+    code, status = read_grant_refusal(response.content), response.status_code
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _rate_limit(response, read_api_refusal(response.content))
+    if status == HTTPStatus.BAD_REQUEST and code == "invalid_grant":
+        return SpotifyLoginError(f"Spotify refuses the grant: {code}")
+    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED) and code in (
         "invalid_client",
         "unauthorized_client",
     ):
-        return SpotifyAuthError(f"Spotify refuses the app: {words}")
-    return _refusal(response, secrets)
+        return SpotifyAuthError(f"Spotify refuses the app: {code}")
+    words = f": {code}" if code else ""
+    return SpotifyError(f"Spotify's token endpoint answered with status {status}{words}")
 
 
-def _refusal(response: Response, secrets: Secrets) -> SpotifyError:
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        header = response.headers.get("Retry-After", "")
-        wait_s = retry_after_s(header, datetime.now(UTC), LONGEST_WAIT_S)
-        if wait_s is None and _is_over_quota(response.content):
-            wait_s = QUOTA_WAIT_S
-        return SpotifyRateLimitError(wait_s)
-    words = _words(response, secrets)
-    return SpotifyError(f"Spotify answered with status {response.status_code}: {words}")
+def _rate_limit(response: Response, refusal: ApiRefusal) -> SpotifyRateLimitError:
+    header = response.headers.get("Retry-After", "")
+    wait_s = retry_after_s(header, datetime.now(UTC), LONGEST_WAIT_S)
+    if wait_s is None and refusal.is_over_quota:
+        wait_s = QUOTA_WAIT_S
+    return SpotifyRateLimitError(wait_s)
 
 
-def _is_over_quota(content: bytes) -> bool:
-    """Tell the quota of a day from the limit of 30 seconds; both are refused by 429."""
-    try:
-        return bool(json.loads(content)["error"]["reason"] == "QUOTA_EXCEEDED")
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return False
-
-
-def _words(response: Response, secrets: Secrets) -> str:
-    """Quote a refusal; its body is JSON or plain text."""
-    return _excerpt(response.content.decode("utf-8", "replace"), secrets)
-
-
-def _excerpt(text: str, secrets: Secrets) -> str:
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "…")
-    return " ".join(text.split())[:EXCERPT_CHARACTERS]
+def _excerpt(text: str, access_token: str) -> str:
+    """Quote a refusal in one line, without the token that was sent or anything like one."""
+    words = " ".join(text.replace(access_token, "…").split())
+    return _SECRETS.sub("…", words)[:EXCERPT_CHARACTERS]

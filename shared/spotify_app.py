@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsError
+from shared.models import BoundedInstant
 
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_OWN_WAIT = timedelta(hours=1)
@@ -35,12 +36,16 @@ class AppState(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    blocked_until: AwareDatetime | None = None
+    blocked_until: BoundedInstant | None = None
     """Spotify wants no call before this instant; stays until the app is answered again."""
     refusals: int = Field(default=0, ge=0)
     """429s in a row since the last answer."""
-    features_forbidden_at: AwareDatetime | None = None
-    """When Spotify said that this app gets no audio features."""
+    features_forbidden_at: BoundedInstant | None = None
+    """When Spotify last said that this app gets no audio features."""
+
+    def forbids_features(self, since: datetime) -> bool:
+        """True if Spotify has refused the app audio features after `since`."""
+        return self.features_forbidden_at is not None and since < self.features_forbidden_at
 
     def is_blocked(self, now: datetime) -> bool:
         """Whether live capture must not call yet."""

@@ -1,9 +1,9 @@
 """What Spotify's answers about several tracks look like, and how to read them; pure."""
 
-import json
 from typing import Any
 
 from shared.errors import SpotifyError
+from shared.json_answers import read_json
 
 Row = dict[str, Any]
 
@@ -22,10 +22,8 @@ def read_rows(content: bytes, name: str, count: int) -> list[Row]:
     Raises:
         SpotifyError: It is no such answer: says nothing about the tracks.
     """
-    try:
-        rows = json.loads(content)[name]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SpotifyError(f"{name} gave no rows that can be read") from error
+    answer = read_json(content)
+    rows = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(rows, list) or len(rows) != count:
         raise SpotifyError(f"{name} gave not one row for each id")
     return [row if isinstance(row, dict) else {} for row in rows]

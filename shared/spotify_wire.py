@@ -8,13 +8,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -22,6 +21,7 @@ from pydantic import (
 )
 
 from shared.errors import SpotifyError
+from shared.json_answers import read_json
 from shared.models import Milliseconds, Play, Text, TrackUri
 
 PAGE_ROWS = 50
@@ -31,6 +31,11 @@ Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 """Printable ASCII: what an HTTP header can carry."""
 
 
+TOKEN_LIFETIME_S = 3_600
+"""The lifetime of an access token if the answer gives none: those of Spotify live for an hour. One
+that dies earlier costs a call, because its 401 has it replaced."""
+
+
 @dataclass(frozen=True)
 class Grant:
     """What a refresh token gave; `refresh_token` is the one to use from now on, if it changed."""
@@ -38,6 +43,39 @@ class Grant:
     access_token: str = field(repr=False)
     expires_in_s: int
     refresh_token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ApiRefusal:
+    """What the Web API says when it refuses a call; all of it may be empty."""
+
+    message: str = ""
+    reason: str = ""
+    is_json: bool = False
+
+    @property
+    def is_over_quota(self) -> bool:
+        """True if the app has used up its calls of a day."""
+        return "quota" in self._words
+
+    @property
+    def is_of_limits(self) -> bool:
+        """True if the app called too often, whatever the status."""
+        return any(word in self._words for word in ("quota", "rate limit", "too many requests"))
+
+    @property
+    def is_of_the_endpoint(self) -> bool:
+        """True if the app may not make this call, whoever asks and whatever it asks for.
+
+        Spotify then says "Forbidden", or nothing but the status. Other words are about the account,
+        such as a missing Premium subscription, or about something that nobody has seen yet.
+        """
+        words = self.message.strip(" .").lower()
+        return words == "forbidden" or (self.is_json and not words)
+
+    @property
+    def _words(self) -> str:
+        return f"{self.message} {self.reason}".lower()
 
 
 @dataclass(frozen=True)
@@ -60,30 +98,36 @@ class RecentlyPlayed:
 
 
 def read_grant(content: bytes) -> Grant:
-    """Read the token endpoint's answer; raises SpotifyError without quoting it."""
-    try:
-        answer = _TokenAnswer.model_validate_json(content)
-    except ValidationError:
-        raise SpotifyError("the token endpoint gave no token that can be read") from None
-    return Grant(answer.access_token, answer.expires_in, answer.refresh_token)
+    """Read the token endpoint's answer.
+
+    Only an access token is needed. Whatever else is missing or odd counts as not given.
+
+    Raises:
+        SpotifyError: It holds no access token. Nothing of the answer goes with the error.
+    """
+    answer = _or_none(read_json(content), _TokenAnswer.model_validate)
+    if answer is None:
+        raise SpotifyError("the token endpoint gave no token that can be read")
+    lifetime_s = TOKEN_LIFETIME_S if answer.expires_in is None else int(answer.expires_in)
+    return Grant(answer.access_token, lifetime_s, answer.refresh_token)
 
 
-def read_grant_refusal(content: bytes) -> tuple[str, str]:
-    """Read the token endpoint's refusal: its code and its words; both empty if it is none."""
-    try:
-        refusal = _GrantRefusal.model_validate_json(content)
-    except ValidationError:
-        return "", ""
-    return refusal.error, refusal.error_description or ""
+def read_grant_refusal(content: bytes) -> str:
+    """Return the code of a refusal by the token endpoint; empty if it is none that OAuth knows."""
+    refusal = _or_none(read_json(content), _GrantRefusal.model_validate)
+    return refusal.error if refusal else ""
 
 
-def is_api_error(content: bytes) -> bool:
-    """Tell the Web API's own refusal from the plain text with which it refuses an account."""
-    try:
-        _ApiRefusal.model_validate_json(content)
-    except ValidationError:
-        return False
-    return True
+def read_api_refusal(content: bytes) -> ApiRefusal:
+    """Read a refusal by the Web API, which is JSON or plain text."""
+    value = read_json(content)
+    error = value.get("error") if isinstance(value, dict) else None
+    if isinstance(error, dict):
+        message, reason = (str(error.get(name) or "") for name in ("message", "reason"))
+        return ApiRefusal(message, reason, is_json=True)
+    if isinstance(error, str):
+        return ApiRefusal(error, is_json=True)
+    return ApiRefusal(content.decode("utf-8", "replace"))
 
 
 def read_recently_played(content: bytes) -> RecentlyPlayed:
@@ -92,11 +136,10 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     Raises:
         SpotifyError: It is no answer of recently-played: says nothing about what was played.
     """
-    try:
-        # json, not pydantic: a lone surrogate in one title must not fail the whole answer.
-        rows = _Page.model_validate(json.loads(content)).items
-    except (ValueError, RecursionError) as error:
-        raise SpotifyError("recently-played gave no page that can be read") from error
+    page = _or_none(read_json(content), _Page.model_validate)
+    if page is None:
+        raise SpotifyError("recently-played gave no page that can be read")
+    rows = page.items
     plays, unreadable = [], []
     for row in rows:
         try:
@@ -129,27 +172,34 @@ _Optional = WrapValidator(_or_none)
 
 
 class _TokenAnswer(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
     access_token: Secret
-    expires_in: Annotated[int, Field(ge=0, le=10**9)]
-    refresh_token: Secret | None = None
+    # More than a day is no lifetime of an access token.
+    expires_in: Annotated[Annotated[float, Field(ge=0, le=86_400)] | None, _Optional] = None
+    refresh_token: Annotated[Secret | None, _Optional] = None
 
 
 class _GrantRefusal(BaseModel):
-    """A flat OAuth error, unlike the nested one of the Web API."""
+    """A flat OAuth error, unlike the nested one of the Web API.
 
-    error: str
-    error_description: str | None = None
+    Its code alone is read: the description, or a code that nobody knows, could repeat a secret.
 
+    Source:
+        https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+    """
 
-class _ApiRefusal(BaseModel):
-    error: Any
+    error: Literal[
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "server_error",
+        "temporarily_unavailable",
+    ]
 
 
 class _Page(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
     items: list[Any]
 
 
@@ -170,7 +220,7 @@ class _Track(BaseModel):
 
     uri: TrackUri
     name: Annotated[Text | None, _Optional] = None
-    artists: Annotated[list[_Named] | None, _Optional] = None
+    artists: Annotated[list[Annotated[_Named | None, _Optional]] | None, _Optional] = None
     album: Annotated[_Named | None, _Optional] = None
     duration_ms: Annotated[Milliseconds | None, _Optional] = None
     popularity: Annotated[Annotated[int, Field(ge=0, le=100)] | None, _Optional] = None
@@ -186,12 +236,12 @@ class _Row(BaseModel):
 
     def play(self) -> Play:
         track = self.track
-        artist = track.artists[0] if track.artists else _Named()
+        artists = (artist.name for artist in track.artists or () if artist and artist.name)
         return Play(
             track_uri=track.uri,
             # A name may be missing; the uri and the instant alone make it a play.
             track_name=track.name or "",
-            artist_name=artist.name or "",
+            artist_name=next(artists, ""),
             album_name=track.album.name if track.album else None,
             played_at=self.played_at,
             popularity=track.popularity,

@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from shared.errors import SettingsError, SpotifyLoginError
+from shared.models import BoundedInstant
 from shared.spotify import SpotifyAccounts
 from shared.spotify_login import KeptToken, keep, read_secret
 from shared.spotify_wire import Grant, Secret
@@ -26,7 +28,7 @@ class Credentials(BaseModel):
     client_id: Secret
     client_secret: Secret | Literal[""] = ""
     refresh_token: Secret
-    authorized_at: AwareDatetime
+    authorized_at: BoundedInstant
 
     def __repr__(self) -> str:
         return f"Credentials({self.fingerprint})"
@@ -116,21 +118,21 @@ class CredentialStore:
         text = read_secret(self._secretsmanager, self._prefix + listener)
         try:
             value = json.loads(text or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
 
 def _read(name: str, text: str) -> Credentials | None:
-    try:
+    with suppress(AttributeError, ValueError, RecursionError):
         value = json.loads(text.strip() or "{}")
         # The deployment makes the secret; the login fills it.
         return Credentials.model_validate(value) if value.get("refresh_token") else None
-    except (AttributeError, ValueError):
-        raise SettingsError(
-            f"secret {name} is not JSON with client_id, client_secret, refresh_token "
-            "and authorized_at: log in again"
-        ) from None
+    # Not in an `except` block: the errors of json and pydantic hold the secret.
+    raise SettingsError(
+        f"secret {name} is not JSON with client_id, client_secret, refresh_token "
+        "and authorized_at: log in again"
+    )
 
 
 class AccessTokens:

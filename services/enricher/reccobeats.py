@@ -11,7 +11,6 @@ Source:
     documented; users of the service measured them.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -25,6 +24,7 @@ from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, RequestRefusedError
 from shared.answers import LONGEST_S, whole_answer
 from shared.errors import FeatureSourceError
+from shared.json_answers import read_json
 from shared.retry_after import retry_after_s
 
 NAME = "reccobeats"
@@ -118,10 +118,9 @@ class ReccoBeats:
 
 def _content(response: requests.Response, path: str) -> list[Any]:
     """Read the rows; null is how some servers write an empty list."""
-    try:
-        content = json.loads(response.content)["content"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FeatureSourceError(f"{path} answered no list of tracks") from error
+    answer = read_json(response.content)
+    # Without the key it is another answer; its null is an empty list.
+    content = answer.get("content", "") if isinstance(answer, dict) else ""
     if content is not None and not isinstance(content, list):
         raise FeatureSourceError(f"{path} answered no list of tracks")
     return content or []

@@ -1,9 +1,10 @@
 """Spotify's own audio features and popularity, for apps that still may have them.
 
-Apps made since 27 November 2024, and older ones in development mode, are answered 403. Whether an
-app may is asked once: the first 403 is written down for good, and the next source takes its place.
-To have it asked again, delete the item of the app from the table `spotify-app`. A 403 of `tracks`
-alone, which ended for apps in development mode in 2026, costs just the popularity.
+Apps made since 27 November 2024, and older ones in development mode, are answered 403. Such a 403
+is stored for a day, in which the next source takes the place of this one in every container. To
+have Spotify asked earlier, delete the item of the app from the table `spotify-app`. A 403 of
+`tracks` alone, which ended for apps in development mode in 2026, costs just the popularity: this
+container leaves the call out for a day.
 
 Source:
     https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
@@ -16,7 +17,7 @@ from typing import Any
 
 from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, CallForbiddenError
-from services.enricher.spotify_calls import SpotifyCalls
+from services.enricher.spotify_calls import FORBIDDEN_WAIT, SpotifyCalls
 from shared.errors import FeatureSourceError
 from shared.spotify import SpotifyApi
 from shared.spotify_catalogue_wire import Row
@@ -32,7 +33,7 @@ class SpotifyFeatures:
         self._api = api
         self._calls = calls
         self._now = now
-        self._may_have_tracks = True
+        self._tracks_forbidden_until: datetime | None = None
 
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
         """Ask for at most 40 tracks, in two calls; the second only if the first was answered."""
@@ -52,14 +53,15 @@ class SpotifyFeatures:
         return Answer.about(track_uris, known, failure)
 
     def _tracks(self, ids: Sequence[str]) -> tuple[list[Row], FeatureSourceError | None]:
-        """Ask for popularity, unless this container was told that the app may not have it."""
+        """Ask for popularity, unless Spotify has forbidden that to this container for now."""
         untold: list[Row] = [{}] * len(ids)
-        if not self._may_have_tracks:
+        forbidden_until = self._tracks_forbidden_until
+        if forbidden_until is not None and self._now() < forbidden_until:
             return untold, None
         try:
             return self._calls.make(lambda token: self._api.tracks(token, ids)), None
         except CallForbiddenError as error:
-            self._may_have_tracks = False
+            self._tracks_forbidden_until = self._now() + FORBIDDEN_WAIT
             logger.warning(
                 "feature source tells no popularity", extra={"source": NAME, "reason": str(error)}
             )

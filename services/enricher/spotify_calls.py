@@ -6,18 +6,19 @@ call the state of the app is looked up (docs/adr/0006-blocks-belong-to-the-app.m
 
 import math
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, TypeVar
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.enricher.sources import CallForbiddenError, RequestRefusedError, SourceOffError
 from shared.errors import (
     FeatureSourceError,
     SettingsError,
-    SpotifyAccountError,
     SpotifyAuthError,
+    SpotifyEndpointError,
     SpotifyError,
     SpotifyRateLimitError,
     SpotifyRequestError,
@@ -29,7 +30,12 @@ from shared.spotify_login import KeptToken, keep, read_secret
 from shared.spotify_wire import Secret
 
 ACCOUNT_WAIT_S = 6 * 3_600
-"""After Premium is paid again, Spotify needs "a few hours"."""
+"""The wait after a 403 that is not about the call itself: after Premium is paid again, Spotify
+needs "a few hours"."""
+
+FORBIDDEN_WAIT = timedelta(days=1)
+"""The time after which a forbidden call is tried again, at the cost of one call: an app may be
+granted more, and a refusal may have been a mistake of Spotify's."""
 
 _T = TypeVar("_T")
 
@@ -40,7 +46,7 @@ class _App(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     client_id: Secret
-    client_secret: Secret
+    client_secret: Annotated[Secret, Field(repr=False)]
 
 
 class SpotifyCalls:
@@ -90,7 +96,9 @@ class SpotifyCalls:
             raise SourceOffError(str(error)) from error
         except SpotifyRequestError as error:
             raise RequestRefusedError(str(error)) from error
-        except SpotifyAccountError as error:
+        except SpotifyTokenError as error:
+            raise FeatureSourceError(str(error)) from error
+        except SpotifyAuthError as error:
             raise FeatureSourceError(str(error), ACCOUNT_WAIT_S) from error
         except (SpotifyError, BotoCoreError, ClientError) as error:
             raise FeatureSourceError(str(error)) from error
@@ -103,29 +111,27 @@ class SpotifyCalls:
         except SpotifyRateLimitError as error:
             state = self._apps.throttle(app.client_id, error.retry_after_s, self._now())
             raise self._blocked(state) from error
-        except (SpotifyTokenError, SpotifyAccountError):
-            raise
-        except SpotifyAuthError as error:
+        except SpotifyEndpointError as error:
             if not forbids_all:
                 raise CallForbiddenError(str(error)) from error
             self._apps.forbid_features(app.client_id, self._now())
-            raise SourceOffError(f"{error}; no container will ask again") from error
+            raise SourceOffError(f"{error}; every container waits a day") from error
 
     def _forget(self) -> None:
         """Read the login again next time: another app, or another secret, may be there by then."""
         self._app = self._token = None
 
     def _read_app(self) -> _App:
-        try:
+        with suppress(ValidationError):
             return _App.model_validate_json(read_secret(self._secretsmanager, self._secret) or "")
-        except ValidationError:
-            raise SettingsError(
-                f"secret {self._secret} tells no client_id with a client_secret: log in with both, "
-                "or take spotify out of feature_sources"
-            ) from None
+        # Not in an `except` block: the error of pydantic holds the secret.
+        raise SettingsError(
+            f"secret {self._secret} holds no client_id with a client_secret: log in with both, "
+            "or take spotify out of feature_sources"
+        )
 
     def _check(self, state: AppState) -> None:
-        if state.features_forbidden_at is not None:
+        if state.forbids_features(self._now() - FORBIDDEN_WAIT):
             raise SourceOffError("Spotify gives this app no audio features")
         if state.is_blocked_for_others(self._now()):
             raise self._blocked(state)

@@ -537,11 +537,11 @@ def test_a_login_stays_where_aws_does_not_tell_whether_it_was_refused(again, fai
     [
         (
             json_reply({"error": "invalid_grant", "error_description": "Invalid code"}, 400),
-            "invalid_grant: Invalid code; run `plays login` again",
+            "invalid_grant; run `plays login` again",
         ),
         (
             json_reply({"error": "invalid_client", "error_description": "Invalid client"}, 400),
-            "compare client id and secret with the app's settings",
+            "compare client id, secret and redirect URI with the app's settings",
         ),
         (Reply(b"upstream connect error", 503), "no login was stored, run `plays login` later"),
         (Reply(b"", 429, {"Retry-After": "7"}), "Spotify takes no calls of this app until 20"),

@@ -58,8 +58,10 @@ def test_a_secret_without_a_field_is_named_but_not_told(store, leave_out):
         json.dumps(WRITTEN | {"refresh_token": "AQ\nhidden"}),
         json.dumps(WRITTEN | {"refresh_token": ["AQ-hidden"]}),
         json.dumps(WRITTEN | {"authorized_at": "2026-06-01T00:00:00"}),
+        json.dumps(WRITTEN | {"authorized_at": "9999-12-31T00:00:00Z"}),
+        "[" * 60_000,
     ],
-    ids=["no json", "list", "string", "line break", "no string", "no time zone"],
+    ids=["no json", "list", "string", "line break", "no string", "no time zone", "far off", "deep"],
 )
 def test_a_secret_that_is_no_login_is_refused_but_not_told(store, text):
     write(text)
@@ -68,6 +70,8 @@ def test_a_secret_that_is_no_login_is_refused_but_not_told(store, text):
         store.load("me")
 
     assert "hidden" not in str(error.value)
+    # Those errors hold what they could not read.
+    assert error.value.__context__ is None
 
 
 def test_an_app_without_a_secret_has_an_empty_one(store):

@@ -98,6 +98,15 @@ CASES = {
     "accounts 200 without a token": Case(json_reply({"scope": "AQ-hidden"}), **FAILED | NO_TOKEN),
     "accounts 429": Case(Reply(b"", 429, {"Retry-After": "5"}), **BLOCKED | {"calls": (TOKEN,)}),
     "accounts 429 without Retry-After": Case(Reply(b"", 429), **BLOCKED | {"calls": (TOKEN,)}),
+    "accounts 203 with tokens": Case(
+        json_reply({"access_token": "BQ-hidden", "refresh_token": "AQ-hidden"}, 203),
+        **FAILED | NO_TOKEN,
+    ),
+    "accounts 500 with tokens": Case(Reply(b"BQ-hidden AQ-hidden", 500), **FAILED | NO_TOKEN),
+    "token without a lifetime": Case(token=json_reply({"access_token": "BQ-hidden-2"})),
+    "token with an empty refresh token": Case(
+        token=json_reply({"access_token": "BQ-hidden-2", "expires_in": "3600", "refresh_token": ""})
+    ),
     # The API refuses
     "401 expired token": Case(
         page=api_error(401, message="The access token expired"), calls=RENEWED
@@ -108,6 +117,11 @@ CASES = {
         page=Reply(b"User not registered in the Developer Dashboard", 403), **FORBIDDEN
     ),
     "403 with the token": Case(page=Reply(b"no BQ-hidden-2", 403), **FORBIDDEN),
+    "403 owner without Premium, as JSON": Case(
+        page=api_error(403, message=PREMIUM.body.decode()), **FORBIDDEN
+    ),
+    "403 QUOTA_EXCEEDED": Case(page=Reply(QUOTA.body, 403), **BLOCKED),
+    "429 Retry-After 0": Case(page=with_wait(api_error(429), 0), **BLOCKED),
     "404": Case(page=api_error(404, message="Not found."), **FAILED),
     "429 Retry-After 5": Case(
         page=with_wait(api_error(429, message="API rate limit exceeded"), 5), **BLOCKED
@@ -266,6 +280,6 @@ def test_a_dead_grant_is_told_with_since_when(pipeline, spotify, told):
     state = pipeline.state()
     assert state["last_error"]["kind"] == "login-refused"
     assert state["last_error"]["message"] == str(
-        SpotifyLoginError("Spotify refuses the grant: invalid_grant: Refresh token expired")
+        SpotifyLoginError("Spotify refuses the grant: invalid_grant")
     )
     assert datetime.fromisoformat(state["needs_login"]["since"]) <= datetime.now(UTC)

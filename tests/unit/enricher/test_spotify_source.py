@@ -183,6 +183,29 @@ def test_the_first_403_switches_the_source_off_for_every_container(
     assert apps.load("client-1") == AppState(features_forbidden_at=START)
 
 
+def test_a_forbidden_app_is_tried_again_a_day_later(source, new_source, spotify, clock):
+    spotify.features = [FORBIDDEN, rows_of("audio_features", a_sound)]
+    source.fetch([uri("a")])
+    clock.move(hours=23, minutes=59)
+    within_the_day = new_source().fetch([uri("a")])
+    clock.move(minutes=1)
+
+    after_it = new_source().fetch([uri("a")])
+
+    assert isinstance(within_the_day.failure, SourceOffError)
+    assert after_it.failure is None
+
+
+def test_tracks_that_were_forbidden_are_tried_again_a_day_later(source, spotify, clock):
+    spotify.tracks = [FORBIDDEN, rows_of("tracks", a_track)]
+    source.fetch([uri("a")])
+    clock.move(days=1)
+
+    answer = source.fetch([uri("a")])
+
+    assert answer.features[uri("a")].popularity == 69
+
+
 def test_a_forbidden_app_is_as_good_as_not_configured(new_lookup, spotify):
     spotify.features = [FORBIDDEN]
     lookup = new_lookup(other=Source(all_known))
@@ -211,8 +234,10 @@ def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplo
     [
         b"Active premium subscription required for the owner of the app.",
         b"User not registered in the Developer Dashboard",
+        b'{"error":{"status":403,"message":"Active premium subscription required"}}',
+        b"<html>403</html>",
     ],
-    ids=["Premium", "not registered"],
+    ids=["Premium", "not registered", "Premium, as JSON", "of a gateway"],
 )
 @pytest.mark.parametrize("path", ["features", "tracks"])
 def test_a_403_that_passes_by_itself_is_waited_for(source, spotify, apps, path, text):
@@ -452,6 +477,7 @@ def test_without_an_app_and_its_secret_the_source_is_off(source, spotify, secret
     assert isinstance(answer.failure, SourceOffError)
     assert LOGIN_OF in str(answer.failure)
     assert "AQ-1" not in str(answer.failure)
+    assert answer.failure.__cause__.__context__ is None
     assert spotify.requests == []
 
 

@@ -11,6 +11,7 @@ from shared.errors import (
     HistoryError,
     SpotifyRateLimitError,
 )
+from shared.postgres import Address
 
 
 def test_a_login_failure_is_worth_another_try_and_a_refusal_is_not():
@@ -39,3 +40,12 @@ def test_a_feature_source_may_tell_its_wait(wait_s):
     error = FeatureSourceError("503", wait_s)
 
     assert (str(error), error.retry_after_s) == ("503", wait_s)
+
+
+@pytest.mark.parametrize("login", ["pa55-hidden", "[" * 60_000, '{"password": "pa55-hidden"}'])
+def test_a_database_login_that_cannot_be_read_goes_with_no_error(login):
+    with pytest.raises(ValueError, match="is not JSON with username") as failure:
+        Address.of_login(login, host="db.test")
+
+    # The error of json holds what it could not read.
+    assert failure.value.__context__ is None

@@ -1,8 +1,8 @@
 import pytest
 
 from shared.errors import (
-    SpotifyAccountError,
     SpotifyAuthError,
+    SpotifyEndpointError,
     SpotifyError,
     SpotifyRateLimitError,
     SpotifyRequestError,
@@ -59,8 +59,8 @@ def test_a_row_that_is_none_is_empty_and_keeps_its_place(api, spotify, row):
     [
         (Reply(b'{"error":{"status":400,"message":"invalid id"}}', 400), SpotifyRequestError),
         (Reply(b'{"error":{"status":401,"message":"expired"}}', 401), SpotifyTokenError),
-        (Reply(b'{"error":{"status":403}}', 403), SpotifyAuthError),
-        (Reply(b"Active premium subscription required.", 403), SpotifyAccountError),
+        (Reply(b'{"error":{"status":403}}', 403), SpotifyEndpointError),
+        (Reply(b"Active premium subscription required.", 403), SpotifyAuthError),
         (Reply(b"Too many requests", 429), SpotifyRateLimitError),
         (Reply(b"<html>", 502), SpotifyError),
     ],

@@ -27,6 +27,9 @@ from shared.models import Milliseconds, Play, Text, TrackUri
 PAGE_ROWS = 50
 """Spotify shows the newest 50 plays and none before them."""
 
+OTHER_KINDS = ("spotify:local:", "spotify:episode:", "spotify:chapter:")
+"""URIs of what can be played and is no track: a file, a podcast episode, a part of an audiobook."""
+
 Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 """Printable ASCII: what an HTTP header can carry."""
 
@@ -90,6 +93,20 @@ class RecentlyPlayed:
     plays: tuple[Play, ...]
     returned: int
     unreadable: tuple[str, ...] = ()
+    readable_run: int | None = None
+    """The number of plays that are newer than every row that may be a lost play; None if there is
+    no such row. A local file or an episode is no lost play."""
+
+    @property
+    def hides_plays(self) -> bool:
+        """True if a row that cannot be read may be a play."""
+        return self.readable_run is not None
+
+    @property
+    def unbroken(self) -> tuple[Play, ...]:
+        """The newest plays, without those that an unreadable row parts from them."""
+        older = 0 if self.readable_run is None else len(self.plays) - self.readable_run
+        return self.plays[older:]
 
     @property
     def is_full(self) -> bool:
@@ -140,15 +157,25 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     if page is None:
         raise SpotifyError("recently-played gave no page that can be read")
     rows = page.items
-    plays, unreadable = [], []
+    plays, unreadable, readable_run = [], [], None
     for row in rows:
         try:
             plays.append(_Row.model_validate(row).play())
         except (ValidationError, OverflowError):
             unreadable.append(_digest(row))
+            if readable_run is None and not _is_no_track(row):
+                readable_run = len(plays)
     # Spotify lists the newest play first; batches promise the oldest first.
     plays.sort(key=lambda play: play.played_at)
-    return RecentlyPlayed(content, tuple(plays), len(rows), tuple(unreadable))
+    return RecentlyPlayed(content, tuple(plays), len(rows), tuple(unreadable), readable_run)
+
+
+def _is_no_track(row: Any) -> bool:
+    """True if a row says that it is the play of something else than a track of Spotify's."""
+    track = row.get("track") if isinstance(row, dict) else None
+    if not isinstance(track, dict):
+        return False
+    return track.get("is_local") is True or str(track.get("uri")).startswith(OTHER_KINDS)
 
 
 def _digest(row: Any) -> str:

@@ -145,6 +145,11 @@ class Collector:
         for batch in batches:
             self._queue.publish(batch)
         state = ListenerState(window=found.window, polled_at=tick.now, outage=found.outage)
+        if answer.hides_plays:
+            facts = {"returned": answer.returned, "unreadable": len(answer.unreadable)}
+            logger.warning("plays cannot be read", extra=facts)
+            if not answer.plays:
+                state = state.failed("failed", SpotifyError(_unreadable(answer)), tick.now)
         self._states.save(tick.listener, state)
         outcome = _polled(tick, found, origin, len(batches))
         logger.info("polled", extra=outcome.model_dump(mode="json"))
@@ -187,6 +192,13 @@ class Collector:
         opened = outage is not None
         measure_tick(state, tick.credentials, tick.now, throttled=throttled, gap_opened=opened)
         return opened
+
+
+def _unreadable(answer: RecentlyPlayed) -> str:
+    return (
+        f"Spotify shows {answer.returned} plays, of which none can be read: its answers may have "
+        "changed, so look for a newer release; the archive keeps them as they came"
+    )
 
 
 def _polled(tick: _Tick, found: Comparison, origin: str, batches: int) -> Outcome:

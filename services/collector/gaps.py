@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
-from shared.models import Gap
+from shared.models import BoundedInstant, Gap
 from shared.spotify_wire import PAGE_ROWS, RecentlyPlayed
 
 SHORTEST_PLAY = timedelta(seconds=30)
@@ -25,6 +25,7 @@ MOVE = timedelta(seconds=1)
 STEP = timedelta(milliseconds=1)
 
 FELL_SHORT = "a full answer did not reach back to the plays before: Spotify shows only 50"
+UNREADABLE = "Spotify shows plays that cannot be read; the archive keeps them as they came"
 STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
 REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
 
@@ -43,7 +44,7 @@ class ShortAnswers(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    since: AwareDatetime
+    since: BoundedInstant
     count: int = 1
 
     def another(self) -> Self:
@@ -73,7 +74,7 @@ class Coverage:
     until: datetime | None
     """The end of the last play up to which no play is missing, as far as anyone can tell."""
     gap: Gap | None = None
-    """The gap that an answer found, ended or closed."""
+    """The gap that an answer opened, found, ended or closed."""
     outage: Gap | None = None
     """The gap that was told of and is not decided yet."""
     short: ShortAnswers | None = None
@@ -93,25 +94,29 @@ def cover(
     before, a full answer may have pushed plays out; a short one may merely have shrunk, and proves
     nothing: the next answer decides, or that they stay short. Where none showed a play before, they
     may stay short because hardly any was played.
+
+    A row that cannot be read may be a lost play. So an answer covers only what is newer than all
+    such rows, and opens a gap at once if that does not reach back.
     """
     oldest = oldest_play(answer, polled_at)
     if oldest is None:
-        return Coverage(since.covered_until, outage=outage, short=short)
-    newest = max(play.played_at for play in answer.plays if play.played_at <= polled_at)
+        gap = None if outage else _hidden(since, answer, polled_at)
+        return Coverage(since.covered_until, gap, outage=outage or gap, short=short)
+    newest = max(play.played_at for play in answer.unbroken if play.played_at <= polled_at)
     before = since.covered_until or since.watched_since
     if before is None:
         return Coverage(newest)
     if oldest < before + MOVE:
         return _reached_back(before, outage, newest, polled_at)
-    reason = FELL_SHORT
-    if not answer.is_full:
+    reason = UNREADABLE if answer.hides_plays else FELL_SHORT
+    if not answer.is_full and not answer.hides_plays:
         short = short.another() if short else ShortAnswers(since=polled_at)
         if not short.last_on(polled_at):
             return Coverage(since.covered_until, outage=outage, short=short)
         if since.covered_until is None and not outage and _shows_all(since, answer, oldest):
             return Coverage(newest)
         reason = STAYED_SHORT
-    if outage:
+    if outage and outage.reason != reason:
         reason = f"{reason}; before it, {outage.reason}"
     return Coverage(newest, Gap(started_at=before, ended_at=oldest, reason=reason))
 
@@ -140,8 +145,16 @@ def part_doubtful(
 
 
 def oldest_play(answer: RecentlyPlayed, polled_at: datetime) -> datetime | None:
-    """Tell when the oldest play of an answer ended; one that ends in the future does not count."""
-    return min((p.played_at for p in answer.plays if p.played_at <= polled_at), default=None)
+    """Return the end of the oldest play that an answer covers; one in the future does not count."""
+    return min((p.played_at for p in answer.unbroken if p.played_at <= polled_at), default=None)
+
+
+def _hidden(since: Since, answer: RecentlyPlayed, polled_at: datetime) -> Gap | None:
+    """Open a gap if not even the newest row can be read; the next answers decide about it."""
+    if not answer.hides_plays:
+        return None
+    started_at = since.covered_until or since.watched_since or polled_at
+    return Gap(started_at=started_at, reason=UNREADABLE)
 
 
 def _shows_all(since: Since, answer: RecentlyPlayed, oldest: datetime) -> bool:

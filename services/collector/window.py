@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from services.collector.gaps import MOST_DOUBTFUL, MOVE, ShortAnswers, Since, cover, part_doubtful
-from shared.models import Gap, Play, PollReport
+from shared.models import BoundedInstant, Gap, Play, PollReport
 from shared.spotify_wire import RecentlyPlayed
 
 KNOWN_KEYS = 200
@@ -24,7 +24,7 @@ KNOWN_KEYS = 200
 class Key(NamedTuple):
     """What tells the plays of one listener apart."""
 
-    played_at: AwareDatetime
+    played_at: BoundedInstant
     track_uri: str
 
 
@@ -35,16 +35,17 @@ class Window(BaseModel):
 
     known: tuple[Key, ...] = ()
     """The keys of plays, oldest first."""
-    covered_until: AwareDatetime | None = None
+    covered_until: BoundedInstant | None = None
     """The end of the last play up to which none is missing, as far as anyone can tell."""
-    watched_since: AwareDatetime | None = None
+    watched_since: BoundedInstant | None = None
     """When Spotify answered first, until it shows a play."""
     unreadable: tuple[str, ...] = ()
     """Digests of rows that were no readable track, and that the archive has."""
     short: ShortAnswers | None = None
     """Answers that left undecided whether plays are missing."""
     doubtful: tuple[Gap, ...] = ()
-    """Gaps told of because answers stayed short; one that reaches back closes them."""
+    """Gaps told of because answers stayed short or held unreadable rows; an answer that reaches
+    back closes them."""
 
     def newest(self, now: datetime) -> datetime | None:
         """Find when the newest known play ended; one that ends in the future had a wrong clock."""
@@ -82,7 +83,8 @@ def compare(
     since = Since(window.covered_until, window.watched_since, oldest_known)
     coverage = cover(since, outage, answer, polled_at, window.short)
     closed, doubtful = part_doubtful(window.doubtful, answer, polled_at)
-    if coverage.gap and not coverage.gap.is_closed and not answer.is_full:
+    is_ended = coverage.gap and coverage.gap.ended_at and not coverage.gap.is_closed
+    if coverage.gap and is_ended and (answer.hides_plays or not answer.is_full):
         doubtful = (*doubtful, coverage.gap)[-MOST_DOUBTFUL:]
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),

@@ -1,5 +1,6 @@
 """Times without an answer, and what the first answer after them tells."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +14,13 @@ from services.collector.gaps import (
     REACHED_BACK,
     SHORT_ANSWERS,
     STAYED_SHORT,
+    UNREADABLE,
     Since,
     cover,
 )
 from services.collector.state import ListenerState
 from services.collector.window import Window, compare
-from shared.models import Gap, Play
+from shared.models import Gap, Play, iso
 from shared.spotify_wire import RecentlyPlayed
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -185,6 +187,66 @@ def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembe
     assert listening.state.window.doubtful == tuple(gaps[-MOST_DOUBTFUL:])
 
 
+# Rows that cannot be read
+
+
+@pytest.mark.parametrize(
+    ("since", "started_at"),
+    [
+        pytest.param(SINCE, at(1), id="known plays"),
+        pytest.param(Since(None, at(5)), at(5), id="no play known"),
+        pytest.param(Since(None), at(60), id="the very first answer"),
+    ],
+)
+def test_an_answer_of_which_nothing_can_be_read_opens_a_gap(since, started_at):
+    found = cover(since, None, RecentlyPlayed(b"{}", (), 1, ("a",), readable_run=0), at(60))
+
+    assert found.gap == found.outage == Gap(started_at=started_at, reason=UNREADABLE)
+    assert found.until == since.covered_until
+
+
+def test_an_unreadable_newest_row_opens_a_gap_once_and_the_next_plays_end_it():
+    listening = Listening()
+    listening.live(5, 5)
+    listening.hear(50)
+    listening.live(2, 2)
+    listening.hear(50, unreadable={7})
+    listening.hear(50, unreadable={7})
+    listening.live(2, 2)
+    listening.hear(50, unreadable={7})
+    listening.hear(50, unreadable={7})
+
+    opened, ended = listening.told
+    assert opened == Gap(started_at=at(5), reason=UNREADABLE)
+    assert ended == Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)
+
+
+def test_an_unreadable_row_between_plays_opens_a_gap_that_closes_once_it_is_readable():
+    listening = Listening()
+    listening.live(5, 5)
+    listening.hear(50)
+    listening.live(5, 5)
+    listening.hear(50, unreadable={7})
+    opened = listening.open_gaps()
+
+    listening.hear(50)
+
+    assert opened == [Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)]
+    assert listening.open_gaps() == []
+    assert a_play(7) in listening.published
+
+
+def test_an_unreadable_row_older_than_what_is_covered_opens_no_gap():
+    listening = Listening()
+    listening.live(5, 5)
+    listening.hear(50)
+    listening.live(5, 5)
+
+    listening.hear(50, unreadable={3})
+
+    assert listening.told == []
+
+
 # Before the first play
 
 
@@ -285,9 +347,14 @@ class Listening:
             self.told.append(gap)
             self.state = self.state.missing(gap)
 
-    def hear(self, shown: int) -> None:
-        plays = tuple(self.played[max(0, len(self.played) - shown) :])
-        answer = RecentlyPlayed(b"{}", plays, len(plays))
+    def hear(self, shown: int, unreadable: AbstractSet[int] = frozenset()) -> None:
+        """Poll; the plays that end in the minutes `unreadable` cannot be read."""
+        rows = self.played[max(0, len(self.played) - shown) :]
+        hidden = [play for play in rows if play.played_at in set(map(at, unreadable))]
+        plays = tuple(play for play in rows if play not in hidden)
+        run = sum(p.played_at > hidden[-1].played_at for p in plays) if hidden else None
+        digests = tuple(iso(play.played_at) for play in hidden)
+        answer = RecentlyPlayed(b"{}", plays, len(rows), digests, run)
         now = at(self.minute)
         found = compare(self.state.window, answer, now, self.state.outage)
         self.told += [*found.report.closed, *filter(None, [found.report.gap])]
@@ -323,6 +390,41 @@ def lives(draw):
     return listening
 
 
+@st.composite
+def half_readable_lives(draw):
+    """Live and be polled often enough, while some plays can never be read."""
+    listening = Listening()
+    never = draw(st.sets(st.integers(1, 60), max_size=8))
+    for _ in range(draw(st.integers(1, 6))):
+        listening.live(10, 10)
+        listening.hear(50, never)
+    listening.live(2, 2)
+    listening.hear(50, never - {listening.minute, listening.minute - 1})
+    return listening
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(half_readable_lives())
+def test_every_play_that_cannot_be_read_lies_in_a_gap_that_stays_open(listening):
+    gaps = listening.open_gaps()
+    lost = [play for play in listening.played if play not in listening.published]
+
+    assert all(
+        any(gap.started_at <= play.played_at < gap.ended_at for gap in gaps)
+        for play in lost
+        if play.played_at > at(10)
+    )
+    assert listening.state.outage is None
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(half_readable_lives())
+def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
+    listening.hear(100)
+
+    assert listening.open_gaps() == []
+
+
 @settings(deadline=None)  # a busy machine is no fault
 @given(lives())
 def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
@@ -346,6 +448,8 @@ def test_every_gap_is_decided_in_the_end(listening):
 @settings(deadline=None)  # a busy machine is no fault
 @given(lives())
 def test_the_start_of_a_gap_tells_it_apart(listening):
-    ends = [gap.started_at for gap in listening.told if gap.ended_at]
+    ends = [(gap.started_at, gap.is_closed) for gap in listening.told if gap.ended_at]
+    latest = {gap.started_at: gap for gap in listening.told}
 
     assert len(ends) == len(set(ends))
+    assert all(latest[gap.started_at].is_closed for gap in listening.told if gap.is_closed)

@@ -1,10 +1,12 @@
 """Ticks that get no answer for so long that plays may slip out of Spotify's sight."""
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.collector.gaps import UNREADABLE
 from services.collector.handler import wire
 from shared.errors import SpotifyError
 from shared.models import OutageReport, PlayBatch
@@ -218,3 +220,68 @@ def test_a_login_after_a_dead_grant_closes_the_gap(listened, spotify):
 
     assert batch.report.gap.is_closed
     assert listened.state()["needs_login"] is None
+
+
+# Plays that cannot be read
+
+
+def unreadable_page(rows: int) -> Reply:
+    """Show plays as a later Spotify might: under another name."""
+    shown = [a_row(ago(minutes=3 * n + 3), name=f"U{n}") for n in range(rows)]
+    return a_page(*[{"played_at": row["played_at"], "item": row["track"]} for row in shown])
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+@pytest.mark.parametrize("first", [True, False], ids=["the first poll", "a later poll"])
+def test_plays_of_which_none_can_be_read_are_an_outage_at_once(pipeline, spotify, rows, first):
+    if not first:
+        spotify.pages = [page_of(120)]
+        tick(pipeline)
+    spotify.pages = [unreadable_page(rows)]
+    archived = pipeline.archived()
+
+    (batch,) = tick(pipeline)
+    counted = pipeline.metrics()["GapDetected"]
+    state = pipeline.state()
+    again = tick(pipeline)
+
+    gap = batch.report.gap
+    assert (gap.reason, gap.ended_at, gap.is_closed) == (UNREADABLE, None, False)
+    assert (batch.report.returned, batch.report.unreadable, batch.plays) == (rows, rows, ())
+    assert counted == [1]
+    assert len(pipeline.archived()) == len(archived) + 1
+    assert f"shows {rows} plays, of which none can be read" in state["last_error"]["message"]
+    assert [later.report.gap for later in again] == [None]
+    assert pipeline.metrics()["GapDetected"] == [0]
+
+
+def test_an_outage_of_unreadable_plays_closes_when_an_answer_reaches_back(pipeline, spotify):
+    spotify.pages = [page_of(120)]
+    tick(pipeline)
+    spotify.pages = [unreadable_page(3)]
+    (opened,) = tick(pipeline)
+    spotify.pages = [page_of(3, 6, 9, 120)]
+
+    (closed,) = tick(pipeline)
+
+    assert closed.report.gap.started_at == opened.report.gap.started_at
+    assert closed.report.gap.is_closed
+    assert pipeline.state()["last_error"] is None
+    assert closed.report.new == 3
+
+
+def test_one_unreadable_row_among_plays_is_a_gap_around_it(pipeline, spotify):
+    spotify.pages = [page_of(120)]
+    tick(pipeline)
+    page = json.loads(page_of(3, 6, 9, 120).body)
+    page["items"][1]["track"] = None
+    spotify.pages = [json_reply(page)]
+
+    (batch,) = tick(pipeline)
+
+    gap = batch.report.gap
+    assert (gap.reason, gap.is_closed) == (UNREADABLE, False)
+    assert {play.track_name for play in batch.plays} >= {"T9", "T3"}
+    assert gap.ended_at == batch.plays[-1].played_at
+    assert pipeline.metrics()["GapDetected"] == [1]
+    assert pipeline.state()["last_error"] is None

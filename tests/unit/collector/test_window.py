@@ -170,7 +170,7 @@ def test_the_first_answer_shows_no_gap():
     assert seen(Window(), a_play(60), full=True).report.gap is None
 
 
-def test_a_full_answer_without_a_readable_play_proves_nothing():
+def test_a_full_answer_of_other_things_than_tracks_proves_nothing():
     window = a_window(a_play(1))
 
     found = seen(window, full=True)

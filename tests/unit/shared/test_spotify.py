@@ -227,6 +227,31 @@ def test_a_row_that_is_no_readable_track_hides_no_other(spotify, api, row):
     assert (answer.returned, len(answer.unreadable)) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("odd", "hides_plays"),
+    [
+        ({**a_row(), "track": None}, True),
+        (a_row(uri="spotify:song:1"), True),
+        (a_row(uri=None), True),
+        (a_row("yesterday"), True),
+        (a_row(uri=7), True),
+        ("text", True),
+        (a_row(uri="spotify:local:::Tape:60"), False),
+        (a_row(uri=None, is_local=True), False),
+        (a_row(uri="spotify:episode:1A"), False),
+        (a_row(uri="spotify:chapter:1A"), False),
+    ],
+)
+def test_an_unreadable_row_may_be_a_play_unless_it_says_otherwise(spotify, api, odd, hides_plays):
+    newest, old = a_row("2026-11-23T09:00:00Z"), a_row("2026-11-23T08:00:00Z")
+    spotify.pages = [a_page(newest, odd, old, odd)]
+
+    answer = api.recently_played("BQ-1")
+
+    assert answer.hides_plays is hides_plays
+    assert [play.played_at.hour for play in answer.unbroken] == ([9] if hides_plays else [8, 9])
+
+
 def test_unreadable_rows_are_told_apart_and_known_again(spotify, api):
     one, two = a_row(uri=None, name="One"), a_row(uri=None, name="Two")
     spotify.pages = [a_page(one, two), a_page(two)]

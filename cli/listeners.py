@@ -50,7 +50,7 @@ class Listeners:
     def captures(self, now: datetime) -> dict[str, Capture]:
         """Tell of the live capture of each, in the order of names."""
         return {
-            listener: self._capture(self._login(listener), self._state(listener), now)
+            listener: self._capture(self._login(listener), self._state(listener, now), now)
             for listener in self._names()
         }
 
@@ -95,12 +95,11 @@ class Listeners:
             # The tick that stumbles over it raises an alarm; here the rest is worth showing.
             return None
 
-    def _state(self, listener: str) -> ListenerState:
+    def _state(self, listener: str, now: datetime) -> ListenerState:
         try:
             return self._states.load(listener)
-        except SettingsError:
-            # Likewise.
-            return ListenerState()
+        except SettingsError as error:
+            return ListenerState().failed("failed", error, now)
 
     def _capture(self, login: Credentials | None, state: ListenerState, now: datetime) -> Capture:
         app, unknown = self._app(login)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsError
 from shared.models import BoundedInstant
+from shared.spotify import LONGEST_WAIT_S
 
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_OWN_WAIT = timedelta(hours=1)
@@ -27,8 +28,18 @@ everything else can be asked for later."""
 
 COUNT = "ADD refusals :one"
 BLOCK = "SET blocked_until = :until"
-FORWARD = "attribute_not_exists(blocked_until) OR blocked_until < :until"
-"""A block only ever moves forward."""
+FORWARD = (
+    "attribute_not_exists(blocked_until) OR blocked_until < :until OR blocked_until > :longest"
+)
+"""A block only ever moves forward, unless it ends later than any can."""
+
+LONGEST_BLOCK = timedelta(seconds=LONGEST_WAIT_S) + timedelta(days=1)
+"""No block can end later from now, with a day for rounding and clocks: such a record is damaged,
+and would otherwise stop all calls for ever."""
+
+FORBIDDEN_WAIT = timedelta(days=1)
+"""The time after which a forbidden call is tried again, at the cost of one call: an app may be
+granted more, and a refusal may have been a mistake of Spotify's."""
 
 
 class AppState(BaseModel):
@@ -43,17 +54,18 @@ class AppState(BaseModel):
     features_forbidden_at: BoundedInstant | None = None
     """When Spotify last said that this app gets no audio features."""
 
-    def forbids_features(self, since: datetime) -> bool:
-        """True if Spotify has refused the app audio features after `since`."""
-        return self.features_forbidden_at is not None and since < self.features_forbidden_at
+    def forbids_features(self, now: datetime) -> bool:
+        """True if Spotify has refused the app audio features within the last day."""
+        at = self.features_forbidden_at
+        return at is not None and at <= now < at + FORBIDDEN_WAIT
 
     def is_blocked(self, now: datetime) -> bool:
         """Whether live capture must not call yet."""
-        return self.blocked_until is not None and now < self.blocked_until
+        return self.blocked_until is not None and now < self.blocked_until <= now + LONGEST_BLOCK
 
     def is_blocked_for_others(self, now: datetime) -> bool:
         """Whether anything but live capture must not call yet: live capture goes first."""
-        return self.blocked_until is not None and now < self.blocked_until + LIVE_CAPTURE_LEAD
+        return self.is_blocked(now) or self.is_blocked(now - LIVE_CAPTURE_LEAD)
 
 
 class SpotifyApps:
@@ -100,8 +112,8 @@ class SpotifyApps:
             return self._refused(client_id, now + timedelta(seconds=retry_after_s))
         # How long is known after the count only; the count must not stand there without a block.
         state = self._refused(client_id, now + FIRST_WAIT)
-        until = {":until": _instant(_next_second(now + _own_wait(state.refusals)))}
-        return self._change_if(FORWARD, client_id, BLOCK, until) or state
+        values = _block(now + _own_wait(state.refusals))
+        return self._change_if(FORWARD, client_id, BLOCK, values) or state
 
     def answered(self, client_id: str, seen: AppState) -> None:
         """Forget the block and the refusals, if there are any: Spotify answered the app.
@@ -143,24 +155,26 @@ class SpotifyApps:
             None if the calls may be made; else when the next day begins.
         """
         today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        tomorrow = today + timedelta(days=1)
         day = {":day": {"S": today.date().isoformat()}}
+        # A clock may be ahead by some seconds; a day after tomorrow is a damaged record.
         self._change_if(
-            "attribute_not_exists(spent_on) OR spent_on < :day",
+            "attribute_not_exists(spent_on) OR spent_on < :day OR spent_on > :tomorrow",
             client_id,
             "SET spent_on = :day, spent = :none",
-            {**day, ":none": {"N": "0"}},
+            {**day, ":tomorrow": {"S": tomorrow.date().isoformat()}, ":none": {"N": "0"}},
         )
         counts = {":calls": {"N": str(calls)}, ":most": {"N": str(budget - calls)}}
         may_call = self._change_if(
             "spent_on = :day AND spent <= :most", client_id, "ADD spent :calls", day | counts
         )
-        return None if may_call else today + timedelta(days=1)
+        return None if may_call else tomorrow
 
     def _refused(self, client_id: str, until: datetime) -> AppState:
         """Count a refusal and block in one write, which is owed until it succeeds."""
         self._unwritten[client_id] = until
-        one, block = {":one": {"N": "1"}}, {":until": _instant(_next_second(until))}
-        state = self._change_if(FORWARD, client_id, f"{BLOCK} {COUNT}", one | block)
+        one = {":one": {"N": "1"}}
+        state = self._change_if(FORWARD, client_id, f"{BLOCK} {COUNT}", one | _block(until))
         # Otherwise the block that is there ends later, and Spotify meant it.
         state = state or self._change(client_id, COUNT, one)
         del self._unwritten[client_id]
@@ -207,6 +221,12 @@ def _state(client_id: str, item: Mapping[str, Any]) -> AppState:
         raise SettingsError(
             f"the state of Spotify app {fingerprint(client_id)} cannot be read: delete it"
         ) from error
+
+
+def _block(until: datetime) -> dict[str, dict[str, str]]:
+    """Give the values of BLOCK and FORWARD."""
+    ends_at = _next_second(until)
+    return {":until": _instant(ends_at), ":longest": _instant(ends_at + LONGEST_BLOCK)}
 
 
 def _own_wait(refusals: int) -> timedelta:

@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.collector.gaps import IN_SIGHT
 from services.collector.window import Window
 from shared.errors import SettingsError
-from shared.models import Gap
+from shared.models import BoundedInstant, Gap
 
 RETRY = timedelta(hours=1)
 """What only a person can mend is tried again after this time, for Spotify may be mistaken."""
@@ -24,8 +24,8 @@ class LoginRefusal(BaseModel):
 
     fingerprint: str
     """Of the refresh token that was refused: another one is tried at once."""
-    since: AwareDatetime
-    tried_at: AwareDatetime
+    since: BoundedInstant
+    tried_at: BoundedInstant
 
 
 class LastError(BaseModel):
@@ -36,7 +36,7 @@ class LastError(BaseModel):
     kind: ErrorKind
     message: str
     """For a person; never holds a token."""
-    at: AwareDatetime
+    at: BoundedInstant
 
 
 class ListenerState(BaseModel):
@@ -48,7 +48,7 @@ class ListenerState(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     window: Window = Window()
-    polled_at: AwareDatetime | None = None
+    polled_at: BoundedInstant | None = None
     """When Spotify was last asked and answered."""
     needs_login: LoginRefusal | None = None
     last_error: LastError | None = None
@@ -64,7 +64,10 @@ class ListenerState(BaseModel):
         """Whether this refresh token was refused, and too recently to try it again."""
         refusal = self.needs_login
         return (
-            refusal is not None and self.is_refused(fingerprint) and now < refusal.tried_at + RETRY
+            refusal is not None
+            and self.is_refused(fingerprint)
+            # An instant in the future is a damaged record, or a clock was wrong.
+            and refusal.tried_at <= now < refusal.tried_at + RETRY
         )
 
     def is_forbidden(self, authorized_at: datetime) -> bool:
@@ -75,7 +78,11 @@ class ListenerState(BaseModel):
     def awaits_permission(self, authorized_at: datetime, now: datetime) -> bool:
         """Whether it was forbidden too recently to try again."""
         error = self.last_error
-        return error is not None and self.is_forbidden(authorized_at) and now < error.at + RETRY
+        return (
+            error is not None
+            and self.is_forbidden(authorized_at)
+            and error.at <= now < error.at + RETRY
+        )
 
     def failed(self, kind: ErrorKind, error: Exception, now: datetime) -> Self:
         """Spotify failed us, or refused."""
@@ -132,7 +139,10 @@ class ListenerStates:
         try:
             return ListenerState.model_validate_json(found["Item"]["state"]["S"])
         except (KeyError, ValidationError) as error:
-            raise SettingsError(f"the state of listener {listener} cannot be read") from error
+            raise SettingsError(
+                f"the state of listener {listener} cannot be read: delete its item in the table "
+                "listener-state to begin anew; what was missed before is then not noticed"
+            ) from error
 
     def save(self, listener: str, state: ListenerState) -> None:
         """Replace a listener's state."""

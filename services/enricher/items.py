@@ -9,10 +9,13 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from services.enricher.entry import Entry, KnownFeatures
+from services.enricher.entry import MISS_WAITS, Entry, KnownFeatures
 from shared.models import TrackFeatures
 
 Item = dict[str, Any]
+
+LAST_YEAR = 2999
+"""A track that is to be asked for later would never be asked for."""
 
 
 def item_of(track: str, entry: Entry) -> Item:
@@ -38,9 +41,11 @@ def entry_of(item: Item) -> Entry | None:
         if "retry_at" not in item:
             return Entry(features)
         retry_at = datetime.fromtimestamp(int(item["retry_at"]["N"]), UTC)
-        return Entry(features, int(item["misses"]["N"]), retry_at)
+        misses = int(item["misses"]["N"])
     except (KeyError, ValueError, OverflowError, OSError):
         return None
+    is_ours = 0 <= misses <= len(MISS_WAITS) and retry_at.year <= LAST_YEAR
+    return Entry(features, misses, retry_at) if is_ours else None
 
 
 def _features(item: Item) -> KnownFeatures | None:

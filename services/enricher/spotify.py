@@ -17,9 +17,10 @@ from typing import Any
 
 from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, CallForbiddenError
-from services.enricher.spotify_calls import FORBIDDEN_WAIT, SpotifyCalls
+from services.enricher.spotify_calls import SpotifyCalls
 from shared.errors import FeatureSourceError
 from shared.spotify import SpotifyApi
+from shared.spotify_app import FORBIDDEN_WAIT
 from shared.spotify_catalogue_wire import Row
 from shared.telemetry import logger
 

@@ -7,7 +7,7 @@ call the state of the app is looked up (docs/adr/0006-blocks-belong-to-the-app.m
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -32,10 +32,6 @@ from shared.spotify_wire import Secret
 ACCOUNT_WAIT_S = 6 * 3_600
 """The wait after a 403 that is not about the call itself: after Premium is paid again, Spotify
 needs "a few hours"."""
-
-FORBIDDEN_WAIT = timedelta(days=1)
-"""The time after which a forbidden call is tried again, at the cost of one call: an app may be
-granted more, and a refusal may have been a mistake of Spotify's."""
 
 _T = TypeVar("_T")
 
@@ -131,7 +127,7 @@ class SpotifyCalls:
         )
 
     def _check(self, state: AppState) -> None:
-        if state.forbids_features(self._now() - FORBIDDEN_WAIT):
+        if state.forbids_features(self._now()):
             raise SourceOffError("Spotify gives this app no audio features")
         if state.is_blocked_for_others(self._now()):
             raise self._blocked(state)

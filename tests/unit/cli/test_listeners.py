@@ -156,7 +156,10 @@ def test_a_state_that_cannot_be_read_hides_nothing_else(target, log_in, capture)
         TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
     )
 
-    assert capture().token_days_left == 179
+    found = capture()
+
+    assert found.token_days_left == 179
+    assert "state of listener me cannot be read: delete its item" in found.last_error.message
 
 
 @pytest.fixture

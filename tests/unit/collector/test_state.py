@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -37,8 +37,18 @@ def test_a_state_is_read_as_it_was_saved(states):
 
 @pytest.mark.parametrize(
     "item",
-    [{}, {"state": {"N": "1"}}, {"state": {"S": "{"}}, {"state": {"S": '{"polled_at": 1.5e99}'}}],
-    ids=["empty", "number", "no json", "no instant"],
+    [
+        {},
+        {"state": {"N": "1"}},
+        {"state": {"NULL": True}},
+        {"state": {"S": "{"}},
+        {"state": {"S": '{"polled_at": 1.5e99}'}},
+        {"state": {"S": '{"polled_at": NaN}'}},
+        {"state": {"S": '{"polled_at": "9999-12-31T23:59:59Z"}'}},
+        {"state": {"S": '{"window": {"covered_until": "9999-12-31T23:59:59Z"}}'}},
+        {"state": {"S": '{"outage": {"started_at": "9999-12-31T23:59:59Z", "reason": ""}}'}},
+    ],
+    ids=str,
 )
 def test_a_state_that_cannot_be_read_does_not_pass_for_a_new_listener(states, item):
     client("dynamodb").put_item(TableName="listener-state", Item={"listener": {"S": "me"}, **item})
@@ -61,3 +71,15 @@ def test_a_state_of_another_release_can_be_read(states, other):
     )
 
     assert states.load("me") == ListenerState(polled_at=NOW)
+
+
+AHEAD = NOW + timedelta(days=9_999)
+
+
+def test_a_refusal_in_the_future_stops_no_login():
+    refusal = LoginRefusal(fingerprint="f", since=NOW, tried_at=AHEAD)
+
+    assert not ListenerState(needs_login=refusal).awaits_login("f", NOW)
+    assert not ListenerState(
+        last_error=LastError(kind="forbidden", message="no", at=AHEAD)
+    ).awaits_permission(NOW, NOW)

@@ -134,7 +134,7 @@ def _holds(condition: str, item: Any, values: Any) -> bool:
         if found := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
             return found[1] not in item
         name, sign, value = term.split()
-        compare = {"=": operator.eq, "<": operator.lt}[sign]
+        compare = {"=": operator.eq, "<": operator.lt, ">": operator.gt}[sign]
         return name in item and compare(
             *(next(iter(v.values())) for v in (item[name], values[value]))
         )

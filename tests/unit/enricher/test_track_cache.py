@@ -87,8 +87,15 @@ def test_a_settled_track_is_in_no_index_of_those_that_wait(new_container, dynamo
         {"retry_at": {"N": "1" + "0" * 30}, "misses": {"N": "0"}},
         {"retry_at": {"S": "soon"}},
         {"retry_at": {"N": "5"}},
+        {"retry_at": {"N": "5"}, "misses": {"N": "-9"}},
+        {"retry_at": {"N": "5"}, "misses": {"N": "5"}},
+        {"retry_at": {"N": "253402300799"}, "misses": {"N": "0"}},
+        {"retry_at": {"NULL": True}, "misses": {"N": "0"}},
     ],
-    ids=["text", "other track", "type", "fraction", "far", "word", "no misses"],
+    ids=[
+        *("text", "other track", "type", "fraction", "far", "word", "no misses"),
+        *("negative misses", "too many misses", "year 9999", "null"),
+    ],
 )
 def test_an_item_that_is_none_of_ours_is_as_good_as_none(dynamodb, caplog, attributes):
     # An index holds the types of its keys, but a table without one takes any.

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from shared.errors import SettingsError
+from shared.spotify import LONGEST_WAIT_S
 from shared.spotify_app import AppState, SpotifyApps, fingerprint
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -238,6 +239,63 @@ MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 
 def test_calls_are_made_until_the_budget_of_the_day_is_spent(apps):
     assert [spend(apps) for _ in range(5)] == [None, None, None, MIDNIGHT, MIDNIGHT]
+
+
+def test_a_budget_of_a_far_day_is_a_damaged_record(apps, dynamodb):
+    item = {"app": {"S": fingerprint("app")}, "spent_on": {"S": "9999-01-01"}, "spent": {"N": "9"}}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+
+    assert spend(apps) is None
+
+
+@pytest.mark.parametrize("until", [after(days=9), after(days=30_000)])
+def test_a_block_longer_than_any_can_be_stops_nothing(apps, dynamodb, until):
+    item = {"app": {"S": fingerprint("app")}, "blocked_until": {"S": until.isoformat()}}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+
+    state = apps.load("app")
+
+    assert not state.is_blocked(NOW)
+    assert not state.is_blocked_for_others(NOW)
+    assert apps.throttle("app", 60, NOW).blocked_until == after(seconds=60)
+
+
+def test_the_longest_wait_blocks_to_its_end(apps):
+    state = apps.throttle("app", LONGEST_WAIT_S, after(microseconds=1))
+
+    assert state.is_blocked(NOW)
+    assert state.is_blocked(after(seconds=LONGEST_WAIT_S))
+    assert not state.is_blocked(after(seconds=LONGEST_WAIT_S + 1))
+
+
+@pytest.mark.parametrize(
+    ("at", "forbids"),
+    [(NOW, True), (after(hours=-23), True), (after(hours=-24), False), (after(days=9_999), False)],
+)
+def test_features_are_forbidden_for_a_day(at, forbids):
+    assert AppState(features_forbidden_at=at).forbids_features(NOW) is forbids
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"blocked_until": {"S": "9999-12-31T23:59:59Z"}},
+        {"blocked_until": {"S": "0001-01-01T00:00:00Z"}},
+        {"blocked_until": {"N": "1E+100"}},
+        {"blocked_until": {"NULL": True}},
+        {"blocked_until": {"L": [{"S": "2026"}]}},
+        {"features_forbidden_at": {"M": {}}},
+        {"refusals": {"N": "-1"}},
+        {"refusals": {"N": "1.5"}},
+        {"refusals": {"S": "Infinity"}},
+    ],
+    ids=str,
+)
+def test_a_damaged_state_is_named_with_what_to_do(apps, dynamodb, attribute):
+    dynamodb.put_item(TableName=TABLE, Item={"app": {"S": fingerprint("app")}, **attribute})
+
+    with pytest.raises(SettingsError, match="cannot be read: delete it"):
+        apps.load("app")
 
 
 def test_a_new_day_in_utc_brings_a_new_budget(apps):

@@ -11,6 +11,7 @@ from cli import dlq, local
 from cli.errors import CommandError, StoppedError, explain
 from cli.heal import heal
 from cli.login import login
+from cli.output import printable
 from cli.poll import poll
 from cli.sql import sql
 from cli.status import status
@@ -50,7 +51,7 @@ class ErrorEdge(TyperGroup):
 
 
 def _failure(error: HistoryError) -> typer.Exit:
-    line = " ".join(str(error).split())
+    line = printable(" ".join(str(error).split()))
     typer.echo(f"plays: {line}", err=True)
     return typer.Exit(error.exit_code if isinstance(error, CommandError) else 1)
 

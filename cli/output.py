@@ -1,12 +1,16 @@
 """Where words go: what was asked for to stdout, everything said on the way to stderr.
 
 Colours are rich's decision: none where NO_COLOR is set or the output is no terminal.
+
+Names and messages come from outside: tracks, files, answers, Postgres. A terminal obeys some of
+their characters, so all that is printed goes through `printable`.
 """
 
+import re
 import sys
 import unicodedata
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 from rich.console import Console
@@ -16,17 +20,28 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.table import Column, Table
+from rich.text import Text
 
 from shared.models import iso
 
 Instant = Annotated[datetime, PlainSerializer(iso)]
 """An instant that JSON shows as Spotify does: UTC, milliseconds, `Z`."""
+
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys (C0 with ESC, C1, separators of lines, overrides of the direction of text)
+or cannot show (halves of surrogate pairs). Line breaks and tabs stay: our own texts have them."""
+
+
+def printable(text: str) -> str:
+    """Return a text in which a terminal obeys nothing: those characters are escaped as in JSON."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Document(BaseModel):
@@ -36,15 +51,26 @@ class Document(BaseModel):
 
 
 def emit(document: Document) -> None:
-    """Print one JSON document to stdout."""
-    sys.stdout.write(document.model_dump_json(indent=2) + "\n")
+    """Print one JSON document to stdout; it reads the same with its characters escaped."""
+    sys.stdout.write(printable(document.model_dump_json(indent=2)) + "\n")
+
+
+class _SafeTable(Table):
+    """A table whose cells are printable, and hold what was given: no markup and no `:emoji:`."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row of texts."""
+        super().add_row(*(Text(_one_line(cell)) for cell in cells), **options)
 
 
 def show(*parts: Table | str) -> None:
     """Print tables and lines to stdout."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for part in parts:
-        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+        if isinstance(part, str):
+            console.print(printable(part), markup=False, soft_wrap=True)
+        else:
+            console.print(part)
 
 
 def printable(text: str) -> str:
@@ -59,12 +85,13 @@ def printable(text: str) -> str:
 
 def note(line: str) -> None:
     """Say something on the way, to stderr."""
-    Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def table(*texts: str, numbers: tuple[str, ...]) -> Table:
     """Begin a table: columns of text, then columns of numbers, which are set to the right."""
-    made = Table(box=None, header_style="bold", pad_edge=False)
+    made = _SafeTable(box=None, header_style="bold", pad_edge=False)
     for column in texts:
         made.add_column(column, overflow="fold")
     for column in numbers:
@@ -87,9 +114,18 @@ def estimate_progress() -> Progress:
     return _progress(MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
 
 
+class _Name(ProgressColumn):
+    """What is counted: the name of a file, for example."""
+
+    def render(self, task: Task) -> Text:
+        return Text(_one_line(task.description))
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.splitlines()))
+
+
 def _progress(*columns: ProgressColumn) -> Progress:
     # A long name leaves room for a bar and its numbers in 80 columns.
-    name = TextColumn(
-        "{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=36)
-    )
+    name = _Name(table_column=Column(no_wrap=True, max_width=36))
     return Progress(name, BarColumn(), *columns, console=Console(stderr=True))

@@ -56,6 +56,11 @@ def test_the_local_cloud_asked_for_by_name_must_run(tmp_path, monkeypatch):
     ("raised", "line"),
     [
         pytest.param(DatabaseRefusalError("two\nlines"), "two lines", id="ours"),
+        pytest.param(
+            DatabaseRefusalError("bad \x1b[2J\x9b \u202e\ud800"),
+            "bad \\u001b[2J\\u009b \\u202e\\ud800",
+            id="hostile",
+        ),
         pytest.param(NoCredentialsError(), "no local cloud is running here: ", id="credentials"),
         pytest.param(
             EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),

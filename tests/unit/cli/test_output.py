@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from cli.output import byte_progress, count_progress
+from cli.output import Document, byte_progress, count_progress, emit, note, printable, show, table
 
 NAME = "Streaming_History_Audio_2013-2015_0.json"
 
@@ -28,3 +30,67 @@ def test_a_long_name_leaves_room_for_the_bar_and_its_numbers(narrow, capsys, beg
     assert numbers in shown
     assert "━━━━━━" in shown
     assert len(shown.splitlines()) == 1
+
+
+HOSTILE = "Boats\x1b]0;owned\x07\x1b[2J \x9b31m \x7f \u202egnp.exe\u2066 \rpaid \ud800"
+OBEYED = set("\x1b\x07\x9b\x7f\u202e\u2066\r\ud800")
+
+
+class Named(Document):
+    name: str
+
+
+def in_a_table(text):
+    shown = table("name", numbers=("rows",))
+    shown.add_row(text, "1")
+    show(shown)
+
+
+def as_a_bar(text):
+    with count_progress() as progress:
+        progress.add_task(text, total=1)
+
+
+@pytest.mark.parametrize(
+    "write", [show, note, in_a_table, as_a_bar], ids=["line", "note", "table", "bar"]
+)
+def test_a_terminal_obeys_nothing_that_comes_from_outside(capsys, monkeypatch, write):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    write(HOSTILE)
+
+    shown = "".join(capsys.readouterr())
+    assert "Boats\\u001b]0;owned\\u0007" in shown
+    assert not OBEYED & set(shown.replace("\r", "") if write is as_a_bar else shown)
+
+
+def test_json_holds_every_character_and_shows_none_that_is_obeyed(capsys):
+    name = HOSTILE.replace("\ud800", "")
+
+    emit(Named(name=name))
+
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {"name": name}
+    assert not OBEYED & set(shown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Björk \N{EN DASH} Jóga", "\u0645\u0646", "\U0001f468\u200d\U0001f469", "a\tb\nc", ":bug:"],
+)
+def test_harmless_text_is_shown_as_it_is(text):
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("text", [":bug:", "[bold]x[/bold]", "[/]"])
+@pytest.mark.parametrize("write", [show, note, in_a_table], ids=["line", "note", "table"])
+def test_a_name_is_no_markup(capsys, write, text):
+    write(text)
+
+    assert text in "".join(capsys.readouterr())
+
+
+def test_a_line_break_in_a_name_makes_no_row_of_its_own(capsys):
+    in_a_table("one\ntwo")
+
+    assert "one two" in capsys.readouterr().out

@@ -223,3 +223,13 @@ def test_a_person_sees_why_spotify_gives_no_plays(capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert "error of me forbidden, 2026-07-01T12:00:00.000Z: User not registered" in told
     assert "zoe" not in told
+
+
+def test_a_message_from_outside_moves_no_cursor(capsys):
+    error = Trouble(kind="failed", message="said \x1b[2J\u202e", at=NOW)
+
+    show_status(a_status(last_error={"me": error}, gaps=[a_gap(reason="\x9bJ")], open_gaps=1))
+
+    shown = capsys.readouterr().out
+    assert "said \\u001b[2J\\u202e" in shown
+    assert not {"\x1b", "\u202e", "\x9b"} & set(shown)

@@ -105,6 +105,13 @@ class PipelineConfig(Part):
                 f"poll_minutes: at least {AWS_POLL_MINUTES} on AWS, because Secrets Manager takes"
                 " about 100 new refresh tokens a day"
             )
+        plain = [
+            name
+            for name in ("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
+            if not getattr(self, name).startswith("https://")
+        ]
+        if self.target == "aws" and plain:
+            raise ValueError(f"only https is safe for tokens and plays: {', '.join(plain)}")
         if self.target == "local" and self.database.mode == "managed":
             raise ValueError("database.mode is external in the local cloud, which has no hosts")
         if self.target == "local" and self.database.network:

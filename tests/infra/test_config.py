@@ -91,6 +91,17 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"features_login": "anna"}, "features_login", id="a login of nobody"),
         pytest.param({"healer.most_tracks": 0}, "healer.most_tracks", id="a healing of nothing"),
         pytest.param({"reccobeats_url": "http://x/"}, "reccobeats_url", id="a trailing slash"),
+        pytest.param({"reccobeats_url": "http://x"}, "only https .* reccobeats_url", id="features"),
+        pytest.param(
+            {"spotify_api_url": "http://api.spotify.com"},
+            "only https .* spotify_api_url",
+            id="plays in the clear",
+        ),
+        pytest.param(
+            {"spotify_accounts_url": "http://accounts.spotify.com"},
+            "only https .* spotify_accounts_url",
+            id="tokens in the clear",
+        ),
         pytest.param({"alert_email": "nobody"}, "alert_email", id="no address"),
         pytest.param({"database.mode": "lost"}, "database.mode", id="a mode there is not"),
         pytest.param({"target": "local"}, "database.mode", id="a host in the local cloud"),
@@ -151,6 +162,12 @@ def test_a_network_is_for_a_database_elsewhere_on_aws(given, named):
 @pytest.mark.parametrize("name", ["anna/plays", "anna-b@12/my.plays_2@345"])
 def test_a_repository_goes_by_its_names_or_by_its_numbers_too(name):
     assert load({"github_repository": name}).github_repository == name
+
+
+def test_the_local_cloud_asks_simulators_without_tls():
+    config = load(LOCAL | {"spotify_api_url": "http://127.0.0.1:1"})
+
+    assert config.spotify_api_url == "http://127.0.0.1:1"
 
 
 def test_a_local_queue_may_hide_its_messages_for_less_than_aws_advises():

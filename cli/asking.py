@@ -15,6 +15,9 @@ from cli.typed import Typed
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """Without any of them Python would open a browser of text in this terminal, and wait for it."""
 
+LOOK_S = 0.1
+"""Time between two looks for the answer, which comes in another thread."""
+
 OPENED = "Your browser opens a page of Spotify that asks you. If it does not, open it yourself:"
 UNOPENED = "Open this page of Spotify, which asks you, in a browser on any machine:"
 IF_REFUSED = """\
@@ -67,13 +70,13 @@ def _wait(
                 return answer
             note("That is not the address that this login ended on: paste the whole of it.")
         sources: list[CallbackServer | Typed] = [server, typed] if typed.is_open else [server]
-        ready, _, _ = select.select(sources, [], [], left_s)
+        ready, _, _ = select.select(sources, [], [], min(left_s, LOOK_S))
         if typed in ready:
             typed.read()
         if server in ready:
             server.handle_request()
-            if server.answer:
-                return server.answer
+        if server.answer:
+            return server.answer
     return None
 
 

@@ -1,13 +1,14 @@
 """Where the browser brings the answer: a server on the loopback for one login.
 
-It serves the callback and nothing else, a request at a time, in the thread that waits for it.
+It serves the callback and nothing else. Each connection has its own thread, so that one on which
+nothing comes, or a byte a second, holds up neither the answer nor the end of the wait for it.
 """
 
 import errno
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer
+from socketserver import TCPServer, ThreadingMixIn
 
 from cli.consent import HOST, PATH, Answer, redirect_uri
 from cli.errors import CommandError
@@ -38,8 +39,10 @@ STRANGE = (
 UNKNOWN = "Nothing here", "Only the answer to <code>plays login</code> is received here."
 
 
-class CallbackServer(TCPServer):
-    """Listens on 127.0.0.1 alone; `handle_request` handles one request, `answer` keeps what came.
+class CallbackServer(ThreadingMixIn, TCPServer):
+    """Listens on 127.0.0.1 alone; `handle_request` accepts a connection and returns at once.
+
+    `answer` keeps what came, and is set once the browser has its page.
 
     Args:
         port: Where the redirect URI points to.
@@ -51,6 +54,8 @@ class CallbackServer(TCPServer):
 
     # The last login's connections may linger.
     allow_reuse_address = True
+    # A slow client must not keep the process alive.
+    daemon_threads = True
 
     def __init__(self, port: int, read: Callable[[str], Answer | None]) -> None:
         self.read = read
@@ -75,8 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None:
             self._show(HTTPStatus.BAD_REQUEST, *STRANGE)
             return
-        self.server.answer = answer
-        self._show(HTTPStatus.OK, *(ALLOWED if answer.code else REFUSED))
+        try:
+            self._show(HTTPStatus.OK, *(ALLOWED if answer.code else REFUSED))
+        finally:
+            # Last, for the process may end once it has the answer.
+            self.server.answer = answer
 
     def handle(self) -> None:
         """Handle a request; that the browser hangs up takes nothing from what it said."""

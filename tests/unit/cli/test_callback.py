@@ -1,13 +1,19 @@
+import os
 import socket
 import struct
-from threading import Thread
+import time
+from contextlib import ExitStack
+from threading import Event, Thread
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 import requests
 
-from cli.callback import CallbackServer
+from cli.asking import wait_for_code
+from cli.callback import SILENCE_S, CallbackServer
 from cli.consent import Answer, Question, redirect_uri
 from cli.errors import CommandError
+from cli.typed import Typed
 from infra.local.ports import any_free
 
 HOST = "127.0.0.1"
@@ -43,10 +49,18 @@ def ask(server):
     return request
 
 
+def answer_of(server):
+    """Wait for the answer, which is there once the page is sent."""
+    deadline = time.monotonic() + PATIENCE_S
+    while server.answer is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return server.answer
+
+
 def test_the_answer_is_kept_and_thanked_for(server, ask):
     page = ask("/callback?code=AQC-1&state=S")
 
-    assert server.answer == Answer(code="AQC-1")
+    assert answer_of(server) == Answer(code="AQC-1")
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "Spotify said yes" in page.text
     assert page.headers["Cache-Control"] == "no-store"
@@ -55,7 +69,7 @@ def test_the_answer_is_kept_and_thanked_for(server, ask):
 def test_a_refusal_is_an_answer_too(server, ask):
     page = ask("/callback?error=access_denied&state=S")
 
-    assert server.answer == Answer(error="access_denied")
+    assert answer_of(server) == Answer(error="access_denied")
     assert "Spotify said no" in page.text
 
 
@@ -102,19 +116,64 @@ def test_a_browser_that_hangs_up_disturbs_nobody(server, ask, capfd):
 
     ask("/callback?code=AQC-1&state=S")
 
-    assert server.answer == Answer(code="AQC-1")
+    assert answer_of(server) == Answer(code="AQC-1")
     assert capfd.readouterr().err == ""
 
 
-def test_a_connection_on_which_nothing_is_asked_is_let_go(server):
-    waiting = Thread(target=server.handle_request)
-    with socket.create_connection(server.server_address):
-        waiting.start()
-        waiting.join(PATIENCE_S)
-        waits_still = waiting.is_alive()
-    waiting.join()
+def test_a_connection_on_which_nothing_is_asked_is_closed(server):
+    with socket.create_connection(server.server_address, PATIENCE_S) as silent:
+        server.handle_request()
 
-    assert not waits_still
+        assert silent.recv(1) == b""
+
+
+def trickle(client, stop):
+    """Send a request a byte at a time, fast enough that no read of it times out."""
+    while not stop.wait(0.05):
+        client.sendall(b"G")
+
+
+@pytest.fixture
+def slow_clients(server):
+    """Connections that a login meets first: silent ones, and one that trickles."""
+    stop = Event()
+    with ExitStack() as stack:
+        silent, _, trickling = (
+            stack.enter_context(socket.create_connection(server.server_address)) for _ in range(3)
+        )
+        thread = Thread(target=trickle, args=(trickling, stop))
+        thread.start()
+        yield silent
+        stop.set()
+        thread.join()
+
+
+def no_typing(question):
+    typed = Typed(os.open(os.devnull, os.O_RDONLY))
+    typed.read()
+    return question, typed
+
+
+def test_slow_clients_do_not_hold_up_the_answer(server, question, slow_clients):
+    address = f"http://{HOST}:{server.server_address[1]}/callback?code=AQC-1&state=S"
+    browser = Thread(target=build_opener(ProxyHandler({})).open, args=(address,))
+    browser.start()
+    began_at = time.monotonic()
+
+    code = wait_for_code(server, *no_typing(question), timeout_s=PATIENCE_S)
+
+    browser.join()
+    assert code == "AQC-1"
+    assert time.monotonic() - began_at < SILENCE_S
+
+
+def test_slow_clients_do_not_outlast_the_timeout(server, question, slow_clients):
+    began_at = time.monotonic()
+
+    with pytest.raises(CommandError, match=r"no answer .* within 0.5 s"):
+        wait_for_code(server, *no_typing(question), timeout_s=0.5)
+
+    assert time.monotonic() - began_at < SILENCE_S
 
 
 def test_it_listens_to_this_machine_alone(server):

@@ -27,14 +27,12 @@ from shared.errors import (
 )
 from shared.retry_after import retry_after_s
 from shared.spotify_catalogue_wire import Row, read_rows
+from shared.spotify_refusals import ApiRefusal, read_api_refusal, read_grant_refusal
 from shared.spotify_wire import (
     PAGE_ROWS,
-    ApiRefusal,
     Grant,
     RecentlyPlayed,
-    read_api_refusal,
     read_grant,
-    read_grant_refusal,
     read_recently_played,
 )
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -46,39 +46,6 @@ class Grant:
     access_token: str = field(repr=False)
     expires_in_s: int
     refresh_token: str | None = field(repr=False)
-
-
-@dataclass(frozen=True)
-class ApiRefusal:
-    """What the Web API says when it refuses a call; all of it may be empty."""
-
-    message: str = ""
-    reason: str = ""
-    is_json: bool = False
-
-    @property
-    def is_over_quota(self) -> bool:
-        """True if the app has used up its calls of a day."""
-        return "quota" in self._words
-
-    @property
-    def is_of_limits(self) -> bool:
-        """True if the app called too often, whatever the status."""
-        return any(word in self._words for word in ("quota", "rate limit", "too many requests"))
-
-    @property
-    def is_of_the_endpoint(self) -> bool:
-        """True if the app may not make this call, whoever asks and whatever it asks for.
-
-        Spotify then says "Forbidden", or nothing but the status. Other words are about the account,
-        such as a missing Premium subscription, or about something that nobody has seen yet.
-        """
-        words = self.message.strip(" .").lower()
-        return words == "forbidden" or (self.is_json and not words)
-
-    @property
-    def _words(self) -> str:
-        return f"{self.message} {self.reason}".lower()
 
 
 @dataclass(frozen=True)
@@ -127,24 +94,6 @@ def read_grant(content: bytes) -> Grant:
         raise SpotifyError("the token endpoint gave no token that can be read")
     lifetime_s = TOKEN_LIFETIME_S if answer.expires_in is None else int(answer.expires_in)
     return Grant(answer.access_token, lifetime_s, answer.refresh_token)
-
-
-def read_grant_refusal(content: bytes) -> str:
-    """Return the code of a refusal by the token endpoint; empty if it is none that OAuth knows."""
-    refusal = _or_none(read_json(content), _GrantRefusal.model_validate)
-    return refusal.error if refusal else ""
-
-
-def read_api_refusal(content: bytes) -> ApiRefusal:
-    """Read a refusal by the Web API, which is JSON or plain text."""
-    value = read_json(content)
-    error = value.get("error") if isinstance(value, dict) else None
-    if isinstance(error, dict):
-        message, reason = (str(error.get(name) or "") for name in ("message", "reason"))
-        return ApiRefusal(message, reason, is_json=True)
-    if isinstance(error, str):
-        return ApiRefusal(error, is_json=True)
-    return ApiRefusal(content.decode("utf-8", "replace"))
 
 
 def read_recently_played(content: bytes) -> RecentlyPlayed:
@@ -203,27 +152,6 @@ class _TokenAnswer(BaseModel):
     # More than a day is no lifetime of an access token.
     expires_in: Annotated[Annotated[float, Field(ge=0, le=86_400)] | None, _Optional] = None
     refresh_token: Annotated[Secret | None, _Optional] = None
-
-
-class _GrantRefusal(BaseModel):
-    """A flat OAuth error, unlike the nested one of the Web API.
-
-    Its code alone is read: the description, or a code that nobody knows, could repeat a secret.
-
-    Source:
-        https://www.rfc-editor.org/rfc/rfc6749#section-5.2
-    """
-
-    error: Literal[
-        "invalid_request",
-        "invalid_client",
-        "invalid_grant",
-        "invalid_scope",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "server_error",
-        "temporarily_unavailable",
-    ]
 
 
 class _Page(BaseModel):

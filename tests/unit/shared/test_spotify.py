@@ -399,6 +399,7 @@ def test_403_tells_the_owner_why(spotify, api, body, words):
         (b'{"error":{"status":403,"message":"the user may not be registered"}}', SpotifyAuthError),
         (b'{"error":{"status":403,"message":"Insufficient client scope"}}', SpotifyAuthError),
         (b"<html><h1>403 Forbidden</h1></html>", SpotifyAuthError),
+        (b'{"error":{"status":403,"reason":"PREMIUM_REQUIRED"}}', SpotifyAuthError),
         (b'{"error":7}', SpotifyAuthError),
         (b"", SpotifyAuthError),
     ],

@@ -85,6 +85,19 @@ def test_a_poll_ends_the_gap_that_an_outage_opened(load, rows):
     assert rows(TOLD) == [["me", NOON, at(2), "a full page, after no answer", "polls/me/1", None]]
 
 
+def test_a_poll_opens_a_gap_that_goes_on_and_a_later_poll_closes_it(load, rows, is_closed):
+    load(polled(a_gap(reason="plays cannot be read")))
+    opened = (rows(TOLD), is_closed())
+
+    load(polled(a_gap(end=2, reason="nothing missed", is_closed=True), origin="polls/me/2"))
+
+    assert opened == (
+        [["me", NOON, None, "plays cannot be read", "polls/me/1", None]],
+        [False],
+    )
+    assert is_closed() == [True]
+
+
 def test_a_poll_closes_the_gap_that_an_outage_opened(load, rows, is_closed):
     load(outage(), polled(a_gap(end=2, reason="nothing missed", is_closed=True)))
 

@@ -6,6 +6,8 @@ from itertools import starmap
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.answers import LONGEST_S
 from shared.errors import (
@@ -18,6 +20,7 @@ from shared.errors import (
 )
 from shared.models import Play
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify_wire import read_recently_played
 from tests.unit.slow_server import a_slow_server, endless, trickling
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
@@ -270,6 +273,34 @@ def test_a_lone_surrogate_spoils_its_own_row_only(spotify, api):
 
     assert [play.track_uri for play in answer.plays] == ["spotify:track:Boats", "spotify:track:B"]
     assert answer.plays[1].track_name == ""
+
+
+ODD = st.sampled_from(
+    [
+        *(None, True, -1, 1.5, 1e400, 10**30, "", ":", "\ud800", "\x00", "9999-12-31T23:59:59Z"),
+        *([], {}, [None], [{}], {"name": []}, {"uri": {}}, {"isrc": 7}),
+    ]
+)
+LESSER = ("name", "duration_ms", "popularity", "external_ids", "artists", "album", "type", "id")
+
+
+@given(context=ODD, lesser=st.dictionaries(st.sampled_from(LESSER), ODD))
+def test_no_lesser_field_fails_a_row(context, lesser):
+    row = {**a_row(**lesser, uri="spotify:track:1AAAAAAAAAAAAAAAAAAAAA"), "context": context}
+
+    answer = read_recently_played(json.dumps({"items": [row]}).encode())
+
+    assert (len(answer.plays), answer.hides_plays) == (1, False)
+
+
+@given(odd=ODD, field=st.sampled_from(["track", "played_at"]))
+def test_no_row_fails_another(odd, field):
+    rows = [{**a_row(), field: odd}, a_row()]
+
+    answer = read_recently_played(json.dumps({"items": rows}).encode())
+
+    assert a_row()["track"]["uri"] in [play.track_uri for play in answer.plays]
+    assert len(answer.plays) + len(answer.unreadable) == 2
 
 
 def test_an_empty_answer_is_an_answer(spotify, api):

@@ -84,7 +84,7 @@ def test_time_passes_for_tokens_and_for_grants(simulated, refresh, poll):
     simulated.pass_s(60)
 
     assert alive.expires_in_s == 3_600
-    with pytest.raises(SpotifyLoginError, match="Refresh token expired"):
+    with pytest.raises(SpotifyLoginError, match="invalid_grant"):
         refresh()
 
 

@@ -8,7 +8,6 @@ their characters, so all that is printed goes through `printable`.
 
 import re
 import sys
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -71,16 +70,6 @@ def show(*parts: Table | str) -> None:
             console.print(printable(part), markup=False, soft_wrap=True)
         else:
             console.print(part)
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal would obey: control characters, and what breaks a line."""
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-        else character
-        for character in text
-    )
 
 
 def note(line: str) -> None:

@@ -27,8 +27,8 @@ def table_lines(result: Result, width: int) -> Iterator[str]:
         result: What to show.
         width: Characters of a line.
     """
-    names = [printable(column.name) for column in result.columns]
-    rows = [[NULL if text is None else printable(text) for text in row] for row in result.rows]
+    names = [_cell(column.name) for column in result.columns]
+    rows = [[NULL if text is None else _cell(text) for text in row] for row in result.rows]
     widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
     if sum(widths) + len(BETWEEN) * (len(widths) - 1) > width and rows:
         return _blocks(names, rows)
@@ -57,6 +57,11 @@ def csv_lines(result: Result) -> Iterator[str]:
     yield ",".join(_csv_field(column.name) for column in result.columns)
     for row in result.rows:
         yield ",".join(map(_csv_field, row))
+
+
+def _cell(text: str) -> str:
+    """Escape what a terminal obeys, and what ends a line or moves a column."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _blocks(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -42,7 +42,7 @@ def sql(
     with target_of(context).database() as database:
         result = database.read(_query(statement))
     if as_json:
-        typer.echo(json_text(result))
+        typer.echo(printable(json_text(result)))
     else:
         _print(result, as_csv=as_csv)
     note(f"{len(result.rows):,} {'row' if len(result.rows) == 1 else 'rows'}")

@@ -90,17 +90,19 @@ class PipelineConfig(Part):
     queries: QueriesConfig = QueriesConfig()
 
     @model_validator(mode="after")
-    def _shortcuts_stay_local(self) -> Self:
+    def _is_safe_on_aws(self) -> Self:
+        if self.target != "aws":
+            return self
         hurried = [
             name
             for name in ("backfill", "enricher", "loader")
             if (stage := getattr(self, name)).visibility_timeout_s < stage.advised_visibility_s
         ]
-        if self.target == "aws" and hurried:
+        if hurried:
             raise ValueError(f"visibility_s is below AWS's advice: {', '.join(hurried)}")
-        if self.target == "aws" and not self.database.verify_tls:
+        if not self.database.verify_tls:
             raise ValueError("database.verify_tls is for the local cloud to turn off")
-        if self.target == "aws" and self.poll_minutes < AWS_POLL_MINUTES:
+        if self.poll_minutes < AWS_POLL_MINUTES:
             raise ValueError(
                 f"poll_minutes: at least {AWS_POLL_MINUTES} on AWS, because Secrets Manager takes"
                 " about 100 new refresh tokens a day"
@@ -110,8 +112,12 @@ class PipelineConfig(Part):
             for name in ("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
             if not getattr(self, name).startswith("https://")
         ]
-        if self.target == "aws" and plain:
+        if plain:
             raise ValueError(f"only https is safe for tokens and plays: {', '.join(plain)}")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_local_cloud(self) -> Self:
         if self.target == "local" and self.database.mode == "managed":
             raise ValueError("database.mode is external in the local cloud, which has no hosts")
         if self.target == "local" and self.database.network:

@@ -76,8 +76,8 @@ def test_no_control_character_of_a_value_or_name_is_shown(width):
 
     shown = "\n".join(table_lines(result, width))
 
-    assert "\\x1b]0;x\\x07 \\x9b1m\\n\\u2028 [red]b[/x]" in shown
-    assert "a\\x1b[2J" in shown
+    assert "\\u001b]0;x\\u0007 \\u009b1m\\n\\u2028 [red]b[/x]" in shown
+    assert "a\\u001b[2J" in shown
     assert all(line.isprintable() for line in shown.split("\n"))
 
 

@@ -10,8 +10,7 @@ input. Two records of one listener and the same track are the same play when the
 3. an API and an export record within `window`, the export's of at least 10 s: nearest first, one
    to one. Both then make one row: the API's word, and the export's where the API is silent.
 
-The track is the same when the uri is, or the ISRC, or the case-folded names: Spotify relinks uris.
-Of a compilation, whose artist is nobody, the names are those of title and album.
+`services/loader/tracks.py` says which tracks are the same.
 Ties fall to the nearer, then the earlier, then the lower uri. Popularity decides nothing, for it is
 no part of what was played: it is filled in when a source tells it, which may be much later.
 
@@ -30,9 +29,9 @@ from services.loader.records import (
     Row,
     apart,
     instant_of,
-    is_same_track,
     values_of,
 )
+from services.loader.tracks import is_same_track
 from shared.models import Play
 
 API_SHIFT = timedelta(seconds=1)

@@ -18,9 +18,8 @@ from services.loader.records import (
     Row,
     apart,
     instant_of,
-    is_same_track,
-    track_keys,
 )
+from services.loader.tracks import is_same_track, track_keys
 
 Near = Callable[[Sequence[Record], Container[int]], Sequence[Row]]
 """Gives the stored rows that may stand for records near the given ones, save the known ids'.

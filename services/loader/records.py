@@ -1,14 +1,11 @@
 """Records and rows: what a source says of a play, and what the table shows of it; pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 
 from shared.models import Play, Source
-
-COMPILATION = "various artists"
-"""How an export names the artist of a compilation, in lower case."""
 
 API: Source = "recently-played"
 EXPORT: Source = "extended-history"
@@ -85,24 +82,3 @@ def instant_of(record: Record) -> datetime:
 def apart(earlier: Record, later: Record) -> timedelta:
     """Tell how much later the second record's play ended."""
     return instant_of(later) - instant_of(earlier)
-
-
-def is_same_track(one: Play, other: Play) -> bool:
-    """Tell whether two plays are of one recording, as far as their own words say."""
-    return one.track_uri == other.track_uri or not {*track_keys(one)}.isdisjoint(track_keys(other))
-
-
-def track_keys(play: Play) -> Iterator[object]:
-    """Give what two plays of the same track have at least one of in common."""
-    yield play.track_uri
-    if play.isrc:
-        yield "isrc", play.isrc
-    names = _names(play)
-    if all(names):
-        yield names
-
-
-def _names(play: Play) -> tuple[str, ...]:
-    names = play.track_name.casefold(), play.artist_name.casefold()
-    # Of compilations the export names nobody as the artist, and many have an "Intro".
-    return (*names, (play.album_name or "").casefold()) if names[1] == COMPILATION else names

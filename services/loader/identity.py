@@ -17,9 +17,12 @@ no part of what was played: it is filled in when a source tells it, which may be
 Source: the measured reasons stand in docs/adr/0002-one-play-one-row.md.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter, itemgetter
+from itertools import takewhile
+from operator import attrgetter
 
 from services.loader.records import (
     API,
@@ -31,7 +34,7 @@ from services.loader.records import (
     instant_of,
     values_of,
 )
-from services.loader.tracks import is_same_track
+from services.loader.tracks import is_same_track, track_keys
 from shared.models import Play
 
 API_SHIFT = timedelta(seconds=1)
@@ -49,7 +52,7 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
     distinct = _distinct(records)
     apis = _clusters([r for r in distinct if r.source == API])
     exports = _clusters([r for r in distinct if r.source == EXPORT])
-    partners = _partners(list(apis), list(exports), window)
+    partners = _partners(apis, exports, window)
     rows = []
     for api, members in apis.items():
         export = partners.get(api)
@@ -100,19 +103,42 @@ def _rank(play: Play) -> tuple[object, ...]:
 
 
 def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
-    """Gather the records of one source that are one play under the record that stands for it."""
+    """Gather the records of one source that are one play under their anchor.
+
+    A record joins the last anchor before it, in the order of `_precedence`, that it repeats; if it
+    repeats none, it becomes an anchor. Only anchors that share a key with it are compared with it.
+    """
     clusters: dict[Record, list[Record]] = {}
+    anchors: dict[object, list[Record]] = defaultdict(list)
     for record in sorted(records, key=_precedence):
-        for anchor in reversed(clusters):
-            if apart(anchor, record) > EXPORT_SHIFT:
-                clusters[record] = [record]
-                break
-            if _is_repeat(anchor, record):
-                clusters[anchor].append(record)
-                break
-        else:
-            clusters[record] = [record]
+        keys = [(mark, key) for mark in repeat_marks(record) for key in track_keys(record.play)]
+        repeated = [anchor for key in keys for anchor in _last_repeated(record, anchors[key])]
+        if repeated:
+            clusters[max(repeated, key=_precedence)].append(record)
+            continue
+        clusters[record] = [record]
+        for key in keys:
+            anchors[key].append(record)
     return clusters
+
+
+def _last_repeated(record: Record, anchors: list[Record]) -> Iterator[Record]:
+    """Yield the last of the anchors, in order of time, that a record repeats, if there is one."""
+    near = takewhile(lambda anchor: apart(anchor, record) <= EXPORT_SHIFT, reversed(anchors))
+    for anchor in near:
+        if _is_repeat(anchor, record):
+            yield anchor
+            return
+
+
+def repeat_marks(record: Record) -> Iterator[object]:
+    """Yield values of which two records of one source that are the same play share at least one."""
+    if record.source == API:
+        yield API
+        return
+    yield instant_of(record)
+    if (record.play.ms_played or 0) > SHIFTED_MS:
+        yield record.play.ms_played
 
 
 def _precedence(record: Record) -> tuple[datetime, int, str]:
@@ -120,7 +146,7 @@ def _precedence(record: Record) -> tuple[datetime, int, str]:
 
 
 def _is_repeat(earlier: Record, later: Record) -> bool:
-    """Tell whether two records of one source, in order of time, are the same play."""
+    """True if two records of one source, in order of time, are the same play."""
     distance = apart(earlier, later)
     if earlier.source == API:
         is_close = distance < API_SHIFT
@@ -133,22 +159,48 @@ def _is_repeat(earlier: Record, later: Record) -> bool:
     return is_close and is_same_track(earlier.play, later.play)
 
 
-def _partners(apis: list[Record], exports: list[Record], window: timedelta) -> dict[Record, Record]:
-    """Match API and export records one to one, the nearest first."""
-    candidates = [
-        (abs(instant_of(api) - instant_of(export)), api, export)
-        for api in apis
-        for export in exports
-        if abs(instant_of(api) - instant_of(export)) <= window
-        and (export.play.ms_played or 0) >= MATCHED_MS
-        and is_same_track(api.play, export.play)
-    ]
-    # A stable sort of what is in order already: ties fall to the earlier.
-    candidates.sort(key=itemgetter(0))
+def can_match(export: Record) -> bool:
+    """True if an export record is long enough to be the same play as an API record."""
+    return (export.play.ms_played or 0) >= MATCHED_MS
+
+
+def within(ordered: Sequence[Record], record: Record, window: timedelta) -> range:
+    """Return the places of the records, in order of time, that lie within a window of another."""
+    at = instant_of(record)
+    return range(
+        bisect_left(ordered, at - window, key=instant_of),
+        bisect_right(ordered, at + window, key=instant_of),
+    )
+
+
+def _partners(
+    apis: Iterable[Record], exports: Iterable[Record], window: timedelta
+) -> dict[Record, Record]:
+    """Match API and export records one to one, the nearest first; both come in order of time."""
+    by_key: dict[object, list[Record]] = defaultdict(list)
+    for export in filter(can_match, exports):
+        for key in track_keys(export.play):
+            by_key[key].append(export)
+    candidates: list[tuple[Record, Record]] = []
+    for api in apis:
+        near = {
+            by_key[key][place]: None
+            for key in track_keys(api.play)
+            if key in by_key
+            for place in within(by_key[key], api, window)
+        }
+        candidates += [(api, export) for export in near if is_same_track(api.play, export.play)]
+    candidates.sort(key=_nearness)
     partners: dict[Record, Record] = {}
     matched: set[Record] = set()
-    for _, api, export in candidates:
+    for api, export in candidates:
         if api not in partners and export not in matched:
             partners[api] = export
             matched.add(export)
     return partners
+
+
+def _nearness(pair: tuple[Record, Record]) -> tuple[object, ...]:
+    """Order pairs of an API and an export record: ties fall to the earlier."""
+    api, export = pair
+    return abs(instant_of(api) - instant_of(export)), _precedence(api), _precedence(export)

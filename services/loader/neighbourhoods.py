@@ -1,31 +1,31 @@
-"""Which records can meet: the neighbourhoods that new records fall into; pure but for `near`.
+"""Which records can meet: the neighbourhoods that new records fall into; pure except for `near`.
 
 Only records near each other can be one play, so the rows of a neighbourhood can be worked out
-without the rest of the table.
+without the rest of the table. A neighbourhood may be a long chain, in which each record is near the
+next: all steps here take time in proportion to the number of records.
 """
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
-from services.loader.identity import EXPORT_SHIFT
-from services.loader.records import (
-    API,
-    EXPORT,
-    Record,
-    Row,
-    apart,
-    instant_of,
-)
-from services.loader.tracks import is_same_track, track_keys
+from services.loader.identity import BUMP, EXPORT_SHIFT, can_match, repeat_marks, within
+from services.loader.records import API, EXPORT, Record, Row, apart, instant_of
+from services.loader.tracks import track_keys
 
-Near = Callable[[Sequence[Record], Container[int]], Sequence[Row]]
-"""Gives the stored rows that may stand for records near the given ones, save the known ids'.
+NO_MARGIN = timedelta()
 
-It may give more rows than that.
+Probe = tuple[Record, timedelta]
+"""A record, and how far beyond the reach of the rules to look around it."""
+
+Near = Callable[[Sequence[Probe], Mapping[int, Row]], Sequence[Row]]
+"""Returns the stored rows that may stand for records near the probes, except the known ones.
+
+It may return more rows than that.
 """
+
+Link = tuple[Record, Record]
 
 
 def find_neighbourhoods(
@@ -35,27 +35,44 @@ def find_neighbourhoods(
 ) -> tuple[dict[int, Row], list[list[Record]]]:
     """Group the incoming records with the stored ones that they can meet, however indirectly."""
     stored: dict[int, Row] = {}
-    records, frontier = list(incoming), list(incoming)
-    while True:
-        found = near(frontier, stored)
+    probed: set[Record] = set()
+    records = list(incoming)
+    probes: list[Probe] = [(record, NO_MARGIN) for record in incoming]
+    groups: list[list[Record]] = []
+    while probes:
+        found = near(probes, stored)
         stored.update((row.id, row) for row in found if row.id is not None)
         records += [record for row in found for record in row.records]
-        groups = _groups(records, stored, window)
-        if not found:
-            return stored, groups
-        fresh = {row.id for row in found}
-        frontier = [record for group in groups if any(r.batch is not None for r in group)
-                    for record in group if record.row_id in fresh]  # fmt: skip
-        if not frontier:
-            return stored, groups
+        if found or not groups:
+            groups = _groups(records, stored, window)
+        probes = [probe for group in groups for probe in _probes(group, probed)]
+        probed.update(record for record, _ in probes)
+    return stored, groups
+
+
+def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
+    """Yield where to look for more of a neighbourhood: around each stored record, once.
+
+    Beyond the reach of the rules it looks as far as the neighbourhood is long by now, so that the
+    length of a chain triples with each look.
+    """
+    if len(group) == 1 or all(record.batch is None for record in group):
+        return
+    fresh = [r for r in group if r.row_id is not None and r not in probed]
+    if fresh:
+        instants = [instant_of(record) for record in group]
+        length = max(instants) - min(instants)
+        yield from ((record, length) for record in fresh)
 
 
 def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) -> list[list[Record]]:
-    """Part the records into neighbourhoods: records that are near, or stand in one row."""
+    """Divide the records into neighbourhoods: records that are linked, or stand in one row."""
     leader: dict[Record, Record] = {}
 
     def lead(record: Record) -> Record:
         while (above := leader.get(record)) is not None:
+            # Halve the way for the next one, or a long chain would take its square.
+            leader[record] = leader.get(above, above)
             record = above
         return record
 
@@ -64,7 +81,7 @@ def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) ->
         if first is not second:
             leader[second] = first
 
-    for one, other in _near_pairs(records, window):
+    for one, other in _links(records, window):
         join(one, other)
     # What stands in one row stays together, though the window may have been wider once.
     for row in stored.values():
@@ -78,32 +95,58 @@ def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) ->
     return list(groups.values())
 
 
-def _near_pairs(records: list[Record], window: timedelta) -> Iterator[tuple[Record, Record]]:
+def _links(records: list[Record], window: timedelta) -> Iterator[Link]:
+    """Link records so that all that a rule can join, directly or not, are connected."""
+    by_key: dict[object, list[Record]] = defaultdict(list)
+    for record in _crowded(records, window):
+        for key in track_keys(record.play):
+            by_key[key].append(record)
+    for theirs in by_key.values():
+        if len(theirs) > 1:
+            yield from _repeats(theirs)
+            yield from _matches(theirs, window)
+
+
+def _crowded(records: list[Record], window: timedelta) -> list[Record]:
+    """Return the records that have another one within reach, in order of time.
+
+    Most records have none; one look at their neighbours in time spares them all the rest.
+    """
     apis = sorted((r for r in records if r.source == API), key=instant_of)
     exports = sorted((r for r in records if r.source == EXPORT), key=instant_of)
-    yield from _neighbours(apis)
-    yield from _neighbours(exports)
-    instants = [instant_of(record) for record in exports]
-    for api in apis:
-        at = instant_of(api)
-        start, stop = bisect_left(instants, at - window), bisect_right(instants, at + window)
-        for export in exports[start:stop]:
-            if is_same_track(api.play, export.play):
-                yield api, export
+    pairs = (pair for ordered in (apis, exports) for pair in pairwise(ordered))
+    crowded = {record for pair in pairs if apart(*pair) <= EXPORT_SHIFT for record in pair}
+    if apis and exports:
+        reach = max(window, BUMP)
+        crowded.update(api for api in apis if within(exports, api, reach))
+        crowded.update(export for export in exports if within(apis, export, reach))
+    return sorted(crowded, key=instant_of)
 
 
-def _neighbours(ordered: list[Record]) -> Iterator[tuple[Record, Record]]:
-    """Pair records of one source and the same track that follow each other within a second.
-
-    That is wider than rules 1 and 2, which `resolve` applies; it takes one look at each record.
-    """
+def _repeats(ordered: list[Record]) -> Iterator[Link]:
+    """Link the records of one key that rules 1 and 2 can join, and those whose rows may collide."""
+    yield from (pair for pair in pairwise(ordered) if apart(*pair) <= BUMP)
     latest: dict[object, Record] = {}
-    crowded = {id(r) for pair in pairwise(ordered) if apart(*pair) <= EXPORT_SHIFT for r in pair}
-    for record in ordered if crowded else ():
-        if id(record) not in crowded:
-            continue
-        for key in track_keys(record.play):
-            before = latest.get(key)
-            if before is not None and apart(before, record) <= EXPORT_SHIFT:
-                yield before, record
-            latest[key] = record
+    for record in ordered:
+        for mark in repeat_marks(record):
+            earlier = latest.get(mark)
+            if earlier is not None and apart(earlier, record) <= EXPORT_SHIFT:
+                yield earlier, record
+            latest[mark] = record
+
+
+def _matches(ordered: list[Record], window: timedelta) -> Iterator[Link]:
+    """Link the records of one key that rule 3 can join: each API record with those around it.
+
+    Export records around one API record are linked to each other in a row, so that the number of
+    links grows with that of the records.
+    """
+    exports = [record for record in ordered if record.source == EXPORT and can_match(record)]
+    linked = 0
+    for api in (record for record in ordered if record.source == API):
+        places = within(exports, api, window)
+        if places:
+            yield api, exports[places[0]]
+            fresh = exports[max(linked, places[0]) : places[-1] + 1]
+            yield from pairwise(fresh)
+            linked = max(linked, places[-1])

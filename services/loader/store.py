@@ -1,8 +1,8 @@
 """The rows of listening history in Postgres: what a merge reads, and what it writes."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -11,14 +11,24 @@ from services.loader.columns import HISTORY, MERGED, copy_text, history_values, 
 from services.loader.features import FeatureStore
 from services.loader.identity import MATCH_WINDOW
 from services.loader.merge import Changes, merge
+from services.loader.neighbourhoods import Probe
 from services.loader.records import API, EXPORT, FIELDS, PLAYED_AT, Record, Row
 from services.loader.statements import STATEMENTS, run
-from shared.models import EnrichedBatch, Play
+from shared.errors import DatabaseRefusalError
+from shared.models import EnrichedBatch, Play, iso
 from shared.postgres import Database
 
 _SHOWN = ", ".join(FIELDS)
 _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
+
+MOST_NEAR_RECORDS = 20_000
+"""Most stored records that one load reads to place its plays among them.
+
+A bound on the memory and the time that a load takes with its listener locked: a second or two. Real
+histories stay far below: nobody hears a track of 30 s, the shortest that the API shows, 10,000
+times on end (3.5 days) from both sources, and a message of other plays finds some hundreds.
+"""
 
 Merged = tuple[str, list[tuple[int, EnrichedBatch]], Changes]
 """A listener, their batches under their numbers in the load, and what these change."""
@@ -63,19 +73,30 @@ class Store:
                         for number, batch in theirs for play in batch.plays]  # fmt: skip
             yield listener, theirs, merge(incoming, partial(self._near, listener), self._window)
 
-    def _near(self, listener: str, records: Sequence[Record], known: Container[int]) -> list[Row]:
-        if not records:
-            return []
+    def _near(self, listener: str, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
         found = self._run(
             "near_plays",
             listener=listener,
             window=self._window,
-            exports=_instants(records, EXPORT),
-            apis=_instants(records, API),
+            exports=_spans(probes, EXPORT),
+            apis=_spans(probes, API),
+            most=MOST_NEAR_RECORDS + 1,
         )
-        ids = [row_id for (row_id,) in found if row_id not in known]
-        if not ids:
-            return []
+        behind = {row_id: records for row_id, records in found if row_id not in known}
+        near = sum(behind.values()) + sum(len(row.records) for row in known.values())
+        if near > MOST_NEAR_RECORDS:
+            raise self._crowd(listener, [*known, *behind])
+        return self._stored(list(behind)) if behind else []
+
+    def _crowd(self, listener: str, ids: list[int]) -> DatabaseRefusalError:
+        ((track_uri, played_at),) = self._run("middle_play", ids=ids, half=len(ids) // 2)
+        return DatabaseRefusalError(
+            f"more than {MOST_NEAR_RECORDS:,} stored records lie near these plays, around "
+            f"{track_uri} of listener {listener} at {iso(played_at)}: to compare them all would "
+            "block the listener's other plays"
+        )
+
+    def _stored(self, ids: list[int]) -> list[Row]:
         behind = self._records_behind(ids)
         rows = self._database.run(_STORED_PLAYS, ids=ids)
         return [_stored_row(row, behind.get(row[0])) for row in rows]
@@ -116,8 +137,19 @@ def _source(batch: EnrichedBatch) -> Any:
     return batch.source
 
 
-def _instants(records: Iterable[Record], source: str) -> str:
-    return ",".join({str(record.play.played_at) for record in records if record.source == source})
+def _spans(probes: Iterable[Probe], source: str) -> str:
+    """Write the spans around the probes of one source as a multirange; they may overlap."""
+    spans = {_span(record.play.played_at, margin)
+             for record, margin in probes if record.source == source}  # fmt: skip
+    return f"{{{','.join(spans)}}}"
+
+
+def _span(at: datetime, margin: timedelta) -> str:
+    if margin:
+        return f"[{at - margin},{at + margin}]"
+    # Nearly every play of an upload comes by here, and to write an instant takes a while.
+    instant = str(at)
+    return f"[{instant},{instant}]"
 
 
 def _play(values: Sequence[Any]) -> Play:

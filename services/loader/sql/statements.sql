@@ -12,57 +12,75 @@ SELECT pg_advisory_xact_lock(hashtextextended('write', 0))
 SELECT set_config('enable_seqscan', 'off', true)
 
 -- near_plays --
--- Ids of the rows that may stand for records near the given instants. The reaches are those of
--- the merge rules, once or twice over, because a row shows the instant of one of its records:
--- an export record meets others within 1 s, and API records within the window.
--- OFFSET 0 keeps each probe an index scan of its own: before ANALYZE has seen a table that is
--- just being filled, the planner takes it for tiny and would compare every probe with every row.
-WITH export_probe AS (SELECT unnest(string_to_array(:exports, ','))::timestamptz AS at),
-api_probe AS (SELECT unnest(string_to_array(:apis, ','))::timestamptz AS at)
-SELECT h.id
-FROM export_probe p
-CROSS JOIN LATERAL (
-    SELECT id
-    FROM listening_history
-    WHERE listener = :listener
-      AND played_at BETWEEN p.at - interval '3 s' AND p.at + interval '3 s'
-    OFFSET 0
-) h
-UNION
-SELECT h.id
-FROM export_probe p
-CROSS JOIN LATERAL (
-    SELECT id
-    FROM listening_history
-    WHERE listener = :listener
-      AND source <> 'extended-history'
-      AND played_at BETWEEN p.at - :window::interval - interval '3 s'
-                        AND p.at + :window::interval + interval '3 s'
-    OFFSET 0
-) h
-UNION
--- Rows that were merged while the window was wider.
-SELECT h.id
-FROM export_probe p
-CROSS JOIN LATERAL (
-    SELECT id
-    FROM listening_history
-    WHERE listener = :listener
-      AND source = 'both'
-      AND history_ts BETWEEN p.at - interval '3 s' AND p.at + interval '3 s'
-    OFFSET 0
-) h
-UNION
-SELECT h.id
-FROM api_probe p
-CROSS JOIN LATERAL (
-    SELECT id
-    FROM listening_history
-    WHERE listener = :listener
-      AND played_at BETWEEN p.at - 2 * :window::interval - interval '3 s'
-                        AND p.at + 2 * :window::interval + interval '3 s'
-    OFFSET 0
-) h
+-- Rows that may stand for records near the given spans: their ids, and how many records each stands
+-- for. The reaches are those of the merge rules, once or twice over, because a row shows the
+-- instant of one of its records: an export record meets others within 1 s, and API records within
+-- the window. Spans that overlap are joined, so that no row is looked at more than a few times.
+-- OFFSET 0 keeps each span an index scan of its own: before ANALYZE has seen a table that is
+-- just being filled, the planner takes it for tiny and would compare every span with every row.
+WITH export_span AS (SELECT unnest(:exports::tstzmultirange) AS span),
+api_span AS (SELECT unnest(:apis::tstzmultirange) AS span),
+any_source AS (
+    SELECT unnest(range_agg(tstzrange(lower(span) - reach, upper(span) + reach, '[]'))) AS span
+    FROM (
+        SELECT span, interval '3 s' AS reach FROM export_span
+        UNION ALL
+        SELECT span, 2 * :window::interval + interval '3 s' FROM api_span
+    ) near
+),
+from_api AS (
+    SELECT unnest(range_agg(tstzrange(
+        lower(span) - :window::interval - interval '3 s',
+        upper(span) + :window::interval + interval '3 s', '[]'
+    ))) AS span
+    FROM export_span
+),
+found AS (
+    (SELECT h.id
+    FROM any_source s
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM listening_history
+        WHERE listener = :listener AND played_at BETWEEN lower(s.span) AND upper(s.span)
+        OFFSET 0
+    ) h
+    LIMIT :most)
+    UNION
+    (SELECT h.id
+    FROM from_api s
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM listening_history
+        WHERE listener = :listener
+          AND source <> 'extended-history'
+          AND played_at BETWEEN lower(s.span) AND upper(s.span)
+        OFFSET 0
+    ) h
+    LIMIT :most)
+    UNION
+    -- Rows that were merged while the window was wider.
+    (SELECT h.id
+    FROM export_span s
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM listening_history
+        WHERE listener = :listener
+          AND source = 'both'
+          AND history_ts BETWEEN lower(s.span) - interval '3 s' AND upper(s.span) + interval '3 s'
+        OFFSET 0
+    ) h
+    LIMIT :most)
+)
+SELECT id, greatest(1, (SELECT count(*) FROM merged_record r WHERE r.play_id = found.id))
+FROM found
+
+-- middle_play --
+SELECT track_uri, played_at
+FROM listening_history
+WHERE id = ANY(:ids::bigint[])
+ORDER BY played_at
+OFFSET :half
+LIMIT 1
 
 -- stored_plays --
 SELECT id, source, played_at, history_ts, {fields}

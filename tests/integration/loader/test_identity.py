@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import itemgetter
+from unicodedata import normalize
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,10 +19,9 @@ FROM listening_history ORDER BY played_at, track_uri
 
 
 def a_play(after_ms: int, track: str, **told) -> Play:
+    told = {"track_name": "Träumerei \\ \t", "artist_name": f"Artist {track}", **told}
     return Play(
         track_uri=f"spotify:track:{track}",
-        track_name="Träumerei \\ \t",
-        artist_name=f"Artist {track}",
         played_at=NOON + timedelta(milliseconds=after_ms),
         **told,
     )
@@ -30,26 +30,44 @@ def a_play(after_ms: int, track: str, **told) -> Play:
 POPULARITY = {"a": 40, "b": 60}
 # A play knows its track's popularity, or comes while nobody tells it.
 KNOWN = st.booleans()
+NAMES = st.builds(
+    lambda form, title: {"track_name": normalize(form, title), "artist_name": "Ex"},
+    st.sampled_from(["NFC", "NFD"]),
+    st.sampled_from(["Träumerei", "TRÄUMEREI ", "Ärger"]),
+) | st.just({})
 HEARD = st.builds(
-    lambda ms, track, isrc, known: (
+    lambda ms, track, isrc, length_ms, names, known: (
         "recently-played",
-        a_play(ms, track, isrc=isrc, popularity=POPULARITY[track] if known else None),
+        a_play(ms, track, isrc=isrc, duration_ms=length_ms, **names,
+               popularity=POPULARITY[track] if known else None),
     ),
     st.one_of(st.integers(0, 2_500), st.integers(0, 200).map(lambda s: s * 1_000)),
     st.sampled_from("ab"),
-    st.sampled_from([None, "QZ"]),
+    st.sampled_from([None, "QZ", "q-z"]),
+    st.sampled_from([None, 60_000, 90_000]),
+    NAMES,
     KNOWN,
-)
+)  # fmt: skip
 EXPORTED = st.builds(
-    lambda s, track, ms, known: (
+    lambda s, track, ms, names, known: (
         "extended-history",
-        a_play(s * 1_000, track, ms_played=ms, isrc="QZ", platform="ios", skipped=False,
+        a_play(s * 1_000, track, ms_played=ms, isrc="QZ", platform="ios", skipped=False, **names,
                popularity=POPULARITY[track] if known else None),
     ),
     st.one_of(st.integers(0, 3), st.integers(0, 200)),
     st.sampled_from("ab"),
     st.sampled_from([0, 1_500, 9_999, 60_000]),
+    NAMES,
     KNOWN,
+)  # fmt: skip
+CHAIN = st.builds(
+    lambda step_s, sources: [
+        ("recently-played", a_play(step_s * n * 1_000, "a")) if live else
+        ("extended-history", a_play(step_s * n * 1_000, "a", ms_played=60_000))
+        for n, live in enumerate(sources)
+    ],
+    st.sampled_from([1, 60, 90]),
+    st.lists(st.sampled_from([True, False, False]), max_size=10),
 )  # fmt: skip
 
 
@@ -87,7 +105,7 @@ def empty(owner) -> None:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    records=st.lists(st.one_of(HEARD, EXPORTED), min_size=1, max_size=12),
+    records=st.lists(st.one_of(HEARD, EXPORTED), min_size=1, max_size=12) | CHAIN.filter(bool),
     seed=st.randoms(use_true_random=False),
 )
 def test_any_order_split_and_repetition_give_the_same_rows(database, owner, records, seed):

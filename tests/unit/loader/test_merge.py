@@ -1,9 +1,10 @@
 """The rules of identity, one by one and under every order, split and repetition."""
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, permutations
+from unicodedata import normalize
 
 import pytest
 from hypothesis import assume, given, settings
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from services.loader.identity import MATCH_WINDOW
 from services.loader.merge import merge
+from services.loader.neighbourhoods import Probe
 from services.loader.records import API, EXPORT, Record, Row
 from shared.models import Play
+from tests.unit.loader.identity_model import rows_of
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -23,6 +26,7 @@ class Table:
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.outcomes: Counter[str] = Counter()
+        self.looks = 0
         self._ids = count(1)
 
     def load(
@@ -48,17 +52,39 @@ class Table:
                     healed = record.play.model_copy(update={"popularity": popularity})
                     record.play = healed
 
-    def _near(self, records: Sequence[Record], known: Container[int]) -> list[Row]:
+    def _near(self, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
+        self.looks += 1
         return [row for row_id, row in self.rows.items() if row_id not in known]
 
     def shown(self) -> list[tuple[object, ...]]:
         """What the table shows, save ids and clocks."""
-        rows = [(row.source, *row.values(), _history_ts(row)) for row in self.rows.values()]
-        return sorted(rows, key=repr)
+        return shown(self.rows.values())
 
     def unpopular(self) -> list[tuple[object, ...]]:
         """What the table shows, save the popularity."""
         return sorted(((*row[:7], *row[8:]) for row in self.shown()), key=repr)
+
+
+class NarrowTable(Table):
+    """Rows in memory that are found only within the reach of a probe, as those in Postgres."""
+
+    def _near(self, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
+        found = super()._near(probes, known)
+        return [row for row in found if any(_reaches(*probe, row) for probe in probes)]
+
+
+def _reaches(record: Record, margin: timedelta, row: Row) -> bool:
+    reach = margin + timedelta(seconds=3)
+    if record.source == API:
+        reach += 2 * MATCH_WINDOW
+    elif row.api:
+        reach += MATCH_WINDOW
+    return abs(row.played_at - record.play.played_at) <= reach
+
+
+def shown(rows) -> list[tuple[object, ...]]:
+    """What rows show, save ids and clocks."""
+    return sorted(((row.source, *row.values(), _history_ts(row)) for row in rows), key=repr)
 
 
 def _stored(row: Row, row_id: int) -> Row:
@@ -224,6 +250,32 @@ def test_another_isrc_and_other_names_are_another_track():
     assert len(table.rows) == 2
 
 
+MOVEMENTS = [
+    heard(after_s, track, isrc="QZ1", track_name=f"{number}. Satz", duration_ms=1_000 * number)
+    for after_s, track, number in ((0, "a", 1), (0.4, "b", 2), (0.4, "c", 3))
+]
+
+
+@pytest.mark.parametrize("records", list(permutations(MOVEMENTS)))
+def test_movements_that_share_an_isrc_are_plays_of_their_own_in_any_order(records):
+    in_parts = Table()
+
+    for record in records:
+        in_parts.load([record])
+
+    assert len(in_parts.rows) == len(loaded(*records).rows) == 3
+
+
+@pytest.mark.parametrize("forms", list(permutations(["NFC", "NFD"])), ids="-".join)
+def test_a_play_whose_names_come_in_two_normal_forms_is_one_row(forms):
+    one, other = ({"track_name": normalize(form, "Träumerei"), "artist_name": "Ex"}
+                  for form in forms)  # fmt: skip
+
+    table = loaded(heard(0, "old", **one), exported(3, "new", **other))
+
+    assert [row.source for row in table.rows.values()] == ["both"]
+
+
 def test_names_that_are_empty_make_no_track_the_same():
     nameless = {"track_name": "", "artist_name": ""}
 
@@ -331,10 +383,19 @@ def test_a_narrower_window_parts_what_it_touches_and_loses_no_record():
     assert {row.source: len(row.records) for row in table.rows.values()} == {API: 2, EXPORT: 1}
 
 
-TRACKS = st.sampled_from(
+MOVEMENT = st.builds(
+    lambda track, title, ms, isrc: {
+        "track": track, "track_name": title, "duration_ms": ms, "isrc": isrc,
+    },
+    st.sampled_from("mn"),
+    st.sampled_from(["I. Prélude", normalize("NFD", "I. PRÉLUDE"), "II", ""]),
+    st.sampled_from([None, 60_000, 90_000]),
+    st.sampled_from([None, "Y", "y-"]),
+)  # fmt: skip
+TRACKS = MOVEMENT | st.sampled_from(
     [
         {"track": "a", "isrc": "X"},
-        {"track": "b", "isrc": "X", "track_name": "Other"},
+        {"track": "b", "isrc": "x-", "track_name": "Other"},
         {"track": "c", "track_name": "name A"},
         {"track": "d"},
         *({"track": track, "album_name": album, **INTRO} for track, album in ("eX", "fx", "gY")),
@@ -353,7 +414,20 @@ EXPORT_RECORDS = st.builds(
     TRACKS,
     st.sampled_from([None, "ios", "android"]),
 )
-RECORDS = st.lists(st.one_of(API_RECORDS, EXPORT_RECORDS), max_size=14)
+CHAINS = st.builds(
+    lambda step_s, first, sources: [
+        heard(step_s * n) if source == API else exported(step_s * n)
+        for n, source in enumerate(sources, first)
+    ],
+    st.sampled_from([1, 60, 90]),
+    st.integers(0, 5),
+    st.lists(st.sampled_from([API, EXPORT, EXPORT]), max_size=12),
+)
+RECORDS = st.builds(
+    lambda records, chain: records + chain,
+    st.lists(st.one_of(API_RECORDS, EXPORT_RECORDS), max_size=14),
+    st.just([]) | CHAINS,
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -364,12 +438,16 @@ def test_any_order_split_and_repetition_give_the_same_table(records, data):
     assume(records or not repeated)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(repeated)), max_size=6)))
     parts = [repeated[i:j] for i, j in zip([0, *cuts], [*cuts, len(repeated)], strict=True)]
-    at_once, in_parts = loaded(*records), Table()
+    in_parts, narrow = Table(), NarrowTable()
 
     for part in parts:
         in_parts.load(part)
+        narrow.load(part)
 
-    assert in_parts.shown() == at_once.shown()
+    told_at_once = shown(rows_of(records, MATCH_WINDOW))
+    assert loaded(*records).shown() == told_at_once
+    assert in_parts.shown() == told_at_once
+    assert narrow.shown() == told_at_once
 
 
 @settings(max_examples=400, deadline=None)

@@ -1,0 +1,153 @@
+"""Many stored records near the plays of a load: few queries find them; too many are refused."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.loader import handler, store
+from services.loader.store import Store
+from shared.errors import DatabaseRefusalError
+from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, a_play, plays_apart
+
+MOST = 60
+
+
+@pytest.fixture
+def low_bound(monkeypatch):
+    monkeypatch.setattr(store, "MOST_NEAR_RECORDS", MOST)
+
+
+@pytest.fixture
+def queries(database, monkeypatch):
+    """The statements that the loader's connection has run since."""
+    run, sent = database.run, []
+
+    def counted(statement, **parameters):
+        sent.append(statement)
+        return run(statement, **parameters)
+
+    monkeypatch.setattr(database, "run", counted)
+    return sent
+
+
+def chain(first, last, step_s=1):
+    """Export records of one track and one length, each near the next."""
+    return [a_play(step_s * n, ms_played=60_000) for n in range(first, last)]
+
+
+def export(*plays, origin="upload", number=0):
+    return a_batch(*plays, source=EXPORT, origin=origin, number=number)
+
+
+def near_queries(sent):
+    return [statement for statement in sent if "tstzmultirange" in statement]
+
+
+def test_plays_with_nothing_near_cost_one_query(load, queries):
+    load(export(*plays_apart(50)))
+    queries.clear()
+
+    load(export(*plays_apart(50, first=50), number=1))
+
+    assert len(near_queries(queries)) == 1
+    assert not [statement for statement in queries if "merged_record\n" in statement]
+
+
+def test_a_play_in_the_middle_of_a_stored_chain_finds_both_ends_in_few_queries(load, queries, rows):
+    load(*(export(*chain(n, n + 500), number=n) for n in range(0, 3_000, 500)))
+    queries.clear()
+
+    load(export(a_play(1_500.5, ms_played=60_000), number=9_999))
+
+    assert len(near_queries(queries)) <= 10
+    # The chain is made of pairs 1 s apart; the play between two of them joins one.
+    assert rows("SELECT count(*) FROM listening_history") == [[1_500]]
+    assert rows("SELECT inserted, duplicates FROM loaded_batch WHERE number = 9999") == [[0, 1]]
+
+
+CROWDS = {
+    "a chain": (chain(0, MOST + 20), a_play(30.5, ms_played=60_000)),
+    "one play of many uris": (
+        [a_play(0, f"t{n}", track_name="Name", ms_played=1) for n in range(MOST + 20)],
+        a_play(0, "new", track_name="Name", ms_played=1),
+    ),
+    "many tracks at one instant": (
+        [a_play(0, f"t{n}", ms_played=1) for n in range(MOST + 20)],
+        a_play(0, "new", ms_played=1),
+    ),
+}
+
+
+@pytest.fixture(params=CROWDS.values(), ids=CROWDS)
+def crowd(request, load):
+    """Store more records near a play than a load may read, and give one more play among them."""
+    plays, another = request.param
+    load(export(*plays))
+    return another
+
+
+def test_a_play_among_too_many_records_is_refused_and_leaves_no_trace(crowd, low_bound, load, rows):
+    before = rows("SELECT * FROM listening_history ORDER BY id")
+
+    with pytest.raises(
+        DatabaseRefusalError, match=r"more than 60 .*spotify:track:\w+ of listener me at 20"
+    ):
+        load(export(crowd, origin="again"))
+
+    assert rows("SELECT * FROM listening_history ORDER BY id") == before
+    assert rows("SELECT count(*) FROM loaded_batch") == [[1]]
+
+
+def test_a_message_among_too_many_records_fails_alone(crowd, low_bound, load, rows):
+    far = [export(a_play(86_400 * n), origin=f"far-{n}") for n in (1, 2, 3)]
+    messages = [
+        ("m0", far[0]),
+        ("m1", export(crowd, origin="among")),
+        ("m2", far[1]),
+        ("m3", far[2]),
+    ]
+
+    failed = handler._load(messages, lambda batches: load(*batches))  # noqa: SLF001 - what an event's messages go through
+
+    assert failed == ["m1"]
+    assert rows("SELECT count(*) FROM listening_history WHERE played_at > '2026-11-02'") == [[3]]
+
+
+def test_a_refusal_reads_none_of_the_records_that_are_too_many(crowd, low_bound, load, queries):
+    with pytest.raises(DatabaseRefusalError):
+        load(export(crowd, origin="again"))
+
+    assert len(near_queries(queries)) <= 4
+
+
+def test_as_many_records_as_a_load_may_read_are_merged(low_bound, load, rows):
+    plays = chain(0, MOST)
+    load(export(*plays))
+
+    load(export(plays[0], number=1))
+
+    assert rows("SELECT duplicates FROM loaded_batch WHERE number = 1") == [[1]]
+
+
+def test_the_refusal_names_a_play_in_the_crowd_and_not_one_beside_it(low_bound, database, load):
+    load(export(*chain(0, MOST + 1)))
+    beside = export(*(a_play(-86_400 * n, f"other{n}") for n in range(5)), origin="beside")
+    load(beside)
+
+    with pytest.raises(DatabaseRefusalError) as refusal:
+        load(export(*beside.plays, *chain(0, 1), origin="both"))
+
+    assert "spotify:track:boats of listener me at 2026-11-01T12:00" in str(refusal.value)
+
+
+def test_the_widest_window_looks_no_further_than_it_reaches(database, rows):
+    wide = Store(database, timedelta(seconds=600))
+    wide.load([a_batch(a_play(0), a_play(599, "b"))])
+
+    wide.load([export(a_play(600, ms_played=60_000), a_play(-2, "b", ms_played=60_000))])
+
+    assert rows("SELECT source, played_at FROM listening_history ORDER BY played_at, source") == [
+        [EXPORT, NOON - timedelta(seconds=2)],
+        ["both", NOON],
+        ["recently-played", NOON + timedelta(seconds=599)],
+    ]

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import local_cloud, peers, pipeline, sizes
+from bench import chain, local_cloud, peers, pipeline, sizes
 from infra.cdk.database import DATABASE
 from infra.local.ports import any_free
 from infra.local.postgres import HOST, Passwords, PostgresServer
@@ -51,6 +51,7 @@ def main() -> None:
         _measure_sizes()
     rates: dict[int, float] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        _measure_chain(Path(folder) / "chain")
         for plays in arguments.plays:
             history = Path(folder) / f"history-{plays}.zip"
             _progress(f"writing a history of {plays:,} plays")
@@ -91,6 +92,28 @@ def _measure_sizes() -> None:
         unzipped_mb=round(unzipped, 1),
         zipped_mb=round(zipped, 1),
         budget_mb=[20, 6],
+    )
+
+
+def _measure_chain(home: Path) -> None:
+    """Load a short and a long chain of plays in turn; their rates are equal if time is linear."""
+    taken: dict[int, list[float]] = {chain.SHORT: [], chain.LONG: []}
+    with _postgres(home) as (owner, address_of):
+        database = Database.connect(address_of("loader"))
+        for number in range(ROUNDS):
+            _progress(f"a chain of {chain.LONG:,} plays, round {number + 1} of {ROUNDS}")
+            for plays, seconds in taken.items():
+                owner.run(f"TRUNCATE {TABLES}")
+                seconds.append(chain.seconds(plays, database))
+        database.close()
+    rates = [plays / statistics.median(seconds) for plays, seconds in taken.items()]
+    _tell(
+        measure="chain",
+        plays=[*taken],
+        rounds=ROUNDS,
+        plays_per_s=[round(rate) for rate in rates],
+        ratio=round(rates[1] / rates[0], 2),
+        budget="ratio >= 0.8; in time that grows with the square 0.2",
     )
 
 

@@ -108,6 +108,8 @@ def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
     A record joins the last anchor before it, in the order of `_precedence`, that it repeats; if it
     repeats none, it becomes an anchor. Only anchors that share a key with it are compared with it.
     """
+    if len(records) == 1:
+        return {records[0]: records}
     clusters: dict[Record, list[Record]] = {}
     anchors: dict[object, list[Record]] = defaultdict(list)
     for record in sorted(records, key=_precedence):

@@ -45,7 +45,7 @@ def find_neighbourhoods(
         records += [record for row in found for record in row.records]
         if found or not groups:
             groups = _groups(records, stored, window)
-        probes = [probe for group in groups for probe in _probes(group, probed)]
+        probes = [p for group in groups if len(group) > 1 for p in _probes(group, probed)]
         probed.update(record for record, _ in probes)
     return stored, groups
 
@@ -56,7 +56,7 @@ def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
     Beyond the reach of the rules it looks as far as the neighbourhood is long by now, so that the
     length of a chain triples with each look.
     """
-    if len(group) == 1 or all(record.batch is None for record in group):
+    if all(record.batch is None for record in group):
         return
     fresh = [r for r in group if r.row_id is not None and r not in probed]
     if fresh:
@@ -141,9 +141,12 @@ def _matches(ordered: list[Record], window: timedelta) -> Iterator[Link]:
     Export records around one API record are linked to each other in a row, so that the number of
     links grows with that of the records.
     """
+    apis = [record for record in ordered if record.source == API]
+    if not apis:
+        return
     exports = [record for record in ordered if record.source == EXPORT and can_match(record)]
     linked = 0
-    for api in (record for record in ordered if record.source == API):
+    for api in apis:
         places = within(exports, api, window)
         if places:
             yield api, exports[places[0]]

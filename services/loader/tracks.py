@@ -13,6 +13,7 @@ Lengths are compared exactly: nothing published says how much they vary for one 
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from unicodedata import normalize
 
 from shared.models import Play
@@ -47,8 +48,12 @@ def track_keys(play: Play) -> Iterator[object]:
         yield names
 
 
+@lru_cache(maxsize=10_000)
 def normal(name: str) -> str:
-    """Return a name in the form in which names are compared."""
+    """Return a name in the form in which names are compared.
+
+    A merge asks for the names of a track several times, and an upload holds few artists.
+    """
     if name.isascii():
         return name.casefold().strip()
     # Case folding can leave a string that is not normalized.

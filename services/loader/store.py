@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -78,8 +78,10 @@ class Store:
             "near_plays",
             listener=listener,
             window=self._window,
-            exports=_spans(probes, EXPORT),
-            apis=_spans(probes, API),
+            exports=_instants(probes, EXPORT),
+            export_spans=_spans(probes, EXPORT),
+            apis=_instants(probes, API),
+            api_spans=_spans(probes, API),
             most=MOST_NEAR_RECORDS + 1,
         )
         behind = {row_id: records for row_id, records in found if row_id not in known}
@@ -137,19 +139,18 @@ def _source(batch: EnrichedBatch) -> Any:
     return batch.source
 
 
+def _instants(probes: Iterable[Probe], source: str) -> str:
+    """Write the instants of the probes of one source that have no margin."""
+    instants = {str(record.play.played_at)
+                for record, margin in probes if record.source == source and not margin}  # fmt: skip
+    return ",".join(instants)
+
+
 def _spans(probes: Iterable[Probe], source: str) -> str:
-    """Write the spans around the probes of one source as a multirange; they may overlap."""
-    spans = {_span(record.play.played_at, margin)
-             for record, margin in probes if record.source == source}  # fmt: skip
+    """Write the spans of the probes of one source that have a margin as a multirange."""
+    spans = [f"[{record.play.played_at - margin},{record.play.played_at + margin}]"
+             for record, margin in probes if record.source == source and margin]  # fmt: skip
     return f"{{{','.join(spans)}}}"
-
-
-def _span(at: datetime, margin: timedelta) -> str:
-    if margin:
-        return f"[{at - margin},{at + margin}]"
-    # Nearly every play of an upload comes by here, and to write an instant takes a while.
-    instant = str(at)
-    return f"[{instant},{instant}]"
 
 
 def _play(values: Sequence[Any]) -> Play:

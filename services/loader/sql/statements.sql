@@ -12,21 +12,38 @@ SELECT pg_advisory_xact_lock(hashtextextended('write', 0))
 SELECT set_config('enable_seqscan', 'off', true)
 
 -- near_plays --
--- Rows that may stand for records near the given spans: their ids, and how many records each stands
+-- Rows that may stand for records near the given instants and spans: their ids, and how many records each stands
 -- for. The reaches are those of the merge rules, once or twice over, because a row shows the
 -- instant of one of its records: an export record meets others within 1 s, and API records within
 -- the window. Spans that overlap are joined, so that no row is looked at more than a few times.
 -- OFFSET 0 keeps each span an index scan of its own: before ANALYZE has seen a table that is
 -- just being filled, the planner takes it for tiny and would compare every span with every row.
-WITH export_span AS (SELECT unnest(:exports::tstzmultirange) AS span),
-api_span AS (SELECT unnest(:apis::tstzmultirange) AS span),
+WITH export_span AS (
+    SELECT tstzrange(at, at, '[]') AS span
+    FROM unnest(string_to_array(:exports, ',')::timestamptz[]) AS at
+    UNION ALL
+    SELECT unnest(:export_spans::tstzmultirange)
+),
+api_span AS (
+    SELECT tstzrange(at, at, '[]') AS span
+    FROM unnest(string_to_array(:apis, ',')::timestamptz[]) AS at
+    UNION ALL
+    SELECT unnest(:api_spans::tstzmultirange)
+),
+near_export AS (
+    SELECT unnest(range_agg(tstzrange(
+        lower(span) - interval '3 s', upper(span) + interval '3 s', '[]'
+    ))) AS span
+    FROM export_span
+),
 any_source AS (
-    SELECT unnest(range_agg(tstzrange(lower(span) - reach, upper(span) + reach, '[]'))) AS span
-    FROM (
-        SELECT span, interval '3 s' AS reach FROM export_span
-        UNION ALL
-        SELECT span, 2 * :window::interval + interval '3 s' FROM api_span
-    ) near
+    SELECT span FROM near_export
+    UNION ALL
+    SELECT unnest(range_agg(tstzrange(
+        lower(span) - 2 * :window::interval - interval '3 s',
+        upper(span) + 2 * :window::interval + interval '3 s', '[]'
+    )))
+    FROM api_span
 ),
 from_api AS (
     SELECT unnest(range_agg(tstzrange(
@@ -60,13 +77,13 @@ found AS (
     UNION
     -- Rows that were merged while the window was wider.
     (SELECT h.id
-    FROM export_span s
+    FROM near_export s
     CROSS JOIN LATERAL (
         SELECT id
         FROM listening_history
         WHERE listener = :listener
           AND source = 'both'
-          AND history_ts BETWEEN lower(s.span) - interval '3 s' AND upper(s.span) + interval '3 s'
+          AND history_ts BETWEEN lower(s.span) AND upper(s.span)
         OFFSET 0
     ) h
     LIMIT :most)

@@ -19,7 +19,8 @@ class ImportResult(Document):
 
     `api_rows` are the plays that the API told of in the same time; `api_rows_without_partner` of
     them are in no export. `offset_*_s`: how far the API's `played_at` lies after the export's
-    `ts`, in seconds, by percentile.
+    `ts`, in seconds, by percentile. `unusual_ids` of the published plays have a track id that is
+    not 22 letters and digits.
     """
 
     rows_in: int
@@ -38,6 +39,7 @@ class ImportResult(Document):
     offset_p50_s: float | None
     offset_p90_s: float | None
     offset_p99_s: float | None
+    unusual_ids: int
 
     @property
     def accounted_for(self) -> int:

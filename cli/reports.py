@@ -113,6 +113,11 @@ def _remarks(result: ImportResult) -> Iterable[str]:
             f"the API told of {result.api_rows:,} plays in that time; "
             f"{result.api_rows_without_partner:,} of them are in no export"
         )
+    if result.unusual_ids:
+        yield (
+            f"{result.unusual_ids:,} plays have an unusual track id, not 22 letters and digits; "
+            "they are loaded like the others"
+        )
     yield from (f"not read: {problem.file}: {problem.reason}" for problem in result.problems)
 
 

@@ -2,7 +2,7 @@
 -- The view adds up what became of each batch; until the last one is loaded the sum is no answer.
 SELECT rows_in, published, inserted, upgraded, duplicates, skipped, quarantined, files, problems,
        first_played_at, last_played_at, api_rows, api_rows_without_partner,
-       offset_p50_s, offset_p90_s, offset_p99_s
+       offset_p50_s, offset_p90_s, offset_p99_s, unusual_ids
 FROM reporting.import_result
 WHERE origin = :origin AND is_complete
 

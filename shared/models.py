@@ -36,7 +36,29 @@ Listener = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$
 
 # Postgres text cannot hold NUL, and a title beyond any real one is a broken row.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2_000)]
-TrackUri = Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{1,64}$")]
+PLACEHOLDERS = frozenset({"", "null", "undefined", "none", "nan"})
+"""What programs write for an id that they do not have, in lower case."""
+
+
+def _no_placeholder(track_uri: str) -> str:
+    if track_uri.rpartition(":")[2].lower() in PLACEHOLDERS:
+        raise ValueError("a placeholder, not an id")
+    return track_uri
+
+
+TRACK_URI_LENGTH = len("spotify:track:") + 22
+"""Spotify's ids have 22 base-62 digits; what has another length is kept, and counted as unusual."""
+
+# In two ways, because a call of Python for each play would cost a few percent of a backfill.
+TrackUri = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{22}$")]
+    | Annotated[
+        str,
+        StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{1,64}$"),
+        AfterValidator(_no_placeholder),
+    ],
+    Field(union_mode="left_to_right"),
+]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -164,6 +186,8 @@ class UploadReport(Message):
     last_played_at: AwareDatetime | None = None
     spans: tuple[Span, ...] = ()
     """What the files of music cover that were read whole: a gap within one span is closed."""
+    unusual_ids: Count = 0
+    """Published plays whose track id is not 22 base-62 digits; they load like the others."""
 
 
 Report = Annotated[PollReport | OutageReport | UploadReport, Field(discriminator="kind")]

@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from shared.models import INT4_MAX, Milliseconds, Text, TrackUri
+from shared.models import INT4_MAX, PLACEHOLDERS, Milliseconds, Text, TrackUri
 
 REQUEST_EXTENDED = 'request the "Extended streaming history" at spotify.com/account/privacy'
 ACCOUNT_DATA = f"account data, which names no track: {REQUEST_EXTENDED}"
@@ -205,7 +205,8 @@ def _reason(fault: ErrorDetails) -> str:
     if kind == "missing" or fault["input"] is None:
         kind = "missing"
     elif field == "track_uri":
-        return "bad track uri"
+        has_id = str(fault["input"]).rpartition(":")[2].lower() not in PLACEHOLDERS
+        return "bad track uri" if has_id else "track uri without an id"
     name = {"played_at": "ts", "track_uri": "track uri"}.get(field, field)
     return f"{name} {_KINDS.get((field, kind)) or _KINDS.get(kind, 'unreadable')}"
 

@@ -17,7 +17,7 @@ from services.collector.history_rows import NOT_UTF8, Quarantined, Rows, Skipped
 from services.collector.spans import Ends, Part, covered
 from services.collector.uploads import HistoryFile, history_files, is_video
 from shared.errors import UploadError
-from shared.models import FileProblem, UploadReport
+from shared.models import TRACK_URI_LENGTH, FileProblem, UploadReport
 
 ROWS = 5_000_000
 """Most rows of an upload, all buckets together; a life of listening has 1,000,000."""
@@ -65,6 +65,7 @@ class UploadReader:
         self._problems: list[FileProblem] = []
         self._ends = Ends()
         self._parts: list[Part] = []
+        self._unusual_ids = 0
 
     def read(self, upload: BinaryIO, name: str) -> Iterator[FileCounts]:
         """Read a zip, or the loose file `name`; tell of each file in it once it is read.
@@ -104,6 +105,7 @@ class UploadReader:
             first_played_at=self._ends.first,
             last_played_at=self._ends.last,
             spans=covered(self._parts),
+            unusual_ids=self._unusual_ids,
         )
 
     def _reasons(self, bucket: Bucket) -> dict[str, int]:
@@ -155,6 +157,7 @@ class UploadReader:
         if plays:
             counts["published", ""] += len(plays)
             ends.take([play["played_at"] for play in plays])
+            self._unusual_ids += sum(len(play["track_uri"]) != TRACK_URI_LENGTH for play in plays)
             self._batches.add(plays)
 
     def _keep(self, file: str, number: int, row: Quarantined) -> None:

@@ -299,8 +299,9 @@ WHERE g.id = c.id
 
 -- record_import --
 INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, quarantined,
-                           files, problems, first_played_at, last_played_at, spans)
+                           files, problems, first_played_at, last_played_at, spans,
+                           unusual_ids)
 SELECT :origin, :listener, batches, rows_in, published, skipped, quarantined,
-       files, problems, first_played_at, last_played_at, spans
+       files, problems, first_played_at, last_played_at, spans, unusual_ids
 FROM jsonb_populate_record(NULL::import_report, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING

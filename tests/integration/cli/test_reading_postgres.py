@@ -22,9 +22,10 @@ def reported(database):
     def report(origin=UPLOAD, batches=1, rows_in=10, published=7, **sets):
         database.run(
             "INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, "
-            "quarantined, files, problems, first_played_at, last_played_at) VALUES (:origin, 'me', "
-            ":batches, :rows_in, :published, :skipped, :quarantined, '[\"endsong_0.json\"]', "
-            ":problems, '2026-07-01T00:00:00Z', '2026-07-02T00:00:00Z')",
+            "quarantined, files, problems, first_played_at, last_played_at, unusual_ids) "
+            "VALUES (:origin, 'me', :batches, :rows_in, :published, :skipped, :quarantined, "
+            "'[\"endsong_0.json\"]', :problems, '2026-07-01T00:00:00Z', '2026-07-02T00:00:00Z', "
+            ":unusual_ids)",
             origin=origin,
             batches=batches,
             rows_in=rows_in,
@@ -32,6 +33,7 @@ def reported(database):
             skipped=json.dumps(sets.get("skipped", {"podcast": 2})),
             quarantined=json.dumps(sets.get("quarantined", {"no time": 1})),
             problems=json.dumps(sets.get("problems", [])),
+            unusual_ids=sets.get("unusual_ids", 0),
         )
 
     return report
@@ -81,7 +83,7 @@ def test_an_import_is_told_whole_once_all_is_loaded(reader, reported, loaded):
 
 
 def test_an_upload_waited_for_prints_the_reconciled_report(plays, reported, loaded, history):
-    reported()
+    reported(unusual_ids=3)
     loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
 
     result = plays("upload", str(history), "--wait", "--json")
@@ -91,6 +93,7 @@ def test_an_upload_waited_for_prints_the_reconciled_report(plays, reported, load
     assert report["reconciled"] is True
     assert report["rows_in"] == 10
     assert report["uploads"][0]["result"]["first_played_at"] == "2026-07-01T00:00:00.000Z"
+    assert report["uploads"][0]["result"]["unusual_ids"] == 3
 
 
 def test_an_upload_whose_rows_do_not_add_up_fails(plays, reported, loaded, history):

@@ -1,4 +1,4 @@
-"""What the second migration makes of the first release's rows, and of its loader that runs on."""
+"""What later migrations make of the first release's rows, and of its loader that runs on."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,7 @@ from shared.postgres import Database
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECOND = next(MIGRATIONS.glob("0002_*.sql")).read_text()
+UNUSUAL_IDS = next(MIGRATIONS.glob("*_unusual_ids.sql")).read_text()
 RECORD_GAP = """
 INSERT INTO gap (listener, started_at, ended_at, reason, origin)
 SELECT :listener, started_at, ended_at, reason, :origin
@@ -125,3 +126,15 @@ def test_the_first_releases_loader_runs_on_after_the_migration(first_release, re
     ]
     assert first_release.run("SELECT spans FROM import_report") == [[[]]]
     assert first_release.run("SELECT tempo, popularity FROM track_features") == [[99.0, None]]
+
+
+def test_an_upload_of_an_earlier_release_counts_no_unusual_ids(first_release):
+    first_release.run(SECOND)
+    first_release.run(RECORD_IMPORT, origin="history/me/a.zip", listener="me", report=REPORT)
+
+    first_release.run(UNUSUAL_IDS)
+    first_release.run(RECORD_IMPORT, origin="history/me/b.zip", listener="me", report=REPORT)
+
+    assert first_release.run(
+        "SELECT origin, unusual_ids FROM reporting.import_result ORDER BY 1"
+    ) == [["history/me/a.zip", 0], ["history/me/b.zip", 0]]

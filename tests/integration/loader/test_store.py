@@ -259,12 +259,13 @@ def test_an_upload_report_is_a_row_once(load, rows):
         first_played_at=NOON,
         last_played_at=NOON + timedelta(milliseconds=1),
         spans=(Span(started_at=NOON, ended_at=NOON + timedelta(milliseconds=1)),),
+        unusual_ids=3,
     )
 
     load(a_batch(source=EXPORT, origin=UPLOAD, report=report))
     load(a_batch(source=EXPORT, origin=UPLOAD, report=report.model_copy(update={"rows_in": 99})))
 
-    ((*told, _reported_at, spans),) = rows("SELECT * FROM import_report")
+    ((*told, _reported_at, spans, unusual_ids),) = rows("SELECT * FROM import_report")
     assert told == [
         UPLOAD, "me", 1, 10, 7, {"podcast": 2}, {"no ts": 1}, ["MyData/endsong_0.json"],
         [{"file": "b\\.json", "reason": 'not "JSON"'}], NOON, NOON + timedelta(milliseconds=1),
@@ -272,6 +273,7 @@ def test_an_upload_report_is_a_row_once(load, rows):
     assert spans == [
         {"started_at": "2026-11-01T12:00:00Z", "ended_at": "2026-11-01T12:00:00.001000Z"}
     ]
+    assert unusual_ids == 3
 
 
 @pytest.fixture

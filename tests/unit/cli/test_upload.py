@@ -45,6 +45,7 @@ def a_result(**changes):
             "offset_p50_s": None,
             "offset_p90_s": None,
             "offset_p99_s": None,
+            "unusual_ids": 0,
             **changes,
         }
     )
@@ -367,6 +368,12 @@ def test_the_report_shows_where_every_row_went(capsys):
     assert ["skipped:", "podcast", "2"] in lines
     assert ["quarantined:", "no", "time", "1"] in lines
     assert ["read", "1,234"] in lines
+
+
+def test_the_report_shows_how_many_ids_are_unusual(capsys):
+    show_report(add_up("me", [an_upload(a_result(unusual_ids=1_234)), an_upload(a_result())]))
+
+    assert capsys.readouterr().out.count("unusual track id") == 1
 
 
 def test_without_any_result_there_is_no_report(capsys):

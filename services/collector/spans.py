@@ -1,20 +1,32 @@
-"""What the files of an upload cover: spans of time, joined where they meet; pure."""
+"""The time that an upload covers, as spans without a missing play; pure.
 
-import re
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+A span is the time of one part of an export, or of several that are neighbours. Two parts are
+neighbours if the names say so in every layout that fits them (`part_names`), and if no other part
+of the upload holds a play between them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
+from services.collector.part_names import Joint, ShuffledExport, joints, shuffled_exports
 from shared.models import Span
 
 LISTED_SPANS = 100
-"""Most spans that a report tells, the longest first: it must fit into one message."""
+"""Most spans in a report, the longest first: it must fit into one message."""
+
+NEW_YEAR = timedelta(days=3)
+"""Longest time over New Year that is taken for silence where numbers begin anew each year.
+
+The names cannot show that the last part of a year is missing, so a longer silence stays open. The
+price: a listener who pauses for longer over New Year has two spans.
+"""
 
 
 class Ends:
-    """The first and the last instant of those that were taken in, None before there is one."""
+    """The first and the last of the instants that were taken in; None before there is one."""
 
     def __init__(self) -> None:
         self.first: datetime | None = None
@@ -34,50 +46,70 @@ class Ends:
 
 
 class Part(NamedTuple):
-    """A file of music that tells of plays: its path in the upload, and from when to when."""
+    """A file of music: its path in the upload, and the time of its plays."""
 
     path: str
-    span: Span
+    span: Span | None
+    """None if no play of it could be read."""
     is_whole: bool
-    """Whether it was read to its end, and all of it could be."""
+    """True if every row of it could be read."""
 
 
 def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
-    """Tell in which time none of an upload's plays is missing; the longest spans, in order of time.
+    """Return the time in which no play of an upload is missing.
 
-    A part that is not whole covers nothing, and takes with it what overlaps: the files of an old
-    export are in no order, so its missing rows may lie anywhere in the time of the others.
+    A part that is not whole covers nothing, and neither does a part that overlaps it: parts of
+    one export that follow each other may touch, but share no time.
+
+    Returns:
+        The longest spans, at most `LISTED_SPANS`, in order of time, apart from each other.
     """
     parts = list(parts)
-    broken = _joined(part.span for part in parts if not part.is_whole)
-    whole = [part for part in parts if part.is_whole and not _overlaps(part.span, broken)]
-    joined = _joined([*(part.span for part in whole), *_between(whole)])
+    exports = shuffled_exports(part.path for part in parts)
+    shuffled = {path for export in exports for path in export.paths}
+    ordered = [part for part in parts if part.path not in shuffled]
+    broken = [part.span for part in parts if part.span and not part.is_whole]
+    sound = {
+        part.path: part.span
+        for part in ordered
+        if part.span and part.is_whole and not _overlaps(part.span, broken)
+    }
+    exported = (span for span in _whole_exports(parts, exports) if not _overlaps(span, broken))
+    silences = _silences(part.span for part in parts if part.span)
+    between = _between(sound, joints(part.path for part in ordered))
+    joined = _joined([*sound.values(), *exported, *(span for span in between if span in silences)])
     longest = sorted(joined, key=_length, reverse=True)[:LISTED_SPANS]
     return tuple(sorted(longest, key=attrgetter("started_at")))
 
 
-def _between(parts: Iterable[Part]) -> Iterator[Span]:
-    """Give the time between parts of one series that follow each other: nothing was played in it.
-
-    Spotify cuts a sorted history into numbered files, so where one ends and the next begins no
-    play can be missing.
-    """
-    numbered = [(place, part.span) for part in parts if (place := _place(part.path))]
-    for (here, span), (there, later) in pairwise(sorted(numbered, key=lambda each: each[0])):
-        follows = (here.series, here.number + 1) == there
-        if follows and span.ended_at < later.started_at:
-            yield Span(started_at=span.ended_at, ended_at=later.started_at)
-
-
-class _Place(NamedTuple):
-    series: str
-    number: int
+def _whole_exports(parts: Iterable[Part], exports: Iterable[ShuffledExport]) -> Iterator[Span]:
+    """Return the time of each shuffled export that lacks no part and no row."""
+    for export in exports:
+        held = [part for part in parts if part.path in export.paths]
+        spans = [part.span for part in held if part.span]
+        if spans and export.is_complete and all(part.is_whole for part in held):
+            yield Span(
+                started_at=min(span.started_at for span in spans),
+                ended_at=max(span.ended_at for span in spans),
+            )
 
 
-def _place(path: str) -> _Place | None:
-    """Read from its path which file of a series one is; None where the name has no number."""
-    match = _NUMBERED.fullmatch(path.replace("\\", "/").lower())
-    return _Place(match["series"], int(match["number"])) if match else None
+def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span]:
+    """Return the time between neighbours that both cover theirs."""
+    for joint in found:
+        before, after = sound.get(joint.before), sound.get(joint.after)
+        if before and after and before.ended_at < after.started_at:
+            silence = Span(started_at=before.ended_at, ended_at=after.started_at)
+            if not joint.over_new_year or silence.ended_at - silence.started_at <= NEW_YEAR:
+                yield silence
+
+
+def _silences(spans: Iterable[Span]) -> set[Span]:
+    """Return the times between spans in which none of them lies."""
+    return {
+        Span(started_at=one.ended_at, ended_at=other.started_at)
+        for one, other in pairwise(_joined(spans))
+    }
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
@@ -101,8 +133,3 @@ def _overlaps(span: Span, others: Iterable[Span]) -> bool:
 
 def _length(span: Span) -> float:
     return (span.ended_at - span.started_at).total_seconds()
-
-
-# endsong_3.json, Streaming_History_Audio_2014-2021_0.json. Years are in no series, for each file
-# has its own; and a year is no number of a file: Streaming_History_Audio_2018.json has none.
-_NUMBERED = re.compile(r"(?P<series>.*?)(_\d{4}(-\d{4})?)?_(?P<number>\d{1,3})\.json")

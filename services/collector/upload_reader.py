@@ -76,9 +76,8 @@ class UploadReader:
             UploadError: The upload cannot be read at all.
         """
         for file in history_files(upload, name):
-            known = file._replace(name=_legible(file.name))
-            self._files.append(known.name)
-            yield FileCounts(known.name, self._read_file(known))
+            self._files.append(_legible(file.name))
+            yield FileCounts(self._files[-1], self._read_file(file))
             if self._counts.total() > ROWS:
                 break
 
@@ -138,11 +137,11 @@ class UploadReader:
         return True
 
     def _cover(self, file: HistoryFile, ends: Ends, *, is_whole: bool) -> None:
-        """Take in the time that a file's plays tell of; a file of videos lacks the music of it."""
-        if span := ends.span:
-            self._ends.take([span.started_at, span.ended_at])
-            if not is_video(file.name):
-                self._parts.append(Part(file.name, span, is_whole))
+        """Take in the time of a file's plays; a file of videos lacks the music of its time."""
+        if ends.span:
+            self._ends.take([ends.span.started_at, ends.span.ended_at])
+        if not is_video(file.name):
+            self._parts.append(Part(file.name, ends.span, is_whole))
 
     def _sort(self, rows: Rows, file: str, counts: Counts, ends: Ends) -> None:
         """Put each row into its bucket, and count it there."""
@@ -164,7 +163,7 @@ class UploadReader:
         """Write a row into quarantine; from the first one on that does not fit, none."""
         if not self._keeps:
             return
-        fields = {"file": file, "row": number, "reason": row.reason, "record": row.record}
+        fields = {"file": _legible(file), "row": number, "reason": row.reason, "record": row.record}
         line = to_json(fields, inf_nan_mode="null") + b"\n"
         if self._kept == KEPT_ROWS or self._quarantine.tell() + len(line) > KEPT_BYTES:
             self._keeps = False

@@ -128,6 +128,75 @@ def test_the_parts_of_an_export_cover_the_time_between_them():
     assert report.spans == (days("2021-01-01", "2021-07-01"),)
 
 
+def layout_of_2026(**rows: bytes) -> io.BytesIO:
+    """A zip of a whole export; the rows by year and number."""
+    folder = "Spotify Extended Streaming History/Streaming_History_Audio"
+    return a_zip({f"{folder}{name}.json": content for name, content in rows.items()})
+
+
+def test_a_whole_export_of_2026_covers_one_time():
+    upload = layout_of_2026(
+        _2024=played("2024-01-02", "2024-06-30"),
+        _2024_1=played("2024-07-02", "2024-12-31"),
+        _2025=played("2025-01-01", "2025-11-20"),
+    )
+
+    report = Reading(upload, "my_spotify_data.zip").report
+
+    assert report.spans == (days("2024-01-02", "2025-11-20"),)
+
+
+def test_nothing_of_the_time_of_a_part_with_a_bad_row_is_covered():
+    upload = layout_of_2026(
+        _2025=played("2025-01-01", "2025-12-31"),
+        _2026=played("2026-01-01", "2026-03-31"),
+        _2026_1=a_file(
+            a_row(ts="2026-04-01T00:00:00Z"),
+            a_row(ts="2026-05-01T00:00:00Z", ms_played="180000"),
+            a_row(ts="2026-07-31T00:00:00Z"),
+        ),
+        _2026_2=played("2026-08-01", "2026-11-20"),
+    )
+
+    report = Reading(upload, "my_spotify_data.zip").report
+
+    assert report.quarantined == {"ms_played not a whole number": 1}
+    assert report.spans == (days("2025-01-01", "2026-03-31"), days("2026-08-01", "2026-11-20"))
+
+
+def test_an_odd_row_that_names_no_time_joins_nothing():
+    upload = layout_of_2026(
+        _2024=played("2024-01-02", "2024-12-31"),
+        _2024_1=a_file(a_row(ts="yesterday")),
+        _2025=played("2025-01-01", "2025-11-20"),
+    )
+
+    report = Reading(upload, "my_spotify_data.zip").report
+
+    assert report.spans == (days("2024-01-02", "2024-12-31"), days("2025-01-01", "2025-11-20"))
+
+
+def test_folders_of_long_names_stay_apart():
+    folders = [f"{letter}/{'x' * 100}" for letter in "ab"]
+    name = "Streaming_History_Audio_2024"
+    files = {
+        f"{folders[0]}/{name}_0.json": played("2024-01-02", "2024-06-30"),
+        f"{folders[1]}/{name}_1.json": played("2024-07-02", "2024-12-31"),
+    }
+
+    assert len(Reading(a_zip(files), "my_spotify_data.zip").report.spans) == 2
+
+
+def test_an_unusual_id_loads_and_is_counted():
+    report = read_loose(
+        a_row(), a_row(spotify_track_uri="spotify:track:short"),
+        a_row(spotify_track_uri="spotify:track:null"),
+    ).report  # fmt: skip
+
+    assert (report.published, report.unusual_ids) == (2, 1)
+    assert report.quarantined == {"track uri without an id": 1}
+
+
 @pytest.mark.parametrize(
     "name", ["Streaming_History_Video_2017-2025.json", "MyData/ENDVIDEO.json"], ids=str
 )

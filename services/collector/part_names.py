@@ -1,0 +1,122 @@
+"""The order of an export's parts, by the names that Spotify gives them; pure.
+
+Three layouts are known. Rows are sorted by time in the last two, over all parts:
+
+1. to 2023: `endsong_0.json`, `endsong_1.json` …, or only `endsong.json`. The rows are in no order,
+   so each part holds plays of the whole time.
+2. since 2023: `Streaming_History_Audio_2014-2021_0.json`, `…_2021_1.json`. The numbers run over
+   the whole export.
+3. since 2026: `Streaming_History_Audio_2024.json`, `…_2024_1.json`, `…_2025.json`. The numbers
+   begin anew each year, and the first part of a year has none.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class Joint(NamedTuple):
+    """Two parts of a sorted export, by path, between which no other part belongs."""
+
+    before: str
+    after: str
+    over_new_year: bool = False
+    """True if only a last part of the year, which the names cannot show, may be missing."""
+
+
+class ShuffledExport(NamedTuple):
+    """The parts of an export of the first layout, by path."""
+
+    paths: tuple[str, ...]
+    is_complete: bool
+    """True if no number is missing; the names cannot show that the last part is."""
+
+
+def joints(paths: Iterable[str]) -> Iterator[Joint]:
+    """Find the neighbours among parts; parts in different folders are of different exports.
+
+    Names may fit two layouts: 2024_1 and 2025_2 do. Then only what is a joint in both is one.
+    """
+    exports = defaultdict(list)
+    for path in paths:
+        if name := _read(path):
+            exports[name.export].append(name)
+    for names in exports.values():
+        layouts = [set(found) for found in (_running(names), _yearly(names)) if found is not None]
+        yield from set.intersection(*layouts) if layouts else ()
+
+
+def shuffled_exports(paths: Iterable[str]) -> list[ShuffledExport]:
+    """Find the exports of the first layout, one in a folder."""
+    folders: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for path in paths:
+        folder, _, name = _plain(path).rpartition("/")
+        if "endsong" in name:
+            match = _SHUFFLED.fullmatch(name)
+            folders[folder].append((path, int(match["number"] or 0) if match else _NO_NUMBER))
+    return [
+        ShuffledExport(
+            tuple(path for path, _ in parts),
+            sorted(number for _, number in parts) == list(range(len(parts))),
+        )
+        for parts in folders.values()
+    ]
+
+
+class _Name(NamedTuple):
+    path: str
+    export: str
+    year: int
+    is_range: bool
+    """True if the part spans several years."""
+    number: int | None
+
+
+def _read(path: str) -> _Name | None:
+    match = _SORTED.fullmatch(_plain(path))
+    if match is None:
+        return None
+    number = int(match["number"]) if match["number"] else None
+    return _Name(path, match["export"], int(match["year"]), bool(match["range"]), number)
+
+
+def _plain(path: str) -> str:
+    return path.replace("\\", "/").lower()
+
+
+def _running(names: Sequence[_Name]) -> list[Joint] | None:
+    """Find the joints of the second layout; None if the names do not fit it."""
+    numbered = sorted((name.number, name.path) for name in names if name.number is not None)
+    if len({number for number, _ in numbered}) < len(names):
+        return None
+    return [
+        Joint(before, after)
+        for (number, before), (following, after) in pairwise(numbered)
+        if following == number + 1
+    ]
+
+
+def _yearly(names: Sequence[_Name]) -> list[Joint] | None:
+    """Find the joints of the third layout; None if the names do not fit it."""
+    placed = sorted((name.year, name.number or 0, name.path) for name in names)
+    if len({(year, number) for year, number, _ in placed}) < len(names) or any(
+        name.is_range or name.number == 0 for name in names
+    ):
+        return None
+    parts_of = Counter(year for year, _, _ in placed)
+    found = []
+    for (year, number, before), (following_year, following, after) in pairwise(placed):
+        if (following_year, following) == (year, number + 1):
+            found.append(Joint(before, after))
+        elif (following_year, following, parts_of[year]) == (year + 1, 0, number + 1):
+            found.append(Joint(before, after, over_new_year=True))
+    return found
+
+
+_NO_NUMBER = -1
+_SHUFFLED = re.compile(r"endsong(_(?P<number>\d{1,3}))?\.json")
+_SORTED = re.compile(
+    r"(?P<export>.*)_(?P<year>\d{4})(?P<range>-\d{4})?(_(?P<number>\d{1,3}))?\.json"
+)

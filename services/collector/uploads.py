@@ -8,7 +8,8 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from contextlib import suppress
+from typing import IO, BinaryIO, NamedTuple
 
 from services.collector.history_rows import REQUEST_EXTENDED
 from shared.errors import UploadError
@@ -24,6 +25,10 @@ RATIO = 200
 """Most bytes unpacked from one byte of a zip; real histories have 10 to 25, bombs 1,000."""
 RATIO_FREE_BYTES = 16 << 20
 """What a zip may unpack to at any ratio, for a few like rows pack well: seconds of reading."""
+
+
+DOWNLOAD_AGAIN = "download it again"
+UNPACK = "unpack the zip and upload what is in it"
 
 
 class HistoryFile(NamedTuple):
@@ -104,8 +109,10 @@ def _zipped_files(upload: BinaryIO) -> Iterator[HistoryFile]:
 def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(_Bounded(upload))
+    except _FOREIGN as error:
+        raise UploadError(f"a zip that an unusual program made: {UNPACK}") from error
     except _DAMAGE as error:
-        raise UploadError("a damaged or incomplete zip: download it again") from error
+        raise UploadError(f"a damaged or incomplete zip: {DOWNLOAD_AGAIN}") from error
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") -> Iterator[bytes]:
@@ -117,22 +124,31 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
     if is_zip(member.filename):
         raise UploadError("a zip in the zip: unpack the outer one and upload this by itself")
     if member.flag_bits & _ENCRYPTED:
-        raise UploadError("encrypted: unpack the zip and upload what is in it")
+        raise UploadError(f"encrypted: {UNPACK}")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         # The others unpack a small read into any amount of memory.
-        raise UploadError("packed in an unusual way: unpack the zip and upload what is in it")
+        raise UploadError(f"packed in an unusual way: {UNPACK}")
     try:
         for chunk in _chunks(archive, member):
             meter.count(len(chunk))
         yield from _chunks(archive, member)
     except _DAMAGE as error:
-        raise UploadError("damaged in the zip: download it again") from error
+        raise UploadError(f"damaged in the zip: {DOWNLOAD_AGAIN}") from error
 
 
 def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    with archive.open(member) as file:
+    with _open_member(archive, member) as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member, whose name may hold backslashes in one place and slashes in the other."""
+    name = member.orig_filename
+    for member.orig_filename in (name, name.replace("\\", "/"), name.replace("/", "\\")):
+        with suppress(*_FOREIGN, *_DAMAGE):
+            return archive.open(member)
+    raise UploadError(f"damaged in the zip, which lists it in another place: {UNPACK}")
 
 
 class _Meter:
@@ -158,12 +174,13 @@ class _Bounded:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._size = file.seek(0, io.SEEK_END)
         self.tell, self.seekable = file.tell, file.seekable
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Seek like a file; a damaged directory may point to before the start."""
-        if whence == io.SEEK_SET and offset < 0:
-            raise zipfile.BadZipFile("a place before the start")
+        """Seek like a file; a damaged directory may point to before its start or beyond its end."""
+        if whence == io.SEEK_SET and not 0 <= offset <= self._size:
+            raise zipfile.BadZipFile("a place outside the file")
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
@@ -177,5 +194,6 @@ _ZIP_MARK = b"PK"
 _ENCRYPTED = 0x1
 _TOO_MANY = f"a zip of more than {MEMBERS} files: not an export of Spotify"
 _HISTORY_NAME = re.compile(r"(endsong|endvideo|streaming_?history).*\.json$")
-# UnicodeDecodeError: a name that is marked as UTF-8. NotImplementedError: a version of 2050.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
+# NotImplementedError: a version of 2050. UnicodeDecodeError: a name that is marked as UTF-8.
+_FOREIGN = (NotImplementedError, UnicodeDecodeError)

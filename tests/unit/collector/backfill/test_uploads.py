@@ -1,13 +1,20 @@
 import io
 import struct
 import zipfile
+from tempfile import TemporaryFile
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.collector import uploads
 from services.collector.uploads import history_files, is_history
 from shared.errors import UploadError
 from tests.unit.collector.backfill.history_examples import a_zip
+
+ELSEWHERE = (
+    "damaged in the zip, which lists it in another place: unpack the zip and upload what is in it"
+)
 
 
 def read(upload, name="my_spotify_data.zip"):
@@ -131,7 +138,105 @@ def test_a_member_that_begins_before_the_start_of_its_zip_is_refused():
     begin = whole.rindex(b"PK\1\2")
     struct.pack_into("<L", whole, end + 16, begin + 1)  # where the directory says it begins
 
-    assert read(io.BytesIO(whole)) == {"endsong.json": "damaged in the zip: download it again"}
+    assert read(io.BytesIO(whole)) == {"endsong.json": ELSEWHERE}
+
+
+def with_offset_of_64_bits(files, *, name, offset):
+    """A zip whose directory places one member somewhere else."""
+    packed = a_zip(files)
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.getinfo(name).header_offset = offset
+        archive.comment = b"writes the directory again"
+    return io.BytesIO(packed.getvalue())
+
+
+@pytest.mark.parametrize("offset", [1 << 40, 1 << 63, (1 << 64) - 1])
+def test_a_member_beyond_the_end_of_its_zip_does_not_stop_its_neighbours(offset, tmp_path):
+    files = {"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}
+    damaged = with_offset_of_64_bits(files, name="endsong_1.json", offset=offset)
+    on_disk = tmp_path / "upload.zip"
+    on_disk.write_bytes(damaged.getvalue())
+
+    expected = {"endsong_0.json": b"[0]", "endsong_1.json": ELSEWHERE}
+    assert read(damaged) == expected
+    with on_disk.open("rb") as file:
+        assert read(file) == expected
+
+
+@pytest.mark.parametrize(("listed", "own"), [(b"\\", b"/"), (b"/", b"\\"), (b"\\", b"\\")])
+def test_a_zip_with_either_separator_in_its_names_is_read(listed, own):
+    whole = a_zip({"MyData/endsong_0.json": b"[0]"}).getvalue()
+    begin = whole.index(b"PK\1\2")
+    odd = whole[:begin].replace(b"MyData/", b"MyData" + own)
+    odd += whole[begin:].replace(b"MyData/", b"MyData" + listed)
+
+    (content,) = read(io.BytesIO(odd)).values()
+
+    assert content == b"[0]"
+
+
+def test_a_member_under_another_name_than_its_own_is_refused():
+    whole = a_zip({"endsong_0.json": b"[0]"}).getvalue()
+
+    found = read(io.BytesIO(whole.replace(b"endsong_0", b"endsong_7", 1)))
+
+    assert found == {"endsong_0.json": ELSEWHERE}
+
+
+def test_a_zip_with_a_wrongly_marked_name_is_refused_with_another_way():
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    begin = whole.index(b"PK\1\2")
+    whole[begin + 9] |= 0x08  # the name is UTF-8
+    whole[begin + 46] = 0xFF
+
+    with pytest.raises(UploadError, match="unusual program made: unpack the zip and upload what"):
+        read(io.BytesIO(whole))
+
+
+NUMBERS = st.sampled_from([0, 1, 0xFF, 0xFFFF, 0xFFFF_FFFF, 1 << 63, (1 << 64) - 1])
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from([b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7"]),
+        st.integers(0, 90),  # a byte within the record, or behind it
+        st.sampled_from([1, 2, 4, 8]),
+        NUMBERS | st.integers(0, (1 << 64) - 1),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def zips():
+    """Small zips, with fields of 32 bits and of 64."""
+    plain = a_zip({"endsong_0.json": b"[0]" * 50, "endsong_1.json": b"[1]" * 50})
+    large = io.BytesIO()
+    with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("MyData/endsong_0.json", "w", force_zip64=True) as file:
+            file.write(b"[0]" * 50)
+        archive.writestr("endsong_1.json", b"[1]")
+    files = {"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}
+    offset = with_offset_of_64_bits(files, name="endsong_1.json", offset=1 << 33)
+    return [zipped.getvalue() for zipped in (plain, large, offset)]
+
+
+@settings(deadline=None, max_examples=400)  # a busy machine is no fault
+@given(
+    whole=st.sampled_from(zips()), changes=CHANGES, cut=st.integers(0, 40), on_disk=st.booleans()
+)
+def test_every_damage_ends_in_content_or_a_reason(whole, changes, cut, on_disk):
+    damaged = bytearray(whole)
+    for record, offset, size, number in changes:
+        place = max(0, damaged.find(record)) + offset
+        damaged[place : place + size] = number.to_bytes(8, "little")[:size]
+    with TemporaryFile() if on_disk else io.BytesIO() as file:
+        file.write(damaged[: len(damaged) - cut])
+
+        try:
+            found = read(file)
+        except UploadError:
+            found = {}
+
+    assert all(isinstance(content, str) or len(content) <= 150 for content in found.values())
 
 
 def test_a_zip_without_history_is_refused():

@@ -2,8 +2,8 @@
 
 Rows are validated by pydantic-core straight from JSON into plain dicts that carry the names of
 `shared.models.Play`: no object is made for a row that is only passed on. IP addresses, the places
-they stand for, user names and user agents are never read, and are taken out of the rows that go
-to quarantine.
+they stand for, user names and user agents are never read; `without_persons` takes them out of a
+row that is kept all the same.
 """
 
 import re
@@ -54,7 +54,7 @@ class Skipped(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """A row that cannot be read; `record` is what it held, without persons, if it was JSON."""
+    """A row that cannot be read; `record` is all that it held, or None if it was no JSON."""
 
     reason: str
     record: Any
@@ -142,14 +142,14 @@ def parse_rows(elements: bytes, uploaded_at: datetime) -> Rows:
 
 
 def unparsed(element: bytes) -> Quarantined:
-    """Tell why one element of a list is no JSON; without its persons only if it can be mended."""
+    """Return why one element of a list is no JSON, and what it holds if it can be mended."""
     try:
         text, halves = _SURROGATE.subn(r"\\ufffd", element.decode())
         reason = LONE_SURROGATE if halves else NOT_JSON
     except UnicodeDecodeError:
         reason, text = NOT_UTF8, element.decode(errors="replace")
     try:
-        return Quarantined(reason, without_persons(from_json(text)))
+        return Quarantined(reason, from_json(text))
     except ValueError:
         return Quarantined(NOT_JSON, None)
 
@@ -168,11 +168,11 @@ def without_persons(value: Any) -> Any:
 def _sort_out(raw: Any, info: ValidationInfo[datetime]) -> Skipped | Quarantined:
     """Tell why a row is not a play; it is only called for those."""
     if not isinstance(raw, dict):
-        return Quarantined(NOT_AN_OBJECT, without_persons(raw))
+        return Quarantined(NOT_AN_OBJECT, raw)
     reason = _why_skipped(raw)
     if reason:
         return Skipped(reason)
-    return Quarantined(_why_unreadable(raw, info.context), without_persons(raw))
+    return Quarantined(_why_unreadable(raw, info.context), raw)
 
 
 def _why_skipped(raw: dict[str, Any]) -> str | None:
@@ -191,9 +191,11 @@ def _why_skipped(raw: dict[str, Any]) -> str | None:
 
 def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
     """Name the first fault of a row that is known to be no play."""
+    # No field holds a list or an object, so what is in one cannot matter, and may be long.
+    flat = {key: [] if isinstance(value, (dict, list)) else value for key, value in raw.items()}
     try:
         # Again from JSON: strict validation of Python values knows no instants in text.
-        _PLAY.validate_json(to_json(raw), context=latest)
+        _PLAY.validate_json(to_json(flat), context=latest)
     except ValidationError as error:
         reason = _reason(error.errors(include_url=False)[0])
     return reason

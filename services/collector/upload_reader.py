@@ -13,7 +13,13 @@ from pydantic_core import to_json
 
 from services.collector.history import read_rows
 from services.collector.history_batches import HistoryBatches
-from services.collector.history_rows import NOT_UTF8, Quarantined, Rows, Skipped
+from services.collector.history_rows import (
+    NOT_UTF8,
+    Quarantined,
+    Rows,
+    Skipped,
+    without_persons,
+)
 from services.collector.spans import Ends, Part, covered
 from services.collector.uploads import HistoryFile, history_files, is_video
 from shared.errors import UploadError
@@ -163,7 +169,8 @@ class UploadReader:
         """Write a row into quarantine; from the first one on that does not fit, none."""
         if not self._keeps:
             return
-        fields = {"file": _legible(file), "row": number, "reason": row.reason, "record": row.record}
+        record = without_persons(row.record)
+        fields = {"file": _legible(file), "row": number, "reason": row.reason, "record": record}
         line = to_json(fields, inf_nan_mode="null") + b"\n"
         if self._kept == KEPT_ROWS or self._quarantine.tell() + len(line) > KEPT_BYTES:
             self._keeps = False

@@ -14,7 +14,7 @@ from typing import IO, BinaryIO, NamedTuple
 from services.collector.history_rows import REQUEST_EXTENDED
 from shared.errors import UploadError
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 128 << 10
 MEMBERS = 2_000
 """Most members of a zip; real ones have about 30."""
 DIRECTORY_BYTES = 1 << 20

@@ -202,6 +202,30 @@ def test_a_broken_row_does_not_stop_its_file(broken, expected, size):
     assert found == ([*plays(1), expected, *plays(2)], None)
 
 
+def long_row(size):
+    """A play of so many bytes."""
+    row = json.dumps(a_row(ms_played=7, extra=""))
+    return row.replace('"extra": ""', f'"extra": "{"x" * (size - len(row))}"').encode()
+
+
+@pytest.mark.parametrize("chunk_size", [1_000, history.ROW_BYTES, 1 << 20])
+def test_a_row_may_be_as_long_as_the_limit_wherever_it_lies(chunk_size):
+    row = long_row(history.ROW_BYTES - 1)
+    text = WHOLE[:-1] + b"," + row + b"," + row + b"," + a_file(a_row(ms_played=3))[1:]
+
+    assert read(*in_chunks(text, chunk_size)) == (plays(1, 2, 7, 7, 3), None)
+
+
+@pytest.mark.parametrize("chunk_size", [1_000, history.ROW_BYTES, 1 << 20])
+def test_a_longer_row_ends_the_file_wherever_it_lies(chunk_size):
+    text = WHOLE[:-1] + b"," + long_row(history.ROW_BYTES) + b"," + a_file(a_row())[1:]
+
+    assert read(*in_chunks(text, chunk_size)) == (
+        plays(1, 2),
+        "a row is longer than 128 KiB; the file is read up to there",
+    )
+
+
 def test_a_row_without_end_is_given_up_with_little_in_memory():
     chunk = b"x" * (1 << 20)
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])

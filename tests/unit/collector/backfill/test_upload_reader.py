@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.collector import upload_reader
 from services.collector.history_batches import HistoryBatches
-from services.collector.history_rows import ACCOUNT_DATA
+from services.collector.history_rows import ACCOUNT_DATA, without_persons
 from services.collector.upload_reader import UploadReader
 from shared.models import BATCH_BYTES, FileProblem, PlayBatch, Span
 from tests.unit.collector.backfill.history_examples import (
@@ -285,6 +285,28 @@ def test_quarantine_keeps_where_what_and_why():
         },
         {"file": "endsong_0.json", "row": 5, "reason": "not an object", "record": None},
     ]
+
+
+def test_a_row_that_is_no_object_is_kept_without_persons():
+    reading = read_loose([{"username": "jane", "platform": "ios"}])
+
+    assert [line["record"] for line in reading.quarantine] == [[{"platform": "ios"}]]
+
+
+def test_rows_that_are_not_kept_are_not_copied(monkeypatch):
+    copied = []
+
+    def copy(record):
+        copied.append(record)
+        return without_persons(record)
+
+    monkeypatch.setattr(upload_reader, "without_persons", copy)
+    monkeypatch.setattr(upload_reader, "KEPT_ROWS", 2)
+
+    reading = read_loose(1, 2, 3, 4, 5)
+
+    assert copied == [1, 2, 3]
+    assert [line["record"] for line in reading.quarantine] == [1, 2]
 
 
 def test_rows_are_numbered_on_through_a_file_of_many_chunks():

@@ -102,6 +102,7 @@ def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
     os.environ |= {
         "ARCHIVE_BUCKET": memory_cloud.BUCKET,
         "COLLECTED_PLAYS_QUEUE_URL": "collected",
+        "LISTENERS": "me",
     }
     memory_cloud.install(uploads=history.parent, deliver=collected.put)
     from services.collector.backfill import handler, wire  # noqa: PLC0415 - after its environment

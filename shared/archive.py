@@ -6,6 +6,7 @@
 """
 
 import gzip
+import hashlib
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -19,7 +20,9 @@ DEFAULT_LISTENER = "me"
 UPLOADS = "history/"
 """Where people put their files."""
 UPLOAD_SUFFIXES = (".json", ".zip")
-"""What starts the backfill."""
+"""How the name of an upload ends, in lower case; others are reported, and not read."""
+KEY_BYTES = 1_024
+"""Longest key that S3 takes, in UTF-8."""
 
 # Else boto3 reads what is larger than 8 MiB in ranges, side by side; MiniStack 1.5 answers a range
 # of a version with the whole object, so that the file came out of them mixed up.
@@ -32,8 +35,14 @@ def poll_key(listener: str, polled_at: datetime) -> str:
 
 
 def quarantine_key(listener: str, origin: str) -> str:
-    """Name the object that keeps the unreadable rows of one origin."""
-    return f"quarantine/{listener}/{origin}.jsonl"
+    """Name the object that keeps the unreadable rows of one origin.
+
+    The SHA-256 of an origin stands in for one that is too long for a key.
+    """
+    key = f"quarantine/{listener}/{origin}.jsonl"
+    if len(key.encode()) > KEY_BYTES:
+        return quarantine_key(listener, hashlib.sha256(origin.encode()).hexdigest())
+    return key
 
 
 def upload_key(listener: str, name: str) -> str:
@@ -43,12 +52,16 @@ def upload_key(listener: str, name: str) -> str:
 
 
 def upload_origin(key: str, version_id: str | None) -> str:
-    """Name one upload of a file: the same key uploaded again is another origin."""
+    """Name one upload of a file: the same key uploaded again is another origin.
+
+    Postgres cannot store a NUL character, which a key may hold.
+    """
+    key = key.replace("\0", "%00")
     return f"{key}?versionId={quote(version_id)}" if version_id else key
 
 
 def listener_of(key: str) -> str:
-    """Tell whose history an uploaded key is: `history/<listener>/<file>`, or the default's."""
+    """Return whose history a key is: `history/<listener>/<file>`, or the default listener's."""
     parts = key.split("/")
     return parts[1] if len(parts) > 2 else DEFAULT_LISTENER  # noqa: PLR2004 - prefix, listener, file
 

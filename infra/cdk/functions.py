@@ -111,18 +111,19 @@ class Functions(Construct):
         return function
 
     def _backfill(self) -> PythonFunction:
-        around = self._around
+        config, around = self._config, self._around
         uploads = around.bucket.arn_for_objects(f"{UPLOADS}*")
         quarantine = around.bucket.arn_for_objects("quarantine/*")
         function = PythonFunction(
             self,
             "Backfill",
             handler="services.collector.backfill.handler",
-            config=self._config.backfill,
+            config=config.backfill,
             defaults=self._defaults,
             environment={
                 "ARCHIVE_BUCKET": around.bucket.bucket_name,
                 "COLLECTED_PLAYS_QUEUE_URL": around.collected_plays.queue_url,
+                "LISTENERS": ",".join(config.listeners),
             },
             grants=[
                 allow("s3", "GetObject", "GetObjectVersion", on=[uploads]),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra.local.aws import client
-from shared.archive import UPLOAD_SUFFIXES, UPLOADS, upload_origin
+from shared.archive import UPLOADS, upload_origin
 from shared.models import iso
 from shared.postgres import Address, Database
 
@@ -42,14 +42,14 @@ def send_again(endpoint: str, bucket: str, queue_url: str, address: Address) -> 
 
 
 def _uploads(endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
-    """Give all versions of uploads, but of those that were deleted."""
+    """Return all versions of uploads, except those that were deleted and markers of folders."""
     pages = client("s3", endpoint).get_paginator("list_object_versions")
     # A key's versions and what deleted it may stand on two pages.
     found = pages.paginate(Bucket=bucket, Prefix=UPLOADS).build_full_result()
     deleted = {mark["Key"] for mark in found.get("DeleteMarkers", []) if mark["IsLatest"]}
     for version in found.get("Versions", []):
         key = version["Key"]
-        if key not in deleted and key.lower().endswith(UPLOAD_SUFFIXES):
+        if key not in deleted and not key.endswith("/"):
             yield version
 
 

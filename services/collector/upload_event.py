@@ -8,17 +8,15 @@ from pydantic import (
     BaseModel,
     Field,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
 )
 
-from shared.archive import UPLOADS, listener_of, upload_origin
+from shared.archive import UPLOAD_SUFFIXES, UPLOADS, upload_origin
 from shared.errors import MessageError
-from shared.models import Listener
 
 
 class Upload(NamedTuple):
-    """A file that was put below `history/`: one version of one object, `size` bytes long.
+    """What was put below `history/`: one version of one object, `size` bytes long.
 
     `etag` is empty, and `version_id` None, where the event leaves them out.
     """
@@ -40,12 +38,14 @@ class Upload(NamedTuple):
         return upload_origin(self.key, self.version_id)
 
     @property
-    def listener(self) -> str | None:
-        """Whose history it is; None if the folder's name cannot be a listener's."""
-        try:
-            return _LISTENER.validate_python(listener_of(self.key))
-        except ValidationError:
-            return None
+    def is_folder(self) -> bool:
+        """True for the empty object that S3's console makes of a folder."""
+        return self.key.endswith("/")
+
+    @property
+    def is_history(self) -> bool:
+        """True if the name is that of a history file."""
+        return self.key.lower().endswith(UPLOAD_SUFFIXES)
 
 
 def read_event(body: str, bucket: str) -> Upload:
@@ -96,6 +96,3 @@ class _ObjectCreated(BaseModel):
     # EventBridge always tells it; an event made by hand may not.
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     detail: _Detail
-
-
-_LISTENER: TypeAdapter[str] = TypeAdapter(Listener)

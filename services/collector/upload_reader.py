@@ -5,7 +5,7 @@ and whatever cannot be read is named in the report: an upload always gets an ans
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import BinaryIO, Literal, NamedTuple, get_args
 
@@ -40,6 +40,11 @@ Bucket = Literal["published", "skipped", "quarantined"]
 Counts = Counter[tuple[Bucket, str]]
 """How many rows ended in a bucket for a reason; published rows need none."""
 
+TOO_LATE = (
+    "the time for one upload was over: the rest is not read; "
+    "unpack the zip, and upload its files one by one"
+)
+
 
 class FileCounts(NamedTuple):
     """Where the rows of one file ended."""
@@ -59,13 +64,19 @@ class UploadReader:
     """Reads one upload, and knows what its report says."""
 
     def __init__(
-        self, batches: HistoryBatches, quarantine: BinaryIO, uploaded_at: datetime
+        self,
+        batches: HistoryBatches,
+        quarantine: BinaryIO,
+        uploaded_at: datetime,
+        is_late: Callable[[], bool],
     ) -> None:
         self._batches = batches
         self._quarantine = quarantine
         self._kept = 0
         self._keeps = True
         self._uploaded_at = uploaded_at
+        self._is_late = is_late
+        self._stopped = ""
         self._counts: Counts = Counter()
         self._files: list[str] = []
         self._problems: list[FileProblem] = []
@@ -74,9 +85,9 @@ class UploadReader:
         self._unusual_ids = 0
 
     def read(self, upload: BinaryIO, name: str) -> Iterator[FileCounts]:
-        """Read a zip, or the loose file `name`; tell of each file in it once it is read.
+        """Read a zip, or the loose file `name`; yield the counts of each file in it.
 
-        Reading ends soon after the row number ROWS, and the report says so.
+        Reading ends soon after row number ROWS, or when it is late; the report names what is left.
 
         Raises:
             UploadError: The upload cannot be read at all.
@@ -84,8 +95,6 @@ class UploadReader:
         for file in history_files(upload, name):
             self._files.append(_legible(file.name))
             yield FileCounts(self._files[-1], self._read_file(file))
-            if self._counts.total() > ROWS:
-                break
 
     def refuse(self, name: str, reason: str) -> None:
         """Put a problem into the report."""
@@ -130,17 +139,25 @@ class UploadReader:
         return counts
 
     def _sort_all(self, file: HistoryFile, counts: Counts, ends: Ends) -> bool:
-        """Sort the rows of a file; tell whether it could be read to its end."""
+        """Sort the rows of a file; return whether it could be read to its end."""
         try:
+            self._stop_in_time(counts)
             for rows in read_rows(file.chunks, self._uploaded_at):
                 self._sort(rows, file.name, counts, ends)
-                if self._counts.total() + counts.total() > ROWS:
-                    self.refuse(file.name, f"more than {ROWS:,} rows: the rest is not read")
-                    return False
+                self._stop_in_time(counts)
         except UploadError as error:
             self.refuse(file.name, str(error))
             return False
         return True
+
+    def _stop_in_time(self, counts: Counts) -> None:
+        """Raise UploadError once an upload has too many rows, or takes too long."""
+        if self._counts.total() + counts.total() > ROWS:
+            self._stopped = f"more than {ROWS:,} rows: the rest is not read"
+        elif self._is_late():
+            self._stopped = TOO_LATE
+        if self._stopped:
+            raise UploadError(self._stopped)
 
     def _cover(self, file: HistoryFile, ends: Ends, *, is_whole: bool) -> None:
         """Take in the time of a file's plays; a file of videos lacks the music of its time."""

@@ -87,8 +87,12 @@ def test_what_was_deleted_and_what_starts_no_backfill_are_left_alone(cloud, load
         cloud["s3"].meta.events.register(listing, one_at_a_time)
     put(cloud, "history/deleted.zip")
     cloud["s3"].delete_object(Bucket=ARCHIVE, Key="history/deleted.zip")
-    put(cloud, "history/cover.jpg")
+    put(cloud, "history/me/")
     put(cloud, "polls/me/2026/answer.json")
     put(cloud, "history/KEPT.JSON")
+    put(cloud, "history/reported.txt")
 
-    assert [upload.key for upload in reminded(cloud)] == ["history/KEPT.JSON"]
+    assert [upload.key for upload in reminded(cloud)] == [
+        "history/KEPT.JSON",
+        "history/reported.txt",
+    ]

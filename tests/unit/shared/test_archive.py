@@ -77,6 +77,19 @@ def test_what_could_not_be_read_is_kept_under_its_origin():
     )
 
 
+def test_an_origin_too_long_for_a_key_is_kept_under_its_digest():
+    fitting, long = "ü" * 502, "ü" * 503
+
+    assert quarantine_key("me", fitting) == f"quarantine/me/{fitting}.jsonl"
+    assert quarantine_key("me", long) == (
+        f"quarantine/me/{hashlib.sha256(long.encode()).hexdigest()}.jsonl"
+    )
+
+
+def test_a_nul_character_in_a_key_is_none_in_its_origin():
+    assert upload_origin("a\0.zip", "1") == "a%00.zip?versionId=1"
+
+
 @pytest.mark.parametrize(
     ("name", "key"),
     [

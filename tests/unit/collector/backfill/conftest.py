@@ -48,6 +48,7 @@ def cloud(monkeypatch):
         cloud = Cloud()
         monkeypatch.setenv("ARCHIVE_BUCKET", cloud.bucket)
         monkeypatch.setenv("COLLECTED_PLAYS_QUEUE_URL", cloud.queue_url)
+        monkeypatch.setenv("LISTENERS", "jane,me")
         yield cloud
     client.cache_clear()
     backfill.wire.cache_clear()

@@ -11,6 +11,7 @@ from services.collector.backfill import BackfillSettings, handler
 from services.collector.upload_event import Upload
 from shared.archive import Archive
 from shared.aws import client
+from shared.errors import SettingsError
 from shared.models import FileProblem, PlayBatch
 from shared.queues import Queue
 from tests.unit.collector.backfill.history_examples import a_file, a_row, a_trackless_row, a_zip
@@ -20,6 +21,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=512,
     invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:backfill",
     aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 900_000,
 )
 
 
@@ -40,9 +42,9 @@ def etag_of(content):
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def run(*messages):
+def run(*messages, context=CONTEXT):
     """The ids of the messages that failed."""
-    answer = handler({"Records": list(messages)}, CONTEXT)
+    answer = handler({"Records": list(messages)}, context)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -50,8 +52,22 @@ def batches(cloud):
     return [PlayBatch.model_validate_json(message) for message in cloud.messages()]
 
 
-def test_the_settings_are_the_bucket_and_the_queue():
-    assert set(BackfillSettings.model_fields) == {"archive_bucket", "collected_plays_queue_url"}
+ENVIRONMENT = {"ARCHIVE_BUCKET": "shelf", "COLLECTED_PLAYS_QUEUE_URL": "q", "LISTENERS": "me,jane"}
+
+
+def test_the_settings_are_the_bucket_the_queue_and_the_listeners():
+    settings = BackfillSettings.from_environment(ENVIRONMENT)
+
+    assert settings == BackfillSettings(
+        archive_bucket="shelf", collected_plays_queue_url="q", listeners="me,jane"
+    )
+    assert settings.listeners == ("me", "jane")
+
+
+@pytest.mark.parametrize("listeners", ["", "me,", "Me", "me, jane"])
+def test_listeners_that_cannot_be_are_refused(listeners):
+    with pytest.raises(SettingsError, match="LISTENERS"):
+        BackfillSettings.from_environment({**ENVIRONMENT, "LISTENERS": listeners})
 
 
 def test_an_upload_becomes_plays_and_a_report(cloud):
@@ -170,15 +186,120 @@ def test_an_upload_that_was_deleted_is_reported(cloud, version):
     )
 
 
-def test_a_folder_that_is_no_listener_is_reported_to_the_default_listener(cloud):
-    version = cloud.upload("history/Jane Doe/endsong.json", a_file(a_row()))
+@pytest.mark.parametrize("folder", ["bob", "Jane Doe", "me ", "", "me\u202e", "x" * 200])
+def test_an_upload_for_a_listener_who_is_not_deployed_is_reported(cloud, folder):
+    key = f"history/{folder}/endsong.json"
+    version = cloud.upload(key, a_file(a_row()))
 
-    failed = run(a_message("history/Jane Doe/endsong.json", version))
+    failed = run(a_message(key, version))
 
     (batch,) = batches(cloud)
     assert failed == []
     assert (batch.listener, batch.plays) == ("me", ())
-    assert batch.report.problems[0].reason.startswith("its folder is no listener's name")
+    assert batch.report.problems == (
+        FileProblem(
+            file="endsong.json",
+            reason="its folder is not that of a deployed listener (jane, me): "
+            "put it into history/<listener>/, or deploy the listener first",
+        ),
+    )
+
+
+@pytest.mark.parametrize("key", ["history/endsong.json", "history/me/endsong.json"])
+def test_without_a_default_listener_the_first_one_gets_the_report(cloud, key, monkeypatch):
+    monkeypatch.setenv("LISTENERS", "zoe,anna")
+    version = cloud.upload(key, a_file(a_row()))
+
+    failed = run(a_message(key, version))
+
+    (batch,) = batches(cloud)
+    assert failed == []
+    assert (batch.listener, batch.plays) == ("zoe", ())
+    assert "a deployed listener (zoe, anna)" in batch.report.problems[0].reason
+
+
+@pytest.mark.parametrize(
+    "name", ["README", "data.zip.part", "endsong.json.gz", "json", ".DS_Store"]
+)
+def test_what_is_no_history_is_reported_and_not_fetched(cloud, name):
+    fetched = []
+    client("s3").meta.events.register("before-call.s3.GetObject", lambda **_: fetched.append(1))
+    version = cloud.upload(f"history/jane/{name}", a_file(a_row()))
+
+    failed = run(a_message(f"history/jane/{name}", version))
+
+    (batch,) = batches(cloud)
+    assert failed == fetched == []
+    assert (batch.listener, batch.plays) == ("jane", ())
+    assert batch.report.problems == (
+        FileProblem(
+            file=name, reason="not a history file: its name ends in neither .zip nor .json"
+        ),
+    )
+
+
+@pytest.mark.parametrize("key", ["history/jane/", "history/", "history/jane/old.zip/"])
+def test_the_marker_of_a_folder_is_skipped(cloud, key):
+    version = cloud.upload(key, b"")
+
+    assert run(a_message(key, version)) == []
+
+    assert cloud.messages() == []
+
+
+@pytest.mark.parametrize("name", ["ENDSONG.JSON", "endsong.Json"])
+def test_the_case_of_a_name_does_not_matter(cloud, name):
+    version = cloud.upload(f"history/{name}", a_file(a_row()))
+
+    run(a_message(f"history/{name}", version))
+
+    (batch,) = batches(cloud)
+    assert len(batch.plays) == 1
+
+
+def test_a_key_as_long_as_keys_may_be_loads_and_keeps_its_bad_rows(cloud):
+    key = f"history/me/{'ü' * 504}.json"
+    version = cloud.upload(key, a_file(a_row(), 7))
+
+    failed = run(a_message(key, version))
+
+    (batch,) = batches(cloud)
+    (kept,) = set(cloud.keys()) - {key}
+    assert len(key.encode()) == 1_024
+    assert len(kept.encode()) <= 1_024
+    assert failed == []
+    assert (batch.origin, len(batch.plays)) == (f"{key}?versionId={version}", 1)
+    assert json.loads(cloud.read(kept))["record"] == 7
+
+
+def test_an_upload_in_an_archived_storage_class_is_reported(cloud):
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "InvalidObjectState"}}, "GetObject")
+
+    version = cloud.upload("history/endsong.json", a_file(a_row()))
+    client("s3").meta.events.register("before-call.s3.GetObject", refuse)
+
+    assert run(a_message("history/endsong.json", version)) == []
+
+    (batch,) = batches(cloud)
+    assert batch.report.problems[0].reason.startswith("in an archived storage class")
+
+
+def test_an_upload_that_takes_too_long_ends_in_a_report(cloud):
+    left = iter([900_000, 90_000, 90_000, 89_999])
+    context = SimpleNamespace(
+        **vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: next(left)}
+    )
+    names = [f"Streaming_History_Audio_2024_{n}.json" for n in range(2)]
+    version = cloud.upload("history/my.zip", a_zip(dict.fromkeys(names, a_file(a_row()))).read())
+
+    failed = run(a_message("history/my.zip", version), context=context)
+
+    (batch,) = batches(cloud)
+    assert failed == []
+    assert len(batch.plays) == 1
+    assert [problem.file for problem in batch.report.problems] == names[1:]
+    assert "the time for one upload was over" in batch.report.problems[0].reason
 
 
 def test_an_upload_that_does_not_fit_on_the_disk_is_reported(cloud):
@@ -215,7 +336,7 @@ def test_a_failure_of_s3_is_left_to_the_queue(cloud):
     upload = Upload("history/endsong.json", "1", 5, datetime(2026, 11, 20, tzinfo=UTC))
 
     with pytest.raises(ClientError, match="SlowDown"):
-        backfill.backfill(upload, archive, Queue(cloud.sqs, cloud.queue_url))
+        backfill.backfill(upload, archive, Queue(cloud.sqs, cloud.queue_url), ["me"], lambda: False)
 
     assert cloud.messages() == []
 

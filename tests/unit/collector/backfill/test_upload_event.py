@@ -42,7 +42,7 @@ def test_an_event_of_s3_is_read():
         etag="b1946ac92492d2347c6235b4d2611184",
     )
     assert upload.name == "my data+ü.zip"
-    assert upload.listener == "jane"
+    assert (upload.is_history, upload.is_folder) == (True, False)
     assert upload.origin == (
         "history/jane/my data+ü.zip?versionId=IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
     )
@@ -59,15 +59,8 @@ def test_an_event_made_by_hand_needs_key_and_bucket_only():
 
     assert (upload.version_id, upload.size, upload.etag) == (None, 0, "")
     assert upload.origin == "history/endsong.json"
-    assert upload.listener == "me"
+    assert upload.is_history
     assert before <= upload.uploaded_at <= datetime.now(UTC)
-
-
-@pytest.mark.parametrize("folder", ["Jane", "jane doe", "-", "", "jané", "x" * 33])
-def test_a_folder_may_be_no_listener(folder):
-    upload = Upload(f"history/{folder}/endsong.json", None, 0, datetime.now(UTC))
-
-    assert upload.listener is None
 
 
 @pytest.mark.parametrize(

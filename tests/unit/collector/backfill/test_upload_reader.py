@@ -25,11 +25,11 @@ from tests.unit.collector.backfill.history_examples import (
 class Reading:
     """What came of reading one upload."""
 
-    def __init__(self, upload, name):
+    def __init__(self, upload, name, is_late=lambda: False):
         self.messages = []
         quarantine = io.BytesIO()
         batches = HistoryBatches(self.messages.append, "me", f"history/{name}")
-        reader = UploadReader(batches, quarantine, UPLOADED_AT)
+        reader = UploadReader(batches, quarantine, UPLOADED_AT, is_late)
         self.files = list(reader.read(upload, name))
         batches.finish(reader.report())
         self.report = PlayBatch.model_validate_json(self.messages[-1]).report
@@ -451,12 +451,43 @@ def test_an_upload_of_too_many_rows_is_read_up_to_there(monkeypatch):
 
     reading = Reading(a_zip(dict.fromkeys(names, a_file(a_row(), 7))), "my_spotify_data.zip")
 
-    assert reading.report.files == ("endsong_0.json", "endsong_1.json")
+    reason = "more than 3 rows: the rest is not read"
+    assert reading.report.files == tuple(names)
     assert reading.report.rows_in == 4
     assert reading.report.published == 2
-    assert reading.report.problems == (
-        FileProblem(file="endsong_1.json", reason="more than 3 rows: the rest is not read"),
+    assert reading.report.problems == tuple(
+        FileProblem(file=name, reason=reason) for name in names[1:]
     )
+
+
+def test_an_upload_that_takes_too_long_is_read_up_to_there():
+    names = [f"Streaming_History_Audio_{years}.json" for years in ("2024", "2024_1", "2025")]
+    asked = iter([False, False, False, True, True])
+
+    reading = Reading(
+        a_zip(dict.fromkeys(names, a_file(a_row(), a_row()))), "my.zip", is_late=lambda: next(asked)
+    )
+
+    reason = (
+        "the time for one upload was over: the rest is not read; "
+        "unpack the zip, and upload its files one by one"
+    )
+    assert reading.report.files == tuple(names)
+    assert reading.report.published == len(reading.plays) == 2
+    assert reading.report.problems == tuple(
+        FileProblem(file=name, reason=reason) for name in names[1:]
+    )
+
+
+def test_what_is_not_read_any_more_breaks_the_time_that_the_others_cover(monkeypatch):
+    monkeypatch.setattr(upload_reader, "ROWS", 3)
+    files = {
+        "MyData/endsong_0.json": played("2021-06-01", "2019-01-01"),
+        "MyData/endsong_2.json": played("2021-05-01", "2019-02-01"),
+        "MyData/endsong_1.json": played("2021-07-01", "2019-03-01"),
+    }
+
+    assert Reading(a_zip(files), "my_spotify_data.zip").report.spans == ()
 
 
 def test_a_long_file_is_read_no_further_than_its_upload_may_go(monkeypatch):

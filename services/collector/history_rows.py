@@ -192,7 +192,11 @@ def _why_skipped(raw: dict[str, Any]) -> str | None:
 def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
     """Name the first fault of a row that is known to be no play."""
     # No field holds a list or an object, so what is in one cannot matter, and may be long.
-    flat = {key: [] if isinstance(value, (dict, list)) else value for key, value in raw.items()}
+    flat = {
+        name: [] if isinstance(raw[name], (dict, list)) else raw[name]
+        for name in _NAMES
+        if name in raw
+    }
     try:
         # Again from JSON: strict validation of Python values knows no instants in text.
         _PLAY.validate_json(to_json(flat), context=latest)
@@ -235,6 +239,9 @@ _KINDS: dict[str | tuple[str, str], str] = {
     ("ms_played", "less_than_equal"): "too large",
 }
 _PLAY = TypeAdapter(HistoryPlay)
+_NAMES = [
+    field.get("validation_alias", name) for name, field in _PLAY.core_schema["fields"].items()
+]
 _ROWS: TypeAdapter[Rows] = TypeAdapter(
     list[
         Annotated[

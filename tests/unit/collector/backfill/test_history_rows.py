@@ -279,7 +279,7 @@ def test_a_row_nested_as_deep_as_json_may_be_is_quarantined():
     assert unparsed(deepest) == Quarantined("not valid JSON", json.loads(deepest))
 
 
-def test_what_is_in_an_odd_value_is_not_read_again(monkeypatch):
+def test_what_no_play_holds_is_not_read_again(monkeypatch):
     written = []
 
     def write(value):
@@ -288,7 +288,9 @@ def test_what_is_in_an_odd_value_is_not_read_again(monkeypatch):
 
     monkeypatch.setattr(history_rows, "to_json", write)
 
-    (row,) = parse(a_row(ms_played=-1, ts=[["x"] * 9_000], extra={"x": "y" * 9_000}))
+    more = {str(number): number for number in range(2_000)}
+
+    (row,) = parse(a_row(ms_played=-1, ts=[["x"] * 9_000], extra={"x": "y" * 9_000}, **more))
 
     assert row.reason == "ts unreadable"
     assert len(written[0]) < 1_000

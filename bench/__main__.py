@@ -196,7 +196,7 @@ def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> 
         _progress(f"{summary.rows:,} plays through the local cloud, round {number + 1} of {ROUNDS}")
         here = home / f"{number}"
         with local_cloud.running(here / "cloud") as state:
-            local_cloud.load(warm_up, state, listener="warm-up")
+            local_cloud.load(warm_up, state, listener=local_cloud.WARM_UP)
             ours.append(local_cloud.load(history, state))
         with _postgres(here / "peer") as (_, address_of):
             dlt.append(peers.by_dlt(history, address_of("migrator"), here / "dlt"))

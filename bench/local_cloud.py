@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from infra.local import cloud
 from infra.local.aws import client
 from infra.local.state import CloudState
-from shared.archive import upload_origin
+from shared.archive import DEFAULT_LISTENER, upload_origin
 from shared.postgres import Address, Database
 
+WARM_UP = "warm-up"
+"""The listener of what is loaded before the measurement."""
 POLL_S = 0.05
 PATIENCE_S = 900
 
@@ -19,14 +21,20 @@ PATIENCE_S = 900
 @contextmanager
 def running(home: Path) -> Iterator[CloudState]:
     """Deploy to a local cloud of the benchmark's own, which takes in nothing by itself."""
-    cloud.up(home, empty=True, detach=True, say=lambda _: None)
+    cloud.up(
+        home,
+        empty=True,
+        detach=True,
+        say=lambda _: None,
+        context={"listeners": f"{DEFAULT_LISTENER},{WARM_UP}"},
+    )
     try:
         yield CloudState.load(home)
     finally:
         cloud.reset(home)
 
 
-def load(history: Path, state: CloudState, *, listener: str = "me") -> float:
+def load(history: Path, state: CloudState, *, listener: str = DEFAULT_LISTENER) -> float:
     """Upload a history zip; give the seconds until its last play is a row."""
     url = urlsplit(state.database_url)
     reader = Database.connect(

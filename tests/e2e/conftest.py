@@ -23,6 +23,7 @@ from infra.local.state import REPOSITORY
 
 # Two attempts a few seconds apart, so that a message is given up within a test's patience.
 CONFIGURATION = {
+    "listeners": "me,anna,ben,dora,mixed,twice",
     "polling_enabled": "true",
     "enricher.timeout_s": "10",
     "enricher.visibility_s": "10",

@@ -52,7 +52,8 @@ QUARANTINED = (
     ("ms_played too large", a_row(0, ms_played=10**30)),
     ("ms_played not a whole number", a_row(0, ms_played="30000")),
     ("ms_played not a whole number", a_row(0, ms_played=1.5)),
-    ("bad track uri", a_row(0, spotify_track_uri="spotify:track:")),
+    ("track uri without an id", a_row(0, spotify_track_uri="spotify:track:")),
+    ("track uri without an id", a_row(0, spotify_track_uri="spotify:track:null")),
     ("bad track uri", a_row(0, spotify_track_uri=7)),
     ("track_name missing", a_row(0, **{NAME: ...})),
     ("track_name missing", a_row(0, **{NAME: None})),
@@ -125,6 +126,7 @@ def test_every_row_is_counted_once_and_by_its_reason(report):
     assert report["quarantined"] == quarantined
     assert report["skipped"] == Counter(reason for reason, _ in SKIPPED)
     assert report["rows_in"] == GOOD_ROWS + quarantined.total() + len(SKIPPED)
+    assert report["uploads"][0]["result"]["unusual_ids"] == GOOD_ROWS
 
 
 def test_every_file_that_could_not_be_read_whole_is_named_with_its_reason(report):

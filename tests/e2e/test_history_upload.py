@@ -84,7 +84,7 @@ def test_a_file_that_is_no_zip_fails_with_its_reason(local_cloud, tmp_path):
     bad = tmp_path / "bad.zip"
     bad.write_text("not what it says")
 
-    result = local_cloud.plays("upload", str(bad), "--listener", "bad", "--wait", "--json")
+    result = local_cloud.plays("upload", str(bad), "--listener", "mixed", "--wait", "--json")
 
     assert result.returncode == 1
     assert "could be read: bad.zip: not a zip" in result.stderr.splitlines()[-1]

@@ -33,6 +33,7 @@ STOP_S = 60
 GOES_ON_S = 60
 """Below the shortest time for which a queue hides a message that was cut off."""
 INTERRUPTED, CRASHED = "anna", "otto"
+UP = ("local", "up", "--empty", "-c", f"listeners=me,{INTERRUPTED},{CRASHED}")
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def story(home, history, long_history, busy_port, eventually):
         first_exit = process.wait(STOP_S)
         left_running += processes_of(home)
     with socket.create_server((HOST, first_port)):
-        plays(home, "local", "up", "--empty", "--detach")
+        plays(home, *UP, "--detach")
     second_port = port_of_aws(home)
     rows_after = rows(home)
     eventually(lambda: rows(home, INTERRUPTED) >= more_plays, GOES_ON_S)
@@ -128,7 +129,7 @@ def story(home, history, long_history, busy_port, eventually):
     eventually(lambda: rows(home, CRASHED) > 0, ARRIVAL_S)
     os.kill(holder(home / "ministack.pid"), signal.SIGKILL)
     eventually(lambda: holder(home / SUPERVISOR) is None, STOP_S)
-    plays(home, "local", "up", "--empty", "--detach")
+    plays(home, *UP, "--detach")
     crashed_at = rows(home, CRASHED)
     eventually(lambda: rows(home, CRASHED) >= more_plays, GOES_ON_S)
     came_back = rows(home, CRASHED)
@@ -160,7 +161,7 @@ def in_the_foreground(home: Path):
     """Run `plays local up` as in a terminal; what it says goes beside the home."""
     with said(home).open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
-            [*PLAYS, "local", "up", "--empty"],
+            [*PLAYS, *UP],
             cwd=REPOSITORY,
             env=environment(home),
             stdout=file,

@@ -46,7 +46,7 @@ def load(history: Path, state: CloudState, *, listener: str = DEFAULT_LISTENER) 
             str(url.password),
         )
     )
-    s3, key = client("s3", state.aws_endpoint), f"history/{listener}/{history.name}"
+    s3, key = client("s3", state.aws), f"history/{listener}/{history.name}"
     started = time.perf_counter()
     with history.open("rb") as file:
         answer = s3.put_object(Bucket=state.bucket, Key=key, Body=file)

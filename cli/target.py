@@ -185,4 +185,4 @@ def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, hom
         raise CommandError(
             "--database-host is for AWS, and this is a local cloud: pass --target aws with it"
         )
-    return Target("local", stack, session(), state)
+    return Target("local", stack, session(state.access_key), state)

@@ -1,6 +1,7 @@
 """boto3 clients of the local cloud, deaf to the profiles, files and variables of a real account."""
 
 import os
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -8,7 +9,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from infra.local.environment import ACCESS_KEY, REGION, SECRET_KEY
+from infra.local.environment import REGION, SECRET_KEY
 
 LOCAL = Config(
     connect_timeout=2,
@@ -20,23 +21,34 @@ LOCAL = Config(
 )
 
 
+@dataclass(frozen=True)
+class LocalAws:
+    """The AWS of one local cloud: its address, and the id of its administrator's key.
+
+    The id is the secret, because MiniStack does not verify the signatures of its root.
+    """
+
+    endpoint: str
+    access_key: str = field(repr=False)
+
+
 @cache
-def client(service: str, endpoint: str) -> Any:
-    """Give a client of one service of the local cloud at an endpoint."""
-    return session().client(  # type: ignore[call-overload] # the name is not a literal
-        service, endpoint_url=endpoint, config=LOCAL
+def client(service: str, aws: LocalAws) -> Any:
+    """Return a client of one service of a local cloud, as its administrator."""
+    return session(aws.access_key).client(  # type: ignore[call-overload] # the name is not a literal
+        service, endpoint_url=aws.endpoint, config=LOCAL
     )
 
 
-def session() -> boto3.Session:
-    """Begin a session that knows the local root only."""
+def session(access_key: str) -> boto3.Session:
+    """Begin a session that knows the administrator of a local cloud only."""
     nowhere = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
         "credentials_file": (None, None, os.devnull, None),
     }
     return boto3.Session(
-        aws_access_key_id=ACCESS_KEY,
+        aws_access_key_id=access_key,
         aws_secret_access_key=SECRET_KEY,
         region_name=REGION,
         botocore_session=botocore.session.Session(session_vars=nowhere),

@@ -10,21 +10,21 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.aws import client
+from infra.local.aws import LocalAws, client
 from infra.local.processes import POLL_S
 
 PATIENCE_S = 30
 """How long a stop waits for what is in work; a batch takes a second, an upload some."""
 
 
-def resume(endpoint: str) -> None:
+def resume(aws: LocalAws) -> None:
     """Let the functions take messages, as they are deployed to."""
-    for mapping in _mappings(endpoint):
-        _switch(endpoint, mapping, on=True)
+    for mapping in _mappings(aws):
+        _switch(aws, mapping, on=True)
 
 
 def pause(
-    endpoint: str,
+    aws: LocalAws,
     say: Callable[[str], None],
     is_hurried: Callable[[], bool],
     patience_s: float = PATIENCE_S,
@@ -35,31 +35,31 @@ def pause(
     hidden, so it is waited for in vain. A stop that is hurried does not.
 
     Args:
-        endpoint: Where AWS is.
+        aws: Where AWS is, and the key to it.
         say: Told what is waited for, and what is cut off and for how long.
         is_hurried: Whether to wait no longer.
         patience_s: How long to wait at most, seconds.
     """
     try:
-        _pause(endpoint, say, is_hurried, patience_s)
+        _pause(aws, say, is_hurried, patience_s)
     except (BotoCoreError, ClientError) as error:
         # A stop must not fail with the server that it is about to stop.
         say(f"cannot wait for what is in work: {error}")
 
 
 def _pause(
-    endpoint: str, say: Callable[[str], None], is_hurried: Callable[[], bool], patience_s: float
+    aws: LocalAws, say: Callable[[str], None], is_hurried: Callable[[], bool], patience_s: float
 ) -> None:
     queues = []
-    for mapping in _mappings(endpoint):
-        _switch(endpoint, mapping, on=False)
-        queues.append(_queue_of(endpoint, mapping))
+    for mapping in _mappings(aws):
+        _switch(aws, mapping, on=False)
+        queues.append(_queue_of(aws, mapping))
     deadline = time.monotonic() + patience_s
     is_told = False
-    while hidden := {url: count for url in queues if (count := _hidden(endpoint, url))}:
+    while hidden := {url: count for url in queues if (count := _hidden(aws, url))}:
         count = sum(hidden.values())
         if is_hurried() or time.monotonic() > deadline:
-            longest = max(_hides_for_s(endpoint, url) for url in hidden)
+            longest = max(_hides_for_s(aws, url) for url in hidden)
             say(f"messages not done: {count}; they go on after {longest / 60:.0f} minutes at most")
             return
         if not is_told:
@@ -69,30 +69,30 @@ def _pause(
         time.sleep(POLL_S)
 
 
-def _mappings(endpoint: str) -> Iterator[dict[str, Any]]:
-    pages = client("lambda", endpoint).get_paginator("list_event_source_mappings").paginate()
+def _mappings(aws: LocalAws) -> Iterator[dict[str, Any]]:
+    pages = client("lambda", aws).get_paginator("list_event_source_mappings").paginate()
     for page in pages:
         yield from page["EventSourceMappings"]
 
 
-def _switch(endpoint: str, mapping: dict[str, Any], *, on: bool) -> None:
-    client("lambda", endpoint).update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
+def _switch(aws: LocalAws, mapping: dict[str, Any], *, on: bool) -> None:
+    client("lambda", aws).update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
 
 
-def _queue_of(endpoint: str, mapping: dict[str, Any]) -> str:
+def _queue_of(aws: LocalAws, mapping: dict[str, Any]) -> str:
     name = mapping["EventSourceArn"].rpartition(":")[2]
-    url: str = client("sqs", endpoint).get_queue_url(QueueName=name)["QueueUrl"]
+    url: str = client("sqs", aws).get_queue_url(QueueName=name)["QueueUrl"]
     return url
 
 
-def _hidden(endpoint: str, url: str) -> int:
-    return _attribute(endpoint, url, "ApproximateNumberOfMessagesNotVisible")
+def _hidden(aws: LocalAws, url: str) -> int:
+    return _attribute(aws, url, "ApproximateNumberOfMessagesNotVisible")
 
 
-def _hides_for_s(endpoint: str, url: str) -> int:
-    return _attribute(endpoint, url, "VisibilityTimeout")
+def _hides_for_s(aws: LocalAws, url: str) -> int:
+    return _attribute(aws, url, "VisibilityTimeout")
 
 
-def _attribute(endpoint: str, url: str, name: str) -> int:
-    told = client("sqs", endpoint).get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+def _attribute(aws: LocalAws, url: str, name: str) -> int:
+    told = client("sqs", aws).get_queue_attributes(QueueUrl=url, AttributeNames=[name])
     return int(told["Attributes"][name])

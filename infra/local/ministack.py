@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from infra.local.aws import LocalAws
 from infra.local.environment import local_aws
 from infra.local.ports import HOST
 from infra.local.processes import POLL_S, Child
@@ -27,6 +28,7 @@ class MiniStack:
         self.child = Child("ministack", home, patience_s=SAVE_S)
         self._home = home
         self._port = 0
+        self._access_key = ""
         self._unsaved = home / "unsaved"
         # It writes this file, like the others, at a clean stop only.
         self._saved = home / "ministack" / "sqs.json"
@@ -36,9 +38,14 @@ class MiniStack:
         """The URL of every service."""
         return f"http://{HOST}:{self._port}"
 
-    def start(self, port: int) -> None:
-        """Start it; `wait_until_ready` tells when it serves."""
-        self._port = port
+    @property
+    def aws(self) -> LocalAws:
+        """AWS as its administrator reaches it."""
+        return LocalAws(self.endpoint, self._access_key)
+
+    def start(self, port: int, access_key: str) -> None:
+        """Start it for one administrator; `wait_until_ready` returns when it serves."""
+        self._port, self._access_key = port, access_key
         # Function code is unpacked here, and a crash leaves it behind.
         shutil.rmtree(self._home / "tmp", ignore_errors=True)
         for folder in ("ministack", "s3", "tmp"):
@@ -69,7 +76,7 @@ class MiniStack:
         self.child.stop()
         if self.has_forgotten:
             raise LocalCloudError(f"MiniStack does not save its state: see {self.child.log}")
-        self.start(self._port)
+        self.start(self._port, self._access_key)
         self.wait_until_ready()
 
     def note_changes(self) -> None:
@@ -91,7 +98,7 @@ class MiniStack:
     def _environment(self) -> dict[str, str]:
         """Tell MiniStack what to be; its functions inherit all of it."""
         home = self._home
-        return local_aws() | {
+        return local_aws(self._access_key) | {
             "AUTH": "true",
             "GATEWAY_PORT": str(self._port),
             "PERSIST_STATE": "1",

@@ -43,7 +43,7 @@ class Parts:
             LocalCloudError: One does not start.
         """
         self._stopped.unlink(missing_ok=True)
-        self.ministack.start(memory.ports.aws)
+        self.ministack.start(memory.ports.aws, memory.access_key)
         if simulators:
             self._start_simulators(memory.ports)
         self.start_postgres(memory)

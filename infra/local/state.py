@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from infra.local.aws import LocalAws
 from infra.local.pidfile import holder
 from shared.errors import HistoryError
 
@@ -26,8 +27,9 @@ class LocalCloudError(HistoryError):
 class CloudState(BaseModel):
     """A running local cloud: where it listens, and the keys to it.
 
-    `pid` is the supervisor's. The database URL is of the role `reader`; the AWS keys are those of
-    the account's root. `simulated` plays come from the simulator.
+    `pid` is the supervisor's. The database URL is of the role `reader`; the AWS keys are the
+    administrator's: whoever knows the random id is let in. `simulated` plays come from the
+    simulator.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +37,7 @@ class CloudState(BaseModel):
     pid: int
     aws_endpoint: str
     region: str
-    access_key: str
+    access_key: str = Field(repr=False)
     secret_key: str = Field(repr=False)
     bucket: str
     database_url: str = Field(repr=False)
@@ -60,6 +62,11 @@ class CloudState(BaseModel):
         if state is None or holder(home / SUPERVISOR) != state.pid:
             raise LocalCloudError(f"no local cloud runs in {home}: start it with `plays local up`")
         return state
+
+    @property
+    def aws(self) -> LocalAws:
+        """AWS as its administrator reaches it."""
+        return LocalAws(self.aws_endpoint, self.access_key)
 
     def save(self, home: Path) -> None:
         """Write the state for others to read, whole or not at all."""

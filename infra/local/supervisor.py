@@ -19,7 +19,7 @@ from infra.local.aws import client
 from infra.local.data import DEPLOYMENT, delete
 from infra.local.deploy import BOOTSTRAP_STACK, DATA_STACK, STACK, Cdk
 from infra.local.ending import end
-from infra.local.environment import ACCESS_KEY, REGION, SECRET_KEY
+from infra.local.environment import REGION, SECRET_KEY
 from infra.local.memory import Memory
 from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
@@ -114,7 +114,8 @@ class Supervisor:
             self._remind(outputs)
         self._send_sample(outputs["ArchiveBucket"])
         state = self._state(outputs["ArchiveBucket"], context)
-        self._say(f"ready: AWS at {self._endpoint}, Postgres on port {self._memory.ports.postgres}")
+        ports = self._memory.ports
+        self._say(f"ready: AWS at {ports.aws_endpoint}, Postgres on port {ports.postgres}")
         self._say(f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in NEXT_STEPS)}")
         self._say(f"the database, to read: {state.database_url}")
         # Last: this is what tells others that it is ready.
@@ -168,11 +169,11 @@ class Supervisor:
             self._parts.start(self._memory, simulators=simulators)
 
     def _deploy(self, config: PipelineConfig, context: dict[str, str]) -> dict[str, str]:
-        cdk = Cdk(self._home, self._endpoint)
+        cdk = Cdk(self._home, self._memory.aws)
         if not cdk.has_stack(BOOTSTRAP_STACK):
             self._say("cdk bootstrap")
             cdk.bootstrap()
-        lookups.put_database(config, self._endpoint, self._memory)
+        lookups.put_database(config, self._memory.aws, self._memory)
         if cdk.has_stack(STACK) and not cdk.has_stack(DATA_STACK):
             raise LocalCloudError(
                 f"{self._home} is of an earlier release, whose pipeline had its archive in one"
@@ -187,17 +188,17 @@ class Supervisor:
             outputs = cdk.deploy(context)
             self._is_changing = False
         if self._wishes.simulated_listener:
-            lookups.put_simulated_login(config, self._endpoint)
+            lookups.put_simulated_login(config, self._memory.aws)
         elif self._memory.real_spotify:
-            lookups.drop_simulated_login(config, self._endpoint)
+            lookups.drop_simulated_login(config, self._memory.aws)
         if not is_deployed:
             # After a crash there would be no stack, and a new one would have another archive.
             self._say("saving the deployment")
-            consumers.pause(self._endpoint, self._say, self._is_hurried)
+            consumers.pause(self._memory.aws, self._say, self._is_hurried)
             self._parts.ministack.restart()
             self._remember(deployed=True)
         self._parts.ministack.note_changes()
-        consumers.resume(self._endpoint)
+        consumers.resume(self._memory.aws)
         return outputs
 
     def _tell_of_waiting(self) -> None:
@@ -206,7 +207,7 @@ class Supervisor:
     def _remind(self, outputs: dict[str, str]) -> None:
         """Send again what a crash made MiniStack forget."""
         bucket, queue = outputs["ArchiveBucket"], outputs["UploadedFilesQueueUrl"]
-        sent = forgotten.send_again(self._endpoint, bucket, queue, self._database)
+        sent = forgotten.send_again(self._memory.aws, bucket, queue, self._database)
         self._say(f"uploads begun again after a crash: {sent}")
         self._remember(crashed=False)
 
@@ -218,16 +219,16 @@ class Supervisor:
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         write_history_zip(path, plays=SAMPLE_PLAYS, seed=1, until=today)
         key = upload_key(DEFAULT_LISTENER, path.name)
-        client("s3", self._endpoint).upload_file(str(path), bucket, key)
+        client("s3", self._memory.aws).upload_file(str(path), bucket, key)
         self._remember(sampled=True)
 
     def _state(self, bucket: str, context: dict[str, str]) -> CloudState:
         login = f"reader:{self._memory.reader_password}"
         return CloudState(
             pid=os.getpid(),
-            aws_endpoint=self._endpoint,
+            aws_endpoint=self._memory.aws.endpoint,
             region=REGION,
-            access_key=ACCESS_KEY,
+            access_key=self._memory.access_key,
             secret_key=SECRET_KEY,
             bucket=bucket,
             database_url=f"postgresql://{login}@{HOST}:{self._memory.ports.postgres}/{DATABASE}",
@@ -242,10 +243,6 @@ class Supervisor:
     def _wishes(self) -> Wishes:
         """What is wished, seen in the light of a login that came meanwhile."""
         return self._wished.at_real_spotify() if self._memory.real_spotify else self._wished
-
-    @property
-    def _endpoint(self) -> str:
-        return self._memory.ports.aws_endpoint
 
     @property
     def _database(self) -> Address:

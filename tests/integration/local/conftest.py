@@ -9,6 +9,9 @@ from infra.local.ministack import MiniStack
 from infra.local.ports import any_free
 from infra.local.processes import Child
 
+ADMINISTRATOR = "AKIALOCALCLOUDOFTEST"
+"""The id of the administrator's key of a MiniStack that tests start."""
+
 
 @pytest.fixture
 def home(tmp_path):
@@ -48,7 +51,7 @@ def ministack(tmp_path_factory):
     home = tmp_path_factory.mktemp("ministack")
     (home / "logs").mkdir()
     server = MiniStack(home)
-    server.start(any_free())
+    server.start(any_free(), ADMINISTRATOR)
     server.wait_until_ready()
     yield server
     server.child.stop()

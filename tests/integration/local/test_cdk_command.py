@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.aws import LocalAws
 from infra.local.deploy import Cdk
 from infra.local.state import LocalCloudError
 
@@ -27,7 +28,7 @@ def make_cdk(home):
     def make(script: str) -> Cdk:
         command = home / "cdk.js"
         command.write_text(script)
-        return Cdk(home, "http://127.0.0.1:4566", command)
+        return Cdk(home, LocalAws("http://127.0.0.1:4566", "AKIAHOME"), command)
 
     return make
 
@@ -50,7 +51,7 @@ def test_the_command_reaches_the_local_cloud_and_no_other(make_cdk, call, monkey
 
     seen = json.loads(call.read_text())["env"]
     assert seen["AWS_ENDPOINT_URL"] == seen["AWS_ENDPOINT_URL_S3"] == "http://127.0.0.1:4566"
-    assert seen["AWS_ACCESS_KEY_ID"] == "000000000000"
+    assert seen["AWS_ACCESS_KEY_ID"] == "AKIAHOME"
     assert "AWS_PROFILE" not in seen
 
 
@@ -63,4 +64,4 @@ def test_a_failure_is_told_with_its_last_words(make_cdk, home):
 
 def test_without_the_command_line_the_way_to_get_it_is_told(home):
     with pytest.raises(LocalCloudError, match="make setup"):
-        Cdk(home, "http://127.0.0.1:4566", Path("/nowhere/cdk")).bootstrap()
+        Cdk(home, LocalAws("http://127.0.0.1:4566", "AKIAHOME"), Path("/nowhere/cdk")).bootstrap()

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 from infra.local import consumers
-from infra.local.aws import client
+from infra.local.aws import LocalAws, client
 from infra.local.ports import any_free
 
 TRUST = {
@@ -35,18 +35,18 @@ def handler(event, context):
 class Consumed:
     """A queue with a function that works for as many seconds as a message says."""
 
-    def __init__(self, endpoint, name):
-        self._sqs = client("sqs", endpoint)
+    def __init__(self, aws, name):
+        self._sqs = client("sqs", aws)
         self._url = self._sqs.create_queue(
             QueueName=name, Attributes={"VisibilityTimeout": str(HIDDEN_S)}
         )["QueueUrl"]
-        role = client("iam", endpoint).create_role(
+        role = client("iam", aws).create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
         )
         packed = io.BytesIO()
         with ZipFile(packed, "w") as archive:
             archive.writestr("work.py", CODE)
-        self._functions = client("lambda", endpoint)
+        self._functions = client("lambda", aws)
         self._functions.create_function(
             FunctionName=name,
             Role=role["Role"]["Arn"],
@@ -81,9 +81,9 @@ class Consumed:
 
 @pytest.fixture
 def consumed(ministack):
-    queue = Consumed(ministack.endpoint, f"consumed-{uuid4().hex}")
+    queue = Consumed(ministack.aws, f"consumed-{uuid4().hex}")
     yield queue
-    client("lambda", ministack.endpoint).delete_event_source_mapping(UUID=queue.mapping)
+    client("lambda", ministack.aws).delete_event_source_mapping(UUID=queue.mapping)
 
 
 def never():
@@ -99,14 +99,14 @@ def test_what_is_in_work_is_done_and_nothing_more_is_begun(ministack, consumed, 
     consumed.send("1")
     eventually(lambda: consumed.in_work == 1, 20)
 
-    consumers.pause(ministack.endpoint, said.append, never)
+    consumers.pause(ministack.aws, said.append, never)
     assert consumed.in_work == 0
     consumed.send("0")
     time.sleep(LONGER_THAN_A_TAKE_S)
 
     assert (consumed.waiting, consumed.in_work) == (1, 0)
     assert said == ["messages in work, or between two attempts: 1; waiting 30 s at most"]
-    consumers.resume(ministack.endpoint)
+    consumers.resume(ministack.aws)
     eventually(lambda: consumed.waiting + consumed.in_work == 0, 20)
 
 
@@ -116,7 +116,7 @@ def test_what_takes_too_long_is_told_with_how_long_it_stays_hidden(
     consumed.send("nothing")
     eventually(lambda: consumed.in_work == 1, 20)
 
-    consumers.pause(ministack.endpoint, said.append, never, patience_s=0.2)
+    consumers.pause(ministack.aws, said.append, never, patience_s=0.2)
 
     assert said[1:] == ["messages not done: 1; they go on after 10 minutes at most"]
     assert consumed.in_work == 1
@@ -126,20 +126,20 @@ def test_whoever_cannot_wait_is_told_what_is_cut_off(ministack, consumed, said, 
     consumed.send("nothing")
     eventually(lambda: consumed.in_work == 1, 20)
 
-    consumers.pause(ministack.endpoint, said.append, lambda: bool(said), patience_s=600)
+    consumers.pause(ministack.aws, said.append, lambda: bool(said), patience_s=600)
 
     assert said[1:] == ["messages not done: 1; they go on after 10 minutes at most"]
 
 
 def test_a_server_that_is_gone_does_not_hold_up_a_stop(said):
-    consumers.pause(f"http://127.0.0.1:{any_free()}", said.append, never)
+    consumers.pause(LocalAws(f"http://127.0.0.1:{any_free()}", ""), said.append, never)
 
     [line] = said
     assert line.startswith("cannot wait for what is in work: Could not connect")
 
 
 def test_where_nothing_is_in_work_nothing_is_said(ministack, consumed, said):
-    consumers.pause(ministack.endpoint, said.append, never)
+    consumers.pause(ministack.aws, said.append, never)
 
     assert said == []
     assert not consumed.is_fed

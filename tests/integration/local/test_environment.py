@@ -1,6 +1,6 @@
 import os
 
-from infra.local.aws import client
+from infra.local.aws import LocalAws, client
 from infra.local.environment import clean, local_aws
 
 REAL_ACCOUNT = {
@@ -25,10 +25,10 @@ def test_nothing_of_a_real_account_gets_through():
 
 
 def test_local_calls_carry_the_keys_of_the_local_root_and_read_no_file():
-    seen = local_aws(REAL_ACCOUNT)
+    seen = local_aws("AKIAHOME", REAL_ACCOUNT)
 
     assert not {"real", "AKIAREAL", "my-employer"} & set(seen.values())
-    assert seen["AWS_ACCESS_KEY_ID"] == "000000000000"
+    assert seen["AWS_ACCESS_KEY_ID"] == "AKIAHOME"
     assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert "AWS_SESSION_TOKEN" not in seen
 
@@ -54,7 +54,7 @@ def test_a_local_client_is_deaf_to_a_real_account(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
 
-    s3 = client("s3", "http://127.0.0.1:1")
+    s3 = client("s3", LocalAws("http://127.0.0.1:1", "AKIAHOME"))
 
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "archive", "Key": "key"})
     assert url.startswith("http://127.0.0.1:1/archive/key?")

@@ -23,7 +23,7 @@ def config():
 
 @pytest.fixture
 def secrets(ministack, config):
-    secrets = client("secretsmanager", ministack.endpoint)
+    secrets = client("secretsmanager", ministack.aws)
     secrets.create_secret(Name=f"{config.listener_secret_prefix}me")
     yield secrets
     secrets.delete_secret(
@@ -37,15 +37,15 @@ def store(secrets, config):
 
 
 def test_the_simulated_login_is_one_that_polls_can_use(ministack, config, store):
-    put_simulated_login(config, ministack.endpoint)
+    put_simulated_login(config, ministack.aws)
 
     assert store.load("me").client_id == CLIENT_ID
 
 
 def test_the_real_spotify_is_not_asked_for_the_simulated_listener(ministack, config, store):
-    put_simulated_login(config, ministack.endpoint)
+    put_simulated_login(config, ministack.aws)
 
-    drop_simulated_login(config, ministack.endpoint)
+    drop_simulated_login(config, ministack.aws)
 
     assert store.load("me") is None
 
@@ -56,12 +56,12 @@ def test_the_login_of_a_person_stays(ministack, config, secrets, store, change):
         SecretId=f"{config.listener_secret_prefix}me", SecretString=json.dumps(OTHER)
     )
 
-    change(config, ministack.endpoint)
+    change(config, ministack.aws)
 
     assert store.load("me").client_id == "app"
 
 
 def test_a_listener_without_a_login_has_none_to_drop(ministack, config, store):
-    drop_simulated_login(config, ministack.endpoint)
+    drop_simulated_login(config, ministack.aws)
 
     assert store.load("me") is None

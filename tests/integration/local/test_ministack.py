@@ -19,6 +19,7 @@ from infra.local.simulators import account
 from infra.local.state import LocalCloudError
 from infra.local.wishes import Wishes, configuration
 from shared.archive import Archive
+from tests.integration.local.conftest import ADMINISTRATOR
 
 CONFIG = configuration(Wishes().deployment(Ports()))
 LOGIN = "spotify-pipeline/listener/me"
@@ -26,7 +27,7 @@ LOGIN = "spotify-pipeline/listener/me"
 
 @pytest.fixture
 def secrets(ministack):
-    return client("secretsmanager", ministack.endpoint)
+    return client("secretsmanager", ministack.aws)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def value_of(secrets, name: str) -> dict[str, object]:
 
 
 def test_a_restart_keeps_what_was_there(ministack):
-    sqs = client("sqs", ministack.endpoint)
+    sqs = client("sqs", ministack.aws)
     url = sqs.create_queue(QueueName="kept")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="still here")
 
@@ -53,7 +54,7 @@ def test_a_restart_keeps_what_was_there(ministack):
 
 
 def test_a_large_upload_is_read_as_it_was_sent(ministack, tmp_path):
-    s3 = client("s3", ministack.endpoint)
+    s3 = client("s3", ministack.aws)
     s3.create_bucket(Bucket="large")
     s3.put_bucket_versioning(Bucket="large", VersioningConfiguration={"Status": "Enabled"})
     sent = os.urandom(20 << 20)
@@ -68,7 +69,7 @@ def test_a_large_upload_is_read_as_it_was_sent(ministack, tmp_path):
 
 @pytest.mark.parametrize(("refused", "came_by_tls"), [(True, "true"), (False, "false")])
 def test_a_request_counts_as_one_that_came_by_tls(ministack, refused, came_by_tls):
-    sqs = client("sqs", ministack.endpoint)
+    sqs = client("sqs", ministack.aws)
     url = sqs.create_queue(QueueName=f"refuses-tls-{came_by_tls}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     statement = {
@@ -100,9 +101,9 @@ def test_an_unknown_key_is_refused_because_iam_is_enforced(ministack):
 
 def test_it_is_known_whether_it_has_saved_what_came_since(home):
     server = MiniStack(home)
-    server.start(any_free())
+    server.start(any_free(), ADMINISTRATOR)
     server.wait_until_ready()
-    client("sqs", server.endpoint).create_queue(QueueName="kept")
+    client("sqs", server.aws).create_queue(QueueName="kept")
     assert not server.has_forgotten
     server.note_changes()
     server.restart()
@@ -117,7 +118,7 @@ def test_it_is_known_whether_it_has_saved_what_came_since(home):
 
 def test_a_server_that_cannot_listen_is_told_with_its_log(ministack, home):
     other = MiniStack(home)
-    other.start(int(ministack.endpoint.rpartition(":")[2]))
+    other.start(int(ministack.endpoint.rpartition(":")[2]), ADMINISTRATOR)
 
     with pytest.raises(LocalCloudError, match=r"ministack\.log") as failure:
         other.wait_until_ready()
@@ -127,14 +128,14 @@ def test_a_server_that_cannot_listen_is_told_with_its_log(ministack, home):
 
 
 def parameter(ministack, name: str) -> str:
-    answer = client("ssm", ministack.endpoint).get_parameter(Name=name, WithDecryption=True)
+    answer = client("ssm", ministack.aws).get_parameter(Name=name, WithDecryption=True)
     return answer["Parameter"]["Value"]
 
 
 def test_each_role_finds_its_own_way_to_the_database(ministack):
     memory = Memory(ports=Ports(postgres=15432))
 
-    put_database(CONFIG, ministack.endpoint, memory)
+    put_database(CONFIG, ministack.aws, memory)
 
     assert json.loads(parameter(ministack, "/spotify-pipeline/database/loader")) == {
         "username": "loader",
@@ -148,16 +149,16 @@ def test_each_role_finds_its_own_way_to_the_database(ministack):
 
 
 def test_a_changed_port_reaches_those_who_look_it_up(ministack):
-    put_database(CONFIG, ministack.endpoint, Memory(ports=Ports(postgres=15432)))
+    put_database(CONFIG, ministack.aws, Memory(ports=Ports(postgres=15432)))
 
-    put_database(CONFIG, ministack.endpoint, Memory(ports=Ports(postgres=15433)))
+    put_database(CONFIG, ministack.aws, Memory(ports=Ports(postgres=15433)))
 
     migrator = json.loads(parameter(ministack, "/spotify-pipeline/database/migrator"))
     assert migrator["port"] == 15433
 
 
 def test_the_listener_is_logged_in_to_the_simulator(ministack, secrets, login):
-    put_simulated_login(CONFIG, ministack.endpoint)
+    put_simulated_login(CONFIG, ministack.aws)
 
     assert value_of(secrets, login)["refresh_token"] == account.REFRESH_TOKEN
     assert {"client_id", "client_secret", "authorized_at"} < set(value_of(secrets, login))
@@ -167,10 +168,10 @@ def test_the_login_of_a_person_stays(ministack, secrets, login):
     own = {"client_id": "mine", "refresh_token": "mine"}
     secrets.put_secret_value(SecretId=login, SecretString=json.dumps(own))
 
-    put_simulated_login(CONFIG, ministack.endpoint)
+    put_simulated_login(CONFIG, ministack.aws)
 
     assert value_of(secrets, login) == own
 
 
 def test_a_stack_that_is_not_there_is_known_to_be_missing(ministack, home):
-    assert not Cdk(home, ministack.endpoint).has_stack("SpotifyPipeline")
+    assert not Cdk(home, ministack.aws).has_stack("SpotifyPipeline")

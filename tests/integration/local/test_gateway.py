@@ -1,0 +1,245 @@
+"""What the door before MiniStack lets in: requests of other pages and users, sent to the server."""
+
+import hashlib
+import io
+import json
+import re
+from http.client import HTTPConnection
+from urllib.request import urlopen
+from zipfile import ZipFile
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from infra.local.aws import client
+from tests.integration.local.conftest import ADMINISTRATOR
+
+TRUST = (
+    '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}'
+)
+CODE = """
+import os
+
+def handler(event, context):
+    return {name: os.environ[name] for name in event}
+"""
+
+
+def signed(key: str, service: str = "sqs") -> str:
+    """Spell an Authorization header that names a key; its signature is nonsense."""
+    scope = f"{key}/20261129/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={64 * '0'}"
+
+
+@pytest.fixture
+def ask(ministack):
+    """Send one request as it is given; gives the status and the body of the answer."""
+    port = int(ministack.endpoint.rpartition(":")[2])
+
+    def ask(
+        method: str = "POST", path: str = "/", key: str | None = ADMINISTRATOR, **headers: str
+    ) -> tuple[int, str]:
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.putrequest(method, path, skip_host=True)
+        said = {"Host": f"127.0.0.1:{port}", "X-Amz-Target": "AmazonSQS.ListQueues"}
+        said |= {"Authorization": signed(key)} if key else {}
+        for name, value in (said | {n.replace("_", "-"): v for n, v in headers.items()}).items():
+            connection.putheader(name, value.format(port=port))
+        connection.putheader("Content-Length", "2")
+        connection.endheaders(b"{}")
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-")]
+        return answer.status, body
+
+    return ask
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "[::1]:{port}"])
+def test_the_owner_is_let_in_by_every_name_of_the_loopback(ask, host):
+    status, body = ask(Host=host)
+
+    assert (status, "QueueUrls" in json.loads(body)) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"Origin": "https://evil.example"}, "web page"),
+        ({"Origin": "null"}, "web page"),
+        ({"Origin": "http://127.0.0.1:{port}"}, "web page"),
+        ({"Sec_Fetch_Site": "cross-site"}, "web page"),
+        ({"Sec_Fetch_Site": "same-origin"}, "web page"),
+        ({"Sec_Fetch_Site": "none"}, "web page"),
+        ({"Sec_Fetch_Mode": "no-cors"}, "web page"),
+        ({"Host": "evil.example:{port}"}, "no other Host"),
+        ({"Host": "127.0.0.1"}, "no other Host"),
+        ({"Host": "127.0.0.1:1"}, "no other Host"),
+        ({"Host": "archive.localhost:{port}"}, "no other Host"),
+        ({"Host": "a1b2c3.execute-api.localhost:{port}"}, "no other Host"),
+        ({"Host": "d1.cloudfront.net"}, "no other Host"),
+    ],
+)
+def test_a_web_page_is_refused_whatever_key_it_names(ask, headers, reason):
+    status, body = ask(**headers)
+
+    assert status == 403
+    assert reason in json.loads(body)["message"]
+
+
+def test_a_preflight_is_refused(ask):
+    status, body = ask("OPTIONS")
+
+    assert status == 403
+    assert "OPTIONS" in body
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/_ministack/reset"),
+        ("POST", "/%5fministack/reset"),
+        ("POST", "/_ministack/config"),
+        ("GET", "/_ministack/health"),
+        ("GET", "/_ministack/ready"),
+        ("GET", "/_ministack/sqs/messages?QueueUrl=x"),
+        ("GET", "/_ministack/ses/messages"),
+        ("GET", "/_ministack/sns/sms-messages"),
+        ("GET", "/_ministack/lambda-code/work"),
+        ("GET", "/_ministack/lambda-layers/work"),
+        ("GET", "/_ministack/rds/ca.pem"),
+        ("POST", "/_ministack/rds/iam-auth"),
+        ("POST", "/_ministack/eks-auth/x"),
+        ("PUT", "/_ministack/cfn-signal/x"),
+        ("GET", "/_ministack/cfn-response/x"),
+        ("GET", "/_localstack/health"),
+        ("GET", "/_aws/lambda-url/x/"),
+        ("GET", "/_aws/execute-api/x/y"),
+        ("GET", "/_alb/x"),
+        ("GET", "/health"),
+    ],
+)
+def test_no_administrative_path_is_served_even_to_the_owner(ask, method, path):
+    status, body = ask(method, path)
+
+    assert status == 403
+    assert "administrative" in body
+
+
+@pytest.mark.parametrize("key", [None, "test", "000000000000", "123456789012", "", "AKIAUNKNOWN"])
+def test_no_key_is_known_but_that_of_the_home(ask, key):
+    status, body = ask(key=key)
+
+    assert status == 403
+    assert "unknown access key" in body
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=000000000000/20261129/us-east-1/s3/aws4_request",
+        "AWSAccessKeyId=000000000000&Signature=x&Expires=9999999999",
+        "AWSAccessKeyId=test",
+    ],
+)
+def test_a_key_in_the_address_must_be_known_as_well(ask, query):
+    status, body = ask("GET", f"/archive/key?{query}", key=None)
+
+    assert status == 403
+    assert "unknown access key" in body
+
+
+@pytest.mark.parametrize("path", ["/login", "/oauth2/token", "/.well-known/openid-configuration"])
+def test_paths_that_need_no_key_on_aws_need_one_here(ask, path):
+    status, body = ask(path=path, key=None)
+
+    assert status == 403
+    assert "unknown access key" in body
+
+
+def test_a_connection_is_not_turned_into_a_web_socket(ask):
+    status, _ = ask(
+        "GET",
+        Upgrade="websocket",
+        Connection="Upgrade",
+        Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==",
+        Sec_WebSocket_Version="13",
+    )
+
+    assert status != 101
+
+
+def test_a_custom_resource_may_answer(ask):
+    status, _ = ask("PUT", "/_ministack/cfn-response/a-token", key=None)
+
+    assert status == 200
+
+
+def test_a_presigned_address_serves_its_object(ministack):
+    s3 = client("s3", ministack.aws)
+    s3.create_bucket(Bucket="presigned")
+    s3.put_object(Bucket="presigned", Key="history/me/a.json", Body=b"[]")
+    address = s3.generate_presigned_url(
+        "get_object", Params={"Bucket": "presigned", "Key": "history/me/a.json"}
+    )
+
+    with urlopen(address) as answer:  # noqa: S310 - on the loopback
+        assert answer.read() == b"[]"
+
+
+@pytest.fixture
+def keys_of_a_function(ministack):
+    """The keys that a function gets, and those that anybody can work out from its names."""
+    role = client("iam", ministack.aws).create_role(
+        RoleName="worker", AssumeRolePolicyDocument=TRUST
+    )["Role"]["Arn"]
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("work.py", CODE)
+    functions = client("lambda", ministack.aws)
+    function = functions.create_function(
+        FunctionName="worker",
+        Role=role,
+        Runtime="python3.14",
+        Handler="work.handler",
+        Code={"ZipFile": packed.getvalue()},
+    )["FunctionArn"]
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    answer = functions.invoke(FunctionName="worker", Payload=json.dumps(names))
+    told = json.load(answer["Payload"])
+    digest = hashlib.sha256(f"{function}:{role}".encode()).hexdigest()
+    derived = [
+        f"ASIA{digest[:16].upper()}",
+        hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
+        hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
+    ]
+    return [told[name] for name in names], derived
+
+
+def authorized(endpoint, keys):
+    request = AWSRequest(
+        "POST",
+        endpoint,
+        data=b"{}",
+        headers={"X-Amz-Target": "AmazonSQS.ListQueues", "Host": endpoint.partition("//")[2]},
+    )
+    SigV4Auth(Credentials(*keys), "sqs", "us-east-1").add_auth(request)
+    wanted = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token")
+    return {name.replace("-", "_"): request.headers[name] for name in wanted}
+
+
+def test_a_function_has_keys_of_its_own_that_nobody_can_work_out(
+    ministack, ask, keys_of_a_function
+):
+    own, derived = keys_of_a_function
+
+    status, body = ask(key=None, **authorized(ministack.endpoint, derived))
+    own_status, own_body = ask(key=None, **authorized(ministack.endpoint, own))
+
+    assert (status, "unknown access key" in body) == (403, True)
+    # MiniStack knows it, and its role may not list queues.
+    assert own_status == 403
+    assert re.search("assumed-role/worker/worker is not authorized", own_body)

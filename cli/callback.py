@@ -12,6 +12,7 @@ from socketserver import TCPServer, ThreadingMixIn
 
 from cli.consent import HOST, PATH, Answer, redirect_uri
 from cli.errors import CommandError
+from infra.local.loopback import is_named
 
 SILENCE_S = 2
 """A browser may open connections on which it then asks nothing."""
@@ -35,6 +36,10 @@ REFUSED = (
 STRANGE = (
     "Not the login that is under way",
     "This address is of another login. Go on with the page that was opened last, or start again.",
+)
+FOREIGN = (
+    "Refused",
+    "Only a browser that Spotify sends here is answered, and no other page's request.",
 )
 UNKNOWN = "Nothing here", "Only the answer to <code>plays login</code> is received here."
 
@@ -72,6 +77,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Receive the answer, or say that this is none; a favicon is none, too."""
+        port = self.server.server_address[1]
+        if "Origin" in self.headers or not is_named(self.headers["Host"], port):
+            self._show(HTTPStatus.FORBIDDEN, *FOREIGN)
+            return
         path, _, query = self.path.partition("?")
         if path != PATH:
             self._show(HTTPStatus.NOT_FOUND, *UNKNOWN)

@@ -15,6 +15,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
+from infra.local.loopback import is_named, is_of_a_page
 from shared.models import iso
 
 Answer = Callable[..., Response]
@@ -104,7 +105,7 @@ class Server:
         self._sockets: dict[int, Any] = {}
         # Any: for one address it is a server that has all of what follows, says its code.
         server: Any = create_server(
-            simulator, host=host, port=port, threads=THREADS, map=self._sockets
+            _guarded(simulator), host=host, port=port, threads=THREADS, map=self._sockets
         )
         self._server = server
         self.port: int = self._server.effective_port
@@ -119,6 +120,22 @@ class Server:
             self._server.trigger.pull_trigger(partial(close_all, self._sockets, ignore_all=True))
         self._thread.join()
         self._server.task_dispatcher.shutdown(timeout=STOP_S)
+
+
+def _guarded(simulator: Simulator) -> Callable[[Any, Any], Iterable[bytes]]:
+    """Refuse what a web page sends, except that a browser may open the consent page."""
+
+    def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        port = int(environ["SERVER_PORT"])
+        if is_named(headers.get("host"), port) and not is_of_a_page(headers, request.method):
+            return simulator(environ, start_response)
+        message = f"a simulator answers to 127.0.0.1:{port}, and to no web page"
+        refused = json_response({"error": {"status": 403, "message": message}}, 403)
+        return refused(environ, start_response)
+
+    return answer
 
 
 def _rule(route: str, answer: Answer) -> Rule:

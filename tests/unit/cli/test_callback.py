@@ -36,13 +36,13 @@ def server(question):
 def ask(server):
     """Ask the server something, which it handles as a login does: when it waits."""
 
-    def request(path, method="GET"):
+    def request(path, method="GET", **headers):
         thread = Thread(target=server.handle_request)
         thread.start()
         address = f"http://{HOST}:{server.server_address[1]}{path}"
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.request(method, address, timeout=5)
+            answer = session.request(method, address, timeout=5, headers=headers)
         thread.join()
         return answer
 
@@ -64,6 +64,40 @@ def test_the_answer_is_kept_and_thanked_for(server, ask):
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "Spotify said yes" in page.text
     assert page.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1"},
+        {"Host": "127.0.0.1:1"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+    ids=str,
+)
+def test_a_page_cannot_answer_in_place_of_spotify(server, ask, headers):
+    page = ask("/callback?code=AQC-1&state=S", **headers)
+
+    assert page.status_code == 403
+    assert server.answer is None
+
+
+def test_a_browser_that_spotify_sends_here_is_answered(server, ask):
+    came = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    page = ask("/callback?code=AQC-1&state=S", **came)
+
+    assert page.status_code == 200
+    assert server.answer == Answer(code="AQC-1")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS", "HEAD"])
+def test_the_answer_comes_by_get_alone(server, ask, method):
+    page = ask("/callback?code=AQC-1&state=S", method)
+
+    assert page.status_code == 501
+    assert server.answer is None
 
 
 def test_a_refusal_is_an_answer_too(server, ask):

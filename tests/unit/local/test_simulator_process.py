@@ -62,6 +62,48 @@ def test_both_services_answer_over_http(simulators):
     assert anonymous.status_code == 403
 
 
+PAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+OPENED = FRAME | {"Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("POST", {"Origin": "https://evil.example"}),
+        ("POST", {"Origin": "null"}),
+        ("OPTIONS", {"Origin": "https://evil.example"}),
+        ("GET", {"Host": "evil.example:1"}),
+        ("GET", {"Host": "127.0.0.1"}),
+        ("GET", PAGE),
+        ("GET", FRAME),
+        ("POST", OPENED),
+    ],
+    ids=str,
+)
+def test_a_web_page_cannot_use_a_simulator(simulators, method, headers):
+    _, *services = simulators
+
+    answers = [
+        requests.request(
+            method, f"{url}/_control/scenario", json={"name": "normal"}, headers=headers, timeout=5
+        )
+        for url in services
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert all("no web page" in answer.text for answer in answers)
+
+
+def test_a_browser_may_open_the_consent_page(simulators):
+    _, spotify, _ = simulators
+
+    # What is missing in the query is told by the page itself.
+    page = requests.get(f"{spotify}/authorize", headers=OPENED, timeout=5)
+
+    assert (page.status_code, page.text) == (400, "INVALID_CLIENT: Invalid client")
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_process_cleanly(simulators, stop):
     process, _, _ = simulators

@@ -33,6 +33,7 @@ from shared.postgres import Address
 
 Say = Callable[[str], None]
 
+FOLDERS = ("logs", "cdk", "cdk.out")
 WATCH_S = 1
 SAMPLE_PLAYS = 5_000
 NEXT_STEPS = ("status", "upload my_spotify_data.zip", "login")
@@ -44,8 +45,10 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
     Raises:
         LocalCloudError: One runs in this home already, or a part does not start, or ended.
     """
-    home.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        # What it keeps is the owner's alone. CDK, too, writes down the administrator's key.
+        stack.callback(os.umask, os.umask(0o077))
+        home.mkdir(parents=True, exist_ok=True)
         try:
             stack.enter_context(held(home / SUPERVISOR))
         except BlockingIOError:
@@ -95,7 +98,10 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the servers, deploy the pipeline to them, and tell the world."""
-        (self._home / "logs").mkdir(mode=0o700, exist_ok=True)
+        for name in FOLDERS:
+            (self._home / name).mkdir(exist_ok=True)
+            # Those of earlier releases were open to other users.
+            (self._home / name).chmod(0o700)
         (self._home / FILE).unlink(missing_ok=True)
         self._stop_servers()
         # Simulators that are not started again must not be missed.

@@ -105,6 +105,20 @@ def test_a_stop_feeds_the_functions_no_more_before_it_stops_the_servers(deployed
     assert holder(deployed / SUPERVISOR) is None
 
 
+def test_what_a_home_holds_is_for_its_owner_alone(deployed, stage):
+    (deployed / "cdk").mkdir(mode=0o755)
+    stage.scenes["deploy"] = lambda: (deployed / "outputs.json").write_text("{}") and None
+    before = os.umask(0o022)
+    os.umask(before)
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    names = ("cdk", "cdk.out", "logs", "outputs.json")
+    modes = {name: oct((deployed / name).stat().st_mode & 0o077) for name in names}
+    assert modes == dict.fromkeys(names, "0o0")
+    assert os.umask(before) == before
+
+
 def test_a_second_signal_hurries_the_stop_and_breaks_nothing_off(deployed, stage):
     stage.scenes["pause"] = interrupt
     stage.scenes["hurry"] = interrupt

@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
+from cli.confirm import YesOption, confirm
 from cli.errors import CommandError, interruptible
+from cli.imports import STATEMENTS
 from cli.options import JsonOption
 from cli.output import Document, emit, note, show
 from cli.scenario import scenario
+from cli.target import choose
 from infra.local import cloud
-from infra.local.state import CloudState, local_home
+from infra.local.deploy import STACK
+from infra.local.state import CloudState, LocalCloudError, local_home
+from shared.errors import DatabaseError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,16 +100,35 @@ def down(*, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def reset(*, as_json: JsonOption = False) -> None:
+def reset(*, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Stop the local cloud and delete all of its data, passwords and logins."""
     home = local_home()
     had_data = any((home / name).exists() for name in cloud.DATA)
+    if had_data:
+        confirm(
+            f"this deletes the local cloud in {home} ({_contents(home)}) with all uploads, "
+            "passwords and logins",
+            yes=yes,
+        )
     ended = Ended(home=home, was_running=cloud.reset(home))
     line = f"its data in {home} deleted" if had_data else f"there was nothing in {home} to delete"
     emit(ended) if as_json else show(f"stopped, and {line}" if ended.was_running else line)
 
 
 app.command()(scenario)
+
+
+def _contents(home: Path) -> str:
+    """Say what plays a home holds: rows while Postgres runs, else the size of all."""
+    try:
+        with choose("local", STACK, None, home).database() as database:
+            rows = database.run(STATEMENTS["rows"])
+    except (LocalCloudError, DatabaseError):
+        files = (path for name in cloud.DATA for path in (home / name, *(home / name).rglob("*")))
+        size = sum(path.lstat().st_size for path in files if path.is_file())
+        return f"{size / 1e6:,.0f} MB on disk"
+    counts = ", ".join(f"{count:,} in {name}" for name, count in rows if count)
+    return f"rows: {counts or 'none'}"
 
 
 def _pairs(words: list[str]) -> dict[str, str]:

@@ -132,4 +132,4 @@ def local_cloud() -> Iterator[LocalCloud]:
             local.told("local", "up", "--detach", "--empty", *settings)
             yield local
         finally:
-            local.plays("local", "reset")
+            local.plays("local", "reset", "--yes")

@@ -34,7 +34,7 @@ def own_cloud() -> Iterator[LocalCloud]:
             local.told("local", "up", "--detach", "--empty")
             yield local
         finally:
-            local.plays("local", "reset")
+            local.plays("local", "reset", "--yes")
 
 
 def logged_in(local: LocalCloud) -> dict:

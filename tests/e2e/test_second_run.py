@@ -66,7 +66,7 @@ def home():
     with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         yield home
-        plays(home, "local", "reset")
+        plays(home, "local", "reset", "--yes")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """A deployed stack in moto, and Postgres that is away."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -51,6 +52,17 @@ class KnownTarget(Target):
     def database(self) -> Iterator[Any]:
         raise self.fault
         yield
+
+
+@pytest.fixture
+def at_terminal():
+    """Put a terminal in place of stdin, and type lines on it."""
+    before, (person, program) = os.dup(0), os.openpty()
+    os.dup2(program, 0)
+    yield lambda *lines: os.write(person, "".join(f"{line}\n" for line in lines).encode())
+    os.dup2(before, 0)
+    for descriptor in (before, person, program):
+        os.close(descriptor)
 
 
 @pytest.fixture

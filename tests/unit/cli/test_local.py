@@ -29,16 +29,42 @@ def test_reset_deletes_the_data_and_nothing_else_of_the_folder(local, tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "mine.txt").write_text("mine")
 
-    result = local("reset")
+    result = local("reset", "--yes")
 
     assert result.exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_reset_without_a_terminal_deletes_nothing_unless_told_yes(local, tmp_path):
+    (tmp_path / "s3").mkdir()
+    (tmp_path / "s3" / "upload.zip").write_bytes(bytes(3_000_000))
+
+    result = local("reset", "--json")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"this deletes the local cloud in {tmp_path} (3 MB on disk)" in result.stderr
+    assert "pass --yes to agree" in result.stderr
+    assert (tmp_path / "s3" / "upload.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"), [("y", []), ("Yes", []), ("", ["logs"]), ("n", ["logs"]), ("what?", ["logs"])]
+)
+def test_reset_asks_a_person(local, tmp_path, at_terminal, keys, left):
+    (tmp_path / "logs").mkdir()
+    at_terminal(keys)
+
+    result = local("reset")
+
+    assert [path.name for path in tmp_path.glob("*")] == left
+    assert result.exit_code == (1 if left else 0)
+    assert "Go on? [y/N] " in result.stderr
+
+
 def test_reset_tells_a_script_and_a_person_whether_a_cloud_was_running(local, tmp_path):
     told = local("reset", "--json")
     (tmp_path / "logs").mkdir(parents=True)
-    shown = local("reset")
+    shown = local("reset", "--yes")
 
     assert json.loads(told.stdout) == {"home": str(tmp_path), "was_running": False}
     assert shown.stdout == f"its data in {tmp_path} deleted\n"

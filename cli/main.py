@@ -91,8 +91,8 @@ def main(
 ) -> None:
     """All of your Spotify listening, once, enriched, in your own Postgres.
 
-    Start with `plays local up`, then `plays status`. Let it read what you play with `plays login`,
-    and bring in your past with `plays upload`.
+    Start with `plays local up` to see simulated plays, or with `plays local up --empty` for yours:
+    bring in your past with `plays upload`, and let it read what you play with `plays login`.
     """
     if database_port and not database_host:
         raise CommandError("--database-port is the port of a host: it needs --database-host")

@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.confirm import YesOption
 from cli.errors import CommandError, interruptible
 from cli.functions import call
 from cli.imports import PollResult, fetch_poll
@@ -15,6 +16,7 @@ from cli.options import (
     target_of,
 )
 from cli.output import Document, emit, show
+from cli.simulated import confirm_poll
 from cli.target import Target
 from cli.waiting import Waiting
 from services.collector.collect import Outcome
@@ -38,11 +40,13 @@ def poll(
     listener: ListenerOption = DEFAULT_LISTENER,
     wait: WaitOption = False,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask Spotify for the newest plays now."""
     target = target_of(context)
     Listeners(target).require(listener)
+    confirm_poll(target, listener, yes=yes)
     waiting = Waiting(target, timeout) if wait else None
     with interruptible("the poll may go on; its plays load by themselves"):
         done = collect(target, listener)

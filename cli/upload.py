@@ -8,6 +8,7 @@ import typer
 from boto3.s3.transfer import TransferConfig
 from rich.progress import Progress, TaskID
 
+from cli.confirm import YesOption
 from cli.errors import CommandError, interruptible
 from cli.imports import ImportResult, fetch_import, fetch_progress
 from cli.options import (
@@ -20,6 +21,7 @@ from cli.options import (
 )
 from cli.output import byte_progress, count_progress, emit
 from cli.reports import Upload, UploadList, add_up, judge, show_report, show_sent
+from cli.simulated import confirm_upload
 from cli.target import Target
 from cli.waiting import UnfinishedError, Waiting
 from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key, upload_origin
@@ -42,6 +44,7 @@ def upload(
     listener: ListenerOption = DEFAULT_LISTENER,
     wait: WaitOption = False,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Upload listening history (Spotify's "extended streaming history").
@@ -53,6 +56,7 @@ def upload(
     """
     files = check(files)
     target = target_of(context)
+    confirm_upload(target, listener, yes=yes)
     waiting = None
     if wait:
         # Better no answer before anything is sent than none after.

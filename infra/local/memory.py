@@ -40,6 +40,8 @@ class Memory(BaseModel):
     """Whether the first deployment is through, and saved. A home is new while it is not."""
     crashed: bool = False
     """Whether AWS may have forgotten uploads that nobody has reminded it of yet."""
+    empty: bool = False
+    """Whether it began with --empty, so that nothing simulated may join what a person loads."""
     sampled: bool = False
     """Whether the sample history went in already."""
     real_spotify: bool = False

@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from infra.cdk.config import PipelineConfig
 from infra.local.aws import LocalAws
 from infra.local.pidfile import holder
 from shared.errors import HistoryError
@@ -29,7 +30,7 @@ class CloudState(BaseModel):
 
     `pid` is the supervisor's. The database URL is of the role `reader`; the AWS keys are the
     administrator's: whoever knows the random id is let in. `simulated` plays come from the
-    simulator.
+    simulator; after a login it polls `real_spotify_api_url` instead.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,8 @@ class CloudState(BaseModel):
     spotify_accounts_url: str
     reccobeats_url: str
     simulated: bool = False
+    real_spotify_api_url: str = PipelineConfig().spotify_api_url
+    real_spotify_accounts_url: str = PipelineConfig().spotify_accounts_url
     log_dir: Path
 
     @classmethod

@@ -36,7 +36,12 @@ Say = Callable[[str], None]
 FOLDERS = ("logs", "cdk", "cdk.out")
 WATCH_S = 1
 SAMPLE_PLAYS = 5_000
-NEXT_STEPS = ("status", "upload my_spotify_data.zip", "login")
+NEXT = ("status", "upload my_spotify_data.zip", "login")
+NEXT_TO_SIMULATED = ("status", "poll --wait", "local scenario")
+OWN_PLAYS = (
+    "for your own plays: `.venv/bin/plays login --start-over` (deletes the simulated ones once you "
+    "have agreed at Spotify); README shows the way for an export alone"
+)
 
 
 def run(home: Path, wishes: Wishes, say: Say) -> None:
@@ -61,6 +66,13 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
         while True:
             supervisor.start()
             supervisor.watch()
+
+
+def next_steps(*, holds_simulated: bool) -> tuple[str, ...]:
+    """Return what to say of commands that a person may type now."""
+    commands = NEXT_TO_SIMULATED if holds_simulated else NEXT
+    line = f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in commands)}"
+    return (line, OWN_PLAYS) if holds_simulated else (line,)
 
 
 def already_running(home: Path) -> LocalCloudError:
@@ -106,8 +118,12 @@ class Supervisor:
         self._stop_servers()
         # Simulators that are not started again must not be missed.
         self._parts = Parts(self._home)
+        if turn.is_asked_for(self._home):
+            # Whoever logs in wants to be polled.
+            self._wished = self._wished.model_copy(update={"empty": False})
         self._memory = turn.obey(self._home, self._memory)
         if not self._memory.deployed:
+            self._remember(empty=self._wished.empty)
             # What a first deployment left that was not to its end, and nothing can go on from.
             delete(self._home, DEPLOYMENT)
         if self._parts.ministack.has_forgotten:
@@ -122,7 +138,8 @@ class Supervisor:
         state = self._state(outputs["ArchiveBucket"], context)
         ports = self._memory.ports
         self._say(f"ready: AWS at {ports.aws_endpoint}, Postgres on port {ports.postgres}")
-        self._say(f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in NEXT_STEPS)}")
+        for line in next_steps(holds_simulated=self._holds_simulated):
+            self._say(line)
         self._say(f"the database, to read: {state.database_url}")
         # Last: this is what tells others that it is ready.
         state.save(self._home)
@@ -168,6 +185,8 @@ class Supervisor:
 
     def _start_servers(self) -> None:
         with no_other_start():
+            if self._wishes.empty and not self._wished.empty:
+                self._say("this home began with --empty: nothing simulated is added to it")
             ports = choose(self._memory.ports, self._say)
             self._remember(ports=ports)
             simulators = self._wishes.simulators
@@ -183,7 +202,8 @@ class Supervisor:
         if cdk.has_stack(STACK) and not cdk.has_stack(DATA_STACK):
             raise LocalCloudError(
                 f"{self._home} is of an earlier release, whose pipeline had its archive in one"
-                " stack with it: go on with that release, or `plays local reset` to begin anew"
+                " stack with it: go on with that release, or begin anew with `plays local reset`,"
+                " which deletes all plays and logins in it"
             )
         is_deployed = self._memory.deployed
         self._say("cdk deploy")
@@ -230,6 +250,7 @@ class Supervisor:
 
     def _state(self, bucket: str, context: dict[str, str]) -> CloudState:
         login = f"reader:{self._memory.reader_password}"
+        turned = self._wishes.at_real_spotify().deployment(self._memory.ports)
         return CloudState(
             pid=os.getpid(),
             aws_endpoint=self._memory.aws.endpoint,
@@ -242,13 +263,25 @@ class Supervisor:
             spotify_accounts_url=context["spotify_accounts_url"],
             reccobeats_url=context["reccobeats_url"],
             simulated=self._wishes.simulated_listener,
+            real_spotify_api_url=turned["spotify_api_url"],
+            real_spotify_accounts_url=turned["spotify_accounts_url"],
             log_dir=self._home / "logs",
         )
 
     @property
     def _wishes(self) -> Wishes:
-        """What is wished, seen in the light of a login that came meanwhile."""
-        return self._wished.at_real_spotify() if self._memory.real_spotify else self._wished
+        """What is wished, as far as the plays in this home allow."""
+        if self._memory.real_spotify:
+            return self._wished.at_real_spotify()
+        if self._memory.empty and self._wished.simulated_listener:
+            return self._wished.model_copy(update={"empty": True})
+        return self._wished
+
+    @property
+    def _holds_simulated(self) -> bool:
+        """Whether simulated plays are in this home, or soon will be."""
+        polled = self._wishes.simulated_listener and not self._wishes.empty
+        return polled or self._memory.sampled
 
     @property
     def _database(self) -> Address:

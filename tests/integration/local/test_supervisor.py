@@ -20,6 +20,7 @@ class Stage:
 
     def __init__(self):
         self.acts = []
+        self.contexts = []
         self.scenes = {}
         self.stacks = set()
         self.is_left_behind = False
@@ -46,7 +47,8 @@ class Stage:
         )
 
     def cdk(self, *_):
-        def deploy(_context):
+        def deploy(context):
+            self.contexts.append(context)
             self.act("deploy")
             self.stacks |= {"SpotifyData", "SpotifyPipeline"}
             return {"ArchiveBucket": "archive", "UploadedFilesQueueUrl": "uploads"}
@@ -289,6 +291,42 @@ def test_a_start_that_is_broken_off_after_a_crash_does_not_hide_it(deployed, sta
     supervisor.run(deployed, EMPTY, lambda _: None)
 
     assert "send again" in stage.acts
+
+
+def test_nothing_simulated_joins_what_a_home_began_with_empty(home, stage):
+    supervisor.run(home, EMPTY, lambda _: None)
+    said = []
+
+    supervisor.run(home, Wishes(), said.append)
+
+    assert [context["polling_enabled"] for context in stage.contexts] == ["false", "false"]
+    assert any("began with --empty: nothing simulated is added" in line for line in said)
+    assert any("upload my_spotify_data.zip" in line for line in said)
+
+
+def test_a_login_lets_a_home_that_began_with_empty_be_polled(home, stage):
+    def turning():
+        turn.ask_for(home, start_over=False)
+        stage.scenes["watch"] = interrupt
+
+    stage.scenes["watch"] = turning
+
+    supervisor.run(home, EMPTY, lambda _: None)
+
+    assert [context["polling_enabled"] for context in stage.contexts] == ["false", "true"]
+    assert stage.contexts[-1]["spotify_api_url"] == "https://api.spotify.com"
+
+
+def test_a_home_with_simulated_plays_says_how_to_come_to_own_ones(deployed, stage):
+    Memory(sampled=True).save(deployed)
+    said = []
+
+    supervisor.run(deployed, Wishes(), said.append)
+
+    assert not any("upload my_spotify_data.zip" in line for line in said)
+    assert any(
+        "`.venv/bin/plays login --start-over` (deletes the simulated" in line for line in said
+    )
 
 
 def test_a_home_of_an_earlier_release_is_told_what_to_do(deployed, stage):

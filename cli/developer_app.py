@@ -1,6 +1,7 @@
 """The app at Spotify in whose name plays are read: who it is, and how to make one."""
 
 import os
+import re
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,7 +28,16 @@ Spotify shows plays to an app only, so you need one of your own. It takes two mi
   4. Copy the Client ID from the app's settings. A client secret is not needed.
 """
 
+CLIENT_ID = re.compile("[0-9A-Fa-f]{32}")
+
 _SECRET: TypeAdapter[str] = TypeAdapter(Secret)
+
+
+# What was given is not quoted: it may be a secret that was pasted in the wrong place.
+NO_CLIENT_ID = (
+    "this is not a client id, which has 32 hexadecimal digits (0-9, a-f): copy it from "
+    f"{DASHBOARD} > your app > Settings > Client ID"
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ def find_app(
     *,
     secret_from_stdin: bool,
     redirect_uri: str,
+    simulated: bool = False,
 ) -> DeveloperApp:
     """Find out which app it is, asking only for what nobody has told.
 
@@ -54,12 +65,18 @@ def find_app(
         typed: Who is asked.
         secret_from_stdin: Whether the next line that is typed is the client secret.
         redirect_uri: What the app must admit.
+        simulated: Whether it is the simulator's app, whose id has another form than Spotify's.
 
     Raises:
         CommandError: Something is missing, or cannot be what it should be.
     """
     secret = _given_secret(typed) if secret_from_stdin else os.environ.get(SECRET_VARIABLE)
-    client_id = client_id or (known.client_id if known else _ask_for_id(typed, redirect_uri))
+    if known and not client_id:
+        client_id = known.client_id
+    else:
+        client_id = client_id or _ask_for_id(typed, redirect_uri)
+        if not (simulated or CLIENT_ID.fullmatch(client_id)):
+            raise CommandError(NO_CLIENT_ID)
     if secret is None and known and known.client_id == client_id:
         secret = known.client_secret
     if secret is None and typed.is_terminal:

@@ -1,23 +1,27 @@
 """`plays login`: let the pipeline read what a listener plays."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
+import requests
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.asking import ask, wait_for_code
 from cli.callback import CallbackServer
 from cli.consent import Question, redirect_uri
-from cli.developer_app import SECRET_VARIABLE, find_app
+from cli.developer_app import SECRET_VARIABLE, DeveloperApp, find_app
 from cli.errors import CommandError, StoppedError, interruptible
 from cli.grant import Consent, poll_once, refuse_while_blocked, remedy, trade
 from cli.options import JsonOption, ListenerOption, TimeoutOption, target_of
 from cli.output import Document, Instant, emit, show
-from cli.spotify_place import SpotifyPlace, must_turn, place_of, turn
+from cli.spotify_place import SpotifyPlace, must_turn, place_after_turning, place_of, turn
 from cli.target import Target
 from cli.typed import Typed
+from infra.local.processes import deferred
 from services.collector.credentials import GRANT_LIFETIME, Credentials, CredentialStore
 from services.collector.state import ListenerStates
 from shared.archive import DEFAULT_LISTENER
@@ -88,12 +92,14 @@ def login(
     Spotify asks you in the browser, and the answer comes back to this machine, at
     `http://127.0.0.1:8765/callback`, or is pasted here. The first login needs an app of your own
     at Spotify: you are told how to make one. The login is checked, then stored in the listener's
-    secret, in AWS or in the local cloud, which polls the real Spotify from then on.
+    secret, in AWS or in the local cloud, which polls the real Spotify from then on. Until you agree
+    in the browser, nothing changes.
 
     A login lives for six months. Run this again before they are over: it asks for nothing twice.
     """
     question, typed = Question(redirect_uri(port)), Typed()
-    with CallbackServer(port, question.read) as server, interruptible("no login was stored"):
+    unchanged = "no login was stored; everything is as it was"
+    with CallbackServer(port, question.read) as server, interruptible(unchanged):
         target = target_of(context)
         turns = must_turn(target, simulated=simulated, start_over=start_over)
         store = _store(target)
@@ -104,16 +110,22 @@ def login(
             *(client_id, known, typed),
             secret_from_stdin=client_secret_stdin,
             redirect_uri=question.redirect_uri,
+            simulated=simulated,
         )
-        if turns:
-            target = turn(context, start_over=start_over)
-        desk = _desk(target)
+        desk = _desk(target, turns=turns)
         refuse_while_blocked(desk.apps, app.client_id)
         accounts_url = desk.place.accounts_url
         address = question.address(accounts_url, app.client_id, show_dialog=bool(known))
         ask(address, question, typed, browser=browser)
         code = wait_for_code(server, question, typed, timeout)
-    done = _finish(desk, listener, known, Consent(app, question, code))
+        grant = _trade(desk, Consent(app, question, code))
+    credentials = _credentials(app, grant)
+    if turns:
+        # A consent is too dear to lose: what stops the command waits until it is stored.
+        with interruptible("the login is stored, but was not tried"), deferred():
+            desk = _desk(turn(context, start_over=start_over))
+            desk.store.save(listener, credentials)
+    done = _finish(desk, listener, known, credentials, grant)
     emit(done) if as_json else show(_told(done))
 
 
@@ -139,25 +151,38 @@ def _store(target: Target) -> CredentialStore:
     return CredentialStore(target.client("secretsmanager"), target.output("ListenerSecretPrefix"))
 
 
-def _desk(target: Target) -> _Desk:
+def _desk(target: Target, *, turns: bool = False) -> _Desk:
+    place = place_after_turning(target.state) if turns and target.state else place_of(target)
     dynamodb = target.client("dynamodb")
     apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
     states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
-    return _Desk(place_of(target), _store(target), apps, states)
+    return _Desk(place, _store(target), apps, states)
 
 
-def _finish(desk: _Desk, listener: str, known: Credentials | None, consent: Consent) -> Login:
-    """Trade the code, poll once, and store the login.
+def _trade(desk: _Desk, consent: Consent) -> Grant:
+    """Trade the code of a consent for tokens."""
+    with _session(desk.place) as session:
+        return trade(SpotifyAccounts(session, desk.place.accounts_url), desk.apps, consent)
+
+
+@contextmanager
+def _session(place: SpotifyPlace) -> Iterator[requests.Session]:
+    with open_session() as session:
+        # A proxy leads away from this machine.
+        session.trust_env = not place.is_here
+        yield session
+
+
+def _finish(
+    desk: _Desk, listener: str, known: Credentials | None, credentials: Credentials, grant: Grant
+) -> Login:
+    """Poll once, and store the login.
 
     What may pass by itself stops nothing, nor does Ctrl-C: a fresh grant is too dear to lose. A
     login whose plays Spotify does not show is stored where there was none, since it works once
     that is put right; but it replaces none that may work: perhaps somebody took the wrong account.
     """
-    with open_session() as session:
-        # A proxy leads away from this machine.
-        session.trust_env = not desk.place.is_here
-        grant = trade(SpotifyAccounts(session, desk.place.accounts_url), desk.apps, consent)
-        credentials = _credentials(consent, grant)
+    with _session(desk.place) as session:
         try:
             api = SpotifyApi(session, desk.place.api_url)
             trial = poll_once(api, desk.apps, credentials.client_id, grant.access_token)
@@ -191,12 +216,12 @@ def _may_work(desk: _Desk, listener: str, login: Credentials) -> bool:
         return True
 
 
-def _credentials(consent: Consent, grant: Grant) -> Credentials:
+def _credentials(app: DeveloperApp, grant: Grant) -> Credentials:
     if grant.refresh_token is None:
         raise SpotifyError("Spotify gave no refresh token; run `plays login` again")
     return Credentials(
-        client_id=consent.app.client_id,
-        client_secret=consent.app.client_secret,
+        client_id=app.client_id,
+        client_secret=app.client_secret,
         refresh_token=grant.refresh_token,
         authorized_at=datetime.now(UTC),
     )

@@ -2,7 +2,8 @@
 
 A local cloud begins with a simulated one and a listener who is simulated, too. Before a person
 logs in it turns to the real one, for good, and what was simulated is deleted if the person wants:
-two lives in one history could never be told apart again.
+two lives in one history could never be told apart again. It turns once the person has agreed on
+Spotify's page and the login is in hand, so that whatever stops a login before leaves it as it was.
 """
 
 from dataclasses import dataclass
@@ -11,14 +12,14 @@ from urllib.parse import urlsplit
 
 import typer
 
-from cli.errors import CommandError, interruptible
+from cli.errors import CommandError
 from cli.options import target_of
 from cli.output import note
+from cli.simulated import simulated_listeners
 from cli.target import Target
 from infra.local import cloud
 from infra.local.environment import LOOPBACK
-from infra.local.memory import Memory
-from infra.local.state import local_home
+from infra.local.state import CloudState, local_home
 
 MIXED = (
     "this local cloud holds simulated plays, and yours must not be mixed with them: "
@@ -49,6 +50,11 @@ def place_of(target: Target) -> SpotifyPlace:
     return SpotifyPlace(variables["SPOTIFY_API_URL"], variables["SPOTIFY_ACCOUNTS_URL"])
 
 
+def place_after_turning(state: CloudState) -> SpotifyPlace:
+    """Return which Spotify a local cloud will poll once it has turned."""
+    return SpotifyPlace(state.real_spotify_api_url, state.real_spotify_accounts_url)
+
+
 def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
     """Tell whether a cloud must turn to the real Spotify before a login.
 
@@ -67,7 +73,7 @@ def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
     if simulated and not is_simulated:
         raise CommandError(
             "--simulated: no simulator is polled here; a local cloud has one when it is new, "
-            "and after `plays local reset`"
+            "and again after `plays local reset`, which deletes all that is in it"
         )
     if start_over and (simulated or not is_simulated):
         raise CommandError("--start-over deletes simulated plays, and none stand in the way here")
@@ -86,8 +92,7 @@ def turn(context: typer.Context, *, start_over: bool) -> Target:
     """
     deletes = _must_delete(target_of(context), may=start_over)
     note("The local cloud starts anew, to poll the real Spotify: half a minute ...")
-    with interruptible("the local cloud goes on; run `plays login` again when it is ready"):
-        cloud.turn_to_real_spotify(local_home(), start_over=deletes)
+    cloud.turn_to_real_spotify(local_home(), start_over=deletes)
     # A cloud that started over has other names for its parts.
     return target_of(context)
 
@@ -98,15 +103,7 @@ def _must_delete(target: Target, *, may: bool) -> bool:
     Raises:
         CommandError: There are, and they may not be deleted.
     """
-    holds_some = _holds_simulated_plays(target)
+    holds_some = bool(simulated_listeners(target))
     if holds_some and not may:
         raise CommandError(MIXED)
     return holds_some
-
-
-def _holds_simulated_plays(target: Target) -> bool:
-    """Tell whether the sample went in, or the collector ever polled the simulator."""
-    states = target.client("dynamodb").scan(
-        TableName=target.output("ListenerStateTable"), Select="COUNT"
-    )
-    return Memory.load(local_home()).sampled or states["Count"] > 0

@@ -8,22 +8,35 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
 from infra.local.deploy import COMMAND
 from infra.local.ports import any_free
-from infra.local.state import REPOSITORY
+from infra.local.state import REPOSITORY, CloudState
 from tests.e2e.conftest import LocalCloud, remember_ports
+from tests.unit.spotify_server import SpotifyServer, a_grant, a_page, a_row, a_spotify_server
 
 pytestmark = pytest.mark.e2e
 
 REAL = ("https://api.spotify.com", "https://accounts.spotify.com", "https://api.reccobeats.com")
 CONSENT_S = 30
+TURN_S = 180
+APP = "0123456789abcdef" * 2
 
 
 @pytest.fixture
-def own_cloud() -> Iterator[LocalCloud]:
+def real_spotify() -> Iterator[SpotifyServer]:
+    """A stand-in of the real Spotify, to which the whole world logs in."""
+    with a_spotify_server() as server:
+        server.tokens = [a_grant(rotated_to="AQ-secret")]
+        server.pages = [a_page(a_row(), a_row("2026-11-23T08:25:01Z", name="Oars"))]
+        yield server
+
+
+@pytest.fixture
+def own_cloud(real_spotify) -> Iterator[LocalCloud]:
     """A local cloud that a test may turn to the real Spotify."""
     if not COMMAND.exists():
         pytest.skip("the CDK command line is not installed: run `make setup`")
@@ -31,7 +44,9 @@ def own_cloud() -> Iterator[LocalCloud]:
         local = LocalCloud(Path(folder) / "home")
         remember_ports(local.home)
         try:
-            local.told("local", "up", "--detach", "--empty")
+            services = ("spotify_api_url", "spotify_accounts_url")
+            settings = [word for name in services for word in ("-c", f"{name}={real_spotify.url}")]
+            local.told("local", "up", "--detach", "--empty", *settings)
             yield local
         finally:
             local.plays("local", "reset", "--yes")
@@ -79,21 +94,51 @@ def test_a_poll_works_with_the_login_that_a_consent_gave(local_cloud):
     assert local_cloud.told("status")["token_days_left"]["me"] >= before
 
 
-def test_a_real_login_wants_no_simulated_plays_and_is_remembered(own_cloud):
+def agreed(local: LocalCloud, *words: str) -> str:
+    """Log in at a stand-in of the real Spotify, whose consent page says yes; gives stderr."""
+    with subprocess.Popen(  # noqa: S603 - the command is ours
+        [sys.executable, "-m", "cli.main", *words],
+        cwd=REPOSITORY,
+        env=os.environ | {"PLAYS_LOCAL_DIR": str(local.home), "PLAYS_TARGET": "local"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        address = next(line for line in command.stderr if "/authorize?" in line).strip()
+        asked = dict(parse_qsl(urlsplit(address).query))
+        answer = urlencode({"code": "AQC", "state": asked["state"]})
+        with urllib.request.urlopen(f"{asked['redirect_uri']}?{answer}", timeout=CONSENT_S):  # noqa: S310 - on the loopback
+            pass
+        _, said = command.communicate(timeout=TURN_S)
+    assert command.returncode == 0, said
+    return said
+
+
+def is_simulated(local: LocalCloud) -> bool:
+    return CloudState.load(local.home).simulated
+
+
+def test_a_cloud_turns_to_the_real_spotify_by_a_consent_alone_and_for_good(own_cloud):
     own_cloud.told("poll", "--wait", "--timeout", "60")
-    login = ("login", "--no-browser", "--client-id", "app", "--port", str(any_free()))
+    login = ("login", "--no-browser", "--client-id", APP, "--port", str(any_free()))
 
     refused = own_cloud.plays(*login)
-    rows_after_refusal = own_cloud.count("me")
-    begun = own_cloud.plays(*login, "--start-over", "--timeout", "0.1")
-    rows_after_turn, services_after_turn = own_cloud.count("me"), polled_services(own_cloud)
+    unanswered = own_cloud.plays(*login, "--start-over", "--timeout", "0.1")
+    rows_before, was_simulated = own_cloud.count("me"), is_simulated(own_cloud)
+    agreed(own_cloud, *login, "--start-over")
+    rows_after = own_cloud.count("me")
+    schedules = own_cloud.client("scheduler").list_schedules()["Schedules"]
+    is_polled = {"ENABLED"} == {one["State"] for one in schedules}
     own_cloud.told("local", "down")
     own_cloud.told("local", "up", "--detach", "--empty")
 
     assert "must not be mixed" in refused.stderr
-    assert rows_after_refusal > 0
-    # Nobody says yes in this test, but by then the cloud has turned.
-    assert "no answer from Spotify's consent page within 0.1 s" in begun.stderr
-    assert (rows_after_turn, services_after_turn) == (0, REAL)
+    assert "no answer from Spotify's consent page within 0.1 s" in unanswered.stderr
+    assert (rows_before, was_simulated) == (2, True)
+    assert rows_after == 0
+    # Whoever logged in is polled, though the cloud began with --empty.
+    assert is_polled
+    assert not is_simulated(own_cloud)
     assert polled_services(own_cloud) == REAL
-    assert "me has not logged in yet: run `plays login" in own_cloud.plays("poll").stderr
+    assert own_cloud.told("status")["token_days_left"]["me"] >= 179

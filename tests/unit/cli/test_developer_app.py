@@ -3,7 +3,10 @@ import os
 import pytest
 
 from cli.developer_app import DeveloperApp, find_app
+from cli.errors import CommandError
 from cli.typed import Typed
+
+APP = "0123456789abcdefABCDEF0123456789"
 
 
 @pytest.fixture
@@ -25,13 +28,40 @@ def test_a_person_at_a_terminal_is_asked_for_a_secret_and_may_have_none(
     os.write(person, keys)
 
     app = find_app(
-        *("app", None, Typed(program)),
+        *(APP, None, Typed(program)),
         secret_from_stdin=False,
         redirect_uri="http://127.0.0.1:8765/callback",
     )
 
-    assert app == DeveloperApp("app", secret)
+    assert app == DeveloperApp(APP, secret)
     assert "Client secret (not shown; just Enter if you use none): " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "given", ["my-app", "a" * 31, "a" * 33, "g" * 32, f"{'a' * 31} ", f" {'a' * 32}", "0" * 64]
+)
+def test_what_is_no_client_id_is_refused_and_not_quoted(terminal, given):
+    _, program = terminal
+
+    with pytest.raises(CommandError, match="32 hexadecimal digits") as refusal:
+        find_app(given, None, Typed(program), secret_from_stdin=False, redirect_uri="")
+
+    assert "https://developer.spotify.com/dashboard > your app > Settings" in str(refusal.value)
+    assert given not in str(refusal.value)
+
+
+def test_the_simulator_has_an_app_of_another_form(terminal):
+    person, program = terminal
+    os.write(person, b"\n")
+
+    app = find_app(
+        *("local-client", None, Typed(program)),
+        secret_from_stdin=False,
+        redirect_uri="",
+        simulated=True,
+    )
+
+    assert app == DeveloperApp("local-client")
 
 
 def test_an_app_does_not_show_its_secret():

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import socket
 import sys
 import time
@@ -37,6 +39,7 @@ from tests.unit.spotify_server import (
 
 NOT_REGISTERED = Reply(b"User not registered in the Developer Dashboard", 403)
 NO_PREMIUM = Reply(b"Active premium subscription required for the owner of the app.", 403)
+APP, OTHER_APP = "a" * 32, "b" * 32
 BEFORE = {
     "client_id": "known-app",
     "client_secret": "app-secret",
@@ -86,18 +89,18 @@ def again(stage):
 def test_a_login_is_stored_with_all_that_polls_need(stage):
     began = datetime.now(UTC)
 
-    result = stage.login("--client-id", "app")
+    result = stage.login("--client-id", APP)
 
     assert result.exit_code == 0, result.stderr
     login_stored = stage.stored
     authorized_at = datetime.fromisoformat(login_stored.pop("authorized_at"))
-    assert login_stored == {"client_id": "app", "client_secret": "", "refresh_token": "AQ-secret"}
+    assert login_stored == {"client_id": APP, "client_secret": "", "refresh_token": "AQ-secret"}
     assert began <= authorized_at <= datetime.now(UTC)
     assert authorized_at.utcoffset() == timedelta(0)
 
 
 def test_a_login_tells_how_long_it_lives_and_how_much_spotify_shows(stage):
-    result = stage.login("--client-id", "app")
+    result = stage.login("--client-id", APP)
 
     until = (datetime.now(UTC) + timedelta(days=180)).strftime("%Y-%m-%d")
     assert result.stdout == (
@@ -107,30 +110,30 @@ def test_a_login_tells_how_long_it_lives_and_how_much_spotify_shows(stage):
 
 
 def test_a_script_gets_one_document_and_no_secret(stage):
-    result = stage.login("--client-id", "app", "--json")
+    result = stage.login("--client-id", APP, "--json")
 
     told = json.loads(result.stdout)
     lived = datetime.fromisoformat(told["expires_at"]) - datetime.fromisoformat(
         told["authorized_at"]
     )
     assert lived == timedelta(days=180)
-    assert (told["listener"], told["client_id"]) == ("me", "app")
+    assert (told["listener"], told["client_id"]) == ("me", APP)
     assert (told["plays_shown"], told["trouble"]) == (2, None)
     assert "refresh_token" not in told
 
 
 def test_a_login_calls_the_token_endpoint_once_and_polls_once(stage):
-    stage.login("--client-id", "app")
+    stage.login("--client-id", APP)
 
     token, poll = stage.spotify.requests
     assert token.form["code"] == "AQC-secret"
     assert token.form["redirect_uri"] == stage.person.asked["redirect_uri"]
-    assert token.form["client_id"] == "app"
+    assert token.form["client_id"] == APP
     assert poll.headers["Authorization"] == "Bearer BQ-secret"
 
 
 def test_a_listener_who_is_not_deployed_is_told_before_anything_is_asked(stage):
-    result = stage.login("--client-id", "app", "--listener", "anna")
+    result = stage.login("--client-id", APP, "--listener", "anna")
 
     assert result.exit_code == 1
     assert "add anna to the listeners in cdk.json and deploy" in result.stderr
@@ -138,7 +141,7 @@ def test_a_listener_who_is_not_deployed_is_told_before_anything_is_asked(stage):
 
 
 def test_the_browser_is_thanked_on_its_page(stage):
-    stage.login("--client-id", "app")
+    stage.login("--client-id", APP)
     stage.person.join()
 
     assert "Spotify said yes" in stage.person.pages[0]
@@ -155,20 +158,24 @@ def turns(stage, target, monkeypatch, tmp_path):
         TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "{}"}}
     )
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-    monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True))
+    real = dict.fromkeys(("real_spotify_api_url", "real_spotify_accounts_url"), stage.spotify.url)
+    monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True, **real))
     # Its AWS is moto's all the same.
     monkeypatch.setitem(vars(target), "client", target.session.client)
-    monkeypatch.setattr(
-        cloud, "turn_to_real_spotify", lambda _, start_over: asked.append(start_over)
-    )
+
+    def turn(_, *, start_over):
+        # A login that cannot be stored is none to turn for.
+        asked.append((start_over, [request.path for request in stage.spotify.requests]))
+
+    monkeypatch.setattr(cloud, "turn_to_real_spotify", turn)
     return asked
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--client-id", "app", "--listener", "anna"), "add anna to the listeners"),
-        (("--client-id", "a b"), "the client id must be one word"),
+        (("--client-id", APP, "--listener", "anna"), "add anna to the listeners"),
+        (("--client-id", "a b"), "32 hexadecimal digits"),
         ((), "no client id"),
     ],
     ids=["unknown listener", "odd id", "no id"],
@@ -184,11 +191,54 @@ def test_a_login_that_cannot_be_deletes_nothing(stage, turns, words, line):
     assert turns == []
 
 
-def test_a_login_that_can_be_starts_over_before_it_asks(stage, turns):
-    result = stage.login("--start-over", "--client-id", "app")
+def test_a_cloud_turns_once_the_code_of_a_consent_is_traded(stage, turns):
+    result = stage.login("--start-over", "--client-id", APP)
 
     assert result.exit_code == 0, result.stderr
-    assert turns == [True]
+    assert turns == [(True, ["/api/token"])]
+    assert stage.stored["refresh_token"] == GRANT
+
+
+@pytest.mark.parametrize("does", ["denies", "looks_away", "presses_ctrl_c"])
+def test_a_cloud_stays_as_it_was_without_a_consent(stage, turns, does):
+    stage.store(BEFORE)
+    stage.person.does = getattr(stage.person, does)
+
+    result = stage.login("--start-over", "--client-id", APP, "--timeout", "1")
+
+    assert result.exit_code == (130 if does == "presses_ctrl_c" else 1)
+    assert "no login was stored" in result.stderr
+    assert (turns, stage.stored) == ([], BEFORE)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        json_reply({"error": "invalid_grant", "error_description": "Invalid code"}, 400),
+        a_grant("BQ-secret"),
+        Reply(b"", 429, {"Retry-After": "7"}),
+    ],
+    ids=["bad code", "no refresh token", "429"],
+)
+def test_a_cloud_stays_as_it_was_when_a_code_is_not_traded(stage, turns, reply):
+    stage.store(BEFORE)
+    stage.spotify.tokens = [reply]
+
+    result = stage.login("--start-over", "--client-id", APP)
+
+    assert result.exit_code == 1
+    assert (turns, stage.stored) == ([], BEFORE)
+
+
+def test_ctrl_c_while_a_cloud_turns_loses_no_login(stage, turns, monkeypatch):
+    monkeypatch.setattr(
+        cloud, "turn_to_real_spotify", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
+    )
+
+    result = stage.login("--start-over", "--client-id", APP)
+
+    assert result.exit_code == 130
+    assert "the login is stored, but was not tried" in result.stderr
     assert stage.stored["refresh_token"] == GRANT
 
 
@@ -196,11 +246,11 @@ def test_a_login_that_can_be_starts_over_before_it_asks(stage, turns):
 
 
 def test_the_first_login_tells_how_to_make_an_app_and_asks_for_its_id(stage):
-    stage.person.pastes("app")
+    stage.person.pastes(APP)
 
     result = stage.login()
 
-    assert stage.stored["client_id"] == "app"
+    assert stage.stored["client_id"] == APP
     assert "https://developer.spotify.com/dashboard" in result.stderr
     assert stage.person.asked["redirect_uri"] in result.stderr
     assert "User Management" in result.stderr
@@ -222,41 +272,41 @@ def test_a_second_login_asks_for_nothing(again):
 def test_spotify_asks_again_whom_it_knows_so_that_the_account_can_be_changed(stage, before, shown):
     stage.store(before or {})
 
-    stage.login("--client-id", "app")
+    stage.login("--client-id", APP)
 
     assert stage.person.asked["show_dialog"] == shown
 
 
 def test_the_secret_of_another_app_is_not_taken_over(again):
-    again.login("--client-id", "other-app")
+    again.login("--client-id", OTHER_APP)
 
-    assert (again.stored["client_id"], again.stored["client_secret"]) == ("other-app", "")
+    assert (again.stored["client_id"], again.stored["client_secret"]) == (OTHER_APP, "")
 
 
 def test_a_secret_can_come_by_stdin(stage):
     stage.person.pastes("app-secret")
 
-    stage.login("--client-id", "app", "--client-secret-stdin")
+    stage.login("--client-id", APP, "--client-secret-stdin")
 
     assert stage.stored["client_secret"] == APP_SECRET
 
 
 def test_id_and_secret_can_come_by_the_environment(stage, monkeypatch):
-    monkeypatch.setenv("SPOTIFY_CLIENT_ID", "app")
+    monkeypatch.setenv("SPOTIFY_CLIENT_ID", APP)
     monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", "app-secret")
 
     stage.login()
 
-    assert (stage.stored["client_id"], stage.stored["client_secret"]) == ("app", "app-secret")
+    assert (stage.stored["client_id"], stage.stored["client_secret"]) == (APP, "app-secret")
 
 
 @pytest.mark.parametrize(
     ("words", "typed", "line"),
     [
         ((), "", "no client id: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
-        (("--client-id", "a b"), "", "the client id must be one word"),
-        (("--client-id", "app", "--client-secret-stdin"), "", "no line came on stdin"),
-        (("--client-id", "app", "--client-secret-stdin"), "app secret", "the client secret must"),
+        (("--client-id", "a b"), "", "32 hexadecimal digits"),
+        (("--client-id", APP, "--client-secret-stdin"), "", "no line came on stdin"),
+        (("--client-id", APP, "--client-secret-stdin"), "app secret", "the client secret must"),
     ],
     ids=["no id", "odd id", "no secret", "odd secret"],
 )
@@ -274,7 +324,7 @@ def test_an_app_that_is_not_named_rightly_is_asked_for_nothing(stage, words, typ
 def test_a_login_mends_a_secret_that_cannot_be_read(stage):
     stage.store(BEFORE | {"authorized_at": "once", "note": "kept"})
 
-    result = stage.login("--client-id", "app")
+    result = stage.login("--client-id", APP)
 
     assert result.exit_code == 0
     assert stage.stored["refresh_token"] == GRANT
@@ -287,7 +337,7 @@ def test_a_login_mends_a_secret_that_cannot_be_read(stage):
 def test_the_address_can_be_pasted(stage):
     stage.person.does = lambda: stage.person.pastes("", "what is this?", stage.person.redirect())
 
-    result = stage.login("--client-id", "app")
+    result = stage.login("--client-id", APP)
 
     assert stage.stored["refresh_token"] == GRANT
     assert "paste the whole of it" in result.stderr
@@ -301,7 +351,7 @@ def test_a_forged_answer_does_not_end_the_login(stage):
 
     stage.person.does = is_attacked
 
-    stage.login("--client-id", "app")
+    stage.login("--client-id", APP)
     stage.person.join()
 
     assert [page.count("another login") for page in stage.person.pages] == [1, 1, 0]
@@ -324,7 +374,7 @@ def test_another_reason_is_told(stage):
         stage.person.redirect(code="", error="server_error")
     )
 
-    assert "it says server_error" in stage.login("--client-id", "app").stderr
+    assert "it says server_error" in stage.login("--client-id", APP).stderr
 
 
 def test_no_answer_in_time_changes_nothing(again):
@@ -340,10 +390,10 @@ def test_no_answer_in_time_changes_nothing(again):
 
 
 def test_without_a_browser_the_address_is_told(stage, monkeypatch):
-    result = stage.login("--client-id", "app", "--no-browser", "--timeout", "0.1")
+    result = stage.login("--client-id", APP, "--no-browser", "--timeout", "0.1")
 
     assert stage.person.addresses == []
-    assert "/authorize?client_id=app&" in result.stderr
+    assert f"/authorize?client_id={APP}&" in result.stderr
     assert "Open this page" in result.stderr
 
 
@@ -352,7 +402,7 @@ def test_a_machine_without_a_screen_opens_no_browser(stage, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
 
-    stage.login("--client-id", "app", "--timeout", "0.1")
+    stage.login("--client-id", APP, "--timeout", "0.1")
 
     assert stage.person.addresses == []
 
@@ -382,7 +432,7 @@ def test_a_busy_port_is_told_before_anything_is_asked(stage):
 def test_a_refusal_to_show_plays_tells_what_to_do_and_keeps_a_first_login(stage, reply, remedy):
     stage.spotify.pages = [reply]
 
-    result = stage.login("--client-id", "app")
+    result = stage.login("--client-id", APP)
 
     assert result.exit_code == 1
     assert remedy in result.stderr

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli.errors import CommandError
-from cli.spotify_place import SpotifyPlace, must_turn, place_of, turn
+from cli.spotify_place import SpotifyPlace, must_turn, place_after_turning, place_of, turn
 from infra.local import cloud
 from infra.local.memory import Memory
 from infra.local.state import CloudState
@@ -172,6 +172,12 @@ def test_a_login_at_the_simulator_deletes_nothing(simulated, turns):
 def test_aws_and_a_cloud_with_a_spotify_of_its_own_stay_as_they_are(target, real, turns):
     assert [settled(target), settled(real)] == [target, real]
     assert turns == []
+
+
+def test_a_login_before_a_turn_goes_where_the_collector_will_poll(simulated):
+    assert place_after_turning(simulated.state) == SpotifyPlace(
+        "https://api.spotify.com", "https://accounts.spotify.com"
+    )
 
 
 def test_a_login_goes_where_the_collector_polls(aws, real):

@@ -27,7 +27,7 @@ setup: .venv/.ready node_modules/.ready ## Install all that the others need; not
 	@touch $@
 
 node_modules/.ready: package-lock.json .venv/.ready
-	@PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
+	@PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
 	@touch $@
 
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
@@ -105,5 +105,5 @@ lock: .venv/.ready ## Lock the dependencies anew, with hashes and without addres
 	@$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
 	@$(UV_COMPILE) --upgrade requirements/audit.in -o requirements/audit.txt
 
-clean: ## Remove what the other targets made, save the data in .local.
+clean: ## Remove what the other targets made, except the data in .local.
 	@rm -rf .venv node_modules cdk.out build .pytest_cache .ruff_cache .mypy_cache .hypothesis

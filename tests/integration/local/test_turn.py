@@ -12,6 +12,7 @@ from pathlib import Path
 from infra.local import turn
 from infra.local.memory import Memory
 from infra.local.pidfile import held
+from infra.local.state import write_private
 home = Path(sys.argv[1])
 with held(home / {SUPERVISOR!r}):
     print("ready", flush=True)
@@ -22,7 +23,8 @@ with held(home / {SUPERVISOR!r}):
     turn.obey(home, Memory.load(home))
     time.sleep(0.3)
     if "--fails" not in sys.argv:
-        (home / {FILE!r}).write_text(state)
+        # Whole or not at all: whoever asked looks for the file, then reads it.
+        write_private(home / {FILE!r}, state)
         time.sleep(60)
 """
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
@@ -101,7 +102,7 @@ def _given_secret(typed: Typed) -> str:
 
 
 def _checked(value: str, what: str) -> str:
-    try:
+    with suppress(ValidationError):
         return _SECRET.validate_python(value)
-    except ValidationError:
-        raise CommandError(f"{what} must be one word of plain letters, digits and signs") from None
+    # Outside of the block: the error of pydantic holds the value, which may be a secret.
+    raise CommandError(f"{what} must be one word of plain letters, digits and signs")

@@ -13,6 +13,8 @@ ASLEEP = ("ResourceNotReadyException", "ResourceConflictException")
 """Lambda takes a function's network interfaces away after weeks without a call."""
 AWAY = ("DatabaseAwayError", "DatabaseLoginError")
 """What the function itself says of Postgres; its words need no addition."""
+KILLED = ("Runtime.ExitError", "Runtime.OutOfMemory")
+"""How Lambda names the end of a function whose memory is full: one value can fill it."""
 
 
 class QueriesFunction:
@@ -79,4 +81,9 @@ class QueriesFunction:
         message = fault["errorMessage"]
         if fault.get("errorType") in AWAY:
             return DatabaseAwayError(message)
+        if fault.get("errorType") in KILLED:
+            return DatabaseAwayError(
+                f"the function {self._name} was killed ({message}): ask for less at once, because "
+                "its memory most likely could not hold the result"
+            )
         return DatabaseAwayError(f"the function {self._name} failed: {message}; its log says more")

@@ -38,7 +38,7 @@ def sql(
     - `plays sql --json "SELECT * FROM poll LIMIT 5" | jq '.[].new'`
     """
     if as_json and as_csv:
-        raise CommandError("--json and --csv are two: take one")
+        raise CommandError("choose --json or --csv, not both")
     with target_of(context).database() as database:
         result = database.read(_query(statement))
     if as_json:

@@ -32,7 +32,7 @@ def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
     found = gather(target, stored)
     emit(found) if as_json else show_status(found)
     if away:
-        no_answer = "Postgres does not answer: " if isinstance(away, DatabaseAwayError) else ""
+        no_answer = "Postgres cannot be read: " if isinstance(away, DatabaseAwayError) else ""
         raise CommandError(f"{no_answer}{away}") from away
 
 

@@ -68,7 +68,7 @@ class Waiting:
             if died := self._died():
                 raise UnfinishedError(f"{what} is not loaded: {died}")
             if time.monotonic() >= self._deadline:
-                why = f"Postgres does not answer: {away}" if away else _stuck(self._target)
+                why = f"Postgres cannot be read: {away}" if away else _stuck(self._target)
                 raise UnfinishedError(f"{what} is not loaded after {self._timeout_s:g} s: {why}")
             time.sleep(PAUSE_S)
 

@@ -84,7 +84,7 @@ def encode(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _bound(query: Query) -> tuple[str, tuple[Any, ...]]:
     """Number the placeholders of a statement, and put the parameters into their order."""
     if not query.parameters:
-        # A colon in it is none of a placeholder, as in the slice of an array.
+        # Without parameters a colon is plain SQL, as in the slice of an array.
         return query.sql, ()
     try:
         # pg8000 stumbles over a statement that ends with a colon.

@@ -32,16 +32,20 @@ class WarmConnection(Generic[_User]):
         self._open: tuple[Database, _User] | None = None
 
     def run(self, work: Callable[[_User], _Done]) -> _Done:
-        """Do some work, once more by a fresh connection if the first one fails.
+        """Do some work, once more by a fresh connection if a warm one fails.
 
         Raises:
             DatabaseAwayError: Postgres cannot serve now.
         """
+        is_warm = self._open is not None
         try:
             return work(self._user())
         except DatabaseAwayError:
-            # A warm connection may have died since the last invocation: one fresh try tells.
             self.close()
+            # A warm connection may have died since the last invocation. A fresh one has not, and
+            # what brought it down would bring down the next one, too.
+            if not is_warm:
+                raise
             return work(self._user())
 
     def close(self) -> None:

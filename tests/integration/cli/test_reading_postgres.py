@@ -193,7 +193,7 @@ def test_waiting_too_long_for_postgres_says_so(plays, target, history):
     result = plays("upload", str(history), "--wait", "--timeout", "0")
 
     assert result.exit_code == 1
-    assert result.stderr.endswith("after 0 s: Postgres does not answer: restarting\n")
+    assert result.stderr.endswith("after 0 s: Postgres cannot be read: restarting\n")
 
 
 def test_ctrl_c_while_waiting_says_that_the_files_go_on_loading(plays, target, history):

@@ -78,7 +78,7 @@ def test_a_result_that_is_too_large_is_one_line(plays):
 def test_two_forms_at_once_are_refused(plays):
     result = plays("sql", "SELECT 1", "--json", "--csv")
 
-    assert (result.exit_code, result.stderr) == (1, "plays: --json and --csv are two: take one\n")
+    assert (result.exit_code, result.stderr) == (1, "plays: choose --json or --csv, not both\n")
 
 
 def test_help_shows_two_examples():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.loader.queries import ANSWER_TIMEOUT_S, handler
+from services.loader.queries import ANSWER_TIMEOUT_S, handler, wire
 from shared.errors import DatabaseAwayError, MessageError
 from shared.postgres import QUERY_TIMEOUT_S
 from tests.unit.loader.loader_examples import CONTEXT
@@ -79,6 +79,20 @@ def test_a_warm_connection_that_died_is_opened_again(connect):
     ((second,),) = ask("SELECT pg_backend_pid()")["rows"]
 
     assert second != first
+
+
+def test_work_that_breaks_a_fresh_connection_is_not_repeated():
+    tries = []
+
+    def work(database):
+        tries.append(database.run("SELECT pg_backend_pid()"))
+        raise DatabaseAwayError("the server crashed")
+
+    with pytest.raises(DatabaseAwayError, match="the server crashed"):
+        wire().run(work)
+
+    assert len(tries) == 1
+    assert ask("SELECT 1")["rows"] == [["1"]]
 
 
 def test_a_password_that_was_changed_is_read_again(function):

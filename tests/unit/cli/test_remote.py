@@ -107,3 +107,11 @@ def test_a_function_that_failed_is_named(answer, remote, fault):
     line = f"^the function Queries-abc failed: {fault['errorMessage']}; its log says more$"
     with pytest.raises(DatabaseAwayError, match=line):
         remote.read(QUESTION)
+
+
+def test_a_function_that_was_killed_advises_a_smaller_result(answer, remote):
+    fault = {"errorMessage": "signal: killed", "errorType": "Runtime.ExitError"}
+    answer(fault, FunctionError="Unhandled")
+
+    with pytest.raises(DatabaseAwayError, match="was killed .*: ask for less at once"):
+        remote.read(QUESTION)

@@ -62,7 +62,7 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
 
     found = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert result.stderr == "plays: Postgres does not answer: nobody listens\n"
+    assert result.stderr == "plays: Postgres cannot be read: nobody listens\n"
     assert [found[name] for name in ("rows", "gaps", "open_gaps", "coverage")] == [None] * 4
     assert found["dead_letters"] == 1
     assert found["bucket"] == "archive"

@@ -77,6 +77,7 @@ class Child:
         """
         pid = holder(self._pid_file)
         if pid is None:
+            self._reap()
             return
         if pid in (os.getpid(), os.getpgrp()):
             # Its starter was killed before naming it, and its pid is ours by now.
@@ -88,6 +89,10 @@ class Child:
         _signal_group(pid, signal.SIGKILL)
         if not wait_for_end(self._pid_file, KILLED_S):
             raise LocalCloudError(f"{self.title} (pid {pid}) does not stop")
+        self._reap()
+
+    def _reap(self) -> None:
+        """Take the exit code, so that no zombie stays; the pid file is let go just before it."""
         if self._process:
             self._process.wait()
 

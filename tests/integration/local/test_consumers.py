@@ -11,6 +11,7 @@ import pytest
 from infra.local import consumers
 from infra.local.aws import LocalAws, client
 from infra.local.ports import any_free
+from tests.integration.local.conftest import ADMINISTRATOR
 
 TRUST = {
     "Version": "2012-10-17",
@@ -132,7 +133,7 @@ def test_whoever_cannot_wait_is_told_what_is_cut_off(ministack, consumed, said, 
 
 
 def test_a_server_that_is_gone_does_not_hold_up_a_stop(said):
-    consumers.pause(LocalAws(f"http://127.0.0.1:{any_free()}", ""), said.append, never)
+    consumers.pause(LocalAws(f"http://127.0.0.1:{any_free()}", ADMINISTRATOR), said.append, never)
 
     [line] = said
     assert line.startswith("cannot wait for what is in work: Could not connect")

@@ -171,6 +171,16 @@ def test_stopping_what_does_not_run_does_nothing(child):
     assert child.exit_code is None
 
 
+def test_a_stop_leaves_no_zombie_of_a_child_that_ended(child, home, eventually):
+    child.start([sys.executable, "-c", "import time; time.sleep(0.5)"], os.environ)
+    pid = holder(home / "dummy.pid")
+    eventually(lambda: not child.is_running)
+
+    child.stop()
+
+    assert not psutil.pid_exists(pid)
+
+
 def test_what_a_child_says_is_in_its_log(child, eventually):
     child.start(python("import sys; print('out'); sys.exit('err')"), os.environ)
 

@@ -1,6 +1,7 @@
 """A deployed stack in moto, and Postgres that is away."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -106,3 +107,11 @@ def plays(target):
         return CliRunner().invoke(app, arguments, obj=lambda: target)
 
     return run
+
+
+@pytest.fixture
+def heard():
+    """Hear Ctrl-C, which a shell makes deaf to what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

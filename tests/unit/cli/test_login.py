@@ -200,7 +200,7 @@ def test_a_cloud_turns_once_the_code_of_a_consent_is_traded(stage, turns):
 
 
 @pytest.mark.parametrize("does", ["denies", "looks_away", "presses_ctrl_c"])
-def test_a_cloud_stays_as_it_was_without_a_consent(stage, turns, does):
+def test_a_cloud_stays_as_it_was_without_a_consent(stage, turns, heard, does):
     stage.store(BEFORE)
     stage.person.does = getattr(stage.person, does)
 
@@ -230,7 +230,7 @@ def test_a_cloud_stays_as_it_was_when_a_code_is_not_traded(stage, turns, reply):
     assert (turns, stage.stored) == ([], BEFORE)
 
 
-def test_ctrl_c_while_a_cloud_turns_loses_no_login(stage, turns, monkeypatch):
+def test_ctrl_c_while_a_cloud_turns_loses_no_login(stage, turns, heard, monkeypatch):
     monkeypatch.setattr(
         cloud, "turn_to_real_spotify", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
     )

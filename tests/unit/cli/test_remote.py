@@ -113,5 +113,5 @@ def test_a_function_that_was_killed_advises_a_smaller_result(answer, remote):
     fault = {"errorMessage": "signal: killed", "errorType": "Runtime.ExitError"}
     answer(fault, FunctionError="Unhandled")
 
-    with pytest.raises(DatabaseAwayError, match="was killed .*: ask for less at once"):
+    with pytest.raises(DatabaseAwayError, match=r"was killed .*: ask for less at once"):
         remote.read(QUESTION)

@@ -231,14 +231,6 @@ def test_uploads_know_their_origin_where_boto3_prefers_awscrt(plays, history, mo
     assert "versionId=" in json.loads(result.stdout)["uploads"][0]["origin"]
 
 
-@pytest.fixture
-def heard():
-    """Hear Ctrl-C, which a shell makes deaf to what it starts in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, heard):
     def interrupt(**_):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)

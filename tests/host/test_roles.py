@@ -78,6 +78,33 @@ def test_the_reader_writes_nothing(served, statement):
             database.run(statement)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT pg_logical_emit_message(false, '', 'text')",
+     "SELECT pg_logical_emit_message(false, '', 'bytes'::bytea)",
+     "SELECT lo_creat(-1)", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'bytes')"],
+)  # fmt: skip
+@pytest.mark.parametrize("role", ["reader", "loader"])
+def test_no_function_writes_to_the_disk_for_a_role_without_rights(served, role, statement):
+    with served.connected(role) as database:
+        database.run("SET default_transaction_read_only = off")
+
+        with pytest.raises(DatabaseAwayError, match=REFUSED):
+            database.run(statement)
+
+
+def test_the_temporary_files_of_a_report_have_a_limit(served):
+    with served.connected("reader") as database:
+        with pytest.raises(DatabaseAwayError, match=REFUSED):
+            database.run("SET temp_file_limit = -1")
+
+        with pytest.raises(DatabaseAwayError, match="temp_file_limit"):
+            database.run(
+                "SELECT count(*) FROM (SELECT repeat(md5(n::text), 40) AS text"
+                " FROM generate_series(1, 400000) AS n ORDER BY text OFFSET 0) AS sorted"
+            )
+
+
 def test_a_report_that_runs_away_is_stopped_after_half_a_minute(served):
     with served.connected("reader") as database:
         assert database.run("SHOW statement_timeout") == [["30s"]]

@@ -25,5 +25,22 @@ ALTER ROLE reader CONNECTION LIMIT 10;
 -- A report that runs away must not take the memory and the disk that loading needs.
 ALTER ROLE reader SET statement_timeout = '30s';
 
+-- For each connection; only a superuser can raise it.
+ALTER ROLE reader SET temp_file_limit = '256MB';
+
 ALTER ROLE reader SET default_transaction_read_only = on;
+
+-- By these functions a role without any right can fill the disk: a message goes into the WAL, and a
+-- large object into a table of its own. A session can turn off its read-only default. The signatures
+-- differ between releases of Postgres.
+DO $$
+DECLARE
+    writer regprocedure;
+BEGIN
+    FOR writer IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+        AND proname IN ('pg_logical_emit_message', 'lo_creat', 'lo_create', 'lo_from_bytea')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', writer);
+    END LOOP;
+END $$;
 

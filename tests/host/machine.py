@@ -61,7 +61,7 @@ class Machine:
         self.log = root / "run" / "log"
         self.console = root / "run" / "console"
         self.facts = FACTS | {"PG_MAJOR": DEBIAN[-1].parent.name}
-        for folder in ("parameters", "refuse", "s3", "parts", "mounted", "../run"):
+        for folder in ("parameters", "refuse", "hang", "s3", "parts", "mounted", "../run"):
             (self.cloud / folder).mkdir(parents=True)
             # Some scripts run as user postgres.
             (self.cloud / folder).chmod(0o777)
@@ -111,6 +111,10 @@ class Machine:
     def refuse(self, call: str) -> None:
         """Let AWS refuse the next such call."""
         (self.cloud / "refuse" / call).touch()
+
+    def hang(self, call: str) -> None:
+        """Let the next such call of AWS hang."""
+        (self.cloud / "hang" / call).touch()
 
     def fake(self, program: str, text: str) -> None:
         """Put another program in the place of one of Postgres's, or of the system's."""

@@ -9,6 +9,8 @@ from infra.cdk.constructs.postgres_host import BOOT
 from services.loader.migrate import migrate
 from tests.host.machine import SCRIPTS
 
+PAUSE_S = 5
+"""Between two attempts; the tests' machine makes none."""
 LOOPS = {
     # It ends with its limit, and these with their input.
     "lib.sh": [
@@ -86,6 +88,39 @@ def test_what_ec2_refuses_at_first_is_asked_again(machine, call):
     machine.run("disk.sh")
 
     assert machine.home.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("script", "retried"),
+    [
+        ("disk.sh", {"instance_id", "attach", "take_address"}),
+        ("boot.sh", {"packages"}),
+        ("tls.sh", {"publish"}),
+        ("roles.sh", {"login_of"}),
+        ("credits.sh", {"lower"}),
+        ("check.sh", {"report_unhealthy"}),
+    ],
+)
+def test_an_attempt_that_hangs_leaves_time_for_another(script, retried):
+    text = (SCRIPTS / "lib.sh").read_text() + (SCRIPTS / script).read_text()
+    limits = {name: int(limit) for limit, name in re.findall(r"retry (\d+) (\w+)", text)}
+
+    for name in retried:
+        body = re.search(rf"^{name}\(\) {{$(.*?)^}}", text, re.MULTILINE | re.DOTALL)[1]
+        attempts = [int(limit) for limit in re.findall(r"bounded (\d+) ", body)]
+        assert attempts
+        assert all(2 * attempt + PAUSE_S < limits[name] for attempt in attempts)
+
+
+def test_a_call_that_hangs_is_made_again(machine):
+    machine.change("disk.sh", "bounded 15 aws ec2 associate", "bounded 1 aws ec2 associate")
+    machine.hang("ec2-associate-address")
+
+    begun = time.monotonic()
+    machine.run("disk.sh")
+
+    assert len([call for call in machine.calls if "associate-address" in call]) == 2
+    assert time.monotonic() - begun < 30
 
 
 def test_a_disk_that_holds_something_is_never_formatted(machine):
@@ -186,7 +221,7 @@ def test_the_limits_of_a_boot_leave_time_for_its_signal(machine):
 def test_no_script_waits_for_a_program_without_a_limit(script):
     lines = [line.strip() for line in script.read_text().splitlines()]
     calls = [line for line in lines if re.search(r"(?<![-\w])(aws|curl|dnf) [a-z-]", line)]
-    limited = re.compile(r"(bounded|timeout \d+) (aws|curl|dnf) ")
+    limited = re.compile(r"(bounded|timeout) \d+ (aws|curl|dnf) ")
 
     unlimited = [
         line

@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh"
 exec &> >(exec tee --append "${CONSOLE:-/dev/console}")
 
 packages() {
-    bounded dnf install --assumeyes --quiet "postgresql$PG_MAJOR-server" openssl diffutils
+    bounded 140 dnf install --assumeyes --quiet "postgresql$PG_MAJOR-server" openssl diffutils
 }
 
 units() {

@@ -11,7 +11,7 @@ RESTART_AFTER_S=120 GIVE_UP_AFTER_S=600 RECOVERY_S=1200
 SILENT=$RUNTIME_DIRECTORY/silent RESTARTED=$RUNTIME_DIRECTORY/restarted
 
 report_unhealthy() {
-    bounded aws autoscaling set-instance-health --instance-id "$INSTANCE_ID" \
+    bounded 15 aws autoscaling set-instance-health --instance-id "$INSTANCE_ID" \
         --health-status Unhealthy --no-should-respect-grace-period
 }
 

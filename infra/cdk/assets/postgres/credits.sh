@@ -8,7 +8,7 @@ source "$(dirname "$0")/lib.sh"
 # EC2 answers with success whether it changed the instance or not, so its answer counts.
 lower() {
     local changed
-    changed=$(bounded aws ec2 modify-instance-credit-specification --output text \
+    changed=$(bounded 15 aws ec2 modify-instance-credit-specification --output text \
         --instance-credit-specifications "InstanceId=$INSTANCE_ID,CpuCredits=$CPU_CREDITS" \
         --query "SuccessfulInstanceCreditSpecifications[].InstanceId") &&
         [ "$changed" = "$INSTANCE_ID" ]

@@ -10,15 +10,15 @@ DEVICE=$DEVICES/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
 # Never by force: the former host may still be writing.
 attach() {
     [ -e "$DEVICE" ] && return
-    bounded aws ec2 wait volume-available --volume-ids "$VOLUME_ID" &&
-        bounded aws ec2 attach-volume --device /dev/sdf --volume-id "$VOLUME_ID" \
+    bounded 60 aws ec2 wait volume-available --volume-ids "$VOLUME_ID" &&
+        bounded 15 aws ec2 attach-volume --device /dev/sdf --volume-id "$VOLUME_ID" \
             --instance-id "$INSTANCE_ID" > /dev/null
 }
 
-# An address that is this instance's already is no error. Until the next packets have found their
-# way by it, calls fail: hence the retries of those that follow.
+# An address that is this instance's already is no error. The call replaces the address by which it
+# was made, so its answer may never arrive; those that follow may fail until packets find their way.
 take_address() {
-    bounded aws ec2 associate-address --allocation-id "$EIP_ALLOCATION_ID" \
+    bounded 15 aws ec2 associate-address --allocation-id "$EIP_ALLOCATION_ID" \
         --instance-id "$INSTANCE_ID" > /dev/null
 }
 

@@ -32,9 +32,9 @@ fail() {
     exit 1
 }
 
-# Run a function until it succeeds, for LIMIT seconds at most. It runs each program by `bounded`, so
-# that one attempt cannot outlast the limit either. The limits of a boot add up to less than the time
-# within which CloudFormation waits for its signal.
+# Run a function until it succeeds, for LIMIT seconds at most. It runs each program by `bounded`, with
+# less than half of the limit, so that an attempt that hangs leaves time for another. The limits of a
+# boot add up to less than the time within which CloudFormation waits for its signal.
 retry() {
     local limit=$1 ends_at=$((SECONDS + $1))
     shift
@@ -44,10 +44,12 @@ retry() {
     done
 }
 
-# Run a program for what is left of the limit of `retry`; 0 would be no limit.
+# Run a program for LIMIT seconds at most, and no longer than `retry` has left; 0 would be no limit.
 bounded() {
-    local left=$((ends_at - SECONDS))
-    timeout --kill-after=10 $((left > 0 ? left : 1)) "$@"
+    local limit=$1 left=$((ends_at - SECONDS))
+    shift
+    limit=$((limit < left ? limit : left))
+    timeout --kill-after=10 $((limit > 0 ? limit : 1)) "$@"
 }
 
 # Run a program once, for LIMIT seconds at most.
@@ -60,9 +62,9 @@ within() {
 # Within `retry`.
 instance_id() {
     local token
-    token=$(bounded curl -sSf -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" \
+    token=$(bounded 5 curl -sSf -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" \
         "$METADATA_URL/api/token") &&
-        bounded curl -sSf -H "X-aws-ec2-metadata-token: $token" \
+        bounded 5 curl -sSf -H "X-aws-ec2-metadata-token: $token" \
             "$METADATA_URL/meta-data/instance-id"
 }
 

@@ -12,14 +12,14 @@ source "$(dirname "$0")/lib.sh"
 login_of() {
     local role=$1 parameter=$2 login password
     # Where there is no such parameter it says None.
-    login=$(bounded aws ssm get-parameters --with-decryption --names "$parameter" \
+    login=$(bounded 12 aws ssm get-parameters --with-decryption --names "$parameter" \
         --query "Parameters[0].Value" --output text) || return
     if [ "$login" = None ]; then
         password=$(openssl rand -hex 20) || return
         printf -v login '{"username": "%s", "password": "%s", "dbname": "%s", "port": 5432}' \
             "$role" "$password" "$DB_NAME"
         # What somebody has published meanwhile is not overwritten, but read by the next attempt.
-        printf '%s' "$login" | bounded aws ssm put-parameter --name "$parameter" --type SecureString \
+        printf '%s' "$login" | bounded 12 aws ssm put-parameter --name "$parameter" --type SecureString \
             --value file:///dev/stdin > /dev/null || return
         say "made a new password for $role" >&2
     fi

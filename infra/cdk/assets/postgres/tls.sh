@@ -59,7 +59,7 @@ names_host() {
 }
 
 publish() {
-    bounded aws ssm put-parameter --name "$CA_PARAMETER" --type String --overwrite \
+    bounded 12 aws ssm put-parameter --name "$CA_PARAMETER" --type String --overwrite \
         --value "file://$TLS/ca.crt" > /dev/null
 }
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -51,24 +52,44 @@ def host(booted):
         file.unlink()
 
 
+@contextmanager
+def replaced(machine, program, text):
+    real = machine.root / "pg-bin" / program
+    link = real.readlink()
+    machine.fake(program, text)
+    yield
+    real.unlink()
+    real.symlink_to(link)
+
+
 @pytest.fixture
 def silent(host):
-    """A host whose Postgres is gone."""
+    """A host whose Postgres is gone, and does not start again."""
     machine = host.machine
     machine.stop()
-    yield host
+    with replaced(machine, "pg_ctl", "exit 3"):
+        yield host
     machine.run("boot.sh")
 
 
 @pytest.fixture
 def recovering(silent):
     """A host whose Postgres refuses connections, as it does in crash recovery."""
-    real = silent.machine.root / "pg-bin" / "pg_isready"
-    link = real.readlink()
-    silent.machine.fake("pg_isready", "exit 1")
-    yield silent
-    real.unlink()
-    real.symlink_to(link)
+    with replaced(silent.machine, "pg_isready", "exit 1"):
+        yield silent
+
+
+@pytest.fixture
+def hung(host):
+    """A host whose Postgres hangs."""
+    host.machine.change("lib.sh", "timeout 20", "timeout 1")
+    postmaster = int((host.machine.home / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGSTOP)
+    yield host
+    # A server that was killed is gone.
+    with suppress(ProcessLookupError):
+        os.kill(postmaster, signal.SIGCONT)
+    host.machine.change("lib.sh", "timeout 1 ", "timeout 20 ")
 
 
 def test_a_postgres_that_answers_is_left_alone(host):
@@ -121,19 +142,26 @@ def test_an_answer_ends_the_silence(host):
     assert list(host.state.iterdir()) == []
 
 
-def test_a_hung_postgres_is_a_silent_one(host):
-    host.machine.change("lib.sh", "timeout 20", "timeout 1")
-    postmaster = int((host.machine.home / "data" / "postmaster.pid").read_text().split()[0])
-    os.kill(postmaster, signal.SIGSTOP)
-    try:
-        host.check()
-        host.pass_minutes(10)
-        begun = time.monotonic()
+def test_a_hung_postgres_is_a_silent_one(hung):
+    hung.check()
+    hung.pass_minutes(10)
+    begun = time.monotonic()
 
-        assert host.check() == [UNHEALTHY]
-        assert time.monotonic() - begun < 30
-    finally:
-        os.kill(postmaster, signal.SIGCONT)
+    assert hung.check() == [UNHEALTHY]
+    assert time.monotonic() - begun < 30
+
+
+def test_a_hung_postgres_answers_after_its_restart(hung):
+    drop_in = hung.machine.root / "etc/systemd/system/postgresql.service.d/pipeline.conf"
+    drop_in.write_text(drop_in.read_text().replace("TimeoutStopSec=90", "TimeoutStopSec=1"))
+    hung.check()
+    hung.pass_minutes(2)
+
+    assert hung.check() == [RESTART]
+
+    assert hung.machine.sql("SELECT 1") == "1"
+    assert hung.check() == []
+    assert list(hung.state.iterdir()) == []
 
 
 def test_a_refused_report_is_repeated(silent):

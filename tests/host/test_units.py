@@ -44,8 +44,17 @@ def test_every_unit_runs_a_script_of_ours_by_its_timer_or_after_a_boot(unit):
 def test_what_ends_the_credits_of_a_boot_is_repeated_until_it_succeeds(served):
     unit = (SCRIPTS / f"{AFTER_A_BOOT}.service").read_text()
 
-    assert f"systemctl start --no-block {AFTER_A_BOOT}" in served.calls
+    assert f"systemctl enable --now --no-block {AFTER_A_BOOT}" in served.calls
     assert "Restart=on-failure" in unit
+    # A reboot ends the attempts, and enables nothing that has no target.
+    assert "WantedBy=multi-user.target" in unit
+
+
+def test_systemd_does_not_interrupt_crash_recovery_and_stops_a_hung_server():
+    unit = (SCRIPTS / "postgresql-service.conf").read_text()
+
+    # TimeoutStopSec is held by a hung server, in test_check.py.
+    assert "TimeoutStartSec=infinity" in unit
 
 
 def test_a_boot_starts_every_timer(served):

@@ -4,6 +4,9 @@
 # which can be read after the instance is gone (docs/operate.md, HostFailed).
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
+# Seconds from here until Postgres must serve. What follows needs up to 200 s, and as much lies before:
+# CloudFormation waits 1,800 s for its signal.
+START_BY_S=1400
 exec &> >(exec tee --append "${CONSOLE:-/dev/console}")
 
 packages() {
@@ -27,13 +30,14 @@ retry 300 packages
 "$HERE/tls.sh"
 "$HERE/configure.sh"
 units
-# As long as crash recovery may take, which comes first.
-within 420 systemctl enable --now postgresql
+# Crash recovery comes first. An interrupted one begins anew on the next host, so it gets all the time
+# that is left: RECOVERY_S and more after a boot as usual.
+within "$((START_BY_S - SECONDS))" systemctl enable --now postgresql
 "$HERE/roles.sh"
 # Until this timer runs the boot counts as failed: what is below it must not fail.
 systemctl enable --now pg-backup.timer pg-check.timer pg-metrics.timer pg-tls.timer
 # The boot was fast by borrowed credits, which cost money from now on.
-systemctl start --no-block pg-credits || say "pg-credits cannot start: the CPU credits stay unlimited"
+systemctl enable --now --no-block pg-credits || say "pg-credits cannot start: the CPU credits stay unlimited"
 # The alarms that follow a boot find a first value, so they do not ring.
 timeout 45 systemctl start pg-metrics || say "no metric was published: the timer tries again"
 say "Postgres $PG_MAJOR serves $DB_NAME as $DB_HOST"

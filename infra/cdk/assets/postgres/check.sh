@@ -5,9 +5,8 @@
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# Seconds without an answer. A server in crash recovery refuses connections, and gets longer: to
-# replace it would only begin the recovery anew.
-RESTART_AFTER_S=120 GIVE_UP_AFTER_S=600 RECOVERY_S=1200
+# Seconds without an answer. A server in crash recovery refuses connections, and gets RECOVERY_S.
+RESTART_AFTER_S=120 GIVE_UP_AFTER_S=600
 SILENT=$RUNTIME_DIRECTORY/silent RESTARTED=$RUNTIME_DIRECTORY/restarted
 
 report_unhealthy() {

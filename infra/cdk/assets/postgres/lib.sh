@@ -20,8 +20,10 @@ done < "${PG_ENV:-$HERE/env}"
 : "${PG_HOME:=/var/lib/pgsql}" "${PG_BIN:=/usr/bin}" "${ETC:=/etc}" "${RETRY_PAUSE_S:=5}"
 : "${METADATA_URL:=http://169.254.169.254/latest}"
 export PGDATA=$PG_HOME/data AWS_CONFIG_FILE=$HERE/aws.conf
+# RECOVERY_S: for how many seconds crash recovery is waited for. It is long, because to replace the host
+# would only begin the recovery anew.
 # shellcheck disable=SC2034 # the scripts that source this file use them
-TLS=$PG_HOME/tls STAMP=$PG_HOME/last-backup
+RECOVERY_S=1200 TLS=$PG_HOME/tls STAMP=$PG_HOME/last-backup
 
 say() {
     echo "$(basename "$0"): $*"

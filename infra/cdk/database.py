@@ -89,8 +89,8 @@ class HostConfig(Part):
     """Networks from which role reader may connect, with a client certificate; empty: none."""
 
     @property
-    def beginning(self) -> str:
-        """What the data volume begins with and where; empty: an empty one in the first zone.
+    def volume_origin(self) -> str:
+        """Zone and snapshot of the data volume; empty: an empty volume in the first zone.
 
         It is part of the volume's name in the template and of its tag, because CloudFormation
         updates neither snapshot nor zone of a volume: only another name makes another volume.

@@ -6,11 +6,16 @@ resource where a fixed name, or the addresses of a subnet, allow one only; and a
 template for something whose fixed name is taken.
 """
 
+import re
+from pathlib import Path
+
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.network import zone_cidr
 from infra.cdk.context import load
+from infra.cdk.sizes import Part
 from shared.errors import SettingsError
 from tests.infra.conftest import cdk_context, synthesise
 
@@ -23,8 +28,27 @@ NEVER_UPDATED = {
 """What CloudFormation refuses to update; the schemas do not say so, docs/adr/0012 does."""
 ONE_AT_A_TIME = {"AWS::EC2::Subnet"}
 """The old one holds the addresses until the new one exists."""
+ADR = Path(__file__).parents[2] / "docs" / "adr" / "0012-what-an-update-does.md"
+
+
+def a_network(digit):
+    return {
+        "vpc_id": f"vpc-{digit * 8}",
+        "subnet_ids": [f"subnet-{digit * 8}"],
+        "security_group_id": f"sg-{digit * 8}",
+    }
+
+
+BEFORE = {
+    "external": {
+        "database.mode": "external",
+        "database.network": a_network("a"),
+        "github_repository": "anna/plays",
+    }
+}
+"""What is deployed before a change, if not the defaults."""
 CHANGES = {
-    "beginning": {"host.snapshot_id": SNAPSHOT, "host.availability_zone": ZONE},
+    "origin": {"host.snapshot_id": SNAPSHOT, "host.availability_zone": ZONE},
     # Each option that reaches a template and may change on a living deployment, all at once.
     "rest": {
         "listeners": "anna,me",
@@ -41,15 +65,73 @@ CHANGES = {
         "host.volume_gib": 8,
         "host.data_studio_cidrs": "142.251.74.0/23",
         **{
+            f"{name}_url": f"https://{name}.example.org"
+            for name in ("spotify_api", "spotify_accounts", "reccobeats")
+        },
+        **{
             f"{name}.{size}": value
-            for name in ("collector", "backfill", "enricher", "healer", "loader", "migrator")
+            for name in (
+                *("collector", "backfill", "enricher", "healer", "loader", "migrator", "queries"),
+            )
             for size, value in {"timeout_s": 45, "memory_mb": 2_048, "disk_mb": 5_000}.items()
         },
+        **{
+            f"{name}.{option}": value
+            for name in ("backfill", "enricher", "loader")
+            for option, value in {"window_s": 9, "max_receives": 7, "visibility_s": 999}.items()
+        },
         "enricher.batch_size": 5,
-        "loader.max_receives": 20,
+        "loader.batch_size": 5,
         "healer.every_minutes": 120,
+        "healer.most_tracks": 1_000,
+    },
+    "external": {
+        "database.mode": "external",
+        "database.network": a_network("b"),
+        "github_repository": "anna/other",
     },
 }
+EXCUSED = {
+    "target": "for the local cloud",
+    "place": "another place is another deployment",
+    "name": "never changes on a living deployment (docs/deploy.md)",
+    "dependency_layer": "for the local cloud",
+    "database.mode": "changes by hand (docs/deploy.md)",
+    "database.verify_tls": "for the local cloud",
+    "host.postgres_major": "has one value",
+    "backfill.batch_size": "has one value",
+}
+"""The options that do not change on a living deployment on AWS, and why."""
+
+
+def options(part=PipelineConfig, prefix=""):
+    """Yield the path of each option; a network is one, because it comes whole."""
+    for name, field in part.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Part):
+            yield from options(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_every_option_changes_below_or_is_excused():
+    changed = {
+        option
+        for name, change in CHANGES.items()
+        for option, value in change.items()
+        if value != BEFORE.get(name, {}).get(option)
+    }
+
+    assert changed | EXCUSED.keys() == set(options())
+    assert changed & EXCUSED.keys() == set()
+
+
+@pytest.fixture(scope="module")
+def before(aws, tmp_path_factory):
+    return dict.fromkeys(CHANGES, aws) | {
+        name: synthesise(tmp_path_factory.mktemp(f"before-{name}"), **given)
+        for name, given in BEFORE.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +143,7 @@ def changed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def restored(changed):
-    return changed["beginning"]["SpotifyData"]
+    return changed["origin"]["SpotifyData"]
 
 
 def ids(stack, kind):
@@ -74,7 +156,12 @@ def top_level(paths):
 
 
 def changes(before, after):
-    """Yield path, resource and changed properties of what keeps its logical id."""
+    """Yield path, resource and changed properties of what keeps its logical id, in all stacks."""
+    for name in before:
+        yield from changes_of_stack(before[name], after[name])
+
+
+def changes_of_stack(before, after):
     for logical_id, each in before.template["Resources"].items():
         other = after.template["Resources"].get(logical_id)
         if other:
@@ -101,13 +188,10 @@ def has_fixed_name(each):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("stack", ["SpotifyData", "SpotifyPipeline"])
-def test_no_change_of_the_configuration_is_one_that_cloudformation_refuses(
-    aws, changed, name, stack
-):
+def test_no_change_of_the_configuration_is_one_that_cloudformation_refuses(before, changed, name):
     refused = {
         (path, names & NEVER_UPDATED.get(each["Type"], set()))
-        for path, each, names in changes(aws[stack], changed[name][stack])
+        for path, each, names in changes(before[name], changed[name])
         if names & NEVER_UPDATED.get(each["Type"], set())
     }
 
@@ -115,11 +199,10 @@ def test_no_change_of_the_configuration_is_one_that_cloudformation_refuses(
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("stack", ["SpotifyData", "SpotifyPipeline"])
-def test_nothing_with_a_name_of_its_own_is_replaced_by_a_change(aws, changed, name, stack):
+def test_nothing_with_a_name_of_its_own_is_replaced_by_a_change(before, changed, name):
     collides = {
         path
-        for path, each, names in changes(aws[stack], changed[name][stack])
+        for path, each, names in changes(before[name], changed[name])
         if is_replaced(each, names) and (has_fixed_name(each) or each["Type"] in ONE_AT_A_TIME)
     }
 
@@ -137,11 +220,11 @@ def test_the_two_tests_above_see_what_they_look_for(aws):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("stack", ["SpotifyData", "SpotifyPipeline"])
-def test_a_fixed_name_keeps_its_place_in_the_template(aws, changed, name, stack):
-    def names(template):
+def test_a_fixed_name_keeps_its_place_in_the_template(before, changed, name):
+    def names(stacks):
         return {
-            (each["Type"], name): logical_id
+            (each["Type"], name): (template.stack, logical_id)
+            for template in stacks.values()
             for logical_id, each in template.template["Resources"].items()
             for key, value in each.get("Properties", {}).items()
             if key.endswith("Name")
@@ -150,10 +233,28 @@ def test_a_fixed_name_keeps_its_place_in_the_template(aws, changed, name, stack)
             and not (name := template.readable(value)).startswith("<")
         }
 
-    before, after = names(aws[stack]), names(changed[name][stack])
+    old, new = names(before[name]), names(changed[name])
 
-    assert before
-    assert {key for key in before.keys() & after.keys() if before[key] != after[key]} == set()
+    assert old
+    assert {key for key in old.keys() & new.keys() if old[key] != new[key]} == set()
+
+
+def test_each_type_of_each_template_is_in_the_table(aws, before, changed):
+    table, _, _ = ADR.read_text().partition("\nLimits that")
+    listed = {
+        kind
+        for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+        for kind in re.findall(r"`(\w+::\w+)`", cell)
+    }
+
+    used = {
+        each["Type"].removeprefix("AWS::")
+        for stacks in (aws, *before.values(), *changed.values())
+        for stack in stacks.values()
+        for each in stack.template["Resources"].values()
+    }
+
+    assert listed == used
 
 
 @pytest.mark.parametrize(
@@ -161,7 +262,7 @@ def test_a_fixed_name_keeps_its_place_in_the_template(aws, changed, name, stack)
     [{"host.snapshot_id": SNAPSHOT}, {"host.availability_zone": ZONE}],
     ids=["snapshot", "zone"],
 )
-def test_another_beginning_makes_another_volume_and_another_host(data, synthesised, given):
+def test_another_snapshot_or_zone_makes_another_volume_and_another_host(data, synthesised, given):
     stack = synthesised(**given)["SpotifyData"]
     launch = "Postgres/Group/LaunchTemplate"
 
@@ -184,7 +285,7 @@ def test_a_volume_that_another_one_replaces_is_kept(data, restored):
     assert old["DeletionPolicy"] == new["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_a_volume_begins_with_its_snapshot_in_its_zone(restored):
+def test_a_volume_starts_from_its_snapshot_in_its_zone(restored):
     [volume] = restored.resources("AWS::EC2::Volume").values()
 
     assert volume["Properties"]["SnapshotId"] == SNAPSHOT

@@ -85,7 +85,7 @@ class Dashboard(Construct):
                 "CPU, in percent": [host_metric(config, "CPUUtilization", "Maximum")],
                 "CPU credits left": [host_metric(config, "CPUCreditBalance", "Minimum")],
                 "Data volume used, in percent": [told_by_host("DiskUsedPercent")],
-                "Hours since the last backup": [told_by_host("BackupAgeHours")],
+                "Age of the older of dump and snapshot, in hours": [told_by_host("BackupAgeHours")],
             },
         )
 

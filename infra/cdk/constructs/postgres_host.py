@@ -75,7 +75,7 @@ class PostgresHost(Construct):
     def _volume(self, host: HostConfig, network: Network) -> ec2.Volume:
         return ec2.Volume(
             self,
-            "-".join(filter(None, ("Data", host.beginning))),
+            "-".join(filter(None, ("Data", host.volume_origin))),
             availability_zone=network.database_subnet.availability_zone,
             size=Size.gibibytes(host.volume_gib),
             snapshot_id=host.snapshot_id or None,

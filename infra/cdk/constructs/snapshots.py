@@ -16,8 +16,8 @@ TAG = "snapshots-of"
 class Snapshots(Construct):
     """A snapshot each night, of which the last seven are kept.
 
-    The host publishes the age of the newest (`metrics.sh`): what AWS says of a failure is not said
-    of a snapshot that nobody began.
+    The host publishes the age of the newest (`metrics.sh`), because AWS sends no event for a
+    snapshot that was never started.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Snapshots(Construct):
         # Data Lifecycle Manager finds a volume by its tags alone. A volume that was replaced is
         # kept with its tag, and the policy fails if it finds one that it may not read: so each
         # volume has a tag of its own.
-        self._tag = "-".join(filter(None, (config.name, config.host.beginning)))
+        self._tag = "-".join(filter(None, (config.name, config.host.volume_origin)))
         Tags.of(volume).add(TAG, self._tag)
         self._add_policy(config, volume)
 

@@ -78,7 +78,9 @@ def texts(document: Path) -> dict[str, str]:
 
 def set_in(text: str, facts: Iterable[str]) -> set[str]:
     """Name the variables that commands set, the facts of the host included."""
-    names = re.findall(r"^([A-Z_]+)=", text, re.MULTILINE)
+    names = re.findall(r"^ *([A-Z_]+)=", text, re.MULTILINE)
+    for line in re.findall(r"^export (.+)", text, re.MULTILINE):
+        names += re.findall(r"([A-Z_]+)=", line)
     return {*names, *(facts if ". /opt/pg/env" in text else ())}
 
 
@@ -139,6 +141,15 @@ def test_every_call_of_plays_in_a_document_is_understood(name, words):
 
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
+def test_plays_is_on_the_path_before_a_document_calls_it(document):
+    typed_lines = [line for block in FENCED.findall(document.read_text()) for line in typed(block)]
+    [called, *_] = [at for at, line in enumerate(typed_lines) if line.startswith("plays ")]
+
+    assert 'export PATH="$PWD/.venv/bin:$PATH"' in typed_lines[:called]
+    assert "export AWS_PROFILE=me AWS_REGION=eu-west-1" in typed_lines[:called]
+
+
+@pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
 def test_every_link_to_a_section_leads_to_one(document):
     links = re.findall(r"\]\(([\w.]*)#([\w-]+)\)", document.read_text())
 
@@ -178,20 +189,23 @@ def test_every_output_that_a_command_asks_for_is_told_by_that_stack(document, aw
     assert unknown == set()
 
 
-def test_every_variable_of_a_command_is_set_there_or_where_its_section_leads(facts):
+@pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
+def test_every_variable_of_a_command_is_set_there_or_where_its_section_leads(document, facts):
+    # Account and region are chosen once, at the beginning.
+    chosen = {"AWS_PROFILE", "AWS_REGION", "HOME", "PATH", "PWD"}
     known = {
-        title: set().union(
+        title: chosen.union(
             *(
-                set_in(texts(OPERATE)[place], facts)
+                set_in(texts(document)[place], facts)
                 for place in (title, *re.findall(r"\]\(#([\w-]+)\)", text))
             )
         )
-        for title, text in texts(OPERATE).items()
+        for title, text in texts(document).items()
     }
 
     unset = {
         (title, name)
-        for title, text in texts(OPERATE).items()
+        for title, text in texts(document).items()
         for name in re.findall(r"\$\{?([A-Z_]+)", text)
         if name not in known[title]
     }

@@ -4,8 +4,8 @@
 # which can be read after the instance is gone (docs/operate.md, HostFailed).
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
-# Seconds from here until Postgres must serve. What follows needs up to 200 s, and as much lies before:
-# CloudFormation waits 1,800 s for its signal.
+# Seconds from here until Postgres must serve. CloudFormation waits 1,800 s for its signal, of which the
+# start of the instance and the steps after Postgres may take 200 s each.
 START_BY_S=1400
 exec &> >(exec tee --append "${CONSOLE:-/dev/console}")
 

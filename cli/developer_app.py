@@ -36,7 +36,7 @@ _SECRET: TypeAdapter[str] = TypeAdapter(Secret)
 
 # What was given is not quoted: it may be a secret that was pasted in the wrong place.
 NO_CLIENT_ID = (
-    "this is not a client id, which has 32 hexadecimal digits (0-9, a-f): copy it from "
+    "{source} is not a client id, which has 32 hexadecimal digits (0-9, a-f): copy it from "
     f"{DASHBOARD} > your app > Settings > Client ID"
 )
 
@@ -72,12 +72,13 @@ def find_app(
         CommandError: Something is missing, or cannot be what it should be.
     """
     secret = _given_secret(typed) if secret_from_stdin else os.environ.get(SECRET_VARIABLE)
-    if known and not client_id:
-        client_id = known.client_id
-    else:
-        client_id = client_id or _ask_for_id(typed, redirect_uri)
-        if not (simulated or CLIENT_ID.fullmatch(client_id)):
-            raise CommandError(NO_CLIENT_ID)
+    if known and not (simulated or CLIENT_ID.fullmatch(known.client_id)):
+        # The simulator's, or one that was stored before it was checked.
+        known = None
+    source = "--client-id or SPOTIFY_CLIENT_ID" if client_id else "what was typed"
+    client_id = client_id or (known.client_id if known else _ask_for_id(typed, redirect_uri))
+    if not (simulated or CLIENT_ID.fullmatch(client_id)):
+        raise CommandError(NO_CLIENT_ID.format(source=source))
     if secret is None and known and known.client_id == client_id:
         secret = known.client_secret
     if secret is None and typed.is_terminal:

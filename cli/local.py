@@ -14,6 +14,7 @@ from cli.scenario import scenario
 from cli.target import choose
 from infra.local import cloud
 from infra.local.deploy import STACK
+from infra.local.memory import Memory
 from infra.local.state import CloudState, LocalCloudError, local_home
 from shared.errors import DatabaseError
 
@@ -119,14 +120,16 @@ app.command()(scenario)
 
 
 def _contents(home: Path) -> str:
-    """Say what plays a home holds: rows while Postgres runs, else the size of all."""
+    """Say what plays a home holds: rows while Postgres runs, else what it last counted, and MB."""
     try:
         with choose("local", STACK, None, home).database() as database:
             rows = database.run(STATEMENTS["rows"])
     except (LocalCloudError, DatabaseError):
         files = (path for name in cloud.DATA for path in (home / name, *(home / name).rglob("*")))
         size = sum(path.lstat().st_size for path in files if path.is_file())
-        return f"{size / 1e6:,.0f} MB on disk"
+        plays = Memory.load(home).plays
+        known = "" if plays is None else f"{plays:,} plays when it last ran, "
+        return f"{known}{size / 1e6:,.0f} MB on disk"
     counts = ", ".join(f"{count:,} in {name}" for name, count in rows if count)
     return f"rows: {counts or 'none'}"
 

@@ -12,12 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.asking import ask, wait_for_code
 from cli.callback import CallbackServer
+from cli.confirm import YesOption
 from cli.consent import Question, redirect_uri
 from cli.developer_app import SECRET_VARIABLE, DeveloperApp, find_app
 from cli.errors import CommandError, StoppedError, interruptible
 from cli.grant import Consent, poll_once, refuse_while_blocked, remedy, trade
 from cli.options import JsonOption, ListenerOption, TimeoutOption, target_of
-from cli.output import Document, Instant, emit, show
+from cli.output import Document, Instant, emit, note, show
+from cli.simulated import confirm_poll, remember_simulated
 from cli.spotify_place import SpotifyPlace, must_turn, place_after_turning, place_of, turn
 from cli.target import Target
 from cli.typed import Typed
@@ -25,7 +27,7 @@ from infra.local.processes import deferred
 from services.collector.credentials import GRANT_LIFETIME, Credentials, CredentialStore
 from services.collector.state import ListenerStates
 from shared.archive import DEFAULT_LISTENER
-from shared.errors import SettingsError, SpotifyAuthError, SpotifyError
+from shared.errors import HistoryError, SettingsError, SpotifyAuthError, SpotifyError
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify_app import SpotifyApps
 from shared.spotify_wire import Grant
@@ -77,7 +79,8 @@ def login(
     start_over: Annotated[
         bool,
         typer.Option(
-            "--start-over", help="Delete all plays of a local cloud that has simulated ones."
+            "--start-over",
+            help="Delete all plays, uploads and logins of a local cloud that has simulated plays.",
         ),
     ] = False,
     simulated: Annotated[
@@ -85,6 +88,7 @@ def login(
         typer.Option("--simulated", help="Log in at the local cloud's simulator, for a try."),
     ] = False,
     timeout: TimeoutOption = TIMEOUT_S,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Let the pipeline read what a listener plays on Spotify.
@@ -104,6 +108,8 @@ def login(
         turns = must_turn(target, simulated=simulated, start_over=start_over)
         store = _store(target)
         store.require(listener)
+        if simulated:
+            confirm_poll(target, listener, yes=yes)
         # A login of before the turn is one at the simulator.
         known = None if turns else _known(store, listener)
         app = find_app(
@@ -122,11 +128,16 @@ def login(
     credentials = _credentials(app, grant)
     if turns:
         # A consent is too dear to lose: what stops the command waits until it is stored.
-        with interruptible("the login is stored, but was not tried"), deferred():
-            desk = _desk(turn(context, start_over=start_over))
-            desk.store.save(listener, credentials)
+        with interruptible("the login is stored, but was not tried"), deferred(_tell_of_waiting):
+            desk = _turned(context, listener, credentials, start_over=start_over)
+    if simulated:
+        remember_simulated(target, listener)
     done = _finish(desk, listener, known, credentials, grant)
     emit(done) if as_json else show(_told(done))
+
+
+def _tell_of_waiting() -> None:
+    note("Stopping once the local cloud has started and the login is stored ...")
 
 
 def _known(store: CredentialStore, listener: str) -> Credentials | None:
@@ -157,6 +168,22 @@ def _desk(target: Target, *, turns: bool = False) -> _Desk:
     apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
     states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
     return _Desk(place, _store(target), apps, states)
+
+
+def _turned(
+    context: typer.Context, listener: str, credentials: Credentials, *, start_over: bool
+) -> _Desk:
+    """Turn a local cloud to the real Spotify, and store the login there.
+
+    Raises:
+        CommandError: It did not turn.
+    """
+    try:
+        desk = _desk(turn(context, start_over=start_over))
+    except HistoryError as error:
+        raise CommandError(f"no login was stored: {error}") from error
+    desk.store.save(listener, credentials)
+    return desk
 
 
 def _trade(desk: _Desk, consent: Consent) -> Grant:

@@ -16,7 +16,7 @@ from cli.options import (
     target_of,
 )
 from cli.output import Document, emit, show
-from cli.simulated import confirm_poll
+from cli.simulated import confirm_poll, remember_simulated
 from cli.target import Target
 from cli.waiting import Waiting
 from services.collector.collect import Outcome
@@ -48,6 +48,7 @@ def poll(
     Listeners(target).require(listener)
     confirm_poll(target, listener, yes=yes)
     waiting = Waiting(target, timeout) if wait else None
+    remember_simulated(target, listener)
     with interruptible("the poll may go on; its plays load by themselves"):
         done = collect(target, listener)
     with interruptible("the plays go on loading; `plays status` shows how far"):

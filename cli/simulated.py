@@ -8,26 +8,24 @@ from cli.output import note
 from cli.target import Target
 from infra.local.memory import Memory
 from infra.local.state import local_home
-from shared.archive import DEFAULT_LISTENER, upload_key
+from shared.archive import upload_key
 
 ADVICE = (
-    "To have them apart: `plays local reset` (deletes all that is in this local cloud), then "
+    "To keep them apart: `plays local reset` (deletes all that is in this local cloud), then "
     "`plays local up --empty`, which adds nothing simulated"
 )
 
 
 def simulated_listeners(target: Target) -> frozenset[str]:
-    """Return the listeners whose history holds simulated plays; none on AWS.
+    """Return the listeners whose history holds simulated plays, or soon will; none on AWS."""
+    return Memory.load(local_home()).simulated if target.state else frozenset()
 
-    The sample history is one, and so is every poll of the simulator.
-    """
-    if target.state is None:
-        return frozenset()
-    sampled = [DEFAULT_LISTENER] if Memory.load(local_home()).sampled else []
-    if not target.state.simulated:
-        return frozenset(sampled)
-    states = target.client("dynamodb").scan(TableName=target.output("ListenerStateTable"))
-    return frozenset([*sampled, *(item["listener"]["S"] for item in states["Items"])])
+
+def remember_simulated(target: Target, listener: str) -> None:
+    """Remember that simulated plays of a listener come in, if the simulator is polled."""
+    if target.state and target.state.simulated:
+        memory, home = Memory.load(local_home()), local_home()
+        memory.model_copy(update={"simulated": memory.simulated | {listener}}).save(home)
 
 
 def confirm_upload(target: Target, listener: str, *, yes: bool) -> None:
@@ -54,13 +52,15 @@ def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
     """
     if target.state is None or not target.state.simulated:
         return
+    memory = Memory.load(local_home())
     uploads = target.client("s3").list_objects_v2(
         Bucket=target.output("ArchiveBucket"), Prefix=upload_key(listener, ""), MaxKeys=1
     )
-    if uploads["KeyCount"] and listener not in simulated_listeners(target):
+    # Own plays may have come by other ways than uploads into a home that is for them.
+    if (memory.empty or uploads["KeyCount"]) and listener not in memory.simulated:
         confirm(
-            f"{listener} has plays of their own here, and the Spotify that is polled is simulated: "
-            "its plays would be mixed in",
+            "the Spotify that is polled is simulated, and its plays would be mixed with "
+            f"{listener}'s own",
             "`plays login` turns to the real Spotify.",
             yes=yes,
         )

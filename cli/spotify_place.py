@@ -24,7 +24,7 @@ from infra.local.state import CloudState, local_home
 MIXED = (
     "this local cloud holds simulated plays, and yours must not be mixed with them: "
     "`plays login --start-over` deletes all that is in it, then logs in at the real Spotify "
-    "(load your own exports again afterwards); `--simulated` logs in at the simulator"
+    "(load your own exports again afterwards)"
 )
 
 
@@ -56,7 +56,7 @@ def place_after_turning(state: CloudState) -> SpotifyPlace:
 
 
 def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
-    """Tell whether a cloud must turn to the real Spotify before a login.
+    """True if a cloud must turn to the real Spotify, or lose simulated plays, before a login.
 
     Args:
         target: The cloud to log in for.
@@ -68,6 +68,7 @@ def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
             must be and was not asked for.
     """
     is_simulated = target.state is not None and target.state.simulated
+    stands_in_the_way = is_simulated or bool(simulated_listeners(target))
     if simulated and target.state is None:
         raise CommandError("--simulated: AWS polls the real Spotify, and has no simulator")
     if simulated and not is_simulated:
@@ -75,9 +76,11 @@ def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
             "--simulated: no simulator is polled here; a local cloud has one when it is new, "
             "and again after `plays local reset`, which deletes all that is in it"
         )
-    if start_over and (simulated or not is_simulated):
-        raise CommandError("--start-over deletes simulated plays, and none stand in the way here")
-    if simulated or not is_simulated:
+    if start_over and (simulated or not stands_in_the_way):
+        raise CommandError(
+            "--start-over deletes a local cloud with simulated plays, and there are none here"
+        )
+    if simulated or not stands_in_the_way:
         return False
     _must_delete(target, may=start_over)
     return True
@@ -98,12 +101,15 @@ def turn(context: typer.Context, *, start_over: bool) -> Target:
 
 
 def _must_delete(target: Target, *, may: bool) -> bool:
-    """Tell whether there are simulated plays to delete.
+    """True if there are simulated plays to delete.
 
     Raises:
         CommandError: There are, and they may not be deleted.
     """
     holds_some = bool(simulated_listeners(target))
     if holds_some and not may:
-        raise CommandError(MIXED)
+        is_simulated = target.state and target.state.simulated
+        raise CommandError(
+            MIXED + ("; `--simulated` logs in at the simulator" if is_simulated else "")
+        )
     return holds_some

@@ -1,6 +1,7 @@
 """Plays on their way into the database, told a line at a time."""
 
 import time
+from contextlib import closing
 from datetime import datetime
 
 from shared.errors import DatabaseError
@@ -14,6 +15,16 @@ LAST = """
 SELECT track_name, artist_name, played_at FROM listening_history
 ORDER BY played_at DESC LIMIT 1
 """
+
+
+def count_plays(address: Address) -> int | None:
+    """Return the number of plays in the database; None if it cannot be asked."""
+    try:
+        with closing(Database.connect(address)) as database:
+            ((plays, _),) = database.run(COUNTS)
+    except DatabaseError:
+        return None
+    return int(plays)
 
 
 class Arrivals:

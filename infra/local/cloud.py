@@ -31,12 +31,17 @@ STOP_S = START_TIMEOUT_S + TIMEOUT_S + consumers.PATIENCE_S + parts.STOP_S + 10
 """Longer than a start of Postgres and a change of the deployment, which are not cut off, what is in
 work, and a stop of all."""
 
+TURN_S = 600
+"""Time limit of a turn to the real Spotify, which takes half a minute on two cores."""
+
 HEARD_S = 0.5
 """How long a request to stop takes to be heard, so that another one hurries the stop."""
 
 DATA = (
     *INGESTED,
     *("logs", "cdk", "cdk.out", FILE, MEMORY, turn.FILE),
+    # A write that was cut off leaves them.
+    *(f"{name}.new" for name in (FILE, MEMORY, turn.FILE)),
     *("ministack.pid", "simulators.pid", CDK, SUPERVISOR),
 )
 """All that a home may hold. Nothing else in it is ours to delete."""
@@ -146,14 +151,29 @@ def turn_to_real_spotify(home: Path, *, start_over: bool) -> None:
         start_over: Delete all plays and logins that it holds.
 
     Raises:
-        LocalCloudError: No local cloud runs there, or it ended over it.
+        LocalCloudError: No local cloud runs there, it ended over it, or takes too long.
     """
     CloudState.load(home)
     turn.ask_for(home, start_over=start_over)
+    deadline = time.monotonic() + TURN_S
     while turn.is_asked_for(home) or not (home / FILE).exists():
         if holder(home / SUPERVISOR) is None:
-            raise LocalCloudError(f"the local cloud ended: see {home / 'logs'}, then `make run`")
+            raise _does_not_turn(
+                home, "it ended", "`make run` finishes this", start_over=start_over
+            )
+        if time.monotonic() > deadline:
+            why = f"it is not ready after {TURN_S} s"
+            remedy = "Stop it with `plays local down`, then `make run` finishes this"
+            raise _does_not_turn(home, why, remedy, start_over=start_over)
         time.sleep(POLL_S)
+
+
+def _does_not_turn(home: Path, why: str, remedy: str, *, start_over: bool) -> LocalCloudError:
+    deletes = " (it deletes all that is in this local cloud)" if start_over else ""
+    return LocalCloudError(
+        f"the local cloud did not come to poll the real Spotify: {why}, see {home / 'logs'}. "
+        f"{remedy}{deletes}; then run `plays login` again"
+    )
 
 
 def stop_postgres(home: Path) -> None:
@@ -202,7 +222,9 @@ def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
     if holder(home / SUPERVISOR) is not None:
         raise supervisor.already_running(home)
     path = _log_of(home)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Parents that mkdir makes on the way would be open to others.
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     command = [sys.executable, "-m", "infra.local.supervisor"]
     with path.open("wb") as log, path.open("rb") as lines:
         process = subprocess.Popen(  # noqa: S603 - the command is ours

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.local import consumers, turn
+from infra.local.arrivals import count_plays
 from infra.local.memory import Memory
 from infra.local.parts import Parts
 
@@ -43,5 +44,8 @@ def end(
         memory.save(home)
     elif is_feeding and memory.deployed and not turn.deletes_data(home):
         consumers.pause(memory.aws, say, is_hurried)
+        # While Postgres runs: `plays local reset` says later what it would delete.
+        memory = memory.model_copy(update={"plays": count_plays(memory.database)})
+        memory.save(home)
     parts.stop(discard_change=is_broken_off)
     return memory

@@ -14,6 +14,7 @@ functions that inherit its environment may change where modules are found.
 
 import json
 import os
+import re
 import resource
 import socket
 import sys
@@ -39,6 +40,11 @@ KEEP_ALIVE_S = 75
 
 CALLBACK = "/_ministack/cfn-response/"
 """Custom resources answer CloudFormation here, without a credential: a random token follows."""
+CALLBACK_BYTES = 4_096
+"""CloudFormation's limit of such an answer."""
+
+XML = re.compile(rb"/(s3|cloudformation|iam|sts|sns|monitoring)/aws4_request")
+"""Services whose clients read errors in XML, as a signature names them."""
 
 _BY = b"x-forwarded-proto"
 _credentials_by_names = lambda_runtime.execution_credentials
@@ -73,7 +79,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await ministack(scope, receive, send)
         return
     if reason := refusal(scope):
-        await _refuse(send, reason)
+        await _refuse(scope, send, reason)
         return
     others = [header for header in scope["headers"] if header[0] != _BY]
     await ministack(
@@ -90,7 +96,9 @@ def refusal(scope: Any) -> str | None:
         return reason
     path = scope["path"]
     if scope["method"] == "PUT" and path.startswith(CALLBACK):
-        return None
+        (size,) = headers.get(b"content-length", [b""])[:1]
+        is_small = size.isdigit() and int(size) <= CALLBACK_BYTES
+        return None if is_small else f"an answer has a Content-Length, of {CALLBACK_BYTES} at most"
     if path.startswith("/_") or path == "/health":
         return "the local cloud has no administrative paths"
     if not _is_known(_access_key(headers, scope["query_string"])):
@@ -125,11 +133,23 @@ def _is_known(access_key: str) -> bool:
     return isinstance(resolve_credential(access_key, ACCOUNT), ResolvedCredential)
 
 
-async def _refuse(send: Any, reason: str) -> None:
-    body = json.dumps({"__type": "AccessDeniedException", "message": reason}).encode()
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+async def _refuse(scope: Any, send: Any, reason: str) -> None:
+    kind, body = _document(dict(scope["headers"]), reason)
+    headers = [(b"content-type", kind), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _document(headers: dict[bytes, bytes], reason: str) -> tuple[bytes, bytes]:
+    """Return the type and the text of a refusal, in the form that the service's clients read."""
+    service = XML.search(headers.get(b"authorization", b""))
+    if not service or b"x-amz-target" in headers:
+        text = json.dumps({"__type": "AccessDeniedException", "message": reason})
+        return b"application/json", text.encode()
+    text = f"<Error><Code>AccessDenied</Code><Message>{reason}</Message></Error>"
+    if service[1] != b"s3":
+        text = f"<ErrorResponse>{text}</ErrorResponse>"
+    return b"application/xml", text.encode()
 
 
 def _without_origins(send: Any) -> Any:

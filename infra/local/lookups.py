@@ -52,7 +52,7 @@ def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
 
 
 def drop_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
-    """Forget the login at the simulator, which nobody else would accept; another one stays."""
+    """Forget the login at the simulator, which the real Spotify refuses; another one stays."""
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
     if f'"{account.CLIENT_ID}"' in _value(aws, name):
         client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString="{}")

@@ -7,12 +7,14 @@ forge tells them apart: `Origin`, `Sec-Fetch-*` and `Host`. ADR 14 says who is k
 
 from collections.abc import Mapping
 
+HTTP_PORT = 80
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 def is_named(host: str | None, port: int) -> bool:
     """True if a request names the loopback with the port that it came to."""
-    return host in [f"{name}:{port}" for name in NAMES]
+    # Browsers leave out the port that HTTP has by default.
+    return host in [f"{name}:{port}" for name in NAMES] or (port == HTTP_PORT and host in NAMES)
 
 
 def is_of_a_page(headers: Mapping[str, str], method: str) -> bool:

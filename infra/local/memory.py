@@ -3,13 +3,15 @@
 import secrets
 import string
 from pathlib import Path
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from infra.cdk.database import DATABASE
 from infra.local.aws import LocalAws
-from infra.local.ports import Ports
+from infra.local.ports import HOST, Ports
 from infra.local.state import write_private
+from shared.archive import DEFAULT_LISTENER
+from shared.postgres import Address
 
 FILE = "memory.json"
 
@@ -41,25 +43,46 @@ class Memory(BaseModel):
     crashed: bool = False
     """Whether AWS may have forgotten uploads that nobody has reminded it of yet."""
     empty: bool = False
-    """Whether it began with --empty, so that nothing simulated may join what a person loads."""
+    """Whether it began with --empty, for a person's own plays: nothing simulated is added."""
     sampled: bool = False
     """Whether the sample history went in already."""
     real_spotify: bool = False
-    """Whether somebody logged in at the real Spotify, so that no simulator stands in for it."""
+    """Whether it is for plays of the real Spotify, because of a login there or since it began with
+    URLs in place of the simulator. No simulator stands in for it then."""
+    simulated: frozenset[str] = frozenset()
+    """The listeners whose history holds simulated plays, or soon will."""
+    plays: int | None = None
+    """Rows of plays at the last clean stop; None if they could not be counted."""
 
     @property
     def aws(self) -> LocalAws:
         """AWS as its administrator reaches it."""
         return LocalAws(self.ports.aws_endpoint, self.access_key)
 
+    @property
+    def database(self) -> Address:
+        """Postgres as role `reader` reaches it."""
+        return Address(HOST, self.ports.postgres, DATABASE, "reader", self.reader_password)
+
     @classmethod
-    def load(cls, home: Path) -> Self:
+    def load(cls, home: Path) -> "Memory":
         """Read what a home remembers; a new one has fresh passwords."""
         try:
-            return cls.model_validate_json((home / FILE).read_bytes())
+            memory = cls.model_validate_json((home / FILE).read_bytes())
         except FileNotFoundError:
             return cls(deployed=False)
+        return memory if "simulated" in memory.model_fields_set else _upgraded(memory, home)
 
     def save(self, home: Path) -> None:
         """Remember."""
         write_private(home / FILE, self.model_dump_json(indent=2) + "\n")
+
+
+def _upgraded(memory: Memory, home: Path) -> Memory:
+    """Add what an earlier release did not write down, as far as the home shows it."""
+    polls = [] if memory.real_spotify else (home / "s3").glob("*/*/polls/*")
+    simulated = {path.name for path in polls} | ({DEFAULT_LISTENER} if memory.sampled else set())
+    began_empty = memory.deployed and not (memory.sampled or memory.real_spotify)
+    return memory.model_copy(
+        update={"simulated": frozenset(simulated), "empty": memory.empty or began_empty}
+    )

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -98,19 +98,29 @@ class Child:
 
 
 @contextmanager
-def deferred() -> Iterator[None]:
-    """Let signals to stop wait until the block is left; works in the main thread only."""
+def deferred(tell: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let signals to stop wait until the block is left; works in the main thread only.
+
+    If the block fails, its error is raised and not the signal: either one ends the work.
+
+    Args:
+        tell: Called by the first signal.
+    """
     pending: list[int] = []
-    before = {
-        number: signal.signal(number, lambda came, _: pending.append(came)) for number in STOP
-    }
+
+    def hear(number: int, _: object) -> None:
+        pending.append(number)
+        if len(pending) == 1:
+            tell()
+
+    before = {number: signal.signal(number, hear) for number in STOP}
     try:
         yield
     finally:
         for number, action in before.items():
             signal.signal(number, action)
-        for came in pending[:1]:
-            signal.raise_signal(came)
+    for came in pending[:1]:
+        signal.raise_signal(came)
 
 
 def wait_for_end(pid_file: Path, patience_s: float) -> bool:

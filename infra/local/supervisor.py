@@ -29,7 +29,6 @@ from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
 from shared.archive import DEFAULT_LISTENER, upload_key
 from shared.errors import HistoryError
-from shared.postgres import Address
 
 Say = Callable[[str], None]
 
@@ -37,10 +36,10 @@ FOLDERS = ("logs", "cdk", "cdk.out")
 WATCH_S = 1
 SAMPLE_PLAYS = 5_000
 NEXT = ("status", "upload my_spotify_data.zip", "login")
-NEXT_TO_SIMULATED = ("status", "poll --wait", "local scenario")
+TO_SIMULATOR = ("poll --wait", "local scenario")
 OWN_PLAYS = (
-    "for your own plays: `.venv/bin/plays login --start-over` (deletes the simulated ones once you "
-    "have agreed at Spotify); README shows the way for an export alone"
+    "for your own plays: `.venv/bin/plays login --start-over` (deletes all that is in this local "
+    "cloud once you have agreed at Spotify); for an export alone see README, With your own plays"
 )
 
 
@@ -68,9 +67,16 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
             supervisor.watch()
 
 
-def next_steps(*, holds_simulated: bool) -> tuple[str, ...]:
-    """Return what to say of commands that a person may type now."""
-    commands = NEXT_TO_SIMULATED if holds_simulated else NEXT
+def next_steps(*, holds_simulated: bool, polls_simulator: bool) -> tuple[str, ...]:
+    """Return lines that name the commands that work now.
+
+    Args:
+        holds_simulated: Whether simulated plays are in this home, or soon will be.
+        polls_simulator: Whether the Spotify that is polled is simulated.
+    """
+    commands = (
+        NEXT if not holds_simulated else ("status", *(TO_SIMULATOR if polls_simulator else ()))
+    )
     line = f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in commands)}"
     return (line, OWN_PLAYS) if holds_simulated else (line,)
 
@@ -119,26 +125,34 @@ class Supervisor:
         # Simulators that are not started again must not be missed.
         self._parts = Parts(self._home)
         if turn.is_asked_for(self._home):
-            # Whoever logs in wants to be polled.
+            # A login is made to be polled.
             self._wished = self._wished.model_copy(update={"empty": False})
         self._memory = turn.obey(self._home, self._memory)
         if not self._memory.deployed:
-            self._remember(empty=self._wished.empty)
+            self._remember(empty=self._wished.empty, simulated=frozenset())
             # What a first deployment left that was not to its end, and nothing can go on from.
             delete(self._home, DEPLOYMENT)
         if self._parts.ministack.has_forgotten:
             # Its next clean stop would hide that.
             self._remember(crashed=True)
+        if not (self._wished.simulated_listener or self._memory.simulated):
+            self._remember(real_spotify=True)
         self._start_servers()
         context = self._wishes.deployment(self._memory.ports)
-        outputs = self._deploy(configuration(context), context)
+        config = configuration(context)
+        if self._wishes.simulated_listener and (config.polling_enabled or not self._wishes.empty):
+            self._remember(simulated=self._memory.simulated | {DEFAULT_LISTENER})
+        outputs = self._deploy(config, context)
         if self._memory.crashed:
             self._remind(outputs)
         self._send_sample(outputs["ArchiveBucket"])
         state = self._state(outputs["ArchiveBucket"], context)
         ports = self._memory.ports
         self._say(f"ready: AWS at {ports.aws_endpoint}, Postgres on port {ports.postgres}")
-        for line in next_steps(holds_simulated=self._holds_simulated):
+        for line in next_steps(
+            holds_simulated=bool(self._memory.simulated),
+            polls_simulator=self._wishes.simulated_listener,
+        ):
             self._say(line)
         self._say(f"the database, to read: {state.database_url}")
         # Last: this is what tells others that it is ready.
@@ -150,7 +164,7 @@ class Supervisor:
         Raises:
             LocalCloudError: One ended by itself.
         """
-        arrivals = Arrivals(self._database)
+        arrivals = Arrivals(self._memory.database)
         while not turn.is_asked_for(self._home):
             for failure in self._parts.failures():
                 raise LocalCloudError(failure)
@@ -171,7 +185,8 @@ class Supervisor:
         self._memory = end(
             self._home,
             self._parts,
-            self._memory,
+            # Commands add to it while the servers run.
+            Memory.load(self._home),
             self._say,
             is_feeding=self._is_feeding,
             is_changing=self._is_changing,
@@ -186,7 +201,7 @@ class Supervisor:
     def _start_servers(self) -> None:
         with no_other_start():
             if self._wishes.empty and not self._wished.empty:
-                self._say("this home began with --empty: nothing simulated is added to it")
+                self._say("this home is for your own plays: nothing simulated is added to it")
             ports = choose(self._memory.ports, self._say)
             self._remember(ports=ports)
             simulators = self._wishes.simulators
@@ -215,7 +230,7 @@ class Supervisor:
             self._is_changing = False
         if self._wishes.simulated_listener:
             lookups.put_simulated_login(config, self._memory.aws)
-        elif self._memory.real_spotify:
+        else:
             lookups.drop_simulated_login(config, self._memory.aws)
         if not is_deployed:
             # After a crash there would be no stack, and a new one would have another archive.
@@ -233,7 +248,7 @@ class Supervisor:
     def _remind(self, outputs: dict[str, str]) -> None:
         """Send again what a crash made MiniStack forget."""
         bucket, queue = outputs["ArchiveBucket"], outputs["UploadedFilesQueueUrl"]
-        sent = forgotten.send_again(self._memory.aws, bucket, queue, self._database)
+        sent = forgotten.send_again(self._memory.aws, bucket, queue, self._memory.database)
         self._say(f"uploads begun again after a crash: {sent}")
         self._remember(crashed=False)
 
@@ -270,23 +285,12 @@ class Supervisor:
 
     @property
     def _wishes(self) -> Wishes:
-        """What is wished, as far as the plays in this home allow."""
+        """What is wished, except what would mix simulated plays with own ones in this home."""
         if self._memory.real_spotify:
             return self._wished.at_real_spotify()
         if self._memory.empty and self._wished.simulated_listener:
             return self._wished.model_copy(update={"empty": True})
         return self._wished
-
-    @property
-    def _holds_simulated(self) -> bool:
-        """Whether simulated plays are in this home, or soon will be."""
-        polled = self._wishes.simulated_listener and not self._wishes.empty
-        return polled or self._memory.sampled
-
-    @property
-    def _database(self) -> Address:
-        port, password = self._memory.ports.postgres, self._memory.reader_password
-        return Address(HOST, port, DATABASE, "reader", password)
 
     def _remember(self, **changes: object) -> None:
         self._memory = self._memory.model_copy(update=changes)

@@ -30,12 +30,12 @@ def ask_for(home: Path, *, start_over: bool) -> None:
 
 
 def is_asked_for(home: Path) -> bool:
-    """Tell whether somebody asked."""
+    """True if a turn is asked for."""
     return (home / FILE).exists()
 
 
 def deletes_data(home: Path) -> bool:
-    """Tell whether somebody asked for it in a way that deletes all plays."""
+    """True if a turn is asked for that deletes all plays."""
     asked = _asked(home)
     return asked is not None and asked.start_over
 
@@ -50,7 +50,8 @@ def obey(home: Path, memory: Memory) -> Memory:
         return memory
     if asked.start_over:
         delete(home, INGESTED)
-        memory = memory.model_copy(update={"sampled": False, "deployed": False, "crashed": False})
+        gone = {"sampled": False, "deployed": False, "crashed": False, "simulated": frozenset()}
+        memory = memory.model_copy(update=gone)
     memory = memory.model_copy(update={"real_spotify": True})
     memory.save(home)
     (home / FILE).unlink()

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from infra.cdk.database import DATABASE
-from infra.local.arrivals import Arrivals
+from infra.local.arrivals import Arrivals, count_plays
 from infra.local.ports import any_free
 from infra.local.postgres import HOST
 from shared.postgres import Address
@@ -80,3 +80,10 @@ def test_no_database_is_no_news():
     address = Address(HOST, any_free(), DATABASE, "reader", "password")
 
     assert Arrivals(address).news() is None
+
+
+def test_plays_are_counted_where_there_is_a_database(add, address_of):
+    add("Sinnerman", datetime.now(UTC))
+
+    away = Address(HOST, any_free(), DATABASE, "reader", "any")
+    assert [count_plays(address_of("reader")), count_plays(away)] == [1, None]

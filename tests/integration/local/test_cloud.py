@@ -75,6 +75,22 @@ def parts(memory):
         parts.stop()
 
 
+def test_a_home_that_goes_to_the_background_is_its_owners_from_the_start(tmp_path, monkeypatch):
+    class NoStartError(Exception):
+        pass
+
+    def fail(*_, **__):
+        raise NoStartError
+
+    monkeypatch.setattr(cloud.subprocess, "Popen", fail)
+    home = tmp_path / "home"
+
+    with pytest.raises(NoStartError):
+        cloud.up(home, empty=True, detach=True, say=lambda _: None)
+
+    assert [oct(path.stat().st_mode & 0o777) for path in (home, home / "logs")] == ["0o700"] * 2
+
+
 @pytest.mark.parametrize("detach", [True, False], ids=["detached", "in the foreground"])
 def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="already") as refusal:

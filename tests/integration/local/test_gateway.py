@@ -12,8 +12,9 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
-from infra.local.aws import client
+from infra.local.aws import LocalAws, client
 from tests.integration.local.conftest import ADMINISTRATOR
 
 TRUST = (
@@ -176,6 +177,42 @@ def test_a_custom_resource_may_answer(ask):
     status, _ = ask("PUT", "/_ministack/cfn-response/a-token", key=None)
 
     assert status == 200
+
+
+def test_an_answer_without_a_key_is_as_short_as_cloudformation_wants(ministack):
+    def answered(name, value):
+        connection = HTTPConnection(ministack.endpoint.partition("//")[2], timeout=10)
+        connection.putrequest("PUT", "/_ministack/cfn-response/a-token")
+        connection.putheader(name, value)
+        connection.endheaders()
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    assert answered("Content-Length", "4097") == 403
+    assert answered("Transfer-Encoding", "chunked") == 403
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("s3", lambda s3: s3.list_objects_v2(Bucket="archive")),
+        ("cloudformation", lambda cloudformation: cloudformation.describe_stacks()),
+        ("sts", lambda sts: sts.get_caller_identity()),
+        ("sns", lambda sns: sns.list_topics()),
+        ("iam", lambda iam: iam.list_roles()),
+        ("cloudwatch", lambda cloudwatch: cloudwatch.list_metrics()),
+        ("sqs", lambda sqs: sqs.list_queues()),
+        ("lambda", lambda functions: functions.list_functions()),
+    ],
+)
+def test_the_reason_of_a_refusal_reaches_the_user_of_each_service(ministack, service, call):
+    stranger = LocalAws(ministack.aws.endpoint, "AKIAUNKNOWN")
+
+    with pytest.raises(ClientError, match="unknown access key") as refusal:
+        call(client(service, stranger))
+
+    assert refusal.value.response["Error"]["Code"].startswith("AccessDenied")
 
 
 def test_a_presigned_address_serves_its_object(ministack):

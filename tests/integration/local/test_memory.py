@@ -1,9 +1,13 @@
+import json
+
+import pytest
+
 from infra.local.memory import FILE, Memory
 from infra.local.ports import Ports
 
 
 def test_a_home_remembers(home):
-    memory = Memory(ports=Ports(aws=14566), sampled=True)
+    memory = Memory(ports=Ports(aws=14566), sampled=True, simulated={"me"})
 
     memory.save(home)
 
@@ -24,3 +28,29 @@ def test_passwords_are_their_owners_alone(home):
 
     assert (home / FILE).stat().st_mode & 0o777 == 0o600
     assert memory.loader_password not in repr(memory)
+
+
+@pytest.mark.parametrize(
+    ("known", "poll_of", "empty", "simulated"),
+    [
+        ({}, None, True, set()),
+        ({}, "anna", True, {"anna"}),
+        ({"sampled": True}, "me", False, {"me"}),
+        ({"sampled": True}, None, False, {"me"}),
+        ({"real_spotify": True}, "me", False, set()),
+        ({"deployed": False}, None, False, set()),
+        ({"empty": True, "sampled": False}, None, True, set()),
+    ],
+    ids=["empty", "empty but polled", "simulated", "sampled", "turned", "interrupted", "named"],
+)
+def test_a_home_of_an_earlier_release_is_known_for_what_it_is(
+    home, known, poll_of, empty, simulated
+):
+    ports = Ports().model_dump()
+    (home / FILE).write_text(json.dumps({"ports": ports, "loader_password": "kept"} | known))
+    if poll_of:
+        (home / "s3" / "000000000000" / "archive" / "polls" / poll_of).mkdir(parents=True)
+
+    memory = Memory.load(home)
+
+    assert (memory.empty, memory.simulated, memory.loader_password) == (empty, simulated, "kept")

@@ -1,18 +1,24 @@
 """How a supervisor starts and stops; its servers, AWS and the CDK are stand-ins."""
 
+import json
 import os
 import signal
 from types import SimpleNamespace
 
 import pytest
 
-from infra.local import supervisor, turn
+from infra.local import ending, supervisor, turn
+from infra.local.memory import FILE as MEMORY
 from infra.local.memory import Memory
 from infra.local.pidfile import holder
 from infra.local.state import FILE, SUPERVISOR, LocalCloudError
 from infra.local.wishes import Wishes
 
 EMPTY = Wishes(empty=True)
+REAL = Wishes(
+    spotify_api_url="https://api.spotify.com",
+    spotify_accounts_url="https://accounts.spotify.com",
+)
 
 
 class Stage:
@@ -21,6 +27,8 @@ class Stage:
     def __init__(self):
         self.acts = []
         self.contexts = []
+        self.lookups = []
+        self.sent = []
         self.scenes = {}
         self.stacks = set()
         self.is_left_behind = False
@@ -84,7 +92,12 @@ def stage(monkeypatch):
     monkeypatch.setattr(supervisor.forgotten, "send_again", lambda *_: stage.act("send again") or 2)
     monkeypatch.setattr(supervisor, "Arrivals", lambda _: SimpleNamespace(news=lambda: None))
     for name in ("put_database", "put_simulated_login", "drop_simulated_login"):
-        monkeypatch.setattr(supervisor.lookups, name, lambda *_: None)
+        monkeypatch.setattr(
+            supervisor.lookups, name, lambda *_, name=name: stage.lookups.append(name)
+        )
+    s3 = SimpleNamespace(upload_file=lambda *words: stage.sent.append(words[-1]))
+    monkeypatch.setattr(supervisor, "client", lambda *_: s3)
+    monkeypatch.setattr(supervisor, "SAMPLE_PLAYS", 1)
     return stage
 
 
@@ -300,7 +313,7 @@ def test_nothing_simulated_joins_what_a_home_began_with_empty(home, stage):
     supervisor.run(home, Wishes(), said.append)
 
     assert [context["polling_enabled"] for context in stage.contexts] == ["false", "false"]
-    assert any("began with --empty: nothing simulated is added" in line for line in said)
+    assert any("is for your own plays: nothing simulated is added" in line for line in said)
     assert any("upload my_spotify_data.zip" in line for line in said)
 
 
@@ -318,15 +331,107 @@ def test_a_login_lets_a_home_that_began_with_empty_be_polled(home, stage):
 
 
 def test_a_home_with_simulated_plays_says_how_to_come_to_own_ones(deployed, stage):
-    Memory(sampled=True).save(deployed)
+    Memory(sampled=True, simulated={"me"}).save(deployed)
     said = []
 
     supervisor.run(deployed, Wishes(), said.append)
 
     assert not any("upload my_spotify_data.zip" in line for line in said)
     assert any(
-        "`.venv/bin/plays login --start-over` (deletes the simulated" in line for line in said
+        "`.venv/bin/plays login --start-over` (deletes all that is in" in line for line in said
     )
+
+
+def test_a_home_of_the_release_before_that_began_with_empty_gets_nothing_simulated(deployed, stage):
+    memory = json.loads((deployed / MEMORY).read_text())
+    # That release wrote neither of them.
+    del memory["empty"], memory["simulated"]
+    (deployed / MEMORY).write_text(json.dumps(memory))
+
+    supervisor.run(deployed, Wishes(), lambda _: None)
+
+    assert stage.contexts[-1]["polling_enabled"] == "false"
+    assert not stage.sent
+
+
+def test_a_home_that_was_polled_at_another_spotify_gets_no_simulator(home, stage):
+    supervisor.run(home, REAL, lambda _: None)
+    supervisor.run(home, Wishes(), lambda _: None)
+
+    assert [one["spotify_api_url"] for one in stage.contexts] == ["https://api.spotify.com"] * 2
+    assert not stage.sent
+    assert "put_simulated_login" not in stage.lookups
+
+
+def test_a_home_with_simulated_plays_stays_one_whatever_spotify_it_is_started_with(home, stage):
+    said = []
+    supervisor.run(home, Wishes(), lambda _: None)
+    supervisor.run(home, REAL, said.append)
+
+    memory = Memory.load(home)
+    assert (memory.simulated, memory.real_spotify) == ({"me"}, False)
+    assert len(stage.sent) == 1
+    # The login at the simulator is none at the real Spotify.
+    assert stage.lookups[-1] == "drop_simulated_login"
+    (line,) = [line for line in said if "next: " in line]
+    assert line.endswith("next: `.venv/bin/plays status`")
+
+
+def test_a_home_for_own_plays_that_polled_the_simulator_says_what_works(deployed, stage):
+    Memory(empty=True, simulated={"me"}).save(deployed)
+    said = []
+
+    supervisor.run(deployed, EMPTY, said.append)
+
+    (line,) = [line for line in said if "next: " in line]
+    assert "upload" not in line
+    assert "login" not in line
+
+
+def test_simulated_polls_count_before_the_first_one(home, stage):
+    polled = Wishes(empty=True, context={"polling_enabled": "true"})
+
+    supervisor.run(home, polled, lambda _: None)
+
+    assert Memory.load(home).simulated == {"me"}
+    assert not stage.sent
+
+
+def test_a_start_over_an_interrupted_first_one_holds_nothing_simulated(home, stage):
+    stage.scenes["deploy"] = interrupt
+    supervisor.run(home, Wishes(), lambda _: None)
+    del stage.scenes["deploy"]
+    stage.stacks.clear()
+
+    supervisor.run(home, EMPTY, lambda _: None)
+
+    assert Memory.load(home).simulated == frozenset()
+
+
+def test_what_commands_remember_while_it_runs_is_kept(deployed, stage):
+    def poll_and_turn():
+        Memory.load(deployed).model_copy(update={"simulated": frozenset({"anna"})}).save(deployed)
+        turn.ask_for(deployed, start_over=False)
+        stage.scenes["watch"] = interrupt
+
+    stage.scenes["watch"] = poll_and_turn
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert Memory.load(deployed).simulated == {"anna"}
+
+
+def test_a_stop_notes_how_many_plays_there_are_once_all_are_loaded(deployed, stage, monkeypatch):
+    def count(_address):
+        stage.act("count")
+        return 4_820
+
+    monkeypatch.setattr(ending, "count_plays", count)
+
+    supervisor.run(deployed, EMPTY, lambda _: None)
+
+    assert Memory.load(deployed).plays == 4_820
+    assert stage.acts[-3:] == ["pause", "count", "stop"]
 
 
 def test_a_home_of_an_earlier_release_is_told_what_to_do(deployed, stage):

@@ -80,13 +80,13 @@ def test_a_turn_keeps_what_nobody_wants_deleted(ingested):
 
 def test_starting_over_deletes_every_play_and_nothing_else(ingested):
     turn.ask_for(ingested, start_over=True)
-    memory = Memory(sampled=True)
+    memory = Memory(sampled=True, simulated={"me", "anna"})
 
     after = turn.obey(ingested, memory)
 
     left = {path.name for path in ingested.iterdir()}
     assert left == {"diary.txt", "logs", "memory.json"}
-    assert (after.sampled, after.real_spotify) == (False, True)
+    assert (after.sampled, after.simulated, after.real_spotify) == (False, frozenset(), True)
     # Bookmarks and passwords of people go on to be right.
     assert (after.ports, after.reader_password) == (memory.ports, memory.reader_password)
 
@@ -115,8 +115,31 @@ def test_a_cloud_that_ends_over_its_turn_is_told(home, run_python):
     supervisor = run_python(OBEDIENT, str(home), "--fails")
     a_state(supervisor.pid, home).save(home)
 
-    with pytest.raises(LocalCloudError, match="the local cloud ended: see "):
+    with pytest.raises(
+        LocalCloudError, match=r"it ended, see .* `make run` finishes this; then run `plays login`"
+    ):
         cloud.turn_to_real_spotify(home, start_over=False)
+
+
+def test_a_turn_has_a_time_limit_and_says_what_it_will_still_delete(home, monkeypatch, run_python):
+    supervisor = run_python(
+        f"""
+import sys, time
+from pathlib import Path
+from infra.local.pidfile import held
+with held(Path(sys.argv[1]) / {SUPERVISOR!r}):
+    print("ready", flush=True)
+    time.sleep(60)
+""",
+        str(home),
+    )
+    a_state(supervisor.pid, home).save(home)
+    monkeypatch.setattr(cloud, "TURN_S", 0.2)
+
+    with pytest.raises(
+        LocalCloudError, match=r"not ready after 0\.2 s.*deletes all that is in this"
+    ):
+        cloud.turn_to_real_spotify(home, start_over=True)
 
 
 def test_a_cloud_that_does_not_run_cannot_turn(home):

@@ -47,6 +47,7 @@ def test_what_is_no_client_id_is_refused_and_not_quoted(terminal, given):
         find_app(given, None, Typed(program), secret_from_stdin=False, redirect_uri="")
 
     assert "https://developer.spotify.com/dashboard > your app > Settings" in str(refusal.value)
+    assert str(refusal.value).startswith("--client-id or SPOTIFY_CLIENT_ID is not a client id")
     assert given not in str(refusal.value)
 
 

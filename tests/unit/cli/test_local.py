@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from infra.local.memory import Memory
 
 
 @pytest.fixture
@@ -45,6 +46,23 @@ def test_reset_without_a_terminal_deletes_nothing_unless_told_yes(local, tmp_pat
     assert f"this deletes the local cloud in {tmp_path} (3 MB on disk)" in result.stderr
     assert "pass --yes to agree" in result.stderr
     assert (tmp_path / "s3" / "upload.zip").exists()
+
+
+def test_reset_says_how_many_plays_there_were_when_nothing_runs(local, tmp_path):
+    Memory(plays=4_820).save(tmp_path)
+
+    result = local("reset")
+
+    assert "(4,820 plays when it last ran, 0 MB on disk)" in result.stderr
+
+
+def test_reset_deletes_what_a_write_that_was_cut_off_left(local, tmp_path):
+    for name in ("memory.json.new", "cloud.json.new", "turn.json.new"):
+        (tmp_path / name).write_text("{")
+
+    local("reset", "--yes")
+
+    assert not tmp_path.exists()
 
 
 @pytest.mark.parametrize(

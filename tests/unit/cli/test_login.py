@@ -12,7 +12,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from infra.local import cloud
+from infra.local.memory import Memory
 from infra.local.ports import any_free
+from infra.local.state import LocalCloudError
 from services.collector.credentials import Credentials
 from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
@@ -39,9 +41,9 @@ from tests.unit.spotify_server import (
 
 NOT_REGISTERED = Reply(b"User not registered in the Developer Dashboard", 403)
 NO_PREMIUM = Reply(b"Active premium subscription required for the owner of the app.", 403)
-APP, OTHER_APP = "a" * 32, "b" * 32
+APP, OTHER_APP, KNOWN_APP = "a" * 32, "b" * 32, "c" * 32
 BEFORE = {
-    "client_id": "known-app",
+    "client_id": KNOWN_APP,
     "client_secret": "app-secret",
     "refresh_token": "AQ-before",
     "authorized_at": iso(datetime.now(UTC) - timedelta(days=30)),
@@ -154,10 +156,8 @@ def test_the_browser_is_thanked_on_its_page(stage):
 def turns(stage, target, monkeypatch, tmp_path):
     """The turns of a local cloud that is polled by a simulator, by whether it starts over."""
     asked = []
-    target.client("dynamodb").put_item(
-        TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "{}"}}
-    )
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    Memory(simulated={"me"}).save(tmp_path)
     real = dict.fromkeys(("real_spotify_api_url", "real_spotify_accounts_url"), stage.spotify.url)
     monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True, **real))
     # Its AWS is moto's all the same.
@@ -239,10 +239,64 @@ def test_ctrl_c_while_a_cloud_turns_loses_no_login(stage, turns, heard, monkeypa
 
     assert result.exit_code == 130
     assert "the login is stored, but was not tried" in result.stderr
+    assert "Stopping once the local cloud has started and the login is stored" in result.stderr
     assert stage.stored["refresh_token"] == GRANT
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_turn_that_fails_says_that_no_login_was_stored(stage, turns, monkeypatch, stops):
+    def fail(*_, **__):
+        if stops:
+            os.kill(os.getpid(), signal.SIGINT)
+        raise LocalCloudError("it ended. `make run` finishes this; then run `plays login` again")
+
+    monkeypatch.setattr(cloud, "turn_to_real_spotify", fail)
+
+    result = stage.login("--start-over", "--client-id", APP)
+
+    assert result.exit_code == 1
+    assert "no login was stored: it ended. `make run` finishes this; then" in result.stderr
+    assert "the login is stored" not in result.stderr.replace("and the login is stored ...", "")
+    assert stage.stored is None
+
+
+@pytest.fixture
+def at_simulator(stage, turns, tmp_path, session):
+    """A local cloud for own plays, in which anna has none that are simulated."""
+    Memory(empty=True, simulated={"me"}).save(tmp_path)
+    secret = LISTENER_SECRET.replace("/me", "/anna")
+    session.client("secretsmanager").create_secret(Name=secret, SecretString="{}")
+    return ("--simulated", "--listener", "anna", "--client-id", "local-client")
+
+
+def test_a_login_at_the_simulator_asks_before_its_plays_are_mixed(stage, at_simulator, tmp_path):
+    result = stage.login(*at_simulator)
+
+    assert result.exit_code == 1
+    assert "would be mixed with anna's own: pass --yes" in result.stderr
+    assert stage.person.addresses == []
+    assert Memory.load(tmp_path).simulated == {"me"}
+
+
+def test_a_login_at_the_simulator_is_remembered(stage, at_simulator, tmp_path):
+    result = stage.login(*at_simulator, "--yes")
+
+    assert result.exit_code == 0, result.stderr
+    assert Memory.load(tmp_path).simulated == {"me", "anna"}
+
+
 # Who the app is
+
+
+def test_a_stored_client_id_of_another_form_counts_as_none(stage):
+    stage.store(BEFORE | {"client_id": "local-client"})
+    stage.person.pastes(APP)
+
+    result = stage.login()
+
+    assert result.exit_code == 0, result.stderr
+    assert stage.person.asked["client_id"] == APP
+    assert stage.stored["client_secret"] == ""
 
 
 def test_the_first_login_tells_how_to_make_an_app_and_asks_for_its_id(stage):
@@ -262,7 +316,7 @@ def test_a_second_login_asks_for_nothing(again):
 
     assert result.exit_code == 0
     assert "Client" not in result.stderr
-    assert again.person.asked["client_id"] == "known-app"
+    assert again.person.asked["client_id"] == KNOWN_APP
     assert again.spotify.requests[0].headers["Authorization"].startswith("Basic ")
     assert again.stored["client_secret"] == APP_SECRET
     assert again.stored["refresh_token"] == GRANT
@@ -551,7 +605,7 @@ AWS_IS_AWAY = EndpointConnectionError(endpoint_url="https://db")
 def test_where_aws_fails_during_the_trial_no_login_is_lost(
     again, apps, failing, *, page, operation, error, words
 ):
-    apps.throttle("known-app", 1, datetime.now(UTC) - timedelta(hours=1))
+    apps.throttle(KNOWN_APP, 1, datetime.now(UTC) - timedelta(hours=1))
     again.spotify.tokens = [failing(TRADED, operation, error)]
     again.spotify.pages = [page]
 
@@ -623,14 +677,14 @@ def test_a_block_is_remembered_for_all_that_call_as_the_app(again, apps):
 
     told = json.loads(again.login("--json").stdout)
 
-    until = apps.load("known-app").blocked_until
+    until = apps.load(KNOWN_APP).blocked_until
     assert timedelta(0) <= until - now - timedelta(seconds=52_531) < timedelta(seconds=60)
     assert told["trouble"] == f"Spotify takes no calls of this app until {iso(until)}"
     assert told["plays_shown"] is None
 
 
 def test_as_an_app_that_is_blocked_nobody_is_asked(again, apps):
-    state = apps.throttle("known-app", 3600, datetime.now(UTC))
+    state = apps.throttle(KNOWN_APP, 3600, datetime.now(UTC))
 
     result = again.login()
 
@@ -642,7 +696,7 @@ def test_as_an_app_that_is_blocked_nobody_is_asked(again, apps):
 
 def test_a_code_is_not_traded_once_the_app_is_blocked(again, apps):
     def is_slow():
-        apps.throttle("known-app", 3600, datetime.now(UTC))
+        apps.throttle(KNOWN_APP, 3600, datetime.now(UTC))
         again.person.allows()
 
     again.person.does = is_slow
@@ -659,24 +713,24 @@ def test_a_block_of_the_token_endpoint_is_remembered_too(again, apps):
 
     result = again.login()
 
-    until = apps.load("known-app").blocked_until
+    until = apps.load(KNOWN_APP).blocked_until
     assert until > datetime.now(UTC) + timedelta(hours=14)
     assert f"until {iso(until)}; no login was stored, run `plays login` then" in result.stderr
 
 
 def test_a_block_that_is_over_is_forgotten_when_spotify_answers(again, apps):
-    apps.throttle("known-app", 1, datetime.now(UTC) - timedelta(hours=1))
+    apps.throttle(KNOWN_APP, 1, datetime.now(UTC) - timedelta(hours=1))
 
     again.login()
 
-    assert apps.load("known-app").refusals == 0
+    assert apps.load(KNOWN_APP).refusals == 0
 
 
 def test_a_block_that_cannot_be_read_is_told_before_anybody_is_asked(again, apps, aws):
-    apps.throttle("known-app", 1, datetime.now(UTC))
+    apps.throttle(KNOWN_APP, 1, datetime.now(UTC))
     aws.client("dynamodb").update_item(
         TableName=SPOTIFY_APPS,
-        Key={"app": {"S": fingerprint("known-app")}},
+        Key={"app": {"S": fingerprint(KNOWN_APP)}},
         UpdateExpression="SET blocked_until = :odd",
         ExpressionAttributeValues={":odd": {"S": "soon"}},
     )

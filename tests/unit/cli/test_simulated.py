@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from infra.local.memory import Memory
-from tests.unit.cli.conftest import BUCKET, LISTENER_STATES
+from infra.local.state import local_home
+from tests.unit.cli.conftest import BUCKET
 
 
 @pytest.fixture
@@ -31,10 +32,9 @@ def cloud(target, home, monkeypatch):
     return target
 
 
-def polled(target, listener="me"):
-    target.session.client("dynamodb").put_item(
-        TableName=LISTENER_STATES, Item={"listener": {"S": listener}, "state": {"S": "{}"}}
-    )
+def polled():
+    """The collector has polled the simulator for a listener."""
+    Memory(simulated={"me"}).save(local_home())
 
 
 def uploads(target):
@@ -43,7 +43,7 @@ def uploads(target):
 
 
 def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(plays, cloud, export):
-    polled(cloud)
+    polled()
 
     result = plays("upload", export, "--json")
 
@@ -54,10 +54,9 @@ def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(plays, clo
     assert uploads(cloud) == []
 
 
-@pytest.mark.parametrize("simulated", [True, False], ids=["is polled", "was polled once"])
-def test_the_sample_history_counts_as_simulated(plays, cloud, home, export, simulated):
-    Memory(sampled=True).save(home)
-    cloud.state.simulated = simulated
+def test_simulated_plays_count_though_another_spotify_is_polled_now(plays, cloud, export):
+    polled()
+    cloud.state.simulated = False
 
     result = plays("upload", export)
 
@@ -66,7 +65,7 @@ def test_the_sample_history_counts_as_simulated(plays, cloud, home, export, simu
 
 
 def test_yes_uploads_all_the_same(plays, cloud, export):
-    polled(cloud)
+    polled()
 
     result = plays("upload", export, "--yes")
 
@@ -76,7 +75,7 @@ def test_yes_uploads_all_the_same(plays, cloud, export):
 
 @pytest.mark.parametrize("answer", ["y", "n", ""])
 def test_a_person_is_asked_before_an_upload_mixes(plays, cloud, export, at_terminal, answer):
-    polled(cloud)
+    polled()
     at_terminal(answer)
 
     result = plays("upload", export)
@@ -86,7 +85,7 @@ def test_a_person_is_asked_before_an_upload_mixes(plays, cloud, export, at_termi
 
 
 def test_an_upload_for_another_listener_is_not_mixed_and_says_so(plays, cloud, export):
-    polled(cloud)
+    polled()
 
     result = plays("upload", export, "--listener", "anna")
 
@@ -102,16 +101,8 @@ def test_nothing_is_asked_where_nothing_was_simulated(plays, cloud, export):
     assert "simulated" not in result.stderr
 
 
-def test_polls_of_the_real_spotify_are_not_simulated(plays, cloud, export):
-    polled(cloud)
-    cloud.state.simulated = False
-
-    assert plays("upload", export).exit_code == 0
-
-
 def test_nothing_is_asked_on_aws(plays, target, home, export):
-    Memory(sampled=True).save(home)
-    polled(target)
+    polled()
 
     assert plays("upload", export).exit_code == 0
 
@@ -155,7 +146,31 @@ def test_yes_polls_all_the_same(plays, cloud, export):
 
 
 def test_a_poll_goes_on_where_simulated_plays_are_already(plays, cloud, export):
-    polled(cloud)
+    polled()
     plays("upload", export, "--yes")
 
     assert MIXES not in invoked(cloud)
+
+
+def test_a_poll_of_the_simulator_into_a_home_for_own_plays_is_refused(cloud, home):
+    Memory(empty=True).save(home)
+
+    assert MIXES in invoked(cloud)
+    assert Memory.load(home).simulated == frozenset()
+
+
+def test_a_poll_of_the_simulator_is_remembered_when_real_ones_follow(plays, cloud, home, export):
+    Memory(empty=True).save(home)
+    invoked(cloud, "--yes")
+    cloud.state.simulated = False
+
+    result = plays("upload", export)
+
+    assert "me has simulated plays here" in result.stderr
+
+
+def test_a_poll_of_the_real_spotify_is_not_simulated(cloud, home):
+    cloud.state.simulated = False
+    invoked(cloud)
+
+    assert Memory.load(home).simulated == frozenset()

@@ -11,7 +11,6 @@ from infra.local.state import CloudState
 from tests.unit.cli.conftest import KnownTarget
 from tests.unit.cli.login_stage import deploy_collector
 
-TABLE = "listener-state"
 URLS = ("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
 
 
@@ -20,7 +19,7 @@ class LocalTarget(KnownTarget):
 
     @property
     def outputs(self):
-        return {"ListenerStateTable": TABLE, "CollectorFunction": "collector"}
+        return {"CollectorFunction": "collector"}
 
     def client(self, service):
         return self.session.client(service)
@@ -61,23 +60,13 @@ def turns(monkeypatch):
 
 
 @pytest.fixture
-def state_table(aws):
-    aws.client("dynamodb").create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "listener", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "listener", "AttributeType": "S"}],
-    )
-
-
-@pytest.fixture
-def polled(aws, state_table):
+def polled(home):
     """The collector has polled the simulator."""
-    aws.client("dynamodb").put_item(TableName=TABLE, Item={"listener": {"S": "me"}})
+    Memory(simulated={"me"}).save(home)
 
 
 @pytest.fixture
-def simulated(aws, home, state_table):
+def simulated(aws, home):
     return a_target(aws, home, simulated=True)
 
 
@@ -120,13 +109,17 @@ def test_plays_that_were_simulated_since_the_look_are_not_deleted_unasked(simula
     assert turns == []
 
 
-def test_the_sample_history_is_simulated_too(simulated, home, turns):
-    Memory(sampled=True).save(home)
-
-    with pytest.raises(CommandError, match="must not be mixed"):
-        settled(simulated)
+def test_simulated_plays_stand_in_the_way_of_another_spotify_too(real, polled, turns):
+    with pytest.raises(CommandError, match="must not be mixed") as raised:
+        settled(real)
 
     assert turns == []
+    assert "--simulated" not in str(raised.value)
+
+
+def test_simulated_plays_are_deleted_before_a_login_at_another_spotify(real, polled, turns):
+    assert settled(real, real, start_over=True) is real
+    assert turns == [True]
 
 
 def test_whoever_starts_over_deletes_the_simulated_plays(simulated, real, polled, turns):
@@ -150,7 +143,10 @@ def test_aws_has_no_simulator_to_log_in_at(target):
     ("option", "line"),
     [
         ("simulated", "--simulated: no simulator is polled here"),
-        ("start_over", "--start-over deletes simulated plays, and none stand"),
+        (
+            "start_over",
+            "--start-over deletes a local cloud with simulated plays, and there are none",
+        ),
     ],
 )
 def test_where_nothing_is_simulated_there_is_no_simulator_and_nothing_to_delete(
@@ -163,7 +159,7 @@ def test_where_nothing_is_simulated_there_is_no_simulator_and_nothing_to_delete(
 
 
 def test_a_login_at_the_simulator_deletes_nothing(simulated, turns):
-    with pytest.raises(CommandError, match="--start-over deletes simulated plays"):
+    with pytest.raises(CommandError, match="--start-over deletes a local cloud"):
         settled(simulated, simulated=True, start_over=True)
 
     assert turns == []

@@ -1,0 +1,18 @@
+import pytest
+
+from infra.local.loopback import is_named
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "named"),
+    [
+        ("127.0.0.1", 80, True),
+        ("[::1]", 80, True),
+        ("127.0.0.1:80", 80, True),
+        ("127.0.0.1", 8765, False),
+        ("evil.example", 80, False),
+        (None, 80, False),
+    ],
+)
+def test_a_browser_leaves_out_port_80(host, port, named):
+    assert is_named(host, port) is named

@@ -43,7 +43,7 @@ CALLBACK = "/_ministack/cfn-response/"
 CALLBACK_BYTES = 4_096
 """CloudFormation's limit of such an answer."""
 
-XML = re.compile(rb"/(s3|cloudformation|iam|sts|sns|monitoring)/aws4_request")
+XML = re.compile(rb"/(s3|cloudformation|iam|sts|sns)/aws4_request")
 """Services whose clients read errors in XML, as a signature names them."""
 
 _BY = b"x-forwarded-proto"

@@ -201,7 +201,6 @@ def test_an_answer_without_a_key_is_as_short_as_cloudformation_wants(ministack):
         ("sts", lambda sts: sts.get_caller_identity()),
         ("sns", lambda sns: sns.list_topics()),
         ("iam", lambda iam: iam.list_roles()),
-        ("cloudwatch", lambda cloudwatch: cloudwatch.list_metrics()),
         ("sqs", lambda sqs: sqs.list_queues()),
         ("lambda", lambda functions: functions.list_functions()),
     ],

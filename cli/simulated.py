@@ -52,12 +52,11 @@ def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
     """
     if target.state is None or not target.state.simulated:
         return
-    memory = Memory.load(local_home())
+    # A cloud that polls the simulator has own plays by uploads alone.
     uploads = target.client("s3").list_objects_v2(
         Bucket=target.output("ArchiveBucket"), Prefix=upload_key(listener, ""), MaxKeys=1
     )
-    # Own plays may have come by other ways than uploads into a home that is for them.
-    if (memory.empty or uploads["KeyCount"]) and listener not in memory.simulated:
+    if uploads["KeyCount"] and listener not in simulated_listeners(target):
         confirm(
             "the Spotify that is polled is simulated, and its plays would be mixed with "
             f"{listener}'s own",

@@ -120,7 +120,7 @@ def is_simulated(local: LocalCloud) -> bool:
 
 
 def test_a_cloud_turns_to_the_real_spotify_by_a_consent_alone_and_for_good(own_cloud):
-    own_cloud.told("poll", "--wait", "--timeout", "60", "--yes")
+    own_cloud.told("poll", "--wait", "--timeout", "60")
     login = ("login", "--no-browser", "--client-id", APP, "--port", str(any_free()))
 
     refused = own_cloud.plays(*login)

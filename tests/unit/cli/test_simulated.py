@@ -152,16 +152,16 @@ def test_a_poll_goes_on_where_simulated_plays_are_already(plays, cloud, export):
     assert MIXES not in invoked(cloud)
 
 
-def test_a_poll_of_the_simulator_into_a_home_for_own_plays_is_refused(cloud, home):
+def test_a_poll_of_the_simulator_into_a_home_without_plays_is_not_asked_about(cloud, home):
     Memory(empty=True).save(home)
 
-    assert MIXES in invoked(cloud)
-    assert Memory.load(home).simulated == frozenset()
+    assert MIXES not in invoked(cloud)
+    assert Memory.load(home).simulated == {"me"}
 
 
 def test_a_poll_of_the_simulator_is_remembered_when_real_ones_follow(plays, cloud, home, export):
     Memory(empty=True).save(home)
-    invoked(cloud, "--yes")
+    invoked(cloud)
     cloud.state.simulated = False
 
     result = plays("upload", export)

@@ -36,29 +36,41 @@ Listener = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$
 
 # Postgres text cannot hold NUL, and a title beyond any real one is a broken row.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2_000)]
+# Wider than Spotify's own ids, because a queue and a table hold what earlier releases took. Every
+# letter is safe in lists that commas separate.
+TrackUri = Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z_.~-]{1,200}$")]
+TRACK_URI_LENGTH = len("spotify:track:") + 22
+
 PLACEHOLDERS = frozenset({"", "null", "undefined", "none", "nan"})
 """What programs write for an id that they do not have, in lower case."""
 
 
+def has_usual_id(track_uri: str) -> bool:
+    """True if the id of a `TrackUri` is 22 base-62 digits, as all of Spotify's are.
+
+    A play of another one loads and is counted; no source is asked for its features.
+    """
+    return len(track_uri) == TRACK_URI_LENGTH and track_uri[-22:].isalnum()
+
+
+def is_placeholder(text: str) -> bool:
+    """True if a text stands for an id that is not there."""
+    return text.strip().lower() in PLACEHOLDERS
+
+
 def _no_placeholder(track_uri: str) -> str:
-    if track_uri.rpartition(":")[2].lower() in PLACEHOLDERS:
+    if is_placeholder(track_uri.rpartition(":")[2]):
         raise ValueError("a placeholder, not an id")
     return track_uri
 
 
-TRACK_URI_LENGTH = len("spotify:track:") + 22
-"""Spotify's ids have 22 base-62 digits; what has another length is kept, and counted as unusual."""
-
 # In two ways, because a call of Python for each play would cost a few percent of a backfill.
-TrackUri = Annotated[
+ForeignTrackUri = Annotated[
     Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{22}$")]
-    | Annotated[
-        str,
-        StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{1,64}$"),
-        AfterValidator(_no_placeholder),
-    ],
+    | Annotated[TrackUri, AfterValidator(_no_placeholder)],
     Field(union_mode="left_to_right"),
 ]
+"""The type of a uri in a row of Spotify's: a placeholder is refused there, and only there."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
 

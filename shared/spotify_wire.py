@@ -22,7 +22,7 @@ from pydantic import (
 
 from shared.errors import SpotifyError
 from shared.json_answers import read_json
-from shared.models import Milliseconds, Play, Text, TrackUri
+from shared.models import ForeignTrackUri, Milliseconds, Play, Text
 
 PAGE_ROWS = 50
 """Spotify shows the newest 50 plays and none before them."""
@@ -173,7 +173,7 @@ class _Context(BaseModel):
 class _Track(BaseModel):
     """A track object; without `popularity` and `external_ids` for apps made since 2026."""
 
-    uri: TrackUri
+    uri: ForeignTrackUri
     name: Annotated[Text | None, _Optional] = None
     artists: Annotated[list[Annotated[_Named | None, _Optional]] | None, _Optional] = None
     album: Annotated[_Named | None, _Optional] = None

@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from shared.models import INT4_MAX, PLACEHOLDERS, Milliseconds, Text, TrackUri
+from shared.models import INT4_MAX, ForeignTrackUri, Milliseconds, Text, is_placeholder
 
 REQUEST_EXTENDED = 'request the "Extended streaming history" at spotify.com/account/privacy'
 ACCOUNT_DATA = f"account data, which names no track: {REQUEST_EXTENDED}"
@@ -106,7 +106,7 @@ class HistoryPlay(TypedDict):
 
     played_at: Annotated[EndedAt, Field(validation_alias="ts")]
     ms_played: WholeMilliseconds
-    track_uri: Annotated[TrackUri, Field(validation_alias="spotify_track_uri")]
+    track_uri: Annotated[ForeignTrackUri, Field(validation_alias="spotify_track_uri")]
     track_name: Annotated[Text, Field(validation_alias="master_metadata_track_name")]
     artist_name: Annotated[Text, Field(validation_alias="master_metadata_album_artist_name")]
     album_name: NotRequired[
@@ -211,8 +211,8 @@ def _reason(fault: ErrorDetails) -> str:
     if kind == "missing" or fault["input"] is None:
         kind = "missing"
     elif field == "track_uri":
-        has_id = str(fault["input"]).rpartition(":")[2].lower() not in PLACEHOLDERS
-        return "bad track uri" if has_id else "track uri without an id"
+        lacks_id = is_placeholder(str(fault["input"]).rpartition(":")[2])
+        return "track uri without an id" if lacks_id else "bad track uri"
     name = {"played_at": "ts", "track_uri": "track uri"}.get(field, field)
     return f"{name} {_KINDS.get((field, kind)) or _KINDS.get(kind, 'unreadable')}"
 

@@ -23,7 +23,7 @@ from services.collector.history_rows import (
 from services.collector.spans import Ends, Part, covered
 from services.collector.uploads import HistoryFile, history_files, is_video
 from shared.errors import UploadError
-from shared.models import TRACK_URI_LENGTH, FileProblem, UploadReport
+from shared.models import FileProblem, UploadReport, has_usual_id
 
 ROWS = 5_000_000
 """Most rows of an upload, all buckets together; a life of listening has 1,000,000."""
@@ -179,11 +179,11 @@ class UploadReader:
         if plays:
             counts["published", ""] += len(plays)
             ends.take([play["played_at"] for play in plays])
-            self._unusual_ids += sum(len(play["track_uri"]) != TRACK_URI_LENGTH for play in plays)
+            self._unusual_ids += sum(not has_usual_id(play["track_uri"]) for play in plays)
             self._batches.add(plays)
 
     def _keep(self, file: str, number: int, row: Quarantined) -> None:
-        """Write a row into quarantine; from the first one on that does not fit, none."""
+        """Write a row into quarantine, unless it or one before it did not fit."""
         if not self._keeps:
             return
         record = without_persons(row.record)

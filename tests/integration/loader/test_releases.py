@@ -1,4 +1,4 @@
-"""What later migrations make of the first release's rows, and of its loader that runs on."""
+"""What later releases make of an earlier one's rows, and of its loader that runs on."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ import pytest
 
 from services.loader.migrate import MIGRATIONS
 from shared.postgres import Database
+from tests.unit.loader.loader_examples import EXPORT, a_batch, a_play
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECOND = next(MIGRATIONS.glob("0002_*.sql")).read_text()
@@ -138,3 +139,16 @@ def test_an_upload_of_an_earlier_release_counts_no_unusual_ids(first_release):
     assert first_release.run(
         "SELECT origin, unusual_ids FROM reporting.import_result ORDER BY 1"
     ) == [["history/me/a.zip", 0], ["history/me/b.zip", 0]]
+
+
+def test_a_play_merges_near_a_placeholder_that_an_earlier_release_stored(load, rows, owner):
+    owner.run(
+        "INSERT INTO listening_history "
+        "(track_uri, track_name, artist_name, played_at, history_ts, listener, source) "
+        "VALUES ('spotify:track:null', 'Boats', 'The Example', :at, :at, 'me', 'extended-history')",
+        at=NOON,
+    )
+
+    load(a_batch(a_play(1), source=EXPORT))
+
+    assert rows("SELECT count(*) FROM listening_history") == [[2]]

@@ -52,7 +52,7 @@ def test_a_play_without_its_track_or_its_end_is_refused(name):
         ("track_uri", "spotify:local:A:B:C:180"),
         ("track_uri", "spotify:track:"),
         ("track_uri", "spotify:track:1\n"),
-        ("track_uri", "spotify:track:" + "1" * 65),
+        ("track_uri", "spotify:track:" + "1" * 201),
         ("track_name", "with\x00NUL"),
         ("artist_name", "x" * 2_001),
         ("played_at", "2026-11-01T12:00:00"),

@@ -188,12 +188,13 @@ def test_folders_of_long_names_stay_apart():
 
 
 def test_an_unusual_id_loads_and_is_counted():
+    unusual = ("short", "a-b", "A_1", "1" * 65, "1" * 21 + "-")
     report = read_loose(
-        a_row(), a_row(spotify_track_uri="spotify:track:short"),
+        a_row(), *(a_row(spotify_track_uri=f"spotify:track:{one}") for one in unusual),
         a_row(spotify_track_uri="spotify:track:null"),
     ).report  # fmt: skip
 
-    assert (report.published, report.unusual_ids) == (2, 1)
+    assert (report.published, report.unusual_ids) == (6, 5)
     assert report.quarantined == {"track uri without an id": 1}
 
 

@@ -163,13 +163,23 @@ def _fetch(upload: Upload, archive: Archive, into: BinaryIO) -> None:
     try:
         archive.fetch(upload.key, upload.version_id, into)
     except ClientError as error:
-        if reason := _UNREADABLE.get(error.response["Error"]["Code"]):
+        code = error.response["Error"]["Code"]
+        reason = _UNDECRYPTED if code.startswith("KMS.") else _UNREADABLE.get(code)
+        if reason:
             raise UploadError(reason) from error
         raise
 
 
 _DELETED = "deleted before it could be read"
+_UNDECRYPTED = "S3 cannot decrypt it: upload it again without a key of your own (SSE-C, KMS)"
+# S3 answers a HEAD without a body, so boto3 names such a refusal by its status.
 _UNREADABLE = {
     **dict.fromkeys(("404", "NoSuchKey", "NoSuchVersion"), _DELETED),
+    **dict.fromkeys(("400", "InvalidRequest"), _UNDECRYPTED),
+    **dict.fromkeys(
+        ("403", "AccessDenied"),
+        "S3 does not let the backfill read it, which may be for the key that encrypts it: upload it "
+        "again without a key of your own",
+    ),
     "InvalidObjectState": "in an archived storage class: upload it again in a standard one",
 }

@@ -272,17 +272,29 @@ def test_a_key_as_long_as_keys_may_be_loads_and_keeps_its_bad_rows(cloud):
     assert json.loads(cloud.read(kept))["record"] == 7
 
 
-def test_an_upload_in_an_archived_storage_class_is_reported(cloud):
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("InvalidObjectState", "in an archived storage class"),
+        ("400", "S3 cannot decrypt it"),
+        ("InvalidRequest", "S3 cannot decrypt it"),
+        ("KMS.DisabledException", "S3 cannot decrypt it"),
+        ("403", "S3 does not let the backfill read it"),
+        ("AccessDenied", "S3 does not let the backfill read it"),
+    ],
+)
+@pytest.mark.parametrize("call", ["HeadObject", "GetObject"])
+def test_an_upload_that_s3_will_never_give_is_reported(cloud, call, code, reason):
     def refuse(**_):
-        raise ClientError({"Error": {"Code": "InvalidObjectState"}}, "GetObject")
+        raise ClientError({"Error": {"Code": code}}, call)
 
     version = cloud.upload("history/endsong.json", a_file(a_row()))
-    client("s3").meta.events.register("before-call.s3.GetObject", refuse)
+    client("s3").meta.events.register(f"before-call.s3.{call}", refuse)
 
     assert run(a_message("history/endsong.json", version)) == []
 
     (batch,) = batches(cloud)
-    assert batch.report.problems[0].reason.startswith("in an archived storage class")
+    assert batch.report.problems[0].reason.startswith(reason)
 
 
 def test_an_upload_that_takes_too_long_ends_in_a_report(cloud):

@@ -12,9 +12,7 @@ from services.collector.uploads import history_files, is_history
 from shared.errors import UploadError
 from tests.unit.collector.backfill.history_examples import a_zip
 
-ELSEWHERE = (
-    "damaged in the zip, which lists it in another place: unpack the zip and upload what is in it"
-)
+DAMAGED = "damaged in the zip: download it again"
 
 
 def read(upload, name="my_spotify_data.zip"):
@@ -138,7 +136,7 @@ def test_a_member_that_begins_before_the_start_of_its_zip_is_refused():
     begin = whole.rindex(b"PK\1\2")
     struct.pack_into("<L", whole, end + 16, begin + 1)  # where the directory says it begins
 
-    assert read(io.BytesIO(whole)) == {"endsong.json": ELSEWHERE}
+    assert read(io.BytesIO(whole)) == {"endsong.json": DAMAGED}
 
 
 def with_offset_of_64_bits(files, *, name, offset):
@@ -157,7 +155,7 @@ def test_a_member_beyond_the_end_of_its_zip_does_not_stop_its_neighbours(offset,
     on_disk = tmp_path / "upload.zip"
     on_disk.write_bytes(damaged.getvalue())
 
-    expected = {"endsong_0.json": b"[0]", "endsong_1.json": ELSEWHERE}
+    expected = {"endsong_0.json": b"[0]", "endsong_1.json": DAMAGED}
     assert read(damaged) == expected
     with on_disk.open("rb") as file:
         assert read(file) == expected
@@ -180,7 +178,44 @@ def test_a_member_under_another_name_than_its_own_is_refused():
 
     found = read(io.BytesIO(whole.replace(b"endsong_0", b"endsong_7", 1)))
 
-    assert found == {"endsong_0.json": ELSEWHERE}
+    assert found == {
+        "endsong_0.json": "listed in the zip under a name that is not its own: "
+        "unpack the zip and upload what is in it"
+    }
+
+
+@pytest.mark.parametrize("place", [2, 3])  # its mark
+def test_a_member_with_a_damaged_header_is_to_be_downloaded_again(place):
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    whole[place] ^= 0x41
+
+    assert read(io.BytesIO(whole)) == {"endsong_0.json": DAMAGED}
+
+
+@pytest.mark.parametrize("flags", [0x20, 0x40])  # patched data, strong encryption
+def test_a_member_that_only_another_program_can_read_is_refused_with_another_way(flags):
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    whole[whole.index(b"PK\1\2") + 8] |= flags
+
+    assert read(io.BytesIO(whole)) == {
+        "endsong_0.json": "packed in an unusual way: unpack the zip and upload what is in it"
+    }
+
+
+def test_a_zip_that_lists_fewer_members_than_it_counts_is_refused():
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}).getvalue())
+    first, second = whole.index(b"PK\1\2"), whole.rindex(b"PK\1\2")
+    struct.pack_into("<H", whole, first + 32, second - first)  # the comment's length
+
+    with pytest.raises(UploadError, match="a damaged or incomplete zip: download it again"):
+        read(io.BytesIO(whole))
+
+
+def test_a_zip_that_counts_its_members_in_64_bits_is_read():
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    struct.pack_into("<H", whole, whole.rindex(b"PK\5\6") + 10, 0xFFFF)
+
+    assert read(io.BytesIO(whole)) == {"endsong_0.json": b"[0]"}
 
 
 def test_a_zip_with_a_wrongly_marked_name_is_refused_with_another_way():
@@ -260,7 +295,7 @@ def test_a_damaged_member_does_not_stop_its_neighbours():
     damaged = upload.getvalue()[:60] + b"\xff\xff\xff" + upload.getvalue()[63:]
 
     assert read(io.BytesIO(damaged)) == {
-        "endsong_0.json": "damaged in the zip: download it again",
+        "endsong_0.json": DAMAGED,
         "endsong_1.json": b"[1]",
     }
 
@@ -272,7 +307,7 @@ def test_a_member_with_a_wrong_checksum_is_refused():
 
     found = read(io.BytesIO(packed.getvalue().replace(b"[true]", b"[null]")))
 
-    assert found == {"endsong_0.json": "damaged in the zip: download it again"}
+    assert found == {"endsong_0.json": DAMAGED}
 
 
 def test_nothing_of_a_damaged_member_is_given_away_before_the_damage_is_known(monkeypatch):

@@ -54,9 +54,10 @@ def upload_key(listener: str, name: str) -> str:
 def upload_origin(key: str, version_id: str | None) -> str:
     """Name one upload of a file: the same key uploaded again is another origin.
 
-    Postgres cannot store a NUL character, which a key may hold.
+    Postgres cannot store a NUL character, which a key may hold. One character stands in for it, so
+    that the longest key still fits into a message.
     """
-    key = key.replace("\0", "%00")
+    key = key.replace("\0", "\ufffd")
     return f"{key}?versionId={quote(version_id)}" if version_id else key
 
 

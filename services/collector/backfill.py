@@ -178,8 +178,8 @@ _UNREADABLE = {
     **dict.fromkeys(("400", "InvalidRequest"), _UNDECRYPTED),
     **dict.fromkeys(
         ("403", "AccessDenied"),
-        "S3 does not let the backfill read it, which may be for the key that encrypts it: upload it "
-        "again without a key of your own",
+        "S3 does not let the backfill read it, perhaps because of the key that encrypts it: upload "
+        "it again without a key of your own",
     ),
     "InvalidObjectState": "in an archived storage class: upload it again in a standard one",
 }

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from shared.archive import (
+    KEY_BYTES,
     Archive,
     listener_of,
     poll_key,
@@ -19,6 +20,7 @@ from shared.archive import (
     upload_key,
     upload_origin,
 )
+from shared.models import PlayBatch
 
 KEY = "history/jane/my data+ü.zip"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -87,7 +89,15 @@ def test_an_origin_too_long_for_a_key_is_kept_under_its_digest():
 
 
 def test_a_nul_character_in_a_key_is_none_in_its_origin():
-    assert upload_origin("a\0.zip", "1") == "a%00.zip?versionId=1"
+    assert upload_origin("a\0.zip", "1") == "a\ufffd.zip?versionId=1"
+
+
+@pytest.mark.parametrize("letter", ["\0", "ü", "\1"])
+def test_the_origin_of_the_longest_key_fits_into_a_message(letter):
+    key = "history/" + letter * ((KEY_BYTES - 8) // len(letter.encode()))
+    origin = upload_origin(key, "v" * 32)
+
+    assert PlayBatch(listener="me", source="extended-history", origin=origin, number=0)
 
 
 @pytest.mark.parametrize(

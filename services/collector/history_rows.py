@@ -178,14 +178,17 @@ def _sort_out(raw: Any, info: ValidationInfo[datetime]) -> Skipped | Quarantined
 def _why_skipped(raw: dict[str, Any]) -> str | None:
     if "endTime" in raw and "msPlayed" in raw:
         return ACCOUNT_DATA
-    uri = raw.get("spotify_track_uri")
-    if uri not in (None, ""):
-        return next((why for kind, why in _OTHER_KINDS.items() if str(uri).startswith(kind)), None)
+    uri = str(raw.get("spotify_track_uri"))
+    track_id = uri.removeprefix("spotify:track:")
+    if not is_placeholder(track_id):
+        return next((why for kind, why in _OTHER_KINDS.items() if uri.startswith(kind)), None)
     if "ts" not in raw:
         return None
     for why, names in _OTHER_NAMES.items():
         if any(raw.get(name) for name in names):
             return why
+    if track_id != uri:
+        return None  # A track, whose id is lost.
     return NO_URI if "spotify_track_uri" in raw else NO_URI_LAYOUT
 
 
@@ -201,8 +204,18 @@ def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
         # Again from JSON: strict validation of Python values knows no instants in text.
         _PLAY.validate_json(to_json(flat), context=latest)
     except ValidationError as error:
-        reason = _reason(error.errors(include_url=False)[0])
+        reason = _reason(_first_fault(error.errors(include_url=False)))
     return reason
+
+
+def _first_fault(faults: list[ErrorDetails]) -> ErrorDetails:
+    """Return the first fault, or what says more of the same field.
+
+    -1.0 is no whole number as an integer, and negative as a float.
+    """
+    field = faults[0]["loc"][0]
+    same = (fault for fault in faults if fault["loc"][0] == field)
+    return next((fault for fault in same if (field, fault["type"]) in _KINDS), faults[0])
 
 
 def _reason(fault: ErrorDetails) -> str:

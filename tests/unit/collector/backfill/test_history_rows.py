@@ -117,7 +117,18 @@ def test_flags_of_old_exports_are_understood(told, meant):
             a_row(spotify_track_uri="spotify:local:A:B:C:12"), "local file", id="local file"
         ),
         pytest.param(a_trackless_row(), "no track uri", id="nothing named"),
-        pytest.param(a_row(spotify_track_uri=""), "no track uri", id="blanked uri"),
+        *(
+            pytest.param(a_row(spotify_track_uri=uri), "no track uri", id=f"uri {uri!r}")
+            for uri in ("", " ", "null", "None", " undefined ")
+        ),
+        *(
+            pytest.param(
+                a_row(spotify_track_uri=uri, spotify_episode_uri="spotify:episode:1"),
+                "podcast episode",
+                id=f"podcast with uri {uri!r}",
+            )
+            for uri in ("", " ", "null", "NaN", "spotify:track:null", "spotify:track: ")
+        ),
         pytest.param(
             {
                 "endTime": "2026-05-02 18:31",
@@ -178,12 +189,18 @@ def test_a_refused_layout_tells_what_to_request_and_where():
         ({"ms_played": -1}, "ms_played negative"),
         ({"ms_played": 2**31}, "ms_played too large"),
         ({"ms_played": 10**40}, "ms_played too large"),
+        ({"ms_played": -1.0}, "ms_played negative"),
+        ({"ms_played": -1.5}, "ms_played negative"),
+        ({"ms_played": 2147483648.0}, "ms_played too large"),
+        ({"ms_played": -1, "shuffle": "yes"}, "ms_played negative"),
+        ({"ts": "yesterday", "ms_played": -1}, "ts unreadable"),
         ({"spotify_track_uri": "spotify:track:"}, "track uri without an id"),
         ({"spotify_track_uri": "spotify:track:null"}, "track uri without an id"),
         ({"spotify_track_uri": "spotify:track:UNDEFINED"}, "track uri without an id"),
         ({"spotify_track_uri": "spotify:track:None"}, "track uri without an id"),
         ({"spotify_track_uri": "spotify:track:NaN"}, "track uri without an id"),
-        ({"spotify_track_uri": "null"}, "track uri without an id"),
+        ({"spotify_track_uri": "spotify:track: "}, "track uri without an id"),
+        ({"spotify_track_uri": "spotify:track:a,b"}, "bad track uri"),
         ({"spotify_track_uri": "spotify:track:ü"}, "bad track uri"),
         ({"spotify_track_uri": 7}, "bad track uri"),
         ({"spotify_track_uri": {}}, "bad track uri"),

@@ -31,7 +31,7 @@ class ShuffledExport(NamedTuple):
 
     paths: tuple[str, ...]
     is_complete: bool
-    """True if no number is missing; the names cannot show that the last part is."""
+    """True if no number is missing, and a part alone has none; the last may still be missing."""
 
 
 def joints(paths: Iterable[str]) -> Iterator[Joint]:
@@ -59,7 +59,9 @@ def shuffled_exports(paths: Iterable[str]) -> list[ShuffledExport]:
     return [
         ShuffledExport(
             tuple(path for path, _ in parts),
-            sorted(number for _, number in parts) == list(range(len(parts))),
+            sorted(number for _, number in parts) == list(range(len(parts)))
+            # One numbered part alone is most likely uploaded on its own.
+            and (len(parts) > 1 or not _NUMBERED.search(_plain(parts[0][0]))),
         )
         for parts in folders.values()
     ]
@@ -117,6 +119,7 @@ def _yearly(names: Sequence[_Name]) -> list[Joint] | None:
 
 _NO_NUMBER = -1
 _SHUFFLED = re.compile(r"endsong(_(?P<number>\d{1,3}))?\.json")
+_NUMBERED = re.compile(r"\d\.json$")
 _SORTED = re.compile(
     r"(?P<export>.*)_(?P<year>\d{4})(?P<range>-\d{4})?(_(?P<number>\d{1,3}))?\.json"
 )

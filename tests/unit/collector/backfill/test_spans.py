@@ -119,7 +119,7 @@ def test_between_parts_of_consecutive_numbers_nothing_is_missing(paths):
             [audio("2020_0", 0, 2), audio("2021_1", 5, 6, folder="second/")], id="two folders"
         ),
         pytest.param(
-            [Part("endsong_0.json", span(0, 2), is_whole=True), audio("2021_1", 5, 6)],
+            [Part("endsong.json", span(0, 2), is_whole=True), audio("2021_1", 5, 6)],
             id="two layouts",
         ),
     ],
@@ -190,6 +190,7 @@ def shuffled(*names):
         pytest.param(["endsong_0", "endsong_2"], id="one between is missing"),
         pytest.param(["endsong_0", "endsong_1 (1)"], id="renamed"),
         pytest.param(["endsong", "endsong_0"], id="twice the first"),
+        pytest.param(["endsong_0"], id="one of several, uploaded on its own"),
     ],
 )
 def test_of_rows_in_no_order_nothing_is_covered_if_a_part_is_missing(names):

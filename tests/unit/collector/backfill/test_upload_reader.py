@@ -42,7 +42,7 @@ class Reading:
 
 
 def read_loose(*rows):
-    return Reading(io.BytesIO(a_file(*rows)), "endsong_0.json")
+    return Reading(io.BytesIO(a_file(*rows)), "endsong.json")
 
 
 def test_every_row_is_counted_in_its_bucket():
@@ -279,12 +279,12 @@ def test_quarantine_keeps_where_what_and_why():
 
     assert reading.quarantine == [
         {
-            "file": "endsong_0.json",
+            "file": "endsong.json",
             "row": 3,
             "reason": "ms_played negative",
             "record": without(bad, "ip_addr", "username", "user_agent_decrypted"),
         },
-        {"file": "endsong_0.json", "row": 5, "reason": "not an object", "record": None},
+        {"file": "endsong.json", "row": 5, "reason": "not an object", "record": None},
     ]
 
 
@@ -495,7 +495,7 @@ def test_a_long_file_is_read_no_further_than_its_upload_may_go(monkeypatch):
     monkeypatch.setattr(upload_reader, "ROWS", 10)
     upload = io.BytesIO(a_file(*[a_row()] * 5_000))
 
-    reading = Reading(upload, "endsong_0.json")
+    reading = Reading(upload, "endsong.json")
 
     assert 10 < reading.report.rows_in < 2_500
     assert len(reading.report.problems) == 1

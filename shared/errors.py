@@ -7,7 +7,7 @@ HistoryError
 ├── DatabaseError                Postgres could not be used; see __cause__
 │   ├── DatabaseAwayError        it cannot serve now: the same work may succeed later
 │   │   └── DatabaseLoginError   it does not know us: read the login again
-│   ├── DatabaseRefusalError     the data was refused: trying again is no use
+│   ├── DatabaseRefusalError     the data, or its amount, was refused: do not retry
 │   └── QueryError               a person's statement was refused; the message says why
 ├── SpotifyError                 Spotify did not answer as documented, or not at all: try later
 │   ├── SpotifyAuthError         the app or the account is not allowed: a person must act
@@ -49,7 +49,7 @@ class DatabaseLoginError(DatabaseAwayError):
 
 
 class DatabaseRefusalError(DatabaseError):
-    """Postgres refused a statement or the data in it."""
+    """Postgres refused a statement or its data, or a load would compare too many stored records."""
 
 
 class QueryError(DatabaseError):

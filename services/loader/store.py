@@ -26,8 +26,8 @@ MOST_NEAR_RECORDS = 20_000
 """Most stored records that one load reads to place its plays among them.
 
 A bound on the memory and the time that a load takes with its listener locked: a second or two. Real
-histories stay far below: nobody hears a track of 30 s, the shortest that the API shows, 10,000
-times on end (3.5 days) from both sources, and a message of other plays finds some hundreds.
+histories stay far below: it takes a track of 30 s, the shortest that the API shows, played 10,000
+times in a row (3.5 days) and reported by both sources. Other messages find some hundreds.
 """
 
 Merged = tuple[str, list[tuple[int, EnrichedBatch]], Changes]
@@ -46,7 +46,8 @@ class Store:
         """Load batches in one transaction: all of them, or none.
 
         Raises:
-            DatabaseRefusalError: Postgres refuses a value in one of them.
+            DatabaseRefusalError: Postgres refuses a value in one of them, or more than
+                MOST_NEAR_RECORDS stored records lie near their plays.
             DatabaseAwayError: Postgres cannot serve now.
         """
         features = self._features.unloaded(batches)

@@ -1,12 +1,12 @@
 """Sources of audio features: what the enricher asks of each, and the choice among them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 from services.enricher.features import sounds
 from shared.errors import FeatureSourceError, SettingsError
-from shared.models import TrackFeatures
+from shared.models import TrackFeatures, has_usual_id
 
 TRACKS_PER_CALL = 40
 """ReccoBeats drops what goes beyond, without a word."""
@@ -54,6 +54,20 @@ class FeatureSource(Protocol):
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
         """Ask for tracks; a failure is a part of the answer and never raised."""
         ...
+
+
+@dataclass(frozen=True)
+class UsualIdsOnly:
+    """A source that is asked for usual track ids alone: it knows no other, and one fails a call."""
+
+    source: FeatureSource
+
+    def fetch(self, track_uris: Sequence[str], /) -> Answer:
+        """Ask for the tracks with a usual id; the others are missing."""
+        usual = [track for track in track_uris if has_usual_id(track)]
+        answer = self.source.fetch(usual) if usual else Answer()
+        unusual = frozenset(track_uris).difference(usual)
+        return replace(answer, missing=answer.missing | unusual)
 
 
 def choose(

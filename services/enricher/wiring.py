@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from services.enricher import reccobeats, spotify
 from services.enricher.reccobeats import ReccoBeats
 from services.enricher.settings import AskingSettings
-from services.enricher.sources import FeatureSource, choose
+from services.enricher.sources import FeatureSource, UsualIdsOnly, choose
 from services.enricher.spotify import SpotifyFeatures
 from services.enricher.spotify_calls import SpotifyCalls
 from shared.answers import Session
@@ -33,8 +33,8 @@ def time_for_asking(context: LambdaContext) -> timedelta:
 def sources(settings: AskingSettings) -> dict[str, FeatureSource]:
     """Make the configured sources."""
     makers: dict[str, Callable[[], FeatureSource]] = {
-        reccobeats.NAME: lambda: _reccobeats(settings),
-        spotify.NAME: lambda: _spotify(settings),
+        reccobeats.NAME: lambda: UsualIdsOnly(_reccobeats(settings)),
+        spotify.NAME: lambda: UsualIdsOnly(_spotify(settings)),
     }
     return choose(settings.source_names, makers)
 

@@ -22,7 +22,8 @@ class Clock:
 
 
 def uri(name):
-    return f"spotify:track:{name}"
+    """Return the uri of a track whose id begins with a name, and has 22 digits as Spotify's do."""
+    return f"spotify:track:{name:z<22}"
 
 
 def uris(count, prefix="track"):

@@ -76,6 +76,23 @@ def test_a_collected_batch_becomes_an_enriched_one(enrich, enriched):
     ]
 
 
+@pytest.mark.parametrize("track_id", ["null", "a-b"])
+def test_a_track_with_an_unusual_id_stays_without_features_and_is_asked_for_nowhere(
+    enrich, enriched, reccobeats, track_id
+):
+    odd = a_play("Boats").model_copy(update={"track_uri": f"spotify:track:{track_id}"})
+
+    failed = enrich(a_batch(odd, a_play("Coats")))
+
+    (batch,) = enriched()
+    assert failed == []
+    assert batch.plays[0] == odd
+    assert [f.track_uri for f in batch.features] == [uri("Coats")]
+    assert {one for call in reccobeats.calls for one in call.ids} == {
+        uri("Coats").rpartition(":")[2]
+    }
+
+
 @pytest.mark.parametrize(("tracks", "calls"), [(1, 2), (40, 2), (41, 4), (100, 6)])
 def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(enrich, reccobeats, tracks, calls):
     plays = numbered_plays(tracks)

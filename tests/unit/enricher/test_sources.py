@@ -1,8 +1,10 @@
 import pytest
 
-from services.enricher.sources import choose
-from shared.errors import SettingsError
+from services.enricher.sources import Answer, UsualIdsOnly, choose
+from shared.errors import FeatureSourceError, SettingsError
 
+USUAL = "spotify:track:1AAAAAAAAAAAAAAAAAAAAA"
+UNUSUAL = ("spotify:track:null", "spotify:track:a-b", "spotify:track:" + "1" * 21 + "_")
 MAKERS = {"one": lambda: "first", "two": lambda: "second"}
 
 
@@ -17,3 +19,37 @@ def test_only_the_chosen_sources_are_made():
 def test_an_unknown_source_is_named():
     with pytest.raises(SettingsError, match=r"FEATURE_SOURCES: no source is named 'tunes'"):
         choose(["one", "tunes"], MAKERS)
+
+
+class Recording:
+    """A source that answers the same to every call, and records what it is asked for."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.asked = []
+
+    def fetch(self, track_uris, /):
+        self.asked.append(list(track_uris))
+        return self.answer
+
+
+FAILED = FeatureSourceError("down")
+
+
+@pytest.mark.parametrize("answer", [Answer(), Answer(missing=frozenset({USUAL})),
+                                    Answer(failure=FAILED)])  # fmt: skip
+def test_an_unusual_id_is_missing_and_never_sent_to_a_source(answer):
+    source = Recording(answer)
+
+    told = UsualIdsOnly(source).fetch([UNUSUAL[0], USUAL, *UNUSUAL[1:]])
+
+    assert source.asked == [[USUAL]]
+    assert told.missing == answer.missing | frozenset(UNUSUAL)
+    assert told.failure is answer.failure
+
+
+def test_without_a_usual_id_no_call_is_made():
+    source = Recording(Answer(failure=FAILED))
+
+    assert UsualIdsOnly(source).fetch(UNUSUAL) == Answer(missing=frozenset(UNUSUAL))
+    assert source.asked == []

@@ -43,6 +43,15 @@ def test_healing_brings_features_and_books_nothing(load, rows):
     assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
 
 
+def test_popularity_fills_plays_whose_ids_have_every_letter_that_an_id_may_have(load, rows):
+    ids = ("~a.b-c_1", "null", "1" * 200)
+    load(a_batch(*(a_play(60 * n, track) for n, track in enumerate(ids))))
+
+    load(healing(*(popular(track=track) for track in ids)))
+
+    assert rows(SHOWN) == [[f"spotify:track:{track}", 50] for track in ids]
+
+
 @pytest.mark.parametrize("order", [1, -1], ids=["play first", "healing first"])
 def test_healing_fills_the_plays_of_every_listener(load, rows, order):
     plays = a_batch(a_play()), a_batch(a_play(), origin="2", listener="jane")

@@ -44,8 +44,8 @@ class Window(BaseModel):
     short: ShortAnswers | None = None
     """Answers that left undecided whether plays are missing."""
     doubtful: tuple[Gap, ...] = ()
-    """Gaps told of because answers stayed short or held unreadable rows; an answer that reaches
-    back closes them."""
+    """Open gaps, reported because answers stayed short or held unreadable rows. An answer that
+    reaches back closes them."""
 
     def newest(self, now: datetime) -> datetime | None:
         """Find when the newest known play ended; one that ends in the future had a wrong clock."""

@@ -1,11 +1,15 @@
 """What Spotify's refusals look like, and how to read them; pure."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
 from shared.json_answers import read_json
+
+_OVER_QUOTA = re.compile(r"quota[ _]exceeded|exceeded\b[^.]{0,80}\bquota")
+"""Other words of a quota may be about the mode of the app."""
 
 
 @dataclass(frozen=True)
@@ -19,19 +23,20 @@ class ApiRefusal:
     @property
     def is_over_quota(self) -> bool:
         """True if the app has used up its calls of a day."""
-        return "quota" in self._words
+        return bool(_OVER_QUOTA.search(self._words))
 
     @property
     def is_of_limits(self) -> bool:
         """True if the app called too often, whatever the status."""
-        return any(word in self._words for word in ("quota", "rate limit", "too many requests"))
+        of_a_rate = any(words in self._words for words in ("rate limit", "too many requests"))
+        return self.is_over_quota or of_a_rate
 
     @property
     def is_of_the_endpoint(self) -> bool:
         """True if the app may not make this call, whoever asks and whatever it asks for.
 
         Spotify then says "Forbidden", or nothing but the status. Other words are about the account,
-        such as a missing Premium subscription, or about something that nobody has seen yet.
+        such as a missing Premium subscription, or have no known meaning.
         """
         words = self._words.strip(" .")
         return words == "forbidden" or (self.is_json and not words)
@@ -64,7 +69,7 @@ def read_api_refusal(content: bytes) -> ApiRefusal:
 class _GrantRefusal(BaseModel):
     """A flat OAuth error, unlike the nested one of the Web API.
 
-    Its code alone is read: the description, or a code that nobody knows, could repeat a secret.
+    Its code alone is read: the description, or an unknown code, could repeat a secret.
 
     Source:
         https://www.rfc-editor.org/rfc/rfc6749#section-5.2

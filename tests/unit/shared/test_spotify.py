@@ -506,6 +506,7 @@ def test_429_without_a_wait_leaves_it_open(spotify, api, header):
         b'{"error":"QUOTA_EXCEEDED"}',
         b'{"error":{"status":429,"message":"Quota exceeded."}}',
         b'{"reason":"QUOTA_EXCEEDED"}',
+        b"You have exceeded your daily quota.",
     ],
 )
 def test_a_quota_is_read_from_the_words_whatever_their_form(spotify, api, status, body):
@@ -515,6 +516,21 @@ def test_a_quota_is_read_from_the_words_whatever_their_form(spotify, api, status
         api.recently_played("BQ-1")
 
     assert refusal.value.retry_after_s == 5 * 3_600
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This endpoint needs extended quota mode",
+        "Quota extension needed. See the quota modes.",
+        "Too long: the limit is exceeded. See quota modes.",
+    ],
+)
+def test_a_403_that_only_mentions_a_quota_uses_none_up(spotify, api, words):
+    spotify.pages = [Reply(words.encode(), 403)]
+
+    with pytest.raises(SpotifyAuthError, match="quota"):
+        api.recently_played("BQ-1")
 
 
 def test_a_rate_limit_by_403_is_a_rate_limit(spotify, api):

@@ -4,10 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.spotify_wire import Grant
-
-TOKEN_MARGIN = timedelta(minutes=1)
-"""So much of an access token's life is not used: the clocks differ, and a call takes its time."""
+from shared.spotify_wire import TOKEN_MARGIN, Grant
 
 
 @dataclass(frozen=True)

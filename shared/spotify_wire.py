@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -37,6 +37,9 @@ Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 TOKEN_LIFETIME_S = 3_600
 """The lifetime of an access token if the answer gives none: those of Spotify live for an hour. One
 that dies earlier costs a call, because its 401 has it replaced."""
+
+TOKEN_MARGIN = timedelta(minutes=1)
+"""So much of an access token's life is not used: the clocks differ, and a call takes its time."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +150,13 @@ def _or_none(value: Any, validate: Callable[[Any], Any]) -> Any:
 _Optional = WrapValidator(_or_none)
 
 
+_LifetimeS = Annotated[float, Field(ge=TOKEN_MARGIN.total_seconds(), le=86_400)]
+
+
 class _TokenAnswer(BaseModel):
     access_token: Secret
-    # More than a day is no lifetime of an access token.
-    expires_in: Annotated[Annotated[float, Field(ge=0, le=86_400)] | None, _Optional] = None
+    # Less than the margin would replace the token at each call; more than a day is no lifetime.
+    expires_in: Annotated[_LifetimeS | None, _Optional] = None
     refresh_token: Annotated[Secret | None, _Optional] = None
 
 

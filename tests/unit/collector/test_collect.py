@@ -186,7 +186,7 @@ def test_an_access_token_serves_many_ticks(pipeline, spotify):
 
 
 def test_an_access_token_is_replaced_before_it_expires(pipeline, spotify):
-    spotify.tokens = [a_grant("BQ-1", expires_in=59), a_grant("BQ-2")]
+    spotify.tokens = [a_grant("BQ-1", expires_in=60), a_grant("BQ-2")]
 
     pipeline.tick()
     pipeline.tick()

@@ -75,8 +75,9 @@ CASES = {
     # The accounts service
     "token without a new refresh token": Case(),
     "token with a new refresh token": Case(token=a_grant("BQ-hidden-2", rotated_to="AQ-hidden-2")),
-    "token that expires at once": Case(
-        token=a_grant("BQ-hidden-2", expires_in=0), next_calls=(TOKEN, PLAYED)
+    "token that expires at once": Case(token=a_grant("BQ-hidden-2", expires_in=0)),
+    "token within its margin": Case(
+        token=a_grant("BQ-hidden-2", expires_in=60), next_calls=(TOKEN, PLAYED)
     ),
     "grant revoked": Case(oauth_error("invalid_grant", "Refresh token revoked"), **DEAD),
     "grant expired": Case(oauth_error("invalid_grant", "Refresh token expired"), **DEAD),

@@ -5,13 +5,14 @@ Spotify relinks tracks to other uris, so three things can make two plays the sam
 1. the uri;
 2. the ISRC, without dashes and spaces, in upper case, unless title and length both differ, because
    the movements of one work may share an ISRC. A title or length that is unknown (empty, or 0)
-   does not differ;
+   does not differ. A code of another form, such as "null", is no ISRC;
 3. title and artist after Unicode NFKC, case folding and trimming. For a compilation, which an
    export credits to "Various Artists", the album must be the same too.
 
 Lengths are compared exactly: nothing published says how much they vary for one recording.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import normalize
@@ -20,6 +21,12 @@ from shared.models import Play
 
 COMPILATION = "various artists"
 """How an export names the artist of a compilation, as `normal` gives it."""
+
+ISRC = re.compile("[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+"""Country, registrant, year and number (ISO 3901)."""
+
+CACHED_CHARACTERS = 200
+"""Longer names are rare, and 10,000 of the longest allowed would fill 160 MB."""
 
 
 def is_same_track(one: Play, other: Play) -> bool:
@@ -48,16 +55,20 @@ def track_keys(play: Play) -> Iterator[object]:
         yield names
 
 
-@lru_cache(maxsize=10_000)
 def normal(name: str) -> str:
-    """Return a name in the form in which names are compared.
+    """Return a name in the form in which names are compared."""
+    return _cached(name) if len(name) <= CACHED_CHARACTERS else _normalized(name)
 
-    A merge asks for the names of a track several times, and an upload holds few artists.
-    """
+
+def _normalized(name: str) -> str:
     if name.isascii():
         return name.casefold().strip()
     # Case folding can leave a string that is not normalized.
     return normalize("NFKC", normalize("NFKC", name).casefold()).strip()
+
+
+# A merge asks for the names of a track several times, and an upload holds few artists.
+_cached = lru_cache(maxsize=10_000)(_normalized)
 
 
 def _names(play: Play) -> tuple[str, ...] | None:
@@ -73,7 +84,8 @@ def _names(play: Play) -> tuple[str, ...] | None:
 
 
 def _isrc(play: Play) -> str:
-    return "".join(filter(str.isalnum, play.isrc)).upper() if play.isrc else ""
+    code = "".join(filter(str.isalnum, play.isrc or "")).upper()
+    return code if ISRC.fullmatch(code) else ""
 
 
 def _differ(one: object, other: object) -> bool:

@@ -94,8 +94,8 @@ def test_features_without_popularity_fill_nothing(load, rows):
 
 
 def test_a_row_of_two_records_shows_the_apis_popularity_once_that_is_known(load, rows):
-    exported = a_play(3, "lakes", isrc="QZ", ms_played=60_000)
-    load(a_batch(a_play(isrc="QZ")), a_batch(exported, source=EXPORT, origin="2"))
+    exported = a_play(3, "lakes", isrc="QZAAA2600001", ms_played=60_000)
+    load(a_batch(a_play(isrc="QZAAA2600001")), a_batch(exported, source=EXPORT, origin="2"))
 
     load(healing(popular(70, "lakes")))
     export_only = rows(SHOWN)

@@ -93,7 +93,8 @@ def _match(apis, exports, window):
 def _same_track(one, other):
     names = [(_plain(play.track_name), _plain(play.artist_name)) for play in (one, other)]
     albums = [_plain(play.album_name or "") for play in (one, other)]
-    isrcs = [(play.isrc or "").replace("-", "").upper() for play in (one, other)]
+    codes = [(play.isrc or "").replace("-", "").upper() for play in (one, other)]
+    isrcs = [code if len(code) == 12 else "" for code in codes]  # "null" is none
     same_names = names[0] == names[1] and all(names[0])
     if same_names and names[0][1] == "various artists":
         same_names = albums[0] == albums[1] != ""

@@ -1,5 +1,6 @@
 """Which tracks are the same: uri, ISRC and names, however they are written."""
 
+import tracemalloc
 from datetime import UTC, datetime
 from unicodedata import normalize
 
@@ -52,6 +53,11 @@ def test_two_uris_are_the_same_track(one, other):
         pytest.param(FIRST, FIRST | {"track_name": "II. Adagio", "duration_ms": 1}, id="movements"),
         pytest.param({"isrc": "DEAB12345678"}, {"isrc": "DEAB12345679"}, id="two ISRCs"),
         pytest.param({"isrc": " - "}, {"isrc": "--"}, id="ISRCs of nothing"),
+        pytest.param({"isrc": "null"}, {"isrc": "NULL"}, id="null"),
+        pytest.param({"isrc": "N/A"}, {"isrc": "N/A"}, id="N/A"),
+        pytest.param({"isrc": "000000000000"}, {"isrc": "000000000000"}, id="zeros"),
+        pytest.param({"isrc": "DEAB123456789"}, {"isrc": "DEAB123456789"}, id="13 characters"),
+        pytest.param({"isrc": "DEAB1234567٨"}, {"isrc": "DEAB1234567٨"}, id="another 8"),
         pytest.param({"isrc": "DEAB12345678"}, {}, id="one ISRC"),
         pytest.param({"track_name": "a b"}, {"track_name": "ab"}, id="space within"),
         pytest.param({"track_name": "Träume"}, {"track_name": "Traume"}, id="another letter"),
@@ -81,7 +87,7 @@ PLAYS = st.builds(
     track_name=NAMES,
     artist_name=st.sampled_from(["The Example", "various artists", ""]),
     album_name=st.one_of(st.none(), st.sampled_from(["A", "B"])),
-    isrc=st.sampled_from([None, "", "-", "QZ1", "q-z 1", "QZ2"]),
+    isrc=st.sampled_from([None, "", "-", "QZAAA2600001", "qz-aaa 2600001", "QZAAA2600002", "null"]),
     duration_ms=st.sampled_from([None, 0, 1, 2]),
 )
 
@@ -105,3 +111,16 @@ def test_names_are_equal_in_every_normal_form_and_normalized_once(name):
 
     assert forms == {normal(name)}
     assert normal(normal(name)) == normal(name)
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_absurdly_long_names_stay_in_no_memory(letter):
+    tracemalloc.start()
+    try:
+        for number in range(1_000):
+            normal(f"{number} {letter * 4_000}")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held < 1_000_000

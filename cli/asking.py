@@ -5,6 +5,7 @@ import select
 import sys
 import time
 import webbrowser
+from math import inf
 
 from cli.callback import CallbackServer
 from cli.consent import Answer, Question
@@ -17,6 +18,9 @@ SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 LOOK_S = 0.1
 """Time between two looks for the answer, which comes in another thread."""
+
+GRACE_S = 0.5
+"""A connection accepted just before the deadline has so long to bring the answer."""
 
 OPENED = "Your browser opens a page of Spotify that asks you. If it does not, open it yourself:"
 UNOPENED = "Open this page of Spotify, which asks you, in a browser on any machine:"
@@ -64,20 +68,26 @@ def wait_for_code(
 def _wait(
     server: CallbackServer, question: Question, typed: Typed, deadline: float
 ) -> Answer | None:
-    while (left_s := deadline - time.monotonic()) > 0:
-        for line in filter(None, typed.lines()):
-            if answer := question.read_address(line):
-                return answer
-            note("That is not the address that this login ended on: paste the whole of it.")
+    accepted_at, left_s = -inf, inf
+    while left_s > 0:
+        # The last look is at the deadline or after it, and does not wait.
+        left_s = max(0, deadline - time.monotonic())
         sources: list[CallbackServer | Typed] = [server, typed] if typed.is_open else [server]
         ready, _, _ = select.select(sources, [], [], min(left_s, LOOK_S))
         if typed in ready:
             typed.read()
+        for line in filter(None, typed.lines()):
+            if answer := question.read_address(line):
+                return answer
+            note("That is not the address that this login ended on: paste the whole of it.")
         if server in ready:
             server.handle_request()
+            accepted_at = time.monotonic()
         if server.answer:
             return server.answer
-    return None
+    while server.answer is None and time.monotonic() < accepted_at + GRACE_S:
+        time.sleep(GRACE_S / 100)
+    return server.answer
 
 
 def _has_screen() -> bool:

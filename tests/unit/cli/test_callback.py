@@ -3,7 +3,7 @@ import socket
 import struct
 import time
 from contextlib import ExitStack
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
@@ -208,6 +208,34 @@ def test_slow_clients_do_not_outlast_the_timeout(server, question, slow_clients)
         wait_for_code(server, *no_typing(question), timeout_s=0.5)
 
     assert time.monotonic() - began_at < SILENCE_S
+
+
+REQUEST = b"GET /callback?code=AQC-1&state=S HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n"
+
+
+def test_an_answer_that_waits_at_the_deadline_counts(server, question):
+    with socket.create_connection(server.server_address) as browser:
+        browser.sendall(REQUEST % server.server_address[1])
+
+        assert wait_for_code(server, *no_typing(question), timeout_s=0) == "AQC-1"
+
+
+def test_an_answer_under_way_at_the_deadline_counts(server, question):
+    with socket.create_connection(server.server_address) as browser:
+        late = Timer(0.15, browser.sendall, [REQUEST % server.server_address[1]])
+        late.start()
+
+        assert wait_for_code(server, *no_typing(question), timeout_s=0.05) == "AQC-1"
+        late.join()
+
+
+def test_an_address_pasted_at_the_deadline_counts(server, question):
+    read, write = os.pipe()
+    os.write(write, f"{question.redirect_uri}?code=AQC-1&state=S\n".encode())
+
+    assert wait_for_code(server, question, Typed(read), timeout_s=0) == "AQC-1"
+    os.close(read)
+    os.close(write)
 
 
 def test_it_listens_to_this_machine_alone(server):

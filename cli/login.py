@@ -133,7 +133,7 @@ def login(
     if simulated:
         remember_simulated(target, listener)
     done = _finish(desk, listener, known, credentials, grant)
-    emit(done) if as_json else show(_told(done))
+    emit(done) if as_json else show(*_told(done))
 
 
 def _tell_of_waiting() -> None:
@@ -254,11 +254,11 @@ def _credentials(app: DeveloperApp, grant: Grant) -> Credentials:
     )
 
 
-def _told(done: Login) -> str:
+def _told(done: Login) -> list[str]:
     until = f"{done.listener} is logged in until {done.expires_at:%Y-%m-%d}"
     if done.trouble:
-        return f"{until}. It could not be tried yet: {done.trouble}. Polls go on by themselves."
-    return (
-        f"{until}; Spotify shows {done.plays_shown} plays.\n"
-        "The next poll takes them; `plays poll --wait` does so now."
-    )
+        return [f"{until}. It could not be tried yet: {done.trouble}. Polls go on by themselves."]
+    return [
+        f"{until}; Spotify shows {done.plays_shown} plays.",
+        "The next poll takes them; `plays poll --wait` does so now.",
+    ]

@@ -33,9 +33,12 @@ from shared.models import iso
 Instant = Annotated[datetime, PlainSerializer(iso)]
 """An instant that JSON shows as Spotify does: UTC, milliseconds, `Z`."""
 
-_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What a terminal obeys (C0 with ESC, C1, separators of lines, overrides of the direction of text)
-or cannot show (halves of surrogate pairs). Line breaks and tabs stay: our own texts have them."""
+_OBEYED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+"""What a terminal obeys (C0 with ESC, C1, separators of lines, marks and overrides of the direction
+of text) or cannot show (halves of surrogate pairs, the byte order mark). Line breaks and tabs stay,
+because our own texts have them, and so does U+200D, which joins emoji."""
 
 
 def printable(text: str) -> str:
@@ -63,11 +66,11 @@ class _SafeTable(Table):
 
 
 def show(*parts: Table | str) -> None:
-    """Print tables and lines to stdout."""
+    """Print tables and lines to stdout; a line break in a text from outside makes no line."""
     console = Console(highlight=False, emoji=False)
     for part in parts:
         if isinstance(part, str):
-            console.print(printable(part), markup=False, soft_wrap=True)
+            console.print(_one_line(part), markup=False, soft_wrap=True)
         else:
             console.print(part)
 

@@ -32,8 +32,9 @@ def test_a_long_name_leaves_room_for_the_bar_and_its_numbers(narrow, capsys, beg
     assert len(shown.splitlines()) == 1
 
 
-HOSTILE = "Boats\x1b]0;owned\x07\x1b[2J \x9b31m \x7f \u202egnp.exe\u2066 \rpaid \ud800"
-OBEYED = set("\x1b\x07\x9b\x7f\u202e\u2066\r\ud800")
+MARKS = "\u061c\u200e\u200f\ufeff"
+HOSTILE = f"Boats\x1b]0;owned\x07\x1b[2J \x9b31m \x7f \u202egnp.exe\u2066{MARKS} \rpaid \ud800"
+OBEYED = set("\x1b\x07\x9b\x7f\u202e\u2066\r\ud800").union(MARKS)
 
 
 class Named(Document):
@@ -90,7 +91,9 @@ def test_a_name_is_no_markup(capsys, write, text):
     assert text in "".join(capsys.readouterr())
 
 
-def test_a_line_break_in_a_name_makes_no_row_of_its_own(capsys):
-    in_a_table("one\ntwo")
+@pytest.mark.parametrize("write", [show, in_a_table], ids=["line", "table"])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\u2028"])
+def test_a_line_break_from_outside_makes_no_line_of_its_own(capsys, write, line_break):
+    write(f"one{line_break}two")
 
     assert "one two" in capsys.readouterr().out

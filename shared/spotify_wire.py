@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -51,6 +51,16 @@ class Grant:
     refresh_token: str | None = field(repr=False)
 
 
+class HiddenRow(NamedTuple):
+    """A row that cannot be read and may be a lost play; no local file, and no episode."""
+
+    digest: str
+    newer: int
+    """The number of plays that stand before it, thus are newer."""
+    played_at: datetime | None
+    """When the play ended, if at least that can be read."""
+
+
 @dataclass(frozen=True)
 class RecentlyPlayed:
     """An answer of recently-played: its bytes, and what they say.
@@ -63,19 +73,18 @@ class RecentlyPlayed:
     plays: tuple[Play, ...]
     returned: int
     unreadable: tuple[str, ...] = ()
-    readable_run: int | None = None
-    """The number of plays that are newer than every row that may be a lost play; None if there is
-    no such row. A local file or an episode is no lost play."""
+    hidden: tuple[HiddenRow, ...] = ()
+    """The rows that may be lost plays, newest first."""
 
     @property
     def hides_plays(self) -> bool:
         """True if a row that cannot be read may be a play."""
-        return self.readable_run is not None
+        return bool(self.hidden)
 
     @property
     def unbroken(self) -> tuple[Play, ...]:
         """The newest plays, without those that an unreadable row parts from them."""
-        older = 0 if self.readable_run is None else len(self.plays) - self.readable_run
+        older = len(self.plays) - self.hidden[0].newer if self.hidden else 0
         return self.plays[older:]
 
     @property
@@ -109,17 +118,19 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     if page is None:
         raise SpotifyError("recently-played gave no page that can be read")
     rows = page.items
-    plays, unreadable, readable_run = [], [], None
+    plays, unreadable, hidden = [], [], []
     for row in rows:
         try:
             plays.append(_Row.model_validate(row).play())
         except (ValidationError, OverflowError):
             unreadable.append(_digest(row))
-            if readable_run is None and not _is_no_track(row):
-                readable_run = len(plays)
+            if not _is_no_track(row):
+                ended = _or_none(row, _Ended.model_validate)
+                played_at = ended.played_at if ended else None
+                hidden.append(HiddenRow(unreadable[-1], len(plays), played_at))
     # Spotify lists the newest play first; batches promise the oldest first.
     plays.sort(key=lambda play: play.played_at)
-    return RecentlyPlayed(content, tuple(plays), len(rows), tuple(unreadable), readable_run)
+    return RecentlyPlayed(content, tuple(plays), len(rows), tuple(unreadable), tuple(hidden))
 
 
 def _is_no_track(row: Any) -> bool:
@@ -142,7 +153,7 @@ def _milliseconds(instant: datetime) -> datetime:
 def _or_none(value: Any, validate: Callable[[Any], Any]) -> Any:
     try:
         return validate(value)
-    except ValidationError:
+    except (ValidationError, OverflowError):
         return None
 
 
@@ -188,10 +199,15 @@ class _Track(BaseModel):
     external_ids: Annotated[_ExternalIds | None, _Optional] = None
 
 
-class _Row(BaseModel):
-    """A play history object."""
+class _Ended(BaseModel):
+    """As much of a play history object as tells when the play ended."""
 
     played_at: Annotated[AwareDatetime, AfterValidator(_milliseconds)]
+
+
+class _Row(_Ended):
+    """A play history object."""
+
     track: _Track
     context: Annotated[_Context | None, _Optional] = None
 

@@ -4,9 +4,10 @@ Spotify shows 50 plays, and a play takes 30 s. While it does not answer for long
 pass, plays may slip out of its sight: that opens a gap. The next answers tell whether it was one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -121,6 +122,33 @@ def cover(
     return Coverage(newest, Gap(started_at=before, ended_at=oldest, reason=reason))
 
 
+def find_late_loss(
+    since: Since, answer: RecentlyPlayed, archived: Container[str], doubtful: Iterable[Gap]
+) -> Gap | None:
+    """Open a gap around unreadable rows that show up late, in a time that was covered before.
+
+    Args:
+        since: What was covered before the answer.
+        answer: What Spotify shows now.
+        archived: Digests of the unreadable rows of earlier answers.
+        doubtful: Open gaps, in which such a row opens no other.
+    """
+    if since.covered_until is None or since.oldest_known is None:
+        return None
+    known_from, known_to = since.oldest_known, since.covered_until + MOVE
+    between = list(pairwise([known_from, *(play.played_at for play in answer.plays)]))
+    rows = (row for row in answer.hidden if row.newer and row.digest not in archived)
+    spans = [
+        (start, end)
+        for start, end in (between[-row.newer] for row in rows)
+        if known_from <= start < end < known_to and not _lies_in(doubtful, start, end)
+    ]
+    if not spans:
+        return None
+    # The newest comes first. A closed gap may begin at the same play, and the start is the key.
+    return Gap(started_at=spans[-1][0] + STEP, ended_at=spans[0][1], reason=UNREADABLE)
+
+
 def part_doubtful(
     doubtful: Iterable[Gap], answer: RecentlyPlayed, polled_at: datetime
 ) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
@@ -147,6 +175,10 @@ def part_doubtful(
 def oldest_play(answer: RecentlyPlayed, polled_at: datetime) -> datetime | None:
     """Return the end of the oldest play that an answer covers; one in the future does not count."""
     return min((p.played_at for p in answer.unbroken if p.played_at <= polled_at), default=None)
+
+
+def _lies_in(gaps: Iterable[Gap], start: datetime, end: datetime) -> bool:
+    return any(g.started_at < start + MOVE and g.ended_at and end < g.ended_at + MOVE for g in gaps)
 
 
 def _hidden(since: Since, answer: RecentlyPlayed, polled_at: datetime) -> Gap | None:

@@ -7,13 +7,21 @@ late, by days, and move plays by some milliseconds. So keys are kept well beyond
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from services.collector.gaps import MOST_DOUBTFUL, MOVE, ShortAnswers, Since, cover, part_doubtful
+from services.collector.gaps import (
+    MOST_DOUBTFUL,
+    MOVE,
+    ShortAnswers,
+    Since,
+    cover,
+    find_late_loss,
+    part_doubtful,
+)
 from shared.models import BoundedInstant, Gap, Play, PollReport
 from shared.spotify_wire import RecentlyPlayed
 
@@ -76,16 +84,21 @@ def compare(
         polled_at: When it was asked.
         outage: The gap that a time without answers opened, if there was one.
     """
+    answer = _without_known(answer, window.known)
     new, moved = _part(window.known, answer.plays)
     newest = window.newest(polled_at)
     late = [play for play in new if newest and play.played_at < newest]
     oldest_known = window.known[0].played_at if window.known else None
     since = Since(window.covered_until, window.watched_since, oldest_known)
     coverage = cover(since, outage, answer, polled_at, window.short)
+    late_loss = find_late_loss(since, answer, window.unreadable, window.doubtful)
+    # A report has room for one gap; the next answer shows a late row again.
+    archived = () if late_loss and coverage.gap else answer.unreadable
+    gap = coverage.gap or late_loss
     closed, doubtful = part_doubtful(window.doubtful, answer, polled_at)
-    is_ended = coverage.gap and coverage.gap.ended_at and not coverage.gap.is_closed
-    if coverage.gap and is_ended and (answer.hides_plays or not answer.is_full):
-        doubtful = (*doubtful, coverage.gap)[-MOST_DOUBTFUL:]
+    is_ended = gap and gap.ended_at and not gap.is_closed
+    if gap and is_ended and (answer.hides_plays or not answer.is_full):
+        doubtful = (*doubtful, gap)[-MOST_DOUBTFUL:]
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),
         report=PollReport(
@@ -95,7 +108,7 @@ def compare(
             late=len(late),
             moved=len(moved),
             unreadable=len(answer.unreadable),
-            gap=coverage.gap,
+            gap=gap,
             closed=closed,
         ),
         is_worth_keeping=bool(new or moved or set(answer.unreadable) - set(window.unreadable)),
@@ -104,12 +117,22 @@ def compare(
             covered_until=coverage.until,
             watched_since=None if coverage.until else window.watched_since or polled_at,
             # Distinct, the latest first.
-            unreadable=tuple(dict.fromkeys((*answer.unreadable, *window.unreadable)))[:KNOWN_KEYS],
+            unreadable=tuple(dict.fromkeys((*archived, *window.unreadable)))[:KNOWN_KEYS],
             short=coverage.short,
             doubtful=doubtful,
         ),
         outage=coverage.outage,
     )
+
+
+def _without_known(answer: RecentlyPlayed, known: Iterable[Key]) -> RecentlyPlayed:
+    """Drop the hidden rows of known plays: what could be read once is not lost."""
+    hidden = tuple(
+        row
+        for row in answer.hidden
+        if not (row.played_at and any(abs(row.played_at - key.played_at) < MOVE for key in known))
+    )
+    return replace(answer, hidden=hidden)
 
 
 def _key(play: Play) -> Key:

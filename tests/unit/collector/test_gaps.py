@@ -14,6 +14,7 @@ from services.collector.gaps import (
     REACHED_BACK,
     SHORT_ANSWERS,
     STAYED_SHORT,
+    STEP,
     UNREADABLE,
     Since,
     cover,
@@ -21,7 +22,7 @@ from services.collector.gaps import (
 from services.collector.state import ListenerState
 from services.collector.window import Window, compare
 from shared.models import Gap, Play, iso
-from shared.spotify_wire import RecentlyPlayed
+from shared.spotify_wire import HiddenRow, RecentlyPlayed
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -199,7 +200,9 @@ def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembe
     ],
 )
 def test_an_answer_of_which_nothing_can_be_read_opens_a_gap(since, started_at):
-    found = cover(since, None, RecentlyPlayed(b"{}", (), 1, ("a",), readable_run=0), at(60))
+    found = cover(
+        since, None, RecentlyPlayed(b"{}", (), 1, ("a",), (HiddenRow("a", 0, None),)), at(60)
+    )
 
     assert found.gap == found.outage == Gap(started_at=started_at, reason=UNREADABLE)
     assert found.until == since.covered_until
@@ -236,13 +239,54 @@ def test_an_unreadable_row_between_plays_opens_a_gap_that_closes_once_it_is_read
     assert a_play(7) in listening.published
 
 
-def test_an_unreadable_row_older_than_what_is_covered_opens_no_gap():
+@pytest.mark.parametrize("ends", [True, False], ids=["with its end", "without its end"])
+def test_an_unreadable_row_that_shows_up_late_opens_a_gap_once(ends):
     listening = Listening()
-    listening.live(5, 5)
-    listening.hear(50)
+    listening.live(9, 9)
+    listening.hear(50, later={4, 5})
     listening.live(5, 5)
 
-    listening.hear(50, unreadable={3})
+    listening.hear(50, {4, 5}, ends=ends)
+    listening.hear(50, {4, 5}, ends=ends)
+    opened = list(listening.told)
+    listening.hear(50)
+
+    (gap,) = opened
+    assert (gap.started_at - STEP, gap.ended_at, gap.reason) == (at(3), at(6), UNREADABLE)
+    assert listening.open_gaps() == []
+
+
+def test_a_late_unreadable_row_beside_another_gap_opens_its_own_at_the_next_answer():
+    listening = Listening()
+    listening.live(9, 9)
+    listening.hear(50, later={4})
+    listening.live(5, 5)
+
+    listening.hear(50, {4, 12})
+    listening.hear(50, {4, 12})
+    listening.hear(50, {4, 12})
+
+    gaps = [(gap.started_at, gap.ended_at) for gap in listening.told]
+    assert gaps == [(at(9), at(13)), (at(3) + STEP, at(5))]
+
+
+def test_an_unreadable_row_from_before_the_first_poll_opens_no_gap():
+    listening = Listening()
+    listening.live(9, 9)
+    listening.hear(3)
+
+    listening.hear(9, {2, 4}, ends=False)
+
+    assert listening.told == []
+
+
+@pytest.mark.parametrize("minute", [3, 5, 10])
+def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
+    listening = Listening()
+    listening.live(10, 10)
+    listening.hear(50)
+
+    listening.hear(50, {minute})
 
     assert listening.told == []
 
@@ -347,14 +391,31 @@ class Listening:
             self.told.append(gap)
             self.state = self.state.missing(gap)
 
-    def hear(self, shown: int, unreadable: AbstractSet[int] = frozenset()) -> None:
-        """Poll; the plays that end in the minutes `unreadable` cannot be read."""
-        rows = self.played[max(0, len(self.played) - shown) :]
+    def hear(
+        self,
+        shown: int,
+        unreadable: AbstractSet[int] = frozenset(),
+        *,
+        later: AbstractSet[int] = frozenset(),
+        ends: bool = True,
+    ) -> None:
+        """Poll; the plays that end in the minutes `unreadable` cannot be read, nor without `ends`
+        their ends, and those that end in the minutes `later` are not shown yet.
+        """
+        rows = [play for play in self.played if play.played_at not in set(map(at, later))]
+        rows = rows[max(0, len(rows) - shown) :]
         hidden = [play for play in rows if play.played_at in set(map(at, unreadable))]
         plays = tuple(play for play in rows if play not in hidden)
-        run = sum(p.played_at > hidden[-1].played_at for p in plays) if hidden else None
-        digests = tuple(iso(play.played_at) for play in hidden)
-        answer = RecentlyPlayed(b"{}", plays, len(rows), digests, run)
+        hidden_rows = tuple(
+            HiddenRow(
+                digest=iso(lost.played_at),
+                newer=sum(play.played_at > lost.played_at for play in plays),
+                played_at=lost.played_at if ends else None,
+            )
+            for lost in reversed(hidden)
+        )
+        digests = tuple(row.digest for row in hidden_rows)
+        answer = RecentlyPlayed(b"{}", plays, len(rows), digests, hidden_rows)
         now = at(self.minute)
         found = compare(self.state.window, answer, now, self.state.outage)
         self.told += [*found.report.closed, *filter(None, [found.report.gap])]
@@ -392,14 +453,16 @@ def lives(draw):
 
 @st.composite
 def half_readable_lives(draw):
-    """Live and be polled often enough, while some plays can never be read."""
+    """Live and be polled often enough, while some plays can never be read, or show up late."""
     listening = Listening()
-    never = draw(st.sets(st.integers(1, 60), max_size=8))
+    never, late = (draw(st.sets(st.integers(1, 60), max_size=8)) for _ in range(2))
     for _ in range(draw(st.integers(1, 6))):
         listening.live(10, 10)
-        listening.hear(50, never)
+        listening.hear(50, never, later={each for each in late if each > listening.minute - 10})
     listening.live(2, 2)
-    listening.hear(50, never - {listening.minute, listening.minute - 1})
+    readable = never - {listening.minute, listening.minute - 1}
+    listening.hear(50, readable)
+    listening.hear(50, readable)
     return listening
 
 

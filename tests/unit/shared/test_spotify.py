@@ -255,6 +255,25 @@ def test_an_unreadable_row_may_be_a_play_unless_it_says_otherwise(spotify, api, 
     assert [play.played_at.hour for play in answer.unbroken] == ([9] if hides_plays else [8, 9])
 
 
+@pytest.mark.parametrize(
+    ("odd", "hour"),
+    [
+        pytest.param({"played_at": "2026-11-23T08:30:00Z", "track": None}, 8, id="no track"),
+        pytest.param(a_row("yesterday"), None, id="no instant"),
+        pytest.param(a_row("0001-01-01T00:00:00+14:00"), None, id="an instant out of range"),
+        pytest.param("text", None, id="no row"),
+    ],
+)
+def test_an_unreadable_row_keeps_its_end_and_its_place(spotify, api, odd, hour):
+    newest, old = a_row("2026-11-23T09:00:00Z"), a_row("2026-11-23T08:00:00Z")
+    spotify.pages = [a_page(newest, odd, old, odd)]
+
+    hidden = api.recently_played("BQ-1").hidden
+
+    assert [row.newer for row in hidden] == [1, 2]
+    assert {row.played_at and row.played_at.hour for row in hidden} == {hour}
+
+
 def test_unreadable_rows_are_told_apart_and_known_again(spotify, api):
     one, two = a_row(uri=None, name="One"), a_row(uri=None, name="Two")
     spotify.pages = [a_page(one, two), a_page(two)]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def test_the_aws_cli_gets_all_that_the_local_cloud_wants(tmp_path):
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "cloud.json").write_text(json.dumps(state))
     (block,) = re.findall("```bash\n(.*?)\n```", README.read_text(), re.DOTALL)
-    script = block.replace(".venv/bin/python", sys.executable)
+    script = block.replace(".venv/bin/python", shlex.quote(sys.executable))
     aws = 'aws() { echo "$*"; env | grep -E "^AWS_(ENDPOINT|ACCESS|SECRET|DEFAULT)" | sort; }\n'
 
     said = subprocess.run(  # noqa: S603 - the script is ours

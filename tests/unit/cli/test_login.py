@@ -19,7 +19,7 @@ from services.collector.credentials import Credentials
 from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
 from shared.spotify_app import SpotifyApps, fingerprint
-from tests.unit.cli.conftest import LISTENER_STATES, SPOTIFY_APPS
+from tests.unit.cli.conftest import BUCKET, LISTENER_STATES, SPOTIFY_APPS
 from tests.unit.cli.login_stage import (
     APP_SECRET,
     GRANT,
@@ -262,10 +262,11 @@ def test_a_turn_that_fails_says_that_no_login_was_stored(stage, turns, monkeypat
 
 @pytest.fixture
 def at_simulator(stage, turns, tmp_path, session):
-    """A local cloud for own plays, in which anna has none that are simulated."""
+    """A local cloud in which anna has plays of her own, and none that are simulated."""
     Memory(empty=True, simulated={"me"}).save(tmp_path)
     secret = LISTENER_SECRET.replace("/me", "/anna")
     session.client("secretsmanager").create_secret(Name=secret, SecretString="{}")
+    session.client("s3").put_object(Bucket=BUCKET, Key="history/anna/my_spotify_data.zip")
     return ("--simulated", "--listener", "anna", "--client-id", "local-client")
 
 

@@ -56,8 +56,8 @@ def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:
     """
     if isinstance(error, NoCredentialsError | NoRegionError) and not is_aws:
         return (
-            "no local cloud is running here: start it with `make run`; "
-            "or, for AWS, set AWS_PROFILE and AWS_REGION"
+            "no local cloud is running here: start it with `make run`, or for your own plays with "
+            "`plays local up --empty`; or, for AWS, set AWS_PROFILE and AWS_REGION"
         )
     if isinstance(error, NoRegionError):
         return "no AWS region is set: set AWS_REGION, or a region in the profile of AWS_PROFILE"

@@ -115,7 +115,7 @@ def _remarks(result: ImportResult) -> Iterable[str]:
         )
     if result.unusual_ids:
         yield (
-            f"{result.unusual_ids:,} plays have an unusual track id, not 22 letters and digits; "
+            f"plays with an unusual track id (not 22 letters and digits): {result.unusual_ids:,}; "
             "they are loaded like the others"
         )
     yield from (f"not read: {problem.file}: {problem.reason}" for problem in result.problems)

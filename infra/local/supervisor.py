@@ -202,6 +202,11 @@ class Supervisor:
         with no_other_start():
             if self._wishes.empty and not self._wished.empty:
                 self._say("this home is for your own plays: nothing simulated is added to it")
+            if self._wished.empty and self._memory.simulated:
+                self._say(
+                    "this home holds simulated plays already: --empty does not remove them, "
+                    "`plays local reset` deletes all that is in it"
+                )
             ports = choose(self._memory.ports, self._say)
             self._remember(ports=ports)
             simulators = self._wishes.simulators

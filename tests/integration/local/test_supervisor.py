@@ -317,6 +317,15 @@ def test_nothing_simulated_joins_what_a_home_began_with_empty(home, stage):
     assert any("upload my_spotify_data.zip" in line for line in said)
 
 
+def test_empty_is_said_not_to_remove_simulated_plays(home, stage):
+    supervisor.run(home, Wishes(), lambda _: None)
+    said = []
+
+    supervisor.run(home, EMPTY, said.append)
+
+    assert any("--empty does not remove them" in line for line in said)
+
+
 def test_a_login_lets_a_home_that_began_with_empty_be_polled(home, stage):
     def turning():
         turn.ask_for(home, start_over=False)

@@ -38,8 +38,8 @@ def test_without_a_local_cloud_or_aws_the_one_line_tells_how_to_get_one(
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        "plays: no local cloud is running here: start it with `make run`; "
-        "or, for AWS, set AWS_PROFILE and AWS_REGION\n"
+        "plays: no local cloud is running here: start it with `make run`, or for your own plays "
+        "with `plays local up --empty`; or, for AWS, set AWS_PROFILE and AWS_REGION\n"
     )
 
 

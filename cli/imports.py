@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cli.output import Document, Instant
+from services.collector.history_rows import OTHER_PACKAGE
 from services.loader.statements import read
 from shared.models import FileProblem
 from shared.queries import Reader
@@ -54,12 +55,17 @@ class ImportResult(Document):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether nothing at all could be read, for a reason that is told.
+        """True if no row could be read, or all rows are of another package than the history.
 
-        What is skipped, such as a podcast, was read.
+        A skipped row of the right package, such as a podcast, was read.
         """
-        quarantined = sum(self.quarantined.values())
-        return self.rows_in == quarantined and bool(quarantined or self.problems)
+        unusable = sum(self.quarantined.values()) + sum(self.other_package.values())
+        return self.rows_in == unusable and bool(unusable or self.problems)
+
+    @property
+    def other_package(self) -> dict[str, int]:
+        """The skipped rows that name no track because another package was requested."""
+        return {reason: rows for reason, rows in self.skipped.items() if reason in OTHER_PACKAGE}
 
 
 class PollResult(Document):

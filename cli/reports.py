@@ -134,7 +134,8 @@ def _merged(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 def _why(result: ImportResult) -> str:
     reasons = [f"{problem.file}: {problem.reason}" for problem in result.problems]
-    if result.quarantined:
-        rows = (f"{reason} ({count:,})" for reason, count in result.quarantined.items())
-        reasons.append(f"rows quarantined: {', '.join(rows)}")
+    for bucket, counts in (("quarantined", result.quarantined), ("skipped", result.other_package)):
+        if counts:
+            rows = (f"{reason} ({count:,})" for reason, count in counts.items())
+            reasons.append(f"rows {bucket}: {', '.join(rows)}")
     return "; ".join(reasons)

@@ -11,6 +11,7 @@ from rich.progress import Progress, TaskID
 from cli.confirm import YesOption
 from cli.errors import CommandError, interruptible
 from cli.imports import ImportResult, fetch_import, fetch_progress
+from cli.listeners import Listeners
 from cli.options import (
     DEFAULT_TIMEOUT_S,
     JsonOption,
@@ -50,12 +51,13 @@ def upload(
     """Upload listening history (Spotify's "extended streaming history").
 
     The files load by themselves; a file uploaded again adds nothing. With --wait the command
-    prints where every row went. Files in a zip that cannot be read are told of, and the rest
-    loads all the same; the exit code is 1 where the rows do not add up, where a file held
-    nothing that could be read, or where one is not loaded in time or cannot be.
+    prints where every row went. Files in a zip that cannot be read are named, and the others
+    load. The exit code is 1 if the rows do not add up, if nothing in a file could be read (the
+    package "account data" names no tracks, so it counts), or if a file does not load in time.
     """
     files = check(files)
     target = target_of(context)
+    Listeners(target).require(listener)
     confirm_upload(target, listener, yes=yes)
     waiting = None
     if wait:

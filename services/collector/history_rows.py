@@ -30,6 +30,8 @@ from shared.models import INT4_MAX, ForeignTrackUri, Milliseconds, Text, is_plac
 REQUEST_EXTENDED = 'request the "Extended streaming history" at spotify.com/account/privacy'
 ACCOUNT_DATA = f"account data, which names no track: {REQUEST_EXTENDED}"
 NO_URI_LAYOUT = f"old layout without track uris: {REQUEST_EXTENDED}"
+OTHER_PACKAGE = frozenset({ACCOUNT_DATA, NO_URI_LAYOUT})
+"""Reasons for skipping a row because its package is not the extended streaming history."""
 PODCAST, AUDIOBOOK, LOCAL_FILE, NO_URI = (
     "podcast episode",
     "audiobook",

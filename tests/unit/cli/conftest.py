@@ -100,6 +100,13 @@ def target(aws) -> KnownTarget:
 
 
 @pytest.fixture
+def listeners(target):
+    """Deploy the listeners me and anna, without logins."""
+    for name in ("me", "anna"):
+        target.session.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}{name}")
+
+
+@pytest.fixture
 def plays(target):
     """Run the command `plays` against the stack."""
 

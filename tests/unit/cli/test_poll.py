@@ -6,7 +6,6 @@ import pytest
 from cli.errors import CommandError
 from cli.imports import PollResult
 from cli.poll import Poll, collect, told
-from tests.unit.cli.conftest import LISTENER_SECRETS
 
 
 class CollectorTarget:
@@ -89,10 +88,8 @@ def test_a_collector_that_failed_says_why():
         collect(target, "anna")
 
 
-def test_who_is_no_listener_is_told_who_is(plays, target):
-    for listener in ("me", "anna"):
-        target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}{listener}")
-
+@pytest.mark.usefixtures("listeners")
+def test_who_is_no_listener_is_told_who_is(plays):
     result = plays("poll", "--listener", "nobody")
 
     assert result.exit_code == 1

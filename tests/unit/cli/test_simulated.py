@@ -10,6 +10,8 @@ from infra.local.memory import Memory
 from infra.local.state import local_home
 from tests.unit.cli.conftest import BUCKET
 
+pytestmark = pytest.mark.usefixtures("listeners")
+
 
 @pytest.fixture
 def export(tmp_path):
@@ -109,8 +111,8 @@ def test_nothing_is_asked_on_aws(plays, target, home, export):
 
 def invoked(target, *words):
     """Poll, as far as the collector, which moto does not run; gives what is said."""
-    target.session.client("secretsmanager").create_secret(
-        Name="spotify-pipeline/listener/me", SecretString="{}"
+    target.session.client("secretsmanager").put_secret_value(
+        SecretId="spotify-pipeline/listener/me", SecretString="{}"
     )
     return CliRunner().invoke(app, ["poll", *words], obj=lambda: target).stderr
 

@@ -10,8 +10,11 @@ from cli.errors import CommandError
 from cli.imports import ImportResult
 from cli.reports import Upload, add_up, judge, show_report
 from cli.upload import await_result
+from services.collector.history_rows import ACCOUNT_DATA, NO_URI_LAYOUT
 from shared.errors import DatabaseError
 from shared.models import FileProblem
+
+pytestmark = pytest.mark.usefixtures("listeners")
 
 
 @pytest.fixture
@@ -195,6 +198,14 @@ def test_a_file_that_is_named_twice_is_sent_once(plays, archive, history, tmp_pa
     assert len(archive.list_object_versions(Bucket="archive")["Versions"]) == 1
 
 
+def test_an_upload_for_an_unknown_listener_is_refused(plays, archive, history):
+    result = plays("upload", str(history), "--listener", "nobody")
+
+    assert result.exit_code == 1
+    assert "plays: nobody is no listener here: take anna or me, or add nobody" in result.stderr
+    assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+
+
 def test_a_name_that_cannot_be_a_listener_is_refused(plays, archive, history):
     result = plays("upload", str(history), "--listener", "../Anna")
 
@@ -325,6 +336,17 @@ def test_an_upload_whose_rows_were_all_quarantined_fails():
         "nothing in a.zip could be read: "
         "b.json: truncated; rows quarantined: not UTF-8 text (9), no time (1)"
     )
+
+
+@pytest.mark.parametrize("reason", [ACCOUNT_DATA, NO_URI_LAYOUT])
+def test_an_upload_of_another_package_fails_and_names_the_right_one(reason):
+    counts = {"rows_in": 12_000, "skipped": {reason: 12_000}}
+    report = add_up("me", [an_upload(a_result(**NOTHING | counts))])
+
+    with pytest.raises(CommandError) as raised:
+        judge(report)
+
+    assert str(raised.value) == f"nothing in a.zip could be read: rows skipped: {reason} (12,000)"
 
 
 @pytest.mark.parametrize(

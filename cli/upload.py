@@ -32,6 +32,11 @@ from shared.queries import Reader
 # On some types of EC2 hosts boto3 would send by awscrt, which calls none of the events below.
 CLASSIC = TransferConfig(preferred_transfer_client="classic")
 
+SENDING_STOPPED = (
+    "a file that was sent whole is stored and loads (`plays status` shows how far), any other is "
+    "not stored; run it again, because no play is added twice"
+)
+
 
 def upload(
     context: typer.Context,
@@ -68,7 +73,7 @@ def upload(
         except DatabaseError as error:
             raise CommandError(f"{error}; nothing was sent") from error
         waiting = Waiting(target, timeout)
-    with interruptible("files that were not yet sent whole are not stored; run it again"):
+    with interruptible(SENDING_STOPPED):
         uploads = send_all(target, files, listener)
     if waiting is None:
         sent = UploadList(listener=listener, uploads=uploads)

@@ -9,7 +9,7 @@ import pytest
 from cli.errors import CommandError
 from cli.imports import ImportResult
 from cli.reports import Upload, add_up, judge, show_report
-from cli.upload import await_result
+from cli.upload import SENDING_STOPPED, await_result
 from services.collector.history_rows import ACCOUNT_DATA, NO_URI_LAYOUT
 from shared.errors import DatabaseError
 from shared.models import FileProblem
@@ -253,7 +253,7 @@ def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, he
     result = plays("upload", str(history))
 
     assert result.exit_code == 130
-    assert result.stderr.endswith("not yet sent whole are not stored; run it again\n")
+    assert result.stderr.endswith(f"\nplays: stopped: {SENDING_STOPPED}\n")
 
 
 class Loaded:

@@ -194,6 +194,7 @@ def test_the_loader_may_do_what_it_does_and_no_more(owner):
         "public.gap": "INSERT SELECT UPDATE",
         "public.loaded_batch": "INSERT SELECT",
         "public.import_report": "INSERT SELECT",
+        "public.listener_setting": "DELETE INSERT SELECT UPDATE",
     }
 
 

@@ -52,7 +52,7 @@ def a_gap(hours: float) -> str:
 def first_release(owner) -> Iterator[Database]:
     """The schema of the first release, empty; all is as before when the test ends."""
     owner.run("BEGIN")
-    owner.run("DROP SCHEMA reporting CASCADE")
+    owner.run("DROP SCHEMA reporting, derived CASCADE")
     owner.run(
         "DROP TABLE merged_record, listening_history, track_features, poll, gap, loaded_batch, "
         "import_report"

@@ -91,9 +91,7 @@ def test_every_column_has_a_plain_type(columns):
 
 
 def test_without_a_play_every_view_is_empty(reader, views):
-    assert {view: reader.run(f"TABLE reporting.{view}") for view in views} == dict.fromkeys(
-        views, []
-    )
+    assert [view for view in views if reader.run(f"TABLE reporting.{view}")] == []
 
 
 def test_one_play_answers_in_every_view(reader, play, views):

@@ -56,15 +56,10 @@ def fill(loader: Database, shape: Shape) -> None:
     """Store a listener's plays, features, polls, gaps and upload, as role loader does."""
     for rows in _batches(plays(shape)):
         loader.copy_in("listening_history", COLUMNS, copy_text(rows))
-    for rows in _batches(features(shape)):
+    if not loader.run("SELECT FROM track_features LIMIT 1"):
         # Another listener's tracks are the same.
-        loader.run("CREATE TEMP TABLE heard (LIKE track_features INCLUDING DEFAULTS)")
-        loader.copy_in("heard", FEATURES, copy_text(rows))
-        loader.run(
-            f"INSERT INTO track_features ({', '.join(FEATURES)}) "  # noqa: S608 - our words
-            f"SELECT {', '.join(FEATURES)} FROM heard ON CONFLICT DO NOTHING"
-        )
-        loader.run("DROP TABLE heard")
+        for rows in _batches(features(shape)):
+            loader.copy_in("track_features", FEATURES, copy_text(rows))
     _fill_books(loader, shape)
 
 

@@ -37,10 +37,16 @@ def columns(owner, views):
 
 @pytest.fixture
 def reader(database, connect):
-    """Connect as the reader does whose clock is far from UTC."""
-    database = connect("reader")
-    database.run("SET TimeZone TO 'Pacific/Kiritimati'")
-    return database
+    """Read as the reader does whose clock is far from UTC, after a refresh."""
+    reader = connect("reader")
+    reader.run("SET TimeZone TO 'Pacific/Kiritimati'")
+
+    class Refreshed:
+        def run(self, statement):
+            assert database.run("SELECT derived.refresh(1000)") == [[0]]
+            return reader.run(statement)
+
+    return Refreshed()
 
 
 @pytest.fixture

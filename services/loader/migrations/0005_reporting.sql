@@ -1,256 +1,3 @@
--- Insight: what people and tools read of listening history, as views of schema reporting.
--- The release before this runs on while this one is rolled out, so nothing that it names changes.
-
-CREATE TABLE listener_setting (
-    listener  text PRIMARY KEY,
-    time_zone text NOT NULL
-);
-
-COMMENT ON TABLE listener_setting IS 'What a listener has chosen. A listener without a row has the defaults.';
-COMMENT ON COLUMN listener_setting.listener IS 'Short name given at deployment. Source: plays listener set.';
-COMMENT ON COLUMN listener_setting.time_zone IS 'Name of the time zone that the days, months and hours of all plays are in, such as Europe/Berlin. A listener without a row has UTC. Source: plays listener set.';
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON listener_setting TO loader;
-
-CREATE SCHEMA derived;
-COMMENT ON SCHEMA derived IS 'Private: repeats what the tables of public say, so that reports are quick. derived.rebuild() makes it anew.';
-
--- Both spellings of a name must give the same text on every server. Those that have a builtin
--- collation (Postgres 17 and later) or that of the C library agree; translate() takes away the two
--- letters in which ICU differs from them.
-DO $$
-DECLARE
-    folding text := (
-        SELECT format('COLLATE %I', collname)
-        FROM pg_collation
-        WHERE collname IN ('pg_c_utf8', 'C.utf8', 'und-x-icu')
-          AND collencoding IN (-1, pg_char_to_encoding('UTF8'))
-        ORDER BY array_position(ARRAY['pg_c_utf8', 'C.utf8', 'und-x-icu'], collname::text)
-        LIMIT 1
-    );
-BEGIN
-    EXECUTE format($f$
-        CREATE FUNCTION derived.fold(name text) RETURNS text
-        LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-        RETURN coalesce(
-            nullif(btrim(translate(lower(translate(normalize(name, NFKC), 'İ', 'i') %s), 'ς', 'σ')), ''),
-            name
-        )
-    $f$, folding);
-END $$;
-COMMENT ON FUNCTION derived.fold IS 'A name without the differences of spelling that make no other artist, album or track: case, width, ligatures and outer spaces.';
-
-CREATE VIEW derived.track AS
--- The names of a track: the API names the artist of the track, an export that of the album.
-SELECT track_uri, artist_name, track_name, album_name,
-       hashtextextended(artist_key, 1) AS artist_id,
-       hashtextextended(artist_key || E'\x1f' || derived.fold(track_name), 2) AS track_id,
-       hashtextextended(artist_key || E'\x1f' || derived.fold(album_name), 3) AS album_id
-FROM (
-    SELECT DISTINCT ON (track_uri)
-           track_uri, artist_name, track_name, album_name,
-           derived.fold(artist_name) AS artist_key
-    FROM listening_history
-    ORDER BY track_uri, (source = 'extended-history'), played_at DESC, id DESC
-) latest;
-
-CREATE VIEW derived.name AS
--- The spelling that most uris have; of several the first by bytes.
-SELECT artist_id AS item_id, 'artist' AS kind, artist_id,
-       mode() WITHIN GROUP (ORDER BY artist_name COLLATE "C") AS name
-FROM derived.track
-GROUP BY artist_id
-UNION ALL
-SELECT track_id, 'track', artist_id, mode() WITHIN GROUP (ORDER BY track_name COLLATE "C")
-FROM derived.track
-GROUP BY track_id, artist_id
-UNION ALL
-SELECT album_id, 'album', artist_id, mode() WITHIN GROUP (ORDER BY album_name COLLATE "C")
-FROM derived.track
-WHERE album_id IS NOT NULL
-GROUP BY album_id, artist_id;
-
-CREATE VIEW reporting.plays AS
-SELECT listener,
-       listened_at_local::date AS listened_date,
-       date_trunc('month', listened_at_local)::date AS listened_month,
-       listened_at_local,
-       ended_at - ms * interval '1 ms' AS started_at,
-       ended_at,
-       extract(hour FROM listened_at_local)::integer AS hour,
-       extract(isodow FROM listened_at_local)::integer AS weekday,
-       artist_name, album_name, track_name, track_uri, track_id, artist_id, album_id,
-       ms,
-       round(ms / 60000.0, 4) AS minutes,
-       ms_played IS NULL AS minutes_are_estimated,
-       CASE WHEN source <> 'recently-played'
-            THEN ms_played < 30000 OR coalesce(skipped, false)
-       END AS is_skip,
-       1 AS plays_all,
-       (ms >= 30000)::integer AS plays_30s,
-       (likely_length_ms >= 30000 AND ms >= least(240000, likely_length_ms / 2.0))::integer AS plays_half,
-       (coalesce(reason_end = 'trackdone', false)
-        OR coalesce(ms >= length_ms - 2000, false))::integer AS plays_done,
-       length_ms, popularity,
-       danceability, energy, key, loudness, mode, speechiness, acousticness, instrumentalness,
-       liveness, valence, tempo, time_signature,
-       platform, country, reason_start, reason_end, shuffle, offline, incognito, context_uri, source
-FROM (
-    SELECT h.listener, h.played_at AS ended_at, h.track_uri, h.ms_played, h.source, h.skipped,
-           h.popularity, h.platform, h.country, h.reason_start, h.reason_end, h.shuffle, h.offline,
-           h.incognito, h.context_uri,
-           h.played_at AT TIME ZONE coalesce(s.time_zone, 'UTC') AS listened_at_local,
-           coalesce(h.duration_ms, f.duration_ms) AS length_ms,
-           coalesce(h.duration_ms, f.duration_ms, 210000) AS likely_length_ms,
-           -- A live play cannot have begun before the play before it ended, and Spotify shows
-           -- none of less than 30 s.
-           coalesce(h.ms_played, greatest(30000, least(
-               coalesce(h.duration_ms, f.duration_ms, 210000),
-               floor(extract(epoch FROM h.played_at - before.ended_at) * 1000)
-           )))::bigint AS ms,
-           t.track_id, t.artist_id, t.album_id,
-           artist.name AS artist_name, album.name AS album_name, track.name AS track_name,
-           f.danceability, f.energy, f.key, f.loudness, f.mode, f.speechiness, f.acousticness,
-           f.instrumentalness, f.liveness, f.valence, f.tempo, f.time_signature
-    FROM listening_history h
-    LEFT JOIN listener_setting s ON s.listener = h.listener
-    LEFT JOIN track_features f ON f.track_uri = h.track_uri
-    LEFT JOIN derived.track t ON t.track_uri = h.track_uri
-    LEFT JOIN derived.name artist ON artist.item_id = t.artist_id
-    LEFT JOIN derived.name album ON album.item_id = t.album_id
-    LEFT JOIN derived.name track ON track.item_id = t.track_id
-    CROSS JOIN LATERAL (
-        SELECT max(played_at) AS ended_at
-        FROM listening_history
-        WHERE h.ms_played IS NULL AND listener = h.listener AND played_at < h.played_at
-    ) before
-) play;
-
-CREATE VIEW derived.hour AS
-SELECT listener, listened_month, listened_date, hour,
-       sum(plays_all) AS plays_all, sum(plays_30s) AS plays_30s,
-       sum(plays_half) AS plays_half, sum(plays_done) AS plays_done,
-       sum(ms)::bigint AS ms,
-       coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated,
-       count(*) FILTER (WHERE is_skip) AS skips, count(is_skip) AS skips_known
-FROM reporting.plays
-GROUP BY listener, listened_month, listened_date, hour;
-
-CREATE VIEW derived.mood AS
-SELECT listener, listened_month, hour, sum(plays_all) AS plays_all,
-       count(*) FILTER (WHERE num_nonnulls(
-           danceability, energy, key, loudness, mode, speechiness, acousticness,
-           instrumentalness, liveness, valence, tempo, time_signature
-       ) > 0) AS plays_with_features,
-       count(danceability) AS danceability_plays, sum(danceability::numeric) AS danceability_sum,
-       count(energy) AS energy_plays, sum(energy::numeric) AS energy_sum,
-       count(valence) AS valence_plays, sum(valence::numeric) AS valence_sum,
-       count(acousticness) AS acousticness_plays, sum(acousticness::numeric) AS acousticness_sum,
-       count(instrumentalness) AS instrumentalness_plays, sum(instrumentalness::numeric) AS instrumentalness_sum,
-       count(speechiness) AS speechiness_plays, sum(speechiness::numeric) AS speechiness_sum,
-       count(liveness) AS liveness_plays, sum(liveness::numeric) AS liveness_sum,
-       count(loudness) AS loudness_plays, sum(loudness::numeric) AS loudness_sum,
-       count(tempo) AS tempo_plays, sum(tempo::numeric) AS tempo_sum,
-       count(mode) AS mode_plays, sum(mode)::numeric AS mode_sum
-FROM reporting.plays
-GROUP BY listener, listened_month, hour;
-
-CREATE VIEW derived.how AS
-SELECT listener, listened_month, platform, country, reason_start, reason_end, shuffle, offline,
-       incognito, substring(context_uri FROM '^spotify:(?:user:[^:]+:)?([a-z]+)') AS context_type,
-       sum(plays_all) AS plays_all, sum(plays_30s) AS plays_30s,
-       sum(plays_half) AS plays_half, sum(plays_done) AS plays_done,
-       sum(ms)::bigint AS ms,
-       coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated,
-       count(*) FILTER (WHERE is_skip) AS skips, count(is_skip) AS skips_known
-FROM reporting.plays
-GROUP BY listener, listened_month, platform, country, reason_start, reason_end, shuffle, offline,
-         incognito, substring(context_uri FROM '^spotify:(?:user:[^:]+:)?([a-z]+)');
-
-CREATE VIEW derived.item_month AS
-SELECT *,
-       rank() OVER (PARTITION BY listener, listened_month, kind ORDER BY plays_all DESC) AS rank_all,
-       rank() OVER (PARTITION BY listener, listened_month, kind ORDER BY plays_30s DESC) AS rank_30s,
-       rank() OVER (PARTITION BY listener, listened_month, kind ORDER BY plays_half DESC) AS rank_half,
-       rank() OVER (PARTITION BY listener, listened_month, kind ORDER BY plays_done DESC) AS rank_done,
-       rank() OVER (PARTITION BY listener, listened_month, kind ORDER BY ms DESC) AS rank_minutes
-FROM (
-    SELECT listener, listened_month, item.kind, item.item_id, artist_id,
-           sum(plays_all)::bigint AS plays_all, sum(plays_30s)::bigint AS plays_30s,
-           sum(plays_half)::bigint AS plays_half, sum(plays_done)::bigint AS plays_done,
-           sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated,
-           sum(skips)::bigint AS skips, sum(skips_known)::bigint AS skips_known,
-           count(DISTINCT track_id) AS tracks,
-           min(first_heard_at) AS first_heard_at, max(last_heard_at) AS last_heard_at,
-           min(listened_date) AS first_heard_on, max(listened_date) AS last_heard_on,
-           max(track_plays) FILTER (WHERE kind = 'track') AS most_in_a_day,
-           (array_agg(listened_date ORDER BY track_plays DESC, listened_date)
-            FILTER (WHERE kind = 'track'))[1] AS most_in_a_day_on
-    FROM (
-        SELECT listener, listened_month, listened_date, artist_id, track_id, album_id,
-               sum(plays_all) AS plays_all, sum(plays_30s) AS plays_30s,
-               sum(plays_half) AS plays_half, sum(plays_done) AS plays_done,
-               sum(ms) AS ms,
-               coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0) AS ms_estimated,
-               count(*) FILTER (WHERE is_skip) AS skips, count(is_skip) AS skips_known,
-               min(ended_at) AS first_heard_at, max(ended_at) AS last_heard_at,
-               -- One track may be on several albums of the day.
-               sum(sum(plays_all)) OVER (
-                   PARTITION BY listener, listened_month, listened_date, track_id
-               )::bigint AS track_plays
-        FROM reporting.plays
-        GROUP BY listener, listened_month, listened_date, artist_id, track_id, album_id
-    ) day
-    CROSS JOIN LATERAL (
-        VALUES ('artist', artist_id), ('track', track_id), ('album', album_id)
-    ) AS item (kind, item_id)
-    WHERE item.item_id IS NOT NULL
-    GROUP BY listener, listened_month, item.kind, item.item_id, artist_id
-) month;
-
-CREATE VIEW derived.item AS
-SELECT listener, kind, item_id, artist_id,
-       sum(plays_all)::bigint AS plays_all, sum(plays_30s)::bigint AS plays_30s,
-       sum(plays_half)::bigint AS plays_half, sum(plays_done)::bigint AS plays_done,
-       sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated,
-       sum(skips)::bigint AS skips, sum(skips_known)::bigint AS skips_known,
-       min(first_heard_at) AS first_heard_at, max(last_heard_at) AS last_heard_at,
-       min(first_heard_on) AS first_heard_on, max(last_heard_on) AS last_heard_on,
-       count(*) AS months_heard, max(plays_all) AS most_in_a_month,
-       max(most_in_a_day) AS most_in_a_day,
-       (array_agg(most_in_a_day_on ORDER BY most_in_a_day DESC, most_in_a_day_on))[1] AS most_in_a_day_on,
-       min(listened_month) AS first_month,
-       (array_agg(plays_all ORDER BY listened_month))[1] AS first_month_plays
-FROM derived.item_month
-GROUP BY listener, kind, item_id, artist_id;
-
-CREATE VIEW derived.session_part AS
--- The plays of one month that belong to one session; a session over midnight of the first has two.
-SELECT listener, listened_month, part,
-       -- The part goes on with the session of the part before.
-       NOT bool_or(begins) AS continues,
-       (array_agg(started_at ORDER BY ended_at, track_uri))[1] AS started_at,
-       min(ended_at) AS first_ended_at,
-       max(ended_at) AS ended_at,
-       sum(plays_all) AS plays_all, sum(plays_30s) AS plays_30s,
-       sum(plays_half) AS plays_half, sum(plays_done) AS plays_done,
-       sum(ms)::bigint AS ms,
-       coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated
-FROM (
-    SELECT *, count(*) FILTER (WHERE begins) OVER (
-                  PARTITION BY listener, listened_month ORDER BY ended_at, track_uri
-              ) AS part
-    FROM (
-        SELECT *, coalesce(started_at - coalesce(
-                      lag(ended_at) OVER (PARTITION BY listener, listened_month ORDER BY ended_at, track_uri),
-                      (SELECT max(played_at) FROM listening_history h
-                       WHERE h.listener = p.listener AND h.played_at < p.ended_at)
-                  ) > interval '30 minutes', true) AS begins
-        FROM reporting.plays p
-    ) play
-) numbered
-GROUP BY listener, listened_month, part;
-
 CREATE VIEW derived.month AS
 SELECT listener, listened_month, count(DISTINCT listened_date) AS days_with_plays,
        sum(plays_all)::bigint AS plays_all, sum(plays_30s)::bigint AS plays_30s,
@@ -590,13 +337,13 @@ SELECT s.listener, s.started_at, s.ended_at, started_at_local,
        round(extract(epoch FROM s.ended_at - s.started_at) / 60, 2) AS length_minutes
 FROM (
     SELECT listener, session,
-           (array_agg(started_at ORDER BY first_ended_at))[1] AS started_at,
+           min(started_at) AS started_at,
            max(ended_at) AS ended_at,
            sum(plays_all)::bigint AS plays_all, sum(plays_30s)::bigint AS plays_30s,
            sum(plays_half)::bigint AS plays_half, sum(plays_done)::bigint AS plays_done,
            sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated
     FROM (
-        SELECT *, count(*) FILTER (WHERE NOT continues) OVER (
+        SELECT *, count(*) FILTER (WHERE started_at IS NOT NULL) OVER (
                       PARTITION BY listener ORDER BY first_ended_at
                   ) AS session
         FROM derived.session_part
@@ -624,31 +371,31 @@ FROM derived.how;
 CREATE VIEW reporting.mood_by_hour AS
 SELECT listener, listened_month, hour, plays_all, plays_with_features,
        round(plays_with_features::numeric / plays_all, 4) AS features_coverage,
-       round(danceability_sum / nullif(danceability_plays, 0), 4) AS danceability,
-       round(energy_sum / nullif(energy_plays, 0), 4) AS energy,
-       round(valence_sum / nullif(valence_plays, 0), 4) AS valence,
-       round(acousticness_sum / nullif(acousticness_plays, 0), 4) AS acousticness,
-       round(instrumentalness_sum / nullif(instrumentalness_plays, 0), 4) AS instrumentalness,
-       round(speechiness_sum / nullif(speechiness_plays, 0), 4) AS speechiness,
-       round(liveness_sum / nullif(liveness_plays, 0), 4) AS liveness,
-       round(loudness_sum / nullif(loudness_plays, 0), 4) AS loudness,
-       round(tempo_sum / nullif(tempo_plays, 0), 4) AS tempo,
-       round(mode_sum / nullif(mode_plays, 0), 4) AS share_major
+       round(danceability_sum / nullif(danceability_plays * 1000000.0, 0), 4) AS danceability,
+       round(energy_sum / nullif(energy_plays * 1000000.0, 0), 4) AS energy,
+       round(valence_sum / nullif(valence_plays * 1000000.0, 0), 4) AS valence,
+       round(acousticness_sum / nullif(acousticness_plays * 1000000.0, 0), 4) AS acousticness,
+       round(instrumentalness_sum / nullif(instrumentalness_plays * 1000000.0, 0), 4) AS instrumentalness,
+       round(speechiness_sum / nullif(speechiness_plays * 1000000.0, 0), 4) AS speechiness,
+       round(liveness_sum / nullif(liveness_plays * 1000000.0, 0), 4) AS liveness,
+       round(loudness_sum / nullif(loudness_plays * 1000000.0, 0), 4) AS loudness,
+       round(tempo_sum / nullif(tempo_plays * 1000000.0, 0), 4) AS tempo,
+       round(mode_sum::numeric / nullif(mode_plays, 0), 4) AS share_major
 FROM derived.mood;
 
 CREATE VIEW reporting.mood_by_month AS
 SELECT listener, listened_month, sum(plays_all)::bigint AS plays_all,
        sum(plays_with_features)::bigint AS plays_with_features,
        round(sum(plays_with_features) / sum(plays_all), 4) AS features_coverage,
-       round(sum(danceability_sum) / nullif(sum(danceability_plays), 0), 4) AS danceability,
-       round(sum(energy_sum) / nullif(sum(energy_plays), 0), 4) AS energy,
-       round(sum(valence_sum) / nullif(sum(valence_plays), 0), 4) AS valence,
-       round(sum(acousticness_sum) / nullif(sum(acousticness_plays), 0), 4) AS acousticness,
-       round(sum(instrumentalness_sum) / nullif(sum(instrumentalness_plays), 0), 4) AS instrumentalness,
-       round(sum(speechiness_sum) / nullif(sum(speechiness_plays), 0), 4) AS speechiness,
-       round(sum(liveness_sum) / nullif(sum(liveness_plays), 0), 4) AS liveness,
-       round(sum(loudness_sum) / nullif(sum(loudness_plays), 0), 4) AS loudness,
-       round(sum(tempo_sum) / nullif(sum(tempo_plays), 0), 4) AS tempo,
+       round(sum(danceability_sum) / nullif(sum(danceability_plays) * 1000000, 0), 4) AS danceability,
+       round(sum(energy_sum) / nullif(sum(energy_plays) * 1000000, 0), 4) AS energy,
+       round(sum(valence_sum) / nullif(sum(valence_plays) * 1000000, 0), 4) AS valence,
+       round(sum(acousticness_sum) / nullif(sum(acousticness_plays) * 1000000, 0), 4) AS acousticness,
+       round(sum(instrumentalness_sum) / nullif(sum(instrumentalness_plays) * 1000000, 0), 4) AS instrumentalness,
+       round(sum(speechiness_sum) / nullif(sum(speechiness_plays) * 1000000, 0), 4) AS speechiness,
+       round(sum(liveness_sum) / nullif(sum(liveness_plays) * 1000000, 0), 4) AS liveness,
+       round(sum(loudness_sum) / nullif(sum(loudness_plays) * 1000000, 0), 4) AS loudness,
+       round(sum(tempo_sum) / nullif(sum(tempo_plays) * 1000000, 0), 4) AS tempo,
        round(sum(mode_sum) / nullif(sum(mode_plays), 0), 4) AS share_major
 FROM derived.mood
 GROUP BY listener, listened_month;
@@ -754,7 +501,7 @@ WHERE i.kind = 'artist';
 CREATE VIEW reporting.freshness AS
 SELECT l.listener, l.time_zone, l.first_played_at, l.last_played_at, l.last_polled_at,
        (SELECT max(b.loaded_at) FROM loaded_batch b WHERE b.listener = l.listener) AS last_loaded_at,
-       0::bigint AS marked_months,
+       (SELECT count(*) FROM derived.waiting_month m WHERE m.listener = l.listener) AS marked_months,
        (SELECT round(sum(h.ms_estimated) / nullif(sum(h.ms), 0), 4)
         FROM derived.hour h WHERE h.listener = l.listener) AS estimated_share,
        (SELECT count(*) FROM reporting.open_gap g WHERE g.listener = l.listener) AS open_gaps

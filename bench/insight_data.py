@@ -47,7 +47,7 @@ class Shape:
     plays: int = 1_000_000
     years: int = 14
     tracks: int = 120_000
-    artists: int = 60_000
+    artists: int = 36_000
     until: datetime = datetime(2026, 11, 29, tzinfo=UTC)
     seed: int = 1
 
@@ -151,7 +151,7 @@ def _uri(track: int) -> str:
 def _artist(shape: Shape, track: int) -> int:
     """Spread tracks over artists: some have many, most have few."""
     spread = track * 2_654_435_761 % 2**32 / 2**32
-    return int(shape.artists * spread**5)
+    return int(shape.artists * spread**2.5)
 
 
 def _length_ms(track: int) -> int:

@@ -58,10 +58,10 @@ SELECT DISTINCT listener, 'year', date_trunc('year', listened_month)::date,
 FROM derived.month;
 
 CREATE VIEW derived.review AS
-SELECT p.listener, p.unit, p.begins_on, p.previous_on,
-       total.*, heard.*, new.*, top.*, busiest.*
+SELECT p.listener, p.unit, p.begins_on,
+       total.*, heard.*, new.*, top.*, busiest.*, previous.*, previously_heard.*
 FROM derived.period p
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT sum(plays_all)::bigint AS plays_all, sum(plays_30s)::bigint AS plays_30s,
            sum(plays_half)::bigint AS plays_half, sum(plays_done)::bigint AS plays_done,
            sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated,
@@ -69,14 +69,14 @@ CROSS JOIN LATERAL (
            round(sum(skips)::numeric / nullif(sum(skips_known), 0), 4) AS skip_rate
     FROM derived.hour h
     WHERE h.listener = p.listener AND h.listened_date >= p.begins_on AND h.listened_date < p.ends_on
-) total
-CROSS JOIN LATERAL (
+) total ON true
+LEFT JOIN LATERAL (
     SELECT count(DISTINCT item_id) FILTER (WHERE kind = 'artist') AS artists,
            count(DISTINCT item_id) FILTER (WHERE kind = 'track') AS tracks,
            count(DISTINCT item_id) FILTER (WHERE kind = 'album') AS albums
     FROM derived.item_month m
     WHERE m.listener = p.listener AND m.listened_month >= p.begins_on AND m.listened_month < p.ends_on
-) heard
+) heard ON true
 LEFT JOIN LATERAL (
     SELECT count(*) FILTER (WHERE kind = 'artist') AS new_artists,
            count(*) FILTER (WHERE kind = 'track') AS new_tracks
@@ -108,13 +108,29 @@ LEFT JOIN LATERAL (
     ) best
 ) top ON true
 LEFT JOIN LATERAL (
-    SELECT listened_date AS busiest_date, round(sum(ms) / 60000.0, 2) AS busiest_date_minutes
+    SELECT (array_agg(listened_date ORDER BY ms DESC, listened_date))[1] AS busiest_date,
+           round(max(ms) / 60000.0, 2) AS busiest_date_minutes
+    FROM (
+        SELECT listened_date, sum(ms) AS ms
+        FROM derived.hour h
+        WHERE h.listener = p.listener AND h.listened_date >= p.begins_on AND h.listened_date < p.ends_on
+        GROUP BY listened_date
+    ) day
+) busiest ON true
+LEFT JOIN LATERAL (
+    SELECT sum(plays_all)::bigint AS previous_plays_all, sum(plays_30s)::bigint AS previous_plays_30s,
+           sum(plays_half)::bigint AS previous_plays_half, sum(plays_done)::bigint AS previous_plays_done,
+           round(sum(ms) / 60000.0, 2) AS previous_minutes
     FROM derived.hour h
-    WHERE h.listener = p.listener AND h.listened_date >= p.begins_on AND h.listened_date < p.ends_on
-    GROUP BY listened_date
-    ORDER BY sum(ms) DESC, listened_date
-    LIMIT 1
-) busiest ON true;
+    WHERE h.listener = p.listener AND h.listened_date >= p.previous_on AND h.listened_date < p.begins_on
+) previous ON true
+LEFT JOIN LATERAL (
+    SELECT nullif(count(DISTINCT item_id) FILTER (WHERE kind = 'artist'), 0) AS previous_artists,
+           nullif(count(DISTINCT item_id) FILTER (WHERE kind = 'track'), 0) AS previous_tracks
+    FROM derived.item_month m
+    WHERE m.listener = p.listener
+      AND m.listened_month >= p.previous_on AND m.listened_month < p.begins_on
+) previously_heard ON true;
 
 CREATE VIEW reporting.listening_by_hour AS
 SELECT listener, listened_date, listened_month, hour,
@@ -208,15 +224,12 @@ SELECT i.listener, n.name AS artist_name, i.artist_id,
        round(i.ms / 60000.0, 2) AS minutes, round(i.ms_estimated / 60000.0, 2) AS minutes_estimated,
        i.first_heard_at, i.last_heard_at, i.first_heard_on, i.last_heard_on,
        i.last_heard_on - i.first_heard_on AS days_between, i.months_heard, i.most_in_a_month,
-       t.tracks
+       (SELECT count(*)
+        FROM derived.item t
+        WHERE t.listener = i.listener AND t.artist_id = i.artist_id AND t.kind = 'track'
+       ) AS tracks
 FROM derived.item i
 LEFT JOIN derived.name n ON n.item_id = i.item_id
-LEFT JOIN (
-    SELECT listener, artist_id, count(*) AS tracks
-    FROM derived.item
-    WHERE kind = 'track'
-    GROUP BY listener, artist_id
-) t ON t.listener = i.listener AND t.artist_id = i.artist_id
 WHERE i.kind = 'artist';
 
 CREATE VIEW reporting.tracks AS
@@ -226,7 +239,7 @@ SELECT i.listener, a.name AS artist_name, n.name AS track_name, i.item_id AS tra
        i.first_heard_at, i.last_heard_at, i.first_heard_on, i.last_heard_on,
        i.last_heard_on - i.first_heard_on AS days_between, i.months_heard, i.most_in_a_month,
        i.most_in_a_day, i.most_in_a_day_on,
-       (SELECT max(h.track_uri)
+       (SELECT max(h.track_uri COLLATE "C")
         FROM listening_history h
         JOIN derived.track t USING (track_uri)
         WHERE h.listener = i.listener AND h.played_at = i.last_heard_at AND t.track_id = i.item_id
@@ -402,14 +415,11 @@ GROUP BY listener, listened_month;
 
 CREATE VIEW reporting.diversity AS
 SELECT d.listener, d.listened_month, d.artists, d.tracks, d.albums, d.plays_all,
-       (SELECT round(sum(plays_all) / d.plays_all, 4)
-        FROM (
-            SELECT plays_all
-            FROM derived.item_month m
-            WHERE m.listener = d.listener AND m.kind = 'artist' AND m.listened_month = d.listened_month
-            ORDER BY plays_all DESC
-            LIMIT 10
-        ) top
+       -- Of artists that share the tenth place not all are among the ten.
+       (SELECT round((sum(m.plays_all) - (count(*) - least(count(*), 10)) * min(m.plays_all)) / d.plays_all, 4)
+        FROM derived.item_month m
+        WHERE m.listener = d.listener AND m.listened_month = d.listened_month
+          AND m.kind = 'artist' AND m.rank_all <= 10
        ) AS top10_artists_share,
        round(d.tracks::numeric / nullif(d.artists, 0), 4) AS tracks_per_artist,
        round(d.plays_all::numeric / nullif(d.tracks, 0), 4) AS plays_per_track,
@@ -442,13 +452,9 @@ SELECT r.listener, r.begins_on AS listened_month,
        r.days_with_plays, r.artists, r.tracks, r.albums, r.new_artists, r.new_tracks,
        r.top_artist, r.top_artist_plays, r.top_track, r.top_track_artist, r.top_track_plays,
        r.top_album, r.top_album_artist, r.skip_rate, r.busiest_date, r.busiest_date_minutes,
-       b.plays_all AS previous_plays_all, b.plays_30s AS previous_plays_30s,
-       b.plays_half AS previous_plays_half, b.plays_done AS previous_plays_done,
-       round(b.ms / 60000.0, 2) AS previous_minutes,
-       b.artists AS previous_artists, b.tracks AS previous_tracks
+       r.previous_plays_all, r.previous_plays_30s, r.previous_plays_half, r.previous_plays_done,
+       r.previous_minutes, r.previous_artists, r.previous_tracks
 FROM derived.review r
-LEFT JOIN derived.review b
-    ON b.listener = r.listener AND b.unit = r.unit AND b.begins_on = r.previous_on
 WHERE r.unit = 'month';
 
 CREATE VIEW reporting.year_review AS
@@ -458,13 +464,9 @@ SELECT r.listener, extract(year FROM r.begins_on)::integer AS listened_year,
        r.days_with_plays, r.artists, r.tracks, r.albums, r.new_artists, r.new_tracks,
        r.top_artist, r.top_artist_plays, r.top_track, r.top_track_artist, r.top_track_plays,
        r.top_album, r.top_album_artist, r.skip_rate, r.busiest_date, r.busiest_date_minutes,
-       b.plays_all AS previous_plays_all, b.plays_30s AS previous_plays_30s,
-       b.plays_half AS previous_plays_half, b.plays_done AS previous_plays_done,
-       round(b.ms / 60000.0, 2) AS previous_minutes,
-       b.artists AS previous_artists, b.tracks AS previous_tracks
+       r.previous_plays_all, r.previous_plays_30s, r.previous_plays_half, r.previous_plays_done,
+       r.previous_minutes, r.previous_artists, r.previous_tracks
 FROM derived.review r
-LEFT JOIN derived.review b
-    ON b.listener = r.listener AND b.unit = r.unit AND b.begins_on = r.previous_on
 WHERE r.unit = 'year';
 
 CREATE VIEW reporting.milestones AS
@@ -484,7 +486,7 @@ CROSS JOIN LATERAL (
     WHERE listener = s.listener
       AND ended_at BETWEEN s.first_ended_at AND s.ended_at
       AND plays_30s = 1
-    ORDER BY ended_at, track_uri
+    ORDER BY ended_at, track_uri COLLATE "C"
     OFFSET g.milestone - (s.plays - s.plays_30s) - 1
     LIMIT 1
 ) p;
@@ -507,7 +509,7 @@ SELECT l.listener, l.time_zone, l.first_played_at, l.last_played_at, l.last_poll
        (SELECT count(*) FROM reporting.open_gap g WHERE g.listener = l.listener) AS open_gaps
 FROM derived.listener l;
 
-COMMENT ON VIEW reporting.plays IS 'One row per play, skips included. Its days, months and hours are those of the listener''s own time zone, and a play belongs to the instant it ended.';
+COMMENT ON VIEW reporting.plays IS 'One row per play, skips included. Its days, months and hours are those of the listener''s own time zone, and a play belongs to the instant it ended. Names are in their best-known spelling.';
 COMMENT ON VIEW reporting.listening_by_hour IS 'One row per listener, date and hour with plays.';
 COMMENT ON VIEW reporting.listening_daily IS 'One row per listener and date from the first known play or poll to today, dates without plays included.';
 COMMENT ON VIEW reporting.artists_by_month IS 'One row per listener, month and artist heard in it.';
@@ -533,6 +535,7 @@ COMMENT ON VIEW reporting.year_review IS 'One row per listener and year with pla
 COMMENT ON VIEW reporting.milestones IS 'The 1st, 100th, 500th, 1,000th, 5,000th and each 10,000th play of at least 30 s.';
 COMMENT ON VIEW reporting.together IS 'One row per pair of listeners and artist that both have heard; each pair is there both ways.';
 COMMENT ON VIEW reporting.freshness IS 'One row per listener: how recent the history is, and what the reports wait for.';
+COMMENT ON VIEW reporting.data_health IS 'One row per listener and day (UTC) from the first known play or poll to today: how much is known, from whom, and for how much of the day somebody watched. The last days come in milliseconds, all of 1,000,000 plays in about six seconds.';
 
 -- A column means the same in every view; where it does not, the view is named.
 DO $$

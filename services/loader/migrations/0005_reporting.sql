@@ -71,11 +71,14 @@ LEFT JOIN LATERAL (
     WHERE h.listener = p.listener AND h.listened_date >= p.begins_on AND h.listened_date < p.ends_on
 ) total ON true
 LEFT JOIN LATERAL (
-    SELECT count(DISTINCT item_id) FILTER (WHERE kind = 'artist') AS artists,
-           count(DISTINCT item_id) FILTER (WHERE kind = 'track') AS tracks,
-           count(DISTINCT item_id) FILTER (WHERE kind = 'album') AS albums
-    FROM derived.item_month m
-    WHERE m.listener = p.listener AND m.listened_month >= p.begins_on AND m.listened_month < p.ends_on
+    SELECT count(*) FILTER (WHERE kind = 'artist') AS artists,
+           count(*) FILTER (WHERE kind = 'track') AS tracks,
+           count(*) FILTER (WHERE kind = 'album') AS albums
+    FROM (
+        SELECT DISTINCT kind, item_id
+        FROM derived.item_month m
+        WHERE m.listener = p.listener AND m.listened_month >= p.begins_on AND m.listened_month < p.ends_on
+    ) item
 ) heard ON true
 LEFT JOIN LATERAL (
     SELECT count(*) FILTER (WHERE kind = 'artist') AS new_artists,
@@ -125,11 +128,14 @@ LEFT JOIN LATERAL (
     WHERE h.listener = p.listener AND h.listened_date >= p.previous_on AND h.listened_date < p.begins_on
 ) previous ON true
 LEFT JOIN LATERAL (
-    SELECT nullif(count(DISTINCT item_id) FILTER (WHERE kind = 'artist'), 0) AS previous_artists,
-           nullif(count(DISTINCT item_id) FILTER (WHERE kind = 'track'), 0) AS previous_tracks
-    FROM derived.item_month m
-    WHERE m.listener = p.listener
-      AND m.listened_month >= p.previous_on AND m.listened_month < p.begins_on
+    SELECT nullif(count(*) FILTER (WHERE kind = 'artist'), 0) AS previous_artists,
+           nullif(count(*) FILTER (WHERE kind = 'track'), 0) AS previous_tracks
+    FROM (
+        SELECT DISTINCT kind, item_id
+        FROM derived.item_month m
+        WHERE m.listener = p.listener
+          AND m.listened_month >= p.previous_on AND m.listened_month < p.begins_on
+    ) item
 ) previously_heard ON true;
 
 CREATE VIEW reporting.listening_by_hour AS
@@ -282,31 +288,26 @@ WHERE m.kind = 'track';
 
 CREATE VIEW reporting.discovery AS
 SELECT m.listener, m.listened_month,
-       coalesce(h.artists, 0) AS artists, coalesce(f.artists, 0) AS new_artists,
-       coalesce(h.tracks, 0) AS tracks, coalesce(f.tracks, 0) AS new_tracks,
-       coalesce(h.albums, 0) AS albums, coalesce(f.albums, 0) AS new_albums,
-       m.plays_all,
-       coalesce(f.artist_plays, 0) AS plays_of_new_artists,
-       coalesce(f.track_plays, 0) AS plays_of_new_tracks
+       h.artists, f.artists AS new_artists, h.tracks, f.tracks AS new_tracks,
+       h.albums, f.albums AS new_albums, m.plays_all,
+       f.artist_plays AS plays_of_new_artists, f.track_plays AS plays_of_new_tracks
 FROM derived.month m
-LEFT JOIN (
-    SELECT listener, listened_month,
-           count(*) FILTER (WHERE kind = 'artist') AS artists,
+LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE kind = 'artist') AS artists,
            count(*) FILTER (WHERE kind = 'track') AS tracks,
            count(*) FILTER (WHERE kind = 'album') AS albums
-    FROM derived.item_month
-    GROUP BY listener, listened_month
-) h ON h.listener = m.listener AND h.listened_month = m.listened_month
-LEFT JOIN (
-    SELECT listener, first_month,
-           count(*) FILTER (WHERE kind = 'artist') AS artists,
+    FROM derived.item_month i
+    WHERE i.listener = m.listener AND i.listened_month = m.listened_month
+) h ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE kind = 'artist') AS artists,
            count(*) FILTER (WHERE kind = 'track') AS tracks,
            count(*) FILTER (WHERE kind = 'album') AS albums,
-           sum(first_month_plays) FILTER (WHERE kind = 'artist')::bigint AS artist_plays,
-           sum(first_month_plays) FILTER (WHERE kind = 'track')::bigint AS track_plays
-    FROM derived.item
-    GROUP BY listener, first_month
-) f ON f.listener = m.listener AND f.first_month = m.listened_month;
+           coalesce(sum(first_month_plays) FILTER (WHERE kind = 'artist'), 0)::bigint AS artist_plays,
+           coalesce(sum(first_month_plays) FILTER (WHERE kind = 'track'), 0)::bigint AS track_plays
+    FROM derived.item i
+    WHERE i.listener = m.listener AND i.first_month = m.listened_month
+) f ON true;
 
 CREATE VIEW reporting.streaks AS
 -- Dates that count and dates nobody knows, in runs of consecutive ones: within a run a date less
@@ -470,16 +471,20 @@ FROM derived.review r
 WHERE r.unit = 'year';
 
 CREATE VIEW reporting.milestones AS
+-- The sessions say near which play a milestone is.
 SELECT s.listener, g.milestone, p.ended_at AS reached_at, p.listened_date, p.artist_name, p.track_name
 FROM (
-    SELECT *, sum(plays_30s) OVER (PARTITION BY listener ORDER BY first_ended_at)::bigint AS plays
-    FROM derived.session_part
+    SELECT listener, first_ended_at, ended_at, plays - plays_30s AS before, plays
+    FROM (
+        SELECT *, sum(plays_30s) OVER (PARTITION BY listener ORDER BY first_ended_at)::bigint AS plays
+        FROM derived.session_part
+    ) counted
 ) s
-JOIN (
+CROSS JOIN LATERAL (
     SELECT unnest(ARRAY[1, 100, 500, 1000, 5000]) AS milestone
     UNION ALL
-    SELECT generate_series(10000, 10000000, 10000)
-) g ON g.milestone > s.plays - s.plays_30s AND g.milestone <= s.plays
+    SELECT generate_series((s.before / 10000 + 1) * 10000, s.plays, 10000)::integer
+) g
 CROSS JOIN LATERAL (
     SELECT ended_at, listened_date, artist_name, track_name
     FROM reporting.plays
@@ -487,9 +492,11 @@ CROSS JOIN LATERAL (
       AND ended_at BETWEEN s.first_ended_at AND s.ended_at
       AND plays_30s = 1
     ORDER BY ended_at, track_uri COLLATE "C"
-    OFFSET g.milestone - (s.plays - s.plays_30s) - 1
+    OFFSET g.milestone - s.before - 1
     LIMIT 1
-) p;
+) p
+WHERE (s.before < 5000 OR s.before / 10000 < s.plays / 10000)
+  AND g.milestone > s.before AND g.milestone <= s.plays;
 
 CREATE VIEW reporting.together AS
 SELECT i.listener, o.listener AS other_listener, n.name AS artist_name, i.artist_id,

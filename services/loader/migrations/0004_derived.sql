@@ -230,6 +230,13 @@ CREATE TABLE derived.stale_month (
 );
 COMMENT ON TABLE derived.stale_month IS 'Months that the marks of earlier refreshes touch and that are still to be computed. Only a refresh writes it.';
 
+CREATE TABLE derived.stale_item (
+    listener text NOT NULL,
+    item_id  bigint NOT NULL,
+    PRIMARY KEY (listener, item_id)
+);
+COMMENT ON TABLE derived.stale_item IS 'Items whose counts of all time wait until no month is stale. Only a refresh writes it.';
+
 -- A refresh finds the plays of a track by it, and so does the page of an artist, track or album.
 CREATE INDEX listening_history_track ON listening_history USING hash (track_uri);
 
@@ -717,6 +724,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION derived.waiting IS 'Return about how many months wait for a refresh, 0 only if nothing does, and when the newest mark before an instant was set.';
 
+CREATE FUNCTION derived.compute_items() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET work_mem = '32MB'
+AS $$
+DECLARE
+    stale record;
+BEGIN
+    FOR stale IN
+        SELECT listener, array_agg(item_id) AS items FROM derived.stale_item GROUP BY listener
+    LOOP
+        DELETE FROM derived.item i
+        WHERE i.listener = stale.listener AND i.item_id = ANY (stale.items);
+        INSERT INTO derived.item
+        SELECT * FROM derived.plain_item i
+        WHERE i.listener = stale.listener AND i.item_id = ANY (stale.items);
+    END LOOP;
+    DELETE FROM derived.stale_item;
+END $$;
+COMMENT ON FUNCTION derived.compute_items IS 'Compute the rows of all time of the items whose months changed.';
+
 CREATE FUNCTION derived.refresh(most_months integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -724,36 +753,31 @@ SET jit = off
 AS $$
 DECLARE
     next record;
-    touched bigint[];
 BEGIN
     IF pg_try_advisory_xact_lock(hashtextextended('derive', 0)) THEN
         PERFORM derived.read_marks();
         FOR next IN
             -- The newest first: they are looked at most.
-            SELECT listener, array_agg(listened_month) AS months
-            FROM (
-                SELECT listener, listened_month
-                FROM derived.stale_month
-                ORDER BY listened_month DESC, listener
-                LIMIT most_months
-            ) newest
-            GROUP BY listener
+            SELECT listener, listened_month
+            FROM derived.stale_month
+            ORDER BY listened_month DESC, listener
+            LIMIT most_months
         LOOP
-            SELECT array_agg(DISTINCT item_id) INTO touched
-            FROM unnest(next.months) AS stale (listened_month),
-                 unnest(derived.compute_month(next.listener, listened_month)) AS item_id;
+            INSERT INTO derived.stale_item
+            SELECT next.listener, item_id
+            FROM unnest(derived.compute_month(next.listener, next.listened_month)) AS item_id
+            ON CONFLICT DO NOTHING;
             DELETE FROM derived.stale_month s
-            WHERE s.listener = next.listener AND s.listened_month = ANY (next.months);
-            DELETE FROM derived.item i
-            WHERE i.listener = next.listener AND i.item_id = ANY (touched);
-            INSERT INTO derived.item
-            SELECT * FROM derived.plain_item i
-            WHERE i.listener = next.listener AND i.item_id = ANY (touched);
+            WHERE s.listener = next.listener AND s.listened_month = next.listened_month;
         END LOOP;
+        -- Once, not after every part of a long history.
+        IF NOT EXISTS (SELECT FROM derived.stale_month) THEN
+            PERFORM derived.compute_items();
+        END IF;
     END IF;
     RETURN (SELECT w.months FROM derived.waiting(now()) w);
 END $$;
-COMMENT ON FUNCTION derived.refresh IS 'Compute at most so many months anew that were written since; return how many are left. Does no work while another refresh runs.';
+COMMENT ON FUNCTION derived.refresh IS 'Compute at most so many months anew that were written since; return how many are left. The counts of all time follow with the last of them. Does no work while another refresh runs.';
 
 CREATE FUNCTION derived.rebuild() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -763,7 +787,7 @@ AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('derive', 0));
     TRUNCATE derived.hour, derived.item_month, derived.item, derived.session_part, derived.how,
-             derived.mood, derived.track, derived.name, derived.stale_month;
+             derived.mood, derived.track, derived.name, derived.stale_month, derived.stale_item;
     INSERT INTO derived.track TABLE derived.plain_track;
     INSERT INTO derived.name TABLE derived.plain_name;
     INSERT INTO derived.stale_month TABLE derived.all_months;

@@ -194,7 +194,7 @@ LEFT JOIN LATERAL (
 ) k ON true;
 
 CREATE VIEW reporting.artists_by_month AS
-SELECT m.listener, m.listened_month, n.name AS artist_name, m.artist_id,
+SELECT m.listener, m.listened_month, n.name AS artist_name, m.item_id AS artist_id,
        m.plays_all, m.plays_30s, m.plays_half, m.plays_done, m.ms, m.ms_estimated,
        round(m.ms / 60000.0, 2) AS minutes, round(m.ms_estimated / 60000.0, 2) AS minutes_estimated,
        m.tracks, m.skips, m.skips_known
@@ -225,14 +225,14 @@ LEFT JOIN derived.name a ON a.item_id = m.artist_id
 WHERE m.kind = 'album';
 
 CREATE VIEW reporting.artists AS
-SELECT i.listener, n.name AS artist_name, i.artist_id,
+SELECT i.listener, n.name AS artist_name, i.item_id AS artist_id,
        i.plays_all, i.plays_30s, i.plays_half, i.plays_done, i.ms, i.ms_estimated,
        round(i.ms / 60000.0, 2) AS minutes, round(i.ms_estimated / 60000.0, 2) AS minutes_estimated,
        i.first_heard_at, i.last_heard_at, i.first_heard_on, i.last_heard_on,
        i.last_heard_on - i.first_heard_on AS days_between, i.months_heard, i.most_in_a_month,
        (SELECT count(*)
         FROM derived.item t
-        WHERE t.listener = i.listener AND t.artist_id = i.artist_id AND t.kind = 'track'
+        WHERE t.listener = i.listener AND t.artist_id = i.item_id AND t.kind = 'track'
        ) AS tracks
 FROM derived.item i
 LEFT JOIN derived.name n ON n.item_id = i.item_id
@@ -267,7 +267,7 @@ LEFT JOIN derived.name a ON a.item_id = i.artist_id
 WHERE i.kind = 'album';
 
 CREATE VIEW reporting.artist_rank_by_month AS
-SELECT m.listener, m.listened_month, n.name AS artist_name, m.artist_id,
+SELECT m.listener, m.listened_month, n.name AS artist_name, m.item_id AS artist_id,
        m.plays_all, m.plays_30s, m.plays_half, m.plays_done, m.ms, m.ms_estimated,
        round(m.ms / 60000.0, 2) AS minutes, round(m.ms_estimated / 60000.0, 2) AS minutes_estimated,
        m.rank_all, m.rank_30s, m.rank_half, m.rank_done, m.rank_minutes
@@ -499,7 +499,7 @@ WHERE (s.before < 5000 OR s.before / 10000 < s.plays / 10000)
   AND g.milestone > s.before AND g.milestone <= s.plays;
 
 CREATE VIEW reporting.together AS
-SELECT i.listener, o.listener AS other_listener, n.name AS artist_name, i.artist_id,
+SELECT i.listener, o.listener AS other_listener, n.name AS artist_name, i.item_id AS artist_id,
        i.plays_all, o.plays_all AS other_plays_all,
        round(i.ms / 60000.0, 2) AS minutes, round(o.ms / 60000.0, 2) AS other_minutes
 FROM derived.item i

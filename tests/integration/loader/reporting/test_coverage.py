@@ -1,0 +1,100 @@
+"""How much of each day is known, and how fresh it is."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
+
+
+def test_every_day_from_the_first_play_or_poll_to_today_is_a_row(reporting):
+    ((now,),) = reporting.reader.run("SELECT now()")
+    today = now.date()
+    reporting.store(a_play(now - timedelta(days=2)))
+    reporting.poll(now - timedelta(days=3), now - timedelta(days=1))
+
+    days = reporting.shown("listening_daily", "listened_date", "weekday", "plays_all", "minutes")
+    assert days == [
+        [day, day.isoweekday(), count, minutes]
+        for day, count, minutes in [
+            (today - timedelta(days=3), 0, Decimal("0.00")),
+            (today - timedelta(days=2), 1, Decimal("3.33")),
+            (today - timedelta(days=1), 0, Decimal("0.00")),
+            (today, 0, Decimal("0.00")),
+        ]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "starts", "gap_hours", "known"),
+    [
+        ("2024-03-31", "2024-03-30T23:00Z", 11.5, "0.5"),  # 23 hours long
+        ("2024-10-27", "2024-10-26T22:00Z", 12.5, "0.5"),  # 25 hours long
+        ("2024-05-15", "2024-05-14T22:00Z", 6, "0.75"),
+    ],
+)
+def test_coverage_is_the_share_of_the_local_day(reporting, day, starts, gap_hours, known):
+    start = datetime.fromisoformat(starts)
+    reporting.listen_in("Europe/Berlin")
+    reporting.poll(start - timedelta(days=1), start + timedelta(days=3))
+    reporting.gap(start, start + timedelta(hours=gap_hours))
+
+    columns = ("listened_date", "coverage", "has_open_gap", "is_at_least")
+    days = {day: rest for day, *rest in reporting.shown("listening_daily", *columns)}
+    day = date.fromisoformat(day)
+    assert days[day] == [Decimal(known), True, True]
+    assert days[day - timedelta(days=1)] == [1, False, False]
+    assert days[day + timedelta(days=1)] == [1, False, False]
+
+
+def test_time_that_nobody_watched_is_unknown_and_no_gap(reporting):
+    reporting.store(a_play("2024-05-15T12:00Z"))
+
+    columns = ("coverage", "has_open_gap", "is_at_least")
+    assert reporting.shown("listening_daily", *columns)[0] == [0, False, False]
+
+
+def test_an_upload_covers_its_span_once_it_is_loaded(reporting):
+    reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-05-16T12:00Z"))
+    for number, day in enumerate(("2024-05-15", "2024-05-16")):
+        reporting.insert("import_report", [{
+            "origin": day, "listener": "me", "batches": number, "rows_in": 0, "published": 0,
+            "spans": [{"started_at": f"{day}T06:00Z", "ended_at": f"{day}T18:00Z"}],
+            **{name: [] for name in ("skipped", "quarantined", "files", "problems")},
+            "unusual_ids": 0, "reported_at": "2024-06-01T00:00Z",
+        }])  # fmt: skip
+
+    assert reporting.shown("listening_daily", "listened_date", "coverage")[:2] == [
+        [date(2024, 5, 15), Decimal("0.5")], [date(2024, 5, 16), 0],
+    ]  # fmt: skip
+
+
+def test_freshness_of_a_listener(reporting):
+    reporting.listen_in("Asia/Kolkata")
+    reporting.store(a_play(NOON, ms=300_000), a_play(NOON + 10 * MINUTE, "live", ms=None))
+    reporting.store(a_play(NOON, listener="zoe"))
+    reporting.poll(NOON, NOON + 20 * MINUTE)
+    reporting.gap(NOON, NOON + MINUTE)
+    reporting.gap(NOON + MINUTE, None)
+    reporting.gap(NOON - MINUTE, NOON, closed_at=NOON)
+
+    columns = ("time_zone", "first_played_at", "last_played_at", "last_polled_at",
+               "last_loaded_at", "marked_months", "open_gaps")  # fmt: skip
+    assert reporting.shown("freshness", *columns) == [
+        ["Asia/Kolkata", NOON, NOON + 10 * MINUTE, NOON + 20 * MINUTE, None, 0, 2]
+    ]
+    ((share,),) = reporting.shown("freshness", "estimated_share")
+    assert share == pytest.approx(Decimal("0.4118"), abs=Decimal("0.0001"))
+
+
+def test_a_listener_without_a_play_is_there(reporting):
+    reporting.poll(NOON)
+
+    assert reporting.shown("freshness", "time_zone", "first_played_at", "estimated_share") == [
+        ["UTC", None, None]
+    ]
+    assert reporting.shown("listening_daily", "listened_date", "plays_all")[0] == [
+        date(2024, 5, 15), 0
+    ]  # fmt: skip
+    reporting.compare()

@@ -1,0 +1,108 @@
+"""Days in a row, and those of which nothing is known."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.loader.reporting.stage import a_play, plays_at
+
+
+def streaks(reporting, rule="all"):
+    columns = ("counting_rule", "first_date", "last_date", "days", "unknown_days")
+    return [[first.isoformat(), last.isoformat(), days, unknown]
+            for counted, first, last, days, unknown in reporting.shown("streaks", *columns)
+            if counted == rule]  # fmt: skip
+
+
+def test_a_day_without_plays_ends_a_streak(reporting):
+    reporting.store(
+        *plays_at(
+            "2024-05-01T00:00Z", "2024-05-02T23:59Z", "2024-05-02T12:00Z", "2024-05-04T12:00Z"
+        )
+    )
+
+    assert streaks(reporting) == [
+        ["2024-05-01", "2024-05-02", 2, 0], ["2024-05-04", "2024-05-04", 1, 0],
+    ]  # fmt: skip
+
+
+def test_each_rule_has_its_own_streaks(reporting):
+    reporting.store(
+        a_play("2024-05-01T12:00Z", ms=30_000),
+        a_play("2024-05-02T12:00Z", ms=29_999),
+        a_play("2024-05-03T12:00Z", ms=200_000, reason_end="trackdone"),
+    )
+
+    assert streaks(reporting) == [["2024-05-01", "2024-05-03", 3, 0]]
+    assert streaks(reporting, "30s") == [
+        ["2024-05-01", "2024-05-01", 1, 0], ["2024-05-03", "2024-05-03", 1, 0],
+    ]  # fmt: skip
+    assert streaks(reporting, "half") == [["2024-05-03", "2024-05-03", 1, 0]]
+    assert streaks(reporting, "done") == [["2024-05-03", "2024-05-03", 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "told", "found"),
+    [
+        ("2024-05-01T13:00Z", "2024-05-04T11:00Z", {}, [["2024-05-01", "2024-05-04", 2, 2]]),
+        # Only the first of the two days between is in doubt.
+        ("2024-05-01T13:00Z", "2024-05-03T00:00Z", {}, None),
+        ("2024-05-02T23:59Z", "2024-05-03T00:01Z", {}, [["2024-05-01", "2024-05-04", 2, 2]]),
+        ("2024-05-03T00:00Z", "2024-05-04T11:00Z", {}, None),
+        ("2024-05-01T13:00Z", "2024-05-04T11:00Z", {"closed_at": "2024-05-05T00:00Z"}, None),
+        ("2024-05-01T13:00Z", "2024-05-04T11:00Z", {"closed_until": "2024-05-03T00:00Z"}, None),
+        ("2024-05-01T13:00Z", "2024-05-04T11:00Z", {"listener": "zoe"}, None),
+        ("2024-05-01T13:00Z", None, {}, [["2024-05-01", "2024-05-04", 2, 2]]),
+    ],
+)
+def test_a_streak_goes_on_over_days_in_an_open_gap(reporting, start, end, told, found):
+    reporting.store(*plays_at("2024-05-01T12:00Z", "2024-05-04T12:00Z"))
+    reporting.gap(start, end, **told)
+
+    broken = [["2024-05-01", "2024-05-01", 1, 0], ["2024-05-04", "2024-05-04", 1, 0]]
+    assert streaks(reporting) == (found or broken)
+
+
+def test_a_day_in_a_gap_that_has_a_play_counts(reporting):
+    reporting.store(*plays_at("2024-05-01T12:00Z", "2024-05-02T12:00Z", "2024-05-04T12:00Z"))
+    reporting.gap("2024-05-02T11:00Z", "2024-05-04T11:00Z")
+
+    assert streaks(reporting) == [["2024-05-01", "2024-05-04", 3, 1]]
+
+
+def test_days_in_a_gap_are_local_days(reporting):
+    reporting.listen_in("Asia/Kolkata")
+    reporting.store(*plays_at("2024-05-01T18:29Z", "2024-05-02T18:30Z"))  # 1 May, 3 May
+    reporting.gap("2024-05-02T18:00Z", "2024-05-02T18:30Z")
+
+    assert streaks(reporting) == [["2024-05-01", "2024-05-03", 2, 1]]
+
+
+@pytest.mark.parametrize(("days_ago", "is_current"), [(0, True), (1, True), (2, False)])
+def test_a_streak_to_yesterday_or_today_is_current(reporting, days_ago, is_current):
+    ((now,),) = reporting.reader.run("SELECT now()")
+    reporting.store(a_play(now - timedelta(days=days_ago)))
+
+    assert reporting.shown("streaks", "is_current") == [[is_current]] * 3
+
+
+def test_a_streak_is_current_where_all_days_since_are_in_doubt(reporting):
+    ((now,),) = reporting.reader.run("SELECT now()")
+    reporting.store(a_play(now - timedelta(days=5)))
+    reporting.gap(now - timedelta(days=5), None)
+
+    assert reporting.shown("streaks", "is_current", "unknown_days") == [[True, 0]] * 3
+
+
+def test_today_is_the_listeners(reporting):
+    ((now,),) = reporting.reader.run("SELECT now()")
+    # Two days ago in UTC; at 14 hours ahead or 12 behind, one of the two sees another distance.
+    reporting.store(
+        a_play(now, "a"), a_play(now, "b", listener="zoe"), a_play(now, "c", listener="ann")
+    )
+    reporting.listen_in("Pacific/Kiritimati", listener="zoe")
+    reporting.listen_in("Etc/GMT+12", listener="ann")
+
+    for listener in ("me", "zoe", "ann"):
+        days = reporting.shown("listening_daily", "plays_all", listener=listener)
+        assert days == [[1]]

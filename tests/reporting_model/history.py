@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from tests.reporting_model.names import (
@@ -47,15 +48,15 @@ class Play:
     def started_at(self) -> datetime:
         return self.ended_at - self.ms * MS
 
-    @property
+    @cached_property
     def local(self) -> datetime:
         return self.ended_at.astimezone(self.zone).replace(tzinfo=None, fold=0)
 
-    @property
+    @cached_property
     def date(self) -> date:
         return self.local.date()
 
-    @property
+    @cached_property
     def month(self) -> date:
         return self.date.replace(day=1)
 
@@ -63,11 +64,11 @@ class Play:
     def is_estimate(self) -> bool:
         return self.row["ms_played"] is None
 
-    @property
+    @cached_property
     def length(self) -> int | None:
         return length_of(self.row, self.features)
 
-    @property
+    @cached_property
     def is_skip(self) -> bool | None:
         if self.row["source"] == "recently-played":
             return None

@@ -154,9 +154,11 @@ def obsessions(history: History) -> Iterator[Row]:
 
 
 def forgotten_favourites(history: History) -> Iterator[Row]:
+    last_known = {listener: _last_known(history, listener)
+                  for listener in history.world.listeners()}  # fmt: skip
     for listener, track, plays in ever(history, "track"):
         counted = counts(plays)
-        days = (_last_known(history, listener) - plays[-1].date).days
+        days = (last_known[listener] - plays[-1].date).days
         if counted["plays_30s"] >= 20 and days >= 365:
             yield {
                 "listener": listener,

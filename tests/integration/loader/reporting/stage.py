@@ -45,6 +45,7 @@ class Reporting:
         self.database = database
         self.owner = owner
         self.reader = reader
+        self.empty()
         # No view may lean on the clock of whoever reads it.
         reader.run("SET TimeZone TO 'Pacific/Kiritimati'")
 
@@ -82,6 +83,15 @@ class Reporting:
             "closed_at": closed_at, "closed_until": closed_until,
         }])  # fmt: skip
 
+    def report(self, origin: str, batches: int, *spans, listener: str = "me") -> None:
+        """Report an upload that covers spans of time."""
+        self.insert("import_report", [{
+            "origin": origin, "listener": listener, "batches": batches, "rows_in": 0,
+            "published": 0, "unusual_ids": 0, "reported_at": NOON,
+            "spans": [{"started_at": start, "ended_at": end} for start, end in spans],
+            **{name: [] for name in ("skipped", "quarantined", "files", "problems")},
+        }])  # fmt: skip
+
     def know(self, track: str, **features) -> None:
         """Store features of a track."""
         self.insert("track_features", [{
@@ -92,6 +102,19 @@ class Reporting:
     def refresh(self) -> None:
         """Recompute whatever is marked."""
         self.database.run("SELECT derived.refresh(1000000)")
+
+    def rebuild(self) -> None:
+        """Forget all that is derived, and make it again."""
+        self.owner.run("SELECT derived.rebuild()")
+        self.refresh()
+
+    def empty(self) -> None:
+        """Empty all tables, those that are derived, too."""
+        tables = self.owner.run(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+            "WHERE schemaname IN ('public', 'derived') AND tablename <> 'migration'"
+        )
+        self.owner.run(f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY")
 
     def shown(self, view: str, *columns: str, listener: str = "me") -> list[list[Any]]:
         """Read columns of a view, in the order of their values; the model must show the same."""

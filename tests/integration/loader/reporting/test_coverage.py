@@ -57,13 +57,9 @@ def test_time_that_nobody_watched_is_unknown_and_no_gap(reporting):
 
 def test_an_upload_covers_its_span_once_it_is_loaded(reporting):
     reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-05-16T12:00Z"))
-    for number, day in enumerate(("2024-05-15", "2024-05-16")):
-        reporting.insert("import_report", [{
-            "origin": day, "listener": "me", "batches": number, "rows_in": 0, "published": 0,
-            "spans": [{"started_at": f"{day}T06:00Z", "ended_at": f"{day}T18:00Z"}],
-            **{name: [] for name in ("skipped", "quarantined", "files", "problems")},
-            "unusual_ids": 0, "reported_at": "2024-06-01T00:00Z",
-        }])  # fmt: skip
+    # Of no batch, so that all of it is loaded; the other waits for one.
+    reporting.report("loaded", 0, ("2024-05-15T06:00Z", "2024-05-15T18:00Z"))
+    reporting.report("loading", 1, ("2024-05-16T06:00Z", "2024-05-16T18:00Z"))
 
     assert reporting.shown("listening_daily", "listened_date", "coverage")[:2] == [
         [date(2024, 5, 15), Decimal("0.5")], [date(2024, 5, 16), 0],

@@ -1,0 +1,99 @@
+"""Changes that commit while a refresh runs wait for the next one; none is lost."""
+
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+
+from tests.integration.loader.reporting.stage import a_play
+
+LONG_ENOUGH_S = 0.3
+"""Time for a statement to finish, or to wait for a lock of another."""
+
+CHANGES = {
+    "a play": "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, "
+    "ms_played, listener, source) VALUES ('new', 'New', 'Artist a', '2024-05-31T23:58Z', 9, 'me', "
+    "'extended-history')",
+    "an upgrade": "UPDATE listening_history SET ms_played = 5, source = 'both' "
+    "WHERE track_uri = 'spotify:track:t1'",
+    "a deletion": "DELETE FROM listening_history WHERE track_uri = 'spotify:track:t1'",
+    "a name": "UPDATE listening_history SET artist_name = 'Nina' "
+    "WHERE track_uri = 'spotify:track:t0'",
+    "a length": "UPDATE track_features SET duration_ms = 50000, energy = 0.1 "
+    "WHERE track_uri = 'spotify:track:t2'",
+    "a zone": "UPDATE listener_setting SET time_zone = 'Asia/Kolkata' WHERE listener = 'me'",
+}
+
+
+@pytest.fixture
+def marked(reporting):
+    """Plays around the end of May that are refreshed, and marked again by one more."""
+    reporting.listen_in("Europe/Berlin")
+    reporting.know("t2", duration_ms=60_000, energy=0.5)
+    for n, instant in enumerate(["2024-05-31T20:00Z", "2024-05-31T23:50Z", "2024-06-01T00:10Z"]):
+        reporting.store(a_play(instant, f"t{n}", ms=None))
+    reporting.refresh()
+    reporting.store(a_play("2024-05-31T23:55Z", "t0"), a_play("2024-06-30T23:55Z", "t2", ms=None))
+    return reporting
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_that_commits_after_a_refresh_has_begun(marked, connect, change):
+    writer = connect("loader")
+    writer.run("BEGIN")
+    writer.run(change)
+
+    with ThreadPoolExecutor() as pool:
+        refresh = pool.submit(marked.refresh)
+        wait([refresh], LONG_ENOUGH_S)
+        writer.run("COMMIT")
+        refresh.result(10)
+
+    marked.refresh()
+    marked.compare()
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_that_commits_before_a_refresh_does(marked, connect, change):
+    writer, refresher = connect("loader"), connect("loader")
+    refresher.run("BEGIN")
+    refresher.run("SELECT derived.refresh(1000)")
+
+    with ThreadPoolExecutor() as pool:
+        write = pool.submit(writer.run, change)
+        wait([write], LONG_ENOUGH_S)
+        refresher.run("COMMIT")
+        write.result(10)
+
+    marked.refresh()
+    marked.compare()
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_that_commits_in_the_middle_of_a_refresh(marked, owner, connect, change):
+    writer, blocker = connect("loader"), connect("migrator")
+    for (name,) in owner.run(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'derived' AND tablename !~ '^marked'"
+    ):
+        blocker.run("BEGIN")
+        blocker.run(f"LOCK TABLE derived.{name} IN SHARE MODE")
+        with ThreadPoolExecutor() as pool:
+            refresh = pool.submit(marked.refresh)
+            wait([refresh], LONG_ENOUGH_S)
+            write = pool.submit(writer.run, change)
+            wait([write], LONG_ENOUGH_S)
+            blocker.run("COMMIT")
+            wait([refresh, write], 10)
+            refresh.result(0)
+            write.result(0)
+        marked.refresh()
+        marked.compare()
+        marked.database.run("DELETE FROM listening_history WHERE track_uri = 'new'")
+
+
+def test_two_refreshes_at_once_do_the_work_of_one(marked, connect):
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(connect("loader").run, "SELECT derived.refresh(1000)")
+        marked.refresh()
+        other.result(10)
+
+    marked.compare()

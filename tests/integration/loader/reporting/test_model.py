@@ -1,0 +1,63 @@
+"""Every view against the model, row by row, on 10,000 random plays; and views that must agree."""
+
+from collections import Counter
+
+import pytest
+
+from tests.integration.loader.reporting.random_history import store_random_history
+
+ZONES = [
+    {"me": "Europe/Berlin", "zoe": "America/Sao_Paulo"},  # there days have begun at 01:00
+    {"me": "Australia/Lord_Howe", "zoe": "Asia/Kolkata"},
+    {"me": "Pacific/Kiritimati", "zoe": "Etc/GMT+12"},
+]
+COUNTS = ("plays_all", "plays_30s", "plays_half", "plays_done", "ms", "ms_estimated")
+# Views in which each play counts once.
+WHOLE = ("listening_by_hour", "listening_daily", "artists_by_month", "tracks_by_month",
+         "artists", "tracks", "artist_rank_by_month", "track_rank_by_month", "where_and_how",
+         "sessions", "month_review", "year_review")  # fmt: skip
+
+
+@pytest.fixture
+def big(reporting):
+    store_random_history(reporting, plays=5_000, seed=12)
+    return reporting
+
+
+def test_10_000_random_plays_are_shown_as_the_model_has_them(big):
+    for zones in ZONES:
+        for listener, zone in zones.items():
+            big.listen_in(zone, listener)
+        big.refresh()
+
+        big.compare()
+    assert [name for name, rows in big.read_views().items() if not rows] == []
+
+
+def test_days_months_and_years_add_up_for_each_rule(big):
+    big.listen_in("Europe/Berlin")
+    big.refresh()
+    views = big.read_views()
+
+    totals = {name: total(views[name], lambda row: row["listener"]) for name in WHOLE}
+    assert {name: found for name, found in totals.items() if found != totals["tracks"]} == {}
+    assert totals["tracks"]["me", "plays_all"] == 5_000
+    monthly = ("listening_by_hour", "listening_daily", "artists_by_month", "tracks_by_month",
+               "track_rank_by_month", "where_and_how", "month_review")  # fmt: skip
+    months = {name: total(views[name], lambda row: (row["listener"], row["listened_month"]))
+              for name in monthly}  # fmt: skip
+    assert {name for name, found in months.items() if found != months["month_review"]} == set()
+    assert total(views["month_review"], year) == total(views["year_review"], year)
+
+
+def year(row):
+    return row["listener"], row.get("listened_year") or row["listened_month"].year
+
+
+def total(rows, part_of):
+    """Add up each count of the rows of one part."""
+    sums = Counter()
+    for row in rows:
+        for column in COUNTS:
+            sums[part_of(row), column] += row[column]
+    return +sums

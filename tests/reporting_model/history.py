@@ -29,7 +29,6 @@ class Play:
 
     row: Row
     features: Row
-    names: Row
     zone: ZoneInfo
     ms: int
     artist: Key
@@ -118,7 +117,6 @@ class History:
                 Play(
                     row=row,
                     features=world.features.get(row["track_uri"], {}),
-                    names=names,
                     zone=self.zone(row["listener"]),
                     ms=row["ms_played"] if row["ms_played"] is not None else played[row["id"]],
                     artist=artist_key(names),
@@ -146,7 +144,9 @@ class History:
             "track_name": self._spellings["track_name"][track],
         }
 
-    def album_names(self, album: Key) -> Row:
+    def album_names(self, album: Key | None) -> Row:
+        if album is None:
+            return {"artist_name": None, "album_name": None}
         return {
             **self.artist_names(album[:1]),
             "album_name": self._spellings["album_name"][album],

@@ -9,8 +9,12 @@ Key = tuple[str, ...]
 
 
 def fold(name: str) -> str:
-    """Return what all spellings of a name share."""
-    return normalize("NFKC", name.strip(" ")).lower() or name
+    """Return what all spellings of a name share: no case, width, ligatures or outer spaces.
+
+    Python has rules of its own for two letters, a dotted capital I and a sigma that ends a word.
+    """
+    plain = normalize("NFKC", name).replace("\u0130", "i").lower().replace("\u03c2", "\u03c3")
+    return plain.strip(" ") or name
 
 
 def names_by_uri(plays: list[Row]) -> dict[str, Row]:

@@ -43,9 +43,9 @@ def _plays(chance: random.Random, listener: str, count: int) -> Iterator[Row]:
 
 
 def _popular(chance: random.Random, ended_at: datetime) -> int:
-    """Choose a track; each year has favourites of its own."""
-    favourite = int(chance.expovariate(1 / 60))
-    return min(favourite + 40 * (ended_at.year - START.year), URIS - 1)
+    """Choose a track; each quarter has favourites of its own."""
+    quarter = (ended_at - START) // timedelta(days=90)
+    return min(int(chance.expovariate(1 / 40)) + 50 * quarter, URIS - 1)
 
 
 def _step(chance: random.Random) -> timedelta:

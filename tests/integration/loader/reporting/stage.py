@@ -140,7 +140,9 @@ class Reporting:
         return {name: found for name, found in wrong.items() if found}
 
     def read_views(self) -> dict[str, list[Row]]:
-        return without_ids({name: table(self.reader, f"reporting.{name}") for name in VIEWS})
+        """Read all views without their ids, the rows in a fixed order."""
+        views = {name: table(self.reader, f"reporting.{name}") for name in VIEWS}
+        return {name: sorted(rows, key=repr) for name, rows in without_ids(views).items()}
 
     def read_world(self) -> World:
         """Read what the model needs; the marks by the owner, because no reader sees them."""

@@ -73,8 +73,10 @@ class Play:
             return None
         return self.row["ms_played"] < SHORTEST_MS or bool(self.row["skipped"])
 
-    def counts_by(self, rule: str) -> bool:
-        return RULES[rule](self)
+    @cached_property
+    def counted(self) -> dict[str, bool]:
+        """Whether it counts, by rule."""
+        return {rule: counts(self) for rule, counts in RULES.items()}
 
 
 def length_of(row: Row, features: Row) -> int | None:

@@ -105,7 +105,7 @@ def _holds(stretches: list[tuple[datetime, datetime]], at: datetime) -> bool:
 def streaks(history: History) -> Iterator[Row]:
     for listener in sorted({play.listener for play in history.plays}):
         for rule in RULES:
-            days = {play.date for play in history.of(listener) if play.counts_by(rule)}
+            days = {play.date for play in history.of(listener) if play.counted[rule]}
             for streak in _runs(history, listener, sorted(days)):
                 first, last = streak[0], streak[-1]
                 yesterday = history.today(listener) - DAY

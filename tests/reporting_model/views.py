@@ -37,7 +37,7 @@ def plays(history: History) -> Iterator[Row]:
             "minutes": minutes(play.ms, places=4),
             "minutes_are_estimated": play.is_estimate,
             "is_skip": play.is_skip,
-            **{f"plays_{rule}": int(play.counts_by(rule)) for rule in times.RULES},
+            **{f"plays_{rule}": int(play.counted[rule]) for rule in times.RULES},
             "length_ms": play.length,
             "popularity": play.row["popularity"],
             **{feature: play.features.get(feature) for feature in FEATURES},
@@ -47,7 +47,7 @@ def plays(history: History) -> Iterator[Row]:
 
 def milestones(history: History) -> Iterator[Row]:
     for listener in history.world.listeners():
-        counted = [play for play in history.of(listener) if play.counts_by("30s")]
+        counted = [play for play in history.of(listener) if play.counted["30s"]]
         for number, play in enumerate(counted, start=1):
             if number in (1, 100, 500, 1_000, 5_000) or number % 10_000 == 0:
                 yield {
@@ -71,7 +71,7 @@ def freshness(history: History) -> Iterator[Row]:
             "last_played_at": _edge(max, [play.ended_at for play in theirs]),
             "last_polled_at": _edge(max, [at for who, at in world.polls if who == listener]),
             "last_loaded_at": _edge(max, [at for who, at in world.loads if who == listener]),
-            "marked_months": world.marked[listener],
+            "marked_months": 0,  # after a refresh
             "estimated_share": share(total["ms_estimated"], total["ms"]),
             "open_gaps": len(times.open_gaps(history, listener)),
         }

@@ -1,6 +1,5 @@
 """What the views of schema `reporting` stand on: the rows of the tables, and the time."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,7 +20,6 @@ class World:
         gaps: Listener, start and end of each open gap; the end is None while it goes on.
         spans: Listener, start and end of each span of the uploads that are loaded whole.
         loads: Listener and instant of each loaded batch.
-        marked: Number of months that wait to be recomputed, by listener.
     """
 
     now: datetime
@@ -32,7 +30,6 @@ class World:
     gaps: list[tuple[str, datetime, datetime | None]] = field(default_factory=list)
     spans: list[tuple[str, datetime, datetime]] = field(default_factory=list)
     loads: list[tuple[str, datetime]] = field(default_factory=list)
-    marked: Counter[str] = field(default_factory=Counter)
 
     def listeners(self) -> list[str]:
         """Return the listeners that have a play or a poll."""

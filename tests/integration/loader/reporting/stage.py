@@ -1,7 +1,6 @@
 """Fills the tables that the reporting views stand on, and reads the views."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -45,7 +44,6 @@ class Reporting:
         self.database = database
         self.owner = owner
         self.reader = reader
-        self.empty()
         # No view may lean on the clock of whoever reads it.
         reader.run("SET TimeZone TO 'Pacific/Kiritimati'")
 
@@ -101,20 +99,20 @@ class Reporting:
 
     def refresh(self) -> None:
         """Recompute whatever is marked."""
-        self.database.run("SELECT derived.refresh(1000000)")
+        ((months_left,),) = self.database.run("SELECT derived.refresh(1000000)")
+        assert months_left == 0
 
     def rebuild(self) -> None:
         """Forget all that is derived, and make it again."""
-        self.owner.run("SELECT derived.rebuild()")
+        self.database.run("SELECT derived.rebuild()")
         self.refresh()
 
     def empty(self) -> None:
-        """Empty all tables, those that are derived, too."""
-        tables = self.owner.run(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
-            "WHERE schemaname IN ('public', 'derived') AND tablename <> 'migration'"
+        """Empty the tables that plays, features, zones and gaps are in."""
+        self.owner.run(
+            "TRUNCATE listening_history, merged_record, track_features, poll, gap, loaded_batch, "
+            "import_report, listener_setting RESTART IDENTITY"
         )
-        self.owner.run(f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY")
 
     def shown(self, view: str, *columns: str, listener: str = "me") -> list[list[Any]]:
         """Read columns of a view, in the order of their values; the model must show the same."""
@@ -145,7 +143,7 @@ class Reporting:
         return {name: sorted(rows, key=repr) for name, rows in without_ids(views).items()}
 
     def read_world(self) -> World:
-        """Read what the model needs; the marks by the owner, because no reader sees them."""
+        """Read what the model needs."""
         run = self.reader.run
         spans = run(
             "SELECT r.listener, s.started_at, s.ended_at FROM import_report r, "
@@ -156,7 +154,6 @@ class Reporting:
             "SELECT listener, greatest(started_at, closed_until), ended_at FROM gap "
             "WHERE closed_at IS NULL"
         )
-        marks = self.owner.run("SELECT listener, count(*) FROM derived.marked_month GROUP BY 1")
         return World(
             now=run("SELECT now()")[0][0],
             plays=table(self.reader, "listening_history"),
@@ -166,7 +163,6 @@ class Reporting:
             gaps=list(map(tuple, gaps)),
             spans=list(map(tuple, spans)),
             loads=list(map(tuple, run("SELECT listener, loaded_at FROM loaded_batch"))),
-            marked=Counter(dict(marks)),
         )
 
 

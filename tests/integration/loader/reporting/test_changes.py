@@ -47,7 +47,8 @@ FEATURES = st.fixed_dictionaries(
         "mode": st.sampled_from([None, 1]),
     }
 )
-ZONES = st.sampled_from(["UTC", "Asia/Kolkata", "America/Los_Angeles", "Pacific/Kiritimati"])
+# The last two are 25 hours apart.
+ZONES = st.sampled_from(["UTC", "Asia/Kolkata", "Pacific/Pago_Pago", "Pacific/Kiritimati"])
 
 
 def step(name: str, *arguments: Any):
@@ -112,11 +113,8 @@ class Life:
         self.reporting.listen_in(zone, listener)
 
     def refresh(self, most_months):
-        ((before,),) = self.reporting.owner.run("SELECT count(*) FROM derived.marked_month")
         ((left,),) = self._run("SELECT derived.refresh(:most)", most=most_months)
-        ((marked,),) = self.reporting.owner.run("SELECT count(*) FROM derived.marked_month")
-        assert left == marked
-        assert left < before or not before
+        assert self._run("SELECT months FROM derived.waiting(now())") == [[left]]
 
     def _change(self, place, change, **values):
         self._run(
@@ -132,7 +130,7 @@ class Life:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=st.lists(STEPS, min_size=3, max_size=14))
 def test_any_changes_and_refreshes_end_as_a_rebuild_and_as_the_model(reporting, steps):
@@ -150,8 +148,6 @@ def test_any_changes_and_refreshes_end_as_a_rebuild_and_as_the_model(reporting, 
 
 
 def derived_tables(owner):
-    """Read all that is derived; times of marks aside, it is made of the plays alone."""
-    names = [name for (name,) in owner.run(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'derived' ORDER BY 1"
-    )]  # fmt: skip
-    return {name: sorted(map(repr, table(owner, f"derived.{name}"))) for name in names}
+    """Read all that is derived, the rows in a fixed order."""
+    names = owner.run("SELECT tablename FROM pg_tables WHERE schemaname = 'derived'")
+    return {name: sorted(map(repr, table(owner, f"derived.{name}"))) for (name,) in names}

@@ -9,6 +9,7 @@ from tests.integration.loader.reporting.stage import a_play
 LONG_ENOUGH_S = 0.3
 """Time for a statement to finish, or to wait for a lock of another."""
 
+REFRESH = "SELECT derived.refresh(1000)"
 CHANGES = {
     "a play": "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, "
     "ms_played, listener, source) VALUES ('new', 'New', 'Artist a', '2024-05-31T23:58Z', 9, 'me', "
@@ -43,7 +44,7 @@ def test_a_change_that_commits_after_a_refresh_has_begun(marked, connect, change
     writer.run(change)
 
     with ThreadPoolExecutor() as pool:
-        refresh = pool.submit(marked.refresh)
+        refresh = pool.submit(connect("loader").run, REFRESH)
         wait([refresh], LONG_ENOUGH_S)
         writer.run("COMMIT")
         refresh.result(10)
@@ -56,7 +57,7 @@ def test_a_change_that_commits_after_a_refresh_has_begun(marked, connect, change
 def test_a_change_that_commits_before_a_refresh_does(marked, connect, change):
     writer, refresher = connect("loader"), connect("loader")
     refresher.run("BEGIN")
-    refresher.run("SELECT derived.refresh(1000)")
+    refresher.run(REFRESH)
 
     with ThreadPoolExecutor() as pool:
         write = pool.submit(writer.run, change)
@@ -68,32 +69,29 @@ def test_a_change_that_commits_before_a_refresh_does(marked, connect, change):
     marked.compare()
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_that_commits_in_the_middle_of_a_refresh(marked, owner, connect, change):
+@pytest.mark.parametrize("change", ["a play", "a name"])
+@pytest.mark.parametrize("name", ["name", "stale_month", "hour", "item"])
+def test_a_change_that_commits_in_the_middle_of_a_refresh(marked, connect, name, change):
     writer, blocker = connect("loader"), connect("migrator")
-    for (name,) in owner.run(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'derived' AND tablename !~ '^marked'"
-    ):
-        blocker.run("BEGIN")
-        blocker.run(f"LOCK TABLE derived.{name} IN SHARE MODE")
-        with ThreadPoolExecutor() as pool:
-            refresh = pool.submit(marked.refresh)
-            wait([refresh], LONG_ENOUGH_S)
-            write = pool.submit(writer.run, change)
-            wait([write], LONG_ENOUGH_S)
-            blocker.run("COMMIT")
-            wait([refresh, write], 10)
-            refresh.result(0)
-            write.result(0)
-        marked.refresh()
-        marked.compare()
-        marked.database.run("DELETE FROM listening_history WHERE track_uri = 'new'")
+    blocker.run("BEGIN")
+    # The refresh waits where it comes to write this table; the change does not.
+    blocker.run(f"LOCK TABLE derived.{name} IN SHARE MODE")
+
+    with ThreadPoolExecutor() as pool:
+        refresh = pool.submit(connect("loader").run, REFRESH)
+        wait([refresh], LONG_ENOUGH_S)
+        writer.run(CHANGES[change])
+        blocker.run("COMMIT")
+        refresh.result(10)
+
+    marked.refresh()
+    marked.compare()
 
 
 def test_two_refreshes_at_once_do_the_work_of_one(marked, connect):
     with ThreadPoolExecutor() as pool:
-        other = pool.submit(connect("loader").run, "SELECT derived.refresh(1000)")
-        marked.refresh()
+        other = pool.submit(connect("loader").run, REFRESH)
+        marked.database.run(REFRESH)
         other.result(10)
 
     marked.compare()

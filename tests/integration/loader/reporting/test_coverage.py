@@ -94,3 +94,16 @@ def test_a_listener_without_a_play_is_there(reporting):
         date(2024, 5, 15), 0
     ]  # fmt: skip
     reporting.compare()
+
+
+def test_months_that_wait_to_be_computed_are_counted(reporting):
+    reporting.listen_in("UTC")
+    reporting.refresh()
+    reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-07-15T12:00Z"))
+    waiting = "SELECT marked_months FROM reporting.freshness"
+
+    assert reporting.reader.run(waiting) == [[2]]
+    ((left,),) = reporting.database.run("SELECT derived.refresh(1)")
+    assert (left, reporting.reader.run(waiting)) == (1, [[1]])
+    reporting.refresh()
+    assert reporting.reader.run(waiting) == [[0]]

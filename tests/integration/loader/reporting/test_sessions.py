@@ -73,3 +73,14 @@ def test_a_play_of_another_listener_does_not_bridge_a_pause(reporting):
     )
 
     assert reporting.shown("sessions", "plays_all") == [[1], [1]]
+
+
+def test_a_session_moves_with_the_zone_to_another_month(reporting):
+    reporting.listen_in("Pacific/Kiritimati")  # 14 hours ahead of UTC
+    reporting.store(a_play("2024-05-31T10:30Z"))
+
+    assert reporting.shown("sessions", "listened_month", "plays_all") == [[date(2024, 6, 1), 1]]
+
+    reporting.listen_in("Pacific/Pago_Pago")  # 11 hours behind
+
+    assert reporting.shown("sessions", "listened_month", "plays_all") == [[date(2024, 5, 1), 1]]

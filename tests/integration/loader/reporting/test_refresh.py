@@ -1,0 +1,211 @@
+"""One change at a time, after all was computed: the views follow it, in every month it reaches.
+
+Each test reads the views once before the change, so that what is derived exists.
+"""
+
+from datetime import date
+
+import pytest
+
+from shared.errors import DatabaseError
+from tests.integration.loader.reporting.stage import a_play
+
+MAY, JUNE = date(2024, 5, 1), date(2024, 6, 1)
+
+
+@pytest.fixture
+def computed(reporting):
+    """Plays around the end of May that are computed: the last one is an estimate in June."""
+    reporting.store(
+        a_play("2024-05-31T20:00Z", "early", ms=100_000),
+        a_play("2024-05-31T23:50Z", "may", ms=100_000),
+        a_play("2024-06-01T00:02Z", "june", ms=None, duration_ms=900_000),
+    )
+    assert june(reporting) == [[720_000, 1]]
+    assert sessions(reporting) == [[MAY, 1], [MAY, 2]]
+    return reporting
+
+
+def june(reporting):
+    return [row[1:] for row in reporting.shown("month_review", "listened_month", "ms", "tracks")
+            if row[0] == JUNE]  # fmt: skip
+
+
+def sessions(reporting):
+    return reporting.shown("sessions", "listened_month", "plays_all")
+
+
+def test_a_late_play_shortens_an_estimate_in_the_next_month(computed):
+    computed.store(a_play("2024-05-31T23:59Z", "late", ms=5_000))
+
+    assert june(computed) == [[180_000, 1]]
+    assert sessions(computed) == [[MAY, 1], [MAY, 3]]
+    computed.compare()
+
+
+def test_a_lost_play_lengthens_an_estimate_and_parts_a_session(computed):
+    computed.database.run("DELETE FROM listening_history WHERE track_uri = 'spotify:track:may'")
+
+    assert june(computed) == [[900_000, 1]]
+    assert sessions(computed) == [[MAY, 1], [MAY, 1]]
+    assert computed.shown("artists", "artist_name") == [["Artist early"], ["Artist june"]]
+    computed.compare()
+
+
+def test_a_play_years_later_is_the_next_one(computed):
+    computed.store(a_play("2026-01-01T00:03Z", "far", ms=None))
+    computed.refresh()
+    computed.store(a_play("2025-12-31T23:59Z", "before it", ms=0))
+
+    assert computed.shown("year_review", "listened_year", "ms") == [
+        [2024, 920_000], [2025, 0], [2026, 210_000],
+    ]  # fmt: skip
+    computed.store(a_play("2026-01-01T00:02Z", "nearer", ms=0))
+    assert computed.shown("year_review", "listened_year", "ms")[2] == [2026, 60_000]
+    computed.compare()
+
+
+def test_an_upgrade_replaces_an_estimate(computed):
+    computed.database.run(
+        "UPDATE listening_history SET ms_played = 29000, source = 'both', reason_end = 'fwdbtn', "
+        "skipped = true WHERE track_uri = 'spotify:track:june'"
+    )
+
+    assert june(computed) == [[29_000, 1]]
+    assert sessions(computed) == [[MAY, 1], [MAY, 2]]
+    assert computed.shown("skips_by_month", "listened_month", "skips")[1] == [JUNE, 1]
+    computed.compare()
+
+
+def test_a_play_that_moves_leaves_its_month(computed):
+    computed.database.run(
+        "UPDATE listening_history SET played_at = '2024-07-01T12:00Z' "
+        "WHERE track_uri = 'spotify:track:june'"
+    )
+
+    assert june(computed) == []
+    assert computed.shown("discovery", "listened_month", "new_tracks") == [
+        [MAY, 2], [date(2024, 7, 1), 1],
+    ]  # fmt: skip
+    computed.compare()
+
+
+def test_a_length_that_arrives_or_changes_reaches_all_plays_of_its_track(computed):
+    computed.store(
+        a_play("2024-05-20T12:00Z", "long", ms=None),
+        a_play("2023-05-20T12:00Z", "long", ms=None, listener="zoe"),
+    )
+    months = ("listened_month", "ms_estimated")
+    assert computed.shown("tracks_by_month", *months, listener="zoe") == [
+        [date(2023, 5, 1), 210_000]
+    ]
+
+    computed.know("long", duration_ms=100_000)
+
+    assert computed.shown("tracks_by_month", *months, listener="zoe") == [
+        [date(2023, 5, 1), 100_000]
+    ]
+    assert [MAY, 100_000] in computed.shown("tracks_by_month", *months)
+    computed.compare()
+
+    computed.database.run("UPDATE track_features SET duration_ms = 300000, mode = 1")
+
+    assert [MAY, 300_000] in computed.shown("tracks_by_month", *months)
+    assert computed.shown("mood_by_month", "listened_month", "plays_with_features") == [
+        [MAY, 1], [JUNE, 0],
+    ]  # fmt: skip
+    computed.compare()
+
+
+def test_features_that_arrive_or_change_are_shown(computed):
+    computed.know("june", energy=0.5)
+
+    assert computed.shown("mood_by_hour", "hour", "plays_with_features")[0] == [0, 1]
+
+    computed.database.run("UPDATE track_features SET energy = NULL, tempo = 100")
+
+    columns = ("listened_month", "energy", "tempo")
+    assert computed.shown("mood_by_month", *columns)[1] == [JUNE, None, 100]
+    computed.compare()
+
+
+def test_a_record_of_another_listener_names_the_artist_of_a_compilation(reporting):
+    reporting.store(*[
+        a_play(at, "one", artist_name="Various Artists")
+        for at in ("2022-01-01T12:00Z", "2024-05-01T12:00Z")
+    ])  # fmt: skip
+    assert reporting.shown("artists", "artist_name") == [["Various Artists"]]
+
+    reporting.store(a_play("2019-01-01T12:00Z", "one", artist_name="Nina", listener="zoe", ms=None))
+
+    assert reporting.shown("artists", "artist_name", "months_heard") == [["Nina", 2]]
+    reporting.compare()
+
+    reporting.database.run("DELETE FROM listening_history WHERE listener = 'zoe'")
+
+    assert reporting.shown("artists", "artist_name", "months_heard") == [["Various Artists", 2]]
+    reporting.compare()
+
+
+def test_a_spelling_changes_everywhere_at_once(reporting):
+    reporting.store(a_play("2022-01-01T12:00Z", "one", artist_name="nina"))
+    assert reporting.shown("artists_by_month", "artist_name") == [["nina"]]
+
+    reporting.store(
+        a_play("2024-01-01T12:00Z", "two", artist_name="Nina"),
+        a_play("2024-01-01T12:10Z", "three", artist_name="Nina"),
+    )
+
+    assert reporting.shown("artists_by_month", "artist_name") == [["Nina"], ["Nina"]]
+    reporting.compare()
+
+
+def test_another_zone_moves_all_history_at_once(computed):
+    computed.listen_in("Asia/Kolkata")
+
+    assert sessions(computed) == [[JUNE, 1], [JUNE, 2]]
+    assert computed.shown("month_review", "listened_month", "plays_all") == [[JUNE, 3]]
+    computed.compare()
+
+    computed.database.run("DELETE FROM listener_setting")
+
+    assert sessions(computed) == [[MAY, 1], [MAY, 2]]
+    computed.compare()
+
+
+def test_a_refresh_in_parts_ends_as_one(computed):
+    computed.listen_in("Asia/Kolkata")
+    computed.store(*[a_play(f"202{year}-01-01T12:00Z", "early") for year in range(4)])
+    left = [computed.database.run("SELECT derived.refresh(2)")[0][0] for _ in range(4)]
+
+    assert left[-2:] == [0, 0]
+    assert left[0] > left[1] > 0
+    computed.compare()
+
+
+def test_the_newest_months_come_first(computed):
+    computed.listen_in("Asia/Kolkata")
+    computed.listen_in("UTC")
+    computed.store(a_play("2020-01-01T12:00Z"), a_play("2024-06-02T12:00Z", "new", ms=0))
+    computed.database.run("SELECT derived.refresh(1)")
+
+    review = "SELECT listened_month, plays_all FROM reporting.month_review ORDER BY 1"
+    assert computed.reader.run(review) == [[MAY, 2], [JUNE, 2]]
+
+
+def test_what_is_written_without_a_change_marks_nothing(computed):
+    computed.know("june", duration_ms=None, popularity=5)
+    computed.database.run("UPDATE listening_history SET popularity = 5")
+    computed.database.run("UPDATE track_features SET popularity = 6")
+
+    assert computed.database.run("SELECT months FROM derived.waiting(now())") == [[0]]
+
+
+def test_the_loader_may_refresh_and_the_readers_may_not_look(computed, connect):
+    for role, statement in [
+        ("reader", "SELECT * FROM derived.hour"),
+        ("reader", "SELECT derived.refresh(1)"),
+        ("loader", "DELETE FROM derived.mark"),
+    ]:
+        with pytest.raises(DatabaseError, match="permission denied"):
+            connect(role).run(statement)

@@ -42,14 +42,14 @@ def differences(actual: list[Row], expected: list[Row]) -> list[Any]:
     if ours != theirs:
         return ["rows", list(ours - theirs)[:5], list(theirs - ours)[:5]]
     pairs = zip(sorted(actual, key=_place), sorted(expected, key=_place), strict=True)
-    return [_told(*pair) for pair in pairs if _wrong(*pair)][:5]
+    return [_described(*pair) for pair in pairs if _wrong(*pair)][:5]
 
 
 def _place(row: Row) -> tuple[str, ...]:
     return tuple(f"{column} {row[column]}" for column in KEYS if column in row)
 
 
-def _told(actual: Row, expected: Row) -> tuple[Any, ...]:
+def _described(actual: Row, expected: Row) -> tuple[Any, ...]:
     wrong = _wrong(actual, expected)
     return _place(actual), *({c: row.get(c, "absent") for c in wrong} for row in (actual, expected))
 

@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 NOON = datetime.fromisoformat("2024-05-15T12:00:00+00:00")
 
 
-def a_play(ended_at: datetime | str, track: str = "a", ms: int | None = 200_000, **told) -> Row:
+def a_play(ended_at: datetime | str, track: str = "a", ms: int | None = 200_000, **columns) -> Row:
     """A row of listening_history: of an export, or of the API if nobody knows the time played."""
     return {
         "listener": "me",
@@ -28,13 +28,13 @@ def a_play(ended_at: datetime | str, track: str = "a", ms: int | None = 200_000,
         **dict.fromkeys(("popularity", "duration_ms", "context_uri", "platform", "country")),
         **dict.fromkeys(("reason_start", "reason_end", "shuffle", "skipped", "offline")),
         "incognito": None,
-        **told,
+        **columns,
     }
 
 
-def plays_at(*instants: str, **told) -> list[Row]:
+def plays_at(*instants: str, **columns) -> list[Row]:
     """Plays of as many tracks."""
-    return [a_play(instant, f"t{n}", **told) for n, instant in enumerate(instants)]
+    return [a_play(instant, f"t{n}", **columns) for n, instant in enumerate(instants)]
 
 
 class Reporting:

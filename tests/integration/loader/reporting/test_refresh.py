@@ -52,16 +52,21 @@ def test_a_lost_play_lengthens_an_estimate_and_parts_a_session(computed):
     computed.compare()
 
 
-def test_a_play_years_later_is_the_next_one(computed):
-    computed.store(a_play("2026-01-01T00:03Z", "far", ms=None))
-    computed.refresh()
-    computed.store(a_play("2025-12-31T23:59Z", "before it", ms=0))
+def test_a_late_play_shortens_an_estimate_weeks_after_it(computed):
+    days = 24 * 3_600_000
+    computed.store(
+        a_play("2026-01-20T12:00Z", "endless", ms=None, duration_ms=24 * days),
+        a_play("2026-01-05T12:00Z", "between", ms=0, listener="zoe"),
+    )
+    years = ("listened_year", "ms")
+    assert computed.shown("year_review", *years) == [[2024, 920_000], [2026, 24 * days]]
 
-    assert computed.shown("year_review", "listened_year", "ms") == [
-        [2024, 920_000], [2025, 0], [2026, 210_000],
+    # Neither this day nor the next one is in the month of the play after it.
+    computed.store(a_play("2025-12-30T12:00Z", "late", ms=0))
+
+    assert computed.shown("year_review", *years) == [
+        [2024, 920_000], [2025, 0], [2026, 21 * days],
     ]  # fmt: skip
-    computed.store(a_play("2026-01-01T00:02Z", "nearer", ms=0))
-    assert computed.shown("year_review", "listened_year", "ms")[2] == [2026, 60_000]
     computed.compare()
 
 

@@ -42,7 +42,7 @@ def test_each_rule_has_its_own_streaks(reporting):
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "told", "found"),
+    ("start", "end", "columns", "found"),
     [
         ("2024-05-01T13:00Z", "2024-05-04T11:00Z", {}, [["2024-05-01", "2024-05-04", 2, 2]]),
         # Only the first of the two days between is in doubt.
@@ -55,9 +55,9 @@ def test_each_rule_has_its_own_streaks(reporting):
         ("2024-05-01T13:00Z", None, {}, [["2024-05-01", "2024-05-04", 2, 2]]),
     ],
 )
-def test_a_streak_goes_on_over_days_in_an_open_gap(reporting, start, end, told, found):
+def test_a_streak_goes_on_over_days_in_an_open_gap(reporting, start, end, columns, found):
     reporting.store(*plays_at("2024-05-01T12:00Z", "2024-05-04T12:00Z"))
-    reporting.gap(start, end, **told)
+    reporting.gap(start, end, **columns)
 
     broken = [["2024-05-01", "2024-05-01", 1, 0], ["2024-05-04", "2024-05-04", 1, 0]]
     assert streaks(reporting) == (found or broken)

@@ -82,17 +82,48 @@ def test_an_upgrade_replaces_an_estimate(computed):
     computed.compare()
 
 
-def test_a_play_that_moves_leaves_its_month(computed):
+def test_a_play_that_moves_leaves_its_month_for_another(computed):
+    computed.store(a_play("2024-07-10T12:00Z", "early", ms=0))
+    computed.refresh()
+
     computed.database.run(
-        "UPDATE listening_history SET played_at = '2024-07-01T12:00Z' "
+        "UPDATE listening_history SET played_at = '2024-09-01T12:00Z' "
         "WHERE track_uri = 'spotify:track:june'"
     )
 
     assert june(computed) == []
     assert computed.shown("discovery", "listened_month", "new_tracks") == [
-        [MAY, 2], [date(2024, 7, 1), 1],
+        [MAY, 2], [date(2024, 7, 1), 0], [date(2024, 9, 1), 1],
     ]  # fmt: skip
     computed.compare()
+
+
+def test_each_column_of_a_play_that_changes_is_followed(computed):
+    for change in (
+        "ms_played = 29000, source = 'both'", "source = 'extended-history'", "skipped = true",
+        "ms_played = 30000", "skipped = false", "duration_ms = 31000", "reason_end = 'trackdone'",
+        "reason_start = 'clickrow'", "platform = 'ios'", "country = 'DE'", "shuffle = true",
+        "offline = true", "incognito = true", "context_uri = 'spotify:album:1'",
+        "album_name = NULL", "artist_name = 'Nina'", "track_name = 'Boats'",
+        "track_uri = 'spotify:track:moved'", "listener = 'zoe'",
+    ):  # fmt: skip
+        computed.database.run(
+            f"UPDATE listening_history SET {change} "  # noqa: S608 - our own words
+            "WHERE played_at = '2024-06-01T00:02Z'"
+        )
+        computed.refresh()
+        assert (change, computed.wrong_views()) == (change, {})
+
+
+def test_each_feature_that_changes_is_followed(computed):
+    computed.know("june", duration_ms=None)
+    computed.database.run("UPDATE listening_history SET duration_ms = NULL")
+    for change in ("duration_ms = 100000", "danceability = 0.5", "energy = 0.5", "mode = 1",
+                   "loudness = -9", "speechiness = 0.5", "acousticness = 0.5", "tempo = 99",
+                   "instrumentalness = 0.5", "liveness = 0.5", "valence = 0.5"):  # fmt: skip
+        computed.database.run(f"UPDATE track_features SET {change}")  # noqa: S608 - our own words
+        computed.refresh()
+        assert (change, computed.wrong_views()) == (change, {})
 
 
 def test_a_length_that_arrives_or_changes_reaches_all_plays_of_its_track(computed):

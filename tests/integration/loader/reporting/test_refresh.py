@@ -204,6 +204,10 @@ def test_another_zone_moves_all_history_at_once(computed):
     assert computed.shown("month_review", "listened_month", "plays_all") == [[JUNE, 3]]
     computed.compare()
 
+    computed.listen_in("America/Los_Angeles")
+
+    assert computed.shown("month_review", "listened_month", "plays_all") == [[MAY, 3]]
+
     computed.database.run("DELETE FROM listener_setting")
 
     assert sessions(computed) == [[MAY, 1], [MAY, 2]]

@@ -218,7 +218,7 @@ def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> 
 @contextmanager
 def _postgres(home: Path) -> Iterator[tuple[Database, Any]]:
     """Run a Postgres with our schema; give its owner's connection, and addresses by role."""
-    passwords = Passwords(*(secrets.token_hex(8) for _ in range(3)))
+    passwords = Passwords(*(secrets.token_hex(8) for _ in range(4)))
     server, port = PostgresServer(home / "postgres"), any_free()
 
     def address_of(role: str) -> Address:

@@ -22,6 +22,8 @@ class Status(Document):
     target: Literal["local", "aws"]
     stack: str
     database_url: str
+    report_url: str | None
+    """Postgres as role report_reader, for other tools; None if an earlier release runs."""
     aws_endpoint: str | None
     bucket: str
     dashboard_url: str | None
@@ -54,6 +56,7 @@ def gather(target: Target, stored: Stored | None) -> Status:
         target=target.name,
         stack=target.stack,
         database_url=target.database_url,
+        report_url=target.report_url,
         aws_endpoint=target.state.aws_endpoint if target.state else None,
         bucket=target.output("ArchiveBucket"),
         dashboard_url=dashboard_url(target),

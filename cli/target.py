@@ -92,10 +92,15 @@ class Target:
     @property
     def database_url(self) -> str:
         """The address of Postgres as a URL; the password stands in it for the local cloud only."""
-        if self.state:
-            return self.state.database_url
-        host, port = self.via or (self.address.host, self.address.port)
-        return f"postgresql://{self.address.username}@{host}:{port}/{self.address.database}"
+        return self.state.database_url if self.state else self._url(self.address.username)
+
+    @property
+    def report_url(self) -> str | None:
+        """The address of Postgres as role report_reader, with a password as `database_url` has.
+
+        None if an earlier release started the local cloud.
+        """
+        return self.state.report_url if self.state else self._url("report_reader")
 
     @contextmanager
     def database(self) -> Iterator[Reader]:
@@ -110,6 +115,10 @@ class Target:
                 yield database
         else:
             yield QueriesFunction(self.client("lambda"), self.output("QueriesFunction"))
+
+    def _url(self, role: str) -> str:
+        host, port = self.via or (self.address.host, self.address.port)
+        return f"postgresql://{role}@{host}:{port}/{self.address.database}"
 
     @contextmanager
     def _connection(self) -> Iterator[Database]:

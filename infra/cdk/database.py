@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from infra.cdk.sizes import Part
 
-Role = Literal["migrator", "loader", "reader"]
-"""Who uses the database: makes its tables, fills them, reads them."""
+Role = Literal["migrator", "loader", "reader", "report_reader"]
+"""Who uses the database: makes its tables, fills them, reads them, reads the views for reports."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -86,7 +86,7 @@ class HostConfig(Part):
     data_studio_cidrs: Annotated[
         tuple[Annotated[IPv4Network, AfterValidator(_narrow)], ...], BeforeValidator(words)
     ] = ()
-    """Networks from which role reader may connect, with a client certificate; empty: none."""
+    """From where role report_reader may connect, with a client certificate; empty: from nowhere."""
 
     @property
     def volume_origin(self) -> str:

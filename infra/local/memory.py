@@ -36,6 +36,8 @@ class Memory(BaseModel):
     migrator_password: str = Field(default_factory=_password, repr=False)
     loader_password: str = Field(default_factory=_password, repr=False)
     reader_password: str = Field(default_factory=_password, repr=False)
+    report_reader_password: str = Field(default_factory=_password, repr=False)
+    """A home of an earlier release gets one at its next start."""
     access_key: str = Field(default_factory=_access_key, repr=False)
     """Of AWS's administrator; a home of an earlier release gets one at its next start."""
     deployed: bool = True

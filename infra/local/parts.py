@@ -84,7 +84,10 @@ class Parts:
             LocalCloudError: It does not start.
         """
         passwords = Passwords(
-            memory.migrator_password, memory.loader_password, memory.reader_password
+            memory.migrator_password,
+            memory.loader_password,
+            memory.reader_password,
+            memory.report_reader_password,
         )
         self.postgres.start(memory.ports.postgres, passwords)
         self._stopped.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.cdk.database import DATABASE
@@ -42,6 +42,7 @@ class Passwords:
     migrator: str
     loader: str
     reader: str
+    report_reader: str
 
 
 class PostgresServer:
@@ -56,13 +57,13 @@ class PostgresServer:
         return self._data / "log"
 
     def start(self, port: int, passwords: Passwords, options: str = "") -> None:
-        """Start the server, on first use after creating its data, database and roles.
+        """Start the server with the roles of this release; on first use create its data first.
 
         A signal to stop waits until the server answers, so that `stop` always finds it.
 
         Args:
             port: Free TCP port on 127.0.0.1.
-            passwords: Set when the data directory is made, and kept in it.
+            passwords: The roles get them at each start.
             options: Further options of `postgres`, such as `-c fsync=off` in tests.
 
         Raises:
@@ -71,10 +72,11 @@ class PostgresServer:
         if self.is_running():
             return
         if not (self._data / "PG_VERSION").exists():
-            self._make(passwords)
+            self._make()
         binaries = _binaries(self._data)
         # Postgres itself would take any process of that pid for a server.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
+        _set_roles(binaries, self._data, passwords)
         arguments = f"-h {HOST} -p {port} -k '' {options}"
         # -w waits for readiness, which without a Unix socket is told by the pid file.
         words = ("-w", "-t", str(START_TIMEOUT_S), "-o", arguments, "-l", str(self.log))
@@ -107,14 +109,16 @@ class PostgresServer:
             return False
         return str(self._data) in command_of(pid)
 
-    def _make(self, passwords: Passwords) -> None:
+    def _make(self) -> None:
         """Make the data directory aside, and put it in its place once it is whole."""
         fresh = self._data.with_name(f"{self._data.name}.new")
         with suppress(FileNotFoundError):
             # An interrupted start left it.
             shutil.rmtree(fresh)
         fresh.mkdir(parents=True)
-        _create_roles(_binaries(fresh), fresh, passwords)
+        binaries = _binaries(fresh)
+        (fresh / "pg_hba.conf").write_text(HBA)
+        _run_single(binaries, fresh, "postgres", f"CREATE DATABASE {DATABASE};\n\n")
         fresh.replace(self._data)
 
 
@@ -132,17 +136,16 @@ def _binaries(data: Path) -> Binaries:
     return binaries
 
 
-def _create_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
-    """Make the database and its roles in single-user mode: no moment without a password."""
-    (data / "pg_hba.conf").write_text(HBA)
-    _run_single(binaries, data, "postgres", f"CREATE DATABASE {DATABASE};\n\n")
-    statements = [
-        ROLES.read_text(),
-        f"ALTER ROLE migrator PASSWORD '{passwords.migrator}';\n\n",
-        f"ALTER ROLE loader PASSWORD '{passwords.loader}';\n\n",
-        f"ALTER ROLE reader PASSWORD '{passwords.reader}';\n\n",
+def _set_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
+    """Set the roles in single-user mode: no moment without a password.
+
+    Each start does it, because the data of an earlier release lack the roles that came since.
+    """
+    settings = [
+        f"ALTER ROLE {role} PASSWORD '{password}';\n\n"
+        for role, password in asdict(passwords).items()
     ]
-    _run_single(binaries, data, DATABASE, "".join(statements))
+    _run_single(binaries, data, DATABASE, "".join([ROLES.read_text(), *settings]))
 
 
 def _run_single(binaries: Binaries, data: Path, database: str, statements: str) -> None:

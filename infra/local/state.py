@@ -28,9 +28,10 @@ class LocalCloudError(HistoryError):
 class CloudState(BaseModel):
     """A running local cloud: where it listens, and the keys to it.
 
-    `pid` is the supervisor's. The database URL is of the role `reader`; the AWS keys are the
-    administrator's: whoever knows the random id is let in. `simulated` plays come from the
-    simulator; after a login it polls `real_spotify_api_url` instead.
+    `pid` is the supervisor's. The database URL is of the role `reader`, the report URL of
+    `report_reader` (None if an earlier release started it). The AWS keys are the administrator's:
+    whoever knows the random id is let in. `simulated` plays come from the simulator; after a login
+    it polls `real_spotify_api_url` instead.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,7 @@ class CloudState(BaseModel):
     secret_key: str = Field(repr=False)
     bucket: str
     database_url: str = Field(repr=False)
+    report_url: str | None = Field(default=None, repr=False)
     spotify_api_url: str
     spotify_accounts_url: str
     reccobeats_url: str

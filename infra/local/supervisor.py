@@ -155,6 +155,7 @@ class Supervisor:
         ):
             self._say(line)
         self._say(f"the database, to read: {state.database_url}")
+        self._say(f"its reports, for other tools: {state.report_url}")
         # Last: this is what tells others that it is ready.
         state.save(self._home)
 
@@ -269,16 +270,18 @@ class Supervisor:
         self._remember(sampled=True)
 
     def _state(self, bucket: str, context: dict[str, str]) -> CloudState:
-        login = f"reader:{self._memory.reader_password}"
-        turned = self._wishes.at_real_spotify().deployment(self._memory.ports)
+        memory = self._memory
+        database = f"{HOST}:{memory.ports.postgres}/{DATABASE}"
+        turned = self._wishes.at_real_spotify().deployment(memory.ports)
         return CloudState(
             pid=os.getpid(),
-            aws_endpoint=self._memory.aws.endpoint,
+            aws_endpoint=memory.aws.endpoint,
             region=REGION,
-            access_key=self._memory.access_key,
+            access_key=memory.access_key,
             secret_key=SECRET_KEY,
             bucket=bucket,
-            database_url=f"postgresql://{login}@{HOST}:{self._memory.ports.postgres}/{DATABASE}",
+            database_url=f"postgresql://reader:{memory.reader_password}@{database}",
+            report_url=f"postgresql://report_reader:{memory.report_reader_password}@{database}",
             spotify_api_url=context["spotify_api_url"],
             spotify_accounts_url=context["spotify_accounts_url"],
             reccobeats_url=context["reccobeats_url"],

@@ -23,6 +23,7 @@ class LikeAws(Target):
 
     local: Target
     database_url = "postgresql://reader@database.example:5432/spotify"
+    report_url = "postgresql://report_reader@database.example:5432/spotify"
 
     def client(self, service):
         return self.local.client(service)

@@ -26,7 +26,7 @@ DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(
 NAME = "ec2-203-0-113-7.eu-west-1.compute.amazonaws.com"
 CA = "/spotify-pipeline/database/ca-pem"
 LOGIN = "/spotify-pipeline/database/{}"
-ROLES = ("migrator", "loader", "reader")
+ROLES = ("migrator", "loader", "reader", "report_reader")
 ELSEWHERE = "127.0.0.9"
 """An address that is neither a function's nor the host's own."""
 
@@ -39,6 +39,7 @@ FACTS = {
     "MIGRATOR_PARAMETER": LOGIN.format("migrator"),
     "LOADER_PARAMETER": LOGIN.format("loader"),
     "READER_PARAMETER": LOGIN.format("reader"),
+    "REPORT_READER_PARAMETER": LOGIN.format("report_reader"),
     "CA_PARAMETER": CA,
     "APP_CIDRS": "10.42.2.0/24,127.0.0.1/32",
     "DATA_STUDIO_CIDRS": "",

@@ -67,9 +67,15 @@ def test_the_reader_reads_tables_and_views(served):
             assert database.run(f"SELECT count(*) FROM {relation}") == [[0]]
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM poll", "CREATE TABLE mine ()"])
-def test_the_reader_writes_nothing(served, statement):
-    with served.connected("reader") as database:
+def test_the_report_reader_finds_the_views_without_naming_their_schema(served):
+    with served.connected("report_reader") as database:
+        assert database.run("SELECT count(*) FROM import_result") == [[0]]
+
+
+@pytest.mark.parametrize("role", ["reader", "report_reader"])
+@pytest.mark.parametrize("statement", ["DELETE FROM public.poll", "CREATE TABLE public.mine ()"])
+def test_a_reader_writes_nothing(served, role, statement):
+    with served.connected(role) as database:
         with pytest.raises(DatabaseAwayError, match=READ_ONLY):
             database.run(statement)
         database.run("SET default_transaction_read_only = off")
@@ -84,7 +90,7 @@ def test_the_reader_writes_nothing(served, statement):
      "SELECT pg_logical_emit_message(false, '', 'bytes'::bytea)",
      "SELECT lo_creat(-1)", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'bytes')"],
 )  # fmt: skip
-@pytest.mark.parametrize("role", ["reader", "loader"])
+@pytest.mark.parametrize("role", ["reader", "report_reader", "loader"])
 def test_no_function_writes_to_the_disk_for_a_role_without_rights(served, role, statement):
     with served.connected(role) as database:
         database.run("SET default_transaction_read_only = off")
@@ -93,8 +99,9 @@ def test_no_function_writes_to_the_disk_for_a_role_without_rights(served, role, 
             database.run(statement)
 
 
-def test_the_temporary_files_of_a_report_have_a_limit(served):
-    with served.connected("reader") as database:
+@pytest.mark.parametrize("role", ["reader", "report_reader"])
+def test_the_temporary_files_of_a_report_have_a_limit(served, role):
+    with served.connected(role) as database:
         with pytest.raises(DatabaseAwayError, match=REFUSED):
             database.run("SET temp_file_limit = -1")
 
@@ -105,27 +112,30 @@ def test_the_temporary_files_of_a_report_have_a_limit(served):
             )
 
 
-def test_a_report_that_runs_away_is_stopped_after_half_a_minute(served):
-    with served.connected("reader") as database:
+@pytest.mark.parametrize("role", ["reader", "report_reader"])
+def test_a_report_that_runs_away_is_stopped_after_half_a_minute(served, role):
+    with served.connected(role) as database:
         assert database.run("SHOW statement_timeout") == [["30s"]]
 
 
-def test_one_role_cannot_use_up_all_connections(served):
+def test_the_readers_together_cannot_use_up_all_connections(served):
     with ExitStack() as held:
-        for _ in range(10):
-            held.enter_context(served.connected("reader"))
-        with (
-            pytest.raises(DatabaseAwayError, match="too many connections"),
-            served.connected("reader"),
-        ):
-            pass
+        for role in ("reader", "report_reader"):
+            for _ in range(10):
+                held.enter_context(served.connected(role))
+            with (
+                pytest.raises(DatabaseAwayError, match="too many connections"),
+                served.connected(role),
+            ):
+                pass
 
-        with served.connected("loader") as loader:
-            assert loader.run("SELECT 1") == [[1]]
+        for _ in range(10):
+            loader = held.enter_context(served.connected("loader"))
+        assert loader.run("SELECT 1") == [[1]]
 
 
 @pytest.mark.parametrize("database", ["postgres", "template1"])
-@pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
+@pytest.mark.parametrize("role", ROLES)
 def test_no_role_reaches_another_database(served, role, database):
     with pytest.raises(DatabaseLoginError), served.connected(role, database=database):
         pass
@@ -139,8 +149,8 @@ def test_the_superuser_is_reached_on_the_host_only(served):
         pass
 
 
-@pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
-def test_a_function_is_let_in_from_its_own_network_only(served, role):
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_let_in_from_its_own_network_only(served, role):
     with pytest.raises(pg8000.exceptions.DatabaseError, match=r"no pg_hba\.conf entry"):
         served.ask_from_elsewhere(role, context=None)
 

@@ -155,6 +155,7 @@ def test_the_host_is_told_names_alone(facts):
         "MIGRATOR_PARAMETER": "/spotify-pipeline/database/migrator",
         "LOADER_PARAMETER": "/spotify-pipeline/database/loader",
         "READER_PARAMETER": "/spotify-pipeline/database/reader",
+        "REPORT_READER_PARAMETER": "/spotify-pipeline/database/report_reader",
         "CA_PARAMETER": "/spotify-pipeline/database/ca-pem",
         "APP_CIDRS": "10.42.2.0/24,10.42.3.0/24",
         "DATA_STUDIO_CIDRS": "",

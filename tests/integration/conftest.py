@@ -20,7 +20,7 @@ from shared.postgres import Address, Database
 
 LOGIN_PARAMETER = "/spotify-pipeline/database/loader"
 HOST_PARAMETER = "/spotify-pipeline/database/host"
-PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(3)))
+PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(4)))
 
 
 @pytest.fixture(scope="session")

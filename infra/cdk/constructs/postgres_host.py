@@ -156,6 +156,7 @@ class PostgresHost(Construct):
             "MIGRATOR_PARAMETER": config.database_login_parameter("migrator"),
             "LOADER_PARAMETER": config.database_login_parameter("loader"),
             "READER_PARAMETER": config.database_login_parameter("reader"),
+            "REPORT_READER_PARAMETER": config.database_login_parameter("report_reader"),
             "CA_PARAMETER": config.database_ca_parameter,
             "APP_CIDRS": ",".join(network.app_cidrs),
             "DATA_STUDIO_CIDRS": ",".join(map(str, config.host.data_studio_cidrs)),

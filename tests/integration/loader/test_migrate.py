@@ -39,6 +39,17 @@ GROUP BY 1
 """
 
 
+SEEN = """
+SELECT format('%I.%I', n.nspname, c.relname)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND c.relkind IN ('r', 'p', 'v', 'm')
+  AND has_schema_privilege(:role, n.oid, 'USAGE')
+  AND has_table_privilege(:role, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
+"""
+
+
 @pytest.fixture
 def scratch(owner, connect):
     """Connect as the migrator, to an empty schema that goes when the test ends."""
@@ -210,19 +221,46 @@ def test_the_reader_reads_everything_and_writes_nothing(owner):
     assert {"public.migration", "public.gap", "reporting.import_result"} <= set(rights)
 
 
+def test_the_report_reader_sees_every_view_for_reports_and_nothing_else(owner):
+    views = owner.run("SELECT 'reporting.' || viewname FROM pg_views WHERE schemaname = 'reporting'")
+
+    seen = owner.run(SEEN, role="report_reader")
+
+    assert len(views) > 20
+    assert sorted(seen) == sorted(views)
+
+
+def test_the_report_reader_reads_every_view(owner, connect):
+    database = connect("report_reader")
+
+    for (view,) in database.run("SELECT viewname FROM pg_views WHERE schemaname = 'reporting'"):
+        database.run(f"TABLE {view}")
+
+
+@pytest.mark.parametrize("relation", ["public.listening_history", "public.poll", "derived.hour"])
+def test_the_report_reader_is_refused_the_tables_behind_the_views(owner, connect, relation):
+    with pytest.raises(DatabaseAwayError, match="42501"):
+        connect("report_reader").run(f"TABLE {relation}")
+
+
 # 42501: it may not; 25006: a reader's transactions are read-only, whatever it may.
-@pytest.mark.parametrize(("role", "state"), [("loader", "42501"), ("reader", "25006")])
+@pytest.mark.parametrize(
+    ("role", "state"), [("loader", "42501"), ("reader", "25006"), ("report_reader", "25006")]
+)
 def test_only_the_migrator_makes_tables(owner, connect, role, state):
     with pytest.raises(DatabaseAwayError, match=state):
         connect(role).run("CREATE TABLE mine ()")
 
 
-@pytest.mark.parametrize("schema", ["public", "reporting"])
-def test_the_reader_reads_what_a_later_migration_makes(owner, connect, schema):
+@pytest.mark.parametrize(
+    ("role", "schema"),
+    [("reader", "public"), ("reader", "reporting"), ("report_reader", "reporting")],
+)
+def test_a_reader_reads_what_a_later_migration_makes(owner, connect, role, schema):
     owner.run(f"CREATE TABLE {schema}.later AS SELECT 1 AS x")
 
     try:
-        assert connect("reader").run(f"TABLE {schema}.later") == [[1]]
+        assert connect(role).run(f"TABLE {schema}.later") == [[1]]
     finally:
         owner.run(f"DROP TABLE {schema}.later")
 

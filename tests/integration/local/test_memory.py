@@ -28,6 +28,7 @@ def test_passwords_are_their_owners_alone(home):
 
     assert (home / FILE).stat().st_mode & 0o777 == 0o600
     assert memory.loader_password not in repr(memory)
+    assert memory.report_reader_password not in repr(memory)
 
 
 @pytest.mark.parametrize(

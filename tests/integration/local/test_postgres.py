@@ -1,4 +1,7 @@
+import os
 import secrets
+import signal
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -6,21 +9,21 @@ import pytest
 
 from infra.cdk.database import DATABASE
 from infra.local.ports import any_free
-from infra.local.postgres import HOST, Passwords, PostgresServer
+from infra.local.postgres import HOST, Passwords, PostgresServer, _binaries, _run_single
+from infra.local.processes import wait_for_exit
 from infra.local.state import LocalCloudError
 from shared.postgres import Address, Database
 
-PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(3)))
+PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(4)))
 UNQUOTED = "half'secret"
 
 
-class Interrupted:
-    """Passwords for a person who presses Ctrl-C when there is a database, but no role yet."""
+class Interrupting(str):
+    """A password at which a person presses Ctrl-C: there is a database, but no role yet."""
 
-    migrator = "never set"
+    __slots__ = ()
 
-    @property
-    def loader(self) -> str:
+    def __format__(self, spec: str) -> str:
         raise KeyboardInterrupt
 
 
@@ -48,12 +51,22 @@ def rows(port: int, role: str) -> list[list[object]]:
         database.close()
 
 
-def test_a_start_that_was_interrupted_before_the_roles_is_made_good_by_the_next(server, data):
+def test_a_start_that_was_interrupted_before_the_roles_is_made_good_by_the_next(server):
     port = any_free()
     with pytest.raises(KeyboardInterrupt):
-        server.start(port, Interrupted())
+        server.start(port, replace(PASSWORDS, loader=Interrupting("never set")))
 
-    assert data.with_name("data.new").joinpath("PG_VERSION").exists()
+    assert not server.is_running()
+
+    server.start(port, PASSWORDS, "-c fsync=off")
+
+    assert rows(port, "loader") == [["loader", DATABASE]]
+
+
+def test_a_data_directory_that_was_only_half_made_is_made_anew(server, data):
+    port, half = any_free(), data.with_name("data.new")
+    half.mkdir()
+    (half / "PG_VERSION").write_text("half")
 
     server.start(port, PASSWORDS, "-c fsync=off")
 
@@ -61,13 +74,37 @@ def test_a_start_that_was_interrupted_before_the_roles_is_made_good_by_the_next(
     assert [path.name for path in data.parent.iterdir()] == ["data"]
 
 
-def test_roles_that_cannot_be_made_are_an_error_that_tells_no_password(server, data, capfd):
+def test_the_data_of_an_earlier_release_get_the_roles_that_came_since(server, data):
+    port = any_free()
+    server.start(port, PASSWORDS, "-c fsync=off")
+    server.stop()
+    as_before = "DROP OWNED BY report_reader;\n\nDROP ROLE report_reader;\n\n"
+    _run_single(_binaries(data), data, DATABASE, as_before)
+
+    server.start(port, PASSWORDS, "-c fsync=off")
+
+    assert rows(port, "report_reader") == [["report_reader", DATABASE]]
+
+
+def test_after_a_crash_the_roles_are_set_once_the_data_have_recovered(server, data):
+    port = any_free()
+    server.start(port, PASSWORDS, "-c fsync=off")
+    pid = int((data / "postmaster.pid").read_text().partition("\n")[0])
+    os.kill(pid, signal.SIGKILL)
+    wait_for_exit(pid)
+
+    server.start(port, PASSWORDS, "-c fsync=off")
+
+    assert rows(port, "loader") == [["loader", DATABASE]]
+
+
+def test_roles_that_cannot_be_made_are_an_error_that_tells_no_password(server, capfd):
     with pytest.raises(LocalCloudError, match=r"does not make its roles: .*ERROR") as failure:
-        server.start(any_free(), Passwords("migrator", UNQUOTED, "reader"))
+        server.start(any_free(), replace(PASSWORDS, loader=UNQUOTED))
 
     assert "secret" not in "".join([str(failure.value), *capfd.readouterr()])
     assert "\n" not in str(failure.value)
-    assert not data.exists()
+    assert not server.is_running()
 
 
 def test_a_server_that_does_not_start_is_told_in_one_line(server):

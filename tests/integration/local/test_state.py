@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def test_what_a_running_cloud_saved_is_what_others_load(home, state):
         state.save(home)
 
         assert CloudState.load(home) == state
+
+
+def test_a_state_that_an_earlier_release_saved_has_no_report_url(home, state):
+    earlier = json.loads(state.model_dump_json(exclude={"report_url"}))
+    (home / FILE).write_text(json.dumps(earlier))
+
+    with held(home / SUPERVISOR):
+        assert CloudState.load(home).report_url is None
 
 
 def test_a_state_that_a_crash_left_behind_is_no_running_cloud(home, state):

@@ -49,6 +49,10 @@ class KnownTarget(Target):
     def database_url(self) -> str:
         return "postgresql://reader@database.example:5432/spotify"
 
+    @property
+    def report_url(self) -> str:
+        return "postgresql://report_reader@database.example:5432/spotify"
+
     @contextmanager
     def database(self) -> Iterator[Any]:
         raise self.fault

@@ -27,6 +27,7 @@ def a_status(**changes):
             "target": "local",
             "stack": "SpotifyPipeline",
             "database_url": "postgresql://reader@127.0.0.1:5432/spotify",
+            "report_url": None,
             "aws_endpoint": "http://127.0.0.1:4566",
             "bucket": "archive",
             "dashboard_url": None,
@@ -67,6 +68,7 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
     assert found["dead_letters"] == 1
     assert found["bucket"] == "archive"
     assert found["dashboard_url"] == DASHBOARD
+    assert found["report_url"] == "postgresql://report_reader@database.example:5432/spotify"
     assert found["queues"]["spotify-pipeline-collected-plays-dlq"] == {
         "visible": 1,
         "in_flight": 0,

@@ -69,6 +69,11 @@ def a_local_target(aws, **changes):
     return Target("local", "SpotifyPipeline", aws, a_state(**changes))
 
 
+@pytest.mark.parametrize("url", ["postgresql://report_reader:p@127.0.0.1:1/spotify", None])
+def test_a_local_cloud_says_where_reports_are_read(aws, url):
+    assert a_local_target(aws, report_url=url).report_url == url
+
+
 def test_without_a_local_cloud_the_target_is_aws(tmp_path):
     assert choose(None, "Mine", None, tmp_path).name == "aws"
 
@@ -184,6 +189,7 @@ def test_the_url_of_a_database_in_aws_holds_no_password(aws, known_database):
     target = DatabaseTarget("aws", "SpotifyPipeline", aws)
 
     assert target.database_url == "postgresql://reader@db.example:5433/spotify"
+    assert target.report_url == "postgresql://report_reader@db.example:5433/spotify"
 
 
 def test_in_aws_the_database_is_read_by_the_function(target, monkeypatch):

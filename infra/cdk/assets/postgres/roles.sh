@@ -38,6 +38,7 @@ passwords=$(
     password_of migrator "$MIGRATOR_PARAMETER"
     password_of loader "$LOADER_PARAMETER"
     password_of reader "$READER_PARAMETER"
+    password_of report_reader "$REPORT_READER_PARAMETER"
 )
 
 run_sql --dbname=postgres --set=name="$DB_NAME" << 'SQL'

@@ -5,7 +5,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['migrator', 'loader', 'reader'] LOOP
+    FOREACH role IN ARRAY ARRAY['migrator', 'loader', 'reader', 'report_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I', role);
         END IF;
@@ -13,7 +13,7 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER DATABASE %I OWNER TO migrator', current_database());
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO loader, reader', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO loader, reader, report_reader', current_database());
 END $$;
 
 ALTER ROLE migrator CONNECTION LIMIT 5;
@@ -22,13 +22,31 @@ ALTER ROLE loader CONNECTION LIMIT 10;
 
 ALTER ROLE reader CONNECTION LIMIT 10;
 
+ALTER ROLE report_reader CONNECTION LIMIT 10;
+
 -- A report that runs away must not take the memory and the disk that loading needs.
 ALTER ROLE reader SET statement_timeout = '30s';
+
+ALTER ROLE report_reader SET statement_timeout = '30s';
 
 -- For each connection; only a superuser can raise it.
 ALTER ROLE reader SET temp_file_limit = '256MB';
 
+ALTER ROLE report_reader SET temp_file_limit = '256MB';
+
 ALTER ROLE reader SET default_transaction_read_only = on;
+
+ALTER ROLE report_reader SET default_transaction_read_only = on;
+
+-- The reporting views take a minute to compile and less than a second to run.
+ALTER ROLE loader SET jit = off;
+
+ALTER ROLE reader SET jit = off;
+
+ALTER ROLE report_reader SET jit = off;
+
+-- A tool that lists tables without their schema finds the views.
+ALTER ROLE report_reader SET search_path = reporting;
 
 -- By these functions a role without any right can fill the disk: a message goes into the WAL, and a
 -- large object into a table of its own. A session can turn off its read-only default. The signatures

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Keeps the certificates of the server and publishes the authority that vouches for them.
 #
-#   ca.crt, ca.key   the authority, made once for the life of the volume; only root reads its key
-#   server.pem       certificate and key of the server, made anew 30 days before it ends
-#   reader.pem       certificate and key for Data Studio, made where it is let in; they leave this
-#                    host only in a session of the owner, so nothing else stores the key
+#   ca.crt, ca.key      the authority, made once for the life of the volume; only root reads its key
+#   server.pem          certificate and key of the server, made anew 30 days before it ends
+#   report_reader.pem   certificate and key for Data Studio, made where it is let in; they leave this
+#                       host only in a session of the owner, so nothing else stores the key
 #
 # To begin with a new authority (a stolen key, or its end after ten years) remove ca.crt and run it:
-# all that it signed is made anew, and Data Studio needs the new reader.pem.
+# all that it signed is made anew, and Data Studio needs the new report_reader.pem.
 # Python from 3.13 on verifies strictly: the extensions are those that RFC 5280 asks for.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -73,8 +73,8 @@ if ! is_good "$TLS/server.pem" || ! names_host "$TLS/server.pem"; then
         "subjectAltName=DNS:$DB_HOST" "extendedKeyUsage=serverAuth"
 fi
 # A person carries it to Data Studio by hand, so it lasts as long as its authority does.
-if [ -n "$DATA_STUDIO_CIDRS" ] && ! is_good "$TLS/reader.pem"; then
-    issue "$TLS/reader.pem" root "/CN=reader" "$AUTHORITY_DAYS" "extendedKeyUsage=clientAuth"
+if [ -n "$DATA_STUDIO_CIDRS" ] && ! is_good "$TLS/report_reader.pem"; then
+    issue "$TLS/report_reader.pem" root "/CN=report_reader" "$AUTHORITY_DAYS" "extendedKeyUsage=clientAuth"
 fi
 retry 30 publish
 reload

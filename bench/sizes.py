@@ -17,6 +17,7 @@ HANDLERS = {
     "loader": "services.loader.handler",
     "migrator": "services.loader.migrate",
     "queries": "services.loader.queries",
+    "derive": "services.loader.derive",
 }
 IMPORTS = 7
 

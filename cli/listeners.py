@@ -51,7 +51,7 @@ class Listeners:
         """Tell of the live capture of each, in the order of names."""
         return {
             listener: self._capture(self._login(listener), self._state(listener, now), now)
-            for listener in self._names()
+            for listener in self.names
         }
 
     def require(self, listener: str) -> None:
@@ -60,7 +60,7 @@ class Listeners:
         Raises:
             CommandError: Nobody deployed this listener; names those that there are.
         """
-        names = self._names()
+        names = self.names
         if listener not in names:
             raise CommandError(
                 f"{listener} is no listener here: take {' or '.join(names)}, "
@@ -73,7 +73,7 @@ class Listeners:
         Raises:
             SettingsError: What is remembered cannot be read.
         """
-        for listener in self._names():
+        for listener in self.names:
             if login := self._login(listener):
                 self._apps.answered(login.client_id, self._apps.load(login.client_id))
             state = self._states.load(listener)
@@ -81,7 +81,9 @@ class Listeners:
                 forgiven = state.model_copy(update={"needs_login": None, "last_error": None})
                 self._states.save(listener, forgiven)
 
-    def _names(self) -> list[str]:
+    @property
+    def names(self) -> list[str]:
+        """The listeners that are deployed, in alphabetical order."""
         pages = self._secrets.get_paginator("list_secrets").paginate(
             Filters=[{"Key": "name", "Values": [self._prefix]}]
         )

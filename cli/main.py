@@ -7,7 +7,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from cli import dlq, local
+from cli import dlq, listener, local
+from cli.derive import derive
 from cli.errors import CommandError, StoppedError, explain
 from cli.heal import heal
 from cli.login import login
@@ -107,6 +108,8 @@ app.command()(upload)
 app.command()(poll)
 app.command()(heal)
 app.command()(login)
+app.command()(derive)
+app.add_typer(listener.app, name="listener")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(local.app, name="local")
 

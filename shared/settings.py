@@ -2,11 +2,17 @@
 
 import os
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsError
+from shared.models import Listener
+
+Listeners = Annotated[
+    tuple[Listener, ...], BeforeValidator(lambda names: names.split(",")), Field(min_length=1)
+]
+"""The deployed listeners; their variable holds them comma separated."""
 
 
 class Settings(BaseModel):

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from infra.cdk.database import DatabaseConfig, HostConfig, Role, words
 from infra.cdk.sizes import (
     BackfillConfig,
+    DeriveConfig,
     EnricherConfig,
     FunctionConfig,
     HealerConfig,
@@ -88,6 +89,7 @@ class PipelineConfig(Part):
     loader: LoaderConfig = LoaderConfig()
     migrator: MigratorConfig = MigratorConfig()
     queries: QueriesConfig = QueriesConfig()
+    derive: DeriveConfig = DeriveConfig()
 
     @model_validator(mode="after")
     def _is_safe_on_aws(self) -> Self:

@@ -1,4 +1,4 @@
-"""The seven functions: the settings and the rights of each."""
+"""The eight functions: the settings and the rights of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +64,7 @@ class Functions(Construct):
         self.loader = self._loader()
         self.migrator = self._migrator()
         self.queries = self._queries()
+        self.derive = self._derive()
 
     @property
     def by_name(self) -> dict[str, lambda_.IFunction]:
@@ -75,6 +76,7 @@ class Functions(Construct):
             "Healer": self.healer.function,
             "Loader": self.loader.function,
             "Queries": self.queries.function,
+            "Derive": self.derive.function,
         }
 
     def _collector(self) -> PythonFunction:
@@ -246,6 +248,20 @@ class Functions(Construct):
             size=self._config.queries,
             defaults=self._defaults,
             environment={},
+            network=self._around.network,
+        )
+
+    def _derive(self) -> PythonFunction:
+        config = self._config
+        return database_function(
+            self,
+            "Derive",
+            handler="services.loader.derive.handler",
+            role="loader",
+            config=config,
+            size=config.derive,
+            defaults=self._defaults,
+            environment={"LISTENERS": ",".join(config.listeners)},
             network=self._around.network,
         )
 

@@ -18,10 +18,10 @@ from constructs import Construct
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.archive_bucket import upload_pattern
 from infra.cdk.constructs.function_network import FunctionNetwork
-from infra.cdk.constructs.healing import HealingSchedule
 from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
 from infra.cdk.constructs.migration import add_migration
 from infra.cdk.constructs.removal import KEEP_DATA
+from infra.cdk.constructs.repeated_call import RepeatedCall
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
 from infra.cdk.names import archive_name
@@ -133,12 +133,21 @@ class PipelineStack(Stack):
             collector=functions.collector.function,
             failed_ticks=self._failed_ticks,
         )
-        HealingSchedule(
+        RepeatedCall(
             self,
             "Healing",
-            config=config.healer,
+            description="Ask again for the features of tracks that wait for them",
+            every_minutes=config.healer.every_minutes,
             group=self._schedules.group,
-            healer=functions.healer.function,
+            function=functions.healer.function,
+        )
+        RepeatedCall(
+            self,
+            "Deriving",
+            description="Refresh the derived tables where no load has done it",
+            every_minutes=config.derive.every_minutes,
+            group=self._schedules.group,
+            function=functions.derive.function,
         )
         events.Rule(
             self,
@@ -175,6 +184,7 @@ class PipelineStack(Stack):
             "LoaderFunction": functions.loader.function.function_name,
             "MigratorFunction": functions.migrator.function.function_name,
             "QueriesFunction": functions.queries.function.function_name,
+            "DeriveFunction": functions.derive.function.function_name,
             "ListenerStateTable": self._listener_state.table_name,
             "SpotifyAppTable": self._spotify_app.table_name,
             "TrackCacheTable": self._track_cache.table_name,

@@ -102,6 +102,13 @@ class MigratorConfig(FunctionConfig):
     timeout_s: Seconds = 300
 
 
+class DeriveConfig(FunctionConfig):
+    """The longest time there is: on a small host all months of a large history take minutes."""
+
+    timeout_s: Seconds = 900
+    every_minutes: Annotated[int, Field(ge=2, le=1_440)] = 60
+
+
 class QueriesConfig(FunctionConfig):
     """Time for a query that finds its connection dead, then runs its 25 s by another one.
 

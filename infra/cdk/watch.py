@@ -54,7 +54,7 @@ def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None
         alarms.on_dead_letters(name, stage.dead_letters)
         alarms.on_age(name, stage.queue, longest=LONGEST_WAIT[name])
     alarms.on_failed_ticks(parts.failed_ticks)
-    for name in ("Collector", "Healer"):
+    for name in ("Collector", "Healer", "Derive"):
         alarms.on_errors(name, parts.functions.by_name[name])
     alarms.on_throttles()
     if config.polling_enabled:

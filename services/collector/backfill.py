@@ -8,7 +8,7 @@ rows take well below one), and the report names what is left. The reading asks n
 from collections.abc import Callable, Sequence
 from functools import cache
 from tempfile import TemporaryFile
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
@@ -19,7 +19,6 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
-from pydantic import BeforeValidator, Field
 
 from services.collector.history_batches import HistoryBatches
 from services.collector.upload_event import Upload, read_event
@@ -27,9 +26,8 @@ from services.collector.upload_reader import UploadReader
 from shared.archive import DEFAULT_LISTENER, Archive, listener_of, quarantine_key
 from shared.aws import client
 from shared.errors import UploadError
-from shared.models import Listener
 from shared.queues import Queue
-from shared.settings import Settings
+from shared.settings import Listeners, Settings
 from shared.telemetry import logger
 
 UPLOAD_BYTES = 1 << 30
@@ -43,10 +41,8 @@ class BackfillSettings(Settings):
 
     archive_bucket: str
     collected_plays_queue_url: str
-    listeners: Annotated[
-        tuple[Listener, ...], BeforeValidator(lambda names: names.split(",")), Field(min_length=1)
-    ]
-    """The deployed listeners, comma separated; uploads for others are refused."""
+    listeners: Listeners
+    """Uploads for others are refused."""
 
 
 @logger.inject_lambda_context

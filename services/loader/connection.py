@@ -31,8 +31,12 @@ class WarmConnection(Generic[_User]):
         self._answer_timeout_s = answer_timeout_s
         self._open: tuple[Database, _User] | None = None
 
-    def run(self, work: Callable[[_User], _Done]) -> _Done:
+    def run(self, work: Callable[[_User], _Done], *, retries: bool = True) -> _Done:
         """Do some work, once more by a fresh connection if a warm one fails.
+
+        Args:
+            work: What to do.
+            retries: False: a failure is final, because the work has no time for another attempt.
 
         Raises:
             DatabaseAwayError: Postgres cannot serve now.
@@ -44,7 +48,7 @@ class WarmConnection(Generic[_User]):
             self.close()
             # A warm connection may have died since the last invocation. A fresh one has not, and
             # what brought it down would bring down the next one, too.
-            if not is_warm:
+            if not (is_warm and retries):
                 raise
             return work(self._user())
 

@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from time import monotonic
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.loader.connection import WarmConnection
+from services.loader.refresh import refresh_if_due
 from services.loader.settings import LoaderSettings
 from services.loader.store import Store
-from shared.errors import DatabaseRefusalError
+from shared.errors import DatabaseError, DatabaseRefusalError
 from shared.messages import collection_paused, read_messages, report_failures
 from shared.models import EnrichedBatch
 from shared.telemetry import logger
 
 ANSWER_TIMEOUT_S = 25
 """Half of what is left to an invocation, so that a silent connection leaves time for another."""
+
+REFRESH_S = 20
+"""How long a load may refresh the derived tables: less than ANSWER_TIMEOUT_S, so that Postgres ends
+a statement before its silence means a dead connection."""
 
 Load = Callable[[Sequence[EnrichedBatch]], None]
 
@@ -25,19 +31,25 @@ Load = Callable[[Sequence[EnrichedBatch]], None]
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Load every batch of the event in one transaction; report just the messages that cannot be.
 
+    Then refresh the derived tables, if that is due.
+
     Raises:
         DatabaseAwayError: Postgres cannot serve now: the queue keeps all and tries again.
     """
+    began, loader = monotonic(), wire()
     with collection_paused():
         batches, failed = read_messages(event, EnrichedBatch)
-        failed += _load(list(batches.items()), wire())
+        failed += _load(list(batches.items()), loader.load)
+    if batches:
+        half_s = context.get_remaining_time_in_millis() / 2_000
+        loader.refresh([*batches.values()], monotonic() - began, min(REFRESH_S, half_s))
     return report_failures(failed)
 
 
 @cache
-def wire() -> Load:
+def wire() -> "Loader":
     """Build the loader from its settings, once per container."""
-    return Loader(LoaderSettings.from_environment()).load
+    return Loader(LoaderSettings.from_environment())
 
 
 class Loader:
@@ -51,6 +63,27 @@ class Loader:
     def load(self, batches: Sequence[EnrichedBatch]) -> None:
         """Load batches in one transaction."""
         self.connection.run(lambda store: store.load(batches))
+
+    def refresh(self, batches: Sequence[EnrichedBatch], load_s: float, most_s: float) -> None:
+        """Refresh the derived tables after a load, if that is due.
+
+        A failure is logged and leaves the marks for a later refresh. It must not fail the load,
+        which is committed: its messages would come again.
+
+        Args:
+            batches: What was loaded.
+            load_s: How long ago the load began, seconds.
+            most_s: How long the refresh may take, seconds.
+        """
+        try:
+            months_left = self.connection.run(
+                lambda store: refresh_if_due(store.database, batches, load_s, most_s), retries=False
+            )
+        except DatabaseError as error:
+            logger.warning("derived tables were not refreshed", extra={"error": str(error)})
+            return
+        if months_left is not None:
+            logger.info("derived tables were refreshed", extra={"months_left": months_left})
 
 
 def _load(messages: list[tuple[str, EnrichedBatch]], load: Load) -> list[str]:

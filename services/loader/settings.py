@@ -11,7 +11,7 @@ from pydantic import Field
 from shared.aws import client
 from shared.errors import SettingsError
 from shared.postgres import Address
-from shared.settings import Settings
+from shared.settings import Listeners, Settings
 
 PARAMETER_MAX_AGE_S = 300
 
@@ -38,6 +38,12 @@ class LoaderSettings(DatabaseSettings):
     def match_window(self) -> timedelta:
         """`match_window_s` as a span of time."""
         return timedelta(seconds=self.match_window_s)
+
+
+class DeriveSettings(DatabaseSettings):
+    """The environment variables of the derivation."""
+
+    listeners: Listeners
 
 
 def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address:

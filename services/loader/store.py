@@ -38,7 +38,7 @@ class Store:
     """Loads batches through one connection."""
 
     def __init__(self, database: Database, window: timedelta = MATCH_WINDOW) -> None:
-        self._database = database
+        self.database = database
         self._window = window
         self._features = FeatureStore(database)
 
@@ -51,14 +51,14 @@ class Store:
             DatabaseAwayError: Postgres cannot serve now.
         """
         features = self._features.unloaded(batches)
-        with self._database.transaction():
+        with self.database.transaction():
             self._run("plan_by_index")
             merged = list(self._merge(batches))
             self._run("lock_writing")
             waiting: set[str] = set()
             for listener, theirs, changes in merged:
                 self._write(listener, changes)
-                record(self._database, listener, theirs, changes)
+                record(self.database, listener, theirs, changes)
                 waiting |= changes.tracks_without_popularity()
             self._features.load(features, waiting)
         self._features.remember(features)
@@ -101,12 +101,12 @@ class Store:
 
     def _stored(self, ids: list[int]) -> list[Row]:
         behind = self._records_behind(ids)
-        rows = self._database.run(_STORED_PLAYS, ids=ids)
+        rows = self.database.run(_STORED_PLAYS, ids=ids)
         return [_stored_row(row, behind.get(row[0])) for row in rows]
 
     def _records_behind(self, ids: list[int]) -> dict[int, list[Record]]:
         behind: dict[int, list[Record]] = defaultdict(list)
-        for play_id, source, *values in self._database.run(_MERGED_RECORDS, ids=ids):
+        for play_id, source, *values in self.database.run(_MERGED_RECORDS, ids=ids):
             behind[play_id].append(Record(source, _play(values), row_id=play_id))
         return behind
 
@@ -130,10 +130,10 @@ class Store:
 
     def _copy(self, table: str, columns: Sequence[str], rows: list[list[object]]) -> None:
         if rows:
-            self._database.copy_in(table, columns, copy_text(rows))
+            self.database.copy_in(table, columns, copy_text(rows))
 
     def _run(self, name: str, **parameters: Any) -> list[Any]:
-        return run(self._database, name, **parameters)
+        return run(self.database, name, **parameters)
 
 
 def _source(batch: EnrichedBatch) -> Any:

@@ -76,6 +76,12 @@ CALLS = [
         ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/loader"}),
         id="queries",
     ),
+    pytest.param(
+        "Derive",
+        ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/loader"}),
+        ("ssm", "get_parameter", {"Name": "/spotify-pipeline/database/migrator"}),
+        id="derive",
+    ),
 ]
 
 

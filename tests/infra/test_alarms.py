@@ -67,7 +67,7 @@ def test_a_message_that_waits_too_long_raises_an_alarm(on_aws, name, minutes):
     assert watched["Threshold"] == minutes * 60
 
 
-@pytest.mark.parametrize("name", ["Collector", "Healer"])
+@pytest.mark.parametrize("name", ["Collector", "Healer", "Derive"])
 def test_a_function_that_keeps_failing_raises_an_alarm(on_aws, name):
     watched = on_aws.properties(f"Alarms/{name}Errors")
 

@@ -14,6 +14,7 @@ SETTINGS = {
     "Loader": ("services.loader.settings", "LoaderSettings"),
     "Migrator": ("services.loader.settings", "DatabaseSettings"),
     "Queries": ("services.loader.settings", "DatabaseSettings"),
+    "Derive": ("services.loader.settings", "DeriveSettings"),
 }
 SERVICES = {
     "Collector": "collector",
@@ -23,6 +24,7 @@ SERVICES = {
     "Loader": "loader",
     "Migrator": "loader",
     "Queries": "loader",
+    "Derive": "loader",
 }
 OUTPUTS = {
     "ArchiveBucket": "spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>",
@@ -33,6 +35,7 @@ OUTPUTS = {
     "LoaderFunction": "<Functions/Loader/Function>",
     "MigratorFunction": "<Functions/Migrator/Function>",
     "QueriesFunction": "<Functions/Queries/Function>",
+    "DeriveFunction": "<Functions/Derive/Function>",
     "ListenerStateTable": "<ListenerState>",
     "SpotifyAppTable": "<SpotifyApp>",
     "TrackCacheTable": "<TrackCache>",

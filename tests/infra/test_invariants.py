@@ -275,7 +275,7 @@ def test_every_function_is_as_all_are(stack):
     roles = [function["Properties"]["Role"] for function in functions.values()]
 
     assert unlike == set()
-    assert len(set(roles)) == len(roles) == 7
+    assert len(set(roles)) == len(roles) == 8
 
 
 @of(EVERY)

@@ -81,6 +81,7 @@ RIGHTS = {
     "Loader": {*consumes("EnrichedPlays"), *reads_database("loader"), *INTERFACES},
     "Migrator": {*reads_database("migrator"), *INTERFACES},
     "Queries": {*reads_database("reader"), *INTERFACES},
+    "Derive": {*reads_database("loader"), *INTERFACES},
 }
 
 
@@ -156,9 +157,10 @@ def test_where_spotify_is_a_source_one_login_may_be_read_and_the_state_of_its_ap
     assert variables["FEATURE_SOURCES"] == "spotify,reccobeats"
 
 
-def test_the_healing_schedule_may_call_the_healer_only(on_aws):
-    assert on_aws.rights("Healing/Role") == {
-        ("lambda:InvokeFunction", "<Functions/Healer/Function.Arn>")
+@pytest.mark.parametrize(("schedule", "name"), [("Healing", "Healer"), ("Deriving", "Derive")])
+def test_a_schedule_may_call_its_function_only(on_aws, schedule, name):
+    assert on_aws.rights(f"{schedule}/Role") == {
+        ("lambda:InvokeFunction", f"<Functions/{name}/Function.Arn>")
     }
 
 
@@ -167,6 +169,7 @@ def test_the_roles_are_these_and_the_one_that_cdk_runs_triggers_with(on_aws):
         *(f"Functions/{name}/Role" for name in RIGHTS),
         "Schedules/Role",
         "Healing/Role",
+        "Deriving/Role",
         "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Role",
     }
 
@@ -190,7 +193,7 @@ def test_a_function_may_do_the_same_for_a_private_database_elsewhere(on_aws, pri
 
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
-@pytest.mark.parametrize("name", ["Loader", "Migrator", "Queries"])
+@pytest.mark.parametrize("name", ["Loader", "Migrator", "Queries", "Derive"])
 def test_lambda_may_place_interfaces_and_the_code_of_the_function_may_not(
     request, deployment, name
 ):
@@ -225,7 +228,7 @@ def test_the_host_has_its_rights_on_what_is_its_own(data):
         *(
             (f"ssm:{action}", parameter(f"database/{role}"))
             for action in ("GetParameters", "PutParameter")
-            for role in ("migrator", "loader", "reader")
+            for role in ("migrator", "loader", "reader", "report_reader")
         ),
         ("ssm:PutParameter", parameter("database/ca-pem")),
         ("s3:PutObject", "<Postgres/Backups.Arn>/dumps/*"),

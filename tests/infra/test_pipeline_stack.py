@@ -8,7 +8,10 @@ from shared.postgres import CONNECT_TIMEOUT_S, QUERY_TIMEOUT_S
 
 QUEUES = ("collected-plays", "enriched-plays", "uploaded-files")
 DEAD_LETTER_QUEUES = (*(f"{name}-dlq" for name in QUEUES), "failed-ticks")
-FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", "Loader", "Migrator", "Queries")
+FUNCTIONS = (
+    *("Collector", "Backfill", "Enricher", "Healer"),
+    *("Loader", "Migrator", "Queries", "Derive"),
+)
 CONSUMERS = {
     "Backfill": "UploadedFiles/Queue",
     "Enricher": "CollectedPlays/Queue",
@@ -167,14 +170,14 @@ def test_each_listener_is_polled_by_a_schedule_of_their_own(on_aws):
     assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "<FailedTicks.Arn>"}
 
 
-@pytest.mark.parametrize("path", ["Schedules/me", "Healing/Schedule"])
+@pytest.mark.parametrize("path", ["Schedules/me", "Healing/Schedule", "Deriving/Schedule"])
 def test_a_schedule_waits_for_the_group_that_it_names(on_aws, path):
     schedule = on_aws.resources()[path]
 
     assert [on_aws.path_of(name) for name in schedule["DependsOn"]] == ["Schedules/Group"]
 
 
-@pytest.mark.parametrize("path", ["Schedules/Role", "Healing/Role"])
+@pytest.mark.parametrize("path", ["Schedules/Role", "Healing/Role", "Deriving/Role"])
 def test_only_our_schedules_may_take_a_role_that_calls_a_function(on_aws, path):
     role = on_aws.properties(path)
 
@@ -274,19 +277,21 @@ def test_an_index_holds_the_keys_of_the_tracks_that_wait(on_aws):
     assert types == {"track_uri": "S", "misses": "N", "retry_at": "N"}
 
 
-def test_what_is_due_is_healed_every_hour_and_a_failure_waits_for_the_next(on_aws):
-    schedule = on_aws.properties("Healing/Schedule")
+@pytest.mark.parametrize(("name", "function"), [("Healing", "Healer"), ("Deriving", "Derive")])
+def test_what_is_due_is_done_every_hour_and_a_failure_waits_for_the_next(on_aws, name, function):
+    schedule = on_aws.properties(f"{name}/Schedule")
 
     assert schedule["ScheduleExpression"] == "rate(1 hour)"
     assert schedule["State"] == "ENABLED"
-    assert schedule["Target"]["Arn"] == "<Functions/Healer/Function.Arn>"
+    assert schedule["Target"]["Arn"] == f"<Functions/{function}/Function.Arn>"
     assert schedule["Target"]["Input"] == "{}"
-    assert schedule["Target"]["RoleArn"] == "<Healing/Role.Arn>"
+    assert schedule["Target"]["RoleArn"] == f"<{name}/Role.Arn>"
     assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
 
 
-def test_a_healing_ends_before_the_next_begins(on_aws):
-    assert on_aws.properties("Functions/Healer/Function")["Timeout"] < 3_600
+@pytest.mark.parametrize("function", ["Healer", "Derive"])
+def test_what_is_done_every_hour_ends_before_the_next_begins(on_aws, function):
+    assert on_aws.properties(f"Functions/{function}/Function")["Timeout"] < 3_600
 
 
 def test_the_secret_of_a_listener_is_empty_until_they_log_in(on_aws):

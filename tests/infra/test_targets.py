@@ -21,7 +21,7 @@ EVERY = (
     ),
     "github/SpotifyDeployer",
 )
-ON_POSTGRES = ("Loader", "Migrator", "Queries")
+ON_POSTGRES = ("Loader", "Migrator", "Queries", "Derive")
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", *ON_POSTGRES)
 STATEMENTS = "Properties.PolicyDocument.Statement"
 DESIGN = ROOT.parent / "shared" / "design.md"

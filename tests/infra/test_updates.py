@@ -72,6 +72,7 @@ CHANGES = {
             f"{name}.{size}": value
             for name in (
                 *("collector", "backfill", "enricher", "healer", "loader", "migrator", "queries"),
+                "derive",
             )
             for size, value in {"timeout_s": 45, "memory_mb": 2_048, "disk_mb": 5_000}.items()
         },
@@ -83,6 +84,7 @@ CHANGES = {
         "enricher.batch_size": 5,
         "loader.batch_size": 5,
         "healer.every_minutes": 120,
+        "derive.every_minutes": 120,
         "healer.most_tracks": 1_000,
     },
     "external": {

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from infra.cdk.database import DATABASE
 from infra.local.postgres import HOST, Passwords, PostgresServer
-from services.loader import handler, queries, settings
+from services.loader import derive, handler, queries, settings
 from services.loader.migrate import migrate
 from shared.aws import client
 from shared.postgres import Address, Database
@@ -83,6 +83,7 @@ class Deployment:
         monkeypatch.setenv("DATABASE_HOST_PARAMETER", HOST_PARAMETER)
         monkeypatch.setenv("DATABASE_CA_PARAMETER", "")
         monkeypatch.setenv("MATCH_WINDOW_S", "90")
+        monkeypatch.setenv("LISTENERS", "me,anna")
 
     def know(self, role, **changes):
         """Put the login of a role into the parameter."""
@@ -96,16 +97,17 @@ class Deployment:
 
 def forget_all():
     """Drop what a container keeps."""
-    for kept in (client, settings.parameters_provider, handler.wire, queries.wire):
+    for kept in (client, settings.parameters_provider, handler.wire, queries.wire, derive.wire):
         kept.cache_clear()
 
 
 def hang_up():
     """Close the warm connections, which in Lambda die with their containers."""
     if handler.wire.cache_info().currsize:
-        handler.wire().__self__.connection.close()
-    if queries.wire.cache_info().currsize:
-        queries.wire().close()
+        handler.wire().connection.close()
+    for function in (queries, derive):
+        if function.wire.cache_info().currsize:
+            function.wire().close()
 
 
 @pytest.fixture

@@ -305,3 +305,43 @@ SELECT :origin, :listener, batches, rows_in, published, skipped, quarantined,
        files, problems, first_played_at, last_played_at, spans, unusual_ids
 FROM jsonb_populate_record(NULL::import_report, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING
+
+-- completes_upload --
+-- Whether one of these uploads is loaded whole.
+SELECT EXISTS (
+    SELECT FROM import_report r
+    WHERE r.origin = ANY(:uploads::text[])
+      AND r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
+)
+
+-- waiting --
+-- How many months wait for a refresh, and for how many seconds no mark had come when this load began,
+-- :load_s seconds ago.
+SELECT months, extract(epoch FROM began.at - newest)::float8
+FROM (SELECT now() - make_interval(secs => :load_s::float8)) AS began (at)
+CROSS JOIN LATERAL derived.waiting(began.at)
+
+-- limit_statement --
+SELECT set_config('statement_timeout', :most_ms, true)
+
+-- refresh --
+SELECT derived.refresh(:months::integer)
+
+-- rebuild --
+SELECT derived.rebuild()
+
+-- time_zone_names --
+-- An installation of the zone files may hold each zone three times.
+SELECT name FROM pg_timezone_names WHERE name !~ '^(posix|right)/'
+
+-- set_time_zones --
+-- A zone that stays must not mark all months of its listener.
+INSERT INTO listener_setting AS s (listener, time_zone)
+SELECT key, value FROM json_each_text(:time_zones::json)
+ON CONFLICT (listener) DO UPDATE SET time_zone = excluded.time_zone
+WHERE s.time_zone <> excluded.time_zone
+
+-- set_default_time_zone --
+INSERT INTO listener_setting (listener, time_zone)
+SELECT listener, :time_zone FROM unnest(:listeners::text[]) AS listener
+ON CONFLICT (listener) DO NOTHING

@@ -1,6 +1,7 @@
 """A store over the embedded Postgres."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -37,3 +38,23 @@ def load(database):
 def rows(database):
     """Give all rows of a query as they are."""
     return database.run
+
+
+@pytest.fixture
+def instead_of_refresh(owner):
+    """Put another body in the place of the one that refreshes the derived tables, for a while."""
+
+    @contextmanager
+    def replace(body):
+        ((before,),) = owner.run(
+            "SELECT pg_get_functiondef('derived.refresh(integer)'::regprocedure)"
+        )
+        # As its caller, who may end its own connection.
+        head = before.partition("AS $")[0].replace("SECURITY DEFINER", "")
+        owner.run(f"{head} AS $$ BEGIN {body} END $$")
+        try:
+            yield
+        finally:
+            owner.run(before)
+
+    return replace

@@ -222,7 +222,9 @@ def test_the_reader_reads_everything_and_writes_nothing(owner):
 
 
 def test_the_report_reader_sees_every_view_for_reports_and_nothing_else(owner):
-    views = owner.run("SELECT 'reporting.' || viewname FROM pg_views WHERE schemaname = 'reporting'")
+    views = owner.run(
+        "SELECT 'reporting.' || viewname FROM pg_views WHERE schemaname = 'reporting'"
+    )
 
     seen = owner.run(SEEN, role="report_reader")
 

@@ -14,6 +14,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=256,
     invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:loader",
     aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 60_000,
 )
 
 

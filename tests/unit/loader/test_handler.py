@@ -1,10 +1,12 @@
 """What the loader's function reports to its queue; the database is a function here."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from services.loader import handler as loader
+from services.loader.handler import ANSWER_TIMEOUT_S, REFRESH_S
 from services.loader.settings import DatabaseSettings, LoaderSettings
 from shared.errors import DatabaseAwayError, DatabaseRefusalError, SettingsError
 from shared.models import EnrichedBatch
@@ -41,12 +43,13 @@ POISON = {
 
 
 class Shelf:
-    """A database that refuses the batches of some origins, and keeps the others."""
+    """A loader that refuses the batches of some origins, and keeps the others."""
 
     def __init__(self):
         self.refused = set()
         self.kept = []
         self.tries = 0
+        self.refreshed = []
 
     def load(self, batches):
         self.tries += 1
@@ -54,11 +57,14 @@ class Shelf:
             raise DatabaseRefusalError("integer out of range (22003)")
         self.kept += batches
 
+    def refresh(self, batches, load_s, most_s):
+        self.refreshed.append((batches, load_s, most_s))
+
 
 @pytest.fixture
 def shelf(monkeypatch):
     shelf = Shelf()
-    monkeypatch.setattr(loader, "wire", lambda: shelf.load)
+    monkeypatch.setattr(loader, "wire", lambda: shelf)
     return shelf
 
 
@@ -98,7 +104,37 @@ def test_poison_fails_alone_and_its_neighbours_are_loaded(shelf, body):
 
 def test_an_event_of_nothing_but_poison_touches_no_database(shelf):
     assert run(*POISON.values()) == [f"m{number}" for number in range(len(POISON))]
-    assert shelf.tries == 0
+    assert (shelf.tries, shelf.refreshed) == (0, [])
+
+
+def test_all_that_was_read_is_refreshed_after_at_once(shelf):
+    shelf.refused = {"origin-0"}
+    all_batches = batches(3)
+
+    run(*all_batches, "{")
+
+    ((given, load_s, _),) = shelf.refreshed
+    assert given == all_batches
+    assert 0 <= load_s < 60
+
+
+@pytest.mark.parametrize(
+    ("remaining_ms", "most_s"),
+    [(60_000, REFRESH_S), (39_000, 19.5), (4_000, 2)],
+    ids=["as deployed", "late", "short"],
+)
+def test_a_refresh_takes_half_of_the_remaining_time_at_most(shelf, remaining_ms, most_s):
+    context = SimpleNamespace(
+        **{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: remaining_ms}
+    )
+
+    loader.handler(an_event(*batches(1)), context)
+
+    assert [given for _, _, given in shelf.refreshed] == [most_s]
+
+
+def test_a_refresh_ends_before_its_silence_means_a_dead_connection():
+    assert REFRESH_S < ANSWER_TIMEOUT_S
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
@@ -127,23 +163,24 @@ def test_to_find_one_refused_batch_of_ten_takes_few_tries(shelf):
     assert shelf.tries <= 9
 
 
-def test_while_the_database_is_away_all_goes_back(monkeypatch):
+def test_while_the_database_is_away_all_goes_back(shelf, monkeypatch):
     def load(batches):
         raise DatabaseAwayError("no connection to Postgres")
 
-    monkeypatch.setattr(loader, "wire", lambda: load)
+    monkeypatch.setattr(shelf, "load", load)
 
     with pytest.raises(DatabaseAwayError):
         run("{", *batches(2))
+    assert shelf.refreshed == []
 
 
-def test_a_database_that_goes_away_while_a_refusal_is_looked_for_sends_all_back(monkeypatch):
+def test_a_database_that_goes_away_while_a_refusal_is_looked_for_sends_all_back(shelf, monkeypatch):
     def load(batches):
         if len(batches) == 1:
             raise DatabaseAwayError("no connection to Postgres")
         raise DatabaseRefusalError("integer out of range (22003)")
 
-    monkeypatch.setattr(loader, "wire", lambda: load)
+    monkeypatch.setattr(shelf, "load", load)
 
     with pytest.raises(DatabaseAwayError):
         run(*batches(2))

@@ -1,4 +1,4 @@
-"""When tracks are healed."""
+"""What a schedule calls again and again, with nothing to say to it."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
@@ -8,13 +8,12 @@ from constructs import Construct
 
 from infra.cdk.constructs.listeners import scheduler_role
 from infra.cdk.constructs.permissions import allow
-from infra.cdk.sizes import HealerConfig
 
 
-class HealingSchedule(Construct):
+class RepeatedCall(Construct):
     """A schedule in the group of the listeners', with a role of its own.
 
-    A healing that fails leaves nothing behind: its tracks stay due, and the next one takes them.
+    A call that fails leaves nothing behind: its work stays due, and the next one does it.
     """
 
     def __init__(
@@ -22,21 +21,22 @@ class HealingSchedule(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        config: HealerConfig,
+        description: str,
+        every_minutes: int,
         group: scheduler.ScheduleGroup,
-        healer: lambda_.IFunction,
+        function: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         role = scheduler_role(self, group)
-        role.add_to_policy(allow("lambda", "InvokeFunction", on=[healer.function_arn]))
+        role.add_to_policy(allow("lambda", "InvokeFunction", on=[function.function_arn]))
         schedule = scheduler.Schedule(
             self,
             "Schedule",
-            description="Ask again for the features of tracks that wait for them",
+            description=description,
             schedule_group=group,
-            schedule=scheduler.ScheduleExpression.rate(Duration.minutes(config.every_minutes)),
+            schedule=scheduler.ScheduleExpression.rate(Duration.minutes(every_minutes)),
             target=targets.LambdaInvoke(
-                healer,
+                function,
                 input=scheduler.ScheduleTargetInput.from_object({}),
                 # CDK would add the right to call each version of the function.
                 role=role.without_policy_updates(),

@@ -1,0 +1,154 @@
+"""The function that derives, from its environment to rows: moto, and a real Postgres."""
+
+import pytest
+
+from services.loader.derive import handler
+from services.loader.store import Store
+from shared.errors import DatabaseAwayError, MessageError
+from tests.unit.loader.loader_examples import CONTEXT, a_batch, a_play
+
+NOTHING = "RETURN (SELECT months FROM derived.waiting(now()));"
+
+
+@pytest.fixture(autouse=True)
+def function(database, deployment):
+    """The deployed function; gives what it may change. Nothing waits for a refresh."""
+    database.run("SELECT derived.refresh(1000)")
+    deployment.know("loader")
+    return deployment
+
+
+@pytest.fixture
+def plays(database):
+    """A play of each listener, whose months are marked."""
+    for listener in ("me", "anna"):
+        Store(database).load([a_batch(a_play(), listener=listener, origin=f"polls/{listener}/1")])
+
+
+@pytest.fixture
+def zones(database):
+    return lambda: dict(database.run("SELECT listener, time_zone FROM listener_setting"))
+
+
+def ask(**event):
+    return handler(event, CONTEXT)
+
+
+def left(months):
+    return {"months_left": months, "error": None}
+
+
+def test_marked_months_are_refreshed(plays, instead_of_refresh):
+    with instead_of_refresh(NOTHING):
+        assert ask() == left(2)
+
+    assert ask() == left(0)
+
+
+def test_a_rebuild_computes_every_month_anew(plays, instead_of_refresh):
+    ask()
+
+    with instead_of_refresh(NOTHING):
+        assert ask()["months_left"] == 0
+        assert ask(rebuild=True)["months_left"] >= 2
+
+    assert ask() == left(0)
+
+
+def test_a_time_zone_moves_the_listeners_whole_history(plays, zones, instead_of_refresh):
+    ask()
+
+    with instead_of_refresh(NOTHING):
+        assert ask(time_zones={"me": "Asia/Kolkata"})["months_left"] >= 1
+    assert ask() == left(0)
+    with instead_of_refresh(NOTHING):
+        assert ask(time_zones={"me": "Asia/Kolkata"}) == left(0)
+    ask(time_zones={"me": "Europe/Berlin"})
+
+    assert zones() == {"me": "Europe/Berlin"}
+
+
+def test_the_default_zone_is_for_listeners_that_have_none(zones):
+    ask(time_zones={"anna": "Asia/Kolkata"})
+
+    ask(default_time_zone="Europe/Berlin")
+    ask(default_time_zone="America/New_York")
+
+    assert zones() == {"anna": "Asia/Kolkata", "me": "Europe/Berlin"}
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (
+            {"time_zones": {"me": "Asia/Kolkata", "zoe": "Asia/Kolkata"}},
+            "'zoe' is no listener here: known are me, anna",
+        ),
+        (
+            {"time_zones": {"anna": "Asia/Kolkata", "me": "Europe/Berln"}},
+            "Postgres knows no time zone 'Europe/Berln': did you mean Europe/Berlin or",
+        ),
+        (
+            {"default_time_zone": "europe/berlin"},
+            "Postgres knows no time zone 'europe/berlin': did you mean Europe/Berlin or",
+        ),
+        (
+            {"time_zones": {"me": "+02:00"}},
+            "Postgres knows no time zone '+02:00': give one like Europe/Berlin",
+        ),
+    ],
+    ids=["listener", "zone", "spelling", "offset"],
+)
+def test_what_is_unknown_is_named_and_changes_nothing(plays, zones, event, error):
+    ask()
+
+    answer = ask(rebuild=True, **event)
+
+    assert answer["error"].startswith(error)
+    assert answer["months_left"] is None
+    assert zones() == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "wrong"),
+    [
+        ([], "it is no object"),
+        ({"rebuild": "perhaps", "time_zones": []}, "rebuild, time_zones"),
+        ({"seconds": 0}, "seconds"),
+        ({"time_zone": {"me": "UTC"}}, "time_zone"),
+    ],
+)
+def test_an_event_that_is_no_derivation_fails(event, wrong):
+    with pytest.raises(MessageError, match=f"the event is no derivation: {wrong}$"):
+        handler(event, CONTEXT)
+
+
+def test_a_database_that_is_away_fails_the_function(function):
+    function.know("loader", port=1)
+
+    with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
+        ask()
+
+
+def test_a_refresh_that_fails_fails_the_function_and_leaves_the_marks(plays, instead_of_refresh):
+    with (
+        instead_of_refresh("RAISE EXCEPTION 'no such luck';"),
+        pytest.raises(DatabaseAwayError, match="no such luck"),
+    ):
+        ask()
+
+    with instead_of_refresh(NOTHING):
+        assert ask() == left(2)
+
+
+def test_the_connection_is_kept_warm(database, plays):
+    backends = (
+        "SELECT pid FROM pg_stat_activity WHERE usename = 'loader' AND pid <> pg_backend_pid()"
+    )
+    ask()
+    first = database.run(backends)
+
+    ask()
+
+    assert len(first) == 1
+    assert database.run(backends) == first

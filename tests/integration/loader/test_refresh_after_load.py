@@ -1,0 +1,128 @@
+"""What a load does about the derived tables, once its rows are committed."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from services.loader.handler import handler
+from shared.models import UploadReport
+from tests.unit.loader.loader_examples import (
+    CONTEXT,
+    EXPORT,
+    a_batch,
+    a_play,
+    an_event,
+    failures,
+    features,
+)
+
+A_YEAR_S = 365 * 24 * 3_600
+UPLOAD = {"source": EXPORT, "origin": "history/me/a.zip"}
+IN_A_HURRY = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 400})
+
+
+def run(*bodies, context=CONTEXT):
+    return failures(handler(an_event(*bodies), context))
+
+
+def an_upload(number, **told):
+    """A batch with a play in each of five months."""
+    plays = [a_play(-number * A_YEAR_S - month * 31 * 24 * 3_600, ms_played=200_000)
+             for month in range(5)]  # fmt: skip
+    return a_batch(*plays, number=number, **UPLOAD, **told)
+
+
+A_REPORT = UploadReport(rows_in=10, published=10, batches=2)
+
+
+@pytest.fixture(autouse=True)
+def function(database, deployment):
+    """The deployed function; nothing waits for a refresh."""
+    database.run("SELECT derived.refresh(1000)")
+    deployment.know("loader")
+
+
+@pytest.fixture
+def waiting(database):
+    """Count the months that wait for a refresh."""
+
+    def count():
+        ((months,),) = database.run("SELECT months FROM derived.waiting(now())")
+        return months
+
+    return count
+
+
+@pytest.fixture
+def stored(database, waiting):
+    """Count the plays, and the months of them that wait for a refresh."""
+
+    def count():
+        ((plays,),) = database.run("SELECT count(*) FROM listening_history")
+        return plays, waiting()
+
+    return count
+
+
+def test_a_poll_is_in_the_derived_tables_when_it_is_loaded(waiting):
+    run(a_batch(a_play()))
+
+    assert waiting() == 0
+
+
+def test_features_are_refreshed_in_all_the_months_of_their_track(waiting):
+    run(an_upload(0, report=A_REPORT), an_upload(1))
+
+    run(a_batch(features=(features(duration_ms=201_000),)))
+
+    assert waiting() == 0
+
+
+@pytest.mark.parametrize("reported", [0, 1], ids=["report first", "report last"])
+def test_an_upload_is_refreshed_once_all_of_it_is_loaded(waiting, reported):
+    first, last = (an_upload(number, report=A_REPORT if number == reported else None)
+                   for number in range(2))  # fmt: skip
+
+    run(first)
+    before = waiting()
+    run(last)
+
+    assert before >= 5
+    assert waiting() == 0
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_left"), [("4 min", True), ("6 min", False)], ids=["goes on", "was left"]
+)
+def test_a_poll_leaves_the_months_of_an_upload_alone_while_it_goes_on(waiting, owner, ago, is_left):
+    run(an_upload(0))
+    owner.run("UPDATE derived.mark SET marked_at = marked_at - :ago::interval", ago=ago)
+
+    run(a_batch(a_play()))
+
+    assert (waiting() > 0) is is_left
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("RAISE EXCEPTION 'no such luck';", "no such luck (P0001)"),
+        ("PERFORM 1 / 0; RETURN 0;", "division by zero (22012)"),
+        ("PERFORM pg_sleep(30); RETURN 0;", "statement timeout (57014)"),
+        ("PERFORM pg_terminate_backend(pg_backend_pid()); RETURN 0;", "no connection to Postgres"),
+    ],
+    ids=["error", "refusal", "too long", "dead connection"],
+)
+def test_a_refresh_that_fails_neither_fails_the_load_nor_loses_its_marks(
+    stored, caplog, instead_of_refresh, fault, reason
+):
+    with instead_of_refresh(fault):
+        assert run(a_batch(a_play()), context=IN_A_HURRY) == []
+
+    (warning,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert warning.msg == "derived tables were not refreshed"
+    assert reason in warning.error
+    assert stored() == (1, 1)
+
+    assert run(a_batch(a_play(3_600), origin="polls/me/2")) == []
+    assert stored() == (2, 0)

@@ -1,0 +1,96 @@
+import io
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import cli.derive
+from cli.derive import STEP_S
+from cli.main import app
+
+
+class DeriveTarget:
+    """A target whose function gives its answers in turn."""
+
+    def __init__(self, *answers):
+        self.events = []
+        self._answers = list(answers)
+
+    def client(self, _service):
+        return self
+
+    def output(self, key):
+        return key
+
+    def invoke(self, FunctionName, Payload):
+        assert FunctionName == "DeriveFunction"
+        self.events.append(json.loads(Payload))
+        answer = self._answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())} | answer.get("response", {})
+
+
+def left(months):
+    return {"months_left": months, "error": None}
+
+
+@pytest.fixture
+def derive(monkeypatch):
+    """Run `plays derive` against a function that answers so."""
+    monkeypatch.setattr(cli.derive, "PAUSE_S", 0)
+
+    def run(*answers, arguments=()):
+        target = DeriveTarget(*answers)
+        result = CliRunner().invoke(app, ["derive", *arguments], obj=lambda: target)
+        return result, target.events
+
+    return run
+
+
+def test_it_goes_on_until_no_month_waits_and_shows_how_many_are_left(derive):
+    result, events = derive(left(24), left(12), left(0))
+
+    assert result.exit_code == 0
+    assert events == [{"seconds": STEP_S}] * 3
+    assert result.stdout == "every month is up to date\n"
+    assert "24/24" in result.stderr
+
+
+def test_a_rebuild_is_begun_once(derive):
+    result, events = derive(left(24), left(0), arguments=["--rebuild", "--json"])
+
+    assert events == [{"rebuild": True, "seconds": STEP_S}, {"seconds": STEP_S}]
+    assert json.loads(result.stdout) == {"months_left": 0}
+
+
+def test_another_refresh_is_waited_for(derive):
+    result, events = derive(left(24), left(24), left(36), left(12), left(0))
+
+    assert (result.exit_code, len(events)) == (0, 5)
+
+
+def test_months_that_others_hold_are_no_reason_to_wait_for_ever(derive):
+    result, events = derive(*[left(24)] * 12)
+
+    assert (result.exit_code, len(events)) == (1, 12)
+    assert "plays: 24 months go on waiting: an upload is being loaded" in result.stderr
+
+
+def test_a_function_that_failed_says_why(derive):
+    failure = {"errorMessage": "no connection to Postgres"}
+
+    result, _ = derive(failure | {"response": {"FunctionError": "Unhandled"}})
+
+    assert result.exit_code == 1
+    assert "plays: the derive failed: no connection to Postgres" in result.stderr
+
+
+def test_ctrl_c_says_what_stays_and_what_goes_on(derive):
+    result, _ = derive(left(24), KeyboardInterrupt())
+
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == (
+        "plays: stopped: the months that were refreshed stay so, and the others follow within an "
+        "hour"
+    )

@@ -25,6 +25,7 @@ from infra.local.ports import Ports
 from infra.local.postgres import START_TIMEOUT_S
 from infra.local.processes import POLL_S, wait_for_end, wait_for_exit
 from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalCloudError
+from infra.local.time_zone import machine_zone
 from infra.local.wishes import Wishes, configuration
 
 STOP_S = START_TIMEOUT_S + TIMEOUT_S + consumers.PATIENCE_S + parts.STOP_S + 10
@@ -84,6 +85,7 @@ def up(
         spotify_accounts_url=spotify_accounts_url,
         reccobeats_url=reccobeats_url,
         context=dict(context or {}),
+        time_zone=machine_zone(),
     )
     # A wrong setting is told before anything starts.
     configuration(wishes.deployment(Ports()))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.database import DATABASE
-from infra.local import consumers, forgotten, interrupts, lookups, turn
+from infra.local import consumers, forgotten, interrupts, lookups, time_zone, turn
 from infra.local.arrivals import Arrivals
 from infra.local.aws import client
 from infra.local.data import DEPLOYMENT, delete
@@ -143,6 +143,9 @@ class Supervisor:
         if self._wishes.simulated_listener and (config.polling_enabled or not self._wishes.empty):
             self._remember(simulated=self._memory.simulated | {DEFAULT_LISTENER})
         outputs = self._deploy(config, context)
+        time_zone.set_default(
+            self._memory.aws, outputs["DeriveFunction"], self._wished.time_zone, self._say
+        )
         if self._memory.crashed:
             self._remind(outputs)
         self._send_sample(outputs["ArchiveBucket"])

@@ -15,7 +15,8 @@ class Wishes(BaseModel):
     """What one run of the local cloud is like.
 
     A given URL replaces a simulator; `context` goes to CDK as `-c name=value` and wins over all.
-    An `empty` cloud ingests nothing by itself: no polls, no sample history.
+    An `empty` cloud ingests nothing by itself: no polls, no sample history. `time_zone` is that of
+    the machine: what runs in the background does not see its variables.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +26,7 @@ class Wishes(BaseModel):
     spotify_accounts_url: str | None = None
     reccobeats_url: str | None = None
     context: dict[str, str] = {}
+    time_zone: str | None = None
 
     def at_real_spotify(self) -> Self:
         """Name the real services wherever nobody named others."""

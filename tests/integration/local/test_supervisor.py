@@ -29,6 +29,7 @@ class Stage:
         self.contexts = []
         self.lookups = []
         self.sent = []
+        self.zones = []
         self.scenes = {}
         self.stacks = set()
         self.is_left_behind = False
@@ -59,7 +60,11 @@ class Stage:
             self.contexts.append(context)
             self.act("deploy")
             self.stacks |= {"SpotifyData", "SpotifyPipeline"}
-            return {"ArchiveBucket": "archive", "UploadedFilesQueueUrl": "uploads"}
+            return {
+                "ArchiveBucket": "archive",
+                "UploadedFilesQueueUrl": "uploads",
+                "DeriveFunction": "derive",
+            }
 
         return SimpleNamespace(
             has_stack=lambda name: name in self.stacks,
@@ -95,6 +100,9 @@ def stage(monkeypatch):
         monkeypatch.setattr(
             supervisor.lookups, name, lambda *_, name=name: stage.lookups.append(name)
         )
+    monkeypatch.setattr(
+        supervisor.time_zone, "set_default", lambda _, *words: stage.zones.append(words[:-1])
+    )
     s3 = SimpleNamespace(upload_file=lambda *words: stage.sent.append(words[-1]))
     monkeypatch.setattr(supervisor, "client", lambda *_: s3)
     monkeypatch.setattr(supervisor, "SAMPLE_PLAYS", 1)
@@ -118,6 +126,13 @@ def test_a_stop_feeds_the_functions_no_more_before_it_stops_the_servers(deployed
     assert said[-1].endswith("stopped")
     assert not (deployed / FILE).exists()
     assert holder(deployed / SUPERVISOR) is None
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", None])
+def test_each_start_gives_the_machines_zone_to_listeners_without_one(deployed, stage, zone):
+    supervisor.run(deployed, EMPTY.model_copy(update={"time_zone": zone}), lambda _: None)
+
+    assert stage.zones == [("derive", zone)]
 
 
 def test_what_a_home_holds_is_for_its_owner_alone(deployed, stage):

@@ -1,0 +1,38 @@
+"""The time zone of this machine, for listeners that have none yet."""
+
+import json
+from collections.abc import Callable
+from zoneinfo import ZoneInfoNotFoundError
+
+from tzlocal import get_localzone_name
+
+from infra.local.aws import LocalAws, client
+
+REFRESH_S = 10
+"""How long a start refreshes months that wait; polls and the schedule refresh the others."""
+
+
+def machine_zone() -> str | None:
+    """Return the name of this machine's time zone; None if it has none, or two that differ."""
+    try:
+        return get_localzone_name() or None
+    except ZoneInfoNotFoundError:
+        return None
+
+
+def set_default(aws: LocalAws, function: str, zone: str | None, say: Callable[[str], None]) -> None:
+    """Give listeners without a time zone this one, then refresh what an earlier release left.
+
+    A failure is said and no more: the plays arrive without it.
+
+    Args:
+        aws: Where the function is.
+        function: Name of the function `derive`.
+        zone: None: leave them as they are, which is UTC.
+        say: Receives the failure.
+    """
+    event = {"default_time_zone": zone, "seconds": REFRESH_S}
+    answer = client("lambda", aws).invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    told = json.loads(answer["Payload"].read())
+    if error := told.get("errorMessage") or told.get("error"):
+        say(f"reports may be in UTC or behind: {error}; see `plays listener set`, `plays derive`")

@@ -1,0 +1,76 @@
+import io
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from infra.local import time_zone
+from infra.local.aws import LocalAws
+
+AWS = LocalAws("http://127.0.0.1:1", "AKIA")
+
+
+def test_the_zone_of_the_machine_goes_by_its_name():
+    code = "from infra.local.time_zone import machine_zone; print(machine_zone())"
+    environment = os.environ | {"TZ": "Asia/Kolkata"}
+
+    # In a process of its own, because tzlocal asks once.
+    told = subprocess.run(  # noqa: S603 - the command is ours
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout == "Asia/Kolkata\n"
+
+
+def test_a_machine_whose_settings_contradict_each_other_has_no_zone(monkeypatch):
+    def contradict():
+        raise time_zone.ZoneInfoNotFoundError("Multiple conflicting time zone configurations found")
+
+    monkeypatch.setattr(time_zone, "get_localzone_name", contradict)
+
+    assert time_zone.machine_zone() is None
+
+
+@pytest.fixture
+def function(monkeypatch):
+    """A function that answers as it is told; gives the events that it was sent."""
+    events = []
+
+    def answering(answer):
+        def invoke(FunctionName, Payload):
+            events.append((FunctionName, json.loads(Payload)))
+            return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+        monkeypatch.setattr(time_zone, "client", lambda *_: SimpleNamespace(invoke=invoke))
+        return events
+
+    return answering
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", None])
+def test_the_zone_is_for_listeners_without_one(function, zone):
+    events, said = function({"months_left": 3, "error": None}), []
+
+    time_zone.set_default(AWS, "derive", zone, said.append)
+
+    assert events == [("derive", {"default_time_zone": zone, "seconds": time_zone.REFRESH_S})]
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"months_left": None, "error": "no such luck"}, {"errorMessage": "no such luck"}],
+    ids=["refused", "failed"],
+)
+def test_a_zone_that_cannot_be_set_is_said_and_stops_nothing(function, answer):
+    function(answer)
+    said = []
+
+    time_zone.set_default(AWS, "derive", "Europe/Berlin", said.append)
+
+    assert said == [
+        "reports may be in UTC or behind: no such luck; see `plays listener set`, `plays derive`"
+    ]

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from cli.output import Document, Instant
 from services.collector.history_rows import OTHER_PACKAGE
-from services.loader.statements import read
 from shared.models import FileProblem
+from shared.named_sql import read
 from shared.queries import Reader
 
 _Document = TypeVar("_Document", bound=Document)

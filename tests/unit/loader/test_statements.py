@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.loader import store
-from services.loader.statements import STATEMENTS, read
+from services.loader.statements import STATEMENTS
+from shared.named_sql import read
 
 
 @pytest.fixture

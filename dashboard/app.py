@@ -1,0 +1,110 @@
+"""The web page as a WSGI application: its routes, its answers, and its pages of errors."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from flask import Flask, Response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from dashboard import format as formats
+from dashboard import security
+from dashboard.assets import Assets
+from dashboard.pages import PAGES, Page
+from dashboard.view import MEASURES, RULES, Operations, View
+from shared.errors import HistoryError
+from shared.queries import Reader
+
+OpenReader = Callable[[], AbstractContextManager[Reader]]
+
+
+class IdConverter(BaseConverter):
+    """An id of an artist, a track or an album in a path: a bigint of Postgres."""
+
+    regex = r"-?\d{1,19}"
+
+    def to_python(self, value: str) -> int:
+        """Read an id; one that no bigint can hold is no page."""
+        number = int(value)
+        if not -(2**63) <= number < 2**63:
+            raise ValidationError
+        return number
+
+
+def create_app(open_reader: OpenReader, operations: Operations | None = None) -> Flask:
+    """Build the application.
+
+    Args:
+        open_reader: Opens a reader of the database; each request opens one.
+        operations: Returns what `plays status --json` prints; None if the page cannot show it.
+
+    Raises:
+        FileNotFoundError: The chart library is not installed.
+    """
+    assets = Assets()
+    app = Flask(__name__, static_folder=None)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.filters.update(formats.FILTERS)
+    app.jinja_env.globals.update(
+        asset=assets.path,
+        nav=[page for page in PAGES if page.in_nav],
+        rules=RULES.values(),
+        measures=MEASURES,
+        change=formats.change,
+        move=formats.move,
+    )
+    app.url_map.converters["id"] = IdConverter
+    security.protect(app)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_error_handler(HistoryError, _away)
+    _route(app, "/static/<digest>/<name>", "static", assets.serve)
+    for page in PAGES:
+        _route(app, page.path, page.name, _answers(page, open_reader, operations))
+    return app
+
+
+def _route(app: Flask, path: str, name: str, answer: Callable[..., Any]) -> None:
+    """Answer GET and HEAD at a path."""
+    app.add_url_rule(path, name, answer, methods=["GET"], provide_automatic_options=False)
+
+
+def _answers(
+    page: Page, open_reader: OpenReader, operations: Operations | None
+) -> Callable[..., AnyResponse | str]:
+    """Return the function that answers a request for a page."""
+
+    def answer(**values: Any) -> AnyResponse | str:
+        dates = request.args.get("from"), request.args.get("to")
+        if all(dates):
+            # The form of two dates; the page's address names the period as text.
+            return redirect(_custom(*dates, page=page, values=values))
+        with open_reader() as reader:
+            view = View.of(request.args, reader, operations)
+            if view is None or (page.needs_plays and view.listener.first_date is None):
+                return render_template("welcome.html", page=page, view=view)
+            context = page.build(view, **values)
+            if isinstance(context, Response):
+                return context
+            return render_template(
+                f"{page.template or page.name}.html", page=page, view=view, **context
+            )
+
+    return answer
+
+
+def _custom(first: str | None, last: str | None, *, page: Page, values: dict[str, Any]) -> str:
+    others = {key: value for key, value in request.args.items() if key not in ("from", "to")}
+    return url_for(page.name, **{**others, **values, "period": f"{first}..{last}"})
+
+
+def _error_page(error: HTTPException) -> tuple[str, int]:
+    """Show an error in the look of the pages; headers of the error are not needed."""
+    code = error.code or 500
+    return render_template("error.html", error=error, code=code), code
+
+
+def _away(error: HistoryError) -> tuple[str, int]:
+    """Show that the database cannot be read, and why."""
+    return _error_page(ServiceUnavailable(f"The database cannot be read now: {error}."))

@@ -1,0 +1,44 @@
+"""The pages. To add one, see the docstring of `dashboard`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response
+
+from dashboard.pages import day, items, overview, top
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Attributes:
+        name: Of the page in `view.url(name)`.
+        path: The rule of its addresses; what it captures goes to `build`.
+        title: In the head and the navigation.
+        build: Returns the variables of the template, or an answer that is no page.
+        in_nav: The navigation lists it.
+        needs_plays: Before the first play, the first steps are shown in its place.
+        template: Its file without `.html`; by default the page's name.
+    """
+
+    name: str
+    path: str
+    title: str
+    build: Callable[..., dict[str, Any] | Response]
+    in_nav: bool = True
+    needs_plays: bool = True
+    template: str = ""
+
+
+PAGES = (
+    Page("overview", "/", "Overview", overview.page),
+    Page("top", "/top", "Top", top.page),
+    Page("top_csv", "/top.csv", "Top", top.csv, in_nav=False),
+    Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
+    Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
+    Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),
+    Page("day", "/day/<day>", "Day", day.page, in_nav=False),
+)
+"""In the order of the navigation."""

@@ -1,0 +1,43 @@
+"""Every play of one date, and the dates next to it."""
+
+from datetime import date
+from typing import Any
+
+from werkzeug.exceptions import NotFound
+
+from dashboard.period import DAY
+from dashboard.view import View
+
+
+def page(view: View, day: str) -> dict[str, Any]:
+    """Return the plays of a date, the first one first.
+
+    Raises:
+        NotFound: It is no date, or one that lies beyond what is known.
+    """
+    shown = _date(day)
+    if not view.timeline.first <= shown <= view.timeline.today:
+        raise NotFound(f"Plays are known from {view.timeline.first} to {view.timeline.today} only.")
+    plays = view.ask.rows("day.plays", day=shown)
+    coverage = view.ask.rows("day.coverage", day=shown)
+    return {
+        "day": shown,
+        "previous": shown - DAY if shown > view.timeline.first else None,
+        "next": shown + DAY if shown < view.timeline.today else None,
+        "plays": plays,
+        "counted": sum(row["counts"] for row in plays),
+        "ms": sum(row["ms"] for row in plays),
+        "ms_estimated": sum(row["ms"] for row in plays if row["minutes_are_estimated"]),
+        "is_at_least": any(row["is_at_least"] for row in coverage),
+    }
+
+
+def _date(text: str) -> date:
+    """Read a date as `2025-03-05`, the one way in which pages write it."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise NotFound("A day is written as 2025-03-05.")
+    return day

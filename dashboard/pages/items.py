@@ -1,0 +1,74 @@
+"""One artist, track or album: its course, its days, what belongs to it, its last plays."""
+
+from functools import partial
+from typing import Any
+
+from werkzeug.exceptions import NotFound
+
+from dashboard.ask import Row
+from dashboard.pages.overview import LONGEST_BY_DAY, chart, value
+from dashboard.pages.top import KINDS
+from dashboard.period import DAY
+from dashboard.view import View
+
+BELONGS = {"artist": ("tracks", "albums"), "track": ("albums",), "album": ("tracks",)}
+"""The lists of each kind."""
+RANKED = ("artist", "track")
+
+
+def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
+    """Return what is known of an item.
+
+    Raises:
+        NotFound: The listener has no play of it.
+    """
+
+    def rows(statement: str) -> list[Row]:
+        return view.ask.rows(f"items.{statement}", {**KINDS[kind], "kind": kind}, item=item)
+
+    found = rows("item")
+    if not found:
+        raise NotFound(f"{view.listener.listener} has played no such {kind}.")
+    days = rows("days")
+    months = rows("months")
+    ranks = rows("ranks") if kind in RANKED else []
+    return {
+        "kind": kind,
+        "item": found[0],
+        "days": days,
+        "months": months,
+        "life": life(view, months),
+        "calendar": calendar(view, days) if view.shown.days <= LONGEST_BY_DAY else None,
+        "ranks": ranks,
+        "rank_line": rank_line(view, kind, ranks),
+        "lists": {name: rows(name) for name in BELONGS[kind]},
+        "last_plays": rows("last_plays"),
+    }
+
+
+artist = partial(page, kind="artist")
+track = partial(page, kind="track")
+album = partial(page, kind="album")
+
+
+def calendar(view: View, days: list[Row]) -> Row:
+    """Return a square for each date of the period, dates without a play too."""
+    known = {row["listened_date"]: value(view, row) for row in days}
+    dates = [view.shown.first + at * DAY for at in range(view.shown.days)]
+    data = [{"on": date.isoformat(), "value": round(known.get(date, 0), 1)} for date in dates]
+    return chart(view, data, by_day=True)
+
+
+def life(view: View, months: list[Row]) -> Row:
+    """Return a bar for each month with a play; it opens the item in that month."""
+    data = [
+        {"on": row["listened_month"].isoformat(), "value": round(value(view, row), 1)}
+        for row in months
+    ]
+    return chart(view, data, by_day=False) | {"opens": view.here(period="MONTH")}
+
+
+def rank_line(view: View, kind: str, ranks: list[Row]) -> Row:
+    """Return the rank of each month; it opens the top list of that month."""
+    data = [{"on": row["listened_month"].isoformat(), "rank": row["rank"]} for row in ranks]
+    return {"data": data, "opens": view.url("top", kind=kind, period="MONTH")}

@@ -1,0 +1,114 @@
+"""The overview: numbers against the period before, tops, every day, the last plays."""
+
+from itertools import accumulate, groupby
+from typing import Any
+
+from dashboard.ask import Row
+from dashboard.format import month
+from dashboard.pages import top
+from dashboard.period import Span
+from dashboard.view import View
+
+LONGEST_BY_DAY = 400
+"""Days of the longest period whose days are drawn; of a longer one the months are."""
+MEAN_DAYS = 7
+TOPS = 8
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the overview shows."""
+    by_day = view.shown.days <= LONGEST_BY_DAY
+    days = view.ask.rows("overview.days", unit="day" if by_day else "month")
+    tops = {kind: top.ranked(view, kind, TOPS) for kind in top.KINDS}
+    return {
+        "by_day": by_day,
+        "days": days,
+        "now": totals(days),
+        "before": view.ask.row("overview.before") if view.before else {},
+        "tops": tops,
+        "items": {kind: items(rows) for kind, rows in tops.items()},
+        "new_artists": view.ask.row("overview.new_artists"),
+        "by_month": by_month(days),
+        "course": course(view, days),
+        "last_plays": view.ask.rows("overview.last_plays"),
+        "gaps": [missing(view.shown, row) for row in view.ask.rows("overview.gaps")],
+        "open_imports": view.ask.row("overview.open_imports")["uploads"],
+        "bars": bars(view, days, by_day=by_day),
+    }
+
+
+def by_month(days: list[Row]) -> list[Row]:
+    """Add up the days of each month."""
+    months = groupby(days, key=lambda row: f"{row['day']:%Y-%m}")
+    return [
+        {"text": text, "name": month(rows[0]["day"]), **totals(rows)}
+        for text, rows in ((text, list(each)) for text, each in months)
+    ]
+
+
+def course(view: View, days: list[Row]) -> list[Row]:
+    """Return the small lines of the cards: a point for each month; none for less than three."""
+    points = {row["text"]: row for row in by_month(days)}
+    return [
+        {**points.get(f"{row['listened_month']:%Y-%m}", {}), **row}
+        for row in view.ask.rows("overview.course")
+    ]
+
+
+def totals(days: list[Row]) -> Row:
+    """Add up the days."""
+    columns = ("plays", "ms", "ms_estimated", "days")
+    return {column: sum(row[column] for row in days) for column in columns}
+
+
+def items(rows: list[Row]) -> Row:
+    """Return how many items there are in all, in the period and in the one before."""
+    return {"now": rows[0]["items"], "before": rows[0]["items_before"]} if rows else {"now": 0}
+
+
+def missing(shown: Span, gap: Row) -> Span:
+    """Return the dates of a gap that the period shows; one that goes on has no end."""
+    last = shown.last if gap["last"] is None else min(gap["last"], shown.last)
+    return Span(max(gap["first"], shown.first), last)
+
+
+def bars(view: View, days: list[Row], *, by_day: bool) -> Row:
+    """Return the data of the chart and the calendar: a bar for each day or month."""
+    means = mean([value(view, row) for row in days]) if by_day else []
+    return chart(
+        view,
+        [
+            {
+                "on": row["day"].isoformat(),
+                "value": round(value(view, row), 1),
+                **({"mean": means[at]} if by_day and at >= MEAN_DAYS - 1 else {}),
+                **({"missing": True} if row["days_at_least"] else {}),
+            }
+            for at, row in enumerate(days)
+        ],
+        by_day=by_day,
+    )
+
+
+def chart(view: View, data: list[Row], *, by_day: bool) -> Row:
+    """Return data of days or months for a chart, with the address that each opens.
+
+    In the address `DATE` stands for the date of a datum, `MONTH` for its month.
+    """
+    opens = view.url("day", day="DATE") if by_day else view.url("overview", period="MONTH")
+    return {"data": data, "byDay": by_day, "unit": view.measure, "opens": opens}
+
+
+def value(view: View, row: Row) -> float:
+    """Return what the page measures: plays or minutes."""
+    return float(row["ms"] / 60_000 if view.by_time else row["plays"])
+
+
+def mean(values: list[float]) -> list[float]:
+    """Return the mean of each 7 days that end with a day; of the first six, of fewer."""
+    sums = [0.0, *accumulate(values)]
+    starts = [max(0, at - MEAN_DAYS) for at in range(1, len(sums))]
+    return [
+        round((sums[at] - sums[start]) / (at - start), 1)
+        for at, start in enumerate(starts, start=1)
+    ]

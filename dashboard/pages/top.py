@@ -1,0 +1,100 @@
+"""The top artists, tracks or albums of a period, against the period before; also as CSV."""
+
+import csv as csv_format
+import io
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response
+from werkzeug.exceptions import BadRequest
+
+from dashboard.ask import Row
+from dashboard.view import View
+
+KINDS = {
+    kind: {"items": f"{kind}s", "id": f"{kind}_id", "title": f"{kind}_name"}
+    for kind in ("artist", "track", "album")
+}
+"""The columns of each kind of item."""
+
+MOST = 100
+MOST_IN_FILE = 10_000
+"""Rows of a CSV file: the answer of the function `queries` holds 5 MB, and a row takes 200 B."""
+
+_NEW = -MOST_IN_FILE
+SORTS: dict[str, Callable[[Row], Any]] = {
+    "rank": lambda row: row["rank"],
+    "name": lambda row: (row["title"].casefold(), row["artist_name"].casefold()),
+    "plays": lambda row: -row["plays"],
+    "time": lambda row: -row["ms"],
+    "change": lambda row: _NEW if row["rank_before"] is None else row["rank"] - row["rank_before"],
+}
+"""What the rows of the page can be sorted by; `change` puts what is new and what climbed first."""
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return the rows of one kind of item, those that match the search only."""
+    kind, sort = _choice(view, "kind", KINDS), _choice(view, "sort", SORTS)
+    search = view.args.get("search", "").strip()
+    rows = ranked(view, kind, MOST, search)
+    return {
+        "kind": kind,
+        "kinds": list(KINDS),
+        "sort": sort,
+        "search": search,
+        "rows": sorted(rows, key=SORTS[sort]) if sort != "rank" else rows,
+    }
+
+
+def csv(view: View) -> Response:
+    """Return the rows as CSV, for a spreadsheet."""
+    kind = _choice(view, "kind", KINDS)
+    rows = ranked(view, kind, MOST_IN_FILE, view.args.get("search", "").strip())
+    name = f"top-{kind}s-{view.listener.listener}-{view.period.text}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(as_csv(rows, kind), mimetype="text/csv", headers=headers)
+
+
+def as_csv(rows: list[Row], kind: str) -> str:
+    """Write rows as CSV with a line of heads; times are minutes."""
+    file = io.StringIO()
+    writer = csv_format.writer(file)
+    names = ("artist",) if kind == "artist" else (kind, "artist")
+    writer.writerow(
+        (*("rank", *names, "plays", "minutes", "minutes_estimated", "share"), "rank_before")
+    )
+    for row in rows:
+        writer.writerow(
+            (
+                row["rank"],
+                *(plain(row[name]) for name in ("title", "artist_name")[: len(names)]),
+                row["plays"],
+                round(row["ms"] / 60_000, 2),
+                round(row["ms_estimated"] / 60_000, 2),
+                round(row["share"], 6),
+                row["rank_before"],
+            )
+        )
+    return file.getvalue()
+
+
+def plain(text: str) -> str:
+    """Keep a spreadsheet from running a text as a formula: it then begins with an apostrophe.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def ranked(view: View, kind: str, most: int, search: str = "") -> list[Row]:
+    """Return the top items of the period, with their rank in the period before."""
+    statement = "top.ranked_ever" if view.period.text == "all" else "top.ranked"
+    return view.ask.rows(statement, KINDS[kind], most=most, search=search)
+
+
+def _choice(view: View, name: str, known: dict[str, Any]) -> str:
+    """Return an argument of the URL that is one of those known; by default the first."""
+    chosen = view.args.get(name, next(iter(known)))
+    if chosen not in known:
+        raise BadRequest(f"There is no such {name}. Use one of: {', '.join(known)}.")
+    return chosen

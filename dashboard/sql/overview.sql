@@ -1,0 +1,54 @@
+-- The overview: what was played in a period, against the period before.
+
+-- days --
+-- Each date, or each month of a long period (`:unit`), without gaps.
+SELECT date_trunc(:unit, listened_date::timestamp)::date AS day,
+       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated,
+       count(*) FILTER (WHERE {plays} > 0) AS days,
+       count(*) FILTER (WHERE is_at_least) AS days_at_least
+FROM reporting.listening_daily
+WHERE listener = :listener AND listened_date BETWEEN :first::date AND :last::date
+GROUP BY 1
+ORDER BY 1
+
+-- before --
+SELECT sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       count(DISTINCT listened_date) FILTER (WHERE {plays} > 0) AS days
+FROM reporting.listening_by_hour
+WHERE listener = :listener AND listened_date BETWEEN :before_first::date AND :before_last::date
+
+-- new_artists --
+SELECT count(*) FILTER (WHERE first_heard_on BETWEEN :first::date AND :last::date) AS now,
+       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first::date AND :before_last::date) AS before
+FROM reporting.artists
+WHERE listener = :listener
+
+-- course --
+SELECT listened_month, artists, tracks, new_artists
+FROM reporting.discovery
+WHERE listener = :listener
+  AND listened_month BETWEEN date_trunc('month', :first::date) AND :last::date
+ORDER BY listened_month
+
+-- last_plays --
+SELECT listened_at_local, track_name, artist_name, track_id, ms, minutes_are_estimated, is_skip
+FROM reporting.plays
+WHERE listener = :listener
+  AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
+  AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
+ORDER BY ended_at DESC, track_uri
+LIMIT 8
+
+-- gaps --
+-- Open gaps within the period, as local dates.
+SELECT (started_at AT TIME ZONE :zone)::date AS first, (ended_at AT TIME ZONE :zone)::date AS last
+FROM reporting.open_gap
+WHERE listener = :listener
+  AND started_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
+  AND coalesce(ended_at, now()) >= (:first::date)::timestamp AT TIME ZONE :zone
+ORDER BY started_at
+
+-- open_imports --
+SELECT count(*) AS uploads
+FROM reporting.import_result
+WHERE listener = :listener AND NOT is_complete

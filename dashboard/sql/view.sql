@@ -1,0 +1,18 @@
+-- What every page asks first.
+
+-- listeners --
+SELECT listener, time_zone,
+       (now() AT TIME ZONE time_zone)::date AS today,
+       (first_played_at AT TIME ZONE time_zone)::date AS first_date,
+       last_played_at AT TIME ZONE time_zone AS last_played_at_local
+FROM reporting.freshness
+ORDER BY listener
+
+-- days_with_plays --
+SELECT count(*) FILTER (WHERE listened_date >= :year_first) AS this_year, count(*) AS last_months
+FROM (
+    SELECT DISTINCT listened_date
+    FROM reporting.listening_by_hour
+    WHERE listener = :listener
+      AND listened_date >= least(:year_first::date, :months_first::date)
+) days

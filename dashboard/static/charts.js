@@ -1,0 +1,85 @@
+// Draws each <figure class="chart" data-chart="kind"> to the width that it has, by Observable Plot.
+//
+// A kind is a function in `kinds`: (data, width) => an SVG element of Plot. The data are the JSON of
+// the figure. A datum with `href`, or of a figure with `opens`, opens its list on a click; the table below the figure holds the
+// same links for the keyboard.
+"use strict";
+
+const kinds = {};
+
+// The colours of page.css; "currentColor" is that of labels.
+const color = { accent: "var(--accent)", bar: "var(--bar)", line: "var(--line)", gap: "var(--gap)", empty: "var(--empty)" };
+
+const day = (text) => new Date(`${text}T00:00:00Z`);
+const dayName = d3.utcFormat("%a %-d %b %Y");
+const monthName = d3.utcFormat("%b %Y");
+const count = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 }).format;
+
+// A value in words: plays, or minutes as hours and minutes.
+function amount(value, unit) {
+  if (unit !== "minutes") return `${count(value)} ${value === 1 ? "play" : "plays"}`;
+  return value < 60 ? `${Math.round(value)} min` : `${Math.floor(value / 60)} h ${String(Math.round(value) % 60).padStart(2, "0")}`;
+}
+
+// The options that all charts share. Plot cuts labels of the y axis unless the margin grows.
+function frame(width, greatest, options) {
+  return {
+    width,
+    marginLeft: Math.max(28, 12 + 7 * count(Math.round(greatest)).length),
+    marginRight: 8,
+    marginTop: 12,
+    marginBottom: 26,
+    style: { background: "none", fontSize: "12px" },
+    ...options,
+  };
+}
+
+// The x axis of dates: months of one year by name, else years; as many as have room.
+function dates(width, domain) {
+  const months = d3.utcMonth.count(...domain);
+  const days = d3.utcDay.count(...domain);
+  const room = Math.max(2, Math.floor(width / 64));
+  const [interval, format, number] = days <= 62 ? [d3.utcDay, "%-d %b", days] : months <= 24 ? [d3.utcMonth, months > 13 ? "%b %y" : "%b", months] : [d3.utcYear, "%Y", months / 12];
+  const ticks = interval.every(1).range(...domain).filter((_, index) => index % Math.ceil(number / room) === 0);
+  return { type: "utc", domain, label: null, ticks, tickFormat: d3.utcFormat(format), tickSize: 0 };
+}
+
+// What the pointer is at, in words: a box that stays inside the chart.
+function pointer(data, options) {
+  return Plot.tip(
+    data,
+    Plot.pointerX({ fill: "var(--panel)", stroke: "var(--line)", textPadding: 8, fontSize: 12, ...options }),
+  );
+}
+
+function draw(figure) {
+  const width = Math.floor(figure.clientWidth);
+  if (!width || figure.drawn === width) return;
+  figure.drawn = width;
+  const { data, ...options } = JSON.parse(figure.querySelector("script").textContent);
+  // A datum of a date opens the page whose address holds DATE or MONTH in its place.
+  for (const datum of options.opens ? data : []) datum.href = options.opens.replace("DATE", datum.on).replace("MONTH", datum.on.slice(0, 7));
+  const svg = kinds[figure.dataset.chart](data, width, options);
+  // The figure has the name; marks of Plot carry labels of their own, which screen readers would read.
+  for (const mark of svg.querySelectorAll("[aria-label]")) {
+    if (mark.getAttribute("aria-label") !== "tip") mark.removeAttribute("aria-label");
+  }
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", figure.getAttribute("aria-label"));
+  svg.addEventListener("click", () => svg.value?.href && location.assign(svg.value.href));
+  svg.addEventListener("input", () => figure.classList.toggle("linked", Boolean(svg.value?.href)));
+  figure.querySelector("svg")?.remove();
+  figure.append(svg);
+}
+
+const resized = new ResizeObserver((entries) => requestAnimationFrame(() => entries.forEach((entry) => draw(entry.target))));
+
+function start() {
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    draw(figure);
+    resized.observe(figure);
+  }
+}
+
+// Scripts that follow add their kinds first.
+document.addEventListener("DOMContentLoaded", start);

@@ -1,0 +1,258 @@
+"""What one request asks for: a listener, a period, a measure and a counting rule, all in its URL.
+
+Source of the rules: `reporting.plays`, whose columns plays_all, plays_30s, plays_half and
+plays_done hold 1 where a play counts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Self
+
+from flask import request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest, NotFound
+
+from dashboard.ask import Ask
+from dashboard.period import Parts, Period, PeriodError, Span, Timeline
+from shared.queries import Reader
+
+ENOUGH_DAYS = 60
+"""Days with plays that the current year needs to be shown first: fewer make no trend."""
+
+Operations = Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a play counts, `meaning` in words that follow "counts"."""
+
+    name: str
+    meaning: str
+
+    @property
+    def plays(self) -> str:
+        """The column that counts by this rule."""
+        return f"plays_{self.name}"
+
+
+RULES = {
+    name: Rule(name, meaning)
+    for name, meaning in {
+        "30s": "from 30 seconds",
+        "half": "from half or 4 minutes",
+        "done": "at the end",
+        "all": "always",
+    }.items()
+}
+MEASURES = ("plays", "minutes")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The counting rule and the measure."""
+
+    rule: Rule
+    measure: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that `{plays}`, `{value}`, `{rank}` and `{measure}` stand for in a statement.
+
+        `{value}` is a column of a view; `{measure}` the same after `{plays} AS plays`.
+        """
+        by_time = self.measure == "minutes"
+        return {
+            "plays": self.rule.plays,
+            "value": "ms" if by_time else self.rule.plays,
+            "measure": "ms" if by_time else "plays",
+            "rank": "rank_minutes" if by_time else f"rank_{self.rule.name}",
+        }
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listener of whom a play or a poll is known; local dates and times are of `time_zone`."""
+
+    listener: str
+    time_zone: str
+    today: date
+    first_date: date | None
+    """None before the first play."""
+    last_played_at_local: datetime | None
+
+    @property
+    def timeline(self) -> Timeline:
+        """What is known of the listener, as dates."""
+        return Timeline(self.first_date or self.today, self.today)
+
+
+@dataclass(frozen=True)
+class View:
+    """One request."""
+
+    listener: Listener
+    listeners: tuple[Listener, ...]
+    period: Period
+    choice: Choice
+    ask: Ask = field(repr=False)
+    args: Mapping[str, str]
+    """The arguments of the URL that belong to one page only."""
+    operations: Operations | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls, args: MultiDict[str, str], reader: Reader, operations: Operations | None = None
+    ) -> Self | None:
+        """Read the arguments of a URL; None where no listener is known.
+
+        Raises:
+            NotFound: The listener is not known.
+            BadRequest: The period, the rule or the measure is none.
+        """
+        choice = Choice(
+            RULES[_one_of(RULES, args.get("rule", "30s"), "counting rule")],
+            _one_of(MEASURES, args.get("measure", "plays"), "measure"),
+        )
+        rows = Ask(reader, {}, {}).rows("view.listeners")
+        listeners = tuple(Listener(**row) for row in rows)
+        if not listeners:
+            return None
+        listener = _listener(listeners, args.get("listener"))
+        period = _period(listener, args.get("period"), reader)
+        return cls(
+            listener=listener,
+            listeners=listeners,
+            period=period,
+            choice=choice,
+            ask=Ask(reader, choice.columns, _parameters(listener, choice, period)),
+            args={name: args[name] for name in args if name not in STATE},
+            operations=operations,
+        )
+
+    @property
+    def timeline(self) -> Timeline:
+        """What is known of the listener, as dates."""
+        return self.listener.timeline
+
+    @property
+    def shown(self) -> Span:
+        """The period without its future days."""
+        return self.timeline.elapsed(self.period)
+
+    @property
+    def before(self) -> Period | None:
+        """The period to compare with; None where nothing is known of one."""
+        return self.timeline.before(self.period)
+
+    @property
+    def shown_name(self) -> str:
+        """The name of what is shown: of a year or month that has not ended, its dates so far."""
+        return self.period.name if self.shown.last == self.period.last else self.shown.name
+
+    @property
+    def rule(self) -> Rule:
+        """The counting rule."""
+        return self.choice.rule
+
+    @property
+    def measure(self) -> str:
+        """`plays` or `minutes`."""
+        return self.choice.measure
+
+    @property
+    def by_time(self) -> bool:
+        """True if the page measures minutes, in the column ms, instead of plays."""
+        return self.measure == "minutes"
+
+    @property
+    def state(self) -> dict[str, str]:
+        """The arguments that every link carries, so that the URL alone is the state."""
+        state = {"period": self.period.text}
+        if len(self.listeners) > 1:
+            state["listener"] = self.listener.listener
+        if self.by_time:
+            state["measure"] = self.measure
+        if self.rule.name != "30s":
+            state["rule"] = self.rule.name
+        return state
+
+    def url(self, page: str, **values: Any) -> str:
+        """Return the address of a page in this state, changed by `values`; None takes one away."""
+        return url_for(page, **{**self.state, **values})
+
+    def here(self, **changes: Any) -> str:
+        """Return the address of this page, with some of its arguments changed; None takes one."""
+        return self.url(
+            str(request.endpoint), **{**(request.view_args or {}), **self.args, **changes}
+        )
+
+
+STATE = ("listener", "period", "measure", "rule")
+"""The arguments that every page knows."""
+
+
+def _one_of(known: Any, name: str, what: str) -> str:
+    if name not in known:
+        raise BadRequest(f"There is no such {what}. Use one of: {', '.join(known)}.")
+    return name
+
+
+def _listener(listeners: tuple[Listener, ...], name: str | None) -> Listener:
+    if name is None:
+        # Whoever listened last, because a person who stopped years ago is rarely asked for.
+        return max(listeners, key=lambda each: each.last_played_at_local or datetime.min)  # noqa: DTZ901
+    for each in listeners:
+        if each.listener == name:
+            return each
+    names = ", ".join(each.listener for each in listeners)
+    raise NotFound(f"No play of this listener is known. Known are: {names}.")
+
+
+def _period(listener: Listener, text: str | None, reader: Reader) -> Period:
+    timeline = listener.timeline
+    if text is not None:
+        try:
+            return timeline.parse(text)
+        except PeriodError as error:
+            raise BadRequest(str(error)) from error
+    year, months = timeline.parse(str(listener.today.year)), timeline.parse("12m")
+    days = Ask(reader, {}, {}).row(
+        "view.days_with_plays",
+        listener=listener.listener,
+        year_first=year.first,
+        months_first=months.first,
+    )
+    if days["this_year"] >= ENOUGH_DAYS:
+        return year
+    return months if days["last_months"] else timeline.parse("all")
+
+
+def _parameters(listener: Listener, choice: Choice, period: Period) -> dict[str, Any]:
+    timeline = listener.timeline
+    before = timeline.before(period)
+    none = Parts(None, None, None)
+    return {
+        "listener": listener.listener,
+        "zone": listener.time_zone,
+        "rule": choice.rule.name,
+        **_bounds("", period),
+        **_bounds("before_", before),
+        **_part_bounds("", timeline.parts(period)),
+        **_part_bounds("before_", timeline.parts(before) if before else none),
+    }
+
+
+def _part_bounds(prefix: str, parts: Parts) -> dict[str, date | None]:
+    return {
+        **_bounds(f"{prefix}head_", parts.head),
+        **_bounds(f"{prefix}months_", parts.months),
+        **_bounds(f"{prefix}tail_", parts.tail),
+    }
+
+
+def _bounds(prefix: str, span: Span | None) -> dict[str, date | None]:
+    return {
+        f"{prefix}first": span.first if span else None,
+        f"{prefix}last": span.last if span else None,
+    }

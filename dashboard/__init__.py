@@ -10,9 +10,9 @@ To add a page, here `when`:
    `parts.card(…)`. A page without charts of Plot empties `{% block library %}`.
 4. One line in `pages/__init__.py`.
 
-Statements. Values are bound (`:listener`). `{plays}` is the column of the counting rule (plays_30s),
-`{value}` the column of what is measured (plays_30s or ms), `{measure}` the same after
-`{plays} AS plays`, `{rank}` the column of a rank. Further names come from a fixed table in Python:
+Statements. Values are bound (`:listener`). `{plays}` is the column of the counting rule, such as
+plays_30s; `{value}` the column of what is measured, that or ms; `{measure}` the same after
+`{plays} AS plays`; `{rank}` the column of a rank. Further names come from a fixed table in Python:
 `view.ask.rows("top.ranked", {"items": "artists"}, most=100)`. These parameters are always known:
 `:listener`, `:zone`, `:rule`; `:first` and `:last`, the dates of the period, both included;
 `:before_first` and `:before_last`, of the period before. For views by month the period is cut into

@@ -6,7 +6,7 @@ What is not known is an en dash, never 0.
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-UNKNOWN = "\N{EN DASH}"
+UNKNOWN = "–"
 ALMOST = "\N{ALMOST EQUAL TO} "
 THIN = "\N{NARROW NO-BREAK SPACE}"
 LONG_H = 100
@@ -31,8 +31,9 @@ def duration(ms: Number | None) -> str:
         return f"{number(round(minutes / 60))} h"
     if minutes >= 60:  # noqa: PLR2004 - an hour
         return f"{minutes // 60} h {minutes % 60:02}"
-    if ms and ms < 60_000:  # noqa: PLR2004 - a minute
-        return f"{round(float(ms) / 1000)} s"
+    seconds = round(float(ms) / 1000)
+    if 0 < seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds} s"
     return f"{minutes} min"
 
 

@@ -39,13 +39,13 @@ class Span:
 
     @property
     def name(self) -> str:
-        """The dates as a person writes them: `5 Mar - 2 Jul 2025`, with a dash between them."""
+        """The dates as a person writes them: `5 Mar – 2 Jul 2025`."""
         if self.first == self.last:
             return day_name(self.first)
         start = day_name(self.first)
         if self.first.year == self.last.year:
             start = start.removesuffix(f" {self.first.year}")
-        return f"{start} \N{EN DASH} {day_name(self.last)}"
+        return f"{start} – {day_name(self.last)}"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Period(Span):
 
     @property
     def name(self) -> str:
-        """The name on the page: `2025`, `July 2025`, `last 30 days`, `5 Mar - 2 Jul 2025`."""
+        """The name on the page: `2025`, `July 2025`, `last 30 days`, `5 Mar – 2 Jul 2025`."""
         if self.text == "all":
             return "all time"
         if _WHOLE_YEAR.fullmatch(self.text):

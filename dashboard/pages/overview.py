@@ -13,6 +13,9 @@ LONGEST_BY_DAY = 400
 """Days of the longest period whose days are drawn; of a longer one the months are."""
 MEAN_DAYS = 7
 TOPS = 8
+NO_TOTALS: Row = {"plays": None, "ms": None, "days": None}
+"""The period before where there is none."""
+NO_ITEMS: Row = {"now": 0, "before": None}
 
 
 def page(view: View) -> dict[str, Any]:
@@ -24,7 +27,7 @@ def page(view: View) -> dict[str, Any]:
         "by_day": by_day,
         "days": days,
         "now": totals(days),
-        "before": view.ask.row("overview.before") if view.before else {},
+        "before": view.ask.row("overview.before") if view.before else NO_TOTALS,
         "tops": tops,
         "items": {kind: items(rows) for kind, rows in tops.items()},
         "new_artists": view.ask.row("overview.new_artists"),
@@ -47,10 +50,11 @@ def by_month(days: list[Row]) -> list[Row]:
 
 
 def course(view: View, days: list[Row]) -> list[Row]:
-    """Return the small lines of the cards: a point for each month; none for less than three."""
+    """Return the points of the small lines in the cards, one for each month."""
     points = {row["text"]: row for row in by_month(days)}
+    none = totals([])
     return [
-        {**points.get(f"{row['listened_month']:%Y-%m}", {}), **row}
+        {**points.get(f"{row['listened_month']:%Y-%m}", none), **row}
         for row in view.ask.rows("overview.course")
     ]
 
@@ -63,7 +67,7 @@ def totals(days: list[Row]) -> Row:
 
 def items(rows: list[Row]) -> Row:
     """Return how many items there are in all, in the period and in the one before."""
-    return {"now": rows[0]["items"], "before": rows[0]["items_before"]} if rows else {"now": 0}
+    return {"now": rows[0]["items"], "before": rows[0]["items_before"]} if rows else NO_ITEMS
 
 
 def missing(shown: Span, gap: Row) -> Span:

@@ -12,7 +12,7 @@ GROUP BY 1
 ORDER BY 1
 
 -- before --
-SELECT sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+SELECT coalesce(sum({plays}), 0)::bigint AS plays, coalesce(sum(ms), 0)::bigint AS ms,
        count(DISTINCT listened_date) FILTER (WHERE {plays} > 0) AS days
 FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :before_first::date AND :before_last::date

@@ -1,0 +1,192 @@
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import dashboard
+from dashboard.app import create_app
+from dashboard.ask import STATEMENTS
+from dashboard.view import RULES, Choice
+from shared.errors import DatabaseAwayError, QueryError
+
+ME = ["me", "Europe/Berlin", "2026-11-15", "2020-02-03", "2026-11-15 21:42:00"]
+SHE = ["she", "Asia/Kolkata", "2026-11-16", "2021-02-03", "2026-11-16 03:00:00"]
+SILENT = ["new", "UTC", "2026-11-15", None, None]
+
+
+@pytest.fixture
+def top(browse, listening):
+    """Ask for the top list; return the answer and the statement that made its rows."""
+
+    def ask(path, *listeners):
+        reader = listening(*listeners or (ME,))
+        answer = browse(reader)(path)
+        return answer, reader.asked[-1] if reader.asked else None
+
+    return ask
+
+
+def test_an_empty_database_shows_the_next_three_commands(browse, nobody):
+    text = browse(nobody)("/").text
+
+    assert "plays upload" in text
+    assert "plays login" in text
+    assert "plays poll" in text
+
+
+def test_a_listener_without_plays_gets_the_same_commands(browse, listening):
+    assert "plays upload" in browse(listening(SILENT))("/").text
+
+
+@pytest.mark.parametrize(
+    ("query", "listener"),
+    [("", "she"), ("&listener=me", "me"), ("&listener=she", "she")],
+)
+def test_the_listener_of_the_url_is_asked_for_else_who_listened_last(top, query, listener):
+    answer, asked = top(f"/top?period=2025{query}", ME, SHE)
+
+    assert answer.status_code == 200
+    assert asked.parameters["listener"] == listener
+
+
+def test_an_unknown_listener_is_not_found_and_the_known_are_named(top):
+    answer, _ = top("/top?listener=nobody", ME, SHE)
+
+    assert answer.status_code == 404
+    assert "me, she" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("period=2025-13", "Use a year (2025)"),
+        ("rule=31s", "30s, half, done, all"),
+        ("measure=ms", "plays, minutes"),
+        ("kind=album_name", "artist, track, album"),
+        ("sort=ms", "rank, name, plays, time, change"),
+    ],
+)
+def test_a_bad_argument_is_refused_with_what_would_do(top, query, says):
+    answer, _ = top(f"/top?{query}")
+
+    assert answer.status_code == 400
+    assert says in answer.text
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+@pytest.mark.parametrize("measure", ["plays", "minutes"])
+def test_rule_and_measure_become_columns(top, rule, measure):
+    _, asked = top(f"/top?period=2025&rule={rule}&measure={measure}&kind=track")
+
+    assert f"plays_{rule} AS plays" in asked.sql
+    assert f"ORDER BY now.{'ms' if measure == 'minutes' else 'plays'} DESC" in asked.sql
+    assert "reporting.tracks_by_month" in asked.sql
+    assert "{" not in asked.sql
+
+
+def test_the_mapping_names_the_columns_of_the_views():
+    assert Choice(RULES["half"], "plays").columns == {
+        "plays": "plays_half",
+        "value": "plays_half",
+        "measure": "plays",
+        "rank": "rank_half",
+    }
+    assert Choice(RULES["half"], "minutes").columns == {
+        "plays": "plays_half",
+        "value": "ms",
+        "measure": "ms",
+        "rank": "rank_minutes",
+    }
+
+
+def test_what_a_reader_types_is_bound_and_never_part_of_the_sql(top):
+    _, asked = top("/top?period=2025&search=';DROP TABLE play;--")
+
+    assert asked.parameters["search"] == "';DROP TABLE play;--"
+    assert "DROP" not in asked.sql
+
+
+def test_a_period_binds_its_dates_its_months_and_the_one_before(top):
+    _, asked = top("/top?period=2024-12-30..2025-03-02")
+
+    bounds = {name: value for name, value in asked.parameters.items() if "first" in name}
+    assert bounds == {
+        "first": "2024-12-30",
+        "head_first": "2024-12-30",
+        "months_first": "2025-01-01",
+        "tail_first": "2025-03-01",
+        "before_first": "2024-10-28",
+        "before_head_first": "2024-10-28",
+        "before_months_first": "2024-11-01",
+        "before_tail_first": "2024-12-01",
+    }
+
+
+def test_without_a_period_the_year_with_enough_days_is_shown(top):
+    _, asked = top("/top")
+
+    assert (asked.parameters["first"], asked.parameters["last"]) == ("2026-01-01", "2026-12-31")
+
+
+def test_links_carry_the_state_and_leave_out_what_is_usual(top):
+    usual, _ = top("/top?period=2025")
+    chosen, _ = top("/top?period=2025&rule=all&measure=minutes&listener=me", ME, SHE)
+
+    assert 'href="/?period=2025"' in usual.text
+    assert 'href="/?period=2025&amp;listener=me&amp;measure=minutes&amp;rule=all"' in chosen.text
+
+
+def test_two_dates_lead_to_the_address_of_their_period(browse, nobody):
+    answer = browse(nobody)("/top?from=2024-01-05&to=2024-05-05&kind=track")
+
+    assert answer.status_code == 302
+    assert answer.location == "/top?kind=track&period=2024-01-05..2024-05-05"
+
+
+@pytest.mark.parametrize(
+    "day", ["2025-02-30", "20250305", "2025-W01-1", "2019-12-31", "2026-11-16"]
+)
+def test_a_day_that_is_none_or_not_known_is_not_found(top, day):
+    answer, _ = top(f"/day/{day}")
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("item", ["x", "1.5", "9223372036854775808", "-9223372036854775809"])
+def test_an_id_that_no_bigint_holds_is_not_found(top, item):
+    answer, asked = top(f"/artist/{item}")
+
+    assert answer.status_code == 404
+    assert asked is None
+
+
+@pytest.mark.parametrize(
+    "error", [DatabaseAwayError("no connection to Postgres"), QueryError("canceled (57014)")]
+)
+def test_a_database_that_is_away_is_a_page_that_says_so(error):
+    @contextmanager
+    def away():
+        raise error
+        yield
+
+    answer = create_app(away).test_client().get("/", base_url="http://127.0.0.1:8100")
+
+    assert answer.status_code == 503
+    assert str(error) in answer.text
+    assert "plays status" in answer.text
+
+
+def test_names_are_escaped(browse, listening):
+    listener = ["<script>alert(1)</script>", *ME[1:]]
+    text = browse(listening(listener, ME))("/top?period=2025").text
+
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_every_statement_is_used():
+    folder = Path(dashboard.__file__).parent
+    source = "".join(path.read_text() for path in folder.glob("**/*.py"))
+    names = {name.partition(".")[2] for name in STATEMENTS}
+
+    assert {name for name in names if name not in source} == set()

@@ -1,0 +1,222 @@
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.period import Parts, PeriodError, Span, Timeline, add_months, named
+
+KNOWN = Timeline(first=date(2012, 3, 4), today=date(2026, 11, 15))
+
+DATES = st.dates(date(2012, 1, 1), date(2027, 12, 31))
+SPANS = st.tuples(DATES, DATES).map(lambda pair: Span(min(pair), max(pair)))
+
+
+def span(first, last):
+    return Span(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def dates(found):
+    return (str(found.first), str(found.last))
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "name"),
+    [
+        ("30d", "2026-10-17", "2026-11-15", "last 30 days"),
+        ("12m", "2025-11-16", "2026-11-15", "last 12 months"),
+        ("2025", "2025-01-01", "2025-12-31", "2025"),
+        ("2024-02", "2024-02-01", "2024-02-29", "February 2024"),
+        ("2025-12", "2025-12-01", "2025-12-31", "December 2025"),
+        ("2024-12-30..2025-01-02", "2024-12-30", "2025-01-02", "30 Dec 2024 – 2 Jan 2025"),
+        ("2025-03-05..2025-07-02", "2025-03-05", "2025-07-02", "5 Mar – 2 Jul 2025"),
+        ("2025-03-05..2025-03-05", "2025-03-05", "2025-03-05", "5 Mar 2025"),
+        ("all", "2012-03-04", "2026-11-15", "all time"),
+    ],
+)
+def test_a_text_stands_for_dates_and_has_a_name(text, first, last, name):
+    period = KNOWN.parse(text)
+
+    assert dates(period) == (first, last)
+    assert period.name == name
+    assert period.text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0d",
+        "30",
+        "99999d",
+        "2025-13",
+        "2025-02-30..2025-03-01",
+        "2025-07-02..2025-03-05",
+        "2025-W01",
+        "20250101..20250201",
+        "2025 ",
+        "٢٠٢٥",
+        "1800",
+        "9999",
+        "2025-01-01..",
+        "ALL",
+    ],
+)
+def test_another_text_is_refused_with_what_would_do(text):
+    with pytest.raises(PeriodError, match=r"Use a year \(2025\)"):
+        KNOWN.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("2025", "2024"),
+        ("2025-03", "2025-02"),
+        ("2025-01", "2024-12"),
+        ("30d", "2026-09-17..2026-10-16"),
+        ("12m", "2024-11-16..2025-11-15"),
+        ("2024-02-01..2024-02-29", "2024-01"),
+        ("2025-03-05..2025-03-14", "2025-02-23..2025-03-04"),
+        ("2013", "2012"),
+    ],
+)
+def test_a_period_compares_with_the_one_before(text, before):
+    assert KNOWN.before(KNOWN.parse(text)).text == before
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("2026", "2025-01-01..2025-11-15"),
+        ("2026-11", "2026-10-01..2026-10-15"),
+        ("2026-11-01..2026-12-24", "2026-10-17..2026-10-31"),
+    ],
+)
+def test_a_period_that_runs_compares_with_as_many_days(text, before):
+    assert KNOWN.before(KNOWN.parse(text)).text == before
+
+
+def test_the_last_day_of_a_leap_february_compares_with_the_28th():
+    known = Timeline(first=date(2012, 3, 4), today=date(2024, 2, 29))
+
+    assert known.before(known.parse("2024")).last == date(2023, 2, 28)
+    assert dates(known.parse("12m")) == ("2023-03-01", "2024-02-29")
+
+
+def test_a_march_that_runs_compares_with_all_of_a_shorter_february():
+    known = Timeline(first=date(2012, 3, 4), today=date(2025, 3, 30))
+
+    assert known.before(known.parse("2025-03")).last == date(2025, 2, 28)
+
+
+@pytest.mark.parametrize("text", ["all", "2012", "2012-03", "2011"])
+def test_nothing_compares_with_what_lies_before_the_first_play(text):
+    assert KNOWN.before(KNOWN.parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "back", "on"),
+    [
+        ("2025", "2024", "2026"),
+        ("2026", "2025", None),
+        ("2012", None, "2013"),
+        ("2025-12", "2025-11", "2026-01"),
+        ("12m", "2024-11-16..2025-11-15", None),
+        ("2025-03-05..2025-03-14", "2025-02-23..2025-03-04", "2025-03-15..2025-03-24"),
+        ("all", None, None),
+    ],
+)
+def test_steps_lead_to_the_periods_beside(text, back, on):
+    period = KNOWN.parse(text)
+    steps = [step and step.text for step in (KNOWN.step(period, -1), KNOWN.step(period, 1))]
+
+    assert steps == [back, on]
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        (("2025-01-01", "2025-12-31"), (None, ("2025-01-01", "2025-12-31"), None)),
+        (
+            ("2024-12-30", "2025-03-02"),
+            (
+                ("2024-12-30", "2024-12-31"),
+                ("2025-01-01", "2025-02-28"),
+                ("2025-03-01", "2025-03-02"),
+            ),
+        ),
+        (("2025-03-05", "2025-03-20"), (("2025-03-05", "2025-03-20"), None, None)),
+        (("2025-03-05", "2025-04-20"), (("2025-03-05", "2025-04-20"), None, None)),
+        (("2024-02-01", "2024-02-29"), (None, ("2024-02-01", "2024-02-29"), None)),
+        (("2024-02-01", "2024-02-28"), (("2024-02-01", "2024-02-28"), None, None)),
+        (
+            ("2024-01-31", "2024-02-29"),
+            (("2024-01-31", "2024-01-31"), ("2024-02-01", "2024-02-29"), None),
+        ),
+        (
+            ("2026-10-17", "2026-11-15"),
+            (("2026-10-17", "2026-10-31"), ("2026-11-01", "2026-11-30"), None),
+        ),
+    ],
+)
+def test_a_span_is_cut_into_whole_months_and_the_days_around(given, parts):
+    found = KNOWN.parts(span(*given))
+
+    assert found == Parts(*(each and span(*each) for each in parts))
+
+
+@given(SPANS)
+def test_the_parts_are_the_days_of_the_span(each):
+    parts = KNOWN.parts(each)
+    days = [
+        part.first + timedelta(days=at)
+        for part in (parts.head, parts.months, parts.tail)
+        if part
+        for at in range(part.days)
+    ]
+    known = [day for day in days if day <= each.last]
+
+    assert known == [each.first + timedelta(days=at) for at in range(each.days)]
+    # What lies beyond is the rest of a month whose future days hold no play.
+    assert all(day > KNOWN.today for day in days if day > each.last)
+
+
+@given(SPANS)
+def test_a_step_there_and_back_leads_to_the_same_dates(each):
+    forever = Timeline(date(1900, 1, 1), date(2199, 12, 31))
+    back = forever.step(named(each), -1)
+
+    assert dates(forever.step(back, 1)) == dates(each)
+    assert back.last == each.first - timedelta(days=1)
+
+
+@given(SPANS)
+def test_the_text_of_a_named_span_stands_for_its_dates(each):
+    assert dates(KNOWN.parse(named(each).text)) == dates(each)
+
+
+def test_the_years_go_from_today_to_the_first_play():
+    years = Timeline(date(2024, 11, 4), date(2026, 2, 15)).years()
+
+    assert [year.text for year, _ in years] == ["2026", "2025", "2024"]
+    assert [month.text for month in years[0][1]] == ["2026-02", "2026-01"]
+    assert len(years[1][1]) == 12
+    assert [month.text for month in years[2][1]] == ["2024-12", "2024-11"]
+
+
+def test_what_is_shown_ends_today():
+    assert KNOWN.elapsed(KNOWN.parse("2026")) == Span(date(2026, 1, 1), date(2026, 11, 15))
+    assert KNOWN.elapsed(KNOWN.parse("2025")).last == date(2025, 12, 31)
+    assert KNOWN.elapsed(KNOWN.parse("2027")).days == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "result"),
+    [
+        ("2024-02-29", -12, "2023-02-28"),
+        ("2025-01-31", 1, "2025-02-28"),
+        ("2025-01-31", -2, "2024-11-30"),
+    ],
+)
+def test_a_month_without_such_a_day_gives_its_last(day, months, result):
+    assert str(add_months(date.fromisoformat(day), months)) == result

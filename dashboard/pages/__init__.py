@@ -6,7 +6,13 @@ from typing import Any
 
 from flask import Response
 
-from dashboard.pages import day, items, overview, top
+from dashboard.pages import (
+    day,
+    items,
+    overview,
+    top,
+    when,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ PAGES = (
     Page("overview", "/", "Overview", overview.page),
     Page("top", "/top", "Top", top.page),
     Page("top_csv", "/top.csv", "Top", top.csv, in_nav=False),
+    Page("when", "/when", "When", when.page),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

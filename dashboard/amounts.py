@@ -1,0 +1,148 @@
+"""How much was listened, by the measure that the reader chose: plays, or the time they took.
+
+A row holds both: `plays`, counted by the chosen rule, and `ms`.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Literal
+
+from dashboard.ask import Row
+from dashboard.drawing import Bar, Columns, columns, highest
+from dashboard.format import UNKNOWN, change, duration, month, number, percent
+from dashboard.period import Span, add_months
+from dashboard.view import View
+
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
+LONG_MS = 3 * HOUR_MS
+"""From here on an axis counts hours instead of minutes."""
+Step = Literal["day", "week", "month", "quarter", "year"]
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = tuple(f"{date(2000, number, 1):%b}" for number in range(1, 13))
+
+
+def amount(view: View, row: Row) -> int:
+    """Return the amount of a row: milliseconds, or plays."""
+    value: int = row["ms" if view.by_time else "plays"]
+    return value
+
+
+def in_words(view: View, row: Row | None) -> str:
+    """Write the amount of a row: `32 h 11`, or `1 play`; a row that is missing is unknown."""
+    if row is None:
+        return UNKNOWN
+    return duration(row["ms"]) if view.by_time else plays(row["plays"])
+
+
+def plays(count: int) -> str:
+    """Write a number of plays: `1 play`, `9,412 plays`."""
+    return several(count, "play")
+
+
+def several(count: int, noun: str) -> str:
+    """Write a count of things: `1 day`, `12 days`."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def texts(view: View, row: Row) -> list[str]:
+    """Write plays and time of a row, the chosen measure first."""
+    both = [number(row["plays"]), duration(row["ms"])]
+    return both[::-1] if view.by_time else both
+
+
+def share_of(rows: Sequence[Row], view: View, wanted: Sequence[Row]) -> float | None:
+    """Return the share of some rows in the amount of all; None if there is nothing."""
+    total = sum(amount(view, row) for row in rows)
+    return sum(amount(view, row) for row in wanted) / total if total else None
+
+
+def drawn(view: View, bars: Sequence[Bar]) -> tuple[Columns, list[tuple[float, str]]]:
+    """Scale bars of amounts; the ticks are plays, hours, or minutes where hours are few."""
+    if not view.by_time:
+        chart = columns(bars)
+        return chart, [(at, short(value)) for at, value in chart.ticks]
+    unit, name = (HOUR_MS, "h") if highest(bars) >= LONG_MS else (MINUTE_MS, "min")
+    chart = columns(bars, unit)
+    return chart, [(at, f"{short(value)} {name}" if value else "0") for at, value in chart.ticks]
+
+
+def short(value: float) -> str:
+    """Write a tick of an axis: 12000 as `12k`."""
+    if value >= 10_000:  # noqa: PLR2004 - longer ones are cut beside the axis
+        return f"{value / 1000:g}k"
+    return f"{value:,g}"
+
+
+def rate_ticks(chart: Columns) -> list[tuple[float, str]]:
+    """Write the ticks of a chart of shares in percent."""
+    return [(at, percent(value)) for at, value in chart.ticks]
+
+
+def card(
+    view: View,
+    label: str,
+    value: str,
+    was: str = "",
+    *,
+    now: float | None = None,
+    before: float | None = None,
+    about: str = "",
+    href: str | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `parts.card`; `was` is the value of the period before, in words."""
+    if view.before is not None and was not in ("", UNKNOWN):
+        name = view.before.name
+        # Two dates are long, and the head of the page names them.
+        was = f"{was} before" if ".." in view.before.text else f"{was} in {name}"
+    else:
+        was = ""
+    growth = change(now, before)
+    return {
+        "label": label,
+        "value": value,
+        "href": href,
+        "growth": growth,
+        "was": was if growth is not None else None,
+        "about": was or about,
+    }
+
+
+def step_of(span: Span) -> Step:
+    """Return the step by which ranks of a span read best."""
+    for most_days, step in ((92, "week"), (731, "month"), (2200, "quarter")):
+        if span.days <= most_days:
+            return step  # type: ignore[return-value]
+    return "year"
+
+
+def step_name(day: date, step: str) -> str:
+    """Write the beginning of a step: `3 Mar`, `Mar 2025`, `Q1 2025`, `2025`."""
+    if step == "year":
+        return str(day.year)
+    if step == "quarter":
+        return f"Q{(day.month + 2) // 3} {day.year}"
+    return month(day) if step == "month" else f"{day.day} {day:%b}"
+
+
+def months_of(span: Span) -> list[date]:
+    """Return the first days of the months that a span touches."""
+    first = span.first.replace(day=1)
+    count = (span.last.year - first.year) * 12 + span.last.month - first.month + 1
+    return [add_months(first, number) for number in range(count)]
+
+
+def month_label(view: View, first: date) -> str:
+    """Write a month, of several years each January as its year."""
+    if first.month == 1 and view.shown.first.year < view.shown.last.year:
+        return str(first.year)
+    return f"{first:%b}"
+
+
+def drawn_counts(bars: Sequence[Bar]) -> dict[str, Any]:
+    """Draw bars that count something else than plays; a title is `name: amount`."""
+    chart = columns(bars)
+    return {
+        "bars": chart.bars,
+        "ticks": [(at, short(value)) for at, value in chart.ticks if value == int(value)],
+        "table": [tuple(bar.title.split(": ", 1)) for bar in bars],
+    }

@@ -1,0 +1,177 @@
+"""Charts that need no script: scales, ticks and paths, which templates/drawn.html puts on a page.
+
+Positions are percent of the chart: from its left edge, and from its top. So a chart has the width
+of its place, and its labels, which are HTML, keep their size on a phone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from math import ceil, cos, floor, log10, pi, sin
+
+HOURS = 24
+INNER, OUTER = 34.0, 92.0
+"""Radii of the clock in a square of 200: where a sector begins, and where the fullest hour ends."""
+MOST_LABELS = 14
+"""More labels than this do not fit beside each other below a chart."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One column: `part` is the share of it that stands out, `before` the value to compare with.
+
+    `title` says it in words. `is_faint` marks what is not all known.
+    """
+
+    label: str
+    value: float | None
+    title: str
+    href: str | None = None
+    part: float | None = None
+    before: float | None = None
+    is_faint: bool = False
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns in percent of the highest tick, and the ticks from the bottom up."""
+
+    bars: tuple[Bar, ...]
+    ticks: tuple[tuple[float, float], ...]
+    """Pairs of percent and value."""
+
+
+def columns(bars: Iterable[Bar], unit: float = 1) -> Columns:
+    """Scale bars to percent of the highest tick; labels that would not fit become empty.
+
+    The ticks are round numbers of `unit`, and given in it.
+    """
+    given = tuple(bars)
+    ticks = ticks_up_to(highest(given) / unit)
+    top = ticks[-1]
+
+    def percent(value: float | None) -> float | None:
+        return None if value is None else 100 * value / unit / top
+
+    step = ceil(len(given) / MOST_LABELS)
+    return Columns(
+        tuple(
+            replace(
+                bar,
+                label=bar.label if position % step == 0 else "",
+                value=percent(bar.value),
+                part=percent(bar.part),
+                before=percent(bar.before),
+            )
+            for position, bar in enumerate(given)
+        ),
+        tuple((100 * tick / top, tick) for tick in ticks),
+    )
+
+
+def highest(bars: Iterable[Bar]) -> float:
+    """Return the highest value that a chart of the bars must hold."""
+    return max(
+        (value for bar in bars for value in (bar.value, bar.before) if value is not None), default=0
+    )
+
+
+def ticks_up_to(most: float, about: int = 4) -> list[float]:
+    """Return round ticks from 0 to the first one at or above `most`."""
+    if most <= 0:
+        return [0, 1]
+    rough = most / about
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 3, 4, 5, 10) if power * factor >= rough)
+    return [step * number for number in range(ceil(most / step) + 1)]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a heat table: `value` is 0 to 1, or None where nothing is known."""
+
+    value: float | None
+    text: str
+    title: str
+    href: str | None = None
+    is_gap: bool = False
+
+
+def shares(values: Sequence[float | None]) -> list[float | None]:
+    """Return values as shares of the largest, 0 to 1; what is unknown stays unknown."""
+    most = max((value for value in values if value), default=0)
+    return [None if value is None else (value / most if most else 0.0) for value in values]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its points in percent, the SVG path through them, and where its name stands."""
+
+    path: str
+    points: tuple[tuple[float, float] | None, ...]
+    end: float
+    """Percent from the top at which the name stands."""
+
+
+def line(values: Sequence[float | None], low: float, high: float) -> Line:
+    """Draw values at equal distances between `low` (bottom) and `high` (top).
+
+    The line breaks where a value is unknown; a point between two breaks is a short dash.
+    """
+    wide = max(len(values) - 1, 1)
+    points = tuple(
+        None
+        if value is None
+        else (100 * at / wide, 100 * min(max((high - value) / (high - low), 0), 1))
+        for at, value in enumerate(values)
+    )
+    known = [list(run) for is_known, run in groupby(points, bool) if is_known]
+    path = "".join(_stroke([point for point in run if point]) for run in known)
+    last = next((point for point in reversed(points) if point), (100.0, 50.0))
+    return Line(path, points, last[1])
+
+
+def _stroke(points: list[tuple[float, float]]) -> str:
+    begin, *rest = points
+    moves = [f"M{begin[0]:.2f},{begin[1]:.2f}", *(f"L{x:.2f},{y:.2f}" for x, y in rest)]
+    return "".join(moves if rest else [*moves, "h.4"])
+
+
+def spread(ends: Sequence[float], apart: float) -> list[float]:
+    """Move label positions so that neighbours are at least `apart` percent apart, within 0 to 100.
+
+    The order stays. Where there is no room for all, they share the height equally.
+    """
+    order = sorted(range(len(ends)), key=lambda number: ends[number])
+    apart = min(apart, 100 / max(len(ends) - 1, 1))
+    placed = dict.fromkeys(order, 0.0)
+    floor_ = 0.0
+    for number in order:
+        placed[number] = max(ends[number], floor_)
+        floor_ = placed[number] + apart
+    ceiling = 100.0
+    for number in reversed(order):
+        placed[number] = min(placed[number], ceiling)
+        ceiling = placed[number] - apart
+    return [placed[number] for number in range(len(ends))]
+
+
+def sectors(values: Sequence[float]) -> list[str]:
+    """Return one SVG path for each of 24 hours, midnight at the top, in a square of 200.
+
+    The length of a sector is its share of the fullest hour.
+    """
+    return [
+        _sector(hour, INNER + (OUTER - INNER) * (share or 0.0))
+        for hour, share in enumerate(shares(values))
+    ]
+
+
+def _sector(hour: int, radius: float) -> str:
+    # A gap of a fiftieth of a sector on either side keeps neighbours apart.
+    begin, end = ((hour + edge) / HOURS * 2 * pi for edge in (0.04, 0.96))
+    corners = [(INNER, begin), (radius, begin), (radius, end), (INNER, end)]
+    (a, b, c, d) = (
+        f"{100 + r * sin(angle):.1f},{100 - r * cos(angle):.1f}" for r, angle in corners
+    )
+    return f"M{a}L{b}A{radius:.1f},{radius:.1f} 0 0 1 {c}L{d}A{INNER},{INNER} 0 0 0 {a}Z"

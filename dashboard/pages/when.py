@@ -1,0 +1,237 @@
+"""When: the hours of the week, the clock, the months, and the years beside each other."""
+
+from collections import defaultdict
+from datetime import date
+from typing import Any
+
+from dashboard.amounts import (
+    MONTHS,
+    WEEKDAYS,
+    amount,
+    card,
+    drawn,
+    in_words,
+    month_label,
+    months_of,
+    share_of,
+)
+from dashboard.ask import Row
+from dashboard.drawing import HOURS, Bar, Cell, sectors, shares
+from dashboard.format import UNKNOWN, month, percent, weekday
+from dashboard.period import DAY, add_months
+from dashboard.view import View
+
+NIGHT = range(6)
+WEEKEND = (6, 7)
+NOTHING = {"plays": 0, "ms": 0}
+MOST_DAYS, MOST_MONTHS = 92, 60
+"""Longer periods are drawn by month, and longer ones than that by year."""
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    hours = view.ask.rows("when.hours")
+    before = view.ask.rows("when.hours_before")
+    months = {row["listened_month"]: row for row in view.ask.rows("when.months")}
+    gaps = {row["listened_month"] for row in view.ask.rows("when.gap_months")}
+    return {
+        "cards": _cards(view, hours, before),
+        "week": _week(view, hours),
+        "clock": _clock(view, hours),
+        "course": _course(view, months, gaps),
+        "years": _years(view, months, gaps),
+    }
+
+
+def hour_name(hour: int) -> str:
+    """Write an hour of the day: `21:00`."""
+    return f"{hour:02}:00"
+
+
+def _cards(view: View, hours: list[Row], before: list[Row]) -> list[dict[str, Any]]:
+    return [
+        card(view, "fullest hour", _fullest(view, hours, "hour"), _fullest(view, before, "hour")),
+        card(
+            view,
+            "fullest day of the week",
+            _fullest(view, hours, "weekday"),
+            _fullest(view, before, "weekday"),
+        ),
+        _share_card(view, "at the weekend", hours, before, lambda row: row["weekday"] in WEEKEND),
+        _share_card(view, "between 0:00 and 6:00", hours, before, lambda row: row["hour"] in NIGHT),
+    ]
+
+
+def _share_card(view: View, name: str, now: list[Row], before: list[Row], is_wanted: Any) -> Any:
+    share, then = (
+        share_of(rows, view, [row for row in rows if is_wanted(row)]) for rows in (now, before)
+    )
+    return card(view, name, percent(share), percent(then))
+
+
+def _fullest(view: View, hours: list[Row], key: str) -> str:
+    sums = _sums(view, hours, key)
+    if not any(sums.values()):
+        return UNKNOWN
+    best = max(sums, key=lambda each: (sums[each], -each))
+    return hour_name(best) if key == "hour" else WEEKDAYS[best - 1]
+
+
+def _sums(view: View, rows: list[Row], key: str) -> dict[int, int]:
+    sums: dict[int, int] = defaultdict(int)
+    for row in rows:
+        sums[row[key]] += amount(view, row)
+    return sums
+
+
+def _week(view: View, hours: list[Row]) -> dict[str, Any]:
+    """Return the heat table of weekday and hour, with each weekday's share."""
+    by_cell = {(row["weekday"], row["hour"]): row for row in hours}
+    keys = [(weekday, hour) for weekday in range(1, 8) for hour in range(HOURS)]
+    rows = [by_cell.get(key, NOTHING) for key in keys]
+    shade = shares([amount(view, row) for row in rows])
+    cells = [
+        Cell(
+            shade[at],
+            in_words(view, row),
+            f"{WEEKDAYS[day - 1]} {hour_name(hour)}: {in_words(view, row)}",
+        )
+        for at, ((day, hour), row) in enumerate(zip(keys, rows, strict=True))
+    ]
+    return {
+        "heads": [f"{hour:02}" for hour in range(HOURS)],
+        "names": list(WEEKDAYS),
+        "table": [
+            [hour_name(hour), *(cells[day * HOURS + hour].text for day in range(7))]
+            for hour in range(HOURS)
+        ],
+        "rows": [
+            (name, None, cells[at * HOURS : (at + 1) * HOURS]) for at, name in enumerate(WEEKDAYS)
+        ],
+        "totals": [
+            percent(share_of(hours, view, [row for row in hours if row["weekday"] == day]))
+            for day in range(1, 8)
+        ],
+    }
+
+
+def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
+    rows = [
+        {
+            "plays": sum(row["plays"] for row in hours if row["hour"] == hour),
+            "ms": sum(row["ms"] for row in hours if row["hour"] == hour),
+        }
+        for hour in range(HOURS)
+    ]
+    return {
+        "paths": sectors([amount(view, row) for row in rows]),
+        "titles": [f"{hour_name(hour)}: {in_words(view, row)}" for hour, row in enumerate(rows)],
+        "middle": _fullest(view, hours, "hour"),
+        "table": [(hour_name(hour), in_words(view, row)) for hour, row in enumerate(rows)],
+    }
+
+
+def _course(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, Any]:
+    """Return the columns of the period: its days, months or years."""
+    if view.shown.days <= MOST_DAYS:
+        return {"step": "day", **_drawn(view, _days(view))}
+    if len(months_of(view.shown)) <= MOST_MONTHS:
+        return {"step": "month", **_drawn(view, _months(view, months, gaps))}
+    return {"step": "year", **_drawn(view, _year_bars(view, months))}
+
+
+def _known(view: View, months: dict[date, Row], first: date) -> Row | None:
+    """Return a month; None before the first play and in the future."""
+    if view.timeline.first.replace(day=1) <= first <= view.listener.today:
+        return months.get(first, NOTHING)
+    return None
+
+
+def _drawn(view: View, bars: list[Bar]) -> dict[str, Any]:
+    chart, ticks = drawn(view, bars)
+    return {
+        "bars": chart.bars,
+        "ticks": ticks,
+        "has_gap": any(bar.is_faint for bar in bars),
+        "table": [tuple(bar.title.split(": ", 1)) for bar in bars],
+    }
+
+
+def _days(view: View) -> list[Bar]:
+    rows = {row["listened_date"]: row for row in view.ask.rows("when.days")}
+    days = [view.shown.first + number * DAY for number in range(view.shown.days)]
+    return [
+        Bar(
+            str(day.day),
+            amount(view, rows.get(day, NOTHING)),
+            f"{weekday(day)}: {in_words(view, rows.get(day, NOTHING))}",
+            view.url("day", day=day.isoformat()),
+            is_faint=rows.get(day, NOTHING).get("is_at_least", False),
+        )
+        for day in days
+    ]
+
+
+def _months(view: View, months: dict[date, Row], gaps: set[date]) -> list[Bar]:
+    bars = []
+    for first in months_of(view.shown):
+        row, before = (_known(view, months, each) for each in (first, add_months(first, -12)))
+        title = f"{month(first)}: {in_words(view, row)}"
+        bars.append(
+            Bar(
+                month_label(view, first),
+                amount(view, row) if row else None,
+                f"{title} ({in_words(view, before)} a year before)" if before else title,
+                view.url("when", period=f"{first:%Y-%m}"),
+                before=amount(view, before) if before else None,
+                is_faint=first in gaps,
+            )
+        )
+    return bars
+
+
+def _year_bars(view: View, months: dict[date, Row]) -> list[Bar]:
+    years = range(view.shown.first.year, view.shown.last.year + 1)
+    return [
+        Bar(
+            str(year),
+            amount(view, row) if row else None,
+            f"{year}: {in_words(view, row)}",
+            view.url("when", period=str(year)),
+        )
+        for year in years
+        for row in [_total(months, year)]
+    ]
+
+
+def _total(months: dict[date, Row], year: int) -> Row | None:
+    rows = [row for first, row in months.items() if first.year == year]
+    if not rows:
+        return None
+    return {key: sum(row[key] for row in rows) for key in ("plays", "ms")}
+
+
+def _years(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, Any]:
+    """Return the heat table of years and months, the newest year first."""
+    years = [period.first.year for period, _ in view.timeline.years()]
+    keys = [date(year, number, 1) for year in years for number in range(1, 13)]
+    known = [_known(view, months, key) for key in keys]
+    shade = shares([amount(view, row) if row else None for row in known])
+    cells = [
+        Cell(
+            shade[at],
+            in_words(view, row),
+            f"{month(key)}: {in_words(view, row)}",
+            view.url("when", period=f"{key:%Y-%m}") if row else None,
+            is_gap=key in gaps,
+        )
+        for at, (key, row) in enumerate(zip(keys, known, strict=True))
+    ]
+    return {
+        "heads": MONTHS,
+        "rows": [
+            (str(year), view.url("when", period=str(year)), cells[at * 12 : (at + 1) * 12])
+            for at, year in enumerate(years)
+        ],
+        "totals": [in_words(view, _total(months, year)).removesuffix(" plays") for year in years],
+    }

@@ -1,0 +1,110 @@
+"""The page over a real Postgres, and a small listening history whose numbers are counted by hand.
+
+The listener `me` lives in Berlin, Ada is heard since 2024, Wren since 2025. Tracks take 200 s.
+
+| end, local time | track | played | |
+|---|---|---|---|
+| Tue 5 Mar 2024 21:00 | Ferries, Ada | 200 s | |
+| Tue 4 Mar 2025 21:00 | Ferries, Ada | 200 s | |
+| Tue 4 Mar 2025 21:10 | Salt, Ada | 40 s | skipped, says Spotify |
+| Tue 4 Mar 2025 21:11 | Salt, Ada | 10 s | skipped, because it is short |
+| Sun 13 Jul 2025 00:30 | Kites, Wren | 200 s | in UTC still Saturday |
+| Sun 13 Jul 2025 12:00 | Kites, Wren | 200 s estimated | by a poll alone |
+| Mon 14 Jul 2025 10:00 | Ferries, Ada | 200 s | |
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dashboard.app import create_app
+from shared.postgres import Database
+
+LENGTH_MS = 200_000
+URIS = {"Ferries": "spotify:track:1", "Salt": "spotify:track:2", "Kites": "spotify:track:3"}
+ALBUMS = {"Ada": "Tides", "Wren": "Sky"}
+
+
+class Site:
+    """The page, and the database behind it."""
+
+    def __init__(self, database: Database, address_of: Any, operations: Any = None) -> None:
+        self.database = database
+        self._address = address_of("reader")
+        self._client = create_app(self._reader, operations).test_client()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Database]:
+        reader = Database.connect(self._address)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def play(self, ended_at: str, track: str, artist: str, ms: int | None, **columns: Any) -> None:
+        """Store one play; `ended_at` is UTC, and `ms` None as from a poll."""
+        values = {
+            "listener": "me",
+            "track_uri": URIS[track],
+            "track_name": track,
+            "artist_name": artist,
+            "album_name": ALBUMS[artist],
+            "played_at": f"{ended_at}Z",
+            "ms_played": ms,
+            "duration_ms": LENGTH_MS,
+            "source": "recently-played" if ms is None else "extended-history",
+            **columns,
+        }
+        names = ", ".join(values)
+        bound = ", ".join(f":{name}" for name in values)
+        self.database.run(f"INSERT INTO listening_history ({names}) VALUES ({bound})", **values)  # noqa: S608
+
+    def live_in(self, zone: str) -> None:
+        """Set the time zone of `me`."""
+        self.database.run("INSERT INTO listener_setting VALUES ('me', :zone)", zone=zone)
+
+    def feature(self, track: str, energy: float) -> None:
+        """Store how a track sounds."""
+        self.database.run(
+            "INSERT INTO track_features (track_uri, energy, source, fetched_at) "
+            "VALUES (:uri, :energy, 'reccobeats', now())",
+            uri=URIS[track],
+            energy=energy,
+        )
+
+    def two_years(self) -> None:
+        """Store the history above."""
+        self.live_in("Europe/Berlin")
+        whole = {"reason_start": "trackdone", "reason_end": "trackdone", "platform": "ios"}
+        cut = {"reason_start": "clickrow", "reason_end": "fwdbtn", "platform": "ios"}
+        self.play("2024-03-05 20:00", "Ferries", "Ada", LENGTH_MS, **whole)
+        self.play("2025-03-04 20:00", "Ferries", "Ada", LENGTH_MS, **whole)
+        self.play("2025-03-04 20:10", "Salt", "Ada", 40_000, skipped=True, **cut)
+        self.play("2025-03-04 20:11", "Salt", "Ada", 10_000, **cut)
+        self.play("2025-07-12 22:30", "Kites", "Wren", LENGTH_MS, **whole)
+        self.play("2025-07-13 10:00", "Kites", "Wren", None)
+        self.play("2025-07-14 08:00", "Ferries", "Ada", LENGTH_MS, **whole)
+
+    def get(self, path: str) -> Any:
+        """Return the answer to a request."""
+        return self._client.get(path, headers={"Host": "127.0.0.1:8100"})
+
+    def source(self, path: str) -> str:
+        """Return the HTML of a page."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def text(self, path: str) -> str:
+        """Return what a page says, its tooltips included, with single spaces."""
+        return plain(self.source(path))
+
+
+def plain(source: str) -> str:
+    """Return the words of HTML, tooltips included, with single spaces."""
+    body = re.sub(r"<(style|script)\b.*?</\1>", " ", source, flags=re.DOTALL)
+    titled = re.sub(r'<[^>]*?\btitle="([^"]*)"[^>]*>', r" \1 ", body)
+    words = html.unescape(re.sub(r"<[^>]+>", " ", titled))
+    return " ".join(words.replace("\N{NARROW NO-BREAK SPACE}", " ").split())

@@ -1,0 +1,79 @@
+"""The page When: hours of the week, the clock, months and years, in the listener's own zone."""
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_a_play_counts_in_its_local_hour(site):
+    text = site.text("/when?period=2025")
+
+    assert "Tue 21:00: 2 plays" in text
+    assert "Sun 00:00: 1 play" in text
+    assert "Sat 22:00: 0 plays" in text
+
+
+def test_shares_are_compared_with_the_year_before(site):
+    text = site.text("/when?period=2025")
+
+    assert "fullest hour 21:00 21:00 in 2024" in text
+    # 2 of 5 plays on Sunday, 1 of 5 at half past midnight.
+    assert "at the weekend 40 % 0 % in 2024" in text
+    assert "between 0:00 and 6:00 20 % 0 % in 2024" in text
+
+
+def test_the_rule_decides_which_plays_count(site):
+    text = site.text("/when?period=2025&rule=all")
+
+    assert "Tue 21:00: 3 plays" in text
+    assert "at the weekend 33 %" in text
+
+
+def test_minutes_weigh_by_time(site):
+    text = site.text("/when?period=2025&measure=minutes")
+
+    # 400 of 850 seconds, of which 200 are an estimate.
+    assert "at the weekend 47 %" in text
+    assert "Tue 21:00: 4 min" in text
+
+
+def test_a_month_is_compared_with_the_same_one_a_year_before(site):
+    assert "Mar 2025: 2 plays (1 play a year before)" in site.text("/when?period=2025")
+
+
+def test_a_month_before_the_first_play_is_unknown(site):
+    text = site.text("/when?period=2025")
+
+    assert "Feb 2024: \N{EN DASH}" in text
+    assert "Apr 2024: 0 plays" in text
+
+
+def test_years_stand_beside_each_other_and_open(site):
+    source = site.source("/when?period=2025")
+
+    assert "/when?period=2025-07" in source
+    assert "/when?period=2024" in source
+
+
+def test_a_short_period_is_drawn_by_day(site):
+    source = site.source("/when?period=2025-07")
+
+    assert "Sun 13 Jul 2025: 2 plays" in source
+    assert "/day/2025-07-13" in source
+
+
+def test_a_month_with_an_open_gap_is_marked(site, owner):
+    assert 'class="gap' not in site.source("/when?period=2025")
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-05-02', '2025-05-03', 'outage', 'poll')"
+    )
+
+    assert 'class="gap" style="--v:0" title="May 2025: 0 plays"' in site.source("/when?period=2025")

@@ -8,6 +8,7 @@ from flask import Response
 
 from dashboard.pages import (
     day,
+    discovery,
     items,
     overview,
     top,
@@ -43,6 +44,7 @@ PAGES = (
     Page("top", "/top", "Top", top.page),
     Page("top_csv", "/top.csv", "Top", top.csv, in_nav=False),
     Page("when", "/when", "When", when.page),
+    Page("discovery", "/discovery", "Discovery", discovery.page),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

@@ -1,0 +1,147 @@
+"""Discovery and favourites: what was new, what is forgotten, and what was played over and over."""
+
+from datetime import date
+from typing import Any
+
+from dashboard.amounts import card, drawn_counts, month_label, plays, several, texts
+from dashboard.ask import Row
+from dashboard.drawing import Bar, line
+from dashboard.format import day, month, number, percent
+from dashboard.view import View
+
+MOST_MONTHS = 60
+"""A longer period is drawn by year."""
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    totals = {row["kind"]: row for row in view.ask.rows("discovery.totals")}
+    months = view.ask.rows("discovery.months")
+    return {
+        "cards": _cards(view, totals, months),
+        "course": _course(view, months) if len(months) > 1 else None,
+        "variety": _variety(months) if len(months) > 1 else [],
+        "found": {
+            kind: _found(view, view.ask.rows(f"discovery.found_{kind}s"), kind)
+            for kind in ("artist", "track")
+        },
+        "forgotten": [_forgotten(view, row) for row in view.ask.rows("discovery.forgotten")],
+        "obsessions": [_obsession(view, row) for row in view.ask.rows("discovery.obsessions")],
+        "together": view.ask.rows("discovery.together") if len(view.listeners) > 1 else [],
+    }
+
+
+def _cards(view: View, totals: dict[str, Row], months: list[Row]) -> list[dict[str, Any]]:
+    found = [
+        card(
+            view,
+            f"{kind} heard first",
+            number(totals[kind]["now"]),
+            number(totals[kind]["before"]),
+            now=totals[kind]["now"],
+            before=totals[kind]["before"],
+        )
+        for kind in ("artists", "tracks", "albums")
+    ]
+    return [
+        *found,
+        card(
+            view,
+            "plays of new artists",
+            percent(_share(months, "plays_of_new_artists", "plays_all")),
+            about="in the month they were heard first",
+        ),
+    ]
+
+
+def _share(rows: list[Row], part: str, whole: str) -> float | None:
+    total = sum(row[whole] for row in rows)
+    return sum(row[part] for row in rows) / total if total else None
+
+
+def _course(view: View, months: list[Row]) -> dict[str, Any]:
+    """Return columns of all plays, in which those of new artists stand out."""
+    by_year = len(months) > MOST_MONTHS
+    steps: dict[date, list[Row]] = {}
+    for row in months:
+        first = row["listened_month"]
+        steps.setdefault(first.replace(month=1) if by_year else first, []).append(row)
+    return drawn_counts([_bar(view, first, rows, by_year) for first, rows in steps.items()])
+
+
+def _bar(view: View, first: date, rows: list[Row], by_year: bool) -> Bar:  # noqa: FBT001 - private
+    total, new, artists = (
+        sum(row[key] for row in rows)
+        for key in ("plays_all", "plays_of_new_artists", "new_artists")
+    )
+    label = str(first.year) if by_year else month_label(view, first)
+    share = percent(new / total if total else None)
+    return Bar(
+        label,
+        total,
+        f"{str(first.year) if by_year else month(first)}: {plays(total)}, {share} of new artists "
+        f"({several(artists, 'artist')})",
+        view.url("discovery", period=f"{first:%Y}" if by_year else f"{first:%Y-%m}"),
+        part=new,
+    )
+
+
+def _variety(months: list[Row]) -> list[dict[str, Any]]:
+    """Return two curves: how much the ten most played artists take, and how often tracks repeat."""
+    curves = []
+    for title, key, write in (
+        ("Share of the top ten artists", "top10_artists_share", percent),
+        ("Plays of each track", "plays_per_track", number),
+    ):
+        values = [row[key] if row[key] is None else float(row[key]) for row in months]
+        known = [value for value in values if value is not None]
+        top = max(known, default=1) or 1
+        curves.append(
+            {
+                "title": title,
+                "line": line(values, 0, top),
+                "high": write(top),
+                "low": write(0),
+                "names": [month(row["listened_month"]) for row in months],
+                "values": [write(value and round(value, 3)) for value in values],
+            }
+        )
+    return curves
+
+
+def _found(view: View, rows: list[Row], kind: str) -> list[dict[str, Any]]:
+    most = max((row["value"] for row in rows), default=0)
+    return [
+        {
+            "href": view.url(kind, item=row[f"{kind}_id"]),
+            "name": row[f"{kind}_name"],
+            "small": row["artist_name"]
+            if kind == "track"
+            else f"since {day(row['first_heard_on'])}",
+            "rank": rank,
+            "bar": row["value"] / most,
+            "number": texts(view, row)[0],
+            "dim": texts(view, row)[1],
+        }
+        for rank, row in enumerate(rows, start=1)
+    ]
+
+
+def _forgotten(view: View, row: Row) -> dict[str, Any]:
+    return {
+        "href": view.url("track", item=row["track_id"]),
+        "name": row["track_name"],
+        "small": row["artist_name"],
+        "number": number(row["plays_all"]),
+        "dim": f"last {month(row['last_heard_on'])}",
+    }
+
+
+def _obsession(view: View, row: Row) -> dict[str, Any]:
+    return {
+        "href": view.url("day", day=row["listened_date"].isoformat()),
+        "name": row["track_name"],
+        "small": row["artist_name"],
+        "number": f"{number(row['plays_all'])}\N{MULTIPLICATION SIGN}",
+        "dim": day(row["listened_date"]),
+    }

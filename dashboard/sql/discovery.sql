@@ -1,0 +1,64 @@
+-- totals --
+-- What was heard for the first time in the period and in the one before.
+SELECT 'artists' AS kind,
+       count(*) FILTER (WHERE first_heard_on BETWEEN :first AND :last) AS now,
+       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first AND :before_last) AS before
+FROM reporting.artists
+WHERE listener = :listener
+UNION ALL
+SELECT 'tracks',
+       count(*) FILTER (WHERE first_heard_on BETWEEN :first AND :last),
+       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first AND :before_last)
+FROM reporting.tracks
+WHERE listener = :listener
+UNION ALL
+SELECT 'albums',
+       count(*) FILTER (WHERE first_heard_on BETWEEN :first AND :last),
+       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first AND :before_last)
+FROM reporting.albums
+WHERE listener = :listener
+
+-- months --
+-- Whole months, the first and the last of the period included.
+SELECT listened_month, d.plays_all, d.new_artists, d.plays_of_new_artists,
+       v.top10_artists_share, v.plays_per_track
+FROM reporting.discovery d
+JOIN reporting.diversity v USING (listener, listened_month)
+WHERE listener = :listener
+  AND listened_month BETWEEN date_trunc('month', :first::date)::date AND :last
+ORDER BY listened_month
+
+-- found_artists --
+SELECT artist_id, artist_name, first_heard_on, {plays} AS plays, ms, {value} AS value
+FROM reporting.artists
+WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {value} > 0
+ORDER BY {value} DESC, ms DESC, artist_name COLLATE "C"
+LIMIT 12
+
+-- found_tracks --
+SELECT track_id, track_name, artist_name, first_heard_on, {plays} AS plays, ms, {value} AS value
+FROM reporting.tracks
+WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {value} > 0
+ORDER BY {value} DESC, ms DESC, track_name COLLATE "C", artist_name COLLATE "C"
+LIMIT 12
+
+-- forgotten --
+SELECT track_id, track_name, artist_name, plays_all, last_heard_on, days_since
+FROM reporting.forgotten_favourites
+WHERE listener = :listener
+ORDER BY plays_all DESC, last_heard_on, track_name COLLATE "C"
+LIMIT 12
+
+-- obsessions --
+SELECT track_id, track_name, artist_name, listened_date, plays_all
+FROM reporting.obsessions
+WHERE listener = :listener AND listened_date BETWEEN :first AND :last
+ORDER BY plays_all DESC, listened_date DESC, track_name COLLATE "C"
+LIMIT 12
+
+-- together --
+SELECT other_listener, artist_id, artist_name, plays_all, other_plays_all
+FROM reporting.together
+WHERE listener = :listener
+ORDER BY least(plays_all, other_plays_all) DESC, artist_name COLLATE "C"
+LIMIT 10

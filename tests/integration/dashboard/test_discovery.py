@@ -1,0 +1,67 @@
+"""The page Discovery: what was new, what was played over and over, what is forgotten."""
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_what_is_new_counts_in_the_year_of_its_first_play(site):
+    text = site.text("/discovery?period=2025")
+
+    assert "artists heard first 1 ±0 % 1 in 2024" in text
+    assert "tracks heard first 2 ▲ 100 % 1 in 2024" in text
+    assert "albums heard first 1 ±0 % 1 in 2024" in text
+
+
+def test_plays_of_new_artists_stand_out(site):
+    text = site.text("/discovery?period=2025")
+
+    # 2 of 6 plays, skips included; both in July, of 3.
+    assert "plays of new artists 33 %" in text
+    assert "Jul 2025: 3 plays, 67 % of new artists (1 artist)" in text
+
+
+def test_new_artists_are_listed_with_what_became_of_them(site):
+    text = site.text("/discovery?period=2025")
+
+    assert "1 Wren since 13 Jul 2025 7 min 2" in text
+    assert "Ada since" not in text
+
+
+def test_a_day_of_one_track_is_an_obsession(site):
+    for minute in range(0, 25, 5):
+        site.play(f"2025-08-01 12:{minute:02}", "Kites", "Wren", 200_000)
+
+    text = site.text("/discovery?period=2025")
+
+    assert "Kites Wren 1 Aug 2025 5×" in text  # noqa: RUF001 - the sign of the page
+    assert "/day/2025-08-01" in site.source("/discovery?period=2025")
+
+
+def test_a_favourite_is_forgotten_after_a_year(site):
+    for minute in range(0, 60, 3):
+        site.play(f"2023-08-01 12:{minute:02}", "Kites", "Wren", 200_000, track_uri="x")
+        site.play(f"2023-08-02 12:{minute:02}", "Salt", "Ada", 200_000)
+
+    text = site.text("/discovery?period=2025")
+
+    # Kites came back in 2025, and Salt was only skipped; no play of it counts since 2023.
+    assert "Forgotten favourites" in text
+    assert "Kites Wren last" not in text
+
+
+def test_two_listeners_share_artists(site):
+    assert "Heard by both" not in site.text("/discovery?period=2025&listener=me")
+    site.play("2025-07-01 12:00", "Kites", "Wren", 200_000, listener="you")
+
+    text = site.text("/discovery?period=2025&listener=me")
+
+    assert "Heard by both" in text
+    assert "Wren with you 1 2" in text

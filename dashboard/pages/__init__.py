@@ -11,6 +11,7 @@ from dashboard.pages import (
     discovery,
     items,
     overview,
+    rank,
     top,
     when,
 )
@@ -45,6 +46,7 @@ PAGES = (
     Page("top_csv", "/top.csv", "Top", top.csv, in_nav=False),
     Page("when", "/when", "When", when.page),
     Page("discovery", "/discovery", "Discovery", discovery.page),
+    Page("rank", "/rank", "Rank", rank.page),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

@@ -1,0 +1,100 @@
+"""Rank: the ten artists with the most in the period, and their ranks over its course."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+
+from dashboard.amounts import in_words, month_label, step_name, step_of
+from dashboard.ask import Row
+from dashboard.drawing import line, spread
+from dashboard.format import UNKNOWN
+from dashboard.period import add_months
+from dashboard.view import View
+
+LOWEST = 11
+"""A rank below ten is drawn here, where a line comes from above or goes there."""
+APART = 6.4
+"""Names need this distance, percent of the height."""
+MOST_MARKS = 8
+MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    step = step_of(view.shown)
+    rows = view.ask.rows("rank.artists", step=step, **_bounds(view, step))
+    starts = _starts(view, step)
+    items = [list(group) for _, group in groupby(rows, lambda row: row["id"])]
+    series = [_series(view, item, starts, step) for item in items]
+    for one, end in zip(series, spread([each["line"].end for each in series], APART), strict=True):
+        one["end"] = end
+    every = -(-len(starts) // MOST_MARKS)
+    wide = max(len(starts) - 1, 1)
+    return {
+        "step": step,
+        "series": series,
+        "marks": [
+            (100 * at / wide, _mark(view, start, step))
+            for at, start in enumerate(starts)
+            if at % every == 0
+        ],
+        "ranks": [(100 * (rank - 1) / (LOWEST - 1), str(rank)) for rank in range(1, LOWEST)]
+        + [(100.0, "\N{HORIZONTAL ELLIPSIS}")],
+        "heads": ["Artist", *(step_name(start, step) for start in starts)],
+    }
+
+
+def _bounds(view: View, step: str) -> dict[str, date | None]:
+    """Return what replaces the period's bounds: weeks cross months, so they need single plays."""
+    if step != "week":
+        return {}
+    none = dict.fromkeys(("months_first", "months_last", "tail_first", "tail_last"))
+    return {**none, "head_first": view.shown.first, "head_last": view.shown.last}
+
+
+def _mark(view: View, start: date, step: str) -> str:
+    if step == "month":
+        return month_label(view, start)
+    return step_name(start, step)
+
+
+def _starts(view: View, step: str) -> list[date]:
+    """Return the first day of each week, month, quarter or year of the period."""
+    shown = view.shown
+    if step == "week":
+        first = shown.first - timedelta(days=shown.first.weekday())
+        return [first + timedelta(days=7 * at) for at in range((shown.last - first).days // 7 + 1)]
+    months = MONTHS_OF[step]
+    first = shown.first.replace(month=(shown.first.month - 1) // months * months + 1, day=1)
+    starts = [first]
+    while (following := add_months(starts[-1], months)) <= shown.last:
+        starts.append(following)
+    return starts
+
+
+def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> dict[str, Any]:
+    by_start = {row["starts_on"]: row for row in item}
+    rows = [by_start.get(start) for start in starts]
+    known = next(row for row in by_start.values())
+    return {
+        "name": known["name"],
+        "href": view.url("artist", item=known["id"]),
+        "line": line(_places(rows), LOWEST, 1),
+        "titles": [
+            f"{known['name']}, {step_name(start, step)}: rank {row['rank']}, {in_words(view, row)}"
+            if row
+            else f"{known['name']}, {step_name(start, step)}: no play that counts"
+            for start, row in zip(starts, rows, strict=True)
+        ],
+        "ranks": [str(row["rank"]) if row else UNKNOWN for row in rows],
+    }
+
+
+def _places(rows: list[Row | None]) -> list[int | None]:
+    """Return where a line stands at each step; None where it and its neighbours are below ten."""
+    ranks = [min(row["rank"], LOWEST) if row else LOWEST for row in rows]
+    return [
+        rank if min(ranks[max(at - 1, 0) : at + 2]) < LOWEST else None
+        for at, rank in enumerate(ranks)
+    ]

@@ -1,0 +1,58 @@
+"""The page Rank: ten artists and their ranks by month, quarter or year."""
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_each_month_ranks_anew(site):
+    text = site.text("/rank?period=2025")
+
+    assert "Ada, Mar 2025: rank 1, 2 plays" in text
+    assert "Wren, Jul 2025: rank 1, 2 plays" in text
+    assert "Ada, Jul 2025: rank 2, 1 play " in text
+
+
+def test_an_artist_leads_to_its_page(site, owner):
+    ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists WHERE artist_name = 'Wren'")
+
+    assert f"/artist/{artist}?period=2025" in site.source("/rank?period=2025")
+
+
+def test_days_around_whole_months_count_too(site):
+    text = site.text("/rank?period=2025-03-04..2025-07-13")
+
+    # Two plays each; Wren listened for longer, and the last play of Ada is a day later.
+    assert "Ada, Mar 2025: rank 1, 2 plays" in text
+    assert "Wren, Jul 2025: rank 1, 2 plays" in text
+    assert "Wren – – – – 1 Ada 1 – – – –" in text  # noqa: RUF001 - the dashes of the page
+
+
+@pytest.mark.parametrize(
+    ("period", "step"),
+    [
+        ("2025-07", "14 Jul"),
+        ("2024-01-01..2025-12-31", "Jul 2025"),
+        ("2021-01-01..2025-12-31", "Q3 2025"),
+        ("2015-01-01..2025-12-31", "2025"),
+    ],
+)
+def test_long_periods_are_drawn_in_long_steps(period, step, site):
+    assert f"Ada, {step}: rank" in site.text(f"/rank?period={period}")
+
+
+def test_ties_share_a_rank(site):
+    site.play("2025-07-14 09:00", "Kites", "Wren", 30_000)
+
+    text = site.text("/rank?period=2025-07")
+
+    assert "Wren, 7 Jul: rank 1, 2 plays" in text
+    assert "Ada, 14 Jul: rank 1, 1 play" in text
+    assert "Wren, 14 Jul: rank 1, 1 play" in text

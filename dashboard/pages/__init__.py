@@ -12,6 +12,7 @@ from dashboard.pages import (
     items,
     overview,
     rank,
+    sessions,
     top,
     when,
 )
@@ -47,6 +48,7 @@ PAGES = (
     Page("when", "/when", "When", when.page),
     Page("discovery", "/discovery", "Discovery", discovery.page),
     Page("rank", "/rank", "Rank", rank.page),
+    Page("sessions", "/sessions", "Sessions", sessions.page),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

@@ -1,0 +1,162 @@
+"""Sessions and streaks: how long and when somebody listens without a pause, and day after day."""
+
+from typing import Any
+
+from dashboard.amounts import MINUTE_MS, card, drawn_counts, in_words, several
+from dashboard.ask import Row
+from dashboard.drawing import HOURS, Bar
+from dashboard.format import UNKNOWN, day, duration, number, time_of_day, weekday
+from dashboard.view import View
+
+SIZES = (
+    "< 15 min",
+    "15\N{EN DASH}30 min",
+    "30\N{EN DASH}60 min",
+    "1\N{EN DASH}2 h",
+    "2\N{EN DASH}4 h",
+    "> 4 h",
+)
+MOST_STREAKS = 10
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    now = view.ask.row("sessions.totals", begin=view.period.first, until=view.period.last)
+    before = _before(view)
+    shapes = view.ask.rows("sessions.shapes")
+    streaks = view.ask.rows("sessions.streaks")
+    return {
+        "cards": _session_cards(view, now, before) + _streak_cards(view, streaks),
+        "starts": _starts(shapes),
+        "sizes": _sizes(shapes),
+        "longest": [_session(view, row) for row in view.ask.rows("sessions.longest")],
+        "streaks": [_streak(view, row) for row in _chosen(streaks)],
+        "milestones": view.ask.rows("sessions.milestones"),
+        "has_sessions": bool(now["sessions"]),
+    }
+
+
+def _before(view: View) -> Row:
+    before = view.before
+    return view.ask.row(
+        "sessions.totals", begin=before and before.first, until=before and before.last
+    )
+
+
+def _session_cards(view: View, now: Row, before: Row) -> list[dict[str, Any]]:
+    per_session, per_session_before = (
+        row["plays"] / row["sessions"] if row["sessions"] else None for row in (now, before)
+    )
+    return [
+        card(
+            view,
+            "sessions",
+            number(now["sessions"]),
+            number(before["sessions"]) if before["sessions"] else "",
+            now=now["sessions"],
+            before=before["sessions"],
+        ),
+        *(
+            card(
+                view,
+                label,
+                minutes(now[key]),
+                minutes(before[key]),
+                now=now[key],
+                before=before[key],
+            )
+            for label, key in (("median session", "median"), ("longest session", "longest"))
+        ),
+        card(
+            view,
+            "plays a session",
+            number(per_session and round(per_session, 1)),
+            number(per_session_before and round(per_session_before, 1)),
+            now=per_session,
+            before=per_session_before,
+        ),
+    ]
+
+
+def minutes(value: Any) -> str:
+    """Write a number of minutes."""
+    return duration(None if value is None else value * MINUTE_MS)
+
+
+def _streak_cards(view: View, streaks: list[Row]) -> list[dict[str, Any]]:
+    current = next((row for row in streaks if row["is_current"]), None)
+    longest = streaks[0] if streaks else None
+    return [
+        card(view, "current streak", _days(current), about=_since(current)),
+        card(view, "longest streak ever", _days(longest), about=_since(longest)),
+    ]
+
+
+def _days(streak: Row | None) -> str:
+    return UNKNOWN if streak is None else several(streak["days"], "day")
+
+
+def _since(streak: Row | None) -> str:
+    if streak is None:
+        return "no streak goes on"
+    return (
+        f"since {day(streak['first_date'])}"
+        if streak["is_current"]
+        else (f"until {day(streak['last_date'])}")
+    )
+
+
+def _starts(shapes: list[Row]) -> dict[str, Any]:
+    by_hour = {row["hour"]: row["sessions"] for row in shapes if row["hour"] is not None}
+    return drawn_counts(
+        [
+            Bar(f"{hour:02}", count, f"{hour:02}:00: {several(count, 'session')}")
+            for hour in range(HOURS)
+            for count in [by_hour.get(hour, 0)]
+        ]
+    )
+
+
+def _sizes(shapes: list[Row]) -> dict[str, Any]:
+    by_size = {row["size"]: row["sessions"] for row in shapes if row["size"] is not None}
+    return drawn_counts(
+        [
+            Bar(name, count, f"{name}: {several(count, 'session')}")
+            for size, name in enumerate(SIZES)
+            for count in [by_size.get(size, 0)]
+        ]
+    )
+
+
+def _session(view: View, row: Row) -> dict[str, Any]:
+    started = row["started_at_local"]
+    return {
+        "href": view.url("day", day=row["listened_date"].isoformat()),
+        "name": weekday(row["listened_date"]),
+        "small": f"from {time_of_day(started)}",
+        "number": minutes(row["length_minutes"]),
+        "dim": in_words(view, row),
+    }
+
+
+def _chosen(streaks: list[Row]) -> list[Row]:
+    """Return the longest streaks, and the current one whatever its length."""
+    return [row for at, row in enumerate(streaks) if at < MOST_STREAKS or row["is_current"]]
+
+
+def _streak(view: View, row: Row) -> dict[str, Any]:
+    first, last = row["first_date"], row["last_date"]
+    return {
+        "href": view.url("overview", period=f"{first}..{last}"),
+        "rank": row["rank"],
+        "name": day(first) if first == last else f"{day(first)} \N{EN DASH} {day(last)}",
+        "small": " \N{MIDDLE DOT} ".join(_remarks(row)),
+        "number": several(row["days"], "day"),
+    }
+
+
+def _remarks(row: Row) -> list[str]:
+    remarks = ["goes on"] if row["is_current"] else []
+    if row["unknown_days"]:
+        remarks.append(f"{several(row['unknown_days'], 'day')} unknown")
+    return remarks

@@ -1,0 +1,36 @@
+-- totals --
+SELECT count(*) AS sessions, sum(length_minutes) AS minutes, max(length_minutes) AS longest,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY length_minutes) AS median,
+       count(DISTINCT listened_date) AS days, sum({plays})::bigint AS plays
+FROM reporting.sessions
+WHERE listener = :listener AND listened_date BETWEEN :begin AND :until
+
+-- shapes --
+-- Sessions by their first hour, and by their length in minutes.
+SELECT hour, width_bucket(length_minutes, ARRAY[15, 30, 60, 120, 240]::numeric[]) AS size,
+       count(*) AS sessions
+FROM reporting.sessions
+WHERE listener = :listener AND listened_date BETWEEN :first AND :last
+GROUP BY GROUPING SETS ((hour), (size))
+
+-- longest --
+SELECT started_at_local, listened_date, length_minutes, {plays} AS plays, ms, ms_estimated
+FROM reporting.sessions
+WHERE listener = :listener AND listened_date BETWEEN :first AND :last
+ORDER BY length_minutes DESC, started_at_local
+LIMIT 10
+
+-- streaks --
+-- The longest ever, the current one and those of the period among them.
+SELECT first_date, last_date, days, unknown_days, is_current,
+       rank() OVER (ORDER BY days DESC) AS rank
+FROM reporting.streaks
+WHERE listener = :listener AND counting_rule = :rule
+ORDER BY days DESC, last_date DESC
+
+-- milestones --
+SELECT milestone, listened_date, track_name, artist_name
+FROM reporting.milestones
+WHERE listener = :listener
+ORDER BY milestone DESC
+LIMIT 10

@@ -1,0 +1,63 @@
+"""The page Sessions: stretches without a long pause, and days in a row."""
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_a_pause_of_half_an_hour_ends_a_session(site):
+    text = site.text("/sessions?period=2025")
+
+    # 4 March from 20:56:40 to 21:11, and three single plays of 200 s.
+    assert "sessions 4 ▲ 300 % 1 in 2024" in text
+    assert "longest session 14 min" in text
+    assert "median session 3 min" in text
+    # 5 plays of 30 seconds in 4 sessions.
+    assert "plays a session 1.2" in text
+
+
+def test_sessions_count_at_the_hour_they_start(site):
+    text = site.text("/sessions?period=2025")
+
+    assert "20:00: 1 session" in text
+    assert "21:00: 0 sessions" in text
+    assert "< 15 min: 4 sessions" in text
+
+
+def test_the_longest_session_opens_its_day(site):
+    source = site.source("/sessions?period=2025")
+
+    assert "/day/2025-03-04" in source
+    assert "Tue 4 Mar 2025 from 20:56 2 plays 14 min" in site.text("/sessions?period=2025")
+
+
+def test_days_in_a_row_are_a_streak(site):
+    text = site.text("/sessions?period=2025")
+
+    assert "longest streak ever 2 days until 14 Jul 2025" in text
+    assert "1 13 Jul 2025 – 14 Jul 2025 2 days" in text  # noqa: RUF001 - the dash of the page
+    assert "current streak – no streak goes on" in text  # noqa: RUF001
+
+
+def test_a_day_in_an_open_gap_does_not_break_a_streak(site, owner):
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-07-15', '2025-07-16', 'outage', 'poll')"
+    )
+    site.play("2025-07-17 12:00", "Kites", "Wren", 200_000)
+
+    assert "1 day unknown" in site.text("/sessions?period=2025") or (
+        "2 days unknown" in site.text("/sessions?period=2025")
+    )
+    assert "3 days" in site.text("/sessions?period=2025")
+
+
+def test_the_first_play_is_a_milestone(site):
+    assert "Ferries Ada 5 Mar 2024 1" in site.text("/sessions?period=2025")

@@ -13,6 +13,7 @@ from dashboard.pages import (
     overview,
     rank,
     sessions,
+    skips,
     top,
     when,
 )
@@ -49,6 +50,7 @@ PAGES = (
     Page("discovery", "/discovery", "Discovery", discovery.page),
     Page("rank", "/rank", "Rank", rank.page),
     Page("sessions", "/sessions", "Sessions", sessions.page),
+    Page("skips", "/skips", "Skips", skips.page),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

@@ -1,0 +1,224 @@
+"""Skips and how: how often plays are skipped, where that is known, and how they came about."""
+
+from typing import Any
+
+from dashboard.amounts import card, month_label, months_of, plays
+from dashboard.ask import Row
+from dashboard.drawing import HOURS, Bar, columns
+from dashboard.format import month, number, percent
+from dashboard.view import View
+
+LEAST_KNOWN = 20
+"""An artist of fewer known plays has no rate worth a comparison."""
+MOST_ROWS = 8
+COLUMNS = (
+    "platform",
+    "country",
+    "reason_start",
+    "reason_end",
+    "shuffle",
+    "offline",
+    "context_type",
+)
+TITLES = {
+    "reason_start": "Why plays begin",
+    "reason_end": "Why plays end",
+    "context_type": "Played from",
+    "platform": "Devices",
+    "country": "Countries",
+    "shuffle": "Shuffle",
+    "offline": "Connection",
+}
+PANELS = (
+    ("reason_start",),
+    ("reason_end",),
+    ("context_type",),
+    ("platform",),
+    ("country",),
+    ("shuffle", "offline"),
+)
+"""What stands together; the last two are short."""
+WORDS = {
+    ("shuffle", True): "shuffled",
+    ("shuffle", False): "in order",
+    ("offline", True): "offline",
+    ("offline", False): "online",
+    ("reason_start", "trackdone"): "the track before ended",
+    ("reason_start", "fwdbtn"): "forward button",
+    ("reason_start", "backbtn"): "back button",
+    ("reason_start", "clickrow"): "picked from a list",
+    ("reason_start", "playbtn"): "play button",
+    ("reason_start", "remote"): "remote control",
+    ("reason_start", "appload"): "the app was opened",
+    ("reason_start", "trackerror"): "the track before failed",
+    ("reason_end", "trackdone"): "played to its end",
+    ("reason_end", "fwdbtn"): "forward button",
+    ("reason_end", "backbtn"): "back button",
+    ("reason_end", "endplay"): "something else was played",
+    ("reason_end", "logout"): "the app was closed",
+    ("reason_end", "unexpected-exit"): "the app stopped unexpectedly",
+    ("reason_end", "unexpected-exit-while-paused"): "the app stopped while paused",
+    ("reason_end", "trackerror"): "the track failed",
+    ("reason_end", "remote"): "remote control",
+    ("context_type", "collection"): "liked songs",
+    ("context_type", "user"): "playlist",
+}
+"""Spotify's words in plain ones; words that are missing here are shown as they are."""
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    (before,) = view.ask.rows("skips.totals")
+    times = view.ask.rows("skips.times")
+    total = next(row for row in times if row["listened_month"] is None and row["hour"] is None)
+    artists = view.ask.rows("skips.artists", least=LEAST_KNOWN, most_rows=MOST_ROWS)
+    return {
+        "cards": _cards(view, total, before),
+        "total": total,
+        "known_share": share(total["known"], total["plays"]),
+        "months": _months(view, times),
+        "hours": _hours(times),
+        "most": [_artist(view, row) for row in _ordered(artists, "most")],
+        "fewest": [_artist(view, row) for row in _ordered(artists, "fewest")],
+        "least_known": LEAST_KNOWN,
+        "how": _how(view.ask.rows("skips.how")),
+    }
+
+
+def share(part: int | None, whole: int | None) -> float | None:
+    """Return a share of 1; None if nothing is known."""
+    return part / whole if part is not None and whole else None
+
+
+def rate(row: Row) -> float | None:
+    """Return the share of skips in the plays of which it is known."""
+    return share(row["skips"], row["known"])
+
+
+def _cards(view: View, total: Row, before: Row) -> list[dict[str, Any]]:
+    now, then, known = rate(total), rate(before), share(total["known"], total["plays"])
+    return [
+        card(
+            view,
+            "skipped",
+            percent(now),
+            percent(then),
+            about="of plays that an export holds",
+        ),
+        card(
+            view,
+            "skips",
+            number(total["skips"] if total["known"] else None),
+            number(before["skips"] if before["known"] else None),
+            now=total["skips"],
+            before=before["skips"],
+        ),
+        card(
+            view,
+            "plays of which it is known",
+            number(total["known"]),
+            about=f"{percent(known)} of {plays(total['plays'] or 0)}",
+        ),
+    ]
+
+
+def _months(view: View, times: list[Row]) -> dict[str, Any]:
+    rows = {row["listened_month"]: row for row in times}
+    return _rates(
+        [
+            (
+                month_label(view, first),
+                month(first),
+                rows.get(first),
+                view.url("skips", period=f"{first:%Y-%m}"),
+            )
+            for first in months_of(view.shown)
+        ]
+    )
+
+
+def _hours(times: list[Row]) -> dict[str, Any]:
+    rows = {row["hour"]: row for row in times if row["hour"] is not None}
+    return _rates([(f"{hour:02}", f"{hour:02}:00", rows.get(hour), None) for hour in range(HOURS)])
+
+
+def _rates(steps: list[tuple[str, str, Row | None, str | None]]) -> dict[str, Any]:
+    """Draw one skip rate for each step: its label, its name, its row and its address."""
+    told = [(rate(row), row["known"]) if row else (None, 0) for _, _, row, _ in steps]
+    chart = columns(
+        Bar(label, value, f"{name}: {percent(value)} of {plays(known)} known", href)
+        for (label, name, _, href), (value, known) in zip(steps, told, strict=True)
+    )
+    return {
+        "bars": chart.bars,
+        "ticks": [(at, percent(value)) for at, value in chart.ticks],
+        "is_known": any(value is not None for value, _ in told),
+        "table": [
+            ((name, href), percent(value), number(known))
+            for (_, name, _, href), (value, known) in zip(steps, told, strict=True)
+        ],
+    }
+
+
+def _ordered(artists: list[Row], place: str) -> list[Row]:
+    chosen = [row for row in artists if row[place] <= MOST_ROWS]
+    if place == "fewest":
+        chosen = [row for row in chosen if row["most"] > MOST_ROWS]
+    return sorted(chosen, key=lambda row: int(row[place]))
+
+
+def _artist(view: View, row: Row) -> dict[str, Any]:
+    return {
+        "href": view.url("artist", item=row["artist_id"]),
+        "name": row["artist_name"],
+        "bar": rate(row),
+        "number": percent(rate(row)),
+        "dim": f"of {number(row['known'])}",
+    }
+
+
+def _how(rows: list[Row]) -> list[list[dict[str, Any]]]:
+    """Return the panels: lists of the properties of plays of which something is known."""
+    panels = []
+    for keys in PANELS:
+        lists = []
+        for key in keys:
+            mine = [row for row in rows if _is_of(row, key)]
+            known = [row for row in mine if row[key] is not None]
+            if known:
+                lists.append(_list(TITLES[key], key, known, sum(row["plays"] for row in mine)))
+        if lists:
+            panels.append(lists)
+    return panels
+
+
+def _is_of(row: Row, key: str) -> bool:
+    """True if a row is grouped by a column: GROUPING has a 0 bit for that column alone."""
+    place = len(COLUMNS) - 1 - COLUMNS.index(key)
+    return not row["set"] >> place & 1
+
+
+def _list(title: str, key: str, rows: list[Row], total: int) -> dict[str, Any]:
+    known = sum(row["plays"] for row in rows)
+    shown, others = rows[:MOST_ROWS], rows[MOST_ROWS:]
+    entries = [(word(key, row[key]), row) for row in shown]
+    if others:
+        rest = {name: sum(row[name] for row in others) for name in ("plays", "skips", "known")}
+        entries.append((f"{len(others)} others", rest))
+    return {
+        "title": title,
+        "known": share(known, total),
+        "rows": [
+            {
+                "name": name,
+                "share": share(row["plays"], known),
+                "texts": [percent(share(row["plays"], known)), percent(rate(row))],
+            }
+            for name, row in entries
+        ],
+    }
+
+
+def word(key: str, value: Any) -> str:
+    """Write a value of Spotify in plain words."""
+    return WORDS.get((key, value), str(value))

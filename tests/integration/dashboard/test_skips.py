@@ -1,0 +1,66 @@
+"""The page Skips: rates over plays of which it is known, and how plays came about."""
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_the_rate_is_of_known_plays_only(site):
+    text = site.text("/skips?period=2025")
+
+    # 2 of the 5 plays that an export holds; the sixth came from a poll.
+    assert "skipped 40 % 0 % in 2024" in text
+    assert "plays of which it is known 5 83 % of 6 plays" in text
+
+
+def test_an_hour_of_which_nothing_is_known_has_no_rate(site):
+    text = site.text("/skips?period=2025")
+
+    assert "21:00: 67 % of 3 plays known" in text
+    assert "00:00: 0 % of 1 play known" in text
+    assert "12:00: – of 0 plays known" in text  # noqa: RUF001 - the dash of the page
+
+
+def test_nobody_knows_before_an_export(database, address_of):
+    site = Site(database, address_of)
+    site.play("2025-07-13 10:00", "Kites", "Wren", None)
+
+    text = site.text("/skips?period=2025")
+
+    assert "Nobody knows yet" in text
+    assert "skipped –" in text  # noqa: RUF001 - the dash of the page
+
+
+def test_reasons_are_in_plain_words(site):
+    text = site.text("/skips?period=2025")
+
+    # 3 of the 5 plays with a reason ended by themselves, and none of these was skipped.
+    assert "played to its end 60 % 0 %" in text
+    assert "forward button 40 % 100 %" in text
+    assert "known of 83 %" in text
+
+
+def test_artists_of_enough_plays_have_a_rate(site):
+    for minute in range(20, 50):
+        site.play(f"2025-09-01 12:{minute}", "Salt", "Ada", 10_000)
+
+    # 34 known plays of Ada, of which 32 were skipped; Wren has too few.
+    text = site.text("/skips?period=2025")
+
+    assert "Ada of 34 94 %" in text
+    assert "Wren of" not in text
+
+
+def test_days_around_whole_months_count_too(site):
+    # 4 March to 13 July: of the plays of July one that is known, not skipped.
+    text = site.text("/skips?period=2025-03-04..2025-07-13")
+
+    assert "skipped 50 %" in text
+    assert "played to its end 50 % 0 %" in text

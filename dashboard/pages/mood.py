@@ -1,0 +1,107 @@
+"""Mood: how the music sounds by month and hour, and of how many plays that is known."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.amounts import card, months_of
+from dashboard.ask import Row
+from dashboard.drawing import HOURS, line
+from dashboard.format import month, number, percent
+from dashboard.view import View
+
+
+@dataclass(frozen=True)
+class Feature:
+    """How music can sound, on a scale from `low` to `high`."""
+
+    name: str
+    title: str
+    meaning: str
+    low: float = 0
+    high: float = 1
+
+    def write(self, value: float | None) -> str:
+        """Write a value: a share of 1 in percent, a tempo in beats a minute."""
+        return percent(value) if self.high == 1 else number(value and round(value))
+
+
+FEATURES = (
+    Feature("energy", "Energy", "fast, loud and dense"),
+    Feature("valence", "Cheerfulness", "valence: glad rather than sad"),
+    Feature("danceability", "Danceability", "a steady beat"),
+    Feature("acousticness", "Acoustic", "without amplifiers"),
+    Feature("instrumentalness", "Instrumental", "without words"),
+    Feature("tempo", "Tempo", "beats a minute", 60, 180),
+)
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    shown, before = view.shown, view.before
+    months = view.ask.rows("mood.months", begin=shown.first, until=shown.last)
+    earlier = view.ask.rows(
+        "mood.months", begin=before and before.first, until=before and before.last
+    )
+    hours = {row["hour"]: row for row in view.ask.rows("mood.hours")}
+    by_month = {row["listened_month"]: row for row in months}
+    firsts = months_of(shown)
+    return {
+        "coverage": _coverage(months),
+        "known": sum(row["plays_with_features"] for row in months),
+        "plays": sum(row["plays_all"] for row in months),
+        "cards": [_card(view, feature, months, earlier) for feature in FEATURES],
+        "by_month": _curves(
+            [by_month.get(first) for first in firsts], [month(each) for each in firsts]
+        )
+        if len(firsts) > 1
+        else [],
+        "by_hour": _curves(
+            [hours.get(hour) for hour in range(HOURS)], [f"{hour:02}:00" for hour in range(HOURS)]
+        ),
+    }
+
+
+def average(rows: list[Row], name: str) -> float | None:
+    """Return the mean of a feature over the plays of which it is known."""
+    known = [
+        (float(row[name]), row["plays_with_features"]) for row in rows if row[name] is not None
+    ]
+    weight = sum(count for _, count in known)
+    return sum(value * count for value, count in known) / weight if weight else None
+
+
+def _coverage(rows: list[Row]) -> float | None:
+    total = sum(row["plays_all"] for row in rows)
+    return sum(row["plays_with_features"] for row in rows) / total if total else None
+
+
+def _card(view: View, feature: Feature, months: list[Row], earlier: list[Row]) -> dict[str, Any]:
+    now, before = average(months, feature.name), average(earlier, feature.name)
+    return card(
+        view,
+        feature.title.lower(),
+        feature.write(now),
+        feature.write(before),
+        about=feature.meaning,
+    )
+
+
+def _curves(rows: list[Row | None], names: list[str]) -> list[dict[str, Any]]:
+    """Return one curve for each feature; a step of unknown value breaks the line."""
+    return [_curve(feature, rows, names) for feature in FEATURES]
+
+
+def _curve(feature: Feature, rows: list[Row | None], names: list[str]) -> dict[str, Any]:
+    values = [
+        float(row[feature.name]) if row and row[feature.name] is not None else None for row in rows
+    ]
+    texts = [feature.write(value) for value in values]
+    return {
+        "title": feature.title,
+        "meaning": feature.meaning,
+        "line": line(values, feature.low, feature.high),
+        "low": feature.write(feature.low),
+        "high": feature.write(feature.high),
+        "names": names,
+        "values": texts,
+    }

@@ -1,0 +1,41 @@
+"""The page Mood: averages over the plays whose sound is known."""
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_nothing_is_claimed_of_unknown_tracks(site):
+    assert "Nobody knows yet" in site.text("/mood?period=2025")
+
+
+def test_averages_weigh_by_plays(site):
+    site.feature("Ferries", 0.8)
+    site.feature("Kites", 0.2)
+
+    text = site.text("/mood?period=2025")
+
+    # Ferries twice and Kites twice, of 6 plays; Salt is unknown.
+    assert "67 % of the plays is known: 4 of 6" in text
+    assert "energy 50 % 80 % in 2024" in text
+    assert "cheerfulness –" in text  # noqa: RUF001 - the dash of the page
+
+
+def test_months_and_hours_have_averages_of_their_own(site):
+    site.feature("Ferries", 0.8)
+    site.feature("Kites", 0.2)
+
+    text = site.text("/mood?period=2025")
+
+    assert "Mar 2025: 80 %" in text
+    assert "Jul 2025: 40 %" in text
+    assert "Apr 2025: –" in text  # noqa: RUF001 - the dash of the page
+    assert "21:00: 80 %" in text
+    assert "00:00: 20 %" in text

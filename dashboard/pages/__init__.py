@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response
 
 from dashboard.pages import (
+    counts,
     day,
     discovery,
     items,
@@ -53,6 +54,7 @@ PAGES = (
     Page("sessions", "/sessions", "Sessions", sessions.page),
     Page("skips", "/skips", "Skips", skips.page),
     Page("mood", "/mood", "Mood", mood.page),
+    Page("counts", "/counts", "Counts", counts.page),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

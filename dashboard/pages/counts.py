@@ -1,0 +1,72 @@
+"""Why the counts differ: the four counting rules side by side, with this listener's numbers."""
+
+from typing import Any
+
+from dashboard.ask import Row
+from dashboard.format import number, percent
+from dashboard.view import RULES, View
+
+FIVE = 5
+MEANINGS = {
+    "all": "Every play, also one that was skipped after a second.",
+    "30s": "At least 30 seconds were played.",
+    "half": "Half of the track was played, or 4 minutes; tracks under 30 seconds never count.",
+    "done": "The track ended by itself, or less than 2 seconds were missing.",
+}
+USERS = {
+    "all": "The files of the extended history, and tools that count their rows.",
+    "30s": "Spotify: a stream, and its yearly review.",
+    "half": "Last.fm, ListenBrainz and what sends plays to them.",
+    "done": "Koito, when it reads Spotify's history.",
+}
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    total = view.ask.row("counts.totals")
+    artists = view.ask.rows("counts.artists", most_rows=FIVE)
+    return {
+        "total": total,
+        "cards": [_rule(view, name, total) for name in ("all", "30s", "half", "done")],
+        "tops": [_top(view, name, artists) for name in ("all", "30s", "half", "done")],
+        "skips_share": total["skips"] / total["skips_known"] if total["skips_known"] else None,
+        "estimated": total["ms_estimated"] / total["ms"] if total["ms"] else None,
+        "spread": _spread(total),
+    }
+
+
+def _rule(view: View, name: str, total: Row) -> dict[str, Any]:
+    count, every = total[f"plays_{name}"], total["plays_all"]
+    return {
+        "href": view.url("counts", rule=name if name != "30s" else None),
+        "is_chosen": view.rule.name == name,
+        "name": RULES[name].meaning,
+        "count": number(count),
+        "share": count / every if count is not None and every else None,
+        "meaning": MEANINGS[name],
+        "users": USERS[name],
+    }
+
+
+def _top(view: View, name: str, artists: list[Row]) -> list[dict[str, Any]]:
+    """Return the five artists with the most by a rule, and where the chosen rule puts them."""
+    chosen = view.rule.name
+    return [
+        {
+            "href": view.url("artist", item=row["artist_id"]),
+            "rank": row[f"place_{name}"],
+            "name": row["artist_name"],
+            "number": number(row[f"plays_{name}"]),
+            "is_moved": row[f"place_{name}"] != row[f"place_{chosen}"],
+        }
+        for row in sorted(artists, key=lambda row: int(row[f"place_{name}"]))
+        if row[f"place_{name}"] <= FIVE and row[f"plays_{name}"]
+    ]
+
+
+def _spread(total: Row) -> str | None:
+    """Write how far the smallest count lies below the largest."""
+    counts = [total[f"plays_{name}"] for name in RULES]
+    if None in counts or not max(counts):
+        return None
+    return percent(1 - min(counts) / max(counts))

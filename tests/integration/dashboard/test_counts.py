@@ -1,0 +1,43 @@
+"""The page Counts: four rules side by side."""
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_four_rules_count_the_same_plays(site):
+    text = site.text("/counts?period=2025")
+
+    assert "always 6 Every play" in text
+    assert "from 30 seconds 5 At least" in text
+    assert "from half or 4 minutes 4 Half" in text
+    assert "at the end 4 The track ended" in text
+    assert "The smallest count is 33 % below the largest" in text
+
+
+def test_time_says_what_is_an_estimate(site):
+    # 850 seconds, of which 200 are of the play that only a poll shows.
+    assert "2025: 14 min. Of these 3 min (≈ 24 %) are estimated" in site.text("/counts?period=2025")
+
+
+def test_another_rule_is_one_link_away(site):
+    source = site.source("/counts?period=2025")
+
+    assert "/counts?period=2025&amp;rule=half" in source
+    assert source.count('aria-current="true"') == 1
+
+
+def test_artists_that_another_rule_moves_are_marked(site):
+    site.play("2025-07-15 08:00", "Kites", "Wren", 200_000)
+
+    # Every play: Ada 4, Wren 3. 30 seconds: 3 each, Wren for longer. The others: Wren 3, Ada 2.
+    source = site.source("/counts?period=2025&rule=all")
+
+    assert source.count('class="item moved"') == 6

@@ -1,0 +1,105 @@
+"""The page Health: how fresh and how complete the plays are."""
+
+import pytest
+
+from shared.errors import HistoryError
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def test_a_gap_is_shown_with_its_days(site, owner):
+    assert "no play is known to be missing" in site.text("/health?period=2025")
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-05-02 10:00Z', '2025-05-03 11:30Z', 'full-window', 'poll')"
+    )
+
+    text = site.text("/health?period=2025")
+
+    assert "2 May 2025, 12:00 3 May 2025, 13:30 25 h 30" in text
+    assert "open gaps 1" in text
+    assert 'class="gap' in site.source("/health?period=2025")
+
+
+def test_a_day_opens_its_list(site):
+    assert "/day/2025-07-13" in site.source("/health?period=2025")
+
+
+def test_a_day_that_nobody_watched_is_not_complete(site, owner):
+    assert "Tue 4 Mar 2025: 0 % known, 3 plays" in site.text("/health?period=2025")
+    owner.run(
+        "INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, "
+        "quarantined, files, problems, first_played_at, last_played_at, spans) "
+        "VALUES ('history/me/mine.zip?versionId=1', 'me', 1, 9, 6, '{\"podcast\": 2}', "
+        "'{\"bad\": 1}', '[]', '[]', '2025-03-01', '2025-08-01', "
+        '\'[{"started_at": "2025-03-01", "ended_at": "2025-08-01"}]\')'
+    )
+    owner.run(
+        "INSERT INTO loaded_batch "
+        "VALUES ('history/me/mine.zip?versionId=1', 0, 'me', 6, 5, 0, 1, 0)"
+    )
+
+    text = site.text("/health?period=2025")
+
+    assert "Tue 4 Mar 2025: all known, 3 plays" in text
+    assert "mine.zip 1 Mar 2025 – 1 Aug 2025 9 5 0 1 2 1 complete" in text  # noqa: RUF001
+
+
+def test_long_periods_are_shown_by_month(site):
+    text = site.text("/health?period=2024-01-01..2025-12-31")
+
+    assert "Mar 2025: 0 % known, 3 plays" in text
+
+
+def test_the_estimated_share_is_of_all_time(site):
+    # 200 of 1,050 seconds.
+    assert "minutes that are estimated 19 %" in site.text("/health?period=2024")
+
+
+def test_queues_are_asked_on_demand_only(database, address_of):
+    asked = []
+
+    def operations():
+        asked.append(1)
+        return {
+            "dead_letters": 3,
+            "token_days_left": {"me": 41},
+            "needs_login_since": {"me": None},
+            "blocked_until": {"me": None},
+            "queues": {"collected-plays": {"visible": 2, "in_flight": 1}},
+        }
+
+    site = Site(database, address_of, operations)
+    site.two_years()
+
+    assert "Ask the queues and the login" in site.text("/health?period=2025")
+    assert asked == []
+
+    text = site.text("/health?period=2025&operations=1")
+
+    assert "Dead letters 3" in text
+    assert "Days until the next login 41" in text
+    assert "collected-plays 2 waiting, 1 at work" in text
+
+
+def test_a_cloud_that_does_not_answer_hides_nothing_else(database, address_of):
+    def operations():
+        raise HistoryError("the cloud is away")
+
+    site = Site(database, address_of, operations)
+    site.two_years()
+
+    text = site.text("/health?period=2025&operations=1")
+
+    assert "They cannot be asked now: the cloud is away" in text
+    assert "Open gaps" in text
+
+
+def test_without_a_cloud_the_command_is_named(site):
+    assert "plays status shows dead letters" in site.text("/health?period=2025")

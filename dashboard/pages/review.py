@@ -1,0 +1,40 @@
+"""Review: a year or a month at a glance, each beside the one before."""
+
+from typing import Any
+
+from dashboard.amounts import MONTHS, months_of
+from dashboard.period import Period, named
+from dashboard.review import gather
+from dashboard.view import View
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return what the template shows."""
+    period = reviewed(view)
+    return {
+        "period": period,
+        "is_other": period.text != view.period.text,
+        "years": [year for year, _ in view.timeline.years()],
+        "months": _months(view, period),
+        "review": gather(view, period, view.url),
+    }
+
+
+def reviewed(view: View) -> Period:
+    """Return the period if it is a whole year or month, else the year of its last day."""
+    whole = named(view.period)
+    if ".." not in whole.text:
+        return whole
+    return view.timeline.parse(str(view.shown.last.year))
+
+
+def _months(view: View, period: Period) -> list[tuple[str, Period]]:
+    """Return the known months of the reviewed year with short names."""
+    year = view.timeline.parse(str(period.first.year))
+    timeline = view.timeline
+    known = [
+        timeline.parse(f"{first:%Y-%m}")
+        for first in months_of(year)
+        if first <= timeline.today and first >= timeline.first.replace(day=1)
+    ]
+    return [(MONTHS[each.first.month - 1], each) for each in known]

@@ -14,6 +14,7 @@ from cli.heal import heal
 from cli.login import login
 from cli.output import printable
 from cli.poll import poll
+from cli.report import report
 from cli.sql import sql
 from cli.status import status
 from cli.target import TargetName, choose
@@ -103,6 +104,7 @@ def main(
 
 
 app.command()(status)
+app.command()(report)
 app.command()(sql)
 app.command()(upload)
 app.command()(poll)

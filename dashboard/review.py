@@ -38,6 +38,7 @@ def gather(view: View, period: Period, link: Link) -> dict[str, Any] | None:
         return None
     (row,) = found
     return {
+        "is_estimated": bool(row["minutes_estimated"]),
         "cards": _cards(row, view.timeline.step(period, -1), link),
         "tops": [_top(view, kind, rows(f"{kind}s"), link) for kind in ("artist", "track", "album")],
         "found": _found(view, rows("found"), link),

@@ -30,8 +30,15 @@ ALBUMS = {"Ada": "Tides", "Wren": "Sky"}
 class Site:
     """The page, and the database behind it."""
 
-    def __init__(self, database: Database, address_of: Any, operations: Any = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        address_of: Any,
+        operations: Any = None,
+        listener: str = "me",
+    ) -> None:
         self.database = database
+        self.listener = listener
         self._address = address_of("reader")
         self._client = create_app(self._reader, operations).test_client()
 
@@ -46,7 +53,7 @@ class Site:
     def play(self, ended_at: str, track: str, artist: str, ms: int | None, **columns: Any) -> None:
         """Store one play; `ended_at` is UTC, and `ms` None as from a poll."""
         values = {
-            "listener": "me",
+            "listener": self.listener,
             "track_uri": URIS[track],
             "track_name": track,
             "artist_name": artist,
@@ -62,8 +69,12 @@ class Site:
         self.database.run(f"INSERT INTO listening_history ({names}) VALUES ({bound})", **values)  # noqa: S608
 
     def live_in(self, zone: str) -> None:
-        """Set the time zone of `me`."""
-        self.database.run("INSERT INTO listener_setting VALUES ('me', :zone)", zone=zone)
+        """Set the time zone of the listener."""
+        self.database.run(
+            "INSERT INTO listener_setting VALUES (:listener, :zone)",
+            listener=self.listener,
+            zone=zone,
+        )
 
     def feature(self, track: str, energy: float) -> None:
         """Store how a track sounds."""

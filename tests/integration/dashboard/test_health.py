@@ -48,7 +48,7 @@ def test_a_day_that_nobody_watched_is_not_complete(site, owner):
     text = site.text("/health?period=2025")
 
     assert "Tue 4 Mar 2025: all known, 3 plays" in text
-    assert "mine.zip 1 Mar 2025 – 1 Aug 2025 9 5 0 1 2 1 complete" in text  # noqa: RUF001
+    assert "mine.zip 1 Mar 2025 – 1 Aug 2025 9 5 0 1 2 1 complete" in text
 
 
 def test_long_periods_are_shown_by_month(site):

@@ -25,7 +25,7 @@ def test_averages_weigh_by_plays(site):
     # Ferries twice and Kites twice, of 6 plays; Salt is unknown.
     assert "67 % of the plays is known: 4 of 6" in text
     assert "energy 50 % 80 % in 2024" in text
-    assert "cheerfulness –" in text  # noqa: RUF001 - the dash of the page
+    assert "cheerfulness –" in text
 
 
 def test_months_and_hours_have_averages_of_their_own(site):
@@ -36,6 +36,6 @@ def test_months_and_hours_have_averages_of_their_own(site):
 
     assert "Mar 2025: 80 %" in text
     assert "Jul 2025: 40 %" in text
-    assert "Apr 2025: –" in text  # noqa: RUF001 - the dash of the page
+    assert "Apr 2025: –" in text
     assert "21:00: 80 %" in text
     assert "00:00: 20 %" in text

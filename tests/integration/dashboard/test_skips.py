@@ -25,7 +25,7 @@ def test_an_hour_of_which_nothing_is_known_has_no_rate(site):
 
     assert "21:00: 67 % of 3 plays known" in text
     assert "00:00: 0 % of 1 play known" in text
-    assert "12:00: – of 0 plays known" in text  # noqa: RUF001 - the dash of the page
+    assert "12:00: – of 0 plays known" in text
 
 
 def test_nobody_knows_before_an_export(database, address_of):
@@ -35,7 +35,7 @@ def test_nobody_knows_before_an_export(database, address_of):
     text = site.text("/skips?period=2025")
 
     assert "Nobody knows yet" in text
-    assert "skipped –" in text  # noqa: RUF001 - the dash of the page
+    assert "skipped –" in text
 
 
 def test_reasons_are_in_plain_words(site):

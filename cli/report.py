@@ -1,0 +1,108 @@
+"""`plays report`: the review of a year or a month as one HTML file, to keep and to share."""
+
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import NotFound
+
+from cli.errors import CommandError
+from cli.options import JsonOption, ListenerOption, target_of
+from cli.output import Document, emit, show
+from dashboard.period import Period
+from dashboard.report import NoPlaysError, default_year, render
+from dashboard.view import MEASURES, RULES, View
+from shared.archive import DEFAULT_LISTENER
+from shared.queries import Reader
+
+
+class Report(Document):
+    """The file that was written."""
+
+    path: Path
+    period: str
+    bytes: int
+
+
+def report(
+    context: typer.Context,
+    *,
+    year: Annotated[
+        int | None,
+        typer.Option(min=1900, max=2199, help="The year; by default the last one that is over."),
+    ] = None,
+    month: Annotated[
+        int | None, typer.Option(min=1, max=12, help="A month of that year instead of all of it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it; by default listening-YEAR.html here.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The name in the file; by default the listener's.")
+    ] = None,
+    listener: ListenerOption = DEFAULT_LISTENER,
+    rule: Annotated[str, typer.Option(help=f"When a play counts: {', '.join(RULES)}.")] = "30s",
+    measure: Annotated[str, typer.Option(help="Order by plays or minutes.")] = "plays",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the review of a year or a month as one HTML file.
+
+    The file loads nothing and holds nothing of you but the name and what the review shows.
+    """
+    _require(rule, RULES, "--rule")
+    _require(measure, MEASURES, "--measure")
+    with target_of(context).database() as database:
+        view = _view(database, {"listener": listener, "rule": rule, "measure": measure})
+        period = _period(view, year, month)
+        try:
+            text = render(view, period, name or listener)
+        except NoPlaysError:
+            raise CommandError(
+                f"no play of {listener} in {period.name} is known: choose another --year or --month"
+            ) from None
+    written = _write(out or Path(f"listening-{period.text}.html"), text, force=force)
+    done = Report(path=written, period=period.name, bytes=written.stat().st_size)
+    if as_json:
+        emit(done)
+    else:
+        show(f"{period.name} in review: {done.path} ({done.bytes / 1000:.0f} KB)")
+
+
+def _require(value: str, known: Collection[str], option: str) -> None:
+    if value not in known:
+        raise CommandError(f"{option} {value} is unknown: use one of {', '.join(known)}")
+
+
+def _view(database: Reader, args: dict[str, str]) -> View:
+    try:
+        view = View.of(MultiDict({**args, "period": "all"}), database)
+    except NotFound as error:
+        raise CommandError(str(error.description)) from None
+    if view is None:
+        raise CommandError("no play is known yet: `plays upload` or `plays poll` brings some")
+    return view
+
+
+def _period(view: View, year: int | None, month: int | None) -> Period:
+    """Return the wanted period; a month without a year is the last one of this number."""
+    today = view.listener.today
+    if year is None and month is not None:
+        year = today.year if month <= today.month else today.year - 1
+    year = year or default_year(view) or today.year
+    text = str(year) if month is None else f"{date(year, month, 1):%Y-%m}"
+    return view.timeline.parse(text)
+
+
+def _write(path: Path, text: str, *, force: bool) -> Path:
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CommandError(
+            f"{path} exists: pass --force to replace it, or --out to write elsewhere"
+        ) from None
+    return path

@@ -1,0 +1,105 @@
+"""`plays report`: one file that loads nothing and names nobody."""
+
+import json
+import re
+
+import pytest
+
+from tests.integration.dashboard.site import Site, plain
+
+
+@pytest.fixture
+def history(database, address_of, monkeypatch, tmp_path):
+    """Store a history of two years, and stand in an empty folder."""
+    site = Site(database, address_of, listener="zq7")
+    site.two_years()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_last_year_that_is_over_is_written(plays, history):
+    run = plays("report", "--listener", "zq7")
+
+    assert run.exit_code == 0, run.output
+    text = plain((history / "listening-2025.html").read_text())
+    assert "2025 in review What zq7 listened to" in text
+    assert "plays 5 ▲ 400 % 1 in 2024" in text
+    assert re.search(r"2025 in review: listening-2025\.html \(\d+ KB\)", run.output)
+
+
+def test_the_file_loads_nothing(plays, history):
+    plays("report", "--listener", "zq7")
+
+    source = (history / "listening-2025.html").read_text()
+    for word in ("http:", "https:", "//", "<script", "src=", "href=", "url(", "@import", "<link"):
+        assert word not in source, word
+    assert "default-src 'none'" in source
+
+
+def test_the_file_names_nobody_but_by_the_chosen_name(plays, history, owner):
+    plays("report", "--listener", "zq7", "--name", "Mo <3")
+
+    source = (history / "listening-2025.html").read_text()
+    assert "What Mo &lt;3 listened to" in source
+    for secret in ("zq7", "spotify:", *ids(owner)):
+        assert secret not in source
+
+
+def ids(owner):
+    return [str(found) for (found,) in owner.run("SELECT track_id FROM reporting.tracks")]
+
+
+def test_a_file_that_exists_is_kept(plays, history):
+    (history / "mine.html").write_text("dear")
+
+    refused = plays("report", "--listener", "zq7", "--out", "mine.html")
+
+    assert refused.exit_code == 1
+    assert "mine.html exists: pass --force" in refused.output
+    assert (history / "mine.html").read_text() == "dear"
+
+    assert plays("report", "--listener", "zq7", "--out", "mine.html", "--force").exit_code == 0
+    assert "in review" in (history / "mine.html").read_text()
+
+
+def test_a_month_can_be_chosen(plays, history):
+    run = plays("report", "--listener", "zq7", "--year", "2025", "--month", "7", "--json")
+
+    done = json.loads(run.stdout)
+    file = history / "listening-2025-07.html"
+    assert done == {
+        "path": "listening-2025-07.html",
+        "period": "July 2025",
+        "bytes": file.stat().st_size,
+    }
+    assert "plays 3" in plain(file.read_text())
+
+
+def test_a_year_without_plays_is_refused(plays, history):
+    run = plays("report", "--listener", "zq7", "--year", "2019")
+
+    assert run.exit_code == 1
+    assert "no play of zq7 in 2019 is known" in run.output
+    assert list(history.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--rule", "each", "--rule each is unknown: use one of 30s, half, done, all"),
+        ("--measure", "hours", "--measure hours is unknown: use one of plays, minutes"),
+        ("--listener", "nobody", "No play of this listener is known. Known are: zq7."),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused(option, value, message, plays, history):
+    run = plays("report", "--listener", "zq7", option, value)
+
+    assert run.exit_code == 1
+    assert message in " ".join(run.output.split())
+
+
+def test_without_any_play_it_says_what_to_do(plays, database):
+    run = plays("report")
+
+    assert run.exit_code == 1
+    assert "no play is known yet" in run.output

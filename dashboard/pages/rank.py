@@ -23,7 +23,7 @@ MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 def page(view: View) -> dict[str, Any]:
     """Return what the template shows."""
     step = step_of(view.shown)
-    rows = view.ask.rows("rank.artists", step=step, **_bounds(view, step))
+    rows = view.ask.rows("rank.artists", None, step=step, **_bounds(view, step))
     starts = _starts(view, step)
     items = [list(group) for _, group in groupby(rows, lambda row: row["id"])]
     series = [_series(view, item, starts, step) for item in items]

@@ -13,6 +13,7 @@ def history(database, address_of, monkeypatch, tmp_path):
     """Store a history of two years, and stand in an empty folder."""
     site = Site(database, address_of, listener="zq7")
     site.two_years()
+    site.refresh()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

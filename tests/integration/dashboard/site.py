@@ -98,8 +98,13 @@ class Site:
         self.play("2025-07-13 10:00", "Kites", "Wren", None)
         self.play("2025-07-14 08:00", "Ferries", "Ada", LENGTH_MS, **whole)
 
+    def refresh(self) -> None:
+        """Bring the views up to date, as the loader does."""
+        self.database.run("SELECT derived.refresh(1000)")
+
     def get(self, path: str) -> Any:
         """Return the answer to a request."""
+        self.refresh()
         return self._client.get(path, headers={"Host": "127.0.0.1:8100"})
 
     def source(self, path: str) -> str:

@@ -13,6 +13,7 @@ from dashboard import format as formats
 from dashboard import security
 from dashboard.assets import Assets
 from dashboard.pages import PAGES, Page
+from dashboard.period import PRESETS
 from dashboard.view import MEASURES, RULES, Operations, View
 from shared.errors import HistoryError
 from shared.queries import Reader
@@ -52,6 +53,7 @@ def create_app(open_reader: OpenReader, operations: Operations | None = None) ->
         nav=[page for page in PAGES if page.in_nav],
         rules=RULES.values(),
         measures=MEASURES,
+        presets=PRESETS,
         change=formats.change,
         move=formats.move,
     )

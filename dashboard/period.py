@@ -39,13 +39,14 @@ class Span:
 
     @property
     def name(self) -> str:
-        """The dates as a person writes them: `5 Mar – 2 Jul 2025`."""
-        if self.first == self.last:
-            return day_name(self.first)
-        start = day_name(self.first)
-        if self.first.year == self.last.year:
-            start = start.removesuffix(f" {self.first.year}")
-        return f"{start} – {day_name(self.last)}"
+        """The dates as a person writes them: `5 Mar – 2 Jul 2025`, `5–7 Mar 2025`."""
+        first, last = self.first, self.last
+        if first == last:
+            return day_name(first)
+        if (first.year, first.month) == (last.year, last.month):
+            return f"{first.day}–{day_name(last)}"
+        start = f"{first.day} {first:%b}" if first.year == last.year else day_name(first)
+        return f"{start} – {day_name(last)}"
 
 
 @dataclass(frozen=True)

@@ -63,4 +63,4 @@ WHERE listener = :listener AND {id} = :item
   AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
   AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
 ORDER BY ended_at DESC, track_uri
-LIMIT 10
+LIMIT 6

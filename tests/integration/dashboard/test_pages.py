@@ -1,0 +1,257 @@
+"""Each page over no play, one play and a whole sample history; and what it shows of them."""
+
+import csv
+import io
+import re
+from collections import Counter
+from datetime import UTC, date, datetime
+from html import unescape
+
+import pytest
+
+from dashboard.period import Timeline
+from shared.models import Play
+
+LISTS = ["/", "/top", "/top?kind=track", "/top?kind=album", "/top.csv?kind=album"]
+STATES = [
+    "",
+    "period=all",
+    "period=30d",
+    "period=2031",
+    "period=2024-12-30..2025-03-02",
+    "period=2025&rule=half&measure=minutes",
+]
+ITEMS = ["artist", "track", "album"]
+
+
+def with_query(path, query):
+    return f"{path}{'&' if '?' in path else '?'}{query}"
+
+
+def words(answer):
+    """The text of a page as a person reads it."""
+    return re.sub(
+        r"\s+",
+        " ",
+        unescape(re.sub(r"<script.*?</script>|<[^>]+>", " ", answer.text, flags=re.DOTALL)),
+    )
+
+
+def at(hour, minute, day=5, month=3):
+    return datetime(2025, month, day, hour, minute, tzinfo=UTC)
+
+
+def a_play(played_at, number=0, ms_played=180_000, **given):
+    return Play(
+        track_uri=f"spotify:track:4uLU6hMCjMI75M1A2tKU{number:02}",
+        **{"track_name": f"Salt {number}", "artist_name": "Ada Quince"} | given,
+        played_at=played_at,
+        ms_played=ms_played,
+    )
+
+
+@pytest.fixture
+def in_berlin(owner, database):
+    owner.run("INSERT INTO listener_setting VALUES ('me', 'Europe/Berlin')")
+    yield
+    owner.run("TRUNCATE listener_setting")
+
+
+@pytest.fixture
+def shown(get):
+    """Return what a page says; it answers without an error."""
+
+    def page(path):
+        answer = get(path)
+        assert answer.status_code == 200, words(answer)
+        return words(answer)
+
+    return page
+
+
+@pytest.mark.parametrize("path", [*LISTS, "/day/2025-03-05", "/artist/1", "/track/-1", "/album/1"])
+def test_an_empty_database_shows_the_first_steps_on_every_page(shown, path):
+    assert "plays upload" in shown(path)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_page_shows_one_play(one_play, shown, path):
+    for query in STATES:
+        shown(with_query(path, query))
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_page_shows_a_sample_history(sample, shown, path):
+    for query in STATES:
+        shown(with_query(path, query))
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_every_page_of_an_item_shows_a_sample_history(sample, shown, owner, kind):
+    ((item, name),) = owner.run(
+        f"SELECT {kind}_id, {kind}_name FROM reporting.{kind}s "  # noqa: S608 - our own words
+        "ORDER BY plays_30s DESC LIMIT 1"
+    )
+
+    for query in STATES:
+        assert re.sub(r"\s+", " ", name) in shown(with_query(f"/{kind}/{item}", query))
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_an_item_that_is_unknown_is_not_found(one_play, get, kind):
+    answer = get(f"/{kind}/1")
+
+    assert answer.status_code == 404
+    assert f"me has played no such {kind}" in words(answer)
+
+
+def test_the_overview_counts_the_one_play(one_play, shown):
+    text = shown("/?period=2025")
+
+    assert "plays 1 " in text
+    assert "listened 3 min" in text
+    assert "artists 1 " in text
+    assert "days with music 1 " in text
+    assert "artists heard first 1 " in text
+    assert "Salt & <Vinegar> Ada Quince 3:00" in text
+
+
+def test_all_time_compares_with_nothing(one_play, shown):
+    assert " against " not in shown("/?period=all")
+
+
+def test_a_name_is_escaped(one_play, get):
+    text = get("/?period=2025").text
+
+    assert "Salt &amp; &lt;Vinegar&gt;" in text
+    assert "<Vinegar>" not in text
+
+
+def test_a_day_is_the_listeners_own(load, in_berlin, shown):
+    """The clock of Berlin went from 2 to 3 on 30 March 2025, and from 3 back to 2 on 26 October."""
+    load(
+        a_play(at(22, 59, 29), 1),
+        a_play(at(23, 0, 29), 2),
+        a_play(at(21, 59, 30), 3),
+        a_play(at(22, 0, 30), 4),
+        a_play(at(21, 59, 25, 10), 5),
+        a_play(at(22, 0, 25, 10), 6),
+        a_play(at(22, 59, 26, 10), 7),
+        a_play(at(23, 0, 26, 10), 8),
+    )
+
+    days = {
+        day: re.findall(r"(\d\d:\d\d) (Salt \d)", shown(f"/day/2025-{day}"))
+        for day in ("03-29", "03-30", "03-31", "10-25", "10-26", "10-27")
+    }
+    assert days == {
+        "03-29": [("23:59", "Salt 1")],
+        "03-30": [("00:00", "Salt 2"), ("23:59", "Salt 3")],
+        "03-31": [("00:00", "Salt 4")],
+        "10-25": [("23:59", "Salt 5")],
+        "10-26": [("00:00", "Salt 6"), ("23:59", "Salt 7")],
+        "10-27": [("00:00", "Salt 8")],
+    }
+
+
+def test_every_play_stands_on_its_day_and_on_no_other(sample, get, owner):
+    days = owner.run(
+        "SELECT listened_date, count(*) FROM reporting.plays GROUP BY 1 ORDER BY 1 LIMIT 12"
+    )
+
+    rows = [(day, get(f"/day/{day}").text.count("<time ")) for day, _ in days]
+    assert rows == [(day, count) for day, count in days]
+
+
+def test_a_day_without_plays_says_so(one_play, load, shown):
+    load(a_play(at(9, 0, 7), 3), source="recently-played")
+
+    assert "Nothing was played on this day." in shown("/day/2025-03-06")
+
+
+def test_a_polled_play_is_an_estimate_on_every_page(load, shown):
+    load(a_play(at(20, 0), 1, ms_played=None, duration_ms=200_000), source="recently-played")
+
+    assert "≈ 3:20" in shown("/day/2025-03-05")
+    overview = shown("/?period=2025")
+    assert "listened ≈ 3 min" in overview
+    assert "100 % of the time is estimated" in overview
+    assert "≈ 3 min" in shown("/top?period=2025")
+
+
+def test_an_open_gap_is_announced(one_play, database, shown):
+    database.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-03-04T20:00Z', '2025-03-05T20:00Z', 'no answer', 'polls/me/1')"
+    )
+
+    assert "At least. Plays of 4–5 Mar 2025 may be missing" in shown("/?period=2025-03")
+    assert "At least." not in shown("/?period=2025-02")
+    assert "Plays of this day may be missing" in shown("/day/2025-03-05")
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+@pytest.mark.parametrize(
+    "period", ["2025", "2024-12-30..2025-03-02", "2025-03-05..2025-04-20", "all"]
+)
+def test_the_top_list_counts_every_play_of_the_period_once(sample, get, owner, kind, period):
+    dates = Timeline(date(2000, 1, 1), date(2100, 1, 1)).parse(period)
+    counted = Counter()
+    for item, day, plays in owner.run(
+        f"SELECT {kind}_id, listened_date, plays_30s FROM reporting.plays "  # noqa: S608 - likewise
+        f"WHERE {kind}_name IS NOT NULL"
+    ):
+        counted[item] += plays if dates.first <= day <= dates.last else 0
+    rows = list(csv.DictReader(io.StringIO(get(f"/top.csv?kind={kind}&period={period}").text)))
+
+    found = [int(row["plays"]) for row in rows]
+    assert len(found) > 10
+    assert found == sorted((+counted).values(), reverse=True)
+    assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=0.001)
+
+
+def test_the_change_is_that_against_the_period_before(load, get):
+    load(
+        *(a_play(at(10, minute), 1, artist_name="Old and new") for minute in range(0, 30, 10)),
+        *(a_play(at(11, minute), 2, artist_name="Fresh") for minute in range(0, 40, 10)),
+        *(a_play(at(10, minute, month=2), 3, artist_name="Gone") for minute in range(0, 30, 10)),
+        *(
+            a_play(at(11, minute, month=2), 1, artist_name="Old and new")
+            for minute in range(0, 40, 10)
+        ),
+    )
+
+    rows = csv.DictReader(io.StringIO(get("/top.csv?period=2025-03").text))
+    assert [(row["artist"], row["plays"], row["rank_before"]) for row in rows] == [
+        ("Fresh", "4", ""),
+        ("Old and new", "3", "1"),
+    ]
+
+
+def test_a_search_keeps_the_ranks(load, shown):
+    load(
+        *(a_play(at(10, minute), 1, track_name="First") for minute in range(0, 30, 10)),
+        a_play(at(12, 0), 2, track_name="Second % sign"),
+    )
+
+    found = shown("/top?period=2025&kind=track&search=%25+SIGN")
+    assert re.search(r"\b2 Second % sign", found)
+    assert "First" not in found
+    assert "No track matches “third”" in shown("/top?period=2025&kind=track&search=third")
+
+
+def test_a_formula_in_a_name_is_none_in_the_file(one_play, get):
+    answer = get("/top.csv?kind=album&period=2025")
+
+    assert answer.content_type.startswith("text/csv")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert ",'=Tides," in answer.text
+
+
+def test_a_listener_sees_own_plays_only(load, shown):
+    load(a_play(at(10, 0), 1, artist_name="Mine"))
+    load(a_play(at(12, 0), 2, artist_name="Hers"), listener="she")
+
+    assert "Mine" in shown("/?period=2025&listener=me")
+    assert "Hers" not in shown("/?period=2025&listener=me")
+    assert "Hers" in shown("/?period=2025")

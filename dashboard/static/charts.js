@@ -60,9 +60,10 @@ function draw(figure) {
   // A datum of a date opens the page whose address holds DATE or MONTH in its place.
   for (const datum of options.opens ? data : []) datum.href = options.opens.replace("DATE", datum.on).replace("MONTH", datum.on.slice(0, 7));
   const svg = kinds[figure.dataset.chart](data, width, options);
-  // The figure has the name; marks of Plot carry labels of their own, which screen readers would read.
+  // The figure has the name; marks of Plot are called by their kind, which becomes a class.
   for (const mark of svg.querySelectorAll("[aria-label]")) {
-    if (mark.getAttribute("aria-label") !== "tip") mark.removeAttribute("aria-label");
+    mark.classList.add(mark.getAttribute("aria-label"));
+    mark.removeAttribute("aria-label");
   }
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", figure.getAttribute("aria-label"));

@@ -27,7 +27,7 @@ def get(database, address_of):
 
 @pytest.fixture
 def load(database):
-    """Load plays as the loader does, as export or, without `ms_played`, as polled."""
+    """Load plays and bring the views up to date."""
     store = Store(database)
 
     def plays(*given, listener="me", source="extended-history"):
@@ -42,6 +42,7 @@ def load(database):
                 )
             ]
         )
+        database.run("SELECT derived.refresh(1000)")
 
     return plays
 

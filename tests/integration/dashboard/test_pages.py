@@ -53,8 +53,6 @@ def a_play(played_at, number=0, ms_played=180_000, **given):
 @pytest.fixture
 def in_berlin(owner, database):
     owner.run("INSERT INTO listener_setting VALUES ('me', 'Europe/Berlin')")
-    yield
-    owner.run("TRUNCATE listener_setting")
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from itertools import accumulate, groupby
 from typing import Any
 
 from dashboard.ask import Row
-from dashboard.format import month
 from dashboard.pages import top
-from dashboard.period import Span
+from dashboard.period import DAY, Span
 from dashboard.view import View
 
 LONGEST_BY_DAY = 400
@@ -21,48 +20,61 @@ NO_ITEMS: Row = {"now": 0, "before": None}
 def page(view: View) -> dict[str, Any]:
     """Return what the overview shows."""
     by_day = view.shown.days <= LONGEST_BY_DAY
-    days = view.ask.rows("overview.days", unit="day" if by_day else "month")
+    gaps = [missing(view.shown, row) for row in view.ask.rows("overview.gaps")]
+    days = all_days(view.shown, view.ask.rows("overview.days"), gaps)
+    months = by_month(days)
     tops = {kind: top.ranked(view, kind, TOPS) for kind in top.KINDS}
     return {
         "by_day": by_day,
-        "days": days,
+        "days": days if by_day else months,
+        "months": months,
         "now": totals(days),
         "before": view.ask.row("overview.before") if view.before else NO_TOTALS,
         "tops": tops,
         "items": {kind: items(rows) for kind, rows in tops.items()},
         "new_artists": view.ask.row("overview.new_artists"),
-        "by_month": by_month(days),
-        "course": course(view, days),
+        "course": course(view, months),
         "last_plays": view.ask.rows("overview.last_plays"),
-        "gaps": [missing(view.shown, row) for row in view.ask.rows("overview.gaps")],
+        "gaps": gaps,
         "open_imports": view.ask.row("overview.open_imports")["uploads"],
-        "bars": bars(view, days, by_day=by_day),
+        "bars": bars(view, days if by_day else months, by_day=by_day),
     }
+
+
+def all_days(shown: Span, rows: list[Row], gaps: list[Span]) -> list[Row]:
+    """Return a row for every date, those without plays too; `missing` marks those in a gap."""
+    known = {row["day"]: row for row in rows}
+    lost = {gap.first + at * DAY for gap in gaps for at in range(gap.days)}
+    nothing = {"plays": 0, "ms": 0, "ms_estimated": 0}
+    days = [shown.first + at * DAY for at in range(shown.days)]
+    return [{"day": day, **known.get(day, nothing), "missing": day in lost} for day in days]
 
 
 def by_month(days: list[Row]) -> list[Row]:
     """Add up the days of each month."""
-    months = groupby(days, key=lambda row: f"{row['day']:%Y-%m}")
+    months = groupby(days, key=lambda row: row["day"].replace(day=1))
     return [
-        {"text": text, "name": month(rows[0]["day"]), **totals(rows)}
-        for text, rows in ((text, list(each)) for text, each in months)
+        {"day": month, **totals(rows)} for month, rows in ((m, list(each)) for m, each in months)
     ]
 
 
-def course(view: View, days: list[Row]) -> list[Row]:
+def course(view: View, months: list[Row]) -> list[Row]:
     """Return the points of the small lines in the cards, one for each month."""
-    points = {row["text"]: row for row in by_month(days)}
-    none = totals([])
+    points = {row["day"]: row for row in months}
     return [
-        {**points.get(f"{row['listened_month']:%Y-%m}", none), **row}
+        {**points[row["listened_month"]], **row}
         for row in view.ask.rows("overview.course")
+        if row["listened_month"] in points
     ]
 
 
 def totals(days: list[Row]) -> Row:
-    """Add up the days."""
-    columns = ("plays", "ms", "ms_estimated", "days")
-    return {column: sum(row[column] for row in days) for column in columns}
+    """Add up days; `days` counts those with plays."""
+    return {
+        **{name: sum(row[name] for row in days) for name in ("plays", "ms", "ms_estimated")},
+        "days": sum(row["plays"] > 0 for row in days),
+        "missing": any(row["missing"] for row in days),
+    }
 
 
 def items(rows: list[Row]) -> Row:
@@ -71,9 +83,9 @@ def items(rows: list[Row]) -> Row:
 
 
 def missing(shown: Span, gap: Row) -> Span:
-    """Return the dates of a gap that the period shows; one that goes on has no end."""
-    last = shown.last if gap["last"] is None else min(gap["last"], shown.last)
-    return Span(max(gap["first"], shown.first), last)
+    """Return the dates of a gap that the period shows."""
+    first = max(gap["first"], shown.first)
+    return Span(first, max(first, min(gap["last"], shown.last)))
 
 
 def bars(view: View, days: list[Row], *, by_day: bool) -> Row:
@@ -86,7 +98,7 @@ def bars(view: View, days: list[Row], *, by_day: bool) -> Row:
                 "on": row["day"].isoformat(),
                 "value": round(value(view, row), 1),
                 **({"mean": means[at]} if by_day and at >= MEAN_DAYS - 1 else {}),
-                **({"missing": True} if row["days_at_least"] else {}),
+                **({"missing": True} if row["missing"] else {}),
             }
             for at, row in enumerate(days)
         ],

@@ -1,21 +1,23 @@
 -- The overview: what was played in a period, against the period before.
 
 -- days --
--- Each date, or each month of a long period (`:unit`), without gaps.
-SELECT date_trunc(:unit, listened_date::timestamp)::date AS day,
-       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated,
-       count(*) FILTER (WHERE {plays} > 0) AS days,
-       count(*) FILTER (WHERE is_at_least) AS days_at_least
-FROM reporting.listening_daily
+-- Each date with plays.
+SELECT listened_date AS day, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated
+FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :first::date AND :last::date
-GROUP BY 1
-ORDER BY 1
+GROUP BY listened_date
+ORDER BY listened_date
 
 -- before --
-SELECT coalesce(sum({plays}), 0)::bigint AS plays, coalesce(sum(ms), 0)::bigint AS ms,
-       count(DISTINCT listened_date) FILTER (WHERE {plays} > 0) AS days
-FROM reporting.listening_by_hour
-WHERE listener = :listener AND listened_date BETWEEN :before_first::date AND :before_last::date
+SELECT coalesce(sum(plays), 0)::bigint AS plays, coalesce(sum(ms), 0)::bigint AS ms,
+       count(*) FILTER (WHERE plays > 0) AS days
+FROM (
+    SELECT listened_date, sum({plays}) AS plays, sum(ms) AS ms
+    FROM reporting.listening_by_hour
+    WHERE listener = :listener AND listened_date BETWEEN :before_first::date AND :before_last::date
+    GROUP BY listened_date
+) days
 
 -- new_artists --
 SELECT count(*) FILTER (WHERE first_heard_on BETWEEN :first::date AND :last::date) AS now,
@@ -41,7 +43,8 @@ LIMIT 8
 
 -- gaps --
 -- Open gaps within the period, as local dates.
-SELECT (started_at AT TIME ZONE :zone)::date AS first, (ended_at AT TIME ZONE :zone)::date AS last
+SELECT (started_at AT TIME ZONE :zone)::date AS first,
+       ((coalesce(ended_at, now()) - interval '1 microsecond') AT TIME ZONE :zone)::date AS last
 FROM reporting.open_gap
 WHERE listener = :listener
   AND started_at < (:last::date + 1)::timestamp AT TIME ZONE :zone

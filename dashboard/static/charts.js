@@ -60,9 +60,9 @@ function draw(figure) {
   // A datum of a date opens the page whose address holds DATE or MONTH in its place.
   for (const datum of options.opens ? data : []) datum.href = options.opens.replace("DATE", datum.on).replace("MONTH", datum.on.slice(0, 7));
   const svg = kinds[figure.dataset.chart](data, width, options);
-  // The figure has the name; marks of Plot are called by their kind, which becomes a class.
+  // The figure has the name; the marks of Plot have names of their own, which screen readers would read.
   for (const mark of svg.querySelectorAll("[aria-label]")) {
-    mark.classList.add(mark.getAttribute("aria-label"));
+    if (mark.getAttribute("aria-label") === "tip") mark.classList.add("tip");
     mark.removeAttribute("aria-label");
   }
   svg.setAttribute("role", "img");

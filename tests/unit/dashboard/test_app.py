@@ -1,11 +1,8 @@
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-import dashboard
 from dashboard.app import create_app
-from dashboard.ask import STATEMENTS
 from dashboard.view import RULES, Choice
 from shared.errors import DatabaseAwayError, QueryError
 
@@ -182,11 +179,3 @@ def test_names_are_escaped(browse, listening):
 
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
-
-
-def test_every_statement_is_used():
-    folder = Path(dashboard.__file__).parent
-    source = "".join(path.read_text() for path in folder.glob("**/*.py"))
-    names = {name.partition(".")[2] for name in STATEMENTS}
-
-    assert {name for name in names if name not in source} == set()

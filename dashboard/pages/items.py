@@ -14,6 +14,8 @@ from dashboard.view import View
 BELONGS = {"artist": ("tracks", "albums"), "track": ("albums",), "album": ("tracks",)}
 """The lists of each kind."""
 RANKED = ("artist", "track")
+MOST = 20
+"""Tracks or albums of an item."""
 
 
 def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
@@ -29,7 +31,8 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
     found = rows("item")
     if not found:
         raise NotFound(f"{view.listener.listener} has played no such {kind}.")
-    days = rows("days")
+    sums = rows("sums")
+    days = [row for row in sums if row["is_date"]]
     months = rows("months")
     ranks = rows("ranks") if kind in RANKED else []
     return {
@@ -41,7 +44,7 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
         "calendar": calendar(view, days) if view.shown.days <= LONGEST_BY_DAY else None,
         "ranks": ranks,
         "rank_line": rank_line(view, kind, ranks),
-        "lists": {name: rows(name) for name in BELONGS[kind]},
+        "lists": {name: belongs(view, sums, name) for name in BELONGS[kind]},
         "last_plays": rows("last_plays"),
     }
 
@@ -49,6 +52,18 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
 artist = partial(page, kind="artist")
 track = partial(page, kind="track")
 album = partial(page, kind="album")
+
+
+def belongs(view: View, sums: list[Row], name: str) -> list[Row]:
+    """Return the first tracks or albums of the item; plays of no known album are in none."""
+    is_track = name == "tracks"
+    rows = [
+        row
+        for row in sums
+        if not row["is_date"] and row["is_track"] == is_track and row["title"] and row["plays"]
+    ]
+    rows.sort(key=lambda row: (-value(view, row), -row["ms"], row["title"]))
+    return rows[:MOST]
 
 
 def calendar(view: View, days: list[Row]) -> Row:

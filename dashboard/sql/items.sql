@@ -20,41 +20,19 @@ WHERE listener = :listener AND {id} = :item AND {plays} > 0
   AND listened_month BETWEEN date_trunc('month', :first::date)::date AND :last::date
 ORDER BY listened_month
 
--- days --
-SELECT listened_date, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+-- sums --
+-- The plays of the period, read once: summed by date, by track and by album.
+SELECT grouping(listened_date) = 0 AS is_date, grouping(track_id) = 0 AS is_track,
+       listened_date, coalesce(track_id, album_id) AS id,
+       CASE WHEN grouping(track_id) = 0 THEN min(track_name) ELSE min(album_name) END AS title,
+       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
        coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated
 FROM reporting.plays
 WHERE listener = :listener AND {id} = :item
   AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
   AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
-GROUP BY listened_date
+GROUP BY GROUPING SETS ((listened_date), (track_id), (album_id))
 ORDER BY listened_date
-
--- tracks --
-SELECT track_id AS id, min(track_name) AS title, min(artist_name) AS artist_name,
-       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
-       coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated
-FROM reporting.plays
-WHERE listener = :listener AND {id} = :item
-  AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
-  AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
-GROUP BY track_id
-HAVING sum({plays}) > 0
-ORDER BY sum({value}) DESC, sum(ms) DESC, min(track_name) COLLATE "C"
-LIMIT 20
-
--- albums --
-SELECT album_id AS id, min(album_name) AS title, min(artist_name) AS artist_name,
-       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
-       coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated
-FROM reporting.plays
-WHERE listener = :listener AND {id} = :item AND album_name IS NOT NULL
-  AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
-  AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
-GROUP BY album_id
-HAVING sum({plays}) > 0
-ORDER BY sum({value}) DESC, sum(ms) DESC, min(album_name) COLLATE "C"
-LIMIT 20
 
 -- last_plays --
 SELECT listened_at_local, track_name, artist_name, track_id, ms, minutes_are_estimated, is_skip

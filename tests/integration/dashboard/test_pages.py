@@ -253,3 +253,29 @@ def test_a_listener_sees_own_plays_only(load, shown):
     assert "Mine" in shown("/?period=2025&listener=me")
     assert "Hers" not in shown("/?period=2025&listener=me")
     assert "Hers" in shown("/?period=2025")
+
+
+def test_an_item_counts_its_own_plays_of_the_period(load, shown, owner):
+    load(
+        *(a_play(at(10, minute), 1, album_name="Tides") for minute in range(0, 30, 10)),
+        *(a_play(at(11, minute), 2, album_name="Ebb") for minute in range(0, 20, 10)),
+        a_play(at(12, 0), 3, artist_name="Somebody else", album_name="Tides"),
+        a_play(at(10, 0, month=2), 1, album_name="Tides"),
+    )
+    ((artist, track, album),) = owner.run(
+        "SELECT DISTINCT artist_id, track_id, album_id FROM reporting.plays "
+        "WHERE track_name = 'Salt 1'"
+    )
+
+    text = shown(f"/artist/{artist}?period=2025-03")
+    assert "plays 5 in March 2025" in text
+    assert "plays of all time 6" in text
+    assert re.search(
+        r"Tracks plays · time · March 2025 1 Salt 1 3 9 min 2 Salt 2 2 6 min Albums", text
+    )
+    assert re.search(
+        r"Albums plays · time · March 2025 1 Tides 3 9 min 2 Ebb 2 6 min Counted", text
+    )
+    assert "first heard 5 Feb 2025" in text
+    assert "plays 3 in March 2025" in shown(f"/track/{track}?period=2025-03")
+    assert "plays 3 in March 2025" in shown(f"/album/{album}?period=2025-03")

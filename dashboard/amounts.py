@@ -109,7 +109,7 @@ def card(
 
 def step_of(span: Span) -> Step:
     """Return the step by which ranks of a span read best."""
-    for most_days, step in ((92, "week"), (731, "month"), (2200, "quarter")):
+    for most_days, step in ((92, "week"), (400, "month"), (2200, "quarter")):
         if span.days <= most_days:
             return step  # type: ignore[return-value]
     return "year"

@@ -1,6 +1,7 @@
 """Mood: how the music sounds by month and hour, and of how many plays that is known."""
 
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 from dashboard.amounts import card, months_of
@@ -12,17 +13,16 @@ from dashboard.view import View
 
 @dataclass(frozen=True)
 class Feature:
-    """How music can sound, on a scale from `low` to `high`."""
+    """How music can sound; axes begin and end at multiples of `grain`."""
 
     name: str
     title: str
     meaning: str
-    low: float = 0
-    high: float = 1
+    grain: float = 0.1
 
     def write(self, value: float | None) -> str:
         """Write a value: a share of 1 in percent, a tempo in beats a minute."""
-        return percent(value) if self.high == 1 else number(value and round(value))
+        return percent(value) if self.grain < 1 else number(value and round(value))
 
 
 FEATURES = (
@@ -31,7 +31,7 @@ FEATURES = (
     Feature("danceability", "Danceability", "a steady beat"),
     Feature("acousticness", "Acoustic", "without amplifiers"),
     Feature("instrumentalness", "Instrumental", "without words"),
-    Feature("tempo", "Tempo", "beats a minute", 60, 180),
+    Feature("tempo", "Tempo", "beats a minute", 10),
 )
 
 
@@ -95,13 +95,23 @@ def _curve(feature: Feature, rows: list[Row | None], names: list[str]) -> dict[s
     values = [
         float(row[feature.name]) if row and row[feature.name] is not None else None for row in rows
     ]
+    low, high = _scale([value for value in values if value is not None], feature.grain)
     texts = [feature.write(value) for value in values]
     return {
         "title": feature.title,
         "meaning": feature.meaning,
-        "line": line(values, feature.low, feature.high),
-        "low": feature.write(feature.low),
-        "high": feature.write(feature.high),
+        "line": line(values, low, high),
+        "low": feature.write(low),
+        "high": feature.write(high),
         "names": names,
         "values": texts,
     }
+
+
+def _scale(values: list[float], grain: float) -> tuple[float, float]:
+    """Return where an axis begins and ends: round values around all, at least two grains apart."""
+    low, high = floor(min(values, default=0) / grain), ceil(max(values, default=1) / grain)
+    if high - low < 2:  # noqa: PLR2004 - a smaller range would magnify noise
+        low = max(low - 1, 0)
+        high = max(high, low + 2)
+    return low * grain, high * grain

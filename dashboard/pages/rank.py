@@ -12,9 +12,8 @@ from dashboard.format import UNKNOWN
 from dashboard.period import add_months
 from dashboard.view import View
 
-LOWEST = 11
-"""A rank below ten is drawn here, where a line comes from above or goes there."""
-APART = 6.4
+TEN = 10
+APART = 6.8
 """Names need this distance, percent of the height."""
 MOST_MARKS = 8
 MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
@@ -27,8 +26,7 @@ def page(view: View) -> dict[str, Any]:
     starts = _starts(view, step)
     items = [list(group) for _, group in groupby(rows, lambda row: row["id"])]
     series = [_series(view, item, starts, step) for item in items]
-    for one, end in zip(series, spread([each["line"].end for each in series], APART), strict=True):
-        one["end"] = end
+    _place_names(series)
     every = -(-len(starts) // MOST_MARKS)
     wide = max(len(starts) - 1, 1)
     return {
@@ -39,8 +37,8 @@ def page(view: View) -> dict[str, Any]:
             for at, start in enumerate(starts)
             if at % every == 0
         ],
-        "ranks": [(100 * (rank - 1) / (LOWEST - 1), str(rank)) for rank in range(1, LOWEST)]
-        + [(100.0, "\N{HORIZONTAL ELLIPSIS}")],
+        "ranks": [(100 * (rank - 1) / (TEN - 1), str(rank)) for rank in range(1, TEN + 1)],
+        "below": sum(one["is_below"] for one in series),
         "heads": ["Artist", *(step_name(start, step) for start in starts)],
     }
 
@@ -80,7 +78,8 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
     return {
         "name": known["name"],
         "href": view.url("artist", item=known["id"]),
-        "line": line(_places(rows), LOWEST, 1),
+        "line": line([row["rank"] if row and row["rank"] <= TEN else None for row in rows], TEN, 1),
+        "is_below": not (rows[-1] and rows[-1]["rank"] <= TEN),
         "titles": [
             f"{known['name']}, {step_name(start, step)}: rank {row['rank']}, {in_words(view, row)}"
             if row
@@ -91,10 +90,10 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
     }
 
 
-def _places(rows: list[Row | None]) -> list[int | None]:
-    """Return where a line stands at each step; None where it and its neighbours are below ten."""
-    ranks = [min(row["rank"], LOWEST) if row else LOWEST for row in rows]
-    return [
-        rank if min(ranks[max(at - 1, 0) : at + 2]) < LOWEST else None
-        for at, rank in enumerate(ranks)
-    ]
+def _place_names(series: list[dict[str, Any]]) -> None:
+    """Put each name beside its last rank, and below all others where that is not in the ten."""
+    above = [one for one in series if not one["is_below"]]
+    for one, end in zip(above, spread([one["line"].end for one in above], APART), strict=True):
+        one["end"] = end
+    for number, one in enumerate((one for one in series if one["is_below"]), start=1):
+        one["end"] = 100 + APART * number

@@ -60,6 +60,7 @@ WORDS = {
     ("reason_end", "unexpected-exit-while-paused"): "the app stopped while paused",
     ("reason_end", "trackerror"): "the track failed",
     ("reason_end", "remote"): "remote control",
+    ("country", "ZZ"): "not known",
     ("context_type", "collection"): "liked songs",
     ("context_type", "user"): "playlist",
 }

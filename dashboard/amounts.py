@@ -1,6 +1,7 @@
 """How much was listened, by the measure that the reader chose: plays, or the time they took.
 
-A row holds both: `plays`, counted by the chosen rule, and `ms`.
+A row holds both: `plays`, counted by the chosen rule, and `ms`, of which `ms_estimated` are an
+estimate if the statement asks for that.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 from dashboard.ask import Row
 from dashboard.drawing import Bar, Columns, columns, highest
-from dashboard.format import UNKNOWN, change, duration, month, number, percent
+from dashboard.format import ALMOST, UNKNOWN, change, duration, month, number
 from dashboard.period import Span, add_months
 from dashboard.view import View
 
@@ -31,7 +32,12 @@ def in_words(view: View, row: Row | None) -> str:
     """Write the amount of a row: `32 h 11`, or `1 play`; a row that is missing is unknown."""
     if row is None:
         return UNKNOWN
-    return duration(row["ms"]) if view.by_time else plays(row["plays"])
+    return time_of(row) if view.by_time else plays(row["plays"])
+
+
+def time_of(row: Row) -> str:
+    """Write the time of a row, with a sign where some of it is an estimate."""
+    return (ALMOST if row.get("ms_estimated") else "") + duration(row["ms"])
 
 
 def plays(count: int) -> str:
@@ -46,7 +52,7 @@ def several(count: int, noun: str) -> str:
 
 def texts(view: View, row: Row) -> list[str]:
     """Write plays and time of a row, the chosen measure first."""
-    both = [number(row["plays"]), duration(row["ms"])]
+    both = [number(row["plays"]), time_of(row)]
     return both[::-1] if view.by_time else both
 
 
@@ -71,11 +77,6 @@ def short(value: float) -> str:
     if value >= 10_000:  # noqa: PLR2004 - longer ones are cut beside the axis
         return f"{value / 1000:g}k"
     return f"{value:,g}"
-
-
-def rate_ticks(chart: Columns) -> list[tuple[float, str]]:
-    """Write the ticks of a chart of shares in percent."""
-    return [(at, percent(value)) for at, value in chart.ticks]
 
 
 def card(

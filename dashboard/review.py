@@ -13,7 +13,7 @@ from dashboard.view import View
 
 Link = Callable[..., str | None]
 """Returns the address of a page, as `View.url`; None where nothing can be opened."""
-NOTHING = {"plays": 0, "ms": 0}
+NOTHING = {"plays": 0, "ms": 0, "ms_estimated": 0}
 
 
 def no_link(page: str, **values: Any) -> None:

@@ -66,22 +66,28 @@ def _course(view: View, months: list[Row]) -> dict[str, Any]:
     for row in months:
         first = row["listened_month"]
         steps.setdefault(first.replace(month=1) if by_year else first, []).append(row)
-    return drawn_counts([_bar(view, first, rows, by_year) for first, rows in steps.items()])
+    names = {
+        first: (str(first.year), str(first.year), str(first.year))
+        if by_year
+        else (month_label(view, first), month(first), f"{first:%Y-%m}")
+        for first in steps
+    }
+    return drawn_counts([_bar(view, names[first], rows) for first, rows in steps.items()])
 
 
-def _bar(view: View, first: date, rows: list[Row], by_year: bool) -> Bar:  # noqa: FBT001 - private
+def _bar(view: View, names: tuple[str, str, str], rows: list[Row]) -> Bar:
+    """Return one column; its names are the label, the name in words, and the period's text."""
+    label, name, text = names
     total, new, artists = (
         sum(row[key] for row in rows)
         for key in ("plays_all", "plays_of_new_artists", "new_artists")
     )
-    label = str(first.year) if by_year else month_label(view, first)
     share = percent(new / total if total else None)
     return Bar(
         label,
         total,
-        f"{str(first.year) if by_year else month(first)}: {plays(total)}, {share} of new artists "
-        f"({several(artists, 'artist')})",
-        view.url("discovery", period=f"{first:%Y}" if by_year else f"{first:%Y-%m}"),
+        f"{name}: {plays(total)}, {share} of new artists ({several(artists, 'artist')})",
+        view.url("discovery", period=text),
         part=new,
     )
 

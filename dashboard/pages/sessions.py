@@ -5,7 +5,7 @@ from typing import Any
 from dashboard.amounts import MINUTE_MS, card, drawn_counts, in_words, several
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar
-from dashboard.format import UNKNOWN, day, duration, number, time_of_day, weekday
+from dashboard.format import ALMOST, UNKNOWN, day, duration, number, time_of_day, weekday
 from dashboard.view import View
 
 SIZES = (
@@ -134,7 +134,7 @@ def _session(view: View, row: Row) -> dict[str, Any]:
         "href": view.url("day", day=row["listened_date"].isoformat()),
         "name": weekday(row["listened_date"]),
         "small": f"from {time_of_day(started)}",
-        "number": minutes(row["length_minutes"]),
+        "number": (ALMOST if row["ms_estimated"] else "") + minutes(row["length_minutes"]),
         "dim": in_words(view, row),
     }
 

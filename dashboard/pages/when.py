@@ -23,7 +23,7 @@ from dashboard.view import View
 
 NIGHT = range(6)
 WEEKEND = (6, 7)
-NOTHING = {"plays": 0, "ms": 0}
+NOTHING = {"plays": 0, "ms": 0, "ms_estimated": 0}
 MOST_DAYS, MOST_MONTHS = 92, 60
 """Longer periods are drawn by month, and longer ones than that by year."""
 
@@ -116,13 +116,7 @@ def _week(view: View, hours: list[Row]) -> dict[str, Any]:
 
 
 def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
-    rows = [
-        {
-            "plays": sum(row["plays"] for row in hours if row["hour"] == hour),
-            "ms": sum(row["ms"] for row in hours if row["hour"] == hour),
-        }
-        for hour in range(HOURS)
-    ]
+    rows = [_added([row for row in hours if row["hour"] == hour]) for hour in range(HOURS)]
     return {
         "paths": sectors([amount(view, row) for row in rows]),
         "titles": [f"{hour_name(hour)}: {in_words(view, row)}" for hour, row in enumerate(rows)],
@@ -208,7 +202,11 @@ def _total(months: dict[date, Row], year: int) -> Row | None:
     rows = [row for first, row in months.items() if first.year == year]
     if not rows:
         return None
-    return {key: sum(row[key] for row in rows) for key in ("plays", "ms")}
+    return _added(rows)
+
+
+def _added(rows: list[Row]) -> Row:
+    return {key: sum(row[key] for row in rows) for key in NOTHING}
 
 
 def _years(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, Any]:

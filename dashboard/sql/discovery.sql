@@ -29,14 +29,16 @@ WHERE listener = :listener
 ORDER BY listened_month
 
 -- found_artists --
-SELECT artist_id, artist_name, first_heard_on, {plays} AS plays, ms, {value} AS value
+SELECT artist_id, artist_name, first_heard_on, {plays} AS plays, ms, ms_estimated,
+       {value} AS value
 FROM reporting.artists
 WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {value} > 0
 ORDER BY {value} DESC, ms DESC, artist_name COLLATE "C"
 LIMIT 12
 
 -- found_tracks --
-SELECT track_id, track_name, artist_name, first_heard_on, {plays} AS plays, ms, {value} AS value
+SELECT track_id, track_name, artist_name, first_heard_on, {plays} AS plays, ms, ms_estimated,
+       {value} AS value
 FROM reporting.tracks
 WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {value} > 0
 ORDER BY {value} DESC, ms DESC, track_name COLLATE "C", artist_name COLLATE "C"

@@ -3,17 +3,17 @@
 -- Whole months come from the view by month, the days around them from the plays.
 WITH worth AS (
     SELECT date_trunc(:step, listened_month)::date AS starts_on, artist_id AS id, artist_name AS name,
-           {plays} AS plays, ms, {value} AS value
+           {plays} AS plays, ms, ms_estimated, {value} AS value
     FROM reporting.artists_by_month
     WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
     UNION ALL
-    SELECT date_trunc(:step, listened_date)::date, artist_id, artist_name, {plays}, ms, {value}
+    SELECT date_trunc(:step, listened_date)::date, artist_id, artist_name, {plays}, ms, ms * minutes_are_estimated::integer, {value}
     FROM reporting.plays
     WHERE listener = :listener
       AND ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
       AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
     UNION ALL
-    SELECT date_trunc(:step, listened_date)::date, artist_id, artist_name, {plays}, ms, {value}
+    SELECT date_trunc(:step, listened_date)::date, artist_id, artist_name, {plays}, ms, ms * minutes_are_estimated::integer, {value}
     FROM reporting.plays
     WHERE listener = :listener
       AND ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
@@ -21,6 +21,7 @@ WITH worth AS (
 ),
 item AS (
     SELECT starts_on, id, max(name) AS name, sum(plays)::bigint AS plays, sum(ms)::bigint AS ms,
+           sum(ms_estimated)::bigint AS ms_estimated,
            sum(value)::bigint AS value
     FROM worth
     GROUP BY starts_on, id
@@ -38,7 +39,7 @@ ranked AS (
     FROM item
     WHERE value > 0
 )
-SELECT starts_on, id, name, plays, ms, rank, total
+SELECT starts_on, id, name, plays, ms, ms_estimated, rank, total
 FROM ranked
 JOIN best USING (id)
 ORDER BY total DESC, total_ms DESC, name COLLATE "C", starts_on

@@ -14,7 +14,8 @@ WHERE listener = :listener AND listened_month = :begin
 
 -- artists --
 SELECT artist_id, artist_name, sum({plays})::bigint AS plays,
-       sum(ms)::bigint AS ms, sum({value})::bigint AS value
+       sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated,
+       sum({value})::bigint AS value
 FROM reporting.artists_by_month
 WHERE listener = :listener AND listened_month BETWEEN :begin AND :until
 GROUP BY artist_id, artist_name
@@ -24,7 +25,8 @@ LIMIT 10
 
 -- tracks --
 SELECT track_id, track_name, artist_name,
-       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms, sum({value})::bigint AS value
+       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated, sum({value})::bigint AS value
 FROM reporting.tracks_by_month
 WHERE listener = :listener AND listened_month BETWEEN :begin AND :until
 GROUP BY track_id, track_name, artist_name
@@ -34,7 +36,8 @@ LIMIT 10
 
 -- albums --
 SELECT album_id, album_name, artist_name,
-       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms, sum({value})::bigint AS value
+       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated, sum({value})::bigint AS value
 FROM reporting.albums_by_month
 WHERE listener = :listener AND listened_month BETWEEN :begin AND :until
 GROUP BY album_id, album_name, artist_name
@@ -43,7 +46,7 @@ ORDER BY value DESC, ms DESC, album_name COLLATE "C", artist_name COLLATE "C"
 LIMIT 5
 
 -- found --
-SELECT artist_id, artist_name, first_heard_on, {plays} AS plays, ms, {value} AS value
+SELECT artist_id, artist_name, first_heard_on, {plays} AS plays, ms, ms_estimated, {value} AS value
 FROM reporting.artists
 WHERE listener = :listener AND first_heard_on BETWEEN :begin AND :until AND {value} > 0
 ORDER BY value DESC, ms DESC, artist_name COLLATE "C"
@@ -51,18 +54,19 @@ LIMIT 5
 
 -- hours --
 -- Hour by hour, of each month of the period; and the months of the period before, without hours.
-SELECT listened_month, hour, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms
+SELECT listened_month, hour, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated
 FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :begin AND :until
 GROUP BY listened_month, hour
 UNION ALL
-SELECT listened_month, NULL, sum({plays})::bigint, sum(ms)::bigint
+SELECT listened_month, NULL, sum({plays})::bigint, sum(ms)::bigint, sum(ms_estimated)::bigint
 FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :earlier AND :begin::date - 1
 GROUP BY listened_month
 
 -- days --
-SELECT listened_date, hour, {plays} AS plays, ms
+SELECT listened_date, hour, {plays} AS plays, ms, ms_estimated
 FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :begin AND :until
 

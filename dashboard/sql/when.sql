@@ -1,18 +1,21 @@
 -- hours --
-SELECT weekday, hour, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms
+SELECT weekday, hour, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated
 FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last
 GROUP BY weekday, hour
 
 -- hours_before --
-SELECT weekday, hour, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms
+SELECT weekday, hour, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated
 FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :before_first AND :before_last
 GROUP BY weekday, hour
 
 -- months --
 -- Every month that is known, whatever the period: years are compared with each other.
-SELECT listened_month, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms
+SELECT listened_month, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated
 FROM reporting.listening_by_hour
 WHERE listener = :listener
 GROUP BY listened_month
@@ -30,6 +33,6 @@ CROSS JOIN LATERAL generate_series(
 WHERE listener = :listener
 
 -- days --
-SELECT listened_date, {plays} AS plays, ms, is_at_least
+SELECT listened_date, {plays} AS plays, ms, ms_estimated, is_at_least
 FROM reporting.listening_daily
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last

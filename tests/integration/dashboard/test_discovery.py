@@ -31,7 +31,7 @@ def test_plays_of_new_artists_stand_out(site):
 def test_new_artists_are_listed_with_what_became_of_them(site):
     text = site.text("/discovery?period=2025")
 
-    assert "1 Wren since 13 Jul 2025 7 min 2" in text
+    assert "1 Wren since 13 Jul 2025 ≈ 7 min 2" in text
     assert "Ada since" not in text
 
 

@@ -42,6 +42,7 @@ def test_minutes_weigh_by_time(site):
     # 400 of 850 seconds, of which 200 are an estimate.
     assert "at the weekend 47 %" in text
     assert "Tue 21:00: 4 min" in text
+    assert "Sun 12:00: ≈ 3 min" in text
 
 
 def test_a_month_is_compared_with_the_same_one_a_year_before(site):

@@ -104,7 +104,7 @@ UNION ALL
     FROM reporting.milestones
     WHERE listener = :listener AND listened_date BETWEEN :begin AND :until
     ORDER BY milestone DESC
-    LIMIT 3
+    LIMIT 2
 )
 
 -- years --

@@ -35,6 +35,8 @@ def test_the_file_loads_nothing(plays, history):
     for word in ("http:", "https:", "//", "<script", "src=", "href=", "url(", "@import", "<link"):
         assert word not in source, word
     assert "default-src 'none'" in source
+    # An escaped quotation mark would make the browser drop the font.
+    assert '"Segoe UI"' in source
 
 
 def test_the_file_names_nobody_but_by_the_chosen_name(plays, history, owner):

@@ -6,7 +6,7 @@ estimate if the statement asks for that.
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from dashboard.ask import Row
 from dashboard.drawing import Bar, Columns, columns, highest
@@ -17,7 +17,8 @@ from dashboard.view import View
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 LONG_MS = 3 * HOUR_MS
 """From here on an axis counts hours instead of minutes."""
-Step = Literal["day", "week", "month", "quarter", "year"]
+STEPS = {"week": 92, "month": 400, "quarter": 2200}
+"""The longest spans, in days, whose ranks read best by these steps."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = tuple(f"{date(2000, number, 1):%b}" for number in range(1, 13))
 
@@ -108,12 +109,9 @@ def card(
     }
 
 
-def step_of(span: Span) -> Step:
-    """Return the step by which ranks of a span read best."""
-    for most_days, step in ((92, "week"), (400, "month"), (2200, "quarter")):
-        if span.days <= most_days:
-            return step  # type: ignore[return-value]
-    return "year"
+def step_of(span: Span) -> str:
+    """Return the step by which ranks of a span read best: week, month, quarter or year."""
+    return next((step for step, most in STEPS.items() if span.days <= most), "year")
 
 
 def step_name(day: date, step: str) -> str:

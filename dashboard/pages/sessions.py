@@ -87,18 +87,19 @@ def _streak_cards(view: View, streaks: list[Row]) -> list[dict[str, Any]]:
     current = next((row for row in streaks if row["is_current"]), None)
     longest = streaks[0] if streaks else None
     return [
-        card(view, "current streak", _days(current), about=_since(current)),
-        card(view, "longest streak ever", _days(longest), about=_since(longest)),
+        _streak_card(view, "current streak", current),
+        _streak_card(view, "longest streak ever", longest),
     ]
 
 
-def _days(streak: Row | None) -> str:
-    return UNKNOWN if streak is None else several(streak["days"], "day")
-
-
-def _since(streak: Row | None) -> str:
+def _streak_card(view: View, label: str, streak: Row | None) -> dict[str, Any]:
     if streak is None:
-        return "no streak goes on"
+        return card(view, label, UNKNOWN, about="no streak goes on")
+    days = several(streak["days"], "day")
+    return card(view, label, days, about=_until(streak), href=_streak(view, streak)["href"])
+
+
+def _until(streak: Row) -> str:
     return (
         f"since {day(streak['first_date'])}"
         if streak["is_current"]

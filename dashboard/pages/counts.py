@@ -6,7 +6,6 @@ from dashboard.ask import Row
 from dashboard.format import number, percent
 from dashboard.view import RULES, View
 
-FIVE = 5
 MEANINGS = {
     "all": "Every play, also one that was skipped after a second.",
     "30s": "At least 30 seconds were played.",
@@ -24,7 +23,7 @@ USERS = {
 def page(view: View) -> dict[str, Any]:
     """Return what the template shows."""
     total = view.ask.row("counts.totals")
-    artists = view.ask.rows("counts.artists", most_rows=FIVE)
+    artists = view.ask.rows("counts.artists")
     return {
         "total": total,
         "cards": [_rule(view, name, total) for name in ("all", "30s", "half", "done")],
@@ -49,18 +48,18 @@ def _rule(view: View, name: str, total: Row) -> dict[str, Any]:
 
 
 def _top(view: View, name: str, artists: list[Row]) -> list[dict[str, Any]]:
-    """Return the five artists with the most by a rule, and where the chosen rule puts them."""
-    chosen = view.rule.name
+    """Return the five artists with the most by a rule, and whether the chosen rule moves them."""
+    chosen = {row["artist_id"]: row["place"] for row in artists if row["rule"] == view.rule.name}
     return [
         {
             "href": view.url("artist", item=row["artist_id"]),
-            "rank": row[f"place_{name}"],
+            "rank": row["place"],
             "name": row["artist_name"],
-            "number": number(row[f"plays_{name}"]),
-            "is_moved": row[f"place_{name}"] != row[f"place_{chosen}"],
+            "number": number(row["plays"]),
+            "is_moved": row["place"] != chosen.get(row["artist_id"]),
         }
-        for row in sorted(artists, key=lambda row: int(row[f"place_{name}"]))
-        if row[f"place_{name}"] <= FIVE and row[f"plays_{name}"]
+        for row in artists
+        if row["rule"] == name
     ]
 
 

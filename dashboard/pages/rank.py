@@ -24,7 +24,7 @@ def page(view: View) -> dict[str, Any]:
     step = step_of(view.shown)
     rows = view.ask.rows("rank.artists", None, step=step, **_bounds(view, step))
     starts = _starts(view, step)
-    items = [list(group) for _, group in groupby(rows, lambda row: row["id"])]
+    items = [list(group) for _, group in groupby(rows, lambda row: row["artist_id"])]
     series = [_series(view, item, starts, step) for item in items]
     _place_names(series)
     every = -(-len(starts) // MOST_MARKS)
@@ -74,16 +74,17 @@ def _starts(view: View, step: str) -> list[date]:
 def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> dict[str, Any]:
     by_start = {row["starts_on"]: row for row in item}
     rows = [by_start.get(start) for start in starts]
-    known = next(row for row in by_start.values())
+    known = next(iter(by_start.values()))
+    name = known["artist_name"]
     return {
-        "name": known["name"],
-        "href": view.url("artist", item=known["id"]),
+        "name": name,
+        "href": view.url("artist", item=known["artist_id"]),
         "line": line([row["rank"] if row and row["rank"] <= TEN else None for row in rows], TEN, 1),
         "is_below": not (rows[-1] and rows[-1]["rank"] <= TEN),
         "titles": [
-            f"{known['name']}, {step_name(start, step)}: rank {row['rank']}, {in_words(view, row)}"
+            f"{name}, {step_name(start, step)}: rank {row['rank']}, {in_words(view, row)}"
             if row
-            else f"{known['name']}, {step_name(start, step)}: no play that counts"
+            else f"{name}, {step_name(start, step)}: no play that counts"
             for start, row in zip(starts, rows, strict=True)
         ],
         "ranks": [str(row["rank"]) if row else UNKNOWN for row in rows],

@@ -15,28 +15,33 @@ ORDER BY listened_month, hour
 -- artists --
 -- Whole months come from the view by month, the days around them from the plays.
 WITH part AS (
-    SELECT artist_id, artist_name, skips, skips_known
+    SELECT artist_id, skips, skips_known
     FROM reporting.artists_by_month
     WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
     UNION ALL
-    SELECT artist_id, artist_name, is_skip::integer, (is_skip IS NOT NULL)::integer
+    SELECT artist_id, is_skip::integer, (is_skip IS NOT NULL)::integer
     FROM reporting.plays
     WHERE listener = :listener
       AND ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
       AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
     UNION ALL
-    SELECT artist_id, artist_name, is_skip::integer, (is_skip IS NOT NULL)::integer
+    SELECT artist_id, is_skip::integer, (is_skip IS NOT NULL)::integer
     FROM reporting.plays
     WHERE listener = :listener
       AND ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
       AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone
 ),
-artist AS (
-    SELECT artist_id, max(artist_name) AS artist_name, coalesce(sum(skips), 0)::bigint AS skips,
-           sum(skips_known)::bigint AS known
+counted AS (
+    SELECT artist_id, coalesce(sum(skips), 0)::bigint AS skips, sum(skips_known)::bigint AS known
     FROM part
     GROUP BY artist_id
     HAVING sum(skips_known) >= :least
+),
+artist AS (
+    SELECT artist_id, artist_name, counted.skips, known
+    FROM counted
+    JOIN reporting.artists USING (artist_id)
+    WHERE listener = :listener
 ),
 placed AS (
     SELECT *, row_number() OVER (ORDER BY skips::float8 / known DESC, known DESC, artist_name COLLATE "C") AS most,

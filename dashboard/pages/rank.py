@@ -82,13 +82,17 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
         "line": line([row["rank"] if row and row["rank"] <= TEN else None for row in rows], TEN, 1),
         "is_below": not (rows[-1] and rows[-1]["rank"] <= TEN),
         "titles": [
-            f"{name}, {step_name(start, step)}: rank {row['rank']}, {in_words(view, row)}"
+            f"{name}, {step_name(start, step)}: rank {row['rank']}, {_worth(view, row)}"
             if row
             else f"{name}, {step_name(start, step)}: no play that counts"
             for start, row in zip(starts, rows, strict=True)
         ],
         "ranks": [str(row["rank"]) if row else UNKNOWN for row in rows],
     }
+
+
+def _worth(view: View, row: Row) -> str:
+    return in_words(view, row | {"ms": row["value"], "plays": row["value"]})
 
 
 def _place_names(series: list[dict[str, Any]]) -> None:

@@ -1,30 +1,30 @@
 -- artists --
 -- Ranks of the ten artists with the most in the period, by week, month, quarter or year.
 -- Whole months come from the view by month, the days around them from the plays. Names are joined
--- last, because only ten are needed.
+-- last, because only ten are needed. Dates are cut as timestamps without a zone, which is quicker.
 WITH worth AS (
-    SELECT date_trunc(:step, listened_month)::date AS starts_on, artist_id,
-           {plays} AS plays, ms, ms_estimated, {value} AS value
+    SELECT date_trunc(:step, listened_month::timestamp)::date AS starts_on, artist_id,
+           ms, ms_estimated, {value} AS value
     FROM reporting.artists_by_month
     WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
     UNION ALL
-    SELECT date_trunc(:step, listened_date)::date, artist_id,
-           {plays}, ms, ms * minutes_are_estimated::integer, {value}
+    SELECT date_trunc(:step, listened_date::timestamp)::date, artist_id,
+           ms, ms * minutes_are_estimated::integer, {value}
     FROM reporting.plays
     WHERE listener = :listener
       AND ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
       AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
     UNION ALL
-    SELECT date_trunc(:step, listened_date)::date, artist_id,
-           {plays}, ms, ms * minutes_are_estimated::integer, {value}
+    SELECT date_trunc(:step, listened_date::timestamp)::date, artist_id,
+           ms, ms * minutes_are_estimated::integer, {value}
     FROM reporting.plays
     WHERE listener = :listener
       AND ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
       AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone
 ),
 artist AS MATERIALIZED (
-    SELECT starts_on, artist_id, sum(plays)::bigint AS plays, sum(ms)::bigint AS ms,
-           sum(ms_estimated)::bigint AS ms_estimated, sum(value)::bigint AS value
+    SELECT starts_on, artist_id, sum(value)::bigint AS value, sum(ms)::bigint AS ms,
+           sum(ms_estimated)::bigint AS ms_estimated
     FROM worth
     GROUP BY starts_on, artist_id
     HAVING sum(value) > 0
@@ -48,7 +48,7 @@ ranked AS (
     SELECT *, rank() OVER (PARTITION BY starts_on ORDER BY value DESC) AS rank
     FROM artist
 )
-SELECT starts_on, artist_id, artist_name, ranked.plays, ranked.ms, ranked.ms_estimated, rank
+SELECT starts_on, artist_id, artist_name, ranked.value, ranked.ms_estimated, rank
 FROM ranked
 JOIN best USING (artist_id)
 ORDER BY total DESC, total_ms DESC, artist_name COLLATE "C", starts_on

@@ -45,12 +45,9 @@ function dates(width, domain) {
 }
 
 // What the pointer is at, in words: a box that stays inside the chart.
-function pointer(data, options) {
-  return Plot.tip(
-    data,
-    Plot.pointerX({ fill: "var(--panel)", stroke: "var(--line)", textPadding: 8, fontSize: 12, ...options }),
-  );
-}
+const box = { fill: "var(--panel)", stroke: "var(--line)", textPadding: 10, lineHeight: 1.35, fontSize: 12 };
+const pointer = (data, options) => Plot.tip(data, Plot.pointerX({ ...box, ...options }));
+const pointerNear = (data, options) => Plot.tip(data, Plot.pointer({ ...box, ...options }));
 
 function draw(figure) {
   const width = Math.floor(figure.clientWidth);
@@ -61,10 +58,7 @@ function draw(figure) {
   for (const datum of options.opens ? data : []) datum.href = options.opens.replace("DATE", datum.on).replace("MONTH", datum.on.slice(0, 7));
   const svg = kinds[figure.dataset.chart](data, width, options);
   // The figure has the name; the marks of Plot have names of their own, which screen readers would read.
-  for (const mark of svg.querySelectorAll("[aria-label]")) {
-    if (mark.getAttribute("aria-label") === "tip") mark.classList.add("tip");
-    mark.removeAttribute("aria-label");
-  }
+  for (const mark of svg.querySelectorAll("[aria-label]")) mark.removeAttribute("aria-label");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", figure.getAttribute("aria-label"));
   svg.addEventListener("click", () => svg.value?.href && location.assign(svg.value.href));

@@ -19,7 +19,7 @@ kinds.bars = (data, width, { byDay, unit }) => {
         pointer(rows, {
           x: (row) => new Date((+row.at + +ends(row)) / 2),
           y: "value",
-          title: (row) => [name(row.at), amount(row.value, unit), row.mean === undefined ? null : `mean of 7 days: ${amount(row.mean, unit)}`, row.missing ? "plays may be missing" : null].filter(Boolean).join("\n"),
+          title: (row) => [name(row.at), measured(row, unit), row.mean === undefined ? null : `mean of 7 days: ${amount(row.mean, unit)}`].filter(Boolean).join("\n"),
         }),
       ],
     }),

@@ -33,7 +33,7 @@ kinds.calendar = (data, width, { unit }) => {
       Plot.rect(rows.filter((row) => row.missing), { ...square, stroke: color.gap, strokeDasharray: "2 1.5", strokeWidth: 1.5 }),
       Plot.text(months, { x: "x", y: (row) => Math.floor((row.y - 18) / band) * band + 8, text: (row) => d3.utcFormat("%b")(row.at), textAnchor: "start", filter: (row) => row.x < width - 20 }),
       Plot.text(weekdays, { x: 0, y: "y", text: "name", textAnchor: "start" }),
-      pointerNear(rows, { ...middle, title: (row) => `${dayName(row.at)}\n${amount(row.value, unit)}${row.missing ? "\nplays may be missing" : ""}` }),
+      pointerNear(rows, { ...middle, title: (row) => `${dayName(row.at)}\n${measured(row, unit)}` }),
     ],
   });
 };
@@ -59,7 +59,7 @@ kinds.months = (data, width, { unit }) => {
     marks: [
       Plot.cell(rows, { ...cell, fill: shade, rx: 3 }),
       Plot.cell(rows.filter((row) => row.missing), { ...cell, stroke: color.gap, strokeDasharray: "2 1.5", strokeWidth: 1.5, rx: 3 }),
-      pointerNear(rows, { ...cell, title: (row) => `${monthName(row.at)}\n${amount(row.value, unit)}` }),
+      pointerNear(rows, { ...cell, title: (row) => `${monthName(row.at)}\n${measured(row, unit)}` }),
     ],
   });
 };

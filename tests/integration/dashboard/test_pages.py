@@ -279,3 +279,13 @@ def test_an_item_counts_its_own_plays_of_the_period(load, shown, owner):
     assert "first heard 5 Feb 2025" in text
     assert "plays 3 in March 2025" in shown(f"/track/{track}?period=2025-03")
     assert "plays 3 in March 2025" in shown(f"/album/{album}?period=2025-03")
+
+
+def test_a_day_that_may_have_had_plays_is_unknown_and_not_0(one_play, database, get):
+    database.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-03-05T22:00Z', '2025-03-06T20:00Z', 'no answer', 'polls/me/1')"
+    )
+
+    rows = re.findall(r"(\d+ Mar 2025)</a></th><td>(.*?)</td>", get("/?period=2025-03").text)
+    assert rows == [("5 Mar 2025", "at least 1"), ("6 Mar 2025", "–")]

@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 from dashboard.ask import Row
 from dashboard.pages.overview import LONGEST_BY_DAY, chart, value
 from dashboard.pages.top import KINDS
-from dashboard.period import DAY
+from dashboard.period import DAY, month_end
 from dashboard.view import View
 
 BELONGS = {"artist": ("tracks", "albums"), "track": ("albums",), "album": ("tracks",)}
@@ -86,4 +86,9 @@ def life(view: View, months: list[Row]) -> Row:
 def rank_line(view: View, kind: str, ranks: list[Row]) -> Row:
     """Return the rank of each month; it opens the top list of that month."""
     data = [{"on": row["listened_month"].isoformat(), "rank": row["rank"]} for row in ranks]
-    return {"data": data, "opens": view.url("top", kind=kind, period="MONTH")}
+    return {
+        "data": data,
+        "opens": view.url("top", kind=kind, period="MONTH"),
+        "first": view.shown.first.replace(day=1).isoformat(),
+        "last": month_end(view.shown.last).isoformat(),
+    }

@@ -1,5 +1,5 @@
 // The rank by month: 1 is on top.
-kinds.rank = (data, width) => {
+kinds.rank = (data, width, { first, last }) => {
   const rows = data.map((row) => ({ ...row, at: day(row.on) }));
   const greatest = Math.max(5, d3.max(rows, (row) => row.rank));
   const ticks = [1, ...d3.ticks(1, greatest, 4).filter((rank) => rank > 1 + greatest / 20)];
@@ -7,7 +7,7 @@ kinds.rank = (data, width) => {
     frame(width, greatest, {
       height: 200,
       marginRight: 16,
-      x: dates(width, [rows[0].at, d3.utcDay.offset(rows.at(-1).at, 1)]),
+      x: dates(width, [day(first), day(last)]),
       y: { type: greatest > 50 ? "log" : "linear", reverse: true, domain: [1, greatest], label: null, ticks, tickSize: 0, tickFormat: count },
       marks: [
         Plot.gridY({ ticks, stroke: "var(--line)", strokeOpacity: 1 }),

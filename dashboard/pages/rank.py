@@ -1,4 +1,4 @@
-"""Rank: the ten artists with the most in the period, and their ranks over its course."""
+"""Rank: the ten artists with the most in the period, ranked among each other over its course."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -26,7 +26,8 @@ def page(view: View) -> dict[str, Any]:
     starts = _starts(view, step)
     items = [list(group) for _, group in groupby(rows, lambda row: row["artist_id"])]
     series = [_series(view, item, starts, step) for item in items]
-    _place_names(series)
+    for one, end in zip(series, spread([each["line"].end for each in series], APART), strict=True):
+        one["end"] = end
     every = -(-len(starts) // MOST_MARKS)
     wide = max(len(starts) - 1, 1)
     return {
@@ -38,7 +39,6 @@ def page(view: View) -> dict[str, Any]:
             if at % every == 0
         ],
         "ranks": [(100 * (rank - 1) / (TEN - 1), str(rank)) for rank in range(1, TEN + 1)],
-        "below": sum(one["is_below"] for one in series),
         "heads": ["Artist", *(step_name(start, step) for start in starts)],
     }
 
@@ -79,8 +79,7 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
     return {
         "name": name,
         "href": view.url("artist", item=known["artist_id"]),
-        "line": line([row["rank"] if row and row["rank"] <= TEN else None for row in rows], TEN, 1),
-        "is_below": not (rows[-1] and rows[-1]["rank"] <= TEN),
+        "line": line([row["rank"] if row else None for row in rows], TEN, 1),
         "titles": [
             f"{name}, {step_name(start, step)}: rank {row['rank']}, {_worth(view, row)}"
             if row
@@ -93,12 +92,3 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
 
 def _worth(view: View, row: Row) -> str:
     return in_words(view, row | {"ms": row["value"], "plays": row["value"]})
-
-
-def _place_names(series: list[dict[str, Any]]) -> None:
-    """Put each name beside its last rank, and below all others where that is not in the ten."""
-    above = [one for one in series if not one["is_below"]]
-    for one, end in zip(above, spread([one["line"].end for one in above], APART), strict=True):
-        one["end"] = end
-    for number, one in enumerate((one for one in series if one["is_below"]), start=1):
-        one["end"] = 100 + APART * number

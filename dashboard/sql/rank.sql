@@ -1,5 +1,6 @@
 -- artists --
--- Ranks of the ten artists with the most in the period, by week, month, quarter or year.
+-- The ten artists with the most in the period, ranked among each other by week, month, quarter or
+-- year, so that each of them is in the chart wherever it was played.
 -- Whole months come from the view by month, the days around them from the plays. Names are joined
 -- last, because only ten are needed. Dates are cut as timestamps without a zone, which is quicker.
 WITH worth AS (
@@ -22,17 +23,11 @@ WITH worth AS (
       AND ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
       AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone
 ),
-artist AS MATERIALIZED (
-    SELECT starts_on, artist_id, sum(value)::bigint AS value, sum(ms)::bigint AS ms,
-           sum(ms_estimated)::bigint AS ms_estimated
-    FROM worth
-    GROUP BY starts_on, artist_id
-    HAVING sum(value) > 0
-),
 most AS (
     SELECT artist_id, sum(value) AS total, sum(ms) AS total_ms
-    FROM artist
+    FROM worth
     GROUP BY artist_id
+    HAVING sum(value) > 0
     ORDER BY total DESC, total_ms DESC
     FETCH FIRST 10 ROWS WITH TIES
 ),
@@ -44,11 +39,18 @@ best AS (
     ORDER BY total DESC, total_ms DESC, artist_name COLLATE "C"
     LIMIT 10
 ),
-ranked AS (
-    SELECT *, rank() OVER (PARTITION BY starts_on ORDER BY value DESC) AS rank
-    FROM artist
+step AS (
+    SELECT starts_on, artist_id, sum(value)::bigint AS value, sum(ms) AS ms,
+           sum(ms_estimated)::bigint AS ms_estimated
+    FROM worth
+    WHERE artist_id IN (SELECT artist_id FROM best)
+    GROUP BY starts_on, artist_id
+    HAVING sum(value) > 0
 )
-SELECT starts_on, artist_id, artist_name, ranked.value, ranked.ms_estimated, rank
-FROM ranked
+SELECT starts_on, artist_id, artist_name, value, ms_estimated,
+       row_number() OVER (
+           PARTITION BY starts_on ORDER BY value DESC, step.ms DESC, artist_name COLLATE "C"
+       ) AS rank
+FROM step
 JOIN best USING (artist_id)
 ORDER BY total DESC, total_ms DESC, artist_name COLLATE "C", starts_on

@@ -49,11 +49,11 @@ def test_long_periods_are_drawn_in_long_steps(period, step, site):
     assert f"Ada, {step}: rank" in site.text(f"/rank?period={period}")
 
 
-def test_ties_share_a_rank(site):
+def test_of_equal_plays_the_longer_ones_rank_first(site):
     site.play("2025-07-14 09:00", "Kites", "Wren", 30_000)
 
     text = site.text("/rank?period=2025-07")
 
     assert "Wren, 7 Jul: rank 1, 2 plays" in text
     assert "Ada, 14 Jul: rank 1, 1 play" in text
-    assert "Wren, 14 Jul: rank 1, 1 play" in text
+    assert "Wren, 14 Jul: rank 2, 1 play" in text

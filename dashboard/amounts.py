@@ -17,7 +17,7 @@ from dashboard.view import View
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 LONG_MS = 3 * HOUR_MS
 """From here on an axis counts hours instead of minutes."""
-STEPS = {"week": 92, "month": 400, "quarter": 2200}
+STEPS = {"week": 92, "month": 400, "quarter": 1100}
 """The longest spans, in days, whose ranks read best by these steps."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = tuple(f"{date(2000, number, 1):%b}" for number in range(1, 13))

@@ -33,8 +33,8 @@ def test_a_tick_is_short(value, text):
         (93, "month"),
         (366, "month"),
         (401, "quarter"),
-        (2200, "quarter"),
-        (2201, "year"),
+        (1100, "quarter"),
+        (1101, "year"),
     ],
 )
 def test_a_long_span_has_long_steps(days, step):

@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from infra.cdk.database import DATABASE
+from infra.local import postgres
 from infra.local.postgres import HOST, Passwords, PostgresServer
 from services.loader import derive, handler, queries, settings
 from services.loader.migrate import migrate
@@ -20,6 +21,7 @@ from shared.postgres import Address, Database
 
 LOGIN_PARAMETER = "/spotify-pipeline/database/loader"
 HOST_PARAMETER = "/spotify-pipeline/database/host"
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(4)))
 
 
@@ -30,8 +32,27 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+class DebianBinaries(postgres.Binaries):
+    """Debian's Postgres in place of the wheel's."""
+
+    def __init__(self, *words, **options):
+        super().__init__(*words, **options)
+        self.bin_path = DEBIAN[-1]
+
+
 @pytest.fixture(scope="session")
-def server(free_port) -> Iterator[PostgresServer]:
+def binaries(request) -> Iterator[None]:
+    """Take the embedded Postgres, or Debian's for tests that name it (see `loader/conftest.py`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        if getattr(request, "param", "embedded") == "debian":
+            if not DEBIAN:
+                pytest.skip("needs Debian's Postgres: apt-get install postgresql")
+            patch.setattr(postgres, "Binaries", DebianBinaries)
+        yield
+
+
+@pytest.fixture(scope="session")
+def server(binaries, free_port) -> Iterator[PostgresServer]:
     # Not in pytest's own folder: each pytest that starts shuts that to other users, and for root
     # the server runs as one.
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:

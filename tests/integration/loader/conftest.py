@@ -1,5 +1,6 @@
 """A store over the embedded Postgres."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,14 @@ import pytest
 
 from services.loader.store import Store
 from shared.postgres import Database
+
+ON_BOTH = re.compile(r"test_(migrate|reporting|derive)")
+"""The files whose tests run on two Postgres: AWS has an older one than the local cloud."""
+
+
+def pytest_generate_tests(metafunc):
+    if "binaries" in metafunc.fixturenames and ON_BOTH.match(metafunc.definition.path.name):
+        metafunc.parametrize("binaries", ["embedded", "debian"], indirect=True, scope="session")
 
 
 @pytest.fixture

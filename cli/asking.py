@@ -1,20 +1,15 @@
 """Asking a person, by way of their browser, whether the app may see what they play."""
 
-import os
 import select
-import sys
 import time
-import webbrowser
 from math import inf
 
+from cli.browser import open_page
 from cli.callback import CallbackServer
 from cli.consent import Answer, Question
 from cli.errors import CommandError
 from cli.output import note
 from cli.typed import Typed
-
-SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-"""Without any of them Python would open a browser of text in this terminal, and wait for it."""
 
 LOOK_S = 0.1
 """Time between two looks for the answer, which comes in another thread."""
@@ -34,7 +29,7 @@ Paste the address of that page here; it begins with {redirect_uri}?"""
 
 def ask(address: str, question: Question, typed: Typed, *, browser: bool) -> None:
     """Show the consent page, or tell where it is, and what to do with its answer."""
-    opened = browser and _has_screen() and webbrowser.open(address)
+    opened = browser and open_page(address)
     note(OPENED if opened else UNOPENED)
     note(f"\n{address}\n")
     note(IF_REFUSED.format(redirect_uri=question.redirect_uri))
@@ -88,7 +83,3 @@ def _wait(
     while server.answer is None and time.monotonic() < accepted_at + GRACE_S:
         time.sleep(GRACE_S / 100)
     return server.answer
-
-
-def _has_screen() -> bool:
-    return sys.platform == "darwin" or any(os.environ.get(name) for name in SCREENS)

@@ -35,6 +35,7 @@ class Ready(Document):
     region: str
     bucket: str
     database_url: str
+    page_url: str
     log_dir: Path
 
 

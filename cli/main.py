@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from cli import dlq, listener, local
+from cli.dashboard import dashboard
 from cli.derive import derive
 from cli.errors import CommandError, StoppedError, explain
 from cli.heal import heal
@@ -105,6 +106,7 @@ def main(
 
 app.command()(status)
 app.command()(report)
+app.command()(dashboard)
 app.command()(sql)
 app.command()(upload)
 app.command()(poll)

@@ -74,12 +74,12 @@ def gather(target: Target, stored: Stored | None) -> Status:
 
 
 def dashboard_url(target: Target) -> str | None:
-    """Give the address of the dashboard in CloudWatch; None in the local cloud, which shows none.
+    """Return the address of the local cloud's page, or of the dashboard in CloudWatch.
 
-    Its name is the deployment's, with which the names of the secrets begin.
+    The latter's name is the deployment's, with which the names of the secrets begin.
     """
     if target.state:
-        return None
+        return target.state.page_url
     region, name = target.session.region_name, target.output("ListenerSecretPrefix").split("/")[0]
     console = f"https://{region}.console.aws.amazon.com/cloudwatch/home"
     return f"{console}?region={region}#dashboards:name={name}"

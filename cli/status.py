@@ -75,7 +75,8 @@ def _facts(found: Status) -> list[str]:
         if error
     ]
     if found.dashboard_url:
-        lines.append(f"dashboard      {found.dashboard_url}")
+        name = "page" if found.target == "local" else "dashboard"
+        lines.append(f"{name:<14} {found.dashboard_url}")
     return [
         *lines,
         f"database       {found.database_url}",

@@ -43,7 +43,7 @@ DATA = (
     *("logs", "cdk", "cdk.out", FILE, MEMORY, turn.FILE),
     # A write that was cut off leaves them.
     *(f"{name}.new" for name in (FILE, MEMORY, turn.FILE)),
-    *("ministack.pid", "simulators.pid", CDK, SUPERVISOR),
+    *("ministack.pid", "simulators.pid", "page.pid", CDK, SUPERVISOR),
 )
 """All that a home may hold. Nothing else in it is ours to delete."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from infra.local import page
 from infra.local.environment import clean
 from infra.local.memory import Memory
 from infra.local.ministack import SAVE_S, MiniStack
@@ -14,14 +15,14 @@ from infra.local.postgres import STOP_TIMEOUT_S, Passwords, PostgresServer
 from infra.local.processes import KILLED_S, POLL_S, Child
 from infra.local.state import REPOSITORY, LocalCloudError
 
-SIMULATORS_S = 20
-SIMULATORS_STOP_S = 10
-STOP_S = 2 * KILLED_S + SAVE_S + KILLED_S + SIMULATORS_STOP_S + KILLED_S + STOP_TIMEOUT_S
+START_S = 20
+CHILD_STOP_S = 10
+STOP_S = 2 * KILLED_S + SAVE_S + KILLED_S + 2 * (CHILD_STOP_S + KILLED_S) + STOP_TIMEOUT_S
 """How long all may take to stop, one after the other."""
 
 
 class Parts:
-    """MiniStack, Postgres and the simulators.
+    """MiniStack, Postgres, the simulators and the page.
 
     Postgres runs on its own, so that any process can stop and start it; while that is meant,
     the file `postgres.stopped` says so.
@@ -29,8 +30,10 @@ class Parts:
 
     def __init__(self, home: Path) -> None:
         home = home.resolve()
+        self._home = home
         self.ministack = MiniStack(home)
-        self._simulators = Child("simulators", home, SIMULATORS_STOP_S)
+        self._simulators = Child("simulators", home, CHILD_STOP_S)
+        self._page = Child("page", home, CHILD_STOP_S)
         # One that outlived its supervisor: it would go on deploying.
         self._deployment = Child("cdk", home, KILLED_S)
         self.postgres = PostgresServer(home / "postgres")
@@ -46,15 +49,17 @@ class Parts:
         self.ministack.start(memory.ports.aws, memory.access_key)
         if simulators:
             self._start_simulators(memory.ports)
+        self._start_page(memory)
         self.start_postgres(memory)
         self.ministack.wait_until_ready()
         if simulators:
-            self._wait_for_simulators(memory.ports)
+            _wait(self._simulators, memory.ports.spotify, memory.ports.reccobeats)
+        _wait(self._page, memory.ports.page)
 
     @property
     def are_running(self) -> bool:
         """Whether any of it runs, also what an earlier run left behind."""
-        children = (self.ministack.child, self._simulators, self._deployment)
+        children = (self.ministack.child, self._simulators, self._page, self._deployment)
         return any(child.is_running for child in children) or self.postgres.is_running()
 
     @property
@@ -73,6 +78,7 @@ class Parts:
         """
         with ExitStack() as last_first:
             last_first.callback(self.postgres.stop)
+            last_first.callback(self._page.stop)
             last_first.callback(self._simulators.stop)
             last_first.callback(self.ministack.child.stop, at_once=discard_change)
             last_first.callback(self._deployment.stop)
@@ -99,7 +105,7 @@ class Parts:
 
     def failures(self) -> Iterator[str]:
         """Tell what has ended though nobody asked it to."""
-        for child in (self.ministack.child, self._simulators):
+        for child in (self.ministack.child, self._simulators, self._page):
             if child.exit_code is not None:
                 yield f"{child.title} ended with exit code {child.exit_code}: see {child.log}"
         if not self._stopped.exists() and not self.postgres.is_running():
@@ -115,9 +121,24 @@ class Parts:
             clean() | {"PYTHONPATH": str(REPOSITORY)},
         )
 
-    def _wait_for_simulators(self, ports: Ports) -> None:
-        deadline = time.monotonic() + SIMULATORS_S
-        while not (answers(ports.spotify) and answers(ports.reccobeats)):
-            if self._simulators.exit_code is not None or time.monotonic() > deadline:
-                raise LocalCloudError(f"the simulators do not start: see {self._simulators.log}")
-            time.sleep(POLL_S)
+    def _start_page(self, memory: Memory) -> None:
+        """Start the page; it is there while Postgres is not, and says so."""
+        source = page.Source(options=("--target", "local"), address=memory.database)
+        home = {"PLAYS_LOCAL_DIR": str(self._home)}
+        self._page.start(
+            page.command("--port", str(memory.ports.page)),
+            page.environment(source, clean() | home),
+        )
+
+
+def _wait(child: Child, *ports: int) -> None:
+    """Wait until a child listens on its ports.
+
+    Raises:
+        LocalCloudError: It ends, or takes too long.
+    """
+    deadline = time.monotonic() + START_S
+    while not all(map(answers, ports)):
+        if child.exit_code is not None or time.monotonic() > deadline:
+            raise LocalCloudError(f"{child.title} did not start: see {child.log}")
+        time.sleep(POLL_S)

@@ -10,6 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 HOST = "127.0.0.1"
+NEXT = 10
+"""How many ports, from a server's usual one on, are tried before any other."""
 
 
 class Ports(BaseModel):
@@ -21,15 +23,21 @@ class Ports(BaseModel):
     postgres: int = 54329
     spotify: int = 8701
     reccobeats: int = 8702
+    page: int = 8100
 
     @property
     def aws_endpoint(self) -> str:
         """The URL of every service of AWS."""
         return f"http://{HOST}:{self.aws}"
 
+    @property
+    def page_url(self) -> str:
+        """The address of the page."""
+        return f"http://{HOST}:{self.page}/"
+
 
 def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
-    """Take the wanted ports, and for each that is busy the usual one or any free one.
+    """Take the wanted ports, and for each that is busy the usual one, one after it, or any.
 
     Args:
         wanted: Those of the last run: stacks and bookmarks hold them.
@@ -37,8 +45,11 @@ def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
     """
     chosen: dict[str, int] = {}
     for name, port in wanted:
-        candidates = (port, getattr(Ports(), name))
-        free = (c for c in candidates if c not in chosen.values() and is_free(c))
+        usual = getattr(Ports(), name)
+        candidates = (port, *range(usual, usual + NEXT))
+        others = {*wanted.model_dump().values()} - {port}
+        taken = others.union(chosen.values())
+        free = (c for c in candidates if c not in taken and is_free(c))
         chosen[name] = next(free, None) or any_free()
         if chosen[name] != port:
             say(f"port {port} is busy: {name} takes {chosen[name]}")

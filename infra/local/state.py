@@ -50,6 +50,8 @@ class CloudState(BaseModel):
     simulated: bool = False
     real_spotify_api_url: str = PipelineConfig().spotify_api_url
     real_spotify_accounts_url: str = PipelineConfig().spotify_accounts_url
+    page_url: str | None = None
+    """None where an earlier release started it, which had no page."""
     log_dir: Path
 
     @classmethod

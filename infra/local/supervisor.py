@@ -159,6 +159,7 @@ class Supervisor:
             self._say(line)
         self._say(f"the database, to read: {state.database_url}")
         self._say(f"its reports, for other tools: {state.report_url}")
+        self._say(f"the page: {ports.page_url}")
         # Last: this is what tells others that it is ready.
         state.save(self._home)
 
@@ -214,7 +215,8 @@ class Supervisor:
             ports = choose(self._memory.ports, self._say)
             self._remember(ports=ports)
             simulators = self._wishes.simulators
-            self._say(f"starting MiniStack, Postgres{' and the simulators' if simulators else ''}")
+            servers = ("MiniStack", "Postgres", *(["the simulators"] if simulators else []))
+            self._say(f"starting {', '.join(servers)} and the page")
             self._parts.start(self._memory, simulators=simulators)
 
     def _deploy(self, config: PipelineConfig, context: dict[str, str]) -> dict[str, str]:
@@ -291,6 +293,7 @@ class Supervisor:
             simulated=self._wishes.simulated_listener,
             real_spotify_api_url=turned["spotify_api_url"],
             real_spotify_accounts_url=turned["spotify_accounts_url"],
+            page_url=self._memory.ports.page_url,
             log_dir=self._home / "logs",
         )
 

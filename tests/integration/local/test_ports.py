@@ -2,6 +2,7 @@ import socket
 
 import pytest
 
+from infra.local import ports
 from infra.local.ports import HOST, Ports, any_free, choose, is_free
 
 
@@ -13,9 +14,8 @@ def busy_port():
         yield server.getsockname()[1]
 
 
-def four_free_ports(**known: int) -> Ports:
-    names = ("aws", "postgres", "spotify", "reccobeats")
-    return Ports(**{name: any_free() for name in names} | known)
+def free_ports(**known: int) -> Ports:
+    return Ports(**{name: any_free() for name in Ports.model_fields} | known)
 
 
 def test_a_port_with_a_server_is_busy(busy_port):
@@ -37,7 +37,7 @@ def test_a_port_is_free_again_right_after_its_last_connection():
 
 def test_wanted_ports_are_taken_without_a_word():
     said = []
-    wanted = four_free_ports()
+    wanted = free_ports()
 
     assert choose(wanted, said.append) == wanted
     assert said == []
@@ -45,7 +45,7 @@ def test_wanted_ports_are_taken_without_a_word():
 
 def test_a_busy_port_is_replaced_and_named(busy_port):
     said = []
-    wanted = four_free_ports(postgres=busy_port)
+    wanted = free_ports(postgres=busy_port)
 
     chosen = choose(wanted, said.append)
 
@@ -55,10 +55,20 @@ def test_a_busy_port_is_replaced_and_named(busy_port):
     assert said == [f"port {busy_port} is busy: postgres takes {chosen.postgres}"]
 
 
+def test_a_busy_usual_port_is_replaced_by_the_next_that_is_free_and_unwanted(monkeypatch):
+    monkeypatch.setattr(ports, "is_free", lambda port: port not in {8100, 8101, 8701})
+    said = []
+
+    chosen = choose(Ports(), said.append)
+
+    assert chosen == Ports(page=8102, spotify=8703)
+    assert said[-1] == "port 8100 is busy: page takes 8102"
+
+
 def test_no_two_servers_share_a_port():
     port = any_free()
 
-    chosen = choose(four_free_ports(spotify=port, reccobeats=port), lambda _: None)
+    chosen = choose(free_ports(spotify=port, reccobeats=port), lambda _: None)
 
     assert chosen.spotify == port
     assert chosen.reccobeats != port

@@ -135,6 +135,20 @@ def test_each_start_gives_the_machines_zone_to_listeners_without_one(deployed, s
     assert stage.zones == [("derive", zone)]
 
 
+def test_the_last_line_of_a_start_names_the_page(deployed, stage):
+    said = []
+    state = {}
+    stage.scenes["watch"] = lambda: (
+        state.update(json.loads((deployed / FILE).read_text()), last=said[-1]) or interrupt()
+    )
+
+    supervisor.run(deployed, EMPTY, said.append)
+
+    url = f"http://127.0.0.1:{Memory.load(deployed).ports.page}/"
+    assert state["page_url"] == url
+    assert state["last"].endswith(f"  the page: {url}")
+
+
 def test_what_a_home_holds_is_for_its_owner_alone(deployed, stage):
     (deployed / "cdk").mkdir(mode=0o755)
     stage.scenes["deploy"] = lambda: (deployed / "outputs.json").write_text("{}") and None

@@ -15,6 +15,7 @@ NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AN_HOUR_AGO = datetime(2026, 7, 1, 11, tzinfo=UTC)
 
 
+PAGE = "http://127.0.0.1:8100/"
 DASHBOARD = (
     "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
     "#dashboards:name=spotify-pipeline"
@@ -86,19 +87,24 @@ def test_a_missing_right_to_read_postgres_hides_no_queues(plays, target):
     assert json.loads(result.stdout)["rows"] is None
 
 
-def test_the_local_cloud_has_no_dashboard(plays, target, monkeypatch):
-    state = SimpleNamespace(aws_endpoint="http://127.0.0.1:4566")
+@pytest.mark.parametrize("page_url", [PAGE, None], ids=["served", "of an earlier release"])
+def test_the_dashboard_of_a_local_cloud_is_its_page(plays, target, monkeypatch, page_url):
+    state = SimpleNamespace(aws_endpoint="http://127.0.0.1:4566", page_url=page_url)
     monkeypatch.setitem(vars(target), "state", state)
     # Its AWS is moto's all the same.
     monkeypatch.setitem(vars(target), "client", target.session.client)
 
-    assert json.loads(plays("status", "--json").stdout)["dashboard_url"] is None
+    assert json.loads(plays("status", "--json").stdout)["dashboard_url"] == page_url
 
 
-def test_a_person_sees_where_the_dashboard_is(capsys):
-    show_status(a_status(dashboard_url=DASHBOARD))
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [("local", f"page           {PAGE}\n"), ("aws", f"dashboard      {PAGE}\n")],
+)
+def test_a_person_sees_where_the_page_or_the_dashboard_is(capsys, target, line):
+    show_status(a_status(target=target, dashboard_url=PAGE))
 
-    assert f"dashboard      {DASHBOARD}\n" in capsys.readouterr().out
+    assert line in capsys.readouterr().out
 
 
 def test_a_failed_tick_is_counted_apart_from_dead_letters(plays, target):

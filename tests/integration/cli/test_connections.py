@@ -1,0 +1,84 @@
+"""The page's connections, over a Postgres that stops and starts."""
+
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cli.connections import Connections
+from infra.cdk.database import DATABASE
+from infra.local.ports import any_free
+from infra.local.postgres import HOST, Passwords, PostgresServer
+from shared.errors import DatabaseAwayError, QueryError
+from shared.postgres import Address
+from shared.queries import Query
+
+PASSWORDS = Passwords("migrator", "loader", "reader", "report_reader")
+BACKEND = "SELECT pg_backend_pid()"
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """A server of this file's own, to stop and start."""
+    port = any_free()
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        server = PostgresServer(Path(folder) / "data")
+
+        def start() -> None:
+            server.start(port, PASSWORDS, "-c fsync=off")
+
+        address = Address(HOST, port, DATABASE, "reader", PASSWORDS.reader)
+        yield SimpleNamespace(address=address, start=start, stop=server.stop)
+        server.stop()
+
+
+@pytest.fixture
+def connections(postgres):
+    postgres.start()
+    connections = Connections(postgres.address)
+    yield connections
+    connections.close()
+
+
+def backend(connections) -> int:
+    with connections.reader() as reader:
+        return reader.run(BACKEND)[0][0]
+
+
+def test_a_connection_is_used_again(connections):
+    assert backend(connections) == backend(connections)
+
+
+def test_two_readers_at_once_have_two_connections(connections):
+    with connections.reader() as first, connections.reader() as second:
+        assert first.run(BACKEND) != second.run(BACKEND)
+
+
+def test_no_reader_meets_the_connection_of_a_server_that_is_gone(connections, postgres):
+    with connections.reader(), connections.reader():
+        pass
+
+    postgres.stop()
+    postgres.start()
+
+    assert backend(connections)
+
+
+def test_a_server_that_is_away_is_an_error_until_it_is_back(connections, postgres):
+    backend(connections)
+    postgres.stop()
+    with pytest.raises(DatabaseAwayError), connections.reader():
+        pass
+
+    postgres.start()
+
+    assert backend(connections)
+
+
+def test_a_connection_that_failed_in_use_is_not_used_again(connections):
+    before = backend(connections)
+    with pytest.raises(QueryError), connections.reader() as reader:
+        reader.read(Query(sql="SELECT 1/0"))
+
+    assert backend(connections) != before

@@ -7,25 +7,18 @@ beside its figure; nothing here fails on a slow machine.
 import argparse
 import json
 import math
-import secrets
 import statistics
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import chain, local_cloud, peers, pipeline, sizes
-from infra.cdk.database import DATABASE
-from infra.local.ports import any_free
-from infra.local.postgres import HOST, Passwords, PostgresServer
+from bench import chain, insight, local_cloud, peers, pipeline, postgres, sizes
 from infra.local.sample_history import HistorySummary, Shares, write_history_zip
-from services.loader.migrate import migrate
 from shared.models import PLAYS_PER_BATCH
-from shared.postgres import Address, Database
+from shared.postgres import Database
 from shared.telemetry import logger
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
@@ -58,8 +51,11 @@ def main() -> None:
             summary = write_history_zip(history, plays=plays, until=UNTIL)
             rounds = ROUNDS if plays == min(arguments.plays) else 1
             rates[plays] = _measure_backfill(history, summary, rounds, Path(folder) / f"{plays}")
-            if plays == min(arguments.plays) and not arguments.skip_local_cloud:
-                _measure_local_cloud(history, summary, Path(folder) / "cloud")
+            if plays == min(arguments.plays):
+                _measure_smallest(arguments, history, summary, Path(folder))
+        if not arguments.skip_insight:
+            for facts in insight.measure(max(arguments.plays), Path(folder) / "insight", _progress):
+                _tell(**facts)
     if len(rates) > 1:
         small, large = min(rates), max(rates)
         growth = rates[large] / rates[small]
@@ -76,8 +72,19 @@ def _arguments() -> argparse.Namespace:
         help="sizes of the history (default: 100000 1000000)",
     )
     parser.add_argument("--skip-sizes", action="store_true", help="no imports, no layer")
+    parser.add_argument("--skip-insight", action="store_true", help="no views, no pages")
     parser.add_argument("--skip-local-cloud", action="store_true", help="no deployment")
     return parser.parse_args()
+
+
+def _measure_smallest(
+    arguments: argparse.Namespace, history: Path, summary: HistorySummary, folder: Path
+) -> None:
+    """Measure what the smallest history is enough for."""
+    if not arguments.skip_insight:
+        _tell(**insight.backfill(history, summary, ROUNDS, folder / "marks", _progress))
+    if not arguments.skip_local_cloud:
+        _measure_local_cloud(history, summary, folder / "cloud")
 
 
 def _measure_sizes() -> None:
@@ -98,7 +105,7 @@ def _measure_sizes() -> None:
 def _measure_chain(home: Path) -> None:
     """Load a short and a long chain of plays in turn; their rates are equal if time is linear."""
     taken: dict[int, list[float]] = {chain.SHORT: [], chain.LONG: []}
-    with _postgres(home) as (owner, address_of):
+    with postgres.running(home) as (owner, address_of):
         database = Database.connect(address_of("loader"))
         for number in range(ROUNDS):
             _progress(f"a chain of {chain.LONG:,} plays, round {number + 1} of {ROUNDS}")
@@ -120,7 +127,7 @@ def _measure_chain(home: Path) -> None:
 def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home: Path) -> float:
     """Load one history in turn through ours and the peers; give our plays per second."""
     ours, dlt, copy = [], [], []
-    with _postgres(home) as (owner, address_of):
+    with postgres.running(home) as (owner, address_of):
         for number in range(rounds):
             _progress(f"{summary.rows:,} plays, round {number + 1} of {rounds}")
             owner.run(f"TRUNCATE {TABLES}")
@@ -198,7 +205,7 @@ def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> 
         with local_cloud.running(here / "cloud") as state:
             local_cloud.load(warm_up, state, listener=local_cloud.WARM_UP)
             ours.append(local_cloud.load(history, state))
-        with _postgres(here / "peer") as (_, address_of):
+        with postgres.running(here / "peer") as (_, address_of):
             dlt.append(peers.by_dlt(history, address_of("migrator"), here / "dlt"))
     seconds, dlt_seconds = statistics.median(ours), statistics.median(dlt)
     _tell(
@@ -213,25 +220,6 @@ def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> 
         to_dlt=round(dlt_seconds / seconds, 2),
         budget="to_dlt >= 1",
     )
-
-
-@contextmanager
-def _postgres(home: Path) -> Iterator[tuple[Database, Any]]:
-    """Run a Postgres with our schema; give its owner's connection, and addresses by role."""
-    passwords = Passwords(*(secrets.token_hex(8) for _ in range(4)))
-    server, port = PostgresServer(home / "postgres"), any_free()
-
-    def address_of(role: str) -> Address:
-        return Address(HOST, port, DATABASE, role, getattr(passwords, role))
-
-    server.start(port, passwords)
-    try:
-        owner = Database.connect(address_of("migrator"))
-        migrate(owner)
-        yield owner, address_of
-        owner.close()
-    finally:
-        server.stop()
 
 
 def _progress(text: str) -> None:

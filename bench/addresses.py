@@ -1,0 +1,26 @@
+"""An address of each page that a browser shows, over whatever history there is."""
+
+import re
+
+from dashboard.pages import PAGES
+from shared.queries import Reader
+
+SHOWN = tuple(page for page in PAGES if not page.path.endswith(".csv"))
+MORE = {"top of tracks": "/top?kind=track&", "top of albums": "/top?kind=album&"}
+"""What the pages show besides, at an address of its own."""
+
+# What stands for the part of an address that a page captures: the item, or the day, heard most.
+SAMPLES = {
+    "artist": "SELECT artist_id FROM reporting.artists",
+    "track": "SELECT track_id FROM reporting.tracks",
+    "album": "SELECT album_id FROM reporting.albums",
+    "day": "SELECT listened_date FROM reporting.listening_daily",
+}
+MOST_HEARD = " WHERE listener = 'me' ORDER BY plays_30s DESC LIMIT 1"
+
+
+def addresses(reader: Reader) -> dict[str, str]:
+    """Return the path of each page by its name, up to the parameters: it ends in `?` or `&`."""
+    samples = {name: str(reader.run(sql + MOST_HEARD)[0][0]) for name, sql in SAMPLES.items()}
+    known = {page.name: re.sub("<.*>", samples.get(page.name, ""), page.path) for page in SHOWN}
+    return {name: f"{path}?" for name, path in known.items()} | MORE

@@ -1,0 +1,190 @@
+"""Chromium as a person's browser: what a page costs it, and what it finds wrong with it.
+
+Debian's packages `chromium` and `chromium-driver`, or Chrome and its driver. Nothing is downloaded.
+"""
+
+import json
+import shutil
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+Theme = Literal["light", "dark"]
+
+DESKTOP, PHONE = (1280, 800), (390, 844)
+"""Width and height, CSS pixels."""
+
+BROWSERS = ("chromium", "google-chrome")
+DRIVER = "chromedriver"
+FLAGS = (
+    "--headless=new",
+    # Chromium's sandbox does not run as root, as which CI runs.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    # It asks its maker's servers for nothing.
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--no-proxy-server",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+)
+STEADY_S = 0.02
+PATIENCE_S = 60
+DRAWN_S = 5
+"""Charts are drawn in the moment in which a page is loaded."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one load of a page took, and what the browser said of it."""
+
+    seconds: float
+    """From the request until the page is loaded and its charts are drawn."""
+    requests: int
+    encoded_bytes: int
+    """What came over the wire, headers included."""
+    hosts: frozenset[str]
+    """With their ports."""
+    errors: tuple[str, ...]
+    """A chart that is not drawn, and those of the console: scripts that failed, files that are
+    missing, what the CSP refused."""
+
+
+class Browser:
+    """One window of Chromium."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+        driver.set_page_load_timeout(PATIENCE_S)
+        driver.set_script_timeout(PATIENCE_S)
+        self._do("Network.enable")
+
+    def look(self, size: tuple[int, int], theme: Theme = "light") -> None:
+        """Take a size and a theme for the pages that follow."""
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
+        self._do("Emulation.setDeviceMetricsOverride", **metrics, mobile=size == PHONE)
+        scheme = {"name": "prefers-color-scheme", "value": theme}
+        self._do("Emulation.setEmulatedMedia", features=[scheme])
+
+    def keep_files(self, *, kept: bool) -> None:
+        """Let the browser's cache serve the pages that follow, or not."""
+        self._do("Network.setCacheDisabled", cacheDisabled=not kept)
+
+    def visit(self, url: str) -> Visit:
+        """Load a page."""
+        self._said("browser")
+        self._said("performance")
+        started = time.perf_counter()
+        self.driver.get(url)
+        missing = () if self._charts_are_drawn() else ("a chart is not drawn",)
+        return self._visit(time.perf_counter() - started, missing)
+
+    def width(self) -> tuple[int, int]:
+        """Return how wide the page is and how wide the window, CSS pixels."""
+        wide: list[int] = self.driver.execute_script(
+            "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
+        )
+        return wide[0], wide[1]
+
+    def read(self, url: str) -> str:
+        """Load a page that may run no script, and return the text that a person sees."""
+        self._do("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            self.driver.get(url)
+            return self.driver.find_element(By.TAG_NAME, "body").text
+        finally:
+            self._do("Emulation.setScriptExecutionDisabled", value=False)
+
+    def picture(self, *, whole: bool) -> bytes:
+        """Return the page as PNG, down to its end or as far as the window shows it."""
+        answer = self.driver.execute_cdp_cmd(
+            "Page.captureScreenshot", {"captureBeyondViewport": whole}
+        )
+        return b64decode(answer["data"])
+
+    def _charts_are_drawn(self) -> bool:
+        """Wait until each chart of the page is drawn; False if one is not within the patience."""
+        deadline = time.perf_counter() + DRAWN_S
+        while not self.driver.execute_script(CHARTS_ARE_DRAWN):
+            if time.perf_counter() > deadline:
+                return False
+            time.sleep(STEADY_S)
+        return True
+
+    def _visit(self, seconds: float, missing: tuple[str, ...]) -> Visit:
+        events = [json.loads(entry["message"])["message"] for entry in self._said("performance")]
+        asked = [
+            urlsplit(event["params"]["request"]["url"])
+            for event in events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
+        asked = [url for url in asked if url.scheme not in ("data", "blob")]
+        return Visit(
+            seconds=seconds,
+            requests=len(asked),
+            encoded_bytes=sum(
+                round(event["params"]["encodedDataLength"])
+                for event in events
+                if event["method"] == "Network.loadingFinished"
+            ),
+            hosts=frozenset(url.netloc for url in asked),
+            errors=(*missing, *(entry["message"] for entry in self._said("browser"))),
+        )
+
+    def _said(self, log: str) -> list[dict[str, Any]]:
+        """Return what was added to a log since it was last asked for."""
+        said: list[dict[str, Any]] = self.driver.get_log(log)  # type: ignore[no-untyped-call]
+        return said
+
+    def _do(self, command: str, **parameters: Any) -> None:
+        self.driver.execute_cdp_cmd(command, parameters)
+
+
+CHARTS_ARE_DRAWN = """
+return document.readyState === "complete" &&
+    [...document.querySelectorAll("figure.chart")].every(chart => chart.querySelector("svg"))
+"""
+
+
+def missing() -> str:
+    """Return what this machine lacks for a browser; empty where it has all."""
+    if not _program() or not shutil.which(DRIVER):
+        return "needs a browser and its driver: apt-get install chromium chromium-driver"
+    return ""
+
+
+@contextmanager
+def opened() -> Iterator[Browser]:
+    """Open a browser that knows nothing yet, with the size of a desktop."""
+    with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
+        options = ChromeOptions()
+        options.binary_location = str(_program())
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        driver = Chrome(options, Service(shutil.which(DRIVER)))
+        try:
+            browser = Browser(driver)
+            browser.look(DESKTOP)
+            yield browser
+        finally:
+            driver.quit()
+
+
+def _program() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)

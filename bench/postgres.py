@@ -1,0 +1,34 @@
+"""A Postgres of a benchmark's own, with our schema."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.cdk.database import DATABASE
+from infra.local.ports import any_free
+from infra.local.postgres import HOST, Passwords, PostgresServer
+from services.loader.migrate import migrate
+from shared.postgres import Address, Database
+
+AddressOf = Callable[[str], Address]
+"""Gives the address of the server as a role reaches it."""
+
+
+@contextmanager
+def running(home: Path) -> Iterator[tuple[Database, AddressOf]]:
+    """Run a Postgres with our schema; give its owner's connection, and addresses by role."""
+    passwords = Passwords(*(secrets.token_hex(8) for _ in range(4)))
+    server, port = PostgresServer(home / "postgres"), any_free()
+
+    def address_of(role: str) -> Address:
+        return Address(HOST, port, DATABASE, role, getattr(passwords, role))
+
+    server.start(port, passwords)
+    try:
+        owner = Database.connect(address_of("migrator"))
+        migrate(owner)
+        yield owner, address_of
+        owner.close()
+    finally:
+        server.stop()

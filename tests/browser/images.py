@@ -1,0 +1,22 @@
+"""Take the pictures of README anew: `make screenshots`."""
+
+from bench.browser import DESKTOP, PHONE, opened
+from infra.local.state import REPOSITORY
+from tests.browser.serving import served
+
+IMAGES = REPOSITORY / "docs" / "images"
+LOOKS = {"overview.png": (DESKTOP, "light"), "overview-phone.png": (PHONE, "dark")}
+
+
+def main() -> None:
+    """Write the overview as a desktop and as a phone shows it, by day and by night."""
+    IMAGES.mkdir(exist_ok=True)
+    with served() as site, opened() as browser:
+        for name, (size, theme) in LOOKS.items():
+            browser.look(size, theme)
+            browser.visit(f"{site.url}/?period=12m")
+            (IMAGES / name).write_bytes(browser.picture(whole=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The page over the sample history, with what it needs: a Postgres and a server."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
+import waitress
+
+from bench import postgres
+from cli.connections import Connections
+from dashboard.app import create_app
+from shared.postgres import Database
+from tests.browser.sample import load_sample
+
+OPERATIONS = {
+    "queues": {"enriched-plays": {"visible": 2, "in_flight": 1, "oldest_age_s": 40}},
+    "dead_letters": 1,
+    "failed_ticks": 0,
+    "token_days_left": {"me": 170, "anna": None},
+    "blocked_until": {"me": None, "anna": None},
+    "block_unknown": {"me": None, "anna": None},
+    "needs_login_since": {"me": None, "anna": None},
+    "last_error": {"me": None, "anna": None},
+}
+"""What `plays status --json` prints, as far as a page may show it."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The page that is served, and role reader's connection to what it shows."""
+
+    url: str
+    reader: Database
+
+
+@contextmanager
+def served() -> Iterator[Site]:
+    """Serve the page until the block is left."""
+    with (
+        # Not in pytest's own folders: for root, Postgres runs as a user of its own.
+        tempfile.TemporaryDirectory(prefix="postgres-") as folder,
+        postgres.running(Path(folder)) as (owner, address_of),
+    ):
+        _fill(owner, Database.connect(address_of("loader")), Path(folder))
+        connections = Connections(address_of("reader"))
+        app = create_app(connections.reader, lambda: OPERATIONS)
+        server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
+        Thread(target=server.run, daemon=True).start()
+        with connections.reader() as reader:
+            yield Site(f"http://127.0.0.1:{server.effective_port}", reader)
+        server.close()
+        connections.close()
+
+
+def _fill(owner: Database, loader: Database, folder: Path) -> None:
+    owner.run("INSERT INTO listener_setting VALUES ('me', 'Europe/Berlin')")
+    load_sample(loader, folder, datetime.now(UTC))
+    while loader.run("SELECT derived.refresh(1000)")[0][0]:
+        pass
+    loader.close()

@@ -1,0 +1,140 @@
+"""A person at the page, on a phone: by finger, by keyboard, without scripts."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from bench.browser import PHONE
+from dashboard.view import RULES
+
+PATIENCE_S = 20
+PLAYS_OF_YEAR = (
+    "SELECT sum(plays_30s), sum(plays_done) FROM reporting.listening_daily "
+    "WHERE listener = :listener AND extract(year FROM listened_date) = :year"
+)
+
+
+@pytest.fixture(scope="module")
+def year(site) -> int:
+    return site.reader.run("SELECT extract(year FROM now())::int - 1")[0][0]
+
+
+@pytest.fixture
+def overview(chromium, site, year):
+    """The overview of the year before this one, as a phone shows it."""
+    chromium.look(PHONE)
+    assert chromium.visit(f"{site.url}/?listener=me&period={year}").errors == ()
+    return chromium.driver
+
+
+def plays_of(site, listener, year) -> tuple[int, int]:
+    """Count a year's plays by two rules."""
+    ((by_30s, done),) = site.reader.run(PLAYS_OF_YEAR, listener=listener, year=year)
+    return int(by_30s or 0), int(done or 0)
+
+
+def first_number(driver) -> int:
+    """The number of plays that the first card shows."""
+    return int(re.sub(r"\D", "", driver.find_element(By.CSS_SELECTOR, ".card strong").text))
+
+
+def state(driver) -> dict[str, str]:
+    query = parse_qs(urlsplit(driver.current_url).query)
+    return {name: value for name, (value,) in query.items()}
+
+
+def wait_for_the_next_page(driver, act) -> None:
+    body = driver.find_element(By.TAG_NAME, "body")
+    act()
+    WebDriverWait(driver, PATIENCE_S).until(staleness_of(body))
+
+
+def choose(driver, name: str, text: str) -> None:
+    """Choose a text from a list in the head of the page; that opens the page of the choice."""
+    listed = Select(driver.find_element(By.NAME, name))
+    wait_for_the_next_page(driver, lambda: listed.select_by_visible_text(text))
+
+
+def test_the_period_is_chosen_in_the_head_and_stands_in_the_address(overview, site, year):
+    choose(overview, "period", str(year - 1))
+
+    assert state(overview)["period"] == str(year - 1)
+    assert first_number(overview) == plays_of(site, "me", year - 1)[0]
+
+
+def test_the_listener_is_chosen_and_the_period_stays(overview, site, year):
+    choose(overview, "period", "All time")
+    choose(overview, "listener", "anna")
+
+    assert state(overview).items() >= {"listener": "anna", "period": "all"}.items()
+    every = sum(plays_of(site, "anna", each)[0] for each in range(year - 4, year + 2))
+    assert first_number(overview) == every
+
+
+def test_the_rule_changes_what_counts(overview, site, year):
+    choose(overview, "rule", RULES["done"].meaning)
+
+    assert state(overview)["rule"] == "done"
+    assert first_number(overview) == plays_of(site, "me", year)[1]
+
+
+def test_the_measure_changes_what_tops_are_ranked_by(overview):
+    minutes = overview.find_element(By.CSS_SELECTOR, "input[name=measure][value=minutes]")
+
+    wait_for_the_next_page(overview, minutes.find_element(By.XPATH, "..").click)
+
+    assert state(overview)["measure"] == "minutes"
+
+
+def test_an_artist_of_the_list_opens_and_the_period_stays(overview, year):
+    link = overview.find_element(By.CSS_SELECTOR, "ol.list a[href*='/artist/']")
+    name = link.find_element(By.CLASS_NAME, "name").text
+
+    wait_for_the_next_page(overview, link.click)
+
+    assert overview.find_element(By.TAG_NAME, "h1").text.startswith(name)
+    assert state(overview)["period"] == str(year)
+
+
+def test_a_day_of_a_chart_opens_its_list_by_keyboard(overview, site):
+    overview.find_element(By.CSS_SELECTOR, "details.table summary").send_keys(Keys.ENTER)
+    link = overview.find_element(By.CSS_SELECTOR, "details.table a[href*='/day/']")
+    day = re.search(r"/day/([\d-]+)", link.get_attribute("href"))[1]
+
+    wait_for_the_next_page(overview, lambda: link.send_keys(Keys.ENTER))
+
+    ((plays,),) = site.reader.run(
+        "SELECT count(*) FROM reporting.plays WHERE listener = 'me' AND listened_date = :day::date",
+        day=day,
+    )
+    assert len(overview.find_elements(By.CSS_SELECTOR, "main time[datetime]")) == plays
+
+
+def test_numbers_and_lists_need_no_scripts(chromium, site, year):
+    text = chromium.read(f"{site.url}/?listener=me&period={year}")
+
+    assert f"{plays_of(site, 'me', year)[0]:,}" in text
+    assert "Top artists" in text
+
+
+def test_a_name_that_is_code_stays_a_name(chromium, site):
+    chromium.look(PHONE)
+
+    visit = chromium.visit(f"{site.url}/top?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+
+    assert visit.errors == ()
+
+
+def test_queues_and_logins_are_asked_for_by_a_link(chromium, site):
+    chromium.visit(f"{site.url}/health")
+
+    wait_for_the_next_page(
+        chromium.driver, chromium.driver.find_element(By.CSS_SELECTOR, "a[href*=operations]").click
+    )
+
+    assert "Dead letters" in chromium.driver.find_element(By.ID, "operations").text

@@ -1,0 +1,39 @@
+"""The page that a local cloud serves beside the pipeline."""
+
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def answer(url: str) -> int:
+    """Ask for a page; give the status of the answer."""
+    try:
+        with urlopen(url, timeout=10) as answered:  # noqa: S310 - http of this machine
+            return answered.status
+    except HTTPError as refused:
+        refused.close()
+        return refused.code
+
+
+def test_the_page_outlives_a_restart_of_postgres(local_cloud):
+    url = local_cloud.told("status")["dashboard_url"]
+    before = answer(url)
+    local_cloud.stop_postgres()
+    try:
+        meanwhile = answer(url)
+    finally:
+        local_cloud.start_postgres()
+
+    assert (before, meanwhile, answer(url)) == (200, 503, 200)
+
+
+def test_the_page_shows_what_the_status_knows(local_cloud):
+    url = local_cloud.told("status")["dashboard_url"]
+
+    with urlopen(f"{url}health?operations=1", timeout=60) as answered:  # noqa: S310 - likewise
+        text = answered.read().decode()
+
+    assert "Dead letters" in text

@@ -521,7 +521,7 @@ BEGIN
         ) item
     ),
     changed AS MATERIALIZED (
-        SELECT coalesce(f.item_id, o.item_id) AS item_id,
+        SELECT coalesce(f.item_id, o.item_id) AS item_id, o.item_id IS NOT NULL AS is_old,
                -- The ranks of a month are nothing to all of time.
                (f.artist_id, f.plays_all, f.plays_30s, f.plays_half, f.plays_done, f.ms,
                 f.ms_estimated, f.skips, f.skips_known, f.first_heard_at, f.last_heard_at,
@@ -542,7 +542,7 @@ BEGIN
     old_item AS (
         DELETE FROM derived.item_month
         WHERE listener = the_listener AND listened_month = the_month
-          AND item_id = ANY (ARRAY(SELECT item_id FROM changed))
+          AND item_id = ANY (ARRAY(SELECT item_id FROM changed WHERE is_old))
     ),
     new_item AS (
         INSERT INTO derived.item_month

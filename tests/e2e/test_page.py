@@ -31,6 +31,8 @@ def test_the_page_outlives_a_restart_of_postgres(local_cloud):
 
 
 def test_the_page_shows_what_the_status_knows(local_cloud):
+    # Before the first poll the page shows the first steps alone.
+    local_cloud.told("poll", "--wait", "--timeout", "60")
     url = local_cloud.told("status")["dashboard_url"]
 
     with urlopen(f"{url}health?operations=1", timeout=60) as answered:  # noqa: S310 - likewise

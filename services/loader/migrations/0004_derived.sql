@@ -372,8 +372,7 @@ BEGIN
     WITH play AS MATERIALIZED (
         SELECT *,
                CASE WHEN minutes_are_estimated THEN ms ELSE 0 END AS ms_estimated,
-               is_skip::integer AS skip,
-               substring(context_uri FROM '^spotify:(?:user:[^:]+:)?([a-z]+)') AS context_type
+               is_skip::integer AS skip
         FROM (
             SELECT listener, listened_month, listened_date, hour, started_at, ended_at, track_uri,
                    artist_id, track_id, album_id, plays_all, plays_30s, plays_half, plays_done, ms,
@@ -408,12 +407,24 @@ BEGIN
     new_how AS (
         INSERT INTO derived.how
         SELECT the_listener, the_month, platform, country, reason_start, reason_end, shuffle,
-               offline, incognito, context_type,
+               offline, incognito,
+               substring(context_uri FROM '^spotify:(?:user:[^:]+:)?([a-z]+)') AS context_type,
                sum(plays_all), sum(plays_30s), sum(plays_half), sum(plays_done),
-               sum(ms), sum(ms_estimated), coalesce(sum(skip), 0), count(skip)
-        FROM play
-        GROUP BY platform, country, reason_start, reason_end, shuffle,
-                 offline, incognito, context_type
+               sum(ms), sum(ms_estimated), sum(skips), sum(skips_known)
+        FROM (
+            -- To read a context takes a while, and many plays have the same.
+            SELECT platform, country, reason_start, reason_end, shuffle, offline, incognito,
+                   context_uri,
+                   sum(plays_all) AS plays_all, sum(plays_30s) AS plays_30s,
+                   sum(plays_half) AS plays_half, sum(plays_done) AS plays_done,
+                   sum(ms) AS ms, sum(ms_estimated) AS ms_estimated,
+                   coalesce(sum(skip), 0) AS skips, count(skip) AS skips_known
+            FROM play
+            GROUP BY platform, country, reason_start, reason_end, shuffle, offline, incognito,
+                     context_uri
+        ) context
+        GROUP BY platform, country, reason_start, reason_end, shuffle, offline, incognito,
+                 context_type
     ),
     old_mood AS (
         DELETE FROM derived.mood WHERE listener = the_listener AND listened_month = the_month

@@ -14,7 +14,7 @@ from dashboard import security
 from dashboard.assets import Assets
 from dashboard.pages import PAGES, Page
 from dashboard.period import PRESETS
-from dashboard.view import MEASURES, RULES, Operations, View
+from dashboard.view import MEASURES, OWN, RULES, STATE, Operations, View
 from shared.errors import HistoryError
 from shared.queries import Reader
 
@@ -97,7 +97,7 @@ def _answers(
 
 
 def _custom(first: str | None, last: str | None, *, page: Page, values: dict[str, Any]) -> str:
-    others = {key: value for key, value in request.args.items() if key not in ("from", "to")}
+    others = {name: request.args[name] for name in (*STATE, *OWN) if name in request.args}
     return url_for(page.name, **{**others, **values, "period": f"{first}..{last}"})
 
 

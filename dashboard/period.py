@@ -239,7 +239,9 @@ def _whole_months(span: Span) -> int:
 
 
 def _stepped(span: Span, by: int) -> Span:
-    if months := _whole_months(span):
+    # The last 30 days may happen to be a whole month; they are still 30 days.
+    is_days = isinstance(span, Period) and _DAYS.fullmatch(span.text)
+    if not is_days and (months := _whole_months(span)):
         first = add_months(span.first, by * months)
         return Span(first, month_end(add_months(first, months - 1)))
     if isinstance(span, Period) and (match := _MONTHS.fullmatch(span.text)):

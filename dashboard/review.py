@@ -7,7 +7,7 @@ from typing import Any
 from dashboard.amounts import MINUTE_MS, amount, drawn, in_words, months_of, several, texts
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar, sectors
-from dashboard.format import change, day, duration, month, number, weekday
+from dashboard.format import UNKNOWN, change, day, duration, month, number, weekday
 from dashboard.period import DAY, Period, add_months
 from dashboard.view import View
 
@@ -228,7 +228,7 @@ def _clock(view: View, rows: list[Row]) -> dict[str, Any]:
         "clock": {
             "paths": sectors([amount(view, row) for row in known]),
             "titles": [f"{hour:02}:00: {in_words(view, row)}" for hour, row in enumerate(known)],
-            "middle": f"{best:02}:00",
+            "middle": f"{best:02}:00" if amount(view, known[best]) else UNKNOWN,
             "table": [(f"{hour:02}:00", in_words(view, row)) for hour, row in enumerate(known)],
         }
     }

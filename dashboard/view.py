@@ -126,7 +126,7 @@ class View:
             period=period,
             choice=choice,
             ask=Ask(reader, choice.columns, _parameters(listener, choice, period)),
-            args={name: args[name] for name in args if name not in STATE},
+            args={name: args[name] for name in OWN if name in args},
             operations=operations,
         )
 
@@ -190,6 +190,8 @@ class View:
 
 STATE = ("listener", "period", "measure", "rule")
 """The arguments that every page knows."""
+OWN = ("kind", "sort", "search", "operations")
+"""The arguments of single pages. Any other is ignored: links are made of these alone."""
 
 
 def _one_of(known: Any, name: str, what: str) -> str:

@@ -111,8 +111,8 @@ def _cards(view: View, total: Row, before: Row) -> list[dict[str, Any]]:
             "skips",
             number(total["skips"] if total["known"] else None),
             number(before["skips"] if before["known"] else None),
-            now=total["skips"],
-            before=before["skips"],
+            now=total["skips"] if total["known"] else None,
+            before=before["skips"] if before["known"] else None,
         ),
         card(
             view,

@@ -71,7 +71,7 @@ def as_csv(rows: list[Row], kind: str) -> str:
                 row["plays"],
                 round(row["ms"] / 60_000, 2),
                 round(row["ms_estimated"] / 60_000, 2),
-                round(row["share"], 6),
+                None if row["share"] is None else round(row["share"], 6),
                 row["rank_before"],
             )
         )

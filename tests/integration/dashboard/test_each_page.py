@@ -23,6 +23,7 @@ STATES = (
     "?period=2031",
     "?period=2024-12-30..2025-03-02",
     "?period=2025&measure=minutes&rule=done",
+    "?period=all&measure=minutes&rule=all",
 )
 NO_WORDS = {"None", "nan", "inf", "Undefined"}
 

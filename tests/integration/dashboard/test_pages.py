@@ -20,6 +20,7 @@ STATES = [
     "period=2031",
     "period=2024-12-30..2025-03-02",
     "period=2025&rule=half&measure=minutes",
+    "period=all&rule=all&measure=minutes",
 ]
 ITEMS = ["artist", "track", "album"]
 
@@ -289,3 +290,14 @@ def test_a_day_that_may_have_had_plays_is_unknown_and_not_0(one_play, database, 
 
     rows = re.findall(r"(\d+ Mar 2025)</a></th><td>(.*?)</td>", get("/?period=2025-03").text)
     assert rows == [("5 Mar 2025", "at least 1"), ("6 Mar 2025", "–")]
+
+
+@pytest.mark.parametrize("period", ["all", "2025"])
+def test_a_play_of_no_time_shows_on_every_list(get, load, period):
+    load(a_play(at(10, 0), ms_played=0, album_name="Tides"))
+    lists = [get(with_query(path, f"period={period}&rule=all&measure=minutes")) for path in LISTS]
+    links = re.findall(r'href="(/(?:artist|track|album)/[^"]+)"', "".join(p.text for p in lists))
+    items = [get(unescape(link)) for link in set(links)]
+
+    assert items
+    assert {answer.status_code for answer in (*lists, *items)} == {200}

@@ -179,3 +179,15 @@ def test_names_are_escaped(browse, listening):
 
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["page=2", "self=x", "item=7", "_scheme=javascript&_external=1", "_anchor=x", "_method=POST"],
+)
+def test_an_unknown_argument_reaches_no_link(top, query):
+    answer, _ = top(f"/top?{query}")
+
+    assert answer.status_code == 200
+    assert query.partition("&")[0] not in answer.text
+    assert "javascript:" not in answer.text

@@ -221,3 +221,10 @@ def test_what_is_shown_ends_today():
 )
 def test_a_month_without_such_a_day_gives_its_last(day, months, result):
     assert str(add_months(date.fromisoformat(day), months)) == result
+
+
+def test_the_last_30_days_are_30_days_where_they_are_a_month():
+    known = Timeline(first=date(2012, 3, 4), today=date(2026, 11, 30))
+
+    assert known.before(known.parse("30d")).text == "2026-10-02..2026-10-31"
+    assert known.before(known.parse("2026-11")).text == "2026-10"

@@ -1,6 +1,10 @@
 -- Insight: what people and tools read of listening history, as views of schema reporting.
 -- The release before this runs on while this one is rolled out, so nothing that it names changes.
 
+-- The release before takes this lock before it writes. Without it, its load and this would each hold
+-- a table that the other waits for.
+SELECT pg_advisory_xact_lock(hashtextextended('write', 0));
+
 CREATE TABLE listener_setting (
     listener  text PRIMARY KEY,
     time_zone text NOT NULL
@@ -569,8 +573,6 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -580,11 +582,20 @@ BEGIN
     IF uris IS NULL THEN
         RETURN NULL;
     END IF;
+    -- One uri after the other: a hash index compares each row that it finds with all of an array.
     WITH fresh AS MATERIALIZED (
-        SELECT * FROM derived.plain_track WHERE track_uri = ANY (uris)
+        SELECT p.*
+        FROM unnest(uris) AS asked (track_uri)
+        CROSS JOIN LATERAL (
+            SELECT * FROM derived.plain_track WHERE track_uri = asked.track_uri OFFSET 0
+        ) p
     ),
     old AS MATERIALIZED (
-        SELECT * FROM derived.track WHERE track_uri = ANY (uris)
+        SELECT t.*
+        FROM unnest(uris) AS asked (track_uri)
+        CROSS JOIN LATERAL (
+            SELECT * FROM derived.track WHERE track_uri = asked.track_uri OFFSET 0
+        ) t
     ),
     gone AS (
         DELETE FROM derived.track t
@@ -653,7 +664,10 @@ BEGIN
     -- New names come with plays of a marked date; where a play is gone, its track is marked.
     SELECT array_agg(DISTINCT u.track_uri) INTO uris
     FROM (
-        SELECT m.track_uri FROM unnest(marked) m WHERE m.track_uri IS NOT NULL
+        -- A mark of a track alone is of its features, which change no name.
+        SELECT m.track_uri
+        FROM unnest(marked) m
+        WHERE m.track_uri IS NOT NULL AND m.listener IS NOT NULL
         UNION ALL
         SELECT h.track_uri
         FROM (SELECT DISTINCT listener, played_on FROM unnest(marked) WHERE played_on IS NOT NULL) m
@@ -693,9 +707,14 @@ BEGIN
     moved := moved || ARRAY(SELECT m.track_uri FROM unnest(marked) m WHERE m.listener IS NULL);
     INSERT INTO derived.stale_month
     SELECT DISTINCT h.listener, date_trunc('month', h.played_at AT TIME ZONE coalesce(s.time_zone, 'UTC'))::date
-    FROM public.listening_history h
+    FROM unnest(moved) AS changed (track_uri)
+    CROSS JOIN LATERAL (
+        SELECT listener, played_at
+        FROM public.listening_history
+        WHERE track_uri = changed.track_uri
+        OFFSET 0
+    ) h
     LEFT JOIN public.listener_setting s USING (listener)
-    WHERE h.track_uri = ANY (moved)
     ON CONFLICT DO NOTHING;
 
     IF EXISTS (SELECT FROM unnest(marked) m WHERE m.track_uri IS NULL AND m.played_on IS NULL) THEN
@@ -797,6 +816,8 @@ SET jit = off
 AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('derive', 0));
+    -- The plays are read in later statements, which see at least those whose marks this one sees.
+    DELETE FROM derived.mark;
     TRUNCATE derived.hour, derived.item_month, derived.item, derived.session_part, derived.how,
              derived.mood, derived.track, derived.name, derived.stale_month, derived.stale_item;
     INSERT INTO derived.track TABLE derived.plain_track;
@@ -838,6 +859,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION derived.mark_lost_plays();
 CREATE FUNCTION derived.mark_changed_plays() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Planned for the first statement of a connection, be it of one row, and kept for all.
+SET enable_nestloop = off
 AS $$
 BEGIN
     -- Nothing is derived from the popularity, which reaches many plays long after them.
@@ -869,7 +892,6 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM derived.mark;
     PERFORM derived.rebuild();
     RETURN NULL;
 END $$;
@@ -904,6 +926,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION derived.mark_lost_features();
 CREATE FUNCTION derived.mark_changed_features() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Planned for the first statement of a connection, be it of one row, and kept for all.
+SET enable_nestloop = off
 AS $$
 BEGIN
     INSERT INTO derived.mark (track_uri)

@@ -48,7 +48,9 @@ def polled(database):
 
 
 @pytest.fixture
-def history(tmp_path):
+def history(target, tmp_path):
+    """Write an export of me, who is deployed."""
+    target.client("secretsmanager").create_secret(Name="spotify-pipeline/listener/me")
     path = tmp_path / "a.zip"
     path.write_bytes(b"export")
     return path

@@ -313,7 +313,10 @@ FROM (
                floor(extract(epoch FROM h.played_at - before.ended_at) * 1000)
            )))::bigint AS ms,
            t.track_id, t.artist_id, t.album_id,
-           artist.name AS artist_name, album.name AS album_name, track.name AS track_name,
+           -- A play that no refresh has seen yet shows its own names.
+           coalesce(artist.name, h.artist_name) AS artist_name,
+           CASE WHEN t.track_uri IS NULL THEN h.album_name ELSE album.name END AS album_name,
+           coalesce(track.name, h.track_name) AS track_name,
            f.danceability, f.energy, f.key, f.loudness, f.mode, f.speechiness, f.acousticness,
            f.instrumentalness, f.liveness, f.valence, f.tempo, f.time_signature
     FROM listening_history h

@@ -6,7 +6,7 @@
 source "$(dirname "$0")/lib.sh"
 # Seconds from here until Postgres must serve. CloudFormation waits 1,800 s for its signal, of which the
 # start of the instance and the steps after Postgres may take 200 s each.
-START_BY_S=1400
+START_BY_S=1370
 exec &> >(exec tee --append "${CONSOLE:-/dev/console}")
 
 packages() {

@@ -3,7 +3,7 @@
 What is not known is an en dash, never 0.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 UNKNOWN = "–"
@@ -104,15 +104,6 @@ def time_of_day(value: datetime | None) -> str:
     return UNKNOWN if value is None else f"{value:%H:%M}"
 
 
-def ago(value: datetime | None, today: date) -> str:
-    """Write the time of an instant of today, else its date: `21:42 today`, `yesterday`."""
-    if value is None:
-        return UNKNOWN
-    if value.date() == today:
-        return f"{time_of_day(value)} today"
-    return "yesterday" if value.date() == today - timedelta(days=1) else day(value)
-
-
 FILTERS = {
     "number": number,
     "duration": duration,
@@ -123,5 +114,4 @@ FILTERS = {
     "weekday": weekday,
     "month": month,
     "time_of_day": time_of_day,
-    "ago": ago,
 }

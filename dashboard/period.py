@@ -235,7 +235,7 @@ def _whole_months(span: Span) -> int:
     if span.first.day != 1 or span.last != month_end(span.last):
         return 0
     months = (span.last.year - span.first.year) * 12 + span.last.month - span.first.month + 1
-    return months if months == 1 or (months == 12 and span.first.month == 1) else 0  # noqa: PLR2004
+    return months if months == 1 or (months == 12 and span.first.month == 1) else 0  # noqa: PLR2004 - the months of a year
 
 
 def _stepped(span: Span, by: int) -> Span:

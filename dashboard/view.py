@@ -203,7 +203,7 @@ def _one_of(known: Any, name: str, what: str) -> str:
 def _listener(listeners: tuple[Listener, ...], name: str | None) -> Listener:
     if name is None:
         # Whoever listened last, because a person who stopped years ago is rarely asked for.
-        return max(listeners, key=lambda each: each.last_played_at_local or datetime.min)  # noqa: DTZ901
+        return max(listeners, key=lambda each: each.last_played_at_local or datetime.min)  # noqa: DTZ901 - local
     for each in listeners:
         if each.listener == name:
             return each

@@ -66,7 +66,7 @@ class Site:
         }
         names = ", ".join(values)
         bound = ", ".join(f":{name}" for name in values)
-        self.database.run(f"INSERT INTO listening_history ({names}) VALUES ({bound})", **values)  # noqa: S608
+        self.database.run(f"INSERT INTO listening_history ({names}) VALUES ({bound})", **values)  # noqa: S608 - our names
 
     def live_in(self, zone: str) -> None:
         """Set the time zone of the listener."""

@@ -1,4 +1,4 @@
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -94,6 +94,3 @@ def test_dates_and_times_are_in_words():
     assert formats.day(at) == formats.day(at.date()) == "5 Mar 2025"
     assert formats.weekday(at) == "Wed 5 Mar 2025"
     assert formats.month(at) == "Mar 2025"
-    assert formats.ago(at, date(2025, 3, 5)) == "21:04 today"
-    assert formats.ago(at, date(2025, 3, 6)) == "yesterday"
-    assert formats.ago(at, date(2025, 3, 7)) == "5 Mar 2025"

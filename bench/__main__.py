@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import chain, insight, local_cloud, peers, pipeline, postgres, sizes
+from bench import chain, insight, local_cloud, peers, pipeline, postgres, refreshes, sizes
 from infra.local.sample_history import HistorySummary, Shares, write_history_zip
 from shared.models import PLAYS_PER_BATCH
 from shared.postgres import Database
@@ -82,7 +82,7 @@ def _measure_smallest(
 ) -> None:
     """Measure what the smallest history is enough for."""
     if not arguments.skip_insight:
-        _tell(**insight.backfill(history, summary, ROUNDS, folder / "marks", _progress))
+        _tell(**refreshes.backfill(history, summary, ROUNDS, folder / "marks", _progress))
     if not arguments.skip_local_cloud:
         _measure_local_cloud(history, summary, folder / "cloud")
 

@@ -1,4 +1,4 @@
-"""What insight costs in a long history: statements, refreshes, pages in a browser, memory."""
+"""What insight costs in a long history: statements, pages in a browser, memory, refreshes."""
 
 import os
 import re
@@ -7,12 +7,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import browser, insight_data, pipeline, postgres
+from bench import browser, insight_data, postgres, refreshes
 from bench.addresses import addresses
 from bench.insight_data import Shape
 from cli.connections import Connections
@@ -20,22 +19,14 @@ from dashboard.app import create_app
 from dashboard.ask import Ask
 from infra.local import page
 from infra.local.ports import HOST, any_free
-from infra.local.sample_history import HistorySummary
-from services.loader.records import API
-from services.loader.refresh import refresh
-from services.loader.store import Store
-from shared.models import EnrichedBatch, Play
 from shared.postgres import Database
 
 PERIODS = {"year": str(Shape.until.year - 1), "all": "all"}
 """The last whole year, and all time."""
+BROKEN_PERIODS = {"30d": "30d", "12m": "12m", "custom": "2019-03-15..2021-09-20"}
+"""Periods that begin and end within a month, whose days are read from the plays themselves."""
 ROUNDS = 5
 """The median of so many counts."""
-LAST_LIVE_PLAYS = (
-    "SELECT track_uri, track_name, artist_name, album_name, duration_ms FROM listening_history "
-    "WHERE source = 'recently-played' ORDER BY played_at DESC LIMIT 10"
-)
-REFRESH_S = 900
 MEGABYTE = 1e6
 
 Facts = dict[str, Any]
@@ -52,10 +43,11 @@ def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator
         # As autovacuum does in the minutes after.
         owner.run("ANALYZE")
         progress("rebuilding what is derived of them")
-        yield _rebuild(loader, plays)
+        yield refreshes.rebuild(loader, plays)
         owner.run("ANALYZE")
-        progress("refreshing after polls")
-        yield _polls(loader, plays)
+        progress("refreshing after polls and an upload")
+        yield refreshes.polls(loader, plays)
+        yield refreshes.upload(loader, plays)
         loader.close()
         connections = Connections(address_of("reader"))
         with connections.reader() as reader:
@@ -72,88 +64,12 @@ def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator
             yield _memory(pid, plays)
 
 
-def backfill(
-    history: Path, summary: HistorySummary, rounds: int, home: Path, progress: Callable[[str], None]
-) -> Facts:
-    """Load a history in turn with the triggers that mark months, and without them."""
-    seconds: dict[str, list[float]] = {"DISABLE": [], "ENABLE": []}
-    with postgres.running(home) as (owner, address_of):
-        # What is marked stays so, because the refresh is measured by itself.
-        owner.run("REVOKE EXECUTE ON FUNCTION derived.refresh FROM loader")
-        for number in range(rounds):
-            progress(f"{summary.rows:,} plays with marks and without, round {number + 1}")
-            for able, taken in seconds.items():
-                owner.run("TRUNCATE listening_history, merged_record, track_features, poll, gap, "
-                          "loaded_batch, import_report")  # fmt: skip
-                for table in ("listening_history", "track_features"):
-                    owner.run(f"ALTER TABLE {table} {able} TRIGGER USER")
-                taken.append(pipeline.load(history, address_of("loader")).seconds)
-    without, with_marks = (median(taken) for taken in seconds.values())
-    return {
-        "measure": "backfill with marks",
-        "plays": summary.rows,
-        "rounds": rounds,
-        "plays_per_s": {
-            "with": round(summary.rows / with_marks),
-            "without": round(summary.rows / without),
-        },
-        "ratio": round(with_marks / without, 3),
-        "budget": "ratio <= 1.05",
-    }
-
-
-def _rebuild(loader: Database, plays: int) -> Facts:
-    started = time.perf_counter()
-    loader.run("SELECT derived.rebuild()")
-    left = refresh(loader, REFRESH_S, REFRESH_S)
-    took_s = time.perf_counter() - started
-    if left:
-        raise RuntimeError(f"{left} months were not refreshed within {REFRESH_S} s")
-    return {"measure": "rebuild", "plays": plays, "s": round(took_s, 1), "budget_s": 60}
-
-
-def _polls(loader: Database, plays: int) -> Facts:
-    """Load polls one after another, and refresh after each as the loader does."""
-    store, taken = Store(loader), []
-    last = loader.run(LAST_LIVE_PLAYS)
-    for number in range(ROUNDS):
-        store.load([_poll(last, number)])
-        started = time.perf_counter()
-        refresh(loader, REFRESH_S, REFRESH_S)
-        taken.append((time.perf_counter() - started) * 1e3)
-    return {
-        "measure": "refresh after a poll",
-        "plays": plays,
-        "new_plays": len(last),
-        "ms": round(median(taken)),
-        "budget_ms": 200,
-    }
-
-
-def _poll(tracks: Sequence[Sequence[Any]], number: int) -> EnrichedBatch:
-    """Return a poll that found tracks played again within an hour, which are known already."""
-    began = Shape.until + timedelta(hours=number)
-    names = ("track_uri", "track_name", "artist_name", "album_name", "duration_ms")
-    return EnrichedBatch(
-        listener="me",
-        source=API,
-        origin=f"polls/me/new-{number}",
-        number=0,
-        plays=tuple(
-            Play(
-                **dict(zip(names, track, strict=True)),
-                played_at=began + timedelta(minutes=4 * place + 4),
-            )
-            for place, track in enumerate(tracks)
-        ),
-    )
-
-
 def _statements(connections: Connections, paths: dict[str, str], plays: int) -> Iterator[Facts]:
     """Time each statement of each page, with the parameters that the page binds."""
     client = create_app(connections.reader).test_client()
     times: _Times = defaultdict(list)
-    for period, text in PERIODS.items():
+    periods = PERIODS | BROKEN_PERIODS
+    for period, text in periods.items():
         with _timed(times, period):
             for path in paths.values():
                 for _ in range(ROUNDS):
@@ -161,7 +77,7 @@ def _statements(connections: Connections, paths: dict[str, str], plays: int) -> 
                     if answer.status_code != 200:  # noqa: PLR2004 - HTTP's word for good
                         raise RuntimeError(f"{path} answers {answer.status}")
     for statement in sorted({statement for statement, _ in times}):
-        known = {period: times[statement, period] for period in PERIODS}
+        known = {period: times[statement, period] for period in periods}
         yield {
             "measure": "statement",
             "name": statement,

@@ -22,6 +22,8 @@ from shared.telemetry import logger
 
 RESERVED = 0.1
 """Share of an invocation's time that no refresh takes: 90 s of 15 minutes."""
+LIMIT_S = 240
+"""When Postgres ends a transaction: before its silence means a dead connection."""
 
 
 class Derivation(BaseModel):
@@ -69,9 +71,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         fields = sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})
         wrong = ", ".join(fields) or "it is no object"
         raise MessageError(f"the event is no derivation: {wrong}") from None
-    limit_s = context.get_remaining_time_in_millis() / 1_000 * (1 - RESERVED)
     listeners = DeriveSettings.from_environment().listeners
-    derived = wire().run(lambda database: derive(database, asked, listeners, limit_s))
+    derived = wire().run(lambda database: derive(database, asked, listeners, _time_left_s(context)))
     logger.info("derived", extra=derived.model_dump())
     return derived.model_dump()
 
@@ -82,8 +83,12 @@ def wire() -> WarmConnection[Database]:
     return WarmConnection(DeriveSettings.from_environment(), lambda it: it, ANSWER_TIMEOUT_S)
 
 
+def _time_left_s(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1_000 * (1 - RESERVED)
+
+
 def derive(
-    database: Database, asked: Derivation, listeners: tuple[str, ...], limit_s: float
+    database: Database, asked: Derivation, listeners: tuple[str, ...], most_s: float
 ) -> Derived:
     """Set time zones, mark all months for a rebuild, then refresh.
 
@@ -91,7 +96,7 @@ def derive(
         database: A connection of role loader.
         asked: What to do.
         listeners: The deployed ones.
-        limit_s: How long the refresh may take at most, seconds.
+        most_s: How long the refresh may take, seconds.
 
     Raises:
         DatabaseError: Postgres cannot do it now.
@@ -106,7 +111,7 @@ def derive(
         if asked.default_time_zone:
             zone = asked.default_time_zone
             run(database, "set_default_time_zone", time_zone=zone, listeners=[*listeners])
-    return Derived(months_left=refresh(database, min(asked.seconds or limit_s, limit_s), limit_s))
+    return Derived(months_left=refresh(database, min(asked.seconds or most_s, most_s), LIMIT_S))
 
 
 def _unknown_listener(asked: Derivation, listeners: tuple[str, ...]) -> str | None:

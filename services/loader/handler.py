@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from time import monotonic
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.loader.connection import WarmConnection
-from services.loader.refresh import refresh_if_due
+from services.loader.refresh import refresh_after_load
 from services.loader.settings import LoaderSettings
 from services.loader.store import Store
 from shared.errors import DatabaseError, DatabaseRefusalError
@@ -31,18 +30,18 @@ Load = Callable[[Sequence[EnrichedBatch]], None]
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Load every batch of the event in one transaction; report just the messages that cannot be.
 
-    Then refresh the derived tables, if that is due.
+    Then refresh the derived tables, unless more of an upload is to come.
 
     Raises:
         DatabaseAwayError: Postgres cannot serve now: the queue keeps all and tries again.
     """
-    began, loader = monotonic(), wire()
+    loader = wire()
     with collection_paused():
         batches, failed = read_messages(event, EnrichedBatch)
         failed += _load(list(batches.items()), loader.load)
     if batches:
         half_s = context.get_remaining_time_in_millis() / 2_000
-        loader.refresh([*batches.values()], monotonic() - began, min(REFRESH_S, half_s))
+        loader.refresh([*batches.values()], min(REFRESH_S, half_s))
     return report_failures(failed)
 
 
@@ -64,20 +63,19 @@ class Loader:
         """Load batches in one transaction."""
         self.connection.run(lambda store: store.load(batches))
 
-    def refresh(self, batches: Sequence[EnrichedBatch], load_s: float, most_s: float) -> None:
-        """Refresh the derived tables after a load, if that is due.
+    def refresh(self, batches: Sequence[EnrichedBatch], most_s: float) -> None:
+        """Refresh the derived tables after a load, unless more of an upload is to come.
 
         A failure is logged and leaves the marks for a later refresh. It must not fail the load,
         which is committed: its messages would come again.
 
         Args:
             batches: What was loaded.
-            load_s: How long ago the load began, seconds.
             most_s: How long the refresh may take, seconds.
         """
         try:
             months_left = self.connection.run(
-                lambda store: refresh_if_due(store.database, batches, load_s, most_s), retries=False
+                lambda store: refresh_after_load(store.database, batches, most_s), retries=False
             )
         except DatabaseError as error:
             logger.warning("derived tables were not refreshed", extra={"error": str(error)})

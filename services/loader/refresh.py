@@ -1,7 +1,7 @@
-"""Refreshing the derived tables: when it is due after a load, and how long it goes on.
+"""Refreshing the derived tables: when a load does it, and how long it goes on.
 
-Triggers of the database mark the months whose derived rows may be wrong. A refresh computes those
-months anew and deletes their marks, so one that fails or comes late loses nothing.
+Triggers of the database mark what was written. A refresh turns the marks into stale months and
+computes those anew, so one that fails or comes late loses nothing.
 """
 
 from collections.abc import Sequence
@@ -13,67 +13,51 @@ from services.loader.statements import run
 from shared.models import EnrichedBatch
 from shared.postgres import Database
 
-FEW_MONTHS = 3
-"""A poll marks one month, two at a border; late plays and features mark some more."""
-QUIET_S = 300
-"""Without a new mark for so long, no upload is being loaded: its loads follow each other."""
-MARGIN_S = 1
-"""How much earlier than measured a load may have begun by Postgres's clock, with a slow network."""
-MONTHS_AT_ONCE = 12
-"""Months of one transaction: some seconds for a listener of 6,000 plays a month, so that a refresh
-which is cut off loses little."""
+MONTHS_AFTER_A_POLL = 3
+"""A poll makes one month stale, two at a border. Where late plays, features of old tracks or an
+upload under way have made more stale, the hourly derivation computes the others at once."""
+MONTHS_AT_ONCE = 16
+"""Most months of one transaction: some seconds for a listener of 6,000 plays a month, so that a
+refresh which is cut off loses little."""
 
 
-def is_due(months: int, quiet_s: float | None) -> bool:
-    """True if a load that belongs to no upload should refresh the derived tables.
-
-    An upload may be under way beside it, whose next load would mark the same months again.
-
-    Args:
-        months: How many wait.
-        quiet_s: Time from the newest mark before the load to its begin, seconds; None: no mark.
-    """
-    return 0 < months <= FEW_MONTHS or (months > 0 and (quiet_s is None or quiet_s > QUIET_S))
-
-
-def refresh_if_due(
-    database: Database, batches: Sequence[EnrichedBatch], load_s: float, most_s: float
+def refresh_after_load(
+    database: Database, batches: Sequence[EnrichedBatch], most_s: float
 ) -> int | None:
-    """Refresh the derived tables after a load, if that is due.
+    """Refresh the derived tables after a load, unless more of its uploads is to come.
 
     An upload is refreshed once all of it is loaded, whichever of its batches comes last.
 
     Args:
         database: The loader's connection.
         batches: What was loaded.
-        load_s: How long ago the load began, seconds.
         most_s: How long the refresh may take, seconds.
 
     Returns:
-        The number of months that still wait; None if no refresh was due.
+        The number of months that still wait; None if nothing was refreshed.
 
     Raises:
         DatabaseError: Postgres cannot refresh now; the marks stay.
     """
     uploads = sorted({batch.origin for batch in batches if batch.source == EXPORT})
-    if uploads:
-        ((due,),) = run(database, "completes_upload", uploads=uploads)
-    else:
-        ((months, quiet_s),) = run(database, "waiting", load_s=load_s + MARGIN_S)
-        due = is_due(months, quiet_s)
-    return refresh(database, most_s, most_s) if due else None
+    if not uploads:
+        return refresh(database, most_s, most_s, MONTHS_AFTER_A_POLL)
+    ((is_complete,),) = run(database, "completes_upload", uploads=uploads)
+    return refresh(database, most_s, most_s) if is_complete else None
 
 
-def refresh(database: Database, most_s: float, limit_s: float) -> int:
-    """Compute marked months anew, some in each transaction, the newest first.
+def refresh(database: Database, most_s: float, limit_s: float, most_months: float = inf) -> int:
+    """Read the marks, then compute stale months anew, the newest first.
 
-    Goes on until none is marked, until others hold what is, or until the next transaction would end
-    too late. The first one is always tried.
+    The marks are a transaction of their own, then one month is, two are, four, and so on: whatever
+    the machine, some transactions are committed in time. Goes on until no month waits, until
+    another refresh holds those that do, or until the next transaction would end too late.
 
     Args:
         database: A connection of role loader.
         most_s: How long to go on, seconds.
-        limit_s: When Postgres ends a transaction that takes longer than expected, seconds from now.
+        limit_s: When Postgres ends one transaction, seconds.
+        most_months: How many months to compute, about.
 
     Returns:
         The number of months that still wait.
@@ -81,19 +65,23 @@ def refresh(database: Database, most_s: float, limit_s: float) -> int:
     Raises:
         DatabaseError: Postgres cannot refresh now, or a transaction came to `limit_s`.
     """
-    start, before = monotonic(), inf
+    end = monotonic() + most_s
+    left, months, computed = inf, 0, 0
     while True:
         began = monotonic()
-        left = _refresh_some(database, limit_s - (began - start))
+        before, left = left, _refresh_some(database, months, limit_s)
+        computed += months
         now = monotonic()
-        if not left or left >= before or now + (now - began) > start + most_s:
+        is_late = now + 2 * (now - began) > end
+        is_stuck = months > 0 and left >= before
+        if not left or is_stuck or is_late or computed >= most_months:
             return left
-        before = left
+        months = min(max(1, 2 * months), MONTHS_AT_ONCE)
 
 
-def _refresh_some(database: Database, limit_s: float) -> int:
+def _refresh_some(database: Database, months: int, limit_s: float) -> int:
     with database.transaction():
         # 0 would be no limit.
         run(database, "limit_statement", most_ms=str(max(1, int(limit_s * 1_000))))
-        ((left,),) = run(database, "refresh", months=MONTHS_AT_ONCE)
+        ((left,),) = run(database, "refresh", months=months)
     return int(left)

@@ -26,6 +26,18 @@ def counts(plays: Sequence[Play]) -> Row:
     }
 
 
+def stricter(plays: Sequence[Play]) -> Row:
+    """Return the counts of the rules by which not every play counts."""
+    return {f"plays_{rule}": sum(play.counted[rule] for play in plays)
+            for rule in RULES if rule != "all"}  # fmt: skip
+
+
+def times(plays: Sequence[Play]) -> Row:
+    """Return what `counts` says of the time listened, minutes left out."""
+    counted = counts(plays)
+    return {name: counted[name] for name in ("ms", "ms_estimated", "minutes_estimated")}
+
+
 def skips(plays: Sequence[Play]) -> Row:
     known = [play.is_skip for play in plays if play.is_skip is not None]
     return {"skips": sum(known), "skips_known": len(known)}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from tests.reporting_model.counts import counts, distinct, minutes, skips
+from tests.reporting_model.counts import counts, distinct, minutes, skips, stricter, times
 from tests.reporting_model.history import History, Play, grouped
 from tests.reporting_model.world import Row
 
@@ -77,6 +77,7 @@ def artists(history: History) -> Iterator[Row]:
             **counts(plays),
             **_since(plays),
             "tracks": distinct(plays, "track"),
+            **skips(plays),
         }
 
 
@@ -89,6 +90,7 @@ def tracks(history: History) -> Iterator[Row]:
             **_since(plays),
             **_most_in_a_day(plays),
             "track_uri": plays[-1].row["track_uri"],
+            **skips(plays),
         }
 
 
@@ -167,6 +169,8 @@ def forgotten_favourites(history: History) -> Iterator[Row]:
                 "minutes": counted["minutes"],
                 "last_heard_on": plays[-1].date,
                 "days_since": days,
+                **stricter(plays),
+                **times(plays),
             }
 
 
@@ -189,4 +193,10 @@ def together(history: History) -> Iterator[Row]:
                     "other_plays_all": len(other_plays),
                     "minutes": minutes(sum(play.ms for play in plays)),
                     "other_minutes": minutes(sum(play.ms for play in other_plays)),
+                    **stricter(plays),
+                    **times(plays),
+                    **{
+                        f"other_{name}": value
+                        for name, value in {**stricter(other_plays), **times(other_plays)}.items()
+                    },
                 }

@@ -5,7 +5,15 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.reporting_model.counts import counts, distinct, minutes, share, skip_rate, skips
+from tests.reporting_model.counts import (
+    counts,
+    distinct,
+    minutes,
+    share,
+    skip_rate,
+    skips,
+    stricter,
+)
 from tests.reporting_model.history import History, Play, grouped
 from tests.reporting_model.items import ever
 from tests.reporting_model.world import Row
@@ -48,6 +56,7 @@ def discovery(history: History) -> Iterator[Row]:
             "plays_all": len(plays),
             "plays_of_new_artists": sum(play.artist in new["artist"] for play in plays),
             "plays_of_new_tracks": sum(play.track in new["track"] for play in plays),
+            **stricter(plays),
         }
 
 
@@ -59,6 +68,7 @@ def skips_by_month(history: History) -> Iterator[Row]:
             "plays_all": len(plays),
             **skips(plays),
             "skip_rate": skip_rate(plays),
+            **stricter(plays),
         }
 
 
@@ -132,6 +142,7 @@ def diversity(history: History) -> Iterator[Row]:
             "tracks_per_artist": share(tracks, len(by_artist)),
             "plays_per_track": share(len(plays), tracks),
             "new_tracks_share": share(len(new_ones(plays, "track", first)), tracks),
+            **stricter(plays),
         }
 
 

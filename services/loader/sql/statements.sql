@@ -314,13 +314,6 @@ SELECT EXISTS (
       AND r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
 )
 
--- waiting --
--- How many months wait for a refresh, and for how many seconds no mark had come when this load began,
--- :load_s seconds ago.
-SELECT months, extract(epoch FROM began.at - newest)::float8
-FROM (SELECT now() - make_interval(secs => :load_s::float8)) AS began (at)
-CROSS JOIN LATERAL derived.waiting(began.at)
-
 -- limit_statement --
 SELECT set_config('statement_timeout', :most_ms, true)
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from services.loader.handler import handler
+from services.loader.refresh import MONTHS_AFTER_A_POLL
 from shared.models import UploadReport
 from tests.unit.loader.loader_examples import (
     CONTEXT,
@@ -64,18 +65,34 @@ def stored(database, waiting):
     return count
 
 
+@pytest.fixture
+def newest_wait(owner):
+    """Return whether each of the newest months with plays waits."""
+
+    def ask(months):
+        return [waits for (waits,) in owner.run(
+            "SELECT m IN (SELECT listened_month FROM derived.stale_month) FROM ("
+            "  SELECT DISTINCT date_trunc('month', played_at AT TIME ZONE 'UTC')::date AS m"
+            "  FROM listening_history ORDER BY m DESC LIMIT :months) newest ORDER BY m DESC",
+            months=months,
+        )]  # fmt: skip
+
+    return ask
+
+
 def test_a_poll_is_in_the_derived_tables_when_it_is_loaded(waiting):
     run(a_batch(a_play()))
 
     assert waiting() == 0
 
 
-def test_features_are_refreshed_in_all_the_months_of_their_track(waiting):
+def test_features_are_refreshed_in_the_newest_months_of_their_track(waiting, newest_wait):
     run(an_upload(0, report=A_REPORT), an_upload(1))
 
     run(a_batch(features=(features(duration_ms=201_000),)))
 
-    assert waiting() == 0
+    assert waiting() == 10 - MONTHS_AFTER_A_POLL
+    assert newest_wait(MONTHS_AFTER_A_POLL + 1) == [False, False, False, True]
 
 
 @pytest.mark.parametrize("reported", [0, 1], ids=["report first", "report last"])
@@ -91,16 +108,13 @@ def test_an_upload_is_refreshed_once_all_of_it_is_loaded(waiting, reported):
     assert waiting() == 0
 
 
-@pytest.mark.parametrize(
-    ("ago", "is_left"), [("4 min", True), ("6 min", False)], ids=["goes on", "was left"]
-)
-def test_a_poll_leaves_the_months_of_an_upload_alone_while_it_goes_on(waiting, owner, ago, is_left):
+def test_a_poll_is_computed_while_most_of_an_upload_is_left_to_its_end(waiting, newest_wait):
     run(an_upload(0))
-    owner.run("UPDATE derived.mark SET marked_at = marked_at - :ago::interval", ago=ago)
 
     run(a_batch(a_play()))
 
-    assert (waiting() > 0) is is_left
+    assert waiting() > 0
+    assert newest_wait(1) == [False]
 
 
 @pytest.mark.parametrize(

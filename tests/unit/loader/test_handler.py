@@ -57,8 +57,8 @@ class Shelf:
             raise DatabaseRefusalError("integer out of range (22003)")
         self.kept += batches
 
-    def refresh(self, batches, load_s, most_s):
-        self.refreshed.append((batches, load_s, most_s))
+    def refresh(self, batches, most_s):
+        self.refreshed.append((batches, most_s))
 
 
 @pytest.fixture
@@ -113,9 +113,8 @@ def test_all_that_was_read_is_refreshed_after_at_once(shelf):
 
     run(*all_batches, "{")
 
-    ((given, load_s, _),) = shelf.refreshed
+    ((given, _),) = shelf.refreshed
     assert given == all_batches
-    assert 0 <= load_s < 60
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,7 @@ def test_a_refresh_takes_half_of_the_remaining_time_at_most(shelf, remaining_ms,
 
     loader.handler(an_event(*batches(1)), context)
 
-    assert [given for _, _, given in shelf.refreshed] == [most_s]
+    assert [given for _, given in shelf.refreshed] == [most_s]
 
 
 def test_a_refresh_ends_before_its_silence_means_a_dead_connection():

@@ -102,8 +102,16 @@ class Reporting:
         ((months_left,),) = self.database.run("SELECT derived.refresh(1000000)")
         assert months_left == 0
 
+    def forget(self) -> None:
+        """Empty all that is derived, as if no refresh had ever been."""
+        names = self.owner.run(
+            "SELECT string_agg('derived.' || tablename, ', ') FROM pg_tables "
+            "WHERE schemaname = 'derived'"
+        )
+        self.owner.run(f"TRUNCATE {names[0][0]}")
+
     def rebuild(self) -> None:
-        """Forget all that is derived, and make it again."""
+        """Make all that is derived again."""
         self.database.run("SELECT derived.rebuild()")
         self.refresh()
 
@@ -141,6 +149,11 @@ class Reporting:
         """Read all views without their ids, the rows in a fixed order."""
         views = {name: table(self.reader, f"reporting.{name}") for name in VIEWS}
         return {name: sorted(rows, key=repr) for name, rows in without_ids(views).items()}
+
+    def read_derived(self) -> dict[str, list[str]]:
+        """Read all that is derived, the rows in a fixed order."""
+        names = self.owner.run("SELECT tablename FROM pg_tables WHERE schemaname = 'derived'")
+        return {name: sorted(map(repr, table(self.owner, f"derived.{name}"))) for (name,) in names}
 
     def read_world(self) -> World:
         """Read what the model needs."""

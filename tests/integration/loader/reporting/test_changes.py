@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.loader.reporting.stage import a_play, table
+from tests.integration.loader.reporting.stage import a_play
 
 LISTENERS = st.sampled_from(["me", "me", "zoe"])
 URIS = st.sampled_from("abcd")
@@ -143,12 +143,7 @@ def test_any_changes_and_refreshes_end_as_a_rebuild_and_as_the_model(reporting, 
     reporting.refresh()
 
     reporting.compare()
-    refreshed = derived_tables(reporting.owner)
+    refreshed = reporting.read_derived()
+    reporting.forget()
     reporting.rebuild()
-    assert derived_tables(reporting.owner) == refreshed
-
-
-def derived_tables(owner):
-    """Read all that is derived, the rows in a fixed order."""
-    names = owner.run("SELECT tablename FROM pg_tables WHERE schemaname = 'derived'")
-    return {name: sorted(map(repr, table(owner, f"derived.{name}"))) for (name,) in names}
+    assert reporting.read_derived() == refreshed

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from shared.errors import DatabaseError
-from tests.integration.loader.reporting.stage import a_play
+from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 MAY, JUNE = date(2024, 5, 1), date(2024, 6, 1)
 
@@ -221,6 +221,54 @@ def test_a_refresh_in_parts_ends_as_one(computed):
 
     assert left[-2:] == [0, 0]
     assert left[0] > left[1] > 0
+    computed.compare()
+
+
+def test_a_rebuild_shows_what_there_is_until_the_new_figures_are_there(computed):
+    shown = computed.read_views()
+
+    computed.database.run("SELECT derived.rebuild()")
+
+    waiting = {view: rows for view, rows in computed.read_views().items() if view != "freshness"}
+    assert waiting == {view: shown[view] for view in waiting}
+    assert june(computed) == [[720_000, 1]]
+
+
+DAMAGE = {
+    "hour": "plays_all = 99", "item_month": "plays_all = 99", "item": "most_in_a_month = 99",
+    "session_part": "plays_all = 99", "how": "platform = 'toaster'", "mood": "plays_all = 99",
+    "track": "track_name = 'Wrong'", "name": "name = 'Wrong'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGE.items(), ids=DAMAGE)
+def test_a_rebuild_mends_whatever_is_wrong(computed, damage):
+    table, wrong = damage
+    right = computed.read_derived()
+    computed.owner.run(f"UPDATE derived.{table} SET {wrong}")  # noqa: S608 - our own words
+    assert computed.read_derived() != right
+
+    computed.rebuild()
+
+    assert computed.read_derived() == right
+
+
+@pytest.mark.parametrize("change", ["names", "features"])
+def test_more_tracks_than_are_looked_up_one_by_one_are_refreshed_all_at_once(computed, change):
+    many = [f"many{number}" for number in range(5_001)]
+    if change == "features":
+        computed.insert("track_features", [
+            {"track_uri": f"spotify:track:{track}", "source": "reccobeats",
+             "fetched_at": NOON, "duration_ms": 100_000} for track in [*many, "june"]
+        ])  # fmt: skip
+    else:
+        computed.store(*[
+            a_play(NOON + number * MINUTE, track, artist_name="Many", ms=9)
+            for number, track in enumerate(many)
+        ])  # fmt: skip
+
+    computed.refresh()
+
     computed.compare()
 
 

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 from rich.progress import Progress, TaskID
 
 from cli.confirm import YesOption
+from cli.derive import BY_ITSELF, derive_all
 from cli.errors import CommandError, interruptible
 from cli.imports import ImportResult, fetch_import, fetch_progress
 from cli.listeners import Listeners
@@ -20,7 +22,7 @@ from cli.options import (
     WaitOption,
     target_of,
 )
-from cli.output import byte_progress, count_progress, emit
+from cli.output import byte_progress, count_progress, emit, note
 from cli.reports import Upload, UploadList, add_up, judge, show_report, show_sent
 from cli.simulated import confirm_upload
 from cli.target import Target
@@ -56,9 +58,10 @@ def upload(
     """Upload listening history (Spotify's "extended streaming history").
 
     The files load by themselves; a file uploaded again adds nothing. With --wait the command
-    prints where every row went. Files in a zip that cannot be read are named, and the others
-    load. The exit code is 1 if the rows do not add up, if nothing in a file could be read (the
-    package "account data" names no tracks, so it counts), or if a file does not load in time.
+    prints where every row went, and brings the page up to date. Files in a zip that cannot be
+    read are named, and the others load. The exit code is 1 if the rows do not add up, if nothing
+    in a file could be read (the package "account data" names no tracks, so it counts), or if a
+    file does not load in time.
     """
     files = check(files)
     target = target_of(context)
@@ -83,9 +86,19 @@ def upload(
         done, unfinished = await_all(waiting, uploads)
     report = add_up(listener, done)
     emit(report) if as_json else show_report(report)
+    _refresh(target)
     if unfinished:
         raise CommandError("; ".join(map(str, unfinished)))
     judge(report)
+
+
+def _refresh(target: Target) -> None:
+    """Bring the reports and the page up to date, which would follow by themselves."""
+    try:
+        with interruptible(BY_ITSELF):
+            derive_all(target, {})
+    except (CommandError, ClientError) as error:
+        note(f"reports and page follow within an hour: {error}")
 
 
 def check(files: list[Path]) -> list[Path]:

@@ -7,8 +7,10 @@ import pytest
 
 from cli.imports import fetch_import, fetch_poll, fetch_progress
 from cli.waiting import UnfinishedError, Waiting
+from services.loader.store import Store
 from shared.errors import DatabaseAwayError
 from shared.models import iso
+from tests.unit.loader.loader_examples import a_batch, a_play
 
 DAY_S = 86_400
 UPLOAD = "history/me/a.zip"
@@ -96,6 +98,46 @@ def test_an_upload_waited_for_prints_the_reconciled_report(plays, reported, load
     assert report["rows_in"] == 10
     assert report["uploads"][0]["result"]["first_played_at"] == "2026-07-01T00:00:00.000Z"
     assert report["uploads"][0]["result"]["unusual_ids"] == 3
+
+
+@pytest.fixture
+def waiting(database):
+    """Count the months that wait for a refresh, of a history of which one does."""
+    database.run("SELECT derived.refresh(1000)")
+    Store(database).load([a_batch(a_play())])
+    return lambda: database.run("SELECT months FROM derived.waiting(now())")[0][0]
+
+
+@pytest.fixture
+def complete(reported, loaded):
+    """Write down an upload as loaded whole."""
+    reported()
+    loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
+
+
+@pytest.mark.usefixtures("complete")
+def test_an_upload_waited_for_is_in_the_reports(plays, history, waiting):
+    assert waiting() == 1
+
+    assert plays("upload", str(history), "--wait").exit_code == 0
+
+    assert waiting() == 0
+
+
+@pytest.mark.usefixtures("complete")
+def test_an_upload_is_no_failure_where_the_reports_follow_later(plays, target, history, waiting):
+    def fail(_event, _context):
+        raise DatabaseAwayError("no connection to Postgres")
+
+    target.functions["derive"] = fail
+
+    result = plays("upload", str(history), "--wait")
+
+    assert (result.exit_code, waiting()) == (0, 1)
+    assert (
+        "reports and page follow within an hour: the derive failed: no connection to Postgres"
+        in " ".join(result.stderr.split())
+    )
 
 
 def test_an_upload_whose_rows_do_not_add_up_fails(plays, reported, loaded, history):

@@ -128,6 +128,7 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
     """Load one history in turn through ours and the peers; give our plays per second."""
     ours, dlt, copy = [], [], []
     with postgres.running(home) as (owner, address_of):
+        postgres.leave_marks(owner)
         for number in range(rounds):
             _progress(f"{summary.rows:,} plays, round {number + 1} of {rounds}")
             owner.run(f"TRUNCATE {TABLES}")

@@ -32,3 +32,8 @@ def running(home: Path) -> Iterator[tuple[Database, AddressOf]]:
         owner.close()
     finally:
         server.stop()
+
+
+def leave_marks(owner: Database) -> None:
+    """Let no load refresh what is derived, which comes after its rows and is measured by itself."""
+    owner.run("REVOKE EXECUTE ON FUNCTION derived.refresh FROM loader")

@@ -108,8 +108,7 @@ def backfill(
     """Load a history in turn without the triggers and indexes of a refresh, and with them."""
     seconds: dict[str, list[float]] = {"DISABLE": [], "ENABLE": []}
     with postgres.running(home) as (owner, address_of):
-        # What is marked stays so, because the refresh is measured by itself.
-        owner.run("REVOKE EXECUTE ON FUNCTION derived.refresh FROM loader")
+        postgres.leave_marks(owner)
         for number in range(rounds):
             progress(f"{summary.rows:,} plays with marks and without, round {number + 1}")
             for able, taken in seconds.items():

@@ -57,6 +57,11 @@ def texts(view: View, row: Row) -> list[str]:
     return both[::-1] if view.by_time else both
 
 
+def places(values: Sequence[Any]) -> list[int]:
+    """Return the places of values in descending order; equal ones share a place: 1, 1, 3."""
+    return [values.index(value) + 1 for value in values]
+
+
 def share_of(rows: Sequence[Row], view: View, wanted: Sequence[Row]) -> float | None:
     """Return the share of some rows in the amount of all; None if there is nothing."""
     total = sum(amount(view, row) for row in rows)
@@ -107,6 +112,13 @@ def card(
         "was": was if growth is not None else None,
         "about": was or about,
     }
+
+
+def number_card(
+    view: View, label: str, now: int | None, before: int | None, *, href: str | None = None
+) -> dict[str, Any]:
+    """Return the arguments of `parts.card` for a count, beside that of the period before."""
+    return card(view, label, number(now), number(before), now=now, before=before, href=href)
 
 
 def step_of(span: Span) -> str:

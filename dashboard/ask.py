@@ -1,8 +1,9 @@
 """Named statements of sql/*.sql, read through a Reader: a connection, or the function `queries`."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from shared.named_sql import read
 from shared.queries import Query, Reader
@@ -11,9 +12,15 @@ from shared.query_texts import decode, encode
 Row = dict[str, Any]
 """A row of a result: values by the names of the columns."""
 
+SQL = Path(__file__).parent / "sql"
+PLAYED = read(SQL / "played.sql")["played"]
+"""The plays of a period by item, which statements hold as `{played}`, a table in parentheses."""
+PLAYED_BEFORE = re.sub(r":(?=(?:head|months|tail)_|is_all)", ":before_", PLAYED)
 STATEMENTS = {
-    f"{path.stem}.{name}": sql
-    for path in sorted((Path(__file__).parent / "sql").glob("*.sql"))
+    f"{path.stem}.{name}": sql.replace("{played}", f"(\n{PLAYED}\n)").replace(
+        "{played_before}", f"(\n{PLAYED_BEFORE}\n)"
+    )
+    for path in sorted(SQL.glob("*.sql"))
     for name, sql in read(path).items()
 }
 
@@ -33,6 +40,10 @@ class Ask:
         self._reader = reader
         self._columns = columns
         self._parameters = parameters
+
+    def bound(self, parameters: Mapping[str, Any]) -> Self:
+        """Return the same with other values that every statement may name."""
+        return type(self)(self._reader, self._columns, parameters)
 
     def rows(
         self, statement: str, columns: Mapping[str, str] | None = None, **parameters: Any

@@ -1,7 +1,7 @@
 """The period that a page shows, as local dates of the listener. Pure: it reads no clock.
 
-A period in the URL is `30d` (the last 30 days), `12m` (the last 12 months), `2025`, `2025-07`,
-`2024-03-05..2025-01-02` or `all`. It travels as that text, so a link shows the same later.
+A period in the URL is `30d` (the last 30 days), `12m` (the last 12 months), `month` (this one),
+`2025`, `2025-07`, `2025-summer`, `2024-03-05..2025-01-02` or `all`.
 """
 
 import re
@@ -9,7 +9,9 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-PRESETS = ("30d", "90d", "12m", "all")
+PRESETS = ("7d", "30d", "90d", "month", "12m", "all")
+SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "winter": 12}
+"""The first months of the meteorological seasons of the northern half of the Earth."""
 DAY = timedelta(days=1)
 
 _YEAR = r"(?:19|20|21)\d\d"
@@ -18,7 +20,11 @@ _DAYS = re.compile(r"([1-9]\d{0,3})d", re.ASCII)
 _MONTHS = re.compile(r"([1-9]\d{0,2})m", re.ASCII)
 _WHOLE_YEAR = re.compile(_YEAR, re.ASCII)
 _WHOLE_MONTH = re.compile(rf"({_YEAR})-(0[1-9]|1[0-2])", re.ASCII)
+_SEASON = re.compile(rf"({_YEAR})-({'|'.join(SEASONS)})", re.ASCII)
 _RANGE = re.compile(rf"({_DATE})\.\.({_DATE})", re.ASCII)
+
+
+_NAMES = {"all": "all time", "month": "this month"}
 
 
 class PeriodError(ValueError):
@@ -36,6 +42,16 @@ class Span:
     def days(self) -> int:
         """The number of days."""
         return (self.last - self.first).days + 1
+
+    @property
+    def dates(self) -> list[date]:
+        """Each date of the span."""
+        return [self.first + at * DAY for at in range(self.days)]
+
+    def within(self, other: "Span") -> "Span | None":
+        """Return the dates that lie in the other span too."""
+        first, last = max(self.first, other.first), min(self.last, other.last)
+        return Span(first, last) if first <= last else None
 
     @property
     def name(self) -> str:
@@ -57,13 +73,15 @@ class Period(Span):
 
     @property
     def name(self) -> str:
-        """The name on the page: `2025`, `July 2025`, `last 30 days`, `5 Mar – 2 Jul 2025`."""
-        if self.text == "all":
-            return "all time"
-        if _WHOLE_YEAR.fullmatch(self.text):
-            return self.text
+        """The name on the page: `2025`, `July 2025`, `summer 2025`, `last 30 days`."""
+        if self.text in _NAMES or _WHOLE_YEAR.fullmatch(self.text):
+            return _NAMES.get(self.text, self.text)
         if _WHOLE_MONTH.fullmatch(self.text):
             return month_name(self.first)
+        if match := _SEASON.fullmatch(self.text):
+            year = self.first.year
+            ends = f"/{(year + 1) % 100:02}" if self.last.year > year else ""
+            return f"{match[2]} {year}{ends}"
         if match := _DAYS.fullmatch(self.text):
             return f"last {match[1]} days"
         if match := _MONTHS.fullmatch(self.text):
@@ -71,128 +89,12 @@ class Period(Span):
         return super().name
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A span cut at the borders of months; a part that is missing is None.
-
-    Views by month answer for `months`, `reporting.plays` for the days of `head` and `tail`.
-    """
-
-    head: Span | None
-    months: Span | None
-    tail: Span | None
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """What is known of a listener: local dates from the first play to today.
-
-    Attributes:
-        first: The date of the first play.
-        today: The listener's date now.
-    """
-
-    first: date
-    today: date
-
-    def parse(self, text: str) -> Period:
-        """Return the period that a text stands for.
-
-        Raises:
-            PeriodError: The text is no period.
-        """
-        try:
-            span = self._span(text)
-        except (ValueError, OverflowError):
-            span = None
-        if span is None or span.first > span.last:
-            raise PeriodError(
-                f"\N{LEFT DOUBLE QUOTATION MARK}{text[:40]}\N{RIGHT DOUBLE QUOTATION MARK} is no "
-                "period. Use a year (2025), a month (2025-07), two dates (2025-03-05..2025-07-31), "
-                "30d, 90d, 12m or all."
-            )
-        return Period(span.first, span.last, text)
-
-    def before(self, period: Period) -> Period | None:
-        """Return the period to compare with, or None where nothing is known of one.
-
-        A year or month that has not ended is compared with the same days of the one before it.
-        """
-        span = self._before(period)
-        if span is None or span.last < self.first:
-            return None
-        return named(span)
-
-    def step(self, period: Period, by: int) -> Period | None:
-        """Return the period of the same length that lies next to one: `by` is -1 or 1.
-
-        None beyond the first play and beyond today, and for all time.
-        """
-        if period.text == "all":
-            return None
-        span = _stepped(period, by)
-        if span.last < self.first or span.first > self.today:
-            return None
-        return named(span)
-
-    def parts(self, span: Span) -> Parts:
-        """Cut a span into whole months and the days before and after them.
-
-        A month that has not ended is whole if the span reaches today: nothing follows.
-        """
-        last = max(span.last, month_end(span.last)) if span.last >= self.today else span.last
-        first_month = span.first if span.first.day == 1 else month_end(span.first) + DAY
-        last_month_end = last if last == month_end(last) else last.replace(day=1) - DAY
-        if first_month > last_month_end:
-            return Parts(Span(span.first, span.last), None, None)
-        return Parts(
-            Span(span.first, first_month - DAY) if span.first < first_month else None,
-            Span(first_month, last_month_end),
-            Span(last_month_end + DAY, last) if last_month_end < last else None,
-        )
-
-    def elapsed(self, span: Span) -> Span:
-        """Return the part of a span that is not in the future."""
-        return Span(span.first, min(span.last, max(span.first, self.today)))
-
-    def years(self) -> list[tuple[Period, list[Period]]]:
-        """Return each year with its months, both the newest first, as far as they are known."""
-        return [
-            (self.parse(str(year)), [self.parse(f"{year}-{month:02}") for month in self._of(year)])
-            for year in range(self.today.year, self.first.year - 1, -1)
-        ]
-
-    def _of(self, year: int) -> range:
-        first = self.first.month if year == self.first.year else 1
-        last = self.today.month if year == self.today.year else 12
-        return range(last, first - 1, -1)
-
-    def _span(self, text: str) -> Span | None:
-        if text == "all":
-            return Span(self.first, max(self.first, self.today))
-        if match := _DAYS.fullmatch(text):
-            return Span(self.today - (int(match[1]) - 1) * DAY, self.today)
-        if match := _MONTHS.fullmatch(text):
-            return Span(add_months(self.today, -int(match[1])) + DAY, self.today)
-        return _dates(text)
-
-    def _before(self, period: Period) -> Span | None:
-        if period.text == "all":
-            return None
-        if not period.first <= self.today < period.last:
-            return _stepped(period, -1)
-        months = _whole_months(period)
-        if months:
-            return Span(add_months(period.first, -months), add_months(self.today, -months))
-        return _stepped(self.elapsed(period), -1)
-
-
 def named(span: Span) -> Period:
     """Return a span as a period: a whole year or month by its name, else by its two dates."""
     text = f"{span.first}..{span.last}"
-    if _whole_months(span) == 12:  # noqa: PLR2004 - the months of a year
+    if whole_months(span) == 12:  # noqa: PLR2004 - the months of a year
         text = str(span.first.year)
-    elif _whole_months(span) == 1:
+    elif whole_months(span) == 1:
         text = f"{span.first:%Y-%m}"
     return Period(span.first, span.last, text)
 
@@ -218,19 +120,55 @@ def add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
+def season(year: int, name: str) -> Period:
+    """Return a season by the year in which it begins: winter of 2025 ends in February 2026."""
+    first = date(year, SEASONS[name], 1)
+    return Period(first, month_end(add_months(first, 2)), f"{year}-{name}")
+
+
+def read(text: str, known: Span) -> Span | None:
+    """Return the dates that a text stands for, or None.
+
+    Args:
+        text: A period as in the URL.
+        known: The dates from the first play to today.
+
+    Raises:
+        ValueError: A date of the text does not exist.
+        OverflowError: A date lies outside the calendar.
+    """
+    today = known.last
+    if text == "all":
+        return known
+    if text == "month":
+        return Span(today.replace(day=1), month_end(today))
+    if match := _DAYS.fullmatch(text):
+        return Span(today - (int(match[1]) - 1) * DAY, today)
+    if match := _MONTHS.fullmatch(text):
+        return Span(add_months(today, -int(match[1])) + DAY, today)
+    return _dates(text)
+
+
 def _dates(text: str) -> Span | None:
-    """Read what does not lean on today: a year, a month or two dates."""
+    """Read what does not depend on today: a year, a month, a season or two dates."""
     if _WHOLE_YEAR.fullmatch(text):
         return Span(date(int(text), 1, 1), date(int(text), 12, 31))
     if match := _WHOLE_MONTH.fullmatch(text):
         first = date(int(match[1]), int(match[2]), 1)
         return Span(first, month_end(first))
+    if match := _SEASON.fullmatch(text):
+        return season(int(match[1]), match[2])
     if match := _RANGE.fullmatch(text):
         return Span(date.fromisoformat(match[1]), date.fromisoformat(match[2]))
     return None
 
 
-def _whole_months(span: Span) -> int:
+def is_season(span: Span) -> bool:
+    """True if the span is a season by its text."""
+    return isinstance(span, Period) and _SEASON.fullmatch(span.text) is not None
+
+
+def whole_months(span: Span) -> int:
     """Return 12 for a whole calendar year, 1 for a whole month, else 0."""
     if span.first.day != 1 or span.last != month_end(span.last):
         return 0
@@ -238,13 +176,16 @@ def _whole_months(span: Span) -> int:
     return months if months == 1 or (months == 12 and span.first.month == 1) else 0  # noqa: PLR2004 - the months of a year
 
 
-def _stepped(span: Span, by: int) -> Span:
+def stepped(span: Span, by: int) -> Period:
+    """Return the period of the same length that lies `by` steps later; a season a year later."""
+    text = span.text if isinstance(span, Period) else ""
+    if match := _SEASON.fullmatch(text):
+        return season(int(match[1]) + by, match[2])
     # The last 30 days may happen to be a whole month; they are still 30 days.
-    is_days = isinstance(span, Period) and _DAYS.fullmatch(span.text)
-    if not is_days and (months := _whole_months(span)):
+    if not _DAYS.fullmatch(text) and (months := whole_months(span)):
         first = add_months(span.first, by * months)
-        return Span(first, month_end(add_months(first, months - 1)))
-    if isinstance(span, Period) and (match := _MONTHS.fullmatch(span.text)):
+        return named(Span(first, month_end(add_months(first, months - 1))))
+    if match := _MONTHS.fullmatch(text):
         first = add_months(span.first, by * int(match[1]))
-        return Span(first, add_months(first, int(match[1])) - DAY)
-    return Span(span.first + by * span.days * DAY, span.last + by * span.days * DAY)
+        return named(Span(first, add_months(first, int(match[1])) - DAY))
+    return named(Span(span.first + by * span.days * DAY, span.last + by * span.days * DAY))

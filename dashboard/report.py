@@ -38,7 +38,7 @@ def render(view: View, period: Period, name: str) -> str:
     Raises:
         NoPlaysError: No play of the period is known.
     """
-    review = gather(view, period, no_link)
+    review = gather(view.at(period), no_link)
     if review is None:
         raise NoPlaysError
     return (

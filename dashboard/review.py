@@ -1,99 +1,65 @@
 """The review of a year or a month: what the page shows, and the file that `plays report` writes."""
 
-from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
+from dashboard import totals
 from dashboard.amounts import MINUTE_MS, amount, drawn, in_words, months_of, several, texts
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar, sectors
-from dashboard.format import UNKNOWN, change, day, duration, month, number, weekday
-from dashboard.period import DAY, Period, add_months
+from dashboard.format import UNKNOWN, day, duration, month, number, weekday
+from dashboard.pages import top
+from dashboard.period import add_months
+from dashboard.totals import NOTHING, Link
 from dashboard.view import View
 
-Link = Callable[..., str | None]
-"""Returns the address of a page, as `View.url`; None where nothing can be opened."""
-NOTHING = {"plays": 0, "ms": 0, "ms_estimated": 0}
+TOPS = {"artist": 10, "track": 10, "album": 5}
+FOUND = 5
 
 
 def no_link(page: str, **values: Any) -> None:
     """Return no address: for a file, which leads nowhere."""
 
 
-def gather(view: View, period: Period, link: Link) -> dict[str, Any] | None:
+def gather(view: View, link: Link) -> dict[str, Any] | None:
     """Return what the template `_review.html` shows; None if no play of the period is known.
 
     Args:
-        view: The listener, the measure and the counting rule.
-        period: A whole year or a whole month.
+        view: A request for a whole year or a whole month.
         link: Makes the addresses.
     """
-    is_year = len(months_of(period)) > 1
-
-    def rows(name: str) -> list[Row]:
-        return view.ask.rows(f"review.{name}", begin=period.first, until=period.last)
-
-    found = rows("year" if is_year else "month")
-    if not found:
+    days = totals.days_of(view, view.known)
+    if not any(row["ms"] or row["plays"] for row in days):
         return None
-    (row,) = found
+    before_days = totals.days_of(view, view.before)
+    tops = {kind: top.ranked(view, kind, most) for kind, most in TOPS.items()}
+    moments = view.ask.rows("review.moments")
+    found = view.ask.rows("discovery.found_artists", most=FOUND)
+    is_year = len(months_of(view.period)) > 1
     return {
-        "is_estimated": bool(row["minutes_estimated"]),
-        "cards": _cards(row, view.timeline.step(period, -1), link),
-        "tops": [_top(view, kind, rows(f"{kind}s"), link) for kind in ("artist", "track", "album")],
-        "found": _found(view, rows("found"), link),
-        "moments": _moments(row, rows("moments"), link),
-        **(_year(view, period, link) if is_year else _month(view, period, link)),
+        "is_estimated": bool(totals.total(days)["ms_estimated"]),
+        "cards": totals.cards(view, days, before_days, tops, link),
+        "tops": [_top(view, kind, rows, link) for kind, rows in tops.items()],
+        "found": _found(view, found, link),
+        "moments": [_fullest(view, days, link), *(_moment(each, link) for each in moments)],
+        "course": _year(view, days, before_days, link) if is_year else _month(view, days, link),
+        **_clock(view, view.ask.rows("review.hours")),
     }
 
 
-def _cards(row: Row, before: Period | None, link: Link) -> list[dict[str, Any]]:
-    ms, ms_before = (
-        None if minutes is None else minutes * MINUTE_MS
-        for minutes in (row["minutes"], row["previous_minutes"])
-    )
-    almost = "\N{ALMOST EQUAL TO} " if row["minutes_estimated"] else ""
-    compared = (
-        ("plays", number(row["plays"]), row["plays"], row["previous_plays"], number),
-        ("listened", almost + duration(ms), ms, ms_before, duration),
-        ("artists", number(row["artists"]), row["artists"], row["previous_artists"], number),
-        ("tracks", number(row["tracks"]), row["tracks"], row["previous_tracks"], number),
-    )
-    cards = [
-        {
-            "label": label,
-            "value": text,
-            "growth": change(now, then),
-            "was": f"{write(then)} in {before.name}" if before and then is not None else None,
-        }
-        for label, text, now, then, write in compared
-    ]
-    return [
-        *cards,
-        {"label": "days with music", "value": number(row["days_with_plays"])},
-        {
-            "label": "artists heard first",
-            "value": number(row["new_artists"]),
-            "href": link("discovery"),
-        },
-    ]
-
-
 def _top(view: View, kind: str, rows: list[Row], link: Link) -> dict[str, Any]:
-    most = max((row["value"] for row in rows), default=0)
     return {
         "title": f"Top {kind}s",
         "rows": [
             {
-                "href": link(kind, item=row[f"{kind}_id"]),
-                "name": row[f"{kind}_name"],
+                "href": link(kind, item=row["id"]),
+                "name": row["title"],
                 "small": None if kind == "artist" else row["artist_name"],
-                "rank": rank,
-                "bar": row["value"] / most,
+                "rank": row["rank"],
+                "bar": row["bar"],
                 "number": texts(view, row)[0],
                 "dim": texts(view, row)[1],
             }
-            for rank, row in enumerate(rows, start=1)
+            for row in rows
         ],
     }
 
@@ -110,15 +76,15 @@ def _found(view: View, rows: list[Row], link: Link) -> list[dict[str, Any]]:
     ]
 
 
-def _moments(row: Row, rows: Sequence[Row], link: Link) -> list[dict[str, Any]]:
-    """Return what stands out, each with a title, a value and what it is of."""
-    busiest = {
+def _fullest(view: View, days: list[Row], link: Link) -> dict[str, Any]:
+    """Return the day with the most, the first of several."""
+    row = max(days, key=lambda row: amount(view, row))
+    return {
         "title": "Fullest day",
-        "value": duration(row["busiest_date_minutes"] * MINUTE_MS),
-        "text": weekday(row["busiest_date"]),
-        "href": link("day", day=row["busiest_date"].isoformat()),
+        "value": in_words(view, row),
+        "text": weekday(row["day"]),
+        "href": link("day", day=row["day"].isoformat()),
     }
-    return [busiest, *(_moment(each, link) for each in rows)]
 
 
 def _moment(row: Row, link: Link) -> dict[str, Any]:
@@ -128,7 +94,7 @@ def _moment(row: Row, link: Link) -> dict[str, Any]:
         "obsession": (
             "Most in a day",
             f"{number(count)}\N{MULTIPLICATION SIGN}",
-            f"{track}, {day(first)}",
+            f"{track}, {day(first)}, skips too",
         ),
         "session": ("Longest session", duration(count * MINUTE_MS), weekday(first)),
         "streak": (
@@ -146,64 +112,52 @@ def _moment(row: Row, link: Link) -> dict[str, Any]:
     return {"title": title, "value": value, "text": text, "href": href}
 
 
-def _year(view: View, period: Period, link: Link) -> dict[str, Any]:
-    rows = view.ask.rows(
-        "review.hours", begin=period.first, until=period.last, earlier=add_months(period.first, -12)
+def _year(view: View, days: list[Row], before_days: list[Row], link: Link) -> dict[str, Any]:
+    """Return a column for each month, with the same days of the year before."""
+    months, before = (
+        {row["day"]: row for row in totals.months_of_days(each)} for each in (days, before_days)
     )
-    months = _sums(rows, "listened_month")
     bars = [
         _bar(
             view,
-            f"{first:%b}",
-            month(first),
-            _past(view, first, months),
-            months.get(add_months(first, -12)),
+            (f"{first:%b}", month(first)),
+            months.get(first),
+            before.get(add_months(first, -12)),
             href=link("review", period=f"{first:%Y-%m}"),
         )
-        for first in months_of(period)
+        for first in months_of(view.period)
     ]
-    return {**_clock(view, rows), "course": _course(view, "Month by month", bars)}
+    return _course(view, "Month by month", bars)
 
 
-def _month(view: View, period: Period, link: Link) -> dict[str, Any]:
-    rows = view.ask.rows("review.days", begin=period.first, until=period.last)
-    days = _sums(rows, "listened_date")
+def _month(view: View, days: list[Row], link: Link) -> dict[str, Any]:
+    known = {row["day"]: row for row in days}
     bars = [
         _bar(
             view,
-            str(each.day),
-            weekday(each),
-            _past(view, each, days),
+            (str(each.day), weekday(each)),
+            known.get(each),
             None,
             href=link("day", day=each.isoformat()),
         )
-        for each in (period.first + at * DAY for at in range(period.days))
+        for each in view.period.dates
     ]
-    return {**_clock(view, rows), "course": _course(view, "Day by day", bars)}
-
-
-def _sums(rows: list[Row], key: str) -> dict[Any, Row]:
-    sums: dict[Any, Row] = {}
-    for row in rows:
-        known = sums.setdefault(row[key], dict(NOTHING))
-        for name in NOTHING:
-            known[name] += row[name]
-    return sums
-
-
-def _past(view: View, first: date, rows: dict[Any, Row]) -> Row | None:
-    """Return the row of a date or month; None in the future, of which nothing is known."""
-    return rows.get(first, NOTHING) if first <= view.listener.today else None
+    return _course(view, "Day by day", bars)
 
 
 def _bar(
-    view: View, label: str, name: str, row: Row | None, before: Row | None, *, href: str | None
+    view: View, names: tuple[str, str], row: Row | None, before: Row | None, *, href: str | None
 ) -> Bar:
+    """Return a column; its names are the label and the name in words."""
+    label, name = names
+    said = in_words(view, row)
+    if row and row["missing"]:
+        said = f"at least {said}" if row["ms"] else UNKNOWN
     then = f" ({in_words(view, before)} a year before)" if before else ""
     return Bar(
         label,
         None if row is None else amount(view, row),
-        f"{name}: {in_words(view, row)}{then}",
+        f"{name}: {said}{then}",
         href,
         before=amount(view, before) if before else None,
     )
@@ -221,7 +175,7 @@ def _course(view: View, title: str, bars: list[Bar]) -> dict[str, Any]:
 
 
 def _clock(view: View, rows: list[Row]) -> dict[str, Any]:
-    hours = _sums([row for row in rows if row["hour"] is not None], "hour")
+    hours = {row["hour"]: row for row in rows}
     known = [hours.get(hour, NOTHING) for hour in range(HOURS)]
     best = max(range(HOURS), key=lambda hour: (amount(view, known[hour]), -hour))
     return {

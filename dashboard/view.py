@@ -5,8 +5,9 @@ plays_done hold 1 where a play counts.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Self
 
 from flask import request, url_for
@@ -14,7 +15,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, NotFound
 
 from dashboard.ask import Ask
-from dashboard.period import Parts, Period, PeriodError, Span, Timeline
+from dashboard.period import DAY, Period, PeriodError, Span
+from dashboard.timeline import Comparison, Parts, Timeline
 from shared.queries import Reader
 
 ENOUGH_DAYS = 60
@@ -80,11 +82,15 @@ class Listener:
     first_date: date | None
     """None before the first play."""
     last_played_at_local: datetime | None
+    last_known_on: date | None
+    """The date of the last play or poll."""
+    gaps: tuple[Span, ...] = ()
+    """Open gaps, as dates; read for the listener of the page only."""
 
     @property
     def timeline(self) -> Timeline:
         """What is known of the listener, as dates."""
-        return Timeline(self.first_date or self.today, self.today)
+        return Timeline(self.first_date or self.today, self.today, self.gaps)
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ class View:
         listeners = tuple(Listener(**row) for row in rows)
         if not listeners:
             return None
-        listener = _listener(listeners, args.get("listener"))
+        listener = _with_gaps(_listener(listeners, args.get("listener")), reader)
         period = _period(listener, args.get("period"), reader)
         return cls(
             listener=listener,
@@ -140,10 +146,25 @@ class View:
         """The period without its future days."""
         return self.timeline.elapsed(self.period)
 
+    def at(self, period: Period) -> Self:
+        """Return the same request for another period."""
+        ask = self.ask.bound(_parameters(self.listener, self.choice, period))
+        return replace(self, period=period, ask=ask)
+
+    @property
+    def known(self) -> Span | None:
+        """The dates shown since the first play; of other dates nothing is known."""
+        return self.shown.within(Span(self.timeline.first, self.timeline.today))
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The period before and how far both are known; None where nothing is known of one."""
+        return self.timeline.compare(self.period)
+
     @property
     def before(self) -> Period | None:
-        """The period to compare with; None where nothing is known of one."""
-        return self.timeline.before(self.period)
+        """The period to compare with; None if too little is known for a fair comparison."""
+        return self.comparison.before if self.comparison and self.comparison.is_fair else None
 
     @property
     def shown_name(self) -> str:
@@ -211,6 +232,17 @@ def _listener(listeners: tuple[Listener, ...], name: str | None) -> Listener:
     raise NotFound(f"No play of this listener is known. Known are: {names}.")
 
 
+def _with_gaps(listener: Listener, reader: Reader) -> Listener:
+    """Add the open gaps; the days since the last play or poll are one too."""
+    rows = Ask(reader, {}, {}).rows(
+        "view.gaps", listener=listener.listener, zone=listener.time_zone
+    )
+    gaps = [Span(row["first"], row["last"]) for row in rows]
+    if listener.last_known_on and listener.last_known_on < listener.today:
+        gaps.append(Span(listener.last_known_on + DAY, listener.today))
+    return replace(listener, gaps=tuple(gaps))
+
+
 def _period(listener: Listener, text: str | None, reader: Reader) -> Period:
     timeline = listener.timeline
     if text is not None:
@@ -232,12 +264,15 @@ def _period(listener: Listener, text: str | None, reader: Reader) -> Period:
 
 def _parameters(listener: Listener, choice: Choice, period: Period) -> dict[str, Any]:
     timeline = listener.timeline
-    before = timeline.before(period)
+    comparison = timeline.compare(period)
+    before = comparison.before if comparison and comparison.is_fair else None
     none = Parts(None, None, None)
     return {
         "listener": listener.listener,
         "zone": listener.time_zone,
         "rule": choice.rule.name,
+        "is_all": period.text == "all",
+        "before_is_all": False,
         **_bounds("", period),
         **_bounds("before_", before),
         **_part_bounds("", timeline.parts(period)),

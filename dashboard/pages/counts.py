@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from dashboard.amounts import places
 from dashboard.ask import Row
 from dashboard.format import number, percent
+from dashboard.pages.top import KINDS
 from dashboard.view import RULES, View
 
 MEANINGS = {
@@ -18,12 +20,14 @@ USERS = {
     "half": "Last.fm, ListenBrainz and what sends plays to them.",
     "done": "Koito, when it reads Spotify's history.",
 }
+MOST = 5
+"""Artists of each rule."""
 
 
 def page(view: View) -> dict[str, Any]:
     """Return what the template shows."""
     total = view.ask.row("counts.totals")
-    artists = view.ask.rows("counts.artists")
+    artists = view.ask.rows("counts.artists", KINDS["artist"], most=MOST)
     return {
         "total": total,
         "cards": [_rule(view, name, total) for name in ("all", "30s", "half", "done")],
@@ -49,18 +53,25 @@ def _rule(view: View, name: str, total: Row) -> dict[str, Any]:
 
 def _top(view: View, name: str, artists: list[Row]) -> list[dict[str, Any]]:
     """Return the five artists with the most by a rule, and whether the chosen rule moves them."""
-    chosen = {row["artist_id"]: row["place"] for row in artists if row["rule"] == view.rule.name}
+    chosen = _places(artists, view.rule.name)
     return [
         {
-            "href": view.url("artist", item=row["artist_id"]),
-            "rank": row["place"],
+            "href": view.url("artist", item=row["id"]),
+            "rank": place,
             "name": row["artist_name"],
-            "number": number(row["plays"]),
-            "is_moved": row["place"] != chosen.get(row["artist_id"]),
+            "number": number(row[f"plays_{name}"]),
+            "is_moved": place != chosen.get(row["id"], (None,))[0],
         }
-        for row in artists
-        if row["rule"] == name
+        for place, row in _places(artists, name).values()
     ]
+
+
+def _places(artists: list[Row], name: str) -> dict[int, tuple[int, Row]]:
+    """Return the first five artists by a rule with their places, by id; `artists` by time."""
+    column = f"plays_{name}"
+    rows = sorted((row for row in artists if row[column]), key=lambda row: -row[column])[:MOST]
+    found = places([row[column] for row in rows])
+    return {row["id"]: (place, row) for place, row in zip(found, rows, strict=True)}
 
 
 def _spread(total: Row) -> str | None:

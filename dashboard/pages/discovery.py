@@ -3,26 +3,36 @@
 from datetime import date
 from typing import Any
 
-from dashboard.amounts import card, drawn_counts, month_label, plays, several, texts
+from dashboard.amounts import (
+    card,
+    drawn_counts,
+    month_label,
+    number_card,
+    places,
+    plays,
+    several,
+    texts,
+)
 from dashboard.ask import Row
 from dashboard.drawing import Bar, line
 from dashboard.format import day, month, number, percent
+from dashboard.totals import heard_first
 from dashboard.view import View
 
+FOUND = 12
 MOST_MONTHS = 60
 """A longer period is drawn by year."""
 
 
 def page(view: View) -> dict[str, Any]:
     """Return what the template shows."""
-    totals = {row["kind"]: row for row in view.ask.rows("discovery.totals")}
     months = view.ask.rows("discovery.months")
     return {
-        "cards": _cards(view, totals, months),
+        "cards": _cards(view, months),
         "course": _course(view, months) if len(months) > 1 else None,
         "variety": _variety(months) if len(months) > 1 else [],
         "found": {
-            kind: _found(view, view.ask.rows(f"discovery.found_{kind}s"), kind)
+            kind: _found(view, view.ask.rows(f"discovery.found_{kind}s", most=FOUND), kind)
             for kind in ("artist", "track")
         },
         "forgotten": [_forgotten(view, row) for row in view.ask.rows("discovery.forgotten")],
@@ -31,17 +41,10 @@ def page(view: View) -> dict[str, Any]:
     }
 
 
-def _cards(view: View, totals: dict[str, Row], months: list[Row]) -> list[dict[str, Any]]:
+def _cards(view: View, months: list[Row]) -> list[dict[str, Any]]:
     found = [
-        card(
-            view,
-            f"{kind} heard first",
-            number(totals[kind]["now"]),
-            number(totals[kind]["before"]),
-            now=totals[kind]["now"],
-            before=totals[kind]["before"],
-        )
-        for kind in ("artists", "tracks", "albums")
+        number_card(view, f"{items} heard first", *heard_first(view, items))
+        for items in ("artists", "tracks", "albums")
     ]
     return [
         *found,
@@ -116,7 +119,7 @@ def _variety(months: list[Row]) -> list[dict[str, Any]]:
 
 
 def _found(view: View, rows: list[Row], kind: str) -> list[dict[str, Any]]:
-    most = max((row["value"] for row in rows), default=0)
+    values = [row["value"] for row in rows]
     return [
         {
             "href": view.url(kind, item=row[f"{kind}_id"]),
@@ -125,11 +128,11 @@ def _found(view: View, rows: list[Row], kind: str) -> list[dict[str, Any]]:
             if kind == "track"
             else f"since {day(row['first_heard_on'])}",
             "rank": rank,
-            "bar": row["value"] / most,
+            "bar": row["value"] / max(values),
             "number": texts(view, row)[0],
             "dim": texts(view, row)[1],
         }
-        for rank, row in enumerate(rows, start=1)
+        for rank, row in zip(places(values), rows, strict=True)
     ]
 
 

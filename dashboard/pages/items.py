@@ -5,15 +5,16 @@ from typing import Any
 
 from werkzeug.exceptions import NotFound
 
+from dashboard.amounts import places
 from dashboard.ask import Row
-from dashboard.pages.overview import LONGEST_BY_DAY, chart, value
+from dashboard.pages.overview import LONGEST_BY_DAY, chart, datum, value
 from dashboard.pages.top import KINDS
-from dashboard.period import DAY, month_end
+from dashboard.period import month_end
+from dashboard.totals import NOTHING
 from dashboard.view import View
 
 BELONGS = {"artist": ("tracks", "albums"), "track": ("albums",), "album": ("tracks",)}
 """The lists of each kind."""
-RANKED = ("artist", "track")
 MOST = 20
 """Tracks or albums of an item."""
 
@@ -34,14 +35,17 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
     sums = rows("sums")
     days = [row for row in sums if row["is_date"]]
     months = rows("months")
-    ranks = rows("ranks") if kind in RANKED else []
+    ranks = rows("ranks")
     return {
         "kind": kind,
         "item": found[0],
         "days": days,
         "months": months,
+        "most_in_a_month": max(row["plays"] for row in months),
         "life": life(view, months),
-        "calendar": calendar(view, days) if view.shown.days <= LONGEST_BY_DAY else None,
+        "calendar": calendar(view, days)
+        if view.known and view.shown.days <= LONGEST_BY_DAY
+        else None,
         "ranks": ranks,
         "rank_line": rank_line(view, kind, ranks),
         "lists": {name: belongs(view, sums, name) for name in BELONGS[kind]},
@@ -63,23 +67,23 @@ def belongs(view: View, sums: list[Row], name: str) -> list[Row]:
         if not row["is_date"] and row["is_track"] == is_track and row["title"] and row["plays"]
     ]
     rows.sort(key=lambda row: (-value(view, row), -row["ms"], row["title"]))
-    return rows[:MOST]
+    rows = rows[:MOST]
+    found = places([value(view, row) for row in rows])
+    return [{**row, "rank": place} for place, row in zip(found, rows, strict=True)]
 
 
 def calendar(view: View, days: list[Row]) -> Row:
-    """Return a square for each date of the period, dates without a play too."""
-    known = {row["listened_date"]: value(view, row) for row in days}
-    dates = [view.shown.first + at * DAY for at in range(view.shown.days)]
-    data = [{"on": date.isoformat(), "value": round(known.get(date, 0), 1)} for date in dates]
-    return chart(view, data, by_day=True)
+    """Return a square for each known date of the period, dates without a play too."""
+    known = {row["listened_date"]: row for row in days}
+    lost = {day for gap in view.timeline.missing(view.shown) for day in gap.dates}
+    dates = view.known.dates if view.known else []
+    rows = ((date, {**known.get(date, NOTHING), "missing": date in lost}) for date in dates)
+    return chart(view, [datum(view, date.isoformat(), row) for date, row in rows], by_day=True)
 
 
 def life(view: View, months: list[Row]) -> Row:
     """Return a bar for each month with a play; it opens the item in that month."""
-    data = [
-        {"on": row["listened_month"].isoformat(), "value": round(value(view, row), 1)}
-        for row in months
-    ]
+    data = [datum(view, row["listened_month"].isoformat(), row) for row in months]
     return chart(view, data, by_day=False) | {"opens": view.here(period="MONTH")}
 
 

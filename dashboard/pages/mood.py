@@ -37,26 +37,23 @@ FEATURES = (
 
 def page(view: View) -> dict[str, Any]:
     """Return what the template shows."""
-    shown, before = view.shown, view.before
-    months = view.ask.rows("mood.months", begin=shown.first, until=shown.last)
-    earlier = view.ask.rows(
-        "mood.months", begin=before and before.first, until=before and before.last
-    )
-    hours = {row["hour"]: row for row in view.ask.rows("mood.hours")}
-    by_month = {row["listened_month"]: row for row in months}
-    firsts = months_of(shown)
+    rows = view.ask.rows("mood.hours")
+    earlier = view.at(view.before).ask.rows("mood.hours") if view.before else []
+    firsts = months_of(view.shown)
     return {
-        "coverage": _coverage(months),
-        "known": sum(row["plays_with_features"] for row in months),
-        "plays": sum(row["plays_all"] for row in months),
-        "cards": [_card(view, feature, months, earlier) for feature in FEATURES],
+        "coverage": _coverage(rows),
+        "known": sum(row["plays_with_features"] for row in rows),
+        "plays": sum(row["plays_all"] for row in rows),
+        "cards": [_card(view, feature, rows, earlier) for feature in FEATURES],
         "by_month": _curves(
-            [by_month.get(first) for first in firsts], [month(each) for each in firsts]
+            [[row for row in rows if row["listened_month"] == first] for first in firsts],
+            [month(first) for first in firsts],
         )
         if len(firsts) > 1
         else [],
         "by_hour": _curves(
-            [hours.get(hour) for hour in range(HOURS)], [f"{hour:02}:00" for hour in range(HOURS)]
+            [[row for row in rows if row["hour"] == hour] for hour in range(HOURS)],
+            [f"{hour:02}:00" for hour in range(HOURS)],
         ),
     }
 
@@ -75,8 +72,8 @@ def _coverage(rows: list[Row]) -> float | None:
     return sum(row["plays_with_features"] for row in rows) / total if total else None
 
 
-def _card(view: View, feature: Feature, months: list[Row], earlier: list[Row]) -> dict[str, Any]:
-    now, before = average(months, feature.name), average(earlier, feature.name)
+def _card(view: View, feature: Feature, rows: list[Row], earlier: list[Row]) -> dict[str, Any]:
+    now, before = average(rows, feature.name), average(earlier, feature.name)
     return card(
         view,
         feature.title.lower(),
@@ -86,15 +83,13 @@ def _card(view: View, feature: Feature, months: list[Row], earlier: list[Row]) -
     )
 
 
-def _curves(rows: list[Row | None], names: list[str]) -> list[dict[str, Any]]:
+def _curves(steps: list[list[Row]], names: list[str]) -> list[dict[str, Any]]:
     """Return one curve for each feature; a step of unknown value breaks the line."""
-    return [_curve(feature, rows, names) for feature in FEATURES]
+    return [_curve(feature, steps, names) for feature in FEATURES]
 
 
-def _curve(feature: Feature, rows: list[Row | None], names: list[str]) -> dict[str, Any]:
-    values = [
-        float(row[feature.name]) if row and row[feature.name] is not None else None for row in rows
-    ]
+def _curve(feature: Feature, steps: list[list[Row]], names: list[str]) -> dict[str, Any]:
+    values = [average(rows, feature.name) for rows in steps]
     low, high = _scale([value for value in values if value is not None], feature.grain)
     texts = [feature.write(value) for value in values]
     return {

@@ -16,7 +16,7 @@ def page(view: View) -> dict[str, Any]:
         "is_other": period.text != view.period.text,
         "years": [year for year, _ in view.timeline.years()],
         "months": _months(view, period),
-        "review": gather(view, period, view.url),
+        "review": gather(view.at(period), view.url),
     }
 
 

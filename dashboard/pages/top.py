@@ -17,6 +17,12 @@ KINDS = {
 }
 """The columns of each kind of item."""
 
+WANTED = {
+    "top": "now.rank <= :most",
+    "search": "strpos(lower(concat_ws(' ', named.artist_name, named.{title})), lower(:search)) > 0",
+}
+"""The rows whose names are read: those with the first ranks, or all that a search looks through."""
+
 MOST = 100
 MOST_IN_FILE = 10_000
 """Rows of a CSV file: the answer of the function `queries` holds 5 MB, and a row takes 200 B."""
@@ -88,8 +94,8 @@ def plain(text: str) -> str:
 
 def ranked(view: View, kind: str, most: int, search: str = "") -> list[Row]:
     """Return the top items of the period, with their rank in the period before."""
-    statement = "top.ranked_ever" if view.period.text == "all" else "top.ranked"
-    return view.ask.rows(statement, KINDS[kind], most=most, search=search)
+    wanted = WANTED["search" if search else "top"].format(**KINDS[kind])
+    return view.ask.rows("top.ranked", {**KINDS[kind], "wanted": wanted}, most=most, search=search)
 
 
 def _choice(view: View, name: str, known: dict[str, Any]) -> str:

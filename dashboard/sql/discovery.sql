@@ -1,23 +1,3 @@
--- totals --
--- What was heard for the first time in the period and in the one before.
-SELECT 'artists' AS kind,
-       count(*) FILTER (WHERE first_heard_on BETWEEN :first AND :last) AS now,
-       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first AND :before_last) AS before
-FROM reporting.artists
-WHERE listener = :listener
-UNION ALL
-SELECT 'tracks',
-       count(*) FILTER (WHERE first_heard_on BETWEEN :first AND :last),
-       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first AND :before_last)
-FROM reporting.tracks
-WHERE listener = :listener
-UNION ALL
-SELECT 'albums',
-       count(*) FILTER (WHERE first_heard_on BETWEEN :first AND :last),
-       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first AND :before_last)
-FROM reporting.albums
-WHERE listener = :listener
-
 -- months --
 -- Whole months, the first and the last of the period included.
 SELECT listened_month, d.plays_all, d.new_artists, d.plays_of_new_artists,
@@ -32,20 +12,20 @@ ORDER BY listened_month
 SELECT artist_id, artist_name, first_heard_on, {plays} AS plays, ms, ms_estimated,
        {value} AS value
 FROM reporting.artists
-WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {value} > 0
+WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {plays} > 0
 ORDER BY {value} DESC, ms DESC, artist_name COLLATE "C"
-LIMIT 12
+LIMIT :most
 
 -- found_tracks --
 SELECT track_id, track_name, artist_name, first_heard_on, {plays} AS plays, ms, ms_estimated,
        {value} AS value
 FROM reporting.tracks
-WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {value} > 0
+WHERE listener = :listener AND first_heard_on BETWEEN :first AND :last AND {plays} > 0
 ORDER BY {value} DESC, ms DESC, track_name COLLATE "C", artist_name COLLATE "C"
-LIMIT 12
+LIMIT :most
 
 -- forgotten --
-SELECT track_id, track_name, artist_name, plays_all, last_heard_on, days_since
+SELECT track_id, track_name, artist_name, plays_all, last_heard_on
 FROM reporting.forgotten_favourites
 WHERE listener = :listener
 ORDER BY plays_all DESC, last_heard_on, track_name COLLATE "C"

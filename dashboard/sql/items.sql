@@ -2,7 +2,7 @@
 
 -- item --
 SELECT {id} AS id, artist_id, artist_name, {title} AS title, {plays} AS plays, ms, ms_estimated,
-       first_heard_on, last_heard_on, months_heard, most_in_a_month
+       first_heard_on, last_heard_on, months_heard
 FROM reporting.{items}
 WHERE listener = :listener AND {id} = :item
 
@@ -14,8 +14,14 @@ WHERE listener = :listener AND {id} = :item
 ORDER BY listened_month
 
 -- ranks --
-SELECT listened_month, {rank} AS rank
-FROM reporting.{kind}_rank_by_month
+-- Its place among all of its kind in each month of the period.
+SELECT listened_month, 1 + (
+    SELECT count(*)
+    FROM reporting.{items}_by_month other
+    WHERE other.listener = own.listener AND other.listened_month = own.listened_month
+      AND other.{value} > own.{value} AND other.{plays} > 0
+) AS rank
+FROM reporting.{items}_by_month own
 WHERE listener = :listener AND {id} = :item AND {plays} > 0
   AND listened_month BETWEEN date_trunc('month', :first::date)::date AND :last::date
 ORDER BY listened_month

@@ -1,22 +1,31 @@
--- months --
--- Whole months, the first and the last of the period included.
-SELECT listened_month, plays_all, plays_with_features, danceability, energy, valence, acousticness,
-       instrumentalness, speechiness, liveness, loudness, tempo, share_major
-FROM reporting.mood_by_month
-WHERE listener = :listener
-  AND listened_month BETWEEN date_trunc('month', :begin::date)::date AND :until
-ORDER BY listened_month
-
 -- hours --
-SELECT hour, sum(plays_all)::bigint AS plays_all, sum(plays_with_features)::bigint AS plays_with_features,
-       (sum(energy * plays_with_features) / nullif(sum(plays_with_features) FILTER (WHERE energy IS NOT NULL), 0))::float8 AS energy,
-       (sum(valence * plays_with_features) / nullif(sum(plays_with_features) FILTER (WHERE valence IS NOT NULL), 0))::float8 AS valence,
-       (sum(danceability * plays_with_features) / nullif(sum(plays_with_features) FILTER (WHERE danceability IS NOT NULL), 0))::float8 AS danceability,
-       (sum(acousticness * plays_with_features) / nullif(sum(plays_with_features) FILTER (WHERE acousticness IS NOT NULL), 0))::float8 AS acousticness,
-       (sum(instrumentalness * plays_with_features) / nullif(sum(plays_with_features) FILTER (WHERE instrumentalness IS NOT NULL), 0))::float8 AS instrumentalness,
-       (sum(tempo * plays_with_features) / nullif(sum(plays_with_features) FILTER (WHERE tempo IS NOT NULL), 0))::float8 AS tempo
+-- The averages of each hour of each month: whole months from their view, the days around them from
+-- the plays.
+SELECT listened_month, hour, plays_all, plays_with_features, energy, valence, danceability,
+       acousticness, instrumentalness, tempo
 FROM reporting.mood_by_hour
+WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
+UNION ALL
+SELECT listened_month, hour, count(*), count(*) FILTER (WHERE num_nonnulls(
+           danceability, energy, key, loudness, mode, speechiness, acousticness,
+           instrumentalness, liveness, valence, tempo, time_signature
+       ) > 0),
+       avg(energy), avg(valence), avg(danceability),
+       avg(acousticness), avg(instrumentalness), avg(tempo)
+FROM reporting.plays
 WHERE listener = :listener
-  AND listened_month BETWEEN date_trunc('month', :first::date)::date AND :last
-GROUP BY hour
-ORDER BY hour
+  AND ended_at >= (:head_first::date)::timestamp AT TIME ZONE :zone
+  AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
+GROUP BY listened_month, hour
+UNION ALL
+SELECT listened_month, hour, count(*), count(*) FILTER (WHERE num_nonnulls(
+           danceability, energy, key, loudness, mode, speechiness, acousticness,
+           instrumentalness, liveness, valence, tempo, time_signature
+       ) > 0),
+       avg(energy), avg(valence), avg(danceability),
+       avg(acousticness), avg(instrumentalness), avg(tempo)
+FROM reporting.plays
+WHERE listener = :listener
+  AND ended_at >= (:tail_first::date)::timestamp AT TIME ZONE :zone
+  AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone
+GROUP BY listened_month, hour

@@ -28,6 +28,16 @@ def test_averages_weigh_by_plays(site):
     assert "cheerfulness –" in text
 
 
+def test_a_period_shares_no_play_with_the_one_before(site):
+    site.feature("Ferries", 0.8)
+    site.feature("Kites", 0.2)
+
+    # Kites ended on the 13th, Ferries on the 14th of one month.
+    text = site.text("/mood?period=2025-07-14..2025-07-14")
+
+    assert "energy 80 % 20 % before" in text
+
+
 def test_months_and_hours_have_averages_of_their_own(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)

@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 
-from dashboard.period import Timeline
+from dashboard.timeline import Timeline
 from shared.models import Play
 
 LISTS = ["/", "/top", "/top?kind=track", "/top?kind=album", "/top.csv?kind=album"]
@@ -54,6 +54,18 @@ def a_play(played_at, number=0, ms_played=180_000, **given):
 @pytest.fixture
 def in_berlin(owner, database):
     owner.run("INSERT INTO listener_setting VALUES ('me', 'Europe/Berlin')")
+
+
+@pytest.fixture
+def polled(database):
+    """Poll without a new play: all days up to an instant are known."""
+
+    def poll(at):
+        database.run(
+            "INSERT INTO poll VALUES ('polls/1', 'me', :at::timestamptz, 0, 0, 0, 0, 0)", at=at
+        )
+
+    return poll
 
 
 @pytest.fixture
@@ -178,7 +190,8 @@ def test_a_polled_play_is_an_estimate_on_every_page(load, shown):
     assert "≈ 3 min" in shown("/top?period=2025")
 
 
-def test_an_open_gap_is_announced(one_play, database, shown):
+def test_an_open_gap_is_announced(one_play, database, polled, shown):
+    polled("2025-04-01T00:00Z")
     database.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('me', '2025-03-04T20:00Z', '2025-03-05T20:00Z', 'no answer', 'polls/me/1')"
@@ -209,8 +222,10 @@ def test_the_top_list_counts_every_play_of_the_period_once(sample, get, owner, k
     assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=0.001)
 
 
-def test_the_change_is_that_against_the_period_before(load, get):
+def test_the_change_is_that_against_the_period_before(load, polled, get):
+    polled("2025-04-01T00:00Z")
     load(
+        a_play(at(10, 0, day=1, month=2), 3, artist_name="Gone"),
         *(a_play(at(10, minute), 1, artist_name="Old and new") for minute in range(0, 30, 10)),
         *(a_play(at(11, minute), 2, artist_name="Fresh") for minute in range(0, 40, 10)),
         *(a_play(at(10, minute, month=2), 3, artist_name="Gone") for minute in range(0, 30, 10)),
@@ -282,7 +297,8 @@ def test_an_item_counts_its_own_plays_of_the_period(load, shown, owner):
     assert "plays 3 in March 2025" in shown(f"/album/{album}?period=2025-03")
 
 
-def test_a_day_that_may_have_had_plays_is_unknown_and_not_0(one_play, database, get):
+def test_a_day_that_may_have_had_plays_is_unknown_and_not_0(one_play, database, polled, get):
+    polled("2025-04-01T00:00Z")
     database.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('me', '2025-03-05T22:00Z', '2025-03-06T20:00Z', 'no answer', 'polls/me/1')"
@@ -301,3 +317,91 @@ def test_a_play_of_no_time_shows_on_every_list(get, load, period):
 
     assert items
     assert {answer.status_code for answer in (*lists, *items)} == {200}
+
+
+def test_a_day_before_the_first_play_is_unknown_and_not_0(one_play, polled, shown, get):
+    polled("2025-04-01T00:00Z")
+
+    days = re.findall(r'"on": "2025-03-(\d\d)", "value"', get("/?period=2025-03").text)
+    assert days[:1] == ["05"]
+    assert "plays \N{EN DASH}" in shown("/?period=2024")
+    assert "Nothing is known of this period" in shown("/?period=2024")
+
+
+def test_days_since_the_last_play_or_poll_are_unknown(one_play, shown):
+    text = shown("/?period=2025-03")
+
+    assert "6\N{EN DASH}31 Mar 2025 may be missing" in text
+    assert "No comparison: 26 of 31 days of April 2025 are unknown" not in text
+    assert "No comparison: " in shown("/?period=2025-04")
+
+
+def test_the_numbers_of_before_mark_an_estimate(load, polled, shown):
+    polled("2025-04-01T00:00Z")
+    load(
+        a_play(at(10, 0, day=1, month=2), 1, ms_played=None, duration_ms=200_000),
+        a_play(at(10, 0), 1),
+    )
+
+    assert re.search(
+        r"listened 3 min [^a-z]* \u2248 3 min in February 2025", shown("/?period=2025-03")
+    )
+
+
+def test_the_small_lines_count_by_the_rule(load, polled, get):
+    polled("2025-06-01T00:00Z")
+    load(
+        *(a_play(at(10, 0, day=1, month=month), 1) for month in (3, 4, 5)),
+        *(
+            a_play(at(11, 0, month=4), n, ms_played=10_000, artist_name=f"Skipped {n}")
+            for n in (2, 3)
+        ),
+    )
+
+    heights = {
+        rule: [
+            re.findall(r",([\d.]+)", line)[:3]
+            for line in re.findall(
+                r'<polyline points="(.*?)"', get(f"/?period=2025&rule={rule}").text
+            )
+        ]
+        for rule in ("30s", "all")
+    }
+
+    # The third line is of artists, from March on; 1.0 is the top.
+    assert heights["30s"][2] == ["1.0", "1.0", "1.0"]
+    assert heights["all"][2] == ["14.3", "1.0", "14.3"]
+
+
+def test_an_item_counts_its_best_month_by_the_rule(load, shown, owner):
+    load(
+        a_play(at(10, 0), 1, album_name="Tides"),
+        a_play(at(10, 30), 1, ms_played=10_000, album_name="Tides"),
+    )
+    ((artist, album),) = owner.run("SELECT artist_id, album_id FROM reporting.plays LIMIT 1")
+
+    assert "most in a month 1 play" in shown(f"/artist/{artist}?period=2025")
+    assert "most in a month 2 plays" in shown(f"/artist/{artist}?period=2025&rule=all")
+    assert "Rank by month of all albums" in shown(f"/album/{album}?period=2025")
+
+
+def test_an_items_rank_is_shared_with_its_equals(load, shown, owner):
+    load(
+        *(a_play(at(10, n), n, artist_name=f"Band {n}", album_name="Tides") for n in (1, 5, 9)),
+        a_play(at(12, 0), 1, artist_name="Band 1", album_name="Tides"),
+    )
+    for kind in ITEMS:
+        ((item,),) = owner.run(
+            f"SELECT {kind}_id FROM reporting.{kind}s WHERE artist_name = 'Band 9'"  # noqa: S608 - our own words
+        )
+        assert "Mar 2025 2 " in shown(f"/{kind}/{item}?period=2025")
+
+
+def test_a_season_is_chosen_from_the_periods(load, get):
+    load(a_play(at(10, 0, day=5, month=7), 1), a_play(at(10, 0, day=5, month=9), 2))
+
+    text = get("/top?kind=track&period=2025-summer").text
+
+    assert '<option value="2025-summer" selected>Summer 2025</option>' in text
+    assert "Salt 1" in text
+    assert "Salt 2" not in text

@@ -1,8 +1,13 @@
 """The page Review: a year or a month beside the one before."""
 
+import re
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 
 from tests.integration.dashboard.site import Site
+
+TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -26,8 +31,56 @@ def test_tops_are_those_of_the_year(site):
     text = site.text("/review?period=2025")
 
     assert "1 Ada 8 min 3 2 Wren ≈ 7 min 2" in text
-    assert "1 Ferries Ada 7 min 2 2 Kites Wren ≈ 7 min 2 3 Salt Ada 50 s 1" in text
+    assert "1 Ferries Ada 7 min 2 1 Kites Wren ≈ 7 min 2 3 Salt Ada 50 s 1" in text
     assert "1 Tides Ada 8 min 3 2 Sky Wren ≈ 7 min 2" in text
+
+
+def test_the_fullest_day_is_that_of_the_measure_and_marks_an_estimate(site):
+    text = site.text("/review?period=2025&measure=minutes")
+
+    assert "Fullest day ≈ 7 min Sun 13 Jul 2025" in text
+
+
+def test_each_number_counts_by_the_rule(site):
+    # Salt, on 4 March, was played for 40 s and 10 s of 200 s.
+    site.play("2025-03-05 20:00", "Salt", "Ada", 10_000)
+
+    by_rule = {
+        rule: re.findall(
+            r"(plays|tracks|days with music) (\d+) ", site.text(f"/review?period=2025&rule={rule}")
+        )[:3]
+        for rule in ("all", "half")
+    }
+
+    assert by_rule == {
+        "all": [("plays", "7"), ("tracks", "3"), ("days with music", "4")],
+        "half": [("plays", "4"), ("tracks", "2"), ("days with music", "3")],
+    }
+
+
+@pytest.mark.parametrize("query", ["period=2025", "period=2025&rule=done&measure=minutes"])
+def test_the_review_shows_the_numbers_of_the_overview(site, query):
+    review, overview = (
+        re.findall(r'<span class="unit">(.*?)</span>\s*<strong>(.*?)</strong>\s*(.*)', source)[:6]
+        for source in (site.source(f"/review?{query}"), site.source(f"/?{query}"))
+    )
+
+    assert len(review) == 6
+    assert review == overview
+
+
+@pytest.mark.skipif(f"{TODAY:%m-%d}" == "12-31", reason="no year runs on its last day")
+def test_a_year_that_runs_is_compared_with_the_same_days(database, address_of):
+    site = Site(database, address_of)
+    for day in (date(TODAY.year - 1, 1, 1), TODAY - timedelta(days=364), date(TODAY.year, 1, 1)):
+        site.play(f"{day} 00:00", "Ferries", "Ada", 200_000)
+    site.poll(f"{TODAY} 00:00")
+
+    text = site.text(f"/review?period={TODAY.year}")
+
+    # The play of the day after today a year ago is not among them.
+    assert "plays 1 ±0 % 1 before" in text
+    assert "artists 1 ±0 % 1 before" in text
 
 
 def test_by_minutes_the_order_is_that_of_time(site):
@@ -37,7 +90,7 @@ def test_by_minutes_the_order_is_that_of_time(site):
 def test_moments_are_named(site):
     text = site.text("/review?period=2025")
 
-    assert "Fullest day 7 min Sun 13 Jul 2025" in text
+    assert "Fullest day 2 plays Tue 4 Mar 2025" in text
     assert "Longest session 14 min Tue 4 Mar 2025" in text
     assert "Longest streak 2 days" in text
 

@@ -21,8 +21,11 @@ class Recorder:
     def read(self, query: Query) -> Result:
         self.asked.append(query)
         if "reporting.freshness" in query.sql:
-            names = ("listener", "time_zone", "today", "first_date", "last_played_at_local")
-            oids = (TEXT, TEXT, DATE, DATE, TIMESTAMP)
+            names = (
+                *("listener", "time_zone", "today", "first_date"),
+                *("last_played_at_local", "last_known_on"),
+            )
+            oids = (TEXT, TEXT, DATE, DATE, TIMESTAMP, DATE)
             return Result(columns=columns(names, oids), rows=self._listeners)
         if "this_year" in query.sql:
             return Result(

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from dashboard.amounts import months_of, several, short, step_name, step_of
+from dashboard.amounts import months_of, places, several, short, step_name, step_of
 from dashboard.period import DAY, Span
 
 FIRST = date(2025, 1, 1)
@@ -15,6 +15,10 @@ FIRST = date(2025, 1, 1)
 )
 def test_a_count_has_its_noun_in_the_right_number(count, text):
     assert several(count, "day") == text
+
+
+def test_equal_values_share_a_place_and_the_next_is_left_out():
+    assert places([9, 7, 7, 7, 2]) == [1, 2, 2, 2, 5]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from dashboard.app import create_app
 from dashboard.view import RULES, Choice
 from shared.errors import DatabaseAwayError, QueryError
 
-ME = ["me", "Europe/Berlin", "2026-11-15", "2020-02-03", "2026-11-15 21:42:00"]
-SHE = ["she", "Asia/Kolkata", "2026-11-16", "2021-02-03", "2026-11-16 03:00:00"]
-SILENT = ["new", "UTC", "2026-11-15", None, None]
+ME = ["me", "Europe/Berlin", "2026-11-15", "2020-02-03", "2026-11-15 21:42:00", "2026-11-15"]
+SHE = ["she", "Asia/Kolkata", "2026-11-16", "2021-02-03", "2026-11-16 03:00:00", "2026-11-16"]
+SILENT = ["new", "UTC", "2026-11-15", None, None, None]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_bad_argument_is_refused_with_what_would_do(top, query, says):
 def test_rule_and_measure_become_columns(top, rule, measure):
     _, asked = top(f"/top?period=2025&rule={rule}&measure={measure}&kind=track")
 
-    assert f"plays_{rule} AS plays" in asked.sql
+    assert f"sum(plays_{rule})::bigint AS plays" in asked.sql
     assert f"ORDER BY now.{'ms' if measure == 'minutes' else 'plays'} DESC" in asked.sql
     assert "reporting.tracks_by_month" in asked.sql
     assert "{" not in asked.sql

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.period import Parts, PeriodError, Span, Timeline, add_months, named
+from dashboard.period import PeriodError, Span, add_months, named
+from dashboard.timeline import Parts, Timeline
 
 KNOWN = Timeline(first=date(2012, 3, 4), today=date(2026, 11, 15))
 
@@ -32,6 +33,10 @@ def dates(found):
         ("2025-03-05..2025-07-02", "2025-03-05", "2025-07-02", "5 Mar – 2 Jul 2025"),
         ("2025-03-05..2025-03-07", "2025-03-05", "2025-03-07", "5–7 Mar 2025"),
         ("2025-03-05..2025-03-05", "2025-03-05", "2025-03-05", "5 Mar 2025"),
+        ("7d", "2026-11-09", "2026-11-15", "last 7 days"),
+        ("month", "2026-11-01", "2026-11-30", "this month"),
+        ("2025-summer", "2025-06-01", "2025-08-31", "summer 2025"),
+        ("2023-winter", "2023-12-01", "2024-02-29", "winter 2023/24"),
         ("all", "2012-03-04", "2026-11-15", "all time"),
     ],
 )
@@ -58,6 +63,7 @@ def test_a_text_stands_for_dates_and_has_a_name(text, first, last, name):
         "2025 ",
         "٢٠٢٥",
         "1800",
+        "2025-monsoon",
         "9999",
         "2025-01-01..",
         "ALL",
@@ -78,11 +84,12 @@ def test_another_text_is_refused_with_what_would_do(text):
         ("12m", "2024-11-16..2025-11-15"),
         ("2024-02-01..2024-02-29", "2024-01"),
         ("2025-03-05..2025-03-14", "2025-02-23..2025-03-04"),
-        ("2013", "2012"),
+        ("2014", "2013"),
+        ("2025-summer", "2024-summer"),
     ],
 )
 def test_a_period_compares_with_the_one_before(text, before):
-    assert KNOWN.before(KNOWN.parse(text)).text == before
+    assert KNOWN.compare(KNOWN.parse(text)).before.text == before
 
 
 @pytest.mark.parametrize(
@@ -90,29 +97,60 @@ def test_a_period_compares_with_the_one_before(text, before):
     [
         ("2026", "2025-01-01..2025-11-15"),
         ("2026-11", "2026-10-01..2026-10-15"),
+        ("month", "2026-10-01..2026-10-15"),
+        ("2026-autumn", "2025-09-01..2025-11-15"),
         ("2026-11-01..2026-12-24", "2026-10-17..2026-10-31"),
     ],
 )
 def test_a_period_that_runs_compares_with_as_many_days(text, before):
-    assert KNOWN.before(KNOWN.parse(text)).text == before
+    assert KNOWN.compare(KNOWN.parse(text)).before.text == before
 
 
 def test_the_last_day_of_a_leap_february_compares_with_the_28th():
     known = Timeline(first=date(2012, 3, 4), today=date(2024, 2, 29))
 
-    assert known.before(known.parse("2024")).last == date(2023, 2, 28)
+    assert known.compare(known.parse("2024")).before.last == date(2023, 2, 28)
     assert dates(known.parse("12m")) == ("2023-03-01", "2024-02-29")
 
 
 def test_a_march_that_runs_compares_with_all_of_a_shorter_february():
     known = Timeline(first=date(2012, 3, 4), today=date(2025, 3, 30))
 
-    assert known.before(known.parse("2025-03")).last == date(2025, 2, 28)
+    assert known.compare(known.parse("2025-03")).before.last == date(2025, 2, 28)
 
 
 @pytest.mark.parametrize("text", ["all", "2012", "2012-03", "2011"])
 def test_nothing_compares_with_what_lies_before_the_first_play(text):
-    assert KNOWN.before(KNOWN.parse(text)) is None
+    assert KNOWN.compare(KNOWN.parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "gaps", "is_fair", "doubt"),
+    [
+        ("2014", [], True, ""),
+        ("2013", [], False, "63 of 366 days of 2012 are unknown"),
+        ("2025", [("2024-03-01", "2024-03-10")], True, "10 of 366 days of 2024 are unknown"),
+        (
+            "2025-04",
+            [("2025-03-01", "2025-03-04")],
+            False,
+            "4 of 31 days of March 2025 are unknown",
+        ),
+        ("2025-03", [("2025-03-30", "2025-04-20")], True, "2 of 31 days of March 2025 are unknown"),
+        (
+            "2026-11",
+            [("2026-11-14", "2026-11-14"), ("2026-11-14", "2026-11-15")],
+            False,
+            "2 of 15 days of 1–15 Nov 2026 are unknown",
+        ),
+        ("2012-04", [], True, "3 of 31 days of March 2012 are unknown"),
+    ],
+)
+def test_a_comparison_is_fair_if_nine_tenths_of_both_periods_are_known(text, gaps, is_fair, doubt):
+    known = Timeline(KNOWN.first, KNOWN.today, tuple(span(*gap) for gap in gaps))
+    comparison = known.compare(known.parse(text))
+
+    assert (comparison.is_fair, comparison.doubt) == (is_fair, doubt)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +160,8 @@ def test_nothing_compares_with_what_lies_before_the_first_play(text):
         ("2026", "2025", None),
         ("2012", None, "2013"),
         ("2025-12", "2025-11", "2026-01"),
+        ("2025-summer", "2024-summer", "2026-summer"),
+        ("2012-summer", None, "2013-summer"),
         ("12m", "2024-11-16..2025-11-15", None),
         ("2025-03-05..2025-03-14", "2025-02-23..2025-03-04", "2025-03-15..2025-03-24"),
         ("all", None, None),
@@ -175,11 +215,12 @@ def test_the_parts_are_the_days_of_the_span(each):
         if part
         for at in range(part.days)
     ]
-    known = [day for day in days if day <= each.last]
+    inside = [day for day in days if each.first <= day <= each.last]
 
-    assert known == [each.first + timedelta(days=at) for at in range(each.days)]
-    # What lies beyond is the rest of a month whose future days hold no play.
+    assert inside == each.dates
+    # What lies beyond is the rest of a month that holds no play.
     assert all(day > KNOWN.today for day in days if day > each.last)
+    assert all(day < KNOWN.first for day in days if day < each.first)
 
 
 @given(SPANS)
@@ -200,9 +241,16 @@ def test_the_years_go_from_today_to_the_first_play():
     years = Timeline(date(2024, 11, 4), date(2026, 2, 15)).years()
 
     assert [year.text for year, _ in years] == ["2026", "2025", "2024"]
-    assert [month.text for month in years[0][1]] == ["2026-02", "2026-01"]
-    assert len(years[1][1]) == 12
-    assert [month.text for month in years[2][1]] == ["2024-12", "2024-11"]
+    assert [each.text for each in years[0][1]] == ["2026-02", "2026-01"]
+    assert [each.text for each in years[1][1]][:5] == [
+        *("2025-winter", "2025-autumn", "2025-summer", "2025-spring"),
+        "2025-12",
+    ]
+    assert len(years[1][1]) == 4 + 12
+    assert [each.text for each in years[2][1]] == [
+        *("2024-winter", "2024-autumn"),
+        *("2024-12", "2024-11"),
+    ]
 
 
 def test_what_is_shown_ends_today():
@@ -226,5 +274,5 @@ def test_a_month_without_such_a_day_gives_its_last(day, months, result):
 def test_the_last_30_days_are_30_days_where_they_are_a_month():
     known = Timeline(first=date(2012, 3, 4), today=date(2026, 11, 30))
 
-    assert known.before(known.parse("30d")).text == "2026-10-02..2026-10-31"
-    assert known.before(known.parse("2026-11")).text == "2026-10"
+    assert known.compare(known.parse("30d")).before.text == "2026-10-02..2026-10-31"
+    assert known.compare(known.parse("2026-11")).before.text == "2026-10"

@@ -1,0 +1,23 @@
+-- played --
+-- The plays of a period by item: whole months from their view, the days around them from the plays,
+-- all time from the sums of the items. A row is a part of an item's sum. {items}, {id} and {title} are the columns of the kind.
+SELECT {id} AS id, plays_all, plays_30s, plays_half, plays_done, ms, ms_estimated
+FROM reporting.{items}_by_month
+WHERE listener = :listener AND NOT :is_all::boolean
+  AND listened_month BETWEEN :months_first::date AND :months_last::date
+UNION ALL
+SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms_estimated
+FROM reporting.{items}
+WHERE listener = :listener AND :is_all::boolean
+UNION ALL
+SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms * minutes_are_estimated::integer
+FROM reporting.plays
+WHERE listener = :listener AND {title} IS NOT NULL
+  AND ended_at >= (:head_first::date)::timestamp AT TIME ZONE :zone
+  AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
+UNION ALL
+SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms * minutes_are_estimated::integer
+FROM reporting.plays
+WHERE listener = :listener AND {title} IS NOT NULL
+  AND ended_at >= (:tail_first::date)::timestamp AT TIME ZONE :zone
+  AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone

@@ -1,0 +1,33 @@
+-- The numbers of a period, of the Overview and of the Review.
+
+-- days --
+-- Each date with plays, skips too.
+SELECT listened_date AS day, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+       sum(ms_estimated)::bigint AS ms_estimated
+FROM reporting.listening_by_hour
+WHERE listener = :listener AND listened_date BETWEEN :begin::date AND :until::date
+GROUP BY listened_date
+ORDER BY listened_date
+
+-- heard_first --
+-- How many artists, tracks or albums were heard first in the period and in the one before. An item
+-- of which no play counts is none.
+SELECT count(*) FILTER (WHERE first_heard_on BETWEEN :first::date AND :last::date) AS now,
+       count(*) FILTER (WHERE first_heard_on BETWEEN :before_first::date AND :before_last::date) AS before
+FROM reporting.{items}
+WHERE listener = :listener AND {plays} > 0
+
+-- artists_heard_first --
+SELECT date_trunc('month', first_heard_on)::date AS listened_month, count(*) AS items
+FROM reporting.artists
+WHERE listener = :listener AND {plays} > 0
+  AND first_heard_on BETWEEN :first::date AND :last::date
+GROUP BY date_trunc('month', first_heard_on)
+
+-- items --
+-- How many artists or tracks count in each month.
+SELECT listened_month, count(*) AS items
+FROM reporting.{items}_by_month
+WHERE listener = :listener AND {plays} > 0
+  AND listened_month BETWEEN date_trunc('month', :first::date)::date AND :last::date
+GROUP BY listened_month

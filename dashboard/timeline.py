@@ -1,0 +1,181 @@
+"""What is known of a listener over time, and which periods can be compared. Pure."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from dashboard.period import (
+    DAY,
+    SEASONS,
+    Period,
+    PeriodError,
+    Span,
+    add_months,
+    is_season,
+    month_end,
+    named,
+    read,
+    season,
+    stepped,
+    whole_months,
+)
+
+MOST_UNKNOWN = 0.1
+"""The share of a period's days that may be unknown in a comparison: more would pass for a trend."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A span cut at the borders of months; a part that is missing is None.
+
+    Views by month answer for `months`, `reporting.plays` for the days of `head` and `tail`.
+    """
+
+    head: Span | None
+    months: Span | None
+    tail: Span | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The period to compare with.
+
+    Attributes:
+        before: That period.
+        is_fair: Enough days of both periods are known to compare their numbers.
+        doubt: Says how many days of which period are unknown; empty if none.
+    """
+
+    before: Period
+    is_fair: bool
+    doubt: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What is known of a listener: local dates from the first play to today.
+
+    Attributes:
+        first: The date of the first play.
+        today: The listener's date now.
+        gaps: Dates that an open gap touches, and those since the last play or poll.
+    """
+
+    first: date
+    today: date
+    gaps: tuple[Span, ...] = ()
+
+    def parse(self, text: str) -> Period:
+        """Return the period that a text stands for.
+
+        Raises:
+            PeriodError: The text is no period.
+        """
+        try:
+            span = read(text, Span(self.first, max(self.first, self.today)))
+        except (ValueError, OverflowError):
+            span = None
+        if span is None or span.first > span.last:
+            raise PeriodError(
+                f"\N{LEFT DOUBLE QUOTATION MARK}{text[:40]}\N{RIGHT DOUBLE QUOTATION MARK} is no "
+                "period. Use a year (2025), a month (2025-07), a season (2025-summer), two dates "
+                "(2025-03-05..2025-07-31), 7d, 30d, 90d, 12m, month or all."
+            )
+        return Period(span.first, span.last, text)
+
+    def compare(self, period: Period) -> Comparison | None:
+        """Return the period to compare with; None where nothing is known of one.
+
+        A year, season or month that has not ended is compared with the same days of the one before.
+        """
+        before = self._before(period)
+        if before is None or before.last < self.first:
+            return None
+        shown = self.elapsed(period)
+        name = period.name if shown.last == period.last else shown.name
+        unknown = [(name, shown.days, self.unknown_days(shown))]
+        unknown += [(before.name, before.days, self.unknown_days(before))]
+        return Comparison(
+            before,
+            is_fair=all(lost <= days * MOST_UNKNOWN for _, days, lost in unknown),
+            doubt=", ".join(
+                f"{lost:,} of {days:,} days of {name} are unknown"
+                for name, days, lost in unknown
+                if lost
+            ),
+        )
+
+    def missing(self, span: Span) -> tuple[Span, ...]:
+        """Return the dates of a span on which an open gap may hide plays."""
+        found = (gap.within(span) for gap in self.gaps)
+        return tuple(each for each in found if each)
+
+    def unknown_days(self, span: Span) -> int:
+        """Count the dates of a span before the first play, and those in an open gap."""
+        early = span.within(Span(date.min, self.first - DAY))
+        spans = (*([early] if early else []), *self.missing(span))
+        return len({date for each in spans for date in each.dates})
+
+    def step(self, period: Period, by: int) -> Period | None:
+        """Return the period of the same length that lies next to one: `by` is -1 or 1.
+
+        None beyond the first play and beyond today, and for all time.
+        """
+        if period.text == "all":
+            return None
+        beside = stepped(period, by)
+        return None if beside.last < self.first or beside.first > self.today else beside
+
+    def parts(self, span: Span) -> Parts:
+        """Cut a span into whole months and the days before and after them.
+
+        The month of the first play is whole if the span begins there, because nothing precedes it.
+        So is a month that has not ended if the span reaches today, because nothing follows.
+        """
+        first = span.first.replace(day=1) if span.first <= self.first else span.first
+        last = max(span.last, month_end(span.last)) if span.last >= self.today else span.last
+        first_month = first if first.day == 1 else month_end(first) + DAY
+        last_month_end = last if last == month_end(last) else last.replace(day=1) - DAY
+        if first_month > last_month_end:
+            return Parts(Span(span.first, span.last), None, None)
+        return Parts(
+            Span(first, first_month - DAY) if first < first_month else None,
+            Span(first_month, last_month_end),
+            Span(last_month_end + DAY, last) if last_month_end < last else None,
+        )
+
+    def elapsed(self, span: Span) -> Span:
+        """Return the part of a span that is not in the future."""
+        return Span(span.first, min(span.last, max(span.first, self.today)))
+
+    def years(self) -> list[tuple[Period, list[Period]]]:
+        """Return each year with its seasons and months, the newest first, as far as known."""
+        return [
+            (
+                self.parse(str(year)),
+                [
+                    *self._seasons(year),
+                    *(self.parse(f"{year}-{month:02}") for month in self._of(year)),
+                ],
+            )
+            for year in range(self.today.year, self.first.year - 1, -1)
+        ]
+
+    def _seasons(self, year: int) -> list[Period]:
+        known = Span(self.first, self.today)
+        seasons = [season(year, name) for name in reversed(SEASONS)]
+        return [each for each in seasons if each.within(known)]
+
+    def _of(self, year: int) -> range:
+        first = self.first.month if year == self.first.year else 1
+        last = self.today.month if year == self.today.year else 12
+        return range(last, first - 1, -1)
+
+    def _before(self, period: Period) -> Period | None:
+        if period.text == "all":
+            return None
+        if not period.first <= self.today < period.last:
+            return stepped(period, -1)
+        months = 12 if is_season(period) else whole_months(period)
+        if months:
+            return named(Span(add_months(period.first, -months), add_months(self.today, -months)))
+        return stepped(self.elapsed(period), -1)

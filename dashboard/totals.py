@@ -1,0 +1,120 @@
+"""The numbers of a period beside the one before, of the Overview and of the Review alike."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from dashboard.amounts import card, number_card, time_of
+from dashboard.ask import Row
+from dashboard.period import Span
+from dashboard.view import View
+
+Link = Callable[..., str | None]
+"""Returns the address of a page, as `View.url`; None where nothing can be opened."""
+AMOUNTS = ("plays", "ms", "ms_estimated")
+NOTHING: Row = dict.fromkeys(AMOUNTS, 0)
+UNKNOWN_TOTALS: Row = {**dict.fromkeys(AMOUNTS), "days": None, "missing": False}
+"""The sums of dates of which nothing is known."""
+
+
+def days_of(view: View, span: Span | None) -> list[Row]:
+    """Return a row for every date, dates without plays too; `missing` marks those in a gap."""
+    if span is None:
+        return []
+    rows = view.ask.rows("totals.days", begin=span.first, until=span.last)
+    known = {row["day"]: row for row in rows}
+    lost = {day for gap in view.timeline.missing(span) for day in gap.dates}
+    return [{"day": day, **known.get(day, NOTHING), "missing": day in lost} for day in span.dates]
+
+
+def months_of_days(days: list[Row]) -> list[Row]:
+    """Add up the days of each month."""
+    months = groupby(days, key=lambda row: row["day"].replace(day=1))
+    return [{"day": month, **total(list(rows))} for month, rows in months]
+
+
+def total(days: Sequence[Row]) -> Row:
+    """Add up days; `days` counts those with plays. No day at all is unknown, not 0."""
+    if not days:
+        return UNKNOWN_TOTALS
+    return {
+        **{name: sum(row[name] for row in days) for name in AMOUNTS},
+        "days": sum(row["plays"] > 0 for row in days),
+        "missing": any(row["missing"] for row in days),
+    }
+
+
+def cards(
+    view: View,
+    days: Sequence[Row],
+    before_days: Sequence[Row],
+    tops: Mapping[str, list[Row]],
+    link: Link,
+) -> list[dict[str, Any]]:
+    """Return the arguments of `parts.card` for six numbers of the period.
+
+    Args:
+        view: The request for the period.
+        days: Its days, from `days_of`.
+        before_days: Those of the period before.
+        tops: The first rows of artists and of tracks, from `top.ranked`.
+        link: Makes the addresses.
+    """
+    now, before = total(days), total(before_days)
+    return [
+        number_card(
+            view,
+            "plays",
+            now["plays"],
+            before["plays"],
+            href=link("top", kind="track", measure=None),
+        ),
+        card(
+            view,
+            "listened",
+            time_of(now),
+            time_of(before),
+            now=now["ms"],
+            before=before["ms"],
+            href=link("top", kind="track", measure="minutes"),
+        ),
+        *(
+            number_card(view, f"{kind}s", *_items(now, tops[kind]), href=link("top", kind=kind))
+            for kind in ("artist", "track")
+        ),
+        number_card(view, "days with music", now["days"], before["days"], href=link("sessions")),
+        number_card(
+            view, "artists heard first", *heard_first(view, "artists"), href=link("discovery")
+        ),
+    ]
+
+
+def heard_first(view: View, items: str) -> tuple[int | None, int | None]:
+    """Return how many artists, tracks or albums were heard first, in the period and before."""
+    if view.known is None:
+        return None, None
+    (row,) = view.ask.rows("totals.heard_first", {"items": items})
+    return row["now"], row["before"]
+
+
+def courses(view: View, months: list[Row]) -> list[list[int]]:
+    """Return the points of the small lines in the cards, in their order, one for each month."""
+    firsts = [row["day"] for row in months]
+    counts = [
+        {row["listened_month"]: row["items"] for row in rows}
+        for rows in (
+            view.ask.rows("totals.items", {"items": "artists"}),
+            view.ask.rows("totals.items", {"items": "tracks"}),
+            view.ask.rows("totals.artists_heard_first"),
+        )
+    ]
+    artists, tracks, found = ([each.get(first, 0) for first in firsts] for each in counts)
+    plays, ms, days = ([row[name] for row in months] for name in ("plays", "ms", "days"))
+    return [plays, ms, artists, tracks, days, found]
+
+
+def _items(now: Row, rows: list[Row]) -> tuple[int | None, int | None]:
+    """Return how many items count in all, in the period and in the one before."""
+    if now["plays"] is None:
+        return None, None
+    return (rows[0]["items"], rows[0]["items_before"]) if rows else (0, None)

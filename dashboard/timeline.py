@@ -91,14 +91,15 @@ class Timeline:
         if before is None or before.last < self.first:
             return None
         shown = self.elapsed(period)
-        name = period.name if shown.last == period.last else shown.name
-        unknown = [(name, shown.days, self.unknown_days(shown))]
-        unknown += [(before.name, before.days, self.unknown_days(before))]
+        unknown = [
+            (name, span.days, self.unknown_days(span))
+            for name, span in ((period.name, shown), (before.name, before))
+        ]
         return Comparison(
             before,
             is_fair=all(lost <= days * MOST_UNKNOWN for _, days, lost in unknown),
             doubt=", ".join(
-                f"{lost:,} of {days:,} days of {name} are unknown"
+                f"{lost:,} of {days:,} days unknown in {name}"
                 for name, days, lost in unknown
                 if lost
             ),

@@ -10,14 +10,13 @@ SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms_estimated
 FROM reporting.{items}
 WHERE listener = :listener AND :is_all::boolean
 UNION ALL
+-- One scan of the plays for both ends: each would hash all tracks anew.
 SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms * minutes_are_estimated::integer
 FROM reporting.plays
 WHERE listener = :listener AND {title} IS NOT NULL
-  AND ended_at >= (:head_first::date)::timestamp AT TIME ZONE :zone
-  AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
-UNION ALL
-SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms * minutes_are_estimated::integer
-FROM reporting.plays
-WHERE listener = :listener AND {title} IS NOT NULL
-  AND ended_at >= (:tail_first::date)::timestamp AT TIME ZONE :zone
-  AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone
+  AND (
+      (ended_at >= (:head_first::date)::timestamp AT TIME ZONE :zone
+       AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone)
+      OR (ended_at >= (:tail_first::date)::timestamp AT TIME ZONE :zone
+          AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone)
+  )

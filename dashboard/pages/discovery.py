@@ -141,7 +141,7 @@ def _forgotten(view: View, row: Row) -> dict[str, Any]:
         "href": view.url("track", item=row["track_id"]),
         "name": row["track_name"],
         "small": row["artist_name"],
-        "number": number(row["plays_all"]),
+        "number": number(row["plays"]),
         "dim": f"last {month(row['last_heard_on'])}",
     }
 

@@ -1,7 +1,7 @@
 -- months --
 -- Whole months, the first and the last of the period included.
 SELECT listened_month, d.plays_all, d.new_artists, d.plays_of_new_artists,
-       v.top10_artists_share, v.plays_per_track
+       v.top10_artists_share, d.plays_all::numeric / nullif(d.tracks, 0) AS plays_per_track
 FROM reporting.discovery d
 JOIN reporting.diversity v USING (listener, listened_month)
 WHERE listener = :listener
@@ -25,10 +25,10 @@ ORDER BY {value} DESC, ms DESC, track_name COLLATE "C", artist_name COLLATE "C"
 LIMIT :most
 
 -- forgotten --
-SELECT track_id, track_name, artist_name, plays_all, last_heard_on
+SELECT track_id, track_name, artist_name, {plays} AS plays, last_heard_on
 FROM reporting.forgotten_favourites
-WHERE listener = :listener
-ORDER BY plays_all DESC, last_heard_on, track_name COLLATE "C"
+WHERE listener = :listener AND {plays} > 0
+ORDER BY {plays} DESC, last_heard_on, track_name COLLATE "C"
 LIMIT 12
 
 -- obsessions --
@@ -39,8 +39,8 @@ ORDER BY plays_all DESC, listened_date DESC, track_name COLLATE "C"
 LIMIT 12
 
 -- together --
-SELECT other_listener, artist_id, artist_name, plays_all, other_plays_all
+SELECT other_listener, artist_id, artist_name, {plays} AS plays, other_{plays} AS other_plays
 FROM reporting.together
-WHERE listener = :listener
-ORDER BY least(plays_all, other_plays_all) DESC, artist_name COLLATE "C"
+WHERE listener = :listener AND {plays} > 0 AND other_{plays} > 0
+ORDER BY least({plays}, other_{plays}) DESC, artist_name COLLATE "C"
 LIMIT 10

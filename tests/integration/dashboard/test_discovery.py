@@ -60,8 +60,10 @@ def test_a_favourite_is_forgotten_after_a_year(site):
 def test_two_listeners_share_artists(site):
     assert "Heard by both" not in site.text("/discovery?period=2025&listener=me")
     site.play("2025-07-01 12:00", "Kites", "Wren", 200_000, listener="you")
+    site.play("2025-07-02 12:00", "Kites", "Wren", 10_000)
 
     text = site.text("/discovery?period=2025&listener=me")
 
     assert "Heard by both" in text
     assert "Wren with you 1 2" in text
+    assert "Wren with you 1 3" in site.text("/discovery?period=2025&listener=me&rule=all")

@@ -12,12 +12,14 @@ To add a page, here `when`:
 
 Statements. Values are bound (`:listener`). `{plays}` is the column of the counting rule, such as
 plays_30s; `{value}` the column of what is measured, that or ms; `{measure}` the same after
-`{plays} AS plays`; `{rank}` the column of a rank. Further names come from a fixed table in Python:
-`view.ask.rows("top.ranked", {"items": "artists"}, most=100)`. These parameters are always known:
-`:listener`, `:zone`, `:rule`; `:first` and `:last`, the dates of the period, both included;
-`:before_first` and `:before_last`, of the period before. For views by month the period is cut into
-whole months and the days around them: `:head_first`, `:head_last`, `:months_first`, `:months_last`,
-`:tail_first`, `:tail_last`, and the same after `:before_`. What there is not is NULL, and a NULL
+`{plays} AS plays`. Further names come from a fixed table in Python:
+`view.ask.rows("totals.heard_first", {"items": "artists"})`. `{played}` and `{played_before}` are
+tables of the plays of an item in the period and in the one before (sql/played.sql). These
+parameters are always known: `:listener`, `:zone`, `:rule`; `:first` and `:last`, the dates of the
+period, both included; `:before_first` and `:before_last`, of the period before, if it can be
+compared. For views by month the period is cut into whole months and the days around them:
+`:head_first`, `:head_last`, `:months_first`, `:months_last`, `:tail_first`, `:tail_last`, and the
+same after `:before_`. What there is not is NULL, and a NULL
 bound matches no row. Cast dates, as in `:first::date`: a parameter has no type of its own.
 
 `reporting.plays` uses its index if bounds are instants:

@@ -7,8 +7,8 @@ from dashboard.amounts import MINUTE_MS, amount, drawn, in_words, months_of, sev
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar, sectors
 from dashboard.format import UNKNOWN, day, duration, month, number, weekday
-from dashboard.pages import top
 from dashboard.period import add_months
+from dashboard.ranking import ranked
 from dashboard.totals import NOTHING, Link
 from dashboard.view import View
 
@@ -31,7 +31,7 @@ def gather(view: View, link: Link) -> dict[str, Any] | None:
     if not any(row["ms"] or row["plays"] for row in days):
         return None
     before_days = totals.days_of(view, view.before)
-    tops = {kind: top.ranked(view, kind, most) for kind, most in TOPS.items()}
+    tops = {kind: ranked(view, kind, most) for kind, most in TOPS.items()}
     moments = view.ask.rows("review.moments")
     found = view.ask.rows("discovery.found_artists", most=FOUND)
     is_year = len(months_of(view.period)) > 1

@@ -57,7 +57,7 @@ def cards(
         view: The request for the period.
         days: Its days, from `days_of`.
         before_days: Those of the period before.
-        tops: The first rows of artists and of tracks, from `top.ranked`.
+        tops: The first rows of artists and of tracks, from `ranking.ranked`.
         link: Makes the addresses.
     """
     now, before = total(days), total(before_days)

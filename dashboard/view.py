@@ -59,7 +59,7 @@ class Choice:
 
     @property
     def columns(self) -> dict[str, str]:
-        """The columns that `{plays}`, `{value}`, `{rank}` and `{measure}` stand for in a statement.
+        """The columns that `{plays}`, `{value}` and `{measure}` stand for in a statement.
 
         `{value}` is a column of a view; `{measure}` the same after `{plays} AS plays`.
         """
@@ -68,7 +68,6 @@ class Choice:
             "plays": self.rule.plays,
             "value": "ms" if by_time else self.rule.plays,
             "measure": "ms" if by_time else "plays",
-            "rank": "rank_minutes" if by_time else f"rank_{self.rule.name}",
         }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from dashboard.amounts import places
 from dashboard.ask import Row
 from dashboard.format import number, percent
-from dashboard.pages.top import KINDS
+from dashboard.ranking import KINDS
 from dashboard.view import RULES, View
 
 MEANINGS = {

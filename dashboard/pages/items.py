@@ -8,8 +8,8 @@ from werkzeug.exceptions import NotFound
 from dashboard.amounts import places
 from dashboard.ask import Row
 from dashboard.pages.overview import LONGEST_BY_DAY, chart, datum, value
-from dashboard.pages.top import KINDS
 from dashboard.period import month_end
+from dashboard.ranking import KINDS
 from dashboard.totals import NOTHING
 from dashboard.view import View
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboard import totals
 from dashboard.ask import Row
-from dashboard.pages import top
+from dashboard.ranking import KINDS, ranked
 from dashboard.view import View
 
 LONGEST_BY_DAY = 400
@@ -19,7 +19,7 @@ def page(view: View) -> dict[str, Any]:
     by_day = view.shown.days <= LONGEST_BY_DAY
     days = totals.days_of(view, view.known)
     months = totals.months_of_days(days)
-    tops = {kind: top.ranked(view, kind, TOPS) for kind in top.KINDS}
+    tops = {kind: ranked(view, kind, TOPS) for kind in KINDS}
     cards = totals.cards(view, days, totals.days_of(view, view.before), tops, view.url)
     if by_day:
         # Of a longer period the chart shows the months.

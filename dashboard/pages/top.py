@@ -9,19 +9,8 @@ from flask import Response
 from werkzeug.exceptions import BadRequest
 
 from dashboard.ask import Row
+from dashboard.ranking import KINDS, ranked
 from dashboard.view import View
-
-KINDS = {
-    kind: {"items": f"{kind}s", "id": f"{kind}_id", "title": f"{kind}_name"}
-    for kind in ("artist", "track", "album")
-}
-"""The columns of each kind of item."""
-
-WANTED = {
-    "top": "now.rank <= :most",
-    "search": "strpos(lower(concat_ws(' ', named.artist_name, named.{title})), lower(:search)) > 0",
-}
-"""The rows whose names are read: those with the first ranks, or all that a search looks through."""
 
 MOST = 100
 MOST_IN_FILE = 10_000
@@ -90,12 +79,6 @@ def plain(text: str) -> str:
     Source: https://owasp.org/www-community/attacks/CSV_Injection
     """
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def ranked(view: View, kind: str, most: int, search: str = "") -> list[Row]:
-    """Return the top items of the period, with their rank in the period before."""
-    wanted = WANTED["search" if search else "top"].format(**KINDS[kind])
-    return view.ask.rows("top.ranked", {**KINDS[kind], "wanted": wanted}, most=most, search=search)
 
 
 def _choice(view: View, name: str, known: dict[str, Any]) -> str:

@@ -86,13 +86,11 @@ def test_the_mapping_names_the_columns_of_the_views():
         "plays": "plays_half",
         "value": "plays_half",
         "measure": "plays",
-        "rank": "rank_half",
     }
     assert Choice(RULES["half"], "minutes").columns == {
         "plays": "plays_half",
         "value": "ms",
         "measure": "ms",
-        "rank": "rank_minutes",
     }
 
 

@@ -1,0 +1,22 @@
+"""The top artists, tracks or albums of a period, with their ranks in the period before."""
+
+from dashboard.ask import Row
+from dashboard.view import View
+
+KINDS = {
+    kind: {"items": f"{kind}s", "id": f"{kind}_id", "title": f"{kind}_name"}
+    for kind in ("artist", "track", "album")
+}
+"""The columns of each kind of item."""
+
+WANTED = {
+    "top": "now.rank <= :most",
+    "search": "strpos(lower(concat_ws(' ', named.artist_name, named.{title})), lower(:search)) > 0",
+}
+"""The rows whose names are read: those with the first ranks, or all that a search looks through."""
+
+
+def ranked(view: View, kind: str, most: int, search: str = "") -> list[Row]:
+    """Return the top items of the period, with their rank in the period before."""
+    wanted = WANTED["search" if search else "top"].format(**KINDS[kind])
+    return view.ask.rows("top.ranked", {**KINDS[kind], "wanted": wanted}, most=most, search=search)

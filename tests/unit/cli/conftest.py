@@ -1,5 +1,7 @@
 """A deployed stack in moto, and Postgres that is away."""
 
+import io
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -57,6 +59,41 @@ class KnownTarget(Target):
     def database(self) -> Iterator[Any]:
         raise self.fault
         yield
+
+
+class InvokedTarget:
+    """A target with one function, which gives its answers in turn."""
+
+    def __init__(self, function, *answers):
+        self.events = []
+        self._function = function
+        self._answers = list(answers)
+
+    def client(self, _service):
+        return self
+
+    def output(self, key):
+        return key
+
+    def invoke(self, FunctionName, Payload):
+        assert FunctionName == self._function
+        self.events.append(json.loads(Payload))
+        answer = self._answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())} | answer.get("response", {})
+
+
+@pytest.fixture
+def invoking():
+    """Run a command against one function with given answers; return its result and the events."""
+
+    def run(command, function, *answers, arguments=()):
+        target = InvokedTarget(function, *answers)
+        result = CliRunner().invoke(app, [command, *arguments], obj=lambda: target)
+        return result, target.events
+
+    return run
 
 
 @pytest.fixture

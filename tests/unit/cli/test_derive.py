@@ -1,34 +1,10 @@
-import io
 import json
+from functools import partial
 
 import pytest
-from typer.testing import CliRunner
 
 import cli.derive
 from cli.derive import STEP_S
-from cli.main import app
-
-
-class DeriveTarget:
-    """A target whose function gives its answers in turn."""
-
-    def __init__(self, *answers):
-        self.events = []
-        self._answers = list(answers)
-
-    def client(self, _service):
-        return self
-
-    def output(self, key):
-        return key
-
-    def invoke(self, FunctionName, Payload):
-        assert FunctionName == "DeriveFunction"
-        self.events.append(json.loads(Payload))
-        answer = self._answers.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())} | answer.get("response", {})
 
 
 def left(months):
@@ -36,16 +12,10 @@ def left(months):
 
 
 @pytest.fixture
-def derive(monkeypatch):
+def derive(monkeypatch, invoking):
     """Run `plays derive` against a function that answers so."""
     monkeypatch.setattr(cli.derive, "PAUSE_S", 0)
-
-    def run(*answers, arguments=()):
-        target = DeriveTarget(*answers)
-        result = CliRunner().invoke(app, ["derive", *arguments], obj=lambda: target)
-        return result, target.events
-
-    return run
+    return partial(invoking, "derive", "DeriveFunction")
 
 
 def test_it_goes_on_until_no_month_waits_and_shows_how_many_are_left(derive):

@@ -1,36 +1,12 @@
-import io
 import json
+from functools import partial
 
 import pytest
-from typer.testing import CliRunner
 
 from cli.heal import STEP_TRACKS
-from cli.main import app
 
 UNTIL = "2026-11-23T09:00:00Z"
 TRACK_ID = "1AAAAAAAAAAAAAAAAAAAAA"
-
-
-class HealerTarget:
-    """A target whose healer gives its answers in turn."""
-
-    def __init__(self, *answers):
-        self.events = []
-        self._answers = list(answers)
-
-    def client(self, _service):
-        return self
-
-    def output(self, key):
-        return key
-
-    def invoke(self, FunctionName, Payload):
-        assert FunctionName == "HealerFunction"
-        self.events.append(json.loads(Payload))
-        answer = self._answers.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())} | answer.get("response", {})
 
 
 def a_healing(**counts):
@@ -38,15 +14,9 @@ def a_healing(**counts):
 
 
 @pytest.fixture
-def heal():
+def heal(invoking):
     """Run `plays heal` against healings that come to this."""
-
-    def run(*answers, arguments=()):
-        target = HealerTarget(*answers)
-        result = CliRunner().invoke(app, ["heal", *arguments], obj=lambda: target)
-        return result, target.events
-
-    return run
+    return partial(invoking, "heal", "HealerFunction")
 
 
 def uris(count):

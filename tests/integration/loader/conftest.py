@@ -9,12 +9,14 @@ import pytest
 from services.loader.store import Store
 from shared.postgres import Database
 
-ON_BOTH = re.compile(r"test_(migrate|reporting|derive)")
+ON_BOTH = re.compile(
+    r"loader/test_(migrate|reporting|derive)|reporting/test_(names|refresh|sessions)"
+)
 """The files whose tests run on two Postgres: AWS has an older one than the local cloud."""
 
 
 def pytest_generate_tests(metafunc):
-    if "binaries" in metafunc.fixturenames and ON_BOTH.match(metafunc.definition.path.name):
+    if "binaries" in metafunc.fixturenames and ON_BOTH.search(metafunc.definition.path.as_posix()):
         metafunc.parametrize("binaries", ["embedded", "debian"], indirect=True, scope="session")
 
 

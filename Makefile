@@ -35,16 +35,18 @@ run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays
 
 # One process a core; each has a Postgres, templates and a local cloud of its own: four are enough.
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
+# These mostly wait, for local clouds and for timeouts of scripts: more processes than cores.
+WAITING = --numprocesses 4 --dist loadfile
 test: setup ## Run every test; some are skipped without Debian's Postgres, or without Chromium.
-	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/host tests/browser \
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/browser \
 		--cov --cov-report=term
-	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e
+	@$(BIN)/pytest $(WAITING) tests/host tests/e2e
 
 unit: setup ## Run the fast tests only.
 	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit
 
 e2e: setup ## Run the end-to-end tests only: they deploy to local clouds of their own.
-	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e
+	@$(BIN)/pytest $(WAITING) tests/e2e
 
 check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
 	@$(BIN)/pip check --quiet

@@ -174,6 +174,15 @@ def test_every_play_stands_on_its_day_and_on_no_other(sample, get, owner):
     assert rows == [(day, count) for day, count in days]
 
 
+def test_a_day_keeps_period_measure_and_rule(one_play, get):
+    text = get("/day/2025-03-05?period=2025-03&measure=minutes&rule=all").text
+
+    assert '<option value="2025-03" selected>' in text
+    assert 'value="minutes" checked' in text
+    assert '<option value="all" selected>' in text
+    assert 'href="/top?period=2025-03&amp;measure=minutes&amp;rule=all"' in text
+
+
 def test_a_day_without_plays_says_so(one_play, load, shown):
     load(a_play(at(9, 0, 7), 3), source="recently-played")
 

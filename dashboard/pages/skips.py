@@ -60,11 +60,30 @@ WORDS = {
     ("reason_end", "unexpected-exit-while-paused"): "the app stopped while paused",
     ("reason_end", "trackerror"): "the track failed",
     ("reason_end", "remote"): "remote control",
-    ("country", "ZZ"): "not known",
+    ("reason_start", "clickside"): "picked in the sidebar",
+    ("reason_start", "popup"): "picked in a pop-up",
+    ("reason_start", "uriopen"): "a link was opened",
+    ("reason_end", "appload"): "the app was opened",
+    ("reason_end", "clickrow"): "another track was picked",
+    ("reason_end", "clickside"): "another track was picked in the sidebar",
+    ("reason_end", "playbtn"): "play button",
+    ("reason_end", "popup"): "another track was picked in a pop-up",
+    ("reason_end", "uriopen"): "a link was opened",
+    ("platform", "android"): "Android",
+    ("platform", "ios"): "iOS",
+    ("platform", "linux"): "Linux",
+    ("platform", "osx"): "macOS",
+    ("platform", "web_player"): "web player",
+    ("platform", "windows"): "Windows",
     ("context_type", "collection"): "liked songs",
     ("context_type", "user"): "playlist",
 }
-"""Spotify's words in plain ones; words that are missing here are shown as they are."""
+"""Spotify's values in plain English; a value that is missing here is shown as it is.
+
+A country stays its ISO code, because Python has no names of countries.
+"""
+UNKNOWN = frozenset({None, "", "ZZ", "not_applicable", "unknown"})
+"""Values by which Spotify says that it does not know; ZZ is an unknown country."""
 
 
 def page(view: View) -> dict[str, Any]:
@@ -185,7 +204,7 @@ def _how(rows: list[Row]) -> list[list[dict[str, Any]]]:
         lists = []
         for key in keys:
             mine = [row for row in rows if _is_of(row, key)]
-            known = [row for row in mine if row[key] is not None]
+            known = [row for row in mine if row[key] not in UNKNOWN]
             if known:
                 lists.append(_list(TITLES[key], key, known, sum(row["plays"] for row in mine)))
         if lists:

@@ -28,13 +28,13 @@ def test_an_hour_of_which_nothing_is_known_has_no_rate(site):
     assert "12:00: – of 0 plays known" in text
 
 
-def test_nobody_knows_before_an_export(database, address_of):
+def test_skips_are_unknown_before_an_export(database, address_of):
     site = Site(database, address_of)
     site.play("2025-07-13 10:00", "Kites", "Wren", None)
 
     text = site.text("/skips?period=2025")
 
-    assert "Nobody knows yet" in text
+    assert "Skips are not known yet" in text
     assert "skipped –" in text
 
 
@@ -64,3 +64,31 @@ def test_days_around_whole_months_count_too(site):
 
     assert "skipped 50 %" in text
     assert "played to its end 50 % 0 %" in text
+
+
+def test_values_that_say_nothing_are_unknown(site):
+    site.play(
+        "2025-09-01 12:00",
+        "Salt",
+        "Ada",
+        200_000,
+        platform="not_applicable",
+        country="ZZ",
+        reason_start="unknown",
+    )
+    site.play(
+        "2025-09-01 13:00",
+        "Salt",
+        "Ada",
+        200_000,
+        platform="ios",
+        country="NZ",
+        reason_start="popup",
+    )
+
+    text = site.text("/skips?period=2025-09")
+
+    assert "Devices plays · skipped · known of 50 % iOS 100 % 0 %" in text
+    assert "Countries plays · skipped · known of 50 % NZ 100 % 0 %" in text
+    assert "picked in a pop-up 100 % 0 %" in text
+    assert not {"ZZ", "not_applicable", "unknown"} & set(text.split())

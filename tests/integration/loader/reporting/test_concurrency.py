@@ -27,13 +27,17 @@ CHANGES = {
 
 @pytest.fixture
 def marked(reporting):
-    """Plays around the end of May that are refreshed, and marked again by one more."""
+    """Plays around the end of May that are refreshed, and marked again by three more."""
     reporting.listen_in("Europe/Berlin")
     reporting.know("t2", duration_ms=60_000, energy=0.5)
     for n, instant in enumerate(["2024-05-31T20:00Z", "2024-05-31T23:50Z", "2024-06-01T00:10Z"]):
         reporting.store(a_play(instant, f"t{n}", ms=None))
     reporting.refresh()
-    reporting.store(a_play("2024-05-31T23:55Z", "t0"), a_play("2024-06-30T23:55Z", "t2", ms=None))
+    reporting.store(
+        a_play("2024-05-31T23:55Z", "t0"),
+        a_play("2024-06-30T23:55Z", "t2", ms=None),
+        a_play("2024-06-30T23:58Z", "t3"),  # a new track, so the refresh writes a name too
+    )
     return reporting
 
 
@@ -80,6 +84,7 @@ def test_a_change_that_commits_in_the_middle_of_a_refresh(marked, connect, name,
     with ThreadPoolExecutor() as pool:
         refresh = pool.submit(connect("loader").run, REFRESH)
         wait([refresh], LONG_ENOUGH_S)
+        assert not refresh.done()
         writer.run(CHANGES[change])
         blocker.run("COMMIT")
         refresh.result(10)

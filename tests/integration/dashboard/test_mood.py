@@ -13,7 +13,7 @@ def site(database, address_of):
 
 
 def test_nothing_is_claimed_of_unknown_tracks(site):
-    assert "Nobody knows yet" in site.text("/mood?period=2025")
+    assert "The sound of this period is not known yet." in site.text("/mood?period=2025")
 
 
 def test_averages_weigh_by_plays(site):

@@ -39,6 +39,7 @@ def page(view: View) -> dict[str, Any]:
             if at % every == 0
         ],
         "ranks": [(100 * (rank - 1) / (TEN - 1), str(rank)) for rank in range(1, TEN + 1)],
+        "table": [[(one["name"], one["href"]), *one["ranks"]] for one in series],
         "heads": ["Artist", *(step_name(start, step) for start in starts)],
     }
 
@@ -76,6 +77,10 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
     rows = [by_start.get(start) for start in starts]
     known = next(iter(by_start.values()))
     name = known["artist_name"]
+    hrefs = [
+        view.url("artist", item=known["artist_id"], period=_period(view, start, step))
+        for start in starts
+    ]
     return {
         "name": name,
         "href": view.url("artist", item=known["artist_id"]),
@@ -86,8 +91,24 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
             else f"{name}, {step_name(start, step)}: no play that counts"
             for start, row in zip(starts, rows, strict=True)
         ],
-        "ranks": [str(row["rank"]) if row else UNKNOWN for row in rows],
+        "hrefs": hrefs,
+        "ranks": [
+            (str(row["rank"]), href) if row else UNKNOWN
+            for row, href in zip(rows, hrefs, strict=True)
+        ],
     }
+
+
+def _period(view: View, start: date, step: str) -> str:
+    """Return the period that one step covers; of a week its days within what is shown."""
+    if step == "week":
+        last = min(start + timedelta(days=6), view.shown.last)
+        return f"{max(start, view.shown.first)}..{last}"
+    if step == "month":
+        return f"{start:%Y-%m}"
+    if step == "year":
+        return f"{start:%Y}"
+    return f"{start}..{add_months(start, MONTHS_OF[step]) - timedelta(days=1)}"
 
 
 def _worth(view: View, row: Row) -> str:

@@ -27,6 +27,23 @@ def test_an_artist_leads_to_its_page(site, owner):
     assert f"/artist/{artist}?period=2025" in source
 
 
+@pytest.mark.parametrize(
+    ("shown", "step"),
+    [
+        ("2025-07", "2025-07-07..2025-07-13"),
+        ("2025", "2025-07"),
+        ("2023-06-01..2025-12-31", "2025-07-01..2025-09-30"),
+        ("2015-01-01..2025-12-31", "2025"),
+    ],
+)
+def test_a_dot_leads_to_its_artist_in_that_step(shown, step, site, owner):
+    source = site.source(f"/rank?period={shown}")
+
+    ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists WHERE artist_name = 'Wren'")
+    # Once at the dot, once in the table.
+    assert source.count(f'/artist/{artist}?period={step}"') == 2
+
+
 def test_days_around_whole_months_count_too(site):
     text = site.text("/rank?period=2025-03-04..2025-07-13")
 

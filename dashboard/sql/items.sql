@@ -27,17 +27,28 @@ WHERE listener = :listener AND {id} = :item AND {plays} > 0
 ORDER BY listened_month
 
 -- sums --
--- The plays of the period, read once: summed by date, by track and by album.
-SELECT grouping(listened_date) = 0 AS is_date, grouping(track_id) = 0 AS is_track,
-       listened_date, coalesce(track_id, album_id) AS id,
-       CASE WHEN grouping(track_id) = 0 THEN min(track_name) ELSE min(album_name) END AS title,
-       sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
-       coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated
-FROM reporting.plays
-WHERE listener = :listener AND {id} = :item
-  AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
-  AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
-GROUP BY GROUPING SETS ((listened_date), (track_id), (album_id))
+-- The plays of the period, read once: summed by date, by track and by album. Names are looked up
+-- last: a name for each play costs more than all else.
+WITH summed AS (
+    SELECT grouping(listened_date) = 0 AS is_date, grouping(track_id) = 0 AS is_track,
+           listened_date, track_id, album_id,
+           sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+           coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated
+    FROM reporting.plays
+    WHERE listener = :listener AND {id} = :item
+      AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
+      AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
+    GROUP BY GROUPING SETS ((listened_date), (track_id), (album_id))
+)
+SELECT is_date, is_track, listened_date, coalesce(track_id, album_id) AS id, plays, ms, ms_estimated,
+       CASE WHEN is_track THEN (
+           SELECT track_name FROM reporting.tracks t
+           WHERE t.listener = :listener AND t.track_id = summed.track_id
+       ) WHEN NOT is_date THEN (
+           SELECT album_name FROM reporting.albums a
+           WHERE a.listener = :listener AND a.album_id = summed.album_id
+       ) END AS title
+FROM summed
 ORDER BY listened_date
 
 -- last_plays --

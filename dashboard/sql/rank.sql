@@ -1,27 +1,37 @@
 -- artists --
 -- The ten artists with the most in the period, ranked among each other by week, month, quarter or
 -- year, so that each of them is in the chart wherever it was played.
--- Whole months come from the view by month, the days around them from the plays. Names are joined
--- last, because only ten are needed. Dates are cut as timestamps without a zone, which is quicker.
+-- Whole months come from the view by month, the days around them from the plays. Of all time only
+-- the months of the ten are read. Names are joined last, because only ten are needed. Dates are cut
+-- as timestamps without a zone, which is quicker.
 WITH worth AS (
     SELECT date_trunc(:step, listened_month::timestamp)::date AS starts_on, artist_id,
            ms, ms_estimated, {value} AS value
     FROM reporting.artists_by_month
-    WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
+    WHERE listener = :listener AND NOT :is_all::boolean
+      AND listened_month BETWEEN :months_first AND :months_last
+    UNION ALL
+    SELECT date_trunc(:step, listened_month::timestamp)::date, artist_id, ms, ms_estimated, {value}
+    FROM reporting.artists_by_month
+    WHERE listener = :listener AND :is_all::boolean
+      AND artist_id = ANY (ARRAY(
+          SELECT artist_id
+          FROM reporting.artists
+          WHERE listener = :listener
+          ORDER BY {value} DESC, ms DESC
+          FETCH FIRST 10 ROWS WITH TIES
+      ))
     UNION ALL
     SELECT date_trunc(:step, listened_date::timestamp)::date, artist_id,
            ms, ms * minutes_are_estimated::integer, {value}
     FROM reporting.plays
     WHERE listener = :listener
-      AND ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
-      AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
-    UNION ALL
-    SELECT date_trunc(:step, listened_date::timestamp)::date, artist_id,
-           ms, ms * minutes_are_estimated::integer, {value}
-    FROM reporting.plays
-    WHERE listener = :listener
-      AND ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
-      AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone
+      AND (
+          (ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
+           AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone)
+          OR (ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
+              AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone)
+      )
 ),
 most AS (
     SELECT artist_id, sum(value) AS total, sum(ms) AS total_ms

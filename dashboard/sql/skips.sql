@@ -13,23 +13,27 @@ GROUP BY GROUPING SETS ((), (listened_month), (hour))
 ORDER BY listened_month, hour
 
 -- artists --
--- Whole months come from the view by month, the days around them from the plays.
+-- Whole months come from the view by month, the days around them from the plays, all time from the
+-- sums of the artists.
 WITH part AS (
     SELECT artist_id, skips, skips_known
     FROM reporting.artists_by_month
-    WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
+    WHERE listener = :listener AND NOT :is_all::boolean
+      AND listened_month BETWEEN :months_first AND :months_last
+    UNION ALL
+    SELECT artist_id, skips, skips_known
+    FROM reporting.artists
+    WHERE listener = :listener AND :is_all::boolean
     UNION ALL
     SELECT artist_id, is_skip::integer, (is_skip IS NOT NULL)::integer
     FROM reporting.plays
     WHERE listener = :listener
-      AND ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
-      AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
-    UNION ALL
-    SELECT artist_id, is_skip::integer, (is_skip IS NOT NULL)::integer
-    FROM reporting.plays
-    WHERE listener = :listener
-      AND ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
-      AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone
+      AND (
+          (ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
+           AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone)
+          OR (ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
+              AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone)
+      )
 ),
 counted AS (
     SELECT artist_id, coalesce(sum(skips), 0)::bigint AS skips, sum(skips_known)::bigint AS known

@@ -115,6 +115,15 @@ def test_a_day_of_a_chart_opens_its_list_by_keyboard(overview, site):
     assert len(overview.find_elements(By.CSS_SELECTOR, "main time[datetime]")) == plays
 
 
+def test_the_heading_of_a_day_is_one_line(chromium, addresses):
+    chromium.look(PHONE)
+    chromium.visit(addresses["day"])
+
+    height = chromium.driver.find_element(By.TAG_NAME, "h1").rect["height"]
+
+    assert height < 2 * 20  # the font of a heading is 20 px
+
+
 def test_numbers_and_lists_need_no_scripts(chromium, site, year):
     text = chromium.read(f"{site.url}/?listener=me&period={year}")
 

@@ -56,7 +56,8 @@ def refusal(asked: Request | Any) -> str | None:
         return "This page answers to 127.0.0.1, localhost and [::1] only. Open it by one of them."
     origin = asked.headers.get("Origin")
     is_foreign = origin is not None and origin != f"http://{host}"
-    if is_foreign or asked.headers.get("Sec-Fetch-Site") == "cross-site":
+    # A page on another port of the loopback is of the same site, and may be another user's.
+    if is_foreign or asked.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         return "Another website asked for this page. Type its address into the browser instead."
     return None
 

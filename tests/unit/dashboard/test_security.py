@@ -68,6 +68,7 @@ def test_another_host_is_refused_for_pages_and_files(get, styles, host):
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:3000"},
         {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
     ],
 )
 def test_a_request_of_another_website_is_refused(get, headers):

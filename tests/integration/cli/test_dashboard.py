@@ -15,10 +15,8 @@ import pytest
 from cli import page
 from cli.browser import open_page
 from cli.page import PageError, listen
-from infra.local.memory import Memory
-from infra.local.pidfile import held
 from infra.local.ports import HOST, any_free
-from infra.local.state import REPOSITORY, SUPERVISOR, CloudState
+from infra.local.state import REPOSITORY
 
 MOST_MIB = 80
 
@@ -27,27 +25,6 @@ MOST_MIB = 80
 def busy_port():
     with socket.create_server((HOST, 0)) as server:
         yield server.getsockname()[1]
-
-
-@pytest.fixture
-def home(tmp_path, owner, address_of):
-    """A home in which a local cloud seems to run: this process holds it."""
-    reader = address_of("reader")
-    with held(tmp_path / SUPERVISOR):
-        CloudState(
-            pid=os.getpid(),
-            aws_endpoint=f"http://{HOST}:{any_free()}",
-            region="us-east-1",
-            access_key=Memory().access_key,
-            secret_key="test",  # noqa: S106 - none guards it
-            bucket="archive",
-            database_url=f"postgresql://reader:{reader.password}@{HOST}:{reader.port}/spotify",
-            spotify_api_url="",
-            spotify_accounts_url="",
-            reccobeats_url="",
-            log_dir=tmp_path,
-        ).save(tmp_path)
-        yield tmp_path
 
 
 @pytest.fixture

@@ -22,12 +22,21 @@ def test_a_new_home_has_passwords_of_its_own(home):
     assert min(map(len, passwords)) >= 24
 
 
+def test_each_home_has_a_random_key_that_no_account_number_resembles(home):
+    one, other = Memory.load(home), Memory.load(home)
+
+    assert one.access_key != other.access_key
+    assert len(one.access_key) == 20
+    assert not one.access_key.isdigit()
+
+
 def test_passwords_are_their_owners_alone(home):
     memory = Memory()
     memory.save(home)
 
     assert (home / FILE).stat().st_mode & 0o777 == 0o600
     assert memory.loader_password not in repr(memory)
+    assert memory.access_key not in repr(memory)
     assert memory.report_reader_password not in repr(memory)
 
 

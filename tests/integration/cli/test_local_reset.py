@@ -1,0 +1,22 @@
+"""`plays local reset` on a home whose Postgres answers: what it says before it deletes."""
+
+from typer.testing import CliRunner
+
+from cli.main import app
+
+
+def test_reset_says_how_many_rows_go_and_deletes_none(home, database, monkeypatch):
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
+    (home / "s3").mkdir()
+    database.run(
+        "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, ms_played, "
+        "listener, source) SELECT 'a', 'Boats', 'The Example', "
+        "timestamptz '2026-07-01' + n * interval '1 hour', 1, 'me', 'extended-history' "
+        "FROM generate_series(1, 1234) AS n"
+    )
+
+    result = CliRunner().invoke(app, ["local", "reset"])
+
+    assert result.exit_code == 1
+    assert "(rows: 1,234 in listening_history)" in result.stderr
+    assert (home / "s3").exists()

@@ -181,6 +181,25 @@ def is_replaced(each, names):
     return bool(names & top_level(schema(each["Type"]).get("createOnlyProperties")))
 
 
+def set_for_good(each):
+    """Name the properties of a resource that no update changes: it is replaced, or refused."""
+    known = schema(each["Type"])
+    paths = {
+        path.removeprefix("/properties/")
+        for kind in ("createOnlyProperties", "conditionalCreateOnlyProperties")
+        for path in known.get(kind, ())
+    }
+    return {
+        path.replace("/", ".")
+        for path in paths | NEVER_UPDATED.get(each["Type"], set())
+        if is_set(each.get("Properties", {}), *path.split("/"))
+    }
+
+
+def is_set(properties, name, *below):
+    return name in properties and (not below or is_set(properties[name], *below))
+
+
 def has_fixed_name(each):
     known = schema(each["Type"])
     named = top_level(known["primaryIdentifier"]) - top_level(known.get("readOnlyProperties"))
@@ -241,8 +260,8 @@ def test_a_fixed_name_keeps_its_place_in_the_template(before, changed, name):
     assert {key for key in old.keys() & new.keys() if old[key] != new[key]} == set()
 
 
-def test_each_type_of_each_template_is_in_the_table(aws, before, changed):
-    table, _, _ = ADR.read_text().partition("\nLimits that")
+def test_each_type_of_each_template_is_in_the_first_table(aws, before, changed):
+    table, _, _ = ADR.read_text().partition("\nWhat no update changes")
     listed = {
         kind
         for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
@@ -254,6 +273,26 @@ def test_each_type_of_each_template_is_in_the_table(aws, before, changed):
         for stacks in (aws, *before.values(), *changed.values())
         for stack in stacks.values()
         for each in stack.template["Resources"].values()
+    }
+
+    assert listed == used
+
+
+def test_each_property_that_no_update_changes_is_in_the_second_table(aws, before, changed):
+    _, _, table = ADR.read_text().partition("\n| resource | property that no update changes |")
+    listed = {
+        (f"{'' if kind.startswith('Custom') else 'AWS::'}{kind}", name)
+        for kinds, names in re.findall(r"^\| (`[^|]+) \| (`[^|]+) \|", table, re.MULTILINE)
+        for kind in re.findall(r"`(\w+::\w+)`", kinds)
+        for name in re.findall(r"`([\w.]+)`", names)
+    }
+
+    used = {
+        (each["Type"], name)
+        for stacks in (aws, *before.values(), *changed.values())
+        for stack in stacks.values()
+        for each in stack.template["Resources"].values()
+        for name in set_for_good(each)
     }
 
     assert listed == used

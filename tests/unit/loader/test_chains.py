@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.loader.records import EXPORT
+from services.loader.records import API, EXPORT
 from tests.unit.loader.test_merge import NOON, NarrowTable, Table, a_play, exported, heard
 
 SHORT, LONG = 250, 1_000
@@ -35,6 +35,14 @@ CHAINS = {
     ),
     "API records 90 s apart, export records between": lambda count: in_turn(
         count, lambda n: heard(90 * n), lambda n: exported(90 * n + 45)
+    ),
+    "both sources 0.1 ms apart": lambda count: in_turn(
+        count,
+        lambda n: (API, a_play().model_copy(update={"played_at": NOON + n * MOMENT})),
+        lambda n: (
+            EXPORT,
+            a_play(ms_played=200_000).model_copy(update={"played_at": NOON + n * MOMENT}),
+        ),
     ),
     "a loop of 30 s that both sources show": lambda count: in_turn(
         count, lambda n: heard(30 * n), lambda n: exported(30 * n + 2)

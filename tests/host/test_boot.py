@@ -10,6 +10,8 @@ from services.loader.migrate import migrate
 from tests.host.machine import SCRIPTS
 
 PAUSE_S = 5
+# A script that retries for ever would never end the test.
+pytestmark = pytest.mark.timeout(120)
 """Between two attempts; the tests' machine makes none."""
 LOOPS = {
     # It ends with its limit, and these with their input.

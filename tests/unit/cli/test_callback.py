@@ -18,6 +18,8 @@ from infra.local.ports import any_free
 
 HOST = "127.0.0.1"
 PATIENCE_S = 8
+# A server that waits for a slow client would wait for ever.
+pytestmark = pytest.mark.timeout(20)
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ from tests.unit.spotify_server import (
     json_reply,
 )
 
+# A login that should have been refused waits for a person.
+pytestmark = pytest.mark.timeout(60)
 NOT_REGISTERED = Reply(b"User not registered in the Developer Dashboard", 403)
 NO_PREMIUM = Reply(b"Active premium subscription required for the owner of the app.", 403)
 APP, OTHER_APP, KNOWN_APP = "a" * 32, "b" * 32, "c" * 32

@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 from typing import Any
 
@@ -24,6 +25,7 @@ from cli.connections import Connections
 from dashboard.app import OpenReader, create_app
 from infra.local.page import VARIABLE, Source
 from shared.errors import HistoryError
+from shared.queries import Reader
 
 HOST = "127.0.0.1"
 PORT = 8100
@@ -100,15 +102,30 @@ def readers(source: Source) -> OpenReader:
     """Return what lends a reader of Postgres to each request."""
     if source.address:
         return Connections(source.address).reader
+    return _by_function(str(source.function))
+
+
+def _by_function(name: str) -> OpenReader:
+    """Return what lends the function `queries` of a stack on AWS."""
     # 24 MB that only AWS needs.
     from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from cli.aws import session  # noqa: PLC0415
+    from cli.errors import explain  # noqa: PLC0415
     from cli.remote import QueriesFunction  # noqa: PLC0415
 
     functions = session().client("lambda", config=Config(connect_timeout=5, read_timeout=40))
-    function = QueriesFunction(functions, str(source.function))
-    return lambda: nullcontext(function)
+
+    @contextmanager
+    def reader() -> Iterator[Reader]:
+        try:
+            yield QueriesFunction(functions, name)
+        except (BotoCoreError, ClientError) as error:
+            # Credentials may expire and the network may fail while the page is open.
+            raise PageError(explain(error, is_aws=True)) from error
+
+    return reader
 
 
 def main() -> None:

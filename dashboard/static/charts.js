@@ -21,10 +21,12 @@ function amount(value, unit) {
   return value < 60 ? `${Math.round(value)} min` : `${Math.floor(value / 60)} h ${String(Math.round(value) % 60).padStart(2, "0")}`;
 }
 
-// The same of a datum; where plays may be missing it is at least that, and nothing at all is unknown.
+// The same of a datum: "≈" marks an estimate. Where plays may be missing it is at least that, and
+// nothing at all is unknown.
 function measured(row, unit) {
-  if (!row.missing) return amount(row.value, unit);
-  return row.value ? `at least ${amount(row.value, unit)}` : "unknown: plays may be missing";
+  const words = `${row.estimated ? "≈ " : ""}${amount(row.value, unit)}`;
+  if (!row.missing) return words;
+  return row.value ? `at least ${words}` : "unknown: plays may be missing";
 }
 
 // The options that all charts share. Plot cuts labels of the y axis unless the margin grows.

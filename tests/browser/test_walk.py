@@ -1,9 +1,11 @@
 """A person at the page, on a phone: by finger, by keyboard, without scripts."""
 
+import json
 import re
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -16,6 +18,11 @@ PATIENCE_S = 20
 PLAYS_OF_YEAR = (
     "SELECT sum(plays_30s), sum(plays_done) FROM reporting.listening_daily "
     "WHERE listener = :listener AND extract(year FROM listened_date) = :year"
+)
+TRACKS_BY_TIME = (
+    "SELECT track_name FROM reporting.tracks_by_month "
+    "WHERE listener = 'me' AND extract(year FROM listened_month) = :year "
+    "GROUP BY track_id, track_name ORDER BY sum(ms) DESC LIMIT 8"
 )
 
 
@@ -60,6 +67,24 @@ def choose(driver, name: str, text: str) -> None:
     wait_for_the_next_page(driver, lambda: listed.select_by_visible_text(text))
 
 
+def mark_of(driver, chart: str, wanted) -> tuple[dict, ActionChains]:
+    """Move the mouse to the bar or square of the highest datum that is wanted; return both."""
+    figure = driver.find_element(By.CSS_SELECTOR, f"figure.chart[data-chart={chart}]")
+    text = figure.find_element(By.TAG_NAME, "script").get_attribute("textContent")
+    data = json.loads(text)["data"]
+    datum = max(filter(wanted, data), key=lambda each: each["value"])
+    # The first group of rectangles has one for each datum.
+    mark = figure.find_elements(By.CSS_SELECTOR, "svg g > rect")[data.index(datum)]
+    driver.execute_script("arguments[0].scrollIntoView({ block: 'center' })", mark)
+    return datum, ActionChains(driver).move_to_element(mark)
+
+
+def track_names(driver) -> list[str]:
+    """The names of the top tracks, without the artists that follow them."""
+    ranked = driver.find_elements(By.CSS_SELECTOR, "a[href*='/track/']:has(.rank) .name")
+    return [name.get_attribute("textContent").split("\N{EN SPACE}")[0] for name in ranked]
+
+
 def test_the_period_is_chosen_in_the_head_and_stands_in_the_address(overview, site, year):
     choose(overview, "period", str(year - 1))
 
@@ -83,12 +108,50 @@ def test_the_rule_changes_what_counts(overview, site, year):
     assert first_number(overview) == plays_of(site, "me", year)[1]
 
 
-def test_the_measure_changes_what_tops_are_ranked_by(overview):
+def test_the_measure_changes_what_tops_are_ranked_by(overview, site, year):
+    by_plays = track_names(overview)
     minutes = overview.find_element(By.CSS_SELECTOR, "input[name=measure][value=minutes]")
 
     wait_for_the_next_page(overview, minutes.find_element(By.XPATH, "..").click)
 
     assert state(overview)["measure"] == "minutes"
+    by_time = [name for (name,) in site.reader.run(TRACKS_BY_TIME, year=year)]
+    assert track_names(overview) == by_time != by_plays
+
+
+@pytest.mark.parametrize(
+    ("period", "chart", "opened"),
+    [
+        ("{year}-07", "bars", "/day/{date}?period={year}-07"),
+        ("{year}-07", "calendar", "/day/{date}?period={year}-07"),
+        ("all", "bars", "/?period={month}"),
+        ("all", "months", "/?period={month}"),
+    ],
+)
+def test_a_click_in_a_chart_opens_its_day_or_month(overview, year, period, chart, opened):
+    shown = {"listener": "me", "measure": "minutes", "rule": "done"}
+    overview.get(
+        urljoin(overview.current_url, f"/?period={period.format(year=year)}&{urlencode(shown)}")
+    )
+    datum, mouse = mark_of(overview, chart, lambda _: True)
+    wanted = urlsplit(opened.format(year=year, date=datum["on"], month=datum["on"][:7]))
+
+    wait_for_the_next_page(overview, mouse.click().perform)
+
+    assert urlsplit(overview.current_url).path == wanted.path
+    assert state(overview) == {**shown, **dict(parse_qsl(wanted.query))}
+
+
+@pytest.mark.parametrize("chart", ["bars", "calendar"])
+def test_estimated_minutes_are_marked_at_the_pointer(overview, site, chart):
+    overview.get(f"{site.url}/?listener=me&period=7d&measure=minutes")
+
+    _, mouse = mark_of(overview, chart, lambda datum: datum.get("estimated"))
+    mouse.perform()
+
+    svg = overview.find_element(By.CSS_SELECTOR, f"[data-chart={chart}] svg")
+    wait = WebDriverWait(overview, PATIENCE_S)
+    assert wait.until(lambda _: re.search(r"(≈ )?\d+ (h|min)", svg.text))[1]
 
 
 def test_an_artist_of_the_list_opens_and_the_period_stays(overview, year):

@@ -33,7 +33,7 @@ def dashboard(
     cloud serves its own page already; `make run` prints the address, and `plays status` too.
 
     - `plays dashboard --open` for the local cloud, or for AWS where none runs
-    - `plays --target aws dashboard` reads AWS by the function `queries`: it needs no tunnel
+    - `plays dashboard --target aws` reads AWS by the function `queries`: it needs no tunnel
     """
     source = _source(target_of(context))
     options = [

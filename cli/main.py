@@ -1,11 +1,12 @@
 """Entry point of the command `plays`, and the edge where every error becomes one line."""
 
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 
 from cli import dlq, listener, local
 from cli.dashboard import dashboard
@@ -30,6 +31,16 @@ POSTGRES_PORT = 5432
 class ErrorEdge(TyperGroup):
     """Turns what a person can act on into one line on stderr; anything else is a bug, and shows."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options of every command, which may also follow the command."""
+        with_value = (
+            option
+            for option in self.params
+            if isinstance(option, TyperOption) and not option.is_flag
+        )
+        names = {name for option in with_value for name in option.opts}
+        return super().parse_args(ctx, _moved_ahead(args, names))
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
 
@@ -53,6 +64,20 @@ class ErrorEdge(TyperGroup):
             raise _failure(CommandError(line)) from None
 
 
+def _moved_ahead(args: list[str], names: set[str]) -> list[str]:
+    """Move these options and their values before all other words; `--` ends the options."""
+    end = args.index("--") if "--" in args else len(args)
+    ahead: list[str] = []
+    others: list[str] = []
+    words = iter(args[:end])
+    for word in words:
+        if word in names:
+            ahead += [word, *islice(words, 1)]
+        else:
+            (ahead if word.partition("=")[0] in names else others).append(word)
+    return [*ahead, *others, *args[end:]]
+
+
 def _failure(error: HistoryError) -> typer.Exit:
     line = printable(" ".join(str(error).split()))
     typer.echo(f"plays: {line}", err=True)
@@ -64,7 +89,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,  # they may hold a password
-    epilog="Every command takes --json; progress goes to stderr.",
+    epilog="Every command takes --json; --target, --stack and --database-… may also follow the "
+    "command; progress goes to stderr.",
 )
 
 

@@ -8,6 +8,8 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
 )
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -50,6 +52,53 @@ def test_the_local_cloud_asked_for_by_name_must_run(tmp_path, monkeypatch):
 
     assert result.exit_code == 1
     assert result.stderr.startswith("plays: no local cloud runs in ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status --target local",
+        "--target aws status --json --target=local",
+        "listener list --target local",
+        "dashboard --target local --port 8100",
+    ],
+)
+def test_the_target_may_follow_the_command(tmp_path, monkeypatch, command):
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+
+    result = CliRunner().invoke(app, command.split())
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("plays: no local cloud runs in ")
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("status --target", "Invalid value for '--target'.*'status'"),
+        ("status --target gcp", "Invalid value for '--target'.*'gcp'"),
+        ("status -- --target local", "unexpected extra argument"),
+    ],
+)
+def test_a_target_that_is_none_is_refused_after_the_command(command, reason):
+    result = CliRunner().invoke(app, command.split())
+
+    assert result.exit_code == 2
+    assert re.search(reason, result.stderr, re.DOTALL)
+
+
+def test_no_command_has_an_option_named_as_one_of_all():
+    everywhere = {name for option in get_command(app).params for name in option.opts}
+
+    assert "--target" in everywhere
+    assert not everywhere & set(_own_options(get_command(app)))
+
+
+def _own_options(group):
+    for command in group.commands.values():
+        yield from (name for option in command.params for name in option.opts)
+        if isinstance(command, TyperGroup):
+            yield from _own_options(command)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def page(view: View) -> dict[str, Any]:
     hours = view.ask.rows("when.hours")
     before = view.ask.rows("when.hours_before")
     months = {row["listened_month"]: row for row in view.ask.rows("when.months")}
-    gaps = {row["listened_month"] for row in view.ask.rows("when.gap_months")}
+    gaps = {day.replace(day=1) for gap in view.timeline.gaps for day in gap.dates}
     return {
         "cards": _cards(view, hours, before),
         "week": _week(view, hours),

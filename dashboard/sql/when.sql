@@ -21,17 +21,6 @@ WHERE listener = :listener
 GROUP BY listened_month
 ORDER BY listened_month
 
--- gap_months --
--- Months in which plays may be missing.
-SELECT DISTINCT date_trunc('month', listened_at)::date AS listened_month
-FROM reporting.open_gap
-CROSS JOIN LATERAL generate_series(
-    date_trunc('month', started_at AT TIME ZONE :zone),
-    coalesce(ended_at, now()) AT TIME ZONE :zone,
-    interval '1 month'
-) AS listened_at
-WHERE listener = :listener
-
 -- days --
 SELECT listened_date, {plays} AS plays, ms, ms_estimated, is_at_least
 FROM reporting.listening_daily

@@ -73,10 +73,19 @@ def test_a_short_period_is_drawn_by_day(site):
 
 
 def test_a_month_with_an_open_gap_is_marked(site, owner):
-    assert 'class="gap' not in site.source("/when?period=2025")
+    marked = 'class="gap" style="--v:0" title="May 2025: 0 plays"'
+    assert marked not in site.source("/when?period=2025")
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('me', '2025-05-02', '2025-05-03', 'outage', 'poll')"
     )
 
-    assert 'class="gap" style="--v:0" title="May 2025: 0 plays"' in site.source("/when?period=2025")
+    assert marked in site.source("/when?period=2025")
+
+
+def test_a_month_after_the_last_poll_is_marked(site):
+    source = site.source("/when?period=2025")
+
+    assert 'class="gap" style="--v:0" title="Jan 2026: 0 plays"' in source
+    assert 'class="gap" style="--v:0" title="Nov 2025: 0 plays"' not in source
+    assert 'title="Nov 2025: 0 plays"' in source

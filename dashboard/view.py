@@ -4,7 +4,7 @@ Source of the rules: `reporting.plays`, whose columns plays_all, plays_30s, play
 plays_done hold 1 where a play counts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -197,6 +197,16 @@ class View:
             state["rule"] = self.rule.name
         return state
 
+    def number(self, name: str, known: Iterable[int]) -> int | None:
+        """Return an argument of the URL that is one of some numbers; None if it is not given.
+
+        Raises:
+            BadRequest: It is another text.
+        """
+        if name not in self.args:
+            return None
+        return int(_one_of([str(each) for each in known], self.args[name], name))
+
     def url(self, page: str, **values: Any) -> str:
         """Return the address of a page in this state, changed by `values`; None takes one away."""
         return url_for(page, **{**self.state, **values})
@@ -210,7 +220,7 @@ class View:
 
 STATE = ("listener", "period", "measure", "rule")
 """The arguments that every page knows."""
-OWN = ("kind", "sort", "search", "operations")
+OWN = ("kind", "sort", "search", "operations", "hour", "weekday", "platform")
 """The arguments of single pages. Any other is ignored: links are made of these alone."""
 
 

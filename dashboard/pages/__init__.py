@@ -14,6 +14,7 @@ from dashboard.pages import (
     items,
     mood,
     overview,
+    plays,
     rank,
     review,
     sessions,
@@ -62,6 +63,7 @@ PAGES = (
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),
+    Page("plays", "/plays", "Plays", plays.page, in_nav=False),
     Page("day", "/day/<day>", "Day", day.page, in_nav=False),
 )
 """In the order of the navigation."""

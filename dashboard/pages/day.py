@@ -5,6 +5,7 @@ from typing import Any
 
 from werkzeug.exceptions import NotFound
 
+from dashboard.pages.plays import ALL, listed
 from dashboard.period import DAY
 from dashboard.view import View
 
@@ -18,16 +19,13 @@ def page(view: View, day: str) -> dict[str, Any]:
     shown = _date(day)
     if not view.timeline.first <= shown <= view.timeline.today:
         raise NotFound(f"Plays are known from {view.timeline.first} to {view.timeline.today} only.")
-    plays = view.ask.rows("day.plays", day=shown)
+    newest = view.ask.rows("plays.newest", None, **{**ALL, "first": shown, "last": shown})
     coverage = view.ask.rows("day.coverage", day=shown)
     return {
         "day": shown,
         "previous": shown - DAY if shown > view.timeline.first else None,
         "next": shown + DAY if shown < view.timeline.today else None,
-        "plays": plays,
-        "counted": sum(row["counts"] for row in plays),
-        "ms": sum(row["ms"] for row in plays),
-        "ms_estimated": sum(row["ms"] for row in plays if row["minutes_are_estimated"]),
+        "plays": listed(newest[::-1], len(newest)),
         "is_at_least": any(row["is_at_least"] for row in coverage),
     }
 

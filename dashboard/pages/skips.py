@@ -97,11 +97,11 @@ def page(view: View) -> dict[str, Any]:
         "total": total,
         "known_share": share(total["known"], total["plays"]),
         "months": _months(view, times),
-        "hours": _hours(times),
+        "hours": _hours(view, times),
         "most": [_artist(view, row) for row in _ordered(artists, "most")],
         "fewest": [_artist(view, row) for row in _ordered(artists, "fewest")],
         "least_known": LEAST_KNOWN,
-        "how": _how(view.ask.rows("skips.how")),
+        "how": _how(view, view.ask.rows("skips.how")),
     }
 
 
@@ -157,12 +157,17 @@ def _months(view: View, times: list[Row]) -> dict[str, Any]:
     )
 
 
-def _hours(times: list[Row]) -> dict[str, Any]:
+def _hours(view: View, times: list[Row]) -> dict[str, Any]:
     rows = {row["hour"]: row for row in times if row["hour"] is not None}
-    return _rates([(f"{hour:02}", f"{hour:02}:00", rows.get(hour), None) for hour in range(HOURS)])
+    return _rates(
+        [
+            (f"{hour:02}", f"{hour:02}:00", rows.get(hour), view.url("plays", hour=hour))
+            for hour in range(HOURS)
+        ]
+    )
 
 
-def _rates(steps: list[tuple[str, str, Row | None, str | None]]) -> dict[str, Any]:
+def _rates(steps: list[tuple[str, str, Row | None, str]]) -> dict[str, Any]:
     """Draw one skip rate for each step: its label, its name, its row and its address."""
     told = [(rate(row), row["known"]) if row else (None, 0) for _, _, row, _ in steps]
     chart = columns(
@@ -197,7 +202,7 @@ def _artist(view: View, row: Row) -> dict[str, Any]:
     }
 
 
-def _how(rows: list[Row]) -> list[list[dict[str, Any]]]:
+def _how(view: View, rows: list[Row]) -> list[list[dict[str, Any]]]:
     """Return the panels: lists of the properties of plays of which something is known."""
     panels = []
     for keys in PANELS:
@@ -206,7 +211,7 @@ def _how(rows: list[Row]) -> list[list[dict[str, Any]]]:
             mine = [row for row in rows if _is_of(row, key)]
             known = [row for row in mine if row[key] not in UNKNOWN]
             if known:
-                lists.append(_list(TITLES[key], key, known, sum(row["plays"] for row in mine)))
+                lists.append(_list(view, key, known, sum(row["plays"] for row in mine)))
         if lists:
             panels.append(lists)
     return panels
@@ -218,25 +223,31 @@ def _is_of(row: Row, key: str) -> bool:
     return not row["set"] >> place & 1
 
 
-def _list(title: str, key: str, rows: list[Row], total: int) -> dict[str, Any]:
+def _list(view: View, key: str, rows: list[Row], total: int) -> dict[str, Any]:
     known = sum(row["plays"] for row in rows)
     shown, others = rows[:MOST_ROWS], rows[MOST_ROWS:]
-    entries = [(word(key, row[key]), row) for row in shown]
+    entries = [(word(key, row[key]), _plays_of(view, key, row), row) for row in shown]
     if others:
         rest = {name: sum(row[name] for row in others) for name in ("plays", "skips", "known")}
-        entries.append((f"{len(others)} others", rest))
+        entries.append((f"{len(others)} others", None, rest))
     return {
-        "title": title,
+        "title": TITLES[key],
         "known": share(known, total),
         "rows": [
             {
                 "name": name,
+                "href": href,
                 "share": share(row["plays"], known),
                 "texts": [percent(share(row["plays"], known)), percent(rate(row))],
             }
-            for name, row in entries
+            for name, href, row in entries
         ],
     }
+
+
+def _plays_of(view: View, key: str, row: Row) -> str | None:
+    """Return the address of the plays of a device; other lists have none."""
+    return view.url("plays", platform=row[key]) if key == "platform" else None
 
 
 def word(key: str, value: Any) -> str:

@@ -95,6 +95,7 @@ def _week(view: View, hours: list[Row]) -> dict[str, Any]:
             shade[at],
             in_words(view, row),
             f"{WEEKDAYS[day - 1]} {hour_name(hour)}: {in_words(view, row)}",
+            view.url("plays", weekday=day, hour=hour) if (day, hour) in by_cell else None,
         )
         for at, ((day, hour), row) in enumerate(zip(keys, rows, strict=True))
     ]
@@ -106,7 +107,8 @@ def _week(view: View, hours: list[Row]) -> dict[str, Any]:
             for hour in range(HOURS)
         ],
         "rows": [
-            (name, None, cells[at * HOURS : (at + 1) * HOURS]) for at, name in enumerate(WEEKDAYS)
+            (name, view.url("plays", weekday=at + 1), cells[at * HOURS : (at + 1) * HOURS])
+            for at, name in enumerate(WEEKDAYS)
         ],
         "totals": [
             percent(share_of(hours, view, [row for row in hours if row["weekday"] == day]))
@@ -117,11 +119,15 @@ def _week(view: View, hours: list[Row]) -> dict[str, Any]:
 
 def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
     rows = [_added([row for row in hours if row["hour"] == hour]) for hour in range(HOURS)]
+    hrefs = [view.url("plays", hour=hour) for hour in range(HOURS)]
     return {
+        "hrefs": hrefs,
         "paths": sectors([amount(view, row) for row in rows]),
         "titles": [f"{hour_name(hour)}: {in_words(view, row)}" for hour, row in enumerate(rows)],
         "middle": _fullest(view, hours, "hour"),
-        "table": [(hour_name(hour), in_words(view, row)) for hour, row in enumerate(rows)],
+        "table": [
+            ((hour_name(hour), hrefs[hour]), in_words(view, row)) for hour, row in enumerate(rows)
+        ],
     }
 
 

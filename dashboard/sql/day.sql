@@ -1,13 +1,4 @@
--- Every play of one date.
-
--- plays --
-SELECT listened_at_local, track_name, artist_name, track_id, artist_id, ms,
-       minutes_are_estimated, is_skip, {plays} AS counts, platform, context_uri
-FROM reporting.plays
-WHERE listener = :listener
-  AND ended_at >= (:day::date)::timestamp AT TIME ZONE :zone
-  AND ended_at < (:day::date + 1)::timestamp AT TIME ZONE :zone
-ORDER BY ended_at, track_uri
+-- What is known of one date.
 
 -- coverage --
 SELECT is_at_least, coverage

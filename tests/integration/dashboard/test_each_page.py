@@ -14,6 +14,7 @@ PATHS = (
     "/review",
     "/counts",
     "/health",
+    "/plays",
 )
 STATES = (
     "",

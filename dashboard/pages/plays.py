@@ -1,0 +1,46 @@
+"""The newest plays of the period: all, or those of an hour, a day of the week or a device."""
+
+from typing import Any
+
+from dashboard.amounts import WEEKDAYS
+from dashboard.ask import Row
+from dashboard.drawing import HOURS
+from dashboard.pages.skips import word
+from dashboard.pages.when import hour_name
+from dashboard.view import View
+
+MOST = 200
+ALL = {"hour": None, "weekday": None, "platform": None, "most": None}
+"""The parameters that choose every play."""
+
+
+def page(view: View) -> dict[str, Any]:
+    """Return the plays that the URL chooses, the newest first, and how many there are.
+
+    Raises:
+        BadRequest: The hour or the weekday is none.
+    """
+    hour = view.number("hour", range(HOURS))
+    weekday = view.number("weekday", range(1, 8))
+    platform = view.args.get("platform")
+    chosen = {"hour": hour, "weekday": weekday, "platform": platform}
+    rows = view.ask.rows("plays.newest", None, **{**ALL, **chosen, "most": MOST})
+    is_cut = len(rows) == MOST
+    total = view.ask.row("plays.number", **chosen)["plays"] if is_cut else len(rows)
+    names = [
+        *([WEEKDAYS[weekday - 1]] if weekday is not None else []),
+        *([hour_name(hour)] if hour is not None else []),
+        *([word("platform", platform)] if platform is not None else []),
+    ]
+    return {"chosen": names, "plays": listed(rows, total)}
+
+
+def listed(rows: list[Row], total: int) -> dict[str, Any]:
+    """Return what `parts.plays` shows: the rows of `total` plays, and their sums."""
+    return {
+        "rows": rows,
+        "total": total,
+        "counted": sum(row["counts"] for row in rows),
+        "ms": sum(row["ms"] for row in rows),
+        "ms_estimated": sum(row["ms"] for row in rows if row["minutes_are_estimated"]),
+    }

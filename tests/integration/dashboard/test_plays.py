@@ -1,0 +1,109 @@
+"""The page of the plays of an hour, a weekday or a device, and the charts that lead to it."""
+
+import re
+
+import pytest
+
+from tests.integration.dashboard.site import Site
+
+
+@pytest.fixture
+def site(database, address_of):
+    site = Site(database, address_of)
+    site.two_years()
+    return site
+
+
+def ends(site, query):
+    """The ends of the plays that are listed, local time, in the order of the page."""
+    return re.findall(r'<time datetime="([\d-]+T\d\d:\d\d)', site.source(f"/plays?{query}"))
+
+
+def test_the_newest_play_of_the_period_stands_first(site):
+    assert ends(site, "period=2025-07") == [
+        "2025-07-14T10:00",
+        "2025-07-13T12:00",
+        "2025-07-13T00:30",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("hour=0", ["2025-07-13T00:30"]),
+        ("hour=21", ["2025-03-04T21:11", "2025-03-04T21:10", "2025-03-04T21:00"]),
+        ("weekday=7", ["2025-07-13T12:00", "2025-07-13T00:30"]),
+        ("weekday=7&hour=12", ["2025-07-13T12:00"]),
+        ("weekday=1&platform=ios", ["2025-07-14T10:00"]),
+    ],
+)
+def test_a_choice_lists_its_plays_only(site, chosen, expected):
+    site.play("2025-07-14 09:00", "Ferries", "Ada", 200_000, platform="linux")
+
+    found = ends(site, f"period=2025&{chosen}")
+
+    assert found == expected
+
+
+def test_the_choice_is_named_and_kept_in_another_period(site):
+    text = site.source("/plays?period=2025&weekday=2&hour=21&platform=ios&rule=done")
+
+    assert "<h1>Tue · 21:00 · iOS</h1>" in text
+    assert "/plays?period=2024&amp;rule=done&amp;hour=21&amp;weekday=2&amp;platform=ios" in text
+
+
+def test_plays_that_do_not_count_are_listed_too(site):
+    assert "3 plays 2 count from 30 seconds" in site.text("/plays?period=2025&hour=21")
+
+
+def test_a_long_list_says_how_much_of_it_is_shown(site):
+    for number in range(201):
+        site.play(
+            f"2025-09-01 1{number // 60}:{number % 60:02}", "Ferries", "Ada", 200_000, country="NZ"
+        )
+
+    assert "201 plays the newest 200 of 201" in site.text("/plays?period=2025-09")
+    assert len(ends(site, "period=2025-09")) == 200
+    assert ends(site, "period=2025-09")[-1] == "2025-09-01T12:01"
+
+
+def test_a_list_of_200_is_whole(site):
+    for number in range(200):
+        site.play(f"2025-09-01 1{number // 60}:{number % 60:02}", "Ferries", "Ada", 200_000)
+
+    assert "the newest" not in site.text("/plays?period=2025-09")
+
+
+def test_no_play_matches(site):
+    assert "Nothing was played then" in site.text("/plays?period=2025&hour=5")
+    assert "Nothing was played then" in site.text("/plays?platform=%27%20OR%20true")
+
+
+@pytest.mark.parametrize("wrong", ["hour=24", "hour=", "hour=x", "weekday=0", "weekday=8"])
+def test_a_number_out_of_range_is_refused(site, wrong):
+    answer = site.get(f"/plays?{wrong}")
+
+    assert answer.status_code == 400
+    assert "Use one of" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("page", "leads"),
+    [
+        ("/when", "weekday=2&amp;hour=21"),
+        ("/when", "weekday=7"),
+        ("/when", "hour=21"),
+        ("/skips", "hour=21"),
+        ("/skips", "platform=ios"),
+    ],
+)
+def test_a_chart_leads_to_its_plays(site, page, leads):
+    state = "period=2025&amp;measure=minutes&amp;rule=all"
+
+    source = site.source(f"{page}?period=2025&measure=minutes&rule=all")
+
+    assert re.search(f'href="/plays\\?{state}&amp;{leads}"', source)
+
+
+def test_an_empty_square_leads_nowhere(site):
+    assert "weekday=6&amp;hour=22" not in site.source("/when?period=2025")

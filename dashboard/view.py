@@ -220,7 +220,7 @@ class View:
 
 STATE = ("listener", "period", "measure", "rule")
 """The arguments that every page knows."""
-OWN = ("kind", "sort", "search", "operations", "hour", "weekday", "platform")
+OWN = ("kind", "sort", "search", "operations", "hour", "weekday", "platform", "size")
 """The arguments of single pages. Any other is ignored: links are made of these alone."""
 
 

@@ -23,13 +23,20 @@ def page(view: View) -> dict[str, Any]:
     """Return what the template shows."""
     now = view.ask.row("sessions.totals", begin=view.period.first, until=view.period.last)
     before = _before(view)
+    hour, size = view.number("hour", range(HOURS)), view.number("size", range(len(SIZES)))
     shapes = view.ask.rows("sessions.shapes")
     streaks = view.ask.rows("sessions.streaks")
     return {
         "cards": _session_cards(view, now, before) + _streak_cards(view, streaks),
-        "starts": _starts(shapes),
-        "sizes": _sizes(shapes),
-        "longest": [_session(view, row) for row in view.ask.rows("sessions.longest")],
+        "starts": _starts(view, shapes),
+        "sizes": _sizes(view, shapes),
+        "chosen": [
+            *([f"from {hour:02}:00"] if hour is not None else []),
+            *([SIZES[size]] if size is not None else []),
+        ],
+        "longest": [
+            _session(view, row) for row in view.ask.rows("sessions.longest", hour=hour, size=size)
+        ],
         "streaks": [_streak(view, row) for row in _chosen(streaks)],
         "milestones": view.ask.rows("sessions.milestones"),
         "has_sessions": bool(now["sessions"]),
@@ -107,22 +114,32 @@ def _until(streak: Row) -> str:
     )
 
 
-def _starts(shapes: list[Row]) -> dict[str, Any]:
+def _starts(view: View, shapes: list[Row]) -> dict[str, Any]:
     by_hour = {row["hour"]: row["sessions"] for row in shapes if row["hour"] is not None}
     return drawn_counts(
         [
-            Bar(f"{hour:02}", count, f"{hour:02}:00: {several(count, 'session')}")
+            Bar(
+                f"{hour:02}",
+                count,
+                f"{hour:02}:00: {several(count, 'session')}",
+                view.url("sessions", hour=hour, _anchor="longest") if count else None,
+            )
             for hour in range(HOURS)
             for count in [by_hour.get(hour, 0)]
         ]
     )
 
 
-def _sizes(shapes: list[Row]) -> dict[str, Any]:
+def _sizes(view: View, shapes: list[Row]) -> dict[str, Any]:
     by_size = {row["size"]: row["sessions"] for row in shapes if row["size"] is not None}
     return drawn_counts(
         [
-            Bar(name, count, f"{name}: {several(count, 'session')}")
+            Bar(
+                name,
+                count,
+                f"{name}: {several(count, 'session')}",
+                view.url("sessions", size=size, _anchor="longest") if count else None,
+            )
             for size, name in enumerate(SIZES)
             for count in [by_size.get(size, 0)]
         ]

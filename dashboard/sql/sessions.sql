@@ -14,9 +14,13 @@ WHERE listener = :listener AND listened_date BETWEEN :first AND :last
 GROUP BY GROUPING SETS ((hour), (size))
 
 -- longest --
+-- Of all, or of those of a first hour or of a size, as in shapes.
 SELECT started_at_local, listened_date, length_minutes, {plays} AS plays, ms, ms_estimated
 FROM reporting.sessions
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last
+  AND (:hour::integer IS NULL OR hour = :hour::integer)
+  AND (:size::integer IS NULL
+       OR width_bucket(length_minutes, ARRAY[15, 30, 60, 120, 240]::numeric[]) = :size::integer)
 ORDER BY length_minutes DESC, started_at_local
 LIMIT 10
 

@@ -1,5 +1,7 @@
 """The page Sessions: stretches without a long pause, and days in a row."""
 
+import re
+
 import pytest
 
 from tests.integration.dashboard.site import Site
@@ -61,3 +63,30 @@ def test_a_day_in_an_open_gap_does_not_break_a_streak(site, owner):
 
 def test_the_first_play_is_a_milestone(site):
     assert "Ferries Ada 2 Jan 2024 1" in site.text("/sessions?period=2025")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("hour=20", ["Tue 4 Mar 2025"]),
+        ("hour=0", ["Sun 13 Jul 2025"]),
+        ("size=0&hour=11", ["Sun 13 Jul 2025"]),
+        ("size=5", []),
+    ],
+)
+def test_a_bar_leads_to_its_sessions(site, chosen, expected):
+    site.play("2025-09-01 18:00", "Ferries", "Ada", 20 * 60_000)
+
+    text = site.text(f"/sessions?period=2025&{chosen}")
+    listed = text.split("from first to last second")[1].split("Streaks")[0]
+
+    assert re.findall(r"(\w+ \d+ \w+ \d+) from", listed) == expected
+
+
+def test_a_bar_without_sessions_leads_nowhere(site):
+    source = site.source("/sessions?period=2025")
+
+    assert 'href="/sessions?period=2025&amp;hour=20#longest"' in source
+    assert 'href="/sessions?period=2025&amp;size=0#longest"' in source
+    assert "hour=22#" not in source
+    assert "size=1#" not in source

@@ -72,7 +72,11 @@ def delta(growth: float | None) -> str:
     if abs(growth) < 0.005:  # noqa: PLR2004 - rounds to 0 %
         return f"±0{THIN}%"
     sign = "▲" if growth > 0 else "▼"
-    return f"{sign} {number(round(abs(growth) * 100))}{THIN}%"
+    percents = round(abs(growth) * 100)
+    if -1 < growth < 0:
+        # Something is left.
+        percents = min(percents, 99)
+    return f"{sign} {number(percents)}{THIN}%"
 
 
 def move(rank: int, rank_before: int | None) -> str:

@@ -84,7 +84,10 @@ def cards(
         ),
         number_card(view, "days with music", now["days"], before["days"], href=link("sessions")),
         number_card(
-            view, "artists heard first", *heard_first(view, "artists"), href=link("discovery")
+            view,
+            "artists heard first, skips too",
+            *heard_first(view, "artists"),
+            href=link("discovery"),
         ),
     ]
 

@@ -115,6 +115,9 @@ class View:
             NotFound: The listener is not known.
             BadRequest: The period, the rule or the measure is none.
         """
+        if any("\0" in value for value in args.values()):
+            # No text of Postgres can hold it.
+            raise BadRequest("The address holds a character that no name has.")
         choice = Choice(
             RULES[_one_of(RULES, args.get("rule", "30s"), "counting rule")],
             _one_of(MEASURES, args.get("measure", "plays"), "measure"),

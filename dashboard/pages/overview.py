@@ -33,9 +33,20 @@ def page(view: View) -> dict[str, Any]:
         "cards": cards,
         "tops": tops,
         "last_plays": view.ask.rows("overview.last_plays"),
-        "gaps": view.timeline.missing(view.shown),
+        **unknown(view),
         "open_imports": view.ask.row("overview.open_imports")["uploads"],
         "bars": bars(view, days if by_day else months, by_day=by_day),
+    }
+
+
+def unknown(view: View) -> dict[str, Any]:
+    """Return the gaps of the period, and the last known date if the period goes on after it."""
+    missing = view.timeline.missing(view.shown)
+    until = view.listener.last_known_on
+    since = [span for span in missing if until and span.first > until]
+    return {
+        "gaps": [span for span in missing if span not in since],
+        "known_until": until if since else None,
     }
 
 

@@ -10,17 +10,17 @@ GROUP BY listened_date
 ORDER BY listened_date
 
 -- heard_first --
--- How many artists, tracks or albums were heard first in the period and in the one before. An item
--- of which no play counts is none.
+-- How many artists, tracks or albums were heard first in the period and in the one before. Every play
+-- counts, whatever the rule, as in reporting.discovery: a skip is heard, too.
 SELECT count(*) FILTER (WHERE first_heard_on BETWEEN :first::date AND :last::date) AS now,
        count(*) FILTER (WHERE first_heard_on BETWEEN :before_first::date AND :before_last::date) AS before
 FROM reporting.{items}
-WHERE listener = :listener AND {plays} > 0
+WHERE listener = :listener
 
 -- artists_heard_first --
 SELECT date_trunc('month', first_heard_on)::date AS listened_month, count(*) AS items
 FROM reporting.artists
-WHERE listener = :listener AND {plays} > 0
+WHERE listener = :listener
   AND first_heard_on BETWEEN :first::date AND :last::date
 GROUP BY date_trunc('month', first_heard_on)
 

@@ -23,8 +23,11 @@ from dashboard.app import create_app
 from shared.postgres import Database
 
 LENGTH_MS = 200_000
-URIS = {"Ferries": "spotify:track:1", "Salt": "spotify:track:2", "Kites": "spotify:track:3"}
-ALBUMS = {"Ada": "Tides", "Wren": "Sky"}
+URIS = {
+    title: f"spotify:track:{number}"
+    for number, title in enumerate(("Ferries", "Salt", "Kites", "Lamps"), start=1)
+}
+ALBUMS = {"Ada": "Tides", "Wren": "Sky", "Bo": "Night"}
 
 
 class Site:

@@ -61,6 +61,7 @@ def test_an_unknown_listener_is_not_found_and_the_known_are_named(top):
         ("measure=ms", "plays, minutes"),
         ("kind=album_name", "artist, track, album"),
         ("sort=ms", "rank, name, plays, time, change"),
+        ("search=%00", "a character that no name has"),
     ],
 )
 def test_a_bad_argument_is_refused_with_what_would_do(top, query, says):

@@ -72,6 +72,7 @@ def test_a_share_is_a_percentage(share, text):
         (93, 100, f"▼ 7{THIN}%"),
         (1000, 1001, f"±0{THIN}%"),
         (0, 5, f"▼ 100{THIN}%"),
+        (1, 214, f"▼ 99{THIN}%"),
         (5, 0, "–"),
         (5, None, "–"),
         (None, 5, "–"),

@@ -85,7 +85,7 @@ def cards(
         number_card(view, "days with music", now["days"], before["days"], href=link("sessions")),
         number_card(
             view,
-            "artists heard first, skips too",
+            "new artists, skips too",
             *heard_first(view, "artists"),
             href=link("discovery"),
         ),

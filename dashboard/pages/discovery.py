@@ -43,7 +43,7 @@ def page(view: View) -> dict[str, Any]:
 
 def _cards(view: View, months: list[Row]) -> list[dict[str, Any]]:
     found = [
-        number_card(view, f"{items} heard first, skips too", *heard_first(view, items))
+        number_card(view, f"new {items}, skips too", *heard_first(view, items))
         for items in ("artists", "tracks", "albums")
     ]
     return [

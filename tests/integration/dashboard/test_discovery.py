@@ -15,16 +15,16 @@ def site(database, address_of):
 def test_what_is_new_counts_in_the_year_of_its_first_play(site):
     text = site.text("/discovery?period=2025")
 
-    assert "artists heard first, skips too 1 ±0 % 1 in 2024" in text
-    assert "tracks heard first, skips too 2 ▲ 100 % 1 in 2024" in text
-    assert "albums heard first, skips too 1 ±0 % 1 in 2024" in text
+    assert "new artists, skips too 1 ±0 % 1 in 2024" in text
+    assert "new tracks, skips too 2 ▲ 100 % 1 in 2024" in text
+    assert "new albums, skips too 1 ±0 % 1 in 2024" in text
 
 
 def test_what_was_only_skipped_was_heard_first_all_the_same(site):
     site.play("2025-09-01 12:00", "Lamps", "Bo", 5_000)
 
     for path in ("/?period=2025", "/discovery?period=2025&rule=done", "/review?period=2025"):
-        assert "artists heard first, skips too 2 " in site.text(path), path
+        assert "new artists, skips too 2 " in site.text(path), path
 
 
 def test_plays_of_new_artists_stand_out(site):

@@ -123,7 +123,7 @@ def test_the_overview_counts_the_one_play(one_play, shown):
     assert "listened 3 min" in text
     assert "artists 1 " in text
     assert "days with music 1 " in text
-    assert "artists heard first, skips too 1 " in text
+    assert "new artists, skips too 1 " in text
     assert "Salt & <Vinegar> Ada Quince 3:00" in text
 
 

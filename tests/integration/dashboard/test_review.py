@@ -24,7 +24,7 @@ def test_a_year_is_compared_with_the_one_before(site):
     assert "plays 5 ▲ 400 % 1 in 2024" in text
     assert "listened ≈ 14 min" in text
     assert "artists 2 ▲ 100 % 1 in 2024" in text
-    assert "artists heard first, skips too 1" in text
+    assert "new artists, skips too 1" in text
 
 
 def test_tops_are_those_of_the_year(site):

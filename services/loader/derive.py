@@ -20,10 +20,11 @@ from shared.errors import MessageError
 from shared.postgres import ANSWER_TIMEOUT_S, Database
 from shared.telemetry import logger
 
-RESERVED = 0.1
-"""Share of an invocation's time that no refresh takes: 90 s of 15 minutes."""
+RESERVED = 0.4
+"""Share of an invocation's time in which no transaction begins: 6 of 15 minutes."""
 LIMIT_S = 240
-"""When Postgres ends a transaction: before its silence means a dead connection."""
+"""When Postgres ends a transaction, seconds: less than ANSWER_TIMEOUT_S, after which its silence
+means a dead connection."""
 
 
 class Derivation(BaseModel):

@@ -30,7 +30,7 @@ Load = Callable[[Sequence[EnrichedBatch]], None]
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Load every batch of the event in one transaction; report just the messages that cannot be.
 
-    Then refresh the derived tables, unless more of an upload is to come.
+    Then refresh the derived tables, unless an upload is not yet complete.
 
     Raises:
         DatabaseAwayError: Postgres cannot serve now: the queue keeps all and tries again.
@@ -40,8 +40,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         batches, failed = read_messages(event, EnrichedBatch)
         failed += _load(list(batches.items()), loader.load)
     if batches:
-        half_s = context.get_remaining_time_in_millis() / 2_000
-        loader.refresh([*batches.values()], min(REFRESH_S, half_s))
+        # A transaction that begins at the end of this time may take as long again.
+        third_s = context.get_remaining_time_in_millis() / 3_000
+        loader.refresh([*batches.values()], min(REFRESH_S, third_s))
     return report_failures(failed)
 
 
@@ -64,7 +65,7 @@ class Loader:
         self.connection.run(lambda store: store.load(batches))
 
     def refresh(self, batches: Sequence[EnrichedBatch], most_s: float) -> None:
-        """Refresh the derived tables after a load, unless more of an upload is to come.
+        """Refresh the derived tables after a load, unless an upload is not yet complete.
 
         A failure is logged and leaves the marks for a later refresh. It must not fail the load,
         which is committed: its messages would come again.

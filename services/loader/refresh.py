@@ -15,7 +15,7 @@ from shared.postgres import Database
 
 MONTHS_AFTER_A_POLL = 3
 """A poll makes one month stale, two at a border. Where late plays, features of old tracks or an
-upload under way have made more stale, the hourly derivation computes the others at once."""
+upload under way have made more stale, the hourly derivation computes the others together."""
 MONTHS_AT_ONCE = 16
 """Most months of one transaction: some seconds for a listener of 6,000 plays a month, so that a
 refresh which is cut off loses little."""
@@ -24,7 +24,7 @@ refresh which is cut off loses little."""
 def refresh_after_load(
     database: Database, batches: Sequence[EnrichedBatch], most_s: float
 ) -> int | None:
-    """Refresh the derived tables after a load, unless more of its uploads is to come.
+    """Refresh the derived tables after a load, unless one of its uploads is not yet complete.
 
     An upload is refreshed once all of it is loaded, whichever of its batches comes last.
 
@@ -49,15 +49,16 @@ def refresh_after_load(
 def refresh(database: Database, most_s: float, limit_s: float, most_months: float = inf) -> int:
     """Read the marks, then compute stale months anew, the newest first.
 
-    The marks are a transaction of their own, then one month is, two are, four, and so on: whatever
-    the machine, some transactions are committed in time. Goes on until no month waits, until
-    another refresh holds those that do, or until the next transaction would end too late.
+    The marks are a transaction of their own. Then each transaction computes twice as many months as
+    the one before, from 1 to `MONTHS_AT_ONCE`, so that a slow machine commits some, too. Goes on
+    until no month waits, until another refresh holds those that do, or until the next transaction
+    would end too late.
 
     Args:
         database: A connection of role loader.
-        most_s: How long to go on, seconds.
-        limit_s: When Postgres ends one transaction, seconds.
-        most_months: How many months to compute, about.
+        most_s: For how long transactions begin, seconds.
+        limit_s: When Postgres ends each of them, seconds.
+        most_months: No further transaction begins after so many months.
 
     Returns:
         The number of months that still wait.
@@ -72,7 +73,8 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
         before, left = left, _refresh_some(database, months, limit_s)
         computed += months
         now = monotonic()
-        is_late = now + 2 * (now - began) > end
+        # The time that the marks took says nothing of a month.
+        is_late = now + (2 * (now - began) if months else 0) > end
         is_stuck = months > 0 and left >= before
         if not left or is_stuck or is_late or computed >= most_months:
             return left

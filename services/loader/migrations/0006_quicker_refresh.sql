@@ -1,11 +1,11 @@
 -- A quicker refresh: no rank is stored, names are folded once per track, and a rebuild keeps what is
 -- shown until the new figures are there. The views get the columns that they lacked.
 
--- The release before takes this lock before it writes. Without it, its load and this would each hold
--- a table that the other waits for.
+-- The release before takes this lock before it writes. Without it, a load of that release and this
+-- migration could deadlock.
 SELECT pg_advisory_xact_lock(hashtextextended('write', 0));
 
--- A STRICT function is not inlined. Of NULL it makes NULL all the same.
+-- Postgres does not inline a STRICT function. fold(NULL) is still NULL.
 ALTER FUNCTION derived.fold CALLED ON NULL INPUT;
 
 CREATE OR REPLACE VIEW derived.plain_track AS
@@ -601,9 +601,10 @@ CREATE OR REPLACE FUNCTION derived.rebuild() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET jit = off
--- Its caller may have switched them off.
+-- read_marks has switched them off.
 SET enable_seqscan = on
 SET enable_hashjoin = on
+SET enable_mergejoin = on
 AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('derive', 0));

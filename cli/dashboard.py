@@ -1,14 +1,20 @@
 """`plays dashboard`: the page of your listening, on this machine."""
 
+import json
 import os
 import sys
 from typing import Annotated
 
 import typer
 
+from cli.browser import open_page
 from cli.options import target_of
+from cli.output import show
 from cli.target import Target
+from infra.local.memory import FILE
 from infra.local.page import Source, command, environment
+from infra.local.state import local_home
+
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document with the URL to stdout.")
@@ -21,7 +27,10 @@ def dashboard(
     port: Annotated[
         int | None,
         typer.Option(
-            min=1, max=65_535, help="By default 8100, or the next free one while that is busy."
+            min=1,
+            max=65_535,
+            help="By default 8100, or the next free one while that is busy. Serves a second page "
+            "where a local cloud serves one.",
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--open", help="Open it in your browser.")] = False,
@@ -30,12 +39,15 @@ def dashboard(
     """Serve the page of your listening on this machine, until Ctrl-C.
 
     Only this machine can open it: it listens on 127.0.0.1, and nothing leaves the machine. A local
-    cloud serves its own page already; `make run` prints the address, and `plays status` too.
+    cloud serves its own page already: without --port its address is printed.
 
     - `plays dashboard --open` for the local cloud, or for AWS where none runs
     - `plays dashboard --target aws` reads AWS by the function `queries`: it needs no tunnel
     """
-    source = _source(target_of(context))
+    target = target_of(context)
+    if port is None and target.state and target.state.page_url:
+        _show(target.state.page_url, browser=browser, as_json=as_json)
+        return
     options = [
         *(("--port", str(port)) if port else ()),
         *(("--open",) if browser else ()),
@@ -43,7 +55,15 @@ def dashboard(
     ]
     sys.stdout.flush()
     words = command(*options)
-    os.execve(words[0], words, environment(source, os.environ))  # noqa: S606 - the command is ours
+    os.execve(words[0], words, environment(_source(target), os.environ))  # noqa: S606 - the command is ours
+
+
+def _show(url: str, *, browser: bool, as_json: bool) -> None:
+    """Name the page that a local cloud serves, and open it if wished."""
+    said = f"the page already runs: {url} (--port serves a second one)"
+    show(json.dumps({"url": url}) if as_json else said)
+    if browser:
+        open_page(url)
 
 
 def _source(target: Target) -> Source:
@@ -53,5 +73,6 @@ def _source(target: Target) -> Source:
         host, port = target.via
         options = (*options, "--database-host", host, "--database-port", str(port))
     if target.state or target.via:
-        return Source(options=options, address=target.address)
+        memory = local_home() / FILE if target.state else None
+        return Source(options=options, address=target.address, memory=memory)
     return Source(options=options, function=target.output("QueriesFunction"))

@@ -138,7 +138,7 @@ def main() -> None:
         sys.exit(f"plays: {error}")
     # Browsers open more connections than there are threads; each file is served in a moment.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    app = create_app(readers(source), Operations(*source.options))
+    app = create_app(readers(source), Operations(*source.options), source.simulated)
     url = f"http://{HOST}:{listening.getsockname()[1]}/"
     said = json.dumps({"url": url}) if options.json else f"the page: {url} (Ctrl-C stops it)"
     print(said, flush=True)  # noqa: T201 - what was asked for

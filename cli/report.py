@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from cli.errors import CommandError
 from cli.options import JsonOption, ListenerOption, target_of
 from cli.output import Document, emit, show
+from cli.simulated import simulated_listeners
 from dashboard.period import Period
 from dashboard.report import NoPlaysError, default_year, render
 from dashboard.view import MEASURES, RULES, View
@@ -38,7 +39,8 @@ def report(
         int | None, typer.Option(min=1, max=12, help="A month of that year instead of all of it.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write it; by default listening-YEAR.html here.")
+        Path | None,
+        typer.Option(help="Where to write it; by default listening-YEAR.html in this folder."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="The name in the file; by default the listener's.")
@@ -55,11 +57,13 @@ def report(
     """
     _require(rule, RULES, "--rule")
     _require(measure, MEASURES, "--measure")
-    with target_of(context).database() as database:
-        view = _view(database, {"listener": listener, "rule": rule, "measure": measure})
+    target = target_of(context)
+    with target.database() as database:
+        args = {"listener": listener, "rule": rule, "measure": measure}
+        view = _view(database, args, simulated_listeners(target))
         period = _period(view, year, month)
         try:
-            text = render(view, period, name or listener)
+            text = render(view, period, _heading(name or listener))
         except NoPlaysError:
             raise CommandError(
                 f"no play of {listener} in {period.name} is known: choose another --year or --month"
@@ -72,14 +76,19 @@ def report(
         show(f"{period.name} in review: {done.path} ({done.bytes / 1000:.0f} KB)")
 
 
+def _heading(name: str) -> str:
+    """Return the heading of the file, to which the page adds the period."""
+    return "My listening" if name == DEFAULT_LISTENER else f"Listening of {name}"
+
+
 def _require(value: str, known: Collection[str], option: str) -> None:
     if value not in known:
         raise CommandError(f"{option} {value} is unknown: use one of {', '.join(known)}")
 
 
-def _view(database: Reader, args: dict[str, str]) -> View:
+def _view(database: Reader, args: dict[str, str], simulated: frozenset[str]) -> View:
     try:
-        view = View.of(MultiDict({**args, "period": "all"}), database)
+        view = View.of(MultiDict({**args, "period": "all"}), database, simulated=simulated)
     except NotFound as error:
         raise CommandError(str(error.description)) from None
     if view is None:
@@ -98,6 +107,7 @@ def _period(view: View, year: int | None, month: int | None) -> Period:
 
 
 def _write(path: Path, text: str, *, force: bool) -> Path:
+    path = path.absolute()
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)

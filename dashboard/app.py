@@ -19,6 +19,7 @@ from shared.errors import HistoryError
 from shared.queries import Reader
 
 OpenReader = Callable[[], AbstractContextManager[Reader]]
+Simulated = Callable[[], frozenset[str]]
 
 
 class IdConverter(BaseConverter):
@@ -34,12 +35,17 @@ class IdConverter(BaseConverter):
         return number
 
 
-def create_app(open_reader: OpenReader, operations: Operations | None = None) -> Flask:
+def create_app(
+    open_reader: OpenReader,
+    operations: Operations | None = None,
+    simulated: Simulated = frozenset,
+) -> Flask:
     """Build the application.
 
     Args:
         open_reader: Opens a reader of the database; each request opens one.
         operations: Returns what `plays status --json` prints; None if the page cannot show it.
+        simulated: Returns the listeners whose history holds simulated plays; by default none.
 
     Raises:
         FileNotFoundError: The chart library is not installed.
@@ -63,7 +69,7 @@ def create_app(open_reader: OpenReader, operations: Operations | None = None) ->
     app.register_error_handler(HistoryError, _away)
     _route(app, "/static/<digest>/<name>", "static", assets.serve)
     for page in PAGES:
-        _route(app, page.path, page.name, _answers(page, open_reader, operations))
+        _route(app, page.path, page.name, _answers(page, open_reader, operations, simulated))
     return app
 
 
@@ -73,7 +79,7 @@ def _route(app: Flask, path: str, name: str, answer: Callable[..., Any]) -> None
 
 
 def _answers(
-    page: Page, open_reader: OpenReader, operations: Operations | None
+    page: Page, open_reader: OpenReader, operations: Operations | None, simulated: Simulated
 ) -> Callable[..., AnyResponse | str]:
     """Return the function that answers a request for a page."""
 
@@ -83,7 +89,7 @@ def _answers(
             # The form of two dates; the page's address names the period as text.
             return redirect(_custom(*dates, page=page, values=values))
         with open_reader() as reader:
-            view = View.of(request.args, reader, operations)
+            view = View.of(request.args, reader, operations, simulated())
             if view is None or (page.needs_plays and view.listener.first_date is None):
                 return render_template("welcome.html", page=page, view=view)
             context = page.build(view, **values)

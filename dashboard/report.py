@@ -27,18 +27,19 @@ def default_year(view: View) -> int | None:
     return max(over or years, default=None)
 
 
-def render(view: View, period: Period, name: str) -> str:
+def render(view: View, period: Period, heading: str) -> str:
     """Return the file.
 
     Args:
         view: The listener, the measure and the counting rule.
         period: A whole year or a whole month.
-        name: How the listener is called in the file, which says nothing else of them.
+        heading: Names the listener, if at all: the file says nothing else of them.
 
     Raises:
         NoPlaysError: No play of the period is known.
     """
-    review = gather(view.at(period), no_link)
+    view = view.at(period)
+    review = gather(view, no_link)
     if review is None:
         raise NoPlaysError
     return (
@@ -46,11 +47,9 @@ def render(view: View, period: Period, name: str) -> str:
         .get_template("report.html")
         .render(
             review=review,
-            period=period,
-            name=name,
+            view=view,
+            heading=heading,
             unit="time" if view.by_time else "plays",
-            rule=view.rule.meaning,
-            zone=view.listener.time_zone,
             css=_styles(),
         )
     )

@@ -104,12 +104,24 @@ class View:
     args: Mapping[str, str]
     """The arguments of the URL that belong to one page only."""
     operations: Operations | None = field(default=None, repr=False)
+    is_simulated: bool = False
+    """Some plays of the listener are simulated."""
 
     @classmethod
     def of(
-        cls, args: MultiDict[str, str], reader: Reader, operations: Operations | None = None
+        cls,
+        args: MultiDict[str, str],
+        reader: Reader,
+        operations: Operations | None = None,
+        simulated: frozenset[str] = frozenset(),
     ) -> Self | None:
         """Read the arguments of a URL; None where no listener is known.
+
+        Args:
+            args: Of the URL.
+            reader: Reads Postgres.
+            operations: Returns what `plays status --json` prints.
+            simulated: The listeners whose history holds simulated plays.
 
         Raises:
             NotFound: The listener is not known.
@@ -136,6 +148,7 @@ class View:
             ask=Ask(reader, choice.columns, _parameters(listener, choice, period)),
             args={name: args[name] for name in OWN if name in args},
             operations=operations,
+            is_simulated=listener.listener in simulated,
         )
 
     @property

@@ -4,6 +4,7 @@ It gets its source in the environment, because a command line is for every user 
 file imports is part of that process, which has to be small: no boto3.
 """
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,14 @@ class Source(BaseModel):
     """Of Postgres, as role reader."""
     function: str | None = None
     """Without an address: the name of the function that reads Postgres on AWS."""
+    memory: Path | None = None
+    """The file in which a local cloud remembers whose plays are simulated."""
+
+    def simulated(self) -> frozenset[str]:
+        """Return the listeners whose history holds simulated plays; a poll may add one."""
+        if self.memory is None or not self.memory.exists():
+            return frozenset()
+        return frozenset(json.loads(self.memory.read_bytes()).get("simulated", ()))
 
 
 def command(*options: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.local import page
 from infra.local.environment import clean
-from infra.local.memory import Memory
+from infra.local.memory import FILE, Memory
 from infra.local.ministack import SAVE_S, MiniStack
 from infra.local.ports import Ports, answers
 from infra.local.postgres import STOP_TIMEOUT_S, Passwords, PostgresServer
@@ -123,7 +123,9 @@ class Parts:
 
     def _start_page(self, memory: Memory) -> None:
         """Start the page; it is there while Postgres is not, and says so."""
-        source = page.Source(options=("--target", "local"), address=memory.database)
+        source = page.Source(
+            options=("--target", "local"), address=memory.database, memory=self._home / FILE
+        )
         home = {"PLAYS_LOCAL_DIR": str(self._home)}
         self._page.start(
             page.command("--port", str(memory.ports.page)),

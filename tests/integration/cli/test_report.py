@@ -2,10 +2,15 @@
 
 import json
 import re
+from fnmatch import fnmatch
 
 import pytest
 
+from infra.local.memory import Memory
+from infra.local.state import REPOSITORY, CloudState
 from tests.integration.dashboard.site import Site, plain
+
+IGNORED = REPOSITORY / ".gitignore"
 
 
 @pytest.fixture
@@ -23,9 +28,53 @@ def test_the_last_year_that_is_over_is_written(plays, history):
 
     assert run.exit_code == 0, run.output
     text = plain((history / "listening-2025.html").read_text())
-    assert "2025 in review What zq7 listened to" in text
+    assert "Listening of zq7 in 2025 2025 against 2024" in text
     assert "plays 5 ▲ 400 % 1 in 2024" in text
-    assert re.search(r"2025 in review: listening-2025\.html \(\d+ KB\)", run.output)
+    written = re.escape(str(history / "listening-2025.html"))
+    assert re.search(rf"2025 in review: {written} \(\d+ KB\)", " ".join(run.output.split()))
+
+
+def test_the_file_of_the_default_listener_is_headed_in_the_first_person(plays, history):
+    plays("report", "--listener", "zq7", "--name", "me")
+
+    assert "My listening in 2025" in plain((history / "listening-2025.html").read_text())
+
+
+def test_the_file_says_how_much_of_its_comparison_is_unknown(plays, history, owner):
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('zq7', '2025-09-01 00:00Z', '2025-09-05 00:00Z', 'outage', 'poll')"
+    )
+
+    plays("report", "--listener", "zq7")
+
+    # Until 2 o'clock of the fifth day in Berlin; the first play of 2024 was on 2 January.
+    doubt = "5 of 365 days unknown in 2025, 1 of 366 days unknown in 2024"
+    assert doubt in plain((history / "listening-2025.html").read_text())
+
+
+def test_git_ignores_a_file_of_the_default_name(plays, history):
+    plays("report", "--listener", "zq7")
+
+    (written,) = history.iterdir()
+    assert any(fnmatch(written.name, line) for line in IGNORED.read_text().split())
+
+
+@pytest.mark.parametrize("target", ["by a forwarded port"], indirect=True)
+def test_the_file_says_that_plays_are_simulated(plays, history, target, monkeypatch, home):
+    monkeypatch.setitem(vars(target), "state", CloudState.load(home))
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
+    Memory(simulated={"zq7"}).save(home)
+
+    plays("report", "--listener", "zq7", "--out", "one.html")
+    Memory(simulated={"me"}).save(home)
+    plays("report", "--listener", "zq7", "--out", "other.html")
+
+    said = [
+        "These plays are simulated." in plain((history / name).read_text())
+        for name in ("one.html", "other.html")
+    ]
+    assert said == [True, False]
 
 
 def test_the_file_loads_nothing(plays, history):
@@ -43,7 +92,7 @@ def test_the_file_names_nobody_but_by_the_chosen_name(plays, history, owner):
     plays("report", "--listener", "zq7", "--name", "Mo <3")
 
     source = (history / "listening-2025.html").read_text()
-    assert "What Mo &lt;3 listened to" in source
+    assert "Listening of Mo &lt;3" in source
     for secret in ("zq7", "spotify:", *ids(owner)):
         assert secret not in source
 
@@ -58,7 +107,7 @@ def test_a_file_that_exists_is_kept(plays, history):
     refused = plays("report", "--listener", "zq7", "--out", "mine.html")
 
     assert refused.exit_code == 1
-    assert "mine.html exists: pass --force" in refused.output
+    assert "mine.html exists: pass --force" in " ".join(refused.output.split())
     assert (history / "mine.html").read_text() == "dear"
 
     assert plays("report", "--listener", "zq7", "--out", "mine.html", "--force").exit_code == 0
@@ -71,7 +120,7 @@ def test_a_month_can_be_chosen(plays, history):
     done = json.loads(run.stdout)
     file = history / "listening-2025-07.html"
     assert done == {
-        "path": "listening-2025-07.html",
+        "path": str(file),
         "period": "July 2025",
         "bytes": file.stat().st_size,
     }

@@ -45,8 +45,9 @@ def columns(names, oids):
 def browse():
     """Open the page over a reader; return what asks it for an address."""
 
-    def over(reader, operations=None):
-        client = create_app(lambda: nullcontext(reader), operations).test_client()
+    def over(reader, operations=None, simulated=frozenset):
+        app = create_app(lambda: nullcontext(reader), operations, simulated)
+        client = app.test_client()
 
         def get(path, method="GET", base_url=BASE_URL, **headers):
             named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -35,6 +35,18 @@ def test_a_listener_without_plays_gets_the_same_commands(browse, listening):
     assert "plays upload" in browse(listening(SILENT))("/").text
 
 
+def test_a_page_says_that_plays_of_its_listener_are_simulated(browse, listening):
+    simulated = set()
+    get = browse(listening(ME, SHE), simulated=lambda: simulated)
+    before = get("/top?listener=me").text
+    # A poll of the simulator while the page is open.
+    simulated.add("me")
+
+    assert "These plays are simulated" not in before
+    assert "These plays are simulated" in get("/top?listener=me").text
+    assert "These plays are simulated" not in get("/top?listener=she").text
+
+
 @pytest.mark.parametrize(
     ("query", "listener"),
     [("", "she"), ("&listener=me", "me"), ("&listener=she", "she")],

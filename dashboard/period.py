@@ -177,10 +177,11 @@ def whole_months(span: Span) -> int:
 
 
 def stepped(span: Span, by: int) -> Period:
-    """Return the period of the same length that lies `by` steps later; a season a year later."""
+    """Return the period of the same length that lies `by` steps later; of seasons the next one."""
     text = span.text if isinstance(span, Period) else ""
-    if match := _SEASON.fullmatch(text):
-        return season(int(match[1]) + by, match[2])
+    if is_season(span):
+        first = add_months(span.first, 3 * by)
+        return season(first.year, next(name for name in SEASONS if SEASONS[name] == first.month))
     # The last 30 days may happen to be a whole month; they are still 30 days.
     if not _DAYS.fullmatch(text) and (months := whole_months(span)):
         first = add_months(span.first, by * months)

@@ -175,7 +175,8 @@ class Timeline:
         if period.text == "all":
             return None
         if not period.first <= self.today < period.last:
-            return stepped(period, -1)
+            # Seasons differ; those of two years can be compared.
+            return stepped(period, -len(SEASONS) if is_season(period) else -1)
         months = 12 if is_season(period) else whole_months(period)
         if months:
             return named(Span(add_months(period.first, -months), add_months(self.today, -months)))

@@ -1,11 +1,13 @@
 """Sessions and streaks: how long and when somebody listens without a pause, and day after day."""
 
+from datetime import date
 from typing import Any
 
 from dashboard.amounts import MINUTE_MS, card, drawn_counts, in_words, several
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar
 from dashboard.format import ALMOST, UNKNOWN, day, duration, number, time_of_day, weekday
+from dashboard.period import DAY, Span
 from dashboard.view import View
 
 SIZES = (
@@ -25,7 +27,10 @@ def page(view: View) -> dict[str, Any]:
     before = _before(view)
     hour, size = view.number("hour", range(HOURS)), view.number("size", range(len(SIZES)))
     shapes = view.ask.rows("sessions.shapes")
-    streaks = view.ask.rows("sessions.streaks")
+    streaks = [
+        {**row, "is_current": _goes_on(view, row["last_date"])}
+        for row in view.ask.rows("sessions.streaks")
+    ]
     return {
         "cards": _session_cards(view, now, before) + _streak_cards(view, streaks),
         "starts": _starts(view, shapes),
@@ -41,6 +46,17 @@ def page(view: View) -> dict[str, Any]:
         "milestones": view.ask.rows("sessions.milestones"),
         "has_sessions": bool(now["sessions"]),
     }
+
+
+def _goes_on(view: View, last: date) -> bool:
+    """True if no date since the last one of a streak is known to be without plays.
+
+    The last known date of the listener is unknown too unless it is today: plays may follow the last
+    poll or play. `is_current` of the view knows open gaps only.
+    """
+    until = view.listener.last_known_on or view.listener.today
+    since = Span(last + DAY, until - DAY)
+    return view.timeline.unknown_days(since) >= since.days
 
 
 def _before(view: View) -> Row:
@@ -103,15 +119,15 @@ def _streak_card(view: View, label: str, streak: Row | None) -> dict[str, Any]:
     if streak is None:
         return card(view, label, UNKNOWN, about="no streak goes on")
     days = several(streak["days"], "day")
-    return card(view, label, days, about=_until(streak), href=_streak(view, streak)["href"])
+    return card(view, label, days, about=_until(view, streak), href=_streak(view, streak)["href"])
 
 
-def _until(streak: Row) -> str:
-    return (
-        f"since {day(streak['first_date'])}"
-        if streak["is_current"]
-        else (f"until {day(streak['last_date'])}")
-    )
+def _until(view: View, streak: Row) -> str:
+    if not streak["is_current"]:
+        return f"until {day(streak['last_date'])}"
+    known = view.listener.last_known_on
+    ends = f", known until {day(known)}" if known and known < view.listener.today else ""
+    return f"since {day(streak['first_date'])}{ends}"
 
 
 def _starts(view: View, shapes: list[Row]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ LIMIT 10
 
 -- streaks --
 -- The longest ever, the current one and those of the period among them.
-SELECT first_date, last_date, days, unknown_days, is_current,
+SELECT first_date, last_date, days, unknown_days,
        rank() OVER (ORDER BY days DESC) AS rank
 FROM reporting.streaks
 WHERE listener = :listener AND counting_rule = :rule

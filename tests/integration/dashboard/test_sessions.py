@@ -48,6 +48,28 @@ def test_days_in_a_row_are_a_streak(site):
     assert "current streak – no streak goes on" in text
 
 
+def test_days_after_the_last_known_one_do_not_break_a_streak(site):
+    # The last poll was on 31 December 2025: of later days nothing is known.
+    site.play("2025-12-30 12:00", "Kites", "Wren", 200_000)
+    site.play("2025-12-31 12:00", "Kites", "Wren", 200_000)
+    text = site.text("/sessions?period=2025")
+
+    assert "current streak 2 days since 30 Dec 2025, known until 31 Dec 2025" in text
+    assert "30 Dec 2025 – 31 Dec 2025 goes on 2 days" in text
+
+
+def test_the_last_known_day_may_still_get_plays(site):
+    site.play("2025-12-30 12:00", "Kites", "Wren", 200_000)
+
+    assert "current streak 1 day since 30 Dec 2025" in site.text("/sessions?period=2025")
+
+
+def test_a_known_day_without_plays_breaks_a_streak(site):
+    site.play("2025-12-29 12:00", "Kites", "Wren", 200_000)
+
+    assert "current streak – no streak goes on" in site.text("/sessions?period=2025")
+
+
 def test_a_day_in_an_open_gap_does_not_break_a_streak(site, owner):
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "

@@ -15,7 +15,6 @@ from infra.local.memory import FILE
 from infra.local.page import Source, command, environment
 from infra.local.state import local_home
 
-
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document with the URL to stdout.")
 ]

@@ -30,10 +30,15 @@ def amount(view: View, row: Row) -> int:
 
 
 def in_words(view: View, row: Row | None) -> str:
-    """Write the amount of a row: `32 h 11`, or `1 play`; a row that is missing is unknown."""
-    if row is None:
+    """Write the amount of a row: `32 h 11`, or `1 play`; no row is unknown.
+
+    Where plays may be `missing` it is at least that, and nothing at all is unknown.
+    """
+    is_at_least = row is not None and row.get("missing")
+    if row is None or (is_at_least and not row["ms"]):
         return UNKNOWN
-    return time_of(row) if view.by_time else plays(row["plays"])
+    words = time_of(row) if view.by_time else plays(row["plays"])
+    return f"at least {words}" if is_at_least else words
 
 
 def time_of(row: Row) -> str:
@@ -147,6 +152,16 @@ def month_label(view: View, first: date) -> str:
     if first.month == 1 and view.shown.first.year < view.shown.last.year:
         return str(first.year)
     return f"{first:%b}"
+
+
+def with_table(curves: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return curves of the same steps with the rows of their table; the name of a step opens it."""
+    steps = zip(curves[0]["names"], curves[0]["hrefs"], strict=True)
+    values = zip(*(curve["values"] for curve in curves), strict=True)
+    return {
+        "curves": curves,
+        "table": [(step, *texts) for step, texts in zip(steps, values, strict=True)],
+    }
 
 
 def drawn_counts(bars: Sequence[Bar]) -> dict[str, Any]:

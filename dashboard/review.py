@@ -42,7 +42,7 @@ def gather(view: View, link: Link) -> dict[str, Any] | None:
         "found": _found(view, found, link),
         "moments": [_fullest(view, days, link), *(_moment(each, link) for each in moments)],
         "course": _year(view, days, before_days, link) if is_year else _month(view, days, link),
-        **_clock(view, view.ask.rows("review.hours")),
+        "clock": _clock(view, view.ask.rows("review.hours"), link),
     }
 
 
@@ -150,14 +150,11 @@ def _bar(
 ) -> Bar:
     """Return a column; its names are the label and the name in words."""
     label, name = names
-    said = in_words(view, row)
-    if row and row["missing"]:
-        said = f"at least {said}" if row["ms"] else UNKNOWN
     then = f" ({in_words(view, before)} a year before)" if before else ""
     return Bar(
         label,
         None if row is None else amount(view, row),
-        f"{name}: {said}{then}",
+        f"{name}: {in_words(view, row)}{then}",
         href,
         before=amount(view, before) if before else None,
     )
@@ -174,15 +171,17 @@ def _course(view: View, title: str, bars: list[Bar]) -> dict[str, Any]:
     }
 
 
-def _clock(view: View, rows: list[Row]) -> dict[str, Any]:
+def _clock(view: View, rows: list[Row], link: Link) -> dict[str, Any]:
     hours = {row["hour"]: row for row in rows}
     known = [hours.get(hour, NOTHING) for hour in range(HOURS)]
     best = max(range(HOURS), key=lambda hour: (amount(view, known[hour]), -hour))
+    hrefs = [link("plays", hour=hour, period=view.period.text) for hour in range(HOURS)]
     return {
-        "clock": {
-            "paths": sectors([amount(view, row) for row in known]),
-            "titles": [f"{hour:02}:00: {in_words(view, row)}" for hour, row in enumerate(known)],
-            "middle": f"{best:02}:00" if amount(view, known[best]) else UNKNOWN,
-            "table": [(f"{hour:02}:00", in_words(view, row)) for hour, row in enumerate(known)],
-        }
+        "paths": sectors([amount(view, row) for row in known]),
+        "titles": [f"{hour:02}:00: {in_words(view, row)}" for hour, row in enumerate(known)],
+        "middle": f"{best:02}:00" if amount(view, known[best]) else UNKNOWN,
+        "hrefs": hrefs,
+        "table": [
+            ((f"{hour:02}:00", hrefs[hour]), in_words(view, row)) for hour, row in enumerate(known)
+        ],
     }

@@ -12,6 +12,7 @@ from dashboard.amounts import (
     plays,
     several,
     texts,
+    with_table,
 )
 from dashboard.ask import Row
 from dashboard.drawing import Bar, line
@@ -30,7 +31,7 @@ def page(view: View) -> dict[str, Any]:
     return {
         "cards": _cards(view, months),
         "course": _course(view, months) if len(months) > 1 else None,
-        "variety": _variety(months) if len(months) > 1 else [],
+        "variety": _variety(view, months) if len(months) > 1 else None,
         "found": {
             kind: _found(view, view.ask.rows(f"discovery.found_{kind}s", most=FOUND), kind)
             for kind in ("artist", "track")
@@ -95,7 +96,7 @@ def _bar(view: View, names: tuple[str, str, str], rows: list[Row]) -> Bar:
     )
 
 
-def _variety(months: list[Row]) -> list[dict[str, Any]]:
+def _variety(view: View, months: list[Row]) -> dict[str, Any]:
     """Return two curves: how much the ten most played artists take, and how often tracks repeat."""
     curves = []
     for title, key, write in (
@@ -112,10 +113,13 @@ def _variety(months: list[Row]) -> list[dict[str, Any]]:
                 "high": write(top),
                 "low": write(0),
                 "names": [month(row["listened_month"]) for row in months],
+                "hrefs": [
+                    view.url("discovery", period=f"{row['listened_month']:%Y-%m}") for row in months
+                ],
                 "values": [write(value and round(value, 3)) for value in values],
             }
         )
-    return curves
+    return with_table(curves)
 
 
 def _found(view: View, rows: list[Row], kind: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
 
-from dashboard.amounts import card, months_of
+from dashboard.amounts import card, months_of, with_table
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, line
 from dashboard.format import month, number, percent
@@ -48,12 +48,14 @@ def page(view: View) -> dict[str, Any]:
         "by_month": _curves(
             [[row for row in rows if row["listened_month"] == first] for first in firsts],
             [month(first) for first in firsts],
+            [view.url("mood", period=f"{first:%Y-%m}") for first in firsts],
         )
         if len(firsts) > 1
-        else [],
+        else None,
         "by_hour": _curves(
             [[row for row in rows if row["hour"] == hour] for hour in range(HOURS)],
             [f"{hour:02}:00" for hour in range(HOURS)],
+            [view.url("plays", hour=hour) for hour in range(HOURS)],
         ),
     }
 
@@ -83,12 +85,13 @@ def _card(view: View, feature: Feature, rows: list[Row], earlier: list[Row]) -> 
     )
 
 
-def _curves(steps: list[list[Row]], names: list[str]) -> list[dict[str, Any]]:
+def _curves(steps: list[list[Row]], names: list[str], hrefs: list[str]) -> dict[str, Any]:
     """Return one curve for each feature; a step of unknown value breaks the line."""
-    return [_curve(feature, steps, names) for feature in FEATURES]
+    drawn = [_curve(feature, steps) | {"names": names, "hrefs": hrefs} for feature in FEATURES]
+    return with_table(drawn)
 
 
-def _curve(feature: Feature, steps: list[list[Row]], names: list[str]) -> dict[str, Any]:
+def _curve(feature: Feature, steps: list[list[Row]]) -> dict[str, Any]:
     values = [average(rows, feature.name) for rows in steps]
     low, high = _scale([value for value in values if value is not None], feature.grain)
     texts = [feature.write(value) for value in values]
@@ -98,7 +101,6 @@ def _curve(feature: Feature, steps: list[list[Row]], names: list[str]) -> dict[s
         "line": line(values, low, high),
         "low": feature.write(low),
         "high": feature.write(high),
-        "names": names,
         "values": texts,
     }
 

@@ -18,12 +18,12 @@ from dashboard.amounts import (
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar, Cell, sectors, shares
 from dashboard.format import UNKNOWN, month, percent, weekday
-from dashboard.period import DAY, add_months
+from dashboard.period import add_months
+from dashboard.totals import NOTHING, days_of
 from dashboard.view import View
 
 NIGHT = range(6)
 WEEKEND = (6, 7)
-NOTHING = {"plays": 0, "ms": 0, "ms_estimated": 0}
 MOST_DAYS, MOST_MONTHS = 92, 60
 """Longer periods are drawn by month, and longer ones than that by year."""
 
@@ -50,13 +50,8 @@ def hour_name(hour: int) -> str:
 
 def _cards(view: View, hours: list[Row], before: list[Row]) -> list[dict[str, Any]]:
     return [
-        card(view, "fullest hour", _fullest(view, hours, "hour"), _fullest(view, before, "hour")),
-        card(
-            view,
-            "fullest day of the week",
-            _fullest(view, hours, "weekday"),
-            _fullest(view, before, "weekday"),
-        ),
+        _fullest_card(view, "fullest hour", hours, before, "hour"),
+        _fullest_card(view, "fullest day of the week", hours, before, "weekday"),
         _share_card(view, "at the weekend", hours, before, lambda row: row["weekday"] in WEEKEND),
         _share_card(view, "between 0:00 and 6:00", hours, before, lambda row: row["hour"] in NIGHT),
     ]
@@ -69,12 +64,24 @@ def _share_card(view: View, name: str, now: list[Row], before: list[Row], is_wan
     return card(view, name, percent(share), percent(then))
 
 
-def _fullest(view: View, hours: list[Row], key: str) -> str:
+def _fullest_card(view: View, label: str, now: list[Row], before: list[Row], key: str) -> Any:
+    """Return a card that leads to the plays of the fullest hour or day of the week."""
+    best = _fullest(view, now, key)
+    href = None if best is None else view.url("plays", **{key: best})
+    texts = (_name(key, each) for each in (best, _fullest(view, before, key)))
+    return card(view, label, *texts, href=href)
+
+
+def _fullest(view: View, hours: list[Row], key: str) -> int | None:
+    """Return the hour or weekday with the most; None if nothing was played."""
     sums = _sums(view, hours, key)
-    if not any(sums.values()):
+    return max(sums, key=lambda each: (sums[each], -each)) if any(sums.values()) else None
+
+
+def _name(key: str, value: int | None) -> str:
+    if value is None:
         return UNKNOWN
-    best = max(sums, key=lambda each: (sums[each], -each))
-    return hour_name(best) if key == "hour" else WEEKDAYS[best - 1]
+    return hour_name(value) if key == "hour" else WEEKDAYS[value - 1]
 
 
 def _sums(view: View, rows: list[Row], key: str) -> dict[int, int]:
@@ -124,7 +131,7 @@ def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
         "hrefs": hrefs,
         "paths": sectors([amount(view, row) for row in rows]),
         "titles": [f"{hour_name(hour)}: {in_words(view, row)}" for hour, row in enumerate(rows)],
-        "middle": _fullest(view, hours, "hour"),
+        "middle": _name("hour", _fullest(view, hours, "hour")),
         "table": [
             ((hour_name(hour), hrefs[hour]), in_words(view, row)) for hour, row in enumerate(rows)
         ],
@@ -140,10 +147,10 @@ def _course(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, A
     return {"step": "year", **_drawn(view, _year_bars(view, months))}
 
 
-def _known(view: View, months: dict[date, Row], first: date) -> Row | None:
+def _known(view: View, months: dict[date, Row], gaps: set[date], first: date) -> Row | None:
     """Return a month; None before the first play and in the future."""
     if view.timeline.first.replace(day=1) <= first <= view.listener.today:
-        return months.get(first, NOTHING)
+        return {**months.get(first, NOTHING), "missing": first in gaps}
     return None
 
 
@@ -158,24 +165,22 @@ def _drawn(view: View, bars: list[Bar]) -> dict[str, Any]:
 
 
 def _days(view: View) -> list[Bar]:
-    rows = {row["listened_date"]: row for row in view.ask.rows("when.days")}
-    days = [view.shown.first + number * DAY for number in range(view.shown.days)]
     return [
         Bar(
-            str(day.day),
-            amount(view, rows.get(day, NOTHING)),
-            f"{weekday(day)}: {in_words(view, rows.get(day, NOTHING))}",
-            view.url("day", day=day.isoformat()),
-            is_faint=rows.get(day, NOTHING).get("is_at_least", False),
+            str(row["day"].day),
+            amount(view, row),
+            f"{weekday(row['day'])}: {in_words(view, row)}",
+            view.url("day", day=row["day"].isoformat()),
+            is_faint=row["missing"],
         )
-        for day in days
+        for row in days_of(view, view.known)
     ]
 
 
 def _months(view: View, months: dict[date, Row], gaps: set[date]) -> list[Bar]:
     bars = []
     for first in months_of(view.shown):
-        row, before = (_known(view, months, each) for each in (first, add_months(first, -12)))
+        row, before = (_known(view, months, gaps, each) for each in (first, add_months(first, -12)))
         title = f"{month(first)}: {in_words(view, row)}"
         bars.append(
             Bar(
@@ -219,7 +224,7 @@ def _years(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, An
     """Return the heat table of years and months, the newest year first."""
     years = [period.first.year for period, _ in view.timeline.years()]
     keys = [date(year, number, 1) for year in years for number in range(1, 13)]
-    known = [_known(view, months, key) for key in keys]
+    known = [_known(view, months, gaps, key) for key in keys]
     shade = shares([amount(view, row) if row else None for row in known])
     cells = [
         Cell(

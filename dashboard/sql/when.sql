@@ -20,8 +20,3 @@ FROM reporting.listening_by_hour
 WHERE listener = :listener
 GROUP BY listened_month
 ORDER BY listened_month
-
--- days --
-SELECT listened_date, {plays} AS plays, ms, ms_estimated, is_at_least
-FROM reporting.listening_daily
-WHERE listener = :listener AND listened_date BETWEEN :first AND :last

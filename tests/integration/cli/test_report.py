@@ -111,7 +111,7 @@ def test_a_file_that_exists_is_kept(plays, history):
     assert (history / "mine.html").read_text() == "dear"
 
     assert plays("report", "--listener", "zq7", "--out", "mine.html", "--force").exit_code == 0
-    assert "in review" in (history / "mine.html").read_text()
+    assert "Listening of zq7" in (history / "mine.html").read_text()
 
 
 def test_a_month_can_be_chosen(plays, history):

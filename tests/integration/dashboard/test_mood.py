@@ -38,6 +38,17 @@ def test_a_period_shares_no_play_with_the_one_before(site):
     assert "energy 80 % 20 % before" in text
 
 
+def test_months_and_hours_of_the_curves_open(site):
+    site.feature("Ferries", 0.8)
+
+    source = site.source("/mood?period=2025")
+    curve, table = (source[source.index(mark) :] for mark in ('class="curve"', 'class="numbers"'))
+
+    for href in ("/mood?period=2025-03", "/plays?period=2025&amp;hour=21"):
+        assert f'<a href="{href}"' in curve
+        assert f'<a href="{href}">' in table
+
+
 def test_months_and_hours_have_averages_of_their_own(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)

@@ -27,6 +27,13 @@ def test_a_year_is_compared_with_the_one_before(site):
     assert "new artists, skips too 1" in text
 
 
+def test_an_hour_opens_its_plays(site):
+    # The period shown is no whole year or month: the review is of 2025.
+    source = site.source("/review?period=2025-03-01..2025-07-31")
+
+    assert 'href="/plays?period=2025&amp;hour=21"' in source
+
+
 def test_tops_are_those_of_the_year(site):
     text = site.text("/review?period=2025")
 

@@ -1,5 +1,7 @@
 """The page When: hours of the week, the clock, months and years, in the listener's own zone."""
 
+import re
+
 import pytest
 
 from tests.integration.dashboard.site import Site
@@ -27,6 +29,29 @@ def test_shares_are_compared_with_the_year_before(site):
     # 2 of 5 plays on Sunday, 1 of 5 at half past midnight.
     assert "at the weekend 40 % 0 % in 2024" in text
     assert "between 0:00 and 6:00 20 % 0 % in 2024" in text
+
+
+def test_the_fullest_hour_and_day_open_their_plays(site):
+    source = site.source("/when?period=2025&rule=all")
+
+    cards = source[source.index('aria-label="In numbers"') :]
+    assert re.findall(r'class="card" href="([^"]+)"', cards) == [
+        "/plays?period=2025&amp;rule=all&amp;hour=21",
+        "/plays?period=2025&amp;rule=all&amp;weekday=2",
+    ]
+
+
+def test_a_day_of_which_plays_may_be_missing_is_unknown_and_not_0(site, owner):
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-07-12 23:00Z', '2025-07-15 10:00Z', 'outage', 'poll')"
+    )
+
+    text = site.text("/when?period=2025-07")
+
+    assert "Fri 11 Jul 2025: 0 plays" in text
+    assert "Sun 13 Jul 2025: at least 2 plays" in text
+    assert "Tue 15 Jul 2025: \N{EN DASH}" in text
 
 
 def test_the_rule_decides_which_plays_count(site):
@@ -73,7 +98,7 @@ def test_a_short_period_is_drawn_by_day(site):
 
 
 def test_a_month_with_an_open_gap_is_marked(site, owner):
-    marked = 'class="gap" style="--v:0" title="May 2025: 0 plays"'
+    marked = 'class="gap" style="--v:0" title="May 2025: \N{EN DASH}"'
     assert marked not in site.source("/when?period=2025")
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
@@ -86,6 +111,5 @@ def test_a_month_with_an_open_gap_is_marked(site, owner):
 def test_a_month_after_the_last_poll_is_marked(site):
     source = site.source("/when?period=2025")
 
-    assert 'class="gap" style="--v:0" title="Jan 2026: 0 plays"' in source
-    assert 'class="gap" style="--v:0" title="Nov 2025: 0 plays"' not in source
+    assert 'class="gap" style="--v:0" title="Jan 2026: \N{EN DASH}"' in source
     assert 'title="Nov 2025: 0 plays"' in source

@@ -62,6 +62,7 @@ def create_app(
         presets=PRESETS,
         change=formats.change,
         move=formats.move,
+        artist_note=formats.artist_note,
     )
     app.url_map.converters["id"] = IdConverter
     security.protect(app)

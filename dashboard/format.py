@@ -108,6 +108,16 @@ def time_of_day(value: datetime | None) -> str:
     return UNKNOWN if value is None else f"{value:%H:%M}"
 
 
+def artist_note(name: str) -> str:
+    """Explain an artist's name that stands for many; empty for any other.
+
+    An export names the artist of the album, who of a compilation is this one.
+    """
+    if name.strip().casefold() != "various artists":
+        return ""
+    return "named by the albums; who played the tracks is not known"
+
+
 FILTERS = {
     "number": number,
     "duration": duration,

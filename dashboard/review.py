@@ -6,7 +6,7 @@ from dashboard import totals
 from dashboard.amounts import MINUTE_MS, amount, drawn, in_words, months_of, several, texts
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar, sectors
-from dashboard.format import UNKNOWN, day, duration, month, number, weekday
+from dashboard.format import UNKNOWN, artist_note, day, duration, month, number, weekday
 from dashboard.period import add_months
 from dashboard.ranking import ranked
 from dashboard.totals import NOTHING, Link
@@ -53,7 +53,9 @@ def _top(view: View, kind: str, rows: list[Row], link: Link) -> dict[str, Any]:
             {
                 "href": link(kind, item=row["id"]),
                 "name": row["title"],
-                "small": None if kind == "artist" else row["artist_name"],
+                "small": artist_note(row["artist_name"])
+                if kind == "artist"
+                else row["artist_name"],
                 "rank": row["rank"],
                 "bar": row["bar"],
                 "number": texts(view, row)[0],

@@ -11,7 +11,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from bench.browser import PHONE
+from bench.browser import DESKTOP, PHONE
+from dashboard.amounts import MONTHS
 from dashboard.view import RULES
 
 PATIENCE_S = 20
@@ -185,6 +186,60 @@ def test_the_heading_of_a_day_is_one_line(chromium, addresses):
     height = chromium.driver.find_element(By.TAG_NAME, "h1").rect["height"]
 
     assert height < 2 * 20  # the font of a heading is 20 px
+
+
+@pytest.mark.parametrize("ago", range(2))
+def test_a_calendar_on_a_phone_names_each_month(chromium, site, year, ago):
+    chromium.look(PHONE)
+    chromium.visit(f"{site.url}/?listener=me&period={year - ago}")
+
+    text = chromium.driver.find_element(By.CSS_SELECTOR, "[data-chart=calendar] svg").text
+
+    assert set(MONTHS) <= set(text.split())
+
+
+def test_a_long_list_on_a_phone_begins_with_25_and_opens(chromium, site, year):
+    chromium.look(PHONE)
+    chromium.visit(f"{site.url}/top?listener=me&period={year}")
+
+    def shown():
+        return [row for row in rows if row.is_displayed()]
+
+    rows = chromium.driver.find_elements(By.CSS_SELECTOR, "table.top tbody tr")
+    before = len(shown())
+    chromium.driver.find_element(By.LINK_TEXT, "All 100").click()
+
+    assert (before, len(shown())) == (25, 100)
+    assert not chromium.driver.find_elements(By.LINK_TEXT, "All 100")
+
+
+def test_a_long_list_on_a_desktop_is_whole(chromium, site, year):
+    chromium.look(DESKTOP)
+    chromium.visit(f"{site.url}/top?listener=me&period={year}")
+
+    rows = chromium.driver.find_elements(By.CSS_SELECTOR, "table.top tbody tr")
+
+    assert all(row.is_displayed() for row in rows)
+    assert len(rows) == 100
+
+
+@pytest.mark.parametrize(("size", "is_shown"), [(PHONE, False), (DESKTOP, True)])
+def test_a_heading_of_changes_is_shown_with_its_column(chromium, site, year, size, is_shown):
+    chromium.look(size)
+    chromium.visit(f"{site.url}/?listener=me&period={year}")
+
+    heading = chromium.driver.find_element(By.CSS_SELECTOR, "h2:has(.change)").text
+    column = chromium.driver.find_element(By.CSS_SELECTOR, ".list .move")
+
+    assert ("change" in heading, column.is_displayed()) == (is_shown, is_shown)
+
+
+def test_countries_have_their_names(chromium, site, year):
+    chromium.visit(f"{site.url}/skips?listener=me&period={year}")
+
+    names = chromium.driver.find_elements(By.CSS_SELECTOR, "[data-country]")
+
+    assert {name.get_attribute("data-country"): name.text for name in names}["DE"] == "Germany"
 
 
 def test_numbers_and_lists_need_no_scripts(chromium, site, year):

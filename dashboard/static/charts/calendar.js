@@ -16,6 +16,9 @@ kinds.calendar = (data, width, { unit }) => {
     row.y = Math.floor(week / columns) * band + 18 + ((row.at.getUTCDay() + 6) % 7) * size;
   }
   const months = rows.filter((row, index) => row.at.getUTCDate() === 1 || (index === 0 && row.at.getUTCDate() < 20));
+  // A name needs some room; the last one ends where the squares end.
+  const NAME = 24;
+  const named = (rows, x, textAnchor) => Plot.text(rows, { x, textAnchor, y: (row) => Math.floor((row.y - 18) / band) * band + 8, text: (row) => d3.utcFormat("%b")(row.at) });
   const weekdays = d3.range(bands).flatMap((each) => [["Mon", 0], ["Thu", 3], ["Sun", 6]].map(([name, at]) => ({ name, y: each * band + 18 + (at + 0.5) * size })));
   const height = bands * band;
   const shade = (row) => (row.value ? `color-mix(in oklab, var(--accent) ${Math.round(15 + 85 * Math.min(1, row.value / greatest))}%, var(--empty))` : color.empty);
@@ -31,7 +34,8 @@ kinds.calendar = (data, width, { unit }) => {
     marks: [
       Plot.rect(rows, { ...square, fill: shade }),
       Plot.rect(rows.filter((row) => row.missing), { ...square, stroke: color.gap, strokeDasharray: "2 1.5", strokeWidth: 1.5 }),
-      Plot.text(months, { x: "x", y: (row) => Math.floor((row.y - 18) / band) * band + 8, text: (row) => d3.utcFormat("%b")(row.at), textAnchor: "start", filter: (row) => row.x < width - 20 }),
+      named(months.filter((row) => row.x <= width - NAME), "x", "start"),
+      named(months.filter((row) => row.x > width - NAME), () => width, "end"),
       Plot.text(weekdays, { x: 0, y: "y", text: "name", textAnchor: "start" }),
       pointerNear(rows, { ...middle, title: (row) => `${dayName(row.at)}\n${measured(row, unit)}` }),
     ],

@@ -414,3 +414,26 @@ def test_a_season_is_chosen_from_the_periods(load, get):
     assert '<option value="2025-summer" selected>Summer 2025</option>' in text
     assert "Salt 1" in text
     assert "Salt 2" not in text
+
+
+def test_the_artist_of_compilations_is_explained_where_it_ranks(load, get):
+    load(
+        *(
+            Play(
+                track_uri=f"spotify:track:{number}",
+                track_name="Salt",
+                artist_name=artist,
+                album_name="Tides",
+                played_at=datetime(2025, 3, 5, 20 + number, tzinfo=UTC),
+                ms_played=180_000,
+            )
+            for number, artist in ((1, "Various Artists"), (2, "Ada"))
+        )
+    )
+    note = "who played the tracks is not known"
+
+    for path in ("/top?period=2025", "/?period=2025", "/review?period=2025"):
+        assert get(path).text.count(note) == 1, path
+    items = dict(re.findall(r'href="(/artist/[^"]+)">([^<]+)<', get("/top?period=2025").text))
+    explained = {name: "<b>Artist unknown.</b>" in get(href).text for href, name in items.items()}
+    assert explained == {"Various Artists": True, "Ada": False}

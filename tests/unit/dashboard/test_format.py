@@ -95,3 +95,11 @@ def test_dates_and_times_are_in_words():
     assert formats.day(at) == formats.day(at.date()) == "5 Mar 2025"
     assert formats.weekday(at) == "Wed 5 Mar 2025"
     assert formats.month(at) == "Mar 2025"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_explained"),
+    [("Various Artists", True), (" various artists", True), ("Various", False), ("", False)],
+)
+def test_the_artist_of_compilations_is_explained(name, is_explained):
+    assert bool(formats.artist_note(name)) is is_explained

@@ -36,6 +36,7 @@ class Page:
         in_nav: The navigation lists it.
         needs_plays: Before the first play, the first steps are shown in its place.
         template: Its file without `.html`; by default the page's name.
+        of_all: What it shows of all plays, so that neither measure nor counting rule changes it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Page:
     in_nav: bool = True
     needs_plays: bool = True
     template: str = ""
+    of_all: str = ""
 
 
 PAGES = (
@@ -55,11 +57,11 @@ PAGES = (
     Page("discovery", "/discovery", "Discovery", discovery.page),
     Page("rank", "/rank", "Rank", rank.page),
     Page("sessions", "/sessions", "Sessions", sessions.page),
-    Page("skips", "/skips", "Skips", skips.page),
-    Page("mood", "/mood", "Mood", mood.page),
+    Page("skips", "/skips", "Skips", skips.page, of_all="Skip rates"),
+    Page("mood", "/mood", "Mood", mood.page, of_all="Averages"),
     Page("review", "/review", "Review", review.page),
     Page("counts", "/counts", "Counts", counts.page),
-    Page("health", "/health", "Health", health.page, needs_plays=False),
+    Page("health", "/health", "Health", health.page, needs_plays=False, of_all="Numbers"),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

@@ -1,5 +1,6 @@
 """Skips and how: how often plays are skipped, where that is known, and how they came about."""
 
+import re
 from typing import Any
 
 from dashboard.amounts import card, month_label, months_of, plays
@@ -78,10 +79,9 @@ WORDS = {
     ("context_type", "collection"): "liked songs",
     ("context_type", "user"): "playlist",
 }
-"""Spotify's values in plain English; a value that is missing here is shown as it is.
-
-A country stays its ISO code, because Python has no names of countries.
-"""
+"""Spotify's values in plain English; a value that is missing here is shown as it is."""
+COUNTRY = re.compile("[A-Z]{2}")
+"""An ISO 3166 code, of which browsers know the name: a table of names here would grow old."""
 UNKNOWN = frozenset({None, "", "ZZ", "not_applicable", "unknown"})
 """Values by which Spotify says that it does not know; ZZ is an unknown country."""
 
@@ -237,6 +237,7 @@ def _list(view: View, key: str, rows: list[Row], total: int) -> dict[str, Any]:
             {
                 "name": name,
                 "href": href,
+                "country": name if key == "country" and COUNTRY.fullmatch(name) else None,
                 "share": share(row["plays"], known),
                 "texts": [percent(share(row["plays"], known)), percent(rate(row))],
             }

@@ -3,4 +3,7 @@
 
 const filters = document.getElementById("filters");
 if (filters) for (const field of filters.elements) field.addEventListener("change", () => filters.requestSubmit());
+// Python has no names of countries, a browser has: without scripts they are ISO codes.
+const countries = new Intl.DisplayNames("en", { type: "region" });
+for (const name of document.querySelectorAll("[data-country]")) name.firstChild.data = countries.of(name.dataset.country);
 document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

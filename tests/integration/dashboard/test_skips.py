@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.dashboard.site import Site
+from tests.integration.dashboard.site import Site, plain
 
 
 @pytest.fixture
@@ -26,6 +26,25 @@ def test_an_hour_of_which_nothing_is_known_has_no_rate(site):
     assert "21:00: 67 % of 3 plays known" in text
     assert "00:00: 0 % of 1 play known" in text
     assert "12:00: – of 0 plays known" in text
+
+
+@pytest.mark.parametrize("page", ["skips", "mood", "health"])
+def test_a_page_of_all_plays_disables_measure_and_rule_and_keeps_them(page, site):
+    source = site.source(f"/{page}?period=2025&measure=minutes&rule=done")
+
+    assert "are of all plays." in plain(source)
+    assert '<fieldset class="seg" disabled>' in source
+    assert '<select name="rule" form="filters" disabled>' in source
+    # A disabled control is no part of what a form sends.
+    for name, value in (("measure", "minutes"), ("rule", "done")):
+        assert f'<input type="hidden" name="{name}" value="{value}">' in source
+
+
+def test_a_page_that_obeys_measure_and_rule_enables_them(site):
+    source = site.source("/top?period=2025&measure=minutes&rule=done")
+
+    assert " disabled" not in source
+    assert '<input type="hidden" name="rule"' not in source.split("</form>")[0]
 
 
 def test_skips_are_unknown_before_an_export(database, address_of):
@@ -90,5 +109,6 @@ def test_values_that_say_nothing_are_unknown(site):
 
     assert "Devices plays · skipped · known of 50 % iOS 100 % 0 %" in text
     assert "Countries plays · skipped · known of 50 % NZ 100 % 0 %" in text
+    assert 'data-country="NZ"' in site.source("/skips?period=2025-09")
     assert "picked in a pop-up 100 % 0 %" in text
     assert not {"ZZ", "not_applicable", "unknown"} & set(text.split())

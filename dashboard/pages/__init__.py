@@ -61,7 +61,9 @@ PAGES = (
     Page("mood", "/mood", "Mood", mood.page, of_all="Averages"),
     Page("review", "/review", "Review", review.page),
     Page("counts", "/counts", "Counts", counts.page),
-    Page("health", "/health", "Health", health.page, needs_plays=False, of_all="Numbers"),
+    Page(
+        "health", "/health", "Health", health.page, needs_plays=False, of_all="Coverage and sources"
+    ),
     Page("artist", "/artist/<id:item>", "Artist", items.artist, in_nav=False, template="item"),
     Page("track", "/track/<id:item>", "Track", items.track, in_nav=False, template="item"),
     Page("album", "/album/<id:item>", "Album", items.album, in_nav=False, template="item"),

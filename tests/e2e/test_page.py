@@ -30,6 +30,17 @@ def test_the_page_outlives_a_restart_of_postgres(local_cloud):
     assert (before, meanwhile, answer(url)) == (200, 503, 200)
 
 
+def test_the_page_says_that_plays_are_simulated(local_cloud):
+    # Before the first poll the page shows the first steps alone.
+    local_cloud.told("poll", "--wait", "--timeout", "60")
+    url = local_cloud.told("status")["dashboard_url"]
+
+    with urlopen(f"{url}?listener=me", timeout=60) as answered:  # noqa: S310 - http of this machine
+        text = answered.read().decode()
+
+    assert "These plays are simulated." in text
+
+
 def test_the_page_shows_what_the_status_knows(local_cloud):
     # Before the first poll the page shows the first steps alone.
     local_cloud.told("poll", "--wait", "--timeout", "60")

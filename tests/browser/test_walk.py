@@ -81,9 +81,14 @@ def mark_of(driver, chart: str, wanted) -> tuple[dict, ActionChains]:
 
 
 def track_names(driver) -> list[str]:
-    """The names of the top tracks, without the artists that follow them."""
+    """The names of the top tracks."""
     ranked = driver.find_elements(By.CSS_SELECTOR, "a[href*='/track/']:has(.rank) .name")
-    return [name.get_attribute("textContent").split("\N{EN SPACE}")[0] for name in ranked]
+    return [written(name) for name in ranked]
+
+
+def written(name) -> str:
+    """A name of a list, without what follows it in small letters."""
+    return name.get_attribute("textContent").split("\N{EN SPACE}")[0]
 
 
 def test_the_period_is_chosen_in_the_head_and_stands_in_the_address(overview, site, year):
@@ -157,7 +162,7 @@ def test_estimated_minutes_are_marked_at_the_pointer(overview, site, chart):
 
 def test_an_artist_of_the_list_opens_and_the_period_stays(overview, year):
     link = overview.find_element(By.CSS_SELECTOR, "ol.list a[href*='/artist/']")
-    name = link.find_element(By.CLASS_NAME, "name").text
+    name = written(link.find_element(By.CLASS_NAME, "name"))
 
     wait_for_the_next_page(overview, link.click)
 

@@ -26,13 +26,15 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
         NotFound: The listener has no play of it.
     """
 
-    def rows(statement: str) -> list[Row]:
-        return view.ask.rows(f"items.{statement}", {**KINDS[kind], "kind": kind}, item=item)
+    def rows(statement: str, **parameters: Any) -> list[Row]:
+        columns = {**KINDS[kind], "kind": kind}
+        return view.ask.rows(f"items.{statement}", columns, item=item, **parameters)
 
     found = rows("item")
     if not found:
         raise NotFound(f"{view.listener.listener} has played no such {kind}.")
-    sums = rows("sums")
+    by_day = view.shown.days <= LONGEST_BY_DAY
+    sums = rows("sums", by_day=by_day, most=MOST)
     days = [row for row in sums if row["is_date"]]
     months = rows("months")
     ranks = rows("ranks")
@@ -43,9 +45,7 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
         "months": months,
         "most_in_a_month": max(row["plays"] for row in months),
         "life": life(view, months),
-        "calendar": calendar(view, days)
-        if view.known and view.shown.days <= LONGEST_BY_DAY
-        else None,
+        "calendar": calendar(view, days) if view.known and by_day else None,
         "ranks": ranks,
         "rank_line": rank_line(view, kind, ranks),
         "lists": {name: belongs(view, sums, name) for name in BELONGS[kind]},
@@ -59,12 +59,10 @@ album = partial(page, kind="album")
 
 
 def belongs(view: View, sums: list[Row], name: str) -> list[Row]:
-    """Return the first tracks or albums of the item; plays of no known album are in none."""
+    """Return the first tracks or albums of the item, ties in the order of their titles."""
     is_track = name == "tracks"
     rows = [
-        row
-        for row in sums
-        if not row["is_date"] and row["is_track"] == is_track and row["title"] and row["plays"]
+        row for row in sums if not row["is_date"] and row["is_track"] == is_track and row["title"]
     ]
     rows.sort(key=lambda row: (-value(view, row), -row["ms"], row["title"]))
     rows = rows[:MOST]

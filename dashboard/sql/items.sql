@@ -27,28 +27,38 @@ WHERE listener = :listener AND {id} = :item AND {plays} > 0
 ORDER BY listened_month
 
 -- sums --
--- The plays of the period, read once: summed by date, by track and by album. Names are looked up
--- last: a name for each play costs more than all else.
-WITH summed AS (
-    SELECT grouping(listened_date) = 0 AS is_date, grouping(track_id) = 0 AS is_track,
-           listened_date, track_id, album_id,
-           sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
-           coalesce(sum(ms) FILTER (WHERE minutes_are_estimated), 0)::bigint AS ms_estimated
+-- The plays of the period, read once: by date if it is short, else in all, and by track and album,
+-- of which only the first are named and sent: a name for each costs more than all else.
+WITH play AS (
+    SELECT CASE WHEN :by_day::boolean THEN listened_date END AS listened_date, track_id, album_id,
+           {plays} AS plays, ms, CASE WHEN minutes_are_estimated THEN ms ELSE 0 END AS ms_estimated
     FROM reporting.plays
     WHERE listener = :listener AND {id} = :item
       AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
       AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
+),
+summed AS (
+    SELECT grouping(listened_date) = 0 AS is_date, grouping(track_id) = 0 AS is_track,
+           listened_date, coalesce(track_id, album_id) AS id,
+           sum(plays)::bigint AS plays, sum(ms)::bigint AS ms, sum(ms_estimated)::bigint AS ms_estimated
+    FROM play
     GROUP BY GROUPING SETS ((listened_date), (track_id), (album_id))
+),
+placed AS (
+    SELECT *, rank() OVER (PARTITION BY is_date, is_track ORDER BY {measure} DESC, ms DESC) AS place
+    FROM summed
+    WHERE is_date OR (id IS NOT NULL AND plays > 0)
 )
-SELECT is_date, is_track, listened_date, coalesce(track_id, album_id) AS id, plays, ms, ms_estimated,
+SELECT is_date, is_track, listened_date, id, plays, ms, ms_estimated,
        CASE WHEN is_track THEN (
            SELECT track_name FROM reporting.tracks t
-           WHERE t.listener = :listener AND t.track_id = summed.track_id
+           WHERE t.listener = :listener AND t.track_id = id
        ) WHEN NOT is_date THEN (
            SELECT album_name FROM reporting.albums a
-           WHERE a.listener = :listener AND a.album_id = summed.album_id
+           WHERE a.listener = :listener AND a.album_id = id
        ) END AS title
-FROM summed
+FROM placed
+WHERE is_date OR place <= :most
 ORDER BY listened_date
 
 -- last_plays --

@@ -2,7 +2,8 @@
 -- Ids are ranked before names are joined: a name costs more than a number, and few are shown.
 
 -- ranked --
--- The period against the one before.
+-- The period against the one before. It is ordered by the rank, not by {measure}, of which the rows
+-- have an order already: to keep that, Postgres would join the two periods row by row.
 WITH total AS (
     SELECT id, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
            sum(ms_estimated)::bigint AS ms_estimated
@@ -28,6 +29,6 @@ FROM ranked now
 LEFT JOIN before USING (id)
 JOIN reporting.{items} named ON named.listener = :listener AND named.{id} = now.id
 WHERE {wanted}
-ORDER BY now.{measure} DESC, now.ms DESC,
+ORDER BY now.rank, now.ms DESC,
          named.{title} COLLATE "C", named.artist_name COLLATE "C", now.id
 LIMIT :most

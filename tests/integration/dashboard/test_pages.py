@@ -394,6 +394,20 @@ def test_an_item_counts_its_best_month_by_the_rule(load, shown, owner):
     assert "Rank by month of all albums" in shown(f"/album/{album}?period=2025")
 
 
+def test_an_artists_list_ends_among_equals_in_the_order_of_their_titles(load, shown, owner):
+    load(
+        *(a_play(at(10 + n // 30, n % 30), n) for n in range(10, 41)),
+        a_play(at(12, 0), 40),
+    )
+    ((artist,),) = owner.run("SELECT DISTINCT artist_id FROM reporting.plays")
+
+    text = shown(f"/artist/{artist}?period=2023-06-01..2025-12-31")
+
+    assert "plays 32 in" in text
+    listed = text.partition("Tracks plays")[2].partition("Albums plays")[0]
+    assert re.findall(r"Salt (\d+) ", listed) == ["40", *(str(n) for n in range(10, 29))]
+
+
 def test_an_items_rank_is_shared_with_its_equals(load, shown, owner):
     load(
         *(a_play(at(10, n), n, artist_name=f"Band {n}", album_name="Tides") for n in (1, 5, 9)),

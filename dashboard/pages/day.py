@@ -5,7 +5,7 @@ from typing import Any
 
 from werkzeug.exceptions import NotFound
 
-from dashboard.pages.plays import ALL, listed
+from dashboard.pages.plays import listed
 from dashboard.period import DAY
 from dashboard.view import View
 
@@ -19,7 +19,7 @@ def page(view: View, day: str) -> dict[str, Any]:
     shown = _date(day)
     if not view.timeline.first <= shown <= view.timeline.today:
         raise NotFound(f"Plays are known from {view.timeline.first} to {view.timeline.today} only.")
-    newest = view.ask.rows("plays.newest", None, **{**ALL, "first": shown, "last": shown})
+    newest = view.ask.rows("plays.newest", first=shown, last=shown, platform=None, most=None)
     coverage = view.ask.rows("day.coverage", day=shown)
     return {
         "day": shown,

@@ -10,8 +10,6 @@ from dashboard.pages.when import hour_name
 from dashboard.view import View
 
 MOST = 200
-ALL = {"hour": None, "weekday": None, "platform": None, "most": None}
-"""The parameters that choose every play."""
 
 
 def page(view: View) -> dict[str, Any]:
@@ -24,9 +22,13 @@ def page(view: View) -> dict[str, Any]:
     weekday = view.number("weekday", range(1, 8))
     platform = view.args.get("platform")
     chosen = {"hour": hour, "weekday": weekday, "platform": platform}
-    rows = view.ask.rows("plays.newest", None, **{**ALL, **chosen, "most": MOST})
-    is_cut = len(rows) == MOST
-    total = view.ask.row("plays.number", **chosen)["plays"] if is_cut else len(rows)
+    is_any_hour = hour is None and weekday is None
+    newest = "plays.newest" if is_any_hour else "plays.newest_of_hours"
+    rows = view.ask.rows(newest, **chosen, most=MOST)
+    total = len(rows)
+    if total == MOST:
+        # Plays that wait for a refresh are listed, but not counted.
+        total = max(MOST, view.ask.row("plays.number", **chosen)["plays"])
     names = [
         *([WEEKDAYS[weekday - 1]] if weekday is not None else []),
         *([hour_name(hour)] if hour is not None else []),

@@ -56,15 +56,29 @@ def test_plays_that_do_not_count_are_listed_too(site):
     assert "3 plays 2 count from 30 seconds" in site.text("/plays?period=2025&hour=21")
 
 
-def test_a_long_list_says_how_much_of_it_is_shown(site):
+def test_an_hour_that_the_clock_repeats_lists_both(site):
+    for hour in range(3):
+        site.play(f"2025-10-26 0{hour}:30", "Ferries", "Ada", 200_000)
+
+    assert ends(site, "period=2025&hour=2") == ["2025-10-26T02:30", "2025-10-26T02:30"]
+    assert ends(site, "period=2025&hour=3") == ["2025-10-26T03:30"]
+
+
+@pytest.mark.parametrize("chosen", ["", "&weekday=1", "&platform=ios"])
+def test_a_long_list_says_how_much_of_it_is_shown(site, chosen):
     for number in range(201):
         site.play(
-            f"2025-09-01 1{number // 60}:{number % 60:02}", "Ferries", "Ada", 200_000, country="NZ"
+            f"2025-09-01 1{number // 60}:{number % 60:02}",
+            "Ferries",
+            "Ada",
+            200_000,
+            platform="ios",
         )
 
-    assert "201 plays the newest 200 of 201" in site.text("/plays?period=2025-09")
-    assert len(ends(site, "period=2025-09")) == 200
-    assert ends(site, "period=2025-09")[-1] == "2025-09-01T12:01"
+    assert "201 plays the newest 200 of 201" in site.text(f"/plays?period=2025-09{chosen}")
+    found = ends(site, f"period=2025-09{chosen}")
+    assert len(found) == 200
+    assert found[-1] == "2025-09-01T12:01"
 
 
 def test_a_list_of_200_is_whole(site):

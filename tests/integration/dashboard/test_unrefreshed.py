@@ -29,3 +29,14 @@ def test_a_play_that_waits_for_a_refresh_shows_its_own_names(get, owner, databas
 
     assert "Salt" in text
     assert "Ada Quince" in text
+
+
+def test_a_list_counts_at_least_the_plays_that_it_shows(get, owner, database):
+    owner.run(
+        "INSERT INTO listening_history (listener, source, track_uri, track_name, artist_name, "
+        "played_at, ms_played) SELECT 'me', 'extended-history', 'spotify:track:1', 'Salt', "
+        "'Ada Quince', '2025-03-05 21:04Z'::timestamptz + n * interval '1 minute', 60000 "
+        "FROM generate_series(1, 201) n"
+    )
+
+    assert "200 plays" in plain(get("/plays?period=2025").text)

@@ -6,7 +6,13 @@ from dashboard.pages import PAGES
 from shared.queries import Reader
 
 SHOWN = tuple(page for page in PAGES if not page.path.endswith(".csv"))
-MORE = {"top of tracks": "/top?kind=track&", "top of albums": "/top?kind=album&"}
+MORE = {
+    "top of tracks": "/top?kind=track&",
+    "top of albums": "/top?kind=album&",
+    "plays of an hour": "/plays?hour=21&weekday=2&",
+    "plays of a rare hour": "/plays?hour=4&",
+    "plays of a device": "/plays?platform=ios&",
+}
 """What the pages show besides, at an address of its own."""
 
 # What stands for the part of an address that a page captures: the item, or the day, heard most.

@@ -24,7 +24,7 @@ def page(view: View) -> dict[str, Any]:
     chosen = {"hour": hour, "weekday": weekday, "platform": platform}
     is_any_hour = hour is None and weekday is None
     newest = "plays.newest" if is_any_hour else "plays.newest_of_hours"
-    rows = view.ask.rows(newest, **chosen, most=MOST)
+    rows = view.ask.rows(newest, None, **chosen, most=MOST)
     total = len(rows)
     if total == MOST:
         # Plays that wait for a refresh are listed, but not counted.

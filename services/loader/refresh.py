@@ -67,23 +67,23 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
         DatabaseError: Postgres cannot refresh now, or a transaction came to `limit_s`.
     """
     end = monotonic() + most_s
-    left, months, computed = inf, 0, 0
+    months, computed = 0, 0
     while True:
         began = monotonic()
-        before, left = left, _refresh_some(database, months, limit_s)
+        is_ours, left = _refresh_some(database, months, limit_s)
         computed += months
         now = monotonic()
         # The time that the marks took says nothing of a month.
         is_late = now + (2 * (now - began) if months else 0) > end
-        is_stuck = months > 0 and left >= before
-        if not left or is_stuck or is_late or computed >= most_months:
+        if not left or not is_ours or is_late or computed >= most_months:
             return left
         months = min(max(1, 2 * months), MONTHS_AT_ONCE)
 
 
-def _refresh_some(database: Database, months: int, limit_s: float) -> int:
+def _refresh_some(database: Database, months: int, limit_s: float) -> tuple[bool, int]:
+    """Compute some months; return false where another refresh works, and how many still wait."""
     with database.transaction():
         # 0 would be no limit.
         run(database, "limit_statement", most_ms=str(max(1, int(limit_s * 1_000))))
-        ((left,),) = run(database, "refresh", months=months)
-    return int(left)
+        ((is_ours, left),) = run(database, "refresh", months=months)
+    return bool(is_ours), int(left)

@@ -318,7 +318,9 @@ SELECT EXISTS (
 SELECT set_config('statement_timeout', :most_ms, true)
 
 -- refresh --
-SELECT derived.refresh(:months::integer)
+-- The lock is that of derived.refresh, which does no work while another transaction holds it.
+SELECT pg_try_advisory_xact_lock(hashtextextended('derive', 0)) AS is_ours,
+       derived.refresh(:months::integer) AS months_left
 
 -- rebuild --
 SELECT derived.rebuild()

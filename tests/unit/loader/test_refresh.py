@@ -28,12 +28,12 @@ class Months:
         if "statement_timeout" in statement:
             self.limits_ms.append(int(parameters["most_ms"]))
             return [[""]]
-        assert statement.split()[1] == "derived.refresh(:months::integer)"
+        assert "derived.refresh(:months::integer)" in statement
         self.asked.append(parameters["months"])
         time.sleep(self.takes_s)
         if not self.held:
             self.waiting = max(0, self.waiting - parameters["months"])
-        return [[self.waiting]]
+        return [[not self.held, self.waiting]]
 
 
 def test_the_marks_are_read_first_then_ever_more_months_are_computed_in_a_transaction():
@@ -55,7 +55,7 @@ def test_a_refresh_ends_while_another_holds_the_months():
     months = Months(24, held=True)
 
     assert refresh(months, 60, 60) == 24
-    assert months.asked == [0, 1]
+    assert months.asked == [0]
 
 
 def test_a_refresh_ends_if_the_next_transaction_would_take_too_long():

@@ -1,9 +1,12 @@
 """Changes that commit while a refresh runs wait for the next one; none is lost."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
+from services.loader.refresh import refresh
 from tests.integration.loader.reporting.stage import a_play
 
 LONG_ENOUGH_S = 0.3
@@ -100,3 +103,27 @@ def test_two_refreshes_at_once_do_the_work_of_one(marked, connect):
         other.result(10)
 
     marked.compare()
+
+
+def test_a_refresh_goes_on_while_more_months_are_marked_than_it_computes(marked):
+    arriving = [a_play(f"2023-0{month}-10T12:00Z", "t0") for month in range(1, 7)]
+
+    @contextmanager
+    def transaction():
+        with marked.database.transaction():
+            yield
+        if arriving:
+            marked.store(arriving.pop(), arriving.pop())
+
+    interrupted = SimpleNamespace(transaction=transaction, run=marked.database.run)
+
+    assert refresh(interrupted, 60, 60) == 0
+    marked.compare()
+
+
+def test_a_refresh_ends_while_another_works(marked, connect):
+    other = connect("loader")
+    with other.transaction():
+        other.run(REFRESH)
+
+        assert refresh(marked.database, 60, 60) > 0

@@ -34,7 +34,10 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
     if not found:
         raise NotFound(f"{view.listener.listener} has played no such {kind}.")
     by_day = view.shown.days <= LONGEST_BY_DAY
-    sums = rows("sums", by_day=by_day, most=MOST)
+    if kind == "artist" and view.period.text == "all" and not by_day:
+        sums = rows("sums_of_artist", most=MOST)
+    else:
+        sums = rows("sums", by_day=by_day, most=MOST)
     days = [row for row in sums if row["is_date"]]
     months = rows("months")
     ranks = rows("ranks")

@@ -61,6 +61,29 @@ FROM placed
 WHERE is_date OR place <= :most
 ORDER BY listened_date
 
+-- sums_of_artist --
+-- The same of an artist and all time, whose sums are known.
+SELECT true AS is_date, false AS is_track, NULL::date AS listened_date, artist_id AS id,
+       {plays} AS plays, ms, ms_estimated, NULL AS title
+FROM reporting.artists
+WHERE listener = :listener AND artist_id = :item
+UNION ALL
+(
+    SELECT false, true, NULL, track_id, {plays}, ms, ms_estimated, track_name
+    FROM reporting.tracks
+    WHERE listener = :listener AND artist_id = :item AND {plays} > 0
+    ORDER BY {value} DESC, ms DESC, track_name COLLATE "C"
+    LIMIT :most
+)
+UNION ALL
+(
+    SELECT false, false, NULL, album_id, {plays}, ms, ms_estimated, album_name
+    FROM reporting.albums
+    WHERE listener = :listener AND artist_id = :item AND {plays} > 0
+    ORDER BY {value} DESC, ms DESC, album_name COLLATE "C"
+    LIMIT :most
+)
+
 -- last_plays --
 SELECT listened_at_local, track_name, artist_name, track_id, ms, minutes_are_estimated, is_skip
 FROM reporting.plays

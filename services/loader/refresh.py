@@ -10,12 +10,13 @@ from time import monotonic
 
 from services.loader.records import EXPORT
 from services.loader.statements import run
+from shared.archive import UPLOADS
 from shared.models import EnrichedBatch
 from shared.postgres import Database
 
 MONTHS_AFTER_A_POLL = 3
-"""A poll makes one month stale, two at a border. Where late plays, features of old tracks or an
-upload under way have made more stale, the hourly derivation computes the others together."""
+"""A poll makes one month stale, two at a border. Where late plays or features of old tracks have
+made more stale, the hourly derivation computes the others together."""
 MONTHS_AT_ONCE = 16
 """Most months of one transaction: some seconds for a listener of 6,000 plays a month, so that a
 refresh which is cut off loses little."""
@@ -24,9 +25,10 @@ refresh which is cut off loses little."""
 def refresh_after_load(
     database: Database, batches: Sequence[EnrichedBatch], most_s: float
 ) -> int | None:
-    """Refresh the derived tables after a load, unless one of its uploads is not yet complete.
+    """Refresh the derived tables after a load, unless an upload is not yet complete.
 
-    An upload is refreshed once all of it is loaded, whichever of its batches comes last.
+    An upload is refreshed once all of it is loaded, whichever of its batches comes last. A poll in
+    the meantime waits for that: to read the marks of many new tracks takes 6 s, each time anew.
 
     Args:
         database: The loader's connection.
@@ -41,6 +43,9 @@ def refresh_after_load(
     """
     uploads = sorted({batch.origin for batch in batches if batch.source == EXPORT})
     if not uploads:
+        ((is_uploading,),) = run(database, "is_uploading", folder=UPLOADS)
+        if is_uploading:
+            return None
         return refresh(database, most_s, most_s, MONTHS_AFTER_A_POLL)
     ((is_complete,),) = run(database, "completes_upload", uploads=uploads)
     return refresh(database, most_s, most_s) if is_complete else None

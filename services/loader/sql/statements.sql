@@ -314,6 +314,21 @@ SELECT EXISTS (
       AND r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
 )
 
+-- is_uploading --
+-- Whether an upload, of which a batch was loaded in the last minutes, lacks others. One that has
+-- loaded none for longer may have lost them.
+SELECT EXISTS (
+    SELECT FROM (
+        SELECT origin, count(*) AS batches, max(loaded_at) AS last_loaded_at
+        FROM loaded_batch
+        WHERE starts_with(origin, :folder)
+        GROUP BY origin
+    ) loaded
+    LEFT JOIN import_report r USING (origin)
+    WHERE last_loaded_at > now() - interval '10 minutes'
+      AND r.batches IS DISTINCT FROM loaded.batches
+)
+
 -- limit_statement --
 SELECT set_config('statement_timeout', :most_ms, true)
 

@@ -108,8 +108,23 @@ def test_an_upload_is_refreshed_once_all_of_it_is_loaded(waiting, reported):
     assert waiting() == 0
 
 
-def test_a_poll_is_computed_while_most_of_an_upload_is_left_to_its_end(waiting, newest_wait):
+def test_a_poll_leaves_the_refresh_to_an_upload_under_way(waiting):
     run(an_upload(0))
+
+    run(a_batch(a_play()))
+    before = waiting()
+    run(an_upload(1, report=A_REPORT))
+
+    assert before >= 5
+    assert waiting() == 0
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_poll_is_computed_though_an_upload_lacks_a_batch_for_long(
+    owner, waiting, newest_wait, reported
+):
+    run(an_upload(0, report=A_REPORT if reported else None))
+    owner.run("UPDATE loaded_batch SET loaded_at = loaded_at - interval '10 minutes'")
 
     run(a_batch(a_play()))
 

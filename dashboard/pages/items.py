@@ -46,7 +46,8 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
         "item": found[0],
         "days": days,
         "months": months,
-        "most_in_a_month": max(row["plays"] for row in months),
+        # While an item waits for a refresh, its months may be gone before the item is.
+        "most_in_a_month": max((row["plays"] for row in months), default=None),
         "life": life(view, months),
         "calendar": calendar(view, days) if view.known and by_day else None,
         "ranks": ranks,

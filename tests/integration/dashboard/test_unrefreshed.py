@@ -40,3 +40,74 @@ def test_a_list_counts_at_least_the_plays_that_it_shows(get, owner, database):
     )
 
     assert "200 plays" in plain(get("/plays?period=2025").text)
+
+
+KINDS = ("artist", "track", "album")
+WAITING = 6
+"""Months: those of the plays that get another name, that of the new play, that of a late one."""
+
+
+@pytest.fixture
+def renamed(database):
+    """Plays of a compilation in four months, of which a later poll names the artist."""
+    for month in range(1, 5):
+        _hear(database, f"2025-0{month}-05 21:04Z", "1", "Various Artists", 180_000)
+    database.run("SELECT derived.refresh(1000)")
+    _hear(database, "2025-06-05 21:04Z", "1", "Ada Quince", None)
+    _hear(database, "2024-12-05 21:04Z", "2", "Wren", 180_000)
+    return database
+
+
+def _hear(database, played_at, track, artist, ms):
+    database.run(
+        "INSERT INTO listening_history (listener, source, track_uri, track_name, artist_name, "
+        "album_name, played_at, ms_played) VALUES ('me', :source, :uri, 'Salt', :artist, 'Tides', "
+        ":played_at, :ms)",
+        source="recently-played" if ms is None else "extended-history",
+        uri=f"spotify:track:{track}", artist=artist, played_at=played_at, ms=ms,
+    )  # fmt: skip
+
+
+def _while_months_wait(database):
+    """Refresh one month after the other; give control before each and after the last."""
+    assert database.run("SELECT derived.refresh(0)") == [[WAITING]]
+    for left in range(WAITING - 1, -1, -1):
+        yield
+        assert database.run("SELECT derived.refresh(1)") == [[left]]
+    yield
+
+
+@pytest.mark.parametrize("path", ["/", "/top", "/day/2025-06-05", *PATHS])
+def test_a_new_name_breaks_no_page_while_its_months_wait(get, renamed, path):
+    for _ in _while_months_wait(renamed):
+        for state in (*STATES, "?period=2025-01-10..2025-06-10", "?period=2025-02"):
+            answer = get(path + state)
+            assert answer.status_code == 200
+            assert not NO_WORDS & set(plain(answer.text).split())
+
+
+def test_a_new_name_breaks_no_list_while_its_months_wait(get, renamed):
+    for _ in _while_months_wait(renamed):
+        for page in ("top", "top.csv"):
+            for kind in KINDS:
+                for period in ("2025", "all", "2025-01-10..2025-06-10"):
+                    answer = get(f"/{page}?kind={kind}&period={period}&sort=name")
+                    assert answer.status_code == 200
+                    assert not NO_WORDS & set(plain(answer.text).replace(",", " ").split())
+
+
+def test_a_new_name_breaks_no_item_while_its_months_wait(get, owner, renamed):
+    for _ in _while_months_wait(renamed):
+        for kind in KINDS:
+            items = owner.run(f"SELECT {kind}_id FROM reporting.{kind}s")  # noqa: S608 - our words
+            for (item,) in items:
+                answer = get(f"/{kind}/{item}?period=all")
+                assert answer.status_code == 200
+                assert not NO_WORDS & set(plain(answer.text).split())
+
+
+def test_a_name_is_deleted_once_nothing_is_shown_under_it(owner, renamed):
+    *_, _ = _while_months_wait(renamed)
+
+    names = owner.run("SELECT name FROM derived.name WHERE kind = 'artist' ORDER BY name")
+    assert names == [["Ada Quince"], ["Wren"]]

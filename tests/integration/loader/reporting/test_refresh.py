@@ -272,6 +272,29 @@ def test_more_tracks_than_are_looked_up_one_by_one_are_refreshed_all_at_once(com
     computed.compare()
 
 
+@pytest.mark.parametrize("change", ["names", "features"])
+def test_many_tracks_make_only_the_months_stale_in_which_they_were_played(computed, change):
+    many = [f"many{number}" for number in range(5_001)]
+    plays = [
+        a_play(NOON + number * MINUTE, track, artist_name="Many", ms=9, listener="zoe")
+        for number, track in enumerate(many)
+    ]
+    if change == "features":
+        computed.store(*plays)
+        computed.refresh()
+        computed.insert("track_features", [
+            {"track_uri": row["track_uri"], "source": "reccobeats", "fetched_at": NOON,
+             "duration_ms": 100_000} for row in plays
+        ])  # fmt: skip
+    else:
+        computed.store(*plays)
+
+    # NOON is in May.
+    assert computed.database.run("SELECT derived.refresh(0)") == [[1]]
+    stale = "SELECT listener, marked_months FROM reporting.freshness ORDER BY 1"
+    assert computed.reader.run(stale) == [["me", 0], ["zoe", 1]]
+
+
 def test_the_newest_months_come_first(computed):
     computed.listen_in("Asia/Kolkata")
     computed.listen_in("UTC")

@@ -62,9 +62,7 @@ def page(view: View) -> dict[str, Any]:
 
 def average(rows: list[Row], name: str) -> float | None:
     """Return the mean of a feature over the plays of which it is known."""
-    known = [
-        (float(row[name]), row["plays_with_features"]) for row in rows if row[name] is not None
-    ]
+    known = [(float(row[name]), row[f"{name}_plays"]) for row in rows if row[name] is not None]
     weight = sum(count for _, count in known)
     return sum(value * count for value, count in known) / weight if weight else None
 

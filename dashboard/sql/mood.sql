@@ -1,8 +1,10 @@
 -- hours --
 -- The averages of each hour of each month: whole months from their view, the days around them from
 -- the plays.
-SELECT listened_month, hour, plays_all, plays_with_features, energy, valence, danceability,
-       acousticness, instrumentalness, tempo
+SELECT listened_month, hour, plays_all, plays_with_features,
+       energy, valence, danceability, acousticness, instrumentalness, tempo,
+       energy_plays, valence_plays, danceability_plays, acousticness_plays,
+       instrumentalness_plays, tempo_plays
 FROM reporting.mood_by_hour
 WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
 UNION ALL
@@ -11,7 +13,9 @@ SELECT listened_month, hour, count(*), count(*) FILTER (WHERE num_nonnulls(
            instrumentalness, liveness, valence, tempo, time_signature
        ) > 0),
        avg(energy), avg(valence), avg(danceability),
-       avg(acousticness), avg(instrumentalness), avg(tempo)
+       avg(acousticness), avg(instrumentalness), avg(tempo),
+       count(energy), count(valence), count(danceability),
+       count(acousticness), count(instrumentalness), count(tempo)
 FROM reporting.plays
 WHERE listener = :listener
   AND ended_at >= (:head_first::date)::timestamp AT TIME ZONE :zone
@@ -23,7 +27,9 @@ SELECT listened_month, hour, count(*), count(*) FILTER (WHERE num_nonnulls(
            instrumentalness, liveness, valence, tempo, time_signature
        ) > 0),
        avg(energy), avg(valence), avg(danceability),
-       avg(acousticness), avg(instrumentalness), avg(tempo)
+       avg(acousticness), avg(instrumentalness), avg(tempo),
+       count(energy), count(valence), count(danceability),
+       count(acousticness), count(instrumentalness), count(tempo)
 FROM reporting.plays
 WHERE listener = :listener
   AND ended_at >= (:tail_first::date)::timestamp AT TIME ZONE :zone

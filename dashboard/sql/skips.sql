@@ -64,14 +64,14 @@ WITH part AS (
     FROM reporting.where_and_how
     WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
     UNION ALL
-    SELECT platform, country, reason_start, reason_end, shuffle, offline, split_part(context_uri, ':', 2),
+    SELECT platform, country, reason_start, reason_end, shuffle, offline, context_type,
            1, is_skip::integer, (is_skip IS NOT NULL)::integer
     FROM reporting.plays
     WHERE listener = :listener
       AND ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
       AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone
     UNION ALL
-    SELECT platform, country, reason_start, reason_end, shuffle, offline, split_part(context_uri, ':', 2),
+    SELECT platform, country, reason_start, reason_end, shuffle, offline, context_type,
            1, is_skip::integer, (is_skip IS NOT NULL)::integer
     FROM reporting.plays
     WHERE listener = :listener

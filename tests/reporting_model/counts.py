@@ -33,9 +33,10 @@ def stricter(plays: Sequence[Play]) -> Row:
 
 
 def times(plays: Sequence[Play]) -> Row:
-    """Return what `counts` says of the time listened, minutes left out."""
+    """Return what `counts` says of the time listened."""
     counted = counts(plays)
-    return {name: counted[name] for name in ("ms", "ms_estimated", "minutes_estimated")}
+    names = ("ms", "ms_estimated", "minutes", "minutes_estimated")
+    return {name: counted[name] for name in names}
 
 
 def skips(plays: Sequence[Play]) -> Row:

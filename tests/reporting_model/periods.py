@@ -13,6 +13,7 @@ from tests.reporting_model.counts import (
     skip_rate,
     skips,
     stricter,
+    times,
 )
 from tests.reporting_model.history import History, Play, grouped
 from tests.reporting_model.items import ever
@@ -57,6 +58,7 @@ def discovery(history: History) -> Iterator[Row]:
             "plays_of_new_artists": sum(play.artist in new["artist"] for play in plays),
             "plays_of_new_tracks": sum(play.track in new["track"] for play in plays),
             **stricter(plays),
+            **times(plays),
         }
 
 
@@ -69,6 +71,7 @@ def skips_by_month(history: History) -> Iterator[Row]:
             **skips(plays),
             "skip_rate": skip_rate(plays),
             **stricter(plays),
+            **times(plays),
         }
 
 
@@ -117,13 +120,21 @@ def _mood(plays: list[Play]) -> Row:
         "features_coverage": share(known, len(plays)),
         **{sound: _mean(plays, sound) for sound in SOUNDS},
         "share_major": _mean(plays, "mode"),
+        **stricter(plays),
+        **times(plays),
+        **{f"{sound}_plays": len(_values(plays, sound)) for sound in SOUNDS},
+        "share_major_plays": len(_values(plays, "mode")),
     }
 
 
 def _mean(plays: list[Play], sound: str) -> Fraction | None:
-    values = [Fraction(play.features[sound]) for play in plays
-              if play.features.get(sound) is not None]  # fmt: skip
+    values = _values(plays, sound)
     return sum(values) / len(values) if values else None
+
+
+def _values(plays: list[Play], sound: str) -> list[Fraction]:
+    return [Fraction(play.features[sound]) for play in plays
+            if play.features.get(sound) is not None]  # fmt: skip
 
 
 def diversity(history: History) -> Iterator[Row]:
@@ -143,6 +154,7 @@ def diversity(history: History) -> Iterator[Row]:
             "plays_per_track": share(len(plays), tracks),
             "new_tracks_share": share(len(new_ones(plays, "track", first)), tracks),
             **stricter(plays),
+            **times(plays),
         }
 
 

@@ -42,6 +42,7 @@ def plays(history: History) -> Iterator[Row]:
             "popularity": play.row["popularity"],
             **{feature: play.features.get(feature) for feature in FEATURES},
             **{column: play.row[column] for column in AS_STORED},
+            "context_type": periods.context_type(play.row["context_uri"]),
         }
 
 

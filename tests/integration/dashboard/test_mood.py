@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.dashboard.site import Site
+from tests.integration.dashboard.site import URIS, Site
 
 
 @pytest.fixture
@@ -26,6 +26,21 @@ def test_averages_weigh_by_plays(site):
     assert "67 % of the plays is known: 4 of 6" in text
     assert "energy 50 % 80 % in 2024" in text
     assert "cheerfulness –" in text
+
+
+def test_an_average_weighs_by_the_plays_for_which_its_feature_is_known(site):
+    site.feature("Ferries", 0.8)
+    site.feature("Salt", 0.5)
+    site.feature("Kites", 0.2)
+    # Of one hour of March, the energy of two plays is known, and of the third something else.
+    site.database.run(
+        "UPDATE track_features SET energy = NULL, tempo = 90 WHERE track_uri = :uri",
+        uri=URIS["Ferries"],
+    )
+
+    for period in ("2025", "2025-03-02..2025-07-30"):
+        # Salt twice and Kites twice.
+        assert "energy 35 %" in site.text(f"/mood?period={period}")
 
 
 def test_a_period_shares_no_play_with_the_one_before(site):

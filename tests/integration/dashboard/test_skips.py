@@ -66,6 +66,18 @@ def test_reasons_are_in_plain_words(site):
     assert "known of 83 %" in text
 
 
+def test_a_context_has_one_type_whatever_the_period(site):
+    liked = "spotify:user:me:collection"
+    site.play("2025-05-10 10:00", "Salt", "Ada", 200_000, context_uri=liked)
+    site.play("2025-05-20 10:00", "Salt", "Ada", 200_000, context_uri="spotify:playlist:1")
+    site.play("2025-05-21 10:00", "Salt", "Ada", 200_000, context_uri="spotify:playlist:1")
+
+    for period in ("2025-05", "2025-05-01..2025-05-30"):
+        text = site.text(f"/skips?period={period}")
+        assert "playlist 67 %" in text
+        assert "liked songs 33 %" in text
+
+
 def test_artists_of_enough_plays_have_a_rate(site):
     for minute in range(20, 50):
         site.play(f"2025-09-01 12:{minute}", "Salt", "Ada", 10_000)

@@ -43,6 +43,7 @@ def test_a_context_has_the_type_of_its_uri(reporting, uri, kind):
     reporting.store(a_play(NOON, ms=None, context_uri=uri))
 
     assert reporting.shown("where_and_how", "context_type") == [[kind]]
+    assert reporting.shown("plays", "context_type") == [[kind]]
 
 
 def test_a_mood_is_weighted_by_plays_and_names_its_coverage(reporting):
@@ -66,6 +67,20 @@ def test_a_mood_is_weighted_by_plays_and_names_its_coverage(reporting):
     ]  # fmt: skip
     coverage = [float(row[0]) for row in reporting.shown("mood_by_month", "features_coverage")]
     assert coverage == [0, pytest.approx(0.6667, abs=0.0001)]
+
+
+def test_each_feature_counts_the_plays_for_which_it_is_known(reporting):
+    reporting.know("loud", energy=0.9)
+    reporting.know("quick", energy=0.3, tempo=120)
+    reporting.store(
+        *[a_play(f"2024-05-{day}T12:00Z", "loud") for day in (1, 2, 3)],
+        a_play("2024-05-04T12:00Z", "quick"),
+        a_play("2024-05-05T12:00Z", "unknown"),
+    )
+
+    columns = ("plays_with_features", "energy_plays", "tempo_plays", "share_major_plays")
+    for view in ("mood_by_month", "mood_by_hour"):
+        assert reporting.shown(view, *columns) == [[4, 4, 1, 0]]
 
 
 def test_diversity_is_the_share_of_the_ten_most_played_artists(reporting):

@@ -63,7 +63,7 @@ STEPS = st.one_of(
     step("delete", st.integers(0)),
     step("know", URIS, FEATURES),
     step("listen_in", ZONES, LISTENERS),
-    step("refresh", st.sampled_from([1, 2, 1_000])),
+    step("refresh", st.sampled_from([0, 1, 2, 1_000])),
 )
 
 

@@ -38,7 +38,7 @@ def test_plays_of_new_artists_stand_out(site):
 def test_new_artists_are_listed_with_what_became_of_them(site):
     text = site.text("/discovery?period=2025")
 
-    assert "1 Wren since 13 Jul 2025 ≈ 7 min 2" in text
+    assert "1 Wren since 13 Jul 2025 2 ≈ 7 min" in text
     assert "Ada since" not in text
 
 
@@ -48,7 +48,7 @@ def test_a_day_of_one_track_is_an_obsession(site):
 
     text = site.text("/discovery?period=2025")
 
-    assert "Kites Wren 1 Aug 2025 5×" in text  # noqa: RUF001 - the sign of the page
+    assert "Kites Wren 5× 1 Aug 2025" in text  # noqa: RUF001 - the sign of the page
     assert "/day/2025-08-01" in site.source("/discovery?period=2025")
 
 
@@ -72,5 +72,6 @@ def test_two_listeners_share_artists(site):
     text = site.text("/discovery?period=2025&listener=me")
 
     assert "Heard by both" in text
-    assert "Wren with you 1 2" in text
-    assert "Wren with you 1 3" in site.text("/discovery?period=2025&listener=me&rule=all")
+    assert "plays of me · of the other" in text
+    assert "Wren with you 2 1" in text
+    assert "Wren with you 3 1" in site.text("/discovery?period=2025&listener=me&rule=all")

@@ -37,9 +37,9 @@ def test_an_hour_opens_its_plays(site):
 def test_tops_are_those_of_the_year(site):
     text = site.text("/review?period=2025")
 
-    assert "1 Ada 8 min 3 2 Wren ≈ 7 min 2" in text
-    assert "1 Ferries Ada 7 min 2 1 Kites Wren ≈ 7 min 2 3 Salt Ada 50 s 1" in text
-    assert "1 Tides Ada 8 min 3 2 Sky Wren ≈ 7 min 2" in text
+    assert "1 Ada 3 8 min 2 Wren 2 ≈ 7 min" in text
+    assert "1 Ferries Ada 2 7 min 1 Kites Wren 2 ≈ 7 min 3 Salt Ada 1 50 s" in text
+    assert "1 Tides Ada 3 8 min 2 Sky Wren 2 ≈ 7 min" in text
 
 
 def test_the_fullest_day_is_that_of_the_measure_and_marks_an_estimate(site):
@@ -91,7 +91,7 @@ def test_a_year_that_runs_is_compared_with_the_same_days(database, address_of):
 
 
 def test_by_minutes_the_order_is_that_of_time(site):
-    assert "1 Ada 3 8 min" in site.text("/review?period=2025&measure=minutes")
+    assert "1 Ada 8 min 3" in site.text("/review?period=2025&measure=minutes")
 
 
 def test_moments_are_named(site):

@@ -156,7 +156,7 @@ def spread(ends: Sequence[float], apart: float) -> list[float]:
     return [placed[number] for number in range(len(ends))]
 
 
-def sectors(values: Sequence[float]) -> list[str]:
+def sectors(values: Sequence[float | None]) -> list[str]:
     """Return one SVG path for each of 24 hours, midnight at the top, in a square of 200.
 
     The length of a sector is its share of the fullest hour.

@@ -171,6 +171,17 @@ class View:
         """The dates shown since the first play; of other dates nothing is known."""
         return self.shown.within(Span(self.timeline.first, self.timeline.today))
 
+    @property
+    def is_unknown(self) -> bool:
+        """True if each date shown lies before the first play or in an open gap."""
+        return self.timeline.unknown_days(self.shown) == self.shown.days
+
+    def day_url(self, day: date) -> str | None:
+        """Return the address of the plays of a date; None for a date beyond what is known."""
+        if self.timeline.first <= day <= self.timeline.today:
+            return self.url("day", day=day.isoformat())
+        return None
+
     @cached_property
     def comparison(self) -> Comparison | None:
         """The period before and how far both are known; None where nothing is known of one."""

@@ -14,11 +14,12 @@ from dashboard.amounts import (
     month_label,
     months_of,
     share_of,
+    texts,
 )
 from dashboard.ask import Row
 from dashboard.drawing import HOURS, Bar, Cell, sectors, shares
 from dashboard.format import UNKNOWN, month, percent, weekday
-from dashboard.period import add_months
+from dashboard.period import Span, add_months
 from dashboard.totals import NOTHING, days_of
 from dashboard.view import View
 
@@ -31,15 +32,15 @@ MOST_DAYS, MOST_MONTHS = 92, 60
 def page(view: View) -> dict[str, Any]:
     """Return what the template shows."""
     hours = view.ask.rows("when.hours")
-    before = view.ask.rows("when.hours_before")
+    before = view.at(view.before).ask.rows("when.hours") if view.before else []
     months = {row["listened_month"]: row for row in view.ask.rows("when.months")}
-    gaps = {day.replace(day=1) for gap in view.timeline.gaps for day in gap.dates}
+    known = _known(view, months)
     return {
         "cards": _cards(view, hours, before),
         "week": _week(view, hours),
         "clock": _clock(view, hours),
-        "course": _course(view, months, gaps),
-        "years": _years(view, months, gaps),
+        "course": _course(view, known),
+        "years": _years(view, known),
     }
 
 
@@ -95,8 +96,9 @@ def _week(view: View, hours: list[Row]) -> dict[str, Any]:
     """Return the heat table of weekday and hour, with each weekday's share."""
     by_cell = {(row["weekday"], row["hour"]): row for row in hours}
     keys = [(weekday, hour) for weekday in range(1, 8) for hour in range(HOURS)]
-    rows = [by_cell.get(key, NOTHING) for key in keys]
-    shade = shares([amount(view, row) for row in rows])
+    nothing = None if view.is_unknown else NOTHING
+    rows = [by_cell.get(key, nothing) for key in keys]
+    shade = shares([_value(view, row) for row in rows])
     cells = [
         Cell(
             shade[at],
@@ -125,11 +127,14 @@ def _week(view: View, hours: list[Row]) -> dict[str, Any]:
 
 
 def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
-    rows = [_added([row for row in hours if row["hour"] == hour]) for hour in range(HOURS)]
+    nothing = None if view.is_unknown else NOTHING
+    rows = [
+        _added([row for row in hours if row["hour"] == hour]) or nothing for hour in range(HOURS)
+    ]
     hrefs = [view.url("plays", hour=hour) for hour in range(HOURS)]
     return {
         "hrefs": hrefs,
-        "paths": sectors([amount(view, row) for row in rows]),
+        "paths": sectors([_value(view, row) for row in rows]),
         "titles": [f"{hour_name(hour)}: {in_words(view, row)}" for hour, row in enumerate(rows)],
         "middle": _name("hour", _fullest(view, hours, "hour")),
         "table": [
@@ -138,20 +143,26 @@ def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
     }
 
 
-def _course(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, Any]:
+def _course(view: View, months: dict[date, Row]) -> dict[str, Any]:
     """Return the columns of the period: its days, months or years."""
     if view.shown.days <= MOST_DAYS:
         return {"step": "day", **_drawn(view, _days(view))}
     if len(months_of(view.shown)) <= MOST_MONTHS:
-        return {"step": "month", **_drawn(view, _months(view, months, gaps))}
+        return {"step": "month", **_drawn(view, _months(view, months))}
     return {"step": "year", **_drawn(view, _year_bars(view, months))}
 
 
-def _known(view: View, months: dict[date, Row], gaps: set[date], first: date) -> Row | None:
-    """Return a month; None before the first play and in the future."""
-    if view.timeline.first.replace(day=1) <= first <= view.listener.today:
-        return {**months.get(first, NOTHING), "missing": first in gaps}
-    return None
+def _known(view: View, months: dict[date, Row]) -> dict[date, Row]:
+    """Return each month from the first play to today; `missing` marks those with an open gap."""
+    gaps = {day.replace(day=1) for gap in view.timeline.gaps for day in gap.dates}
+    return {
+        first: {**months.get(first, NOTHING), "missing": first in gaps}
+        for first in months_of(Span(view.timeline.first, view.timeline.today))
+    }
+
+
+def _value(view: View, row: Row | None) -> int | None:
+    return None if row is None else amount(view, row)
 
 
 def _drawn(view: View, bars: list[Bar]) -> dict[str, Any]:
@@ -177,19 +188,19 @@ def _days(view: View) -> list[Bar]:
     ]
 
 
-def _months(view: View, months: dict[date, Row], gaps: set[date]) -> list[Bar]:
+def _months(view: View, months: dict[date, Row]) -> list[Bar]:
     bars = []
     for first in months_of(view.shown):
-        row, before = (_known(view, months, gaps, each) for each in (first, add_months(first, -12)))
+        row, before = months.get(first), months.get(add_months(first, -12))
         title = f"{month(first)}: {in_words(view, row)}"
         bars.append(
             Bar(
                 month_label(view, first),
-                amount(view, row) if row else None,
+                _value(view, row),
                 f"{title} ({in_words(view, before)} a year before)" if before else title,
                 view.url("when", period=f"{first:%Y-%m}"),
-                before=amount(view, before) if before else None,
-                is_faint=first in gaps,
+                before=_value(view, before),
+                is_faint=bool(row and row["missing"]),
             )
         )
     return bars
@@ -200,9 +211,10 @@ def _year_bars(view: View, months: dict[date, Row]) -> list[Bar]:
     return [
         Bar(
             str(year),
-            amount(view, row) if row else None,
+            _value(view, row),
             f"{year}: {in_words(view, row)}",
             view.url("when", period=str(year)),
+            is_faint=bool(row and row["missing"]),
         )
         for year in years
         for row in [_total(months, year)]
@@ -211,28 +223,29 @@ def _year_bars(view: View, months: dict[date, Row]) -> list[Bar]:
 
 def _total(months: dict[date, Row], year: int) -> Row | None:
     rows = [row for first, row in months.items() if first.year == year]
-    if not rows:
-        return None
-    return _added(rows)
+    # Of a month in a gap without plays nothing is known.
+    known = _added([row for row in rows if row["ms"] or not row["missing"]])
+    return known and {**known, "missing": any(row["missing"] for row in rows)}
 
 
-def _added(rows: list[Row]) -> Row:
-    return {key: sum(row[key] for row in rows) for key in NOTHING}
+def _added(rows: list[Row]) -> Row | None:
+    """Add up rows; no row at all is unknown."""
+    return {key: sum(row[key] for row in rows) for key in NOTHING} if rows else None
 
 
-def _years(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, Any]:
+def _years(view: View, months: dict[date, Row]) -> dict[str, Any]:
     """Return the heat table of years and months, the newest year first."""
     years = [period.first.year for period, _ in view.timeline.years()]
     keys = [date(year, number, 1) for year in years for number in range(1, 13)]
-    known = [_known(view, months, gaps, key) for key in keys]
-    shade = shares([amount(view, row) if row else None for row in known])
+    known = [months.get(key) for key in keys]
+    shade = shares([_value(view, row) for row in known])
     cells = [
         Cell(
             shade[at],
             in_words(view, row),
             f"{month(key)}: {in_words(view, row)}",
             view.url("when", period=f"{key:%Y-%m}") if row else None,
-            is_gap=key in gaps,
+            is_gap=bool(row and row["missing"]),
         )
         for at, (key, row) in enumerate(zip(keys, known, strict=True))
     ]
@@ -242,5 +255,7 @@ def _years(view: View, months: dict[date, Row], gaps: set[date]) -> dict[str, An
             (str(year), view.url("when", period=str(year)), cells[at * 12 : (at + 1) * 12])
             for at, year in enumerate(years)
         ],
-        "totals": [in_words(view, _total(months, year)).removesuffix(" plays") for year in years],
+        "totals": [
+            texts(view, total)[0] if (total := _total(months, year)) else UNKNOWN for year in years
+        ],
     }

@@ -5,13 +5,6 @@ FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last
 GROUP BY weekday, hour
 
--- hours_before --
-SELECT weekday, hour, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
-       sum(ms_estimated)::bigint AS ms_estimated
-FROM reporting.listening_by_hour
-WHERE listener = :listener AND listened_date BETWEEN :before_first AND :before_last
-GROUP BY weekday, hour
-
 -- months --
 -- Every month that is known, whatever the period: years are compared with each other.
 SELECT listened_month, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,

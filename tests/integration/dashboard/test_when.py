@@ -113,3 +113,44 @@ def test_a_month_after_the_last_poll_is_marked(site):
 
     assert 'class="gap" style="--v:0" title="Jan 2026: \N{EN DASH}"' in source
     assert 'title="Nov 2025: 0 plays"' in source
+
+
+@pytest.mark.parametrize("period", ["2023", "2025-05-10..2025-05-12"])
+def test_hours_of_an_unknown_period_are_unknown(site, owner, period):
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-05-02', '2025-06-03', 'outage', 'poll')"
+    )
+
+    text = site.text(f"/when?period={period}")
+
+    assert "Tue 21:00: \N{EN DASH}" in text
+    assert " 0 plays" not in text.partition("Year over year")[0]
+
+
+def test_a_year_without_plays_that_is_known_is_0(site):
+    site.play("2022-03-05 20:00", "Ferries", "Ada", 200_000)
+
+    text = site.text("/when?period=all")
+
+    assert re.search(r"Dec 2023: 0 plays 0 (?!play)", text)
+
+
+def test_the_sum_of_a_year_is_a_number(site):
+    # One play in 2024.
+    assert re.search(r"Dec 2024: 0 plays 1 (?!play)", site.text("/when?period=2025"))
+
+
+def test_years_with_a_gap_are_at_least_that(site, owner):
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2020-03-02', '2021-12-31', 'outage', 'poll')"
+    )
+    site.play("2020-03-01 20:00", "Ferries", "Ada", 200_000)
+
+    text = site.text("/when?period=2020-01-01..2025-12-31")
+
+    assert "2020: at least 1 play 2020: at least 1 play" in text
+    assert "2021: \N{EN DASH} 2021: \N{EN DASH}" in text
+    assert "2022: 0 plays" in text
+    assert "Dec 2021: \N{EN DASH} \N{EN DASH}" in text

@@ -40,7 +40,7 @@ def gather(view: View, link: Link) -> dict[str, Any] | None:
         "cards": totals.cards(view, days, before_days, tops, link),
         "tops": [_top(view, kind, rows, link) for kind, rows in tops.items()],
         "found": _found(view, found, link),
-        "moments": [_fullest(view, days, link), *(_moment(each, link) for each in moments)],
+        "moments": [_fullest(view, days, link), *(_moment(view, each, link) for each in moments)],
         "course": _year(view, days, before_days, link) if is_year else _month(view, days, link),
         "clock": _clock(view, view.ask.rows("review.hours"), link),
     }
@@ -89,7 +89,7 @@ def _fullest(view: View, days: list[Row], link: Link) -> dict[str, Any]:
     }
 
 
-def _moment(row: Row, link: Link) -> dict[str, Any]:
+def _moment(view: View, row: Row, link: Link) -> dict[str, Any]:
     first, last, count = row["first_date"], row["last_date"], row["amount"]
     track = f"{row['track_name']} \N{MIDDLE DOT} {row['artist_name']}"
     title, value, text = {
@@ -106,11 +106,11 @@ def _moment(row: Row, link: Link) -> dict[str, Any]:
         ),
         "milestone": (f"Play number {number(count)}", day(first), track),
     }[row["kind"]]
-    href = (
-        link("sessions", period=f"{first}..{last}")
-        if row["kind"] == "streak"
-        else link("day", day=first.isoformat())
-    )
+    if row["kind"] == "streak":
+        href = link("sessions", period=f"{first}..{last}")
+    else:
+        # The first play ever may have begun on the day before.
+        href = link("day", day=first.isoformat()) if view.timeline.holds(first) else None
     return {"title": title, "value": value, "text": text, "href": href}
 
 
@@ -140,7 +140,7 @@ def _month(view: View, days: list[Row], link: Link) -> dict[str, Any]:
             (str(each.day), weekday(each)),
             known.get(each),
             None,
-            href=link("day", day=each.isoformat()),
+            href=link("day", day=each.isoformat()) if each in known else None,
         )
         for each in view.period.dates
     ]

@@ -105,6 +105,10 @@ class Timeline:
             ),
         )
 
+    def holds(self, day: date) -> bool:
+        """True if plays of a date can be known: from the first play to today."""
+        return self.first <= day <= self.today
+
     def missing(self, span: Span) -> tuple[Span, ...]:
         """Return the dates of a span on which an open gap may hide plays."""
         found = (gap.within(span) for gap in self.gaps)

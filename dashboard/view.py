@@ -83,6 +83,8 @@ class Listener:
     last_played_at_local: datetime | None
     last_known_on: date | None
     """The date of the last play or poll."""
+    marked_months: int
+    """Months that changed and are not counted anew yet."""
     gaps: tuple[Span, ...] = ()
     """Open gaps, as dates; read for the listener of the page only."""
 
@@ -178,9 +180,7 @@ class View:
 
     def day_url(self, day: date) -> str | None:
         """Return the address of the plays of a date; None for a date beyond what is known."""
-        if self.timeline.first <= day <= self.timeline.today:
-            return self.url("day", day=day.isoformat())
-        return None
+        return self.url("day", day=day.isoformat()) if self.timeline.holds(day) else None
 
     @cached_property
     def comparison(self) -> Comparison | None:

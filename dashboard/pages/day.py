@@ -17,7 +17,7 @@ def page(view: View, day: str) -> dict[str, Any]:
         NotFound: It is no date, or one that lies beyond what is known.
     """
     shown = _date(day)
-    if not view.timeline.first <= shown <= view.timeline.today:
+    if not view.timeline.holds(shown):
         raise NotFound(f"Plays are known from {view.timeline.first} to {view.timeline.today} only.")
     newest = view.ask.rows("plays.newest", first=shown, last=shown, platform=None, most=None)
     coverage = view.ask.rows("day.coverage", day=shown)

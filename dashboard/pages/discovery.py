@@ -53,7 +53,7 @@ def _cards(view: View, months: list[Row]) -> list[dict[str, Any]]:
             view,
             "plays of new artists",
             percent(_share(months, "plays_of_new_artists", "plays_all")),
-            about="in the month they were heard first",
+            about="whole months: in the one they were heard first",
         ),
     ]
 

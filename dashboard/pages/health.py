@@ -30,7 +30,6 @@ def page(view: View) -> dict[str, Any]:
     return {
         "cards": _cards(view, fresh, features),
         "weekdays": WEEKDAYS,
-        "fresh": fresh,
         "calendar": calendar,
         "years": years,
         "gaps": view.ask.rows("health.gaps"),
@@ -47,18 +46,18 @@ def _cards(view: View, fresh: Row | None, features: Row) -> list[dict[str, Any]]
     return [
         _clock_card(view, "last play", known["last_played_at_local"], "none yet"),
         _clock_card(view, "last poll", known["last_polled_at_local"], "no login yet"),
-        card(view, "open gaps", number(known["open_gaps"])),
+        card(view, "open gaps", number(known["open_gaps"]), about="of all time"),
         card(
             view,
             "minutes that are estimated",
             percent(known["estimated_share"]),
-            about="an export says them exactly",
+            about="of all time; an export says them exactly",
         ),
         card(
             view,
             "plays whose sound is known",
             percent(share(features["known"], features["plays"])),
-            about=f"{number(features['known'])} of {plays(features['plays'] or 0)}",
+            about=f"{number(features['known'])} of {plays(features['plays'] or 0)} of all time",
         ),
     ]
 
@@ -68,7 +67,7 @@ def _clock_card(view: View, label: str, at: datetime | None, never: str) -> dict
         return card(view, label, UNKNOWN, about=never)
     on = at.date()
     about = {0: "today", 1: "yesterday"}.get((view.listener.today - on).days, weekday(on))
-    return card(view, label, time_of_day(at), about=about, href=view.url("day", day=on.isoformat()))
+    return card(view, label, time_of_day(at), about=about, href=view.day_url(on))
 
 
 def _calendar(view: View, rows: list[Row]) -> list[dict[str, Any]]:
@@ -96,7 +95,7 @@ def _day_cell(view: View, each: date, row: Row | None) -> Cell:
         coverage,
         percent(coverage),
         f"{weekday(each)}: {_known(coverage)}, {plays(row['plays'])}",
-        view.url("day", day=each.isoformat()),
+        view.day_url(each),
         is_gap=row["has_open_gap"],
     )
 

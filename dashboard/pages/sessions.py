@@ -165,7 +165,8 @@ def _sizes(view: View, shapes: list[Row]) -> dict[str, Any]:
 def _session(view: View, row: Row) -> dict[str, Any]:
     started = row["started_at_local"]
     return {
-        "href": view.url("day", day=row["listened_date"].isoformat()),
+        # The first play ever may have begun on the day before.
+        "href": view.day_url(row["listened_date"]),
         "name": weekday(row["listened_date"]),
         "small": f"from {time_of_day(started)}",
         "number": (ALMOST if row["ms_estimated"] else "") + minutes(row["length_minutes"]),

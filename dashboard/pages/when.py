@@ -181,7 +181,7 @@ def _days(view: View) -> list[Bar]:
             str(row["day"].day),
             amount(view, row),
             f"{weekday(row['day'])}: {in_words(view, row)}",
-            view.url("day", day=row["day"].isoformat()),
+            view.day_url(row["day"]),
             is_faint=row["missing"],
         )
         for row in days_of(view, view.known)

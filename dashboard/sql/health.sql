@@ -1,8 +1,7 @@
 -- freshness --
 SELECT last_played_at AT TIME ZONE :zone AS last_played_at_local,
        last_polled_at AT TIME ZONE :zone AS last_polled_at_local,
-       last_loaded_at AT TIME ZONE :zone AS last_loaded_at_local,
-       marked_months, estimated_share, open_gaps
+       estimated_share, open_gaps
 FROM reporting.freshness
 WHERE listener = :listener
 

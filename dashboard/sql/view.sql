@@ -5,7 +5,8 @@ SELECT listener, time_zone,
        (now() AT TIME ZONE time_zone)::date AS today,
        (first_played_at AT TIME ZONE time_zone)::date AS first_date,
        last_played_at AT TIME ZONE time_zone AS last_played_at_local,
-       (greatest(last_played_at, last_polled_at) AT TIME ZONE time_zone)::date AS last_known_on
+       (greatest(last_played_at, last_polled_at) AT TIME ZONE time_zone)::date AS last_known_on,
+       marked_months
 FROM reporting.freshness
 ORDER BY listener
 

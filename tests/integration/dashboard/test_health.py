@@ -1,5 +1,7 @@
 """The page Health: how fresh and how complete the plays are."""
 
+import re
+
 import pytest
 
 from shared.errors import HistoryError
@@ -57,9 +59,13 @@ def test_long_periods_are_shown_by_month(site):
     assert "Mar 2025: 0 % known, 3 plays" in text
 
 
-def test_the_estimated_share_is_of_all_time(site):
+def test_what_is_of_all_time_says_so(site):
+    text = site.text("/health?period=2024")
+
+    assert "open gaps 0 of all time" in text
     # 200 of 1,050 seconds.
-    assert "minutes that are estimated 19 %" in site.text("/health?period=2024")
+    assert "minutes that are estimated 19 % of all time; an export says them exactly" in text
+    assert "plays whose sound is known 0 % 0 of 7 plays of all time" in text
 
 
 def test_queues_are_asked_on_demand_only(database, address_of):
@@ -103,3 +109,28 @@ def test_a_cloud_that_does_not_answer_hides_nothing_else(database, address_of):
 
 def test_without_a_cloud_the_command_is_named(site):
     assert "plays status shows dead letters" in site.text("/health?period=2025")
+
+
+def test_only_days_since_the_first_play_open(database, address_of, owner):
+    site = Site(database, address_of)
+    site.poll("2025-06-01 12:00")
+    site.play("2025-06-05 20:00", "Ferries", "Ada", 200_000)
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-06-02', '2025-06-05 21:00Z', 'outage', 'poll')"
+    )
+
+    for path in ("/health?period=2025-06", "/review?period=2025-06"):
+        days = set(re.findall(r"/day/[\d-]+", site.source(path)))
+
+        assert "/day/2025-06-05" in days, path
+        assert {site.get(day).status_code for day in days} == {200}, path
+
+
+def test_a_session_that_began_before_the_first_day_opens_nothing(database, address_of):
+    site = Site(database, address_of)
+    site.play("2025-03-05 00:01", "Ferries", "Ada", 200_000)
+
+    for path in ("/sessions?period=2025", "/review?period=2025"):
+        assert "Tue 4 Mar 2025" in site.text(path)
+        assert "/day/2025-03-04" not in site.source(path)

@@ -111,3 +111,16 @@ def test_a_name_is_deleted_once_nothing_is_shown_under_it(owner, renamed):
 
     names = owner.run("SELECT name FROM derived.name WHERE kind = 'artist' ORDER BY name")
     assert names == [["Ada Quince"], ["Wren"]]
+
+
+def test_every_page_says_that_months_are_being_computed(get, owner, load, database):
+    owner.run(INSERT)
+    owner.run(INSERT.replace("2025-03-05", "2025-04-05"))
+
+    for path in ("/", "/top", "/day/2025-03-05", *PATHS):
+        assert "Being computed. 2 months changed" in plain(get(path).text), path
+
+    load()
+
+    for path in ("/", "/top", "/day/2025-03-05", *PATHS):
+        assert "Being computed" not in plain(get(path).text), path

@@ -23,9 +23,9 @@ class Recorder:
         if "reporting.freshness" in query.sql:
             names = (
                 *("listener", "time_zone", "today", "first_date"),
-                *("last_played_at_local", "last_known_on"),
+                *("last_played_at_local", "last_known_on", "marked_months"),
             )
-            oids = (TEXT, TEXT, DATE, DATE, TIMESTAMP, DATE)
+            oids = (TEXT, TEXT, DATE, DATE, TIMESTAMP, DATE, BIGINT)
             return Result(columns=columns(names, oids), rows=self._listeners)
         if "this_year" in query.sql:
             return Result(

@@ -6,9 +6,9 @@ from dashboard.app import create_app
 from dashboard.view import RULES, Choice
 from shared.errors import DatabaseAwayError, QueryError
 
-ME = ["me", "Europe/Berlin", "2026-11-15", "2020-02-03", "2026-11-15 21:42:00", "2026-11-15"]
-SHE = ["she", "Asia/Kolkata", "2026-11-16", "2021-02-03", "2026-11-16 03:00:00", "2026-11-16"]
-SILENT = ["new", "UTC", "2026-11-15", None, None, None]
+ME = ["me", "Europe/Berlin", "2026-11-15", "2020-02-03", "2026-11-15 21:42:00", "2026-11-15", "0"]
+SHE = ["she", "Asia/Kolkata", "2026-11-16", "2021-02-03", "2026-11-16 03:00:00", "2026-11-16", "0"]
+SILENT = ["new", "UTC", "2026-11-15", None, None, None, "0"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 from werkzeug.exceptions import NotFound
 
 from dashboard.pages.plays import listed
-from dashboard.period import DAY
+from dashboard.period import DAY, Span
 from dashboard.view import View
 
 
@@ -20,13 +20,12 @@ def page(view: View, day: str) -> dict[str, Any]:
     if not view.timeline.holds(shown):
         raise NotFound(f"Plays are known from {view.timeline.first} to {view.timeline.today} only.")
     newest = view.ask.rows("plays.newest", first=shown, last=shown, platform=None, most=None)
-    coverage = view.ask.rows("day.coverage", day=shown)
     return {
         "day": shown,
         "previous": shown - DAY if shown > view.timeline.first else None,
         "next": shown + DAY if shown < view.timeline.today else None,
         "plays": listed(newest[::-1], len(newest)),
-        "is_at_least": any(row["is_at_least"] for row in coverage),
+        "is_at_least": bool(view.timeline.missing(Span(shown, shown))),
     }
 
 

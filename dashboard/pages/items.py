@@ -27,8 +27,7 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
     """
 
     def rows(statement: str, **parameters: Any) -> list[Row]:
-        columns = {**KINDS[kind], "kind": kind}
-        return view.ask.rows(f"items.{statement}", columns, item=item, **parameters)
+        return view.ask.rows(f"items.{statement}", KINDS[kind], item=item, **parameters)
 
     found = rows("item")
     if not found:

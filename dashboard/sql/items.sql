@@ -1,4 +1,4 @@
--- One artist, track or album. {items}, {kind}, {id} and {title} are the columns of the kind.
+-- One artist, track or album. {items}, {id} and {title} are the columns of the kind.
 
 -- item --
 SELECT {id} AS id, artist_id, artist_name, {title} AS title, {plays} AS plays, ms, ms_estimated,
@@ -85,7 +85,7 @@ UNION ALL
 )
 
 -- last_plays --
-SELECT listened_at_local, track_name, artist_name, track_id, ms, minutes_are_estimated, is_skip
+SELECT listened_at_local, track_name, ms, minutes_are_estimated, is_skip
 FROM reporting.plays
 WHERE listener = :listener AND {id} = :item
   AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone

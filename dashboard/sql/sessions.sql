@@ -1,7 +1,7 @@
 -- totals --
-SELECT count(*) AS sessions, sum(length_minutes) AS minutes, max(length_minutes) AS longest,
+SELECT count(*) AS sessions, max(length_minutes) AS longest,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY length_minutes) AS median,
-       count(DISTINCT listened_date) AS days, sum({plays})::bigint AS plays
+       sum({plays})::bigint AS plays
 FROM reporting.sessions
 WHERE listener = :listener AND listened_date BETWEEN :begin AND :until
 

@@ -21,7 +21,7 @@ class Connections:
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
-        """Lend a connection that works.
+        """Lend a connection that works. It is kept, unless Postgres failed in use.
 
         Raises:
             DatabaseAwayError: Postgres cannot serve now.
@@ -29,11 +29,13 @@ class Connections:
         database = self._take()
         try:
             yield database
-        except BaseException:
-            # Nobody knows what state it is in.
+        except DatabaseAwayError:
+            # The rest of an answer may still be on its way.
             database.close()
             raise
-        self._idle.append(database)
+        finally:
+            # After any other error it is clean, see Database.read; _take drops a closed one.
+            self._idle.append(database)
 
     def _take(self) -> Database:
         """Return an idle connection whose server is still there, or a new one."""

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from flask import Flask, Response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 from werkzeug.routing import BaseConverter, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -15,7 +15,7 @@ from dashboard.assets import Assets
 from dashboard.pages import PAGES, Page
 from dashboard.period import PRESETS
 from dashboard.view import MEASURES, OWN, RULES, STATE, Operations, View
-from shared.errors import HistoryError
+from shared.errors import HistoryError, QueryError
 from shared.queries import Reader
 
 OpenReader = Callable[[], AbstractContextManager[Reader]]
@@ -68,6 +68,7 @@ def create_app(
     security.protect(app)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(HistoryError, _away)
+    app.register_error_handler(QueryError, _refused)
     _route(app, "/static/<digest>/<name>", "static", assets.serve)
     for page in PAGES:
         _route(app, page.path, page.name, _answers(page, open_reader, operations, simulated))
@@ -117,3 +118,8 @@ def _error_page(error: HTTPException) -> tuple[str, int]:
 def _away(error: HistoryError) -> tuple[str, int]:
     """Show that the database cannot be read, and why."""
     return _error_page(ServiceUnavailable(f"The database cannot be read now: {error}."))
+
+
+def _refused(error: QueryError) -> tuple[str, int]:
+    """Show which error a statement of the page had: the database itself answers."""
+    return _error_page(InternalServerError(f"The database cannot answer this page: {error}."))

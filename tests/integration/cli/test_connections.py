@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from werkzeug.exceptions import NotFound
 
 from cli.connections import Connections
 from infra.cdk.database import DATABASE
@@ -76,9 +77,25 @@ def test_a_server_that_is_away_is_an_error_until_it_is_back(connections, postgre
     assert backend(connections)
 
 
-def test_a_connection_that_failed_in_use_is_not_used_again(connections):
+def test_a_connection_survives_a_page_that_is_not_found(connections):
+    before = backend(connections)
+    with pytest.raises(NotFound), connections.reader():
+        raise NotFound
+
+    assert backend(connections) == before
+
+
+def test_a_connection_survives_a_statement_that_fails(connections):
     before = backend(connections)
     with pytest.raises(QueryError), connections.reader() as reader:
         reader.read(Query(sql="SELECT 1/0"))
+
+    assert backend(connections) == before
+
+
+def test_a_connection_that_failed_in_use_is_not_used_again(connections):
+    before = backend(connections)
+    with pytest.raises(DatabaseAwayError), connections.reader() as reader:
+        reader.read(Query(sql="SELECT pg_terminate_backend(pg_backend_pid())"))
 
     assert backend(connections) != before

@@ -168,20 +168,45 @@ def test_an_id_that_no_bigint_holds_is_not_found(top, item):
     assert asked is None
 
 
-@pytest.mark.parametrize(
-    "error", [DatabaseAwayError("no connection to Postgres"), QueryError("canceled (57014)")]
-)
-def test_a_database_that_is_away_is_a_page_that_says_so(error):
-    @contextmanager
-    def away():
-        raise error
-        yield
+@pytest.fixture
+def failing():
+    """Open a page whose reader fails; return the answer."""
 
-    answer = create_app(away).test_client().get("/", base_url="http://127.0.0.1:8100")
+    def answer(error):
+        @contextmanager
+        def reader():
+            raise error
+            yield
+
+        return create_app(reader).test_client().get("/", base_url="http://127.0.0.1:8100")
+
+    return answer
+
+
+def test_a_database_that_is_away_is_a_page_that_says_so(failing):
+    answer = failing(DatabaseAwayError("no connection to Postgres"))
 
     assert answer.status_code == 503
-    assert str(error) in answer.text
+    assert "The database is away" in answer.text
+    assert "no connection to Postgres" in answer.text
     assert "plays status" in answer.text
+
+
+def test_a_statement_that_fails_is_no_database_that_is_away(failing):
+    answer = failing(QueryError("division by zero (22012)"))
+
+    assert answer.status_code == 500
+    assert "division by zero (22012)" in answer.text
+    assert "away" not in answer.text
+    assert "plays status" not in answer.text
+    assert "The terminal" not in answer.text
+
+
+def test_a_fault_of_the_page_itself_is_in_the_terminal(failing):
+    answer = failing(ZeroDivisionError())
+
+    assert answer.status_code == 500
+    assert "The terminal of <code>plays dashboard</code> says why" in answer.text
 
 
 def test_names_are_escaped(browse, listening):

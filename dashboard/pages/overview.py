@@ -4,6 +4,7 @@ from itertools import accumulate
 from typing import Any
 
 from dashboard import totals
+from dashboard.amounts import MINUTE_MS, in_words
 from dashboard.ask import Row
 from dashboard.ranking import KINDS, ranked
 from dashboard.view import View
@@ -52,25 +53,19 @@ def unknown(view: View) -> dict[str, Any]:
 
 def bars(view: View, days: list[Row], *, by_day: bool) -> Row:
     """Return the data of the chart and the calendar: a bar for each day or month."""
-    values = [None if row["missing"] else value(view, row) for row in days]
-    means = mean(values) if by_day else [None] * len(days)
-    data = [
-        datum(view, row["day"].isoformat(), row) | ({} if mean is None else {"mean": mean})
-        for row, mean in zip(days, means, strict=True)
-    ]
+    data = [datum(view, row["day"].isoformat(), row) for row in days]
+    if by_day:
+        data = [each | found for each, found in zip(data, means(view, days), strict=True)]
     return chart(view, data, by_day=by_day)
 
 
 def datum(view: View, on: str, row: Row) -> Row:
-    """Return what a chart shows of a date or month: `estimated` and `missing` mark its value."""
-    marks = {
-        "missing": row.get("missing"),
-        "estimated": view.by_time and row["ms_estimated"] > 0,
-    }
+    """Return what a chart shows of a date or month: its value, also in words."""
     return {
         "on": on,
         "value": round(value(view, row), 1),
-        **{name: True for name, is_so in marks.items() if is_so},
+        "text": in_words(view, row),
+        **({"missing": True} if row.get("missing") else {}),
     }
 
 
@@ -80,12 +75,33 @@ def chart(view: View, data: list[Row], *, by_day: bool) -> Row:
     In the address `DATE` stands for the date of a datum, `MONTH` for its month.
     """
     opens = view.url("day", day="DATE") if by_day else view.url("overview", period="MONTH")
-    return {"data": data, "byDay": by_day, "unit": view.measure, "opens": opens}
+    return {"data": data, "byDay": by_day, "opens": opens}
 
 
 def value(view: View, row: Row) -> float:
     """Return what the page measures: plays or minutes."""
-    return float(row["ms"] / 60_000 if view.by_time else row["plays"])
+    return float(row["ms"] / MINUTE_MS if view.by_time else row["plays"])
+
+
+def means(view: View, days: list[Row]) -> list[Row]:
+    """Return the mean of 7 days that a chart shows of each day, if there is one."""
+    values = [None if row["missing"] else value(view, row) for row in days]
+    return [
+        {}
+        if each is None
+        else {
+            "mean": each,
+            "meanText": mean_in_words(view, each, days[at + 1 - MEAN_DAYS : at + 1]),
+        }
+        for at, each in enumerate(mean(values))
+    ]
+
+
+def mean_in_words(view: View, average: float, days: list[Row]) -> str:
+    """Write a mean; it holds an estimate if one of its days does."""
+    estimated = sum(row["ms_estimated"] for row in days)
+    row = {"plays": average, "ms": average * MINUTE_MS, "ms_estimated": estimated}
+    return in_words(view, row)
 
 
 def mean(values: list[float | None]) -> list[float | None]:

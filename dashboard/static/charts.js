@@ -15,20 +15,6 @@ const dayName = d3.utcFormat("%a %-d %b %Y");
 const monthName = d3.utcFormat("%b %Y");
 const count = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 }).format;
 
-// A value in words: plays, or minutes as hours and minutes.
-function amount(value, unit) {
-  if (unit !== "minutes") return `${count(value)} ${value === 1 ? "play" : "plays"}`;
-  return value < 60 ? `${Math.round(value)} min` : `${Math.floor(value / 60)} h ${String(Math.round(value) % 60).padStart(2, "0")}`;
-}
-
-// The same of a datum: "≈" marks an estimate. Where plays may be missing it is at least that, and
-// nothing at all is unknown.
-function measured(row, unit) {
-  const words = `${row.estimated ? "≈ " : ""}${amount(row.value, unit)}`;
-  if (!row.missing) return words;
-  return row.value ? `at least ${words}` : "unknown: plays may be missing";
-}
-
 // The options that all charts share. Plot cuts labels of the y axis unless the margin grows.
 function frame(width, greatest, options) {
   return {

@@ -1,12 +1,10 @@
 // A bar for each day with the mean of 7 days as a line, or a bar for each month.
-kinds.bars = (data, width, { byDay, unit }) => {
+kinds.bars = (data, width, { byDay }) => {
   const rows = data.map((row) => ({ ...row, at: day(row.on) }));
   const interval = byDay ? d3.utcDay : d3.utcMonth;
   const greatest = d3.max(rows, (row) => row.value) || 1;
   const name = byDay ? dayName : monthName;
   const ends = (row) => interval.offset(row.at, 1);
-  // A mean holds an estimate if one of its 7 days does.
-  const mean = (row, index) => measured({ value: row.mean, estimated: rows.slice(Math.max(0, index - 6), index + 1).some((each) => each.estimated) }, unit);
   const gap = width / rows.length > 4 ? 0.8 : 0;
   const ticks = Math.min(4, Math.ceil(greatest)); // a play has no fractions
   return Plot.plot(
@@ -22,7 +20,7 @@ kinds.bars = (data, width, { byDay, unit }) => {
         pointer(rows, {
           x: (row) => new Date((+row.at + +ends(row)) / 2),
           y: "value",
-          title: (row, index) => [name(row.at), measured(row, unit), row.mean === undefined ? null : `mean of 7 days: ${mean(row, index)}`].filter(Boolean).join("\n"),
+          title: (row) => [name(row.at), row.text, row.meanText && `mean of 7 days: ${row.meanText}`].filter(Boolean).join("\n"),
         }),
       ],
     }),

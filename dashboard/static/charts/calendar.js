@@ -1,6 +1,6 @@
 // A square for each day: weeks from left to right, weekdays from top to bottom. Where the width does
 // not hold all weeks, they go on in a further row, so that squares stay large enough to hit.
-kinds.calendar = (data, width, { unit }) => {
+kinds.calendar = (data, width) => {
   const left = 30;
   const rows = data.map((row) => ({ ...row, at: day(row.on) }));
   const first = d3.utcMonday(rows[0].at);
@@ -37,13 +37,13 @@ kinds.calendar = (data, width, { unit }) => {
       named(months.filter((row) => row.x <= width - NAME), "x", "start"),
       named(months.filter((row) => row.x > width - NAME), () => width, "end"),
       Plot.text(weekdays, { x: 0, y: "y", text: "name", textAnchor: "start" }),
-      pointerNear(rows, { ...middle, title: (row) => `${dayName(row.at)}\n${measured(row, unit)}` }),
+      pointerNear(rows, { ...middle, title: (row) => `${dayName(row.at)}\n${row.text}` }),
     ],
   });
 };
 
 // A square for each month: months from left to right, years from top to bottom.
-kinds.months = (data, width, { unit }) => {
+kinds.months = (data, width) => {
   const rows = data.map((row) => ({ ...row, at: day(row.on) }));
   const greatest = d3.max(rows, (row) => row.value) || 1;
   const years = [...new Set(rows.map((row) => row.at.getUTCFullYear()))];
@@ -63,7 +63,7 @@ kinds.months = (data, width, { unit }) => {
     marks: [
       Plot.cell(rows, { ...cell, fill: shade, rx: 3 }),
       Plot.cell(rows.filter((row) => row.missing), { ...cell, stroke: color.gap, strokeDasharray: "2 1.5", strokeWidth: 1.5, rx: 3 }),
-      pointerNear(rows, { ...cell, title: (row) => `${monthName(row.at)}\n${measured(row, unit)}` }),
+      pointerNear(rows, { ...cell, title: (row) => `${monthName(row.at)}\n${row.text}` }),
     ],
   });
 };

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -331,7 +332,7 @@ def test_a_play_of_no_time_shows_on_every_list(get, load, period):
 def test_a_day_before_the_first_play_is_unknown_and_not_0(one_play, polled, shown, get):
     polled("2025-04-01T00:00Z")
 
-    days = re.findall(r'"on": "2025-03-(\d\d)", "value"', get("/?period=2025-03").text)
+    days = re.findall(r'"on": "2025-03-(\d\d)"', get("/?period=2025-03").text)
     assert days[:1] == ["05"]
     assert "plays \N{EN DASH}" in shown("/?period=2024")
     assert "Nothing is known of this period" in shown("/?period=2024")
@@ -452,3 +453,47 @@ def test_the_artist_of_compilations_is_explained_where_it_ranks(load, get):
     items = dict(re.findall(r'href="(/artist/[^"]+)">([^<]+)<', get("/top?period=2025").text))
     explained = {name: "<b>Artist unknown.</b>" in get(href).text for href, name in items.items()}
     assert explained == {"Various Artists": True, "Ada": False}
+
+
+def data_of(answer, chart):
+    """The data of a chart: what the pointer says of each row, by its date."""
+    (found,) = re.findall(rf'data-chart="{chart}".*?json">(.*?)</script>', answer.text, re.DOTALL)
+    return {datum["on"]: datum for datum in json.loads(found)["data"]}
+
+
+def test_the_pointer_says_what_the_table_says(load, polled, get, shown):
+    polled("2025-04-01T00:00Z")
+    load(
+        # 59.7, 119.6 and 59.46 minutes.
+        a_play(at(20, 0, day=5), 1, ms_played=3_582_000),
+        a_play(at(20, 0, day=6), 2, ms_played=7_176_000),
+        a_play(at(20, 0, day=7), 3, ms_played=3_567_600),
+    )
+
+    path = "/?period=2025-03&measure=minutes"
+    texts = {on: datum["text"] for on, datum in data_of(get(path), "bars").items()}
+
+    assert texts["2025-03-05"] == "1 h 00"
+    assert texts["2025-03-06"] == "2 h 00"
+    assert texts["2025-03-07"] == "59 min"
+    assert texts["2025-03-08"] == "0 min"
+    for day, text in (("Wed 5", "1 h 00"), ("Thu 6", "2 h 00"), ("Fri 7", "59 min")):
+        assert f"{day} Mar 2025 1 {text}" in shown(path)
+
+
+def test_the_pointer_marks_means_gaps_and_estimates(load, get):
+    load(
+        *(a_play(at(20, 0, day=day), day) for day in (5, 7, 8, 9, 10)),
+        a_play(at(20, 0, day=11), 3, ms_played=None, duration_ms=180_000),
+    )
+    month = "period=2025-03"
+
+    minutes = data_of(get(f"/?{month}&measure=minutes"), "bars")
+    plays = data_of(get(f"/?{month}"), "bars")
+
+    # 6 plays of 3 minutes in 7 days, of which the last is an estimate.
+    assert minutes["2025-03-11"]["text"] == "≈ 3 min"
+    assert minutes["2025-03-11"]["meanText"] == "≈ 3 min"
+    assert plays["2025-03-11"]["meanText"] == "0.9 plays"
+    assert "meanText" not in plays["2025-03-10"]
+    assert plays["2025-03-20"]["text"] == "\N{EN DASH}"

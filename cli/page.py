@@ -73,7 +73,7 @@ class Operations:
             done = subprocess.run(  # noqa: S603 - the command is ours
                 self._command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
             )
-            # With Postgres away it fails, and prints the rest all the same.
+            # With Postgres away it fails, and still prints the rest.
             known: dict[str, Any] = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
             raise PageError(f"`plays status` gave no answer within {PATIENCE_S} s") from None

@@ -19,8 +19,8 @@ parameters are always known: `:listener`, `:zone`, `:rule`; `:first` and `:last`
 period, both included; `:before_first` and `:before_last`, of the period before, if it can be
 compared. For views by month the period is cut into whole months and the days around them:
 `:head_first`, `:head_last`, `:months_first`, `:months_last`, `:tail_first`, `:tail_last`, and the
-same after `:before_`. What there is not is NULL, and a NULL
-bound matches no row. Cast dates, as in `:first::date`: a parameter has no type of its own.
+same after `:before_`. A bound without a value is NULL and matches no row. Cast dates, as in
+`:first::date`: a parameter has no type of its own.
 
 `reporting.plays` uses its index if bounds are instants:
 `ended_at >= (:first::date)::timestamp AT TIME ZONE :zone

@@ -1,7 +1,7 @@
 """Who may ask, and what a browser may do with an answer.
 
 The page has no login: whoever reaches the port reads it. It listens on loopback, so the danger is
-a web page of somebody else in the same browser, by three ways: a name of its own that resolves to
+another web page in the same browser, by three ways: a name of its own that resolves to
 127.0.0.1 (the Host header gives it away), a request from its scripts (Origin, Sec-Fetch-Site), and
 content of ours within theirs, or theirs within ours (the headers of the answer).
 

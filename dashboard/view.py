@@ -27,7 +27,7 @@ Operations = Callable[[], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Rule:
-    """When a play counts, `meaning` in words that follow "counts"."""
+    """When a play counts; `meaning` says it in words."""
 
     name: str
     meaning: str
@@ -41,10 +41,10 @@ class Rule:
 RULES = {
     name: Rule(name, meaning)
     for name, meaning in {
-        "30s": "from 30 seconds",
-        "half": "from half or 4 minutes",
-        "done": "at the end",
-        "all": "always",
+        "30s": "30 s or more",
+        "half": "half or 4 minutes",
+        "done": "played to the end",
+        "all": "every play",
     }.items()
 }
 MEASURES = ("plays", "minutes")

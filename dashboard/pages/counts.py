@@ -9,10 +9,10 @@ from dashboard.ranking import KINDS
 from dashboard.view import RULES, View
 
 MEANINGS = {
-    "all": "Every play, also one that was skipped after a second.",
+    "all": "Skips too, however short.",
     "30s": "At least 30 seconds were played.",
     "half": "Half of the track was played, or 4 minutes; tracks under 30 seconds never count.",
-    "done": "The track ended by itself, or less than 2 seconds were missing.",
+    "done": "At most 2 seconds were missing, or Spotify says that the track ended.",
 }
 USERS = {
     "all": "The files of the extended history, and tools that count their rows.",

@@ -1,4 +1,4 @@
-"""Sessions and streaks: how long and when somebody listens without a pause, and day after day."""
+"""Sessions and streaks: when and how long the listener plays without a pause, and on which days."""
 
 from datetime import date
 from typing import Any

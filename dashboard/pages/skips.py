@@ -169,18 +169,18 @@ def _hours(view: View, times: list[Row]) -> dict[str, Any]:
 
 def _rates(steps: list[tuple[str, str, Row | None, str]]) -> dict[str, Any]:
     """Draw one skip rate for each step: its label, its name, its row and its address."""
-    told = [(rate(row), row["known"]) if row else (None, 0) for _, _, row, _ in steps]
+    rates = [(rate(row), row["known"]) if row else (None, 0) for _, _, row, _ in steps]
     chart = columns(
         Bar(label, value, f"{name}: {percent(value)} of {plays(known)} known", href)
-        for (label, name, _, href), (value, known) in zip(steps, told, strict=True)
+        for (label, name, _, href), (value, known) in zip(steps, rates, strict=True)
     )
     return {
         "bars": chart.bars,
         "ticks": [(at, percent(value)) for at, value in chart.ticks],
-        "is_known": any(value is not None for value, _ in told),
+        "is_known": any(value is not None for value, _ in rates),
         "table": [
             ((name, href), percent(value), number(known))
-            for (_, name, _, href), (value, known) in zip(steps, told, strict=True)
+            for (_, name, _, href), (value, known) in zip(steps, rates, strict=True)
         ],
     }
 

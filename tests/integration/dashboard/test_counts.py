@@ -15,10 +15,10 @@ def site(database, address_of):
 def test_four_rules_count_the_same_plays(site):
     text = site.text("/counts?period=2025")
 
-    assert "always 6 Every play" in text
-    assert "from 30 seconds 5 At least" in text
-    assert "from half or 4 minutes 4 Half" in text
-    assert "at the end 4 The track ended" in text
+    assert "every play 6 Skips too" in text
+    assert "30 s or more 5 At least" in text
+    assert "half or 4 minutes 4 Half" in text
+    assert "played to the end 4 At most 2 seconds were missing" in text
     assert "The smallest count is 33 % below the largest" in text
 
 

@@ -33,7 +33,7 @@ def test_a_day_opens_its_list(site):
     assert "/day/2025-07-13" in site.source("/health?period=2025")
 
 
-def test_a_day_that_nobody_watched_is_not_complete(site, owner):
+def test_a_day_without_a_poll_is_not_complete(site, owner):
     assert "Tue 4 Mar 2025: 0 % known, 3 plays" in site.text("/health?period=2025")
     owner.run(
         "INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, "

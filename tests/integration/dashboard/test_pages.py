@@ -128,6 +128,18 @@ def test_the_overview_counts_the_one_play(one_play, shown):
     assert "Salt & <Vinegar> Ada Quince 3:00" in text
 
 
+def test_a_last_play_that_is_not_of_today_shows_its_date(load, get):
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    load(a_play(at(21, 4), 1), a_play(today, 2))
+
+    plays = [
+        re.sub(r"<.*?>|&ensp;", " ", each).split()[:4]
+        for each in re.findall(r"<time .*?</li>", get("/?period=all").text)
+    ]
+
+    assert plays == [["00:00", "Salt", "2", "Ada"], ["21:04", "5", "Mar", "2025"]]
+
+
 def test_all_time_compares_with_nothing(one_play, shown):
     assert " against " not in shown("/?period=all")
 

@@ -53,7 +53,7 @@ def test_the_choice_is_named_and_kept_in_another_period(site):
 
 
 def test_plays_that_do_not_count_are_listed_too(site):
-    assert "3 plays 2 count from 30 seconds" in site.text("/plays?period=2025&hour=21")
+    assert "3 plays 2 count (30 s or more)" in site.text("/plays?period=2025&hour=21")
 
 
 def test_an_hour_that_the_clock_repeats_lists_both(site):

@@ -60,7 +60,7 @@ def test_skips_are_unknown_before_an_export(database, address_of):
 def test_reasons_are_in_plain_words(site):
     text = site.text("/skips?period=2025")
 
-    # 3 of the 5 plays with a reason ended by themselves, and none of these was skipped.
+    # 3 of the 5 plays with a reason were played to the end, and none of these was skipped.
     assert "played to its end 60 % 0 %" in text
     assert "forward button 40 % 100 %" in text
     assert "known of 83 %" in text

@@ -34,11 +34,15 @@ def in_words(view: View, row: Row | None) -> str:
 
     Where plays may be `missing` it is at least that, and nothing at all is unknown.
     """
-    is_at_least = row is not None and row.get("missing")
-    if row is None or (is_at_least and not row["ms"]):
+    if row is None or not is_known(row):
         return UNKNOWN
     words = time_of(row) if view.by_time else plays(row["plays"])
-    return f"at least {words}" if is_at_least else words
+    return f"at least {words}" if row.get("missing") else words
+
+
+def is_known(row: Row) -> bool:
+    """True unless a row has no plays and some may be missing."""
+    return bool(row["plays"] or row["ms"] or not row.get("missing"))
 
 
 def time_of(row: Row) -> str:

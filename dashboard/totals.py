@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from dashboard.amounts import card, number_card, time_of
+from dashboard.amounts import card, is_known, number_card, time_of
 from dashboard.ask import Row
 from dashboard.period import Span
 from dashboard.view import View
@@ -30,13 +30,15 @@ def days_of(view: View, span: Span | None) -> list[Row]:
 def months_of_days(days: list[Row]) -> list[Row]:
     """Add up the days of each month."""
     months = groupby(days, key=lambda row: row["day"].replace(day=1))
-    return [{"day": month, **total(list(rows))} for month, rows in months]
+    return [{"day": month, **_added(list(rows))} for month, rows in months]
 
 
 def total(days: Sequence[Row]) -> Row:
-    """Add up days; `days` counts those with plays. No day at all is unknown, not 0."""
-    if not days:
-        return UNKNOWN_TOTALS
+    """Add up days; `days` counts those with plays. If none of them is known, they are not 0."""
+    return _added(days) if any(is_known(row) for row in days) else UNKNOWN_TOTALS
+
+
+def _added(days: Sequence[Row]) -> Row:
     return {
         **{name: sum(row[name] for row in days) for name in AMOUNTS},
         "days": sum(row["plays"] > 0 for row in days),
@@ -97,7 +99,7 @@ def heard_first(view: View, items: str) -> tuple[int | None, int | None]:
     if view.known is None:
         return None, None
     (row,) = view.ask.rows("totals.heard_first", {"items": items})
-    return row["now"], row["before"]
+    return view.counted(row["now"]), row["before"]
 
 
 def courses(view: View, months: list[Row]) -> list[list[int]]:

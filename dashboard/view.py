@@ -178,6 +178,10 @@ class View:
         """True if each date shown lies before the first play or in an open gap."""
         return self.timeline.unknown_days(self.shown) == self.shown.days
 
+    def counted(self, count: int) -> int | None:
+        """Return a count of the period; 0 where nothing is known is None."""
+        return None if not count and self.is_unknown else count
+
     def day_url(self, day: date) -> str | None:
         """Return the address of the plays of a date; None for a date beyond what is known."""
         return self.url("day", day=day.isoformat()) if self.timeline.holds(day) else None

@@ -74,7 +74,7 @@ def _session_cards(view: View, now: Row, before: Row) -> list[dict[str, Any]]:
         card(
             view,
             "sessions",
-            number(now["sessions"]),
+            number(view.counted(now["sessions"])),
             number(before["sessions"]) if before["sessions"] else "",
             now=now["sessions"],
             before=before["sessions"],

@@ -11,6 +11,7 @@ from dashboard.amounts import (
     card,
     drawn,
     in_words,
+    is_known,
     month_label,
     months_of,
     share_of,
@@ -224,7 +225,7 @@ def _year_bars(view: View, months: dict[date, Row]) -> list[Bar]:
 def _total(months: dict[date, Row], year: int) -> Row | None:
     rows = [row for first, row in months.items() if first.year == year]
     # Of a month in a gap without plays nothing is known.
-    known = _added([row for row in rows if row["ms"] or not row["missing"]])
+    known = _added([row for row in rows if is_known(row)])
     return known and {**known, "missing": any(row["missing"] for row in rows)}
 
 

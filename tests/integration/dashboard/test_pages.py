@@ -509,3 +509,21 @@ def test_the_pointer_marks_means_gaps_and_estimates(load, get):
     assert plays["2025-03-11"]["meanText"] == "0.9 plays"
     assert "meanText" not in plays["2025-03-10"]
     assert plays["2025-03-20"]["text"] == "\N{EN DASH}"
+
+
+def test_a_period_inside_a_gap_is_unknown_on_every_page(one_play, database, polled, shown, owner):
+    polled("2025-08-01T00:00Z")
+    database.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+        "VALUES ('me', '2025-05-04T20:00Z', '2025-07-05T20:00Z', 'no answer', 'polls/me/1')"
+    )
+    ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists")
+
+    overview = shown("/?period=2025-06")
+    for name in ("plays", "artists", "tracks", "days with music", "new artists, skips too"):
+        assert f" {name} \N{EN DASH} " in overview
+    assert "new albums, skips too \N{EN DASH} " in shown("/discovery?period=2025-06")
+    assert " sessions \N{EN DASH} " in shown("/sessions?period=2025-06")
+    assert "plays \N{EN DASH} in June 2025" in shown(f"/artist/{artist}?period=2025-06")
+    assert "listened \N{EN DASH} in June 2025" in shown(f"/artist/{artist}?period=2025-06")
+    assert " plays 0 " in shown("/?period=2025-04")

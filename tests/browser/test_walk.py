@@ -270,3 +270,18 @@ def test_queues_and_logins_are_asked_for_by_a_link(chromium, site):
     )
 
     assert "Dead letters" in chromium.driver.find_element(By.ID, "operations").text
+
+
+@pytest.mark.parametrize("period", ["30d", "12m"])
+def test_the_lists_of_discovery_leave_no_holes(chromium, site, period):
+    chromium.look(DESKTOP)
+    chromium.visit(f"{site.url}/discovery?listener=me&period={period}")
+
+    holes = chromium.driver.execute_script(
+        "return [...document.querySelectorAll('.panel:has(> .list)')].map((panel) =>"
+        " panel.getBoundingClientRect().bottom -"
+        " panel.lastElementChild.getBoundingClientRect().bottom)"
+    )
+
+    assert holes
+    assert max(holes) < 24  # the padding of a panel is 16 px

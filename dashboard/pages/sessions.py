@@ -10,6 +10,8 @@ from dashboard.format import ALMOST, UNKNOWN, day, duration, number, time_of_day
 from dashboard.period import DAY, Span
 from dashboard.view import View
 
+EDGES = [15, 30, 60, 120, 240]
+"""The lengths of a session, in minutes, between which SIZES lie."""
 SIZES = (
     "< 15 min",
     "15\N{EN DASH}30 min",
@@ -26,7 +28,7 @@ def page(view: View) -> dict[str, Any]:
     now = view.ask.row("sessions.totals", begin=view.period.first, until=view.period.last)
     before = _before(view)
     hour, size = view.number("hour", range(HOURS)), view.number("size", range(len(SIZES)))
-    shapes = view.ask.rows("sessions.shapes")
+    shapes = view.ask.rows("sessions.shapes", edges=EDGES)
     streaks = [
         {**row, "is_current": _goes_on(view, row["last_date"])}
         for row in view.ask.rows("sessions.streaks")
@@ -40,7 +42,8 @@ def page(view: View) -> dict[str, Any]:
             *([SIZES[size]] if size is not None else []),
         ],
         "longest": [
-            _session(view, row) for row in view.ask.rows("sessions.longest", hour=hour, size=size)
+            _session(view, row)
+            for row in view.ask.rows("sessions.longest", hour=hour, size=size, edges=EDGES)
         ],
         "streaks": [_streak(view, row) for row in _chosen(streaks)],
         "milestones": view.ask.rows("sessions.milestones"),

@@ -6,8 +6,8 @@ FROM reporting.sessions
 WHERE listener = :listener AND listened_date BETWEEN :begin AND :until
 
 -- shapes --
--- Sessions by their first hour, and by their length in minutes.
-SELECT hour, width_bucket(length_minutes, ARRAY[15, 30, 60, 120, 240]::numeric[]) AS size,
+-- Sessions by their first hour, and by their length: `:edges` are minutes.
+SELECT hour, width_bucket(length_minutes, :edges::numeric[]) AS size,
        count(*) AS sessions
 FROM reporting.sessions
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last
@@ -20,7 +20,7 @@ FROM reporting.sessions
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last
   AND (:hour::integer IS NULL OR hour = :hour::integer)
   AND (:size::integer IS NULL
-       OR width_bucket(length_minutes, ARRAY[15, 30, 60, 120, 240]::numeric[]) = :size::integer)
+       OR width_bucket(length_minutes, :edges::numeric[]) = :size::integer)
 ORDER BY length_minutes DESC, started_at_local
 LIMIT 10
 

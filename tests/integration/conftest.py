@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from shared.postgres import Address, Database
 LOGIN_PARAMETER = "/spotify-pipeline/database/loader"
 HOST_PARAMETER = "/spotify-pipeline/database/host"
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
+MEMORY_BYTES = 2 << 30
 PASSWORDS = Passwords(*(secrets.token_hex(8) for _ in range(4)))
 
 
@@ -53,9 +56,12 @@ def binaries(request) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server(binaries, free_port) -> Iterator[PostgresServer]:
-    # Not in pytest's own folder: each pytest that starts shuts that to other users, and for root
-    # the server runs as one.
-    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+    # In memory if there is room: each test truncates all tables, which replaces some 60 files.
+    # Not in pytest's own folder: each pytest that starts closes that to other users, and for root
+    # the server runs as another user.
+    is_roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    place = MEMORY if is_roomy else None
+    with tempfile.TemporaryDirectory(prefix="postgres-", dir=place) as folder:
         server = PostgresServer(Path(folder) / "data")
         server.start(free_port, PASSWORDS, "-c fsync=off")
         yield server

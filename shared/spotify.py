@@ -8,14 +8,13 @@ endpoint answers is never quoted, and what the Web API answers without anything 
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import requests
 from requests import PreparedRequest, Response
 
-from shared.answers import LONGEST_S, Session, whole_answer
+from shared.answers import read_body
 from shared.errors import (
     SpotifyAuthError,
     SpotifyEndpointError,
@@ -64,7 +63,7 @@ _SECRETS = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+|[\w+=-]{32,}", re.IGNOREC
 
 def open_session() -> requests.Session:
     """Open the session that both clients share."""
-    session = Session()
+    session = requests.Session()
     # A connection kept from one tick to the next may be dead when the container thaws.
     session.headers.update({"User-Agent": USER_AGENT, "Connection": "close"})
     return session
@@ -231,7 +230,7 @@ def _send(session: requests.Session, method: str, url: str, **options: Any) -> R
     # Spotify redirects none of these calls, and a token must not follow one elsewhere.
     options |= {"timeout": TIMEOUT_S, "allow_redirects": False, "stream": True}
     try:
-        return whole_answer(partial(session.request, method, url, **options), LONGEST_S)
+        return read_body(session.request(method, url, **options))
     except requests.RequestException as error:
         kind = type(error).__name__
     # Not in the block above: an error of requests holds the request, thus its tokens.

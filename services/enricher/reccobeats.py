@@ -22,7 +22,7 @@ import requests
 
 from services.enricher.features import SOUND, told
 from services.enricher.sources import Answer, RequestRefusedError
-from shared.answers import LONGEST_S, whole_answer
+from shared.answers import read_body
 from shared.errors import FeatureSourceError
 from shared.json_answers import read_json
 from shared.retry_after import retry_after_s
@@ -32,10 +32,7 @@ USER_AGENT = "spotify-listening-history/1 (personal listening statistics)"
 TIMEOUT_S = (2, 5)
 """To connect, and between two bytes of an answer."""
 
-LONGEST_CALL_S = LONGEST_S + TIMEOUT_S[1]
-"""No call takes longer, nor one that is made again: two times `TIMEOUT_S` are less."""
-
-MOST_PATIENCE_S = 86_400
+MAX_RETRY_AFTER_S = 86_400
 """The longest wait that we accept from a source, which may ask for any."""
 
 _TRACK_ID = re.compile(r"/track/([0-9A-Za-z]+)")
@@ -83,7 +80,7 @@ class ReccoBeats:
         try:
             # Ids need no quoting, and quoting their commas is what a call would cost most.
             url = f"{self._url}{path}?ids={','.join(ids)}"
-            response = whole_answer(partial(self._get, url), LONGEST_S)
+            response = read_body(self._get(url))
         except requests.RequestException as error:
             raise FeatureSourceError(f"{path} gave no answer: {type(error).__name__}") from error
         self._check(response, path)
@@ -112,7 +109,7 @@ class ReccoBeats:
             raise RequestRefusedError(f"{path} answered {status}")
         if status != HTTPStatus.OK:
             header = response.headers.get("Retry-After", "")
-            wait_s = retry_after_s(header, self._now(), MOST_PATIENCE_S)
+            wait_s = retry_after_s(header, self._now(), MAX_RETRY_AFTER_S)
             raise FeatureSourceError(f"{path} answered {status}", wait_s)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import requests
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from services.enricher import reccobeats, spotify
@@ -11,7 +12,6 @@ from services.enricher.settings import AskingSettings
 from services.enricher.sources import FeatureSource, UsualIdsOnly, choose
 from services.enricher.spotify import SpotifyFeatures
 from services.enricher.spotify_calls import SpotifyCalls
-from shared.answers import Session
 from shared.aws import client
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify_app import SpotifyApps
@@ -40,7 +40,7 @@ def sources(settings: AskingSettings) -> dict[str, FeatureSource]:
 
 
 def _reccobeats(settings: AskingSettings) -> ReccoBeats:
-    session = Session()
+    session = requests.Session()
     # Looking for proxies and .netrc cost more than the rest of a call.
     session.trust_env = False
     return ReccoBeats(settings.reccobeats_url, session, now)

@@ -13,7 +13,7 @@ from services.enricher.handler import LONGEST_ASKING
 from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
-from services.enricher.reccobeats import LONGEST_CALL_S, ReccoBeats
+from services.enricher.reccobeats import TIMEOUT_S, ReccoBeats
 from services.enricher.sources import Answer, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch
@@ -115,7 +115,7 @@ class Crawling:
         if self._fetches == 1:
             self._clock.time += LONGEST_ASKING - timedelta(milliseconds=1)
             return Answer(missing=frozenset(tracks))
-        self._clock.move(seconds=2 * LONGEST_CALL_S)
+        self._clock.move(seconds=2 * sum(TIMEOUT_S))
         return Answer(missing=frozenset(() if self._failure else tracks), failure=self._failure)
 
 
@@ -190,6 +190,6 @@ def test_a_source_that_crawls_delays_plays_by_less_than_a_minute(pipeline, clock
 
     pipeline.play(enricher, TRACKS[:500])
 
-    longest = LONGEST_ASKING + timedelta(seconds=2 * LONGEST_CALL_S)
+    longest = LONGEST_ASKING + timedelta(seconds=2 * sum(TIMEOUT_S))
     assert set(pipeline.loaded_at) == set(TRACKS[:500])
     assert longest - timedelta(seconds=1) < clock.time - START < timedelta(minutes=1)

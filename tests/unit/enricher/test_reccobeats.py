@@ -5,13 +5,12 @@ from datetime import timedelta
 import pytest
 import requests
 
-from services.enricher.reccobeats import LONGEST_CALL_S, TIMEOUT_S, ReccoBeats
+from services.enricher.reccobeats import ReccoBeats
 from services.enricher.sources import RequestRefusedError
-from shared.answers import LONGEST_S
+from shared.answers import MAX_BYTES
 from shared.models import TrackFeatures
 from tests.unit.enricher.conftest import METADATA, SOUNDS, a_metadata_row, a_sound_row
 from tests.unit.enricher.examples import START, uri, uris
-from tests.unit.slow_server import a_slow_server, endless, trickling
 
 
 @pytest.fixture
@@ -373,27 +372,12 @@ def test_an_answer_that_breaks_off_is_a_failure(source, reccobeats):
     assert str(answer.failure) == "/v1/audio-features gave no answer: ChunkedEncodingError"
 
 
-@pytest.mark.parametrize(
-    ("pieces", "pause_s", "longest_s", "error"),
-    [(trickling, 0.01, 0.3, "ReadTimeout"), (endless, 0, LONGEST_S, "HugeAnswerError")],
-)
-def test_an_answer_without_an_end_is_a_failure(
-    clock, monkeypatch, *, pieces, pause_s, longest_s, error
-):
-    monkeypatch.setattr("services.enricher.reccobeats.LONGEST_S", longest_s)
-    with a_slow_server() as server, requests.Session() as session:
-        server.pieces, server.pause_s = pieces, pause_s
+def test_a_huge_answer_is_a_failure(source, reccobeats):
+    reccobeats.answer(SOUNDS, bytes(MAX_BYTES + 1))
 
-        answer = ReccoBeats(server.url, session, clock).fetch([uri("Boats")])
+    answer = source.fetch([uri("Boats")])
 
-    assert str(answer.failure) == f"/v1/audio-features gave no answer: {error}"
-    assert server.connections == 1
-
-
-def test_no_call_takes_longer_than_it_is_said_to():
-    made_twice, read_to_the_last = 2 * sum(TIMEOUT_S), LONGEST_S + TIMEOUT_S[1]
-
-    assert max(made_twice, read_to_the_last) <= LONGEST_CALL_S
+    assert str(answer.failure) == "/v1/audio-features gave no answer: HugeAnswerError"
 
 
 class Frozen(requests.adapters.HTTPAdapter):

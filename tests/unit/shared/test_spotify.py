@@ -9,7 +9,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.answers import LONGEST_S
+from shared.answers import MAX_BYTES
 from shared.errors import (
     SpotifyAuthError,
     SpotifyEndpointError,
@@ -21,7 +21,6 @@ from shared.errors import (
 from shared.models import Play
 from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify_wire import read_recently_played
-from tests.unit.slow_server import a_slow_server, endless, trickling
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
 PREMIUM = (
@@ -619,27 +618,18 @@ def test_no_answer_passes_by_too(session, closed_port):
         api.recently_played("BQ-1")
 
 
-@pytest.mark.parametrize(
-    ("pieces", "pause_s", "longest_s", "error"),
-    [(trickling, 0.01, 0.3, "ReadTimeout"), (endless, 0, LONGEST_S, "HugeAnswerError")],
-)
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda session, url: SpotifyApi(session, url).recently_played("BQ-1"),
-        lambda session, url: SpotifyAccounts(session, url).refresh("app", "", "AQ-1"),
-    ],
-    ids=["api", "accounts"],
-)
-def test_an_answer_without_an_end_is_none(
-    session, monkeypatch, *, pieces, pause_s, longest_s, error, ask
-):
-    monkeypatch.setattr("shared.spotify.LONGEST_S", longest_s)
-    with a_slow_server() as server:
-        server.pieces, server.pause_s = pieces, pause_s
+def test_a_huge_page_is_no_answer(spotify, api):
+    spotify.pages = [Reply(bytes(MAX_BYTES + 1))]
 
-        with pytest.raises(SpotifyError, match=f"no answer from Spotify: {error}"):
-            ask(session, server.url)
+    with pytest.raises(SpotifyError, match="no answer from Spotify: HugeAnswerError"):
+        api.recently_played("BQ-1")
+
+
+def test_a_huge_grant_is_no_answer(spotify, accounts):
+    spotify.tokens = [Reply(bytes(MAX_BYTES + 1))]
+
+    with pytest.raises(SpotifyError, match="no answer from Spotify: HugeAnswerError"):
+        accounts.refresh("app", "", "AQ-1")
 
 
 # The token endpoint

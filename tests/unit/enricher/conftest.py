@@ -185,7 +185,6 @@ def environment(dynamodb, reccobeats, monkeypatch):
     monkeypatch.setenv("SPOTIFY_APP_TABLE", APPS)
     monkeypatch.setenv("SPOTIFY_APP_SECRET", "")
     monkeypatch.setenv("SPOTIFY_DAILY_CALLS", "200")
-    monkeypatch.setenv("MESSAGES_PER_INVOCATION", "10")
     monkeypatch.setenv("TRACKS_PER_HEALING", "2000")
     for forget in (client.cache_clear, wire.cache_clear, heal.wire.cache_clear):
         forget()

@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.enricher.entry import KnownFeatures
 from shared.models import Play, PlayBatch, TrackFeatures
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
 class Clock:
-    """Stands still until it is told to move on."""
+    """Stands still until `move` is called."""
 
     def __init__(self):
         self.time = START
@@ -51,8 +50,3 @@ def a_batch(*plays, **more):
 def some_features(track="Boats", **more):
     values = {"energy": 0.5, "popularity": 40, "source": "test", "fetched_at": START} | more
     return TrackFeatures(track_uri=uri(track), **values)
-
-
-def known_features(track="Boats", **more):
-    """The same as the cache and the messages have them."""
-    return KnownFeatures.of(some_features(track, **more))

@@ -7,7 +7,7 @@ from services.enricher.cache import TrackCache
 from services.enricher.due import DueTracks
 from services.enricher.entry import Entry
 from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, known_features, uri, uris
+from tests.unit.enricher.examples import START, some_features, uri, uris
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def waiting(misses=0, **since):
 
 def test_what_is_due_is_found_and_what_waits_or_is_settled_is_not(due, remember):
     soon = START + timedelta(seconds=1)
-    remember({uri("due"): waiting(), uri("settled"): Entry(known_features("settled"))})
+    remember({uri("due"): waiting(), uri("settled"): Entry(some_features("settled"))})
     remember({uri("waiting"): Entry(retry_at=soon)})
 
     assert due.read(START, 10) == ([uri("due")], 1)

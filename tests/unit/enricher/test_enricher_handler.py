@@ -104,23 +104,6 @@ def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(enrich, reccobea
     assert len({one for call in reccobeats.calls for one in call.ids}) == tracks
 
 
-def test_an_invocation_that_is_as_full_as_its_setting_says_waits_for_more(
-    enrich, enriched, reccobeats, monkeypatch
-):
-    monkeypatch.setenv("MESSAGES_PER_INVOCATION", "2")
-
-    enrich(a_batch(a_play("Boats"), number=0), a_batch(a_play("Coats"), number=1))
-    asked = len(reccobeats.calls)
-    enrich(a_batch(a_play("Goats"), number=2))
-
-    assert asked == 0
-    assert {f.track_uri for b in enriched() for f in b.features} == {
-        uri("Boats"),
-        uri("Coats"),
-        uri("Goats"),
-    }
-
-
 def test_a_track_is_not_asked_for_by_a_second_invocation_or_container(enrich, reccobeats):
     enrich(a_batch(a_play("Boats")))
     enrich(a_batch(a_play("Boats")))
@@ -149,27 +132,13 @@ def test_a_failing_source_holds_no_play_up(enrich, enriched, reccobeats, status)
     assert len(reccobeats.calls) == 1
 
 
-def test_a_table_that_is_away_holds_no_play_up(enrich, enriched, dynamodb):
+def test_without_the_table_plays_go_on_and_their_message_fails(enrich, enriched, dynamodb):
     dynamodb.delete_table(TableName=TABLE)
-
-    failed = enrich(a_batch(a_play("Boats")))
-
-    (batch,) = enriched()
-    assert failed == []
-    assert batch.plays == (a_play("Boats", popularity=69),)
-
-
-def test_with_table_and_source_away_plays_go_on_and_their_message_comes_again(
-    enrich, enriched, dynamodb, reccobeats
-):
-    dynamodb.delete_table(TableName=TABLE)
-    reccobeats.fail(503)
 
     failed = enrich(a_batch(a_play("Boats")), a_batch(number=1))
 
-    batches = enriched()
     assert failed == ["0"]
-    assert [batch.plays for batch in batches] == [(a_play("Boats"),), ()]
+    assert [batch.plays for batch in enriched()] == [(a_play("Boats"),), ()]
 
 
 def test_a_message_that_fails_for_two_reasons_is_told_once(

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.enricher.features import SOUND, merged, sounds, told
+from services.enricher.features import AUDIO_FEATURES, has_audio_features, merged, read_features
 from shared.models import TrackFeatures
 from tests.unit.enricher.examples import START, some_features, uri
 
@@ -19,35 +19,35 @@ def rated(popularity, source, at=START):
 
 
 def test_what_a_source_tells_carries_its_name_and_the_time():
-    features = told(uri("Boats"), "radio", START, {"energy": 0.5, "popularity": 40})
+    features = read_features(uri("Boats"), "radio", START, {"energy": 0.5, "popularity": 40})
 
     assert features == some_features(energy=0.5, source="radio", popularity=40)
 
 
 def test_without_a_popularity_nobody_told_it():
-    features = told(uri("Boats"), "radio", START, {"energy": 0.5, "popularity": None})
+    features = read_features(uri("Boats"), "radio", START, {"energy": 0.5, "popularity": None})
 
     assert features == some_features(energy=0.5, source="radio", popularity=None)
 
 
 @pytest.mark.parametrize("values", [{}, {"energy": None}, {"energy": 2}, {"popularity": -1}])
 def test_an_answer_that_tells_nothing_is_none(values):
-    assert told(uri("Boats"), "radio", START, values) is None
+    assert read_features(uri("Boats"), "radio", START, values) is None
 
 
 def test_an_impossible_popularity_takes_its_origin_along_and_its_neighbours_stay():
-    features = told(uri("Boats"), "radio", START, {"energy": 0.5, "popularity": 101})
+    features = read_features(uri("Boats"), "radio", START, {"energy": 0.5, "popularity": 101})
 
     assert features == some_features(energy=0.5, source="radio", popularity=None)
 
 
-@pytest.mark.parametrize("name", SOUND)
+@pytest.mark.parametrize("name", AUDIO_FEATURES)
 def test_one_known_value_is_a_sound(name):
-    assert sounds(some_features(**UNHEARD | {name: 0}))
+    assert has_audio_features(some_features(**UNHEARD | {name: 0}))
 
 
 def test_popularity_and_duration_are_no_sound():
-    assert not sounds(some_features(energy=None, popularity=40, duration_ms=1))
+    assert not has_audio_features(some_features(energy=None, popularity=40, duration_ms=1))
 
 
 def test_sound_and_popularity_may_be_of_two_sources():
@@ -91,4 +91,4 @@ def test_every_field_of_the_features_is_thought_of():
     of_the_rating = {"popularity", "popularity_source", "popularity_fetched_at"}
     others = {"track_uri", "source", "fetched_at", "duration_ms"}
 
-    assert set(SOUND) | of_the_rating | others == set(TrackFeatures.model_fields)
+    assert set(AUDIO_FEATURES) | of_the_rating | others == set(TrackFeatures.model_fields)

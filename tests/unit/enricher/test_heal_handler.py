@@ -9,7 +9,7 @@ from services.enricher.heal import handler, wire
 from shared.errors import MessageError, SettingsError
 from shared.models import EnrichedBatch
 from tests.unit.enricher.conftest import METADATA, SOUNDS
-from tests.unit.enricher.examples import START, known_features, uri, uris
+from tests.unit.enricher.examples import START, some_features, uri, uris
 
 CONTEXT = SimpleNamespace(
     function_name="healer",
@@ -58,7 +58,7 @@ def test_a_tick_heals_what_is_due(environment, waiting, healed, reccobeats):
 
 
 def test_an_event_may_name_tracks(environment, new_container, healed):
-    new_container().write({uri("known"): Entry(known_features("known"))})
+    new_container().write({uri("known"): Entry(some_features("known"))})
 
     told = handler({"tracks": [uri("known"), uri("new")]}, CONTEXT)
 

@@ -1,20 +1,18 @@
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 
-from services.enricher.cache import TrackCache
+from services.enricher.cache import TrackCache, TrackCacheError
 from services.enricher.due import DueTracks
 from services.enricher.entry import Entry
-from services.enricher.healing import Healer, Healing, HealRequest, NotRememberedError
-from services.enricher.join import healing_batch
+from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.lookup import Lookup
 from services.enricher.sources import Answer, RequestRefusedError, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch, TrackFeatures
 from shared.queues import Queue
 from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, known_features, uri, uris
+from tests.unit.enricher.examples import START, some_features, uri, uris
 from tests.unit.enricher.test_lookup import Source, all_known, failing, none_known
 
 WHAT_IS_DUE = HealRequest()
@@ -62,18 +60,18 @@ def new_healer(dynamodb, clock, loader):
 
 
 @pytest.fixture
-def remember(new_container):
+def save(new_container):
     """Write entries as an enricher did before."""
     return lambda entries: new_container().write(entries)
 
 
 @pytest.fixture
 def recall(new_container):
-    return lambda *tracks: new_container().read(tracks, START).entries
+    return lambda *tracks: new_container().read(tracks, START)
 
 
-def test_what_is_due_is_asked_for_and_goes_to_the_loader(new_healer, remember, recall, loader):
-    remember({uri("Boats"): DUE})
+def test_what_is_due_is_asked_for_and_goes_to_the_loader(new_healer, save, recall, loader):
+    save({uri("Boats"): DUE})
 
     healing = new_healer(Source()).heal(WHAT_IS_DUE, LATER)
 
@@ -81,11 +79,11 @@ def test_what_is_due_is_asked_for_and_goes_to_the_loader(new_healer, remember, r
     assert healing == Healing(asked=1, learned=1)
     assert (batch.listener, batch.source, batch.plays) == (None, None, ())
     assert [(f.track_uri, f.energy) for f in batch.features] == [(uri("Boats"), 0.5)]
-    assert recall(uri("Boats")) == {uri("Boats"): Entry(known_features("Boats"))}
+    assert recall(uri("Boats")) == {uri("Boats"): Entry(some_features("Boats"))}
 
 
-def test_what_is_learnt_is_known_to_the_next_enricher_and_healing(new_healer, remember):
-    remember({uri("Boats"): DUE})
+def test_what_is_learnt_is_known_to_the_next_enricher_and_healing(new_healer, save):
+    save({uri("Boats"): DUE})
     source = Source()
     new_healer(source).heal(WHAT_IS_DUE, LATER)
 
@@ -96,9 +94,9 @@ def test_what_is_learnt_is_known_to_the_next_enricher_and_healing(new_healer, re
 
 
 def test_forty_tracks_are_asked_for_at_a_time_and_published_before_the_next(
-    new_healer, remember, loader
+    new_healer, save, loader
 ):
-    remember(dict.fromkeys(uris(100), DUE))
+    save(dict.fromkeys(uris(100), DUE))
     published = []
 
     def answer(tracks):
@@ -111,10 +109,8 @@ def test_forty_tracks_are_asked_for_at_a_time_and_published_before_the_next(
     assert set(loader.tracks) == set(uris(100))
 
 
-def test_the_batches_of_a_healing_have_an_origin_of_their_own_and_count(
-    new_healer, remember, loader
-):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_the_batches_of_a_healing_have_an_origin_of_their_own_and_count(new_healer, save, loader):
+    save(dict.fromkeys(uris(80), DUE))
 
     new_healer(Source()).heal(WHAT_IS_DUE, LATER)
 
@@ -122,10 +118,8 @@ def test_the_batches_of_a_healing_have_an_origin_of_their_own_and_count(
     assert [(batch.origin, batch.number) for batch in loader.batches] == [(origin, 0), (origin, 1)]
 
 
-def test_a_missing_track_waits_longer_and_nothing_is_published(
-    new_healer, remember, recall, loader
-):
-    remember({uri("new"): Entry(misses=1, retry_at=START)})
+def test_a_missing_track_waits_longer_and_nothing_is_published(new_healer, save, recall, loader):
+    save({uri("new"): Entry(misses=1, retry_at=START)})
 
     healing = new_healer(Source(none_known)).heal(WHAT_IS_DUE, LATER)
 
@@ -136,9 +130,9 @@ def test_a_missing_track_waits_longer_and_nothing_is_published(
 
 @pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 900), (60, 60)])
 def test_a_healing_stops_at_a_failing_source_and_rewrites_one_call_of_tracks(
-    new_healer, remember, dynamodb, retry_after_s, wait_s
+    new_healer, save, dynamodb, retry_after_s, wait_s
 ):
-    remember(dict.fromkeys(uris(200), DUE))
+    save(dict.fromkeys(uris(200), DUE))
     source = Source(failing(FeatureSourceError("500", retry_after_s)))
 
     healing = new_healer(source).heal(WHAT_IS_DUE, LATER)
@@ -150,9 +144,9 @@ def test_a_healing_stops_at_a_failing_source_and_rewrites_one_call_of_tracks(
 
 
 def test_a_source_that_asks_for_no_wait_is_left_alone_for_the_rest_of_a_healing(
-    new_healer, remember, clock
+    new_healer, save, clock
 ):
-    remember(dict.fromkeys(uris(80), DUE))
+    save(dict.fromkeys(uris(80), DUE))
 
     def ticking():
         clock.move(milliseconds=1)
@@ -164,8 +158,8 @@ def test_a_source_that_asks_for_no_wait_is_left_alone_for_the_rest_of_a_healing(
     assert len(source.asked) == 1
 
 
-def test_a_block_is_told_of_though_nothing_else_is_due(new_healer, remember):
-    remember({uri("Boats"): DUE})
+def test_a_block_is_told_of_though_nothing_else_is_due(new_healer, save):
+    save({uri("Boats"): DUE})
 
     healing = new_healer(Source(failing(FeatureSourceError("429", 60)))).heal(WHAT_IS_DUE, LATER)
 
@@ -173,8 +167,8 @@ def test_a_block_is_told_of_though_nothing_else_is_due(new_healer, remember):
     assert healing == Healing(asked=1, postponed=1, blocked_until=until)
 
 
-def test_what_failed_goes_behind_what_was_not_come_to(new_healer, remember, clock):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_what_failed_goes_behind_what_was_not_come_to(new_healer, save, clock):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(FeatureSourceError("500")))
     new_healer(source).heal(WHAT_IS_DUE, LATER)
     source.answer = all_known
@@ -189,9 +183,9 @@ def test_what_failed_goes_behind_what_was_not_come_to(new_healer, remember, cloc
 
 
 def test_a_source_that_is_to_be_left_alone_is_not_asked_by_the_next_healing(
-    new_healer, remember, clock
+    new_healer, save, clock
 ):
-    remember(dict.fromkeys(uris(80), DUE))
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(FeatureSourceError("429", 3_600)))
     healer = new_healer(source)
     healer.heal(WHAT_IS_DUE, LATER)
@@ -203,16 +197,16 @@ def test_a_source_that_is_to_be_left_alone_is_not_asked_by_the_next_healing(
     assert len(source.asked) == 1
 
 
-def test_a_blocked_source_is_no_matter_while_nothing_is_due(new_healer, remember):
-    remember({uri("Boats"): DUE})
+def test_a_blocked_source_is_no_matter_while_nothing_is_due(new_healer, save):
+    save({uri("Boats"): DUE})
     healer = new_healer(Source(failing(FeatureSourceError("429", 3_600))))
     healer.heal(WHAT_IS_DUE, LATER)
 
     assert healer.heal(WHAT_IS_DUE, LATER) == Healing()
 
 
-def test_the_other_source_heals_while_one_fails(new_healer, remember, loader):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_the_other_source_heals_while_one_fails(new_healer, save, loader):
+    save(dict.fromkeys(uris(80), DUE))
     broken, sound = Source(failing(FeatureSourceError("500"))), Source()
 
     healing = new_healer(broken, sound).heal(WHAT_IS_DUE, LATER)
@@ -222,8 +216,8 @@ def test_the_other_source_heals_while_one_fails(new_healer, remember, loader):
     assert set(loader.tracks) == set(uris(80))
 
 
-def test_a_refused_request_stops_no_healing(new_healer, remember):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_a_refused_request_stops_no_healing(new_healer, save):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(RequestRefusedError("400")))
 
     healing = new_healer(source).heal(WHAT_IS_DUE, LATER)
@@ -231,14 +225,14 @@ def test_a_refused_request_stops_no_healing(new_healer, remember):
     assert healing == Healing(asked=80, postponed=80)
 
 
-def test_without_sources_everything_stays_due(new_healer, remember):
-    remember(dict.fromkeys(uris(3), DUE))
+def test_without_sources_everything_stays_due(new_healer, save):
+    save(dict.fromkeys(uris(3), DUE))
 
     assert new_healer().heal(WHAT_IS_DUE, LATER) == Healing(remaining=3)
 
 
-def test_when_every_source_is_off_everything_stays_due(new_healer, remember):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_when_every_source_is_off_everything_stays_due(new_healer, save):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(SourceOffError("no secret")))
 
     healing = new_healer(source).heal(WHAT_IS_DUE, LATER)
@@ -248,9 +242,9 @@ def test_when_every_source_is_off_everything_stays_due(new_healer, remember):
 
 
 def test_tracks_that_wait_for_a_source_to_be_on_cost_one_question_an_hour(
-    new_healer, remember, dynamodb, clock
+    new_healer, save, dynamodb, clock
 ):
-    remember(dict.fromkeys(uris(80), DUE))
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(SourceOffError("no secret")))
 
     for _ in range(24):
@@ -261,8 +255,8 @@ def test_tracks_that_wait_for_a_source_to_be_on_cost_one_question_an_hour(
     assert DueTracks(dynamodb, TABLE).read(START, 999)[1] == 80
 
 
-def test_a_healing_ends_with_its_time_and_the_rest_stays_due(new_healer, remember, clock):
-    remember(dict.fromkeys(uris(120), DUE))
+def test_a_healing_ends_with_its_time_and_the_rest_stays_due(new_healer, save, clock):
+    save(dict.fromkeys(uris(120), DUE))
 
     def slow(tracks):
         clock.move(minutes=6)
@@ -274,19 +268,17 @@ def test_a_healing_ends_with_its_time_and_the_rest_stays_due(new_healer, remembe
 
 
 @pytest.mark.parametrize(("most", "asked"), [(None, 80), (40, 40), (500, 80)], ids=str)
-def test_a_healing_asks_for_no_more_than_its_pace_allows(new_healer, remember, most, asked):
-    remember(dict.fromkeys(uris(100), DUE))
+def test_a_healing_asks_for_no_more_than_its_pace_allows(new_healer, save, most, asked):
+    save(dict.fromkeys(uris(100), DUE))
 
     healing = new_healer(Source(), most=80).heal(HealRequest(most=most), LATER)
 
     assert healing == Healing(asked=asked, learned=asked, remaining=100 - asked)
 
 
-def test_tracks_that_are_named_are_asked_for_once_known_or_not_due_or_not(
-    new_healer, remember, loader
-):
-    remember({uri("known"): Entry(known_features("known", energy=0.1)), uri("other"): DUE})
-    remember({uri("waiting"): Entry(misses=3, retry_at=START + timedelta(days=30))})
+def test_tracks_that_are_named_are_asked_for_once_known_or_not_due_or_not(new_healer, save, loader):
+    save({uri("known"): Entry(some_features("known", energy=0.1)), uri("other"): DUE})
+    save({uri("waiting"): Entry(misses=3, retry_at=START + timedelta(days=30))})
     source = Source()
     named = [uri("known"), uri("waiting"), uri("never"), uri("known")]
 
@@ -308,10 +300,10 @@ def test_of_many_named_tracks_the_first_are_asked_for(new_healer):
 
 @pytest.mark.parametrize("answer", [none_known, failing(FeatureSourceError("500"))])
 def test_a_known_track_that_is_named_stays_known_and_is_published_again(
-    new_healer, remember, recall, loader, answer
+    new_healer, save, recall, loader, answer
 ):
-    settled = {uri("Boats"): Entry(known_features("Boats"))}
-    remember(settled)
+    settled = {uri("Boats"): Entry(some_features("Boats"))}
+    save(settled)
 
     new_healer(Source(answer)).heal(HealRequest(tracks=[uri("Boats")]), LATER)
 
@@ -319,8 +311,8 @@ def test_a_known_track_that_is_named_stays_known_and_is_published_again(
     assert loader.tracks == [uri("Boats")]
 
 
-def test_what_cannot_be_published_is_not_remembered(new_healer, remember, recall, loader):
-    remember({uri("Boats"): DUE})
+def test_what_cannot_be_published_is_not_remembered(new_healer, save, recall, loader):
+    save({uri("Boats"): DUE})
 
     def away(**_):
         raise ConnectionError("queue is away")
@@ -333,19 +325,34 @@ def test_what_cannot_be_published_is_not_remembered(new_healer, remember, recall
     assert recall(uri("Boats")) == {uri("Boats"): DUE}
 
 
-def test_a_cache_that_takes_nothing_ends_the_healing_loudly(new_healer, remember, loader):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_an_unreadable_cache_ends_the_healing_before_any_call(new_healer, save):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source()
 
-    with pytest.raises(NotRememberedError, match="track cache"):
+    with pytest.raises(TrackCacheError):
         new_healer(source, table="no such table").heal(WHAT_IS_DUE, LATER)
+
+    assert source.asked == []
+
+
+def test_an_unwritable_cache_ends_the_healing_after_its_first_chunk(
+    new_healer, save, loader, dynamodb, monkeypatch
+):
+    save(dict.fromkeys(uris(80), DUE))
+    source = Source()
+    monkeypatch.setattr(
+        dynamodb, "batch_write_item", lambda RequestItems: {"UnprocessedItems": RequestItems}
+    )
+
+    with pytest.raises(TrackCacheError):
+        new_healer(source).heal(WHAT_IS_DUE, LATER)
 
     assert len(source.asked) == 1
     assert len(loader.tracks) == 40
 
 
-def test_two_healings_at_once_write_down_the_same(new_healer, remember, recall, loader):
-    remember({uri("a"): DUE, uri("b"): Entry(misses=1, retry_at=START)})
+def test_two_healings_at_once_write_down_the_same(new_healer, save, recall, loader):
+    save({uri("a"): DUE, uri("b"): Entry(misses=1, retry_at=START)})
     answer = Answer({uri("a"): all_known([uri("a")]).features[uri("a")]}, frozenset([uri("b")]))
     second = new_healer(Source(lambda _: answer))
     source = Source()
@@ -358,7 +365,7 @@ def test_two_healings_at_once_write_down_the_same(new_healer, remember, recall, 
     new_healer(source).heal(WHAT_IS_DUE, LATER)
 
     assert recall(uri("a"), uri("b")) == {
-        uri("a"): Entry(known_features("a")),
+        uri("a"): Entry(some_features("a")),
         uri("b"): Entry(None, 2, START + timedelta(days=7)),
     }
     assert loader.tracks == [uri("a"), uri("a")]
@@ -384,8 +391,8 @@ def test_the_features_of_one_call_fit_into_the_smallest_message():
         source="reccobeats",
         fetched_at=instant,
     )
-    known = SimpleNamespace(text=features.model_dump_json())
+    batch = EnrichedBatch(
+        origin="healing/2026-11-23T08:00:00.000Z", number=999, features=[features] * 40
+    )
 
-    batch = healing_batch("healing/2026-11-23T08:00:00.000Z", 999, [known] * 40)
-
-    assert len(batch.encode()) < 40_000
+    assert len(batch.model_dump_json(exclude_none=True).encode()) < 40_000

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enricher.entry import KnownFeatures
 from services.enricher.join import CollectedBatch, join
 from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, EnrichedBatch, Gap, PollReport
 from tests.unit.enricher.examples import START, a_batch, a_play, some_features, uri
@@ -17,7 +16,7 @@ POPULARITY = st.none() | st.integers(0, 100)
 def message(batch, known):
     """Join what came from a queue, and give what goes to the next."""
     collected = CollectedBatch.model_validate_json(batch.model_dump_json(exclude_none=True))
-    return join(collected, {track: KnownFeatures.of(known[track]) for track in known})
+    return join(collected, known).model_dump_json(exclude_none=True)
 
 
 def read(batch, known):

@@ -1,14 +1,16 @@
+from collections import Counter
 from datetime import timedelta
 from itertools import chain
 
 import pytest
 
-from services.enricher.entry import Entry, KnownFeatures
-from services.enricher.lookup import Findings, Lookup
+from services.enricher.cache import TrackCacheError
+from services.enricher.entry import Entry
+from services.enricher.lookup import Lookup
 from services.enricher.sources import Answer, RequestRefusedError, SourceOffError
 from shared.errors import FeatureSourceError
 from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, known_features, some_features, uri, uris
+from tests.unit.enricher.examples import START, some_features, uri, uris
 
 LATER = START + timedelta(minutes=1)
 
@@ -67,19 +69,25 @@ def lookup(new_lookup, source):
     return new_lookup(source)
 
 
+def outcome(findings):
+    return findings.features, findings.entries, Counter(findings.counts)
+
+
 def find(lookup, tracks, until=LATER):
-    """Do what an invocation does."""
+    """Look up and save, as an invocation does."""
     findings = lookup.find(tracks, until)
-    lookup.remember(findings)
+    lookup.save(findings)
     return findings
 
 
 def test_what_a_source_tells_is_found_and_worth_remembering(lookup):
     findings = lookup.find([uri("Boats")], LATER)
 
-    known = known_features("Boats")
-    assert findings == Findings(
-        {uri("Boats"): known}, {uri("Boats"): Entry(known)}, asked=1, learned=1
+    known = some_features("Boats")
+    assert outcome(findings) == (
+        {uri("Boats"): known},
+        {uri("Boats"): Entry(known)},
+        Counter(asked=1, learned=1),
     )
 
 
@@ -89,7 +97,7 @@ def test_a_known_track_is_never_asked_for_again(new_lookup, source):
     findings = find(new_lookup(source), [uri("Boats")])
 
     assert len(source.asked) == 1
-    assert findings == Findings({uri("Boats"): known_features("Boats")}, {})
+    assert outcome(findings) == ({uri("Boats"): some_features("Boats")}, {}, Counter())
 
 
 @pytest.mark.parametrize(("tracks", "sizes"), [(0, []), (40, [40]), (41, [40, 1]), (80, [40, 40])])
@@ -128,7 +136,7 @@ def test_a_miss_is_counted_and_tells_no_features(new_lookup):
     findings = lookup.find([uri("new")], LATER)
 
     entry = Entry(misses=1, retry_at=START + timedelta(days=1))
-    assert findings == Findings({}, {uri("new"): entry}, asked=1, missed=1)
+    assert outcome(findings) == ({}, {uri("new"): entry}, Counter(asked=1, missed=1))
 
 
 def test_a_track_told_in_part_is_used_now_and_asked_for_again(new_lookup, clock):
@@ -141,8 +149,8 @@ def test_a_track_told_in_part_is_used_now_and_asked_for_again(new_lookup, clock)
     source.answer = all_known
     later = find(new_lookup(source), [uri("Boats")], clock.time + timedelta(minutes=1))
 
-    assert soon.features == {uri("Boats"): KnownFeatures.of(part)}
-    assert later.features == {uri("Boats"): known_features("Boats")}
+    assert soon.features == {uri("Boats"): part}
+    assert later.features == {uri("Boats"): some_features("Boats")}
     assert len(source.asked) == 2
 
 
@@ -156,7 +164,7 @@ def test_what_was_told_in_part_stays_when_a_later_answer_tells_nothing(new_looku
     findings = find(new_lookup(source), [uri("Boats")], clock.time + timedelta(minutes=1))
 
     retry_at = START + timedelta(days=8)
-    known = KnownFeatures.of(part)
+    known = part
     assert findings.features == {uri("Boats"): known}
     assert findings.entries == {uri("Boats"): Entry(known, 2, retry_at)}
 
@@ -178,7 +186,7 @@ def test_a_failure_is_waited_for_on_its_own_clock(new_lookup, failure, wait_s):
     findings = lookup.find([uri("Boats")], LATER)
 
     entry = Entry(misses=0, retry_at=START + timedelta(seconds=wait_s))
-    assert findings == Findings({}, {uri("Boats"): entry}, asked=1, postponed=1)
+    assert outcome(findings) == ({}, {uri("Boats"): entry}, Counter(asked=1, postponed=1))
 
 
 def test_failures_between_misses_do_not_count(new_lookup, clock):
@@ -202,7 +210,7 @@ def test_a_source_that_failed_is_left_alone_for_the_rest_of_the_invocation(new_l
     findings = new_lookup(source).find(uris(120), LATER)
 
     assert source.asked == [uris(40)]
-    assert (findings.postponed, findings.missed) == (120, 0)
+    assert (findings.counts["postponed"], findings.counts["missed"]) == (120, 0)
     assert len(findings.entries) == 120
 
 
@@ -217,7 +225,7 @@ def test_a_source_that_failed_is_left_alone_until_the_time_it_told(lookup, sourc
     late = find(lookup, [uri("second")], clock.time + timedelta(minutes=1))
 
     assert early.entries == {uri("second"): Entry(retry_at=START + timedelta(seconds=60))}
-    assert late.features == {uri("second"): known_features("second")}
+    assert late.features == {uri("second"): some_features("second")}
     assert source.asked == [[uri("first")], [uri("second")]]
 
 
@@ -237,7 +245,11 @@ def test_of_a_refused_request_the_track_to_blame_is_missing_and_the_others_are_t
 
     assert set(findings.features) == {*uris(80)} - {bad}
     assert findings.entries[bad] == Entry(misses=1, retry_at=START + timedelta(days=1))
-    assert (findings.asked, findings.missed, findings.postponed) == (80, 1, 0)
+    assert (findings.counts["asked"], findings.counts["missed"], findings.counts["postponed"]) == (
+        80,
+        1,
+        0,
+    )
     assert len(source.asked) <= 2 + 2 * 6
 
 
@@ -251,7 +263,7 @@ def test_what_is_refused_for_more_than_a_track_is_asked_for_later(new_lookup, tr
 
     findings = new_lookup(source).find(uris(tracks), LATER)
 
-    assert findings.postponed == tracks
+    assert findings.counts["postponed"] == tracks
     assert {entry.misses for entry in findings.entries.values()} == {0}
     assert len(source.asked) == 3
 
@@ -266,7 +278,7 @@ def test_a_source_that_is_busy_while_a_request_is_parted_is_left_alone(new_looku
 
     findings = new_lookup(source).find(uris(80), LATER)
 
-    assert findings.postponed == 80
+    assert findings.counts["postponed"] == 80
     assert [len(asked) for asked in source.asked] == [40, 20, 20]
 
 
@@ -288,7 +300,7 @@ def test_a_refused_request_is_not_parted_once_the_time_is_over(new_lookup, clock
 
     source = Source(slow)
 
-    assert new_lookup(source).find(uris(40), LATER).postponed == 40
+    assert new_lookup(source).find(uris(40), LATER).counts["postponed"] == 40
     assert len(source.asked) == 1
 
 
@@ -310,14 +322,14 @@ def test_no_source_is_asked_after_the_time_is_over(lookup, source, clock):
     findings = lookup.find(uris(120), LATER)
 
     assert source.asked == [uris(80)[:40], uris(80)[40:]]
-    assert (findings.learned, findings.postponed) == (80, 40)
+    assert (findings.counts["learned"], findings.counts["postponed"]) == (80, 40)
 
 
 def test_at_the_end_of_the_time_no_source_is_asked(lookup, source):
     findings = lookup.find([uri("Boats")], until=START)
 
     assert source.asked == []
-    assert findings == Findings({}, {uri("Boats"): Entry(retry_at=START)}, postponed=1)
+    assert outcome(findings) == ({}, {uri("Boats"): Entry(retry_at=START)}, Counter(postponed=1))
 
 
 def test_a_track_for_which_time_was_short_is_asked_for_by_the_next_invocation(new_lookup, source):
@@ -325,7 +337,7 @@ def test_a_track_for_which_time_was_short_is_asked_for_by_the_next_invocation(ne
 
     findings = find(new_lookup(source), [uri("Boats")])
 
-    assert findings.features == {uri("Boats"): known_features("Boats")}
+    assert findings.features == {uri("Boats"): some_features("Boats")}
 
 
 def test_the_second_source_is_asked_for_what_the_first_does_not_know(new_lookup):
@@ -335,8 +347,12 @@ def test_the_second_source_is_asked_for_what_the_first_does_not_know(new_lookup)
     findings = new_lookup(first, second).find([uri("a"), uri("b")], LATER)
 
     assert second.asked == [[uri("b")]]
-    assert findings.entries == {uri(n): Entry(known_features(n)) for n in ("a", "b")}
-    assert (findings.learned, findings.missed, findings.postponed) == (2, 0, 0)
+    assert findings.entries == {uri(n): Entry(some_features(n)) for n in ("a", "b")}
+    assert (
+        findings.counts["learned"],
+        findings.counts["missed"],
+        findings.counts["postponed"],
+    ) == (2, 0, 0)
 
 
 def test_the_second_source_steps_in_for_a_failed_one(new_lookup):
@@ -346,7 +362,7 @@ def test_the_second_source_steps_in_for_a_failed_one(new_lookup):
 
     assert [len(asked) for asked in second.asked] == [40, 10]
     assert set(findings.features) == set(uris(50))
-    assert findings.postponed == 0
+    assert findings.counts["postponed"] == 0
 
 
 @pytest.mark.parametrize("failed_first", [True, False])
@@ -357,7 +373,7 @@ def test_a_track_is_no_miss_while_one_source_has_not_answered(new_lookup, failed
     findings = new_lookup(*order).find([uri("Boats")], LATER)
 
     entry = Entry(misses=0, retry_at=START + timedelta(minutes=15))
-    assert findings == Findings({}, {uri("Boats"): entry}, asked=1, postponed=1)
+    assert outcome(findings) == ({}, {uri("Boats"): entry}, Counter(asked=1, postponed=1))
 
 
 def test_sound_and_popularity_of_a_track_may_come_from_two_sources(new_lookup):
@@ -368,7 +384,7 @@ def test_sound_and_popularity_of_a_track_may_come_from_two_sources(new_lookup):
 
     findings = new_lookup(first, second).find([uri("a")], LATER)
 
-    both = known_features("a", energy=0.5, source="second", **rated(40, "first"))
+    both = some_features("a", energy=0.5, source="second", **rated(40, "first"))
     assert findings.features == {uri("a"): both}
     assert findings.entries == {uri("a"): Entry(both)}
 
@@ -382,7 +398,7 @@ def test_the_popularity_of_a_look_up_before_outlives_one_without(new_lookup, clo
 
     findings = find(new_lookup(source), [uri("a")], clock.time + timedelta(minutes=1))
 
-    assert findings.features == {uri("a"): known_features("a", **rated(40, "first"))}
+    assert findings.features == {uri("a"): some_features("a", **rated(40, "first"))}
     assert new_lookup().find([uri("a")], LATER).features == findings.features
 
 
@@ -393,7 +409,7 @@ def test_a_source_that_is_off_is_as_good_as_not_configured(new_lookup, caplog):
     findings = lookup.find(uris(50), LATER)
     find(lookup, [uri("later")])
 
-    assert (findings.missed, findings.postponed) == (50, 0)
+    assert (findings.counts["missed"], findings.counts["postponed"]) == (50, 0)
     assert set(findings.entries.values()) == {Entry(misses=1, retry_at=START + timedelta(days=1))}
     assert (len(off.asked), len(second.asked)) == (1, 3)
     assert [(r.message, r.source, r.reason) for r in caplog.records] == [
@@ -408,7 +424,7 @@ def test_when_the_only_source_is_off_tracks_wait_for_another_and_none_counts_as_
     findings = new_lookup(Source(failing(SourceOffError("no app")))).find(uris(2), LATER)
 
     assert (findings.features, findings.entries) == ({}, dict.fromkeys(uris(2), IN_AN_HOUR))
-    assert (findings.missed, findings.postponed) == (0, 0)
+    assert (findings.counts["missed"], findings.counts["postponed"]) == (0, 0)
 
 
 def test_what_a_source_told_before_it_was_off_is_kept(new_lookup):
@@ -417,7 +433,7 @@ def test_what_a_source_told_before_it_was_off_is_kept(new_lookup):
 
     findings = new_lookup(off).find([uri("a"), uri("b")], LATER)
 
-    assert findings.entries == {uri("a"): Entry(known_features("a")), uri("b"): IN_AN_HOUR}
+    assert findings.entries == {uri("a"): Entry(some_features("a")), uri("b"): IN_AN_HOUR}
 
 
 def test_a_track_that_is_due_stays_so_while_there_is_no_source_to_ask(new_lookup, clock):
@@ -427,7 +443,7 @@ def test_a_track_that_is_due_stays_so_while_there_is_no_source_to_ask(new_lookup
 
     findings = off.find([uri("new")], clock.time + timedelta(minutes=1))
 
-    assert (findings.asked, findings.entries) == (1, {})
+    assert (findings.counts["asked"], findings.entries) == (1, {})
 
 
 def test_a_look_up_anew_asks_for_what_is_known_and_what_is_not_due(new_lookup):
@@ -438,7 +454,7 @@ def test_a_look_up_anew_asks_for_what_is_known_and_what_is_not_due(new_lookup):
     findings = new_lookup(source).find([uri("a"), uri("b")], LATER, anew=True)
 
     assert source.asked == [[uri("a"), uri("b")]]
-    assert findings.asked == 2
+    assert findings.counts["asked"] == 2
 
 
 def test_sources_that_failed_tell_when_the_first_may_be_asked_again(new_lookup, clock):
@@ -471,35 +487,17 @@ def test_one_failed_source_does_not_silence_the_other(new_lookup, clock):
 def test_without_sources_a_track_waits_for_one_and_counts_as_nothing(new_lookup):
     findings = new_lookup().find([uri("Boats")], LATER)
 
-    assert findings == Findings({}, {uri("Boats"): IN_AN_HOUR})
+    assert outcome(findings) == ({}, {uri("Boats"): IN_AN_HOUR}, Counter())
 
 
-def test_with_the_table_away_sources_are_asked_and_nothing_known_is_overwritten(
-    new_lookup, dynamodb
-):
+def test_without_the_table_no_source_is_asked(new_lookup, dynamodb):
     dynamodb.delete_table(TableName=TABLE)
-    source = Source(lambda tracks: Answer({uri("a"): some_features("a")}, frozenset([uri("b")])))
+    source = Source()
 
-    findings = new_lookup(source).find([uri("a"), uri("b")], LATER)
+    with pytest.raises(TrackCacheError):
+        new_lookup(source).find([uri("Boats")], LATER)
 
-    assert source.asked == [[uri("a"), uri("b")]]
-    assert findings.features == {uri("a"): known_features("a")}
-    assert findings.entries == {uri("a"): Entry(known_features("a"))}
-
-
-def test_what_a_healing_learnt_while_a_source_failed_stays_learnt(new_lookup, clock):
-    find(new_lookup(Source(failing(FeatureSourceError("500")))), [uri("Boats")])
-    clock.move(minutes=15)
-    late = clock.time + timedelta(minutes=1)
-
-    def meanwhile(tracks):
-        find(new_lookup(Source()), tracks, late)
-        return Answer(failure=FeatureSourceError("500"))
-
-    find(new_lookup(Source(meanwhile)), [uri("Boats")], late)
-
-    findings = new_lookup().find([uri("Boats")], late)
-    assert findings.features == {uri("Boats"): known_features("Boats")}
+    assert source.asked == []
 
 
 def test_a_source_that_is_off_is_asked_again_after_an_hour(new_lookup, clock):
@@ -513,7 +511,7 @@ def test_a_source_that_is_off_is_asked_again_after_an_hour(new_lookup, clock):
     clock.move(seconds=1)
     late = lookup.find([uri("a")], clock.time + timedelta(minutes=1))
 
-    assert (early.asked, early.postponed, late.learned) == (0, 0, 1)
+    assert (early.counts["asked"], early.counts["postponed"], late.counts["learned"]) == (0, 0, 1)
 
 
 def test_while_a_source_is_off_only_the_others_tell_when_to_ask_again(new_lookup, clock):

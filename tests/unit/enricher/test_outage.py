@@ -25,7 +25,6 @@ TRACKS = uris(10_000)
 HOURS = 24
 TICKS = 12
 PER_TICK = -(-len(TRACKS) // (HOURS * TICKS))
-MOST_BATCHES = 10
 
 
 class MemoryTable:
@@ -67,13 +66,8 @@ class Pipeline:
         self.loaded_at = {}
         self.features = {}
 
-    def new_enricher(self, source=None, most_batches=MOST_BATCHES):
-        return Enricher(
-            lookup=self._lookup(size=100_000, source=source),
-            queue=self._queue,
-            now=self._clock,
-            most_batches=most_batches,
-        )
+    def new_enricher(self, source=None):
+        return Enricher(lookup=self._lookup(size=100_000, source=source), queue=self._queue)
 
     def play(self, enricher, tracks):
         """Have tracks played; gives the instant for each."""

@@ -71,7 +71,7 @@ def new_container(new_container, simulated):
 
         def find(tracks):
             findings = lookup.find(tracks, simulated.now() + timedelta(minutes=1))
-            lookup.remember(findings)
+            lookup.save(findings)
             return findings
 
         return find
@@ -93,11 +93,15 @@ def test_a_refusal_of_reccobeats_is_no_miss_and_is_waited_for(
     simulated.pass_s(901)
     healed = find(TRACKS)
 
-    assert (first.missed, first.postponed) == (0, 80)
-    assert (second.missed, second.postponed) == (0, 10)
+    assert (first.counts["missed"], first.counts["postponed"]) == (0, 80)
+    assert (second.counts["missed"], second.counts["postponed"]) == (0, 10)
     assert refused_calls == {"/v1/audio-features": 1}
     assert simulated.blocked_calls() == 0
-    assert (healed.learned, healed.missed, healed.postponed) == (90, 0, 0)
+    assert (healed.counts["learned"], healed.counts["missed"], healed.counts["postponed"]) == (
+        90,
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_rows_that_are_not_there_are_misses(simulated, reccobeats, new_container
 
     findings = new_container(reccobeats)(TRACKS)
 
-    assert (findings.missed, findings.learned) == (missed, 90 - missed)
+    assert (findings.counts["missed"], findings.counts["learned"]) == (missed, 90 - missed)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,7 @@ def test_a_popularity_of_zero_is_known_and_null_is_not(
     findings = new_container(reccobeats)(TRACKS)
 
     assert {known.popularity for known in findings.features.values()} == popularities
-    assert findings.missed == 0
+    assert findings.counts["missed"] == 0
 
 
 @pytest.mark.parametrize("scenario", SPOTIFY_REFUSALS)
@@ -135,8 +139,12 @@ def test_a_refusal_of_spotify_is_no_miss_and_the_other_source_steps_in(
 
     findings = new_container(spotify, reccobeats)(TRACKS)
 
-    assert (findings.learned, findings.missed, findings.postponed) == (90, 0, 0)
-    assert {known.read().source for known in findings.features.values()} == {"reccobeats"}
+    assert (
+        findings.counts["learned"],
+        findings.counts["missed"],
+        findings.counts["postponed"],
+    ) == (90, 0, 0)
+    assert {known.source for known in findings.features.values()} == {"reccobeats"}
     assert simulated.blocked_calls() == 0
 
 
@@ -151,8 +159,8 @@ def test_spotify_alone_that_refuses_makes_no_miss_and_is_not_called_while_it_blo
     simulated.pass_s(901)
     third = new_container(spotify)(TRACKS)
 
-    assert [findings.missed for findings in (first, second, third)] == [0, 0, 0]
-    assert [findings.learned for findings in (first, second, third)] == [0, 0, 0]
+    assert [findings.counts["missed"] for findings in (first, second, third)] == [0, 0, 0]
+    assert [findings.counts["learned"] for findings in (first, second, third)] == [0, 0, 0]
     assert simulated.blocked_calls() == 0
 
 
@@ -182,8 +190,8 @@ def test_an_app_whose_owner_pays_for_premium_again_has_its_features_back(
 
     healed = find(TRACKS)
 
-    assert (refused.missed, refused.postponed) == (0, 90)
-    assert (healed.learned, healed.postponed) == (90, 0)
+    assert (refused.counts["missed"], refused.counts["postponed"]) == (0, 90)
+    assert (healed.counts["learned"], healed.counts["postponed"]) == (90, 0)
 
 
 def test_a_legacy_app_gets_all_that_spotify_measured(simulated, spotify, new_container):
@@ -191,7 +199,7 @@ def test_a_legacy_app_gets_all_that_spotify_measured(simulated, spotify, new_con
 
     findings = new_container(spotify)(TRACKS)
 
-    features = [known.read() for known in findings.features.values()]
+    features = list(findings.features.values())
     assert len(features) == 90
     assert all(one.time_signature and one.tempo and one.duration_ms for one in features)
     assert {one.source for one in features if one.popularity is not None} == {"spotify"}
@@ -203,7 +211,7 @@ def test_an_unknown_id_is_missing_at_both(simulated, spotify, reccobeats, new_co
 
     findings = new_container(spotify, reccobeats)(["spotify:track:" + "0" * 22])
 
-    assert (findings.learned, findings.missed) == (0, 1)
+    assert (findings.counts["learned"], findings.counts["missed"]) == (0, 1)
 
 
 def test_a_source_that_hangs_is_a_failure(simulated, reccobeats, new_container, monkeypatch):
@@ -212,4 +220,4 @@ def test_a_source_that_hangs_is_a_failure(simulated, reccobeats, new_container, 
 
     findings = new_container(reccobeats)(TRACKS)
 
-    assert (findings.missed, findings.postponed) == (0, 90)
+    assert (findings.counts["missed"], findings.counts["postponed"]) == (0, 90)

@@ -212,7 +212,11 @@ def test_a_forbidden_app_is_as_good_as_not_configured(new_lookup, spotify):
 
     findings = lookup.find(uris(80), START + timedelta(minutes=1))
 
-    assert (findings.learned, findings.missed, findings.postponed) == (80, 0, 0)
+    assert (
+        findings.counts["learned"],
+        findings.counts["missed"],
+        findings.counts["postponed"],
+    ) == (80, 0, 0)
     assert spotify.paths == [TOKEN, FEATURES]
 
 
@@ -226,7 +230,7 @@ def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplo
     assert (features.energy, features.popularity) == (0.715, None)
     assert spotify.paths == [TOKEN, FEATURES, TRACKS, FEATURES]
     assert apps.load("client-1") == AppState()
-    assert [record.message for record in caplog.records] == ["feature source tells no popularity"]
+    assert [record.message for record in caplog.records] == ["feature source gives no popularity"]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +264,7 @@ def test_once_premium_is_paid_again_the_same_container_has_features(new_lookup, 
 
     findings = lookup.find([uri("a")], clock() + timedelta(minutes=1))
 
-    assert (findings.learned, findings.postponed) == (1, 0)
+    assert (findings.counts["learned"], findings.counts["postponed"]) == (1, 0)
 
 
 def test_a_forbidden_app_may_still_poll(source, spotify, apps, clock):
@@ -373,7 +377,11 @@ def test_spent_calls_are_no_miss_and_the_next_source_is_asked(new_container, new
 
     findings = lookup.find(uris(80), START + timedelta(minutes=1))
 
-    assert (findings.learned, findings.missed, findings.postponed) == (80, 0, 0)
+    assert (
+        findings.counts["learned"],
+        findings.counts["missed"],
+        findings.counts["postponed"],
+    ) == (80, 0, 0)
     assert sources["other"].asked == [uris(80)[40:]]
 
 
@@ -381,13 +389,17 @@ def test_with_spent_calls_and_no_other_source_tracks_wait_for_the_next_day(
     new_container, new_source, spotify, clock
 ):
     lookup = Lookup(new_container(), {"spotify": new_source(daily_calls=2)}, clock)
-    lookup.remember(lookup.find(uris(80), START + timedelta(minutes=1)))
+    lookup.save(lookup.find(uris(80), START + timedelta(minutes=1)))
     spotify.requests.clear()
     clock.move(seconds=seconds_to_midnight(clock()) + 1)
 
     findings = lookup.find(uris(80), clock() + timedelta(minutes=1))
 
-    assert (findings.asked, findings.learned, findings.missed) == (40, 40, 0)
+    assert (findings.counts["asked"], findings.counts["learned"], findings.counts["missed"]) == (
+        40,
+        40,
+        0,
+    )
     assert spotify.paths[-2:] == [FEATURES, TRACKS]
 
 
@@ -528,7 +540,7 @@ def test_a_new_login_switches_the_source_on_within_the_hour(
 
     after = lookup.find([uri("a")], clock() + timedelta(minutes=1))
 
-    assert (before.learned, after.learned) == (0, 1)
+    assert (before.counts["learned"], after.counts["learned"]) == (0, 1)
     assert spotify.requests[-3].headers["Authorization"] == basic("client-2", "SECRET-2")
 
 

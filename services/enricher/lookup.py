@@ -10,7 +10,7 @@ from services.enricher.sources import (
     TRACKS_PER_CALL,
     Answer,
     FeatureSource,
-    RequestRefusedError,
+    RequestRejectedError,
     SourceOffError,
 )
 from shared.errors import FeatureSourceError
@@ -142,7 +142,7 @@ class Lookup:
             return None
         wait_s = FAILURE_WAIT_S if failure.retry_after_s is None else failure.retry_after_s
         retry_at = self._now() + timedelta(seconds=wait_s)
-        if not isinstance(failure, RequestRefusedError):
+        if not isinstance(failure, RequestRejectedError):
             self._blocked_until[name] = retry_at
         logger.warning(
             "feature source failed",
@@ -152,4 +152,4 @@ class Lookup:
 
 
 def _is_rejected(answer: Answer) -> bool:
-    return isinstance(answer.failure, RequestRefusedError)
+    return isinstance(answer.failure, RequestRejectedError)

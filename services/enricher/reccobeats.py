@@ -21,7 +21,7 @@ from typing import Any
 import requests
 
 from services.enricher.features import AUDIO_FEATURES, read_features
-from services.enricher.sources import Answer, RequestRefusedError
+from services.enricher.sources import Answer, RequestRejectedError
 from shared.answers import read_body
 from shared.errors import FeatureSourceError
 from shared.json_answers import read_json
@@ -73,7 +73,7 @@ class ReccoBeats:
         """Fetch the rows of one call, by Spotify id.
 
         Raises:
-            RequestRefusedError: The request itself was rejected.
+            RequestRejectedError: The request itself was rejected.
             FeatureSourceError: No answer, or an undocumented one. The bodies of errors are not
                 documented, so only the status counts.
         """
@@ -106,7 +106,7 @@ class ReccoBeats:
     def _check(self, response: requests.Response, path: str) -> None:
         status = response.status_code
         if status in _REJECTIONS:
-            raise RequestRefusedError(f"{path} answered {status}")
+            raise RequestRejectedError(f"{path} answered {status}")
         if status != HTTPStatus.OK:
             header = response.headers.get("Retry-After", "")
             wait_s = retry_after_s(header, self._now(), MAX_RETRY_AFTER_S)

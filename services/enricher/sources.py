@@ -12,7 +12,7 @@ TRACKS_PER_CALL = 40
 """ReccoBeats silently drops any further ids."""
 
 
-class RequestRefusedError(FeatureSourceError):
+class RequestRejectedError(FeatureSourceError):
     """A source rejected one request because of its content; other requests may succeed."""
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.enricher.sources import CallForbiddenError, RequestRefusedError, SourceOffError
+from services.enricher.sources import CallForbiddenError, RequestRejectedError, SourceOffError
 from shared.errors import (
     FeatureSourceError,
     SettingsError,
@@ -78,7 +78,7 @@ class SpotifyCalls:
         Raises:
             SourceOffError: The app may not have features, or the secret holds no app.
             CallForbiddenError: The app may not make this call.
-            RequestRefusedError: The request itself was rejected.
+            RequestRejectedError: The request itself was rejected.
             FeatureSourceError: The app is rate-limited, or has made its calls of the day, or
                 Spotify or AWS did not answer.
         """
@@ -91,7 +91,7 @@ class SpotifyCalls:
             self._forget()
             raise SourceOffError(str(error)) from error
         except SpotifyRequestError as error:
-            raise RequestRefusedError(str(error)) from error
+            raise RequestRejectedError(str(error)) from error
         except SpotifyTokenError as error:
             raise FeatureSourceError(str(error)) from error
         except SpotifyAuthError as error:

@@ -1,4 +1,4 @@
-"""Examples that the enricher's tests share: tracks, plays, batches and an adjustable clock."""
+"""Examples for the tests of the enricher: tracks, plays, batches and an adjustable clock."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ class Clock:
 
 
 def uri(name):
-    """Return the uri of a track whose id begins with a name, and has 22 digits as Spotify's do."""
+    """Return the uri of a track whose id begins with a name and has the usual 22 digits."""
     return f"spotify:track:{name:z<22}"
 
 

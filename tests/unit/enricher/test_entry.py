@@ -7,13 +7,13 @@ from tests.unit.enricher.examples import START, some_features
 
 
 @pytest.mark.parametrize(("misses", "days"), [(0, 1), (1, 7), (2, 30), (3, 90), (4, 90)], ids=str)
-def test_each_miss_in_a_row_lengthens_the_wait(misses, days):
+def test_each_miss_in_a_row_lengthens_the_delay(misses, days):
     missed = Entry(misses=misses).missed(None, START)
 
     assert missed.retry_at == START + timedelta(days=days)
 
 
-def test_a_failure_is_no_miss():
+def test_a_failure_is_not_a_miss():
     soon = START + timedelta(minutes=15)
 
     failed = Entry(misses=2).failed(None, START, soon)
@@ -37,7 +37,7 @@ EVERY_NEWS = pytest.mark.parametrize("follow", [learn, miss, fail])
 
 
 @EVERY_NEWS
-def test_what_is_known_in_part_stays_known(follow):
+def test_incomplete_features_stay_known(follow):
     part = some_features(energy=None)
 
     entry = follow(Entry(part, retry_at=START), None)
@@ -46,7 +46,7 @@ def test_what_is_known_in_part_stays_known(follow):
 
 
 @EVERY_NEWS
-def test_what_is_told_later_replaces_what_was_told_before(follow):
+def test_a_later_answer_replaces_an_earlier_one(follow):
     before = Entry(some_features(energy=0.1, popularity=40), retry_at=START)
 
     entry = follow(before, some_features(energy=0.2, popularity=41))
@@ -55,7 +55,7 @@ def test_what_is_told_later_replaces_what_was_told_before(follow):
 
 
 @EVERY_NEWS
-def test_a_later_answer_without_popularity_keeps_the_one_known_before(follow):
+def test_an_answer_without_popularity_keeps_the_known_one(follow):
     rated = {"popularity": 40, "popularity_source": "first", "popularity_fetched_at": START}
     before = Entry(some_features(energy=None, **rated), retry_at=START)
 
@@ -65,7 +65,7 @@ def test_a_later_answer_without_popularity_keeps_the_one_known_before(follow):
 
 
 @EVERY_NEWS
-def test_a_later_answer_without_sound_keeps_the_one_known_before(follow):
+def test_an_answer_without_audio_keeps_the_known_audio(follow):
     before = Entry(some_features(energy=0.2, popularity=None, source="first"), retry_at=START)
 
     entry = follow(before, some_features(energy=None, popularity=41, source="second"))
@@ -80,21 +80,21 @@ def test_a_later_answer_without_sound_keeps_the_one_known_before(follow):
     ids=["settled", "not due"],
 )
 @pytest.mark.parametrize("follow", [miss, fail])
-def test_who_is_asked_before_the_time_waits_no_longer_for_it(before, follow):
+def test_asking_early_changes_no_delay(before, follow):
     assert follow(before, None) == before
 
 
-def test_a_track_is_settled_by_an_answer_before_its_time():
+def test_an_early_answer_makes_a_track_known():
     waiting = Entry(misses=2, retry_at=START + timedelta(days=3))
 
     assert waiting.learned(some_features()) == Entry(some_features())
 
 
-def test_a_settled_track_is_never_due():
+def test_a_known_track_is_never_due():
     assert not Entry(some_features()).is_due(START)
 
 
-def test_a_track_is_due_at_the_very_instant_and_not_before():
+def test_a_track_is_due_from_its_retry_at_on():
     entry = Entry(retry_at=START)
 
     assert entry.is_due(START)

@@ -1,4 +1,4 @@
-"""The source of features is away or crawls, and the plays go on."""
+"""The feature source is down or slow, and the plays go on."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ PER_TICK = -(-len(TRACKS) // (HOURS * TICKS))
 
 
 class MemoryTable:
-    """The table and its index; moto would take a minute for what this test writes."""
+    """The table and its index; moto would take a minute for these writes."""
 
     def __init__(self):
         self._items = {}
@@ -56,7 +56,7 @@ class MemoryTable:
 
 
 class Pipeline:
-    """Enricher and healer around one table, with the loader's end of their queue."""
+    """Enricher and healer with one table, and a loader that records what it receives."""
 
     def __init__(self, reccobeats, session, clock, table=None):
         self._table = table or MemoryTable()
@@ -70,14 +70,14 @@ class Pipeline:
         return Enricher(lookup=self._lookup(size=100_000, source=source), queue=self._queue)
 
     def play(self, enricher, tracks):
-        """Have tracks played; gives the instant for each."""
+        """Enrich plays of tracks; return the time of each."""
         batch = CollectedBatch.model_validate(a_batch(*map(a_play_of, tracks)).model_dump())
         until = self._clock.time + LONGEST_ASKING
         assert enricher.enrich({"message": batch}, until) == []
         return dict.fromkeys(tracks, self._clock.time)
 
     def heal(self):
-        """Heal as the schedule does, in a container that has just started."""
+        """Heal as scheduled, in a container that has just started."""
         due = DueTracks(self._table, "track-cache")
         lookup = self._lookup(size=0)
         healer = Healer(lookup=lookup, due=due, queue=self._queue, now=self._clock, most=2_000)
@@ -94,7 +94,7 @@ class Pipeline:
 
 
 class Crawling:
-    """A source that answers once, just in time, and then takes as long as it can; it fails or not.
+    """A source that answers once just in time, and then takes as long as its timeouts allow.
 
     A source takes two calls for what it is asked.
     """
@@ -124,11 +124,11 @@ def pipeline(reccobeats, clock):
 
 
 def a_day_without_features(pipeline, reccobeats, clock):
-    """Play 10,000 distinct tracks; gives when each was played, and the calls by hour."""
+    """Play 10,000 distinct tracks; return the time of each, and the calls per hour."""
     reccobeats.fail(503)
     played_at, calls = {}, []
     for hour in range(HOURS):
-        # Containers seldom live that long, and each finds out for itself that the source is down.
+        # Each new container has to find out that the source is down.
         enricher = pipeline.new_enricher()
         for tick in range(hour * TICKS, (hour + 1) * TICKS):
             tracks = TRACKS[tick * PER_TICK : (tick + 1) * PER_TICK]
@@ -140,9 +140,7 @@ def a_day_without_features(pipeline, reccobeats, clock):
     return played_at, calls
 
 
-def test_while_the_source_is_down_plays_go_on_at_once_and_it_is_hardly_asked(
-    pipeline, reccobeats, clock
-):
+def test_a_source_that_is_down_delays_no_play(pipeline, reccobeats, clock):
     played_at, calls = a_day_without_features(pipeline, reccobeats, clock)
 
     assert pipeline.loaded_at == played_at
@@ -151,9 +149,7 @@ def test_while_the_source_is_down_plays_go_on_at_once_and_it_is_hardly_asked(
     assert pipeline.features == {}
 
 
-def test_after_a_day_without_its_source_healing_fills_all_within_the_budget(
-    pipeline, reccobeats, clock
-):
+def test_healing_after_a_day_stays_within_the_call_budget(pipeline, reccobeats, clock):
     a_day_without_features(pipeline, reccobeats, clock)
     reccobeats.recover()
     clock.move(minutes=15)
@@ -167,7 +163,7 @@ def test_after_a_day_without_its_source_healing_fills_all_within_the_budget(
     assert pipeline.heal() == Healing()
 
 
-def test_what_was_played_while_no_source_was_on_heals_once_one_is(pipeline, clock):
+def test_tracks_heal_once_a_source_is_on(pipeline, clock):
     off = pipeline.new_enricher(Source(failing(SourceOffError("not logged in"))))
     pipeline.play(off, TRACKS[:50])
     clock.move(hours=1)
@@ -179,7 +175,7 @@ def test_what_was_played_while_no_source_was_on_heals_once_one_is(pipeline, cloc
 
 
 @pytest.mark.parametrize("failure", [None, FeatureSourceError("timeout")], ids=["slow", "hangs"])
-def test_a_source_that_crawls_delays_plays_by_less_than_a_minute(pipeline, clock, failure):
+def test_a_slow_source_delays_plays_by_less_than_a_minute(pipeline, clock, failure):
     enricher = pipeline.new_enricher(Crawling(clock, failure))
 
     pipeline.play(enricher, TRACKS[:500])

@@ -1,4 +1,4 @@
-"""Both sources against the simulators: every way in which they are known to answer."""
+"""Both sources against the simulators: every known kind of answer."""
 
 import json
 from datetime import timedelta
@@ -64,7 +64,7 @@ def spotify(simulated, dynamodb):
 
 @pytest.fixture
 def new_container(new_container, simulated):
-    """Start a container that asks these sources; gives what an invocation of it does."""
+    """Return the invocation of a new container that asks these sources."""
 
     def start(*sources):
         lookup = Lookup(new_container(), dict(enumerate(sources)), simulated.now)
@@ -80,7 +80,7 @@ def new_container(new_container, simulated):
 
 
 @pytest.mark.parametrize("scenario", RECCOBEATS_REFUSALS)
-def test_a_refusal_of_reccobeats_is_no_miss_and_is_waited_for(
+def test_a_refusal_of_reccobeats_postpones_the_tracks(
     simulated, reccobeats, new_container, scenario
 ):
     simulated.scenario(scenario)
@@ -107,7 +107,7 @@ def test_a_refusal_of_reccobeats_is_no_miss_and_is_waited_for(
 @pytest.mark.parametrize(
     ("scenario", "missed"), [("reccobeats-empty", 90), ("reccobeats-missing-rows", 49)]
 )
-def test_rows_that_are_not_there_are_misses(simulated, reccobeats, new_container, scenario, missed):
+def test_missing_rows_are_misses(simulated, reccobeats, new_container, scenario, missed):
     simulated.scenario(scenario)
 
     findings = new_container(reccobeats)(TRACKS)
@@ -119,7 +119,7 @@ def test_rows_that_are_not_there_are_misses(simulated, reccobeats, new_container
     ("scenario", "popularities"),
     [("reccobeats-popularity-unknown", {None}), ("reccobeats-popularity-zero", {0})],
 )
-def test_a_popularity_of_zero_is_known_and_null_is_not(
+def test_a_popularity_of_zero_is_known_but_null_is_not(
     simulated, reccobeats, new_container, scenario, popularities
 ):
     simulated.scenario(scenario)
@@ -131,7 +131,7 @@ def test_a_popularity_of_zero_is_known_and_null_is_not(
 
 
 @pytest.mark.parametrize("scenario", SPOTIFY_REFUSALS)
-def test_a_refusal_of_spotify_is_no_miss_and_the_other_source_steps_in(
+def test_reccobeats_replaces_a_spotify_that_refuses(
     simulated, spotify, reccobeats, new_container, scenario
 ):
     simulated.scenario("legacy-app")
@@ -149,9 +149,7 @@ def test_a_refusal_of_spotify_is_no_miss_and_the_other_source_steps_in(
 
 
 @pytest.mark.parametrize("scenario", SPOTIFY_REFUSALS)
-def test_spotify_alone_that_refuses_makes_no_miss_and_is_not_called_while_it_blocks(
-    simulated, spotify, new_container, scenario
-):
+def test_a_refusal_of_spotify_alone_is_no_miss(simulated, spotify, new_container, scenario):
     simulated.scenario("legacy-app")
     simulated.scenario(scenario, also=True)
 
@@ -178,9 +176,7 @@ def test_an_app_without_features_is_asked_for_them_once_a_day(
     assert (counts["/v1/audio-features"], counts.get("/v1/tracks", 0)) == (1, 0)
 
 
-def test_an_app_whose_owner_pays_for_premium_again_has_its_features_back(
-    simulated, spotify, new_container
-):
+def test_paying_for_premium_again_restores_the_features(simulated, spotify, new_container):
     simulated.scenario("no-premium")
     find = new_container(spotify)
     refused = find(TRACKS)
@@ -194,7 +190,7 @@ def test_an_app_whose_owner_pays_for_premium_again_has_its_features_back(
     assert (healed.counts["learned"], healed.counts["postponed"]) == (90, 0)
 
 
-def test_a_legacy_app_gets_all_that_spotify_measured(simulated, spotify, new_container):
+def test_a_legacy_app_gets_all_features(simulated, spotify, new_container):
     simulated.scenario("legacy-app")
 
     findings = new_container(spotify)(TRACKS)
@@ -206,7 +202,7 @@ def test_a_legacy_app_gets_all_that_spotify_measured(simulated, spotify, new_con
     assert simulated.counts() == {"/api/token": 1, "/v1/audio-features": 3, "/v1/tracks": 3}
 
 
-def test_an_unknown_id_is_missing_at_both(simulated, spotify, reccobeats, new_container):
+def test_an_unknown_id_is_missing_at_both_sources(simulated, spotify, reccobeats, new_container):
     simulated.scenario("legacy-app")
 
     findings = new_container(spotify, reccobeats)(["spotify:track:" + "0" * 22])

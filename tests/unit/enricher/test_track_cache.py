@@ -8,16 +8,16 @@ from services.enricher.entry import Entry
 from tests.unit.enricher.conftest import PLAIN_TABLE, TABLE
 from tests.unit.enricher.examples import START, some_features, uri, uris
 
-SETTLED = Entry(some_features("Boats", energy=0.1 + 0.2))
-WAITING = Entry(misses=2, retry_at=START + timedelta(days=7))
+KNOWN = Entry(some_features("Boats", energy=0.1 + 0.2))
+PENDING = Entry(misses=2, retry_at=START + timedelta(days=7))
 AGAIN = Entry(misses=3, retry_at=START + timedelta(days=37))
-HALF_KNOWN = Entry(some_features("Boats", energy=None), 0, START + timedelta(minutes=15))
+INCOMPLETE = Entry(some_features("Boats", energy=None), 0, START + timedelta(minutes=15))
 UNPOPULAR = Entry(some_features("Boats", popularity=0))
 UNRATED = Entry(some_features("Boats", popularity=None))
 
 
 def counting(dynamodb, calls):
-    """Pass calls on, and note how many keys or items each had."""
+    """Pass calls on, and record the number of keys or items of each."""
 
     def passed_on(name):
         def call(RequestItems):
@@ -33,7 +33,7 @@ def counting(dynamodb, calls):
 
 
 def reluctant(dynamodb, share):
-    """Process just the first few keys or items of each call."""
+    """Process only the first few keys or items of each call."""
 
     def get(RequestItems):
         keys = RequestItems[TABLE]["Keys"]
@@ -53,17 +53,17 @@ def stored(dynamodb, track):
     return dynamodb.get_item(TableName=TABLE, Key={"track_uri": {"S": track}})["Item"]
 
 
-@pytest.mark.parametrize("entry", [SETTLED, WAITING, HALF_KNOWN, UNPOPULAR, UNRATED])
-def test_another_container_recalls_exactly_what_one_remembered(new_container, entry):
+@pytest.mark.parametrize("entry", [KNOWN, PENDING, INCOMPLETE, UNPOPULAR, UNRATED])
+def test_another_container_reads_exactly_what_was_written(new_container, entry):
     new_container().write({uri("Boats"): entry})
 
-    recalled = new_container().read([uri("Boats"), uri("other")], START)
+    entries_read = new_container().read([uri("Boats"), uri("other")], START)
 
-    assert recalled == {uri("Boats"): entry}
+    assert entries_read == {uri("Boats"): entry}
 
 
-def test_a_settled_track_is_in_no_index_of_those_that_wait(new_container, dynamodb):
-    new_container().write({uri("Boats"): SETTLED})
+def test_a_known_track_is_not_in_the_index(new_container, dynamodb):
+    new_container().write({uri("Boats"): KNOWN})
 
     assert stored(dynamodb, uri("Boats")).keys() == {"track_uri", "features"}
 
@@ -88,27 +88,27 @@ def test_a_settled_track_is_in_no_index_of_those_that_wait(new_container, dynamo
         *("negative misses", "too many misses", "year 9999", "null"),
     ],
 )
-def test_an_item_that_is_none_of_ours_is_as_good_as_none(dynamodb, caplog, attributes):
-    # An index holds the types of its keys, but a table without one takes any.
+def test_an_unreadable_item_counts_as_missing(dynamodb, caplog, attributes):
+    # An index enforces the types of its keys; a table without one takes any.
     dynamodb.put_item(TableName=PLAIN_TABLE, Item={"track_uri": {"S": uri("odd")}, **attributes})
 
-    recalled = TrackCache(dynamodb, PLAIN_TABLE).read([uri("odd")], START)
+    entries_read = TrackCache(dynamodb, PLAIN_TABLE).read([uri("odd")], START)
 
-    assert recalled == {}
+    assert entries_read == {}
     assert [(record.message, record.track) for record in caplog.records] == [
         ("track cache holds an unreadable item", uri("odd"))
     ]
 
 
-def test_a_waiting_track_has_numbers_that_an_index_can_sort(new_container, dynamodb):
-    new_container().write({uri("Boats"): WAITING})
+def test_a_pending_track_has_numbers_for_the_index(new_container, dynamodb):
+    new_container().write({uri("Boats"): PENDING})
 
     item = stored(dynamodb, uri("Boats"))
     due_at = int((START + timedelta(days=7)).timestamp())
     assert (item["misses"], item["retry_at"]) == ({"N": "2"}, {"N": str(due_at)})
 
 
-def test_a_wait_is_never_cut_short_by_rounding(new_container):
+def test_rounding_never_shortens_a_delay(new_container):
     retry_at = START + timedelta(seconds=5, milliseconds=1)
     new_container().write({uri("Boats"): Entry(retry_at=retry_at)})
 
@@ -130,58 +130,58 @@ def test_a_hundred_tracks_are_read_in_one_call(dynamodb, tracks, calls):
 def test_twenty_five_tracks_are_written_in_one_call(dynamodb, tracks, calls):
     made = []
 
-    TrackCache(counting(dynamodb, made), TABLE).write(dict.fromkeys(uris(tracks), SETTLED))
+    TrackCache(counting(dynamodb, made), TABLE).write(dict.fromkeys(uris(tracks), KNOWN))
 
     assert made == calls
 
 
 def test_the_last_write_of_two_containers_wins(new_container):
-    new_container().write({uri("Boats"): SETTLED})
+    new_container().write({uri("Boats"): KNOWN})
 
-    new_container().write({uri("Boats"): WAITING})
+    new_container().write({uri("Boats"): PENDING})
 
-    assert new_container().read([uri("Boats")], START) == {uri("Boats"): WAITING}
+    assert new_container().read([uri("Boats")], START) == {uri("Boats"): PENDING}
 
 
-def test_all_of_many_tracks_are_recalled(new_container):
-    entries = dict.fromkeys(uris(130), WAITING)
+def test_many_tracks_are_read(new_container):
+    entries = dict.fromkeys(uris(130), PENDING)
     new_container().write(entries)
 
     assert new_container().read(uris(130), START) == entries
 
 
-def test_what_this_container_saw_is_not_read_again(dynamodb):
+def test_tracks_in_memory_are_not_read_again(dynamodb):
     made = []
     cache = TrackCache(counting(dynamodb, made), TABLE)
-    cache.write({uri("written"): SETTLED})
-    TrackCache(dynamodb, TABLE).write({uri("read"): WAITING})
+    cache.write({uri("written"): KNOWN})
+    TrackCache(dynamodb, TABLE).write({uri("read"): PENDING})
     cache.read([uri("read")], START)
     made.clear()
 
-    recalled = cache.read([uri("written"), uri("read")], START)
+    entries_read = cache.read([uri("written"), uri("read")], START)
 
-    assert recalled == {uri("written"): SETTLED, uri("read"): WAITING}
+    assert entries_read == {uri("written"): KNOWN, uri("read"): PENDING}
     assert made == []
 
 
-def test_a_track_that_is_due_is_read_again_as_another_may_have_learnt_of_it(new_container):
+def test_a_due_track_is_read_from_the_table_again(new_container):
     cache = new_container()
-    cache.write({uri("Boats"): WAITING})
-    new_container().write({uri("Boats"): SETTLED})
+    cache.write({uri("Boats"): PENDING})
+    new_container().write({uri("Boats"): KNOWN})
 
     early = cache.read([uri("Boats")], START)
-    due = cache.read([uri("Boats")], WAITING.retry_at)
+    due = cache.read([uri("Boats")], PENDING.retry_at)
 
-    assert early == {uri("Boats"): WAITING}
-    assert due == {uri("Boats"): SETTLED}
+    assert early == {uri("Boats"): PENDING}
+    assert due == {uri("Boats"): KNOWN}
 
 
-def test_the_memory_forgets_the_track_that_was_wanted_longest_ago(dynamodb):
+def test_the_memory_drops_the_least_recently_used_track(dynamodb):
     made = []
     cache = TrackCache(counting(dynamodb, made), TABLE, size=2)
-    cache.write({uri("a"): SETTLED, uri("b"): SETTLED})
+    cache.write({uri("a"): KNOWN, uri("b"): KNOWN})
     cache.read([uri("a")], START)
-    cache.write({uri("c"): SETTLED})
+    cache.write({uri("c"): KNOWN})
     made.clear()
 
     cache.read([uri("a"), uri("c")], START)
@@ -191,13 +191,13 @@ def test_the_memory_forgets_the_track_that_was_wanted_longest_ago(dynamodb):
     assert made == [1]
 
 
-def test_what_dynamodb_leaves_unprocessed_is_read_in_further_calls(dynamodb, new_container):
-    entries = dict.fromkeys(uris(9), WAITING)
+def test_unprocessed_keys_are_read_in_further_calls(dynamodb, new_container):
+    entries = dict.fromkeys(uris(9), PENDING)
     new_container().write(entries)
 
-    recalled = TrackCache(reluctant(dynamodb, 3), TABLE).read(uris(9), START)
+    entries_read = TrackCache(reluctant(dynamodb, 3), TABLE).read(uris(9), START)
 
-    assert recalled == entries
+    assert entries_read == entries
 
 
 def test_a_read_fails_if_dynamodb_never_processes_all(dynamodb):
@@ -205,8 +205,8 @@ def test_a_read_fails_if_dynamodb_never_processes_all(dynamodb):
         TrackCache(reluctant(dynamodb, 2), TABLE).read(uris(10), START)
 
 
-def test_what_dynamodb_leaves_unprocessed_is_written_in_further_calls(dynamodb, new_container):
-    entries = dict.fromkeys(uris(9), WAITING)
+def test_unprocessed_items_are_written_in_further_calls(dynamodb, new_container):
+    entries = dict.fromkeys(uris(9), PENDING)
 
     TrackCache(reluctant(dynamodb, 3), TABLE).write(entries)
 
@@ -215,20 +215,20 @@ def test_what_dynamodb_leaves_unprocessed_is_written_in_further_calls(dynamodb, 
 
 def test_a_write_fails_if_dynamodb_never_processes_all(dynamodb, new_container):
     with pytest.raises(TrackCacheError, match=r"batch_write_item .* did not process all"):
-        TrackCache(reluctant(dynamodb, 2), TABLE).write(dict.fromkeys(uris(10), WAITING))
+        TrackCache(reluctant(dynamodb, 2), TABLE).write(dict.fromkeys(uris(10), PENDING))
 
     assert set(new_container().read(uris(10), START)) == set(uris(8))
 
 
 def test_the_memory_keeps_nothing_of_a_failed_write(dynamodb):
     cache = TrackCache(dynamodb, TABLE)
-    cache.write({uri("Boats"): WAITING})
+    cache.write({uri("Boats"): PENDING})
     dynamodb.delete_table(TableName=TABLE)
 
     with pytest.raises(TrackCacheError, match=r"batch_write_item.*ResourceNotFoundException"):
         cache.write({uri("Boats"): AGAIN})
 
-    assert cache.read([uri("Boats")], START) == {uri("Boats"): WAITING}
+    assert cache.read([uri("Boats")], START) == {uri("Boats"): PENDING}
 
 
 def test_a_table_that_is_away_cannot_be_read(dynamodb, new_container):
@@ -240,7 +240,7 @@ def test_a_table_that_is_away_cannot_be_read(dynamodb, new_container):
 
 def test_tracks_in_memory_are_known_while_the_table_is_away(dynamodb, new_container):
     cache = new_container()
-    cache.write({uri("Boats"): SETTLED})
+    cache.write({uri("Boats"): KNOWN})
     dynamodb.delete_table(TableName=TABLE)
 
-    assert cache.read([uri("Boats")], START) == {uri("Boats"): SETTLED}
+    assert cache.read([uri("Boats")], START) == {uri("Boats"): KNOWN}

@@ -48,13 +48,14 @@ class Enricher:
             The ids of the failed messages: they could not be published, or they hold pending
             tracks that the cache does not hold.
         """
-        tracks = dict.fromkeys(track for batch in batches.values() for track in batch.tracks)
+        plays = (play for batch in batches.values() for play in batch.plays)
+        tracks = dict.fromkeys(play["track_uri"] for play in plays)
         findings, unsaved = self._find(tracks, until)
         features = findings.features
         failed = {m for m, batch in batches.items() if not self._publish(m, join(batch, features))}
         # Plays come first: a slow cache must not delay them.
         unsaved |= self._save(findings)
-        failed |= {m for m, batch in batches.items() if not unsaved.isdisjoint(batch.tracks)}
+        failed |= {m for m, batch in batches.items() if unsaved and _holds(batch, unsaved)}
         _report(batches.values(), findings)
         return [message_id for message_id in batches if message_id in failed]
 
@@ -83,6 +84,10 @@ class Enricher:
             logger.error("batch cannot be published", extra=facts)
             return False
         return True
+
+
+def _holds(batch: CollectedBatch, tracks: set[str]) -> bool:
+    return any(play["track_uri"] in tracks for play in batch.plays)
 
 
 def _report(batches: Collection[CollectedBatch], findings: Findings) -> None:

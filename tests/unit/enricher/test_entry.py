@@ -21,16 +21,16 @@ def test_a_failure_is_not_a_miss():
     assert failed == Entry(misses=2, retry_at=soon)
 
 
-def learn(entry, told):
-    return entry.learned(told)
+def learn(entry, features):
+    return entry.learned(features)
 
 
-def miss(entry, told):
-    return entry.missed(told, START)
+def miss(entry, features):
+    return entry.missed(features, START)
 
 
-def fail(entry, told):
-    return entry.failed(told, START, START)
+def fail(entry, features):
+    return entry.failed(features, START, START)
 
 
 EVERY_NEWS = pytest.mark.parametrize("follow", [learn, miss, fail])

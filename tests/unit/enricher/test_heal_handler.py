@@ -48,10 +48,10 @@ def test_a_scheduled_event_heals_due_tracks(environment, waiting, healed, reccob
     waiting(*uris(41))
     reccobeats.unknown = {"track0"}
 
-    told = handler({}, CONTEXT)
+    result = handler({}, CONTEXT)
 
     features = healed()
-    assert told == {"asked": 41, "learned": 40, "missed": 1, "postponed": 0, "remaining": 0}
+    assert result == {"asked": 41, "learned": 40, "missed": 1, "postponed": 0, "remaining": 0}
     assert set(features) == set(uris(41)) - {uri("track0")}
     assert features[uri("track1")].popularity == 69
     assert [call.path for call in reccobeats.calls] == [AUDIO, METADATA] * 2
@@ -60,9 +60,9 @@ def test_a_scheduled_event_heals_due_tracks(environment, waiting, healed, reccob
 def test_an_event_may_name_tracks(environment, new_container, healed):
     new_container().write({uri("known"): Entry(some_features("known"))})
 
-    told = handler({"tracks": [uri("known"), uri("new")]}, CONTEXT)
+    result = handler({"tracks": [uri("known"), uri("new")]}, CONTEXT)
 
-    assert (told["asked"], told["learned"]) == (2, 2)
+    assert (result["asked"], result["learned"]) == (2, 2)
     assert set(healed()) == {uri("known"), uri("new")}
 
 
@@ -78,10 +78,10 @@ def test_a_source_that_is_down_is_reported_with_its_delay(environment, waiting, 
     waiting(*uris(50))
     reccobeats.fail(503, Retry_After="120")
 
-    told = handler({}, CONTEXT)
+    result = handler({}, CONTEXT)
 
-    assert (told["postponed"], told["remaining"]) == (40, 10)
-    assert told["blocked_until"].endswith("Z")
+    assert (result["postponed"], result["remaining"]) == (40, 10)
+    assert result["blocked_until"].endswith("Z")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from shared.models import EnrichedBatch, TrackFeatures
 from shared.queues import Queue
 from tests.unit.enricher.conftest import TABLE
 from tests.unit.enricher.examples import START, some_features, uri, uris
-from tests.unit.enricher.test_lookup import Source, all_known, failing, none_known
+from tests.unit.enricher.fake_source import Source, all_known, failing, none_known
 
 WHAT_IS_DUE = HealRequest()
 LATER = START + timedelta(minutes=10)

@@ -11,24 +11,9 @@ from services.enricher.sources import Answer, RequestRejectedError, SourceOffErr
 from shared.errors import FeatureSourceError
 from tests.unit.enricher.conftest import TABLE
 from tests.unit.enricher.examples import START, some_features, uri, uris
+from tests.unit.enricher.fake_source import Source, all_known, failing, none_known
 
 LATER = START + timedelta(minutes=1)
-
-
-def named(track):
-    return track.rpartition(":")[2]
-
-
-def all_known(tracks):
-    return Answer({track: some_features(named(track)) for track in tracks})
-
-
-def none_known(tracks):
-    return Answer(missing=frozenset(tracks))
-
-
-def failing(failure):
-    return lambda tracks: Answer(failure=failure)
 
 
 def rated(popularity, source):
@@ -37,18 +22,6 @@ def rated(popularity, source):
         "popularity_source": source,
         "popularity_fetched_at": START,
     }
-
-
-class Source:
-    """Answers by a function of the test, and records what it is asked for."""
-
-    def __init__(self, answer=all_known):
-        self.answer = answer
-        self.asked = []
-
-    def fetch(self, tracks, /):
-        self.asked.append(list(tracks))
-        return self.answer(tracks)
 
 
 @pytest.fixture
@@ -426,8 +399,8 @@ def test_tracks_are_pending_while_the_only_source_is_off(new_lookup):
 
 
 def test_answers_from_before_a_source_was_off_are_kept(new_lookup):
-    told = {uri("a"): some_features("a")}
-    off = Source(lambda _: Answer(told, failure=SourceOffError("no app")))
+    known = {uri("a"): some_features("a")}
+    off = Source(lambda _: Answer(known, failure=SourceOffError("no app")))
 
     findings = new_lookup(off).find([uri("a"), uri("b")], LATER)
 

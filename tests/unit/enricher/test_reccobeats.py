@@ -394,7 +394,7 @@ class Frozen(requests.adapters.HTTPAdapter):
 
 
 @pytest.mark.parametrize(
-    ("failures", "told"),
+    ("failures", "known_tracks"),
     [
         pytest.param([requests.ConnectionError()], 1, id="dead once"),
         pytest.param([requests.ConnectionError(), requests.ConnectionError()], 0, id="dead twice"),
@@ -402,11 +402,11 @@ class Frozen(requests.adapters.HTTPAdapter):
         pytest.param([requests.ReadTimeout()], 0, id="no answer in time"),
     ],
 )
-def test_only_a_dead_kept_connection_is_retried(reccobeats, clock, failures, told):
+def test_only_a_dead_kept_connection_is_retried(reccobeats, clock, failures, known_tracks):
     with requests.Session() as session:
         session.mount(reccobeats.url, Frozen(*failures))
 
         answer = ReccoBeats(reccobeats.url, session, clock).fetch([uri("Boats")])
 
-    assert len(answer.features) == told
-    assert (answer.failure is None) == bool(told)
+    assert len(answer.features) == known_tracks
+    assert (answer.failure is None) == bool(known_tracks)

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from services.enricher.handler import LONGEST_ASKING
 from services.enricher.join import CollectedBatch
 from tests.unit.enricher.examples import a_batch, uris
-from tests.unit.enricher.test_outage import MemoryTable, Pipeline, a_play_of
+from tests.unit.enricher.pipeline import MemoryTable, Pipeline, a_play_of
 
 TRACKS = uris(60)
 MESSAGES = {str(n): TRACKS[n * 20 : n * 20 + 20] for n in range(3)}

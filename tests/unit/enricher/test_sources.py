@@ -41,11 +41,11 @@ FAILED = FeatureSourceError("down")
 def test_an_unusual_id_is_missing_and_never_asked_for(answer):
     source = Recording(answer)
 
-    told = UsualIdsOnly(source).fetch([UNUSUAL[0], USUAL, *UNUSUAL[1:]])
+    result = UsualIdsOnly(source).fetch([UNUSUAL[0], USUAL, *UNUSUAL[1:]])
 
     assert source.asked == [[USUAL]]
-    assert told.missing == answer.missing | frozenset(UNUSUAL)
-    assert told.failure is answer.failure
+    assert result.missing == answer.missing | frozenset(UNUSUAL)
+    assert result.failure is answer.failure
 
 
 def test_without_a_usual_id_no_call_is_made():

@@ -18,7 +18,7 @@ from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify_app import AppState, SpotifyApps
 from tests.unit.enricher.conftest import APPS
 from tests.unit.enricher.examples import START, uri, uris
-from tests.unit.enricher.test_lookup import Source, all_known
+from tests.unit.enricher.fake_source import Source, all_known
 from tests.unit.spotify_server import (
     Reply,
     a_grant,

@@ -54,7 +54,7 @@ def _uploads(aws: LocalAws, bucket: str) -> Iterator[dict[str, Any]]:
 
 
 def _event(bucket: str, version: dict[str, Any]) -> dict[str, Any]:
-    """Make the event that S3 sent; see `services/collector/upload_event.py`."""
+    """Make the event that S3 sent; see `services/collector/backfill/s3_event.py`."""
     created = {
         "key": version["Key"],
         "size": version["Size"],

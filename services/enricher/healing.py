@@ -11,10 +11,10 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.enricher.cache.pending import DueTracks
 from services.enricher.chunks import chunks
-from services.enricher.due import DueTracks
 from services.enricher.lookup import Lookup
-from services.enricher.sources import TRACKS_PER_CALL
+from services.enricher.sources.source import TRACKS_PER_CALL
 from shared.models import EnrichedBatch, TrackUri, iso
 from shared.queues import Queue
 

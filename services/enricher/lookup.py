@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.enricher.cache import TrackCache
+from services.enricher.cache.table import TrackCache
 from services.enricher.chunks import chunks
-from services.enricher.findings import OFF_WAIT, Findings
-from services.enricher.sources import (
+from services.enricher.domain.findings import OFF_WAIT, Findings
+from services.enricher.sources.source import (
     TRACKS_PER_CALL,
     Answer,
     FeatureSource,

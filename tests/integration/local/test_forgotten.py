@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 
 from infra.local import forgotten
-from services.collector.upload_event import read_event
+from services.collector.backfill.s3_event import read_event
 from shared.archive import upload_origin
 from shared.postgres import Address
 

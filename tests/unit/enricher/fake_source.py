@@ -1,6 +1,6 @@
 """A source of audio features that answers by a function of the test."""
 
-from services.enricher.sources import Answer
+from services.enricher.sources.source import Answer
 from tests.unit.enricher.examples import some_features
 
 

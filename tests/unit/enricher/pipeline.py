@@ -3,14 +3,14 @@
 from datetime import timedelta
 from types import SimpleNamespace
 
-from services.enricher.cache import TrackCache
-from services.enricher.due import DueTracks
-from services.enricher.enriching import Enricher
+from services.enricher.cache.pending import DueTracks
+from services.enricher.cache.table import TrackCache
+from services.enricher.domain.join import CollectedBatch
+from services.enricher.enrich import Enricher
 from services.enricher.handler import LONGEST_ASKING
 from services.enricher.healing import Healer, HealRequest
-from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
-from services.enricher.reccobeats import ReccoBeats
+from services.enricher.sources.reccobeats import ReccoBeats
 from shared.models import EnrichedBatch
 from shared.queues import Queue
 from tests.unit.enricher.examples import a_batch, a_play

@@ -2,7 +2,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.enricher.features import AUDIO_FEATURES, has_audio_features, merged, read_features
+from services.enricher.domain.features import (
+    AUDIO_FEATURES,
+    has_audio_features,
+    merged,
+    read_features,
+)
 from shared.models import TrackFeatures
 from tests.unit.enricher.examples import START, some_features, uri
 

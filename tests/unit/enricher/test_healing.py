@@ -2,12 +2,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.enricher.cache import TrackCache, TrackCacheError
-from services.enricher.due import DueTracks
-from services.enricher.entry import Entry
+from services.enricher.cache.pending import DueTracks
+from services.enricher.cache.table import TrackCache, TrackCacheError
+from services.enricher.domain.entry import Entry
 from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.lookup import Lookup
-from services.enricher.sources import Answer, RequestRejectedError, SourceOffError
+from services.enricher.sources.source import Answer, RequestRejectedError, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch, TrackFeatures
 from shared.queues import Queue

@@ -4,10 +4,10 @@ from itertools import chain
 
 import pytest
 
-from services.enricher.cache import TrackCacheError
-from services.enricher.entry import Entry
+from services.enricher.cache.table import TrackCacheError
+from services.enricher.domain.entry import Entry
 from services.enricher.lookup import Lookup
-from services.enricher.sources import Answer, RequestRejectedError, SourceOffError
+from services.enricher.sources.source import Answer, RequestRejectedError, SourceOffError
 from shared.errors import FeatureSourceError
 from tests.unit.enricher.conftest import TABLE
 from tests.unit.enricher.examples import START, some_features, uri, uris

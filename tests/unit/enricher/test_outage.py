@@ -7,8 +7,8 @@ import requests
 
 from services.enricher.handler import LONGEST_ASKING
 from services.enricher.healing import Healing
-from services.enricher.reccobeats import TIMEOUT_S
-from services.enricher.sources import Answer, SourceOffError
+from services.enricher.sources.reccobeats import TIMEOUT_S
+from services.enricher.sources.source import Answer, SourceOffError
 from shared.errors import FeatureSourceError
 from tests.unit.enricher.examples import START, uris
 from tests.unit.enricher.fake_source import Source, failing

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import requests
 
-from services.enricher.reccobeats import ReccoBeats
-from services.enricher.sources import RequestRejectedError
+from services.enricher.sources.reccobeats import ReccoBeats
+from services.enricher.sources.source import RequestRejectedError
 from shared.answers import MAX_BYTES
 from shared.models import TrackFeatures
 from tests.unit.enricher.conftest import AUDIO, METADATA, a_metadata_row, an_audio_row

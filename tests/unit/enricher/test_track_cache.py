@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.enricher.cache import TrackCache, TrackCacheError
-from services.enricher.entry import Entry
+from services.enricher.cache.table import TrackCache, TrackCacheError
+from services.enricher.domain.entry import Entry
 from tests.unit.enricher.conftest import PLAIN_TABLE, TABLE
 from tests.unit.enricher.examples import START, some_features, uri, uris
 

@@ -1,0 +1,93 @@
+"""The result of one look-up; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.enricher.domain.entry import Entry
+from services.enricher.domain.features import merged
+from services.enricher.sources.source import Answer, SourceOffError
+from shared.models import TrackFeatures
+
+OFF_WAIT = timedelta(hours=1)
+"""How long a container does not call a source that is off, and the retry delay of a track for
+which no source could be called. A new login may switch a source on."""
+
+
+@dataclass
+class Findings:
+    """What the cache and the sources know of some tracks, by track uri."""
+
+    cached: Mapping[str, Entry] = field(default_factory=dict)
+    """What the cache held before the sources were asked."""
+    asked: set[str] = field(default_factory=set)
+    """Tracks for which a source was called."""
+    learned: dict[str, TrackFeatures] = field(default_factory=dict)
+    """What the sources answered; may be incomplete."""
+    missing: set[str] = field(default_factory=set)
+    """Tracks that are unknown to the sources that answered."""
+    retry_at: dict[str, datetime] = field(default_factory=dict)
+    """When to ask again for tracks whose source failed or could not be called in time."""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """New entries for the cache, set by `settle`."""
+
+    @property
+    def features(self) -> dict[str, TrackFeatures]:
+        """All known features."""
+        known = {**self.cached, **self.entries}
+        return {track: entry.features for track, entry in known.items() if entry.features}
+
+    @property
+    def pending(self) -> set[str]:
+        """Tracks of the new entries that are pending: healing finds them in the cache alone."""
+        return {track for track, entry in self.entries.items() if entry.retry_at is not None}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of tracks: asked for, learned, missed by all sources, and postponed."""
+        return {
+            "asked": len(self.asked),
+            "learned": len(self.learned),
+            "missed": len(self.missing - self.retry_at.keys()),
+            "postponed": len(self.retry_at),
+        }
+
+    def add(self, tracks: Sequence[str], answer: Answer, retry_at: datetime | None) -> None:
+        """Add the answer of a source about some tracks; `retry_at` is set if it failed."""
+        for track, features in answer.features.items():
+            before = self.learned.get(track)
+            self.learned[track] = merged(before, features) if before else features
+        if isinstance(answer.failure, SourceOffError):
+            return
+        if retry_at is not None:
+            self.retry_at.update(dict.fromkeys(tracks, retry_at))
+            return
+        self.missing |= answer.missing
+        for track in answer.features.keys() - answer.missing:
+            self.missing.discard(track)
+            self.retry_at.pop(track, None)
+
+    def is_open(self, track: str) -> bool:
+        """True if the next source is to be asked for the track."""
+        return track in self.missing or track in self.retry_at or track not in self.learned
+
+    def settle(self, tracks: Iterable[str], now: datetime) -> None:
+        """Derive the new entries of the tracks that the sources were to be asked for."""
+        for track in tracks:
+            before = self.cached.get(track)
+            # A pending track for which no source could be called stays due.
+            if before is None or self._is_answered(track):
+                self.entries[track] = self._entry(track, before or Entry(), now)
+
+    def _is_answered(self, track: str) -> bool:
+        return track in self.learned or track in self.missing or track in self.retry_at
+
+    def _entry(self, track: str, before: Entry, now: datetime) -> Entry:
+        features = self.learned.get(track)
+        if not self._is_answered(track):
+            return before.failed(None, now, now + OFF_WAIT)
+        if track in self.retry_at:
+            return before.failed(features, now, self.retry_at[track])
+        if track in self.missing:
+            return before.missed(features, now)
+        return before.learned(features)

@@ -128,7 +128,6 @@ def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
 
 def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
     os.environ |= {
-        "MESSAGES_PER_INVOCATION": str(MESSAGES_PER_INVOCATION),
         "ENRICHED_PLAYS_QUEUE_URL": "enriched",
         "TRACK_CACHE_TABLE": "track-cache",
         "FEATURE_SOURCES": "reccobeats",

@@ -259,7 +259,7 @@ class EnrichedBatch(PlayBatch):
     """A message of the queue `enriched-plays`: the same plays, and what is known of their tracks.
 
     A healing batch has features alone: no plays, no listener and no source, for a track belongs to
-    nobody (docs/adr/0005-healing-belongs-to-nobody.md).
+    nobody (docs/adr/0005-a-healing-batch-has-no-listener.md).
     """
 
     listener: Listener | None = None  # type: ignore[assignment]  # wider than a collected batch's

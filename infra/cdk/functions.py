@@ -147,7 +147,7 @@ class Functions(Construct):
             "Enricher",
             handler="services.enricher.handler.handler",
             config=config,
-            environment={"MESSAGES_PER_INVOCATION": str(config.batch_size)},
+            environment={},
             grants=[],
         )
 

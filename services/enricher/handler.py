@@ -19,13 +19,13 @@ from shared.queues import Queue
 from shared.telemetry import logger, metrics
 
 LONGEST_ASKING = timedelta(seconds=20)
-"""Plays are to be rows within a minute of their poll, so healing asks for what takes longer."""
+"""Plays are to be rows within a minute of their poll. Healing asks for what takes longer."""
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Enrich each collected batch and pass it on to the loader; report just the failed ones."""
+    """Enrich each collected batch and publish it to the loader; report the failed messages."""
     until = now() + time_for_features(context)
     with collection_paused():
         batches, failed = read_messages(event, CollectedBatch)
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 def time_for_features(context: LambdaContext) -> timedelta:
-    """Tell how long an invocation may ask sources while its plays wait."""
+    """Return how long an invocation may ask sources while its plays wait."""
     return min(time_for_asking(context), LONGEST_ASKING)
 
 
@@ -46,6 +46,4 @@ def wire() -> Enricher:
     return Enricher(
         lookup=Lookup(table, sources(settings), now),
         queue=Queue(client("sqs"), settings.enriched_plays_queue_url),
-        now=now,
-        most_batches=settings.messages_per_invocation,
     )

@@ -1,4 +1,4 @@
-"""Lambda entry point of the healer: tracks that wait for features in, features for them out."""
+"""Lambda entry point of the healer: asks again for pending tracks."""
 
 from functools import cache
 from typing import Any
@@ -22,11 +22,11 @@ from shared.telemetry import logger, metrics
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Heal what is due, or the tracks that the event names; tell what came of it.
+    """Heal the due tracks, or those that the event names; return the counts of `Healing`.
 
     Raises:
-        MessageError: The event names something else than tracks.
-        NotRememberedError: The track cache takes nothing.
+        MessageError: The event is not a `HealRequest`.
+        TrackCacheError: The track cache cannot be read or written.
     """
     try:
         request = HealRequest.model_validate(event)
@@ -42,7 +42,7 @@ def wire() -> Healer:
     """Build the healer from its settings, once per container."""
     settings = HealerSettings.from_environment()
     dynamodb, table = client("dynamodb"), settings.track_cache_table
-    # What it healed it need not remember: nobody plays it here.
+    # Without memory: the healer asks for each track once.
     cache = TrackCache(dynamodb, table, size=0)
     return Healer(
         lookup=Lookup(cache, sources(settings), now),

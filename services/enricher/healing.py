@@ -1,7 +1,7 @@
-"""Healing: tracks that wait for features are asked for again, and what is told goes to the loader.
+"""Heal pending tracks: ask for them again, and publish what the sources answer.
 
-Chunk by chunk it publishes, then remembers: what breaks in between is done again, never lost. Two
-healings at once ask for some tracks twice, and write down the same.
+Each chunk is published, then saved: after a crash in between it is published again, never lost.
+Two healings at once ask for some tracks twice, and write the same.
 """
 
 from collections import Counter
@@ -12,30 +12,26 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.enricher.cache.pending import DueTracks
-from services.enricher.domain.join import healing_batch
-from services.enricher.lookup import Lookup, chunks
-from shared.errors import HistoryError
-from shared.models import TrackUri, iso
+from services.enricher.chunks import chunks
+from services.enricher.lookup import Lookup
+from services.enricher.sources.source import TRACKS_PER_CALL
+from shared.models import EnrichedBatch, TrackUri, iso
 from shared.queues import Queue
 
 
-class NotRememberedError(HistoryError):
-    """The track cache takes nothing, so that all would be asked for again and again."""
-
-
 class HealRequest(BaseModel):
-    """What to heal."""
+    """The event of the healer: what to heal."""
 
     model_config = ConfigDict(frozen=True)
 
     tracks: tuple[TrackUri, ...] | None = None
-    """Just these, due or not, known or not; None for all that is due."""
+    """Just these tracks, whether known or due or not; None for all due tracks."""
     most: Annotated[int, Field(ge=1)] | None = None
-    """No more tracks than that, if it is fewer than a healing may ask for anyway."""
+    """Most tracks to ask for, if fewer than the deployment allows."""
 
 
 class Healing(BaseModel):
-    """What came of it, in tracks."""
+    """The result of one healing, in tracks."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,21 +40,21 @@ class Healing(BaseModel):
     missed: int = 0
     postponed: int = 0
     remaining: int = 0
-    """Due, or asked for by name, and not come to yet: for the next healing."""
+    """Tracks left for the next healing."""
     blocked_until: AwareDatetime | None = None
-    """When a source may be asked again, if none may be now."""
+    """When a source may be called again, if none may be called now."""
 
 
 class Healer:
     """Asks again for the features of tracks.
 
     Args:
-        lookup: Knows the cache and the sources.
-        due: Tells what is due.
-        queue: Leads to the loader.
-        now: Tells the time.
-        most: How many tracks one healing may ask for. There is no pause between two calls, so
-            this bounds the burst that a source sees in an hour, and how long a healing takes.
+        lookup: The cache and the sources.
+        due: The tracks that are due.
+        queue: The queue to the loader.
+        now: Returns the current time.
+        most: Most tracks that one healing asks for. There is no pause between two calls, so
+            this limits the burst that a source sees in an hour, and the length of a healing.
     """
 
     def __init__(
@@ -77,14 +73,14 @@ class Healer:
         self._most = most
 
     def heal(self, request: HealRequest, until: datetime) -> Healing:
-        """Ask for tracks until the time is over, or no source may be asked any more.
+        """Ask for tracks until the time is over, or no source may be called any more.
 
         Args:
             request: Which tracks.
             until: When to stop asking.
 
         Raises:
-            NotRememberedError: What was learnt is published, but would be asked for again.
+            TrackCacheError: The cache cannot be read or written. What was learned is published.
         """
         started_at = self._now()
         most = min(self._most, request.most or self._most)
@@ -95,33 +91,28 @@ class Healer:
             tracks, total = distinct[:most], len(distinct)
         done, count = self._ask(tracks, started_at, until, anew=request.tracks is not None)
         remaining = total - done
-        is_barred = (remaining or count["postponed"]) and not self._lookup.may_ask(started_at)
+        is_blocked = (remaining or count["postponed"]) and not self._lookup.may_ask(started_at)
         return Healing(
             **count,
             remaining=remaining,
-            blocked_until=self._lookup.blocked_until if is_barred else None,
+            blocked_until=self._lookup.blocked_until if is_blocked else None,
         )
 
     def _ask(
         self, tracks: Sequence[str], started_at: datetime, until: datetime, *, anew: bool
     ) -> tuple[int, Counter[str]]:
-        """Ask for tracks, and count those that were come to, by what came of them."""
+        """Ask for tracks chunk by chunk; return how many were handled, and counts of results."""
         done, count = 0, Counter[str]()
-        for number, chunk in enumerate(chunks(tracks)):
-            # Tracks that are not come to stay due, and none of them is written.
+        for number, chunk in enumerate(chunks(tracks, TRACKS_PER_CALL)):
+            # The tracks of the remaining chunks stay due: their entries do not change.
             if self._now() >= until or not self._lookup.may_ask(started_at):
                 break
             findings = self._lookup.find(chunk, until, anew=anew)
-            if findings.features:
+            if features := tuple(findings.features.values()):
+                # 40 tracks take 40 kB at most.
                 origin = f"healing/{iso(started_at)}"
-                self._queue.publish_json(healing_batch(origin, number, findings.features.values()))
-            if self._lookup.remember(findings):
-                raise NotRememberedError("the track cache takes nothing: healing stops")
+                self._queue.publish(EnrichedBatch(origin=origin, number=number, features=features))
+            self._lookup.save(findings)
             done += len(chunk)
-            count.update(
-                asked=findings.asked,
-                learned=findings.learned,
-                missed=findings.missed,
-                postponed=findings.postponed,
-            )
+            count.update(findings.counts)
         return done, count

@@ -1,37 +1,37 @@
-"""What the enricher and the healer are put together from alike."""
+"""The parts that the enricher and the healer have in common."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import requests
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from services.enricher.settings import AskingSettings
+from services.enricher.settings import EnricherSettings
 from services.enricher.sources import reccobeats, spotify
 from services.enricher.sources.reccobeats import ReccoBeats
 from services.enricher.sources.source import FeatureSource, UsualIdsOnly, choose
 from services.enricher.sources.spotify import SpotifyFeatures
 from services.enricher.sources.spotify_calls import SpotifyCalls
-from shared.answers import Session
 from shared.aws import client
 from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify.rate_limits import SpotifyApps
 
 ASKING_SHARE = 2 / 3
-"""Of the time that is left to an invocation; the rest is for publishing and remembering."""
+"""Of the remaining time of an invocation; the rest is for publishing and saving."""
 
 
 def now() -> datetime:
-    """Tell the time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def time_for_asking(context: LambdaContext) -> timedelta:
-    """Tell for how long an invocation may ask sources."""
+    """Return how long an invocation may ask sources."""
     return timedelta(milliseconds=context.get_remaining_time_in_millis() * ASKING_SHARE)
 
 
-def sources(settings: AskingSettings) -> dict[str, FeatureSource]:
-    """Make the configured sources."""
+def sources(settings: EnricherSettings) -> dict[str, FeatureSource]:
+    """Return the configured sources by name, in the order in which they are asked."""
     makers: dict[str, Callable[[], FeatureSource]] = {
         reccobeats.NAME: lambda: UsualIdsOnly(_reccobeats(settings)),
         spotify.NAME: lambda: UsualIdsOnly(_spotify(settings)),
@@ -39,14 +39,14 @@ def sources(settings: AskingSettings) -> dict[str, FeatureSource]:
     return choose(settings.source_names, makers)
 
 
-def _reccobeats(settings: AskingSettings) -> ReccoBeats:
-    session = Session()
-    # Looking for proxies and .netrc cost more than the rest of a call.
+def _reccobeats(settings: EnricherSettings) -> ReccoBeats:
+    session = requests.Session()
+    # Looking for proxies and a .netrc file takes longer than the rest of a call.
     session.trust_env = False
     return ReccoBeats(settings.reccobeats_url, session, now)
 
 
-def _spotify(settings: AskingSettings) -> SpotifyFeatures:
+def _spotify(settings: EnricherSettings) -> SpotifyFeatures:
     session = open_session()
     calls = SpotifyCalls(
         secretsmanager=client("secretsmanager"),

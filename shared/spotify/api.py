@@ -1,21 +1,20 @@
 """Spotify's accounts service and Web API, by requests.
 
-Nothing here sleeps, retries or remembers: a refusal becomes an error that tells the caller what
-to do. No error holds a secret, be it in its text or in the errors behind it: what the token
-endpoint answers is never quoted, and what the Web API answers without anything like a token.
+Nothing here sleeps, retries or keeps state: each kind of refusal raises its own error. No error
+holds a secret, neither in its text nor in its causes: answers of the token endpoint are never
+quoted, and answers of the Web API only without anything that looks like a token.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import requests
 from requests import PreparedRequest, Response
 
-from shared.answers import LONGEST_S, Session, whole_answer
+from shared.answers import read_body
 from shared.errors import (
     SpotifyAuthError,
     SpotifyEndpointError,
@@ -46,9 +45,10 @@ LONGEST_WAIT_S = 7 * 86_400
 """A longer `Retry-After` is taken for a mistake; seen were at most 86,400 s."""
 
 QUOTA_WAIT_S = 5 * 3_600
-"""The wait for a used-up quota, where Spotify tells none. Its window is a rolling day, and the
-waits that Spotify told others lasted 13.6 to 24 hours. Of our calls, each of which may prolong it,
-two fall into the shortest of them, four into the longest; its end is found 5 hours late at most.
+"""The retry delay, in seconds, for a used-up quota if Spotify gives none. Its window is a rolling
+day, and the delays that Spotify gave to others lasted 13.6 to 24 hours. Each of our calls may
+prolong it: two fall into the shortest delay, four into the longest. Its end is found 5 hours late
+at most.
 
 Source:
     https://developer.spotify.com/blog/2026-07-23-web-api-quota-updates
@@ -64,7 +64,7 @@ _SECRETS = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+|[\w+=-]{32,}", re.IGNOREC
 
 def open_session() -> requests.Session:
     """Open the session that both clients share."""
-    session = Session()
+    session = requests.Session()
     # A connection kept from one tick to the next may be dead when the container thaws.
     session.headers.update({"User-Agent": USER_AGENT, "Connection": "close"})
     return session
@@ -131,7 +131,7 @@ class SpotifyAccounts:
 
         Args:
             client_id: The app's.
-            client_secret: The app's, and not empty: nothing else tells that it is the app.
+            client_secret: The app's, and not empty: it is the only proof of the app's identity.
 
         Raises:
             SpotifyAuthError: Spotify does not accept the app.
@@ -176,13 +176,13 @@ class SpotifyApi:
 
         Source:
             https://developer.spotify.com/documentation/web-api/reference/get-recently-played
-            The newest play comes first; how long it was played is not told.
+            The newest play comes first; the answer does not say how long it was played.
         """
         content = self._get(access_token, "me/player/recently-played", limit=str(PAGE_ROWS))
         return read_recently_played(content)
 
     def audio_features(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
-        """Fetch how at most 100 tracks sound, as apps of before November 2024 still may.
+        """Fetch the audio features of at most 100 tracks; only apps older than November 2024 may.
 
         Returns:
             A row for each id, in order; an empty one where Spotify does not know.
@@ -191,7 +191,7 @@ class SpotifyApi:
             SpotifyEndpointError: The app gets no audio features.
             SpotifyAuthError: Spotify forbids it for another reason, such as an owner without
                 Premium; also SpotifyTokenError, see there.
-            SpotifyRequestError: An id is none.
+            SpotifyRequestError: An id is invalid.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Any other refusal, or no answer.
 
@@ -231,7 +231,7 @@ def _send(session: requests.Session, method: str, url: str, **options: Any) -> R
     # Spotify redirects none of these calls, and a token must not follow one elsewhere.
     options |= {"timeout": TIMEOUT_S, "allow_redirects": False, "stream": True}
     try:
-        return whole_answer(partial(session.request, method, url, **options), LONGEST_S)
+        return read_body(session.request(method, url, **options))
     except requests.RequestException as error:
         kind = type(error).__name__
     # Not in the block above: an error of requests holds the request, thus its tokens.

@@ -1,28 +1,28 @@
-"""What the table of the track cache holds of one track; pure.
+"""The DynamoDB items of the track cache; pure.
 
-An item has `track_uri` (S) and, as far as they are known, `features` (S, the JSON of
-TrackFeatures). Only while an answer is awaited it has `misses` (N, 0 to 4) and `retry_at`
-(N, Unix seconds), so that an index on the two holds just the tracks that wait, in order of time.
+An item has `track_uri` (S) and `features` (S, the JSON of TrackFeatures) if any are known. The
+item of a pending track also has `misses` (N, 0 to 4) and `retry_at` (N, Unix seconds), so an index
+on these two holds just the pending tracks, in order of time.
 """
 
 import math
 from datetime import UTC, datetime
 from typing import Any
 
-from services.enricher.domain.entry import MISS_WAITS, Entry, KnownFeatures
+from services.enricher.domain.entry import MISS_WAITS, Entry
 from shared.models import TrackFeatures
 
 Item = dict[str, Any]
 
 LAST_YEAR = 2999
-"""A track that is to be asked for later would never be asked for."""
+"""A later `retry_at` is damaged: its track would never be asked for again."""
 
 
 def item_of(track: str, entry: Entry) -> Item:
-    """Write an entry as an item."""
+    """Return the item of an entry."""
     item = {"track_uri": {"S": track}}
     if entry.features is not None:
-        item["features"] = {"S": entry.features.text}
+        item["features"] = {"S": entry.features.model_dump_json(exclude_none=True)}
     if entry.retry_at is not None:
         # Rounded up: a source that said "in 5 s" is not asked after 4.9 s.
         item["retry_at"] = {"N": str(math.ceil(entry.retry_at.timestamp()))}
@@ -31,11 +31,7 @@ def item_of(track: str, entry: Entry) -> Item:
 
 
 def entry_of(item: Item) -> Entry | None:
-    """Read an item; None if `item_of` did not write it.
-
-    The features are read through once: in a message, one broken text would take the plays of
-    500 tracks with it.
-    """
+    """Return the entry of an item; None if `item_of` did not write it."""
     try:
         features = _features(item)
         if "retry_at" not in item:
@@ -44,15 +40,14 @@ def entry_of(item: Item) -> Entry | None:
         misses = int(item["misses"]["N"])
     except (KeyError, ValueError, OverflowError, OSError):
         return None
-    is_ours = 0 <= misses <= len(MISS_WAITS) and retry_at.year <= LAST_YEAR
-    return Entry(features, misses, retry_at) if is_ours else None
+    is_valid = 0 <= misses <= len(MISS_WAITS) and retry_at.year <= LAST_YEAR
+    return Entry(features, misses, retry_at) if is_valid else None
 
 
-def _features(item: Item) -> KnownFeatures | None:
+def _features(item: Item) -> TrackFeatures | None:
     if "features" not in item:
         return None
-    text = item["features"]["S"]
-    features = TrackFeatures.model_validate_json(text)
+    features = TrackFeatures.model_validate_json(item["features"]["S"])
     if features.track_uri != item["track_uri"]["S"]:
         raise ValueError("the features of another track")
-    return KnownFeatures(text, features.popularity)
+    return features

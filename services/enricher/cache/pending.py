@@ -1,4 +1,4 @@
-"""Which tracks the sources should be asked for again: an index of the track cache tells."""
+"""The due tracks of the track cache, read from an index of its table."""
 
 from datetime import datetime
 from typing import Any
@@ -10,27 +10,27 @@ from shared.models import TrackUri
 from shared.telemetry import logger
 
 INDEX = "waiting"
-"""By `misses`, then in order of `retry_at`; tracks that wait for nothing are not in it."""
+"""Pending tracks by `misses`, then in order of `retry_at`; it holds no others."""
 
 _TRACK_URI: TypeAdapter[str] = TypeAdapter(TrackUri)
 
 
 class DueTracks:
-    """The reading end of the index."""
+    """Reads the index."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
     def read(self, now: datetime, most: int) -> tuple[list[str], int]:
-        """Read the tracks that are due, and count them all.
+        """Return the first due tracks, and the number of all due tracks.
 
-        Tracks without a miss come first, for a source that failed most likely knows them; then
-        those that were missed ever more often. Of equals the one that waits longest comes first.
+        Tracks without a miss come first, because a source that failed probably knows them; then
+        those with more and more misses. Among equals the longest due comes first.
 
         Args:
-            now: What may be asked by then is due.
-            most: How many tracks to read.
+            now: A track whose `retry_at` is not later is due.
+            most: Most tracks to return.
         """
         tracks: list[str] = []
         count = foreign = 0
@@ -45,7 +45,10 @@ class DueTracks:
                 count += page["Count"]
                 start = page.get("LastEvaluatedKey")
         if foreign:
-            logger.warning("track cache waits for what is no track", extra={"items": foreign})
+            logger.warning(
+                "the index of the track cache holds items that are not tracks",
+                extra={"items": foreign},
+            )
         return tracks[:most], count - foreign
 
     def _page(self, misses: int, now: datetime, start: dict[str, Any], *, count_only: bool) -> Any:

@@ -1,94 +1,93 @@
-"""What the sources said in one look-up, and what came of it; pure."""
+"""The result of one look-up; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.enricher.domain.entry import Entry, KnownFeatures
+from services.enricher.domain.entry import Entry
 from services.enricher.domain.features import merged
 from services.enricher.sources.source import Answer, SourceOffError
 from shared.models import TrackFeatures
 
 OFF_WAIT = timedelta(hours=1)
-"""How long a source that is off stays so for a container, and how long a track waits that no
-source could be asked for: a login may switch one on."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a look-up found, and what of it is worth remembering."""
-
-    features: Mapping[str, KnownFeatures]
-    """By track uri, all that is known."""
-    entries: Mapping[str, Entry]
-    """By track uri, what the cache does not hold yet."""
-    withheld: frozenset[str] = frozenset()
-    """Tracks that wait for an answer, and are not in `entries`: whether the cache knows better
-    could not be read."""
-    left: tuple[str, ...] = ()
-    """Tracks that did not fill a call, and wait for one that they help to fill."""
-    asked: int = 0
-    """Tracks that a source was asked for."""
-    learned: int = 0
-    """Tracks that a source told of."""
-    missed: int = 0
-    """Tracks that no source knows, though every one answered."""
-    postponed: int = 0
-    """Tracks that are to be asked for again, since a source failed or time was short."""
-
-    def without(self, tracks: Iterable[str]) -> "Findings":
-        """Give the same, but that of some tracks nothing is worth remembering."""
-        gone = set(tracks)
-        kept = {track: entry for track, entry in self.entries.items() if track not in gone}
-        return replace(self, entries=kept)
-
-    def lost(self, refused: Iterable[str]) -> set[str]:
-        """Tell which tracks wait for an answer without standing where healing looks for them.
-
-        Args:
-            refused: Those of `entries` that the table did not take.
-        """
-        return {t for t in refused if self.entries[t].retry_at is not None} | self.withheld
+"""How long a container does not call a source that is off, and the retry delay of a track for
+which no source could be called. A new login may switch a source on."""
 
 
 @dataclass
-class Told:
-    """What the sources said so far, by track uri."""
+class Findings:
+    """What the cache and the sources know of some tracks, by track uri."""
 
+    cached: Mapping[str, Entry] = field(default_factory=dict)
+    """What the cache held before the sources were asked."""
     asked: set[str] = field(default_factory=set)
-    features: dict[str, TrackFeatures] = field(default_factory=dict)
+    """Tracks for which a source was called."""
+    learned: dict[str, TrackFeatures] = field(default_factory=dict)
+    """What the sources answered; may be incomplete."""
     missing: set[str] = field(default_factory=set)
+    """Tracks that are unknown to the sources that answered."""
     retry_at: dict[str, datetime] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
+    """When to ask again for tracks whose source failed or could not be called in time."""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """New entries for the cache, set by `settle`."""
 
-    def take(self, tracks: Sequence[str], answer: Answer, retry_at: datetime | None) -> None:
-        """Take in an answer about tracks; `retry_at` tells that it is incomplete."""
+    @property
+    def features(self) -> dict[str, TrackFeatures]:
+        """All known features."""
+        known = {**self.cached, **self.entries}
+        return {track: entry.features for track, entry in known.items() if entry.features}
+
+    @property
+    def pending(self) -> set[str]:
+        """Tracks of the new entries that are pending: healing finds them in the cache alone."""
+        return {track for track, entry in self.entries.items() if entry.retry_at is not None}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of tracks: asked for, learned, missed by all sources, and postponed."""
+        return {
+            "asked": len(self.asked),
+            "learned": len(self.learned),
+            "missed": len(self.missing - self.retry_at.keys()),
+            "postponed": len(self.retry_at),
+        }
+
+    def add(self, tracks: Sequence[str], answer: Answer, retry_at: datetime | None) -> None:
+        """Add the answer of a source about some tracks; `retry_at` is set if it failed."""
         for track, features in answer.features.items():
-            before = self.features.get(track)
-            self.features[track] = merged(before, features) if before else features
+            before = self.learned.get(track)
+            self.learned[track] = merged(before, features) if before else features
         if isinstance(answer.failure, SourceOffError):
             return
+        if retry_at is not None:
+            self.retry_at.update(dict.fromkeys(tracks, retry_at))
+            return
+        self.missing |= answer.missing
+        for track in answer.features.keys() - answer.missing:
+            self.missing.discard(track)
+            self.retry_at.pop(track, None)
+
+    def is_open(self, track: str) -> bool:
+        """True if the next source is to be asked for the track."""
+        return track in self.missing or track in self.retry_at or track not in self.learned
+
+    def settle(self, tracks: Iterable[str], now: datetime) -> None:
+        """Derive the new entries of the tracks that the sources were to be asked for."""
         for track in tracks:
-            if retry_at is not None:
-                self.retry_at[track] = retry_at
-            elif track in answer.missing:
-                self.missing.add(track)
-            else:
-                self.settled.add(track)
-                self.missing.discard(track)
-                self.retry_at.pop(track, None)
+            before = self.cached.get(track)
+            # A pending track for which no source could be called stays due.
+            if before is None or self._is_answered(track):
+                self.entries[track] = self._entry(track, before or Entry(), now)
 
-    def is_silent_on(self, track: str) -> bool:
-        """Tell whether there was no source to ask for a track."""
-        return not any(track in said for said in (self.features, self.missing, self.retry_at))
+    def _is_answered(self, track: str) -> bool:
+        return track in self.learned or track in self.missing or track in self.retry_at
 
-    def entry(self, track: str, before: Entry, now: datetime) -> Entry:
-        """Write down what is known of a track by now."""
-        if self.is_silent_on(track):
+    def _entry(self, track: str, before: Entry, now: datetime) -> Entry:
+        features = self.learned.get(track)
+        if not self._is_answered(track):
             return before.failed(None, now, now + OFF_WAIT)
-        told = self.features.get(track)
         if track in self.retry_at:
-            return before.failed(told, now, self.retry_at[track])
+            return before.failed(features, now, self.retry_at[track])
         if track in self.missing:
-            return before.missed(told, now)
-        return before.learnt(told)
+            return before.missed(features, now)
+        return before.learned(features)

@@ -1,14 +1,14 @@
 """ReccoBeats: audio features and popularity by Spotify id, without a key.
 
-It knows all that Spotify measured but `time_signature`. Whence and how fresh its popularity is
-nobody documents, so who told it and when travel along. A popularity of 0 is kept: where
-ReccoBeats knows none it writes null, and on Spotify's scale 0 is a value.
+It knows all of Spotify's audio features except `time_signature`. The origin and age of its
+popularity are not documented, so its source and time are stored with it. A popularity of 0 is
+kept: an unknown one is null, and 0 is a value on Spotify's scale.
 
 Source:
     https://reccobeats.com/docs
     https://reccobeats.com/docs/documentation/rate-limiting
-    The limit of 40 ids, the refusal of Python's own user agents and the order of rows are not
-    documented; users of the service measured them.
+    The limit of 40 ids, the rejection of Python's default user agents and the order of rows are
+    not documented; users of the service measured them.
 """
 
 import re
@@ -20,9 +20,9 @@ from typing import Any
 
 import requests
 
-from services.enricher.domain.features import SOUND, told
-from services.enricher.sources.source import Answer, RequestRefusedError
-from shared.answers import LONGEST_S, whole_answer
+from services.enricher.domain.features import AUDIO_FEATURES, read_features
+from services.enricher.sources.source import Answer, RequestRejectedError
+from shared.answers import read_body
 from shared.errors import FeatureSourceError
 from shared.json_answers import read_json
 from shared.retry_after import retry_after_s
@@ -30,17 +30,14 @@ from shared.retry_after import retry_after_s
 NAME = "reccobeats"
 USER_AGENT = "spotify-listening-history/1 (personal listening statistics)"
 TIMEOUT_S = (2, 5)
-"""To connect, and between two bytes of an answer."""
+"""To connect, and between two bytes of an answer, in seconds."""
 
-LONGEST_CALL_S = LONGEST_S + TIMEOUT_S[1]
-"""No call takes longer, nor one that is made again: two times `TIMEOUT_S` are less."""
-
-MOST_PATIENCE_S = 86_400
-"""The longest wait that we accept from a source, which may ask for any."""
+MAX_RETRY_AFTER_S = 86_400
+"""The longest accepted `Retry-After`: a day, in seconds."""
 
 _TRACK_ID = re.compile(r"/track/([0-9A-Za-z]+)")
-# Bad request, URI too long, unprocessable: what the request says, not who asks or how often.
-_REFUSALS = frozenset({400, 414, 422})
+# Bad request, URI too long, unprocessable content: the request itself is at fault.
+_REJECTIONS = frozenset({400, 414, 422})
 
 Row = dict[str, Any]
 
@@ -54,11 +51,11 @@ class ReccoBeats:
         self._now = now
 
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
-        """Ask for at most 40 tracks, in two calls; the second only if the first was answered."""
+        """Ask for at most 40 tracks, in two calls; if the first fails, the second is not made."""
         ids = {uri.rpartition(":")[2]: uri for uri in track_uris}
         failure = None
         try:
-            heard = self._rows("/v1/audio-features", ids)
+            audio = self._rows("/v1/audio-features", ids)
         except FeatureSourceError as error:
             return Answer(failure=error)
         try:
@@ -67,8 +64,8 @@ class ReccoBeats:
             metadata, failure = {}, error
         fetched_at = self._now()
         known = (
-            told(uri, NAME, fetched_at, _values(heard.get(one, {}), metadata.get(one, {})))
-            for one, uri in ids.items()
+            read_features(uri, NAME, fetched_at, _values(audio.get(id_, {}), metadata.get(id_, {})))
+            for id_, uri in ids.items()
         )
         return Answer.about(track_uris, known, failure)
 
@@ -76,14 +73,14 @@ class ReccoBeats:
         """Fetch the rows of one call, by Spotify id.
 
         Raises:
-            RequestRefusedError: The request itself was refused.
-            FeatureSourceError: No answer, or any other than the documented one. What the body
-                of an error says is not documented, so only its status counts.
+            RequestRejectedError: The request itself was rejected.
+            FeatureSourceError: No answer, or an undocumented one. The bodies of errors are not
+                documented, so only the status counts.
         """
         try:
-            # Ids need no quoting, and quoting their commas is what a call would cost most.
+            # Ids need no quoting, and requests spends most of a call on quoting their commas.
             url = f"{self._url}{path}?ids={','.join(ids)}"
-            response = whole_answer(partial(self._get, url), LONGEST_S)
+            response = read_body(self._get(url))
         except requests.RequestException as error:
             raise FeatureSourceError(f"{path} gave no answer: {type(error).__name__}") from error
         self._check(response, path)
@@ -103,23 +100,23 @@ class ReccoBeats:
         except requests.ConnectTimeout:
             raise
         except requests.ConnectionError:
-            # A kept connection dies while the container is frozen; the second one is new.
+            # A kept connection dies while the container is frozen; the retry opens a new one.
             return ask()
 
     def _check(self, response: requests.Response, path: str) -> None:
         status = response.status_code
-        if status in _REFUSALS:
-            raise RequestRefusedError(f"{path} answered {status}")
+        if status in _REJECTIONS:
+            raise RequestRejectedError(f"{path} answered {status}")
         if status != HTTPStatus.OK:
             header = response.headers.get("Retry-After", "")
-            wait_s = retry_after_s(header, self._now(), MOST_PATIENCE_S)
+            wait_s = retry_after_s(header, self._now(), MAX_RETRY_AFTER_S)
             raise FeatureSourceError(f"{path} answered {status}", wait_s)
 
 
 def _content(response: requests.Response, path: str) -> list[Any]:
-    """Read the rows; null is how some servers write an empty list."""
+    """Return the rows; some servers write an empty list as null."""
     answer = read_json(response.content)
-    # Without the key it is another answer; its null is an empty list.
+    # An answer without the key is not this one, but a null under it is an empty list.
     content = answer.get("content", "") if isinstance(answer, dict) else ""
     if content is not None and not isinstance(content, list):
         raise FeatureSourceError(f"{path} answered no list of tracks")
@@ -127,9 +124,9 @@ def _content(response: requests.Response, path: str) -> list[Any]:
 
 
 def _by_track_id(rows: list[Any]) -> dict[str, Row]:
-    """Sort rows by the Spotify id in `href`: `id` is ReccoBeats' own, and the order says nothing.
+    """Index rows by the Spotify id in `href`: `id` is ReccoBeats' own, and rows have no order.
 
-    One recording may come several times; its first row counts.
+    If a recording has several rows, the first counts.
     """
     found: dict[str, Row] = {}
     for row in rows:
@@ -139,9 +136,9 @@ def _by_track_id(rows: list[Any]) -> dict[str, Row]:
     return found
 
 
-def _values(sound: Row, metadata: Row) -> dict[str, Any]:
-    """Name the values of a track's two rows as `TrackFeatures` does."""
-    values = {name: sound.get(name) for name in SOUND}
+def _values(audio: Row, metadata: Row) -> dict[str, Any]:
+    """Return the values of a track's two rows by the field names of `TrackFeatures`."""
+    values = {name: audio.get(name) for name in AUDIO_FEATURES}
     values["duration_ms"] = metadata.get("durationMs")
     values["popularity"] = metadata.get("popularity")
     return values

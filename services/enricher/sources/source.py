@@ -1,39 +1,39 @@
-"""Sources of audio features: what the enricher asks of each, and the choice among them."""
+"""Sources of audio features: their interface, their errors, and the choice among them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-from services.enricher.domain.features import sounds
+from services.enricher.domain.features import has_audio_features
 from shared.errors import FeatureSourceError, SettingsError
 from shared.models import TrackFeatures, has_usual_id
 
 TRACKS_PER_CALL = 40
-"""ReccoBeats drops what goes beyond, without a word."""
+"""ReccoBeats silently drops any further ids."""
 
 
-class RequestRefusedError(FeatureSourceError):
-    """A source refuses one request for what it says, such as one of its tracks; others may pass."""
+class RequestRejectedError(FeatureSourceError):
+    """A source rejected one request because of its content; other requests may succeed."""
 
 
 class CallForbiddenError(FeatureSourceError):
-    """A source forbids this kind of call; others may pass."""
+    """A source forbids this kind of call; other calls may succeed."""
 
 
 class SourceOffError(FeatureSourceError):
-    """A source does not serve this deployment, as if it were not configured."""
+    """A source does not serve this deployment; it is treated as not configured."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a source told about the tracks that it was asked for."""
+    """The answer of a source about the tracks that it was asked for."""
 
     features: Mapping[str, TrackFeatures] = field(default_factory=dict)
-    """By track uri; a track that is missing, or caught in a failure, may be told in part."""
+    """By track uri. Those of a missing track, or beside a failure, may be incomplete."""
     missing: frozenset[str] = frozenset()
-    """Tracks that the source answered without telling how they sound."""
+    """Tracks whose audio features the source does not know."""
     failure: FeatureSourceError | None = None
-    """Why the answer is incomplete; then nothing in it is settled."""
+    """Why the answer is incomplete; then the tracks are asked for again."""
 
     @classmethod
     def about(
@@ -42,28 +42,33 @@ class Answer:
         known: Iterable[TrackFeatures | None],
         failure: FeatureSourceError | None,
     ) -> Self:
-        """Answer with the features that are known of some tracks, as far as they are."""
+        """Build the answer about tracks from the known features, in any order.
+
+        Without a failure, tracks without audio features are missing.
+        """
         features = {one.track_uri: one for one in known if one is not None}
-        silent = (t for t in track_uris if t not in features or not sounds(features[t]))
-        return cls(features, frozenset() if failure else frozenset(silent), failure)
+        if failure:
+            return cls(features, failure=failure)
+        known_audio = {track for track, one in features.items() if has_audio_features(one)}
+        return cls(features, frozenset(track_uris) - known_audio)
 
 
 class FeatureSource(Protocol):
-    """A source of audio features, asked for at most 40 tracks at a time."""
+    """A source of audio features."""
 
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
-        """Ask for tracks; a failure is a part of the answer and never raised."""
+        """Ask for at most 40 tracks; a failure is part of the answer, never raised."""
         ...
 
 
 @dataclass(frozen=True)
 class UsualIdsOnly:
-    """A source that is asked for usual track ids alone: it knows no other, and one fails a call."""
+    """Asks a source for usual track ids only: it knows no others, and one of them fails a call."""
 
     source: FeatureSource
 
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
-        """Ask for the tracks with a usual id; the others are missing."""
+        """Ask for the tracks with a usual id; report the others as missing."""
         usual = [track for track in track_uris if has_usual_id(track)]
         answer = self.source.fetch(usual) if usual else Answer()
         unusual = frozenset(track_uris).difference(usual)
@@ -73,10 +78,10 @@ class UsualIdsOnly:
 def choose(
     names: Iterable[str], makers: Mapping[str, Callable[[], FeatureSource]]
 ) -> dict[str, FeatureSource]:
-    """Make the named sources, in the order in which they are to be asked.
+    """Return the named sources, in the order in which they are asked.
 
     Raises:
-        SettingsError: No source has such a name.
+        SettingsError: No source has this name.
     """
     chosen = list(names)
     for name in chosen:

@@ -1,10 +1,9 @@
-"""Spotify's own audio features and popularity, for apps that still may have them.
+"""Spotify's own audio features and popularity, for apps that still have access.
 
-Apps made since 27 November 2024, and older ones in development mode, are answered 403. Such a 403
-is stored for a day, in which the next source takes the place of this one in every container. To
-have Spotify asked earlier, delete the item of the app from the table `spotify-app`. A 403 of
-`tracks` alone, which ended for apps in development mode in 2026, costs just the popularity: this
-container leaves the call out for a day.
+Apps created since 27 November 2024, and older ones in development mode, get a 403. It is stored
+for a day, in which every container asks the next source instead. To ask Spotify earlier, delete
+the app's item from the table `spotify-app`. A 403 of `tracks` alone, which apps in development
+mode get since 2026, costs just the popularity: this container skips that call for a day.
 
 Source:
     https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
@@ -15,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.enricher.domain.features import SOUND, told
+from services.enricher.domain.features import AUDIO_FEATURES, read_features
 from services.enricher.sources.source import Answer, CallForbiddenError
 from services.enricher.sources.spotify_calls import SpotifyCalls
 from shared.errors import FeatureSourceError
@@ -37,10 +36,10 @@ class SpotifyFeatures:
         self._tracks_forbidden_until: datetime | None = None
 
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
-        """Ask for at most 40 tracks, in two calls; the second only if the first was answered."""
+        """Ask for at most 40 tracks, in two calls; if the first fails, the second is not made."""
         ids = [uri.rpartition(":")[2] for uri in track_uris]
         try:
-            heard = self._calls.make(
+            audios = self._calls.make(
                 lambda token: self._api.audio_features(token, ids), forbids_all=True
             )
         except FeatureSourceError as error:
@@ -48,32 +47,32 @@ class SpotifyFeatures:
         tracks, failure = self._tracks(ids)
         fetched_at = self._now()
         known = (
-            told(uri, NAME, fetched_at, _values(sound, track))
-            for uri, sound, track in zip(track_uris, heard, tracks, strict=True)
+            read_features(uri, NAME, fetched_at, _values(audio, track))
+            for uri, audio, track in zip(track_uris, audios, tracks, strict=True)
         )
         return Answer.about(track_uris, known, failure)
 
     def _tracks(self, ids: Sequence[str]) -> tuple[list[Row], FeatureSourceError | None]:
-        """Ask for popularity, unless Spotify has forbidden that to this container for now."""
-        untold: list[Row] = [{}] * len(ids)
+        """Ask for popularity, unless Spotify has forbidden this call within the last day."""
+        unknown: list[Row] = [{}] * len(ids)
         forbidden_until = self._tracks_forbidden_until
         if forbidden_until is not None and self._now() < forbidden_until:
-            return untold, None
+            return unknown, None
         try:
             return self._calls.make(lambda token: self._api.tracks(token, ids)), None
         except CallForbiddenError as error:
             self._tracks_forbidden_until = self._now() + FORBIDDEN_WAIT
             logger.warning(
-                "feature source tells no popularity", extra={"source": NAME, "reason": str(error)}
+                "feature source gives no popularity", extra={"source": NAME, "reason": str(error)}
             )
-            return untold, None
+            return unknown, None
         except FeatureSourceError as error:
-            return untold, error
+            return unknown, error
 
 
-def _values(sound: Row, track: Row) -> dict[str, Any]:
-    """Name the values of a track's two rows as `TrackFeatures` does."""
-    values = {name: sound.get(name) for name in SOUND}
-    values["duration_ms"] = track.get("duration_ms") or sound.get("duration_ms")
+def _values(audio: Row, track: Row) -> dict[str, Any]:
+    """Return the values of a track's two rows by the field names of `TrackFeatures`."""
+    values = {name: audio.get(name) for name in AUDIO_FEATURES}
+    values["duration_ms"] = track.get("duration_ms") or audio.get("duration_ms")
     values["popularity"] = track.get("popularity")
     return values

@@ -1,7 +1,7 @@
-"""Calls to Spotify as an app: its token, and what Spotify's refusals mean for all who call as it.
+"""Calls to Spotify as an app: its access token, its rate limit, and Spotify's refusals.
 
-Spotify counts the calls of an app, those of live capture included, which goes first: before each
-call the state of the app is looked up (docs/adr/0006-blocks-belong-to-the-app.md).
+Spotify counts all calls of an app together. Polls go first, because a missed play is gone, so the
+state of the app is read before each call (docs/adr/0006-blocks-belong-to-the-app.md).
 """
 
 import math
@@ -13,7 +13,11 @@ from typing import Annotated, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.enricher.sources.source import CallForbiddenError, RequestRefusedError, SourceOffError
+from services.enricher.sources.source import (
+    CallForbiddenError,
+    RequestRejectedError,
+    SourceOffError,
+)
 from shared.errors import (
     FeatureSourceError,
     SettingsError,
@@ -30,14 +34,14 @@ from shared.spotify.rate_limits import LIVE_CAPTURE_LEAD, AppState, SpotifyApps
 from shared.spotify.wire import Secret
 
 ACCOUNT_WAIT_S = 6 * 3_600
-"""The wait after a 403 that is not about the call itself: after Premium is paid again, Spotify
-needs "a few hours"."""
+"""The retry delay, in seconds, after a 403 that is not about the call itself. Spotify says that it
+needs "a few hours" after Premium is paid again."""
 
 _T = TypeVar("_T")
 
 
 class _App(BaseModel):
-    """What is needed of a login: the app alone, for no listener is asked about."""
+    """The app of a login; no listener's token is needed to ask for features."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -46,7 +50,7 @@ class _App(BaseModel):
 
 
 class SpotifyCalls:
-    """The way to Spotify, as the app in one secret."""
+    """Makes calls to Spotify as the app in one secret."""
 
     def __init__(
         self,
@@ -71,16 +75,16 @@ class SpotifyCalls:
         """Make a call with an access token, if the app may call now.
 
         Args:
-            call: Asks Spotify once.
-            forbids_all: Whether its 403 says that the app gets no audio features, and is to be
-                written down for every container.
+            call: Calls Spotify once, with an access token.
+            forbids_all: True if a 403 of this call means that the app gets no audio features.
+                It is then stored for every container.
 
         Raises:
-            SourceOffError: The app may not have features, or there is no app to ask as.
+            SourceOffError: The app may not have features, or the secret holds no app.
             CallForbiddenError: The app may not make this call.
-            RequestRefusedError: The request itself was refused.
-            FeatureSourceError: Spotify takes no calls now, or has had those of the day, or did
-                not answer, or AWS did not.
+            RequestRejectedError: The request itself was rejected.
+            FeatureSourceError: The app is rate-limited, or has made its calls of the day, or
+                Spotify or AWS did not answer.
         """
         try:
             return self._make(call, forbids_all=forbids_all)
@@ -91,7 +95,7 @@ class SpotifyCalls:
             self._forget()
             raise SourceOffError(str(error)) from error
         except SpotifyRequestError as error:
-            raise RequestRefusedError(str(error)) from error
+            raise RequestRejectedError(str(error)) from error
         except SpotifyTokenError as error:
             raise FeatureSourceError(str(error)) from error
         except SpotifyAuthError as error:
@@ -114,16 +118,16 @@ class SpotifyCalls:
             raise SourceOffError(f"{error}; every container waits a day") from error
 
     def _forget(self) -> None:
-        """Read the login again next time: another app, or another secret, may be there by then."""
+        """Read the secret again next time, because a new login may have replaced it."""
         self._app = self._token = None
 
     def _read_app(self) -> _App:
         with suppress(ValidationError):
             return _App.model_validate_json(read_secret(self._secretsmanager, self._secret) or "")
-        # Not in an `except` block: the error of pydantic holds the secret.
+        # Outside the `except` block, because the error of pydantic holds the secret.
         raise SettingsError(
             f"secret {self._secret} holds no client_id with a client_secret: log in with both, "
-            "or take spotify out of feature_sources"
+            "or remove spotify from feature_sources"
         )
 
     def _check(self, state: AppState) -> None:
@@ -133,7 +137,7 @@ class SpotifyCalls:
             raise self._blocked(state)
 
     def _blocked(self, state: AppState) -> FeatureSourceError:
-        """Tell how long live capture alone may call; until then it would be a call too many."""
+        """Return the error for a rate limit; it includes the time in which only polls may call."""
         until = (state.blocked_until or self._now()) + LIVE_CAPTURE_LEAD
         return self._closed("Spotify takes no calls for features", until)
 
@@ -144,7 +148,7 @@ class SpotifyCalls:
         try:
             return self._call(app, call)
         except SpotifyTokenError:
-            # A kept token may have died before its time; a fresh one must do.
+            # A kept token may be revoked before it expires; retry once with a fresh one.
             self._token = None
             return self._call(app, call)
 

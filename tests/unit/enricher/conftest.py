@@ -18,11 +18,11 @@ from tests.unit.enricher.examples import Clock
 TABLE = "track-cache"
 APPS = "spotify-app"
 PLAIN_TABLE = "table-without-index"
-SOUNDS = "/v1/audio-features"
+AUDIO = "/v1/audio-features"
 METADATA = "/v1/track"
 
 
-def a_sound_row(track_id):
+def an_audio_row(track_id):
     return {
         "id": "0f0e0d0c-1111-4222-8333-444455556666",
         "href": f"https://open.spotify.com/track/{track_id:z<22}",
@@ -62,12 +62,12 @@ class Call:
 
 @dataclass
 class ReccoBeatsServer:
-    """Answers from `rows`, or with the reply of a path in `replies`."""
+    """Answers from `rows`, or with the reply for a path in `replies`."""
 
     url: str
     unknown: set[str] = field(default_factory=set)
     rows: dict[str, object] = field(
-        default_factory=lambda: {SOUNDS: a_sound_row, METADATA: a_metadata_row}
+        default_factory=lambda: {AUDIO: an_audio_row, METADATA: a_metadata_row}
     )
     replies: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
@@ -77,11 +77,11 @@ class ReccoBeatsServer:
         rows = [
             self.rows[call.path](one) for one in call.ids if one.rstrip("z") not in self.unknown
         ]
-        # The order of the rows is not the order of the ids.
+        # Rows come in another order than the ids.
         known = (200, {}, json.dumps({"content": rows[::-1]}).encode())
         return self.replies.get(call.path, known)
 
-    def fail(self, status, path=SOUNDS, **headers):
+    def fail(self, status, path=AUDIO, **headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.replies[path] = (status, named, b"Too many requests")
 
@@ -108,7 +108,7 @@ def reccobeats():
                 Call(target.path, ids, self.headers.get("User-Agent", ""))
             )
             self.send_response(status)
-            # Without keep-alive no thread of the server outlives its test.
+            # Keep-alive would let threads of the server outlive their test.
             more = {"Content-Length": str(len(body)), "Connection": "close"}
             self.send_headers({**more, **headers})
             self.wfile.write(body)
@@ -137,7 +137,7 @@ def clock():
 
 @pytest.fixture
 def dynamodb():
-    """The tables as deployed, and one without its index, as moto keeps them."""
+    """The tables as deployed, and one without its index, in moto."""
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         table = {
@@ -168,13 +168,13 @@ def dynamodb():
 
 @pytest.fixture
 def new_container(dynamodb):
-    """Make the cache of a container that has just started: only the table remembers."""
+    """Return the cache of a container that has just started: its memory is empty."""
     return lambda: TrackCache(dynamodb, TABLE)
 
 
 @pytest.fixture
 def environment(dynamodb, reccobeats, monkeypatch):
-    """The enricher as deployed; gives the url of the queue that it fills."""
+    """The environment of the enricher as deployed; the url of the queue to the loader."""
     queue_url = boto3.client("sqs").create_queue(QueueName="enriched-plays")["QueueUrl"]
     monkeypatch.setenv("ENRICHED_PLAYS_QUEUE_URL", queue_url)
     monkeypatch.setenv("TRACK_CACHE_TABLE", TABLE)
@@ -185,7 +185,6 @@ def environment(dynamodb, reccobeats, monkeypatch):
     monkeypatch.setenv("SPOTIFY_APP_TABLE", APPS)
     monkeypatch.setenv("SPOTIFY_APP_SECRET", "")
     monkeypatch.setenv("SPOTIFY_DAILY_CALLS", "200")
-    monkeypatch.setenv("MESSAGES_PER_INVOCATION", "10")
     monkeypatch.setenv("TRACKS_PER_HEALING", "2000")
     for forget in (client.cache_clear, wire.cache_clear, heal.wire.cache_clear):
         forget()

@@ -1,15 +1,14 @@
-"""Examples that the enricher's tests share: tracks, plays, batches and an adjustable clock."""
+"""Examples for the tests of the enricher: tracks, plays, batches and an adjustable clock."""
 
 from datetime import UTC, datetime, timedelta
 
-from services.enricher.domain.entry import KnownFeatures
 from shared.models import Play, PlayBatch, TrackFeatures
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
 class Clock:
-    """Stands still until it is told to move on."""
+    """Stands still until `move` is called."""
 
     def __init__(self):
         self.time = START
@@ -22,7 +21,7 @@ class Clock:
 
 
 def uri(name):
-    """Return the uri of a track whose id begins with a name, and has 22 digits as Spotify's do."""
+    """Return the uri of a track whose id begins with a name and has the usual 22 digits."""
     return f"spotify:track:{name:z<22}"
 
 
@@ -51,8 +50,3 @@ def a_batch(*plays, **more):
 def some_features(track="Boats", **more):
     values = {"energy": 0.5, "popularity": 40, "source": "test", "fetched_at": START} | more
     return TrackFeatures(track_uri=uri(track), **values)
-
-
-def known_features(track="Boats", **more):
-    """The same as the cache and the messages have them."""
-    return KnownFeatures.of(some_features(track, **more))

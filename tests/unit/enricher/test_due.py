@@ -7,7 +7,7 @@ from services.enricher.cache.pending import DueTracks
 from services.enricher.cache.table import TrackCache
 from services.enricher.domain.entry import Entry
 from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, known_features, uri, uris
+from tests.unit.enricher.examples import START, some_features, uri, uris
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def remember(dynamodb):
 
 
 def paged(dynamodb, size, selects):
-    """Cut the index into small pages, and note what of each was wanted."""
+    """Return small pages of the index, and record the selection of each query."""
 
     def query(**request):
         selects.append(request["Select"])
@@ -34,16 +34,16 @@ def waiting(misses=0, **since):
     return Entry(misses=misses, retry_at=START - timedelta(**since))
 
 
-def test_what_is_due_is_found_and_what_waits_or_is_settled_is_not(due, remember):
+def test_only_due_tracks_are_returned(due, remember):
     soon = START + timedelta(seconds=1)
-    remember({uri("due"): waiting(), uri("settled"): Entry(known_features("settled"))})
+    remember({uri("due"): waiting(), uri("settled"): Entry(some_features("settled"))})
     remember({uri("waiting"): Entry(retry_at=soon)})
 
     assert due.read(START, 10) == ([uri("due")], 1)
     assert due.read(soon, 10) == ([uri("due"), uri("waiting")], 2)
 
 
-def test_failures_come_before_misses_and_the_longest_waiting_first(due, remember):
+def test_failures_come_before_misses_and_the_longest_due_first(due, remember):
     remember({uri("missed4"): waiting(4, days=9)})
     remember({uri("missed1"): waiting(1, days=8), uri("failedlate"): waiting(0, seconds=1)})
     remember({uri("missed3"): waiting(3, days=8), uri("failedearly"): waiting(0, seconds=2)})
@@ -55,7 +55,7 @@ def test_failures_come_before_misses_and_the_longest_waiting_first(due, remember
     assert tracks == [uri(name) for name in expected]
 
 
-def test_only_so_many_are_read_and_all_are_counted(due, remember):
+def test_only_so_many_are_returned_but_all_counted(due, remember):
     remember(dict.fromkeys(uris(30), waiting()) | dict.fromkeys(uris(30, "missed"), waiting(2)))
 
     tracks, count = due.read(START, 20)
@@ -64,7 +64,7 @@ def test_only_so_many_are_read_and_all_are_counted(due, remember):
     assert set(tracks) <= set(uris(30))
 
 
-def test_every_page_is_read_and_what_is_not_wanted_only_counted(dynamodb, remember):
+def test_every_page_is_read_and_surplus_pages_only_counted(dynamodb, remember):
     remember(dict.fromkeys(uris(25), waiting()))
     selects = []
 
@@ -75,7 +75,7 @@ def test_every_page_is_read_and_what_is_not_wanted_only_counted(dynamodb, rememb
     assert selects == [projected, projected, counted, counted, counted, counted, counted]
 
 
-def test_an_item_that_is_no_track_costs_nothing_but_a_warning(dynamodb, due, remember, caplog):
+def test_an_item_that_is_not_a_track_is_logged(dynamodb, due, remember, caplog):
     numbers = {"misses": {"N": "0"}, "retry_at": {"N": "1"}}
     dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": "poison"}, **numbers})
     remember(dict.fromkeys(uris(2), waiting()))

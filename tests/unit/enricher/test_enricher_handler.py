@@ -10,7 +10,7 @@ from services.enricher.handler import handler, time_for_features, wire
 from services.enricher.settings import EnricherSettings
 from shared.errors import SettingsError
 from shared.models import EnrichedBatch
-from tests.unit.enricher.conftest import METADATA, SOUNDS, TABLE, a_sound_row
+from tests.unit.enricher.conftest import AUDIO, METADATA, TABLE, an_audio_row
 from tests.unit.enricher.examples import a_batch, a_play, uri
 from tests.unit.spotify_server import Reply, a_spotify_server
 
@@ -25,7 +25,7 @@ CONTEXT = SimpleNamespace(
 
 @pytest.fixture
 def enrich(environment):
-    """Invoke the enricher with messages; gives the ids of those that failed."""
+    """Invoke the enricher with messages; return the ids of the failed ones."""
 
     def invoke(*messages, context=CONTEXT):
         bodies = [
@@ -40,7 +40,7 @@ def enrich(environment):
 
 @pytest.fixture
 def enriched(environment):
-    """Take all batches out of the queue, in order of their numbers."""
+    """Receive all batches from the queue, in order of their numbers."""
     sqs = boto3.client("sqs")
 
     def take():
@@ -59,7 +59,7 @@ def numbered_plays(count, prefix="track"):
 
 
 def emf(capsys):
-    """Give the metrics that CloudWatch takes from standard output."""
+    """Return the metrics that CloudWatch reads from standard output."""
     (line,) = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     return json.loads(line)
 
@@ -77,9 +77,7 @@ def test_a_collected_batch_becomes_an_enriched_one(enrich, enriched):
 
 
 @pytest.mark.parametrize("track_id", ["null", "a-b"])
-def test_a_track_with_an_unusual_id_stays_without_features_and_is_asked_for_nowhere(
-    enrich, enriched, reccobeats, track_id
-):
+def test_a_track_with_an_unusual_id_is_never_asked_for(enrich, enriched, reccobeats, track_id):
     odd = a_play("Boats").model_copy(update={"track_uri": f"spotify:track:{track_id}"})
 
     failed = enrich(a_batch(odd, a_play("Coats")))
@@ -104,23 +102,6 @@ def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(enrich, reccobea
     assert len({one for call in reccobeats.calls for one in call.ids}) == tracks
 
 
-def test_an_invocation_that_is_as_full_as_its_setting_says_waits_for_more(
-    enrich, enriched, reccobeats, monkeypatch
-):
-    monkeypatch.setenv("MESSAGES_PER_INVOCATION", "2")
-
-    enrich(a_batch(a_play("Boats"), number=0), a_batch(a_play("Coats"), number=1))
-    asked = len(reccobeats.calls)
-    enrich(a_batch(a_play("Goats"), number=2))
-
-    assert asked == 0
-    assert {f.track_uri for b in enriched() for f in b.features} == {
-        uri("Boats"),
-        uri("Coats"),
-        uri("Goats"),
-    }
-
-
 def test_a_track_is_not_asked_for_by_a_second_invocation_or_container(enrich, reccobeats):
     enrich(a_batch(a_play("Boats")))
     enrich(a_batch(a_play("Boats")))
@@ -138,7 +119,7 @@ def test_every_batch_of_a_track_carries_its_features(enrich, enriched):
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 500])
-def test_a_failing_source_holds_no_play_up(enrich, enriched, reccobeats, status):
+def test_a_failing_source_delays_no_play(enrich, enriched, reccobeats, status):
     reccobeats.fail(status)
 
     failed = enrich(a_batch(*numbered_plays(50)))
@@ -149,32 +130,16 @@ def test_a_failing_source_holds_no_play_up(enrich, enriched, reccobeats, status)
     assert len(reccobeats.calls) == 1
 
 
-def test_a_table_that_is_away_holds_no_play_up(enrich, enriched, dynamodb):
+def test_without_the_table_plays_go_on_but_their_message_fails(enrich, enriched, dynamodb):
     dynamodb.delete_table(TableName=TABLE)
-
-    failed = enrich(a_batch(a_play("Boats")))
-
-    (batch,) = enriched()
-    assert failed == []
-    assert batch.plays == (a_play("Boats", popularity=69),)
-
-
-def test_with_table_and_source_away_plays_go_on_and_their_message_comes_again(
-    enrich, enriched, dynamodb, reccobeats
-):
-    dynamodb.delete_table(TableName=TABLE)
-    reccobeats.fail(503)
 
     failed = enrich(a_batch(a_play("Boats")), a_batch(number=1))
 
-    batches = enriched()
     assert failed == ["0"]
-    assert [batch.plays for batch in batches] == [(a_play("Boats"),), ()]
+    assert [batch.plays for batch in enriched()] == [(a_play("Boats"),), ()]
 
 
-def test_a_message_that_fails_for_two_reasons_is_told_once(
-    enrich, environment, dynamodb, reccobeats
-):
+def test_a_message_that_fails_twice_is_reported_once(enrich, environment, dynamodb, reccobeats):
     dynamodb.delete_table(TableName=TABLE)
     boto3.client("sqs").delete_queue(QueueUrl=environment)
     reccobeats.fail(503)
@@ -184,7 +149,7 @@ def test_a_message_that_fails_for_two_reasons_is_told_once(
     assert failed == ["0", "1"]
 
 
-def test_when_no_time_is_left_plays_go_on_without_features(enrich, enriched, reccobeats):
+def test_without_remaining_time_plays_go_on_without_features(enrich, enriched, reccobeats):
     context = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: 0})
 
     enrich(a_batch(a_play("Boats")), context=context)
@@ -194,12 +159,12 @@ def test_when_no_time_is_left_plays_go_on_without_features(enrich, enriched, rec
     assert reccobeats.calls == []
 
 
-def test_sources_may_take_two_thirds_of_the_time_that_is_left(enrich, enriched, reccobeats):
+def test_sources_may_take_two_thirds_of_the_remaining_time(enrich, enriched, reccobeats):
     def slow(call):
         time.sleep(2.1)
-        return a_sound_row(call)
+        return an_audio_row(call)
 
-    reccobeats.rows[SOUNDS] = slow
+    reccobeats.rows[AUDIO] = slow
     reccobeats.unknown = {f"track{number}" for number in range(1, 40)}
     context = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: 3_000})
 
@@ -207,7 +172,7 @@ def test_sources_may_take_two_thirds_of_the_time_that_is_left(enrich, enriched, 
 
     (batch,) = enriched()
     assert len(batch.plays) == 41
-    assert [call.path for call in reccobeats.calls] == [SOUNDS, METADATA]
+    assert [call.path for call in reccobeats.calls] == [AUDIO, METADATA]
 
 
 @pytest.mark.parametrize(
@@ -223,14 +188,14 @@ def test_sources_may_take_two_thirds_of_the_time_that_is_left(enrich, enriched, 
     ],
     ids=["empty", "no JSON", "no batch", "schema", "NUL", "lone surrogate", "deep"],
 )
-def test_a_message_that_is_no_batch_fails_alone(enrich, enriched, poison):
+def test_a_message_that_is_not_a_batch_fails_alone(enrich, enriched, poison):
     failed = enrich(a_batch(a_play("a"), number=0), poison, a_batch(a_play("b"), number=2))
 
     assert failed == ["1"]
     assert [batch.number for batch in enriched()] == [0, 2]
 
 
-def test_a_poisoned_message_is_logged_by_its_faults_and_not_its_content(enrich, caplog):
+def test_the_log_of_a_poison_message_omits_its_content(enrich, caplog):
     enrich('{"listener": "SECRET NAME"}')
 
     (error,) = [record for record in caplog.records if record.levelname == "ERROR"]
@@ -249,7 +214,7 @@ def test_a_batch_that_the_queue_refuses_fails_alone(enrich, enriched, caplog):
     assert "batch cannot be published" in caplog.messages
 
 
-def test_what_was_learnt_for_a_refused_batch_is_remembered(enrich, environment, reccobeats):
+def test_features_of_an_unpublished_batch_are_saved(enrich, environment, reccobeats):
     sqs = boto3.client("sqs")
     sqs.delete_queue(QueueUrl=environment)
     enrich(a_batch(a_play("Boats")))
@@ -262,7 +227,7 @@ def test_what_was_learnt_for_a_refused_batch_is_remembered(enrich, environment, 
     assert len(reccobeats.calls) == 2
 
 
-def test_metrics_count_what_was_learnt_and_what_no_source_knows(enrich, reccobeats, capsys):
+def test_metrics_count_learned_and_missed_tracks(enrich, reccobeats, capsys):
     reccobeats.unknown = {"track0", "track1"}
 
     enrich(a_batch(*numbered_plays(5)))
@@ -271,7 +236,7 @@ def test_metrics_count_what_was_learnt_and_what_no_source_knows(enrich, reccobea
     assert (metrics["TracksEnriched"], metrics["EnrichMisses"]) == ([3.0], [2.0])
 
 
-def test_an_invocation_that_learns_nothing_says_zero(enrich, capsys):
+def test_metrics_of_an_empty_batch_are_zero(enrich, capsys):
     enrich(a_batch())
 
     metrics = emf(capsys)
@@ -279,7 +244,7 @@ def test_an_invocation_that_learns_nothing_says_zero(enrich, capsys):
 
 
 def test_an_invocation_logs_its_counts(enrich, reccobeats, caplog):
-    reccobeats.fail(500, SOUNDS)
+    reccobeats.fail(500, AUDIO)
 
     enrich(a_batch(*numbered_plays(5)), a_batch(a_play("track0"), number=1))
 
@@ -288,7 +253,7 @@ def test_an_invocation_logs_its_counts(enrich, reccobeats, caplog):
     assert (record.learned, record.missed, record.postponed) == (0, 0, 5)
 
 
-def test_an_unknown_source_is_refused_by_name(environment, monkeypatch):
+def test_an_unknown_source_is_named_in_the_error(environment, monkeypatch):
     monkeypatch.setenv("FEATURE_SOURCES", "reccobeats, tunes")
 
     with pytest.raises(SettingsError, match="'tunes'"):
@@ -297,7 +262,7 @@ def test_an_unknown_source_is_refused_by_name(environment, monkeypatch):
 
 @pytest.fixture
 def spotify(environment, monkeypatch):
-    """An old app, whose Spotify is asked before ReccoBeats."""
+    """A legacy app, as which Spotify is asked before ReccoBeats."""
     with a_spotify_server() as server:
         monkeypatch.setenv("FEATURE_SOURCES", "spotify,reccobeats")
         monkeypatch.setenv("SPOTIFY_API_URL", server.url)
@@ -308,7 +273,7 @@ def spotify(environment, monkeypatch):
         yield server
 
 
-def test_an_app_that_still_may_asks_spotify_first(enrich, enriched, spotify, reccobeats):
+def test_a_legacy_app_asks_spotify_first(enrich, enriched, spotify, reccobeats):
     enrich(a_batch(a_play("Boats")))
 
     (features,) = enriched()[0].features
@@ -316,7 +281,7 @@ def test_an_app_that_still_may_asks_spotify_first(enrich, enriched, spotify, rec
     assert reccobeats.calls == []
 
 
-def test_an_app_that_may_not_asks_spotify_once_in_its_life(enrich, enriched, spotify):
+def test_a_forbidden_app_calls_spotify_once(enrich, enriched, spotify):
     spotify.features = [Reply(b'{"error":{"status":403}}', 403)]
 
     enrich(a_batch(a_play("Boats"), number=0))
@@ -327,7 +292,7 @@ def test_an_app_that_may_not_asks_spotify_once_in_its_life(enrich, enriched, spo
     assert spotify.paths == ["/api/token", "/v1/audio-features"]
 
 
-def test_without_sources_plays_pass_unenriched(enrich, enriched, reccobeats, monkeypatch):
+def test_without_sources_plays_pass_unchanged(enrich, enriched, reccobeats, monkeypatch):
     monkeypatch.setenv("FEATURE_SOURCES", "")
 
     enrich(a_batch(a_play("Boats")))
@@ -351,7 +316,7 @@ def test_plays_wait_twenty_seconds_at_most_for_features(left_s, asking_s):
     assert time_for_features(context) == timedelta(seconds=asking_s)
 
 
-def test_a_deployment_without_its_variables_is_told_their_names(environment, monkeypatch):
+def test_missing_variables_are_named_in_the_error(environment, monkeypatch):
     monkeypatch.delenv("TRACK_CACHE_TABLE")
     monkeypatch.setenv("RECCOBEATS_URL", "reccobeats.example")
 

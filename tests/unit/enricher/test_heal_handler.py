@@ -8,8 +8,8 @@ from services.enricher.domain.entry import Entry
 from services.enricher.heal import handler, wire
 from shared.errors import MessageError, SettingsError
 from shared.models import EnrichedBatch
-from tests.unit.enricher.conftest import METADATA, SOUNDS
-from tests.unit.enricher.examples import START, known_features, uri, uris
+from tests.unit.enricher.conftest import AUDIO, METADATA
+from tests.unit.enricher.examples import START, some_features, uri, uris
 
 CONTEXT = SimpleNamespace(
     function_name="healer",
@@ -23,13 +23,13 @@ DUE = Entry(retry_at=START)
 
 @pytest.fixture
 def waiting(new_container):
-    """Let tracks wait for an answer."""
+    """Write due tracks to the cache."""
     return lambda *tracks: new_container().write(dict.fromkeys(tracks, DUE))
 
 
 @pytest.fixture
 def healed(environment):
-    """Take the tracks out of the queue whose features were published."""
+    """Receive the published features from the queue, by track."""
     sqs = boto3.client("sqs")
 
     def take():
@@ -44,29 +44,29 @@ def healed(environment):
     return take
 
 
-def test_a_tick_heals_what_is_due(environment, waiting, healed, reccobeats):
+def test_a_scheduled_event_heals_due_tracks(environment, waiting, healed, reccobeats):
     waiting(*uris(41))
     reccobeats.unknown = {"track0"}
 
-    told = handler({}, CONTEXT)
+    result = handler({}, CONTEXT)
 
     features = healed()
-    assert told == {"asked": 41, "learned": 40, "missed": 1, "postponed": 0, "remaining": 0}
+    assert result == {"asked": 41, "learned": 40, "missed": 1, "postponed": 0, "remaining": 0}
     assert set(features) == set(uris(41)) - {uri("track0")}
     assert features[uri("track1")].popularity == 69
-    assert [call.path for call in reccobeats.calls] == [SOUNDS, METADATA] * 2
+    assert [call.path for call in reccobeats.calls] == [AUDIO, METADATA] * 2
 
 
 def test_an_event_may_name_tracks(environment, new_container, healed):
-    new_container().write({uri("known"): Entry(known_features("known"))})
+    new_container().write({uri("known"): Entry(some_features("known"))})
 
-    told = handler({"tracks": [uri("known"), uri("new")]}, CONTEXT)
+    result = handler({"tracks": [uri("known"), uri("new")]}, CONTEXT)
 
-    assert (told["asked"], told["learned"]) == (2, 2)
+    assert (result["asked"], result["learned"]) == (2, 2)
     assert set(healed()) == {uri("known"), uri("new")}
 
 
-def test_an_event_may_set_a_lower_bound_than_the_deployment(environment, waiting, monkeypatch):
+def test_an_event_may_lower_the_number_of_tracks(environment, waiting, monkeypatch):
     waiting(*uris(9))
     monkeypatch.setenv("TRACKS_PER_HEALING", "5")
 
@@ -74,16 +74,14 @@ def test_an_event_may_set_a_lower_bound_than_the_deployment(environment, waiting
     assert handler({}, CONTEXT)["remaining"] == 2
 
 
-def test_a_source_that_is_down_is_told_of_with_the_time_of_its_block(
-    environment, waiting, reccobeats
-):
+def test_a_source_that_is_down_is_reported_with_its_delay(environment, waiting, reccobeats):
     waiting(*uris(50))
     reccobeats.fail(503, Retry_After="120")
 
-    told = handler({}, CONTEXT)
+    result = handler({}, CONTEXT)
 
-    assert (told["postponed"], told["remaining"]) == (40, 10)
-    assert told["blocked_until"].endswith("Z")
+    assert (result["postponed"], result["remaining"]) == (40, 10)
+    assert result["blocked_until"].endswith("Z")
 
 
 @pytest.mark.parametrize(
@@ -97,12 +95,12 @@ def test_a_source_that_is_down_is_told_of_with_the_time_of_its_block(
     ],
     ids=str,
 )
-def test_an_event_that_names_no_tracks_is_refused(environment, event):
+def test_an_event_that_is_not_a_request_is_refused(environment, event):
     with pytest.warns(UserWarning, match="No application metrics"), pytest.raises(MessageError):
         handler(event, CONTEXT)
 
 
-def test_metrics_and_a_log_line_count_what_a_healing_came_to(
+def test_metrics_and_log_hold_the_counts_of_a_healing(
     environment, waiting, reccobeats, capsys, caplog
 ):
     waiting(*uris(5))
@@ -117,14 +115,14 @@ def test_metrics_and_a_log_line_count_what_a_healing_came_to(
     assert (record.asked, record.learned, record.missed, record.remaining) == (5, 4, 1, 0)
 
 
-def test_a_third_of_the_time_is_left_for_what_follows_the_asking(environment, waiting):
+def test_without_remaining_time_nothing_is_asked_for(environment, waiting):
     waiting(uri("Boats"))
     context = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: 0})
 
     assert handler({}, context)["remaining"] == 1
 
 
-def test_a_healer_without_its_variables_is_told_their_names(environment, monkeypatch):
+def test_a_wrong_variable_is_named_in_the_error(environment, monkeypatch):
     monkeypatch.setenv("TRACKS_PER_HEALING", "many")
 
     with pytest.raises(SettingsError, match="TRACKS_PER_HEALING"):

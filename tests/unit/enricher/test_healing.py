@@ -1,21 +1,19 @@
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 
 from services.enricher.cache.pending import DueTracks
-from services.enricher.cache.table import TrackCache
+from services.enricher.cache.table import TrackCache, TrackCacheError
 from services.enricher.domain.entry import Entry
-from services.enricher.domain.join import healing_batch
-from services.enricher.healing import Healer, Healing, HealRequest, NotRememberedError
+from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.lookup import Lookup
-from services.enricher.sources.source import Answer, RequestRefusedError, SourceOffError
+from services.enricher.sources.source import Answer, RequestRejectedError, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch, TrackFeatures
 from shared.queues import Queue
 from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, known_features, uri, uris
-from tests.unit.enricher.test_lookup import Source, all_known, failing, none_known
+from tests.unit.enricher.examples import START, some_features, uri, uris
+from tests.unit.enricher.fake_source import Source, all_known, failing, none_known
 
 WHAT_IS_DUE = HealRequest()
 LATER = START + timedelta(minutes=10)
@@ -23,7 +21,7 @@ DUE = Entry(retry_at=START)
 
 
 class Loader:
-    """The far end of the queue."""
+    """Receives the messages of the queue."""
 
     def __init__(self):
         self.batches = []
@@ -43,7 +41,7 @@ def loader():
 
 @pytest.fixture
 def new_healer(dynamodb, clock, loader):
-    """Make the healer of a container that has just started."""
+    """Return the healer of a container that has just started."""
 
     def make(*sources, most=2_000, table=TABLE, now=clock):
         return Healer(
@@ -62,18 +60,18 @@ def new_healer(dynamodb, clock, loader):
 
 
 @pytest.fixture
-def remember(new_container):
-    """Write entries as an enricher did before."""
+def save(new_container):
+    """Write entries as an enricher does."""
     return lambda entries: new_container().write(entries)
 
 
 @pytest.fixture
 def recall(new_container):
-    return lambda *tracks: new_container().read(tracks, START).entries
+    return lambda *tracks: new_container().read(tracks, START)
 
 
-def test_what_is_due_is_asked_for_and_goes_to_the_loader(new_healer, remember, recall, loader):
-    remember({uri("Boats"): DUE})
+def test_due_tracks_are_asked_for_and_published(new_healer, save, recall, loader):
+    save({uri("Boats"): DUE})
 
     healing = new_healer(Source()).heal(WHAT_IS_DUE, LATER)
 
@@ -81,11 +79,11 @@ def test_what_is_due_is_asked_for_and_goes_to_the_loader(new_healer, remember, r
     assert healing == Healing(asked=1, learned=1)
     assert (batch.listener, batch.source, batch.plays) == (None, None, ())
     assert [(f.track_uri, f.energy) for f in batch.features] == [(uri("Boats"), 0.5)]
-    assert recall(uri("Boats")) == {uri("Boats"): Entry(known_features("Boats"))}
+    assert recall(uri("Boats")) == {uri("Boats"): Entry(some_features("Boats"))}
 
 
-def test_what_is_learnt_is_known_to_the_next_enricher_and_healing(new_healer, remember):
-    remember({uri("Boats"): DUE})
+def test_a_healed_track_is_not_due_any_more(new_healer, save):
+    save({uri("Boats"): DUE})
     source = Source()
     new_healer(source).heal(WHAT_IS_DUE, LATER)
 
@@ -95,10 +93,8 @@ def test_what_is_learnt_is_known_to_the_next_enricher_and_healing(new_healer, re
     assert len(source.asked) == 1
 
 
-def test_forty_tracks_are_asked_for_at_a_time_and_published_before_the_next(
-    new_healer, remember, loader
-):
-    remember(dict.fromkeys(uris(100), DUE))
+def test_each_chunk_of_forty_is_published_before_the_next(new_healer, save, loader):
+    save(dict.fromkeys(uris(100), DUE))
     published = []
 
     def answer(tracks):
@@ -111,10 +107,8 @@ def test_forty_tracks_are_asked_for_at_a_time_and_published_before_the_next(
     assert set(loader.tracks) == set(uris(100))
 
 
-def test_the_batches_of_a_healing_have_an_origin_of_their_own_and_count(
-    new_healer, remember, loader
-):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_healing_batches_share_an_origin_and_are_numbered(new_healer, save, loader):
+    save(dict.fromkeys(uris(80), DUE))
 
     new_healer(Source()).heal(WHAT_IS_DUE, LATER)
 
@@ -122,10 +116,8 @@ def test_the_batches_of_a_healing_have_an_origin_of_their_own_and_count(
     assert [(batch.origin, batch.number) for batch in loader.batches] == [(origin, 0), (origin, 1)]
 
 
-def test_a_missing_track_waits_longer_and_nothing_is_published(
-    new_healer, remember, recall, loader
-):
-    remember({uri("new"): Entry(misses=1, retry_at=START)})
+def test_a_missing_track_gets_a_longer_delay(new_healer, save, recall, loader):
+    save({uri("new"): Entry(misses=1, retry_at=START)})
 
     healing = new_healer(Source(none_known)).heal(WHAT_IS_DUE, LATER)
 
@@ -135,10 +127,10 @@ def test_a_missing_track_waits_longer_and_nothing_is_published(
 
 
 @pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 900), (60, 60)])
-def test_a_healing_stops_at_a_failing_source_and_rewrites_one_call_of_tracks(
-    new_healer, remember, dynamodb, retry_after_s, wait_s
+def test_a_failing_source_ends_the_healing_after_one_call(
+    new_healer, save, dynamodb, retry_after_s, wait_s
 ):
-    remember(dict.fromkeys(uris(200), DUE))
+    save(dict.fromkeys(uris(200), DUE))
     source = Source(failing(FeatureSourceError("500", retry_after_s)))
 
     healing = new_healer(source).heal(WHAT_IS_DUE, LATER)
@@ -149,10 +141,8 @@ def test_a_healing_stops_at_a_failing_source_and_rewrites_one_call_of_tracks(
     assert len(source.asked) == 1
 
 
-def test_a_source_that_asks_for_no_wait_is_left_alone_for_the_rest_of_a_healing(
-    new_healer, remember, clock
-):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_a_failed_source_without_a_delay_is_not_called_again(new_healer, save, clock):
+    save(dict.fromkeys(uris(80), DUE))
 
     def ticking():
         clock.move(milliseconds=1)
@@ -164,8 +154,8 @@ def test_a_source_that_asks_for_no_wait_is_left_alone_for_the_rest_of_a_healing(
     assert len(source.asked) == 1
 
 
-def test_a_block_is_told_of_though_nothing_else_is_due(new_healer, remember):
-    remember({uri("Boats"): DUE})
+def test_a_block_is_reported_though_nothing_else_is_due(new_healer, save):
+    save({uri("Boats"): DUE})
 
     healing = new_healer(Source(failing(FeatureSourceError("429", 60)))).heal(WHAT_IS_DUE, LATER)
 
@@ -173,8 +163,8 @@ def test_a_block_is_told_of_though_nothing_else_is_due(new_healer, remember):
     assert healing == Healing(asked=1, postponed=1, blocked_until=until)
 
 
-def test_what_failed_goes_behind_what_was_not_come_to(new_healer, remember, clock):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_failed_tracks_come_after_those_not_reached(new_healer, save, clock):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(FeatureSourceError("500")))
     new_healer(source).heal(WHAT_IS_DUE, LATER)
     source.answer = all_known
@@ -188,10 +178,8 @@ def test_what_failed_goes_behind_what_was_not_come_to(new_healer, remember, cloc
     ]
 
 
-def test_a_source_that_is_to_be_left_alone_is_not_asked_by_the_next_healing(
-    new_healer, remember, clock
-):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_the_next_healing_does_not_call_a_blocked_source(new_healer, save, clock):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(FeatureSourceError("429", 3_600)))
     healer = new_healer(source)
     healer.heal(WHAT_IS_DUE, LATER)
@@ -203,16 +191,16 @@ def test_a_source_that_is_to_be_left_alone_is_not_asked_by_the_next_healing(
     assert len(source.asked) == 1
 
 
-def test_a_blocked_source_is_no_matter_while_nothing_is_due(new_healer, remember):
-    remember({uri("Boats"): DUE})
+def test_a_blocked_source_is_not_reported_while_nothing_is_due(new_healer, save):
+    save({uri("Boats"): DUE})
     healer = new_healer(Source(failing(FeatureSourceError("429", 3_600))))
     healer.heal(WHAT_IS_DUE, LATER)
 
     assert healer.heal(WHAT_IS_DUE, LATER) == Healing()
 
 
-def test_the_other_source_heals_while_one_fails(new_healer, remember, loader):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_the_second_source_heals_while_the_first_fails(new_healer, save, loader):
+    save(dict.fromkeys(uris(80), DUE))
     broken, sound = Source(failing(FeatureSourceError("500"))), Source()
 
     healing = new_healer(broken, sound).heal(WHAT_IS_DUE, LATER)
@@ -222,23 +210,23 @@ def test_the_other_source_heals_while_one_fails(new_healer, remember, loader):
     assert set(loader.tracks) == set(uris(80))
 
 
-def test_a_refused_request_stops_no_healing(new_healer, remember):
-    remember(dict.fromkeys(uris(80), DUE))
-    source = Source(failing(RequestRefusedError("400")))
+def test_a_rejected_request_does_not_stop_the_healing(new_healer, save):
+    save(dict.fromkeys(uris(80), DUE))
+    source = Source(failing(RequestRejectedError("400")))
 
     healing = new_healer(source).heal(WHAT_IS_DUE, LATER)
 
     assert healing == Healing(asked=80, postponed=80)
 
 
-def test_without_sources_everything_stays_due(new_healer, remember):
-    remember(dict.fromkeys(uris(3), DUE))
+def test_without_sources_everything_stays_due(new_healer, save):
+    save(dict.fromkeys(uris(3), DUE))
 
     assert new_healer().heal(WHAT_IS_DUE, LATER) == Healing(remaining=3)
 
 
-def test_when_every_source_is_off_everything_stays_due(new_healer, remember):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_when_every_source_is_off_everything_stays_due(new_healer, save):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(SourceOffError("no secret")))
 
     healing = new_healer(source).heal(WHAT_IS_DUE, LATER)
@@ -247,10 +235,8 @@ def test_when_every_source_is_off_everything_stays_due(new_healer, remember):
     assert len(source.asked) == 1
 
 
-def test_tracks_that_wait_for_a_source_to_be_on_cost_one_question_an_hour(
-    new_healer, remember, dynamodb, clock
-):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_a_source_that_is_off_is_called_once_an_hour(new_healer, save, dynamodb, clock):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source(failing(SourceOffError("no secret")))
 
     for _ in range(24):
@@ -261,8 +247,8 @@ def test_tracks_that_wait_for_a_source_to_be_on_cost_one_question_an_hour(
     assert DueTracks(dynamodb, TABLE).read(START, 999)[1] == 80
 
 
-def test_a_healing_ends_with_its_time_and_the_rest_stays_due(new_healer, remember, clock):
-    remember(dict.fromkeys(uris(120), DUE))
+def test_a_healing_ends_at_its_time_limit(new_healer, save, clock):
+    save(dict.fromkeys(uris(120), DUE))
 
     def slow(tracks):
         clock.move(minutes=6)
@@ -274,19 +260,17 @@ def test_a_healing_ends_with_its_time_and_the_rest_stays_due(new_healer, remembe
 
 
 @pytest.mark.parametrize(("most", "asked"), [(None, 80), (40, 40), (500, 80)], ids=str)
-def test_a_healing_asks_for_no_more_than_its_pace_allows(new_healer, remember, most, asked):
-    remember(dict.fromkeys(uris(100), DUE))
+def test_a_healing_asks_for_at_most_its_number_of_tracks(new_healer, save, most, asked):
+    save(dict.fromkeys(uris(100), DUE))
 
     healing = new_healer(Source(), most=80).heal(HealRequest(most=most), LATER)
 
     assert healing == Healing(asked=asked, learned=asked, remaining=100 - asked)
 
 
-def test_tracks_that_are_named_are_asked_for_once_known_or_not_due_or_not(
-    new_healer, remember, loader
-):
-    remember({uri("known"): Entry(known_features("known", energy=0.1)), uri("other"): DUE})
-    remember({uri("waiting"): Entry(misses=3, retry_at=START + timedelta(days=30))})
+def test_named_tracks_are_asked_for_once_whatever_is_known(new_healer, save, loader):
+    save({uri("known"): Entry(some_features("known", energy=0.1)), uri("other"): DUE})
+    save({uri("waiting"): Entry(misses=3, retry_at=START + timedelta(days=30))})
     source = Source()
     named = [uri("known"), uri("waiting"), uri("never"), uri("known")]
 
@@ -297,7 +281,7 @@ def test_tracks_that_are_named_are_asked_for_once_known_or_not_due_or_not(
     assert [f.energy for batch in loader.batches for f in batch.features] == [0.5] * 3
 
 
-def test_of_many_named_tracks_the_first_are_asked_for(new_healer):
+def test_the_first_of_many_named_tracks_are_asked_for(new_healer):
     source = Source()
 
     healing = new_healer(source, most=40).heal(HealRequest(tracks=uris(50)), LATER)
@@ -307,11 +291,9 @@ def test_of_many_named_tracks_the_first_are_asked_for(new_healer):
 
 
 @pytest.mark.parametrize("answer", [none_known, failing(FeatureSourceError("500"))])
-def test_a_known_track_that_is_named_stays_known_and_is_published_again(
-    new_healer, remember, recall, loader, answer
-):
-    settled = {uri("Boats"): Entry(known_features("Boats"))}
-    remember(settled)
+def test_a_named_known_track_is_published_again(new_healer, save, recall, loader, answer):
+    settled = {uri("Boats"): Entry(some_features("Boats"))}
+    save(settled)
 
     new_healer(Source(answer)).heal(HealRequest(tracks=[uri("Boats")]), LATER)
 
@@ -319,8 +301,8 @@ def test_a_known_track_that_is_named_stays_known_and_is_published_again(
     assert loader.tracks == [uri("Boats")]
 
 
-def test_what_cannot_be_published_is_not_remembered(new_healer, remember, recall, loader):
-    remember({uri("Boats"): DUE})
+def test_features_that_cannot_be_published_are_not_saved(new_healer, save, recall, loader):
+    save({uri("Boats"): DUE})
 
     def away(**_):
         raise ConnectionError("queue is away")
@@ -333,19 +315,34 @@ def test_what_cannot_be_published_is_not_remembered(new_healer, remember, recall
     assert recall(uri("Boats")) == {uri("Boats"): DUE}
 
 
-def test_a_cache_that_takes_nothing_ends_the_healing_loudly(new_healer, remember, loader):
-    remember(dict.fromkeys(uris(80), DUE))
+def test_an_unreadable_cache_ends_the_healing_before_any_call(new_healer, save):
+    save(dict.fromkeys(uris(80), DUE))
     source = Source()
 
-    with pytest.raises(NotRememberedError, match="track cache"):
-        new_healer(source, table="no such table").heal(WHAT_IS_DUE, LATER)
+    with pytest.raises(TrackCacheError):
+        new_healer(source, table="missing-table").heal(WHAT_IS_DUE, LATER)
+
+    assert source.asked == []
+
+
+def test_an_unwritable_cache_ends_the_healing_after_its_first_chunk(
+    new_healer, save, loader, dynamodb, monkeypatch
+):
+    save(dict.fromkeys(uris(80), DUE))
+    source = Source()
+    monkeypatch.setattr(
+        dynamodb, "batch_write_item", lambda RequestItems: {"UnprocessedItems": RequestItems}
+    )
+
+    with pytest.raises(TrackCacheError):
+        new_healer(source).heal(WHAT_IS_DUE, LATER)
 
     assert len(source.asked) == 1
     assert len(loader.tracks) == 40
 
 
-def test_two_healings_at_once_write_down_the_same(new_healer, remember, recall, loader):
-    remember({uri("a"): DUE, uri("b"): Entry(misses=1, retry_at=START)})
+def test_two_healings_at_once_write_the_same(new_healer, save, recall, loader):
+    save({uri("a"): DUE, uri("b"): Entry(misses=1, retry_at=START)})
     answer = Answer({uri("a"): all_known([uri("a")]).features[uri("a")]}, frozenset([uri("b")]))
     second = new_healer(Source(lambda _: answer))
     source = Source()
@@ -358,13 +355,13 @@ def test_two_healings_at_once_write_down_the_same(new_healer, remember, recall, 
     new_healer(source).heal(WHAT_IS_DUE, LATER)
 
     assert recall(uri("a"), uri("b")) == {
-        uri("a"): Entry(known_features("a")),
+        uri("a"): Entry(some_features("a")),
         uri("b"): Entry(None, 2, START + timedelta(days=7)),
     }
     assert loader.tracks == [uri("a"), uri("a")]
 
 
-def test_the_features_of_one_call_fit_into_the_smallest_message():
+def test_the_features_of_one_call_take_at_most_40_kb():
     longest = 0.12345678901234567
     ratios = ("danceability", "energy", "speechiness", "acousticness")
     more = dict.fromkeys((*ratios, "instrumentalness", "liveness", "valence"), longest)
@@ -384,8 +381,8 @@ def test_the_features_of_one_call_fit_into_the_smallest_message():
         source="reccobeats",
         fetched_at=instant,
     )
-    known = SimpleNamespace(text=features.model_dump_json())
+    batch = EnrichedBatch(
+        origin="healing/2026-11-23T08:00:00.000Z", number=999, features=[features] * 40
+    )
 
-    batch = healing_batch("healing/2026-11-23T08:00:00.000Z", 999, [known] * 40)
-
-    assert len(batch.encode()) < 40_000
+    assert len(batch.model_dump_json(exclude_none=True).encode()) < 40_000

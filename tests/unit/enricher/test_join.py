@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enricher.domain.entry import KnownFeatures
 from services.enricher.domain.join import CollectedBatch, join
 from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, EnrichedBatch, Gap, PollReport
 from tests.unit.enricher.examples import START, a_batch, a_play, some_features, uri
@@ -15,9 +14,9 @@ POPULARITY = st.none() | st.integers(0, 100)
 
 
 def message(batch, known):
-    """Join what came from a queue, and give what goes to the next."""
+    """Join the JSON of a batch; return the JSON of the result."""
     collected = CollectedBatch.model_validate_json(batch.model_dump_json(exclude_none=True))
-    return join(collected, {track: KnownFeatures.of(known[track]) for track in known})
+    return join(collected, known).model_dump_json(exclude_none=True)
 
 
 def read(batch, known):
@@ -28,7 +27,7 @@ def read(batch, known):
     plays=st.lists(st.builds(a_play, NAMES, popularity=POPULARITY)),
     known=st.dictionaries(NAMES, POPULARITY),
 )
-def test_every_play_comes_out_once_in_its_place_and_loses_nothing(plays, known):
+def test_every_play_keeps_its_place_and_its_fields(plays, known):
     features = {uri(name): some_features(name, popularity=known[name]) for name in known}
 
     joined = read(a_batch(*plays), features)
@@ -42,7 +41,7 @@ def test_every_play_comes_out_once_in_its_place_and_loses_nothing(plays, known):
 
 
 @given(plays=st.lists(st.builds(a_play, NAMES)), known=st.sets(NAMES))
-def test_each_known_track_of_a_play_brings_its_own_features_once(plays, known):
+def test_each_known_track_brings_its_features_once(plays, known):
     features = {uri(name): some_features(name) for name in known}
 
     joined = read(a_batch(*plays), features)
@@ -61,7 +60,7 @@ def test_a_batch_keeps_its_identity_and_its_report():
     assert joined == EnrichedBatch(**dict(batch))
 
 
-def test_a_batch_without_plays_stays_a_batch_that_tells_its_report():
+def test_a_batch_without_plays_keeps_its_report():
     report = PollReport(polled_at=START, returned=0, new=0, late=0, moved=0)
 
     joined = read(a_batch(report=report), {})
@@ -69,7 +68,7 @@ def test_a_batch_without_plays_stays_a_batch_that_tells_its_report():
     assert (joined.plays, joined.features, joined.report) == ((), (), report)
 
 
-def test_a_popularity_of_zero_is_a_value_from_either_side():
+def test_a_popularity_of_zero_is_a_value():
     batch = a_batch(a_play("played", popularity=0), a_play("asked"))
     known = {
         uri("played"): some_features("played", popularity=70),
@@ -83,7 +82,7 @@ def test_a_popularity_of_zero_is_a_value_from_either_side():
 
 @pytest.fixture
 def largest_batch():
-    """As many plays and bytes as a batch may have, each of a track of its own."""
+    """The most plays and bytes that a batch may have, each play with its own track."""
     names = [f"{number:064}" for number in range(PLAYS_PER_BATCH)]
     plays = [a_play(name) for name in names]
     room = BATCH_BYTES - len(a_batch(*plays).model_dump_json(exclude_none=True))
@@ -91,7 +90,7 @@ def largest_batch():
     return a_batch(*(a_play(name, album_name=padding) for name in names))
 
 
-def test_the_largest_batch_still_fits_into_one_message_with_all_features(largest_batch):
+def test_the_largest_batch_fits_into_one_message(largest_batch):
     ratios = ("danceability", "energy", "speechiness", "acousticness", "instrumentalness")
     widest = dict.fromkeys((*ratios, "liveness", "valence", "tempo"), 0.12345678901234566)
     more = {"loudness": -12.345678901234567, "key": 11, "mode": 1, "duration_ms": 2**31 - 1}

@@ -1,4 +1,4 @@
-"""Neither the source nor the track cache can be reached: plays go on, and no track is forgotten."""
+"""The track cache is away: plays go on, SQS retries their messages, and no track is forgotten."""
 
 import pytest
 import requests
@@ -7,75 +7,55 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from services.enricher.domain.join import CollectedBatch
 from services.enricher.handler import LONGEST_ASKING
 from tests.unit.enricher.examples import a_batch, uris
-from tests.unit.enricher.test_outage import MemoryTable, Pipeline, a_play_of
+from tests.unit.enricher.pipeline import MemoryTable, Pipeline, a_play_of
 
 TRACKS = uris(60)
 MESSAGES = {str(n): TRACKS[n * 20 : n * 20 + 20] for n in range(3)}
 
 
+def unreachable(call, items):
+    raise EndpointConnectionError(endpoint_url="DynamoDB")
+
+
+def throttled(call, items):
+    raise ClientError({"Error": {"Code": "ThrottlingException"}}, "BatchWriteItem")
+
+
+def keys_unprocessed(call, items):
+    return {"Responses": {}, "UnprocessedKeys": items}
+
+
+def items_unprocessed(call, items):
+    return {"UnprocessedItems": items}
+
+
+def working(call, items):
+    return call(items)
+
+
+AWAY = (unreachable, unreachable)
+UNREADABLE = (keys_unprocessed, working)
+UNWRITABLE = (working, items_unprocessed)
+THROTTLED = (working, throttled)
+WORKING = (working, working)
+
+
 class FrailTable(MemoryTable):
-    """A table that has a trouble until it is given another."""
+    """A table whose reads and writes can be made to fail."""
 
     def __init__(self):
         super().__init__()
-        self.trouble = Sound()
+        self.state = WORKING
 
     def batch_get_item(self, RequestItems):
-        return self.trouble.get(super().batch_get_item, RequestItems)
+        return self.state[0](super().batch_get_item, RequestItems)
 
     def batch_write_item(self, RequestItems):
-        return self.trouble.write(super().batch_write_item, RequestItems)
-
-
-class Sound:
-    """No trouble."""
-
-    def get(self, call, items):
-        return call(items)
-
-    def write(self, call, items):
-        return call(items)
-
-
-class Away(Sound):
-    """The table does not answer."""
-
-    def get(self, call, items):
-        raise EndpointConnectionError(endpoint_url="DynamoDB")
-
-    def write(self, call, items):
-        raise EndpointConnectionError(endpoint_url="DynamoDB")
-
-
-class Unread(Sound):
-    """The table takes what it is given, and processes no key that it is asked for."""
-
-    def get(self, call, items):
-        return {"Responses": {}, "UnprocessedKeys": items}
-
-
-class Unwritten(Sound):
-    """The table tells what it has, and processes no item."""
-
-    def write(self, call, items):
-        return {"UnprocessedItems": items}
-
-
-class Throttled(Sound):
-    """The table refuses all writes but the first, which holds 25 tracks."""
-
-    def __init__(self):
-        self._writes = 0
-
-    def write(self, call, items):
-        self._writes += 1
-        if self._writes > 1:
-            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "BatchWriteItem")
-        return call(items)
+        return self.state[1](super().batch_write_item, RequestItems)
 
 
 class Stage(Pipeline):
-    """A pipeline whose table can be given a trouble, and an enricher that gets messages."""
+    """A pipeline with a frail table, and an enricher that receives messages."""
 
     def __init__(self, reccobeats, session, clock):
         self.table = FrailTable()
@@ -87,7 +67,7 @@ class Stage(Pipeline):
         self._enricher = self.new_enricher()
 
     def deliver(self, message_ids=MESSAGES):
-        """Deliver messages; gives the ids of those that come again."""
+        """Deliver messages; return the ids of those that SQS retries."""
         batches = {
             message_id: CollectedBatch.model_validate(
                 a_batch(*map(a_play_of, MESSAGES[message_id]), number=int(message_id)).model_dump()
@@ -104,104 +84,101 @@ def stage(reccobeats, clock):
 
 
 @pytest.fixture(params=["same container", "new container"])
-def between(request, stage, clock):
-    """Let the time pass until a message is seen again, by this container or another."""
-    replace = {"same container": lambda: None, "new container": stage.replace_container}
+def visibility_timeout(request, stage, clock):
+    """Wait until SQS delivers a failed message again, to this container or another."""
 
     def wait():
         clock.move(minutes=12)
-        replace[request.param]()
+        if request.param == "new container":
+            stage.replace_container()
 
     return wait
 
 
-@pytest.mark.parametrize(
-    ("trouble", "again"),
-    [
-        (Away, ["0", "1", "2"]),
-        (Unread, ["0", "1", "2"]),
-        (Unwritten, ["0", "1", "2"]),
-        (Throttled, ["1", "2"]),
-    ],
+CACHE_FAILURES = pytest.mark.parametrize(
+    "failure",
+    [AWAY, UNREADABLE, UNWRITABLE, THROTTLED],
+    ids=["away", "unreadable", "unwritable", "throttled"],
 )
-def test_what_is_neither_told_nor_written_down_comes_again_until_it_is_and_heals(
-    stage, between, reccobeats, trouble, again
+
+
+@CACHE_FAILURES
+def test_no_pending_track_is_lost_while_the_cache_is_away(
+    stage, visibility_timeout, reccobeats, failure
 ):
     reccobeats.fail(503)
-    stage.table.trouble = trouble()
+    stage.table.state = failure
     failed = stage.deliver()
-    between()
-    stage.table.trouble = Sound()
+    visibility_timeout()
+    stage.table.state = WORKING
     failed_again = stage.deliver(failed)
     reccobeats.recover()
-    between()
-    between()
+    visibility_timeout()
+    visibility_timeout()
 
     stage.heal()
 
-    assert (failed, failed_again) == (again, [])
+    assert (failed, failed_again) == ([*MESSAGES], [])
     assert set(stage.loaded_at) == set(TRACKS)
     assert set(stage.features) == set(TRACKS)
 
 
-def test_plays_go_on_at_once_though_their_messages_come_again(stage, reccobeats, clock):
+@CACHE_FAILURES
+def test_plays_go_on_at_once_while_the_cache_is_away(stage, reccobeats, clock, failure):
     reccobeats.fail(503)
-    stage.table.trouble = Away()
+    stage.table.state = failure
 
     stage.deliver()
 
     assert stage.loaded_at == dict.fromkeys(TRACKS, clock())
 
 
-def test_messages_come_again_for_as_long_as_the_table_is_away(stage, between, reccobeats):
+def test_messages_fail_for_as_long_as_the_cache_is_away(stage, visibility_timeout, reccobeats):
     reccobeats.fail(503)
-    stage.table.trouble = Away()
+    stage.table.state = AWAY
 
-    failed = [(stage.deliver(), between()) for _ in range(5)]
+    failed = [(stage.deliver(), visibility_timeout()) for _ in range(5)]
 
     assert failed == [(list(MESSAGES), None)] * 5
 
 
-@pytest.mark.parametrize("trouble", [Away, Unread, Unwritten])
-def test_tracks_that_no_source_knows_come_again_as_well(stage, reccobeats, clock, trouble):
+def test_an_unreadable_cache_causes_no_call_to_a_source(stage, reccobeats):
+    stage.table.state = UNREADABLE
+
+    failed = stage.deliver()
+
+    assert failed == [*MESSAGES]
+    assert reccobeats.calls == []
+
+
+def test_a_retry_brings_the_features_that_the_first_attempt_lacked(stage, visibility_timeout):
+    stage.table.state = UNREADABLE
+    failed = stage.deliver()
+    visibility_timeout()
+    stage.table.state = WORKING
+
+    stage.deliver(failed)
+
+    assert set(stage.features) == set(TRACKS)
+
+
+@pytest.mark.parametrize("failure", [UNWRITABLE, THROTTLED], ids=["unwritable", "throttled"])
+def test_only_messages_with_pending_tracks_fail(stage, reccobeats, failure):
     reccobeats.unknown = {"track0"}
-    stage.table.trouble = trouble()
-    failed = stage.deliver()
-    stage.table.trouble = Sound()
-    failed_again = stage.deliver(failed)
-    reccobeats.unknown = set()
-    clock.move(days=1)
-
-    stage.heal()
-
-    assert (failed, failed_again) == (["0"], [])
-    assert set(stage.features) == set(TRACKS)
-
-
-@pytest.mark.parametrize("trouble", [Away, Unread, Unwritten, Throttled])
-def test_what_was_learnt_is_on_its_way_and_need_not_come_again(stage, trouble):
-    stage.table.trouble = trouble()
+    stage.table.state = failure
 
     failed = stage.deliver()
 
-    assert failed == []
-    assert set(stage.features) == set(TRACKS)
+    assert failed == ["0"]
+    assert set(stage.features) == {*TRACKS[1:]}
 
 
-def test_what_stands_in_the_table_already_need_not_be_read_to_be_safe(stage, reccobeats, clock):
+def test_a_failing_cache_is_logged_as_an_error(stage, reccobeats, caplog):
     reccobeats.fail(503)
-    stage.deliver()
-    clock.move(hours=1)
-    stage.table.trouble = Unread()
-
-    assert stage.deliver() == []
-
-
-def test_messages_that_come_again_are_logged(stage, reccobeats, caplog):
-    reccobeats.fail(503)
-    stage.table.trouble = Throttled()
+    stage.table.state = THROTTLED
 
     stage.deliver()
 
     (error,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert (error.tracks, error.messages) == (35, 2)
+    assert error.message == "findings cannot be saved"
+    assert "ThrottlingException" in error.error

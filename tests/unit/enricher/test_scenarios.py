@@ -1,4 +1,4 @@
-"""Both sources against the simulators: every way in which they are known to answer."""
+"""Both sources against the simulators: every known kind of answer."""
 
 import json
 from datetime import timedelta
@@ -64,14 +64,14 @@ def spotify(simulated, dynamodb):
 
 @pytest.fixture
 def new_container(new_container, simulated):
-    """Start a container that asks these sources; gives what an invocation of it does."""
+    """Return the invocation of a new container that asks these sources."""
 
     def start(*sources):
         lookup = Lookup(new_container(), dict(enumerate(sources)), simulated.now)
 
         def find(tracks):
             findings = lookup.find(tracks, simulated.now() + timedelta(minutes=1))
-            lookup.remember(findings)
+            lookup.save(findings)
             return findings
 
         return find
@@ -80,7 +80,7 @@ def new_container(new_container, simulated):
 
 
 @pytest.mark.parametrize("scenario", RECCOBEATS_REFUSALS)
-def test_a_refusal_of_reccobeats_is_no_miss_and_is_waited_for(
+def test_a_refusal_of_reccobeats_postpones_the_tracks(
     simulated, reccobeats, new_container, scenario
 ):
     simulated.scenario(scenario)
@@ -93,29 +93,33 @@ def test_a_refusal_of_reccobeats_is_no_miss_and_is_waited_for(
     simulated.pass_s(901)
     healed = find(TRACKS)
 
-    assert (first.missed, first.postponed) == (0, 80)
-    assert (second.missed, second.postponed) == (0, 10)
+    assert (first.counts["missed"], first.counts["postponed"]) == (0, 80)
+    assert (second.counts["missed"], second.counts["postponed"]) == (0, 10)
     assert refused_calls == {"/v1/audio-features": 1}
     assert simulated.blocked_calls() == 0
-    assert (healed.learned, healed.missed, healed.postponed) == (90, 0, 0)
+    assert (healed.counts["learned"], healed.counts["missed"], healed.counts["postponed"]) == (
+        90,
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize(
     ("scenario", "missed"), [("reccobeats-empty", 90), ("reccobeats-missing-rows", 49)]
 )
-def test_rows_that_are_not_there_are_misses(simulated, reccobeats, new_container, scenario, missed):
+def test_missing_rows_are_misses(simulated, reccobeats, new_container, scenario, missed):
     simulated.scenario(scenario)
 
     findings = new_container(reccobeats)(TRACKS)
 
-    assert (findings.missed, findings.learned) == (missed, 90 - missed)
+    assert (findings.counts["missed"], findings.counts["learned"]) == (missed, 90 - missed)
 
 
 @pytest.mark.parametrize(
     ("scenario", "popularities"),
     [("reccobeats-popularity-unknown", {None}), ("reccobeats-popularity-zero", {0})],
 )
-def test_a_popularity_of_zero_is_known_and_null_is_not(
+def test_a_popularity_of_zero_is_known_but_null_is_not(
     simulated, reccobeats, new_container, scenario, popularities
 ):
     simulated.scenario(scenario)
@@ -123,11 +127,11 @@ def test_a_popularity_of_zero_is_known_and_null_is_not(
     findings = new_container(reccobeats)(TRACKS)
 
     assert {known.popularity for known in findings.features.values()} == popularities
-    assert findings.missed == 0
+    assert findings.counts["missed"] == 0
 
 
 @pytest.mark.parametrize("scenario", SPOTIFY_REFUSALS)
-def test_a_refusal_of_spotify_is_no_miss_and_the_other_source_steps_in(
+def test_reccobeats_replaces_a_spotify_that_refuses(
     simulated, spotify, reccobeats, new_container, scenario
 ):
     simulated.scenario("legacy-app")
@@ -135,15 +139,17 @@ def test_a_refusal_of_spotify_is_no_miss_and_the_other_source_steps_in(
 
     findings = new_container(spotify, reccobeats)(TRACKS)
 
-    assert (findings.learned, findings.missed, findings.postponed) == (90, 0, 0)
-    assert {known.read().source for known in findings.features.values()} == {"reccobeats"}
+    assert (
+        findings.counts["learned"],
+        findings.counts["missed"],
+        findings.counts["postponed"],
+    ) == (90, 0, 0)
+    assert {known.source for known in findings.features.values()} == {"reccobeats"}
     assert simulated.blocked_calls() == 0
 
 
 @pytest.mark.parametrize("scenario", SPOTIFY_REFUSALS)
-def test_spotify_alone_that_refuses_makes_no_miss_and_is_not_called_while_it_blocks(
-    simulated, spotify, new_container, scenario
-):
+def test_a_refusal_of_spotify_alone_is_no_miss(simulated, spotify, new_container, scenario):
     simulated.scenario("legacy-app")
     simulated.scenario(scenario, also=True)
 
@@ -151,8 +157,8 @@ def test_spotify_alone_that_refuses_makes_no_miss_and_is_not_called_while_it_blo
     simulated.pass_s(901)
     third = new_container(spotify)(TRACKS)
 
-    assert [findings.missed for findings in (first, second, third)] == [0, 0, 0]
-    assert [findings.learned for findings in (first, second, third)] == [0, 0, 0]
+    assert [findings.counts["missed"] for findings in (first, second, third)] == [0, 0, 0]
+    assert [findings.counts["learned"] for findings in (first, second, third)] == [0, 0, 0]
     assert simulated.blocked_calls() == 0
 
 
@@ -170,9 +176,7 @@ def test_an_app_without_features_is_asked_for_them_once_a_day(
     assert (counts["/v1/audio-features"], counts.get("/v1/tracks", 0)) == (1, 0)
 
 
-def test_an_app_whose_owner_pays_for_premium_again_has_its_features_back(
-    simulated, spotify, new_container
-):
+def test_paying_for_premium_again_restores_the_features(simulated, spotify, new_container):
     simulated.scenario("no-premium")
     find = new_container(spotify)
     refused = find(TRACKS)
@@ -182,28 +186,28 @@ def test_an_app_whose_owner_pays_for_premium_again_has_its_features_back(
 
     healed = find(TRACKS)
 
-    assert (refused.missed, refused.postponed) == (0, 90)
-    assert (healed.learned, healed.postponed) == (90, 0)
+    assert (refused.counts["missed"], refused.counts["postponed"]) == (0, 90)
+    assert (healed.counts["learned"], healed.counts["postponed"]) == (90, 0)
 
 
-def test_a_legacy_app_gets_all_that_spotify_measured(simulated, spotify, new_container):
+def test_a_legacy_app_gets_all_features(simulated, spotify, new_container):
     simulated.scenario("legacy-app")
 
     findings = new_container(spotify)(TRACKS)
 
-    features = [known.read() for known in findings.features.values()]
+    features = list(findings.features.values())
     assert len(features) == 90
     assert all(one.time_signature and one.tempo and one.duration_ms for one in features)
     assert {one.source for one in features if one.popularity is not None} == {"spotify"}
     assert simulated.counts() == {"/api/token": 1, "/v1/audio-features": 3, "/v1/tracks": 3}
 
 
-def test_an_unknown_id_is_missing_at_both(simulated, spotify, reccobeats, new_container):
+def test_an_unknown_id_is_missing_at_both_sources(simulated, spotify, reccobeats, new_container):
     simulated.scenario("legacy-app")
 
     findings = new_container(spotify, reccobeats)(["spotify:track:" + "0" * 22])
 
-    assert (findings.learned, findings.missed) == (0, 1)
+    assert (findings.counts["learned"], findings.counts["missed"]) == (0, 1)
 
 
 def test_a_source_that_hangs_is_a_failure(simulated, reccobeats, new_container, monkeypatch):
@@ -212,4 +216,4 @@ def test_a_source_that_hangs_is_a_failure(simulated, reccobeats, new_container, 
 
     findings = new_container(reccobeats)(TRACKS)
 
-    assert (findings.missed, findings.postponed) == (0, 90)
+    assert (findings.counts["missed"], findings.counts["postponed"]) == (0, 90)

@@ -12,7 +12,7 @@ def test_sources_are_chosen_in_the_order_of_their_names():
     assert list(choose(["two", "one"], MAKERS).items()) == [("two", "second"), ("one", "first")]
 
 
-def test_only_the_chosen_sources_are_made():
+def test_only_the_chosen_sources_are_built():
     assert choose(["one"], {**MAKERS, "two": pytest.fail}) == {"one": "first"}
 
 
@@ -38,14 +38,14 @@ FAILED = FeatureSourceError("down")
 
 @pytest.mark.parametrize("answer", [Answer(), Answer(missing=frozenset({USUAL})),
                                     Answer(failure=FAILED)])  # fmt: skip
-def test_an_unusual_id_is_missing_and_never_sent_to_a_source(answer):
+def test_an_unusual_id_is_missing_and_never_asked_for(answer):
     source = Recording(answer)
 
-    told = UsualIdsOnly(source).fetch([UNUSUAL[0], USUAL, *UNUSUAL[1:]])
+    result = UsualIdsOnly(source).fetch([UNUSUAL[0], USUAL, *UNUSUAL[1:]])
 
     assert source.asked == [[USUAL]]
-    assert told.missing == answer.missing | frozenset(UNUSUAL)
-    assert told.failure is answer.failure
+    assert result.missing == answer.missing | frozenset(UNUSUAL)
+    assert result.failure is answer.failure
 
 
 def test_without_a_usual_id_no_call_is_made():

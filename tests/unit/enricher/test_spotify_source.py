@@ -1,4 +1,4 @@
-"""The legacy source: every way in which Spotify answers those who ask for audio features."""
+"""The source Spotify: every kind of answer of its audio features API."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.enricher.lookup import Lookup
-from services.enricher.sources.source import Answer, RequestRefusedError, SourceOffError
+from services.enricher.sources.source import Answer, RequestRejectedError, SourceOffError
 from services.enricher.sources.spotify import SpotifyFeatures
 from services.enricher.sources.spotify_calls import SpotifyCalls
 from shared.models import TrackFeatures
@@ -18,7 +18,7 @@ from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify.rate_limits import AppState, SpotifyApps
 from tests.unit.enricher.conftest import APPS
 from tests.unit.enricher.examples import START, uri, uris
-from tests.unit.enricher.test_lookup import Source, all_known
+from tests.unit.enricher.fake_source import Source, all_known
 from tests.unit.spotify_server import (
     Reply,
     a_grant,
@@ -60,7 +60,7 @@ def apps(dynamodb):
 
 @pytest.fixture
 def new_source(spotify, secretsmanager, apps, clock):
-    """Make the source of a container that has just started."""
+    """Return the source of a container that has just started."""
     with open_session() as session:
 
         def make(secret=LOGIN_OF, url=spotify.url, daily_calls=200):
@@ -84,16 +84,16 @@ def source(new_source):
 
 @pytest.fixture
 def new_lookup(new_container, source, clock):
-    """Make the look-up of a container, with this source and those that are given."""
+    """Return the look-up of a container with this source and others."""
     return lambda **others: Lookup(new_container(), {"spotify": source, **others}, clock)
 
 
 def refused(answer):
-    """Whether an answer says that nothing is known yet, be it of a track or of none."""
+    """True if an answer has failed and reports no track as missing."""
     return answer.failure is not None and not answer.missing
 
 
-def test_a_track_is_told_with_all_that_both_calls_know(source):
+def test_an_answer_joins_what_both_calls_return(source):
     answer = source.fetch([uri("Boats")])
 
     sound = {name: a_sound("")[name] for name in set(a_sound("")) & set(TrackFeatures.model_fields)}
@@ -116,7 +116,7 @@ def test_forty_tracks_cost_one_call_of_each_kind_and_a_token_an_hour(source, spo
     assert spotify.requests[1].query["ids"].count(",") == 39
 
 
-def test_the_token_is_the_apps_own(source, spotify):
+def test_the_access_token_is_that_of_the_app(source, spotify):
     source.fetch([uri("Boats")])
 
     asked = spotify.requests[0]
@@ -124,7 +124,7 @@ def test_the_token_is_the_apps_own(source, spotify):
     assert spotify.requests[1].headers["Authorization"] == "Bearer BQ-1"
 
 
-def test_rows_belong_to_the_track_at_their_place_whatever_their_id(source, spotify):
+def test_a_row_belongs_to_the_track_at_its_position(source, spotify):
     first, second = a_sound("relinked") | {"energy": 0.1}, a_sound("b") | {"energy": 0.2}
     spotify.features = [json_reply({"audio_features": [first, second]})]
 
@@ -142,7 +142,7 @@ def test_a_track_with_null_rows_is_missing(source, spotify):
     assert (set(answer.features), answer.missing) == ({uri("b")}, {uri("a")})
 
 
-def test_a_track_of_which_only_the_popularity_is_known_is_missing_yet_told_in_part(source, spotify):
+def test_a_track_with_only_a_popularity_is_missing(source, spotify):
     spotify.features = [rows_of("audio_features", lambda _: None)]
 
     answer = source.fetch([uri("a")])
@@ -161,7 +161,7 @@ def test_a_track_object_without_popularity_leaves_it_unknown(source, spotify):
 
 
 @pytest.mark.parametrize("values", [{"energy": 2}, {"key": 12}, {"tempo": -1}, {"mode": "x"}])
-def test_an_impossible_value_is_unknown_and_its_neighbours_stay(source, spotify, values):
+def test_an_impossible_value_is_unknown_and_the_others_stay(source, spotify, values):
     spotify.features = [json_reply({"audio_features": [a_sound("a") | values]})]
 
     features = source.fetch([uri("a")]).features[uri("a")]
@@ -196,7 +196,7 @@ def test_a_forbidden_app_is_tried_again_a_day_later(source, new_source, spotify,
     assert after_it.failure is None
 
 
-def test_tracks_that_were_forbidden_are_tried_again_a_day_later(source, spotify, clock):
+def test_a_forbidden_call_for_popularity_is_retried_a_day_later(source, spotify, clock):
     spotify.tracks = [FORBIDDEN, rows_of("tracks", a_track)]
     source.fetch([uri("a")])
     clock.move(days=1)
@@ -206,17 +206,21 @@ def test_tracks_that_were_forbidden_are_tried_again_a_day_later(source, spotify,
     assert answer.features[uri("a")].popularity == 69
 
 
-def test_a_forbidden_app_is_as_good_as_not_configured(new_lookup, spotify):
+def test_a_forbidden_app_counts_as_not_configured(new_lookup, spotify):
     spotify.features = [FORBIDDEN]
     lookup = new_lookup(other=Source(all_known))
 
     findings = lookup.find(uris(80), START + timedelta(minutes=1))
 
-    assert (findings.learned, findings.missed, findings.postponed) == (80, 0, 0)
+    assert (
+        findings.counts["learned"],
+        findings.counts["missed"],
+        findings.counts["postponed"],
+    ) == (80, 0, 0)
     assert spotify.paths == [TOKEN, FEATURES]
 
 
-def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplog):
+def test_a_403_of_tracks_costs_only_the_popularity(source, spotify, apps, caplog):
     spotify.tracks = [FORBIDDEN]
 
     answers = [source.fetch([uri("a")]) for _ in range(2)]
@@ -226,7 +230,7 @@ def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplo
     assert (features.energy, features.popularity) == (0.715, None)
     assert spotify.paths == [TOKEN, FEATURES, TRACKS, FEATURES]
     assert apps.load("client-1") == AppState()
-    assert [record.message for record in caplog.records] == ["feature source tells no popularity"]
+    assert [record.message for record in caplog.records] == ["feature source gives no popularity"]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,7 @@ def test_a_403_of_tracks_costs_the_popularity_alone(source, spotify, apps, caplo
     ids=["Premium", "not registered", "Premium, as JSON", "of a gateway"],
 )
 @pytest.mark.parametrize("path", ["features", "tracks"])
-def test_a_403_that_passes_by_itself_is_waited_for(source, spotify, apps, path, text):
+def test_a_temporary_403_postpones_the_tracks(source, spotify, apps, path, text):
     setattr(spotify, path, [Reply(text, 403)])
 
     answer = source.fetch([uri("a")])
@@ -251,7 +255,7 @@ def test_a_403_that_passes_by_itself_is_waited_for(source, spotify, apps, path, 
     assert apps.load("client-1") == AppState()
 
 
-def test_once_premium_is_paid_again_the_same_container_has_features(new_lookup, spotify, clock):
+def test_the_same_container_has_features_after_premium_is_paid(new_lookup, spotify, clock):
     text = Reply(b"Active premium subscription required for the owner of the app.", 403)
     spotify.features = [text, rows_of("audio_features", a_sound)]
     lookup = new_lookup()
@@ -260,7 +264,7 @@ def test_once_premium_is_paid_again_the_same_container_has_features(new_lookup, 
 
     findings = lookup.find([uri("a")], clock() + timedelta(minutes=1))
 
-    assert (findings.learned, findings.postponed) == (1, 0)
+    assert (findings.counts["learned"], findings.counts["postponed"]) == (1, 0)
 
 
 def test_a_forbidden_app_may_still_poll(source, spotify, apps, clock):
@@ -288,7 +292,7 @@ LEAD_S = 3_600
     ],
     ids=["short", "no wait", "JSON", "quota", "quota without a wait"],
 )
-def test_a_429_blocks_the_app_and_live_capture_goes_first(source, spotify, apps, reply, block_s):
+def test_a_429_blocks_the_app_and_polls_go_first(source, spotify, apps, reply, block_s):
     spotify.features = [reply]
 
     answer = source.fetch([uri("a")])
@@ -322,9 +326,7 @@ def test_while_the_app_is_blocked_no_container_calls(source, new_source, spotify
     assert spotify.requests == []
 
 
-def test_after_a_block_and_the_lead_of_live_capture_the_app_is_asked_as_again(
-    source, spotify, clock
-):
+def test_an_hour_after_the_block_features_are_asked_for_again(source, spotify, clock):
     spotify.features = [Reply(b"", 429, {"Retry-After": "5"}), rows_of("audio_features", a_sound)]
     source.fetch([uri("a")])
     clock.move(seconds=5 + LEAD_S)
@@ -332,7 +334,7 @@ def test_after_a_block_and_the_lead_of_live_capture_the_app_is_asked_as_again(
     assert source.fetch([uri("a")]).failure is None
 
 
-def test_a_block_that_live_capture_met_is_respected(source, spotify, apps):
+def test_a_block_met_by_a_poll_is_respected(source, spotify, apps):
     apps.throttle("client-1", 600, START)
 
     answer = source.fetch([uri("a")])
@@ -367,27 +369,35 @@ def test_the_calls_of_a_day_are_shared_by_all_containers(new_source, spotify, cl
     }
 
 
-def test_spent_calls_are_no_miss_and_the_next_source_is_asked(new_container, new_source, clock):
+def test_after_the_calls_of_a_day_the_next_source_is_asked(new_container, new_source, clock):
     sources = {"spotify": new_source(daily_calls=2), "other": Source(all_known)}
     lookup = Lookup(new_container(), sources, clock)
 
     findings = lookup.find(uris(80), START + timedelta(minutes=1))
 
-    assert (findings.learned, findings.missed, findings.postponed) == (80, 0, 0)
+    assert (
+        findings.counts["learned"],
+        findings.counts["missed"],
+        findings.counts["postponed"],
+    ) == (80, 0, 0)
     assert sources["other"].asked == [uris(80)[40:]]
 
 
-def test_with_spent_calls_and_no_other_source_tracks_wait_for_the_next_day(
+def test_without_another_source_tracks_are_pending_until_the_next_day(
     new_container, new_source, spotify, clock
 ):
     lookup = Lookup(new_container(), {"spotify": new_source(daily_calls=2)}, clock)
-    lookup.remember(lookup.find(uris(80), START + timedelta(minutes=1)))
+    lookup.save(lookup.find(uris(80), START + timedelta(minutes=1)))
     spotify.requests.clear()
     clock.move(seconds=seconds_to_midnight(clock()) + 1)
 
     findings = lookup.find(uris(80), clock() + timedelta(minutes=1))
 
-    assert (findings.asked, findings.learned, findings.missed) == (40, 40, 0)
+    assert (findings.counts["asked"], findings.counts["learned"], findings.counts["missed"]) == (
+        40,
+        40,
+        0,
+    )
     assert spotify.paths[-2:] == [FEATURES, TRACKS]
 
 
@@ -398,7 +408,7 @@ def seconds_to_midnight(now):
 EXPIRED = json_reply({"error": {"status": 401, "message": "The access token expired"}}, 401)
 
 
-def test_a_token_that_died_early_is_replaced_once(source, spotify):
+def test_a_revoked_token_is_replaced_once(source, spotify):
     spotify.tokens = [a_grant("BQ-old"), a_grant("BQ-new")]
     spotify.features = [EXPIRED, rows_of("audio_features", a_sound)]
 
@@ -409,7 +419,7 @@ def test_a_token_that_died_early_is_replaced_once(source, spotify):
     assert spotify.requests[-1].headers["Authorization"] == "Bearer BQ-new"
 
 
-def test_a_fresh_token_that_is_not_accepted_is_a_failure_and_no_403(source, spotify, apps):
+def test_a_rejected_fresh_token_is_a_failure(source, spotify, apps):
     spotify.features = [EXPIRED]
 
     answer = source.fetch([uri("a")])
@@ -422,7 +432,7 @@ def test_a_fresh_token_that_is_not_accepted_is_a_failure_and_no_403(source, spot
 
 @pytest.mark.parametrize("status", [404, 500, 502, 503])
 @pytest.mark.parametrize("path", ["features", "tracks", "tokens"])
-def test_any_other_refusal_is_a_failure_on_its_own_clock(source, spotify, apps, path, status):
+def test_any_other_refusal_is_a_failure_without_a_delay(source, spotify, apps, path, status):
     setattr(spotify, path, [Reply(b"oops", status)])
 
     answer = source.fetch([uri("a")])
@@ -435,10 +445,10 @@ def test_any_other_refusal_is_a_failure_on_its_own_clock(source, spotify, apps, 
     assert apps.load("client-1") == AppState()
 
 
-def test_a_refused_request_is_told_apart(source, spotify):
+def test_a_rejected_request_has_its_own_error(source, spotify):
     spotify.features = [json_reply({"error": {"status": 400, "message": "invalid id"}}, 400)]
 
-    assert isinstance(source.fetch([uri("a")]).failure, RequestRefusedError)
+    assert isinstance(source.fetch([uri("a")]).failure, RequestRejectedError)
 
 
 def test_no_answer_is_a_failure(new_source):
@@ -481,16 +491,14 @@ def test_without_an_app_and_its_secret_the_source_is_off(source, spotify, secret
     assert spotify.requests == []
 
 
-def test_a_secret_that_is_not_there_switches_the_source_off(new_source, spotify):
+def test_a_missing_secret_switches_the_source_off(new_source, spotify):
     answer = new_source("no/such/secret").fetch([uri("a")])
 
     assert isinstance(answer.failure, SourceOffError)
     assert spotify.requests == []
 
 
-def test_a_refused_app_switches_the_source_off_without_a_word_to_others(
-    source, new_source, spotify, apps
-):
+def test_a_refused_app_switches_off_this_container_only(source, new_source, spotify, apps):
     spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
 
     assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
@@ -528,11 +536,11 @@ def test_a_new_login_switches_the_source_on_within_the_hour(
 
     after = lookup.find([uri("a")], clock() + timedelta(minutes=1))
 
-    assert (before.learned, after.learned) == (0, 1)
+    assert (before.counts["learned"], after.counts["learned"]) == (0, 1)
     assert spotify.requests[-3].headers["Authorization"] == basic("client-2", "SECRET-2")
 
 
-def test_a_secret_that_cannot_be_read_now_is_a_failure(source, secretsmanager, monkeypatch):
+def test_an_unreadable_secret_is_a_failure(source, secretsmanager, monkeypatch):
     def throttled(**_):
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
 
@@ -544,7 +552,7 @@ def test_a_secret_that_cannot_be_read_now_is_a_failure(source, secretsmanager, m
     assert not isinstance(answer.failure, SourceOffError)
 
 
-def test_while_the_state_of_the_app_cannot_be_read_spotify_is_not_asked(source, spotify, dynamodb):
+def test_spotify_is_not_called_without_the_state_of_the_app(source, spotify, dynamodb):
     dynamodb.delete_table(TableName=APPS)
 
     answer = source.fetch([uri("a")])
@@ -553,9 +561,7 @@ def test_while_the_state_of_the_app_cannot_be_read_spotify_is_not_asked(source, 
     assert spotify.requests == []
 
 
-def test_a_state_of_the_app_that_makes_no_sense_switches_the_source_off(
-    source, spotify, apps, dynamodb
-):
+def test_a_damaged_state_of_the_app_switches_the_source_off(source, spotify, apps, dynamodb):
     apps.forbid_features("client-1", START)
     (item,) = dynamodb.scan(TableName=APPS)["Items"]
     dynamodb.put_item(TableName=APPS, Item=item | {"blocked_until": {"S": "soon"}})
@@ -568,10 +574,8 @@ def test_a_state_of_the_app_that_makes_no_sense_switches_the_source_off(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
 @pytest.mark.parametrize("path", ["features", "tracks", "tokens"])
-def test_no_secret_and_no_token_reaches_a_log_or_an_error(
-    new_lookup, spotify, caplog, path, status
-):
-    # The API is told the token alone, and so can tell nothing else.
+def test_no_secret_or_token_reaches_a_log_or_an_error(new_lookup, spotify, caplog, path, status):
+    # The API receives only the token, so it can echo nothing else.
     secret = LOGIN["client_secret"] if path == "tokens" else "BQ-1"
     echo = {"error": "invalid_grant", "error_description": f"no: {secret}"}
     setattr(spotify, path, [json_reply(echo, status)])

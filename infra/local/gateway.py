@@ -12,13 +12,16 @@ It is run by its path and imports nothing of this project: neither the home that
 functions that inherit its environment may change where modules are found.
 """
 
+import asyncio
 import json
 import os
 import re
 import resource
 import socket
 import sys
+import time
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -37,6 +40,13 @@ ADMINISTRATOR = os.environ["AWS_ACCESS_KEY_ID"]
 
 KEEP_ALIVE_S = 75
 """MiniStack's own server keeps connections for as long."""
+
+DRAIN_S = 5
+"""How long a stop waits for running functions: a batch takes a second, as does a poll, which may
+have to store a new refresh token."""
+POLL_S = 0.05
+LONG_POLL_S = 1
+"""How long a stop then waits for requests, such as long polls of a queue."""
 
 CALLBACK = "/_ministack/cfn-response/"
 """Custom resources answer CloudFormation here, without a credential: a random token follows."""
@@ -67,10 +77,75 @@ _PORT = os.environ["GATEWAY_PORT"]
 # MiniStack keeps a queue under a URL with the port that it was on, which its functions are to find
 # when it comes up on another one: the name keeps one port, wherever it is served.
 os.environ["GATEWAY_PORT"] = "4566"
-from ministack.services import sqs  # noqa: E402, F401 - it reads the port now
+from ministack.services import sqs  # noqa: E402 - it reads the port now
 
 os.environ["GATEWAY_PORT"] = _PORT
 from ministack.app import app as ministack  # noqa: E402 - after the queues
+from ministack.services import eventbridge, lambda_svc, s3  # noqa: E402 - after the queues
+
+_restore_queues = sqs.load_persisted_state
+
+
+def _restore_queues_without_consumers(data: Any) -> None:
+    """Restore the queues, and make visible what the functions of the last run were processing.
+
+    They run no more, so the attempt does not count and its visibility timeout has no purpose.
+    """
+    _restore_queues(data)
+    now = time.time()
+    for queue in sqs._queues._data.values():  # noqa: SLF001 - all accounts and regions
+        for message in queue["messages"]:
+            if message["receive_count"] and message["visible_at"] > now:
+                message["visible_at"] = now
+                message["receive_count"] -= 1
+
+
+sqs.load_persisted_state = _restore_queues_without_consumers
+
+
+_send_s3_event, _dispatch_event = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001
+_version_id: ContextVar[str | None] = ContextVar("_version_id", default=None)
+
+
+def _send_s3_event_with_version(
+    *arguments: Any, version_id: str | None = None, **options: Any
+) -> None:
+    """Send an S3 event; MiniStack runs this in a thread with a context of its own."""
+    _version_id.set(version_id)
+    _send_s3_event(*arguments, version_id=version_id, **options)
+
+
+def _dispatch_with_version(event: dict[str, Any]) -> Any:
+    """Dispatch an event with the version of its object, which MiniStack leaves out and S3 sends."""
+    if event["Source"] == "aws.s3" and (version_id := _version_id.get()):
+        detail = json.loads(event["Detail"])
+        detail["object"]["version-id"] = version_id
+        event = {**event, "Detail": json.dumps(detail)}
+    return _dispatch_event(event)
+
+
+s3._fire_s3_event = _send_s3_event_with_version  # noqa: SLF001
+eventbridge._dispatch_event = _dispatch_with_version  # noqa: SLF001
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain the functions while they can still reach AWS; then stop serving, and save."""
+        await asyncio.to_thread(_drain)
+        await super().shutdown(sockets)
+
+
+def _drain() -> None:
+    """Start no more functions for messages, wait for those that run, and kill the rest.
+
+    The event source mappings stay disabled until the next start has deployed the pipeline.
+    """
+    for mapping in lambda_svc._esms._data.values():  # noqa: SLF001 - all accounts and regions
+        mapping |= {"Enabled": False, "State": "Disabled"}
+    deadline = time.monotonic() + DRAIN_S
+    while lambda_runtime.workers_in_use() and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    lambda_runtime.reset()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -179,7 +254,7 @@ def main(host: str, port: int) -> None:
     _allow_open_files()
     with socket.create_server((host, port)):
         pass
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -192,7 +267,9 @@ def main(host: str, port: int) -> None:
         date_header=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=LONG_POLL_S,
     )
+    _Server(config).run()
 
 
 def _allow_open_files() -> None:

@@ -67,10 +67,8 @@ class Child:
     def stop(self, *, at_once: bool = False) -> None:
         """Stop it with all that it started; also one that an earlier run left behind.
 
-        The whole group is asked, because MiniStack waits for a running function to the end.
-
         Args:
-            at_once: Do not ask: what it would save at its end is lost.
+            at_once: Kill it: what it would save at its end is lost.
 
         Raises:
             LocalCloudError: It does not stop, or is not known by name.
@@ -83,9 +81,10 @@ class Child:
             # Its starter was killed before naming it, and its pid is ours by now.
             raise LocalCloudError(f"{self.title} runs, but its pid is not known: {self._pid_file}")
         if not at_once:
-            _signal_group(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
             wait_for_end(self._pid_file, self._patience_s)
-        # The rest of its group: what would not stop, and what it left behind.
+        # The rest of its group: processes that did not stop, and those it left behind.
         _signal_group(pid, signal.SIGKILL)
         if not wait_for_end(self._pid_file, KILLED_S):
             raise LocalCloudError(f"{self.title} (pid {pid}) does not stop")
@@ -95,6 +94,29 @@ class Child:
         """Take the exit code, so that no zombie stays; the pid file is let go just before it."""
         if self._process:
             self._process.wait()
+
+
+@contextmanager
+def interrupted_once() -> Iterator[Callable[[], None]]:
+    """Let the first signal to stop raise KeyboardInterrupt in the block, and ignore later ones.
+
+    Works in the main thread only. Yields a function that ignores the first one, too.
+    """
+
+    def ignore() -> None:
+        for number in STOP:
+            signal.signal(number, lambda *_: None)
+
+    def interrupt(*_: object) -> None:
+        ignore()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in STOP}
+    try:
+        yield ignore
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 @contextmanager

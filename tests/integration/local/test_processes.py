@@ -12,6 +12,7 @@ from infra.local.processes import (
     Child,
     command_of,
     deferred,
+    interrupted_once,
     run,
     wait_for_end,
     wait_for_exit,
@@ -135,6 +136,24 @@ def test_a_deferred_signal_comes_when_the_block_is_left(note, interrupting, numb
         signal_within_a_block(number, note)
 
     assert note.read_text() == "to the end"
+
+
+@pytest.mark.parametrize("number", STOP)
+def test_only_the_first_signal_interrupts(number):
+    before = signal.getsignal(number)
+
+    with interrupted_once():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+
+    assert signal.getsignal(number) == before
+
+
+def test_signals_can_be_ignored_before_the_first_one():
+    with interrupted_once() as ignore:
+        ignore()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_without_a_signal_nothing_comes_and_the_handlers_are_back(interrupting):

@@ -9,13 +9,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from infra.local.ports import HOST, Ports
 from infra.local.simulators.scenarios import NORMAL, Table
-from infra.local.simulators.scenarios_accounts import ACCOUNTS
-from infra.local.simulators.scenarios_api import API
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
+from infra.local.simulators.scenarios_spotify import SPOTIFY
 from infra.local.simulators.server import CONTROL
 from infra.local.state import CloudState, LocalCloudError
 
-TABLES: Mapping[str, Table] = {"Spotify": {**ACCOUNTS, **API}, "ReccoBeats": RECCOBEATS}
+TABLES: Mapping[str, Table] = {"Spotify": SPOTIFY, "ReccoBeats": RECCOBEATS}
 """The scenarios of each simulator; `normal`, which each has, stands in none."""
 
 TIMEOUT_S = 5

@@ -6,7 +6,7 @@ else the real ones were seen to do is switched on as a scenario.
 
 The door for tests, on the port of each simulator:
 
-- `GET /_control/scenarios`, `GET` and `POST /_control/scenario`: see `stage`
+- `GET` and `POST /_control/scenario`: see `stage`
 - `GET` and `POST /_control/clock` `{"ahead_s": N}`: move the simulated time
 - `GET /_control/requests`: how often each path was asked, and the latest requests
 - `GET /_control/blocked_calls`: calls that came though a 429 had told to wait

@@ -12,18 +12,18 @@ Source:
 """
 
 from infra.local import catalogue
-from infra.local.simulators.scenarios import Circumstances, Row
+from infra.local.simulators.scenarios import ActiveScenarios, Row
 from infra.local.simulators.sound import popularity
 
 MARKETS = ("AT", "DE", "JP", "US")
 
 
-def as_shown(circumstances: Circumstances, track: Row) -> Row:
+def as_shown(active: ActiveScenarios, track: Row) -> Row:
     """Dress a track object as the app may see it; what a test gave it stays."""
     shown = dict(track)
-    if not circumstances.parameter("external_ids", normally=1):
+    if not active.parameter("external_ids", normally=1):
         shown.pop("external_ids", None)
-    if not circumstances.parameter("popularity", normally=0):
+    if not active.parameter("popularity", normally=0):
         return shown
     found = catalogue.find_track(str(track.get("id")))
     if found is None:
@@ -34,7 +34,7 @@ def as_shown(circumstances: Circumstances, track: Row) -> Row:
     return old
 
 
-def play_as_shown(circumstances: Circumstances, play: Row) -> Row:
+def play_as_shown(active: ActiveScenarios, play: Row) -> Row:
     """Dress the track of a play, if it has one."""
     track = play["track"]
-    return {**play, "track": as_shown(circumstances, track)} if isinstance(track, dict) else play
+    return {**play, "track": as_shown(active, track)} if isinstance(track, dict) else play

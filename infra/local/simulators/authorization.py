@@ -22,7 +22,7 @@ from werkzeug.utils import redirect
 from infra.local.simulators import account
 from infra.local.simulators.accounts import SCOPE, listener_tokens
 from infra.local.simulators.refusals import oauth_error
-from infra.local.simulators.scenarios import Circumstances
+from infra.local.simulators.scenarios import ActiveScenarios
 from infra.local.simulators.server import Clock
 
 CODE_LIFETIME = timedelta(minutes=10)
@@ -57,7 +57,7 @@ class Authorization:
         query = urlencode(answer | {"state": request.args.get("state", "")})
         return redirect(f"{request.args['redirect_uri']}?{query}")
 
-    def trade(self, circumstances: Circumstances, request: Request) -> Response:
+    def trade(self, active: ActiveScenarios, request: Request) -> Response:
         """Take a code, once, and give tokens for it; say so if it was asked for otherwise."""
         form = request.form
         consent = self._consents.pop(form.get("code", ""), None)
@@ -69,7 +69,7 @@ class Authorization:
             return oauth_error("invalid_grant", "Invalid redirect URI")
         if not hmac.compare_digest(_challenge(form.get("code_verifier", "")), consent.challenge):
             return oauth_error("invalid_grant", "code_verifier was incorrect")
-        return listener_tokens(self._tokens, circumstances, self._grants.issue())
+        return listener_tokens(self._tokens, active, self._grants.issue())
 
     def _consent(self, request: Request) -> str:
         """Note a consent under a new code."""

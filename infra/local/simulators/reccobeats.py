@@ -19,7 +19,7 @@ from werkzeug import Request, Response
 from infra.local import catalogue
 from infra.local.catalogue import Artist, Track
 from infra.local.simulators import recco_ids
-from infra.local.simulators.scenarios import Circumstances, Row
+from infra.local.simulators.scenarios import ActiveScenarios, Row
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS, error
 from infra.local.simulators.server import Answer, Clock, Simulator, json_response
 from infra.local.simulators.sound import popularity, sound
@@ -38,10 +38,10 @@ def reccobeats(clock: Clock) -> Simulator:
     """Build the simulator."""
     stage = Stage(RECCOBEATS, clock)
     routes = {
-        "GET /v1/audio-features": stage.ration(partial(_batch, _features_row)),
-        "GET /v1/track": stage.ration(partial(_batch, _track_row)),
-        "GET /v1/track/<own_id>": stage.ration(partial(_single, _track_row)),
-        "GET /v1/track/<own_id>/audio-features": stage.ration(partial(_single, _features_row)),
+        "GET /v1/audio-features": stage.guard(partial(_batch, _features_row)),
+        "GET /v1/track": stage.guard(partial(_batch, _track_row)),
+        "GET /v1/track/<own_id>": stage.guard(partial(_single, _track_row)),
+        "GET /v1/track/<own_id>/audio-features": stage.guard(partial(_single, _features_row)),
     }
     named = {route: _with_name(answer) for route, answer in routes.items()}
     return Simulator({**named, **stage.routes()}, stage.clock)
@@ -59,7 +59,7 @@ def _with_name(answer: Answer) -> Answer:
     return checked
 
 
-def _batch(row: Callable[[Track], Row], circumstances: Circumstances, request: Request) -> Response:
+def _batch(row: Callable[[Track], Row], active: ActiveScenarios, request: Request) -> Response:
     """Answer a list of ids: one row for each track that is known."""
     ids = [one for text in request.args.getlist("ids") for one in text.split(",") if one]
     if not ids:
@@ -67,16 +67,16 @@ def _batch(row: Callable[[Track], Row], circumstances: Circumstances, request: R
     found = {track for one in ids[:MOST_IDS] for track in recco_ids.find(one)}
     rows = [row(track) for track in found if catalogue.known_to_reccobeats(track.number)]
     content = sorted(rows, key=itemgetter("id"))
-    return json_response({"content": circumstances.shown(content)})
+    return json_response({"content": active.shown(content)})
 
 
 def _single(
-    row: Callable[[Track], Row], circumstances: Circumstances, request: Request, own_id: str
+    row: Callable[[Track], Row], active: ActiveScenarios, request: Request, own_id: str
 ) -> Response:
     """Answer for one track by ReccoBeats' own id; a Spotify id names none."""
     track = recco_ids.find_uuid(own_id)
     known = [track] if track and catalogue.known_to_reccobeats(track.number) else []
-    rows = circumstances.shown([row(one) for one in known])
+    rows = active.shown([row(one) for one in known])
     return json_response(rows[0]) if rows else error(404, _NOT_FOUND, "resource not found")
 
 

@@ -1,11 +1,10 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from infra.local import catalogue
 from infra.local.simulators.account import GRANT_LIFETIME, REFRESH_TOKEN
-from infra.local.simulators.scenarios_accounts import ACCOUNTS
-from infra.local.simulators.scenarios_api import API
+from infra.local.simulators.scenarios_spotify import ACCOUNTS
 
 PATH = "/v1/me/player/recently-played"
 PREMIUM = (
@@ -628,16 +627,3 @@ def test_token_calls_count_towards_no_quota(listening):
     listening.token()
 
     assert listening.recent().status_code == 200
-
-
-def test_the_scenarios_of_the_two_services_bear_different_names():
-    assert set(ACCOUNTS) & set(API) == set()
-
-
-def test_the_simulated_plays_go_on_while_the_clock_is_moved(listening, clock):
-    ahead = timedelta(days=30)
-
-    listening.http.post("/_control/clock", json={"ahead_s": ahead.total_seconds()})
-
-    newest = listening.recent(limit=1).json["items"][0]["played_at"]
-    assert clock.now + ahead - datetime.fromisoformat(newest) < timedelta(minutes=1)

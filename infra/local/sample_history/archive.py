@@ -27,21 +27,19 @@ def write_export_zip(
     files: Iterable[tuple[str, Iterable[Record]]],
     *,
     written_at: datetime,
-    folder: str = FOLDER,
 ) -> None:
     """Write an export as Spotify packs it: JSON files and a guide in one folder.
 
     Args:
         path: The zip file; one that exists is replaced.
-        files: Name and records of each, taken one after the other.
-        written_at: The time that the zip gives its files, so that equal input gives equal bytes.
-        folder: Where in the zip the files lie.
+        files: Name and records of each, read one after the other.
+        written_at: The time of the files in the zip, so that equal input gives equal bytes.
     """
     with ZipFile(path, "w") as archive:
-        guide = _entry(f"{folder}/{_README}", written_at)
+        guide = _entry(f"{FOLDER}/{_README}", written_at)
         archive.writestr(guide, _PDF)
         for name, records in files:
-            entry = _entry(f"{folder}/{name}", written_at)
+            entry = _entry(f"{FOLDER}/{name}", written_at)
             with archive.open(entry, "w", force_zip64=True) as file:
                 for text in _pretty(records):
                     file.write(text.encode())

@@ -4,13 +4,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 from infra.local.catalogue import dice
-from infra.local.sample_history.archive import FOLDER, write_export_zip
-from infra.local.sample_history.records import Layout, Record, record
+from infra.local.sample_history.archive import write_export_zip
+from infra.local.sample_history.records import Record, record
 from infra.local.sample_history.rows import AUDIO, VIDEO, Row, Shares
 from infra.local.sample_history.story import first_day, sessions
 from infra.local.sample_history.summary import HistorySummary, Tally
@@ -20,9 +20,9 @@ ROWS_PER_FILE = 15_000
 _VIDEOS = 0.02
 # Videos have tracks of their own: the audio and video file of one export share no record.
 _FIRST_VIDEO = 10_000_000
-# Of 100 seconds, this many are told 1 s later by the earlier of two exports.
+# Of 100 seconds, this many are 1 s later in the earlier of two exports.
 _MOVED = 3
-_TELLING_MS = 1_000
+_MOVED_ABOVE_MS = 1_000
 
 _second = attrgetter("ended_s")
 
@@ -34,7 +34,6 @@ def write_history_zip(
     seed: int = 1,
     until: datetime,
     since: datetime | None = None,
-    layout: Layout = "audio-2025",
     shares: Shares = AUDIO,
     as_of: datetime | None = None,
 ) -> HistorySummary:
@@ -46,7 +45,6 @@ def write_history_zip(
         seed: Who the person is.
         until: When the export was made; the last play is some hours older.
         since: The day of the first play; by default 30 plays a day, but not before 2012.
-        layout: The generation of the export.
         shares: How often each oddity occurs in audio files.
         as_of: Write the export that the same person got at this earlier instant instead. It ends
             there, and 3 % of its seconds are 1 s later. Only plays above 1 s move, so that both
@@ -71,28 +69,21 @@ def write_history_zip(
         shares=VIDEO,
         first_number=_FIRST_VIDEO,
     )
-    told = partial(_told, layout=layout, as_of=as_of)
+    exported = partial(_exported, as_of=as_of)
     tally = Tally()
-    files = chain(
-        _audio_files(map(told, of_audio), layout), _video_files(map(told, of_video), layout)
-    )
     write_export_zip(
         path,
-        (_written(name, rows, tally, layout, earlier=as_of is not None) for name, rows in files),
+        (
+            _written(name, rows, tally, earlier=as_of is not None)
+            for name, rows in _files(map(exported, of_audio), map(exported, of_video))
+        ),
         written_at=as_of or until,
-        folder="MyData" if layout == "endsong" else FOLDER,
     )
     return tally.summary()
 
 
-def _told(session: list[Row], layout: Layout, as_of: datetime | None) -> list[Row]:
-    """Give what an export tells of a session."""
-    if layout != "audio-2025":
-        # Without the keys of audiobooks, nothing is left of one but the time.
-        session = [
-            row._replace(kind="unnamed", number=0) if row.kind == "audiobook" else row
-            for row in session
-        ]
+def _exported(session: list[Row], as_of: datetime | None) -> list[Row]:
+    """Return the rows of a session that an export contains."""
     if as_of is None:
         return session
     known = (row for row in session if row.ended_s < as_of.timestamp())
@@ -100,24 +91,21 @@ def _told(session: list[Row], layout: Layout, as_of: datetime | None) -> list[Ro
 
 
 def _earlier(rows: list[Row]) -> list[Row]:
-    """Give the rows of one second as an earlier export tells them: some of them 1 s later."""
+    """Return the rows of one second as an earlier export has them: some of them 1 s later."""
     stays = rows[0].ended_s * 40_503 % 100 >= _MOVED
-    if stays or min(row.ms_played for row in rows) <= _TELLING_MS:
+    if stays or min(row.ms_played for row in rows) <= _MOVED_ABOVE_MS:
         return rows
     return [row._replace(ended_s=row.ended_s + 1) for row in rows]
 
 
-def _audio_files(story: Iterable[list[Row]], layout: Layout) -> Iterator[tuple[str, list[Row]]]:
-    """Cut a story into the audio files of an export, between sessions."""
-    for number, rows in enumerate(_cut(story, ROWS_PER_FILE)):
-        old = layout == "endsong"
-        yield f"endsong_{number}" if old else f"{_name('Audio', rows)}_{number}", rows
-
-
-def _video_files(story: Iterable[list[Row]], layout: Layout) -> Iterator[tuple[str, list[Row]]]:
-    """Put a story into the one video file of an export."""
-    for rows in _cut(story, sys.maxsize):
-        yield "endvideo" if layout == "endsong" else _name("Video", rows), rows
+def _files(
+    audio: Iterable[list[Row]], video: Iterable[list[Row]]
+) -> Iterator[tuple[str, list[Row]]]:
+    """Cut two stories into the audio files and the one video file of an export."""
+    for number, rows in enumerate(_cut(audio, ROWS_PER_FILE)):
+        yield f"{_name('Audio', rows)}_{number}", rows
+    for rows in _cut(video, sys.maxsize):
+        yield _name("Video", rows), rows
 
 
 def _cut(story: Iterable[list[Row]], size: int) -> Iterator[list[Row]]:
@@ -140,11 +128,8 @@ def _name(medium: str, rows: list[Row]) -> str:
 
 
 def _written(
-    name: str, rows: list[Row], tally: Tally, layout: Layout, *, earlier: bool
+    name: str, rows: list[Row], tally: Tally, *, earlier: bool
 ) -> tuple[str, Iterator[Record]]:
-    """Count a file, and give its name and records; old ones are in no order."""
-    file = f"{name}.json"
-    tally.add(file, rows)
-    if layout == "endsong":
-        dice("order", name).shuffle(rows)
-    return file, (record(row, layout, earlier=earlier) for row in rows)
+    """Count the rows of a file, and return its name and records."""
+    tally.add(rows)
+    return f"{name}.json", (record(row, earlier=earlier) for row in rows)

@@ -1,19 +1,15 @@
-"""Rows of a story as the records of an export, in the layouts of three generations.
+"""Rows of a story as the records of an export, in the layout of 2025: 23 keys.
 
-`endsong` (to 2023): 21 keys, with a user name, IP address and user agent.
-`audio-2024`: 19 keys. `audio-2025`: 23 keys, with those of audiobooks.
-What a record says also depends on when it was played: long names of platforms until October
-2023, an `offline_timestamp` in milliseconds from 2015 to 2022 and in seconds else.
+A record also depends on when it was played: platforms have long names until October 2023, and
+`offline_timestamp` is in milliseconds from 2015 to 2022 and in seconds otherwise.
 """
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from infra.local import catalogue, names
 from infra.local.sample_history.rows import ODD_OFFLINE, Kind, Row
-
-Layout = Literal["endsong", "audio-2024", "audio-2025"]
 
 Record = dict[str, Any]
 
@@ -25,7 +21,7 @@ PLATFORMS = (
     ("Linux [x86-64 0]", "linux"),
     ("Partner example cast_tv;Example TV;;tpapi", "not_applicable"),
 )
-"""For each device its name of before October 2023, and that of since."""
+"""For each device its name until October 2023, and its name since."""
 
 _SHORT_NAMES_SINCE_S = datetime(2023, 10, 1, tzinfo=UTC).timestamp()
 _MILLISECONDS_SINCE_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
@@ -33,43 +29,39 @@ _SECONDS_SINCE_S = datetime(2023, 1, 1, tzinfo=UTC).timestamp()
 _SKIPS = ("fwdbtn", "backbtn")
 
 
-def record(row: Row, layout: Layout, *, earlier: bool = False) -> Record:
-    """Write one record of an export.
+def record(row: Row, *, earlier: bool = False) -> Record:
+    """Return one record of an export.
 
     Args:
         row: What was played.
-        layout: The generation of the export.
-        earlier: As an earlier export of the same generation told it: what a later one leaves
-            null is 0, and what a later one calls false is null (measured).
+        earlier: As an earlier export has it: 0 where a later one has null, and null where a later
+            one has false (measured).
     """
-    old = layout == "endsong"
     session = row.session
     long_name, short_name = PLATFORMS[session.device]
     return {
         "ts": datetime.fromtimestamp(row.ended_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        **({"username": "sample-listener"} if old else {}),
         "platform": short_name if row.ended_s >= _SHORT_NAMES_SINCE_S else long_name,
         "ms_played": row.ms_played,
         "conn_country": session.country,
-        "ip_addr_decrypted" if old else "ip_addr": _address(session.address),
-        **({"user_agent_decrypted": None} if old else {}),
-        **_names(row.kind, row.number, layout),
+        "ip_addr": _address(session.address),
+        **_names(row.kind, row.number),
         "reason_start": row.reason_start,
         "reason_end": row.reason_end,
         "shuffle": session.shuffle,
-        "skipped": None if old else row.reason_end in _SKIPS or (None if earlier else False),
+        "skipped": row.reason_end in _SKIPS or (None if earlier else False),
         "offline": session.offline,
-        "offline_timestamp": _offline_timestamp(row, nothing=0 if old or earlier else None),
+        "offline_timestamp": _offline_timestamp(row, nothing=0 if earlier else None),
         "incognito_mode": session.incognito,
     }
 
 
 @lru_cache(maxsize=50_000)
-def _names(kind: Kind, number: int, layout: Layout) -> Record:
-    """Write what was played; what it is not is null."""
+def _names(kind: Kind, number: int) -> Record:
+    """Return the fields that name what was played; those of other kinds are null."""
     played = catalogue.track(number) if kind == "track" else None
-    episode = kind == "episode"
-    written: Record = {
+    episode, book = kind == "episode", kind == "audiobook"
+    return {
         "master_metadata_track_name": played and played.name,
         "master_metadata_album_artist_name": played and played.album.artist.name,
         "master_metadata_album_album_name": played and played.album.name,
@@ -77,12 +69,6 @@ def _names(kind: Kind, number: int, layout: Layout) -> Record:
         "episode_name": f"#{number}: {names.episode_title(number)}" if episode else None,
         "episode_show_name": names.show_name(number // 50) if episode else None,
         "spotify_episode_uri": _uri("episode", number) if episode else None,
-    }
-    if layout != "audio-2025":
-        return written
-    book = kind == "audiobook"
-    return {
-        **written,
         "audiobook_title": names.episode_title(number // 20) if book else None,
         "audiobook_uri": _uri("show", number // 20) if book else None,
         "audiobook_chapter_uri": _uri("episode", 10**9 + number) if book else None,
@@ -91,12 +77,12 @@ def _names(kind: Kind, number: int, layout: Layout) -> Record:
 
 
 def _uri(kind: catalogue.Kind, number: int) -> str:
-    """Write the Spotify URI of the numbered thing."""
+    """Return the Spotify URI of a numbered item."""
     return f"spotify:{kind}:{catalogue.id_of(kind, number)}"
 
 
 def _offline_timestamp(row: Row, nothing: int | None) -> int | None:
-    """Write when the device says that the play began, in the unit of its time."""
+    """Return the start of the play by the device's clock, in the unit of its time."""
     noted_s = row.offline_s
     if noted_s is None:
         return nothing
@@ -105,7 +91,7 @@ def _offline_timestamp(row: Row, nothing: int | None) -> int | None:
 
 
 def _address(number: int) -> str:
-    """Write an IP address from the ranges reserved for documentation; one in four is IPv6."""
+    """Return an IP address of the ranges reserved for documentation; one in four is IPv6."""
     network, host = divmod(number, 64)
     return (
         f"192.0.2.{host}",

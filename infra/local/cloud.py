@@ -1,4 +1,4 @@
-"""The local cloud, for the command line and the tests: up, down, reset, and Postgres by itself."""
+"""The local cloud, for the command line and the tests: up, down, reset, and Postgres alone."""
 
 import os
 import signal
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from infra.local import parts, supervisor
-from infra.local.deploy import PID_FILE as CDK
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
 from infra.local.memory import INGESTED, Memory, delete
@@ -35,7 +34,7 @@ DATA = (
     *("logs", "cdk", "cdk.out", FILE, MEMORY),
     # An interrupted write leaves them.
     *(f"{name}.new" for name in (FILE, MEMORY)),
-    *("ministack.pid", "simulators.pid", "page.pid", CDK, SUPERVISOR),
+    *("ministack.pid", "simulators.pid", "page.pid", "cdk.pid", SUPERVISOR),
 )
 """All that a home may hold. A reset deletes nothing else in it."""
 

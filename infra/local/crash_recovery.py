@@ -1,8 +1,7 @@
 """What a crash of MiniStack loses: it saves its queues at a clean stop only, but objects at once.
 
-A lost upload is still in the archive, so its owner can be told to upload it again. Lost polls cost
-nothing but the next one: the collector's state is as old as the queues, so it asks for the newest
-50 plays again.
+An upload is still in the archive, so its name is known. Polls are repeated: the collector's state
+is as old as the queues, so the next poll asks for the newest 50 plays again.
 """
 
 from contextlib import closing

@@ -11,14 +11,15 @@ from botocore.exceptions import ClientError
 
 from infra.local.aws import LocalAws, client
 from infra.local.environment import ACCOUNT, REGION, local_aws
-from infra.local.processes import run
+from infra.local.processes import Child
 from infra.local.state import REPOSITORY, LocalCloudError
 
 STACK = "SpotifyPipeline"
 BOOTSTRAP_STACK = "CDKToolkit"
 COMMAND = REPOSITORY / "node_modules" / "aws-cdk" / "bin" / "cdk"
 TIMEOUT_S = 600
-PID_FILE = "cdk.pid"
+PROCESS = "cdk"
+"""Title of its child process."""
 SHOWN_LINES = 12
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
@@ -35,11 +36,11 @@ class Cdk:
     def __init__(self, home: Path, aws: LocalAws, command: Path = COMMAND) -> None:
         self._aws = aws
         self._command = command
-        self._log = home / "logs" / "cdk.log"
+        self._process = Child(PROCESS, home)
+        self._log = self._process.log
         self._outputs = home / "outputs.json"
         self._assembly = home / "cdk.out"
         self._own = home / "cdk"
-        self._pid_file = home / PID_FILE
 
     def has_stack(self, name: str) -> bool:
         """True if a stack exists and no change of it is running."""
@@ -86,13 +87,8 @@ class Cdk:
             "CDK_DISABLE_CLI_TELEMETRY": "true",
         }
         try:
-            code = run(
-                [*command, *options],
-                environment,
-                cwd=REPOSITORY,
-                log=self._log,
-                pid_file=self._pid_file,
-                timeout_s=TIMEOUT_S,
+            code = self._process.run(
+                [*command, *options], environment, cwd=REPOSITORY, timeout_s=TIMEOUT_S
             )
         except subprocess.TimeoutExpired:
             raise LocalCloudError(f"cdk {words[0]} took over {TIMEOUT_S} s: {self._log}") from None

@@ -107,7 +107,7 @@ class MiniStack:
         return f"running on {self.endpoint} ".encode() in self.child.log.read_bytes()
 
     def _environment(self) -> dict[str, str]:
-        """Tell MiniStack what to be; its functions inherit all of it."""
+        """Return the environment of MiniStack, which its functions inherit."""
         home = self._home
         return local_aws(self._access_key) | {
             "AUTH": "true",

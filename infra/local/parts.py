@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from infra.local import page
+from infra.local import deploy, page
 from infra.local.environment import clean
 from infra.local.memory import Memory
 from infra.local.ministack import STOP_S as MINISTACK_STOP_S
@@ -36,7 +36,7 @@ class Parts:
         self._simulators = Child("simulators", home, CHILD_STOP_S)
         self._page = Child("page", home, CHILD_STOP_S)
         # A deployment may outlive its supervisor.
-        self._deployment = Child("cdk", home, KILLED_S)
+        self._deployment = Child(deploy.PROCESS, home, KILLED_S)
         self.postgres = PostgresServer(home / "postgres")
         self._stopped = home / "postgres.stopped"
 

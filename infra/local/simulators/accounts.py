@@ -41,7 +41,7 @@ def refresh(
     active: ActiveScenarios,
     request: Request,
 ) -> Response:
-    """Exchange a refresh token; it stays the same itself, save where tokens rotate."""
+    """Exchange a refresh token, which stays the same unless tokens rotate."""
     given = request.form.get("refresh_token")
     complaint = grants.complaint(given)
     if given is None or complaint:
@@ -53,7 +53,7 @@ def refresh(
 def listener_tokens(
     tokens: account.AccessTokens, active: ActiveScenarios, refresh_token: str | None
 ) -> Response:
-    """Give a token that opens what the listener agreed to, and a refresh token if it is new."""
+    """Return a token with the listener's scope, and a refresh token if it is new."""
     lives_s = active.parameter("expires_in_s", account.ACCESS_TOKEN_S)
     body = {**_bearer(tokens.issue(lives_s), lives_s), "scope": SCOPE}
     return json_response(body | ({"refresh_token": refresh_token} if refresh_token else {}))
@@ -62,7 +62,7 @@ def listener_tokens(
 def client_credentials(
     tokens: account.AccessTokens, active: ActiveScenarios, request: Request
 ) -> Response:
-    """Give the app itself a token, which opens the catalogue and nothing of a listener."""
+    """Return a token of the app itself, which gives access to the catalogue only."""
     if request.authorization is None:
         return oauth_error("invalid_client", "Invalid client secret")
     lives_s = active.parameter("expires_in_s", account.ACCESS_TOKEN_S)
@@ -70,7 +70,7 @@ def client_credentials(
 
 
 def set_grant(grants: account.Grants, request: Request) -> Response:
-    """Set when the listener agreed to every refresh token: `{"authorized_at": INSTANT}`."""
+    """Set when the listener consented to every refresh token: `{"authorized_at": INSTANT}`."""
     try:
         grants.authorize(wire.instant(request.get_json()["authorized_at"]))
     except (KeyError, TypeError, ValueError) as error:
@@ -83,7 +83,7 @@ def _bearer(access_token: str, lives_s: int) -> dict[str, Any]:
 
 
 def _known_client(request: Request) -> bool:
-    """Tell whether the app names itself rightly: by Basic with a secret, or by its id (PKCE)."""
+    """True if the app authenticates itself: by Basic with a secret, or by its id (PKCE)."""
     given = request.authorization
     if given is None:
         return _same(request.form.get("client_id"), account.CLIENT_ID)

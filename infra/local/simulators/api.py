@@ -26,7 +26,7 @@ _MOST_FEATURES = 100
 def with_token(
     tokens: account.AccessTokens, answer: Answer, *, of_listener: bool = False
 ) -> Answer:
-    """Answer those only who bring a good access token; a listener's, where it must be."""
+    """Require a valid access token, of a listener if `of_listener`."""
 
     def checked(request: Request, **parts: Any) -> Response:
         given = request.authorization
@@ -77,7 +77,7 @@ def tracks(active: ActiveScenarios, request: Request) -> Response:
 
 
 def features_of_one(active: ActiveScenarios, request: Request, track_id: str) -> Response:
-    """Tell how a track sounds; refused as `features_of_several`."""
+    """Return the features of a track; refused like `features_of_several`."""
     if not active.parameter("audio_features", normally=0):
         return api_error(403)
     found = catalogue.find_track(track_id)
@@ -87,14 +87,14 @@ def features_of_one(active: ActiveScenarios, request: Request, track_id: str) ->
 
 
 def features_of_several(active: ActiveScenarios, request: Request) -> Response:
-    """Tell how tracks sound, null for an unknown one; refused for new apps since November 2024."""
+    """Return features, null for an unknown track; refused for new apps since November 2024."""
     if not active.parameter("audio_features", normally=0):
         return api_error(403)
     return _several(request, "audio_features", _MOST_FEATURES, wire.audio_features)
 
 
 def _window(plays: account.Plays, active: ActiveScenarios) -> list[Row]:
-    """Give the plays that may be shown, newest first."""
+    """Return the plays that may be shown, newest first."""
     dressed = [play_as_shown(active, play) for play in plays.newest()]
     return account.newest_first(active.shown(dressed))
 
@@ -111,10 +111,10 @@ def _several(request: Request, key: str, most: int, shown: Callable[[Track], Row
 
 
 def _whole(request: Request, name: str) -> int | None:
-    """Read a whole number from the query; None if it is not there.
+    """Read a whole number from the query; None if it is missing.
 
     Raises:
-        ValueError: It is no whole number; its text is the parameter's name.
+        ValueError: It is not a whole number; the message is the parameter's name.
     """
     text = request.args.get(name)
     if text is not None and not (text.isascii() and text.isdigit()):

@@ -17,12 +17,12 @@ _RELEASED_AGAIN = 1_000_000_000
 
 
 def uuid_of(track: Track) -> str:
-    """Tell ReccoBeats' own id of a track."""
+    """Return ReccoBeats' own id of a track."""
     return str(UUID(int=(track.number + 1) * _SCATTER % _SPACE))
 
 
 def find_uuid(text: str) -> Track | None:
-    """Look a track up by ReccoBeats' own id."""
+    """Return the track with an id of ReccoBeats."""
     try:
         number = UUID(text).int * _GATHER % _SPACE - 1
     except ValueError:
@@ -31,7 +31,7 @@ def find_uuid(text: str) -> Track | None:
 
 
 def find(one: str) -> tuple[Track, ...]:
-    """Look up what an id of any kind names: nothing, a track, or all releases of a recording."""
+    """Return what an id of any kind names: nothing, a track, or all releases of a recording."""
     if track := catalogue.find_track(one) or find_uuid(one):
         return (track,)
     recording = catalogue.find_isrc(one)
@@ -39,7 +39,7 @@ def find(one: str) -> tuple[Track, ...]:
 
 
 def _released_again(recording: Track) -> Track:
-    """Give the same recording under another Spotify id, on another album."""
+    """Return the same recording under another Spotify id, on another album."""
     release = catalogue.track(recording.number + _RELEASED_AGAIN)
     return replace(
         release,

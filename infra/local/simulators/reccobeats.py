@@ -1,8 +1,8 @@
-"""ReccoBeats, the keyless source of audio features, with the traps that its users found.
+"""ReccoBeats, the keyless source of audio features, with the oddities that its users found.
 
-At most 40 ids are read and the rest is dropped without a word; unknown ids are missing from the
-answer; rows come in an order of their own, under ids of their own, so that only `href` tells
-which track a row is about. The paths of a single track know ReccoBeats' own ids alone.
+At most 40 ids are read and the rest is ignored; unknown ids are missing from the answer; rows come
+in another order, under other ids, so that only `href` names the track of a row. The paths of a
+single track accept ReccoBeats' own ids only.
 
 Source:
     https://reccobeats.com/docs
@@ -48,7 +48,7 @@ def reccobeats(clock: Clock) -> Simulator:
 
 
 def _with_name(answer: Answer) -> Answer:
-    """Answer those only who name themselves by a user agent that is not Python's own."""
+    """Require a user agent other than those of Python's HTTP clients."""
 
     def checked(request: Request, **parts: Any) -> Response:
         agent = request.user_agent.string
@@ -81,7 +81,7 @@ def _single(
 
 
 def _features_row(track: Track) -> Row:
-    """Tell how a track sounds; there is no time signature."""
+    """Return the features of a track, which lack the time signature."""
     return {**_reference(track), **sound(track)}
 
 

@@ -17,7 +17,7 @@ from infra.local.simulators.stage import Stage, StagedAnswer
 
 
 def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simulator:
-    """Build the simulator of both services; a frozen one plays nothing by itself."""
+    """Build the simulator of both services; a frozen one has a listener who plays nothing."""
     stage = Stage(SPOTIFY, clock)
     tokens, grants = account.AccessTokens(stage.clock), account.Grants(stage.clock)
     stage.on_begin(TOKEN_PATH, tokens.forget)
@@ -42,7 +42,7 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
 
 
 def _api(stage: Stage, tokens: account.AccessTokens, plays: account.Plays) -> dict[str, Answer]:
-    """Name the routes of the web API; only the first is about a listener."""
+    """Return the routes of the web API; only the first needs a listener."""
     recently_played = stage.guard(partial(api.recently_played, plays))
     catalogue_answers: dict[str, StagedAnswer] = {
         "/v1/tracks": api.tracks,
@@ -60,7 +60,7 @@ def _api(stage: Stage, tokens: account.AccessTokens, plays: account.Plays) -> di
 
 
 def _add(plays: account.Plays, request: Request) -> Response:
-    """Show the plays of a JSON list: `{"track_number", "played_at"}`, or whole wire plays."""
+    """Add the plays of a JSON list: `{"track_number", "played_at"}`, or whole wire plays."""
     try:
         added = [_pushed(play) for play in request.get_json()]
     except (KeyError, TypeError, ValueError) as error:
@@ -70,7 +70,7 @@ def _add(plays: account.Plays, request: Request) -> Response:
 
 
 def _done(order: Callable[[], None], request: Request) -> Response:
-    """Carry out an order of a test."""
+    """Run an order of a test."""
     order()
     return json_response({})
 

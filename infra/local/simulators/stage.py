@@ -130,7 +130,7 @@ class Stage:
             return Response(refusal.get_data(), refusal.status_code, refusal.headers)
 
     def _begin_block(self, refusal: Response) -> None:
-        """Begin a block of `Retry-After` seconds; without that header there is none."""
+        """Begin a block of `Retry-After` seconds; 0 without that header."""
         length = timedelta(seconds=refusal.headers.get("Retry-After", type=int, default=0))
         with self._lock:
             self._block = self.clock() + length, length, refusal

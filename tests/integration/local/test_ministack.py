@@ -139,7 +139,7 @@ def test_half_of_a_deployment_is_not_saved(deployed):
     assert url.endswith("/before")
 
 
-def test_a_server_that_cannot_listen_is_told_with_its_log(ministack, home):
+def test_a_server_that_cannot_listen_names_its_log(ministack, home):
     other = MiniStack(home)
     other.start(int(ministack.endpoint.rpartition(":")[2]), ADMINISTRATOR)
 

@@ -8,9 +8,8 @@ Tracks lie in blocks of 4,096: 128 artists, each with 4 albums of 8 tracks, shuf
 tracks played most often belong to many artists.
 """
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 from typing import Literal
@@ -111,16 +110,6 @@ def find_number(track_id: str) -> int | None:
     # A track's kind is 0, so its number stands alone. 22 digits hold more than 128 bits: an id
     # beyond them would wrap to another track's.
     return number if scattered < _ID_SPACE and 0 <= number < _NUMBERS else None
-
-
-def find_isrc(isrc: str) -> Track | None:
-    """Return the track with an ISRC, which is unique for the first 1.7 thousand million."""
-    match = re.fullmatch(r"QZ([A-Z]{3})\d{2}(\d{5})", isrc)
-    if match is None:
-        return None
-    registrant = reduce(lambda rest, letter: rest * 26 + ord(letter) - ord("A"), match[1], 0)
-    found = track(registrant * _DESIGNATIONS + int(match[2]))
-    return found if found.isrc == isrc else None
 
 
 @lru_cache(maxsize=1_000)

@@ -34,6 +34,8 @@ DATA = (
     *("logs", "cdk", "cdk.out", FILE, MEMORY),
     # An interrupted write leaves them.
     *(f"{name}.new" for name in (FILE, MEMORY)),
+    # Earlier releases wrote it.
+    *("turn.json", "turn.json.new"),
     *("ministack.pid", "simulators.pid", "page.pid", "cdk.pid", SUPERVISOR),
 )
 """All that a home may hold. A reset deletes nothing else in it."""

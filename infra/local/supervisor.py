@@ -19,7 +19,9 @@ from infra.local.aws import client
 from infra.local.crash_recovery import incomplete_uploads
 from infra.local.deploy import BOOTSTRAP_STACK, Cdk, enable_consumers
 from infra.local.environment import REGION, SECRET_KEY
-from infra.local.memory import INGESTED, Memory, delete
+from infra.local.home import prepare
+from infra.local.memory import Memory
+from infra.local.next_steps import next_steps
 from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
 from infra.local.ports import HOST, choose, no_other_start
@@ -32,15 +34,8 @@ from shared.errors import HistoryError
 
 Say = Callable[[str], None]
 
-FOLDERS = ("logs", "cdk", "cdk.out")
 WATCH_S = 1
 SAMPLE_PLAYS = 5_000
-NEXT = ("status", "upload my_spotify_data.zip", "login")
-TO_SIMULATOR = ("poll --wait", "local scenario")
-OWN_PLAYS = (
-    "for your own plays: `.venv/bin/plays login --start-over` (deletes all that is in this local "
-    "cloud once you have agreed at Spotify); for an export alone see README, With your own plays"
-)
 
 
 def run(home: Path, wishes: Wishes, say: Say) -> None:
@@ -67,20 +62,6 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
             supervisor.watch()
 
 
-def next_steps(*, holds_simulated: bool, polls_simulator: bool) -> tuple[str, ...]:
-    """Return lines that name the commands that work now.
-
-    Args:
-        holds_simulated: Whether simulated plays are in this home, or soon will be.
-        polls_simulator: Whether the Spotify that is polled is simulated.
-    """
-    commands = (
-        NEXT if not holds_simulated else ("status", *(TO_SIMULATOR if polls_simulator else ()))
-    )
-    line = f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in commands)}"
-    return (line, OWN_PLAYS) if holds_simulated else (line,)
-
-
 def already_running(home: Path) -> LocalCloudError:
     """Return the error for a home in which a local cloud runs."""
     pid = holder(home / SUPERVISOR)
@@ -95,33 +76,6 @@ def _without_failing(say: Say) -> Say:
             say(text)
 
     return say_if_possible
-
-
-def prepare(home: Path, wishes: Wishes) -> Memory:
-    """Make the folders of a home, delete what cannot be continued, and return what it remembers.
-
-    Raises:
-        LocalCloudError: It is of a release before 2026-11-29.
-    """
-    memory = Memory.load(home)
-    if memory.is_outdated:
-        raise LocalCloudError(
-            f"{home} was made by an earlier release, which this one cannot continue: use that "
-            "release, or delete all plays and logins in it with `plays local reset`"
-        )
-    for name in FOLDERS:
-        (home / name).mkdir(exist_ok=True)
-        # Those of earlier releases were open to other users.
-        (home / name).chmod(0o700)
-    changes: dict[str, object] = {}
-    if not memory.deployed:
-        delete(home, INGESTED)
-        changes = {"empty": wishes.empty, "simulated": frozenset(), "sampled": False}
-    memory = memory.model_copy(update=changes)
-    if not (wishes.simulated_listener or memory.simulated):
-        memory = memory.model_copy(update={"real_spotify": True})
-    memory.save(home)
-    return memory
 
 
 class Supervisor:

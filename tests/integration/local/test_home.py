@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from infra.local.home import prepare
 from infra.local.memory import FILE, INGESTED, Memory
 from infra.local.state import LocalCloudError
-from infra.local.supervisor import next_steps, prepare
 from infra.local.wishes import Wishes
 
 REAL = Wishes(
@@ -84,19 +84,3 @@ def test_folders_of_an_earlier_release_are_closed_to_other_users(home):
     prepare(home, Wishes())
 
     assert (home / "cdk").stat().st_mode & 0o077 == 0
-
-
-def test_a_new_home_is_offered_an_upload_and_a_login():
-    (line,) = next_steps(holds_simulated=False, polls_simulator=False)
-
-    assert "upload my_spotify_data.zip" in line
-    assert "login" in line
-
-
-@pytest.mark.parametrize("polls_simulator", [True, False])
-def test_a_home_with_simulated_plays_says_how_to_get_own_ones(polls_simulator):
-    line, own = next_steps(holds_simulated=True, polls_simulator=polls_simulator)
-
-    assert "upload" not in line
-    assert ("local scenario" in line) is polls_simulator
-    assert "`.venv/bin/plays login --start-over` (deletes all that is in" in own

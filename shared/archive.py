@@ -82,4 +82,5 @@ class Archive:
     def fetch(self, key: str, version_id: str, into: BinaryIO) -> None:
         """Copy an uploaded file into a local one, in chunks."""
         answer = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version_id)
-        shutil.copyfileobj(answer["Body"], into, CHUNK_BYTES)
+        with answer["Body"] as body:
+            shutil.copyfileobj(body, into, CHUNK_BYTES)

@@ -25,7 +25,7 @@ from infra.local.next_steps import next_steps
 from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
 from infra.local.ports import HOST, choose, no_other_start
-from infra.local.processes import interrupted_once
+from infra.local.processes import deferred, interrupted_once
 from infra.local.sample_history import write_history_zip
 from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
 from infra.local.wishes import Wishes, configuration
@@ -118,7 +118,8 @@ class Supervisor:
         state = self._state(bucket, context)
         self._say_ready(state)
         # Last, because its file means that the local cloud is ready.
-        state.save(self._home)
+        with deferred():
+            state.save(self._home)
 
     def watch(self) -> None:
         """Watch the servers and report plays that arrive, until another Spotify is asked for.
@@ -247,7 +248,9 @@ class Supervisor:
 
     def _remember(self, **changes: object) -> None:
         self._memory = self._memory.model_copy(update=changes)
-        self._memory.save(self._home)
+        # Pydantic turns a KeyboardInterrupt into an error of its own.
+        with deferred():
+            self._memory.save(self._home)
 
     def _say(self, text: str) -> None:
         self._say_plainly(f"{time.monotonic() - self._started_at:5.1f} s  {text}")

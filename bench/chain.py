@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bench.pipeline import MESSAGES_PER_INVOCATION
-from services.loader.records import EXPORT
+from services.loader.domain.records import EXPORT
 from services.loader.store import Store
 from shared.models import PLAYS_PER_BATCH, EnrichedBatch, Play
 from shared.postgres import Database

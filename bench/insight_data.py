@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from services.loader.columns import copy_text
+from services.loader.domain.columns import copy_text
 from shared.postgres import Database
 
 COLUMNS = (

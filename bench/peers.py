@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.loader.columns import copy_text
+from services.loader.domain.columns import copy_text
 from shared.postgres import Address, Database
 
 _KEPT = {

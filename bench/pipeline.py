@@ -105,7 +105,7 @@ def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
         "LISTENERS": "me",
     }
     memory_cloud.install(uploads=history.parent, deliver=collected.put)
-    from services.collector.backfill import handler, wire  # noqa: PLC0415 - after its environment
+    from services.collector.backfill.upload_handler import handler, wire  # noqa: PLC0415 - after its environment
 
     wire()
     body = {

@@ -11,7 +11,7 @@ from typing import Any
 from bench import insight_data, pipeline, postgres
 from bench.insight_data import Shape
 from infra.local.sample_history import HistorySummary
-from services.loader.records import API
+from services.loader.domain.records import API
 from services.loader.refresh import MONTHS_AFTER_A_POLL, refresh
 from services.loader.store import Store
 from shared.models import EnrichedBatch, Play, TrackFeatures

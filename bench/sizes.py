@@ -11,7 +11,7 @@ from infra.cdk.libraries import install_into
 
 HANDLERS = {
     "collector": "services.collector.handler",
-    "backfill": "services.collector.backfill",
+    "backfill": "services.collector.backfill.upload_handler",
     "enricher": "services.enricher.handler",
     "healer": "services.enricher.heal",
     "loader": "services.loader.handler",

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from cli.errors import CommandError
+from cli.login.terminal_input import Typed
 from cli.output import note
-from cli.typed import Typed
 
 YesOption = Annotated[
     bool, typer.Option("--yes", help="Do not ask; needed where no terminal can be asked.")

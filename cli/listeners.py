@@ -8,7 +8,7 @@ from cli.target import Target
 from services.collector.credentials import Credentials, CredentialStore
 from services.collector.state import ErrorKind, ListenerState, ListenerStates
 from shared.errors import SettingsError
-from shared.spotify_app import AppState, SpotifyApps
+from shared.spotify.rate_limits import AppState, SpotifyApps
 
 
 class Trouble(Document):

@@ -8,19 +8,19 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup, TyperOption
 
-from cli import dlq, listener, local
-from cli.dashboard import dashboard
-from cli.derive import derive
+from cli.commands import dlq, listener, local
+from cli.commands.dashboard import dashboard
+from cli.commands.derive import derive
+from cli.commands.heal import heal
+from cli.commands.login import login
+from cli.commands.poll import poll
+from cli.commands.report import report
+from cli.commands.sql import sql
+from cli.commands.status import status
+from cli.commands.upload import upload
 from cli.errors import CommandError, StoppedError, explain
-from cli.heal import heal
-from cli.login import login
 from cli.output import printable
-from cli.poll import poll
-from cli.report import report
-from cli.sql import sql
-from cli.status import status
 from cli.target import TargetName, choose
-from cli.upload import upload
 from infra.local.state import local_home
 from shared.errors import HistoryError
 

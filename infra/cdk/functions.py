@@ -19,7 +19,7 @@ from infra.cdk.constructs.permissions import allow, secret_arn
 from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
 from infra.cdk.names import archive_name
 from infra.cdk.sizes import FunctionConfig
-from services.enricher.due import INDEX as WAITING
+from services.enricher.cache.pending import INDEX as WAITING
 from shared.archive import UPLOADS
 
 

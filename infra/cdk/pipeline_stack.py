@@ -25,9 +25,9 @@ from infra.cdk.constructs.repeated_call import RepeatedCall
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
 from infra.cdk.names import archive_name
+from infra.cdk.observability import Watched, add_alarms, add_dashboard
 from infra.cdk.sizes import ConsumerConfig
-from infra.cdk.watch import Watched, add_alarms, add_dashboard
-from services.enricher.due import INDEX as WAITING
+from services.enricher.cache.pending import INDEX as WAITING
 
 
 class PipelineStack(Stack):

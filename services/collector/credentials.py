@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.errors import SettingsError, SpotifyLoginError
 from shared.models import BoundedInstant
-from shared.spotify import SpotifyAccounts
-from shared.spotify_login import KeptToken, keep, read_secret
-from shared.spotify_wire import Grant, Secret
+from shared.spotify.api import SpotifyAccounts
+from shared.spotify.login import KeptToken, keep, read_secret
+from shared.spotify.wire import Grant, Secret
 from shared.telemetry import logger
 
 GRANT_LIFETIME = timedelta(days=180)

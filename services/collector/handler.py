@@ -7,8 +7,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
-from services.collector.collect import Collector
 from services.collector.credentials import AccessTokens, CredentialStore
+from services.collector.poll import Collector
 from services.collector.state import ListenerStates
 from shared.archive import Archive
 from shared.aws import client
@@ -16,8 +16,8 @@ from shared.errors import MessageError
 from shared.models import Listener
 from shared.queues import Queue
 from shared.settings import Settings
-from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
-from shared.spotify_app import SpotifyApps
+from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify.rate_limits import SpotifyApps
 from shared.telemetry import logger, metrics
 
 

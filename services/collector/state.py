@@ -5,8 +5,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.collector.gaps import IN_SIGHT
-from services.collector.window import Window
+from services.collector.domain.gaps import IN_SIGHT
+from services.collector.domain.window import Window
 from shared.errors import SettingsError
 from shared.models import BoundedInstant, Gap
 
@@ -42,7 +42,7 @@ class LastError(BaseModel):
 class ListenerState(BaseModel):
     """What the collector knows of one listener; the start value knows nothing.
 
-    How long Spotify wants no calls is known of the app, not here: see `shared/spotify_app.py`.
+    Rate limits belong to the app, not to a listener: see `shared/spotify/rate_limits.py`.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from services.enricher.cache import TrackCache
-from services.enricher.enriching import Enricher
-from services.enricher.join import CollectedBatch
+from services.enricher.cache.table import TrackCache
+from services.enricher.domain.join import CollectedBatch
+from services.enricher.enrich import Enricher
 from services.enricher.lookup import Lookup
 from services.enricher.settings import EnricherSettings
 from services.enricher.wiring import now, sources, time_for_asking

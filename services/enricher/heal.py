@@ -7,8 +7,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
-from services.enricher.cache import TrackCache
-from services.enricher.due import DueTracks
+from services.enricher.cache.pending import DueTracks
+from services.enricher.cache.table import TrackCache
 from services.enricher.healing import Healer, Healing, HealRequest
 from services.enricher.lookup import Lookup
 from services.enricher.settings import HealerSettings

@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.enricher.due import DueTracks
-from services.enricher.join import healing_batch
+from services.enricher.cache.pending import DueTracks
+from services.enricher.domain.join import healing_batch
 from services.enricher.lookup import Lookup, chunks
 from shared.errors import HistoryError
 from shared.models import TrackUri, iso

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.enricher.cache import TrackCache
-from services.enricher.entry import Entry
-from services.enricher.findings import OFF_WAIT, Findings, Told
-from services.enricher.sources import (
+from services.enricher.cache.table import TrackCache
+from services.enricher.domain.entry import Entry
+from services.enricher.domain.findings import OFF_WAIT, Findings, Told
+from services.enricher.sources.source import (
     TRACKS_PER_CALL,
     Answer,
     FeatureSource,

@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from services.enricher import reccobeats, spotify
-from services.enricher.reccobeats import ReccoBeats
 from services.enricher.settings import AskingSettings
-from services.enricher.sources import FeatureSource, UsualIdsOnly, choose
-from services.enricher.spotify import SpotifyFeatures
-from services.enricher.spotify_calls import SpotifyCalls
+from services.enricher.sources import reccobeats, spotify
+from services.enricher.sources.reccobeats import ReccoBeats
+from services.enricher.sources.source import FeatureSource, UsualIdsOnly, choose
+from services.enricher.sources.spotify import SpotifyFeatures
+from services.enricher.sources.spotify_calls import SpotifyCalls
 from shared.answers import Session
 from shared.aws import client
-from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
-from shared.spotify_app import SpotifyApps
+from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify.rate_limits import SpotifyApps
 
 ASKING_SHARE = 2 / 3
 """Of the time that is left to an invocation; the rest is for publishing and remembering."""

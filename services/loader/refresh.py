@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import inf
 from time import monotonic
 
-from services.loader.records import EXPORT
+from services.loader.domain.records import EXPORT
 from services.loader.statements import run
 from shared.models import EnrichedBatch
 from shared.postgres import Database

@@ -6,13 +6,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from services.loader.books import record
-from services.loader.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.domain.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.domain.identity import MATCH_WINDOW
+from services.loader.domain.merge import Changes, merge
+from services.loader.domain.neighbourhoods import Probe
+from services.loader.domain.records import API, EXPORT, FIELDS, PLAYED_AT, Record, Row
 from services.loader.features import FeatureStore
-from services.loader.identity import MATCH_WINDOW
-from services.loader.merge import Changes, merge
-from services.loader.neighbourhoods import Probe
-from services.loader.records import API, EXPORT, FIELDS, PLAYED_AT, Record, Row
+from services.loader.ledger import record
 from services.loader.statements import STATEMENTS, run
 from shared.errors import DatabaseRefusalError
 from shared.models import EnrichedBatch, Play, iso

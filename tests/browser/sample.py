@@ -9,8 +9,8 @@ from infra.local import catalogue
 from infra.local.sample_history import write_history_zip
 from infra.local.simulators.listener import Listener
 from infra.local.simulators.sound import popularity, sound, time_signature
-from services.collector.history_batches import HistoryBatches
-from services.collector.upload_reader import UploadReader
+from services.collector.backfill.domain.batches import HistoryBatches
+from services.collector.backfill.upload_reader import UploadReader
 from services.loader.store import Store
 from shared.models import EnrichedBatch, Gap, Play, PollReport, TrackFeatures
 from shared.postgres import Database

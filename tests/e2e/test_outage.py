@@ -8,7 +8,7 @@ import pytest
 
 from infra.local import catalogue
 from infra.local.scenarios import NORMAL
-from services.enricher.due import INDEX
+from services.enricher.cache.pending import INDEX
 from shared.models import Play, PlayBatch, PollReport
 from shared.queues import Queue
 

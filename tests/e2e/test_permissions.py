@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from services.enricher.due import INDEX as WAITING
+from services.enricher.cache.pending import INDEX as WAITING
 
 pytestmark = pytest.mark.e2e
 

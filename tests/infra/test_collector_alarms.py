@@ -21,9 +21,9 @@ A_TICK = """
 from datetime import UTC, datetime
 
 from services.collector.credentials import Credentials
-from services.collector.measures import measure_plays, measure_tick
+from services.collector.metrics import measure_plays, measure_tick
 from services.collector.state import ListenerState
-from services.collector.window import Key, Window
+from services.collector.domain.window import Key, Window
 from shared.telemetry import metrics
 
 now = datetime(2026, 11, 23, 8, tzinfo=UTC)

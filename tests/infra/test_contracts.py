@@ -3,12 +3,12 @@ from importlib import import_module
 import boto3
 import pytest
 
-from cli.overview import dashboard_url
+from cli.deployment import dashboard_url
 from cli.target import Target
 
 SETTINGS = {
     "Collector": ("services.collector.handler", "CollectorSettings"),
-    "Backfill": ("services.collector.backfill", "BackfillSettings"),
+    "Backfill": ("services.collector.backfill.upload_handler", "BackfillSettings"),
     "Enricher": ("services.enricher.settings", "EnricherSettings"),
     "Healer": ("services.enricher.settings", "HealerSettings"),
     "Loader": ("services.loader.settings", "LoaderSettings"),

@@ -7,9 +7,9 @@ import requests
 
 from infra.local import catalogue
 from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, GRANT_LIFETIME, REFRESH_TOKEN
-from services.enricher.reccobeats import ReccoBeats
+from services.enricher.sources.reccobeats import ReccoBeats
 from shared.errors import SpotifyLoginError, SpotifyRateLimitError, SpotifyTokenError
-from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from tests.unit.simulated import simulators
 
 

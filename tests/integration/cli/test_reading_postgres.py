@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.imports import fetch_import, fetch_poll, fetch_progress
+from cli.upload_results import fetch_import, fetch_poll, fetch_progress
 from cli.waiting import UnfinishedError, Waiting
 from services.loader.store import Store
 from shared.errors import DatabaseAwayError

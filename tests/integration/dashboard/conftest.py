@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.app import create_app
 from infra.local.sample_history import write_history_zip
-from services.collector.history import read_rows
+from services.collector.backfill.domain.json_stream import read_rows
 from services.loader.store import Store
 from shared.models import EnrichedBatch, Play
 from shared.postgres import Database

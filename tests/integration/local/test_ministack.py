@@ -18,7 +18,7 @@ from infra.local.ports import Ports, any_free
 from infra.local.simulators import account
 from infra.local.state import LocalCloudError
 from infra.local.wishes import Wishes, configuration
-from services.collector.upload_event import read_event
+from services.collector.backfill.s3_event import read_event
 from shared.archive import Archive
 from tests.integration.local.conftest import ADMINISTRATOR
 

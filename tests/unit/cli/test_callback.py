@@ -9,11 +9,11 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import requests
 
-from cli.asking import wait_for_code
-from cli.callback import SILENCE_S, CallbackServer
-from cli.consent import Answer, Question, redirect_uri
 from cli.errors import CommandError
-from cli.typed import Typed
+from cli.login.browser_consent import wait_for_code
+from cli.login.callback import SILENCE_S, CallbackServer
+from cli.login.consent import Answer, Question, redirect_uri
+from cli.login.terminal_input import Typed
 from infra.local.ports import any_free
 
 HOST = "127.0.0.1"

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cli.consent import Answer, Question, redirect_uri
+from cli.login.consent import Answer, Question, redirect_uri
 
 ACCOUNTS = "https://accounts.spotify.com"
 

@@ -3,8 +3,8 @@ from functools import partial
 
 import pytest
 
-import cli.derive
-from cli.derive import STEP_S
+import cli.commands.derive
+from cli.commands.derive import STEP_S
 
 
 def left(months):
@@ -14,7 +14,7 @@ def left(months):
 @pytest.fixture
 def derive(monkeypatch, invoking):
     """Run `plays derive` against a function that answers so."""
-    monkeypatch.setattr(cli.derive, "PAUSE_S", 0)
+    monkeypatch.setattr(cli.commands.derive, "PAUSE_S", 0)
     return partial(invoking, "derive", "DeriveFunction")
 
 

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from cli.developer_app import DeveloperApp, find_app
 from cli.errors import CommandError
-from cli.typed import Typed
+from cli.login.developer_app import DeveloperApp, find_app
+from cli.login.terminal_input import Typed
 
 APP = "0123456789abcdefABCDEF0123456789"
 

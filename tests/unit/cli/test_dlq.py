@@ -3,7 +3,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.dlq import send_back
+from cli.commands.dlq import send_back
 from cli.queues import depth
 
 

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from cli.heal import STEP_TRACKS
+from cli.commands.heal import STEP_TRACKS
 
 UNTIL = "2026-11-23T09:00:00Z"
 TRACK_ID = "1AAAAAAAAAAAAAAAAAAAAA"

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.derive import STEP_S
+from cli.commands.derive import STEP_S
 from tests.unit.cli.conftest import KnownTarget
 
 

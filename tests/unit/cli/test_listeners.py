@@ -6,7 +6,7 @@ import pytest
 from cli.listeners import Listeners, Trouble
 from services.collector.credentials import Credentials
 from services.collector.state import LastError, ListenerState, ListenerStates, LoginRefusal
-from shared.spotify_app import SpotifyApps, fingerprint
+from shared.spotify.rate_limits import SpotifyApps, fingerprint
 from tests.unit.cli.conftest import LISTENER_SECRETS, LISTENER_STATES, SPOTIFY_APPS
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

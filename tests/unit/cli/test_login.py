@@ -18,7 +18,7 @@ from infra.local.state import LocalCloudError
 from services.collector.credentials import Credentials
 from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
-from shared.spotify_app import SpotifyApps, fingerprint
+from shared.spotify.rate_limits import SpotifyApps, fingerprint
 from tests.unit.cli.conftest import BUCKET, LISTENER_STATES, SPOTIFY_APPS
 from tests.unit.cli.login_stage import (
     APP_SECRET,

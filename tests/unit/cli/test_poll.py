@@ -3,9 +3,9 @@ import json
 
 import pytest
 
+from cli.commands.poll import Poll, collect, told
 from cli.errors import CommandError
-from cli.imports import PollResult
-from cli.poll import Poll, collect, told
+from cli.upload_results import PollResult
 
 
 class CollectorTarget:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cli.errors import CommandError
-from cli.rows import csv_lines, json_text, table_lines
+from cli.result_table import csv_lines, json_text, table_lines
 from shared.queries import Column, Result
 
 TEXT, INTEGER, NUMERIC, FLOAT, BOOLEAN = 25, 23, 1700, 701, 16

@@ -37,7 +37,8 @@ def forgiven(monkeypatch):
     """Count how often the pipeline was told to forget Spotify's refusals; there is none here."""
     times = []
     monkeypatch.setattr(
-        "cli.scenario.Listeners", lambda _: SimpleNamespace(forget_refusals=lambda: times.append(1))
+        "cli.commands.scenario.Listeners",
+        lambda _: SimpleNamespace(forget_refusals=lambda: times.append(1)),
     )
     return times
 

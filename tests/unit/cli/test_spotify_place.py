@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli.errors import CommandError
-from cli.spotify_place import SpotifyPlace, must_turn, place_after_turning, place_of, turn
+from cli.login.spotify_target import SpotifyPlace, must_turn, place_after_turning, place_of, turn
 from infra.local import cloud
 from infra.local.memory import Memory
 from infra.local.state import CloudState

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from cli.commands.status import show_status
+from cli.database_status import Coverage, DayCoverage, KnownGap, LastPoll
+from cli.deployment import Status
 from cli.listeners import Trouble
-from cli.overview import Status
 from cli.queues import QueueDepth
-from cli.status import show_status
-from cli.stored import Coverage, DayCoverage, KnownGap, LastPoll
 from shared.errors import DatabaseError
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from threading import Thread
 
 import pytest
 
-from cli.typed import Typed
+from cli.login.terminal_input import Typed
 
 
 @pytest.fixture

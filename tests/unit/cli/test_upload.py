@@ -6,11 +6,11 @@ import time
 import awscrt.s3
 import pytest
 
+from cli.commands.upload import SENDING_STOPPED, await_result
 from cli.errors import CommandError
-from cli.imports import ImportResult
-from cli.reports import Upload, add_up, judge, show_report
-from cli.upload import SENDING_STOPPED, await_result
-from services.collector.history_rows import ACCOUNT_DATA, NO_URI_LAYOUT
+from cli.upload_report import Upload, add_up, judge, show_report
+from cli.upload_results import ImportResult
+from services.collector.backfill.domain.rows import ACCOUNT_DATA, NO_URI_LAYOUT
 from shared.errors import DatabaseError
 from shared.models import FileProblem
 

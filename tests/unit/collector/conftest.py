@@ -9,7 +9,7 @@ from moto import mock_aws
 from services.collector.handler import handler, wire
 from shared.aws import client
 from shared.models import PlayBatch
-from shared.spotify_app import AppState, SpotifyApps, fingerprint
+from shared.spotify.rate_limits import AppState, SpotifyApps, fingerprint
 from tests.unit.spotify_server import a_spotify_server
 
 BUCKET = "plays-archive"

@@ -6,7 +6,7 @@ import pytest
 
 from services.collector.handler import wire
 from shared.aws import client
-from shared.spotify_app import AppState, SpotifyApps
+from shared.spotify.rate_limits import AppState, SpotifyApps
 from tests.unit.collector.conftest import APPS
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.collector.gaps import (
+from services.collector.domain.gaps import (
     IN_SIGHT,
     MOST_DOUBTFUL,
     REACHED_BACK,
@@ -19,10 +19,10 @@ from services.collector.gaps import (
     Since,
     cover,
 )
+from services.collector.domain.window import Window, compare
 from services.collector.state import ListenerState
-from services.collector.window import Window, compare
 from shared.models import Gap, Play, iso
-from shared.spotify_wire import HiddenRow, RecentlyPlayed
+from shared.spotify.wire import HiddenRow, RecentlyPlayed
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

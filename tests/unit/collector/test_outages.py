@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.collector.gaps import UNREADABLE
+from services.collector.domain.gaps import UNREADABLE
 from services.collector.handler import wire
 from shared.errors import SpotifyError
 from shared.models import OutageReport, PlayBatch

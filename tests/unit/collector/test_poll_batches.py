@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.collector.poll_batches import poll_batches
+from services.collector.domain.poll_batches import poll_batches
 from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, Play, PollReport
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)

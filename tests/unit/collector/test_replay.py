@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.loader.merge import merge
-from services.loader.records import API, Record
+from services.loader.domain.merge import merge
+from services.loader.domain.records import API, Record
 from shared.models import Play, iso
 from tests.unit.collector.world import START, STEPS, TOKEN, World
 from tests.unit.spotify_server import Reply, a_row

@@ -8,21 +8,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-import shared.spotify
+import shared.spotify.api
 from infra.local import catalogue
 from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from infra.local.simulators.scenarios import NORMAL
 from infra.local.simulators.scenarios_spotify import SPOTIFY
-from services.collector.collect import Collector
 from services.collector.credentials import AccessTokens, CredentialStore
-from services.collector.gaps import MOVE
+from services.collector.domain.gaps import MOVE
+from services.collector.poll import Collector
 from services.collector.state import ListenerStates
 from shared.archive import Archive
 from shared.errors import SpotifyError
 from shared.models import PlayBatch, iso
 from shared.queues import Queue
-from shared.spotify import SpotifyAccounts, SpotifyApi
-from shared.spotify_app import SpotifyApps
+from shared.spotify.api import SpotifyAccounts, SpotifyApi
+from shared.spotify.rate_limits import SpotifyApps
 from shared.telemetry import metrics
 from tests.unit.collector.world import MemoryAws, Steps
 from tests.unit.simulated import simulators
@@ -104,7 +104,7 @@ class Capture:
 @pytest.fixture
 def capture(monkeypatch):
     """A listener who is captured, and whose access token has just ended."""
-    monkeypatch.setattr(shared.spotify, "TIMEOUT_S", (1, 0.3))
+    monkeypatch.setattr(shared.spotify.api, "TIMEOUT_S", (1, 0.3))
     with simulators() as simulated, requests.Session() as session:
         session.trust_env = False
         capture = Capture(simulated, session)

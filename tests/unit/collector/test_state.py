@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.collector.domain.window import Key, Window
 from services.collector.state import LastError, ListenerState, ListenerStates, LoginRefusal
-from services.collector.window import Key, Window
 from shared.aws import client
 from shared.errors import SettingsError
 from shared.models import Gap

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.collector.window import KNOWN_KEYS, Comparison, Key, Window, compare
+from services.collector.domain.window import KNOWN_KEYS, Comparison, Key, Window, compare
 from shared.models import Gap, Play
-from shared.spotify_wire import RecentlyPlayed
+from shared.spotify.wire import RecentlyPlayed
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 LATER = START + timedelta(days=1)

@@ -21,15 +21,15 @@ import requests
 from botocore.exceptions import ClientError
 from requests.adapters import HTTPAdapter
 
-from services.collector.collect import Collector, Outcome
 from services.collector.credentials import AccessTokens, CredentialStore
+from services.collector.poll import Collector, Outcome
 from services.collector.state import ListenerStates
 from shared.archive import Archive
 from shared.errors import SpotifyError
 from shared.models import Play, PlayBatch
 from shared.queues import Queue
-from shared.spotify import SpotifyAccounts, SpotifyApi
-from shared.spotify_app import BLOCK, COUNT, SpotifyApps
+from shared.spotify.api import SpotifyAccounts, SpotifyApi
+from shared.spotify.rate_limits import BLOCK, COUNT, SpotifyApps
 from shared.telemetry import metrics
 from tests.unit.spotify_server import Reply, a_grant, a_page, json_reply
 
@@ -128,7 +128,7 @@ class MemoryAws:
 
 
 def _holds(condition: str, item: Any, values: Any) -> bool:
-    """Tell whether a condition of `shared.spotify_app` holds."""
+    """Tell whether a condition of `shared.spotify.rate_limits` holds."""
 
     def holds(term: str) -> bool:
         if found := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
@@ -143,7 +143,7 @@ def _holds(condition: str, item: Any, values: Any) -> bool:
 
 
 def _changed(expression: str, item: Any, values: Any) -> Any:
-    """Change an item as an expression of `shared.spotify_app` says."""
+    """Change an item as an expression of `shared.spotify.rate_limits` says."""
     if expression.startswith("REMOVE "):
         gone = expression.removeprefix("REMOVE ").split(", ")
         return {name: value for name, value in item.items() if name not in gone}

@@ -9,8 +9,8 @@ import pytest
 from moto import mock_aws
 
 from services.enricher import heal
-from services.enricher.cache import TrackCache
-from services.enricher.due import INDEX
+from services.enricher.cache.pending import INDEX
+from services.enricher.cache.table import TrackCache
 from services.enricher.handler import wire
 from shared.aws import client
 from tests.unit.enricher.examples import Clock

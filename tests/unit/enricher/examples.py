@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.enricher.entry import KnownFeatures
+from services.enricher.domain.entry import KnownFeatures
 from shared.models import Play, PlayBatch, TrackFeatures
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)

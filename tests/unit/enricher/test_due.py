@@ -3,9 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.enricher.cache import TrackCache
-from services.enricher.due import DueTracks
-from services.enricher.entry import Entry
+from services.enricher.cache.pending import DueTracks
+from services.enricher.cache.table import TrackCache
+from services.enricher.domain.entry import Entry
 from tests.unit.enricher.conftest import TABLE
 from tests.unit.enricher.examples import START, known_features, uri, uris
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.enricher.entry import Entry
+from services.enricher.domain.entry import Entry
 from tests.unit.enricher.examples import START, known_features, some_features
 
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.enricher.features import SOUND, merged, sounds, told
+from services.enricher.domain.features import SOUND, merged, sounds, told
 from shared.models import TrackFeatures
 from tests.unit.enricher.examples import START, some_features, uri
 

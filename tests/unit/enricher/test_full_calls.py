@@ -7,12 +7,12 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from services.enricher.findings import Findings
+from services.enricher.cache.items import entry_of
+from services.enricher.domain.findings import Findings
+from services.enricher.domain.join import CollectedBatch
 from services.enricher.handler import LONGEST_ASKING
-from services.enricher.items import entry_of
-from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
-from services.enricher.sources import SourceOffError
+from services.enricher.sources.source import SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch, UploadReport
 from tests.unit.enricher.examples import START, a_batch, uri, uris

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from services.enricher.entry import Entry
+from services.enricher.domain.entry import Entry
 from services.enricher.heal import handler, wire
 from shared.errors import MessageError, SettingsError
 from shared.models import EnrichedBatch

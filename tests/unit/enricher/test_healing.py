@@ -3,13 +3,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.enricher.cache import TrackCache
-from services.enricher.due import DueTracks
-from services.enricher.entry import Entry
+from services.enricher.cache.pending import DueTracks
+from services.enricher.cache.table import TrackCache
+from services.enricher.domain.entry import Entry
+from services.enricher.domain.join import healing_batch
 from services.enricher.healing import Healer, Healing, HealRequest, NotRememberedError
-from services.enricher.join import healing_batch
 from services.enricher.lookup import Lookup
-from services.enricher.sources import Answer, RequestRefusedError, SourceOffError
+from services.enricher.sources.source import Answer, RequestRefusedError, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch, TrackFeatures
 from shared.queues import Queue

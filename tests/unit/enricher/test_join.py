@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enricher.entry import KnownFeatures
-from services.enricher.join import CollectedBatch, join
+from services.enricher.domain.entry import KnownFeatures
+from services.enricher.domain.join import CollectedBatch, join
 from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, EnrichedBatch, Gap, PollReport
 from tests.unit.enricher.examples import START, a_batch, a_play, some_features, uri
 

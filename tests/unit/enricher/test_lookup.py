@@ -3,9 +3,9 @@ from itertools import chain
 
 import pytest
 
-from services.enricher.entry import Entry, KnownFeatures
+from services.enricher.domain.entry import Entry, KnownFeatures
 from services.enricher.lookup import Findings, Lookup
-from services.enricher.sources import Answer, RequestRefusedError, SourceOffError
+from services.enricher.sources.source import Answer, RequestRefusedError, SourceOffError
 from shared.errors import FeatureSourceError
 from tests.unit.enricher.conftest import TABLE
 from tests.unit.enricher.examples import START, known_features, some_features, uri, uris

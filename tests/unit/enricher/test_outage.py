@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from services.enricher.cache import TrackCache
-from services.enricher.due import DueTracks
-from services.enricher.enriching import Enricher
+from services.enricher.cache.pending import DueTracks
+from services.enricher.cache.table import TrackCache
+from services.enricher.domain.join import CollectedBatch
+from services.enricher.enrich import Enricher
 from services.enricher.handler import LONGEST_ASKING
 from services.enricher.healing import Healer, Healing, HealRequest
-from services.enricher.join import CollectedBatch
 from services.enricher.lookup import Lookup
-from services.enricher.reccobeats import LONGEST_CALL_S, ReccoBeats
-from services.enricher.sources import Answer, SourceOffError
+from services.enricher.sources.reccobeats import LONGEST_CALL_S, ReccoBeats
+from services.enricher.sources.source import Answer, SourceOffError
 from shared.errors import FeatureSourceError
 from shared.models import EnrichedBatch
 from shared.queues import Queue

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import requests
 
-from services.enricher.reccobeats import LONGEST_CALL_S, TIMEOUT_S, ReccoBeats
-from services.enricher.sources import RequestRefusedError
+from services.enricher.sources.reccobeats import LONGEST_CALL_S, TIMEOUT_S, ReccoBeats
+from services.enricher.sources.source import RequestRefusedError
 from shared.answers import LONGEST_S
 from shared.models import TrackFeatures
 from tests.unit.enricher.conftest import METADATA, SOUNDS, a_metadata_row, a_sound_row
@@ -380,7 +380,7 @@ def test_an_answer_that_breaks_off_is_a_failure(source, reccobeats):
 def test_an_answer_without_an_end_is_a_failure(
     clock, monkeypatch, *, pieces, pause_s, longest_s, error
 ):
-    monkeypatch.setattr("services.enricher.reccobeats.LONGEST_S", longest_s)
+    monkeypatch.setattr("services.enricher.sources.reccobeats.LONGEST_S", longest_s)
     with a_slow_server() as server, requests.Session() as session:
         server.pieces, server.pause_s = pieces, pause_s
 

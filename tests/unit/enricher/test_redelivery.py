@@ -4,8 +4,8 @@ import pytest
 import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from services.enricher.domain.join import CollectedBatch
 from services.enricher.handler import LONGEST_ASKING
-from services.enricher.join import CollectedBatch
 from tests.unit.enricher.examples import a_batch, uris
 from tests.unit.enricher.test_outage import MemoryTable, Pipeline, a_play_of
 

@@ -11,11 +11,11 @@ import requests
 from infra.local import catalogue
 from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET
 from services.enricher.lookup import Lookup
-from services.enricher.reccobeats import ReccoBeats
-from services.enricher.spotify import SpotifyFeatures
-from services.enricher.spotify_calls import SpotifyCalls
-from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
-from shared.spotify_app import SpotifyApps
+from services.enricher.sources.reccobeats import ReccoBeats
+from services.enricher.sources.spotify import SpotifyFeatures
+from services.enricher.sources.spotify_calls import SpotifyCalls
+from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify.rate_limits import SpotifyApps
 from tests.unit.enricher.conftest import APPS
 from tests.unit.simulated import simulators
 
@@ -207,7 +207,7 @@ def test_an_unknown_id_is_missing_at_both(simulated, spotify, reccobeats, new_co
 
 
 def test_a_source_that_hangs_is_a_failure(simulated, reccobeats, new_container, monkeypatch):
-    monkeypatch.setattr("services.enricher.reccobeats.TIMEOUT_S", (0.2, 0.2))
+    monkeypatch.setattr("services.enricher.sources.reccobeats.TIMEOUT_S", (0.2, 0.2))
     simulated.scenario("reccobeats-hangs", hang_s=1)
 
     findings = new_container(reccobeats)(TRACKS)

@@ -1,6 +1,6 @@
 import pytest
 
-from services.enricher.sources import Answer, UsualIdsOnly, choose
+from services.enricher.sources.source import Answer, UsualIdsOnly, choose
 from shared.errors import FeatureSourceError, SettingsError
 
 USUAL = "spotify:track:1AAAAAAAAAAAAAAAAAAAAA"

@@ -10,12 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.enricher.lookup import Lookup
-from services.enricher.sources import Answer, RequestRefusedError, SourceOffError
-from services.enricher.spotify import SpotifyFeatures
-from services.enricher.spotify_calls import SpotifyCalls
+from services.enricher.sources.source import Answer, RequestRefusedError, SourceOffError
+from services.enricher.sources.spotify import SpotifyFeatures
+from services.enricher.sources.spotify_calls import SpotifyCalls
 from shared.models import TrackFeatures
-from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
-from shared.spotify_app import AppState, SpotifyApps
+from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify.rate_limits import AppState, SpotifyApps
 from tests.unit.enricher.conftest import APPS
 from tests.unit.enricher.examples import START, uri, uris
 from tests.unit.enricher.test_lookup import Source, all_known
@@ -449,7 +449,7 @@ def test_no_answer_is_a_failure(new_source):
 
 
 def test_a_source_that_hangs_is_a_failure(new_source, monkeypatch):
-    monkeypatch.setattr("shared.spotify.TIMEOUT_S", (0.2, 0.2))
+    monkeypatch.setattr("shared.spotify.api.TIMEOUT_S", (0.2, 0.2))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
 

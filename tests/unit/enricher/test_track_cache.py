@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from services.enricher.cache import TrackCache
-from services.enricher.entry import Entry
+from services.enricher.cache.table import TrackCache
+from services.enricher.domain.entry import Entry
 from tests.unit.enricher.conftest import PLAIN_TABLE, TABLE
 from tests.unit.enricher.examples import START, known_features, some_features, uri, uris
 

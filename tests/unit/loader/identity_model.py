@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import product
 from unicodedata import normalize
 
-from services.loader.records import API, EXPORT, Record, Row
+from services.loader.domain.records import API, EXPORT, Record, Row
 from shared.models import Play
 
 

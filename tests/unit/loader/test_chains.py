@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.loader.records import API, EXPORT
+from services.loader.domain.records import API, EXPORT
 from tests.unit.loader.test_merge import NOON, NarrowTable, Table, a_play, exported, heard
 
 SHORT, LONG = 250, 1_000

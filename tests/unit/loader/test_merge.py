@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.loader.identity import MATCH_WINDOW
-from services.loader.merge import merge
-from services.loader.neighbourhoods import Probe
-from services.loader.records import API, EXPORT, Record, Row
+from services.loader.domain.identity import MATCH_WINDOW
+from services.loader.domain.merge import merge
+from services.loader.domain.neighbourhoods import Probe
+from services.loader.domain.records import API, EXPORT, Record, Row
 from shared.models import Play
 from tests.unit.loader.identity_model import rows_of
 

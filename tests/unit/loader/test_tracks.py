@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.loader.tracks import is_same_track, normal, track_keys
+from services.loader.domain.tracks import is_same_track, normal, track_keys
 from shared.models import Play
 
 NFC, NFD = (normalize(form, "Träumerei Ω é") for form in ("NFC", "NFD"))

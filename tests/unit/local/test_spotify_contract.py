@@ -14,7 +14,7 @@ from werkzeug import Response
 
 from infra.local import catalogue
 from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
-from shared.spotify import SpotifyAccounts, SpotifyApi, open_session
+from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from tests.unit.local import spotify_description
 from tests.unit.simulated import simulators
 

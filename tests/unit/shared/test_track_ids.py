@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from shared.models import EnrichedBatch, ForeignTrackUri, PlayBatch, has_usual_id
-from shared.spotify_wire import read_recently_played
+from shared.spotify.wire import read_recently_played
 
 NOON = "2026-11-01T12:00:00Z"
 PLACEHOLDERS = pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from services.collector import backfill
+from services.collector.backfill import upload_handler
 from shared.aws import client
 
 
@@ -43,7 +43,7 @@ def cloud(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     client.cache_clear()
-    backfill.wire.cache_clear()
+    upload_handler.wire.cache_clear()
     with mock_aws():
         cloud = Cloud()
         monkeypatch.setenv("ARCHIVE_BUCKET", cloud.bucket)
@@ -51,4 +51,4 @@ def cloud(monkeypatch):
         monkeypatch.setenv("LISTENERS", "jane,me")
         yield cloud
     client.cache_clear()
-    backfill.wire.cache_clear()
+    upload_handler.wire.cache_clear()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.collector.spans import NEW_YEAR, Part, covered
+from services.collector.backfill.domain.coverage import NEW_YEAR, Part, covered
 from shared.models import Span
 
 DAY = timedelta(days=1)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.collector.upload_event import Upload, read_event
+from services.collector.backfill.s3_event import Upload, read_event
 from shared.errors import MessageError
 
 EVENT = {

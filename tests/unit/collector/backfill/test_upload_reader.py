@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.collector import upload_reader
-from services.collector.history_batches import HistoryBatches
-from services.collector.history_rows import ACCOUNT_DATA, without_persons
-from services.collector.upload_reader import UploadReader
+from services.collector.backfill import upload_reader
+from services.collector.backfill.domain.batches import HistoryBatches
+from services.collector.backfill.domain.rows import ACCOUNT_DATA, without_persons
+from services.collector.backfill.upload_reader import UploadReader
 from shared.models import BATCH_BYTES, FileProblem, PlayBatch, Span
 from tests.unit.collector.backfill.history_examples import (
     UPLOADED_AT,

@@ -1,0 +1,76 @@
+"""`plays listener`: who listens, and in which time zone their days are."""
+
+from typing import Annotated
+
+import typer
+
+from cli.commands.derive import BY_ITSELF, derive_all
+from cli.errors import interruptible
+from cli.listeners import Listeners
+from cli.options import JsonOption, target_of
+from cli.output import Document, emit, show, table
+
+DEFAULT_ZONE = "UTC"
+"""As the reporting views have it."""
+
+app = typer.Typer(no_args_is_help=True, help="Show the listeners, and set their time zones.")
+
+
+class ListenerSetting(Document):
+    """A listener and what is set for them."""
+
+    listener: str
+    time_zone: str
+    is_default: bool
+    """Whether no zone is set."""
+
+
+class ListenerSettings(Document):
+    """Every listener of a deployment, by name."""
+
+    listeners: tuple[ListenerSetting, ...]
+
+
+@app.command("list")
+def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List the listeners, and the time zone of each."""
+    target = target_of(context)
+    with target.database() as database:
+        zones = dict(database.run("SELECT listener, time_zone FROM listener_setting"))
+    settings = [
+        ListenerSetting(
+            listener=name,
+            time_zone=zones.get(name, DEFAULT_ZONE),
+            is_default=name not in zones,
+        )
+        for name in Listeners(target).names
+    ]
+    if as_json:
+        emit(ListenerSettings(listeners=tuple(settings)))
+        return
+    shown = table("listener", "time zone", numbers=())
+    for each in settings:
+        shown.add_row(each.listener, f"{each.time_zone}{' (none is set)' * each.is_default}")
+    show(shown)
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Who, as `plays listener list` names them.")],
+    *,
+    time_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Such as Europe/Berlin; never an offset.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Set the time zone that a listener's days, months and hours are in.
+
+    It holds for all their history at once, as if they had always been there.
+    """
+    target = target_of(context)
+    Listeners(target).require(name)
+    with interruptible(f"`plays listener list` shows whether the zone is set; {BY_ITSELF}"):
+        derive_all(target, {"time_zones": {name: time_zone}})
+    setting = ListenerSetting(listener=name, time_zone=time_zone, is_default=False)
+    emit(setting) if as_json else show(f"all history of {name} is now in the time zone {time_zone}")

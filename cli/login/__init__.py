@@ -1,0 +1,1 @@
+"""The login: a person's consent in a browser, traded for a token."""

@@ -1,0 +1,223 @@
+"""Finds the history files in an upload: a zip from Spotify, or one loose JSON file.
+
+A zip may lie about its sizes, so the limits below hold for what is really unpacked.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, BinaryIO, NamedTuple
+
+from services.collector.backfill.domain.rows import REQUEST_EXTENDED
+from shared.errors import UploadError
+
+CHUNK_BYTES = 128 << 10
+MEMBERS = 2_000
+"""Most members of a zip; real ones have about 30."""
+DIRECTORY_BYTES = 1 << 20
+"""Longest directory of a zip: the list of its members, which is read at once."""
+TOTAL_BYTES = 1 << 30
+"""Most bytes that all members may unpack to: about 1.5 million rows."""
+RATIO = 200
+"""Most bytes unpacked from one byte of a zip; real histories have 10 to 25, bombs 1,000."""
+RATIO_FREE_BYTES = 16 << 20
+"""What a zip may unpack to at any ratio, for a few like rows pack well: seconds of reading."""
+
+
+DOWNLOAD_AGAIN = "download it again"
+UNPACK = "unpack the zip and upload what is in it"
+
+
+class HistoryFile(NamedTuple):
+    """A file of an upload whose name tells of history, and its bytes in order.
+
+    Taking the chunks raises UploadError where the file turns out to be unreadable. They must be
+    taken before the next file.
+    """
+
+    name: str
+    chunks: Iterator[bytes]
+
+
+def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
+    """Find the history files of an upload.
+
+    A loose file is history whatever its name; of a zip's files the name tells. Those of other
+    names (the PDF, the library, payments) are left alone, as is what macOS adds. A zip in a zip
+    cannot be read, and is told of.
+
+    Args:
+        upload: The file, seekable.
+        name: Its own name, for a loose file.
+
+    Yields:
+        The files in the zip's order.
+
+    Raises:
+        UploadError: Nothing of the upload can be read.
+    """
+    upload.seek(0)
+    packed = upload.read(len(_ZIP_MARK)) == _ZIP_MARK
+    upload.seek(0)
+    if packed:
+        yield from _zipped_files(upload)
+    elif name.lower().endswith(".zip"):
+        raise UploadError("not a zip file")
+    else:
+        yield HistoryFile(name, iter(lambda: upload.read(CHUNK_BYTES), b""))
+
+
+def is_history(path: str) -> bool:
+    """Tell from its path in a zip whether a file holds history, of any generation."""
+    return not _is_hidden(path) and _HISTORY_NAME.search(_parts(path)[-1]) is not None
+
+
+def is_zip(path: str) -> bool:
+    """Tell from its path in a zip whether a file is a zip itself, which may hold history."""
+    return not _is_hidden(path) and _parts(path)[-1].endswith(".zip")
+
+
+def is_video(path: str) -> bool:
+    """Tell from its path whether a history file holds what was watched, not the music heard."""
+    return "video" in _parts(path)[-1]
+
+
+def _parts(path: str) -> list[str]:
+    return path.replace("\\", "/").lower().split("/")
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith((".", "__macosx")) and part.strip(".") for part in _parts(path))
+
+
+def _zipped_files(upload: BinaryIO) -> Iterator[HistoryFile]:
+    with _open_zip(upload) as archive:
+        members = archive.infolist()
+        if len(members) > MEMBERS:
+            raise UploadError(_TOO_MANY)
+        found = [m for m in members if is_history(m.filename) or is_zip(m.filename)]
+        if not found:
+            raise UploadError(f"a zip without streaming history: {REQUEST_EXTENDED}")
+        meter = _Meter(upload.seek(0, io.SEEK_END))
+        for member in found:
+            yield HistoryFile(member.filename, _unpack(archive, member, meter))
+
+
+def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
+    try:
+        archive = zipfile.ZipFile(_Bounded(upload))
+        if _count(upload) not in (len(archive.infolist()), _COUNTED_ELSEWHERE):
+            raise zipfile.BadZipFile("members that are counted, and not listed")
+    except _FOREIGN as error:
+        raise UploadError(f"a zip that an unusual program made: {UNPACK}") from error
+    except _DAMAGE as error:
+        raise UploadError(f"a damaged or incomplete zip: {DOWNLOAD_AGAIN}") from error
+    return archive
+
+
+def _count(upload: BinaryIO) -> int:
+    """Return how many members the record at the end of a zip counts.
+
+    A bit that flips in the directory can hide an entry in the comment of the one before it.
+    """
+    size = upload.seek(0, io.SEEK_END)
+    upload.seek(max(0, size - _END_BYTES))
+    tail = upload.read()
+    count = tail.rfind(b"PK\5\6") + 10
+    return int.from_bytes(tail[count : count + 2], "little")
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") -> Iterator[bytes]:
+    """Unpack one member; raises UploadError where that is not possible, or not wise.
+
+    It is unpacked twice, first to its end, where its checksum is proved: a flipped bit may unpack
+    to plays that never were, and nobody could take them back. It costs a second in a million plays.
+    """
+    if is_zip(member.filename):
+        raise UploadError("a zip in the zip: unpack the outer one and upload this by itself")
+    if member.flag_bits & _ENCRYPTED:
+        raise UploadError(f"encrypted: {UNPACK}")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # The others unpack a small read into any amount of memory.
+        raise UploadError(f"packed in an unusual way: {UNPACK}")
+    try:
+        for chunk in _chunks(archive, member):
+            meter.count(len(chunk))
+        yield from _chunks(archive, member)
+    except _FOREIGN as error:
+        raise UploadError(f"packed in an unusual way: {UNPACK}") from error
+    except _DAMAGE as error:
+        raise UploadError(f"damaged in the zip: {DOWNLOAD_AGAIN}") from error
+
+
+def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with _open_member(archive, member) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member, whose name may hold backslashes in one place and slashes in the other."""
+    name = member.orig_filename
+    for member.orig_filename in (name, name.replace("\\", "/"), name.replace("/", "\\")):
+        try:
+            return archive.open(member)
+        except zipfile.BadZipFile as error:
+            # Of all its damages zipfile names only by their text the two names that differ.
+            if not str(error).endswith("differ."):
+                raise
+    raise UploadError(f"listed in the zip under a name that is not its own: {UNPACK}")
+
+
+class _Meter:
+    """Counts what is unpacked from one zip, and stops a bomb."""
+
+    def __init__(self, zip_bytes: int) -> None:
+        # Of the whole zip: each of 2,000 members would else have the free bytes for itself.
+        self._most_by_ratio = max(RATIO_FREE_BYTES, RATIO * zip_bytes)
+        self._total = 0
+
+    def count(self, size: int) -> None:
+        """Book `size` more bytes."""
+        self._total += size
+        if self._total > TOTAL_BYTES:
+            most = f"{TOTAL_BYTES >> 30} GiB"
+            raise UploadError(f"the upload unpacks to more than {most}: upload it in parts")
+        if self._total > self._most_by_ratio:
+            raise UploadError(f"unpacks to more than {RATIO} times its size: a zip bomb")
+
+
+class _Bounded:
+    """A file for `zipfile`, which reads a zip's whole directory at once, however long."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = file.seek(0, io.SEEK_END)
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Seek like a file; a damaged directory may point to before its start or beyond its end."""
+        if whence == io.SEEK_SET and not 0 <= offset <= self._size:
+            raise zipfile.BadZipFile("a place outside the file")
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read like a file; the directory of a zip must not be longer than DIRECTORY_BYTES."""
+        if size > DIRECTORY_BYTES:
+            raise UploadError(_TOO_MANY)
+        return self._file.read(size)
+
+
+_ZIP_MARK = b"PK"
+_END_BYTES = 22 + 65_535
+"""Longest record at the end of a zip: its fields and its comment."""
+_COUNTED_ELSEWHERE = 65_535
+"""The count of members that stands for one in a record of 64 bits."""
+_ENCRYPTED = 0x1
+_TOO_MANY = f"a zip of more than {MEMBERS} files: not an export of Spotify"
+_HISTORY_NAME = re.compile(r"(endsong|endvideo|streaming_?history).*\.json$")
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
+# NotImplementedError: a version of 2050. UnicodeDecodeError: a name that is marked as UTF-8.
+_FOREIGN = (NotImplementedError, UnicodeDecodeError)

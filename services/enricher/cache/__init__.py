@@ -1,0 +1,1 @@
+"""The track cache: a DynamoDB table of what is known of each track."""

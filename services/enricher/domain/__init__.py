@@ -1,0 +1,1 @@
+"""The pure core of the enricher: what several answers say of a track, and how it joins a play."""

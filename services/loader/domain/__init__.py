@@ -1,0 +1,1 @@
+"""The pure core of the loader: when two records are one play, and what a merge writes."""

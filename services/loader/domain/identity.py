@@ -1,0 +1,208 @@
+"""When are two records one play? The rules of identity, pure.
+
+A record is what one source says of one play. Rows are a function of the set of all records and
+of nothing else, so that the table is the same for every order, split and repetition of the same
+input. Two records of one listener and the same track are the same play when they are
+
+1. two API records less than 1 s apart: Spotify moves `played_at` by some ms, a play needs 30 s;
+2. two export records at the same instant (the longer `ms_played` stays), or within 1 s with equal
+   `ms_played` above 1,000: a later export moves `ts` by 1 s, but two skips of 0 ms are two;
+3. an API and an export record within `window`, the export's of at least 10 s: nearest first, one
+   to one. Both then make one row: the API's word, and the export's where the API is silent.
+
+`services/loader/domain/tracks.py` says which tracks are the same.
+Ties fall to the nearer, then the earlier, then the lower uri. Popularity decides nothing, for it is
+no part of what was played: it is filled in when a source tells it, which may be much later.
+
+Source: the measured reasons stand in docs/adr/0002-one-play-one-row.md.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import takewhile
+from operator import attrgetter
+
+from services.loader.domain.records import (
+    API,
+    EXPORT,
+    FIELDS,
+    Record,
+    Row,
+    apart,
+    instant_of,
+    values_of,
+)
+from services.loader.domain.tracks import is_same_track, track_keys
+from shared.models import Play
+
+API_SHIFT = timedelta(seconds=1)
+EXPORT_SHIFT = timedelta(seconds=1)
+SHIFTED_MS = 1_000
+MATCHED_MS = 10_000
+MATCH_WINDOW = timedelta(seconds=90)
+BUMP = timedelta(milliseconds=1)
+
+_ranked = attrgetter(*(field for field in FIELDS if field != "popularity"))
+
+
+def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
+    """Make the rows of one neighbourhood: a function of the set of its records."""
+    distinct = _distinct(records)
+    apis = _clusters([r for r in distinct if r.source == API])
+    exports = _clusters([r for r in distinct if r.source == EXPORT])
+    partners = _partners(apis, exports, window)
+    rows = []
+    for api, members in apis.items():
+        export = partners.get(api)
+        records_ = members + (exports.pop(export) if export else [])
+        rows.append(Row(api.row_id, api.play.played_at, api, export, records_))
+    taken = {(row.played_at, row.api.play.track_uri) for row in rows if row.api}
+    for export, members in exports.items():
+        # A skip that ends in the very millisecond of another play's row keeps its own row.
+        played_at, track_uri = export.play.played_at, export.play.track_uri
+        while (played_at, track_uri) in taken:
+            played_at += BUMP
+        taken.add((played_at, track_uri))
+        rows.append(Row(export.row_id, played_at, None, export, members))
+    return rows
+
+
+def _distinct(records: Iterable[Record]) -> list[Record]:
+    """Keep one record of each (source, instant, uri): the greatest, in the row that holds any."""
+    kept: dict[tuple[object, ...], Record] = {}
+    for record in records:
+        key = (record.source, record.play.played_at, record.play.track_uri)
+        known = kept.get(key)
+        if known is None:
+            kept[key] = Record(record.source, record.play, record.batch, record.row_id)
+            continue
+        if values_of(known.play) != values_of(record.play):
+            known.play = _stronger(known.play, record.play)
+        known.row_id = known.row_id if known.row_id is not None else record.row_id
+        if record.batch is None:
+            known.batch = None
+    return list(kept.values())
+
+
+def _stronger(one: Play, other: Play) -> Play:
+    """Choose between two records of one key, and keep the greater popularity of both.
+
+    Popularity must not choose: it may be filled in before or after the other one comes.
+    """
+    stronger = max(one, other, key=_rank)
+    told = [play.popularity for play in (one, other) if play.popularity is not None]
+    return stronger.model_copy(update={"popularity": max(told, default=None)})
+
+
+def _rank(play: Play) -> tuple[object, ...]:
+    """Order the records of one key: the longest first of all, then by fixed rule."""
+    longest = -1 if play.ms_played is None else play.ms_played
+    return longest, *((value is not None, value) for value in _ranked(play))
+
+
+def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
+    """Gather the records of one source that are one play under their anchor.
+
+    A record joins the last anchor before it, in the order of `_precedence`, that it repeats; if it
+    repeats none, it becomes an anchor. Only anchors that share a key with it are compared with it.
+    """
+    if len(records) == 1:
+        return {records[0]: records}
+    clusters: dict[Record, list[Record]] = {}
+    anchors: dict[object, list[Record]] = defaultdict(list)
+    for record in sorted(records, key=_precedence):
+        keys = [(mark, key) for mark in repeat_marks(record) for key in track_keys(record.play)]
+        repeated = [anchor for key in keys for anchor in _last_repeated(record, anchors[key])]
+        if repeated:
+            clusters[max(repeated, key=_precedence)].append(record)
+            continue
+        clusters[record] = [record]
+        for key in keys:
+            anchors[key].append(record)
+    return clusters
+
+
+def _last_repeated(record: Record, anchors: list[Record]) -> Iterator[Record]:
+    """Yield the last of the anchors, in order of time, that a record repeats, if there is one."""
+    near = takewhile(lambda anchor: apart(anchor, record) <= EXPORT_SHIFT, reversed(anchors))
+    for anchor in near:
+        if _is_repeat(anchor, record):
+            yield anchor
+            return
+
+
+def repeat_marks(record: Record) -> Iterator[object]:
+    """Yield values of which two records of one source that are the same play share at least one."""
+    if record.source == API:
+        yield API
+        return
+    yield instant_of(record)
+    if (record.play.ms_played or 0) > SHIFTED_MS:
+        yield record.play.ms_played
+
+
+def _precedence(record: Record) -> tuple[datetime, int, str]:
+    return instant_of(record), -(record.play.ms_played or 0), record.play.track_uri
+
+
+def _is_repeat(earlier: Record, later: Record) -> bool:
+    """True if two records of one source, in order of time, are the same play."""
+    distance = apart(earlier, later)
+    if earlier.source == API:
+        is_close = distance < API_SHIFT
+    else:
+        is_close = not distance or (
+            distance <= EXPORT_SHIFT
+            and earlier.play.ms_played == later.play.ms_played
+            and (later.play.ms_played or 0) > SHIFTED_MS
+        )
+    return is_close and is_same_track(earlier.play, later.play)
+
+
+def can_match(export: Record) -> bool:
+    """True if an export record is long enough to be the same play as an API record."""
+    return (export.play.ms_played or 0) >= MATCHED_MS
+
+
+def within(ordered: Sequence[Record], record: Record, window: timedelta) -> range:
+    """Return the places of the records, in order of time, that lie within a window of another."""
+    at = instant_of(record)
+    return range(
+        bisect_left(ordered, at - window, key=instant_of),
+        bisect_right(ordered, at + window, key=instant_of),
+    )
+
+
+def _partners(
+    apis: Iterable[Record], exports: Iterable[Record], window: timedelta
+) -> dict[Record, Record]:
+    """Match API and export records one to one, the nearest first; both come in order of time."""
+    by_key: dict[object, list[Record]] = defaultdict(list)
+    for export in filter(can_match, exports):
+        for key in track_keys(export.play):
+            by_key[key].append(export)
+    candidates: list[tuple[Record, Record]] = []
+    for api in apis:
+        near = {
+            by_key[key][place]: None
+            for key in track_keys(api.play)
+            if key in by_key
+            for place in within(by_key[key], api, window)
+        }
+        candidates += [(api, export) for export in near if is_same_track(api.play, export.play)]
+    candidates.sort(key=_nearness)
+    partners: dict[Record, Record] = {}
+    matched: set[Record] = set()
+    for api, export in candidates:
+        if api not in partners and export not in matched:
+            partners[api] = export
+            matched.add(export)
+    return partners
+
+
+def _nearness(pair: tuple[Record, Record]) -> tuple[object, ...]:
+    """Order pairs of an API and an export record: ties fall to the earlier."""
+    api, export = pair
+    return abs(instant_of(api) - instant_of(export)), _precedence(api), _precedence(export)

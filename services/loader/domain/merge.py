@@ -1,0 +1,115 @@
+"""What new records change: rows to write, rows to delete, and the books; pure but for `near`."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from services.loader.domain.identity import MATCH_WINDOW, resolve
+from services.loader.domain.neighbourhoods import Near, find_neighbourhoods
+from services.loader.domain.records import API, EXPORT, Record, Row, values_of
+
+Outcome = Literal["inserted", "upgraded", "duplicates", "regrouped"]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a merge does to the table, and what became of each batch's plays.
+
+    `rows` are written (under their id where they have one, which `deleted` then names too).
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    deleted: list[int] = field(default_factory=list)
+    outcomes: dict[int, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def tracks_without_popularity(self) -> set[str]:
+        """Give the tracks of the records to write that came without their popularity."""
+        return {
+            record.play.track_uri
+            for row in self.rows
+            for record in row.records
+            if record.play.popularity is None
+        }
+
+
+def merge(
+    incoming: Sequence[Record],
+    near: Near,
+    window: timedelta = MATCH_WINDOW,
+) -> Changes:
+    """Work out what new records of one listener change.
+
+    Args:
+        incoming: In any order; may repeat each other and what is stored.
+        near: Looks up stored rows.
+        window: How far an API and an export record of one play may lie apart.
+    """
+    changes = Changes()
+    stored, groups = find_neighbourhoods(incoming, near, window)
+    for group in groups:
+        if len(group) == 1 and group[0].row_id is None:
+            _insert(group[0], changes)
+        elif any(record.batch is not None for record in group):
+            _regroup(group, stored, changes, window)
+    return changes
+
+
+def _insert(record: Record, changes: Changes) -> None:
+    """Write a record that has no neighbour: by far the most frequent case."""
+    api = record if record.source == API else None
+    export = record if record.source == EXPORT else None
+    changes.rows.append(Row(None, record.play.played_at, api, export, [record]))
+    changes.outcomes[record.batch or 0]["inserted"] += 1
+
+
+def _regroup(
+    group: list[Record], stored: dict[int, Row], changes: Changes, window: timedelta
+) -> None:
+    """Make the rows of one neighbourhood again, and write those that differ."""
+    before = {r.row_id: stored[r.row_id] for r in group if r.row_id is not None}
+    rows = resolve(group, window)
+    _keep_ids(rows, set(before))
+    kept = {row.id for row in rows if row.id in before and _is_same(row, before[row.id])}
+    changes.rows += [row for row in rows if row.id not in kept]
+    changes.deleted += [row_id for row_id in before if row_id not in kept]
+    _count(group, rows, before, changes)
+
+
+def _keep_ids(rows: list[Row], free: set[int]) -> None:
+    """Give each row the id of a stored row whose records it took over, each id once."""
+    for row in rows:
+        heirs = [row.id, *(record.row_id for record in row.records)]
+        row.id = next((row_id for row_id in heirs if row_id in free), None)
+        free.discard(row.id)
+
+
+def _is_same(row: Row, other: Row) -> bool:
+    return row.played_at == other.played_at and _told(row) == _told(other)
+
+
+def _told(row: Row) -> set[tuple[object, ...]]:
+    return {(record.source, *values_of(record.play)) for record in row.records}
+
+
+def _count(group: list[Record], rows: list[Row], before: dict[int, Row], changes: Changes) -> None:
+    """Put each incoming record of a neighbourhood in exactly one bucket."""
+    incoming = Counter(record.batch for record in group if record.batch is not None)
+    inserted: Counter[int] = Counter()
+    upgraded: Counter[int] = Counter()
+    for row in rows:
+        fresh = [r.batch for r in row.records if r.batch is not None]
+        held = {r.row_id for r in row.records if r.row_id is not None}
+        was_both = any(before[row_id].source == "both" for row_id in held)
+        if fresh and not held:
+            inserted[fresh.pop(0)] += 1
+        if fresh and row.source == "both" and not was_both:
+            upgraded[fresh.pop(0)] += 1
+    for batch, plays in incoming.items():
+        outcome = changes.outcomes[batch]
+        outcome["inserted"] += inserted[batch]
+        outcome["upgraded"] += upgraded[batch]
+        outcome["duplicates"] += plays - inserted[batch] - upgraded[batch]
+    first = next(iter(incoming))
+    changes.outcomes[first]["regrouped"] += len(rows) - len(before) - inserted.total()

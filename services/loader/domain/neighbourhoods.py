@@ -1,0 +1,155 @@
+"""Which records can meet: the neighbourhoods that new records fall into; pure except for `near`.
+
+Only records near each other can be one play, so the rows of a neighbourhood can be worked out
+without the rest of the table. A neighbourhood may be a long chain, in which each record is near the
+next: all steps here take time in proportion to the number of records.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import pairwise
+
+from services.loader.domain.identity import BUMP, EXPORT_SHIFT, can_match, repeat_marks, within
+from services.loader.domain.records import API, EXPORT, Record, Row, apart, instant_of
+from services.loader.domain.tracks import track_keys
+
+NO_MARGIN = timedelta()
+
+Probe = tuple[Record, timedelta]
+"""A record, and how far beyond the reach of the rules to look around it."""
+
+Near = Callable[[Sequence[Probe], Mapping[int, Row]], Sequence[Row]]
+"""Returns the stored rows that may stand for records near the probes, except the known ones.
+
+It may return more rows than that.
+"""
+
+Link = tuple[Record, Record]
+
+
+def find_neighbourhoods(
+    incoming: Sequence[Record],
+    near: Near,
+    window: timedelta,
+) -> tuple[dict[int, Row], list[list[Record]]]:
+    """Group the incoming records with the stored ones that they can meet, however indirectly."""
+    stored: dict[int, Row] = {}
+    probed: set[Record] = set()
+    records = list(incoming)
+    probes: list[Probe] = [(record, NO_MARGIN) for record in incoming]
+    groups: list[list[Record]] = []
+    while probes:
+        found = near(probes, stored)
+        stored.update((row.id, row) for row in found if row.id is not None)
+        records += [record for row in found for record in row.records]
+        if found or not groups:
+            groups = _groups(records, stored, window)
+        probes = [p for group in groups if len(group) > 1 for p in _probes(group, probed)]
+        probed.update(record for record, _ in probes)
+    return stored, groups
+
+
+def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
+    """Yield where to look for more of a neighbourhood: around each stored record, once.
+
+    Beyond the reach of the rules it looks as far as the neighbourhood is long by now, so that the
+    length of a chain triples with each look.
+    """
+    if all(record.batch is None for record in group):
+        return
+    fresh = [r for r in group if r.row_id is not None and r not in probed]
+    if fresh:
+        instants = [instant_of(record) for record in group]
+        length = max(instants) - min(instants)
+        yield from ((record, length) for record in fresh)
+
+
+def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) -> list[list[Record]]:
+    """Divide the records into neighbourhoods: records that are linked, or stand in one row."""
+    leader: dict[Record, Record] = {}
+
+    def lead(record: Record) -> Record:
+        while (above := leader.get(record)) is not None:
+            # Halve the way for the next one, or a long chain would take its square.
+            leader[record] = leader.get(above, above)
+            record = above
+        return record
+
+    def join(one: Record, other: Record) -> None:
+        first, second = lead(one), lead(other)
+        if first is not second:
+            leader[second] = first
+
+    for one, other in _links(records, window):
+        join(one, other)
+    # What stands in one row stays together, though the window may have been wider once.
+    for row in stored.values():
+        for one, other in pairwise(row.records):
+            join(one, other)
+    if not leader:
+        return [[record] for record in records]
+    groups: dict[Record, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[lead(record)].append(record)
+    return list(groups.values())
+
+
+def _links(records: list[Record], window: timedelta) -> Iterator[Link]:
+    """Link records so that all that a rule can join, directly or not, are connected."""
+    by_key: dict[object, list[Record]] = defaultdict(list)
+    for record in _crowded(records, window):
+        for key in track_keys(record.play):
+            by_key[key].append(record)
+    for theirs in by_key.values():
+        if len(theirs) > 1:
+            yield from _repeats(theirs)
+            yield from _matches(theirs, window)
+
+
+def _crowded(records: list[Record], window: timedelta) -> list[Record]:
+    """Return the records that have another one within reach, in order of time.
+
+    Most records have none; one look at their neighbours in time spares them all the rest.
+    """
+    apis = sorted((r for r in records if r.source == API), key=instant_of)
+    exports = sorted((r for r in records if r.source == EXPORT), key=instant_of)
+    pairs = (pair for ordered in (apis, exports) for pair in pairwise(ordered))
+    crowded = {record for pair in pairs if apart(*pair) <= EXPORT_SHIFT for record in pair}
+    if apis and exports:
+        reach = max(window, BUMP)
+        crowded.update(api for api in apis if within(exports, api, reach))
+        crowded.update(export for export in exports if within(apis, export, reach))
+    return sorted(crowded, key=instant_of)
+
+
+def _repeats(ordered: list[Record]) -> Iterator[Link]:
+    """Link the records of one key that rules 1 and 2 can join, and those whose rows may collide."""
+    yield from (pair for pair in pairwise(ordered) if apart(*pair) <= BUMP)
+    latest: dict[object, Record] = {}
+    for record in ordered:
+        for mark in repeat_marks(record):
+            earlier = latest.get(mark)
+            if earlier is not None and apart(earlier, record) <= EXPORT_SHIFT:
+                yield earlier, record
+            latest[mark] = record
+
+
+def _matches(ordered: list[Record], window: timedelta) -> Iterator[Link]:
+    """Link the records of one key that rule 3 can join: each API record with those around it.
+
+    Export records around one API record are linked to each other in a row, so that the number of
+    links grows with that of the records.
+    """
+    apis = [record for record in ordered if record.source == API]
+    if not apis:
+        return
+    exports = [record for record in ordered if record.source == EXPORT and can_match(record)]
+    linked = 0
+    for api in apis:
+        places = within(exports, api, window)
+        if places:
+            yield api, exports[places[0]]
+            fresh = exports[max(linked, places[0]) : places[-1] + 1]
+            yield from pairwise(fresh)
+            linked = max(linked, places[-1])

@@ -1,0 +1,295 @@
+"""Spotify's accounts service and Web API, by requests.
+
+Nothing here sleeps, retries or remembers: a refusal becomes an error that tells the caller what
+to do. No error holds a secret, be it in its text or in the errors behind it: what the token
+endpoint answers is never quoted, and what the Web API answers without anything like a token.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import requests
+from requests import PreparedRequest, Response
+
+from shared.answers import LONGEST_S, Session, whole_answer
+from shared.errors import (
+    SpotifyAuthError,
+    SpotifyEndpointError,
+    SpotifyError,
+    SpotifyLoginError,
+    SpotifyRateLimitError,
+    SpotifyRequestError,
+    SpotifyTokenError,
+)
+from shared.retry_after import retry_after_s
+from shared.spotify.catalogue_wire import Row, read_rows
+from shared.spotify.refusals import ApiRefusal, read_api_refusal, read_grant_refusal
+from shared.spotify.wire import (
+    PAGE_ROWS,
+    Grant,
+    RecentlyPlayed,
+    read_grant,
+    read_recently_played,
+)
+
+TIMEOUT_S = (3, 10)
+"""Longest wait for a connection, and for the next bytes of an answer."""
+
+USER_AGENT = "spotify-listening-history-pipeline"
+EXCERPT_CHARACTERS = 200
+
+LONGEST_WAIT_S = 7 * 86_400
+"""A longer `Retry-After` is taken for a mistake; seen were at most 86,400 s."""
+
+QUOTA_WAIT_S = 5 * 3_600
+"""The wait for a used-up quota, where Spotify tells none. Its window is a rolling day, and the
+waits that Spotify told others lasted 13.6 to 24 hours. Of our calls, each of which may prolong it,
+two fall into the shortest of them, four into the longest; its end is found 5 hours late at most.
+
+Source:
+    https://developer.spotify.com/blog/2026-07-23-web-api-quota-updates
+    Waynting/GuessSong, pull requests 27 and 28; Yooooomi/your_spotify, issues 411 and 622;
+    spotDL/spotify-downloader, issue 2585
+"""
+
+Sign = Callable[[PreparedRequest], PreparedRequest]
+
+_SECRETS = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+|[\w+=-]{32,}", re.IGNORECASE)
+"""What may be a token, a code, a verifier or a header with one: no word is so long."""
+
+
+def open_session() -> requests.Session:
+    """Open the session that both clients share."""
+    session = Session()
+    # A connection kept from one tick to the next may be dead when the container thaws.
+    session.headers.update({"User-Agent": USER_AGENT, "Connection": "close"})
+    return session
+
+
+class SpotifyAccounts:
+    """The accounts service, which trades consents, grants and secrets for access tokens."""
+
+    def __init__(self, session: requests.Session, url: str) -> None:
+        self._session = session
+        self._url = f"{url.rstrip('/')}/api/token"
+
+    def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> Grant:
+        """Trade a refresh token for an access token.
+
+        Args:
+            client_id: The app's.
+            client_secret: The app's; empty for an app that logs in by PKCE.
+            refresh_token: The listener's.
+
+        Raises:
+            SpotifyLoginError: The refresh token is expired or revoked.
+            SpotifyAuthError: Spotify does not accept the app itself.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Anything else, or no answer: says nothing about the refresh token.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
+        """
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._grant(client_id, client_secret, form)
+
+    def exchange(
+        self, client_id: str, client_secret: str, *, code: str, verifier: str, redirect_uri: str
+    ) -> Grant:
+        """Trade the code of a consent for the listener's first tokens, by PKCE.
+
+        Args:
+            client_id: The app's.
+            client_secret: The app's; empty for an app that logs in by PKCE alone.
+            code: What the consent page answered; good for one trade within some minutes.
+            verifier: The secret whose SHA-256 the consent page was asked with.
+            redirect_uri: The one that the consent page was asked with.
+
+        Raises:
+            SpotifyLoginError: The code is used up, too old, or of another consent.
+            SpotifyAuthError: Spotify does not accept the app itself, or not this redirect URI.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Anything else, or no answer.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
+        """
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": verifier,
+            "redirect_uri": redirect_uri,
+        }
+        return self._grant(client_id, client_secret, form)
+
+    def client_credentials(self, client_id: str, client_secret: str) -> Grant:
+        """Get an access token for the app itself, which knows no listener.
+
+        Args:
+            client_id: The app's.
+            client_secret: The app's, and not empty: nothing else tells that it is the app.
+
+        Raises:
+            SpotifyAuthError: Spotify does not accept the app.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Anything else, or no answer.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/tutorials/client-credentials-flow
+        """
+        return self._grant(client_id, client_secret, {"grant_type": "client_credentials"})
+
+    def _grant(self, client_id: str, client_secret: str, form: dict[str, str]) -> Grant:
+        sign: Sign | tuple[str, str] = (client_id, client_secret)
+        if not client_secret:
+            form, sign = {**form, "client_id": client_id}, _unsigned
+        response = _send(self._session, "POST", self._url, auth=sign, data=form)
+        if response.status_code != HTTPStatus.OK:
+            raise _grant_refusal(response)
+        return read_grant(response.content)
+
+
+class SpotifyApi:
+    """The Web API, as the listener or the app whose access token it is."""
+
+    def __init__(self, session: requests.Session, url: str) -> None:
+        """The url may end with the version, `/v1`, or leave it out."""
+        self._session = session
+        self._url = f"{url.rstrip('/').removesuffix('/v1')}/v1"
+
+    def recently_played(self, access_token: str) -> RecentlyPlayed:
+        """Fetch the listener's newest plays, at most 50.
+
+        There is no cursor to give: over 48,310 real polls, asking for what came `after` the
+        newest known play lost 8 % of all plays, since Spotify lists many of them late.
+
+        Raises:
+            SpotifyTokenError: The access token is not accepted, or no longer.
+            SpotifyAuthError: Spotify forbids it: the app's owner has no Premium, the listener is
+                not on its list, or for another reason.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Any other refusal, or no answer.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/reference/get-recently-played
+            The newest play comes first; how long it was played is not told.
+        """
+        content = self._get(access_token, "me/player/recently-played", limit=str(PAGE_ROWS))
+        return read_recently_played(content)
+
+    def audio_features(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
+        """Fetch how at most 100 tracks sound, as apps of before November 2024 still may.
+
+        Returns:
+            A row for each id, in order; an empty one where Spotify does not know.
+
+        Raises:
+            SpotifyEndpointError: The app gets no audio features.
+            SpotifyAuthError: Spotify forbids it for another reason, such as an owner without
+                Premium; also SpotifyTokenError, see there.
+            SpotifyRequestError: An id is none.
+            SpotifyRateLimitError: Too many calls.
+            SpotifyError: Any other refusal, or no answer.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/reference/get-several-audio-features
+            https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
+        """
+        content = self._get(access_token, "audio-features", ids=",".join(track_ids))
+        return read_rows(content, "audio_features", len(track_ids))
+
+    def tracks(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
+        """Fetch at most 50 tracks, as apps with extended quota still may.
+
+        Returns:
+            A row for each id, in order; an empty one where Spotify does not know.
+
+        Raises:
+            SpotifyError: As `audio_features` does.
+
+        Source:
+            https://developer.spotify.com/documentation/web-api/reference/get-several-tracks
+            https://developer.spotify.com/documentation/web-api/references/changes/february-2026
+        """
+        content = self._get(access_token, "tracks", ids=",".join(track_ids))
+        return read_rows(content, "tracks", len(track_ids))
+
+    def _get(self, access_token: str, path: str, **params: str) -> bytes:
+        url, sign = f"{self._url}/{path}", _bearer(access_token)
+        response = _send(self._session, "GET", url, auth=sign, params=params)
+        if response.status_code != HTTPStatus.OK:
+            raise _api_refusal(response, access_token)
+        return response.content
+
+
+def _send(session: requests.Session, method: str, url: str, **options: Any) -> Response:
+    """Call Spotify once. `auth` must be given, or requests looks for a .netrc to replace it."""
+    # Spotify redirects none of these calls, and a token must not follow one elsewhere.
+    options |= {"timeout": TIMEOUT_S, "allow_redirects": False, "stream": True}
+    try:
+        return whole_answer(partial(session.request, method, url, **options), LONGEST_S)
+    except requests.RequestException as error:
+        kind = type(error).__name__
+    # Not in the block above: an error of requests holds the request, thus its tokens.
+    raise SpotifyError(f"no answer from Spotify: {kind}")
+
+
+def _bearer(access_token: str) -> Sign:
+    def sign(request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {access_token}"
+        return request
+
+    return sign
+
+
+def _unsigned(request: PreparedRequest) -> PreparedRequest:
+    return request
+
+
+def _api_refusal(response: Response, access_token: str) -> SpotifyError:
+    refusal, status = read_api_refusal(response.content), response.status_code
+    words = _excerpt(response.content.decode("utf-8", "replace"), access_token)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return SpotifyTokenError(f"Spotify refuses the access token: {words}")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _rate_limit(response, refusal)
+    if status == HTTPStatus.FORBIDDEN:
+        if refusal.is_of_limits:
+            return _rate_limit(response, refusal)
+        kind = SpotifyEndpointError if refusal.is_of_the_endpoint else SpotifyAuthError
+        return kind(f"Spotify forbids the call: {words}")
+    failed = SpotifyRequestError if status == HTTPStatus.BAD_REQUEST else SpotifyError
+    return failed(f"Spotify answered with status {status}: {words}")
+
+
+def _grant_refusal(response: Response) -> SpotifyError:
+    code, status = read_grant_refusal(response.content), response.status_code
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _rate_limit(response, read_api_refusal(response.content))
+    if status == HTTPStatus.BAD_REQUEST and code == "invalid_grant":
+        return SpotifyLoginError(f"Spotify refuses the grant: {code}")
+    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED) and code in (
+        "invalid_client",
+        "unauthorized_client",
+    ):
+        return SpotifyAuthError(f"Spotify refuses the app: {code}")
+    words = f": {code}" if code else ""
+    return SpotifyError(f"Spotify's token endpoint answered with status {status}{words}")
+
+
+def _rate_limit(response: Response, refusal: ApiRefusal) -> SpotifyRateLimitError:
+    header = response.headers.get("Retry-After", "")
+    wait_s = retry_after_s(header, datetime.now(UTC), LONGEST_WAIT_S)
+    if wait_s is None and refusal.is_over_quota:
+        wait_s = QUOTA_WAIT_S
+    return SpotifyRateLimitError(wait_s)
+
+
+def _excerpt(text: str, access_token: str) -> str:
+    """Quote a refusal in one line, without the token that was sent or anything like one."""
+    words = " ".join(text.replace(access_token, "…").split())
+    return _SECRETS.sub("…", words)[:EXCERPT_CHARACTERS]

@@ -1,0 +1,223 @@
+"""What an upload covers, from the times that its files tell of."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.collector.backfill.domain import coverage
+from services.collector.backfill.domain.coverage import Ends, Part, covered
+from shared.models import Span
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def span(start: int, end: int) -> Span:
+    return Span(started_at=START + timedelta(hours=start), ended_at=START + timedelta(hours=end))
+
+
+def cover(spans):
+    """Return what whole files cover whose names say nothing."""
+    return covered(Part(f"{n}.json", one, is_whole=True) for n, one in enumerate(spans))
+
+
+@pytest.mark.parametrize(
+    ("given_spans", "joined"),
+    [
+        pytest.param([], (), id="none"),
+        pytest.param([span(4, 5), span(0, 1)], (span(0, 1), span(4, 5)), id="apart, out of order"),
+        pytest.param([span(0, 3), span(2, 5)], (span(0, 5),), id="overlapping"),
+        pytest.param([span(0, 3), span(3, 5)], (span(0, 5),), id="touching"),
+        pytest.param([span(0, 9), span(2, 3)], (span(0, 9),), id="one within the other"),
+        pytest.param(
+            [span(4, 6), span(0, 2), span(1, 4), span(8, 9)], (span(0, 6), span(8, 9)), id="a chain"
+        ),
+    ],
+)
+def test_spans_that_meet_become_one(given_spans, joined):
+    assert cover(given_spans) == joined
+
+
+def test_of_too_many_spans_the_longest_are_told_in_order_of_time(monkeypatch):
+    monkeypatch.setattr(coverage, "LISTED_SPANS", 2)
+
+    assert cover([span(0, 1), span(10, 13), span(20, 22)]) == (span(10, 13), span(20, 22))
+
+
+def hours(spans) -> set[int]:
+    return {hour for one in spans
+            for hour in range(int((one.started_at - START) / timedelta(hours=1)),
+                              int((one.ended_at - START) / timedelta(hours=1)))}  # fmt: skip
+
+
+@given(st.lists(st.builds(lambda at, length: span(at, at + length), st.integers(0, 50),
+                          st.integers(0, 9))))  # fmt: skip
+def test_joined_spans_cover_what_the_given_ones_do_and_lie_apart(given_spans):
+    joined = cover(given_spans)
+
+    assert hours(joined) == hours(given_spans)
+    assert all(one.ended_at < other.started_at
+               for one, other in pairwise(joined))  # fmt: skip
+
+
+def audio(years: str, start: int, end: int, *, folder: str = "", is_whole: bool = True) -> Part:
+    """A file of music by the names that Spotify gives since 2023."""
+    path = f"{folder}Streaming_History_Audio_{years}.json"
+    return Part(path, span(start, end), is_whole)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param(("endsong_0.json", "endsong_1.json"), id="old"),
+        pytest.param(("MyData/endsong.json", "MyData\\endsong_1.json"), id="in a folder"),
+        pytest.param(
+            ("Streaming_History_Audio_2014-2021_0.json", "Streaming_History_Audio_2021_1.json"),
+            id="years",
+        ),
+        pytest.param(
+            ("Streaming_History_Audio_2021_3.json", "streaming_history_audio_2021-2022_4.json"),
+            id="the same year",
+        ),
+        pytest.param(
+            ("Streaming_History_Audio_2024.json", "Streaming_History_Audio_2024_1.json"),
+            id="numbers of a year",
+        ),
+        pytest.param(
+            ("Streaming_History_Audio_2024_1.json", "Streaming_History_Audio_2024_2.json"),
+            id="either layout",
+        ),
+        pytest.param(
+            ("Streaming_History_Audio_2024.json", "Streaming_History_Audio_2025.json"),
+            id="over New Year",
+        ),
+    ],
+)
+def test_between_parts_of_consecutive_numbers_nothing_is_missing(paths):
+    first, second = paths
+
+    parts = [Part(second, span(5, 6), is_whole=True), Part(first, span(0, 2), is_whole=True)]
+
+    assert covered(parts) == (span(0, 6),)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([audio("2020_0", 0, 2), audio("2021_2", 5, 6)], id="a number is missing"),
+        pytest.param([audio("2020_1", 0, 2), audio("2021_0", 5, 6)], id="against the order"),
+        pytest.param([audio("2020_1", 0, 2), audio("2021_1", 5, 6)], id="the same number"),
+        pytest.param([audio("2020_0", 0, 2), audio("2021", 5, 6)], id="one without a number"),
+        pytest.param([audio("2024_1", 0, 2), audio("2026_2", 5, 6)], id="either layout"),
+        pytest.param([audio("2024", 0, 2), audio("2026", 5, 6)], id="a year is missing"),
+        pytest.param([audio("2024_1", 0, 2), audio("2025", 5, 6)], id="no first part of a year"),
+        pytest.param([audio("2024", 0, 2), audio("2025_1", 5, 6)], id="no first part after"),
+        pytest.param([audio("2019-2024", 0, 2), audio("2025", 5, 6)], id="years in no layout"),
+        pytest.param(
+            [audio("2020_0", 0, 2), audio("2021_1", 5, 6, folder="second/")], id="two folders"
+        ),
+        pytest.param(
+            [Part("endsong.json", span(0, 2), is_whole=True), audio("2021_1", 5, 6)],
+            id="two layouts",
+        ),
+    ],
+)
+def test_between_other_parts_plays_may_be_missing(parts):
+    assert covered(parts) == (span(0, 2), span(5, 6))
+
+
+def test_a_long_silence_over_new_year_may_hide_a_last_part_of_the_year():
+    parts = [audio("2024", 0, 2), audio("2025", 2 + 73, 80)]
+
+    assert covered(parts) == (span(0, 2), span(75, 80))
+
+
+def test_a_part_that_is_not_whole_covers_nothing_and_joins_nothing():
+    parts = [audio("2024_0", 0, 2), audio("2024_1", 3, 5, is_whole=False), audio("2024_2", 6, 8)]
+
+    assert covered(parts) == (span(0, 2), span(6, 8))
+
+
+def test_a_part_of_which_nothing_is_known_joins_nothing():
+    unknown = Part("Streaming_History_Audio_2024_1.json", None, is_whole=False)
+
+    assert covered([audio("2024", 0, 2), unknown, audio("2025", 6, 8)]) == (span(0, 2), span(6, 8))
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize(("start", "end"), [(3, 4), (3, 3), (1, 3), (4, 6)])
+def test_no_joint_crosses_the_time_of_another_part(start, end, is_whole):
+    other = Part("more/plays.json", span(start, end), is_whole)
+    joint = span(2, 5)
+
+    spans = covered([audio("2024_0", 0, 2), audio("2024_1", 5, 8), other])
+
+    assert not any(
+        one.started_at <= joint.started_at and joint.ended_at <= one.ended_at for one in spans
+    )
+
+
+def test_parts_that_touch_one_that_is_not_whole_cover_their_own_time():
+    parts = [audio("2024_0", 0, 3), audio("2024_1", 3, 5, is_whole=False), audio("2024_2", 5, 8)]
+
+    assert covered(parts) == (span(0, 3), span(5, 8))
+
+
+def test_a_part_that_is_not_whole_takes_with_it_what_overlaps():
+    parts = [
+        Part("plays.json", span(0, 50), is_whole=True),
+        Part("more plays.json", span(9, 40), is_whole=False),
+        Part("other plays.json", span(60, 70), is_whole=True),
+    ]
+
+    assert covered(parts) == (span(60, 70),)
+
+
+def shuffled(*names):
+    """Parts of 10 hours each, the time of one after the other."""
+    return [
+        Part(f"MyData/{name}.json", span(20 * n, 20 * n + 10), is_whole=True)
+        for n, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["endsong_1"], id="the first is missing"),
+        pytest.param(["endsong_0", "endsong_2"], id="one between is missing"),
+        pytest.param(["endsong_0", "endsong_1 (1)"], id="renamed"),
+        pytest.param(["endsong", "endsong_0"], id="twice the first"),
+        pytest.param(["endsong_0"], id="one of several, uploaded on its own"),
+    ],
+)
+def test_of_rows_in_no_order_nothing_is_covered_if_a_part_is_missing(names):
+    assert covered(shuffled(*names)) == ()
+
+
+def test_of_rows_in_no_order_nothing_is_covered_if_a_part_is_broken():
+    parts = shuffled("endsong_0", "endsong_1", "endsong_2")
+
+    assert covered([*parts[:2], parts[2]._replace(is_whole=False)]) == ()
+    assert covered([*parts[:2], parts[2]._replace(is_whole=False, span=None)]) == ()
+
+
+def test_the_one_file_of_an_old_export_covers_its_time():
+    assert covered(shuffled("endsong")) == (span(0, 10),)
+
+
+def test_ends_before_the_first_instant_are_no_span():
+    ends = Ends()
+
+    assert (ends.first, ends.last, ends.span) == (None, None, None)
+
+
+def test_ends_are_the_first_and_the_last_whatever_the_order():
+    ends = Ends()
+
+    for taken in ([3], [5, 1, 4], [2]):
+        ends.take([START + timedelta(hours=hour) for hour in taken])
+
+    assert ends.span == span(1, 5)

@@ -1,0 +1,238 @@
+import json
+import tracemalloc
+from itertools import repeat
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.collector.backfill.domain import json_stream
+from services.collector.backfill.domain.json_stream import read_rows
+from services.collector.backfill.domain.rows import Quarantined, parse_rows
+from shared.errors import UploadError
+from tests.unit.collector.backfill.history_examples import (
+    UPLOADED_AT,
+    a_file,
+    a_row,
+    a_trackless_row,
+)
+
+
+def read(*chunks):
+    """All rows, and the error that ended the reading."""
+    rows = []
+    try:
+        for some in read_rows(iter(chunks), UPLOADED_AT):
+            rows += some
+    except UploadError as error:
+        return rows, str(error)
+    return rows, None
+
+
+def in_chunks(text, size):
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def plays(*lengths):
+    return parse_rows(a_file(*(a_row(ms_played=ms) for ms in lengths))[1:-1], UPLOADED_AT)
+
+
+NASTY = ["},{", '}, {"', '"', "\\", '\\"},', "[{", "]}", "素敵", "\u2028", ""]
+names = st.lists(st.sampled_from(NASTY), max_size=6).map("".join)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | names,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=8,
+)
+rows = st.lists(
+    st.builds(a_row, master_metadata_track_name=names, extra=json_values)
+    | st.builds(a_trackless_row, episode_name=names)
+    | json_values,
+    max_size=6,
+)
+layouts = st.sampled_from(
+    [{"indent": 2}, {"separators": (",", ":")}, {"separators": (" , ", " : ")}, {}]
+)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(rows=rows, layout=layouts, raw=st.booleans(), size=st.integers(1, 400))
+def test_rows_are_the_same_however_the_file_is_cut_into_chunks(rows, layout, raw, size):
+    text = json.dumps(rows, ensure_ascii=not raw, **layout).encode()
+
+    found = read(*in_chunks(text, size))
+
+    assert found == (parse_rows(text[1:-1], UPLOADED_AT), None)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(
+    text=st.binary(max_size=200) | st.text('[]{},"\\ a1', max_size=60).map(str.encode),
+    size=st.integers(1, 50),
+)
+def test_rubbish_reads_the_same_however_it_is_cut_into_chunks(text, size):
+    assert read(*in_chunks(b"[" + text, size)) == read(b"[" + text)
+
+
+def test_a_file_of_many_chunks_is_read_in_order():
+    text = a_file(*(a_row(ms_played=ms) for ms in range(500)))
+
+    found, error = read(*in_chunks(text, 10_000))
+
+    assert [row["ms_played"] for row in found] == list(range(500))
+    assert error is None
+
+
+def test_rows_are_taken_apart_only_where_the_file_ends_or_is_broken(monkeypatch):
+    taken_apart = []
+
+    def find(text):
+        taken_apart.append(len(text))
+        return marks.finditer(text)
+
+    marks = json_stream._MARKS  # noqa: SLF001 - the slow way differs in nothing but its cost
+    monkeypatch.setattr(json_stream, "_MARKS", SimpleNamespace(finditer=find))
+    text = a_file(*(a_row(ms_played=ms) for ms in range(500)))
+
+    found, _ = read(*in_chunks(text, 10_000))
+
+    assert len(found) == 500
+    assert sum(taken_apart) < 2_000
+
+
+def test_memory_does_not_grow_with_the_file():
+    start, row, end = b"[", a_file(a_row())[1:-1] + b",", b"{}]"
+    chunk = row * 500
+    tracemalloc.start()
+
+    found = sum(
+        len(some) for some in read_rows(iter([start, *repeat(chunk, 10), end]), UPLOADED_AT)
+    )
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert found == 5_001
+    assert peak < 6 * len(chunk)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"\xef\xbb\xbf" + a_file(a_row(ms_played=1)), id="byte order mark"),
+        pytest.param(b"\n \r\n" + a_file(a_row(ms_played=1)) + b"\n\n", id="blanks around"),
+        pytest.param(a_file(a_row(ms_played=1))[:-1] + b",\n]", id="a comma too many"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_harmless_deviations_are_read(text, size):
+    assert read(*in_chunks(text, size)) == (plays(1), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        pytest.param(b"", "empty file", id="no bytes"),
+        pytest.param(b"\xef\xbb\xbf \n\n\n", "empty file", id="blank"),
+        pytest.param(b'{"tracks": []}', "not a JSON list, as every history file is", id="object"),
+        pytest.param(b"%PDF-1.7", "not a JSON list, as every history file is", id="other file"),
+        pytest.param("[{}]".encode("utf-16"), "UTF-16 text: save the file as UTF-8", id="UTF-16"),
+        pytest.param(
+            "[{}]".encode("utf-16-le"), "UTF-16 text: save the file as UTF-8", id="UTF-16-LE"
+        ),
+        pytest.param(
+            "[{}]".encode("utf-16-be"), "UTF-16 text: save the file as UTF-8", id="UTF-16-BE"
+        ),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_a_file_that_is_no_history_is_refused(text, error, size):
+    assert read(*in_chunks(text, size)) == ([], error)
+
+
+CUT_OFF = "cut off: the file ends before its list does"
+WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        pytest.param(WHOLE[:-30], [1], id="within a row"),
+        pytest.param(WHOLE[: WHOLE.rindex(b"trackdone") + 3], [1], id="within a string"),
+        pytest.param(WHOLE[:-2], [1, 2], id="after a row"),
+        pytest.param(WHOLE[: WHOLE.index(b"},") + 2], [1], id="after a comma"),
+        pytest.param(WHOLE[:300], [], id="within the first row"),
+        pytest.param(b"[", [], id="at once"),
+    ],
+)
+@pytest.mark.parametrize("size", [7, 1_000_000])
+def test_rows_before_a_cut_are_read(text, lengths, size):
+    assert read(*in_chunks(text, size)) == (plays(*lengths), CUT_OFF)
+
+
+@pytest.mark.parametrize("size", [7, 1_000_000])
+@pytest.mark.parametrize("tail", [b"x", b"\0", WHOLE, b" " * 50 + b"]"])
+def test_rows_before_text_after_the_end_are_read(tail, size):
+    found = read(*in_chunks(WHOLE + tail, size))
+
+    assert found == (
+        plays(1, 2),
+        "text follows the end of the list; the file is read up to there",
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        pytest.param(b'{"a": tru}', Quarantined("not valid JSON", None), id="bad literal"),
+        pytest.param(b'{"a": "\\\n,"}', Quarantined("not valid JSON", None), id="bad escape"),
+        pytest.param(b"{} {}", Quarantined("not valid JSON", None), id="no comma"),
+        pytest.param(b'{"a": ]}', Quarantined("not valid JSON", None), id="wrong bracket"),
+        pytest.param(b"}", Quarantined("not valid JSON", None), id="bracket too many"),
+        pytest.param(b'{"a":"\xe9"}', Quarantined("not UTF-8 text", {"a": "�"}), id="latin-1"),
+        pytest.param(rb'{"a":"\udfff"}', Quarantined("lone surrogate", {"a": "�"}), id="half"),
+    ],
+)
+@pytest.mark.parametrize("size", [7, 1_000_000])
+def test_a_broken_row_does_not_stop_its_file(broken, expected, size):
+    first, last = a_file(a_row(ms_played=1))[:-1], a_file(a_row(ms_played=2))[1:]
+
+    found = read(*in_chunks(first + b"," + broken + b"," + last, size))
+
+    assert found == ([*plays(1), expected, *plays(2)], None)
+
+
+def long_row(size):
+    """A play of so many bytes."""
+    row = json.dumps(a_row(ms_played=7, extra=""))
+    return row.replace('"extra": ""', f'"extra": "{"x" * (size - len(row))}"').encode()
+
+
+@pytest.mark.parametrize("chunk_size", [1_000, json_stream.ROW_BYTES, 1 << 20])
+def test_a_row_may_be_as_long_as_the_limit_wherever_it_lies(chunk_size):
+    row = long_row(json_stream.ROW_BYTES - 1)
+    text = WHOLE[:-1] + b"," + row + b"," + row + b"," + a_file(a_row(ms_played=3))[1:]
+
+    assert read(*in_chunks(text, chunk_size)) == (plays(1, 2, 7, 7, 3), None)
+
+
+@pytest.mark.parametrize("chunk_size", [1_000, json_stream.ROW_BYTES, 1 << 20])
+def test_a_longer_row_ends_the_file_wherever_it_lies(chunk_size):
+    text = WHOLE[:-1] + b"," + long_row(json_stream.ROW_BYTES) + b"," + a_file(a_row())[1:]
+
+    assert read(*in_chunks(text, chunk_size)) == (
+        plays(1, 2),
+        "a row is longer than 128 KiB; the file is read up to there",
+    )
+
+
+def test_a_row_without_end_is_given_up_with_little_in_memory():
+    chunk = b"x" * (1 << 20)
+    endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
+    found = []
+
+    with pytest.raises(UploadError, match="a row is longer than 128 KiB"):
+        found.extend(read_rows(endless, UPLOADED_AT))
+
+    assert found[0] + found[1] == plays(1, 2)
+    assert len(list(endless)) > 95

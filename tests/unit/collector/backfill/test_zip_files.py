@@ -1,0 +1,402 @@
+import io
+import struct
+import zipfile
+from tempfile import TemporaryFile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.collector.backfill import zip_files
+from services.collector.backfill.zip_files import history_files, is_history
+from shared.errors import UploadError
+from tests.unit.collector.backfill.history_examples import a_zip
+
+DAMAGED = "damaged in the zip: download it again"
+
+
+def read(upload, name="my_spotify_data.zip"):
+    """The bytes, or the error, of each file."""
+    return {file.name: read_file(file) for file in history_files(upload, name)}
+
+
+def read_file(file):
+    try:
+        return b"".join(file.chunks)
+    except UploadError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Spotify Extended Streaming History/Streaming_History_Audio_2014-2021_0.json",
+        "Spotify Extended Streaming History/Streaming_History_Audio_2018.json",
+        "Spotify Extended Streaming History/Streaming_History_Video_2017-2025.json",
+        "MyData/endsong_0.json",
+        "endsong.json",
+        "endvideo.json",
+        "a/b/c/ENDSONG_11.JSON",
+        "./endsong_0.json",
+        "..\\MyData\\endsong_0.json",
+        "endsong_0 (1).json",
+        "Spotify Account Data/StreamingHistory_music_0.json",
+        "MyData/StreamingHistory0.json",
+        "StreamingHistory_podcast_0.json",
+    ],
+)
+def test_history_of_every_generation_is_known_by_its_name(path):
+    assert is_history(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "ReadMeFirst_ExtendedStreamingHistory.pdf",
+        "Spotify Account Data/YourLibrary.json",
+        "Spotify Account Data/Payments.json",
+        "Wrapped2025.json",
+        "__MACOSX/MyData/._endsong_0.json",
+        "__MACOSX/endsong_0.json",
+        "MyData/._endsong_0.json",
+        ".cache/endsong_0.json",
+        "endsong_0.json/",
+        "endsong_0.json.bak",
+        "endsong/notes.json",
+        "",
+        "/",
+    ],
+)
+def test_other_files_are_left_alone(path):
+    assert not is_history(path)
+
+
+def test_a_zip_gives_its_history_files_in_its_own_order():
+    upload = a_zip(
+        {
+            "MyData/endsong_1.json": b"[1]",
+            "MyData/Read_Me_First.pdf": b"%PDF",
+            "MyData/endsong_0.json": b"[0]",
+            "__MACOSX/MyData/._endsong_0.json": b"\0\5\x16\7",
+        }
+    )
+
+    found = read(upload)
+
+    assert list(found.items()) == [
+        ("MyData/endsong_1.json", b"[1]"),
+        ("MyData/endsong_0.json", b"[0]"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["endsong_0.json", "my plays", "history.JSON"])
+def test_a_loose_file_is_history_whatever_its_name(name):
+    assert read(io.BytesIO(b"[{}]"), name) == {name: b"[{}]"}
+
+
+def test_an_upload_is_read_from_its_start_in_chunks(monkeypatch):
+    monkeypatch.setattr(zip_files, "CHUNK_BYTES", 4)
+    upload = io.BytesIO(b"[1,2,3]")
+    upload.seek(0, io.SEEK_END)
+
+    (file,) = history_files(upload, "endsong.json")
+
+    assert list(file.chunks) == [b"[1,2", b",3]"]
+
+
+def test_a_zip_is_known_by_its_content():
+    assert read(a_zip({"endsong.json": b"[]"}), "renamed.json") == {"endsong.json": b"[]"}
+
+
+@pytest.mark.parametrize("content", [b"", b"[{}]", b"<html>"])
+def test_a_zip_that_is_none_is_refused(content):
+    with pytest.raises(UploadError, match="not a zip file"):
+        read(io.BytesIO(content), "My_Data.ZIP")
+
+
+def test_a_zip_that_was_cut_off_is_refused():
+    whole = a_zip({"endsong.json": b"[{}]" * 100}).getvalue()
+
+    with pytest.raises(UploadError, match="a damaged or incomplete zip"):
+        read(io.BytesIO(whole[:-30]))
+
+
+def test_a_zip_whose_directory_begins_before_its_start_is_refused():
+    whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
+    end = whole.rindex(b"PK\5\6")
+    struct.pack_into("<L", whole, end + 12, end + 1)  # the directory's size
+
+    with pytest.raises(UploadError, match="a damaged or incomplete zip"):
+        read(io.BytesIO(whole))
+
+
+def test_a_member_that_begins_before_the_start_of_its_zip_is_refused():
+    whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
+    end = whole.rindex(b"PK\5\6")
+    begin = whole.rindex(b"PK\1\2")
+    struct.pack_into("<L", whole, end + 16, begin + 1)  # where the directory says it begins
+
+    assert read(io.BytesIO(whole)) == {"endsong.json": DAMAGED}
+
+
+def with_offset_of_64_bits(files, *, name, offset):
+    """A zip whose directory places one member somewhere else."""
+    packed = a_zip(files)
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.getinfo(name).header_offset = offset
+        archive.comment = b"writes the directory again"
+    return io.BytesIO(packed.getvalue())
+
+
+@pytest.mark.parametrize("offset", [1 << 40, 1 << 63, (1 << 64) - 1])
+def test_a_member_beyond_the_end_of_its_zip_does_not_stop_its_neighbours(offset, tmp_path):
+    files = {"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}
+    damaged = with_offset_of_64_bits(files, name="endsong_1.json", offset=offset)
+    on_disk = tmp_path / "upload.zip"
+    on_disk.write_bytes(damaged.getvalue())
+
+    expected = {"endsong_0.json": b"[0]", "endsong_1.json": DAMAGED}
+    assert read(damaged) == expected
+    with on_disk.open("rb") as file:
+        assert read(file) == expected
+
+
+@pytest.mark.parametrize(("listed", "own"), [(b"\\", b"/"), (b"/", b"\\"), (b"\\", b"\\")])
+def test_a_zip_with_either_separator_in_its_names_is_read(listed, own):
+    whole = a_zip({"MyData/endsong_0.json": b"[0]"}).getvalue()
+    begin = whole.index(b"PK\1\2")
+    odd = whole[:begin].replace(b"MyData/", b"MyData" + own)
+    odd += whole[begin:].replace(b"MyData/", b"MyData" + listed)
+
+    (content,) = read(io.BytesIO(odd)).values()
+
+    assert content == b"[0]"
+
+
+def test_a_member_under_another_name_than_its_own_is_refused():
+    whole = a_zip({"endsong_0.json": b"[0]"}).getvalue()
+
+    found = read(io.BytesIO(whole.replace(b"endsong_0", b"endsong_7", 1)))
+
+    assert found == {
+        "endsong_0.json": "listed in the zip under a name that is not its own: "
+        "unpack the zip and upload what is in it"
+    }
+
+
+@pytest.mark.parametrize("place", [2, 3])  # its mark
+def test_a_member_with_a_damaged_header_is_to_be_downloaded_again(place):
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    whole[place] ^= 0x41
+
+    assert read(io.BytesIO(whole)) == {"endsong_0.json": DAMAGED}
+
+
+@pytest.mark.parametrize("flags", [0x20, 0x40])  # patched data, strong encryption
+def test_a_member_that_only_another_program_can_read_is_refused_with_another_way(flags):
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    whole[whole.index(b"PK\1\2") + 8] |= flags
+
+    assert read(io.BytesIO(whole)) == {
+        "endsong_0.json": "packed in an unusual way: unpack the zip and upload what is in it"
+    }
+
+
+def test_a_zip_that_lists_fewer_members_than_it_counts_is_refused():
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}).getvalue())
+    first, second = whole.index(b"PK\1\2"), whole.rindex(b"PK\1\2")
+    struct.pack_into("<H", whole, first + 32, second - first)  # the comment's length
+
+    with pytest.raises(UploadError, match="a damaged or incomplete zip: download it again"):
+        read(io.BytesIO(whole))
+
+
+def test_a_zip_that_counts_its_members_in_64_bits_is_read():
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    struct.pack_into("<H", whole, whole.rindex(b"PK\5\6") + 10, 0xFFFF)
+
+    assert read(io.BytesIO(whole)) == {"endsong_0.json": b"[0]"}
+
+
+def test_a_zip_with_a_wrongly_marked_name_is_refused_with_another_way():
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
+    begin = whole.index(b"PK\1\2")
+    whole[begin + 9] |= 0x08  # the name is UTF-8
+    whole[begin + 46] = 0xFF
+
+    with pytest.raises(UploadError, match="unusual program made: unpack the zip and upload what"):
+        read(io.BytesIO(whole))
+
+
+NUMBERS = st.sampled_from([0, 1, 0xFF, 0xFFFF, 0xFFFF_FFFF, 1 << 63, (1 << 64) - 1])
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from([b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7"]),
+        st.integers(0, 90),  # a byte within the record, or behind it
+        st.sampled_from([1, 2, 4, 8]),
+        NUMBERS | st.integers(0, (1 << 64) - 1),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def zips():
+    """Small zips, with fields of 32 bits and of 64."""
+    plain = a_zip({"endsong_0.json": b"[0]" * 50, "endsong_1.json": b"[1]" * 50})
+    large = io.BytesIO()
+    with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("MyData/endsong_0.json", "w", force_zip64=True) as file:
+            file.write(b"[0]" * 50)
+        archive.writestr("endsong_1.json", b"[1]")
+    files = {"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}
+    offset = with_offset_of_64_bits(files, name="endsong_1.json", offset=1 << 33)
+    return [zipped.getvalue() for zipped in (plain, large, offset)]
+
+
+@settings(deadline=None, max_examples=400)  # a busy machine is no fault
+@given(
+    whole=st.sampled_from(zips()), changes=CHANGES, cut=st.integers(0, 40), on_disk=st.booleans()
+)
+def test_every_damage_ends_in_content_or_a_reason(whole, changes, cut, on_disk):
+    damaged = bytearray(whole)
+    for record, offset, size, number in changes:
+        place = max(0, damaged.find(record)) + offset
+        damaged[place : place + size] = number.to_bytes(8, "little")[:size]
+    with TemporaryFile() if on_disk else io.BytesIO() as file:
+        file.write(damaged[: len(damaged) - cut])
+
+        try:
+            found = read(file)
+        except UploadError:
+            found = {}
+
+    assert all(isinstance(content, str) or len(content) <= 150 for content in found.values())
+
+
+def test_a_zip_without_history_is_refused():
+    upload = a_zip({"Spotify Account Data/YourLibrary.json": b"{}"})
+
+    with pytest.raises(UploadError, match='without streaming history: request the "Extended'):
+        read(upload)
+
+
+def test_a_zip_in_a_zip_is_told_of_and_does_not_stop_its_neighbours():
+    inner = a_zip({"endsong_0.json": b"[{}]"}).getvalue()
+    upload = a_zip({"more/My.ZIP": inner, "endsong_1.json": b"[]", "__MACOSX/._My.zip": b"x"})
+
+    reason = "a zip in the zip: unpack the outer one and upload this by itself"
+    assert read(upload) == {"more/My.ZIP": reason, "endsong_1.json": b"[]"}
+    assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
+
+
+def test_a_damaged_member_does_not_stop_its_neighbours():
+    upload = a_zip({"endsong_0.json": bytes(range(256)) * 9, "endsong_1.json": b"[1]"})
+    damaged = upload.getvalue()[:60] + b"\xff\xff\xff" + upload.getvalue()[63:]
+
+    assert read(io.BytesIO(damaged)) == {
+        "endsong_0.json": DAMAGED,
+        "endsong_1.json": b"[1]",
+    }
+
+
+def test_a_member_with_a_wrong_checksum_is_refused():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("endsong_0.json", b"[true]")
+
+    found = read(io.BytesIO(packed.getvalue().replace(b"[true]", b"[null]")))
+
+    assert found == {"endsong_0.json": DAMAGED}
+
+
+def test_nothing_of_a_damaged_member_is_given_away_before_the_damage_is_known(monkeypatch):
+    # zipfile itself reads 4 KiB at once, and knows the checksum of what is shorter.
+    monkeypatch.setattr(zip_files, "CHUNK_BYTES", 4096)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("endsong_0.json", b"[" + b" " * 20_000 + b"4]")
+    files = history_files(io.BytesIO(packed.getvalue().replace(b"4]", b"5]")), "upload.zip")
+    given = []
+
+    with pytest.raises(UploadError, match="damaged in the zip"):
+        given.extend(next(files).chunks)
+
+    assert given == []
+
+
+def test_an_encrypted_member_is_refused():
+    whole = bytearray(a_zip({"endsong_0.json": b"[]"}).getvalue())
+    whole[whole.index(b"PK\1\2") + 8] |= 1
+
+    found = read(io.BytesIO(whole))
+
+    assert found == {
+        "endsong_0.json": "encrypted: unpack the zip and upload what is in it",
+    }
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_packed_in_an_unusual_way_is_refused(method):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("endsong_0.json", b"[]")
+
+    assert read(packed) == {
+        "endsong_0.json": "packed in an unusual way: unpack the zip and upload what is in it"
+    }
+
+
+def test_a_zip_of_too_many_members_is_refused(monkeypatch):
+    monkeypatch.setattr(zip_files, "MEMBERS", 2)
+
+    with pytest.raises(UploadError, match="a zip of more than 2000 files"):
+        read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
+
+
+def test_a_zip_with_a_huge_directory_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr(zip_files, "DIRECTORY_BYTES", 100)
+
+    with pytest.raises(UploadError, match="a zip of more than 2000 files"):
+        read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
+
+
+def test_members_that_unpack_to_too_much_together_are_stopped(monkeypatch):
+    monkeypatch.setattr(zip_files, "TOTAL_BYTES", 30)
+    upload = a_zip({"endsong_0.json": bytes(range(20)), "endsong_1.json": bytes(range(20))})
+
+    assert read(upload) == {
+        "endsong_0.json": bytes(range(20)),
+        "endsong_1.json": "the upload unpacks to more than 0 GiB: upload it in parts",
+    }
+
+
+def test_a_bomb_is_stopped_early(monkeypatch):
+    unpacked, unpack = [], zipfile.ZipExtFile.read
+
+    def counted(file, size):
+        unpacked.append(unpack(file, size))
+        return unpacked[-1]
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
+    files = history_files(a_zip({"endsong_0.json": bytes(40 << 20)}), "bomb.zip")
+
+    with pytest.raises(UploadError, match="a zip bomb"):
+        list(next(files).chunks)
+
+    assert sum(map(len, unpacked)) == zip_files.RATIO_FREE_BYTES + zip_files.CHUNK_BYTES
+
+
+def test_a_bomb_may_not_be_spread_over_the_members_of_a_zip():
+    part = bytes(10 << 20)
+
+    found = read(a_zip({f"endsong_{n}.json": part for n in range(4)}))
+
+    bomb = "unpacks to more than 200 times its size: a zip bomb"
+    assert list(found.values()) == [part, bomb, bomb, bomb]
+
+
+def test_like_rows_that_pack_well_are_no_bomb():
+    like = b'{"ts": "2026-05-02T18:31:37Z"}, ' * 100_000
+
+    assert read(a_zip({"endsong_0.json": like})) == {"endsong_0.json": like}

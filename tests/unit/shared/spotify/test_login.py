@@ -1,0 +1,56 @@
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from shared.spotify.login import keep, read_secret
+from shared.spotify.wire import Grant
+
+ASKED_AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
+GRANT = Grant("BQ-hidden", 3600, None)
+
+
+@pytest.mark.parametrize(
+    ("of", "after", "serves"),
+    [
+        ("app", timedelta(0), True),
+        ("app", timedelta(minutes=58, seconds=59), True),
+        ("app", timedelta(minutes=59), False),
+        ("another", timedelta(0), False),
+    ],
+    ids=["fresh", "old", "about to expire", "of another"],
+)
+def test_a_token_serves_its_own_until_a_minute_before_it_expires(of, after, serves):
+    assert keep(GRANT, "app", ASKED_AT).serves(of, ASKED_AT + after) is serves
+
+
+def test_a_kept_token_does_not_show_itself():
+    assert "hidden" not in repr(keep(GRANT, "app", ASKED_AT))
+
+
+@pytest.fixture
+def secretsmanager():
+    with mock_aws():
+        yield boto3.client("secretsmanager", region_name="eu-central-1")
+
+
+def test_a_secret_is_read(secretsmanager):
+    secretsmanager.create_secret(Name="full", SecretString="text")
+
+    assert read_secret(secretsmanager, "full") == "text"
+
+
+def test_a_secret_that_is_missing_or_never_had_a_value_is_none(secretsmanager):
+    secretsmanager.create_secret(Name="empty")
+
+    assert [read_secret(secretsmanager, name) for name in ("missing", "empty")] == [None, None]
+
+
+def test_a_secret_that_is_being_deleted_is_no_missing_one(secretsmanager):
+    secretsmanager.create_secret(Name="deleted", SecretString="text")
+    secretsmanager.delete_secret(SecretId="deleted")
+
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        read_secret(secretsmanager, "deleted")

@@ -1,0 +1,342 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import mock_aws
+
+from shared.errors import SettingsError
+from shared.spotify.api import LONGEST_WAIT_S
+from shared.spotify.rate_limits import AppState, SpotifyApps, fingerprint
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+TABLE = "spotify-app"
+
+
+def after(**span: float) -> datetime:
+    return NOW + timedelta(**span)
+
+
+@pytest.fixture
+def dynamodb():
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "app", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "app", "AttributeType": "S"}],
+        )
+        yield client
+
+
+@pytest.fixture
+def apps(dynamodb):
+    return SpotifyApps(dynamodb, TABLE)
+
+
+def test_of_a_new_app_nothing_is_known(apps):
+    assert apps.load("app") == AppState()
+
+
+def test_a_refusal_blocks_the_app_for_as_long_as_spotify_says(apps):
+    state = apps.throttle("app", 52_531, NOW)
+
+    assert state == AppState(blocked_until=after(seconds=52_531), refusals=1)
+    assert apps.load("app") == state
+    assert apps.load("another") == AppState()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "minutes"), [(1, 1), (2, 2), (4, 8), (6, 32), (7, 60), (8, 60), (99_999, 60)]
+)
+def test_a_refusal_without_a_wait_blocks_for_a_doubling_time(apps, dynamodb, refusal, minutes):
+    dynamodb.put_item(
+        TableName=TABLE,
+        Item={"app": {"S": fingerprint("app")}, "refusals": {"N": str(refusal - 1)}},
+    )
+
+    state = apps.throttle("app", None, NOW)
+
+    assert state == AppState(blocked_until=after(minutes=minutes), refusals=refusal)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "then_s", "blocked_s"),
+    [(3_600, 5, 3_600), (5, 3_600, 3_600), (9, 10, 10), (10, 9, 10), (3_600, None, 3_600)],
+)
+def test_a_block_moves_forward_only(apps, first_s, then_s, blocked_s):
+    apps.throttle("app", first_s, NOW)
+
+    state = apps.throttle("app", then_s, NOW)
+
+    assert state == AppState(blocked_until=after(seconds=blocked_s), refusals=2)
+
+
+def test_blocks_at_any_fraction_of_a_second_end_no_sooner_than_spotify_says(apps):
+    state = apps.throttle("app", 5, after(microseconds=1))
+
+    assert state.blocked_until == after(seconds=6)
+
+
+def test_an_answer_takes_away_the_block_and_the_refusals(apps):
+    apps.throttle("app", 5, NOW)
+
+    apps.answered("app", apps.load("app"))
+
+    assert apps.load("app") == AppState()
+    assert apps.throttle("app", None, NOW).blocked_until == after(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda apps: apps.load("app"),
+        lambda apps: apps.throttle("app", 5, after(hours=-1)),
+        lambda apps: apps.throttle("app", None, after(hours=-1)),
+    ],
+    ids=["nothing known", "passed block", "passed block of our own"],
+)
+def test_an_answer_that_crosses_a_refusal_leaves_its_block(apps, look):
+    seen = look(apps)
+    refused = apps.throttle("app", 52_531, NOW)
+
+    apps.answered("app", seen)
+
+    assert apps.load("app") == refused
+
+
+def test_an_answer_that_crosses_a_shorter_refusal_leaves_it_counted(apps):
+    seen = apps.throttle("app", 3_600, NOW)
+    refused = apps.throttle("app", 5, NOW)
+
+    apps.answered("app", seen)
+
+    assert apps.load("app") == refused
+
+
+def test_features_stay_forbidden_whatever_becomes_of_a_block(apps):
+    apps.forbid_features("app", NOW)
+
+    apps.throttle("app", 5, NOW)
+    throttled = apps.load("app")
+    apps.answered("app", apps.load("app"))
+
+    assert throttled.features_forbidden_at == NOW
+    assert apps.load("app") == AppState(features_forbidden_at=NOW)
+
+
+def test_a_block_stays_when_features_are_forbidden(apps):
+    state = apps.throttle("app", 5, NOW)
+
+    apps.forbid_features("app", NOW)
+
+    assert apps.load("app") == state.model_copy(update={"features_forbidden_at": NOW})
+
+
+@pytest.mark.parametrize(
+    ("minutes", "blocked", "blocked_for_others"),
+    [(9.99, True, True), (10, False, True), (69.99, False, True), (70, False, False)],
+)
+def test_live_capture_goes_first(minutes, blocked, blocked_for_others):
+    state = AppState(blocked_until=after(minutes=10))
+
+    now = after(minutes=minutes)
+
+    assert (state.is_blocked(now), state.is_blocked_for_others(now)) == (
+        blocked,
+        blocked_for_others,
+    )
+
+
+def test_an_app_that_was_answered_is_free_for_all():
+    state = AppState()
+
+    assert (state.is_blocked(NOW), state.is_blocked_for_others(NOW)) == (False, False)
+
+
+def test_the_table_does_not_tell_a_client_id(apps, dynamodb):
+    apps.throttle("client-id", 5, NOW)
+
+    assert "client-id" not in str(dynamodb.scan(TableName=TABLE)["Items"])
+
+
+def test_what_a_later_release_wrote_stays_and_does_not_disturb(apps, dynamodb):
+    mood = {"app": {"S": fingerprint("app")}, "mood": {"S": "sunny"}}
+    dynamodb.put_item(TableName=TABLE, Item=mood)
+
+    apps.throttle("app", 5, NOW)
+    apps.answered("app", apps.load("app"))
+
+    assert apps.load("app") == AppState()
+    assert dynamodb.scan(TableName=TABLE)["Items"] == [mood]
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [{"blocked_until": {"S": "soon"}}, {"refusals": {"N": "-1"}}, {"refusals": {"S": "many"}}],
+    ids=["no instant", "negative", "no number"],
+)
+def test_a_state_that_cannot_be_read_does_not_pass_for_a_free_app(apps, dynamodb, attribute):
+    dynamodb.put_item(TableName=TABLE, Item={"app": {"S": fingerprint("app")}, **attribute})
+
+    with pytest.raises(SettingsError, match=fingerprint("app")):
+        apps.load("app")
+
+
+def test_a_block_stands_as_soon_as_a_refusal_is_counted(apps, dynamodb):
+    writes = []
+    dynamodb.meta.events.register(
+        "before-call.dynamodb.UpdateItem", lambda params, **_: writes.append(params["body"])
+    )
+
+    apps.throttle("app", 5, NOW)
+
+    assert len(writes) == 1
+
+
+@pytest.mark.parametrize("wait_s", [600, None], ids=["told", "not told"])
+def test_a_refusal_that_could_not_be_written_is_written_before_the_next_call(
+    apps, dynamodb, wait_s
+):
+    hook = ("before-call.dynamodb.UpdateItem", throw)
+    dynamodb.meta.events.register(*hook)
+    with pytest.raises(EndpointConnectionError):
+        apps.throttle("app", wait_s, NOW)
+    with pytest.raises(EndpointConnectionError):
+        apps.load("app")
+    dynamodb.meta.events.unregister(*hook)
+
+    state = apps.load("app")
+
+    assert state == AppState(blocked_until=after(seconds=wait_s or 60), refusals=1)
+    assert SpotifyApps(dynamodb, TABLE).load("app") == state
+    assert apps.load("app") == state
+
+
+def throw(**_: object) -> None:
+    raise EndpointConnectionError(endpoint_url="DynamoDB")
+
+
+def test_other_troubles_of_dynamodb_are_not_taken_for_a_longer_block(apps, dynamodb):
+    apps.throttle("app", 5, NOW)
+
+    def garble(params: dict, **_: object) -> None:
+        params["body"] = params["body"].replace(b"SET blocked_until", b"SAT blocked_until")
+
+    dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", garble)
+
+    with pytest.raises(ClientError, match="ValidationException"):
+        apps.throttle("app", 9, NOW)
+
+
+def spend(apps, calls=1, budget=3, at=NOW, app="app"):
+    return apps.spend(app, calls, at, budget)
+
+
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def test_calls_are_made_until_the_budget_of_the_day_is_spent(apps):
+    assert [spend(apps) for _ in range(5)] == [None, None, None, MIDNIGHT, MIDNIGHT]
+
+
+def test_a_budget_of_a_far_day_is_a_damaged_record(apps, dynamodb):
+    item = {"app": {"S": fingerprint("app")}, "spent_on": {"S": "9999-01-01"}, "spent": {"N": "9"}}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+
+    assert spend(apps) is None
+
+
+@pytest.mark.parametrize("until", [after(days=9), after(days=30_000)])
+def test_a_block_longer_than_any_can_be_stops_nothing(apps, dynamodb, until):
+    item = {"app": {"S": fingerprint("app")}, "blocked_until": {"S": until.isoformat()}}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+
+    state = apps.load("app")
+
+    assert not state.is_blocked(NOW)
+    assert not state.is_blocked_for_others(NOW)
+    assert apps.throttle("app", 60, NOW).blocked_until == after(seconds=60)
+
+
+def test_the_longest_wait_blocks_to_its_end(apps):
+    state = apps.throttle("app", LONGEST_WAIT_S, after(microseconds=1))
+
+    assert state.is_blocked(NOW)
+    assert state.is_blocked(after(seconds=LONGEST_WAIT_S))
+    assert not state.is_blocked(after(seconds=LONGEST_WAIT_S + 1))
+
+
+@pytest.mark.parametrize(
+    ("at", "forbids"),
+    [(NOW, True), (after(hours=-23), True), (after(hours=-24), False), (after(days=9_999), False)],
+)
+def test_features_are_forbidden_for_a_day(at, forbids):
+    assert AppState(features_forbidden_at=at).forbids_features(NOW) is forbids
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"blocked_until": {"S": "9999-12-31T23:59:59Z"}},
+        {"blocked_until": {"S": "0001-01-01T00:00:00Z"}},
+        {"blocked_until": {"N": "1E+100"}},
+        {"blocked_until": {"NULL": True}},
+        {"blocked_until": {"L": [{"S": "2026"}]}},
+        {"features_forbidden_at": {"M": {}}},
+        {"refusals": {"N": "-1"}},
+        {"refusals": {"N": "1.5"}},
+        {"refusals": {"S": "Infinity"}},
+    ],
+    ids=str,
+)
+def test_a_damaged_state_is_named_with_what_to_do(apps, dynamodb, attribute):
+    dynamodb.put_item(TableName=TABLE, Item={"app": {"S": fingerprint("app")}, **attribute})
+
+    with pytest.raises(SettingsError, match="cannot be read: delete it"):
+        apps.load("app")
+
+
+def test_a_new_day_in_utc_brings_a_new_budget(apps):
+    in_tokyo = timezone(timedelta(hours=9))
+    spend(apps, calls=3)
+
+    assert spend(apps, at=MIDNIGHT - timedelta(seconds=1)) == MIDNIGHT
+    assert [spend(apps, at=MIDNIGHT.astimezone(in_tokyo)) for _ in range(4)] == [
+        *[None] * 3,
+        MIDNIGHT + timedelta(days=1),
+    ]
+
+
+def test_a_clock_that_is_behind_brings_no_new_budget(apps):
+    spend(apps, at=MIDNIGHT)
+
+    assert spend(apps) == MIDNIGHT
+    assert spend(apps, calls=3, at=MIDNIGHT) == MIDNIGHT + timedelta(days=1)
+
+
+def test_calls_beyond_the_budget_are_not_counted(apps):
+    assert spend(apps, calls=4) == MIDNIGHT
+    assert spend(apps, calls=3) is None
+
+
+def test_each_app_has_its_own_budget(apps):
+    spend(apps, calls=3)
+
+    assert spend(apps, app="another") is None
+
+
+def test_spending_leaves_the_state_of_the_app_alone(apps):
+    state = apps.throttle("app", 60, NOW)
+
+    spend(apps)
+
+    assert apps.load("app") == state
+
+
+def test_a_budget_that_cannot_be_counted_is_no_leave_to_call(apps, dynamodb):
+    dynamodb.delete_table(TableName=TABLE)
+
+    with pytest.raises(ClientError):
+        spend(apps)

@@ -35,12 +35,10 @@ class MemoryS3:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def download_fileobj(self, _bucket: str, key: str, into: BinaryIO, **_: Any) -> None:
-        """Copy a file."""
+    def get_object(self, *, Key: str, **_: str) -> dict[str, BinaryIO]:  # noqa: N803 - boto3's
+        """Open a file."""
         calls["s3"] += 1
-        with (self._folder / key.rpartition("/")[2]).open("rb") as file:
-            while chunk := file.read(1 << 20):
-                into.write(chunk)
+        return {"Body": (self._folder / Key.rpartition("/")[2]).open("rb")}
 
     def upload_fileobj(self, file: BinaryIO, _bucket: str, _key: str) -> None:
         """Read what is uploaded, and forget it."""

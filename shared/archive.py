@@ -7,12 +7,11 @@
 
 import gzip
 import hashlib
+import shutil
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any, BinaryIO
 from urllib.parse import quote
-
-from boto3.s3.transfer import TransferConfig
 
 from shared.models import iso
 
@@ -23,10 +22,7 @@ UPLOAD_SUFFIXES = (".json", ".zip")
 """How the name of an upload ends, in lower case; others are reported, and not read."""
 KEY_BYTES = 1_024
 """Longest key that S3 takes, in UTF-8."""
-
-# Else boto3 reads what is larger than 8 MiB in ranges, side by side; MiniStack 1.5 answers a range
-# of a version with the whole object, so that the file came out of them mixed up.
-_IN_ONE_STREAM = TransferConfig(multipart_threshold=1 << 40)
+CHUNK_BYTES = 1 << 20
 
 
 def poll_key(listener: str, polled_at: datetime) -> str:
@@ -51,14 +47,14 @@ def upload_key(listener: str, name: str) -> str:
     return f"{UPLOADS}{listener}/{path.stem}{path.suffix.lower()}"
 
 
-def upload_origin(key: str, version_id: str | None) -> str:
+def upload_origin(key: str, version_id: str) -> str:
     """Name one upload of a file: the same key uploaded again is another origin.
 
     Postgres cannot store a NUL character, which a key may hold. One character stands in for it, so
     that the longest key still fits into a message.
     """
     key = key.replace("\0", "\ufffd")
-    return f"{key}?versionId={quote(version_id)}" if version_id else key
+    return f"{key}?versionId={quote(version_id)}"
 
 
 def listener_of(key: str) -> str:
@@ -83,28 +79,8 @@ class Archive:
         """Keep the unreadable rows of an upload: JSON lines, streamed."""
         self._s3.upload_fileobj(rows, self._bucket, key)
 
-    def find_version(self, key: str, etag: str, at: datetime) -> str | None:
-        """Find the version that an event without a version id tells of.
-
-        Args:
-            key: The object's.
-            etag: The version's, without quotes; empty fits every version.
-            at: When it was put there. Of versions with the same content the nearest counts.
-
-        Returns:
-            Its id; None where it is gone. Only the newest 1,000 versions are looked at.
-        """
-        # The keys come in order, so that the longer ones with this prefix follow it.
-        listed = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key)
-        found = [
-            version
-            for version in listed.get("Versions", [])
-            if version["Key"] == key and etag in ("", version["ETag"].strip('"'))
-        ]
-        nearest = min(found, key=lambda version: abs(version["LastModified"] - at), default=None)
-        return str(nearest["VersionId"]) if nearest else None
-
     def fetch(self, key: str, version_id: str, into: BinaryIO) -> None:
         """Copy an uploaded file into a local one, in chunks."""
-        version = {"VersionId": version_id}
-        self._s3.download_fileobj(self._bucket, key, into, ExtraArgs=version, Config=_IN_ONE_STREAM)
+        answer = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version_id)
+        with answer["Body"] as body:
+            shutil.copyfileobj(body, into, CHUNK_BYTES)

@@ -66,8 +66,8 @@ def up(
 ) -> None:
     """Start the local cloud, on the data of its last run if there is any.
 
-    Runs until Ctrl-C, unless told to --detach. Ctrl-C lets the functions end what they have in
-    work, for 30 s at most; a second one does not wait. Data, passwords and logins stay in `.local`,
+    Runs until Ctrl-C, or in the background with --detach. A stop waits 5 s for running functions;
+    the next start continues what they did not finish. Data, passwords and logins stay in `.local`,
     or in the folder that PLAYS_LOCAL_DIR names.
     """
     if as_json and not detach:
@@ -91,12 +91,12 @@ def up(
 
 @app.command()
 def down(*, as_json: JsonOption = False) -> None:
-    """Stop the local cloud, once the functions have ended what they have in work; its data stays.
+    """Stop the local cloud; its data stays.
 
-    Waits for that for 30 s at most.
+    Waits 5 s for running functions; the next start continues what they did not finish.
     """
     home = local_home()
-    ended = Ended(home=home, was_running=cloud.down(home, note))
+    ended = Ended(home=home, was_running=cloud.down(home))
     line = "stopped; the data stays" if ended.was_running else f"no local cloud ran in {home}"
     emit(ended) if as_json else show(line)
 

@@ -148,11 +148,12 @@ def send(target: Target, file: Path, listener: str, progress: Progress, task: Ta
     """
     s3, bucket = target.client("s3"), target.output("ArchiveBucket")
     key = upload_key(listener, file.name)
-    versions: list[str | None] = []
+    versions: list[str] = []
     # The transfer sends in parts and in parallel, but does not say which version it made.
     for call in ("PutObject", "CompleteMultipartUpload"):
         s3.meta.events.register(
-            f"after-call.s3.{call}", lambda parsed, **_: versions.append(parsed.get("VersionId"))
+            f"after-call.s3.{call}",
+            lambda parsed, **_: versions.append(parsed.get("VersionId", "")),
         )
     try:
         with file.open("rb") as content:

@@ -129,10 +129,9 @@ class Functions(Construct):
             },
             grants=[
                 allow("s3", "GetObject", "GetObjectVersion", on=[uploads]),
-                # Without them S3 says "forbidden" of a version that was deleted meanwhile, and an
-                # event without a version id cannot be told from its neighbours. A condition on
-                # the prefix would never hold: reading an object names no prefix.
-                allow("s3", "ListBucket", "ListBucketVersions", on=[around.bucket.bucket_arn]),
+                # Without it S3 answers "forbidden" for an upload that has been deleted. A condition
+                # on the prefix would never hold, because reading an object names no prefix.
+                allow("s3", "ListBucket", on=[around.bucket.bucket_arn]),
                 allow("s3", "PutObject", "AbortMultipartUpload", on=[quarantine]),
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
             ],

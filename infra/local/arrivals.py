@@ -1,4 +1,4 @@
-"""Plays on their way into the database, told a line at a time."""
+"""Lines about plays that arrive in the database."""
 
 import time
 from contextlib import closing
@@ -8,7 +8,7 @@ from shared.errors import DatabaseError
 from shared.postgres import Address, Database
 
 LOOK_S = 3
-"""How long between two looks."""
+"""Seconds between two queries."""
 
 COUNTS = "SELECT (SELECT count(*) FROM listening_history), (SELECT count(*) FROM track_features)"
 LAST = """
@@ -18,7 +18,7 @@ ORDER BY played_at DESC LIMIT 1
 
 
 def count_plays(address: Address) -> int | None:
-    """Return the number of plays in the database; None if it cannot be asked."""
+    """Return the number of plays in the database; None if it does not answer."""
     try:
         with closing(Database.connect(address)) as database:
             ((plays, _),) = database.run(COUNTS)
@@ -28,54 +28,49 @@ def count_plays(address: Address) -> int | None:
 
 
 class Arrivals:
-    """What is in the database, and whether that is news.
+    """The counts of plays and tracks in the database, and whether they changed.
 
     Args:
         address: Of the database, as a role that may read.
-        every_s: How long between two looks.
+        every_s: Seconds between two queries.
     """
 
     def __init__(self, address: Address, every_s: float = LOOK_S) -> None:
         self._address = address
         self._every_s = every_s
         self._looked_at = float("-inf")
-        self._told = (0, 0)
+        self._counts = (0, 0)
 
     def news(self) -> str | None:
-        """Tell what is there, if it is not what was told last; None without a database, too.
+        """Return a line about the counts if they changed; None also without a database.
 
-        Each look connects anew: Postgres may be stopped, and start again.
+        Each query has a connection of its own, because Postgres may be stopped in between.
         """
         if time.monotonic() < self._looked_at + self._every_s:
             return None
         self._looked_at = time.monotonic()
         try:
-            database = Database.connect(self._address)
-            try:
-                return self._look(database)
-            finally:
-                database.close()
+            with closing(Database.connect(self._address)) as database:
+                ((plays, tracks),) = database.run(COUNTS)
+                last = database.run(LAST)
         except DatabaseError:
             return None
-
-    def _look(self, database: Database) -> str | None:
-        ((plays, tracks),) = database.run(COUNTS)
-        if (plays, tracks) == self._told:
+        if (plays, tracks) == self._counts:
             return None
+        self._counts = (plays, tracks)
         line = f"{plays:,} plays, {tracks:,} tracks with features"
-        for track, artist, played_at in database.run(LAST):
-            line += f", last: {_plain(track)} by {_plain(artist)} at {_clock(played_at)}"
-        self._told = (plays, tracks)
+        for track, artist, played_at in last:
+            line += f", last: {_printable(track)} by {_printable(artist)} at {_clock(played_at)}"
         return line
 
 
-def _plain(name: str) -> str:
-    """Keep a name on its line: a terminal would obey some characters."""
+def _printable(name: str) -> str:
+    """Remove control characters, which a terminal would obey."""
     return "".join(character for character in name if character.isprintable())
 
 
 def _clock(instant: datetime) -> str:
-    """Tell an instant as the clocks here show it, with the day if that is another one."""
+    """Return a local time, with the date unless it is today."""
     local = instant.astimezone()
     today = local.date() == datetime.now(local.tzinfo).date()
     return f"{local:%H:%M}" if today else f"{local:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""A catalogue of invented tracks without end, the same for everyone who asks.
+"""An endless catalogue of invented tracks, the same in every process.
 
 A track is computed from its number alone, and its number from its Spotify id. So the simulators
 know every track that a sample history names, however long it is, and nothing is stored. Lower
@@ -8,9 +8,8 @@ Tracks lie in blocks of 4,096: 128 artists, each with 4 albums of 8 tracks, shuf
 tracks played most often belong to many artists.
 """
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 from typing import Literal
@@ -40,7 +39,7 @@ _DESIGNATIONS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Artist:
-    """Who plays."""
+    """An artist."""
 
     artist_id: str
     name: str
@@ -58,7 +57,7 @@ class Album:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A track, as much of it as any of the simulated services tells."""
+    """A track, with the fields that the simulated services show."""
 
     number: int
     track_id: str
@@ -77,12 +76,12 @@ class Track:
 
 
 def dice(*seed: object) -> Random:
-    """Make a source of chance that gives the same story for the same seed."""
+    """Return a random generator that always starts the same for the same seed."""
     return Random("/".join(map(str, seed)))  # noqa: S311 - repeatable on purpose, guards no secret
 
 
 def id_of(kind: Kind, number: int) -> str:
-    """Write the Spotify id (22 base-62 digits) of the numbered thing."""
+    """Return the Spotify id (22 base-62 digits) of a numbered item."""
     rest = _scatter(_KINDS.index(kind), number)
     digits = ""
     for _ in range(_ID_LENGTH // 2):
@@ -92,13 +91,13 @@ def id_of(kind: Kind, number: int) -> str:
 
 
 def find_track(track_id: str) -> Track | None:
-    """Look a track up by its Spotify id; None if the catalogue has no such track."""
+    """Return the track with a Spotify id; None if the catalogue has none."""
     number = find_number(track_id)
     return None if number is None else track(number)
 
 
 def find_number(track_id: str) -> int | None:
-    """Find the number of a track by its Spotify id; None if the catalogue has no such track."""
+    """Return the number of the track with a Spotify id; None if the catalogue has none."""
     if len(track_id) != _ID_LENGTH:
         return None
     scattered = 0
@@ -111,16 +110,6 @@ def find_number(track_id: str) -> int | None:
     # A track's kind is 0, so its number stands alone. 22 digits hold more than 128 bits: an id
     # beyond them would wrap to another track's.
     return number if scattered < _ID_SPACE and 0 <= number < _NUMBERS else None
-
-
-def find_isrc(isrc: str) -> Track | None:
-    """Look a track up by its ISRC; those beyond the first 1.7 thousand million share theirs."""
-    match = re.fullmatch(r"QZ([A-Z]{3})\d{2}(\d{5})", isrc)
-    if match is None:
-        return None
-    registrant = reduce(lambda rest, letter: rest * 26 + ord(letter) - ord("A"), match[1], 0)
-    found = track(registrant * _DESIGNATIONS + int(match[2]))
-    return found if found.isrc == isrc else None
 
 
 @lru_cache(maxsize=1_000)
@@ -145,14 +134,14 @@ def track(number: int) -> Track:
 
 
 def isrc_of(number: int) -> str:
-    """Write the ISRC of a track: country, registrant, year of reference, designation."""
+    """Return the ISRC of a track: country, registrant, year of reference, designation."""
     registrant, designation = divmod(number, _DESIGNATIONS)
     letters = "".join(_BASE62[10 + registrant // 26**place % 26] for place in (2, 1, 0))
     return f"QZ{letters}{number * 7 % 27:02}{designation:05}"
 
 
 def known_to_reccobeats(number: int) -> bool:
-    """Tell whether ReccoBeats knows a track: four of five it does."""
+    """True if ReccoBeats knows a track, which it does for four of five."""
     return number % 5 != 4  # noqa: PLR2004 - the last of each five
 
 
@@ -180,10 +169,10 @@ def _album(number: int) -> Album:
 
 
 def _scatter(kind: int, number: int) -> int:
-    """Turn a kind and a number into 128 bits that look like chance, and can be turned back."""
+    """Map a kind and a number to 128 bits that look random, reversibly."""
     return (kind * _NUMBERS + number + 1) * _SCATTER % _ID_SPACE
 
 
 def noise_of(*thing: object, size: int = 16) -> bytes:
-    """Give bytes that are always the same for the same thing."""
+    """Return bytes that are always the same for the same input."""
     return blake2b(" ".join(map(str, thing)).encode(), digest_size=size).digest()

@@ -1,4 +1,4 @@
-"""The local cloud, for the command line and the tests: up, down, reset, and Postgres by itself."""
+"""The local cloud, for the command line and the tests: up, down, reset, and Postgres alone."""
 
 import os
 import signal
@@ -7,18 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from infra.local import consumers, parts, supervisor, turn
-from infra.local.data import INGESTED, delete
-from infra.local.deploy import PID_FILE as CDK
-from infra.local.deploy import TIMEOUT_S
-from infra.local.ending import end
+from infra.local import parts, supervisor
 from infra.local.environment import clean
 from infra.local.memory import FILE as MEMORY
-from infra.local.memory import Memory
+from infra.local.memory import INGESTED, Memory, delete
 from infra.local.parts import Parts
 from infra.local.pidfile import holder
 from infra.local.ports import Ports
@@ -28,24 +23,22 @@ from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalClo
 from infra.local.time_zone import machine_zone
 from infra.local.wishes import Wishes, configuration
 
-STOP_S = START_TIMEOUT_S + TIMEOUT_S + consumers.PATIENCE_S + parts.STOP_S + 10
-"""Longer than a start of Postgres and a change of the deployment, which are not cut off, what is in
-work, and a stop of all."""
+STOP_S = START_TIMEOUT_S + parts.STOP_S + 10
+"""Longer than a start of Postgres, which is never interrupted, and a stop of all servers."""
 
 TURN_S = 600
-"""Time limit of a turn to the real Spotify, which takes half a minute on two cores."""
-
-HEARD_S = 0.5
-"""How long a request to stop takes to be heard, so that another one hurries the stop."""
+"""Time limit of a restart with the real Spotify, which takes half a minute on two cores."""
 
 DATA = (
     *INGESTED,
-    *("logs", "cdk", "cdk.out", FILE, MEMORY, turn.FILE),
-    # A write that was cut off leaves them.
-    *(f"{name}.new" for name in (FILE, MEMORY, turn.FILE)),
-    *("ministack.pid", "simulators.pid", "page.pid", CDK, SUPERVISOR),
+    *("logs", "cdk", "cdk.out", FILE, MEMORY),
+    # An interrupted write leaves them.
+    *(f"{name}.new" for name in (FILE, MEMORY)),
+    # Earlier releases wrote it.
+    *("turn.json", "turn.json.new"),
+    *("ministack.pid", "simulators.pid", "page.pid", "cdk.pid", SUPERVISOR),
 )
-"""All that a home may hold. Nothing else in it is ours to delete."""
+"""All that a home may hold. A reset deletes nothing else in it."""
 
 _background: list[subprocess.Popen[bytes]] = []
 """Local clouds that this process started and left running."""
@@ -65,11 +58,11 @@ def up(
     """Start a local cloud on the data of a home.
 
     Args:
-        home: Folder that keeps everything; made where there is none.
-        empty: Ingest nothing by itself.
+        home: Folder that keeps everything; created if it does not exist.
+        empty: Ingest nothing automatically.
         detach: Return once it is ready, and leave it running. Otherwise it runs in this process
             until SIGINT or SIGTERM, and is stopped when this returns.
-        say: Told of the progress, a line at a time.
+        say: Receives the progress, a line at a time.
         spotify_api_url: In place of the simulator.
         spotify_accounts_url: In place of the simulator.
         reccobeats_url: In place of the simulator.
@@ -87,9 +80,9 @@ def up(
         context=dict(context or {}),
         time_zone=machine_zone(),
     )
-    # A wrong setting is told before anything starts.
+    # Reject a wrong setting before anything starts.
     configuration(wishes.deployment(Ports()))
-    # Processes with other working directories are told of it.
+    # Processes with other working directories use it.
     home = home.resolve()
     if detach:
         _detach(home, wishes, say)
@@ -97,47 +90,35 @@ def up(
         supervisor.run(home, wishes, say)
 
 
-def down(home: Path, say: Callable[[str], None], *, hurry: bool = False) -> bool:
-    """Stop the local cloud of a home, or what a crash left of it; tell whether one was running.
-
-    Args:
-        home: Its folder.
-        say: Told what is waited for, or cut off.
-        hurry: Do not wait for what it has in work.
+def down(home: Path) -> bool:
+    """Stop the local cloud of a home, or what a crash left running; True if anything was.
 
     Raises:
         LocalCloudError: It does not stop.
     """
     pid = holder(home / SUPERVISOR)
-    if pid is None:
-        return _stop_leftovers(home, say, hurry=hurry)
-    with _log_of(home).open("rb") if _log_of(home).exists() else BytesIO() as lines:
-        lines.seek(0, os.SEEK_END)
+    if pid is not None:
         os.kill(pid, signal.SIGTERM)
-        if hurry and not wait_for_end(home / SUPERVISOR, HEARD_S):
-            os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
-        while not wait_for_end(home / SUPERVISOR, POLL_S):
-            _pass_on(lines, say)
-            if time.monotonic() > deadline:
-                raise _does_not_stop(home, pid)
-        _pass_on(lines, say)
-    # It lets go of the file a moment before it ends.
-    wait_for_exit(pid)
-    # What it could not stop; nothing else, as a rule.
-    Parts(home).stop()
-    return True
+        if not wait_for_end(home / SUPERVISOR, STOP_S):
+            raise _does_not_stop(home, pid)
+        # It releases the file a moment before it ends.
+        wait_for_exit(pid)
+    servers = Parts(home)
+    was_running = pid is not None or servers.are_running
+    servers.stop()
+    (home / FILE).unlink(missing_ok=True)
+    return was_running
 
 
 def reset(home: Path) -> bool:
-    """Delete all data, passwords and logins of a local cloud; tell whether it was running.
+    """Delete all data, passwords and logins of a local cloud; True if it was running.
 
     Raises:
         LocalCloudError: It does not stop.
     """
-    was_running = down(home, lambda _: None, hurry=True)
+    was_running = down(home)
     delete(home, DATA)
-    # Unless somebody else keeps things there.
+    # Other files may be in it.
     with suppress(OSError):
         home.rmdir()
     return was_running
@@ -146,40 +127,41 @@ def reset(home: Path) -> bool:
 def turn_to_real_spotify(home: Path, *, start_over: bool) -> None:
     """Let a running local cloud poll the real Spotify from now on, until it is reset.
 
-    It starts anew meanwhile: all its addresses stay, but not its stack if it starts over.
+    It restarts meanwhile. All its addresses stay, but not its stack if it starts over.
 
     Args:
         home: Folder of the local cloud.
         start_over: Delete all plays and logins that it holds.
 
     Raises:
-        LocalCloudError: No local cloud runs there, it ended over it, or takes too long.
+        LocalCloudError: No local cloud runs there, it ended during the restart, or takes too long.
     """
     CloudState.load(home)
-    turn.ask_for(home, start_over=start_over)
+    changes = {"real_spotify": True} | ({"deployed": False} if start_over else {})
+    Memory.load(home).model_copy(update=changes).save(home)
+    # The supervisor restarts once its file is gone, and writes it when all is ready.
+    (home / FILE).unlink()
     deadline = time.monotonic() + TURN_S
-    while turn.is_asked_for(home) or not (home / FILE).exists():
+    while not (home / FILE).exists():
         if holder(home / SUPERVISOR) is None:
-            raise _does_not_turn(
-                home, "it ended", "`make run` finishes this", start_over=start_over
-            )
+            raise _does_not_turn(home, "it ended", "`make run` starts it", start_over=start_over)
         if time.monotonic() > deadline:
             why = f"it is not ready after {TURN_S} s"
-            remedy = "Stop it with `plays local down`, then `make run` finishes this"
+            remedy = "Stop it with `plays local down`, then `make run` starts it"
             raise _does_not_turn(home, why, remedy, start_over=start_over)
         time.sleep(POLL_S)
 
 
 def _does_not_turn(home: Path, why: str, remedy: str, *, start_over: bool) -> LocalCloudError:
-    deletes = " (it deletes all that is in this local cloud)" if start_over else ""
+    deletes = " (and deletes all plays and logins in it)" if start_over else ""
     return LocalCloudError(
-        f"the local cloud did not come to poll the real Spotify: {why}, see {home / 'logs'}. "
+        f"the local cloud does not poll the real Spotify yet: {why}, see {home / 'logs'}. "
         f"{remedy}{deletes}; then run `plays login` again"
     )
 
 
 def stop_postgres(home: Path) -> None:
-    """Stop Postgres alone, from any process: the rest goes on and meets its absence."""
+    """Stop Postgres alone, from any process; the other servers go on without it."""
     CloudState.load(home)
     Parts(home).stop_postgres()
 
@@ -194,27 +176,6 @@ def start_postgres(home: Path) -> None:
     Parts(home).start_postgres(Memory.load(home))
 
 
-def _stop_leftovers(home: Path, say: Callable[[str], None], *, hurry: bool) -> bool:
-    """Stop what a killed supervisor left; tell whether anything was running."""
-    left = Parts(home)
-    is_left = left.are_running
-    end(
-        home,
-        left,
-        Memory.load(home),
-        say,
-        is_feeding=left.ministack.child.is_running and not hurry,
-        is_changing=left.is_deploying,
-    )
-    (home / FILE).unlink(missing_ok=True)
-    return is_left
-
-
-def _log_of(home: Path) -> Path:
-    """Tell where a supervisor in the background says what it says."""
-    return home / "logs" / "supervisor.log"
-
-
 def _pass_on(lines: BinaryIO, say: Callable[[str], None]) -> None:
     for line in lines.read().decode(errors="replace").splitlines():
         say(line)
@@ -223,8 +184,8 @@ def _pass_on(lines: BinaryIO, say: Callable[[str], None]) -> None:
 def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
     if holder(home / SUPERVISOR) is not None:
         raise supervisor.already_running(home)
-    path = _log_of(home)
-    # Parents that mkdir makes on the way would be open to others.
+    path = home / "logs" / "supervisor.log"
+    # Parents that mkdir creates implicitly would be open to other users.
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     command = [sys.executable, "-m", "infra.local.supervisor"]
@@ -252,10 +213,10 @@ def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
 def _follow(
     process: subprocess.Popen[bytes], home: Path, lines: BinaryIO, say: Callable[[str], None]
 ) -> None:
-    """Pass on what the supervisor says until it is ready."""
+    """Pass on the supervisor's output until it is ready."""
     ready = False
     while not ready:
-        # Asked first: what is said by then is in the log.
+        # Before the log is read, so that no line of a supervisor that ended is missed.
         ready, ended = _is_ready(home, process.pid), process.poll() is not None
         _pass_on(lines, say)
         if ended:

@@ -11,16 +11,15 @@ from botocore.exceptions import ClientError
 
 from infra.local.aws import LocalAws, client
 from infra.local.environment import ACCOUNT, REGION, local_aws
-from infra.local.processes import run
+from infra.local.processes import Child
 from infra.local.state import REPOSITORY, LocalCloudError
 
 STACK = "SpotifyPipeline"
-DATA_STACK = "SpotifyData"
-"""What the pipeline depends on, so it is deployed with it."""
 BOOTSTRAP_STACK = "CDKToolkit"
 COMMAND = REPOSITORY / "node_modules" / "aws-cdk" / "bin" / "cdk"
 TIMEOUT_S = 600
-PID_FILE = "cdk.pid"
+PROCESS = "cdk"
+"""Title of its child process."""
 SHOWN_LINES = 12
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
@@ -37,14 +36,14 @@ class Cdk:
     def __init__(self, home: Path, aws: LocalAws, command: Path = COMMAND) -> None:
         self._aws = aws
         self._command = command
-        self._log = home / "logs" / "cdk.log"
+        self._process = Child(PROCESS, home)
+        self._log = self._process.log
         self._outputs = home / "outputs.json"
         self._assembly = home / "cdk.out"
         self._own = home / "cdk"
-        self._pid_file = home / PID_FILE
 
     def has_stack(self, name: str) -> bool:
-        """Tell whether a stack is there and settled."""
+        """True if a stack exists and no change of it is running."""
         try:
             answer = client("cloudformation", self._aws).describe_stacks(StackName=name)
         except ClientError as error:
@@ -58,13 +57,13 @@ class Cdk:
         self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}")
 
     def deploy(self, context: Mapping[str, str]) -> dict[str, str]:
-        """Deploy the data stack, then the pipeline, with a context (`-c name=value`).
+        """Deploy the pipeline and the data stack that it needs, with a context (`-c name=value`).
 
         Returns:
             The outputs of the pipeline's stack.
 
         Raises:
-            LocalCloudError: The command failed; tells its last words.
+            LocalCloudError: The command failed; the message quotes its last lines.
         """
         settings = [word for pair in context.items() for word in ("-c", "=".join(pair))]
         app = f"{shlex.quote(sys.executable)} app.py"
@@ -88,19 +87,22 @@ class Cdk:
             "CDK_DISABLE_CLI_TELEMETRY": "true",
         }
         try:
-            code = run(
-                [*command, *options],
-                environment,
-                cwd=REPOSITORY,
-                log=self._log,
-                pid_file=self._pid_file,
-                timeout_s=TIMEOUT_S,
+            code = self._process.run(
+                [*command, *options], environment, cwd=REPOSITORY, timeout_s=TIMEOUT_S
             )
         except subprocess.TimeoutExpired:
             raise LocalCloudError(f"cdk {words[0]} took over {TIMEOUT_S} s: {self._log}") from None
         if code:
-            raise LocalCloudError(f"cdk {words[0]} failed: see {self._log}\n{self._last_words()}")
+            raise LocalCloudError(f"cdk {words[0]} failed: see {self._log}\n{self._last_lines()}")
 
-    def _last_words(self) -> str:
+    def _last_lines(self) -> str:
         lines = [line for line in self._log.read_text(errors="replace").splitlines() if line]
         return "\n".join(lines[-SHOWN_LINES:])
+
+
+def enable_consumers(aws: LocalAws) -> None:
+    """Enable the event source mappings, which each stop of MiniStack disables."""
+    functions = client("lambda", aws)
+    for page in functions.get_paginator("list_event_source_mappings").paginate():
+        for mapping in page["EventSourceMappings"]:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)

@@ -1,24 +1,30 @@
-"""MiniStack's application behind a door that lets in the owner's processes and no one else's.
+"""MiniStack's application, with access for the owner's processes only, corrected where AWS differs.
 
-MiniStack serves every page that a browser shows and every user of the machine: it checks no secret
-of the administrator, allows every origin, and can be wiped by one request. The door refuses such
-requests before MiniStack sees them. ADR 14 says who is kept out, and who is not.
+Access: MiniStack serves every web page and every user of the machine. It checks no secret of the
+administrator, allows every origin, and can be wiped by one request. The gateway refuses such
+requests; ADR 14 says who is kept out, and who is not.
 
-AWS refuses plain HTTP in the policies of queues, bucket and topic, and the local ones are the same.
-So the door marks each request as one that came by TLS, as a proxy does that ends TLS; MiniStack
-reads `aws:SecureTransport` from that mark.
+TLS: the policies of queues, bucket and topic refuse plain HTTP. The gateway marks each request as
+one that came by TLS, like a proxy that ends TLS; MiniStack reads `aws:SecureTransport` from that.
+
+Stops: MiniStack neither drains functions nor returns their messages after a restart; see ADR 21.
+
+Events: MiniStack leaves the version of an object out of S3's events.
 
 It is run by its path and imports nothing of this project: neither the home that it runs in nor the
 functions that inherit its environment may change where modules are found.
 """
 
+import asyncio
 import json
 import os
 import re
 import resource
 import socket
 import sys
+import time
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -33,10 +39,17 @@ from ministack.core.router import extract_access_key_id
 
 ACCOUNT = "000000000000"
 ADMINISTRATOR = os.environ["AWS_ACCESS_KEY_ID"]
-"""The one id that MiniStack takes for the account's root; random for each home."""
+"""The only key id that MiniStack accepts for the account's root; random for each home."""
 
 KEEP_ALIVE_S = 75
 """MiniStack's own server keeps connections for as long."""
+
+DRAIN_S = 5
+"""How long a stop waits for running functions: a batch takes a second, as does a poll, which may
+have to store a new refresh token."""
+POLL_S = 0.05
+LONG_POLL_S = 1
+"""How long a stop then waits for requests, such as long polls of a queue."""
 
 CALLBACK = "/_ministack/cfn-response/"
 """Custom resources answer CloudFormation here, without a credential: a random token follows."""
@@ -51,7 +64,7 @@ _credentials_by_names = lambda_runtime.execution_credentials
 
 
 def _execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-    """Return session keys of a function's role that nobody can work out.
+    """Return session keys of a function's role that cannot be computed from its name.
 
     MiniStack derives them from the names of function and role, which are the same in every home.
     Of the role it reads the last part of its ARN only.
@@ -67,10 +80,75 @@ _PORT = os.environ["GATEWAY_PORT"]
 # MiniStack keeps a queue under a URL with the port that it was on, which its functions are to find
 # when it comes up on another one: the name keeps one port, wherever it is served.
 os.environ["GATEWAY_PORT"] = "4566"
-from ministack.services import sqs  # noqa: E402, F401 - it reads the port now
+from ministack.services import sqs  # noqa: E402 - it reads the port now
 
 os.environ["GATEWAY_PORT"] = _PORT
 from ministack.app import app as ministack  # noqa: E402 - after the queues
+from ministack.services import eventbridge, lambda_svc, s3  # noqa: E402 - after the queues
+
+_restore_queues = sqs.load_persisted_state
+
+
+def _restore_queues_without_consumers(data: Any) -> None:
+    """Restore the queues, and make visible what the functions of the last run were processing.
+
+    They run no more, so the attempt does not count and its visibility timeout has no purpose.
+    """
+    _restore_queues(data)
+    now = time.time()
+    for queue in sqs._queues._data.values():  # noqa: SLF001 - all accounts and regions
+        for message in queue["messages"]:
+            if message["receive_count"] and message["visible_at"] > now:
+                message["visible_at"] = now
+                message["receive_count"] -= 1
+
+
+sqs.load_persisted_state = _restore_queues_without_consumers
+
+
+_send_s3_event, _dispatch_event = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001
+_version_id: ContextVar[str | None] = ContextVar("_version_id", default=None)
+
+
+def _send_s3_event_with_version(
+    *arguments: Any, version_id: str | None = None, **options: Any
+) -> None:
+    """Send an S3 event; MiniStack runs this in a thread with a context of its own."""
+    _version_id.set(version_id)
+    _send_s3_event(*arguments, version_id=version_id, **options)
+
+
+def _dispatch_with_version(event: dict[str, Any]) -> Any:
+    """Dispatch an event with the version of its object, which MiniStack leaves out and S3 sends."""
+    if event["Source"] == "aws.s3" and (version_id := _version_id.get()):
+        detail = json.loads(event["Detail"])
+        detail["object"]["version-id"] = version_id
+        event = {**event, "Detail": json.dumps(detail)}
+    return _dispatch_event(event)
+
+
+s3._fire_s3_event = _send_s3_event_with_version  # noqa: SLF001
+eventbridge._dispatch_event = _dispatch_with_version  # noqa: SLF001
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain the functions while they can still reach AWS; then stop serving, and save."""
+        await asyncio.to_thread(_drain)
+        await super().shutdown(sockets)
+
+
+def _drain() -> None:
+    """Start no more functions for messages, wait for those that run, and kill the rest.
+
+    The event source mappings stay disabled until the next start has deployed the pipeline.
+    """
+    for mapping in lambda_svc._esms._data.values():  # noqa: SLF001 - all accounts and regions
+        mapping |= {"Enabled": False, "State": "Disabled"}
+    deadline = time.monotonic() + DRAIN_S
+    while lambda_runtime.workers_in_use() and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    lambda_runtime.reset()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -107,7 +185,7 @@ def refusal(scope: Any) -> str | None:
 
 
 def _sent_by_a_browser(scope: Any, headers: dict[bytes, list[bytes]]) -> str | None:
-    """Return what in a request only a browser sends, or one that was sent here by another name."""
+    """Return why a request looks like one of a web page; None if it does not."""
     port = scope["server"][1]
     hosts = [f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost", "[::1]")]
     if b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers):
@@ -118,7 +196,7 @@ def _sent_by_a_browser(scope: Any, headers: dict[bytes, list[bytes]]) -> str | N
 
 
 def _access_key(headers: dict[bytes, list[bytes]], query: bytes) -> str:
-    """Return the key id that MiniStack will read from a request; empty if there is none."""
+    """Return the key id that MiniStack will read from a request; empty if it has none."""
     authorization = b", ".join(headers.get(b"authorization", [])).decode("latin-1")
     asked = parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {}
     key: str = extract_access_key_id({"authorization": authorization}, asked)
@@ -141,7 +219,7 @@ async def _refuse(scope: Any, send: Any, reason: str) -> None:
 
 
 def _document(headers: dict[bytes, bytes], reason: str) -> tuple[bytes, bytes]:
-    """Return the type and the text of a refusal, in the form that the service's clients read."""
+    """Return the content type and the body of a refusal, in the format of the service."""
     service = XML.search(headers.get(b"authorization", b""))
     if not service or b"x-amz-target" in headers:
         text = json.dumps({"__type": "AccessDeniedException", "message": reason})
@@ -153,7 +231,7 @@ def _document(headers: dict[bytes, bytes], reason: str) -> tuple[bytes, bytes]:
 
 
 def _without_origins(send: Any) -> Any:
-    """Return a `send` that leaves out the headers by which browsers let other pages read."""
+    """Return a `send` that removes the headers with which other pages may read an answer."""
 
     async def send_without(message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -179,7 +257,7 @@ def main(host: str, port: int) -> None:
     _allow_open_files()
     with socket.create_server((host, port)):
         pass
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -188,17 +266,19 @@ def main(host: str, port: int) -> None:
         # No part of the pipeline speaks by WebSocket.
         ws="none",
         access_log=False,
-        # MiniStack tells these itself, and of two dates the CDK's command line makes none.
+        # MiniStack sends both; the CDK command line cannot parse two dates.
         date_header=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=LONG_POLL_S,
     )
+    _Server(config).run()
 
 
 def _allow_open_files() -> None:
-    """Lift the limit to the highest allowed, as MiniStack's own server does."""
+    """Raise the limit of open files to the maximum, as MiniStack's own server does."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS tells of a limit that it then refuses; what was allowed before serves few clients, too.
+    # macOS reports a limit that it then refuses; the limit before is enough for a few clients.
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

@@ -1,4 +1,4 @@
-"""What the functions look up: the way to the database, and the listener's login."""
+"""Parameters and secrets that the functions read: database logins, and the simulated listener's."""
 
 import json
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from shared.postgres import Address
 
 
 def put_database(config: PipelineConfig, aws: LocalAws, memory: Memory) -> None:
-    """Tell where Postgres is, and each role's password, before anything is deployed."""
+    """Store the host of Postgres and the login of each role, before anything is deployed."""
     ssm = client("ssm", aws)
     ssm.put_parameter(
         Name=config.database_host_parameter, Value=HOST, Type="String", Overwrite=True
@@ -36,7 +36,7 @@ def put_database(config: PipelineConfig, aws: LocalAws, memory: Memory) -> None:
 
 
 def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
-    """Log the default listener in to the simulator, unless there is a login already."""
+    """Store a login at the simulator for the default listener, unless there is a login already."""
     if DEFAULT_LISTENER not in config.listeners:
         return
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
@@ -52,14 +52,14 @@ def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
 
 
 def drop_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
-    """Forget the login at the simulator, which the real Spotify refuses; another one stays."""
+    """Delete the login at the simulator, which the real Spotify would refuse; keep any other."""
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
     if f'"{account.CLIENT_ID}"' in _value(aws, name):
         client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString="{}")
 
 
 def _value(aws: LocalAws, name: str) -> str:
-    """Read a secret; one that has no value yet, or is not there, is empty."""
+    """Read a secret; empty if it has no value or does not exist."""
     secrets = client("secretsmanager", aws)
     try:
         return str(secrets.get_secret_value(SecretId=name).get("SecretString", ""))

@@ -1,8 +1,8 @@
 """Requests to a server on the loopback that a web page sent, or that came under another name.
 
 Any page that a browser shows may send requests to this machine, and a name that resolves to the
-loopback makes them look as if they were of one origin. Only what such a page cannot leave out or
-forge tells them apart: `Origin`, `Sec-Fetch-*` and `Host`. ADR 14 says who is kept out.
+loopback makes them look as if they were of one origin. `Origin`, `Sec-Fetch-*` and `Host` show the
+difference, because a page can neither omit nor forge them. ADR 14 says who is kept out.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,9 @@
-"""What a home remembers from one run to the next: `memory.json`, for its owner's eyes alone."""
+"""What a home remembers from one run to the next: `memory.json`, readable by its owner alone."""
 
 import secrets
+import shutil
 import string
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,10 +12,16 @@ from infra.cdk.database import DATABASE
 from infra.local.aws import LocalAws
 from infra.local.ports import HOST, Ports
 from infra.local.state import write_private
-from shared.archive import DEFAULT_LISTENER
 from shared.postgres import Address
 
 FILE = "memory.json"
+
+INGESTED = (
+    *("ministack", "s3", "tmp", "unsaved"),
+    *("postgres", "postgres.new", "postgres.stopped"),
+    *("outputs.json", "sample-history.zip"),
+)
+"""The files and folders of a home that hold plays, logins, or the stacks that keep them."""
 
 
 def _password() -> str:
@@ -28,7 +36,7 @@ def _access_key() -> str:
 
 
 class Memory(BaseModel):
-    """Ports, passwords and a key, how far the first start came, and whose plays are polled."""
+    """Ports, passwords and a key, the progress of the first start, and whose plays are polled."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,20 +45,20 @@ class Memory(BaseModel):
     loader_password: str = Field(default_factory=_password, repr=False)
     reader_password: str = Field(default_factory=_password, repr=False)
     report_reader_password: str = Field(default_factory=_password, repr=False)
-    """A home of an earlier release gets one at its next start."""
     access_key: str = Field(default_factory=_access_key, repr=False)
-    """Of AWS's administrator; a home of an earlier release gets one at its next start."""
+    """Id of the key of AWS's administrator."""
     deployed: bool = True
-    """Whether the first deployment is through, and saved. A home is new while it is not."""
+    """True once the first deployment is saved. Until then the next start deletes all plays, logins
+    and stacks, and deploys anew."""
     crashed: bool = False
-    """Whether AWS may have forgotten uploads that nobody has reminded it of yet."""
+    """True if AWS has lost its queues, and the uploads that may be lost have not been named yet."""
     empty: bool = False
-    """Whether it began with --empty, for a person's own plays: nothing simulated is added."""
+    """True if it began with --empty, for a person's own plays: nothing simulated is added."""
     sampled: bool = False
-    """Whether the sample history went in already."""
+    """True once the sample history is uploaded."""
     real_spotify: bool = False
-    """Whether it is for plays of the real Spotify, because of a login there or since it began with
-    URLs in place of the simulator. No simulator stands in for it then."""
+    """True if it polls the real Spotify, because of a login there or because it began with URLs in
+    place of the simulator. The simulator is not used any more then."""
     simulated: frozenset[str] = frozenset()
     """The listeners whose history holds simulated plays, or soon will."""
     plays: int | None = None
@@ -68,23 +76,27 @@ class Memory(BaseModel):
 
     @classmethod
     def load(cls, home: Path) -> "Memory":
-        """Read what a home remembers; a new one has fresh passwords."""
+        """Read what a home remembers; a new home gets random passwords."""
         try:
-            memory = cls.model_validate_json((home / FILE).read_bytes())
+            return cls.model_validate_json((home / FILE).read_bytes())
         except FileNotFoundError:
             return cls(deployed=False)
-        return memory if "simulated" in memory.model_fields_set else _upgraded(memory, home)
+
+    @property
+    def is_outdated(self) -> bool:
+        """True if it was written before 2026-11-29, without whose plays the home holds."""
+        return self.deployed and "simulated" not in self.model_fields_set
 
     def save(self, home: Path) -> None:
-        """Remember."""
+        """Write the file, whole or not at all."""
         write_private(home / FILE, self.model_dump_json(indent=2) + "\n")
 
 
-def _upgraded(memory: Memory, home: Path) -> Memory:
-    """Add what an earlier release did not write down, as far as the home shows it."""
-    polls = [] if memory.real_spotify else (home / "s3").glob("*/*/polls/*")
-    simulated = {path.name for path in polls} | ({DEFAULT_LISTENER} if memory.sampled else set())
-    began_empty = memory.deployed and not (memory.sampled or memory.real_spotify)
-    return memory.model_copy(
-        update={"simulated": frozenset(simulated), "empty": memory.empty or began_empty}
-    )
+def delete(home: Path, names: Iterable[str]) -> None:
+    """Delete files and folders of a home; those that do not exist are ignored."""
+    for name in names:
+        path = home / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

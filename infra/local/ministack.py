@@ -1,7 +1,7 @@
 """MiniStack: AWS in one process, with its state on disk and IAM enforced.
 
-It keeps its state at a clean stop only (objects at once), so it is always asked before it is
-killed. Lambda functions run as its children, on the interpreter that runs it.
+It saves its state at a clean stop only, and S3 objects at once. Lambda functions run as its
+children, on the interpreter that runs it.
 """
 
 import shutil
@@ -17,20 +17,20 @@ from infra.local.state import LocalCloudError
 
 GATEWAY = Path(__file__).with_name("gateway.py")
 READY_S = 60
-SAVE_S = 60
-"""How long a clean stop may take; it waits for long polls, which last up to 20 s."""
+STOP_S = 30
+"""How long a clean stop may take: it drains the functions for 5 s, then saves its state."""
 
 
 class MiniStack:
     """The server on one port, and its data in one home."""
 
     def __init__(self, home: Path) -> None:
-        self.child = Child("ministack", home, patience_s=SAVE_S)
+        self.child = Child("ministack", home, patience_s=STOP_S)
         self._home = home
         self._port = 0
         self._access_key = ""
         self._unsaved = home / "unsaved"
-        # It writes this file, like the others, at a clean stop only.
+        # Written at a clean stop only, like its other files.
         self._saved = home / "ministack" / "sqs.json"
 
     @property
@@ -46,6 +46,7 @@ class MiniStack:
     def start(self, port: int, access_key: str) -> None:
         """Start it for one administrator; `wait_until_ready` returns when it serves."""
         self._port, self._access_key = port, access_key
+        self._unsaved.unlink(missing_ok=True)
         # Function code is unpacked here, and a crash leaves it behind.
         shutil.rmtree(self._home / "tmp", ignore_errors=True)
         for folder in ("ministack", "s3", "tmp"):
@@ -72,31 +73,41 @@ class MiniStack:
         Raises:
             LocalCloudError: It saved nothing, or does not serve again.
         """
-        self.note_changes()
-        self.child.stop()
-        if self.has_forgotten:
+        self.deployed()
+        self.stop()
+        if self.has_crashed:
             raise LocalCloudError(f"MiniStack does not save its state: see {self.child.log}")
         self.start(self._port, self._access_key)
         self.wait_until_ready()
 
-    def note_changes(self) -> None:
-        """Note that it holds from now on what its last end has not saved."""
+    def stop(self) -> None:
+        """Stop it, and let it save its state unless it is in the middle of a deployment.
+
+        Half of a deployment could not be resumed: the next start uses the state saved before.
+
+        Raises:
+            LocalCloudError: It does not stop.
+        """
+        self.child.stop(at_once=not self._unsaved.exists())
+
+    def deployed(self) -> None:
+        """Record that its deployment is complete, so that its next stop must save its state."""
         self._unsaved.touch()
 
     @property
-    def has_forgotten(self) -> bool:
-        """Whether it ended without saving what it held, as in a crash; while it does not run."""
+    def has_crashed(self) -> bool:
+        """True if its last run ended without saving its state; only valid while it is stopped."""
         if not self._unsaved.exists():
             return False
         noted_at = self._unsaved.stat().st_mtime_ns
         return not self._saved.exists() or self._saved.stat().st_mtime_ns < noted_at
 
     def _serves(self) -> bool:
-        # Its own word: an answer could be a stranger's, who took the port a moment before.
+        # Not by a request: another process might have taken the port a moment before.
         return f"running on {self.endpoint} ".encode() in self.child.log.read_bytes()
 
     def _environment(self) -> dict[str, str]:
-        """Tell MiniStack what to be; its functions inherit all of it."""
+        """Return the environment of MiniStack, which its functions inherit."""
         home = self._home
         return local_aws(self._access_key) | {
             "AUTH": "true",

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from infra.local import page
+from infra.local import deploy, page
 from infra.local.environment import clean
 from infra.local.memory import FILE, Memory
-from infra.local.ministack import SAVE_S, MiniStack
+from infra.local.ministack import STOP_S as MINISTACK_STOP_S
+from infra.local.ministack import MiniStack
 from infra.local.ports import Ports, answers
 from infra.local.postgres import STOP_TIMEOUT_S, Passwords, PostgresServer
 from infra.local.processes import KILLED_S, POLL_S, Child
@@ -17,15 +18,15 @@ from infra.local.state import REPOSITORY, LocalCloudError
 
 START_S = 20
 CHILD_STOP_S = 10
-STOP_S = 2 * KILLED_S + SAVE_S + KILLED_S + 2 * (CHILD_STOP_S + KILLED_S) + STOP_TIMEOUT_S
+STOP_S = MINISTACK_STOP_S + 2 * CHILD_STOP_S + 5 * KILLED_S + STOP_TIMEOUT_S
 """How long all may take to stop, one after the other."""
 
 
 class Parts:
     """MiniStack, Postgres, the simulators and the page.
 
-    Postgres runs on its own, so that any process can stop and start it; while that is meant,
-    the file `postgres.stopped` says so.
+    Any process can stop and start Postgres alone; the file `postgres.stopped` exists while it is
+    stopped on purpose.
     """
 
     def __init__(self, home: Path) -> None:
@@ -34,8 +35,8 @@ class Parts:
         self.ministack = MiniStack(home)
         self._simulators = Child("simulators", home, CHILD_STOP_S)
         self._page = Child("page", home, CHILD_STOP_S)
-        # One that outlived its supervisor: it would go on deploying.
-        self._deployment = Child("cdk", home, KILLED_S)
+        # A deployment may outlive its supervisor.
+        self._deployment = Child(deploy.PROCESS, home, KILLED_S)
         self.postgres = PostgresServer(home / "postgres")
         self._stopped = home / "postgres.stopped"
 
@@ -58,29 +59,21 @@ class Parts:
 
     @property
     def are_running(self) -> bool:
-        """Whether any of it runs, also what an earlier run left behind."""
+        """True if any server runs, also one that an earlier run left behind."""
         children = (self.ministack.child, self._simulators, self._page, self._deployment)
         return any(child.is_running for child in children) or self.postgres.is_running()
 
-    @property
-    def is_deploying(self) -> bool:
-        """Whether a deployment goes on that an earlier run left behind."""
-        return self._deployment.is_running
-
-    def stop(self, *, discard_change: bool = False) -> None:
+    def stop(self) -> None:
         """Stop the servers, also those that a crash left behind; data stays.
 
-        Args:
-            discard_change: Let AWS go on the next time from its last clean stop.
-
         Raises:
-            LocalCloudError: One does not stop; the others were asked all the same.
+            LocalCloudError: One does not stop. The others have been stopped.
         """
         with ExitStack() as last_first:
             last_first.callback(self.postgres.stop)
             last_first.callback(self._page.stop)
             last_first.callback(self._simulators.stop)
-            last_first.callback(self.ministack.child.stop, at_once=discard_change)
+            last_first.callback(self.ministack.stop)
             last_first.callback(self._deployment.stop)
 
     def start_postgres(self, memory: Memory) -> None:
@@ -99,12 +92,12 @@ class Parts:
         self._stopped.unlink(missing_ok=True)
 
     def stop_postgres(self) -> None:
-        """Stop Postgres alone, on purpose: the local cloud goes on without."""
+        """Stop Postgres alone; the local cloud goes on without it."""
         self._stopped.touch()
         self.postgres.stop()
 
     def failures(self) -> Iterator[str]:
-        """Tell what has ended though nobody asked it to."""
+        """Yield a message for each server that has ended although it was not stopped."""
         for child in (self.ministack.child, self._simulators, self._page):
             if child.exit_code is not None:
                 yield f"{child.title} ended with exit code {child.exit_code}: see {child.log}"
@@ -122,7 +115,7 @@ class Parts:
         )
 
     def _start_page(self, memory: Memory) -> None:
-        """Start the page; it is there while Postgres is not, and says so."""
+        """Start the page; without Postgres it answers with an error message."""
         source = page.Source(
             options=("--target", "local"), address=memory.database, memory=self._home / FILE
         )

@@ -1,7 +1,7 @@
-"""Files that name a living process: the process holds a lock on its file until it dies.
+"""Pid files: a process holds a lock on its file until it dies.
 
-The kernel drops the lock with the process, so a file left behind by a crash is known as such, and
-a stranger who got the same pid is never taken for ours.
+The kernel releases the lock with the process. So a file that a crash left is recognized, and
+another process with the same pid is never mistaken for ours.
 """
 
 import fcntl
@@ -12,10 +12,10 @@ from pathlib import Path
 
 
 def holder(path: Path) -> int | None:
-    """Tell the pid of the process that holds a file; None if nobody does.
+    """Return the pid of the process that holds a file; None if none does.
 
     Raises:
-        BlockingIOError: Somebody does who has not yet written a pid.
+        BlockingIOError: A process does that has not written its pid yet.
     """
     try:
         file = os.open(path, os.O_RDWR)
@@ -34,7 +34,7 @@ def holder(path: Path) -> int | None:
 
 @contextmanager
 def held(path: Path) -> Iterator[int]:
-    """Hold a file, named after this process; yields its descriptor, for children to inherit.
+    """Hold a file with this process's pid; yields its descriptor, for children to inherit.
 
     A child that inherits the descriptor keeps the lock when the block is left.
 
@@ -51,6 +51,6 @@ def held(path: Path) -> Iterator[int]:
 
 
 def name(file: int, pid: int) -> None:
-    """Write who holds a file."""
+    """Write the pid of the process that holds a file."""
     os.ftruncate(file, 0)
     os.pwrite(file, str(pid).encode(), 0)

@@ -37,11 +37,11 @@ class Ports(BaseModel):
 
 
 def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
-    """Take the wanted ports, and for each that is busy the usual one, one after it, or any.
+    """Return the wanted ports, and for each that is busy the default, one after it, or any.
 
     Args:
-        wanted: Those of the last run: stacks and bookmarks hold them.
-        say: Told of each port that is not the wanted one.
+        wanted: Those of the last run, which stacks and bookmarks contain.
+        say: Receives a line for each port that is not the wanted one.
     """
     chosen: dict[str, int] = {}
     for name, port in wanted:
@@ -57,7 +57,7 @@ def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on a port now."""
+    """True if a server could listen on a port now."""
     with socket.socket() as probe:
         # As servers do: a connection that has just ended does not make a port busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -70,7 +70,7 @@ def is_free(port: int) -> bool:
 
 
 def any_free() -> int:
-    """Find a port that nobody uses."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -89,6 +89,6 @@ def no_other_start() -> Iterator[None]:
 
 
 def answers(port: int) -> bool:
-    """Tell whether a server listens on a port."""
+    """True if a server listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0

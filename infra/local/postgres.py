@@ -78,7 +78,7 @@ class PostgresServer:
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         _set_roles(binaries, self._data, passwords)
         arguments = f"-h {HOST} -p {port} -k '' {options}"
-        # -w waits for readiness, which without a Unix socket is told by the pid file.
+        # -w waits for readiness, which the pid file shows if there is no Unix socket.
         words = ("-w", "-t", str(START_TIMEOUT_S), "-o", arguments, "-l", str(self.log))
         code, _ = _run(binaries, "pg_ctl", *words, "-D", str(self._data), "start")
         if code:
@@ -98,9 +98,9 @@ class PostgresServer:
             raise LocalCloudError(f"Postgres does not stop: see {self.log}")
 
     def is_running(self) -> bool:
-        """Tell whether a server runs on this data directory.
+        """True if a server runs on this data directory.
 
-        A crash leaves the pid file behind, and its pid may be a stranger's by now.
+        A crash leaves the pid file behind, and another process may have its pid by now.
         """
         try:
             # A server that is starting has not written the lines that follow.
@@ -110,7 +110,7 @@ class PostgresServer:
         return str(self._data) in command_of(pid)
 
     def _make(self) -> None:
-        """Make the data directory aside, and put it in its place once it is whole."""
+        """Make the data directory under another name, and rename it once it is complete."""
         fresh = self._data.with_name(f"{self._data.name}.new")
         with suppress(FileNotFoundError):
             # An interrupted start left it.
@@ -123,10 +123,10 @@ class PostgresServer:
 
 
 def _binaries(data: Path) -> Binaries:
-    """Give the wheel's binaries, once the data directory is one and the server's user's own.
+    """Return the wheel's binaries, after making the data directory for the server's user.
 
     Raises:
-        LocalCloudError: initdb failed; the wheel has told its reason on stderr.
+        LocalCloudError: initdb failed; the wheel has printed the reason on stderr.
     """
     binaries = Binaries(data, cleanup_mode=None)
     try:
@@ -137,9 +137,9 @@ def _binaries(data: Path) -> Binaries:
 
 
 def _set_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
-    """Set the roles in single-user mode: no moment without a password.
+    """Set the roles in single-user mode, so that none is ever without a password.
 
-    Each start does it, because the data of an earlier release lack the roles that came since.
+    Each start does, because the data of an earlier release lack newer roles.
     """
     settings = [
         f"ALTER ROLE {role} PASSWORD '{password}';\n\n"
@@ -152,20 +152,20 @@ def _run_single(binaries: Binaries, data: Path, database: str, statements: str) 
     """Run statements, an empty line after each, in single-user mode."""
     words = ("--single", "-j", "-D", str(data), database)
     code, said = _run(binaries, "postgres", *words, given=statements)
-    # After an error it goes on, and its exit code is 0. The statement that follows an error is
-    # never told: it has a password.
+    # It continues after an error, and exits with 0. The statement is not reported, because it may
+    # contain a password.
     failures = [line for line in said.splitlines() if any(word in line for word in FAILURES)]
     if code or failures:
-        # What it quotes may be of a password.
+        # A quotation may be part of a password.
         reason = re.sub('".*"', '"..."', (failures or [f"exit code {code}"])[0])
         raise LocalCloudError(f"Postgres does not make its roles: {reason}")
 
 
 def _run(binaries: Binaries, command: str, *words: str, given: str = "") -> tuple[int, str]:
-    """Run one of the binaries; give its exit code and what it said on stderr.
+    """Run one of the binaries; return its exit code and its output on stderr.
 
-    A signal to stop waits for its end, and a Ctrl-C in the terminal does not reach it. The wheel's
-    `pgexec` is not used: when a command fails it logs what the command was given, passwords too.
+    A signal to stop is delayed until its end, and a Ctrl-C in the terminal does not reach it. The
+    wheel's `pgexec` is not used, because it logs the input of a failed command, with passwords.
     """
     # A pipe would be held open by the server that pg_ctl starts.
     with deferred(), tempfile.TemporaryFile() as stderr:

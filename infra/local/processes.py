@@ -1,11 +1,11 @@
-"""Child processes that nothing survives: each leads a group of its own and holds a pid file."""
+"""Child processes: each leads its own group and holds a pid file, so any process can stop it."""
 
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it ships no types; held in this file
@@ -24,9 +24,9 @@ class Child:
     """One background process, known by the file `<name>.pid` in its home.
 
     Args:
-        title: What people call it; also names its files.
-        home: Where its pid file lies, and its log under `logs/`.
-        patience_s: How long it may take to stop by itself.
+        title: Its name in messages and of its files.
+        home: The folder of its pid file, and of its log under `logs/`.
+        patience_s: How long it may take to stop before it is killed.
     """
 
     def __init__(self, title: str, home: Path, patience_s: float = 10) -> None:
@@ -37,13 +37,21 @@ class Child:
         self._patience_s = patience_s
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it in a session of its own, so that a Ctrl-C in the terminal does not reach it."""
-        # Until it is named, the file names this process, and a stop would find that.
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start it in a session of its own, so that a Ctrl-C in the terminal does not reach it.
+
+        Args:
+            command: The program and its arguments.
+            environment: All that it sees.
+            cwd: Its working directory; the home by default.
+        """
+        # Until the child's pid is in the file, it holds that of this process.
         with deferred(), held(self._pid_file) as file, self.log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - the command is ours
+            process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command,
-                cwd=self._home,
+                cwd=cwd or self._home,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -52,66 +60,108 @@ class Child:
                 pass_fds=[file],
                 umask=0o077,
             )
-            name(file, self._process.pid)
+            self._process = process
+            name(file, process.pid)
+        return process
+
+    def run(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        cwd: Path,
+        timeout_s: float,
+    ) -> int:
+        """Run it to its end and return its exit code; nothing of it runs after that.
+
+        Raises:
+            subprocess.TimeoutExpired: It took too long and was killed.
+        """
+        try:
+            return self.start(command, environment, cwd).wait(timeout_s)
+        finally:
+            self.stop(at_once=True)
 
     @property
     def is_running(self) -> bool:
-        """Whether it runs, also one that an earlier run left behind."""
+        """True if it runs, also if an earlier run left it behind."""
         return holder(self._pid_file) is not None
 
     @property
     def exit_code(self) -> int | None:
-        """How the process that this object started ended; None while it runs."""
+        """The exit code of the process that this object started; None while it runs."""
         return self._process.poll() if self._process else None
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop it with all that it started; also one that an earlier run left behind.
-
-        The whole group is asked, because MiniStack waits for a running function to the end.
+        """Stop it with all processes that it started, also if an earlier run left it behind.
 
         Args:
-            at_once: Do not ask: what it would save at its end is lost.
+            at_once: Kill it: what it would save at its end is lost.
 
         Raises:
-            LocalCloudError: It does not stop, or is not known by name.
+            LocalCloudError: It does not stop, or its pid is unknown.
         """
         pid = holder(self._pid_file)
         if pid is None:
             self._reap()
             return
         if pid in (os.getpid(), os.getpgrp()):
-            # Its starter was killed before naming it, and its pid is ours by now.
+            # The process that started it was killed before it wrote the pid of the child.
             raise LocalCloudError(f"{self.title} runs, but its pid is not known: {self._pid_file}")
         if not at_once:
-            _signal_group(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
             wait_for_end(self._pid_file, self._patience_s)
-        # The rest of its group: what would not stop, and what it left behind.
+        # The rest of its group: processes that did not stop, and those it left behind.
         _signal_group(pid, signal.SIGKILL)
         if not wait_for_end(self._pid_file, KILLED_S):
             raise LocalCloudError(f"{self.title} (pid {pid}) does not stop")
         self._reap()
 
     def _reap(self) -> None:
-        """Take the exit code, so that no zombie stays; the pid file is let go just before it."""
+        """Wait for the exit code, so that no zombie stays; the pid file is released before."""
         if self._process:
             self._process.wait()
 
 
 @contextmanager
-def deferred(tell: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Let signals to stop wait until the block is left; works in the main thread only.
+def interrupted_once() -> Iterator[Callable[[], None]]:
+    """Let the first signal to stop raise KeyboardInterrupt in the block, and ignore later ones.
+
+    Works in the main thread only. Yields a function that ignores the first one, too.
+    """
+
+    def ignore() -> None:
+        for number in STOP:
+            signal.signal(number, lambda *_: None)
+
+    def interrupt(*_: object) -> None:
+        ignore()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in STOP}
+    try:
+        yield ignore
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+@contextmanager
+def deferred(notify: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Delay signals to stop until the block is left; works in the main thread only.
 
     If the block fails, its error is raised and not the signal: either one ends the work.
 
     Args:
-        tell: Called by the first signal.
+        notify: Called by the first signal.
     """
     pending: list[int] = []
 
     def hear(number: int, _: object) -> None:
         pending.append(number)
         if len(pending) == 1:
-            tell()
+            notify()
 
     before = {number: signal.signal(number, hear) for number in STOP}
     try:
@@ -124,7 +174,7 @@ def deferred(tell: Callable[[], None] = lambda: None) -> Iterator[None]:
 
 
 def wait_for_end(pid_file: Path, patience_s: float) -> bool:
-    """Wait until nobody holds a pid file; tell whether that came true in time."""
+    """Wait until no process holds a pid file; False if the time was not enough."""
     deadline = time.monotonic() + patience_s
     while holder(pid_file) is not None:
         if time.monotonic() > deadline:
@@ -140,46 +190,12 @@ def wait_for_exit(pid: int, patience_s: float = KILLED_S) -> None:
 
 
 def command_of(pid: int) -> list[str]:
-    """Tell the command line of a process; empty where there is none, or it is not ours to see."""
+    """Return the command line of a process; empty if it does not exist or may not be seen."""
     try:
         words: list[str] = psutil.Process(pid).cmdline()
     except psutil.Error:
         return []
     return words
-
-
-def run(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    cwd: Path,
-    log: Path,
-    pid_file: Path,
-    timeout_s: float,
-) -> int:
-    """Run a command to its end, adding to a log; leaves nothing running, however it ends.
-
-    Where this process is killed, the file of its pid tells others what to stop.
-
-    Raises:
-        subprocess.TimeoutExpired: It took too long and was killed.
-    """
-    with log.open("ab") as file, ExitStack() as stack:
-        with deferred(), held(pid_file) as lock:
-            process = subprocess.Popen(  # noqa: S603 - the command is ours
-                command,
-                cwd=cwd,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=[lock],
-            )
-            name(lock, process.pid)
-            stack.callback(process.wait)
-            stack.callback(_signal_group, process.pid, signal.SIGKILL)
-        return process.wait(timeout_s)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

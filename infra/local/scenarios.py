@@ -9,20 +9,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from infra.local.ports import HOST, Ports
 from infra.local.simulators.scenarios import NORMAL, Table
-from infra.local.simulators.scenarios_accounts import ACCOUNTS
-from infra.local.simulators.scenarios_api import API
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
+from infra.local.simulators.scenarios_spotify import SPOTIFY
 from infra.local.simulators.server import CONTROL
 from infra.local.state import CloudState, LocalCloudError
 
-TABLES: Mapping[str, Table] = {"Spotify": {**ACCOUNTS, **API}, "ReccoBeats": RECCOBEATS}
+TABLES: Mapping[str, Table] = {"Spotify": SPOTIFY, "ReccoBeats": RECCOBEATS}
 """The scenarios of each simulator; `normal`, which each has, stands in none."""
 
 TIMEOUT_S = 5
 
 
 class Act(BaseModel):
-    """A scenario that is on; `times_left` and `ends_at` are None where it has no end."""
+    """A scenario that is on; `times_left` and `ends_at` are None if it has no limit."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,7 +32,7 @@ class Act(BaseModel):
 
 
 class Playing(BaseModel):
-    """What a simulator plays: `name` is what was switched on last."""
+    """The scenarios of a simulator that are on; `name` is the latest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,16 +42,16 @@ class Playing(BaseModel):
 
 
 class Simulators:
-    """The doors to the simulators that a local cloud asks: a URL for each."""
+    """The simulators that a local cloud uses, by URL."""
 
     def __init__(self, urls: Mapping[str, str], replaced: Mapping[str, str]) -> None:
-        """Take the simulators' URLs by title, and what is asked in place of the others."""
+        """Take the simulators' URLs by title, and the URLs used in place of the others."""
         self._urls = urls
         self._replaced = replaced
 
     @classmethod
     def of(cls, state: CloudState, ports: Ports) -> Self:
-        """Find which simulators a local cloud asks, and what it asks in place of the others."""
+        """Return the simulators that a local cloud uses."""
         asked = {
             "Spotify": (ports.spotify, state.spotify_api_url, state.spotify_accounts_url),
             "ReccoBeats": (ports.reccobeats, state.reccobeats_url),
@@ -68,7 +67,7 @@ class Simulators:
         return {title: TABLES[title] for title in self._urls}
 
     def playing(self) -> list[Playing]:
-        """Ask each simulator what it plays.
+        """Return the scenarios that are on, by simulator.
 
         Raises:
             LocalCloudError: One does not answer.
@@ -76,14 +75,14 @@ class Simulators:
         return [_ask(title, "GET", url) for title, url in self._urls.items()]
 
     def switch(self, name: str, options: Mapping[str, int | bool]) -> list[Playing]:
-        """Switch a scenario on, at the simulator whose it is; `normal` concerns all.
+        """Switch a scenario on at its simulator; `normal` concerns all.
 
         Args:
             name: The scenario's.
             options: Its parameters, and those that every scenario takes (see `stage`).
 
         Raises:
-            LocalCloudError: There is no such scenario or parameter, or its simulator is not asked.
+            LocalCloudError: The scenario or parameter is unknown, or its simulator is not used.
         """
         wish = {"name": name, **options}
         return [_ask(title, "POST", self._urls[title], wish) for title in self._concerned(name)]

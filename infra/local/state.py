@@ -1,4 +1,4 @@
-"""What a local cloud tells others: `cloud.json` in its home, there while it runs.
+"""The state of a running local cloud for other processes: `cloud.json` in its home.
 
 The home is `PLAYS_LOCAL_DIR`, or `.local` in the repository.
 """
@@ -22,15 +22,15 @@ SUPERVISOR = "supervisor.pid"
 
 
 class LocalCloudError(HistoryError):
-    """The local cloud is not there, or cannot do what it was asked; the message says what to do."""
+    """The local cloud does not run, or a command fails; the message says what to do."""
 
 
 class CloudState(BaseModel):
-    """A running local cloud: where it listens, and the keys to it.
+    """A running local cloud: its addresses and keys.
 
     `pid` is the supervisor's. The database URL is of the role `reader`, the report URL of
     `report_reader` (None if an earlier release started it). The AWS keys are the administrator's:
-    whoever knows the random id is let in. `simulated` plays come from the simulator; after a login
+    the random id is the secret. `simulated` plays come from the simulator; after a login
     it polls `real_spotify_api_url` instead.
     """
 
@@ -51,7 +51,7 @@ class CloudState(BaseModel):
     real_spotify_api_url: str = PipelineConfig().spotify_api_url
     real_spotify_accounts_url: str = PipelineConfig().spotify_accounts_url
     page_url: str | None = None
-    """None where an earlier release started it, which had no page."""
+    """None if an earlier release started it, which had no page."""
     log_dir: Path
 
     @classmethod
@@ -81,7 +81,7 @@ class CloudState(BaseModel):
 
 
 def local_home(environment: Mapping[str, str] = os.environ) -> Path:
-    """Tell the folder in which the local cloud keeps everything."""
+    """Return the home: the folder in which the local cloud keeps everything."""
     return Path(environment.get("PLAYS_LOCAL_DIR") or REPOSITORY / ".local").resolve()
 
 

@@ -1,4 +1,4 @@
-"""What a person may ask of a local cloud, and how it reaches the deployment."""
+"""The options of one run of the local cloud, and the configuration that follows from them."""
 
 import json
 from typing import Any, Self
@@ -7,16 +7,17 @@ from pydantic import BaseModel, ConfigDict
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.context import load
+from infra.local.memory import Memory
 from infra.local.ports import HOST, Ports
 from infra.local.state import REPOSITORY
 
 
 class Wishes(BaseModel):
-    """What one run of the local cloud is like.
+    """The options of one run.
 
     A given URL replaces a simulator; `context` goes to CDK as `-c name=value` and wins over all.
-    An `empty` cloud ingests nothing by itself: no polls, no sample history. `time_zone` is that of
-    the machine: what runs in the background does not see its variables.
+    An `empty` cloud ingests nothing automatically: no polls, no sample history. `time_zone` is that
+    of the machine, because a background process does not see its variables.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,8 +29,16 @@ class Wishes(BaseModel):
     context: dict[str, str] = {}
     time_zone: str | None = None
 
+    def within(self, memory: Memory) -> Self:
+        """Return these options without what would mix simulated plays with a person's own."""
+        if memory.real_spotify:
+            return self.at_real_spotify()
+        if memory.empty and self.simulated_listener:
+            return self.model_copy(update={"empty": True})
+        return self
+
     def at_real_spotify(self) -> Self:
-        """Name the real services wherever nobody named others."""
+        """Return these options with the real services in place of the simulators."""
         real = PipelineConfig()
         return self.model_copy(
             update={
@@ -42,18 +51,18 @@ class Wishes(BaseModel):
 
     @property
     def simulated_listener(self) -> bool:
-        """Whether the plays come from the simulator, to which nobody need log in."""
+        """True if the plays come from the simulator, which needs no login of a person."""
         return not (self.spotify_api_url or self.spotify_accounts_url)
 
     @property
     def simulators(self) -> bool:
-        """Whether any simulator is needed."""
+        """True if any simulator is needed."""
         return not (self.spotify_api_url and self.spotify_accounts_url and self.reccobeats_url)
 
     def deployment(self, ports: Ports) -> dict[str, str]:
-        """Spell the CDK context of the deployment."""
+        """Return the CDK context of the deployment."""
         spotify = f"http://{HOST}:{ports.spotify}"
-        # Every minute, as a simulator is polled, would be too much for the real Spotify.
+        # The simulator is polled every minute, which would be too often for the real Spotify.
         pace = (
             {} if self.simulated_listener else {"poll_minutes": str(PipelineConfig().poll_minutes)}
         )
@@ -69,7 +78,7 @@ class Wishes(BaseModel):
 
 
 def configuration(context: dict[str, str]) -> PipelineConfig:
-    """Read the configuration that CDK will read: `cdk.json` and a context on top.
+    """Read the configuration as CDK will: `cdk.json`, then a context.
 
     Raises:
         SettingsError: A value is unknown or wrong.

@@ -1,4 +1,4 @@
-"""Run, stop, crash, run again: nothing keeps running, nothing is lost, nothing comes twice."""
+"""Run, stop, crash, run again: nothing keeps running, nothing is lost, nothing is stored twice."""
 
 import json
 import os
@@ -30,20 +30,20 @@ PLAYS = [sys.executable, "-m", "cli.main"]
 READY_S = 120
 ARRIVAL_S = 10
 STOP_S = 60
-GOES_ON_S = 60
-"""Below the shortest time for which a queue hides a message that was cut off."""
+RESUMED_S = 60
+"""Below every visibility timeout."""
 INTERRUPTED, CRASHED = "anna", "otto"
 UP = ("local", "up", "--empty", "-c", f"listeners=me,{INTERRUPTED},{CRASHED}")
 
 
 @dataclass(frozen=True)
 class Story:
-    """What a person saw of runs on one home: broken off, interrupted, crashed, and stopped."""
+    """The outcome of runs on one home: aborted, interrupted, crashed, and stopped."""
 
     distinct_plays: int
     busy_port: int
-    broken_off_said: str
-    first_said: str
+    aborted_output: str
+    first_output: str
     first_port: int
     first_upload: dict
     first_exit: int
@@ -53,10 +53,12 @@ class Story:
     rows_after: int
     more_plays: int
     interrupted_at: int
-    went_on: int
+    resumed: int
     second_upload: dict
     crashed_at: int
-    came_back: int
+    after_crash_output: str
+    loaded_again: int
+    open_to_others: list[str]
     second_left_running: list[str]
 
 
@@ -71,7 +73,7 @@ def home():
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    """A small export, and how many plays it tells of."""
+    """A small export, and its number of plays."""
     path = tmp_path_factory.mktemp("history") / "my_spotify_data.zip"
     summary = write_history_zip(path, plays=300, seed=5, until=datetime(2024, 5, 1, tzinfo=UTC))
     return path, summary.distinct_plays
@@ -79,7 +81,7 @@ def history(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def long_history(tmp_path_factory):
-    """An export that takes some seconds, and how many plays it tells of."""
+    """An export that takes some seconds, and its number of plays."""
     path = tmp_path_factory.mktemp("history") / "long.zip"
     summary = write_history_zip(path, plays=50_000, seed=6, until=datetime(2024, 5, 1, tzinfo=UTC))
     return path, summary.distinct_plays
@@ -87,9 +89,9 @@ def long_history(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def busy_port(home):
-    """The port that AWS is to be on, taken by a stranger."""
-    with socket.create_server((HOST, 0)) as stranger:
-        port = stranger.getsockname()[1]
+    """The port that AWS wants, used by another process."""
+    with socket.create_server((HOST, 0)) as other:
+        port = other.getsockname()[1]
         remember_ports(home, aws=port)
         yield port
 
@@ -101,17 +103,17 @@ def story(home, history, long_history, busy_port, eventually):
     path, distinct_plays = history
     long_path, more_plays = long_history
     with in_the_foreground(home) as process:
-        eventually(lambda: "cdk deploy" in said(home).read_text(), READY_S)
+        eventually(lambda: "cdk deploy" in output_of(home).read_text(), READY_S)
         process.send_signal(signal.SIGINT)
         process.wait(STOP_S)
-        broken_off_said = said(home).read_text()
+        aborted_output = output_of(home).read_text()
         left_running = processes_of(home)
     with in_the_foreground(home) as process:
         eventually(lambda: (home / FILE).exists() or process.poll() is not None, READY_S)
         first_port = port_of_aws(home)
         first_upload = uploaded(home, path)
         rows_before = rows(home)
-        eventually(lambda: f"{rows_before:,} plays" in said(home).read_text(), ARRIVAL_S)
+        eventually(lambda: f"{rows_before:,} plays" in output_of(home).read_text(), ARRIVAL_S)
         plays(home, "upload", str(long_path), "--listener", INTERRUPTED)
         eventually(lambda: rows(home, INTERRUPTED) > 0, ARRIVAL_S)
         interrupted_at = rows(home, INTERRUPTED)
@@ -122,8 +124,8 @@ def story(home, history, long_history, busy_port, eventually):
         plays(home, *UP, "--detach")
     second_port = port_of_aws(home)
     rows_after = rows(home)
-    eventually(lambda: rows(home, INTERRUPTED) >= more_plays, GOES_ON_S)
-    went_on = rows(home, INTERRUPTED)
+    eventually(lambda: rows(home, INTERRUPTED) >= more_plays, RESUMED_S)
+    resumed = rows(home, INTERRUPTED)
     second_upload = uploaded(home, path)
     plays(home, "upload", str(long_path), "--listener", CRASHED)
     eventually(lambda: rows(home, CRASHED) > 0, ARRIVAL_S)
@@ -131,14 +133,17 @@ def story(home, history, long_history, busy_port, eventually):
     eventually(lambda: holder(home / SUPERVISOR) is None, STOP_S)
     plays(home, *UP, "--detach")
     crashed_at = rows(home, CRASHED)
-    eventually(lambda: rows(home, CRASHED) >= more_plays, GOES_ON_S)
-    came_back = rows(home, CRASHED)
+    after_crash_output = (home / "logs" / "supervisor.log").read_text()
+    plays(home, "upload", str(long_path), "--listener", CRASHED)
+    eventually(lambda: rows(home, CRASHED) >= more_plays, RESUMED_S)
+    loaded_again = rows(home, CRASHED)
+    open_to_others = [path.name for path in home.iterdir() if path.stat().st_mode & 0o077]
     plays(home, "local", "down")
     return Story(
         distinct_plays=distinct_plays,
         busy_port=busy_port,
-        broken_off_said=broken_off_said,
-        first_said=said(home).read_text(),
+        aborted_output=aborted_output,
+        first_output=output_of(home).read_text(),
         first_port=first_port,
         first_upload=first_upload,
         first_exit=first_exit,
@@ -148,18 +153,20 @@ def story(home, history, long_history, busy_port, eventually):
         rows_after=rows_after,
         more_plays=more_plays,
         interrupted_at=interrupted_at,
-        went_on=went_on,
+        resumed=resumed,
         second_upload=second_upload,
         crashed_at=crashed_at,
-        came_back=came_back,
+        after_crash_output=after_crash_output,
+        loaded_again=loaded_again,
+        open_to_others=open_to_others,
         second_left_running=processes_of(home),
     )
 
 
 @contextmanager
 def in_the_foreground(home: Path):
-    """Run `plays local up` as in a terminal; what it says goes beside the home."""
-    with said(home).open("wb") as file:
+    """Run `plays local up` as in a terminal, and write its output beside the home."""
+    with output_of(home).open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
             [*PLAYS, *UP],
             cwd=REPOSITORY,
@@ -179,7 +186,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def plays(home: Path, *arguments: str) -> str:
-    """Run a command, which must succeed; give its output."""
+    """Run a command, which must succeed, and return its output."""
     result = subprocess.run(  # noqa: S603 - the command is ours
         [*PLAYS, *arguments],
         cwd=REPOSITORY,
@@ -209,8 +216,8 @@ def rows(home: Path, listener: str = "me") -> int:
     return count
 
 
-def said(home: Path) -> Path:
-    return home.parent / "said"
+def output_of(home: Path) -> Path:
+    return home.parent / "output"
 
 
 def processes_of(home: Path) -> list[str]:
@@ -219,25 +226,25 @@ def processes_of(home: Path) -> list[str]:
     return [command for command in commands if str(home) in command]
 
 
-def test_a_first_start_that_was_interrupted_is_begun_anew(story):
-    assert "ready" not in story.broken_off_said
-    assert "cdk bootstrap" in story.first_said
+def test_an_aborted_first_start_starts_from_scratch(story):
+    assert "ready" not in story.aborted_output
+    assert "cdk bootstrap" in story.first_output
 
 
-def test_a_busy_port_is_named_and_another_one_taken(story):
-    assert f"port {story.busy_port} is busy: aws takes {story.first_port}" in story.broken_off_said
+def test_a_busy_port_is_named_and_replaced(story):
+    assert f"port {story.busy_port} is busy: aws takes {story.first_port}" in story.aborted_output
     assert story.first_port != story.busy_port
 
 
-def test_plays_are_told_as_they_arrive(story):
-    assert "ready: AWS at " in story.first_said
-    assert f"{story.distinct_plays:,} plays, " in story.first_said
+def test_plays_are_reported_as_they_arrive(story):
+    assert "ready: AWS at " in story.first_output
+    assert f"{story.distinct_plays:,} plays, " in story.first_output
 
 
-def test_ctrl_c_stops_everything_and_is_no_failure(story):
+def test_ctrl_c_stops_everything_and_exits_with_0(story):
     assert story.first_exit == 0
     assert story.left_running == []
-    assert story.first_said.splitlines()[-1].endswith("stopped")
+    assert story.first_output.splitlines()[-1].endswith("stopped")
 
 
 def test_the_next_run_has_every_row(story):
@@ -245,14 +252,14 @@ def test_the_next_run_has_every_row(story):
     assert story.rows_after == story.rows_before
 
 
-def test_what_ctrl_c_interrupted_goes_on_at_once_on_the_next_run(story):
+def test_the_next_run_resumes_an_upload_that_ctrl_c_interrupted(story):
     assert 0 < story.interrupted_at < story.more_plays
-    assert story.went_on == story.more_plays
+    assert story.resumed == story.more_plays
 
 
-def test_a_home_that_moves_to_another_port_goes_on_as_before(story):
+def test_a_home_resumes_on_another_port(story):
     assert story.second_port not in (story.first_port, story.busy_port)
-    assert story.went_on == story.more_plays
+    assert story.resumed == story.more_plays
 
 
 def test_the_same_history_again_adds_no_row(story):
@@ -260,9 +267,20 @@ def test_the_same_history_again_adds_no_row(story):
     assert story.second_upload["inserted"] == 0
 
 
-def test_an_upload_that_a_crash_made_aws_forget_is_loaded_by_the_next_run(story):
+def test_the_run_after_a_crash_names_the_upload_to_repeat(story):
+    lines = [line for line in story.after_crash_output.splitlines() if "upload it again" in line]
+    assert len(lines) == 1
+    assert f"history/{CRASHED}/long.zip is not loaded completely" in lines[0]
+
+
+def test_an_upload_that_is_repeated_after_a_crash_is_loaded_completely(story):
     assert 0 < story.crashed_at < story.more_plays
-    assert story.came_back == story.more_plays
+    assert story.loaded_again == story.more_plays
+
+
+def test_the_files_of_a_home_are_readable_by_their_owner_alone(story):
+    # Run by root, Postgres has a user of its own, who enters its folder.
+    assert set(story.open_to_others) <= {"postgres"}
 
 
 def test_down_leaves_nothing_running(story):

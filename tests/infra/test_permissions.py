@@ -61,7 +61,6 @@ RIGHTS = {
         ("s3:GetObject", f"{ARCHIVE}/history/*"),
         ("s3:GetObjectVersion", f"{ARCHIVE}/history/*"),
         ("s3:ListBucket", ARCHIVE),
-        ("s3:ListBucketVersions", ARCHIVE),
         ("s3:PutObject", f"{ARCHIVE}/quarantine/*"),
         ("s3:AbortMultipartUpload", f"{ARCHIVE}/quarantine/*"),
         ("sqs:SendMessage", "<CollectedPlays/Queue.Arn>"),

@@ -4,12 +4,12 @@ They speak today's wire formats (November 2026, an app in development mode) over
 every track of `infra.local.catalogue`, and follow one listener who never stops listening. What
 else the real ones were seen to do is switched on as a scenario.
 
-The door for tests, on the port of each simulator:
+Control paths for tests, on the port of each simulator:
 
-- `GET /_control/scenarios`, `GET` and `POST /_control/scenario`: see `stage`
+- `GET` and `POST /_control/scenario`: see `stage`
 - `GET` and `POST /_control/clock` `{"ahead_s": N}`: move the simulated time
-- `GET /_control/requests`: how often each path was asked, and the latest requests
-- `GET /_control/blocked_calls`: calls that came though a 429 had told to wait
+- `GET /_control/requests`: number of requests by path, and the latest requests
+- `GET /_control/blocked_calls`: number of calls during a block after a 429
 
 On Spotify's alone:
 

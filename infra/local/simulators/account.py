@@ -31,7 +31,7 @@ Source:
 
 
 class AccessTokens:
-    """The access tokens handed out; a restart forgets them, and clients ask for new ones."""
+    """The issued access tokens. A restart loses them, and clients ask for new ones."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -39,7 +39,7 @@ class AccessTokens:
         self._listeners: set[str] = set()
 
     def issue(self, lives_s: int = ACCESS_TOKEN_S, *, of_listener: bool = True) -> str:
-        """Hand out a new one; one that is of no listener opens the catalogue alone."""
+        """Issue a token; without a listener it gives access to the catalogue only."""
         token = f"BQ{secrets.token_urlsafe(96)}"
         self._expire_at[token] = self._clock() + timedelta(seconds=lives_s)
         if of_listener:
@@ -47,11 +47,11 @@ class AccessTokens:
         return token
 
     def forget(self) -> None:
-        """Let none be good any more."""
+        """Invalidate all tokens."""
         self._expire_at.clear()
 
     def complaint(self, token: str | None) -> str | None:
-        """Say what is wrong with a token, in Spotify's words; None if it is good."""
+        """Return what is wrong with a token, in Spotify's words; None if it is valid."""
         if token is None:
             return "No token provided"
         expires_at = self._expire_at.get(token)
@@ -60,12 +60,12 @@ class AccessTokens:
         return "The access token expired" if self._clock() >= expires_at else None
 
     def is_of_listener(self, token: str | None) -> bool:
-        """Tell whether a listener stands behind a token, and not the app alone."""
+        """True if a token is of a listener, and not of the app alone."""
         return token in self._listeners
 
 
 class Grants:
-    """The refresh tokens, and when the listener agreed to each.
+    """The refresh tokens, and when the listener consented to each.
 
     They are signed, so that a token kept by a client outlives a restart of the simulator, which
     then counts the six months anew.
@@ -78,19 +78,19 @@ class Grants:
         self._replaced: set[str] = set()
 
     def issue(self, authorized_at: datetime | None = None) -> str:
-        """Hand out the refresh token of a listener who agrees, now or at an instant."""
+        """Issue the refresh token of a listener who consents, now or at an instant."""
         stem = f"AQ{secrets.token_urlsafe(96)}"
         token = f"{stem}.{_signature(stem)}"
         self._authorized_at[token] = authorized_at or self._clock()
         return token
 
     def rotate(self, token: str) -> str:
-        """Replace a token, which is good no more; the new one lives no longer than the old."""
+        """Replace a token by a new one that expires at the same time."""
         self._replaced.add(token)
         return self.issue(self._agreed_at(token))
 
     def complaint(self, token: str | None) -> str | None:
-        """Say what is wrong with a refresh token, in Spotify's words; None if it is good."""
+        """Return what is wrong with a refresh token, in Spotify's words; None if it is valid."""
         if token is None or not _signed(token):
             return "Invalid refresh token"
         if token in self._replaced:
@@ -99,7 +99,7 @@ class Grants:
         return "Refresh token expired" if expired else None
 
     def authorize(self, at: datetime) -> None:
-        """Let the listener have agreed to every token at an instant."""
+        """Set when the listener consented to every token."""
         self._began_at = at
         self._authorized_at.clear()
 
@@ -118,29 +118,29 @@ class Plays:
         self._listening_since = None if frozen else EPOCH
 
     def newest(self) -> list[wire.Wire]:
-        """Give the plays shown now, newest first."""
+        """Return the plays shown now, newest first."""
         with self._lock:
             plays = [*self._kept, *self._listened()]
         return newest_first(plays)
 
     def add(self, plays: Iterable[wire.Wire]) -> None:
-        """Show further plays, whatever they hold."""
+        """Show further plays, valid or not."""
         with self._lock:
             self._kept += plays
 
     def freeze(self) -> None:
-        """Let the listener stop; what was played stays."""
+        """Stop the listener; earlier plays stay."""
         with self._lock:
             self._kept += self._listened()
             self._listening_since = None
 
     def resume(self) -> None:
-        """Let the listener go on from now; does nothing while listening."""
+        """Let the listener continue from now; does nothing while listening."""
         with self._lock:
             self._listening_since = self._listening_since or self._clock()
 
     def _listened(self) -> list[wire.Wire]:
-        """Give what the listener played since the last freeze."""
+        """Return the plays since the last freeze."""
         since = self._listening_since
         if since is None:
             return []
@@ -152,12 +152,12 @@ class Plays:
 
 
 def newest_first(plays: Iterable[wire.Wire]) -> list[wire.Wire]:
-    """Put plays in Spotify's order, and leave out those that it shows no more."""
+    """Sort plays as Spotify does, and drop those that it shows no longer."""
     return sorted(plays, key=wire.unix_ms, reverse=True)[:PLAYS_SHOWN]
 
 
 def _signed(token: str) -> bool:
-    """Tell whether a refresh token is one of this simulator's, also of an earlier run."""
+    """True if a refresh token was issued by this simulator, also by an earlier run."""
     stem, _, signature = token.rpartition(".")
     return token == REFRESH_TOKEN or hmac.compare_digest(
         signature.encode(), _signature(stem).encode()

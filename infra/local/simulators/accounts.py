@@ -13,17 +13,17 @@ from werkzeug import Request, Response
 
 from infra.local.simulators import account, wire
 from infra.local.simulators.refusals import api_error, oauth_error
-from infra.local.simulators.scenarios import Circumstances
+from infra.local.simulators.scenarios import ActiveScenarios
 from infra.local.simulators.server import json_response
 
 SCOPE = "user-read-recently-played"
 
-GrantType = Callable[[Circumstances, Request], Response]
+GrantType = Callable[[ActiveScenarios, Request], Response]
 """Answers a token request of a known app."""
 
 
 def token(
-    grant_types: Mapping[str, GrantType], circumstances: Circumstances, request: Request
+    grant_types: Mapping[str, GrantType], active: ActiveScenarios, request: Request
 ) -> Response:
     """Exchange a grant for an access token."""
     if not _known_client(request):
@@ -32,45 +32,45 @@ def token(
     if grant_type is None:
         told = " or ".join(grant_types)
         return oauth_error("unsupported_grant_type", f"grant_type must be {told}")
-    return grant_type(circumstances, request)
+    return grant_type(active, request)
 
 
 def refresh(
     tokens: account.AccessTokens,
     grants: account.Grants,
-    circumstances: Circumstances,
+    active: ActiveScenarios,
     request: Request,
 ) -> Response:
-    """Exchange a refresh token; it stays the same itself, save where tokens rotate."""
+    """Exchange a refresh token, which stays the same unless tokens rotate."""
     given = request.form.get("refresh_token")
     complaint = grants.complaint(given)
     if given is None or complaint:
         return oauth_error("invalid_grant", complaint or "refresh_token must be supplied")
-    rotates = circumstances.parameter("rotates", normally=0)
-    return listener_tokens(tokens, circumstances, grants.rotate(given) if rotates else None)
+    rotates = active.parameter("rotates", normally=0)
+    return listener_tokens(tokens, active, grants.rotate(given) if rotates else None)
 
 
 def listener_tokens(
-    tokens: account.AccessTokens, circumstances: Circumstances, refresh_token: str | None
+    tokens: account.AccessTokens, active: ActiveScenarios, refresh_token: str | None
 ) -> Response:
-    """Give a token that opens what the listener agreed to, and a refresh token if it is new."""
-    lives_s = circumstances.parameter("expires_in_s", account.ACCESS_TOKEN_S)
+    """Return a token with the listener's scope, and a refresh token if it is new."""
+    lives_s = active.parameter("expires_in_s", account.ACCESS_TOKEN_S)
     body = {**_bearer(tokens.issue(lives_s), lives_s), "scope": SCOPE}
     return json_response(body | ({"refresh_token": refresh_token} if refresh_token else {}))
 
 
 def client_credentials(
-    tokens: account.AccessTokens, circumstances: Circumstances, request: Request
+    tokens: account.AccessTokens, active: ActiveScenarios, request: Request
 ) -> Response:
-    """Give the app itself a token, which opens the catalogue and nothing of a listener."""
+    """Return a token of the app itself, which gives access to the catalogue only."""
     if request.authorization is None:
         return oauth_error("invalid_client", "Invalid client secret")
-    lives_s = circumstances.parameter("expires_in_s", account.ACCESS_TOKEN_S)
+    lives_s = active.parameter("expires_in_s", account.ACCESS_TOKEN_S)
     return json_response(_bearer(tokens.issue(lives_s, of_listener=False), lives_s))
 
 
 def set_grant(grants: account.Grants, request: Request) -> Response:
-    """Set when the listener agreed to every refresh token: `{"authorized_at": INSTANT}`."""
+    """Set when the listener consented to every refresh token: `{"authorized_at": INSTANT}`."""
     try:
         grants.authorize(wire.instant(request.get_json()["authorized_at"]))
     except (KeyError, TypeError, ValueError) as error:
@@ -83,7 +83,7 @@ def _bearer(access_token: str, lives_s: int) -> dict[str, Any]:
 
 
 def _known_client(request: Request) -> bool:
-    """Tell whether the app names itself rightly: by Basic with a secret, or by its id (PKCE)."""
+    """True if the app authenticates itself: by Basic with a secret, or by its id (PKCE)."""
     given = request.authorization
     if given is None:
         return _same(request.form.get("client_id"), account.CLIENT_ID)

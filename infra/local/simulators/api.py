@@ -15,7 +15,7 @@ from infra.local.catalogue import Track
 from infra.local.simulators import account, wire
 from infra.local.simulators.app_kinds import as_shown, play_as_shown
 from infra.local.simulators.refusals import api_error
-from infra.local.simulators.scenarios import Circumstances, Row
+from infra.local.simulators.scenarios import ActiveScenarios, Row
 from infra.local.simulators.server import Answer, json_response
 
 _LIMIT = 20
@@ -26,7 +26,7 @@ _MOST_FEATURES = 100
 def with_token(
     tokens: account.AccessTokens, answer: Answer, *, of_listener: bool = False
 ) -> Answer:
-    """Answer those only who bring a good access token; a listener's, where it must be."""
+    """Require a valid access token, of a listener if `of_listener`."""
 
     def checked(request: Request, **parts: Any) -> Response:
         given = request.authorization
@@ -39,9 +39,7 @@ def with_token(
     return checked
 
 
-def recently_played(
-    plays: account.Plays, circumstances: Circumstances, request: Request
-) -> Response:
+def recently_played(plays: account.Plays, active: ActiveScenarios, request: Request) -> Response:
     """Show one page of the newest plays."""
     try:
         limit, after, before = (_whole(request, name) for name in ("limit", "after", "before"))
@@ -52,35 +50,35 @@ def recently_played(
         return api_error(400, "Invalid limit")
     if after is not None and before is not None:
         return api_error(400, "Only one of before and after can be specified")
-    newest = _window(plays, circumstances)
+    newest = _window(plays, active)
     return json_response(
         wire.page(newest, limit=limit, after=after, before=before, url=request.base_url)
     )
 
 
-def track(circumstances: Circumstances, request: Request, track_id: str) -> Response:
+def track(active: ActiveScenarios, request: Request, track_id: str) -> Response:
     """Show one track."""
     found = catalogue.find_track(track_id)
     if found is None:
         return api_error(404, "Not found.")
-    return json_response(as_shown(circumstances, wire.track_object(found)))
+    return json_response(as_shown(active, wire.track_object(found)))
 
 
-def tracks(circumstances: Circumstances, request: Request) -> Response:
+def tracks(active: ActiveScenarios, request: Request) -> Response:
     """Show several tracks, null for an unknown one; refused in development mode since 2026."""
-    if not circumstances.parameter("several_tracks", normally=0):
+    if not active.parameter("several_tracks", normally=0):
         return api_error(403, "Forbidden")
     return _several(
         request,
         "tracks",
         _MOST_TRACKS,
-        lambda found: as_shown(circumstances, wire.track_object(found)),
+        lambda found: as_shown(active, wire.track_object(found)),
     )
 
 
-def features_of_one(circumstances: Circumstances, request: Request, track_id: str) -> Response:
-    """Tell how a track sounds; refused as `features_of_several`."""
-    if not circumstances.parameter("audio_features", normally=0):
+def features_of_one(active: ActiveScenarios, request: Request, track_id: str) -> Response:
+    """Return the features of a track; refused like `features_of_several`."""
+    if not active.parameter("audio_features", normally=0):
         return api_error(403)
     found = catalogue.find_track(track_id)
     return (
@@ -88,17 +86,17 @@ def features_of_one(circumstances: Circumstances, request: Request, track_id: st
     )
 
 
-def features_of_several(circumstances: Circumstances, request: Request) -> Response:
-    """Tell how tracks sound, null for an unknown one; refused for new apps since November 2024."""
-    if not circumstances.parameter("audio_features", normally=0):
+def features_of_several(active: ActiveScenarios, request: Request) -> Response:
+    """Return features, null for an unknown track; refused for new apps since November 2024."""
+    if not active.parameter("audio_features", normally=0):
         return api_error(403)
     return _several(request, "audio_features", _MOST_FEATURES, wire.audio_features)
 
 
-def _window(plays: account.Plays, circumstances: Circumstances) -> list[Row]:
-    """Give the plays that may be shown, newest first."""
-    dressed = [play_as_shown(circumstances, play) for play in plays.newest()]
-    return account.newest_first(circumstances.shown(dressed))
+def _window(plays: account.Plays, active: ActiveScenarios) -> list[Row]:
+    """Return the plays that may be shown, newest first."""
+    dressed = [play_as_shown(active, play) for play in plays.newest()]
+    return account.newest_first(active.shown(dressed))
 
 
 def _several(request: Request, key: str, most: int, shown: Callable[[Track], Row]) -> Response:
@@ -113,10 +111,10 @@ def _several(request: Request, key: str, most: int, shown: Callable[[Track], Row
 
 
 def _whole(request: Request, name: str) -> int | None:
-    """Read a whole number from the query; None if it is not there.
+    """Read a whole number from the query; None if it is missing.
 
     Raises:
-        ValueError: It is no whole number; its text is the parameter's name.
+        ValueError: It is not a whole number; the message is the parameter's name.
     """
     text = request.args.get(name)
     if text is not None and not (text.isascii() and text.isdigit()):

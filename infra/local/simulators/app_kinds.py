@@ -3,7 +3,7 @@
 - An app of 2026, in development mode: neither `popularity` nor `available_markets`. By Spotify's
   word `external_ids` stayed; the objects of a newer app were seen without them.
 - An older app in its time of grace: all 17 fields, and several tracks at once.
-- An app of before November 2024 with extended quota: audio features too.
+- An app made before November 2024 with extended quota: audio features too.
 
 Source:
     https://developer.spotify.com/documentation/web-api/references/changes/february-2026
@@ -12,18 +12,18 @@ Source:
 """
 
 from infra.local import catalogue
-from infra.local.simulators.scenarios import Circumstances, Row
+from infra.local.simulators.scenarios import ActiveScenarios, Row
 from infra.local.simulators.sound import popularity
 
 MARKETS = ("AT", "DE", "JP", "US")
 
 
-def as_shown(circumstances: Circumstances, track: Row) -> Row:
-    """Dress a track object as the app may see it; what a test gave it stays."""
+def as_shown(active: ActiveScenarios, track: Row) -> Row:
+    """Return a track object as the app sees it; fields that a test set stay."""
     shown = dict(track)
-    if not circumstances.parameter("external_ids", normally=1):
+    if not active.parameter("external_ids", normally=1):
         shown.pop("external_ids", None)
-    if not circumstances.parameter("popularity", normally=0):
+    if not active.parameter("popularity", normally=0):
         return shown
     found = catalogue.find_track(str(track.get("id")))
     if found is None:
@@ -34,7 +34,7 @@ def as_shown(circumstances: Circumstances, track: Row) -> Row:
     return old
 
 
-def play_as_shown(circumstances: Circumstances, play: Row) -> Row:
-    """Dress the track of a play, if it has one."""
+def play_as_shown(active: ActiveScenarios, play: Row) -> Row:
+    """Return a play with its track as the app sees it."""
     track = play["track"]
-    return {**play, "track": as_shown(circumstances, track)} if isinstance(track, dict) else play
+    return {**play, "track": as_shown(active, track)} if isinstance(track, dict) else play

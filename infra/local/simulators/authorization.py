@@ -1,7 +1,7 @@
 """Spotify's consent page, and the trade of its answer for tokens, by PKCE.
 
-The page asks whoever opens it: links allow and deny. `auto=allow` or `auto=deny` in the query is
-what the links do, so that a test can follow the redirect without a browser.
+The page has links to allow and to deny. They add `auto=allow` or `auto=deny` to the query, so a
+test can follow the redirect without a browser.
 
 Source:
     https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
@@ -22,7 +22,7 @@ from werkzeug.utils import redirect
 from infra.local.simulators import account
 from infra.local.simulators.accounts import SCOPE, listener_tokens
 from infra.local.simulators.refusals import oauth_error
-from infra.local.simulators.scenarios import Circumstances
+from infra.local.simulators.scenarios import ActiveScenarios
 from infra.local.simulators.server import Clock
 
 CODE_LIFETIME = timedelta(minutes=10)
@@ -47,7 +47,7 @@ class Authorization:
         self._consents: dict[str, _Consent] = {}
 
     def authorize(self, request: Request) -> Response:
-        """Show the consent page, or send the browser back with what was chosen."""
+        """Show the consent page, or redirect the browser with the choice."""
         if fault := _fault(request):
             return Response(fault, 400, mimetype="text/plain")
         choice = request.args.get("auto")
@@ -57,8 +57,8 @@ class Authorization:
         query = urlencode(answer | {"state": request.args.get("state", "")})
         return redirect(f"{request.args['redirect_uri']}?{query}")
 
-    def trade(self, circumstances: Circumstances, request: Request) -> Response:
-        """Take a code, once, and give tokens for it; say so if it was asked for otherwise."""
+    def trade(self, active: ActiveScenarios, request: Request) -> Response:
+        """Trade a code for tokens, once; refuse it if the request differs from the consent."""
         form = request.form
         consent = self._consents.pop(form.get("code", ""), None)
         if consent is None:
@@ -69,10 +69,10 @@ class Authorization:
             return oauth_error("invalid_grant", "Invalid redirect URI")
         if not hmac.compare_digest(_challenge(form.get("code_verifier", "")), consent.challenge):
             return oauth_error("invalid_grant", "code_verifier was incorrect")
-        return listener_tokens(self._tokens, circumstances, self._grants.issue())
+        return listener_tokens(self._tokens, active, self._grants.issue())
 
     def _consent(self, request: Request) -> str:
-        """Note a consent under a new code."""
+        """Store a consent under a new code."""
         code = f"AQC{secrets.token_urlsafe(96)}"
         self._consents[code] = _Consent(
             redirect_uri=request.args["redirect_uri"],
@@ -86,7 +86,7 @@ _DENIED = {"error": "access_denied"}
 
 
 def _fault(request: Request) -> str | None:
-    """Say what is wrong with a request for consent, in Spotify's words; None if it is good."""
+    """Return what is wrong with a request for consent, in Spotify's words; None if it is valid."""
     asked = request.args
     redirect_uri = urlsplit(asked.get("redirect_uri", ""))
     rules = {

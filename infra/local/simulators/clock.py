@@ -1,4 +1,4 @@
-"""The time as a simulator sees it: the wall's, and as far ahead of it as a test wants."""
+"""The clock of a simulator, which a test can move ahead of the true time."""
 
 from datetime import datetime, timedelta
 
@@ -10,22 +10,22 @@ from shared.models import iso
 
 
 class MovableClock:
-    """A clock that can be moved, so that half a year passes within a test."""
+    """A clock that can be moved, so that half a year passes in a test."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ahead = timedelta()
 
     def __call__(self) -> datetime:
-        """Tell the simulated time, in UTC."""
+        """Return the simulated time, in UTC."""
         return self._clock() + self._ahead
 
     def routes(self) -> dict[str, Answer]:
-        """Give the routes of the door for tests."""
-        return {f"GET {CONTROL}clock": self._tell, f"POST {CONTROL}clock": self._move}
+        """Return the routes of the control paths."""
+        return {f"GET {CONTROL}clock": self._show, f"POST {CONTROL}clock": self._move}
 
-    def _tell(self, _: Request) -> Response:
-        """Answer with the simulated time, and how far it is from the true one."""
+    def _show(self, _: Request) -> Response:
+        """Answer with the simulated time, and how far ahead it is."""
         return json_response({"now": iso(self()), "ahead_s": self._ahead // timedelta(seconds=1)})
 
     def _move(self, request: Request) -> Response:
@@ -36,4 +36,4 @@ class MovableClock:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             return api_error(400, f"ahead_s must be a number of seconds: {error!r}")
         self._ahead = ahead
-        return self._tell(request)
+        return self._show(request)

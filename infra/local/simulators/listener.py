@@ -26,7 +26,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Listened:
-    """A track listened to once, with all that Spotify itself would know of it."""
+    """One play, with all that Spotify itself would know of it."""
 
     track_number: int
     started_at: datetime
@@ -51,10 +51,10 @@ class Listener:
         self._seed = seed
 
     def plays_until(self, now: datetime, most: int = 50) -> list[Listened]:
-        """Give the last plays that the web API shows, oldest first.
+        """Return the last plays that the web API shows, oldest first.
 
         Args:
-            now: A play that has not ended by then is not told.
+            now: Later ends are left out.
             most: How many plays at most; there are always that many.
         """
         blocks_needed = most // _PLAYS_PER_BLOCK + 2
@@ -62,13 +62,13 @@ class Listener:
         return [play for play in self.plays_between(start, now) if play.shown][-most:]
 
     def plays_between(self, start: datetime, end: datetime) -> list[Listened]:
-        """Give everything that ended after `start` and not after `end`, skips too, oldest first."""
+        """Return all that ended in (start, end], skips too, oldest first."""
         first, last = (((at - EPOCH) // _MILLISECOND) // _BLOCK_MS for at in (start, end))
         plays = [play for number in range(first, last + 1) for play in self._block(number)]
         return [play for play in plays if start < play.ended_at <= end]
 
     def _block(self, number: int) -> list[Listened]:
-        """Tell the plays of one block of ten minutes, which they fill without a gap."""
+        """Return the plays of one block of ten minutes, which they fill without a gap."""
         rng = catalogue.dice(self._seed, "block", number)
         lengths_ms = _lengths_ms(rng)
         bounds = accumulate(lengths_ms, initial=number * _BLOCK_MS)
@@ -103,7 +103,7 @@ def _track_number(rng: Random) -> int:
 
 
 def _context_uri(rng: Random) -> str | None:
-    """Choose what the track was played from; most often Spotify does not tell."""
+    """Choose the context of a play, which is most often null."""
     if rng.random() < 0.7:  # noqa: PLR2004 - measured shares reach from 31 to 96 %
         return None
     kind: catalogue.Kind = rng.choice(("playlist", "album", "artist"))

@@ -32,6 +32,6 @@ def plain_text(status: int, text: str) -> Response:
 
 
 def wait(refusal: Response, retry_after_s: int) -> Response:
-    """Tell in a refusal how long to wait."""
+    """Add `Retry-After` to a refusal."""
     refusal.headers["Retry-After"] = str(retry_after_s)
     return refusal

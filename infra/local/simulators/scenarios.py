@@ -1,67 +1,61 @@
-"""Scenarios: what a simulator can be made to do, each a small named rule in a table.
+"""Scenarios: ways in which a simulator can be made to misbehave.
 
-A rule is a pure function of the request, or of the rows that an answer would show, and of a
-scene. Which scenarios are on is the `Stage`'s business; the tables are `scenarios_accounts`,
-`scenarios_api` and `scenarios_reccobeats`.
+A scenario matches requests by their path. It answers them in place of the simulator, or changes the
+rows of the simulator's answer, until some number of requests or of seconds is over. `Stage`
+switches scenarios on; the tables are in `scenarios_spotify` and `scenarios_reccobeats`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
 from typing import Any
 from zlib import crc32
 
-from werkzeug import Request, Response
+from werkzeug import Response
 
 NORMAL = "normal"
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What a rule is told beside the request.
+@dataclass
+class Act:
+    """A scenario that is on.
 
-    `passed` holds when earlier requests passed this rule unrefused, oldest first.
+    `times` is the number of requests it still concerns, and `ends_at` its end; None: no limit.
+    `passed` holds the times of the requests that it let pass, oldest first.
     """
 
-    now: datetime
+    name: str
+    scenario: "Scenario"
     began_at: datetime
     parameters: Mapping[str, int]
-    passed: tuple[datetime, ...] = ()
+    times: int | None = None
+    ends_at: datetime | None = None
+    passed: list[datetime] = field(default_factory=list)
 
-    def chooses(self, thing: str) -> bool:
-        """Tell whether a thing is one in `every`: always the same ones, and none if it is 0."""
-        every = self.parameters["every"]
-        return every > 0 and crc32(thing.encode()) % every == 0
+    def __getitem__(self, parameter: str) -> int:
+        """Return a parameter."""
+        return self.parameters[parameter]
 
-
-Refuse = Callable[[Scene, Request], Response | None]
-Show = Callable[[Scene, list[Row]], list[Row]]
-
-
-def _refuse_nothing(_: Scene, __: Request) -> Response | None:
-    return None
-
-
-def _show_all(_: Scene, rows: list[Row]) -> list[Row]:
-    return rows
+    def chooses(self, key: str) -> bool:
+        """True for one key in `every`: always the same ones, and none if it is 0."""
+        return self["every"] > 0 and crc32(key.encode()) % self["every"] == 0
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One thing that a simulator can be made to do; what is left out stays as always.
+    """One way to misbehave; what is left out stays normal.
 
-    Requests whose path begins with `path` are concerned. `refuse` answers in place of the
-    simulator, or lets the request pass by None; `show` changes the rows that an answer shows.
-    `parameters` are whole numbers that the rules and the routes read, here with their defaults.
+    Requests match if their path begins with `path`. `answer` replaces the simulator's answer, or
+    returns None; `show` changes the rows of an answer. Both get the act and the time.
+    `parameters` are whole numbers that they and the simulators read, with their defaults.
     """
 
     summary: str
     path: str = "/v1/"
-    refuse: Refuse = _refuse_nothing
-    show: Show = _show_all
+    answer: Callable[[Act, datetime], Response | None] = lambda *_: None
+    show: Callable[[Act, datetime, list[Row]], list[Row]] = lambda _, __, rows: rows
     parameters: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -69,24 +63,19 @@ Table = Mapping[str, Scenario]
 
 
 @dataclass(frozen=True)
-class Circumstances:
-    """The scenarios that concern one request, with the scene of each."""
+class ActiveScenarios:
+    """The scenarios that match one request, the latest last."""
 
-    scenes: tuple[tuple[Scenario, Scene], ...] = ()
+    acts: tuple[Act, ...]
+    now: datetime
 
     def shown(self, rows: list[Row]) -> list[Row]:
-        """Change the rows that an answer would show."""
-        return reduce(lambda rest, pair: pair[0].show(pair[1], rest), self.scenes, rows)
+        """Change the rows of an answer."""
+        for act in self.acts:
+            rows = act.scenario.show(act, self.now, rows)
+        return rows
 
     def parameter(self, name: str, normally: int) -> int:
-        """Read a parameter of these scenarios; the one that was switched on last counts."""
-        told = (scene.parameters.get(name) for _, scene in reversed(self.scenes))
-        return next((value for value in told if value is not None), normally)
-
-
-AS_ALWAYS = Circumstances()
-
-
-def refuse_by(refusal: Callable[[], Response]) -> Refuse:
-    """Make the rule that gives every request the same refusal."""
-    return lambda _, __: refusal()
+        """Return a parameter of the latest scenario that has it."""
+        values = [act[name] for act in self.acts if name in act.parameters]
+        return values[-1] if values else normally

@@ -1,4 +1,4 @@
-"""A simulated web service: routes, their answers, and a log of what was asked."""
+"""A simulated web service: routes, their answers, and a log of requests."""
 
 import json
 import threading
@@ -24,7 +24,7 @@ Answer = Callable[..., Response]
 Clock = Callable[[], datetime]
 
 CONTROL = "/_control/"
-"""Paths of the door for tests; they are not logged."""
+"""Paths for tests; they are not logged."""
 
 THREADS = 16
 """Requests answered at once; some scenarios let them hang."""
@@ -36,7 +36,7 @@ _REQUESTS_KEPT = 10_000
 
 
 def wall_clock() -> datetime:
-    """Tell the time, in UTC."""
+    """Return the time, in UTC."""
     return datetime.now(UTC)
 
 
@@ -49,7 +49,7 @@ class Simulator:
     """A WSGI application that answers by its routes, `"GET /path/<part>"` to answer."""
 
     def __init__(self, routes: Mapping[str, Answer], clock: Clock = wall_clock) -> None:
-        own = {f"GET {CONTROL}requests": self._tell_requests}
+        own = {f"GET {CONTROL}requests": self._show_requests}
         self._routes = Map([_rule(route, answer) for route, answer in {**routes, **own}.items()])
         self._clock = clock
         self._lock = threading.Lock()
@@ -75,7 +75,7 @@ class Simulator:
         return response
 
     def _log(self, request: Request, response: Response) -> None:
-        """Note a request, but neither its headers nor its body: they hold the credentials."""
+        """Log a request, without its headers and body, which contain credentials."""
         seen = {
             "at": iso(self._clock()),
             "method": request.method,
@@ -88,8 +88,8 @@ class Simulator:
             self._counts[request.path] += 1
             self._requests.append(seen)
 
-    def _tell_requests(self, _: Request) -> Response:
-        """Answer with how often each path was asked, and with the latest requests."""
+    def _show_requests(self, _: Request) -> Response:
+        """Answer with the number of requests by path, and the latest requests."""
         with self._lock:
             return json_response({"counts": self._counts, "requests": list(self._requests)})
 
@@ -114,7 +114,7 @@ class Server:
 
     def stop(self) -> None:
         """Answer no more, and close what is open."""
-        # The sockets belong to the server's thread, which ends when there are none.
+        # The sockets belong to the server's thread, which ends once all are closed.
         # Awake for another reason it may be done, and its trigger closed, before it is woken.
         with suppress(OSError):
             self._server.trigger.pull_trigger(partial(close_all, self._sockets, ignore_all=True))

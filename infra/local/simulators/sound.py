@@ -1,4 +1,4 @@
-"""How the tracks of the catalogue sound, and how popular they are, for every service that tells."""
+"""Features and popularity of the tracks of the catalogue, for all simulated services."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _MOST = 100
 
 
 def sound(track: Track) -> dict[str, Any]:
-    """Tell what all services measure; key -1 is no key."""
+    """Return the features that all services have; key -1 means no key."""
     chance = [byte / 255 for byte in catalogue.noise_of("features", track.number)]
     return {
         "acousticness": round(chance[0] ** 3, 4),
@@ -28,10 +28,10 @@ def sound(track: Track) -> dict[str, Any]:
 
 
 def time_signature(track: Track) -> int:
-    """Tell the beats of a bar; real data holds 1 too, which Spotify's description excludes."""
+    """Return the beats of a bar; real data contain 1, which Spotify's description excludes."""
     return (4, 4, 4, 4, 4, 3, 5, 1)[catalogue.noise_of("bar", track.number)[0] % 8]
 
 
 def popularity(track: Track) -> int:
-    """Tell how popular a track is, from 0 to 100."""
+    """Return the popularity of a track, from 0 to 100."""
     return catalogue.noise_of("popularity", track.number)[0] % (_MOST + 1)

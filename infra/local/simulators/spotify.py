@@ -11,15 +11,14 @@ from infra.local.simulators import account, accounts, api, wire
 from infra.local.simulators.authorization import Authorization
 from infra.local.simulators.listener import Listener
 from infra.local.simulators.refusals import api_error
-from infra.local.simulators.scenarios_accounts import ACCOUNTS, TOKEN_PATH
-from infra.local.simulators.scenarios_api import API
+from infra.local.simulators.scenarios_spotify import SPOTIFY, TOKEN_PATH
 from infra.local.simulators.server import CONTROL, Answer, Clock, Simulator, json_response
 from infra.local.simulators.stage import Stage, StagedAnswer
 
 
 def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simulator:
-    """Build the simulator of both services; a frozen one plays nothing by itself."""
-    stage = Stage({**ACCOUNTS, **API}, clock)
+    """Build the simulator of both services; a frozen one has a listener who plays nothing."""
+    stage = Stage(SPOTIFY, clock)
     tokens, grants = account.AccessTokens(stage.clock), account.Grants(stage.clock)
     stage.on_begin(TOKEN_PATH, tokens.forget)
     plays = account.Plays(listener, stage.clock, frozen=frozen)
@@ -31,7 +30,7 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
     }
     routes: dict[str, Answer] = {
         "GET /authorize": authorization.authorize,
-        f"POST {TOKEN_PATH}": stage.watch(partial(accounts.token, grant_types)),
+        f"POST {TOKEN_PATH}": stage.guard(partial(accounts.token, grant_types), is_blocked=False),
         **_api(stage, tokens, plays),
         f"POST {CONTROL}plays": partial(_add, plays),
         f"POST {CONTROL}freeze": partial(_done, plays.freeze),
@@ -43,8 +42,8 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
 
 
 def _api(stage: Stage, tokens: account.AccessTokens, plays: account.Plays) -> dict[str, Answer]:
-    """Name the routes of the web API; only the first is about a listener."""
-    recently_played = stage.ration(partial(api.recently_played, plays))
+    """Return the routes of the web API; only the first needs a listener."""
+    recently_played = stage.guard(partial(api.recently_played, plays))
     catalogue_answers: dict[str, StagedAnswer] = {
         "/v1/tracks": api.tracks,
         "/v1/tracks/<track_id>": api.track,
@@ -54,14 +53,14 @@ def _api(stage: Stage, tokens: account.AccessTokens, plays: account.Plays) -> di
     return {
         f"GET {wire.PATH}": api.with_token(tokens, recently_played, of_listener=True),
         **{
-            f"GET {path}": api.with_token(tokens, stage.ration(answer))
+            f"GET {path}": api.with_token(tokens, stage.guard(answer))
             for path, answer in catalogue_answers.items()
         },
     }
 
 
 def _add(plays: account.Plays, request: Request) -> Response:
-    """Show the plays of a JSON list: `{"track_number", "played_at"}`, or whole wire plays."""
+    """Add the plays of a JSON list: `{"track_number", "played_at"}`, or whole wire plays."""
     try:
         added = [_pushed(play) for play in request.get_json()]
     except (KeyError, TypeError, ValueError) as error:
@@ -71,7 +70,7 @@ def _add(plays: account.Plays, request: Request) -> Response:
 
 
 def _done(order: Callable[[], None], request: Request) -> Response:
-    """Carry out an order of a test."""
+    """Run an order of a test."""
     order()
     return json_response({})
 

@@ -1,48 +1,38 @@
-"""Which scenarios of a simulator are on, and the door through which tests and people switch them.
+"""The scenarios of a simulator that are on, and its block after a 429.
 
-`POST /_control/scenario` takes `{"name": NAME}` and, if wanted, `times` (how many requests it
+`POST /_control/scenario` takes `{"name": NAME}` and optionally `times` (number of requests it
 concerns), `for_s` (seconds that it lasts, on the simulator's clock), the scenario's parameters,
-and `"also": true`, which leaves those on that were on before.
+and `"also": true`, which keeps the scenarios that are on.
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug import Request, Response
 
-from infra.local.simulators.ban import Ban
 from infra.local.simulators.clock import MovableClock
 from infra.local.simulators.refusals import api_error
-from infra.local.simulators.scenarios import (
-    AS_ALWAYS,
-    NORMAL,
-    Circumstances,
-    Scenario,
-    Scene,
-    Table,
-)
+from infra.local.simulators.scenarios import NORMAL, Act, ActiveScenarios, Scenario, Table
 from infra.local.simulators.server import CONTROL, Answer, Clock, json_response
 from shared.models import iso
 
 StagedAnswer = Callable[..., Response]
-"""Takes the circumstances, the request, and the parts of the path that its route names."""
-
+"""Takes the active scenarios, the request, and the parts of the path that its route names."""
 
 MOST = 365 * 24 * 3_600
-"""The greatest number that a scenario takes: a year, in seconds. Much greater ones are no times."""
+"""The greatest parameter: a year in seconds."""
 
 _Number = Annotated[int, Field(ge=0, le=MOST)]
 _Positive = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class Wish(BaseModel):
-    """A scenario that somebody asks for; further fields are its parameters."""
+    """A request to switch a scenario on; further fields are its parameters."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     __pydantic_extra__: dict[str, _Number]
@@ -53,145 +43,155 @@ class Wish(BaseModel):
     for_s: _Positive | None = None
 
 
-@dataclass
-class _Act:
-    """A scenario that is on."""
-
-    wish: Wish
-    scenario: Scenario
-    began_at: datetime
-    used: int = 0
-    passed: deque[datetime] = field(default_factory=deque)
-
-    @property
-    def parameters(self) -> dict[str, int]:
-        return {**self.scenario.parameters, **self.wish.__pydantic_extra__}
-
-    def is_on(self, now: datetime) -> bool:
-        times, for_s = self.wish.times, self.wish.for_s
-        if times is not None and self.used >= times:
-            return False
-        return for_s is None or now < self.began_at + timedelta(seconds=for_s)
-
-    def scene(self, now: datetime) -> Scene:
-        return Scene(now, self.began_at, self.parameters, tuple(self.passed))
-
-    def document(self) -> dict[str, Any]:
-        times, for_s = self.wish.times, self.wish.for_s
-        ends_at = None if for_s is None else iso(self.began_at + timedelta(seconds=for_s))
-        return {
-            "name": self.wish.name,
-            "parameters": self.parameters,
-            "began_at": iso(self.began_at),
-            "ends_at": ends_at,
-            "times_left": None if times is None else times - self.used,
-        }
-
-
 class Stage:
-    """The scenarios of one simulator, its clock, and the ban that a 429 begins."""
+    """The active scenarios of one simulator, its clock, and its block.
+
+    After a 429 with `Retry-After` all calls are refused, and each makes the block start anew.
+
+    Source:
+        Users of Spotify were blocked again for as long when they called during a block.
+    """
 
     def __init__(self, table: Table, clock: Clock) -> None:
         self.clock = MovableClock(clock)
-        self._table = {NORMAL: Scenario("All is as usual."), **table}
-        self._ban = Ban(self.clock)
+        self._table = {NORMAL: Scenario("All is normal."), **table}
         self._lock = threading.Lock()
-        self._acts: tuple[_Act, ...] = ()
+        self._acts: tuple[Act, ...] = ()
         self._orders: dict[str, Callable[[], None]] = {}
+        self._block: tuple[datetime, timedelta, Response] | None = None
+        self._blocked_calls = 0
 
     def on_begin(self, path: str, order: Callable[[], None]) -> None:
-        """Carry out an order whenever a scenario begins that concerns a path."""
+        """Call a function whenever a scenario of a path begins."""
         self._orders[path] = order
 
-    def guard(self, answer: StagedAnswer) -> Answer:
-        """Let the scenarios that are on answer first, or tell the answer of them."""
+    def guard(self, answer: StagedAnswer, *, is_blocked: bool = True) -> Answer:
+        """Let the block and the active scenarios answer first.
+
+        Args:
+            answer: The simulator's own.
+            is_blocked: Refuse calls during a block; otherwise only count them.
+        """
 
         def guarded(request: Request, **parts: Any) -> Response:
-            if not self._acts:
-                return answer(AS_ALWAYS, request, **parts)
-            circumstances, refusal = self._enter(request)
-            time.sleep(circumstances.parameter("hang_s", 0))
-            return refusal or answer(circumstances, request, **parts)
+            refusal = self._blocked(prolong=is_blocked)
+            if refusal and is_blocked:
+                return refusal
+            active, replaced = self._enter(request.path)
+            time.sleep(active.parameter("hang_s", 0))
+            response = replaced or answer(active, request, **parts)
+            if is_blocked and response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                self._begin_block(response)
+            return response
 
         return guarded
 
-    def ration(self, answer: StagedAnswer) -> Answer:
-        """Do as `guard`, and make those wait who are told to."""
-        return self._ban.guard(self.guard(answer))
-
-    def watch(self, answer: StagedAnswer) -> Answer:
-        """Do as `guard`, and count those who come though they are to wait."""
-        return self._ban.watch(self.guard(answer))
-
     def routes(self) -> dict[str, Answer]:
-        """Give the routes of the door for tests."""
+        """Return the routes of the control paths."""
         return {
-            f"GET {CONTROL}scenarios": self._list,
-            f"GET {CONTROL}scenario": self._tell,
+            f"GET {CONTROL}scenario": self._show,
             f"POST {CONTROL}scenario": self._switch,
-            **self._ban.routes(),
+            f"GET {CONTROL}blocked_calls": self._show_blocked_calls,
             **self.clock.routes(),
         }
 
-    def _enter(self, request: Request) -> tuple[Circumstances, Response | None]:
-        """Find the scenarios that concern a request, and ask each whether to refuse it."""
+    def _enter(self, path: str) -> tuple[ActiveScenarios, Response | None]:
+        """Return the scenarios that match a request, and the answer of the first that has one."""
         now = self.clock()
-        # One request at a time, so that two at once cannot both be the last within a quota.
+        # One request at a time, so that concurrent ones cannot exceed a quota.
         with self._lock:
-            acts = [act for act in self._acts_on(now) if request.path.startswith(act.scenario.path)]
-            scenes = tuple((act.scenario, act.scene(now)) for act in acts)
-            refusals = [scenario.refuse(scene, request) for scenario, scene in scenes]
-            for act, refusal in zip(acts, refusals, strict=True):
-                act.used += 1
-                if refusal is None:
+            acts = [act for act in self._current(now) if path.startswith(act.scenario.path)]
+            answers = [act.scenario.answer(act, now) for act in acts]
+            for act, answer in zip(acts, answers, strict=True):
+                act.times = None if act.times is None else act.times - 1
+                if answer is None:
                     act.passed.append(now)
-        return Circumstances(scenes), next(filter(None, refusals), None)
+        return ActiveScenarios(tuple(acts), now), next(filter(None, answers), None)
 
-    def _acts_on(self, now: datetime) -> tuple[_Act, ...]:
-        """Forget the scenarios that are over, and give the others."""
-        self._acts = tuple(act for act in self._acts if act.is_on(now))
+    def _current(self, now: datetime) -> tuple[Act, ...]:
+        """Drop the scenarios that are over, and return the others."""
+        self._acts = tuple(
+            act
+            for act in self._acts
+            if act.times != 0 and (act.ends_at is None or now < act.ends_at)
+        )
         return self._acts
 
-    def _list(self, _: Request) -> Response:
-        """Answer with every scenario there is."""
-        listed = [
-            {"name": name, "summary": one.summary, "parameters": one.parameters}
-            for name, one in self._table.items()
-        ]
-        return json_response({"scenarios": listed})
-
-    def _tell(self, _: Request) -> Response:
-        """Answer with the scenario switched on last, and with all that are on."""
+    def _blocked(self, *, prolong: bool) -> Response | None:
+        """Return the refusal of a call during a block, and count the call."""
         with self._lock:
-            acts = [act.document() for act in self._acts_on(self.clock())]
+            now = self.clock()
+            if self._block is None or now >= self._block[0]:
+                return None
+            _, length, refusal = self._block
+            self._blocked_calls += 1
+            if prolong:
+                self._block = now + length, length, refusal
+            return Response(refusal.get_data(), refusal.status_code, refusal.headers)
+
+    def _begin_block(self, refusal: Response) -> None:
+        """Begin a block of `Retry-After` seconds; 0 without that header."""
+        length = timedelta(seconds=refusal.headers.get("Retry-After", type=int, default=0))
+        with self._lock:
+            self._block = self.clock() + length, length, refusal
+
+    def _show(self, _: Request) -> Response:
+        """Answer with the latest scenario, and with all that are on."""
+        with self._lock:
+            acts = [_document(act) for act in self._current(self.clock())]
         return json_response({"name": acts[-1]["name"] if acts else NORMAL, "scenarios": acts})
 
+    def _show_blocked_calls(self, _: Request) -> Response:
+        """Answer with the number of calls during blocks."""
+        return json_response({"blocked_calls": self._blocked_calls})
+
     def _switch(self, request: Request) -> Response:
-        """Switch a scenario on."""
+        """Switch a scenario on, and end the block."""
         try:
             wish = Wish.model_validate(request.get_json())
         except ValidationError as error:
-            wrong = error.errors(include_url=False)[0]
-            return api_error(
-                400, f"bad scenario: {'.'.join(map(str, wrong['loc']))} {wrong['msg']}"
-            )
+            fault = error.errors(include_url=False)[0]
+            place = ".".join(map(str, fault["loc"]))
+            return api_error(400, f"bad scenario: {place} {fault['msg']}")
         if complaint := self._complaint(wish):
-            return complaint
+            return api_error(400, complaint)
+        act = self._act(wish)
         with self._lock:
             kept = self._acts if wish.also else ()
-            act = _Act(wish, self._table[wish.name], self.clock())
             self._acts = kept if wish.name == NORMAL else (*kept, act)
+            self._block = None
         if order := self._orders.get(act.scenario.path):
             order()
-        self._ban.lift()
-        return self._tell(request)
+        return self._show(request)
 
-    def _complaint(self, wish: Wish) -> Response | None:
-        """Say what there is where a wish names something else."""
+    def _act(self, wish: Wish) -> Act:
+        scenario, now = self._table[wish.name], self.clock()
+        return Act(
+            name=wish.name,
+            scenario=scenario,
+            began_at=now,
+            parameters={**scenario.parameters, **wish.__pydantic_extra__},
+            times=wish.times,
+            ends_at=None if wish.for_s is None else now + timedelta(seconds=wish.for_s),
+        )
+
+    def _complaint(self, wish: Wish) -> str | None:
+        """Return what is wrong with the names in a wish."""
         if wish.name not in self._table:
-            return api_error(400, f"no scenario {wish.name}: take one of {', '.join(self._table)}")
+            return f"no scenario {wish.name}: take one of {', '.join(self._table)}"
         known = self._table[wish.name].parameters
         if unknown := sorted(set(wish.__pydantic_extra__) - set(known)):
-            there_are = ", ".join(("times", "for_s", *known))
-            return api_error(400, f"{wish.name} has no {unknown[0]}: it takes {there_are}")
+            return (
+                f"{wish.name} has no {unknown[0]}: it takes {', '.join(('times', 'for_s', *known))}"
+            )
         return None
+
+
+def _document(act: Act) -> dict[str, Any]:
+    return {
+        "name": act.name,
+        "parameters": act.parameters,
+        "began_at": iso(act.began_at),
+        "ends_at": act.ends_at and iso(act.ends_at),
+        "times_left": act.times,
+    }

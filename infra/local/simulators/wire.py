@@ -50,7 +50,7 @@ def track_object(track: Track) -> Wire:
 
 
 def audio_features(track: Track) -> Wire:
-    """Write how a track sounds, as apps of before November 2024 may read it."""
+    """Return the features of a track, as apps made before November 2024 may read them."""
     return {
         **sound(track),
         "analysis_url": f"{API}/audio-analysis/{track.track_id}",
@@ -72,7 +72,7 @@ def page(
         plays: Newest first.
         limit: Plays on the page at most.
         after: Exclusive lower bound, Unix milliseconds. The newest plays above it are given, and
-            `next` leads to what is newer still, so those left out are never paged (measured).
+            `next` leads to newer ones only, so those left out are never paged (measured).
         before: Exclusive upper bound, Unix milliseconds.
         url: Where the request went, without its query.
     """
@@ -106,7 +106,7 @@ def instant(text: str) -> datetime:
     """Read an ISO 8601 instant.
 
     Raises:
-        ValueError: It is none, or has no time zone.
+        ValueError: It is malformed, or has no time zone.
     """
     read = datetime.fromisoformat(text)
     if read.tzinfo is None:

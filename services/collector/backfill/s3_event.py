@@ -16,16 +16,12 @@ from shared.errors import MessageError
 
 
 class Upload(NamedTuple):
-    """What was put below `history/`: one version of one object, `size` bytes long.
-
-    `etag` is empty, and `version_id` None, where the event leaves them out.
-    """
+    """One version of one object below `history/`, `size` bytes long."""
 
     key: str
-    version_id: str | None
+    version_id: str
     size: int
     uploaded_at: datetime
-    etag: str = ""
 
     @property
     def name(self) -> str:
@@ -72,14 +68,13 @@ def read_event(body: str, bucket: str) -> Upload:
     if event.detail.bucket.name != bucket:
         raise MessageError("an event of another bucket than the archive")
     created = event.detail.object
-    return Upload(created.key, created.version_id, created.size, event.time, created.etag)
+    return Upload(created.key, created.version_id, created.size, event.time)
 
 
 class _Object(BaseModel):
     key: Annotated[str, StringConstraints(pattern=f"^{UPLOADS}")]
-    version_id: Annotated[str | None, Field(alias="version-id")] = None
+    version_id: Annotated[str, Field(alias="version-id", min_length=1)]
     size: int = 0
-    etag: str = ""
 
 
 class _Bucket(BaseModel):

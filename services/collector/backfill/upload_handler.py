@@ -74,7 +74,7 @@ def wire() -> Callable[[SQSRecord, LambdaContext], None]:
         def is_late() -> bool:
             return lambda_context.get_remaining_time_in_millis() < reserved_ms
 
-        backfill(_with_version(upload, archive), archive, queue, settings.listeners, is_late)
+        backfill(upload, archive, queue, settings.listeners, is_late)
 
     return consume
 
@@ -120,17 +120,6 @@ def backfill(
     logger.info("upload read", extra={**facts, "problems": len(report.problems)})
 
 
-def _with_version(upload: Upload, archive: Archive) -> Upload:
-    """Look up the version where the event leaves it out, as MiniStack's do.
-
-    By the time an event is read, another upload may have taken the key.
-    """
-    if upload.version_id:
-        return upload
-    found = archive.find_version(upload.key, upload.etag, upload.uploaded_at)
-    return upload._replace(version_id=found)
-
-
 def _check(upload: Upload, listeners: Sequence[str]) -> None:
     """Raise UploadError for an upload that is not worth fetching."""
     if not upload.is_history:
@@ -154,8 +143,6 @@ def _read(upload: Upload, archive: Archive, reader: UploadReader) -> None:
 
 
 def _fetch(upload: Upload, archive: Archive, into: BinaryIO) -> None:
-    if not upload.version_id:
-        raise UploadError(_DELETED)
     try:
         archive.fetch(upload.key, upload.version_id, into)
     except ClientError as error:
@@ -168,14 +155,11 @@ def _fetch(upload: Upload, archive: Archive, into: BinaryIO) -> None:
 
 _DELETED = "deleted before it could be read"
 _UNDECRYPTED = "S3 cannot decrypt it: upload it again without a key of your own (SSE-C, KMS)"
-# S3 answers a HEAD without a body, so boto3 names such a refusal by its status.
 _UNREADABLE = {
-    **dict.fromkeys(("404", "NoSuchKey", "NoSuchVersion"), _DELETED),
-    **dict.fromkeys(("400", "InvalidRequest"), _UNDECRYPTED),
-    **dict.fromkeys(
-        ("403", "AccessDenied"),
-        "S3 does not let the backfill read it, perhaps because of the key that encrypts it: upload "
-        "it again without a key of your own",
-    ),
+    "NoSuchKey": _DELETED,
+    "NoSuchVersion": _DELETED,
+    "InvalidRequest": _UNDECRYPTED,
+    "AccessDenied": "S3 does not let the backfill read it, perhaps because of the key that "
+    "encrypts it: upload it again without a key of your own",
     "InvalidObjectState": "in an archived storage class: upload it again in a standard one",
 }

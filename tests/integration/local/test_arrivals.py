@@ -33,7 +33,7 @@ def arrivals(address_of):
     return Arrivals(address_of("reader"), every_s=0)
 
 
-def test_what_arrived_is_told_with_the_newest_play(add, arrivals):
+def test_news_names_the_newest_play(add, arrivals):
     now = datetime.now(UTC)
     add("Sinnerman", now)
     add("Feeling Good", datetime(2024, 5, 1, tzinfo=UTC))
@@ -44,7 +44,7 @@ def test_what_arrived_is_told_with_the_newest_play(add, arrivals):
     assert line == (f"2 plays, 1 tracks with features, last: Sinnerman by Nina Simone at {clock}")
 
 
-def test_a_play_of_another_day_is_told_with_its_day(add, arrivals):
+def test_a_play_of_another_day_has_its_date(add, arrivals):
     played_at = datetime(2024, 5, 1, 12, tzinfo=UTC)
     add("Sinnerman", played_at)
 
@@ -61,13 +61,13 @@ def test_an_empty_database_is_no_news(database, arrivals):
     assert arrivals.news() is None
 
 
-def test_a_name_cannot_speak_to_the_terminal(add, arrivals):
+def test_control_characters_of_names_are_removed(add, arrivals):
     add("Sinner\x1b[2J\nman", datetime.now(UTC))
 
     assert "last: Sinner[2Jman by" in arrivals.news()
 
 
-def test_it_looks_every_few_seconds_only(add, address_of):
+def test_queries_are_some_seconds_apart(add, address_of):
     arrivals = Arrivals(address_of("reader"), every_s=60)
     first = arrivals.news()
     add("Sinnerman", datetime.now(UTC))
@@ -82,7 +82,7 @@ def test_no_database_is_no_news():
     assert Arrivals(address).news() is None
 
 
-def test_plays_are_counted_where_there_is_a_database(add, address_of):
+def test_plays_are_counted_if_the_database_answers(add, address_of):
     add("Sinnerman", datetime.now(UTC))
 
     away = Address(HOST, any_free(), DATABASE, "reader", "any")

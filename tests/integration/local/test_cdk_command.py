@@ -7,7 +7,7 @@ from infra.local.aws import LocalAws
 from infra.local.deploy import Cdk
 from infra.local.state import LocalCloudError
 
-# Stands in for the CDK command line: writes down how it was called, and the outputs it is to give.
+# Stands in for the CDK command line: records its arguments, and writes outputs.
 FAKE = """
 const fs = require("fs"), words = process.argv.slice(2);
 fs.writeFileSync(%r, JSON.stringify({ words, env: process.env }));
@@ -33,7 +33,7 @@ def make_cdk(home):
     return make
 
 
-def test_a_deployment_gives_the_outputs_of_the_stack(make_cdk, call):
+def test_a_deployment_returns_the_outputs_of_the_stack(make_cdk, call):
     cdk = make_cdk(FAKE % str(call))
 
     assert cdk.deploy({"target": "local", "poll_minutes": "2"}) == {"ArchiveBucket": "archive"}
@@ -43,7 +43,7 @@ def test_a_deployment_gives_the_outputs_of_the_stack(make_cdk, call):
     assert "-c target=local -c poll_minutes=2" in words
 
 
-def test_the_command_reaches_the_local_cloud_and_no_other(make_cdk, call, monkeypatch):
+def test_the_command_reaches_only_the_local_cloud(make_cdk, call, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "my-employer")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
 
@@ -55,13 +55,13 @@ def test_the_command_reaches_the_local_cloud_and_no_other(make_cdk, call, monkey
     assert "AWS_PROFILE" not in seen
 
 
-def test_a_failure_is_told_with_its_last_words(make_cdk, home):
+def test_a_failure_quotes_the_last_lines(make_cdk, home):
     with pytest.raises(LocalCloudError, match="Resource Queue failed: name is taken") as failure:
         make_cdk(FAILING).deploy({})
 
     assert str(home / "logs" / "cdk.log") in str(failure.value)
 
 
-def test_without_the_command_line_the_way_to_get_it_is_told(home):
+def test_a_missing_command_line_names_make_setup(home):
     with pytest.raises(LocalCloudError, match="make setup"):
         Cdk(home, LocalAws("http://127.0.0.1:4566", "AKIAHOME"), Path("/nowhere/cdk")).bootstrap()

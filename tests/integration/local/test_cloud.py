@@ -46,8 +46,6 @@ def said():
 @pytest.fixture
 def left_behind(home):
     """What a crashed supervisor leaves: its children, its state, and its stale pid file."""
-    # Its AWS does not answer any more.
-    Memory(ports=Ports(aws=any_free())).save(home)
     (home / SUPERVISOR).write_text(str(os.getpid()))
     (home / FILE).write_text("{}")
     children = [Child(title, home) for title in ("ministack", "simulators")]
@@ -75,7 +73,7 @@ def parts(memory):
         parts.stop()
 
 
-def test_a_home_that_goes_to_the_background_is_its_owners_from_the_start(tmp_path, monkeypatch):
+def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
     class NoStartError(Exception):
         pass
 
@@ -99,7 +97,7 @@ def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
     assert f"pid {os.getpid()}" in str(refusal.value)
 
 
-def test_a_start_that_fails_in_the_background_is_told(home, said):
+def test_a_failed_start_in_the_background_is_reported(home, said):
     Memory().save(home)
     (home / "s3").write_text("where a folder should be")
 
@@ -110,7 +108,7 @@ def test_a_start_that_fails_in_the_background_is_told(home, said):
     assert holder(home / SUPERVISOR) is None
 
 
-def test_a_wrong_setting_is_told_before_anything_starts(tmp_path, said):
+def test_a_wrong_setting_is_rejected_before_anything_starts(tmp_path, said):
     home = tmp_path / "new"
 
     with pytest.raises(SettingsError, match="no_such_setting"):
@@ -119,54 +117,29 @@ def test_a_wrong_setting_is_told_before_anything_starts(tmp_path, said):
     assert not home.exists()
 
 
-def test_down_stops_the_supervisor_and_all_its_children(home, run_python, said):
+def test_down_stops_the_supervisor_and_all_its_children(home, run_python):
     supervisor = run_python(SUPERVISOR_OF_DUMMIES, str(home))
 
-    assert cloud.down(home, said.append)
+    assert cloud.down(home)
 
     assert supervisor.wait(10) == 0
     assert holder(home / "ministack.pid") is None
     assert holder(home / "simulators.pid") is None
 
 
-def test_down_stops_what_a_crash_left_behind_and_nobody_else(home, left_behind, said):
+def test_down_stops_only_what_a_crash_left_running(home, left_behind):
     # The stale pid file names this very process.
-    assert cloud.down(home, said.append)
+    assert cloud.down(home)
 
     assert [child.is_running for child in left_behind] == [False, False]
     assert not (home / FILE).exists()
 
 
-@pytest.mark.parametrize(("hurry", "waits"), [(False, True), (True, False)])
-def test_down_after_a_crash_waits_for_what_is_in_work_unless_in_a_hurry(
-    home, left_behind, said, hurry, waits
-):
-    cloud.down(home, said.append, hurry=hurry)
-
-    assert any("cannot wait for what is in work" in line for line in said) is waits
-    assert not Memory.load(home).crashed
+def test_down_succeeds_if_nothing_ever_ran(tmp_path):
+    assert not cloud.down(tmp_path / "never")
 
 
-def test_down_undoes_a_change_that_a_crash_left_half_done(home, left_behind, said, monkeypatch):
-    stopped = []
-    monkeypatch.setattr(Parts, "stop", lambda _, **how: stopped.append(how))
-    deployment = Child("cdk", home)
-    deployment.start(SLEEP, {})
-    try:
-        cloud.down(home, said.append)
-    finally:
-        deployment.stop()
-
-    assert stopped == [{"discard_change": True}]
-    assert said == []
-    assert Memory.load(home).crashed
-
-
-def test_down_is_content_where_nothing_ever_ran(tmp_path, said):
-    assert not cloud.down(tmp_path / "never", said.append)
-
-
-def test_reset_deletes_all_that_is_ours_and_nothing_else(home, memory):
+def test_reset_deletes_only_our_files(home, memory):
     memory.save(home)
     (home / "ministack").mkdir()
     (home / "ministack" / "s3.json").write_text("{}")
@@ -189,7 +162,7 @@ def test_postgres_stops_and_starts_alone(parts, memory):
         assert parts.postgres.is_running()
 
 
-def test_postgres_starts_after_a_crash_though_its_pid_is_a_strangers_now(parts, memory):
+def test_postgres_starts_after_a_crash_although_its_pid_was_reused(parts, memory):
     pid_file = parts.postgres.log.with_name("postmaster.pid")
     _, *rest = pid_file.read_text().splitlines()
     parts.stop_postgres()
@@ -203,7 +176,7 @@ def test_postgres_starts_after_a_crash_though_its_pid_is_a_strangers_now(parts, 
         assert parts.postgres.is_running()
 
 
-def test_a_server_that_ends_by_itself_is_named(parts):
+def test_a_server_that_ended_is_named(parts):
     parts.postgres.stop()
 
     (failure,) = parts.failures()
@@ -211,7 +184,7 @@ def test_a_server_that_ends_by_itself_is_named(parts):
     assert failure.startswith("postgres ended: see ")
 
 
-def test_postgres_cannot_be_stopped_where_no_local_cloud_runs(home):
+def test_postgres_cannot_be_stopped_without_a_local_cloud(home):
     with pytest.raises(LocalCloudError, match="no local cloud"):
         cloud.stop_postgres(home)
 

@@ -228,7 +228,7 @@ def test_a_presigned_address_serves_its_object(ministack):
 
 @pytest.fixture
 def keys_of_a_function(ministack):
-    """The keys that a function gets, and those that anybody can work out from its names."""
+    """The keys of a function, and those computed from its names."""
     role = client("iam", ministack.aws).create_role(
         RoleName="worker", AssumeRolePolicyDocument=TRUST
     )["Role"]["Arn"]
@@ -267,9 +267,7 @@ def authorized(endpoint, keys):
     return {name.replace("-", "_"): request.headers[name] for name in wanted}
 
 
-def test_a_function_has_keys_of_its_own_that_nobody_can_work_out(
-    ministack, ask, keys_of_a_function
-):
+def test_a_function_has_keys_that_cannot_be_computed(ministack, ask, keys_of_a_function):
     own, derived = keys_of_a_function
 
     status, body = ask(key=None, **authorized(ministack.endpoint, derived))

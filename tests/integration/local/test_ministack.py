@@ -18,6 +18,7 @@ from infra.local.ports import Ports, any_free
 from infra.local.simulators import account
 from infra.local.state import LocalCloudError
 from infra.local.wishes import Wishes, configuration
+from services.collector.backfill.s3_event import read_event
 from shared.archive import Archive
 from tests.integration.local.conftest import ADMINISTRATOR
 
@@ -99,24 +100,46 @@ def test_an_unknown_key_is_refused_because_iam_is_enforced(ministack):
         stranger.list_queues()
 
 
-def test_it_is_known_whether_it_has_saved_what_came_since(home):
+@pytest.fixture
+def deployed(home):
+    """A server with a complete deployment."""
     server = MiniStack(home)
     server.start(any_free(), ADMINISTRATOR)
     server.wait_until_ready()
-    client("sqs", server.aws).create_queue(QueueName="kept")
-    assert not server.has_forgotten
-    server.note_changes()
-    server.restart()
-    assert not server.has_forgotten
-    server.note_changes()
+    server.deployed()
+    yield server
+    server.stop()
 
+
+def test_a_clean_stop_is_no_crash(deployed):
+    client("sqs", deployed.aws).create_queue(QueueName="kept")
+
+    deployed.stop()
+
+    assert not deployed.has_crashed
+
+
+def test_a_server_that_was_killed_has_crashed(deployed, home):
     os.kill(holder(home / "ministack.pid"), signal.SIGKILL)
-    server.child.stop()
+    deployed.stop()
 
-    assert server.has_forgotten
+    assert deployed.has_crashed
 
 
-def test_a_server_that_cannot_listen_is_told_with_its_log(ministack, home):
+def test_half_of_a_deployment_is_not_saved(deployed):
+    client("sqs", deployed.aws).create_queue(QueueName="before")
+    deployed.restart()
+    client("sqs", deployed.aws).create_queue(QueueName="half")
+
+    deployed.stop()
+    deployed.start(any_free(), ADMINISTRATOR)
+    deployed.wait_until_ready()
+
+    (url,) = client("sqs", deployed.aws).list_queues()["QueueUrls"]
+    assert url.endswith("/before")
+
+
+def test_a_server_that_cannot_listen_names_its_log(ministack, home):
     other = MiniStack(home)
     other.start(int(ministack.endpoint.rpartition(":")[2]), ADMINISTRATOR)
 
@@ -175,3 +198,22 @@ def test_the_login_of_a_person_stays(ministack, secrets, login):
 
 def test_a_stack_that_is_not_there_is_known_to_be_missing(ministack, home):
     assert not Cdk(home, ministack.aws).has_stack("SpotifyPipeline")
+
+
+def test_an_event_of_an_upload_names_its_version(ministack, eventually):
+    s3, sqs = client("s3", ministack.aws), client("sqs", ministack.aws)
+    url = sqs.create_queue(QueueName="uploads")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    events = client("events", ministack.aws)
+    events.put_rule(Name="uploads", EventPattern=json.dumps({"source": ["aws.s3"]}))
+    events.put_targets(Rule="uploads", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
+    s3.create_bucket(Bucket="archive")
+    s3.put_bucket_versioning(Bucket="archive", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_notification_configuration(
+        Bucket="archive", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+
+    version = s3.put_object(Bucket="archive", Key="history/a.zip", Body=b"PK")["VersionId"]
+
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    assert read_event(message["Body"], "archive").version_id == version

@@ -21,7 +21,7 @@ def path(tmp_path):
     return tmp_path / "some.pid"
 
 
-def test_nobody_holds_a_file_that_is_not_there(path):
+def test_a_missing_file_has_no_holder(path):
     assert holder(path) is None
 
 
@@ -63,7 +63,7 @@ def test_a_child_that_inherits_the_file_goes_on_holding_it(path):
     assert holder(path) is None
 
 
-def test_a_holder_without_a_name_is_not_passed_off_as_nobody(path):
+def test_a_holder_without_a_pid_is_an_error(path):
     with held(path) as file:
         os.ftruncate(file, 0)
 

@@ -98,7 +98,7 @@ def test_after_a_crash_the_roles_are_set_once_the_data_have_recovered(server, da
     assert rows(port, "loader") == [["loader", DATABASE]]
 
 
-def test_roles_that_cannot_be_made_are_an_error_that_tells_no_password(server, capfd):
+def test_failed_roles_are_an_error_without_a_password(server, capfd):
     with pytest.raises(LocalCloudError, match=r"does not make its roles: .*ERROR") as failure:
         server.start(any_free(), replace(PASSWORDS, loader=UNQUOTED))
 
@@ -107,7 +107,7 @@ def test_roles_that_cannot_be_made_are_an_error_that_tells_no_password(server, c
     assert not server.is_running()
 
 
-def test_a_server_that_does_not_start_is_told_in_one_line(server):
+def test_a_failed_start_is_one_line(server):
     with pytest.raises(LocalCloudError, match=r"does not start: see .*/log$") as failure:
         server.start(any_free(), PASSWORDS, "-c no_such_setting=1")
 

@@ -12,7 +12,7 @@ from infra.local.processes import (
     Child,
     command_of,
     deferred,
-    run,
+    interrupted_once,
     wait_for_end,
     wait_for_exit,
 )
@@ -20,7 +20,7 @@ from infra.local.state import REPOSITORY, LocalCloudError
 
 FINDS_US = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
-# Starts another process that holds the file it is told, and sleeps.
+# Starts another process that holds a given file, and sleeps.
 PARENT = """
 import subprocess, sys, time
 hold = "import sys, time; from pathlib import Path; from infra.local.pidfile import held\\n"
@@ -32,13 +32,13 @@ time.sleep(60)
 RUNS = """
 import os, sys
 from pathlib import Path
-from infra.local.processes import run
+from infra.local.processes import Child
 home = Path(sys.argv[1])
 print("ready", flush=True)
-run([sys.executable, "-c", "import time; time.sleep(60)"], os.environ, cwd=home, log=home / "log",
-    pid_file=home / "it.pid", timeout_s=60)
+command = [sys.executable, "-c", "import time; time.sleep(60)"]
+Child("dummy", home).run(command, os.environ, cwd=home, timeout_s=60)
 """
-# Does not mind being asked to stop.
+# Ignores requests to stop.
 STUBBORN = """
 import signal, sys, time
 from pathlib import Path
@@ -103,7 +103,7 @@ def test_a_child_that_ignores_the_request_is_killed(child, note, eventually):
     assert child.exit_code == -9
 
 
-def test_a_child_has_time_to_put_things_in_order(home, note, eventually):
+def test_a_child_has_time_to_clean_up(home, note, eventually):
     code = STUBBORN.replace("SIG_IGN", "default_int_handler").replace(
         "time.sleep(60)",
         "try: time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(0.5); "
@@ -130,14 +130,32 @@ def test_a_signal_during_a_start_waits_until_the_child_can_be_stopped(child, hom
 
 
 @pytest.mark.parametrize("number", STOP)
-def test_a_deferred_signal_comes_when_the_block_is_left(note, interrupting, number):
+def test_a_deferred_signal_arrives_after_the_block(note, interrupting, number):
     with pytest.raises(KeyboardInterrupt):
         signal_within_a_block(number, note)
 
     assert note.read_text() == "to the end"
 
 
-def test_without_a_signal_nothing_comes_and_the_handlers_are_back(interrupting):
+@pytest.mark.parametrize("number", STOP)
+def test_only_the_first_signal_interrupts(number):
+    before = signal.getsignal(number)
+
+    with interrupted_once():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+
+    assert signal.getsignal(number) == before
+
+
+def test_signals_can_be_ignored_before_the_first_one():
+    with interrupted_once() as ignore:
+        ignore()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_handlers_are_restored_after_the_block(interrupting):
     with deferred():
         pass
 
@@ -157,7 +175,7 @@ def test_a_stop_never_signals_its_own_group(child, home):
             child.stop()
 
 
-def test_another_process_can_stop_what_a_crash_left_behind(child, home):
+def test_another_process_can_stop_a_child_that_a_crash_left(child, home):
     child.start(python("import time; time.sleep(60)"), os.environ)
 
     Child("dummy", home, patience_s=1).stop()
@@ -165,7 +183,7 @@ def test_another_process_can_stop_what_a_crash_left_behind(child, home):
     assert child.exit_code is not None
 
 
-def test_stopping_what_does_not_run_does_nothing(child):
+def test_a_stop_of_a_child_that_does_not_run_does_nothing(child):
     child.stop()
 
     assert child.exit_code is None
@@ -181,7 +199,7 @@ def test_a_stop_leaves_no_zombie_of_a_child_that_ended(child, home, eventually):
     assert not psutil.pid_exists(pid)
 
 
-def test_what_a_child_says_is_in_its_log(child, eventually):
+def test_the_output_of_a_child_is_in_its_log(child, eventually):
     child.start(python("import sys; print('out'); sys.exit('err')"), os.environ)
 
     eventually(lambda: child.exit_code is not None)
@@ -198,21 +216,21 @@ def test_a_child_sees_the_given_environment_alone(child, monkeypatch, eventually
     assert "AWS_PROFILE" not in child.log.read_text()
 
 
-def test_the_files_of_a_child_are_its_owners_alone(child, note, eventually):
+def test_the_files_of_a_child_are_readable_by_their_owner_alone(child, note, eventually):
     child.start(python(STUBBORN, note), os.environ)
 
     eventually(note.exists)
     assert note.stat().st_mode & 0o077 == 0
 
 
-def test_waiting_for_an_end_gives_up_in_time(child, home):
+def test_waiting_for_an_end_has_a_time_limit(child, home):
     child.start(python("import time; time.sleep(60)"), os.environ)
 
     assert not wait_for_end(home / "dummy.pid", patience_s=0.1)
     assert holder(home / "dummy.pid") is not None
 
 
-def test_waiting_for_an_exit_goes_on_when_it_comes(run_python):
+def test_waiting_for_an_exit_ends_with_it(run_python):
     process = run_python("import time; print('ready', flush=True); time.sleep(0.3)")
 
     wait_for_exit(process.pid, patience_s=10)
@@ -221,34 +239,24 @@ def test_waiting_for_an_exit_goes_on_when_it_comes(run_python):
     assert command_of(process.pid) == []
 
 
-def test_waiting_for_an_exit_that_does_not_come_ends_in_time():
+def test_waiting_for_an_exit_has_a_time_limit():
     wait_for_exit(os.getppid(), patience_s=0.1)
 
     assert command_of(os.getppid()) != []
 
 
-def test_a_run_gives_the_exit_code_and_adds_to_the_log(home):
-    log = home / "log"
-    log.write_text("before\n")
-
-    code = run(
-        python("import sys; sys.exit('after')"),
-        os.environ,
-        cwd=home,
-        log=log,
-        pid_file=home / "it.pid",
-        timeout_s=10,
-    )
+def test_a_run_returns_the_exit_code(child, home):
+    code = child.run(python("import sys; sys.exit('failed')"), os.environ, cwd=home, timeout_s=10)
 
     assert code == 1
-    assert log.read_text() == "before\nafter\n"
+    assert child.log.read_text() == "failed\n"
 
 
-def test_a_run_is_named_while_it_lasts_so_that_others_can_stop_it(home, run_python, eventually):
+def test_another_process_can_stop_a_run(home, run_python, eventually):
     starter = run_python(RUNS, str(home))
 
-    pid = eventually(lambda: pid_of(home / "it.pid", starter))
-    Child("it", home, patience_s=1).stop()
+    pid = eventually(lambda: pid_of(home / "dummy.pid", starter))
+    Child("dummy", home, patience_s=1).stop()
 
     eventually(lambda: command_of(pid) == [])
 
@@ -258,36 +266,22 @@ def pid_of(path, starter):
         pid = holder(path)
     except BlockingIOError:
         return None
-    # Until it is named, the file names who starts it, or nobody.
+    # The file holds the starter's pid, or none, until it holds the child's.
     return None if pid == starter.pid else pid
 
 
-def test_a_run_that_takes_too_long_leaves_nothing_running(home, note, eventually):
+def test_a_run_that_takes_too_long_leaves_nothing_running(child, home, note, eventually):
     with pytest.raises(subprocess.TimeoutExpired):
-        run(
-            python(PARENT, note),
-            FINDS_US,
-            cwd=home,
-            log=home / "log",
-            pid_file=home / "it.pid",
-            timeout_s=1.5,
-        )
+        child.run(python(PARENT, note), FINDS_US, cwd=home, timeout_s=1.5)
 
     assert note.exists()
     eventually(lambda: holder(note) is None)
 
 
-def test_a_signal_while_a_run_begins_leaves_nothing_running(home, note, interrupting, eventually):
-    environment = SignalledOnUse(FINDS_US)
-
+def test_a_signal_while_a_run_begins_leaves_nothing_running(
+    child, home, note, interrupting, eventually
+):
     with pytest.raises(KeyboardInterrupt):
-        run(
-            python(PARENT, note),
-            environment,
-            cwd=home,
-            log=home / "log",
-            pid_file=home / "it.pid",
-            timeout_s=10,
-        )
+        child.run(python(PARENT, note), SignalledOnUse(FINDS_US), cwd=home, timeout_s=10)
 
     eventually(lambda: not any(str(note) in word for word in commands()))

@@ -36,7 +36,7 @@ def test_a_machine_whose_settings_contradict_each_other_has_no_zone(monkeypatch)
 
 @pytest.fixture
 def function(monkeypatch):
-    """A function that answers as it is told; gives the events that it was sent."""
+    """A function with a given answer; returns the events that it receives."""
     events = []
 
     def answering(answer):

@@ -1,6 +1,7 @@
 import pytest
 
 from infra.cdk.config import PipelineConfig
+from infra.local.memory import Memory
 from infra.local.ports import Ports
 from infra.local.wishes import Wishes, configuration
 from shared.errors import SettingsError
@@ -9,7 +10,7 @@ PORTS = Ports(spotify=1001, reccobeats=1002)
 URL = "https://example.com"
 
 
-def test_the_simulators_stand_in_for_what_nobody_named():
+def test_a_simulator_is_used_where_no_url_is_given():
     context = Wishes(reccobeats_url=URL).deployment(PORTS)
 
     assert context["spotify_api_url"] == "http://127.0.0.1:1001"
@@ -28,7 +29,7 @@ def test_the_simulators_stand_in_for_what_nobody_named():
     ],
     ids=["none given", "reccobeats", "spotify", "half of spotify", "all"],
 )
-def test_given_addresses_replace_simulators(given, simulators, simulated_listener):
+def test_given_urls_replace_simulators(given, simulators, simulated_listener):
     wishes = Wishes(**dict.fromkeys(given, URL))
 
     assert wishes.simulators == simulators
@@ -58,13 +59,13 @@ def test_a_misspelt_context_is_refused_before_anything_is_deployed():
         configuration(Wishes(context={"pol_minutes": "2"}).deployment(PORTS))
 
 
-def test_wishes_reach_the_background_whole():
+def test_options_reach_the_background_process_unchanged():
     wishes = Wishes(empty=True, spotify_api_url=URL, context={"a": "b"})
 
     assert Wishes.model_validate_json(wishes.model_dump_json()) == wishes
 
 
-def test_after_a_login_the_real_services_stand_where_nobody_named_others():
+def test_after_a_login_the_real_services_replace_the_simulators():
     wishes = Wishes(spotify_api_url=URL).at_real_spotify()
     context = wishes.deployment(PORTS)
 
@@ -81,7 +82,26 @@ def test_the_real_spotify_is_polled_no_more_often_than_in_aws():
     assert configuration(wishes.deployment(PORTS)).poll_minutes == PipelineConfig().poll_minutes
 
 
-def test_whoever_names_a_pace_for_the_real_spotify_gets_it():
+def test_a_given_pace_for_the_real_spotify_wins():
     wishes = Wishes(context={"poll_minutes": "5"}).at_real_spotify()
 
     assert configuration(wishes.deployment(PORTS)).poll_minutes == 5
+
+
+def test_nothing_simulated_joins_a_home_that_began_empty():
+    wishes = Wishes().within(Memory(empty=True))
+
+    assert configuration(wishes.deployment(PORTS)).polling_enabled is False
+
+
+def test_no_simulator_joins_a_home_that_polled_the_real_spotify():
+    wishes = Wishes().within(Memory(real_spotify=True))
+
+    assert wishes.deployment(PORTS)["spotify_api_url"] == "https://api.spotify.com"
+    assert not wishes.empty
+
+
+def test_a_home_with_simulated_plays_keeps_the_given_options():
+    wishes = Wishes(empty=True)
+
+    assert wishes.within(Memory(simulated={"me"})) is wishes

@@ -56,7 +56,7 @@ def test_reset_says_how_many_plays_there_were_when_nothing_runs(local, tmp_path)
     assert "(4,820 plays when it last ran, 0 MB on disk)" in result.stderr
 
 
-def test_reset_deletes_what_a_write_that_was_cut_off_left(local, tmp_path):
+def test_reset_deletes_what_an_interrupted_write_left(local, tmp_path):
     for name in ("memory.json.new", "cloud.json.new", "turn.json.new"):
         (tmp_path / name).write_text("{")
 

@@ -11,9 +11,8 @@ from cli.main import app
 from infra.local.memory import Memory
 from infra.local.pidfile import held
 from infra.local.ports import Ports, any_free
-from infra.local.simulators.scenarios_accounts import ACCOUNTS
-from infra.local.simulators.scenarios_api import API
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
+from infra.local.simulators.scenarios_spotify import SPOTIFY
 from infra.local.state import SUPERVISOR, CloudState
 from tests.unit.simulated import simulators
 
@@ -117,7 +116,7 @@ def test_the_names_in_the_list_can_be_copied_from_80_columns(local_cloud, monkey
 
     shown = {line.split(" ")[0] for line in scenario().stdout.splitlines()}
 
-    assert {*ACCOUNTS, *API, *RECCOBEATS} - shown == set()
+    assert {*SPOTIFY, *RECCOBEATS} - shown == set()
 
 
 def test_a_script_learns_when_a_scenario_ends(local_cloud):

@@ -12,8 +12,7 @@ import shared.spotify.api
 from infra.local import catalogue
 from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from infra.local.simulators.scenarios import NORMAL
-from infra.local.simulators.scenarios_accounts import ACCOUNTS
-from infra.local.simulators.scenarios_api import API
+from infra.local.simulators.scenarios_spotify import SPOTIFY
 from services.collector.credentials import AccessTokens, CredentialStore
 from services.collector.domain.gaps import MOVE
 from services.collector.poll import Collector
@@ -115,7 +114,7 @@ def capture(monkeypatch):
         yield capture
 
 
-@pytest.mark.parametrize("name", [*ACCOUNTS, *API])
+@pytest.mark.parametrize("name", SPOTIFY)
 def test_whatever_spotify_does_no_play_is_lost_and_no_ban_and_secret_broken(
     capture, name, caplog, capsys
 ):

@@ -1,4 +1,4 @@
-"""Spotify's web API as its OpenAPI description tells it, mended where that is known to be wrong.
+"""Spotify's web API by its OpenAPI description, corrected where that is known to be wrong.
 
 The description is no part of this repository: it lies beside a checkout, or where
 SPOTIFY_OPENAPI says. Every mend has its reason; the sources of the observed answers stand in
@@ -33,7 +33,7 @@ ABSENT = {
         # Only where a market is asked for, or something must not be played.
         "TrackObject": ("is_playable", "linked_from", "restrictions"),
         "AlbumBase": ("restrictions",),
-        # Of a track only the ISRC is told.
+        # A track has the ISRC only.
         "ExternalIdObject": ("ean", "upc"),
         # Documented, but in none of 48,310 real answers.
         "CursorPagingObject": ("total",),
@@ -83,7 +83,7 @@ def _mend_schemas(schemas):
     # An empty window has none of both.
     schemas["CursorPagingObject"]["properties"]["next"]["nullable"] = True
     schemas["CursorObject"]["nullable"] = True
-    # Most plays do not tell it.
+    # Most plays have none.
     schemas["ContextObject"]["nullable"] = True
     # Real data holds 1; the description begins at 3.
     schemas["TimeSignature"]["minimum"] = 1

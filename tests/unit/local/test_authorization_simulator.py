@@ -97,7 +97,7 @@ def test_a_no_sends_it_back_with_a_reason(silent):
         *("token", "scope", "plain", "no challenge"),
     ],
 )
-def test_what_is_asked_wrongly_is_told_to_the_person_and_redirects_nobody(silent, changes, fault):
+def test_a_wrong_request_shows_the_reason_and_does_not_redirect(silent, changes, fault):
     page = authorize(silent, auto="allow", **changes)
 
     assert page.status_code == 400
@@ -158,7 +158,7 @@ def test_a_code_lives_for_ten_minutes(silent, clock, seconds, status):
     ],
     ids=["code", "redirect uri", "verifier", "no verifier", "client"],
 )
-def test_a_code_is_not_traded_for_anybody_else(silent, changes, error):
+def test_a_code_is_traded_for_its_app_only(silent, changes, error):
     answer = trade(silent, a_code(silent), **changes)
 
     assert answer.status_code == 400

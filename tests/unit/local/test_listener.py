@@ -14,7 +14,7 @@ def listener(request):
     return Listener(request.param)
 
 
-def test_the_same_seed_tells_the_same_story_after_a_restart():
+def test_the_same_seed_gives_the_same_plays_after_a_restart():
     assert Listener(5).plays_until(NOW) == Listener(5).plays_until(NOW)
 
 
@@ -39,7 +39,7 @@ def test_time_goes_on_without_changing_the_past(listener):
     assert after[:-added] == before[added:]
 
 
-def test_nothing_is_told_before_it_ended(listener):
+def test_a_play_is_shown_after_its_end(listener):
     assert max(play.ended_at for play in listener.plays_until(NOW)) <= NOW
 
 
@@ -73,7 +73,7 @@ def test_stretches_join_without_loss_or_doubling(listener):
     assert parts[0][-1].ended_at == middle
 
 
-def test_a_play_that_ends_with_its_block_is_told_at_once(listener):
+def test_a_play_that_ends_with_its_block_is_shown_at_once(listener):
     block_end = datetime(2026, 11, 23, 8, 40, tzinfo=UTC)
 
     assert listener.plays_until(block_end)[-1].ended_at == block_end
@@ -101,7 +101,7 @@ def test_instants_have_milliseconds_and_no_more(listener):
     assert instants == {0}
 
 
-def test_favourites_come_again_and_again(listener):
+def test_favourites_are_played_often(listener):
     numbers = [play.track_number for play in listener.plays_until(NOW, most=2_000)]
 
     assert numbers.count(0) > 100

@@ -1,7 +1,6 @@
 import pytest
 
 from infra.local import catalogue
-from infra.local.simulators import recco_ids
 
 AGENT = {"User-Agent": "listening-history/1"}
 BOTH = pytest.mark.parametrize("path", ["/v1/audio-features", "/v1/track"])
@@ -115,70 +114,3 @@ def test_an_unnamed_client_is_refused_before_any_scenario(features):
     ]
 
     assert statuses == [403, 503]
-
-
-# The kinds of ids
-
-
-@BOTH
-def test_an_own_id_finds_the_track_that_bears_it(features, path):
-    row = ask(features, path, ids([7])).json["content"][0]
-
-    assert ask(features, path, [row["id"]]).json["content"] == [row]
-
-
-def test_own_ids_differ_from_track_to_track():
-    tracks = [catalogue.track(number) for number in (*range(5_000), 2**40 - 1)]
-    own = [recco_ids.uuid_of(track) for track in tracks]
-
-    assert len(set(own)) == len(tracks)
-    assert [recco_ids.find_uuid(one) for one in own] == tracks
-
-
-@BOTH
-def test_an_isrc_finds_every_release_of_the_recording(features, path):
-    track = catalogue.track(7)
-
-    answer = ask(features, path, [track.isrc])
-
-    assert {row["isrc"] for row in answer.json["content"]} == {track.isrc}
-    assert len(set(hrefs(answer))) == 2
-    assert track.track_id in hrefs(answer)
-
-
-def test_releases_of_one_recording_are_of_unlike_popularity(features):
-    rows = ask(features, "/v1/track", [catalogue.track(7).isrc]).json["content"]
-
-    assert len({row["popularity"] for row in rows}) == 2
-    assert len({(row["trackTitle"], row["durationMs"]) for row in rows}) == 1
-
-
-@pytest.mark.parametrize(
-    "unknown",
-    ["QZAAA9900007", "QZAAA0000", "DEAAA2600001", "00000000-0000-4000-8000-000000000000"],
-)
-def test_an_id_of_nothing_is_missing_from_the_answer(features, unknown):
-    assert ask(features, "/v1/track", [unknown]).json == {"content": []}
-
-
-@pytest.mark.parametrize(
-    ("path", "batch"),
-    [("/v1/track/{}", "/v1/track"), ("/v1/track/{}/audio-features", "/v1/audio-features")],
-)
-def test_the_paths_of_one_track_know_own_ids_alone(features, path, batch):
-    row = ask(features, batch, ids([7])).json["content"][0]
-
-    by_own = features.get(path.format(row["id"]), headers=AGENT)
-    by_spotify = features.get(path.format(catalogue.track(7).track_id), headers=AGENT)
-    unknown = features.get(path.format(recco_ids.uuid_of(catalogue.track(4))), headers=AGENT)
-
-    assert (by_own.status_code, by_own.json) == (200, row)
-    assert (by_spotify.status_code, by_spotify.json["code"]) == (404, 4041)
-    assert unknown.status_code == 404
-
-
-@pytest.mark.parametrize("number", [0, 7, 99_999, 100_000, 67_600_000])
-def test_an_isrc_leads_to_its_track(number):
-    track = catalogue.track(number)
-
-    assert catalogue.find_isrc(track.isrc) == track

@@ -135,12 +135,6 @@ def test_answers_are_the_same_every_time(features):
     assert ask(features, "/v1/track", [1]).json == ask(features, "/v1/track", [1]).json
 
 
-def test_the_tracks_of_an_id_of_reccobeats_are_not_served_by_spotify_id(features):
-    path = f"/v1/track/{catalogue.track(1).track_id}/audio-features"
-
-    assert features.get(path, headers=AGENT).status_code == 404
-
-
 def test_requests_are_listed_with_user_agent_and_query(features):
     features.get("/v1/track?ids=x", headers=AGENT)
 

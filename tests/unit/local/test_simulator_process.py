@@ -98,7 +98,7 @@ def test_a_web_page_cannot_use_a_simulator(simulators, method, headers):
 def test_a_browser_may_open_the_consent_page(simulators):
     _, spotify, _ = simulators
 
-    # What is missing in the query is told by the page itself.
+    # The page itself says what is missing in the query.
     page = requests.get(f"{spotify}/authorize", headers=OPENED, timeout=5)
 
     assert (page.status_code, page.text) == (400, "INVALID_CLIENT: Invalid client")

@@ -214,7 +214,7 @@ def session(sent):
 
 
 def check_exchange(answer, app="normal"):
-    """Check a request of ours, which asks for nothing undescribed, and its answer."""
+    """Check that a request and its answer are described."""
     request = RequestsOpenAPIRequest(answer.request)
     understood = described(app).unmarshal_request(request).parameters.query
     described(app).validate_response(request, RequestsOpenAPIResponse(answer))
@@ -262,7 +262,7 @@ def test_a_fault_in_a_request_is_found(query, headers):
         described("normal").validate_request(RequestsOpenAPIRequest(asked))
 
 
-def test_a_request_for_what_nobody_described_is_found(simulated, session, sent):
+def test_an_undescribed_request_is_found(simulated, session, sent):
     session.get(f"{simulated.spotify_url}{WINDOW}?size=50", headers={"Authorization": "Bearer x"})
 
     with pytest.raises(AssertionError):

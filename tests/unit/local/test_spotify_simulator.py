@@ -150,7 +150,7 @@ def test_a_play_has_the_shape_that_development_mode_shows(listening):
     assert datetime.fromisoformat(play["played_at"]).tzinfo is not None
 
 
-def test_the_context_tells_where_a_track_was_played_from_or_is_null(listening):
+def test_the_context_is_a_uri_or_null(listening):
     contexts = [play["context"] for play in listening.recent(limit=50).json["items"]]
 
     told = [context for context in contexts if context]
@@ -159,7 +159,7 @@ def test_the_context_tells_where_a_track_was_played_from_or_is_null(listening):
     assert set(told[0]) == {"type", "href", "external_urls", "uri"}
 
 
-def test_the_precision_of_a_release_date_is_told():
+def test_a_release_date_has_its_precision():
     tracks = [wire.track_object(catalogue.track(number)) for number in range(40)]
 
     told = {(len(t["album"]["release_date"]), t["album"]["release_date_precision"]) for t in tracks}

@@ -39,7 +39,6 @@ def test_an_event_of_s3_is_read():
         version_id="IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
         size=5,
         uploaded_at=datetime(2026, 11, 20, 12, tzinfo=UTC),
-        etag="b1946ac92492d2347c6235b4d2611184",
     )
     assert upload.name == "my data+ü.zip"
     assert (upload.is_history, upload.is_folder) == (True, False)
@@ -48,17 +47,20 @@ def test_an_event_of_s3_is_read():
     )
 
 
-def test_an_event_made_by_hand_needs_key_and_bucket_only():
+def test_an_event_needs_bucket_key_and_version_only():
     before = datetime.now(UTC)
     event = {
         "detail-type": "Object Created",
-        "detail": {"bucket": {"name": "archive"}, "object": {"key": "history/endsong.json"}},
+        "detail": {
+            "bucket": {"name": "archive"},
+            "object": {"key": "history/endsong.json", "version-id": "1"},
+        },
     }
 
     upload = read_event(json.dumps(event), "archive")
 
-    assert (upload.version_id, upload.size, upload.etag) == (None, 0, "")
-    assert upload.origin == "history/endsong.json"
+    assert upload.size == 0
+    assert upload.origin == "history/endsong.json?versionId=1"
     assert upload.is_history
     assert before <= upload.uploaded_at <= datetime.now(UTC)
 

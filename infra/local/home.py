@@ -1,0 +1,36 @@
+"""A home before its servers start: what is kept of it, and what is deleted."""
+
+from pathlib import Path
+
+from infra.local.memory import INGESTED, Memory, delete
+from infra.local.state import LocalCloudError
+from infra.local.wishes import Wishes
+
+FOLDERS = ("logs", "cdk", "cdk.out")
+
+
+def prepare(home: Path, wishes: Wishes) -> Memory:
+    """Make the folders of a home, delete what cannot be continued, and return what it remembers.
+
+    Raises:
+        LocalCloudError: It is of a release before 2026-11-29.
+    """
+    memory = Memory.load(home)
+    if memory.is_outdated:
+        raise LocalCloudError(
+            f"{home} was made by an earlier release, which this one cannot continue: use that "
+            "release, or delete all plays and logins in it with `plays local reset`"
+        )
+    for name in FOLDERS:
+        (home / name).mkdir(exist_ok=True)
+        # Those of earlier releases were open to other users.
+        (home / name).chmod(0o700)
+    changes: dict[str, object] = {}
+    if not memory.deployed:
+        delete(home, INGESTED)
+        changes = {"empty": wishes.empty, "simulated": frozenset(), "sampled": False}
+    memory = memory.model_copy(update=changes)
+    if not (wishes.simulated_listener or memory.simulated):
+        memory = memory.model_copy(update={"real_spotify": True})
+    memory.save(home)
+    return memory

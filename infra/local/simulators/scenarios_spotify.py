@@ -1,0 +1,254 @@
+"""The scenarios of Spotify: its accounts service and its web API.
+
+What happens to the window of recently played plays was measured over 48,310 polls of one account,
+2022 to 2026. Where no source is named, see `refusals` and `app_kinds`.
+
+Clients keep an access token for up to an hour, so all tokens end when a scenario of the accounts
+service begins.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from werkzeug import Response
+
+from infra.local.simulators.refusals import (
+    NO_PREMIUM,
+    NOT_REGISTERED,
+    TOO_MANY,
+    api_error,
+    oauth_error,
+    plain_text,
+    wait,
+)
+from infra.local.simulators.scenarios import Act, Row, Scenario, Table
+from infra.local.simulators.wire import PATH, instant, written
+
+TOKEN_PATH = "/api/token"  # noqa: S105 - a path
+
+
+def _quota(act: Act, now: datetime) -> Response | None:
+    """Count the calls of a rolling window; refuse until its oldest call leaves it."""
+    window = timedelta(seconds=act["window_s"])
+    counted = [at for at in act.passed if at > now - window]
+    if len(counted) < act["calls"]:
+        return None
+    # With a quota of 0 there is no oldest call.
+    oldest = counted[0] if counted else now
+    rest_s = math.ceil((oldest + window - now).total_seconds())
+    return wait(api_error(429, TOO_MANY, "QUOTA_EXCEEDED"), rest_s)
+
+
+def _each(
+    change: Callable[[Act, Row], list[Row]], *, known: bool = False
+) -> Callable[[Act, datetime, list[Row]], list[Row]]:
+    """Return a rule that replaces one play in `every` by others.
+
+    Args:
+        change: Returns what is shown in place of a play.
+        known: Change only plays that ended before the scenario began.
+    """
+
+    def show(act: Act, _: datetime, rows: list[Row]) -> list[Row]:
+        shown: list[Row] = []
+        for row in rows:
+            is_changed = act.chooses(row["played_at"])
+            if known and instant(row["played_at"]) > act.began_at:
+                is_changed = False
+            shown += change(act, row) if is_changed else [row]
+        return shown
+
+    return show
+
+
+def _late(act: Act, now: datetime, rows: list[Row]) -> list[Row]:
+    """Hide some plays until `delay_s` after their end, when later ones are known already."""
+    shown_since = now - timedelta(seconds=act["delay_s"])
+    return [
+        row
+        for row in rows
+        if not act.chooses(row["played_at"]) or instant(row["played_at"]) <= shown_since
+    ]
+
+
+def _moved(row: Row, shift_ms: int) -> Row:
+    moved = instant(row["played_at"]) + timedelta(milliseconds=shift_ms)
+    return {**row, "played_at": written(moved)}
+
+
+def _with_track(row: Row, **fields: Any) -> Row:
+    return {**row, "track": row["track"] and {**row["track"], **fields}}
+
+
+def _local(row: Row) -> Row:
+    """Make a play one of a local file: all that names it at Spotify is null."""
+    name = (row["track"] or {}).get("name", "")
+    nameless: Row = {"external_urls": {}, "href": None, "id": None, "uri": None}
+    return _with_track(
+        row,
+        **nameless | {"uri": f"spotify:local:::{name.replace(' ', '+')}:180"},
+        album={"artists": [], "images": [], "name": "", "type": "album", **nameless},
+        artists=[{"name": "", "type": "artist", **nameless}],
+        external_ids={},
+        is_local=True,
+    )
+
+
+ACCOUNTS: Table = {
+    "rotated-refresh-token": Scenario(
+        "Each refresh returns a new refresh token, and the old one dies (as before mid-2026).",
+        TOKEN_PATH,
+        parameters={"rotates": 1},
+    ),
+    "short-lived-token": Scenario(
+        "Access tokens expire soon; the web API answers 401 from then on.",
+        TOKEN_PATH,
+        parameters={"expires_in_s": 60},
+    ),
+    "refresh-token-revoked": Scenario(
+        "The listener revoked the app's access: 400 invalid_grant. An outage looks the same.",
+        TOKEN_PATH,
+        lambda *_: oauth_error("invalid_grant", "Refresh token revoked"),
+    ),
+    "refresh-token-expired": Scenario(
+        "The login is older than six months: 400 invalid_grant.",
+        TOKEN_PATH,
+        lambda *_: oauth_error("invalid_grant", "Refresh token expired"),
+    ),
+    "invalid-client": Scenario(
+        "The app's id or secret is not accepted: 400 invalid_client.",
+        TOKEN_PATH,
+        lambda *_: oauth_error("invalid_client", "Invalid client"),
+    ),
+    "accounts-down": Scenario(
+        "The accounts service answers 503, which says nothing about the refresh token.",
+        TOKEN_PATH,
+        lambda *_: plain_text(503, "upstream connect error"),
+    ),
+}
+
+_APPS: Table = {
+    "old-app": Scenario(
+        "An app made before 2026: popularity, available_markets, and several tracks at once.",
+        parameters={"popularity": 1, "several_tracks": 1},
+    ),
+    "legacy-app": Scenario(
+        "An app made before November 2024 with extended quota: as old-app, and audio features.",
+        parameters={"popularity": 1, "several_tracks": 1, "audio_features": 1},
+    ),
+    "new-app": Scenario(
+        "A new app as it was seen: track objects lack external_ids (the ISRC) too.",
+        parameters={"external_ids": 0},
+    ),
+}
+
+_WINDOWS: Table = {
+    "empty-window": Scenario(
+        "Recently played is empty: no items, next and cursors null.", PATH, show=lambda *_: []
+    ),
+    "shrunken-window": Scenario(
+        "Recently played shows a few plays only, and all of them again later.",
+        PATH,
+        show=lambda act, _, rows: rows[: act["plays"]],
+        parameters={"plays": 2},
+    ),
+    "late-plays": Scenario(
+        "One play in `every` appears `delay_s` late, with a played_at older than known ones.",
+        PATH,
+        show=_late,
+        parameters={"every": 4, "delay_s": 600},
+    ),
+    "doubled-plays": Scenario(
+        "One play in `every` is shown twice, `apart_ms` apart.",
+        PATH,
+        show=_each(lambda act, row: [row, _moved(row, act["apart_ms"])]),
+        parameters={"every": 5, "apart_ms": 29},
+    ),
+    "moved-plays": Scenario(
+        "One play in `every` that is known has its played_at moved by `shift_ms` (11 to 968).",
+        PATH,
+        show=_each(lambda act, row: [_moved(row, act["shift_ms"])], known=True),
+        parameters={"every": 1, "shift_ms": 29},
+    ),
+    "vanished-plays": Scenario(
+        "One play in `every` that is known is gone from the window, until the scenario ends.",
+        PATH,
+        show=_each(lambda *_: [], known=True),
+        parameters={"every": 3},
+    ),
+    "no-context": Scenario(
+        "One play in `every` has no context.",
+        PATH,
+        show=_each(lambda _, row: [{**row, "context": None}]),
+        parameters={"every": 1},
+    ),
+    "null-track": Scenario(
+        "One play in `every` has no track.",
+        PATH,
+        show=_each(lambda _, row: [{**row, "track": None}]),
+        parameters={"every": 5},
+    ),
+    "null-id": Scenario(
+        "One track in `every` has no id; its uri names it.",
+        PATH,
+        show=_each(lambda _, row: [_with_track(row, id=None)]),
+        parameters={"every": 5},
+    ),
+    "local-files": Scenario(
+        "One play in `every` is of a local file.",
+        PATH,
+        show=_each(lambda _, row: [_local(row)]),
+        parameters={"every": 5},
+    ),
+}
+
+_REFUSALS: Table = {
+    "access-token-refused": Scenario(
+        "401 for every access token, fresh ones too.",
+        answer=lambda *_: api_error(401, "The access token expired"),
+    ),
+    "forbidden": Scenario("403 without a message.", answer=lambda *_: api_error(403)),
+    "no-premium": Scenario(
+        "403 in plain text: the owner of the app has no Premium.",
+        answer=lambda *_: plain_text(403, NO_PREMIUM),
+    ),
+    "not-registered": Scenario(
+        "403 in plain text: the listener is not on the app's list.",
+        answer=lambda *_: plain_text(403, NOT_REGISTERED),
+    ),
+    "deleted-tracks": Scenario(
+        "404 for each single track.",
+        "/v1/tracks/",
+        lambda *_: api_error(404, "Resource not found"),
+    ),
+    "rate-limited": Scenario(
+        "429 with Retry-After; calls before that make the block start anew.",
+        answer=lambda act, _: wait(api_error(429, "API rate limit exceeded"), act["retry_after_s"]),
+        parameters={"retry_after_s": 5},
+    ),
+    "rate-limited-without-header": Scenario(
+        "429 without Retry-After.", answer=lambda *_: api_error(429, TOO_MANY)
+    ),
+    "rate-limited-in-plain-text": Scenario(
+        "429 in plain text, without Retry-After.", answer=lambda *_: plain_text(429, TOO_MANY)
+    ),
+    "quota-exceeded": Scenario(
+        "429 QUOTA_EXCEEDED with a Retry-After of hours.",
+        answer=lambda act, _: wait(
+            api_error(429, TOO_MANY, "QUOTA_EXCEEDED"), act["retry_after_s"]
+        ),
+        parameters={"retry_after_s": 52_531},
+    ),
+    "quota": Scenario(
+        "`calls` in a rolling `window_s`, then 429 QUOTA_EXCEEDED until a call leaves it.",
+        answer=_quota,
+        parameters={"calls": 600, "window_s": 86_400},
+    ),
+    "bad-gateway": Scenario("502.", answer=lambda *_: plain_text(502, "Bad Gateway")),
+    "unavailable": Scenario("503.", answer=lambda *_: api_error(503, "Service unavailable")),
+    "hangs": Scenario("Every answer takes `hang_s` seconds.", parameters={"hang_s": 20}),
+}
+
+SPOTIFY: Table = {**ACCOUNTS, **_APPS, **_WINDOWS, **_REFUSALS}

@@ -1,0 +1,120 @@
+"""What happens to messages that functions of a real MiniStack process while it stops."""
+
+import io
+import json
+from uuid import uuid4
+from zipfile import ZipFile
+
+import pytest
+
+from infra.local.aws import client
+from infra.local.deploy import enable_consumers
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+HIDDEN_S = 600
+SHORT_S, LONG_S = "1", "50"
+# Runs for as many seconds as each message says.
+CODE = """
+import time
+
+def handler(event, context):
+    for record in event["Records"]:
+        time.sleep(float(record["body"]))
+"""
+
+
+class Consumed:
+    """A queue with a function that runs for as many seconds as a message says."""
+
+    def __init__(self, aws, name):
+        self._sqs = client("sqs", aws)
+        self._url = self._sqs.create_queue(
+            QueueName=name, Attributes={"VisibilityTimeout": str(HIDDEN_S)}
+        )["QueueUrl"]
+        role = client("iam", aws).create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
+        )
+        packed = io.BytesIO()
+        with ZipFile(packed, "w") as archive:
+            archive.writestr("work.py", CODE)
+        self._functions = client("lambda", aws)
+        self._functions.create_function(
+            FunctionName=name,
+            Role=role["Role"]["Arn"],
+            Runtime="python3.14",
+            Handler="work.handler",
+            Timeout=60,
+            Code={"ZipFile": packed.getvalue()},
+        )
+        self.mapping = self._functions.create_event_source_mapping(
+            EventSourceArn=self._attribute("QueueArn"), FunctionName=name, BatchSize=1
+        )["UUID"]
+
+    def send(self, body):
+        self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+
+    def receive(self):
+        (message,) = self._sqs.receive_message(QueueUrl=self._url, AttributeNames=["All"])[
+            "Messages"
+        ]
+        return message["Body"], message["Attributes"]["ApproximateReceiveCount"]
+
+    @property
+    def visible(self):
+        return int(self._attribute("ApproximateNumberOfMessages"))
+
+    @property
+    def in_flight(self):
+        return int(self._attribute("ApproximateNumberOfMessagesNotVisible"))
+
+    def _attribute(self, name):
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return answer["Attributes"][name]
+
+
+@pytest.fixture
+def consumed(ministack):
+    queue = Consumed(ministack.aws, f"consumed-{uuid4().hex}")
+    yield queue
+    client("lambda", ministack.aws).delete_event_source_mapping(UUID=queue.mapping)
+
+
+def test_a_stop_lets_a_running_function_finish(ministack, consumed, eventually):
+    consumed.send(SHORT_S)
+    eventually(lambda: consumed.in_flight == 1, 20)
+
+    ministack.restart()
+
+    assert (consumed.visible, consumed.in_flight) == (0, 0)
+
+
+def test_a_message_that_a_stop_interrupts_is_visible_at_the_next_start(
+    ministack, consumed, eventually
+):
+    consumed.send(LONG_S)
+    eventually(lambda: consumed.in_flight == 1, 20)
+
+    ministack.restart()
+
+    assert (consumed.visible, consumed.in_flight) == (1, 0)
+    # The interrupted attempt does not count.
+    assert consumed.receive() == (LONG_S, "1")
+
+
+def test_functions_get_no_messages_after_a_restart_until_enabled(ministack, consumed, eventually):
+    ministack.restart()
+    functions = client("lambda", ministack.aws)
+    state = functions.get_event_source_mapping(UUID=consumed.mapping)["State"]
+
+    enable_consumers(ministack.aws)
+    consumed.send("0")
+
+    assert state == "Disabled"
+    eventually(lambda: consumed.visible + consumed.in_flight == 0, 20)

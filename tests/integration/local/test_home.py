@@ -1,0 +1,86 @@
+"""What a start makes of a home, before any server runs."""
+
+import json
+
+import pytest
+
+from infra.local.home import prepare
+from infra.local.memory import FILE, INGESTED, Memory
+from infra.local.state import LocalCloudError
+from infra.local.wishes import Wishes
+
+REAL = Wishes(
+    spotify_api_url="https://api.spotify.com",
+    spotify_accounts_url="https://accounts.spotify.com",
+)
+
+
+@pytest.fixture
+def ingested(home):
+    """All that a home can hold of plays, and one thing that is not ours."""
+    for name in INGESTED:
+        (home / name).mkdir()
+        (home / name / "play").touch()
+    (home / "diary.txt").write_text("not ours")
+    return home
+
+
+def test_a_deployed_home_keeps_its_plays(ingested):
+    Memory(sampled=True, simulated={"me"}).save(ingested)
+
+    memory = prepare(ingested, Wishes())
+
+    assert [name for name in INGESTED if not (ingested / name / "play").exists()] == []
+    assert memory == Memory.load(ingested)
+    assert (memory.sampled, memory.simulated) == (True, {"me"})
+
+
+def test_a_home_that_is_not_deployed_loses_plays_but_not_passwords(ingested):
+    before = Memory(deployed=False, real_spotify=True, sampled=True, simulated={"me", "anna"})
+    before.save(ingested)
+
+    after = prepare(ingested, Wishes())
+
+    left = {path.name for path in ingested.iterdir()}
+    assert left == {"diary.txt", "logs", "cdk", "cdk.out", "memory.json"}
+    assert (after.sampled, after.simulated, after.real_spotify) == (False, frozenset(), True)
+    assert (after.ports, after.reader_password) == (before.ports, before.reader_password)
+
+
+def test_a_home_remembers_that_it_began_empty(home):
+    prepare(home, Wishes(empty=True))
+
+    assert Memory.load(home).empty
+
+
+def test_a_home_without_simulated_plays_can_turn_to_the_real_spotify(home):
+    assert prepare(home, REAL).real_spotify
+
+
+def test_a_home_with_simulated_plays_never_becomes_a_real_one(home):
+    Memory(simulated={"me"}).save(home)
+
+    assert not prepare(home, REAL).real_spotify
+
+
+def test_a_home_of_the_release_before_goes_on(home):
+    written = json.loads(Memory(sampled=True, simulated={"me"}).model_dump_json())
+    (home / FILE).write_text(json.dumps(written | {"no_longer_known": True}))
+
+    assert prepare(home, Wishes()).sampled
+
+
+def test_a_home_of_an_earlier_release_is_refused_with_what_to_do(home):
+    written = json.loads(Memory().model_dump_json(exclude={"simulated"}))
+    (home / FILE).write_text(json.dumps(written))
+
+    with pytest.raises(LocalCloudError, match=r"earlier release.*`plays local reset`"):
+        prepare(home, Wishes())
+
+
+def test_folders_of_an_earlier_release_are_closed_to_other_users(home):
+    (home / "cdk").mkdir(mode=0o755)
+
+    prepare(home, Wishes())
+
+    assert (home / "cdk").stat().st_mode & 0o077 == 0

@@ -6,7 +6,7 @@ import pytest
 
 from bench.addresses import addresses
 from cli import aws
-from cli.connections import Connections
+from cli.page.connections import Connections
 from cli.page import readers
 from dashboard.app import create_app
 from infra.local.page import Source

@@ -10,7 +10,7 @@ from tests.unit.cli.conftest import KnownTarget
 
 
 class SettledTarget(KnownTarget):
-    """A target whose database knows a zone of anna, and whose function answers in turn."""
+    """A target with a time zone for anna, and a function that returns answers in order."""
 
     answers: list
     events: list
@@ -43,7 +43,7 @@ def target(target):
 
 @pytest.fixture
 def answering(target):
-    """Let the function answer so; gives the events that it is sent."""
+    """Set the answers of the function; return the events that it gets."""
 
     def answers(*given):
         target.answers.extend(given)
@@ -55,13 +55,13 @@ def answering(target):
 pytestmark = pytest.mark.usefixtures("listeners")
 
 
-def test_the_listeners_are_listed_with_their_time_zones(plays):
+def test_the_list_has_each_listeners_time_zone(plays):
     shown = plays("listener", "list").stdout
 
     assert [line.rstrip() for line in shown.splitlines()] == [
         "listener  time zone",
         "anna      Asia/Kolkata",
-        "me        UTC (none is set)",
+        "me        UTC (default)",
     ]
     assert json.loads(plays("listener", "list", "--json").stdout) == {
         "listeners": [
@@ -71,7 +71,7 @@ def test_the_listeners_are_listed_with_their_time_zones(plays):
     }
 
 
-def test_a_time_zone_is_set_once_and_its_refresh_is_waited_for(plays, answering):
+def test_setting_a_time_zone_waits_for_the_refresh(plays, answering):
     events = answering({"months_left": 12}, {"months_left": 0})
 
     result = plays("listener", "set", "me", "--time-zone", "Europe/Berlin")
@@ -85,13 +85,13 @@ def test_a_time_zone_is_set_once_and_its_refresh_is_waited_for(plays, answering)
     assert result.stdout == "all history of me is now in the time zone Europe/Berlin\n"
 
 
-def test_a_time_zone_that_was_set_is_told_in_json(plays, answering):
+def test_json_holds_the_new_time_zone(plays, answering):
     answering({"months_left": 0})
 
     result = plays("listener", "set", "me", "--time-zone", "Europe/Berlin", "--json")
 
-    told = {"listener": "me", "time_zone": "Europe/Berlin", "is_default": False}
-    assert json.loads(result.stdout) == told
+    setting = {"listener": "me", "time_zone": "Europe/Berlin", "is_default": False}
+    assert json.loads(result.stdout) == setting
 
 
 def test_an_unknown_listener_is_refused_with_the_known_names(plays, answering):
@@ -100,11 +100,11 @@ def test_an_unknown_listener_is_refused_with_the_known_names(plays, answering):
     result = plays("listener", "set", "zoe", "--time-zone", "Europe/Berlin")
 
     assert result.exit_code == 1
-    assert "plays: zoe is no listener here: take anna or me" in result.stderr
+    assert "plays: there is no listener zoe: use anna or me" in result.stderr
     assert events == []
 
 
-def test_an_unknown_time_zone_is_refused_with_close_ones(plays, answering):
+def test_an_unknown_time_zone_is_refused_with_suggestions(plays, answering):
     error = "Postgres knows no time zone 'Europe/Berln': did you mean Europe/Berlin?"
     answering({"months_left": None, "error": error})
 
@@ -115,7 +115,7 @@ def test_an_unknown_time_zone_is_refused_with_close_ones(plays, answering):
     assert result.stdout == ""
 
 
-def test_ctrl_c_says_where_to_see_whether_the_zone_is_set(plays, answering):
+def test_ctrl_c_says_how_to_check_the_time_zone(plays, answering):
     answering(KeyboardInterrupt())
 
     result = plays("listener", "set", "me", "--time-zone", "Europe/Berlin")

@@ -1,4 +1,4 @@
-"""From a consent to a login that is known to work: the code is traded, and Spotify asked once."""
+"""Exchange the code of a consent for tokens, and test them with one poll."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import CommandError, explain
-from cli.login.consent import Question
 from cli.login.developer_app import DASHBOARD, SECRET_VARIABLE, DeveloperApp
+from cli.login.pkce import ConsentRequest
 from shared.errors import (
     SettingsError,
     SpotifyAuthError,
@@ -26,55 +26,58 @@ REMEDIES = {
     "premium": "the account that owns the app has no active Premium: renew it; after that "
     "Spotify needs up to a few hours",
 }
-"""What a person must do, by a word of Spotify's 403: "User not registered in the Developer
-Dashboard", or "the user may not be registered"."""
+"""What to do, by a word in Spotify's 403, such as "User not registered in the Developer
+Dashboard" or "the user may not be registered"."""
+
+
+AGAIN_THEN = "so no login was stored: run `plays login` after that"
 
 
 @dataclass(frozen=True)
 class Consent:
-    """A yes: who asked, what exactly, and the code to trade."""
+    """A person's consent: the app, its request, and the code to exchange."""
 
     app: DeveloperApp
-    question: Question
+    request: ConsentRequest
     code: str = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One poll: how many plays Spotify showed, or the trouble that will pass by itself."""
+class LoginTest:
+    """The result of one poll: the number of plays, or a temporary problem."""
 
     plays_shown: int | None = None
     trouble: str | None = None
 
 
-def refuse_while_blocked(apps: SpotifyApps, client_id: str) -> None:
-    """Make sure that Spotify takes calls of the app.
+def require_no_rate_limit(apps: SpotifyApps, client_id: str) -> None:
+    """Return if the app is not rate-limited.
 
     Raises:
-        CommandError: It does not; a call would prolong that.
-        SettingsError: Nobody can tell.
+        CommandError: It is, and a call would extend the rate limit.
+        SettingsError: The app's state cannot be read.
     """
     app = apps.load(client_id)
     if app.is_blocked(datetime.now(UTC)):
-        raise CommandError(f"{_wait(app)}; no login was stored, run `plays login` then")
+        raise CommandError(f"{_rate_limit(app)}, {AGAIN_THEN}")
 
 
-def trade(accounts: SpotifyAccounts, apps: SpotifyApps, consent: Consent) -> Grant:
-    """Trade the code of a consent for tokens, unless Spotify wants no calls of the app now.
+def exchange(accounts: SpotifyAccounts, apps: SpotifyApps, consent: Consent) -> Grant:
+    """Exchange the code of a consent for tokens, unless the app is rate-limited.
 
     Raises:
-        CommandError: Spotify gives none; tells what to do.
-        SettingsError: Nobody can tell whether it wants calls.
+        CommandError: Spotify gives none; the message says what to do.
+        SettingsError: The app's state cannot be read.
     """
-    app, question = consent.app, consent.question
-    refuse_while_blocked(apps, app.client_id)
+    app, request = consent.app, consent.request
+    require_no_rate_limit(apps, app.client_id)
     try:
         return accounts.exchange(
             app.client_id,
             app.client_secret,
             code=consent.code,
-            verifier=question.verifier,
-            redirect_uri=question.redirect_uri,
+            verifier=request.verifier,
+            redirect_uri=request.redirect_uri,
         )
     except SpotifyLoginError as error:
         raise CommandError(f"{error}; run `plays login` again") from error
@@ -82,53 +85,51 @@ def trade(accounts: SpotifyAccounts, apps: SpotifyApps, consent: Consent) -> Gra
         raise CommandError(
             f"{error}; compare client id, secret and redirect URI with the app's settings at "
             f"{DASHBOARD} "
-            f"(another secret comes by --client-secret-stdin or {SECRET_VARIABLE})"
+            f"(pass another secret by --client-secret-stdin or {SECRET_VARIABLE})"
         ) from error
     except SpotifyRateLimitError as error:
-        blocked = apps.throttle(app.client_id, error.retry_after_s, datetime.now(UTC))
-        raise CommandError(
-            f"{_wait(blocked)}; no login was stored, run `plays login` then"
-        ) from error
+        limited = apps.throttle(app.client_id, error.retry_after_s, datetime.now(UTC))
+        raise CommandError(f"{_rate_limit(limited)}, {AGAIN_THEN}") from error
     except SpotifyError as error:
-        raise CommandError(f"{error}; no login was stored, run `plays login` later") from error
+        raise CommandError(f"{error}; no login was stored: run `plays login` later") from error
 
 
-def poll_once(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: str) -> Trial:
-    """Ask Spotify for plays, once, unless it wants no calls of the app now.
+def poll_once(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: str) -> LoginTest:
+    """Poll Spotify once, unless the app is rate-limited.
 
     Raises:
-        SpotifyAuthError: It shows none to this app or of this account.
+        SpotifyAuthError: Spotify gives this app no plays of this account.
     """
     try:
         return _poll(api, apps, client_id, access_token)
     except SpotifyAuthError:
         raise
     except (SpotifyError, SettingsError) as error:
-        return Trial(trouble=str(error))
+        return LoginTest(trouble=str(error))
     except (BotoCoreError, ClientError) as error:
-        return Trial(trouble=explain(error))
+        return LoginTest(trouble=explain(error))
 
 
-def _poll(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: str) -> Trial:
+def _poll(api: SpotifyApi, apps: SpotifyApps, client_id: str, access_token: str) -> LoginTest:
     app = apps.load(client_id)
     if app.is_blocked(datetime.now(UTC)):
-        return Trial(trouble=_wait(app))
+        return LoginTest(trouble=_rate_limit(app))
     try:
         shown = api.recently_played(access_token).returned
     except SpotifyRateLimitError as error:
         app = apps.throttle(client_id, error.retry_after_s, datetime.now(UTC))
-        return Trial(trouble=_wait(app))
+        return LoginTest(trouble=_rate_limit(app))
     apps.answered(client_id, app)
-    return Trial(plays_shown=shown)
+    return LoginTest(plays_shown=shown)
 
 
-def _wait(app: AppState) -> str:
+def _rate_limit(app: AppState) -> str:
     until = iso(app.blocked_until) if app.blocked_until else "an unknown time"
-    return f"Spotify takes no calls of this app until {until}"
+    return f"Spotify rate-limits this app until {until}"
 
 
 def remedy(error: SpotifyAuthError) -> str:
-    """Tell what to do about plays that Spotify does not show, and quote it."""
+    """Return what to do if Spotify refuses the plays, with its message."""
     said = str(error)
     ways = (way for word, way in REMEDIES.items() if word in said.lower())
-    return f"{next(ways, 'Spotify shows no plays')} ({said})"
+    return f"{next(ways, 'Spotify gives no plays')} ({said})"

@@ -1,7 +1,6 @@
 """`plays dlq`: list and replay dead letters."""
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -20,15 +19,11 @@ app = typer.Typer(
 RECEIVE_SIZE = 10
 """The most messages that SQS returns at once."""
 
-VISIBILITY_TIMEOUT_S = 120
+VISIBILITY_TIMEOUT_S = 30
 """Longer than it takes to send and delete the received messages."""
 
 LONG_POLL_S = 2
 """A long poll asks every server of SQS; a short one may miss messages."""
-
-
-_Message = dict[str, Any]
-"""A message as boto3 returns it."""
 
 
 class DeadLetters(Document):
@@ -86,7 +81,10 @@ def replay(
     source, dead = str(pair.source_url), pair.dead_letter_url
     count = depth(sqs, dead).total
     with (
-        interruptible("the remaining messages are still dead letters; run it again"),
+        interruptible(
+            "the remaining messages are still dead letters; run it again after "
+            f"{VISIBILITY_TIMEOUT_S} s"
+        ),
         count_progress() as progress,
     ):
         task = progress.add_task(f"replaying {name_of(dead)}", total=count)
@@ -106,7 +104,7 @@ def replay(
 
 
 def send_back(
-    sqs: Any, dead: str, source: str, count: int, sent: Callable[[], object] = lambda: None
+    sqs: Any, dead: str, source: str, count: int, on_sent: Callable[[], object] = lambda: None
 ) -> int:
     """Send dead letters back to their queue: receive, send, then delete each.
 
@@ -115,33 +113,28 @@ def send_back(
         dead: URL of the dead-letter queue.
         source: URL of the queue that they came from.
         count: Maximum number of messages to send.
-        sent: Called after each message.
+        on_sent: Called after each message.
 
     Returns:
         The number sent; less than `count` if another reader took some.
     """
-    sent_ids: set[str] = set()
-    repeats: list[_Message] = []
-
-    def on_sent(new_id: str) -> None:
-        sent_ids.add(new_id)
-        sent()
-
-    try:
-        while len(sent_ids) < count:
-            messages = _receive(sqs, dead, min(RECEIVE_SIZE, count - len(sent_ids)))
-            if not messages:
-                break
-            # A message that we sent and that failed again has the id of our sending.
-            repeats += [message for message in messages if message["MessageId"] in sent_ids]
-            fresh = [message for message in messages if message["MessageId"] not in sent_ids]
-            _send(sqs, fresh, dead, source, on_sent)
-    finally:
-        _release(sqs, dead, repeats)
-    return len(sent_ids)
+    sent = 0
+    while messages := _receive(sqs, dead, min(RECEIVE_SIZE, count - sent)):
+        for message in messages:
+            sqs.send_message(
+                QueueUrl=source,
+                MessageBody=message["Body"],
+                MessageAttributes=message.get("MessageAttributes", {}),
+            )
+            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+            sent += 1
+            on_sent()
+    return sent
 
 
-def _receive(sqs: Any, dead: str, count: int) -> list[_Message]:
+def _receive(sqs: Any, dead: str, count: int) -> list[dict[str, Any]]:
+    if not count:
+        return []
     answer = sqs.receive_message(
         QueueUrl=dead,
         MaxNumberOfMessages=count,
@@ -149,40 +142,8 @@ def _receive(sqs: Any, dead: str, count: int) -> list[_Message]:
         VisibilityTimeout=VISIBILITY_TIMEOUT_S,
         WaitTimeSeconds=LONG_POLL_S,
     )
-    received: list[_Message] = answer.get("Messages", [])
+    received: list[dict[str, Any]] = answer.get("Messages", [])
     return received
-
-
-def _send(
-    sqs: Any,
-    messages: list[_Message],
-    dead: str,
-    source: str,
-    on_sent: Callable[[str], None],
-) -> None:
-    """Send and delete messages one by one; call `on_sent` with each new id."""
-    held = deque(messages)
-    try:
-        while held:
-            message = held[0]
-            sending = sqs.send_message(
-                QueueUrl=source,
-                MessageBody=message["Body"],
-                MessageAttributes=message.get("MessageAttributes", {}),
-            )
-            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
-            held.popleft()
-            on_sent(sending["MessageId"])
-    finally:
-        _release(sqs, dead, held)
-
-
-def _release(sqs: Any, dead: str, messages: Iterable[_Message]) -> None:
-    """Make messages visible again at once, instead of after the visibility timeout."""
-    for message in messages:
-        sqs.change_message_visibility(
-            QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-        )
 
 
 def fetch_list(target: Target) -> DeadLetterList:

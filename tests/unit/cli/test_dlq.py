@@ -111,16 +111,6 @@ def test_replay_does_not_send_later_dead_letters(sqs, source, dead):
     assert set(bodies(sqs, source)) == {"one", "two"}
 
 
-def test_a_message_that_fails_again_is_not_sent_twice(sqs, dead):
-    # The queue is its own source: each message returns at once, under a new id.
-    send(sqs, dead, "one", "two")
-
-    replayed = send_back(sqs, dead, dead, 9)
-
-    assert replayed == 2
-    assert depth(sqs, dead).visible == 2
-
-
 def test_a_message_is_sent_before_it_is_deleted(sqs, source, dead):
     send(sqs, dead, "one")
     sqs.meta.events.register("before-call.sqs.DeleteMessage", refuse)
@@ -129,7 +119,7 @@ def test_a_message_is_sent_before_it_is_deleted(sqs, source, dead):
         send_back(sqs, dead, source, 1)
 
     assert set(bodies(sqs, source)) == {"one"}
-    assert set(bodies(sqs, dead)) == {"one"}
+    assert depth(sqs, dead).total == 1
 
 
 def test_a_message_that_cannot_be_sent_stays_a_dead_letter(sqs, source, dead):
@@ -139,10 +129,10 @@ def test_a_message_that_cannot_be_sent_stays_a_dead_letter(sqs, source, dead):
     with pytest.raises(ClientError):
         send_back(sqs, dead, source, 1)
 
-    assert set(bodies(sqs, dead)) == {"one"}
+    assert depth(sqs, dead).total == 1
 
 
-def test_ctrl_c_makes_received_messages_visible_again(plays, target, sqs, source, dead):
+def test_ctrl_c_loses_no_message(plays, target, sqs, source, dead):
     send(sqs, dead, "one", "two", "three")
     effects = iter([lambda: None, interrupt])
     target.session.events.register(
@@ -152,9 +142,9 @@ def test_ctrl_c_makes_received_messages_visible_again(plays, target, sqs, source
     result = plays("dlq", "replay", "collected-plays")
 
     assert result.exit_code == 130
-    assert "run it again" in result.stderr
+    assert "run it again after 30 s" in result.stderr
     assert depth(sqs, source).visible == 1
-    assert depth(sqs, dead).visible == 2
+    assert depth(sqs, dead).total == 2
 
 
 def test_list_counts_the_dead_letters_of_every_queue(plays, sqs, dead):

@@ -20,6 +20,8 @@ DASHBOARD = (
     "#dashboards:name=spotify-pipeline"
 )
 
+FORBIDDEN = Trouble(kind="forbidden", message="User not registered", at=NOW)
+
 
 def a_status(**changes):
     return Status(
@@ -131,32 +133,46 @@ def test_rows_queues_and_problems_are_shown(capsys):
     assert "login of me not logged in" in shown
 
 
-def test_failed_polls_are_shown_with_their_consequence(capsys):
-    show_status(a_status(failed_ticks=2))
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "dead letters none last poll none yet gaps none login of me not logged in"),
+        ({"failed_ticks": 2}, "failed polls 2: the next poll fetches their plays"),
+        (
+            {"gaps": [a_gap(ended_at=None, reason="no answer")], "open_gaps": 1},
+            "1 open, the newest 2026-07-01T11:00:00.000Z to now: no answer",
+        ),
+        ({"gaps": [a_gap(is_open=False)]}, "gaps none open login"),
+        (
+            {"blocked_until": {"zoe": None, "me": NOW}},
+            "rate limit of me until 2026-07-01T12:00:00.000Z: polls continue after that database",
+        ),
+        (
+            {"block_unknown": {"zoe": None, "me": "the state cannot be read"}},
+            "rate limit of me is unknown: the state cannot be read database",
+        ),
+        (
+            {"token_days_left": {"me": 42}, "needs_login_since": {"me": AN_HOUR_AGO}},
+            "login of me refused by Spotify since 2026-07-01T11:00:00.000Z: `plays login`",
+        ),
+        ({"token_days_left": {"me": 31}}, "login of me 31 days left database"),
+        ({"token_days_left": {"me": 30}}, "login of me 30 days left: `plays login` database"),
+        ({"token_days_left": {"me": 0}}, "login of me no days left: `plays login` database"),
+        (
+            {"last_error": {"me": FORBIDDEN, "zoe": None}},
+            "error of me forbidden, 2026-07-01T12:00:00.000Z: User not registered database",
+        ),
+    ],
+    ids=[
+        *("healthy", "failed polls", "lasting gap", "closed gap", "rate limit"),
+        *("unknown rate limit", "refused login", "login", "expiring login", "expired login"),
+        "error",
+    ],
+)
+def test_each_state_has_its_line(capsys, changes, line):
+    show_status(a_status(**changes))
 
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "dead letters none failed polls 2: the next poll fetches their plays" in shown
-
-
-def test_a_healthy_pipeline_shows_no_problem(capsys):
-    show_status(a_status(token_days_left={"me": 42}))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "dead letters none last poll none yet gaps none login of me 42 days left" in shown
-
-
-def test_a_gap_without_an_end_lasts_until_now(capsys):
-    show_status(a_status(gaps=[a_gap(ended_at=None, reason="no answer")], open_gaps=1))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "1 open, the newest 2026-07-01T11:00:00.000Z to now: no answer" in shown
-
-
-def test_closed_gaps_are_not_shown_as_open(capsys):
-    show_status(a_status(gaps=[a_gap(is_open=False)]))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "gaps none open" in shown
+    assert line in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -181,55 +197,6 @@ def test_coverage_is_shown_by_day(capsys):
     show_status(a_status(coverage={"me": coverage}))
 
     assert "days of me     06-30 100 %, 07-01 57 %, 07-02 0 %\n" in capsys.readouterr().out
-
-
-def test_the_end_of_a_rate_limit_is_shown(capsys):
-    show_status(a_status(blocked_until={"jane": None, "me": NOW}))
-
-    shown = capsys.readouterr().out
-    assert "rate limit     of me until 2026-07-01T12:00:00.000Z" in shown
-    assert "jane" not in shown
-
-
-def test_an_unknown_rate_limit_is_shown_with_its_reason(capsys):
-    show_status(a_status(block_unknown={"jane": None, "me": "the state cannot be read"}))
-
-    shown = capsys.readouterr().out
-    assert "rate limit     of me is unknown: the state cannot be read\n" in shown
-    assert "jane" not in shown
-
-
-def test_a_refused_login_is_shown_with_its_start(capsys):
-    show_status(a_status(token_days_left={"me": 42}, needs_login_since={"me": AN_HOUR_AGO}))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "login of me refused by Spotify since 2026-07-01T11:00:00.000Z: `plays login`" in shown
-
-
-@pytest.mark.parametrize(
-    ("days", "shown"),
-    [
-        (31, "31 days left"),
-        (30, "30 days left: `plays login`"),
-        (0, "no days left: `plays login`"),
-    ],
-    ids=["far", "near", "over"],
-)
-def test_the_days_until_a_login_expires_are_shown(capsys, days, shown):
-    show_status(a_status(token_days_left={"me": days}))
-
-    printed = " ".join(capsys.readouterr().out.split())
-    assert f"login of me {shown} database" in printed
-
-
-def test_the_last_error_of_a_listener_is_shown(capsys):
-    error = Trouble(kind="forbidden", message="User not registered", at=NOW)
-
-    show_status(a_status(token_days_left={"me": 170}, last_error={"me": error, "zoe": None}))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "error of me forbidden, 2026-07-01T12:00:00.000Z: User not registered" in shown
-    assert "zoe" not in shown
 
 
 def test_control_characters_of_a_message_are_escaped(capsys):

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +15,11 @@ from cli.main import app
 from cli.target import Target
 from infra.local.memory import Memory
 from infra.local.pidfile import held
-from infra.local.ports import HOST, any_free
-from infra.local.state import SUPERVISOR, CloudState
+from infra.local.ports import HOST
+from infra.local.state import SUPERVISOR
 from services.loader import queries
 from shared.postgres import Address, Database
+from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.loader.loader_examples import CONTEXT
 
 BUCKET = "archive"
@@ -140,17 +140,9 @@ def home(tmp_path, owner, address_of):
     """A home in which a local cloud seems to run, because this process holds its pid file."""
     reader = address_of("reader")
     with held(tmp_path / SUPERVISOR):
-        CloudState(
-            pid=os.getpid(),
-            aws_endpoint=f"http://{HOST}:{any_free()}",
-            region="us-east-1",
+        a_cloud_state(
             access_key=Memory().access_key,
-            secret_key="test",  # noqa: S106 - none guards it
-            bucket="archive",
             database_url=f"postgresql://reader:{reader.password}@{HOST}:{reader.port}/spotify",
-            spotify_api_url="",
-            spotify_accounts_url="",
-            reccobeats_url="",
             log_dir=tmp_path,
         ).save(tmp_path)
         yield tmp_path

@@ -1,4 +1,3 @@
-import io
 import json
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -6,50 +5,38 @@ from types import SimpleNamespace
 import pytest
 
 from cli.commands.derive import STEP_S
-from tests.unit.cli.conftest import KnownTarget
+from tests.unit.cli.conftest import InvokedTarget, KnownTarget
 
 
 class SettledTarget(KnownTarget):
     """A target with a time zone for anna, and a function that returns answers in order."""
-
-    answers: list
-    events: list
 
     @contextmanager
     def database(self):
         yield SimpleNamespace(run=lambda _statement: [["anna", "Asia/Kolkata"]])
 
     def client(self, service):
-        return self if service == "lambda" else super().client(service)
+        return self.function if service == "lambda" else super().client(service)
 
     def output(self, key):
-        return "derive" if key == "DeriveFunction" else super().output(key)
-
-    def invoke(self, FunctionName, Payload):
-        self.events.append((FunctionName, json.loads(Payload)))
-        answer = self.answers.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+        return key if key == "DeriveFunction" else super().output(key)
 
 
 @pytest.fixture
 def target(target):
-    known = SettledTarget(target.name, target.stack, target.session)
-    for name in ("answers", "events"):
-        object.__setattr__(known, name, [])
-    return known
+    return SettledTarget(target.name, target.stack, target.session)
 
 
 @pytest.fixture
 def answering(target):
     """Set the answers of the function; return the events that it gets."""
 
-    def answers(*given):
-        target.answers.extend(given)
-        return target.events
+    def set_answers(*answers):
+        function = InvokedTarget("DeriveFunction", *answers)
+        object.__setattr__(target, "function", function)
+        return function.events
 
-    return answers
+    return set_answers
 
 
 pytestmark = pytest.mark.usefixtures("listeners")
@@ -78,8 +65,8 @@ def test_setting_a_time_zone_waits_for_the_refresh(plays, answering):
 
     assert result.exit_code == 0
     assert events == [
-        ("derive", {"time_zones": {"me": "Europe/Berlin"}, "seconds": STEP_S}),
-        ("derive", {"seconds": STEP_S}),
+        {"time_zones": {"me": "Europe/Berlin"}, "seconds": STEP_S},
+        {"seconds": STEP_S},
     ]
     assert "12/12" in result.stderr
     assert result.stdout == "all history of me is now in the time zone Europe/Berlin\n"

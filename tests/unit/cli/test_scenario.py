@@ -1,5 +1,4 @@
 import json
-import os
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -14,7 +13,8 @@ from infra.local.ports import Ports, any_free
 from infra.local.simulators.scenarios_accounts import ACCOUNTS
 from infra.local.simulators.scenarios_api import API
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
-from infra.local.state import SUPERVISOR, CloudState
+from infra.local.state import SUPERVISOR
+from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.simulated import simulators
 
 REAL = "https://api.spotify.com"
@@ -56,23 +56,9 @@ def runs(home, simulated, clearings):
         }
         spotify, _, reccobeats = (urlsplit(url).port for url in usual.values())
         Memory(ports=Ports(spotify=spotify, reccobeats=reccobeats)).save(home)
-        a_state(home, simulated=not urls, **usual | urls).save(home)
+        a_cloud_state(simulated=not urls, **usual | urls).save(home)
 
     return run
-
-
-def a_state(home, **urls):
-    return CloudState(
-        pid=os.getpid(),
-        aws_endpoint="http://127.0.0.1:4566",
-        region="us-east-1",
-        access_key="000000000000",
-        secret_key="test",  # noqa: S106 - opens nothing
-        bucket="archive",
-        database_url="postgresql://reader:hush@127.0.0.1:54329/spotify",
-        log_dir=home / "logs",
-        **urls,
-    )
 
 
 @pytest.fixture
@@ -250,7 +236,7 @@ def test_without_a_local_cloud_a_scenario_is_refused(tmp_path, monkeypatch):
 def test_a_simulator_that_does_not_answer_is_named(home):
     url = f"http://127.0.0.1:{any_free()}"
     Memory(ports=Ports(spotify=urlsplit(url).port)).save(home)
-    a_state(home, spotify_api_url=url, spotify_accounts_url=url, reccobeats_url=REAL).save(home)
+    a_cloud_state(spotify_api_url=url, spotify_accounts_url=url, reccobeats_url=REAL).save(home)
 
     result = scenario("normal")
 

@@ -1,4 +1,3 @@
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -13,11 +12,9 @@ from cli.login.spotify_target import (
 )
 from infra.local import cloud
 from infra.local.memory import Memory
-from infra.local.state import CloudState
+from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.cli.conftest import KnownTarget
 from tests.unit.cli.login_setup import deploy_collector
-
-URLS = ("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
 
 
 class LocalTarget(KnownTarget):
@@ -31,20 +28,8 @@ class LocalTarget(KnownTarget):
         return self.session.client(service)
 
 
-def a_target(aws, tmp_path, *, simulated):
-    state = CloudState(
-        pid=os.getpid(),
-        aws_endpoint="http://127.0.0.1:1",
-        region="us-east-1",
-        access_key="000000000000",
-        secret_key="test",  # noqa: S106 - no real one
-        bucket="archive",
-        database_url="postgresql://reader:p@127.0.0.1:1/spotify",
-        **dict.fromkeys(URLS, "http://127.0.0.1:1"),
-        simulated=simulated,
-        log_dir=tmp_path,
-    )
-    return LocalTarget("local", "SpotifyPipeline", aws, state)
+def a_target(aws, *, simulated):
+    return LocalTarget("local", "SpotifyPipeline", aws, a_cloud_state(simulated=simulated))
 
 
 @pytest.fixture
@@ -73,12 +58,12 @@ def polled(home):
 
 @pytest.fixture
 def simulated(aws, home):
-    return a_target(aws, home, simulated=True)
+    return a_target(aws, simulated=True)
 
 
 @pytest.fixture
 def real(aws, home):
-    return a_target(aws, home, simulated=False)
+    return a_target(aws, simulated=False)
 
 
 def prepared(*targets, simulated=False, start_over=False):
@@ -90,15 +75,20 @@ def prepared(*targets, simulated=False, start_over=False):
     return switch_to_real_spotify(SimpleNamespace(obj=lambda: next(found)), start_over=start_over)
 
 
-def test_a_cloud_without_simulated_plays_switches(simulated, real, switches):
-    assert prepared(simulated, real) is real
+@pytest.mark.parametrize("start_over", [False, True])
+def test_a_cloud_without_simulated_plays_switches_and_keeps_its_data(
+    simulated, real, switches, start_over
+):
+    assert prepared(simulated, real, start_over=start_over) is real
     assert switches == [False]
 
 
-def test_a_switch_deletes_nothing_without_simulated_plays(simulated, real, switches):
-    prepared(simulated, real, start_over=True)
+@pytest.mark.parametrize("cloud", ["simulated", "real"])
+def test_start_over_deletes_simulated_plays(cloud, simulated, real, polled, switches):
+    target = {"simulated": simulated, "real": real}[cloud]
 
-    assert switches == [False]
+    assert prepared(target, real, start_over=True) is real
+    assert switches == [True]
 
 
 def test_simulated_plays_prevent_a_switch(simulated, polled, switches):
@@ -115,22 +105,12 @@ def test_plays_simulated_after_the_check_are_not_deleted(simulated, polled, swit
     assert switches == []
 
 
-def test_simulated_plays_prevent_a_login_at_the_real_spotify(real, polled, switches):
+def test_without_a_simulator_no_simulated_login_is_advised(real, polled, switches):
     with pytest.raises(CommandError, match="must not be mixed") as raised:
         prepared(real)
 
     assert switches == []
     assert "--simulated" not in str(raised.value)
-
-
-def test_start_over_deletes_simulated_plays_of_a_switched_cloud(real, polled, switches):
-    assert prepared(real, real, start_over=True) is real
-    assert switches == [True]
-
-
-def test_start_over_deletes_simulated_plays(simulated, real, polled, switches):
-    assert prepared(simulated, real, start_over=True) is real
-    assert switches == [True]
 
 
 def test_a_simulated_login_does_not_switch(simulated, polled, switches):

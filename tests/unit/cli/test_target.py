@@ -1,8 +1,6 @@
 import json
-import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +8,9 @@ from cli.errors import CommandError
 from cli.queries_function import QueriesFunction
 from cli.target import Target, choose
 from infra.local.pidfile import held
-from infra.local.state import SUPERVISOR, CloudState, LocalCloudError
+from infra.local.state import SUPERVISOR, LocalCloudError
 from shared.errors import DatabaseAwayError
+from tests.unit.cli.cloud_state import a_cloud_state
 
 STACKS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
 <DescribeStacksResult><Stacks><member><StackName>SpotifyPipeline</StackName><Outputs><member>
@@ -46,27 +45,8 @@ def cloudformation():
         thread.join()
 
 
-def a_state(**changes):
-    return CloudState(
-        **{
-            "pid": 1,
-            "aws_endpoint": "http://127.0.0.1:1",
-            "region": "us-east-1",
-            "access_key": "000000000000",
-            "secret_key": "test",
-            "bucket": "archive",
-            "database_url": "postgresql://reader:p%40ss@127.0.0.1:1/spotify",
-            "spotify_api_url": "http://127.0.0.1:1",
-            "spotify_accounts_url": "http://127.0.0.1:1",
-            "reccobeats_url": "http://127.0.0.1:1",
-            "log_dir": Path("logs"),
-            **changes,
-        }
-    )
-
-
 def a_local_target(aws, **changes):
-    return Target("local", "SpotifyPipeline", aws, a_state(**changes))
+    return Target("local", "SpotifyPipeline", aws, a_cloud_state(**changes))
 
 
 @pytest.mark.parametrize("url", ["postgresql://report_reader:p@127.0.0.1:1/spotify", None])
@@ -90,7 +70,7 @@ def test_target_local_requires_a_running_local_cloud(tmp_path):
 
 
 def test_a_forwarded_port_is_for_aws_only(tmp_path):
-    a_state(pid=os.getpid()).save(tmp_path)
+    a_cloud_state().save(tmp_path)
 
     with (
         held(tmp_path / SUPERVISOR),
@@ -119,7 +99,7 @@ def test_the_local_cloud_ignores_the_shells_profile_and_proxies(
 ):
     answers, endpoint = cloudformation
     answers.append((200, STACKS))
-    a_state(aws_endpoint=endpoint, pid=os.getpid()).save(tmp_path)
+    a_cloud_state(aws_endpoint=endpoint).save(tmp_path)
     monkeypatch.setenv("AWS_PROFILE", "nosuch")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")

@@ -57,7 +57,9 @@ def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
 @app.command("set")
 def set_(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The listener, as in `plays listener list`.")],
+    name: Annotated[
+        str, typer.Argument(metavar="LISTENER", help="The listener, as in `plays listener list`.")
+    ],
     *,
     time_zone: Annotated[
         str, typer.Option(metavar="ZONE", help="A name such as Europe/Berlin, not an offset.")

@@ -52,7 +52,9 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", help="Return when it is ready, and leave it running.")
     ] = False,
-    empty: Annotated[bool, typer.Option("--empty", help="Start without simulated plays.")] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Load nothing automatically: for your own plays.")
+    ] = False,
     spotify_api_url: UrlOption = None,
     spotify_accounts_url: UrlOption = None,
     reccobeats_url: UrlOption = None,

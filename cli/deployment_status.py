@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from cli.listeners import Capture, Listeners, Trouble
+from cli.listeners import Listeners, PollingState, Trouble
 from cli.output import Document, Instant
 from cli.queues import QueueDepth, depths, name_of, queue_pairs
 from cli.statements import STATEMENTS, as_document
@@ -71,7 +71,7 @@ class DatabaseStatus(Document):
 class Status(Document):
     """The status of one deployment; the fields of DatabaseStatus are None without Postgres.
 
-    The dicts from `token_days_left` on are by listener; `cli.listeners.Capture` describes them.
+    The dicts from `token_days_left` on are by listener, with the values of PollingState.
     """
 
     target: Literal["local", "aws"]
@@ -152,8 +152,8 @@ def dashboard_url(target: Target) -> str | None:
 
 
 def _by_listener(target: Target) -> dict[str, Any]:
-    captures = Listeners(target).captures(datetime.now(UTC))
+    states = Listeners(target).polling_states(datetime.now(UTC))
     return {
-        field: {listener: getattr(each, field) for listener, each in captures.items()}
-        for field in Capture.model_fields
+        field: {listener: getattr(each, field) for listener, each in states.items()}
+        for field in PollingState.model_fields
     }

@@ -19,7 +19,7 @@ class Trouble(Document):
     at: Instant
 
 
-class Capture(Document):
+class PollingState(Document):
     """The state of one listener's polls; None means unknown or not applicable."""
 
     token_days_left: int | None
@@ -47,10 +47,10 @@ class Listeners:
         self._states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
         self._apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
 
-    def captures(self, now: datetime) -> dict[str, Capture]:
+    def polling_states(self, now: datetime) -> dict[str, PollingState]:
         """Return the state of each listener's polls, sorted by name."""
         return {
-            listener: self._capture(self._login(listener), self._state(listener, now), now)
+            listener: self._polling_state(self._login(listener), self._state(listener, now), now)
             for listener in self.names
         }
 
@@ -105,10 +105,12 @@ class Listeners:
         except SettingsError as error:
             return ListenerState().failed("failed", error, now)
 
-    def _capture(self, login: Credentials | None, state: ListenerState, now: datetime) -> Capture:
+    def _polling_state(
+        self, login: Credentials | None, state: ListenerState, now: datetime
+    ) -> PollingState:
         app, unknown = self._app(login)
         refusal = state.needs_login
-        return Capture(
+        return PollingState(
             token_days_left=int(login.days_left(now)) if login else None,
             blocked_until=app.blocked_until if app.is_blocked(now) else None,
             block_unknown=unknown,

@@ -11,7 +11,7 @@ from shared.errors import DatabaseAwayError
 from shared.queries import Reader
 
 PAUSE_S = 0.5
-LOOK_S = 5
+CHECK_S = 5
 """Time between two checks of the queues. Between two queues a message is in neither."""
 
 _Answer = TypeVar("_Answer")
@@ -29,31 +29,31 @@ class Waiting:
     Args:
         target: Where Postgres and the queues are.
         timeout_s: Total time to wait, from the call of `begin`.
-        look_s: Time between two checks of the queues.
+        check_s: Time between two checks of the queues.
     """
 
-    def __init__(self, target: Target, timeout_s: float, look_s: float = LOOK_S) -> None:
+    def __init__(self, target: Target, timeout_s: float, check_s: float = CHECK_S) -> None:
         self._target = target
         self._timeout_s = timeout_s
-        self._look_s = look_s
+        self._look_s = check_s
         self._sqs = target.client("sqs")
         self._pairs = [pair for pair in queue_pairs(target.outputs) if pair.source_url]
         self._dead_before = {pair.name: self._dead(pair) for pair in self._pairs}
-        self._quiet_looks = 0
+        self._quiet_checks = 0
         self.begin()
 
     def begin(self) -> None:
         """Start the timeout, once everything is sent."""
         now = time.monotonic()
-        self._deadline, self._next_look = now + self._timeout_s, now + self._look_s
+        self._deadline, self._next_check = now + self._timeout_s, now + self._look_s
 
-    def wait_for(self, look: Callable[[Reader], _Answer | None], what: str) -> _Answer:
-        """Call `look` until it returns a result; at least once.
+    def wait_for(self, fetch: Callable[[Reader], _Answer | None], what: str) -> _Answer:
+        """Call `fetch` until it returns a result; at least once.
 
         Postgres may be unavailable meanwhile, because the queues keep the messages.
 
         Args:
-            look: Reads Postgres; returns None while there is no result.
+            fetch: Reads Postgres; returns None while there is no result.
             what: What is awaited, for error messages.
 
         Raises:
@@ -64,7 +64,7 @@ class Waiting:
             away = None
             try:
                 with self._target.database() as database:
-                    answer = look(database)
+                    answer = fetch(database)
             except DatabaseAwayError as error:
                 answer, away = None, error
             if answer is not None:
@@ -78,18 +78,18 @@ class Waiting:
 
     def _failure(self) -> str | None:
         """Name new dead letters, if two checks in a row found some and all queues empty."""
-        if time.monotonic() < self._next_look:
+        if time.monotonic() < self._next_check:
             return None
-        self._next_look = time.monotonic() + self._look_s
+        self._next_check = time.monotonic() + self._look_s
         grown = [pair for pair in self._pairs if self._dead(pair) > self._dead_before[pair.name]]
         is_over = grown and not any(
             depth(self._sqs, str(pair.source_url)).total for pair in self._pairs
         )
-        self._quiet_looks = self._quiet_looks + 1 if is_over else 0
-        if self._quiet_looks < 2:  # noqa: PLR2004 - the counts are estimates
+        self._quiet_checks = self._quiet_checks + 1 if is_over else 0
+        if self._quiet_checks < 2:  # noqa: PLR2004 - the counts are estimates
             return None
         # The next file need not wait for two checks of its own.
-        self._next_look = 0
+        self._next_check = 0
         names = ", ".join(name_of(pair.dead_letter_url) for pair in grown)
         replays = " and ".join(f"`plays dlq replay {pair.name}`" for pair in grown)
         return f"messages failed and are dead letters in {names}: fix the cause, then {replays}"

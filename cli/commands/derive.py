@@ -20,7 +20,7 @@ PAUSE_S = 1
 MAX_PAUSES = 10
 """A load or the schedule may refresh at the same time; its transactions take seconds."""
 
-AUTOMATICALLY = "the months refreshed so far stay so, and the others follow within an hour"
+AFTER_CTRL_C = "the months refreshed so far stay so, and the others follow within an hour"
 
 
 class Refreshed(Document):
@@ -43,7 +43,7 @@ def derive(
     schedule refresh outdated months; this command does it now and shows its progress.
     """
     target = target_of(context)
-    with interruptible(AUTOMATICALLY):
+    with interruptible(AFTER_CTRL_C):
         derive_all(target, {"rebuild": True} if rebuild else {})
     emit(Refreshed(months_left=0)) if as_json else show("every month is up to date")
 

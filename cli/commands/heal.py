@@ -18,7 +18,7 @@ from shared.models import iso
 STEP_TRACKS = 200
 """Tracks between two updates of the progress bar: five calls of each kind, some seconds."""
 
-AUTOMATICALLY = "the features found so far are kept, and healing continues every hour"
+AFTER_CTRL_C = "the features found so far are kept, and healing continues every hour"
 
 _TRACK = re.compile(
     r"(?:spotify:track:|https?://open\.spotify\.com/(?:intl-\w+/)?track/)?([0-9A-Za-z]{22})(?:\?.*)?"
@@ -86,7 +86,7 @@ def heal(
     Features reach Postgres through the same queue as plays, some seconds later.
     """
     target = target_of(context)
-    with interruptible(AUTOMATICALLY):
+    with interruptible(AFTER_CTRL_C):
         healed = heal_all(target, tracks)
     if healed.blocked_until:
         raise CommandError(_rate_limited(healed, healed.blocked_until))

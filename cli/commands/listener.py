@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.derive import AUTOMATICALLY, derive_all
+from cli.commands.derive import AFTER_CTRL_C, derive_all
 from cli.errors import interruptible
 from cli.listeners import Listeners
 from cli.options import JsonOption, target_of
@@ -72,7 +72,7 @@ def set_(
     """
     target = target_of(context)
     Listeners(target).require(name)
-    with interruptible(f"`plays listener list` shows whether the zone is set; {AUTOMATICALLY}"):
+    with interruptible(f"`plays listener list` shows whether the zone is set; {AFTER_CTRL_C}"):
         derive_all(target, {"time_zones": {name: time_zone}})
     setting = ListenerSetting(listener=name, time_zone=time_zone, is_default=False)
     emit(setting) if as_json else show(f"all history of {name} is now in the time zone {time_zone}")

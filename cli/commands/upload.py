@@ -8,7 +8,7 @@ import typer
 from botocore.exceptions import ClientError
 from rich.progress import Progress, TaskID
 
-from cli.commands.derive import AUTOMATICALLY, derive_all
+from cli.commands.derive import AFTER_CTRL_C, derive_all
 from cli.confirm import YesOption
 from cli.errors import CommandError, interruptible
 from cli.listeners import Listeners
@@ -98,7 +98,7 @@ def upload(
 def _refresh(target: Target) -> None:
     """Refresh the derived tables; a failure is no error, because the schedule retries."""
     try:
-        with interruptible(AUTOMATICALLY):
+        with interruptible(AFTER_CTRL_C):
             derive_all(target, {})
     except (CommandError, ClientError) as error:
         note(f"the reports and the page follow within an hour: {error}")
@@ -190,10 +190,10 @@ def wait_for_report(waiting: Waiting, upload: Upload) -> Upload:
     with count_progress() as progress:
         task = progress.add_task(Path(upload.file).name, total=None)
 
-        def look(database: Reader) -> UploadReport | None:
+        def fetch(database: Reader) -> UploadReport | None:
             loaded, published = fetch_upload_progress(database, upload.origin)
             progress.update(task, completed=loaded, total=published)
             return None if published is None else fetch_upload_report(database, upload.origin)
 
-        result = waiting.wait_for(look, upload.file)
+        result = waiting.wait_for(fetch, upload.file)
     return upload.model_copy(update={"result": result})

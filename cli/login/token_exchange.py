@@ -130,6 +130,6 @@ def _rate_limit(app: AppState) -> str:
 
 def remedy(error: SpotifyAuthError) -> str:
     """Return what to do if Spotify refuses the plays, with its message."""
-    said = str(error)
-    ways = (way for word, way in REMEDIES.items() if word in said.lower())
-    return f"{next(ways, 'Spotify gives no plays')} ({said})"
+    message = str(error)
+    ways = (way for word, way in REMEDIES.items() if word in message.lower())
+    return f"{next(ways, 'Spotify gives no plays')} ({message})"

@@ -165,7 +165,7 @@ def test_a_timeout_says_where_the_messages_are(plays, target, history):
 @pytest.fixture
 def waiting_without_pauses(target):
     """Wait for an upload, and check the queues all the time."""
-    return Waiting(target, timeout_s=20, look_s=0)
+    return Waiting(target, timeout_s=20, check_s=0)
 
 
 def test_waiting_ends_early_at_dead_letters_and_empty_queues(target, waiting_without_pauses):
@@ -182,7 +182,7 @@ def test_waiting_ends_early_at_dead_letters_and_empty_queues(target, waiting_wit
 
 
 def test_waiting_continues_while_a_message_is_in_a_queue(target):
-    waiting = Waiting(target, timeout_s=2, look_s=0)
+    waiting = Waiting(target, timeout_s=2, check_s=0)
     sqs = target.client("sqs")
     sqs.send_message(QueueUrl=target.outputs["EnrichedPlaysDlqUrl"], MessageBody="dead")
     sqs.send_message(QueueUrl=target.outputs["EnrichedPlaysQueueUrl"], MessageBody="alive")
@@ -194,7 +194,7 @@ def test_waiting_continues_while_a_message_is_in_a_queue(target):
 def test_earlier_dead_letters_do_not_end_the_waiting(target):
     url = target.outputs["EnrichedPlaysDlqUrl"]
     target.client("sqs").send_message(QueueUrl=url, MessageBody="dead before")
-    waiting = Waiting(target, timeout_s=2, look_s=0)
+    waiting = Waiting(target, timeout_s=2, check_s=0)
 
     with pytest.raises(UnfinishedError, match="not loaded after 2 s"):
         waiting.wait_for(lambda _: None, "a.zip")

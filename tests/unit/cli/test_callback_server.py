@@ -128,7 +128,7 @@ def test_other_paths_are_not_found(server, ask, path):
 
 
 @pytest.mark.parametrize("path", ["/callback?code=AQC-1&state=S", "/callback?code=AQC-1&state=T"])
-def test_the_code_is_neither_on_the_page_nor_in_the_terminal(ask, path, capfd):
+def test_the_code_is_not_shown(ask, path, capfd):
     page = ask(path)
 
     out, err = capfd.readouterr()

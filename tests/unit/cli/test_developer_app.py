@@ -21,7 +21,7 @@ def terminal(monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "secret"), [(b"app-secret\n", "app-secret"), (b"\n", "")], ids=["one", "none"]
 )
-def test_a_person_at_a_terminal_is_asked_for_the_optional_secret(terminal, capsys, keys, secret):
+def test_a_person_is_asked_for_the_optional_secret(terminal, capsys, keys, secret):
     person, program = terminal
     os.write(person, keys)
 

@@ -76,7 +76,7 @@ def test_if_nothing_is_due_it_says_so(heal):
         f" {TRACK_ID} ",
     ],
 )
-def test_a_track_can_be_a_uri_a_link_or_an_id(heal, text):
+def test_a_track_can_be_a_uri_link_or_id(heal, text):
     _, events = heal(a_healing(asked=1, learned=1), arguments=["--track", text])
 
     assert events == [{"tracks": [f"spotify:track:{TRACK_ID}"]}]

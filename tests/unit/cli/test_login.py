@@ -613,7 +613,7 @@ def apps(aws):
     return SpotifyApps(aws.client("dynamodb"), SPOTIFY_APPS)
 
 
-def test_a_rate_limit_of_the_test_is_stored_for_all_callers(returning, apps):
+def test_a_rate_limit_of_the_poll_is_stored(returning, apps):
     returning.spotify.pages = [Reply(b"Too many requests", 429, {"Retry-After": "52531"})]
     now = datetime.now(UTC)
 

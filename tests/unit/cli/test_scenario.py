@@ -196,7 +196,7 @@ def test_a_wrong_scenario_is_refused_with_advice(local_cloud, simulated, argumen
     assert playing(simulated.spotify_url) == "normal"
 
 
-def test_a_cloud_that_polls_the_real_spotify_offers_no_spotify_scenarios(runs, clearings):
+def test_with_the_real_spotify_only_reccobeats_has_scenarios(runs, clearings):
     runs(spotify_api_url=REAL, spotify_accounts_url="https://accounts.spotify.com")
 
     refused, listed, normal = scenario("unavailable"), scenario("--json"), scenario("normal")

@@ -221,7 +221,7 @@ def test_with_wait_and_without_postgres_nothing_is_sent(plays, archive, history)
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_with_wait_and_without_the_right_to_read_nothing_is_sent(plays, target, archive, history):
+def test_with_wait_a_missing_right_to_read_stops_it(plays, target, archive, history):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("upload", str(history), "--wait")
@@ -248,8 +248,8 @@ def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, ct
 class Loaded:
     """A wait and a database in which three plays are loaded."""
 
-    def wait_for(self, look, _what):
-        look(self)
+    def wait_for(self, fetch, _what):
+        fetch(self)
         return a_report()
 
     def run(self, _statement, **_):
@@ -358,7 +358,7 @@ def test_a_readable_upload_without_plays_succeeds(counts):
     require_success(summarize("me", [an_upload(a_report(**NO_ROWS | counts))]))
 
 
-def test_one_bad_file_in_a_zip_does_not_fail_the_upload(capsys):
+def test_one_bad_file_does_not_fail_the_upload(capsys):
     problems = (FileProblem(file="endsong_1.json", reason="truncated"),)
     summary = summarize("me", [an_upload(a_report(problems=problems))])
 

@@ -28,7 +28,7 @@ STACK = "SpotifyPipeline"
 POSTGRES_PORT = 5432
 
 
-class ErrorEdge(TyperGroup):
+class OneLineErrors(TyperGroup):
     """Prints errors that a person can act on as one line; a bug keeps its traceback."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -39,7 +39,7 @@ class ErrorEdge(TyperGroup):
             if isinstance(option, TyperOption) and not option.is_flag
         )
         names = {name for option in with_value for name in option.opts}
-        return super().parse_args(ctx, _moved_ahead(args, names))
+        return super().parse_args(ctx, _options_first(args, names))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
@@ -64,7 +64,7 @@ class ErrorEdge(TyperGroup):
             raise _failure(CommandError(line)) from None
 
 
-def _moved_ahead(args: list[str], names: set[str]) -> list[str]:
+def _options_first(args: list[str], names: set[str]) -> list[str]:
     """Move these options and their values before all other arguments; `--` ends the options."""
     end = args.index("--") if "--" in args else len(args)
     ahead: list[str] = []
@@ -85,7 +85,7 @@ def _failure(error: HistoryError) -> typer.Exit:
 
 
 app = typer.Typer(
-    cls=ErrorEdge,
+    cls=OneLineErrors,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,  # they may hold a password

@@ -8,7 +8,7 @@ from cli.commands.derive import STEP_S
 from tests.unit.cli.conftest import InvokedTarget, KnownTarget
 
 
-class SettledTarget(KnownTarget):
+class TimeZoneTarget(KnownTarget):
     """A target with a time zone for anna, and a function that returns answers in order."""
 
     @contextmanager
@@ -24,7 +24,7 @@ class SettledTarget(KnownTarget):
 
 @pytest.fixture
 def target(target):
-    return SettledTarget(target.name, target.stack, target.session)
+    return TimeZoneTarget(target.name, target.stack, target.session)
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ def busy_port():
 def dashboard(home):
     """Start the command; return the process and its first line."""
     started = []
+    # A shell disables Ctrl-C in background processes, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*options: str) -> tuple[subprocess.Popen, str]:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
@@ -45,6 +47,7 @@ def dashboard(home):
         return process, process.stdout.readline()
 
     yield start
+    signal.signal(signal.SIGINT, before)
     for process in started:
         process.kill()
         process.communicate()

@@ -14,7 +14,7 @@ from typing import Any
 from bench import browser, insight_data, postgres, refreshes
 from bench.addresses import addresses
 from bench.insight_data import Shape
-from cli.connections import Connections
+from cli.page.connections import Connections
 from dashboard.app import create_app
 from dashboard.ask import Ask
 from infra.local import page

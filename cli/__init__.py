@@ -1,1 +1,1 @@
-"""The command `plays`: looks after a deployed pipeline, in AWS or on this machine."""
+"""The command `plays`: operates a deployed pipeline, in AWS or on this machine."""

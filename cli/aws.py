@@ -1,4 +1,4 @@
-"""The AWS account and region that the shell names, as the AWS CLI finds them."""
+"""The AWS session that the shell's settings describe, resolved as the AWS CLI does."""
 
 import os
 
@@ -6,10 +6,10 @@ import boto3
 
 
 def session() -> boto3.Session:
-    """Begin a session with the profile and region of the environment.
+    """Return a session with the profile and region of the environment.
 
-    boto3 itself reads AWS_DEFAULT_REGION and the profile's region, but not AWS_REGION, which the
-    AWS CLI and the CDK put before both.
+    boto3 reads AWS_DEFAULT_REGION and the profile's region, but not AWS_REGION, which the AWS CLI
+    and the CDK prefer to both.
 
     Source:
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html

@@ -1,14 +1,14 @@
-"""Opening a page in the browser of the person at this machine."""
+"""Open a page in the browser on this machine."""
 
 import os
 import sys
 import webbrowser
 
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-"""Without any of them Python would open a browser of text in this terminal, and wait for it."""
+"""Without any of them Python would start a text browser in this terminal and block."""
 
 
-def open_page(address: str) -> bool:
-    """Open a page, and return whether a browser took it."""
+def open_page(url: str) -> bool:
+    """Open a page; return True if a browser accepted it."""
     has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in SCREENS)
-    return has_screen and webbrowser.open(address)
+    return has_screen and webbrowser.open(url)

@@ -1,9 +1,9 @@
-"""What ends a command of `plays`: one line for a person, and an exit code.
+"""Errors that end a command of `plays` with one line and an exit code.
 
 HistoryError
-└── CommandError         exit 1: it cannot be done; the message tells what to do about it
-    ├── UnfinishedError  what was waited for did not come (in `cli.waiting`)
-    └── StoppedError     exit 130: a person pressed Ctrl-C; the message tells what goes on alone
+└── CommandError         exit 1: the command cannot do it; the message says what to do
+    ├── UnfinishedError  the expected result did not arrive (in `cli.waiting`)
+    └── StoppedError     exit 130: Ctrl-C; the message says what continues in the cloud
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,15 @@ class CommandError(HistoryError):
 
 
 class StoppedError(CommandError):
-    """A person stopped a command."""
+    """Ctrl-C stopped a command."""
 
     exit_code = 130
+    """128 + SIGINT, as shells have it."""
 
 
 @contextmanager
 def interruptible(consequence: str) -> Iterator[None]:
-    """Say what Ctrl-C leaves behind.
+    """Report what Ctrl-C in this block leaves behind.
 
     Raises:
         StoppedError: Ctrl-C was pressed in the block.
@@ -48,11 +49,11 @@ def interruptible(consequence: str) -> Iterator[None]:
 
 
 def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:
-    """Say in one line what AWS, or the way to it, refused, and what to do about it.
+    """Return one line that says what AWS, or the connection to it, refused, and what to do.
 
     Args:
         error: What boto3 raised.
-        is_aws: Whether AWS was asked for by name, so that no local cloud can be meant.
+        is_aws: True if the person asked for AWS, so the local cloud is not meant.
     """
     if isinstance(error, NoCredentialsError | NoRegionError) and not is_aws:
         return (

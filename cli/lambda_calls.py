@@ -1,4 +1,4 @@
-"""Calling a deployed function, and waiting for its answer."""
+"""Invoke a deployed function and wait for its answer."""
 
 import json
 from typing import Any
@@ -8,20 +8,20 @@ from cli.target import Target
 
 
 def call(target: Target, name: str, event: dict[str, Any]) -> bytes:
-    """Call a function of the stack; gives its answer, which is JSON.
+    """Invoke a function of the stack and return its answer, which is JSON.
 
     Args:
         target: Where it is deployed.
-        name: As the output of the stack names it, before `Function`.
-        event: What it is to do.
+        name: The stack's output without the suffix `Function`, such as `Healer`.
+        event: Its event.
 
     Raises:
-        CommandError: It failed; tells its own words.
+        CommandError: It failed; the message quotes it.
     """
     answer = target.client("lambda").invoke(
         FunctionName=target.output(f"{name}Function"), Payload=json.dumps(event).encode()
     )
-    told: bytes = answer["Payload"].read()
+    payload: bytes = answer["Payload"].read()
     if "FunctionError" in answer:
-        raise CommandError(f"the {name.lower()} failed: {json.loads(told)['errorMessage']}")
-    return told
+        raise CommandError(f"the {name.lower()} failed: {json.loads(payload)['errorMessage']}")
+    return payload

@@ -1,4 +1,4 @@
-"""What each listener's live capture waits for: a login, the end of a block, the next poll."""
+"""The state of each listener's polls: the login, rate limits, the last error."""
 
 from datetime import datetime
 
@@ -12,32 +12,32 @@ from shared.spotify.rate_limits import AppState, SpotifyApps
 
 
 class Trouble(Document):
-    """What Spotify said instead of plays, when it was last asked."""
+    """Why the last poll got no plays."""
 
     kind: ErrorKind
     message: str
     at: Instant
 
 
-class Capture(Document):
-    """The live capture of one listener; None where it is unknown or does not apply."""
+class PollingState(Document):
+    """The state of one listener's polls; None means unknown or not applicable."""
 
     token_days_left: int | None
-    """How many days the login is good for; None without one."""
+    """Whole days until the login expires; None without a login."""
     blocked_until: Instant | None
-    """When Spotify takes calls of the listener's app again; None while it does."""
+    """End of the rate limit of the listener's app; None without one."""
     block_unknown: str | None
-    """Why nobody can tell that; None where it can be told."""
+    """Why `blocked_until` is unknown; None if it is known."""
     needs_login_since: Instant | None
-    """When Spotify first refused the login."""
+    """When Spotify first refused the current login."""
     answered_at: Instant | None
     """When Spotify last answered a poll."""
     last_error: Trouble | None
-    """None since then, or since a login."""
+    """None after a later answer or login."""
 
 
 class Listeners:
-    """The listeners that a deployment made a secret for, and what is remembered of each."""
+    """The listeners of a deployment, which has a secret for each, and their stored state."""
 
     def __init__(self, target: Target) -> None:
         self._prefix = target.output("ListenerSecretPrefix")
@@ -47,43 +47,45 @@ class Listeners:
         self._states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
         self._apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
 
-    def captures(self, now: datetime) -> dict[str, Capture]:
-        """Tell of the live capture of each, in the order of names."""
+    def polling_states(self, now: datetime) -> dict[str, PollingState]:
+        """Return the state of each listener's polls, sorted by name."""
         return {
-            listener: self._capture(self._login(listener), self._state(listener, now), now)
+            listener: self._polling_state(self._login(listener), self._state(listener, now), now)
             for listener in self.names
         }
 
     def require(self, listener: str) -> None:
-        """Make sure that a listener is one of them.
+        """Return if a listener is deployed.
 
         Raises:
-            CommandError: Nobody deployed this listener; names those that there are.
+            CommandError: The listener is unknown; the message names the known ones.
         """
         names = self.names
         if listener not in names:
             raise CommandError(
-                f"{listener} is no listener here: take {' or '.join(names)}, "
+                f"there is no listener {listener}: use {' or '.join(names)}, "
                 f"or add {listener} to the listeners in cdk.json and deploy"
             )
 
-    def forget_refusals(self) -> None:
-        """Have the next polls call Spotify as if it had never refused: the simulated one only.
+    def clear_refusals(self) -> None:
+        """Clear rate limits, refused logins and errors, so that the next polls call Spotify.
+
+        For the simulated Spotify only: the real one would extend a rate limit.
 
         Raises:
-            SettingsError: What is remembered cannot be read.
+            SettingsError: The stored state cannot be read.
         """
         for listener in self.names:
             if login := self._login(listener):
                 self._apps.answered(login.client_id, self._apps.load(login.client_id))
             state = self._states.load(listener)
             if state.needs_login or state.last_error:
-                forgiven = state.model_copy(update={"needs_login": None, "last_error": None})
-                self._states.save(listener, forgiven)
+                cleared = state.model_copy(update={"needs_login": None, "last_error": None})
+                self._states.save(listener, cleared)
 
     @property
     def names(self) -> list[str]:
-        """The listeners that are deployed, in alphabetical order."""
+        """The deployed listeners, sorted."""
         pages = self._secrets.get_paginator("list_secrets").paginate(
             Filters=[{"Key": "name", "Values": [self._prefix]}]
         )
@@ -94,7 +96,7 @@ class Listeners:
         try:
             return self._store.load(listener)
         except SettingsError:
-            # The tick that stumbles over it raises an alarm; here the rest is worth showing.
+            # The poll that fails on it raises an alarm; show the rest here.
             return None
 
     def _state(self, listener: str, now: datetime) -> ListenerState:
@@ -103,14 +105,16 @@ class Listeners:
         except SettingsError as error:
             return ListenerState().failed("failed", error, now)
 
-    def _capture(self, login: Credentials | None, state: ListenerState, now: datetime) -> Capture:
+    def _polling_state(
+        self, login: Credentials | None, state: ListenerState, now: datetime
+    ) -> PollingState:
         app, unknown = self._app(login)
         refusal = state.needs_login
-        return Capture(
+        return PollingState(
             token_days_left=int(login.days_left(now)) if login else None,
             blocked_until=app.blocked_until if app.is_blocked(now) else None,
             block_unknown=unknown,
-            # A login that was made since is not the one that Spotify refused.
+            # The refusal may belong to an earlier login.
             needs_login_since=(
                 refusal.since if refusal and login and state.is_refused(login.fingerprint) else None
             ),
@@ -119,7 +123,7 @@ class Listeners:
         )
 
     def _app(self, login: Credentials | None) -> tuple[AppState, str | None]:
-        """Give what is known of the app of a login, and why no more is."""
+        """Return the state of a login's app; if it is unreadable, an empty one and the reason."""
         try:
             return self._apps.load(login.client_id) if login else AppState(), None
         except SettingsError as error:

@@ -1,4 +1,4 @@
-"""Entry point of the command `plays`, and the edge where every error becomes one line."""
+"""The commands of `plays`, and the one place where an error becomes one line."""
 
 from functools import partial
 from itertools import islice
@@ -28,24 +28,24 @@ STACK = "SpotifyPipeline"
 POSTGRES_PORT = 5432
 
 
-class ErrorEdge(TyperGroup):
-    """Turns what a person can act on into one line on stderr; anything else is a bug, and shows."""
+class OneLineErrors(TyperGroup):
+    """Prints errors that a person can act on as one line; a bug keeps its traceback."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the options of every command, which may also follow the command."""
+        """Parse the arguments; options of every command may also follow the command."""
         with_value = (
             option
             for option in self.params
             if isinstance(option, TyperOption) and not option.is_flag
         )
         names = {name for option in with_value for name in option.opts}
-        return super().parse_args(ctx, _moved_ahead(args, names))
+        return super().parse_args(ctx, _options_first(args, names))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
 
         Raises:
-            typer.Exit: It failed, with 1, or a person stopped it, with 130.
+            typer.Exit: With 1 if the command failed, with 130 after Ctrl-C.
         """
         try:
             return super().invoke(ctx)
@@ -57,15 +57,15 @@ class ErrorEdge(TyperGroup):
             line = explain(error, is_aws=ctx.params["target"] == "aws")
             raise _failure(CommandError(line)) from None
         except OSError as error:
-            # Without a file it is no person's to mend; a closed pipe is typer's to end quietly.
+            # Without a file name it is a bug; typer ends quietly at a closed pipe.
             if error.filename is None:
                 raise
             line = f"{error.filename} cannot be used: {error.strerror}"
             raise _failure(CommandError(line)) from None
 
 
-def _moved_ahead(args: list[str], names: set[str]) -> list[str]:
-    """Move these options and their values before all other words; `--` ends the options."""
+def _options_first(args: list[str], names: set[str]) -> list[str]:
+    """Move these options and their values before all other arguments; `--` ends the options."""
     end = args.index("--") if "--" in args else len(args)
     ahead: list[str] = []
     others: list[str] = []
@@ -85,12 +85,12 @@ def _failure(error: HistoryError) -> typer.Exit:
 
 
 app = typer.Typer(
-    cls=ErrorEdge,
+    cls=OneLineErrors,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,  # they may hold a password
-    epilog="Every command takes --json; --target, --stack and --database-… may also follow the "
-    "command; progress goes to stderr.",
+    epilog="Every command takes --json. --target, --stack and --database-… may also follow the "
+    "command. Progress goes to stderr.",
 )
 
 
@@ -102,31 +102,29 @@ def main(
         TargetName | None,
         typer.Option(
             envvar="PLAYS_TARGET",
-            help="The local cloud or AWS; by default the local one where it runs, else AWS "
+            help="The local cloud or AWS. Default: the local cloud if it runs, else AWS "
             "(profile and region as for the AWS CLI).",
         ),
     ] = None,
     stack: Annotated[str, typer.Option(help="Name of the CloudFormation stack.")] = STACK,
     database_host: Annotated[
         str | None,
-        typer.Option(
-            help="Where to reach AWS's Postgres if not at its own host: a forwarded port."
-        ),
+        typer.Option(help="Host of a forwarded port that leads to Postgres in AWS."),
     ] = None,
     database_port: Annotated[
         int | None,
-        typer.Option(min=1, max=65_535, help=f"The port there, if not {POSTGRES_PORT}."),
+        typer.Option(min=1, max=65_535, help=f"That port. Default: {POSTGRES_PORT}."),
     ] = None,
 ) -> None:
-    """All of your Spotify listening, once, enriched, in your own Postgres.
+    """Every play of your Spotify history, once, with audio features, in your own Postgres.
 
-    Start with `plays local up` to see simulated plays, or with `plays local up --empty` for yours:
-    bring in your past with `plays upload`, and let it read what you play with `plays login`.
+    Start with `plays local up` to see simulated plays, or with `plays local up --empty` for your
+    own: `plays upload` loads your past, and `plays login` lets it read what you play.
     """
     if database_port and not database_host:
-        raise CommandError("--database-port is the port of a host: it needs --database-host")
+        raise CommandError("--database-port is the port of --database-host: pass both")
     via = (database_host, database_port or POSTGRES_PORT) if database_host else None
-    # Commands that need no cloud must not fail for want of one: it is looked for when asked for.
+    # Looked up on first use, because some commands need no cloud.
     context.obj = context.obj or partial(choose, target, stack, via, local_home())
 
 
@@ -142,6 +140,3 @@ app.command()(derive)
 app.add_typer(listener.app, name="listener")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(local.app, name="local")
-
-if __name__ == "__main__":
-    app(prog_name="plays")

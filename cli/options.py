@@ -17,25 +17,32 @@ def _listener(name: str) -> str:
         return _LISTENER.validate_python(name)
     except ValidationError:
         raise CommandError(
-            f"{name!r} cannot name a listener: "
-            "take 1 to 32 of a-z, 0-9, - and _, a letter or digit first"
+            f"{name!r} is not a valid listener name: "
+            "use 1 to 32 of a-z, 0-9, - and _, starting with a letter or digit"
         ) from None
 
 
 ListenerOption = Annotated[
-    str, typer.Option("--listener", metavar="NAME", callback=_listener, help="Whose listening.")
+    str, typer.Option("--listener", metavar="NAME", callback=_listener, help="The listener.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Return when every play is a row.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Wait until every play is a row in Postgres.")
+]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up waiting; nothing is undone."),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0,
+        help="Stop waiting after this time; nothing is undone.",
+    ),
 ]
 
 DEFAULT_TIMEOUT_S = 900.0
 
 
 def target_of(context: typer.Context) -> Target:
-    """Find the cloud that the command is to work on."""
+    """Return the cloud that the command works on."""
     target: Target = context.obj()
     return target

@@ -1,4 +1,4 @@
-"""The queues of the pipeline, as its stack names them, and what lies in them."""
+"""The queues of a stack, and how many messages they hold."""
 
 import re
 from collections.abc import Iterable
@@ -11,46 +11,46 @@ from cli.output import Document
 from cli.target import Target
 
 AGE_WINDOW = timedelta(minutes=15)
-"""How far back an age is looked for: SQS tells CloudWatch of a queue every 1 to 5 minutes."""
+"""Period to search for an age: SQS sends CloudWatch one every 1 to 5 minutes."""
 
 
 class QueueDepth(Document):
-    """Messages of one queue, by SQS's own estimate."""
+    """Number of messages in one queue, as SQS estimates it."""
 
     visible: int
     in_flight: int
     oldest_age_s: int | None = None
-    """None where CloudWatch knows none, as in the local cloud."""
+    """None if CloudWatch has no figure, as in the local cloud."""
 
     @property
     def total(self) -> int:
-        """Messages waiting and being worked on."""
+        """All messages, waiting or in flight."""
         return self.visible + self.in_flight
 
 
 @dataclass(frozen=True)
 class QueuePair:
-    """A queue and its dead letters, under the name without the deployment's prefix."""
+    """A queue and its dead-letter queue; `name` lacks the deployment's prefix."""
 
     name: str
     source_url: str | None
-    """None where what died came from no queue: a tick that failed to the last."""
+    """None for polls that failed on every attempt: they come from a schedule, not from a queue."""
     dead_letter_url: str
 
 
 def name_of(url: str) -> str:
-    """Give the name of a queue from its URL."""
+    """Return the name of the queue at a URL."""
     return url.rpartition("/")[2]
 
 
 def queue_urls(outputs: dict[str, str]) -> dict[str, str]:
-    """Give the URL of every queue of a stack by the queue's name."""
+    """Return the URL of every queue of a stack by the queue's name."""
     urls = sorted(value for key, value in outputs.items() if key.endswith("Url"))
     return {name_of(url): url for url in urls}
 
 
 def queue_pairs(outputs: dict[str, str]) -> list[QueuePair]:
-    """Pair every queue of a stack with its dead letters.
+    """Pair every queue of a stack with its dead-letter queue.
 
     The outputs `CollectedPlaysQueueUrl` and `CollectedPlaysDlqUrl` make `collected-plays`.
     """
@@ -59,8 +59,8 @@ def queue_pairs(outputs: dict[str, str]) -> list[QueuePair]:
         for key, url in outputs.items()
         if (stem := key.removesuffix("DlqUrl")) != key
     ]
-    if failed_ticks := outputs.get("FailedTicksQueueUrl"):
-        pairs.append(QueuePair("failed-ticks", None, failed_ticks))
+    if failed_polls := outputs.get("FailedTicksQueueUrl"):
+        pairs.append(QueuePair("failed-ticks", None, failed_polls))
     return sorted(pairs, key=lambda pair: pair.name)
 
 
@@ -68,21 +68,21 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
     """Find a pair by the name of either queue, with or without the deployment's prefix.
 
     Raises:
-        CommandError: There is no such queue, or what died in it came from no queue.
+        CommandError: There is no such queue, or its messages came from no queue.
     """
     known = {name: pair for pair in pairs for name in _names(pair)}
     if wanted not in known:
         names = ", ".join(sorted({pair.name for pair in known.values() if pair.source_url}))
-        raise CommandError(f"there is no queue {wanted!r} with dead letters: take one of {names}")
+        raise CommandError(f"there is no queue {wanted!r} with dead letters: use one of {names}")
     if known[wanted].source_url is None:
         raise CommandError(
-            f"{wanted} has no queue to go back to: the next tick makes good for those that failed"
+            f"{wanted} cannot be replayed, and need not be: the next poll fetches the same plays"
         )
     return known[wanted]
 
 
 def depth(sqs: Any, url: str) -> QueueDepth:
-    """Count the messages of one queue; those not yet due count as in flight."""
+    """Count the messages of one queue; delayed ones count as in flight."""
     counted = sqs.get_queue_attributes(
         QueueUrl=url,
         AttributeNames=[
@@ -99,7 +99,7 @@ def depth(sqs: Any, url: str) -> QueueDepth:
 
 
 def depths(target: Target) -> dict[str, QueueDepth]:
-    """Count the messages of every queue, with the age of the oldest where it is known."""
+    """Count the messages of every queue, with the age of the oldest if it is known."""
     sqs = target.client("sqs")
     urls = queue_urls(target.outputs)
     ages = oldest_ages(target.client("cloudwatch"), list(urls))
@@ -110,7 +110,7 @@ def depths(target: Target) -> dict[str, QueueDepth]:
 
 
 def oldest_ages(cloudwatch: Any, names: list[str]) -> dict[str, int]:
-    """Ask CloudWatch for the age of the oldest message of each queue, in seconds."""
+    """Return the age of the oldest message by queue, in seconds, from CloudWatch."""
     now = datetime.now(UTC)
     answer = cloudwatch.get_metric_data(
         StartTime=now - AGE_WINDOW,

@@ -1,12 +1,12 @@
--- import --
--- The view adds up what became of each batch; until the last one is loaded the sum is no answer.
+-- upload_report --
+-- The view's sums are wrong until the last batch is loaded.
 SELECT rows_in, published, inserted, upgraded, duplicates, skipped, quarantined, files, problems,
        first_played_at, last_played_at, api_rows, api_rows_without_partner,
        offset_p50_s, offset_p90_s, offset_p99_s, unusual_ids
 FROM reporting.import_result
 WHERE origin = :origin AND is_complete
 
--- import_progress --
+-- upload_progress --
 SELECT coalesce(sum(plays), 0)::integer,
        (SELECT published FROM import_report WHERE origin = :origin)
 FROM loaded_batch
@@ -22,7 +22,7 @@ GROUP BY p.origin
 HAVING count(*) = :batches
 
 -- rows --
--- Large tables are counted side by side, and come in any order.
+-- Postgres counts large tables in parallel and returns them in any order.
 SELECT name, number
 FROM (
     SELECT 1, 'listening_history', count(*) FROM listening_history
@@ -41,8 +41,7 @@ ORDER BY polled_at DESC
 LIMIT 1
 
 -- gaps --
--- All in which plays may be missing, as far as anybody reads on, then the newest of the others.
--- What an upload covers of one that goes further is no part of it any more.
+-- Open gaps first. The part of an open gap that an upload covers no longer belongs to it.
 SELECT listener, CASE WHEN is_open THEN greatest(started_at, covered_until) ELSE started_at END,
        coalesce(ended_at, covered_until), reason, is_open
 FROM (
@@ -57,7 +56,7 @@ ORDER BY is_open DESC, started_at DESC
 SELECT count(*) FROM reporting.open_gap
 
 -- coverage --
--- Days of UTC, today as far as it has passed.
+-- Days of UTC; of today, the part that has passed.
 SELECT listener,
        sum(known_s) FILTER (WHERE day > today - 7) / sum(elapsed_s) FILTER (WHERE day > today - 7),
        sum(known_s) / sum(elapsed_s),

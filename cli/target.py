@@ -1,11 +1,11 @@
 """The cloud that a command works on: the local one, or a stack in AWS.
 
-Both are reached alike: boto3 clients, the outputs of the stack, and Postgres as role reader: the
-local one directly, the one in AWS by the function `queries`, unless a forwarded port is named.
+Both offer the same: boto3 clients, the outputs of the stack, and Postgres as role reader. The local
+Postgres is read directly; the one in AWS through the function `queries` or a forwarded port.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from cli import aws
 from cli.errors import CommandError
-from cli.remote import QueriesFunction
+from cli.queries_function import QueriesFunction
 from infra.local.aws import LOCAL, session
 from infra.local.state import FILE, CloudState
 from shared.errors import DatabaseAwayError
@@ -35,8 +35,8 @@ CLIENT = Config(connect_timeout=5, read_timeout=900, retries={"mode": "standard"
 class Target:
     """One deployed pipeline.
 
-    `state` is the local cloud's, None in AWS. `via` is a host and port that lead to Postgres in AWS
-    (a forwarded port), to connect to it directly; its certificate must still name its own host.
+    `state` is the local cloud's, None in AWS. `via` is the host and port of a forwarded port that
+    leads to Postgres in AWS; the server's certificate must still name its own host.
     """
 
     name: TargetName
@@ -46,7 +46,7 @@ class Target:
     via: tuple[str, int] | None = None
 
     def client(self, service: str) -> Any:
-        """Make a client of an AWS service."""
+        """Return a client of an AWS service."""
         endpoint, config = None, CLIENT
         if self.state:
             endpoint, config = self.state.aws_endpoint, LOCAL.merge(CLIENT)
@@ -54,7 +54,7 @@ class Target:
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        """What the stack tells about itself, by name.
+        """The outputs of the stack by name.
 
         Raises:
             CommandError: There is no such stack.
@@ -65,17 +65,17 @@ class Target:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
             raise CommandError(
-                f"there is no stack {self.stack} {self._place}: deploy it with "
+                f"there is no stack {self.stack} {self._where}: deploy it with "
                 f"`{'make run' if self.state else 'make deploy'}`, or name another with --stack"
             ) from error
         outputs = answer["Stacks"][0].get("Outputs", [])
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
     def output(self, key: str) -> str:
-        """Give one output of the stack.
+        """Return one output of the stack.
 
         Raises:
-            CommandError: The stack has no such output: another release deployed it.
+            CommandError: The stack has no such output, because another release deployed it.
         """
         if key not in self.outputs:
             raise CommandError(
@@ -86,17 +86,17 @@ class Target:
 
     @cached_property
     def address(self) -> Address:
-        """Where Postgres is, and who we are there."""
+        """Host and login of Postgres."""
         return self._local_address(self.state) if self.state else self._aws_address()
 
     @property
     def database_url(self) -> str:
-        """The address of Postgres as a URL; the password stands in it for the local cloud only."""
+        """The URL of Postgres; it holds a password for the local cloud only."""
         return self.state.database_url if self.state else self._url(self.address.username)
 
     @property
     def report_url(self) -> str | None:
-        """The address of Postgres as role report_reader, with a password as `database_url` has.
+        """The URL of Postgres for role report_reader, with a password as in `database_url`.
 
         None if an earlier release started the local cloud.
         """
@@ -104,14 +104,14 @@ class Target:
 
     @contextmanager
     def database(self) -> Iterator[Reader]:
-        """Reach Postgres as role reader: by a connection, or by the function `queries`.
+        """Read Postgres as role reader, by a connection or by the function `queries`.
 
         Raises:
-            CommandError: The stack has no such function: another release deployed it.
-            DatabaseAwayError: It does not answer, or refuses us.
+            CommandError: The stack has no such function, because another release deployed it.
+            DatabaseAwayError: Postgres does not answer, or refuses the login.
         """
         if self.state or self.via:
-            with self._connection() as database:
+            with closing(self._connect()) as database:
                 yield database
         else:
             yield QueriesFunction(self.client("lambda"), self.output("QueriesFunction"))
@@ -120,25 +120,19 @@ class Target:
         host, port = self.via or (self.address.host, self.address.port)
         return f"postgresql://{role}@{host}:{port}/{self.address.database}"
 
-    @contextmanager
-    def _connection(self) -> Iterator[Database]:
+    def _connect(self) -> Database:
         try:
-            database = Database.connect(self.address)
+            return Database.connect(self.address)
         except DatabaseAwayError as error:
-            raise DatabaseAwayError(f"{error}; {self._where_to_look}") from error
-        try:
-            yield database
-        finally:
-            database.close()
+            advice = (
+                f"see the local cloud's logs in {self.state.log_dir}"
+                if self.state
+                else "check that the port of --database-host is still forwarded"
+            )
+            raise DatabaseAwayError(f"{error}; {advice}") from error
 
     @property
-    def _where_to_look(self) -> str:
-        if self.state:
-            return f"the local cloud's logs are in {self.state.log_dir}"
-        return "is the port of --database-host and --database-port still forwarded?"
-
-    @property
-    def _place(self) -> str:
+    def _where(self) -> str:
         if self.state:
             return "in the local cloud"
         return f"in {self.session.region_name or 'AWS'}"
@@ -161,7 +155,7 @@ class Target:
             return Address.of_login(
                 self._parameter(name),
                 host=self._parameter(host_parameter),
-                # The CA lies beside the host: /<deployment>/database/{host,ca-pem}.
+                # The CA is next to the host: /<deployment>/database/{host,ca-pem}.
                 ca_pem=self._parameter(host_parameter.removesuffix("host") + "ca-pem"),
                 via=self.via,
             )
@@ -175,23 +169,23 @@ class Target:
 
 
 def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, home: Path) -> Target:
-    """Find the target: the local cloud where there is one, else AWS.
+    """Return the target: by default the local cloud if it is running, else AWS.
 
     Args:
-        name: None to choose by what there is.
+        name: The target that the person chose; None for the default.
         stack: Name of the CloudFormation stack.
-        via: Host and port that lead to Postgres in AWS.
+        via: Host and port of a forwarded port to Postgres in AWS.
         home: Folder of the local cloud.
 
     Raises:
-        CommandError: `via` is given for a local cloud, which has its own way to Postgres.
-        LocalCloudError: The local cloud is asked for, and none is running.
+        CommandError: `via` is given for a local cloud, which needs none.
+        LocalCloudError: The local cloud is chosen, but none is running.
     """
     if name == "aws" or (name is None and not (home / FILE).exists()):
         return Target("aws", stack, aws.session(), via=via)
     state = CloudState.load(home)
     if via:
         raise CommandError(
-            "--database-host is for AWS, and this is a local cloud: pass --target aws with it"
+            "--database-host is for AWS, but the target is the local cloud: add --target aws"
         )
     return Target("local", stack, session(state.access_key), state)

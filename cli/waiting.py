@@ -1,4 +1,4 @@
-"""Waiting until Postgres has it, and telling where it is stuck where it has not."""
+"""Wait until uploads or polls are in Postgres; if they do not arrive, say where they are."""
 
 import time
 from collections.abc import Callable
@@ -11,84 +11,88 @@ from shared.errors import DatabaseAwayError
 from shared.queries import Reader
 
 PAUSE_S = 0.5
-LOOK_S = 5
-"""Time between two looks at the queues: on its way from one to the next a message is in none."""
+CHECK_S = 5
+"""Time between two checks of the queues. Between two queues a message is in neither."""
 
 _Answer = TypeVar("_Answer")
 
 
 class UnfinishedError(CommandError):
-    """What was waited for has not come, or never will; it may be stored all the same."""
+    """The result did not arrive in time or will not arrive; the data may still be stored."""
 
 
 class Waiting:
-    """Waits for what one command sent off, all of it by one deadline.
+    """Waits for everything that one command sent, with one deadline.
 
-    Made before anything is sent: what dies from then on counts.
+    Create it before sending: it counts the dead letters that arrive from then on.
 
     Args:
         target: Where Postgres and the queues are.
-        timeout_s: How long to wait in all, from the call of `begin`.
-        look_s: Time between two looks at the queues.
+        timeout_s: Total time to wait, from the call of `begin`.
+        check_s: Time between two checks of the queues.
     """
 
-    def __init__(self, target: Target, timeout_s: float, look_s: float = LOOK_S) -> None:
+    def __init__(self, target: Target, timeout_s: float, check_s: float = CHECK_S) -> None:
         self._target = target
         self._timeout_s = timeout_s
-        self._look_s = look_s
+        self._look_s = check_s
         self._sqs = target.client("sqs")
         self._pairs = [pair for pair in queue_pairs(target.outputs) if pair.source_url]
         self._dead_before = {pair.name: self._dead(pair) for pair in self._pairs}
-        self._quiet_looks = 0
+        self._quiet_checks = 0
         self.begin()
 
     def begin(self) -> None:
-        """Start the time, once everything is sent."""
+        """Start the timeout, once everything is sent."""
         now = time.monotonic()
-        self._deadline, self._next_look = now + self._timeout_s, now + self._look_s
+        self._deadline, self._next_check = now + self._timeout_s, now + self._look_s
 
-    def wait_for(self, look: Callable[[Reader], _Answer | None], what: str) -> _Answer:
-        """Look into Postgres again and again until there is an answer; once at least.
+    def wait_for(self, fetch: Callable[[Reader], _Answer | None], what: str) -> _Answer:
+        """Call `fetch` until it returns a result; at least once.
 
-        Postgres may be away for a while: the queues keep what is on its way.
+        Postgres may be unavailable meanwhile, because the queues keep the messages.
+
+        Args:
+            fetch: Reads Postgres; returns None while there is no result.
+            what: What is awaited, for error messages.
 
         Raises:
-            UnfinishedError: No answer in time, or none to come: messages died, and no more are on
-                their way. Tells which queue holds them.
+            UnfinishedError: The time is over, or messages became dead letters and no others are
+                in the queues. The message names the queues.
         """
         while True:
             away = None
             try:
                 with self._target.database() as database:
-                    answer = look(database)
+                    answer = fetch(database)
             except DatabaseAwayError as error:
                 answer, away = None, error
             if answer is not None:
                 return answer
-            if died := self._died():
-                raise UnfinishedError(f"{what} is not loaded: {died}")
+            if failure := self._failure():
+                raise UnfinishedError(f"{what} is not loaded: {failure}")
             if time.monotonic() >= self._deadline:
-                why = f"Postgres cannot be read: {away}" if away else _stuck(self._target)
+                why = f"Postgres is unavailable: {away}" if away else _stuck(self._target)
                 raise UnfinishedError(f"{what} is not loaded after {self._timeout_s:g} s: {why}")
             time.sleep(PAUSE_S)
 
-    def _died(self) -> str | None:
-        """Tell what died, if at two looks running some had and nothing was on its way."""
-        if time.monotonic() < self._next_look:
+    def _failure(self) -> str | None:
+        """Name new dead letters, if two checks in a row found some and all queues empty."""
+        if time.monotonic() < self._next_check:
             return None
-        self._next_look = time.monotonic() + self._look_s
+        self._next_check = time.monotonic() + self._look_s
         grown = [pair for pair in self._pairs if self._dead(pair) > self._dead_before[pair.name]]
         is_over = grown and not any(
             depth(self._sqs, str(pair.source_url)).total for pair in self._pairs
         )
-        self._quiet_looks = self._quiet_looks + 1 if is_over else 0
-        if self._quiet_looks < 2:  # noqa: PLR2004 - the counts are estimates
+        self._quiet_checks = self._quiet_checks + 1 if is_over else 0
+        if self._quiet_checks < 2:  # noqa: PLR2004 - the counts are estimates
             return None
-        # Later files need not wait for two looks of their own.
-        self._next_look = 0
+        # The next file need not wait for two checks of its own.
+        self._next_check = 0
         names = ", ".join(name_of(pair.dead_letter_url) for pair in grown)
         replays = " and ".join(f"`plays dlq replay {pair.name}`" for pair in grown)
-        return f"messages died and lie in {names}: once the cause is mended, {replays}"
+        return f"messages failed and are dead letters in {names}: fix the cause, then {replays}"
 
     def _dead(self, pair: QueuePair) -> int:
         return depth(self._sqs, pair.dead_letter_url).total
@@ -97,5 +101,8 @@ class Waiting:
 def _stuck(target: Target) -> str:
     waiting = [f"{depth.total} in {name}" for name, depth in depths(target).items() if depth.total]
     if not waiting:
-        return "no queue holds anything, so look into the functions' logs"
-    return f"messages: {', '.join(waiting)}; it goes on by itself, but dead letters need a replay"
+        return "the queues are empty, so see the functions' logs"
+    return (
+        f"messages: {', '.join(waiting)}; loading continues automatically, except that dead "
+        "letters need `plays dlq replay`"
+    )

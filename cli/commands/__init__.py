@@ -1,1 +1,1 @@
-"""The commands of `plays`, one module each."""
+"""The commands of `plays`, one file each."""

@@ -1,4 +1,4 @@
-"""`plays dashboard`: the page of your listening, on this machine."""
+"""`plays dashboard`: serve the dashboard on this machine."""
 
 import json
 import os
@@ -28,24 +28,24 @@ def dashboard(
         typer.Option(
             min=1,
             max=65_535,
-            help="By default 8100, or the next free one while that is busy. Serves a second page "
-            "where a local cloud serves one.",
+            help="Default: 8100, or the next free port. With --port a second dashboard starts "
+            "beside that of a local cloud.",
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--open", help="Open it in your browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve the page of your listening on this machine, until Ctrl-C.
+    """Serve the dashboard of your plays on this machine, until Ctrl-C.
 
-    Only this machine can open it: it listens on 127.0.0.1, and nothing leaves the machine. A local
-    cloud serves its own page already: without --port its address is printed.
+    It listens on 127.0.0.1 only, and sends nothing to other machines. A local cloud already serves
+    one: without --port the command prints its address.
 
-    - `plays dashboard --open` for the local cloud, or for AWS where none runs
-    - `plays dashboard --target aws` reads AWS by the function `queries`: it needs no tunnel
+    - `plays dashboard --open` for the local cloud, or for AWS if none is running
+    - `plays dashboard --target aws` reads AWS through the function `queries`, without a tunnel
     """
     target = target_of(context)
     if port is None and target.state and target.state.page_url:
-        _show(target.state.page_url, browser=browser, as_json=as_json)
+        _show_running(target.state.page_url, browser=browser, as_json=as_json)
         return
     options = [
         *(("--port", str(port)) if port else ()),
@@ -57,16 +57,16 @@ def dashboard(
     os.execve(words[0], words, environment(_source(target), os.environ))  # noqa: S606 - the command is ours
 
 
-def _show(url: str, *, browser: bool, as_json: bool) -> None:
-    """Name the page that a local cloud serves, and open it if wished."""
-    said = f"the page already runs: {url} (--port serves a second one)"
-    show(json.dumps({"url": url}) if as_json else said)
+def _show_running(url: str, *, browser: bool, as_json: bool) -> None:
+    """Print the URL of the dashboard that the local cloud serves, and open it with --open."""
+    line = f"the page is already running: {url} (--port starts a second one)"
+    show(json.dumps({"url": url}) if as_json else line)
     if browser:
         open_page(url)
 
 
 def _source(target: Target) -> Source:
-    """Say where the page finds the numbers of a target."""
+    """Return where the page reads the data of a target."""
     options: tuple[str, ...] = ("--target", target.name, "--stack", target.stack)
     if target.via:
         host, port = target.via

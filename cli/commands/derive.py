@@ -1,4 +1,4 @@
-"""`plays derive`: refresh the tables that the reporting views read, now."""
+"""`plays derive`: refresh the derived tables now, instead of within the hour."""
 
 import time
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from cli.target import Target
 from services.loader.derive import Derived
 
 STEP_S = 2
-"""Time between two moves of the progress bar."""
+"""Time between two updates of the progress bar."""
 PAUSE_S = 1
-MOST_PAUSES = 10
-"""A load or the schedule may refresh at the same time; it ends one transaction within seconds."""
+MAX_PAUSES = 10
+"""A load or the schedule may refresh at the same time; its transactions take seconds."""
 
-BY_ITSELF = "the months that were refreshed stay so, and the others follow within an hour"
+AFTER_CTRL_C = "the months refreshed so far stay so, and the others follow within an hour"
 
 
 class Refreshed(Document):
-    """The derived tables as they are now."""
+    """The derived tables after a refresh."""
 
     months_left: int
 
@@ -33,28 +33,28 @@ def derive(
     context: typer.Context,
     *,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Compute all months anew, not only the marked ones.")
+        bool, typer.Option("--rebuild", help="Recompute all months, not only the outdated ones.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Refresh the tables that the reporting views and the page read.
+    """Refresh the derived tables, which the reporting views and the dashboard read.
 
-    Whatever changes a play marks its months. A poll and the end of an upload refresh them, and
-    every hour a schedule does: this command does it now, and shows how many are left.
+    A new or changed play makes its month outdated. Polls, the end of an upload, and an hourly
+    schedule refresh outdated months; this command does it now and shows its progress.
     """
     target = target_of(context)
-    with interruptible(BY_ITSELF):
+    with interruptible(AFTER_CTRL_C):
         derive_all(target, {"rebuild": True} if rebuild else {})
     emit(Refreshed(months_left=0)) if as_json else show("every month is up to date")
 
 
 def derive_all(target: Target, event: dict[str, Any]) -> None:
-    """Have an event done, then refresh until no month waits; shows how far it is.
+    """Send an event to the function, then refresh until no month is outdated, with a progress bar.
 
     Raises:
-        CommandError: The function refused the event or failed, or gets no further.
+        CommandError: The function refused the event or failed, or makes no progress.
     """
-    # Without a cloud it fails here, before there is a bar.
+    # Without a cloud this fails before the bar appears.
     target.output("DeriveFunction")
     with count_progress() as progress:
         bar = progress.add_task("months refreshed", total=None)
@@ -65,7 +65,7 @@ def derive_all(target: Target, event: dict[str, Any]) -> None:
 
 
 def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
-    """Call the function step by step; the event goes with the first call."""
+    """Call the function until no month is left; only the first call has the event."""
     before: float = inf
     pauses = 0
     while before:
@@ -74,7 +74,7 @@ def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
         if derived.months_left is None:
             raise CommandError(str(derived.error))
         if derived.months_left >= before:
-            if pauses == MOST_PAUSES:
+            if pauses == MAX_PAUSES:
                 raise CommandError(_stalled(derived.months_left))
             pauses += 1
             time.sleep(PAUSE_S)
@@ -84,6 +84,6 @@ def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
 
 def _stalled(months: int) -> str:
     return (
-        f"{months} months go on waiting: an upload is being loaded, or another refresh runs. They "
-        "follow within an hour; or run `plays derive` again"
+        f"{months} months are still outdated, because an upload is loading or another refresh is "
+        "running: they follow within an hour; or run `plays derive` again"
     )

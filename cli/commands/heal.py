@@ -1,4 +1,4 @@
-"""`plays heal`: ask for the features of tracks now, not at the next hour."""
+"""`plays heal`: ask for missing audio features now, instead of within the hour."""
 
 import re
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from services.enricher.healing import Healing
 from shared.models import iso
 
 STEP_TRACKS = 200
-"""Tracks between two moves of the progress bar: five calls of each kind, some seconds."""
+"""Tracks between two updates of the progress bar: five calls of each kind, some seconds."""
 
-BY_ITSELF = "what was learnt is kept, and healing goes on by itself every hour"
+AFTER_CTRL_C = "the features found so far are kept, and healing continues every hour"
 
 _TRACK = re.compile(
     r"(?:spotify:track:|https?://open\.spotify\.com/(?:intl-\w+/)?track/)?([0-9A-Za-z]{22})(?:\?.*)?"
@@ -26,7 +26,7 @@ _TRACK = re.compile(
 
 
 class Healed(Document):
-    """What all healings of one run came to, in tracks."""
+    """The sums of all calls of the healer in one run, in tracks."""
 
     asked: int = 0
     learned: int = 0
@@ -36,7 +36,7 @@ class Healed(Document):
     blocked_until: Instant | None = None
 
     def followed_by(self, healing: Healing) -> "Healed":
-        """Add one more healing."""
+        """Add the result of the next call."""
         return Healed(
             asked=self.asked + healing.asked,
             learned=self.learned + healing.learned,
@@ -48,11 +48,11 @@ class Healed(Document):
 
 
 def _uri(text: str) -> str:
-    """Read what a person copies out of Spotify, or out of a table."""
+    """Return the URI of a track that a person copied from Spotify or a table."""
     found = _TRACK.fullmatch(text.strip())
     if found is None:
         raise CommandError(
-            f"{text!r} is no track: give spotify:track:…, a link to open.spotify.com/track/…, "
+            f"{text!r} is not a track: use spotify:track:…, a link to open.spotify.com/track/…, "
             "or the 22 letters and digits of its id"
         )
     return f"spotify:track:{found[1]}"
@@ -71,35 +71,36 @@ def heal(
             "--track",
             metavar="TRACK",
             callback=_uris,
-            help="Ask for this one, known or not, due or not: its uri, link or id. Repeatable.",
+            help="Ask for this track now, even if its features are known: a URI, link or id. "
+            "Repeatable.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask for the audio features and popularity that are still missing.
+    """Ask again for missing audio features and popularity.
 
-    A track that no source knows yet is due again 1, 7, 30 and 90 days later; one that a failing
-    source could not tell of, when the source may be asked again. What is due heals by itself
-    every hour: this command does it now, however much it is, and tells how long it takes.
+    A track that no source knows is due again after 1, 7, 30 and 90 days; a track whose source
+    failed, when the source may be asked again. Every hour the pipeline asks for the tracks that are
+    due. This command asks for all of them now, and shows the time left.
 
-    Features travel to Postgres by the same queue as plays, and are there some seconds later.
+    Features reach Postgres through the same queue as plays, some seconds later.
     """
     target = target_of(context)
-    with interruptible(BY_ITSELF):
+    with interruptible(AFTER_CTRL_C):
         healed = heal_all(target, tracks)
     if healed.blocked_until:
-        raise CommandError(_barred(healed, healed.blocked_until))
-    emit(healed) if as_json else show(_told(healed))
+        raise CommandError(_rate_limited(healed, healed.blocked_until))
+    emit(healed) if as_json else show(_line(healed))
 
 
 def heal_all(target: Target, tracks: list[str] | None) -> Healed:
-    """Heal until nothing remains, or no source may be asked; shows how far it is.
+    """Heal until no track is due or no source may be asked, with a progress bar.
 
     Raises:
-        CommandError: The healer failed, or gets no further.
+        CommandError: The healer failed, or makes no progress.
     """
     healed = Healed()
-    # Without a cloud it fails here, before there is a bar.
+    # Without a cloud this fails before the bar appears.
     target.output("HealerFunction")
     with estimate_progress() as progress:
         bar = progress.add_task("asking", total=None)
@@ -111,7 +112,7 @@ def heal_all(target: Target, tracks: list[str] | None) -> Healed:
 
 
 def _healings(target: Target, tracks: list[str] | None) -> Iterator[Healing]:
-    """Call the healer step by step; `remaining` counts what is left of all steps."""
+    """Call the healer until nothing is left; `remaining` counts the tracks of later calls, too."""
     before = None
     while True:
         step = tracks[:STEP_TRACKS] if tracks else []
@@ -125,27 +126,27 @@ def _healings(target: Target, tracks: list[str] | None) -> Iterator[Healing]:
             return
         if not healing.asked and healing.remaining == before:
             raise CommandError(
-                f"healing gets no further, and {healing.remaining} tracks go on waiting: "
-                "is a source named in feature_sources, and what does the healer's log say?"
+                f"healing makes no progress with {healing.remaining} tracks: check that "
+                "feature_sources in cdk.json names a source, and see the healer's log"
             )
         before = healing.remaining
 
 
-def _barred(healed: Healed, until: datetime) -> str:
+def _rate_limited(healed: Healed, until: datetime) -> str:
     waiting = healed.remaining + healed.postponed
-    learnt = f" (after {healed.learned} were learnt)" if healed.learned else ""
+    found = f" (after features of {healed.learned} tracks were found)" if healed.learned else ""
     return (
-        f"no source of features takes calls until {iso(until)}{learnt}: "
-        f"{waiting} tracks wait, and heal by themselves after that"
+        f"every source of features is rate-limited until {iso(until)}{found}: "
+        f"{waiting} tracks wait, and heal automatically after that"
     )
 
 
-def _told(healed: Healed) -> str:
+def _line(healed: Healed) -> str:
     if not healed.asked:
-        return "nothing is due: every track has its features, or waits for its next time"
-    line = f"asked for {healed.asked:,} tracks: {healed.learned:,} learnt"
+        return "nothing is due: every track has its features, or a later time to ask again"
+    line = f"asked for {healed.asked:,} tracks: features of {healed.learned:,} found"
     if healed.missed:
         line += f", {healed.missed:,} known to no source yet"
     if healed.postponed:
-        line += f", {healed.postponed:,} to be asked for again"
+        line += f", {healed.postponed:,} postponed"
     return line

@@ -1,39 +1,39 @@
-"""`plays listener`: who listens, and in which time zone their days are."""
+"""`plays listener`: the listeners and their time zones."""
 
 from typing import Annotated
 
 import typer
 
-from cli.commands.derive import BY_ITSELF, derive_all
+from cli.commands.derive import AFTER_CTRL_C, derive_all
 from cli.errors import interruptible
 from cli.listeners import Listeners
 from cli.options import JsonOption, target_of
 from cli.output import Document, emit, show, table
 
 DEFAULT_ZONE = "UTC"
-"""As the reporting views have it."""
+"""The default of the reporting views."""
 
-app = typer.Typer(no_args_is_help=True, help="Show the listeners, and set their time zones.")
+app = typer.Typer(no_args_is_help=True, help="List the listeners, and set their time zones.")
 
 
 class ListenerSetting(Document):
-    """A listener and what is set for them."""
+    """A listener and their settings."""
 
     listener: str
     time_zone: str
     is_default: bool
-    """Whether no zone is set."""
+    """True if no zone is set."""
 
 
 class ListenerSettings(Document):
-    """Every listener of a deployment, by name."""
+    """Every listener of a deployment, sorted by name."""
 
     listeners: tuple[ListenerSetting, ...]
 
 
 @app.command("list")
 def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
-    """List the listeners, and the time zone of each."""
+    """List the listeners and their time zones."""
     target = target_of(context)
     with target.database() as database:
         zones = dict(database.run("SELECT listener, time_zone FROM listener_setting"))
@@ -50,27 +50,29 @@ def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
         return
     shown = table("listener", "time zone", numbers=())
     for each in settings:
-        shown.add_row(each.listener, f"{each.time_zone}{' (none is set)' * each.is_default}")
+        shown.add_row(each.listener, f"{each.time_zone}{' (default)' * each.is_default}")
     show(shown)
 
 
 @app.command("set")
 def set_(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Who, as `plays listener list` names them.")],
+    name: Annotated[
+        str, typer.Argument(metavar="LISTENER", help="The listener, as in `plays listener list`.")
+    ],
     *,
     time_zone: Annotated[
-        str, typer.Option(metavar="ZONE", help="Such as Europe/Berlin; never an offset.")
+        str, typer.Option(metavar="ZONE", help="A name such as Europe/Berlin, not an offset.")
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Set the time zone that a listener's days, months and hours are in.
+    """Set the time zone of a listener's days, months and hours.
 
-    It holds for all their history at once, as if they had always been there.
+    It applies to all of their history, as if they had always been there.
     """
     target = target_of(context)
     Listeners(target).require(name)
-    with interruptible(f"`plays listener list` shows whether the zone is set; {BY_ITSELF}"):
+    with interruptible(f"`plays listener list` shows whether the zone is set; {AFTER_CTRL_C}"):
         derive_all(target, {"time_zones": {name: time_zone}})
     setting = ListenerSetting(listener=name, time_zone=time_zone, is_default=False)
     emit(setting) if as_json else show(f"all history of {name} is now in the time zone {time_zone}")

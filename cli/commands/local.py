@@ -1,4 +1,4 @@
-"""`plays local`: the whole pipeline on this machine."""
+"""`plays local`: run the whole pipeline on this machine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +10,8 @@ from cli.confirm import YesOption, confirm
 from cli.errors import CommandError, interruptible
 from cli.options import JsonOption
 from cli.output import Document, emit, note, show
+from cli.statements import STATEMENTS
 from cli.target import choose
-from cli.upload_results import STATEMENTS
 from infra.local import cloud
 from infra.local.deploy import STACK
 from infra.local.memory import Memory
@@ -23,11 +23,11 @@ app = typer.Typer(
     help="Run the whole pipeline on this machine: AWS, Postgres and Spotify, all local.",
 )
 
-UrlOption = Annotated[str | None, typer.Option(metavar="URL", help="In place of the simulator.")]
+UrlOption = Annotated[str | None, typer.Option(metavar="URL", help="Replaces the simulator.")]
 
 
 class Ready(Document):
-    """A local cloud that is ready; its keys open nothing but itself."""
+    """A local cloud that is ready."""
 
     home: Path
     pid: int
@@ -40,7 +40,7 @@ class Ready(Document):
 
 
 class Ended(Document):
-    """A local cloud that runs no more."""
+    """A local cloud that is stopped."""
 
     home: Path
     was_running: bool
@@ -50,30 +50,30 @@ class Ended(Document):
 def up(
     *,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return when all is ready, and leave it running.")
+        bool, typer.Option("--detach", help="Return when it is ready, and leave it running.")
     ] = False,
-    empty: Annotated[bool, typer.Option("--empty", help="Ingest nothing by itself.")] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Load nothing automatically: for your own plays.")
+    ] = False,
     spotify_api_url: UrlOption = None,
     spotify_accounts_url: UrlOption = None,
     reccobeats_url: UrlOption = None,
     context: Annotated[
         list[str] | None,
-        typer.Option(
-            "-c", metavar="NAME=VALUE", help="More configuration, as for `cdk deploy -c`."
-        ),
+        typer.Option("-c", metavar="NAME=VALUE", help="Configuration, as for `cdk deploy -c`."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start the local cloud, on the data of its last run if there is any.
+    """Start the local cloud, with the data of its last run.
 
-    Runs until Ctrl-C, or in the background with --detach. A stop waits 5 s for running functions;
-    the next start continues what they did not finish. Data, passwords and logins stay in `.local`,
-    or in the folder that PLAYS_LOCAL_DIR names.
+    It runs until Ctrl-C, or in the background with --detach. A stop waits 5 s for running
+    functions; the next start continues what they did not finish. Data, passwords and logins stay
+    in `.local`, or in the folder in PLAYS_LOCAL_DIR.
     """
     if as_json and not detach:
-        raise CommandError("--json tells of a cloud that is ready: it needs --detach")
+        raise CommandError("--json describes a cloud in the background: add --detach")
     home = local_home()
-    with interruptible("nothing is left running; the data stays"):
+    with interruptible("the local cloud is stopped; its data is kept"):
         cloud.up(
             home,
             empty=empty,
@@ -86,18 +86,22 @@ def up(
         )
     if detach:
         ready = Ready.model_validate(CloudState.load(home).model_dump() | {"home": home})
-        emit(ready) if as_json else show("Look at it with `plays status`.")
+        emit(ready) if as_json else show(
+            "The local cloud is ready: `plays status` shows its state."
+        )
 
 
 @app.command()
 def down(*, as_json: JsonOption = False) -> None:
-    """Stop the local cloud; its data stays.
+    """Stop the local cloud; its data is kept.
 
-    Waits 5 s for running functions; the next start continues what they did not finish.
+    It waits 5 s for running functions; the next start continues what they did not finish.
     """
     home = local_home()
     ended = Ended(home=home, was_running=cloud.down(home))
-    line = "stopped; the data stays" if ended.was_running else f"no local cloud ran in {home}"
+    line = (
+        "stopped; its data is kept" if ended.was_running else f"no local cloud is running in {home}"
+    )
     emit(ended) if as_json else show(line)
 
 
@@ -113,15 +117,15 @@ def reset(*, yes: YesOption = False, as_json: JsonOption = False) -> None:
             yes=yes,
         )
     ended = Ended(home=home, was_running=cloud.reset(home))
-    line = f"its data in {home} deleted" if had_data else f"there was nothing in {home} to delete"
-    emit(ended) if as_json else show(f"stopped, and {line}" if ended.was_running else line)
+    line = f"deleted the data in {home}" if had_data else f"there is nothing to delete in {home}"
+    emit(ended) if as_json else show(f"stopped; {line}" if ended.was_running else line)
 
 
 app.command()(scenario)
 
 
 def _contents(home: Path) -> str:
-    """Say what plays a home holds: rows while Postgres runs, else what it last counted, and MB."""
+    """Describe a home's data: its rows, or without Postgres the last known count and the MB."""
     try:
         with choose("local", STACK, None, home).database() as database:
             rows = database.run(STATEMENTS["rows"])
@@ -129,7 +133,7 @@ def _contents(home: Path) -> str:
         files = (path for name in cloud.DATA for path in (home / name, *(home / name).rglob("*")))
         size = sum(path.lstat().st_size for path in files if path.is_file())
         plays = Memory.load(home).plays
-        known = "" if plays is None else f"{plays:,} plays when it last ran, "
+        known = "" if plays is None else f"{plays:,} plays at its last stop, "
         return f"{known}{size / 1e6:,.0f} MB on disk"
     counts = ", ".join(f"{count:,} in {name}" for name, count in rows if count)
     return f"rows: {counts or 'none'}"
@@ -139,5 +143,5 @@ def _pairs(words: list[str]) -> dict[str, str]:
     pairs = [word.partition("=") for word in words]
     for name, equals, _ in pairs:
         if not equals:
-            raise CommandError(f"-c {name} has no value: write -c {name}=VALUE")
+            raise CommandError(f"-c {name} has no value: use -c {name}=VALUE")
     return {name: value for name, _, value in pairs}

@@ -1,45 +1,43 @@
-"""`plays login`: let the pipeline read what a listener plays."""
+"""`plays login`: allow the pipeline to read what a listener plays."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-import requests
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.confirm import YesOption
 from cli.errors import CommandError, StoppedError, interruptible
-from cli.login.browser_consent import ask, wait_for_code
-from cli.login.callback import CallbackServer
-from cli.login.consent import Question, redirect_uri
+from cli.login.browser_consent import show_consent_page, wait_for_code
+from cli.login.callback_server import CallbackServer
 from cli.login.developer_app import SECRET_VARIABLE, DeveloperApp, find_app
-from cli.login.grant import Consent, poll_once, refuse_while_blocked, remedy, trade
-from cli.login.spotify_target import SpotifyPlace, must_turn, place_after_turning, place_of, turn
-from cli.login.terminal_input import Typed
+from cli.login.pkce import ConsentRequest, redirect_uri
+from cli.login.services import LoginServices
+from cli.login.spotify_target import (
+    must_switch,
+    polled_urls,
+    switch_to_real_spotify,
+    urls_after_switch,
+)
+from cli.login.terminal_input import TerminalInput
+from cli.login.token_exchange import Consent, remedy, require_no_rate_limit
 from cli.options import JsonOption, ListenerOption, TimeoutOption, target_of
 from cli.output import Document, Instant, emit, note, show
-from cli.simulated import confirm_poll, remember_simulated
-from cli.target import Target
+from cli.simulated_plays import confirm_poll, remember_simulated
 from infra.local.processes import deferred
-from services.collector.credentials import GRANT_LIFETIME, Credentials, CredentialStore
-from services.collector.state import ListenerStates
+from services.collector.credentials import GRANT_LIFETIME, Credentials
 from shared.archive import DEFAULT_LISTENER
-from shared.errors import HistoryError, SettingsError, SpotifyAuthError, SpotifyError
-from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
-from shared.spotify.rate_limits import SpotifyApps
+from shared.errors import HistoryError, SpotifyAuthError, SpotifyError
 from shared.spotify.wire import Grant
 
 PORT = 8765
 TIMEOUT_S = 300.0
+UNTESTED = "the login is stored, but was not tested"
 
 
 class Login(Document):
-    """A stored login; `plays_shown` is None where Spotify could not be asked, as `trouble` tells.
+    """A stored login. It expires six months after the consent, however often it is used.
 
-    The grant dies at `expires_at`, six months after the consent, however much it is used.
+    `plays_shown` is None if Spotify could not be polled; `trouble` says why.
     """
 
     listener: str
@@ -59,7 +57,7 @@ def login(
         typer.Option(
             metavar="ID",
             envvar="SPOTIFY_CLIENT_ID",
-            help="Client ID of your app; by default that of the last login, or you are asked.",
+            help="Client ID of your app. Default: that of the last login, or you are asked.",
         ),
     ] = None,
     client_secret_stdin: Annotated[
@@ -67,11 +65,11 @@ def login(
         typer.Option(
             "--client-secret-stdin",
             help="Read the app's client secret from the first line of stdin. "
-            f"{SECRET_VARIABLE} can hold it, too; none is needed.",
+            f"{SECRET_VARIABLE} can hold it, too. It is optional.",
         ),
     ] = False,
     port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="Of the redirect URI on 127.0.0.1.")
+        int, typer.Option(min=1, max=65_535, help="Port of the redirect URI on 127.0.0.1.")
     ] = PORT,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the consent page in a browser.")
@@ -85,167 +83,115 @@ def login(
     ] = False,
     simulated: Annotated[
         bool,
-        typer.Option("--simulated", help="Log in at the local cloud's simulator, for a try."),
+        typer.Option("--simulated", help="Try a login at the local cloud's simulated Spotify."),
     ] = False,
     timeout: TimeoutOption = TIMEOUT_S,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the pipeline read what a listener plays on Spotify.
+    """Allow the pipeline to read what a listener plays on Spotify.
 
-    Spotify asks you in the browser, and the answer comes back to this machine, at
-    `http://127.0.0.1:8765/callback`, or is pasted here. The first login needs an app of your own
-    at Spotify: you are told how to make one. The login is checked, then stored in the listener's
-    secret, in AWS or in the local cloud, which polls the real Spotify from then on. Until you agree
-    in the browser, nothing changes.
+    Spotify asks you in the browser and sends the answer to `http://127.0.0.1:8765/callback` on this
+    machine, or you paste it here. The first login needs a Spotify app of your own; the command
+    explains how to create one. It tests the login and stores it in the listener's secret, in AWS or
+    in the local cloud, which polls the real Spotify from then on. Nothing changes until you agree
+    in the browser.
 
-    A login lives for six months. Run this again before they are over: it asks for nothing twice.
+    A login expires after six months. Log in again before that; you need not enter anything twice.
     """
-    question, typed = Question(redirect_uri(port)), Typed()
-    unchanged = "no login was stored; everything is as it was"
-    with CallbackServer(port, question.read) as server, interruptible(unchanged):
+    request, terminal = ConsentRequest(redirect_uri(port)), TerminalInput()
+    unchanged = "no login was stored, and nothing was changed"
+    with CallbackServer(port, request.read) as server, interruptible(unchanged):
         target = target_of(context)
-        turns = must_turn(target, simulated=simulated, start_over=start_over)
-        store = _store(target)
-        store.require(listener)
+        switches = must_switch(target, simulated=simulated, start_over=start_over)
+        urls = urls_after_switch(target.state) if switches and target.state else polled_urls(target)
+        services = LoginServices.of(target, urls)
+        services.store.require(listener)
         if simulated:
             confirm_poll(target, listener, yes=yes)
-        # A login of before the turn is one at the simulator.
-        known = None if turns else _known(store, listener)
+        # A login from before a switch is one at the simulator.
+        stored = None if switches else services.stored_login(listener)
         app = find_app(
-            *(client_id, known, typed),
+            *(client_id, stored, terminal),
             secret_from_stdin=client_secret_stdin,
-            redirect_uri=question.redirect_uri,
+            redirect_uri=request.redirect_uri,
             simulated=simulated,
         )
-        desk = _desk(target, turns=turns)
-        refuse_while_blocked(desk.apps, app.client_id)
-        accounts_url = desk.place.accounts_url
-        address = question.address(accounts_url, app.client_id, show_dialog=bool(known))
-        ask(address, question, typed, browser=browser)
-        code = wait_for_code(server, question, typed, timeout)
-        grant = _trade(desk, Consent(app, question, code))
+        require_no_rate_limit(services.apps, app.client_id)
+        url = request.url(urls.accounts_url, app.client_id, show_dialog=bool(stored))
+        show_consent_page(url, request, terminal, browser=browser)
+        code = wait_for_code(server, request, terminal, timeout)
+        grant = services.exchange(Consent(app, request, code))
     credentials = _credentials(app, grant)
-    if turns:
-        # A consent is too dear to lose: what stops the command waits until it is stored.
-        with interruptible("the login is stored, but was not tried"), deferred(_tell_of_waiting):
-            desk = _turned(context, listener, credentials, start_over=start_over)
+    if switches:
+        # Ctrl-C waits until the login is stored, because the person would have to agree again.
+        with interruptible(UNTESTED), deferred(_note_deferred_stop):
+            services = _switch_and_store(context, listener, credentials, start_over=start_over)
     if simulated:
         remember_simulated(target, listener)
-    done = _finish(desk, listener, known, credentials, grant)
-    emit(done) if as_json else show(*_told(done))
+    done = _test_and_store(services, listener, stored, credentials, grant.access_token)
+    emit(done) if as_json else show(*_lines(done))
 
 
-def _tell_of_waiting() -> None:
+def _note_deferred_stop() -> None:
     note("Stopping once the local cloud has started and the login is stored ...")
 
 
-def _known(store: CredentialStore, listener: str) -> Credentials | None:
-    try:
-        return store.load(listener)
-    except SettingsError:
-        # This very login mends it.
-        return None
-
-
-@dataclass(frozen=True)
-class _Desk:
-    """Where a login is made: Spotify, the secrets, and what it said of app and listener before."""
-
-    place: SpotifyPlace
-    store: CredentialStore
-    apps: SpotifyApps
-    states: ListenerStates
-
-
-def _store(target: Target) -> CredentialStore:
-    return CredentialStore(target.client("secretsmanager"), target.output("ListenerSecretPrefix"))
-
-
-def _desk(target: Target, *, turns: bool = False) -> _Desk:
-    place = place_after_turning(target.state) if turns and target.state else place_of(target)
-    dynamodb = target.client("dynamodb")
-    apps = SpotifyApps(dynamodb, target.output("SpotifyAppTable"))
-    states = ListenerStates(dynamodb, target.output("ListenerStateTable"))
-    return _Desk(place, _store(target), apps, states)
-
-
-def _turned(
+def _switch_and_store(
     context: typer.Context, listener: str, credentials: Credentials, *, start_over: bool
-) -> _Desk:
-    """Turn a local cloud to the real Spotify, and store the login there.
+) -> LoginServices:
+    """Switch a local cloud to the real Spotify, and store the login there.
 
     Raises:
-        CommandError: It did not turn.
+        CommandError: The switch failed.
     """
     try:
-        desk = _desk(turn(context, start_over=start_over))
+        target = switch_to_real_spotify(context, start_over=start_over)
+        services = LoginServices.of(target, polled_urls(target))
     except HistoryError as error:
         raise CommandError(f"no login was stored: {error}") from error
-    desk.store.save(listener, credentials)
-    return desk
+    services.store.save(listener, credentials)
+    return services
 
 
-def _trade(desk: _Desk, consent: Consent) -> Grant:
-    """Trade the code of a consent for tokens."""
-    with _session(desk.place) as session:
-        return trade(SpotifyAccounts(session, desk.place.accounts_url), desk.apps, consent)
-
-
-@contextmanager
-def _session(place: SpotifyPlace) -> Iterator[requests.Session]:
-    with open_session() as session:
-        # A proxy leads away from this machine.
-        session.trust_env = not place.is_here
-        yield session
-
-
-def _finish(
-    desk: _Desk, listener: str, known: Credentials | None, credentials: Credentials, grant: Grant
+def _test_and_store(
+    services: LoginServices,
+    listener: str,
+    stored: Credentials | None,
+    credentials: Credentials,
+    access_token: str,
 ) -> Login:
-    """Poll once, and store the login.
+    """Poll once, then store the login.
 
-    What may pass by itself stops nothing, nor does Ctrl-C: a fresh grant is too dear to lose. A
-    login whose plays Spotify does not show is stored where there was none, since it works once
-    that is put right; but it replaces none that may work: perhaps somebody took the wrong account.
+    A temporary problem or Ctrl-C does not discard the login, because the person would have to agree
+    again. If Spotify refuses the plays, the login is stored unless it would replace one that may
+    work: the person may have agreed with the wrong account.
     """
-    with _session(desk.place) as session:
-        try:
-            api = SpotifyApi(session, desk.place.api_url)
-            trial = poll_once(api, desk.apps, credentials.client_id, grant.access_token)
-        except SpotifyAuthError as error:
-            if known and _may_work(desk, listener, known):
-                raise CommandError(f"{remedy(error)}; the login of before stays") from error
-            desk.store.save(listener, credentials)
-            after = "the login is stored, and polls succeed once that is done"
-            raise CommandError(f"{remedy(error)}; {after}") from error
-        except KeyboardInterrupt:
-            desk.store.save(listener, credentials)
-            raise StoppedError("stopped: the login is stored, but was not tried") from None
-    desk.store.save(listener, credentials)
+    try:
+        test = services.poll_once(credentials.client_id, access_token)
+    except SpotifyAuthError as error:
+        if stored and services.may_work(listener, stored):
+            raise CommandError(f"{remedy(error)}; the earlier login is kept") from error
+        services.store.save(listener, credentials)
+        after = "the login is stored, and polls succeed once that is done"
+        raise CommandError(f"{remedy(error)}; {after}") from error
+    except KeyboardInterrupt:
+        services.store.save(listener, credentials)
+        raise StoppedError(f"stopped: {UNTESTED}") from None
+    services.store.save(listener, credentials)
     return Login(
         listener=listener,
         client_id=credentials.client_id,
         authorized_at=credentials.authorized_at,
         expires_at=credentials.authorized_at + GRANT_LIFETIME,
-        plays_shown=trial.plays_shown,
-        trouble=trial.trouble,
+        plays_shown=test.plays_shown,
+        trouble=test.trouble,
     )
-
-
-def _may_work(desk: _Desk, listener: str, login: Credentials) -> bool:
-    if not login.days_left(datetime.now(UTC)):
-        return False
-    try:
-        return not desk.states.load(listener).is_refused(login.fingerprint)
-    except (SettingsError, BotoCoreError, ClientError):
-        # Nobody knows of a refusal, then.
-        return True
 
 
 def _credentials(app: DeveloperApp, grant: Grant) -> Credentials:
     if grant.refresh_token is None:
-        raise SpotifyError("Spotify gave no refresh token; run `plays login` again")
+        raise SpotifyError("Spotify gave no refresh token: run `plays login` again")
     return Credentials(
         client_id=app.client_id,
         client_secret=app.client_secret,
@@ -254,11 +200,11 @@ def _credentials(app: DeveloperApp, grant: Grant) -> Credentials:
     )
 
 
-def _told(done: Login) -> list[str]:
+def _lines(done: Login) -> list[str]:
     until = f"{done.listener} is logged in until {done.expires_at:%Y-%m-%d}"
     if done.trouble:
-        return [f"{until}. It could not be tried yet: {done.trouble}. Polls go on by themselves."]
+        return [f"{until}. The login could not be tested yet: {done.trouble}. Polls will retry."]
     return [
         f"{until}; Spotify shows {done.plays_shown} plays.",
-        "The next poll takes them; `plays poll --wait` does so now.",
+        "The next poll loads them; `plays poll --wait` does so now.",
     ]

@@ -1,4 +1,4 @@
-"""`plays poll`: ask Spotify now, not at the next tick."""
+"""`plays poll`: poll Spotify now, instead of at the next scheduled poll."""
 
 import typer
 
@@ -14,18 +14,43 @@ from cli.options import (
     WaitOption,
     target_of,
 )
-from cli.output import Document, emit, show
-from cli.simulated import confirm_poll, remember_simulated
+from cli.output import Document, Instant, emit, show
+from cli.simulated_plays import confirm_poll, remember_simulated
+from cli.statements import STATEMENTS, as_document
 from cli.target import Target
-from cli.upload_results import PollResult, fetch_poll
 from cli.waiting import Waiting
 from services.collector.poll import Outcome
 from shared.archive import DEFAULT_LISTENER
 from shared.models import iso
+from shared.queries import Reader
+
+
+class PollResult(Document):
+    """The plays of one poll, and what became of them.
+
+    `returned` counts the plays in Spotify's answer. The collector publishes those it does not know;
+    they are inserted, upgraded or duplicates.
+    """
+
+    listener: str
+    polled_at: Instant
+    returned: int
+    new: int
+    late: int
+    moved: int
+    unreadable: int
+    inserted: int
+    upgraded: int
+    duplicates: int
+
+    @property
+    def known(self) -> int:
+        """The plays that were known before this poll, or twice in its answer."""
+        return self.returned - self.inserted - self.upgraded - self.unreadable
 
 
 class Poll(Document):
-    """One poll; `result` is known once its plays are rows."""
+    """One poll; `result` is None until its plays are rows."""
 
     listener: str
     origin: str
@@ -43,22 +68,22 @@ def poll(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask Spotify for the newest plays now."""
+    """Poll Spotify for the newest plays now."""
     target = target_of(context)
     Listeners(target).require(listener)
     confirm_poll(target, listener, yes=yes)
     waiting = Waiting(target, timeout) if wait else None
     remember_simulated(target, listener)
-    with interruptible("the poll may go on; its plays load by themselves"):
-        done = collect(target, listener)
-    with interruptible("the plays go on loading; `plays status` shows how far"):
+    with interruptible("the poll may continue; its plays load automatically"):
+        done = run_collector(target, listener)
+    with interruptible("the plays continue loading; `plays status` shows the progress"):
         if waiting:
-            done = await_result(waiting, done)
-    emit(done) if as_json else show(told(done))
+            done = wait_for_result(waiting, done)
+    emit(done) if as_json else show(line_of(done))
 
 
-def collect(target: Target, listener: str) -> Poll:
-    """Run the collector and wait for what it came to.
+def run_collector(target: Target, listener: str) -> Poll:
+    """Run the collector and return its poll.
 
     Raises:
         CommandError: The collector failed, or had a reason not to poll.
@@ -69,11 +94,11 @@ def collect(target: Target, listener: str) -> Poll:
     return Poll(listener=listener, origin=outcome.origin, batches=outcome.batches, new=outcome.new)
 
 
-def await_result(waiting: Waiting, done: Poll) -> Poll:
+def wait_for_result(waiting: Waiting, done: Poll) -> Poll:
     """Wait until the plays of a poll are rows.
 
     Raises:
-        UnfinishedError: It takes too long, or its messages died.
+        UnfinishedError: The time is over, or messages became dead letters.
     """
     waiting.begin()
     result = waiting.wait_for(
@@ -82,28 +107,35 @@ def await_result(waiting: Waiting, done: Poll) -> Poll:
     return done.model_copy(update={"result": result})
 
 
+def fetch_poll(database: Reader, origin: str, batches: int) -> PollResult | None:
+    """Read the result of a poll; None until its last batch is loaded."""
+    rows = database.run(STATEMENTS["poll"], origin=origin, batches=batches)
+    return as_document(PollResult, rows[0]) if rows else None
+
+
 def _why_not(outcome: Outcome) -> str:
     login = f"run `plays login --listener {outcome.listener}`"
     if outcome.blocked_until:
-        return f"Spotify takes no calls for {outcome.listener} until {iso(outcome.blocked_until)}"
+        until = iso(outcome.blocked_until)
+        return f"Spotify rate-limits the app of {outcome.listener} until {until}: poll after that"
     if outcome.status == "needs-login":
         return f"Spotify no longer accepts the login of {outcome.listener}: {login}"
     if outcome.status == "forbidden":
         return (
             f"Spotify forbids the app or the account of {outcome.listener}: {outcome.reason}; "
-            "it is asked again within an hour, or at once after `plays login`"
+            "the pipeline retries within an hour, or at once after `plays login`"
         )
     return f"{outcome.listener} has not logged in yet: {login}"
 
 
-def told(done: Poll) -> str:
-    """Tell in one line where every play that was shown is now."""
+def line_of(done: Poll) -> str:
+    """Return one line that accounts for every play in the answer."""
     result = done.result
     if result is None:
-        return f"polled for {done.listener}: {done.new} new plays, which load by themselves"
+        return f"polled for {done.listener}: {done.new} new plays, which load automatically"
     line = (
         f"polled for {done.listener}: {result.returned} plays shown, "
-        f"{result.inserted} of them new rows, {result.known} known already"
+        f"{result.inserted} of them new rows, {result.known} already known"
     )
     if result.upgraded:
         line += f", {result.upgraded} known from an upload"

@@ -1,4 +1,4 @@
-"""`plays report`: the review of a year or a month as one HTML file, to keep and to share."""
+"""`plays report`: write the review of a year or a month as one HTML file."""
 
 from collections.abc import Collection
 from datetime import date
@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from cli.errors import CommandError
 from cli.options import JsonOption, ListenerOption, target_of
 from cli.output import Document, emit, show
-from cli.simulated import simulated_listeners
+from cli.simulated_plays import simulated_listeners
 from dashboard.period import Period
 from dashboard.report import NoPlaysError, default_year, render
 from dashboard.view import MEASURES, RULES, View
@@ -33,27 +33,27 @@ def report(
     *,
     year: Annotated[
         int | None,
-        typer.Option(min=1900, max=2199, help="The year; by default the last one that is over."),
+        typer.Option(min=1900, max=2199, help="The year. Default: the last complete one."),
     ] = None,
     month: Annotated[
-        int | None, typer.Option(min=1, max=12, help="A month of that year instead of all of it.")
+        int | None, typer.Option(min=1, max=12, help="Only this month of the year.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write it; by default listening-YEAR.html in this folder."),
+        typer.Option(help="The file to write. Default: listening-YEAR.html in this folder."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The name in the file; by default the listener's.")
+        str | None, typer.Option(help="The name in the file. Default: the listener's.")
     ] = None,
     listener: ListenerOption = DEFAULT_LISTENER,
     rule: Annotated[str, typer.Option(help=f"When a play counts: {', '.join(RULES)}.")] = "30s",
-    measure: Annotated[str, typer.Option(help="Order by plays or minutes.")] = "plays",
+    measure: Annotated[str, typer.Option(help="Order by: plays, minutes.")] = "plays",
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the review of a year or a month as one HTML file.
+    """Write the review of a year or a month as one HTML file, to keep or to share.
 
-    The file loads nothing and holds nothing of you but the name and what the review shows.
+    The file loads nothing, and its only personal data are the name and what the review shows.
     """
     _require(rule, RULES, "--rule")
     _require(measure, MEASURES, "--measure")
@@ -66,7 +66,7 @@ def report(
             text = render(view, period, _heading(name or listener))
         except NoPlaysError:
             raise CommandError(
-                f"no play of {listener} in {period.name} is known: choose another --year or --month"
+                f"no play of {listener} in {period.name} is stored: use another --year or --month"
             ) from None
     written = _write(out or Path(f"listening-{period.text}.html"), text, force=force)
     done = Report(path=written, period=period.name, bytes=written.stat().st_size)
@@ -77,7 +77,7 @@ def report(
 
 
 def _heading(name: str) -> str:
-    """Return the heading of the file, to which the page adds the period."""
+    """Return the heading of the file; the template adds the period."""
     return "My listening" if name == DEFAULT_LISTENER else f"Listening of {name}"
 
 
@@ -92,12 +92,12 @@ def _view(database: Reader, args: dict[str, str], simulated: frozenset[str]) -> 
     except NotFound as error:
         raise CommandError(str(error.description)) from None
     if view is None:
-        raise CommandError("no play is known yet: `plays upload` or `plays poll` brings some")
+        raise CommandError("no play is stored yet: load some with `plays upload` or `plays poll`")
     return view
 
 
 def _period(view: View, year: int | None, month: int | None) -> Period:
-    """Return the wanted period; a month without a year is the last one of this number."""
+    """Return the period; a month without a year means its last occurrence."""
     today = view.listener.today
     if year is None and month is not None:
         year = today.year if month <= today.month else today.year - 1

@@ -1,6 +1,5 @@
-"""`plays local scenario`: let the simulated Spotify and ReccoBeats fail as the real ones do."""
+"""`plays local scenario`: make the simulated Spotify and ReccoBeats fail as the real ones do."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -17,12 +16,9 @@ from infra.local.scenarios import Playing, Simulators
 from infra.local.simulators.scenarios import NORMAL
 from infra.local.state import CloudState, local_home
 
-NUMBER = re.compile("[0-9]{1,4300}")
-"""As many digits as Python reads; how great it may be the simulator says."""
-
 
 class Offered(Document):
-    """A scenario that can be switched on, and the defaults of its parameters."""
+    """A scenario, and the defaults of its parameters."""
 
     simulator: str
     name: str
@@ -31,42 +27,39 @@ class Offered(Document):
 
 
 class Scenarios(Document):
-    """What each simulator plays now, and everything that there is."""
+    """The scenarios that each simulator plays now, and all that it offers."""
 
     playing: tuple[Playing, ...]
     offered: tuple[Offered, ...]
 
 
 class Switched(Document):
-    """What the simulators play from now on that were switched."""
+    """The scenarios that the switched simulators play now."""
 
     playing: tuple[Playing, ...]
 
 
 def scenario(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="What to play; `normal` ends it.")
+        str | None, typer.Argument(metavar="NAME", help="The scenario; `normal` ends all.")
     ] = None,
     parameters: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="PARAMETER=NUMBER",
-            help="Of the scenario; and `times` (how many requests it concerns) and `for_s` (how "
-            "many seconds it lasts), which all of them take.",
+            help="Parameters of the scenario. Every scenario takes `times` (how many requests it "
+            "affects) and `for_s` (how many seconds it lasts).",
         ),
     ] = None,
     *,
-    also: Annotated[
-        bool, typer.Option("--also", help="Leave those on that are on already.")
-    ] = False,
+    also: Annotated[bool, typer.Option("--also", help="Keep the scenarios that are on.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the simulated services misbehave as the real ones were seen to; without NAME, list how.
+    """Make the simulated services fail as the real ones do; without NAME, list the scenarios.
 
-    The name tells which simulator is meant. Until it is switched off with
-    `plays local scenario normal`, the pipeline meets it at each poll; watch it with `plays status`.
-    With `normal` the pipeline also forgets what the simulated Spotify told it to wait for, be it
-    hours. ReccoBeats it leaves alone for up to 15 minutes more.
+    Each name belongs to one simulator. A scenario lasts until `plays local scenario normal`, and
+    `plays status` shows its effects. `normal` also clears the rate limits and refused logins that
+    the simulated Spotify caused; ReccoBeats is asked again after up to 15 minutes.
 
     - `plays local scenario rate-limited retry_after_s=60 times=1`
     - `plays local scenario refresh-token-revoked`
@@ -81,21 +74,21 @@ def scenario(
     options = _numbers(parameters or []) | ({"also": True} if also else {})
     playing = tuple(simulators.switch(name, options))
     if name == NORMAL and state.simulated:
-        Listeners(choose("local", STACK, None, home)).forget_refusals()
+        Listeners(choose("local", STACK, None, home)).clear_refusals()
     emit(Switched(playing=playing)) if as_json else show(*map(_line, playing))
 
 
 def _list(simulators: Simulators, *, as_json: bool) -> None:
-    told = Scenarios(playing=tuple(simulators.playing()), offered=tuple(_offered(simulators)))
+    found = Scenarios(playing=tuple(simulators.playing()), offered=tuple(_offered(simulators)))
     if as_json:
-        emit(told)
+        emit(found)
         return
     listed = table("scenario", "what happens", "parameters", numbers=())
-    # Names are copied; half of one is no name.
+    # People copy the names, so they must not wrap.
     listed.columns[0].no_wrap = True
-    for one in told.offered:
+    for one in found.offered:
         listed.add_row(one.name, one.summary, _spelled(one.parameters))
-    show(listed, "", *map(_line, told.playing))
+    show(listed, "", *map(_line, found.playing))
 
 
 def _offered(simulators: Simulators) -> Sequence[Offered]:
@@ -107,7 +100,7 @@ def _offered(simulators: Simulators) -> Sequence[Offered]:
 
 
 def _line(playing: Playing) -> str:
-    """Tell what a simulator plays, in one line."""
+    """Return one line with the scenarios that a simulator plays."""
     acts = [
         " ".join(
             filter(None, [act.name, _spelled(act.parameters), _rest(act.times_left, act.ends_at)])
@@ -127,8 +120,10 @@ def _spelled(parameters: Mapping[str, int]) -> str:
 
 
 def _numbers(words: Sequence[str]) -> dict[str, int]:
-    pairs = [word.partition("=") for word in words]
-    for name, _, value in pairs:
-        if not NUMBER.fullmatch(value):
-            raise CommandError(f"{name} needs a whole number: write {name}=NUMBER")
-    return {name: int(value) for name, _, value in pairs}
+    numbers = {}
+    for name, _, value in (word.partition("=") for word in words):
+        try:
+            numbers[name] = int(value)
+        except ValueError:
+            raise CommandError(f"{name} needs a whole number: use {name}=NUMBER") from None
+    return numbers

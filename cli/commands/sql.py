@@ -1,4 +1,4 @@
-"""`plays sql`: one statement that reads, and its rows as a table, JSON or CSV."""
+"""`plays sql`: run one SELECT and print its rows as a table, JSON or CSV."""
 
 import shutil
 import sys
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from cli.errors import CommandError
 from cli.options import target_of
 from cli.output import note, printable
-from cli.result_table import csv_lines, json_text, table_lines
+from cli.result_formats import csv_lines, json_text, table_lines
 from shared.queries import Query, Result
 
 STDIN = "-"
@@ -30,9 +30,9 @@ def sql(
         bool, typer.Option("--csv", help='Print CSV with a header: NULL is nothing, "" is empty.')
     ] = False,
 ) -> None:
-    """Ask the database one question, and print the rows.
+    """Run one SELECT and print its rows.
 
-    It reads as role reader and changes nothing. A statement has 25 s, and its rows have 5 MB.
+    It runs as role reader, which can change nothing. Limits: 25 s, and 5 MB of rows.
 
     - `plays sql "SELECT count(*) FROM listening_history"`
     - `plays sql --json "SELECT * FROM poll LIMIT 5" | jq '.[].new'`
@@ -58,9 +58,9 @@ def _query(statement: str) -> Query:
 
 def _print(result: Result, *, as_csv: bool) -> None:
     if as_csv:
-        # A file gets the texts as they are; a terminal would obey what is in them.
-        shown = printable if sys.stdout.isatty() else str
-        lines: Iterable[str] = (shown(line) for line in csv_lines(result))
+        # A file gets the values unchanged; a terminal must not get control characters.
+        escape = printable if sys.stdout.isatty() else str
+        lines: Iterable[str] = (escape(line) for line in csv_lines(result))
     else:
         lines = table_lines(result, shutil.get_terminal_size().columns)
     sys.stdout.writelines(f"{line}\n" for line in lines)

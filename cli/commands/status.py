@@ -1,12 +1,17 @@
-"""`plays status`: what is stored, what is on its way, what needs a person."""
+"""`plays status`: what is stored, what is in the queues, what needs a person."""
 
 from datetime import timedelta
 from math import floor
 
 import typer
 
-from cli.database_status import Coverage, LastPoll, fetch_stored
-from cli.deployment import Status, gather
+from cli.deployment_status import (
+    Coverage,
+    LastPoll,
+    Status,
+    fetch_database_status,
+    gather_status,
+)
 from cli.errors import CommandError
 from cli.options import JsonOption, target_of
 from cli.output import emit, show, table
@@ -14,31 +19,31 @@ from shared.errors import DatabaseAwayError, DatabaseError
 from shared.models import iso
 
 LAST_DAYS = 30
-"""From so many days left on it is time to log in again, as the alarms say."""
+"""Days before the expiry of a login from which to ask for a new one, as the alarms do."""
 
 
 def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
-    """Show rows, queues, dead letters, the last poll, gaps, blocks and how long logins are good.
+    """Show rows, queues, dead letters, the last poll, gaps, coverage, logins and rate limits.
 
-    Where Postgres is away the rest is shown all the same, and the exit code is 1.
+    If Postgres is unavailable, the command shows the rest and exits with 1.
     """
     target = target_of(context)
-    away = None
+    failure = None
     try:
         with target.database() as database:
-            stored = fetch_stored(database)
+            stored = fetch_database_status(database)
     except DatabaseError as error:
-        stored, away = None, error
-    found = gather(target, stored)
+        stored, failure = None, error
+    found = gather_status(target, stored)
     emit(found) if as_json else show_status(found)
-    if away:
-        no_answer = "Postgres cannot be read: " if isinstance(away, DatabaseAwayError) else ""
-        raise CommandError(f"{no_answer}{away}") from away
+    if failure:
+        prefix = "Postgres is unavailable: " if isinstance(failure, DatabaseAwayError) else ""
+        raise CommandError(f"{prefix}{failure}") from failure
 
 
 def show_status(found: Status) -> None:
     """Print the status for a person."""
-    queues = table("queue", numbers=("waiting", "in work", "oldest"))
+    queues = table("queue", numbers=("waiting", "in flight", "oldest"))
     for name, depth in found.queues.items():
         queues.add_row(name, f"{depth.visible:,}", f"{depth.in_flight:,}", _age(depth.oldest_age_s))
     rows = table("table", numbers=("rows",))
@@ -53,19 +58,19 @@ def show_status(found: Status) -> None:
 def _facts(found: Status) -> list[str]:
     lines = [f"dead letters   {_dead_letters(found.dead_letters)}"]
     if found.failed_ticks:
-        lines.append(f"failed ticks   {found.failed_ticks:,}: the next one makes good for them")
+        lines.append(f"failed polls   {found.failed_ticks:,}: the next poll fetches their plays")
     if found.rows is not None:
         lines += [f"last poll      {_poll(found.last_poll)}", f"gaps           {_gaps(found)}"]
         for who, shares in (found.coverage or {}).items():
-            lines += [f"covered {who:<6} {_covered(shares)}", f"days of {who:<6} {_days(shares)}"]
+            lines += [f"coverage {who:<5} {_shares(shares)}", f"days of {who:<6} {_days(shares)}"]
     lines += [f"login of {who:<5} {_login(found, who)}" for who in found.token_days_left]
     lines += [
-        f"Spotify        wants no calls for {who} until {iso(until)}"
+        f"rate limit     of {who} until {iso(until)}: polls continue after that"
         for who, until in found.blocked_until.items()
         if until
     ]
     lines += [
-        f"Spotify        may want no calls for {who}: {why}"
+        f"rate limit     of {who} is unknown: {why}"
         for who, why in found.block_unknown.items()
         if why
     ]
@@ -104,12 +109,12 @@ def _gaps(found: Status) -> str:
         return "none"
     newest = found.gaps[0]
     if not newest.is_open:
-        return "none open: all that there were are closed"
-    end = iso(newest.ended_at) if newest.ended_at else "now, and it goes on"
+        return "none open"
+    end = iso(newest.ended_at) if newest.ended_at else "now"
     return f"{found.open_gaps} open, the newest {iso(newest.started_at)} to {end}: {newest.reason}"
 
 
-def _covered(shares: Coverage) -> str:
+def _shares(shares: Coverage) -> str:
     return f"{_percent(shares.days_7)} of the last 7 days, {_percent(shares.days_30)} of 30"
 
 
@@ -118,7 +123,7 @@ def _days(shares: Coverage) -> str:
 
 
 def _percent(share: float) -> str:
-    """Write a share; nearly all is not all."""
+    """Format a share, rounded down so that 99.99 % is not shown as 100 %."""
     return f"{floor(share * 1_000) / 10:g} %"
 
 

@@ -1,15 +1,14 @@
-"""`plays upload`: history files into the archive, from where they load by themselves."""
+"""`plays upload`: put exports into the archive, from which the pipeline loads them."""
 
 import unicodedata
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from rich.progress import Progress, TaskID
 
-from cli.commands.derive import BY_ITSELF, derive_all
+from cli.commands.derive import AFTER_CTRL_C, derive_all
 from cli.confirm import YesOption
 from cli.errors import CommandError, interruptible
 from cli.listeners import Listeners
@@ -22,21 +21,27 @@ from cli.options import (
     target_of,
 )
 from cli.output import byte_progress, count_progress, emit, note
-from cli.simulated import confirm_upload
+from cli.simulated_plays import confirm_upload
 from cli.target import Target
-from cli.upload_report import Upload, UploadList, add_up, judge, show_report, show_sent
-from cli.upload_results import ImportResult, fetch_import, fetch_progress
+from cli.upload_report import (
+    Upload,
+    UploadList,
+    UploadReport,
+    fetch_upload_progress,
+    fetch_upload_report,
+    require_success,
+    show_sent,
+    show_summary,
+    summarize,
+)
 from cli.waiting import UnfinishedError, Waiting
 from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key, upload_origin
 from shared.errors import DatabaseError
 from shared.queries import Reader
 
-# On some types of EC2 hosts boto3 would send by awscrt, which calls none of the events below.
-CLASSIC = TransferConfig(preferred_transfer_client="classic")
-
-SENDING_STOPPED = (
-    "a file that was sent whole is stored and loads (`plays status` shows how far), any other is "
-    "not stored; run it again, because no play is added twice"
+UPLOAD_STOPPED = (
+    "files that were sent completely are stored and load (`plays status` shows the progress), the "
+    "others are not; run it again, which adds no play twice"
 )
 
 
@@ -44,9 +49,7 @@ def upload(
     context: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="FILE...", help="Zips as Spotify sends them, or the JSON files in them."
-        ),
+        typer.Argument(metavar="FILE...", help="Zips from Spotify, or the JSON files in them."),
     ],
     *,
     listener: ListenerOption = DEFAULT_LISTENER,
@@ -55,13 +58,13 @@ def upload(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload listening history (Spotify's "extended streaming history").
+    """Upload your exports from Spotify (the package "extended streaming history").
 
-    The files load by themselves; a file uploaded again adds nothing. With --wait the command
-    prints where every row went, and brings the page up to date. Files in a zip that cannot be
-    read are named, and the others load. The exit code is 1 if the rows do not add up, if nothing
-    in a file could be read (the package "account data" names no tracks, so it counts), or if a
-    file does not load in time.
+    The files load automatically; uploading a file again adds nothing. With --wait the command
+    prints what became of every row, and refreshes the dashboard. It names files in a zip that
+    cannot be read, and the others load. The exit code is 1 if the rows do not add up, if nothing in
+    a file could be read (as in the package "account data", which names no tracks), or if a file
+    does not load in time.
     """
     files = check(files)
     target = target_of(context)
@@ -69,57 +72,58 @@ def upload(
     confirm_upload(target, listener, yes=yes)
     waiting = None
     if wait:
-        # Better no answer before anything is sent than none after.
+        # Without Postgres --wait cannot report, so send nothing.
         try:
             with target.database() as database:
                 database.run("SELECT 1")
         except DatabaseError as error:
             raise CommandError(f"{error}; nothing was sent") from error
         waiting = Waiting(target, timeout)
-    with interruptible(SENDING_STOPPED):
+    with interruptible(UPLOAD_STOPPED):
         uploads = send_all(target, files, listener)
     if waiting is None:
         sent = UploadList(listener=listener, uploads=uploads)
         emit(sent) if as_json else show_sent(sent)
         return
-    with interruptible("the files are stored and go on loading; `plays status` shows how far"):
-        done, unfinished = await_all(waiting, uploads)
-    report = add_up(listener, done)
-    emit(report) if as_json else show_report(report)
+    with interruptible("the files are stored and continue loading; see `plays status`"):
+        done, unfinished = wait_for_all(waiting, uploads)
+    summary = summarize(listener, done)
+    emit(summary) if as_json else show_summary(summary)
     _refresh(target)
     if unfinished:
         raise CommandError("; ".join(map(str, unfinished)))
-    judge(report)
+    require_success(summary)
 
 
 def _refresh(target: Target) -> None:
-    """Bring the reports and the page up to date, which would follow by themselves."""
+    """Refresh the derived tables; a failure is no error, because the schedule retries."""
     try:
-        with interruptible(BY_ITSELF):
+        with interruptible(AFTER_CTRL_C):
             derive_all(target, {})
     except (CommandError, ClientError) as error:
-        note(f"reports and page follow within an hour: {error}")
+        note(f"the reports and the page follow within an hour: {error}")
 
 
 def check(files: list[Path]) -> list[Path]:
-    """Refuse before anything is sent what could not be sent, or would never be read.
-
-    Returns:
-        The files, each once.
+    """Return the files, each once, if all of them can be sent and read.
 
     Raises:
-        CommandError: Names the file, and why.
+        CommandError: One cannot; the message names it and the reason.
     """
     for file in files:
-        # Line breaks and the like, and bytes that are no UTF-8.
+        # Control characters, and bytes that are not UTF-8.
         if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file.name):
-            raise CommandError(f"{file.name!r} holds a character that no upload can: rename it")
+            raise CommandError(
+                f"{file.name!r} holds a character that an upload cannot have: rename it"
+            )
         if not file.exists():
             raise CommandError(f"{file} does not exist")
         if not file.is_file():
-            raise CommandError(f"{file} is not a file: name the zip, or the JSON files in it")
+            raise CommandError(f"{file} is not a file: pass the zip, or the JSON files in it")
         if file.suffix.lower() not in UPLOAD_SUFFIXES:
-            raise CommandError(f"{file} is neither .zip nor .json: send the file Spotify sent you")
+            raise CommandError(
+                f"{file} is neither .zip nor .json: pass the file that Spotify sent you"
+            )
     known: dict[str, Path] = {}
     for file in files:
         other = known.setdefault(upload_key(DEFAULT_LISTENER, file.name), file)
@@ -129,8 +133,8 @@ def check(files: list[Path]) -> list[Path]:
 
 
 def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:
-    """Send files to the archive one after the other, with a bar for each."""
-    # Without a cloud it fails here, before there is a bar.
+    """Send files to the archive one by one, with a progress bar for each."""
+    # Without a cloud this fails before the bars appear.
     target.output("ArchiveBucket")
     with byte_progress() as progress:
         tasks = [progress.add_task(file.name, total=file.stat().st_size) for file in files]
@@ -141,64 +145,55 @@ def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:
 
 
 def send(target: Target, file: Path, listener: str, progress: Progress, task: TaskID) -> Upload:
-    """Send one file to the archive; it is durable when this returns.
+    """Send one file to the archive; it is stored durably when this returns.
 
     Raises:
         CommandError: The file cannot be read.
     """
     s3, bucket = target.client("s3"), target.output("ArchiveBucket")
     key = upload_key(listener, file.name)
-    versions: list[str] = []
-    # The transfer sends in parts and in parallel, but does not say which version it made.
-    for call in ("PutObject", "CompleteMultipartUpload"):
-        s3.meta.events.register(
-            f"after-call.s3.{call}",
-            lambda parsed, **_: versions.append(parsed.get("VersionId", "")),
-        )
     try:
         with file.open("rb") as content:
             s3.upload_fileobj(
-                content,
-                bucket,
-                key,
-                Callback=lambda size: progress.advance(task, size),
-                Config=CLASSIC,
+                content, bucket, key, Callback=lambda size: progress.advance(task, size)
             )
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from error
-    origin = upload_origin(key, versions[-1])
+    # The transfer does not return the version that it made.
+    version = s3.head_object(Bucket=bucket, Key=key).get("VersionId")
+    origin = upload_origin(key, version)
     return Upload(file=str(file), key=key, origin=origin, size_bytes=file.stat().st_size)
 
 
-def await_all(
+def wait_for_all(
     waiting: Waiting, uploads: list[Upload]
 ) -> tuple[list[Upload], list[UnfinishedError]]:
-    """Wait for each upload; one that does not end hides no other's result."""
+    """Wait for each upload; return all, and the errors of those that did not finish."""
     done: list[Upload] = []
     unfinished: list[UnfinishedError] = []
     waiting.begin()
     for upload in uploads:
         try:
-            done.append(await_result(waiting, upload))
+            done.append(wait_for_report(waiting, upload))
         except UnfinishedError as error:
             done.append(upload)
             unfinished.append(error)
     return done, unfinished
 
 
-def await_result(waiting: Waiting, upload: Upload) -> Upload:
-    """Wait until every row of an upload ended somewhere, with a bar of the plays loaded.
+def wait_for_report(waiting: Waiting, upload: Upload) -> Upload:
+    """Wait for the report of an upload, with a progress bar of its loaded plays.
 
     Raises:
-        UnfinishedError: It takes too long, or its messages died.
+        UnfinishedError: The time is over, or messages became dead letters.
     """
     with count_progress() as progress:
         task = progress.add_task(Path(upload.file).name, total=None)
 
-        def look(database: Reader) -> ImportResult | None:
-            loaded, published = fetch_progress(database, upload.origin)
+        def fetch(database: Reader) -> UploadReport | None:
+            loaded, published = fetch_upload_progress(database, upload.origin)
             progress.update(task, completed=loaded, total=published)
-            return None if published is None else fetch_import(database, upload.origin)
+            return None if published is None else fetch_upload_report(database, upload.origin)
 
-        result = waiting.wait_for(look, upload.file)
+        result = waiting.wait_for(fetch, upload.file)
     return upload.model_copy(update={"result": result})

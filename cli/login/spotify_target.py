@@ -1,9 +1,8 @@
 """Which Spotify to log in at: the one that the collector polls.
 
-A local cloud begins with a simulated one and a listener who is simulated, too. Before a person
-logs in it turns to the real one, for good, and what was simulated is deleted if the person wants:
-two lives in one history could never be told apart again. It turns once the person has agreed on
-Spotify's page and the login is in hand, so that whatever stops a login before leaves it as it was.
+A new local cloud polls a simulated Spotify. A login at the real one switches the cloud to it for
+good. Simulated plays must be deleted then, because they could not be separated from real ones. The
+switch happens only when the new login is at hand, so that a failed login changes nothing.
 """
 
 from dataclasses import dataclass
@@ -15,88 +14,88 @@ import typer
 from cli.errors import CommandError
 from cli.options import target_of
 from cli.output import note
-from cli.simulated import simulated_listeners
+from cli.simulated_plays import simulated_listeners
 from cli.target import Target
 from infra.local import cloud
 from infra.local.environment import LOOPBACK
 from infra.local.state import CloudState, local_home
 
 MIXED = (
-    "this local cloud holds simulated plays, and yours must not be mixed with them: "
-    "`plays login --start-over` deletes all that is in it, then logs in at the real Spotify "
-    "(load your own exports again afterwards)"
+    "this local cloud holds simulated plays, which must not be mixed with yours: "
+    "`plays login --start-over` deletes everything in it, then logs in at the real Spotify "
+    "(upload your exports again afterwards)"
 )
 
 
 @dataclass(frozen=True)
-class SpotifyPlace:
-    """Where the two services of Spotify are."""
+class SpotifyUrls:
+    """The URLs of Spotify's two services."""
 
     api_url: str
     accounts_url: str
 
     @property
-    def is_here(self) -> bool:
-        """Whether it is a simulator on this machine."""
+    def is_local(self) -> bool:
+        """True for a simulator on this machine."""
         return urlsplit(self.accounts_url).hostname in LOOPBACK
 
 
-def place_of(target: Target) -> SpotifyPlace:
-    """Tell which Spotify the deployed collector polls."""
-    told = target.client("lambda").get_function_configuration(
+def polled_urls(target: Target) -> SpotifyUrls:
+    """Return the URLs that the deployed collector polls."""
+    function = target.client("lambda").get_function_configuration(
         FunctionName=target.output("CollectorFunction")
     )
-    variables: dict[str, Any] = told["Environment"]["Variables"]
-    return SpotifyPlace(variables["SPOTIFY_API_URL"], variables["SPOTIFY_ACCOUNTS_URL"])
+    variables: dict[str, Any] = function["Environment"]["Variables"]
+    return SpotifyUrls(variables["SPOTIFY_API_URL"], variables["SPOTIFY_ACCOUNTS_URL"])
 
 
-def place_after_turning(state: CloudState) -> SpotifyPlace:
-    """Return which Spotify a local cloud will poll once it has turned."""
-    return SpotifyPlace(state.real_spotify_api_url, state.real_spotify_accounts_url)
+def urls_after_switch(state: CloudState) -> SpotifyUrls:
+    """Return the URLs that a local cloud will poll after the switch."""
+    return SpotifyUrls(state.real_spotify_api_url, state.real_spotify_accounts_url)
 
 
-def must_turn(target: Target, *, simulated: bool, start_over: bool) -> bool:
-    """True if a cloud must turn to the real Spotify, or lose simulated plays, before a login.
+def must_switch(target: Target, *, simulated: bool, start_over: bool) -> bool:
+    """True if a login requires a switch to the real Spotify, or deleting simulated plays.
 
     Args:
         target: The cloud to log in for.
-        simulated: Whether to stay with the simulator.
-        start_over: Whether what was simulated may be deleted.
+        simulated: True to stay with the simulator.
+        start_over: True if simulated plays may be deleted.
 
     Raises:
-        CommandError: There is no simulator to stay with, nothing to delete, or something that
-            must be and was not asked for.
+        CommandError: There is no simulator to stay with, there is nothing to delete, or simulated
+            plays may not be deleted.
     """
     is_simulated = target.state is not None and target.state.simulated
-    stands_in_the_way = is_simulated or bool(simulated_listeners(target))
+    blocks_login = is_simulated or bool(simulated_listeners(target))
     if simulated and target.state is None:
-        raise CommandError("--simulated: AWS polls the real Spotify, and has no simulator")
+        raise CommandError("--simulated is for a local cloud: AWS polls the real Spotify")
     if simulated and not is_simulated:
         raise CommandError(
-            "--simulated: no simulator is polled here; a local cloud has one when it is new, "
-            "and again after `plays local reset`, which deletes all that is in it"
+            "--simulated: this local cloud polls no simulator; a new one does, also after "
+            "`plays local reset`, which deletes everything in it"
         )
-    if start_over and (simulated or not stands_in_the_way):
+    if start_over and (simulated or not blocks_login):
         raise CommandError(
-            "--start-over deletes a local cloud with simulated plays, and there are none here"
+            "--start-over deletes simulated plays of a local cloud, but there are none here"
         )
-    if simulated or not stands_in_the_way:
+    if simulated or not blocks_login:
         return False
     _must_delete(target, may=start_over)
     return True
 
 
-def turn(context: typer.Context, *, start_over: bool) -> Target:
-    """Let a local cloud poll the real Spotify from now on, and find it again.
+def switch_to_real_spotify(context: typer.Context, *, start_over: bool) -> Target:
+    """Switch a local cloud to the real Spotify, and return it as it is then.
 
     Raises:
-        CommandError: It holds simulated plays by now, which were not to be deleted.
-        LocalCloudError: The local cloud ended over it.
+        CommandError: It holds simulated plays by now, which may not be deleted.
+        LocalCloudError: The local cloud failed to restart.
     """
     deletes = _must_delete(target_of(context), may=start_over)
-    note("The local cloud starts anew, to poll the real Spotify: half a minute ...")
+    note("Restarting the local cloud to poll the real Spotify, about half a minute ...")
     cloud.turn_to_real_spotify(local_home(), start_over=deletes)
-    # A cloud that started over has other names for its parts.
+    # After a start-over its resources have other names.
     return target_of(context)
 
 
@@ -104,12 +103,12 @@ def _must_delete(target: Target, *, may: bool) -> bool:
     """True if there are simulated plays to delete.
 
     Raises:
-        CommandError: There are, and they may not be deleted.
+        CommandError: They may not be deleted.
     """
     holds_some = bool(simulated_listeners(target))
     if holds_some and not may:
         is_simulated = target.state and target.state.simulated
         raise CommandError(
-            MIXED + ("; `--simulated` logs in at the simulator" if is_simulated else "")
+            MIXED + ("; `plays login --simulated` logs in at the simulator" if is_simulated else "")
         )
     return holds_some

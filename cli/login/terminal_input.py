@@ -1,6 +1,6 @@
-"""What a person types or pastes, read so that other things can be waited for meanwhile.
+"""Lines that a person types or pastes, from a descriptor that `select` can wait for.
 
-`sys.stdin` reads ahead into a buffer that `select` does not see; this reads the descriptor itself.
+`sys.stdin` would read ahead into a buffer that `select` cannot see.
 """
 
 import os
@@ -13,8 +13,8 @@ from contextlib import contextmanager
 _MOST_BYTES = 65_536
 
 
-class Typed:
-    """The lines of a descriptor, by default of stdin."""
+class TerminalInput:
+    """The lines of a descriptor, by default stdin."""
 
     def __init__(self, fd: int = 0) -> None:
         self._fd = fd
@@ -24,51 +24,51 @@ class Typed:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person can be asked."""
+        """True if a person can be asked."""
         return os.isatty(self._fd)
 
     def fileno(self) -> int:
-        """Give the descriptor to wait for."""
+        """Return the descriptor, for `select`."""
         return self._fd
 
     def lines(self) -> Iterator[str]:
-        """Give the lines that were read already."""
+        """Yield the lines that are read already."""
         while self._lines:
             yield self._lines.popleft()
 
     def read(self) -> None:
-        """Read what is there; waits if nothing is. At the end it is open no more."""
+        """Read what is available, or wait for it; `is_open` is False at the end of the input."""
         read = os.read(self._fd, _MOST_BYTES)
         *lines, self._rest = (self._rest + read).split(b"\n")
         if not read:
             self.is_open, lines, self._rest = False, [self._rest] if self._rest else [], b""
         self._lines += [line.decode(errors="replace").strip() for line in lines]
 
-    def ask(self, question: str) -> str:
-        """Ask for one line; empty if there is none to come."""
-        sys.stderr.write(question)
+    def ask(self, request: str) -> str:
+        """Ask for one line on stderr; return "" at the end of the input."""
+        sys.stderr.write(request)
         sys.stderr.flush()
         return self.line()
 
-    def ask_hidden(self, question: str) -> str:
-        """Ask for one line on a terminal, which does not show it."""
-        with self._unseen():
-            answer = self.ask(question)
+    def ask_hidden(self, request: str) -> str:
+        """Ask for one line on a terminal without showing it."""
+        with self._echo_off():
+            answer = self.ask(request)
         sys.stderr.write("\n")
         return answer
 
     def line(self) -> str:
-        """Wait for one line; empty if there is none to come."""
+        """Wait for one line; return "" at the end of the input."""
         while self.is_open and not self._lines:
             self.read()
         return next(self.lines(), "")
 
     @contextmanager
-    def _unseen(self) -> Iterator[None]:
+    def _echo_off(self) -> Iterator[None]:
         before = termios.tcgetattr(self._fd)
-        unseen = termios.tcgetattr(self._fd)
-        unseen[3] &= ~termios.ECHO
-        termios.tcsetattr(self._fd, termios.TCSADRAIN, unseen)
+        changed = termios.tcgetattr(self._fd)
+        changed[3] &= ~termios.ECHO
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, changed)
         try:
             yield
         finally:

@@ -11,7 +11,7 @@ from threading import Thread
 import waitress
 
 from bench import postgres
-from cli.connections import Connections
+from cli.page.connections import Connections
 from dashboard.app import create_app
 from shared.postgres import Database
 from tests.browser.sample import load_sample

@@ -44,7 +44,7 @@ class LocalCloud:
     def plays(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command, whatever comes of it."""
         installed = Path(sys.executable).with_name("plays")
-        command = [str(installed)] if installed.exists() else [sys.executable, "-m", "cli.main"]
+        command = [str(installed)] if installed.exists() else [sys.executable, "-m", "cli"]
         return subprocess.run(  # noqa: S603 - the command is ours
             [*command, *arguments],
             cwd=REPOSITORY,

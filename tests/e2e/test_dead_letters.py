@@ -30,7 +30,7 @@ def test_what_could_not_be_loaded_waits_as_dead_letters_and_comes_back_whole(
     replay = local_cloud.told("dlq", "replay", "enriched-plays")
 
     assert away.returncode == 1
-    assert away.stderr.startswith("plays: Postgres cannot be read: ")
+    assert away.stderr.startswith("plays: Postgres is unavailable: ")
     assert replay["replayed"] >= len(dead) >= summary.music / 500
     eventually(lambda: loaded(local_cloud, sent["origin"]) == dead, within_s=60)
     assert local_cloud.count("ben") == summary.distinct_plays

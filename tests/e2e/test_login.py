@@ -56,7 +56,7 @@ def logged_in(local: LocalCloud) -> dict:
     """Log in at the simulator, saying yes to its consent page as a browser would."""
     words = ("login", "--simulated", "--no-browser", "--port", str(any_free()), "--json")
     with subprocess.Popen(  # noqa: S603 - the command is ours
-        [sys.executable, "-m", "cli.main", *words],
+        [sys.executable, "-m", "cli", *words],
         cwd=REPOSITORY,
         env=os.environ | {"PLAYS_LOCAL_DIR": str(local.home), "PLAYS_TARGET": "local"},
         stdin=subprocess.DEVNULL,
@@ -97,7 +97,7 @@ def test_a_poll_works_with_the_login_that_a_consent_gave(local_cloud):
 def agreed(local: LocalCloud, *words: str) -> str:
     """Log in at a stand-in of the real Spotify, whose consent page says yes; gives stderr."""
     with subprocess.Popen(  # noqa: S603 - the command is ours
-        [sys.executable, "-m", "cli.main", *words],
+        [sys.executable, "-m", "cli", *words],
         cwd=REPOSITORY,
         env=os.environ | {"PLAYS_LOCAL_DIR": str(local.home), "PLAYS_TARGET": "local"},
         stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import STACK, app
-from cli.remote import QueriesFunction
+from cli.queries_function import QueriesFunction
 from cli.target import Target
 from shared.errors import QueryError
 

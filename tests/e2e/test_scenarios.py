@@ -21,7 +21,7 @@ def test_a_quota_is_kept_for_hours_without_a_further_call(local_cloud, scenario)
     first, second = (local_cloud.plays("poll") for _ in range(2))
 
     assert (first.returncode, second.returncode) == (1, 1)
-    assert "takes no calls for me until" in second.stderr
+    assert "rate-limits the app of me until" in second.stderr
     assert local_cloud.blocked_calls() == 0
     blocked_until = local_cloud.told("status")["blocked_until"]["me"]
     wait = datetime.fromisoformat(blocked_until) - datetime.now(UTC)

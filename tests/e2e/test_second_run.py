@@ -26,7 +26,7 @@ from tests.e2e.conftest import remember_ports
 
 pytestmark = pytest.mark.e2e
 
-PLAYS = [sys.executable, "-m", "cli.main"]
+PLAYS = [sys.executable, "-m", "cli"]
 READY_S = 120
 ARRIVAL_S = 10
 STOP_S = 60

@@ -3,7 +3,7 @@ from importlib import import_module
 import boto3
 import pytest
 
-from cli.deployment import dashboard_url
+from cli.deployment_status import dashboard_url
 from cli.target import Target
 
 SETTINGS = {

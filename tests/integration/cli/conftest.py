@@ -1,8 +1,7 @@
-"""A stack in moto whose Postgres is real, reached directly and by the function `queries`."""
+"""A stack in moto with a real Postgres, read directly and by the function `queries`."""
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,17 +15,18 @@ from cli.main import app
 from cli.target import Target
 from infra.local.memory import Memory
 from infra.local.pidfile import held
-from infra.local.ports import HOST, any_free
-from infra.local.state import SUPERVISOR, CloudState
+from infra.local.ports import HOST
+from infra.local.state import SUPERVISOR
 from services.loader import queries
 from shared.postgres import Address, Database
+from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.loader.loader_examples import CONTEXT
 
 BUCKET = "archive"
 
 
 class Lambda:
-    """Lambda whose functions run in this process; what passes in and out is JSON."""
+    """Lambda whose functions run in this process, with JSON in and out."""
 
     def __init__(self, functions):
         self.functions = functions
@@ -43,7 +43,7 @@ class Lambda:
 class DatabaseTarget(Target):
     """A target whose outputs need no CloudFormation, and whose Postgres is the embedded one.
 
-    `faults` are met one by one when a connection is asked for; None is no fault.
+    Each request for a connection raises the next of `faults`; None raises nothing.
     """
 
     @cached_property
@@ -99,7 +99,7 @@ def target(request, deployment, database, address_of) -> Target:
     target.reader_address, target.faults = replace(address, via=via), iter(())
 
     def derive(_event, _context):
-        # The function's own role has another password than the one that is known here.
+        # The function's own role has a password that is unknown here.
         return {"months_left": database.run("SELECT derived.refresh(1000)")[0][0]}
 
     target.functions = {"queries": queries.handler, "derive": derive}
@@ -118,7 +118,7 @@ def plays(target):
 
 @pytest.fixture
 def loaded(database: Database):
-    """Write down a batch as loaded, as the loader does."""
+    """Insert a loaded batch, as the loader does."""
 
     def load(origin: str, number: int, inserted: int, upgraded: int = 0, duplicates: int = 0):
         database.run(
@@ -137,20 +137,12 @@ def loaded(database: Database):
 
 @pytest.fixture
 def home(tmp_path, owner, address_of):
-    """A home in which a local cloud seems to run: this process holds it."""
+    """A home in which a local cloud seems to run, because this process holds its pid file."""
     reader = address_of("reader")
     with held(tmp_path / SUPERVISOR):
-        CloudState(
-            pid=os.getpid(),
-            aws_endpoint=f"http://{HOST}:{any_free()}",
-            region="us-east-1",
+        a_cloud_state(
             access_key=Memory().access_key,
-            secret_key="test",  # noqa: S106 - none guards it
-            bucket="archive",
             database_url=f"postgresql://reader:{reader.password}@{HOST}:{reader.port}/spotify",
-            spotify_api_url="",
-            spotify_accounts_url="",
-            reccobeats_url="",
             log_dir=tmp_path,
         ).save(tmp_path)
         yield tmp_path

@@ -1,4 +1,4 @@
-"""The page's connections, over a Postgres that stops and starts."""
+"""The page's connection pool, with a Postgres that stops and starts."""
 
 import tempfile
 from pathlib import Path
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from werkzeug.exceptions import NotFound
 
-from cli.connections import Connections
+from cli.page.connections import Connections
 from infra.cdk.database import DATABASE
 from infra.local.ports import any_free
 from infra.local.postgres import HOST, Passwords, PostgresServer
@@ -21,7 +21,7 @@ BACKEND = "SELECT pg_backend_pid()"
 
 @pytest.fixture(scope="module")
 def postgres():
-    """A server of this file's own, to stop and start."""
+    """A server that only this file stops and starts."""
     port = any_free()
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         server = PostgresServer(Path(folder) / "data")
@@ -47,7 +47,7 @@ def backend(connections) -> int:
         return reader.run(BACKEND)[0][0]
 
 
-def test_a_connection_is_used_again(connections):
+def test_a_connection_is_reused(connections):
     assert backend(connections) == backend(connections)
 
 
@@ -56,7 +56,7 @@ def test_two_readers_at_once_have_two_connections(connections):
         assert first.run(BACKEND) != second.run(BACKEND)
 
 
-def test_no_reader_meets_the_connection_of_a_server_that_is_gone(connections, postgres):
+def test_connections_from_before_a_restart_are_dropped(connections, postgres):
     with connections.reader(), connections.reader():
         pass
 
@@ -66,7 +66,7 @@ def test_no_reader_meets_the_connection_of_a_server_that_is_gone(connections, po
     assert backend(connections)
 
 
-def test_a_server_that_is_away_is_an_error_until_it_is_back(connections, postgres):
+def test_a_stopped_server_is_an_error_until_it_restarts(connections, postgres):
     backend(connections)
     postgres.stop()
     with pytest.raises(DatabaseAwayError), connections.reader():
@@ -77,7 +77,7 @@ def test_a_server_that_is_away_is_an_error_until_it_is_back(connections, postgre
     assert backend(connections)
 
 
-def test_a_connection_survives_a_page_that_is_not_found(connections):
+def test_a_connection_survives_a_missing_page(connections):
     before = backend(connections)
     with pytest.raises(NotFound), connections.reader():
         raise NotFound
@@ -85,7 +85,7 @@ def test_a_connection_survives_a_page_that_is_not_found(connections):
     assert backend(connections) == before
 
 
-def test_a_connection_survives_a_statement_that_fails(connections):
+def test_a_connection_survives_a_failed_statement(connections):
     before = backend(connections)
     with pytest.raises(QueryError), connections.reader() as reader:
         reader.read(Query(sql="SELECT 1/0"))
@@ -93,7 +93,7 @@ def test_a_connection_survives_a_statement_that_fails(connections):
     assert backend(connections) == before
 
 
-def test_a_connection_that_failed_in_use_is_not_used_again(connections):
+def test_a_broken_connection_is_not_reused(connections):
     before = backend(connections)
     with pytest.raises(DatabaseAwayError), connections.reader() as reader:
         reader.read(Query(sql="SELECT pg_terminate_backend(pg_backend_pid())"))

@@ -12,9 +12,9 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from cli import page
 from cli.browser import open_page
-from cli.page import PageError, listen
+from cli.page import server
+from cli.page.server import PageError, listen
 from infra.local.ports import HOST, any_free
 from infra.local.state import REPOSITORY
 
@@ -29,12 +29,14 @@ def busy_port():
 
 @pytest.fixture
 def dashboard(home):
-    """Start the command; give it once it has said its first line."""
+    """Start the command; return the process and its first line."""
     started = []
+    # A shell disables Ctrl-C in background processes, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*options: str) -> tuple[subprocess.Popen, str]:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
-            [sys.executable, "-m", "cli.main", "--target", "local", "dashboard", *options],
+            [sys.executable, "-m", "cli", "--target", "local", "dashboard", *options],
             cwd=REPOSITORY,
             env=os.environ | {"PLAYS_LOCAL_DIR": str(home)},
             stdout=subprocess.PIPE,
@@ -45,12 +47,13 @@ def dashboard(home):
         return process, process.stdout.readline()
 
     yield start
+    signal.signal(signal.SIGINT, before)
     for process in started:
         process.kill()
         process.communicate()
 
 
-def test_one_line_names_the_page_and_ctrl_c_ends_it(dashboard):
+def test_it_prints_the_url_and_ends_at_ctrl_c(dashboard):
     port = any_free()
 
     process, said = dashboard("--port", str(port))
@@ -64,7 +67,7 @@ def test_one_line_names_the_page_and_ctrl_c_ends_it(dashboard):
     assert process.returncode == 0
 
 
-def test_a_script_reads_the_address_as_json(dashboard):
+def test_json_holds_the_url(dashboard):
     port = any_free()
 
     _, said = dashboard("--port", str(port), "--json")
@@ -72,16 +75,16 @@ def test_a_script_reads_the_address_as_json(dashboard):
     assert json.loads(said) == {"url": f"http://{HOST}:{port}/"}
 
 
-def test_a_wanted_port_that_is_busy_is_one_clear_line(dashboard, busy_port):
+def test_a_port_in_use_is_one_line(dashboard, busy_port):
     process, _ = dashboard("--port", str(busy_port))
 
     said = process.communicate(timeout=10)
     assert process.returncode == 1
-    reason = "cannot be used (Address already in use): name another with --port"
+    reason = "cannot be used (Address already in use): choose another with --port"
     assert said == ("", f"plays: port {busy_port} {reason}\n")
 
 
-def test_without_a_wish_a_busy_port_is_passed_over(busy_port):
+def test_by_default_a_port_in_use_is_skipped(busy_port):
     with listen(None, first=busy_port) as listening:
         host, port = listening.getsockname()
 
@@ -94,7 +97,7 @@ def test_a_refused_port_is_an_error(busy_port):
         listen(busy_port)
 
 
-def test_its_process_holds_neither_boto3_nor_the_command_line(dashboard):
+def test_the_process_stays_small(dashboard):
     port = any_free()
     process, _ = dashboard("--port", str(port))
     for _ in range(3):
@@ -103,15 +106,15 @@ def test_its_process_holds_neither_boto3_nor_the_command_line(dashboard):
     assert psutil.Process(process.pid).memory_info().rss < MOST_MIB * 2**20
 
 
-def test_queues_and_logins_are_asked_for_once_a_minute(monkeypatch, tmp_path):
-    asked = []
-    monkeypatch.setattr(page.time, "monotonic", lambda: len(asked) * 61.0)
+def test_the_status_is_read_at_most_once_a_minute(monkeypatch, tmp_path):
+    readings = []
+    monkeypatch.setattr(server.time, "monotonic", lambda: len(readings) * 61.0)
     monkeypatch.setattr(sys, "executable", _a_program(tmp_path, "echo '{\"dead_letters\": 3}'"))
-    operations = page.Operations("--target", "local")
+    operations = server.Operations("--target", "local")
 
-    told = [operations() for _ in range(3)]
+    statuses = [operations() for _ in range(3)]
 
-    assert told == [{"dead_letters": 3}] * 3
+    assert statuses == [{"dead_letters": 3}] * 3
 
 
 def _a_program(folder, script):
@@ -121,15 +124,15 @@ def _a_program(folder, script):
     return str(program)
 
 
-def test_where_there_is_no_status_the_page_says_why(home, monkeypatch):
+def test_a_failed_status_is_explained(home, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home / "nothing"))
 
     with pytest.raises(PageError, match="no local cloud runs in "):
-        page.Operations("--target", "local")()
+        server.Operations("--target", "local")()
 
 
 @pytest.mark.parametrize(("variable", "opens"), [("DISPLAY", True), (None, False)])
-def test_a_browser_of_text_is_not_opened_in_the_terminal(monkeypatch, variable, opens):
+def test_without_a_screen_no_browser_is_opened(monkeypatch, variable, opens):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")

@@ -1,11 +1,11 @@
-"""`plays local reset` on a home whose Postgres answers: what it says before it deletes."""
+"""The confirmation of `plays local reset` while Postgres is running."""
 
 from typer.testing import CliRunner
 
 from cli.main import app
 
 
-def test_reset_says_how_many_rows_go_and_deletes_none(home, database, monkeypatch):
+def test_reset_shows_the_rows_before_it_deletes_them(home, database, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
     (home / "s3").mkdir()
     database.run(

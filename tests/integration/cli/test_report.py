@@ -1,4 +1,4 @@
-"""`plays report`: one file that loads nothing and names nobody."""
+"""`plays report`: one file that loads nothing and names no one."""
 
 import json
 import re
@@ -15,7 +15,7 @@ IGNORED = REPOSITORY / ".gitignore"
 
 @pytest.fixture
 def history(database, address_of, monkeypatch, tmp_path):
-    """Store a history of two years, and stand in an empty folder."""
+    """Store two years of plays, and change to an empty folder."""
     site = Site(database, address_of, listener="zq7")
     site.two_years()
     site.refresh()
@@ -23,7 +23,7 @@ def history(database, address_of, monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_the_last_year_that_is_over_is_written(plays, history):
+def test_the_last_complete_year_is_the_default(plays, history):
     run = plays("report", "--listener", "zq7")
 
     assert run.exit_code == 0, run.output
@@ -34,13 +34,13 @@ def test_the_last_year_that_is_over_is_written(plays, history):
     assert re.search(rf"2025 in review: {written} \(\d+ KB\)", " ".join(run.output.split()))
 
 
-def test_the_file_of_the_default_listener_is_headed_in_the_first_person(plays, history):
+def test_the_default_listener_gets_a_heading_in_the_first_person(plays, history):
     plays("report", "--listener", "zq7", "--name", "me")
 
     assert "My listening in 2025" in plain((history / "listening-2025.html").read_text())
 
 
-def test_the_file_says_how_much_of_its_comparison_is_unknown(plays, history, owner):
+def test_the_file_shows_the_unknown_days_of_its_comparison(plays, history, owner):
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('zq7', '2025-09-01 00:00Z', '2025-09-05 00:00Z', 'outage', 'poll')"
@@ -53,7 +53,7 @@ def test_the_file_says_how_much_of_its_comparison_is_unknown(plays, history, own
     assert doubt in plain((history / "listening-2025.html").read_text())
 
 
-def test_git_ignores_a_file_of_the_default_name(plays, history):
+def test_git_ignores_a_file_with_the_default_name(plays, history):
     plays("report", "--listener", "zq7")
 
     (written,) = history.iterdir()
@@ -61,7 +61,7 @@ def test_git_ignores_a_file_of_the_default_name(plays, history):
 
 
 @pytest.mark.parametrize("target", ["by a forwarded port"], indirect=True)
-def test_the_file_says_that_plays_are_simulated(plays, history, target, monkeypatch, home):
+def test_the_file_marks_simulated_plays(plays, history, target, monkeypatch, home):
     monkeypatch.setitem(vars(target), "state", CloudState.load(home))
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
     Memory(simulated={"zq7"}).save(home)
@@ -88,7 +88,7 @@ def test_the_file_loads_nothing(plays, history):
     assert '"Segoe UI"' in source
 
 
-def test_the_file_names_nobody_but_by_the_chosen_name(plays, history, owner):
+def test_the_file_holds_no_name_but_the_chosen_one(plays, history, owner):
     plays("report", "--listener", "zq7", "--name", "Mo <3")
 
     source = (history / "listening-2025.html").read_text()
@@ -101,7 +101,7 @@ def ids(owner):
     return [str(found) for (found,) in owner.run("SELECT track_id FROM reporting.tracks")]
 
 
-def test_a_file_that_exists_is_kept(plays, history):
+def test_an_existing_file_is_kept(plays, history):
     (history / "mine.html").write_text("dear")
 
     refused = plays("report", "--listener", "zq7", "--out", "mine.html")
@@ -131,7 +131,7 @@ def test_a_year_without_plays_is_refused(plays, history):
     run = plays("report", "--listener", "zq7", "--year", "2019")
 
     assert run.exit_code == 1
-    assert "no play of zq7 in 2019 is known" in run.output
+    assert "no play of zq7 in 2019 is stored" in run.output
     assert list(history.iterdir()) == []
 
 
@@ -143,7 +143,7 @@ def test_a_year_without_plays_is_refused(plays, history):
         ("--listener", "nobody", "No play of this listener is known. Known are: zq7."),
     ],
 )
-def test_a_choice_that_does_not_exist_is_refused(option, value, message, plays, history):
+def test_an_unknown_option_value_is_refused(option, value, message, plays, history):
     run = plays("report", "--listener", "zq7", option, value)
 
     assert run.exit_code == 1
@@ -154,4 +154,4 @@ def test_without_any_play_it_says_what_to_do(plays, database):
     run = plays("report")
 
     assert run.exit_code == 1
-    assert "no play is known yet" in run.output
+    assert "no play is stored yet" in run.output

@@ -1,4 +1,4 @@
-"""`plays sql` against a real Postgres, reached directly and by the function `queries`."""
+"""`plays sql` with a real Postgres, read directly and by the function `queries`."""
 
 import json
 
@@ -10,7 +10,7 @@ from cli.main import app
 TWO = "SELECT * FROM (VALUES (1, 'a', NULL), (2, '', 'b')) AS v (id, text, more) ORDER BY id"
 
 
-def test_rows_are_a_table(plays):
+def test_rows_are_a_table_by_default(plays):
     result = plays("sql", TWO)
 
     assert result.exit_code == 0
@@ -18,11 +18,11 @@ def test_rows_are_a_table(plays):
     assert result.stderr == "2 rows\n"
 
 
-def test_one_row_is_counted_as_one(plays):
+def test_one_row_is_counted_in_the_singular(plays):
     assert plays("sql", "SELECT 1").stderr == "1 row\n"
 
 
-def test_rows_are_json(plays):
+def test_rows_can_be_json(plays):
     result = plays("sql", TWO, "--json")
 
     assert json.loads(result.stdout) == [
@@ -31,11 +31,11 @@ def test_rows_are_json(plays):
     ]
 
 
-def test_rows_are_csv(plays):
+def test_rows_can_be_csv(plays):
     assert plays("sql", TWO, "--csv").stdout == 'id,text,more\n1,a,\n2,"",b\n'
 
 
-def test_the_statement_may_come_from_stdin(target):
+def test_the_statement_can_come_from_stdin(target):
     result = CliRunner().invoke(
         app, ["sql", "-", "--csv"], input="SELECT '素敵' AS a -- so\n", obj=lambda: target
     )
@@ -43,7 +43,7 @@ def test_the_statement_may_come_from_stdin(target):
     assert result.stdout == "a\n素敵\n"
 
 
-def test_a_statement_that_is_no_utf_8_is_refused(target):
+def test_a_statement_must_be_utf_8(target):
     result = CliRunner().invoke(app, ["sql", "-"], input=b"SELECT '\xff'", obj=lambda: target)
 
     assert (result.exit_code, result.stderr) == (1, "plays: the statement is not UTF-8 text\n")
@@ -60,7 +60,7 @@ def test_a_statement_that_is_no_utf_8_is_refused(target):
         ("SELECT 1; SELECT 2", "cannot insert multiple commands into a prepared statement (42601)"),
     ],
 )
-def test_what_postgres_refuses_is_one_line(plays, statement, line):
+def test_an_error_of_postgres_is_one_line(plays, statement, line):
     result = plays("sql", statement)
 
     assert (result.exit_code, result.stdout) == (1, "")
@@ -75,13 +75,13 @@ def test_a_result_that_is_too_large_is_one_line(plays):
     assert result.stderr.count("\n") == 1
 
 
-def test_two_forms_at_once_are_refused(plays):
+def test_json_and_csv_exclude_each_other(plays):
     result = plays("sql", "SELECT 1", "--json", "--csv")
 
     assert (result.exit_code, result.stderr) == (1, "plays: choose --json or --csv, not both\n")
 
 
-def test_help_shows_two_examples():
+def test_help_has_two_examples():
     shown = CliRunner().invoke(app, ["sql", "--help"]).stdout
 
     assert shown.count('plays sql "') + shown.count("plays sql --json") == 2

@@ -6,8 +6,8 @@ import pytest
 
 from bench.addresses import addresses
 from cli import aws
-from cli.connections import Connections
-from cli.page import readers
+from cli.page.connections import Connections
+from cli.page.server import readers
 from dashboard.app import create_app
 from infra.local.page import Source
 from infra.local.ports import HOST, any_free

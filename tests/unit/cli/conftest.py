@@ -1,4 +1,4 @@
-"""A deployed stack in moto, and Postgres that is away."""
+"""A deployed stack in moto, and a Postgres that is unavailable."""
 
 import io
 import json
@@ -30,9 +30,9 @@ QUEUES = {
 
 
 class KnownTarget(Target):
-    """A target whose outputs need no CloudFormation, and whose Postgres is away."""
+    """A target whose outputs need no CloudFormation, and whose Postgres is unavailable."""
 
-    fault = DatabaseAwayError("nobody listens")
+    fault = DatabaseAwayError("connection refused")
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -62,7 +62,7 @@ class KnownTarget(Target):
 
 
 class InvokedTarget:
-    """A target with one function, which gives its answers in turn."""
+    """A target with one function, which returns prepared answers in order."""
 
     def __init__(self, function, *answers):
         self.events = []
@@ -86,7 +86,7 @@ class InvokedTarget:
 
 @pytest.fixture
 def invoking():
-    """Run a command against one function with given answers; return its result and the events."""
+    """Run a command against one function with these answers; return its result and the events."""
 
     def run(command, function, *answers, arguments=()):
         target = InvokedTarget(function, *answers)
@@ -98,7 +98,7 @@ def invoking():
 
 @pytest.fixture
 def at_terminal():
-    """Put a terminal in place of stdin, and type lines on it."""
+    """Replace stdin by a terminal, and type lines on it."""
     before, (person, program) = os.dup(0), os.openpty()
     os.dup2(program, 0)
     yield lambda *lines: os.write(person, "".join(f"{line}\n" for line in lines).encode())
@@ -124,7 +124,7 @@ def aws(session) -> Iterator[boto3.Session]:
 
 @pytest.fixture
 def target(aws) -> KnownTarget:
-    """A stack with queues, a versioned bucket and the collector's table, as deployed."""
+    """A deployed stack with queues, a versioned bucket and the collector's tables."""
     for name in QUEUES.values():
         aws.client("sqs").create_queue(QueueName=name)
     s3 = aws.client("s3")
@@ -158,8 +158,8 @@ def plays(target):
 
 
 @pytest.fixture
-def heard():
-    """Hear Ctrl-C, which a shell makes deaf to what it starts in the background."""
+def ctrl_c():
+    """Enable Ctrl-C, which a shell disables in its background processes."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""Which region and profile the commands use."""
+"""The region and profile that the commands use."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,17 @@ IDENTITY = "arn:aws:iam::111122223333:user/anna"
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
-    """Set what a shell and the files of the AWS CLI say."""
+    """Set the AWS CLI's configuration file and variables."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
-    def say(config="", **variables):
+    def configure(config="", **variables):
         (tmp_path / "config").write_text(config)
         monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
 
-    return say
+    return configure
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def shell(tmp_path, monkeypatch):
     ],
     ids=lambda value: " ".join(value) or "nothing" if isinstance(value, dict) else str(value),
 )
-def test_the_region_is_the_one_that_the_aws_cli_takes(shell, variables, region):
+def test_the_region_is_the_one_that_the_aws_cli_uses(shell, variables, region):
     shell(PROFILE, **variables)
 
     assert session().region_name == region

@@ -1,4 +1,4 @@
-"""`plays dashboard` beside the page that a local cloud serves already."""
+"""`plays dashboard` while a local cloud serves a page."""
 
 import json
 import webbrowser
@@ -13,7 +13,7 @@ PAGE = "http://127.0.0.1:8100/"
 
 @pytest.fixture
 def opened(target, monkeypatch):
-    """Let a local cloud serve its page; return what is opened in a browser."""
+    """Let a local cloud serve a page; return the URLs opened in a browser."""
     monkeypatch.setitem(vars(target), "state", SimpleNamespace(page_url=PAGE))
     monkeypatch.setenv("DISPLAY", ":0")
     urls = []
@@ -21,21 +21,21 @@ def opened(target, monkeypatch):
     return urls
 
 
-def test_the_page_that_runs_is_named_instead_of_a_second(plays, opened):
+def test_a_running_page_is_named_instead_of_starting_another(plays, opened):
     run = plays("dashboard")
 
-    assert run.stdout == f"the page already runs: {PAGE} (--port serves a second one)\n"
+    assert run.stdout == f"the page is already running: {PAGE} (--port starts a second one)\n"
     assert opened == []
 
 
-def test_the_page_that_runs_is_opened(plays, opened):
+def test_a_running_page_is_opened(plays, opened):
     run = plays("dashboard", "--open", "--json")
 
     assert json.loads(run.stdout) == {"url": PAGE}
     assert opened == [PAGE]
 
 
-def test_a_page_reads_whose_plays_are_simulated_now(tmp_path):
+def test_the_page_reads_the_simulated_listeners_anew(tmp_path):
     source = Source(options=(), memory=tmp_path / "memory.json")
 
     found = []
@@ -46,5 +46,5 @@ def test_a_page_reads_whose_plays_are_simulated_now(tmp_path):
     assert found == [frozenset(), {"me"}]
 
 
-def test_nothing_is_simulated_on_aws():
+def test_on_aws_no_listener_is_simulated():
     assert Source(options=()).simulated() == frozenset()

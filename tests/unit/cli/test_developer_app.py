@@ -4,7 +4,7 @@ import pytest
 
 from cli.errors import CommandError
 from cli.login.developer_app import DeveloperApp, find_app
-from cli.login.terminal_input import Typed
+from cli.login.terminal_input import TerminalInput
 
 APP = "0123456789abcdefABCDEF0123456789"
 
@@ -21,14 +21,12 @@ def terminal(monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "secret"), [(b"app-secret\n", "app-secret"), (b"\n", "")], ids=["one", "none"]
 )
-def test_a_person_at_a_terminal_is_asked_for_a_secret_and_may_have_none(
-    terminal, capsys, keys, secret
-):
+def test_a_person_is_asked_for_the_optional_secret(terminal, capsys, keys, secret):
     person, program = terminal
     os.write(person, keys)
 
     app = find_app(
-        *(APP, None, Typed(program)),
+        *(APP, None, TerminalInput(program)),
         secret_from_stdin=False,
         redirect_uri="http://127.0.0.1:8765/callback",
     )
@@ -40,23 +38,23 @@ def test_a_person_at_a_terminal_is_asked_for_a_secret_and_may_have_none(
 @pytest.mark.parametrize(
     "given", ["my-app", "a" * 31, "a" * 33, "g" * 32, f"{'a' * 31} ", f" {'a' * 32}", "0" * 64]
 )
-def test_what_is_no_client_id_is_refused_and_not_quoted(terminal, given):
+def test_a_malformed_client_id_is_refused_and_not_quoted(terminal, given):
     _, program = terminal
 
     with pytest.raises(CommandError, match="32 hexadecimal digits") as refusal:
-        find_app(given, None, Typed(program), secret_from_stdin=False, redirect_uri="")
+        find_app(given, None, TerminalInput(program), secret_from_stdin=False, redirect_uri="")
 
     assert "https://developer.spotify.com/dashboard > your app > Settings" in str(refusal.value)
     assert str(refusal.value).startswith("--client-id or SPOTIFY_CLIENT_ID is not a client id")
     assert given not in str(refusal.value)
 
 
-def test_the_simulator_has_an_app_of_another_form(terminal):
+def test_the_simulators_client_id_has_another_form(terminal):
     person, program = terminal
     os.write(person, b"\n")
 
     app = find_app(
-        *("local-client", None, Typed(program)),
+        *("local-client", None, TerminalInput(program)),
         secret_from_stdin=False,
         redirect_uri="",
         simulated=True,
@@ -65,5 +63,5 @@ def test_the_simulator_has_an_app_of_another_form(terminal):
     assert app == DeveloperApp("local-client")
 
 
-def test_an_app_does_not_show_its_secret():
+def test_a_client_secret_is_not_in_the_repr():
     assert "app-secret" not in repr(DeveloperApp("app", "app-secret"))

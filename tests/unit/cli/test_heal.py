@@ -15,7 +15,7 @@ def a_healing(**counts):
 
 @pytest.fixture
 def heal(invoking):
-    """Run `plays heal` against healings that come to this."""
+    """Run `plays heal` against a healer that returns these results."""
     return partial(invoking, "heal", "HealerFunction")
 
 
@@ -27,7 +27,7 @@ def options(uris_):
     return [word for uri in uris_ for word in ("--track", uri)]
 
 
-def test_it_heals_until_nothing_remains_and_tells_the_sum(heal):
+def test_it_heals_until_nothing_remains_and_prints_the_sums(heal):
     result, events = heal(
         a_healing(asked=200, learned=190, missed=10, remaining=250),
         a_healing(asked=200, learned=200, remaining=50),
@@ -37,29 +37,29 @@ def test_it_heals_until_nothing_remains_and_tells_the_sum(heal):
     assert result.exit_code == 0
     assert events == [{"most": STEP_TRACKS}] * 3
     assert result.stdout == (
-        "asked for 450 tracks: 439 learnt, 10 known to no source yet, 1 to be asked for again\n"
+        "asked for 450 tracks: features of 439 found, 10 known to no source yet, 1 postponed\n"
     )
 
 
-def test_it_answers_in_json(heal):
+def test_json_holds_the_sums(heal):
     result, _ = heal(
         a_healing(asked=2, learned=1, missed=1, remaining=1),
         a_healing(asked=1, learned=1),
         arguments=["--json"],
     )
 
-    told = {"asked": 3, "learned": 2, "missed": 1, "postponed": 0, "remaining": 0}
-    assert json.loads(result.stdout) == told | {"blocked_until": None}
+    sums = {"asked": 3, "learned": 2, "missed": 1, "postponed": 0, "remaining": 0}
+    assert json.loads(result.stdout) == sums | {"blocked_until": None}
 
 
-def test_progress_goes_to_stderr_with_a_time_left(heal):
+def test_progress_and_time_left_go_to_stderr(heal):
     result, _ = heal(a_healing(asked=200, remaining=50), a_healing(asked=50))
 
     assert "250/250" in result.stderr
     assert "left" in result.stderr
 
 
-def test_with_nothing_due_it_says_so(heal):
+def test_if_nothing_is_due_it_says_so(heal):
     result, events = heal(a_healing())
 
     assert (result.exit_code, len(events)) == (0, 1)
@@ -76,7 +76,7 @@ def test_with_nothing_due_it_says_so(heal):
         f" {TRACK_ID} ",
     ],
 )
-def test_a_track_may_be_named_as_spotify_shows_it(heal, text):
+def test_a_track_can_be_a_uri_link_or_id(heal, text):
     _, events = heal(a_healing(asked=1, learned=1), arguments=["--track", text])
 
     assert events == [{"tracks": [f"spotify:track:{TRACK_ID}"]}]
@@ -93,15 +93,15 @@ def test_a_track_may_be_named_as_spotify_shows_it(heal, text):
         "https://example.org/track/1AAAAAAAAAAAAAAAAAAAAA",
     ],
 )
-def test_what_is_no_track_is_refused_with_what_to_give(heal, text):
+def test_a_malformed_track_is_refused_with_the_valid_forms(heal, text):
     result, events = heal(a_healing(), arguments=["--track", text])
 
     assert result.exit_code == 1
-    assert "is no track: give spotify:track:" in result.stderr
+    assert "is not a track: use spotify:track:" in result.stderr
     assert events == []
 
 
-def test_many_named_tracks_are_asked_for_step_by_step_each_once(heal):
+def test_many_tracks_are_asked_for_in_steps_each_once(heal):
     named = uris(STEP_TRACKS + 10)
 
     result, events = heal(
@@ -114,27 +114,28 @@ def test_many_named_tracks_are_asked_for_step_by_step_each_once(heal):
     assert [event["tracks"] for event in events] == [named[:STEP_TRACKS], named[-15:]]
 
 
-def test_a_source_that_takes_no_calls_is_told_of_with_its_time(heal):
+def test_a_rate_limited_source_ends_it_with_exit_code_1(heal):
     result, events = heal(
         a_healing(asked=200, learned=160, postponed=40, remaining=900, blocked_until=UNTIL)
     )
 
     assert (result.exit_code, len(events)) == (1, 1)
     assert result.stderr.splitlines()[-1] == (
-        "plays: no source of features takes calls until 2026-11-23T09:00:00.000Z "
-        "(after 160 were learnt): 940 tracks wait, and heal by themselves after that"
+        "plays: every source of features is rate-limited until 2026-11-23T09:00:00.000Z "
+        "(after features of 160 tracks were found): 940 tracks wait, and heal automatically after "
+        "that"
     )
     assert result.stdout == ""
 
 
-def test_without_any_source_it_ends_and_says_where_to_look(heal):
+def test_without_any_source_it_ends_with_advice(heal):
     result, events = heal(a_healing(remaining=7), a_healing(remaining=7))
 
     assert (result.exit_code, len(events)) == (1, 2)
-    assert "7 tracks go on waiting: is a source named in feature_sources" in result.stderr
+    assert "no progress with 7 tracks: check that feature_sources" in result.stderr
 
 
-def test_tracks_that_another_healing_took_are_no_reason_to_give_up(heal):
+def test_it_continues_if_another_healer_takes_tracks(heal):
     result, events = heal(
         a_healing(remaining=300), a_healing(remaining=100), a_healing(asked=100, learned=100)
     )
@@ -142,7 +143,7 @@ def test_tracks_that_another_healing_took_are_no_reason_to_give_up(heal):
     assert (result.exit_code, len(events)) == (0, 3)
 
 
-def test_a_healer_that_failed_says_why(heal):
+def test_a_failed_healer_is_quoted(heal):
     failure = {"errorMessage": "the track cache takes nothing: healing stops"}
 
     result, _ = heal(failure | {"response": {"FunctionError": "Unhandled"}})
@@ -151,10 +152,10 @@ def test_a_healer_that_failed_says_why(heal):
     assert "plays: the healer failed: the track cache takes nothing" in result.stderr
 
 
-def test_ctrl_c_says_what_stays_and_what_goes_on(heal):
+def test_ctrl_c_says_what_is_kept_and_what_continues(heal):
     result, _ = heal(a_healing(asked=200, learned=200, remaining=50), KeyboardInterrupt())
 
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == (
-        "plays: stopped: what was learnt is kept, and healing goes on by itself every hour"
+        "plays: stopped: the features found so far are kept, and healing continues every hour"
     )

@@ -1,4 +1,3 @@
-import io
 import json
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -6,62 +5,50 @@ from types import SimpleNamespace
 import pytest
 
 from cli.commands.derive import STEP_S
-from tests.unit.cli.conftest import KnownTarget
+from tests.unit.cli.conftest import InvokedTarget, KnownTarget
 
 
-class SettledTarget(KnownTarget):
-    """A target whose database knows a zone of anna, and whose function answers in turn."""
-
-    answers: list
-    events: list
+class TimeZoneTarget(KnownTarget):
+    """A target with a time zone for anna, and a function that returns answers in order."""
 
     @contextmanager
     def database(self):
         yield SimpleNamespace(run=lambda _statement: [["anna", "Asia/Kolkata"]])
 
     def client(self, service):
-        return self if service == "lambda" else super().client(service)
+        return self.function if service == "lambda" else super().client(service)
 
     def output(self, key):
-        return "derive" if key == "DeriveFunction" else super().output(key)
-
-    def invoke(self, FunctionName, Payload):
-        self.events.append((FunctionName, json.loads(Payload)))
-        answer = self.answers.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+        return key if key == "DeriveFunction" else super().output(key)
 
 
 @pytest.fixture
 def target(target):
-    known = SettledTarget(target.name, target.stack, target.session)
-    for name in ("answers", "events"):
-        object.__setattr__(known, name, [])
-    return known
+    return TimeZoneTarget(target.name, target.stack, target.session)
 
 
 @pytest.fixture
 def answering(target):
-    """Let the function answer so; gives the events that it is sent."""
+    """Set the answers of the function; return the events that it gets."""
 
-    def answers(*given):
-        target.answers.extend(given)
-        return target.events
+    def set_answers(*answers):
+        function = InvokedTarget("DeriveFunction", *answers)
+        object.__setattr__(target, "function", function)
+        return function.events
 
-    return answers
+    return set_answers
 
 
 pytestmark = pytest.mark.usefixtures("listeners")
 
 
-def test_the_listeners_are_listed_with_their_time_zones(plays):
+def test_the_list_has_each_listeners_time_zone(plays):
     shown = plays("listener", "list").stdout
 
     assert [line.rstrip() for line in shown.splitlines()] == [
         "listener  time zone",
         "anna      Asia/Kolkata",
-        "me        UTC (none is set)",
+        "me        UTC (default)",
     ]
     assert json.loads(plays("listener", "list", "--json").stdout) == {
         "listeners": [
@@ -71,27 +58,27 @@ def test_the_listeners_are_listed_with_their_time_zones(plays):
     }
 
 
-def test_a_time_zone_is_set_once_and_its_refresh_is_waited_for(plays, answering):
+def test_setting_a_time_zone_waits_for_the_refresh(plays, answering):
     events = answering({"months_left": 12}, {"months_left": 0})
 
     result = plays("listener", "set", "me", "--time-zone", "Europe/Berlin")
 
     assert result.exit_code == 0
     assert events == [
-        ("derive", {"time_zones": {"me": "Europe/Berlin"}, "seconds": STEP_S}),
-        ("derive", {"seconds": STEP_S}),
+        {"time_zones": {"me": "Europe/Berlin"}, "seconds": STEP_S},
+        {"seconds": STEP_S},
     ]
     assert "12/12" in result.stderr
     assert result.stdout == "all history of me is now in the time zone Europe/Berlin\n"
 
 
-def test_a_time_zone_that_was_set_is_told_in_json(plays, answering):
+def test_json_holds_the_new_time_zone(plays, answering):
     answering({"months_left": 0})
 
     result = plays("listener", "set", "me", "--time-zone", "Europe/Berlin", "--json")
 
-    told = {"listener": "me", "time_zone": "Europe/Berlin", "is_default": False}
-    assert json.loads(result.stdout) == told
+    setting = {"listener": "me", "time_zone": "Europe/Berlin", "is_default": False}
+    assert json.loads(result.stdout) == setting
 
 
 def test_an_unknown_listener_is_refused_with_the_known_names(plays, answering):
@@ -100,11 +87,11 @@ def test_an_unknown_listener_is_refused_with_the_known_names(plays, answering):
     result = plays("listener", "set", "zoe", "--time-zone", "Europe/Berlin")
 
     assert result.exit_code == 1
-    assert "plays: zoe is no listener here: take anna or me" in result.stderr
+    assert "plays: there is no listener zoe: use anna or me" in result.stderr
     assert events == []
 
 
-def test_an_unknown_time_zone_is_refused_with_close_ones(plays, answering):
+def test_an_unknown_time_zone_is_refused_with_suggestions(plays, answering):
     error = "Postgres knows no time zone 'Europe/Berln': did you mean Europe/Berlin?"
     answering({"months_left": None, "error": error})
 
@@ -115,7 +102,7 @@ def test_an_unknown_time_zone_is_refused_with_close_ones(plays, answering):
     assert result.stdout == ""
 
 
-def test_ctrl_c_says_where_to_see_whether_the_zone_is_set(plays, answering):
+def test_ctrl_c_says_how_to_check_the_time_zone(plays, answering):
     answering(KeyboardInterrupt())
 
     result = plays("listener", "set", "me", "--time-zone", "Europe/Berlin")

@@ -29,7 +29,7 @@ def log_in(target):
 
 @pytest.fixture
 def know(target):
-    """Store what the collector knows of a listener."""
+    """Store the collector's state of a listener."""
 
     def store(listener="me", **known):
         states = ListenerStates(target.client("dynamodb"), LISTENER_STATES)
@@ -39,8 +39,8 @@ def know(target):
 
 
 @pytest.fixture
-def block(target):
-    """Let Spotify refuse an app's calls for an hour."""
+def rate_limit(target):
+    """Rate-limit an app for an hour."""
 
     def throttle(at, app="app"):
         SpotifyApps(target.client("dynamodb"), SPOTIFY_APPS).throttle(app, 3_600, at)
@@ -49,123 +49,127 @@ def block(target):
 
 
 @pytest.fixture
-def capture(target):
-    """Tell of the live capture of `me`, now."""
-    return lambda: Listeners(target).captures(NOW)["me"]
+def polling_state(target):
+    """Return the function that reads the state of me at NOW."""
+    return lambda: Listeners(target).polling_states(NOW)["me"]
 
 
-def test_a_login_has_180_days_from_the_day_of_consent(log_in, capture):
+def test_a_login_lasts_180_days_from_the_consent(log_in, polling_state):
     log_in()
 
-    assert capture().token_days_left == 179
+    assert polling_state().token_days_left == 179
 
 
-def test_an_expired_login_has_no_days_left(log_in, capture):
+def test_an_expired_login_has_no_days_left(log_in, polling_state):
     log_in(authorized_at="2025-12-31T12:00:00Z")
 
-    assert capture().token_days_left == 0
+    assert polling_state().token_days_left == 0
 
 
 @pytest.mark.parametrize(
     "value", ["{}", '{"refresh_token": "hidden"}', "not json"], ids=["empty", "half", "unreadable"]
 )
-def test_without_a_readable_login_the_days_are_unknown(target, capture, value):
+def test_without_a_readable_login_the_days_are_unknown(target, polling_state, value):
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me", SecretString=value)
 
-    assert capture().token_days_left is None
+    assert polling_state().token_days_left is None
 
 
-def test_a_secret_without_a_value_is_a_login_to_come(target, capture):
+def test_a_secret_without_a_value_is_not_a_login(target, polling_state):
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me")
 
-    assert capture().token_days_left is None
+    assert polling_state().token_days_left is None
 
 
-def test_secrets_of_others_are_no_logins(target, log_in):
+def test_other_secrets_are_not_listeners(target, log_in):
     log_in("zoe")
     log_in("me")
     target.client("secretsmanager").create_secret(
         Name="spotify-pipeline/database/reader", SecretString="{}"
     )
 
-    assert list(Listeners(target).captures(NOW)) == ["me", "zoe"]
+    assert list(Listeners(target).polling_states(NOW)) == ["me", "zoe"]
 
 
-def test_before_the_first_tick_nothing_is_known(log_in, capture):
+def test_before_the_first_poll_nothing_is_known(log_in, polling_state):
     log_in()
 
-    found = capture()
+    found = polling_state()
 
     assert (found.blocked_until, found.needs_login_since, found.answered_at) == (None, None, None)
 
 
 @pytest.mark.parametrize(
-    ("at", "shown"), [(NOW, NOW + AN_HOUR), (NOW - AN_HOUR, None)], ids=["on", "over"]
+    ("at", "shown"), [(NOW, NOW + AN_HOUR), (NOW - AN_HOUR, None)], ids=["current", "over"]
 )
-def test_a_block_is_told_until_it_is_over(log_in, block, know, capture, *, at, shown):
+def test_a_rate_limit_is_shown_until_it_ends(log_in, rate_limit, know, polling_state, *, at, shown):
     log_in()
-    block(at)
+    rate_limit(at)
     know(polled_at=NOW - 2 * AN_HOUR)
 
-    found = capture()
+    found = polling_state()
 
     assert (found.blocked_until, found.answered_at) == (shown, NOW - 2 * AN_HOUR)
 
 
-def test_the_block_of_another_app_is_nobody_elses(log_in, block, capture):
+def test_the_rate_limit_of_another_app_does_not_count(log_in, rate_limit, polling_state):
     log_in()
-    block(NOW, app="another")
+    rate_limit(NOW, app="another")
 
-    assert capture().blocked_until is None
+    assert polling_state().blocked_until is None
 
 
-def test_nobody_is_blocked_without_a_login(target, block, capture):
+def test_without_a_login_there_is_no_rate_limit(target, rate_limit, polling_state):
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me")
-    block(NOW)
+    rate_limit(NOW)
 
-    assert capture().blocked_until is None
+    assert polling_state().blocked_until is None
 
 
 @pytest.mark.parametrize(
-    ("fingerprint", "shown"), [(FINGERPRINT, NOW - AN_HOUR), ("another", None)],
-    ids=["the login at hand", "one before"],
-)  # fmt: skip
-def test_a_refusal_is_told_until_there_is_another_login(log_in, know, capture, fingerprint, shown):
+    ("fingerprint", "shown"),
+    [(FINGERPRINT, NOW - AN_HOUR), ("another", None)],
+    ids=["current login", "earlier login"],
+)
+def test_a_refused_login_is_shown_until_the_next_login(
+    log_in, know, polling_state, fingerprint, shown
+):
     log_in()
     refusal = LoginRefusal(fingerprint=fingerprint, since=NOW - AN_HOUR, tried_at=NOW)
     know(needs_login=refusal)
 
-    assert capture().needs_login_since == shown
+    assert polling_state().needs_login_since == shown
 
 
 @pytest.mark.parametrize(
-    ("authorized_at", "shown"), [(NOW - AN_HOUR, True), (NOW + AN_HOUR, False)],
-    ids=["of this login", "of one before"],
-)  # fmt: skip
-def test_an_error_is_told_until_there_is_another_login(log_in, know, capture, authorized_at, shown):
+    ("authorized_at", "shown"),
+    [(NOW - AN_HOUR, True), (NOW + AN_HOUR, False)],
+    ids=["current login", "earlier login"],
+)
+def test_an_error_is_shown_until_the_next_login(log_in, know, polling_state, authorized_at, shown):
     log_in(authorized_at=authorized_at.isoformat())
     know(last_error=LastError(kind="forbidden", message="User not registered", at=NOW))
 
-    told = Trouble(kind="forbidden", message="User not registered", at=NOW)
-    assert capture().last_error == (told if shown else None)
+    trouble = Trouble(kind="forbidden", message="User not registered", at=NOW)
+    assert polling_state().last_error == (trouble if shown else None)
 
 
-def test_a_state_that_cannot_be_read_hides_nothing_else(target, log_in, capture):
+def test_an_unreadable_listener_state_hides_nothing_else(target, log_in, polling_state):
     log_in()
     target.client("dynamodb").put_item(
         TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
     )
 
-    found = capture()
+    found = polling_state()
 
     assert found.token_days_left == 179
     assert "state of listener me cannot be read: delete its item" in found.last_error.message
 
 
 @pytest.fixture
-def break_app(target, block):
+def break_app(target, rate_limit):
     """Make the state of the app unreadable."""
-    block(NOW)
+    rate_limit(NOW)
     target.client("dynamodb").update_item(
         TableName=SPOTIFY_APPS,
         Key={"app": {"S": fingerprint("app")}},
@@ -174,11 +178,11 @@ def break_app(target, block):
     )
 
 
-def test_an_app_that_cannot_be_read_hides_nothing_else(break_app, log_in, know, capture):
+def test_an_unreadable_app_state_hides_nothing_else(break_app, log_in, know, polling_state):
     log_in()
     know(polled_at=NOW)
 
-    found = capture()
+    found = polling_state()
 
     assert found.block_unknown == (
         f"the state of Spotify app {fingerprint('app')} cannot be read: delete it"
@@ -186,7 +190,7 @@ def test_an_app_that_cannot_be_read_hides_nothing_else(break_app, log_in, know, 
     assert (found.token_days_left, found.blocked_until, found.answered_at) == (179, None, NOW)
 
 
-def test_the_status_tells_that_a_block_is_unknown(plays, break_app, log_in):
+def test_the_status_says_that_a_rate_limit_is_unknown(plays, break_app, log_in):
     log_in()
     log_in("zoe", client_id="another")
 
@@ -196,9 +200,9 @@ def test_the_status_tells_that_a_block_is_unknown(plays, break_app, log_in):
     assert found["block_unknown"]["zoe"] is None
 
 
-def test_refusals_are_forgotten_and_nothing_else(target, log_in, block, know, capture):
+def test_only_refusals_are_cleared(target, log_in, rate_limit, know, polling_state):
     log_in()
-    block(NOW)
+    rate_limit(NOW)
     refusal = LoginRefusal(fingerprint=FINGERPRINT, since=NOW, tried_at=NOW)
     know(
         polled_at=NOW,
@@ -206,27 +210,27 @@ def test_refusals_are_forgotten_and_nothing_else(target, log_in, block, know, ca
         last_error=LastError(kind="login-refused", message="invalid_grant", at=NOW),
     )
 
-    Listeners(target).forget_refusals()
+    Listeners(target).clear_refusals()
 
-    found = capture()
+    found = polling_state()
     assert (found.blocked_until, found.needs_login_since, found.last_error) == (None, None, None)
     assert found.answered_at == NOW
 
 
-def test_what_nobody_refused_is_not_touched(target, log_in, know):
+def test_a_state_without_refusals_is_not_written(target, log_in, know):
     log_in()
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}zoe")
 
-    Listeners(target).forget_refusals()
+    Listeners(target).clear_refusals()
 
     assert target.client("dynamodb").scan(TableName=LISTENER_STATES)["Items"] == []
 
 
-def test_the_status_tells_blocks_and_refusals_by_listener(plays, log_in, block, know):
+def test_the_status_has_rate_limits_and_refusals_by_listener(plays, log_in, rate_limit, know):
     now = datetime.now(UTC)
     log_in()
     log_in("zoe", client_id="another")
-    block(now)
+    rate_limit(now)
     know(
         needs_login=LoginRefusal(fingerprint=FINGERPRINT, since=NOW, tried_at=NOW),
         polled_at=NOW,

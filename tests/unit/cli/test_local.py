@@ -13,20 +13,20 @@ def local(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, ["local", *arguments])
 
 
-def test_down_where_nothing_runs_says_so_and_is_no_failure(local, tmp_path):
+def test_down_without_a_running_cloud_succeeds(local, tmp_path):
     result = local("down")
 
     assert result.exit_code == 0
-    assert result.stdout == f"no local cloud ran in {tmp_path}\n"
+    assert result.stdout == f"no local cloud is running in {tmp_path}\n"
 
 
-def test_down_tells_a_script_whether_a_cloud_was_running(local, tmp_path):
+def test_down_reports_in_json_if_a_cloud_was_running(local, tmp_path):
     result = local("down", "--json")
 
     assert json.loads(result.stdout) == {"home": str(tmp_path), "was_running": False}
 
 
-def test_reset_deletes_the_data_and_nothing_else_of_the_folder(local, tmp_path):
+def test_reset_deletes_only_the_data_of_the_cloud(local, tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "mine.txt").write_text("mine")
 
@@ -36,7 +36,7 @@ def test_reset_deletes_the_data_and_nothing_else_of_the_folder(local, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_reset_without_a_terminal_deletes_nothing_unless_told_yes(local, tmp_path):
+def test_reset_without_a_terminal_needs_yes(local, tmp_path):
     (tmp_path / "s3").mkdir()
     (tmp_path / "s3" / "upload.zip").write_bytes(bytes(3_000_000))
 
@@ -48,15 +48,15 @@ def test_reset_without_a_terminal_deletes_nothing_unless_told_yes(local, tmp_pat
     assert (tmp_path / "s3" / "upload.zip").exists()
 
 
-def test_reset_says_how_many_plays_there_were_when_nothing_runs(local, tmp_path):
+def test_reset_shows_the_last_known_number_of_plays(local, tmp_path):
     Memory(plays=4_820).save(tmp_path)
 
     result = local("reset")
 
-    assert "(4,820 plays when it last ran, 0 MB on disk)" in result.stderr
+    assert "(4,820 plays at its last stop, 0 MB on disk)" in result.stderr
 
 
-def test_reset_deletes_what_an_interrupted_write_left(local, tmp_path):
+def test_reset_deletes_the_remains_of_interrupted_writes(local, tmp_path):
     for name in ("memory.json.new", "cloud.json.new", "turn.json.new"):
         (tmp_path / name).write_text("{")
 
@@ -68,7 +68,7 @@ def test_reset_deletes_what_an_interrupted_write_left(local, tmp_path):
 @pytest.mark.parametrize(
     ("keys", "left"), [("y", []), ("Yes", []), ("", ["logs"]), ("n", ["logs"]), ("what?", ["logs"])]
 )
-def test_reset_asks_a_person(local, tmp_path, at_terminal, keys, left):
+def test_reset_asks_for_confirmation(local, tmp_path, at_terminal, keys, left):
     (tmp_path / "logs").mkdir()
     at_terminal(keys)
 
@@ -76,37 +76,37 @@ def test_reset_asks_a_person(local, tmp_path, at_terminal, keys, left):
 
     assert [path.name for path in tmp_path.glob("*")] == left
     assert result.exit_code == (1 if left else 0)
-    assert "Go on? [y/N] " in result.stderr
+    assert "Continue? [y/N] " in result.stderr
 
 
-def test_reset_tells_a_script_and_a_person_whether_a_cloud_was_running(local, tmp_path):
-    told = local("reset", "--json")
+def test_reset_reports_if_a_cloud_was_running(local, tmp_path):
+    result = local("reset", "--json")
     (tmp_path / "logs").mkdir(parents=True)
     shown = local("reset", "--yes")
 
-    assert json.loads(told.stdout) == {"home": str(tmp_path), "was_running": False}
-    assert shown.stdout == f"its data in {tmp_path} deleted\n"
+    assert json.loads(result.stdout) == {"home": str(tmp_path), "was_running": False}
+    assert shown.stdout == f"deleted the data in {tmp_path}\n"
 
 
 @pytest.mark.parametrize("folder", ["", "never/made"], ids=["empty", "missing"])
-def test_reset_says_so_where_there_was_nothing(local, tmp_path, monkeypatch, folder):
+def test_reset_without_data_says_so(local, tmp_path, monkeypatch, folder):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path / folder))
 
     result = local("reset")
 
     assert result.exit_code == 0
-    assert result.stdout == f"there was nothing in {tmp_path / folder} to delete\n"
+    assert result.stdout == f"there is nothing to delete in {tmp_path / folder}\n"
 
 
-def test_a_cloud_that_stays_in_the_foreground_has_no_document_to_print(local):
+def test_json_needs_detach(local):
     result = local("up", "--json")
 
     assert result.exit_code == 1
-    assert "needs --detach" in result.stderr
+    assert "add --detach" in result.stderr
 
 
 def test_configuration_without_a_value_is_refused(local):
     result = local("up", "-c", "poll_minutes")
 
     assert result.exit_code == 1
-    assert result.stderr == "plays: -c poll_minutes has no value: write -c poll_minutes=VALUE\n"
+    assert result.stderr == "plays: -c poll_minutes has no value: use -c poll_minutes=VALUE\n"

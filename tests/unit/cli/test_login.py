@@ -3,7 +3,6 @@ import os
 import signal
 import socket
 import sys
-import time
 import webbrowser
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -20,13 +19,13 @@ from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
 from shared.spotify.rate_limits import SpotifyApps, fingerprint
 from tests.unit.cli.conftest import BUCKET, LISTENER_STATES, SPOTIFY_APPS
-from tests.unit.cli.login_stage import (
+from tests.unit.cli.login_setup import (
     APP_SECRET,
     GRANT,
     LISTENER_SECRET,
     SECRETS,
+    LoginSetup,
     Person,
-    Stage,
     deploy_collector,
     typing_on_stdin,
 )
@@ -39,7 +38,7 @@ from tests.unit.spotify_server import (
     json_reply,
 )
 
-# A login that should have been refused waits for a person.
+# A test of a refused login would hang if the login were not refused.
 pytestmark = pytest.mark.timeout(60)
 NOT_REGISTERED = Reply(b"User not registered in the Developer Dashboard", 403)
 NO_PREMIUM = Reply(b"Active premium subscription required for the owner of the app.", 403)
@@ -74,179 +73,162 @@ def person(monkeypatch):
 
 
 @pytest.fixture
-def stage(aws, target, plays, spotify, person):
+def setup(aws, target, plays, spotify, person):
     deploy_collector(aws, SPOTIFY_API_URL=spotify.url, SPOTIFY_ACCOUNTS_URL=spotify.url)
     aws.client("secretsmanager").create_secret(Name=LISTENER_SECRET)
-    return Stage(plays, any_free(), aws, spotify, person)
+    return LoginSetup(plays, any_free(), aws, spotify, person)
 
 
 @pytest.fixture
-def again(stage):
-    """The stage of somebody who logged in before."""
-    stage.store(BEFORE)
-    return stage
+def returning(setup):
+    """A listener who has a stored login."""
+    setup.store(BEFORE)
+    return setup
 
 
 # A login that works
 
 
-def test_a_login_is_stored_with_all_that_polls_need(stage):
+def test_a_login_stores_everything_that_polls_need(setup):
     began = datetime.now(UTC)
 
-    result = stage.login("--client-id", APP)
+    result = setup.login("--client-id", APP)
 
     assert result.exit_code == 0, result.stderr
-    login_stored = stage.stored
+    login_stored = setup.stored
     authorized_at = datetime.fromisoformat(login_stored.pop("authorized_at"))
     assert login_stored == {"client_id": APP, "client_secret": "", "refresh_token": "AQ-secret"}
     assert began <= authorized_at <= datetime.now(UTC)
     assert authorized_at.utcoffset() == timedelta(0)
 
 
-def test_a_login_tells_how_long_it_lives_and_how_much_spotify_shows(stage):
-    result = stage.login("--client-id", APP)
+def test_a_login_prints_its_expiry_and_the_number_of_plays(setup):
+    result = setup.login("--client-id", APP)
 
     until = (datetime.now(UTC) + timedelta(days=180)).strftime("%Y-%m-%d")
     assert result.stdout == (
         f"me is logged in until {until}; Spotify shows 2 plays.\n"
-        "The next poll takes them; `plays poll --wait` does so now.\n"
+        "The next poll loads them; `plays poll --wait` does so now.\n"
     )
 
 
-def test_a_script_gets_one_document_and_no_secret(stage):
-    result = stage.login("--client-id", APP, "--json")
+def test_json_holds_the_login_without_a_secret(setup):
+    result = setup.login("--client-id", APP, "--json")
 
-    told = json.loads(result.stdout)
-    lived = datetime.fromisoformat(told["expires_at"]) - datetime.fromisoformat(
-        told["authorized_at"]
+    shown = json.loads(result.stdout)
+    lived = datetime.fromisoformat(shown["expires_at"]) - datetime.fromisoformat(
+        shown["authorized_at"]
     )
     assert lived == timedelta(days=180)
-    assert (told["listener"], told["client_id"]) == ("me", APP)
-    assert (told["plays_shown"], told["trouble"]) == (2, None)
-    assert "refresh_token" not in told
+    assert (shown["listener"], shown["client_id"]) == ("me", APP)
+    assert (shown["plays_shown"], shown["trouble"]) == (2, None)
+    assert "refresh_token" not in shown
 
 
-def test_a_login_calls_the_token_endpoint_once_and_polls_once(stage):
-    stage.login("--client-id", APP)
+def test_a_login_calls_the_token_endpoint_once_and_polls_once(setup):
+    setup.login("--client-id", APP)
 
-    token, poll = stage.spotify.requests
+    token, poll = setup.spotify.requests
     assert token.form["code"] == "AQC-secret"
-    assert token.form["redirect_uri"] == stage.person.asked["redirect_uri"]
+    assert token.form["redirect_uri"] == setup.person.asked["redirect_uri"]
     assert token.form["client_id"] == APP
     assert poll.headers["Authorization"] == "Bearer BQ-secret"
 
 
-def test_a_listener_who_is_not_deployed_is_told_before_anything_is_asked(stage):
-    result = stage.login("--client-id", APP, "--listener", "anna")
+def test_the_browser_shows_that_spotify_said_yes(setup):
+    setup.login("--client-id", APP)
+    setup.person.join()
 
-    assert result.exit_code == 1
-    assert "add anna to the listeners in cdk.json and deploy" in result.stderr
-    assert stage.person.addresses == []
-
-
-def test_the_browser_is_thanked_on_its_page(stage):
-    stage.login("--client-id", APP)
-    stage.person.join()
-
-    assert "Spotify said yes" in stage.person.pages[0]
+    assert "Spotify said yes" in setup.person.pages[0]
 
 
-# Nothing is deleted for a login that cannot be
+# A failed login deletes nothing
 
 
 @pytest.fixture
-def turns(stage, target, monkeypatch, tmp_path):
-    """The turns of a local cloud that is polled by a simulator, by whether it starts over."""
+def switches(setup, target, monkeypatch, tmp_path):
+    """Record each switch of a simulated cloud: whether it deletes, and the requests before it."""
     asked = []
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
     Memory(simulated={"me"}).save(tmp_path)
-    real = dict.fromkeys(("real_spotify_api_url", "real_spotify_accounts_url"), stage.spotify.url)
+    real = dict.fromkeys(("real_spotify_api_url", "real_spotify_accounts_url"), setup.spotify.url)
     monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True, **real))
-    # Its AWS is moto's all the same.
+    # Its AWS is still moto's.
     monkeypatch.setitem(vars(target), "client", target.session.client)
 
-    def turn(_, *, start_over):
-        # A login that cannot be stored is none to turn for.
-        asked.append((start_over, [request.path for request in stage.spotify.requests]))
+    def switch(_, *, start_over):
+        asked.append((start_over, [request.path for request in setup.spotify.requests]))
 
-    monkeypatch.setattr(cloud, "turn_to_real_spotify", turn)
+    monkeypatch.setattr(cloud, "turn_to_real_spotify", switch)
     return asked
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("words", "typed", "line"),
     [
-        (("--client-id", APP, "--listener", "anna"), "add anna to the listeners"),
-        (("--client-id", "a b"), "32 hexadecimal digits"),
-        ((), "no client id"),
+        (("--listener", "anna"), "", "add anna to the listeners in cdk.json and deploy"),
+        ((), "", "no client id: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
+        (("--client-id", "a b"), "", "32 hexadecimal digits"),
+        (("--client-id", APP, "--client-secret-stdin"), "", "but stdin is empty"),
+        (("--client-id", APP, "--client-secret-stdin"), "app secret", "the client secret must"),
     ],
-    ids=["unknown listener", "odd id", "no id"],
+    ids=["unknown listener", "no id", "malformed id", "no secret", "malformed secret"],
 )
-def test_a_login_that_cannot_be_deletes_nothing(stage, turns, words, line):
-    stage.store(BEFORE)
-    stage.person.pastes("")
+def test_a_login_with_wrong_options_changes_nothing(setup, switches, words, typed, line):
+    setup.store(BEFORE)
+    setup.person.pastes(typed)
 
-    result = stage.login("--start-over", *words)
+    result = setup.login("--start-over", *words)
 
     assert result.exit_code == 1
     assert line in result.stderr
-    assert turns == []
+    assert "app secret" not in result.stderr
+    assert (switches, setup.person.urls, setup.spotify.requests) == ([], [], [])
 
 
-def test_a_cloud_turns_once_the_code_of_a_consent_is_traded(stage, turns):
-    result = stage.login("--start-over", "--client-id", APP)
+def test_a_cloud_switches_after_the_code_is_exchanged(setup, switches):
+    result = setup.login("--start-over", "--client-id", APP)
 
     assert result.exit_code == 0, result.stderr
-    assert turns == [(True, ["/api/token"])]
-    assert stage.stored["refresh_token"] == GRANT
-
-
-@pytest.mark.parametrize("does", ["denies", "looks_away", "presses_ctrl_c"])
-def test_a_cloud_stays_as_it_was_without_a_consent(stage, turns, heard, does):
-    stage.store(BEFORE)
-    stage.person.does = getattr(stage.person, does)
-
-    result = stage.login("--start-over", "--client-id", APP, "--timeout", "1")
-
-    assert result.exit_code == (130 if does == "presses_ctrl_c" else 1)
-    assert "no login was stored" in result.stderr
-    assert (turns, stage.stored) == ([], BEFORE)
+    assert switches == [(True, ["/api/token"])]
+    assert setup.stored["refresh_token"] == GRANT
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("does", "code", "line"),
     [
-        json_reply({"error": "invalid_grant", "error_description": "Invalid code"}, 400),
-        a_grant("BQ-secret"),
-        Reply(b"", 429, {"Retry-After": "7"}),
+        ("denies", 1, "Spotify gave no access (you declined), so no login was stored"),
+        ("ignores_it", 1, "no answer from Spotify's consent page within 1 s"),
+        ("presses_ctrl_c", 130, "stopped: no login was stored, and nothing was changed"),
     ],
-    ids=["bad code", "no refresh token", "429"],
 )
-def test_a_cloud_stays_as_it_was_when_a_code_is_not_traded(stage, turns, reply):
-    stage.store(BEFORE)
-    stage.spotify.tokens = [reply]
+@pytest.mark.usefixtures("ctrl_c")
+def test_without_a_consent_nothing_changes(setup, switches, does, code, line):
+    setup.store(BEFORE)
+    setup.person.does = getattr(setup.person, does)
 
-    result = stage.login("--start-over", "--client-id", APP)
+    result = setup.login("--start-over", "--client-id", APP, "--timeout", "1")
 
-    assert result.exit_code == 1
-    assert (turns, stage.stored) == ([], BEFORE)
+    assert result.exit_code == code
+    assert line in result.stderr
+    assert (switches, setup.spotify.requests, setup.stored) == ([], [], BEFORE)
 
 
-def test_ctrl_c_while_a_cloud_turns_loses_no_login(stage, turns, heard, monkeypatch):
+def test_ctrl_c_during_the_switch_loses_no_login(setup, switches, ctrl_c, monkeypatch):
     monkeypatch.setattr(
         cloud, "turn_to_real_spotify", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
     )
 
-    result = stage.login("--start-over", "--client-id", APP)
+    result = setup.login("--start-over", "--client-id", APP)
 
     assert result.exit_code == 130
-    assert "the login is stored, but was not tried" in result.stderr
+    assert "the login is stored, but was not tested" in result.stderr
     assert "Stopping once the local cloud has started and the login is stored" in result.stderr
-    assert stage.stored["refresh_token"] == GRANT
+    assert setup.stored["refresh_token"] == GRANT
 
 
 @pytest.mark.parametrize("stops", [True, False])
-def test_a_turn_that_fails_says_that_no_login_was_stored(stage, turns, monkeypatch, stops):
+def test_a_failed_switch_reports_that_no_login_was_stored(setup, switches, monkeypatch, stops):
     def fail(*_, **__):
         if stops:
             os.kill(os.getpid(), signal.SIGINT)
@@ -254,17 +236,17 @@ def test_a_turn_that_fails_says_that_no_login_was_stored(stage, turns, monkeypat
 
     monkeypatch.setattr(cloud, "turn_to_real_spotify", fail)
 
-    result = stage.login("--start-over", "--client-id", APP)
+    result = setup.login("--start-over", "--client-id", APP)
 
     assert result.exit_code == 1
     assert "no login was stored: it ended. `make run` finishes this; then" in result.stderr
     assert "the login is stored" not in result.stderr.replace("and the login is stored ...", "")
-    assert stage.stored is None
+    assert setup.stored is None
 
 
 @pytest.fixture
-def at_simulator(stage, turns, tmp_path, session):
-    """A local cloud in which anna has plays of her own, and none that are simulated."""
+def at_simulator(setup, switches, tmp_path, session):
+    """The options for a login of anna, who has only real plays in a simulated cloud."""
     Memory(empty=True, simulated={"me"}).save(tmp_path)
     secret = LISTENER_SECRET.replace("/me", "/anna")
     session.client("secretsmanager").create_secret(Name=secret, SecretString="{}")
@@ -272,209 +254,165 @@ def at_simulator(stage, turns, tmp_path, session):
     return ("--simulated", "--listener", "anna", "--client-id", "local-client")
 
 
-def test_a_login_at_the_simulator_asks_before_its_plays_are_mixed(stage, at_simulator, tmp_path):
-    result = stage.login(*at_simulator)
+def test_a_simulated_login_asks_before_it_mixes_plays(setup, at_simulator, tmp_path):
+    result = setup.login(*at_simulator)
 
     assert result.exit_code == 1
-    assert "would be mixed with anna's own: pass --yes" in result.stderr
-    assert stage.person.addresses == []
+    assert "would mix its plays with anna's own: pass --yes" in result.stderr
+    assert setup.person.urls == []
     assert Memory.load(tmp_path).simulated == {"me"}
 
 
-def test_a_login_at_the_simulator_is_remembered(stage, at_simulator, tmp_path):
-    result = stage.login(*at_simulator, "--yes")
+def test_a_simulated_login_is_recorded(setup, at_simulator, tmp_path):
+    result = setup.login(*at_simulator, "--yes")
 
     assert result.exit_code == 0, result.stderr
     assert Memory.load(tmp_path).simulated == {"me", "anna"}
 
 
-# Who the app is
+# The app
 
 
-def test_a_stored_client_id_of_another_form_counts_as_none(stage):
-    stage.store(BEFORE | {"client_id": "local-client"})
-    stage.person.pastes(APP)
+def test_a_stored_client_id_of_the_wrong_form_is_ignored(setup):
+    setup.store(BEFORE | {"client_id": "local-client"})
+    setup.person.pastes(APP)
 
-    result = stage.login()
+    result = setup.login()
 
     assert result.exit_code == 0, result.stderr
-    assert stage.person.asked["client_id"] == APP
-    assert stage.stored["client_secret"] == ""
+    assert setup.person.asked["client_id"] == APP
+    assert setup.stored["client_secret"] == ""
 
 
-def test_the_first_login_tells_how_to_make_an_app_and_asks_for_its_id(stage):
-    stage.person.pastes(APP)
+def test_the_first_login_explains_how_to_create_an_app(setup):
+    setup.person.pastes(APP)
 
-    result = stage.login()
+    result = setup.login()
 
-    assert stage.stored["client_id"] == APP
+    assert setup.stored["client_id"] == APP
     assert "https://developer.spotify.com/dashboard" in result.stderr
-    assert stage.person.asked["redirect_uri"] in result.stderr
+    assert setup.person.asked["redirect_uri"] in result.stderr
     assert "User Management" in result.stderr
     assert "Premium" in result.stderr
 
 
-def test_a_second_login_asks_for_nothing(again):
-    result = again.login()
+def test_a_second_login_asks_nothing(returning):
+    result = returning.login()
 
     assert result.exit_code == 0
     assert "Client" not in result.stderr
-    assert again.person.asked["client_id"] == KNOWN_APP
-    assert again.spotify.requests[0].headers["Authorization"].startswith("Basic ")
-    assert again.stored["client_secret"] == APP_SECRET
-    assert again.stored["refresh_token"] == GRANT
+    assert returning.person.asked["client_id"] == KNOWN_APP
+    assert returning.spotify.requests[0].headers["Authorization"].startswith("Basic ")
+    assert returning.stored["client_secret"] == APP_SECRET
+    assert returning.stored["refresh_token"] == GRANT
 
 
 @pytest.mark.parametrize(("before", "shown"), [(None, "false"), (BEFORE, "true")])
-def test_spotify_asks_again_whom_it_knows_so_that_the_account_can_be_changed(stage, before, shown):
-    stage.store(before or {})
+def test_a_second_login_lets_the_person_change_the_account(setup, before, shown):
+    setup.store(before or {})
 
-    stage.login("--client-id", APP)
+    setup.login("--client-id", APP)
 
-    assert stage.person.asked["show_dialog"] == shown
-
-
-def test_the_secret_of_another_app_is_not_taken_over(again):
-    again.login("--client-id", OTHER_APP)
-
-    assert (again.stored["client_id"], again.stored["client_secret"]) == (OTHER_APP, "")
+    assert setup.person.asked["show_dialog"] == shown
 
 
-def test_a_secret_can_come_by_stdin(stage):
-    stage.person.pastes("app-secret")
+def test_another_app_does_not_inherit_the_stored_secret(returning):
+    returning.login("--client-id", OTHER_APP)
 
-    stage.login("--client-id", APP, "--client-secret-stdin")
-
-    assert stage.stored["client_secret"] == APP_SECRET
+    assert (returning.stored["client_id"], returning.stored["client_secret"]) == (OTHER_APP, "")
 
 
-def test_id_and_secret_can_come_by_the_environment(stage, monkeypatch):
+def test_the_client_secret_can_come_from_stdin(setup):
+    setup.person.pastes("app-secret")
+
+    setup.login("--client-id", APP, "--client-secret-stdin")
+
+    assert setup.stored["client_secret"] == APP_SECRET
+
+
+def test_id_and_secret_can_come_from_the_environment(setup, monkeypatch):
     monkeypatch.setenv("SPOTIFY_CLIENT_ID", APP)
     monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", "app-secret")
 
-    stage.login()
+    setup.login()
 
-    assert (stage.stored["client_id"], stage.stored["client_secret"]) == (APP, "app-secret")
-
-
-@pytest.mark.parametrize(
-    ("words", "typed", "line"),
-    [
-        ((), "", "no client id: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
-        (("--client-id", "a b"), "", "32 hexadecimal digits"),
-        (("--client-id", APP, "--client-secret-stdin"), "", "no line came on stdin"),
-        (("--client-id", APP, "--client-secret-stdin"), "app secret", "the client secret must"),
-    ],
-    ids=["no id", "odd id", "no secret", "odd secret"],
-)
-def test_an_app_that_is_not_named_rightly_is_asked_for_nothing(stage, words, typed, line):
-    stage.person.pastes(typed)
-
-    result = stage.login(*words)
-
-    assert result.exit_code == 1
-    assert line in result.stderr
-    assert "app secret" not in result.stderr
-    assert stage.spotify.requests == []
+    assert (setup.stored["client_id"], setup.stored["client_secret"]) == (APP, "app-secret")
 
 
-def test_a_login_mends_a_secret_that_cannot_be_read(stage):
-    stage.store(BEFORE | {"authorized_at": "once", "note": "kept"})
+def test_a_login_replaces_an_unreadable_secret(setup):
+    setup.store(BEFORE | {"authorized_at": "once", "note": "kept"})
 
-    result = stage.login("--client-id", APP)
+    result = setup.login("--client-id", APP)
 
     assert result.exit_code == 0
-    assert stage.stored["refresh_token"] == GRANT
-    assert stage.stored["note"] == "kept"
+    assert setup.stored["refresh_token"] == GRANT
+    assert setup.stored["note"] == "kept"
 
 
 # The answer of the consent page
 
 
-def test_the_address_can_be_pasted(stage):
-    stage.person.does = lambda: stage.person.pastes("", "what is this?", stage.person.redirect())
+def test_the_redirect_can_be_pasted(setup):
+    setup.person.does = lambda: setup.person.pastes("", "what is this?", setup.person.redirect())
 
-    result = stage.login("--client-id", APP)
+    result = setup.login("--client-id", APP)
 
-    assert stage.stored["refresh_token"] == GRANT
-    assert "paste the whole of it" in result.stderr
-
-
-def test_a_forged_answer_does_not_end_the_login(stage):
-    def is_attacked():
-        stage.person.visits(stage.person.redirect(state="forged", code="AQC-forged"))
-        stage.person.visits(stage.person.redirect(state="forged", code="", error="access_denied"))
-        stage.person.allows()
-
-    stage.person.does = is_attacked
-
-    stage.login("--client-id", APP)
-    stage.person.join()
-
-    assert [page.count("another login") for page in stage.person.pages] == [1, 1, 0]
-    assert stage.stored["refresh_token"] == GRANT
+    assert setup.stored["refresh_token"] == GRANT
+    assert "paste all of it" in result.stderr
 
 
-def test_a_no_changes_nothing(again):
-    again.person.does = again.person.denies
+def test_a_forged_answer_does_not_end_the_login(setup):
+    def attack():
+        setup.person.visits(setup.person.redirect(state="forged", code="AQC-forged"))
+        setup.person.visits(setup.person.redirect(state="forged", code="", error="access_denied"))
+        setup.person.allows()
 
-    result = again.login()
+    setup.person.does = attack
 
-    assert result.exit_code == 1
-    assert "Spotify gives no access: you said no" in result.stderr
-    assert again.spotify.requests == []
-    assert again.stored == BEFORE
+    setup.login("--client-id", APP)
+    setup.person.join()
+
+    assert [page.count("another login") for page in setup.person.pages] == [1, 1, 0]
+    assert setup.stored["refresh_token"] == GRANT
 
 
-def test_another_reason_is_told(stage):
-    stage.person.does = lambda: stage.person.visits(
-        stage.person.redirect(code="", error="server_error")
+def test_another_reason_of_the_consent_page_is_printed(setup):
+    setup.person.does = lambda: setup.person.visits(
+        setup.person.redirect(code="", error="server_error")
     )
 
-    assert "it says server_error" in stage.login("--client-id", APP).stderr
+    assert "its reason: server_error" in setup.login("--client-id", APP).stderr
 
 
-def test_no_answer_in_time_changes_nothing(again):
-    again.person.does = again.person.looks_away
-    began = time.monotonic()
+def test_with_no_browser_the_url_is_printed(setup, monkeypatch):
+    result = setup.login("--client-id", APP, "--no-browser", "--timeout", "0.1")
 
-    result = again.login("--timeout", "0.1")
-
-    assert result.exit_code == 1
-    assert time.monotonic() - began < 10
-    assert "no answer from Spotify's consent page within 0.1 s" in result.stderr
-    assert again.stored == BEFORE
-
-
-def test_without_a_browser_the_address_is_told(stage, monkeypatch):
-    result = stage.login("--client-id", APP, "--no-browser", "--timeout", "0.1")
-
-    assert stage.person.addresses == []
+    assert setup.person.urls == []
     assert f"/authorize?client_id={APP}&" in result.stderr
-    assert "Open this page" in result.stderr
+    assert "Open Spotify's consent page" in result.stderr
 
 
-def test_a_machine_without_a_screen_opens_no_browser(stage, monkeypatch):
+def test_a_machine_without_a_screen_opens_no_browser(setup, monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
 
-    stage.login("--client-id", APP, "--timeout", "0.1")
+    setup.login("--client-id", APP, "--timeout", "0.1")
 
-    assert stage.person.addresses == []
+    assert setup.person.urls == []
 
 
-def test_a_busy_port_is_told_before_anything_is_asked(stage):
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
-        port = stranger.getsockname()[1]
-        result = stage.login("--port", str(port))
+def test_a_port_in_use_is_refused_before_the_consent_page(setup):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = setup.login("--port", str(port))
 
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"plays: port {port} is busy")
-    assert stage.person.addresses == []
+    assert result.stderr.startswith(f"plays: port {port} is in use")
+    assert setup.person.urls == []
 
 
-# What Spotify says then
+# The test of a login
 
 
 @pytest.mark.parametrize(
@@ -482,39 +420,39 @@ def test_a_busy_port_is_told_before_anything_is_asked(stage):
     [
         (NOT_REGISTERED, "dashboard > your app > Settings > User Management"),
         (NO_PREMIUM, "the account that owns the app has no active Premium: renew it"),
-        (json_reply({"error": {"status": 403}}, 403), "Spotify shows no plays"),
+        (json_reply({"error": {"status": 403}}, 403), "Spotify gives no plays"),
     ],
     ids=["not registered", "no premium", "unknown"],
 )
-def test_a_refusal_to_show_plays_tells_what_to_do_and_keeps_a_first_login(stage, reply, remedy):
-    stage.spotify.pages = [reply]
+def test_a_first_login_without_plays_is_stored_with_advice(setup, reply, remedy):
+    setup.spotify.pages = [reply]
 
-    result = stage.login("--client-id", APP)
+    result = setup.login("--client-id", APP)
 
     assert result.exit_code == 1
     assert remedy in result.stderr
     assert "the login is stored, and polls succeed once that is done" in result.stderr
-    assert stage.stored["refresh_token"] == GRANT
+    assert setup.stored["refresh_token"] == GRANT
 
 
-def test_a_login_that_is_refused_plays_replaces_none_that_may_work(again):
-    again.spotify.pages = [NOT_REGISTERED]
+def test_a_login_without_plays_does_not_replace_a_working_one(returning):
+    returning.spotify.pages = [NOT_REGISTERED]
 
-    result = again.login()
+    result = returning.login()
 
     assert result.exit_code == 1
-    assert "the login of before stays" in result.stderr
-    assert again.stored == BEFORE
+    assert "the earlier login is kept" in result.stderr
+    assert returning.stored == BEFORE
 
 
-def test_a_login_that_is_refused_plays_replaces_one_that_is_over(stage):
-    stage.store(BEFORE | {"authorized_at": iso(datetime.now(UTC) - timedelta(days=181))})
-    stage.spotify.pages = [NOT_REGISTERED]
+def test_a_login_without_plays_replaces_an_expired_one(setup):
+    setup.store(BEFORE | {"authorized_at": iso(datetime.now(UTC) - timedelta(days=181))})
+    setup.spotify.pages = [NOT_REGISTERED]
 
-    result = stage.login()
+    result = setup.login()
 
     assert "the login is stored" in result.stderr
-    assert stage.stored["refresh_token"] == GRANT
+    assert setup.stored["refresh_token"] == GRANT
 
 
 @pytest.mark.parametrize(
@@ -523,55 +461,55 @@ def test_a_login_that_is_refused_plays_replaces_one_that_is_over(stage):
         (Credentials.model_validate(BEFORE).fingerprint, GRANT),
         ("another", BEFORE["refresh_token"]),
     ],
-    ids=["this one", "one before"],
+    ids=["the stored one", "an earlier one"],
 )
-def test_a_login_that_is_refused_plays_replaces_one_that_is_dead(again, target, refused, kept):
+def test_a_login_without_plays_replaces_a_refused_one(returning, target, refused, kept):
     now = datetime.now(UTC)
-    again.store(BEFORE | {"authorized_at": iso(now)})
+    returning.store(BEFORE | {"authorized_at": iso(now)})
     refusal = LoginRefusal(fingerprint=refused, since=now, tried_at=now)
     states = ListenerStates(target.client("dynamodb"), LISTENER_STATES)
     states.save("me", ListenerState(needs_login=refusal))
-    again.spotify.pages = [NOT_REGISTERED]
+    returning.spotify.pages = [NOT_REGISTERED]
 
-    again.login()
+    returning.login()
 
-    assert again.stored["refresh_token"] == kept
+    assert returning.stored["refresh_token"] == kept
 
 
-def test_a_login_stays_where_nobody_knows_whether_it_was_refused(again, target):
+def test_a_login_is_kept_if_its_state_is_unreadable(returning, target):
     target.client("dynamodb").put_item(
         TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
     )
-    again.spotify.pages = [NOT_REGISTERED]
+    returning.spotify.pages = [NOT_REGISTERED]
 
-    again.login()
+    returning.login()
 
-    assert again.stored == BEFORE
+    assert returning.stored == BEFORE
 
 
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (Reply(b"Too many requests", 429), "Spotify takes no calls of this app until 20"),
+        (Reply(b"Too many requests", 429), "Spotify rate-limits this app until 20"),
         (Reply(b"upstream connect error", 503), "status 503: upstream connect error"),
         (Reply(b"<html>", 200), "gave no page that can be read"),
     ],
-    ids=["429", "503", "no answer of Spotify"],
+    ids=["429", "503", "not from Spotify"],
 )
-def test_what_passes_by_itself_loses_no_login(again, reply, words):
-    again.spotify.pages = [reply]
+def test_a_temporary_failure_of_the_test_loses_no_login(returning, reply, words):
+    returning.spotify.pages = [reply]
 
-    result = again.login()
+    result = returning.login()
 
     assert result.exit_code == 0
-    assert "It could not be tried yet: " in result.stdout
+    assert "The login could not be tested yet: " in result.stdout
     assert words in result.stdout
-    assert again.stored["refresh_token"] == GRANT
+    assert returning.stored["refresh_token"] == GRANT
 
 
 @pytest.fixture
 def failing(target, monkeypatch):
-    """Give a reply of Spotify after which an operation of DynamoDB fails."""
+    """Return a reply of Spotify after which an operation of DynamoDB fails."""
     dynamodb, make = target.client("dynamodb"), target.client
     monkeypatch.setitem(
         vars(target), "client", lambda name: dynamodb if name == "dynamodb" else make(name)
@@ -590,7 +528,7 @@ def failing(target, monkeypatch):
     return reply_before
 
 
-TRADED = a_grant("BQ-secret", rotated_to="AQ-secret")
+EXCHANGED = a_grant("BQ-secret", rotated_to="AQ-secret")
 AWS_FAILS = ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem")
 AWS_IS_AWAY = EndpointConnectionError(endpoint_url="https://db")
 
@@ -603,40 +541,40 @@ AWS_IS_AWAY = EndpointConnectionError(endpoint_url="https://db")
         (Reply(b"", 429), "UpdateItem", AWS_FAILS, "InternalServerError"),
         (a_page(), "UpdateItem", AWS_FAILS, "InternalServerError"),
     ],
-    ids=["reading a block", "AWS away", "writing a block", "taking a block away"],
+    ids=["reading a rate limit", "AWS away", "writing a rate limit", "clearing a rate limit"],
 )
-def test_where_aws_fails_during_the_trial_no_login_is_lost(
-    again, apps, failing, *, page, operation, error, words
+def test_a_failure_of_aws_during_the_test_loses_no_login(
+    returning, apps, failing, *, page, operation, error, words
 ):
     apps.throttle(KNOWN_APP, 1, datetime.now(UTC) - timedelta(hours=1))
-    again.spotify.tokens = [failing(TRADED, operation, error)]
-    again.spotify.pages = [page]
+    returning.spotify.tokens = [failing(EXCHANGED, operation, error)]
+    returning.spotify.pages = [page]
 
-    result = again.login()
+    result = returning.login()
 
     assert result.exit_code == 0
-    assert "It could not be tried yet: " in result.stdout
+    assert "The login could not be tested yet: " in result.stdout
     assert words in result.stdout
-    assert again.stored["refresh_token"] == GRANT
+    assert returning.stored["refresh_token"] == GRANT
 
 
-def test_ctrl_c_during_the_trial_loses_no_login(again, failing):
-    again.spotify.tokens = [failing(TRADED, "GetItem", KeyboardInterrupt())]
+def test_ctrl_c_during_the_test_loses_no_login(returning, failing):
+    returning.spotify.tokens = [failing(EXCHANGED, "GetItem", KeyboardInterrupt())]
 
-    result = again.login()
+    result = returning.login()
 
     assert result.exit_code == 130
-    assert "plays: stopped: the login is stored, but was not tried" in result.stderr
-    assert again.stored["refresh_token"] == GRANT
+    assert "plays: stopped: the login is stored, but was not tested" in result.stderr
+    assert returning.stored["refresh_token"] == GRANT
 
 
-def test_a_login_stays_where_aws_does_not_tell_whether_it_was_refused(again, failing):
-    again.spotify.pages = [failing(NOT_REGISTERED, "GetItem", AWS_FAILS)]
+def test_a_login_is_kept_if_aws_cannot_read_its_state(returning, failing):
+    returning.spotify.pages = [failing(NOT_REGISTERED, "GetItem", AWS_FAILS)]
 
-    result = again.login()
+    result = returning.login()
 
-    assert "the login of before stays" in result.stderr
-    assert again.stored == BEFORE
+    assert "the earlier login is kept" in result.stderr
+    assert returning.stored == BEFORE
 
 
 @pytest.mark.parametrize(
@@ -650,23 +588,24 @@ def test_a_login_stays_where_aws_does_not_tell_whether_it_was_refused(again, fai
             json_reply({"error": "invalid_client", "error_description": "Invalid client"}, 400),
             "compare client id, secret and redirect URI with the app's settings",
         ),
-        (Reply(b"upstream connect error", 503), "no login was stored, run `plays login` later"),
-        (Reply(b"", 429, {"Retry-After": "7"}), "Spotify takes no calls of this app until 20"),
-        (a_grant("BQ-secret"), "Spotify gave no refresh token; run `plays login` again"),
+        (Reply(b"upstream connect error", 503), "no login was stored: run `plays login` later"),
+        (Reply(b"", 429, {"Retry-After": "7"}), "Spotify rate-limits this app until 20"),
+        (a_grant("BQ-secret"), "Spotify gave no refresh token: run `plays login` again"),
     ],
     ids=["bad code", "bad app", "503", "429", "no refresh token"],
 )
-def test_a_code_that_is_not_traded_changes_nothing(again, reply, words):
-    again.spotify.tokens = [reply]
+def test_a_failed_exchange_changes_nothing(setup, switches, reply, words):
+    setup.store(BEFORE)
+    setup.spotify.tokens = [reply]
 
-    result = again.login()
+    result = setup.login("--start-over", "--client-id", APP)
 
     assert result.exit_code == 1
     assert words in result.stderr
-    assert again.stored == BEFORE
+    assert (switches, setup.stored) == ([], BEFORE)
 
 
-# Blocks of the app
+# Rate limits of the app
 
 
 @pytest.fixture
@@ -674,62 +613,64 @@ def apps(aws):
     return SpotifyApps(aws.client("dynamodb"), SPOTIFY_APPS)
 
 
-def test_a_block_is_remembered_for_all_that_call_as_the_app(again, apps):
-    again.spotify.pages = [Reply(b"Too many requests", 429, {"Retry-After": "52531"})]
+def test_a_rate_limit_of_the_poll_is_stored(returning, apps):
+    returning.spotify.pages = [Reply(b"Too many requests", 429, {"Retry-After": "52531"})]
     now = datetime.now(UTC)
 
-    told = json.loads(again.login("--json").stdout)
+    shown = json.loads(returning.login("--json").stdout)
 
     until = apps.load(KNOWN_APP).blocked_until
     assert timedelta(0) <= until - now - timedelta(seconds=52_531) < timedelta(seconds=60)
-    assert told["trouble"] == f"Spotify takes no calls of this app until {iso(until)}"
-    assert told["plays_shown"] is None
+    assert shown["trouble"] == f"Spotify rate-limits this app until {iso(until)}"
+    assert shown["plays_shown"] is None
 
 
-def test_as_an_app_that_is_blocked_nobody_is_asked(again, apps):
+def test_a_rate_limited_app_is_refused_before_the_consent_page(returning, apps):
     state = apps.throttle(KNOWN_APP, 3600, datetime.now(UTC))
 
-    result = again.login()
+    result = returning.login()
 
     assert result.exit_code == 1
-    assert f"takes no calls of this app until {iso(state.blocked_until)}; no login" in result.stderr
-    assert (again.person.addresses, again.spotify.requests) == ([], [])
-    assert again.stored == BEFORE
+    assert f"rate-limits this app until {iso(state.blocked_until)}, so no login" in result.stderr
+    assert (returning.person.urls, returning.spotify.requests) == ([], [])
+    assert returning.stored == BEFORE
 
 
-def test_a_code_is_not_traded_once_the_app_is_blocked(again, apps):
-    def is_slow():
+def test_a_rate_limit_during_the_consent_stops_the_exchange(returning, apps):
+    def rate_limit_first():
         apps.throttle(KNOWN_APP, 3600, datetime.now(UTC))
-        again.person.allows()
+        returning.person.allows()
 
-    again.person.does = is_slow
+    returning.person.does = rate_limit_first
 
-    result = again.login()
+    result = returning.login()
 
-    assert "Spotify takes no calls of this app until" in result.stderr
-    assert again.spotify.requests == []
-    assert again.stored == BEFORE
+    assert "Spotify rate-limits this app until" in result.stderr
+    assert returning.spotify.requests == []
+    assert returning.stored == BEFORE
 
 
-def test_a_block_of_the_token_endpoint_is_remembered_too(again, apps):
-    again.spotify.tokens = [Reply(b"", 429, {"Retry-After": "52531"})]
+def test_a_rate_limit_of_the_token_endpoint_is_stored(returning, apps):
+    returning.spotify.tokens = [Reply(b"", 429, {"Retry-After": "52531"})]
 
-    result = again.login()
+    result = returning.login()
 
     until = apps.load(KNOWN_APP).blocked_until
     assert until > datetime.now(UTC) + timedelta(hours=14)
-    assert f"until {iso(until)}; no login was stored, run `plays login` then" in result.stderr
+    assert (
+        f"until {iso(until)}, so no login was stored: run `plays login` after that" in result.stderr
+    )
 
 
-def test_a_block_that_is_over_is_forgotten_when_spotify_answers(again, apps):
+def test_an_answer_clears_an_expired_rate_limit(returning, apps):
     apps.throttle(KNOWN_APP, 1, datetime.now(UTC) - timedelta(hours=1))
 
-    again.login()
+    returning.login()
 
     assert apps.load(KNOWN_APP).refusals == 0
 
 
-def test_a_block_that_cannot_be_read_is_told_before_anybody_is_asked(again, apps, aws):
+def test_an_unreadable_rate_limit_is_refused_before_the_consent_page(returning, apps, aws):
     apps.throttle(KNOWN_APP, 1, datetime.now(UTC))
     aws.client("dynamodb").update_item(
         TableName=SPOTIFY_APPS,
@@ -738,16 +679,15 @@ def test_a_block_that_cannot_be_read_is_told_before_anybody_is_asked(again, apps
         ExpressionAttributeValues={":odd": {"S": "soon"}},
     )
 
-    result = again.login()
+    result = returning.login()
 
     assert "cannot be read: delete it" in result.stderr
-    assert (again.person.addresses, again.stored) == ([], BEFORE)
+    assert (returning.person.urls, returning.stored) == ([], BEFORE)
 
 
 # Secrets
 
 
-@pytest.mark.parametrize("words", [(), ("--json",)], ids=["for a person", "for a script"])
 @pytest.mark.parametrize(
     "answers",
     [
@@ -768,33 +708,33 @@ def test_a_block_that_cannot_be_read_is_told_before_anybody_is_asked(again, apps
         (a_grant("BQ-secret"), a_page()),
     ],
     ids=[
-        *("works", "plays refused", "token refused", "plays fail", "trade fails"),
-        *("code refused", "app refused", "odd tokens", "half a grant"),
+        *("works", "plays refused", "token refused", "plays fail", "exchange fails"),
+        *("code refused", "app refused", "malformed tokens", "half a grant"),
     ],
 )
-def test_no_secret_reaches_terminal_or_log(again, capfd, caplog, words, answers):
-    again.spotify.tokens, again.spotify.pages = ([answer] for answer in answers)
+def test_no_secret_reaches_terminal_or_log(returning, capfd, caplog, answers):
+    returning.spotify.tokens, returning.spotify.pages = ([answer] for answer in answers)
     caplog.set_level("DEBUG")
 
-    result = again.login(*words)
+    result = returning.login()
 
-    told = f"{result.stdout} {result.stderr} {capfd.readouterr()} {result.exception!r}"
+    shown = f"{result.stdout} {result.stderr} {capfd.readouterr()} {result.exception!r}"
     logged = [
         record.getMessage() for record in caplog.records if not record.name.startswith("botocore")
     ]
-    verifier = again.spotify.requests[0].form["code_verifier"]
-    assert [secret for secret in (*SECRETS, verifier) if secret in f"{told} {logged}"] == []
+    verifier = returning.spotify.requests[0].form["code_verifier"]
+    assert [secret for secret in (*SECRETS, verifier) if secret in f"{shown} {logged}"] == []
 
 
-def test_a_secret_cannot_be_an_argument(stage):
-    result = stage.login("--client-secret", "app-secret")
+def test_a_secret_cannot_be_an_argument(setup):
+    result = setup.login("--client-secret", "app-secret")
 
     assert result.exit_code == 2
     assert "No such option" in result.stderr
 
 
-def test_help_teaches_where_the_answer_comes_and_how_long_a_login_lives(plays):
-    told = " ".join(plays("login", "--help").stdout.split())
+def test_help_names_the_redirect_uri_and_the_expiry(plays):
+    shown = " ".join(plays("login", "--help").stdout.split())
 
-    assert "http://127.0.0.1:8765/callback" in told
-    assert "lives for six months" in told
+    assert "http://127.0.0.1:8765/callback" in shown
+    assert "expires after six months" in shown

@@ -24,9 +24,7 @@ def run(raised: BaseException, *options: str):
 
 
 @pytest.mark.parametrize("command", ["status", "heal", "poll", "upload history.json"])
-def test_without_a_local_cloud_or_aws_the_one_line_tells_how_to_get_one(
-    tmp_path, monkeypatch, command
-):
+def test_without_any_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, command):
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "PLAYS_TARGET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -45,7 +43,7 @@ def test_without_a_local_cloud_or_aws_the_one_line_tells_how_to_get_one(
     )
 
 
-def test_the_local_cloud_asked_for_by_name_must_run(tmp_path, monkeypatch):
+def test_the_local_target_must_be_running(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
 
     result = CliRunner().invoke(app, ["--target", "local", "status"])
@@ -80,18 +78,18 @@ def test_the_target_may_follow_the_command(tmp_path, monkeypatch, command):
         ("status -- --target local", "unexpected extra argument"),
     ],
 )
-def test_a_target_that_is_none_is_refused_after_the_command(command, reason):
+def test_an_invalid_target_after_the_command_is_refused(command, reason):
     result = CliRunner().invoke(app, command.split())
 
     assert result.exit_code == 2
     assert re.search(reason, result.stderr, re.DOTALL)
 
 
-def test_no_command_has_an_option_named_as_one_of_all():
-    everywhere = {name for option in get_command(app).params for name in option.opts}
+def test_no_command_redefines_a_global_option():
+    global_options = {name for option in get_command(app).params for name in option.opts}
 
-    assert "--target" in everywhere
-    assert not everywhere & set(_own_options(get_command(app)))
+    assert "--target" in global_options
+    assert not global_options & set(_own_options(get_command(app)))
 
 
 def _own_options(group):
@@ -147,7 +145,7 @@ def test_an_error_is_one_line_and_exit_code_1(raised, line):
     ids=["region", "credentials", "endpoint"],
 )
 @pytest.mark.parametrize("asks", [["--target", "aws"], []], ids=["option", "variable"])
-def test_with_target_aws_no_line_speaks_of_the_local_cloud(raised, line, asks, monkeypatch):
+def test_with_target_aws_no_message_mentions_the_local_cloud(raised, line, asks, monkeypatch):
     monkeypatch.setenv("PLAYS_TARGET", "aws")
 
     result = run(raised, *asks)
@@ -159,7 +157,7 @@ def test_with_target_aws_no_line_speaks_of_the_local_cloud(raised, line, asks, m
 
 
 @pytest.mark.parametrize("command", ["status", "sql x", "heal", "poll", "upload history.json"])
-def test_without_a_region_the_one_line_says_so(tmp_path, monkeypatch, command):
+def test_without_a_region_one_line_says_so(tmp_path, monkeypatch, command):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
@@ -177,7 +175,7 @@ def test_without_a_region_the_one_line_says_so(tmp_path, monkeypatch, command):
 @pytest.mark.parametrize(
     "command", ["local up --detach", "local down", "local reset", "--target local status"]
 )
-def test_a_home_that_cannot_be_used_is_one_line(tmp_path, monkeypatch, command):
+def test_an_unusable_home_is_one_line(tmp_path, monkeypatch, command):
     home = tmp_path / "file"
     home.touch()
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
@@ -189,7 +187,7 @@ def test_a_home_that_cannot_be_used_is_one_line(tmp_path, monkeypatch, command):
     assert result.stderr.endswith(" cannot be used: Not a directory\n")
 
 
-def test_a_pipe_that_nobody_reads_on_ends_without_a_word():
+def test_a_closed_pipe_ends_silently():
     result = run(BrokenPipeError(errno.EPIPE, "Broken pipe"))
 
     assert (result.exit_code, result.stderr) == (1, "")
@@ -205,19 +203,17 @@ def test_ctrl_c_ends_with_130():
 @pytest.mark.parametrize(
     "bug", [ZeroDivisionError(), OSError(errno.EBADF, "Bad file descriptor")], ids=repr
 )
-def test_a_bug_is_not_hidden_behind_a_friendly_line(bug):
+def test_a_bug_keeps_its_traceback(bug):
     result = run(bug)
 
     assert result.exception is bug
 
 
-def test_a_port_of_no_host_is_refused():
+def test_a_database_port_without_a_host_is_refused():
     result = CliRunner().invoke(app, ["--database-port", "15432", "status"])
 
     assert result.exit_code == 1
-    assert result.stderr == (
-        "plays: --database-port is the port of a host: it needs --database-host\n"
-    )
+    assert result.stderr == ("plays: --database-port is the port of --database-host: pass both\n")
 
 
 def test_help_names_the_commands_and_the_first_step():

@@ -9,7 +9,7 @@ NAME = "Streaming_History_Audio_2013-2015_0.json"
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Give terminals 80 columns."""
+    """Set the terminal width to 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
 
 
@@ -21,7 +21,7 @@ def narrow(monkeypatch):
         pytest.param(count_progress, "3500000/7000000", id="plays"),
     ],
 )
-def test_a_long_name_leaves_room_for_the_bar_and_its_numbers(narrow, capsys, begin, numbers, name):
+def test_a_long_name_leaves_room_for_the_bar(narrow, capsys, begin, numbers, name):
     with begin() as progress:
         progress.add_task(name, completed=3_500_000, total=7_000_000)
 
@@ -34,7 +34,7 @@ def test_a_long_name_leaves_room_for_the_bar_and_its_numbers(narrow, capsys, beg
 
 MARKS = "\u061c\u200e\u200f\ufeff"
 HOSTILE = f"Boats\x1b]0;owned\x07\x1b[2J \x9b31m \x7f \u202egnp.exe\u2066{MARKS} \rpaid \ud800"
-OBEYED = set("\x1b\x07\x9b\x7f\u202e\u2066\r\ud800").union(MARKS)
+CONTROL = set("\x1b\x07\x9b\x7f\u202e\u2066\r\ud800").union(MARKS)
 
 
 class Named(Document):
@@ -55,37 +55,37 @@ def as_a_bar(text):
 @pytest.mark.parametrize(
     "write", [show, note, in_a_table, as_a_bar], ids=["line", "note", "table", "bar"]
 )
-def test_a_terminal_obeys_nothing_that_comes_from_outside(capsys, monkeypatch, write):
+def test_control_characters_are_escaped_everywhere(capsys, monkeypatch, write):
     monkeypatch.setenv("COLUMNS", "200")
 
     write(HOSTILE)
 
     shown = "".join(capsys.readouterr())
     assert "Boats\\u001b]0;owned\\u0007" in shown
-    assert not OBEYED & set(shown.replace("\r", "") if write is as_a_bar else shown)
+    assert not CONTROL & set(shown.replace("\r", "") if write is as_a_bar else shown)
 
 
-def test_json_holds_every_character_and_shows_none_that_is_obeyed(capsys):
+def test_json_escapes_control_characters_without_loss(capsys):
     name = HOSTILE.replace("\ud800", "")
 
     emit(Named(name=name))
 
     shown = capsys.readouterr().out
     assert json.loads(shown) == {"name": name}
-    assert not OBEYED & set(shown)
+    assert not CONTROL & set(shown)
 
 
 @pytest.mark.parametrize(
     "text",
     ["Björk \N{EN DASH} Jóga", "\u0645\u0646", "\U0001f468\u200d\U0001f469", "a\tb\nc", ":bug:"],
 )
-def test_harmless_text_is_shown_as_it_is(text):
+def test_harmless_text_is_unchanged(text):
     assert printable(text) == text
 
 
 @pytest.mark.parametrize("text", [":bug:", "[bold]x[/bold]", "[/]"])
 @pytest.mark.parametrize("write", [show, note, in_a_table], ids=["line", "note", "table"])
-def test_a_name_is_no_markup(capsys, write, text):
+def test_markup_in_a_name_is_printed_literally(capsys, write, text):
     write(text)
 
     assert text in "".join(capsys.readouterr())
@@ -93,7 +93,7 @@ def test_a_name_is_no_markup(capsys, write, text):
 
 @pytest.mark.parametrize("write", [show, in_a_table], ids=["line", "table"])
 @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\u2028"])
-def test_a_line_break_from_outside_makes_no_line_of_its_own(capsys, write, line_break):
+def test_a_line_break_in_a_value_becomes_a_space(capsys, write, line_break):
     write(f"one{line_break}two")
 
     assert "one two" in capsys.readouterr().out

@@ -1,29 +1,12 @@
-import io
-import json
-
 import pytest
 
-from cli.commands.poll import Poll, collect, told
+from cli.commands.poll import Poll, PollResult, line_of, run_collector
 from cli.errors import CommandError
-from cli.upload_results import PollResult
+from tests.unit.cli.conftest import InvokedTarget
 
 
-class CollectorTarget:
-    """A target whose collector answers what it is given."""
-
-    def __init__(self, answer, **response):
-        self.asked = []
-        self._response = {"Payload": io.BytesIO(json.dumps(answer).encode()), **response}
-
-    def client(self, _service):
-        return self
-
-    def output(self, key):
-        return key
-
-    def invoke(self, **request):
-        self.asked.append(request)
-        return self._response
+def a_target(answer):
+    return InvokedTarget("CollectorFunction", answer)
 
 
 def an_outcome(**changes):
@@ -37,15 +20,13 @@ def an_outcome(**changes):
     }
 
 
-def test_the_collector_is_asked_for_the_listener_and_tells_the_origin():
-    target = CollectorTarget(an_outcome())
+def test_the_collector_polls_for_the_listener():
+    target = a_target(an_outcome())
 
-    done = collect(target, "anna")
+    done = run_collector(target, "anna")
 
     assert (done.origin, done.batches, done.new) == ("polls/anna/x.json.gz", 1, 3)
-    assert target.asked == [
-        {"FunctionName": "CollectorFunction", "Payload": b'{"listener": "anna"}'}
-    ]
+    assert target.events == [{"listener": "anna"}]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +34,7 @@ def test_the_collector_is_asked_for_the_listener_and_tells_the_origin():
     [
         pytest.param(
             {"status": "blocked", "blocked_until": "2026-07-01T12:00:00Z"},
-            "Spotify takes no calls for anna until 2026-07-01T12:00:00.000Z",
+            "Spotify rate-limits the app of anna until 2026-07-01T12:00:00.000Z",
             id="blocked",
         ),
         pytest.param(
@@ -63,7 +44,7 @@ def test_the_collector_is_asked_for_the_listener_and_tells_the_origin():
         ),
         pytest.param(
             {"status": "forbidden", "reason": "User not registered"},
-            "forbids the app or the account of anna: User not registered; it is asked again",
+            "forbids the app or the account of anna: User not registered; the pipeline retries",
             id="forbidden",
         ),
         pytest.param(
@@ -73,29 +54,29 @@ def test_the_collector_is_asked_for_the_listener_and_tells_the_origin():
         ),
     ],
 )
-def test_a_collector_that_had_a_reason_not_to_poll_tells_it(changes, reason):
-    target = CollectorTarget(an_outcome(origin=None, **changes))
+def test_a_collector_that_did_not_poll_says_why(changes, reason):
+    target = a_target(an_outcome(origin=None, **changes))
 
     with pytest.raises(CommandError, match=reason):
-        collect(target, "anna")
+        run_collector(target, "anna")
 
 
-def test_a_collector_that_failed_says_why():
+def test_a_failed_collector_is_quoted():
     failure = {"errorType": "SpotifyError", "errorMessage": "Spotify answered 500"}
-    target = CollectorTarget(failure, FunctionError="Unhandled")
+    target = a_target(failure | {"response": {"FunctionError": "Unhandled"}})
 
     with pytest.raises(CommandError, match="the collector failed: Spotify answered 500"):
-        collect(target, "anna")
+        run_collector(target, "anna")
 
 
 @pytest.mark.usefixtures("listeners")
-def test_who_is_no_listener_is_told_who_is(plays):
-    result = plays("poll", "--listener", "nobody")
+def test_an_unknown_listener_is_refused_with_the_known_names(plays):
+    result = plays("poll", "--listener", "zoe")
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "plays: nobody is no listener here: take anna or me, "
-        "or add nobody to the listeners in cdk.json and deploy\n"
+        "plays: there is no listener zoe: use anna or me, "
+        "or add zoe to the listeners in cdk.json and deploy\n"
     )
 
 
@@ -113,23 +94,23 @@ def a_poll(**counts):
 @pytest.mark.parametrize(
     ("counts", "line"),
     [
-        pytest.param({}, "1 of them new rows, 49 known already", id="the collector knew the rest"),
+        pytest.param({}, "1 of them new rows, 49 already known", id="the collector knew the rest"),
         pytest.param(
             {"new": 3, "duplicates": 2},
-            "1 of them new rows, 49 known already",
+            "1 of them new rows, 49 already known",
             id="Postgres knew more than the collector",
         ),
         pytest.param(
             {"new": 4, "upgraded": 3},
-            "1 of them new rows, 46 known already, 3 known from an upload",
-            id="in an export, too",
+            "1 of them new rows, 46 already known, 3 known from an upload",
+            id="in an export",
         ),
         pytest.param(
             {"unreadable": 2},
-            "1 of them new rows, 47 known already, 2 not readable as tracks",
+            "1 of them new rows, 47 already known, 2 not readable as tracks",
             id="an episode and a local file",
         ),
     ],
 )
-def test_every_play_that_was_shown_is_told_of_once(counts, line):
-    assert told(a_poll(**counts)) == f"polled for anna: 50 plays shown, {line}"
+def test_the_line_accounts_for_every_play(counts, line):
+    assert line_of(a_poll(**counts)) == f"polled for anna: 50 plays shown, {line}"

@@ -14,7 +14,7 @@ ENRICHED = QueuePair(
 )
 
 
-def test_every_queue_of_the_stack_goes_by_its_name():
+def test_queue_urls_are_keyed_by_name():
     assert queue_urls(OUTPUTS) == {
         "p-enriched-plays": "https://sqs/1/p-enriched-plays",
         "p-enriched-plays-dlq": "https://sqs/1/p-enriched-plays-dlq",
@@ -22,30 +22,30 @@ def test_every_queue_of_the_stack_goes_by_its_name():
     }
 
 
-def test_a_queue_is_paired_with_its_dead_letters_and_ticks_have_no_queue():
-    ticks = QueuePair("failed-ticks", None, "https://sqs/1/p-failed-ticks")
+def test_queues_are_paired_with_their_dead_letter_queues():
+    failed_polls = QueuePair("failed-ticks", None, "https://sqs/1/p-failed-ticks")
 
-    assert queue_pairs(OUTPUTS) == [ENRICHED, ticks]
+    assert queue_pairs(OUTPUTS) == [ENRICHED, failed_polls]
 
 
 @pytest.mark.parametrize(
     "name", ["enriched-plays", "enriched-plays-dlq", "p-enriched-plays", "p-enriched-plays-dlq"]
 )
-def test_a_pair_is_found_by_the_name_of_either_queue(name):
+def test_a_pair_is_found_by_either_name(name):
     assert find_pair(queue_pairs(OUTPUTS), name) == ENRICHED
 
 
-def test_an_unknown_queue_is_answered_with_the_known_ones():
-    with pytest.raises(CommandError, match=r"no queue 'plays' .* take one of enriched-plays$"):
+def test_an_unknown_queue_is_refused_with_the_known_names():
+    with pytest.raises(CommandError, match=r"no queue 'plays' .* use one of enriched-plays$"):
         find_pair(queue_pairs(OUTPUTS), "plays")
 
 
-def test_failed_ticks_have_nowhere_to_go_back_to():
-    with pytest.raises(CommandError, match="the next tick makes good"):
+def test_failed_polls_cannot_be_replayed():
+    with pytest.raises(CommandError, match="the next poll fetches the same plays"):
         find_pair(queue_pairs(OUTPUTS), "failed-ticks")
 
 
-def test_the_depth_parts_waiting_messages_from_those_in_work_and_not_yet_due(aws):
+def test_received_and_delayed_messages_count_as_in_flight(aws):
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="plays")["QueueUrl"]
     for _ in range(3):
@@ -58,7 +58,7 @@ def test_the_depth_parts_waiting_messages_from_those_in_work_and_not_yet_due(aws
     assert (counted.visible, counted.in_flight, counted.total) == (2, 2, 4)
 
 
-def test_the_age_of_the_oldest_message_is_cloudwatchs_newest_figure():
+def test_the_age_of_the_oldest_message_is_the_newest_figure():
     def get_metric_data(**asked):
         assert [query["Id"] for query in asked["MetricDataQueries"]] == ["q0", "q1"]
         return {

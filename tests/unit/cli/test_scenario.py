@@ -1,5 +1,4 @@
 import json
-import os
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -13,7 +12,8 @@ from infra.local.pidfile import held
 from infra.local.ports import Ports, any_free
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
 from infra.local.simulators.scenarios_spotify import SPOTIFY
-from infra.local.state import SUPERVISOR, CloudState
+from infra.local.state import SUPERVISOR
+from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.simulated import simulators
 
 REAL = "https://api.spotify.com"
@@ -33,19 +33,19 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def forgiven(monkeypatch):
-    """Count how often the pipeline was told to forget Spotify's refusals; there is none here."""
+def clearings(monkeypatch):
+    """Record each clearing of Spotify's refusals, because no pipeline is running here."""
     times = []
     monkeypatch.setattr(
         "cli.commands.scenario.Listeners",
-        lambda _: SimpleNamespace(forget_refusals=lambda: times.append(1)),
+        lambda _: SimpleNamespace(clear_refusals=lambda: times.append(1)),
     )
     return times
 
 
 @pytest.fixture
-def runs(home, simulated, forgiven):
-    """Let a local cloud run that asks the simulators, or other services."""
+def runs(home, simulated, clearings):
+    """Let a local cloud run that uses the simulators, or other services."""
 
     def run(**urls):
         usual = {
@@ -55,23 +55,9 @@ def runs(home, simulated, forgiven):
         }
         spotify, _, reccobeats = (urlsplit(url).port for url in usual.values())
         Memory(ports=Ports(spotify=spotify, reccobeats=reccobeats)).save(home)
-        a_state(home, simulated=not urls, **usual | urls).save(home)
+        a_cloud_state(simulated=not urls, **usual | urls).save(home)
 
     return run
-
-
-def a_state(home, **urls):
-    return CloudState(
-        pid=os.getpid(),
-        aws_endpoint="http://127.0.0.1:4566",
-        region="us-east-1",
-        access_key="000000000000",
-        secret_key="test",  # noqa: S106 - opens nothing
-        bucket="archive",
-        database_url="postgresql://reader:hush@127.0.0.1:54329/spotify",
-        log_dir=home / "logs",
-        **urls,
-    )
 
 
 @pytest.fixture
@@ -83,35 +69,35 @@ def scenario(*arguments):
     return CliRunner().invoke(app, ["local", "scenario", *arguments])
 
 
-def played(url):
+def playing(url):
     return requests.get(f"{url}/_control/scenario", timeout=5).json()["name"]
 
 
-def test_a_scenario_is_switched_on_at_the_simulator_whose_it_is(local_cloud, simulated):
+def test_a_scenario_is_switched_on_at_its_simulator(local_cloud, simulated):
     result = scenario("reccobeats-down")
 
     assert (result.exit_code, result.stdout) == (0, "ReccoBeats: reccobeats-down\n")
-    assert played(simulated.reccobeats_url) == "reccobeats-down"
-    assert played(simulated.spotify_url) == "normal"
+    assert playing(simulated.reccobeats_url) == "reccobeats-down"
+    assert playing(simulated.spotify_url) == "normal"
 
 
-def test_parameters_and_an_end_are_taken_and_told(local_cloud):
+def test_parameters_and_the_end_are_shown(local_cloud):
     result = scenario("rate-limited", "retry_after_s=60", "times=2")
 
     assert result.stdout == "Spotify: rate-limited retry_after_s=60 (times left: 2)\n"
 
 
-def test_a_number_that_is_no_time_is_refused_by_name(local_cloud, simulated):
+def test_a_parameter_out_of_range_is_refused_by_name(local_cloud, simulated):
     result = scenario("rate-limited", "retry_after_s=99999999999999999999")
 
     assert result.exit_code == 1
     assert result.stderr == (
         "plays: bad scenario: retry_after_s Input should be less than or equal to 31536000\n"
     )
-    assert played(simulated.spotify_url) == "normal"
+    assert playing(simulated.spotify_url) == "normal"
 
 
-def test_the_names_in_the_list_can_be_copied_from_80_columns(local_cloud, monkeypatch):
+def test_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
     shown = {line.split(" ")[0] for line in scenario().stdout.splitlines()}
@@ -119,18 +105,18 @@ def test_the_names_in_the_list_can_be_copied_from_80_columns(local_cloud, monkey
     assert {*SPOTIFY, *RECCOBEATS} - shown == set()
 
 
-def test_a_script_learns_when_a_scenario_ends(local_cloud):
+def test_json_holds_the_end_of_a_scenario(local_cloud):
     result = scenario("rate-limited", "for_s=60", "--json")
     shown = scenario("rate-limited", "for_s=60")
 
-    playing = json.loads(result.stdout)["playing"]
-    assert [(one["simulator"], one["name"]) for one in playing] == [("Spotify", "rate-limited")]
-    assert playing[0]["scenarios"][0]["parameters"] == {"retry_after_s": 5}
-    assert playing[0]["scenarios"][0]["ends_at"].endswith("Z")
+    switched = json.loads(result.stdout)["playing"]
+    assert [(one["simulator"], one["name"]) for one in switched] == [("Spotify", "rate-limited")]
+    assert switched[0]["scenarios"][0]["parameters"] == {"retry_after_s": 5}
+    assert switched[0]["scenarios"][0]["ends_at"].endswith("Z")
     assert "(until 20" in shown.stdout
 
 
-def test_also_leaves_on_what_is_on(local_cloud):
+def test_also_keeps_other_scenarios_on(local_cloud):
     scenario("old-app")
 
     result = scenario("unavailable", "--also")
@@ -138,21 +124,19 @@ def test_also_leaves_on_what_is_on(local_cloud):
     assert result.stdout == "Spotify: old-app popularity=1 several_tracks=1, unavailable\n"
 
 
-def test_normal_concerns_every_simulator_and_what_the_pipeline_waits_for(
-    local_cloud, simulated, forgiven
-):
+def test_normal_resets_every_simulator_and_clears_refusals(local_cloud, simulated, clearings):
     scenario("reccobeats-down")
     scenario("unavailable")
-    assert forgiven == []
+    assert clearings == []
 
     result = scenario("normal")
 
-    assert forgiven == [1]
+    assert clearings == [1]
     assert result.stdout == "Spotify: normal\nReccoBeats: normal\n"
-    assert played(simulated.reccobeats_url) == played(simulated.spotify_url) == "normal"
+    assert playing(simulated.reccobeats_url) == playing(simulated.spotify_url) == "normal"
 
 
-def test_without_a_name_all_are_listed_with_what_is_played(local_cloud):
+def test_without_a_name_all_scenarios_are_listed(local_cloud):
     scenario("reccobeats-down")
 
     result = scenario()
@@ -163,12 +147,12 @@ def test_without_a_name_all_are_listed_with_what_is_played(local_cloud):
     assert result.stdout.endswith("\nSpotify: normal\nReccoBeats: reccobeats-down\n")
 
 
-def test_a_script_gets_the_list_as_json(local_cloud):
+def test_the_list_is_available_as_json(local_cloud):
     scenario("unavailable")
 
-    told = json.loads(scenario("--json").stdout)
+    listed = json.loads(scenario("--json").stdout)
 
-    assert [(one["simulator"], one["name"]) for one in told["playing"]] == [
+    assert [(one["simulator"], one["name"]) for one in listed["playing"]] == [
         ("Spotify", "unavailable"),
         ("ReccoBeats", "normal"),
     ]
@@ -178,11 +162,11 @@ def test_a_script_gets_the_list_as_json(local_cloud):
         "summary": "One play in `every` appears `delay_s` late, with a played_at older than known "
         "ones.",
         "parameters": {"every": 4, "delay_s": 600},
-    } in told["offered"]
+    } in listed["offered"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (
             ["quotas"],
@@ -195,23 +179,23 @@ def test_a_script_gets_the_list_as_json(local_cloud):
         ),
         (
             ["rate-limited", "retry_after_s=soon"],
-            "retry_after_s needs a whole number: write retry_after_s=NUMBER",
+            "retry_after_s needs a whole number: use retry_after_s=NUMBER",
         ),
         (
             ["rate-limited", f"times={'9' * 5_000}"],
-            "times needs a whole number: write times=NUMBER",
+            "times needs a whole number: use times=NUMBER",
         ),
-        (["rate-limited", "times"], "times needs a whole number: write times=NUMBER"),
+        (["rate-limited", "times"], "times needs a whole number: use times=NUMBER"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_told_what_could(local_cloud, simulated, arguments, told):
+def test_a_wrong_scenario_is_refused_with_advice(local_cloud, simulated, arguments, message):
     result = scenario(*arguments)
 
-    assert (result.exit_code, result.stderr) == (1, f"plays: {told}\n")
-    assert played(simulated.spotify_url) == "normal"
+    assert (result.exit_code, result.stderr) == (1, f"plays: {message}\n")
+    assert playing(simulated.spotify_url) == "normal"
 
 
-def test_a_cloud_that_asks_the_real_spotify_has_the_other_scenarios_only(runs, forgiven):
+def test_with_the_real_spotify_only_reccobeats_has_scenarios(runs, clearings):
     runs(spotify_api_url=REAL, spotify_accounts_url="https://accounts.spotify.com")
 
     refused, listed, normal = scenario("unavailable"), scenario("--json"), scenario("normal")
@@ -222,22 +206,22 @@ def test_a_cloud_that_asks_the_real_spotify_has_the_other_scenarios_only(runs, f
     )
     assert {one["simulator"] for one in json.loads(listed.stdout)["offered"]} == {"ReccoBeats"}
     assert normal.stdout == "ReccoBeats: normal\n"
-    assert forgiven == []
+    assert clearings == []
 
 
-def test_a_simulator_of_which_the_accounts_alone_are_asked_is_switched(runs):
+def test_a_simulator_used_only_for_accounts_is_switched(runs):
     runs(spotify_api_url=REAL)
 
     assert scenario("refresh-token-revoked").exit_code == 0
 
 
-def test_no_proxy_stands_between_the_command_and_the_simulators(local_cloud, monkeypatch):
+def test_the_command_uses_no_proxy_for_the_simulators(local_cloud, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{any_free()}")
 
     assert scenario("normal").exit_code == 0
 
 
-def test_where_no_cloud_runs_nothing_can_be_switched(tmp_path, monkeypatch):
+def test_without_a_local_cloud_a_scenario_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
 
     result = scenario("normal")
@@ -248,10 +232,10 @@ def test_where_no_cloud_runs_nothing_can_be_switched(tmp_path, monkeypatch):
     )
 
 
-def test_a_simulator_that_does_not_answer_is_told(home):
+def test_a_simulator_that_does_not_answer_is_named(home):
     url = f"http://127.0.0.1:{any_free()}"
     Memory(ports=Ports(spotify=urlsplit(url).port)).save(home)
-    a_state(home, spotify_api_url=url, spotify_accounts_url=url, reccobeats_url=REAL).save(home)
+    a_cloud_state(spotify_api_url=url, spotify_accounts_url=url, reccobeats_url=REAL).save(home)
 
     result = scenario("normal")
 
@@ -259,7 +243,7 @@ def test_a_simulator_that_does_not_answer_is_told(home):
     assert result.stderr.startswith(f"plays: the simulated Spotify does not answer at {url}: ")
 
 
-def test_help_teaches_by_example():
+def test_help_has_examples():
     result = scenario("--help")
 
     assert "plays local scenario rate-limited retry_after_s=60 times=1" in " ".join(

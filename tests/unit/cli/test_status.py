@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli.commands.status import show_status
-from cli.database_status import Coverage, DayCoverage, KnownGap, LastPoll
-from cli.deployment import Status
+from cli.deployment_status import Coverage, DayCoverage, KnownGap, LastPoll, Status
 from cli.listeners import Trouble
 from cli.queues import QueueDepth
 from shared.errors import DatabaseError
@@ -20,6 +19,8 @@ DASHBOARD = (
     "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
     "#dashboards:name=spotify-pipeline"
 )
+
+FORBIDDEN = Trouble(kind="forbidden", message="User not registered", at=NOW)
 
 
 def a_status(**changes):
@@ -52,11 +53,11 @@ def a_status(**changes):
 
 
 def a_gap(**changes):
-    told = {"listener": "me", "started_at": AN_HOUR_AGO, "ended_at": NOW, "is_open": True}
-    return KnownGap(**{**told, "reason": "50 new plays at once", **changes})
+    fields = {"listener": "me", "started_at": AN_HOUR_AGO, "ended_at": NOW, "is_open": True}
+    return KnownGap(**{**fields, "reason": "50 new plays at once", **changes})
 
 
-def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
+def test_without_postgres_the_queues_are_still_shown(plays, target):
     dead = target.output("CollectedPlaysDlqUrl")
     target.client("sqs").send_message(QueueUrl=dead, MessageBody="dead")
 
@@ -64,7 +65,7 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
 
     found = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert result.stderr == "plays: Postgres cannot be read: nobody listens\n"
+    assert result.stderr == "plays: Postgres is unavailable: connection refused\n"
     assert [found[name] for name in ("rows", "gaps", "open_gaps", "coverage")] == [None] * 4
     assert found["dead_letters"] == 1
     assert found["bucket"] == "archive"
@@ -77,7 +78,7 @@ def test_while_postgres_is_away_the_queues_are_told_all_the_same(plays, target):
     }
 
 
-def test_a_missing_right_to_read_postgres_hides_no_queues(plays, target):
+def test_without_the_right_to_read_postgres_the_queues_are_shown(plays, target):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("status", "--json")
@@ -87,11 +88,11 @@ def test_a_missing_right_to_read_postgres_hides_no_queues(plays, target):
     assert json.loads(result.stdout)["rows"] is None
 
 
-@pytest.mark.parametrize("page_url", [PAGE, None], ids=["served", "of an earlier release"])
+@pytest.mark.parametrize("page_url", [PAGE, None], ids=["page", "earlier release"])
 def test_the_dashboard_of_a_local_cloud_is_its_page(plays, target, monkeypatch, page_url):
     state = SimpleNamespace(aws_endpoint="http://127.0.0.1:4566", page_url=page_url)
     monkeypatch.setitem(vars(target), "state", state)
-    # Its AWS is moto's all the same.
+    # Its AWS is still moto's.
     monkeypatch.setitem(vars(target), "client", target.session.client)
 
     assert json.loads(plays("status", "--json").stdout)["dashboard_url"] == page_url
@@ -101,13 +102,13 @@ def test_the_dashboard_of_a_local_cloud_is_its_page(plays, target, monkeypatch, 
     ("target", "line"),
     [("local", f"page           {PAGE}\n"), ("aws", f"dashboard      {PAGE}\n")],
 )
-def test_a_person_sees_where_the_page_or_the_dashboard_is(capsys, target, line):
+def test_the_address_of_the_page_or_dashboard_is_shown(capsys, target, line):
     show_status(a_status(target=target, dashboard_url=PAGE))
 
     assert line in capsys.readouterr().out
 
 
-def test_a_failed_tick_is_counted_apart_from_dead_letters(plays, target):
+def test_failed_polls_are_not_counted_as_dead_letters(plays, target):
     url = target.output("FailedTicksQueueUrl")
     target.client("sqs").send_message(QueueUrl=url, MessageBody="tick")
 
@@ -115,7 +116,7 @@ def test_a_failed_tick_is_counted_apart_from_dead_letters(plays, target):
     assert (found["failed_ticks"], found["dead_letters"]) == (1, 0)
 
 
-def test_a_person_sees_rows_queues_and_what_needs_them(capsys):
+def test_rows_queues_and_problems_are_shown(capsys):
     poll = LastPoll(listener="me", polled_at=NOW, returned=50, new=3)
 
     show_status(a_status(dead_letters=7, last_poll=poll, gaps=[a_gap()], open_gaps=3))
@@ -132,32 +133,46 @@ def test_a_person_sees_rows_queues_and_what_needs_them(capsys):
     assert "login of me not logged in" in shown
 
 
-def test_a_person_sees_failed_ticks_and_what_becomes_of_them(capsys):
-    show_status(a_status(failed_ticks=2))
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "dead letters none last poll none yet gaps none login of me not logged in"),
+        ({"failed_ticks": 2}, "failed polls 2: the next poll fetches their plays"),
+        (
+            {"gaps": [a_gap(ended_at=None, reason="no answer")], "open_gaps": 1},
+            "1 open, the newest 2026-07-01T11:00:00.000Z to now: no answer",
+        ),
+        ({"gaps": [a_gap(is_open=False)]}, "gaps none open login"),
+        (
+            {"blocked_until": {"zoe": None, "me": NOW}},
+            "rate limit of me until 2026-07-01T12:00:00.000Z: polls continue after that database",
+        ),
+        (
+            {"block_unknown": {"zoe": None, "me": "the state cannot be read"}},
+            "rate limit of me is unknown: the state cannot be read database",
+        ),
+        (
+            {"token_days_left": {"me": 42}, "needs_login_since": {"me": AN_HOUR_AGO}},
+            "login of me refused by Spotify since 2026-07-01T11:00:00.000Z: `plays login`",
+        ),
+        ({"token_days_left": {"me": 31}}, "login of me 31 days left database"),
+        ({"token_days_left": {"me": 30}}, "login of me 30 days left: `plays login` database"),
+        ({"token_days_left": {"me": 0}}, "login of me no days left: `plays login` database"),
+        (
+            {"last_error": {"me": FORBIDDEN, "zoe": None}},
+            "error of me forbidden, 2026-07-01T12:00:00.000Z: User not registered database",
+        ),
+    ],
+    ids=[
+        *("healthy", "failed polls", "lasting gap", "closed gap", "rate limit"),
+        *("unknown rate limit", "refused login", "login", "expiring login", "expired login"),
+        "error",
+    ],
+)
+def test_each_state_has_its_line(capsys, changes, line):
+    show_status(a_status(**changes))
 
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "dead letters none failed ticks 2: the next one makes good for them" in shown
-
-
-def test_a_person_sees_that_nothing_needs_them(capsys):
-    show_status(a_status(token_days_left={"me": 42}))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "dead letters none last poll none yet gaps none login of me 42 days left" in shown
-
-
-def test_a_person_sees_that_a_gap_goes_on(capsys):
-    show_status(a_status(gaps=[a_gap(ended_at=None, reason="no answer")], open_gaps=1))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "1 open, the newest 2026-07-01T11:00:00.000Z to now, and it goes on: no answer" in shown
-
-
-def test_a_person_sees_that_all_gaps_are_closed(capsys):
-    show_status(a_status(gaps=[a_gap(is_open=False)]))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "gaps none open: all that there were are closed" in shown
+    assert line in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -165,14 +180,14 @@ def test_a_person_sees_that_all_gaps_are_closed(capsys):
     [(1, "100 %"), (0.99999, "99.9 %"), (0.57, "57 %"), (0, "0 %")],
     ids=["all", "nearly all", "some", "none"],
 )
-def test_a_person_sees_how_much_is_covered(capsys, share, shown):
+def test_coverage_is_rounded_down(capsys, share, shown):
     show_status(a_status(coverage={"me": Coverage(days_7=share, days_30=0.5, by_day=())}))
 
     line = " ".join(capsys.readouterr().out.split())
-    assert f"covered me {shown} of the last 7 days, 50 % of 30" in line
+    assert f"coverage me {shown} of the last 7 days, 50 % of 30" in line
 
 
-def test_a_person_sees_which_days_are_covered(capsys):
+def test_coverage_is_shown_by_day(capsys):
     days = tuple(
         DayCoverage(day=date(2026, 6, 30) + timedelta(days=n), coverage=share, open_gap_s=0)
         for n, share in enumerate([1, 0.57, 0])
@@ -184,56 +199,7 @@ def test_a_person_sees_which_days_are_covered(capsys):
     assert "days of me     06-30 100 %, 07-01 57 %, 07-02 0 %\n" in capsys.readouterr().out
 
 
-def test_a_person_sees_until_when_spotify_wants_no_calls(capsys):
-    show_status(a_status(blocked_until={"jane": None, "me": NOW}))
-
-    shown = capsys.readouterr().out
-    assert "Spotify        wants no calls for me until 2026-07-01T12:00:00.000Z" in shown
-    assert "jane" not in shown
-
-
-def test_a_person_sees_that_nobody_knows_whether_spotify_wants_calls(capsys):
-    show_status(a_status(block_unknown={"jane": None, "me": "the state cannot be read"}))
-
-    shown = capsys.readouterr().out
-    assert "Spotify        may want no calls for me: the state cannot be read\n" in shown
-    assert "jane" not in shown
-
-
-def test_a_person_sees_since_when_a_login_is_refused(capsys):
-    show_status(a_status(token_days_left={"me": 42}, needs_login_since={"me": AN_HOUR_AGO}))
-
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "login of me refused by Spotify since 2026-07-01T11:00:00.000Z: `plays login`" in shown
-
-
-@pytest.mark.parametrize(
-    ("days", "shown"),
-    [
-        (31, "31 days left"),
-        (30, "30 days left: `plays login`"),
-        (0, "no days left: `plays login`"),
-    ],
-    ids=["far", "near", "over"],
-)
-def test_a_person_sees_when_to_log_in_again(capsys, days, shown):
-    show_status(a_status(token_days_left={"me": days}))
-
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"login of me {shown} database" in told
-
-
-def test_a_person_sees_why_spotify_gives_no_plays(capsys):
-    error = Trouble(kind="forbidden", message="User not registered", at=NOW)
-
-    show_status(a_status(token_days_left={"me": 170}, last_error={"me": error, "zoe": None}))
-
-    told = " ".join(capsys.readouterr().out.split())
-    assert "error of me forbidden, 2026-07-01T12:00:00.000Z: User not registered" in told
-    assert "zoe" not in told
-
-
-def test_a_message_from_outside_moves_no_cursor(capsys):
+def test_control_characters_of_a_message_are_escaped(capsys):
     error = Trouble(kind="failed", message="said \x1b[2J\u202e", at=NOW)
 
     show_status(a_status(last_error={"me": error}, gaps=[a_gap(reason="\x9bJ")], open_gaps=1))

@@ -1,17 +1,16 @@
 import json
-import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
 from cli.errors import CommandError
-from cli.remote import QueriesFunction
+from cli.queries_function import QueriesFunction
 from cli.target import Target, choose
 from infra.local.pidfile import held
-from infra.local.state import SUPERVISOR, CloudState, LocalCloudError
+from infra.local.state import SUPERVISOR, LocalCloudError
 from shared.errors import DatabaseAwayError
+from tests.unit.cli.cloud_state import a_cloud_state
 
 STACKS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
 <DescribeStacksResult><Stacks><member><StackName>SpotifyPipeline</StackName><Outputs><member>
@@ -24,7 +23,7 @@ NO_STACK = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010
 
 @pytest.fixture
 def cloudformation():
-    """A server that answers each call with the status and text that were put in."""
+    """A server that answers each call with a prepared status and text."""
     answers = []
 
     class Answer(BaseHTTPRequestHandler):
@@ -46,31 +45,12 @@ def cloudformation():
         thread.join()
 
 
-def a_state(**changes):
-    return CloudState(
-        **{
-            "pid": 1,
-            "aws_endpoint": "http://127.0.0.1:1",
-            "region": "us-east-1",
-            "access_key": "000000000000",
-            "secret_key": "test",
-            "bucket": "archive",
-            "database_url": "postgresql://reader:p%40ss@127.0.0.1:1/spotify",
-            "spotify_api_url": "http://127.0.0.1:1",
-            "spotify_accounts_url": "http://127.0.0.1:1",
-            "reccobeats_url": "http://127.0.0.1:1",
-            "log_dir": Path("logs"),
-            **changes,
-        }
-    )
-
-
 def a_local_target(aws, **changes):
-    return Target("local", "SpotifyPipeline", aws, a_state(**changes))
+    return Target("local", "SpotifyPipeline", aws, a_cloud_state(**changes))
 
 
 @pytest.mark.parametrize("url", ["postgresql://report_reader:p@127.0.0.1:1/spotify", None])
-def test_a_local_cloud_says_where_reports_are_read(aws, url):
+def test_a_local_cloud_has_the_report_url_of_its_state(aws, url):
     assert a_local_target(aws, report_url=url).report_url == url
 
 
@@ -78,19 +58,19 @@ def test_without_a_local_cloud_the_target_is_aws(tmp_path):
     assert choose(None, "Mine", None, tmp_path).name == "aws"
 
 
-def test_aws_asked_for_by_name_wins_over_a_local_cloud(tmp_path):
+def test_target_aws_overrides_a_running_local_cloud(tmp_path):
     (tmp_path / "cloud.json").write_text("anything")
 
     assert choose("aws", "Mine", None, tmp_path).name == "aws"
 
 
-def test_a_local_cloud_asked_for_by_name_must_be_there(tmp_path):
+def test_target_local_requires_a_running_local_cloud(tmp_path):
     with pytest.raises(LocalCloudError):
         choose("local", "Mine", None, tmp_path)
 
 
-def test_another_way_to_the_database_is_for_aws(tmp_path):
-    a_state(pid=os.getpid()).save(tmp_path)
+def test_a_forwarded_port_is_for_aws_only(tmp_path):
+    a_cloud_state().save(tmp_path)
 
     with (
         held(tmp_path / SUPERVISOR),
@@ -99,14 +79,14 @@ def test_another_way_to_the_database_is_for_aws(tmp_path):
         choose(None, "SpotifyPipeline", ("127.0.0.1", 9999), tmp_path)
 
 
-def test_the_outputs_of_the_stack_are_known_by_name(cloudformation, session):
+def test_outputs_are_read_from_the_stack(cloudformation, session):
     answers, endpoint = cloudformation
     answers.append((200, STACKS))
 
     assert a_local_target(session, aws_endpoint=endpoint).outputs == {"ArchiveBucket": "archive"}
 
 
-def test_a_stack_that_is_not_there_is_to_be_deployed(cloudformation, session):
+def test_a_missing_stack_says_how_to_deploy_it(cloudformation, session):
     answers, endpoint = cloudformation
     answers.append((400, NO_STACK))
 
@@ -114,12 +94,12 @@ def test_a_stack_that_is_not_there_is_to_be_deployed(cloudformation, session):
         _ = a_local_target(session, aws_endpoint=endpoint).outputs
 
 
-def test_the_local_cloud_is_reached_whatever_the_shell_says_of_aws_and_proxies(
+def test_the_local_cloud_ignores_the_shells_profile_and_proxies(
     cloudformation, session, monkeypatch, tmp_path
 ):
     answers, endpoint = cloudformation
     answers.append((200, STACKS))
-    a_state(aws_endpoint=endpoint, pid=os.getpid()).save(tmp_path)
+    a_cloud_state(aws_endpoint=endpoint).save(tmp_path)
     monkeypatch.setenv("AWS_PROFILE", "nosuch")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -130,32 +110,32 @@ def test_the_local_cloud_is_reached_whatever_the_shell_says_of_aws_and_proxies(
     assert target.outputs == {"ArchiveBucket": "archive"}
 
 
-def test_an_output_of_a_later_release_is_to_be_deployed(target):
+def test_a_missing_output_says_how_to_deploy_it(target):
     with pytest.raises(CommandError, match="has no output Novelty: deploy this release"):
         target.output("Novelty")
 
 
-def test_the_local_database_is_the_one_of_the_state(session):
+def test_the_local_database_address_comes_from_the_state(session):
     address = a_local_target(session).address
 
     assert (address.host, address.port, address.database) == ("127.0.0.1", 1, "spotify")
     assert (address.username, address.password) == ("reader", "p@ss")
 
 
-def test_a_local_database_that_is_away_sends_the_reader_to_the_logs(session):
+def test_an_unavailable_local_database_points_to_the_logs(session):
     target = a_local_target(session)
 
     with (
-        pytest.raises(DatabaseAwayError, match="the local cloud's logs are in logs"),
+        pytest.raises(DatabaseAwayError, match="see the local cloud's logs in logs"),
         target.database(),
     ):
         pass
 
 
 class DatabaseTarget(Target):
-    """A target that tells only where its database is."""
+    """A target that has only the outputs of its database."""
 
-    outputs = {  # noqa: RUF012 - stands in for a property
+    outputs = {  # noqa: RUF012 - replaces a property
         "DatabaseReaderParameter": "/p/database/reader",
         "DatabaseHostParameter": "/p/database/host",
     }
@@ -170,7 +150,7 @@ def known_database(aws):
     ssm.put_parameter(Name="/p/database/ca-pem", Value="PEM", Type="String")
 
 
-def test_in_aws_the_database_is_found_by_its_parameters(aws, known_database):
+def test_the_database_address_in_aws_comes_from_parameters(aws, known_database):
     address = DatabaseTarget("aws", "SpotifyPipeline", aws).address
 
     assert (address.host, address.port, address.database) == ("db.example", 5433, "spotify")
@@ -178,28 +158,28 @@ def test_in_aws_the_database_is_found_by_its_parameters(aws, known_database):
     assert (address.ca_pem, address.via) == ("PEM", None)
 
 
-def test_a_forwarded_port_is_dialled_in_place_of_the_host_that_is_verified(aws, known_database):
+def test_a_forwarded_port_keeps_the_host_for_verification(aws, known_database):
     target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=("127.0.0.1", 9999))
 
     assert (target.address.host, target.address.via) == ("db.example", ("127.0.0.1", 9999))
     assert target.database_url == "postgresql://reader@127.0.0.1:9999/spotify"
 
 
-def test_the_url_of_a_database_in_aws_holds_no_password(aws, known_database):
+def test_the_url_of_a_database_in_aws_has_no_password(aws, known_database):
     target = DatabaseTarget("aws", "SpotifyPipeline", aws)
 
     assert target.database_url == "postgresql://reader@db.example:5433/spotify"
     assert target.report_url == "postgresql://report_reader@db.example:5433/spotify"
 
 
-def test_in_aws_the_database_is_read_by_the_function(target, monkeypatch):
+def test_the_database_in_aws_is_read_by_the_function(target, monkeypatch):
     monkeypatch.setitem(target.outputs, "QueriesFunction", "queries")
 
     with Target.database(target) as database:
         assert isinstance(database, QueriesFunction)
 
 
-def test_a_stack_without_the_function_is_to_be_deployed(target):
+def test_a_stack_without_the_function_says_how_to_deploy_it(target):
     with (
         pytest.raises(CommandError, match="has no output QueriesFunction: deploy this release"),
         Target.database(target),
@@ -207,18 +187,18 @@ def test_a_stack_without_the_function_is_to_be_deployed(target):
         pass
 
 
-def test_a_forwarded_port_that_leads_nowhere_is_asked_for(aws, known_database):
+def test_a_dead_forwarded_port_is_named(aws, known_database):
     target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=("127.0.0.1", 1))
     aws.client("ssm").put_parameter(Name="/p/database/ca-pem", Value=" ", Overwrite=True)
 
     with (
-        pytest.raises(DatabaseAwayError, match="--database-port still forwarded"),
+        pytest.raises(DatabaseAwayError, match="the port of --database-host is still forwarded"),
         target.database(),
     ):
         pass
 
 
-def test_a_database_login_that_is_wrong_is_named_without_its_value(aws, known_database):
+def test_a_malformed_database_login_is_not_quoted(aws, known_database):
     aws.client("ssm").put_parameter(
         Name="/p/database/reader", Value='{"password": "hidden"}', Overwrite=True
     )

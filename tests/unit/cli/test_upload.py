@@ -3,13 +3,11 @@ import signal
 import threading
 import time
 
-import awscrt.s3
 import pytest
 
-from cli.commands.upload import SENDING_STOPPED, await_result
+from cli.commands.upload import UPLOAD_STOPPED, wait_for_report
 from cli.errors import CommandError
-from cli.upload_report import Upload, add_up, judge, show_report
-from cli.upload_results import ImportResult
+from cli.upload_report import Upload, UploadReport, require_success, show_summary, summarize
 from services.collector.backfill.domain.rows import ACCOUNT_DATA, NO_URI_LAYOUT
 from shared.errors import DatabaseError
 from shared.models import FileProblem
@@ -29,8 +27,8 @@ def history(tmp_path):
     return path
 
 
-def a_result(**changes):
-    return ImportResult(
+def a_report(**changes):
+    return UploadReport(
         **{
             "rows_in": 10,
             "published": 7,
@@ -58,7 +56,7 @@ def an_upload(result=None, file="a.zip"):
     return Upload(file=file, key="history/me/a.zip", origin="o", size_bytes=1, result=result)
 
 
-def test_an_upload_lands_under_its_listener_and_tells_its_origin(plays, archive, history):
+def test_an_upload_is_stored_under_its_listener(plays, archive, history):
     result = plays("upload", str(history), "--listener", "anna", "--json")
 
     assert result.exit_code == 0
@@ -78,7 +76,7 @@ def test_an_upload_lands_under_its_listener_and_tells_its_origin(plays, archive,
     }
 
 
-def test_the_same_file_uploaded_again_is_another_origin(plays, history):
+def test_the_same_file_uploaded_again_has_another_origin(plays, history):
     first, second = (
         json.loads(plays("upload", str(history), "--json").stdout)["uploads"][0]["origin"]
         for _ in range(2)
@@ -87,7 +85,7 @@ def test_the_same_file_uploaded_again_is_another_origin(plays, history):
     assert first != second
 
 
-def test_a_file_sent_in_parts_tells_its_origin_too(plays, archive, tmp_path):
+def test_a_multipart_upload_has_the_origin_of_its_version(plays, archive, tmp_path):
     large = tmp_path / "large.json"
     large.write_bytes(b"0" * (9 << 20))
 
@@ -99,11 +97,11 @@ def test_a_file_sent_in_parts_tells_its_origin_too(plays, archive, tmp_path):
     assert stored["ContentLength"] == sent["size_bytes"] == 9 << 20
 
 
-def test_a_person_is_told_that_the_files_load_by_themselves(plays, history):
+def test_the_output_says_that_files_load_automatically(plays, history):
     result = plays("upload", str(history))
 
     assert "history/me/my_spotify_data.zip" in result.stdout
-    assert "They load by themselves" in result.stdout
+    assert "They load automatically" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -133,15 +131,17 @@ def test_one_wrong_file_is_refused_before_any_is_sent(plays, archive, history, t
         pytest.param("caf\udce9.zip", r"'caf\udce9.zip'", id="Latin-1"),
     ],
 )
-def test_a_name_that_no_upload_can_have_is_refused(plays, archive, tmp_path, name, shown):
+def test_a_file_name_with_a_control_character_is_refused(plays, archive, tmp_path, name, shown):
     result = plays("upload", str(tmp_path / name))
 
     assert result.exit_code == 1
-    assert result.stderr == f"plays: {shown} holds a character that no upload can: rename it\n"
+    assert (
+        result.stderr == f"plays: {shown} holds a character that an upload cannot have: rename it\n"
+    )
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_a_name_of_any_language_is_sent(plays, archive, tmp_path):
+def test_a_file_name_in_any_language_is_accepted(plays, archive, tmp_path):
     file = tmp_path / "Mes écoutes\u00a0(2025) 🎧.json"
     file.write_text("[]")
 
@@ -151,7 +151,7 @@ def test_a_name_of_any_language_is_sent(plays, archive, tmp_path):
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 1
 
 
-def test_an_empty_file_is_sent_since_the_report_tells_of_it(plays, archive, tmp_path):
+def test_an_empty_file_is_sent_because_its_report_names_it(plays, archive, tmp_path):
     (tmp_path / "empty.json").touch()
 
     result = plays("upload", str(tmp_path / "empty.json"))
@@ -160,7 +160,7 @@ def test_an_empty_file_is_sent_since_the_report_tells_of_it(plays, archive, tmp_
     assert archive.head_object(Bucket="archive", Key="history/me/empty.json")["ContentLength"] == 0
 
 
-def test_a_suffix_is_stored_as_the_backfill_is_started_by(plays, archive, tmp_path):
+def test_a_suffix_is_stored_in_lower_case(plays, archive, tmp_path):
     (tmp_path / "x.jSON").write_text("[]")
 
     result = plays("upload", str(tmp_path / "x.jSON"), "--json")
@@ -171,9 +171,7 @@ def test_a_suffix_is_stored_as_the_backfill_is_started_by(plays, archive, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["my_spotify_data.zip", "my_spotify_data.ZIP"])
-def test_two_files_of_one_name_are_refused_before_any_is_sent(
-    plays, archive, history, tmp_path, name
-):
+def test_two_files_with_one_name_are_refused(plays, archive, history, tmp_path, name):
     second = tmp_path / "second" / name
     second.parent.mkdir()
     second.write_bytes(b"second export")
@@ -187,7 +185,7 @@ def test_two_files_of_one_name_are_refused_before_any_is_sent(
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_a_file_that_is_named_twice_is_sent_once(plays, archive, history, tmp_path):
+def test_a_file_that_is_passed_twice_is_sent_once(plays, archive, history, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
     again = tmp_path / "link" / history.name
 
@@ -199,31 +197,31 @@ def test_a_file_that_is_named_twice_is_sent_once(plays, archive, history, tmp_pa
 
 
 def test_an_upload_for_an_unknown_listener_is_refused(plays, archive, history):
-    result = plays("upload", str(history), "--listener", "nobody")
+    result = plays("upload", str(history), "--listener", "zoe")
 
     assert result.exit_code == 1
-    assert "plays: nobody is no listener here: take anna or me, or add nobody" in result.stderr
+    assert "plays: there is no listener zoe: use anna or me, or add zoe" in result.stderr
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_a_name_that_cannot_be_a_listener_is_refused(plays, archive, history):
+def test_an_invalid_listener_name_is_refused(plays, archive, history):
     result = plays("upload", str(history), "--listener", "../Anna")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("plays: '../Anna' cannot name a listener")
+    assert result.stderr.startswith("plays: '../Anna' is not a valid listener name")
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_with_wait_nothing_is_sent_while_postgres_is_away(plays, archive, history):
+def test_with_wait_and_without_postgres_nothing_is_sent(plays, archive, history):
     result = plays("upload", str(history), "--wait")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("plays: nobody listens")
+    assert result.stderr.startswith("plays: connection refused")
     assert result.stderr.endswith("; nothing was sent\n")
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_with_wait_nothing_is_sent_without_the_right_to_read(plays, target, archive, history):
+def test_with_wait_a_missing_right_to_read_stops_it(plays, target, archive, history):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("upload", str(history), "--wait")
@@ -233,19 +231,10 @@ def test_with_wait_nothing_is_sent_without_the_right_to_read(plays, target, arch
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
-def test_uploads_know_their_origin_where_boto3_prefers_awscrt(plays, history, monkeypatch):
-    monkeypatch.setattr(awscrt.s3, "is_optimized_for_system", lambda: True)
-
-    result = plays("upload", str(history), "--json")
-
-    assert result.exit_code == 0
-    assert "versionId=" in json.loads(result.stdout)["uploads"][0]["origin"]
-
-
-def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, heard):
+def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, ctrl_c):
     def interrupt(**_):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        # The upload itself must not be faster than the thread that is to hear of it.
+        # The upload must not finish before the main thread gets the signal.
         time.sleep(0.5)
 
     target.session.events.register("before-call.s3.PutObject", interrupt)
@@ -253,43 +242,48 @@ def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, he
     result = plays("upload", str(history))
 
     assert result.exit_code == 130
-    assert result.stderr.endswith(f"\nplays: stopped: {SENDING_STOPPED}\n")
+    assert result.stderr.endswith(f"\nplays: stopped: {UPLOAD_STOPPED}\n")
 
 
 class Loaded:
-    """A wait, and a database, for three plays that are loaded."""
+    """A wait and a database in which three plays are loaded."""
 
-    def wait_for(self, look, _what):
-        look(self)
-        return a_result()
+    def wait_for(self, fetch, _what):
+        fetch(self)
+        return a_report()
 
     def run(self, _statement, **_):
         return [(3, None)]
 
 
-def test_the_bar_of_what_is_loaded_names_the_file_without_its_folders(capsys):
-    done = await_result(Loaded(), an_upload(file="/home/anna/Downloads/a.zip"))
+def test_the_progress_bar_shows_the_file_name_without_folders(capsys):
+    done = wait_for_report(Loaded(), an_upload(file="/home/anna/Downloads/a.zip"))
 
-    assert done.result == a_result()
+    assert done.result == a_report()
     assert capsys.readouterr().err.startswith("a.zip ")
 
 
-def test_a_report_adds_up_the_rows_of_all_files():
-    other = a_result(rows_in=1, inserted=0, upgraded=0, duplicates=0, skipped={"podcast": 1})
+def test_the_summary_adds_up_the_rows_of_all_files():
+    other = a_report(rows_in=1, inserted=0, upgraded=0, duplicates=0, skipped={"podcast": 1})
 
-    report = add_up("me", [an_upload(a_result()), an_upload(other)])
+    summary = summarize("me", [an_upload(a_report()), an_upload(other)])
 
-    assert (report.rows_in, report.inserted, report.upgraded, report.duplicates) == (11, 4, 1, 2)
-    assert report.skipped == {"podcast": 3}
-    assert report.quarantined == {"no time": 2}
+    assert (summary.rows_in, summary.inserted, summary.upgraded, summary.duplicates) == (
+        11,
+        4,
+        1,
+        2,
+    )
+    assert summary.skipped == {"podcast": 3}
+    assert summary.quarantined == {"no time": 2}
 
 
 def test_rows_that_add_up_are_reconciled():
-    report = add_up("me", [an_upload(a_result())])
+    summary = summarize("me", [an_upload(a_report())])
 
-    judge(report)
+    require_success(summary)
 
-    assert report.reconciled
+    assert summary.reconciled
 
 
 @pytest.mark.parametrize(
@@ -298,14 +292,14 @@ def test_rows_that_add_up_are_reconciled():
     ids=str,
 )
 def test_rows_that_do_not_add_up_fail_the_upload(changes):
-    report = add_up("me", [an_upload(a_result()), an_upload(a_result(**changes), file="b.zip")])
+    summary = summarize("me", [an_upload(a_report()), an_upload(a_report(**changes), file="b.zip")])
 
-    assert not report.reconciled
+    assert not summary.reconciled
     with pytest.raises(CommandError, match=r"the rows of b\.zip do not add up: 10 were read, "):
-        judge(report)
+        require_success(summary)
 
 
-NOTHING = {
+NO_ROWS = {
     "rows_in": 0,
     "published": 0,
     "inserted": 0,
@@ -316,21 +310,21 @@ NOTHING = {
 }
 
 
-def test_an_upload_in_which_nothing_could_be_read_fails():
+def test_an_upload_without_a_readable_file_fails():
     problems = (FileProblem(file="a.zip", reason="not a zip"),)
-    report = add_up("me", [an_upload(a_result(**NOTHING, problems=problems))])
+    summary = summarize("me", [an_upload(a_report(**NO_ROWS, problems=problems))])
 
     with pytest.raises(CommandError, match=r"nothing in a\.zip could be read: a\.zip: not a zip"):
-        judge(report)
+        require_success(summary)
 
 
-def test_an_upload_whose_rows_were_all_quarantined_fails():
+def test_an_upload_with_only_quarantined_rows_fails():
     problems = (FileProblem(file="b.json", reason="truncated"),)
     counts = {"rows_in": 10, "quarantined": {"not UTF-8 text": 9, "no time": 1}}
-    report = add_up("me", [an_upload(a_result(**NOTHING | counts, problems=problems))])
+    summary = summarize("me", [an_upload(a_report(**NO_ROWS | counts, problems=problems))])
 
     with pytest.raises(CommandError) as raised:
-        judge(report)
+        require_success(summary)
 
     assert str(raised.value) == (
         "nothing in a.zip could be read: "
@@ -339,12 +333,12 @@ def test_an_upload_whose_rows_were_all_quarantined_fails():
 
 
 @pytest.mark.parametrize("reason", [ACCOUNT_DATA, NO_URI_LAYOUT])
-def test_an_upload_of_another_package_fails_and_names_the_right_one(reason):
+def test_an_upload_of_another_package_fails(reason):
     counts = {"rows_in": 12_000, "skipped": {reason: 12_000}}
-    report = add_up("me", [an_upload(a_result(**NOTHING | counts))])
+    summary = summarize("me", [an_upload(a_report(**NO_ROWS | counts))])
 
     with pytest.raises(CommandError) as raised:
-        judge(report)
+        require_success(summary)
 
     assert str(raised.value) == f"nothing in a.zip could be read: rows skipped: {reason} (12,000)"
 
@@ -360,22 +354,22 @@ def test_an_upload_of_another_package_fails_and_names_the_right_one(reason):
         pytest.param({}, id="an empty list"),
     ],
 )
-def test_an_upload_that_could_be_read_but_holds_no_play_is_no_failure(counts):
-    judge(add_up("me", [an_upload(a_result(**NOTHING | counts))]))
+def test_a_readable_upload_without_plays_succeeds(counts):
+    require_success(summarize("me", [an_upload(a_report(**NO_ROWS | counts))]))
 
 
-def test_a_problem_with_one_file_of_a_zip_does_not_fail_the_rest(capsys):
+def test_one_bad_file_does_not_fail_the_upload(capsys):
     problems = (FileProblem(file="endsong_1.json", reason="truncated"),)
-    report = add_up("me", [an_upload(a_result(problems=problems))])
+    summary = summarize("me", [an_upload(a_report(problems=problems))])
 
-    judge(report)
-    show_report(report)
+    require_success(summary)
+    show_summary(summary)
 
     assert "not read: endsong_1.json: truncated" in capsys.readouterr().out
 
 
-def test_the_report_shows_where_every_row_went(capsys):
-    show_report(add_up("me", [an_upload(a_result(rows_in=1_234))]))
+def test_the_summary_accounts_for_every_row(capsys):
+    show_summary(summarize("me", [an_upload(a_report(rows_in=1_234))]))
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["inserted", "4"] in lines
@@ -384,19 +378,19 @@ def test_the_report_shows_where_every_row_went(capsys):
     assert ["read", "1,234"] in lines
 
 
-def test_the_report_shows_how_many_ids_are_unusual(capsys):
-    show_report(add_up("me", [an_upload(a_result(unusual_ids=1_234)), an_upload(a_result())]))
+def test_the_summary_counts_unusual_ids(capsys):
+    show_summary(summarize("me", [an_upload(a_report(unusual_ids=1_234)), an_upload(a_report())]))
 
     assert capsys.readouterr().out.count("unusual track id") == 1
 
 
-def test_without_any_result_there_is_no_report(capsys):
-    show_report(add_up("me", [an_upload(), an_upload(file="b.zip")]))
+def test_without_any_report_nothing_is_printed(capsys):
+    show_summary(summarize("me", [an_upload(), an_upload(file="b.zip")]))
 
     assert capsys.readouterr().out == ""
 
 
-def test_one_result_is_shown_though_others_are_missing(capsys):
-    show_report(add_up("me", [an_upload(a_result()), an_upload(file="b.zip")]))
+def test_the_summary_is_shown_even_if_a_report_is_missing(capsys):
+    show_summary(summarize("me", [an_upload(a_report()), an_upload(file="b.zip")]))
 
     assert "quarantined: no time" in capsys.readouterr().out

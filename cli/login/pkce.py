@@ -1,7 +1,7 @@
-"""The question that Spotify's consent page is to ask, and the answer that comes back; pure.
+"""The request to Spotify's consent page and its answer, by OAuth with PKCE; pure.
 
-Whoever reads along in the browser gets a code that only this process can trade: it keeps the
-verifier whose SHA-256 went with the question (PKCE). The state ties the answer to the question.
+An intercepted code is useless to others, because only this process knows the verifier whose SHA-256
+was in the request. The state ties the answer to the request.
 
 Source:
     https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
@@ -21,36 +21,37 @@ PATH = "/callback"
 
 
 def redirect_uri(port: int) -> str:
-    """Name where the answer is to come; Spotify refuses `localhost`, and hyphens in the path."""
+    """Return the redirect URI; Spotify rejects `localhost`, and hyphens in the path."""
     return f"http://{HOST}:{port}{PATH}"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was chosen: a code to trade, or the reason why there is none."""
+class ConsentAnswer:
+    """The person's decision: a code to exchange for tokens, or the reason why there is none."""
 
     code: str | None = field(default=None, repr=False)
     error: str | None = None
 
 
 @dataclass(frozen=True)
-class Question:
-    """One login under way; state and verifier are its own."""
+class ConsentRequest:
+    """One login in progress, with a state and a verifier of its own."""
 
     redirect_uri: str
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
 
-    def address(self, accounts_url: str, client_id: str, *, show_dialog: bool) -> str:
-        """Spell the address of the consent page.
+    def url(self, accounts_url: str, client_id: str, *, show_dialog: bool) -> str:
+        """Return the URL of the consent page.
 
         Args:
             accounts_url: `https://accounts.spotify.com`, or a simulator's.
-            client_id: Who asks.
-            show_dialog: Ask even who has agreed before, so that they may change the account.
+            client_id: The app.
+            show_dialog: Show the page even to a person who agreed before, so that they can choose
+                another account.
         """
         digest = hashlib.sha256(self.verifier.encode()).digest()
-        asked = {
+        query = {
             "client_id": client_id,
             "response_type": "code",
             "redirect_uri": self.redirect_uri,
@@ -60,19 +61,21 @@ class Question:
             "code_challenge": urlsafe_b64encode(digest).decode().rstrip("="),
             "show_dialog": str(show_dialog).lower(),
         }
-        return f"{accounts_url.rstrip('/')}/authorize?{urlencode(asked)}"
+        return f"{accounts_url.rstrip('/')}/authorize?{urlencode(query)}"
 
-    def read(self, query: str) -> Answer | None:
-        """Read the query of a redirect; None if it answers another question, or none."""
+    def read(self, query: str) -> ConsentAnswer | None:
+        """Return the answer in a redirect's query; None if it does not belong to this request."""
         values = {name: given[0] for name, given in parse_qs(query).items()}
         if not hmac.compare_digest(values.get("state", "").encode(), self.state.encode()):
             return None
         if code := values.get("code"):
-            return Answer(code=code)
+            return ConsentAnswer(code=code)
         error = values.get("error", "")
-        # It goes to a terminal, which would obey some characters.
-        return Answer(error=error if re.fullmatch("[a-z_]{1,40}", error) else "no reason given")
+        # It is printed to a terminal, so it must not hold control characters.
+        return ConsentAnswer(
+            error=error if re.fullmatch("[a-z_]{1,40}", error) else "no reason given"
+        )
 
-    def read_address(self, line: str) -> Answer | None:
-        """Read a pasted line: the whole address that the browser ended on."""
+    def read_url(self, line: str) -> ConsentAnswer | None:
+        """Return the answer in a pasted line: the whole URL on which the browser ended."""
         return self.read(line.strip().partition("?")[2].partition("#")[0])

@@ -1,4 +1,4 @@
-"""Simulated plays and a person's own: no command mixes them unasked."""
+"""No command mixes simulated and real plays without confirmation."""
 
 from types import SimpleNamespace
 
@@ -28,14 +28,14 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def cloud(target, home, monkeypatch):
-    """A local cloud whose AWS is moto's, and which polls a simulated Spotify."""
+    """A local cloud that polls a simulated Spotify, and whose AWS is moto's."""
     monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True))
     monkeypatch.setitem(vars(target), "client", target.session.client)
     return target
 
 
 def polled():
-    """The collector has polled the simulator for a listener."""
+    """Record that the collector polled the simulator for me."""
     Memory(simulated={"me"}).save(local_home())
 
 
@@ -50,13 +50,13 @@ def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(plays, clo
     result = plays("upload", export, "--json")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "me has simulated plays here, and yours would be mixed in: pass --yes" in result.stderr
-    assert "`plays local reset` (deletes all that is in this local cloud)" in result.stderr
+    assert "this upload would mix yours with them: pass --yes" in result.stderr
+    assert "`plays local reset` (deletes everything in this local cloud)" in result.stderr
     assert "`plays local up --empty`" in result.stderr
     assert uploads(cloud) == []
 
 
-def test_simulated_plays_count_though_another_spotify_is_polled_now(plays, cloud, export):
+def test_simulated_plays_count_even_after_a_switch(plays, cloud, export):
     polled()
     cloud.state.simulated = False
 
@@ -66,7 +66,7 @@ def test_simulated_plays_count_though_another_spotify_is_polled_now(plays, cloud
     assert uploads(cloud) == []
 
 
-def test_yes_uploads_all_the_same(plays, cloud, export):
+def test_yes_allows_an_upload_that_mixes(plays, cloud, export):
     polled()
 
     result = plays("upload", export, "--yes")
@@ -82,21 +82,21 @@ def test_a_person_is_asked_before_an_upload_mixes(plays, cloud, export, at_termi
 
     result = plays("upload", export)
 
-    assert "yours would be mixed in" in result.stderr
+    assert "this upload would mix yours" in result.stderr
     assert bool(uploads(cloud)) is (answer == "y")
 
 
-def test_an_upload_for_another_listener_is_not_mixed_and_says_so(plays, cloud, export):
+def test_an_upload_for_another_listener_mixes_nothing(plays, cloud, export):
     polled()
 
     result = plays("upload", export, "--listener", "anna")
 
     assert result.exit_code == 0
-    assert "also holds simulated plays, of me: anna has none" in result.stderr
+    assert "also holds simulated plays (of me), but none of anna" in result.stderr
     assert uploads(cloud) == ["history/anna/my_spotify_data.zip"]
 
 
-def test_nothing_is_asked_where_nothing_was_simulated(plays, cloud, export):
+def test_nothing_is_asked_without_simulated_plays(plays, cloud, export):
     result = plays("upload", export)
 
     assert result.exit_code == 0
@@ -110,23 +110,23 @@ def test_nothing_is_asked_on_aws(plays, target, home, export):
 
 
 def invoked(target, *words):
-    """Poll, as far as the collector, which moto does not run; gives what is said."""
+    """Run `plays poll` up to the collector, which moto does not run; return its stderr."""
     target.session.client("secretsmanager").put_secret_value(
         SecretId="spotify-pipeline/listener/me", SecretString="{}"
     )
     return CliRunner().invoke(app, ["poll", *words], obj=lambda: target).stderr
 
 
-MIXES = "the Spotify that is polled is simulated"
+MIXES = "the poll would mix its plays with me's own"
 
 
-def test_a_poll_of_the_simulator_into_own_plays_is_refused(plays, cloud, export):
+def test_a_simulated_poll_that_mixes_is_refused(plays, cloud, export):
     plays("upload", export)
 
     said = invoked(cloud)
 
     assert MIXES in said
-    assert "`plays login` turns to the real Spotify" in said
+    assert "`plays login` switches to the real Spotify" in said
 
 
 @pytest.mark.parametrize(
@@ -134,34 +134,34 @@ def test_a_poll_of_the_simulator_into_own_plays_is_refused(plays, cloud, export)
     [(True, "anna"), (False, "me")],
     ids=["plays of another listener", "the real Spotify"],
 )
-def test_a_poll_that_mixes_nothing_is_not_asked_about(plays, cloud, export, simulated, listener):
+def test_a_poll_that_mixes_nothing_asks_nothing(plays, cloud, export, simulated, listener):
     plays("upload", export, "--listener", listener)
     cloud.state.simulated = simulated
 
     assert MIXES not in invoked(cloud)
 
 
-def test_yes_polls_all_the_same(plays, cloud, export):
+def test_yes_allows_a_poll_that_mixes(plays, cloud, export):
     plays("upload", export)
 
     assert MIXES not in invoked(cloud, "--yes")
 
 
-def test_a_poll_goes_on_where_simulated_plays_are_already(plays, cloud, export):
+def test_a_poll_asks_nothing_if_plays_are_already_mixed(plays, cloud, export):
     polled()
     plays("upload", export, "--yes")
 
     assert MIXES not in invoked(cloud)
 
 
-def test_a_poll_of_the_simulator_into_a_home_without_plays_is_not_asked_about(cloud, home):
+def test_a_simulated_poll_into_an_empty_home_asks_nothing(cloud, home):
     Memory(empty=True).save(home)
 
     assert MIXES not in invoked(cloud)
     assert Memory.load(home).simulated == {"me"}
 
 
-def test_a_poll_of_the_simulator_is_remembered_when_real_ones_follow(plays, cloud, home, export):
+def test_a_simulated_poll_is_remembered_after_a_switch(plays, cloud, home, export):
     Memory(empty=True).save(home)
     invoked(cloud)
     cloud.state.simulated = False
@@ -171,7 +171,7 @@ def test_a_poll_of_the_simulator_is_remembered_when_real_ones_follow(plays, clou
     assert "me has simulated plays here" in result.stderr
 
 
-def test_a_poll_of_the_real_spotify_is_not_simulated(cloud, home):
+def test_a_real_poll_is_not_recorded_as_simulated(cloud, home):
     cloud.state.simulated = False
     invoked(cloud)
 

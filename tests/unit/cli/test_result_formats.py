@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cli.errors import CommandError
-from cli.result_table import csv_lines, json_text, table_lines
+from cli.result_formats import csv_lines, json_text, table_lines
 from shared.queries import Column, Result
 
 TEXT, INTEGER, NUMERIC, FLOAT, BOOLEAN = 25, 23, 1700, 701, 16
@@ -20,7 +20,7 @@ def one(oid, text):
     return a_result(("x", oid), rows=[[text]])
 
 
-def test_a_table_aligns_texts_left_and_numbers_right():
+def test_a_table_aligns_text_left_and_numbers_right():
     result = a_result(
         ("name", TEXT), ("plays", INTEGER), rows=[["a", "7"], ["long name", "12"]]
     )  # fmt: skip
@@ -32,13 +32,13 @@ def test_a_table_aligns_texts_left_and_numbers_right():
     ]
 
 
-def test_a_table_keeps_its_columns_beside_wide_characters():
+def test_wide_characters_keep_the_columns_aligned():
     result = a_result(("name", TEXT), ("by", TEXT), rows=[["素敵", "a"], ["ab", "c"]])
 
     assert list(table_lines(result, 80)) == ["name  by", "素敵  a", "ab    c"]
 
 
-def test_a_table_that_is_too_wide_becomes_blocks():
+def test_a_wide_table_becomes_blocks():
     result = a_result(
         ("id", INTEGER), ("track_name", TEXT), rows=[["1", "x" * 77], ["2", None]]
     )  # fmt: skip
@@ -53,7 +53,7 @@ def test_a_table_that_is_too_wide_becomes_blocks():
     ]
 
 
-def test_a_table_that_just_fits_stays_one():
+def test_a_table_that_just_fits_stays_a_table():
     result = a_result(("a", TEXT), ("b", TEXT), rows=[["x" * 39, "y" * 39]])
 
     assert len(list(table_lines(result, 80))) == 2
@@ -71,7 +71,7 @@ def test_null_and_the_empty_text_differ_in_a_table():
 
 
 @pytest.mark.parametrize("width", [80, 5], ids=["table", "blocks"])
-def test_no_control_character_of_a_value_or_name_is_shown(width):
+def test_control_characters_are_escaped(width):
     result = a_result(("a\x1b[2J", TEXT), rows=[["\x1b]0;x\x07 \x9b1m\n\u2028 [red]b[/x]"]])
 
     shown = "\n".join(table_lines(result, width))
@@ -104,11 +104,11 @@ def test_no_control_character_of_a_value_or_name_is_shown(width):
         (999_999, "a new type", "a new type"),
     ],
 )
-def test_json_holds_the_value_as_json_knows_it(oid, text, value):
+def test_json_keeps_the_type_of_a_value(oid, text, value):
     assert json.loads(json_text(one(oid, text)), parse_constant=pytest.fail) == [{"x": value}]
 
 
-def test_json_with_two_columns_of_one_name_is_refused():
+def test_json_refuses_two_columns_with_one_name():
     with pytest.raises(CommandError, match=r"two columns are named x: rename one with AS"):
         json_text(a_result(("x", TEXT), ("y", TEXT), ("x", TEXT)))
 

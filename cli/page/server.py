@@ -1,8 +1,7 @@
-"""Serve the page until Ctrl-C: `plays dashboard` becomes this process, and the local cloud has one.
+"""Serve the dashboard until Ctrl-C.
 
-It holds neither boto3 (except to read Postgres on AWS) nor the command line: these alone would take
-as much memory as the page may. Queues and logins are asked for by `plays status`, in a process that
-ends.
+The process imports neither boto3 (except to read Postgres on AWS) nor the command line, because
+these would double its memory. A `plays status` subprocess reads queues and logins.
 """
 
 import argparse
@@ -14,14 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import Any
 
 import waitress
 
 from cli.browser import open_page
-from cli.connections import Connections
+from cli.page.connections import Connections
 from dashboard.app import OpenReader, create_app
 from infra.local.page import VARIABLE, Source
 from shared.errors import HistoryError
@@ -29,91 +28,92 @@ from shared.queries import Reader
 
 HOST = "127.0.0.1"
 PORT = 8100
-"""The first port that is tried; ports after it are tried while others are busy."""
+"""The first port to try; the next ones follow while it is in use."""
 PORTS = 100
+"""How many ports to try."""
 THREADS = 4
-"""A page asks for its files at once; more would only be more connections to Postgres."""
+"""A browser requests a page's files at once; more threads would only open more connections."""
 
-KEPT_S = 60
-"""How long queues and logins are not asked for again: it takes a second or two."""
-PATIENCE_S = 60
+CACHE_S = 60
+"""How long a status is reused, because `plays status` takes a second or two."""
+STATUS_TIMEOUT_S = 60
 
 
 class PageError(HistoryError):
-    """The page cannot be served, or a part of it cannot be had."""
+    """The page, or a part of it, cannot be served."""
 
 
 class Operations:
-    """What `plays status` knows of a cloud beside its plays: queues, dead letters, logins.
+    """The output of `plays status`: queues, dead letters, logins.
 
     Args:
-        options: Those of `plays` that name the cloud.
+        options: Options of `plays` that select the cloud.
     """
 
     def __init__(self, *options: str) -> None:
-        self._command = [sys.executable, "-P", "-m", "cli.main", *options, "status", "--json"]
+        self._command = [sys.executable, "-P", "-m", "cli", *options, "status", "--json"]
         self._lock = Lock()
-        self._known: dict[str, Any] = {}
-        self._old_at = 0.0
+        self._status: dict[str, Any] = {}
+        self._expires_at = 0.0
 
     def __call__(self) -> dict[str, Any]:
-        """Return the JSON that `plays status` prints, a minute old at most.
+        """Return the JSON that `plays status` prints, at most a minute old.
 
         Raises:
-            PageError: It has none to print.
+            PageError: It printed none.
         """
         with self._lock:
-            if time.monotonic() >= self._old_at:
-                self._known = self._ask()
-                self._old_at = time.monotonic() + KEPT_S
-            return self._known
+            if time.monotonic() >= self._expires_at:
+                self._status = self._run()
+                self._expires_at = time.monotonic() + CACHE_S
+            return self._status
 
-    def _ask(self) -> dict[str, Any]:
+    def _run(self) -> dict[str, Any]:
         try:
             done = subprocess.run(  # noqa: S603 - the command is ours
-                self._command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+                self._command, capture_output=True, text=True, timeout=STATUS_TIMEOUT_S, check=False
             )
-            # With Postgres away it fails, and still prints the rest.
-            known: dict[str, Any] = json.loads(done.stdout)
+            # It fails while Postgres is unavailable, but still prints the rest.
+            status: dict[str, Any] = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
-            raise PageError(f"`plays status` gave no answer within {PATIENCE_S} s") from None
+            raise PageError(f"`plays status` did not finish within {STATUS_TIMEOUT_S} s") from None
         except ValueError:
             raise PageError(done.stderr.strip().removeprefix("plays: ")) from None
-        return known
+        return status
 
 
 def listen(port: int | None, first: int = PORT) -> socket.socket:
-    """Listen on a port, or on the first free one of those from `first` on.
+    """Listen on a port; if it is None, on the first free one from `first` on.
 
     Raises:
-        PageError: The port, or each of them, is busy or refused.
+        PageError: The port, or each of them, is in use or forbidden.
     """
     for candidate in range(first, first + PORTS) if port is None else (port,):
         try:
             return socket.create_server((HOST, candidate))
         except OSError as error:
-            # Python adds the address to the system's words.
+            # str(error) would add the address to the system's message.
             reason = os.strerror(error.errno or 0)
     tried = f"the ports {first} to {first + PORTS - 1}" if port is None else f"port {port}"
-    raise PageError(f"{tried} cannot be used ({reason}): name another with --port")
+    raise PageError(f"{tried} cannot be used ({reason}): choose another with --port")
 
 
 def readers(source: Source) -> OpenReader:
-    """Return what lends a reader of Postgres to each request."""
+    """Return the function that lends each request a reader of Postgres."""
     if source.address:
         return Connections(source.address).reader
     return _by_function(str(source.function))
 
 
 def _by_function(name: str) -> OpenReader:
-    """Return what lends the function `queries` of a stack on AWS."""
-    # 24 MB that only AWS needs.
+    """Return the function that reads by the Lambda function `queries`."""
+    # 24 MB of memory that only AWS needs.
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from cli.aws import session  # noqa: PLC0415
     from cli.errors import explain  # noqa: PLC0415
-    from cli.remote import QueriesFunction  # noqa: PLC0415
+    from cli.queries_function import QueriesFunction  # noqa: PLC0415
 
     functions = session().client("lambda", config=Config(connect_timeout=5, read_timeout=40))
 
@@ -129,34 +129,28 @@ def _by_function(name: str) -> OpenReader:
 
 
 def main() -> None:
-    """Serve the page of the source that the environment names."""
+    """Serve the page for the source in the environment variable."""
     options = _options()
     source = Source.model_validate_json(os.environ.pop(VARIABLE))
     try:
         listening = listen(options.port)
     except PageError as error:
         sys.exit(f"plays: {error}")
-    # Browsers open more connections than there are threads; each file is served in a moment.
+    # Browsers open more connections than there are threads, which is no reason to warn.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     app = create_app(readers(source), Operations(*source.options), source.simulated)
     url = f"http://{HOST}:{listening.getsockname()[1]}/"
-    said = json.dumps({"url": url}) if options.json else f"the page: {url} (Ctrl-C stops it)"
-    print(said, flush=True)  # noqa: T201 - what was asked for
+    line = json.dumps({"url": url}) if options.json else f"the page: {url} (Ctrl-C stops it)"
+    print(line, flush=True)  # noqa: T201 - the command's output
     if options.open:
-        # A browser may not return before it is closed.
+        # Some browsers block until they are closed.
         Thread(target=open_page, args=(url,), daemon=True).start()
     waitress.serve(app, sockets=[listening], threads=THREADS, ident=None, _quiet=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cli.page", description=__doc__)
-    parser.add_argument("--port", type=int, help="by default the first free one from 8100 on")
+    parser.add_argument("--port", type=int, help="default: the first free one from 8100 on")
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     parser.add_argument("--json", action="store_true", help="print the address as JSON")
     return parser.parse_args()
-
-
-if __name__ == "__main__":
-    # Ctrl-C ends it, also while it is starting.
-    with suppress(KeyboardInterrupt):
-        main()

@@ -1,4 +1,4 @@
-"""Connections to one Postgres that several threads share, one at a time."""
+"""A pool of connections to one Postgres, for the threads of a server."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from shared.postgres import Address, Database
 from shared.queries import Reader
 
 ANSWER_TIMEOUT_S = 40
-"""Longer than role reader's statement timeout, so that Postgres itself ends a slow statement."""
+"""Longer than the statement timeout of role reader, so that Postgres itself ends a slow query."""
 
 
 class Connections:
-    """As many connections as there are threads at work; they outlive a restart of Postgres."""
+    """One connection for each thread in use; the pool survives a restart of Postgres."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -21,16 +21,16 @@ class Connections:
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
-        """Lend a connection that works. It is kept, unless Postgres failed in use.
+        """Lend a working connection. It returns to the pool, unless Postgres failed in use.
 
         Raises:
-            DatabaseAwayError: Postgres cannot serve now.
+            DatabaseAwayError: Postgres is unavailable.
         """
         database = self._take()
         try:
             yield database
         except DatabaseAwayError:
-            # The rest of an answer may still be on its way.
+            # The rest of an answer may still be in transit.
             database.close()
             raise
         finally:
@@ -38,7 +38,7 @@ class Connections:
             self._idle.append(database)
 
     def _take(self) -> Database:
-        """Return an idle connection whose server is still there, or a new one."""
+        """Return an idle connection whose server still answers, or a new one."""
         while True:
             try:
                 database = self._idle.pop()

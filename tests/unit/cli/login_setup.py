@@ -1,4 +1,4 @@
-"""A stage for logins: a deployed collector, a Spotify that is told what to say, and a person."""
+"""The surroundings of a login: a deployed collector, a fake Spotify, and a person."""
 
 import io
 import json
@@ -11,23 +11,23 @@ from threading import Thread
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 LISTENER_SECRET = "spotify-pipeline/listener/me"  # noqa: S105 - its name
-APP_SECRET = "app-secret"  # noqa: S105 - no real one, nor are these
+APP_SECRET = "app-secret"  # noqa: S105 - not a real one
 GRANT = "AQ-secret"
 SECRETS = (APP_SECRET, GRANT, "BQ-secret", "AQC-secret")
 
 
 class Person:
-    """Whoever sits before the browser; does as told when the consent page opens."""
+    """The person at the browser; calls `does` when the consent page opens."""
 
     def __init__(self):
-        self.addresses = []
+        self.urls = []
         self.pages = []
         self.does = self.allows
         self._threads = []
 
-    def open(self, address):
-        """Stand in for `webbrowser.open`."""
-        self.addresses.append(address)
+    def open(self, url):
+        """Replace `webbrowser.open`."""
+        self.urls.append(url)
         thread = Thread(target=self.does)
         self._threads.append(thread)
         thread.start()
@@ -39,11 +39,11 @@ class Person:
 
     @property
     def asked(self):
-        """What the consent page was asked, last."""
-        return dict(parse_qsl(urlsplit(self.addresses[-1]).query))
+        """The query of the last consent page."""
+        return dict(parse_qsl(urlsplit(self.urls[-1]).query))
 
     def redirect(self, **answer):
-        """Spell where Spotify sends the browser."""
+        """Return the URL to which Spotify redirects the browser."""
         query = {"code": "AQC-secret", "state": self.asked["state"]} | answer
         chosen = {name: value for name, value in query.items() if value}
         return f"{self.asked['redirect_uri']}?{urlencode(chosen)}"
@@ -54,7 +54,7 @@ class Person:
     def denies(self):
         self.visits(self.redirect(code="", error="access_denied"))
 
-    def looks_away(self):
+    def ignores_it(self):
         pass
 
     def presses_ctrl_c(self):
@@ -63,9 +63,9 @@ class Person:
     def pastes(self, *lines):
         os.write(self.keyboard, "".join(f"{line}\n" for line in lines).encode())
 
-    def visits(self, address):
-        target = urlsplit(address)
-        # Not by requests, whose log of what this browser asks would be taken for ours.
+    def visits(self, url):
+        target = urlsplit(url)
+        # Not by requests, whose log would look like the command's.
         browser = HTTPConnection(target.netloc, timeout=10)
         browser.request("GET", f"{target.path}?{target.query}")
         self.pages.append(browser.getresponse().read().decode())
@@ -74,7 +74,7 @@ class Person:
 
 @contextmanager
 def typing_on_stdin():
-    """Put a pipe in place of stdin; gives its other end."""
+    """Replace stdin by a pipe; yield its writing end."""
     before, (read, write) = os.dup(0), os.pipe()
     os.dup2(read, 0)
     os.close(read)
@@ -87,7 +87,7 @@ def typing_on_stdin():
 
 
 def deploy_collector(session, **variables):
-    """Make a function whose environment tells which Spotify is polled."""
+    """Create a collector whose environment holds the URLs of Spotify."""
     role = session.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
@@ -102,8 +102,8 @@ def deploy_collector(session, **variables):
     )
 
 
-class Stage:
-    """All that a login meets, and what comes of it."""
+class LoginSetup:
+    """A login's surroundings, and its result."""
 
     def __init__(self, plays, port, session, spotify, person):
         self._plays = plays
@@ -113,12 +113,12 @@ class Stage:
         self.person = person
 
     def login(self, *words):
-        """Run the command to its end."""
+        """Run `plays login`."""
         return self._plays("login", "--port", str(self._port), "--timeout", "10", *words)
 
     @property
     def stored(self):
-        """What the listener's secret holds; None while it has no value."""
+        """The value of the listener's secret; None without one."""
         try:
             found = self._secrets.get_secret_value(SecretId=LISTENER_SECRET)
         except self._secrets.exceptions.ResourceNotFoundException:
@@ -126,5 +126,5 @@ class Stage:
         return json.loads(found["SecretString"])
 
     def store(self, value):
-        """Write what an earlier login, or somebody else, left in the secret."""
+        """Write a value into the listener's secret."""
         self._secrets.put_secret_value(SecretId=LISTENER_SECRET, SecretString=json.dumps(value))

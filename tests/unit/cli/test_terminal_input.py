@@ -4,14 +4,14 @@ from threading import Thread
 
 import pytest
 
-from cli.login.terminal_input import Typed
+from cli.login.terminal_input import TerminalInput
 
 
 @pytest.fixture
 def pipe():
     read, write = os.pipe()
     with os.fdopen(read, "rb"), os.fdopen(write, "wb", buffering=0) as writing:
-        yield Typed(read), writing
+        yield TerminalInput(read), writing
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def terminal():
     os.close(program)
 
 
-def test_lines_come_one_by_one_however_they_were_written(pipe):
+def test_lines_are_split_across_reads(pipe):
     typed, writing = pipe
     writing.write(b"one\ntwo\r\nthr")
 
@@ -32,7 +32,7 @@ def test_lines_come_one_by_one_however_they_were_written(pipe):
     assert (one, two, typed.line()) == ("one", "two", "three")
 
 
-def test_the_last_line_needs_no_end(pipe):
+def test_the_last_line_needs_no_line_break(pipe):
     typed, writing = pipe
     writing.write(b"one\ntwo")
     writing.close()
@@ -41,7 +41,7 @@ def test_the_last_line_needs_no_end(pipe):
     assert not typed.is_open
 
 
-def test_what_was_read_ahead_is_not_lost_to_those_who_wait(pipe):
+def test_lines_read_ahead_are_kept(pipe):
     typed, writing = pipe
     writing.write(b"id\nhttp://127.0.0.1\n")
 
@@ -49,14 +49,14 @@ def test_what_was_read_ahead_is_not_lost_to_those_who_wait(pipe):
     assert list(typed.lines()) == ["http://127.0.0.1"]
 
 
-def test_bytes_that_are_no_text_do_not_matter(pipe):
+def test_invalid_utf_8_is_replaced(pipe):
     typed, writing = pipe
     writing.write(b"\xff\n")
 
     assert typed.line() == "\N{REPLACEMENT CHARACTER}"
 
 
-def test_a_question_goes_to_stderr_and_a_pipe_is_no_person(pipe, capsys):
+def test_a_question_goes_to_stderr(pipe, capsys):
     typed, writing = pipe
     writing.write(b"app\n")
 
@@ -65,9 +65,9 @@ def test_a_question_goes_to_stderr_and_a_pipe_is_no_person(pipe, capsys):
     assert not typed.is_terminal
 
 
-def test_a_terminal_does_not_show_what_is_hidden(terminal, eventually):
+def test_a_terminal_does_not_show_hidden_input(terminal, eventually):
     person, program = terminal
-    typed, answers = Typed(program), []
+    typed, answers = TerminalInput(program), []
     thread = Thread(target=lambda: answers.append(typed.ask_hidden("Secret: ")))
 
     thread.start()

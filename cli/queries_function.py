@@ -1,4 +1,4 @@
-"""Postgres on AWS, read by the function `queries`: nothing needs to reach the database itself."""
+"""Read Postgres on AWS through the Lambda function `queries`, without a network path to it."""
 
 import json
 from typing import Any
@@ -10,15 +10,15 @@ from shared.queries import Answer, Query, Result
 from shared.query_texts import decode, encode
 
 ASLEEP = ("ResourceNotReadyException", "ResourceConflictException")
-"""Lambda takes a function's network interfaces away after weeks without a call."""
+"""Lambda reclaims a function's network interfaces after weeks without a call."""
 AWAY = ("DatabaseAwayError", "DatabaseLoginError")
-"""What the function itself says of Postgres; its words need no addition."""
+"""Errors of the function about Postgres; their messages need no addition."""
 KILLED = ("Runtime.ExitError", "Runtime.OutOfMemory")
-"""How Lambda names the end of a function whose memory is full: one value can fill it."""
+"""Lambda's errors for a function that ran out of memory: one large value is enough."""
 
 
 class QueriesFunction:
-    """Reads Postgres as a connection of role reader does.
+    """A reader of Postgres, with the rights of role reader.
 
     Args:
         functions: boto3's client of Lambda.
@@ -33,9 +33,9 @@ class QueriesFunction:
         """Run one statement with bound parameters (`:name`); return its rows as lists.
 
         Raises:
-            QueryError: The statement cannot be run, or exceeds a limit.
-            DatabaseAwayError: Postgres, or the function, cannot serve now.
-            DatabaseError: We may not invoke the function.
+            QueryError: The statement is invalid, or exceeds a limit.
+            DatabaseAwayError: Postgres or the function is unavailable.
+            DatabaseError: The caller may not invoke the function.
         """
         return decode(self.read(Query(sql=statement, parameters=encode(parameters))))
 
@@ -62,17 +62,17 @@ class QueriesFunction:
         code = error.response["Error"]["Code"]
         if code == "AccessDeniedException":
             return DatabaseError(
-                f"your AWS identity may not read the database: allow it lambda:InvokeFunction on "
+                "your AWS identity may not read the database: allow it lambda:InvokeFunction on "
                 f"the function {self._name}"
             )
         if code == "TooManyRequestsException":
             return DatabaseAwayError(
-                "Lambda throttles: all functions that the account may run at once are running; "
+                "Lambda throttles the call, because the account's concurrency limit is reached: "
                 "try again in a moment"
             )
         if code in ASLEEP:
             return DatabaseAwayError(
-                f"the function {self._name} wakes up after weeks without a call; "
+                f"the function {self._name} is starting again after weeks without a call: "
                 "try again in a minute or two"
             )
         return error
@@ -83,7 +83,7 @@ class QueriesFunction:
             return DatabaseAwayError(message)
         if fault.get("errorType") in KILLED:
             return DatabaseAwayError(
-                f"the function {self._name} was killed ({message}): ask for less at once, because "
-                "its memory most likely could not hold the result"
+                f"the function {self._name} was killed ({message}), most likely because the result "
+                "exceeded its memory: query fewer rows or columns at once"
             )
-        return DatabaseAwayError(f"the function {self._name} failed: {message}; its log says more")
+        return DatabaseAwayError(f"the function {self._name} failed: {message}; see its log")

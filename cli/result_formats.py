@@ -1,4 +1,4 @@
-"""The rows of a query as text: a table for people, JSON and CSV for programs."""
+"""Format the rows of a query: a table for people, JSON and CSV for programs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,35 +14,35 @@ from shared.queries import Result
 from shared.query_texts import value_of
 
 NULL = "NULL"
-BETWEEN = "  "
-"""What separates the columns of a table."""
+SEPARATOR = "  "
+"""Between the columns of a table."""
 
 
 def table_lines(result: Result, width: int) -> Iterator[str]:
-    """Set the rows as a table; if that is too wide, as one block of lines for each row.
+    """Format the rows as a table, or as one block per row if the table is too wide.
 
-    Control characters are escaped, NULL is written as such, and numbers are set to the right.
+    Control characters are escaped, NULL is spelled out, and numbers are right-aligned.
 
     Args:
-        result: What to show.
-        width: Characters of a line.
+        result: The rows.
+        width: Characters in a line.
     """
     names = [_cell(column.name) for column in result.columns]
     rows = [[NULL if text is None else _cell(text) for text in row] for row in result.rows]
     widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
-    if sum(widths) + len(BETWEEN) * (len(widths) - 1) > width and rows:
+    if sum(widths) + len(SEPARATOR) * (len(widths) - 1) > width and rows:
         return _blocks(names, rows)
     return _lines(names, rows, widths, _numeric_columns(result))
 
 
 def json_text(result: Result) -> str:
-    """Write the rows as a JSON list of objects.
+    """Format the rows as a JSON list of objects.
 
-    Numbers, booleans, arrays and JSON are what they are in JSON, instants are UTC with `Z`, and
-    everything else is as Postgres writes it.
+    Numbers, booleans, arrays and JSON keep their JSON type, instants are UTC with `Z`, and
+    everything else is Postgres's text.
 
     Raises:
-        CommandError: Two columns have the same name, and an object would hold one of them.
+        CommandError: Two columns have the same name, so an object would lose one.
     """
     names = [column.name for column in result.columns]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -53,14 +53,14 @@ def json_text(result: Result) -> str:
 
 
 def csv_lines(result: Result) -> Iterator[str]:
-    """Write the rows as CSV with a header, as Postgres does: NULL is nothing, and "" is empty."""
+    """Format the rows as CSV with a header. As in Postgres, NULL is nothing and "" is empty."""
     yield ",".join(_csv_field(column.name) for column in result.columns)
     for row in result.rows:
         yield ",".join(map(_csv_field, row))
 
 
 def _cell(text: str) -> str:
-    """Escape what a terminal obeys, and what ends a line or moves a column."""
+    """Escape control characters, line breaks and tabs."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -69,7 +69,7 @@ def _blocks(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
     for number, row in enumerate(rows, start=1):
         yield f"--- row {number} ---"
         for name, text in zip(names, row, strict=True):
-            yield f"{_set(name, margin)}{BETWEEN}{text}".rstrip()
+            yield f"{_pad(name, margin)}{SEPARATOR}{text}".rstrip()
 
 
 def _lines(
@@ -79,12 +79,12 @@ def _lines(
     right: Sequence[bool],
 ) -> Iterator[str]:
     for row in [names, *rows]:
-        cells = map(_set, row, widths, right)
-        yield BETWEEN.join(cells).rstrip()
+        cells = map(_pad, row, widths, right)
+        yield SEPARATOR.join(cells).rstrip()
 
 
-def _set(text: str, width: int, right: bool = False) -> str:  # noqa: FBT001, FBT002 - for `map`
-    """Fill a text up to a width; a Chinese character takes two cells of a terminal."""
+def _pad(text: str, width: int, right: bool = False) -> str:  # noqa: FBT001, FBT002 - for `map`
+    """Pad a text to a width in terminal cells; a Chinese character takes two."""
     gap = " " * (width - cell_len(text))
     return gap + text if right else text + gap
 
@@ -113,14 +113,14 @@ def _json_value(type_oid: int, text: str | None) -> Any:
     try:
         return _plain(value_of(type_oid, text), text)
     except ValueError:
-        # Postgres knows times that Python does not, such as infinity.
+        # Postgres has times that Python lacks, such as infinity.
         return text
 
 
 def _plain(value: Any, text: str) -> Any:
     match value:
         case float() | Decimal():
-            # JSON knows neither NaN nor Infinity.
+            # JSON has neither NaN nor Infinity.
             return json.loads(text, parse_constant=str)
         case datetime(tzinfo=zone) if zone:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

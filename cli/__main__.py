@@ -1,0 +1,18 @@
+"""Start `plays`; Ctrl-C ends it with one line from the first import on."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. Its imports are in the `try` because they take a second."""
+    try:
+        from cli.main import app  # noqa: PLC0415 - see above
+
+        app(prog_name="plays")
+    except KeyboardInterrupt:
+        sys.stderr.write("plays: stopped\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The status of one deployment: its stack, queues, listeners and database."""
+
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+from cli.listeners import Listeners, PollingState, Trouble
+from cli.output import Document, Instant
+from cli.queues import QueueDepth, depths, name_of, queue_pairs
+from cli.statements import STATEMENTS, as_document
+from cli.target import Target
+from shared.queries import Reader
+
+
+class LastPoll(Document):
+    """The newest poll of any listener."""
+
+    listener: str
+    polled_at: Instant
+    returned: int
+    new: int
+
+
+class KnownGap(Document):
+    """Time in which plays may be missing; `is_open` until an upload covers it."""
+
+    listener: str
+    started_at: Instant
+    ended_at: Instant | None
+    """None while it lasts."""
+    reason: str
+    is_open: bool
+
+
+class DayCoverage(Document):
+    """One day of UTC; of today, the part that has passed."""
+
+    day: date
+    coverage: float
+    """Share of the day in which no play is missing, 0 to 1."""
+    open_gap_s: float
+    """Seconds of the day in open gaps. Other uncovered time was before the first poll or after the
+    last."""
+
+
+class Coverage(Document):
+    """Shares of the last 7 and 30 days of UTC in which no play is missing, 0 to 1.
+
+    Time counts as covered within an upload, and between the first and the last poll outside of
+    open gaps.
+    """
+
+    days_7: float
+    days_30: float
+    by_day: tuple[DayCoverage, ...]
+    """The last 7 days, oldest first; fewer if the listener is newer."""
+
+
+class DatabaseStatus(Document):
+    """The part of the status that comes from Postgres."""
+
+    rows: dict[str, int]
+    last_poll: LastPoll | None
+    gaps: list[KnownGap]
+    """The newest 1,000 open ones, then the newest ten of the others."""
+    open_gaps: int
+    """The number of all open ones."""
+    coverage: dict[str, Coverage]
+    """By listener."""
+
+
+class Status(Document):
+    """The status of one deployment; the fields of DatabaseStatus are None without Postgres.
+
+    The dicts from `token_days_left` on are by listener, with the values of PollingState.
+    """
+
+    target: Literal["local", "aws"]
+    stack: str
+    database_url: str
+    report_url: str | None
+    """Postgres as role report_reader, for other tools; None if an earlier release is running."""
+    aws_endpoint: str | None
+    bucket: str
+    dashboard_url: str | None
+    queues: dict[str, QueueDepth]
+    dead_letters: int
+    failed_ticks: int
+    """Failed polls. They are not dead letters: the next poll catches up, and SQS deletes them."""
+    rows: dict[str, int] | None
+    last_poll: LastPoll | None
+    gaps: list[KnownGap] | None
+    open_gaps: int | None
+    coverage: dict[str, Coverage] | None
+    token_days_left: dict[str, int | None]
+    blocked_until: dict[str, Instant | None]
+    block_unknown: dict[str, str | None]
+    needs_login_since: dict[str, Instant | None]
+    answered_at: dict[str, Instant | None]
+    last_error: dict[str, Trouble | None]
+
+
+def fetch_database_status(database: Reader) -> DatabaseStatus:
+    """Read the part of the status that is in Postgres."""
+    last_poll = database.run(STATEMENTS["last_poll"])
+    ((open_gaps,),) = database.run(STATEMENTS["open_gaps"])
+    return DatabaseStatus(
+        rows=dict(database.run(STATEMENTS["rows"])),
+        last_poll=as_document(LastPoll, last_poll[0]) if last_poll else None,
+        gaps=[as_document(KnownGap, row) for row in database.run(STATEMENTS["gaps"])],
+        open_gaps=open_gaps,
+        coverage={
+            listener: as_document(Coverage, shares)
+            for listener, *shares in database.run(STATEMENTS["coverage"])
+        },
+    )
+
+
+def gather_status(target: Target, database: DatabaseStatus | None) -> Status:
+    """Read the rest of the status from AWS; `database` is None if Postgres is unavailable."""
+    queues = depths(target)
+    pairs = queue_pairs(target.outputs)
+    dead, ticks = (
+        [queues[name_of(pair.dead_letter_url)] for pair in pairs if bool(pair.source_url) is wanted]
+        for wanted in (True, False)
+    )
+    return Status(
+        target=target.name,
+        stack=target.stack,
+        database_url=target.database_url,
+        report_url=target.report_url,
+        aws_endpoint=target.state.aws_endpoint if target.state else None,
+        bucket=target.output("ArchiveBucket"),
+        dashboard_url=dashboard_url(target),
+        queues=queues,
+        dead_letters=sum(depth.total for depth in dead),
+        failed_ticks=sum(depth.total for depth in ticks),
+        **{name: getattr(database, name, None) for name in DatabaseStatus.model_fields},
+        **_by_listener(target),
+    )
+
+
+def dashboard_url(target: Target) -> str | None:
+    """Return the URL of the local cloud's page, or of the dashboard in CloudWatch.
+
+    The CloudWatch dashboard has the deployment's name, as the secrets' prefix does.
+    """
+    if target.state:
+        return target.state.page_url
+    region, name = target.session.region_name, target.output("ListenerSecretPrefix").split("/")[0]
+    console = f"https://{region}.console.aws.amazon.com/cloudwatch/home"
+    return f"{console}?region={region}#dashboards:name={name}"
+
+
+def _by_listener(target: Target) -> dict[str, Any]:
+    states = Listeners(target).polling_states(datetime.now(UTC))
+    return {
+        field: {listener: getattr(each, field) for listener, each in states.items()}
+        for field in PollingState.model_fields
+    }

@@ -1,0 +1,17 @@
+"""The named SQL of `statements.sql`, and its rows as documents."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from cli.output import Document
+from shared.named_sql import read
+
+_Document = TypeVar("_Document", bound=Document)
+
+STATEMENTS = read(Path(__file__).with_suffix(".sql"))
+
+
+def as_document(model: type[_Document], row: Sequence[object]) -> _Document:
+    """Return a row as a document. Its columns have the order of the document's fields."""
+    return model.model_validate(dict(zip(model.model_fields, row, strict=True)))

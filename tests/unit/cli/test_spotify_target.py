@@ -1,0 +1,173 @@
+from types import SimpleNamespace
+
+import pytest
+
+from cli.errors import CommandError
+from cli.login.spotify_target import (
+    SpotifyUrls,
+    must_switch,
+    polled_urls,
+    switch_to_real_spotify,
+    urls_after_switch,
+)
+from infra.local import cloud
+from infra.local.memory import Memory
+from tests.unit.cli.cloud_state import a_cloud_state
+from tests.unit.cli.conftest import KnownTarget
+from tests.unit.cli.login_setup import deploy_collector
+
+
+class LocalTarget(KnownTarget):
+    """A local cloud whose AWS is moto's."""
+
+    @property
+    def outputs(self):
+        return {"CollectorFunction": "collector"}
+
+    def client(self, service):
+        return self.session.client(service)
+
+
+def a_target(aws, *, simulated):
+    return LocalTarget("local", "SpotifyPipeline", aws, a_cloud_state(simulated=simulated))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def switches(monkeypatch):
+    """Record each switch to the real Spotify: True if it deletes the data."""
+    asked = []
+
+    def switch(_, *, start_over):
+        asked.append(start_over)
+
+    monkeypatch.setattr(cloud, "turn_to_real_spotify", switch)
+    return asked
+
+
+@pytest.fixture
+def polled(home):
+    """Record that the collector polled the simulator."""
+    Memory(simulated={"me"}).save(home)
+
+
+@pytest.fixture
+def simulated(aws, home):
+    return a_target(aws, simulated=True)
+
+
+@pytest.fixture
+def real(aws, home):
+    return a_target(aws, simulated=False)
+
+
+def prepared(*targets, simulated=False, start_over=False):
+    """Return the target to log in at; `targets` are those before and after a switch."""
+    target = targets[0]
+    if not must_switch(target, simulated=simulated, start_over=start_over):
+        return target
+    found = iter(targets)
+    return switch_to_real_spotify(SimpleNamespace(obj=lambda: next(found)), start_over=start_over)
+
+
+@pytest.mark.parametrize("start_over", [False, True])
+def test_a_cloud_without_simulated_plays_switches_and_keeps_its_data(
+    simulated, real, switches, start_over
+):
+    assert prepared(simulated, real, start_over=start_over) is real
+    assert switches == [False]
+
+
+@pytest.mark.parametrize("cloud", ["simulated", "real"])
+def test_start_over_deletes_simulated_plays(cloud, simulated, real, polled, switches):
+    target = {"simulated": simulated, "real": real}[cloud]
+
+    assert prepared(target, real, start_over=True) is real
+    assert switches == [True]
+
+
+def test_simulated_plays_prevent_a_switch(simulated, polled, switches):
+    with pytest.raises(CommandError, match="`plays login --start-over` deletes everything in it"):
+        prepared(simulated)
+
+    assert switches == []
+
+
+def test_plays_simulated_after_the_check_are_not_deleted(simulated, polled, switches):
+    with pytest.raises(CommandError, match="must not be mixed"):
+        switch_to_real_spotify(SimpleNamespace(obj=lambda: simulated), start_over=False)
+
+    assert switches == []
+
+
+def test_without_a_simulator_no_simulated_login_is_advised(real, polled, switches):
+    with pytest.raises(CommandError, match="must not be mixed") as raised:
+        prepared(real)
+
+    assert switches == []
+    assert "--simulated" not in str(raised.value)
+
+
+def test_a_simulated_login_does_not_switch(simulated, polled, switches):
+    assert prepared(simulated, simulated=True) is simulated
+    assert switches == []
+
+
+def test_aws_has_no_simulator(target):
+    with pytest.raises(CommandError, match=r"^--simulated is for a local cloud: AWS polls"):
+        prepared(target, simulated=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("simulated", "--simulated: this local cloud polls no simulator"),
+        (
+            "start_over",
+            "--start-over deletes simulated plays of a local cloud, but there are none",
+        ),
+    ],
+)
+def test_options_for_simulated_plays_need_some(real, switches, option, line):
+    with pytest.raises(CommandError, match=line):
+        prepared(real, **{option: True})
+
+    assert switches == []
+
+
+def test_a_simulated_login_deletes_nothing(simulated, switches):
+    with pytest.raises(CommandError, match="--start-over deletes simulated plays"):
+        prepared(simulated, simulated=True, start_over=True)
+
+    assert switches == []
+
+
+def test_a_target_that_polls_the_real_spotify_does_not_switch(target, real, switches):
+    assert [prepared(target), prepared(real)] == [target, real]
+    assert switches == []
+
+
+def test_after_a_switch_a_login_goes_to_the_real_spotify(simulated):
+    assert urls_after_switch(simulated.state) == SpotifyUrls(
+        "https://api.spotify.com", "https://accounts.spotify.com"
+    )
+
+
+def test_a_login_goes_to_the_spotify_that_the_collector_polls(aws, real):
+    deploy_collector(
+        aws, SPOTIFY_API_URL="https://api.example", SPOTIFY_ACCOUNTS_URL="https://accounts.example"
+    )
+
+    assert polled_urls(real) == SpotifyUrls("https://api.example", "https://accounts.example")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_local"), [("http://127.0.0.1:8701", True), ("https://accounts.spotify.com", False)]
+)
+def test_a_simulator_is_recognized_by_its_loopback_address(url, is_local):
+    assert SpotifyUrls(url, url).is_local is is_local

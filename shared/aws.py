@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 FAST = Config(
     connect_timeout=2,
@@ -23,3 +24,8 @@ FAST = Config(
 def client(service: str) -> Any:
     """Give the process's one client of an AWS service."""
     return boto3.client(service, config=FAST)  # type: ignore[call-overload]
+
+
+def error_code(error: ClientError) -> str:
+    """Return the code of an AWS error, such as `AccessDenied`."""
+    return str(error.response["Error"]["Code"])

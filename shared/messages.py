@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from pydantic import ValidationError
 
+from shared.faults import faults_of
 from shared.models import Message
 from shared.telemetry import logger
 
@@ -31,8 +32,7 @@ def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], 
             readable[record.message_id] = model.model_validate_json(record.body)
         except ValidationError as error:
             poisoned.append(record.message_id)
-            faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                      for fault in error.errors(include_input=False)[:LOGGED_FAULTS]]  # fmt: skip
+            faults = faults_of(error)[:LOGGED_FAULTS]
             facts = {"id": record.message_id, "model": model.__name__, "faults": faults}
             logger.error("message does not fit its model", extra=facts)
     return readable, poisoned

@@ -13,6 +13,7 @@ from pydantic import (
 
 from shared.archive import UPLOAD_SUFFIXES, UPLOADS, upload_origin
 from shared.errors import MessageError
+from shared.faults import faults_of
 
 
 class Upload(NamedTuple):
@@ -64,11 +65,7 @@ def read_event(body: str, bucket: str) -> Upload:
     try:
         event = _ObjectCreated.model_validate_json(body)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
-        raise MessageError(f"not an event of an upload: {faults}") from None
+        raise MessageError(f"not an event of an upload: {'; '.join(faults_of(error))}") from None
     if event.detail.bucket.name != bucket:
         raise MessageError("an event of another bucket than the archive")
     created = event.detail.object

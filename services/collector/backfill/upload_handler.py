@@ -24,7 +24,7 @@ from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.s3_event import Upload, read_event
 from services.collector.backfill.upload_reader import UploadReader
 from shared.archive import DEFAULT_LISTENER, Archive, listener_of, quarantine_key
-from shared.aws import client
+from shared.aws import client, error_code
 from shared.errors import UploadError
 from shared.queues import Queue
 from shared.settings import Listeners, Settings
@@ -159,7 +159,7 @@ def _fetch(upload: Upload, archive: Archive, into: BinaryIO) -> None:
     try:
         archive.fetch(upload.key, upload.version_id, into)
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = error_code(error)
         reason = _UNDECRYPTED if code.startswith("KMS.") else _UNREADABLE.get(code)
         if reason:
             raise UploadError(reason) from error

@@ -42,7 +42,7 @@ def test_every_missing_variable_is_named():
         ShopSettings.from_environment({"archive_bucket": "in small letters"})
 
     assert str(refused.value) == (
-        "bad environment: ARCHIVE_BUCKET: field required; WINDOW_S: field required"
+        "bad environment: ARCHIVE_BUCKET: Field required; WINDOW_S: Field required"
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsError
@@ -26,8 +25,6 @@ LIVE_CAPTURE_LEAD = timedelta(hours=1)
 """For how long after a block live capture alone may call: a play that is missed is gone, while
 everything else can be asked for later."""
 
-COUNT = "ADD refusals :one"
-BLOCK = "SET blocked_until = :until"
 FORWARD = (
     "attribute_not_exists(blocked_until) OR blocked_until < :until OR blocked_until > :longest"
 )
@@ -77,20 +74,14 @@ class SpotifyApps:
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._unwritten: dict[str, datetime] = {}
-        """By client id, the end of a block that the table does not hold yet."""
 
     def load(self, client_id: str) -> AppState:
         """Read the state of an app; the start value if there is none.
-
-        A refusal that could not be written down is written first, so that nobody calls before.
 
         Raises:
             SettingsError: The item is not what this class wrote. To begin anew in silence could
                 call Spotify during a ban; to delete the item says that this is wanted.
         """
-        if client_id in self._unwritten:
-            return self._refused(client_id, self._unwritten[client_id])
         found = self._dynamodb.get_item(
             TableName=self._table, Key=_key(client_id), ConsistentRead=True
         )
@@ -108,12 +99,21 @@ class SpotifyApps:
         Returns:
             The app's state; a longer block that was known already stays.
         """
-        if retry_after_s is not None:
-            return self._refused(client_id, now + timedelta(seconds=retry_after_s))
-        # How long is known after the count only; the count must not stand there without a block.
-        state = self._refused(client_id, now + FIRST_WAIT)
-        values = _block(now + _own_wait(state.refusals))
-        return self._change_if(FORWARD, client_id, BLOCK, values) or state
+        counted = self._change(client_id, "ADD refusals :one", {":one": {"N": "1"}})
+        if retry_after_s is None:
+            wait = _own_wait(counted.refusals)
+        else:
+            wait = timedelta(seconds=retry_after_s)
+        ends_at = _next_second(now + wait)
+        return (
+            self._change_if(
+                FORWARD,
+                client_id,
+                "SET blocked_until = :until",
+                {":until": _instant(ends_at), ":longest": _instant(ends_at + LONGEST_BLOCK)},
+            )
+            or counted
+        )
 
     def answered(self, client_id: str, seen: AppState) -> None:
         """Forget the block and the refusals, if there are any: Spotify answered the app.
@@ -123,17 +123,13 @@ class SpotifyApps:
             seen: Its state before the call. If it has changed since, somebody else was refused
                 or answered meanwhile, and that stays.
         """
-        values = {}
         if seen.blocked_until is not None:
-            values[":blocked_until"] = _instant(seen.blocked_until)
-        if seen.refusals:
-            values[":refusals"] = {"N": str(seen.refusals)}
-        if values:
-            unchanged = " AND ".join(
-                f"{name} = :{name}" if f":{name}" in values else f"attribute_not_exists({name})"
-                for name in ("blocked_until", "refusals")
+            self._change_if(
+                "blocked_until = :seen",
+                client_id,
+                "REMOVE blocked_until, refusals",
+                {":seen": _instant(seen.blocked_until)},
             )
-            self._change_if(unchanged, client_id, "REMOVE blocked_until, refusals", values)
 
     def forbid_features(self, client_id: str, now: datetime) -> None:
         """Write down that the app gets no audio features."""
@@ -170,25 +166,13 @@ class SpotifyApps:
         )
         return None if may_call else tomorrow
 
-    def _refused(self, client_id: str, until: datetime) -> AppState:
-        """Count a refusal and block in one write, which is owed until it succeeds."""
-        self._unwritten[client_id] = until
-        one = {":one": {"N": "1"}}
-        state = self._change_if(FORWARD, client_id, f"{BLOCK} {COUNT}", one | _block(until))
-        # Otherwise the block that is there ends later, and Spotify meant it.
-        state = state or self._change(client_id, COUNT, one)
-        del self._unwritten[client_id]
-        return state
-
     def _change_if(
         self, condition: str, client_id: str, expression: str, values: Mapping[str, Any]
     ) -> AppState | None:
         """Change an item under a condition; None if it does not hold."""
         try:
             return self._change(client_id, expression, values, ConditionExpression=condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
 
     def _change(
@@ -221,12 +205,6 @@ def _state(client_id: str, item: Mapping[str, Any]) -> AppState:
         raise SettingsError(
             f"the state of Spotify app {fingerprint(client_id)} cannot be read: delete it"
         ) from error
-
-
-def _block(until: datetime) -> dict[str, dict[str, str]]:
-    """Give the values of BLOCK and FORWARD."""
-    ends_at = _next_second(until)
-    return {":until": _instant(ends_at), ":longest": _instant(ends_at + LONGEST_BLOCK)}
 
 
 def _own_wait(refusals: int) -> timedelta:

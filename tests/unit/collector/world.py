@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import requests
-from botocore.exceptions import ClientError
 from requests.adapters import HTTPAdapter
 
 from services.collector.credentials import AccessTokens, CredentialStore
@@ -29,7 +28,7 @@ from shared.errors import SpotifyError
 from shared.models import Play, PlayBatch
 from shared.queues import Queue
 from shared.spotify.api import SpotifyAccounts, SpotifyApi
-from shared.spotify.rate_limits import BLOCK, COUNT, SpotifyApps
+from shared.spotify.rate_limits import SpotifyApps
 from shared.telemetry import metrics
 from tests.unit.spotify_server import Reply, a_grant, a_page, json_reply
 
@@ -42,6 +41,10 @@ STEPS = 10
 
 class CrashError(Exception):
     """The process is gone."""
+
+
+class ConditionFailedError(Exception):
+    """DynamoDB's ConditionalCheckFailedException."""
 
 
 @dataclass
@@ -64,7 +67,9 @@ class Steps:
 class MemoryAws:
     """What the collector calls of S3, SQS, DynamoDB and Secrets Manager, named as boto3 does."""
 
-    exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
+    exceptions = SimpleNamespace(
+        ResourceNotFoundException=KeyError, ConditionalCheckFailedException=ConditionFailedError
+    )
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
@@ -112,8 +117,7 @@ class MemoryAws:
             if ConditionExpression and not _holds(
                 ConditionExpression, item, ExpressionAttributeValues
             ):
-                refusal = {"Error": {"Code": "ConditionalCheckFailedException"}}
-                raise ClientError(refusal, "UpdateItem")
+                raise ConditionFailedError
             changed = _changed(UpdateExpression, item, ExpressionAttributeValues)
             self.items[TableName, key["S"]] = changed
             return {"Attributes": changed}
@@ -147,13 +151,10 @@ def _changed(expression: str, item: Any, values: Any) -> Any:
     if expression.startswith("REMOVE "):
         gone = expression.removeprefix("REMOVE ").split(", ")
         return {name: value for name, value in item.items() if name not in gone}
-    changes = {}
-    if BLOCK in expression:
-        changes["blocked_until"] = values[":until"]
-    if COUNT in expression:
+    if expression == "ADD refusals :one":
         refusals = int(item.get("refusals", {"N": "0"})["N"]) + int(values[":one"]["N"])
-        changes["refusals"] = {"N": str(refusals)}
-    return item | changes
+        return item | {"refusals": {"N": str(refusals)}}
+    return item | {"blocked_until": values[":until"]}
 
 
 class ScriptedSpotify(HTTPAdapter):

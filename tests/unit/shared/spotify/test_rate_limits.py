@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from shared.errors import SettingsError
@@ -106,15 +106,6 @@ def test_an_answer_that_crosses_a_refusal_leaves_its_block(apps, look):
     assert apps.load("app") == refused
 
 
-def test_an_answer_that_crosses_a_shorter_refusal_leaves_it_counted(apps):
-    seen = apps.throttle("app", 3_600, NOW)
-    refused = apps.throttle("app", 5, NOW)
-
-    apps.answered("app", seen)
-
-    assert apps.load("app") == refused
-
-
 def test_features_stay_forbidden_whatever_becomes_of_a_block(apps):
     apps.forbid_features("app", NOW)
 
@@ -182,40 +173,6 @@ def test_a_state_that_cannot_be_read_does_not_pass_for_a_free_app(apps, dynamodb
 
     with pytest.raises(SettingsError, match=fingerprint("app")):
         apps.load("app")
-
-
-def test_a_block_stands_as_soon_as_a_refusal_is_counted(apps, dynamodb):
-    writes = []
-    dynamodb.meta.events.register(
-        "before-call.dynamodb.UpdateItem", lambda params, **_: writes.append(params["body"])
-    )
-
-    apps.throttle("app", 5, NOW)
-
-    assert len(writes) == 1
-
-
-@pytest.mark.parametrize("wait_s", [600, None], ids=["told", "not told"])
-def test_a_refusal_that_could_not_be_written_is_written_before_the_next_call(
-    apps, dynamodb, wait_s
-):
-    hook = ("before-call.dynamodb.UpdateItem", throw)
-    dynamodb.meta.events.register(*hook)
-    with pytest.raises(EndpointConnectionError):
-        apps.throttle("app", wait_s, NOW)
-    with pytest.raises(EndpointConnectionError):
-        apps.load("app")
-    dynamodb.meta.events.unregister(*hook)
-
-    state = apps.load("app")
-
-    assert state == AppState(blocked_until=after(seconds=wait_s or 60), refusals=1)
-    assert SpotifyApps(dynamodb, TABLE).load("app") == state
-    assert apps.load("app") == state
-
-
-def throw(**_: object) -> None:
-    raise EndpointConnectionError(endpoint_url="DynamoDB")
 
 
 def test_other_troubles_of_dynamodb_are_not_taken_for_a_longer_block(apps, dynamodb):

@@ -1,6 +1,6 @@
 """One tick of the live capture: ask Spotify, compare, keep, publish, remember."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.collector.credentials import AccessTokens, Credentials, CredentialStore
-from services.collector.domain.poll_batches import outage_batch, poll_batches
+from services.collector.domain.batches import Batches
 from services.collector.domain.window import Comparison, compare
 from services.collector.metrics import measure_plays, measure_tick
 from services.collector.state import ListenerState, ListenerStates
@@ -20,6 +20,7 @@ from shared.errors import (
     SpotifyRateLimitError,
     SpotifyTokenError,
 )
+from shared.models import OutageReport, Play, Report, iso
 from shared.queues import Queue
 from shared.spotify.api import SpotifyApi
 from shared.spotify.rate_limits import AppState, SpotifyApps
@@ -141,9 +142,7 @@ class Collector:
         origin = poll_key(tick.listener, tick.now)
         if found.is_worth_keeping:
             self._archive.keep_poll(origin, answer.raw)
-        batches = poll_batches(tick.listener, origin, found.plays, found.report)
-        for batch in batches:
-            self._queue.publish(batch)
+        batches = self._publish(tick.listener, origin, found.report, found.plays)
         state = ListenerState(window=found.window, polled_at=tick.now, outage=found.outage)
         if answer.hides_plays:
             facts = {"returned": answer.returned, "unreadable": len(answer.unreadable)}
@@ -151,11 +150,19 @@ class Collector:
             if not answer.plays:
                 state = state.failed("failed", SpotifyError(_unreadable(answer)), tick.now)
         self._states.save(tick.listener, state)
-        outcome = _polled(tick, found, origin, len(batches))
+        outcome = _polled(tick, found, origin, batches)
         logger.info("polled", extra=outcome.model_dump(mode="json"))
         measure_tick(state, tick.credentials, tick.now, throttled=False, gap_opened=outcome.gap)
         measure_plays(found.report.new)
         return outcome
+
+    def _publish(
+        self, listener: str, origin: str, report: Report, plays: Sequence[Play] = ()
+    ) -> int:
+        """Publish plays and a report; return the number of messages."""
+        batches = Batches(self._queue.publish_json, listener, "recently-played", origin)
+        batches.add(plays)
+        return batches.finish(lambda _: report)
 
     def _blocked(self, tick: _Tick, state: ListenerState, app: AppState) -> Outcome:
         until = app.blocked_until
@@ -185,7 +192,9 @@ class Collector:
         """
         outage = state.begin_outage(tick.now, reason)
         if outage is not None:
-            self._queue.publish(outage_batch(tick.listener, outage))
+            # No answer, so no object in the archive; the same gap has the same origin.
+            origin = f"outages/{tick.listener}/{iso(outage.started_at)}"
+            self._publish(tick.listener, origin, OutageReport(gap=outage))
             state = state.missing(outage)
         if state != tick.before:
             self._states.save(tick.listener, state)

@@ -20,9 +20,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.s3_event import Upload, read_event
 from services.collector.backfill.upload_reader import UploadReader
+from services.collector.domain.batches import Batches
 from shared.archive import DEFAULT_LISTENER, Archive, listener_of, quarantine_key
 from shared.aws import client, error_code
 from shared.errors import UploadError
@@ -102,7 +102,7 @@ def backfill(
     default = DEFAULT_LISTENER if DEFAULT_LISTENER in listeners else listeners[0]
     named = listener_of(upload.key)
     listener = named if named in listeners else default
-    batches = HistoryBatches(queue.publish_json, listener, upload.origin)
+    batches = Batches(queue.publish_json, listener, "extended-history", upload.origin)
     with TemporaryFile() as quarantine:
         reader = UploadReader(batches, quarantine, upload.uploaded_at, is_late)
         try:
@@ -113,11 +113,8 @@ def backfill(
         if quarantine.tell():
             quarantine.seek(0)
             archive.keep_quarantine(quarantine_key(listener, upload.origin), quarantine)
-    report = reader.report()
-    batches.finish(report)
-    # `problems` and the rest of the report travel with the last batch.
-    facts = {"origin": upload.origin, "rows_in": report.rows_in, "published": report.published}
-    logger.info("upload read", extra={**facts, "problems": len(report.problems)})
+    count = batches.finish(reader.report)
+    logger.info("upload read", extra={"origin": upload.origin, "batches": count})
 
 
 def _with_version(upload: Upload, archive: Archive) -> Upload:

@@ -11,7 +11,6 @@ from typing import BinaryIO, Literal, NamedTuple, get_args
 
 from pydantic_core import to_json
 
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.domain.coverage import Ends, Part, covered
 from services.collector.backfill.domain.json_stream import read_rows
 from services.collector.backfill.domain.rows import (
@@ -22,6 +21,7 @@ from services.collector.backfill.domain.rows import (
     without_persons,
 )
 from services.collector.backfill.zip_files import HistoryFile, history_files, is_video
+from services.collector.domain.batches import Batches
 from shared.errors import UploadError
 from shared.models import FileProblem, UploadReport, has_usual_id
 
@@ -65,7 +65,7 @@ class UploadReader:
 
     def __init__(
         self,
-        batches: HistoryBatches,
+        batches: Batches,
         quarantine: BinaryIO,
         uploaded_at: datetime,
         is_late: Callable[[], bool],
@@ -100,8 +100,8 @@ class UploadReader:
         """Put a problem into the report."""
         self._problems.append(FileProblem(file=_legible(name), reason=reason))
 
-    def report(self) -> UploadReport:
-        """Sum up; `batches` is left to the one who counts them."""
+    def report(self, batches: int) -> UploadReport:
+        """Return the report on what was read; `batches` is the number of published ones."""
         files, problems = self._files[:LISTED], self._problems[:LISTED]
         if len(self._files) > LISTED:
             files.append(f"and {len(self._files) - LISTED} more")
@@ -115,7 +115,7 @@ class UploadReader:
             quarantined=self._reasons("quarantined"),
             files=tuple(files),
             problems=tuple(problems),
-            batches=0,
+            batches=batches,
             first_played_at=self._ends.first,
             last_played_at=self._ends.last,
             spans=covered(self._parts),

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.collector.backfill import upload_reader
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.domain.rows import ACCOUNT_DATA, without_persons
 from services.collector.backfill.upload_reader import UploadReader
+from services.collector.domain.batches import Batches
 from shared.models import BATCH_BYTES, FileProblem, PlayBatch, Span
 from tests.unit.collector.backfill.history_examples import (
     UPLOADED_AT,
@@ -28,10 +28,10 @@ class Reading:
     def __init__(self, upload, name, is_late=lambda: False):
         self.messages = []
         quarantine = io.BytesIO()
-        batches = HistoryBatches(self.messages.append, "me", f"history/{name}")
+        batches = Batches(self.messages.append, "me", "extended-history", f"history/{name}")
         reader = UploadReader(batches, quarantine, UPLOADED_AT, is_late)
         self.files = list(reader.read(upload, name))
-        batches.finish(reader.report())
+        batches.finish(reader.report)
         self.report = PlayBatch.model_validate_json(self.messages[-1]).report
         self.quarantine = [json.loads(line) for line in quarantine.getvalue().splitlines()]
 

@@ -2,8 +2,8 @@ from itertools import chain
 
 import pytest
 
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.domain.rows import parse_rows
+from services.collector.domain.batches import Batches
 from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, FileProblem, Play, PlayBatch, UploadReport
 from tests.unit.collector.backfill.history_examples import UPLOADED_AT, a_file, a_row
 
@@ -18,10 +18,10 @@ def plays(*rows):
 def publish(*portions, report=REPORT):
     """The messages that result from portions of plays."""
     messages = []
-    batches = HistoryBatches(messages.append, "me", ORIGIN)
+    batches = Batches(messages.append, "me", "extended-history", ORIGIN)
     for portion in portions:
         batches.add(portion)
-    batches.finish(report)
+    batches.finish(lambda count: report.model_copy(update={"batches": count}))
     return messages
 
 
@@ -59,12 +59,13 @@ def test_a_message_is_a_play_batch():
     )
 
 
-def test_fields_that_are_unknown_are_left_out():
-    (message,) = publish(plays(a_row(platform=None, skipped="")))
+def test_plays_of_a_poll_and_plays_of_an_export_make_equal_messages():
+    rows = plays(a_row(platform=None, skipped=""))
 
-    assert "platform" not in message
-    assert "skipped" not in message.partition('"report"')[0]
-    assert "null" not in message
+    messages = publish(rows), publish([Play.model_validate(row) for row in rows])
+
+    from_rows, from_plays = map(PlayBatch.model_validate_json, chain(*messages))
+    assert from_rows == from_plays
 
 
 def test_batches_are_full_and_in_order():

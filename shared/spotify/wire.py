@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     AfterValidator,
+    AliasPath,
     AwareDatetime,
     BaseModel,
     Field,
@@ -121,7 +122,7 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     plays, unreadable, hidden = [], [], []
     for row in rows:
         try:
-            plays.append(_Row.model_validate(row).play())
+            plays.append(Play(**vars(_Row.model_validate(row))))
         except (ValidationError, OverflowError):
             unreadable.append(_digest(row))
             if not _is_no_track(row):
@@ -159,7 +160,7 @@ def _or_none(value: Any, validate: Callable[[Any], Any]) -> Any:
 
 # What may be missing may also be odd: then it is unknown, and the play stays.
 _Optional = WrapValidator(_or_none)
-
+_OrEmpty = WrapValidator(lambda value, validate: _or_none(value, validate) or "")
 
 _LifetimeS = Annotated[float, Field(ge=TOKEN_MARGIN.total_seconds(), le=86_400)]
 
@@ -175,54 +176,40 @@ class _Page(BaseModel):
     items: list[Any]
 
 
-class _Named(BaseModel):
-    name: Annotated[Text | None, _Optional] = None
+class _Artist(BaseModel):
+    name: Text
 
 
-class _ExternalIds(BaseModel):
-    isrc: Text | None = None
+def _first_name(artists: Any, _: Any) -> str:
+    rows = artists if isinstance(artists, list) else ()
+    found = (_or_none(row, _Artist.model_validate) for row in rows)
+    return next((artist.name for artist in found if artist and artist.name), "")
 
 
-class _Context(BaseModel):
-    uri: Text | None = None
-
-
-class _Track(BaseModel):
-    """A track object; without `popularity` and `external_ids` for apps made since 2026."""
-
-    uri: ForeignTrackUri
-    name: Annotated[Text | None, _Optional] = None
-    artists: Annotated[list[Annotated[_Named | None, _Optional]] | None, _Optional] = None
-    album: Annotated[_Named | None, _Optional] = None
-    duration_ms: Annotated[Milliseconds | None, _Optional] = None
-    popularity: Annotated[Annotated[int, Field(ge=0, le=100)] | None, _Optional] = None
-    external_ids: Annotated[_ExternalIds | None, _Optional] = None
+def _at(*path: str) -> Any:
+    return Field(validation_alias=AliasPath(*path))
 
 
 class _Ended(BaseModel):
-    """As much of a play history object as tells when the play ended."""
+    """The part of a play history object that says when the play ended."""
 
     played_at: Annotated[AwareDatetime, AfterValidator(_milliseconds)]
 
 
 class _Row(_Ended):
-    """A play history object."""
+    """The fields of a `Play` in a play history object.
 
-    track: _Track
-    context: Annotated[_Context | None, _Optional] = None
+    The uri and the instant alone make it a play. Apps made since 2026 get no popularity and no
+    ISRC.
+    """
 
-    def play(self) -> Play:
-        track = self.track
-        artists = (artist.name for artist in track.artists or () if artist and artist.name)
-        return Play(
-            track_uri=track.uri,
-            # A name may be missing; the uri and the instant alone make it a play.
-            track_name=track.name or "",
-            artist_name=next(artists, ""),
-            album_name=track.album.name if track.album else None,
-            played_at=self.played_at,
-            popularity=track.popularity,
-            duration_ms=track.duration_ms,
-            isrc=track.external_ids.isrc if track.external_ids else None,
-            context_uri=self.context.uri if self.context else None,
-        )
+    track_uri: Annotated[ForeignTrackUri, _at("track", "uri")]
+    track_name: Annotated[Text, _at("track", "name"), _OrEmpty] = ""
+    artist_name: Annotated[str, _at("track", "artists"), WrapValidator(_first_name)] = ""
+    album_name: Annotated[Text | None, _at("track", "album", "name"), _Optional] = None
+    popularity: Annotated[
+        Annotated[int, Field(ge=0, le=100)] | None, _at("track", "popularity"), _Optional
+    ] = None
+    duration_ms: Annotated[Milliseconds | None, _at("track", "duration_ms"), _Optional] = None
+    isrc: Annotated[Text | None, _at("track", "external_ids", "isrc"), _Optional] = None
+    context_uri: Annotated[Text | None, _at("context", "uri"), _Optional] = None

@@ -1,4 +1,4 @@
-"""The archive: raw answers and uploads in S3, kept for ever.
+"""The archive: raw answers and uploads in S3, kept forever.
 
 `history/<listener>/<file>`                            uploads
 `polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers that held something new
@@ -18,26 +18,26 @@ from shared.models import iso
 
 DEFAULT_LISTENER = "me"
 UPLOADS = "history/"
-"""Where people put their files."""
+"""The folder of the uploads."""
 UPLOAD_SUFFIXES = (".json", ".zip")
-"""How the name of an upload ends, in lower case; others are reported, and not read."""
+"""The suffixes of readable uploads, in lower case; other files are reported but not read."""
 KEY_BYTES = 1_024
-"""Longest key that S3 takes, in UTF-8."""
+"""Longest S3 key, in UTF-8."""
 
-# Else boto3 reads what is larger than 8 MiB in ranges, side by side; MiniStack 1.5 answers a range
-# of a version with the whole object, so that the file came out of them mixed up.
+# By default boto3 reads files above 8 MiB in parallel ranges. MiniStack 1.5 answers a range of a
+# version with the whole object, so the file would be mixed up.
 _IN_ONE_STREAM = TransferConfig(multipart_threshold=1 << 40)
 
 
 def poll_key(listener: str, polled_at: datetime) -> str:
-    """Name the object that keeps the answer of one poll."""
+    """Return the key of the answer of one poll."""
     return f"polls/{listener}/{polled_at.astimezone(UTC):%Y/%m/%d}/{iso(polled_at)}.json.gz"
 
 
 def quarantine_key(listener: str, origin: str) -> str:
-    """Name the object that keeps the unreadable rows of one origin.
+    """Return the key of the unreadable rows of one origin.
 
-    The SHA-256 of an origin stands in for one that is too long for a key.
+    An origin that is too long for a key is replaced by its SHA-256.
     """
     key = f"quarantine/{listener}/{origin}.jsonl"
     if len(key.encode()) > KEY_BYTES:
@@ -46,23 +46,22 @@ def quarantine_key(listener: str, origin: str) -> str:
 
 
 def upload_key(listener: str, name: str) -> str:
-    """Name the object that keeps an uploaded file, its suffix as `UPLOAD_SUFFIXES` spells it."""
+    """Return the key of an upload, with its suffix in lower case."""
     path = PurePath(name)
     return f"{UPLOADS}{listener}/{path.stem}{path.suffix.lower()}"
 
 
 def upload_origin(key: str, version_id: str | None) -> str:
-    """Name one upload of a file: the same key uploaded again is another origin.
+    """Return the origin of an upload; a second upload of the same key has another one.
 
-    Postgres cannot store a NUL character, which a key may hold. One character stands in for it, so
-    that the longest key still fits into a message.
+    NUL characters in the key are replaced, because Postgres cannot store them.
     """
     key = key.replace("\0", "\ufffd")
     return f"{key}?versionId={quote(version_id)}" if version_id else key
 
 
 def listener_of(key: str) -> str:
-    """Return whose history a key is: `history/<listener>/<file>`, or the default listener's."""
+    """Return the listener of a key `history/<listener>/<file>`, or the default listener."""
     parts = key.split("/")
     return parts[1] if len(parts) > 2 else DEFAULT_LISTENER  # noqa: PLR2004 - prefix, listener, file
 
@@ -75,26 +74,26 @@ class Archive:
         self._bucket = bucket
 
     def keep_poll(self, key: str, answer: bytes) -> None:
-        """Keep the raw answer of a poll, compressed."""
-        # mtime=0: the same answer gives the same bytes.
+        """Store the raw answer of a poll, compressed."""
+        # mtime=0, so that the same answer gives the same bytes.
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=gzip.compress(answer, mtime=0))
 
     def keep_quarantine(self, key: str, rows: BinaryIO) -> None:
-        """Keep the unreadable rows of an upload: JSON lines, streamed."""
+        """Store the unreadable rows of an upload as JSON lines."""
         self._s3.upload_fileobj(rows, self._bucket, key)
 
     def find_version(self, key: str, etag: str, at: datetime) -> str | None:
-        """Find the version that an event without a version id tells of.
+        """Find the version of an event without a version id.
 
         Args:
-            key: The object's.
-            etag: The version's, without quotes; empty fits every version.
-            at: When it was put there. Of versions with the same content the nearest counts.
+            key: The key of the object.
+            etag: The ETag of the version, without quotes; empty matches every version.
+            at: The time of the upload. Of versions with the same content the nearest is used.
 
         Returns:
-            Its id; None where it is gone. Only the newest 1,000 versions are looked at.
+            The version id; None if the version is deleted. Searches the newest 1,000 versions.
         """
-        # The keys come in order, so that the longer ones with this prefix follow it.
+        # Keys are sorted, so longer keys with this prefix come later.
         listed = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key)
         found = [
             version
@@ -105,6 +104,6 @@ class Archive:
         return str(nearest["VersionId"]) if nearest else None
 
     def fetch(self, key: str, version_id: str, into: BinaryIO) -> None:
-        """Copy an uploaded file into a local one, in chunks."""
+        """Download an upload into a local file, in chunks."""
         version = {"VersionId": version_id}
         self._s3.download_fileobj(self._bucket, key, into, ExtraArgs=version, Config=_IN_ONE_STREAM)

@@ -1,4 +1,4 @@
-"""Consuming a queue: the messages of one invocation, read all at once."""
+"""Reads the messages of one invocation of a queue's consumer."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -19,11 +19,11 @@ M = TypeVar("M", bound=Message)
 
 
 def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], list[str]]:
-    """Part the messages that fit their model, by id, from the ids of those that do not.
+    """Validate the messages; return the valid ones by id, and the ids of the others.
 
     Args:
-        event: What Lambda hands to a consumer of SQS.
-        model: What a body must be.
+        event: The event that Lambda passes to a consumer of SQS.
+        model: The model of a message body.
     """
     readable: dict[str, M] = {}
     poisoned = []
@@ -39,16 +39,16 @@ def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], 
 
 
 def report_failures(message_ids: Sequence[str]) -> PartialItemFailureResponse:
-    """Tell Lambda which messages of the invocation go back to the queue."""
+    """Return the response that sends these messages back to the queue."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
 
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking the objects of a batch again and again.
+    """Pause the garbage collector while a batch is processed.
 
-    Thousands of plays live until the batch is done and none is part of a cycle; the walks took a
-    fifth of the loader's processor time (`make bench`).
+    The plays of a batch stay in memory until its end, and none is part of a reference cycle. The
+    collector took a fifth of the CPU time of the loader (`make bench`).
     """
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Typed settings: a function's environment variables, checked once, by name."""
+"""Typed settings from environment variables."""
 
 import os
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from shared.models import Listener
 Listeners = Annotated[
     tuple[Listener, ...], BeforeValidator(lambda names: names.split(",")), Field(min_length=1)
 ]
-"""The deployed listeners; their variable holds them comma separated."""
+"""The deployed listeners; the variable separates them by commas."""
 
 
 class Settings(BaseModel):
-    """Base of each function's settings: the field `archive_bucket` is `ARCHIVE_BUCKET`."""
+    """Base of each function's settings; the variable of `archive_bucket` is `ARCHIVE_BUCKET`."""
 
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, populate_by_name=True)
 
@@ -26,7 +26,7 @@ class Settings(BaseModel):
         """Read the settings from environment variables.
 
         Raises:
-            SettingsError: A variable is missing or wrong; names each of them, never a value.
+            SettingsError: A variable is missing or wrong. The error names it, without its value.
         """
         try:
             return cls.model_validate(dict(environment), by_alias=True, by_name=False)

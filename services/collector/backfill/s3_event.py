@@ -1,4 +1,4 @@
-"""The event that tells of an upload: S3 sends it through EventBridge into the queue."""
+"""Reads the event of an upload, which S3 sends to the queue through EventBridge."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple
@@ -17,9 +17,9 @@ from shared.faults import faults_of
 
 
 class Upload(NamedTuple):
-    """What was put below `history/`: one version of one object, `size` bytes long.
+    """One version of an object under `history/`; `size` is in bytes.
 
-    `etag` is empty, and `version_id` None, where the event leaves them out.
+    `etag` is empty and `version_id` None if the event lacks them.
     """
 
     key: str
@@ -30,22 +30,22 @@ class Upload(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The name of the file, without its folders."""
         return self.key.rpartition("/")[2]
 
     @property
     def origin(self) -> str:
-        """The name of this upload in batches and reports."""
+        """The origin of its batches and report."""
         return upload_origin(self.key, self.version_id)
 
     @property
     def is_folder(self) -> bool:
-        """True for the empty object that S3's console makes of a folder."""
+        """True for the empty object that the S3 console creates for a folder."""
         return self.key.endswith("/")
 
     @property
     def is_history(self) -> bool:
-        """True if the name is that of a history file."""
+        """True if the name ends like that of a history file."""
         return self.key.lower().endswith(UPLOAD_SUFFIXES)
 
 
@@ -53,11 +53,11 @@ def read_event(body: str, bucket: str) -> Upload:
     """Read a message of the queue `uploaded-files`.
 
     Args:
-        body: An "Object Created" event. Unlike in the older events of S3, keys stand as they are.
-        bucket: The archive; events of any other bucket are not ours.
+        body: An "Object Created" event. Its keys are not URL-encoded.
+        bucket: The archive bucket.
 
     Raises:
-        MessageError: It is no such event.
+        MessageError: The body is not such an event, or it is of another bucket.
 
     Source:
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -67,7 +67,7 @@ def read_event(body: str, bucket: str) -> Upload:
     except ValidationError as error:
         raise MessageError(f"not an event of an upload: {'; '.join(faults_of(error))}") from None
     if event.detail.bucket.name != bucket:
-        raise MessageError("an event of another bucket than the archive")
+        raise MessageError("the event is of another bucket than the archive")
     created = event.detail.object
     return Upload(created.key, created.version_id, created.size, event.time, created.etag)
 
@@ -90,6 +90,6 @@ class _Detail(BaseModel):
 
 class _ObjectCreated(BaseModel):
     kind: Annotated[Literal["Object Created"], Field(alias="detail-type")]
-    # EventBridge always tells it; an event made by hand may not.
+    # EventBridge always sends the time; an event made by hand may lack it.
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     detail: _Detail

@@ -14,7 +14,7 @@ from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, Play, Report, Source
 class Batches:
     """Publishes `PlayBatch` messages for the plays of one origin, in order.
 
-    A play is a `Play`, or a dict of its fields: the backfill makes no objects (see `HistoryPlay`).
+    A play is a `Play`, or a dict of its fields (see `HistoryPlay`).
     """
 
     def __init__(

@@ -107,12 +107,12 @@ def test_several_statements_are_refused(reader, parameters):
     [
         ("INSERT INTO poll (origin) VALUES ('a') RETURNING 1", "read-only transaction"),
         ("WITH d AS (DELETE FROM poll RETURNING 1) TABLE d", "read-only transaction"),
-        ("DELETE FROM poll", "gives no rows"),
-        ("SET transaction_read_only = off", "gives no rows"),
-        ("DO $$ BEGIN PERFORM 1; END $$", "gives no rows"),
-        ("COPY poll TO STDOUT", "gives no rows"),
-        ("COMMIT", "gives no rows"),
-        ("", "gives no rows"),
+        ("DELETE FROM poll", "returns no rows"),
+        ("SET transaction_read_only = off", "returns no rows"),
+        ("DO $$ BEGIN PERFORM 1; END $$", "returns no rows"),
+        ("COPY poll TO STDOUT", "returns no rows"),
+        ("COMMIT", "returns no rows"),
+        ("", "returns no rows"),
     ],
 )
 def test_a_statement_that_does_not_read_is_refused(database, statement, reason):

@@ -65,12 +65,12 @@ class Pipeline:
     queue_url: str
     capsys: pytest.CaptureFixture[str]
 
-    def tick(self, listener: str = "me") -> dict:
+    def poll(self, listener: str = "me") -> dict:
         self.capsys.readouterr()
         return handler({"listener": listener}, a_context())
 
     def metrics(self) -> dict[str, list[float]]:
-        """Give the metrics that the last tick published."""
+        """Give the metrics that the last poll published."""
         lines = [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
         (emf,) = [line for line in lines if "_aws" in line]
         names = [m["Name"] for m in emf["_aws"]["CloudWatchMetrics"][0]["Metrics"]]

@@ -41,7 +41,7 @@ def test_a_container_is_wired_once(environment):
     assert wire() is wire()
 
 
-def test_the_answer_of_a_tick_is_plain_json(pipeline):
-    outcome = pipeline.tick()
+def test_the_answer_of_a_poll_is_plain_json(pipeline):
+    outcome = pipeline.poll()
 
     assert set(map(type, outcome.values())) <= {str, int, bool}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.collector.domain.gaps import (
     IN_SIGHT,
-    MOST_DOUBTFUL,
+    MOST_OPEN_GAPS,
     REACHED_BACK,
     SHORT_ANSWERS,
     STAYED_SHORT,
@@ -90,7 +90,7 @@ def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_play
 def test_plays_may_slip_out_of_sight_within_25_minutes(covered_until, polled_at, silence, opened):
     state = ListenerState(window=Window(covered_until=covered_until), polled_at=polled_at)
 
-    gap = state.begin_outage(at(5) + silence, "Spotify fails")
+    gap = state.find_outage(at(5) + silence, "Spotify fails")
 
     assert gap == (Gap(started_at=at(0), reason="Spotify fails") if opened else None)
 
@@ -179,13 +179,13 @@ def test_one_answer_closes_every_gap_that_it_reaches():
 
 def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembered():
     listening = an_account_shown(43, every=13)
-    for _ in range((MOST_DOUBTFUL + 2) * SHORT_ANSWERS):
+    for _ in range((MOST_OPEN_GAPS + 2) * SHORT_ANSWERS):
         listening.live(60, 60)
         listening.hear(43)
 
     gaps = listening.open_gaps()
-    assert len(gaps) > MOST_DOUBTFUL
-    assert listening.state.window.doubtful == tuple(gaps[-MOST_DOUBTFUL:])
+    assert len(gaps) > MOST_OPEN_GAPS
+    assert listening.state.window.doubtful == tuple(gaps[-MOST_OPEN_GAPS:])
 
 
 # Rows that cannot be read
@@ -386,10 +386,10 @@ class Listening:
         self.minute += minutes
 
     def hear_nothing(self) -> None:
-        gap = self.state.begin_outage(at(self.minute), "Spotify fails")
+        gap = self.state.find_outage(at(self.minute), "Spotify fails")
         if gap:
             self.told.append(gap)
-            self.state = self.state.missing(gap)
+            self.state = self.state.with_outage(gap)
 
     def hear(
         self,

@@ -56,11 +56,11 @@ class Case:
     status: str = "polled"
     error: type[SpotifyError] | None = None
     calls: tuple[str, ...] = (TOKEN, PLAYED)
-    """Of the tick that meets it."""
+    """Of the poll that meets it."""
     next_calls: tuple[str, ...] = (PLAYED,)
-    """Of the tick that follows at once."""
+    """Of the poll that follows at once."""
     published: frozenset[str] = frozenset({"T5"})
-    """Of the tick that meets it."""
+    """Of the poll that meets it."""
 
 
 NOTHING = frozenset[str]()
@@ -171,11 +171,11 @@ def told(pipeline, caplog):
     return Told(pipeline, caplog, [], [])
 
 
-def tick(told: Told) -> str:
-    """Tick, keep all that it says, and give the status that it ends with."""
+def poll(told: Told) -> str:
+    """Poll, keep all that it says, and give the status that it ends with."""
     status = "failed"
     try:
-        status = told.pipeline.tick()["status"]
+        status = told.pipeline.poll()["status"]
     except SpotifyError as error:
         told.errors.append(error)
     told.lines.extend(told.pipeline.capsys.readouterr())
@@ -192,7 +192,7 @@ def case(request, pipeline, spotify, told):
     # All that is secret in these cases holds the word `hidden`.
     pipeline.log_in("AQ-hidden", client_secret="s-hidden")  # noqa: S106 - no real one
     spotify.tokens, spotify.pages = [a_grant("BQ-hidden")], [a_page(ago(9))]
-    tick(told)
+    poll(told)
     assert published(pipeline) == ["T9"]
     wire.cache_clear()
     spotify.requests.clear()
@@ -206,31 +206,31 @@ def recover(spotify) -> None:
     spotify.tokens, spotify.pages = [GOOD], [a_page(ago(1), ago(5), ago(9), ago(20))]
 
 
-def test_a_tick_ends_as_it_must_and_publishes_what_it_can(pipeline, spotify, told, case):
-    status = tick(told)
+def test_a_poll_ends_as_it_must_and_publishes_what_it_can(pipeline, spotify, told, case):
+    status = poll(told)
 
     assert (status, tuple(spotify.paths)) == (case.status, case.calls)
     assert list(map(type, told.errors)) == [case.error] * bool(case.error)
     assert case.published <= set(published(pipeline)) <= {"T1", "T5", "T20"}
 
 
-def test_the_next_tick_calls_spotify_only_if_it_may(spotify, told, case):
-    tick(told)
+def test_the_next_poll_calls_spotify_only_if_it_may(spotify, told, case):
+    poll(told)
     recover(spotify)
     spotify.requests.clear()
 
-    tick(told)
+    poll(told)
 
     assert tuple(spotify.paths) == case.next_calls
 
 
 def test_no_play_is_lost_and_none_forgotten(pipeline, spotify, told, case):
-    tick(told)
+    poll(told)
     recover(spotify)
     pipeline.let_the_block_pass()
     pipeline.log_in("AQ-hidden-3", authorized_at=datetime.now(UTC).isoformat())
 
-    status = tick(told)
+    status = poll(told)
 
     assert status == "polled"
     assert sorted(published(pipeline)) == ["T1", "T20", "T5"]
@@ -238,7 +238,7 @@ def test_no_play_is_lost_and_none_forgotten(pipeline, spotify, told, case):
 
 
 def test_nothing_secret_is_told(pipeline, spotify, told, case):
-    tick(told)
+    poll(told)
     state = pipeline.state()
     recover(spotify)
     pipeline.let_the_block_pass()
@@ -247,7 +247,7 @@ def test_nothing_secret_is_told(pipeline, spotify, told, case):
         client_secret="s-hidden",  # noqa: S106 - no real one
         authorized_at=datetime.now(UTC).isoformat(),
     )
-    tick(told)
+    poll(told)
 
     text = f"{told.text()} {state}"
     assert {"polled", "SpotifyThrottled"} <= set(re.findall(r"\w+", text))
@@ -257,7 +257,7 @@ def test_nothing_secret_is_told(pipeline, spotify, told, case):
 def test_the_grant_is_kept_whatever_comes(pipeline, spotify, told, case):
     before = pipeline.secret()
 
-    tick(told)
+    poll(told)
 
     after = pipeline.secret()
     instants = {datetime.fromisoformat(secret["authorized_at"]) for secret in (before, after)}
@@ -265,10 +265,10 @@ def test_the_grant_is_kept_whatever_comes(pipeline, spotify, told, case):
     assert after["refresh_token"] in {"AQ-hidden", "AQ-hidden-2"}
 
 
-def test_an_access_token_that_is_refused_twice_fails_the_tick(pipeline, spotify, told):
+def test_an_access_token_that_is_refused_twice_fails_the_poll(pipeline, spotify, told):
     spotify.pages = [api_error(401, message="Invalid access token")]
 
-    assert tick(told) == "failed"
+    assert poll(told) == "failed"
     assert spotify.paths == list(RENEWED)
     assert isinstance(told.errors[0], SpotifyTokenError)
 
@@ -276,7 +276,7 @@ def test_an_access_token_that_is_refused_twice_fails_the_tick(pipeline, spotify,
 def test_a_dead_grant_is_told_with_since_when(pipeline, spotify, told):
     spotify.tokens = [oauth_error("invalid_grant", "Refresh token expired")]
 
-    tick(told)
+    poll(told)
 
     state = pipeline.state()
     assert state["last_error"]["kind"] == "login-refused"

@@ -52,7 +52,7 @@ Shown = list[tuple[Played, int]]
 
 @dataclass(frozen=True)
 class Poll:
-    """What Spotify shows, newest first, and where the tick that asks for it crashes."""
+    """What Spotify shows, newest first, and where the poll that asks for it crashes."""
 
     at: datetime
     shown: Shown
@@ -147,19 +147,19 @@ def series(draw):
 
 
 def replay(polls: list[Poll]) -> World:
-    """Tick for each poll; where a tick fails, it is done again, by a fresh container if it died."""
+    """Run each poll. Repeat a failed one, in a new container if the process died."""
     world = World()
     for poll in polls:
         world.now = max(world.now + timedelta(minutes=1), poll.at)
         world.spotify.rows = [play.row(moved_ms) for play, moved_ms in poll.shown]
         world.spotify.refusal = poll.refusal
-        outcome = world.tick(poll.crash)
+        outcome = world.poll(poll.crash)
         world.spotify.refusal = None
         if outcome is None:
             if not poll.is_survived:
                 world.restart()
             world.now += timedelta(minutes=1)
-            outcome = world.tick()
+            outcome = world.poll()
         if outcome.status == "polled":
             world.shown += [play for play, _ in poll.shown]
     return world
@@ -213,10 +213,10 @@ def test_nobody_calls_while_spotify_wants_no_calls(polls):
 @given(series())
 def test_the_last_answer_again_adds_nothing(polls):
     world = replay(polls)
-    world.tick()
+    world.poll()
     before = len(world.published())
 
-    world.tick()
+    world.poll()
 
     assert len(world.published()) == before
 
@@ -234,21 +234,21 @@ def test_a_crash_at_any_step_costs_no_play(step, moment, is_survived):
     assert [row.played_at for row in rows] == [play.ended_at for play in plays]
 
 
-def test_a_tick_takes_the_steps_that_are_crashed_at():
+def test_a_poll_takes_the_steps_that_are_crashed_at():
     world = World()
     world.spotify.rows = [a_row(iso(START))]
 
-    world.tick()
+    world.poll()
 
     assert world.steps.taken == STEPS
 
 
-def test_a_day_of_ticks_calls_once_each_and_for_a_token_once_an_hour():
+def test_a_day_of_polls_calls_once_each_and_for_a_token_once_an_hour():
     world = World()
 
-    for tick in range(72):
-        world.now = START + timedelta(minutes=20 * tick)
+    for poll in range(72):
+        world.now = START + timedelta(minutes=20 * poll)
         world.spotify.rows = [a_row(iso(world.now))]
-        world.tick()
+        world.poll()
 
     assert world.spotify.calls == {"/v1/me/player/recently-played": 72, "/api/token": 24}

@@ -73,10 +73,10 @@ class Capture:
             self.simulated.push({"track_number": number, "played_at": iso(ended_at)})
             self.played.append((catalogue.track(number).uri, ended_at))
 
-    def tick(self):
+    def poll(self):
         metrics.clear_metrics()
         try:
-            return self.collector.collect("me").status
+            return self.collector.poll("me").status
         except SpotifyError as error:
             self.errors += traceback.format_exception(error)
             return "failed"
@@ -110,7 +110,7 @@ def capture(monkeypatch):
         session.trust_env = False
         capture = Capture(simulated, session)
         capture.play(5)
-        assert capture.tick() == "polled"
+        assert capture.poll() == "polled"
         simulated.pass_s(3_600)
         yield capture
 
@@ -122,14 +122,14 @@ def test_whatever_spotify_does_no_play_is_lost_and_no_ban_and_secret_broken(
     capture.simulated.scenario(name, **OPTIONS.get(name, {}))
     for _ in range(4):
         capture.play(4)
-        capture.tick()
+        capture.poll()
         capture.simulated.pass_s(1_200)
     capture.simulated.scenario(NORMAL)
     capture.simulated.pass_s(A_DAY_S)
     capture.restart()
     capture.play(3)
 
-    assert capture.tick() == "polled"
+    assert capture.poll() == "polled"
     assert capture.lost() == []
     assert capture.open_gaps() == set()
     assert capture.simulated.blocked_calls() == 0

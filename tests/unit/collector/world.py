@@ -36,7 +36,7 @@ START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 URL = "http://spotify.test"
 TOKEN = "/api/token"  # noqa: S105 - a path, not a password
 STEPS = 10
-"""What a tick takes, at most: three items and secrets, two calls and their tokens, three stores."""
+"""What a poll takes, at most: three items and secrets, two calls and their tokens, three stores."""
 
 
 class CrashError(Exception):
@@ -49,7 +49,7 @@ class ConditionFailedError(Exception):
 
 @dataclass
 class Steps:
-    """Counts the steps of a tick; crashes before or after the one that `crash` names."""
+    """Counts the steps of a poll; crashes before or after the one that `crash` names."""
 
     crash: tuple[int, str] | None = None
     taken: int = 0
@@ -258,12 +258,12 @@ class World:
             clock=lambda: self.now,
         )
 
-    def tick(self, crash: tuple[int, str] | None = None) -> Outcome | None:
-        """Tick; None if it crashed or failed on the way."""
+    def poll(self, crash: tuple[int, str] | None = None) -> Outcome | None:
+        """Poll; None if it crashed or failed on the way."""
         self.steps.crash, self.steps.taken = crash, 0
         metrics.clear_metrics()
         try:
-            return self.collector.collect("me")
+            return self.collector.poll("me")
         except (CrashError, SpotifyError):
             return None
 

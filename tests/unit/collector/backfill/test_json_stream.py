@@ -91,8 +91,8 @@ def test_rows_are_taken_apart_only_where_the_file_ends_or_is_broken(monkeypatch)
         taken_apart.append(len(text))
         return marks.finditer(text)
 
-    marks = json_stream._MARKS  # noqa: SLF001 - the slow way differs in nothing but its cost
-    monkeypatch.setattr(json_stream, "_MARKS", SimpleNamespace(finditer=find))
+    marks = json_stream._TOKENS  # noqa: SLF001 - the slow way differs in nothing but its cost
+    monkeypatch.setattr(json_stream, "_TOKENS", SimpleNamespace(finditer=find))
     text = a_file(*(a_row(ms_played=ms) for ms in range(500)))
 
     found, _ = read(*in_chunks(text, 10_000))

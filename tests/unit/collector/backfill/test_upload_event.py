@@ -78,7 +78,7 @@ def test_an_event_made_by_hand_needs_key_and_bucket_only():
         ),
         (
             json.dumps(EVENT | {"detail": EVENT["detail"] | {"bucket": {"name": "other"}}}),
-            "an event of another bucket",
+            "of another bucket than the archive",
         ),
     ],
     ids=["no JSON", "empty", "deletion", "no bucket", "other prefix", "other bucket"],

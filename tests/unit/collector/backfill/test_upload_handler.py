@@ -311,7 +311,7 @@ def test_an_upload_that_takes_too_long_ends_in_a_report(cloud):
     assert failed == []
     assert len(batch.plays) == 1
     assert [problem.file for problem in batch.report.problems] == names[1:]
-    assert "the time for one upload was over" in batch.report.problems[0].reason
+    assert "reading took too long" in batch.report.problems[0].reason
 
 
 def test_an_upload_that_does_not_fit_on_the_disk_is_reported(cloud):

@@ -470,7 +470,7 @@ def test_an_upload_that_takes_too_long_is_read_up_to_there():
     )
 
     reason = (
-        "the time for one upload was over: the rest is not read; "
+        "reading took too long, so the rest is not read: "
         "unpack the zip, and upload its files one by one"
     )
     assert reading.report.files == tuple(names)

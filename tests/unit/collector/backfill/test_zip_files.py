@@ -179,7 +179,7 @@ def test_a_member_under_another_name_than_its_own_is_refused():
     found = read(io.BytesIO(whole.replace(b"endsong_0", b"endsong_7", 1)))
 
     assert found == {
-        "endsong_0.json": "listed in the zip under a name that is not its own: "
+        "endsong_0.json": "listed in the zip under another name than its own: "
         "unpack the zip and upload what is in it"
     }
 
@@ -224,7 +224,7 @@ def test_a_zip_with_a_wrongly_marked_name_is_refused_with_another_way():
     whole[begin + 9] |= 0x08  # the name is UTF-8
     whole[begin + 46] = 0xFF
 
-    with pytest.raises(UploadError, match="unusual program made: unpack the zip and upload what"):
+    with pytest.raises(UploadError, match="unusual program: unpack the zip and upload what"):
         read(io.BytesIO(whole))
 
 
@@ -285,7 +285,7 @@ def test_a_zip_in_a_zip_is_told_of_and_does_not_stop_its_neighbours():
     inner = a_zip({"endsong_0.json": b"[{}]"}).getvalue()
     upload = a_zip({"more/My.ZIP": inner, "endsong_1.json": b"[]", "__MACOSX/._My.zip": b"x"})
 
-    reason = "a zip in the zip: unpack the outer one and upload this by itself"
+    reason = "a zip in the zip: unpack the outer one and upload this one alone"
     assert read(upload) == {"more/My.ZIP": reason, "endsong_1.json": b"[]"}
     assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
 

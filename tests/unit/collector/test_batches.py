@@ -95,7 +95,7 @@ def test_batches_do_not_depend_on_the_portions():
     assert at_once == in_portions
 
 
-def test_an_upload_without_plays_is_reported_all_the_same():
+def test_an_upload_without_plays_is_reported():
     (message,) = publish()
 
     batch = PlayBatch.model_validate_json(message)
@@ -103,7 +103,7 @@ def test_an_upload_without_plays_is_reported_all_the_same():
     assert batch.report.batches == 1
 
 
-def test_an_upload_that_fills_its_batches_ends_with_a_report_of_its_own():
+def test_full_batches_are_followed_by_a_report_without_plays():
     messages = publish(plays(a_row()) * PLAYS_PER_BATCH)
 
     assert [len(lengths(message)) for message in messages] == [500, 0]
@@ -132,7 +132,7 @@ def test_no_message_is_too_long_and_no_play_is_lost(letter):
     assert numbers == list(range(len(messages)))
 
 
-def test_a_long_report_gets_a_message_of_its_own():
+def test_a_long_report_gets_its_own_message():
     problem = FileProblem(file="f" * 500, reason="r" * 500)
     report = REPORT.model_copy(update={"problems": (problem,) * 200})
 

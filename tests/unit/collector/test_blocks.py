@@ -32,7 +32,7 @@ def about(**span: float) -> timedelta:
     return pytest.approx(timedelta(**span), abs=timedelta(seconds=5))
 
 
-def test_429_blocks_the_polls_for_as_long_as_spotify_says(pipeline, spotify):
+def test_429_stops_polls_for_its_retry_after(pipeline, spotify):
     spotify.pages = [BUSY]
 
     outcomes = [pipeline.poll(), pipeline.poll()]
@@ -47,7 +47,7 @@ def test_429_blocks_the_polls_for_as_long_as_spotify_says(pipeline, spotify):
     assert pipeline.published() == []
 
 
-def test_a_wait_counts_from_the_refusal_however_long_it_took(pipeline, spotify):
+def test_a_wait_starts_at_the_refusal(pipeline, spotify):
     spotify.pages = [Reply(b"", 429, {"Retry-After": "5"})]
     collector = wire()
     began = datetime.now(UTC)
@@ -59,7 +59,7 @@ def test_a_wait_counts_from_the_refusal_however_long_it_took(pipeline, spotify):
     assert until >= began + timedelta(seconds=17)
 
 
-def test_a_throttled_token_endpoint_blocks_as_well(pipeline, spotify):
+def test_429_of_the_token_endpoint_stops_polls(pipeline, spotify):
     spotify.tokens = [BUSY]
 
     outcomes = [pipeline.poll(), pipeline.poll()]
@@ -69,7 +69,7 @@ def test_a_throttled_token_endpoint_blocks_as_well(pipeline, spotify):
     assert pipeline.state()["needs_login"] is None
 
 
-def test_a_quota_that_is_used_up_blocks_the_polls_for_hours(pipeline, spotify):
+def test_a_used_up_quota_stops_polls_for_five_hours(pipeline, spotify):
     spotify.pages = [json_reply({"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}, 429)]
 
     pipeline.poll()
@@ -77,7 +77,7 @@ def test_a_quota_that_is_used_up_blocks_the_polls_for_hours(pipeline, spotify):
     assert wait_of(pipeline.app()) == about(hours=5)
 
 
-def test_a_refusal_without_a_wait_doubles_the_last_one(pipeline, spotify):
+def test_429_without_a_wait_doubles_the_last_wait(pipeline, spotify):
     spotify.pages = [Reply(b"Too many requests", 429)]
     pipeline.poll()
     first = wait_of(pipeline.app())
@@ -88,7 +88,7 @@ def test_a_refusal_without_a_wait_doubles_the_last_one(pipeline, spotify):
     assert (first, wait_of(pipeline.app())) == (about(minutes=1), about(minutes=2))
 
 
-def test_an_answer_ends_the_block(pipeline, spotify):
+def test_an_answer_ends_the_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     pipeline.poll()
     pipeline.let_the_block_pass()
@@ -99,7 +99,7 @@ def test_an_answer_ends_the_block(pipeline, spotify):
     assert pipeline.app() == AppState()
 
 
-def test_only_a_poll_that_is_answered_ends_the_block(pipeline, spotify):
+def test_another_429_does_not_end_the_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, Reply(b"Too many requests", 429)]
     pipeline.poll()
     pipeline.let_the_block_pass()
@@ -110,13 +110,13 @@ def test_only_a_poll_that_is_answered_ends_the_block(pipeline, spotify):
     assert pipeline.app().refusals == 2
 
 
-def test_without_a_block_a_poll_does_not_write_about_the_app(pipeline, spotify):
+def test_a_poll_without_a_rate_limit_does_not_write_it(pipeline, spotify):
     pipeline.poll()
 
     assert client("dynamodb").scan(TableName=APPS)["Items"] == []
 
 
-def test_listeners_of_one_app_are_blocked_together(family, spotify):
+def test_listeners_of_one_app_share_a_rate_limit(family, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     family.poll("me")
     calls = len(spotify.requests)
@@ -127,7 +127,7 @@ def test_listeners_of_one_app_are_blocked_together(family, spotify):
     assert len(spotify.requests) == calls + 2
 
 
-def test_the_answer_to_one_listener_frees_the_others(family, spotify):
+def test_an_answer_to_one_listener_ends_the_rate_limit_of_all(family, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     family.poll("me")
     family.let_the_block_pass()
@@ -136,7 +136,7 @@ def test_the_answer_to_one_listener_frees_the_others(family, spotify):
     assert family.poll("me")["status"] == "polled"
 
 
-def test_a_block_stays_with_its_app_when_a_listener_logs_in_with_another(pipeline, spotify):
+def test_a_login_with_another_app_leaves_the_old_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     pipeline.poll()
     pipeline.log_in("AQ-2", client_id="other-app")
@@ -147,14 +147,14 @@ def test_a_block_stays_with_its_app_when_a_listener_logs_in_with_another(pipelin
     assert pipeline.app().refusals == 1
 
 
-def test_a_block_that_another_function_met_holds_for_live_capture(pipeline, spotify):
+def test_the_rate_limit_of_another_function_stops_polls(pipeline, spotify):
     SpotifyApps(client("dynamodb"), APPS).throttle("app", 60, datetime.now(UTC))
 
     assert pipeline.poll()["status"] == "blocked"
     assert spotify.requests == []
 
 
-def test_live_capture_calls_first_when_a_block_has_passed(pipeline, spotify):
+def test_polls_call_first_after_a_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     pipeline.poll()
     pipeline.let_the_block_pass()
@@ -166,7 +166,7 @@ def test_live_capture_calls_first_when_a_block_has_passed(pipeline, spotify):
     assert (before, after) == (True, False)
 
 
-def test_a_block_does_not_hide_that_a_login_is_dead(pipeline, spotify):
+def test_a_refused_login_shows_during_a_rate_limit(pipeline, spotify):
     spotify.tokens = [Reply(b'{"error": "invalid_grant"}', 400), a_grant()]
     pipeline.poll()
     SpotifyApps(client("dynamodb"), APPS).throttle("app", 60, datetime.now(UTC))

@@ -15,7 +15,7 @@ def test_an_event_that_names_no_listener_is_refused(event):
         handler(event, a_context())
 
 
-def test_the_settings_are_the_environment_variables():
+def test_the_collector_reads_its_settings():
     assert {name.upper() for name in CollectorSettings.model_fields} == {
         "LISTENER_SECRET_PREFIX",
         "LISTENER_STATE_TABLE",
@@ -35,7 +35,7 @@ def test_a_missing_variable_is_named(environment, monkeypatch):
         wire()
 
 
-def test_a_container_is_wired_once(environment):
+def test_wire_runs_once_per_container(environment):
     wire.cache_clear()
 
     assert wire() is wire()

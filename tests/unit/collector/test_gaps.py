@@ -55,7 +55,7 @@ def test_an_answer_that_reaches_back_closes_the_gap():
     assert (found.until, found.outage) == (at(2), None)
 
 
-def test_a_full_answer_that_does_not_reach_back_ends_the_gap_and_leaves_it_open():
+def test_a_full_answer_that_falls_short_ends_the_open_gap():
     found = cover(SINCE, OUTAGE, an_answer(40, 59, full=True), at(60))
 
     assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
@@ -65,13 +65,13 @@ def test_a_full_answer_that_does_not_reach_back_ends_the_gap_and_leaves_it_open(
 
 
 @pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "shrunken"])
-def test_an_answer_that_proves_nothing_leaves_the_gap_to_the_next(minutes):
+def test_a_short_or_empty_answer_keeps_the_gap_open(minutes):
     found = cover(SINCE, OUTAGE, an_answer(*minutes), at(60))
 
     assert (found.gap, found.until, found.outage) == (None, at(1), OUTAGE)
 
 
-def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_played_between():
+def test_a_gap_after_a_closed_one_has_another_start():
     closed = cover(SINCE, OUTAGE, an_answer(1), at(60))
 
     found = cover(Since(closed.until), None, an_answer(200, full=True), at(300))
@@ -87,7 +87,7 @@ def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_play
         pytest.param(at(0), None, IN_SIGHT * 2, False, id="never polled"),
     ],
 )
-def test_plays_may_slip_out_of_sight_within_25_minutes(covered_until, polled_at, silence, opened):
+def test_an_outage_opens_a_gap_after_25_minutes(covered_until, polled_at, silence, opened):
     state = ListenerState(window=Window(covered_until=covered_until), polled_at=polled_at)
 
     gap = state.find_outage(at(5) + silence, "Spotify fails")
@@ -115,14 +115,14 @@ def an_account_shown(*shown: int, every: int) -> "Listening":
     [((43, 43), 30), ((43, 43, 43), 12), ((43, 0, 0), 20)],
     ids=["too few", "too soon", "empty ones do not count"],
 )
-def test_a_few_short_answers_leave_it_undecided(shown, every):
+def test_two_short_answers_open_no_gap(shown, every):
     listening = an_account_shown(*shown, every=every)
 
     assert listening.told == []
     assert listening.state.window.covered_until == at(5)
 
 
-def test_answers_that_stay_short_open_a_gap_in_the_end():
+def test_permanently_short_answers_open_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
 
     (gap,) = listening.told
@@ -131,7 +131,7 @@ def test_answers_that_stay_short_open_a_gap_in_the_end():
     assert listening.state.window.covered_until == at(164)
 
 
-def test_after_a_gap_short_answers_count_anew():
+def test_a_gap_resets_the_count_of_short_answers():
     listening = an_account_shown(43, 43, 43, every=13)
     listening.live(120, 120)
 
@@ -148,7 +148,7 @@ def test_an_answer_that_reaches_back_ends_the_count():
     assert listening.state.window.short is None
 
 
-def test_a_gap_of_short_answers_closes_when_one_reaches_back_to_its_start():
+def test_an_answer_that_reaches_its_start_closes_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
     (gap,) = listening.told
 
@@ -164,7 +164,7 @@ def test_a_gap_of_short_answers_closes_when_one_reaches_back_to_its_start():
     assert listening.state.window.doubtful == ()
 
 
-def test_one_answer_closes_every_gap_that_it_reaches():
+def test_one_answer_closes_every_gap_it_reaches():
     listening = an_account_shown(43, 43, 43, every=13)
     for _ in range(SHORT_ANSWERS):
         listening.live(60, 60)
@@ -177,7 +177,7 @@ def test_one_answer_closes_every_gap_that_it_reaches():
     assert listening.open_gaps() == []
 
 
-def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembered():
+def test_the_latest_open_gaps_are_kept():
     listening = an_account_shown(43, every=13)
     for _ in range((MOST_OPEN_GAPS + 2) * SHORT_ANSWERS):
         listening.live(60, 60)
@@ -199,7 +199,7 @@ def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembe
         pytest.param(Since(None), at(60), id="the very first answer"),
     ],
 )
-def test_an_answer_of_which_nothing_can_be_read_opens_a_gap(since, started_at):
+def test_an_unreadable_answer_opens_a_gap(since, started_at):
     found = cover(
         since, None, RecentlyPlayed(b"{}", (), 1, ("a",), (HiddenRow("a", 0, None),)), at(60)
     )
@@ -208,7 +208,7 @@ def test_an_answer_of_which_nothing_can_be_read_opens_a_gap(since, started_at):
     assert found.until == since.covered_until
 
 
-def test_an_unreadable_newest_row_opens_a_gap_once_and_the_next_plays_end_it():
+def test_an_unreadable_newest_row_opens_one_gap():
     listening = Listening()
     listening.live(5, 5)
     listening.hear(50)
@@ -224,7 +224,7 @@ def test_an_unreadable_newest_row_opens_a_gap_once_and_the_next_plays_end_it():
     assert ended == Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)
 
 
-def test_an_unreadable_row_between_plays_opens_a_gap_that_closes_once_it_is_readable():
+def test_a_gap_of_an_unreadable_row_closes_when_readable():
     listening = Listening()
     listening.live(5, 5)
     listening.hear(50)
@@ -240,7 +240,7 @@ def test_an_unreadable_row_between_plays_opens_a_gap_that_closes_once_it_is_read
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["with its end", "without its end"])
-def test_an_unreadable_row_that_shows_up_late_opens_a_gap_once(ends):
+def test_a_late_unreadable_row_opens_one_gap(ends):
     listening = Listening()
     listening.live(9, 9)
     listening.hear(50, later={4, 5})
@@ -256,7 +256,7 @@ def test_an_unreadable_row_that_shows_up_late_opens_a_gap_once(ends):
     assert listening.open_gaps() == []
 
 
-def test_a_late_unreadable_row_beside_another_gap_opens_its_own_at_the_next_answer():
+def test_a_late_row_beside_another_gap_is_reported_next():
     listening = Listening()
     listening.live(9, 9)
     listening.hear(50, later={4})
@@ -294,7 +294,7 @@ def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
 # Before the first play
 
 
-def test_a_loss_before_the_first_play_that_was_shown_is_told():
+def test_plays_missing_before_the_first_shown_play_open_a_gap():
     listening = Listening()
     listening.hear(0)
     listening.live(120, 120)
@@ -306,7 +306,7 @@ def test_a_loss_before_the_first_play_that_was_shown_is_told():
     assert listening.state.window.watched_since is None
 
 
-def test_a_block_before_the_first_play_is_told_and_decided():
+def test_a_rate_limit_before_the_first_play_opens_and_closes_a_gap():
     listening = Listening()
     listening.hear(0)
     listening.live(20, 0)
@@ -321,7 +321,7 @@ def test_a_block_before_the_first_play_is_told_and_decided():
     assert (ended.started_at, ended.ended_at, ended.is_closed) == (at(0), at(31), False)
 
 
-def test_an_account_that_had_played_nothing_misses_nothing():
+def test_an_account_without_plays_has_no_gap():
     listening = Listening()
     listening.hear(0)
     for _ in range(SHORT_ANSWERS + 1):
@@ -331,7 +331,7 @@ def test_an_account_that_had_played_nothing_misses_nothing():
     assert listening.told == []
 
 
-def test_few_plays_after_an_empty_answer_decide_nothing_yet():
+def test_few_plays_after_an_empty_answer_open_no_gap():
     listening = Listening()
     listening.hear(0)
     listening.live(120, 120)
@@ -346,7 +346,7 @@ def test_few_plays_after_an_empty_answer_decide_nothing_yet():
 
 
 @pytest.mark.parametrize(("shown", "every"), [(43, 0), (7, 3)], ids=["many", "sliding"])
-def test_answers_that_stay_short_tell_of_a_loss_before_the_first_play_too(shown, every):
+def test_permanently_short_answers_open_a_gap_before_the_first_play(shown, every):
     listening = Listening()
     listening.hear(0)
     listening.live(120, 120)
@@ -359,7 +359,7 @@ def test_answers_that_stay_short_tell_of_a_loss_before_the_first_play_too(shown,
     assert (gap.started_at, gap.reason, gap.is_closed) == (at(0), STAYED_SHORT, False)
 
 
-def test_a_first_answer_that_is_full_tells_of_no_loss():
+def test_a_full_first_answer_opens_no_gap():
     listening = Listening()
     listening.live(120, 120)
 
@@ -468,7 +468,7 @@ def half_readable_lives(draw):
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(half_readable_lives())
-def test_every_play_that_cannot_be_read_lies_in_a_gap_that_stays_open(listening):
+def test_every_unreadable_play_lies_in_an_open_gap(listening):
     gaps = listening.open_gaps()
     lost = [play for play in listening.played if play not in listening.published]
 
@@ -490,7 +490,7 @@ def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(lives())
-def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
+def test_every_missed_play_lies_in_an_open_gap(listening):
     watched = [play for play in listening.played if play.played_at > at(5)]
     missed = [play for play in watched if play not in listening.published]
 
@@ -501,7 +501,7 @@ def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(lives())
-def test_every_gap_is_decided_in_the_end(listening):
+def test_every_gap_ends_or_closes(listening):
     decided = {gap.started_at for gap in listening.told if gap.ended_at}
 
     assert listening.state.outage is None
@@ -510,7 +510,7 @@ def test_every_gap_is_decided_in_the_end(listening):
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(lives())
-def test_the_start_of_a_gap_tells_it_apart(listening):
+def test_each_gap_has_its_own_start(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.told if gap.ended_at]
     latest = {gap.started_at: gap for gap in listening.told}
 

@@ -66,7 +66,7 @@ def cause(request, listened, spotify):
     return reason
 
 
-def test_a_long_time_without_an_answer_opens_a_gap_once(listened, cause):
+def test_a_long_outage_opens_one_gap(listened, cause):
     covered_until = listened.state()["window"]["covered_until"]
     archived = listened.archived()
 
@@ -84,7 +84,7 @@ def test_a_long_time_without_an_answer_opens_a_gap_once(listened, cause):
     assert listened.archived() == archived
 
 
-def test_a_short_time_without_an_answer_opens_no_gap(listened, cause):
+def test_a_short_outage_opens_no_gap(listened, cause):
     listened.change_state(polled_at=ago(minutes=24))
 
     batches = poll(listened)
@@ -92,13 +92,13 @@ def test_a_short_time_without_an_answer_opens_no_gap(listened, cause):
     assert (batches, listened.metrics()["GapDetected"]) == ([], [0])
 
 
-def test_a_listener_who_was_never_polled_misses_nothing(pipeline, spotify):
+def test_a_first_poll_opens_no_gap(pipeline, spotify):
     spotify.pages = [DOWN]
 
     assert (poll(pipeline), pipeline.metrics()["GapDetected"]) == ([], [0])
 
 
-def test_a_login_that_is_taken_away_opens_a_gap(listened, spotify):
+def test_a_removed_login_opens_a_gap(listened, spotify):
     listened.put_secret("{}")
 
     (batch,) = poll(listened)
@@ -106,7 +106,7 @@ def test_a_login_that_is_taken_away_opens_a_gap(listened, spotify):
     assert batch.report.gap.reason == "the listener is not logged in"
 
 
-def test_a_gap_is_told_of_by_an_origin_of_its_own(listened, spotify):
+def test_a_gap_of_an_outage_has_its_own_origin(listened, spotify):
     spotify.pages = [DOWN]
 
     (batch,) = poll(listened)
@@ -115,7 +115,7 @@ def test_a_gap_is_told_of_by_an_origin_of_its_own(listened, spotify):
     assert batch.origin == f"outages/me/{started_at:%Y-%m-%dT%H:%M:%S}.{started_at:%f}"[:-3] + "Z"
 
 
-def test_a_poll_tells_whether_it_opened_a_gap(listened, spotify):
+def test_the_outcome_says_if_the_poll_opened_a_gap(listened, spotify):
     spotify.pages = [BUSY]
 
     assert [listened.poll()["gap"], listened.poll()["gap"]] == [True, False]
@@ -123,7 +123,7 @@ def test_a_poll_tells_whether_it_opened_a_gap(listened, spotify):
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 @pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
-def test_a_crash_while_telling_of_a_gap_tells_again(listened, spotify, operation, moment):
+def test_the_poll_after_a_crash_reports_the_gap_again(listened, spotify, operation, moment):
     spotify.pages = [DOWN]
     fail_at(operation, moment)
     with pytest.raises(AwsIsAwayError):
@@ -161,7 +161,7 @@ def test_an_answer_that_reaches_back_closes_the_gap(resumed, spotify):
     assert resumed.state()["outage"] is None
 
 
-def test_a_full_answer_that_does_not_reach_back_leaves_the_gap_open(resumed, spotify):
+def test_a_full_answer_that_falls_short_does_not_close_the_gap(resumed, spotify):
     opened = resumed.state()["outage"]
     spotify.pages = [full_page_since(40)]
 
@@ -175,7 +175,7 @@ def test_a_full_answer_that_does_not_reach_back_leaves_the_gap_open(resumed, spo
     assert resumed.state()["outage"] is None
 
 
-def test_a_shrunken_answer_leaves_the_gap_to_the_next(resumed, spotify):
+def test_a_short_answer_leaves_the_gap_open(resumed, spotify):
     spotify.pages = [page_of(1), page_of(1, 120)]
 
     (shrunken,) = poll(resumed)
@@ -185,7 +185,7 @@ def test_a_shrunken_answer_leaves_the_gap_to_the_next(resumed, spotify):
     assert whole.report.gap.is_closed
 
 
-def test_a_second_time_without_an_answer_is_another_gap(resumed, spotify):
+def test_a_second_outage_opens_another_gap(resumed, spotify):
     first = resumed.state()["outage"]
     spotify.pages = [page_of(120), DOWN]
     poll(resumed)
@@ -199,7 +199,7 @@ def test_a_second_time_without_an_answer_is_another_gap(resumed, spotify):
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 @pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
-def test_a_crash_while_closing_a_gap_closes_it_again(resumed, spotify, operation, moment):
+def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, operation, moment):
     spotify.pages = [page_of(120)]
     fail_at(operation, moment)
     with pytest.raises(AwsIsAwayError):
@@ -210,7 +210,7 @@ def test_a_crash_while_closing_a_gap_closes_it_again(resumed, spotify, operation
     assert resumed.state()["outage"] is None
 
 
-def test_a_login_after_a_dead_grant_closes_the_gap(listened, spotify):
+def test_a_login_after_a_refused_one_closes_the_gap(listened, spotify):
     wire.cache_clear()
     spotify.tokens = [DEAD, a_grant()]
     poll(listened)
@@ -233,7 +233,7 @@ def unreadable_page(rows: int) -> Reply:
 
 @pytest.mark.parametrize("rows", [1, 50])
 @pytest.mark.parametrize("first", [True, False], ids=["the first poll", "a later poll"])
-def test_plays_of_which_none_can_be_read_are_an_outage_at_once(pipeline, spotify, rows, first):
+def test_an_answer_without_readable_plays_opens_a_gap(pipeline, spotify, rows, first):
     if not first:
         spotify.pages = [page_of(120)]
         poll(pipeline)

@@ -62,7 +62,7 @@ def test_the_archive_keeps_the_answer_under_the_origin_of_its_batch(pipeline, sp
     assert datetime.fromisoformat(pipeline.state()["polled_at"]) == batch.report.polled_at
 
 
-def test_a_poll_without_news_publishes_its_report_and_archives_nothing(pipeline, spotify):
+def test_a_poll_without_new_plays_publishes_only_its_report(pipeline, spotify):
     spotify.pages = [page_of(1)]
     pipeline.poll()
     pipeline.published()
@@ -91,7 +91,7 @@ def test_late_moved_and_unreadable_rows_are_reported(pipeline, spotify):
     assert len(batch.plays) == 2
 
 
-def test_an_answer_with_nothing_but_an_unreadable_row_is_archived_once(pipeline, spotify):
+def test_an_answer_with_one_unreadable_row_is_archived_once(pipeline, spotify):
     spotify.pages = [a_page(a_row(uri=None))]
 
     pipeline.poll()
@@ -116,7 +116,7 @@ def test_a_full_answer_without_overlap_reports_the_gap(pipeline, spotify):
     assert pipeline.metrics()["GapDetected"] == [1]
 
 
-def test_metrics_tell_how_live_capture_fares(pipeline, spotify):
+def test_a_poll_publishes_its_metrics(pipeline, spotify):
     spotify.pages = [page_of(90, 120)]
 
     pipeline.poll()
@@ -178,7 +178,7 @@ def test_the_first_poll_after_a_login_asks_spotify(logged_out, spotify):
 # Access tokens
 
 
-def test_an_access_token_serves_many_polls(pipeline, spotify):
+def test_an_access_token_is_used_for_many_polls(pipeline, spotify):
     pipeline.poll()
     pipeline.poll()
 
@@ -226,7 +226,7 @@ def test_a_second_refusal_fails_the_poll(pipeline, spotify):
     assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
 
 
-def test_a_rotated_refresh_token_is_kept_before_its_access_token_is_used(pipeline, spotify):
+def test_a_rotated_token_is_written_before_the_next_call(pipeline, spotify):
     pipeline.log_in(scope="user-read-recently-played")
     before = pipeline.secret()
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
@@ -241,7 +241,7 @@ def test_a_rotated_refresh_token_is_kept_before_its_access_token_is_used(pipelin
     }
 
 
-def test_a_rotated_token_that_cannot_be_kept_is_not_used(pipeline, spotify):
+def test_an_unwritten_rotation_fails_the_poll(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
     fail_at("PutSecretValue", "before-call")
 
@@ -279,7 +279,7 @@ def kept_token(pipeline) -> str:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_rotated_token_that_could_not_be_kept_is_kept_by_the_next_poll(pipeline, rotating, times):
+def test_the_next_poll_writes_an_unwritten_rotation(pipeline, rotating, times):
     fail_to_keep(times)
 
     assert pipeline.poll()["status"] == "polled"
@@ -287,7 +287,7 @@ def test_a_rotated_token_that_could_not_be_kept_is_kept_by_the_next_poll(pipelin
     assert kept_token(pipeline) == "AQ-3"
 
 
-def test_a_rotated_token_that_was_kept_although_the_write_failed_is_used(pipeline, rotating):
+def test_a_rotation_written_despite_an_error_is_used(pipeline, rotating):
     fail_at("PutSecretValue", "after-call")
     with pytest.raises(AwsIsAwayError):
         wire().poll("me")
@@ -296,7 +296,7 @@ def test_a_rotated_token_that_was_kept_although_the_write_failed_is_used(pipelin
     assert refresh_tokens(rotating) == ["AQ-1", "AQ-2"]
 
 
-def test_a_new_login_is_worth_more_than_a_rotation_of_the_one_before(pipeline, spotify):
+def test_a_new_login_replaces_an_unwritten_rotation(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2"), a_grant("BQ-9")]
     fail_to_keep(1)
     pipeline.log_in("AQ-9")
@@ -308,7 +308,7 @@ def test_a_new_login_is_worth_more_than_a_rotation_of_the_one_before(pipeline, s
     assert kept_token(pipeline) == "AQ-9"
 
 
-def test_a_rotation_does_not_cost_another_token(pipeline, spotify):
+def test_a_rotation_needs_no_second_token_call(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
     pipeline.poll()
 
@@ -322,7 +322,7 @@ def test_a_rotation_does_not_cost_another_token(pipeline, spotify):
 DEAD = json_reply({"error": "invalid_grant", "error_description": "Refresh token revoked"}, 400)
 
 
-def test_a_dead_grant_waits_for_a_login_and_keeps_the_token(pipeline, spotify):
+def test_a_refused_login_keeps_its_refresh_token(pipeline, spotify):
     spotify.tokens = [DEAD]
     secret = pipeline.secret()
 
@@ -335,7 +335,7 @@ def test_a_dead_grant_waits_for_a_login_and_keeps_the_token(pipeline, spotify):
     assert pipeline.published() == []
 
 
-def test_a_dead_grant_is_not_tried_again_within_the_hour(pipeline, spotify):
+def test_a_refused_login_is_not_tried_again_within_an_hour(pipeline, spotify):
     spotify.tokens = [DEAD]
     pipeline.poll()
 
@@ -346,7 +346,7 @@ def test_a_dead_grant_is_not_tried_again_within_the_hour(pipeline, spotify):
     assert spotify.paths == [TOKEN]
 
 
-def test_a_grant_that_was_called_dead_by_mistake_works_again_after_an_hour(pipeline, spotify):
+def test_a_login_refused_by_mistake_works_after_an_hour(pipeline, spotify):
     spotify.tokens = [DEAD, a_grant()]
     pipeline.poll()
     refusal = pipeline.state()["needs_login"]
@@ -358,7 +358,7 @@ def test_a_grant_that_was_called_dead_by_mistake_works_again_after_an_hour(pipel
     assert (pipeline.state()["needs_login"], pipeline.state()["last_error"]) == (None, None)
 
 
-def test_a_grant_that_stays_dead_is_dead_since_the_first_refusal(pipeline, spotify):
+def test_a_refused_login_keeps_its_first_refusal_time(pipeline, spotify):
     spotify.tokens = [DEAD]
     pipeline.poll()
     first = pipeline.state()["needs_login"]
@@ -380,7 +380,7 @@ def test_another_login_is_tried_at_once(pipeline, spotify):
     assert pipeline.poll()["status"] == "polled"
 
 
-def test_a_grant_that_another_poll_rotated_is_not_dead(pipeline, spotify):
+def test_a_token_that_another_poll_rotated_is_read_again(pipeline, spotify):
     spotify.tokens = [DEAD, a_grant()]
     original = spotify.reply
 
@@ -402,7 +402,7 @@ def test_a_grant_that_another_poll_rotated_is_not_dead(pipeline, spotify):
 @pytest.mark.parametrize(
     "reply", [Reply(b"bad gateway", 502), Reply(b"<html>")], ids=["502", "garbage"]
 )
-def test_a_failure_fails_the_poll_is_remembered_and_loses_nothing(pipeline, spotify, reply):
+def test_a_failure_fails_the_poll_and_is_saved(pipeline, spotify, reply):
     spotify.pages = [page_of(9), reply, reply, page_of(5, 9)]
     pipeline.poll()
     window = pipeline.state()["window"]
@@ -426,9 +426,7 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
-def test_what_spotify_forbids_is_told_and_not_asked_again_within_the_hour(
-    pipeline, spotify, endpoint, reply
-):
+def test_after_403_no_call_is_made_for_an_hour(pipeline, spotify, endpoint, reply):
     setattr(spotify, endpoint, [reply])
     outcome = pipeline.poll()
     told = pipeline.metrics()
@@ -447,7 +445,7 @@ def test_what_spotify_forbids_is_told_and_not_asked_again_within_the_hour(
 
 
 @pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
-def test_what_was_forbidden_is_asked_again_after_an_hour(pipeline, spotify, endpoint, reply):
+def test_a_forbidden_call_is_retried_after_an_hour(pipeline, spotify, endpoint, reply):
     allowed = getattr(spotify, endpoint)
     setattr(spotify, endpoint, [reply, *allowed])
     pipeline.poll()
@@ -460,7 +458,7 @@ def test_what_was_forbidden_is_asked_again_after_an_hour(pipeline, spotify, endp
 
 
 @pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
-def test_after_a_login_what_was_forbidden_is_asked_at_once(pipeline, spotify, endpoint, reply):
+def test_a_login_ends_the_wait_after_403(pipeline, spotify, endpoint, reply):
     setattr(spotify, endpoint, [reply, *getattr(spotify, endpoint)])
     pipeline.poll()
     pipeline.log_in("AQ-2", authorized_at=datetime.now(UTC).isoformat())
@@ -469,7 +467,7 @@ def test_after_a_login_what_was_forbidden_is_asked_at_once(pipeline, spotify, en
 
 
 @pytest.mark.parametrize("reply", [Reply(b"", 503), Reply(b"garbage")], ids=["503", "garbage"])
-def test_a_failing_token_endpoint_does_not_call_the_grant_dead(pipeline, spotify, reply):
+def test_a_failing_token_endpoint_is_not_a_refused_login(pipeline, spotify, reply):
     spotify.tokens = [reply]
 
     with pytest.raises(SpotifyError):
@@ -484,7 +482,7 @@ def test_a_failing_token_endpoint_does_not_call_the_grant_dead(pipeline, spotify
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 @pytest.mark.parametrize("operation", ["PutObject", "SendMessage", "PutItem"])
-def test_a_crash_at_any_step_repeats_and_never_loses(pipeline, spotify, operation, moment):
+def test_the_poll_after_a_crash_publishes_the_same_plays(pipeline, spotify, operation, moment):
     spotify.pages = [page_of(60), page_of(5, 9, 60), page_of(1, 5, 9, 60)]
     pipeline.poll()
     fail_at(operation, moment)
@@ -499,7 +497,7 @@ def test_a_crash_at_any_step_repeats_and_never_loses(pipeline, spotify, operatio
     assert {b.origin for b in batches if b.plays} <= set(archived)
 
 
-def test_what_was_never_published_is_not_remembered(pipeline, spotify):
+def test_unpublished_plays_are_not_saved_as_known(pipeline, spotify):
     spotify.pages = [page_of(5)]
     fail_at("SendMessage", "before-call")
     with pytest.raises(AwsIsAwayError):
@@ -508,7 +506,7 @@ def test_what_was_never_published_is_not_remembered(pipeline, spotify):
     assert pipeline.state() == {}
 
 
-def test_other_troubles_of_secrets_manager_are_not_taken_for_a_missing_login(pipeline, spotify):
+def test_another_error_of_secrets_manager_fails_the_poll(pipeline, spotify):
     client("secretsmanager").delete_secret(SecretId="plays/listener/me")
 
     with pytest.raises(ClientError, match="InvalidRequestException"):

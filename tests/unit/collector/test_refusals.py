@@ -206,7 +206,7 @@ def recover(spotify) -> None:
     spotify.tokens, spotify.pages = [GOOD], [a_page(ago(1), ago(5), ago(9), ago(20))]
 
 
-def test_a_poll_ends_as_it_must_and_publishes_what_it_can(pipeline, spotify, told, case):
+def test_each_answer_of_spotify_gives_its_status_and_plays(pipeline, spotify, told, case):
     status = poll(told)
 
     assert (status, tuple(spotify.paths)) == (case.status, case.calls)
@@ -214,7 +214,7 @@ def test_a_poll_ends_as_it_must_and_publishes_what_it_can(pipeline, spotify, tol
     assert case.published <= set(published(pipeline)) <= {"T1", "T5", "T20"}
 
 
-def test_the_next_poll_calls_spotify_only_if_it_may(spotify, told, case):
+def test_the_next_poll_respects_the_refusal(spotify, told, case):
     poll(told)
     recover(spotify)
     spotify.requests.clear()
@@ -224,7 +224,7 @@ def test_the_next_poll_calls_spotify_only_if_it_may(spotify, told, case):
     assert tuple(spotify.paths) == case.next_calls
 
 
-def test_no_play_is_lost_and_none_forgotten(pipeline, spotify, told, case):
+def test_the_next_good_poll_publishes_every_play(pipeline, spotify, told, case):
     poll(told)
     recover(spotify)
     pipeline.let_the_block_pass()
@@ -237,7 +237,7 @@ def test_no_play_is_lost_and_none_forgotten(pipeline, spotify, told, case):
     assert pipeline.state()["last_error"] is None
 
 
-def test_nothing_secret_is_told(pipeline, spotify, told, case):
+def test_no_secret_reaches_logs_errors_or_state(pipeline, spotify, told, case):
     poll(told)
     state = pipeline.state()
     recover(spotify)
@@ -254,7 +254,7 @@ def test_nothing_secret_is_told(pipeline, spotify, told, case):
     assert "hidden" not in text
 
 
-def test_the_grant_is_kept_whatever_comes(pipeline, spotify, told, case):
+def test_every_refusal_keeps_the_login(pipeline, spotify, told, case):
     before = pipeline.secret()
 
     poll(told)
@@ -273,7 +273,7 @@ def test_an_access_token_that_is_refused_twice_fails_the_poll(pipeline, spotify,
     assert isinstance(told.errors[0], SpotifyTokenError)
 
 
-def test_a_dead_grant_is_told_with_since_when(pipeline, spotify, told):
+def test_a_refused_login_is_saved_with_its_time(pipeline, spotify, told):
     spotify.tokens = [oauth_error("invalid_grant", "Refresh token expired")]
 
     poll(told)

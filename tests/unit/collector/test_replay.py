@@ -173,7 +173,7 @@ def rows_of(plays: list[Play]) -> list[Play]:
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_every_play_that_was_shown_becomes_one_row(polls):
+def test_every_shown_play_becomes_one_row(polls):
     world = replay(polls)
 
     rows, shown = rows_of(world.published()), set(world.shown)
@@ -183,7 +183,7 @@ def test_every_play_that_was_shown_becomes_one_row(polls):
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
-def test_what_was_published_is_in_the_archive_under_its_origin(polls):
+def test_published_plays_are_archived_under_their_origin(polls):
     world = replay(polls)
 
     origins = {batch.origin for batch in world.batches() if batch.plays}
@@ -193,25 +193,25 @@ def test_what_was_published_is_in_the_archive_under_its_origin(polls):
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
-def test_no_token_is_used_before_what_came_with_it_is_kept(polls):
+def test_a_new_refresh_token_is_written_before_its_access_token_is_used(polls):
     assert replay(polls).spotify.used_too_early == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_no_refresh_token_is_used_that_was_rotated_away(polls):
+def test_an_old_refresh_token_is_never_used(polls):
     assert replay(polls).spotify.used_too_late == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_nobody_calls_while_spotify_wants_no_calls(polls):
+def test_no_call_is_made_during_a_rate_limit(polls):
     assert replay(polls).spotify.calls_while_blocked == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
-def test_the_last_answer_again_adds_nothing(polls):
+def test_a_repeated_last_answer_adds_nothing(polls):
     world = replay(polls)
     world.poll()
     before = len(world.published())
@@ -224,7 +224,7 @@ def test_the_last_answer_again_adds_nothing(polls):
 @pytest.mark.parametrize("is_survived", [False, True], ids=["died", "lives on"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", range(STEPS))
-def test_a_crash_at_any_step_costs_no_play(step, moment, is_survived):
+def test_a_crash_at_any_step_loses_no_play(step, moment, is_survived):
     plays = [Played(at(minute), "A", late=0) for minute in range(1, 9)]
     shown = [(play, 0) for play in plays]
     polls = [Poll(at(5), shown[:4]), Poll(at(65), shown, (step, moment), is_survived)]
@@ -234,7 +234,7 @@ def test_a_crash_at_any_step_costs_no_play(step, moment, is_survived):
     assert [row.played_at for row in rows] == [play.ended_at for play in plays]
 
 
-def test_a_poll_takes_the_steps_that_are_crashed_at():
+def test_a_poll_takes_ten_steps():
     world = World()
     world.spotify.rows = [a_row(iso(START))]
 
@@ -243,7 +243,7 @@ def test_a_poll_takes_the_steps_that_are_crashed_at():
     assert world.steps.taken == STEPS
 
 
-def test_a_day_of_polls_calls_once_each_and_for_a_token_once_an_hour():
+def test_a_poll_makes_one_call_and_gets_one_token_an_hour():
     world = World()
 
     for poll in range(72):

@@ -116,9 +116,7 @@ def capture(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [*ACCOUNTS, *API])
-def test_whatever_spotify_does_no_play_is_lost_and_no_ban_and_secret_broken(
-    capture, name, caplog, capsys
-):
+def test_no_scenario_loses_plays_or_breaks_a_rate_limit(capture, name, caplog, capsys):
     capture.simulated.scenario(name, **OPTIONS.get(name, {}))
     for _ in range(4):
         capture.play(4)

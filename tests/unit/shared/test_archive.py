@@ -69,17 +69,17 @@ def shelf():
     ],
     ids=["UTC", "another zone"],
 )
-def test_a_poll_is_kept_under_its_day_in_utc(polled_at):
+def test_the_key_of_a_poll_has_its_day_in_utc(polled_at):
     assert poll_key("me", polled_at) == "polls/me/2026/11/01/2026-11-01T00:30:00.007Z.json.gz"
 
 
-def test_what_could_not_be_read_is_kept_under_its_origin():
+def test_the_quarantine_key_holds_the_origin():
     assert quarantine_key("jane", "history/jane/a.zip?versionId=1") == (
         "quarantine/jane/history/jane/a.zip?versionId=1.jsonl"
     )
 
 
-def test_an_origin_too_long_for_a_key_is_kept_under_its_digest():
+def test_a_long_origin_is_replaced_by_its_digest():
     fitting, long = "ü" * 502, "ü" * 503
 
     assert quarantine_key("me", fitting) == f"quarantine/me/{fitting}.jsonl"
@@ -88,7 +88,7 @@ def test_an_origin_too_long_for_a_key_is_kept_under_its_digest():
     )
 
 
-def test_a_nul_character_in_a_key_is_none_in_its_origin():
+def test_an_origin_has_no_nul_character():
     assert upload_origin("a\0.zip", "1") == "a\ufffd.zip?versionId=1"
 
 
@@ -108,7 +108,7 @@ def test_the_origin_of_the_longest_key_fits_into_a_message(letter):
         ("A.B.ZIP", "history/jane/A.B.zip"),
     ],
 )
-def test_an_upload_is_kept_under_its_listener_with_a_suffix_that_starts_the_backfill(name, key):
+def test_an_upload_key_has_listener_and_lower_case_suffix(name, key):
     assert upload_key("jane", name) == key
 
 
@@ -116,12 +116,12 @@ def test_the_same_key_uploaded_again_is_another_origin():
     assert upload_origin("a.zip", "v1") != upload_origin("a.zip", "v2")
 
 
-def test_a_version_cannot_be_mistaken_for_more_of_the_origin():
+def test_a_version_is_escaped_in_the_origin():
     assert upload_origin("a.zip", "x&y=z?") == "a.zip?versionId=x%26y%3Dz%3F"
 
 
 @pytest.mark.parametrize("version_id", [None, ""])
-def test_without_a_version_the_origin_is_the_key(version_id):
+def test_the_origin_without_a_version_is_the_key(version_id):
     assert upload_origin("a.zip", version_id) == "a.zip"
 
 
@@ -134,11 +134,11 @@ def test_without_a_version_the_origin_is_the_key(version_id):
         ("a.zip", "me"),
     ],
 )
-def test_the_folder_tells_the_listener(key, listener):
+def test_the_folder_names_the_listener(key, listener):
     assert listener_of(key) == listener
 
 
-def test_a_polls_answer_is_kept_compressed_and_whole(shelf):
+def test_an_answer_is_stored_compressed(shelf):
     answer = b'{"items": [' + b'{"played_at": "now"},' * 500 + b"{}]}"
 
     shelf.archive.keep_poll("polls/me/1.json.gz", answer)
@@ -155,20 +155,20 @@ def test_the_same_answer_gives_the_same_bytes_at_any_time(shelf):
     assert kept[4:8] == bytes(4)  # the header's time stamp
 
 
-def test_quarantined_rows_are_kept(shelf):
+def test_quarantined_rows_are_stored(shelf):
     shelf.archive.keep_quarantine("quarantine/me/a.jsonl", io.BytesIO(b"{}\n{}\n"))
 
     assert shelf.read("quarantine/me/a.jsonl") == b"{}\n{}\n"
 
 
-def test_a_version_is_fetched_though_a_newer_one_took_its_key(shelf):
+def test_an_older_version_can_be_fetched(shelf):
     older = shelf.put(b"older")
     shelf.put(b"newer")
 
     assert shelf.fetch(older) == b"older"
 
 
-def test_a_file_that_is_not_there_is_told(shelf):
+def test_a_missing_file_is_an_error(shelf):
     with pytest.raises(ClientError, match="404"):
         shelf.fetch("41e3d3b5-0f71-4f0c-8f5d-6c7f0f0f0f0f")
 
@@ -183,7 +183,7 @@ def test_a_version_is_found_by_its_content(shelf):
 @pytest.mark.parametrize(
     ("at", "found"), [(NOW, "first"), (NOW + timedelta(days=2), "second")], ids=["first", "second"]
 )
-def test_of_versions_with_the_same_content_the_nearest_in_time_is_found(at, found):
+def test_equal_versions_are_chosen_by_time(at, found):
     versions = [
         a_version("other", NOW + timedelta(days=2), etag='"b"'),
         a_version("second", NOW + timedelta(days=1)),
@@ -194,14 +194,14 @@ def test_of_versions_with_the_same_content_the_nearest_in_time_is_found(at, foun
     assert Archive(s3, "shelf").find_version(KEY, "a", at) == found
 
 
-def test_without_an_etag_the_version_nearest_in_time_is_found(shelf):
+def test_an_event_without_an_etag_matches_by_time(shelf):
     shelf.put(b"older")
     newer = shelf.put(b"newer")
 
     assert shelf.archive.find_version(KEY, "", datetime.now(UTC)) == newer
 
 
-def test_a_key_that_only_starts_alike_is_another_one(shelf):
+def test_a_key_with_the_same_start_is_another_key(shelf):
     shelf.s3.put_object(Bucket="shelf", Key=f"{KEY}.zip", Body=b"content")
 
     assert shelf.archive.find_version(KEY, etag_of(b"content"), NOW) is None

@@ -80,7 +80,7 @@ def whole(cut: Cut) -> Part:
 @LAYOUTS
 @settings(deadline=None)  # a busy machine is no fault
 @given(hours=hours, data=st.data())
-def test_a_whole_export_is_one_span(layout, hours, data):
+def test_a_complete_export_is_one_span(layout, hours, data):
     plays = with_new_years(instants(hours))
 
     spans = covered(map(whole, layout(plays, data.draw)))
@@ -108,7 +108,7 @@ DAMAGES = st.sampled_from(["none", "none", "none", "dropped", "unreadable", "bro
 @LAYOUTS
 @settings(deadline=None, max_examples=300)  # a busy machine is no fault
 @given(hours=hours, data=st.data())
-def test_no_span_covers_a_play_that_was_not_read(layout, hours, data):
+def test_no_span_covers_an_unread_play(layout, hours, data):
     cuts = layout(instants(hours), data.draw)
     done = [(cut, data.draw(DAMAGES)) for cut in cuts]
     parts = [part for cut, damage in done for part in damaged(cut, damage, data.draw)]
@@ -123,7 +123,7 @@ def test_no_span_covers_a_play_that_was_not_read(layout, hours, data):
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(hours=hours, data=st.data())
-def test_over_new_year_no_more_than_a_few_days_of_a_lost_last_part_are_covered(hours, data):
+def test_a_lost_last_part_hides_at_most_three_days(hours, data):
     cuts = yearly(instants(hours), data.draw)
     done = [(cut, data.draw(st.sampled_from(["none", "dropped"]))) for cut in cuts]
 

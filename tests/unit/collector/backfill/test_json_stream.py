@@ -58,7 +58,7 @@ layouts = st.sampled_from(
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(rows=rows, layout=layouts, raw=st.booleans(), size=st.integers(1, 400))
-def test_rows_are_the_same_however_the_file_is_cut_into_chunks(rows, layout, raw, size):
+def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
     text = json.dumps(rows, ensure_ascii=not raw, **layout).encode()
 
     found = read(*in_chunks(text, size))
@@ -71,7 +71,7 @@ def test_rows_are_the_same_however_the_file_is_cut_into_chunks(rows, layout, raw
     text=st.binary(max_size=200) | st.text('[]{},"\\ a1', max_size=60).map(str.encode),
     size=st.integers(1, 50),
 )
-def test_rubbish_reads_the_same_however_it_is_cut_into_chunks(text, size):
+def test_invalid_files_do_not_depend_on_the_chunks(text, size):
     assert read(*in_chunks(b"[" + text, size)) == read(b"[" + text)
 
 
@@ -84,7 +84,7 @@ def test_a_file_of_many_chunks_is_read_in_order():
     assert error is None
 
 
-def test_rows_are_taken_apart_only_where_the_file_ends_or_is_broken(monkeypatch):
+def test_rows_are_scanned_only_at_the_end_or_at_faults(monkeypatch):
     taken_apart = []
 
     def find(text):
@@ -146,7 +146,7 @@ def test_harmless_deviations_are_read(text, size):
     ],
 )
 @pytest.mark.parametrize("size", [1, 1_000_000])
-def test_a_file_that_is_no_history_is_refused(text, error, size):
+def test_a_file_without_history_is_refused(text, error, size):
     assert read(*in_chunks(text, size)) == ([], error)
 
 
@@ -166,7 +166,7 @@ WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
     ],
 )
 @pytest.mark.parametrize("size", [7, 1_000_000])
-def test_rows_before_a_cut_are_read(text, lengths, size):
+def test_rows_before_a_truncation_are_read(text, lengths, size):
     assert read(*in_chunks(text, size)) == (plays(*lengths), CUT_OFF)
 
 
@@ -226,7 +226,7 @@ def test_a_longer_row_ends_the_file_wherever_it_lies(chunk_size):
     )
 
 
-def test_a_row_without_end_is_given_up_with_little_in_memory():
+def test_a_row_without_an_end_needs_little_memory():
     chunk = b"x" * (1 << 20)
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
     found = []

@@ -48,7 +48,7 @@ def test_an_event_of_s3_is_read():
     )
 
 
-def test_an_event_made_by_hand_needs_key_and_bucket_only():
+def test_an_event_needs_only_key_and_bucket():
     before = datetime.now(UTC)
     event = {
         "detail-type": "Object Created",
@@ -83,6 +83,6 @@ def test_an_event_made_by_hand_needs_key_and_bucket_only():
     ],
     ids=["no JSON", "empty", "deletion", "no bucket", "other prefix", "other bucket"],
 )
-def test_what_is_no_event_of_an_upload_is_refused(body, fault):
+def test_other_messages_are_refused(body, fault):
     with pytest.raises(MessageError, match=fault):
         read_event(body, "archive")

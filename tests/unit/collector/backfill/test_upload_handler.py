@@ -55,7 +55,7 @@ def batches(cloud):
 ENVIRONMENT = {"ARCHIVE_BUCKET": "shelf", "COLLECTED_PLAYS_QUEUE_URL": "q", "LISTENERS": "me,jane"}
 
 
-def test_the_settings_are_the_bucket_the_queue_and_the_listeners():
+def test_the_backfill_reads_its_three_settings():
     settings = BackfillSettings.from_environment(ENVIRONMENT)
 
     assert settings == BackfillSettings(
@@ -65,7 +65,7 @@ def test_the_settings_are_the_bucket_the_queue_and_the_listeners():
 
 
 @pytest.mark.parametrize("listeners", ["", "me,", "Me", "me, jane"])
-def test_listeners_that_cannot_be_are_refused(listeners):
+def test_invalid_listener_names_are_refused(listeners):
     with pytest.raises(SettingsError, match="LISTENERS"):
         BackfillSettings.from_environment({**ENVIRONMENT, "LISTENERS": listeners})
 
@@ -86,7 +86,7 @@ def test_an_upload_becomes_plays_and_a_report(cloud):
     assert batch.report.files == ("MyData/endsong_0.json",)
 
 
-def test_a_loose_file_without_a_folder_is_the_default_listeners(cloud):
+def test_a_file_without_a_folder_belongs_to_the_default_listener(cloud):
     version = cloud.upload("history/endsong_0.json", a_file(a_row()))
 
     run(a_message("history/endsong_0.json", version))
@@ -106,7 +106,7 @@ def test_the_version_of_the_event_is_read(cloud):
     assert [play.ms_played for play in batch.plays] == [1]
 
 
-def test_two_uploads_under_one_name_are_both_read_though_no_event_names_a_version(cloud):
+def test_two_uploads_of_one_key_are_both_read(cloud):
     files = [a_file(a_row(ms_played=length)) for length in (1, 2)]
     first, second = (cloud.upload("history/endsong.json", file) for file in files)
 
@@ -119,7 +119,7 @@ def test_two_uploads_under_one_name_are_both_read_though_no_event_names_a_versio
     }
 
 
-def test_another_version_does_not_stand_in_for_one_that_was_deleted(cloud):
+def test_a_deleted_version_is_not_replaced_by_another(cloud):
     cloud.upload("history/endsong.json", a_file(a_row()))
 
     run(a_message("history/endsong.json", None, etag=etag_of(b"deleted")))
@@ -131,7 +131,7 @@ def test_another_version_does_not_stand_in_for_one_that_was_deleted(cloud):
     )
 
 
-def test_an_upload_that_may_not_be_looked_at_is_left_to_the_queue(cloud):
+def test_a_forbidden_list_of_versions_is_retried_by_the_queue(cloud):
     def refuse(**_):
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListObjectVersions")
 
@@ -151,7 +151,7 @@ def test_unreadable_rows_are_kept_in_quarantine(cloud):
     assert "203.0.113.7" not in json.dumps(kept)
 
 
-def test_nothing_is_kept_in_quarantine_without_need(cloud):
+def test_a_good_upload_has_no_quarantine(cloud):
     version = cloud.upload("history/endsong.json", a_file(a_row(), a_trackless_row()))
 
     run(a_message("history/endsong.json", version))
@@ -176,7 +176,7 @@ def test_an_upload_that_cannot_be_read_is_reported(cloud, content, reason):
 
 
 @pytest.mark.parametrize("version", [None, "41e3d3b5-0f71-4f0c-8f5d-6c7f0f0f0f0f"])
-def test_an_upload_that_was_deleted_is_reported(cloud, version):
+def test_a_deleted_upload_is_reported(cloud, version):
     failed = run(a_message("history/me/gone.zip", version))
 
     (batch,) = batches(cloud)
@@ -187,7 +187,7 @@ def test_an_upload_that_was_deleted_is_reported(cloud, version):
 
 
 @pytest.mark.parametrize("folder", ["bob", "Jane Doe", "me ", "", "me\u202e", "x" * 200])
-def test_an_upload_for_a_listener_who_is_not_deployed_is_reported(cloud, folder):
+def test_an_upload_for_an_unknown_listener_is_reported(cloud, folder):
     key = f"history/{folder}/endsong.json"
     version = cloud.upload(key, a_file(a_row()))
 
@@ -221,7 +221,7 @@ def test_without_a_default_listener_the_first_one_gets_the_report(cloud, key, mo
 @pytest.mark.parametrize(
     "name", ["README", "data.zip.part", "endsong.json.gz", "json", ".DS_Store"]
 )
-def test_what_is_no_history_is_reported_and_not_fetched(cloud, name):
+def test_a_file_without_history_is_not_downloaded(cloud, name):
     fetched = []
     client("s3").meta.events.register("before-call.s3.GetObject", lambda **_: fetched.append(1))
     version = cloud.upload(f"history/jane/{name}", a_file(a_row()))
@@ -257,7 +257,7 @@ def test_the_case_of_a_name_does_not_matter(cloud, name):
     assert len(batch.plays) == 1
 
 
-def test_a_key_as_long_as_keys_may_be_loads_and_keeps_its_bad_rows(cloud):
+def test_the_longest_key_loads_and_has_a_quarantine(cloud):
     key = f"history/me/{'ü' * 504}.json"
     version = cloud.upload(key, a_file(a_row(), 7))
 
@@ -284,7 +284,7 @@ def test_a_key_as_long_as_keys_may_be_loads_and_keeps_its_bad_rows(cloud):
     ],
 )
 @pytest.mark.parametrize("call", ["HeadObject", "GetObject"])
-def test_an_upload_that_s3_will_never_give_is_reported(cloud, call, code, reason):
+def test_an_upload_that_s3_refuses_forever_is_reported(cloud, call, code, reason):
     def refuse(**_):
         raise ClientError({"Error": {"Code": code}}, call)
 
@@ -297,7 +297,7 @@ def test_an_upload_that_s3_will_never_give_is_reported(cloud, call, code, reason
     assert batch.report.problems[0].reason.startswith(reason)
 
 
-def test_an_upload_that_takes_too_long_ends_in_a_report(cloud):
+def test_a_slow_upload_ends_in_a_report(cloud):
     left = iter([900_000, 90_000, 90_000, 89_999])
     context = SimpleNamespace(
         **vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: next(left)}
@@ -326,7 +326,7 @@ def test_an_upload_that_does_not_fit_on_the_disk_is_reported(cloud):
     )
 
 
-def test_a_message_that_is_no_event_fails_alone(cloud):
+def test_a_message_without_an_event_fails_alone(cloud):
     version = cloud.upload("history/endsong.json", a_file(a_row()))
     poison = {"messageId": "m2", "body": "{}", "eventSource": "aws:sqs"}
 
@@ -336,11 +336,11 @@ def test_a_message_that_is_no_event_fails_alone(cloud):
     assert len(batches(cloud)) == 1
 
 
-def test_the_only_message_may_fail_alone_too(cloud):
+def test_a_single_message_may_fail(cloud):
     assert run({"messageId": "m2", "body": "{}", "eventSource": "aws:sqs"}) == ["m2"]
 
 
-def test_a_failure_of_s3_is_left_to_the_queue(cloud):
+def test_a_failure_of_s3_is_retried_by_the_queue(cloud):
     def slow_down(*args, **options):
         raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
 
@@ -355,7 +355,7 @@ def test_a_failure_of_s3_is_left_to_the_queue(cloud):
     assert cloud.messages() == []
 
 
-def test_a_failure_of_sqs_is_left_to_the_queue(cloud, monkeypatch):
+def test_a_failure_of_sqs_is_retried_by_the_queue(cloud, monkeypatch):
     monkeypatch.setenv("COLLECTED_PLAYS_QUEUE_URL", cloud.queue_url + "-gone")
     version = cloud.upload("history/endsong.json", a_file(a_row()))
 
@@ -385,5 +385,5 @@ def test_noncharacters_pass_the_queue(cloud):
     assert PlayBatch.model_validate_json(message).plays[0].track_name == name
 
 
-def test_wiring_happens_once(cloud):
+def test_wire_runs_once(cloud):
     assert upload_handler.wire() is upload_handler.wire()

@@ -1,4 +1,4 @@
-"""What the embedded Postgres answers, in our own words."""
+"""The errors and transactions of `Database`, with a real Postgres."""
 
 import gc
 import json
@@ -22,14 +22,14 @@ INSERT = (
 
 
 def kill(owner, database) -> None:
-    """End a connection at the server's side, as a restart does."""
+    """Close a connection on the server, as a restart does."""
     ((pid,),) = database.run("SELECT pg_backend_pid()")
     owner.run("SELECT pg_terminate_backend(:pid, 5000)", pid=pid)
 
 
 @pytest.fixture
 def killable(database, address_of):
-    """A connection of the owner's own role, who may end it; tables are empty."""
+    """A connection of role migrator; the tables are empty."""
     database = Database.connect(address_of("migrator"))
     yield database
     database.close()
@@ -172,7 +172,7 @@ def test_an_invalid_certificate_is_an_error(server, address_of):
 
 @pytest.fixture
 def behind_tls(server, address_of, free_port, tmp_path):
-    """Connect to `HOST` through TLS with one certificate, trusting another or the same."""
+    """Connect to `HOST` through TLS with one certificate, trusting the same or another."""
 
     def connect(shown, trusted):
         with a_tls_proxy(shown.context(tmp_path), ("127.0.0.1", free_port)) as via:

@@ -1,4 +1,4 @@
-"""What one guarded query may do, and the texts that it gives."""
+"""Read-only queries: their limits, their errors, and the texts of their results."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +25,7 @@ def texts(database, sql, **parameters):
 
 
 def by_json(database, sql, **parameters):
-    """Ask as the function is asked: what goes in and what comes out passes through JSON."""
+    """Run a query as the function does: the request and the answer pass through JSON."""
     query = Query.model_validate_json(json.dumps({"sql": sql, "parameters": encode(parameters)}))
     return decode(Result.model_validate_json(database.read(query).model_dump_json()))
 
@@ -116,7 +116,7 @@ def test_several_statements_are_refused(reader, parameters):
     ],
 )
 def test_a_writing_statement_is_refused(database, statement, reason):
-    # As the loader, who may write.
+    # As role loader, which may write.
     with pytest.raises(QueryError, match=reason):
         texts(database, statement)
 

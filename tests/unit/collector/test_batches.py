@@ -16,7 +16,7 @@ def plays(*rows):
 
 
 def publish(*portions, report=REPORT):
-    """The messages that result from portions of plays."""
+    """Return the messages of plays that are added in portions."""
     messages = []
     batches = Batches(messages.append, "me", "extended-history", ORIGIN)
     for portion in portions:

@@ -8,7 +8,7 @@ from tests.unit.collector.conftest import a_context
 @pytest.mark.parametrize(
     "event",
     [{}, {"listener": None}, {"listener": "Not A Name"}, {"listener": "../me"}],
-    ids=["nobody", "null", "spaces", "path"],
+    ids=["no listener", "null", "spaces", "path"],
 )
 def test_an_event_that_names_no_listener_is_refused(event):
     with pytest.warns(UserWarning, match="No application metrics"), pytest.raises(MessageError):

@@ -70,7 +70,7 @@ def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
         store.load("me")
 
     assert "hidden" not in str(error.value)
-    # Those errors hold what they could not read.
+    # The errors of json and pydantic hold the text.
     assert error.value.__context__ is None
 
 

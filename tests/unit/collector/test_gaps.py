@@ -1,4 +1,4 @@
-"""Times without an answer, and what the first answer after them tells."""
+"""Gaps: what opens, ends and closes them."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -95,11 +95,11 @@ def test_an_outage_opens_a_gap_after_25_minutes(covered_until, polled_at, silenc
     assert gap == (Gap(started_at=at(0), reason="Spotify fails") if opened else None)
 
 
-# Answers that stay short
+# Permanently short answers
 
 
 def an_account_shown(*shown: int, every: int) -> "Listening":
-    """Poll an account whose listener plays on for two hours before it is shown so few plays."""
+    """Poll an account that is shown few plays after two hours of listening."""
     listening = Listening()
     listening.live(5, 5)
     listening.hear(43)
@@ -118,14 +118,14 @@ def an_account_shown(*shown: int, every: int) -> "Listening":
 def test_two_short_answers_open_no_gap(shown, every):
     listening = an_account_shown(*shown, every=every)
 
-    assert listening.told == []
+    assert listening.reported == []
     assert listening.state.window.covered_until == at(5)
 
 
 def test_permanently_short_answers_open_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
 
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(5), at(164 - 42), False)
     assert gap.reason == STAYED_SHORT
     assert listening.state.window.covered_until == at(164)
@@ -137,20 +137,20 @@ def test_a_gap_resets_the_count_of_short_answers():
 
     listening.hear(43)
 
-    assert len(listening.told) == 1
+    assert len(listening.reported) == 1
     assert listening.state.window.short.count == 1
 
 
 def test_an_answer_that_reaches_back_ends_the_count():
     listening = an_account_shown(43, 43, 400, every=20)
 
-    assert listening.told == []
+    assert listening.reported == []
     assert listening.state.window.short is None
 
 
 def test_an_answer_that_reaches_its_start_closes_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
-    (gap,) = listening.told
+    (gap,) = listening.reported
 
     listening.hear(43)
     still_open = listening.open_gaps()
@@ -158,7 +158,7 @@ def test_an_answer_that_reaches_its_start_closes_a_gap():
 
     assert still_open == [gap]
     assert listening.open_gaps() == []
-    assert listening.told[1:] == [
+    assert listening.reported[1:] == [
         Gap(started_at=at(5), ended_at=at(164), reason=REACHED_BACK, is_closed=True)
     ]
     assert listening.state.window.doubtful == ()
@@ -188,7 +188,7 @@ def test_the_latest_open_gaps_are_kept():
     assert listening.state.window.doubtful == tuple(gaps[-MOST_OPEN_GAPS:])
 
 
-# Rows that cannot be read
+# Unreadable rows
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_the_latest_open_gaps_are_kept():
     [
         pytest.param(SINCE, at(1), id="known plays"),
         pytest.param(Since(None, at(5)), at(5), id="no play known"),
-        pytest.param(Since(None), at(60), id="the very first answer"),
+        pytest.param(Since(None), at(60), id="the first answer"),
     ],
 )
 def test_an_unreadable_answer_opens_a_gap(since, started_at):
@@ -219,7 +219,7 @@ def test_an_unreadable_newest_row_opens_one_gap():
     listening.hear(50, unreadable={7})
     listening.hear(50, unreadable={7})
 
-    opened, ended = listening.told
+    opened, ended = listening.reported
     assert opened == Gap(started_at=at(5), reason=UNREADABLE)
     assert ended == Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)
 
@@ -248,7 +248,7 @@ def test_a_late_unreadable_row_opens_one_gap(ends):
 
     listening.hear(50, {4, 5}, ends=ends)
     listening.hear(50, {4, 5}, ends=ends)
-    opened = list(listening.told)
+    opened = list(listening.reported)
     listening.hear(50)
 
     (gap,) = opened
@@ -266,7 +266,7 @@ def test_a_late_row_beside_another_gap_is_reported_next():
     listening.hear(50, {4, 12})
     listening.hear(50, {4, 12})
 
-    gaps = [(gap.started_at, gap.ended_at) for gap in listening.told]
+    gaps = [(gap.started_at, gap.ended_at) for gap in listening.reported]
     assert gaps == [(at(9), at(13)), (at(3) + STEP, at(5))]
 
 
@@ -277,7 +277,7 @@ def test_an_unreadable_row_from_before_the_first_poll_opens_no_gap():
 
     listening.hear(9, {2, 4}, ends=False)
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
 @pytest.mark.parametrize("minute", [3, 5, 10])
@@ -288,7 +288,7 @@ def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
 
     listening.hear(50, {minute})
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
 # Before the first play
@@ -301,7 +301,7 @@ def test_plays_missing_before_the_first_shown_play_open_a_gap():
 
     listening.hear(50)
 
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
     assert listening.state.window.watched_since is None
 
@@ -316,7 +316,7 @@ def test_a_rate_limit_before_the_first_play_opens_and_closes_a_gap():
 
     listening.hear(50)
 
-    opened, ended = listening.told
+    opened, ended = listening.reported
     assert (opened.started_at, opened.ended_at) == (at(0), None)
     assert (ended.started_at, ended.ended_at, ended.is_closed) == (at(0), at(31), False)
 
@@ -328,7 +328,7 @@ def test_an_account_without_plays_has_no_gap():
         listening.live(20, 3)
         listening.hear(50)
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
 def test_few_plays_after_an_empty_answer_open_no_gap():
@@ -336,12 +336,12 @@ def test_few_plays_after_an_empty_answer_open_no_gap():
     listening.hear(0)
     listening.live(120, 120)
     listening.hear(7)
-    undecided = listening.told[:]
+    undecided = listening.reported[:]
 
     listening.hear(50)
 
     assert undecided == []
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
 
 
@@ -355,7 +355,7 @@ def test_permanently_short_answers_open_a_gap_before_the_first_play(shown, every
         listening.live(20, every)
         listening.hear(shown)
 
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.reason, gap.is_closed) == (at(0), STAYED_SHORT, False)
 
 
@@ -365,20 +365,20 @@ def test_a_full_first_answer_opens_no_gap():
 
     listening.hear(50)
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
-# Whatever happens
+# Properties
 
 
 @dataclass(repr=False)
 class Listening:
-    """A listener who plays a track a minute, now and then, and a poller that tells of gaps."""
+    """A listener who sometimes plays one track a minute, and the gaps that polls report."""
 
     minute: int = 0
     played: list[Play] = field(default_factory=list)
     published: set[Play] = field(default_factory=set)
-    told: list[Gap] = field(default_factory=list)
+    reported: list[Gap] = field(default_factory=list)
     state: ListenerState = field(default_factory=ListenerState)
 
     def live(self, minutes: int, plays: int) -> None:
@@ -388,7 +388,7 @@ class Listening:
     def hear_nothing(self) -> None:
         gap = self.state.find_outage(at(self.minute), "Spotify fails")
         if gap:
-            self.told.append(gap)
+            self.reported.append(gap)
             self.state = self.state.with_outage(gap)
 
     def hear(
@@ -399,8 +399,8 @@ class Listening:
         later: AbstractSet[int] = frozenset(),
         ends: bool = True,
     ) -> None:
-        """Poll; the plays that end in the minutes `unreadable` cannot be read, nor without `ends`
-        their ends, and those that end in the minutes `later` are not shown yet.
+        """Poll. Plays that end in the minutes `unreadable` are unreadable, and without `ends` also
+        their ends. Plays that end in the minutes `later` are not shown yet.
         """
         rows = [play for play in self.played if play.played_at not in set(map(at, later))]
         rows = rows[max(0, len(rows) - shown) :]
@@ -418,28 +418,28 @@ class Listening:
         answer = RecentlyPlayed(b"{}", plays, len(rows), digests, hidden_rows)
         now = at(self.minute)
         found = compare(self.state.window, answer, now, self.state.outage)
-        self.told += [*found.report.closed, *filter(None, [found.report.gap])]
+        self.reported += [*found.report.closed, *filter(None, [found.report.gap])]
         self.published.update(found.plays)
         self.state = ListenerState(window=found.window, polled_at=now, outage=found.outage)
 
     def open_gaps(self) -> list[Gap]:
-        """Put the tellings together as a reader does, to whom they may come in any order."""
-        closed = {gap.started_at for gap in self.told if gap.is_closed}
-        return [gap for gap in self.told if gap.ended_at and gap.started_at not in closed]
+        """Merge the reports as the loader does, in any order."""
+        closed = {gap.started_at for gap in self.reported if gap.is_closed}
+        return [gap for gap in self.reported if gap.ended_at and gap.started_at not in closed]
 
 
 @st.composite
 def lives(draw):
     listening = Listening()
     listening.live(5, 5)
-    # Some accounts are shown fewer than 50 for good.
+    # Some accounts are never shown 50 plays.
     most = draw(st.sampled_from([50, 43]))
     silent_first = draw(st.booleans())
     listening.hear(0 if silent_first else most)
     steps = st.tuples(
         st.integers(1, 120),
         st.sampled_from([0, 0, 10, 60, 120]),
-        # 7 plays after silence look like a new listener's.
+        # 7 plays after a silence look like those of a new listener.
         st.sampled_from([None, None, most, most, most if silent_first else 7, 0]),
     )
     for minutes, plays, shown in draw(st.lists(steps, max_size=12)):
@@ -453,7 +453,7 @@ def lives(draw):
 
 @st.composite
 def half_readable_lives(draw):
-    """Live and be polled often enough, while some plays can never be read, or show up late."""
+    """Listen and poll often, while some plays are unreadable or appear late."""
     listening = Listening()
     never, late = (draw(st.sets(st.integers(1, 60), max_size=8)) for _ in range(2))
     for _ in range(draw(st.integers(1, 6))):
@@ -466,7 +466,7 @@ def half_readable_lives(draw):
     return listening
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(half_readable_lives())
 def test_every_unreadable_play_lies_in_an_open_gap(listening):
     gaps = listening.open_gaps()
@@ -480,7 +480,7 @@ def test_every_unreadable_play_lies_in_an_open_gap(listening):
     assert listening.state.outage is None
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(half_readable_lives())
 def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
     listening.hear(100)
@@ -488,7 +488,7 @@ def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
     assert listening.open_gaps() == []
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(lives())
 def test_every_missed_play_lies_in_an_open_gap(listening):
     watched = [play for play in listening.played if play.played_at > at(5)]
@@ -499,20 +499,20 @@ def test_every_missed_play_lies_in_an_open_gap(listening):
     assert all(any(g.started_at < p.played_at < g.ended_at for g in gaps) for p in missed)
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(lives())
 def test_every_gap_ends_or_closes(listening):
-    decided = {gap.started_at for gap in listening.told if gap.ended_at}
+    decided = {gap.started_at for gap in listening.reported if gap.ended_at}
 
     assert listening.state.outage is None
-    assert {gap.started_at for gap in listening.told} == decided
+    assert {gap.started_at for gap in listening.reported} == decided
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(lives())
 def test_each_gap_has_its_own_start(listening):
-    ends = [(gap.started_at, gap.is_closed) for gap in listening.told if gap.ended_at]
-    latest = {gap.started_at: gap for gap in listening.told}
+    ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]
+    latest = {gap.started_at: gap for gap in listening.reported}
 
     assert len(ends) == len(set(ends))
-    assert all(latest[gap.started_at].is_closed for gap in listening.told if gap.is_closed)
+    assert all(latest[gap.started_at].is_closed for gap in listening.reported if gap.is_closed)

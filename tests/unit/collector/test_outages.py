@@ -1,4 +1,4 @@
-"""Poll that get no answer for so long that plays may slip out of Spotify's sight."""
+"""Outages: polls without an answer for so long that plays may be missing."""
 
 import json
 from contextlib import suppress
@@ -41,7 +41,7 @@ def listened(pipeline, spotify):
 
 
 def poll(pipeline) -> list[PlayBatch]:
-    """Poll, whether it fails or not, and take what it published."""
+    """Poll, even if it fails, and return the published batches."""
     with suppress(SpotifyError):
         pipeline.poll()
     return pipeline.published()
@@ -129,19 +129,19 @@ def test_the_poll_after_a_crash_reports_the_gap_again(listened, spotify, operati
     with pytest.raises(AwsIsAwayError):
         wire().poll("me")
 
-    told = [batch.origin for batch in poll(listened)]
+    origins = [batch.origin for batch in poll(listened)]
 
-    assert len(told) >= 1
-    assert len(set(told)) == 1
+    assert len(origins) >= 1
+    assert len(set(origins)) == 1
     assert listened.state()["outage"]["reason"] == "Spotify fails"
 
 
-# The first answer afterwards
+# The first answer after an outage
 
 
 @pytest.fixture
 def resumed(listened, spotify):
-    """Spotify answers again; a gap has been told of."""
+    """Spotify answers again after a reported gap."""
     spotify.pages = [DOWN]
     poll(listened)
     return listened
@@ -222,11 +222,11 @@ def test_a_login_after_a_refused_one_closes_the_gap(listened, spotify):
     assert listened.state()["needs_login"] is None
 
 
-# Plays that cannot be read
+# Unreadable plays
 
 
 def unreadable_page(rows: int) -> Reply:
-    """Show plays as a later Spotify might: under another name."""
+    """Return a page of plays in an unknown format."""
     shown = [a_row(ago(minutes=3 * n + 3), name=f"U{n}") for n in range(rows)]
     return a_page(*[{"played_at": row["played_at"], "item": row["track"]} for row in shown])
 

@@ -1,4 +1,4 @@
-"""Poll as EventBridge Scheduler sends them, against moto and a local Spotify."""
+"""Polls from the event to the queue, with moto and a local Spotify."""
 
 import gzip
 from datetime import UTC, datetime, timedelta
@@ -150,7 +150,7 @@ def test_each_listener_has_a_window_and_a_login(pipeline, spotify):
     assert refresh_tokens(spotify) == ["AQ-1", "AQ-you"]
 
 
-# Nobody logged in
+# Before the first login
 
 
 @pytest.mark.parametrize("text", [None, " ", "{}", '{"client_id": "app", "refresh_token": ""}'])
@@ -253,7 +253,7 @@ def test_an_unwritten_rotation_fails_the_poll(pipeline, spotify):
 
 @pytest.fixture
 def rotating(spotify):
-    """A Spotify that takes each refresh token once, from AQ-1 on."""
+    """A Spotify that accepts each refresh token once, starting with AQ-1."""
     given = ["AQ-1"]
 
     def trade(request):
@@ -267,7 +267,7 @@ def rotating(spotify):
 
 
 def fail_to_keep(times: int) -> None:
-    """Poll, and fail to write the secret, so many times."""
+    """Poll several times while the secret cannot be written."""
     for _ in range(times):
         fail_at("PutSecretValue", "before-call")
         with pytest.raises(AwsIsAwayError):
@@ -317,7 +317,7 @@ def test_a_rotation_needs_no_second_token_call(pipeline, spotify):
     assert spotify.paths == [TOKEN, PLAYED, PLAYED]
 
 
-# A dead grant
+# A refused login
 
 DEAD = json_reply({"error": "invalid_grant", "error_description": "Refresh token revoked"}, 400)
 
@@ -396,7 +396,7 @@ def test_a_token_that_another_poll_rotated_is_read_again(pipeline, spotify):
     assert refresh_tokens(spotify) == ["AQ-1", "AQ-2"]
 
 
-# Spotify refuses or fails
+# Refusals and failures of Spotify
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ FORBIDDEN = [
 def test_after_403_no_call_is_made_for_an_hour(pipeline, spotify, endpoint, reply):
     setattr(spotify, endpoint, [reply])
     outcome = pipeline.poll()
-    told = pipeline.metrics()
+    measured = pipeline.metrics()
     calls = list(spotify.paths)
 
     again = pipeline.poll()
@@ -439,8 +439,8 @@ def test_after_403_no_call_is_made_for_an_hour(pipeline, spotify, endpoint, repl
         "forbidden",
         pipeline.state()["last_error"]["message"],
     )
-    assert told["SpotifyForbids"] == pipeline.metrics()["SpotifyForbids"] == [1]
-    assert told["TokenDaysLeft"] == pytest.approx([150], abs=0.01)
+    assert measured["SpotifyForbids"] == pipeline.metrics()["SpotifyForbids"] == [1]
+    assert measured["TokenDaysLeft"] == pytest.approx([150], abs=0.01)
     assert spotify.paths == calls
 
 

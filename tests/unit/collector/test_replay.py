@@ -1,6 +1,6 @@
-"""Polls as they really are: late, moved, doubled, vanished plays, shrunken answers, and crashes.
+"""Realistic polls: late, moved, doubled and missing plays, short answers, and crashes.
 
-The shares are higher than in the 48,310 real polls that the kinds were measured in.
+Each kind was seen in 48,310 real polls; here they are more frequent.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tests.unit.spotify_server import Reply, a_row
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LONGEST_MOVE_MS = 968
-"""Measured: the same play again, 11 to 968 ms off."""
+"""The same play was seen again 11 to 968 ms later."""
 
 
 def at(minute: float) -> datetime:
@@ -29,7 +29,7 @@ def at(minute: float) -> datetime:
 
 @dataclass(frozen=True)
 class Played:
-    """A play as it was, and how many polls later than others Spotify shows it."""
+    """A real play, and the number of polls by which Spotify shows it late."""
 
     ended_at: datetime
     track: str
@@ -47,29 +47,29 @@ class Played:
 
 
 Shown = list[tuple[Played, int]]
-"""Plays, and by how many ms Spotify moves their ends."""
+"""Plays, and the ms by which Spotify moves their ends."""
 
 
 @dataclass(frozen=True)
 class Poll:
-    """What Spotify shows, newest first, and where the poll that asks for it crashes."""
+    """What Spotify shows, newest first, and where the poll crashes."""
 
     at: datetime
     shown: Shown
     crash: tuple[int, str] | None = None
     is_survived: bool = False
-    """Whether it was a call that failed, and the container lives on."""
+    """True if only a call failed and the container survives."""
     refusal: tuple[str, Reply] | None = None
-    """Of a path that Spotify refuses instead."""
+    """A path that Spotify refuses, and its answer."""
 
 
 def a_history(random: Random, plays: int) -> list[Played]:
-    """Make up what a listener played; some tracks end in one instant."""
+    """Generate a listening history; some tracks end at one instant."""
     played, ended_at = [], START
     for number in range(plays):
         seconds = random.choice([30, 31, 200, 0])
         ended_at += timedelta(seconds=seconds, milliseconds=random.choice([0, 1, 999]))
-        # Within a second a track would be the same play again.
+        # The same track within a second would be the same play.
         track = random.choice("ABC") if seconds else f"Same{number}"
         played.append(Played(ended_at, track, late=random.choice([0, 0, 0, 0, 0, 1, 3])))
     return played
@@ -103,7 +103,7 @@ WAYS = [whole, moved_alike, moved, doubled, vanished, shrunken]
 
 
 def newest(played: list[Played], number: int) -> list[Played]:
-    """Give what is to be seen by a poll: not what Spotify shows late."""
+    """Return the plays that a poll sees, without late ones."""
     visible = [play for play in played if play.late <= number]
     return sorted(visible, key=lambda play: play.ended_at, reverse=True)[:50]
 
@@ -127,7 +127,7 @@ CRASHES = st.none() | st.tuples(st.integers(0, STEPS - 1), st.sampled_from(["bef
 
 @st.composite
 def series(draw):
-    """A history, polled now and then; its details follow from a seed."""
+    """Generate a history and its polls from a seed."""
     random = draw(st.randoms(use_true_random=True))
     steps = draw(
         st.lists(
@@ -140,7 +140,7 @@ def series(draw):
         happened = played[: sum(step[0] for step in steps[: number + 1])]
         ended_at = max((play.ended_at for play in happened), default=START)
         shown = way(newest(happened, number), random)[:50]
-        # Who crashes between a refusal and its record cannot know of it.
+        # A crash between a refusal and its write forgets the refusal.
         crash = None if refusal else crash_at
         polls.append(Poll(ended_at + timedelta(minutes=9), shown, crash, is_survived, refusal))
     return polls
@@ -166,7 +166,7 @@ def replay(polls: list[Poll]) -> World:
 
 
 def rows_of(plays: list[Play]) -> list[Play]:
-    """Make rows of records as the loader does."""
+    """Merge plays into rows as the loader does."""
     records = [Record(API, play, batch=number) for number, play in enumerate(plays)]
     return [row.api.play for row in merge(records, lambda *_: []).rows]
 

@@ -1,4 +1,4 @@
-"""Every scenario of the simulated Spotify, played to the real collector for more than an hour."""
+"""Every scenario of the simulated Spotify, against the real collector."""
 
 import json
 import re
@@ -33,7 +33,7 @@ OPTIONS = {"hangs": {"hang_s": 1}}
 
 
 class Capture:
-    """The live capture of one listener at the simulators, all in memory."""
+    """The collector of one listener, with the simulators and AWS in memory."""
 
     def __init__(self, simulated, session):
         self.simulated = simulated
@@ -51,7 +51,7 @@ class Capture:
         self.restart()
 
     def restart(self):
-        """Take a fresh container, which remembers nothing."""
+        """Start a new container without state."""
         url, now = self.simulated.spotify_url, self.simulated.now
         credentials = CredentialStore(self.aws, "listener/")
         self.collector = Collector(
@@ -66,7 +66,7 @@ class Capture:
         )
 
     def play(self, count):
-        """Play tracks, each another one, up to now."""
+        """Play different tracks until now."""
         for ago in reversed(range(count)):
             number = len(self.played)
             ended_at = self.simulated.now() - timedelta(seconds=40 * ago)
@@ -85,7 +85,7 @@ class Capture:
         return list(map(PlayBatch.model_validate_json, self.aws.bodies))
 
     def lost(self):
-        """Name the plays that no message holds."""
+        """Return the plays that are in no message."""
         told = [play for batch in self.batches() for play in batch.plays]
         return [
             (uri, ended_at)
@@ -94,7 +94,7 @@ class Capture:
         ]
 
     def open_gaps(self):
-        """Name the starts of the gaps that were told of and never closed."""
+        """Return the starts of reported gaps that were never closed."""
         opened, closed = set(), set()
         for report in (batch.report for batch in self.batches() if batch.report):
             for gap in filter(None, (report.gap, *getattr(report, "closed", ()))):
@@ -104,7 +104,7 @@ class Capture:
 
 @pytest.fixture
 def capture(monkeypatch):
-    """A listener who is captured, and whose access token has just ended."""
+    """A listener with polls so far and an expired access token."""
     monkeypatch.setattr(shared.spotify.api, "TIMEOUT_S", (1, 1))
     with simulators() as simulated, requests.Session() as session:
         session.trust_env = False

@@ -101,7 +101,7 @@ def test_new_and_moved_plays_stand_oldest_first():
     assert found.plays == (a_play(1), a_play(2, ms=25), a_play(3))
 
 
-# Answers shrink
+# Short answers
 
 
 def test_plays_missing_in_an_answer_stay_known():
@@ -170,7 +170,7 @@ def test_the_first_answer_opens_no_gap():
     assert seen(Window(), a_play(60), full=True).report.gap is None
 
 
-def test_a_full_answer_without_tracks_changes_no_gap():
+def test_an_answer_full_of_other_items_opens_no_gap():
     window = a_window(a_play(1))
 
     found = seen(window, full=True)
@@ -237,12 +237,12 @@ def test_the_number_of_kept_digests_is_limited():
     assert after[0] == "new"
 
 
-# Whatever happens
+# Properties
 
 
 @st.composite
 def answers(draw):
-    """Plays of a listener, and what the polls between them were shown: the newest, or fewer."""
+    """Generate plays, and the newest plays or fewer that each poll sees."""
     happened: list[Play] = []
     polls = []
     for plays, shown in draw(

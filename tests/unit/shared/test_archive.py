@@ -1,4 +1,4 @@
-"""Keys and objects of the archive, in moto's S3."""
+"""Keys and objects of the archive, with moto."""
 
 import gzip
 import hashlib
@@ -152,7 +152,7 @@ def test_the_same_answer_gives_the_same_bytes_at_any_time(shelf):
     shelf.archive.keep_poll("a", b"answer")
 
     kept = shelf.read("a")
-    assert kept[4:8] == bytes(4)  # the header's time stamp
+    assert kept[4:8] == bytes(4)  # the time in the header
 
 
 def test_quarantined_rows_are_stored(shelf):

@@ -1,4 +1,4 @@
-"""AWS is asked once per service, and not for long."""
+"""The AWS clients: one per service, with short timeouts."""
 
 import pytest
 

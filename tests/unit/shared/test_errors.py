@@ -1,4 +1,4 @@
-"""Errors say what to do: whom to catch, how long to wait."""
+"""The error classes: their bases, and the waits they carry."""
 
 import pytest
 
@@ -47,5 +47,5 @@ def test_the_error_of_an_unreadable_login_hides_it(login):
     with pytest.raises(ValueError, match="is not JSON with username") as failure:
         Address.of_login(login, host="db.test")
 
-    # The error of json holds what it could not read.
+    # The error of json holds the text.
     assert failure.value.__context__ is None

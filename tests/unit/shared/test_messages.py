@@ -1,4 +1,4 @@
-"""One invocation's messages: what fits is read, what does not is named."""
+"""The messages of one invocation: valid ones are read, the others are named."""
 
 import gc
 import json

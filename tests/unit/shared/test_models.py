@@ -1,4 +1,4 @@
-"""What the messages of the queues accept, refuse and say."""
+"""The queue messages: what they accept and refuse."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""One message per batch, as SQS (moto's) takes and gives it."""
+"""One SQS message per batch, with moto."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from shared.queues import Queue
 
 
 class Inbox:
-    """A queue, and what arrived there."""
+    """A queue, and its messages."""
 
     def __init__(self):
         self._sqs = boto3.client("sqs")

@@ -1,4 +1,4 @@
-"""Settings come from the environment by name, and a bad one is told by name."""
+"""Settings from environment variables; errors name the bad ones."""
 
 from typing import Annotated
 

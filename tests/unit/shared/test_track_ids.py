@@ -1,4 +1,4 @@
-"""Which track ids are taken from Spotify, and which from our own queues."""
+"""The track ids that answers of Spotify may hold, and those that queues may hold."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What an upload covers, from the times that its files tell of."""
+"""The time that an upload covers, from the times of its files."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,7 +19,7 @@ def span(start: int, end: int) -> Span:
 
 
 def cover(spans):
-    """Return what whole files cover whose names say nothing."""
+    """Return the coverage of complete files whose names have no order."""
     return covered(Part(f"{n}.json", one, is_whole=True) for n, one in enumerate(spans))
 
 
@@ -63,7 +63,7 @@ def test_joined_spans_are_disjoint_and_cover_the_same_time(given_spans):
 
 
 def audio(years: str, start: int, end: int, *, folder: str = "", is_whole: bool = True) -> Part:
-    """A file of music by the names that Spotify gives since 2023."""
+    """A file of music, named as Spotify does since 2023."""
     path = f"{folder}Streaming_History_Audio_{years}.json"
     return Part(path, span(start, end), is_whole)
 
@@ -107,14 +107,16 @@ def test_parts_with_consecutive_numbers_join(paths):
     "parts",
     [
         pytest.param([audio("2020_0", 0, 2), audio("2021_2", 5, 6)], id="a number is missing"),
-        pytest.param([audio("2020_1", 0, 2), audio("2021_0", 5, 6)], id="against the order"),
+        pytest.param(
+            [audio("2020_1", 0, 2), audio("2021_0", 5, 6)], id="numbers in the other order"
+        ),
         pytest.param([audio("2020_1", 0, 2), audio("2021_1", 5, 6)], id="the same number"),
         pytest.param([audio("2020_0", 0, 2), audio("2021", 5, 6)], id="one without a number"),
         pytest.param([audio("2024_1", 0, 2), audio("2026_2", 5, 6)], id="either layout"),
         pytest.param([audio("2024", 0, 2), audio("2026", 5, 6)], id="a year is missing"),
         pytest.param([audio("2024_1", 0, 2), audio("2025", 5, 6)], id="no first part of a year"),
         pytest.param([audio("2024", 0, 2), audio("2025_1", 5, 6)], id="no first part after"),
-        pytest.param([audio("2019-2024", 0, 2), audio("2025", 5, 6)], id="years in no layout"),
+        pytest.param([audio("2019-2024", 0, 2), audio("2025", 5, 6)], id="a range of years"),
         pytest.param(
             [audio("2020_0", 0, 2), audio("2021_1", 5, 6, folder="second/")], id="two folders"
         ),
@@ -140,7 +142,7 @@ def test_an_incomplete_part_covers_nothing_and_joins_nothing():
     assert covered(parts) == (span(0, 2), span(6, 8))
 
 
-def test_a_part_with_an_unknown_name_joins_no_spans():
+def test_a_part_without_readable_plays_joins_no_spans():
     unknown = Part("Streaming_History_Audio_2024_1.json", None, is_whole=False)
 
     assert covered([audio("2024", 0, 2), unknown, audio("2025", 6, 8)]) == (span(0, 2), span(6, 8))
@@ -176,7 +178,7 @@ def test_a_part_that_overlaps_an_incomplete_one_covers_nothing():
 
 
 def shuffled(*names):
-    """Parts of 10 hours each, the time of one after the other."""
+    """Parts of 10 hours each, one after the other."""
     return [
         Part(f"MyData/{name}.json", span(20 * n, 20 * n + 10), is_whole=True)
         for n, name in enumerate(names)
@@ -189,8 +191,8 @@ def shuffled(*names):
         pytest.param(["endsong_1"], id="the first is missing"),
         pytest.param(["endsong_0", "endsong_2"], id="one between is missing"),
         pytest.param(["endsong_0", "endsong_1 (1)"], id="renamed"),
-        pytest.param(["endsong", "endsong_0"], id="twice the first"),
-        pytest.param(["endsong_0"], id="one of several, uploaded on its own"),
+        pytest.param(["endsong", "endsong_0"], id="two first parts"),
+        pytest.param(["endsong_0"], id="one of several, uploaded alone"),
     ],
 )
 def test_unsorted_parts_cover_nothing_if_one_is_missing(names):

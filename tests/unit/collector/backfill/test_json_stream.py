@@ -20,7 +20,7 @@ from tests.unit.collector.backfill.history_examples import (
 
 
 def read(*chunks):
-    """All rows, and the error that ended the reading."""
+    """Return all rows, and the error that ended the reading."""
     rows = []
     try:
         for some in read_rows(iter(chunks), UPLOADED_AT):
@@ -56,7 +56,7 @@ layouts = st.sampled_from(
 )
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(rows=rows, layout=layouts, raw=st.booleans(), size=st.integers(1, 400))
 def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
     text = json.dumps(rows, ensure_ascii=not raw, **layout).encode()
@@ -66,7 +66,7 @@ def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
     assert found == (parse_rows(text[1:-1], UPLOADED_AT), None)
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(
     text=st.binary(max_size=200) | st.text('[]{},"\\ a1', max_size=60).map(str.encode),
     size=st.integers(1, 50),
@@ -91,7 +91,7 @@ def test_rows_are_scanned_only_at_the_end_or_at_faults(monkeypatch):
         taken_apart.append(len(text))
         return marks.finditer(text)
 
-    marks = json_stream._TOKENS  # noqa: SLF001 - the slow way differs in nothing but its cost
+    marks = json_stream._TOKENS  # noqa: SLF001 - the scan differs only in its cost
     monkeypatch.setattr(json_stream, "_TOKENS", SimpleNamespace(finditer=find))
     text = a_file(*(a_row(ms_played=ms) for ms in range(500)))
 
@@ -121,7 +121,7 @@ def test_memory_does_not_grow_with_the_file():
     [
         pytest.param(b"\xef\xbb\xbf" + a_file(a_row(ms_played=1)), id="byte order mark"),
         pytest.param(b"\n \r\n" + a_file(a_row(ms_played=1)) + b"\n\n", id="blanks around"),
-        pytest.param(a_file(a_row(ms_played=1))[:-1] + b",\n]", id="a comma too many"),
+        pytest.param(a_file(a_row(ms_played=1))[:-1] + b",\n]", id="an extra comma"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 1_000_000])
@@ -162,7 +162,7 @@ WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
         pytest.param(WHOLE[:-2], [1, 2], id="after a row"),
         pytest.param(WHOLE[: WHOLE.index(b"},") + 2], [1], id="after a comma"),
         pytest.param(WHOLE[:300], [], id="within the first row"),
-        pytest.param(b"[", [], id="at once"),
+        pytest.param(b"[", [], id="after the bracket"),
     ],
 )
 @pytest.mark.parametrize("size", [7, 1_000_000])
@@ -188,7 +188,7 @@ def test_rows_before_text_after_the_end_are_read(tail, size):
         pytest.param(b'{"a": "\\\n,"}', Quarantined("not valid JSON", None), id="bad escape"),
         pytest.param(b"{} {}", Quarantined("not valid JSON", None), id="no comma"),
         pytest.param(b'{"a": ]}', Quarantined("not valid JSON", None), id="wrong bracket"),
-        pytest.param(b"}", Quarantined("not valid JSON", None), id="bracket too many"),
+        pytest.param(b"}", Quarantined("not valid JSON", None), id="extra bracket"),
         pytest.param(b'{"a":"\xe9"}', Quarantined("not UTF-8 text", {"a": "�"}), id="latin-1"),
         pytest.param(rb'{"a":"\udfff"}', Quarantined("lone surrogate", {"a": "�"}), id="half"),
     ],
@@ -203,7 +203,7 @@ def test_a_broken_row_does_not_stop_its_file(broken, expected, size):
 
 
 def long_row(size):
-    """A play of so many bytes."""
+    """A row of `size` bytes."""
     row = json.dumps(a_row(ms_played=7, extra=""))
     return row.replace('"extra": ""', f'"extra": "{"x" * (size - len(row))}"').encode()
 

@@ -43,7 +43,7 @@ def etag_of(content):
 
 
 def run(*messages, context=CONTEXT):
-    """The ids of the messages that failed."""
+    """Return the ids of the failed messages."""
     answer = handler({"Records": list(messages)}, context)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 

@@ -23,7 +23,7 @@ from tests.unit.collector.backfill.history_examples import (
 
 
 class Reading:
-    """What came of reading one upload."""
+    """The result of reading one upload."""
 
     def __init__(self, upload, name, is_late=lambda: False):
         self.messages = []
@@ -129,7 +129,7 @@ def test_parts_of_an_export_cover_the_time_between_them():
 
 
 def layout_of_2026(**rows: bytes) -> io.BytesIO:
-    """A zip of a whole export; the rows by year and number."""
+    """A zip of a complete export; the rows by year and number."""
     folder = "Spotify Extended Streaming History/Streaming_History_Audio"
     return a_zip({f"{folder}{name}.json": content for name, content in rows.items()})
 
@@ -164,7 +164,7 @@ def test_a_part_with_a_bad_row_covers_nothing():
     assert report.spans == (days("2025-01-01", "2026-03-31"), days("2026-08-01", "2026-11-20"))
 
 
-def test_an_unreadable_row_without_a_time_joins_nothing():
+def test_a_part_with_one_unreadable_row_joins_nothing():
     upload = layout_of_2026(
         _2024=played("2024-01-02", "2024-12-31"),
         _2024_1=a_file(a_row(ts="yesterday")),
@@ -357,7 +357,7 @@ def test_a_bad_file_does_not_stop_the_upload():
     )
 
 
-def test_a_latin_1_file_loads_except_rows_with_umlauts():
+def test_a_latin_1_file_loads_except_non_ascii_rows():
     text = a_file(a_row(), a_row(master_metadata_track_name="Café")).decode().encode("latin-1")
 
     reading = Reading(io.BytesIO(text), "endsong.json")
@@ -480,7 +480,7 @@ def test_a_slow_upload_is_read_in_part():
     )
 
 
-def test_an_unread_file_splits_the_span_of_the_others(monkeypatch):
+def test_an_export_with_an_unread_file_covers_nothing(monkeypatch):
     monkeypatch.setattr(upload_reader, "ROWS", 3)
     files = {
         "MyData/endsong_0.json": played("2021-06-01", "2019-01-01"),
@@ -525,7 +525,7 @@ rows = st.lists(
 )
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(rows=rows)
 def test_any_row_is_published_skipped_or_quarantined(rows):
     text = json.dumps(rows).encode()

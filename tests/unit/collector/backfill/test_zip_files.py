@@ -16,7 +16,7 @@ DAMAGED = "damaged in the zip: download it again"
 
 
 def read(upload, name="my_spotify_data.zip"):
-    """The bytes, or the error, of each file."""
+    """Return the bytes or the error of each file."""
     return {file.name: read_file(file) for file in history_files(upload, name)}
 
 
@@ -124,7 +124,7 @@ def test_a_truncated_zip_is_refused():
 def test_a_directory_before_the_start_of_the_zip_is_refused():
     whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
     end = whole.rindex(b"PK\5\6")
-    struct.pack_into("<L", whole, end + 12, end + 1)  # the directory's size
+    struct.pack_into("<L", whole, end + 12, end + 1)  # the size of the directory
 
     with pytest.raises(UploadError, match="a damaged or incomplete zip"):
         read(io.BytesIO(whole))
@@ -134,13 +134,13 @@ def test_a_member_that_begins_before_the_start_of_its_zip_is_refused():
     whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
     end = whole.rindex(b"PK\5\6")
     begin = whole.rindex(b"PK\1\2")
-    struct.pack_into("<L", whole, end + 16, begin + 1)  # where the directory says it begins
+    struct.pack_into("<L", whole, end + 16, begin + 1)  # the start of the directory
 
     assert read(io.BytesIO(whole)) == {"endsong.json": DAMAGED}
 
 
 def with_offset_of_64_bits(files, *, name, offset):
-    """A zip whose directory places one member somewhere else."""
+    """A zip whose directory gives a wrong offset of one member."""
     packed = a_zip(files)
     with zipfile.ZipFile(packed, "a") as archive:
         archive.getinfo(name).header_offset = offset
@@ -184,7 +184,7 @@ def test_a_member_with_two_names_is_refused():
     }
 
 
-@pytest.mark.parametrize("place", [2, 3])  # its mark
+@pytest.mark.parametrize("place", [2, 3])  # a byte of its signature
 def test_a_damaged_header_asks_for_another_download(place):
     whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
     whole[place] ^= 0x41
@@ -205,7 +205,7 @@ def test_an_unsupported_member_is_refused_with_advice(flags):
 def test_a_zip_with_a_wrong_member_count_is_refused():
     whole = bytearray(a_zip({"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}).getvalue())
     first, second = whole.index(b"PK\1\2"), whole.rindex(b"PK\1\2")
-    struct.pack_into("<H", whole, first + 32, second - first)  # the comment's length
+    struct.pack_into("<H", whole, first + 32, second - first)  # the length of the comment
 
     with pytest.raises(UploadError, match="a damaged or incomplete zip: download it again"):
         read(io.BytesIO(whole))
@@ -221,7 +221,7 @@ def test_a_zip64_with_many_members_is_read():
 def test_a_name_wrongly_marked_as_utf_8_is_refused():
     whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
     begin = whole.index(b"PK\1\2")
-    whole[begin + 9] |= 0x08  # the name is UTF-8
+    whole[begin + 9] |= 0x08  # the flag of a UTF-8 name
     whole[begin + 46] = 0xFF
 
     with pytest.raises(UploadError, match="unusual program: unpack the zip and upload what"):
@@ -232,7 +232,7 @@ NUMBERS = st.sampled_from([0, 1, 0xFF, 0xFFFF, 0xFFFF_FFFF, 1 << 63, (1 << 64) -
 CHANGES = st.lists(
     st.tuples(
         st.sampled_from([b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7"]),
-        st.integers(0, 90),  # a byte within the record, or behind it
+        st.integers(0, 90),  # a byte within the record or after it
         st.sampled_from([1, 2, 4, 8]),
         NUMBERS | st.integers(0, (1 << 64) - 1),
     ),
@@ -242,7 +242,7 @@ CHANGES = st.lists(
 
 
 def zips():
-    """Small zips, with fields of 32 bits and of 64."""
+    """Small zips, with 32-bit and 64-bit fields."""
     plain = a_zip({"endsong_0.json": b"[0]" * 50, "endsong_1.json": b"[1]" * 50})
     large = io.BytesIO()
     with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -254,7 +254,7 @@ def zips():
     return [zipped.getvalue() for zipped in (plain, large, offset)]
 
 
-@settings(deadline=None, max_examples=400)  # a busy machine is no fault
+@settings(deadline=None, max_examples=400)  # a busy machine may be slow
 @given(
     whole=st.sampled_from(zips()), changes=CHANGES, cut=st.integers(0, 40), on_disk=st.booleans()
 )
@@ -311,7 +311,7 @@ def test_a_member_with_a_wrong_checksum_is_refused():
 
 
 def test_a_damaged_member_yields_no_bytes(monkeypatch):
-    # zipfile itself reads 4 KiB at once, and knows the checksum of what is shorter.
+    # zipfile reads 4 KiB at once, and would check the checksum of a shorter member.
     monkeypatch.setattr(zip_files, "CHUNK_BYTES", 4096)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:

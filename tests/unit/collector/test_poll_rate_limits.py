@@ -1,4 +1,4 @@
-"""429s: whom they block, for how long, and who may call first afterwards."""
+"""Rate limits: who must not call, for how long, and who may call first afterwards."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ BUSY = Reply(b"Too many requests", 429, {"Retry-After": "52531"})
 
 @pytest.fixture
 def family(pipeline):
-    """Two listeners who logged in with one app, and one with another."""
+    """Two listeners of one app, and one of another."""
     for listener, app in {"you": "app", "they": "other-app"}.items():
         client("secretsmanager").create_secret(Name=f"plays/listener/{listener}")
         pipeline.log_in(f"AQ-{listener}", listener=listener, client_id=app)
@@ -52,7 +52,7 @@ def test_a_wait_starts_at_the_refusal(pipeline, spotify):
     collector = wire()
     began = datetime.now(UTC)
     instants = iter([began, began + timedelta(seconds=12)])
-    collector._clock = lambda: next(instants)  # noqa: SLF001 - a slow Spotify, without the wait
+    collector._clock = lambda: next(instants)  # noqa: SLF001 - simulates a slow Spotify
 
     until = collector.poll("me").blocked_until
 
@@ -81,7 +81,7 @@ def test_429_without_a_wait_doubles_the_last_wait(pipeline, spotify):
     spotify.pages = [Reply(b"Too many requests", 429)]
     pipeline.poll()
     first = wait_of(pipeline.app())
-    pipeline.let_the_block_pass()
+    pipeline.end_the_rate_limit()
 
     pipeline.poll()
 
@@ -91,7 +91,7 @@ def test_429_without_a_wait_doubles_the_last_wait(pipeline, spotify):
 def test_an_answer_ends_the_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     pipeline.poll()
-    pipeline.let_the_block_pass()
+    pipeline.end_the_rate_limit()
 
     outcome = pipeline.poll()
 
@@ -102,7 +102,7 @@ def test_an_answer_ends_the_rate_limit(pipeline, spotify):
 def test_another_429_does_not_end_the_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, Reply(b"Too many requests", 429)]
     pipeline.poll()
-    pipeline.let_the_block_pass()
+    pipeline.end_the_rate_limit()
 
     outcome = pipeline.poll()
 
@@ -130,7 +130,7 @@ def test_listeners_of_one_app_share_a_rate_limit(family, spotify):
 def test_an_answer_to_one_listener_ends_the_rate_limit_of_all(family, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     family.poll("me")
-    family.let_the_block_pass()
+    family.end_the_rate_limit()
     family.poll("you")
 
     assert family.poll("me")["status"] == "polled"
@@ -157,7 +157,7 @@ def test_the_rate_limit_of_another_function_stops_polls(pipeline, spotify):
 def test_polls_call_first_after_a_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
     pipeline.poll()
-    pipeline.let_the_block_pass()
+    pipeline.end_the_rate_limit()
     before = pipeline.app().is_blocked_for_others(datetime.now(UTC))
 
     pipeline.poll()

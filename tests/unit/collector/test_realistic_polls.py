@@ -146,7 +146,7 @@ def series(draw):
     return polls
 
 
-def replay(polls: list[Poll]) -> World:
+def run_polls(polls: list[Poll]) -> World:
     """Run each poll. Repeat a failed one, in a new container if the process died."""
     world = World()
     for poll in polls:
@@ -174,7 +174,7 @@ def rows_of(plays: list[Play]) -> list[Play]:
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
 def test_every_shown_play_becomes_one_row(polls):
-    world = replay(polls)
+    world = run_polls(polls)
 
     rows, shown = rows_of(world.published()), set(world.shown)
     assert len(rows) == len(shown)
@@ -184,7 +184,7 @@ def test_every_shown_play_becomes_one_row(polls):
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
 def test_published_plays_are_archived_under_their_origin(polls):
-    world = replay(polls)
+    world = run_polls(polls)
 
     origins = {batch.origin for batch in world.batches() if batch.plays}
 
@@ -194,25 +194,25 @@ def test_published_plays_are_archived_under_their_origin(polls):
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
 def test_a_new_refresh_token_is_written_before_its_access_token_is_used(polls):
-    assert replay(polls).spotify.used_too_early == 0
+    assert run_polls(polls).spotify.used_too_early == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
 def test_an_old_refresh_token_is_never_used(polls):
-    assert replay(polls).spotify.used_too_late == 0
+    assert run_polls(polls).spotify.used_too_late == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
 def test_no_call_is_made_during_a_rate_limit(polls):
-    assert replay(polls).spotify.calls_while_blocked == 0
+    assert run_polls(polls).spotify.calls_while_blocked == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
 def test_a_repeated_last_answer_adds_nothing(polls):
-    world = replay(polls)
+    world = run_polls(polls)
     world.poll()
     before = len(world.published())
 
@@ -229,7 +229,7 @@ def test_a_crash_at_any_step_loses_no_play(step, moment, is_survived):
     shown = [(play, 0) for play in plays]
     polls = [Poll(at(5), shown[:4]), Poll(at(65), shown, (step, moment), is_survived)]
 
-    rows = rows_of(replay(polls).published())
+    rows = rows_of(run_polls(polls).published())
 
     assert [row.played_at for row in rows] == [play.ended_at for play in plays]
 

@@ -64,7 +64,7 @@ def test_a_full_answer_that_falls_short_ends_the_open_gap():
     assert (found.until, found.outage) == (at(59), None)
 
 
-@pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "shrunken"])
+@pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "short"])
 def test_a_short_or_empty_answer_keeps_the_gap_open(minutes):
     found = cover(SINCE, OUTAGE, an_answer(*minutes), at(60))
 
@@ -101,12 +101,12 @@ def test_an_outage_opens_a_gap_after_25_minutes(covered_until, polled_at, silenc
 def an_account_shown(*shown: int, every: int) -> "Listening":
     """Poll an account that is shown few plays after two hours of listening."""
     listening = Listening()
-    listening.live(5, 5)
-    listening.hear(43)
-    listening.live(120, 120)
+    listening.listen(5, 5)
+    listening.poll(43)
+    listening.listen(120, 120)
     for plays in shown:
-        listening.live(every, every)
-        listening.hear(plays)
+        listening.listen(every, every)
+        listening.poll(plays)
     return listening
 
 
@@ -115,7 +115,7 @@ def an_account_shown(*shown: int, every: int) -> "Listening":
     [((43, 43), 30), ((43, 43, 43), 12), ((43, 0, 0), 20)],
     ids=["too few", "too soon", "empty ones do not count"],
 )
-def test_two_short_answers_open_no_gap(shown, every):
+def test_few_short_answers_open_no_gap(shown, every):
     listening = an_account_shown(*shown, every=every)
 
     assert listening.reported == []
@@ -133,9 +133,9 @@ def test_permanently_short_answers_open_a_gap():
 
 def test_a_gap_resets_the_count_of_short_answers():
     listening = an_account_shown(43, 43, 43, every=13)
-    listening.live(120, 120)
+    listening.listen(120, 120)
 
-    listening.hear(43)
+    listening.poll(43)
 
     assert len(listening.reported) == 1
     assert listening.state.window.short.count == 1
@@ -152,9 +152,9 @@ def test_an_answer_that_reaches_its_start_closes_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
     (gap,) = listening.reported
 
-    listening.hear(43)
+    listening.poll(43)
     still_open = listening.open_gaps()
-    listening.hear(400)
+    listening.poll(400)
 
     assert still_open == [gap]
     assert listening.open_gaps() == []
@@ -167,11 +167,11 @@ def test_an_answer_that_reaches_its_start_closes_a_gap():
 def test_one_answer_closes_every_gap_it_reaches():
     listening = an_account_shown(43, 43, 43, every=13)
     for _ in range(SHORT_ANSWERS):
-        listening.live(60, 60)
-        listening.hear(43)
+        listening.listen(60, 60)
+        listening.poll(43)
     two = listening.open_gaps()
 
-    listening.hear(400)
+    listening.poll(400)
 
     assert len(two) == 2
     assert listening.open_gaps() == []
@@ -180,8 +180,8 @@ def test_one_answer_closes_every_gap_it_reaches():
 def test_the_latest_open_gaps_are_kept():
     listening = an_account_shown(43, every=13)
     for _ in range((MOST_OPEN_GAPS + 2) * SHORT_ANSWERS):
-        listening.live(60, 60)
-        listening.hear(43)
+        listening.listen(60, 60)
+        listening.poll(43)
 
     gaps = listening.open_gaps()
     assert len(gaps) > MOST_OPEN_GAPS
@@ -210,14 +210,14 @@ def test_an_unreadable_answer_opens_a_gap(since, started_at):
 
 def test_an_unreadable_newest_row_opens_one_gap():
     listening = Listening()
-    listening.live(5, 5)
-    listening.hear(50)
-    listening.live(2, 2)
-    listening.hear(50, unreadable={7})
-    listening.hear(50, unreadable={7})
-    listening.live(2, 2)
-    listening.hear(50, unreadable={7})
-    listening.hear(50, unreadable={7})
+    listening.listen(5, 5)
+    listening.poll(50)
+    listening.listen(2, 2)
+    listening.poll(50, unreadable={7})
+    listening.poll(50, unreadable={7})
+    listening.listen(2, 2)
+    listening.poll(50, unreadable={7})
+    listening.poll(50, unreadable={7})
 
     opened, ended = listening.reported
     assert opened == Gap(started_at=at(5), reason=UNREADABLE)
@@ -226,13 +226,13 @@ def test_an_unreadable_newest_row_opens_one_gap():
 
 def test_a_gap_of_an_unreadable_row_closes_when_readable():
     listening = Listening()
-    listening.live(5, 5)
-    listening.hear(50)
-    listening.live(5, 5)
-    listening.hear(50, unreadable={7})
+    listening.listen(5, 5)
+    listening.poll(50)
+    listening.listen(5, 5)
+    listening.poll(50, unreadable={7})
     opened = listening.open_gaps()
 
-    listening.hear(50)
+    listening.poll(50)
 
     assert opened == [Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)]
     assert listening.open_gaps() == []
@@ -242,14 +242,14 @@ def test_a_gap_of_an_unreadable_row_closes_when_readable():
 @pytest.mark.parametrize("ends", [True, False], ids=["with its end", "without its end"])
 def test_a_late_unreadable_row_opens_one_gap(ends):
     listening = Listening()
-    listening.live(9, 9)
-    listening.hear(50, later={4, 5})
-    listening.live(5, 5)
+    listening.listen(9, 9)
+    listening.poll(50, later={4, 5})
+    listening.listen(5, 5)
 
-    listening.hear(50, {4, 5}, ends=ends)
-    listening.hear(50, {4, 5}, ends=ends)
+    listening.poll(50, {4, 5}, ends=ends)
+    listening.poll(50, {4, 5}, ends=ends)
     opened = list(listening.reported)
-    listening.hear(50)
+    listening.poll(50)
 
     (gap,) = opened
     assert (gap.started_at - STEP, gap.ended_at, gap.reason) == (at(3), at(6), UNREADABLE)
@@ -258,13 +258,13 @@ def test_a_late_unreadable_row_opens_one_gap(ends):
 
 def test_a_late_row_beside_another_gap_is_reported_next():
     listening = Listening()
-    listening.live(9, 9)
-    listening.hear(50, later={4})
-    listening.live(5, 5)
+    listening.listen(9, 9)
+    listening.poll(50, later={4})
+    listening.listen(5, 5)
 
-    listening.hear(50, {4, 12})
-    listening.hear(50, {4, 12})
-    listening.hear(50, {4, 12})
+    listening.poll(50, {4, 12})
+    listening.poll(50, {4, 12})
+    listening.poll(50, {4, 12})
 
     gaps = [(gap.started_at, gap.ended_at) for gap in listening.reported]
     assert gaps == [(at(9), at(13)), (at(3) + STEP, at(5))]
@@ -272,10 +272,10 @@ def test_a_late_row_beside_another_gap_is_reported_next():
 
 def test_an_unreadable_row_from_before_the_first_poll_opens_no_gap():
     listening = Listening()
-    listening.live(9, 9)
-    listening.hear(3)
+    listening.listen(9, 9)
+    listening.poll(3)
 
-    listening.hear(9, {2, 4}, ends=False)
+    listening.poll(9, {2, 4}, ends=False)
 
     assert listening.reported == []
 
@@ -283,10 +283,10 @@ def test_an_unreadable_row_from_before_the_first_poll_opens_no_gap():
 @pytest.mark.parametrize("minute", [3, 5, 10])
 def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
     listening = Listening()
-    listening.live(10, 10)
-    listening.hear(50)
+    listening.listen(10, 10)
+    listening.poll(50)
 
-    listening.hear(50, {minute})
+    listening.poll(50, {minute})
 
     assert listening.reported == []
 
@@ -296,10 +296,10 @@ def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
 
 def test_plays_missing_before_the_first_shown_play_open_a_gap():
     listening = Listening()
-    listening.hear(0)
-    listening.live(120, 120)
+    listening.poll(0)
+    listening.listen(120, 120)
 
-    listening.hear(50)
+    listening.poll(50)
 
     (gap,) = listening.reported
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
@@ -308,13 +308,13 @@ def test_plays_missing_before_the_first_shown_play_open_a_gap():
 
 def test_a_rate_limit_before_the_first_play_opens_and_closes_a_gap():
     listening = Listening()
-    listening.hear(0)
-    listening.live(20, 0)
-    listening.hear(0)
-    listening.live(60, 60)
-    listening.hear_nothing()
+    listening.poll(0)
+    listening.listen(20, 0)
+    listening.poll(0)
+    listening.listen(60, 60)
+    listening.poll_without_answer()
 
-    listening.hear(50)
+    listening.poll(50)
 
     opened, ended = listening.reported
     assert (opened.started_at, opened.ended_at) == (at(0), None)
@@ -323,22 +323,22 @@ def test_a_rate_limit_before_the_first_play_opens_and_closes_a_gap():
 
 def test_an_account_without_plays_has_no_gap():
     listening = Listening()
-    listening.hear(0)
+    listening.poll(0)
     for _ in range(SHORT_ANSWERS + 1):
-        listening.live(20, 3)
-        listening.hear(50)
+        listening.listen(20, 3)
+        listening.poll(50)
 
     assert listening.reported == []
 
 
 def test_few_plays_after_an_empty_answer_open_no_gap():
     listening = Listening()
-    listening.hear(0)
-    listening.live(120, 120)
-    listening.hear(7)
+    listening.poll(0)
+    listening.listen(120, 120)
+    listening.poll(7)
     undecided = listening.reported[:]
 
-    listening.hear(50)
+    listening.poll(50)
 
     assert undecided == []
     (gap,) = listening.reported
@@ -348,12 +348,12 @@ def test_few_plays_after_an_empty_answer_open_no_gap():
 @pytest.mark.parametrize(("shown", "every"), [(43, 0), (7, 3)], ids=["many", "sliding"])
 def test_permanently_short_answers_open_a_gap_before_the_first_play(shown, every):
     listening = Listening()
-    listening.hear(0)
-    listening.live(120, 120)
+    listening.poll(0)
+    listening.listen(120, 120)
 
     for _ in range(SHORT_ANSWERS):
-        listening.live(20, every)
-        listening.hear(shown)
+        listening.listen(20, every)
+        listening.poll(shown)
 
     (gap,) = listening.reported
     assert (gap.started_at, gap.reason, gap.is_closed) == (at(0), STAYED_SHORT, False)
@@ -361,9 +361,9 @@ def test_permanently_short_answers_open_a_gap_before_the_first_play(shown, every
 
 def test_a_full_first_answer_opens_no_gap():
     listening = Listening()
-    listening.live(120, 120)
+    listening.listen(120, 120)
 
-    listening.hear(50)
+    listening.poll(50)
 
     assert listening.reported == []
 
@@ -381,17 +381,17 @@ class Listening:
     reported: list[Gap] = field(default_factory=list)
     state: ListenerState = field(default_factory=ListenerState)
 
-    def live(self, minutes: int, plays: int) -> None:
+    def listen(self, minutes: int, plays: int) -> None:
         self.played += [a_play(self.minute + n) for n in range(1, min(minutes, plays) + 1)]
         self.minute += minutes
 
-    def hear_nothing(self) -> None:
+    def poll_without_answer(self) -> None:
         gap = self.state.find_outage(at(self.minute), "Spotify fails")
         if gap:
             self.reported.append(gap)
             self.state = self.state.with_outage(gap)
 
-    def hear(
+    def poll(
         self,
         shown: int,
         unreadable: AbstractSet[int] = frozenset(),
@@ -429,13 +429,13 @@ class Listening:
 
 
 @st.composite
-def lives(draw):
+def histories(draw):
     listening = Listening()
-    listening.live(5, 5)
+    listening.listen(5, 5)
     # Some accounts are never shown 50 plays.
     most = draw(st.sampled_from([50, 43]))
     silent_first = draw(st.booleans())
-    listening.hear(0 if silent_first else most)
+    listening.poll(0 if silent_first else most)
     steps = st.tuples(
         st.integers(1, 120),
         st.sampled_from([0, 0, 10, 60, 120]),
@@ -443,31 +443,31 @@ def lives(draw):
         st.sampled_from([None, None, most, most, most if silent_first else 7, 0]),
     )
     for minutes, plays, shown in draw(st.lists(steps, max_size=12)):
-        listening.live(minutes, plays)
-        listening.hear_nothing() if shown is None else listening.hear(shown)
+        listening.listen(minutes, plays)
+        listening.poll_without_answer() if shown is None else listening.poll(shown)
     for _ in range(SHORT_ANSWERS + 1):
-        listening.live(13, 1)
-        listening.hear(most)
+        listening.listen(13, 1)
+        listening.poll(most)
     return listening
 
 
 @st.composite
-def half_readable_lives(draw):
+def histories_with_unreadable_plays(draw):
     """Listen and poll often, while some plays are unreadable or appear late."""
     listening = Listening()
     never, late = (draw(st.sets(st.integers(1, 60), max_size=8)) for _ in range(2))
     for _ in range(draw(st.integers(1, 6))):
-        listening.live(10, 10)
-        listening.hear(50, never, later={each for each in late if each > listening.minute - 10})
-    listening.live(2, 2)
+        listening.listen(10, 10)
+        listening.poll(50, never, later={each for each in late if each > listening.minute - 10})
+    listening.listen(2, 2)
     readable = never - {listening.minute, listening.minute - 1}
-    listening.hear(50, readable)
-    listening.hear(50, readable)
+    listening.poll(50, readable)
+    listening.poll(50, readable)
     return listening
 
 
 @settings(deadline=None)  # a busy machine may be slow
-@given(half_readable_lives())
+@given(histories_with_unreadable_plays())
 def test_every_unreadable_play_lies_in_an_open_gap(listening):
     gaps = listening.open_gaps()
     lost = [play for play in listening.played if play not in listening.published]
@@ -481,15 +481,15 @@ def test_every_unreadable_play_lies_in_an_open_gap(listening):
 
 
 @settings(deadline=None)  # a busy machine may be slow
-@given(half_readable_lives())
+@given(histories_with_unreadable_plays())
 def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
-    listening.hear(100)
+    listening.poll(100)
 
     assert listening.open_gaps() == []
 
 
 @settings(deadline=None)  # a busy machine may be slow
-@given(lives())
+@given(histories())
 def test_every_missed_play_lies_in_an_open_gap(listening):
     watched = [play for play in listening.played if play.played_at > at(5)]
     missed = [play for play in watched if play not in listening.published]
@@ -500,16 +500,16 @@ def test_every_missed_play_lies_in_an_open_gap(listening):
 
 
 @settings(deadline=None)  # a busy machine may be slow
-@given(lives())
+@given(histories())
 def test_every_gap_ends_or_closes(listening):
-    decided = {gap.started_at for gap in listening.reported if gap.ended_at}
+    ended = {gap.started_at for gap in listening.reported if gap.ended_at}
 
     assert listening.state.outage is None
-    assert {gap.started_at for gap in listening.reported} == decided
+    assert {gap.started_at for gap in listening.reported} == ended
 
 
 @settings(deadline=None)  # a busy machine may be slow
-@given(lives())
+@given(histories())
 def test_each_gap_has_its_own_start(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]
     latest = {gap.started_at: gap for gap in listening.reported}

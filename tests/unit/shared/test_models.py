@@ -202,3 +202,12 @@ def test_a_message_is_immutable():
 )
 def test_an_instant_is_written_as_spotify_does(instant, written):
     assert iso(instant) == written
+
+
+@pytest.mark.parametrize("content", [{"plays": [PLAY]}, {"report": POLL}], ids=["plays", "report"])
+def test_plays_and_reports_need_a_listener(content):
+    healing = BATCH | {"listener": None, "source": None}
+    assert EnrichedBatch.model_validate(healing).plays == ()
+
+    with pytest.raises(ValidationError, match="need a listener"):
+        EnrichedBatch.model_validate(healing | content)

@@ -1,4 +1,4 @@
-"""One poll: ask Spotify, compare, archive, publish, save the state."""
+"""One poll: ask Spotify, compare, archive, publish, store the state."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -107,7 +107,7 @@ class Collector:
         return self._call(start, credentials, app)
 
     def _call(self, start: _Start, credentials: Credentials, app: AppState) -> Outcome:
-        """Ask Spotify, and save the answer or the refusal."""
+        """Ask Spotify, and store the answer or the refusal."""
         state, now = start.before, start.now
         try:
             answer = self._ask(start.listener, credentials)
@@ -186,7 +186,7 @@ class Collector:
     def _end_without_answer(
         self, start: _Start, state: ListenerState, reason: str, *, throttled: bool = False
     ) -> bool:
-        """End a poll without an answer: open a gap if plays may be missing, then save the state.
+        """End a poll without an answer: open a gap if plays may be missing, then store the state.
 
         Returns:
             True if a gap was opened.

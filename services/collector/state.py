@@ -99,7 +99,7 @@ class ListenerState(BaseModel):
     def find_outage(self, now: datetime, reason: str) -> Gap | None:
         """Return a gap if the last answer is so old that Spotify may no longer show some plays.
 
-        An outage opens one gap. Before the first answer there is none, because nothing says when
+        An outage opens one gap. Before the first answer it opens none, because nothing says when
         listening began.
         """
         since = self.window.covered_until or self.window.watched_since

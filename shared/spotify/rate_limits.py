@@ -88,7 +88,7 @@ class SpotifyApps:
         return _state(client_id, found.get("Item", {}))
 
     def throttle(self, client_id: str, retry_after_s: int | None, now: datetime) -> AppState:
-        """Save a 429.
+        """Store a 429.
 
         If the table cannot be written, this raises, and the next call may come too early.
 
@@ -133,7 +133,7 @@ class SpotifyApps:
             )
 
     def forbid_features(self, client_id: str, now: datetime) -> None:
-        """Save that the app gets no audio features."""
+        """Store that Spotify forbids audio features to the app."""
         self._change(client_id, "SET features_forbidden_at = :now", {":now": _instant(now)})
 
     def spend(self, client_id: str, calls: int, now: datetime, budget: int) -> datetime | None:

@@ -39,7 +39,7 @@ class Played:
         played_at = iso(self.ended_at + timedelta(milliseconds=moved_ms))
         return a_row(played_at, name=self.track, external_ids={"isrc": self.track})
 
-    def is_told_by(self, play: Play) -> bool:
+    def matches(self, play: Play) -> bool:
         moved = play.played_at - self.ended_at
         return play.track_name == self.track and (
             timedelta(0) <= moved <= timedelta(milliseconds=LONGEST_MOVE_MS)
@@ -178,7 +178,7 @@ def test_every_shown_play_becomes_one_row(polls):
 
     rows, shown = rows_of(world.published()), set(world.shown)
     assert len(rows) == len(shown)
-    assert all(any(play.is_told_by(row) for row in rows) for play in shown)
+    assert all(any(play.matches(row) for row in rows) for play in shown)
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)

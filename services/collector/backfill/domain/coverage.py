@@ -31,7 +31,7 @@ listener who pauses for longer over New Year therefore has two spans.
 
 
 class Ends:
-    """The first and the last of some instants; None if there are none."""
+    """The first and the last of some instants; None before the first one."""
 
     def __init__(self) -> None:
         self.first: datetime | None = None

@@ -1,1 +1,1 @@
-"""The words of the domain and the edges that more than one service touches."""
+"""The models, and the clients of the outside world that several services use."""

@@ -1,4 +1,4 @@
-"""The archive: raw answers and uploads in S3, kept for ever.
+"""The archive: raw answers and uploads in S3, kept forever.
 
 `history/<listener>/<file>`                            uploads
 `polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers that held something new
@@ -17,23 +17,23 @@ from shared.models import iso
 
 DEFAULT_LISTENER = "me"
 UPLOADS = "history/"
-"""Where people put their files."""
+"""The folder of the uploads."""
 UPLOAD_SUFFIXES = (".json", ".zip")
-"""How the name of an upload ends, in lower case; others are reported, and not read."""
+"""The suffixes of readable uploads, in lower case; other files are reported but not read."""
 KEY_BYTES = 1_024
-"""Longest key that S3 takes, in UTF-8."""
+"""Longest S3 key, in UTF-8."""
 CHUNK_BYTES = 1 << 20
 
 
 def poll_key(listener: str, polled_at: datetime) -> str:
-    """Name the object that keeps the answer of one poll."""
+    """Return the key of the answer of one poll."""
     return f"polls/{listener}/{polled_at.astimezone(UTC):%Y/%m/%d}/{iso(polled_at)}.json.gz"
 
 
 def quarantine_key(listener: str, origin: str) -> str:
-    """Name the object that keeps the unreadable rows of one origin.
+    """Return the key of the unreadable rows of one origin.
 
-    The SHA-256 of an origin stands in for one that is too long for a key.
+    An origin that is too long for a key is replaced by its SHA-256.
     """
     key = f"quarantine/{listener}/{origin}.jsonl"
     if len(key.encode()) > KEY_BYTES:
@@ -42,23 +42,22 @@ def quarantine_key(listener: str, origin: str) -> str:
 
 
 def upload_key(listener: str, name: str) -> str:
-    """Name the object that keeps an uploaded file, its suffix as `UPLOAD_SUFFIXES` spells it."""
+    """Return the key of an upload, with its suffix in lower case."""
     path = PurePath(name)
     return f"{UPLOADS}{listener}/{path.stem}{path.suffix.lower()}"
 
 
 def upload_origin(key: str, version_id: str) -> str:
-    """Name one upload of a file: the same key uploaded again is another origin.
+    """Return the origin of an upload; a second upload of the same key has another one.
 
-    Postgres cannot store a NUL character, which a key may hold. One character stands in for it, so
-    that the longest key still fits into a message.
+    NUL characters in the key are replaced, because Postgres cannot store them.
     """
     key = key.replace("\0", "\ufffd")
     return f"{key}?versionId={quote(version_id)}"
 
 
 def listener_of(key: str) -> str:
-    """Return whose history a key is: `history/<listener>/<file>`, or the default listener's."""
+    """Return the listener of a key `history/<listener>/<file>`, or the default listener."""
     parts = key.split("/")
     return parts[1] if len(parts) > 2 else DEFAULT_LISTENER  # noqa: PLR2004 - prefix, listener, file
 
@@ -71,16 +70,16 @@ class Archive:
         self._bucket = bucket
 
     def keep_poll(self, key: str, answer: bytes) -> None:
-        """Keep the raw answer of a poll, compressed."""
-        # mtime=0: the same answer gives the same bytes.
+        """Store the raw answer of a poll, compressed."""
+        # mtime=0, so that the same answer gives the same bytes.
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=gzip.compress(answer, mtime=0))
 
     def keep_quarantine(self, key: str, rows: BinaryIO) -> None:
-        """Keep the unreadable rows of an upload: JSON lines, streamed."""
+        """Store the unreadable rows of an upload as JSON lines."""
         self._s3.upload_fileobj(rows, self._bucket, key)
 
     def fetch(self, key: str, version_id: str, into: BinaryIO) -> None:
-        """Copy an uploaded file into a local one, in chunks."""
+        """Download an upload into a local file, in chunks."""
         answer = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version_id)
         with answer["Body"] as body:
             shutil.copyfileobj(body, into, CHUNK_BYTES)

@@ -4,19 +4,19 @@ HistoryError
 ├── SettingsError                a variable or secret is missing or wrong: fix the deployment
 ├── MessageError                 a queue message does not fit its model
 ├── UploadError                  an uploaded file cannot be read as listening history at all
-├── DatabaseError                Postgres could not be used; see __cause__
-│   ├── DatabaseAwayError        it cannot serve now: the same work may succeed later
-│   │   └── DatabaseLoginError   it does not know us: read the login again
-│   ├── DatabaseRefusalError     the data, or its amount, was refused: do not retry
-│   └── QueryError               a person's statement was refused; the message says why
-├── SpotifyError                 Spotify did not answer as documented, or not at all: try later
-│   ├── SpotifyAuthError         the app or the account is not allowed: a person must act
-│   │   ├── SpotifyTokenError    401: the access token is not accepted; a fresh one may be
-│   │   ├── SpotifyEndpointError 403 of one call: the app may not make it, whoever asks
-│   │   └── SpotifyLoginError    the grant is dead: the listener must log in again
-│   ├── SpotifyRequestError      400: what the request says; others may pass
+├── DatabaseError                Postgres failed; see __cause__
+│   ├── DatabaseAwayError        it cannot be reached or used now: retry later
+│   │   └── DatabaseLoginError   it refuses the login: read the login again
+│   ├── DatabaseRefusalError     it refuses the data, or too much of it: do not retry
+│   └── QueryError               a query of a person failed; the message says why
+├── SpotifyError                 Spotify gave no valid answer: retry later
+│   ├── SpotifyAuthError         the app or the account is forbidden: a person must act
+│   │   ├── SpotifyTokenError    401: the access token is refused: get a new one
+│   │   ├── SpotifyEndpointError 403: the app may not make this call; others may work
+│   │   └── SpotifyLoginError    the refresh token is refused: log in again
+│   ├── SpotifyRequestError      400: the request is refused; others may pass
 │   └── SpotifyRateLimitError    429: wait `retry_after_s`
-└── FeatureSourceError           a source of audio features failed; says nothing about the tracks
+└── FeatureSourceError           a source of audio features failed; the tracks may be fine
 """
 
 
@@ -37,51 +37,51 @@ class UploadError(HistoryError):
 
 
 class DatabaseError(HistoryError):
-    """Postgres could not be used."""
+    """Postgres failed."""
 
 
 class DatabaseAwayError(DatabaseError):
-    """Postgres cannot be reached, or cannot serve us now."""
+    """Postgres cannot be reached, or cannot be used now."""
 
 
 class DatabaseLoginError(DatabaseAwayError):
-    """Postgres does not accept our name and password."""
+    """Postgres refuses the username or the password."""
 
 
 class DatabaseRefusalError(DatabaseError):
-    """Postgres refused a statement or its data, or a load would compare too many stored records."""
+    """Postgres refuses the data, or a load would compare too many stored records."""
 
 
 class QueryError(DatabaseError):
-    """A statement cannot be run, or its result is too large."""
+    """A query of a person failed, or its result is too large."""
 
 
 class SpotifyError(HistoryError):
-    """Spotify did not answer as documented, or not at all."""
+    """Spotify gave no valid answer."""
 
 
 class SpotifyAuthError(SpotifyError):
-    """Spotify does not allow this app or this account."""
+    """Spotify forbids the app or the account."""
 
 
 class SpotifyTokenError(SpotifyAuthError):
-    """Spotify does not accept the access token; a fresh one may be accepted."""
+    """Spotify refuses the access token; it may accept a new one."""
 
 
 class SpotifyEndpointError(SpotifyAuthError):
-    """Spotify does not allow this app to make this call; other calls may be allowed."""
+    """Spotify forbids this call to the app; other calls may be allowed."""
 
 
 class SpotifyLoginError(SpotifyAuthError):
-    """Spotify says that the listener's grant is dead; an outage of theirs has said so too."""
+    """Spotify refuses the refresh token, which has also happened during an outage."""
 
 
 class SpotifyRequestError(SpotifyError):
-    """Spotify refuses one request for what it says; other requests may pass."""
+    """Spotify refuses the content of one request; other requests may pass."""
 
 
 class SpotifyRateLimitError(SpotifyError):
-    """Spotify refuses calls until `retry_after_s` seconds have passed, or does not say how long."""
+    """Spotify takes no calls for `retry_after_s` seconds; None if it gives no time."""
 
     def __init__(self, retry_after_s: int | None = None) -> None:
         wait = "an unknown time" if retry_after_s is None else f"{retry_after_s} s"
@@ -90,7 +90,7 @@ class SpotifyRateLimitError(SpotifyError):
 
 
 class FeatureSourceError(HistoryError):
-    """A source of audio features failed; `retry_after_s` is its own advice, if it gave any."""
+    """A source of audio features failed; `retry_after_s` is the wait it asked for, if any."""
 
     def __init__(self, message: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)

@@ -1,15 +1,15 @@
-"""Read the JSON of a foreign server's answer; pure."""
+"""Reads the JSON in the answer of a server; pure."""
 
 import json
 from typing import Any
 
 
 def read_json(content: bytes) -> Any:
-    """Return the value that JSON holds; None if the content is no JSON.
+    """Return the value of a JSON text; None if it is not JSON.
 
-    There is no error to pass on, because that of `json.loads` holds the whole text, with any token
-    in it. `json`, not pydantic: a lone surrogate in one text must not fail the whole answer. Nor
-    must a number of thousands of digits, which Python reads as a float but not as an integer.
+    No error is raised, because that of `json.loads` holds the whole text and its tokens. `json` and
+    not pydantic, because a lone surrogate must not fail the whole answer. Integers are read as
+    floats, because Python refuses an integer of thousands of digits.
     """
     try:
         return json.loads(content, parse_int=float)

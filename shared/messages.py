@@ -1,4 +1,4 @@
-"""Consuming a queue: the messages of one invocation, read all at once."""
+"""Reads the messages of one invocation of a queue's consumer."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from pydantic import ValidationError
 
+from shared.faults import faults_of
 from shared.models import Message
 from shared.telemetry import logger
 
@@ -18,11 +19,11 @@ M = TypeVar("M", bound=Message)
 
 
 def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], list[str]]:
-    """Part the messages that fit their model, by id, from the ids of those that do not.
+    """Validate the messages; return the valid ones by id, and the ids of the others.
 
     Args:
-        event: What Lambda hands to a consumer of SQS.
-        model: What a body must be.
+        event: The event that Lambda passes to a consumer of SQS.
+        model: The model of a message body.
     """
     readable: dict[str, M] = {}
     poisoned = []
@@ -31,24 +32,23 @@ def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], 
             readable[record.message_id] = model.model_validate_json(record.body)
         except ValidationError as error:
             poisoned.append(record.message_id)
-            faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                      for fault in error.errors(include_input=False)[:LOGGED_FAULTS]]  # fmt: skip
+            faults = faults_of(error)[:LOGGED_FAULTS]
             facts = {"id": record.message_id, "model": model.__name__, "faults": faults}
             logger.error("message does not fit its model", extra=facts)
     return readable, poisoned
 
 
 def report_failures(message_ids: Sequence[str]) -> PartialItemFailureResponse:
-    """Tell Lambda which messages of the invocation go back to the queue."""
+    """Return the response that sends these messages back to the queue."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
 
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking the objects of a batch again and again.
+    """Pause the garbage collector while a batch is processed.
 
-    Thousands of plays live until the batch is done and none is part of a cycle; the walks took a
-    fifth of the loader's processor time (`make bench`).
+    The plays of a batch stay in memory until its end, and none is part of a reference cycle. The
+    collector took a fifth of the CPU time of the loader (`make bench`).
     """
     gc.disable()
     try:

@@ -1,8 +1,7 @@
-"""Postgres by pg8000: verified TLS, our own errors, and COPY.
+"""Postgres by pg8000, with verified TLS, the errors of `shared.errors`, and COPY.
 
-Only this file and `shared.query_texts` import pg8000, which knows three exceptions; which of ours
-one becomes depends on the SQLSTATE it carries
-(https://www.postgresql.org/docs/17/errcodes-appendix.html).
+Only this file and `shared.query_texts` import pg8000. Its three exceptions are translated by their
+SQLSTATE (https://www.postgresql.org/docs/17/errcodes-appendix.html).
 """
 
 import json
@@ -29,13 +28,13 @@ from shared.query_texts import CONVERTERS, TIMESTAMPTZ, ResultTooLargeError, rea
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 300  # a migration may build an index
 QUERY_TIMEOUT_S = 25
-"""How long one query may run: less than the 30 s that role reader has of itself."""
+"""The timeout of one query, below the 30 s of role reader."""
 MOST_BYTES = 5_000_000
-"""The most that the rows of one query take as JSON; an answer of Lambda holds 6 MB in all."""
+"""Most bytes of a result as JSON, because an answer of Lambda holds 6 MB."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-# Only these classes blame the data: data exception, integrity constraint violation, and program
-# limit exceeded (a value too long for an index).
+# The classes that mean bad data: data exception, integrity constraint violation, and program limit
+# exceeded (a value too long for an index).
 REFUSALS = ("22", "23", "54")
 LOGIN_FAILURES = ("28",)
 CANCELED = "57014"
@@ -48,11 +47,11 @@ TOO_LARGE = (
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is and who we are there.
+    """The address of a database, and the login.
 
-    `ca_pem` is the certificate that the server's must chain to; empty means no TLS, which is
-    accepted for a server on this machine only. `via` is the host and port to dial in place of its
-    own (a forwarded port); the certificate must name `host` all the same.
+    `ca_pem` is the CA of the server's certificate; empty means no TLS, which only a server on this
+    machine may have. `via` is the host and port to connect to instead (a forwarded port); the
+    certificate must still name `host`.
     """
 
     host: str
@@ -67,10 +66,10 @@ class Address:
     def of_login(
         cls, login: str, *, host: str, ca_pem: str = "", via: tuple[str, int] | None = None
     ) -> Self:
-        """Read a login as it is kept: JSON with username, password, dbname and port.
+        """Read a stored login: JSON with username, password, dbname and port.
 
         Raises:
-            ValueError: It is something else; ends a sentence, and never tells the login.
+            ValueError: It is not that. The error ends a sentence and never holds the login.
         """
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(login)
@@ -83,12 +82,12 @@ class Address:
                 ca_pem=ca_pem,
                 via=via,
             )
-        # Not in an `except` block: the error of json holds the login.
+        # Raised outside an `except` block, because the error of json holds the login.
         raise ValueError("is not JSON with username, password, dbname and port")
 
     @property
     def login(self) -> str:
-        """The login as it is kept, for `of_login`."""
+        """The login as JSON, for `of_login`."""
         known = {"username": self.username, "password": self.password, "dbname": self.database}
         return json.dumps(known | {"port": self.port})
 
@@ -104,20 +103,20 @@ class Database:
         """Open a connection.
 
         Args:
-            address: Where the database is and who we are there.
-            answer_timeout_s: How long to wait for each answer, seconds.
+            address: The address and the login.
+            answer_timeout_s: The timeout of each answer, in seconds.
 
         Raises:
-            DatabaseLoginError: The server knows us by another password, or not at all.
-            DatabaseAwayError: There is no server, or it is not the one that the CA vouches for.
+            DatabaseLoginError: The server refuses the username or the password.
+            DatabaseAwayError: The server cannot be reached, or its certificate is not of the CA.
         """
         if not address.ca_pem and address.host not in LOOPBACK:
-            raise DatabaseAwayError(f"refusing to talk to {address.host} without a CA certificate")
+            raise DatabaseAwayError(f"no connection to {address.host} without a CA certificate")
         host, port = address.via or (address.host, address.port)
         with _translated(f" at {host}:{port}"):
-            # pg8000 encrypts without verifying when it is given True: it must be given a context.
+            # A context, because pg8000 does not verify the certificate if it gets True.
             tls = ssl.create_default_context(cadata=address.ca_pem) if address.ca_pem else False
-            # pg8000 dials by itself where it is given no socket.
+            # pg8000 connects to `host` itself if it gets no socket.
             forwarded = address.via and socket.create_connection(address.via, CONNECT_TIMEOUT_S)
             connection = pg8000.native.Connection(
                 address.username,
@@ -129,25 +128,25 @@ class Database:
                 ssl_context=tls,
                 timeout=CONNECT_TIMEOUT_S,
             )
-        # pg8000 would wait for no answer longer than for the connection.
+        # pg8000 would use the timeout of the connection for answers too.
         connection._usock.settimeout(answer_timeout_s)  # noqa: SLF001 - it offers no other way
         connection.register_in_adapter(TIMESTAMPTZ, CONVERTERS[TIMESTAMPTZ])
         return cls(connection)
 
     def run(self, statement: str, **parameters: Any) -> list[Any]:
-        """Run one statement with bound parameters (`:name`); give its rows as lists."""
+        """Run one statement with bound parameters (`:name`); return its rows as lists."""
         with _translated():
             return self._connection.run(statement, **parameters) or []
 
     def read(self, query: Query) -> Result:
         """Run one statement in a read-only transaction; return its rows as texts.
 
-        Nothing of it stays: the transaction is rolled back and the session is reset.
+        The transaction is rolled back and the session is reset.
 
         Raises:
-            QueryError: The statement is no single one that reads, Postgres refuses it, it takes
-                more than `QUERY_TIMEOUT_S`, or its rows more than `MOST_BYTES`.
-            DatabaseAwayError: Postgres cannot serve now.
+            QueryError: It is not one statement that reads, Postgres refuses it, it takes longer
+                than `QUERY_TIMEOUT_S`, or its result is larger than `MOST_BYTES`.
+            DatabaseAwayError: Postgres cannot be used now.
         """
         with _translated(), _translated_query():
             self._connection.run(
@@ -159,7 +158,7 @@ class Database:
                 self._reset()
                 raise
             except BaseException:
-                # The rest of the answer would be read as that of the next statement.
+                # The rest of this answer would be read as that of the next statement.
                 self.close()
                 raise
             self._reset()
@@ -172,7 +171,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what the block did, or none of it."""
+        """Run the block in a transaction; roll back if it raises."""
         self.run("BEGIN")
         try:
             yield
@@ -182,24 +181,24 @@ class Database:
         self.run("COMMIT")
 
     def close(self) -> None:
-        """Close the connection; one that broke is closed already."""
+        """Close the connection; a broken one is closed already."""
         try:
             self._connection.close()
         except (InterfaceError, OSError):
             return
 
     def _reset(self) -> None:
-        """End a query without a trace: a rollback keeps advisory locks and prepared statements."""
+        """Reset the session, because a rollback keeps advisory locks and prepared statements."""
         self._connection.run("ROLLBACK")
         self._connection.run("DISCARD ALL")
-        # pg8000 would number the next statement behind those that are gone.
+        # pg8000 still counts the prepared statements that DISCARD removed.
         self._connection._statement_nums.clear()  # noqa: SLF001 - it offers no other way
 
     def _roll_back(self) -> None:
         try:
             self.run("ROLLBACK")
         except DatabaseAwayError:
-            # The server rolls back by itself when the connection is gone; the first error tells.
+            # The server rolls back when the connection is lost, and the first error is raised.
             return
 
 
@@ -216,14 +215,14 @@ def _translated(place: str = "") -> Iterator[None]:
             raise DatabaseLoginError(f"{message} ({state})") from error
         raise DatabaseAwayError(f"{message} ({state})") from error
     except (InterfaceError, OSError) as error:
-        # pg8000 wraps what the system said of a connection into words about its own arguments.
+        # The cause is the error of the system; that of pg8000 is about its own arguments.
         reason = error.__cause__ or error
         raise DatabaseAwayError(f"no connection to Postgres{place}: {reason}") from error
 
 
 @contextmanager
 def _translated_query() -> Iterator[None]:
-    """Raise QueryError for what is wrong with a query; a lost connection is another matter."""
+    """Raise QueryError for a bad query, but not for a lost connection."""
     try:
         yield
     except ServerError as error:
@@ -231,14 +230,14 @@ def _translated_query() -> Iterator[None]:
     except ResultTooLargeError:
         raise QueryError(TOO_LARGE) from None
     except UnicodeError as error:
-        raise QueryError(f"a text of the statement or its result is no UTF-8: {error}") from error
+        raise QueryError(f"a text of the statement or its result is not UTF-8: {error}") from error
 
 
 def _explained(fault: dict[str, str]) -> str:
-    """Put what Postgres says of a statement into one line."""
+    """Return the error of Postgres in one line."""
     line = fault["M"]
     if fault["C"] == CANCELED:
-        line += f": a query has {QUERY_TIMEOUT_S} s, so ask for less at once"
+        line += f": a query has {QUERY_TIMEOUT_S} s, so read less at once"
     if position := fault.get("P"):
         line += f" at character {position}"
     if hint := fault.get("H"):

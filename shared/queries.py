@@ -1,4 +1,4 @@
-"""One read-only statement for Postgres and its result, as they travel to and from a function."""
+"""A read-only statement and its result: the request and the answer of the function `queries`."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Query(BaseModel):
     """One statement with its parameters: `:name` in the SQL stands for the value of `name`.
 
-    A value is what JSON can hold. Dates, instants and lists may also come as Postgres writes them.
+    Values are JSON values. Dates, instants and lists may also be texts as Postgres writes them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -18,7 +18,7 @@ class Query(BaseModel):
 
 
 class Column(BaseModel):
-    """A column of a result; `type_oid` is Postgres's number of its type."""
+    """A column of a result; `type_oid` is the Postgres OID of its type."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,7 +27,7 @@ class Column(BaseModel):
 
 
 class Result(BaseModel):
-    """The rows of a statement as Postgres writes their values; None is NULL."""
+    """The rows of a statement, with values as Postgres writes them; None is NULL."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,13 +36,13 @@ class Result(BaseModel):
 
 
 class Answer(Result):
-    """What the function `queries` answers: a result, or why the statement has none."""
+    """The answer of the function `queries`: a result, or the error of the statement."""
 
     error: str | None = None
 
 
 class Reader(Protocol):
-    """What reads from Postgres as role reader: a connection, or the function `queries`."""
+    """Reads from Postgres as role reader: a connection, or the function `queries`."""
 
     def run(self, statement: str, **parameters: Any) -> list[Any]:
         """Run one statement with bound parameters (`:name`); return its rows as lists."""
@@ -53,6 +53,6 @@ class Reader(Protocol):
 
         Raises:
             QueryError: The statement cannot be run, or exceeds a limit.
-            DatabaseAwayError: Postgres cannot serve now.
+            DatabaseAwayError: Postgres cannot be used now.
         """
         ...

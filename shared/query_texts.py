@@ -1,7 +1,7 @@
-"""The texts of a result, read from pg8000's connection up to a size, and the values that they are.
+"""Reads a result as texts up to a size limit, and converts the texts to values.
 
-Postgres sends every value as text, and pg8000 makes a Python value of it. Texts travel as JSON, so
-the values can be made elsewhere, by the same converters.
+Postgres sends every value as text, and pg8000 converts it. A text can also travel as JSON and be
+converted elsewhere by the same converters.
 """
 
 import json
@@ -17,32 +17,32 @@ from pg8000.native import to_statement
 from shared.errors import QueryError
 from shared.queries import Column, Query, Result
 
-TIMESTAMPTZ = 1184  # its object id, the same in every Postgres
+TIMESTAMPTZ = 1184  # its OID in every Postgres
 CONVERTERS = PG_TYPES | {TIMESTAMPTZ: datetime.fromisoformat}
-"""pg8000's own converters by type, except one: fromisoformat is ten times as fast as strptime."""
+"""pg8000's converters by type, except one: fromisoformat is ten times as fast as strptime."""
 
 
 class ResultTooLargeError(Exception):
-    """A result grew beyond its limit while it was read; the rest of it is still on its way."""
+    """A result exceeded its limit; the rest of it is still being sent."""
 
 
 def read_texts(connection: Any, query: Query, most_bytes: int) -> Result:
-    """Run one statement by the extended protocol, which refuses several, and read its rows.
+    """Run one statement by the extended protocol, which refuses several, and return its rows.
 
     Args:
-        connection: pg8000's, within a transaction.
+        connection: The connection of pg8000, in a transaction.
         query: The statement.
-        most_bytes: The most that the rows may take as JSON.
+        most_bytes: The limit of the rows as JSON.
 
     Raises:
-        QueryError: The statement gives no rows, or its parameters do not fit.
-        ResultTooLargeError: The connection cannot be used any more.
+        QueryError: The statement returns no rows, or a parameter is missing.
+        ResultTooLargeError: The connection must be closed.
     """
     statement, values = _bound(query)
     name, columns, _ = connection.prepare_statement(statement, ())
     if columns is None:
         raise QueryError(
-            "the statement gives no rows, and this only reads: "
+            "the statement returns no rows, and only reading is allowed: "
             "use SELECT, VALUES, TABLE, SHOW or EXPLAIN"
         )
     connection.message_types[DATA_ROW] = _limited(connection.handle_DATA_ROW, most_bytes)
@@ -59,7 +59,7 @@ def read_texts(connection: Any, query: Query, most_bytes: int) -> Result:
 
 
 def decode(result: Result) -> list[list[Any]]:
-    """Make the values of a result, as a direct connection gives them."""
+    """Return the values of a result, as a direct connection does."""
     oids = [column.type_oid for column in result.columns]
     return [
         [None if text is None else value_of(oid, text) for oid, text in zip(oids, row, strict=True)]
@@ -68,26 +68,26 @@ def decode(result: Result) -> list[list[Any]]:
 
 
 def value_of(type_oid: int, text: str) -> Any:
-    """Make the value that a text of Postgres stands for; of an unknown type the text itself.
+    """Convert a text of Postgres to a value; return the text if the type is unknown.
 
     Raises:
-        ValueError: Python has no such value, as with the instant `infinity`.
+        ValueError: Python has no such value, as for the instant `infinity`.
     """
     return CONVERTERS.get(type_oid, str)(text)
 
 
 def encode(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Write parameters as pg8000 sends them, so that JSON can carry them."""
+    """Convert parameters as pg8000 does, so that JSON can hold them."""
     return {name: make_param(PY_TYPES, value) for name, value in parameters.items()}
 
 
 def _bound(query: Query) -> tuple[str, tuple[Any, ...]]:
-    """Number the placeholders of a statement, and put the parameters into their order."""
+    """Number the placeholders of a statement; return the parameters in that order."""
     if not query.parameters:
-        # Without parameters a colon is plain SQL, as in the slice of an array.
+        # Without parameters a colon is plain SQL, as in an array slice.
         return query.sql, ()
     try:
-        # pg8000 stumbles over a statement that ends with a colon.
+        # A line break, because pg8000 fails on a statement that ends with a colon.
         statement, make_values = to_statement(f"{query.sql}\n")
         return statement, make_values(query.parameters)
     except InterfaceError as error:
@@ -95,13 +95,13 @@ def _bound(query: Query) -> tuple[str, tuple[Any, ...]]:
 
 
 def _limited(handle_row: Any, most_bytes: int) -> Any:
-    """Wrap pg8000's handler of one row so that it counts what the rows take as JSON."""
+    """Wrap pg8000's handler of a row so that it counts the bytes of the rows as JSON."""
     left = most_bytes
 
     def handle(data: bytes, context: Any) -> None:
         nonlocal left
         handle_row(data, context)
-        # Two characters separate it from the next row. Since Python 3.12 Lambda escapes no letters.
+        # Two characters separate rows. Since Python 3.12 Lambda does not escape letters.
         left -= len(json.dumps(context.rows[-1], ensure_ascii=False).encode()) + 2
         if left < 0:
             raise ResultTooLargeError

@@ -1,4 +1,4 @@
-"""Publishing to a queue: one message per batch."""
+"""Publishes messages to SQS."""
 
 from typing import Any
 
@@ -6,21 +6,18 @@ from shared.models import Message
 
 
 class Queue:
-    """The sending end of one SQS queue."""
+    """One SQS queue to publish to."""
 
     def __init__(self, sqs: Any, url: str) -> None:
         self._sqs = sqs
         self._url = url
 
     def publish(self, message: Message) -> None:
-        """Send one message; it is durable when this returns.
-
-        Fields that are None are left out: readers know them by their defaults.
-        """
+        """Send one message, durably. Fields that are None are left out."""
         self.publish_json(message.model_dump_json(exclude_none=True))
 
     def publish_json(self, body: str) -> None:
-        """Send one message that is already JSON; it is durable when this returns."""
-        # SQS refuses a body with a noncharacter, and JSON escapes none of them by itself.
+        """Send one message that is already JSON, durably."""
+        # SQS refuses noncharacters, and JSON encoders do not escape them.
         body = body.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
         self._sqs.send_message(QueueUrl=self._url, MessageBody=body)

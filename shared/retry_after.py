@@ -1,8 +1,8 @@
-"""The wait that a server asks for in its `Retry-After` header; pure.
+"""Reads the wait in a `Retry-After` header; pure.
 
 Source:
     https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    It is whole seconds or a date; some servers write a sign, a fraction or leading zeros.
+    Whole seconds or a date; some servers write a sign, a fraction or leading zeros.
 """
 
 import math
@@ -12,29 +12,28 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after_s(header: str, now: datetime, most: int) -> int | None:
-    """Read the header; None if it gives no wait.
+    """Read the header; return None if it holds no wait.
 
-    A wait of 0 s, or until a date in the past, counts as none: the server has just refused a call
-    and says nothing about when it takes the next. The caller's own wait, which grows with each
-    refusal, is then its floor.
+    A wait of 0 s, or until a date in the past, is no wait, because the server has just refused a
+    call. The caller then uses its own backoff.
 
     Args:
-        header: The text of the header; empty if there is none.
+        header: The text of the header; empty if the header is missing.
         now: The time from which a date is counted.
         most: The longest accepted wait, in seconds.
 
     Returns:
-        Seconds from 1 to `most`, rounded up: a call that comes too late does no harm.
+        Seconds from 1 to `most`, rounded up, because a late call does no harm.
     """
     text = header.strip()
     if match := re.fullmatch(r"\+?0*([0-9]*)(\.[0-9]*)?", text):
-        # Python refuses to read numbers of thousands of digits.
+        # Python refuses to read an integer of thousands of digits.
         wait_s = int(match[1][:9] or 0) + bool((match[2] or "").strip(".0"))
     else:
         try:
             at = parsedate_to_datetime(text)
         except (ValueError, OverflowError):
             return None
-        # HTTP dates are in UTC; one without a zone is read as naive.
+        # HTTP dates are in UTC; Python reads one without a zone as naive.
         wait_s = math.ceil((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
     return min(wait_s, most) if wait_s > 0 else None

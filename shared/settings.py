@@ -1,4 +1,4 @@
-"""Typed settings: a function's environment variables, checked once, by name."""
+"""Typed settings from environment variables."""
 
 import os
 from collections.abc import Mapping
@@ -7,36 +7,28 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsError
+from shared.faults import faults_of
 from shared.models import Listener
 
 Listeners = Annotated[
     tuple[Listener, ...], BeforeValidator(lambda names: names.split(",")), Field(min_length=1)
 ]
-"""The deployed listeners; their variable holds them comma separated."""
+"""The deployed listeners; the variable separates them by commas."""
 
 
 class Settings(BaseModel):
-    """Base of each function's settings: the field `archive_bucket` is `ARCHIVE_BUCKET`."""
+    """Base of each function's settings; the variable of `archive_bucket` is `ARCHIVE_BUCKET`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, alias_generator=str.upper, populate_by_name=True)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the settings from environment variables.
 
         Raises:
-            SettingsError: A variable is missing or wrong; names each of them, never a value.
+            SettingsError: A variable is missing or wrong. The error names it, without its value.
         """
-        found = {
-            name: environment[name.upper()]
-            for name in cls.model_fields
-            if name.upper() in environment
-        }
         try:
-            return cls.model_validate(found)
+            return cls.model_validate(dict(environment), by_alias=True, by_name=False)
         except ValidationError as error:
-            faults = "; ".join(
-                f"{str(fault['loc'][0]).upper()}: {fault['msg'].lower()}"
-                for fault in error.errors(include_input=False)
-            )
-            raise SettingsError(f"bad environment: {faults}") from None
+            raise SettingsError(f"bad environment: {'; '.join(faults_of(error))}") from None

@@ -1,7 +1,6 @@
-"""Logs and metrics, by Powertools: JSON lines, and EMF metrics that travel in them.
+"""The logger and the metrics of Powertools: JSON lines, with metrics in EMF.
 
-The service's name, the metrics' namespace and the log level come from the `POWERTOOLS_*`
-variables that the deployment sets.
+The deployment sets the service name and the log level by `POWERTOOLS_*` variables.
 """
 
 from aws_lambda_powertools import Logger, Metrics

@@ -1,1 +1,1 @@
-"""The collector: live plays and uploaded history become batches."""
+"""The collector: polls and uploads become batches of plays."""

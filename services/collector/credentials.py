@@ -1,4 +1,4 @@
-"""A listener's grant: the secret that holds it, and the access tokens it is traded for."""
+"""A listener's login: the secret that holds the refresh token, and the access tokens from it."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ from shared.spotify.wire import Grant, Secret
 from shared.telemetry import logger
 
 GRANT_LIFETIME = timedelta(days=180)
-"""A grant lives six months from the login, however often it is used (Spotify, June 2026)."""
+"""A login expires after six months, even if its token is rotated (Spotify, June 2026)."""
 
 
 class Credentials(BaseModel):
-    """What a login left in the listener's secret. Fields of later releases are kept."""
+    """The listener's secret, as the login wrote it. Fields of later releases are kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
@@ -37,11 +37,11 @@ class Credentials(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Tell one refresh token from another, without telling it."""
+        """Return an identifier of the refresh token that does not reveal it."""
         return hashlib.sha256(self.refresh_token.encode()).hexdigest()[:16]
 
     def days_left(self, now: datetime) -> float:
-        """Count the days until the listener must log in again; 0 when it is time."""
+        """Return the days until the listener must log in again; at least 0."""
         return max(0.0, (self.authorized_at + GRANT_LIFETIME - now) / timedelta(days=1))
 
 
@@ -52,16 +52,16 @@ class CredentialStore:
         self._secretsmanager = secretsmanager
         self._prefix = prefix
         self._unwritten: dict[str, tuple[str, Credentials]] = {}
-        """By listener, what is to replace the login with this fingerprint, and did not yet."""
+        """By listener: a rotated login that was not written, and the fingerprint it replaces."""
 
     def load(self, listener: str) -> Credentials | None:
-        """Read a listener's credentials; None while nobody has logged in.
+        """Read a listener's credentials; None before the first login.
 
-        A rotation that could not be written down is written first: what the secret holds may be
-        dead by now. Where the listener logged in since, it is forgotten.
+        A rotation that could not be written is written first, because Spotify may no longer accept
+        the stored token. After a new login the rotation is dropped.
 
         Raises:
-            SettingsError: The secret is not what a login writes; never tells its value.
+            SettingsError: The secret is not what a login writes. The error never holds its value.
         """
         name = self._prefix + listener
         current = _read(name, read_secret(self._secretsmanager, name) or "")
@@ -76,10 +76,10 @@ class CredentialStore:
         return current
 
     def require(self, listener: str) -> None:
-        """Make sure that there is a secret to save a login in.
+        """Check that the secret of a listener exists.
 
         Raises:
-            SettingsError: There is none: nobody deployed this listener.
+            SettingsError: The listener is not deployed.
         """
         name = self._prefix + listener
         try:
@@ -90,10 +90,10 @@ class CredentialStore:
             ) from error
 
     def save(self, listener: str, login: Credentials) -> None:
-        """Replace a listener's login; what else the secret holds stays.
+        """Replace a listener's login; other fields of the secret stay.
 
         Raises:
-            SettingsError: There is no secret for it: nobody deployed this listener.
+            SettingsError: The listener is not deployed.
         """
         self.require(listener)
         value = self._fields(listener) | login.model_dump(mode="json")
@@ -102,19 +102,22 @@ class CredentialStore:
         )
 
     def rotate(self, listener: str, credentials: Credentials, refresh_token: str) -> Credentials:
-        """Replace the refresh token, for good, unless the listener logged in meanwhile.
+        """Write a rotated refresh token, unless the listener has logged in meanwhile.
 
-        If that fails, it is owed, and the next `load` does it.
+        If the write fails, the next `load` tries again.
 
-        A login that is stored between the look and the write is lost to this one: Secrets Manager
-        knows no condition. Then the login of before goes on, and its owner logs in again at need.
+        Secrets Manager has no conditional write, so a login that is stored between the read and the
+        write is lost. The listener then logs in again.
+
+        Returns:
+            The rotated credentials, or the given ones after a new login.
         """
         rotated = credentials.model_copy(update={"refresh_token": refresh_token})
         self._unwritten[listener] = (credentials.fingerprint, rotated)
         return rotated if self.load(listener) == rotated else credentials
 
     def _fields(self, listener: str) -> dict[str, Any]:
-        """Read whatever a secret holds; nothing where it is no JSON object: a login mends that."""
+        """Read the fields of a secret; none if it is not a JSON object: a login replaces it."""
         text = read_secret(self._secretsmanager, self._prefix + listener)
         try:
             value = json.loads(text or "{}")
@@ -126,9 +129,9 @@ class CredentialStore:
 def _read(name: str, text: str) -> Credentials | None:
     with suppress(AttributeError, ValueError, RecursionError):
         value = json.loads(text.strip() or "{}")
-        # The deployment makes the secret; the login fills it.
+        # The deployment creates an empty secret; the login fills it.
         return Credentials.model_validate(value) if value.get("refresh_token") else None
-    # Not in an `except` block: the errors of json and pydantic hold the secret.
+    # Raised outside an `except` block, because the errors of json and pydantic hold the secret.
     raise SettingsError(
         f"secret {name} is not JSON with client_id, client_secret, refresh_token "
         "and authorized_at: log in again"
@@ -136,7 +139,7 @@ def _read(name: str, text: str) -> Credentials | None:
 
 
 class AccessTokens:
-    """Access tokens, kept as long as they and the warm container live."""
+    """A cache of access tokens in a warm container."""
 
     def __init__(
         self, accounts: SpotifyAccounts, store: CredentialStore, clock: Callable[[], datetime]
@@ -147,7 +150,7 @@ class AccessTokens:
         self._kept: dict[str, KeptToken] = {}
 
     def get(self, listener: str, credentials: Credentials) -> str:
-        """Give a usable access token: the kept one, if it came from this grant, or a fresh one.
+        """Return the cached access token of this login, or a new one.
 
         Raises:
             SpotifyError: As `SpotifyAccounts.refresh` does.
@@ -158,14 +161,14 @@ class AccessTokens:
         return kept.text
 
     def drop(self, listener: str) -> None:
-        """Forget a token that Spotify did not accept."""
+        """Remove a token that Spotify refused from the cache."""
         self._kept.pop(listener, None)
 
     def _refresh(self, listener: str, credentials: Credentials) -> KeptToken:
         asked_at = self._clock()
         grant, credentials = self._trade(listener, credentials)
         if grant.refresh_token and grant.refresh_token != credentials.refresh_token:
-            # Before the first use of what came with it: the old one may be dead by now.
+            # Before the new access token is used, because the old refresh token may be invalid now.
             credentials = self._store.rotate(listener, credentials, grant.refresh_token)
         return keep(grant, credentials.fingerprint, asked_at)
 
@@ -173,7 +176,7 @@ class AccessTokens:
         try:
             return self._grant(credentials), credentials
         except SpotifyLoginError:
-            # Another tick may have rotated the token, or the listener just logged in again.
+            # Another poll may have rotated the token, or the listener has just logged in again.
             current = self._store.load(listener)
             if current is None or current.fingerprint == credentials.fingerprint:
                 raise

@@ -1,4 +1,4 @@
-"""Lambda entry point of the collector: a tick in, what the listener played since out."""
+"""Lambda entry point of the collector: poll Spotify for one listener."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -30,13 +30,13 @@ class CollectorSettings(Settings):
     archive_bucket: str
     collected_plays_queue_url: str
     spotify_api_url: str
-    """`https://api.spotify.com/v1`, or a simulator's; the version may be left out."""
+    """`https://api.spotify.com/v1`, or a simulator's; the version is optional."""
     spotify_accounts_url: str
     """`https://accounts.spotify.com`, or a simulator's."""
 
 
-class Tick(BaseModel):
-    """What the schedule sends: whose plays to collect."""
+class PollEvent(BaseModel):
+    """The event of the schedule."""
 
     listener: Listener
 
@@ -44,17 +44,17 @@ class Tick(BaseModel):
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Collect the plays of one listener; tell what came of it.
+    """Poll for one listener; return the outcome.
 
     Raises:
-        MessageError: The event is no tick.
-        SpotifyError: Spotify failed: the invocation fails, for all to see.
+        MessageError: The event names no listener.
+        SpotifyError: Spotify failed. The invocation fails, and its alarm rings.
     """
     try:
-        tick = Tick.model_validate(event)
+        poll = PollEvent.model_validate(event)
     except ValidationError as error:
-        raise MessageError("the event is no tick: it must name a listener") from error
-    return wire().collect(tick.listener).model_dump(mode="json", exclude_none=True)
+        raise MessageError("the event must name a listener") from error
+    return wire().poll(poll.listener).model_dump(mode="json", exclude_none=True)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The collector's metrics: what each tick tells CloudWatch, and so the alarms."""
+"""The CloudWatch metrics of a poll; the alarms read them."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from services.collector.state import ListenerState
 from shared.telemetry import metrics
 
 
-def measure_tick(
+def measure_poll(
     state: ListenerState,
     credentials: Credentials | None,
     now: datetime,
@@ -17,14 +17,14 @@ def measure_tick(
     throttled: bool,
     gap_opened: bool,
 ) -> None:
-    """Publish what every tick can tell.
+    """Publish the metrics of every poll.
 
     Args:
-        state: The listener's, as the tick leaves it.
+        state: The listener's state after the poll.
         credentials: The listener's; None before the first login.
-        now: When the tick began.
-        throttled: Whether Spotify takes no calls.
-        gap_opened: Whether the tick told of a gap that was not told of before.
+        now: When the poll began.
+        throttled: True if the app is rate-limited.
+        gap_opened: True if the poll opened a gap.
     """
     metrics.add_metric(name="SpotifyThrottled", unit=MetricUnit.Count, value=int(throttled))
     metrics.add_metric(name="GapDetected", unit=MetricUnit.Count, value=int(gap_opened))
@@ -40,10 +40,10 @@ def measure_tick(
 
 
 def measure_plays(new: int) -> None:
-    """Publish what an answer brought."""
+    """Publish the number of new plays in an answer."""
     metrics.add_metric(name="PlaysNew", unit=MetricUnit.Count, value=new)
 
 
 def _days_left(state: ListenerState, credentials: Credentials, now: datetime) -> float:
-    # A dead grant has no days left, whatever its age.
+    # A refused refresh token has no days left, whatever its age.
     return 0 if state.is_refused(credentials.fingerprint) else credentials.days_left(now)

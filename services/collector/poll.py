@@ -1,6 +1,6 @@
-"""One tick of the live capture: ask Spotify, compare, keep, publish, remember."""
+"""One poll: ask Spotify, compare, archive, publish, store the state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.collector.credentials import AccessTokens, Credentials, CredentialStore
-from services.collector.domain.poll_batches import outage_batch, poll_batches
+from services.collector.domain.batches import Batches
 from services.collector.domain.window import Comparison, compare
-from services.collector.metrics import measure_plays, measure_tick
+from services.collector.metrics import measure_plays, measure_poll
 from services.collector.state import ListenerState, ListenerStates
 from shared.archive import Archive, poll_key
 from shared.errors import (
@@ -20,6 +20,7 @@ from shared.errors import (
     SpotifyRateLimitError,
     SpotifyTokenError,
 )
+from shared.models import OutageReport, Play, Report, iso
 from shared.queues import Queue
 from shared.spotify.api import SpotifyApi
 from shared.spotify.rate_limits import AppState, SpotifyApps
@@ -30,7 +31,7 @@ Status = Literal["polled", "blocked", "needs-login", "forbidden", "not-logged-in
 
 
 class Outcome(BaseModel):
-    """What a tick came to. `origin` and `batches` name what was published, if it polled."""
+    """The result of a poll. `origin` and `batches` describe its messages, if Spotify answered."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,15 +43,15 @@ class Outcome(BaseModel):
     origin: str | None = None
     batches: int = 0
     gap: bool = False
-    """Whether the tick found that plays may be missing, and nobody had told of it before."""
+    """True if the poll opened a gap."""
     blocked_until: AwareDatetime | None = None
     reason: str | None = None
-    """Spotify's, if it forbids the app or the account."""
+    """Spotify's reason, if it forbids the app or the account."""
 
 
 @dataclass(frozen=True)
-class _Tick:
-    """What a tick begins with."""
+class _Start:
+    """What is known when a poll starts."""
 
     listener: str
     now: datetime
@@ -59,7 +60,7 @@ class _Tick:
 
 
 class Collector:
-    """Live capture of the listeners' plays."""
+    """Polls Spotify for the plays of each listener."""
 
     def __init__(
         self,
@@ -82,136 +83,145 @@ class Collector:
         self._queue = queue
         self._clock = clock
 
-    def collect(self, listener: str) -> Outcome:
-        """Publish what a listener played since the last tick.
+    def poll(self, listener: str) -> Outcome:
+        """Publish what a listener played since the last poll.
 
         Raises:
-            SpotifyError: Spotify failed; it is remembered. The next tick sees the same plays.
+            SpotifyError: Spotify failed. The state holds the error; the next poll sees the same
+                plays.
         """
         now, before = self._clock(), self._states.load(listener)
         credentials = self._credentials.load(listener)
-        tick = _Tick(listener, now, before, credentials)
+        start = _Start(listener, now, before, credentials)
         if credentials is None:
             logger.info("not logged in yet", extra={"listener": listener})
-            gap = self._go_without(tick, before, "nobody is logged in")
+            gap = self._end_without_answer(start, before, "the listener is not logged in")
             return Outcome(listener=listener, status="not-logged-in", gap=gap)
         app = self._apps.load(credentials.client_id)
         if app.is_blocked(now):
-            return self._blocked(tick, before, app)
+            return self._blocked(start, before, app)
         if before.awaits_login(credentials.fingerprint, now):
-            return self._needs_login(tick, before)
+            return self._needs_login(start, before)
         if before.awaits_permission(credentials.authorized_at, now):
-            return self._forbidden(tick, before)
-        return self._poll(tick, credentials, app)
+            return self._forbidden(start, before)
+        return self._call(start, credentials, app)
 
-    def _poll(self, tick: _Tick, credentials: Credentials, app: AppState) -> Outcome:
-        """Ask Spotify, and write down whatever it says."""
-        state, now = tick.before, tick.now
+    def _call(self, start: _Start, credentials: Credentials, app: AppState) -> Outcome:
+        """Ask Spotify, and store the answer or the refusal."""
+        state, now = start.before, start.now
         try:
-            answer = self._ask(tick.listener, credentials)
+            answer = self._ask(start.listener, credentials)
         except SpotifyRateLimitError as error:
-            # The wait counts from the refusal, and that may come seconds after the tick began.
+            # The wait counts from the refusal, which may come seconds after the poll began.
             app = self._apps.throttle(credentials.client_id, error.retry_after_s, self._clock())
-            return self._blocked(tick, state.failed("throttled", error, now), app)
+            return self._blocked(start, state.failed("throttled", error, now), app)
         except SpotifyLoginError as error:
             logger.error("login refused by Spotify", extra={"error": str(error)})
             state = state.failed("login-refused", error, now)
-            return self._needs_login(tick, state.refused(credentials.fingerprint, now))
+            return self._needs_login(start, state.refused(credentials.fingerprint, now))
         except SpotifyError as error:
-            # Of tokens that are refused one after the other no person could mend anything.
+            # Two refused tokens in a row need no person: the next poll gets a new one.
             if isinstance(error, SpotifyAuthError) and not isinstance(error, SpotifyTokenError):
                 logger.error("forbidden by Spotify", extra={"error": str(error)})
-                return self._forbidden(tick, state.failed("forbidden", error, now))
-            self._go_without(tick, state.failed("failed", error, now), "Spotify fails")
+                return self._forbidden(start, state.failed("forbidden", error, now))
+            self._end_without_answer(start, state.failed("failed", error, now), "Spotify fails")
             raise
         self._apps.answered(credentials.client_id, app)
-        return self._keep(tick, answer)
+        return self._store(start, answer)
 
     def _ask(self, listener: str, credentials: Credentials) -> RecentlyPlayed:
         try:
             return self._spotify.recently_played(self._tokens.get(listener, credentials))
         except SpotifyTokenError:
-            # A kept token may have died before its time; a fresh one must do.
+            # Spotify may have revoked a cached token before it expired.
             self._tokens.drop(listener)
             return self._spotify.recently_played(self._tokens.get(listener, credentials))
 
-    def _keep(self, tick: _Tick, answer: RecentlyPlayed) -> Outcome:
-        """Archive, publish, then remember: what breaks in between is done again, never lost."""
-        found = compare(tick.before.window, answer, tick.now, tick.before.outage)
-        origin = poll_key(tick.listener, tick.now)
+    def _store(self, start: _Start, answer: RecentlyPlayed) -> Outcome:
+        """Archive, publish, then save: a crash in between repeats the steps and loses nothing."""
+        found = compare(start.before.window, answer, start.now, start.before.outage)
+        origin = poll_key(start.listener, start.now)
         if found.is_worth_keeping:
             self._archive.keep_poll(origin, answer.raw)
-        batches = poll_batches(tick.listener, origin, found.plays, found.report)
-        for batch in batches:
-            self._queue.publish(batch)
-        state = ListenerState(window=found.window, polled_at=tick.now, outage=found.outage)
+        batches = self._publish(start.listener, origin, found.report, found.plays)
+        state = ListenerState(window=found.window, polled_at=start.now, outage=found.outage)
         if answer.hides_plays:
             facts = {"returned": answer.returned, "unreadable": len(answer.unreadable)}
             logger.warning("plays cannot be read", extra=facts)
             if not answer.plays:
-                state = state.failed("failed", SpotifyError(_unreadable(answer)), tick.now)
-        self._states.save(tick.listener, state)
-        outcome = _polled(tick, found, origin, len(batches))
+                state = state.failed("failed", SpotifyError(_unreadable(answer)), start.now)
+        self._states.save(start.listener, state)
+        outcome = _polled(start, found, origin, batches)
         logger.info("polled", extra=outcome.model_dump(mode="json"))
-        measure_tick(state, tick.credentials, tick.now, throttled=False, gap_opened=outcome.gap)
+        measure_poll(state, start.credentials, start.now, throttled=False, gap_opened=outcome.gap)
         measure_plays(found.report.new)
         return outcome
 
-    def _blocked(self, tick: _Tick, state: ListenerState, app: AppState) -> Outcome:
+    def _publish(
+        self, listener: str, origin: str, report: Report, plays: Sequence[Play] = ()
+    ) -> int:
+        """Publish plays and a report; return the number of messages."""
+        batches = Batches(self._queue.publish_json, listener, "recently-played", origin)
+        batches.add(plays)
+        return batches.finish(lambda _: report)
+
+    def _blocked(self, start: _Start, state: ListenerState, app: AppState) -> Outcome:
         until = app.blocked_until
         logger.warning("blocked by Spotify", extra={"until": until})
         reason = f"Spotify takes no calls until {until}"
-        gap = self._go_without(tick, state, reason, throttled=True)
-        return Outcome(listener=tick.listener, status="blocked", blocked_until=until, gap=gap)
+        gap = self._end_without_answer(start, state, reason, throttled=True)
+        return Outcome(listener=start.listener, status="blocked", blocked_until=until, gap=gap)
 
-    def _needs_login(self, tick: _Tick, state: ListenerState) -> Outcome:
-        logger.warning("waiting for a login", extra={"listener": tick.listener})
-        gap = self._go_without(tick, state, "Spotify refuses the login")
-        return Outcome(listener=tick.listener, status="needs-login", gap=gap)
+    def _needs_login(self, start: _Start, state: ListenerState) -> Outcome:
+        logger.warning("waiting for a login", extra={"listener": start.listener})
+        gap = self._end_without_answer(start, state, "Spotify refuses the login")
+        return Outcome(listener=start.listener, status="needs-login", gap=gap)
 
-    def _forbidden(self, tick: _Tick, state: ListenerState) -> Outcome:
+    def _forbidden(self, start: _Start, state: ListenerState) -> Outcome:
         reason = state.last_error.message if state.last_error else None
-        logger.warning("waiting for a permission", extra={"listener": tick.listener})
-        gap = self._go_without(tick, state, "Spotify forbids the app or the account")
-        return Outcome(listener=tick.listener, status="forbidden", reason=reason, gap=gap)
+        logger.warning("waiting for a permission", extra={"listener": start.listener})
+        gap = self._end_without_answer(start, state, "Spotify forbids the app or the account")
+        return Outcome(listener=start.listener, status="forbidden", reason=reason, gap=gap)
 
-    def _go_without(
-        self, tick: _Tick, state: ListenerState, reason: str, *, throttled: bool = False
+    def _end_without_answer(
+        self, start: _Start, state: ListenerState, reason: str, *, throttled: bool = False
     ) -> bool:
-        """End a tick that got no answer: tell once that plays may be missed, then remember.
+        """End a poll without an answer: open a gap if plays may be missing, then store the state.
 
         Returns:
-            Whether a gap was opened.
+            True if a gap was opened.
         """
-        outage = state.begin_outage(tick.now, reason)
+        outage = state.find_outage(start.now, reason)
         if outage is not None:
-            self._queue.publish(outage_batch(tick.listener, outage))
-            state = state.missing(outage)
-        if state != tick.before:
-            self._states.save(tick.listener, state)
+            # No answer, so no object in the archive; the same gap has the same origin.
+            origin = f"outages/{start.listener}/{iso(outage.started_at)}"
+            self._publish(start.listener, origin, OutageReport(gap=outage))
+            state = state.with_outage(outage)
+        if state != start.before:
+            self._states.save(start.listener, state)
         opened = outage is not None
-        measure_tick(state, tick.credentials, tick.now, throttled=throttled, gap_opened=opened)
+        measure_poll(state, start.credentials, start.now, throttled=throttled, gap_opened=opened)
         return opened
 
 
 def _unreadable(answer: RecentlyPlayed) -> str:
     return (
-        f"Spotify shows {answer.returned} plays, of which none can be read: its answers may have "
-        "changed, so look for a newer release; the archive keeps them as they came"
+        f"Spotify shows {answer.returned} plays, and none can be read: its answers may have "
+        "changed. Look for a newer release; the archive keeps the answers"
     )
 
 
-def _polled(tick: _Tick, found: Comparison, origin: str, batches: int) -> Outcome:
+def _polled(start: _Start, found: Comparison, origin: str, batches: int) -> Outcome:
     report = found.report
     is_open = report.gap is not None and not report.gap.is_closed
     return Outcome(
-        listener=tick.listener,
+        listener=start.listener,
         status="polled",
         new=report.new,
         late=report.late,
         moved=report.moved,
         origin=origin,
         batches=batches,
-        # What an outage opened has been told already.
-        gap=is_open and tick.before.outage is None,
+        # A gap that an outage opened was already reported.
+        gap=is_open and start.before.outage is None,
     )

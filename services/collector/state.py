@@ -1,4 +1,4 @@
-"""What the collector remembers of a listener between ticks, and the table that holds it."""
+"""The state of a listener between polls, and the DynamoDB table that holds it."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
@@ -11,25 +11,25 @@ from shared.errors import SettingsError
 from shared.models import BoundedInstant, Gap
 
 RETRY = timedelta(hours=1)
-"""What only a person can mend is tried again after this time, for Spotify may be mistaken."""
+"""The retry delay after a refusal that only a person can end, because Spotify may be mistaken."""
 
 ErrorKind = Literal["throttled", "login-refused", "forbidden", "failed"]
-"""Wait; log in again; let the app or the account be allowed; wait for Spotify to mend itself."""
+"""What ends the error: time; a login; a permission for the app or the account; Spotify itself."""
 
 
 class LoginRefusal(BaseModel):
-    """Spotify called a grant dead. It may be mistaken, so the grant is tried again hourly."""
+    """Spotify refused a refresh token. It may be mistaken, so the token is tried again hourly."""
 
     model_config = ConfigDict(frozen=True)
 
     fingerprint: str
-    """Of the refresh token that was refused: another one is tried at once."""
+    """Of the refused refresh token; another one is tried at once."""
     since: BoundedInstant
     tried_at: BoundedInstant
 
 
 class LastError(BaseModel):
-    """What Spotify said instead of an answer, the last time that it was asked."""
+    """Why the last call to Spotify failed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class LastError(BaseModel):
 
 
 class ListenerState(BaseModel):
-    """What the collector knows of one listener; the start value knows nothing.
+    """What the collector knows of one listener; empty before the first poll.
 
     Rate limits belong to the app, not to a listener: see `shared/spotify/rate_limits.py`.
     """
@@ -49,34 +49,34 @@ class ListenerState(BaseModel):
 
     window: Window = Window()
     polled_at: BoundedInstant | None = None
-    """When Spotify was last asked and answered."""
+    """The time of the last answer."""
     needs_login: LoginRefusal | None = None
     last_error: LastError | None = None
-    """None since the last answer."""
+    """None after an answer."""
     outage: Gap | None = None
-    """The gap that was told of while Spotify gave no answer, until an answer decides about it."""
+    """The gap that was reported because Spotify gave no answer; None after the next answer."""
 
     def is_refused(self, fingerprint: str) -> bool:
-        """Whether Spotify called this refresh token dead."""
+        """True if Spotify refused this refresh token."""
         return self.needs_login is not None and self.needs_login.fingerprint == fingerprint
 
     def awaits_login(self, fingerprint: str, now: datetime) -> bool:
-        """Whether this refresh token was refused, and too recently to try it again."""
+        """True if this refresh token was refused within the last `RETRY`."""
         refusal = self.needs_login
         return (
             refusal is not None
             and self.is_refused(fingerprint)
-            # An instant in the future is a damaged record, or a clock was wrong.
+            # A time in the future comes from a damaged record or a wrong clock.
             and refusal.tried_at <= now < refusal.tried_at + RETRY
         )
 
     def is_forbidden(self, authorized_at: datetime) -> bool:
-        """Whether Spotify forbade the app or the account, last, and nobody logged in since."""
+        """True if Spotify last forbade the app or the account, and no login followed."""
         error = self.last_error
         return error is not None and error.kind == "forbidden" and authorized_at <= error.at
 
     def awaits_permission(self, authorized_at: datetime, now: datetime) -> bool:
-        """Whether it was forbidden too recently to try again."""
+        """True if the app or the account was forbidden within the last `RETRY`."""
         error = self.last_error
         return (
             error is not None
@@ -85,21 +85,21 @@ class ListenerState(BaseModel):
         )
 
     def failed(self, kind: ErrorKind, error: Exception, now: datetime) -> Self:
-        """Spotify failed us, or refused."""
+        """Return the state after a failure or a refusal."""
         last_error = LastError(kind=kind, message=str(error), at=now)
         return self.model_copy(update={"last_error": last_error})
 
     def refused(self, fingerprint: str, now: datetime) -> Self:
-        """Spotify called the grant dead."""
+        """Return the state after a refused refresh token."""
         before = self.needs_login
         since = before.since if before and before.fingerprint == fingerprint else now
         refusal = LoginRefusal(fingerprint=fingerprint, since=since, tried_at=now)
         return self.model_copy(update={"needs_login": refusal})
 
-    def begin_outage(self, now: datetime, reason: str) -> Gap | None:
-        """Open a gap, if Spotify gave no answer for so long that plays may be out of its sight.
+    def find_outage(self, now: datetime, reason: str) -> Gap | None:
+        """Return a gap if the last answer is so old that Spotify may no longer show some plays.
 
-        Only once for each time without answers. Where Spotify never answered, nothing says when
+        An outage opens one gap. Before the first answer it opens none, because nothing says when
         listening began.
         """
         since = self.window.covered_until or self.window.watched_since
@@ -107,17 +107,17 @@ class ListenerState(BaseModel):
             return None
         return Gap(started_at=since, reason=reason) if now - self.polled_at > IN_SIGHT else None
 
-    def missing(self, outage: Gap) -> Self:
-        """It was told that plays may be missed."""
+    def with_outage(self, outage: Gap) -> Self:
+        """Return the state after the gap of an outage was reported."""
         return self.model_copy(update={"outage": outage})
 
 
 class ListenerStates:
     """The table `listener-state`: one item per listener, its state as JSON in `state`.
 
-    Two ticks of one listener at a time need no lock: the state that is saved last may lack plays
-    that the other published, which are then published again, and the loader knows them. It may
-    lack an outage, too, whose gap then stays open until an export covers it.
+    Two polls of one listener at a time need no lock. The state that is saved last may lack plays
+    that the other poll published: they are published again, and the loader ignores duplicates. It
+    may also lack an outage, whose gap then stays open until an export covers it.
     """
 
     def __init__(self, dynamodb: Any, table: str) -> None:
@@ -125,11 +125,11 @@ class ListenerStates:
         self._table = table
 
     def load(self, listener: str) -> ListenerState:
-        """Read a listener's state; the start value if there is none.
+        """Read a listener's state; an empty one before the first poll.
 
         Raises:
-            SettingsError: The item is not what `save` wrote. To begin anew in silence could hide
-                a gap; to delete the item says that this is wanted.
+            SettingsError: The item cannot be read. An empty state could hide a gap, so a person
+                must delete the item.
         """
         found = self._dynamodb.get_item(
             TableName=self._table, Key={"listener": {"S": listener}}, ConsistentRead=True
@@ -141,7 +141,7 @@ class ListenerStates:
         except (KeyError, ValidationError) as error:
             raise SettingsError(
                 f"the state of listener {listener} cannot be read: delete its item in the table "
-                "listener-state to begin anew; what was missed before is then not noticed"
+                "listener-state to start again; plays missed before then are not noticed"
             ) from error
 
     def save(self, listener: str, state: ListenerState) -> None:

@@ -1,4 +1,4 @@
-"""What Spotify's answers about several tracks look like, and how to read them; pure."""
+"""Reads Spotify's answers about several tracks; pure."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ Row = dict[str, Any]
 
 
 def read_rows(content: bytes, name: str, count: int) -> list[Row]:
-    """Read one row for each id that was asked for; null, of an unknown one, becomes an empty row.
+    """Return one row for each requested id; null, for an unknown id, becomes an empty row.
 
-    A row belongs to the id at its place: where Spotify plays another release of a track, the row
-    tells the id of that. So an answer with more or fewer rows tells nothing.
+    The position of a row decides its id, because Spotify may return another release of a track with
+    an id of its own. So an answer with more or fewer rows is useless.
 
     Args:
         content: The body of an answer.
-        name: Under which the rows stand.
-        count: How many ids were asked for.
+        name: The key of the rows.
+        count: The number of requested ids.
 
     Raises:
-        SpotifyError: It is no such answer: says nothing about the tracks.
+        SpotifyError: It is not such an answer. The tracks may be fine.
     """
     answer = read_json(content)
     rows = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(rows, list) or len(rows) != count:
-        raise SpotifyError(f"{name} gave not one row for each id")
+        raise SpotifyError(f"{name} did not return one row for each id")
     return [row if isinstance(row, dict) else {} for row in rows]

@@ -1,4 +1,4 @@
-"""What all who call Spotify do alike: read a login's secret, and keep an access token."""
+"""Reads the secret of a login, and caches access tokens."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,26 +9,26 @@ from shared.spotify.wire import TOKEN_MARGIN, Grant
 
 @dataclass(frozen=True)
 class KeptToken:
-    """An access token, kept as long as it and the warm container live."""
+    """An access token that a warm container caches."""
 
     text: str = field(repr=False)
     of: str
-    """Whom it serves: an app, or a grant; never a secret."""
+    """The id of its app or login; not a secret."""
     usable_until: datetime
 
     def serves(self, of: str, now: datetime) -> bool:
-        """Whether it is to be used for an app or a grant now."""
+        """True if it is of this app or login and has not expired."""
         return self.of == of and now < self.usable_until
 
 
 def keep(grant: Grant, of: str, asked_at: datetime) -> KeptToken:
-    """Keep an access token until a minute before it expires."""
+    """Return an access token for the cache, usable until a minute before it expires."""
     expires_at = asked_at + timedelta(seconds=grant.expires_in_s)
     return KeptToken(grant.access_token, of, expires_at - TOKEN_MARGIN)
 
 
 def read_secret(secretsmanager: Any, name: str) -> str | None:
-    """Read a secret; None where it is missing or never had a value, which AWS calls alike."""
+    """Read a secret; None if it is missing or has no value, which is one error in AWS."""
     try:
         return str(secretsmanager.get_secret_value(SecretId=name).get("SecretString", ""))
     except secretsmanager.exceptions.ResourceNotFoundException:

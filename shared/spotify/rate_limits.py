@@ -1,7 +1,7 @@
-"""What Spotify's limits say of an app, shared by all that call Spotify as it.
+"""The rate limits of a Spotify app, shared by all functions that call Spotify.
 
-Spotify counts the calls of an app, not those of a listener or a function, and calls during a ban
-prolong it. So one table holds the blocks, and whoever is about to call looks there first
+Spotify counts the calls of an app, not those of a listener or a function, and calls during a rate
+limit prolong it. So one table holds the limits, and every function reads it before a call
 (docs/adr/0006-blocks-belong-to-the-app.md).
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsError
@@ -20,39 +19,37 @@ from shared.spotify.api import LONGEST_WAIT_S
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_OWN_WAIT = timedelta(hours=1)
 DOUBLINGS = 10
-"""More of them than it takes to the longest wait, and few enough to be counted with."""
+"""More than the longest wait needs, and few enough not to overflow."""
 
 LIVE_CAPTURE_LEAD = timedelta(hours=1)
-"""For how long after a block live capture alone may call: a play that is missed is gone, while
-everything else can be asked for later."""
+"""After a rate limit only polls may call for so long, because a missed play is lost, while other
+calls can wait."""
 
-COUNT = "ADD refusals :one"
-BLOCK = "SET blocked_until = :until"
 FORWARD = (
     "attribute_not_exists(blocked_until) OR blocked_until < :until OR blocked_until > :longest"
 )
-"""A block only ever moves forward, unless it ends later than any can."""
+"""A rate limit is only ever extended, unless its end is damaged (see `LONGEST_BLOCK`)."""
 
 LONGEST_BLOCK = timedelta(seconds=LONGEST_WAIT_S) + timedelta(days=1)
-"""No block can end later from now, with a day for rounding and clocks: such a record is damaged,
-and would otherwise stop all calls for ever."""
+"""The longest rate limit, with a day for rounding and clocks. A record of a longer one is damaged
+and is ignored, because it would stop all calls forever."""
 
 FORBIDDEN_WAIT = timedelta(days=1)
-"""The time after which a forbidden call is tried again, at the cost of one call: an app may be
-granted more, and a refusal may have been a mistake of Spotify's."""
+"""The retry delay of a forbidden call: an app may get more permissions, and Spotify may have been
+mistaken."""
 
 
 class AppState(BaseModel):
-    """What is known of one app; the start value knows of no refusal."""
+    """The rate limit of one app; empty before the first 429."""
 
     model_config = ConfigDict(frozen=True)
 
     blocked_until: BoundedInstant | None = None
-    """Spotify wants no call before this instant; stays until the app is answered again."""
+    """The end of the rate limit; stays until the next answer."""
     refusals: int = Field(default=0, ge=0)
-    """429s in a row since the last answer."""
+    """The number of 429s since the last answer."""
     features_forbidden_at: BoundedInstant | None = None
-    """When Spotify last said that this app gets no audio features."""
+    """The time of the last refusal of audio features."""
 
     def forbids_features(self, now: datetime) -> bool:
         """True if Spotify has refused the app audio features within the last day."""
@@ -60,104 +57,104 @@ class AppState(BaseModel):
         return at is not None and at <= now < at + FORBIDDEN_WAIT
 
     def is_blocked(self, now: datetime) -> bool:
-        """Whether live capture must not call yet."""
+        """True if polls must not call."""
         return self.blocked_until is not None and now < self.blocked_until <= now + LONGEST_BLOCK
 
     def is_blocked_for_others(self, now: datetime) -> bool:
-        """Whether anything but live capture must not call yet: live capture goes first."""
+        """True if other functions must not call, because polls go first."""
         return self.is_blocked(now) or self.is_blocked(now - LIVE_CAPTURE_LEAD)
 
 
 class SpotifyApps:
-    """The table `spotify-app`: one item per app, an attribute for each field of its state.
+    """The table `spotify-app`: one item per app, one attribute per field of `AppState`.
 
-    Each change touches its own attributes, so that two functions never undo each other's.
+    Each change writes its own attributes only, so two functions do not undo each other's changes.
     """
 
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._unwritten: dict[str, datetime] = {}
-        """By client id, the end of a block that the table does not hold yet."""
 
     def load(self, client_id: str) -> AppState:
-        """Read the state of an app; the start value if there is none.
-
-        A refusal that could not be written down is written first, so that nobody calls before.
+        """Read the state of an app; an empty one before the first 429.
 
         Raises:
-            SettingsError: The item is not what this class wrote. To begin anew in silence could
-                call Spotify during a ban; to delete the item says that this is wanted.
+            SettingsError: The item cannot be read. An empty state could lead to calls during a
+                rate limit, so a person must delete the item.
         """
-        if client_id in self._unwritten:
-            return self._refused(client_id, self._unwritten[client_id])
         found = self._dynamodb.get_item(
             TableName=self._table, Key=_key(client_id), ConsistentRead=True
         )
         return _state(client_id, found.get("Item", {}))
 
     def throttle(self, client_id: str, retry_after_s: int | None, now: datetime) -> AppState:
-        """Write down a 429.
+        """Store a 429.
+
+        If the table cannot be written, this raises, and the next call may come too early.
 
         Args:
-            client_id: The app's.
-            retry_after_s: How long Spotify wants no calls; None, if it did not say, blocks for a
-                time that doubles with each refusal, from a minute up to an hour.
-            now: When the refusal came.
+            client_id: The client id of the app.
+            retry_after_s: The wait in seconds. If it is None, the wait doubles with each 429 in a
+                row, from a minute to an hour.
+            now: The time of the 429.
 
         Returns:
-            The app's state; a longer block that was known already stays.
+            The state of the app; a longer rate limit stays.
         """
-        if retry_after_s is not None:
-            return self._refused(client_id, now + timedelta(seconds=retry_after_s))
-        # How long is known after the count only; the count must not stand there without a block.
-        state = self._refused(client_id, now + FIRST_WAIT)
-        values = _block(now + _own_wait(state.refusals))
-        return self._change_if(FORWARD, client_id, BLOCK, values) or state
+        counted = self._change(client_id, "ADD refusals :one", {":one": {"N": "1"}})
+        if retry_after_s is None:
+            wait = _own_wait(counted.refusals)
+        else:
+            wait = timedelta(seconds=retry_after_s)
+        ends_at = _next_second(now + wait)
+        return (
+            self._change_if(
+                FORWARD,
+                client_id,
+                "SET blocked_until = :until",
+                {":until": _instant(ends_at), ":longest": _instant(ends_at + LONGEST_BLOCK)},
+            )
+            or counted
+        )
 
     def answered(self, client_id: str, seen: AppState) -> None:
-        """Forget the block and the refusals, if there are any: Spotify answered the app.
+        """Remove the rate limit after an answer.
 
         Args:
-            client_id: The app's.
-            seen: Its state before the call. If it has changed since, somebody else was refused
-                or answered meanwhile, and that stays.
+            client_id: The client id of the app.
+            seen: The state before the call. A rate limit that another function saved since stays.
         """
-        values = {}
         if seen.blocked_until is not None:
-            values[":blocked_until"] = _instant(seen.blocked_until)
-        if seen.refusals:
-            values[":refusals"] = {"N": str(seen.refusals)}
-        if values:
-            unchanged = " AND ".join(
-                f"{name} = :{name}" if f":{name}" in values else f"attribute_not_exists({name})"
-                for name in ("blocked_until", "refusals")
+            self._change_if(
+                "blocked_until = :seen",
+                client_id,
+                "REMOVE blocked_until, refusals",
+                {":seen": _instant(seen.blocked_until)},
             )
-            self._change_if(unchanged, client_id, "REMOVE blocked_until, refusals", values)
 
     def forbid_features(self, client_id: str, now: datetime) -> None:
-        """Write down that the app gets no audio features."""
+        """Store that Spotify forbids audio features to the app."""
         self._change(client_id, "SET features_forbidden_at = :now", {":now": _instant(now)})
 
     def spend(self, client_id: str, calls: int, now: datetime, budget: int) -> datetime | None:
-        """Count calls that can wait, if the day's budget for them still holds so many.
+        """Spend calls from the daily budget, if it has enough left.
 
-        Spotify's own quota rolls over 24 hours, so around midnight twice the budget can fall
-        into it.
+        Spotify's quota covers the last 24 hours, so around midnight twice the budget can fall into
+        it.
 
         Args:
-            client_id: The app's.
-            calls: How many are about to be made.
-            now: Tells the day, in UTC.
-            budget: How many such calls the app may make in a day, those of all functions together.
+            client_id: The client id of the app.
+            calls: The number of calls.
+            now: The time; its day is in UTC.
+            budget: The calls of all functions per day, except polls.
 
         Returns:
-            None if the calls may be made; else when the next day begins.
+            None if the calls may be made; otherwise the start of the next day.
         """
         today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         tomorrow = today + timedelta(days=1)
         day = {":day": {"S": today.date().isoformat()}}
-        # A clock may be ahead by some seconds; a day after tomorrow is a damaged record.
+        # A clock may be ahead by some seconds; a later day than tomorrow is a damaged record.
         self._change_if(
             "attribute_not_exists(spent_on) OR spent_on < :day OR spent_on > :tomorrow",
             client_id,
@@ -170,25 +167,13 @@ class SpotifyApps:
         )
         return None if may_call else tomorrow
 
-    def _refused(self, client_id: str, until: datetime) -> AppState:
-        """Count a refusal and block in one write, which is owed until it succeeds."""
-        self._unwritten[client_id] = until
-        one = {":one": {"N": "1"}}
-        state = self._change_if(FORWARD, client_id, f"{BLOCK} {COUNT}", one | _block(until))
-        # Otherwise the block that is there ends later, and Spotify meant it.
-        state = state or self._change(client_id, COUNT, one)
-        del self._unwritten[client_id]
-        return state
-
     def _change_if(
         self, condition: str, client_id: str, expression: str, values: Mapping[str, Any]
     ) -> AppState | None:
-        """Change an item under a condition; None if it does not hold."""
+        """Update an item under a condition; return None if it does not hold."""
         try:
             return self._change(client_id, expression, values, ConditionExpression=condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
 
     def _change(
@@ -206,7 +191,7 @@ class SpotifyApps:
 
 
 def fingerprint(client_id: str) -> str:
-    """Name an app without telling its client id."""
+    """Return an identifier of an app that does not reveal its client id."""
     return hashlib.sha256(client_id.encode()).hexdigest()[:16]
 
 
@@ -223,21 +208,15 @@ def _state(client_id: str, item: Mapping[str, Any]) -> AppState:
         ) from error
 
 
-def _block(until: datetime) -> dict[str, dict[str, str]]:
-    """Give the values of BLOCK and FORWARD."""
-    ends_at = _next_second(until)
-    return {":until": _instant(ends_at), ":longest": _instant(ends_at + LONGEST_BLOCK)}
-
-
 def _own_wait(refusals: int) -> timedelta:
     return min(FIRST_WAIT * (1 << min(refusals - 1, DOUBLINGS)), LONGEST_OWN_WAIT)
 
 
 def _next_second(instant: datetime) -> datetime:
-    """Round up: a call that comes too late does no harm."""
+    """Round up, because a late call does no harm."""
     return instant + timedelta(microseconds=-instant.microsecond % 1_000_000)
 
 
 def _instant(instant: datetime) -> dict[str, str]:
-    """Write an instant so that texts compare as instants do: UTC, and always as long."""
+    """Format an instant so that texts sort like instants: UTC, with a fixed length."""
     return {"S": instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}

@@ -1,4 +1,4 @@
-"""What Spotify's refusals look like, and how to read them; pure."""
+"""Reads the error answers of Spotify; pure."""
 
 import re
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from pydantic import BaseModel, ValidationError
 from shared.json_answers import read_json
 
 _OVER_QUOTA = re.compile(r"quota[ _]exceeded|exceeded\b[^.]{0,80}\bquota")
-"""Other words of a quota may be about the mode of the app."""
+"""Other words about a quota may mean the quota mode of the app."""
 
 
 @dataclass(frozen=True)
 class ApiRefusal:
-    """What the Web API says when it refuses a call; all of it may be empty."""
+    """An error answer of the Web API; every field may be empty."""
 
     message: str = ""
     reason: str = ""
@@ -22,21 +22,21 @@ class ApiRefusal:
 
     @property
     def is_over_quota(self) -> bool:
-        """True if the app has used up its calls of a day."""
+        """True if the app has used its daily quota."""
         return bool(_OVER_QUOTA.search(self._words))
 
     @property
     def is_of_limits(self) -> bool:
-        """True if the app called too often, whatever the status."""
+        """True if the app is rate-limited; the status may also be 403."""
         of_a_rate = any(words in self._words for words in ("rate limit", "too many requests"))
         return self.is_over_quota or of_a_rate
 
     @property
     def is_of_the_endpoint(self) -> bool:
-        """True if the app may not make this call, whoever asks and whatever it asks for.
+        """True if the app may not make this call for any account.
 
-        Spotify then says "Forbidden", or nothing but the status. Other words are about the account,
-        such as a missing Premium subscription, or have no known meaning.
+        Spotify then answers "Forbidden", or only the status. Other texts are about the account, as
+        with a missing Premium subscription, or are unknown.
         """
         words = self._words.strip(" .")
         return words == "forbidden" or (self.is_json and not words)
@@ -47,7 +47,7 @@ class ApiRefusal:
 
 
 def read_grant_refusal(content: bytes) -> str:
-    """Return the code of a refusal by the token endpoint; empty if it is none that OAuth knows."""
+    """Return the OAuth error code of the token endpoint; empty if it is unknown."""
     try:
         return _GrantRefusal.model_validate(read_json(content)).error
     except ValidationError:
@@ -55,7 +55,7 @@ def read_grant_refusal(content: bytes) -> str:
 
 
 def read_api_refusal(content: bytes) -> ApiRefusal:
-    """Read a refusal by the Web API, which is JSON or plain text."""
+    """Read an error answer of the Web API, which is JSON or plain text."""
     value = read_json(content)
     error = value.get("error") if isinstance(value, dict) else None
     if isinstance(error, dict):
@@ -67,9 +67,9 @@ def read_api_refusal(content: bytes) -> ApiRefusal:
 
 
 class _GrantRefusal(BaseModel):
-    """A flat OAuth error, unlike the nested one of the Web API.
+    """An OAuth error, which is flat; errors of the Web API are nested.
 
-    Its code alone is read: the description, or an unknown code, could repeat a secret.
+    Only known codes are read, because the description or an unknown code could hold a secret.
 
     Source:
         https://www.rfc-editor.org/rfc/rfc6749#section-5.2

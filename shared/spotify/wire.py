@@ -1,7 +1,4 @@
-"""What Spotify's answers look like, and how to read them; pure.
-
-Wire names stop here: callers get plays and grants.
-"""
+"""Reads the answers of Spotify into plays and grants; pure."""
 
 import hashlib
 import json
@@ -12,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     AfterValidator,
+    AliasPath,
     AwareDatetime,
     BaseModel,
     Field,
@@ -25,26 +23,26 @@ from shared.json_answers import read_json
 from shared.models import ForeignTrackUri, Milliseconds, Play, Text
 
 PAGE_ROWS = 50
-"""Spotify shows the newest 50 plays and none before them."""
+"""Spotify shows at most the newest 50 plays."""
 
 OTHER_KINDS = ("spotify:local:", "spotify:episode:", "spotify:chapter:")
-"""URIs of what can be played and is no track: a file, a podcast episode, a part of an audiobook."""
+"""URIs of other things to play: a local file, a podcast episode, a chapter of an audiobook."""
 
 Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
-"""Printable ASCII: what an HTTP header can carry."""
+"""Printable ASCII, because it goes into an HTTP header."""
 
 
 TOKEN_LIFETIME_S = 3_600
-"""The lifetime of an access token if the answer gives none: those of Spotify live for an hour. One
-that dies earlier costs a call, because its 401 has it replaced."""
+"""The lifetime of an access token if the answer lacks it; Spotify's is an hour. A shorter one
+costs a call, because a 401 replaces the token."""
 
 TOKEN_MARGIN = timedelta(minutes=1)
-"""So much of an access token's life is not used: the clocks differ, and a call takes its time."""
+"""An access token is not used in its last minute, because clocks differ and calls take time."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What a refresh token gave; `refresh_token` is the one to use from now on, if it changed."""
+    """An answer of the token endpoint; `refresh_token` is the new one, if it was rotated."""
 
     access_token: str = field(repr=False)
     expires_in_s: int
@@ -52,21 +50,21 @@ class Grant:
 
 
 class HiddenRow(NamedTuple):
-    """A row that cannot be read and may be a lost play; no local file, and no episode."""
+    """An unreadable row that may be a play of a track."""
 
     digest: str
     newer: int
-    """The number of plays that stand before it, thus are newer."""
+    """The number of readable plays before it; they are newer."""
     played_at: datetime | None
-    """When the play ended, if at least that can be read."""
+    """The end of the play, if it is readable."""
 
 
 @dataclass(frozen=True)
 class RecentlyPlayed:
-    """An answer of recently-played: its bytes, and what they say.
+    """An answer of recently-played: its bytes, and its rows.
 
-    `plays` stand oldest first and may repeat; `unreadable` holds a digest of each row that was
-    no readable track, and `returned` counts the rows of both kinds.
+    `plays` are sorted, oldest first, and may repeat. `unreadable` holds a digest of each row
+    without a readable track. `returned` is the number of all rows.
     """
 
     raw: bytes
@@ -74,45 +72,45 @@ class RecentlyPlayed:
     returned: int
     unreadable: tuple[str, ...] = ()
     hidden: tuple[HiddenRow, ...] = ()
-    """The rows that may be lost plays, newest first."""
+    """The unreadable rows that may be plays, newest first."""
 
     @property
     def hides_plays(self) -> bool:
-        """True if a row that cannot be read may be a play."""
+        """True if an unreadable row may be a play."""
         return bool(self.hidden)
 
     @property
     def unbroken(self) -> tuple[Play, ...]:
-        """The newest plays, without those that an unreadable row parts from them."""
+        """The plays that are newer than every unreadable row."""
         older = len(self.plays) - self.hidden[0].newer if self.hidden else 0
         return self.plays[older:]
 
     @property
     def is_full(self) -> bool:
-        """Whether there may be older plays that Spotify does not show."""
+        """True if Spotify may have older plays that it does not show."""
         return self.returned >= PAGE_ROWS
 
 
 def read_grant(content: bytes) -> Grant:
-    """Read the token endpoint's answer.
+    """Read an answer of the token endpoint.
 
-    Only an access token is needed. Whatever else is missing or odd counts as not given.
+    Only the access token is required. Other invalid fields are ignored.
 
     Raises:
-        SpotifyError: It holds no access token. Nothing of the answer goes with the error.
+        SpotifyError: It has no access token. The error holds nothing of the answer.
     """
     answer = _or_none(read_json(content), _TokenAnswer.model_validate)
     if answer is None:
-        raise SpotifyError("the token endpoint gave no token that can be read")
+        raise SpotifyError("the token endpoint returned no readable token")
     lifetime_s = TOKEN_LIFETIME_S if answer.expires_in is None else int(answer.expires_in)
     return Grant(answer.access_token, lifetime_s, answer.refresh_token)
 
 
 def read_recently_played(content: bytes) -> RecentlyPlayed:
-    """Read an answer row by row: one that is no readable track does not hide the others.
+    """Read an answer row by row, so that an unreadable row does not hide the others.
 
     Raises:
-        SpotifyError: It is no answer of recently-played: says nothing about what was played.
+        SpotifyError: It is not an answer of recently-played.
     """
     page = _or_none(read_json(content), _Page.model_validate)
     if page is None:
@@ -121,20 +119,20 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     plays, unreadable, hidden = [], [], []
     for row in rows:
         try:
-            plays.append(_Row.model_validate(row).play())
+            plays.append(Play(**vars(_Row.model_validate(row))))
         except (ValidationError, OverflowError):
             unreadable.append(_digest(row))
             if not _is_no_track(row):
                 ended = _or_none(row, _Ended.model_validate)
                 played_at = ended.played_at if ended else None
                 hidden.append(HiddenRow(unreadable[-1], len(plays), played_at))
-    # Spotify lists the newest play first; batches promise the oldest first.
+    # Spotify lists the newest play first; batches hold the oldest first.
     plays.sort(key=lambda play: play.played_at)
     return RecentlyPlayed(content, tuple(plays), len(rows), tuple(unreadable), tuple(hidden))
 
 
 def _is_no_track(row: Any) -> bool:
-    """True if a row says that it is the play of something else than a track of Spotify's."""
+    """True if a row says that it is not a play of a Spotify track."""
     track = row.get("track") if isinstance(row, dict) else None
     if not isinstance(track, dict):
         return False
@@ -157,16 +155,16 @@ def _or_none(value: Any, validate: Callable[[Any], Any]) -> Any:
         return None
 
 
-# What may be missing may also be odd: then it is unknown, and the play stays.
+# An invalid value of an optional field is unknown; the play stays.
 _Optional = WrapValidator(_or_none)
-
+_OrEmpty = WrapValidator(lambda value, validate: _or_none(value, validate) or "")
 
 _LifetimeS = Annotated[float, Field(ge=TOKEN_MARGIN.total_seconds(), le=86_400)]
 
 
 class _TokenAnswer(BaseModel):
     access_token: Secret
-    # Less than the margin would replace the token at each call; more than a day is no lifetime.
+    # Below the margin each call would need a new token; more than a day is a mistake.
     expires_in: Annotated[_LifetimeS | None, _Optional] = None
     refresh_token: Annotated[Secret | None, _Optional] = None
 
@@ -175,54 +173,39 @@ class _Page(BaseModel):
     items: list[Any]
 
 
-class _Named(BaseModel):
-    name: Annotated[Text | None, _Optional] = None
+class _Artist(BaseModel):
+    name: Text
 
 
-class _ExternalIds(BaseModel):
-    isrc: Text | None = None
+def _first_name(artists: Any, _: Any) -> str:
+    rows = artists if isinstance(artists, list) else ()
+    found = (_or_none(row, _Artist.model_validate) for row in rows)
+    return next((artist.name for artist in found if artist and artist.name), "")
 
 
-class _Context(BaseModel):
-    uri: Text | None = None
-
-
-class _Track(BaseModel):
-    """A track object; without `popularity` and `external_ids` for apps made since 2026."""
-
-    uri: ForeignTrackUri
-    name: Annotated[Text | None, _Optional] = None
-    artists: Annotated[list[Annotated[_Named | None, _Optional]] | None, _Optional] = None
-    album: Annotated[_Named | None, _Optional] = None
-    duration_ms: Annotated[Milliseconds | None, _Optional] = None
-    popularity: Annotated[Annotated[int, Field(ge=0, le=100)] | None, _Optional] = None
-    external_ids: Annotated[_ExternalIds | None, _Optional] = None
+def _at(*path: str) -> Any:
+    return Field(validation_alias=AliasPath(*path))
 
 
 class _Ended(BaseModel):
-    """As much of a play history object as tells when the play ended."""
+    """The end of a play in a play history object."""
 
     played_at: Annotated[AwareDatetime, AfterValidator(_milliseconds)]
 
 
 class _Row(_Ended):
-    """A play history object."""
+    """The fields of a `Play` in a play history object; only the uri and the end are required.
 
-    track: _Track
-    context: Annotated[_Context | None, _Optional] = None
+    Apps made since 2026 get no popularity and no ISRC.
+    """
 
-    def play(self) -> Play:
-        track = self.track
-        artists = (artist.name for artist in track.artists or () if artist and artist.name)
-        return Play(
-            track_uri=track.uri,
-            # A name may be missing; the uri and the instant alone make it a play.
-            track_name=track.name or "",
-            artist_name=next(artists, ""),
-            album_name=track.album.name if track.album else None,
-            played_at=self.played_at,
-            popularity=track.popularity,
-            duration_ms=track.duration_ms,
-            isrc=track.external_ids.isrc if track.external_ids else None,
-            context_uri=self.context.uri if self.context else None,
-        )
+    track_uri: Annotated[ForeignTrackUri, _at("track", "uri")]
+    track_name: Annotated[Text, _at("track", "name"), _OrEmpty] = ""
+    artist_name: Annotated[str, _at("track", "artists"), WrapValidator(_first_name)] = ""
+    album_name: Annotated[Text | None, _at("track", "album", "name"), _Optional] = None
+    popularity: Annotated[
+        Annotated[int, Field(ge=0, le=100)] | None, _at("track", "popularity"), _Optional
+    ] = None
+    duration_ms: Annotated[Milliseconds | None, _at("track", "duration_ms"), _Optional] = None
+    isrc: Annotated[Text | None, _at("track", "external_ids", "isrc"), _Optional] = None
+    context_uri: Annotated[Text | None, _at("context", "uri"), _Optional] = None

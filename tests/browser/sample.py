@@ -9,8 +9,8 @@ from infra.local import catalogue
 from infra.local.sample_history import write_history_zip
 from infra.local.simulators.listener import Listener
 from infra.local.simulators.sound import popularity, sound, time_signature
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.upload_reader import UploadReader
+from services.collector.domain.batches import Batches
 from services.loader.store import Store
 from shared.models import EnrichedBatch, Gap, Play, PollReport, TrackFeatures
 from shared.postgres import Database
@@ -39,11 +39,12 @@ def load_sample(database: Database, folder: Path, now: datetime) -> None:
 def _export(path: Path, listener: str, now: datetime) -> Iterator[EnrichedBatch]:
     """Read an export as the backfill does."""
     published: list[str] = []
-    batches = HistoryBatches(published.append, listener, f"history/{listener}/{path.name}")
+    origin = f"history/{listener}/{path.name}"
+    batches = Batches(published.append, listener, "extended-history", origin)
     reader = UploadReader(batches, BytesIO(), now, lambda: False)
     with path.open("rb") as file:
         list(reader.read(file, path.name))
-    batches.finish(reader.report())
+    batches.finish(reader.report)
     return map(EnrichedBatch.model_validate_json, published)
 
 

@@ -1,6 +1,6 @@
-"""The backfill: an uploaded export becomes batches of plays and a report.
+"""The backfill: an upload becomes batches of plays and a report.
 
-`services.collector.backfill.handler` is the Lambda entry point, a name that deployments rely on.
+`services.collector.backfill.handler` is the Lambda entry point; deployments use this name.
 """
 
 from services.collector.backfill.upload_handler import handler

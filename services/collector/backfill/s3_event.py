@@ -1,4 +1,4 @@
-"""The event that tells of an upload: S3 sends it through EventBridge into the queue."""
+"""Reads the event of an upload, which S3 sends to the queue through EventBridge."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple
@@ -13,10 +13,11 @@ from pydantic import (
 
 from shared.archive import UPLOAD_SUFFIXES, UPLOADS, upload_origin
 from shared.errors import MessageError
+from shared.faults import faults_of
 
 
 class Upload(NamedTuple):
-    """One version of one object below `history/`, `size` bytes long."""
+    """One version of an object under `history/`; `size` is in bytes."""
 
     key: str
     version_id: str
@@ -25,22 +26,22 @@ class Upload(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The name of the file, without its folders."""
         return self.key.rpartition("/")[2]
 
     @property
     def origin(self) -> str:
-        """The name of this upload in batches and reports."""
+        """The origin of its batches and report."""
         return upload_origin(self.key, self.version_id)
 
     @property
     def is_folder(self) -> bool:
-        """True for the empty object that S3's console makes of a folder."""
+        """True for the empty object that the S3 console creates for a folder."""
         return self.key.endswith("/")
 
     @property
     def is_history(self) -> bool:
-        """True if the name is that of a history file."""
+        """True if the name ends like that of a history file."""
         return self.key.lower().endswith(UPLOAD_SUFFIXES)
 
 
@@ -48,11 +49,11 @@ def read_event(body: str, bucket: str) -> Upload:
     """Read a message of the queue `uploaded-files`.
 
     Args:
-        body: An "Object Created" event. Unlike in the older events of S3, keys stand as they are.
-        bucket: The archive; events of any other bucket are not ours.
+        body: An "Object Created" event. Its keys are not URL-encoded.
+        bucket: The archive bucket.
 
     Raises:
-        MessageError: It is no such event.
+        MessageError: The body is not such an event, or it is of another bucket.
 
     Source:
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -60,13 +61,9 @@ def read_event(body: str, bucket: str) -> Upload:
     try:
         event = _ObjectCreated.model_validate_json(body)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
-        raise MessageError(f"not an event of an upload: {faults}") from None
+        raise MessageError(f"not an event of an upload: {'; '.join(faults_of(error))}") from None
     if event.detail.bucket.name != bucket:
-        raise MessageError("an event of another bucket than the archive")
+        raise MessageError("the event is of another bucket than the archive")
     created = event.detail.object
     return Upload(created.key, created.version_id, created.size, event.time)
 
@@ -88,6 +85,6 @@ class _Detail(BaseModel):
 
 class _ObjectCreated(BaseModel):
     kind: Annotated[Literal["Object Created"], Field(alias="detail-type")]
-    # EventBridge always tells it; an event made by hand may not.
+    # EventBridge always sends the time; an event made by hand may lack it.
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     detail: _Detail

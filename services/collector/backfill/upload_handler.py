@@ -1,8 +1,8 @@
-"""Lambda entry point of the backfill: an uploaded history file in, plays and a report out.
+"""Lambda entry point of the backfill: read an upload, publish its plays and a report.
 
-A run that fails is started again by the queue, from the beginning: it publishes the same batches
-again, and the loader knows them. Reading stops before the function's 15 minutes are over (1,000,000
-rows take well below one), and the report names what is left. The reading asks nothing of Spotify.
+A failed run is retried by the queue from the beginning. It publishes the same batches, and the
+loader ignores duplicates. Reading stops before the function's 15 minutes are over (1,000,000 rows
+take less than one), and the report names what is left. The backfill makes no call to Spotify.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,20 +20,20 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.s3_event import Upload, read_event
 from services.collector.backfill.upload_reader import UploadReader
+from services.collector.domain.batches import Batches
 from shared.archive import DEFAULT_LISTENER, Archive, listener_of, quarantine_key
-from shared.aws import client
+from shared.aws import client, error_code
 from shared.errors import UploadError
 from shared.queues import Queue
 from shared.settings import Listeners, Settings
 from shared.telemetry import logger
 
 UPLOAD_BYTES = 1 << 30
-"""Largest upload: it must fit on the function's disk, beside the rows it cannot read."""
+"""Largest upload: it must fit on the function's disk, beside the quarantine."""
 RESERVED = 0.1
-"""Share of an invocation's time that is left for the report: 90 s of 15 minutes."""
+"""Share of the time that is kept for the report: 90 s of 15 minutes."""
 
 
 class BackfillSettings(Settings):
@@ -42,12 +42,12 @@ class BackfillSettings(Settings):
     archive_bucket: str
     collected_plays_queue_url: str
     listeners: Listeners
-    """Uploads for others are refused."""
+    """Uploads for other listeners are refused."""
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Read each upload; the messages of those that failed go back to the queue."""
+    """Read each upload; return failed messages to the queue."""
     processor = BatchProcessor(
         EventType.SQS,
         raise_on_entire_batch_failure=False,
@@ -63,7 +63,7 @@ def wire() -> Callable[[SQSRecord, LambdaContext], None]:
     archive = Archive(client("s3"), settings.archive_bucket)
     queue = Queue(client("sqs"), settings.collected_plays_queue_url)
 
-    # Powertools hands over the context to a parameter of this name.
+    # Powertools passes the context to a parameter with this name.
     def consume(record: SQSRecord, lambda_context: LambdaContext) -> None:
         upload = read_event(record.body, settings.archive_bucket)
         if upload.is_folder:
@@ -86,23 +86,23 @@ def backfill(
     listeners: Sequence[str],
     is_late: Callable[[], bool],
 ) -> None:
-    """Publish the plays of an upload, and a report on it whatever it holds.
+    """Publish the plays of an upload, then its report.
 
     Args:
-        upload: Not a folder.
-        archive: Where it is, and where its unreadable rows go.
+        upload: A file, not a folder.
+        archive: Holds the upload, and its unreadable rows afterwards.
         queue: `collected-plays`.
-        listeners: The deployed ones. A report on an upload for another one goes to the default
-            listener, or else to the first.
-        is_late: True once the reading has to stop.
+        listeners: The deployed listeners. The report on an upload for another listener goes to the
+            default listener, or else to the first one.
+        is_late: Returns True once the reading must stop.
 
     Raises:
-        ClientError: S3 or SQS refused: the same upload may succeed later.
+        ClientError: S3 or SQS failed; a retry may succeed.
     """
     default = DEFAULT_LISTENER if DEFAULT_LISTENER in listeners else listeners[0]
     named = listener_of(upload.key)
     listener = named if named in listeners else default
-    batches = HistoryBatches(queue.publish_json, listener, upload.origin)
+    batches = Batches(queue.publish_json, listener, "extended-history", upload.origin)
     with TemporaryFile() as quarantine:
         reader = UploadReader(batches, quarantine, upload.uploaded_at, is_late)
         try:
@@ -113,15 +113,12 @@ def backfill(
         if quarantine.tell():
             quarantine.seek(0)
             archive.keep_quarantine(quarantine_key(listener, upload.origin), quarantine)
-    report = reader.report()
-    batches.finish(report)
-    # `problems` and the rest of the report travel with the last batch.
-    facts = {"origin": upload.origin, "rows_in": report.rows_in, "published": report.published}
-    logger.info("upload read", extra={**facts, "problems": len(report.problems)})
+    count = batches.finish(reader.report)
+    logger.info("upload read", extra={"origin": upload.origin, "batches": count})
 
 
 def _check(upload: Upload, listeners: Sequence[str]) -> None:
-    """Raise UploadError for an upload that is not worth fetching."""
+    """Raise UploadError if an upload must not be read."""
     if not upload.is_history:
         raise UploadError("not a history file: its name ends in neither .zip nor .json")
     if listener_of(upload.key) not in listeners:
@@ -134,7 +131,7 @@ def _check(upload: Upload, listeners: Sequence[str]) -> None:
 
 
 def _read(upload: Upload, archive: Archive, reader: UploadReader) -> None:
-    """Fetch and read an upload; raises UploadError if it is refused as a whole."""
+    """Download and read an upload; raise UploadError if all of it is refused."""
     with TemporaryFile() as file:
         _fetch(upload, archive, file)
         for read in reader.read(file, upload.name):
@@ -146,7 +143,7 @@ def _fetch(upload: Upload, archive: Archive, into: BinaryIO) -> None:
     try:
         archive.fetch(upload.key, upload.version_id, into)
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = error_code(error)
         reason = _UNDECRYPTED if code.startswith("KMS.") else _UNREADABLE.get(code)
         if reason:
             raise UploadError(reason) from error

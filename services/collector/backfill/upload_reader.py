@@ -1,7 +1,7 @@
-"""Reads one upload to its end: plays into batches, unreadable rows into quarantine.
+"""Reads one upload: plays go into batches, unreadable rows into quarantine.
 
-Every row is counted in exactly one bucket, so that rows in = published + skipped + quarantined,
-and whatever cannot be read is named in the report: an upload always gets an answer.
+Every row is counted in exactly one bucket: rows in = published + skipped + quarantined. The report
+names everything that could not be read.
 """
 
 from collections import Counter
@@ -11,7 +11,6 @@ from typing import BinaryIO, Literal, NamedTuple, get_args
 
 from pydantic_core import to_json
 
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.domain.coverage import Ends, Part, covered
 from services.collector.backfill.domain.json_stream import read_rows
 from services.collector.backfill.domain.rows import (
@@ -22,38 +21,39 @@ from services.collector.backfill.domain.rows import (
     without_persons,
 )
 from services.collector.backfill.zip_files import HistoryFile, history_files, is_video
+from services.collector.domain.batches import Batches
 from shared.errors import UploadError
 from shared.models import FileProblem, UploadReport, has_usual_id
 
 ROWS = 5_000_000
-"""Most rows of an upload, all buckets together; a life of listening has 1,000,000."""
+"""Most rows of an upload; a lifetime of listening has about 1,000,000."""
 KEPT_ROWS = 10_000
-"""Most rows in quarantine: enough to see what is wrong with a file."""
+"""Most rows in quarantine, enough to see what is wrong with a file."""
 KEPT_BYTES = 64 << 20
-"""Most bytes in quarantine; a row there may be longer than in its file."""
+"""Most bytes in quarantine."""
 LISTED = 200
-"""Most files, and most problems, that a report names: it must fit into one message."""
+"""Most files, and most problems, in a report, because it must fit into one message."""
 NAME_LENGTH = 100
-"""Most characters of a file's name in a report; the end of a long path tells most."""
+"""Most characters of a file's name in a report, from its end."""
 
 Bucket = Literal["published", "skipped", "quarantined"]
 Counts = Counter[tuple[Bucket, str]]
-"""How many rows ended in a bucket for a reason; published rows need none."""
+"""The number of rows by bucket and reason; the reason is empty for published rows."""
 
 TOO_LATE = (
-    "the time for one upload was over: the rest is not read; "
+    "reading took too long, so the rest is not read: "
     "unpack the zip, and upload its files one by one"
 )
 
 
 class FileCounts(NamedTuple):
-    """Where the rows of one file ended."""
+    """The row counts of one file."""
 
     file: str
     counts: Counts
 
     def buckets(self) -> dict[Bucket, int]:
-        """Sum over the reasons."""
+        """Return the rows by bucket."""
         return {
             bucket: sum(rows for (into, _), rows in self.counts.items() if into == bucket)
             for bucket in get_args(Bucket)
@@ -61,11 +61,11 @@ class FileCounts(NamedTuple):
 
 
 class UploadReader:
-    """Reads one upload, and knows what its report says."""
+    """Reads one upload and collects its report."""
 
     def __init__(
         self,
-        batches: HistoryBatches,
+        batches: Batches,
         quarantine: BinaryIO,
         uploaded_at: datetime,
         is_late: Callable[[], bool],
@@ -85,23 +85,23 @@ class UploadReader:
         self._unusual_ids = 0
 
     def read(self, upload: BinaryIO, name: str) -> Iterator[FileCounts]:
-        """Read a zip, or the loose file `name`; yield the counts of each file in it.
+        """Read a zip or the single file `name`; yield the counts of each file.
 
-        Reading ends soon after row number ROWS, or when it is late; the report names what is left.
+        Reading ends soon after row number ROWS, or once `is_late` is true.
 
         Raises:
-            UploadError: The upload cannot be read at all.
+            UploadError: Nothing of the upload can be read.
         """
         for file in history_files(upload, name):
             self._files.append(_legible(file.name))
             yield FileCounts(self._files[-1], self._read_file(file))
 
     def refuse(self, name: str, reason: str) -> None:
-        """Put a problem into the report."""
+        """Add a problem to the report."""
         self._problems.append(FileProblem(file=_legible(name), reason=reason))
 
-    def report(self) -> UploadReport:
-        """Sum up; `batches` is left to the one who counts them."""
+    def report(self, batches: int) -> UploadReport:
+        """Return the report; `batches` is the number of published batches."""
         files, problems = self._files[:LISTED], self._problems[:LISTED]
         if len(self._files) > LISTED:
             files.append(f"and {len(self._files) - LISTED} more")
@@ -115,7 +115,7 @@ class UploadReader:
             quarantined=self._reasons("quarantined"),
             files=tuple(files),
             problems=tuple(problems),
-            batches=0,
+            batches=batches,
             first_played_at=self._ends.first,
             last_played_at=self._ends.last,
             spans=covered(self._parts),
@@ -139,7 +139,7 @@ class UploadReader:
         return counts
 
     def _sort_all(self, file: HistoryFile, counts: Counts, ends: Ends) -> bool:
-        """Sort the rows of a file; return whether it could be read to its end."""
+        """Sort the rows of a file; return True if it was read to its end."""
         try:
             self._stop_in_time(counts)
             for rows in read_rows(file.chunks, self._uploaded_at):
@@ -151,7 +151,7 @@ class UploadReader:
         return True
 
     def _stop_in_time(self, counts: Counts) -> None:
-        """Raise UploadError once an upload has too many rows, or takes too long."""
+        """Raise UploadError if the upload has too many rows or takes too long."""
         if self._counts.total() + counts.total() > ROWS:
             self._stopped = f"more than {ROWS:,} rows: the rest is not read"
         elif self._is_late():
@@ -160,14 +160,14 @@ class UploadReader:
             raise UploadError(self._stopped)
 
     def _cover(self, file: HistoryFile, ends: Ends, *, is_whole: bool) -> None:
-        """Take in the time of a file's plays; a file of videos lacks the music of its time."""
+        """Add the time that a file covers; a file of videos covers no music."""
         if ends.span:
             self._ends.take([ends.span.started_at, ends.span.ended_at])
         if not is_video(file.name):
             self._parts.append(Part(file.name, ends.span, is_whole))
 
     def _sort(self, rows: Rows, file: str, counts: Counts, ends: Ends) -> None:
-        """Put each row into its bucket, and count it there."""
+        """Put each row into its bucket and count it."""
         plays = [row for row in rows if not isinstance(row, (Skipped, Quarantined))]
         if len(plays) < len(rows):
             for number, row in enumerate(rows, start=counts.total() + 1):
@@ -183,7 +183,7 @@ class UploadReader:
             self._batches.add(plays)
 
     def _keep(self, file: str, number: int, row: Quarantined) -> None:
-        """Write a row into quarantine, unless it or one before it did not fit."""
+        """Write a row into quarantine until one does not fit."""
         if not self._keeps:
             return
         record = without_persons(row.record)
@@ -198,6 +198,6 @@ class UploadReader:
 
 
 def _legible(name: str) -> str:
-    """Shorten a file's name to its end, and replace what no report can carry."""
+    """Shorten a file's name to its end, and replace unprintable characters."""
     name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
     return name if len(name) <= NAME_LENGTH else "…" + name[1 - NAME_LENGTH :]

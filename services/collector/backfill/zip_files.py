@@ -1,6 +1,6 @@
-"""Finds the history files in an upload: a zip from Spotify, or one loose JSON file.
+"""Finds the history files in an upload: a zip from Spotify, or one JSON file.
 
-A zip may lie about its sizes, so the limits below hold for what is really unpacked.
+The sizes in a zip may be wrong, so the limits below apply to the unpacked bytes.
 """
 
 import io
@@ -17,13 +17,13 @@ CHUNK_BYTES = 128 << 10
 MEMBERS = 2_000
 """Most members of a zip; real ones have about 30."""
 DIRECTORY_BYTES = 1 << 20
-"""Longest directory of a zip: the list of its members, which is read at once."""
+"""Longest central directory of a zip, because it is read at once."""
 TOTAL_BYTES = 1 << 30
-"""Most bytes that all members may unpack to: about 1.5 million rows."""
+"""Most unpacked bytes of all members: about 1.5 million rows."""
 RATIO = 200
-"""Most bytes unpacked from one byte of a zip; real histories have 10 to 25, bombs 1,000."""
+"""Highest compression ratio; real histories have 10 to 25, zip bombs 1,000."""
 RATIO_FREE_BYTES = 16 << 20
-"""What a zip may unpack to at any ratio, for a few like rows pack well: seconds of reading."""
+"""Unpacked bytes without a limit of the ratio, because a few similar rows pack well."""
 
 
 DOWNLOAD_AGAIN = "download it again"
@@ -31,10 +31,9 @@ UNPACK = "unpack the zip and upload what is in it"
 
 
 class HistoryFile(NamedTuple):
-    """A file of an upload whose name tells of history, and its bytes in order.
+    """A history file of an upload: its path, and its bytes in order.
 
-    Taking the chunks raises UploadError where the file turns out to be unreadable. They must be
-    taken before the next file.
+    The chunks raise UploadError if the file is unreadable. They must be read before the next file.
     """
 
     name: str
@@ -44,13 +43,13 @@ class HistoryFile(NamedTuple):
 def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
     """Find the history files of an upload.
 
-    A loose file is history whatever its name; of a zip's files the name tells. Those of other
-    names (the PDF, the library, payments) are left alone, as is what macOS adds. A zip in a zip
-    cannot be read, and is told of.
+    A single file is always read. In a zip the name decides: other files of the export (the PDF, the
+    library, payments) and files that macOS adds are ignored. A zip in a zip raises UploadError when
+    its chunks are read.
 
     Args:
         upload: The file, seekable.
-        name: Its own name, for a loose file.
+        name: Its name.
 
     Yields:
         The files in the zip's order.
@@ -70,17 +69,17 @@ def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
 
 
 def is_history(path: str) -> bool:
-    """Tell from its path in a zip whether a file holds history, of any generation."""
+    """True if a path in a zip is that of a history file, in any known layout."""
     return not _is_hidden(path) and _HISTORY_NAME.search(_parts(path)[-1]) is not None
 
 
 def is_zip(path: str) -> bool:
-    """Tell from its path in a zip whether a file is a zip itself, which may hold history."""
+    """True if a path in a zip is that of another zip."""
     return not _is_hidden(path) and _parts(path)[-1].endswith(".zip")
 
 
 def is_video(path: str) -> bool:
-    """Tell from its path whether a history file holds what was watched, not the music heard."""
+    """True if a path is that of a history of videos, not of music."""
     return "video" in _parts(path)[-1]
 
 
@@ -109,18 +108,18 @@ def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(_Bounded(upload))
         if _count(upload) not in (len(archive.infolist()), _COUNTED_ELSEWHERE):
-            raise zipfile.BadZipFile("members that are counted, and not listed")
+            raise zipfile.BadZipFile("the end record counts other members than the directory")
     except _FOREIGN as error:
-        raise UploadError(f"a zip that an unusual program made: {UNPACK}") from error
+        raise UploadError(f"a zip from an unusual program: {UNPACK}") from error
     except _DAMAGE as error:
         raise UploadError(f"a damaged or incomplete zip: {DOWNLOAD_AGAIN}") from error
     return archive
 
 
 def _count(upload: BinaryIO) -> int:
-    """Return how many members the record at the end of a zip counts.
+    """Return the number of members according to the end record of a zip.
 
-    A bit that flips in the directory can hide an entry in the comment of the one before it.
+    A flipped bit in the directory can hide an entry in the comment of another.
     """
     size = upload.seek(0, io.SEEK_END)
     upload.seek(max(0, size - _END_BYTES))
@@ -130,17 +129,17 @@ def _count(upload: BinaryIO) -> int:
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") -> Iterator[bytes]:
-    """Unpack one member; raises UploadError where that is not possible, or not wise.
+    """Unpack one member; raise UploadError if it cannot be unpacked safely.
 
-    It is unpacked twice, first to its end, where its checksum is proved: a flipped bit may unpack
-    to plays that never were, and nobody could take them back. It costs a second in a million plays.
+    It is unpacked twice. The first pass checks the checksum, because a flipped bit may unpack to
+    false plays, and no command removes single plays. It takes one second per million plays.
     """
     if is_zip(member.filename):
-        raise UploadError("a zip in the zip: unpack the outer one and upload this by itself")
+        raise UploadError("a zip in the zip: unpack the outer one and upload this one alone")
     if member.flag_bits & _ENCRYPTED:
         raise UploadError(f"encrypted: {UNPACK}")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # The others unpack a small read into any amount of memory.
+        # Other methods may unpack a small read into any amount of memory.
         raise UploadError(f"packed in an unusual way: {UNPACK}")
     try:
         for chunk in _chunks(archive, member):
@@ -159,28 +158,28 @@ def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
 
 
 def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
-    """Open a member, whose name may hold backslashes in one place and slashes in the other."""
+    """Open a member whose name may have backslashes in one header and slashes in the other."""
     name = member.orig_filename
     for member.orig_filename in (name, name.replace("\\", "/"), name.replace("/", "\\")):
         try:
             return archive.open(member)
         except zipfile.BadZipFile as error:
-            # Of all its damages zipfile names only by their text the two names that differ.
+            # zipfile marks two different names only by the text of its error.
             if not str(error).endswith("differ."):
                 raise
-    raise UploadError(f"listed in the zip under a name that is not its own: {UNPACK}")
+    raise UploadError(f"listed in the zip under another name than its own: {UNPACK}")
 
 
 class _Meter:
-    """Counts what is unpacked from one zip, and stops a bomb."""
+    """Counts the unpacked bytes of one zip and stops a zip bomb."""
 
     def __init__(self, zip_bytes: int) -> None:
-        # Of the whole zip: each of 2,000 members would else have the free bytes for itself.
+        # For the whole zip; otherwise each of 2,000 members would have its own free bytes.
         self._most_by_ratio = max(RATIO_FREE_BYTES, RATIO * zip_bytes)
         self._total = 0
 
     def count(self, size: int) -> None:
-        """Book `size` more bytes."""
+        """Count `size` more bytes."""
         self._total += size
         if self._total > TOTAL_BYTES:
             most = f"{TOTAL_BYTES >> 30} GiB"
@@ -190,7 +189,7 @@ class _Meter:
 
 
 class _Bounded:
-    """A file for `zipfile`, which reads a zip's whole directory at once, however long."""
+    """A file for `zipfile` with a limit, because `zipfile` reads the whole directory at once."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -198,13 +197,13 @@ class _Bounded:
         self.tell, self.seekable = file.tell, file.seekable
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Seek like a file; a damaged directory may point to before its start or beyond its end."""
+        """Seek like a file; a damaged directory may point outside the file."""
         if whence == io.SEEK_SET and not 0 <= offset <= self._size:
             raise zipfile.BadZipFile("a place outside the file")
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        """Read like a file; the directory of a zip must not be longer than DIRECTORY_BYTES."""
+        """Read like a file, at most DIRECTORY_BYTES."""
         if size > DIRECTORY_BYTES:
             raise UploadError(_TOO_MANY)
         return self._file.read(size)
@@ -212,12 +211,12 @@ class _Bounded:
 
 _ZIP_MARK = b"PK"
 _END_BYTES = 22 + 65_535
-"""Longest record at the end of a zip: its fields and its comment."""
+"""Longest end record of a zip, with its comment."""
 _COUNTED_ELSEWHERE = 65_535
-"""The count of members that stands for one in a record of 64 bits."""
+"""This count means that a 64-bit record holds the real one."""
 _ENCRYPTED = 0x1
 _TOO_MANY = f"a zip of more than {MEMBERS} files: not an export of Spotify"
 _HISTORY_NAME = re.compile(r"(endsong|endvideo|streaming_?history).*\.json$")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
-# NotImplementedError: a version of 2050. UnicodeDecodeError: a name that is marked as UTF-8.
+# NotImplementedError: a newer version of the format. UnicodeDecodeError: a name marked as UTF-8.
 _FOREIGN = (NotImplementedError, UnicodeDecodeError)

@@ -1,7 +1,7 @@
-"""When plays may have been missed: what an answer covers, and what a time without one leaves; pure.
+"""Finds the gaps in which plays may be missing; pure.
 
-Spotify shows 50 plays, and a play takes 30 s. While it does not answer for longer than those can
-pass, plays may slip out of its sight: that opens a gap. The next answers tell whether it was one.
+Spotify shows the newest 50 plays, and a play takes at least 30 s. So after 25 minutes without an
+answer it may no longer show some plays, and a gap is opened. The next answers end or close it.
 """
 
 from collections.abc import Container, Iterable
@@ -18,10 +18,10 @@ from shared.spotify.wire import PAGE_ROWS, RecentlyPlayed
 SHORTEST_PLAY = timedelta(seconds=30)
 
 IN_SIGHT = PAGE_ROWS * SHORTEST_PLAY
-"""For so long at least (25 minutes) Spotify goes on showing a play."""
+"""Spotify shows a play for at least so long (25 minutes)."""
 
 MOVE = timedelta(seconds=1)
-"""Spotify moves the end of a play by less than this from one answer to the next."""
+"""Spotify moves the end of a play by less than this between answers."""
 
 STEP = timedelta(milliseconds=1)
 
@@ -30,18 +30,18 @@ UNREADABLE = "Spotify shows plays that cannot be read; the archive keeps them as
 STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
 REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
 
-HARDLY_ANY = 20
-"""Plays that a new listener may have; the short answers of others that were seen hold about 40."""
+NEW_LISTENER_PLAYS = 20
+"""Most plays of a new listener; the short answers seen for other accounts hold about 40."""
 
-MOST_DOUBTFUL = 20
-"""Gaps of short answers that are remembered: some accounts never get whole ones."""
+MOST_OPEN_GAPS = 20
+"""Most open gaps to remember: some accounts get only short answers."""
 
 SHORT_ANSWERS = 3
-"""So many short answers in a row, over `IN_SIGHT`, are no passing whim of Spotify's."""
+"""So many short answers in a row, over at least `IN_SIGHT`, are permanent."""
 
 
 class ShortAnswers(BaseModel):
-    """Short answers in a row that did not reach back; empty ones say nothing and do not count."""
+    """Short answers in a row that did not reach the known plays; empty answers do not count."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,37 +49,37 @@ class ShortAnswers(BaseModel):
     count: int = 1
 
     def another(self) -> Self:
-        """Count one more."""
+        """Return the count with one more answer."""
         return self.model_copy(update={"count": self.count + 1})
 
-    def last_on(self, now: datetime) -> bool:
-        """Whether Spotify shows fewer than 50 plays for good: some accounts never get more."""
+    def are_permanent(self, now: datetime) -> bool:
+        """True if Spotify shows this account fewer than 50 plays permanently."""
         return self.count >= SHORT_ANSWERS and now - self.since >= IN_SIGHT
 
 
 class Since(NamedTuple):
-    """From when on no play is missing as far as anyone can tell, before an answer comes."""
+    """What was known to be complete before this poll."""
 
     covered_until: datetime | None
-    """The end of the last play up to which plays are covered; None before the first."""
+    """As `Coverage.until`; None before the first play."""
     watched_since: datetime | None = None
-    """When Spotify answered first, while coverage has not begun."""
+    """The time of the first answer, until there is a play."""
     oldest_known: datetime | None = None
-    """The end of the oldest play known."""
+    """The end of the oldest known play."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How far plays are covered, and what is to be told of a gap."""
+    """Until when plays are complete, and the gap to report."""
 
     until: datetime | None
-    """The end of the last play up to which no play is missing, as far as anyone can tell."""
+    """The end of the last play before which no play is missing, except in gaps."""
     gap: Gap | None = None
-    """The gap that an answer opened, found, ended or closed."""
+    """The gap that the answer opened, ended or closed."""
     outage: Gap | None = None
-    """The gap that was told of and is not decided yet."""
+    """The open gap of an outage that no answer has ended or closed yet."""
     short: ShortAnswers | None = None
-    """The answers that left it undecided whether plays are missing."""
+    """The short answers after which plays may be missing."""
 
 
 def cover(
@@ -89,15 +89,21 @@ def cover(
     polled_at: datetime,
     short: ShortAnswers | None = None,
 ) -> Coverage:
-    """Tell how far plays are covered with an answer, and whether any may be missing before it.
+    """Return the coverage after an answer, with the gap that it opens, ends or closes.
 
-    An answer covers all that ended since its oldest play. When that is later than the coverage
-    before, a full answer may have pushed plays out; a short one may merely have shrunk, and proves
-    nothing: the next answer decides, or that they stay short. Where none showed a play before, they
-    may stay short because hardly any was played.
+    An answer covers the time since its oldest play. If it does not reach the plays known before:
 
-    A row that cannot be read may be a lost play. So an answer covers only what is newer than all
-    such rows, and opens a gap at once if that does not reach back.
+    - A full answer opens a gap, because Spotify may have dropped plays between them.
+    - A short answer proves nothing, because answers shrink and fill up again. `SHORT_ANSWERS` of
+      them open a gap, unless they show all plays of a new listener.
+    - An unreadable row may be a play, so only newer plays count, and a gap is opened at once.
+
+    Args:
+        since: What was known before the answer.
+        outage: The open gap of a time without answers.
+        answer: The answer.
+        polled_at: The time of the poll.
+        short: The short answers before this one.
     """
     oldest = oldest_play(answer, polled_at)
     if oldest is None:
@@ -112,7 +118,7 @@ def cover(
     reason = UNREADABLE if answer.hides_plays else FELL_SHORT
     if not answer.is_full and not answer.hides_plays:
         short = short.another() if short else ShortAnswers(since=polled_at)
-        if not short.last_on(polled_at):
+        if not short.are_permanent(polled_at):
             return Coverage(since.covered_until, outage=outage, short=short)
         if since.covered_until is None and not outage and _shows_all(since, answer, oldest):
             return Coverage(newest)
@@ -122,16 +128,16 @@ def cover(
     return Coverage(newest, Gap(started_at=before, ended_at=oldest, reason=reason))
 
 
-def find_late_loss(
+def find_late_gap(
     since: Since, answer: RecentlyPlayed, archived: Container[str], doubtful: Iterable[Gap]
 ) -> Gap | None:
-    """Open a gap around unreadable rows that show up late, in a time that was covered before.
+    """Return a gap around unreadable rows that appear late, in a time covered before.
 
     Args:
-        since: What was covered before the answer.
-        answer: What Spotify shows now.
-        archived: Digests of the unreadable rows of earlier answers.
-        doubtful: Open gaps, in which such a row opens no other.
+        since: What was known before the answer.
+        answer: The answer.
+        archived: Digests of the unreadable rows in earlier answers.
+        doubtful: Open gaps; a row inside one opens no other.
     """
     if since.covered_until is None or since.oldest_known is None:
         return None
@@ -145,22 +151,22 @@ def find_late_loss(
     ]
     if not spans:
         return None
-    # The newest comes first. A closed gap may begin at the same play, and the start is the key.
+    # The newest comes first. The step keeps the start, which is the key, apart from a closed gap's.
     return Gap(started_at=spans[-1][0] + STEP, ended_at=spans[0][1], reason=UNREADABLE)
 
 
-def part_doubtful(
+def split_gaps(
     doubtful: Iterable[Gap], answer: RecentlyPlayed, polled_at: datetime
 ) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
-    """Part the gaps that an answer closes, for it reaches back to their start, from the others.
+    """Split open gaps into those that an answer closes, because it reaches their start, and others.
 
     Args:
-        doubtful: Gaps that short answers left; Spotify's windows fill up again.
-        answer: What Spotify shows now.
-        polled_at: When it was asked.
+        doubtful: Open gaps.
+        answer: The answer.
+        polled_at: The time of the poll.
 
     Returns:
-        What is to be told of the closed ones, and the others.
+        The closed gaps, and the gaps that stay open.
     """
     oldest = oldest_play(answer, polled_at)
     closed, left = [], []
@@ -173,7 +179,7 @@ def part_doubtful(
 
 
 def oldest_play(answer: RecentlyPlayed, polled_at: datetime) -> datetime | None:
-    """Return the end of the oldest play that an answer covers; one in the future does not count."""
+    """Return the end of the oldest play that an answer covers, without plays in the future."""
     return min((p.played_at for p in answer.unbroken if p.played_at <= polled_at), default=None)
 
 
@@ -182,7 +188,7 @@ def _lies_in(gaps: Iterable[Gap], start: datetime, end: datetime) -> bool:
 
 
 def _hidden(since: Since, answer: RecentlyPlayed, polled_at: datetime) -> Gap | None:
-    """Open a gap if not even the newest row can be read; the next answers decide about it."""
+    """Return a gap if the newest row is unreadable; later answers end or close it."""
     if not answer.hides_plays:
         return None
     started_at = since.covered_until or since.watched_since or polled_at
@@ -190,12 +196,12 @@ def _hidden(since: Since, answer: RecentlyPlayed, polled_at: datetime) -> Gap | 
 
 
 def _shows_all(since: Since, answer: RecentlyPlayed, oldest: datetime) -> bool:
-    """Tell whether short answers are those of a listener who has hardly played anything yet.
+    """True if short answers show every play of a new listener.
 
-    Of one whose answers are always short they fill up, and what was shown before slides out.
+    For other accounts with short answers, plays that were shown before drop out.
     """
-    slid = since.oldest_known is not None and since.oldest_known <= oldest - MOVE
-    return answer.returned <= HARDLY_ANY and not slid
+    dropped = since.oldest_known is not None and since.oldest_known <= oldest - MOVE
+    return answer.returned <= NEW_LISTENER_PLAYS and not dropped
 
 
 def _reached_back(
@@ -203,7 +209,7 @@ def _reached_back(
 ) -> Coverage:
     if outage is None:
         return Coverage(max(covered_until, newest))
-    # A gap is told apart by its start: one that begins later must not pass for the closed one.
+    # The start identifies a gap, so the next gap must start later than the closed one.
     return Coverage(max(covered_until + STEP, newest), _close(outage, polled_at))
 
 

@@ -1,9 +1,9 @@
-"""What an answer of recently-played adds to what was known before; pure.
+"""Compares an answer of recently-played with the plays known before; pure. Deduplicates polls.
 
-Answers overlap on purpose: each shows the newest 50 plays, and what earlier answers showed is
-known by its key. Real answers also shrink, to as few as none, and fill up again; they show plays
-late, by days, and move plays by some milliseconds. So keys are kept well beyond one answer, and
-`covered_until` tells apart what was seen from what may have been missed.
+Each answer shows the newest 50 plays, so answers overlap, and a known key marks a known play. Real
+answers also shrink, even to nothing, and fill up again; they show plays days late, and move plays
+by some milliseconds. So the keys of several answers are kept, and `covered_until` says up to when
+plays are complete.
 """
 
 from collections.abc import Iterable
@@ -14,91 +14,91 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from services.collector.domain.gaps import (
-    MOST_DOUBTFUL,
+    MOST_OPEN_GAPS,
     MOVE,
     ShortAnswers,
     Since,
     cover,
-    find_late_loss,
-    part_doubtful,
+    find_late_gap,
+    split_gaps,
 )
 from shared.models import BoundedInstant, Gap, Play, PollReport
 from shared.spotify.wire import RecentlyPlayed
 
 KNOWN_KEYS = 200
-"""Keys remembered: four full answers."""
+"""Most keys to keep: those of four full answers."""
 
 
 class Key(NamedTuple):
-    """What tells the plays of one listener apart."""
+    """The key of a play of one listener."""
 
     played_at: BoundedInstant
     track_uri: str
 
 
 class Window(BaseModel):
-    """What is known of a listener's plays."""
+    """What is known of a listener's plays between polls."""
 
     model_config = ConfigDict(frozen=True)
 
     known: tuple[Key, ...] = ()
     """The keys of plays, oldest first."""
     covered_until: BoundedInstant | None = None
-    """The end of the last play up to which none is missing, as far as anyone can tell."""
+    """The end of the last play before which no play is missing, except in gaps."""
     watched_since: BoundedInstant | None = None
-    """When Spotify answered first, until it shows a play."""
+    """The time of the first answer, until there is a play."""
     unreadable: tuple[str, ...] = ()
-    """Digests of rows that were no readable track, and that the archive has."""
+    """Digests of unreadable rows that are in the archive."""
     short: ShortAnswers | None = None
-    """Answers that left undecided whether plays are missing."""
+    """The short answers after which plays may be missing."""
     doubtful: tuple[Gap, ...] = ()
-    """Open gaps, reported because answers stayed short or held unreadable rows. An answer that
-    reaches back closes them."""
+    """Open gaps from short answers or unreadable rows. An answer that reaches their start closes
+    them."""
 
     def newest(self, now: datetime) -> datetime | None:
-        """Find when the newest known play ended; one that ends in the future had a wrong clock."""
+        """Return the end of the newest known play, without plays in the future (a wrong clock)."""
         return max((key.played_at for key in self.known if key.played_at <= now), default=None)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one answer adds. `plays` are the new and the moved ones, oldest first."""
+    """What one answer adds. `plays` are new or moved, oldest first."""
 
     plays: tuple[Play, ...]
     report: PollReport
     is_worth_keeping: bool
     window: Window
-    """What is known from now on."""
+    """What is known after the answer."""
     outage: Gap | None
-    """The outage of before, while nobody can tell whether plays were missed in it."""
+    """The open gap of an outage that the answer neither ended nor closed."""
 
 
 def compare(
     window: Window, answer: RecentlyPlayed, polled_at: datetime, outage: Gap | None = None
 ) -> Comparison:
-    """Compare an answer, asked for at `polled_at`, with what was known before it.
+    """Compare an answer with the plays known before.
 
     Args:
-        window: What was known.
-        answer: What Spotify shows now.
-        polled_at: When it was asked.
-        outage: The gap that a time without answers opened, if there was one.
+        window: What was known before.
+        answer: The answer.
+        polled_at: The time of the poll.
+        outage: The open gap of a time without answers.
     """
     answer = _without_known(answer, window.known)
-    new, moved = _part(window.known, answer.plays)
+    new, moved = _split(window.known, answer.plays)
     newest = window.newest(polled_at)
     late = [play for play in new if newest and play.played_at < newest]
     oldest_known = window.known[0].played_at if window.known else None
     since = Since(window.covered_until, window.watched_since, oldest_known)
     coverage = cover(since, outage, answer, polled_at, window.short)
-    late_loss = find_late_loss(since, answer, window.unreadable, window.doubtful)
-    # A report has room for one gap; the next answer shows a late row again.
-    archived = () if late_loss and coverage.gap else answer.unreadable
-    gap = coverage.gap or late_loss
-    closed, doubtful = part_doubtful(window.doubtful, answer, polled_at)
+    late_gap = find_late_gap(since, answer, window.unreadable, window.doubtful)
+    # A report holds one gap. The row stays unknown, so the next poll reports its gap.
+    archived = () if late_gap and coverage.gap else answer.unreadable
+    gap = coverage.gap or late_gap
+    closed, doubtful = split_gaps(window.doubtful, answer, polled_at)
     is_ended = gap and gap.ended_at and not gap.is_closed
     if gap and is_ended and (answer.hides_plays or not answer.is_full):
-        doubtful = (*doubtful, gap)[-MOST_DOUBTFUL:]
+        doubtful = (*doubtful, gap)[-MOST_OPEN_GAPS:]
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),
         report=PollReport(
@@ -116,7 +116,7 @@ def compare(
             known=_remember(window.known, map(_key, answer.plays)),
             covered_until=coverage.until,
             watched_since=None if coverage.until else window.watched_since or polled_at,
-            # Distinct, the latest first.
+            # Without duplicates, the newest first.
             unreadable=tuple(dict.fromkeys((*archived, *window.unreadable)))[:KNOWN_KEYS],
             short=coverage.short,
             doubtful=doubtful,
@@ -126,7 +126,7 @@ def compare(
 
 
 def _without_known(answer: RecentlyPlayed, known: Iterable[Key]) -> RecentlyPlayed:
-    """Drop the hidden rows of known plays: what could be read once is not lost."""
+    """Remove unreadable rows of known plays, because these plays are not lost."""
     hidden = tuple(
         row
         for row in answer.hidden
@@ -139,8 +139,8 @@ def _key(play: Play) -> Key:
     return Key(play.played_at, play.track_uri)
 
 
-def _part(known: Iterable[Key], plays: Iterable[Play]) -> tuple[list[Play], list[Play]]:
-    """Part the plays whose key is not known into new ones and moved ones."""
+def _split(known: Iterable[Key], plays: Iterable[Play]) -> tuple[list[Play], list[Play]]:
+    """Split the plays with unknown keys into new and moved ones."""
     seen = set(known)
     new: list[Play] = []
     moved: list[Play] = []
@@ -154,12 +154,12 @@ def _part(known: Iterable[Key], plays: Iterable[Play]) -> tuple[list[Play], list
 
 
 def _is_moved(key: Key, other: Key) -> bool:
-    """Tell whether two keys are of one play that moved: a play needs 30 s."""
+    """True if two keys are of one play that moved: two plays are at least 30 s apart."""
     return key.track_uri == other.track_uri and abs(key.played_at - other.played_at) < MOVE
 
 
 def _remember(known: Iterable[Key], shown: Iterable[Key]) -> tuple[Key, ...]:
-    """Keep all keys of the answer, and the newest of the others."""
+    """Return all keys of the answer and the newest others."""
     current = set(shown)
     others = sorted(set(known) - current, reverse=True)[: max(0, KNOWN_KEYS - len(current))]
     return tuple(sorted(current.union(others)))

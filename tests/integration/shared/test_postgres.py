@@ -1,4 +1,4 @@
-"""What the embedded Postgres answers, in our own words."""
+"""The errors and transactions of `Database`, with a real Postgres."""
 
 import gc
 import json
@@ -22,14 +22,14 @@ INSERT = (
 
 
 def kill(owner, database) -> None:
-    """End a connection at the server's side, as a restart does."""
+    """Close a connection on the server, as a restart does."""
     ((pid,),) = database.run("SELECT pg_backend_pid()")
     owner.run("SELECT pg_terminate_backend(:pid, 5000)", pid=pid)
 
 
 @pytest.fixture
 def killable(database, address_of):
-    """A connection of the owner's own role, who may end it; tables are empty."""
+    """A connection of role migrator; the tables are empty."""
     database = Database.connect(address_of("migrator"))
     yield database
     database.close()
@@ -44,12 +44,12 @@ def killable(database, address_of):
         ("INSERT INTO poll (origin) VALUES ('a')", "23502"),
     ],
 )
-def test_data_that_no_column_takes_is_refused(database, statement, state):
+def test_invalid_data_is_a_refusal(database, statement, state):
     with pytest.raises(DatabaseRefusalError, match=state):
         database.run(statement)
 
 
-def test_a_broken_promise_of_the_schema_is_a_refusal(database):
+def test_a_violated_constraint_is_a_refusal(database):
     with pytest.raises(DatabaseRefusalError, match=r"listening_history_source_check.*23514"):
         database.run(INSERT, source="rumour", ms=1)
 
@@ -68,12 +68,12 @@ def test_a_value_too_long_for_its_index_is_refused(database):
     [("SELECT * FROM nowhere", "42P01"), ("DELETE FROM loaded_batch", "42501"), ("SELEC", "42601")],
     ids=["no table", "no right", "no statement"],
 )
-def test_a_schema_that_is_not_ours_is_no_fault_of_the_data(database, statement, state):
+def test_a_missing_table_is_not_a_refusal_of_data(database, statement, state):
     with pytest.raises(DatabaseAwayError, match=state):
         database.run(statement)
 
 
-def test_a_copy_that_is_refused_says_so(database):
+def test_a_refused_copy_is_an_error(database):
     with pytest.raises(DatabaseRefusalError, match="22P02"):
         database.copy_in("merged_record", ["play_id"], b"one\n")
 
@@ -95,7 +95,7 @@ def test_a_refused_copy_leaves_the_connection_usable(database):
 @pytest.mark.parametrize(
     "change", [{"password": "s3cret"}, {"username": "stranger"}], ids=["password", "name"]
 )
-def test_a_wrong_login_is_told_without_the_password(server, address_of, change):
+def test_the_error_of_a_wrong_login_hides_the_password(server, address_of, change):
     address = replace(address_of("loader"), **{"password": "s3cret"} | change)
 
     with pytest.raises(DatabaseLoginError, match="28P01") as refused:
@@ -105,12 +105,12 @@ def test_a_wrong_login_is_told_without_the_password(server, address_of, change):
     assert "s3cret" not in repr(address)
 
 
-def test_a_database_that_is_not_there_is_away(server, address_of):
+def test_an_unknown_database_is_an_away_error(server, address_of):
     with pytest.raises(DatabaseAwayError, match="3D000"):
         Database.connect(replace(address_of("loader"), database="elsewhere"))
 
 
-def test_no_server_is_away(address_of):
+def test_a_missing_server_is_an_away_error(address_of):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
@@ -121,7 +121,7 @@ def test_no_server_is_away(address_of):
     assert str(away.value).endswith("] Connection refused")
 
 
-def test_a_connection_that_the_server_ended_is_away(owner, killable):
+def test_a_lost_connection_is_an_away_error(owner, killable):
     kill(owner, killable)
 
     with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
@@ -130,7 +130,7 @@ def test_a_connection_that_the_server_ended_is_away(owner, killable):
         killable.copy_in("merged_record", ["play_id"], b"1\n")
 
 
-def test_a_connection_that_the_server_ended_can_be_closed_and_closed_again(owner, killable):
+def test_a_lost_connection_can_be_closed_twice(owner, killable):
     kill(owner, killable)
     with suppress(DatabaseAwayError):
         killable.run("SELECT 1")
@@ -143,36 +143,36 @@ def test_a_connection_that_the_server_ended_can_be_closed_and_closed_again(owner
         killable.run("SELECT 1")
 
 
-def test_another_machine_without_a_certificate_is_not_even_dialled(address_of, monkeypatch):
+def test_another_machine_needs_a_certificate(address_of, monkeypatch):
     dialled = []
     monkeypatch.setattr(socket, "create_connection", lambda *to, **how: dialled.append(to))
 
-    with pytest.raises(DatabaseAwayError, match=f"refusing to talk to {HOST}"):
+    with pytest.raises(DatabaseAwayError, match=f"no connection to {HOST} without"):
         Database.connect(replace(address_of("loader"), host=HOST))
 
     assert dialled == []
 
 
-def test_a_forwarded_port_does_not_excuse_from_tls(address_of, server, free_port):
+def test_a_forwarded_port_needs_tls_too(address_of, server, free_port):
     forwarded = replace(address_of("loader"), host=HOST, via=("127.0.0.1", free_port))
 
     with pytest.raises(DatabaseAwayError, match="without a CA certificate"):
         Database.connect(forwarded)
 
 
-def test_a_server_without_tls_is_refused_where_a_certificate_is_known(server, address_of):
+def test_a_server_without_tls_is_refused_with_a_ca(server, address_of):
     with pytest.raises(DatabaseAwayError, match="refuses SSL"):
         Database.connect(replace(address_of("loader"), ca_pem=a_certificate(HOST).pem))
 
 
-def test_a_certificate_that_is_none_is_told(server, address_of):
+def test_an_invalid_certificate_is_an_error(server, address_of):
     with pytest.raises(DatabaseAwayError, match="certificate"):
         Database.connect(replace(address_of("loader"), ca_pem="no certificate"))
 
 
 @pytest.fixture
 def behind_tls(server, address_of, free_port, tmp_path):
-    """Connect to `HOST` through TLS with one certificate, trusting another or the same."""
+    """Connect to `HOST` through TLS with one certificate, trusting the same or another."""
 
     def connect(shown, trusted):
         with a_tls_proxy(shown.context(tmp_path), ("127.0.0.1", free_port)) as via:
@@ -185,7 +185,7 @@ def behind_tls(server, address_of, free_port, tmp_path):
     return connect
 
 
-def test_the_server_that_the_ca_vouches_for_is_trusted(behind_tls):
+def test_a_server_with_a_certificate_of_the_ca_is_trusted(behind_tls):
     certificate = a_certificate(HOST)
 
     assert behind_tls(shown=certificate, trusted=certificate) == [["loader"]]
@@ -213,13 +213,13 @@ def interrupt():
     raise KeyboardInterrupt
 
 
-def test_what_a_transaction_did_stays(database, owner):
+def test_a_transaction_commits(database, owner):
     insert_in_transaction(database, then=lambda: None)
 
     assert owner.run("SELECT ms_played FROM listening_history") == [[1]]
 
 
-def test_a_transaction_that_is_refused_leaves_nothing_and_the_connection_usable(database, owner):
+def test_a_refused_transaction_rolls_back(database, owner):
     with pytest.raises(DatabaseRefusalError):
         insert_in_transaction(database, then=lambda: database.run(INSERT, source="both", ms=-1))
 
@@ -227,7 +227,7 @@ def test_a_transaction_that_is_refused_leaves_nothing_and_the_connection_usable(
     assert owner.run("SELECT ms_played FROM listening_history") == [[2]]
 
 
-def test_a_block_that_fails_by_itself_leaves_nothing(database, owner):
+def test_an_error_in_the_block_rolls_back(database, owner):
     with pytest.raises(KeyboardInterrupt):
         insert_in_transaction(database, then=interrupt)
 
@@ -235,7 +235,7 @@ def test_a_block_that_fails_by_itself_leaves_nothing(database, owner):
     assert owner.run("SELECT ms_played FROM listening_history") == [[2]]
 
 
-def test_the_error_of_the_block_is_told_though_the_connection_broke_too(owner, killable):
+def test_the_first_error_of_a_lost_connection_is_raised(owner, killable):
     def break_and_fail():
         kill(owner, killable)
         interrupt()
@@ -256,7 +256,7 @@ def test_an_instant_comes_back_aware_and_exact(database, microsecond):
     assert answer.utcoffset() is not None
 
 
-def test_an_instant_is_the_same_in_every_zone_of_the_session(database):
+def test_an_instant_does_not_depend_on_the_session_time_zone(database):
     instant = datetime(2026, 11, 1, 12, 0, 0, 5_000, tzinfo=UTC)
     database.run("SET TIME ZONE 'Asia/Kathmandu'")
 
@@ -265,14 +265,14 @@ def test_an_instant_is_the_same_in_every_zone_of_the_session(database):
     assert (answer, answer.utcoffset()) == (instant, timedelta(hours=5, minutes=45))
 
 
-def test_a_parameter_is_bound_and_never_read_as_sql(database):
+def test_a_parameter_is_never_read_as_sql(database):
     text = "'; DROP TABLE poll; -- :name \\ \" 素敵滅法"
 
     assert database.run("SELECT :text", text=text) == [[text]]
     assert database.run("SELECT :text::jsonb", text=json.dumps({"a": None})) == [[{"a": None}]]
 
 
-def test_a_statement_may_take_longer_than_the_connection(server, address_of, monkeypatch):
+def test_a_statement_has_its_own_timeout(server, address_of, monkeypatch):
     monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_S", 1)
     database = Database.connect(address_of("loader"))
 
@@ -282,7 +282,7 @@ def test_a_statement_may_take_longer_than_the_connection(server, address_of, mon
     assert answer == [["done"]]
 
 
-def test_a_statement_that_is_never_answered_ends(server, address_of):
+def test_an_unanswered_statement_times_out(server, address_of):
     database = Database.connect(address_of("loader"), answer_timeout_s=1)
 
     with pytest.raises(DatabaseAwayError, match="timed out"):

@@ -1,4 +1,4 @@
-"""What one guarded query may do, and the texts that it gives."""
+"""Read-only queries: their limits, their errors, and the texts of their results."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +25,7 @@ def texts(database, sql, **parameters):
 
 
 def by_json(database, sql, **parameters):
-    """Ask as the function is asked: what goes in and what comes out passes through JSON."""
+    """Run a query as the function does: the request and the answer pass through JSON."""
     query = Query.model_validate_json(json.dumps({"sql": sql, "parameters": encode(parameters)}))
     return decode(Result.model_validate_json(database.read(query).model_dump_json()))
 
@@ -43,7 +43,7 @@ def by_json(database, sql, **parameters):
         "int4range(1, 5)",
     ],
 )  # fmt: skip
-def test_a_value_comes_as_from_a_direct_connection(reader, value):
+def test_a_decoded_value_equals_that_of_a_direct_connection(reader, value):
     direct = reader.run(f"SELECT {value}")
 
     ((answer,),) = by_json(reader, f"SELECT {value}")
@@ -69,7 +69,7 @@ def test_a_value_comes_as_from_a_direct_connection(reader, value):
         ("jsonb", {"a": [1, None]}),
     ],
 )
-def test_a_parameter_arrives_as_over_a_direct_connection(reader, kind, value):
+def test_an_encoded_parameter_equals_that_of_a_direct_connection(reader, kind, value):
     assert by_json(reader, f"SELECT :value::{kind}", value=value) == [[value]]
 
 
@@ -92,7 +92,7 @@ def test_columns_have_names_and_types(reader):
 
 
 @pytest.mark.parametrize("statement", ["SELECT 1;", "SHOW server_version", "EXPLAIN SELECT 1"])
-def test_whatever_reads_may_run(reader, statement):
+def test_every_reading_statement_runs(reader, statement):
     assert len(texts(reader, statement)) == 1
 
 
@@ -107,16 +107,16 @@ def test_several_statements_are_refused(reader, parameters):
     [
         ("INSERT INTO poll (origin) VALUES ('a') RETURNING 1", "read-only transaction"),
         ("WITH d AS (DELETE FROM poll RETURNING 1) TABLE d", "read-only transaction"),
-        ("DELETE FROM poll", "gives no rows"),
-        ("SET transaction_read_only = off", "gives no rows"),
-        ("DO $$ BEGIN PERFORM 1; END $$", "gives no rows"),
-        ("COPY poll TO STDOUT", "gives no rows"),
-        ("COMMIT", "gives no rows"),
-        ("", "gives no rows"),
+        ("DELETE FROM poll", "returns no rows"),
+        ("SET transaction_read_only = off", "returns no rows"),
+        ("DO $$ BEGIN PERFORM 1; END $$", "returns no rows"),
+        ("COPY poll TO STDOUT", "returns no rows"),
+        ("COMMIT", "returns no rows"),
+        ("", "returns no rows"),
     ],
 )
-def test_a_statement_that_does_not_read_is_refused(database, statement, reason):
-    # As the loader, who may write.
+def test_a_writing_statement_is_refused(database, statement, reason):
+    # As role loader, which may write.
     with pytest.raises(QueryError, match=reason):
         texts(database, statement)
 
@@ -133,14 +133,14 @@ def test_a_statement_that_does_not_read_is_refused(database, statement, reason):
         ("SELECT 1\x00", r"08P01"),
     ],
 )
-def test_the_words_of_postgres_are_passed_on(reader, statement, line):
+def test_the_error_of_postgres_is_shown(reader, statement, line):
     with pytest.raises(QueryError, match=line):
         texts(reader, statement)
 
     assert texts(reader, "SELECT 1") == [["1"]]
 
 
-def test_without_parameters_a_colon_is_no_placeholder(reader):
+def test_a_colon_needs_no_parameter_in_plain_sql(reader):
     assert texts(reader, "SELECT (ARRAY[1, 2, 3])[1:2] /* 10:30 */") == [["{1,2}"]]
 
 
@@ -162,13 +162,13 @@ def test_a_placeholder_without_a_parameter_is_refused(reader, statement):
     ],
     ids=["advisory lock", "setting", "prepared statement"],
 )
-def test_a_query_leaves_nothing_to_the_next(reader, leaves, trace):
+def test_a_query_resets_the_session(reader, leaves, trace):
     texts(reader, leaves)
 
     assert texts(reader, trace) == [["0"]]
 
 
-def test_statements_are_not_numbered_without_end(reader):
+def test_prepared_statements_do_not_accumulate(reader):
     sql = "SELECT name FROM pg_prepared_statements"
     first = texts(reader, sql)
 
@@ -178,7 +178,7 @@ def test_statements_are_not_numbered_without_end(reader):
 def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
     monkeypatch.setattr(postgres, "QUERY_TIMEOUT_S", 1)
 
-    with pytest.raises(QueryError, match="statement timeout: a query has 1 s, so ask for less"):
+    with pytest.raises(QueryError, match="statement timeout: a query has 1 s, so read less"):
         texts(reader, "SELECT pg_sleep(3)")
 
     assert texts(reader, "SELECT 1") == [["1"]]
@@ -195,12 +195,12 @@ def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
     ],
     ids=["many rows", "a large value", "escaped characters", "nulls", "no columns"],
 )
-def test_a_result_beyond_the_limit_says_how_to_page(reader, statement):
+def test_a_result_that_is_too_large_says_how_to_page(reader, statement):
     with pytest.raises(QueryError, match=r"larger than 5 MB: .* ORDER BY id LIMIT 10000 OFFSET"):
         texts(reader, statement)
 
 
-def test_the_limit_is_on_the_json_that_travels(reader, monkeypatch):
+def test_the_size_limit_applies_to_the_json(reader, monkeypatch):
     monkeypatch.setattr(postgres, "MOST_BYTES", 1_000)
     sql = "SELECT '素\"', NULL FROM generate_series(1, {})"
 
@@ -216,7 +216,7 @@ def test_the_limit_is_on_the_json_that_travels(reader, monkeypatch):
         texts(reader, sql.format(59))
 
 
-def test_unread_rows_are_never_the_next_answer(reader):
+def test_unread_rows_never_reach_the_next_answer(reader):
     with pytest.raises(QueryError):
         texts(reader, "SELECT repeat('x', 1000) FROM generate_series(1, 6000)")
 
@@ -233,13 +233,13 @@ def test_unread_rows_are_never_the_next_answer(reader):
     ids=["result", "parameter"],
 )
 def test_a_text_that_is_not_utf_8_fails_the_query(reader, statement, parameters):
-    with pytest.raises(QueryError, match="no UTF-8"):
+    with pytest.raises(QueryError, match="not UTF-8"):
         texts(reader, statement, **parameters)
 
     with pytest.raises(DatabaseAwayError):
         texts(reader, "SELECT 1")
 
 
-def test_a_server_that_ends_the_connection_is_away(reader):
+def test_a_server_that_closes_the_connection_is_away(reader):
     with pytest.raises(DatabaseAwayError):
         texts(reader, "SELECT pg_terminate_backend(pg_backend_pid())")

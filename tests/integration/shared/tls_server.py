@@ -1,4 +1,4 @@
-"""Postgres behind TLS: the embedded server speaks none, so a proxy in front of it does."""
+"""Postgres behind TLS: a proxy, because the embedded server has no TLS."""
 
 import socket
 import ssl
@@ -19,13 +19,13 @@ SSL_REQUEST_BYTES = 8
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate: its own CA."""
+    """A self-signed certificate, which is its own CA."""
 
     pem: str
     key: bytes
 
     def context(self, folder: Path) -> ssl.SSLContext:
-        """The server's side of TLS with this certificate."""
+        """The server's TLS context with this certificate."""
         file = folder / "server.pem"
         file.write_bytes(self.pem.encode() + self.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -61,7 +61,7 @@ def a_certificate(host: str) -> Certificate:
 
 @contextmanager
 def a_tls_proxy(context: ssl.SSLContext, behind: tuple[str, int]) -> Iterator[tuple[str, int]]:
-    """Serve one connection: the address to dial."""
+    """Serve one connection; yield the address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = Thread(target=_serve, args=(listening, context, behind))
         thread.start()
@@ -71,7 +71,7 @@ def a_tls_proxy(context: ssl.SSLContext, behind: tuple[str, int]) -> Iterator[tu
 
 def _serve(listening: socket.socket, context: ssl.SSLContext, behind: tuple[str, int]) -> None:
     plain, _ = listening.accept()
-    # A client that does not trust the certificate hangs up in the middle of the handshake.
+    # A client that does not trust the certificate closes the connection during the handshake.
     with plain, suppress(ssl.SSLError, ConnectionError), ExitStack() as stack:
         plain.recv(SSL_REQUEST_BYTES)
         plain.sendall(b"S")

@@ -27,7 +27,7 @@ def spotify():
 
 @pytest.fixture(scope="module")
 def fresh_clients():
-    """Clients that no other module's region or hooks have touched; making them takes a while."""
+    """Clear the cached clients, which other modules may have configured."""
     client.cache_clear()
     yield
     client.cache_clear()
@@ -35,7 +35,7 @@ def fresh_clients():
 
 @pytest.fixture
 def aws(monkeypatch, fresh_clients):
-    """AWS by moto, with what the collector's deployment makes, nobody logged in."""
+    """AWS by moto with the resources of the collector, before the first login."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -60,24 +60,24 @@ def make_table(name: str, key: str) -> None:
 
 @dataclass
 class Pipeline:
-    """The collector as deployed, and a look at what it leaves behind."""
+    """The deployed collector, with access to its results."""
 
     queue_url: str
     capsys: pytest.CaptureFixture[str]
 
-    def tick(self, listener: str = "me") -> dict:
+    def poll(self, listener: str = "me") -> dict:
         self.capsys.readouterr()
         return handler({"listener": listener}, a_context())
 
     def metrics(self) -> dict[str, list[float]]:
-        """Give the metrics that the last tick published."""
+        """Return the metrics of the last poll."""
         lines = [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
         (emf,) = [line for line in lines if "_aws" in line]
         names = [m["Name"] for m in emf["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
         return {name: emf[name] for name in names}
 
     def published(self) -> list[PlayBatch]:
-        """Take what stands in the queue."""
+        """Receive all messages of the queue."""
         sqs = client("sqs")
         bodies = []
         while messages := sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
@@ -103,8 +103,8 @@ class Pipeline:
     def app(self, client_id: str = "app") -> AppState:
         return SpotifyApps(client("dynamodb"), APPS).load(client_id)
 
-    def let_the_block_pass(self, client_id: str = "app") -> None:
-        """Move the end of an app's block into the past."""
+    def end_the_rate_limit(self, client_id: str = "app") -> None:
+        """Move the end of an app's rate limit into the past."""
         key = {"app": {"S": fingerprint(client_id)}}
         past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         client("dynamodb").update_item(
@@ -162,6 +162,6 @@ def logged_out(environment, aws, capsys):
 
 @pytest.fixture
 def pipeline(logged_out):
-    """The collector of a listener who logged in 30 days ago."""
+    """The collector, with a login of 30 days ago."""
     logged_out.log_in()
     return logged_out

@@ -1,4 +1,4 @@
-"""What a crashing process, or AWS, does to the collector."""
+"""Makes AWS calls of the collector fail."""
 
 from shared.aws import client
 
@@ -11,11 +11,11 @@ CLIENT_OF = {
 
 
 class AwsIsAwayError(Exception):
-    """No call gets through."""
+    """AWS cannot be reached."""
 
 
 def fail_at(operation: str, moment: str) -> None:
-    """Make the next call of an AWS operation crash, before or after AWS has done it."""
+    """Make the next call of an AWS operation fail, before or after AWS runs it."""
     service = CLIENT_OF[operation]
     events = client(service).meta.events
 

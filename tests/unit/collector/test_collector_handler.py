@@ -8,14 +8,14 @@ from tests.unit.collector.conftest import a_context
 @pytest.mark.parametrize(
     "event",
     [{}, {"listener": None}, {"listener": "Not A Name"}, {"listener": "../me"}],
-    ids=["nobody", "null", "spaces", "path"],
+    ids=["no listener", "null", "spaces", "path"],
 )
 def test_an_event_that_names_no_listener_is_refused(event):
     with pytest.warns(UserWarning, match="No application metrics"), pytest.raises(MessageError):
         handler(event, a_context())
 
 
-def test_the_settings_are_the_environment_variables():
+def test_the_collector_reads_its_settings():
     assert {name.upper() for name in CollectorSettings.model_fields} == {
         "LISTENER_SECRET_PREFIX",
         "LISTENER_STATE_TABLE",
@@ -35,13 +35,13 @@ def test_a_missing_variable_is_named(environment, monkeypatch):
         wire()
 
 
-def test_a_container_is_wired_once(environment):
+def test_wire_runs_once_per_container(environment):
     wire.cache_clear()
 
     assert wire() is wire()
 
 
-def test_the_answer_of_a_tick_is_plain_json(pipeline):
-    outcome = pipeline.tick()
+def test_the_answer_of_a_poll_is_plain_json(pipeline):
+    outcome = pipeline.poll()
 
     assert set(map(type, outcome.values())) <= {str, int, bool}

@@ -40,7 +40,7 @@ def test_the_secret_holds_what_the_login_wrote(store):
 
 
 @pytest.mark.parametrize("leave_out", ["client_id", "authorized_at"])
-def test_a_secret_without_a_field_is_named_but_not_told(store, leave_out):
+def test_the_error_of_an_incomplete_secret_hides_its_value(store, leave_out):
     write(json.dumps({key: value for key, value in WRITTEN.items() if key != leave_out}))
 
     with pytest.raises(SettingsError, match="plays/listener/me") as error:
@@ -63,14 +63,14 @@ def test_a_secret_without_a_field_is_named_but_not_told(store, leave_out):
     ],
     ids=["no json", "list", "string", "line break", "no string", "no time zone", "far off", "deep"],
 )
-def test_a_secret_that_is_no_login_is_refused_but_not_told(store, text):
+def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
     write(text)
 
     with pytest.raises(SettingsError, match="log in again") as error:
         store.load("me")
 
     assert "hidden" not in str(error.value)
-    # Those errors hold what they could not read.
+    # The errors of json and pydantic hold the text.
     assert error.value.__context__ is None
 
 
@@ -80,7 +80,7 @@ def test_an_app_without_a_secret_has_an_empty_one(store):
     assert store.load("me").client_secret == ""
 
 
-def test_a_rotation_keeps_what_a_later_release_wrote(store):
+def test_a_rotation_keeps_fields_of_a_later_release(store):
     write(json.dumps(WRITTEN | {"scope": "user-read-recently-played"}))
 
     store.rotate("me", store.load("me"), "AQ-2")
@@ -93,7 +93,7 @@ def test_a_rotation_keeps_what_a_later_release_wrote(store):
 
 
 @pytest.mark.parametrize("meanwhile", [{"refresh_token": "AQ-new"}, {"refresh_token": ""}])
-def test_a_rotation_does_not_undo_what_happened_to_the_login_meanwhile(store, meanwhile):
+def test_a_rotation_does_not_replace_a_newer_login(store, meanwhile):
     write(json.dumps(WRITTEN))
     before = store.load("me")
     write(json.dumps(WRITTEN | meanwhile))
@@ -112,7 +112,7 @@ def test_credentials_do_not_show_themselves():
 
 
 @pytest.mark.parametrize(("days", "left"), [(0, 180), (30.5, 149.5), (180, 0), (400, 0)])
-def test_a_grant_lives_for_180_days(days, left):
+def test_a_login_expires_after_180_days(days, left):
     credentials = Credentials.model_validate(WRITTEN)
 
     assert credentials.days_left(LOGIN_AT + timedelta(days=days)) == left
@@ -138,7 +138,7 @@ def test_a_saved_login_is_loaded_again(store):
     assert store.load("me") == a_login()
 
 
-def test_a_saved_login_keeps_what_a_later_release_wrote(store):
+def test_a_saved_login_keeps_fields_of_a_later_release(store):
     write(json.dumps(WRITTEN | {"scope": "user-read-recently-played"}))
 
     store.save("me", a_login(client_secret=""))
@@ -153,7 +153,7 @@ def test_a_saved_login_keeps_what_a_later_release_wrote(store):
 
 
 @pytest.mark.parametrize("text", ["AQ-hidden", "[]", "{}", " "])
-def test_a_login_mends_a_secret_that_was_none(store, text):
+def test_a_login_replaces_an_unreadable_secret(store, text):
     write(text)
 
     store.save("me", a_login())
@@ -164,18 +164,18 @@ def test_a_login_mends_a_secret_that_was_none(store, text):
 @pytest.mark.parametrize(
     "act", [lambda store: store.require("anna"), lambda store: store.save("anna", a_login())]
 )
-def test_a_listener_who_is_not_deployed_has_no_secret_to_save_in(store, act):
+def test_a_listener_who_is_not_deployed_cannot_log_in(store, act):
     with pytest.raises(SettingsError, match="add anna to the listeners"):
         act(store)
 
 
-def test_a_listener_who_is_deployed_has_a_secret_before_the_first_login(store):
+def test_a_deployed_listener_has_a_secret_before_the_first_login(store):
     assert store.load("me") is None
 
     store.require("me")
 
 
-def test_a_secret_that_must_not_be_looked_at_is_not_said_to_be_missing():
+def test_a_forbidden_secret_is_not_reported_as_missing():
     forbidden = boto3.client("secretsmanager", region_name="eu-central-1")
     store = CredentialStore(forbidden, "plays/listener/")
 

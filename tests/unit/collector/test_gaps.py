@@ -1,4 +1,4 @@
-"""Times without an answer, and what the first answer after them tells."""
+"""Gaps: what opens, ends and closes them."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.collector.domain.gaps import (
     IN_SIGHT,
-    MOST_DOUBTFUL,
+    MOST_OPEN_GAPS,
     REACHED_BACK,
     SHORT_ANSWERS,
     STAYED_SHORT,
@@ -55,7 +55,7 @@ def test_an_answer_that_reaches_back_closes_the_gap():
     assert (found.until, found.outage) == (at(2), None)
 
 
-def test_a_full_answer_that_does_not_reach_back_ends_the_gap_and_leaves_it_open():
+def test_a_full_answer_that_falls_short_ends_the_open_gap():
     found = cover(SINCE, OUTAGE, an_answer(40, 59, full=True), at(60))
 
     assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
@@ -64,14 +64,14 @@ def test_a_full_answer_that_does_not_reach_back_ends_the_gap_and_leaves_it_open(
     assert (found.until, found.outage) == (at(59), None)
 
 
-@pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "shrunken"])
-def test_an_answer_that_proves_nothing_leaves_the_gap_to_the_next(minutes):
+@pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "short"])
+def test_a_short_or_empty_answer_keeps_the_gap_open(minutes):
     found = cover(SINCE, OUTAGE, an_answer(*minutes), at(60))
 
     assert (found.gap, found.until, found.outage) == (None, at(1), OUTAGE)
 
 
-def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_played_between():
+def test_a_gap_after_a_closed_one_has_another_start():
     closed = cover(SINCE, OUTAGE, an_answer(1), at(60))
 
     found = cover(Since(closed.until), None, an_answer(200, full=True), at(300))
@@ -87,26 +87,26 @@ def test_a_gap_that_opens_after_a_closed_one_is_another_even_if_nothing_was_play
         pytest.param(at(0), None, IN_SIGHT * 2, False, id="never polled"),
     ],
 )
-def test_plays_may_slip_out_of_sight_within_25_minutes(covered_until, polled_at, silence, opened):
+def test_an_outage_opens_a_gap_after_25_minutes(covered_until, polled_at, silence, opened):
     state = ListenerState(window=Window(covered_until=covered_until), polled_at=polled_at)
 
-    gap = state.begin_outage(at(5) + silence, "Spotify fails")
+    gap = state.find_outage(at(5) + silence, "Spotify fails")
 
     assert gap == (Gap(started_at=at(0), reason="Spotify fails") if opened else None)
 
 
-# Answers that stay short
+# Permanently short answers
 
 
 def an_account_shown(*shown: int, every: int) -> "Listening":
-    """Poll an account whose listener plays on for two hours before it is shown so few plays."""
+    """Poll an account that is shown few plays after two hours of listening."""
     listening = Listening()
-    listening.live(5, 5)
-    listening.hear(43)
-    listening.live(120, 120)
+    listening.listen(5, 5)
+    listening.poll(43)
+    listening.listen(120, 120)
     for plays in shown:
-        listening.live(every, every)
-        listening.hear(plays)
+        listening.listen(every, every)
+        listening.poll(plays)
     return listening
 
 
@@ -115,80 +115,80 @@ def an_account_shown(*shown: int, every: int) -> "Listening":
     [((43, 43), 30), ((43, 43, 43), 12), ((43, 0, 0), 20)],
     ids=["too few", "too soon", "empty ones do not count"],
 )
-def test_a_few_short_answers_leave_it_undecided(shown, every):
+def test_few_short_answers_open_no_gap(shown, every):
     listening = an_account_shown(*shown, every=every)
 
-    assert listening.told == []
+    assert listening.reported == []
     assert listening.state.window.covered_until == at(5)
 
 
-def test_answers_that_stay_short_open_a_gap_in_the_end():
+def test_permanently_short_answers_open_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
 
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(5), at(164 - 42), False)
     assert gap.reason == STAYED_SHORT
     assert listening.state.window.covered_until == at(164)
 
 
-def test_after_a_gap_short_answers_count_anew():
+def test_a_gap_resets_the_count_of_short_answers():
     listening = an_account_shown(43, 43, 43, every=13)
-    listening.live(120, 120)
+    listening.listen(120, 120)
 
-    listening.hear(43)
+    listening.poll(43)
 
-    assert len(listening.told) == 1
+    assert len(listening.reported) == 1
     assert listening.state.window.short.count == 1
 
 
 def test_an_answer_that_reaches_back_ends_the_count():
     listening = an_account_shown(43, 43, 400, every=20)
 
-    assert listening.told == []
+    assert listening.reported == []
     assert listening.state.window.short is None
 
 
-def test_a_gap_of_short_answers_closes_when_one_reaches_back_to_its_start():
+def test_an_answer_that_reaches_its_start_closes_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
-    (gap,) = listening.told
+    (gap,) = listening.reported
 
-    listening.hear(43)
+    listening.poll(43)
     still_open = listening.open_gaps()
-    listening.hear(400)
+    listening.poll(400)
 
     assert still_open == [gap]
     assert listening.open_gaps() == []
-    assert listening.told[1:] == [
+    assert listening.reported[1:] == [
         Gap(started_at=at(5), ended_at=at(164), reason=REACHED_BACK, is_closed=True)
     ]
     assert listening.state.window.doubtful == ()
 
 
-def test_one_answer_closes_every_gap_that_it_reaches():
+def test_one_answer_closes_every_gap_it_reaches():
     listening = an_account_shown(43, 43, 43, every=13)
     for _ in range(SHORT_ANSWERS):
-        listening.live(60, 60)
-        listening.hear(43)
+        listening.listen(60, 60)
+        listening.poll(43)
     two = listening.open_gaps()
 
-    listening.hear(400)
+    listening.poll(400)
 
     assert len(two) == 2
     assert listening.open_gaps() == []
 
 
-def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembered():
+def test_the_latest_open_gaps_are_kept():
     listening = an_account_shown(43, every=13)
-    for _ in range((MOST_DOUBTFUL + 2) * SHORT_ANSWERS):
-        listening.live(60, 60)
-        listening.hear(43)
+    for _ in range((MOST_OPEN_GAPS + 2) * SHORT_ANSWERS):
+        listening.listen(60, 60)
+        listening.poll(43)
 
     gaps = listening.open_gaps()
-    assert len(gaps) > MOST_DOUBTFUL
-    assert listening.state.window.doubtful == tuple(gaps[-MOST_DOUBTFUL:])
+    assert len(gaps) > MOST_OPEN_GAPS
+    assert listening.state.window.doubtful == tuple(gaps[-MOST_OPEN_GAPS:])
 
 
-# Rows that cannot be read
+# Unreadable rows
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ def test_of_an_account_that_never_gets_whole_answers_the_latest_gaps_are_remembe
     [
         pytest.param(SINCE, at(1), id="known plays"),
         pytest.param(Since(None, at(5)), at(5), id="no play known"),
-        pytest.param(Since(None), at(60), id="the very first answer"),
+        pytest.param(Since(None), at(60), id="the first answer"),
     ],
 )
-def test_an_answer_of_which_nothing_can_be_read_opens_a_gap(since, started_at):
+def test_an_unreadable_answer_opens_a_gap(since, started_at):
     found = cover(
         since, None, RecentlyPlayed(b"{}", (), 1, ("a",), (HiddenRow("a", 0, None),)), at(60)
     )
@@ -208,31 +208,31 @@ def test_an_answer_of_which_nothing_can_be_read_opens_a_gap(since, started_at):
     assert found.until == since.covered_until
 
 
-def test_an_unreadable_newest_row_opens_a_gap_once_and_the_next_plays_end_it():
+def test_an_unreadable_newest_row_opens_one_gap():
     listening = Listening()
-    listening.live(5, 5)
-    listening.hear(50)
-    listening.live(2, 2)
-    listening.hear(50, unreadable={7})
-    listening.hear(50, unreadable={7})
-    listening.live(2, 2)
-    listening.hear(50, unreadable={7})
-    listening.hear(50, unreadable={7})
+    listening.listen(5, 5)
+    listening.poll(50)
+    listening.listen(2, 2)
+    listening.poll(50, unreadable={7})
+    listening.poll(50, unreadable={7})
+    listening.listen(2, 2)
+    listening.poll(50, unreadable={7})
+    listening.poll(50, unreadable={7})
 
-    opened, ended = listening.told
+    opened, ended = listening.reported
     assert opened == Gap(started_at=at(5), reason=UNREADABLE)
     assert ended == Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)
 
 
-def test_an_unreadable_row_between_plays_opens_a_gap_that_closes_once_it_is_readable():
+def test_a_gap_of_an_unreadable_row_closes_when_readable():
     listening = Listening()
-    listening.live(5, 5)
-    listening.hear(50)
-    listening.live(5, 5)
-    listening.hear(50, unreadable={7})
+    listening.listen(5, 5)
+    listening.poll(50)
+    listening.listen(5, 5)
+    listening.poll(50, unreadable={7})
     opened = listening.open_gaps()
 
-    listening.hear(50)
+    listening.poll(50)
 
     assert opened == [Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)]
     assert listening.open_gaps() == []
@@ -240,158 +240,158 @@ def test_an_unreadable_row_between_plays_opens_a_gap_that_closes_once_it_is_read
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["with its end", "without its end"])
-def test_an_unreadable_row_that_shows_up_late_opens_a_gap_once(ends):
+def test_a_late_unreadable_row_opens_one_gap(ends):
     listening = Listening()
-    listening.live(9, 9)
-    listening.hear(50, later={4, 5})
-    listening.live(5, 5)
+    listening.listen(9, 9)
+    listening.poll(50, later={4, 5})
+    listening.listen(5, 5)
 
-    listening.hear(50, {4, 5}, ends=ends)
-    listening.hear(50, {4, 5}, ends=ends)
-    opened = list(listening.told)
-    listening.hear(50)
+    listening.poll(50, {4, 5}, ends=ends)
+    listening.poll(50, {4, 5}, ends=ends)
+    opened = list(listening.reported)
+    listening.poll(50)
 
     (gap,) = opened
     assert (gap.started_at - STEP, gap.ended_at, gap.reason) == (at(3), at(6), UNREADABLE)
     assert listening.open_gaps() == []
 
 
-def test_a_late_unreadable_row_beside_another_gap_opens_its_own_at_the_next_answer():
+def test_a_late_row_beside_another_gap_is_reported_next():
     listening = Listening()
-    listening.live(9, 9)
-    listening.hear(50, later={4})
-    listening.live(5, 5)
+    listening.listen(9, 9)
+    listening.poll(50, later={4})
+    listening.listen(5, 5)
 
-    listening.hear(50, {4, 12})
-    listening.hear(50, {4, 12})
-    listening.hear(50, {4, 12})
+    listening.poll(50, {4, 12})
+    listening.poll(50, {4, 12})
+    listening.poll(50, {4, 12})
 
-    gaps = [(gap.started_at, gap.ended_at) for gap in listening.told]
+    gaps = [(gap.started_at, gap.ended_at) for gap in listening.reported]
     assert gaps == [(at(9), at(13)), (at(3) + STEP, at(5))]
 
 
 def test_an_unreadable_row_from_before_the_first_poll_opens_no_gap():
     listening = Listening()
-    listening.live(9, 9)
-    listening.hear(3)
+    listening.listen(9, 9)
+    listening.poll(3)
 
-    listening.hear(9, {2, 4}, ends=False)
+    listening.poll(9, {2, 4}, ends=False)
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
 @pytest.mark.parametrize("minute", [3, 5, 10])
 def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
     listening = Listening()
-    listening.live(10, 10)
-    listening.hear(50)
+    listening.listen(10, 10)
+    listening.poll(50)
 
-    listening.hear(50, {minute})
+    listening.poll(50, {minute})
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
 # Before the first play
 
 
-def test_a_loss_before_the_first_play_that_was_shown_is_told():
+def test_plays_missing_before_the_first_shown_play_open_a_gap():
     listening = Listening()
-    listening.hear(0)
-    listening.live(120, 120)
+    listening.poll(0)
+    listening.listen(120, 120)
 
-    listening.hear(50)
+    listening.poll(50)
 
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
     assert listening.state.window.watched_since is None
 
 
-def test_a_block_before_the_first_play_is_told_and_decided():
+def test_a_rate_limit_before_the_first_play_opens_and_closes_a_gap():
     listening = Listening()
-    listening.hear(0)
-    listening.live(20, 0)
-    listening.hear(0)
-    listening.live(60, 60)
-    listening.hear_nothing()
+    listening.poll(0)
+    listening.listen(20, 0)
+    listening.poll(0)
+    listening.listen(60, 60)
+    listening.poll_without_answer()
 
-    listening.hear(50)
+    listening.poll(50)
 
-    opened, ended = listening.told
+    opened, ended = listening.reported
     assert (opened.started_at, opened.ended_at) == (at(0), None)
     assert (ended.started_at, ended.ended_at, ended.is_closed) == (at(0), at(31), False)
 
 
-def test_an_account_that_had_played_nothing_misses_nothing():
+def test_an_account_without_plays_has_no_gap():
     listening = Listening()
-    listening.hear(0)
+    listening.poll(0)
     for _ in range(SHORT_ANSWERS + 1):
-        listening.live(20, 3)
-        listening.hear(50)
+        listening.listen(20, 3)
+        listening.poll(50)
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
-def test_few_plays_after_an_empty_answer_decide_nothing_yet():
+def test_few_plays_after_an_empty_answer_open_no_gap():
     listening = Listening()
-    listening.hear(0)
-    listening.live(120, 120)
-    listening.hear(7)
-    undecided = listening.told[:]
+    listening.poll(0)
+    listening.listen(120, 120)
+    listening.poll(7)
+    undecided = listening.reported[:]
 
-    listening.hear(50)
+    listening.poll(50)
 
     assert undecided == []
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.ended_at, gap.is_closed) == (at(0), at(71), False)
 
 
 @pytest.mark.parametrize(("shown", "every"), [(43, 0), (7, 3)], ids=["many", "sliding"])
-def test_answers_that_stay_short_tell_of_a_loss_before_the_first_play_too(shown, every):
+def test_permanently_short_answers_open_a_gap_before_the_first_play(shown, every):
     listening = Listening()
-    listening.hear(0)
-    listening.live(120, 120)
+    listening.poll(0)
+    listening.listen(120, 120)
 
     for _ in range(SHORT_ANSWERS):
-        listening.live(20, every)
-        listening.hear(shown)
+        listening.listen(20, every)
+        listening.poll(shown)
 
-    (gap,) = listening.told
+    (gap,) = listening.reported
     assert (gap.started_at, gap.reason, gap.is_closed) == (at(0), STAYED_SHORT, False)
 
 
-def test_a_first_answer_that_is_full_tells_of_no_loss():
+def test_a_full_first_answer_opens_no_gap():
     listening = Listening()
-    listening.live(120, 120)
+    listening.listen(120, 120)
 
-    listening.hear(50)
+    listening.poll(50)
 
-    assert listening.told == []
+    assert listening.reported == []
 
 
-# Whatever happens
+# Properties
 
 
 @dataclass(repr=False)
 class Listening:
-    """A listener who plays a track a minute, now and then, and a poller that tells of gaps."""
+    """A listener who sometimes plays one track a minute, and the gaps that polls report."""
 
     minute: int = 0
     played: list[Play] = field(default_factory=list)
     published: set[Play] = field(default_factory=set)
-    told: list[Gap] = field(default_factory=list)
+    reported: list[Gap] = field(default_factory=list)
     state: ListenerState = field(default_factory=ListenerState)
 
-    def live(self, minutes: int, plays: int) -> None:
+    def listen(self, minutes: int, plays: int) -> None:
         self.played += [a_play(self.minute + n) for n in range(1, min(minutes, plays) + 1)]
         self.minute += minutes
 
-    def hear_nothing(self) -> None:
-        gap = self.state.begin_outage(at(self.minute), "Spotify fails")
+    def poll_without_answer(self) -> None:
+        gap = self.state.find_outage(at(self.minute), "Spotify fails")
         if gap:
-            self.told.append(gap)
-            self.state = self.state.missing(gap)
+            self.reported.append(gap)
+            self.state = self.state.with_outage(gap)
 
-    def hear(
+    def poll(
         self,
         shown: int,
         unreadable: AbstractSet[int] = frozenset(),
@@ -399,8 +399,8 @@ class Listening:
         later: AbstractSet[int] = frozenset(),
         ends: bool = True,
     ) -> None:
-        """Poll; the plays that end in the minutes `unreadable` cannot be read, nor without `ends`
-        their ends, and those that end in the minutes `later` are not shown yet.
+        """Poll. Plays that end in the minutes `unreadable` are unreadable, and without `ends` also
+        their ends. Plays that end in the minutes `later` are not shown yet.
         """
         rows = [play for play in self.played if play.played_at not in set(map(at, later))]
         rows = rows[max(0, len(rows) - shown) :]
@@ -418,57 +418,57 @@ class Listening:
         answer = RecentlyPlayed(b"{}", plays, len(rows), digests, hidden_rows)
         now = at(self.minute)
         found = compare(self.state.window, answer, now, self.state.outage)
-        self.told += [*found.report.closed, *filter(None, [found.report.gap])]
+        self.reported += [*found.report.closed, *filter(None, [found.report.gap])]
         self.published.update(found.plays)
         self.state = ListenerState(window=found.window, polled_at=now, outage=found.outage)
 
     def open_gaps(self) -> list[Gap]:
-        """Put the tellings together as a reader does, to whom they may come in any order."""
-        closed = {gap.started_at for gap in self.told if gap.is_closed}
-        return [gap for gap in self.told if gap.ended_at and gap.started_at not in closed]
+        """Merge the reports as the loader does, in any order."""
+        closed = {gap.started_at for gap in self.reported if gap.is_closed}
+        return [gap for gap in self.reported if gap.ended_at and gap.started_at not in closed]
 
 
 @st.composite
-def lives(draw):
+def histories(draw):
     listening = Listening()
-    listening.live(5, 5)
-    # Some accounts are shown fewer than 50 for good.
+    listening.listen(5, 5)
+    # Some accounts are never shown 50 plays.
     most = draw(st.sampled_from([50, 43]))
     silent_first = draw(st.booleans())
-    listening.hear(0 if silent_first else most)
+    listening.poll(0 if silent_first else most)
     steps = st.tuples(
         st.integers(1, 120),
         st.sampled_from([0, 0, 10, 60, 120]),
-        # 7 plays after silence look like a new listener's.
+        # 7 plays after a silence look like those of a new listener.
         st.sampled_from([None, None, most, most, most if silent_first else 7, 0]),
     )
     for minutes, plays, shown in draw(st.lists(steps, max_size=12)):
-        listening.live(minutes, plays)
-        listening.hear_nothing() if shown is None else listening.hear(shown)
+        listening.listen(minutes, plays)
+        listening.poll_without_answer() if shown is None else listening.poll(shown)
     for _ in range(SHORT_ANSWERS + 1):
-        listening.live(13, 1)
-        listening.hear(most)
+        listening.listen(13, 1)
+        listening.poll(most)
     return listening
 
 
 @st.composite
-def half_readable_lives(draw):
-    """Live and be polled often enough, while some plays can never be read, or show up late."""
+def histories_with_unreadable_plays(draw):
+    """Listen and poll often, while some plays are unreadable or appear late."""
     listening = Listening()
     never, late = (draw(st.sets(st.integers(1, 60), max_size=8)) for _ in range(2))
     for _ in range(draw(st.integers(1, 6))):
-        listening.live(10, 10)
-        listening.hear(50, never, later={each for each in late if each > listening.minute - 10})
-    listening.live(2, 2)
+        listening.listen(10, 10)
+        listening.poll(50, never, later={each for each in late if each > listening.minute - 10})
+    listening.listen(2, 2)
     readable = never - {listening.minute, listening.minute - 1}
-    listening.hear(50, readable)
-    listening.hear(50, readable)
+    listening.poll(50, readable)
+    listening.poll(50, readable)
     return listening
 
 
-@settings(deadline=None)  # a busy machine is no fault
-@given(half_readable_lives())
-def test_every_play_that_cannot_be_read_lies_in_a_gap_that_stays_open(listening):
+@settings(deadline=None)  # a busy machine may be slow
+@given(histories_with_unreadable_plays())
+def test_every_unreadable_play_lies_in_an_open_gap(listening):
     gaps = listening.open_gaps()
     lost = [play for play in listening.played if play not in listening.published]
 
@@ -480,17 +480,17 @@ def test_every_play_that_cannot_be_read_lies_in_a_gap_that_stays_open(listening)
     assert listening.state.outage is None
 
 
-@settings(deadline=None)  # a busy machine is no fault
-@given(half_readable_lives())
+@settings(deadline=None)  # a busy machine may be slow
+@given(histories_with_unreadable_plays())
 def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
-    listening.hear(100)
+    listening.poll(100)
 
     assert listening.open_gaps() == []
 
 
-@settings(deadline=None)  # a busy machine is no fault
-@given(lives())
-def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
+@settings(deadline=None)  # a busy machine may be slow
+@given(histories())
+def test_every_missed_play_lies_in_an_open_gap(listening):
     watched = [play for play in listening.played if play.played_at > at(5)]
     missed = [play for play in watched if play not in listening.published]
 
@@ -499,20 +499,20 @@ def test_every_play_that_was_missed_lies_in_a_gap_that_stays_open(listening):
     assert all(any(g.started_at < p.played_at < g.ended_at for g in gaps) for p in missed)
 
 
-@settings(deadline=None)  # a busy machine is no fault
-@given(lives())
-def test_every_gap_is_decided_in_the_end(listening):
-    decided = {gap.started_at for gap in listening.told if gap.ended_at}
+@settings(deadline=None)  # a busy machine may be slow
+@given(histories())
+def test_every_gap_ends_or_closes(listening):
+    ended = {gap.started_at for gap in listening.reported if gap.ended_at}
 
     assert listening.state.outage is None
-    assert {gap.started_at for gap in listening.told} == decided
+    assert {gap.started_at for gap in listening.reported} == ended
 
 
-@settings(deadline=None)  # a busy machine is no fault
-@given(lives())
-def test_the_start_of_a_gap_tells_it_apart(listening):
-    ends = [(gap.started_at, gap.is_closed) for gap in listening.told if gap.ended_at]
-    latest = {gap.started_at: gap for gap in listening.told}
+@settings(deadline=None)  # a busy machine may be slow
+@given(histories())
+def test_each_gap_has_its_own_start(listening):
+    ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]
+    latest = {gap.started_at: gap for gap in listening.reported}
 
     assert len(ends) == len(set(ends))
-    assert all(latest[gap.started_at].is_closed for gap in listening.told if gap.is_closed)
+    assert all(latest[gap.started_at].is_closed for gap in listening.reported if gap.is_closed)

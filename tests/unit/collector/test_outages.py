@@ -1,4 +1,4 @@
-"""Ticks that get no answer for so long that plays may slip out of Spotify's sight."""
+"""Outages: polls without an answer for so long that plays may be missing."""
 
 import json
 from contextlib import suppress
@@ -34,16 +34,16 @@ def full_page_since(minutes_ago: int) -> Reply:
 def listened(pipeline, spotify):
     """A listener whose last play ended two hours ago, and who was last polled an hour ago."""
     spotify.pages = [page_of(120)]
-    pipeline.tick()
+    pipeline.poll()
     pipeline.published()
     pipeline.change_state(polled_at=ago(minutes=60))
     return pipeline
 
 
-def tick(pipeline) -> list[PlayBatch]:
-    """Tick, whether it fails or not, and take what it published."""
+def poll(pipeline) -> list[PlayBatch]:
+    """Poll, even if it fails, and return the published batches."""
     with suppress(SpotifyError):
-        pipeline.tick()
+        pipeline.poll()
     return pipeline.published()
 
 
@@ -66,13 +66,13 @@ def cause(request, listened, spotify):
     return reason
 
 
-def test_a_long_time_without_an_answer_opens_a_gap_once(listened, cause):
+def test_a_long_outage_opens_one_gap(listened, cause):
     covered_until = listened.state()["window"]["covered_until"]
     archived = listened.archived()
 
-    (batch,) = tick(listened)
+    (batch,) = poll(listened)
     counted = listened.metrics()["GapDetected"]
-    again = tick(listened)
+    again = poll(listened)
 
     assert isinstance(batch.report, OutageReport)
     assert (batch.plays, batch.number, batch.source) == ((), 0, "recently-played")
@@ -84,66 +84,66 @@ def test_a_long_time_without_an_answer_opens_a_gap_once(listened, cause):
     assert listened.archived() == archived
 
 
-def test_a_short_time_without_an_answer_opens_no_gap(listened, cause):
+def test_a_short_outage_opens_no_gap(listened, cause):
     listened.change_state(polled_at=ago(minutes=24))
 
-    batches = tick(listened)
+    batches = poll(listened)
 
     assert (batches, listened.metrics()["GapDetected"]) == ([], [0])
 
 
-def test_a_listener_who_was_never_polled_misses_nothing(pipeline, spotify):
+def test_a_first_poll_opens_no_gap(pipeline, spotify):
     spotify.pages = [DOWN]
 
-    assert (tick(pipeline), pipeline.metrics()["GapDetected"]) == ([], [0])
+    assert (poll(pipeline), pipeline.metrics()["GapDetected"]) == ([], [0])
 
 
-def test_a_login_that_is_taken_away_opens_a_gap(listened, spotify):
+def test_a_removed_login_opens_a_gap(listened, spotify):
     listened.put_secret("{}")
 
-    (batch,) = tick(listened)
+    (batch,) = poll(listened)
 
-    assert batch.report.gap.reason == "nobody is logged in"
+    assert batch.report.gap.reason == "the listener is not logged in"
 
 
-def test_a_gap_is_told_of_by_an_origin_of_its_own(listened, spotify):
+def test_a_gap_of_an_outage_has_its_own_origin(listened, spotify):
     spotify.pages = [DOWN]
 
-    (batch,) = tick(listened)
+    (batch,) = poll(listened)
 
     started_at = batch.report.gap.started_at
     assert batch.origin == f"outages/me/{started_at:%Y-%m-%dT%H:%M:%S}.{started_at:%f}"[:-3] + "Z"
 
 
-def test_a_tick_tells_whether_it_opened_a_gap(listened, spotify):
+def test_the_outcome_says_if_the_poll_opened_a_gap(listened, spotify):
     spotify.pages = [BUSY]
 
-    assert [listened.tick()["gap"], listened.tick()["gap"]] == [True, False]
+    assert [listened.poll()["gap"], listened.poll()["gap"]] == [True, False]
 
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 @pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
-def test_a_crash_while_telling_of_a_gap_tells_again(listened, spotify, operation, moment):
+def test_the_poll_after_a_crash_reports_the_gap_again(listened, spotify, operation, moment):
     spotify.pages = [DOWN]
     fail_at(operation, moment)
     with pytest.raises(AwsIsAwayError):
-        wire().collect("me")
+        wire().poll("me")
 
-    told = [batch.origin for batch in tick(listened)]
+    origins = [batch.origin for batch in poll(listened)]
 
-    assert len(told) >= 1
-    assert len(set(told)) == 1
+    assert len(origins) >= 1
+    assert len(set(origins)) == 1
     assert listened.state()["outage"]["reason"] == "Spotify fails"
 
 
-# The first answer afterwards
+# The first answer after an outage
 
 
 @pytest.fixture
 def resumed(listened, spotify):
-    """Spotify answers again; a gap has been told of."""
+    """Spotify answers again after a reported gap."""
     spotify.pages = [DOWN]
-    tick(listened)
+    poll(listened)
     return listened
 
 
@@ -151,7 +151,7 @@ def test_an_answer_that_reaches_back_closes_the_gap(resumed, spotify):
     opened = resumed.state()["outage"]
     spotify.pages = [page_of(1, 120)]
 
-    (batch,) = tick(resumed)
+    (batch,) = poll(resumed)
 
     gap = batch.report.gap
     assert gap.started_at == datetime.fromisoformat(opened["started_at"])
@@ -161,11 +161,11 @@ def test_an_answer_that_reaches_back_closes_the_gap(resumed, spotify):
     assert resumed.state()["outage"] is None
 
 
-def test_a_full_answer_that_does_not_reach_back_leaves_the_gap_open(resumed, spotify):
+def test_a_full_answer_that_falls_short_does_not_close_the_gap(resumed, spotify):
     opened = resumed.state()["outage"]
     spotify.pages = [full_page_since(40)]
 
-    (batch,) = tick(resumed)
+    (batch,) = poll(resumed)
 
     gap = batch.report.gap
     assert gap.started_at == datetime.fromisoformat(opened["started_at"])
@@ -175,23 +175,23 @@ def test_a_full_answer_that_does_not_reach_back_leaves_the_gap_open(resumed, spo
     assert resumed.state()["outage"] is None
 
 
-def test_a_shrunken_answer_leaves_the_gap_to_the_next(resumed, spotify):
+def test_a_short_answer_leaves_the_gap_open(resumed, spotify):
     spotify.pages = [page_of(1), page_of(1, 120)]
 
-    (shrunken,) = tick(resumed)
-    (whole,) = tick(resumed)
+    (shrunken,) = poll(resumed)
+    (whole,) = poll(resumed)
 
     assert shrunken.report.gap is None
     assert whole.report.gap.is_closed
 
 
-def test_a_second_time_without_an_answer_is_another_gap(resumed, spotify):
+def test_a_second_outage_opens_another_gap(resumed, spotify):
     first = resumed.state()["outage"]
     spotify.pages = [page_of(120), DOWN]
-    tick(resumed)
+    poll(resumed)
     resumed.change_state(polled_at=ago(minutes=60))
 
-    (batch,) = tick(resumed)
+    (batch,) = poll(resumed)
 
     assert batch.report.gap.started_at > datetime.fromisoformat(first["started_at"])
     assert resumed.metrics()["GapDetected"] == [1]
@@ -199,70 +199,70 @@ def test_a_second_time_without_an_answer_is_another_gap(resumed, spotify):
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 @pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
-def test_a_crash_while_closing_a_gap_closes_it_again(resumed, spotify, operation, moment):
+def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, operation, moment):
     spotify.pages = [page_of(120)]
     fail_at(operation, moment)
     with pytest.raises(AwsIsAwayError):
-        wire().collect("me")
+        wire().poll("me")
 
-    tick(resumed)
+    poll(resumed)
 
     assert resumed.state()["outage"] is None
 
 
-def test_a_login_after_a_dead_grant_closes_the_gap(listened, spotify):
+def test_a_login_after_a_refused_one_closes_the_gap(listened, spotify):
     wire.cache_clear()
     spotify.tokens = [DEAD, a_grant()]
-    tick(listened)
+    poll(listened)
     listened.log_in("AQ-2")
 
-    (batch,) = tick(listened)
+    (batch,) = poll(listened)
 
     assert batch.report.gap.is_closed
     assert listened.state()["needs_login"] is None
 
 
-# Plays that cannot be read
+# Unreadable plays
 
 
 def unreadable_page(rows: int) -> Reply:
-    """Show plays as a later Spotify might: under another name."""
+    """Return a page of plays in an unknown format."""
     shown = [a_row(ago(minutes=3 * n + 3), name=f"U{n}") for n in range(rows)]
     return a_page(*[{"played_at": row["played_at"], "item": row["track"]} for row in shown])
 
 
 @pytest.mark.parametrize("rows", [1, 50])
 @pytest.mark.parametrize("first", [True, False], ids=["the first poll", "a later poll"])
-def test_plays_of_which_none_can_be_read_are_an_outage_at_once(pipeline, spotify, rows, first):
+def test_an_answer_without_readable_plays_opens_a_gap(pipeline, spotify, rows, first):
     if not first:
         spotify.pages = [page_of(120)]
-        tick(pipeline)
+        poll(pipeline)
     spotify.pages = [unreadable_page(rows)]
     archived = pipeline.archived()
 
-    (batch,) = tick(pipeline)
+    (batch,) = poll(pipeline)
     counted = pipeline.metrics()["GapDetected"]
     state = pipeline.state()
-    again = tick(pipeline)
+    again = poll(pipeline)
 
     gap = batch.report.gap
     assert (gap.reason, gap.ended_at, gap.is_closed) == (UNREADABLE, None, False)
     assert (batch.report.returned, batch.report.unreadable, batch.plays) == (rows, rows, ())
     assert counted == [1]
     assert len(pipeline.archived()) == len(archived) + 1
-    assert f"shows {rows} plays, of which none can be read" in state["last_error"]["message"]
+    assert f"shows {rows} plays, and none can be read" in state["last_error"]["message"]
     assert [later.report.gap for later in again] == [None]
     assert pipeline.metrics()["GapDetected"] == [0]
 
 
 def test_an_outage_of_unreadable_plays_closes_when_an_answer_reaches_back(pipeline, spotify):
     spotify.pages = [page_of(120)]
-    tick(pipeline)
+    poll(pipeline)
     spotify.pages = [unreadable_page(3)]
-    (opened,) = tick(pipeline)
+    (opened,) = poll(pipeline)
     spotify.pages = [page_of(3, 6, 9, 120)]
 
-    (closed,) = tick(pipeline)
+    (closed,) = poll(pipeline)
 
     assert closed.report.gap.started_at == opened.report.gap.started_at
     assert closed.report.gap.is_closed
@@ -272,12 +272,12 @@ def test_an_outage_of_unreadable_plays_closes_when_an_answer_reaches_back(pipeli
 
 def test_one_unreadable_row_among_plays_is_a_gap_around_it(pipeline, spotify):
     spotify.pages = [page_of(120)]
-    tick(pipeline)
+    poll(pipeline)
     page = json.loads(page_of(3, 6, 9, 120).body)
     page["items"][1]["track"] = None
     spotify.pages = [json_reply(page)]
 
-    (batch,) = tick(pipeline)
+    (batch,) = poll(pipeline)
 
     gap = batch.report.gap
     assert (gap.reason, gap.is_closed) == (UNREADABLE, False)

@@ -1,4 +1,4 @@
-"""Ticks as EventBridge Scheduler sends them, against moto and a local Spotify."""
+"""Polls from the event to the queue, with moto and a local Spotify."""
 
 import gzip
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from services.collector.handler import wire
 from shared.archive import poll_key
 from shared.aws import client
-from shared.errors import SpotifyAuthError, SpotifyError
+from shared.errors import SpotifyError
 from tests.unit.collector.crashes import AwsIsAwayError, fail_at
 from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
 
@@ -29,10 +29,10 @@ def refresh_tokens(spotify) -> list[str]:
     return [request.form["refresh_token"] for request in spotify.requests if request.form]
 
 
-def test_the_first_tick_publishes_what_spotify_shows(pipeline, spotify):
+def test_the_first_poll_publishes_what_spotify_shows(pipeline, spotify):
     spotify.pages = [page_of(1, 5, 9)]
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     (batch,) = pipeline.published()
     assert [play.track_name for play in batch.plays] == ["T9", "T5", "T1"]
@@ -53,7 +53,7 @@ def test_the_first_tick_publishes_what_spotify_shows(pipeline, spotify):
 def test_the_archive_keeps_the_answer_under_the_origin_of_its_batch(pipeline, spotify):
     spotify.pages = [page_of(1)]
 
-    pipeline.tick()
+    pipeline.poll()
 
     (batch,) = pipeline.published()
     kept = client("s3").get_object(Bucket="plays-archive", Key=batch.origin)
@@ -62,13 +62,13 @@ def test_the_archive_keeps_the_answer_under_the_origin_of_its_batch(pipeline, sp
     assert datetime.fromisoformat(pipeline.state()["polled_at"]) == batch.report.polled_at
 
 
-def test_a_tick_without_news_publishes_its_report_and_archives_nothing(pipeline, spotify):
+def test_a_poll_without_new_plays_publishes_only_its_report(pipeline, spotify):
     spotify.pages = [page_of(1)]
-    pipeline.tick()
+    pipeline.poll()
     pipeline.published()
     archived = pipeline.archived()
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     (batch,) = pipeline.published()
     assert (batch.plays, batch.report.new, batch.report.returned) == ((), 0, 1)
@@ -80,10 +80,10 @@ def test_late_moved_and_unreadable_rows_are_reported(pipeline, spotify):
     first, moved = "2026-11-20T08:00:00.000Z", "2026-11-20T08:00:00.025Z"
     late, broken = a_row("2026-11-20T07:00:00Z"), a_row(uri=None)
     spotify.pages = [a_page(a_row(first)), a_page(a_row(moved), late, broken)]
-    pipeline.tick()
+    pipeline.poll()
     pipeline.published()
 
-    pipeline.tick()
+    pipeline.poll()
 
     (batch,) = pipeline.published()
     report = batch.report
@@ -91,21 +91,21 @@ def test_late_moved_and_unreadable_rows_are_reported(pipeline, spotify):
     assert len(batch.plays) == 2
 
 
-def test_an_answer_with_nothing_but_an_unreadable_row_is_archived_once(pipeline, spotify):
+def test_an_answer_with_one_unreadable_row_is_archived_once(pipeline, spotify):
     spotify.pages = [a_page(a_row(uri=None))]
 
-    pipeline.tick()
-    pipeline.tick()
+    pipeline.poll()
+    pipeline.poll()
 
     assert len(pipeline.archived()) == 1
 
 
 def test_a_full_answer_without_overlap_reports_the_gap(pipeline, spotify):
     spotify.pages = [page_of(500), page_of(*range(1, 51))]
-    pipeline.tick()
+    pipeline.poll()
     pipeline.published()
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     (batch,) = pipeline.published()
     gap = batch.report.gap
@@ -116,10 +116,10 @@ def test_a_full_answer_without_overlap_reports_the_gap(pipeline, spotify):
     assert pipeline.metrics()["GapDetected"] == [1]
 
 
-def test_metrics_tell_how_live_capture_fares(pipeline, spotify):
+def test_a_poll_publishes_its_metrics(pipeline, spotify):
     spotify.pages = [page_of(90, 120)]
 
-    pipeline.tick()
+    pipeline.poll()
 
     published = pipeline.metrics()
     assert published.keys() == {
@@ -140,24 +140,24 @@ def test_each_listener_has_a_window_and_a_login(pipeline, spotify):
     client("secretsmanager").create_secret(Name="plays/listener/you")
     pipeline.log_in("AQ-you", listener="you")
     spotify.pages = [page_of(1)]
-    pipeline.tick("me")
+    pipeline.poll("me")
     pipeline.published()
 
-    outcome = pipeline.tick("you")
+    outcome = pipeline.poll("you")
 
     (batch,) = pipeline.published()
     assert (batch.listener, len(batch.plays), outcome["new"]) == ("you", 1, 1)
     assert refresh_tokens(spotify) == ["AQ-1", "AQ-you"]
 
 
-# Nobody logged in
+# Before the first login
 
 
 @pytest.mark.parametrize("text", [None, " ", "{}", '{"client_id": "app", "refresh_token": ""}'])
-def test_before_the_first_login_a_tick_ends_quietly(logged_out, spotify, text):
+def test_before_the_first_login_a_poll_ends_quietly(logged_out, spotify, text):
     [logged_out.put_secret(value) for value in [text] if value]
 
-    outcome = logged_out.tick()
+    outcome = logged_out.poll()
 
     assert outcome["status"] == "not-logged-in"
     assert spotify.requests == []
@@ -165,22 +165,22 @@ def test_before_the_first_login_a_tick_ends_quietly(logged_out, spotify, text):
 
 
 def test_a_listener_without_a_secret_is_not_logged_in(logged_out):
-    assert logged_out.tick("nobody")["status"] == "not-logged-in"
+    assert logged_out.poll("nobody")["status"] == "not-logged-in"
 
 
-def test_the_first_tick_after_a_login_polls(logged_out, spotify):
-    logged_out.tick()
+def test_the_first_poll_after_a_login_asks_spotify(logged_out, spotify):
+    logged_out.poll()
     logged_out.log_in()
 
-    assert logged_out.tick()["status"] == "polled"
+    assert logged_out.poll()["status"] == "polled"
 
 
 # Access tokens
 
 
-def test_an_access_token_serves_many_ticks(pipeline, spotify):
-    pipeline.tick()
-    pipeline.tick()
+def test_an_access_token_is_used_for_many_polls(pipeline, spotify):
+    pipeline.poll()
+    pipeline.poll()
 
     assert spotify.paths == [TOKEN, PLAYED, PLAYED]
 
@@ -188,8 +188,8 @@ def test_an_access_token_serves_many_ticks(pipeline, spotify):
 def test_an_access_token_is_replaced_before_it_expires(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", expires_in=60), a_grant("BQ-2")]
 
-    pipeline.tick()
-    pipeline.tick()
+    pipeline.poll()
+    pipeline.poll()
 
     assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
     assert spotify.requests[-1].headers["Authorization"] == "Bearer BQ-2"
@@ -197,10 +197,10 @@ def test_an_access_token_is_replaced_before_it_expires(pipeline, spotify):
 
 def test_a_new_login_is_used_at_once(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1"), a_grant("BQ-2")]
-    pipeline.tick()
+    pipeline.poll()
     pipeline.log_in("AQ-2")
 
-    pipeline.tick()
+    pipeline.poll()
 
     assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
     assert refresh_tokens(spotify) == ["AQ-1", "AQ-2"]
@@ -210,30 +210,21 @@ def test_a_refused_access_token_is_replaced_once(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1"), a_grant("BQ-2")]
     spotify.pages = [json_reply({"error": {"status": 401}}, 401), page_of(1)]
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["new"] == 1
     assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
     assert spotify.requests[-1].headers["Authorization"] == "Bearer BQ-2"
 
 
-def test_a_second_refusal_fails_the_tick(pipeline, spotify):
-    spotify.pages = [json_reply({"error": {"status": 401}}, 401)]
-
-    with pytest.raises(SpotifyAuthError):
-        pipeline.tick()
-
-    assert spotify.paths == [TOKEN, PLAYED, TOKEN, PLAYED]
-
-
-def test_a_rotated_refresh_token_is_kept_before_its_access_token_is_used(pipeline, spotify):
+def test_a_rotated_token_is_written_before_the_next_call(pipeline, spotify):
     pipeline.log_in(scope="user-read-recently-played")
     before = pipeline.secret()
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
     spotify.pages = [Reply(b"", 503)]
 
     with pytest.raises(SpotifyError):
-        pipeline.tick()
+        pipeline.poll()
 
     assert pipeline.secret() | {"authorized_at": None} == before | {
         "refresh_token": "AQ-2",
@@ -241,19 +232,19 @@ def test_a_rotated_refresh_token_is_kept_before_its_access_token_is_used(pipelin
     }
 
 
-def test_a_rotated_token_that_cannot_be_kept_is_not_used(pipeline, spotify):
+def test_an_unwritten_rotation_fails_the_poll(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
     fail_at("PutSecretValue", "before-call")
 
     with pytest.raises(AwsIsAwayError):
-        wire().collect("me")
+        wire().poll("me")
 
     assert spotify.paths == [TOKEN]
 
 
 @pytest.fixture
 def rotating(spotify):
-    """A Spotify that takes each refresh token once, from AQ-1 on."""
+    """A Spotify that accepts each refresh token once, starting with AQ-1."""
     given = ["AQ-1"]
 
     def trade(request):
@@ -266,67 +257,67 @@ def rotating(spotify):
     return spotify
 
 
-def fail_to_keep(times: int) -> None:
-    """Tick, and fail to write the secret, so many times."""
+def poll_without_write(times: int) -> None:
+    """Poll several times while the secret cannot be written."""
     for _ in range(times):
         fail_at("PutSecretValue", "before-call")
         with pytest.raises(AwsIsAwayError):
-            wire().collect("me")
+            wire().poll("me")
 
 
-def kept_token(pipeline) -> str:
+def stored_token(pipeline) -> str:
     return pipeline.secret()["refresh_token"]
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_rotated_token_that_could_not_be_kept_is_kept_by_the_next_tick(pipeline, rotating, times):
-    fail_to_keep(times)
+def test_the_next_poll_writes_an_unwritten_rotation(pipeline, rotating, times):
+    poll_without_write(times)
 
-    assert pipeline.tick()["status"] == "polled"
+    assert pipeline.poll()["status"] == "polled"
     assert refresh_tokens(rotating) == ["AQ-1", "AQ-2"]
-    assert kept_token(pipeline) == "AQ-3"
+    assert stored_token(pipeline) == "AQ-3"
 
 
-def test_a_rotated_token_that_was_kept_although_the_write_failed_is_used(pipeline, rotating):
+def test_a_rotation_written_despite_an_error_is_used(pipeline, rotating):
     fail_at("PutSecretValue", "after-call")
     with pytest.raises(AwsIsAwayError):
-        wire().collect("me")
+        wire().poll("me")
 
-    assert pipeline.tick()["status"] == "polled"
+    assert pipeline.poll()["status"] == "polled"
     assert refresh_tokens(rotating) == ["AQ-1", "AQ-2"]
 
 
-def test_a_new_login_is_worth_more_than_a_rotation_of_the_one_before(pipeline, spotify):
+def test_a_new_login_replaces_an_unwritten_rotation(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2"), a_grant("BQ-9")]
-    fail_to_keep(1)
+    poll_without_write(1)
     pipeline.log_in("AQ-9")
 
-    statuses = [pipeline.tick()["status"] for _ in range(2)]
+    statuses = [pipeline.poll()["status"] for _ in range(2)]
 
     assert statuses == ["polled", "polled"]
     assert refresh_tokens(spotify) == ["AQ-1", "AQ-9"]
-    assert kept_token(pipeline) == "AQ-9"
+    assert stored_token(pipeline) == "AQ-9"
 
 
-def test_a_rotation_does_not_cost_another_token(pipeline, spotify):
+def test_a_rotation_needs_no_second_token_call(pipeline, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-2")]
-    pipeline.tick()
+    pipeline.poll()
 
-    pipeline.tick()
+    pipeline.poll()
 
     assert spotify.paths == [TOKEN, PLAYED, PLAYED]
 
 
-# A dead grant
+# A refused login
 
 DEAD = json_reply({"error": "invalid_grant", "error_description": "Refresh token revoked"}, 400)
 
 
-def test_a_dead_grant_waits_for_a_login_and_keeps_the_token(pipeline, spotify):
+def test_a_refused_login_keeps_its_refresh_token(pipeline, spotify):
     spotify.tokens = [DEAD]
     secret = pipeline.secret()
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "needs-login"
     assert pipeline.metrics()["TokenDaysLeft"] == [0]
@@ -335,37 +326,37 @@ def test_a_dead_grant_waits_for_a_login_and_keeps_the_token(pipeline, spotify):
     assert pipeline.published() == []
 
 
-def test_a_dead_grant_is_not_tried_again_within_the_hour(pipeline, spotify):
+def test_a_refused_login_is_not_tried_again_within_an_hour(pipeline, spotify):
     spotify.tokens = [DEAD]
-    pipeline.tick()
+    pipeline.poll()
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "needs-login"
     assert pipeline.metrics()["TokenDaysLeft"] == [0]
     assert spotify.paths == [TOKEN]
 
 
-def test_a_grant_that_was_called_dead_by_mistake_works_again_after_an_hour(pipeline, spotify):
+def test_a_login_refused_by_mistake_works_after_an_hour(pipeline, spotify):
     spotify.tokens = [DEAD, a_grant()]
-    pipeline.tick()
+    pipeline.poll()
     refusal = pipeline.state()["needs_login"]
     pipeline.change_state(needs_login=refusal | {"tried_at": ago(minutes=61)})
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "polled"
     assert (pipeline.state()["needs_login"], pipeline.state()["last_error"]) == (None, None)
 
 
-def test_a_grant_that_stays_dead_is_dead_since_the_first_refusal(pipeline, spotify):
+def test_a_refused_login_keeps_its_first_refusal_time(pipeline, spotify):
     spotify.tokens = [DEAD]
-    pipeline.tick()
+    pipeline.poll()
     first = pipeline.state()["needs_login"]
     pipeline.change_state(needs_login=first | {"since": ago(days=2), "tried_at": ago(minutes=61)})
     before = pipeline.state()["needs_login"]
 
-    pipeline.tick()
+    pipeline.poll()
 
     after = pipeline.state()["needs_login"]
     assert datetime.fromisoformat(after["since"]) == datetime.fromisoformat(before["since"])
@@ -374,13 +365,13 @@ def test_a_grant_that_stays_dead_is_dead_since_the_first_refusal(pipeline, spoti
 
 def test_another_login_is_tried_at_once(pipeline, spotify):
     spotify.tokens = [DEAD, a_grant()]
-    pipeline.tick()
+    pipeline.poll()
     pipeline.log_in("AQ-2")
 
-    assert pipeline.tick()["status"] == "polled"
+    assert pipeline.poll()["status"] == "polled"
 
 
-def test_a_grant_that_another_tick_rotated_is_not_dead(pipeline, spotify):
+def test_a_token_that_another_poll_rotated_is_read_again(pipeline, spotify):
     spotify.tokens = [DEAD, a_grant()]
     original = spotify.reply
 
@@ -390,32 +381,32 @@ def test_a_grant_that_another_tick_rotated_is_not_dead(pipeline, spotify):
 
     spotify.reply = rotated_meanwhile
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "polled"
     assert refresh_tokens(spotify) == ["AQ-1", "AQ-2"]
 
 
-# Spotify refuses or fails
+# Refusals and failures of Spotify
 
 
 @pytest.mark.parametrize(
     "reply", [Reply(b"bad gateway", 502), Reply(b"<html>")], ids=["502", "garbage"]
 )
-def test_a_failure_fails_the_tick_is_remembered_and_loses_nothing(pipeline, spotify, reply):
+def test_a_failure_fails_the_poll_and_is_saved(pipeline, spotify, reply):
     spotify.pages = [page_of(9), reply, reply, page_of(5, 9)]
-    pipeline.tick()
+    pipeline.poll()
     window = pipeline.state()["window"]
     with pytest.raises(SpotifyError):
-        pipeline.tick()
+        pipeline.poll()
 
     with pytest.raises(SpotifyError):
-        pipeline.tick()
+        pipeline.poll()
 
     assert pipeline.state()["last_error"]["kind"] == "failed"
     assert pipeline.state()["window"] == window
     assert pipeline.metrics()["HoursSinceLastPlay"] == pytest.approx([0.15], abs=0.01)
-    assert pipeline.tick()["new"] == 1
+    assert pipeline.poll()["new"] == 1
     assert pipeline.state()["last_error"] is None
 
 
@@ -426,54 +417,52 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
-def test_what_spotify_forbids_is_told_and_not_asked_again_within_the_hour(
-    pipeline, spotify, endpoint, reply
-):
+def test_after_403_no_call_is_made_for_an_hour(pipeline, spotify, endpoint, reply):
     setattr(spotify, endpoint, [reply])
-    outcome = pipeline.tick()
-    told = pipeline.metrics()
+    outcome = pipeline.poll()
+    measured = pipeline.metrics()
     calls = list(spotify.paths)
 
-    again = pipeline.tick()
+    again = pipeline.poll()
 
     assert outcome == again
     assert (outcome["status"], outcome["reason"]) == (
         "forbidden",
         pipeline.state()["last_error"]["message"],
     )
-    assert told["SpotifyForbids"] == pipeline.metrics()["SpotifyForbids"] == [1]
-    assert told["TokenDaysLeft"] == pytest.approx([150], abs=0.01)
+    assert measured["SpotifyForbids"] == pipeline.metrics()["SpotifyForbids"] == [1]
+    assert measured["TokenDaysLeft"] == pytest.approx([150], abs=0.01)
     assert spotify.paths == calls
 
 
 @pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
-def test_what_was_forbidden_is_asked_again_after_an_hour(pipeline, spotify, endpoint, reply):
+def test_a_forbidden_call_is_retried_after_an_hour(pipeline, spotify, endpoint, reply):
     allowed = getattr(spotify, endpoint)
     setattr(spotify, endpoint, [reply, *allowed])
-    pipeline.tick()
+    pipeline.poll()
     pipeline.change_state(last_error=pipeline.state()["last_error"] | {"at": ago(minutes=61)})
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "polled"
     assert pipeline.metrics()["SpotifyForbids"] == [0]
 
 
 @pytest.mark.parametrize(("endpoint", "reply"), FORBIDDEN)
-def test_after_a_login_what_was_forbidden_is_asked_at_once(pipeline, spotify, endpoint, reply):
+def test_a_login_ends_the_wait_after_403(pipeline, spotify, endpoint, reply):
     setattr(spotify, endpoint, [reply, *getattr(spotify, endpoint)])
-    pipeline.tick()
+    pipeline.poll()
     pipeline.log_in("AQ-2", authorized_at=datetime.now(UTC).isoformat())
 
-    assert pipeline.tick()["status"] == "polled"
+    assert pipeline.poll()["status"] == "polled"
 
 
 @pytest.mark.parametrize("reply", [Reply(b"", 503), Reply(b"garbage")], ids=["503", "garbage"])
-def test_a_failing_token_endpoint_does_not_call_the_grant_dead(pipeline, spotify, reply):
+def test_a_failing_token_endpoint_is_not_a_refused_login(pipeline, spotify, reply):
     spotify.tokens = [reply]
 
     with pytest.raises(SpotifyError):
-        pipeline.tick()
+        pipeline.poll()
 
     assert pipeline.state()["needs_login"] is None
     assert pipeline.state()["last_error"]["kind"] == "failed"
@@ -484,14 +473,14 @@ def test_a_failing_token_endpoint_does_not_call_the_grant_dead(pipeline, spotify
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 @pytest.mark.parametrize("operation", ["PutObject", "SendMessage", "PutItem"])
-def test_a_crash_at_any_step_repeats_and_never_loses(pipeline, spotify, operation, moment):
+def test_the_poll_after_a_crash_publishes_the_same_plays(pipeline, spotify, operation, moment):
     spotify.pages = [page_of(60), page_of(5, 9, 60), page_of(1, 5, 9, 60)]
-    pipeline.tick()
+    pipeline.poll()
     fail_at(operation, moment)
     with pytest.raises(AwsIsAwayError):
-        wire().collect("me")
+        wire().poll("me")
 
-    pipeline.tick()
+    pipeline.poll()
 
     batches = pipeline.published()
     archived = pipeline.archived()
@@ -499,20 +488,20 @@ def test_a_crash_at_any_step_repeats_and_never_loses(pipeline, spotify, operatio
     assert {b.origin for b in batches if b.plays} <= set(archived)
 
 
-def test_what_was_never_published_is_not_remembered(pipeline, spotify):
+def test_unpublished_plays_are_not_saved_as_known(pipeline, spotify):
     spotify.pages = [page_of(5)]
     fail_at("SendMessage", "before-call")
     with pytest.raises(AwsIsAwayError):
-        wire().collect("me")
+        wire().poll("me")
 
     assert pipeline.state() == {}
 
 
-def test_other_troubles_of_secrets_manager_are_not_taken_for_a_missing_login(pipeline, spotify):
+def test_another_error_of_secrets_manager_fails_the_poll(pipeline, spotify):
     client("secretsmanager").delete_secret(SecretId="plays/listener/me")
 
     with pytest.raises(ClientError, match="InvalidRequestException"):
-        wire().collect("me")
+        wire().poll("me")
 
 
 def test_no_token_reaches_the_logs(pipeline, spotify, caplog):
@@ -520,10 +509,10 @@ def test_no_token_reaches_the_logs(pipeline, spotify, caplog):
     spotify.tokens = [a_grant("BQ-hidden", rotated_to="AQ-hidden-2"), DEAD]
     spotify.pages = [Reply(b"BQ-hidden", 403)]
 
-    pipeline.tick()
+    pipeline.poll()
     pipeline.log_in("AQ-hidden-3", authorized_at=datetime.now(UTC).isoformat())
     wire.cache_clear()
-    pipeline.tick()
+    pipeline.poll()
 
     logged = [vars(record) for record in caplog.records]
     assert [line["msg"] for line in logged] == [

@@ -1,7 +1,7 @@
-"""All that Spotify is known to answer, and what each answer does to live capture.
+"""Every known answer of Spotify, and its effects on a poll.
 
-Each case comes between two good polls: no play may be lost by it, no call made that Spotify does
-not want, and no secret told.
+Each case comes between two good polls. It must lose no play, make no unwanted call, and reveal no
+secret.
 """
 
 import re
@@ -49,18 +49,18 @@ PREMIUM = Reply(
 
 @dataclass(frozen=True)
 class Case:
-    """What Spotify answers, once, and what must come of it."""
+    """One answer of Spotify, and its expected effects."""
 
     token: Reply = GOOD
     page: Reply = field(default_factory=lambda: a_page(ago(5), ago(9)))
     status: str = "polled"
     error: type[SpotifyError] | None = None
     calls: tuple[str, ...] = (TOKEN, PLAYED)
-    """Of the tick that meets it."""
+    """Of the poll that meets it."""
     next_calls: tuple[str, ...] = (PLAYED,)
-    """Of the tick that follows at once."""
+    """Of the poll that follows at once."""
     published: frozenset[str] = frozenset({"T5"})
-    """Of the tick that meets it."""
+    """Of the poll that meets it."""
 
 
 NOTHING = frozenset[str]()
@@ -72,7 +72,7 @@ DEAD = {"status": "needs-login", "calls": (TOKEN,), "next_calls": (), "published
 RENEWED = (TOKEN, PLAYED, TOKEN, PLAYED)
 
 CASES = {
-    # The accounts service
+    # Answers of the accounts service
     "token without a new refresh token": Case(),
     "token with a new refresh token": Case(token=a_grant("BQ-hidden-2", rotated_to="AQ-hidden-2")),
     "token that expires at once": Case(token=a_grant("BQ-hidden-2", expires_in=0)),
@@ -108,7 +108,7 @@ CASES = {
     "token with an empty refresh token": Case(
         token=json_reply({"access_token": "BQ-hidden-2", "expires_in": "3600", "refresh_token": ""})
     ),
-    # The API refuses
+    # Refusals of the API
     "401 expired token": Case(
         page=api_error(401, message="The access token expired"), calls=RENEWED
     ),
@@ -135,7 +135,7 @@ CASES = {
     "503": Case(page=api_error(503, message="Service unavailable"), **FAILED),
     "200 that is no page": Case(page=Reply(b"<html>", 200), **FAILED),
     "200 of another shape": Case(page=json_reply({"message": "BQ-hidden-2"}), **FAILED),
-    # The API answers
+    # Answers of the API
     "context null": Case(page=a_page(ago(5) | {"context": None}, ago(9))),
     "track null": Case(page=a_page(ago(5), ago(7) | {"track": None}, ago(9))),
     "id null": Case(page=a_page(ago(5, id=None), ago(9))),
@@ -143,7 +143,7 @@ CASES = {
         page=a_page(ago(5), ago(7, id=None, is_local=True, uri="spotify:local:::A:1"), ago(9))
     ),
     "popularity and ISRC left out": Case(page=a_page(ago(5, external_ids={}), ago(9))),
-    "popularity told": Case(page=a_page(ago(5, popularity=70), ago(9))),
+    "with popularity": Case(page=a_page(ago(5, popularity=70), ago(9))),
     "late": Case(page=a_page(ago(9), ago(20)), published=frozenset({"T20"})),
     "twice": Case(page=a_page(ago(5), ago(5), ago(9), ago(9))),
     "empty": Case(page=a_page(), published=NOTHING),
@@ -151,8 +151,8 @@ CASES = {
 
 
 @dataclass(frozen=True)
-class Told:
-    """Everything that a person or a log could read."""
+class Output:
+    """Everything that people or logs can see."""
 
     pipeline: Any
     caplog: pytest.LogCaptureFixture
@@ -167,18 +167,18 @@ class Told:
 
 
 @pytest.fixture
-def told(pipeline, caplog):
-    return Told(pipeline, caplog, [], [])
+def output(pipeline, caplog):
+    return Output(pipeline, caplog, [], [])
 
 
-def tick(told: Told) -> str:
-    """Tick, keep all that it says, and give the status that it ends with."""
+def poll(output: Output) -> str:
+    """Poll, record all output, and return the status."""
     status = "failed"
     try:
-        status = told.pipeline.tick()["status"]
+        status = output.pipeline.poll()["status"]
     except SpotifyError as error:
-        told.errors.append(error)
-    told.lines.extend(told.pipeline.capsys.readouterr())
+        output.errors.append(error)
+    output.lines.extend(output.pipeline.capsys.readouterr())
     return status
 
 
@@ -187,12 +187,12 @@ def published(pipeline) -> list[str]:
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
-def case(request, pipeline, spotify, told):
-    """A case about to be met, by a container that has no access token any more."""
-    # All that is secret in these cases holds the word `hidden`.
+def case(request, pipeline, spotify, output):
+    """A prepared case, in a container without an access token."""
+    # Every secret of these cases contains `hidden`.
     pipeline.log_in("AQ-hidden", client_secret="s-hidden")  # noqa: S106 - no real one
     spotify.tokens, spotify.pages = [a_grant("BQ-hidden")], [a_page(ago(9))]
-    tick(told)
+    poll(output)
     assert published(pipeline) == ["T9"]
     wire.cache_clear()
     spotify.requests.clear()
@@ -202,62 +202,62 @@ def case(request, pipeline, spotify, told):
 
 
 def recover(spotify) -> None:
-    """Let Spotify answer as on a good day."""
+    """Let Spotify answer normally."""
     spotify.tokens, spotify.pages = [GOOD], [a_page(ago(1), ago(5), ago(9), ago(20))]
 
 
-def test_a_tick_ends_as_it_must_and_publishes_what_it_can(pipeline, spotify, told, case):
-    status = tick(told)
+def test_each_answer_of_spotify_gives_its_status_and_plays(pipeline, spotify, output, case):
+    status = poll(output)
 
     assert (status, tuple(spotify.paths)) == (case.status, case.calls)
-    assert list(map(type, told.errors)) == [case.error] * bool(case.error)
+    assert list(map(type, output.errors)) == [case.error] * bool(case.error)
     assert case.published <= set(published(pipeline)) <= {"T1", "T5", "T20"}
 
 
-def test_the_next_tick_calls_spotify_only_if_it_may(spotify, told, case):
-    tick(told)
+def test_the_next_poll_respects_the_refusal(spotify, output, case):
+    poll(output)
     recover(spotify)
     spotify.requests.clear()
 
-    tick(told)
+    poll(output)
 
     assert tuple(spotify.paths) == case.next_calls
 
 
-def test_no_play_is_lost_and_none_forgotten(pipeline, spotify, told, case):
-    tick(told)
+def test_the_next_good_poll_publishes_every_play(pipeline, spotify, output, case):
+    poll(output)
     recover(spotify)
-    pipeline.let_the_block_pass()
+    pipeline.end_the_rate_limit()
     pipeline.log_in("AQ-hidden-3", authorized_at=datetime.now(UTC).isoformat())
 
-    status = tick(told)
+    status = poll(output)
 
     assert status == "polled"
     assert sorted(published(pipeline)) == ["T1", "T20", "T5"]
     assert pipeline.state()["last_error"] is None
 
 
-def test_nothing_secret_is_told(pipeline, spotify, told, case):
-    tick(told)
+def test_no_secret_reaches_logs_errors_or_state(pipeline, spotify, output, case):
+    poll(output)
     state = pipeline.state()
     recover(spotify)
-    pipeline.let_the_block_pass()
+    pipeline.end_the_rate_limit()
     pipeline.log_in(
         "AQ-hidden-3",
         client_secret="s-hidden",  # noqa: S106 - no real one
         authorized_at=datetime.now(UTC).isoformat(),
     )
-    tick(told)
+    poll(output)
 
-    text = f"{told.text()} {state}"
+    text = f"{output.text()} {state}"
     assert {"polled", "SpotifyThrottled"} <= set(re.findall(r"\w+", text))
     assert "hidden" not in text
 
 
-def test_the_grant_is_kept_whatever_comes(pipeline, spotify, told, case):
+def test_every_refusal_keeps_the_login(pipeline, spotify, output, case):
     before = pipeline.secret()
 
-    tick(told)
+    poll(output)
 
     after = pipeline.secret()
     instants = {datetime.fromisoformat(secret["authorized_at"]) for secret in (before, after)}
@@ -265,18 +265,18 @@ def test_the_grant_is_kept_whatever_comes(pipeline, spotify, told, case):
     assert after["refresh_token"] in {"AQ-hidden", "AQ-hidden-2"}
 
 
-def test_an_access_token_that_is_refused_twice_fails_the_tick(pipeline, spotify, told):
+def test_an_access_token_that_is_refused_twice_fails_the_poll(pipeline, spotify, output):
     spotify.pages = [api_error(401, message="Invalid access token")]
 
-    assert tick(told) == "failed"
+    assert poll(output) == "failed"
     assert spotify.paths == list(RENEWED)
-    assert isinstance(told.errors[0], SpotifyTokenError)
+    assert isinstance(output.errors[0], SpotifyTokenError)
 
 
-def test_a_dead_grant_is_told_with_since_when(pipeline, spotify, told):
+def test_a_refused_login_is_saved_with_its_time(pipeline, spotify, output):
     spotify.tokens = [oauth_error("invalid_grant", "Refresh token expired")]
 
-    tick(told)
+    poll(output)
 
     state = pipeline.state()
     assert state["last_error"]["kind"] == "login-refused"

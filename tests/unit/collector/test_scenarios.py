@@ -1,4 +1,4 @@
-"""Every scenario of the simulated Spotify, played to the real collector for more than an hour."""
+"""Every scenario of the simulated Spotify, against the real collector."""
 
 import json
 import re
@@ -32,7 +32,7 @@ OPTIONS = {"hangs": {"hang_s": 1}}
 
 
 class Capture:
-    """The live capture of one listener at the simulators, all in memory."""
+    """The collector of one listener, with the simulators and AWS in memory."""
 
     def __init__(self, simulated, session):
         self.simulated = simulated
@@ -50,7 +50,7 @@ class Capture:
         self.restart()
 
     def restart(self):
-        """Take a fresh container, which remembers nothing."""
+        """Start a new container without state."""
         url, now = self.simulated.spotify_url, self.simulated.now
         credentials = CredentialStore(self.aws, "listener/")
         self.collector = Collector(
@@ -65,17 +65,17 @@ class Capture:
         )
 
     def play(self, count):
-        """Play tracks, each another one, up to now."""
+        """Play different tracks until now."""
         for ago in reversed(range(count)):
             number = len(self.played)
             ended_at = self.simulated.now() - timedelta(seconds=40 * ago)
             self.simulated.push({"track_number": number, "played_at": iso(ended_at)})
             self.played.append((catalogue.track(number).uri, ended_at))
 
-    def tick(self):
+    def poll(self):
         metrics.clear_metrics()
         try:
-            return self.collector.collect("me").status
+            return self.collector.poll("me").status
         except SpotifyError as error:
             self.errors += traceback.format_exception(error)
             return "failed"
@@ -84,7 +84,7 @@ class Capture:
         return list(map(PlayBatch.model_validate_json, self.aws.bodies))
 
     def lost(self):
-        """Name the plays that no message holds."""
+        """Return the plays that are in no message."""
         told = [play for batch in self.batches() for play in batch.plays]
         return [
             (uri, ended_at)
@@ -93,7 +93,7 @@ class Capture:
         ]
 
     def open_gaps(self):
-        """Name the starts of the gaps that were told of and never closed."""
+        """Return the starts of reported gaps that were never closed."""
         opened, closed = set(), set()
         for report in (batch.report for batch in self.batches() if batch.report):
             for gap in filter(None, (report.gap, *getattr(report, "closed", ()))):
@@ -103,32 +103,30 @@ class Capture:
 
 @pytest.fixture
 def capture(monkeypatch):
-    """A listener who is captured, and whose access token has just ended."""
+    """A listener with polls so far and an expired access token."""
     monkeypatch.setattr(shared.spotify.api, "TIMEOUT_S", (1, 1))
     with simulators() as simulated, requests.Session() as session:
         session.trust_env = False
         capture = Capture(simulated, session)
         capture.play(5)
-        assert capture.tick() == "polled"
+        assert capture.poll() == "polled"
         simulated.pass_s(3_600)
         yield capture
 
 
 @pytest.mark.parametrize("name", SPOTIFY)
-def test_whatever_spotify_does_no_play_is_lost_and_no_ban_and_secret_broken(
-    capture, name, caplog, capsys
-):
+def test_no_scenario_loses_plays_or_breaks_a_rate_limit(capture, name, caplog, capsys):
     capture.simulated.scenario(name, **OPTIONS.get(name, {}))
     for _ in range(4):
         capture.play(4)
-        capture.tick()
+        capture.poll()
         capture.simulated.pass_s(1_200)
     capture.simulated.scenario(NORMAL)
     capture.simulated.pass_s(A_DAY_S)
     capture.restart()
     capture.play(3)
 
-    assert capture.tick() == "polled"
+    assert capture.poll() == "polled"
     assert capture.lost() == []
     assert capture.open_gaps() == set()
     assert capture.simulated.blocked_calls() == 0

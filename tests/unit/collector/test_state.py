@@ -16,7 +16,7 @@ def states(aws):
     return ListenerStates(client("dynamodb"), "listener-state")
 
 
-def test_of_a_new_listener_nothing_is_known(states):
+def test_the_state_of_a_new_listener_is_empty(states):
     assert states.load("me") == ListenerState()
 
 
@@ -50,7 +50,7 @@ def test_a_state_is_read_as_it_was_saved(states):
     ],
     ids=str,
 )
-def test_a_state_that_cannot_be_read_does_not_pass_for_a_new_listener(states, item):
+def test_an_unreadable_state_is_an_error(states, item):
     client("dynamodb").put_item(TableName="listener-state", Item={"listener": {"S": "me"}, **item})
 
     with pytest.raises(SettingsError, match="listener me"):
@@ -76,7 +76,7 @@ def test_a_state_of_another_release_can_be_read(states, other):
 AHEAD = NOW + timedelta(days=9_999)
 
 
-def test_a_refusal_in_the_future_stops_no_login():
+def test_a_refusal_in_the_future_is_ignored():
     refusal = LoginRefusal(fingerprint="f", since=NOW, tried_at=AHEAD)
 
     assert not ListenerState(needs_login=refusal).awaits_login("f", NOW)

@@ -37,14 +37,14 @@ def a_window(*plays: Play) -> Window:
     return seen(Window(), *plays).window
 
 
-def test_what_was_not_known_is_new():
+def test_unknown_plays_are_new():
     found = seen(a_window(a_play(1)), a_play(1), a_play(2), a_play(3))
 
     assert found.plays == (a_play(2), a_play(3))
     assert (found.report.new, found.report.late, found.report.moved) == (2, 0, 0)
 
 
-def test_an_answer_that_adds_nothing_is_not_worth_keeping():
+def test_an_answer_without_new_plays_is_not_archived():
     found = seen(a_window(a_play(1)), a_play(1))
 
     assert (found.plays, found.is_worth_keeping) == ((), False)
@@ -64,7 +64,7 @@ def test_other_tracks_at_one_instant_are_other_plays():
     assert (found.report.new, found.report.moved) == (1, 0)
 
 
-def test_a_key_that_repeats_in_one_answer_is_one_play():
+def test_a_repeated_key_in_one_answer_is_one_play():
     found = seen(Window(), a_play(1), a_play(1))
 
     assert (found.plays, found.report.new, found.report.moved) == ((a_play(1),), 1, 0)
@@ -73,7 +73,7 @@ def test_a_key_that_repeats_in_one_answer_is_one_play():
 @pytest.mark.parametrize(
     ("shift_ms", "moved"), [(-999, 1), (-1, 1), (25, 1), (999, 1), (-1000, 0), (1000, 0)]
 )
-def test_less_than_a_second_off_a_known_play_of_the_track_is_moved(shift_ms, moved):
+def test_a_known_play_within_a_second_is_moved(shift_ms, moved):
     found = seen(a_window(a_play(1)), a_play(1, ms=shift_ms))
 
     assert (found.report.moved, found.report.new) == (moved, 1 - moved)
@@ -81,13 +81,13 @@ def test_less_than_a_second_off_a_known_play_of_the_track_is_moved(shift_ms, mov
     assert found.is_worth_keeping
 
 
-def test_a_play_may_stand_in_an_answer_beside_itself_moved():
+def test_an_answer_may_hold_a_play_and_its_moved_copy():
     found = seen(Window(), a_play(1), a_play(1, ms=29))
 
     assert (found.report.new, found.report.moved) == (1, 1)
 
 
-def test_another_track_does_not_make_a_play_moved():
+def test_a_play_of_another_track_is_not_moved():
     found = seen(a_window(a_play(1, "Boats")), a_play(1, "Anchors", ms=25))
 
     assert (found.report.new, found.report.moved) == (1, 0)
@@ -101,10 +101,10 @@ def test_new_and_moved_plays_stand_oldest_first():
     assert found.plays == (a_play(1), a_play(2, ms=25), a_play(3))
 
 
-# Answers shrink
+# Short answers
 
 
-def test_plays_that_an_answer_left_out_are_still_known():
+def test_plays_missing_in_an_answer_stay_known():
     before = a_window(a_play(1), a_play(2), a_play(3))
     shrunk = seen(before, a_play(3)).window
 
@@ -119,7 +119,7 @@ def test_an_empty_answer_changes_nothing():
     assert seen(window).window == window
 
 
-def test_the_newest_keys_are_remembered():
+def test_the_newest_keys_are_kept():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     known = seen(window, a_play(KNOWN_KEYS)).window.known
@@ -129,7 +129,7 @@ def test_the_newest_keys_are_remembered():
     assert known[-1] == Key(at(KNOWN_KEYS), "spotify:track:Boats")
 
 
-def test_what_an_answer_shows_is_remembered_however_old():
+def test_all_keys_of_an_answer_are_kept():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     after = seen(window, a_play(-1)).window
@@ -140,7 +140,7 @@ def test_what_an_answer_shows_is_remembered_however_old():
 # Gaps
 
 
-def test_a_full_answer_that_does_not_reach_back_may_have_missed_plays():
+def test_a_full_answer_that_falls_short_opens_a_gap():
     found = seen(a_window(a_play(1)), a_play(60), a_play(61), full=True)
 
     assert found.report.gap == Gap(
@@ -148,7 +148,7 @@ def test_a_full_answer_that_does_not_reach_back_may_have_missed_plays():
     )
 
 
-def test_a_gap_is_told_once():
+def test_a_gap_is_reported_once():
     after = seen(a_window(a_play(1)), a_play(60), full=True).window
 
     assert seen(after, a_play(60), a_play(61), full=True).report.gap is None
@@ -162,15 +162,15 @@ def test_a_gap_is_told_once():
         pytest.param(a_play(1), a_play(0), id="with a play before"),
     ],
 )
-def test_a_full_answer_that_reaches_back_missed_nothing(known, oldest):
+def test_a_full_answer_that_reaches_back_opens_no_gap(known, oldest):
     assert seen(a_window(known), oldest, a_play(60), full=True).report.gap is None
 
 
-def test_the_first_answer_shows_no_gap():
+def test_the_first_answer_opens_no_gap():
     assert seen(Window(), a_play(60), full=True).report.gap is None
 
 
-def test_a_full_answer_of_other_things_than_tracks_proves_nothing():
+def test_an_answer_full_of_other_items_opens_no_gap():
     window = a_window(a_play(1))
 
     found = seen(window, full=True)
@@ -178,7 +178,7 @@ def test_a_full_answer_of_other_things_than_tracks_proves_nothing():
     assert (found.report.gap, found.window.covered_until) == (None, at(1))
 
 
-def test_a_shrunken_answer_does_not_hide_the_gap_before_it():
+def test_a_short_answer_does_not_hide_an_earlier_gap():
     before = a_window(a_play(1))
     shrunk = seen(before, a_play(70), a_play(71))
 
@@ -188,7 +188,7 @@ def test_a_shrunken_answer_does_not_hide_the_gap_before_it():
     assert (found.report.gap.started_at, found.report.gap.ended_at) == (at(1), at(22))
 
 
-def test_a_shrunken_answer_opens_no_gap_where_there_is_none():
+def test_a_short_answer_that_reaches_back_opens_no_gap():
     shrunk = seen(a_window(a_play(1)), a_play(70), a_play(71)).window
 
     found = seen(shrunk, a_play(1), a_play(70), a_play(71), a_play(72), full=True)
@@ -196,13 +196,13 @@ def test_a_shrunken_answer_opens_no_gap_where_there_is_none():
     assert (found.report.gap, found.window.covered_until) == (None, at(72))
 
 
-def test_a_late_play_does_not_take_coverage_back():
+def test_a_late_play_does_not_reduce_coverage():
     window = seen(a_window(a_play(1), a_play(9)), a_play(1), a_play(2)).window
 
     assert window.covered_until == at(9)
 
 
-def test_a_play_from_a_clock_that_runs_ahead_hides_no_gap():
+def test_a_play_in_the_future_hides_no_gap():
     ahead = a_play(60 * 24 * 365)
     window = a_window(a_play(1), ahead)
 
@@ -213,14 +213,14 @@ def test_a_play_from_a_clock_that_runs_ahead_hides_no_gap():
     assert window.newest(LATER) == at(1)
 
 
-def test_the_newest_of_no_plays_is_unknown():
+def test_a_window_without_plays_has_no_newest():
     assert Window().newest(LATER) is None
 
 
 # Unreadable rows
 
 
-def test_an_unreadable_row_is_worth_keeping_once():
+def test_an_answer_with_a_new_unreadable_row_is_archived_once():
     first = seen(Window(), unreadable=("a",))
     again = seen(first.window, unreadable=("a",))
     other = seen(again.window, unreadable=("b", "a"))
@@ -228,7 +228,7 @@ def test_an_unreadable_row_is_worth_keeping_once():
     assert [found.is_worth_keeping for found in (first, again, other)] == [True, False, True]
 
 
-def test_digests_of_unreadable_rows_do_not_pile_up():
+def test_the_number_of_kept_digests_is_limited():
     window = Window(unreadable=tuple(map(str, range(KNOWN_KEYS))))
 
     after = seen(window, unreadable=("new",)).window.unreadable
@@ -237,12 +237,12 @@ def test_digests_of_unreadable_rows_do_not_pile_up():
     assert after[0] == "new"
 
 
-# Whatever happens
+# Properties
 
 
 @st.composite
 def answers(draw):
-    """Plays of a listener, and what the polls between them were shown: the newest, or fewer."""
+    """Generate plays, and the newest plays or fewer that each poll sees."""
     happened: list[Play] = []
     polls = []
     for plays, shown in draw(
@@ -263,7 +263,7 @@ def poll_all(polls) -> list[Comparison]:
 
 
 @given(answers())
-def test_every_play_that_was_shown_is_published_once(polls):
+def test_every_shown_play_is_published_once(polls):
     published = [play for found in poll_all(polls) for play in found.plays]
 
     assert set(published) == {play for shown, _ in polls for play in shown}
@@ -271,7 +271,7 @@ def test_every_play_that_was_shown_is_published_once(polls):
 
 
 @given(answers())
-def test_every_play_that_was_missed_lies_in_a_gap(polls):
+def test_every_missed_play_lies_in_a_gap(polls):
     comparisons = poll_all(polls)
     published = {play for found in comparisons for play in found.plays}
     gaps = [found.report.gap for found in comparisons if found.report.gap]
@@ -286,7 +286,7 @@ def test_every_play_that_was_missed_lies_in_a_gap(polls):
 
 
 @given(st.lists(st.integers(0, 49), max_size=5))
-def test_polls_often_enough_find_no_gap(plays_between):
+def test_frequent_polls_find_no_gap(plays_between):
     happened = [a_play(minute) for minute in range(sum(plays_between))]
     ends = list(accumulate(plays_between))
 
@@ -305,7 +305,7 @@ def test_a_repeated_answer_adds_nothing(polls, data):
 
 
 @given(answers())
-def test_a_window_survives_its_json(polls):
+def test_a_window_survives_a_round_trip_through_json(polls):
     window = poll_all(polls)[-1].window
 
     assert Window.model_validate_json(window.model_dump_json()) == window

@@ -1,8 +1,4 @@
-"""The collector in a world that is quick, has a clock of its own, and crashes when it is told to.
-
-The collector, its clients and its stores are the real ones; AWS is a few dicts, and Spotify answers
-where requests would open a connection.
-"""
+"""The real collector with AWS in dicts, a simulated Spotify, its own clock, and planned crashes."""
 
 import json
 import operator
@@ -18,7 +14,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import requests
-from botocore.exceptions import ClientError
 from requests.adapters import HTTPAdapter
 
 from services.collector.credentials import AccessTokens, CredentialStore
@@ -29,7 +24,7 @@ from shared.errors import SpotifyError
 from shared.models import Play, PlayBatch
 from shared.queues import Queue
 from shared.spotify.api import SpotifyAccounts, SpotifyApi
-from shared.spotify.rate_limits import BLOCK, COUNT, SpotifyApps
+from shared.spotify.rate_limits import SpotifyApps
 from shared.telemetry import metrics
 from tests.unit.spotify_server import Reply, a_grant, a_page, json_reply
 
@@ -37,16 +32,20 @@ START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 URL = "http://spotify.test"
 TOKEN = "/api/token"  # noqa: S105 - a path, not a password
 STEPS = 10
-"""What a tick takes, at most: three items and secrets, two calls and their tokens, three stores."""
+"""The calls of one poll to AWS and Spotify."""
 
 
 class CrashError(Exception):
-    """The process is gone."""
+    """The process has crashed."""
+
+
+class ConditionFailedError(Exception):
+    """DynamoDB's ConditionalCheckFailedException."""
 
 
 @dataclass
 class Steps:
-    """Counts the steps of a tick; crashes before or after the one that `crash` names."""
+    """Counts the steps of a poll; crashes before or after step `crash`."""
 
     crash: tuple[int, str] | None = None
     taken: int = 0
@@ -62,9 +61,11 @@ class Steps:
 
 
 class MemoryAws:
-    """What the collector calls of S3, SQS, DynamoDB and Secrets Manager, named as boto3 does."""
+    """The boto3 calls of the collector to S3, SQS, DynamoDB and Secrets Manager."""
 
-    exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
+    exceptions = SimpleNamespace(
+        ResourceNotFoundException=KeyError, ConditionalCheckFailedException=ConditionFailedError
+    )
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
@@ -75,7 +76,7 @@ class MemoryAws:
 
     @property
     def refresh_token(self) -> str:
-        """The one that is persisted."""
+        """The stored refresh token."""
         return str(json.loads(self.secret)["refresh_token"])
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
@@ -112,8 +113,7 @@ class MemoryAws:
             if ConditionExpression and not _holds(
                 ConditionExpression, item, ExpressionAttributeValues
             ):
-                refusal = {"Error": {"Code": "ConditionalCheckFailedException"}}
-                raise ClientError(refusal, "UpdateItem")
+                raise ConditionFailedError
             changed = _changed(UpdateExpression, item, ExpressionAttributeValues)
             self.items[TableName, key["S"]] = changed
             return {"Attributes": changed}
@@ -128,7 +128,7 @@ class MemoryAws:
 
 
 def _holds(condition: str, item: Any, values: Any) -> bool:
-    """Tell whether a condition of `shared.spotify.rate_limits` holds."""
+    """True if a condition of `shared.spotify.rate_limits` holds."""
 
     def holds(term: str) -> bool:
         if found := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
@@ -143,24 +143,21 @@ def _holds(condition: str, item: Any, values: Any) -> bool:
 
 
 def _changed(expression: str, item: Any, values: Any) -> Any:
-    """Change an item as an expression of `shared.spotify.rate_limits` says."""
+    """Apply an update expression of `shared.spotify.rate_limits`."""
     if expression.startswith("REMOVE "):
         gone = expression.removeprefix("REMOVE ").split(", ")
         return {name: value for name, value in item.items() if name not in gone}
-    changes = {}
-    if BLOCK in expression:
-        changes["blocked_until"] = values[":until"]
-    if COUNT in expression:
+    if expression == "ADD refusals :one":
         refusals = int(item.get("refusals", {"N": "0"})["N"]) + int(values[":one"]["N"])
-        changes["refusals"] = {"N": str(refusals)}
-    return item | changes
+        return item | {"refusals": {"N": str(refusals)}}
+    return item | {"blocked_until": values[":until"]}
 
 
 class ScriptedSpotify(HTTPAdapter):
-    """Shows `rows`, and gives a new refresh token with each access token.
+    """Shows `rows`, and rotates the refresh token with each access token.
 
-    It takes the newest one alone, as it did of apps by PKCE until mid-2026. `refusal` answers its
-    path instead, while it stands there.
+    Only the newest refresh token is valid, as for PKCE apps until mid-2026. `refusal` is a path and
+    the answer to it.
     """
 
     def __init__(self, steps: Steps, aws: MemoryAws, clock: Callable[[], datetime]) -> None:
@@ -174,10 +171,10 @@ class ScriptedSpotify(HTTPAdapter):
         self.rows: list[object] = []
         self.calls: Counter[str] = Counter()
         self.used_too_early = 0
-        """Calls with an access token whose refresh token was not persisted yet."""
+        """Calls with an access token whose refresh token was not stored yet."""
         self.newest = "AQ-0"
         self.used_too_late = 0
-        """Trades of a refresh token that was rotated away."""
+        """Uses of an old refresh token."""
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         with self._steps.step():
@@ -187,7 +184,7 @@ class ScriptedSpotify(HTTPAdapter):
             if self.refusal and self.refusal[0] == path:
                 return as_response(self._refuse(self.refusal[1]))
             reply = self._trade(request) if path == TOKEN else self._show(request)
-        # Where the answer is lost the old one is taken again: in truth no code could mend that.
+        # If the answer is lost, the old token stays valid; in reality the listener must log in.
         if path == TOKEN:
             self.newest = json.loads(reply.body).get("refresh_token", self.newest)
         return as_response(reply)
@@ -227,7 +224,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.shown: list[Any] = []
-        """What the polls that were answered had to show, as the test tells it."""
+        """The plays of the answered polls; the test fills it."""
         self.aws = MemoryAws(self.steps)
         self.aws.secret = json.dumps(
             {"client_id": "app", "refresh_token": "AQ-0", "authorized_at": START.isoformat()}
@@ -236,11 +233,10 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        """Take a fresh container, which remembers nothing.
+        """Start a new container without state.
 
-        A refresh token that only the old one knew is lost in truth, and the listener must log in
-        again: what Secrets Manager does not hold when a process dies, nothing can hold. So that
-        the rest can be looked at, Spotify takes the one of before here.
+        In reality a refresh token that was not stored is lost, and the listener must log in again.
+        Here the stored one stays valid, so that the test can go on.
         """
         self.spotify.newest = self.aws.refresh_token
         session = requests.Session()
@@ -257,19 +253,19 @@ class World:
             clock=lambda: self.now,
         )
 
-    def tick(self, crash: tuple[int, str] | None = None) -> Outcome | None:
-        """Tick; None if it crashed or failed on the way."""
+    def poll(self, crash: tuple[int, str] | None = None) -> Outcome | None:
+        """Poll; None if it crashed or failed on the way."""
         self.steps.crash, self.steps.taken = crash, 0
         metrics.clear_metrics()
         try:
-            return self.collector.collect("me")
+            return self.collector.poll("me")
         except (CrashError, SpotifyError):
             return None
 
     def batches(self) -> list[PlayBatch]:
-        """Give all messages, in order."""
+        """Return all messages in order."""
         return list(map(PlayBatch.model_validate_json, self.aws.bodies))
 
     def published(self) -> list[Play]:
-        """Give the plays of all messages, in order."""
+        """Return the plays of all messages in order."""
         return [play for batch in self.batches() for play in batch.plays]

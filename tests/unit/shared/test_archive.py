@@ -1,4 +1,4 @@
-"""Keys and objects of the archive, in moto's S3."""
+"""Keys and objects of the archive, with moto."""
 
 import gzip
 import hashlib
@@ -60,17 +60,17 @@ def shelf():
     ],
     ids=["UTC", "another zone"],
 )
-def test_a_poll_is_kept_under_its_day_in_utc(polled_at):
+def test_the_key_of_a_poll_has_its_day_in_utc(polled_at):
     assert poll_key("me", polled_at) == "polls/me/2026/11/01/2026-11-01T00:30:00.007Z.json.gz"
 
 
-def test_what_could_not_be_read_is_kept_under_its_origin():
+def test_the_quarantine_key_holds_the_origin():
     assert quarantine_key("jane", "history/jane/a.zip?versionId=1") == (
         "quarantine/jane/history/jane/a.zip?versionId=1.jsonl"
     )
 
 
-def test_an_origin_too_long_for_a_key_is_kept_under_its_digest():
+def test_a_long_origin_is_replaced_by_its_digest():
     fitting, long = "ü" * 502, "ü" * 503
 
     assert quarantine_key("me", fitting) == f"quarantine/me/{fitting}.jsonl"
@@ -79,7 +79,7 @@ def test_an_origin_too_long_for_a_key_is_kept_under_its_digest():
     )
 
 
-def test_a_nul_character_in_a_key_is_none_in_its_origin():
+def test_an_origin_has_no_nul_character():
     assert upload_origin("a\0.zip", "1") == "a\ufffd.zip?versionId=1"
 
 
@@ -99,7 +99,7 @@ def test_the_origin_of_the_longest_key_fits_into_a_message(letter):
         ("A.B.ZIP", "history/jane/A.B.zip"),
     ],
 )
-def test_an_upload_is_kept_under_its_listener_with_a_suffix_that_starts_the_backfill(name, key):
+def test_an_upload_key_has_listener_and_lower_case_suffix(name, key):
     assert upload_key("jane", name) == key
 
 
@@ -107,7 +107,7 @@ def test_the_same_key_uploaded_again_is_another_origin():
     assert upload_origin("a.zip", "v1") != upload_origin("a.zip", "v2")
 
 
-def test_a_version_cannot_be_mistaken_for_more_of_the_origin():
+def test_a_version_is_escaped_in_the_origin():
     assert upload_origin("a.zip", "x&y=z?") == "a.zip?versionId=x%26y%3Dz%3F"
 
 
@@ -120,11 +120,11 @@ def test_a_version_cannot_be_mistaken_for_more_of_the_origin():
         ("a.zip", "me"),
     ],
 )
-def test_the_folder_tells_the_listener(key, listener):
+def test_the_folder_names_the_listener(key, listener):
     assert listener_of(key) == listener
 
 
-def test_a_polls_answer_is_kept_compressed_and_whole(shelf):
+def test_an_answer_is_stored_compressed(shelf):
     answer = b'{"items": [' + b'{"played_at": "now"},' * 500 + b"{}]}"
 
     shelf.archive.keep_poll("polls/me/1.json.gz", answer)
@@ -138,16 +138,16 @@ def test_the_same_answer_gives_the_same_bytes_at_any_time(shelf):
     shelf.archive.keep_poll("a", b"answer")
 
     kept = shelf.read("a")
-    assert kept[4:8] == bytes(4)  # the header's time stamp
+    assert kept[4:8] == bytes(4)  # the time in the header
 
 
-def test_quarantined_rows_are_kept(shelf):
+def test_quarantined_rows_are_stored(shelf):
     shelf.archive.keep_quarantine("quarantine/me/a.jsonl", io.BytesIO(b"{}\n{}\n"))
 
     assert shelf.read("quarantine/me/a.jsonl") == b"{}\n{}\n"
 
 
-def test_a_version_is_fetched_though_a_newer_one_took_its_key(shelf):
+def test_an_older_version_can_be_fetched(shelf):
     older = shelf.put(b"older")
     shelf.put(b"newer")
 

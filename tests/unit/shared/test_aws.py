@@ -1,4 +1,4 @@
-"""AWS is asked once per service, and not for long."""
+"""The AWS clients: one per service, with short timeouts."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_a_service_has_one_client():
     assert client("sqs") is not client("s3")
 
 
-def test_a_client_gives_up_long_before_a_function_does():
+def test_a_client_times_out_before_its_function():
     config = client("sqs").meta.config
 
     assert config.connect_timeout * config.retries["total_max_attempts"] <= 10

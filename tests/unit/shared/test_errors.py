@@ -1,4 +1,4 @@
-"""Errors say what to do: whom to catch, how long to wait."""
+"""The error classes: their bases, and the waits they carry."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from shared.errors import (
 from shared.postgres import Address
 
 
-def test_a_login_failure_is_worth_another_try_and_a_refusal_is_not():
+def test_a_login_failure_can_be_retried_but_a_refusal_cannot():
     assert issubclass(DatabaseLoginError, DatabaseAwayError)
     assert not issubclass(DatabaseRefusalError, DatabaseAwayError)
     assert issubclass(DatabaseRefusalError, DatabaseError)
@@ -29,23 +29,23 @@ def test_a_login_failure_is_worth_another_try_and_a_refusal_is_not():
         (None, "rate limited by Spotify for an unknown time"),
     ],
 )
-def test_a_rate_limit_tells_its_wait(wait_s, message):
+def test_a_rate_limit_error_carries_its_wait(wait_s, message):
     error = SpotifyRateLimitError(wait_s)
 
     assert (str(error), error.retry_after_s) == (message, wait_s)
 
 
 @pytest.mark.parametrize("wait_s", [None, 30])
-def test_a_feature_source_may_tell_its_wait(wait_s):
+def test_a_feature_source_error_may_carry_a_wait(wait_s):
     error = FeatureSourceError("503", wait_s)
 
     assert (str(error), error.retry_after_s) == ("503", wait_s)
 
 
 @pytest.mark.parametrize("login", ["pa55-hidden", "[" * 60_000, '{"password": "pa55-hidden"}'])
-def test_a_database_login_that_cannot_be_read_goes_with_no_error(login):
+def test_the_error_of_an_unreadable_login_hides_it(login):
     with pytest.raises(ValueError, match="is not JSON with username") as failure:
         Address.of_login(login, host="db.test")
 
-    # The error of json holds what it could not read.
+    # The error of json holds the text.
     assert failure.value.__context__ is None

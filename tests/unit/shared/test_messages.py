@@ -1,4 +1,4 @@
-"""One invocation's messages: what fits is read, what does not is named."""
+"""The messages of one invocation: valid ones are read, the others are named."""
 
 import gc
 import json
@@ -32,7 +32,7 @@ def test_each_message_is_read_under_its_id_in_order():
      json.dumps(BATCH | {"origin": "\ud800"}, ensure_ascii=False)],
     ids=["empty", "no JSON", "null", "nested", "schema", "NUL", "escaped surrogate", "surrogate"],
 )  # fmt: skip
-def test_a_message_that_does_not_fit_stands_apart(body):
+def test_an_invalid_message_is_returned_apart(body):
     records = [a_record("a", json.dumps(BATCH)), a_record("b", body), a_record("c", "{}")]
 
     readable, poisoned = read_messages({"Records": records}, PlayBatch)
@@ -40,7 +40,7 @@ def test_a_message_that_does_not_fit_stands_apart(body):
     assert (list(readable), poisoned) == (["a"], ["b", "c"])
 
 
-def test_faults_are_logged_and_what_the_message_held_is_not(caplog):
+def test_the_log_of_a_fault_hides_the_message(caplog):
     read_messages(
         {"Records": [a_record("a", json.dumps(BATCH | {"listener": "Jane Doe"}))]}, PlayBatch
     )
@@ -52,7 +52,7 @@ def test_faults_are_logged_and_what_the_message_held_is_not(caplog):
     assert "Jane" not in repr(logged)
 
 
-def test_of_many_faults_the_first_are_logged(caplog):
+def test_only_the_first_faults_are_logged(caplog):
     plays = json.dumps(BATCH | {"plays": [{}] * 100})
 
     read_messages({"Records": [a_record("a", plays)]}, PlayBatch)
@@ -63,18 +63,18 @@ def test_of_many_faults_the_first_are_logged(caplog):
 
 
 @pytest.mark.parametrize("ids", [[], ["a", "b"]], ids=["none", "two"])
-def test_failures_are_told_as_lambda_wants_them(ids):
+def test_failed_messages_are_reported_to_lambda(ids):
     assert report_failures(ids) == {"batchItemFailures": [{"itemIdentifier": i} for i in ids]}
 
 
-def test_the_collector_rests_while_messages_are_in_work():
+def test_garbage_collection_pauses_in_the_block():
     with collection_paused():
         paused = gc.isenabled()
 
     assert (paused, gc.isenabled()) == (False, True)
 
 
-def test_the_collector_goes_on_after_a_failure():
+def test_garbage_collection_resumes_after_a_failure():
     with pytest.raises(ZeroDivisionError), collection_paused():
         raise ZeroDivisionError
 

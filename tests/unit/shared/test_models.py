@@ -1,4 +1,4 @@
-"""What the messages of the queues accept, refuse and say."""
+"""The queue messages: what they accept and refuse."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -30,7 +30,7 @@ POLL = {"kind": "poll", "polled_at": NOON, "returned": 1, "new": 1, "late": 0, "
 UPLOAD = {"kind": "upload", "rows_in": 1, "published": 1, "batches": 1}
 
 
-def test_a_play_needs_no_more_than_its_track_and_its_end():
+def test_a_play_needs_only_track_names_and_end():
     play = Play.model_validate(PLAY)
 
     assert play.played_at == datetime(2026, 11, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_a_play_without_its_track_or_its_end_is_refused(name):
         ("shuffle", "perhaps"),
     ],
 )
-def test_a_play_with_a_value_that_no_row_can_hold_is_refused(field, value):
+def test_a_play_with_an_invalid_value_is_refused(field, value):
     with pytest.raises(ValidationError, match=field):
         Play.model_validate(PLAY | {field: value})
 
@@ -86,7 +86,7 @@ def test_a_play_with_a_value_that_no_row_can_hold_is_refused(field, value):
         ("track_uri", "spotify:track:" + "z" * 64),
     ],
 )
-def test_a_play_with_a_value_at_the_edge_is_accepted(field, value):
+def test_a_play_with_an_extreme_value_is_accepted(field, value):
     play = Play.model_validate(PLAY | {field: value})
 
     assert getattr(play, field) == value
@@ -98,12 +98,12 @@ def test_a_short_plain_name_is_a_listener(listener):
 
 
 @pytest.mark.parametrize("listener", ["", "Me", "-me", "_me", "a/b", "me\n", "é", "a" * 33])
-def test_a_name_that_is_not_safe_in_a_key_is_no_listener(listener):
+def test_an_unsafe_name_is_no_listener(listener):
     with pytest.raises(ValidationError, match="listener"):
         PlayBatch.model_validate(BATCH | {"listener": listener})
 
 
-def test_a_batch_holds_no_more_plays_than_agreed():
+def test_a_batch_has_at_most_500_plays():
     plays = [PLAY] * PLAYS_PER_BATCH
 
     assert len(PlayBatch.model_validate(BATCH | {"plays": plays}).plays) == PLAYS_PER_BATCH
@@ -121,7 +121,7 @@ def test_a_batch_of_another_kind_is_refused(change):
         PlayBatch.model_validate(BATCH | change)
 
 
-def test_a_reader_ignores_the_fields_that_it_does_not_know():
+def test_a_reader_ignores_unknown_fields():
     batch = EnrichedBatch.model_validate(
         BATCH | {"mood": "good", "plays": [PLAY | {"mood": "better"}]}
     )
@@ -129,7 +129,7 @@ def test_a_reader_ignores_the_fields_that_it_does_not_know():
     assert "mood" not in batch.model_dump_json()
 
 
-def test_a_collected_batch_is_an_enriched_one_without_features():
+def test_a_collected_batch_is_an_enriched_batch_without_features():
     batch = EnrichedBatch.model_validate(BATCH)
 
     assert (batch.schema_version, batch.plays, batch.features, batch.report) == (1, (), (), None)
@@ -138,7 +138,7 @@ def test_a_collected_batch_is_an_enriched_one_without_features():
 @pytest.mark.parametrize(
     ("report", "model"), [(POLL, PollReport), (UPLOAD, UploadReport)], ids=["poll", "upload"]
 )
-def test_the_kind_of_a_report_tells_its_model(report, model):
+def test_the_kind_of_a_report_selects_its_model(report, model):
     batch = PlayBatch.model_validate(BATCH | {"report": report})
 
     assert isinstance(batch.report, model)
@@ -186,7 +186,7 @@ def test_a_message_comes_back_as_it_was_sent():
     assert EnrichedBatch.model_validate_json(batch.model_dump_json(exclude_none=True)) == batch
 
 
-def test_a_message_does_not_change():
+def test_a_message_is_immutable():
     with pytest.raises(ValidationError, match="frozen"):
         Play.model_validate(PLAY).track_name = "Another"
 
@@ -202,3 +202,12 @@ def test_a_message_does_not_change():
 )
 def test_an_instant_is_written_as_spotify_does(instant, written):
     assert iso(instant) == written
+
+
+@pytest.mark.parametrize("content", [{"plays": [PLAY]}, {"report": POLL}], ids=["plays", "report"])
+def test_plays_and_reports_need_a_listener(content):
+    healing = BATCH | {"listener": None, "source": None}
+    assert EnrichedBatch.model_validate(healing).plays == ()
+
+    with pytest.raises(ValidationError, match="need a listener"):
+        EnrichedBatch.model_validate(healing | content)

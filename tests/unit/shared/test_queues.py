@@ -1,4 +1,4 @@
-"""One message per batch, as SQS (moto's) takes and gives it."""
+"""One SQS message per batch, with moto."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from shared.queues import Queue
 
 
 class Inbox:
-    """A queue, and what arrived there."""
+    """A queue, and its messages."""
 
     def __init__(self):
         self._sqs = boto3.client("sqs")
@@ -52,7 +52,7 @@ def test_a_published_batch_arrives_as_it_was(inbox):
     assert PlayBatch.model_validate_json(body) == a_batch()
 
 
-def test_a_published_report_is_still_known_by_its_kind(inbox):
+def test_a_published_report_keeps_its_kind(inbox):
     polled_at = datetime(2026, 11, 1, 12, tzinfo=UTC)
     report = PollReport(polled_at=polled_at, returned=1, new=1, late=0, moved=0)
     batch = a_batch().model_copy(update={"report": report})
@@ -63,7 +63,7 @@ def test_a_published_report_is_still_known_by_its_kind(inbox):
     assert PlayBatch.model_validate_json(body) == batch
 
 
-def test_what_is_unknown_is_left_out_and_zero_and_false_are_not(inbox):
+def test_none_is_left_out_but_zero_and_false_stay(inbox):
     inbox.queue.publish(a_batch())
 
     (body,) = inbox.bodies()
@@ -82,13 +82,13 @@ def test_any_name_survives_the_queue(inbox, name):
     assert PlayBatch.model_validate_json(body) == a_batch(name)
 
 
-def test_what_is_json_already_is_sent_as_it_is(inbox):
+def test_json_is_sent_unchanged(inbox):
     inbox.queue.publish_json('{"name": "Träumerei"}')
 
     assert inbox.bodies() == ['{"name": "Träumerei"}']
 
 
-def test_a_queue_that_is_not_there_is_told():
+def test_a_missing_queue_is_an_error():
     with mock_aws():
         queue = Queue(boto3.client("sqs"), "https://sqs.us-east-1.amazonaws.com/1/none")
 

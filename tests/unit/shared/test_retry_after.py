@@ -49,7 +49,7 @@ def test_a_wait_is_read_from_seconds_or_a_date(header, wait_s):
     assert retry_after_s(header, NOW, DAY) == wait_s
 
 
-def test_a_date_is_not_waited_for_too_short():
+def test_a_date_is_rounded_up():
     now = NOW.replace(microsecond=1)
 
     assert retry_after_s("Mon, 23 Nov 2026 08:00:05 GMT", now, DAY) == 5

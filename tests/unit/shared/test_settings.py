@@ -1,4 +1,4 @@
-"""Settings come from the environment by name, and a bad one is told by name."""
+"""Settings from environment variables; errors name the bad ones."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ def test_a_field_with_a_default_needs_no_variable():
     assert ShopSettings.from_environment(WHOLE).colour == "blue"
 
 
-def test_without_a_mapping_the_variables_are_those_of_the_process(monkeypatch):
+def test_settings_default_to_the_process_environment(monkeypatch):
     monkeypatch.setenv("ARCHIVE_BUCKET", "shelf")
     monkeypatch.setenv("WINDOW_S", "90")
 
@@ -42,12 +42,12 @@ def test_every_missing_variable_is_named():
         ShopSettings.from_environment({"archive_bucket": "in small letters"})
 
     assert str(refused.value) == (
-        "bad environment: ARCHIVE_BUCKET: field required; WINDOW_S: field required"
+        "bad environment: ARCHIVE_BUCKET: Field required; WINDOW_S: Field required"
     )
 
 
 @pytest.mark.parametrize("value", ["s3cret", "-7"])
-def test_a_wrong_variable_is_named_and_its_value_is_not_told(value):
+def test_the_error_of_a_variable_hides_its_value(value):
     with pytest.raises(SettingsError, match="WINDOW_S") as refused:
         ShopSettings.from_environment(WHOLE | {"WINDOW_S": value})
 
@@ -56,7 +56,7 @@ def test_a_wrong_variable_is_named_and_its_value_is_not_told(value):
     assert refused.value.__suppress_context__
 
 
-def test_settings_do_not_change():
+def test_settings_are_immutable():
     settings = ShopSettings.from_environment(WHOLE)
 
     with pytest.raises(ValidationError, match="frozen"):

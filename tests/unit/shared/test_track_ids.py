@@ -1,4 +1,4 @@
-"""Which track ids are taken from Spotify, and which from our own queues."""
+"""The track ids that answers of Spotify may hold, and those that queues may hold."""
 
 import json
 
@@ -52,14 +52,14 @@ def test_a_row_of_the_api_with_a_placeholder_is_unreadable(track_id):
 
 
 @pytest.mark.parametrize("track_id", [USUAL, *UNUSUAL])
-def test_what_only_looks_odd_is_an_id(track_id):
+def test_unusual_track_ids_are_accepted(track_id):
     track_uri = f"spotify:track:{track_id}"
 
     assert FOREIGN_TRACK_URI.validate_python(track_uri) == track_uri
 
 
 @pytest.mark.parametrize("track_id", ["", "a,b", "a b", "a:b", "a\tb", "\0", "ü", "1" * 201])
-def test_what_lists_and_tables_cannot_hold_is_no_id(track_id):
+def test_invalid_track_ids_are_refused(track_id):
     with pytest.raises(ValidationError):
         FOREIGN_TRACK_URI.validate_python(f"spotify:track:{track_id}")
 

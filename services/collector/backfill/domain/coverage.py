@@ -1,4 +1,4 @@
-"""The time that an upload covers, as spans without a missing play; pure.
+"""Computes the time that an upload covers, as spans without a missing play; pure.
 
 A span is the time of one part of an export, or of several that are neighbours. Two parts are
 neighbours if the names say so in every layout that fits them (`part_names`), and if no other part
@@ -20,31 +20,31 @@ from services.collector.backfill.domain.part_names import (
 from shared.models import Span
 
 LISTED_SPANS = 100
-"""Most spans in a report, the longest first: it must fit into one message."""
+"""Most spans in a report, because it must fit into one message."""
 
 NEW_YEAR = timedelta(days=3)
-"""Longest time over New Year that is taken for silence where numbers begin anew each year.
+"""Longest silence over New Year between parts whose numbers restart each year.
 
-The names cannot show that the last part of a year is missing, so a longer silence stays open. The
-price: a listener who pauses for longer over New Year has two spans.
+The names cannot show that the last part of a year is missing, so a longer silence splits a span. A
+listener who pauses for longer over New Year therefore has two spans.
 """
 
 
 class Ends:
-    """The first and the last of the instants that were taken in; None before there is one."""
+    """The first and the last of some instants; None before the first one."""
 
     def __init__(self) -> None:
         self.first: datetime | None = None
         self.last: datetime | None = None
 
     def take(self, instants: list[datetime]) -> None:
-        """Take in instants, at least one, in any order: old exports have none."""
+        """Add at least one instant. The order does not matter; old exports are unsorted."""
         self.first = min(self.first or instants[0], *instants)
         self.last = max(self.last or instants[0], *instants)
 
     @property
     def span(self) -> Span | None:
-        """The time from the first to the last."""
+        """The span between both."""
         if self.first is None or self.last is None:
             return None
         return Span(started_at=self.first, ended_at=self.last)
@@ -55,19 +55,19 @@ class Part(NamedTuple):
 
     path: str
     span: Span | None
-    """None if no play of it could be read."""
+    """None if it has no readable play."""
     is_whole: bool
-    """True if every row of it could be read."""
+    """True if every row is readable."""
 
 
 def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
     """Return the time in which no play of an upload is missing.
 
-    A part that is not whole covers nothing, and neither does a part that overlaps it: parts of
-    one export that follow each other may touch, but share no time.
+    A part that is not whole covers nothing. Neither does a part that overlaps it, because the parts
+    of one export share no time.
 
     Returns:
-        The longest spans, at most `LISTED_SPANS`, in order of time, apart from each other.
+        The longest spans, at most `LISTED_SPANS`, sorted by time and disjoint.
     """
     parts = list(parts)
     exports = shuffled_exports(part.path for part in parts)
@@ -88,7 +88,7 @@ def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
 
 
 def _whole_exports(parts: Iterable[Part], exports: Iterable[ShuffledExport]) -> Iterator[Span]:
-    """Return the time of each shuffled export that lacks no part and no row."""
+    """Return the span of each shuffled export without a missing part or row."""
     for export in exports:
         held = [part for part in parts if part.path in export.paths]
         spans = [part.span for part in held if part.span]
@@ -100,7 +100,7 @@ def _whole_exports(parts: Iterable[Part], exports: Iterable[ShuffledExport]) -> 
 
 
 def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span]:
-    """Return the time between neighbours that both cover theirs."""
+    """Return the silence between neighbours that are both sound."""
     for joint in found:
         before, after = sound.get(joint.before), sound.get(joint.after)
         if before and after and before.ended_at < after.started_at:
@@ -110,7 +110,7 @@ def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span
 
 
 def _silences(spans: Iterable[Span]) -> set[Span]:
-    """Return the times between spans in which none of them lies."""
+    """Return the times between the joined spans."""
     return {
         Span(started_at=one.ended_at, ended_at=other.started_at)
         for one, other in pairwise(_joined(spans))
@@ -118,7 +118,7 @@ def _silences(spans: Iterable[Span]) -> set[Span]:
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
-    """Join spans that overlap or touch; the result is in order of time."""
+    """Join spans that overlap or touch; sort the result by time."""
     joined: list[Span] = []
     for span in sorted(spans, key=attrgetter("started_at")):
         if joined and span.started_at <= joined[-1].ended_at:
@@ -130,7 +130,7 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def _overlaps(span: Span, others: Iterable[Span]) -> bool:
-    # Parts of a sorted history that follow each other may touch.
+    # Neighbouring parts of a sorted export may touch.
     return any(
         span.started_at < other.ended_at and other.started_at < span.ended_at for other in others
     )

@@ -1,10 +1,9 @@
-"""Reads one history file as it streams by: a JSON list of rows, however long.
+"""Reads one history file as a stream: a JSON list of rows of any length.
 
-The text is cut at the last `},` of what has arrived, and the piece is parsed as a list. That
-`},` may stand within a string or a nested value; but then the piece is no valid list, since what
-a parser makes of a text up to some point depends on that text alone. So the parser proves each
-cut, and only a piece that it refuses is taken apart mark by mark. Such a piece costs several
-times as much, and loses no more than the rows that are broken.
+The text is cut at the last `},` that has arrived, and the piece before it is parsed as a list. If
+that `},` lies within a string or a nested value, the piece is not a valid list, so the parser
+checks each cut. A piece that fails is scanned token by token. The scan costs several times as much
+and loses only the broken rows.
 """
 
 import re
@@ -19,7 +18,7 @@ from shared.errors import UploadError
 ROW_BYTES = 128 << 10
 """Longest row, with the blanks before it and the comma after it; real rows have under 1,000 bytes.
 
-It is also the most text that is parsed at once, so nothing in a row costs more than that.
+It is also the longest text that is parsed at once.
 """
 
 
@@ -27,14 +26,14 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
     """Read the rows of one history file.
 
     Args:
-        chunks: The file's bytes in order, in pieces of any size but 0.
-        uploaded_at: A row that ends more than a day later is wrong.
+        chunks: The file's bytes in order, in chunks of any size except 0.
+        uploaded_at: A row that ends more than a day later is refused.
 
     Yields:
-        The rows in file order, in lists of any length. Memory holds one chunk and `ROW_BYTES`.
+        Lists of rows, in file order. Memory holds one chunk and `ROW_BYTES`.
 
     Raises:
-        UploadError: The rest of the file, or all of it, cannot be read; what was yielded stands.
+        UploadError: The rest of the file cannot be read.
     """
     text, closed, ended = _open_list(chunks), False, False
     while not (closed or ended):
@@ -52,7 +51,7 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
         rows, text, closed = _scan_rows(text, uploaded_at)
         yield rows
     if not closed:
-        # A comma ends a last row that is whole, and makes no broken one whole.
+        # A comma ends a complete last row; a broken row stays broken.
         yield _scan_rows(text + b",", uploaded_at)[0]
         raise UploadError("cut off: the file ends before its list does")
     if text.strip() or any(chunk.strip() for chunk in chunks):
@@ -60,7 +59,7 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
 
 
 def _open_list(chunks: Iterator[bytes]) -> bytes:
-    """Skip to the first row; give what has arrived of the rows."""
+    """Skip to the first row; return the text that has arrived of it."""
     text = b""
     while len(text) < len(_UTF8_MARK) and (chunk := next(chunks, None)):
         text += chunk
@@ -77,43 +76,43 @@ def _open_list(chunks: Iterator[bytes]) -> bytes:
 
 
 def _take_rows(text: bytes, uploaded_at: datetime) -> tuple[Rows, bytes, bool]:
-    """Read the whole rows that `text` starts with.
+    """Read the complete rows at the start of `text`.
 
     Returns:
-        The rows, the text behind them and their comma, and whether the list ended there.
+        The rows, the rest of the text, and whether the list ended.
     """
     cut = text.rfind(b"},") + 1
     if cut:
         try:
             return parse_rows(text[:cut], uploaded_at), text[cut + 1 :], False
         except ValidationError:
-            pass  # The cut is within a row, or a row is broken: the scan tells which.
+            pass  # The cut lies within a row, or a row is broken.
     return _scan_rows(text, uploaded_at)
 
 
 def _scan_rows(text: bytes, uploaded_at: datetime) -> tuple[Rows, bytes, bool]:
-    """Do what `_take_rows` does, mark by mark: exact for every text, and slower."""
+    """Do what `_take_rows` does token by token: exact for every text, but slower."""
     rows: Rows = []
     start = depth = 0
-    for match in _MARKS.finditer(text):
-        mark = match[0]
-        if mark == b'"':
+    for match in _TOKENS.finditer(text):
+        token = match[0]
+        if token == b'"':
             break  # A string that has not ended yet.
-        if mark in _OPENING:
+        if token in _OPENING:
             depth += 1
-        elif depth and mark in _CLOSING:
+        elif depth and token in _CLOSING:
             depth -= 1
-        elif not depth and mark in _ENDING:
+        elif not depth and token in _ENDING:
             rows += _read_row(text[start : match.start()], uploaded_at)
             start = match.end()
-            if mark == b"]":
+            if token == b"]":
                 return rows, text[start:], True
     return rows, text[start:], False
 
 
 def _read_row(element: bytes, uploaded_at: datetime) -> Rows:
     if not element.strip():
-        return []  # An empty list, or a comma too many: no row is lost.
+        return []  # An empty list, or an extra comma.
     try:
         return parse_rows(element, uploaded_at)
     except ValidationError:
@@ -122,8 +121,8 @@ def _read_row(element: bytes, uploaded_at: datetime) -> Rows:
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# A whole string, which may hold any mark; or a mark; or the start of a string without an end.
-_MARKS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
+# A complete string, a token, or the start of a string without its end.
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
 _OPENING = (b"{", b"[")
 _CLOSING = (b"}", b"]")
 _ENDING = (b",", b"]")

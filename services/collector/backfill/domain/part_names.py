@@ -1,13 +1,13 @@
-"""The order of an export's parts, by the names that Spotify gives them; pure.
+"""Finds the order of an export's parts by their names; pure.
 
-Three layouts are known. Rows are sorted by time in the last two, over all parts:
+Three layouts are known. In the last two the rows are sorted by time over all parts:
 
-1. to 2023: `endsong_0.json`, `endsong_1.json` …, or only `endsong.json`. The rows are in no order,
+1. until 2023: `endsong_0.json`, `endsong_1.json` …, or only `endsong.json`. The rows are unsorted,
    so each part holds plays of the whole time.
 2. since 2023: `Streaming_History_Audio_2014-2021_0.json`, `…_2021_1.json`. The numbers run over
    the whole export.
 3. since 2026: `Streaming_History_Audio_2024.json`, `…_2024_1.json`, `…_2025.json`. The numbers
-   begin anew each year, and the first part of a year has none.
+   restart each year, and the first part of a year has none.
 """
 
 import re
@@ -18,26 +18,26 @@ from typing import NamedTuple
 
 
 class Joint(NamedTuple):
-    """Two parts of a sorted export, by path, between which no other part belongs."""
+    """The paths of two neighbouring parts of a sorted export."""
 
     before: str
     after: str
     over_new_year: bool = False
-    """True if only a last part of the year, which the names cannot show, may be missing."""
+    """True if the last part of a year may be missing, which the names cannot show."""
 
 
 class ShuffledExport(NamedTuple):
-    """The parts of an export of the first layout, by path."""
+    """The paths of the parts of an export of the first layout."""
 
     paths: tuple[str, ...]
     is_complete: bool
-    """True if no number is missing, and a part alone has none; the last may still be missing."""
+    """True if no number is missing, and a single part has none. The last part may be missing."""
 
 
 def joints(paths: Iterable[str]) -> Iterator[Joint]:
-    """Find the neighbours among parts; parts in different folders are of different exports.
+    """Find neighbouring parts. Parts in different folders belong to different exports.
 
-    Names may fit two layouts: 2024_1 and 2025_2 do. Then only what is a joint in both is one.
+    Names may fit two layouts, as 2024_1 and 2025_2 do. Then only joints of both layouts count.
     """
     exports = defaultdict(list)
     for path in paths:
@@ -49,7 +49,7 @@ def joints(paths: Iterable[str]) -> Iterator[Joint]:
 
 
 def shuffled_exports(paths: Iterable[str]) -> list[ShuffledExport]:
-    """Find the exports of the first layout, one in a folder."""
+    """Find the exports of the first layout, one per folder."""
     folders: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     for path in paths:
         folder, _, name = _plain(path).rpartition("/")
@@ -60,7 +60,7 @@ def shuffled_exports(paths: Iterable[str]) -> list[ShuffledExport]:
         ShuffledExport(
             tuple(path for path, _ in parts),
             sorted(number for _, number in parts) == list(range(len(parts)))
-            # One numbered part alone is most likely uploaded on its own.
+            # A single numbered part was probably uploaded without the others.
             and (len(parts) > 1 or not _NUMBERED.search(_plain(parts[0][0]))),
         )
         for parts in folders.values()

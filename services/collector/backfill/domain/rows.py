@@ -1,9 +1,8 @@
-"""One row of a Spotify history file: a play, or the reason why it is none.
+"""Reads the rows of a Spotify history file: each is a play, skipped, or quarantined.
 
-Rows are validated by pydantic-core straight from JSON into plain dicts that carry the names of
-`shared.models.Play`: no object is made for a row that is only passed on. IP addresses, the places
-they stand for, user names and user agents are never read; `without_persons` takes them out of a
-row that is kept all the same.
+pydantic-core validates JSON directly into dicts with the field names of `shared.models.Play`. IP
+addresses, their places, user names and user agents are never read; `without_persons` removes them
+from rows that go into quarantine.
 """
 
 import re
@@ -31,7 +30,7 @@ REQUEST_EXTENDED = 'request the "Extended streaming history" at spotify.com/acco
 ACCOUNT_DATA = f"account data, which names no track: {REQUEST_EXTENDED}"
 NO_URI_LAYOUT = f"old layout without track uris: {REQUEST_EXTENDED}"
 OTHER_PACKAGE = frozenset({ACCOUNT_DATA, NO_URI_LAYOUT})
-"""Reasons for skipping a row because its package is not the extended streaming history."""
+"""Reasons for skipping a row that is not of the extended streaming history."""
 PODCAST, AUDIOBOOK, LOCAL_FILE, NO_URI = (
     "podcast episode",
     "audiobook",
@@ -46,7 +45,7 @@ LONE_SURROGATE = "lone surrogate"
 
 SPOTIFY_BEGAN_AT = datetime(2006, 1, 1, tzinfo=UTC)
 CLOCK_SLACK = timedelta(days=1)
-"""How far in the future a row may lie: the clocks of phones are wrong by hours, not by days."""
+"""How far in the future a play may end: clocks of phones are wrong by hours, not by days."""
 
 
 class Skipped(NamedTuple):
@@ -56,7 +55,7 @@ class Skipped(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """A row that cannot be read; `record` is all that it held, or None if it was no JSON."""
+    """An unreadable row; `record` is its content, or None if it is not JSON."""
 
     reason: str
     record: Any
@@ -78,14 +77,15 @@ def _whole(number: float) -> int:
     return int(number)
 
 
-# Old exports hold null in place of false; 0, 1 and "" are told of. Strict, for "no" is no false.
+# Old exports hold null instead of false; others have reported 0, 1 and "". Strict, because "no"
+# does not mean false.
 Flag = Annotated[
     Annotated[bool, Field(strict=True)]
     | Annotated[Literal[0, 1, ""], AfterValidator(_flag)]
     | None,
     Field(union_mode="left_to_right"),
 ]
-# JSON writes whole numbers as floats, too: 174424.0. Strict, for text and true are no numbers.
+# JSON may write whole numbers as floats: 174424.0. Strict, because text and true are not numbers.
 WholeMilliseconds = Annotated[
     Annotated[Milliseconds, Field(strict=True)]
     | Annotated[float, Field(strict=True, ge=0, le=INT4_MAX), AfterValidator(_whole)],
@@ -100,10 +100,11 @@ EndedAt = Annotated[
 
 @with_config(ConfigDict(loc_by_alias=False))
 class HistoryPlay(TypedDict):
-    """The fields of a `Play` that an export knows, under the names of `Play`.
+    """The fields of a `Play` that an export knows, as a dict.
 
-    Only the fields without which there is no play are required: Spotify adds, renames and drops
-    the others from year to year. `played_at` is the export's `ts`, the end of the play.
+    A dict, because `Play` objects take 9.0 µs a row to validate instead of 4.9 (100,000 rows).
+    Only the fields that make a play are required, because Spotify adds, renames and drops others
+    from year to year. `played_at` is the export's `ts`, the end of the play.
     """
 
     played_at: Annotated[EndedAt, Field(validation_alias="ts")]
@@ -128,23 +129,23 @@ Rows = list[HistoryPlay | Skipped | Quarantined]
 
 
 def parse_rows(elements: bytes, uploaded_at: datetime) -> Rows:
-    """Read the elements of a JSON list, which stand without its brackets.
+    """Read the elements of a JSON list without its brackets.
 
     Args:
-        elements: Nothing, or whole elements with commas between them.
-        uploaded_at: A row that ends more than a day later is wrong.
+        elements: Complete elements with commas between them, or nothing.
+        uploaded_at: A row that ends more than a day later is refused.
 
     Returns:
         One entry for each element, in order.
 
     Raises:
-        ValidationError: `elements` is not that, or not JSON, or not UTF-8.
+        ValidationError: `elements` is not JSON in UTF-8, or not complete.
     """
     return _ROWS.validate_json(b"[" + elements + b"]", context=uploaded_at + CLOCK_SLACK)
 
 
 def unparsed(element: bytes) -> Quarantined:
-    """Return why one element of a list is no JSON, and what it holds if it can be mended."""
+    """Return why an element is not JSON, with its content if it can be repaired."""
     try:
         text, halves = _SURROGATE.subn(r"\\ufffd", element.decode())
         reason = LONE_SURROGATE if halves else NOT_JSON
@@ -157,7 +158,7 @@ def unparsed(element: bytes) -> Quarantined:
 
 
 def without_persons(value: Any) -> Any:
-    """Copy a JSON value without its IP addresses, their places, user names and user agents."""
+    """Copy a JSON value without IP addresses, their places, user names and user agents."""
     if isinstance(value, dict):
         return {
             key: without_persons(inner) for key, inner in value.items() if not _PERSONAL.search(key)
@@ -168,7 +169,7 @@ def without_persons(value: Any) -> Any:
 
 
 def _sort_out(raw: Any, info: ValidationInfo[datetime]) -> Skipped | Quarantined:
-    """Tell why a row is not a play; it is only called for those."""
+    """Return why a row is not a play; called for such rows only."""
     if not isinstance(raw, dict):
         return Quarantined(NOT_AN_OBJECT, raw)
     reason = _why_skipped(raw)
@@ -190,20 +191,20 @@ def _why_skipped(raw: dict[str, Any]) -> str | None:
         if any(raw.get(name) for name in names):
             return why
     if track_id != uri:
-        return None  # A track, whose id is lost.
+        return None  # A track without its id.
     return NO_URI if "spotify_track_uri" in raw else NO_URI_LAYOUT
 
 
 def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
-    """Name the first fault of a row that is known to be no play."""
-    # No field holds a list or an object, so what is in one cannot matter, and may be long.
+    """Return the first fault of a row that is not a play."""
+    # No field holds a list or an object, and one may be long.
     flat = {
         name: [] if isinstance(raw[name], (dict, list)) else raw[name]
         for name in _NAMES
         if name in raw
     }
     try:
-        # Again from JSON: strict validation of Python values knows no instants in text.
+        # From JSON, because strict validation of Python values refuses instants as text.
         _PLAY.validate_json(to_json(flat), context=latest)
     except ValidationError as error:
         reason = _reason(_first_fault(error.errors(include_url=False)))
@@ -211,9 +212,9 @@ def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
 
 
 def _first_fault(faults: list[ErrorDetails]) -> ErrorDetails:
-    """Return the first fault, or what says more of the same field.
+    """Return the first fault, or a more exact one of the same field.
 
-    -1.0 is no whole number as an integer, and negative as a float.
+    For example -1.0 fails as an integer, and is negative as a float.
     """
     field = faults[0]["loc"][0]
     same = (fault for fault in faults if fault["loc"][0] == field)
@@ -221,7 +222,7 @@ def _first_fault(faults: list[ErrorDetails]) -> ErrorDetails:
 
 
 def _reason(fault: ErrorDetails) -> str:
-    """Name a fault by field and kind, never by value, so that faults can be counted."""
+    """Describe a fault by field and kind, without its value, so that faults can be counted."""
     field, kind = str(fault["loc"][0]), fault["type"]
     if kind == "missing" or fault["input"] is None:
         kind = "missing"

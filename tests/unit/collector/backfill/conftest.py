@@ -21,11 +21,11 @@ class Cloud:
         self.queue_url = self.sqs.create_queue(QueueName="collected-plays")["QueueUrl"]
 
     def upload(self, key, content):
-        """Put a file into the archive; give its version."""
+        """Put a file into the archive; return its version."""
         return self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)["VersionId"]
 
     def messages(self):
-        """Take up to 10 messages out of the queue."""
+        """Receive up to 10 messages."""
         found = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
         return [message["Body"] for message in found.get("Messages", [])]
 

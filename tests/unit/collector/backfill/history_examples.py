@@ -44,7 +44,7 @@ def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def a_trackless_row(**changes: Any) -> dict[str, Any]:
-    """A row of something that is no track: all of a track's fields are null."""
+    """A row without a track: all fields of a track are null."""
     track_fields = {
         "master_metadata_track_name": None,
         "master_metadata_album_artist_name": None,

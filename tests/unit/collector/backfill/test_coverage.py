@@ -1,4 +1,4 @@
-"""What an upload covers, from the times that its files tell of."""
+"""The time that an upload covers, from the times of its files."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,7 +19,7 @@ def span(start: int, end: int) -> Span:
 
 
 def cover(spans):
-    """Return what whole files cover whose names say nothing."""
+    """Return the coverage of complete files whose names have no order."""
     return covered(Part(f"{n}.json", one, is_whole=True) for n, one in enumerate(spans))
 
 
@@ -40,7 +40,7 @@ def test_spans_that_meet_become_one(given_spans, joined):
     assert cover(given_spans) == joined
 
 
-def test_of_too_many_spans_the_longest_are_told_in_order_of_time(monkeypatch):
+def test_the_longest_spans_are_reported_in_order(monkeypatch):
     monkeypatch.setattr(coverage, "LISTED_SPANS", 2)
 
     assert cover([span(0, 1), span(10, 13), span(20, 22)]) == (span(10, 13), span(20, 22))
@@ -54,7 +54,7 @@ def hours(spans) -> set[int]:
 
 @given(st.lists(st.builds(lambda at, length: span(at, at + length), st.integers(0, 50),
                           st.integers(0, 9))))  # fmt: skip
-def test_joined_spans_cover_what_the_given_ones_do_and_lie_apart(given_spans):
+def test_joined_spans_are_disjoint_and_cover_the_same_time(given_spans):
     joined = cover(given_spans)
 
     assert hours(joined) == hours(given_spans)
@@ -63,7 +63,7 @@ def test_joined_spans_cover_what_the_given_ones_do_and_lie_apart(given_spans):
 
 
 def audio(years: str, start: int, end: int, *, folder: str = "", is_whole: bool = True) -> Part:
-    """A file of music by the names that Spotify gives since 2023."""
+    """A file of music, named as Spotify does since 2023."""
     path = f"{folder}Streaming_History_Audio_{years}.json"
     return Part(path, span(start, end), is_whole)
 
@@ -95,7 +95,7 @@ def audio(years: str, start: int, end: int, *, folder: str = "", is_whole: bool 
         ),
     ],
 )
-def test_between_parts_of_consecutive_numbers_nothing_is_missing(paths):
+def test_parts_with_consecutive_numbers_join(paths):
     first, second = paths
 
     parts = [Part(second, span(5, 6), is_whole=True), Part(first, span(0, 2), is_whole=True)]
@@ -107,14 +107,16 @@ def test_between_parts_of_consecutive_numbers_nothing_is_missing(paths):
     "parts",
     [
         pytest.param([audio("2020_0", 0, 2), audio("2021_2", 5, 6)], id="a number is missing"),
-        pytest.param([audio("2020_1", 0, 2), audio("2021_0", 5, 6)], id="against the order"),
+        pytest.param(
+            [audio("2020_1", 0, 2), audio("2021_0", 5, 6)], id="numbers in the other order"
+        ),
         pytest.param([audio("2020_1", 0, 2), audio("2021_1", 5, 6)], id="the same number"),
         pytest.param([audio("2020_0", 0, 2), audio("2021", 5, 6)], id="one without a number"),
         pytest.param([audio("2024_1", 0, 2), audio("2026_2", 5, 6)], id="either layout"),
         pytest.param([audio("2024", 0, 2), audio("2026", 5, 6)], id="a year is missing"),
         pytest.param([audio("2024_1", 0, 2), audio("2025", 5, 6)], id="no first part of a year"),
         pytest.param([audio("2024", 0, 2), audio("2025_1", 5, 6)], id="no first part after"),
-        pytest.param([audio("2019-2024", 0, 2), audio("2025", 5, 6)], id="years in no layout"),
+        pytest.param([audio("2019-2024", 0, 2), audio("2025", 5, 6)], id="a range of years"),
         pytest.param(
             [audio("2020_0", 0, 2), audio("2021_1", 5, 6, folder="second/")], id="two folders"
         ),
@@ -124,7 +126,7 @@ def test_between_parts_of_consecutive_numbers_nothing_is_missing(paths):
         ),
     ],
 )
-def test_between_other_parts_plays_may_be_missing(parts):
+def test_other_neighbours_leave_a_gap_between_them(parts):
     assert covered(parts) == (span(0, 2), span(5, 6))
 
 
@@ -134,13 +136,13 @@ def test_a_long_silence_over_new_year_may_hide_a_last_part_of_the_year():
     assert covered(parts) == (span(0, 2), span(75, 80))
 
 
-def test_a_part_that_is_not_whole_covers_nothing_and_joins_nothing():
+def test_an_incomplete_part_covers_nothing_and_joins_nothing():
     parts = [audio("2024_0", 0, 2), audio("2024_1", 3, 5, is_whole=False), audio("2024_2", 6, 8)]
 
     assert covered(parts) == (span(0, 2), span(6, 8))
 
 
-def test_a_part_of_which_nothing_is_known_joins_nothing():
+def test_a_part_without_readable_plays_joins_no_spans():
     unknown = Part("Streaming_History_Audio_2024_1.json", None, is_whole=False)
 
     assert covered([audio("2024", 0, 2), unknown, audio("2025", 6, 8)]) == (span(0, 2), span(6, 8))
@@ -148,7 +150,7 @@ def test_a_part_of_which_nothing_is_known_joins_nothing():
 
 @pytest.mark.parametrize("is_whole", [True, False])
 @pytest.mark.parametrize(("start", "end"), [(3, 4), (3, 3), (1, 3), (4, 6)])
-def test_no_joint_crosses_the_time_of_another_part(start, end, is_whole):
+def test_a_joint_does_not_span_another_part(start, end, is_whole):
     other = Part("more/plays.json", span(start, end), is_whole)
     joint = span(2, 5)
 
@@ -159,13 +161,13 @@ def test_no_joint_crosses_the_time_of_another_part(start, end, is_whole):
     )
 
 
-def test_parts_that_touch_one_that_is_not_whole_cover_their_own_time():
+def test_parts_that_touch_an_incomplete_one_keep_their_time():
     parts = [audio("2024_0", 0, 3), audio("2024_1", 3, 5, is_whole=False), audio("2024_2", 5, 8)]
 
     assert covered(parts) == (span(0, 3), span(5, 8))
 
 
-def test_a_part_that_is_not_whole_takes_with_it_what_overlaps():
+def test_a_part_that_overlaps_an_incomplete_one_covers_nothing():
     parts = [
         Part("plays.json", span(0, 50), is_whole=True),
         Part("more plays.json", span(9, 40), is_whole=False),
@@ -176,7 +178,7 @@ def test_a_part_that_is_not_whole_takes_with_it_what_overlaps():
 
 
 def shuffled(*names):
-    """Parts of 10 hours each, the time of one after the other."""
+    """Parts of 10 hours each, one after the other."""
     return [
         Part(f"MyData/{name}.json", span(20 * n, 20 * n + 10), is_whole=True)
         for n, name in enumerate(names)
@@ -189,15 +191,15 @@ def shuffled(*names):
         pytest.param(["endsong_1"], id="the first is missing"),
         pytest.param(["endsong_0", "endsong_2"], id="one between is missing"),
         pytest.param(["endsong_0", "endsong_1 (1)"], id="renamed"),
-        pytest.param(["endsong", "endsong_0"], id="twice the first"),
-        pytest.param(["endsong_0"], id="one of several, uploaded on its own"),
+        pytest.param(["endsong", "endsong_0"], id="two first parts"),
+        pytest.param(["endsong_0"], id="one of several, uploaded alone"),
     ],
 )
-def test_of_rows_in_no_order_nothing_is_covered_if_a_part_is_missing(names):
+def test_unsorted_parts_cover_nothing_if_one_is_missing(names):
     assert covered(shuffled(*names)) == ()
 
 
-def test_of_rows_in_no_order_nothing_is_covered_if_a_part_is_broken():
+def test_unsorted_parts_cover_nothing_if_one_is_broken():
     parts = shuffled("endsong_0", "endsong_1", "endsong_2")
 
     assert covered([*parts[:2], parts[2]._replace(is_whole=False)]) == ()
@@ -208,13 +210,13 @@ def test_the_one_file_of_an_old_export_covers_its_time():
     assert covered(shuffled("endsong")) == (span(0, 10),)
 
 
-def test_ends_before_the_first_instant_are_no_span():
+def test_ends_without_an_instant_have_no_span():
     ends = Ends()
 
     assert (ends.first, ends.last, ends.span) == (None, None, None)
 
 
-def test_ends_are_the_first_and_the_last_whatever_the_order():
+def test_ends_are_the_first_and_the_last_in_any_order():
     ends = Ends()
 
     for taken in ([3], [5, 1, 4], [2]):

@@ -1,4 +1,4 @@
-"""Whatever happens to the parts of an export, no span covers a play that was not read."""
+"""No span covers an unread play, even if parts of an export are lost or damaged."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ FOLDER = "Spotify Extended Streaming History"
 
 
 class Cut(NamedTuple):
-    """One part of a whole export, as Spotify makes it."""
+    """One part of a complete export, as Spotify makes it."""
 
     path: str
     plays: tuple[datetime, ...]
@@ -64,7 +64,7 @@ def instants(hours: set[int]) -> list[datetime]:
 
 
 def with_new_years(plays: list[datetime]) -> list[datetime]:
-    """Add a play before and after each New Year: a silence there is another test's."""
+    """Add a play before and after each New Year; another test covers a silence there."""
     added = set(plays)
     for year in range(plays[0].year + 1, plays[-1].year + 1):
         new_year = datetime(year, 1, 1, tzinfo=UTC)
@@ -78,9 +78,9 @@ def whole(cut: Cut) -> Part:
 
 
 @LAYOUTS
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(hours=hours, data=st.data())
-def test_a_whole_export_is_one_span(layout, hours, data):
+def test_a_complete_export_is_one_span(layout, hours, data):
     plays = with_new_years(instants(hours))
 
     spans = covered(map(whole, layout(plays, data.draw)))
@@ -89,7 +89,7 @@ def test_a_whole_export_is_one_span(layout, hours, data):
 
 
 def damaged(cut: Cut, damage: str, draw: Callable[..., Any]) -> list[Part]:
-    """What is left of a part."""
+    """Return the rest of a damaged part."""
     if damage == "dropped":
         return []
     if damage == "unreadable":
@@ -106,9 +106,9 @@ DAMAGES = st.sampled_from(["none", "none", "none", "dropped", "unreadable", "bro
 
 
 @LAYOUTS
-@settings(deadline=None, max_examples=300)  # a busy machine is no fault
+@settings(deadline=None, max_examples=300)  # a busy machine may be slow
 @given(hours=hours, data=st.data())
-def test_no_span_covers_a_play_that_was_not_read(layout, hours, data):
+def test_no_span_covers_an_unread_play(layout, hours, data):
     cuts = layout(instants(hours), data.draw)
     done = [(cut, data.draw(DAMAGES)) for cut in cuts]
     parts = [part for cut, damage in done for part in damaged(cut, damage, data.draw)]
@@ -121,9 +121,9 @@ def test_no_span_covers_a_play_that_was_not_read(layout, hours, data):
     assert not [play for play in visible for span in spans if within(play, span)]
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(hours=hours, data=st.data())
-def test_over_new_year_no_more_than_a_few_days_of_a_lost_last_part_are_covered(hours, data):
+def test_a_lost_last_part_hides_at_most_three_days(hours, data):
     cuts = yearly(instants(hours), data.draw)
     done = [(cut, data.draw(st.sampled_from(["none", "dropped"]))) for cut in cuts]
 
@@ -136,7 +136,7 @@ def test_over_new_year_no_more_than_a_few_days_of_a_lost_last_part_are_covered(h
 
 
 def names_cannot_show(layout, done) -> list[Cut]:
-    """The dropped last parts, of an old export or of a year."""
+    """Return the dropped last parts of an old export or of a year."""
     dropped = []
     for (cut, damage), (later, _) in zip(done[::-1], [(None, ""), *done[::-1]], strict=False):
         ends = later is None or (layout is yearly and later.plays[0].year > cut.plays[0].year)

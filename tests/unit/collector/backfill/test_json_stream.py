@@ -20,7 +20,7 @@ from tests.unit.collector.backfill.history_examples import (
 
 
 def read(*chunks):
-    """All rows, and the error that ended the reading."""
+    """Return all rows, and the error that ended the reading."""
     rows = []
     try:
         for some in read_rows(iter(chunks), UPLOADED_AT):
@@ -56,9 +56,9 @@ layouts = st.sampled_from(
 )
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(rows=rows, layout=layouts, raw=st.booleans(), size=st.integers(1, 400))
-def test_rows_are_the_same_however_the_file_is_cut_into_chunks(rows, layout, raw, size):
+def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
     text = json.dumps(rows, ensure_ascii=not raw, **layout).encode()
 
     found = read(*in_chunks(text, size))
@@ -66,12 +66,12 @@ def test_rows_are_the_same_however_the_file_is_cut_into_chunks(rows, layout, raw
     assert found == (parse_rows(text[1:-1], UPLOADED_AT), None)
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(
     text=st.binary(max_size=200) | st.text('[]{},"\\ a1', max_size=60).map(str.encode),
     size=st.integers(1, 50),
 )
-def test_rubbish_reads_the_same_however_it_is_cut_into_chunks(text, size):
+def test_invalid_files_do_not_depend_on_the_chunks(text, size):
     assert read(*in_chunks(b"[" + text, size)) == read(b"[" + text)
 
 
@@ -84,15 +84,15 @@ def test_a_file_of_many_chunks_is_read_in_order():
     assert error is None
 
 
-def test_rows_are_taken_apart_only_where_the_file_ends_or_is_broken(monkeypatch):
+def test_rows_are_scanned_only_at_the_end_or_at_faults(monkeypatch):
     taken_apart = []
 
     def find(text):
         taken_apart.append(len(text))
         return marks.finditer(text)
 
-    marks = json_stream._MARKS  # noqa: SLF001 - the slow way differs in nothing but its cost
-    monkeypatch.setattr(json_stream, "_MARKS", SimpleNamespace(finditer=find))
+    marks = json_stream._TOKENS  # noqa: SLF001 - the scan differs only in its cost
+    monkeypatch.setattr(json_stream, "_TOKENS", SimpleNamespace(finditer=find))
     text = a_file(*(a_row(ms_played=ms) for ms in range(500)))
 
     found, _ = read(*in_chunks(text, 10_000))
@@ -121,7 +121,7 @@ def test_memory_does_not_grow_with_the_file():
     [
         pytest.param(b"\xef\xbb\xbf" + a_file(a_row(ms_played=1)), id="byte order mark"),
         pytest.param(b"\n \r\n" + a_file(a_row(ms_played=1)) + b"\n\n", id="blanks around"),
-        pytest.param(a_file(a_row(ms_played=1))[:-1] + b",\n]", id="a comma too many"),
+        pytest.param(a_file(a_row(ms_played=1))[:-1] + b",\n]", id="an extra comma"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 1_000_000])
@@ -146,7 +146,7 @@ def test_harmless_deviations_are_read(text, size):
     ],
 )
 @pytest.mark.parametrize("size", [1, 1_000_000])
-def test_a_file_that_is_no_history_is_refused(text, error, size):
+def test_a_file_without_history_is_refused(text, error, size):
     assert read(*in_chunks(text, size)) == ([], error)
 
 
@@ -162,11 +162,11 @@ WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
         pytest.param(WHOLE[:-2], [1, 2], id="after a row"),
         pytest.param(WHOLE[: WHOLE.index(b"},") + 2], [1], id="after a comma"),
         pytest.param(WHOLE[:300], [], id="within the first row"),
-        pytest.param(b"[", [], id="at once"),
+        pytest.param(b"[", [], id="after the bracket"),
     ],
 )
 @pytest.mark.parametrize("size", [7, 1_000_000])
-def test_rows_before_a_cut_are_read(text, lengths, size):
+def test_rows_before_a_truncation_are_read(text, lengths, size):
     assert read(*in_chunks(text, size)) == (plays(*lengths), CUT_OFF)
 
 
@@ -188,7 +188,7 @@ def test_rows_before_text_after_the_end_are_read(tail, size):
         pytest.param(b'{"a": "\\\n,"}', Quarantined("not valid JSON", None), id="bad escape"),
         pytest.param(b"{} {}", Quarantined("not valid JSON", None), id="no comma"),
         pytest.param(b'{"a": ]}', Quarantined("not valid JSON", None), id="wrong bracket"),
-        pytest.param(b"}", Quarantined("not valid JSON", None), id="bracket too many"),
+        pytest.param(b"}", Quarantined("not valid JSON", None), id="extra bracket"),
         pytest.param(b'{"a":"\xe9"}', Quarantined("not UTF-8 text", {"a": "�"}), id="latin-1"),
         pytest.param(rb'{"a":"\udfff"}', Quarantined("lone surrogate", {"a": "�"}), id="half"),
     ],
@@ -203,7 +203,7 @@ def test_a_broken_row_does_not_stop_its_file(broken, expected, size):
 
 
 def long_row(size):
-    """A play of so many bytes."""
+    """A row of `size` bytes."""
     row = json.dumps(a_row(ms_played=7, extra=""))
     return row.replace('"extra": ""', f'"extra": "{"x" * (size - len(row))}"').encode()
 
@@ -226,7 +226,7 @@ def test_a_longer_row_ends_the_file_wherever_it_lies(chunk_size):
     )
 
 
-def test_a_row_without_end_is_given_up_with_little_in_memory():
+def test_a_row_without_an_end_needs_little_memory():
     chunk = b"x" * (1 << 20)
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
     found = []

@@ -30,7 +30,7 @@ def parse(*rows):
     return parse_rows(json.dumps(rows)[1:-1].encode(), UPLOADED_AT)
 
 
-def test_a_row_of_today_becomes_a_play():
+def test_a_current_row_becomes_a_play():
     (play,) = parse(a_row())
 
     assert play == {
@@ -51,11 +51,11 @@ def test_a_row_of_today_becomes_a_play():
     }
 
 
-def test_every_field_of_a_history_play_is_one_of_a_play():
+def test_every_field_of_a_history_play_is_in_play():
     assert set(HistoryPlay.__annotations__) <= set(Play.model_fields)
 
 
-def test_persons_in_rows_of_the_old_layout_are_not_read():
+def test_personal_fields_of_the_old_layout_are_not_read():
     old = a_row(username="jane", user_agent_decrypted="Mozilla", ip_addr_decrypted="203.0.113.9")
 
     (play,) = parse(old)
@@ -63,7 +63,7 @@ def test_persons_in_rows_of_the_old_layout_are_not_read():
     assert play == parse(a_row())[0]
 
 
-def test_only_the_fields_of_a_play_are_needed():
+def test_only_the_required_fields_make_a_play():
     needed = {
         "ts": "2026-05-02T18:31:37Z",
         "ms_played": 0,
@@ -91,7 +91,7 @@ def test_a_whole_number_may_be_written_as_a_float(told):
     ("told", "meant"),
     [(None, None), (0, False), (1, True), ("", None), (True, True), (False, False)],
 )
-def test_flags_of_old_exports_are_understood(told, meant):
+def test_flags_of_old_exports_are_read(told, meant):
     (play,) = parse(a_row(skipped=told))
 
     assert play["skipped"] is meant
@@ -161,11 +161,11 @@ def test_flags_of_old_exports_are_understood(told, meant):
         ),
     ],
 )
-def test_a_row_that_is_no_play_of_a_track_is_skipped(row, reason):
+def test_a_row_that_is_not_a_track_is_skipped(row, reason):
     assert parse(row) == [Skipped(reason)]
 
 
-def test_a_refused_layout_tells_what_to_request_and_where():
+def test_a_refused_layout_names_the_right_export():
     asked_for = 'request the "Extended streaming history" at spotify.com/account/privacy'
 
     assert ACCOUNT_DATA.endswith(asked_for)
@@ -230,18 +230,18 @@ def test_an_unreadable_row_is_quarantined_by_its_first_fault(changes, reason):
 
 
 @pytest.mark.parametrize("name", ["ts", "ms_played"])
-def test_a_row_without_time_or_length_is_quarantined(name):
+def test_a_row_without_time_or_duration_is_quarantined(name):
     (row,) = parse(without(a_row(), name))
 
     assert row.reason == f"{name} missing"
 
 
 @pytest.mark.parametrize("rubbish", [None, 7, True, "text", [], [["deep"]]])
-def test_what_is_no_object_is_quarantined(rubbish):
+def test_a_row_that_is_not_an_object_is_quarantined(rubbish):
     assert parse(rubbish) == [Quarantined("not an object", rubbish)]
 
 
-def test_an_object_of_something_else_is_quarantined():
+def test_an_object_with_other_fields_is_quarantined():
     assert parse({"a": 1}) == [Quarantined("ts missing", {"a": 1})]
 
 
@@ -267,7 +267,7 @@ def test_a_broken_row_does_not_stop_its_neighbours():
 
 
 @pytest.mark.parametrize("text", [b'{"a":', b"{} {}", b"]", b'"\xff"', rb'"\ud800"'])
-def test_text_that_is_no_list_is_refused(text):
+def test_text_without_a_list_is_refused(text):
     with pytest.raises(ValidationError):
         parse_rows(text, UPLOADED_AT)
 
@@ -286,17 +286,17 @@ def test_text_that_is_no_list_is_refused(text):
     ],
     ids=["lone surrogate", "latin-1", "broken", "broken latin-1", "deep"],
 )
-def test_an_element_that_is_no_json_is_quarantined(element, expected):
+def test_an_element_of_invalid_json_is_quarantined(element, expected):
     assert unparsed(element) == expected
 
 
-def test_a_row_nested_as_deep_as_json_may_be_is_quarantined():
+def test_a_deeply_nested_row_is_quarantined():
     deepest = b"[" * 200 + b"]" * 200
 
     assert unparsed(deepest) == Quarantined("not valid JSON", json.loads(deepest))
 
 
-def test_what_no_play_holds_is_not_read_again(monkeypatch):
+def test_unused_long_fields_are_not_validated_again(monkeypatch):
     written = []
 
     def write(value):
@@ -313,7 +313,7 @@ def test_what_no_play_holds_is_not_read_again(monkeypatch):
     assert len(written[0]) < 1_000
 
 
-def test_persons_are_taken_out_at_every_depth():
+def test_personal_fields_are_removed_at_every_depth():
     row = {
         "ts": "x",
         "ip_addr": "203.0.113.7",

@@ -47,7 +47,7 @@ def test_an_event_of_s3_is_read():
     )
 
 
-def test_an_event_needs_bucket_key_and_version_only():
+def test_an_event_needs_only_bucket_key_and_version():
     before = datetime.now(UTC)
     event = {
         "detail-type": "Object Created",
@@ -68,23 +68,23 @@ def test_an_event_needs_bucket_key_and_version_only():
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        ("no json", "invalid json"),
-        ("{}", "detail-type: field required; detail: field required"),
-        (json.dumps(EVENT | {"detail-type": "Object Deleted"}), "detail-type: input should be"),
-        (json.dumps(EVENT | {"detail": {"object": {}}}), "detail.bucket: field required"),
+        ("no json", "all: Invalid JSON"),
+        ("{}", "detail-type: Field required; detail: Field required"),
+        (json.dumps(EVENT | {"detail-type": "Object Deleted"}), "detail-type: Input should be"),
+        (json.dumps(EVENT | {"detail": {"object": {}}}), "detail.bucket: Field required"),
         (
             json.dumps(
                 EVENT | {"detail": {"bucket": {"name": "archive"}, "object": {"key": "polls/x"}}}
             ),
-            "detail.object.key: string should match",
+            "detail.object.key: String should match",
         ),
         (
             json.dumps(EVENT | {"detail": EVENT["detail"] | {"bucket": {"name": "other"}}}),
-            "an event of another bucket",
+            "of another bucket than the archive",
         ),
     ],
     ids=["no JSON", "empty", "deletion", "no bucket", "other prefix", "other bucket"],
 )
-def test_what_is_no_event_of_an_upload_is_refused(body, fault):
+def test_other_messages_are_refused(body, fault):
     with pytest.raises(MessageError, match=fault):
         read_event(body, "archive")

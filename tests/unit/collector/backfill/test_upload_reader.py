@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.collector.backfill import upload_reader
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.domain.rows import ACCOUNT_DATA, without_persons
 from services.collector.backfill.upload_reader import UploadReader
+from services.collector.domain.batches import Batches
 from shared.models import BATCH_BYTES, FileProblem, PlayBatch, Span
 from tests.unit.collector.backfill.history_examples import (
     UPLOADED_AT,
@@ -23,15 +23,15 @@ from tests.unit.collector.backfill.history_examples import (
 
 
 class Reading:
-    """What came of reading one upload."""
+    """The result of reading one upload."""
 
     def __init__(self, upload, name, is_late=lambda: False):
         self.messages = []
         quarantine = io.BytesIO()
-        batches = HistoryBatches(self.messages.append, "me", f"history/{name}")
+        batches = Batches(self.messages.append, "me", "extended-history", f"history/{name}")
         reader = UploadReader(batches, quarantine, UPLOADED_AT, is_late)
         self.files = list(reader.read(upload, name))
-        batches.finish(reader.report())
+        batches.finish(reader.report)
         self.report = PlayBatch.model_validate_json(self.messages[-1]).report
         self.quarantine = [json.loads(line) for line in quarantine.getvalue().splitlines()]
 
@@ -63,7 +63,7 @@ def test_every_row_is_counted_in_its_bucket():
     assert report.quarantined == {"not an object": 1, "ts before Spotify existed": 1}
 
 
-def test_the_report_tells_the_time_that_the_plays_cover():
+def test_the_report_has_the_first_and_last_play():
     reading = Reading(
         a_zip(
             {
@@ -95,7 +95,7 @@ def played(*dates: str) -> bytes:
     return a_file(*(a_row(ts=f"{date}T00:00:00Z") for date in dates))
 
 
-def test_the_report_tells_the_time_that_each_file_covers():
+def test_the_report_has_the_span_of_each_file():
     files = {
         "Streaming_History_Audio_2024_2.json": played("2024-03-01", "2024-05-01"),
         "Streaming_History_Audio_2020_0.json": played("2020-03-01", "2020-01-01", "2020-02-01"),
@@ -106,7 +106,7 @@ def test_the_report_tells_the_time_that_each_file_covers():
     assert report.spans == (days("2020-01-01", "2020-03-01"), days("2024-03-01", "2024-05-01"))
 
 
-def test_the_parts_of_an_old_export_in_random_order_cover_one_time():
+def test_parts_of_an_old_export_are_one_span():
     files = {
         "MyData/endsong_0.json": played("2021-06-01", "2019-01-01"),
         "MyData/endsong_1.json": played("2020-01-01", "2022-01-01", "2019-06-01"),
@@ -117,7 +117,7 @@ def test_the_parts_of_an_old_export_in_random_order_cover_one_time():
     assert report.spans == (days("2019-01-01", "2022-01-01"),)
 
 
-def test_the_parts_of_an_export_cover_the_time_between_them():
+def test_parts_of_an_export_cover_the_time_between_them():
     files = {
         "Streaming_History_Audio_2021_4.json": played("2021-06-01", "2021-07-01"),
         "Streaming_History_Audio_2021_3.json": played("2021-01-01", "2021-03-01"),
@@ -129,12 +129,12 @@ def test_the_parts_of_an_export_cover_the_time_between_them():
 
 
 def layout_of_2026(**rows: bytes) -> io.BytesIO:
-    """A zip of a whole export; the rows by year and number."""
+    """A zip of a complete export; the rows by year and number."""
     folder = "Spotify Extended Streaming History/Streaming_History_Audio"
     return a_zip({f"{folder}{name}.json": content for name, content in rows.items()})
 
 
-def test_a_whole_export_of_2026_covers_one_time():
+def test_a_complete_export_of_2026_is_one_span():
     upload = layout_of_2026(
         _2024=played("2024-01-02", "2024-06-30"),
         _2024_1=played("2024-07-02", "2024-12-31"),
@@ -146,7 +146,7 @@ def test_a_whole_export_of_2026_covers_one_time():
     assert report.spans == (days("2024-01-02", "2025-11-20"),)
 
 
-def test_nothing_of_the_time_of_a_part_with_a_bad_row_is_covered():
+def test_a_part_with_a_bad_row_covers_nothing():
     upload = layout_of_2026(
         _2025=played("2025-01-01", "2025-12-31"),
         _2026=played("2026-01-01", "2026-03-31"),
@@ -164,7 +164,7 @@ def test_nothing_of_the_time_of_a_part_with_a_bad_row_is_covered():
     assert report.spans == (days("2025-01-01", "2026-03-31"), days("2026-08-01", "2026-11-20"))
 
 
-def test_an_odd_row_that_names_no_time_joins_nothing():
+def test_a_part_with_one_unreadable_row_joins_nothing():
     upload = layout_of_2026(
         _2024=played("2024-01-02", "2024-12-31"),
         _2024_1=a_file(a_row(ts="yesterday")),
@@ -176,7 +176,7 @@ def test_an_odd_row_that_names_no_time_joins_nothing():
     assert report.spans == (days("2024-01-02", "2024-12-31"), days("2025-01-01", "2025-11-20"))
 
 
-def test_folders_of_long_names_stay_apart():
+def test_long_folder_names_stay_distinct():
     folders = [f"{letter}/{'x' * 100}" for letter in "ab"]
     name = "Streaming_History_Audio_2024"
     files = {
@@ -210,11 +210,11 @@ def test_videos_count_as_plays_but_cover_no_time(name):
     assert report.spans == (days("2020-01-01", "2020-01-01"),)
 
 
-def test_a_file_of_podcasts_alone_covers_no_time():
+def test_a_file_of_podcasts_only_covers_no_time():
     assert read_loose(a_trackless_row(episode_name="Pilot")).report.spans == ()
 
 
-def test_podcasts_among_the_plays_leave_a_file_whole():
+def test_a_file_with_podcasts_is_still_complete():
     rows = a_row(ts="2020-01-01T00:00:00Z"), a_trackless_row(episode_name="Pilot")
 
     assert read_loose(*rows).report.spans == (days("2020-01-01", "2020-01-01"),)
@@ -227,7 +227,7 @@ def test_a_file_of_many_chunks_is_one_span():
     assert read_loose(*rows).report.spans == (days("2020-01-01", "2020-09-01"),)
 
 
-def test_a_file_that_is_cut_off_covers_nothing_for_its_rows_are_in_no_order():
+def test_a_truncated_file_of_unsorted_rows_covers_nothing():
     cut = played("2022-01-01", "2019-01-01", "2020-06-01")[:-20]
 
     report = Reading(a_zip({"endsong_0.json": cut}), "my_spotify_data.zip").report
@@ -237,7 +237,7 @@ def test_a_file_that_is_cut_off_covers_nothing_for_its_rows_are_in_no_order():
     assert report.spans == ()
 
 
-def test_a_file_with_a_row_in_quarantine_covers_nothing():
+def test_a_file_with_a_quarantined_row_covers_nothing():
     whole = [a_row(ts="2022-01-01T00:00:00Z"), a_row(ts="2019-01-01T00:00:00Z")]
 
     report = read_loose(*whole, a_row(ms_played=-1)).report
@@ -253,7 +253,7 @@ def test_a_file_of_too_many_rows_covers_nothing(monkeypatch):
     assert (report.published, report.spans) == (2, ())
 
 
-def test_each_file_is_told_with_its_counts():
+def test_each_file_has_its_own_counts():
     reading = Reading(
         a_zip(
             {
@@ -272,7 +272,7 @@ def test_each_file_is_told_with_its_counts():
     assert reading.report.rows_in == 5
 
 
-def test_quarantine_keeps_where_what_and_why():
+def test_quarantine_holds_file_row_reason_and_record():
     bad = a_row(ms_played=-1, username="jane", user_agent_decrypted="Mozilla")
 
     reading = read_loose(a_row(), a_trackless_row(), bad, a_row(), float("nan"))
@@ -288,13 +288,13 @@ def test_quarantine_keeps_where_what_and_why():
     ]
 
 
-def test_a_row_that_is_no_object_is_kept_without_persons():
+def test_a_quarantined_list_loses_personal_fields():
     reading = read_loose([{"username": "jane", "platform": "ios"}])
 
     assert [line["record"] for line in reading.quarantine] == [[{"platform": "ios"}]]
 
 
-def test_rows_that_are_not_kept_are_not_copied(monkeypatch):
+def test_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
     copied = []
 
     def copy(record):
@@ -310,7 +310,7 @@ def test_rows_that_are_not_kept_are_not_copied(monkeypatch):
     assert [line["record"] for line in reading.quarantine] == [1, 2]
 
 
-def test_rows_are_numbered_on_through_a_file_of_many_chunks():
+def test_row_numbers_continue_over_chunks():
     rows = [a_row()] * 3_000
     rows[2_500] = 7
 
@@ -357,7 +357,7 @@ def test_a_bad_file_does_not_stop_the_upload():
     )
 
 
-def test_a_file_in_latin_1_loads_but_for_the_rows_that_show_it():
+def test_a_latin_1_file_loads_except_non_ascii_rows():
     text = a_file(a_row(), a_row(master_metadata_track_name="Café")).decode().encode("latin-1")
 
     reading = Reading(io.BytesIO(text), "endsong.json")
@@ -371,7 +371,7 @@ def test_a_file_in_latin_1_loads_but_for_the_rows_that_show_it():
     )
 
 
-def test_a_report_of_many_bad_files_fits_into_a_message():
+def test_a_report_on_many_bad_files_fits_into_a_message():
     names = ["\x01" * 80 + f"{n:0200}endsong.json" for n in range(300)]
 
     reading = Reading(a_zip(dict.fromkeys(names, b"")), "my_spotify_data.zip")
@@ -385,7 +385,7 @@ def test_a_report_of_many_bad_files_fits_into_a_message():
     assert len(report.files[7]) == 100
 
 
-def test_a_report_shows_unprintable_names_legibly():
+def test_a_report_replaces_unprintable_characters_in_names():
     upload = a_zip({"a\nb\x7f/endsong.json": b"[]"})
 
     assert Reading(upload, "my_spotify_data.zip").report.files == ("a�b�/endsong.json",)
@@ -399,7 +399,7 @@ def test_the_same_upload_gives_the_same_messages():
     assert first.messages == second.messages
 
 
-def test_more_unreadable_rows_than_quarantine_keeps_are_counted_all_the_same(monkeypatch):
+def test_unreadable_rows_beyond_the_quarantine_limit_are_counted(monkeypatch):
     monkeypatch.setattr(upload_reader, "KEPT_ROWS", 2)
     files = {"endsong_0.json": a_file(7, a_row(), 7, a_row(), 7, 7), "endsong_1.json": a_file(7)}
 
@@ -415,7 +415,7 @@ def test_more_unreadable_rows_than_quarantine_keeps_are_counted_all_the_same(mon
     )
 
 
-def test_quarantine_ends_before_the_row_that_makes_it_too_long(monkeypatch):
+def test_quarantine_stays_below_its_size_limit(monkeypatch):
     line = b'{"file":"endsong_0.json","row":1,"reason":"not an object","record":7}\n'
     monkeypatch.setattr(upload_reader, "KEPT_BYTES", 2 * len(line) + 1)
 
@@ -428,7 +428,7 @@ def test_quarantine_ends_before_the_row_that_makes_it_too_long(monkeypatch):
     ]
 
 
-def test_quarantine_may_be_full_without_a_row_missing(monkeypatch):
+def test_quarantine_may_be_exactly_full(monkeypatch):
     monkeypatch.setattr(upload_reader, "KEPT_ROWS", 2)
 
     reading = read_loose(7, 7)
@@ -437,7 +437,7 @@ def test_quarantine_may_be_full_without_a_row_missing(monkeypatch):
     assert reading.report.problems == ()
 
 
-def test_a_small_bomb_of_rows_is_reported_and_fills_no_disk():
+def test_a_small_zip_bomb_of_rows_fills_no_disk():
     upload = a_zip({"endsong_0.json": b"[" + b"1," * 99_999 + b"1]"})
 
     reading = Reading(upload, "my_spotify_data.zip")
@@ -446,7 +446,7 @@ def test_a_small_bomb_of_rows_is_reported_and_fills_no_disk():
     assert len(reading.quarantine) == 10_000
 
 
-def test_an_upload_of_too_many_rows_is_read_up_to_there(monkeypatch):
+def test_an_upload_is_read_up_to_the_row_limit(monkeypatch):
     monkeypatch.setattr(upload_reader, "ROWS", 3)
     names = [f"endsong_{n}.json" for n in range(4)]
 
@@ -461,7 +461,7 @@ def test_an_upload_of_too_many_rows_is_read_up_to_there(monkeypatch):
     )
 
 
-def test_an_upload_that_takes_too_long_is_read_up_to_there():
+def test_a_slow_upload_is_read_in_part():
     names = [f"Streaming_History_Audio_{years}.json" for years in ("2024", "2024_1", "2025")]
     asked = iter([False, False, False, True, True])
 
@@ -470,7 +470,7 @@ def test_an_upload_that_takes_too_long_is_read_up_to_there():
     )
 
     reason = (
-        "the time for one upload was over: the rest is not read; "
+        "reading took too long, so the rest is not read: "
         "unpack the zip, and upload its files one by one"
     )
     assert reading.report.files == tuple(names)
@@ -480,7 +480,7 @@ def test_an_upload_that_takes_too_long_is_read_up_to_there():
     )
 
 
-def test_what_is_not_read_any_more_breaks_the_time_that_the_others_cover(monkeypatch):
+def test_an_export_with_an_unread_file_covers_nothing(monkeypatch):
     monkeypatch.setattr(upload_reader, "ROWS", 3)
     files = {
         "MyData/endsong_0.json": played("2021-06-01", "2019-01-01"),
@@ -491,7 +491,7 @@ def test_what_is_not_read_any_more_breaks_the_time_that_the_others_cover(monkeyp
     assert Reading(a_zip(files), "my_spotify_data.zip").report.spans == ()
 
 
-def test_a_long_file_is_read_no_further_than_its_upload_may_go(monkeypatch):
+def test_a_long_file_is_read_up_to_the_row_limit(monkeypatch):
     monkeypatch.setattr(upload_reader, "ROWS", 10)
     upload = io.BytesIO(a_file(*[a_row()] * 5_000))
 
@@ -501,7 +501,7 @@ def test_a_long_file_is_read_no_further_than_its_upload_may_go(monkeypatch):
     assert len(reading.report.problems) == 1
 
 
-def test_an_upload_of_as_many_rows_as_allowed_is_read_whole(monkeypatch):
+def test_an_upload_at_the_row_limit_is_read_completely(monkeypatch):
     monkeypatch.setattr(upload_reader, "ROWS", 2)
 
     report = read_loose(a_row(), 7).report
@@ -525,9 +525,9 @@ rows = st.lists(
 )
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(rows=rows)
-def test_rows_in_are_published_skipped_or_quarantined_whatever_they_hold(rows):
+def test_any_row_is_published_skipped_or_quarantined(rows):
     text = json.dumps(rows).encode()
 
     reading = Reading(io.BytesIO(text), "endsong.json")
@@ -542,7 +542,7 @@ def test_rows_in_are_published_skipped_or_quarantined_whatever_they_hold(rows):
 
 
 @pytest.mark.parametrize("personal", ["ip_addr", "username", "user_agent_decrypted"])
-def test_persons_reach_neither_messages_nor_quarantine(personal):
+def test_personal_fields_reach_neither_messages_nor_quarantine(personal):
     rows = [a_row(**{personal: "jane-203.0.113.7"}, ms_played=ms) for ms in (1, -1, "x")]
 
     reading = read_loose(*rows)

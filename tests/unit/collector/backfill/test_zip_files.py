@@ -16,7 +16,7 @@ DAMAGED = "damaged in the zip: download it again"
 
 
 def read(upload, name="my_spotify_data.zip"):
-    """The bytes, or the error, of each file."""
+    """Return the bytes or the error of each file."""
     return {file.name: read_file(file) for file in history_files(upload, name)}
 
 
@@ -45,7 +45,7 @@ def read_file(file):
         "StreamingHistory_podcast_0.json",
     ],
 )
-def test_history_of_every_generation_is_known_by_its_name(path):
+def test_history_files_of_every_layout_are_recognized(path):
     assert is_history(path)
 
 
@@ -67,11 +67,11 @@ def test_history_of_every_generation_is_known_by_its_name(path):
         "/",
     ],
 )
-def test_other_files_are_left_alone(path):
+def test_other_files_are_ignored(path):
     assert not is_history(path)
 
 
-def test_a_zip_gives_its_history_files_in_its_own_order():
+def test_history_files_keep_the_order_of_the_zip():
     upload = a_zip(
         {
             "MyData/endsong_1.json": b"[1]",
@@ -90,7 +90,7 @@ def test_a_zip_gives_its_history_files_in_its_own_order():
 
 
 @pytest.mark.parametrize("name", ["endsong_0.json", "my plays", "history.JSON"])
-def test_a_loose_file_is_history_whatever_its_name(name):
+def test_a_single_file_is_history_under_any_name(name):
     assert read(io.BytesIO(b"[{}]"), name) == {name: b"[{}]"}
 
 
@@ -104,27 +104,27 @@ def test_an_upload_is_read_from_its_start_in_chunks(monkeypatch):
     assert list(file.chunks) == [b"[1,2", b",3]"]
 
 
-def test_a_zip_is_known_by_its_content():
+def test_a_zip_is_recognized_by_its_content():
     assert read(a_zip({"endsong.json": b"[]"}), "renamed.json") == {"endsong.json": b"[]"}
 
 
 @pytest.mark.parametrize("content", [b"", b"[{}]", b"<html>"])
-def test_a_zip_that_is_none_is_refused(content):
+def test_a_file_named_zip_with_other_content_is_refused(content):
     with pytest.raises(UploadError, match="not a zip file"):
         read(io.BytesIO(content), "My_Data.ZIP")
 
 
-def test_a_zip_that_was_cut_off_is_refused():
+def test_a_truncated_zip_is_refused():
     whole = a_zip({"endsong.json": b"[{}]" * 100}).getvalue()
 
     with pytest.raises(UploadError, match="a damaged or incomplete zip"):
         read(io.BytesIO(whole[:-30]))
 
 
-def test_a_zip_whose_directory_begins_before_its_start_is_refused():
+def test_a_directory_before_the_start_of_the_zip_is_refused():
     whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
     end = whole.rindex(b"PK\5\6")
-    struct.pack_into("<L", whole, end + 12, end + 1)  # the directory's size
+    struct.pack_into("<L", whole, end + 12, end + 1)  # the size of the directory
 
     with pytest.raises(UploadError, match="a damaged or incomplete zip"):
         read(io.BytesIO(whole))
@@ -134,13 +134,13 @@ def test_a_member_that_begins_before_the_start_of_its_zip_is_refused():
     whole = bytearray(a_zip({"endsong.json": b"[{}]"}).getvalue())
     end = whole.rindex(b"PK\5\6")
     begin = whole.rindex(b"PK\1\2")
-    struct.pack_into("<L", whole, end + 16, begin + 1)  # where the directory says it begins
+    struct.pack_into("<L", whole, end + 16, begin + 1)  # the start of the directory
 
     assert read(io.BytesIO(whole)) == {"endsong.json": DAMAGED}
 
 
 def with_offset_of_64_bits(files, *, name, offset):
-    """A zip whose directory places one member somewhere else."""
+    """A zip whose directory gives a wrong offset of one member."""
     packed = a_zip(files)
     with zipfile.ZipFile(packed, "a") as archive:
         archive.getinfo(name).header_offset = offset
@@ -162,7 +162,7 @@ def test_a_member_beyond_the_end_of_its_zip_does_not_stop_its_neighbours(offset,
 
 
 @pytest.mark.parametrize(("listed", "own"), [(b"\\", b"/"), (b"/", b"\\"), (b"\\", b"\\")])
-def test_a_zip_with_either_separator_in_its_names_is_read(listed, own):
+def test_a_zip_may_separate_folders_by_backslashes(listed, own):
     whole = a_zip({"MyData/endsong_0.json": b"[0]"}).getvalue()
     begin = whole.index(b"PK\1\2")
     odd = whole[:begin].replace(b"MyData/", b"MyData" + own)
@@ -173,19 +173,19 @@ def test_a_zip_with_either_separator_in_its_names_is_read(listed, own):
     assert content == b"[0]"
 
 
-def test_a_member_under_another_name_than_its_own_is_refused():
+def test_a_member_with_two_names_is_refused():
     whole = a_zip({"endsong_0.json": b"[0]"}).getvalue()
 
     found = read(io.BytesIO(whole.replace(b"endsong_0", b"endsong_7", 1)))
 
     assert found == {
-        "endsong_0.json": "listed in the zip under a name that is not its own: "
+        "endsong_0.json": "listed in the zip under another name than its own: "
         "unpack the zip and upload what is in it"
     }
 
 
-@pytest.mark.parametrize("place", [2, 3])  # its mark
-def test_a_member_with_a_damaged_header_is_to_be_downloaded_again(place):
+@pytest.mark.parametrize("place", [2, 3])  # a byte of its signature
+def test_a_damaged_header_asks_for_another_download(place):
     whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
     whole[place] ^= 0x41
 
@@ -193,7 +193,7 @@ def test_a_member_with_a_damaged_header_is_to_be_downloaded_again(place):
 
 
 @pytest.mark.parametrize("flags", [0x20, 0x40])  # patched data, strong encryption
-def test_a_member_that_only_another_program_can_read_is_refused_with_another_way(flags):
+def test_an_unsupported_member_is_refused_with_advice(flags):
     whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
     whole[whole.index(b"PK\1\2") + 8] |= flags
 
@@ -202,29 +202,29 @@ def test_a_member_that_only_another_program_can_read_is_refused_with_another_way
     }
 
 
-def test_a_zip_that_lists_fewer_members_than_it_counts_is_refused():
+def test_a_zip_with_a_wrong_member_count_is_refused():
     whole = bytearray(a_zip({"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}).getvalue())
     first, second = whole.index(b"PK\1\2"), whole.rindex(b"PK\1\2")
-    struct.pack_into("<H", whole, first + 32, second - first)  # the comment's length
+    struct.pack_into("<H", whole, first + 32, second - first)  # the length of the comment
 
     with pytest.raises(UploadError, match="a damaged or incomplete zip: download it again"):
         read(io.BytesIO(whole))
 
 
-def test_a_zip_that_counts_its_members_in_64_bits_is_read():
+def test_a_zip64_with_many_members_is_read():
     whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
     struct.pack_into("<H", whole, whole.rindex(b"PK\5\6") + 10, 0xFFFF)
 
     assert read(io.BytesIO(whole)) == {"endsong_0.json": b"[0]"}
 
 
-def test_a_zip_with_a_wrongly_marked_name_is_refused_with_another_way():
+def test_a_name_wrongly_marked_as_utf_8_is_refused():
     whole = bytearray(a_zip({"endsong_0.json": b"[0]"}).getvalue())
     begin = whole.index(b"PK\1\2")
-    whole[begin + 9] |= 0x08  # the name is UTF-8
+    whole[begin + 9] |= 0x08  # the flag of a UTF-8 name
     whole[begin + 46] = 0xFF
 
-    with pytest.raises(UploadError, match="unusual program made: unpack the zip and upload what"):
+    with pytest.raises(UploadError, match="unusual program: unpack the zip and upload what"):
         read(io.BytesIO(whole))
 
 
@@ -232,7 +232,7 @@ NUMBERS = st.sampled_from([0, 1, 0xFF, 0xFFFF, 0xFFFF_FFFF, 1 << 63, (1 << 64) -
 CHANGES = st.lists(
     st.tuples(
         st.sampled_from([b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7"]),
-        st.integers(0, 90),  # a byte within the record, or behind it
+        st.integers(0, 90),  # a byte within the record or after it
         st.sampled_from([1, 2, 4, 8]),
         NUMBERS | st.integers(0, (1 << 64) - 1),
     ),
@@ -242,7 +242,7 @@ CHANGES = st.lists(
 
 
 def zips():
-    """Small zips, with fields of 32 bits and of 64."""
+    """Small zips, with 32-bit and 64-bit fields."""
     plain = a_zip({"endsong_0.json": b"[0]" * 50, "endsong_1.json": b"[1]" * 50})
     large = io.BytesIO()
     with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -254,11 +254,11 @@ def zips():
     return [zipped.getvalue() for zipped in (plain, large, offset)]
 
 
-@settings(deadline=None, max_examples=400)  # a busy machine is no fault
+@settings(deadline=None, max_examples=400)  # a busy machine may be slow
 @given(
     whole=st.sampled_from(zips()), changes=CHANGES, cut=st.integers(0, 40), on_disk=st.booleans()
 )
-def test_every_damage_ends_in_content_or_a_reason(whole, changes, cut, on_disk):
+def test_every_damaged_zip_gives_content_or_a_reason(whole, changes, cut, on_disk):
     damaged = bytearray(whole)
     for record, offset, size, number in changes:
         place = max(0, damaged.find(record)) + offset
@@ -281,11 +281,11 @@ def test_a_zip_without_history_is_refused():
         read(upload)
 
 
-def test_a_zip_in_a_zip_is_told_of_and_does_not_stop_its_neighbours():
+def test_a_zip_in_a_zip_is_a_problem_of_its_own():
     inner = a_zip({"endsong_0.json": b"[{}]"}).getvalue()
     upload = a_zip({"more/My.ZIP": inner, "endsong_1.json": b"[]", "__MACOSX/._My.zip": b"x"})
 
-    reason = "a zip in the zip: unpack the outer one and upload this by itself"
+    reason = "a zip in the zip: unpack the outer one and upload this one alone"
     assert read(upload) == {"more/My.ZIP": reason, "endsong_1.json": b"[]"}
     assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
 
@@ -310,8 +310,8 @@ def test_a_member_with_a_wrong_checksum_is_refused():
     assert found == {"endsong_0.json": DAMAGED}
 
 
-def test_nothing_of_a_damaged_member_is_given_away_before_the_damage_is_known(monkeypatch):
-    # zipfile itself reads 4 KiB at once, and knows the checksum of what is shorter.
+def test_a_damaged_member_yields_no_bytes(monkeypatch):
+    # zipfile reads 4 KiB at once, and would check the checksum of a shorter member.
     monkeypatch.setattr(zip_files, "CHUNK_BYTES", 4096)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
@@ -337,7 +337,7 @@ def test_an_encrypted_member_is_refused():
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_member_packed_in_an_unusual_way_is_refused(method):
+def test_an_unusual_compression_method_is_refused(method):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", method) as archive:
         archive.writestr("endsong_0.json", b"[]")
@@ -361,7 +361,7 @@ def test_a_zip_with_a_huge_directory_is_refused_before_it_is_read(monkeypatch):
         read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
 
 
-def test_members_that_unpack_to_too_much_together_are_stopped(monkeypatch):
+def test_members_together_must_not_exceed_the_limit(monkeypatch):
     monkeypatch.setattr(zip_files, "TOTAL_BYTES", 30)
     upload = a_zip({"endsong_0.json": bytes(range(20)), "endsong_1.json": bytes(range(20))})
 
@@ -371,7 +371,7 @@ def test_members_that_unpack_to_too_much_together_are_stopped(monkeypatch):
     }
 
 
-def test_a_bomb_is_stopped_early(monkeypatch):
+def test_a_zip_bomb_is_stopped_early(monkeypatch):
     unpacked, unpack = [], zipfile.ZipExtFile.read
 
     def counted(file, size):
@@ -387,7 +387,7 @@ def test_a_bomb_is_stopped_early(monkeypatch):
     assert sum(map(len, unpacked)) == zip_files.RATIO_FREE_BYTES + zip_files.CHUNK_BYTES
 
 
-def test_a_bomb_may_not_be_spread_over_the_members_of_a_zip():
+def test_a_zip_bomb_of_many_members_is_stopped():
     part = bytes(10 << 20)
 
     found = read(a_zip({f"endsong_{n}.json": part for n in range(4)}))
@@ -396,7 +396,7 @@ def test_a_bomb_may_not_be_spread_over_the_members_of_a_zip():
     assert list(found.values()) == [part, bomb, bomb, bomb]
 
 
-def test_like_rows_that_pack_well_are_no_bomb():
+def test_rows_that_compress_well_are_no_zip_bomb():
     like = b'{"ts": "2026-05-02T18:31:37Z"}, ' * 100_000
 
     assert read(a_zip({"endsong_0.json": like})) == {"endsong_0.json": like}

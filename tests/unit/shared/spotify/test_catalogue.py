@@ -30,7 +30,7 @@ def api(spotify):
         yield SpotifyApi(session, spotify.url)
 
 
-def test_the_sound_of_tracks_is_asked_for_in_one_call(api, spotify):
+def test_audio_features_are_fetched_in_one_call(api, spotify):
     rows = api.audio_features("BQ-1", ["a", "b"])
 
     (request,) = spotify.requests
@@ -39,7 +39,7 @@ def test_the_sound_of_tracks_is_asked_for_in_one_call(api, spotify):
     assert rows == [a_sound("a"), a_sound("b")]
 
 
-def test_tracks_are_asked_for_in_one_call(api, spotify):
+def test_tracks_are_fetched_in_one_call(api, spotify):
     rows = api.tracks("BQ-1", ["a", "b"])
 
     (request,) = spotify.requests
@@ -48,7 +48,7 @@ def test_tracks_are_asked_for_in_one_call(api, spotify):
 
 
 @pytest.mark.parametrize("row", [None, "row", 5, []], ids=str)
-def test_a_row_that_is_none_is_empty_and_keeps_its_place(api, spotify, row):
+def test_a_null_row_is_empty_and_keeps_its_place(api, spotify, row):
     spotify.features = [json_reply({"audio_features": [row, a_sound("b")]})]
 
     assert api.audio_features("BQ-1", ["a", "b"]) == [{}, a_sound("b")]
@@ -66,7 +66,7 @@ def test_a_row_that_is_none_is_empty_and_keeps_its_place(api, spotify, row):
     ],
     ids=["bad id", "token", "no message", "plain text", "too many", "gateway"],
 )
-def test_a_refusal_tells_what_to_do(api, spotify, reply, error):
+def test_each_refusal_has_its_error(api, spotify, reply, error):
     spotify.features = spotify.tracks = [reply]
 
     with pytest.raises(SpotifyError) as caught:
@@ -84,7 +84,7 @@ def test_a_refusal_tells_what_to_do(api, spotify, reply, error):
     ],
     ids=["empty", "bytes", "list", "no rows", "deep", "object", "too few", "too many"],
 )
-def test_an_answer_that_is_not_one_row_for_each_id_is_an_error(api, spotify, ask, name, body):
+def test_an_answer_needs_one_row_per_id(api, spotify, ask, name, body):
     setattr(spotify, name, [Reply(body)])
 
     with pytest.raises(SpotifyError):

@@ -22,11 +22,11 @@ GRANT = Grant("BQ-hidden", 3600, None)
     ],
     ids=["fresh", "old", "about to expire", "of another"],
 )
-def test_a_token_serves_its_own_until_a_minute_before_it_expires(of, after, serves):
+def test_a_cached_token_is_used_until_a_minute_before_expiry(of, after, serves):
     assert keep(GRANT, "app", ASKED_AT).serves(of, ASKED_AT + after) is serves
 
 
-def test_a_kept_token_does_not_show_itself():
+def test_a_cached_token_hides_its_text():
     assert "hidden" not in repr(keep(GRANT, "app", ASKED_AT))
 
 
@@ -42,13 +42,13 @@ def test_a_secret_is_read(secretsmanager):
     assert read_secret(secretsmanager, "full") == "text"
 
 
-def test_a_secret_that_is_missing_or_never_had_a_value_is_none(secretsmanager):
+def test_a_missing_or_empty_secret_is_none(secretsmanager):
     secretsmanager.create_secret(Name="empty")
 
     assert [read_secret(secretsmanager, name) for name in ("missing", "empty")] == [None, None]
 
 
-def test_a_secret_that_is_being_deleted_is_no_missing_one(secretsmanager):
+def test_a_secret_being_deleted_is_not_missing(secretsmanager):
     secretsmanager.create_secret(Name="deleted", SecretString="text")
     secretsmanager.delete_secret(SecretId="deleted")
 

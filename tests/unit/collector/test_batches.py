@@ -2,8 +2,8 @@ from itertools import chain
 
 import pytest
 
-from services.collector.backfill.domain.batches import HistoryBatches
 from services.collector.backfill.domain.rows import parse_rows
+from services.collector.domain.batches import Batches
 from shared.models import BATCH_BYTES, PLAYS_PER_BATCH, FileProblem, Play, PlayBatch, UploadReport
 from tests.unit.collector.backfill.history_examples import UPLOADED_AT, a_file, a_row
 
@@ -16,12 +16,12 @@ def plays(*rows):
 
 
 def publish(*portions, report=REPORT):
-    """The messages that result from portions of plays."""
+    """Return the messages of plays that are added in portions."""
     messages = []
-    batches = HistoryBatches(messages.append, "me", ORIGIN)
+    batches = Batches(messages.append, "me", "extended-history", ORIGIN)
     for portion in portions:
         batches.add(portion)
-    batches.finish(report)
+    batches.finish(lambda count: report.model_copy(update={"batches": count}))
     return messages
 
 
@@ -59,12 +59,13 @@ def test_a_message_is_a_play_batch():
     )
 
 
-def test_fields_that_are_unknown_are_left_out():
-    (message,) = publish(plays(a_row(platform=None, skipped="")))
+def test_plays_of_a_poll_and_plays_of_an_export_make_equal_messages():
+    rows = plays(a_row(platform=None, skipped=""))
 
-    assert "platform" not in message
-    assert "skipped" not in message.partition('"report"')[0]
-    assert "null" not in message
+    messages = publish(rows), publish([Play.model_validate(row) for row in rows])
+
+    from_rows, from_plays = map(PlayBatch.model_validate_json, chain(*messages))
+    assert from_rows == from_plays
 
 
 def test_batches_are_full_and_in_order():
@@ -94,7 +95,7 @@ def test_batches_do_not_depend_on_the_portions():
     assert at_once == in_portions
 
 
-def test_an_upload_without_plays_is_reported_all_the_same():
+def test_an_upload_without_plays_is_reported():
     (message,) = publish()
 
     batch = PlayBatch.model_validate_json(message)
@@ -102,7 +103,7 @@ def test_an_upload_without_plays_is_reported_all_the_same():
     assert batch.report.batches == 1
 
 
-def test_an_upload_that_fills_its_batches_ends_with_a_report_of_its_own():
+def test_full_batches_are_followed_by_a_report_without_plays():
     messages = publish(plays(a_row()) * PLAYS_PER_BATCH)
 
     assert [len(lengths(message)) for message in messages] == [500, 0]
@@ -131,7 +132,7 @@ def test_no_message_is_too_long_and_no_play_is_lost(letter):
     assert numbers == list(range(len(messages)))
 
 
-def test_a_long_report_gets_a_message_of_its_own():
+def test_a_long_report_gets_its_own_message():
     problem = FileProblem(file="f" * 500, reason="r" * 500)
     report = REPORT.model_copy(update={"problems": (problem,) * 200})
 

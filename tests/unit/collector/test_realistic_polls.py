@@ -1,6 +1,6 @@
-"""Polls as they really are: late, moved, doubled, vanished plays, shrunken answers, and crashes.
+"""Realistic polls: late, moved, doubled and missing plays, short answers, and crashes.
 
-The shares are higher than in the 48,310 real polls that the kinds were measured in.
+Each kind was seen in 48,310 real polls; here they are more frequent.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tests.unit.spotify_server import Reply, a_row
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LONGEST_MOVE_MS = 968
-"""Measured: the same play again, 11 to 968 ms off."""
+"""The same play was seen again 11 to 968 ms later."""
 
 
 def at(minute: float) -> datetime:
@@ -29,7 +29,7 @@ def at(minute: float) -> datetime:
 
 @dataclass(frozen=True)
 class Played:
-    """A play as it was, and how many polls later than others Spotify shows it."""
+    """A real play, and the number of polls by which Spotify shows it late."""
 
     ended_at: datetime
     track: str
@@ -39,7 +39,7 @@ class Played:
         played_at = iso(self.ended_at + timedelta(milliseconds=moved_ms))
         return a_row(played_at, name=self.track, external_ids={"isrc": self.track})
 
-    def is_told_by(self, play: Play) -> bool:
+    def matches(self, play: Play) -> bool:
         moved = play.played_at - self.ended_at
         return play.track_name == self.track and (
             timedelta(0) <= moved <= timedelta(milliseconds=LONGEST_MOVE_MS)
@@ -47,29 +47,29 @@ class Played:
 
 
 Shown = list[tuple[Played, int]]
-"""Plays, and by how many ms Spotify moves their ends."""
+"""Plays, and the ms by which Spotify moves their ends."""
 
 
 @dataclass(frozen=True)
 class Poll:
-    """What Spotify shows, newest first, and where the tick that asks for it crashes."""
+    """What Spotify shows, newest first, and where the poll crashes."""
 
     at: datetime
     shown: Shown
     crash: tuple[int, str] | None = None
     is_survived: bool = False
-    """Whether it was a call that failed, and the container lives on."""
+    """True if only a call failed and the container survives."""
     refusal: tuple[str, Reply] | None = None
-    """Of a path that Spotify refuses instead."""
+    """A path that Spotify refuses, and its answer."""
 
 
 def a_history(random: Random, plays: int) -> list[Played]:
-    """Make up what a listener played; some tracks end in one instant."""
+    """Generate a listening history; some tracks end at one instant."""
     played, ended_at = [], START
     for number in range(plays):
         seconds = random.choice([30, 31, 200, 0])
         ended_at += timedelta(seconds=seconds, milliseconds=random.choice([0, 1, 999]))
-        # Within a second a track would be the same play again.
+        # The same track within a second would be the same play.
         track = random.choice("ABC") if seconds else f"Same{number}"
         played.append(Played(ended_at, track, late=random.choice([0, 0, 0, 0, 0, 1, 3])))
     return played
@@ -103,7 +103,7 @@ WAYS = [whole, moved_alike, moved, doubled, vanished, shrunken]
 
 
 def newest(played: list[Played], number: int) -> list[Played]:
-    """Give what is to be seen by a poll: not what Spotify shows late."""
+    """Return the plays that a poll sees, without late ones."""
     visible = [play for play in played if play.late <= number]
     return sorted(visible, key=lambda play: play.ended_at, reverse=True)[:50]
 
@@ -127,7 +127,7 @@ CRASHES = st.none() | st.tuples(st.integers(0, STEPS - 1), st.sampled_from(["bef
 
 @st.composite
 def series(draw):
-    """A history, polled now and then; its details follow from a seed."""
+    """Generate a history and its polls from a seed."""
     random = draw(st.randoms(use_true_random=True))
     steps = draw(
         st.lists(
@@ -140,51 +140,51 @@ def series(draw):
         happened = played[: sum(step[0] for step in steps[: number + 1])]
         ended_at = max((play.ended_at for play in happened), default=START)
         shown = way(newest(happened, number), random)[:50]
-        # Who crashes between a refusal and its record cannot know of it.
+        # A crash between a refusal and its write forgets the refusal.
         crash = None if refusal else crash_at
         polls.append(Poll(ended_at + timedelta(minutes=9), shown, crash, is_survived, refusal))
     return polls
 
 
-def replay(polls: list[Poll]) -> World:
-    """Tick for each poll; where a tick fails, it is done again, by a fresh container if it died."""
+def run_polls(polls: list[Poll]) -> World:
+    """Run each poll. Repeat a failed one, in a new container if the process died."""
     world = World()
     for poll in polls:
         world.now = max(world.now + timedelta(minutes=1), poll.at)
         world.spotify.rows = [play.row(moved_ms) for play, moved_ms in poll.shown]
         world.spotify.refusal = poll.refusal
-        outcome = world.tick(poll.crash)
+        outcome = world.poll(poll.crash)
         world.spotify.refusal = None
         if outcome is None:
             if not poll.is_survived:
                 world.restart()
             world.now += timedelta(minutes=1)
-            outcome = world.tick()
+            outcome = world.poll()
         if outcome.status == "polled":
             world.shown += [play for play, _ in poll.shown]
     return world
 
 
 def rows_of(plays: list[Play]) -> list[Play]:
-    """Make rows of records as the loader does."""
+    """Merge plays into rows as the loader does."""
     records = [Record(API, play, batch=number) for number, play in enumerate(plays)]
     return [row.api.play for row in merge(records, lambda *_: []).rows]
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_every_play_that_was_shown_becomes_one_row(polls):
-    world = replay(polls)
+def test_every_shown_play_becomes_one_row(polls):
+    world = run_polls(polls)
 
     rows, shown = rows_of(world.published()), set(world.shown)
     assert len(rows) == len(shown)
-    assert all(any(play.is_told_by(row) for row in rows) for play in shown)
+    assert all(any(play.matches(row) for row in rows) for play in shown)
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
-def test_what_was_published_is_in_the_archive_under_its_origin(polls):
-    world = replay(polls)
+def test_published_plays_are_archived_under_their_origin(polls):
+    world = run_polls(polls)
 
     origins = {batch.origin for batch in world.batches() if batch.plays}
 
@@ -193,30 +193,30 @@ def test_what_was_published_is_in_the_archive_under_its_origin(polls):
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
-def test_no_token_is_used_before_what_came_with_it_is_kept(polls):
-    assert replay(polls).spotify.used_too_early == 0
+def test_a_new_refresh_token_is_written_before_its_access_token_is_used(polls):
+    assert run_polls(polls).spotify.used_too_early == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_no_refresh_token_is_used_that_was_rotated_away(polls):
-    assert replay(polls).spotify.used_too_late == 0
+def test_an_old_refresh_token_is_never_used(polls):
+    assert run_polls(polls).spotify.used_too_late == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_nobody_calls_while_spotify_wants_no_calls(polls):
-    assert replay(polls).spotify.calls_while_blocked == 0
+def test_no_call_is_made_during_a_rate_limit(polls):
+    assert run_polls(polls).spotify.calls_while_blocked == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
-def test_the_last_answer_again_adds_nothing(polls):
-    world = replay(polls)
-    world.tick()
+def test_a_repeated_last_answer_adds_nothing(polls):
+    world = run_polls(polls)
+    world.poll()
     before = len(world.published())
 
-    world.tick()
+    world.poll()
 
     assert len(world.published()) == before
 
@@ -224,31 +224,31 @@ def test_the_last_answer_again_adds_nothing(polls):
 @pytest.mark.parametrize("is_survived", [False, True], ids=["died", "lives on"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", range(STEPS))
-def test_a_crash_at_any_step_costs_no_play(step, moment, is_survived):
+def test_a_crash_at_any_step_loses_no_play(step, moment, is_survived):
     plays = [Played(at(minute), "A", late=0) for minute in range(1, 9)]
     shown = [(play, 0) for play in plays]
     polls = [Poll(at(5), shown[:4]), Poll(at(65), shown, (step, moment), is_survived)]
 
-    rows = rows_of(replay(polls).published())
+    rows = rows_of(run_polls(polls).published())
 
     assert [row.played_at for row in rows] == [play.ended_at for play in plays]
 
 
-def test_a_tick_takes_the_steps_that_are_crashed_at():
+def test_a_poll_takes_ten_steps():
     world = World()
     world.spotify.rows = [a_row(iso(START))]
 
-    world.tick()
+    world.poll()
 
     assert world.steps.taken == STEPS
 
 
-def test_a_day_of_ticks_calls_once_each_and_for_a_token_once_an_hour():
+def test_a_poll_makes_one_call_and_gets_one_token_an_hour():
     world = World()
 
-    for tick in range(72):
-        world.now = START + timedelta(minutes=20 * tick)
+    for poll in range(72):
+        world.now = START + timedelta(minutes=20 * poll)
         world.spotify.rows = [a_row(iso(world.now))]
-        world.tick()
+        world.poll()
 
     assert world.spotify.calls == {"/v1/me/player/recently-played": 72, "/api/token": 24}

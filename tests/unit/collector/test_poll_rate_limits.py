@@ -1,4 +1,4 @@
-"""429s: whom they block, for how long, and who may call first afterwards."""
+"""Rate limits: who must not call, for how long, and who may call first afterwards."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ BUSY = Reply(b"Too many requests", 429, {"Retry-After": "52531"})
 
 @pytest.fixture
 def family(pipeline):
-    """Two listeners who logged in with one app, and one with another."""
+    """Two listeners of one app, and one of another."""
     for listener, app in {"you": "app", "they": "other-app"}.items():
         client("secretsmanager").create_secret(Name=f"plays/listener/{listener}")
         pipeline.log_in(f"AQ-{listener}", listener=listener, client_id=app)
@@ -32,10 +32,10 @@ def about(**span: float) -> timedelta:
     return pytest.approx(timedelta(**span), abs=timedelta(seconds=5))
 
 
-def test_429_blocks_the_ticks_for_as_long_as_spotify_says(pipeline, spotify):
+def test_429_stops_polls_for_its_retry_after(pipeline, spotify):
     spotify.pages = [BUSY]
 
-    outcomes = [pipeline.tick(), pipeline.tick()]
+    outcomes = [pipeline.poll(), pipeline.poll()]
 
     assert [outcome["status"] for outcome in outcomes] == ["blocked", "blocked"]
     assert outcomes[0]["blocked_until"] == outcomes[1]["blocked_until"]
@@ -47,131 +47,131 @@ def test_429_blocks_the_ticks_for_as_long_as_spotify_says(pipeline, spotify):
     assert pipeline.published() == []
 
 
-def test_a_wait_counts_from_the_refusal_however_long_it_took(pipeline, spotify):
+def test_a_wait_starts_at_the_refusal(pipeline, spotify):
     spotify.pages = [Reply(b"", 429, {"Retry-After": "5"})]
     collector = wire()
     began = datetime.now(UTC)
     instants = iter([began, began + timedelta(seconds=12)])
-    collector._clock = lambda: next(instants)  # noqa: SLF001 - a slow Spotify, without the wait
+    collector._clock = lambda: next(instants)  # noqa: SLF001 - simulates a slow Spotify
 
-    until = collector.collect("me").blocked_until
+    until = collector.poll("me").blocked_until
 
     assert until >= began + timedelta(seconds=17)
 
 
-def test_a_throttled_token_endpoint_blocks_as_well(pipeline, spotify):
+def test_429_of_the_token_endpoint_stops_polls(pipeline, spotify):
     spotify.tokens = [BUSY]
 
-    outcomes = [pipeline.tick(), pipeline.tick()]
+    outcomes = [pipeline.poll(), pipeline.poll()]
 
     assert [outcome["status"] for outcome in outcomes] == ["blocked", "blocked"]
     assert spotify.paths == [TOKEN]
     assert pipeline.state()["needs_login"] is None
 
 
-def test_a_quota_that_is_used_up_blocks_the_ticks_for_hours(pipeline, spotify):
+def test_a_used_up_quota_stops_polls_for_five_hours(pipeline, spotify):
     spotify.pages = [json_reply({"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}, 429)]
 
-    pipeline.tick()
+    pipeline.poll()
 
     assert wait_of(pipeline.app()) == about(hours=5)
 
 
-def test_a_refusal_without_a_wait_doubles_the_last_one(pipeline, spotify):
+def test_429_without_a_wait_doubles_the_last_wait(pipeline, spotify):
     spotify.pages = [Reply(b"Too many requests", 429)]
-    pipeline.tick()
+    pipeline.poll()
     first = wait_of(pipeline.app())
-    pipeline.let_the_block_pass()
+    pipeline.end_the_rate_limit()
 
-    pipeline.tick()
+    pipeline.poll()
 
     assert (first, wait_of(pipeline.app())) == (about(minutes=1), about(minutes=2))
 
 
-def test_an_answer_ends_the_block(pipeline, spotify):
+def test_an_answer_ends_the_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
-    pipeline.tick()
-    pipeline.let_the_block_pass()
+    pipeline.poll()
+    pipeline.end_the_rate_limit()
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert (outcome["status"], outcome["new"]) == ("polled", 1)
     assert pipeline.app() == AppState()
 
 
-def test_only_a_poll_that_is_answered_ends_the_block(pipeline, spotify):
+def test_another_429_does_not_end_the_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, Reply(b"Too many requests", 429)]
-    pipeline.tick()
-    pipeline.let_the_block_pass()
+    pipeline.poll()
+    pipeline.end_the_rate_limit()
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "blocked"
     assert pipeline.app().refusals == 2
 
 
-def test_without_a_block_a_poll_does_not_write_about_the_app(pipeline, spotify):
-    pipeline.tick()
+def test_a_poll_without_a_rate_limit_does_not_write_it(pipeline, spotify):
+    pipeline.poll()
 
     assert client("dynamodb").scan(TableName=APPS)["Items"] == []
 
 
-def test_listeners_of_one_app_are_blocked_together(family, spotify):
+def test_listeners_of_one_app_share_a_rate_limit(family, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
-    family.tick("me")
+    family.poll("me")
     calls = len(spotify.requests)
 
-    outcomes = {listener: family.tick(listener)["status"] for listener in ("me", "you", "they")}
+    outcomes = {listener: family.poll(listener)["status"] for listener in ("me", "you", "they")}
 
     assert outcomes == {"me": "blocked", "you": "blocked", "they": "polled"}
     assert len(spotify.requests) == calls + 2
 
 
-def test_the_answer_to_one_listener_frees_the_others(family, spotify):
+def test_an_answer_to_one_listener_ends_the_rate_limit_of_all(family, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
-    family.tick("me")
-    family.let_the_block_pass()
-    family.tick("you")
+    family.poll("me")
+    family.end_the_rate_limit()
+    family.poll("you")
 
-    assert family.tick("me")["status"] == "polled"
+    assert family.poll("me")["status"] == "polled"
 
 
-def test_a_block_stays_with_its_app_when_a_listener_logs_in_with_another(pipeline, spotify):
+def test_a_login_with_another_app_leaves_the_old_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
-    pipeline.tick()
+    pipeline.poll()
     pipeline.log_in("AQ-2", client_id="other-app")
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "polled"
     assert pipeline.app().refusals == 1
 
 
-def test_a_block_that_another_function_met_holds_for_live_capture(pipeline, spotify):
+def test_the_rate_limit_of_another_function_stops_polls(pipeline, spotify):
     SpotifyApps(client("dynamodb"), APPS).throttle("app", 60, datetime.now(UTC))
 
-    assert pipeline.tick()["status"] == "blocked"
+    assert pipeline.poll()["status"] == "blocked"
     assert spotify.requests == []
 
 
-def test_live_capture_calls_first_when_a_block_has_passed(pipeline, spotify):
+def test_polls_call_first_after_a_rate_limit(pipeline, spotify):
     spotify.pages = [BUSY, a_page(a_row())]
-    pipeline.tick()
-    pipeline.let_the_block_pass()
+    pipeline.poll()
+    pipeline.end_the_rate_limit()
     before = pipeline.app().is_blocked_for_others(datetime.now(UTC))
 
-    pipeline.tick()
+    pipeline.poll()
 
     after = pipeline.app().is_blocked_for_others(datetime.now(UTC))
     assert (before, after) == (True, False)
 
 
-def test_a_block_does_not_hide_that_a_login_is_dead(pipeline, spotify):
+def test_a_refused_login_shows_during_a_rate_limit(pipeline, spotify):
     spotify.tokens = [Reply(b'{"error": "invalid_grant"}', 400), a_grant()]
-    pipeline.tick()
+    pipeline.poll()
     SpotifyApps(client("dynamodb"), APPS).throttle("app", 60, datetime.now(UTC))
 
-    outcome = pipeline.tick()
+    outcome = pipeline.poll()
 
     assert outcome["status"] == "blocked"
     assert pipeline.metrics()["TokenDaysLeft"] == [0]

@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
 NAMES = ("checks.yml", "deploy.yml")
+CHECKS = re.search(r"^check: .*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+BEFORE_COMMIT = {"ruff format", "ruff check", "mypy", "lint-imports", "shellcheck"}
 
 
 def text_of(name):
@@ -74,3 +77,35 @@ def test_what_is_deployed_was_audited_too():
     assert jobs == ["checks", "audit"]
     assert "if:" not in text_of("checks.yml")
     assert "continue-on-error" not in text_of("checks.yml")
+
+
+def read_yaml(*parts):
+    return yaml.safe_load(ROOT.joinpath(*parts).read_text())
+
+
+def test_a_commit_runs_the_tools_of_make_check_and_a_push_all_of_it():
+    [repository] = read_yaml(".pre-commit-config.yaml")["repos"]
+    entries = [hook["entry"] for hook in repository["hooks"]]
+    tools = {re.sub(r"^\.venv/bin/| --.*", "", entry) for entry in entries}
+
+    assert tools == BEFORE_COMMIT | {"make check"}
+    assert [tool for tool in BEFORE_COMMIT if f"\t@$(BIN)/{tool}" not in CHECKS] == []
+
+
+def test_dependabot_finds_what_each_ecosystem_locks():
+    updates = read_yaml(".github", "dependabot.yml")["updates"]
+    folders = {each["package-ecosystem"]: ROOT / each["directory"].strip("/") for each in updates}
+
+    assert set(folders) == {"pip", "npm", "github-actions"}
+    assert (folders["pip"] / "dev.txt").exists()
+    assert (folders["npm"] / "package-lock.json").exists()
+
+
+@pytest.mark.parametrize(
+    "form", [*(ROOT / ".github" / "ISSUE_TEMPLATE").iterdir()], ids=lambda f: f.name
+)
+def test_an_issue_form_has_all_that_github_demands(form):
+    fields = read_yaml(form.relative_to(ROOT))
+
+    assert {"name", "description", "body"} <= fields.keys()
+    assert any(part["type"] != "markdown" for part in fields["body"])

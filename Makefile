@@ -67,8 +67,8 @@ build/audit/.ready: requirements/audit.txt .venv/.ready
 audit: build/audit/.ready synth ## Let checkov audit the templates; .checkov.yaml says what is left out, and why.
 	@build/audit/bin/checkov --config-file .checkov.yaml
 
-snapshots: setup ## Write the templates that the tests compare with anew; review the difference.
-	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_snapshots.py
+snapshots: setup ## Renew the list of AWS resources that the tests compare with; review the difference.
+	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_resources.py
 
 screenshots: setup ## Take the pictures of the README anew; needs Chromium.
 	@$(BIN)/python -m tests.browser.images

@@ -1,8 +1,15 @@
-"""What can be configured, as one validated object; what nobody sets has its default here."""
+"""The configuration of one deployment, and how it is read from the CDK context.
 
-from typing import Annotated, Literal, Self
+In `cdk.json`, `pipeline` holds the values and `pipeline:<target>` what one target changes;
+`cdk … -c name=value` overrides both, and a dot reaches inside (`-c loader.timeout_s=5`). Account
+and region come from the environment, where the CDK puts those of the credentials that it finds.
+"""
 
-from pydantic import BeforeValidator, Field, model_validator
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from infra.cdk.database import DatabaseConfig, HostConfig, Role, words
 from infra.cdk.sizes import (
@@ -16,6 +23,7 @@ from infra.cdk.sizes import (
     Part,
     QueriesConfig,
 )
+from shared.errors import SettingsError
 from shared.models import Listener
 
 AWS_POLL_MINUTES = 15
@@ -167,3 +175,57 @@ class PipelineConfig(Part):
     def database_login_parameter(self, role: Role) -> str:
         """Name the encrypted parameter with the login of a database role."""
         return f"/{self.name}/database/{role}"
+
+
+def load(
+    context: Mapping[str, Any], environment: Mapping[str, str] = MappingProxyType({})
+) -> PipelineConfig:
+    """Read the configuration from a CDK context.
+
+    Every name without a colon or slash must be an option, so a misspelt `-c` is refused.
+
+    Args:
+        context: Of `cdk.json` and the command line.
+        environment: Holds the account and region if there are credentials.
+
+    Raises:
+        SettingsError: Names each value that is unknown or wrong.
+    """
+    common = context.get("pipeline", {})
+    given = {path: value for path, value in context.items() if not {":", "/"} & set(path)}
+    given.pop("pipeline", None)
+    target = given.get("target", common.get("target", "aws"))
+    values = _merged(_place(environment) | common, context.get(f"pipeline:{target}", {}))
+    for path, value in given.items():
+        values = _merged(values, _nested(path, value))
+    try:
+        return PipelineConfig.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'all'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise SettingsError(f"bad configuration: {faults}") from None
+
+
+def _place(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the place, if both parts are known: without credentials the CDK sets no account."""
+    account = environment.get("CDK_DEFAULT_ACCOUNT")
+    region = environment.get("CDK_DEFAULT_REGION")
+    return {"place": {"account": account, "region": region}} if account and region else {}
+
+
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    """Turn `loader.timeout_s` and 5 into `{"loader": {"timeout_s": 5}}`."""
+    name, _, rest = path.partition(".")
+    return {name: _nested(rest, value) if rest else value}
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one tree of values over another."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        both = isinstance(value, Mapping) and isinstance(under, Mapping)
+        merged[name] = _merged(under, value) if both else value  # type: ignore[arg-type]
+    return merged

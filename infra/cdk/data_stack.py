@@ -8,8 +8,8 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.alarm_topic import AlarmTopic
-from infra.cdk.constructs.archive_bucket import ArchiveBucket
+from infra.cdk.constructs.alarm import AlarmTopic
+from infra.cdk.constructs.buckets import ArchiveBucket
 from infra.cdk.constructs.budget import add_budget
 from infra.cdk.constructs.function_network import FunctionNetwork, existing_network
 from infra.cdk.constructs.host_alarms import HostAlarms

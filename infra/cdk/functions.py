@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.database_function import database_function
+from infra.cdk.constructs.database_functions import DatabaseUser, add_database_function
 from infra.cdk.constructs.dependency_layer import DependencyLayer
 from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.permissions import allow, secret_arn
@@ -211,58 +211,37 @@ class Functions(Construct):
             allow("dynamodb", "GetItem", "UpdateItem", on=[self._around.spotify_app.table_arn]),
         ]
 
+    def _on_database(self, construct_id: str, user: DatabaseUser) -> PythonFunction:
+        return add_database_function(
+            self,
+            construct_id,
+            user,
+            config=self._config,
+            defaults=self._defaults,
+            network=self._around.network,
+        )
+
     def _loader(self) -> PythonFunction:
         config = self._config
-        return database_function(
-            self,
-            "Loader",
-            handler="services.loader.handler.handler",
-            role="loader",
-            config=config,
-            size=config.loader,
-            defaults=self._defaults,
-            environment={"MATCH_WINDOW_S": str(config.match_window_s)},
-            network=self._around.network,
-        )
+        window = {"MATCH_WINDOW_S": str(config.match_window_s)}
+        handler = "services.loader.handler.handler"
+        return self._on_database("Loader", DatabaseUser(handler, "loader", config.loader, window))
 
     def _migrator(self) -> PythonFunction:
-        return database_function(
-            self,
-            "Migrator",
-            handler="services.loader.migrate.handler",
-            role="migrator",
-            config=self._config,
-            size=self._config.migrator,
-            defaults=self._defaults,
-            environment={},
-            network=self._around.network,
-        )
+        handler = "services.loader.migrate.handler"
+        user = DatabaseUser(handler, "migrator", self._config.migrator)
+        return self._on_database("Migrator", user)
 
     def _queries(self) -> PythonFunction:
-        return database_function(
-            self,
-            "Queries",
-            handler="services.loader.queries.handler",
-            role="reader",
-            config=self._config,
-            size=self._config.queries,
-            defaults=self._defaults,
-            environment={},
-            network=self._around.network,
-        )
+        handler = "services.loader.queries.handler"
+        return self._on_database("Queries", DatabaseUser(handler, "reader", self._config.queries))
 
     def _derive(self) -> PythonFunction:
         config = self._config
-        return database_function(
-            self,
-            "Derive",
-            handler="services.loader.derive.handler",
-            role="loader",
-            config=config,
-            size=config.derive,
-            defaults=self._defaults,
-            environment={"LISTENERS": ",".join(config.listeners)},
-            network=self._around.network,
+        listeners = {"LISTENERS": ",".join(config.listeners)}
+        handler = "services.loader.derive.handler"
+        return self._on_database(
+            "Derive", DatabaseUser(handler, "loader", config.derive, listeners)
         )
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:

@@ -4,10 +4,16 @@ A name that is fixed needs no reference between stacks, and what outlives a stac
 it: `cdk deploy --import-existing-resources` takes it back where the template spells it out.
 """
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws, RemovalPolicy, Stack
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
+
+KEEP_DATA = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+"""Data outlive their stack, except if the creation itself is rolled back.
+
+A resource left behind by a failed first deployment would block the next one by its fixed name.
+"""
 
 
 def bucket_name(config: PipelineConfig, purpose: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.cdk.app_builder import build, new_app
-from infra.cdk.context import load
+from infra.cdk.config import load
 from infra.local.ports import Ports
 from infra.local.wishes import Wishes
 

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.config import PipelineConfig, Place
-from infra.cdk.context import load
+from infra.cdk.config import PipelineConfig, Place, load
 from infra.cdk.sizes import ConsumerConfig, EnricherConfig
 from shared.errors import SettingsError
 

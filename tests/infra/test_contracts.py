@@ -81,9 +81,8 @@ def test_settings_accept_what_a_function_is_told(on_local, name):
 def test_the_handler_of_a_function_is_in_its_code(on_aws, name):
     module, _, function = on_aws.properties(f"Functions/{name}/Function")["Handler"].rpartition(".")
 
-    assert (
-        on_aws.asset_of(f"Functions/{name}/Function") / f"{module.replace('.', '/')}.py"
-    ).exists()
+    named = on_aws.asset_of(f"Functions/{name}/Function").joinpath(*module.split("."))
+    assert named.with_suffix(".py").exists() or (named / "__init__.py").exists()
     assert callable(getattr(import_module(module), function))
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from infra.cdk.config import PipelineConfig
+from infra.cdk.config import PipelineConfig, load
 from infra.cdk.constructs.network import zone_cidr
-from infra.cdk.context import load
 from infra.cdk.sizes import Part
 from shared.errors import SettingsError
 from tests.infra.conftest import cdk_context, synthesise

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.alarms import of_service
-from infra.cdk.constructs.host_alarms import host_metric, told_by_host
+from infra.cdk.constructs.host_alarms import host_metric, published_by_host
 
 HALF_HOUR = Duration.minutes(30)
 
@@ -84,8 +84,10 @@ class Dashboard(Construct):
             {
                 "CPU, in percent": [host_metric(config, "CPUUtilization", "Maximum")],
                 "CPU credits left": [host_metric(config, "CPUCreditBalance", "Minimum")],
-                "Data volume used, in percent": [told_by_host("DiskUsedPercent")],
-                "Age of the older of dump and snapshot, in hours": [told_by_host("BackupAgeHours")],
+                "Data volume used, in percent": [published_by_host("DiskUsedPercent")],
+                "Age of the older of dump and snapshot, in hours": [
+                    published_by_host("BackupAgeHours")
+                ],
             },
         )
 

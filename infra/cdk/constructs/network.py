@@ -7,7 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
+from infra.cdk.constructs.buckets import add_expiring_bucket
 from infra.cdk.constructs.function_network import FunctionNetwork
 
 VPC_CIDR = "10.42.0.0/20"

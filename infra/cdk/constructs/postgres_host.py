@@ -17,24 +17,18 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
-from infra.cdk.constructs.host_files import first_boot
+from infra.cdk.constructs.buckets import add_expiring_bucket
+from infra.cdk.constructs.host_boot import first_boot, report_failed_boot
 from infra.cdk.constructs.host_rights import host_role, let_take_address
 from infra.cdk.constructs.network import Network
-from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.database import DATABASE, HostConfig
-from infra.cdk.names import host_name
+from infra.cdk.names import KEEP_DATA, host_name
 from shared.telemetry import NAMESPACE
 
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 BOOT = Duration.minutes(30)
 """How long CloudFormation waits for the signal of a host; the limits of its boot are shorter."""
 DUMPS = "dumps/"
-BOOTED = "pg-check.timer"
-"""What runs from the end of a successful boot on."""
-INSTANCE_ID = "/var/lib/cloud/data/instance-id"
-GIVE_UP = Duration.hours(1)
-"""How long an instance whose boot failed tries to report itself."""
 
 
 class PostgresHost(Construct):
@@ -68,7 +62,7 @@ class PostgresHost(Construct):
             # A gateway that maps a public address cannot be detached, and cfn-init needs its route.
             addressed.node.add_dependency(network.database_subnet.internet_connectivity_established)
         self.volume.grant_attach_volume_by_resource_tag(role, [self.group])
-        self._give_up_without_boot()
+        self.group.add_user_data(*report_failed_boot())
         if credits_of(config.host):
             self._lend_credits()
 
@@ -165,24 +159,6 @@ class PostgresHost(Construct):
             "METRIC_NAMESPACE": NAMESPACE,
             "CPU_CREDITS": credits_of(config.host),
         }
-
-    def _give_up_without_boot(self) -> None:
-        """Let an instance whose boot failed report itself, so that the group replaces it.
-
-        EC2's own checks see the machine only. It follows the signal, so a deployment fails with
-        the boot's own words, and it covers a boot that cfn-init could not even start.
-        """
-        report = (
-            f"aws autoscaling set-instance-health --region {Aws.REGION} --health-status Unhealthy"
-            " --no-should-respect-grace-period"
-            f' --instance-id "$(cat {INSTANCE_ID})"'
-        )
-        self.group.add_user_data(
-            f"until systemctl --quiet is-active {BOOTED} || timeout 60 {report}; do",
-            f"  [ $SECONDS -lt {GIVE_UP.to_seconds()} ] || break",
-            "  sleep 20",
-            "done",
-        )
 
     def _lend_credits(self) -> None:
         # A new T instance has no credits, and its boot would run on a fifth of a core. `credits.sh`

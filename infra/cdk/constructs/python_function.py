@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, Duration, IgnoreMode, Size, Validations
+from aws_cdk import Acknowledgment, Duration, IgnoreMode, RemovalPolicy, Size, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.constructs.function_network import FunctionNetwork, interface_rights
-from infra.cdk.constructs.log_group import add_log_group
 from infra.cdk.constructs.permissions import allow
 from infra.cdk.sizes import ConsumerConfig, FunctionConfig
 from shared.telemetry import NAMESPACE
@@ -45,6 +45,20 @@ def source_of(service: str) -> lambda_.AssetCode:
             *("/services/*", "!/services/__init__.py", f"!/services/{service}/"),
             *("__pycache__/", "*.pyc"),
         ],
+    )
+
+
+def add_log_group(scope: Construct, construct_id: str, *, name: str) -> logs.LogGroup:
+    """Add a log group that keeps lines for a month and is deleted with its stack.
+
+    Without one, Lambda makes a group that no stack deletes and whose lines never expire.
+    """
+    return logs.LogGroup(
+        scope,
+        construct_id,
+        log_group_name=name,
+        retention=logs.RetentionDays.ONE_MONTH,
+        removal_policy=RemovalPolicy.DESTROY,
     )
 
 

@@ -25,7 +25,7 @@ from shared.archive import UPLOADS
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the functions read and write, and where those are that use the database."""
+    """The resources that the functions use, and the network of those that use the database."""
 
     bucket: s3.IBucket
     collected_plays: sqs.Queue
@@ -39,7 +39,7 @@ class Surroundings:
 
 
 class Functions(Construct):
-    """The functions of the pipeline, not yet fed by anything."""
+    """The functions of the pipeline, without the events that invoke them."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Functions(Construct):
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
             ],
         )
-        function.give_up_to(around.failed_ticks)
+        function.send_failures_to(around.failed_ticks)
         self._acknowledge_prefix(function, "polls/*")
         return function
 
@@ -129,9 +129,9 @@ class Functions(Construct):
             },
             grants=[
                 allow("s3", "GetObject", "GetObjectVersion", on=[uploads]),
-                # Without them S3 says "forbidden" of a version that was deleted meanwhile, and an
-                # event without a version id cannot be told from its neighbours. A condition on
-                # the prefix would never hold: reading an object names no prefix.
+                # Without ListBucket S3 answers "forbidden" for a version that was deleted
+                # meanwhile. ListBucketVersions finds the version of an event without a version id.
+                # A condition on the prefix would never hold: reading an object names no prefix.
                 allow("s3", "ListBucket", "ListBucketVersions", on=[around.bucket.bucket_arn]),
                 allow("s3", "PutObject", "AbortMultipartUpload", on=[quarantine]),
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
@@ -143,7 +143,7 @@ class Functions(Construct):
 
     def _enricher(self) -> PythonFunction:
         config = self._config.enricher
-        return self._asking(
+        return self._feature_function(
             "Enricher",
             handler="services.enricher.handler.handler",
             config=config,
@@ -154,7 +154,7 @@ class Functions(Construct):
     def _healer(self) -> PythonFunction:
         config, cache = self._config.healer, self._around.track_cache
         index = f"{cache.table_arn}/index/{WAITING}"
-        return self._asking(
+        return self._feature_function(
             "Healer",
             handler="services.enricher.heal.handler",
             config=config,
@@ -162,7 +162,7 @@ class Functions(Construct):
             grants=[allow("dynamodb", "Query", on=[index])],
         )
 
-    def _asking(
+    def _feature_function(
         self,
         construct_id: str,
         *,
@@ -171,7 +171,7 @@ class Functions(Construct):
         environment: Mapping[str, str],
         grants: Sequence[iam.PolicyStatement],
     ) -> PythonFunction:
-        """Make a function that asks for features, and passes them on."""
+        """Add a function that requests features and publishes them."""
         configured, around = self._config, self._around
         return PythonFunction(
             self,
@@ -198,12 +198,12 @@ class Functions(Construct):
                 ),
                 allow("sqs", "SendMessage", on=[around.enriched_plays.queue_arn]),
                 *grants,
-                *self._as_an_app(),
+                *self._spotify_rights(),
             ],
         )
 
-    def _as_an_app(self) -> list[iam.PolicyStatement]:
-        """Allow to ask Spotify for features, where Spotify is a source of them."""
+    def _spotify_rights(self) -> list[iam.PolicyStatement]:
+        """Return the rights to request features from Spotify, if Spotify is a source."""
         if not (secret := self._config.features_secret):
             return []
         return [
@@ -246,7 +246,7 @@ class Functions(Construct):
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
         name = archive_name(self._config)
-        # As a finding writes what the template leaves open.
+        # A finding of cdk-nag writes the variables of a template like this.
         for token, written in ((Aws.ACCOUNT_ID, "<AWS::AccountId>"), (Aws.REGION, "<AWS::Region>")):
             name = name.replace(token, written)
         Validations.of(function).acknowledge(

@@ -1,4 +1,4 @@
-"""The pipeline: what stands between Spotify, the uploads and Postgres."""
+"""The pipeline stack: tables, queues, functions, schedules, alarms."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ from services.enricher.cache.pending import INDEX as WAITING
 
 
 class PipelineStack(Stack):
-    """Stores, queues, functions, what starts them, and the alarms."""
+    """The stateless half of a deployment, and the tables of its state."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ class ArchiveBucket(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             lifecycle_rules=[
-                # What a broken transfer leaves behind is invisible, and billed.
+                # The parts of a failed upload are invisible and billed.
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
             ],
             removal_policy=KEEP_DATA,
@@ -44,9 +44,9 @@ class ArchiveBucket(Construct):
 
 
 def upload_pattern(config: PipelineConfig) -> events.EventPattern:
-    """Match every object below `history/`; the backfill reports those that are no history.
+    """Match every object below `history/`; the backfill reports files that are not history.
 
-    EventBridge refuses a rule of many wildcards, so the suffix is not part of it.
+    The suffix is not part of the rule, because EventBridge refuses rules with many wildcards.
 
     Source:
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching-complexity
@@ -66,12 +66,12 @@ def add_expiring_bucket(
 ) -> s3.Bucket:
     """Add a private, versioned bucket that keeps each object for a number of days.
 
-    A version that was overwritten or deleted stays for a week more, so that a mistake, or a host
-    in foreign hands, cannot take the backups away at once.
+    An overwritten or deleted version stays for another week, so that neither a mistake nor a
+    compromised host can destroy the backups at once.
 
-    With a purpose it has a fixed name, by which it is taken back. Without one it is for what fills
-    by itself from its first minutes on: S3 deletes no bucket that holds something, so a rollback
-    leaves it where it is, and it bars no name.
+    With a purpose it has a fixed name, by which a new stack imports it again. Without one AWS names
+    it: a bucket that fills from its first minutes on survives a rollback, because S3 deletes only
+    empty buckets, and a fixed name would then block the next deployment.
     """
     bucket = s3.Bucket(
         scope,
@@ -104,7 +104,7 @@ def add_expiring_bucket(
 
 
 def _send_events(bucket: s3.Bucket) -> None:
-    # `event_bridge_enabled=True` would do this by a function of CDK's; CloudFormation can.
+    # `event_bridge_enabled=True` would add a function for this; CloudFormation needs none.
     resource = cast(s3.CfnBucket, bucket.node.default_child)
     resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
         event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(

@@ -9,17 +9,17 @@ from aws_cdk import aws_ec2 as ec2
 SCRIPTS = Path(__file__).parents[1] / "assets" / "postgres"
 HOME = "/opt/pg"
 BOOTED = "pg-check.timer"
-"""What runs from the end of a successful boot on."""
+"""The unit that is active after a successful boot."""
 INSTANCE_ID = "/var/lib/cloud/data/instance-id"
 GIVE_UP = Duration.hours(1)
-"""How long an instance whose boot failed tries to report itself."""
+"""Time during which an instance whose boot failed tries to report itself."""
 
 
 def first_boot(facts: Mapping[str, str]) -> ec2.CloudFormationInit:
-    """Put every script below `/opt/pg` with the facts in `/opt/pg/env`, then run `boot.sh`.
+    """Write the scripts to `/opt/pg` and the facts to `/opt/pg/env`, then run `boot.sh`.
 
-    The files travel in the template, so the host needs no right to read CDK's assets. Any change
-    of them replaces the host.
+    The files are part of the template, so the host needs no right to read CDK's assets. Any change
+    of a file replaces the host.
     """
     env = "".join(f"{name}={value}\n" for name, value in facts.items())
     files = [ec2.InitFile.from_string(f"{HOME}/env", env)]

@@ -12,7 +12,7 @@ from infra.cdk.names import KEEP_DATA
 
 
 class ListenerSecrets(Construct):
-    """One empty secret for each listener; logging in fills it, and no deployment touches it."""
+    """One empty secret for each listener; a login fills it, and no deployment changes it."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
@@ -28,7 +28,7 @@ class ListenerSecrets(Construct):
         ]
         for secret in secrets:
             resource = cast(secretsmanager.CfnSecret, secret.node.default_child)
-            # Without this CDK has a random value made, which would pass for a login.
+            # Otherwise CDK generates a random value, which would look like a login.
             resource.add_property_deletion_override("GenerateSecretString")
         Validations.of(self).acknowledge(
             Acknowledgment(

@@ -13,7 +13,7 @@ from infra.cdk.constructs.permissions import allow
 
 
 class ListenerSchedules(Construct):
-    """One schedule for each listener, whose ticks the collector gets."""
+    """One schedule for each listener, which invokes the collector."""
 
     def __init__(
         self,
@@ -41,21 +41,21 @@ class ListenerSchedules(Construct):
                 target=targets.LambdaInvoke(
                     collector,
                     input=scheduler.ScheduleTargetInput.from_object({"listener": listener}),
-                    # CDK would add the right to call each version of the function.
+                    # CDK would add the right to invoke each version of the function.
                     role=role.without_policy_updates(),
                     dead_letter_queue=failed_ticks,
                     retry_attempts=2,
                     max_event_age=Duration.minutes(10),
                 ),
             )
-            # A schedule names its group as plain text, from which no order follows.
+            # A schedule names its group as plain text, which implies no order.
             schedule.node.add_dependency(self.group)
 
 
 class RepeatedCall(Construct):
-    """A schedule in the group of the listeners', with a role of its own.
+    """A schedule that invokes a function without input, with a role of its own.
 
-    A call that fails leaves nothing behind: its work stays due, and the next one does it.
+    A failed invocation needs no retry, because the next one does the same work.
     """
 
     def __init__(
@@ -80,18 +80,18 @@ class RepeatedCall(Construct):
             target=targets.LambdaInvoke(
                 function,
                 input=scheduler.ScheduleTargetInput.from_object({}),
-                # CDK would add the right to call each version of the function.
+                # CDK would add the right to invoke each version of the function.
                 role=role.without_policy_updates(),
                 retry_attempts=0,
                 max_event_age=Duration.minutes(10),
             ),
         )
-        # A schedule names its group as plain text, from which no order follows.
+        # A schedule names its group as plain text, which implies no order.
         schedule.node.add_dependency(group)
 
 
 def scheduler_role(scope: Construct, group: scheduler.ScheduleGroup) -> iam.Role:
-    """Make a role that the schedules of a group may take, with no right yet."""
+    """Return a role without rights that only the schedules of a group may assume."""
     only_ours = {
         "StringEquals": {
             "aws:SourceAccount": Aws.ACCOUNT_ID,

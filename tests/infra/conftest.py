@@ -32,7 +32,7 @@ def cdk_context(**given):
 
 @dataclass(frozen=True)
 class Synthesised:
-    """A template whose resources go by their place in the app, not by their logical ids."""
+    """A template whose resources are named by construct path instead of logical id."""
 
     folder: Path
     stack: str
@@ -44,7 +44,7 @@ class Synthesised:
         return re.sub(r"(/Default|/Resource)+$", "", path.removeprefix(f"{self.stack}/"))
 
     def readable(self, value: Any) -> Any:
-        """Write references as `<path>` and `<path.Attribute>`, and join what is joined."""
+        """Return a value with references as `<path>` and `<path.Attribute>`, and joins resolved."""
         match value:
             case {"Ref": name}:
                 return f"<{self.path_of(name)}>"
@@ -71,7 +71,7 @@ class Synthesised:
         return self.resources()[path]["Properties"]
 
     def waits_for(self, path: str) -> set[str]:
-        """Name all that CloudFormation makes before a resource, and deletes after it."""
+        """Return the resources that CloudFormation creates before one and deletes after it."""
         resources = self.template["Resources"]
         found = {name for name in resources if self.path_of(name) == path}
         ahead = list(found)
@@ -209,7 +209,7 @@ def files(data):
 
 @pytest.fixture(scope="session")
 def facts(files):
-    """What the scripts of the database host are told, by name."""
+    """The variables of the database host's scripts, by name."""
     lines = files["/opt/pg/env"]["content"].splitlines()
     return dict(line.split("=", 1) for line in lines)
 

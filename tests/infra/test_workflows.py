@@ -1,4 +1,4 @@
-"""What GitHub's machines run, and with which rights."""
+"""What CI runs and with which rights, and the habits of the repository."""
 
 import os
 import re
@@ -18,12 +18,12 @@ def text_of(name):
     return (WORKFLOWS / name).read_text()
 
 
-def test_every_workflow_is_looked_at():
+def test_every_workflow_is_listed_here():
     assert {path.name for path in WORKFLOWS.iterdir()} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_action_is_pinned_to_a_commit_and_tells_its_version(name):
+def test_an_action_is_pinned_to_a_commit_with_its_version(name):
     used = re.findall(r"uses: (?!\./)(.+)", text_of(name))
 
     loose = [
@@ -34,7 +34,7 @@ def test_an_action_is_pinned_to_a_commit_and_tells_its_version(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_workflow_may_read_the_code_and_no_more(name):
+def test_a_workflow_may_only_read_the_code(name):
     assert "\npermissions:\n  contents: read\n\n" in text_of(name)
 
 

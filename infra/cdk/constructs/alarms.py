@@ -16,9 +16,9 @@ QUIET_HOURS = 72
 """Hours without a play after which a fault is more likely than a pause."""
 
 TOKEN_DAYS = {
-    30: "the login of a listener ends within a month",
-    7: "the login of a listener ends within a week",
-    1: "the login of a listener ends within a day, or Spotify refuses it already",
+    30: "the login of a listener expires within a month",
+    7: "the login of a listener expires within a week",
+    1: "the login of a listener expires within a day, or Spotify refuses it already",
 }
 """Days before a login expires on which an alarm starts, and its words."""
 
@@ -42,7 +42,8 @@ class Alarms(Construct):
                     period=Duration.minutes(5), statistic="Maximum"
                 ),
                 threshold=1,
-                description=f"{name}: messages were given up; read, mend and replay them",
+                description=f"{name}: dead letters arrived; read them, fix the cause and replay"
+                " them",
             ),
         )
 
@@ -62,8 +63,8 @@ class Alarms(Construct):
                 # Each half-hour holds a poll of every listener, so this means three failures in a
                 # row. The number within one fixed hour would vary.
                 periods=3,
-                description="FailedTicks: polls fail for an hour; read why in the collector's log,"
-                " or in the ticks themselves",
+                description="FailedTicks: polls have failed for an hour; the collector's log and"
+                " the messages in the queue say why",
             ),
         )
 
@@ -76,8 +77,8 @@ class Alarms(Construct):
                     period=Duration.minutes(5), statistic="Maximum"
                 ),
                 threshold=longest.to_seconds(),
-                description=f"{name}: the oldest message waits too long; look whether its consumer"
-                " is called, and whether it fails",
+                description=f"{name}: the oldest message waits too long; check whether its"
+                " consumer runs, and whether it fails",
             ),
         )
 
@@ -90,7 +91,7 @@ class Alarms(Construct):
                 threshold=1,
                 periods=3,
                 breaching=2,
-                description=f"{name}: fails again and again; read its log",
+                description=f"{name}: fails repeatedly; read its log",
             ),
         )
 
@@ -120,7 +121,7 @@ class Alarms(Construct):
                 threshold=1,
                 comparison=LESS,
                 missing_is_bad=True,
-                description=f"{name}: nothing calls it; look at its schedules",
+                description=f"{name}: nothing invokes it; check its schedules",
             ),
         )
         # Created before its schedules, it would go off in each new deployment.
@@ -143,7 +144,7 @@ class Alarms(Construct):
             AlarmRule(
                 metric=of_service("collector", "GapDetected", "Sum"),
                 threshold=1,
-                description="Collector: plays may be missed; `plays status` tells when and why",
+                description="Collector: plays may be missing; `plays status` shows when and why",
             ),
         )
         self._add(
@@ -153,8 +154,8 @@ class Alarms(Construct):
                 metric=of_service("collector", "SpotifyThrottled", "Maximum"),
                 threshold=1,
                 periods=3,
-                description="Collector: Spotify takes no calls for hours; `plays status` tells when"
-                " it does again",
+                description="Collector: Spotify has rate-limited the app for hours; `plays status`"
+                " shows until when",
             ),
         )
         self._add(
@@ -163,7 +164,7 @@ class Alarms(Construct):
                 metric=of_service("collector", "SpotifyForbids", "Maximum"),
                 threshold=1,
                 description="Collector: Spotify forbids the app or the account; `plays status`"
-                " tells why",
+                " shows why",
             ),
         )
         self._add(
@@ -172,8 +173,8 @@ class Alarms(Construct):
                 # An alarm looks back at most a week, so the collector counts the hours.
                 metric=of_service("collector", "HoursSinceLastPlay", "Maximum"),
                 threshold=QUIET_HOURS,
-                description="Collector: a listener played nothing for three days; if they did,"
-                " Spotify does not tell: compare with the app",
+                description="Collector: no play of a listener for three days; if they did play,"
+                " compare with the Spotify app",
             ),
         )
 

@@ -134,13 +134,13 @@ def synthesise(folder, **given):
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory):
-    """All stacks as they are without any configuration."""
+    """All stacks with the default configuration."""
     return synthesise(tmp_path_factory.mktemp("aws"), target="aws")
 
 
 @pytest.fixture(scope="session")
 def placed(tmp_path_factory):
-    """All stacks as `app.py` makes them for the CDK command line, which found credentials."""
+    """All stacks as `app.py` builds them if the CDK command line has credentials."""
     folder = tmp_path_factory.mktemp("placed")
     told = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
     context = {"CDK_CONTEXT_JSON": json.dumps(cdk_context()), "CDK_OUTDIR": str(folder)}
@@ -158,13 +158,13 @@ def placed(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory):
-    """All stacks for a database that is managed elsewhere."""
+    """All stacks for an external database."""
     return synthesise(tmp_path_factory.mktemp("elsewhere"), **{"database.mode": "external"})
 
 
 @pytest.fixture(scope="session")
 def private(tmp_path_factory):
-    """All stacks for a database that is managed elsewhere, in a network that exists already."""
+    """All stacks for an external database in an existing network."""
     network = {
         "vpc_id": "vpc-0a1b2c3d",
         "subnet_ids": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
@@ -177,7 +177,7 @@ def private(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def by_github(tmp_path_factory):
-    """All stacks where a repository deploys them."""
+    """All stacks with a repository that may deploy."""
     return synthesise(tmp_path_factory.mktemp("github"), github_repository="anna/plays")
 
 
@@ -198,7 +198,7 @@ def data(aws):
 
 @pytest.fixture(scope="session")
 def files(data):
-    """What cfn-init puts on the database host."""
+    """The files that cfn-init writes on the database host."""
     [resource] = [
         resource
         for resource in data.template["Resources"].values()
@@ -227,19 +227,19 @@ def on_local(local):
 
 @pytest.fixture
 def synthesised(tmp_path):
-    """Synthesise with what the command line gives."""
+    """Synthesise with options of the command line."""
     return partial(synthesise, tmp_path / "cdk.out")
 
 
 @pytest.fixture
 def unsynthesised(tmp_path):
-    """Build the app and its stacks, still open to changes."""
+    """Build the app and its stacks without synthesis, so that a test can change them."""
     return partial(an_app, tmp_path / "cdk.out")
 
 
 @pytest.fixture
 def stack(request):
-    """One stack of one deployment, asked for as `<deployment>/<stack>`."""
+    """One stack of one deployment, by the parameter `<deployment>/<stack>`."""
     deployment, _, name = request.param.partition("/")
     fixture = {"github": "by_github"}.get(deployment, deployment)
     return request.getfixturevalue(fixture)[name]

@@ -41,7 +41,7 @@ def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
 def test_the_alarm_on_failed_polls_ends_with_the_failures(on_aws):
     watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
 
-    # What lies in the queue would keep the alarm on for 14 days, deaf to what follows.
+    # The number in the queue would keep the alarm on for 14 days and hide later failures.
     assert (watched["MetricName"], watched["Statistic"]) == ("NumberOfMessagesSent", "Sum")
     assert watched["Dimensions"] == [{"Name": "QueueName", "Value": "<FailedTicks.QueueName>"}]
     assert (watched["Threshold"], watched["TreatMissingData"]) == (1, "notBreaching")
@@ -52,7 +52,7 @@ def test_failed_polls_raise_an_alarm_after_an_hour(on_aws):
     watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
 
     assert watched["EvaluationPeriods"] == watched["DatapointsToAlarm"] == 3
-    # Each period holds a tick, since polls are 25 minutes apart at most.
+    # Each period holds a poll, because polls are at most 25 minutes apart.
     assert watched["Period"] == 30 * 60
 
 

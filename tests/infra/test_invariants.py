@@ -1,4 +1,4 @@
-"""What holds for every resource of every template, those that are yet to come included."""
+"""Rules for every resource of every template, including future ones."""
 
 import json
 import re
@@ -26,7 +26,7 @@ FILLS_AT_ONCE = {"Network/FlowLogs"}
 NAMED_BY_AWS = {
     # Its ARN ends in six characters that AWS sets; docs/deploy.md has the commands.
     "AWS::SecretsManager::Secret",
-    # A new one begins with a snapshot of the old.
+    # A new volume starts from a snapshot of the old one.
     "AWS::EC2::Volume",
 }
 MOST_WILDCARDS = 4
@@ -38,7 +38,7 @@ LIMITS = {
     "resources": 250,
     "outputs": 100,
 }
-"""Half of what AWS takes (docs/adr/0012), because a reference may become longer than it is here."""
+"""Half of the limits of AWS (docs/adr/0012), because a resolved reference may be longer."""
 TOPIC = "arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:spotify-pipeline-alarms"
 
 
@@ -55,7 +55,7 @@ def offenders(stack, kind, keeps):
 
 
 def without_tls_denied(stack, kind, key):
-    """Name what a resource policy closes to everyone who comes without TLS."""
+    """Return the resources whose policy denies access without TLS."""
     return {
         closed
         for policy in stack.resources(kind).values()
@@ -217,7 +217,7 @@ def test_only_resources_named_by_aws_cannot_be_imported(kind):
 
 
 def wildcards(pattern):
-    """Count the `*` of every wildcard matcher, those inside `anything-but` and `$or` included."""
+    """Count the `*` of every wildcard matcher, also inside `anything-but` and `$or`."""
     match pattern:
         case {"wildcard": text}:
             return sum(each.count("*") for each in listed(text))

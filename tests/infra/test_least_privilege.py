@@ -47,7 +47,7 @@ BY_NO_NAME = {
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
-    # What EC2 lets describe as a whole only.
+    # EC2 supports these only for all resources.
     "ec2:DescribeInstances",
     "ec2:DescribeSnapshots",
     "ec2:DescribeVolumes",

@@ -1,4 +1,4 @@
-"""What GitHub may do here, and who may ask for it."""
+"""The rights of GitHub's workflows."""
 
 import pytest
 

@@ -97,7 +97,7 @@ NEEDED_BY = {
     "ec2 describe-volumes": {"ec2:DescribeVolumes"},
     "ec2 modify-instance-credit-specification": {"ec2:ModifyInstanceCreditSpecification"},
     "ec2 wait volume-available": {"ec2:DescribeVolumes"},
-    # Both ways, and what ends an upload in parts that failed.
+    # In both directions; AbortMultipartUpload ends a failed upload.
     "s3 cp": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
     # By hand: restore.sh says how to find the key of a dump.
     "s3 ls": {"s3:ListBucket"},

@@ -61,7 +61,7 @@ def test_a_boot_runs_with_unlimited_cpu_credits(launch, facts):
 
 @pytest.fixture
 def give_up(launch, tmp_path):
-    """Run what follows cfn-init in the user data, and return the calls of aws."""
+    """Run the user data after cfn-init, and return the calls of the AWS CLI."""
     _, _, script = launch["UserData"]["Fn::Base64"].partition("\n)\n")
     (tmp_path / "id").write_text("i-0123\n")
 
@@ -221,7 +221,7 @@ def test_a_postgres_that_does_not_answer_raises_an_alarm(data):
 
     assert (alarm["MetricName"], alarm["Statistic"]) == ("DiskUsedPercent", "SampleCount")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
-    # As often as the host publishes, so that each period without a value is one without an answer.
+    # The period in which the host publishes, so a missing value means no answer.
     assert alarm["Period"] == 300
     assert "OnCalendar=*:00/5" in (SCRIPTS / "pg-metrics.timer").read_text()
 
@@ -236,14 +236,14 @@ def test_a_silent_host_raises_one_alarm_within_the_hour(data):
     }
 
     assert after_s == {"HostAlarms/HostFailed": 1_500, "HostAlarms/BackupOverdue": 86_400}
-    # CloudWatch looks back for values further than an alarm's periods: it may be twice as late.
+    # CloudWatch looks back further than the periods of an alarm, so it may be twice as late.
     assert 2 * after_s["HostAlarms/HostFailed"] + 300 <= 3_600
 
 
 def test_a_backup_is_overdue_after_28_hours(data):
     alarm = data.properties("HostAlarms/BackupOverdue")
 
-    # In none of the last 24 hours both kinds were younger than four.
+    # In no hour of the last 24 were both backups younger than four hours.
     assert (alarm["Statistic"], alarm["Period"]) == ("Minimum", 3_600)
     assert alarm["EvaluationPeriods"] == alarm["DatapointsToAlarm"] == 24
     assert alarm["Threshold"] + alarm["EvaluationPeriods"] == 28

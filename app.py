@@ -3,7 +3,7 @@
 import os
 
 from infra.cdk.app_builder import build, new_app
-from infra.cdk.context import load
+from infra.cdk.config import load
 
 app = new_app()
 build(app, load(app.node.get_all_context(), os.environ))

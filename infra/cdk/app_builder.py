@@ -1,4 +1,4 @@
-"""Put the app together; `app.py` and the tests build the same one."""
+"""Build the CDK app, for `app.py` and the tests alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from infra.cdk.pipeline_stack import PipelineStack
 
 
 def new_app(context: Mapping[str, Any] | None = None, outdir: Path | None = None) -> App:
-    """Make an app; the CDK command line tells it by itself what `cdk.json` and `-c` say."""
+    """Return an app; by default its context is that of `cdk.json` and `-c`."""
     return App(context=context, outdir=str(outdir) if outdir else None)
 
 
@@ -29,14 +29,14 @@ class Stacks:
 
     @property
     def all(self) -> list[Stack]:
-        """Those that there are, in the order of their deployment."""
+        """The existing stacks in the order of their deployment."""
         return [stack for stack in (self.oidc, self.data, self.pipeline) if stack]
 
 
 def build(app: App, config: PipelineConfig) -> Stacks:
-    """Add the stacks of one deployment, their tags and the rules they must keep.
+    """Add the stacks of one deployment, their tags and the rules of cdk-nag.
 
-    Synthesis fails where a rule of AwsSolutions is broken without an acknowledgment.
+    Synthesis fails if a rule of AwsSolutions is broken without an acknowledgment.
     """
     data = DataStack(
         app,
@@ -52,7 +52,7 @@ def build(app: App, config: PipelineConfig) -> Stacks:
         network=data.network,
         description="Listening history: collects, enriches and loads what people play on Spotify",
     )
-    # They know each other by name, from which no order follows.
+    # The stacks refer to each other by fixed names, which imply no order of deployment.
     pipeline.add_stack_dependency(data)
     oidc = _oidc_stack(app, config)
     Tags.of(app).add("project", config.name)

@@ -1,8 +1,15 @@
-"""What can be configured, as one validated object; what nobody sets has its default here."""
+"""The configuration of one deployment, and how it is read from the CDK context.
 
-from typing import Annotated, Literal, Self
+In `cdk.json`, `pipeline` holds the values and `pipeline:<target>` what one target changes;
+`cdk … -c name=value` overrides both, and a dot reaches inside (`-c loader.timeout_s=5`). Account
+and region come from the environment, where the CDK puts those of the credentials that it finds.
+"""
 
-from pydantic import BeforeValidator, Field, model_validator
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from infra.cdk.database import DatabaseConfig, HostConfig, Role, words
 from infra.cdk.sizes import (
@@ -16,6 +23,7 @@ from infra.cdk.sizes import (
     Part,
     QueriesConfig,
 )
+from shared.errors import SettingsError
 from shared.models import Listener
 
 AWS_POLL_MINUTES = 15
@@ -44,18 +52,18 @@ class PipelineConfig(Part):
 
     target: Literal["aws", "local"] = "aws"
     place: Place | None = None
-    """Where it is deployed, as the CDK tells; None: the templates fit every account and region."""
+    """Account and region, from the CDK; None if the templates fit every place."""
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,26}$")] = "spotify-pipeline"
-    """What the fixed names begin with; the name of a bucket holds no more."""
+    """Prefix of the fixed names; the length of a bucket's name limits it."""
     listeners: Annotated[tuple[Listener, ...], BeforeValidator(words), Field(min_length=1)] = (
         "me",
     )
-    # The API shows 50 plays, and a play takes 30 s: within 25 minutes none can slip out of sight.
+    # The API shows the last 50 plays of at least 30 s each, which span 25 minutes or more.
     poll_minutes: Annotated[int, Field(ge=1, le=25)] = 20
     """On AWS at least `AWS_POLL_MINUTES`."""
     polling_enabled: bool = True
     alert_email: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")] = ""
-    """Who hears of alarms; empty: nobody."""
+    """Receives the alarms; empty: no mail is sent."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     spotify_api_url: Url = "https://api.spotify.com"
     spotify_accounts_url: Url = "https://accounts.spotify.com"
@@ -63,25 +71,24 @@ class PipelineConfig(Part):
     feature_sources: Annotated[
         tuple[Literal["reccobeats", "spotify"], ...], BeforeValidator(words)
     ] = ("reccobeats",)
-    """In the order in which they are asked; Spotify answers apps of before November 2024 alone."""
+    """In the order of the requests; Spotify serves only apps made before November 2024."""
     features_login: Listener | None = None
-    """Whose login names the app that asks Spotify for features; by default the first listener's."""
+    """The listener whose app requests features from Spotify; by default the first listener."""
     spotify_daily_calls: Annotated[int, Field(ge=1)] = 200
-    """For features; Spotify has locked apps out, live capture too, at some 600 calls in a day."""
+    """For features. Spotify has locked out whole apps, polls included, at about 600 calls a day."""
     match_window_s: Annotated[int, Field(ge=0, le=600)] = 90
-    """How far an API and an export record of one play may lie apart."""
+    """Greatest distance between a poll record and an export record of one play, seconds."""
     monthly_budget_usd: Annotated[int, Field(ge=0)] = 20
-    """What the whole account may cost before `alert_email` hears of it, at 80 and at 100 %; 0: no
-    budget."""
+    """Budget of the whole account; `alert_email` gets a mail at 80 and at 100 %. 0: no budget."""
     database: DatabaseConfig = DatabaseConfig()
     host: HostConfig = HostConfig()
-    # Since July 2026 GitHub calls a new repository by its numbers too: owner@1/name@2.
+    # For repositories made since July 2026, tokens include the ids: owner@1/name@2.
     github_repository: Annotated[
         str, Field(pattern=r"^([A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?)?$")
     ] = ""
-    """The repository whose main branch may deploy, as its tokens name it; empty: none may."""
+    """The repository whose main branch may deploy, as its tokens name it; empty: none."""
     dependency_layer: bool = True
-    """Whether a layer brings the functions their libraries; without it their host has them."""
+    """Whether a layer holds the libraries; if not, they are installed where the functions run."""
     collector: FunctionConfig = FunctionConfig()
     backfill: BackfillConfig = BackfillConfig()
     enricher: EnricherConfig = EnricherConfig()
@@ -144,19 +151,19 @@ class PipelineConfig(Part):
 
     @property
     def features_secret(self) -> str:
-        """The name of the secret with the app that asks Spotify for features; empty: none does."""
+        """The secret with the app that requests features from Spotify; empty if none does."""
         if "spotify" not in self.feature_sources:
             return ""
         return f"{self.listener_secret_prefix}{self.features_login or self.listeners[0]}"
 
     @property
     def listener_secret_prefix(self) -> str:
-        """What the names of the listeners' secrets begin with."""
+        """Prefix of the names of the listeners' secrets."""
         return f"{self.name}/listener/"
 
     @property
     def database_host_parameter(self) -> str:
-        """The name of the parameter that tells the database's host."""
+        """The name of the parameter with the database's host name."""
         return f"/{self.name}/database/host"
 
     @property
@@ -165,5 +172,59 @@ class PipelineConfig(Part):
         return f"/{self.name}/database/ca-pem" if self.database.verify_tls else ""
 
     def database_login_parameter(self, role: Role) -> str:
-        """Name the encrypted parameter with the login of a database role."""
+        """Return the name of the encrypted parameter with the login of a database role."""
         return f"/{self.name}/database/{role}"
+
+
+def load(
+    context: Mapping[str, Any], environment: Mapping[str, str] = MappingProxyType({})
+) -> PipelineConfig:
+    """Read the configuration from a CDK context.
+
+    Every name without a colon or slash must be an option, so a misspelt `-c` is refused.
+
+    Args:
+        context: Of `cdk.json` and the command line.
+        environment: Holds the account and region if there are credentials.
+
+    Raises:
+        SettingsError: Names each value that is unknown or wrong.
+    """
+    common = context.get("pipeline", {})
+    given = {path: value for path, value in context.items() if not {":", "/"} & set(path)}
+    given.pop("pipeline", None)
+    target = given.get("target", common.get("target", "aws"))
+    values = _merged(_place(environment) | common, context.get(f"pipeline:{target}", {}))
+    for path, value in given.items():
+        values = _merged(values, _nested(path, value))
+    try:
+        return PipelineConfig.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'all'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise SettingsError(f"bad configuration: {faults}") from None
+
+
+def _place(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the place, if both parts are known: without credentials the CDK sets no account."""
+    account = environment.get("CDK_DEFAULT_ACCOUNT")
+    region = environment.get("CDK_DEFAULT_REGION")
+    return {"place": {"account": account, "region": region}} if account and region else {}
+
+
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    """Turn `loader.timeout_s` and 5 into `{"loader": {"timeout_s": 5}}`."""
+    name, _, rest = path.partition(".")
+    return {name: _nested(rest, value) if rest else value}
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one tree of values over another."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        both = isinstance(value, Mapping) and isinstance(under, Mapping)
+        merged[name] = _merged(under, value) if both else value  # type: ignore[arg-type]
+    return merged

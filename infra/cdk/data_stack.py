@@ -1,4 +1,4 @@
-"""What must not be lost, and whom to tell: the database with its host, the archive, the topic."""
+"""The data stack: the database with its host, the archive, the alarm topic."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.alarm_topic import AlarmTopic
-from infra.cdk.constructs.archive_bucket import ArchiveBucket
+from infra.cdk.constructs.alarm import AlarmTopic
+from infra.cdk.constructs.buckets import ArchiveBucket
 from infra.cdk.constructs.budget import add_budget
 from infra.cdk.constructs.function_network import FunctionNetwork, existing_network
 from infra.cdk.constructs.host_alarms import HostAlarms
@@ -22,8 +22,8 @@ from infra.cdk.names import archive_name, host_name
 class DataStack(Stack):
     """The stateful half of a deployment.
 
-    `network` is where functions reach the database; None: over the internet. Where the database is
-    elsewhere, the stack is archive, topic and budget.
+    `network` is the network of the functions that use the database; None: they use the internet.
+    With an external database the stack has only archive, topic and budget.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class DataStack(Stack):
         topic = AlarmTopic(self, "AlarmTopic", config=config).topic
         if config.monthly_budget_usd:
             add_budget(self, "Budget", config=config)
-        self._tell({"ArchiveBucket": archive_name(config), "AlarmTopicArn": topic.topic_arn})
+        self._add_outputs({"ArchiveBucket": archive_name(config), "AlarmTopicArn": topic.topic_arn})
         if config.database.mode == "managed":
             self._add_database(topic)
         elif config.database.network:
@@ -56,9 +56,9 @@ class DataStack(Stack):
         )
         Snapshots(self, "Snapshots", config=config, volume=host.volume)
         alarms = HostAlarms(self, "HostAlarms", topic=topic)
-        # Before the host is up its silence would ring.
+        # Created before the host is up, they would go off.
         alarms.node.add_dependency(host.group)
-        self._tell(
+        self._add_outputs(
             {
                 "DbHost": host.name,
                 "HostGroup": host_name(config),
@@ -67,6 +67,6 @@ class DataStack(Stack):
             }
         )
 
-    def _tell(self, outputs: dict[str, str]) -> None:
+    def _add_outputs(self, outputs: dict[str, str]) -> None:
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

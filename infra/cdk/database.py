@@ -1,4 +1,4 @@
-"""Where Postgres is, and what its host is like."""
+"""The configuration of Postgres and of its host."""
 
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Self, get_args
@@ -8,19 +8,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from infra.cdk.sizes import Part
 
 Role = Literal["migrator", "loader", "reader", "report_reader"]
-"""Who uses the database: makes its tables, fills them, reads them, reads the views for reports."""
+"""Roles of the database: owns the tables, writes them, reads them, reads only the views."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
 DATABASE = "spotify"
-"""The name of a database that we make."""
+"""The name of the database."""
 
 WIDEST = 16
-"""The shortest prefix that may be let in: Data Studio's own ranges are no wider."""
+"""The shortest allowed prefix: Data Studio's own ranges are no wider."""
 
 
 def words(text: Any) -> Any:
-    """Read a list as the command line gives it: `-c listeners=me,anna`; empty text: none."""
+    """Split a list from the command line: `-c listeners=me,anna`; empty text: an empty list."""
     return [word for word in text.split(",") if word] if isinstance(text, str) else text
 
 
@@ -31,7 +31,7 @@ def _narrow(network: IPv4Network) -> IPv4Network:
 
 
 class NetworkConfig(Part):
-    """A network that exists already, from which functions reach a database that is private."""
+    """An existing network from which functions reach a private database."""
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")]
     subnet_ids: Annotated[
@@ -39,25 +39,25 @@ class NetworkConfig(Part):
         BeforeValidator(words),
         Field(min_length=1, max_length=16),
     ]
-    """Where the functions are; each needs a way to Systems Manager."""
+    """The subnets of the functions; each needs a route to Systems Manager."""
     security_group_id: Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]
-    """As whom they speak; the database lets it in, and it lets out 5432 and 443."""
+    """The group of the functions: the database admits it, and it may reach ports 5432 and 443."""
     ipv6: bool = False
-    """Whether the way to AWS is IPv6, as in a dual-stack subnet with an egress-only gateway."""
+    """Whether AWS is reached over IPv6, as in a dual-stack subnet with an egress-only gateway."""
 
 
 class DatabaseConfig(Part):
-    """Where Postgres is.
+    """Where Postgres runs.
 
-    `managed`: on a host of the data stack. `external`: it exists already (RDS, Aurora, Neon, the
-    local one), and so do its parameters `/<name>/database/{migrator,loader,reader,host,ca-pem}`.
+    `managed`: on a host of the data stack. `external`: it already exists (RDS, Aurora, Neon, the
+    local one), with its parameters `/<name>/database/{migrator,loader,reader,host,ca-pem}`.
     """
 
     mode: Literal["managed", "external"] = "managed"
     network: NetworkConfig | None = None
-    """Where functions reach an external database; None: over the internet."""
+    """The network of the functions for an external database; None: over the internet."""
     verify_tls: bool = True
-    """False only where the database is on the loopback."""
+    """False only if the database is on the loopback interface."""
 
     @model_validator(mode="after")
     def _has_one_network(self) -> Self:
@@ -72,11 +72,10 @@ class HostConfig(Part):
     # Graviton: the image is for arm64. Smaller than micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
     volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 4
-    """Size of the data volume; it can grow, and never shrink. The file system follows with the
-    next host, or by `/opt/pg/disk.sh` on this one."""
+    """Size of the data volume, which can grow and never shrink. The next host grows the file
+    system, or `/opt/pg/disk.sh` on this one."""
     snapshot_id: Annotated[str, Field(pattern=r"^(snap-[0-9a-f]{8,17})?$")] = ""
-    """A snapshot that the data volume begins with; a change makes a new volume, and the one
-    before is kept."""
+    """The snapshot of the data volume; a change makes a new volume and keeps the old one."""
     # The letter gives the subnet its addresses, so local zones are left out.
     availability_zone: Annotated[str, Field(pattern=r"^([a-z]+(-[a-z]+)+-[0-9]+[a-h])?$")] = ""
     """The zone of host and data volume (`eu-west-1b`), because not every zone has every instance
@@ -86,7 +85,7 @@ class HostConfig(Part):
     data_studio_cidrs: Annotated[
         tuple[Annotated[IPv4Network, AfterValidator(_narrow)], ...], BeforeValidator(words)
     ] = ()
-    """From where role report_reader may connect, with a client certificate; empty: from nowhere."""
+    """Networks from which role report_reader may connect with a client certificate."""
 
     @property
     def volume_origin(self) -> str:

@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.database_function import database_function
+from infra.cdk.constructs.database_functions import DatabaseUser, add_database_function
 from infra.cdk.constructs.dependency_layer import DependencyLayer
 from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.permissions import allow, secret_arn
@@ -25,7 +25,7 @@ from shared.archive import UPLOADS
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the functions read and write, and where those are that use the database."""
+    """The resources that the functions use, and the network of those that use the database."""
 
     bucket: s3.IBucket
     collected_plays: sqs.Queue
@@ -39,7 +39,7 @@ class Surroundings:
 
 
 class Functions(Construct):
-    """The functions of the pipeline, not yet fed by anything."""
+    """The functions of the pipeline, without the events that invoke them."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Functions(Construct):
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
             ],
         )
-        function.give_up_to(around.failed_ticks)
+        function.send_failures_to(around.failed_ticks)
         self._acknowledge_prefix(function, "polls/*")
         return function
 
@@ -129,8 +129,8 @@ class Functions(Construct):
             },
             grants=[
                 allow("s3", "GetObject", "GetObjectVersion", on=[uploads]),
-                # Without it S3 answers "forbidden" for an upload that has been deleted. A condition
-                # on the prefix would never hold, because reading an object names no prefix.
+                # Without ListBucket S3 answers "forbidden" for a deleted upload.
+                # A condition on the prefix would never hold: reading an object names no prefix.
                 allow("s3", "ListBucket", on=[around.bucket.bucket_arn]),
                 allow("s3", "PutObject", "AbortMultipartUpload", on=[quarantine]),
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
@@ -142,7 +142,7 @@ class Functions(Construct):
 
     def _enricher(self) -> PythonFunction:
         config = self._config.enricher
-        return self._asking(
+        return self._feature_function(
             "Enricher",
             handler="services.enricher.handler.handler",
             config=config,
@@ -153,7 +153,7 @@ class Functions(Construct):
     def _healer(self) -> PythonFunction:
         config, cache = self._config.healer, self._around.track_cache
         index = f"{cache.table_arn}/index/{WAITING}"
-        return self._asking(
+        return self._feature_function(
             "Healer",
             handler="services.enricher.heal.handler",
             config=config,
@@ -161,7 +161,7 @@ class Functions(Construct):
             grants=[allow("dynamodb", "Query", on=[index])],
         )
 
-    def _asking(
+    def _feature_function(
         self,
         construct_id: str,
         *,
@@ -170,7 +170,7 @@ class Functions(Construct):
         environment: Mapping[str, str],
         grants: Sequence[iam.PolicyStatement],
     ) -> PythonFunction:
-        """Make a function that asks for features, and passes them on."""
+        """Add a function that requests features and publishes them."""
         configured, around = self._config, self._around
         return PythonFunction(
             self,
@@ -197,12 +197,12 @@ class Functions(Construct):
                 ),
                 allow("sqs", "SendMessage", on=[around.enriched_plays.queue_arn]),
                 *grants,
-                *self._as_an_app(),
+                *self._spotify_rights(),
             ],
         )
 
-    def _as_an_app(self) -> list[iam.PolicyStatement]:
-        """Allow to ask Spotify for features, where Spotify is a source of them."""
+    def _spotify_rights(self) -> list[iam.PolicyStatement]:
+        """Return the rights to request features from Spotify, if Spotify is a source."""
         if not (secret := self._config.features_secret):
             return []
         return [
@@ -210,63 +210,42 @@ class Functions(Construct):
             allow("dynamodb", "GetItem", "UpdateItem", on=[self._around.spotify_app.table_arn]),
         ]
 
+    def _on_database(self, construct_id: str, user: DatabaseUser) -> PythonFunction:
+        return add_database_function(
+            self,
+            construct_id,
+            user,
+            config=self._config,
+            defaults=self._defaults,
+            network=self._around.network,
+        )
+
     def _loader(self) -> PythonFunction:
         config = self._config
-        return database_function(
-            self,
-            "Loader",
-            handler="services.loader.handler.handler",
-            role="loader",
-            config=config,
-            size=config.loader,
-            defaults=self._defaults,
-            environment={"MATCH_WINDOW_S": str(config.match_window_s)},
-            network=self._around.network,
-        )
+        window = {"MATCH_WINDOW_S": str(config.match_window_s)}
+        handler = "services.loader.handler.handler"
+        return self._on_database("Loader", DatabaseUser(handler, "loader", config.loader, window))
 
     def _migrator(self) -> PythonFunction:
-        return database_function(
-            self,
-            "Migrator",
-            handler="services.loader.migrate.handler",
-            role="migrator",
-            config=self._config,
-            size=self._config.migrator,
-            defaults=self._defaults,
-            environment={},
-            network=self._around.network,
-        )
+        handler = "services.loader.migrate.handler"
+        user = DatabaseUser(handler, "migrator", self._config.migrator)
+        return self._on_database("Migrator", user)
 
     def _queries(self) -> PythonFunction:
-        return database_function(
-            self,
-            "Queries",
-            handler="services.loader.queries.handler",
-            role="reader",
-            config=self._config,
-            size=self._config.queries,
-            defaults=self._defaults,
-            environment={},
-            network=self._around.network,
-        )
+        handler = "services.loader.queries.handler"
+        return self._on_database("Queries", DatabaseUser(handler, "reader", self._config.queries))
 
     def _derive(self) -> PythonFunction:
         config = self._config
-        return database_function(
-            self,
-            "Derive",
-            handler="services.loader.derive.handler",
-            role="loader",
-            config=config,
-            size=config.derive,
-            defaults=self._defaults,
-            environment={"LISTENERS": ",".join(config.listeners)},
-            network=self._around.network,
+        listeners = {"LISTENERS": ",".join(config.listeners)}
+        handler = "services.loader.derive.handler"
+        return self._on_database(
+            "Derive", DatabaseUser(handler, "loader", config.derive, listeners)
         )
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
         name = archive_name(self._config)
-        # As a finding writes what the template leaves open.
+        # A finding of cdk-nag writes the variables of a template like this.
         for token, written in ((Aws.ACCOUNT_ID, "<AWS::AccountId>"), (Aws.REGION, "<AWS::Region>")):
             name = name.replace(token, written)
         Validations.of(function).acknowledge(

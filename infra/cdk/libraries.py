@@ -1,6 +1,6 @@
-"""The libraries that all functions share, installed by uv for the machine they run on: no Docker.
+"""Installs the libraries of the functions for their platform, by uv and without Docker.
 
-boto3 is not among them: the Lambda runtime brings it.
+boto3 is not among them, because the Lambda runtime includes it.
 """
 
 import shutil
@@ -12,12 +12,12 @@ from uv import find_uv_bin
 
 LOCK = Path(__file__).parents[2] / "requirements" / "runtime.txt"
 INSTALL = (
-    # The lock names every library, so a release of tomorrow has no say.
+    # The lock names every library, so later releases are ignored.
     *("pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"),
-    # The machine's own authorities, as for pip: uv has a list of its own.
+    # The certificate authorities of the machine, as pip uses; uv has its own list.
     "--system-certs",
     *("--python-platform=aarch64-manylinux2014", "--python-version=3.14"),
-    # Neither links into uv's cache nor the time of the installation belong in an archive.
+    # Links into uv's cache and the time of the installation do not belong in an archive.
     *("--link-mode=copy", "--no-installer-metadata"),
 )
 
@@ -26,13 +26,13 @@ def install_into(folder: Path) -> None:
     """Install the locked libraries as a layer holds them, for python3.14 on arm64.
 
     Raises:
-        subprocess.CalledProcessError: uv could not; its words are on stderr.
+        subprocess.CalledProcessError: uv failed; stderr has its message.
     """
     target = folder / "python"
     subprocess.run(  # noqa: S603 - the arguments are ours
         [find_uv_bin(), *INSTALL, f"--python={sys.executable}", f"--target={target}", f"-r{LOCK}"],
         check=True,
     )
-    # Commands, which Lambda never runs: they start with the path of this machine's Python.
+    # Lambda never runs these commands, which contain the path of this machine's Python.
     shutil.rmtree(target / "bin", ignore_errors=True)
     (target / ".lock").unlink(missing_ok=True)

@@ -1,20 +1,26 @@
-"""The names by which the two stacks know each other's resources.
+"""The fixed names of resources, and the rule for resources that outlive their stack.
 
-A name that is fixed needs no reference between stacks, and what outlives a stack is found again by
-it: `cdk deploy --import-existing-resources` takes it back where the template spells it out.
+The two stacks refer to each other by fixed names. A resource that outlives its stack is imported
+again by its name (`cdk deploy --import-existing-resources`), if the template spells the name out.
 """
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws, RemovalPolicy, Stack
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 
+KEEP_DATA = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+"""Data outlive their stack, except if the creation itself is rolled back.
+
+A resource left behind by a failed first deployment would block the next one by its fixed name.
+"""
+
 
 def bucket_name(config: PipelineConfig, purpose: str) -> str:
-    """Name a bucket: in the whole world there is one of each name.
+    """Return the globally unique name of a bucket.
 
-    The name is the same whether the place is told or CloudFormation puts it in, but only a name
-    that is spelt out is taken back.
+    The name is the same with a known place and with CloudFormation's variables, but only a name
+    that is spelled out can be imported again.
 
     Source:
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
@@ -25,20 +31,20 @@ def bucket_name(config: PipelineConfig, purpose: str) -> str:
 
 
 def archive_name(config: PipelineConfig) -> str:
-    """Name the bucket of the archive."""
+    """Return the name of the archive bucket."""
     return bucket_name(config, "archive")
 
 
 def topic_name(config: PipelineConfig) -> str:
-    """Name the topic of the alarms."""
+    """Return the name of the alarm topic."""
     return f"{config.name}-alarms"
 
 
 def topic_arn(scope: Construct, config: PipelineConfig) -> str:
-    """Tell where alarms speak."""
+    """Return the ARN of the alarm topic."""
     return Stack.of(scope).format_arn(service="sns", resource=topic_name(config))
 
 
 def host_name(config: PipelineConfig) -> str:
-    """Name the group of the one database host, by which CloudWatch and Session Manager know it."""
+    """Return the name of the host's Auto Scaling group, which CloudWatch uses as a dimension."""
     return f"{config.name}-postgres"

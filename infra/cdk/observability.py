@@ -1,4 +1,4 @@
-"""What is watched: which parts have an alarm, and what the dashboard shows."""
+"""Which parts of the pipeline have an alarm, and what the dashboard shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ LONGEST_WAIT = {
     "EnrichedPlays": Duration.minutes(10),
     "UploadedFiles": Duration.hours(1),
 }
-"""How long the oldest message of a queue waits at most while its consumer does its work.
+"""Age of the oldest message that starts an alarm, by queue.
 
-SQS tells the age of a message until its third receipt, so of one whose consumer fails for two
-visibility timeouts; these lie below.
+SQS reports the age of a message until its third receipt, so until a failing consumer has used up
+two visibility timeouts; these values are shorter.
 """
-# And above what passes by itself: a failed attempt that the next makes good, after 12 minutes and
-# 6, and an upload of 100,000 plays, whose 200 batches keep two enrichers busy for 4 to 8 minutes
-# (25 s for 5 to 10 batches, estimated) and two loaders for less.
+# They are longer than normal waits: one failed attempt (12 minutes in the enricher, 6 in the
+# loader), and an upload of 100,000 plays, whose 200 batches take two enrichers 4 to 8 minutes
+# (25 s for 5 to 10 batches, estimated) and two loaders less.
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Watched:
     failed_ticks: sqs.Queue
     functions: Functions
     before_first_tick: Sequence[IDependable]
-    """What must be there before anything calls the collector."""
+    """What must exist before anything invokes the collector."""
 
 
 def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
-    """Ring for every failure that a listener would want to know of.
+    """Add an alarm for every failure that needs a person.
 
-    A failing backfill, enricher or loader leaves messages that age and end as dead letters, and a
+    A failing backfill, enricher or loader shows in the age of messages and in dead letters. A
     failing migration fails its deployment.
     """
     alarms = Alarms(
@@ -65,7 +65,7 @@ def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None
 
 
 def add_dashboard(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
-    """Show all of it on one page."""
+    """Add the dashboard of all parts."""
     dashboard = Dashboard(scope, "Dashboard", config=config)
     dashboard.show_capture()
     dashboard.show_queues(

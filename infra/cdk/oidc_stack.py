@@ -1,4 +1,4 @@
-"""Who deploys without a person: the workflows of one GitHub repository, on its main branch."""
+"""Deployment by the workflows on the main branch of one GitHub repository."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from infra.cdk.constructs.permissions import allow
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 DUTIES = ("deploy", "file-publishing", "lookup")
-"""The roles of `cdk bootstrap` that a deployment takes."""
+"""The roles of `cdk bootstrap` that a deployment assumes."""
 
 
 class OidcStack(Stack):
-    """Trust in GitHub, and a role that its tokens open: no key of ours is stored there.
+    """Trust in GitHub's tokens, and the role that they may assume; GitHub stores no key.
 
-    The role can do nothing itself but take the roles of `cdk bootstrap` in this account and
-    region; through them it can do what CloudFormation may do here.
+    The role may only assume the roles of `cdk bootstrap` in this account and region. Through them
+    it can do what CloudFormation may do here.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class OidcStack(Stack):
         CfnOutput(self, "DeployerRoleArn", value=role.role_arn)
 
     def _bootstrapped(self, duty: str) -> str:
-        """Name a role as `cdk bootstrap` does, wherever nobody gave it a qualifier of their own."""
+        """Return the ARN of a role that `cdk bootstrap` makes with its default qualifier."""
         name = f"cdk-{DefaultStackSynthesizer.DEFAULT_QUALIFIER}-{duty}-role"
         return self.format_arn(
             service="iam",

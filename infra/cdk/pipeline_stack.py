@@ -1,4 +1,4 @@
-"""The pipeline: what stands between Spotify, the uploads and Postgres."""
+"""The pipeline stack: tables, queues, functions, schedules, alarms."""
 
 from typing import Any
 
@@ -16,22 +16,21 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.archive_bucket import upload_pattern
+from infra.cdk.constructs.buckets import upload_pattern
+from infra.cdk.constructs.database_functions import add_migration
 from infra.cdk.constructs.function_network import FunctionNetwork
-from infra.cdk.constructs.listeners import ListenerSchedules, ListenerSecrets
-from infra.cdk.constructs.migration import add_migration
-from infra.cdk.constructs.removal import KEEP_DATA
-from infra.cdk.constructs.repeated_call import RepeatedCall
+from infra.cdk.constructs.listener_secrets import ListenerSecrets
+from infra.cdk.constructs.schedules import ListenerSchedules, RepeatedCall
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
-from infra.cdk.names import archive_name
+from infra.cdk.names import KEEP_DATA, archive_name
 from infra.cdk.observability import Watched, add_alarms, add_dashboard
 from infra.cdk.sizes import ConsumerConfig
 from services.enricher.cache.pending import INDEX as WAITING
 
 
 class PipelineStack(Stack):
-    """Stores, queues, functions, what starts them, and the alarms."""
+    """The stateless half of a deployment, and the tables of its state."""
 
     def __init__(
         self,

@@ -5,14 +5,14 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VISIBILITY_FACTOR = 6
-"""Function timeouts for which a queue hides a message in work: AWS's advice for event sources."""
+"""Visibility timeout of a queue in function timeouts, as AWS recommends for event sources."""
 
 Seconds = Annotated[int, Field(ge=1, le=900)]
 Megabytes = Annotated[int, Field(ge=128, le=10_240)]
 
 
 class Part(BaseModel):
-    """A part of the configuration: it never changes, and knows all its names."""
+    """Immutable settings; unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,20 +30,20 @@ class ConsumerConfig(FunctionConfig):
 
     batch_size: Annotated[int, Field(ge=1, le=10)] = 10
     window_s: Annotated[int, Field(ge=0, le=300)] = 0
-    """How long to wait for a batch to fill."""
+    """Batching window."""
     max_receives: Annotated[int, Field(ge=1, le=1_000)] = 5
     """Attempts before a message becomes a dead letter."""
     visibility_s: Annotated[int, Field(ge=1, le=43_200)] | None = None
-    """How long a message in work stays hidden, thus the pause before its next attempt."""
+    """Visibility timeout, which is also the delay before the next attempt."""
 
     @property
     def visibility_timeout_s(self) -> int:
-        """How long a message in work stays hidden, by AWS's rule where nothing else is set."""
+        """The visibility timeout of the queue, by default the recommended one."""
         return self.visibility_s or self.advised_visibility_s
 
     @property
     def advised_visibility_s(self) -> int:
-        """How long AWS advises to hide a message in work."""
+        """The visibility timeout that AWS recommends."""
         return VISIBILITY_FACTOR * self.timeout_s + self.window_s
 
     @model_validator(mode="after")
@@ -54,7 +54,7 @@ class ConsumerConfig(FunctionConfig):
 
 
 class BackfillConfig(ConsumerConfig):
-    """A whole core and the longest time there is.
+    """One whole core and Lambda's longest timeout.
 
     The disk holds the upload being read, 1 GiB at most, and its unreadable rows.
     """
@@ -67,9 +67,9 @@ class BackfillConfig(ConsumerConfig):
 
 
 class EnricherConfig(ConsumerConfig):
-    """The window gathers the plays of neighbouring polls: 40 tracks cost as many calls as one.
+    """The window collects the plays of several polls: 40 tracks take as many calls as one.
 
-    The memory holds what the container remembers of tracks, up to 200 MB.
+    The memory includes the cache of the container, up to 200 MB.
     """
 
     timeout_s: Seconds = 120
@@ -78,10 +78,10 @@ class EnricherConfig(ConsumerConfig):
 
 
 class HealerConfig(FunctionConfig):
-    """A healing asks source after source without a pause, so the number of tracks is its pace.
+    """Healing does not pause between calls, so the number of tracks sets its pace.
 
-    2,000 tracks are 100 calls in a minute or so, then none until the next hour: other users of
-    ReccoBeats, whose limit nobody published, pause for a second or two after each call.
+    2,000 tracks take 100 calls in about a minute, then none until the next hour. ReccoBeats does
+    not publish its limit; other users pause for one or two seconds after each call.
     """
 
     timeout_s: Seconds = 300
@@ -103,16 +103,16 @@ class MigratorConfig(FunctionConfig):
 
 
 class DeriveConfig(FunctionConfig):
-    """The longest time there is: on a small host all months of a large history take minutes."""
+    """Lambda's longest timeout: all months of a large history take minutes on a small host."""
 
     timeout_s: Seconds = 900
     every_minutes: Annotated[int, Field(ge=2, le=1_440)] = 60
 
 
 class QueriesConfig(FunctionConfig):
-    """Time for a query that finds its connection dead, then runs its 25 s by another one.
+    """Time for a query that finds its connection dead and then runs 25 s on a new one.
 
-    The memory holds a result of 5 MB as texts, as objects and as JSON.
+    The memory holds a result of 5 MB as text, as objects and as JSON.
     """
 
     timeout_s: Seconds = 90

@@ -5,8 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from infra.cdk.config import PipelineConfig
-from infra.cdk.context import load
+from infra.cdk.config import PipelineConfig, load
 from infra.local.memory import Memory
 from infra.local.ports import HOST, Ports
 from infra.local.state import REPOSITORY

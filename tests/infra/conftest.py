@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.cdk.app_builder import build, new_app
-from infra.cdk.context import load
+from infra.cdk.config import load
 from infra.local.ports import Ports
 from infra.local.wishes import Wishes
 
@@ -32,7 +32,7 @@ def cdk_context(**given):
 
 @dataclass(frozen=True)
 class Synthesised:
-    """A template whose resources go by their place in the app, not by their logical ids."""
+    """A template whose resources are named by construct path instead of logical id."""
 
     folder: Path
     stack: str
@@ -44,7 +44,7 @@ class Synthesised:
         return re.sub(r"(/Default|/Resource)+$", "", path.removeprefix(f"{self.stack}/"))
 
     def readable(self, value: Any) -> Any:
-        """Write references as `<path>` and `<path.Attribute>`, and join what is joined."""
+        """Return a value with references as `<path>` and `<path.Attribute>`, and joins resolved."""
         match value:
             case {"Ref": name}:
                 return f"<{self.path_of(name)}>"
@@ -71,7 +71,7 @@ class Synthesised:
         return self.resources()[path]["Properties"]
 
     def waits_for(self, path: str) -> set[str]:
-        """Name all that CloudFormation makes before a resource, and deletes after it."""
+        """Return the resources that CloudFormation creates before one and deletes after it."""
         resources = self.template["Resources"]
         found = {name for name in resources if self.path_of(name) == path}
         ahead = list(found)
@@ -134,13 +134,13 @@ def synthesise(folder, **given):
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory):
-    """All stacks as they are without any configuration."""
+    """All stacks with the default configuration."""
     return synthesise(tmp_path_factory.mktemp("aws"), target="aws")
 
 
 @pytest.fixture(scope="session")
 def placed(tmp_path_factory):
-    """All stacks as `app.py` makes them for the CDK command line, which found credentials."""
+    """All stacks as `app.py` builds them if the CDK command line has credentials."""
     folder = tmp_path_factory.mktemp("placed")
     told = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
     context = {"CDK_CONTEXT_JSON": json.dumps(cdk_context()), "CDK_OUTDIR": str(folder)}
@@ -158,13 +158,13 @@ def placed(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory):
-    """All stacks for a database that is managed elsewhere."""
+    """All stacks for an external database."""
     return synthesise(tmp_path_factory.mktemp("elsewhere"), **{"database.mode": "external"})
 
 
 @pytest.fixture(scope="session")
 def private(tmp_path_factory):
-    """All stacks for a database that is managed elsewhere, in a network that exists already."""
+    """All stacks for an external database in an existing network."""
     network = {
         "vpc_id": "vpc-0a1b2c3d",
         "subnet_ids": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
@@ -177,7 +177,7 @@ def private(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def by_github(tmp_path_factory):
-    """All stacks where a repository deploys them."""
+    """All stacks with a repository that may deploy."""
     return synthesise(tmp_path_factory.mktemp("github"), github_repository="anna/plays")
 
 
@@ -198,7 +198,7 @@ def data(aws):
 
 @pytest.fixture(scope="session")
 def files(data):
-    """What cfn-init puts on the database host."""
+    """The files that cfn-init writes on the database host."""
     [resource] = [
         resource
         for resource in data.template["Resources"].values()
@@ -209,7 +209,7 @@ def files(data):
 
 @pytest.fixture(scope="session")
 def facts(files):
-    """What the scripts of the database host are told, by name."""
+    """The variables of the database host's scripts, by name."""
     lines = files["/opt/pg/env"]["content"].splitlines()
     return dict(line.split("=", 1) for line in lines)
 
@@ -227,19 +227,19 @@ def on_local(local):
 
 @pytest.fixture
 def synthesised(tmp_path):
-    """Synthesise with what the command line gives."""
+    """Synthesise with options of the command line."""
     return partial(synthesise, tmp_path / "cdk.out")
 
 
 @pytest.fixture
 def unsynthesised(tmp_path):
-    """Build the app and its stacks, still open to changes."""
+    """Build the app and its stacks without synthesis, so that a test can change them."""
     return partial(an_app, tmp_path / "cdk.out")
 
 
 @pytest.fixture
 def stack(request):
-    """One stack of one deployment, asked for as `<deployment>/<stack>`."""
+    """One stack of one deployment, by the parameter `<deployment>/<stack>`."""
     deployment, _, name = request.param.partition("/")
     fixture = {"github": "by_github"}.get(deployment, deployment)
     return request.getfixturevalue(fixture)[name]

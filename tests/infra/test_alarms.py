@@ -10,7 +10,7 @@ FREE = 10
 
 
 @pytest.fixture(scope="module")
-def told():
+def published():
     """The metrics that the services and the host publish, by folder: each service has its own."""
     folders = [*(ROOT / "services").glob("*/"), ROOT / "infra" / "cdk" / "assets" / "postgres"]
     return {
@@ -38,21 +38,21 @@ def test_the_first_dead_letter_raises_an_alarm(on_aws, alarm, queue):
     assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-def test_ticks_that_keep_failing_raise_an_alarm_that_ends_with_them(on_aws):
+def test_the_alarm_on_failed_polls_ends_with_the_failures(on_aws):
     watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
 
-    # What lies in the queue would keep the alarm on for 14 days, deaf to what follows.
+    # The number in the queue would keep the alarm on for 14 days and hide later failures.
     assert (watched["MetricName"], watched["Statistic"]) == ("NumberOfMessagesSent", "Sum")
     assert watched["Dimensions"] == [{"Name": "QueueName", "Value": "<FailedTicks.QueueName>"}]
     assert (watched["Threshold"], watched["TreatMissingData"]) == (1, "notBreaching")
     assert watched["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-def test_failed_ticks_ring_after_an_hour_of_them_and_not_before(on_aws):
+def test_failed_polls_raise_an_alarm_after_an_hour(on_aws):
     watched = on_aws.properties("Alarms/FailedTicksDeadLetters")
 
     assert watched["EvaluationPeriods"] == watched["DatapointsToAlarm"] == 3
-    # Each period holds a tick, since polls are 25 minutes apart at most.
+    # Each period holds a poll, because polls are at most 25 minutes apart.
     assert watched["Period"] == 30 * 60
 
 
@@ -78,7 +78,7 @@ def test_a_function_that_keeps_failing_raises_an_alarm(on_aws, name):
     assert (watched["EvaluationPeriods"], watched["DatapointsToAlarm"]) == (3, 2)
 
 
-def test_functions_that_are_kept_waiting_raise_an_alarm(on_aws):
+def test_throttled_functions_raise_an_alarm(on_aws):
     watched = on_aws.properties("Alarms/Throttles")
 
     assert (watched["Namespace"], watched["MetricName"]) == ("AWS/Lambda", "Throttles")
@@ -86,7 +86,7 @@ def test_functions_that_are_kept_waiting_raise_an_alarm(on_aws):
     assert watched["Threshold"] == 1
 
 
-def test_a_collector_that_nothing_calls_raises_an_alarm(on_aws):
+def test_a_collector_that_is_not_invoked_raises_an_alarm(on_aws):
     watched = on_aws.properties("Alarms/CollectorSilent")
 
     assert (watched["MetricName"], watched["Statistic"]) == ("Invocations", "Sum")
@@ -98,15 +98,15 @@ def test_a_collector_that_nothing_calls_raises_an_alarm(on_aws):
     assert watched["TreatMissingData"] == "breaching"
 
 
-def test_nobody_is_told_of_silence_before_anything_can_call_the_collector(on_aws):
+def test_the_alarm_on_silence_is_made_after_the_schedules(on_aws):
     assert on_aws.waits_for("Alarms/CollectorSilent") >= {"Schedules/me", "Migrate"}
 
 
-def test_no_more_metrics_are_made_than_are_free(told):
-    assert 0 < len(told) <= FREE
+def test_the_number_of_metrics_is_free_of_charge(published):
+    assert 0 < len(published) <= FREE
 
 
-def test_every_alarm_on_a_metric_of_ours_watches_one_that_is_told(aws, told):
+def test_every_metric_with_an_alarm_is_published(aws, published):
     watched = {
         alarm["Properties"]["MetricName"]
         for stack in aws.values()
@@ -114,13 +114,13 @@ def test_every_alarm_on_a_metric_of_ours_watches_one_that_is_told(aws, told):
         if alarm["Properties"].get("Namespace") == "SpotifyPipeline"
     }
 
-    assert watched <= {name for _, name in told}
+    assert watched <= {name for _, name in published}
 
 
-def test_the_dashboard_shows_every_metric_of_ours_but_the_one_that_only_rings(on_aws, told):
+def test_the_dashboard_shows_every_metric_except_the_one_for_an_alarm(on_aws, published):
     page = on_aws.properties("Dashboard/Dashboard")["DashboardBody"]
 
-    assert {name for _, name in told if f'"{name}"' not in page} == {"TokenDaysLeft"}
+    assert {name for _, name in published if f'"{name}"' not in page} == {"TokenDaysLeft"}
 
 
 def test_the_dashboard_is_a_page_that_cloudwatch_can_read(on_aws):
@@ -133,7 +133,7 @@ def test_the_dashboard_is_a_page_that_cloudwatch_can_read(on_aws):
     assert titles == ["## Plays", "## Queues", "## Functions", "## Database host"]
 
 
-def test_the_dashboard_has_no_host_where_there_is_none(elsewhere):
+def test_the_dashboard_without_a_host_shows_none(elsewhere):
     page = elsewhere["SpotifyPipeline"].properties("Dashboard/Dashboard")["DashboardBody"]
 
     assert "## Functions" in page

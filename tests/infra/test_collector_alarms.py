@@ -37,7 +37,7 @@ metrics.flush_metrics()
 
 @pytest.fixture(scope="module")
 def printed(on_aws):
-    """What a tick prints in a process that has the environment of the deployed collector."""
+    """The output of a poll with the environment of the deployed collector."""
     variables = on_aws.properties("Functions/Collector/Function")["Environment"]["Variables"]
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-c", A_TICK],
@@ -66,7 +66,7 @@ def test_an_alarm_watches_a_metric_as_the_collector_prints_it(on_aws, printed, n
 
 
 @pytest.mark.parametrize(("name", "rule"), ALARMS.items(), ids=ALARMS)
-def test_an_alarm_rings_when_it_should(on_aws, name, rule):
+def test_an_alarm_has_its_threshold_and_comparison(on_aws, name, rule):
     alarm = on_aws.properties(f"Alarms/{name}")
 
     assert rule == (
@@ -81,7 +81,7 @@ def test_an_alarm_rings_when_it_should(on_aws, name, rule):
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_looks_at_more_than_one_tick_at_a_time(on_aws, name):
+def test_an_alarm_period_holds_more_than_one_poll(on_aws, name):
     every = on_aws.properties("Schedules/me")["ScheduleExpression"]
 
     period_s = on_aws.properties(f"Alarms/{name}")["Period"]

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.config import PipelineConfig, Place
-from infra.cdk.context import load
+from infra.cdk.config import PipelineConfig, Place, load
 from infra.cdk.sizes import ConsumerConfig, EnricherConfig
 from shared.errors import SettingsError
 
@@ -24,7 +23,7 @@ def test_the_context_of_cdk_json_is_valid_for_each_target(target):
     assert config.target == target
 
 
-def test_a_deployment_is_meant_for_aws_unless_told_otherwise():
+def test_the_default_target_is_aws():
     assert load(CONTEXT).target == "aws"
 
 
@@ -45,7 +44,7 @@ def test_the_command_line_wins_over_the_file():
     assert load(context).poll_minutes == 7
 
 
-def test_the_place_is_that_of_the_credentials_which_cdk_found():
+def test_the_place_is_that_of_the_credentials():
     told = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-gov-west-1"}
 
     assert load(CONTEXT, told).place == Place(account="111122223333", region="us-gov-west-1")
@@ -142,7 +141,7 @@ def test_a_network_that_cannot_be_is_refused_by_name(given, named):
         load({"database": database})
 
 
-def test_a_network_is_told_whole_or_not_at_all():
+def test_a_network_needs_all_of_its_parts():
     with pytest.raises(SettingsError, match=r"subnet_ids: .*security_group_id: "):
         load({"database.mode": "external", "database.network.vpc_id": "vpc-0a1b2c3d"})
 
@@ -154,35 +153,35 @@ def test_a_network_is_told_whole_or_not_at_all():
         pytest.param(LOCAL, "the local cloud is on the loopback", id="local"),
     ],
 )
-def test_a_network_is_for_a_database_elsewhere_on_aws(given, named):
+def test_a_network_is_for_an_external_database_on_aws(given, named):
     with pytest.raises(SettingsError, match=f"network is for .*{named}"):
         load(given | {"database.network": NETWORK})
 
 
 @pytest.mark.parametrize("name", ["anna/plays", "anna-b@12/my.plays_2@345"])
-def test_a_repository_goes_by_its_names_or_by_its_numbers_too(name):
+def test_a_repository_is_named_with_or_without_ids(name):
     assert load({"github_repository": name}).github_repository == name
 
 
-def test_the_local_cloud_asks_simulators_without_tls():
+def test_the_local_cloud_uses_simulators_without_tls():
     config = load(LOCAL | {"spotify_api_url": "http://127.0.0.1:1"})
 
     assert config.spotify_api_url == "http://127.0.0.1:1"
 
 
-def test_a_local_queue_may_hide_its_messages_for_less_than_aws_advises():
+def test_a_local_visibility_timeout_may_be_shorter_than_recommended():
     config = load(LOCAL | {"loader.visibility_s": 60})
 
     assert config.loader.visibility_timeout_s == 60
 
 
-def test_a_message_is_hidden_for_six_timeouts_and_the_window():
+def test_the_default_visibility_timeout_is_the_recommended_one():
     consumer = ConsumerConfig(timeout_s=10, window_s=3)
 
     assert consumer.visibility_timeout_s == 63
 
 
-def test_a_queue_may_not_show_a_message_that_is_still_in_work():
+def test_a_visibility_timeout_below_the_function_timeout_is_refused():
     with pytest.raises(SettingsError, match="shorter than timeout_s"):
         load(LOCAL | {"loader.visibility_s": 59})
 

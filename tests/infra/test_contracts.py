@@ -60,7 +60,7 @@ def environment(stack, name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_function_is_told_exactly_what_its_settings_ask_for(on_aws, name):
+def test_a_function_gets_exactly_the_variables_of_its_settings(on_aws, name):
     module, settings = SETTINGS[name]
 
     fields = getattr(import_module(module), settings).model_fields
@@ -69,7 +69,7 @@ def test_a_function_is_told_exactly_what_its_settings_ask_for(on_aws, name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_settings_accept_what_a_function_is_told(on_local, name):
+def test_settings_accept_the_variables_of_the_local_cloud(on_local, name):
     module, settings = SETTINGS[name]
 
     told = getattr(import_module(module), settings).from_environment(environment(on_local, name))
@@ -81,14 +81,13 @@ def test_settings_accept_what_a_function_is_told(on_local, name):
 def test_the_handler_of_a_function_is_in_its_code(on_aws, name):
     module, _, function = on_aws.properties(f"Functions/{name}/Function")["Handler"].rpartition(".")
 
-    assert (
-        on_aws.asset_of(f"Functions/{name}/Function") / f"{module.replace('.', '/')}.py"
-    ).exists()
+    named = on_aws.asset_of(f"Functions/{name}/Function").joinpath(*module.split("."))
+    assert named.with_suffix(".py").exists() or (named / "__init__.py").exists()
     assert callable(getattr(import_module(module), function))
 
 
 @pytest.mark.parametrize(("name", "service"), SERVICES.items())
-def test_the_code_of_a_function_is_one_service_and_the_shared_words(on_aws, name, service):
+def test_the_code_of_a_function_is_one_service_and_shared(on_aws, name, service):
     code = on_aws.asset_of(f"Functions/{name}/Function")
 
     assert {path.name for path in code.iterdir()} == {"services", "shared"}
@@ -105,7 +104,7 @@ def test_telemetry_carries_the_name_of_its_service(on_aws, name, service):
     assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
 
 
-def test_the_stack_tells_what_the_command_line_needs(on_aws):
+def test_the_outputs_are_those_that_the_command_line_needs(on_aws):
     outputs = on_aws.template["Outputs"].items()
 
     assert {name: on_aws.readable(output["Value"]) for name, output in outputs} == OUTPUTS

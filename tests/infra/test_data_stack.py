@@ -6,13 +6,13 @@ ON_POSTGRES = ("Loader", "Migrator", "Queries")
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
 
 
-def test_the_stack_is_safe_from_a_slip_of_the_hand(data):
+def test_the_stack_has_termination_protection(data):
     manifest = json.loads((data.folder / "manifest.json").read_text())
 
     assert manifest["artifacts"]["SpotifyData"]["properties"]["terminationProtection"] is True
 
 
-def test_functions_leave_by_ipv6_alone(data):
+def test_functions_have_only_an_ipv6_route(data):
     routes = [
         route["Properties"]
         for path, route in data.resources("AWS::EC2::Route").items()
@@ -24,7 +24,7 @@ def test_functions_leave_by_ipv6_alone(data):
     ] * 2
 
 
-def test_the_database_lets_the_functions_in_and_nobody_else(data):
+def test_the_database_admits_only_the_functions(data):
     [ingress] = data.resources("AWS::EC2::SecurityGroupIngress").values()
     groups = [group["Properties"] for group in data.resources("AWS::EC2::SecurityGroup").values()]
 
@@ -34,7 +34,7 @@ def test_the_database_lets_the_functions_in_and_nobody_else(data):
     assert not any("SecurityGroupIngress" in group for group in groups)
 
 
-def test_data_studio_gets_in_from_the_networks_that_are_told(synthesised):
+def test_data_studio_connects_from_the_configured_networks(synthesised):
     stack = synthesised(**{"host.data_studio_cidrs": "142.251.74.0/23"})["SpotifyData"]
 
     [rule] = stack.properties("Network/DatabaseGroup")["SecurityGroupIngress"]
@@ -75,7 +75,7 @@ def test_nothing_that_is_archived_expires(data):
     ]
 
 
-def test_the_archive_tells_what_arrives(data):
+def test_the_archive_sends_an_event_for_each_object(data):
     bucket = data.properties("Archive/Bucket")
 
     assert bucket["NotificationConfiguration"] == {
@@ -83,7 +83,7 @@ def test_the_archive_tells_what_arrives(data):
     }
 
 
-def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(data):
+def test_alarms_may_publish_to_the_topic(data):
     statements = data.properties("AlarmTopic/Topic/Policy")["PolicyDocument"]["Statement"]
 
     [allowed] = [each for each in statements if each["Effect"] == "Allow"]
@@ -93,7 +93,7 @@ def test_alarms_may_publish_though_the_topic_has_a_policy_of_its_own(data):
     assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}
 
 
-def test_the_owner_is_told_before_and_when_the_budget_is_spent(synthesised):
+def test_the_budget_mails_at_80_and_100_percent(synthesised):
     stack = synthesised(alert_email="owner@example.org", monthly_budget_usd="20")["SpotifyData"]
 
     budget = stack.properties("Budget")
@@ -108,7 +108,7 @@ def test_the_owner_is_told_before_and_when_the_budget_is_spent(synthesised):
     ]
 
 
-def test_a_database_elsewhere_leaves_archive_topic_and_budget(elsewhere):
+def test_with_an_external_database_archive_topic_and_budget_remain(elsewhere):
     assert set(elsewhere["SpotifyData"].resources()) == {
         *("Archive/Bucket", "Archive/Bucket/Policy"),
         *("AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
@@ -117,7 +117,7 @@ def test_a_database_elsewhere_leaves_archive_topic_and_budget(elsewhere):
 
 
 @pytest.mark.parametrize("name", ON_POSTGRES)
-def test_functions_reach_a_database_elsewhere_from_no_network_of_ours(elsewhere, name):
+def test_functions_reach_an_external_database_over_the_internet(elsewhere, name):
     function = elsewhere["SpotifyPipeline"].properties(f"Functions/{name}/Function")
     variables = function["Environment"]["Variables"]
 
@@ -138,7 +138,7 @@ def test_functions_are_in_the_network_that_a_private_database_is_in(private, nam
     assert "AWS_USE_DUALSTACK_ENDPOINT" not in function["Environment"]["Variables"]
 
 
-def test_functions_leave_a_dual_stack_network_by_ipv6(synthesised):
+def test_functions_use_ipv6_in_a_dual_stack_network(synthesised):
     network = {
         "vpc_id": "vpc-0a1b2c3d",
         "subnet_ids": "subnet-0a1b2c3d",
@@ -185,7 +185,7 @@ def test_functions_that_need_no_database_are_in_no_network(request, deployment, 
     assert "VpcConfig" not in stack.properties(f"Functions/{name}/Function")
 
 
-def test_the_stack_tells_what_its_owner_needs(data):
+def test_the_outputs_are_those_that_the_owner_needs(data):
     told = {
         name: data.readable(output["Value"])
         for name, output in data.template["Outputs"].items()

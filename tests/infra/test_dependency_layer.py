@@ -11,7 +11,7 @@ def test_the_layer_is_for_the_runtime_of_the_functions(on_aws):
     assert {"--python-platform=aarch64-manylinux2014", "--python-version=3.14"} <= set(INSTALL)
 
 
-def test_the_layer_holds_what_is_locked_and_nothing_unseen():
+def test_the_layer_holds_exactly_the_locked_libraries():
     assert {"--require-hashes", "--no-deps"} <= set(INSTALL)
 
 

@@ -1,4 +1,4 @@
-"""What holds for every resource of every template, those that are yet to come included."""
+"""Rules for every resource of every template, including future ones."""
 
 import json
 import re
@@ -22,11 +22,11 @@ HOLDS_DATA = (
     "AWS::EC2::Volume",
 )
 # Rejects of the network: of no use to the next deployment, and S3 deletes no bucket with objects.
-FILLS_BY_ITSELF = {"Network/FlowLogs"}
+FILLS_AT_ONCE = {"Network/FlowLogs"}
 NAMED_BY_AWS = {
-    # Its ARN ends in six characters of AWS's; docs/deploy.md tells what to type.
+    # Its ARN ends in six characters that AWS sets; docs/deploy.md has the commands.
     "AWS::SecretsManager::Secret",
-    # A new one begins with a snapshot of the old.
+    # A new volume starts from a snapshot of the old one.
     "AWS::EC2::Volume",
 }
 MOST_WILDCARDS = 4
@@ -38,7 +38,7 @@ LIMITS = {
     "resources": 250,
     "outputs": 100,
 }
-"""Half of what AWS takes (docs/adr/0012), because a reference may become longer than it is here."""
+"""Half of the limits of AWS (docs/adr/0012), because a resolved reference may be longer."""
 TOPIC = "arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:spotify-pipeline-alarms"
 
 
@@ -55,7 +55,7 @@ def offenders(stack, kind, keeps):
 
 
 def without_tls_denied(stack, kind, key):
-    """Name what a resource policy closes to everyone who comes without TLS."""
+    """Return the resources whose policy denies access without TLS."""
     return {
         closed
         for policy in stack.resources(kind).values()
@@ -68,7 +68,7 @@ def without_tls_denied(stack, kind, key):
 
 
 @of(EVERY)
-def test_every_queue_has_dead_letters_or_is_where_they_go(stack):
+def test_every_queue_has_or_is_a_dead_letter_queue(stack):
     queues = stack.resources("AWS::SQS::Queue")
     text = json.dumps(stack.resources())
 
@@ -94,14 +94,14 @@ def test_every_queue_is_encrypted(stack):
     [("AWS::SQS::Queue", "Queues"), ("AWS::S3::Bucket", "Bucket"), ("AWS::SNS::Topic", "Topics")],
     ids=["queues", "buckets", "topics"],
 )
-def test_nothing_is_reached_without_tls(stack, kind, key):
+def test_every_resource_policy_requires_tls(stack, kind, key):
     closed = without_tls_denied(stack, f"{kind}Policy", key)
 
     assert closed == {f"<{path}>" for path in stack.resources(kind)}
 
 
 @of(EVERY)
-def test_a_message_in_work_is_hidden_for_six_timeouts_and_the_window(stack):
+def test_a_visibility_timeout_is_six_function_timeouts_and_the_window(stack):
     everything = stack.resources()
 
     too_short = {
@@ -118,7 +118,7 @@ def test_a_message_in_work_is_hidden_for_six_timeouts_and_the_window(stack):
 
 
 @of(PIPELINES[:2])
-def test_an_alarm_on_age_rings_at_an_age_that_a_failing_consumer_lets_messages_reach(stack):
+def test_an_alarm_on_age_is_reachable_with_a_failing_consumer(stack):
     watched = {
         alarm["Properties"]["Dimensions"][0]["Value"]: alarm["Properties"]["Threshold"]
         for alarm in stack.resources("AWS::CloudWatch::Alarm").values()
@@ -169,11 +169,11 @@ def test_what_holds_data_outlives_its_stack(stack):
         != ("RetainExceptOnCreate", "Retain")
     }
 
-    assert lost <= FILLS_BY_ITSELF
+    assert lost <= FILLS_AT_ONCE
 
 
-def test_what_fills_by_itself_bars_neither_a_rollback_nor_a_name(data):
-    kept = {path: data.resources()[path] for path in FILLS_BY_ITSELF}
+def test_a_bucket_that_fills_at_once_blocks_no_rollback(data):
+    kept = {path: data.resources()[path] for path in FILLS_AT_ONCE}
 
     barring = {
         path
@@ -185,7 +185,7 @@ def test_what_fills_by_itself_bars_neither_a_rollback_nor_a_name(data):
 
 
 def identifiers(kind):
-    """Tell by which properties CloudFormation knows a resource, and which of them AWS sets."""
+    """Return the identifying properties of a resource type, and those that AWS sets."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     names = {path.removeprefix("/properties/") for path in schema["primaryIdentifier"]}
     return names, names & {
@@ -194,13 +194,13 @@ def identifiers(kind):
 
 
 @of(PLACED)
-def test_what_is_kept_can_be_taken_back_by_the_name_that_its_template_spells_out(stack):
+def test_a_kept_resource_has_a_literal_name_for_its_import(stack):
     nameless = {
         stack.path_of(logical_id)
         for logical_id, each in stack.template["Resources"].items()
         if each.get("UpdateReplacePolicy") == "Retain"
         and each["Type"] not in NAMED_BY_AWS
-        and stack.path_of(logical_id) not in FILLS_BY_ITSELF
+        and stack.path_of(logical_id) not in FILLS_AT_ONCE
         and not all(
             isinstance(each["Properties"].get(name), str) for name in identifiers(each["Type"])[0]
         )
@@ -210,14 +210,14 @@ def test_what_is_kept_can_be_taken_back_by_the_name_that_its_template_spells_out
 
 
 @pytest.mark.parametrize("kind", sorted(NAMED_BY_AWS))
-def test_what_cannot_be_taken_back_is_what_aws_names(kind):
+def test_only_resources_named_by_aws_cannot_be_imported(kind):
     names, set_by_aws = identifiers(kind)
 
     assert set_by_aws == names
 
 
 def wildcards(pattern):
-    """Count the `*` of every wildcard matcher, those inside `anything-but` and `$or` included."""
+    """Count the `*` of every wildcard matcher, also inside `anything-but` and `$or`."""
     match pattern:
         case {"wildcard": text}:
             return sum(each.count("*") for each in listed(text))
@@ -251,12 +251,12 @@ def test_no_rule_has_more_wildcards_than_eventbridge_takes(stack):
 
 @of(EVERY)
 @pytest.mark.parametrize("kind", ["AWS::EC2::NatGateway", "AWS::EC2::KeyPair", "AWS::KMS::Key"])
-def test_nothing_is_paid_for_that_is_not_needed(stack, kind):
+def test_no_expensive_resource_is_used(stack, kind):
     assert stack.resources(kind) == {}
 
 
 @of(PIPELINES)
-def test_every_function_is_as_all_are(stack):
+def test_all_functions_have_the_same_settings(stack):
     functions = stack.resources("AWS::Lambda::Function")
     del functions[f"{DELIVERED_BY_CDK}/Handler"]
 
@@ -279,7 +279,7 @@ def test_every_function_is_as_all_are(stack):
 
 
 @of(EVERY)
-def test_every_log_ends_with_its_month_and_goes_with_its_stack(stack):
+def test_every_log_expires_and_is_deleted_with_its_stack(stack):
     endless = {
         path
         for path, log in stack.resources("AWS::Logs::LogGroup").items()
@@ -300,7 +300,7 @@ def test_no_function_writes_a_log_that_no_stack_declares(stack):
 
 
 @of(EVERY)
-def test_every_alarm_speaks_when_it_begins_and_ends_and_says_what_to_do(stack):
+def test_every_alarm_notifies_at_start_and_end(stack):
 
     def keeps(alarm):
         return (
@@ -314,7 +314,7 @@ def test_every_alarm_speaks_when_it_begins_and_ends_and_says_what_to_do(stack):
 
 
 @of((*EVERY, *PLACED))
-def test_every_template_and_what_is_in_it_keeps_to_the_sizes_that_aws_takes(stack):
+def test_every_template_is_within_the_size_limits(stack):
     size = {
         "template": len(json.dumps(stack.template)),
         "user data": max(

@@ -1,4 +1,4 @@
-"""What no template may allow or tell, whatever is in it."""
+"""What no template may allow or reveal."""
 
 import json
 import re
@@ -47,7 +47,7 @@ BY_NO_NAME = {
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
-    # What EC2 lets describe as a whole only.
+    # EC2 supports these only for all resources.
     "ec2:DescribeInstances",
     "ec2:DescribeSnapshots",
     "ec2:DescribeVolumes",
@@ -74,7 +74,7 @@ def offenders(stack, kind, keeps):
 
 
 @of(EVERY)
-def test_a_right_on_many_things_is_one_of_those_stated_here(stack):
+def test_every_wildcard_right_is_listed_here(stack):
     stated = WIDE.get(stack.stack, set())
 
     wide = {
@@ -88,7 +88,7 @@ def test_a_right_on_many_things_is_one_of_those_stated_here(stack):
 
 
 @of(EVERY)
-def test_a_right_on_everything_is_one_that_knows_no_names(stack):
+def test_rights_on_everything_are_those_without_resource_names(stack):
     on_everything = {
         action
         for _, statement in stack.statements()
@@ -100,7 +100,7 @@ def test_a_right_on_everything_is_one_that_knows_no_names(stack):
 
 
 @of(EVERY)
-def test_no_right_is_to_do_anything(stack):
+def test_no_right_allows_every_action(stack):
     actions = {
         action for _, statement in stack.statements() for action in listed(statement["Action"])
     }
@@ -109,7 +109,7 @@ def test_no_right_is_to_do_anything(stack):
 
 
 @of(EVERY)
-def test_no_role_of_ours_has_a_managed_policy(stack):
+def test_no_role_has_a_managed_policy(stack):
     managed = {
         path
         for path, role in stack.resources("AWS::IAM::Role").items()

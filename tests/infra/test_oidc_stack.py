@@ -1,4 +1,4 @@
-"""What GitHub may do here, and who may ask for it."""
+"""The rights of GitHub's workflows."""
 
 import pytest
 
@@ -10,11 +10,11 @@ def trust(stack):
     return statement
 
 
-def test_without_a_repository_nobody_deploys_but_a_person(aws):
+def test_without_a_repository_there_is_no_deployer_stack(aws):
     assert set(aws) == {"SpotifyData", "SpotifyPipeline"}
 
 
-def test_the_role_opens_to_tokens_of_the_main_branch_and_no_others(deployer):
+def test_only_tokens_of_the_main_branch_assume_the_role(deployer):
     assert trust(deployer) == {
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Effect": "Allow",
@@ -33,7 +33,7 @@ def test_the_role_opens_to_tokens_of_the_main_branch_and_no_others(deployer):
     }
 
 
-def test_a_repository_with_numbers_is_known_by_them(synthesised):
+def test_a_repository_with_ids_is_trusted_with_them(synthesised):
     stack = synthesised(github_repository="anna@1/plays@2")["SpotifyDeployer"]
 
     claims = trust(stack)["Condition"]["StringEquals"]
@@ -41,7 +41,7 @@ def test_a_repository_with_numbers_is_known_by_them(synthesised):
     assert claims[SUBJECT] == "repo:anna@1/plays@2:ref:refs/heads/main"
 
 
-def test_the_role_can_take_the_roles_of_the_bootstrap_and_nothing_else(deployer):
+def test_the_role_may_only_assume_the_bootstrap_roles(deployer):
     name = "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/cdk-hnb659fds"
     here = "<AWS::AccountId>-<AWS::Region>"
 
@@ -53,5 +53,5 @@ def test_the_role_can_take_the_roles_of_the_bootstrap_and_nothing_else(deployer)
 
 
 @pytest.mark.parametrize("name", ["SpotifyData", "SpotifyPipeline"])
-def test_what_github_deploys_is_what_a_person_deploys(aws, by_github, name):
+def test_github_deploys_the_same_templates_as_a_person(aws, by_github, name):
     assert by_github[name].template == aws[name].template

@@ -96,9 +96,9 @@ NEEDED_BY = {
     "ec2 describe-volumes": {"ec2:DescribeVolumes"},
     "ec2 modify-instance-credit-specification": {"ec2:ModifyInstanceCreditSpecification"},
     "ec2 wait volume-available": {"ec2:DescribeVolumes"},
-    # Both ways, and what ends an upload in parts that failed.
+    # In both directions; AbortMultipartUpload ends a failed upload.
     "s3 cp": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
-    # By hand: a comment tells to look for the key of a dump.
+    # By hand: restore.sh says how to find the key of a dump.
     "s3 ls": {"s3:ListBucket"},
     "ssm get-parameters": {"ssm:GetParameters"},
     "ssm put-parameter": {"ssm:PutParameter"},
@@ -114,7 +114,7 @@ CALLED_BY_NO_SCRIPT = {
 
 
 @pytest.mark.parametrize(("name", "rights"), RIGHTS.items(), ids=RIGHTS)
-def test_a_function_may_do_its_work_and_write_its_log_and_nothing_else(on_aws, name, rights):
+def test_a_function_has_exactly_these_rights(on_aws, name, rights):
     log = f"<Functions/{name}/Log.Arn>"
 
     allowed = on_aws.rights(f"Functions/{name}/Role")
@@ -122,7 +122,7 @@ def test_a_function_may_do_its_work_and_write_its_log_and_nothing_else(on_aws, n
     assert allowed == rights | {("logs:CreateLogStream", log), ("logs:PutLogEvents", log)}
 
 
-def test_a_schedule_may_call_the_collector_and_leave_what_failed(on_aws):
+def test_a_schedule_may_invoke_the_collector_and_send_failures(on_aws):
     assert on_aws.rights("Schedules/Role") == {
         ("lambda:InvokeFunction", "<Functions/Collector/Function.Arn>"),
         ("sqs:SendMessage", "<FailedTicks.Arn>"),
@@ -137,9 +137,7 @@ def test_a_schedule_may_call_the_collector_and_leave_what_failed(on_aws):
         pytest.param({"features_login": "anna"}, "anna", id="another listener"),
     ],
 )
-def test_where_spotify_is_a_source_one_login_may_be_read_and_the_state_of_its_app_be_kept(
-    synthesised, name, given, listener
-):
+def test_spotify_as_a_source_adds_one_login_and_its_rate_limit(synthesised, name, given, listener):
     stacks = synthesised(listeners="me,anna", feature_sources="spotify,reccobeats", **given)
     stack = stacks["SpotifyPipeline"]
 
@@ -157,13 +155,13 @@ def test_where_spotify_is_a_source_one_login_may_be_read_and_the_state_of_its_ap
 
 
 @pytest.mark.parametrize(("schedule", "name"), [("Healing", "Healer"), ("Deriving", "Derive")])
-def test_a_schedule_may_call_its_function_only(on_aws, schedule, name):
+def test_a_schedule_may_only_invoke_its_function(on_aws, schedule, name):
     assert on_aws.rights(f"{schedule}/Role") == {
         ("lambda:InvokeFunction", f"<Functions/{name}/Function.Arn>")
     }
 
 
-def test_the_roles_are_these_and_the_one_that_cdk_runs_triggers_with(on_aws):
+def test_the_roles_are_those_listed_and_the_one_of_triggers(on_aws):
     assert set(on_aws.resources("AWS::IAM::Role")) == {
         *(f"Functions/{name}/Role" for name in RIGHTS),
         "Schedules/Role",
@@ -173,19 +171,19 @@ def test_the_roles_are_these_and_the_one_that_cdk_runs_triggers_with(on_aws):
     }
 
 
-def test_what_cdk_runs_triggers_with_may_call_the_migrator_only(on_aws):
+def test_the_trigger_may_only_invoke_the_migrator(on_aws):
     role = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Role"
 
     assert on_aws.rights(role) == {("lambda:InvokeFunction", "<Functions/Migrator/Function.Arn>:*")}
 
 
 @pytest.mark.parametrize("name", RIGHTS)
-def test_a_role_of_ours_has_no_managed_policy(on_aws, name):
+def test_a_function_role_has_no_managed_policy(on_aws, name):
     assert "ManagedPolicyArns" not in on_aws.properties(f"Functions/{name}/Role")
 
 
 @pytest.mark.parametrize("name", RIGHTS)
-def test_a_function_may_do_the_same_for_a_private_database_elsewhere(on_aws, private, name):
+def test_a_private_external_database_changes_no_rights(on_aws, private, name):
     role = f"Functions/{name}/Role"
 
     assert private["SpotifyPipeline"].rights(role) == on_aws.rights(role)
@@ -193,9 +191,7 @@ def test_a_function_may_do_the_same_for_a_private_database_elsewhere(on_aws, pri
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
 @pytest.mark.parametrize("name", ["Loader", "Migrator", "Queries", "Derive"])
-def test_lambda_may_place_interfaces_and_the_code_of_the_function_may_not(
-    request, deployment, name
-):
+def test_only_lambda_itself_may_manage_network_interfaces(request, deployment, name):
     stack, role = request.getfixturevalue(deployment)["SpotifyPipeline"], f"Functions/{name}/Role"
 
     [denial] = [
@@ -214,13 +210,13 @@ def test_the_calls_of_the_scripts_are_those_whose_rights_are_known():
     assert set(re.findall(r"\baws (\S+ (?:wait )?\S+)", scripts)) == set(NEEDED_BY)
 
 
-def test_the_host_may_do_what_its_scripts_do_and_nothing_else(data):
+def test_the_host_has_exactly_the_rights_of_its_scripts(data):
     actions = {action for action, _ in data.rights("Postgres/Role")}
 
     assert actions == set().union(*NEEDED_BY.values()) | CALLED_BY_NO_SCRIPT
 
 
-def test_the_host_has_its_rights_on_what_is_its_own(data):
+def test_the_rights_of_the_host_name_its_own_resources(data):
     ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:"
 
     assert data.rights("Postgres/Role") == {
@@ -299,7 +295,7 @@ def test_a_right_of_the_host_on_many_things_has_a_condition(data, action, resour
     assert statement["Condition"] == condition
 
 
-def test_snapshots_are_made_of_our_volume_and_only_ours_are_deleted(data):
+def test_only_snapshots_of_the_data_volume_are_made_and_deleted(data):
     ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:"
 
     [deletion] = [

@@ -27,12 +27,12 @@ def queues(on_aws):
     }
 
 
-def test_the_queues_are_the_ones_below(queues):
+def test_the_queues_are_those_listed_here(queues):
     assert set(queues) == {*QUEUES, *DEAD_LETTER_QUEUES}
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_gives_up_to_its_own_dead_letters(queues, name):
+def test_a_queue_has_its_own_dead_letter_queue(queues, name):
     (_, queue), (dead_letters, _) = queues[name], queues[f"{name}-dlq"]
 
     target = queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
@@ -41,7 +41,7 @@ def test_a_queue_gives_up_to_its_own_dead_letters(queues, name):
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_dead_letters_come_from_their_own_queue_only(queues, name):
+def test_a_dead_letter_queue_accepts_only_its_own_source(queues, name):
     _, dead_letters = queues[f"{name}-dlq"]
 
     policy = dead_letters["Properties"]["RedriveAllowPolicy"]
@@ -53,20 +53,20 @@ def test_dead_letters_come_from_their_own_queue_only(queues, name):
 
 
 @pytest.mark.parametrize("name", DEAD_LETTER_QUEUES)
-def test_dead_letters_are_kept_for_the_14_days_there_are(queues, name):
+def test_dead_letters_are_kept_for_14_days(queues, name):
     _, queue = queues[name]
 
     assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_message_leaves_its_queue_days_before_it_leaves_the_dead_letters(queues, name):
+def test_a_dead_letter_has_at_least_a_week_left(queues, name):
     _, queue = queues[name]
 
     assert queue["Properties"]["MessageRetentionPeriod"] == 7 * 86_400
 
 
-def test_the_functions_are_the_ones_below_and_the_one_that_cdk_runs_triggers_with(on_aws):
+def test_the_functions_are_those_listed_and_the_one_of_triggers(on_aws):
     assert set(on_aws.resources("AWS::Lambda::Function")) == {
         *(f"Functions/{name}/Function" for name in FUNCTIONS),
         "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Handler",
@@ -74,7 +74,7 @@ def test_the_functions_are_the_ones_below_and_the_one_that_cdk_runs_triggers_wit
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_has_runtime_role_log_and_layer_as_all_have(on_aws, name):
+def test_a_function_has_runtime_role_log_and_layer(on_aws, name):
     function = on_aws.properties(f"Functions/{name}/Function")
 
     assert function["Runtime"] == "python3.14"
@@ -147,7 +147,7 @@ def test_the_loader_survives_an_hour_without_its_database(on_aws):
     assert attempts * queue["VisibilityTimeout"] >= 3_600
 
 
-def test_a_tick_that_fails_is_kept_with_its_error_and_left_to_the_next(on_aws):
+def test_a_failed_poll_is_kept_with_its_error_and_not_retried(on_aws):
     failures = on_aws.properties("Functions/Collector/Failures")
 
     assert failures == {
@@ -178,7 +178,7 @@ def test_a_schedule_waits_for_the_group_that_it_names(on_aws, path):
 
 
 @pytest.mark.parametrize("path", ["Schedules/Role", "Healing/Role", "Deriving/Role"])
-def test_only_our_schedules_may_take_a_role_that_calls_a_function(on_aws, path):
+def test_only_the_schedules_may_assume_their_role(on_aws, path):
     role = on_aws.properties(path)
 
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
@@ -216,7 +216,7 @@ def is_upload(on_aws):
         "history/me/Streaming_History_Audio_2014-2016_0.json",
         "history/MY_DATA.Zip",
         "history/me/Spotify Extended + Müller/a b.json",
-        # No history: the backfill says so in a report, so it has to hear of it.
+        # Not history: the backfill must get the event, because it reports such a file.
         "history/me/readme.pdf",
     ],
 )
@@ -237,7 +237,7 @@ def test_anything_else_in_the_archive_starts_nothing(is_upload, key):
     assert not is_upload(key)
 
 
-def test_uploads_of_our_bucket_alone_go_to_the_queue(on_aws):
+def test_only_uploads_to_the_archive_go_to_the_queue(on_aws):
     rule = on_aws.properties("OnUpload")
 
     assert rule["EventPattern"]["detail"]["bucket"] == {
@@ -251,7 +251,7 @@ def test_uploads_of_our_bucket_alone_go_to_the_queue(on_aws):
     ("path", "key"),
     [("ListenerState", "listener"), ("SpotifyApp", "app"), ("TrackCache", "track_uri")],
 )
-def test_a_table_is_paid_by_use_and_can_be_rewound(on_aws, path, key):
+def test_a_table_is_on_demand_with_point_in_time_recovery(on_aws, path, key):
     table = on_aws.properties(path)
 
     assert table["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
@@ -260,7 +260,7 @@ def test_a_table_is_paid_by_use_and_can_be_rewound(on_aws, path, key):
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
-def test_an_index_holds_the_keys_of_the_tracks_that_wait(on_aws):
+def test_an_index_holds_the_keys_of_pending_tracks(on_aws):
     table = on_aws.properties("TrackCache")
 
     assert table["GlobalSecondaryIndexes"] == [
@@ -278,7 +278,7 @@ def test_an_index_holds_the_keys_of_the_tracks_that_wait(on_aws):
 
 
 @pytest.mark.parametrize(("name", "function"), [("Healing", "Healer"), ("Deriving", "Derive")])
-def test_what_is_due_is_done_every_hour_and_a_failure_waits_for_the_next(on_aws, name, function):
+def test_hourly_work_is_not_retried(on_aws, name, function):
     schedule = on_aws.properties(f"{name}/Schedule")
 
     assert schedule["ScheduleExpression"] == "rate(1 hour)"
@@ -290,7 +290,7 @@ def test_what_is_due_is_done_every_hour_and_a_failure_waits_for_the_next(on_aws,
 
 
 @pytest.mark.parametrize("function", ["Healer", "Derive"])
-def test_what_is_done_every_hour_ends_before_the_next_begins(on_aws, function):
+def test_hourly_work_ends_before_the_next_run(on_aws, function):
     assert on_aws.properties(f"Functions/{function}/Function")["Timeout"] < 3_600
 
 

@@ -26,7 +26,7 @@ def test_there_is_one_host_and_never_two(group):
     assert properties["VPCZoneIdentifier"] == ["<Network/Vpc/databaseSubnet1/Subnet>"]
 
 
-def test_a_host_goes_before_the_next_one_comes(group):
+def test_the_old_host_stops_before_the_new_one_starts(group):
     policy = group["UpdatePolicy"]["AutoScalingRollingUpdate"]
     care = group["Properties"]["InstanceMaintenancePolicy"]
 
@@ -49,19 +49,19 @@ def test_a_host_is_as_old_as_its_image_a_month_at_most(group, launch):
     assert launch["ImageId"].endswith("-arm64")
 
 
-def test_the_host_costs_what_it_is_told_to(launch):
+def test_the_host_has_the_configured_size(launch):
     assert launch["InstanceType"] == "t4g.micro"
     assert launch["Monitoring"] == {"Enabled": False}
 
 
-def test_a_boot_borrows_the_credits_that_a_new_instance_lacks(launch, facts):
+def test_a_boot_runs_with_unlimited_cpu_credits(launch, facts):
     assert launch["CreditSpecification"] == {"CpuCredits": "unlimited"}
     assert facts["CPU_CREDITS"] == "standard"
 
 
 @pytest.fixture
 def give_up(launch, tmp_path):
-    """Run what follows cfn-init in the user data, and return the calls of aws."""
+    """Run the user data after cfn-init, and return the calls of the AWS CLI."""
     _, _, script = launch["UserData"]["Fn::Base64"].partition("\n)\n")
     (tmp_path / "id").write_text("i-0123\n")
 
@@ -85,7 +85,7 @@ def give_up(launch, tmp_path):
     return run
 
 
-def test_an_instance_whose_boot_failed_reports_itself_until_it_is_heard(give_up):
+def test_a_failed_boot_is_reported_until_the_call_succeeds(give_up):
     report = (
         "autoscaling set-instance-health --region eu-west-1 --health-status Unhealthy"
         " --no-should-respect-grace-period --instance-id i-0123"
@@ -144,7 +144,7 @@ def test_scripts_can_be_run_and_nothing_else_can(files):
     assert modes == {(True, "000755"), (False, "000644")}
 
 
-def test_the_host_is_told_names_alone(facts):
+def test_the_variables_of_the_host_hold_no_secret(facts):
     assert facts == {
         "AWS_DEFAULT_REGION": "<AWS::Region>",
         "VOLUME_ID": "<Postgres/Data>",
@@ -209,24 +209,24 @@ def test_a_host_of_a_type_without_credits_borrows_none(synthesised):
         ("BackupOverdue", "BackupAgeHours", 4),
     ],
 )
-def test_a_host_that_is_unwell_raises_an_alarm(data, name, metric, threshold):
+def test_an_unhealthy_host_raises_an_alarm(data, name, metric, threshold):
     alarm = data.properties(f"HostAlarms/{name}")
 
     assert (alarm["MetricName"], alarm["Threshold"]) == (metric, threshold)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-def test_a_host_whose_postgres_does_not_answer_rings_for_its_silence(data):
+def test_a_postgres_that_does_not_answer_raises_an_alarm(data):
     alarm = data.properties("HostAlarms/HostFailed")
 
     assert (alarm["MetricName"], alarm["Statistic"]) == ("DiskUsedPercent", "SampleCount")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
-    # As often as the host publishes, so that each period without a value is one without an answer.
+    # The period in which the host publishes, so a missing value means no answer.
     assert alarm["Period"] == 300
     assert "OnCalendar=*:00/5" in (SCRIPTS / "pg-metrics.timer").read_text()
 
 
-def test_a_host_that_fell_silent_raises_one_alarm_within_the_hour(data):
+def test_a_silent_host_raises_one_alarm_within_the_hour(data):
     alarms = data.resources("AWS::CloudWatch::Alarm")
 
     after_s = {
@@ -236,14 +236,14 @@ def test_a_host_that_fell_silent_raises_one_alarm_within_the_hour(data):
     }
 
     assert after_s == {"HostAlarms/HostFailed": 1_500, "HostAlarms/BackupOverdue": 86_400}
-    # CloudWatch looks back for values further than an alarm's periods: it may be twice as late.
+    # CloudWatch looks back further than the periods of an alarm, so it may be twice as late.
     assert 2 * after_s["HostAlarms/HostFailed"] + 300 <= 3_600
 
 
-def test_a_backup_is_overdue_28_hours_after_the_last_one_that_is_known_of(data):
+def test_a_backup_is_overdue_after_28_hours(data):
     alarm = data.properties("HostAlarms/BackupOverdue")
 
-    # In none of the last 24 hours both kinds were younger than four.
+    # In no hour of the last 24 were both backups younger than four hours.
     assert (alarm["Statistic"], alarm["Period"]) == ("Minimum", 3_600)
     assert alarm["EvaluationPeriods"] == alarm["DatapointsToAlarm"] == 24
     assert alarm["Threshold"] + alarm["EvaluationPeriods"] == 28
@@ -259,7 +259,7 @@ def test_the_alarms_of_the_host_wait_until_it_is_up(data):
 
 
 @pytest.mark.parametrize("name", ["DiskFilling", "BackupOverdue"])
-def test_an_alarm_watches_a_metric_as_the_host_tells_it(data, facts, name):
+def test_an_alarm_watches_a_metric_as_the_host_publishes_it(data, facts, name):
     alarm = data.properties(f"HostAlarms/{name}")
 
     told = (SCRIPTS / "metrics.sh").read_text()
@@ -270,7 +270,7 @@ def test_an_alarm_watches_a_metric_as_the_host_tells_it(data, facts, name):
     assert "Dimensions" not in told
 
 
-def test_the_host_lets_in_the_role_of_each_function(on_aws, files):
+def test_the_host_admits_the_role_of_each_function(on_aws, files):
     variables = [
         function["Properties"].get("Environment", {}).get("Variables", {})
         for function in on_aws.resources("AWS::Lambda::Function").values()

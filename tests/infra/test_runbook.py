@@ -1,4 +1,4 @@
-"""What the documents tell to type exists, and no alarm rings without a section to turn to."""
+"""Every command in the documents exists, and every alarm has a section in the runbook."""
 
 import re
 import shlex
@@ -17,18 +17,18 @@ ROOT = Path(__file__).parents[2]
 OPERATE, DEPLOY = ROOT / "docs" / "operate.md", ROOT / "docs" / "deploy.md"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", DEPLOY, OPERATE]
 MOST_USD = 13
-"""What an idle deployment for one listener is meant to cost at most, a month."""
+"""Budget of an idle deployment for one listener, per month."""
 TARGETS = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def typed(block: str) -> list[str]:
-    """Give the lines that a person types: where one has a prompt, the others are answers."""
+    """Return the typed lines: if some have a prompt, the others are output."""
     return re.findall(r"^\$ (.+)", block, re.MULTILINE) or block.splitlines()
 
 
 def commands(document: Path, program: str) -> Iterator[list[str]]:
-    """Give the words that follow a program wherever the code of a document calls it."""
+    """Yield the arguments of each call of a program in the code of a document."""
     text = document.read_text()
     lines = [line for block in FENCED.findall(text) for line in typed(block)]
     lines += re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
@@ -44,7 +44,7 @@ def all_commands(program: str) -> list[tuple[str, list[str]]]:
 
 
 def unknown_in(words: list[str]) -> list[str]:
-    """Name what `plays` does not know of a call, as it would parse it; nothing runs."""
+    """Return the words of a call that `plays` does not know, without running it."""
     command, context, options = typer.main.get_command(app), None, {"--help"}
     given = [word.partition("=")[0] for word in words if re.match("--?[a-z]", word)]
     while True:
@@ -71,13 +71,13 @@ def anchors(document: Path) -> set[str]:
 
 
 def texts(document: Path) -> dict[str, str]:
-    """Give the text below each title of a document, by the anchor of the title."""
+    """Return the text below each title of a document, by the anchor of the title."""
     _, *parts = re.split(r"^#+ (.+)", document.read_text(), flags=re.MULTILINE)
     return dict(zip(map(anchor_of, parts[::2]), parts[1::2], strict=True))
 
 
 def set_in(text: str, facts: Iterable[str]) -> set[str]:
-    """Name the variables that commands set, the facts of the host included."""
+    """Return the variables that commands set, including those of the host."""
     names = re.findall(r"^ *([A-Z_]+)=", text, re.MULTILINE)
     for line in re.findall(r"^export (.+)", text, re.MULTILINE):
         names += re.findall(r"([A-Z_]+)=", line)
@@ -96,7 +96,7 @@ def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, 
     assert sorted(sections) == sorted(alarms)
 
 
-def test_what_is_deployed_is_what_is_paid_for(on_aws, data):
+def test_the_price_list_matches_the_templates(on_aws, data):
     text = DEPLOY.read_text()
     disk = data.properties("Postgres/Data")["Size"]
     [root] = data.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"][
@@ -123,7 +123,7 @@ def test_what_is_deployed_is_what_is_paid_for(on_aws, data):
     )
 
 
-def test_every_target_that_a_document_tells_to_make_exists():
+def test_every_make_target_in_a_document_exists():
     named = {
         (name, word)
         for name, words in all_commands("make")
@@ -163,7 +163,7 @@ def test_every_link_to_a_section_leads_to_one(document):
     assert broken == set()
 
 
-def test_a_restored_database_gets_the_schema_of_today_before_the_loader_goes_on(on_aws):
+def test_a_restore_runs_the_migrations_before_the_loader(on_aws):
     restore = texts(OPERATE)["restore-after-a-loss"]
 
     places = [
@@ -181,7 +181,7 @@ def test_a_restored_database_gets_the_schema_of_today_before_the_loader_goes_on(
 
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
-def test_every_output_that_a_command_asks_for_is_told_by_that_stack(document, aws):
+def test_every_output_in_a_command_exists(document, aws):
     asked = re.findall(r"--stack-name (\w+) .*OutputKey=='(\w+)'", document.read_text())
 
     unknown = {(stack, name) for stack, name in asked if name not in aws[stack].template["Outputs"]}
@@ -190,7 +190,7 @@ def test_every_output_that_a_command_asks_for_is_told_by_that_stack(document, aw
 
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
-def test_every_variable_of_a_command_is_set_there_or_where_its_section_leads(document, facts):
+def test_every_variable_in_a_command_is_set_before(document, facts):
     # Account and region are chosen once, at the beginning.
     chosen = {"AWS_PROFILE", "AWS_REGION", "HOME", "PATH", "PWD"}
     known = {
@@ -213,7 +213,7 @@ def test_every_variable_of_a_command_is_set_there_or_where_its_section_leads(doc
     assert unset == set()
 
 
-def test_every_option_of_a_deployment_is_told():
+def test_every_option_is_documented():
     text = DEPLOY.read_text()
     options = [name for name in PipelineConfig.model_fields if name not in ("database", "host")]
     options += [f"database.{name}" for name in DatabaseConfig.model_fields]

@@ -24,14 +24,13 @@ EVERY = (
 ON_POSTGRES = ("Loader", "Migrator", "Queries", "Derive")
 FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", *ON_POSTGRES)
 STATEMENTS = "Properties.PolicyDocument.Statement"
-DESIGN = ROOT.parent / "shared" / "design.md"
 DECISION = ROOT / "docs" / "adr" / "0010-the-local-cloud-deploys-both-stacks.md"
 SIMULATED = {
     "Collector": ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL"),
     "Enricher": ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "RECCOBEATS_URL"),
     "Healer": ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "RECCOBEATS_URL"),
 }
-# Each under the words by which the decision, and the design before it, name it.
+# By the words of ADR 10 for each difference.
 LOCAL_DIFFERENCES = {
     "no layer": {
         "Functions/Dependencies",
@@ -85,27 +84,18 @@ def differences(one, other, path=""):
     }
 
 
-def test_local_differs_from_aws_in_these_places_only(on_aws, on_local):
+def test_local_differs_from_aws_only_in_these_places(on_aws, on_local):
     stated = set().union(*LOCAL_DIFFERENCES.values())
 
     assert differences(on_aws.resources(), on_local.resources()) == stated
 
 
 @pytest.mark.parametrize("words", LOCAL_DIFFERENCES)
-def test_each_difference_is_one_that_was_decided(words):
+def test_adr_10_names_each_difference(words):
     assert words in " ".join(DECISION.read_text().split())
 
 
-@pytest.mark.parametrize("words", LOCAL_DIFFERENCES)
-def test_each_difference_is_one_that_the_design_names(words):
-    if not DESIGN.exists():
-        pytest.skip("the project's design is not beside this repository")
-    _, _, on_local_cloud = DESIGN.read_text().partition("\n## 7. The local cloud\n")
-
-    assert words in on_local_cloud.partition("\n## ")[0]
-
-
-def test_the_dashboard_differs_in_the_host_alone(on_aws, on_local):
+def test_the_dashboard_differs_only_in_the_host(on_aws, on_local):
     def titles(stack):
         body = json.loads(stack.properties("Dashboard/Dashboard")["DashboardBody"])
         return [each["properties"].get("title", each["properties"].get("markdown"))
@@ -117,7 +107,7 @@ def test_the_dashboard_differs_in_the_host_alone(on_aws, on_local):
     assert there[len(here)] == "## Database host"
 
 
-def test_every_role_may_do_the_same_in_both_but_for_network_and_ca(on_aws, on_local):
+def test_rights_differ_only_in_network_and_ca(on_aws, on_local):
     on_both = {role: on_aws.rights(role) for role in on_aws.resources("AWS::IAM::Role")}
 
     local = {role: on_local.rights(role) for role in on_local.resources("AWS::IAM::Role")}
@@ -125,7 +115,7 @@ def test_every_role_may_do_the_same_in_both_but_for_network_and_ca(on_aws, on_lo
     assert local == {role: rights - NOT_NEEDED_LOCALLY for role, rights in on_both.items()}
 
 
-def test_beside_their_resources_the_templates_do_not_differ(on_aws, on_local):
+def test_the_templates_differ_only_in_resources(on_aws, on_local):
     there, here = (
         {part: told for part, told in stack.template.items() if part != "Resources"}
         for stack in (on_aws, on_local)
@@ -134,14 +124,14 @@ def test_beside_their_resources_the_templates_do_not_differ(on_aws, on_local):
     assert there == here
 
 
-def test_the_local_data_stack_is_that_of_a_database_elsewhere_without_a_budget(local, elsewhere):
+def test_the_local_data_stack_has_no_budget_and_no_database(local, elsewhere):
     there, here = elsewhere["SpotifyData"], local["SpotifyData"]
 
     assert differences(there.resources(), here.resources()) == {"Budget"}
     assert "Budget" not in here.resources()
 
 
-def test_an_empty_local_cloud_differs_in_that_nothing_polls(on_local, synthesised):
+def test_an_empty_local_cloud_only_stops_the_polls(on_local, synthesised):
     quiet = synthesised(**Wishes(empty=True).deployment(Ports()))[PIPELINE]
 
     assert quiet.properties("Schedules/me")["State"] == "DISABLED"
@@ -179,7 +169,7 @@ def test_a_template_fits_every_account_and_region(on_aws, stack):
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_template_for_one_place_is_the_one_for_all_of_them_filled_in(aws, placed, stack):
+def test_a_template_for_one_place_only_fills_in_the_place(aws, placed, stack):
     def at_home(resources):
         text = json.dumps(resources).replace("<AWS::AccountId>", ACCOUNT)
         return json.loads(text.replace("<AWS::Region>", REGION))
@@ -190,7 +180,7 @@ def test_a_template_for_one_place_is_the_one_for_all_of_them_filled_in(aws, plac
     assert differences(at_home(anywhere.resources()), at_home(there.resources())) == set()
 
 
-def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):
+def test_a_broken_rule_fails_the_synthesis(unsynthesised):
     app, stacks = unsynthesised()
     sqs.Queue(stacks.pipeline, "Bare")
 
@@ -205,7 +195,7 @@ def test_a_queue_against_the_rules_breaks_the_synthesis(unsynthesised):
 
 
 @pytest.mark.parametrize("deployment", ["aws", "elsewhere", "local"])
-def test_the_data_come_before_the_pipeline(request, deployment):
+def test_the_data_stack_is_deployed_first(request, deployment):
     folder = request.getfixturevalue(deployment)[PIPELINE].folder
     manifest = json.loads((folder / "manifest.json").read_text())
 

@@ -1,4 +1,4 @@
-"""No change of the configuration collides with what is deployed, or is refused by AWS.
+"""No option collides with deployed resources or causes an update that AWS refuses.
 
 CloudFormation keeps a resource by its name in the template (its logical id). Three kinds of change
 fail on a living deployment: of a property that can never be updated; of one that needs another
@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from infra.cdk.config import PipelineConfig
+from infra.cdk.config import PipelineConfig, load
 from infra.cdk.constructs.network import zone_cidr
-from infra.cdk.context import load
 from infra.cdk.sizes import Part
 from shared.errors import SettingsError
 from tests.infra.conftest import cdk_context, synthesise
@@ -25,7 +24,7 @@ NEVER_UPDATED = {
         *("AvailabilityZone", "Encrypted", "KmsKeyId", "MultiAttachEnabled", "SnapshotId"),
     }
 }
-"""What CloudFormation refuses to update; the schemas do not say so, docs/adr/0012 does."""
+"""Properties that CloudFormation refuses to update, by docs/adr/0012: the schemas omit it."""
 ONE_AT_A_TIME = {"AWS::EC2::Subnet"}
 """The old one holds the addresses until the new one exists."""
 ADR = Path(__file__).parents[2] / "docs" / "adr" / "0012-what-an-update-does.md"
@@ -46,7 +45,7 @@ BEFORE = {
         "github_repository": "anna/plays",
     }
 }
-"""What is deployed before a change, if not the defaults."""
+"""The options before a change, if they are not the defaults."""
 CHANGES = {
     "origin": {"host.snapshot_id": SNAPSHOT, "host.availability_zone": ZONE},
     # Each option that reaches a template and may change on a living deployment, all at once.
@@ -107,7 +106,7 @@ EXCUSED = {
 
 
 def options(part=PipelineConfig, prefix=""):
-    """Yield the path of each option; a network is one, because it comes whole."""
+    """Yield the path of each option; a network counts as one, because its parts go together."""
     for name, field in part.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Part):
@@ -116,7 +115,7 @@ def options(part=PipelineConfig, prefix=""):
             yield f"{prefix}{name}"
 
 
-def test_every_option_changes_below_or_is_excused():
+def test_every_option_is_changed_here_or_excused():
     changed = {
         option
         for name, change in CHANGES.items()
@@ -158,7 +157,7 @@ def top_level(paths):
 
 
 def changes(before, after):
-    """Yield path, resource and changed properties of what keeps its logical id, in all stacks."""
+    """Yield path, resource and changed properties of each resource that keeps its logical id."""
     for name in before:
         yield from changes_of_stack(before[name], after[name])
 
@@ -182,7 +181,7 @@ def is_replaced(each, names):
 
 
 def set_for_good(each):
-    """Name the properties of a resource that no update changes: it is replaced, or refused."""
+    """Return the create-only properties of a resource: an update replaces it or is refused."""
     known = schema(each["Type"])
     paths = {
         path.removeprefix("/properties/")
@@ -203,13 +202,13 @@ def is_set(properties, name, *below):
 def has_fixed_name(each):
     known = schema(each["Type"])
     named = top_level(known["primaryIdentifier"]) - top_level(known.get("readOnlyProperties"))
-    # A secret is known by its ARN and a topic too, but each has one name in an account.
+    # The identifier of a secret and a topic is the ARN, but their names are unique as well.
     named |= {name for name in top_level(known.get("createOnlyProperties")) if "Name" in name}
     return bool(named & set(each.get("Properties", {})))
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_no_change_of_the_configuration_is_one_that_cloudformation_refuses(before, changed, name):
+def test_no_option_causes_an_update_that_cloudformation_refuses(before, changed, name):
     refused = {
         (path, names & NEVER_UPDATED.get(each["Type"], set()))
         for path, each, names in changes(before[name], changed[name])
@@ -220,7 +219,7 @@ def test_no_change_of_the_configuration_is_one_that_cloudformation_refuses(befor
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_nothing_with_a_name_of_its_own_is_replaced_by_a_change(before, changed, name):
+def test_no_option_replaces_a_resource_with_a_fixed_name(before, changed, name):
     collides = {
         path
         for path, each, names in changes(before[name], changed[name])
@@ -230,7 +229,7 @@ def test_nothing_with_a_name_of_its_own_is_replaced_by_a_change(before, changed,
     assert collides == set()
 
 
-def test_the_two_tests_above_see_what_they_look_for(aws):
+def test_refused_and_replaced_properties_are_detected(aws):
     queue = aws["SpotifyPipeline"].resources("AWS::SQS::Queue")["CollectedPlays/Queue"]
     budget = aws["SpotifyData"].resources()["Budget"]
 
@@ -250,7 +249,7 @@ def test_a_fixed_name_keeps_its_place_in_the_template(before, changed, name):
             for key, value in each.get("Properties", {}).items()
             if key.endswith("Name")
             and key in top_level(schema(each["Type"]).get("createOnlyProperties"))
-            # What only refers to another resource is no name.
+            # A reference to another resource is not a name.
             and not (name := template.readable(value)).startswith("<")
         }
 
@@ -278,7 +277,7 @@ def test_each_type_of_each_template_is_in_the_first_table(aws, before, changed):
     assert listed == used
 
 
-def test_each_property_that_no_update_changes_is_in_the_second_table(aws, before, changed):
+def test_each_create_only_property_is_in_the_second_table(aws, before, changed):
     _, _, table = ADR.read_text().partition("\n| resource | property that no update changes |")
     listed = {
         (f"{'' if kind.startswith('Custom') else 'AWS::'}{kind}", name)
@@ -303,7 +302,7 @@ def test_each_property_that_no_update_changes_is_in_the_second_table(aws, before
     [{"host.snapshot_id": SNAPSHOT}, {"host.availability_zone": ZONE}],
     ids=["snapshot", "zone"],
 )
-def test_another_snapshot_or_zone_makes_another_volume_and_another_host(data, synthesised, given):
+def test_another_snapshot_or_zone_makes_a_new_volume_and_host(data, synthesised, given):
     stack = synthesised(**given)["SpotifyData"]
     launch = "Postgres/Group/LaunchTemplate"
 
@@ -316,13 +315,13 @@ def test_another_snapshot_or_zone_makes_another_volume_and_another_host(data, sy
     )
 
 
-def test_a_volume_that_another_one_replaces_is_kept(data, restored):
+def test_a_replaced_volume_is_kept(data, restored):
     [old], [new] = (
         [stack.template["Resources"][name] for name in ids(stack, "AWS::EC2::Volume")]
         for stack in (data, restored)
     )
 
-    # What leaves a template falls under its deletion policy.
+    # The deletion policy applies to a resource that leaves a template.
     assert old["DeletionPolicy"] == new["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
@@ -333,7 +332,7 @@ def test_a_volume_starts_from_its_snapshot_in_its_zone(restored):
     assert volume["Properties"]["AvailabilityZone"] == ZONE
 
 
-def test_snapshots_are_made_of_the_new_volume_and_not_of_the_old(data, restored):
+def test_only_the_new_volume_gets_snapshots(data, restored):
     def tag(stack):
         [volume] = stack.resources("AWS::EC2::Volume").values()
         [[value]] = [
@@ -353,7 +352,7 @@ def test_snapshots_are_made_of_the_new_volume_and_not_of_the_old(data, restored)
     assert deletion["Condition"]["StringEquals"] == {"aws:ResourceTag/snapshots-of": tag(restored)}
 
 
-def test_volume_subnet_and_host_are_in_the_zone_that_was_chosen(restored):
+def test_volume_subnet_and_host_are_in_the_chosen_zone(restored):
     path = f"Network/Database-{ZONE}"
     subnet = restored.properties(f"{path}/Subnet")
 
@@ -368,7 +367,7 @@ def test_volume_subnet_and_host_are_in_the_zone_that_was_chosen(restored):
     assert restored.waits_for(f"{path}/DefaultRoute") >= {"Network/Vpc/VPCGW"}
 
 
-def test_the_subnets_of_the_functions_stay_where_they_are(data, restored):
+def test_another_zone_does_not_move_the_functions(data, restored):
     subnets = data.resources("AWS::EC2::Subnet")
 
     assert len(subnets) == 4
@@ -388,12 +387,12 @@ def test_each_zone_has_addresses_of_its_own(data):
 
 
 @pytest.mark.parametrize("zone", ["euw1-az2", "eu-west-1", "us-east-1-bos-1a-", "eu-west-1z"])
-def test_a_zone_goes_by_its_name(zone):
+def test_a_zone_is_given_by_its_name(zone):
     with pytest.raises(SettingsError, match=r"host\.availability_zone"):
         load(cdk_context(**{"host.availability_zone": zone}))
 
 
-def test_a_zone_of_another_region_is_refused_before_anything_is_deployed():
+def test_a_zone_of_another_region_is_refused():
     place = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-east-1"}
 
     with pytest.raises(SettingsError, match="eu-west-1b is not a zone of us-east-1"):

@@ -1,26 +1,29 @@
-"""What GitHub's machines run, and with which rights."""
+"""What CI runs and with which rights, and the habits of the repository."""
 
 import os
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
 NAMES = ("checks.yml", "deploy.yml")
+CHECKS = re.search(r"^check: .*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+BEFORE_COMMIT = {"ruff format", "ruff check", "mypy", "lint-imports", "shellcheck"}
 
 
 def text_of(name):
     return (WORKFLOWS / name).read_text()
 
 
-def test_every_workflow_is_looked_at():
+def test_every_workflow_is_listed_here():
     assert {path.name for path in WORKFLOWS.iterdir()} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_action_is_pinned_to_a_commit_and_tells_its_version(name):
+def test_an_action_is_pinned_to_a_commit_with_its_version(name):
     used = re.findall(r"uses: (?!\./)(.+)", text_of(name))
 
     loose = [
@@ -31,7 +34,7 @@ def test_an_action_is_pinned_to_a_commit_and_tells_its_version(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_workflow_may_read_the_code_and_no_more(name):
+def test_a_workflow_may_only_read_the_code(name):
     assert "\npermissions:\n  contents: read\n\n" in text_of(name)
 
 
@@ -74,3 +77,35 @@ def test_what_is_deployed_was_audited_too():
     assert jobs == ["checks", "audit"]
     assert "if:" not in text_of("checks.yml")
     assert "continue-on-error" not in text_of("checks.yml")
+
+
+def read_yaml(*parts):
+    return yaml.safe_load(ROOT.joinpath(*parts).read_text())
+
+
+def test_a_commit_runs_the_tools_of_make_check_and_a_push_all_of_it():
+    [repository] = read_yaml(".pre-commit-config.yaml")["repos"]
+    entries = [hook["entry"] for hook in repository["hooks"]]
+    tools = {re.sub(r"^\.venv/bin/| --.*", "", entry) for entry in entries}
+
+    assert tools == BEFORE_COMMIT | {"make check"}
+    assert [tool for tool in BEFORE_COMMIT if f"\t@$(BIN)/{tool}" not in CHECKS] == []
+
+
+def test_dependabot_finds_what_each_ecosystem_locks():
+    updates = read_yaml(".github", "dependabot.yml")["updates"]
+    folders = {each["package-ecosystem"]: ROOT / each["directory"].strip("/") for each in updates}
+
+    assert set(folders) == {"pip", "npm", "github-actions"}
+    assert (folders["pip"] / "dev.txt").exists()
+    assert (folders["npm"] / "package-lock.json").exists()
+
+
+@pytest.mark.parametrize(
+    "form", [*(ROOT / ".github" / "ISSUE_TEMPLATE").iterdir()], ids=lambda f: f.name
+)
+def test_an_issue_form_has_all_that_github_demands(form):
+    fields = read_yaml(form.relative_to(ROOT))
+
+    assert {"name", "description", "body"} <= fields.keys()
+    assert any(part["type"] != "markdown" for part in fields["body"])

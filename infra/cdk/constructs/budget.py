@@ -1,4 +1,4 @@
-"""A ceiling for the bill."""
+"""The monthly budget."""
 
 from aws_cdk import aws_budgets as budgets
 from constructs import Construct
@@ -9,9 +9,9 @@ WARN_AT_PERCENT = (80, 100)
 
 
 def add_budget(scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
-    """Add a monthly budget of the whole account, and mail when it is nearly and wholly spent.
+    """Add a monthly budget of the whole account, with a mail at 80 and at 100 %.
 
-    Not of the stacks alone: a tag counts in a budget only after someone has activated it.
+    It covers the account, because a budget sees a tag only after someone has activated it.
     """
     mails = [_mail(config.alert_email, percent) for percent in WARN_AT_PERCENT]
     budgets.CfnBudget(

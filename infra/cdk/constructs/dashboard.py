@@ -1,4 +1,4 @@
-"""One page that tells whether plays arrive."""
+"""The dashboard that shows whether plays arrive."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,13 +10,13 @@ from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.alarms import of_service
-from infra.cdk.constructs.host_alarms import host_metric, told_by_host
+from infra.cdk.constructs.host_alarms import host_metric, published_by_host
 
 HALF_HOUR = Duration.minutes(30)
 
 
 class Dashboard(Construct):
-    """Rows in the order in which a play passes: collected, queued, worked on, stored."""
+    """Rows in the order of a play's path: collected, queued, processed, stored."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
@@ -28,7 +28,7 @@ class Dashboard(Construct):
         )
 
     def show_capture(self) -> None:
-        """Show what the collector and the enricher tell of their work."""
+        """Show the metrics of the collector and the enricher."""
         self._row(
             "Plays",
             {
@@ -49,7 +49,7 @@ class Dashboard(Construct):
         )
 
     def show_queues(self, queues: Mapping[str, sqs.IQueue], dead: Mapping[str, sqs.IQueue]) -> None:
-        """Show what waits, and what was given up."""
+        """Show waiting messages and dead letters."""
         self._row(
             "Queues",
             {
@@ -63,7 +63,7 @@ class Dashboard(Construct):
         )
 
     def show_functions(self, functions: Mapping[str, lambda_.IFunction]) -> None:
-        """Show how often each function runs, fails, and how long it takes."""
+        """Show invocations, errors, throttles and durations."""
         named = functions.items()
         self._row(
             "Functions",
@@ -78,14 +78,16 @@ class Dashboard(Construct):
         )
 
     def show_host(self, config: PipelineConfig) -> None:
-        """Show how the database host is."""
+        """Show the health of the database host."""
         self._row(
             "Database host",
             {
                 "CPU, in percent": [host_metric(config, "CPUUtilization", "Maximum")],
                 "CPU credits left": [host_metric(config, "CPUCreditBalance", "Minimum")],
-                "Data volume used, in percent": [told_by_host("DiskUsedPercent")],
-                "Age of the older of dump and snapshot, in hours": [told_by_host("BackupAgeHours")],
+                "Data volume used, in percent": [published_by_host("DiskUsedPercent")],
+                "Age of the older of dump and snapshot, in hours": [
+                    published_by_host("BackupAgeHours")
+                ],
             },
         )
 

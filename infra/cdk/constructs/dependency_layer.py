@@ -13,7 +13,7 @@ from infra.cdk.libraries import INSTALL, LOCK, install_into
 
 
 class DependencyLayer(lambda_.LayerVersion):
-    """A layer that is built anew only when the lock or the way of installing changes."""
+    """A layer that is rebuilt only when the lock or the installation command changes."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         recipe = hashlib.sha256(LOCK.read_bytes() + repr(INSTALL).encode()).hexdigest()
@@ -28,7 +28,7 @@ class DependencyLayer(lambda_.LayerVersion):
                 asset_hash=recipe,
                 asset_hash_type=AssetHashType.CUSTOM,
                 bundling=BundlingOptions(
-                    # Asked for by the type; never used, since _ByUv does the work.
+                    # Required by the type and never used, because _ByUv always succeeds.
                     image=lambda_.Runtime.PYTHON_3_14.bundling_image,
                     local=_ByUv(),
                 ),
@@ -44,6 +44,6 @@ class _ByUv:
         options: Any = None,  # noqa: ARG002 - jsii calls by this signature
         **_: Any,
     ) -> bool:
-        """Fill the asset's folder."""
+        """Install the libraries into the folder of the asset."""
         install_into(Path(output_dir))
         return True

@@ -1,4 +1,4 @@
-"""A function inside the network of the database."""
+"""The network of the functions that use the database."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ INTERFACES = (
 
 @dataclass(frozen=True)
 class FunctionNetwork:
-    """Where a function is, as whom it speaks there, and whether it leaves by IPv6 or by IPv4."""
+    """The VPC, subnets and group of a function, and whether it reaches AWS over IPv6."""
 
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
@@ -27,14 +27,14 @@ class FunctionNetwork:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a function there is told: most names of AWS have no IPv6 address, these have."""
+        """Variables of a function there: only AWS's dual-stack endpoints have IPv6 addresses."""
         return {"AWS_USE_DUALSTACK_ENDPOINT": "true"} if self.ipv6 else {}
 
 
 def existing_network(
     scope: Construct, construct_id: str, *, config: NetworkConfig
 ) -> FunctionNetwork:
-    """Take a network by its ids; nothing in it is looked up, made or changed."""
+    """Return a network by its ids, without looking up, adding or changing anything."""
     there = Construct(scope, construct_id)
     subnets = [ec2.Subnet.from_subnet_id(there, name, name) for name in config.subnet_ids]
     Validations.of(there).acknowledge(
@@ -48,7 +48,7 @@ def existing_network(
             there,
             "Vpc",
             vpc_id=config.vpc_id,
-            # The type demands one; the subnets are given by themselves.
+            # Required by the type; the subnets are named separately.
             availability_zones=["unknown"],
         ),
         ec2.SubnetSelection(subnets=subnets),
@@ -60,10 +60,10 @@ def existing_network(
 
 
 def interface_rights() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
-    """Let Lambda place its network interfaces in the name of a function, and not the function.
+    """Allow Lambda to manage the network interfaces of a function, and deny the same to its code.
 
-    Lambda uses the role of the function for them; a call from its code carries the function's
-    ARN besides, and is refused.
+    Lambda uses the role of the function. A call from the function's code also carries the ARN of
+    the function, so the second statement denies it.
 
     Source:
         https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html

@@ -1,4 +1,4 @@
-"""What the database host may do."""
+"""The rights of the database host."""
 
 from aws_cdk import Acknowledgment, ArnFormat, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
@@ -21,11 +21,11 @@ def host_role(
     backups: s3.Bucket,
     backup_prefix: str,
 ) -> iam.Role:
-    """Make the role of the host, all but the rights on its address and its volume.
+    """Add the role of the host, without the rights on its address and its volume.
 
-    It keeps the logins of the roles, publishes the authority of its certificate and its metrics,
-    stores and reads back dumps, reports itself unhealthy, ends its unlimited CPU credits, and takes
-    Session Manager in.
+    The host stores the logins of the database roles, publishes its certificate authority and its
+    metrics, writes and reads dumps, reports itself unhealthy, ends its unlimited CPU credits, and
+    accepts Session Manager.
     """
     role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
     logins = [parameter_arn(scope, config.database_login_parameter(role)) for role in ROLES]
@@ -54,7 +54,7 @@ def host_role(
 def let_take_address(
     role: iam.Role, *, config: PipelineConfig, address: ec2.CfnEIP, vpc: ec2.IVpc
 ) -> None:
-    """Let a host of our group, and no other, take our address."""
+    """Allow only hosts of the pipeline's group to take the Elastic IP."""
     ours = _ec2_arn(role, f"elastic-ip/{address.attr_allocation_id}")
     role.add_to_policy(allow("ec2", "AssociateAddress", on=[ours]))
     role.add_to_policy(
@@ -78,12 +78,12 @@ def _ec2_arn(scope: Construct, resource: str) -> str:
 
 
 def _of_our_group(config: PipelineConfig) -> dict[str, dict[str, str]]:
-    """Restrict a right on instances to those that our group has launched."""
+    """Return the condition for instances that the group has launched."""
     return {"StringEquals": {"aws:ResourceTag/aws:autoscaling:groupName": host_name(config)}}
 
 
 def _group_arn(scope: Construct, config: PipelineConfig) -> str:
-    """Name the group in a policy: its ARN also has an id that AWS makes."""
+    """Return the pattern of the group's ARN, which also contains an id that AWS makes."""
     name = f"*:autoScalingGroupName/{host_name(config)}"
     return Stack.of(scope).format_arn(
         service="autoscaling",
@@ -102,8 +102,8 @@ def _count() -> iam.PolicyStatement:
 
 
 def _session_manager() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
-    # What is left of AmazonSSMManagedInstanceCore when nothing but sessions is wanted: that
-    # policy also lets a host read every parameter of the account.
+    # The part of AmazonSSMManagedInstanceCore that sessions need. The whole policy also lets a
+    # host read every parameter of the account.
     channels = (
         *("CreateControlChannel", "CreateDataChannel"),
         *("OpenControlChannel", "OpenDataChannel"),

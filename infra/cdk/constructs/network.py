@@ -1,4 +1,4 @@
-"""The network of a managed Postgres: two address families, and no NAT."""
+"""The dual-stack network of a managed Postgres, without NAT."""
 
 from ipaddress import IPv4Network
 from typing import cast
@@ -7,7 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
+from infra.cdk.constructs.buckets import add_expiring_bucket
 from infra.cdk.constructs.function_network import FunctionNetwork
 
 VPC_CIDR = "10.42.0.0/20"
@@ -47,13 +47,13 @@ class Network(Construct):
 
     @property
     def for_functions(self) -> FunctionNetwork:
-        """Where the functions are: they reach AWS, and nothing reaches them."""
+        """The network of the functions: they reach AWS, and nothing reaches them."""
         subnets = ec2.SubnetSelection(subnet_group_name=APP)
         return FunctionNetwork(self.vpc, subnets, self.app_group, ipv6=True)
 
     @property
     def app_cidrs(self) -> list[str]:
-        """The addresses that the functions speak from."""
+        """The IPv4 ranges of the functions."""
         return [subnet.ipv4_cidr_block for subnet in self.vpc.private_subnets]
 
     def _vpc(self) -> ec2.Vpc:
@@ -64,7 +64,7 @@ class Network(Construct):
             ip_addresses=ec2.IpAddresses.cidr(VPC_CIDR),
             max_azs=2,
             nat_gateways=0,
-            # Emptying the default group takes a function of CDK's; nothing is in that group.
+            # Emptying the default group would add a function; the group has no members anyway.
             restrict_default_security_group=False,
             subnet_configuration=[
                 ec2.SubnetConfiguration(
@@ -84,10 +84,10 @@ class Network(Construct):
         )
 
     def _database_subnet(self, zone: str) -> ec2.ISubnet:
-        """Return the first public subnet, or a new one in the zone that was chosen.
+        """Return the first public subnet, or a new one in the chosen zone.
 
-        The subnets of the VPC stay as they are: a subnet that changes its zone is replaced, and
-        the new one cannot have the addresses of the old while that exists.
+        The subnets of the VPC stay: changing the zone of a subnet replaces it, and the new one
+        cannot have the addresses of the old one while that exists.
         """
         if not zone:
             return self.vpc.public_subnets[0]
@@ -101,7 +101,7 @@ class Network(Construct):
         )
         subnet.add_default_internet_route(
             cast(str, self.vpc.internet_gateway_id),
-            # A route through the gateway can be made once it is attached, as the first one's was.
+            # A route needs a gateway that is attached, as for the first subnet.
             self.vpc.public_subnets[0].internet_connectivity_established,
         )
         return subnet

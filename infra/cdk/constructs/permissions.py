@@ -1,4 +1,4 @@
-"""Rights, stated one by one."""
+"""Policy statements and ARNs."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from constructs import Construct
 def allow(service: str, *actions: str, on: Sequence[str]) -> iam.PolicyStatement:
     """Allow actions of one service on exactly these resources.
 
-    The `grant_*` methods of CDK are wider: `grant_read` of a bucket adds listing it.
+    The `grant_*` methods of CDK grant more: `grant_read` of a bucket also allows listing it.
     """
     return iam.PolicyStatement(
         actions=[f"{service}:{action}" for action in actions], resources=list(on)
@@ -18,10 +18,10 @@ def allow(service: str, *actions: str, on: Sequence[str]) -> iam.PolicyStatement
 
 
 def secret_arn(scope: Construct, name: str) -> str:
-    """Name a secret in a policy: Secrets Manager ends each ARN with six characters of its own."""
+    """Return the pattern of a secret's ARN, which Secrets Manager ends with six characters."""
     return Stack.of(scope).format_arn(service="secretsmanager", resource=f"secret:{name}-??????")
 
 
 def parameter_arn(scope: Construct, name: str) -> str:
-    """Name a parameter in a policy; its own name begins with a slash."""
+    """Return the ARN of a parameter, whose name begins with a slash."""
     return Stack.of(scope).format_arn(service="ssm", resource=f"parameter{name}")

@@ -1,4 +1,4 @@
-"""Postgres on one EC2 host that heals itself."""
+"""Postgres on one EC2 host that is replaced when it fails."""
 
 from typing import cast
 
@@ -17,32 +17,26 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.expiring_bucket import add_expiring_bucket
-from infra.cdk.constructs.host_files import first_boot
+from infra.cdk.constructs.buckets import add_expiring_bucket
+from infra.cdk.constructs.host_boot import first_boot, report_failed_boot
 from infra.cdk.constructs.host_rights import host_role, let_take_address
 from infra.cdk.constructs.network import Network
-from infra.cdk.constructs.removal import KEEP_DATA
 from infra.cdk.database import DATABASE, HostConfig
-from infra.cdk.names import host_name
+from infra.cdk.names import KEEP_DATA, host_name
 from shared.telemetry import NAMESPACE
 
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 BOOT = Duration.minutes(30)
-"""How long CloudFormation waits for the signal of a host; the limits of its boot are shorter."""
+"""Time that CloudFormation waits for the host's signal; the limits of the boot are shorter."""
 DUMPS = "dumps/"
-BOOTED = "pg-check.timer"
-"""What runs from the end of a successful boot on."""
-INSTANCE_ID = "/var/lib/cloud/data/instance-id"
-GIVE_UP = Duration.hours(1)
-"""How long an instance whose boot failed tries to report itself."""
 
 
 class PostgresHost(Construct):
-    """An Auto Scaling group of exactly one, whose data and address outlive each host.
+    """An Auto Scaling group of exactly one host, whose data and address outlive it.
 
-    A plain instance would be replaced by any deployment that follows a new image, the new one
-    before the old one, which still holds the volume. The group stops the old one first, starts
-    another when one fails, and takes the newest image each month.
+    CloudFormation would replace a plain instance after each new image, and start the new one while
+    the old one still holds the volume. The group stops the old host first, replaces a host that
+    fails, and takes the newest image each month.
     """
 
     def __init__(
@@ -65,10 +59,10 @@ class PostgresHost(Construct):
         let_take_address(role, config=config, address=self._address, vpc=network.vpc)
         self.group = self._group(config, network, role, topic)
         for addressed in (self._address, self.group):
-            # A gateway that maps a public address cannot be detached, and cfn-init needs its route.
+            # A gateway with a mapped address cannot be detached, and cfn-init needs its route.
             addressed.node.add_dependency(network.database_subnet.internet_connectivity_established)
         self.volume.grant_attach_volume_by_resource_tag(role, [self.group])
-        self._give_up_without_boot()
+        self.group.add_user_data(*report_failed_boot())
         if credits_of(config.host):
             self._lend_credits()
 
@@ -85,10 +79,10 @@ class PostgresHost(Construct):
         )
 
     def _public_name(self) -> str:
-        """Tell the name of the address: inside the network it means the private one.
+        """Return the public DNS name of the address, which resolves to the private one in the VPC.
 
-        So functions, Data Studio and the certificate share one name, which no zone of ours pays
-        for. us-east-1 has a domain of its own.
+        So functions, Data Studio and the certificate use one name, and no hosted zone is needed.
+        us-east-1 has a domain of its own.
         """
         first = CfnCondition(
             self, "IsFirstRegion", expression=Fn.condition_equals(Aws.REGION, "us-east-1")
@@ -116,14 +110,14 @@ class PostgresHost(Construct):
             instance_type=ec2.InstanceType(config.host.instance_type),
             machine_image=ec2.MachineImage.resolve_ssm_parameter_at_launch(IMAGE),
             block_devices=[autoscaling.BlockDevice(device_name="/dev/xvda", volume=root)],
-            # Until it has taken our address it needs one to fetch packages by.
+            # The host fetches packages before it takes the Elastic IP.
             associate_public_ip_address=True,
             require_imdsv2=True,
-            # Detailed monitoring is paid for by the metric.
+            # Detailed monitoring costs money for each metric.
             instance_monitoring=autoscaling.Monitoring.BASIC,
             min_capacity=1,
             max_capacity=1,
-            # The old host must let go of the volume before the next one can boot.
+            # The old host must release the volume before the next one can boot.
             min_healthy_percentage=0,
             max_healthy_percentage=100,
             max_instance_lifetime=Duration.days(30),
@@ -138,14 +132,14 @@ class PostgresHost(Construct):
                 wait_on_resource_signals=True,
             ),
         )
-        # CDK knows the subnets of the VPC alone as public, and ours may be none of these.
+        # CDK selects among the subnets of the VPC, and the host's may be another one.
         resource = cast(autoscaling.CfnAutoScalingGroup, group.node.find_child("ASG"))
         resource.vpc_zone_identifier = [network.database_subnet.subnet_id]
         Tags.of(group).add("Name", host_name(config))
         return group
 
     def _facts(self, config: PipelineConfig, network: Network) -> dict[str, str]:
-        """Tell the scripts all they know of this deployment: names, and never a password."""
+        """Return the variables of the scripts: names, and never a password."""
         return {
             "AWS_DEFAULT_REGION": Aws.REGION,
             "VOLUME_ID": self.volume.volume_id,
@@ -166,27 +160,9 @@ class PostgresHost(Construct):
             "CPU_CREDITS": credits_of(config.host),
         }
 
-    def _give_up_without_boot(self) -> None:
-        """Let an instance whose boot failed report itself, so that the group replaces it.
-
-        EC2's own checks see the machine only. It follows the signal, so a deployment fails with
-        the boot's own words, and it covers a boot that cfn-init could not even start.
-        """
-        report = (
-            f"aws autoscaling set-instance-health --region {Aws.REGION} --health-status Unhealthy"
-            " --no-should-respect-grace-period"
-            f' --instance-id "$(cat {INSTANCE_ID})"'
-        )
-        self.group.add_user_data(
-            f"until systemctl --quiet is-active {BOOTED} || timeout 60 {report}; do",
-            f"  [ $SECONDS -lt {GIVE_UP.to_seconds()} ] || break",
-            "  sleep 20",
-            "done",
-        )
-
     def _lend_credits(self) -> None:
-        # A new T instance has no credits, and its boot would run on a fifth of a core. `credits.sh`
-        # ends it after the boot: AWS would bill what bursts above its credits without a limit.
+        # A new T instance has no credits, so its boot would run on a fifth of a core. `credits.sh`
+        # ends the unlimited mode after the boot, because AWS bills it without a limit.
         template = self.group.node.find_child("LaunchTemplate").node.default_child
         cast(ec2.CfnLaunchTemplate, template).add_property_override(
             "LaunchTemplateData.CreditSpecification.CpuCredits", "unlimited"

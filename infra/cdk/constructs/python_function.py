@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, Duration, IgnoreMode, Size, Validations
+from aws_cdk import Acknowledgment, Duration, IgnoreMode, RemovalPolicy, Size, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.constructs.function_network import FunctionNetwork, interface_rights
-from infra.cdk.constructs.log_group import add_log_group
 from infra.cdk.constructs.permissions import allow
 from infra.cdk.sizes import ConsumerConfig, FunctionConfig
 from shared.telemetry import NAMESPACE
@@ -23,12 +23,12 @@ LAMBDA_LEVELS = {
     "WARNING": lambda_.ApplicationLogLevel.WARN,
     "ERROR": lambda_.ApplicationLogLevel.ERROR,
 }
-"""Python's names of the levels, and Lambda's."""
+"""Lambda's log levels by Python's names."""
 
 
 @dataclass(frozen=True)
 class FunctionDefaults:
-    """What all functions of a deployment have in common."""
+    """What all functions of a deployment share."""
 
     name: str
     log_level: str
@@ -36,7 +36,7 @@ class FunctionDefaults:
 
 
 def source_of(service: str) -> lambda_.AssetCode:
-    """Take one service and the shared words as they lie in the repository: nothing is built."""
+    """Return the code of one service and of `shared`, as it is in the repository."""
     return lambda_.Code.from_asset(
         str(ROOT),
         ignore_mode=IgnoreMode.GIT,
@@ -48,18 +48,32 @@ def source_of(service: str) -> lambda_.AssetCode:
     )
 
 
+def add_log_group(scope: Construct, construct_id: str, *, name: str) -> logs.LogGroup:
+    """Add a log group that keeps lines for a month and is deleted with its stack.
+
+    Without one, Lambda makes a group that no stack deletes and whose lines never expire.
+    """
+    return logs.LogGroup(
+        scope,
+        construct_id,
+        log_group_name=name,
+        retention=logs.RetentionDays.ONE_MONTH,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
 class PythonFunction(Construct):
-    """A function with a role and a log group of its own, and not one right more than it is given.
+    """A function with a role and a log group of its own, and no rights except those given.
 
     Args:
         scope: The stack.
-        construct_id: Its name in the stack; in lower case that of its log group.
+        construct_id: Its name in the stack and, in lower case, of its log group.
         handler: Dotted path; the second part names the service, `services.<service>.…`.
         config: Its size.
         defaults: What all functions share.
         environment: Addresses and names; never a secret.
-        grants: Its rights, besides writing its log.
-        network: Where it is; None: outside every network of ours, as most are.
+        grants: Its rights in addition to writing its log.
+        network: Its VPC; None for functions outside a VPC.
     """
 
     def __init__(
@@ -75,7 +89,7 @@ class PythonFunction(Construct):
         network: FunctionNetwork | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Also the dimension of its metrics: the functions of one service count together.
+        # Also the dimension of its metrics, which the functions of a service share.
         service = handler.split(".")[1]
         log_group = add_log_group(self, "Log", name=f"/{defaults.name}/{construct_id.lower()}")
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -83,7 +97,7 @@ class PythonFunction(Construct):
         for grant in grants:
             self._role.add_to_policy(grant)
         if network:
-            self._let_interfaces_in()
+            self._allow_interfaces()
         self.function = lambda_.Function(
             self,
             "Function",
@@ -113,7 +127,7 @@ class PythonFunction(Construct):
             },
         )
 
-    def _let_interfaces_in(self) -> None:
+    def _allow_interfaces(self) -> None:
         for right in interface_rights():
             self._role.add_to_policy(right)
         Validations.of(self._role).acknowledge(
@@ -124,14 +138,14 @@ class PythonFunction(Construct):
             )
         )
 
-    def give_up_to(self, queue: sqs.IQueue) -> None:
-        """Send there what was called asynchronously and failed, with its error.
+    def send_failures_to(self, queue: sqs.IQueue) -> None:
+        """Send failed asynchronous invocations to a queue, with their errors.
 
-        It is not called again: the next tick does the same, and Lambda's own attempts would
-        triple the calls of an outage.
+        Lambda does not retry them, because the next poll does the same work, and two more attempts
+        would triple the calls during an outage.
         """
         self._role.add_to_policy(allow("sqs", "SendMessage", on=[queue.queue_arn]))
-        # The destination class of CDK would add the right to read the queue's attributes.
+        # CDK's destination class would add the right to read the attributes of the queue.
         lambda_.CfnEventInvokeConfig(
             self,
             "Failures",
@@ -147,7 +161,7 @@ class PythonFunction(Construct):
         )
 
     def consume(self, queue: sqs.IQueue, config: ConsumerConfig) -> None:
-        """Feed the function from a queue; a failed message does not take its neighbours along."""
+        """Invoke the function with messages of a queue; failed messages are reported one by one."""
         self._role.add_to_policy(
             allow(
                 *("sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
@@ -159,8 +173,8 @@ class PythonFunction(Construct):
             event_source_arn=queue.queue_arn,
             batch_size=config.batch_size,
             max_batching_window=Duration.seconds(config.window_s),
-            # The least there is. It shields Spotify and Postgres; a reserved concurrency would
-            # not deploy in a new account, whose quota is 10.
+            # The smallest allowed value protects Spotify and Postgres. A reserved concurrency
+            # would not deploy in a new account, whose quota is 10.
             max_concurrency=2,
             report_batch_item_failures=True,
         )

@@ -14,7 +14,7 @@ TAG = "snapshots-of"
 
 
 class Snapshots(Construct):
-    """A snapshot each night, of which the last seven are kept.
+    """A snapshot each night; the last seven are kept.
 
     The host publishes the age of the newest (`metrics.sh`), because AWS sends no event for a
     snapshot that was never started.
@@ -29,9 +29,8 @@ class Snapshots(Construct):
         volume: ec2.Volume,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Data Lifecycle Manager finds a volume by its tags alone. A volume that was replaced is
-        # kept with its tag, and the policy fails if it finds one that it may not read: so each
-        # volume has a tag of its own.
+        # Data Lifecycle Manager finds volumes by tag. A replaced volume is kept with its tag, and
+        # the policy fails on a volume that it may not read, so each volume has its own tag value.
         self._tag = "-".join(filter(None, (config.name, config.host.volume_origin)))
         Tags.of(volume).add(TAG, self._tag)
         self._add_policy(config, volume)
@@ -64,7 +63,7 @@ class Snapshots(Construct):
     def _role(self, volume: ec2.Volume) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("dlm.amazonaws.com"))
         ours = Stack.of(self).format_arn(service="ec2", resource=f"volume/{volume.volume_id}")
-        # Snapshots belong to no account in their names.
+        # The ARN of a snapshot contains no account.
         snapshots = Stack.of(self).format_arn(service="ec2", account="", resource="snapshot/*")
         role.add_to_policy(allow("ec2", "CreateSnapshot", on=[ours, snapshots]))
         role.add_to_policy(allow("ec2", "CreateTags", on=[snapshots]))

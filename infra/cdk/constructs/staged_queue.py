@@ -6,7 +6,7 @@ from constructs import Construct
 
 
 class StagedQueue(Construct):
-    """A source queue and the queue that keeps what could not be processed."""
+    """A queue and its dead-letter queue."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class StagedQueue(Construct):
             "Queue",
             queue_name=queue_name,
             visibility_timeout=visibility_timeout,
-            # A dead letter keeps the date of its first sending, so half of the 14 days are its.
+            # A dead letter keeps its first send time, so it has at least half of the 14 days.
             retention_period=Duration.days(7),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=self.dead_letters, max_receive_count=max_receives
@@ -39,7 +39,7 @@ class StagedQueue(Construct):
         )
 
     def _only_from(self, queue_name: str) -> sqs.RedriveAllowPolicy:
-        # By name: two queues that refer to each other cannot be deployed.
+        # By name, because two queues that refer to each other cannot be deployed.
         arn = Stack.of(self).format_arn(service="sqs", resource=queue_name)
         source = sqs.Queue.from_queue_arn(self, "Source", arn)
         return sqs.RedriveAllowPolicy(
@@ -54,7 +54,7 @@ def dead_letter_queue(
     queue_name: str,
     redrive_allow_policy: sqs.RedriveAllowPolicy | None = None,
 ) -> sqs.Queue:
-    """Add a queue that keeps what was given up for 14 days, the longest there is."""
+    """Add a queue that keeps messages for 14 days, which is SQS's maximum."""
     return sqs.Queue(
         scope,
         construct_id,

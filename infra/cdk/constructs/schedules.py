@@ -1,53 +1,19 @@
-"""Whom the pipeline listens to: a secret and a schedule for each."""
+"""The schedules that invoke functions: a poll for each listener, and repeated work."""
 
-from typing import cast
-
-from aws_cdk import Acknowledgment, Aws, Duration, RemovalPolicy, Validations
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
-from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.permissions import allow, secret_arn
-from infra.cdk.constructs.removal import KEEP_DATA
-
-
-class ListenerSecrets(Construct):
-    """One empty secret for each listener; logging in fills it, and no deployment touches it."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
-        super().__init__(scope, construct_id)
-        secrets = [
-            secretsmanager.Secret(
-                self,
-                listener,
-                secret_name=f"{config.listener_secret_prefix}{listener}",
-                description=f"The Spotify login of {listener}",
-                removal_policy=KEEP_DATA,
-            )
-            for listener in config.listeners
-        ]
-        for secret in secrets:
-            resource = cast(secretsmanager.CfnSecret, secret.node.default_child)
-            # Without this CDK has a random value made, which would pass for a login.
-            resource.add_property_deletion_override("GenerateSecretString")
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SMG4",
-                reason="Spotify issues what is in it: the collector stores each new refresh token,"
-                " and no schedule of ours could make one",
-            )
-        )
-        names = [f"{config.listener_secret_prefix}{listener}" for listener in config.listeners]
-        self.arns = [secret_arn(self, name) for name in names]
+from infra.cdk.constructs.permissions import allow
 
 
 class ListenerSchedules(Construct):
-    """One schedule for each listener, whose ticks the collector gets."""
+    """One schedule for each listener, which invokes the collector."""
 
     def __init__(
         self,
@@ -75,19 +41,57 @@ class ListenerSchedules(Construct):
                 target=targets.LambdaInvoke(
                     collector,
                     input=scheduler.ScheduleTargetInput.from_object({"listener": listener}),
-                    # CDK would add the right to call each version of the function.
+                    # CDK would add the right to invoke each version of the function.
                     role=role.without_policy_updates(),
                     dead_letter_queue=failed_ticks,
                     retry_attempts=2,
                     max_event_age=Duration.minutes(10),
                 ),
             )
-            # A schedule names its group as plain text, from which no order follows.
+            # A schedule names its group as plain text, which implies no order.
             schedule.node.add_dependency(self.group)
 
 
+class RepeatedCall(Construct):
+    """A schedule that invokes a function without input, with a role of its own.
+
+    A failed invocation needs no retry, because the next one does the same work.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        description: str,
+        every_minutes: int,
+        group: scheduler.ScheduleGroup,
+        function: lambda_.IFunction,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        role = scheduler_role(self, group)
+        role.add_to_policy(allow("lambda", "InvokeFunction", on=[function.function_arn]))
+        schedule = scheduler.Schedule(
+            self,
+            "Schedule",
+            description=description,
+            schedule_group=group,
+            schedule=scheduler.ScheduleExpression.rate(Duration.minutes(every_minutes)),
+            target=targets.LambdaInvoke(
+                function,
+                input=scheduler.ScheduleTargetInput.from_object({}),
+                # CDK would add the right to invoke each version of the function.
+                role=role.without_policy_updates(),
+                retry_attempts=0,
+                max_event_age=Duration.minutes(10),
+            ),
+        )
+        # A schedule names its group as plain text, which implies no order.
+        schedule.node.add_dependency(group)
+
+
 def scheduler_role(scope: Construct, group: scheduler.ScheduleGroup) -> iam.Role:
-    """Make a role that the schedules of a group may take, with no right yet."""
+    """Return a role without rights that only the schedules of a group may assume."""
     only_ours = {
         "StringEquals": {
             "aws:SourceAccount": Aws.ACCOUNT_ID,

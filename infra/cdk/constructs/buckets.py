@@ -1,0 +1,113 @@
+"""The buckets: the archive, which is kept for ever, and buckets whose objects expire."""
+
+from typing import cast
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.cdk.config import PipelineConfig
+from infra.cdk.names import KEEP_DATA, archive_name, bucket_name
+from shared.archive import UPLOADS
+
+
+class ArchiveBucket(Construct):
+    """A private, versioned bucket that sends an event to EventBridge for each new object."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
+        super().__init__(scope, construct_id)
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=archive_name(config),
+            versioned=True,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            lifecycle_rules=[
+                # The parts of a failed upload are invisible and billed.
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
+            ],
+            removal_policy=KEEP_DATA,
+        )
+        _send_events(bucket)
+        Validations.of(bucket).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="one owner and no public access: a log of each access would hold more"
+                " objects than the archive itself; CloudTrail data events can be turned on",
+            )
+        )
+
+
+def upload_pattern(config: PipelineConfig) -> events.EventPattern:
+    """Match every object below `history/`; the backfill reports files that are not history.
+
+    The suffix is not part of the rule, because EventBridge refuses rules with many wildcards.
+
+    Source:
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching-complexity
+    """
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={
+            "bucket": {"name": [archive_name(config)]},
+            "object": {"key": [{"prefix": UPLOADS}]},
+        },
+    )
+
+
+def add_expiring_bucket(
+    scope: Construct, construct_id: str, *, config: PipelineConfig, days: int, purpose: str = ""
+) -> s3.Bucket:
+    """Add a private, versioned bucket that keeps each object for a number of days.
+
+    An overwritten or deleted version stays for another week, so that neither a mistake nor a
+    compromised host can destroy the backups at once.
+
+    With a purpose it has a fixed name, by which a new stack imports it again. Without one AWS names
+    it: a bucket that fills from its first minutes on survives a rollback, because S3 deletes only
+    empty buckets, and a fixed name would then block the next deployment.
+    """
+    bucket = s3.Bucket(
+        scope,
+        construct_id,
+        bucket_name=bucket_name(config, purpose) if purpose else None,
+        versioned=True,
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        enforce_ssl=True,
+        minimum_tls_version=1.2,
+        lifecycle_rules=[
+            s3.LifecycleRule(
+                expiration=Duration.days(days),
+                noncurrent_version_expiration=Duration.days(7),
+                abort_incomplete_multipart_upload_after=Duration.days(7),
+            ),
+            s3.LifecycleRule(expired_object_delete_marker=True),
+        ],
+        removal_policy=KEEP_DATA if purpose else RemovalPolicy.RETAIN,
+    )
+    Validations.of(bucket).acknowledge(
+        Acknowledgment(
+            id="AwsSolutions-S1",
+            reason="written by one role and read by one owner: a log of each access would hold"
+            " more objects than the bucket; CloudTrail data events can be turned on",
+        )
+    )
+    return bucket
+
+
+def _send_events(bucket: s3.Bucket) -> None:
+    # `event_bridge_enabled=True` would add a function for this; CloudFormation needs none.
+    resource = cast(s3.CfnBucket, bucket.node.default_child)
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+            event_bridge_enabled=True
+        )
+    )

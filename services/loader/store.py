@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,17 @@ from services.loader.features import FeatureStore
 from services.loader.ledger import record
 from services.loader.statements import STATEMENTS, run
 from shared.errors import DatabaseRefusalError
-from shared.models import EnrichedBatch, Play, iso
+from shared.models import EnrichedBatch, Play, Source, iso
 from shared.postgres import Database
 
 _SHOWN = ", ".join(FIELDS)
 _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
+
+PROBED_TOGETHER = timedelta(minutes=10)
+"""Plays no further apart than this are looked around in one index scan. Most plays of a session are
+3 to 4 minutes apart, so this takes one scan a session; it reads few rows that are near none of
+them."""
 
 MOST_NEAR_RECORDS = 20_000
 """Most stored records that one load reads to place its plays among them.
@@ -79,10 +84,8 @@ class Store:
             "near_plays",
             listener=listener,
             window=self._window,
-            exports=_instants(probes, EXPORT),
-            export_spans=_spans(probes, EXPORT),
-            apis=_instants(probes, API),
-            api_spans=_spans(probes, API),
+            exports=_spans(probes, EXPORT),
+            apis=_spans(probes, API),
             most=MOST_NEAR_RECORDS + 1,
         )
         behind = {row_id: records for row_id, records in found if row_id not in known}
@@ -140,18 +143,20 @@ def _source(batch: EnrichedBatch) -> Any:
     return batch.source
 
 
-def _instants(probes: Iterable[Probe], source: str) -> str:
-    """Write the instants of the probes of one source that have no margin."""
-    instants = {str(record.play.played_at)
-                for record, margin in probes if record.source == source and not margin}  # fmt: skip
-    return ",".join(instants)
+def _spans(probes: Iterable[Probe], source: Source) -> str:
+    """Return a multirange that covers the probes of one source."""
+    spans: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(_span(probe) for probe in probes if probe[0].source == source):
+        if spans and start - spans[-1][1] <= PROBED_TOGETHER:
+            spans[-1] = spans[-1][0], max(spans[-1][1], end)
+        else:
+            spans.append((start, end))
+    return f"{{{','.join(f'[{start},{end}]' for start, end in spans)}}}"
 
 
-def _spans(probes: Iterable[Probe], source: str) -> str:
-    """Write the spans of the probes of one source that have a margin as a multirange."""
-    spans = [f"[{record.play.played_at - margin},{record.play.played_at + margin}]"
-             for record, margin in probes if record.source == source and margin]  # fmt: skip
-    return f"{{{','.join(spans)}}}"
+def _span(probe: Probe) -> tuple[datetime, datetime]:
+    record, margin = probe
+    return record.play.played_at - margin, record.play.played_at + margin
 
 
 def _play(values: Sequence[Any]) -> Play:

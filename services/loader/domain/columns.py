@@ -5,7 +5,7 @@ Source: https://www.postgresql.org/docs/17/sql-copy.html, "Text Format".
 
 from collections.abc import Iterable, Sequence
 
-from services.loader.domain.records import FIELDS, Row, values_of
+from services.loader.domain.records import FIELDS, PLAYED_AT, Row, values_of
 
 HISTORY = (*FIELDS, "listener", "source", "history_ts")
 """The columns of listening_history that the loader writes."""
@@ -20,8 +20,12 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 def history_values(row: Row, listener: str) -> list[object]:
     """Give the values of `HISTORY` for one row."""
-    history_ts = row.export.play.played_at if row.export else None
-    return [*row.values(), listener, row.source, history_ts]
+    values = row.values()
+    history_ts: object = row.export.play.played_at if row.export else None
+    if history_ts is row.played_at:
+        # As text at once: to write an instant takes a third of the time that its row takes.
+        history_ts = values[PLAYED_AT] = str(history_ts)
+    return [*values, listener, row.source, history_ts]
 
 
 def merged_values(row: Row) -> list[list[object]]:

@@ -19,16 +19,10 @@ SELECT set_config('enable_seqscan', 'off', true)
 -- OFFSET 0 keeps each span an index scan of its own: before ANALYZE has seen a table that is
 -- just being filled, the planner takes it for tiny and would compare every span with every row.
 WITH export_span AS (
-    SELECT tstzrange(at, at, '[]') AS span
-    FROM unnest(string_to_array(:exports, ',')::timestamptz[]) AS at
-    UNION ALL
-    SELECT unnest(:export_spans::tstzmultirange)
+    SELECT unnest(:exports::tstzmultirange) AS span
 ),
 api_span AS (
-    SELECT tstzrange(at, at, '[]') AS span
-    FROM unnest(string_to_array(:apis, ',')::timestamptz[]) AS at
-    UNION ALL
-    SELECT unnest(:api_spans::tstzmultirange)
+    SELECT unnest(:apis::tstzmultirange) AS span
 ),
 near_export AS (
     SELECT unnest(range_agg(tstzrange(
@@ -117,7 +111,10 @@ DELETE FROM listening_history WHERE id = ANY(:ids::bigint[])
 SELECT nextval(pg_get_serial_sequence('listening_history', 'id'))
 FROM generate_series(1, :count)
 
--- upsert_features --
+-- stored_tracks --
+SELECT track_uri FROM track_features WHERE track_uri = ANY(:tracks::text[])
+
+-- insert_features --
 -- The sound is taken as a whole, for source and fetched_at tell of all of it: that of the newest
 -- answer that tells any, whatever order answers come in; where none does, the newest answer counts.
 -- Popularity has a clock of its own; a message of the first release has but one for both. Length
@@ -132,6 +129,8 @@ SELECT track_uri, danceability, energy, key, loudness, mode, speechiness, acoust
        CASE WHEN popularity IS NOT NULL THEN coalesce(popularity_source, source) END,
        CASE WHEN popularity IS NOT NULL THEN coalesce(popularity_fetched_at, fetched_at) END
 FROM json_populate_recordset(NULL::track_features, :features::json)
+
+-- on_known_track --
 ON CONFLICT (track_uri) DO UPDATE SET
     (danceability, energy, key, loudness, mode, speechiness, acousticness, instrumentalness,
      liveness, valence, tempo, time_signature, source, fetched_at) = (
@@ -176,6 +175,8 @@ WITH awaited AS (
          WHERE r.track_uri = asked.track_uri AND popularity IS NULL LIMIT 1)
         LIMIT 1
     ) waiting
+    WHERE EXISTS (SELECT FROM listening_history WHERE popularity IS NULL)
+       OR EXISTS (SELECT FROM merged_record WHERE popularity IS NULL)
 ),
 known AS (
     SELECT track_uri, told.popularity

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.loader import handler, store
+from services.loader.statements import STATEMENTS
 from services.loader.store import Store
 from shared.errors import DatabaseRefusalError
 from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, a_play, plays_apart
@@ -51,6 +52,21 @@ def test_plays_with_nothing_near_cost_one_query(load, queries):
 
     assert len(near_queries(queries)) == 1
     assert not [statement for statement in queries if "merged_record\n" in statement]
+
+
+def test_plays_of_one_session_are_looked_around_together(load, database, monkeypatch):
+    run, spans = database.run, []
+
+    def noted(statement, **parameters):
+        if statement == STATEMENTS["near_plays"]:
+            spans.append(parameters["exports"].count("["))
+        return run(statement, **parameters)
+
+    monkeypatch.setattr(database, "run", noted)
+
+    load(export(*(a_play(hours * 3_600 + 200 * n) for n in range(10) for hours in (0, 1, 5))))
+
+    assert spans == [3]
 
 
 def test_a_play_in_the_middle_of_a_stored_chain_finds_both_ends_in_few_queries(load, queries, rows):

@@ -1,5 +1,6 @@
 """What a load writes, beside the rules of identity: books, reports, features, and no trace."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import permutations
@@ -143,6 +144,23 @@ def test_answers_that_come_again_write_no_row(database, rows):
     Store(database).load([batch])
 
     assert rows("SELECT xmin::text, ctid::text FROM track_features") == before
+
+
+def test_new_tracks_are_inserted_without_a_conflict_clause(database, monkeypatch):
+    run, written = database.run, []
+
+    def noted(statement, **parameters):
+        if "INTO track_features" in statement:
+            written.append(("ON CONFLICT" in statement, len(json.loads(parameters["features"]))))
+        return run(statement, **parameters)
+
+    monkeypatch.setattr(database, "run", noted)
+    known = tuple(features(f"track{n}") for n in range(5))
+
+    Store(database).load([a_batch(features=known[:3])])
+    Store(database).load([a_batch(features=known, number=1)])
+
+    assert written == [(False, 3), (False, 2), (True, 3)]
 
 
 def test_a_measure_beyond_all_numbers_is_unknown(load, rows):

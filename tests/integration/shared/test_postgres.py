@@ -3,9 +3,11 @@
 import gc
 import json
 import socket
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 
@@ -47,6 +49,16 @@ def killable(database, address_of):
 def test_data_that_no_column_takes_is_refused(database, statement, state):
     with pytest.raises(DatabaseRefusalError, match=state):
         database.run(statement)
+
+
+def test_a_statement_with_a_long_parameter_is_sent_without_delay(database):
+    def seconds() -> float:
+        started = time.perf_counter()
+        database.run("SELECT length(:text)", text="x" * 20_000)
+        return time.perf_counter() - started
+
+    # The kernel's delay is 40 ms.
+    assert median(seconds() for _ in range(20)) < 0.02
 
 
 def test_a_broken_promise_of_the_schema_is_a_refusal(database):

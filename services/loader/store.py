@@ -1,4 +1,4 @@
-"""The rows of listening history in Postgres: what a merge reads, and what it writes."""
+"""Listening history in Postgres: reads what a merge needs, and writes its result."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.loader.domain.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.domain.copy_format import (
+    HISTORY,
+    MERGED,
+    copy_text,
+    history_values,
+    merged_values,
+)
 from services.loader.domain.identity import MATCH_WINDOW
 from services.loader.domain.merge import Changes, merge
 from services.loader.domain.neighbourhoods import Probe
@@ -23,20 +29,20 @@ _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
 
 PROBED_TOGETHER = timedelta(minutes=10)
-"""Plays no further apart than this are looked around in one index scan. Most plays of a session are
-3 to 4 minutes apart, so this takes one scan a session; it reads few rows that are near none of
-them."""
+"""Plays up to this far apart share one index scan for stored rows near them. Plays of a session are
+3 to 4 minutes apart, so a session takes one scan, which reads few rows that are near none of its
+plays."""
 
 MOST_NEAR_RECORDS = 20_000
-"""Most stored records that one load reads to place its plays among them.
+"""Most stored records that one load reads to merge its plays with them.
 
-A bound on the memory and the time that a load takes with its listener locked: a second or two. Real
-histories stay far below: it takes a track of 30 s, the shortest that the API shows, played 10,000
-times in a row (3.5 days) and reported by both sources. Other messages find some hundreds.
+It bounds memory, and the time with the listener locked to one or two seconds. Real histories stay
+far below: to reach it, a track of 30 s, the shortest that the API shows, must be played 10,000
+times in a row (3.5 days) and be reported by both sources. Usual loads read some hundreds.
 """
 
 Merged = tuple[str, list[tuple[int, EnrichedBatch]], Changes]
-"""A listener, their batches under their numbers in the load, and what these change."""
+"""A listener, their batches with the numbers of these in the load, and the changes."""
 
 
 class Store:
@@ -52,8 +58,8 @@ class Store:
 
         Raises:
             DatabaseRefusalError: Postgres refuses a value in one of them, or more than
-                MOST_NEAR_RECORDS stored records lie near their plays.
-            DatabaseAwayError: Postgres cannot serve now.
+                MOST_NEAR_RECORDS stored records are near their plays.
+            DatabaseAwayError: Postgres is not available.
         """
         features = self._features.unloaded(batches)
         with self.database.transaction():
@@ -69,9 +75,9 @@ class Store:
         self._features.remember(features)
 
     def _merge(self, batches: Sequence[EnrichedBatch]) -> Iterator[Merged]:
-        """Work out the changes of each listener, who is locked from then on."""
+        """Lock each listener until the transaction ends, and compute their changes."""
         numbered = list(enumerate(batches))
-        # Always in the order of names: two loaders that lock in two orders would deadlock.
+        # Always in the order of names: two loaders that lock in different orders would deadlock.
         for listener in sorted({batch.listener for batch in batches if batch.listener}):
             self._run("lock_listener", listener=listener)
             theirs = [(number, batch) for number, batch in numbered if batch.listener == listener]
@@ -98,7 +104,7 @@ class Store:
         ((track_uri, played_at),) = self._run("middle_play", ids=ids, half=len(ids) // 2)
         return DatabaseRefusalError(
             f"more than {MOST_NEAR_RECORDS:,} stored records lie near these plays, around "
-            f"{track_uri} of listener {listener} at {iso(played_at)}: to compare them all would "
+            f"{track_uri} of listener {listener} at {iso(played_at)}: comparing them all would "
             "block the listener's other plays"
         )
 
@@ -126,7 +132,7 @@ class Store:
         self._copy("merged_record", MERGED, merged)
 
     def _number(self, rows: list[Row]) -> None:
-        """Give new rows their id now, because records are to point to them."""
+        """Assign ids to new rows before the write, because their merged records refer to them."""
         if rows:
             for row, (new_id,) in zip(rows, self._run("new_ids", count=len(rows)), strict=True):
                 row.id = new_id
@@ -140,6 +146,7 @@ class Store:
 
 
 def _source(batch: EnrichedBatch) -> Any:
+    # The model allows None only in a batch without plays.
     return batch.source
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.loader.domain.columns import copy_text
+from services.loader.domain.copy_format import copy_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 ODD_TEXTS = st.text(st.sampled_from("\\\t\n\r\x0b\x0cNbfvtnr.x0🎧\u2028\ufeff"))

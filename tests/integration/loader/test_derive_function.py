@@ -82,7 +82,7 @@ def test_the_default_zone_is_for_listeners_that_have_none(zones):
     [
         (
             {"time_zones": {"me": "Asia/Kolkata", "zoe": "Asia/Kolkata"}},
-            "'zoe' is no listener here: known are me, anna",
+            "unknown listener 'zoe'; known listeners: me, anna",
         ),
         (
             {"time_zones": {"anna": "Asia/Kolkata", "me": "Europe/Berln"}},
@@ -112,14 +112,14 @@ def test_what_is_unknown_is_named_and_changes_nothing(plays, zones, event, error
 @pytest.mark.parametrize(
     ("event", "wrong"),
     [
-        ([], "it is no object"),
+        ([], "it is not an object"),
         ({"rebuild": "perhaps", "time_zones": []}, "rebuild, time_zones"),
         ({"seconds": 0}, "seconds"),
         ({"time_zone": {"me": "UTC"}}, "time_zone"),
     ],
 )
 def test_an_event_that_is_no_derivation_fails(event, wrong):
-    with pytest.raises(MessageError, match=f"the event is no derivation: {wrong}$"):
+    with pytest.raises(MessageError, match=f"the event is not a derivation: {wrong}$"):
         handler(event, CONTEXT)
 
 

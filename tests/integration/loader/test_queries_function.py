@@ -59,7 +59,7 @@ def test_a_wrong_statement_is_an_answer(sql, reason):
 
 @pytest.mark.parametrize("event", [{}, {"sql": 1}, {"sql": "SELECT 1", "parameters": []}, []])
 def test_an_event_that_is_no_query_fails(event):
-    with pytest.raises(MessageError, match="the event is no query"):
+    with pytest.raises(MessageError, match="the event is not a query"):
         handler(event, CONTEXT)
 
 

@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.loader.domain.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.domain.copy_format import (
+    HISTORY,
+    MERGED,
+    copy_text,
+    history_values,
+    merged_values,
+)
 from services.loader.domain.records import API, EXPORT, Record, Row
 from tests.unit.loader.loader_examples import NOON, a_play
 

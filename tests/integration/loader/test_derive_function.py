@@ -139,16 +139,3 @@ def test_a_failed_refresh_fails_the_function_and_keeps_the_marks(plays, instead_
 
     with instead_of_refresh(NOTHING):
         assert ask(seconds=0.1) == left(2)
-
-
-def test_the_connection_is_reused(database, plays):
-    backends = (
-        "SELECT pid FROM pg_stat_activity WHERE usename = 'loader' AND pid <> pg_backend_pid()"
-    )
-    ask()
-    first = database.run(backends)
-
-    ask()
-
-    assert len(first) == 1
-    assert database.run(backends) == first

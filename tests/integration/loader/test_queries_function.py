@@ -71,16 +71,6 @@ def test_the_connection_is_reused(database):
     assert len(first) == 1
 
 
-def test_a_dead_warm_connection_is_replaced(connect):
-    ((first,),) = ask("SELECT pg_backend_pid()")["rows"]
-    # With its own role, because no other role may end its connection.
-    connect("reader").run("SELECT pg_terminate_backend(:pid, 5000)", pid=int(first))
-
-    ((second,),) = ask("SELECT pg_backend_pid()")["rows"]
-
-    assert second != first
-
-
 def test_work_that_breaks_a_fresh_connection_is_not_retried():
     tries = []
 
@@ -92,15 +82,6 @@ def test_work_that_breaks_a_fresh_connection_is_not_retried():
         wire().run(work)
 
     assert len(tries) == 1
-    assert ask("SELECT 1")["rows"] == [["1"]]
-
-
-def test_a_changed_password_is_read_again(function):
-    function.know("reader", password="older")  # noqa: S106 - no password of anything
-    with pytest.raises(DatabaseAwayError):
-        ask("SELECT 1")
-    function.know("reader")
-
     assert ask("SELECT 1")["rows"] == [["1"]]
 
 

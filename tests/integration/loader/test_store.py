@@ -49,17 +49,7 @@ def upload(batches=1, **fields):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_features_win_in_any_order(load, rows, order):
-    for number, age in enumerate(order):
-        load(a_batch(number=number, features=(of_age(age),)))
-
-    assert rows("SELECT tempo, fetched_at FROM track_features") == [
-        [2.0, NOON + timedelta(seconds=2)]
-    ]
-
-
-@pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_features_win_within_one_load_too(load, rows, order):
+def test_the_newest_features_win_within_one_load(load, rows, order):
     first, *rest = map(of_age, order)
 
     load(a_batch(features=(first,)), a_batch(number=1, features=tuple(rest)))
@@ -167,14 +157,6 @@ def test_an_infinite_measure_is_unknown(load, rows):
     load(a_batch(features=(features(loudness=float("-inf"), tempo=float("inf")),)))
 
     assert rows("SELECT loudness, tempo FROM track_features") == [[None, None]]
-
-
-@pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_features_win_across_connections(database, rows, order):
-    for number, age in enumerate(order):
-        Store(database).load([a_batch(number=number, features=(of_age(age),))])
-
-    assert rows("SELECT tempo FROM track_features") == [[2.0]]
 
 
 def test_loaded_features_are_not_sent_again(load, rows, owner):

@@ -1,6 +1,6 @@
 """Coverage of each day, and freshness of each listener."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,7 +10,8 @@ from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 def test_every_day_from_the_first_play_or_poll_to_today_is_a_row(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
-    today = now.date()
+    # The reader's session is in another zone, in which the date may differ.
+    today = now.astimezone(UTC).date()
     reporting.store(a_play(now - timedelta(days=2)))
     reporting.poll(now - timedelta(days=3), now - timedelta(days=1))
 

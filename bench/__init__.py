@@ -1,1 +1,1 @@
-"""Benchmarks: the pipeline beside its peers, in one run, on one machine."""
+"""Benchmarks of the pipeline and of comparable tools, in one run, on one machine."""

@@ -1,7 +1,7 @@
-"""Measure the pipeline beside its peers, in one run, and print JSON lines.
+"""Measure the pipeline and its peers in one run, and print JSON lines.
 
-Machines are noisy: trust the ratios within a run, not the seconds of two. Every budget stands
-beside its figure; nothing here fails on a slow machine.
+Machines are noisy: compare ratios within one run, not seconds of two runs. Each figure is printed
+with its budget. Nothing here fails on a slow machine.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from shared.telemetry import logger
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 ROUNDS = 3
-"""Runs of each at the smallest size; the median counts."""
+"""Runs at the smallest size; the median counts."""
 
 WARM_UP_PLAYS = 3_000
-"""Loaded into the local cloud first, for the functions of a pipeline that runs are warm, as the
-peers' imports and connections are. Of the history's tracks 0.6 % are known by then."""
+"""Plays loaded into the local cloud first, so that its functions are warm, as the peers' imports
+and connections are. After that, 0.6 % of the history's tracks are known."""
 
 KNOWN_CALLS = {"s3", "sqs", "dynamodb", pipeline.FEATURES}
 
@@ -37,9 +37,9 @@ TABLES = "listening_history, merged_record, track_features, poll, gap, loaded_ba
 def main() -> None:
     """Run the benchmarks that the command line asks for."""
     arguments = _arguments()
-    # The migrations' lines would stand between ours.
+    # The migrations' log lines would mix with the figures.
     logger.setLevel("WARNING")
-    _tell(measure="machine", python=sys.version.split()[0], time=datetime.now(UTC).isoformat())
+    _print(measure="machine", python=sys.version.split()[0], time=datetime.now(UTC).isoformat())
     if not arguments.skip_sizes:
         _measure_sizes()
     rates: dict[int, float] = {}
@@ -55,11 +55,11 @@ def main() -> None:
                 _measure_smallest(arguments, history, summary, Path(folder))
         if not arguments.skip_insight:
             for facts in insight.measure(max(arguments.plays), Path(folder) / "insight", _progress):
-                _tell(**facts)
+                _print(**facts)
     if len(rates) > 1:
         small, large = min(rates), max(rates)
         growth = rates[large] / rates[small]
-        _tell(measure="growth", plays=[small, large], ratio=round(growth, 2), budget=">= 0.80")
+        _print(measure="growth", plays=[small, large], ratio=round(growth, 2), budget=">= 0.80")
 
 
 def _arguments() -> argparse.Namespace:
@@ -80,9 +80,9 @@ def _arguments() -> argparse.Namespace:
 def _measure_smallest(
     arguments: argparse.Namespace, history: Path, summary: HistorySummary, folder: Path
 ) -> None:
-    """Measure what the smallest history is enough for."""
+    """Run the measurements that need only the smallest history."""
     if not arguments.skip_insight:
-        _tell(**refreshes.backfill(history, summary, ROUNDS, folder / "marks", _progress))
+        _print(**refreshes.backfill(history, summary, ROUNDS, folder / "marks", _progress))
     if not arguments.skip_local_cloud:
         _measure_local_cloud(history, summary, folder / "cloud")
 
@@ -91,10 +91,10 @@ def _measure_sizes() -> None:
     _progress("importing each handler")
     for name, module in sizes.HANDLERS.items():
         took_ms = round(sizes.import_ms(module))
-        _tell(measure="import", handler=name, ms=took_ms, budget_ms=350)
+        _print(measure="import", handler=name, ms=took_ms, budget_ms=350)
     _progress("building the layer")
     unzipped, zipped = sizes.layer_mb()
-    _tell(
+    _print(
         measure="layer",
         unzipped_mb=round(unzipped, 1),
         zipped_mb=round(zipped, 1),
@@ -103,7 +103,7 @@ def _measure_sizes() -> None:
 
 
 def _measure_chain(home: Path) -> None:
-    """Load a short and a long chain of plays in turn; their rates are equal if time is linear."""
+    """Load a short and a long chain of plays in turn; the rates are equal if time is linear."""
     taken: dict[int, list[float]] = {chain.SHORT: [], chain.LONG: []}
     with postgres.running(home) as (owner, address_of):
         database = Database.connect(address_of("loader"))
@@ -114,7 +114,7 @@ def _measure_chain(home: Path) -> None:
                 seconds.append(chain.seconds(plays, database))
         database.close()
     rates = [plays / statistics.median(seconds) for plays, seconds in taken.items()]
-    _tell(
+    _print(
         measure="chain",
         plays=[*taken],
         rounds=ROUNDS,
@@ -125,7 +125,7 @@ def _measure_chain(home: Path) -> None:
 
 
 def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home: Path) -> float:
-    """Load one history in turn through ours and the peers; give our plays per second."""
+    """Load one history through ours and the peers in turn; return our plays per second."""
     ours, dlt, copy = [], [], []
     with postgres.running(home) as (owner, address_of):
         postgres.leave_marks(owner)
@@ -135,7 +135,7 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
             run = pipeline.load(history, address_of("loader"))
             rows = owner.run("SELECT count(*) FROM listening_history")[0][0]
             if rows != summary.distinct_plays:
-                raise RuntimeError(f"{rows} rows, though {summary.distinct_plays} plays went in")
+                raise RuntimeError(f"{rows} rows, expected {summary.distinct_plays}")
             ours.append(run.seconds)
             owner.run(f"TRUNCATE {TABLES}")
             dlt.append(peers.by_dlt(history, address_of("migrator"), home / f"dlt-{number}"))
@@ -143,7 +143,7 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
     rate, dlt_rate, copy_rate = (
         summary.rows / statistics.median(times) for times in (ours, dlt, copy)
     )
-    _tell(
+    _print(
         measure="backfill",
         plays=summary.rows,
         distinct_tracks=summary.distinct_tracks,
@@ -153,18 +153,18 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
         to_copy=round(rate / copy_rate, 2),
         budget="to_dlt >= 2, goal 3; to_copy goal 0.30",
     )
-    _tell_usage(summary, run)
+    _print_usage(summary, run)
     return rate
 
 
-def _tell_usage(summary: HistorySummary, run: pipeline.Run) -> None:
-    _tell(
+def _print_usage(summary: HistorySummary, run: pipeline.Run) -> None:
+    _print(
         measure="memory",
         plays=summary.rows,
         peak_mib={name: round(mib) for name, mib in run.peak_mib.items()},
         budget="backfill and loader <= 256",
     )
-    _tell(
+    _print(
         measure="processor",
         plays=summary.rows,
         us_per_play={name: round(s / summary.rows * 1e6, 1) for name, s in run.cpu_s.items()},
@@ -172,7 +172,7 @@ def _tell_usage(summary: HistorySummary, run: pipeline.Run) -> None:
     tracks = summary.distinct_tracks
     calls = sum((Counter(each) for each in run.calls.values()), Counter[str]())
     features = calls[pipeline.FEATURES]
-    _tell(
+    _print(
         measure="calls",
         plays=summary.rows,
         features=features,
@@ -184,7 +184,7 @@ def _tell_usage(summary: HistorySummary, run: pipeline.Run) -> None:
     # Sends are counted; receives and deletes of up to ten messages each are computed.
     for name in ("backfill", "enricher"):
         requests = run.calls[name]["sqs"] * (1 + 2 / pipeline.MESSAGES_PER_INVOCATION)
-        _tell(
+        _print(
             measure="sqs requests",
             hop=name,
             plays=summary.rows,
@@ -195,7 +195,7 @@ def _tell_usage(summary: HistorySummary, run: pipeline.Run) -> None:
 
 
 def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> None:
-    """Load one history in turn through a new local cloud, where its tracks are unknown, and dlt."""
+    """Load one history in turn through a new local cloud, which knows no tracks, and by dlt."""
     warm_up = history.with_name("warm-up.zip")
     few_tracks = Shares(discount=0)
     write_history_zip(warm_up, plays=WARM_UP_PLAYS, seed=2, until=UNTIL, shares=few_tracks)
@@ -209,7 +209,7 @@ def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> 
         with postgres.running(here / "peer") as (_, address_of):
             dlt.append(peers.by_dlt(history, address_of("migrator"), here / "dlt"))
     seconds, dlt_seconds = statistics.median(ours), statistics.median(dlt)
-    _tell(
+    _print(
         measure="local cloud",
         plays=summary.rows,
         distinct_tracks=summary.distinct_tracks,
@@ -227,7 +227,7 @@ def _progress(text: str) -> None:
     sys.stderr.write(f"bench: {text}\n")
 
 
-def _tell(**facts: Any) -> None:
+def _print(**facts: Any) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""An address of each page that a browser shows, over whatever history there is."""
+"""A path of each page of the dashboard, for whatever history the database has."""
 
 import re
 
@@ -13,20 +13,20 @@ MORE = {
     "plays of a rare hour": "/plays?hour=4&",
     "plays of a device": "/plays?platform=ios&",
 }
-"""What the pages show besides, at an address of its own."""
+"""Further paths of these pages, by name."""
 
-# What stands for the part of an address that a page captures: the item, or the day, heard most.
+# The most played item or day, for the variable part of a page's path.
 SAMPLES = {
     "artist": "SELECT artist_id FROM reporting.artists",
     "track": "SELECT track_id FROM reporting.tracks",
     "album": "SELECT album_id FROM reporting.albums",
     "day": "SELECT listened_date FROM reporting.listening_daily",
 }
-MOST_HEARD = " WHERE listener = 'me' ORDER BY plays_30s DESC LIMIT 1"
+MOST_PLAYED = " WHERE listener = 'me' ORDER BY plays_30s DESC LIMIT 1"
 
 
 def addresses(reader: Reader) -> dict[str, str]:
-    """Return the path of each page by its name, up to the parameters: it ends in `?` or `&`."""
-    samples = {name: str(reader.run(sql + MOST_HEARD)[0][0]) for name, sql in SAMPLES.items()}
+    """Return the path of each page by its name, without parameters; it ends in `?` or `&`."""
+    samples = {name: str(reader.run(sql + MOST_PLAYED)[0][0]) for name, sql in SAMPLES.items()}
     known = {page.name: re.sub("<.*>", samples.get(page.name, ""), page.path) for page in SHOWN}
     return {name: f"{path}?" for name, path in known.items()} | MORE

@@ -1,6 +1,7 @@
-"""Chromium as a person's browser: what a page costs it, and what it finds wrong with it.
+"""Chromium, to measure how a page loads and to collect its errors.
 
-Debian's packages `chromium` and `chromium-driver`, or Chrome and its driver. Nothing is downloaded.
+It needs Debian's packages `chromium` and `chromium-driver`, or Chrome and its driver. Nothing is
+downloaded.
 """
 
 import json
@@ -27,11 +28,11 @@ BROWSERS = ("chromium", "google-chrome")
 DRIVER = "chromedriver"
 FLAGS = (
     "--headless=new",
-    # Chromium's sandbox does not run as root, as which CI runs.
+    # CI runs as root, which Chromium's sandbox refuses.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
-    # It asks its maker's servers for nothing.
+    # No requests to Google's servers.
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -45,23 +46,23 @@ FLAGS = (
 STEADY_S = 0.02
 PATIENCE_S = 60
 DRAWN_S = 5
-"""Charts are drawn in the moment in which a page is loaded."""
+"""Longest wait for charts, seconds; they are drawn as soon as a page is loaded."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What one load of a page took, and what the browser said of it."""
+    """One load of a page: its time, its requests and its errors."""
 
     seconds: float
     """From the request until the page is loaded and its charts are drawn."""
     requests: int
     encoded_bytes: int
-    """What came over the wire, headers included."""
+    """Bytes on the wire, headers included."""
     hosts: frozenset[str]
-    """With their ports."""
+    """With ports."""
     errors: tuple[str, ...]
-    """A chart that is not drawn, and those of the console: scripts that failed, files that are
-    missing, what the CSP refused."""
+    """Charts that were not drawn, and errors of the console: failed scripts, missing files, what
+    the CSP blocked."""
 
 
 class Browser:
@@ -74,7 +75,7 @@ class Browser:
         self._do("Network.enable")
 
     def look(self, size: tuple[int, int], theme: Theme = "light") -> None:
-        """Take a size and a theme for the pages that follow."""
+        """Set the window size and the theme for the next pages."""
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
         self._do("Emulation.setDeviceMetricsOverride", **metrics, mobile=size == PHONE)
@@ -82,27 +83,27 @@ class Browser:
         self._do("Emulation.setEmulatedMedia", features=[scheme])
 
     def keep_files(self, *, kept: bool) -> None:
-        """Let the browser's cache serve the pages that follow, or not."""
+        """Turn the browser's cache on or off for the next pages."""
         self._do("Network.setCacheDisabled", cacheDisabled=not kept)
 
     def visit(self, url: str) -> Visit:
         """Load a page."""
-        self._said("browser")
-        self._said("performance")
+        self._new_entries("browser")
+        self._new_entries("performance")
         started = time.perf_counter()
         self.driver.get(url)
         missing = () if self._charts_are_drawn() else ("a chart is not drawn",)
         return self._visit(time.perf_counter() - started, missing)
 
     def width(self) -> tuple[int, int]:
-        """Return how wide the page is and how wide the window, CSS pixels."""
+        """Return the widths of the page and of the window, CSS pixels."""
         wide: list[int] = self.driver.execute_script(
             "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
         )
         return wide[0], wide[1]
 
     def read(self, url: str) -> str:
-        """Load a page that may run no script, and return the text that a person sees."""
+        """Load a page with scripts disabled, and return its visible text."""
         self._do("Emulation.setScriptExecutionDisabled", value=True)
         try:
             self.driver.get(url)
@@ -111,14 +112,14 @@ class Browser:
             self._do("Emulation.setScriptExecutionDisabled", value=False)
 
     def picture(self, *, whole: bool) -> bytes:
-        """Return the page as PNG, down to its end or as far as the window shows it."""
+        """Return a PNG of the whole page, or of what the window shows."""
         answer = self.driver.execute_cdp_cmd(
             "Page.captureScreenshot", {"captureBeyondViewport": whole}
         )
         return b64decode(answer["data"])
 
     def _charts_are_drawn(self) -> bool:
-        """Wait until each chart of the page is drawn; False if one is not within the patience."""
+        """Wait until every chart of the page is drawn; False after `DRAWN_S`."""
         deadline = time.perf_counter() + DRAWN_S
         while not self.driver.execute_script(CHARTS_ARE_DRAWN):
             if time.perf_counter() > deadline:
@@ -127,29 +128,30 @@ class Browser:
         return True
 
     def _visit(self, seconds: float, missing: tuple[str, ...]) -> Visit:
-        events = [json.loads(entry["message"])["message"] for entry in self._said("performance")]
-        asked = [
+        entries = self._new_entries("performance")
+        events = [json.loads(entry["message"])["message"] for entry in entries]
+        urls = [
             urlsplit(event["params"]["request"]["url"])
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
-        asked = [url for url in asked if url.scheme not in ("data", "blob")]
+        urls = [url for url in urls if url.scheme not in ("data", "blob")]
         return Visit(
             seconds=seconds,
-            requests=len(asked),
+            requests=len(urls),
             encoded_bytes=sum(
                 round(event["params"]["encodedDataLength"])
                 for event in events
                 if event["method"] == "Network.loadingFinished"
             ),
-            hosts=frozenset(url.netloc for url in asked),
-            errors=(*missing, *(entry["message"] for entry in self._said("browser"))),
+            hosts=frozenset(url.netloc for url in urls),
+            errors=(*missing, *(entry["message"] for entry in self._new_entries("browser"))),
         )
 
-    def _said(self, log: str) -> list[dict[str, Any]]:
-        """Return what was added to a log since it was last asked for."""
-        said: list[dict[str, Any]] = self.driver.get_log(log)  # type: ignore[no-untyped-call]
-        return said
+    def _new_entries(self, log: str) -> list[dict[str, Any]]:
+        """Return the entries that were added to a log since the last call."""
+        entries: list[dict[str, Any]] = self.driver.get_log(log)  # type: ignore[no-untyped-call]
+        return entries
 
     def _do(self, command: str, **parameters: Any) -> None:
         self.driver.execute_cdp_cmd(command, parameters)
@@ -162,7 +164,7 @@ return document.readyState === "complete" &&
 
 
 def missing() -> str:
-    """Return what this machine lacks for a browser; empty where it has all."""
+    """Return what this machine lacks for a browser, or an empty text."""
     if not _program() or not shutil.which(DRIVER):
         return "needs a browser and its driver: apt-get install chromium chromium-driver"
     return ""
@@ -170,7 +172,7 @@ def missing() -> str:
 
 @contextmanager
 def opened() -> Iterator[Browser]:
-    """Open a browser that knows nothing yet, with the size of a desktop."""
+    """Open a browser with an empty profile and a window of desktop size."""
     with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         options = ChromeOptions()
         options.binary_location = str(_program())

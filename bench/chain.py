@@ -1,7 +1,7 @@
-"""How fast the loader takes a chain of plays, each so near the next that they may be one.
+"""Load a chain of plays, each so near the next that they may be one play.
 
-Plays of one track and one length that end 1 s apart: a later export moves plays by that much. All
-of them have to be merged together, so this is the worst that one upload can do to the loader.
+The plays are of one track and one length and end 1 s apart, because a later export may move plays
+by that much. All of them must be merged together, which is the worst case of an upload.
 """
 
 import time
@@ -15,11 +15,11 @@ from shared.models import PLAYS_PER_BATCH, EnrichedBatch, Play
 from shared.postgres import Database
 
 SHORT, LONG = 2_000, 8_000
-"""Plays in a chain; the longer one fits below the loader's bound (`MOST_NEAR_RECORDS`)."""
+"""Plays in a chain; the longer one is below the loader's limit (`MOST_NEAR_RECORDS`)."""
 
 
 def seconds(length: int, database: Database) -> float:
-    """Load a chain in two halves, then one more play amid it; return the time that takes."""
+    """Load a chain in two halves, then one more play in its middle; return the seconds."""
     store = Store(database)
     half = length // 2
     plays = [*map(_play, range(length)), _play(half)]

@@ -1,4 +1,4 @@
-"""What insight costs in a long history: statements, pages in a browser, memory, refreshes."""
+"""The dashboard over a long history: statements, pages in a browser, memory, refreshes."""
 
 import os
 import re
@@ -23,10 +23,10 @@ from shared.postgres import Database
 
 PERIODS = {"year": str(Shape.until.year - 1), "all": "all"}
 """The last whole year, and all time."""
-BROKEN_PERIODS = {"30d": "30d", "12m": "12m", "custom": "2019-03-15..2021-09-20"}
-"""Periods that begin and end within a month, whose days are read from the plays themselves."""
+PARTIAL_PERIODS = {"30d": "30d", "12m": "12m", "custom": "2019-03-15..2021-09-20"}
+"""Periods that start or end within a month; their partial months are read from the plays."""
 ROUNDS = 5
-"""The median of so many counts."""
+"""Number of visits; the median counts."""
 MEGABYTE = 1e6
 
 Facts = dict[str, Any]
@@ -35,14 +35,14 @@ _Times = defaultdict[str, list[float]]
 
 
 def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator[Facts]:
-    """Measure a listener of so many plays; yield the facts of each measurement."""
+    """Measure with a listener of `plays` plays; yield the facts of each measurement."""
     with postgres.running(home) as (owner, address_of):
         loader = Database.connect(address_of("loader"))
         progress(f"writing a listener of {plays:,} plays")
         insight_data.fill(loader, Shape(plays=plays))
-        # As autovacuum does in the minutes after.
+        # Autovacuum would do this within minutes.
         owner.run("ANALYZE")
-        progress("rebuilding what is derived of them")
+        progress("rebuilding the derived tables")
         yield refreshes.rebuild(loader, plays)
         owner.run("VACUUM ANALYZE")
         progress("refreshing after polls and an upload")
@@ -52,11 +52,11 @@ def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator
         connections = Connections(address_of("reader"))
         with connections.reader() as reader:
             paths = addresses(reader)
-        progress("asking for each page")
+        progress("requesting each page")
         yield from _statements(connections, paths, plays)
         connections.close()
         if reason := browser.missing():
-            progress(f"no page in a browser: {reason}")
+            progress(f"skipping pages in a browser: {reason}")
             return
         source = page.Source(options=("--target", "local"), address=address_of("reader"))
         with _serving(source, home) as (url, pid):
@@ -67,16 +67,16 @@ def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator
 def _statements(connections: Connections, paths: dict[str, str], plays: int) -> Iterator[Facts]:
     """Time each statement of each page, with the parameters that the page binds.
 
-    Where several pages ask for one, the slowest of them counts.
+    If several pages run the same statement, the slowest counts.
     """
     client = create_app(connections.reader).test_client()
     slowest: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for period, text in (PERIODS | BROKEN_PERIODS).items():
+    for period, text in (PERIODS | PARTIAL_PERIODS).items():
         for path in paths.values():
             with _timed() as times:
                 for _ in range(ROUNDS):
                     answer = client.get(f"{path}period={text}", base_url=f"http://{HOST}:8100")
-                    if answer.status_code != 200:  # noqa: PLR2004 - HTTP's word for good
+                    if answer.status_code != 200:  # noqa: PLR2004 - HTTP's OK
                         raise RuntimeError(f"{path} answers {answer.status}")
             for statement, taken in times.items():
                 ms = slowest[statement]
@@ -93,7 +93,7 @@ def _statements(connections: Connections, paths: dict[str, str], plays: int) -> 
 
 @contextmanager
 def _timed() -> Iterator[_Times]:
-    """Note how long each statement takes, from the question to its rows in Python."""
+    """Record the time of each statement, from the call to its rows in Python."""
     ask, times = Ask.rows, _Times(list)
 
     def rows(self: Ask, statement: str, columns: Any = None, **parameters: Any) -> Any:
@@ -113,7 +113,7 @@ def _timed() -> Iterator[_Times]:
 
 @contextmanager
 def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
-    """Serve the page as the local cloud does; give its address without the last slash, and pid."""
+    """Serve the page as the local cloud does; yield its address without a final slash, and pid."""
     port = any_free()
     process = subprocess.Popen(  # noqa: S603 - the command is ours
         page.command("--port", str(port)),
@@ -122,7 +122,7 @@ def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
         stdout=subprocess.PIPE,
     )
     try:
-        # It says its address once it listens.
+        # It prints its address when it listens.
         if process.stdout:
             process.stdout.readline()
         yield f"http://{HOST}:{port}", process.pid
@@ -134,7 +134,7 @@ def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
 def _pages(
     url: str, paths: dict[str, str], plays: int, progress: Callable[[str], None]
 ) -> Iterator[Facts]:
-    """Load each page in a browser that has kept nothing of it."""
+    """Load each page in a browser without a cache."""
     with browser.opened() as opened:
         opened.keep_files(kept=False)
         for name, path in paths.items():
@@ -149,15 +149,15 @@ def _pages(
 def _of_page(
     name: str, plays: int, visits: Mapping[str, Sequence[browser.Visit]], url: str
 ) -> Facts:
-    every = [visit for some in visits.values() for visit in some]
+    every = [visit for several in visits.values() for visit in several]
     return {
         "measure": "page",
         "name": name,
         "plays": plays,
         "rounds": ROUNDS,
         "s": {
-            period: round(median(visit.seconds for visit in some), 2)
-            for period, some in visits.items()
+            period: round(median(visit.seconds for visit in several), 2)
+            for period, several in visits.items()
         },
         "requests": max(visit.requests for visit in every),
         "mb": round(max(visit.encoded_bytes for visit in every) / MEGABYTE, 2),

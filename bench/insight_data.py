@@ -1,7 +1,7 @@
-"""A long listening history, to measure insight with: the same rows for the same arguments.
+"""A long random listening history for benchmarks; the same arguments give the same rows.
 
-A day has sessions of tracks one after another. Favourites follow Zipf's law, new tracks come up all
-the time, and the last 180 days are live plays, of which nobody knows how long they lasted.
+A day has sessions of tracks one after another. Favourites follow Zipf's law, and new tracks appear
+all the time. The last 180 days are live plays, so their time played is unknown.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from services.loader.domain.columns import copy_text
+from services.loader.domain.copy_format import copy_text
 from shared.postgres import Database
 
 COLUMNS = (
@@ -32,16 +32,16 @@ SESSION_HOURS = (7, 8, 8, 9, 10, 12, 13, 15, 17, 18, 18, 19, 20, 21, 22, 23)
 SKIPPED = 0.18
 """Share of plays that are skipped."""
 IN_ROTATION = 0.75
-"""Share of plays that are of a month's own favourites."""
+"""Share of plays that are of the month's favourites."""
 KNOWN_FEATURES = 0.8
-"""Share of tracks of which it is known how they sound."""
+"""Share of tracks with known features."""
 
 Row = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How much a listener has heard, and when."""
+    """The size and the time of a listener's history."""
 
     listener: str = "me"
     plays: int = 1_000_000
@@ -53,18 +53,18 @@ class Shape:
 
 
 def fill(loader: Database, shape: Shape) -> None:
-    """Store a listener's plays, features, polls, gaps and upload, as role loader does."""
+    """Store a listener's plays, features, polls, gaps and one upload, as role loader."""
     for rows in _batches(plays(shape)):
         loader.copy_in("listening_history", COLUMNS, copy_text(rows))
     if not loader.run("SELECT FROM track_features LIMIT 1"):
-        # Another listener's tracks are the same.
+        # All listeners play the same tracks.
         for rows in _batches(features(shape)):
             loader.copy_in("track_features", FEATURES, copy_text(rows))
-    _fill_books(loader, shape)
+    _fill_ledger(loader, shape)
 
 
 def plays(shape: Shape) -> Iterator[Row]:
-    """Yield the rows of listening_history, in the order of `COLUMNS`, the oldest first."""
+    """Yield rows of listening_history, with the columns `COLUMNS`, the oldest first."""
     chance = random.Random(shape.seed)  # noqa: S311 - no secret
     days = shape.years * 365
     first = shape.until - timedelta(days=days)
@@ -88,28 +88,28 @@ def plays(shape: Shape) -> Iterator[Row]:
 
 
 def features(shape: Shape) -> Iterator[Row]:
-    """Yield the rows of track_features, in the order of `FEATURES`."""
+    """Yield rows of track_features, with the columns `FEATURES`."""
     chance = random.Random(shape.seed + 1)  # noqa: S311 - no secret
     for track in range(shape.tracks):
         if chance.random() < KNOWN_FEATURES:
-            sound = [round(chance.random(), 3) for _ in range(8)]
-            yield (_uri(track), sound[0], sound[1], chance.randrange(12), -20 * sound[2],
-                   chance.randrange(2), *sound[3:], 60 + 120 * sound[2], _length_ms(track),
+            share = [round(chance.random(), 3) for _ in range(8)]
+            yield (_uri(track), share[0], share[1], chance.randrange(12), -20 * share[2],
+                   chance.randrange(2), *share[3:], 60 + 120 * share[2], _length_ms(track),
                    "reccobeats", shape.until)  # fmt: skip
 
 
 def _rotation(chance: random.Random, shape: Shape, elapsed: float) -> list[int]:
-    """Choose what is played often for a month: half of it new, half of it favourites of old."""
+    """Choose the favourites of a month: half of them new tracks, half of them old favourites."""
     out = int(shape.tracks * (0.02 + 0.98 * elapsed))
     new = [out - 1 - int(min(out, shape.tracks / 60) * chance.random()) for _ in range(300)]
     return new + [int(out * chance.random() ** 3) for _ in range(300)]
 
 
 def _track(chance: random.Random, shape: Shape, rotation: list[int], elapsed: float) -> int:
-    """Choose one of the tracks that are out by now."""
+    """Choose one of the tracks that are released by then."""
     if chance.random() < IN_ROTATION:
         return rotation[int(len(rotation) * chance.random() ** 2)]
-    # An all-time favourite, or anything.
+    # An all-time favourite, or any track.
     steepness = chance.choice((4, 4, 4, 1, 1))
     return int(shape.tracks * (0.02 + 0.98 * elapsed) * chance.random() ** steepness)
 
@@ -117,13 +117,13 @@ def _track(chance: random.Random, shape: Shape, rotation: list[int], elapsed: fl
 def _play(
     chance: random.Random, shape: Shape, track: int, at: datetime, *, is_live: bool
 ) -> tuple[Row, datetime]:
-    """Make the play that begins after an instant, and give the instant of its end."""
+    """Return a play that starts after an instant, and the instant of its end."""
     length_ms = _length_ms(track)
     skipped = chance.random() < SKIPPED
     ms = chance.randrange(1_000, 60_000) if skipped else length_ms
     ended_at = at + timedelta(milliseconds=ms + chance.randrange(1, 3_000))
     artist = _artist(shape, track)
-    # Some uris are of a compilation, which exports name by the album's artist.
+    # Exports name the artist of the album, which for a compilation is Various Artists.
     named = "Various Artists" if track % 50 == 0 and not is_live else f"Artist {artist}"
     uri = _uri(track) + chance.choice(("", "B" if track % 12 == 0 else ""))
     names = (uri, f"Track {track}", named, f"Album {artist} {track % 7}")
@@ -149,7 +149,7 @@ def _uri(track: int) -> str:
 
 
 def _artist(shape: Shape, track: int) -> int:
-    """Spread tracks over artists: some have many, most have few."""
+    """Return the artist of a track: few artists have many tracks, most have few."""
     spread = track * 2_654_435_761 % 2**32 / 2**32
     return int(shape.artists * spread**2.5)
 
@@ -158,8 +158,8 @@ def _length_ms(track: int) -> int:
     return 100_000 + track * 7_919 % 220_000
 
 
-def _fill_books(loader: Database, shape: Shape) -> None:
-    """Store an upload of all but the live days, the polls since, and gaps, three of them open."""
+def _fill_ledger(loader: Database, shape: Shape) -> None:
+    """Store an upload of all but the live days, polls of the live days, and gaps, three open."""
     live_at = shape.until - timedelta(days=LIVE_DAYS)
     first = shape.until - timedelta(days=shape.years * 365)
     origin = f"history/{shape.listener}/all.zip"

@@ -1,4 +1,4 @@
-"""The same load through the local cloud: real queues, event source mappings, IAM, functions."""
+"""A load through the local cloud, with real queues, event source mappings, IAM and functions."""
 
 import time
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from shared.archive import DEFAULT_LISTENER, upload_origin
 from shared.postgres import Address, Database
 
 WARM_UP = "warm-up"
-"""The listener of what is loaded before the measurement."""
+"""The listener of the plays that are loaded before the measurement."""
 POLL_S = 0.05
 PATIENCE_S = 900
 
 
 @contextmanager
 def running(home: Path) -> Iterator[CloudState]:
-    """Deploy to a local cloud of the benchmark's own, which takes in nothing by itself."""
+    """Start a local cloud for the benchmark, without polls and without the sample history."""
     cloud.up(
         home,
         empty=True,
@@ -35,7 +35,7 @@ def running(home: Path) -> Iterator[CloudState]:
 
 
 def load(history: Path, state: CloudState, *, listener: str = DEFAULT_LISTENER) -> float:
-    """Upload a history zip; give the seconds until its last play is a row."""
+    """Upload a history zip; return the seconds until its last play is a row."""
     url = urlsplit(state.database_url)
     reader = Database.connect(
         Address(
@@ -57,7 +57,7 @@ def load(history: Path, state: CloudState, *, listener: str = DEFAULT_LISTENER) 
 
 
 def _wait(reader: Database, origin: str, deadline: float) -> None:
-    # Asked for in the list of columns it would have the whole view worked out each time.
+    # `is_complete` as a selected column would make Postgres compute the whole view each time.
     statement = "SELECT 1 FROM reporting.import_result WHERE origin = :origin AND is_complete"
     while not reader.run(statement, origin=origin):
         if time.perf_counter() > deadline:

@@ -1,7 +1,7 @@
-"""AWS and ReccoBeats in memory, so that a benchmark measures our handlers and Postgres alone.
+"""AWS and ReccoBeats in memory, so that a benchmark measures only our handlers and Postgres.
 
-`install()` puts them where boto3 and requests reach out of a process; the handlers, their
-settings and their `wire()` are those that are deployed.
+`install()` replaces boto3's clients and the HTTP adapter of requests. The handlers, their settings
+and their `wire()` are the deployed ones.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from shared.postgres import Address
 
 BUCKET = "archive"
-SOUND = (
+FEATURES = (
     '{"href":"https://open.spotify.com/track/{id}","danceability":0.5,"energy":0.6,"key":1,'
     '"loudness":-6.5,"mode":1,"speechiness":0.1,"acousticness":0.2,"instrumentalness":0.0,'
     '"liveness":0.1,"valence":0.4,"tempo":120.5}'
@@ -26,11 +26,11 @@ SOUND = (
 METADATA = '{"href":"https://open.spotify.com/track/{id}","durationMs":201333,"popularity":69}'
 
 calls: Counter[str] = Counter()
-"""How often this process called what."""
+"""Calls of this process, by service or host."""
 
 
 class MemoryS3:
-    """Objects are files, under their key's last part."""
+    """Objects are files, named by the last part of the key."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -41,14 +41,14 @@ class MemoryS3:
         return {"Body": (self._folder / Key.rpartition("/")[2]).open("rb")}
 
     def upload_fileobj(self, file: BinaryIO, _bucket: str, _key: str) -> None:
-        """Read what is uploaded, and forget it."""
+        """Read the upload and discard it."""
         calls["s3"] += 1
         while file.read(1 << 20):
             pass
 
 
 class MemorySqs:
-    """Hands each message to whoever consumes the queue."""
+    """Passes each message to `deliver`."""
 
     def __init__(self, deliver: Callable[[str], None]) -> None:
         self._deliver = deliver
@@ -60,13 +60,13 @@ class MemorySqs:
 
 
 class MemoryDynamoDb:
-    """One table, a dict."""
+    """One table in a dict."""
 
     def __init__(self) -> None:
         self._items: dict[str, Any] = {}
 
     def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's
-        """Give the items that are there."""
+        """Return the items that exist."""
         calls["dynamodb"] += 1
         ((table, wanted),) = RequestItems.items()
         keys = [key["track_uri"]["S"] for key in wanted["Keys"]]
@@ -83,15 +83,15 @@ class MemoryDynamoDb:
 
 
 class InstantReccoBeats(HTTPAdapter):
-    """Knows every track, and answers without a network."""
+    """Has features of every track, and answers without a network."""
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        """Answer one call as ReccoBeats does."""
+        """Answer one request as ReccoBeats does."""
         url = urlsplit(str(request.url))
         calls[url.hostname or "?"] += 1
         ids = parse_qs(url.query)["ids"][0].split(",")
-        told = SOUND if url.path.endswith("/audio-features") else METADATA
-        rows = ",".join(told.replace("{id}", id_) for id_ in ids)
+        row = FEATURES if url.path.endswith("/audio-features") else METADATA
+        rows = ",".join(row.replace("{id}", id_) for id_ in ids)
         response = requests.Response()
         response.status_code = 200
         response.raw = BytesIO(f'{{"content":[{rows}]}}'.encode())
@@ -99,13 +99,13 @@ class InstantReccoBeats(HTTPAdapter):
 
 
 class MemoryParameters:
-    """A Parameter Store that knows where one database is."""
+    """A Parameter Store with the login and the host of one database."""
 
     def __init__(self, address: Address) -> None:
         self._known = {"login": address.login, "host": address.host}
 
     def get_parameter(self, Name: str, **_: Any) -> dict[str, dict[str, str]]:  # noqa: N803 - boto3's name
-        """Give the login or the host."""
+        """Return the login or the host."""
         return {"Parameter": {"Value": self._known[Name]}}
 
 
@@ -115,7 +115,7 @@ def install(
     deliver: Callable[[str], None] | None = None,
     address: Address | None = None,
 ) -> None:
-    """Put the memory cloud where this process would reach for AWS and ReccoBeats."""
+    """Replace AWS and ReccoBeats in this process."""
     fakes: dict[str, Any] = {"s3": MemoryS3(uploads), "dynamodb": MemoryDynamoDb()}
     if deliver:
         fakes["sqs"] = MemorySqs(deliver)

@@ -1,7 +1,7 @@
-"""What the pipeline is measured against: dlt's merge, and COPY of ready-made text.
+"""The peers of the benchmark: dlt's merge, and COPY of prepared text.
 
-Both read the same history zip and write into the same kind of Postgres; neither enriches,
-reconciles, nor merges API records, so the comparison favours them.
+Both read the same history zip and write to the same kind of Postgres. Neither enriches, counts
+outcomes, or merges API records, so the comparison favours them.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.loader.domain.columns import copy_text
+from services.loader.domain.copy_format import copy_text
 from shared.postgres import Address, Database
 
 _KEPT = {
@@ -34,7 +34,7 @@ _KEPT = {
 
 
 def history_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read the plays of tracks as a short script would."""
+    """Read the plays of tracks as a short script would do it."""
     with zipfile.ZipFile(path) as history:
         for name in history.namelist():
             if name.endswith(".json"):
@@ -44,7 +44,7 @@ def history_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def by_dlt(path: Path, address: Address, home: Path) -> float:
-    """Load a history zip with dlt's merge; give the seconds it took."""
+    """Load a history zip with dlt's merge; return the seconds."""
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"
     import dlt  # noqa: PLC0415 - only this peer needs it, and its import is not what is measured
@@ -72,9 +72,9 @@ def by_dlt(path: Path, address: Address, home: Path) -> float:
 
 
 def by_copy(path: Path, address: Address) -> float:
-    """Load text that was made before with COPY and one INSERT; give the seconds that takes.
+    """Load prepared text with COPY and one INSERT; return the seconds.
 
-    The text stands for a pipeline that does nothing but write: this is the limit.
+    This is the limit: a pipeline that does nothing but write.
     """
     columns = tuple(_KEPT.values())
     text = copy_text([tuple(row.values()) for row in history_rows(path)])

@@ -1,7 +1,7 @@
-"""Our pipeline, from a history zip to rows, all handlers running at once as when deployed.
+"""Our pipeline from a history zip to rows, with all handlers running at once as when deployed.
 
-Each handler is a process of its own, as each function is a sandbox of its own; queues between
-them are in memory, and the feature source answers at once.
+Each handler is a process, as each function is a sandbox. The queues between them are in memory, and
+the source of features has no latency.
 """
 
 import json
@@ -23,35 +23,35 @@ from bench import memory_cloud
 from shared.postgres import Address
 
 MESSAGES_PER_INVOCATION = 10
-"""As the event source mappings are configured (infra/cdk/functions.py)."""
+"""The batch size of the event source mappings (infra/cdk/functions.py)."""
 
 FEATURES = "reccobeats"
-"""The host that is asked for features, by which its calls are counted."""
+"""The host name of the source of features, under which its calls are counted."""
 
 LOADERS = 2
-"""As many as run at once (`max_concurrency` of the event source mapping)."""
+"""The `max_concurrency` of the event source mapping."""
 
-LISTEN_S = 5
+WAIT_S = 5
 QUEUED_MESSAGES = 200
-"""Messages that may wait between two handlers; None ends a queue."""
+"""Most messages that wait between two handlers; None ends a queue."""
 
 
 _started_cpu_s: list[float] = []
 
 
 class Context:
-    """What Lambda tells a handler of its invocation."""
+    """The context that Lambda passes to a handler."""
 
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "bench"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Always plenty."""
+        """Return more than any handler needs."""
         return 60_000
 
 
 @dataclass
 class Run:
-    """One load of a zip: seconds, and what each process used."""
+    """One load of a zip: its seconds, and the memory, CPU time and calls of each process."""
 
     seconds: float
     peak_mib: dict[str, float] = field(default_factory=dict)
@@ -64,12 +64,12 @@ def load(history: Path, address: Address) -> Run:
     # Not forked: a child's peak memory would start at its parent's.
     spawn = multiprocessing.get_context("spawn")
     collected, enriched = spawn.Queue(QUEUED_MESSAGES), spawn.Queue(QUEUED_MESSAGES)
-    told, start = spawn.Queue(), spawn.Barrier(3 + LOADERS)
+    results, start = spawn.Queue(), spawn.Barrier(3 + LOADERS)
     processes = [
-        spawn.Process(target=_backfill, args=(history, collected, told, start)),
-        spawn.Process(target=_enricher, args=(collected, enriched, told, start)),
+        spawn.Process(target=_backfill, args=(history, collected, results, start)),
+        spawn.Process(target=_enricher, args=(collected, enriched, results, start)),
         *(
-            spawn.Process(target=_loader, args=(address, enriched, told, start, number))
+            spawn.Process(target=_loader, args=(address, enriched, results, start, number))
             for number in range(LOADERS)
         ),
     ]
@@ -77,28 +77,28 @@ def load(history: Path, address: Address) -> Run:
         process.start()
     start.wait()
     started = time.perf_counter()
-    tellings = [_listen(told, processes) for _ in processes]
+    reports = [_next_result(results, processes) for _ in processes]
     run = Run(time.perf_counter() - started)
     for process in processes:
         process.join()
-    for name, peak_mib, cpu_s, calls in tellings:
+    for name, peak_mib, cpu_s, calls in reports:
         run.peak_mib[name], run.cpu_s[name], run.calls[name] = peak_mib, cpu_s, calls
     return run
 
 
-def _listen(told: Any, processes: Sequence[BaseProcess]) -> Any:
-    """Wait for what a process tells of itself, or for one that died without a word."""
+def _next_result(results: Any, processes: Sequence[BaseProcess]) -> Any:
+    """Return the next process's result; raise an error if a process has failed."""
     while True:
         try:
-            return told.get(timeout=LISTEN_S)
+            return results.get(timeout=WAIT_S)
         except Empty:
             if any(process.exitcode for process in processes):
                 for process in processes:
                     process.kill()
-                raise RuntimeError("a handler's process failed; its words are above") from None
+                raise RuntimeError("a handler's process failed; see its output above") from None
 
 
-def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
+def _backfill(history: Path, collected: Any, results: Any, start: Barrier) -> None:
     os.environ |= {
         "ARCHIVE_BUCKET": memory_cloud.BUCKET,
         "COLLECTED_PLAYS_QUEUE_URL": "collected",
@@ -123,10 +123,10 @@ def _backfill(history: Path, collected: Any, told: Any, start: Barrier) -> None:
     _begin(start)
     _invoke(handler, [json.dumps(body)])
     collected.put(None)
-    _tell("backfill", told)
+    _report("backfill", results)
 
 
-def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
+def _enricher(collected: Any, enriched: Any, results: Any, start: Barrier) -> None:
     os.environ |= {
         "ENRICHED_PLAYS_QUEUE_URL": "enriched",
         "TRACK_CACHE_TABLE": "track-cache",
@@ -145,10 +145,10 @@ def _enricher(collected: Any, enriched: Any, told: Any, start: Barrier) -> None:
     _begin(start)
     _consume(collected, handler)
     enriched.put(None)
-    _tell("enricher", told)
+    _report("enricher", results)
 
 
-def _loader(address: Address, enriched: Any, told: Any, start: Barrier, number: int) -> None:
+def _loader(address: Address, enriched: Any, results: Any, start: Barrier, number: int) -> None:
     os.environ |= {
         "DATABASE_LOGIN_PARAMETER": "login",
         "DATABASE_HOST_PARAMETER": "host",
@@ -162,19 +162,19 @@ def _loader(address: Address, enriched: Any, told: Any, start: Barrier, number: 
     _begin(start)
     _consume(enriched, handler)
     enriched.put(None)
-    _tell(f"loader {number}", told)
+    _report(f"loader {number}", results)
 
 
 def _begin(start: Barrier) -> None:
-    """Wait for the others, so that imports and connections are not part of what is measured."""
-    # Log lines would be written to CloudWatch; here they would only blur the benchmark's output.
+    """Wait for the other processes, so that imports and connections are not measured."""
+    # CloudWatch would take the log lines; here they would mix with the figures.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     start.wait()
     _started_cpu_s.append(time.process_time())
 
 
 def _consume(queue: "MessageQueue[str | None]", handler: Callable[..., Any]) -> None:
-    """Invoke a handler with what is there, a few messages at a time, until the end."""
+    """Invoke a handler with up to `MESSAGES_PER_INVOCATION` messages at a time, until the end."""
     ended = False
     while not ended:
         bodies: list[str] = []
@@ -197,9 +197,9 @@ def _invoke(handler: Callable[..., Any], bodies: list[str]) -> None:
         raise RuntimeError(f"a handler failed on {len(failed)} of {len(bodies)} messages")
 
 
-def _tell(name: str, told: Any) -> None:
+def _report(name: str, results: Any) -> None:
     cpu_s = time.process_time() - _started_cpu_s[0]
-    # Not getrusage: a process inherits its ru_maxrss from the one that started it.
+    # Not getrusage, because a process inherits ru_maxrss from its parent.
     peak_kib = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     peak_mib = int(peak_kib[1]) / 1024 if peak_kib else 0.0
-    told.put((name, peak_mib, cpu_s, dict(memory_cloud.calls)))
+    results.put((name, peak_mib, cpu_s, dict(memory_cloud.calls)))

@@ -1,4 +1,4 @@
-"""A Postgres of a benchmark's own, with our schema."""
+"""A Postgres for one benchmark, with our schema."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -12,12 +12,12 @@ from services.loader.migrate import migrate
 from shared.postgres import Address, Database
 
 AddressOf = Callable[[str], Address]
-"""Gives the address of the server as a role reaches it."""
+"""Returns the server's address for a role."""
 
 
 @contextmanager
 def running(home: Path) -> Iterator[tuple[Database, AddressOf]]:
-    """Run a Postgres with our schema; give its owner's connection, and addresses by role."""
+    """Run a Postgres with our schema; yield the owner's connection, and addresses by role."""
     passwords = Passwords(*(secrets.token_hex(8) for _ in range(4)))
     server, port = PostgresServer(home / "postgres"), any_free()
 
@@ -35,5 +35,5 @@ def running(home: Path) -> Iterator[tuple[Database, AddressOf]]:
 
 
 def leave_marks(owner: Database) -> None:
-    """Let no load refresh what is derived, which comes after its rows and is measured by itself."""
+    """Keep loads from refreshing the derived tables, which is measured separately."""
     owner.run("REVOKE EXECUTE ON FUNCTION derived.refresh FROM loader")

@@ -1,4 +1,4 @@
-"""What the derived tables cost: their rebuild, a refresh after each kind of load, and the loads."""
+"""The cost of the derived tables: a rebuild, refreshes after each kind of load, slower loads."""
 
 import time
 from collections import defaultdict
@@ -18,7 +18,7 @@ from shared.models import EnrichedBatch, Play, TrackFeatures
 from shared.postgres import Database
 
 POLLS = 5
-"""The median of so many counts."""
+"""Number of polls; the median counts."""
 UPLOADED_PLAYS = 50_000
 LAST_LIVE_PLAYS = (
     "SELECT track_uri, track_name, artist_name, album_name, duration_ms FROM listening_history "
@@ -28,14 +28,14 @@ INDEXES = {
     "listening_history": "listening_history_track",
     "track_features": "track_features_uri",
 }
-"""The index that a refresh needs on each table that a load writes."""
+"""The index that a refresh needs, by the table that a load writes."""
 REFRESH_S = 900
 
 Facts = dict[str, Any]
 
 
 def rebuild(loader: Database, plays: int) -> Facts:
-    """Make all that is derived from nothing."""
+    """Rebuild all derived tables."""
     started = time.perf_counter()
     loader.run("SELECT derived.rebuild()")
     left = refresh(loader, REFRESH_S, REFRESH_S)
@@ -67,7 +67,7 @@ def polls(loader: Database, plays: int) -> Facts:
 
 
 def _poll(tracks: Sequence[dict[str, Any]], kind: str, number: int) -> EnrichedBatch:
-    """Return a poll that found tracks played within an hour; of new ones it has the features."""
+    """Return a poll with plays of these tracks within an hour, and with features if kind is new."""
     began = Shape.until + timedelta(hours=number, minutes=30 * (kind == "new"))
     features = [
         TrackFeatures(
@@ -90,7 +90,7 @@ def _poll(tracks: Sequence[dict[str, Any]], kind: str, number: int) -> EnrichedB
 
 
 def upload(loader: Database, plays: int) -> Facts:
-    """Refresh after another listener's upload, as its last load or the hourly derivation does."""
+    """Refresh after an upload of another listener, as its last load or the hourly function does."""
     insight_data.fill(loader, Shape(listener="you", plays=UPLOADED_PLAYS, years=2, seed=2))
     started = time.perf_counter()
     refresh(loader, REFRESH_S, REFRESH_S)
@@ -105,7 +105,7 @@ def upload(loader: Database, plays: int) -> Facts:
 def backfill(
     history: Path, summary: HistorySummary, rounds: int, home: Path, progress: Callable[[str], None]
 ) -> Facts:
-    """Load a history in turn without the triggers and indexes of a refresh, and with them."""
+    """Load a history in turn without and with the triggers and indexes that a refresh needs."""
     seconds: dict[str, list[float]] = {"DISABLE": [], "ENABLE": []}
     with postgres.running(home) as (owner, address_of):
         postgres.leave_marks(owner)

@@ -1,4 +1,4 @@
-"""What a cold start pays: the import of each handler, and the layer."""
+"""What a cold start depends on: the import time of each handler, and the size of the layer."""
 
 import statistics
 import subprocess
@@ -21,7 +21,7 @@ HANDLERS = {
 }
 IMPORTS = 7
 
-# Lambda's own boto3 comes without awscrt, which `plays` needs on a person's machine.
+# Lambda's boto3 has no awscrt; the development environment has it, because `plays` needs it.
 _TIMED = (
     "import sys, time; sys.modules['awscrt'] = None; "
     "t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
@@ -29,7 +29,7 @@ _TIMED = (
 
 
 def import_ms(module: str) -> float:
-    """Give the median of several imports in fresh interpreters, milliseconds."""
+    """Return the median of several imports in fresh interpreters, milliseconds."""
     command = [sys.executable, "-c", _TIMED.format(module)]
     times_s = [
         float(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - ours
@@ -39,7 +39,7 @@ def import_ms(module: str) -> float:
 
 
 def layer_mb() -> tuple[float, float]:
-    """Build the dependency layer; give its size unzipped and zipped, MB."""
+    """Build the dependency layer; return its unzipped and its zipped size, MB."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         install_into(root)

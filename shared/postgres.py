@@ -130,6 +130,9 @@ class Database:
             )
         # pg8000 would use the timeout of the connection for answers too.
         connection._usock.settimeout(answer_timeout_s)  # noqa: SLF001 - it offers no other way
+        # It sends a statement with long parameters in pieces. The kernel would hold back the last
+        # piece until the server acknowledges the others, which takes 40 ms.
+        connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - likewise
         connection.register_in_adapter(TIMESTAMPTZ, CONVERTERS[TIMESTAMPTZ])
         return cls(connection)
 

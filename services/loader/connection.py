@@ -1,4 +1,4 @@
-"""A connection to Postgres that a container keeps from one invocation to the next."""
+"""A connection to Postgres that a container reuses from one invocation to the next."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -12,11 +12,11 @@ _Done = TypeVar("_Done")
 
 
 class WarmConnection(Generic[_User]):
-    """Keeps one connection and what uses it, and opens another when it broke.
+    """Keeps one connection and the object that uses it; reconnects after a failure.
 
     Args:
         settings: Where the database is.
-        make_user: Makes what works through a connection.
+        make_user: Builds the object that uses a connection.
         answer_timeout_s: How long to wait for each answer, seconds.
     """
 
@@ -32,11 +32,11 @@ class WarmConnection(Generic[_User]):
         self._open: tuple[Database, _User] | None = None
 
     def run(self, work: Callable[[_User], _Done], *, retries: bool = True) -> _Done:
-        """Do some work, once more by a fresh connection if a warm one fails.
+        """Run `work`; if a warm connection fails, reconnect and run it once more.
 
         Args:
-            work: What to do.
-            retries: False: a failure is final, because the work has no time for another attempt.
+            work: Called with the object that uses the connection.
+            retries: False if there is no time for a second attempt.
 
         Raises:
             DatabaseAwayError: Postgres cannot serve now.
@@ -46,8 +46,8 @@ class WarmConnection(Generic[_User]):
             return work(self._user())
         except DatabaseAwayError:
             self.close()
-            # A warm connection may have died since the last invocation. A fresh one has not, and
-            # what brought it down would bring down the next one, too.
+            # A warm connection may have died since the last invocation. If a fresh one fails, the
+            # next would fail too.
             if not (is_warm and retries):
                 raise
             return work(self._user())

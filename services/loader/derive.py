@@ -1,7 +1,7 @@
-"""Lambda entry point of the derivation: sets time zones and refreshes the derived tables.
+"""Lambda entry point that sets time zones and refreshes the derived tables.
 
-A schedule calls it each hour, because without a poll no load would refresh what an upload or a
-failure left. `plays derive` and `plays listener set` call it, too.
+A schedule invokes it every hour, because a load refreshes only a few months and a failed refresh
+leaves its months stale. `plays derive` and `plays listener set` invoke it too.
 """
 
 import json
@@ -21,17 +21,17 @@ from shared.postgres import ANSWER_TIMEOUT_S, Database
 from shared.telemetry import logger
 
 RESERVED = 0.4
-"""Share of an invocation's time in which no transaction begins: 6 of 15 minutes."""
+"""Share of an invocation's time, at its end, in which no transaction starts: 6 of 15 minutes."""
 LIMIT_S = 240
-"""When Postgres ends a transaction, seconds: less than ANSWER_TIMEOUT_S, after which its silence
-means a dead connection."""
+"""Statement timeout, seconds: less than ANSWER_TIMEOUT_S, so that Postgres cancels the statement
+before the connection counts as dead."""
 
 
 class Derivation(BaseModel):
-    """What to derive. Without any field it refreshes the marked months.
+    """The event. An empty one refreshes the marked months.
 
-    `seconds` is how long to refresh; None: nearly all of the function's time. `default_time_zone`
-    is for the listeners that have no zone yet.
+    `seconds` limits the refresh; None means most of the function's time. `default_time_zone` is
+    set for listeners that have no time zone yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,12 +43,12 @@ class Derivation(BaseModel):
 
     @property
     def zones(self) -> set[str]:
-        """Every zone that it names."""
+        """All time zones of the event."""
         return {*self.time_zones.values(), *filter(None, [self.default_time_zone])}
 
 
 class Derived(BaseModel):
-    """The answer: how many months still wait, or why nothing was done."""
+    """The answer: the number of months that are still stale, or why nothing was done."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,29 +58,32 @@ class Derived(BaseModel):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Do what the event, a Derivation, asks; return a Derived.
+    """Run a Derivation; return a Derived.
 
-    A wrong listener or time zone is an answer and no failure, because a retry would not help.
+    An unknown listener or time zone is returned as an error, not raised, because a retry would
+    not help.
 
     Raises:
-        MessageError: The event is no Derivation.
-        DatabaseAwayError: Postgres cannot serve now; the marks stay.
+        MessageError: The event is not a Derivation.
+        DatabaseAwayError: Postgres is not available; the marks stay.
     """
     try:
-        asked = Derivation.model_validate(event)
+        derivation = Derivation.model_validate(event)
     except ValidationError as error:
         fields = sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})
-        wrong = ", ".join(fields) or "it is no object"
-        raise MessageError(f"the event is no derivation: {wrong}") from None
+        wrong = ", ".join(fields) or "it is not an object"
+        raise MessageError(f"the event is not a derivation: {wrong}") from None
     listeners = DeriveSettings.from_environment().listeners
-    derived = wire().run(lambda database: derive(database, asked, listeners, _time_left_s(context)))
+    derived = wire().run(
+        lambda database: derive(database, derivation, listeners, _time_left_s(context))
+    )
     logger.info("derived", extra=derived.model_dump())
     return derived.model_dump()
 
 
 @cache
 def wire() -> WarmConnection[Database]:
-    """Build the connection from the settings, once per container."""
+    """Create the connection from the settings, once per container."""
     return WarmConnection(DeriveSettings.from_environment(), lambda it: it, ANSWER_TIMEOUT_S)
 
 
@@ -89,44 +92,45 @@ def _time_left_s(context: LambdaContext) -> float:
 
 
 def derive(
-    database: Database, asked: Derivation, listeners: tuple[str, ...], most_s: float
+    database: Database, derivation: Derivation, listeners: tuple[str, ...], most_s: float
 ) -> Derived:
-    """Set time zones, mark all months for a rebuild, then refresh.
+    """Set time zones, mark all months if a rebuild is asked for, then refresh.
 
     Args:
-        database: A connection of role loader.
-        asked: What to do.
-        listeners: The deployed ones.
-        most_s: How long the refresh may take, seconds.
+        database: A connection as role loader.
+        derivation: What to do.
+        listeners: The deployed listeners.
+        most_s: The most time that the refresh may take, seconds.
 
     Raises:
-        DatabaseError: Postgres cannot do it now.
+        DatabaseError: Postgres is not available, or refuses.
     """
-    if error := _unknown_listener(asked, listeners) or _unknown_zone(database, asked):
+    if error := _unknown_listener(derivation, listeners) or _unknown_zone(database, derivation):
         return Derived(error=error)
     with database.transaction():
-        if asked.rebuild:
+        if derivation.rebuild:
             run(database, "rebuild")
-        if asked.time_zones:
-            run(database, "set_time_zones", time_zones=json.dumps(asked.time_zones))
-        if asked.default_time_zone:
-            zone = asked.default_time_zone
+        if derivation.time_zones:
+            run(database, "set_time_zones", time_zones=json.dumps(derivation.time_zones))
+        if derivation.default_time_zone:
+            zone = derivation.default_time_zone
             run(database, "set_default_time_zone", time_zone=zone, listeners=[*listeners])
-    return Derived(months_left=refresh(database, min(asked.seconds or most_s, most_s), LIMIT_S))
+    seconds = min(derivation.seconds or most_s, most_s)
+    return Derived(months_left=refresh(database, seconds, LIMIT_S))
 
 
-def _unknown_listener(asked: Derivation, listeners: tuple[str, ...]) -> str | None:
-    for name in asked.time_zones:
+def _unknown_listener(derivation: Derivation, listeners: tuple[str, ...]) -> str | None:
+    for name in derivation.time_zones:
         if name not in listeners:
-            return f"{name!r} is no listener here: known are {', '.join(listeners)}"
+            return f"unknown listener {name!r}; known listeners: {', '.join(listeners)}"
     return None
 
 
-def _unknown_zone(database: Database, asked: Derivation) -> str | None:
-    if not asked.zones:
+def _unknown_zone(database: Database, derivation: Derivation) -> str | None:
+    if not derivation.zones:
         return None
     known = {name for (name,) in run(database, "time_zone_names")}
-    for zone in sorted(asked.zones - known):
+    for zone in sorted(derivation.zones - known):
         close = get_close_matches(zone, sorted(known), cutoff=0.5)
         instead = f"did you mean {' or '.join(close)}?" if close else "give one like Europe/Berlin"
         return f"Postgres knows no time zone {zone!r}: {instead}"

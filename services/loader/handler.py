@@ -17,30 +17,30 @@ from shared.models import EnrichedBatch
 from shared.telemetry import logger
 
 ANSWER_TIMEOUT_S = 25
-"""Half of what is left to an invocation, so that a silent connection leaves time for another."""
+"""Less than half of an invocation's time, so that a second connection can replace a dead one."""
 
 REFRESH_S = 20
-"""How long a load may refresh the derived tables: less than ANSWER_TIMEOUT_S, so that Postgres ends
-a statement before its silence means a dead connection."""
+"""Most seconds that a load refreshes the derived tables: less than ANSWER_TIMEOUT_S, so that
+Postgres cancels the statement before the connection counts as dead."""
 
 Load = Callable[[Sequence[EnrichedBatch]], None]
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Load every batch of the event in one transaction; report just the messages that cannot be.
+    """Load all batches of the event in one transaction; report only the messages that failed.
 
-    Then refresh the derived tables, unless an upload is not yet complete.
+    Then refresh the derived tables, unless an upload is still incomplete.
 
     Raises:
-        DatabaseAwayError: Postgres cannot serve now: the queue keeps all and tries again.
+        DatabaseAwayError: Postgres is not available: the queue keeps all messages and retries.
     """
     loader = wire()
     with collection_paused():
         batches, failed = read_messages(event, EnrichedBatch)
         failed += _load(list(batches.items()), loader.load)
     if batches:
-        # A transaction that begins at the end of this time may take as long again.
+        # A transaction that starts at the end of this time may take as long again.
         third_s = context.get_remaining_time_in_millis() / 3_000
         loader.refresh([*batches.values()], min(REFRESH_S, third_s))
     return report_failures(failed)
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 @cache
 def wire() -> "Loader":
-    """Build the loader from its settings, once per container."""
+    """Create the loader from its settings, once per container."""
     return Loader(LoaderSettings.from_environment())
 
 
@@ -65,14 +65,14 @@ class Loader:
         self.connection.run(lambda store: store.load(batches))
 
     def refresh(self, batches: Sequence[EnrichedBatch], most_s: float) -> None:
-        """Refresh the derived tables after a load, unless an upload is not yet complete.
+        """Refresh the derived tables after a load, unless an upload is still incomplete.
 
-        A failure is logged and leaves the marks for a later refresh. It must not fail the load,
-        which is committed: its messages would come again.
+        A failure is logged, and the marks stay for a later refresh. It must not fail the
+        invocation, because the load is committed and SQS would deliver its messages again.
 
         Args:
-            batches: What was loaded.
-            most_s: How long the refresh may take, seconds.
+            batches: The loaded batches.
+            most_s: The most time that the refresh may take, seconds.
         """
         try:
             months_left = self.connection.run(
@@ -86,7 +86,11 @@ class Loader:
 
 
 def _load(messages: list[tuple[str, EnrichedBatch]], load: Load) -> list[str]:
-    """Load messages together; where the data of one is refused, halve until it stands alone."""
+    """Load messages together; if Postgres refuses data, bisect to the message it came from.
+
+    Returns:
+        The ids of the refused messages.
+    """
     if not messages:
         return []
     try:

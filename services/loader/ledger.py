@@ -1,4 +1,4 @@
-"""The books beside the plays: what became of each batch, the polls, the gaps and the uploads."""
+"""The ledger beside the plays: the outcome of each batch, polls, gaps and uploads."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ def record(
     batches: Sequence[tuple[int, EnrichedBatch]],
     changes: Changes,
 ) -> None:
-    """Write down numbered batches of one listener, and what they report.
+    """Record the numbered batches of one listener, and their reports.
 
     Raises:
         DatabaseRefusalError: Postgres refuses a value of a report.

@@ -1,7 +1,7 @@
-"""Lambda entry point of the migrator: brings the schema of Postgres up to date.
+"""Lambda entry point of the migrator: applies the migrations that Postgres lacks.
 
-Migrations are the numbered files of migrations/, run once each, in order, in one transaction
-each, under an advisory lock. Old code must survive the new schema, because releases overlap.
+Migrations are the numbered files of migrations/. Each runs once, in order, in a transaction of its
+own, under an advisory lock. Old code must survive the new schema, because releases overlap.
 """
 
 from contextlib import suppress
@@ -30,7 +30,7 @@ COMMENT ON COLUMN migration.migrated_at IS 'When, an instant in UTC. Source: thi
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run the migrations that the database has not had; tell their names."""
+    """Apply pending migrations; return their names."""
     database = Database.connect(find_database(DatabaseSettings.from_environment()))
     try:
         return {"migrated": migrate(database)}
@@ -39,22 +39,26 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def migrate(database: Database, folder: Path = MIGRATIONS) -> list[str]:
-    """Run the migrations of a folder that the database has not had, in the order of their names.
+    """Apply the pending migrations of a folder, in the order of their names.
+
+    Returns:
+        The names of the applied migrations.
 
     Raises:
-        DatabaseError: One failed; it and those after it left no trace. Names it.
+        DatabaseError: A migration failed; it was rolled back, and later ones did not run. The
+            message has its name.
     """
-    # For the session, not the transaction: each migration is a transaction of its own.
+    # A lock of the session, because each migration is a transaction of its own.
     database.run("SELECT pg_advisory_lock(hashtextextended('migrate', 0))")
     try:
         database.run(_MIGRATION_TABLE)
-        done = {name for (name,) in database.run("SELECT name FROM migration")}
-        pending = [path for path in sorted(folder.glob("*.sql")) if path.stem not in done]
+        applied = {name for (name,) in database.run("SELECT name FROM migration")}
+        pending = [path for path in sorted(folder.glob("*.sql")) if path.stem not in applied]
         for path in pending:
             _run(database, path)
         return [path.stem for path in pending]
     finally:
-        # A connection that broke has lost the lock with itself.
+        # A broken connection has released its lock.
         with suppress(DatabaseAwayError):
             database.run("SELECT pg_advisory_unlock(hashtextextended('migrate', 0))")
 

@@ -1,7 +1,7 @@
-"""Lambda entry point of the queries: one statement in, its rows out, read as role reader.
+"""Lambda entry point of the queries: runs one statement as role reader and returns its rows.
 
-It lets anyone with the right to invoke it read a Postgres that accepts no connection from outside.
-A wrong statement is an answer and no failure, because a retry or an alarm would not help.
+Anyone with the right to invoke it can read a Postgres that accepts no connection from outside.
+A wrong statement is returned as an error, not raised, because a retry or an alarm would not help.
 """
 
 from functools import cache
@@ -18,8 +18,8 @@ from shared.queries import Answer, Query
 from shared.telemetry import logger
 
 ANSWER_TIMEOUT_S = 30
-"""Longer than a query may run, so that silence means a dead connection, and less than half of what
-the function has, so that there is time for another one."""
+"""Seconds: longer than a query may run, so that silence means a dead connection, and less than
+half of the function's time, so that a second connection can replace it."""
 
 
 @logger.inject_lambda_context
@@ -27,14 +27,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run the statement of the event, `{"sql": …, "parameters": {name: value}}`; return an Answer.
 
     Raises:
-        MessageError: The event is no query.
-        DatabaseAwayError: Postgres cannot serve now.
+        MessageError: The event is not a query.
+        DatabaseAwayError: Postgres is not available.
     """
     try:
         query = Query.model_validate(event)
     except ValidationError:
-        # Without its cause, which quotes the event: no statement belongs in a log.
-        raise MessageError('the event is no query: send {"sql": …, "parameters": {…}}') from None
+        # Without the cause, which quotes the event: a statement must not reach the log.
+        raise MessageError('the event is not a query: send {"sql": …, "parameters": {…}}') from None
     answer = _answer(query)
     logger.info("answered", extra={"rows": len(answer.rows), "refused": answer.error is not None})
     return answer.model_dump()
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @cache
 def wire() -> WarmConnection[Database]:
-    """Build the connection from the settings, once per container."""
+    """Create the connection from the settings, once per container."""
     return WarmConnection(DatabaseSettings.from_environment(), lambda it: it, ANSWER_TIMEOUT_S)
 
 

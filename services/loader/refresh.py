@@ -1,7 +1,7 @@
-"""Refreshing the derived tables: when a load does it, and how long it goes on.
+"""Refreshes the derived tables: when, how many months, and for how long.
 
-Triggers of the database mark what was written. A refresh turns the marks into stale months and
-computes those anew, so one that fails or comes late loses nothing.
+Triggers in the database mark what was written. A refresh turns marks into stale months and
+recomputes those, so a refresh that fails or is late loses nothing.
 """
 
 from collections.abc import Sequence
@@ -15,28 +15,28 @@ from shared.models import EnrichedBatch
 from shared.postgres import Database
 
 MONTHS_AFTER_A_POLL = 3
-"""A poll makes one month stale, two at a border. Where late plays or features of old tracks have
-made more stale, the hourly derivation computes the others together."""
+"""A poll makes one month stale, or two at a month's end. If late plays or features of old tracks
+make more months stale, the hourly derivation computes the rest."""
 MONTHS_AT_ONCE = 16
-"""Most months of one transaction: some seconds for a listener of 6,000 plays a month, so that a
-refresh which is cut off loses little."""
+"""Most months of one transaction: some seconds for a listener with 6,000 plays a month, so that a
+refresh that is cut off loses little work."""
 
 
 def refresh_after_load(
     database: Database, batches: Sequence[EnrichedBatch], most_s: float
 ) -> int | None:
-    """Refresh the derived tables after a load, unless an upload is not yet complete.
+    """Refresh the derived tables after a load, unless an upload is still incomplete.
 
-    An upload is refreshed once all of it is loaded, whichever of its batches comes last. A poll in
-    the meantime waits for that: to read the marks of many new tracks takes 6 s, each time anew.
+    An upload is refreshed once all its batches are loaded, in whatever order. A poll in the
+    meantime refreshes nothing, because reading the marks of many new tracks takes 6 s each time.
 
     Args:
         database: The loader's connection.
-        batches: What was loaded.
-        most_s: How long the refresh may take, seconds.
+        batches: The loaded batches.
+        most_s: The most time that the refresh may take, seconds.
 
     Returns:
-        The number of months that still wait; None if nothing was refreshed.
+        The number of months that are still stale; None if nothing was refreshed.
 
     Raises:
         DatabaseError: Postgres cannot refresh now; the marks stay.
@@ -52,24 +52,24 @@ def refresh_after_load(
 
 
 def refresh(database: Database, most_s: float, limit_s: float, most_months: float = inf) -> int:
-    """Read the marks, then compute stale months anew, the newest first.
+    """Read the marks, then recompute stale months, the newest first.
 
-    The marks are a transaction of their own. Then each transaction computes twice as many months as
-    the one before, from 1 to `MONTHS_AT_ONCE`, so that a slow machine commits some, too. Goes on
-    until no month waits, until another refresh holds those that do, or until the next transaction
-    would end too late.
+    The first transaction only reads the marks. Each later one computes twice as many months as the
+    one before, from 1 to `MONTHS_AT_ONCE`, so that a slow machine commits some too. The refresh
+    ends when no month is stale, when another refresh runs, or when the next transaction would end
+    too late.
 
     Args:
-        database: A connection of role loader.
-        most_s: For how long transactions begin, seconds.
-        limit_s: When Postgres ends each of them, seconds.
-        most_months: No further transaction begins after so many months.
+        database: A connection as role loader.
+        most_s: No transaction starts later than this, seconds from now.
+        limit_s: Statement timeout, seconds.
+        most_months: No transaction starts after this many months were computed.
 
     Returns:
-        The number of months that still wait.
+        The number of months that are still stale.
 
     Raises:
-        DatabaseError: Postgres cannot refresh now, or a transaction came to `limit_s`.
+        DatabaseError: Postgres cannot refresh now, or a transaction took `limit_s`.
     """
     end = monotonic() + most_s
     months, computed = 0, 0
@@ -78,7 +78,7 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
         is_ours, left = _refresh_some(database, months, limit_s)
         computed += months
         now = monotonic()
-        # The time that the marks took says nothing of a month.
+        # The time to read the marks says nothing about the time of a month.
         is_late = now + (2 * (now - began) if months else 0) > end
         if not left or not is_ours or is_late or computed >= most_months:
             return left
@@ -86,9 +86,9 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
 
 
 def _refresh_some(database: Database, months: int, limit_s: float) -> tuple[bool, int]:
-    """Compute some months; return false where another refresh works, and how many still wait."""
+    """Compute some months; return False if another refresh runs, and the number of stale months."""
     with database.transaction():
-        # 0 would be no limit.
+        # 0 would mean no limit.
         run(database, "limit_statement", most_ms=str(max(1, int(limit_s * 1_000))))
         ((is_ours, left),) = run(database, "refresh", months=months)
     return bool(is_ours), int(left)

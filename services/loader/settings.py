@@ -1,4 +1,4 @@
-"""Where the database is, from the environment and Parameter Store."""
+"""The loader's settings, and the database's address from Parameter Store."""
 
 from datetime import timedelta
 from functools import cache
@@ -32,11 +32,11 @@ class LoaderSettings(DatabaseSettings):
     """The environment variables of the loader."""
 
     match_window_s: Annotated[int, Field(ge=0, le=600)]
-    """How far an API and an export record of one play may lie apart, seconds."""
+    """The most time between an API record and an export record of one play, seconds."""
 
     @property
     def match_window(self) -> timedelta:
-        """`match_window_s` as a span of time."""
+        """`match_window_s` as a timedelta."""
         return timedelta(seconds=self.match_window_s)
 
 
@@ -47,18 +47,18 @@ class DeriveSettings(DatabaseSettings):
 
 
 def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address:
-    """Look up the database's address and our password there.
+    """Read the database's address and login from Parameter Store.
 
     Args:
         settings: Names of the parameters.
-        force: Ask again, though an answer may be at hand: the password has changed.
+        force: Bypass the cache, because the password has changed.
 
     Raises:
-        SettingsError: A parameter cannot be read, or the login is none; never tells its value.
+        SettingsError: A parameter cannot be read or is not a login; never quotes its value.
     """
 
     def read(name: str) -> str:
-        # A parameter that is not encrypted comes as it is.
+        # `decrypt` has no effect on a parameter that is not encrypted.
         return str(
             parameters_provider().get(
                 name, decrypt=True, max_age=PARAMETER_MAX_AGE_S, force_fetch=force
@@ -80,5 +80,5 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
 
 @cache
 def parameters_provider() -> SSMProvider:
-    """Give the container's reader of parameters; Powertools' own would wait a minute for one."""
+    """Return the container's parameter reader; the default one of Powertools times out in 60 s."""
     return SSMProvider(boto3_client=client("ssm"))

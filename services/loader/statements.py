@@ -10,5 +10,5 @@ STATEMENTS = read(Path(__file__).parent / "sql" / "statements.sql")
 
 
 def run(database: Database, name: str, **parameters: Any) -> list[Any]:
-    """Run a named statement with bound parameters; return its rows as lists."""
+    """Run a named statement with bound parameters; return its rows, each a list."""
     return database.run(STATEMENTS[name], **parameters)

@@ -1,12 +1,18 @@
-"""The rows of listening history in Postgres: what a merge reads, and what it writes."""
+"""Listening history in Postgres: reads what a merge needs, and writes its result."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.loader.domain.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.domain.copy_format import (
+    HISTORY,
+    MERGED,
+    copy_text,
+    history_values,
+    merged_values,
+)
 from services.loader.domain.identity import MATCH_WINDOW
 from services.loader.domain.merge import Changes, merge
 from services.loader.domain.neighbourhoods import Probe
@@ -15,23 +21,28 @@ from services.loader.features import FeatureStore
 from services.loader.ledger import record
 from services.loader.statements import STATEMENTS, run
 from shared.errors import DatabaseRefusalError
-from shared.models import EnrichedBatch, Play, iso
+from shared.models import EnrichedBatch, Play, Source, iso
 from shared.postgres import Database
 
 _SHOWN = ", ".join(FIELDS)
 _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
 
-MOST_NEAR_RECORDS = 20_000
-"""Most stored records that one load reads to place its plays among them.
+PROBED_TOGETHER = timedelta(minutes=10)
+"""Plays up to this far apart share one index scan for stored rows near them. Plays of a session are
+3 to 4 minutes apart, so a session takes one scan, which reads few rows that are near none of its
+plays."""
 
-A bound on the memory and the time that a load takes with its listener locked: a second or two. Real
-histories stay far below: it takes a track of 30 s, the shortest that the API shows, played 10,000
-times in a row (3.5 days) and reported by both sources. Other messages find some hundreds.
+MOST_NEAR_RECORDS = 20_000
+"""Most stored records that one load reads to merge its plays with them.
+
+It bounds memory, and the time with the listener locked to one or two seconds. Real histories stay
+far below: to reach it, a track of 30 s, the shortest that the API shows, must be played 10,000
+times in a row (3.5 days) and be reported by both sources. Usual loads read some hundreds.
 """
 
 Merged = tuple[str, list[tuple[int, EnrichedBatch]], Changes]
-"""A listener, their batches under their numbers in the load, and what these change."""
+"""A listener, their batches with the numbers of these in the load, and the changes."""
 
 
 class Store:
@@ -47,8 +58,8 @@ class Store:
 
         Raises:
             DatabaseRefusalError: Postgres refuses a value in one of them, or more than
-                MOST_NEAR_RECORDS stored records lie near their plays.
-            DatabaseAwayError: Postgres cannot serve now.
+                MOST_NEAR_RECORDS stored records are near their plays.
+            DatabaseAwayError: Postgres is not available.
         """
         features = self._features.unloaded(batches)
         with self.database.transaction():
@@ -64,9 +75,9 @@ class Store:
         self._features.remember(features)
 
     def _merge(self, batches: Sequence[EnrichedBatch]) -> Iterator[Merged]:
-        """Work out the changes of each listener, who is locked from then on."""
+        """Lock each listener until the transaction ends, and compute their changes."""
         numbered = list(enumerate(batches))
-        # Always in the order of names: two loaders that lock in two orders would deadlock.
+        # Always in the order of names: two loaders that lock in different orders would deadlock.
         for listener in sorted({batch.listener for batch in batches if batch.listener}):
             self._run("lock_listener", listener=listener)
             theirs = [(number, batch) for number, batch in numbered if batch.listener == listener]
@@ -79,10 +90,8 @@ class Store:
             "near_plays",
             listener=listener,
             window=self._window,
-            exports=_instants(probes, EXPORT),
-            export_spans=_spans(probes, EXPORT),
-            apis=_instants(probes, API),
-            api_spans=_spans(probes, API),
+            exports=_spans(probes, EXPORT),
+            apis=_spans(probes, API),
             most=MOST_NEAR_RECORDS + 1,
         )
         behind = {row_id: records for row_id, records in found if row_id not in known}
@@ -95,7 +104,7 @@ class Store:
         ((track_uri, played_at),) = self._run("middle_play", ids=ids, half=len(ids) // 2)
         return DatabaseRefusalError(
             f"more than {MOST_NEAR_RECORDS:,} stored records lie near these plays, around "
-            f"{track_uri} of listener {listener} at {iso(played_at)}: to compare them all would "
+            f"{track_uri} of listener {listener} at {iso(played_at)}: comparing them all would "
             "block the listener's other plays"
         )
 
@@ -123,7 +132,7 @@ class Store:
         self._copy("merged_record", MERGED, merged)
 
     def _number(self, rows: list[Row]) -> None:
-        """Give new rows their id now, because records are to point to them."""
+        """Assign ids to new rows before the write, because their merged records refer to them."""
         if rows:
             for row, (new_id,) in zip(rows, self._run("new_ids", count=len(rows)), strict=True):
                 row.id = new_id
@@ -137,21 +146,24 @@ class Store:
 
 
 def _source(batch: EnrichedBatch) -> Any:
+    # The model allows None only in a batch without plays.
     return batch.source
 
 
-def _instants(probes: Iterable[Probe], source: str) -> str:
-    """Write the instants of the probes of one source that have no margin."""
-    instants = {str(record.play.played_at)
-                for record, margin in probes if record.source == source and not margin}  # fmt: skip
-    return ",".join(instants)
+def _spans(probes: Iterable[Probe], source: Source) -> str:
+    """Return a multirange that covers the probes of one source."""
+    spans: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(_span(probe) for probe in probes if probe[0].source == source):
+        if spans and start - spans[-1][1] <= PROBED_TOGETHER:
+            spans[-1] = spans[-1][0], max(spans[-1][1], end)
+        else:
+            spans.append((start, end))
+    return f"{{{','.join(f'[{start},{end}]' for start, end in spans)}}}"
 
 
-def _spans(probes: Iterable[Probe], source: str) -> str:
-    """Write the spans of the probes of one source that have a margin as a multirange."""
-    spans = [f"[{record.play.played_at - margin},{record.play.played_at + margin}]"
-             for record, margin in probes if record.source == source and margin]  # fmt: skip
-    return f"{{{','.join(spans)}}}"
+def _span(probe: Probe) -> tuple[datetime, datetime]:
+    record, margin = probe
+    return record.play.played_at - margin, record.play.played_at + margin
 
 
 def _play(values: Sequence[Any]) -> Play:

@@ -21,7 +21,7 @@ A_TICK = """
 from datetime import UTC, datetime
 
 from services.collector.credentials import Credentials
-from services.collector.metrics import measure_plays, measure_tick
+from services.collector.metrics import measure_plays, measure_poll
 from services.collector.state import ListenerState
 from services.collector.domain.window import Key, Window
 from shared.telemetry import metrics
@@ -29,7 +29,7 @@ from shared.telemetry import metrics
 now = datetime(2026, 11, 23, 8, tzinfo=UTC)
 login = Credentials(client_id="app", refresh_token="AQ", authorized_at=now)
 window = Window(known=(Key(now, "spotify:track:Boats"),))
-measure_tick(ListenerState(window=window), login, now, throttled=False, gap_opened=False)
+measure_poll(ListenerState(window=window), login, now, throttled=False, gap_opened=False)
 measure_plays(0)
 metrics.flush_metrics()
 """

@@ -1,1 +1,1 @@
-"""The pure core of the loader: when two records are one play, and what a merge writes."""
+"""The pure core of the loader: which records are one play, and what a merge writes."""

@@ -1,20 +1,23 @@
-"""When are two records one play? The rules of identity, pure.
+"""The rules that decide which records are one play; pure.
 
-A record is what one source says of one play. Rows are a function of the set of all records and
-of nothing else, so that the table is the same for every order, split and repetition of the same
-input. Two records of one listener and the same track are the same play when they are
+A record is what one source says of one play. The rows depend on the set of all records alone, so
+the table is the same for every order, split and repetition of the same input. Two records of the
+same listener and the same track are one play if they are
 
-1. two API records less than 1 s apart: Spotify moves `played_at` by some ms, a play needs 30 s;
-2. two export records at the same instant (the longer `ms_played` stays), or within 1 s with equal
-   `ms_played` above 1,000: a later export moves `ts` by 1 s, but two skips of 0 ms are two;
-3. an API and an export record within `window`, the export's of at least 10 s: nearest first, one
-   to one. Both then make one row: the API's word, and the export's where the API is silent.
+1. two API records less than 1 s apart: Spotify moves `played_at` by some milliseconds, and the API
+   shows only plays of 30 s or more;
+2. two export records at the same instant (the longer `ms_played` is kept), or within 1 s with
+   equal `ms_played` above 1,000: a later export may move `ts` by 1 s, but two skips of 0 ms are two
+   plays;
+3. an API record and an export record of at least 10 s within `window` of each other. They are
+   paired one to one, the nearest first. A pair is one row: it shows the API's values, and the
+   export's where the API has none.
 
-`services/loader/domain/tracks.py` says which tracks are the same.
-Ties fall to the nearer, then the earlier, then the lower uri. Popularity decides nothing, for it is
-no part of what was played: it is filled in when a source tells it, which may be much later.
+`services/loader/domain/tracks.py` decides which tracks are the same.
+Of several candidates the nearest wins, then the earliest, then the lowest uri. Popularity decides
+nothing, because it is not part of what was played and may be filled in much later.
 
-Source: the measured reasons stand in docs/adr/0002-one-play-one-row.md.
+Source: docs/adr/0002-one-play-one-row.md has the measured reasons.
 """
 
 from bisect import bisect_left, bisect_right
@@ -48,7 +51,7 @@ _ranked = attrgetter(*(field for field in FIELDS if field != "popularity"))
 
 
 def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
-    """Make the rows of one neighbourhood: a function of the set of its records."""
+    """Return the rows of one neighbourhood. They depend on the set of its records alone."""
     distinct = _distinct(records)
     apis = _clusters([r for r in distinct if r.source == API])
     exports = _clusters([r for r in distinct if r.source == EXPORT])
@@ -60,7 +63,7 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
         rows.append(Row(api.row_id, api.play.played_at, api, export, records_))
     taken = {(row.played_at, row.api.play.track_uri) for row in rows if row.api}
     for export, members in exports.items():
-        # A skip that ends in the very millisecond of another play's row keeps its own row.
+        # A skip may end in the same millisecond as a row of the same track: it keeps its own row.
         played_at, track_uri = export.play.played_at, export.play.track_uri
         while (played_at, track_uri) in taken:
             played_at += BUMP
@@ -70,7 +73,7 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
 
 
 def _distinct(records: Iterable[Record]) -> list[Record]:
-    """Keep one record of each (source, instant, uri): the greatest, in the row that holds any."""
+    """Keep one record for each (source, instant, uri), with the row that stands for any of them."""
     kept: dict[tuple[object, ...], Record] = {}
     for record in records:
         key = (record.source, record.play.played_at, record.play.track_uri)
@@ -87,26 +90,26 @@ def _distinct(records: Iterable[Record]) -> list[Record]:
 
 
 def _stronger(one: Play, other: Play) -> Play:
-    """Choose between two records of one key, and keep the greater popularity of both.
+    """Choose between two records with the same key, and keep the greater popularity of both.
 
-    Popularity must not choose: it may be filled in before or after the other one comes.
+    Popularity must not decide, because it may be filled in before or after the other one arrives.
     """
     stronger = max(one, other, key=_rank)
-    told = [play.popularity for play in (one, other) if play.popularity is not None]
-    return stronger.model_copy(update={"popularity": max(told, default=None)})
+    known = [play.popularity for play in (one, other) if play.popularity is not None]
+    return stronger.model_copy(update={"popularity": max(known, default=None)})
 
 
 def _rank(play: Play) -> tuple[object, ...]:
-    """Order the records of one key: the longest first of all, then by fixed rule."""
+    """Order records with the same key by the time played, then by all other values."""
     longest = -1 if play.ms_played is None else play.ms_played
     return longest, *((value is not None, value) for value in _ranked(play))
 
 
 def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
-    """Gather the records of one source that are one play under their anchor.
+    """Cluster the records of one source that are one play, by the first record of each play.
 
-    A record joins the last anchor before it, in the order of `_precedence`, that it repeats; if it
-    repeats none, it becomes an anchor. Only anchors that share a key with it are compared with it.
+    That record is the anchor. In the order of `_precedence`, each record joins the last anchor that
+    it repeats, or becomes an anchor itself. It is compared only with anchors that share a key.
     """
     if len(records) == 1:
         return {records[0]: records}
@@ -125,7 +128,7 @@ def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
 
 
 def _last_repeated(record: Record, anchors: list[Record]) -> Iterator[Record]:
-    """Yield the last of the anchors, in order of time, that a record repeats, if there is one."""
+    """Yield the last anchor that a record repeats, if any; the anchors are in order of time."""
     near = takewhile(lambda anchor: apart(anchor, record) <= EXPORT_SHIFT, reversed(anchors))
     for anchor in near:
         if _is_repeat(anchor, record):
@@ -134,7 +137,7 @@ def _last_repeated(record: Record, anchors: list[Record]) -> Iterator[Record]:
 
 
 def repeat_marks(record: Record) -> Iterator[object]:
-    """Yield values of which two records of one source that are the same play share at least one."""
+    """Yield keys of a record; two records of one source that are one play share at least one."""
     if record.source == API:
         yield API
         return
@@ -148,7 +151,7 @@ def _precedence(record: Record) -> tuple[datetime, int, str]:
 
 
 def _is_repeat(earlier: Record, later: Record) -> bool:
-    """True if two records of one source, in order of time, are the same play."""
+    """True if two records of one source, given in order of time, are one play."""
     distance = apart(earlier, later)
     if earlier.source == API:
         is_close = distance < API_SHIFT
@@ -162,12 +165,12 @@ def _is_repeat(earlier: Record, later: Record) -> bool:
 
 
 def can_match(export: Record) -> bool:
-    """True if an export record is long enough to be the same play as an API record."""
+    """True if an export record is long enough to be paired with an API record."""
     return (export.play.ms_played or 0) >= MATCHED_MS
 
 
 def within(ordered: Sequence[Record], record: Record, window: timedelta) -> range:
-    """Return the places of the records, in order of time, that lie within a window of another."""
+    """Return the indexes of the records within `window` of `record`; `ordered` is by time."""
     at = instant_of(record)
     return range(
         bisect_left(ordered, at - window, key=instant_of),
@@ -178,7 +181,7 @@ def within(ordered: Sequence[Record], record: Record, window: timedelta) -> rang
 def _partners(
     apis: Iterable[Record], exports: Iterable[Record], window: timedelta
 ) -> dict[Record, Record]:
-    """Match API and export records one to one, the nearest first; both come in order of time."""
+    """Pair API and export records one to one, the nearest first; both are in order of time."""
     by_key: dict[object, list[Record]] = defaultdict(list)
     for export in filter(can_match, exports):
         for key in track_keys(export.play):
@@ -203,6 +206,6 @@ def _partners(
 
 
 def _nearness(pair: tuple[Record, Record]) -> tuple[object, ...]:
-    """Order pairs of an API and an export record: ties fall to the earlier."""
+    """Order pairs of an API and an export record by distance, then by time."""
     api, export = pair
     return abs(instant_of(api) - instant_of(export)), _precedence(api), _precedence(export)

@@ -1,4 +1,4 @@
-"""What new records change: rows to write, rows to delete, and the books; pure but for `near`."""
+"""What new records change: rows to write, rows to delete, counts; pure except for `near`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ Outcome = Literal["inserted", "upgraded", "duplicates", "regrouped"]
 
 @dataclass(slots=True)
 class Changes:
-    """What a merge does to the table, and what became of each batch's plays.
+    """What a merge changes in the table, and the outcome of each batch's plays.
 
-    `rows` are written (under their id where they have one, which `deleted` then names too).
+    `rows` are to be written. One that replaces a stored row has its id, which is in `deleted` too.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Changes:
     outcomes: dict[int, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
 
     def tracks_without_popularity(self) -> set[str]:
-        """Give the tracks of the records to write that came without their popularity."""
+        """Return the tracks of the records to write whose popularity is unknown."""
         return {
             record.play.track_uri
             for row in self.rows
@@ -39,12 +39,12 @@ def merge(
     near: Near,
     window: timedelta = MATCH_WINDOW,
 ) -> Changes:
-    """Work out what new records of one listener change.
+    """Compute what new records of one listener change.
 
     Args:
-        incoming: In any order; may repeat each other and what is stored.
-        near: Looks up stored rows.
-        window: How far an API and an export record of one play may lie apart.
+        incoming: In any order; may repeat each other and stored records.
+        near: Finds stored rows.
+        window: The most time between an API record and an export record of one play.
     """
     changes = Changes()
     stored, groups = find_neighbourhoods(incoming, near, window)
@@ -57,7 +57,7 @@ def merge(
 
 
 def _insert(record: Record, changes: Changes) -> None:
-    """Write a record that has no neighbour: by far the most frequent case."""
+    """Add a row for a record without neighbours, which is by far the most common case."""
     api = record if record.source == API else None
     export = record if record.source == EXPORT else None
     changes.rows.append(Row(None, record.play.played_at, api, export, [record]))
@@ -67,7 +67,7 @@ def _insert(record: Record, changes: Changes) -> None:
 def _regroup(
     group: list[Record], stored: dict[int, Row], changes: Changes, window: timedelta
 ) -> None:
-    """Make the rows of one neighbourhood again, and write those that differ."""
+    """Compute the rows of one neighbourhood again, and write those that differ."""
     before = {r.row_id: stored[r.row_id] for r in group if r.row_id is not None}
     rows = resolve(group, window)
     _keep_ids(rows, set(before))
@@ -78,23 +78,23 @@ def _regroup(
 
 
 def _keep_ids(rows: list[Row], free: set[int]) -> None:
-    """Give each row the id of a stored row whose records it took over, each id once."""
+    """Give each row the id of a stored row that one of its records came from, each id once."""
     for row in rows:
-        heirs = [row.id, *(record.row_id for record in row.records)]
-        row.id = next((row_id for row_id in heirs if row_id in free), None)
+        candidates = [row.id, *(record.row_id for record in row.records)]
+        row.id = next((row_id for row_id in candidates if row_id in free), None)
         free.discard(row.id)
 
 
 def _is_same(row: Row, other: Row) -> bool:
-    return row.played_at == other.played_at and _told(row) == _told(other)
+    return row.played_at == other.played_at and _values(row) == _values(other)
 
 
-def _told(row: Row) -> set[tuple[object, ...]]:
+def _values(row: Row) -> set[tuple[object, ...]]:
     return {(record.source, *values_of(record.play)) for record in row.records}
 
 
 def _count(group: list[Record], rows: list[Row], before: dict[int, Row], changes: Changes) -> None:
-    """Put each incoming record of a neighbourhood in exactly one bucket."""
+    """Count each incoming record of a neighbourhood in exactly one bucket."""
     incoming = Counter(record.batch for record in group if record.batch is not None)
     inserted: Counter[int] = Counter()
     upgraded: Counter[int] = Counter()

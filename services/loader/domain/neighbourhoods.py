@@ -1,8 +1,8 @@
-"""Which records can meet: the neighbourhoods that new records fall into; pure except for `near`.
+"""The neighbourhoods of new records: which records a rule may join; pure except for `near`.
 
-Only records near each other can be one play, so the rows of a neighbourhood can be worked out
-without the rest of the table. A neighbourhood may be a long chain, in which each record is near the
-next: all steps here take time in proportion to the number of records.
+Only records near each other can be one play, so the rows of a neighbourhood can be computed
+without the rest of the table. A neighbourhood may be a long chain in which each record is near the
+next, so every step here takes time in proportion to the number of records.
 """
 
 from collections import defaultdict
@@ -17,12 +17,12 @@ from services.loader.domain.tracks import track_keys
 NO_MARGIN = timedelta()
 
 Probe = tuple[Record, timedelta]
-"""A record, and how far beyond the reach of the rules to look around it."""
+"""A record, and how far to search around it, on top of the reach of the rules."""
 
 Near = Callable[[Sequence[Probe], Mapping[int, Row]], Sequence[Row]]
-"""Returns the stored rows that may stand for records near the probes, except the known ones.
+"""Returns the stored rows that may stand for records near the probes, except the known rows.
 
-It may return more rows than that.
+It may also return rows that are not near.
 """
 
 Link = tuple[Record, Record]
@@ -33,7 +33,11 @@ def find_neighbourhoods(
     near: Near,
     window: timedelta,
 ) -> tuple[dict[int, Row], list[list[Record]]]:
-    """Group the incoming records with the stored ones that they can meet, however indirectly."""
+    """Group the incoming records with the stored ones that rules can join, directly or not.
+
+    Returns:
+        The stored rows that were found, by id, and the groups.
+    """
     stored: dict[int, Row] = {}
     probed: set[Record] = set()
     records = list(incoming)
@@ -51,10 +55,9 @@ def find_neighbourhoods(
 
 
 def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
-    """Yield where to look for more of a neighbourhood: around each stored record, once.
+    """Yield a probe around each stored record of a neighbourhood that was not probed before.
 
-    Beyond the reach of the rules it looks as far as the neighbourhood is long by now, so that the
-    length of a chain triples with each look.
+    The margin is the current length of the neighbourhood, so a chain triples with each query.
     """
     if all(record.batch is None for record in group):
         return
@@ -66,12 +69,12 @@ def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
 
 
 def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) -> list[list[Record]]:
-    """Divide the records into neighbourhoods: records that are linked, or stand in one row."""
+    """Divide the records into neighbourhoods: records that are linked, or stored in one row."""
     leader: dict[Record, Record] = {}
 
     def lead(record: Record) -> Record:
         while (above := leader.get(record)) is not None:
-            # Halve the way for the next one, or a long chain would take its square.
+            # Halve the path for later calls, or a long chain would take quadratic time.
             leader[record] = leader.get(above, above)
             record = above
         return record
@@ -83,7 +86,7 @@ def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) ->
 
     for one, other in _links(records, window):
         join(one, other)
-    # What stands in one row stays together, though the window may have been wider once.
+    # Records of one row stay together, because the window may have been wider when they met.
     for row in stored.values():
         for one, other in pairwise(row.records):
             join(one, other)
@@ -96,7 +99,7 @@ def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) ->
 
 
 def _links(records: list[Record], window: timedelta) -> Iterator[Link]:
-    """Link records so that all that a rule can join, directly or not, are connected."""
+    """Yield links that connect all records that rules can join, directly or not."""
     by_key: dict[object, list[Record]] = defaultdict(list)
     for record in _crowded(records, window):
         for key in track_keys(record.play):
@@ -110,7 +113,7 @@ def _links(records: list[Record], window: timedelta) -> Iterator[Link]:
 def _crowded(records: list[Record], window: timedelta) -> list[Record]:
     """Return the records that have another one within reach, in order of time.
 
-    Most records have none; one look at their neighbours in time spares them all the rest.
+    Most records have none, so this cheap check saves them the rest of the work.
     """
     apis = sorted((r for r in records if r.source == API), key=instant_of)
     exports = sorted((r for r in records if r.source == EXPORT), key=instant_of)
@@ -124,7 +127,7 @@ def _crowded(records: list[Record], window: timedelta) -> list[Record]:
 
 
 def _repeats(ordered: list[Record]) -> Iterator[Link]:
-    """Link the records of one key that rules 1 and 2 can join, and those whose rows may collide."""
+    """Link records of one key that rules 1 and 2 can join, and records whose rows may collide."""
     yield from (pair for pair in pairwise(ordered) if apart(*pair) <= BUMP)
     latest: dict[object, Record] = {}
     for record in ordered:
@@ -136,10 +139,10 @@ def _repeats(ordered: list[Record]) -> Iterator[Link]:
 
 
 def _matches(ordered: list[Record], window: timedelta) -> Iterator[Link]:
-    """Link the records of one key that rule 3 can join: each API record with those around it.
+    """Link records of one key that rule 3 can join: each API record with the exports around it.
 
-    Export records around one API record are linked to each other in a row, so that the number of
-    links grows with that of the records.
+    The exports around one API record are linked in a chain, so that the number of links grows
+    linearly with the number of records.
     """
     apis = [record for record in ordered if record.source == API]
     if not apis:

@@ -1,4 +1,4 @@
-"""Records and rows: what a source says of a play, and what the table shows of it; pure."""
+"""Records and rows: what one source says of a play, and what the table stores of it; pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ values_of: Callable[[Play], tuple[object, ...]] = attrgetter(*FIELDS)
 class Record:
     """What one source says of one play.
 
-    `batch` is the incoming batch that brought it, None when it is stored; `row_id` the stored row
-    that stands for it.
+    `batch` is the number of the batch that brought it, None if it is stored. `row_id` is the stored
+    row that stands for it, None if it is new.
     """
 
     source: Source
@@ -31,9 +31,9 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One row of listening_history and every record that it stands for.
+    """One row of listening_history and all records that it stands for.
 
-    `api` and `export` are the records whose words it shows; at least one is there.
+    `api` and `export` are the records whose values it shows; at least one of them is set.
     """
 
     id: int | None
@@ -50,7 +50,7 @@ class Row:
         return API if self.api else EXPORT
 
     def values(self) -> list[object]:
-        """Give the columns that a Play has, in its order: the API's word first."""
+        """Return the values of a Play's fields, in their order: the API's, else the export's."""
         shown = [values_of(record.play) for record in (self.api, self.export) if record]
         merged = list(shown[0])
         for value in shown[1:]:
@@ -63,22 +63,23 @@ class Row:
 
     @property
     def popularity(self) -> int | None:
-        """The greatest that the API told of, else the greatest of an export's tracks.
+        """The greatest popularity of the API's records, else of the export's.
 
-        Of all records, not just those it shows, so that SQL can tell it when one is filled in.
+        It takes all records, not just those it shows, so that SQL can compute it in the same way
+        when the popularity of one is filled in.
         """
         for source in (API, EXPORT):
-            told = [r.play.popularity for r in self.records if r.source == source]
-            if known := [popularity for popularity in told if popularity is not None]:
+            given = [r.play.popularity for r in self.records if r.source == source]
+            if known := [popularity for popularity in given if popularity is not None]:
                 return max(known)
         return None
 
 
 def instant_of(record: Record) -> datetime:
-    """Tell when the record's play ended."""
+    """Return the end of the record's play."""
     return record.play.played_at
 
 
 def apart(earlier: Record, later: Record) -> timedelta:
-    """Tell how much later the second record's play ended."""
+    """Return how much later the second record's play ended."""
     return instant_of(later) - instant_of(earlier)

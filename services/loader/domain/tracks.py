@@ -1,15 +1,15 @@
-"""When are two plays plays of the same track? Pure.
+"""The rules that decide whether two plays are of the same track; pure.
 
-Spotify relinks tracks to other uris, so three things can make two plays the same track:
+Spotify relinks tracks to other uris, so two plays are of the same track if one of these is equal:
 
 1. the uri;
-2. the ISRC, without dashes and spaces, in upper case, unless title and length both differ, because
-   the movements of one work may share an ISRC. A title or length that is unknown (empty, or 0)
-   does not differ. A code of another form, such as "null", is no ISRC;
+2. the ISRC, without dashes and spaces and in upper case, unless title and length both differ,
+   because the movements of one work may share an ISRC. An unknown title or length (empty, or 0)
+   does not differ from any other. A code of another form, such as "null", is not an ISRC;
 3. title and artist after Unicode NFKC, case folding and trimming. For a compilation, which an
-   export credits to "Various Artists", the album must be the same too.
+   export credits to "Various Artists", the album must be equal too.
 
-Lengths are compared exactly: nothing published says how much they vary for one recording.
+Lengths are compared exactly, because no source says how much they vary for one recording.
 """
 
 import re
@@ -20,13 +20,13 @@ from unicodedata import normalize
 from shared.models import Play
 
 COMPILATION = "various artists"
-"""How an export names the artist of a compilation, as `normal` gives it."""
+"""The artist of a compilation in an export, as returned by `normal`."""
 
 ISRC = re.compile("[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 """Country, registrant, year and number (ISO 3901)."""
 
 CACHED_CHARACTERS = 200
-"""Longer names are rare, and 10,000 of the longest allowed would fill 160 MB."""
+"""Longer names are rare, and 10,000 of the longest allowed would take 160 MB."""
 
 
 def is_same_track(one: Play, other: Play) -> bool:
@@ -44,7 +44,7 @@ def is_same_track(one: Play, other: Play) -> bool:
 
 
 def track_keys(play: Play) -> Iterator[object]:
-    """Yield keys of which any two plays of the same track have at least one in common.
+    """Yield keys of a play; any two plays of the same track share at least one.
 
     Plays of different tracks may share a key too: the movements of one work share the ISRC.
     """
@@ -67,12 +67,12 @@ def _normalized(name: str) -> str:
     return normalize("NFKC", normalize("NFKC", name).casefold()).strip()
 
 
-# A merge asks for the names of a track several times, and an upload holds few artists.
+# A merge normalizes each name several times, and an upload has few artists.
 _cached = lru_cache(maxsize=10_000)(_normalized)
 
 
 def _names(play: Play) -> tuple[str, ...] | None:
-    """Return what names the track, or None if the title or the artist is unknown."""
+    """Return title, artist and, for a compilation, album; None if one of them is unknown."""
     title, artist = normal(play.track_name), normal(play.artist_name)
     if not title or not artist:
         return None
@@ -89,5 +89,5 @@ def _isrc(play: Play) -> str:
 
 
 def _differ(one: object, other: object) -> bool:
-    """True if both values are known, and are not equal."""
+    """True if both values are known and not equal."""
     return bool(one and other and one != other)

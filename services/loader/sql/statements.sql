@@ -1,34 +1,29 @@
 -- lock_listener --
--- One merge of a listener at a time: it reads, works out and writes. Ends with the transaction.
+-- One merge per listener at a time, because it reads, computes and then writes. The lock ends with
+-- the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('merge ' || :listener, 0))
 
 -- lock_writing --
--- One transaction at a time writes: filling in a popularity reaches the rows of every listener, and
--- two that wrote at once could each miss what the other is about to commit. It comes after the locks
--- of all listeners, or two loaders would wait for each other for ever.
+-- One transaction writes at a time. Filling in popularity updates rows of every listener, and two
+-- writers at once could each miss what the other is about to commit. It is taken after the locks of
+-- all listeners, or two loaders would deadlock. It also keeps inserts of features from conflicts.
 SELECT pg_advisory_xact_lock(hashtextextended('write', 0))
 
 -- plan_by_index --
 SELECT set_config('enable_seqscan', 'off', true)
 
 -- near_plays --
--- Rows that may stand for records near the given instants and spans: their ids, and how many records each stands
--- for. The reaches are those of the merge rules, once or twice over, because a row shows the
--- instant of one of its records: an export record meets others within 1 s, and API records within
--- the window. Spans that overlap are joined, so that no row is looked at more than a few times.
--- OFFSET 0 keeps each span an index scan of its own: before ANALYZE has seen a table that is
--- just being filled, the planner takes it for tiny and would compare every span with every row.
+-- Rows that may stand for records near the given spans: their ids, and their numbers of records.
+-- Each span is widened by the reach of the merge rules, once or twice over, because a row shows the
+-- instant of only one of its records: an export record meets others within 1 s, and API records
+-- within the window. Spans that overlap are joined, so that no row is read more than a few times.
+-- OFFSET 0 makes each span an index scan of its own. Before the first ANALYZE the planner takes the
+-- table for tiny, and would compare every span with every row.
 WITH export_span AS (
-    SELECT tstzrange(at, at, '[]') AS span
-    FROM unnest(string_to_array(:exports, ',')::timestamptz[]) AS at
-    UNION ALL
-    SELECT unnest(:export_spans::tstzmultirange)
+    SELECT unnest(:exports::tstzmultirange) AS span
 ),
 api_span AS (
-    SELECT tstzrange(at, at, '[]') AS span
-    FROM unnest(string_to_array(:apis, ',')::timestamptz[]) AS at
-    UNION ALL
-    SELECT unnest(:api_spans::tstzmultirange)
+    SELECT unnest(:apis::tstzmultirange) AS span
 ),
 near_export AS (
     SELECT unnest(range_agg(tstzrange(
@@ -75,7 +70,7 @@ found AS (
     ) h
     LIMIT :most)
     UNION
-    -- Rows that were merged while the window was wider.
+    -- Rows that were merged when the window was wider.
     (SELECT h.id
     FROM near_export s
     CROSS JOIN LATERAL (
@@ -110,18 +105,19 @@ FROM merged_record
 WHERE play_id = ANY(:ids::bigint[])
 
 -- delete_plays --
--- Their merged records go with them.
+-- Their merged records are deleted by cascade.
 DELETE FROM listening_history WHERE id = ANY(:ids::bigint[])
 
 -- new_ids --
 SELECT nextval(pg_get_serial_sequence('listening_history', 'id'))
 FROM generate_series(1, :count)
 
--- upsert_features --
--- The sound is taken as a whole, for source and fetched_at tell of all of it: that of the newest
--- answer that tells any, whatever order answers come in; where none does, the newest answer counts.
--- Popularity has a clock of its own; a message of the first release has but one for both. Length
--- has none and hardly ever changes: of several the greatest, which is the same in every order.
+-- stored_tracks --
+SELECT track_uri FROM track_features WHERE track_uri = ANY(:tracks::text[])
+
+-- insert_features --
+-- Tracks that are not stored yet; the caller holds lock_writing. Popularity has its own source and
+-- time; a message of the first release has one pair for both.
 INSERT INTO track_features AS t
     (track_uri, danceability, energy, key, loudness, mode, speechiness, acousticness,
      instrumentalness, liveness, valence, tempo, duration_ms, time_signature, source, fetched_at,
@@ -132,26 +128,33 @@ SELECT track_uri, danceability, energy, key, loudness, mode, speechiness, acoust
        CASE WHEN popularity IS NOT NULL THEN coalesce(popularity_source, source) END,
        CASE WHEN popularity IS NOT NULL THEN coalesce(popularity_fetched_at, fetched_at) END
 FROM json_populate_recordset(NULL::track_features, :features::json)
+
+-- on_known_track --
+-- Appended to insert_features for stored tracks. The result is the same for every order of answers:
+-- * the measures come from one answer, because source and fetched_at describe all of them: the
+--   newest that has any measure, or, if none has, the newest of all;
+-- * the greatest duration, which has no time of its own and rarely changes;
+-- * the newest popularity, by its own time.
 ON CONFLICT (track_uri) DO UPDATE SET
     (danceability, energy, key, loudness, mode, speechiness, acousticness, instrumentalness,
      liveness, valence, tempo, time_signature, source, fetched_at) = (
-        SELECT heard.danceability, heard.energy, heard.key, heard.loudness, heard.mode,
-               heard.speechiness, heard.acousticness, heard.instrumentalness, heard.liveness,
-               heard.valence, heard.tempo, heard.time_signature, heard.source, heard.fetched_at
-        FROM (SELECT t.*, 0 AS place UNION ALL SELECT excluded.*, 1) AS heard
+        SELECT answer.danceability, answer.energy, answer.key, answer.loudness, answer.mode,
+               answer.speechiness, answer.acousticness, answer.instrumentalness, answer.liveness,
+               answer.valence, answer.tempo, answer.time_signature, answer.source, answer.fetched_at
+        FROM (SELECT t.*, 0 AS place UNION ALL SELECT excluded.*, 1) AS answer
         ORDER BY tells_sound DESC, fetched_at DESC, place
         LIMIT 1
     ),
     duration_ms = greatest(t.duration_ms, excluded.duration_ms),
     (popularity, popularity_source, popularity_fetched_at) = (
-        SELECT told.popularity, told.source, told.fetched_at
+        SELECT answer.popularity, answer.source, answer.fetched_at
         FROM (VALUES (t.popularity, t.popularity_source, t.popularity_fetched_at),
                      (excluded.popularity, excluded.popularity_source, excluded.popularity_fetched_at)
-             ) AS told (popularity, source, fetched_at)
-        ORDER BY told.fetched_at DESC NULLS LAST, told.popularity DESC, told.source
+             ) AS answer (popularity, source, fetched_at)
+        ORDER BY answer.fetched_at DESC NULLS LAST, answer.popularity DESC, answer.source
         LIMIT 1
     )
--- The same answer comes with every batch of its track; it must not write the row again.
+-- Every batch of a track carries the same answer, which must not write the row again.
 WHERE (excluded.tells_sound, excluded.fetched_at) > (t.tells_sound, t.fetched_at)
    OR excluded.duration_ms > coalesce(t.duration_ms, -1)
    OR (excluded.popularity IS NOT NULL
@@ -160,11 +163,11 @@ WHERE (excluded.tells_sound, excluded.fetched_at) > (t.tells_sound, t.fetched_at
                > (t.popularity_fetched_at, t.popularity)))
 
 -- fill_popularity --
--- Gives the plays of these tracks the popularity that they came without, and their records. Rows
--- whose records were given one are named: what they show follows from all of those.
--- In a backfill hardly a track is awaited, which two probes tell sooner than its features do. LIMIT
--- and OFFSET keep each probe an index scan of its own: until ANALYZE has seen how many plays wait,
--- the planner would compare each of them with every track.
+-- Fills in the missing popularity of plays of these tracks, and of their merged records.
+-- Returns the rows whose merged records changed, because such a row shows a value computed from all
+-- of them. If no play at all lacks a popularity, no track is looked up.
+-- LIMIT and OFFSET make each probe an index scan of its own. Until ANALYZE has counted the plays
+-- without popularity, the planner would compare each of them with every track.
 WITH awaited AS (
     SELECT track_uri
     FROM unnest(string_to_array(:tracks, ',')) AS asked (track_uri)
@@ -176,16 +179,18 @@ WITH awaited AS (
          WHERE r.track_uri = asked.track_uri AND popularity IS NULL LIMIT 1)
         LIMIT 1
     ) waiting
+    WHERE EXISTS (SELECT FROM listening_history WHERE popularity IS NULL)
+       OR EXISTS (SELECT FROM merged_record WHERE popularity IS NULL)
 ),
 known AS (
-    SELECT track_uri, told.popularity
+    SELECT track_uri, stored.popularity
     FROM awaited
     CROSS JOIN LATERAL (
         SELECT popularity
         FROM track_features f
         WHERE f.track_uri = awaited.track_uri AND popularity IS NOT NULL
         OFFSET 0
-    ) told
+    ) stored
 ),
 filled AS (
     UPDATE merged_record r
@@ -215,9 +220,9 @@ shown AS (
 SELECT DISTINCT play_id FROM filled
 
 -- show_popularity --
--- As Row.popularity does: the API's greatest, else the export's.
+-- The rule of Row.popularity: the greatest of the API's records, else of the export's.
 UPDATE listening_history h
-SET popularity = told.popularity
+SET popularity = shown.popularity
 FROM (
     SELECT play_id, coalesce(
         max(popularity) FILTER (WHERE source = 'recently-played'), max(popularity)
@@ -225,11 +230,11 @@ FROM (
     FROM merged_record
     WHERE play_id = ANY(:ids::bigint[])
     GROUP BY play_id
-) told
-WHERE h.id = told.play_id
+) shown
+WHERE h.id = shown.play_id
 
 -- record_batches --
--- A batch that comes again changes nothing, so what its first time did is what counts.
+-- A batch that is delivered again changes nothing, so the counts of the first delivery stay.
 INSERT INTO loaded_batch (origin, number, listener, plays, inserted, upgraded, duplicates, regrouped)
 SELECT origin, number, listener, plays, inserted, upgraded, duplicates, regrouped
 FROM jsonb_populate_recordset(NULL::loaded_batch, :batches::jsonb)
@@ -242,11 +247,11 @@ FROM jsonb_populate_record(NULL::poll, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING
 
 -- record_gap --
--- Each telling of a gap adds what it knows, whatever order they come in. The latest end counts: who
--- told of an earlier one may have forgotten it, and told later of all that was missed since then, too.
--- It is closed where what was shown reaches its end, or where it never ended: one that closed it may
--- not know of an end that another tells of.
--- The last in the order of origins gives the reason: it knows what the others did.
+-- Merges the reports of one gap; the result is the same for every order of arrival. The latest end
+-- counts: the collector may have crashed after an earlier one, and a later end covers everything
+-- missed since. The gap is closed if what was shown reaches its end, or if no report has an end:
+-- the report that closes it may not know the end that another one has.
+-- The reason comes from the last report in the order of origins, which is the best informed.
 INSERT INTO gap AS g
     (listener, started_at, ended_at, reason, origin, closed_at, closed_by, closed_until)
 SELECT :listener, started_at, CASE WHEN NOT is_closed THEN ended_at END, reason, :origin,
@@ -254,7 +259,7 @@ SELECT :listener, started_at, CASE WHEN NOT is_closed THEN ended_at END, reason,
        CASE WHEN is_closed THEN :origin END,
        CASE WHEN is_closed THEN coalesce(ended_at, 'infinity') END
 FROM jsonb_to_record(:gap::jsonb)
-    AS told (started_at timestamptz, ended_at timestamptz, reason text, is_closed boolean)
+    AS reported (started_at timestamptz, ended_at timestamptz, reason text, is_closed boolean)
 ON CONFLICT (listener, started_at) DO UPDATE SET
     ended_at = greatest(g.ended_at, excluded.ended_at),
     reason = CASE WHEN g.origin < excluded.origin THEN excluded.reason ELSE g.reason END,
@@ -272,9 +277,9 @@ ON CONFLICT (listener, started_at) DO UPDATE SET
     closed_until = greatest(g.closed_until, excluded.closed_until)
 
 -- close_gaps --
--- An upload closes the gaps that lie within one of its spans, once all of it is loaded. Given are
--- the uploads that have just come nearer to that; a gap that was just told of is held against all.
--- Of several the one that reaches furthest is named, be it that a gap reaches further still.
+-- A complete upload closes the gaps that lie within one of its spans. Only the given uploads are
+-- checked, or all of them if the load reported a gap. Of several uploads, closed_by names the one
+-- whose span ends last, even if the gap ends later still.
 UPDATE gap g
 SET closed_at = CASE WHEN c.until >= g.ended_at THEN coalesce(g.closed_at, now()) END,
     closed_by = c.origin, closed_until = c.until
@@ -307,7 +312,7 @@ FROM jsonb_populate_record(NULL::import_report, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING
 
 -- completes_upload --
--- Whether one of these uploads is loaded whole.
+-- True if all batches of one of these uploads are loaded.
 SELECT EXISTS (
     SELECT FROM import_report r
     WHERE r.origin = ANY(:uploads::text[])
@@ -315,8 +320,8 @@ SELECT EXISTS (
 )
 
 -- is_uploading --
--- Whether an upload, of which a batch was loaded in the last minutes, lacks others. One that has
--- loaded none for longer may have lost them.
+-- True if an upload is incomplete and a batch of it was loaded in the last 10 minutes. If none was
+-- loaded for longer, its other batches may be dead letters.
 SELECT EXISTS (
     SELECT FROM (
         SELECT origin, count(*) AS batches, max(loaded_at) AS last_loaded_at
@@ -333,7 +338,7 @@ SELECT EXISTS (
 SELECT set_config('statement_timeout', :most_ms, true)
 
 -- refresh --
--- The lock is that of derived.refresh, which does no work while another transaction holds it.
+-- derived.refresh takes the same lock, and does nothing while another transaction holds it.
 SELECT pg_try_advisory_xact_lock(hashtextextended('derive', 0)) AS is_ours,
        derived.refresh(:months::integer) AS months_left
 
@@ -341,11 +346,11 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('derive', 0)) AS is_ours,
 SELECT derived.rebuild()
 
 -- time_zone_names --
--- An installation of the zone files may hold each zone three times.
+-- Some installations list each zone three times.
 SELECT name FROM pg_timezone_names WHERE name !~ '^(posix|right)/'
 
 -- set_time_zones --
--- A zone that stays must not mark all months of its listener.
+-- An unchanged zone must not mark all months of its listener.
 INSERT INTO listener_setting AS s (listener, time_zone)
 SELECT key, value FROM json_each_text(:time_zones::json)
 ON CONFLICT (listener) DO UPDATE SET time_zone = excluded.time_zone

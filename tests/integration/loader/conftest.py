@@ -1,4 +1,4 @@
-"""A store over the embedded Postgres."""
+"""Fixtures for the embedded Postgres."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from services.loader.store import Store
 from shared.postgres import Database
 
 ON_BOTH = re.compile(r"loader/test_(migrate|reporting|derive)|loader/reporting/test_(?!model)")
-"""The files whose tests run on two Postgres: AWS has an older one than the local cloud. The model
-of 10,000 plays takes too long for that."""
+"""Files whose tests run on two versions of Postgres, because AWS has another one than the local
+cloud. The model of 10,000 plays takes too long for that."""
 
 
 def pytest_generate_tests(metafunc):
@@ -46,20 +46,20 @@ def load(database):
 
 @pytest.fixture
 def rows(database):
-    """Give all rows of a query as they are."""
+    """Return all rows of a query."""
     return database.run
 
 
 @pytest.fixture
 def instead_of_refresh(owner):
-    """Put another body in the place of the one that refreshes the derived tables, for a while."""
+    """Replace the body of derived.refresh for a while."""
 
     @contextmanager
     def replace(body):
         ((before,),) = owner.run(
             "SELECT pg_get_functiondef('derived.refresh(integer)'::regprocedure)"
         )
-        # As its caller, who may end its own connection.
+        # With the rights of its caller, which may end its own connection.
         head = before.partition("AS $")[0].replace("SECURITY DEFINER", "")
         owner.run(f"{head} AS $$ BEGIN {body} END $$")
         try:

@@ -1,6 +1,6 @@
 """Thirty-one plays of one listener and three of another, small enough to count by hand.
 
-`me` listens in Berlin. 2019: Boats on three evenings in a row, Trains skipped once, heard twice.
+`me` listens in Berlin. 2019: Boats on three evenings in a row, Trains skipped once, played twice.
 2020: Trains, then Boats, which only the API shows. 2023: Old Song twenty times, a minute each.
 2024: Boats on two days. An upload covers all of it, except one day in July 2024 with an open gap.
 `anna` has no time zone, and shares both artists.
@@ -53,7 +53,7 @@ def store(database: Database, owner: Database) -> None:
 def hear(
     database: Database, track: tuple[str | None, ...], ended: str, minutes: float, **columns: Any
 ) -> None:
-    """Store a play of an export that ended at a time in Berlin."""
+    """Store a play of an export, with its end in Berlin's time."""
     row = {
         "listener": "me",
         "source": "extended-history",
@@ -66,13 +66,13 @@ def hear(
 
 
 def hear_live(database: Database, track: tuple[str | None, ...], ended: str, length: float) -> None:
-    """Store a play that only the API shows, of a track so many minutes long."""
+    """Store a play that only the API shows, of a track of so many minutes."""
     row = {"listener": "me", "source": "recently-played", "duration_ms": length * MINUTE_MS}
     _insert(database, track, ended, row)
 
 
 def refresh(database: Database) -> None:
-    """Bring the views up to date, as the loader does after a load."""
+    """Refresh the derived tables, as the loader does after a load."""
     assert database.run("SELECT derived.refresh(1000)") == [[0]]
 
 

@@ -1,4 +1,4 @@
-"""The text of COPY, read by the real COPY."""
+"""Rows in the text format of COPY, read back from Postgres."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.loader.domain.columns import copy_text
+from services.loader.domain.copy_format import copy_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 ODD_TEXTS = st.text(st.sampled_from("\\\t\n\r\x0b\x0cNbfvtnr.x0🎧\u2028\ufeff"))
@@ -33,7 +33,7 @@ def copied(connect):
      "🎧👩‍🎤", "'; --", '"', ":name"],
     ids=ascii,
 )  # fmt: skip
-def test_an_odd_text_stays_as_it_is_beside_null(copied, text):
+def test_copy_keeps_an_odd_text_beside_null(copied, text):
     assert copied([[text, None], [None, text]]) == [[text, None], [None, text]]
 
 
@@ -41,11 +41,11 @@ def test_an_odd_text_stays_as_it_is_beside_null(copied, text):
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=st.lists(st.tuples(st.none() | TEXTS, st.none() | ODD_TEXTS), min_size=1, max_size=20))
-def test_any_text_stays_as_it_is(copied, rows):
+def test_copy_keeps_any_text(copied, rows):
     assert copied(rows) == [list(row) for row in rows]
 
 
-def test_every_character_but_nul_and_surrogates_stays_as_it_is(copied):
+def test_copy_keeps_every_character_except_nul_and_surrogates(copied):
     every = "".join(chr(code) for code in range(1, 0x11_0000) if not 0xD800 <= code <= 0xDFFF)
 
     ((one, other),) = copied([[every, json.dumps(every)]])

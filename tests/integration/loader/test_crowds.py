@@ -1,10 +1,11 @@
-"""Many stored records near the plays of a load: few queries find them; too many are refused."""
+"""Many stored records near the plays of a load: few queries find them, and too many are refused."""
 
 from datetime import timedelta
 
 import pytest
 
 from services.loader import handler, store
+from services.loader.statements import STATEMENTS
 from services.loader.store import Store
 from shared.errors import DatabaseRefusalError
 from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, a_play, plays_apart
@@ -19,7 +20,7 @@ def low_bound(monkeypatch):
 
 @pytest.fixture
 def queries(database, monkeypatch):
-    """The statements that the loader's connection has run since."""
+    """The statements that the loader's connection has run."""
     run, sent = database.run, []
 
     def counted(statement, **parameters):
@@ -43,7 +44,7 @@ def near_queries(sent):
     return [statement for statement in sent if "tstzmultirange" in statement]
 
 
-def test_plays_with_nothing_near_cost_one_query(load, queries):
+def test_plays_without_stored_neighbours_take_one_query(load, queries):
     load(export(*plays_apart(50)))
     queries.clear()
 
@@ -53,7 +54,22 @@ def test_plays_with_nothing_near_cost_one_query(load, queries):
     assert not [statement for statement in queries if "merged_record\n" in statement]
 
 
-def test_a_play_in_the_middle_of_a_stored_chain_finds_both_ends_in_few_queries(load, queries, rows):
+def test_plays_of_one_session_share_one_index_scan(load, database, monkeypatch):
+    run, spans = database.run, []
+
+    def noted(statement, **parameters):
+        if statement == STATEMENTS["near_plays"]:
+            spans.append(parameters["exports"].count("["))
+        return run(statement, **parameters)
+
+    monkeypatch.setattr(database, "run", noted)
+
+    load(export(*(a_play(hours * 3_600 + 200 * n) for n in range(10) for hours in (0, 1, 5))))
+
+    assert spans == [3]
+
+
+def test_a_play_inside_a_stored_chain_finds_both_ends_quickly(load, queries, rows):
     load(*(export(*chain(n, n + 500), number=n) for n in range(0, 3_000, 500)))
     queries.clear()
 
@@ -80,13 +96,13 @@ CROWDS = {
 
 @pytest.fixture(params=CROWDS.values(), ids=CROWDS)
 def crowd(request, load):
-    """Store more records near a play than a load may read, and give one more play among them."""
+    """Store more records near a play than a load may read; return one more play among them."""
     plays, another = request.param
     load(export(*plays))
     return another
 
 
-def test_a_play_among_too_many_records_is_refused_and_leaves_no_trace(crowd, low_bound, load, rows):
+def test_a_play_among_too_many_records_is_refused(crowd, low_bound, load, rows):
     before = rows("SELECT * FROM listening_history ORDER BY id")
 
     with pytest.raises(
@@ -113,14 +129,14 @@ def test_a_message_among_too_many_records_fails_alone(crowd, low_bound, load, ro
     assert rows("SELECT count(*) FROM listening_history WHERE played_at > '2026-11-02'") == [[3]]
 
 
-def test_a_refusal_reads_none_of_the_records_that_are_too_many(crowd, low_bound, load, queries):
+def test_a_refusal_does_not_read_the_crowd(crowd, low_bound, load, queries):
     with pytest.raises(DatabaseRefusalError):
         load(export(crowd, origin="again"))
 
     assert len(near_queries(queries)) <= 4
 
 
-def test_as_many_records_as_a_load_may_read_are_merged(low_bound, load, rows):
+def test_a_load_merges_as_many_records_as_the_limit_allows(low_bound, load, rows):
     plays = chain(0, MOST)
     load(export(*plays))
 
@@ -129,7 +145,7 @@ def test_as_many_records_as_a_load_may_read_are_merged(low_bound, load, rows):
     assert rows("SELECT duplicates FROM loaded_batch WHERE number = 1") == [[1]]
 
 
-def test_the_refusal_names_a_play_in_the_crowd_and_not_one_beside_it(low_bound, database, load):
+def test_the_refusal_names_a_play_inside_the_crowd(low_bound, database, load):
     load(export(*chain(0, MOST + 1)))
     beside = export(*(a_play(-86_400 * n, f"other{n}") for n in range(5)), origin="beside")
     load(beside)
@@ -140,7 +156,7 @@ def test_the_refusal_names_a_play_in_the_crowd_and_not_one_beside_it(low_bound, 
     assert "spotify:track:boats of listener me at 2026-11-01T12:00" in str(refusal.value)
 
 
-def test_the_widest_window_looks_no_further_than_it_reaches(database, rows):
+def test_the_widest_window_pairs_only_within_its_reach(database, rows):
     wide = Store(database, timedelta(seconds=600))
     wide.load([a_batch(a_play(0), a_play(599, "b"))])
 

@@ -1,4 +1,4 @@
-"""The book of gaps: tellings in any order, and the uploads that prove that nothing is missing."""
+"""Gaps: reports in any order, and uploads that prove that no play is missing."""
 
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -13,7 +13,7 @@ from shared.models import Gap, OutageReport, PollReport, Span, UploadReport
 from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, plays_apart
 
 UPLOAD = 'history/me/my data, "all" \\ of it.zip?versionId=1'
-TOLD = "SELECT listener, started_at, ended_at, reason, origin, closed_by FROM gap ORDER BY 1, 2"
+STORED = "SELECT listener, started_at, ended_at, reason, origin, closed_by FROM gap ORDER BY 1, 2"
 IS_CLOSED = "SELECT closed_at IS NOT NULL FROM gap ORDER BY started_at"
 
 
@@ -21,28 +21,28 @@ def at(hours: float) -> datetime:
     return NOON + timedelta(hours=hours)
 
 
-def a_gap(start: float = 0, end: float | None = None, reason: str = "no answer", **told) -> Gap:
+def a_gap(start: float = 0, end: float | None = None, reason: str = "no answer", **fields) -> Gap:
     ended_at = None if end is None else at(end)
-    return Gap(started_at=at(start), ended_at=ended_at, reason=reason, **told)
+    return Gap(started_at=at(start), ended_at=ended_at, reason=reason, **fields)
 
 
-def outage(start: float = 0, origin: str = "outages/me/0", **told):
-    return a_batch(origin=origin, report=OutageReport(gap=a_gap(start)), **told)
+def outage(start: float = 0, origin: str = "outages/me/0", **fields):
+    return a_batch(origin=origin, report=OutageReport(gap=a_gap(start)), **fields)
 
 
-def polled(gap: Gap, origin: str = "polls/me/1", **told):
+def polled(gap: Gap, origin: str = "polls/me/1", **fields):
     report = PollReport(polled_at=NOON, returned=50, new=0, late=0, moved=0, gap=gap)
-    return a_batch(origin=origin, report=report, **told)
+    return a_batch(origin=origin, report=report, **fields)
 
 
 def span(start: float, end: float) -> Span:
     return Span(started_at=at(start), ended_at=at(end))
 
 
-def upload(*spans: Span, batches: int = 1, origin: str = UPLOAD, **told):
+def upload(*spans: Span, batches: int = 1, origin: str = UPLOAD, **fields):
     """The last batch of an upload."""
     report = UploadReport(rows_in=0, published=0, batches=batches, spans=spans)
-    return a_batch(source=EXPORT, origin=origin, number=batches - 1, report=report, **told)
+    return a_batch(source=EXPORT, origin=origin, number=batches - 1, report=report, **fields)
 
 
 @pytest.fixture
@@ -64,14 +64,14 @@ def rows(database):
 
 @pytest.fixture
 def is_closed(rows):
-    """Tell of each gap whether it is closed."""
+    """Return, for each gap, whether it is closed."""
     return lambda: [closed for (closed,) in rows(IS_CLOSED)]
 
 
-def test_an_outage_opens_a_gap_and_is_no_poll(load, rows):
+def test_an_outage_opens_a_gap_and_records_no_poll(load, rows):
     load(outage())
 
-    assert rows(TOLD) == [["me", NOON, None, "no answer", "outages/me/0", None]]
+    assert rows(STORED) == [["me", NOON, None, "no answer", "outages/me/0", None]]
     assert rows("SELECT opened_at > now() - interval '1 hour', closed_at FROM gap") == [
         [True, None]
     ]
@@ -82,12 +82,12 @@ def test_an_outage_opens_a_gap_and_is_no_poll(load, rows):
 def test_a_poll_ends_the_gap_that_an_outage_opened(load, rows):
     load(outage(), polled(a_gap(end=2, reason="a full page, after no answer")))
 
-    assert rows(TOLD) == [["me", NOON, at(2), "a full page, after no answer", "polls/me/1", None]]
+    assert rows(STORED) == [["me", NOON, at(2), "a full page, after no answer", "polls/me/1", None]]
 
 
-def test_a_poll_opens_a_gap_that_goes_on_and_a_later_poll_closes_it(load, rows, is_closed):
+def test_a_later_poll_closes_a_gap_that_was_still_open(load, rows, is_closed):
     load(polled(a_gap(reason="plays cannot be read")))
-    opened = (rows(TOLD), is_closed())
+    opened = (rows(STORED), is_closed())
 
     load(polled(a_gap(end=2, reason="nothing missed", is_closed=True), origin="polls/me/2"))
 
@@ -101,24 +101,24 @@ def test_a_poll_opens_a_gap_that_goes_on_and_a_later_poll_closes_it(load, rows, 
 def test_a_poll_closes_the_gap_that_an_outage_opened(load, rows, is_closed):
     load(outage(), polled(a_gap(end=2, reason="nothing missed", is_closed=True)))
 
-    assert rows(TOLD) == [["me", NOON, None, "nothing missed", "polls/me/1", "polls/me/1"]]
+    assert rows(STORED) == [["me", NOON, None, "nothing missed", "polls/me/1", "polls/me/1"]]
     assert rows("SELECT closed_until FROM gap") == [[at(2)]]
     assert is_closed() == [True]
 
 
-def test_a_gap_that_is_closed_before_it_is_told_of_stays_closed(load, is_closed):
+def test_a_gap_closed_before_it_is_reported_stays_closed(load, is_closed):
     load(polled(a_gap(end=2, is_closed=True)), outage())
 
     assert is_closed() == [True]
 
 
-def test_a_gap_that_is_closed_without_an_end_is_closed_wherever_it_ends(load, is_closed):
+def test_a_gap_closed_without_an_end_is_closed_for_any_end(load, is_closed):
     load(polled(a_gap(is_closed=True)), polled(a_gap(end=2), origin="polls/me/2"))
 
     assert is_closed() == [True]
 
 
-def test_what_a_later_poll_missed_after_the_closing_is_missing(load, rows, is_closed):
+def test_a_gap_reopens_if_a_later_poll_missed_plays(load, rows, is_closed):
     load(polled(a_gap(end=2, is_closed=True)), polled(a_gap(end=5), origin="polls/me/2"))
 
     assert is_closed() == [False]
@@ -126,7 +126,7 @@ def test_what_a_later_poll_missed_after_the_closing_is_missing(load, rows, is_cl
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
-def test_of_two_that_close_a_gap_alike_the_first_in_order_is_named(load, rows, order):
+def test_of_two_equal_closers_the_first_origin_is_named(load, rows, order):
     closing = [polled(a_gap(end=2, is_closed=True), f"polls/me/{n}") for n in range(2)]
 
     load(*closing[::order])
@@ -135,10 +135,10 @@ def test_of_two_that_close_a_gap_alike_the_first_in_order_is_named(load, rows, o
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
-def test_of_two_ends_the_later_counts(load, rows, order):
-    told = [polled(a_gap(end=2)), polled(a_gap(end=3), origin="polls/me/2")]
+def test_the_later_of_two_ends_counts(load, rows, order):
+    batches = [polled(a_gap(end=2)), polled(a_gap(end=3), origin="polls/me/2")]
 
-    load(*told[::order])
+    load(*batches[::order])
 
     assert rows("SELECT ended_at FROM gap") == [[at(3)]]
 
@@ -154,13 +154,13 @@ def test_a_poll_closes_the_gaps_of_earlier_polls(load, rows, is_closed):
     assert rows("SELECT DISTINCT closed_by FROM gap") == [["polls/me/3"]]
 
 
-def test_gaps_of_two_listeners_that_begin_at_once_are_two(load, rows):
+def test_two_listeners_have_separate_gaps_with_the_same_start(load, rows):
     load(outage(), outage(listener="jane"))
 
-    assert [listener for listener, *_ in rows(TOLD)] == ["jane", "me"]
+    assert [listener for listener, *_ in rows(STORED)] == ["jane", "me"]
 
 
-TELLINGS = st.lists(
+REPORTS = st.lists(
     st.builds(
         lambda number, end, closed: polled(
             a_gap(end=end, reason=f"reason {number}", is_closed=closed), f"polls/me/{number}"
@@ -190,7 +190,7 @@ FROM gap
 
 
 def is_missing(batches) -> bool:
-    """Tell whether plays may be missing, from the words of the tellings alone."""
+    """Return whether plays may be missing, from the reports alone."""
     gaps = [batch.report.gap for batch in batches if isinstance(batch.report, PollReport)]
     spans = [one for batch in batches if batch.source == EXPORT for one in batch.report.spans]
     ends = [gap.ended_at for gap in gaps if gap.ended_at and not gap.is_closed]
@@ -203,8 +203,8 @@ def is_missing(batches) -> bool:
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(batches=st.builds(add, TELLINGS, UPLOADS), data=st.data())
-def test_any_order_and_repetition_of_tellings_give_the_same_gap(owner, load, rows, batches, data):
+@given(batches=st.builds(add, REPORTS, UPLOADS), data=st.data())
+def test_any_order_and_repetition_of_reports_give_the_same_gap(owner, load, rows, batches, data):
     owner.run("TRUNCATE gap, poll, loaded_batch, import_report")
     load(*batches)
     in_order = rows(STATE)
@@ -226,7 +226,7 @@ def batches_of_an_upload():
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
-def test_an_upload_closes_the_gap_that_it_covers_whatever_comes_first(load, rows, order):
+def test_an_upload_closes_the_gap_it_covers_in_any_order(load, rows, order):
     batches = [*batches_of_an_upload(), polled(a_gap(0, 2))]
     *before, last = (batches[n] for n in order)
     load(*before)
@@ -239,7 +239,7 @@ def test_an_upload_closes_the_gap_that_it_covers_whatever_comes_first(load, rows
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2], ids=["first", "second", "report"])
-def test_an_upload_that_is_not_all_loaded_closes_nothing(load, is_closed, missing):
+def test_an_incomplete_upload_closes_no_gap(load, is_closed, missing):
     batches = [polled(a_gap(0, 2)), *batches_of_an_upload()]
     del batches[missing + 1]
 
@@ -248,7 +248,7 @@ def test_an_upload_that_is_not_all_loaded_closes_nothing(load, is_closed, missin
     assert is_closed() == [False]
 
 
-def test_a_whole_upload_in_one_load_closes_a_gap(database, load, is_closed):
+def test_a_complete_upload_in_one_load_closes_a_gap(database, load, is_closed):
     load(polled(a_gap(0, 2)))
 
     Store(database).load(batches_of_an_upload())
@@ -256,7 +256,7 @@ def test_a_whole_upload_in_one_load_closes_a_gap(database, load, is_closed):
     assert is_closed() == [True]
 
 
-def test_a_closed_gap_keeps_its_time_of_closing(load, rows):
+def test_a_closed_gap_keeps_its_closing_time(load, rows):
     load(polled(a_gap(0, 2)), upload(span(-1, 3)))
     (before,) = rows("SELECT closed_at FROM gap")
 
@@ -274,19 +274,19 @@ def test_a_closed_gap_keeps_its_time_of_closing(load, rows):
         pytest.param([], id="no spans"),
     ],
 )
-def test_an_upload_that_does_not_cover_a_gap_leaves_it_open(load, is_closed, spans):
+def test_a_gap_stays_open_if_the_upload_does_not_cover_it(load, is_closed, spans):
     load(polled(a_gap(0, 2)), upload(*spans))
 
     assert is_closed() == [False]
 
 
-def test_the_very_ends_of_a_span_are_covered(load, is_closed):
+def test_a_span_covers_its_ends(load, is_closed):
     load(polled(a_gap(0, 2)), upload(span(0, 2)))
 
     assert is_closed() == [True]
 
 
-def test_a_gap_that_goes_on_is_not_closed_by_an_upload_before_it_ends(load, is_closed):
+def test_an_upload_cannot_close_a_gap_without_an_end(load, is_closed):
     load(outage(), upload(span(-1, 3)))
     while_it_goes_on = is_closed()
 
@@ -302,7 +302,7 @@ def test_an_upload_closes_no_gap_of_another_listener(load, is_closed):
     assert is_closed() == [False]
 
 
-def test_an_upload_closes_all_gaps_that_it_covers_and_no_other(load, is_closed):
+def test_an_upload_closes_exactly_the_gaps_it_covers(load, is_closed):
     load(polled(a_gap(0, 2)), polled(a_gap(4, 5), "polls/me/2"), polled(a_gap(8, 9), "polls/me/3"))
 
     load(upload(span(-1, 3), span(4, 6)))

@@ -1,4 +1,4 @@
-"""docs/grafana/listening.json: queries run, panels get their columns, and it imports anywhere."""
+"""docs/grafana/listening.json: its queries run, its panels get their columns, and it imports."""
 
 import json
 import re
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 
 def clock(text: str) -> datetime:
-    """Return a time on the listener's clock, which has no zone."""
+    """Return a local time of the listener, without a zone."""
     return datetime.fromisoformat(text)
 
 
@@ -61,7 +61,7 @@ def fill_in(sql: str, count: str, time_range: tuple[str, str]) -> str:
 
 @pytest.fixture
 def query(database, owner, connect):
-    """Store the small history, and ask as the role of the tools does, in a far zone."""
+    """Store the small history, and query it as role report_reader in a distant time zone."""
     store(database, owner)
     tool = connect("report_reader")
 
@@ -77,7 +77,7 @@ def query(database, owner, connect):
 
 @pytest.fixture
 def show(query):
-    """Give the rows of the panel with a title."""
+    """Return the rows of the panel with this title."""
 
     def rows(title: str, **changes: Any) -> list[tuple]:
         (panel,) = [panel for panel in PANELS if panel["title"] == title]
@@ -95,7 +95,7 @@ def targets() -> list[Any]:
 
 
 def counted_targets() -> list[Any]:
-    """Return each query with each count that it can be asked for."""
+    """Return each query with each value of the variable `count`."""
     return [
         pytest.param(*each.values, count, id=f"{each.id}-{count}")
         for each in targets()
@@ -104,7 +104,7 @@ def counted_targets() -> list[Any]:
 
 
 @pytest.mark.parametrize(("panel", "target", "count"), counted_targets())
-def test_each_query_gives_rows_and_the_columns_its_panel_needs(panel, target, count, query):
+def test_each_query_returns_the_columns_its_panel_needs(panel, target, count, query):
     found = query(target, count)
 
     assert found.rows
@@ -141,11 +141,11 @@ def test_a_stat_has_one_row_of_numbers(panel, target, query):
     assert {type(value) for value in row} <= {int, float, Decimal, type(None)}
 
 
-def test_a_listener_can_be_chosen(query):
+def test_the_listener_variable_selects_a_listener(query):
     assert query({"rawSql": VARIABLES["listener"]["query"]}).rows == [("anna",), ("me",)]
 
 
-def test_the_gaps_are_at_the_listeners_clock(query):
+def test_gaps_are_shown_in_the_listeners_time(query):
     found = query(GAPS["target"])
 
     assert found == (
@@ -158,7 +158,7 @@ def test_a_gap_outside_the_range_is_not_shown(query):
     assert query(GAPS["target"], time_range=("2024-07-03T00:00:00Z", YEARS[1])).rows == []
 
 
-def test_totals_compare_with_as_many_days_before(show):
+def test_totals_compare_with_the_same_number_of_days_before(show):
     # The third evening and a day without a play; the first and second evening.
     two_days = ("2019-03-12T00:00:00Z", "2019-03-13T23:59:59Z")
 
@@ -166,7 +166,7 @@ def test_totals_compare_with_as_many_days_before(show):
     assert show("${count:text}", count="minutes", time_range=two_days) == [(4, Decimal("8.33"))]
 
 
-def test_a_day_is_the_listeners_whatever_the_zone_of_the_tool(show):
+def test_days_are_local_days_in_any_zone_of_the_tool(show):
     night = ("2019-03-16T00:00:00Z", "2019-03-16T23:59:59Z")
 
     assert show("${count:text} a day", time_range=night) == [
@@ -178,10 +178,10 @@ def test_a_day_is_the_listeners_whatever_the_zone_of_the_tool(show):
     ("count", "first"),
     [("plays_30s", ("Boats", 3)), ("plays_all", ("Trains", 4)), ("minutes", ("Boats", 12))],
 )
-def test_the_order_of_a_top_follows_the_chosen_count(count, first, show, database):
+def test_a_top_list_is_ordered_by_the_chosen_count(count, first, show, database):
     for skipped_at in ("2019-03-20 12:00", "2019-03-20 12:01"):
         hear(database, TRAINS, skipped_at, 0.1)
-    # Within the last hours of March in UTC, but in April where the listener is.
+    # In the last hours of March in UTC, but in April in the listener's zone.
     hear(database, BOATS, "2019-04-01 00:10", 4)
     march = ("2019-03-20T00:00:00Z", "2019-03-21T00:00:00Z")
 
@@ -203,7 +203,7 @@ def test_streaks_follow_the_chosen_rule(show, database):
     assert show("Streaks of all time", count="minutes") == [(4, 0)]
 
 
-def test_the_week_has_each_hour_and_leaves_out_what_was_not_heard(show):
+def test_the_week_shows_only_hours_with_plays(show):
     rows = show("Hour and weekday", time_range=("2019-03-01T00:00:00Z", "2019-03-31T00:00:00Z"))
 
     assert [row[0] for row in rows] == [f"{hour:02}:00" for hour in range(24)]
@@ -211,7 +211,7 @@ def test_the_week_has_each_hour_and_leaves_out_what_was_not_heard(show):
     assert rows[22] == ("22:00", 1, 1, None, None, None, None, None)
 
 
-def test_the_last_plays_are_those_of_the_listeners_days(show):
+def test_the_last_plays_are_of_the_listeners_days(show):
     night = ("2019-03-16T00:00:00Z", "2019-03-16T23:59:59Z")
 
     assert show("Last plays", time_range=night) == [
@@ -219,7 +219,7 @@ def test_the_last_plays_are_those_of_the_listeners_days(show):
     ]
 
 
-def test_new_and_known_plays_are_all_plays(show):
+def test_new_and_known_plays_add_up_to_all_plays(show):
     assert show("Plays of new and known artists") == [
         ("2019-03", 5, 0),
         ("2019-05", 0, 1),
@@ -238,11 +238,11 @@ def test_it_has_the_fields_that_grafana_documents():
     assert set(DASHBOARD["time"]) == {"from", "to"}
 
 
-def test_its_time_zone_is_utc_so_that_dates_are_not_moved():
+def test_its_time_zone_is_utc_to_keep_dates():
     assert DASHBOARD["timezone"] == "utc"
 
 
-def test_every_query_asks_the_source_that_is_chosen_at_the_import():
+def test_every_query_uses_the_source_chosen_at_import():
     (chosen,) = DASHBOARD["__inputs"]
     asked = [GAPS, GAPS["target"], VARIABLES["listener"], *PANELS]
     asked += [target for panel in PANELS for target in panel["targets"]]
@@ -252,26 +252,26 @@ def test_every_query_asks_the_source_that_is_chosen_at_the_import():
     assert [each["datasource"] for each in asked] == [SOURCE] * len(asked)
 
 
-def test_it_requires_the_kinds_of_panels_that_it_has():
+def test_it_requires_the_panel_types_it_uses():
     required = {each["id"] for each in DASHBOARD["__requires"] if each["type"] == "panel"}
 
     assert required == {panel["type"] for panel in PANELS}
 
 
-def test_every_variable_that_a_query_or_title_uses_is_defined():
+def test_every_used_variable_is_defined():
     used = set(re.findall(r"\$\{(\w+)", json.dumps(DASHBOARD)))
 
     assert used == set(VARIABLES) | {"DS_LISTENING"}
 
 
-def test_the_options_of_count_are_those_of_its_query():
-    # Grafana makes the options anew from the query, which lists `text : value`.
+def test_the_options_of_count_match_its_query():
+    # Grafana recomputes the options from the query, which lists `text : value`.
     listed = [part.strip().split(" : ") for part in VARIABLES["count"]["query"].split(",")]
 
     assert listed == [[each["text"], each["value"]] for each in VARIABLES["count"]["options"]]
 
 
-def test_no_two_panels_share_an_id_or_a_place():
+def test_panels_have_distinct_ids_and_places():
     boxes = [panel["gridPos"] for panel in DASHBOARD["panels"]]
 
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(boxes)

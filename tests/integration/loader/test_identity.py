@@ -1,4 +1,4 @@
-"""The rules of identity against the real Postgres: rows, books, files that come again."""
+"""The rules of identity with a real Postgres: rows, counts, repeated files."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,24 +18,24 @@ FROM listening_history ORDER BY played_at, track_uri
 """
 
 
-def a_play(after_ms: int, track: str, **told) -> Play:
-    told = {"track_name": "Träumerei \\ \t", "artist_name": f"Artist {track}", **told}
+def a_play(after_ms: int, track: str, **fields) -> Play:
+    fields = {"track_name": "Träumerei \\ \t", "artist_name": f"Artist {track}", **fields}
     return Play(
         track_uri=f"spotify:track:{track}",
         played_at=NOON + timedelta(milliseconds=after_ms),
-        **told,
+        **fields,
     )
 
 
 POPULARITY = {"a": 40, "b": 60}
-# A play knows its track's popularity, or comes while nobody tells it.
+# A play has its track's popularity, or none.
 KNOWN = st.booleans()
 NAMES = st.builds(
     lambda form, title: {"track_name": normalize(form, title), "artist_name": "Ex"},
     st.sampled_from(["NFC", "NFD"]),
     st.sampled_from(["Träumerei", "TRÄUMEREI ", "Ärger"]),
 ) | st.just({})
-HEARD = st.builds(
+REPORTED = st.builds(
     lambda ms, track, isrc, length_ms, names, known: (
         "recently-played",
         a_play(ms, track, isrc=isrc, duration_ms=length_ms, **names,
@@ -73,7 +73,7 @@ CHAIN = st.builds(
 
 def load(database, records, origin: str, per_batch: int = 3) -> None:
     for source in ("recently-played", "extended-history"):
-        plays = [play for told_by, play in records if told_by == source]
+        plays = [play for each, play in records if each == source]
         parts = [plays[i : i + per_batch] for i in range(0, len(plays), per_batch)]
         batches = [
             EnrichedBatch(
@@ -85,7 +85,7 @@ def load(database, records, origin: str, per_batch: int = 3) -> None:
 
 
 def heal(database, track: str) -> None:
-    """Load what a healing batch brings for a track, as another connection would."""
+    """Load a healing batch for a track through another store."""
     known = TrackFeatures(
         track_uri=f"spotify:track:{track}",
         popularity=POPULARITY[track],
@@ -105,7 +105,7 @@ def empty(owner) -> None:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    records=st.lists(st.one_of(HEARD, EXPORTED), min_size=1, max_size=12) | CHAIN.filter(bool),
+    records=st.lists(st.one_of(REPORTED, EXPORTED), min_size=1, max_size=12) | CHAIN.filter(bool),
     seed=st.randoms(use_true_random=False),
 )
 def test_any_order_split_and_repetition_give_the_same_rows(database, owner, records, seed):
@@ -128,7 +128,7 @@ def test_any_order_split_and_repetition_give_the_same_rows(database, owner, reco
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    records=st.lists(st.one_of(HEARD, EXPORTED), min_size=1, max_size=8),
+    records=st.lists(st.one_of(REPORTED, EXPORTED), min_size=1, max_size=8),
     heals=st.lists(st.tuples(st.integers(0, 8), st.sampled_from("ab")), max_size=3),
     seed=st.randoms(use_true_random=False),
 )
@@ -153,7 +153,7 @@ def test_healing_at_any_time_gives_the_same_rows_and_popularity(
     assert all(popularity is not None for _, _, _, popularity, *_ in at_once)
 
 
-def test_the_same_records_again_leave_every_row_as_it_was(database):
+def test_repeated_records_leave_every_row_unchanged(database):
     records = [
         ("recently-played", a_play(0, "a")),
         ("recently-played", a_play(400, "a")),
@@ -184,10 +184,10 @@ def test_an_upgraded_row_keeps_its_id(database):
     ]
 
 
-def test_a_record_finds_its_row_though_the_window_has_narrowed_since(database):
-    heard = ("recently-played", a_play(60_000, "a"))
+def test_a_record_finds_its_row_after_the_window_narrowed(database):
+    reported = ("recently-played", a_play(60_000, "a"))
     exported = ("extended-history", a_play(0, "a", ms_played=60_000))
-    load(database, [heard, exported], "wide")
+    load(database, [reported, exported], "wide")
 
     Store(database, timedelta(seconds=30)).load(
         [

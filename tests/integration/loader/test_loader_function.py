@@ -1,4 +1,4 @@
-"""The loader's function, from its environment to rows: moto for the parameters, a real Postgres."""
+"""The function `loader`, from its environment to rows, with moto and a real Postgres."""
 
 import boto3
 import pytest
@@ -38,7 +38,7 @@ def origins(database):
 
 @pytest.fixture
 def function(database, deployment):
-    """The deployed function; gives what it may change."""
+    """Deploy the function; return what a test may change."""
     deployment.know("loader")
     return deployment
 
@@ -52,7 +52,7 @@ def test_a_message_becomes_rows(function, database):
     ]
 
 
-def test_a_message_that_comes_again_changes_nothing(function, database):
+def test_a_redelivered_message_changes_nothing(function, database):
     run(a_batch(a_play()))
     before = database.run("SELECT * FROM listening_history"), database.run("TABLE loaded_batch")
 
@@ -77,7 +77,7 @@ def test_a_message_that_comes_again_changes_nothing(function, database):
     ],
     ids=["number", "origin", "NUL in a report", "count in a report"],
 )  # fmt: skip
-def test_what_postgres_refuses_fails_alone_beside_poison(function, database, refused):
+def test_refused_data_and_poison_fail_alone(function, database, refused):
     one, two, three = (a_batch(play, origin=play.track_uri) for play in plays_apart(3))
 
     assert run(one, "{", two, refused, three) == ["m1", "m3"]
@@ -85,7 +85,7 @@ def test_what_postgres_refuses_fails_alone_beside_poison(function, database, ref
     assert database.run("SELECT count(*) FROM listening_history") == [[3]]
 
 
-def test_the_connection_is_kept_warm(function, database):
+def test_the_connection_is_reused(function, database):
     run(a_batch(a_play()))
     first = database.run(BACKENDS)
 
@@ -95,7 +95,7 @@ def test_the_connection_is_kept_warm(function, database):
     assert database.run(BACKENDS) == first
 
 
-def test_a_warm_connection_that_died_is_opened_again(function, database):
+def test_a_dead_warm_connection_is_replaced(function, database):
     run(a_batch(a_play()))
     database.run(KILL)
 
@@ -103,7 +103,7 @@ def test_a_warm_connection_that_died_is_opened_again(function, database):
     assert database.run("SELECT count(*) FROM listening_history") == [[2]]
 
 
-def test_a_password_that_was_changed_is_read_again(function, database):
+def test_a_changed_password_is_read_again(function, database):
     function.know("loader", password="older")  # noqa: S106 - no password of anything
     assert find_database(DatabaseSettings.from_environment()).password == "older"  # noqa: S105 - likewise
     function.know("loader")
@@ -111,7 +111,7 @@ def test_a_password_that_was_changed_is_read_again(function, database):
     assert run(a_batch(a_play())) == []
 
 
-def test_a_password_is_not_asked_for_while_it_serves(function, database):
+def test_a_valid_password_is_not_read_again(function, database):
     run(a_batch(a_play()))
     function.say("no login at all")
     database.run(KILL)
@@ -119,7 +119,7 @@ def test_a_password_is_not_asked_for_while_it_serves(function, database):
     assert run(a_batch(a_play(3_600), number=1)) == []
 
 
-def test_a_password_that_stays_wrong_sends_all_back(function, database):
+def test_a_wrong_password_fails_the_invocation(function, database):
     function.know("loader", password="wrong")  # noqa: S106 - no password of anything
 
     with pytest.raises(DatabaseLoginError):
@@ -128,9 +128,7 @@ def test_a_password_that_stays_wrong_sends_all_back(function, database):
     assert origins(database) == []
 
 
-def test_a_server_that_is_away_sends_all_back_and_is_found_when_it_returns(
-    function, database, free_port
-):
+def test_an_unavailable_server_fails_the_invocation_until_it_returns(function, database, free_port):
     function.know("loader", port=1)
     with pytest.raises(DatabaseAwayError):
         run(a_batch(a_play()))
@@ -144,7 +142,7 @@ def test_a_server_that_is_away_sends_all_back_and_is_found_when_it_returns(
     assert run(a_batch(a_play())) == []
 
 
-def test_a_schema_that_is_not_there_yet_sends_all_back(function, database, owner):
+def test_a_missing_schema_fails_the_invocation(function, database, owner):
     owner.run("ALTER TABLE loaded_batch RENAME TO not_yet")
 
     try:
@@ -157,7 +155,7 @@ def test_a_schema_that_is_not_there_yet_sends_all_back(function, database, owner
 
 
 @pytest.mark.parametrize(("window_s", "rows"), [("90", 1), ("10", 2)])
-def test_the_match_window_is_the_deployments(function, database, monkeypatch, window_s, rows):
+def test_the_match_window_is_a_setting(function, database, monkeypatch, window_s, rows):
     monkeypatch.setenv("MATCH_WINDOW_S", window_s)
 
     run(
@@ -169,14 +167,14 @@ def test_the_match_window_is_the_deployments(function, database, monkeypatch, wi
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_LOGIN_PARAMETER", "DATABASE_HOST_PARAMETER"])
-def test_a_setting_that_leads_nowhere_is_named(function, monkeypatch, variable):
+def test_a_parameter_that_does_not_exist_is_named(function, monkeypatch, variable):
     monkeypatch.setenv(variable, "/no/such/thing")
 
     with pytest.raises(SettingsError, match="cannot read where the database is"):
         find_database(DatabaseSettings.from_environment())
 
 
-def test_a_ca_parameter_asks_for_tls(function, monkeypatch):
+def test_a_ca_parameter_turns_tls_on(function, monkeypatch):
     boto3.client("ssm").put_parameter(
         Name="/ca", Value=a_certificate("database.example").pem, Type="String"
     )

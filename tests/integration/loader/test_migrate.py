@@ -1,4 +1,4 @@
-"""The migrations against the embedded Postgres: once each, whole or not at all."""
+"""The migrations on the embedded Postgres: each runs once, and as a whole or not at all."""
 
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -52,7 +52,7 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
 
 @pytest.fixture
 def scratch(owner, connect):
-    """Connect as the migrator, to an empty schema that goes when the test ends."""
+    """Connect as migrator to an empty schema that is dropped when the test ends."""
     owner.run("CREATE SCHEMA scratch")
 
     def connection():
@@ -66,7 +66,7 @@ def scratch(owner, connect):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of migrations, given as their text."""
+    """Write a folder of migrations from their texts."""
 
     def write(**texts):
         for name, text in texts.items():
@@ -78,7 +78,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def connections(owner):
-    """Count the connections of a role, once those that were closed are gone."""
+    """Count the connections of a role, after closed ones have ended."""
 
     def count(role, down_to):
         deadline = monotonic() + 5
@@ -117,7 +117,7 @@ def test_a_second_run_does_nothing(scratch, folder):
     assert migrate(database, folder()) == []
 
 
-def test_only_what_is_new_runs(scratch, folder):
+def test_only_pending_migrations_run(scratch, folder):
     database = scratch()
     migrate(database, folder(m0001_a="CREATE TABLE a (x int)"))
 
@@ -133,7 +133,7 @@ def test_a_migration_may_hold_many_statements_and_colons(scratch, folder):
     assert "b" in tables(database)
 
 
-def test_a_migration_that_fails_leaves_no_trace_and_is_named(scratch, folder):
+def test_a_failed_migration_is_rolled_back_and_named(scratch, folder):
     database = scratch()
     texts = {
         "m0001_good": "CREATE TABLE good ()",
@@ -148,7 +148,7 @@ def test_a_migration_that_fails_leaves_no_trace_and_is_named(scratch, folder):
     assert migrated(database) == ["m0001_good"]
 
 
-def test_a_migration_that_cannot_be_written_down_leaves_no_trace(scratch, folder):
+def test_a_migration_that_cannot_be_recorded_is_rolled_back(scratch, folder):
     database = scratch()
 
     with pytest.raises(DatabaseError, match="m0001_odd failed"):
@@ -157,21 +157,21 @@ def test_a_migration_that_cannot_be_written_down_leaves_no_trace(scratch, folder
     assert tables(database) == {"migration"}
 
 
-def test_after_a_failure_another_migrator_goes_on(scratch, folder):
+def test_another_migrator_can_continue_after_a_failure(scratch, folder):
     with pytest.raises(DatabaseError):
         migrate(scratch(), folder(m0001_a="SELECT 1 / 0"))
 
     assert migrate(scratch(), folder(m0001_a="CREATE TABLE a ()")) == ["m0001_a"]
 
 
-def test_a_connection_that_breaks_names_the_migration_too(scratch, folder):
+def test_a_broken_connection_names_the_migration(scratch, folder):
     database = scratch()
 
     with pytest.raises(DatabaseError, match="m0001_long failed: no connection"):
         migrate(database, folder(m0001_long="SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
-def test_of_two_migrators_at_once_one_waits_and_finds_nothing_to_do(scratch, folder):
+def test_a_second_migrator_waits_and_has_nothing_to_do(scratch, folder):
     databases = [scratch(), scratch()]
     slow = folder(m0001_a="SELECT pg_sleep(0.5); CREATE TABLE a ()")
 
@@ -181,20 +181,20 @@ def test_of_two_migrators_at_once_one_waits_and_finds_nothing_to_do(scratch, fol
     assert sorted(done) == [[], ["m0001_a"]]
 
 
-def test_every_migration_is_written_down(owner):
+def test_every_migration_is_recorded(owner):
     assert migrated(owner) == ALL
     assert migrate(owner) == []
 
 
-def test_every_column_says_its_meaning(owner):
+def test_every_column_has_a_comment(owner):
     assert owner.run(COLUMNS_WITHOUT_COMMENT) == []
 
 
-def test_every_table_and_view_says_its_meaning(owner):
+def test_every_table_and_view_has_a_comment(owner):
     assert owner.run(RELATIONS_WITHOUT_COMMENT) == []
 
 
-def test_the_loader_may_do_what_it_does_and_no_more(owner):
+def test_the_loader_has_only_the_rights_it_uses(owner):
     rights = dict(owner.run(RIGHTS, role="loader"))
 
     assert rights == {
@@ -209,7 +209,7 @@ def test_the_loader_may_do_what_it_does_and_no_more(owner):
     }
 
 
-def test_the_loader_cannot_make_a_batch_unloaded(database):
+def test_the_loader_cannot_delete_a_loaded_batch(database):
     with pytest.raises(DatabaseAwayError, match="42501"):
         database.run("DELETE FROM loaded_batch")
 
@@ -221,7 +221,7 @@ def test_the_reader_reads_everything_and_writes_nothing(owner):
     assert {"public.migration", "public.gap", "reporting.import_result"} <= set(rights)
 
 
-def test_the_report_reader_sees_every_view_for_reports_and_nothing_else(owner):
+def test_the_report_reader_can_select_only_the_reporting_views(owner):
     views = owner.run(
         "SELECT 'reporting.' || viewname FROM pg_views WHERE schemaname = 'reporting'"
     )
@@ -240,7 +240,7 @@ def test_the_report_reader_reads_every_view(owner, connect):
 
 
 @pytest.mark.parametrize("relation", ["public.listening_history", "public.poll", "derived.hour"])
-def test_the_report_reader_is_refused_the_tables_behind_the_views(owner, connect, relation):
+def test_the_report_reader_cannot_read_the_tables(owner, connect, relation):
     with pytest.raises(DatabaseAwayError, match="42501"):
         connect("report_reader").run(f"TABLE {relation}")
 
@@ -258,7 +258,7 @@ def test_only_the_migrator_makes_tables(owner, connect, role, state):
     ("role", "schema"),
     [("reader", "public"), ("reader", "reporting"), ("report_reader", "reporting")],
 )
-def test_a_reader_reads_what_a_later_migration_makes(owner, connect, role, schema):
+def test_a_reader_can_read_tables_of_later_migrations(owner, connect, role, schema):
     owner.run(f"CREATE TABLE {schema}.later AS SELECT 1 AS x")
 
     try:
@@ -267,14 +267,14 @@ def test_a_reader_reads_what_a_later_migration_makes(owner, connect, role, schem
         owner.run(f"DROP TABLE {schema}.later")
 
 
-def test_the_function_logs_in_by_its_parameter_and_hangs_up(connections, deployment):
+def test_the_function_logs_in_by_its_parameter_and_disconnects(connections, deployment):
     deployment.know("migrator")
 
     assert handler({}, CONTEXT) == {"migrated": []}
     assert connections("migrator", down_to=1) == 1  # the test's own
 
 
-def test_the_function_hangs_up_where_its_role_may_not_migrate_too(connections, deployment):
+def test_the_function_disconnects_after_a_failure(connections, deployment):
     deployment.know("reader")
 
     with pytest.raises(DatabaseAwayError, match="25006"):
@@ -286,7 +286,7 @@ def test_the_function_hangs_up_where_its_role_may_not_migrate_too(connections, d
 @pytest.mark.parametrize(
     "login", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}']
 )
-def test_what_is_no_login_is_named_and_not_told(deployment, login):
+def test_an_invalid_login_is_named_and_not_quoted(deployment, login):
     deployment.say(login)
 
     with pytest.raises(
@@ -298,7 +298,7 @@ def test_what_is_no_login_is_named_and_not_told(deployment, login):
     assert refused.value.__suppress_context__
 
 
-def test_a_port_that_is_no_number_is_no_login(deployment):
+def test_a_login_needs_a_numeric_port(deployment):
     deployment.know("migrator", port="many")
 
     with pytest.raises(SettingsError, match="port"):

@@ -1,4 +1,4 @@
-"""Popularity by its own clock, and the plays that wait for it, whatever brings it."""
+"""Popularity has its own time, and is filled into plays that lack it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,20 +12,20 @@ from shared.models import EnrichedBatch
 from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, a_play, features
 
 TABLES = ("listening_history", "merged_record", "poll", "gap", "loaded_batch", "import_report")
-TOLD = "SELECT popularity, popularity_source, popularity_fetched_at FROM track_features"
+STORED = "SELECT popularity, popularity_source, popularity_fetched_at FROM track_features"
 SHOWN = "SELECT track_uri, popularity FROM listening_history ORDER BY played_at, track_uri"
 RECORDS = "SELECT source, popularity FROM merged_record ORDER BY source DESC, played_at"
 BOATS, LAKES = "spotify:track:boats", "spotify:track:lakes"
 
 
-def popular(popularity=50, track="boats", asked_after_s=0, source="spotify", **told):
-    """Features whose popularity was told by another source than the sound, at a time of its own."""
+def popular(popularity=50, track="boats", asked_after_s=0, source="spotify", **fields):
+    """Features whose popularity has another source and time than the measures."""
     return features(
         track,
         popularity=popularity,
         popularity_source=source,
         popularity_fetched_at=NOON + timedelta(seconds=asked_after_s),
-        **told,
+        **fields,
     )
 
 
@@ -33,17 +33,17 @@ def healing(*known, number=0):
     return EnrichedBatch(origin="healing/2026-11-01", number=number, features=known)
 
 
-def test_healing_brings_features_and_books_nothing(load, rows):
+def test_healing_stores_features_and_records_no_batch(load, rows):
     load(healing(popular(tempo=120.0)))
 
     assert rows("SELECT track_uri, tempo, source FROM track_features") == [
         [BOATS, 120.0, "reccobeats"]
     ]
-    assert rows(TOLD) == [[50, "spotify", NOON]]
+    assert rows(STORED) == [[50, "spotify", NOON]]
     assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
 
 
-def test_popularity_fills_plays_whose_ids_have_every_letter_that_an_id_may_have(load, rows):
+def test_popularity_fills_plays_with_every_character_of_ids(load, rows):
     ids = ("~a.b-c_1", "null", "1" * 200)
     load(a_batch(*(a_play(60 * n, track) for n, track in enumerate(ids))))
 
@@ -62,13 +62,13 @@ def test_healing_fills_the_plays_of_every_listener(load, rows, order):
     assert rows(SHOWN) == [[BOATS, 50], [BOATS, 50]]
 
 
-def test_healing_comes_in_one_load_with_plays(load, rows):
+def test_one_load_can_hold_healing_and_plays(load, rows):
     load(healing(popular()), a_batch(a_play()), a_batch(a_play(3_600, "lakes"), number=1))
 
     assert rows(SHOWN) == [[BOATS, 50], [LAKES, None]]
 
 
-def test_a_later_play_brings_the_popularity_to_those_that_wait(load, rows):
+def test_a_later_play_fills_the_popularity_of_earlier_ones(load, rows):
     load(a_batch(a_play()))
 
     load(a_batch(a_play(3_600, popularity=50), number=1, features=(popular(),)))
@@ -76,7 +76,7 @@ def test_a_later_play_brings_the_popularity_to_those_that_wait(load, rows):
     assert rows(SHOWN) == [[BOATS, 50], [BOATS, 50]]
 
 
-def test_a_popularity_that_was_told_stays(load, rows):
+def test_a_known_popularity_stays(load, rows):
     load(a_batch(a_play(popularity=7), a_play(3_600, popularity=0), a_play(7_200)))
 
     load(healing(popular()))
@@ -90,10 +90,10 @@ def test_features_without_popularity_fill_nothing(load, rows):
     load(healing(features(tempo=120.0)))
 
     assert rows(SHOWN) == [[BOATS, None]]
-    assert rows(TOLD) == [[None, None, None]]
+    assert rows(STORED) == [[None, None, None]]
 
 
-def test_a_row_of_two_records_shows_the_apis_popularity_once_that_is_known(load, rows):
+def test_a_row_shows_the_apis_popularity_once_known(load, rows):
     exported = a_play(3, "lakes", isrc="QZAAA2600001", ms_played=60_000)
     load(a_batch(a_play(isrc="QZAAA2600001")), a_batch(exported, source=EXPORT, origin="2"))
 
@@ -106,7 +106,7 @@ def test_a_row_of_two_records_shows_the_apis_popularity_once_that_is_known(load,
     assert rows(RECORDS) == [["recently-played", 50], ["extended-history", 70]]
 
 
-def test_of_two_records_that_the_api_told_of_the_greater_popularity_is_shown(load, rows):
+def test_a_row_shows_the_greater_of_two_api_popularities(load, rows):
     load(a_batch(a_play(0, popularity=20), a_play(0.5)))
 
     load(healing(popular(50)))
@@ -115,7 +115,7 @@ def test_of_two_records_that_the_api_told_of_the_greater_popularity_is_shown(loa
     assert rows("SELECT count(*) FROM merged_record WHERE popularity IS NULL") == [[0]]
 
 
-def test_a_play_that_comes_again_without_popularity_keeps_it(load, rows):
+def test_a_repeated_play_without_popularity_keeps_it(load, rows):
     batch = a_batch(a_play(0), a_play(0.5))
     load(batch)
     load(healing(popular()))
@@ -127,7 +127,7 @@ def test_a_play_that_comes_again_without_popularity_keeps_it(load, rows):
     assert (rows("SELECT * FROM listening_history"), rows("TABLE merged_record")) == before
 
 
-def test_a_row_that_is_written_again_keeps_its_popularity(load, rows):
+def test_a_rewritten_row_keeps_its_popularity(load, rows):
     load(a_batch(a_play()))
     load(healing(popular()))
 
@@ -137,7 +137,7 @@ def test_a_row_that_is_written_again_keeps_its_popularity(load, rows):
     assert rows("SELECT count(*), min(popularity) FROM merged_record") == [[2, 50]]
 
 
-def test_a_connection_that_knows_the_features_fills_later_plays_too(load, rows):
+def test_features_loaded_earlier_fill_later_plays(load, rows):
     load(healing(popular()))
 
     load(a_batch(a_play(), features=(popular(),)))
@@ -147,8 +147,8 @@ def test_a_connection_that_knows_the_features_fills_later_plays_too(load, rows):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 @pytest.mark.parametrize("stores", [1, 3], ids=["one store", "stores of their own"])
-def test_popularity_and_sound_each_go_by_their_own_clock(database, rows, order, stores):
-    told = [
+def test_popularity_and_measures_each_have_their_own_time(database, rows, order, stores):
+    answers = [
         popular(10, asked_after_s=3, tempo=100.0, fetched_after_s=1, source="reccobeats"),
         popular(20, asked_after_s=1, tempo=200.0, fetched_after_s=3),
         features(tempo=300.0, fetched_after_s=2),
@@ -156,48 +156,48 @@ def test_popularity_and_sound_each_go_by_their_own_clock(database, rows, order, 
     opened = [Store(database) for _ in range(stores)]
 
     for number, n in enumerate(order):
-        opened[number % stores].load([healing(told[n], number=number)])
+        opened[number % stores].load([healing(answers[n], number=number)])
 
     assert rows("SELECT tempo, fetched_at FROM track_features") == [
         [200.0, NOON + timedelta(seconds=3)]
     ]
-    assert rows(TOLD) == [[10, "reccobeats", NOON + timedelta(seconds=3)]]
+    assert rows(STORED) == [[10, "reccobeats", NOON + timedelta(seconds=3)]]
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "newer first"])
-def test_two_answers_in_one_load_count_as_in_two(load, rows, order):
+def test_two_answers_in_one_load_count_as_in_two_loads(load, rows, order):
     older, newer = popular(10, tempo=100.0), popular(20, asked_after_s=9, fetched_after_s=-1)
 
     load(a_batch(features=(older, newer)[::order]))
 
     assert rows("SELECT tempo FROM track_features") == [[100.0]]
-    assert rows(TOLD)[0][0] == 20
+    assert rows(STORED)[0][0] == 20
 
 
-def test_popularity_that_comes_anew_with_the_same_sound_counts(load, rows):
+def test_newer_popularity_with_the_same_measures_counts(load, rows):
     load(healing(popular(10)))
 
     load(healing(popular(20, asked_after_s=1)))
 
-    assert rows(TOLD) == [[20, "spotify", NOON + timedelta(seconds=1)]]
+    assert rows(STORED) == [[20, "spotify", NOON + timedelta(seconds=1)]]
 
 
-def test_popularity_that_is_told_first_with_a_known_sound_counts(load, rows):
+def test_first_popularity_with_known_measures_counts(load, rows):
     load(healing(features(tempo=1.0)))
 
     load(healing(popular(20, tempo=1.0)))
 
-    assert rows(TOLD) == [[20, "spotify", NOON]]
+    assert rows(STORED) == [[20, "spotify", NOON]]
 
 
-def test_popularity_without_a_clock_goes_by_that_of_the_sound(load, rows):
+def test_popularity_without_a_time_takes_that_of_the_measures(load, rows):
     load(healing(features(popularity=10, fetched_after_s=5)))
     load(healing(popular(20, asked_after_s=4)))
 
-    assert rows(TOLD) == [[10, "reccobeats", NOON + timedelta(seconds=5)]]
+    assert rows(STORED) == [[10, "reccobeats", NOON + timedelta(seconds=5)]]
 
 
-def test_healing_waits_for_what_another_loader_is_about_to_commit(database, connect, rows):
+def test_healing_waits_for_another_loaders_commit(database, connect, rows):
     other = connect("loader")
     other.run("BEGIN")
     other.run(STATEMENTS["lock_writing"])
@@ -217,7 +217,7 @@ def test_healing_waits_for_what_another_loader_is_about_to_commit(database, conn
     assert rows(SHOWN) == [[BOATS, 50]]
 
 
-def test_plays_and_healing_at_once_leave_no_play_waiting(connect, rows):
+def test_concurrent_plays_and_healing_leave_no_popularity_missing(connect, rows):
     tracks = [f"track{n}" for n in range(40)]
     plays = [
         [a_batch(*(a_play(60 * n, track) for n, track in enumerate(tracks)), origin=f"{listener}",

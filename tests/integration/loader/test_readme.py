@@ -1,4 +1,4 @@
-"""The README's example of SQL, run as it stands there."""
+"""The README's SQL example, run unchanged."""
 
 import re
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ def example() -> str:
 
 @pytest.fixture
 def played(database):
-    """Store a play of a track of four minutes; None for how long is what a live play has."""
+    """Store a play of a track of four minutes; a live play has None as its time played."""
     # Months are those of the session's zone.
     database.run("SET TIME ZONE 'UTC'")
 
@@ -42,7 +42,7 @@ def test_the_example_counts_live_plays_and_parts_of_hours(example, played, rows)
     # Too short to count as a play.
     played(datetime(2026, 10, 5, 10, tzinfo=UTC), 0.25)
     played(datetime(2026, 11, 5, 9, tzinfo=UTC), 5)
-    # Live: it is taken as heard to its end.
+    # Live: it counts as played to its end.
     played(datetime(2026, 11, 5, 10, tzinfo=UTC), None)
 
     found = [

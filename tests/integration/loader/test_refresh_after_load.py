@@ -1,4 +1,4 @@
-"""What a load does about the derived tables, once its rows are committed."""
+"""The refresh of the derived tables after a load."""
 
 from types import SimpleNamespace
 
@@ -26,11 +26,11 @@ def run(*bodies, context=CONTEXT):
     return failures(handler(an_event(*bodies), context))
 
 
-def an_upload(number, **told):
+def an_upload(number, **fields):
     """A batch with a play in each of five months."""
     plays = [a_play(-number * A_YEAR_S - month * 31 * 24 * 3_600, ms_played=200_000)
              for month in range(5)]  # fmt: skip
-    return a_batch(*plays, number=number, **UPLOAD, **told)
+    return a_batch(*plays, number=number, **UPLOAD, **fields)
 
 
 A_REPORT = UploadReport(rows_in=10, published=10, batches=2)
@@ -38,14 +38,14 @@ A_REPORT = UploadReport(rows_in=10, published=10, batches=2)
 
 @pytest.fixture(autouse=True)
 def function(database, deployment):
-    """The deployed function; nothing waits for a refresh."""
+    """Deploy the function; no month is stale."""
     database.run("SELECT derived.refresh(1000)")
     deployment.know("loader")
 
 
 @pytest.fixture
 def waiting(database):
-    """Count the months that wait for a refresh."""
+    """Count the stale months."""
 
     def count():
         ((months,),) = database.run("SELECT months FROM derived.waiting(now())")
@@ -56,7 +56,7 @@ def waiting(database):
 
 @pytest.fixture
 def stored(database, waiting):
-    """Count the plays, and the months of them that wait for a refresh."""
+    """Count the plays, and the stale months with plays."""
 
     def count():
         ((plays,),) = database.run("SELECT count(*) FROM listening_history")
@@ -67,7 +67,7 @@ def stored(database, waiting):
 
 @pytest.fixture
 def newest_wait(owner):
-    """Return whether each of the newest months with plays waits."""
+    """Return, for each of the newest months with plays, whether it is stale."""
 
     def ask(months):
         return [waits for (waits,) in owner.run(
@@ -80,13 +80,13 @@ def newest_wait(owner):
     return ask
 
 
-def test_a_poll_is_in_the_derived_tables_when_it_is_loaded(waiting):
+def test_a_load_of_a_poll_refreshes_the_derived_tables(waiting):
     run(a_batch(a_play()))
 
     assert waiting() == 0
 
 
-def test_features_are_refreshed_in_the_newest_months_of_their_track(waiting, newest_wait):
+def test_features_refresh_the_newest_months_of_their_track(waiting, newest_wait):
     run(an_upload(0, report=A_REPORT), an_upload(1))
 
     run(a_batch(features=(features(duration_ms=201_000),)))
@@ -96,7 +96,7 @@ def test_features_are_refreshed_in_the_newest_months_of_their_track(waiting, new
 
 
 @pytest.mark.parametrize("reported", [0, 1], ids=["report first", "report last"])
-def test_an_upload_is_refreshed_once_all_of_it_is_loaded(waiting, reported):
+def test_an_upload_is_refreshed_once_it_is_complete(waiting, reported):
     first, last = (an_upload(number, report=A_REPORT if number == reported else None)
                    for number in range(2))  # fmt: skip
 
@@ -108,7 +108,7 @@ def test_an_upload_is_refreshed_once_all_of_it_is_loaded(waiting, reported):
     assert waiting() == 0
 
 
-def test_a_poll_leaves_the_refresh_to_an_upload_under_way(waiting):
+def test_a_poll_does_not_refresh_during_an_upload(waiting):
     run(an_upload(0))
 
     run(a_batch(a_play()))
@@ -120,7 +120,7 @@ def test_a_poll_leaves_the_refresh_to_an_upload_under_way(waiting):
 
 
 @pytest.mark.parametrize("reported", [True, False])
-def test_a_poll_is_computed_though_an_upload_lacks_a_batch_for_long(
+def test_a_poll_refreshes_if_an_upload_lacks_a_batch_for_long(
     owner, waiting, newest_wait, reported
 ):
     run(an_upload(0, report=A_REPORT if reported else None))
@@ -142,7 +142,7 @@ def test_a_poll_is_computed_though_an_upload_lacks_a_batch_for_long(
     ],
     ids=["error", "refusal", "too long", "dead connection"],
 )
-def test_a_refresh_that_fails_neither_fails_the_load_nor_loses_its_marks(
+def test_a_failed_refresh_keeps_the_load_and_the_marks(
     stored, caplog, instead_of_refresh, fault, reason
 ):
     with instead_of_refresh(fault):

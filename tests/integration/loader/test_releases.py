@@ -1,4 +1,4 @@
-"""What later releases make of an earlier one's rows, and of its loader that runs on."""
+"""Rows of an earlier release in a later schema, and its loader that still runs."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ def a_gap(hours: float) -> str:
 
 @pytest.fixture
 def first_release(owner) -> Iterator[Database]:
-    """The schema of the first release, empty; all is as before when the test ends."""
+    """The empty schema of the first release; the current one returns when the test ends."""
     owner.run("BEGIN")
     owner.run("DROP SCHEMA reporting, derived CASCADE")
     owner.run(
@@ -64,7 +64,7 @@ def first_release(owner) -> Iterator[Database]:
 
 @pytest.fixture
 def record_gap(first_release):
-    """Record a gap as the first release does, before the migration or after it."""
+    """Record a gap as the first release does, before or after the migration."""
 
     def record(hours: float, origin: str = "polls/me/1", listener: str = "me"):
         first_release.run(RECORD_GAP, listener=listener, origin=origin, gap=a_gap(hours))
@@ -83,7 +83,7 @@ def test_a_gap_of_the_first_release_stays_open_since_its_poll(first_release, rec
     ) == [[NOON, NOON + timedelta(hours=2), "full", NOON, None]]
 
 
-def test_of_one_gap_in_two_rows_the_earlier_end_stays(first_release, record_gap):
+def test_two_rows_of_one_gap_become_one_with_the_earlier_end(first_release, record_gap):
     record_gap(3, "polls/me/2")
     record_gap(2, "polls/me/1")
     record_gap(5, "polls/jane/1", listener="jane")
@@ -114,7 +114,7 @@ def test_the_first_releases_rows_keep_their_values(first_release):
     ]
 
 
-def test_the_first_releases_loader_runs_on_after_the_migration(first_release, record_gap):
+def test_the_first_releases_loader_survives_the_migration(first_release, record_gap):
     first_release.run(SECOND)
 
     record_gap(2)
@@ -141,7 +141,7 @@ def test_an_upload_of_an_earlier_release_counts_no_unusual_ids(first_release):
     ) == [["history/me/a.zip", 0], ["history/me/b.zip", 0]]
 
 
-def test_a_play_merges_near_a_placeholder_that_an_earlier_release_stored(load, rows, owner):
+def test_a_play_merges_near_a_placeholder_of_an_earlier_release(load, rows, owner):
     owner.run(
         "INSERT INTO listening_history "
         "(track_uri, track_name, artist_name, played_at, history_ts, listener, source) "

@@ -1,4 +1,4 @@
-"""The views that tell how much is known: listeners, open gaps, the health of each day."""
+"""The views of what is known: listeners, open gaps, the health of each day."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,14 +10,14 @@ DAY_S = 86_400
 
 @pytest.fixture
 def today(owner) -> date:
-    """The day in UTC; where it is about to end, the tests would see two."""
+    """The current day in UTC."""
     ((day,),) = owner.run("SELECT (now() AT TIME ZONE 'UTC')::date")
     return day
 
 
 @pytest.fixture
 def at(today):
-    """Give an instant so many days ago, at an hour of the day in UTC."""
+    """Return an instant so many days ago, at an hour of the day in UTC."""
 
     def instant(days_ago: int, hour: float = 0) -> datetime:
         midnight = datetime.combine(today - timedelta(days=days_ago), time(), UTC)
@@ -55,7 +55,7 @@ def polled(database):
 
 @pytest.fixture
 def watched(polled, at):
-    """Poll from the start of a day to this moment, live capture that never stops."""
+    """Poll from the start of a day until now, as live capture without an outage."""
 
     def watch(days_ago):
         polled(at(days_ago))
@@ -66,16 +66,16 @@ def watched(polled, at):
 
 @pytest.fixture
 def uploaded(database):
-    """Store the report of an upload of so many batches, and those of them that are loaded."""
+    """Store the report of an upload with so many batches, and its loaded batches."""
 
     def upload(*spans, batches=1, loaded=1, listener="me"):
         origin = f"history/{listener}/{spans[0][0]}.zip"
-        told = [{"started_at": str(start), "ended_at": str(end)} for start, end in spans]
+        covered = [{"started_at": str(start), "ended_at": str(end)} for start, end in spans]
         database.run(
             "INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, "
             "quarantined, files, problems, spans) "
             "VALUES (:origin, :listener, :batches, 0, 0, '{}', '{}', '[]', '[]', :spans)",
-            origin=origin, listener=listener, batches=batches, spans=json.dumps(told),
+            origin=origin, listener=listener, batches=batches, spans=json.dumps(covered),
         )  # fmt: skip
         database.run(
             "INSERT INTO loaded_batch "
@@ -102,7 +102,7 @@ def gap(database):
 
 @pytest.fixture
 def reader(database, connect):
-    """Connect as the reader does whose clock is far from UTC."""
+    """Connect as role reader in a zone far from UTC."""
     database = connect("reader")
     database.run("SET TimeZone TO 'Pacific/Kiritimati'")
     return database
@@ -134,7 +134,7 @@ def test_every_day_from_the_first_play_to_today_is_a_row(health, played, at, tod
     ]
 
 
-def test_the_days_begin_with_a_poll_where_that_was_first(health, polled, played, at, today):
+def test_the_days_start_with_a_poll_if_it_was_first(health, polled, played, at, today):
     polled(at(2, 1))
     played(at(1))
 
@@ -149,7 +149,7 @@ def test_without_a_play_or_a_poll_there_is_no_day(health):
     assert health("day") == []
 
 
-def test_plays_are_told_by_source(health, played, at):
+def test_plays_are_counted_by_source(health, played, at):
     for n, source in enumerate(["recently-played", "extended-history", "both", "both"]):
         played(at(1, n), source)
     played(at(0), "extended-history")
@@ -168,7 +168,7 @@ def test_late_plays_count_on_the_day_of_the_poll_that_found_them(health, polled,
     assert health("polls", "late_plays") == [[2, 5], [1, 7]]
 
 
-def test_the_days_of_listeners_are_told_apart(health, played, polled, gap, at):
+def test_each_listener_has_their_own_days(health, played, polled, gap, at):
     played(at(1))
     polled(at(0), listener="zoe")
     gap(at(1), at(1, 6), listener="zoe")
@@ -190,7 +190,7 @@ def test_listeners_are_known_by_a_play_or_a_poll(reader, played, polled, at):
     ]
 
 
-def test_time_that_nobody_watched_is_not_known(health, played, at):
+def test_unobserved_time_is_unknown(health, played, at):
     played(at(2))
     played(at(1))
 
@@ -207,7 +207,7 @@ def test_between_an_export_and_the_first_poll_nothing_is_known(
     assert health("known_s", "coverage")[:4] == [[DAY_S, 1], [21_600, 0.25], [0, 0], [DAY_S, 1]]
 
 
-def test_polls_tell_of_the_time_between_the_first_and_the_last(health, polled, at):
+def test_time_between_the_first_and_last_poll_is_known(health, polled, at):
     polled(at(3, 18))
     polled(at(1, 6))
 
@@ -222,7 +222,7 @@ def test_an_upload_and_polls_that_overlap_count_each_second_once(health, uploade
     assert health("known_s")[0] == [18 * 3_600]
 
 
-def test_an_upload_counts_once_all_of_it_is_loaded(health, uploaded, played, at):
+def test_an_upload_counts_once_it_is_complete(health, uploaded, played, at):
     played(at(2))
     uploaded((at(2), at(2, 12)), batches=2)
     uploaded((at(1), at(1, 12)), batches=2, loaded=2)
@@ -237,7 +237,7 @@ def test_an_upload_of_another_listener_does_not_count(health, uploaded, played, 
     assert health("known_s") == [[0], [0]]
 
 
-def test_an_open_gap_takes_its_seconds_from_each_day_it_touches(health, watched, gap, at):
+def test_an_open_gap_reduces_each_day_it_touches(health, watched, gap, at):
     watched(3)
     gap(at(3, 18), at(1, 6))
 
@@ -253,7 +253,7 @@ def test_gaps_that_overlap_count_each_second_once(health, watched, gap, at):
     assert health("open_gap_s", "coverage")[0] == [12 * 3_600, 0.5]
 
 
-def test_a_gap_that_goes_on_lasts_to_this_moment(health, watched, gap, at):
+def test_a_gap_without_an_end_lasts_until_now(health, watched, gap, at):
     watched(2)
     gap(at(1, 12), None)
 
@@ -262,14 +262,14 @@ def test_a_gap_that_goes_on_lasts_to_this_moment(health, watched, gap, at):
     assert now == [now[1], now[1], 0]
 
 
-def test_a_closed_gap_takes_nothing(health, watched, gap, at):
+def test_a_closed_gap_reduces_nothing(health, watched, gap, at):
     watched(1)
     gap(at(1), at(1, 6), closed_at=at(0))
 
     assert health("open_gap_s", "coverage")[0] == [0, 1]
 
 
-def test_a_gap_that_is_closed_in_part_takes_the_rest(health, reader, played, gap, at):
+def test_a_partly_closed_gap_reduces_by_the_rest(health, reader, played, gap, at):
     played(at(1))
     gap(at(1), at(1, 6), closed_until=at(1, 4))
 
@@ -279,7 +279,7 @@ def test_a_gap_that_is_closed_in_part_takes_the_rest(health, reader, played, gap
     ]
 
 
-def test_a_gap_that_ends_before_it_begins_takes_nothing(health, reader, played, gap, at):
+def test_a_gap_that_ends_before_its_start_reduces_nothing(health, reader, played, gap, at):
     played(at(1))
     gap(at(1, 6), at(1, 5))
 
@@ -298,7 +298,7 @@ def test_today_has_only_the_seconds_that_have_passed(health, reader, played, at)
     assert today == [pytest.approx(passed, abs=30)]
 
 
-def test_features_cover_the_plays_whose_track_is_known_to_sound(health, database, played, at):
+def test_features_cover_plays_of_tracks_with_measures(health, database, played, at):
     database.run(
         "INSERT INTO track_features (track_uri, tempo, popularity, source, fetched_at) VALUES "
         "('a', 120, NULL, 'reccobeats', now()), ('b', NULL, 50, 'reccobeats', now())"
@@ -309,7 +309,7 @@ def test_features_cover_the_plays_whose_track_is_known_to_sound(health, database
     assert health("plays_with_features", "features_coverage") == [[2, 0.5], [0, None]]
 
 
-def test_the_columns_are_lower_case_and_flat(owner):
+def test_columns_have_lower_case_names_and_plain_types(owner):
     columns = owner.run(
         "SELECT column_name, data_type FROM information_schema.columns "
         "WHERE table_schema = 'reporting' AND table_name IN ('data_health', 'open_gap', 'listener')"

@@ -1,4 +1,4 @@
-"""docs/reporting.md: each statement runs as it stands there, and answers its question rightly."""
+"""docs/reporting.md: each statement runs unchanged, and answers its question correctly."""
 
 import re
 from collections import defaultdict
@@ -18,7 +18,7 @@ STATEMENT = re.compile(r"^```sql\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
 def read_questions() -> dict[str, list[str]]:
-    """Return the statements below each heading that has any."""
+    """Return the statements below each heading."""
     _, *parts = HEADING.split(DOCS.read_text())
     found = {
         heading: STATEMENT.findall(text)
@@ -31,7 +31,7 @@ QUESTIONS = read_questions()
 
 
 def clock(text: str) -> datetime:
-    """Return a time on the listener's clock, which has no zone."""
+    """Return a local time of the listener, without a zone."""
     return datetime.fromisoformat(text)
 
 
@@ -182,7 +182,7 @@ ANSWERS = {
 
 @pytest.fixture
 def ask(database, owner, connect):
-    """Store the small history, and ask by the way of `plays sql`, in a far zone."""
+    """Store the small history, and query it as `plays sql` does, in a distant time zone."""
 
     def statement(text: str) -> list[tuple]:
         refresh(database)
@@ -233,7 +233,7 @@ def test_last_summer_is_june_to_august_of_one_year(ask, database):
 
 @pytest.fixture
 def table() -> list[tuple[set[str], set[str]]]:
-    """Return the views and the columns of each line of the table."""
+    """Return the views and columns of each row of the table."""
     text = DOCS.read_text().partition("## Which view")[2].partition("## What the numbers")[0]
     lines = [line.split("|") for line in text.splitlines() if line.startswith("|")]
     return [(named(cells[2]), named(cells[4])) for cells in lines]

@@ -1,4 +1,4 @@
-"""The views that people and tools read: their form, and sums that agree with each other."""
+"""The reporting views: their form, and sums that agree with each other."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def columns(owner, views):
 
 @pytest.fixture
 def reader(database, connect):
-    """Read as the reader does whose clock is far from UTC, after a refresh."""
+    """Read as role reader in a zone far from UTC, after a refresh."""
     reader = connect("reader")
     reader.run("SET TimeZone TO 'Pacific/Kiritimati'")
 
@@ -68,7 +68,7 @@ def play(database):
 
 @pytest.fixture
 def many_plays(play):
-    """Store plays of 15 months, some of them live, skipped, in sessions and over midnight."""
+    """Store plays of 15 months, some of them live, skipped, in sessions or across midnight."""
     for number in range(120):
         play(
             NEW_YEAR + timedelta(days=number * 3.7, minutes=number % 40),
@@ -86,7 +86,7 @@ def sums(reader, rows):
     )
 
 
-def test_every_view_begins_with_its_listener(columns, views):
+def test_every_view_has_the_listener_first(columns, views):
     assert {view for view, name, _, place in columns if (name, place) == ("listener", 1)} == set(
         views
     )
@@ -100,7 +100,7 @@ def test_without_a_play_every_view_is_empty(reader, views):
     assert [view for view in views if reader.run(f"TABLE reporting.{view}")] == []
 
 
-def test_one_play_answers_in_every_view(reader, play, views):
+def test_one_play_gives_a_row_in_every_view(reader, play, views):
     play(NEW_YEAR)
 
     answered = {view for view in views if reader.run(f"TABLE reporting.{view}")}
@@ -116,7 +116,7 @@ def test_one_play_answers_in_every_view(reader, play, views):
         "tracks", "tracks_by_month", "where_and_how", "year_review",
     ],
 )  # fmt: skip
-def test_the_sums_of_each_view_are_those_of_the_plays(reader, many_plays, view):
+def test_the_sums_of_each_view_match_the_plays(reader, many_plays, view):
     assert sums(reader, f"reporting.{view}") == sums(reader, PLAYS)
 
 

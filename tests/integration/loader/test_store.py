@@ -1,5 +1,6 @@
-"""What a load writes, beside the rules of identity: books, reports, features, and no trace."""
+"""What a load writes besides rows of plays: the ledger, reports and features."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import permutations
@@ -33,7 +34,7 @@ ORDERS = list(permutations([0, 1, 2]))
 
 
 def of_age(age):
-    """Features that are newer the greater their age, and tell it."""
+    """Features fetched `age` seconds after noon, with `age` as tempo."""
     return features(fetched_after_s=age, tempo=float(age))
 
 
@@ -41,24 +42,14 @@ def poll(gap=None):
     return PollReport(polled_at=NOON, returned=50, new=3, late=2, moved=1, unreadable=4, gap=gap)
 
 
-def upload(batches=1, **told):
-    told = {"rows_in": 10, "published": 7, "skipped": {"podcast": 2}, "quarantined": {"no ts": 1},
-            **told}  # fmt: skip
-    return UploadReport(batches=batches, **told)
+def upload(batches=1, **fields):
+    fields = {"rows_in": 10, "published": 7, "skipped": {"podcast": 2}, "quarantined": {"no ts": 1},
+            **fields}  # fmt: skip
+    return UploadReport(batches=batches, **fields)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_features_win_in_any_order(load, rows, order):
-    for number, age in enumerate(order):
-        load(a_batch(number=number, features=(of_age(age),)))
-
-    assert rows("SELECT tempo, fetched_at FROM track_features") == [
-        [2.0, NOON + timedelta(seconds=2)]
-    ]
-
-
-@pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_features_win_within_one_load_too(load, rows, order):
+def test_the_newest_features_win_within_one_load(load, rows, order):
     first, *rest = map(of_age, order)
 
     load(a_batch(features=(first,)), a_batch(number=1, features=tuple(rest)))
@@ -66,7 +57,7 @@ def test_the_newest_features_win_within_one_load_too(load, rows, order):
     assert rows("SELECT tempo FROM track_features") == [[2.0]]
 
 
-def test_features_are_stored_as_they_were_told(load, rows):
+def test_features_are_stored_unchanged(load, rows):
     load(a_batch(features=(features(**MEASURES),)))
 
     ((stored,),) = rows("SELECT to_jsonb(t) FROM track_features t")
@@ -76,23 +67,23 @@ def test_features_are_stored_as_they_were_told(load, rows):
     ]
 
 
-def told_by(source, fetched_after_s, **told):
-    """Features of an instant, as one of the two sources tells them."""
-    return features(fetched_after_s=fetched_after_s, **told).model_copy(update={"source": source})
+def answer_of(source, fetched_after_s, **fields):
+    """Features of one source, fetched some seconds after noon."""
+    return features(fetched_after_s=fetched_after_s, **fields).model_copy(update={"source": source})
 
 
 SOUND = "SELECT tempo, energy, time_signature, source, fetched_at FROM track_features"
 ANSWERS = [
-    told_by("spotify", 0, duration_ms=180_000, popularity=5),
-    told_by("spotify", 1, tempo=99.0, time_signature=4, duration_ms=181_000),
-    told_by("reccobeats", 2, tempo=100.0, energy=0.5),
-    told_by("spotify", 3, duration_ms=179_000, popularity=7),
+    answer_of("spotify", 0, duration_ms=180_000, popularity=5),
+    answer_of("spotify", 1, tempo=99.0, time_signature=4, duration_ms=181_000),
+    answer_of("reccobeats", 2, tempo=100.0, energy=0.5),
+    answer_of("spotify", 3, duration_ms=179_000, popularity=7),
 ]
 
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS)))
 @pytest.mark.parametrize("stores", [1, 4], ids=["one store", "stores of their own"])
-def test_the_sound_is_that_of_the_newest_answer_that_tells_any(database, rows, answers, stores):
+def test_measures_come_from_the_newest_answer_with_any(database, rows, answers, stores):
     opened = [Store(database) for _ in range(stores)]
 
     for number, each in enumerate(answers):
@@ -103,7 +94,7 @@ def test_the_sound_is_that_of_the_newest_answer_that_tells_any(database, rows, a
 
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS[::3])), ids=["in order", "reverse"])
-def test_while_no_sound_is_known_the_newest_answer_is_named(load, rows, answers):
+def test_without_measures_the_newest_answer_is_the_source(load, rows, answers):
     load(a_batch(features=answers))
 
     assert rows(SOUND) == [[None, None, None, "spotify", NOON + timedelta(seconds=3)]]
@@ -112,10 +103,10 @@ def test_while_no_sound_is_known_the_newest_answer_is_named(load, rows, answers)
 
 @pytest.mark.parametrize("measure", sorted(MEASURES.keys() - {"duration_ms"}))
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "at the end"])
-def test_every_measure_is_of_the_sound(database, rows, measure, order):
-    told = [features(**{measure: MEASURES[measure]}), told_by("spotify", 1, duration_ms=1)]
+def test_every_measure_counts_as_one(database, rows, measure, order):
+    answers = [features(**{measure: MEASURES[measure]}), answer_of("spotify", 1, duration_ms=1)]
 
-    for number, each in enumerate(told[::order]):
+    for number, each in enumerate(answers[::order]):
         Store(database).load([a_batch(number=number, features=(each,))])
 
     assert rows(f"SELECT {measure}, duration_ms, source, fetched_at FROM track_features") == [  # noqa: S608 - our words
@@ -124,10 +115,10 @@ def test_every_measure_is_of_the_sound(database, rows, measure, order):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["sound first", "sound last"])
-def test_of_two_answers_of_one_instant_the_one_with_sound_counts(database, rows, order):
-    told = [features(tempo=120.0), told_by("spotify", 0, duration_ms=1)]
+def test_of_two_simultaneous_answers_the_one_with_measures_counts(database, rows, order):
+    answers = [features(tempo=120.0), answer_of("spotify", 0, duration_ms=1)]
 
-    for number, each in enumerate(told[::order]):
+    for number, each in enumerate(answers[::order]):
         Store(database).load([a_batch(number=number, features=(each,))])
 
     assert rows("SELECT tempo, duration_ms, source FROM track_features") == [
@@ -135,7 +126,7 @@ def test_of_two_answers_of_one_instant_the_one_with_sound_counts(database, rows,
     ]
 
 
-def test_answers_that_come_again_write_no_row(database, rows):
+def test_repeated_answers_write_no_row(database, rows):
     batch = a_batch(features=ANSWERS)
     Store(database).load([batch])
     before = rows("SELECT xmin::text, ctid::text FROM track_features")
@@ -145,21 +136,30 @@ def test_answers_that_come_again_write_no_row(database, rows):
     assert rows("SELECT xmin::text, ctid::text FROM track_features") == before
 
 
-def test_a_measure_beyond_all_numbers_is_unknown(load, rows):
+def test_new_tracks_are_inserted_without_a_conflict_clause(database, monkeypatch):
+    run, written = database.run, []
+
+    def noted(statement, **parameters):
+        if "INTO track_features" in statement:
+            written.append(("ON CONFLICT" in statement, len(json.loads(parameters["features"]))))
+        return run(statement, **parameters)
+
+    monkeypatch.setattr(database, "run", noted)
+    known = tuple(features(f"track{n}") for n in range(5))
+
+    Store(database).load([a_batch(features=known[:3])])
+    Store(database).load([a_batch(features=known, number=1)])
+
+    assert written == [(False, 3), (False, 2), (True, 3)]
+
+
+def test_an_infinite_measure_is_unknown(load, rows):
     load(a_batch(features=(features(loudness=float("-inf"), tempo=float("inf")),)))
 
     assert rows("SELECT loudness, tempo FROM track_features") == [[None, None]]
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_features_win_over_stores_of_their_own_too(database, rows, order):
-    for number, age in enumerate(order):
-        Store(database).load([a_batch(number=number, features=(of_age(age),))])
-
-    assert rows("SELECT tempo FROM track_features") == [[2.0]]
-
-
-def test_features_that_were_loaded_are_not_sent_again(load, rows, owner):
+def test_loaded_features_are_not_sent_again(load, rows, owner):
     load(a_batch(features=(of_age(1),)))
     owner.run("TRUNCATE track_features")
 
@@ -171,8 +171,8 @@ def test_features_that_were_loaded_are_not_sent_again(load, rows, owner):
     assert rows("SELECT tempo FROM track_features") == [[2.0]]
 
 
-def test_older_features_tell_what_newer_ones_leave_open_to_the_same_store_too(load, rows):
-    newer, older = told_by("spotify", 1, popularity=7), features(tempo=120.0)
+def test_older_features_fill_in_what_newer_ones_lack(load, rows):
+    newer, older = answer_of("spotify", 1, popularity=7), features(tempo=120.0)
 
     load(a_batch(features=(newer, older)))
     load(a_batch(number=1, features=(features(fetched_after_s=-1, duration_ms=5),)))
@@ -180,7 +180,7 @@ def test_older_features_tell_what_newer_ones_leave_open_to_the_same_store_too(lo
     assert rows("SELECT popularity, tempo, duration_ms FROM track_features") == [[7, 120.0, 5]]
 
 
-def test_features_of_a_load_that_was_refused_are_sent_again(load, rows):
+def test_features_of_a_refused_load_are_sent_again(load, rows):
     with pytest.raises(DatabaseRefusalError):
         load(a_batch(number=2**31, features=(of_age(1),)))
 
@@ -189,7 +189,7 @@ def test_features_of_a_load_that_was_refused_are_sent_again(load, rows):
     assert rows("SELECT tempo FROM track_features") == [[1.0]]
 
 
-def test_a_store_does_not_remember_without_end(load, rows, owner, monkeypatch):
+def test_a_store_remembers_a_limited_number_of_tracks(load, rows, owner, monkeypatch):
     monkeypatch.setattr(loader_features, "REMEMBERED_TRACKS", 1)
     load(a_batch(features=(features("a"), features("b"))))
     load(a_batch(number=1, features=(features("c"),)))
@@ -202,7 +202,7 @@ def test_a_store_does_not_remember_without_end(load, rows, owner, monkeypatch):
     ]  # fmt: skip
 
 
-def test_a_batch_without_plays_brings_features_and_is_written_down(load, rows):
+def test_a_batch_without_plays_is_recorded_with_its_features(load, rows):
     load(a_batch(origin="healing/2026-11-01", features=(features("a"), features("b"))))
 
     assert rows("SELECT track_uri FROM track_features ORDER BY 1") == [
@@ -212,7 +212,7 @@ def test_a_batch_without_plays_brings_features_and_is_written_down(load, rows):
     assert rows("SELECT * FROM listening_history") == []
 
 
-def test_the_books_say_what_became_of_each_batch(load, rows):
+def test_the_ledger_counts_the_outcome_of_each_batch(load, rows):
     load(a_batch(a_play(0, "a"), a_play(3_600, "b"), origin="1"))
 
     load(
@@ -225,7 +225,7 @@ def test_the_books_say_what_became_of_each_batch(load, rows):
     assert rows("SELECT listener, regrouped FROM loaded_batch") == [["me", 0]] * 4
 
 
-def test_the_books_keep_what_the_first_time_did(load, rows):
+def test_the_ledger_keeps_the_first_delivery(load, rows):
     load(a_batch(*plays_apart(3)))
     (loaded_at,) = rows("SELECT loaded_at FROM loaded_batch")
 
@@ -235,14 +235,14 @@ def test_the_books_keep_what_the_first_time_did(load, rows):
     assert rows("SELECT loaded_at FROM loaded_batch") == [loaded_at]
 
 
-def test_a_batch_that_comes_twice_in_one_load_counts_once(load, rows):
+def test_a_batch_repeated_in_one_load_counts_once(load, rows):
     load(a_batch(*plays_apart(3)), a_batch(*plays_apart(3)))
 
     assert rows(COUNTS) == [[3, 3, 0, 0]]
     assert rows("SELECT count(*) FROM listening_history") == [[3]]
 
 
-def test_a_poll_is_a_row_once(load, rows):
+def test_a_poll_is_recorded_once(load, rows):
     batch = a_batch(a_play(), report=poll())
 
     load(batch)
@@ -252,7 +252,7 @@ def test_a_poll_is_a_row_once(load, rows):
     assert rows("TABLE gap") == []
 
 
-def test_an_upload_report_is_a_row_once(load, rows):
+def test_an_upload_report_is_recorded_once(load, rows):
     report = upload(
         files=("MyData/endsong_0.json",),
         problems=(FileProblem(file="b\\.json", reason='not "JSON"'),),
@@ -265,8 +265,8 @@ def test_an_upload_report_is_a_row_once(load, rows):
     load(a_batch(source=EXPORT, origin=UPLOAD, report=report))
     load(a_batch(source=EXPORT, origin=UPLOAD, report=report.model_copy(update={"rows_in": 99})))
 
-    ((*told, _reported_at, spans, unusual_ids),) = rows("SELECT * FROM import_report")
-    assert told == [
+    ((*stored, _reported_at, spans, unusual_ids),) = rows("SELECT * FROM import_report")
+    assert stored == [
         UPLOAD, "me", 1, 10, 7, {"podcast": 2}, {"no ts": 1}, ["MyData/endsong_0.json"],
         [{"file": "b\\.json", "reason": 'not "JSON"'}], NOON, NOON + timedelta(milliseconds=1),
     ]  # fmt: skip
@@ -278,7 +278,7 @@ def test_an_upload_report_is_a_row_once(load, rows):
 
 @pytest.fixture
 def result(connect):
-    """Read the reconciled report of the upload, as the reader does."""
+    """Read the reconciled report of the upload as role reader."""
     reader = connect("reader")
 
     def read(*columns):
@@ -288,7 +288,7 @@ def result(connect):
     return read
 
 
-def test_an_import_is_complete_when_its_last_batch_is_loaded(load, result):
+def test_an_upload_is_complete_once_every_batch_is_loaded(load, result):
     first, second, last = (
         a_batch(*plays, source=EXPORT, origin=UPLOAD, number=number, report=report)
         for number, (plays, report) in enumerate(
@@ -304,7 +304,7 @@ def test_an_import_is_complete_when_its_last_batch_is_loaded(load, result):
     assert result("is_complete", "inserted", "duplicates") == [True, 6, 0]
 
 
-def test_an_import_without_one_play_is_complete(load, result):
+def test_an_upload_without_plays_is_complete(load, result):
     load(a_batch(source=EXPORT, origin=UPLOAD, report=upload(published=0, rows_in=3)))
 
     assert result("is_complete", "inserted", "upgraded", "duplicates", "api_rows") == [
@@ -312,7 +312,7 @@ def test_an_import_without_one_play_is_complete(load, result):
     ]  # fmt: skip
 
 
-def test_an_import_adds_up_to_the_rows_read(load, result):
+def test_the_counts_of_an_upload_add_up_to_its_rows(load, result):
     played = {"ms_played": 180_000}
     first = a_play(0, "a", **played), a_play(3_600, "b", **played), a_play(7_200, "c", **played)
     report = upload(
@@ -324,7 +324,7 @@ def test_an_import_adds_up_to_the_rows_read(load, result):
         first_played_at=NOON,
         last_played_at=NOON + timedelta(hours=3),
     )
-    load(a_batch(a_play(2, "a"), a_play(3_604, "b"), a_play(9_000, "heard")))
+    load(a_batch(a_play(2, "a"), a_play(3_604, "b"), a_play(9_000, "reported")))
 
     load(
         a_batch(*first, source=EXPORT, origin=UPLOAD),
@@ -338,7 +338,7 @@ def test_an_import_adds_up_to_the_rows_read(load, result):
     assert result("offset_p50_s", "offset_p99_s") == [3.0, pytest.approx(3.98)]
 
 
-def test_another_listeners_plays_do_not_count_in_an_import(load, result):
+def test_an_upload_does_not_count_another_listeners_plays(load, result):
     report = upload(first_played_at=NOON, last_played_at=NOON + timedelta(hours=1))
     load(a_batch(a_play(60), listener="jane"))
 
@@ -381,7 +381,7 @@ def test_after_a_refusal_the_same_store_goes_on(load, rows):
 
 @pytest.fixture
 def at_once(connect):
-    """Let each of two loaders load its share, load by load, both at the same time."""
+    """Run two loaders at the same time, each with its share of the loads."""
 
     def load_all(store, loads):
         for batches in loads:
@@ -395,7 +395,7 @@ def at_once(connect):
     return run
 
 
-def test_two_loaders_of_one_listener_at_once_count_every_play_once(at_once, rows):
+def test_two_concurrent_loaders_count_every_play_once(at_once, rows):
     shared = [[a_batch(*plays_apart(40, first=20 * n), origin=f"{n}")] for n in range(10)]
 
     at_once(shared, shared[::-1])
@@ -404,7 +404,7 @@ def test_two_loaders_of_one_listener_at_once_count_every_play_once(at_once, rows
     assert rows("SELECT count(*), sum(plays), sum(inserted) FROM loaded_batch") == [[10, 400, 220]]
 
 
-def test_two_loaders_that_meet_in_listeners_and_features_do_not_wait_for_each_other(at_once, rows):
+def test_loaders_that_share_listeners_and_features_do_not_deadlock(at_once, rows):
     known = tuple(features(f"track{n}") for n in range(30))
     ours = [
         [a_batch(*plays_apart(5), origin=f"a{n}", features=known[:20]),
@@ -426,7 +426,7 @@ def test_two_loaders_that_meet_in_listeners_and_features_do_not_wait_for_each_ot
     assert rows("SELECT count(*) FROM track_features") == [[30]]
 
 
-def test_two_loaders_that_meet_in_features_only_do_not_deadlock(at_once, rows):
+def test_loaders_that_share_only_features_do_not_deadlock(at_once, rows):
     def share(listener, tracks):
         return [
             [a_batch(listener=listener, origin=f"{listener}/{age}",
@@ -441,18 +441,18 @@ def test_two_loaders_that_meet_in_features_only_do_not_deadlock(at_once, rows):
     ]
 
 
-def test_a_play_is_stored_as_it_was_told(load, rows):
-    told = {
+def test_a_play_is_stored_unchanged(load, rows):
+    fields = {
         "album_name": "Tab\there", "ms_played": 0, "popularity": 0, "duration_ms": 181_000,
         "isrc": "QZ", "context_uri": "spotify:album:a", "platform": "\\N", "country": "ZZ",
         "reason_start": "trackdone", "reason_end": "", "shuffle": True, "skipped": False,
         "offline": False, "incognito": True,
     }  # fmt: skip
 
-    load(a_batch(a_play(0.007, **told), source=API))
+    load(a_batch(a_play(0.007, **fields), source=API))
 
     ((stored,),) = rows("SELECT to_jsonb(h) FROM listening_history h")
-    assert {name: stored[name] for name in told} == told
+    assert {name: stored[name] for name in fields} == fields
     assert rows("SELECT played_at, listener, source, history_ts FROM listening_history") == [
         [NOON + timedelta(milliseconds=7), "me", API, None]
     ]

@@ -49,6 +49,12 @@ def test_invalid_data_is_a_refusal(database, statement, state):
         database.run(statement)
 
 
+def test_statements_are_sent_without_delay(database):
+    sent_by = database._connection._usock  # noqa: SLF001 - nobody else can look
+
+    assert sent_by.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_violated_constraint_is_a_refusal(database):
     with pytest.raises(DatabaseRefusalError, match=r"listening_history_source_check.*23514"):
         database.run(INSERT, source="rumour", ms=1)

@@ -1,4 +1,4 @@
-"""The rules of identity as they read, without neighbourhoods, keys or any thought of speed.
+"""The rules of identity in their plainest form, without neighbourhoods, keys or speed.
 
 `services/loader` must give the same rows whatever order the records come in.
 """
@@ -12,9 +12,9 @@ from services.loader.domain.records import API, EXPORT, Record, Row
 from shared.models import Play
 
 
-def rows_of(told: Sequence[tuple[str, Play]], window: timedelta) -> list[Row]:
-    """Give the rows that stand for all of these records."""
-    records = [Record(source, play) for source, play in _strongest(told)]
+def rows_of(plays: Sequence[tuple[str, Play]], window: timedelta) -> list[Row]:
+    """Return the rows that stand for all of these plays, each given with its source."""
+    records = [Record(source, play) for source, play in _strongest(plays)]
     apis = _gather([record for record in records if record.source == API])
     exports = _gather([record for record in records if record.source == EXPORT])
     partners = _match(list(apis), list(exports), window)
@@ -33,15 +33,15 @@ def rows_of(told: Sequence[tuple[str, Play]], window: timedelta) -> list[Row]:
     return rows
 
 
-def _strongest(told):
+def _strongest(plays):
     kept = {}
-    for source, play in told:
+    for source, play in plays:
         kept.setdefault((source, play.played_at, play.track_uri), []).append(play)
-    for (source, *_), plays in kept.items():
-        known = [play.popularity for play in plays if play.popularity is not None]
+    for (source, *_), same in kept.items():
+        known = [play.popularity for play in same if play.popularity is not None]
         yield (
             source,
-            max(plays, key=_strength).model_copy(update={"popularity": max(known, default=None)}),
+            max(same, key=_strength).model_copy(update={"popularity": max(known, default=None)}),
         )
 
 
@@ -94,7 +94,7 @@ def _same_track(one, other):
     names = [(_plain(play.track_name), _plain(play.artist_name)) for play in (one, other)]
     albums = [_plain(play.album_name or "") for play in (one, other)]
     codes = [(play.isrc or "").replace("-", "").upper() for play in (one, other)]
-    isrcs = [code if len(code) == 12 else "" for code in codes]  # "null" is none
+    isrcs = [code if len(code) == 12 else "" for code in codes]  # "null" is not an ISRC
     same_names = names[0] == names[1] and all(names[0])
     if same_names and names[0][1] == "various artists":
         same_names = albums[0] == albums[1] != ""

@@ -18,35 +18,35 @@ CONTEXT = SimpleNamespace(
 )
 
 
-def a_play(after_s: float = 0, track: str = "boats", **told) -> Play:
+def a_play(after_s: float = 0, track: str = "boats", **fields) -> Play:
     """A play that ended some seconds after noon."""
-    told = {"track_name": f"Name of {track}", "artist_name": "The Example", **told}
+    fields = {"track_name": f"Name of {track}", "artist_name": "The Example", **fields}
     return Play(
-        track_uri=f"spotify:track:{track}", played_at=NOON + timedelta(seconds=after_s), **told
+        track_uri=f"spotify:track:{track}", played_at=NOON + timedelta(seconds=after_s), **fields
     )
 
 
 def plays_apart(count: int, first: int = 0) -> tuple[Play, ...]:
-    """Plays so far apart that none meets another."""
+    """Plays so far apart that no rule joins them."""
     return tuple(a_play(3_600 * n, f"track{n}") for n in range(first, first + count))
 
 
-def a_batch(*plays: Play, origin: str = "polls/me/1", number: int = 0, **told) -> EnrichedBatch:
-    told = {"listener": "me", "source": API, **told}
-    return EnrichedBatch(origin=origin, number=number, plays=plays, **told)
+def a_batch(*plays: Play, origin: str = "polls/me/1", number: int = 0, **fields) -> EnrichedBatch:
+    fields = {"listener": "me", "source": API, **fields}
+    return EnrichedBatch(origin=origin, number=number, plays=plays, **fields)
 
 
-def features(track: str = "boats", fetched_after_s: float = 0, **told) -> TrackFeatures:
+def features(track: str = "boats", fetched_after_s: float = 0, **fields) -> TrackFeatures:
     return TrackFeatures(
         track_uri=f"spotify:track:{track}",
         source="reccobeats",
         fetched_at=NOON + timedelta(seconds=fetched_after_s),
-        **told,
+        **fields,
     )
 
 
 def an_event(*bodies: Message | str) -> dict[str, list[dict[str, str]]]:
-    """The event of messages m0, m1, …"""
+    """An event with the messages m0, m1, …"""
     return {"Records": [{"messageId": f"m{n}", "body": _json(body)}
                         for n, body in enumerate(bodies)]}  # fmt: skip
 
@@ -56,7 +56,7 @@ def _json(body: Message | str) -> str:
 
 
 def failures(answer: dict[str, list[dict[str, str]]]) -> list[str]:
-    """The ids of the messages that the queue is to give again."""
+    """The ids of the messages that the queue delivers again."""
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 

@@ -1,4 +1,4 @@
-"""Long chains of records, each near the next: their merge takes steps in proportion to them."""
+"""Long chains of records, each near the next: the steps of a merge grow linearly."""
 
 import sys
 from datetime import timedelta
@@ -6,15 +6,15 @@ from datetime import timedelta
 import pytest
 
 from services.loader.domain.records import API, EXPORT
-from tests.unit.loader.test_merge import NOON, NarrowTable, Table, a_play, exported, heard
+from tests.unit.loader.test_merge import NOON, NarrowTable, Table, a_play, exported, reported
 
 SHORT, LONG = 250, 1_000
 MOST_GROWTH = 6
-"""Four times the records take four times the steps, or 16 times if these grow with the square."""
+"""Four times the records take four times the steps; with quadratic growth they would take 16."""
 
 
 def in_turn(count, one, other):
-    """Give records of two kinds in turn."""
+    """Return records of two kinds in turn."""
     return [record for n in range(count // 2) for record in (one(n), other(n))]
 
 
@@ -34,7 +34,7 @@ CHAINS = {
         count, lambda n: exported(n, "a"), lambda n: exported(n, "b")
     ),
     "API records 90 s apart, export records between": lambda count: in_turn(
-        count, lambda n: heard(90 * n), lambda n: exported(90 * n + 45)
+        count, lambda n: reported(90 * n), lambda n: exported(90 * n + 45)
     ),
     "both sources 0.1 ms apart": lambda count: in_turn(
         count,
@@ -45,14 +45,14 @@ CHAINS = {
         ),
     ),
     "a loop of 30 s that both sources show": lambda count: in_turn(
-        count, lambda n: heard(30 * n), lambda n: exported(30 * n + 2)
+        count, lambda n: reported(30 * n), lambda n: exported(30 * n + 2)
     ),
 }
 MOMENT = timedelta(microseconds=100)
 
 
 def steps(records):
-    """Load a chain in two halves and one of its records again; count the calls of functions."""
+    """Load a chain in two halves, then one of its records again; count the function calls."""
     table, half, count = Table(), len(records) // 2, 0
 
     def tally(frame, event, argument):
@@ -69,18 +69,20 @@ def steps(records):
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
-def test_the_steps_of_a_merge_grow_with_the_length_of_a_chain(chain):
+def test_the_steps_of_a_merge_grow_linearly_with_a_chain(chain):
     assert steps(chain(LONG)) < MOST_GROWTH * steps(chain(SHORT))
 
 
 STORED = {
     "rule 2": [exported(n) for n in range(400)],
-    "rule 3": [record for n in range(200) for record in (heard(180 * n), exported(180 * n + 90))],
+    "rule 3": [
+        record for n in range(200) for record in (reported(180 * n), exported(180 * n + 90))
+    ],
 }
 
 
 @pytest.mark.parametrize("records", STORED.values(), ids=STORED)
-def test_both_ends_of_a_stored_chain_are_found_in_few_looks(records):
+def test_both_ends_of_a_stored_chain_are_found_quickly(records):
     table = NarrowTable()
     table.load(records)
     middle = records[len(records) // 2]

@@ -1,4 +1,4 @@
-"""What the loader's function reports to its queue; the database is a function here."""
+"""What the loader reports to its queue; the database is a function here."""
 
 import json
 from types import SimpleNamespace
@@ -43,7 +43,7 @@ POISON = {
 
 
 class Shelf:
-    """A loader that refuses the batches of some origins, and keeps the others."""
+    """A loader that refuses batches of some origins and keeps the others."""
 
     def __init__(self):
         self.refused = set()
@@ -76,12 +76,12 @@ def batches(count):
     return [a_batch(a_play(), origin=f"origin-{number}") for number in range(count)]
 
 
-def test_all_batches_of_an_event_are_loaded_at_once_in_their_order(shelf):
+def test_all_batches_of_an_event_are_loaded_in_order(shelf):
     assert run(*batches(3)) == []
     assert (origins(shelf.kept), shelf.tries) == (["origin-0", "origin-1", "origin-2"], 1)
 
 
-def test_a_batch_arrives_whole(shelf):
+def test_a_batch_is_loaded_unchanged(shelf):
     batch = a_batch(a_play(ms_played=0, shuffle=False), features=(features(tempo=120.5),))
 
     run(batch)
@@ -95,26 +95,26 @@ def test_an_event_without_messages_loads_nothing(shelf):
 
 
 @pytest.mark.parametrize("body", POISON.values(), ids=POISON)
-def test_poison_fails_alone_and_its_neighbours_are_loaded(shelf, body):
+def test_a_poison_message_fails_alone(shelf, body):
     first, last = batches(2)
 
     assert run(first, body, last) == ["m1"]
     assert shelf.kept == [first, last]
 
 
-def test_an_event_of_nothing_but_poison_touches_no_database(shelf):
+def test_an_event_of_poison_only_does_not_use_the_database(shelf):
     assert run(*POISON.values()) == [f"m{number}" for number in range(len(POISON))]
     assert (shelf.tries, shelf.refreshed) == (0, [])
 
 
-def test_all_that_was_read_is_refreshed_after_at_once(shelf):
+def test_the_refresh_gets_all_batches_of_the_event(shelf):
     shelf.refused = {"origin-0"}
     all_batches = batches(3)
 
     run(*all_batches, "{")
 
-    ((given, _),) = shelf.refreshed
-    assert given == all_batches
+    ((refreshed, _),) = shelf.refreshed
+    assert refreshed == all_batches
 
 
 @pytest.mark.parametrize(
@@ -122,17 +122,17 @@ def test_all_that_was_read_is_refreshed_after_at_once(shelf):
     [(60_000, REFRESH_S), (39_000, 13), (3_000, 1)],
     ids=["as deployed", "late", "short"],
 )
-def test_a_refresh_goes_on_for_a_third_of_the_remaining_time_at_most(shelf, remaining_ms, most_s):
+def test_a_refresh_takes_at_most_a_third_of_the_remaining_time(shelf, remaining_ms, most_s):
     context = SimpleNamespace(
         **{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: remaining_ms}
     )
 
     loader.handler(an_event(*batches(1)), context)
 
-    assert [given for _, given in shelf.refreshed] == [most_s]
+    assert [seconds for _, seconds in shelf.refreshed] == [most_s]
 
 
-def test_a_refresh_ends_before_its_silence_means_a_dead_connection():
+def test_the_refresh_limit_is_below_the_connection_timeout():
     assert REFRESH_S < ANSWER_TIMEOUT_S
 
 
@@ -154,7 +154,7 @@ def test_two_refused_batches_fail_alone_beside_poison(shelf):
     assert origins(shelf.kept) == ["origin-0", "origin-2", "origin-3", "origin-5"]
 
 
-def test_to_find_one_refused_batch_of_ten_takes_few_tries(shelf):
+def test_bisecting_ten_batches_takes_few_loads(shelf):
     shelf.refused = {"origin-7"}
 
     run(*batches(10))
@@ -162,7 +162,7 @@ def test_to_find_one_refused_batch_of_ten_takes_few_tries(shelf):
     assert shelf.tries <= 9
 
 
-def test_while_the_database_is_away_all_goes_back(shelf, monkeypatch):
+def test_an_unavailable_database_fails_the_invocation(shelf, monkeypatch):
     def load(batches):
         raise DatabaseAwayError("no connection to Postgres")
 
@@ -173,7 +173,7 @@ def test_while_the_database_is_away_all_goes_back(shelf, monkeypatch):
     assert shelf.refreshed == []
 
 
-def test_a_database_that_goes_away_while_a_refusal_is_looked_for_sends_all_back(shelf, monkeypatch):
+def test_a_database_lost_while_bisecting_fails_the_invocation(shelf, monkeypatch):
     def load(batches):
         if len(batches) == 1:
             raise DatabaseAwayError("no connection to Postgres")
@@ -196,7 +196,7 @@ def logged(caplog):
     return line
 
 
-def test_a_refused_batch_is_logged_with_its_place(shelf, logged):
+def test_a_refused_batch_is_logged_with_origin_and_number(shelf, logged):
     shelf.refused = {"origin-0"}
 
     run(*batches(1))
@@ -207,7 +207,7 @@ def test_a_refused_batch_is_logged_with_its_place(shelf, logged):
     assert line["error"] == "integer out of range (22003)"
 
 
-def test_poison_is_logged_by_its_faults_and_not_its_content(shelf, logged):
+def test_a_poison_message_is_logged_without_its_content(shelf, logged):
     run(json.dumps(PLAIN | {"listener": "Somebody's Name", "number": -1}))
 
     line = logged()
@@ -216,14 +216,14 @@ def test_poison_is_logged_by_its_faults_and_not_its_content(shelf, logged):
     assert "Somebody" not in repr(line)
 
 
-def test_what_was_loaded_is_logged_as_counts(shelf, logged):
+def test_a_load_logs_counts(shelf, logged):
     run(a_batch(a_play(0), a_play(3_600)), a_batch(a_play(), number=1))
 
     line = logged()
     assert (line["msg"], line["batches"], line["plays"]) == ("loaded", 2, 3)
 
 
-def test_the_settings_are_the_ones_that_the_stack_gives():
+def test_the_settings_match_the_stacks_environment():
     assert list(DatabaseSettings.model_fields) == [
         "database_login_parameter",
         "database_host_parameter",
@@ -234,14 +234,14 @@ def test_the_settings_are_the_ones_that_the_stack_gives():
     }
 
 
-def test_a_function_without_its_environment_says_what_is_missing():
+def test_missing_environment_variables_are_named():
     loader.wire.cache_clear()
 
     with pytest.raises(SettingsError, match="DATABASE_LOGIN_PARAMETER"):
         run(GOOD)
 
 
-def test_a_collected_batch_can_be_loaded_as_it_is(shelf):
+def test_a_collected_batch_can_be_loaded_directly(shelf):
     run(json.dumps(PLAIN | {"a_field_of_the_next_release": 1}))
 
     assert shelf.kept == [EnrichedBatch.model_validate(PLAIN)]

@@ -1,4 +1,4 @@
-"""The rules of identity, one by one and under every order, split and repetition."""
+"""The rules of identity, one by one, and for every order, split and repetition."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 class Table:
-    """Rows in memory, under the same contract as the ones in Postgres."""
+    """Rows in memory with the same contract as those in Postgres."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
@@ -32,7 +32,7 @@ class Table:
     def load(
         self, records: Sequence[tuple[str, Play]], window: timedelta = MATCH_WINDOW
     ) -> Counter[str]:
-        """Merge records as one batch, and tell what became of them."""
+        """Merge records as one batch; return the outcome counts."""
         incoming = [Record(source, play, 0) for source, play in records]
         changes = merge(incoming, self._near, window)
         for row_id in changes.deleted:
@@ -45,7 +45,7 @@ class Table:
         return Counter(outcome)
 
     def heal(self, popularity: int) -> None:
-        """Give every record that waits for a popularity this one."""
+        """Set the popularity of every record that lacks one."""
         for row in self.rows.values():
             for record in row.records:
                 if record.play.popularity is None:
@@ -57,16 +57,16 @@ class Table:
         return [row for row_id, row in self.rows.items() if row_id not in known]
 
     def shown(self) -> list[tuple[object, ...]]:
-        """What the table shows, save ids and clocks."""
+        """What the table shows, without ids and load times."""
         return shown(self.rows.values())
 
     def unpopular(self) -> list[tuple[object, ...]]:
-        """What the table shows, save the popularity."""
+        """What the table shows, without popularity."""
         return sorted(((*row[:7], *row[8:]) for row in self.shown()), key=repr)
 
 
 class NarrowTable(Table):
-    """Rows in memory that are found only within the reach of a probe, as those in Postgres."""
+    """Rows in memory that are found only within the reach of a probe, as in Postgres."""
 
     def _near(self, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
         found = super()._near(probes, known)
@@ -83,7 +83,7 @@ def _reaches(record: Record, margin: timedelta, row: Row) -> bool:
 
 
 def shown(rows) -> list[tuple[object, ...]]:
-    """What rows show, save ids and clocks."""
+    """What rows show, without ids and load times."""
     return sorted(((row.source, *row.values(), _history_ts(row)) for row in rows), key=repr)
 
 
@@ -101,21 +101,21 @@ def _history_ts(row: Row) -> datetime | None:
 INTRO = {"track_name": "Intro", "artist_name": "Various Artists"}
 
 
-def a_play(after_s: float = 0, track: str = "a", **told) -> Play:
-    told = {"track_name": f"Name {track}", "artist_name": "The Example", **told}
+def a_play(after_s: float = 0, track: str = "a", **fields) -> Play:
+    fields = {"track_name": f"Name {track}", "artist_name": "The Example", **fields}
     return Play(
         track_uri=f"spotify:track:{track}",
         played_at=NOON + timedelta(milliseconds=round(after_s * 1000)),
-        **told,
+        **fields,
     )
 
 
-def heard(after_s: float = 0, track: str = "a", **told) -> tuple[str, Play]:
-    return API, a_play(after_s, track, **told)
+def reported(after_s: float = 0, track: str = "a", **fields) -> tuple[str, Play]:
+    return API, a_play(after_s, track, **fields)
 
 
-def exported(after_s: int = 0, track: str = "a", ms: int = 180_000, **told) -> tuple[str, Play]:
-    return EXPORT, a_play(after_s, track, ms_played=ms, **told)
+def exported(after_s: int = 0, track: str = "a", ms: int = 180_000, **fields) -> tuple[str, Play]:
+    return EXPORT, a_play(after_s, track, ms_played=ms, **fields)
 
 
 def loaded(*records: tuple[str, Play]) -> Table:
@@ -125,19 +125,19 @@ def loaded(*records: tuple[str, Play]) -> Table:
 
 
 def test_two_api_records_less_than_a_second_apart_are_one_play():
-    table = loaded(heard(0), heard(0.999))
+    table = loaded(reported(0), reported(0.999))
 
     assert [row.played_at for row in table.rows.values()] == [NOON]
 
 
 def test_two_api_records_a_second_apart_are_two_plays():
-    table = loaded(heard(0), heard(1))
+    table = loaded(reported(0), reported(1))
 
     assert len(table.rows) == 2
 
 
 def test_a_chain_of_api_records_never_merges_two_that_are_a_second_apart():
-    table = loaded(heard(0), heard(0.6), heard(1.2))
+    table = loaded(reported(0), reported(0.6), reported(1.2))
 
     assert sorted(row.played_at for row in table.rows.values()) == [
         NOON,
@@ -146,18 +146,18 @@ def test_a_chain_of_api_records_never_merges_two_that_are_a_second_apart():
 
 
 def test_two_tracks_at_one_instant_are_two_plays():
-    table = loaded(heard(0, "a"), heard(0, "b"), exported(9, "c"), exported(9, "d"))
+    table = loaded(reported(0, "a"), reported(0, "b"), exported(9, "c"), exported(9, "d"))
 
     assert len(table.rows) == 4
 
 
-def test_of_two_export_records_at_one_instant_the_longer_stays():
+def test_the_longer_of_two_simultaneous_export_records_stays():
     table = loaded(exported(ms=20_000), exported(ms=30_000), exported(ms=0))
 
     assert [row.values()[5] for row in table.rows.values()] == [30_000]
 
 
-def test_an_export_record_moved_by_a_second_is_the_same_play():
+def test_an_export_record_moved_by_1_s_is_the_same_play():
     table = loaded(exported(5, ms=1_001), exported(4, ms=1_001))
 
     assert [row.played_at for row in table.rows.values()] == [NOON + timedelta(seconds=4)]
@@ -172,7 +172,7 @@ def test_an_export_record_moved_by_a_second_is_the_same_play():
         pytest.param(exported(0, ms=5_000), exported(2, ms=5_000), id="two seconds apart"),
     ],
 )
-def test_export_records_that_merely_resemble_each_other_are_two_plays(first, second):
+def test_similar_export_records_are_two_plays(first, second):
     table = loaded(first, second)
 
     assert len(table.rows) == 2
@@ -180,10 +180,10 @@ def test_export_records_that_merely_resemble_each_other_are_two_plays(first, sec
 
 @pytest.mark.parametrize("apart_s", [-90, -1.5, 0, 90])
 @pytest.mark.parametrize("order", [1, -1], ids=["API first", "export first"])
-def test_an_export_record_upgrades_the_api_row_whichever_came_first(apart_s, order):
+def test_an_export_record_upgrades_the_api_row_in_any_order(apart_s, order):
     table = Table()
 
-    for record in [heard(apart_s), exported(0, ms=61_000, platform="ios")][::order]:
+    for record in [reported(apart_s), exported(0, ms=61_000, platform="ios")][::order]:
         table.load([record])
 
     (row,) = table.rows.values()
@@ -202,28 +202,28 @@ def test_an_export_record_upgrades_the_api_row_whichever_came_first(apart_s, ord
         pytest.param(exported(0, "b"), id="another track"),
     ],
 )
-def test_an_export_record_that_does_not_fit_keeps_its_own_row(record):
-    table = loaded(heard(0), record)
+def test_an_export_record_without_a_partner_keeps_its_row(record):
+    table = loaded(reported(0), record)
 
     assert {row.source for row in table.rows.values()} == {API, EXPORT}
 
 
-def test_the_nearest_partners_meet_first_ties_fall_to_the_earlier_and_none_meets_two():
-    table = loaded(heard(0), heard(60), exported(50, ms=11_000), exported(70, ms=12_000))
+def test_each_record_pairs_with_its_nearest():
+    table = loaded(reported(0), reported(60), exported(50, ms=11_000), exported(70, ms=12_000))
 
     upgraded = {row.played_at: row.values()[5] for row in table.rows.values()}
     assert upgraded == {NOON: 12_000, NOON + timedelta(seconds=60): 11_000}
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         pytest.param(({"isrc": "QZAAA2600001"}, {"isrc": "QZAAA2600001"}), id="same ISRC"),
         pytest.param(({"track_name": "SÜSS"}, {"track_name": "süß"}), id="same folded names"),
     ],
 )
-def test_a_relinked_track_is_the_same_track(told):
-    table = loaded(heard(0, "old", **told[0]), exported(3, "new", **told[1]))
+def test_a_relinked_track_is_the_same_track(fields):
+    table = loaded(reported(0, "old", **fields[0]), exported(3, "new", **fields[1]))
 
     assert [row.source for row in table.rows.values()] == ["both"]
 
@@ -236,7 +236,7 @@ def test_a_relinked_track_is_the_same_track(told):
         pytest.param((None, None), 2, id="nobody knows"),
     ],
 )
-def test_of_compilations_two_tracks_of_one_title_are_the_same_only_on_one_album(albums, rows):
+def test_compilation_tracks_match_by_title_only_within_one_album(albums, rows):
     one, other = (
         exported(0, uri, album_name=album, **INTRO) for uri, album in zip("ab", albums, strict=True)
     )
@@ -244,14 +244,14 @@ def test_of_compilations_two_tracks_of_one_title_are_the_same_only_on_one_album(
     assert len(loaded(one, other).rows) == rows
 
 
-def test_another_isrc_and_other_names_are_another_track():
-    table = loaded(heard(0, "old", isrc="QZAAA2600001"), exported(3, "new", isrc="QZAAA2600002"))
+def test_other_isrc_and_names_are_another_track():
+    table = loaded(reported(0, "old", isrc="QZAAA2600001"), exported(3, "new", isrc="QZAAA2600002"))
 
     assert len(table.rows) == 2
 
 
 MOVEMENTS = [
-    heard(
+    reported(
         after_s,
         track,
         isrc="QZAAA2600001",
@@ -263,7 +263,7 @@ MOVEMENTS = [
 
 
 @pytest.mark.parametrize("records", list(permutations(MOVEMENTS)))
-def test_movements_that_share_an_isrc_are_plays_of_their_own_in_any_order(records):
+def test_movements_with_one_isrc_are_separate_plays_in_any_order(records):
     in_parts = Table()
 
     for record in records:
@@ -273,49 +273,49 @@ def test_movements_that_share_an_isrc_are_plays_of_their_own_in_any_order(record
 
 
 @pytest.mark.parametrize("forms", list(permutations(["NFC", "NFD"])), ids="-".join)
-def test_a_play_whose_names_come_in_two_normal_forms_is_one_row(forms):
+def test_names_in_two_normal_forms_give_one_row(forms):
     one, other = ({"track_name": normalize(form, "Träumerei"), "artist_name": "Ex"}
                   for form in forms)  # fmt: skip
 
-    table = loaded(heard(0, "old", **one), exported(3, "new", **other))
+    table = loaded(reported(0, "old", **one), exported(3, "new", **other))
 
     assert [row.source for row in table.rows.values()] == ["both"]
 
 
-def test_names_that_are_empty_make_no_track_the_same():
+def test_empty_names_do_not_match():
     nameless = {"track_name": "", "artist_name": ""}
 
-    table = loaded(heard(0, "a", **nameless), exported(0, "b", **nameless))
+    table = loaded(reported(0, "a", **nameless), exported(0, "b", **nameless))
 
     assert len(table.rows) == 2
 
 
-def test_a_skip_that_ends_in_the_instant_of_an_api_row_keeps_a_row_one_ms_later():
-    table = loaded(heard(0), exported(0, ms=3_000))
+def test_a_skip_at_the_instant_of_an_api_row_moves_1_ms():
+    table = loaded(reported(0), exported(0, ms=3_000))
 
     instants = {row.source: row.played_at for row in table.rows.values()}
     assert instants == {API: NOON, EXPORT: NOON + timedelta(milliseconds=1)}
 
 
-def test_skips_of_less_than_a_millisecond_apart_in_taken_instants_keep_rows_of_their_own():
+def test_skips_within_a_millisecond_of_taken_instants_keep_their_rows():
     skip = a_play(0.001, ms_played=0)
 
-    table = loaded(heard(0), exported(0, ms=3_000), (EXPORT, skip))
+    table = loaded(reported(0), exported(0, ms=3_000), (EXPORT, skip))
 
     assert sorted(row.played_at for row in table.rows.values()) == [
         NOON + timedelta(milliseconds=ms) for ms in (0, 1, 2)
     ]
 
 
-def test_of_two_answers_to_one_key_the_greater_number_stays():
-    table = loaded(heard(0, popularity=9), heard(0, popularity=70))
+def test_the_greater_of_two_values_for_one_key_stays():
+    table = loaded(reported(0, popularity=9), reported(0, popularity=70))
 
     assert [row.values()[6] for row in table.rows.values()] == [70]
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["richer first", "popular first"])
-def test_a_popularity_does_not_choose_between_two_answers_to_one_key(order):
-    richer, popular = heard(0, isrc="QZ"), heard(0, popularity=9)
+def test_popularity_does_not_choose_between_records_of_one_key(order):
+    richer, popular = reported(0, isrc="QZ"), reported(0, popularity=9)
 
     table = loaded(*[richer, popular][::order])
 
@@ -323,28 +323,31 @@ def test_a_popularity_does_not_choose_between_two_answers_to_one_key(order):
     assert (row.values()[6], row.values()[8]) == (9, "QZ")
 
 
-def test_the_apis_greatest_popularity_is_shown_before_the_exports():
-    table = loaded(heard(0), heard(0.5, popularity=9), exported(3, popularity=70))
+def test_a_row_prefers_the_apis_greatest_popularity():
+    table = loaded(reported(0), reported(0.5, popularity=9), exported(3, popularity=70))
 
     assert [row.values()[6] for row in table.rows.values()] == [9]
 
 
-def test_an_exports_popularity_is_shown_where_the_api_has_none():
-    table = loaded(heard(0), heard(0.5), exported(3, popularity=70))
+def test_a_row_shows_the_exports_popularity_if_the_api_has_none():
+    table = loaded(reported(0), reported(0.5), exported(3, popularity=70))
 
     assert [row.values()[6] for row in table.rows.values()] == [70]
 
 
-def test_tracks_whose_popularity_did_not_come_are_told_of_what_is_written():
+def test_changes_name_written_tracks_without_popularity():
     changes = merge(
-        [Record(source, play, 0) for source, play in (heard(0, "a"), heard(99, "b", popularity=0))],
+        [
+            Record(source, play, 0)
+            for source, play in (reported(0, "a"), reported(99, "b", popularity=0))
+        ],
         lambda *_: [],
     )
 
     assert changes.tracks_without_popularity() == {"spotify:track:a"}
 
 
-def test_records_that_crowd_one_second_are_told_apart():
+def test_many_records_of_one_second_stay_separate():
     crowd = [exported(0, f"{n}", ms=n) for n in range(400)]
 
     table = loaded(*crowd, *crowd)
@@ -352,8 +355,8 @@ def test_records_that_crowd_one_second_are_told_apart():
     assert len(table.rows) == 400
 
 
-def test_records_that_come_again_change_nothing():
-    records = [heard(0), heard(0.5), exported(3), exported(200, "b"), exported(201, "b")]
+def test_repeated_records_change_nothing():
+    records = [reported(0), reported(0.5), exported(3), exported(200, "b"), exported(201, "b")]
     table = loaded(*records)
     before = table.shown()
 
@@ -363,17 +366,17 @@ def test_records_that_come_again_change_nothing():
     assert outcome == {"duplicates": 5}
 
 
-def test_an_older_record_can_part_what_it_joins_and_the_books_still_balance():
-    table = loaded(heard(0.9), heard(1.8))
+def test_counts_add_up_if_an_older_record_splits_a_row():
+    table = loaded(reported(0.9), reported(1.8))
 
-    outcome = table.load([heard(0)])
+    outcome = table.load([reported(0)])
 
     assert len(table.rows) == 2
     assert outcome["inserted"] + outcome["regrouped"] == 1
 
 
-def test_a_longer_record_can_join_two_rows_and_the_books_still_balance():
-    table = loaded(heard(0), exported(5, ms=4_000))
+def test_counts_add_up_if_a_longer_record_joins_two_rows():
+    table = loaded(reported(0), exported(5, ms=4_000))
 
     outcome = table.load([exported(5, ms=40_000)])
 
@@ -381,10 +384,10 @@ def test_a_longer_record_can_join_two_rows_and_the_books_still_balance():
     assert outcome == {"duplicates": 1, "regrouped": -1}
 
 
-def test_a_narrower_window_parts_what_it_touches_and_loses_no_record():
-    table = loaded(heard(0), exported(80))
+def test_a_narrower_window_splits_rows_without_losing_records():
+    table = loaded(reported(0), exported(80))
 
-    table.load([heard(0.5)], window=timedelta(seconds=60))
+    table.load([reported(0.5)], window=timedelta(seconds=60))
 
     assert {row.source: len(row.records) for row in table.rows.values()} == {API: 2, EXPORT: 1}
 
@@ -408,7 +411,7 @@ TRACKS = MOVEMENT | st.sampled_from(
     ]
 )
 API_RECORDS = st.builds(
-    lambda ms, track, popularity: heard(ms / 1000, popularity=popularity, **track),
+    lambda ms, track, popularity: reported(ms / 1000, popularity=popularity, **track),
     st.one_of(st.integers(0, 3_000), st.integers(0, 300).map(lambda s: s * 1000)),
     TRACKS,
     st.sampled_from([None, 0, 50]),
@@ -422,7 +425,7 @@ EXPORT_RECORDS = st.builds(
 )
 CHAINS = st.builds(
     lambda step_s, first, sources: [
-        heard(step_s * n) if source == API else exported(step_s * n)
+        reported(step_s * n) if source == API else exported(step_s * n)
         for n, source in enumerate(sources, first)
     ],
     st.sampled_from([1, 60, 90]),
@@ -440,7 +443,7 @@ RECORDS = st.builds(
 @given(records=RECORDS, data=st.data())
 def test_any_order_split_and_repetition_give_the_same_table(records, data):
     shuffled = data.draw(st.permutations(records))
-    repeated = shuffled + data.draw(st.lists(st.sampled_from(records or [heard()]), max_size=5))
+    repeated = shuffled + data.draw(st.lists(st.sampled_from(records or [reported()]), max_size=5))
     assume(records or not repeated)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(repeated)), max_size=6)))
     parts = [repeated[i:j] for i, j in zip([0, *cuts], [*cuts, len(repeated)], strict=True)]
@@ -458,7 +461,7 @@ def test_any_order_split_and_repetition_give_the_same_table(records, data):
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, data=st.data())
-def test_healing_between_any_two_loads_changes_nothing_but_the_popularity(records, data):
+def test_healing_between_loads_changes_only_popularity(records, data):
     shuffled = data.draw(st.permutations(records))
     again = data.draw(st.lists(st.sampled_from(records), max_size=5)) if records else []
     healed, plain = Table(), loaded(*records)
@@ -475,7 +478,7 @@ def test_healing_between_any_two_loads_changes_nothing_but_the_popularity(record
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, cut=st.integers(0, 14))
-def test_every_record_ends_in_one_bucket_and_the_rows_are_accounted_for(records, cut):
+def test_every_record_is_counted_once(records, cut):
     table = Table()
 
     outcomes = [table.load(records[:cut]), table.load(records[cut:])]
@@ -489,14 +492,14 @@ def test_every_record_ends_in_one_bucket_and_the_rows_are_accounted_for(records,
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS)
-def test_no_record_is_lost_and_no_row_holds_two_plays_of_one_source(records):
+def test_no_record_is_lost_or_wrongly_merged(records):
     table = loaded(*records)
 
     held = [{(r.play.track_uri, r.source, r.play.played_at) for r in row.records}
             for row in table.rows.values()]  # fmt: skip
-    told = {(play.track_uri, source, play.played_at) for source, play in records}
-    assert set().union(*held) == told
-    assert sum(map(len, held)) == len(told)
+    expected = {(play.track_uri, source, play.played_at) for source, play in records}
+    assert set().union(*held) == expected
+    assert sum(map(len, held)) == len(expected)
     assert all(_spread(row, API) < timedelta(seconds=1) for row in table.rows.values())
     assert all(_spread(row, EXPORT) <= timedelta(seconds=1) for row in table.rows.values())
 
@@ -508,7 +511,7 @@ def _spread(row: Row, source: str) -> timedelta:
 
 @settings(max_examples=200, deadline=None)
 @given(records=RECORDS)
-def test_the_key_of_the_table_is_never_taken_twice(records):
+def test_the_unique_key_is_never_violated(records):
     table = loaded(*records)
 
     keys = Counter((row.played_at, row.values()[0]) for row in table.rows.values())

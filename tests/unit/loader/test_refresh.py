@@ -1,4 +1,4 @@
-"""How long a refresh of the derived tables goes on."""
+"""When a refresh of the derived tables ends."""
 
 import time
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from services.loader.refresh import MONTHS_AT_ONCE, refresh
 
 
 class Months:
-    """A database in which so many months wait, and which computes those that it is asked for."""
+    """A database with so many stale months, which computes as many as it is asked for."""
 
     def __init__(self, waiting, takes_s=0.0, *, held=False):
         self.waiting = waiting
@@ -36,7 +36,7 @@ class Months:
         return [[not self.held, self.waiting]]
 
 
-def test_the_marks_are_read_first_then_ever_more_months_are_computed_in_a_transaction():
+def test_a_refresh_reads_marks_then_doubles_the_months():
     months = Months(60)
 
     assert refresh(months, 60, 60) == 0
@@ -44,14 +44,14 @@ def test_the_marks_are_read_first_then_ever_more_months_are_computed_in_a_transa
     assert months.committed == len(months.asked)
 
 
-def test_a_refresh_of_nothing_reads_the_marks_only():
+def test_a_refresh_without_stale_months_only_reads_the_marks():
     months = Months(0)
 
     assert refresh(months, 60, 60) == 0
     assert months.asked == [0]
 
 
-def test_a_refresh_ends_while_another_holds_the_months():
+def test_a_refresh_ends_if_another_refresh_runs():
     months = Months(24, held=True)
 
     assert refresh(months, 60, 60) == 24
@@ -65,14 +65,14 @@ def test_a_refresh_ends_if_the_next_transaction_would_take_too_long():
     assert months.asked == [0, 1]
 
 
-def test_a_refresh_without_time_reads_the_marks():
+def test_a_refresh_without_time_still_reads_the_marks():
     months = Months(24)
 
     assert refresh(months, 0, 60) == 24
     assert months.asked == [0]
 
 
-def test_a_refresh_computes_no_more_months_than_it_is_allowed():
+def test_a_refresh_computes_at_most_the_allowed_months():
     months = Months(24)
 
     assert refresh(months, 60, 60, most_months=3) == 21
@@ -80,7 +80,7 @@ def test_a_refresh_computes_no_more_months_than_it_is_allowed():
 
 
 @pytest.mark.parametrize(("limit_s", "limit_ms"), [(10, 10_000), (0, 1)])
-def test_postgres_ends_each_transaction_at_its_limit(limit_s, limit_ms):
+def test_each_transaction_has_the_statement_timeout(limit_s, limit_ms):
     months = Months(1)
 
     refresh(months, 60, limit_s)

@@ -16,12 +16,12 @@ KEYS = (
     "counting_rule", "first_date", "milestone", "platform", "country", "reason_start",
     "reason_end", "shuffle", "offline", "incognito", "context_type",
 )  # fmt: skip
-"""Columns by which a row finds its partner; no view rounds them."""
+"""Columns that identify a row; no view rounds them."""
 ENOUGH_PLACES = 2
 
 
 def without_ids(views: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    """Leave out the ids, once each is known to stand for one folded name and none has two."""
+    """Check that ids and folded names match one to one, then leave the ids out."""
     names_of: dict[tuple[str, Any], set] = {}
     ids_of: dict[tuple[str, Any], set] = {}
     for row in (row for rows in views.values() for row in rows):
@@ -63,7 +63,7 @@ def _wrong(actual: Row, expected: Row) -> list[str]:
 
 
 def same(actual: Any, expected: Any) -> bool:
-    """True if a value is the expected one; a ratio to the last place that is shown."""
+    """True if a value is the expected one; ratios are compared as they are rounded."""
     if not isinstance(expected, Fraction):
         return type(actual) is type(expected) and actual == expected
     if not isinstance(actual, Decimal):

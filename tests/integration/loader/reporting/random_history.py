@@ -1,4 +1,4 @@
-"""A random history of two listeners, with all that real ones have: both sources, names in many
+"""A random history of two listeners, with what real ones have: both sources, names in many
 spellings, compilations, unknown lengths, skips, plays of one instant and long pauses.
 """
 
@@ -18,12 +18,12 @@ MEASURES = ("danceability", "energy", "speechiness", "acousticness", "instrument
 
 
 def store_random_history(reporting: Reporting, plays: int, seed: int) -> None:
-    """Store so many plays of each of two listeners, features of most tracks, polls and gaps."""
+    """Store so many plays for each of two listeners, features of most tracks, polls and gaps."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     reporting.insert("track_features", filter(None, (_features(chance, n) for n in range(URIS))))
     for listener in ("me", "zoe"):
         rows = list(_plays(chance, listener, plays))
-        # In no order of time, as uploads come.
+        # In random order, as uploads are.
         chance.shuffle(rows)
         reporting.insert("listening_history", rows)
         _watch(chance, reporting, listener, max(row["played_at"] for row in rows))
@@ -92,7 +92,7 @@ def _context(chance: random.Random) -> str | None:
 
 def _names(chance: random.Random, uri: int, source: str) -> Row:
     track = uri % TRACKS
-    # Some tracks have other letters in other records, too.
+    # Some records spell a track in other letters.
     artist = _spelled(chance, uri, f"Künstler {track % 60}")
     if source == "extended-history" and uri % 10 == 0:
         artist = "Various Artists"
@@ -126,7 +126,7 @@ def _features(chance: random.Random, uri: int) -> Row | None:
 
 
 def _watch(chance: random.Random, reporting: Reporting, listener: str, last: datetime) -> None:
-    """Poll, and leave gaps, some of which are closed or go on."""
+    """Store polls and gaps; some gaps are closed, some have no end."""
     reporting.poll(*[START + chance.random() * (last - START) for _ in range(20)],
                    listener=listener)  # fmt: skip
     for n in range(30):

@@ -1,4 +1,4 @@
-"""Fills the tables that the reporting views stand on, and reads the views."""
+"""Fills the tables behind the reporting views, and reads the views."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ NOON = datetime.fromisoformat("2024-05-15T12:00:00+00:00")
 
 
 def a_play(ended_at: datetime | str, track: str = "a", ms: int | None = 200_000, **columns) -> Row:
-    """A row of listening_history: of an export, or of the API if nobody knows the time played."""
+    """A row of listening_history: of an export, or of the API if the time played is unknown."""
     return {
         "listener": "me",
         "track_uri": f"spotify:track:{track}",
@@ -33,7 +33,7 @@ def a_play(ended_at: datetime | str, track: str = "a", ms: int | None = 200_000,
 
 
 def plays_at(*instants: str, **columns) -> list[Row]:
-    """Plays of as many tracks."""
+    """One play of each of several tracks."""
     return [a_play(instant, f"t{n}", **columns) for n, instant in enumerate(instants)]
 
 
@@ -44,7 +44,7 @@ class Reporting:
         self.database = database
         self.owner = owner
         self.reader = reader
-        # No view may lean on the clock of whoever reads it.
+        # No view may depend on the reader's time zone.
         reader.run("SET TimeZone TO 'Pacific/Kiritimati'")
 
     def store(self, *plays: Row) -> None:
@@ -98,12 +98,12 @@ class Reporting:
         }])  # fmt: skip
 
     def refresh(self) -> None:
-        """Recompute whatever is marked."""
+        """Recompute what is marked."""
         ((months_left,),) = self.database.run("SELECT derived.refresh(1000000)")
         assert months_left == 0
 
     def forget(self) -> None:
-        """Empty all that is derived, as if no refresh had ever been."""
+        """Empty all derived tables, as if no refresh had ever run."""
         names = self.owner.run(
             "SELECT string_agg('derived.' || tablename, ', ') FROM pg_tables "
             "WHERE schemaname = 'derived'"
@@ -111,12 +111,12 @@ class Reporting:
         self.owner.run(f"TRUNCATE {names[0][0]}")
 
     def rebuild(self) -> None:
-        """Make all that is derived again."""
+        """Rebuild all derived tables."""
         self.database.run("SELECT derived.rebuild()")
         self.refresh()
 
     def empty(self) -> None:
-        """Empty the tables that plays, features, zones and gaps are in."""
+        """Empty the tables of plays, features, zones and gaps."""
         self.owner.run(
             "TRUNCATE listening_history, merged_record, track_features, poll, gap, loaded_batch, "
             "import_report, listener_setting RESTART IDENTITY"
@@ -139,7 +139,7 @@ class Reporting:
         assert self.wrong_views() == {}
 
     def wrong_views(self) -> dict[str, list[Any]]:
-        """Return the differences of each view that has some."""
+        """Return the differences of each view that differs."""
         with one_instant(self.reader):
             actual, model = self.read_views(), expected(self.read_world(), *VIEWS)
         wrong = {name: differences(actual[name], model[name]) for name in VIEWS}
@@ -151,7 +151,7 @@ class Reporting:
         return {name: sorted(rows, key=repr) for name, rows in without_ids(views).items()}
 
     def read_derived(self) -> dict[str, list[str]]:
-        """Read all that is derived, the rows in a fixed order."""
+        """Read all derived tables, the rows in a fixed order."""
         names = self.owner.run("SELECT tablename FROM pg_tables WHERE schemaname = 'derived'")
         return {name: sorted(map(repr, table(self.owner, f"derived.{name}"))) for (name,) in names}
 
@@ -181,7 +181,7 @@ class Reporting:
 
 @contextmanager
 def one_instant(database) -> Iterator[None]:
-    """Read from one snapshot, in which now() stands still."""
+    """Read from one snapshot, in which now() does not change."""
     database.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
         yield

@@ -1,4 +1,4 @@
-"""Whatever changes, in whatever order: the views show what the model and a rebuild show."""
+"""After any changes in any order, the views match the model and a rebuild."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from tests.integration.loader.reporting.stage import a_play
 
 LISTENERS = st.sampled_from(["me", "me", "zoe"])
 URIS = st.sampled_from("abcd")
-# Around the borders of months and of a year, and so near that estimates and sessions cross them.
+# Near the ends of months and of a year, so that estimates and sessions cross them.
 BORDERS = st.sampled_from(["2023-11-30T18:30", "2023-12-31T23:00", "2024-01-01T00:00",
                            "2024-01-20T12:00", "2024-02-01T00:00"])  # fmt: skip
 INSTANTS = st.builds(
@@ -29,7 +29,7 @@ NAMES = st.fixed_dictionaries(
         "album_name": st.sampled_from(["One", "Two", None]),
     }
 )
-# The longest reaches over most of a month.
+# The longest covers most of a month.
 LENGTHS = st.sampled_from([None, 29_000, 100_000, 2_000_000_000])
 PLAYS = st.builds(
     lambda listener, uri, at, names, length, source, ms: a_play(
@@ -68,7 +68,7 @@ STEPS = st.one_of(
 
 
 class Life:
-    """Changes the tables as the loader does, statement by statement."""
+    """Changes the tables with the statements of the loader."""
 
     def __init__(self, reporting) -> None:
         self.reporting = reporting
@@ -132,7 +132,7 @@ class Life:
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(plays=st.lists(PLAYS, min_size=3, max_size=8), steps=st.lists(STEPS, min_size=2, max_size=9))
-def test_any_changes_and_refreshes_end_as_a_rebuild_and_as_the_model(reporting, plays, steps):
+def test_any_changes_give_the_result_of_a_rebuild(reporting, plays, steps):
     reporting.empty()
     life = Life(reporting)
     life.insert(plays)

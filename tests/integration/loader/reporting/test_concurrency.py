@@ -1,4 +1,4 @@
-"""Changes that commit while a refresh runs wait for the next one; none is lost."""
+"""Changes that commit during a refresh stay marked for the next one; none is lost."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from services.loader.refresh import refresh
 from tests.integration.loader.reporting.stage import a_play
 
 LONG_ENOUGH_S = 0.3
-"""Time for a statement to finish, or to wait for a lock of another."""
+"""Time in which a statement finishes, or starts to wait for a lock."""
 
 REFRESH = "SELECT derived.refresh(1000)"
 CHANGES = {
@@ -30,7 +30,7 @@ CHANGES = {
 
 @pytest.fixture
 def marked(reporting):
-    """Plays around the end of May that are refreshed, and marked again by three more."""
+    """Refreshed plays around the end of May, and three more that mark their months again."""
     reporting.listen_in("Europe/Berlin")
     reporting.know("t2", duration_ms=60_000, energy=0.5)
     for n, instant in enumerate(["2024-05-31T20:00Z", "2024-05-31T23:50Z", "2024-06-01T00:10Z"]):
@@ -45,7 +45,7 @@ def marked(reporting):
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_that_commits_after_a_refresh_has_begun(marked, connect, change):
+def test_a_change_committed_during_a_refresh_stays_marked(marked, connect, change):
     writer = connect("loader")
     writer.run("BEGIN")
     writer.run(change)
@@ -61,7 +61,7 @@ def test_a_change_that_commits_after_a_refresh_has_begun(marked, connect, change
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_that_commits_before_a_refresh_does(marked, connect, change):
+def test_a_change_committed_before_a_refreshs_commit_stays_marked(marked, connect, change):
     writer, refresher = connect("loader"), connect("loader")
     refresher.run("BEGIN")
     refresher.run(REFRESH)
@@ -78,10 +78,10 @@ def test_a_change_that_commits_before_a_refresh_does(marked, connect, change):
 
 @pytest.mark.parametrize("change", ["a play", "a name"])
 @pytest.mark.parametrize("name", ["name", "stale_month", "hour", "item"])
-def test_a_change_that_commits_in_the_middle_of_a_refresh(marked, connect, name, change):
+def test_a_change_committed_inside_a_refresh_stays_marked(marked, connect, name, change):
     writer, blocker = connect("loader"), connect("migrator")
     blocker.run("BEGIN")
-    # The refresh waits where it comes to write this table; the change does not.
+    # The refresh waits for this table; the change does not.
     blocker.run(f"LOCK TABLE derived.{name} IN SHARE MODE")
 
     with ThreadPoolExecutor() as pool:
@@ -96,7 +96,7 @@ def test_a_change_that_commits_in_the_middle_of_a_refresh(marked, connect, name,
     marked.compare()
 
 
-def test_two_refreshes_at_once_do_the_work_of_one(marked, connect):
+def test_two_concurrent_refreshes_do_the_work_once(marked, connect):
     with ThreadPoolExecutor() as pool:
         other = pool.submit(connect("loader").run, REFRESH)
         marked.database.run(REFRESH)
@@ -105,7 +105,7 @@ def test_two_refreshes_at_once_do_the_work_of_one(marked, connect):
     marked.compare()
 
 
-def test_a_refresh_goes_on_while_more_months_are_marked_than_it_computes(marked):
+def test_a_refresh_continues_until_no_month_is_stale(marked):
     arriving = [a_play(f"2023-0{month}-10T12:00Z", "t0") for month in range(1, 7)]
 
     @contextmanager
@@ -121,7 +121,7 @@ def test_a_refresh_goes_on_while_more_months_are_marked_than_it_computes(marked)
     marked.compare()
 
 
-def test_a_refresh_ends_while_another_works(marked, connect):
+def test_a_refresh_ends_at_once_if_another_runs(marked, connect):
     other = connect("loader")
     with other.transaction():
         other.run(REFRESH)

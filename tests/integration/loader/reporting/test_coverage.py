@@ -1,6 +1,6 @@
-"""How much of each day is known, and how fresh it is."""
+"""Coverage of each day, and freshness of each listener."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,7 +10,8 @@ from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 def test_every_day_from_the_first_play_or_poll_to_today_is_a_row(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
-    today = now.date()
+    # The reader's session is in another zone, in which the date may differ.
+    today = now.astimezone(UTC).date()
     reporting.store(a_play(now - timedelta(days=2)))
     reporting.poll(now - timedelta(days=3), now - timedelta(days=1))
 
@@ -48,16 +49,16 @@ def test_coverage_is_the_share_of_the_local_day(reporting, day, starts, gap_hour
     assert days[day + timedelta(days=1)] == [1, False, False]
 
 
-def test_time_that_nobody_watched_is_unknown_and_no_gap(reporting):
+def test_unobserved_time_is_unknown_but_not_a_gap(reporting):
     reporting.store(a_play("2024-05-15T12:00Z"))
 
     columns = ("coverage", "has_open_gap", "is_at_least")
     assert reporting.shown("listening_daily", *columns)[0] == [0, False, False]
 
 
-def test_an_upload_covers_its_span_once_it_is_loaded(reporting):
+def test_an_upload_covers_its_span_once_complete(reporting):
     reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-05-16T12:00Z"))
-    # Of no batch, so that all of it is loaded; the other waits for one.
+    # This upload has no batches, so it is complete; the other one lacks a batch.
     reporting.report("loaded", 0, ("2024-05-15T06:00Z", "2024-05-15T18:00Z"))
     reporting.report("loading", 1, ("2024-05-16T06:00Z", "2024-05-16T18:00Z"))
 
@@ -66,7 +67,7 @@ def test_an_upload_covers_its_span_once_it_is_loaded(reporting):
     ]  # fmt: skip
 
 
-def test_freshness_of_a_listener(reporting):
+def test_freshness_has_the_last_times_of_a_listener(reporting):
     reporting.listen_in("Asia/Kolkata")
     reporting.store(a_play(NOON, ms=300_000), a_play(NOON + 10 * MINUTE, "live", ms=None))
     reporting.store(a_play(NOON, listener="zoe"))
@@ -84,7 +85,7 @@ def test_freshness_of_a_listener(reporting):
     assert share == pytest.approx(Decimal("0.4118"), abs=Decimal("0.0001"))
 
 
-def test_a_listener_without_a_play_is_there(reporting):
+def test_freshness_has_listeners_without_plays(reporting):
     reporting.poll(NOON)
 
     assert reporting.shown("freshness", "time_zone", "first_played_at", "estimated_share") == [
@@ -96,7 +97,7 @@ def test_a_listener_without_a_play_is_there(reporting):
     reporting.compare()
 
 
-def test_months_that_wait_to_be_computed_are_counted(reporting):
+def test_freshness_counts_stale_months(reporting):
     reporting.listen_in("UTC")
     reporting.refresh()
     reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-07-15T12:00Z"))

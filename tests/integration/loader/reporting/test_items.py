@@ -1,4 +1,4 @@
-"""What is shown of artists, tracks and albums."""
+"""The views of artists, tracks and albums."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.integration.loader.reporting.stage import a_play, plays_at
 
 
-def test_first_last_and_most_of_a_track(reporting):
+def test_a_track_has_its_first_last_and_busiest_day(reporting):
     reporting.store(
         *plays_at("2023-12-30T12:00Z", track_name="x", artist_name="y"),
         *plays_at(*[f"2024-02-0{n}T12:00Z" for n in (3, 2)], track_name="x", artist_name="y"),

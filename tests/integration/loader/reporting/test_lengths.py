@@ -1,4 +1,4 @@
-"""How long a play was, how far it counts, and whether it is a skip."""
+"""The length of a play, the rules that count it, and whether it is a skip."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ def test_a_play_of_unknown_length_lasts_three_and_a_half_minutes_at_most(reporti
     ]
 
 
-def test_a_play_of_the_api_lasts_no_longer_than_its_track_and_30_s_at_least(reporting):
+def test_an_api_play_lasts_from_30_s_to_its_track_length(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "first", ms=None, duration_ms=20_000),
         a_play("2024-05-15T12:10Z", "second", ms=None, duration_ms=250_000),
@@ -40,7 +40,7 @@ def test_a_play_of_the_api_lasts_no_longer_than_its_track_and_30_s_at_least(repo
     ]
 
 
-def test_an_estimate_leans_on_any_earlier_play_of_the_listener_alone(reporting):
+def test_an_estimate_depends_only_on_the_listeners_earlier_play(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "skip", ms=0),
         a_play("2024-05-15T12:01Z", "before", ms=None, listener="zoe"),
@@ -54,7 +54,7 @@ def test_an_estimate_leans_on_any_earlier_play_of_the_listener_alone(reporting):
     assert reporting.shown("plays", "ms", listener="zoe") == [[210_000]]
 
 
-def test_an_estimate_leans_on_the_play_of_the_month_before(reporting):
+def test_an_estimate_can_depend_on_the_month_before(reporting):
     reporting.store(
         a_play("2024-05-31T23:59Z", "may"), a_play("2024-06-01T00:01Z", "june", ms=None)
     )
@@ -64,7 +64,7 @@ def test_an_estimate_leans_on_the_play_of_the_month_before(reporting):
     ]  # fmt: skip
 
 
-def test_the_length_of_a_track_comes_from_the_play_then_from_its_features(reporting):
+def test_a_tracks_length_comes_from_the_play_else_features(reporting):
     reporting.know("own", duration_ms=60_000)
     reporting.know("features", duration_ms=60_000)
     reporting.store(
@@ -76,7 +76,7 @@ def test_the_length_of_a_track_comes_from_the_play_then_from_its_features(report
     ]  # fmt: skip
 
 
-def test_0_ms_is_known_and_no_estimate(reporting):
+def test_0_ms_is_known_and_not_an_estimate(reporting):
     reporting.store(a_play(NOON, ms=0))
 
     assert reporting.shown("plays", "ms", "minutes", "minutes_are_estimated", *RULES) == [
@@ -87,7 +87,7 @@ def test_0_ms_is_known_and_no_estimate(reporting):
     ]
 
 
-def test_minutes_are_rounded_once_their_ms_are_added(reporting):
+def test_minutes_are_rounded_after_the_sum(reporting):
     reporting.store(*plays_at(*[f"2024-05-15T12:0{n}Z" for n in range(3)], ms=100))
 
     # 3 x 100 ms are 0.005 minutes; each alone would round to 0.
@@ -114,7 +114,7 @@ def test_minutes_are_rounded_once_their_ms_are_added(reporting):
         (0, 2_000, None, [1, 0, 0, 1]),
     ],
 )
-def test_each_rule_counts_from_its_own_border(reporting, ms, length_ms, reason_end, counts):
+def test_each_rule_counts_from_its_own_threshold(reporting, ms, length_ms, reason_end, counts):
     reporting.store(a_play(NOON, ms=ms, duration_ms=length_ms, reason_end=reason_end))
 
     assert reporting.shown("plays", *RULES) == [counts]
@@ -132,13 +132,13 @@ def test_each_rule_counts_from_its_own_border(reporting, ms, length_ms, reason_e
         ("both", 200_000, False, False),
     ],
 )
-def test_a_skip_is_known_where_an_export_reported_the_play(reporting, source, ms, skipped, is_skip):
+def test_a_skip_is_known_only_from_an_export(reporting, source, ms, skipped, is_skip):
     reporting.store(a_play(NOON, ms=ms, source=source, skipped=skipped))
 
     assert reporting.shown("plays", "is_skip") == [[is_skip]]
 
 
-def test_the_skip_rate_is_over_plays_of_which_it_is_known(reporting):
+def test_the_skip_rate_counts_only_plays_with_known_skips(reporting):
     reporting.store(
         *plays_at("2024-05-15T12:00Z", ms=1_000),
         *plays_at("2024-05-16T12:00Z", "2024-05-16T13:00Z"),

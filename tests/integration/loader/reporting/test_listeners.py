@@ -1,17 +1,17 @@
-"""One listener beside another, with one play, or with none."""
+"""Two listeners, one play, or no play."""
 
 from decimal import Decimal
 
 from tests.integration.loader.reporting.stage import NOON, a_play
 
 
-def test_nothing_at_all_is_no_row_in_any_view(reporting):
+def test_an_empty_database_has_no_row_in_any_view(reporting):
     reporting.refresh()
 
     assert {name: rows for name, rows in reporting.read_views().items() if rows} == {}
 
 
-def test_one_play_is_a_row_in_every_view_that_needs_no_more(reporting):
+def test_one_play_is_a_row_in_most_views(reporting):
     reporting.store(a_play(NOON))
     reporting.refresh()
 
@@ -48,7 +48,7 @@ def test_the_plays_of_another_listener_change_no_number(reporting):
     assert {name: rows for name, rows in mine.items() if rows != alone[name]} == {}
 
 
-def test_two_listeners_share_the_artists_that_both_heard(reporting):
+def test_two_listeners_share_the_artists_both_played(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "1", artist_name="Nina", ms=90_000),
         a_play("2023-05-15T12:00Z", "2", artist_name="nina", ms=60_000, listener="zoe"),

@@ -1,4 +1,4 @@
-"""The views after loads by the loader itself: polls, an export that upgrades them, features."""
+"""The views after real loads: polls, an export that upgrades them, features."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def test_live_plays_then_their_export_then_their_features(reporting, load):
     reporting.compare()
 
 
-def test_the_same_file_again_changes_nothing(reporting, load):
+def test_a_repeated_upload_changes_nothing(reporting, load):
     batch = a_batch(a_play(0, "one", ms_played=50_000), source=EXPORT, origin="history/me/1.zip")
     load(batch)
     reporting.refresh()

@@ -1,4 +1,4 @@
-"""Every view against the model, row by row, on 10,000 random plays; and views that must agree."""
+"""Every view matches the model on 10,000 random plays, and views agree with each other."""
 
 from collections import Counter
 
@@ -23,7 +23,7 @@ def big(reporting):
     return reporting
 
 
-def test_10_000_random_plays_are_shown_as_the_model_has_them(big):
+def test_views_match_the_model_on_10_000_random_plays(big):
     for zones in ZONES:
         for listener, zone in zones.items():
             big.listen_in(zone, listener)
@@ -54,7 +54,7 @@ def year(row):
 
 
 def total(rows, part_of):
-    """Add up each count of the rows of one part."""
+    """Return the sums of the counts of the rows of one part."""
     sums = Counter()
     for row in rows:
         for column in COUNTS:

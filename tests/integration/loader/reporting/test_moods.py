@@ -1,4 +1,4 @@
-"""How, where and in which mood was listened."""
+"""Platforms, contexts, moods and diversity of the plays."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ import pytest
 from tests.integration.loader.reporting.stage import NOON, a_play, plays_at
 
 
-def test_plays_are_counted_by_where_and_how(reporting):
+def test_plays_are_counted_by_platform_and_reason(reporting):
     known = {"platform": "ios", "country": "DE", "reason_start": "clickrow", "shuffle": False}
     reporting.store(
         a_play("2024-05-15T12:00Z", "a", **known),

@@ -1,9 +1,9 @@
-"""Which names are one artist, track or album, and how it is spelled."""
+"""Which names are the same artist, track or album, and which spelling is shown."""
 
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 
-def test_the_api_knows_the_artist_of_a_compilation(reporting):
+def test_the_api_names_the_artist_of_a_compilation(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "one", artist_name="Various Artists"),
         a_play("2019-01-01T12:00Z", "one", artist_name="Nina", listener="zoe", source="both"),
@@ -30,7 +30,7 @@ def test_the_newest_record_names_a_track(reporting):
     assert reporting.shown("plays", "track_name", "album_name") == [["New", "Deluxe"]] * 3
 
 
-def test_names_are_one_whatever_their_case_and_form(reporting):
+def test_names_match_in_any_case_and_normal_form(reporting):
     names = (
         "Tr\u00e4umerei",
         "Tra\u0308umerei",
@@ -50,7 +50,7 @@ def test_names_are_one_whatever_their_case_and_form(reporting):
     assert reporting.shown("diversity", "artists", "tracks", "albums") == [[1, 1, 6]]
 
 
-def test_the_spelling_of_most_tracks_is_shown_however_often_they_are_played(reporting):
+def test_the_spelling_of_most_tracks_is_shown(reporting):
     reporting.store(
         *[a_play(f"2024-05-15T12:0{n}Z", "loud", artist_name="ABBA!", track_name="x")
           for n in range(4)],
@@ -59,13 +59,13 @@ def test_the_spelling_of_most_tracks_is_shown_however_often_they_are_played(repo
     )  # fmt: skip
 
     assert reporting.shown("artists", "artist_name", "plays_all", "tracks") == [["Abba!", 6, 2]]
-    # Of two spellings that are as frequent, the smaller by code points: capitals first.
+    # Of two equally frequent spellings the lower one by code point is shown: capitals first.
     assert reporting.shown("tracks_by_month", "track_name", "artist_name", "plays_all") == [
         ["Y", "Abba!", 2], ["x", "Abba!", 4],
     ]  # fmt: skip
 
 
-def test_names_that_read_the_same_in_a_row_are_not_one(reporting):
+def test_joined_names_that_look_equal_stay_separate(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "1", artist_name="ab", track_name="c", album_name="cd"),
         a_play("2024-05-15T12:10Z", "2", artist_name="a", track_name="bc", album_name="bcd"),
@@ -79,7 +79,7 @@ def test_names_that_read_the_same_in_a_row_are_not_one(reporting):
     assert len(reporting.shown("tracks", "artist_name", "track_name")) == 7
     assert len(reporting.shown("albums", "album_name", "artist_name")) == 7
     assert len(reporting.shown("artists", "artist_name")) == 6
-    # Ids are compared across views, too: an artist, a track and an album "cd" are three.
+    # Ids are compared across views too: an artist, a track and an album "cd" are three items.
     reporting.compare()
 
 

@@ -15,7 +15,7 @@ MAY, JUNE = date(2024, 5, 1), date(2024, 6, 1)
 
 @pytest.fixture
 def computed(reporting):
-    """Plays around the end of May that are computed: the last one is an estimate in June."""
+    """Refreshed plays around the end of May; the last one is an estimate in June."""
     reporting.store(
         a_play("2024-05-31T20:00Z", "early", ms=100_000),
         a_play("2024-05-31T23:50Z", "may", ms=100_000),
@@ -43,7 +43,7 @@ def test_a_late_play_shortens_an_estimate_in_the_next_month(computed):
     computed.compare()
 
 
-def test_a_lost_play_lengthens_an_estimate_and_parts_a_session(computed):
+def test_a_deleted_play_lengthens_an_estimate_and_splits_a_session(computed):
     computed.database.run("DELETE FROM listening_history WHERE track_uri = 'spotify:track:may'")
 
     assert june(computed) == [[900_000, 1]]
@@ -61,7 +61,7 @@ def test_a_late_play_shortens_an_estimate_weeks_after_it(computed):
     years = ("listened_year", "ms")
     assert computed.shown("year_review", *years) == [[2024, 920_000], [2026, 24 * days]]
 
-    # Neither this day nor the next one is in the month of the play after it.
+    # The next play is in a later month than this day and the day after it.
     computed.store(a_play("2025-12-30T12:00Z", "late", ms=0))
 
     assert computed.shown("year_review", *years) == [
@@ -98,7 +98,7 @@ def test_a_play_that_moves_leaves_its_month_for_another(computed):
     computed.compare()
 
 
-def test_each_column_of_a_play_that_changes_is_followed(computed):
+def test_each_changed_column_of_a_play_reaches_the_views(computed):
     for change in (
         "ms_played = 29000, source = 'both'", "source = 'extended-history'", "skipped = true",
         "ms_played = 30000", "skipped = false", "duration_ms = 31000", "reason_end = 'trackdone'",
@@ -115,7 +115,7 @@ def test_each_column_of_a_play_that_changes_is_followed(computed):
         assert (change, computed.wrong_views()) == (change, {})
 
 
-def test_each_feature_that_changes_is_followed(computed):
+def test_each_changed_feature_reaches_the_views(computed):
     computed.know("june", duration_ms=None)
     computed.database.run("UPDATE listening_history SET duration_ms = NULL")
     computed.refresh()
@@ -127,7 +127,7 @@ def test_each_feature_that_changes_is_followed(computed):
         assert (change, computed.wrong_views()) == (change, {})
 
 
-def test_a_length_that_arrives_or_changes_reaches_all_plays_of_its_track(computed):
+def test_a_new_length_reaches_all_plays_of_its_track(computed):
     computed.store(
         a_play("2024-05-20T12:00Z", "long", ms=None),
         a_play("2023-05-20T12:00Z", "long", ms=None, listener="zoe"),
@@ -154,7 +154,7 @@ def test_a_length_that_arrives_or_changes_reaches_all_plays_of_its_track(compute
     computed.compare()
 
 
-def test_features_that_arrive_or_change_are_shown(computed):
+def test_new_or_changed_features_are_shown(computed):
     computed.know("june", energy=0.5)
 
     assert computed.shown("mood_by_hour", "hour", "plays_with_features")[0] == [0, 1]
@@ -197,7 +197,7 @@ def test_a_spelling_changes_everywhere_at_once(reporting):
     reporting.compare()
 
 
-def test_another_zone_moves_all_history_at_once(computed):
+def test_a_new_time_zone_moves_the_whole_history(computed):
     computed.listen_in("Asia/Kolkata")
 
     assert sessions(computed) == [[JUNE, 1], [JUNE, 2]]
@@ -214,7 +214,7 @@ def test_another_zone_moves_all_history_at_once(computed):
     computed.compare()
 
 
-def test_a_refresh_in_parts_ends_as_one(computed):
+def test_a_refresh_in_parts_gives_the_same_result(computed):
     computed.listen_in("Asia/Kolkata")
     computed.store(*[a_play(f"202{year}-01-01T12:00Z", "early") for year in range(4)])
     left = [computed.database.run("SELECT derived.refresh(2)")[0][0] for _ in range(4)]
@@ -224,7 +224,7 @@ def test_a_refresh_in_parts_ends_as_one(computed):
     computed.compare()
 
 
-def test_a_rebuild_shows_what_there_is_until_the_new_figures_are_there(computed):
+def test_a_rebuild_shows_the_old_figures_until_it_ends(computed):
     shown = computed.read_views()
 
     computed.database.run("SELECT derived.rebuild()")
@@ -242,7 +242,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.items(), ids=DAMAGE)
-def test_a_rebuild_mends_whatever_is_wrong(computed, damage):
+def test_a_rebuild_repairs_any_damage(computed, damage):
     table, wrong = damage
     right = computed.read_derived()
     computed.owner.run(f"UPDATE derived.{table} SET {wrong}")  # noqa: S608 - our own words
@@ -254,7 +254,7 @@ def test_a_rebuild_mends_whatever_is_wrong(computed, damage):
 
 
 @pytest.mark.parametrize("change", ["names", "features"])
-def test_more_tracks_than_are_looked_up_one_by_one_are_refreshed_all_at_once(computed, change):
+def test_very_many_changed_tracks_are_refreshed_together(computed, change):
     many = [f"many{number}" for number in range(5_001)]
     if change == "features":
         computed.insert("track_features", [
@@ -273,7 +273,7 @@ def test_more_tracks_than_are_looked_up_one_by_one_are_refreshed_all_at_once(com
 
 
 @pytest.mark.parametrize("change", ["names", "features"])
-def test_many_tracks_make_only_the_months_stale_in_which_they_were_played(computed, change):
+def test_changed_tracks_make_only_their_own_months_stale(computed, change):
     many = [f"many{number}" for number in range(5_001)]
     plays = [
         a_play(NOON + number * MINUTE, track, artist_name="Many", ms=9, listener="zoe")
@@ -305,7 +305,7 @@ def test_the_newest_months_come_first(computed):
     assert computed.reader.run(review) == [[MAY, 2], [JUNE, 2]]
 
 
-def test_what_is_written_without_a_change_marks_nothing(computed):
+def test_a_write_without_a_change_marks_nothing(computed):
     computed.know("june", duration_ms=None, popularity=5)
     computed.database.run("UPDATE listening_history SET popularity = 5")
     computed.database.run("UPDATE track_features SET popularity = 6")
@@ -313,7 +313,7 @@ def test_what_is_written_without_a_change_marks_nothing(computed):
     assert computed.database.run("SELECT months FROM derived.waiting(now())") == [[0]]
 
 
-def test_the_loader_may_refresh_and_the_readers_may_not_look(computed, connect):
+def test_only_the_loader_can_use_the_derived_schema(computed, connect):
     for role, statement in [
         ("reader", "SELECT * FROM derived.hour"),
         ("reader", "SELECT derived.refresh(1)"),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play, plays_at
 
 
-def test_what_is_new_in_a_month(reporting):
+def test_a_month_lists_its_new_artists_and_tracks(reporting):
     reporting.store(
         a_play("2024-04-30T12:00Z", "old", artist_name="A", album_name="L"),
         a_play("2024-05-01T12:00Z", "old", artist_name="A", album_name="L"),
@@ -58,7 +58,7 @@ def test_a_month_in_review_names_its_tops_and_the_month_before(reporting):
     ]  # fmt: skip
 
 
-def test_a_year_in_review_is_its_months_together(reporting):
+def test_a_year_in_review_sums_its_months(reporting):
     reporting.store(
         a_play("2022-12-31T12:00Z", "a"),
         *plays_at("2023-01-01T12:00Z", "2023-06-15T12:00Z", "2023-12-31T12:00Z"),
@@ -74,7 +74,7 @@ def test_a_year_in_review_is_its_months_together(reporting):
     ]  # fmt: skip
 
 
-def test_ties_of_a_review_go_to_minutes_then_to_names(reporting):
+def test_ties_in_a_review_go_by_minutes_then_names(reporting):
     reporting.store(
         a_play("2024-05-01T12:00Z", "B", ms=100_000),
         a_play("2024-05-02T12:00Z", "a", ms=100_000),
@@ -101,7 +101,7 @@ def test_milestones_are_reached_by_plays_of_30_s(reporting):
     ]  # fmt: skip
 
 
-def test_a_milestone_among_plays_of_one_instant_is_the_first_by_uri(reporting):
+def test_a_milestone_among_simultaneous_plays_is_the_lowest_uri(reporting):
     reporting.store(a_play(NOON, "b"), a_play(NOON, "a"))
 
     assert reporting.shown("milestones", "milestone", "track_name") == [[1, "Title a"]]

@@ -1,4 +1,4 @@
-"""Plays that follow each other without a pause."""
+"""Sessions: plays that follow each other without a pause."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -61,7 +61,7 @@ def test_a_session_can_last_over_a_whole_month(reporting):
     ]  # fmt: skip
 
 
-def test_plays_of_one_instant_are_one_session_in_the_order_of_their_uris(reporting):
+def test_simultaneous_plays_form_one_session_ordered_by_uri(reporting):
     reporting.store(a_play(NOON, "b", ms=60_000), a_play(NOON, "a", ms=120_000))
 
     assert reporting.shown("sessions", "started_at", "plays_all") == [[NOON - 2 * MINUTE, 2]]
@@ -75,7 +75,7 @@ def test_a_play_of_another_listener_does_not_bridge_a_pause(reporting):
     assert reporting.shown("sessions", "plays_all") == [[1], [1]]
 
 
-def test_a_session_moves_with_the_zone_to_another_month(reporting):
+def test_a_time_zone_can_move_a_session_to_another_month(reporting):
     reporting.listen_in("Pacific/Kiritimati")  # 14 hours ahead of UTC
     reporting.store(a_play("2024-05-31T10:30Z"))
 

@@ -1,4 +1,4 @@
-"""Days in a row, and those of which nothing is known."""
+"""Streaks of days with plays, and days that are unknown."""
 
 from datetime import timedelta
 
@@ -45,7 +45,7 @@ def test_each_rule_has_its_own_streaks(reporting):
     ("start", "end", "columns", "found"),
     [
         ("2024-05-01T13:00Z", "2024-05-04T11:00Z", {}, [["2024-05-01", "2024-05-04", 2, 2]]),
-        # Only the first of the two days between is in doubt.
+        # Only the first of the two days in between is unknown.
         ("2024-05-01T13:00Z", "2024-05-03T00:00Z", {}, None),
         ("2024-05-02T23:59Z", "2024-05-03T00:01Z", {}, [["2024-05-01", "2024-05-04", 2, 2]]),
         ("2024-05-03T00:00Z", "2024-05-04T11:00Z", {}, None),
@@ -55,7 +55,7 @@ def test_each_rule_has_its_own_streaks(reporting):
         ("2024-05-01T13:00Z", None, {}, [["2024-05-01", "2024-05-04", 2, 2]]),
     ],
 )
-def test_a_streak_goes_on_over_days_in_an_open_gap(reporting, start, end, columns, found):
+def test_a_streak_continues_over_days_in_an_open_gap(reporting, start, end, columns, found):
     reporting.store(*plays_at("2024-05-01T12:00Z", "2024-05-04T12:00Z"))
     reporting.gap(start, end, **columns)
 
@@ -86,7 +86,7 @@ def test_a_streak_to_yesterday_or_today_is_current(reporting, days_ago, is_curre
     assert reporting.shown("streaks", "is_current") == [[is_current]] * 3
 
 
-def test_a_streak_is_current_where_all_days_since_are_in_doubt(reporting):
+def test_a_streak_is_current_if_all_later_days_are_unknown(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
     reporting.store(a_play(now - timedelta(days=5)))
     reporting.gap(now - timedelta(days=5), None)
@@ -94,7 +94,7 @@ def test_a_streak_is_current_where_all_days_since_are_in_doubt(reporting):
     assert reporting.shown("streaks", "is_current", "unknown_days") == [[True, 0]] * 3
 
 
-def test_today_is_the_listeners(reporting):
+def test_today_is_the_listeners_local_day(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
     # Two days ago in UTC; at 14 hours ahead or 12 behind, one of the two sees another distance.
     reporting.store(

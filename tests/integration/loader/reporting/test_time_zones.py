@@ -1,4 +1,4 @@
-"""Hours, days and years by the clock of the listener."""
+"""Hours, days and years in the listener's time zone."""
 
 from datetime import date, datetime
 
@@ -66,7 +66,7 @@ def test_a_clock_that_moves_by_half_an_hour(reporting):
     ]  # fmt: skip
 
 
-def test_a_listener_without_a_zone_lives_in_utc(reporting):
+def test_a_listener_without_a_zone_uses_utc(reporting):
     reporting.listen_in("Asia/Kolkata", listener="zoe")
     reporting.store(*plays_at("2024-05-31T23:59:59.999Z", "2024-06-01T00:00Z"))
 
@@ -106,7 +106,7 @@ def test_a_leap_day_is_a_day(reporting):
     ]  # fmt: skip
 
 
-def test_a_year_without_a_leap_day_has_none_between(reporting):
+def test_a_common_year_has_no_leap_day(reporting):
     reporting.store(*plays_at("2023-02-28T12:00Z", "2023-03-01T12:00Z"))
 
     assert reporting.shown("streaks", "counting_rule", "days")[0] == ["30s", 2]

@@ -1,4 +1,4 @@
-"""Rows as the text of COPY: read back by its own rules, they are what was written."""
+"""Rows in the text format of COPY; read back by its rules, they are unchanged."""
 
 import re
 from datetime import UTC, datetime
@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.loader.domain.columns import HISTORY, MERGED, copy_text, history_values, merged_values
+from services.loader.domain.copy_format import (
+    HISTORY,
+    MERGED,
+    copy_text,
+    history_values,
+    merged_values,
+)
 from services.loader.domain.records import API, EXPORT, Record, Row
 from tests.unit.loader.loader_examples import NOON, a_play
 
@@ -41,25 +47,25 @@ def unescaped(value: str) -> str | None:
 @example([["\t"], ["\n"]])
 @example([["\r"]])
 @example([["one", "plain"], ["row", None]])
-def test_any_text_comes_back_as_it_was(rows):
+def test_any_text_round_trips(rows):
     assert read(copy_text(rows)) == rows
 
 
-def test_a_value_that_looks_like_null_is_not_null():
+def test_a_text_that_looks_like_null_is_not_null():
     assert copy_text([["\\N", None]]) == b"\\\\N\t\\N\n"
 
 
-def test_a_tab_in_one_value_is_seen_though_another_row_has_one_column_less():
+def test_a_tab_is_escaped_although_another_row_is_shorter():
     assert copy_text([["a\tb", "c"], ["d"]]) == b"a\\tb\tc\nd\n"
 
 
-def test_values_are_written_as_postgres_reads_them():
+def test_values_have_the_format_that_postgres_reads():
     values = [[0, -1, True, False, datetime(2026, 11, 1, 12, 0, 0, 5_000, tzinfo=UTC), 0.5]]
 
     assert copy_text(values) == b"0\t-1\tTrue\tFalse\t2026-11-01 12:00:00.005000+00:00\t0.5\n"
 
 
-def heard(row_id=None):
+def reported(row_id=None):
     play = a_play(0.5, popularity=40)
     return Record(API, play, row_id=row_id)
 
@@ -68,8 +74,8 @@ def exported():
     return Record(EXPORT, a_play(2, ms_played=60_000))
 
 
-def test_a_row_of_the_api_has_no_time_of_an_export():
-    api = heard()
+def test_a_row_of_the_api_has_no_export_time():
+    api = reported()
     row = Row(None, api.play.played_at, api, None, [api])
 
     values = dict(zip(HISTORY, history_values(row, "me"), strict=True))
@@ -78,8 +84,8 @@ def test_a_row_of_the_api_has_no_time_of_an_export():
     assert (values["popularity"], values["ms_played"]) == (40, None)
 
 
-def test_a_row_of_both_has_the_time_of_each():
-    api, export = heard(), exported()
+def test_a_row_of_both_sources_has_both_times():
+    api, export = reported(), exported()
     row = Row(None, api.play.played_at, api, export, [api, export])
 
     values = dict(zip(HISTORY, history_values(row, "me"), strict=True))
@@ -88,14 +94,14 @@ def test_a_row_of_both_has_the_time_of_each():
     assert (values["played_at"], values["history_ts"]) == (api.play.played_at, a_play(2).played_at)
 
 
-def test_a_row_of_one_record_keeps_no_record_behind_it():
+def test_a_row_of_one_record_has_no_merged_records():
     export = exported()
 
     assert merged_values(Row(7, NOON, None, export, [export])) == []
 
 
-def test_a_row_of_more_records_keeps_each_behind_it():
-    api, export = heard(), exported()
+def test_a_row_of_several_records_keeps_them_all():
+    api, export = reported(), exported()
     row = Row(7, api.play.played_at, api, export, [api, export])
 
     first, second = (dict(zip(MERGED, values, strict=True)) for values in merged_values(row))

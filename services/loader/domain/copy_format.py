@@ -1,38 +1,42 @@
-"""Rows as the text that COPY reads, pure.
+"""Rows in the text format of COPY; pure.
 
 Source: https://www.postgresql.org/docs/17/sql-copy.html, "Text Format".
 """
 
 from collections.abc import Iterable, Sequence
 
-from services.loader.domain.records import FIELDS, Row, values_of
+from services.loader.domain.records import FIELDS, PLAYED_AT, Row, values_of
 
 HISTORY = (*FIELDS, "listener", "source", "history_ts")
-"""The columns of listening_history that the loader writes."""
+"""The columns of listening_history that the loader writes, except `id`."""
 
 MERGED = ("play_id", "source", *FIELDS)
 """The columns of merged_record."""
 
-# NUL cannot occur in a message's text, so it can stand for NULL until all is escaped.
+# A message's texts hold no NUL character, so it can stand for NULL until all texts are escaped.
 _NULL = "\0"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def history_values(row: Row, listener: str) -> list[object]:
-    """Give the values of `HISTORY` for one row."""
-    history_ts = row.export.play.played_at if row.export else None
-    return [*row.values(), listener, row.source, history_ts]
+    """Return the values of the columns `HISTORY` of one row."""
+    values = row.values()
+    history_ts: object = row.export.play.played_at if row.export else None
+    if history_ts is row.played_at:
+        # Formatted once, because formatting an instant takes a quarter of a row's time.
+        history_ts = values[PLAYED_AT] = str(history_ts)
+    return [*values, listener, row.source, history_ts]
 
 
 def merged_values(row: Row) -> list[list[object]]:
-    """Give the values of `MERGED` for each record of a row, none where there is but one."""
+    """Return the values of the columns `MERGED` of each record of a row, if it has several."""
     if len(row.records) == 1:
         return []
     return [[row.id, record.source, *values_of(record.play)] for record in row.records]
 
 
 def copy_text(rows: Iterable[Sequence[object]]) -> bytes:
-    """Write rows in the text format of COPY."""
+    """Format rows for COPY."""
     lines = [
         [_NULL if value is None else value if value.__class__ is str else str(value)
          for value in row]
@@ -45,7 +49,7 @@ def copy_text(rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _is_plain(text: str, lines: list[list[str]]) -> bool:
-    """Tell whether no value needs an escape: one look at the whole text, not one per value."""
+    """True if no value needs an escape. It searches the whole text once, not each value."""
     return (
         "\\" not in text
         and "\r" not in text

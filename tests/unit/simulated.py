@@ -1,4 +1,4 @@
-"""The real simulators in this process, for tests of what meets them.
+"""The real simulators in this process, for tests of their clients.
 
     @pytest.fixture
     def simulated():
@@ -12,7 +12,7 @@
         ...
         assert simulated.blocked_calls() == 0
 
-The listener plays nothing by itself unless told to (`frozen=False`); `push` shows plays.
+The listener plays nothing automatically, except with `frozen=False`; `push` shows plays.
 `CLIENT_ID`, `CLIENT_SECRET` and `REFRESH_TOKEN` of `infra.local.simulators.account` log in.
 """
 
@@ -41,7 +41,7 @@ class Simulated:
     reccobeats_url: str
 
     def scenario(self, name: str, **options: int) -> None:
-        """Switch a scenario on; the name tells which simulator's. See `infra.local.scenarios`."""
+        """Switch a scenario on; its name determines the simulator. See `infra.local.scenarios`."""
         urls = {"Spotify": self.spotify_url, "ReccoBeats": self.reccobeats_url}
         Simulators(urls, {}).switch(name, options)
 
@@ -52,7 +52,7 @@ class Simulated:
             _control("POST", url, "clock", {"ahead_s": ahead_s + seconds})
 
     def now(self) -> datetime:
-        """Tell the simulated time at Spotify."""
+        """Return the simulated time at Spotify."""
         return datetime.fromisoformat(_control("GET", self.spotify_url, "clock")["now"])
 
     def push(self, *plays: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ class Simulated:
         _control("POST", self.spotify_url, "grant", {"authorized_at": iso(at)})
 
     def blocked_calls(self) -> int:
-        """Count the calls to either that came though a 429 had told to wait."""
+        """Count the calls to both during the wait after a 429."""
         urls = (self.spotify_url, self.reccobeats_url)
         return sum(_control("GET", url, "blocked_calls")["blocked_calls"] for url in urls)
 

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as Spotify does, and as the test tells it to."""
+"""A real HTTP server that answers like Spotify, with the answers of a test."""
 
 import json
 from contextlib import contextmanager
@@ -134,7 +134,7 @@ def rows_of(name: str, row):
 
 
 def a_sound(track_id: str):
-    """An audio features object as apps of before November 2024 get it."""
+    """An audio features object, as apps made before November 2024 get it."""
     return {
         "acousticness": 0.0755,
         "analysis_url": f"https://api.spotify.com/v1/audio-analysis/{track_id}",

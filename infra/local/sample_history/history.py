@@ -20,7 +20,7 @@ ROWS_PER_FILE = 15_000
 _VIDEOS = 0.02
 # Videos have tracks of their own: the audio and video file of one export share no record.
 _FIRST_VIDEO = 10_000_000
-# Of 100 seconds, this many are told 1 s later by the earlier of two exports.
+# Of 100 seconds, this many are 1 s later in the earlier of two exports.
 _MOVED = 3
 _TELLING_MS = 1_000
 
@@ -71,10 +71,10 @@ def write_history_zip(
         shares=VIDEO,
         first_number=_FIRST_VIDEO,
     )
-    told = partial(_told, layout=layout, as_of=as_of)
+    exported = partial(_exported, layout=layout, as_of=as_of)
     tally = Tally()
     files = chain(
-        _audio_files(map(told, of_audio), layout), _video_files(map(told, of_video), layout)
+        _audio_files(map(exported, of_audio), layout), _video_files(map(exported, of_video), layout)
     )
     write_export_zip(
         path,
@@ -85,8 +85,8 @@ def write_history_zip(
     return tally.summary()
 
 
-def _told(session: list[Row], layout: Layout, as_of: datetime | None) -> list[Row]:
-    """Give what an export tells of a session."""
+def _exported(session: list[Row], layout: Layout, as_of: datetime | None) -> list[Row]:
+    """Return the rows of a session in an export."""
     if layout != "audio-2025":
         # Without the keys of audiobooks, nothing is left of one but the time.
         session = [
@@ -100,7 +100,7 @@ def _told(session: list[Row], layout: Layout, as_of: datetime | None) -> list[Ro
 
 
 def _earlier(rows: list[Row]) -> list[Row]:
-    """Give the rows of one second as an earlier export tells them: some of them 1 s later."""
+    """Return the rows of one second as an earlier export has them: some 1 s later."""
     stays = rows[0].ended_s * 40_503 % 100 >= _MOVED
     if stays or min(row.ms_played for row in rows) <= _TELLING_MS:
         return rows

@@ -52,7 +52,7 @@ class Person:
             yield row
 
     def _begin(self) -> Session:
-        """Sit down somewhere with a device."""
+        """Choose device and place of a session."""
         rng = self._rng
         return Session(
             device=rng.randrange(DEVICES),
@@ -83,7 +83,7 @@ class Person:
         return number
 
     def _ms_played(self, kind: Kind, number: int) -> int:
-        """Choose how long to play something."""
+        """Choose the length of a play."""
         rng = self._rng
         chance = rng.random()
         if chance < self._shares.zero:
@@ -94,7 +94,7 @@ class Person:
         return length_ms if rng.random() < _PLAYED_OUT else rng.randrange(SHORT_MS, length_ms)
 
     def _play(self, before: Row | None, free_s: int, session: Session) -> Row:
-        """Play one thing, from when the one before it ended."""
+        """Play one item after the one before it."""
         rng = self._rng
         kind = _KINDS[bisect(self._kind_bounds, rng.random())]
         number = self._choose(kind)
@@ -114,7 +114,7 @@ class Person:
         )
 
     def _offline_s(self, started_s: int) -> int | None:
-        """Note the start of a play as devices do: often not at all, rarely far off."""
+        """Return the start of a play as devices note it: often None, rarely far off."""
         chance = self._rng.random()
         if chance < self._shares.odd_offline:
             return self._rng.randrange(1, ODD_OFFLINE)
@@ -124,21 +124,21 @@ class Person:
         return started_s - self._rng.randint(0, spread_s)
 
     def _again(self, row: Row) -> Row:
-        """Repeat a row of the same second, whole or with another length."""
+        """Repeat a row in the same second, identically or with another length."""
         if self._rng.random() < self._shares.again_whole:
             return row
         return row._replace(ms_played=row.ms_played + self._rng.randrange(1, 1_000))
 
 
 def _length_ms(kind: Kind, number: int) -> int:
-    """Tell how long something is that can be played."""
+    """Return the length of an item."""
     if kind == "track":
         return catalogue.track(number).duration_ms
     return 1_200_000 + number * 7_919_333 % 3_600_000
 
 
 def _ends(kind: Kind, number: int, ms_played: int) -> tuple[str | None, ...]:
-    """List the reasons for which such a play may end, the frequent ones more than once."""
+    """Return the reasons for the end of such a play, frequent ones several times."""
     if ms_played == 0:
         return ("trackerror", "unknown", "fwdbtn", "backbtn", "", None)
     if ms_played < SHORT_MS:

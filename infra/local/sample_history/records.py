@@ -25,7 +25,7 @@ PLATFORMS = (
     ("Linux [x86-64 0]", "linux"),
     ("Partner example cast_tv;Example TV;;tpapi", "not_applicable"),
 )
-"""For each device its name of before October 2023, and that of since."""
+"""For each device its name before October 2023, and its name since."""
 
 _SHORT_NAMES_SINCE_S = datetime(2023, 10, 1, tzinfo=UTC).timestamp()
 _MILLISECONDS_SINCE_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
@@ -39,8 +39,8 @@ def record(row: Row, layout: Layout, *, earlier: bool = False) -> Record:
     Args:
         row: What was played.
         layout: The generation of the export.
-        earlier: As an earlier export of the same generation told it: what a later one leaves
-            null is 0, and what a later one calls false is null (measured).
+        earlier: As in an earlier export of the same generation, which has 0 for null, and null
+            for false, of a later one (measured).
     """
     old = layout == "endsong"
     session = row.session

@@ -1,4 +1,4 @@
-"""What an invented person played over the years: sessions of rows, oldest first.
+"""The plays of an invented person over the years: sessions of rows, oldest first.
 
 The story is drawn forward in time from one seed, so an earlier export of the same person is its
 beginning.
@@ -36,7 +36,7 @@ def sessions(
     shares: Shares,
     first_number: int = 0,
 ) -> Iterator[list[Row]]:
-    """Tell a person's history, session by session.
+    """Yield a person's history, session by session.
 
     Rows of one second are neighbours, and lie in one session; other rows are 2 s apart or more.
 
@@ -44,7 +44,7 @@ def sessions(
         plays: Rows in all.
         since: The first day.
         until: The last row ends some hours before.
-        rng: Where chance comes from.
+        rng: The random generator.
         shares: How often each oddity occurs.
         first_number: Where the numbers of what is played begin, in each kind.
 
@@ -56,7 +56,7 @@ def sessions(
 
 
 def _timetable(plays: int, since: datetime, until: datetime, rng: Random) -> list[tuple[int, int]]:
-    """Spread sessions over days and hours: the start of each, and how many rows it has."""
+    """Spread sessions over days and hours; return the start and the number of rows of each."""
     last = _last_day(until)
     midnight = last.replace(hour=0, minute=0, second=0, microsecond=0)
     days = (last - since).days + 1
@@ -77,7 +77,7 @@ def _timetable(plays: int, since: datetime, until: datetime, rng: Random) -> lis
 
 
 def _played(person: Person, timetable: list[tuple[int, int]]) -> Iterator[list[Row]]:
-    """Let a person keep to a timetable; who plays for too long begins the next session later."""
+    """Play the sessions of a timetable; a long one delays the next."""
     free_s = 0
     for start_s, rows in timetable:
         session = list(person.session(max(start_s, free_s), rows))
@@ -86,5 +86,5 @@ def _played(person: Person, timetable: list[tuple[int, int]]) -> Iterator[list[R
 
 
 def _last_day(until: datetime) -> datetime:
-    """Tell on which day an export made at `until` ends: its last session may run past midnight."""
+    """Return the last day of an export made at `until`; its last session may pass midnight."""
     return until.astimezone(UTC) - timedelta(hours=36)

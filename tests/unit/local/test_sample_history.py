@@ -79,7 +79,7 @@ def seconds(export):
 
 
 def recounted(export):
-    """Count anew what a summary tells."""
+    """Count again what a summary counts."""
     records = export.records
     tracks = music(records)
     shared = [len(own) for own in seconds(export) if len(set(map(item, own))) > 1]
@@ -125,7 +125,7 @@ def earlier(folder):
 
 
 @pytest.mark.parametrize("which", ["new", "old", "earlier"])
-def test_the_summary_tells_what_the_files_hold(request, which):
+def test_the_summary_equals_the_content_of_the_files(request, which):
     export = request.getfixturevalue(which)
 
     assert export.summary == recounted(export)
@@ -160,7 +160,7 @@ def test_the_zip_is_a_tenth_of_its_files_or_less(new):
     assert new.path.stat().st_size * 10 < sum(map(len, new.texts))
 
 
-def test_file_names_tell_their_years_and_are_numbered(new):
+def test_file_names_have_their_years_and_a_number(new):
     assert [name.partition("/")[2] for name in new.json_names()] == [
         "Streaming_History_Audio_2014-2023_0.json",
         "Streaming_History_Audio_2023-2026_1.json",
@@ -439,7 +439,7 @@ def test_times_are_written_as_spotify_does(new):
     assert [r for r in new.records if not re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", r["ts"])] == []
 
 
-def test_addresses_belong_to_nobody(new):
+def test_addresses_are_reserved_for_documentation(new):
     documentation = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
     addresses = {ip_address(record["ip_addr"]) for record in new.records}
 

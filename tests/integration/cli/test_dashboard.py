@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import webbrowser
 from urllib.request import urlopen
 
@@ -34,7 +35,7 @@ def dashboard(home):
     # A shell disables Ctrl-C in background processes, and children inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def start(*options: str) -> tuple[subprocess.Popen, str]:
+    def start(*options: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
             [sys.executable, "-m", "cli", "--target", "local", "dashboard", *options],
             cwd=REPOSITORY,
@@ -107,14 +108,18 @@ def test_the_process_stays_small(dashboard):
 
 
 def test_the_status_is_read_at_most_once_a_minute(monkeypatch, tmp_path):
-    readings = []
-    monkeypatch.setattr(server.time, "monotonic", lambda: len(readings) * 61.0)
-    monkeypatch.setattr(sys, "executable", _a_program(tmp_path, "echo '{\"dead_letters\": 3}'"))
+    runs, now_s = tmp_path / "runs", [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    program = _a_program(tmp_path, f"echo >> {runs}\necho '{{\"dead_letters\": 3}}'")
+    monkeypatch.setattr(sys, "executable", program)
     operations = server.Operations("--target", "local")
 
     statuses = [operations() for _ in range(3)]
+    now_s[0] = 61.0
+    statuses.append(operations())
 
-    assert statuses == [{"dead_letters": 3}] * 3
+    assert statuses == [{"dead_letters": 3}] * 4
+    assert runs.read_text() == "\n" * 2
 
 
 def _a_program(folder, script):
@@ -139,7 +144,12 @@ def test_without_a_screen_no_browser_is_opened(monkeypatch, variable, opens):
     if variable:
         monkeypatch.setenv(variable, ":0")
     opened = []
-    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)
+
+    def open_tab(url):
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_tab)
 
     assert open_page("http://127.0.0.1:8100/") is opens
     assert opened == ["http://127.0.0.1:8100/"] * opens

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types; held in this file
+import psutil
 
 from infra.local.pidfile import held, holder, name
 from infra.local.state import LocalCloudError

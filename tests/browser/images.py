@@ -1,11 +1,16 @@
 """Take the pictures of README anew: `make screenshots`."""
 
+from typing import Literal
+
 from bench.browser import DESKTOP, PHONE, opened
 from infra.local.state import REPOSITORY
 from tests.browser.serving import served
 
 IMAGES = REPOSITORY / "docs" / "images"
-LOOKS = {"overview.png": (DESKTOP, "light"), "overview-phone.png": (PHONE, "dark")}
+LOOKS: dict[str, tuple[tuple[int, int], Literal["light", "dark"]]] = {
+    "overview.png": (DESKTOP, "light"),
+    "overview-phone.png": (PHONE, "dark"),
+}
 
 
 def main() -> None:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
-import waitress
+from waitress.server import create_server
 
 from bench import postgres
 from cli.page.connections import Connections
 from dashboard.app import create_app
 from shared.postgres import Database
+from shared.queries import Reader
 from tests.browser.sample import load_sample
 
 OPERATIONS = {
@@ -34,7 +35,7 @@ class Site:
     """The page that is served, and role reader's connection to what it shows."""
 
     url: str
-    reader: Database
+    reader: Reader
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def served() -> Iterator[Site]:
         _fill(owner, Database.connect(address_of("loader")), Path(folder))
         connections = Connections(address_of("reader"))
         app = create_app(connections.reader, lambda: OPERATIONS)
-        server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
+        server = create_server(app, host="127.0.0.1", port=0, threads=4)
         Thread(target=server.run, daemon=True).start()
         with connections.reader() as reader:
             yield Site(f"http://127.0.0.1:{server.effective_port}", reader)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
@@ -68,7 +69,7 @@ def choose(driver, name: str, text: str) -> None:
     wait_for_the_next_page(driver, lambda: listed.select_by_visible_text(text))
 
 
-def mark_of(driver, chart: str, wanted) -> tuple[dict, ActionChains]:
+def mark_of(driver, chart: str, wanted) -> tuple[dict[str, Any], ActionChains]:
     """Move the mouse to the bar or square of the highest datum that is wanted; return both."""
     figure = driver.find_element(By.CSS_SELECTOR, f"figure.chart[data-chart={chart}]")
     text = figure.find_element(By.TAG_NAME, "script").get_attribute("textContent")
@@ -173,7 +174,7 @@ def test_an_artist_of_the_list_opens_and_the_period_stays(overview, year):
 def test_a_day_of_a_chart_opens_its_list_by_keyboard(overview, site):
     overview.find_element(By.CSS_SELECTOR, "details.table summary").send_keys(Keys.ENTER)
     link = overview.find_element(By.CSS_SELECTOR, "details.table a[href*='/day/']")
-    day = re.search(r"/day/([\d-]+)", link.get_attribute("href"))[1]
+    day = re.search(r"/day/([\d-]+)", link.get_attribute("href")).group(1)
 
     wait_for_the_next_page(overview, lambda: link.send_keys(Keys.ENTER))
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
@@ -37,7 +38,7 @@ def a_file(*rows):
 
 NAME, ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
 
-QUARANTINED = (
+QUARANTINED: tuple[tuple[str, Any], ...] = (
     ("ts missing", a_row(0, ts=...)),
     ("ts missing", a_row(0, ts=None)),
     ("ts missing", {}),

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -19,7 +20,7 @@ def exports(tmp_path_factory):
     """The export of one person, an earlier one that overlaps it, and what is in the first."""
     folder = tmp_path_factory.mktemp("exports")
     later, earlier = folder / "later.zip", folder / "earlier.zip"
-    settings = {"plays": PLAYS, "seed": 7, "until": UNTIL}
+    settings: dict[str, Any] = {"plays": PLAYS, "seed": 7, "until": UNTIL}
     summary = write_history_zip(later, **settings)
     write_history_zip(earlier, **settings, as_of=UNTIL - timedelta(days=30))
     return later, earlier, summary

@@ -8,6 +8,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -52,7 +53,7 @@ def own_cloud(real_spotify) -> Iterator[LocalCloud]:
             local.plays("local", "reset", "--yes")
 
 
-def logged_in(local: LocalCloud) -> dict:
+def logged_in(local: LocalCloud) -> dict[str, Any]:
     """Log in at the simulator, saying yes to its consent page as a browser would."""
     words = ("login", "--simulated", "--no-browser", "--port", str(any_free()), "--json")
     with subprocess.Popen(  # noqa: S603 - the command is ours

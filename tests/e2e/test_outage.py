@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from infra.local import catalogue
-from infra.local.scenarios import NORMAL
+from infra.local.simulators.scenarios import NORMAL
 from services.enricher.cache.pending import INDEX
 from shared.models import Play, PlayBatch, PollReport
 from shared.queues import Queue

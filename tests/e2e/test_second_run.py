@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -45,7 +46,7 @@ class Story:
     aborted_output: str
     first_output: str
     first_port: int
-    first_upload: dict
+    first_upload: dict[str, Any]
     first_exit: int
     left_running: list[str]
     second_port: int
@@ -54,7 +55,7 @@ class Story:
     more_plays: int
     interrupted_at: int
     resumed: int
-    second_upload: dict
+    second_upload: dict[str, Any]
     crashed_at: int
     after_crash_output: str
     loaded_again: int
@@ -129,7 +130,9 @@ def story(home, history, long_history, busy_port, eventually):
     second_upload = uploaded(home, path)
     plays(home, "upload", str(long_path), "--listener", CRASHED)
     eventually(lambda: rows(home, CRASHED) > 0, ARRIVAL_S)
-    os.kill(holder(home / "ministack.pid"), signal.SIGKILL)
+    ministack = holder(home / "ministack.pid")
+    assert ministack is not None
+    os.kill(ministack, signal.SIGKILL)
     eventually(lambda: holder(home / SUPERVISOR) is None, STOP_S)
     plays(home, *UP, "--detach")
     crashed_at = rows(home, CRASHED)
@@ -200,7 +203,7 @@ def plays(home: Path, *arguments: str) -> str:
     return result.stdout
 
 
-def uploaded(home: Path, path: Path) -> dict:
+def uploaded(home: Path, path: Path) -> dict[str, Any]:
     return json.loads(plays(home, "upload", str(path), "--wait", "--json"))
 
 

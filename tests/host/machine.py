@@ -175,7 +175,8 @@ class Machine:
         data = self.home / "data"
         if (data / "postmaster.pid").exists():
             program = self.root / "pg-bin" / "pg_ctl"
-            command = ["runuser", "-u", "postgres", "--", program, "-D", data, "-m", "fast", "stop"]
+            command: list[str | Path] = ["runuser", "-u", "postgres", "--", program]
+            command += ["-D", data, "-m", "fast", "stop"]
             subprocess.run(
                 command, env=self._environment, check=True, capture_output=True, cwd=self.root
             )
@@ -196,7 +197,7 @@ class Machine:
 
     def address(self, role: str, **changes: Any) -> Address:
         """Tell what a function knows of the database; `via` stands for the name's resolution."""
-        known = {
+        known: dict[str, Any] = {
             "host": NAME,
             "port": 5432,
             "database": "spotify",
@@ -238,7 +239,8 @@ class Machine:
     def sql(self, statement: str, database: str = "spotify") -> str:
         """Run a statement as superuser."""
         program = self.root / "pg-bin" / "psql"
-        command = ["runuser", "-u", "postgres", "--", program, "-XAtqd", database, "-c", statement]
+        command = ["runuser", "-u", "postgres", "--", str(program), "-XAtqd", database]
+        command += ["-c", statement]
         return subprocess.run(
             command,
             env=self._environment,

@@ -108,7 +108,7 @@ def test_an_attempt_that_hangs_leaves_time_for_another(script, retried):
     limits = {name: int(limit) for limit, name in re.findall(r"retry (\d+) (\w+)", text)}
 
     for name in retried:
-        body = re.search(rf"^{name}\(\) {{$(.*?)^}}", text, re.MULTILINE | re.DOTALL)[1]
+        body = re.search(rf"^{name}\(\) {{$(.*?)^}}", text, re.MULTILINE | re.DOTALL).group(1)
         attempts = [int(limit) for limit in re.findall(r"bounded (\d+) ", body)]
         assert attempts
         assert all(2 * attempt + PAUSE_S < limits[name] for attempt in attempts)

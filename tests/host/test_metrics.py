@@ -18,7 +18,7 @@ def published(calls):
         for call in calls
         if "put-metric-data" in call
     ]
-    return {each[1]: float(each[2]) for each in found}
+    return {each.group(1): float(each.group(2)) for each in found}
 
 
 @pytest.fixture

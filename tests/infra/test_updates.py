@@ -8,6 +8,7 @@ template for something whose fixed name is taken.
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
@@ -38,7 +39,7 @@ def a_network(digit):
     }
 
 
-BEFORE = {
+BEFORE: dict[str, dict[str, Any]] = {
     "external": {
         "database.mode": "external",
         "database.network": a_network("a"),
@@ -46,7 +47,7 @@ BEFORE = {
     }
 }
 """The options before a change, if they are not the defaults."""
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     "origin": {"host.snapshot_id": SNAPSHOT, "host.availability_zone": ZONE},
     # Each option that reaches a template and may change on a living deployment, all at once.
     "rest": {

@@ -10,7 +10,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
 NAMES = ("checks.yml", "deploy.yml")
-CHECKS = re.search(r"^check: .*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+CHECKS = re.search(
+    r"^check: .*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE
+).group(1)
 BEFORE_COMMIT = {"ruff format", "ruff check", "mypy", "lint-imports", "shellcheck"}
 
 

@@ -35,7 +35,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-class DebianBinaries(postgres.Binaries):
+class DebianBinaries(postgres.Binaries):  # type: ignore[misc, name-defined]  # it ships no types
     """Debian's Postgres in place of the wheel's."""
 
     def __init__(self, *words, **options):

@@ -1,11 +1,13 @@
 """Each play with all that follows from it: its time, its length, how far it counts, its names."""
 
+import datetime as dt
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from tests.reporting_model.names import (
@@ -17,6 +19,8 @@ from tests.reporting_model.names import (
     track_key,
 )
 from tests.reporting_model.world import Row, World
+
+K = TypeVar("K")
 
 MS = timedelta(milliseconds=1)
 USUAL_LENGTH_MS = 210_000
@@ -52,11 +56,11 @@ class Play:
         return self.ended_at.astimezone(self.zone).replace(tzinfo=None, fold=0)
 
     @cached_property
-    def date(self) -> date:
+    def date(self) -> dt.date:
         return self.local.date()
 
     @cached_property
-    def month(self) -> date:
+    def month(self) -> dt.date:
         return self.date.replace(day=1)
 
     @property
@@ -160,7 +164,7 @@ def estimates(world: World) -> dict[int, int]:
     ends = defaultdict(set)
     for row in world.plays:
         ends[row["listener"]].add(row["played_at"])
-    before = {}
+    before: dict[tuple[str, datetime], datetime] = {}
     for listener, theirs in ends.items():
         ordered = sorted(theirs)
         before |= {(listener, end): last for last, end in itertools.pairwise(ordered)}
@@ -181,9 +185,9 @@ def _estimate(length: int | None, ended_at: datetime, previous_end: datetime | N
     return max(SHORTEST_MS, longest)
 
 
-def grouped(plays: Iterable[Play], key: Callable[[Play], tuple]) -> dict[tuple, list[Play]]:
+def grouped(plays: Iterable[Play], key: Callable[[Play], K]) -> dict[K, list[Play]]:
     """Return the plays of each key, in their order."""
-    groups: dict[tuple, list[Play]] = defaultdict(list)
+    groups: dict[K, list[Play]] = defaultdict(list)
     for play in plays:
         groups[key(play)].append(play)
     return groups

@@ -129,7 +129,7 @@ def _mood(plays: list[Play]) -> Row:
 
 def _mean(plays: list[Play], sound: str) -> Fraction | None:
     values = _values(plays, sound)
-    return sum(values) / len(values) if values else None
+    return sum(values, Fraction()) / len(values) if values else None
 
 
 def _values(plays: list[Play], sound: str) -> list[Fraction]:

@@ -85,8 +85,8 @@ def coverage(history: History, listener: str, day: date) -> Fraction:
     if polls:
         seen.append((min(polls), max(polls)))
     missed = open_gaps(history, listener)
-    cuts = {at for stretch in seen + missed for at in stretch if begin < at < end}
-    cuts = sorted(cuts | {begin, end})
+    inside = {at for stretch in seen + missed for at in stretch if begin < at < end}
+    cuts = sorted(inside | {begin, end})
     known = timedelta()
     for start, stop in itertools.pairwise(cuts):
         if _holds(seen, start) and not _holds(missed, start):

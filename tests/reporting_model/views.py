@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tests.reporting_model import items, periods, times
 from tests.reporting_model.counts import counts, minutes, share
-from tests.reporting_model.history import History
+from tests.reporting_model.history import RULES, History
 from tests.reporting_model.world import Row, World
 
 FEATURES = ("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness",
@@ -37,7 +37,7 @@ def plays(history: History) -> Iterator[Row]:
             "minutes": minutes(play.ms, places=4),
             "minutes_are_estimated": play.is_estimate,
             "is_skip": play.is_skip,
-            **{f"plays_{rule}": int(play.counted[rule]) for rule in times.RULES},
+            **{f"plays_{rule}": int(play.counted[rule]) for rule in RULES},
             "length_ms": play.length,
             "popularity": play.row["popularity"],
             **{feature: play.features.get(feature) for feature in FEATURES},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import boto3
 import pytest
@@ -19,6 +20,7 @@ from infra.local.ports import HOST
 from infra.local.state import SUPERVISOR
 from services.loader import queries
 from shared.postgres import Address, Database
+from shared.queries import Reader
 from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.loader.loader_examples import CONTEXT
 
@@ -46,6 +48,10 @@ class DatabaseTarget(Target):
     Each request for a connection raises the next of `faults`; None raises nothing.
     """
 
+    functions: dict[str, Any]
+    reader_address: Address
+    faults: Iterator[BaseException | None]
+
     @cached_property
     def outputs(self) -> dict[str, str]:
         sqs = self.client("sqs")
@@ -68,7 +74,7 @@ class DatabaseTarget(Target):
         return self.reader_address
 
     @contextmanager
-    def database(self) -> Iterator[Database]:
+    def database(self) -> Iterator[Reader]:
         raise_(next(self.faults, None))
         with super().database() as database:
             yield database

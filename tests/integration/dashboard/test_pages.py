@@ -230,7 +230,7 @@ def test_an_open_gap_is_announced(one_play, database, polled, shown):
 )
 def test_the_top_list_counts_every_play_of_the_period_once(sample, get, owner, kind, period):
     dates = Timeline(date(2000, 1, 1), date(2100, 1, 1)).parse(period)
-    counted = Counter()
+    counted: Counter[str] = Counter()
     for item, day, plays in owner.run(
         f"SELECT {kind}_id, listened_date, plays_30s FROM reporting.plays "  # noqa: S608 - likewise
         f"WHERE {kind}_name IS NOT NULL"

@@ -1,7 +1,7 @@
 """Fixtures for the embedded Postgres."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -20,7 +20,7 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture
-def connect(address_of) -> Iterator:
+def connect(address_of) -> Iterator[Callable[..., Database]]:
     """Open further connections, closed when the test ends."""
     opened = []
 

@@ -94,7 +94,7 @@ CROWDS = {
 }
 
 
-@pytest.fixture(params=CROWDS.values(), ids=CROWDS)
+@pytest.fixture(params=CROWDS.values(), ids=list(CROWDS))
 def crowd(request, load):
     """Store more records near a play than a load may read; return one more play among them."""
     plays, another = request.param

@@ -28,7 +28,7 @@ YEARS = ("2019-03-01T00:00:00Z", "2024-12-31T23:59:59.999Z")
 
 class Found(NamedTuple):
     columns: list[str]
-    rows: list[tuple]
+    rows: list[tuple[Any, ...]]
 
 
 def clock(text: str) -> datetime:
@@ -79,7 +79,7 @@ def query(database, owner, connect):
 def show(query):
     """Return the rows of the panel with this title."""
 
-    def rows(title: str, **changes: Any) -> list[tuple]:
+    def rows(title: str, **changes: Any) -> list[tuple[Any, ...]]:
         (panel,) = [panel for panel in PANELS if panel["title"] == title]
         return query(panel["targets"][0], **changes).rows
 

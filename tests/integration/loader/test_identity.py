@@ -30,7 +30,7 @@ def a_play(after_ms: int, track: str, **fields) -> Play:
 POPULARITY = {"a": 40, "b": 60}
 # A play has its track's popularity, or none.
 KNOWN = st.booleans()
-NAMES = st.builds(
+NAMES: st.SearchStrategy[dict[str, str]] = st.builds(
     lambda form, title: {"track_name": normalize(form, title), "artist_name": "Ex"},
     st.sampled_from(["NFC", "NFD"]),
     st.sampled_from(["Träumerei", "TRÄUMEREI ", "Ärger"]),

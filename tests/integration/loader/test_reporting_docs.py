@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,7 +185,7 @@ ANSWERS = {
 def ask(database, owner, connect):
     """Store the small history, and query it as `plays sql` does, in a distant time zone."""
 
-    def statement(text: str) -> list[tuple]:
+    def statement(text: str) -> list[tuple[Any, ...]]:
         refresh(database)
         tool.run("SET TimeZone TO 'Pacific/Kiritimati'")
         return [tuple(row) for row in decode(tool.read(Query(sql=text)))]

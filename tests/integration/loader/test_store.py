@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ UPLOAD = "history/me/my_data.zip?versionId=1"
 COUNTS = "SELECT plays, inserted, upgraded, duplicates FROM loaded_batch ORDER BY origin, number"
 TABLES = ("listening_history", "merged_record", "track_features", "poll", "gap", "loaded_batch",
           "import_report")  # fmt: skip
-MEASURES = {
+MEASURES: dict[str, Any] = {
     "danceability": 0.1, "energy": 0.2, "key": -1, "loudness": -60.5, "mode": 0,
     "speechiness": 0.3, "acousticness": 0.4, "instrumentalness": 0.0, "liveness": 0.6,
     "valence": 1.0, "tempo": 174.023, "duration_ms": 181_000, "time_signature": 5,
@@ -442,7 +443,7 @@ def test_loaders_that_share_only_features_do_not_deadlock(at_once, rows):
 
 
 def test_a_play_is_stored_unchanged(load, rows):
-    fields = {
+    fields: dict[str, Any] = {
         "album_name": "Tab\there", "ms_played": 0, "popularity": 0, "duration_ms": 181_000,
         "isrc": "QZ", "context_uri": "spotify:album:a", "platform": "\\N", "country": "ZZ",
         "reason_start": "trackdone", "reason_end": "", "shuffle": True, "skipped": False,

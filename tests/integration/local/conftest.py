@@ -31,7 +31,7 @@ def run_python():
     """Start Python code in a process of its own; gives it once it has said a line."""
     started = []
 
-    def start(code: str, *arguments: str) -> subprocess.Popen:
+    def start(code: str, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(  # noqa: S603 - the code is the test's
             [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True
         )

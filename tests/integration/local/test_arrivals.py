@@ -72,6 +72,7 @@ def test_queries_are_some_seconds_apart(add, address_of):
     first = arrivals.news()
     add("Sinnerman", datetime.now(UTC))
 
+    assert first is not None
     assert "0 plays, 1 tracks" in first
     assert arrivals.news() is None
 

@@ -1,5 +1,6 @@
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,7 +81,7 @@ def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise NoStartError
 
-    monkeypatch.setattr(cloud.subprocess, "Popen", fail)
+    monkeypatch.setattr(subprocess, "Popen", fail)
     home = tmp_path / "home"
 
     with pytest.raises(NoStartError):

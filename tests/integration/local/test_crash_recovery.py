@@ -5,6 +5,7 @@ import pytest
 from moto import mock_aws
 
 from infra.local import crash_recovery
+from infra.local.aws import LocalAws
 from infra.local.crash_recovery import incomplete_uploads
 from shared.archive import upload_origin
 
@@ -30,7 +31,9 @@ def s3(monkeypatch):
 
 @pytest.fixture
 def incomplete(s3, database, address_of):
-    return lambda: incomplete_uploads("http://x", ARCHIVE, address_of("reader"))
+    return lambda: incomplete_uploads(
+        LocalAws("http://127.0.0.1:1", "AKIA"), ARCHIVE, address_of("reader")
+    )
 
 
 @pytest.fixture

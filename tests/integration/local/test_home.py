@@ -32,7 +32,7 @@ def test_a_deployed_home_keeps_its_plays(ingested):
 
     assert [name for name in INGESTED if not (ingested / name / "play").exists()] == []
     assert memory == Memory.load(ingested)
-    assert (memory.sampled, memory.simulated) == (True, {"me"})
+    assert (memory.sampled, memory.simulated) == (True, frozenset({"me"}))
 
 
 def test_a_home_that_is_not_deployed_loses_plays_but_not_passwords(ingested):

@@ -120,7 +120,9 @@ def test_a_clean_stop_is_no_crash(deployed):
 
 
 def test_a_server_that_was_killed_has_crashed(deployed, home):
-    os.kill(holder(home / "ministack.pid"), signal.SIGKILL)
+    ministack = holder(home / "ministack.pid")
+    assert ministack is not None
+    os.kill(ministack, signal.SIGKILL)
     deployed.stop()
 
     assert deployed.has_crashed

@@ -36,7 +36,7 @@ def test_a_port_is_free_again_right_after_its_last_connection():
 
 
 def test_wanted_ports_are_taken_without_a_word():
-    said = []
+    said: list[str] = []
     wanted = free_ports()
 
     assert choose(wanted, said.append) == wanted
@@ -44,7 +44,7 @@ def test_wanted_ports_are_taken_without_a_word():
 
 
 def test_a_busy_port_is_replaced_and_named(busy_port):
-    said = []
+    said: list[str] = []
     wanted = free_ports(postgres=busy_port)
 
     chosen = choose(wanted, said.append)
@@ -57,7 +57,7 @@ def test_a_busy_port_is_replaced_and_named(busy_port):
 
 def test_a_busy_usual_port_is_replaced_by_the_next_that_is_free_and_unwanted(monkeypatch):
     monkeypatch.setattr(ports, "is_free", lambda port: port not in {8100, 8101, 8701})
-    said = []
+    said: list[str] = []
 
     chosen = choose(Ports(), said.append)
 

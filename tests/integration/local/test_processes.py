@@ -62,7 +62,7 @@ def interrupting():
         signal.signal(number, action)
 
 
-class SignalledOnUse(dict):
+class SignalledOnUse(dict[str, str]):
     """An environment that sends this process a signal to stop while the child is being started."""
 
     def items(self):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from types import SimpleNamespace
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_the_zone_of_the_machine_goes_by_its_name():
 
 def test_a_machine_whose_settings_contradict_each_other_has_no_zone(monkeypatch):
     def contradict():
-        raise time_zone.ZoneInfoNotFoundError("Multiple conflicting time zone configurations found")
+        raise ZoneInfoNotFoundError("Multiple conflicting time zone configurations found")
 
     monkeypatch.setattr(time_zone, "get_localzone_name", contradict)
 
@@ -52,7 +53,8 @@ def function(monkeypatch):
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", None])
 def test_the_zone_is_for_listeners_without_one(function, zone):
-    events, said = function({"months_left": 3, "error": None}), []
+    events = function({"months_left": 3, "error": None})
+    said: list[str] = []
 
     time_zone.set_default(AWS, "derive", zone, said.append)
 
@@ -67,7 +69,7 @@ def test_the_zone_is_for_listeners_without_one(function, zone):
 )
 def test_a_zone_that_cannot_be_set_is_said_and_stops_nothing(function, answer):
     function(answer)
-    said = []
+    said: list[str] = []
 
     time_zone.set_default(AWS, "derive", "Europe/Berlin", said.append)
 

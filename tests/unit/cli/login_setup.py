@@ -19,6 +19,9 @@ SECRETS = (APP_SECRET, GRANT, "BQ-secret", "AQC-secret")
 class Person:
     """The person at the browser; calls `does` when the consent page opens."""
 
+    keyboard: int
+    """The file descriptor that writes to standard input."""
+
     def __init__(self):
         self.urls = []
         self.pages = []

@@ -176,7 +176,7 @@ def slow_clients(server):
         thread.join()
 
 
-def without_input(consent_request):
+def without_input(consent_request) -> tuple[ConsentRequest, TerminalInput]:
     typed = TerminalInput(os.open(os.devnull, os.O_RDONLY))
     typed.read()
     return consent_request, typed

@@ -16,7 +16,7 @@ def opened(target, monkeypatch):
     """Let a local cloud serve a page; return the URLs opened in a browser."""
     monkeypatch.setitem(vars(target), "state", SimpleNamespace(page_url=PAGE))
     monkeypatch.setenv("DISPLAY", ":0")
-    urls = []
+    urls: list[str] = []
     monkeypatch.setattr(webbrowser, "open", urls.append)
     return urls
 

@@ -11,6 +11,8 @@ from tests.unit.cli.conftest import InvokedTarget, KnownTarget
 class TimeZoneTarget(KnownTarget):
     """A target with a time zone for anna, and a function that returns answers in order."""
 
+    function: InvokedTarget
+
     @contextmanager
     def database(self):
         yield SimpleNamespace(run=lambda _statement: [["anna", "Asia/Kolkata"]])

@@ -20,18 +20,26 @@ def functions(session):
     return session.client("lambda")
 
 
+class PreparedAnswer:
+    """Prepares the next answer to `invoke`."""
+
+    def __init__(self, stub):
+        self._stub = stub
+
+    def __call__(self, payload, **more):
+        content = json.dumps(payload).encode()
+        body = StreamingBody(io.BytesIO(content), len(content))
+        self._stub.add_response("invoke", {"Payload": body, **more})
+
+    def error(self, code):
+        self._stub.add_client_error("invoke", code, "message")
+
+
 @pytest.fixture
 def answer(functions):
     """Prepare one answer of Lambda: a payload or an error."""
     with Stubber(functions) as stub:
-
-        def prepare(payload, **more):
-            content = json.dumps(payload).encode()
-            body = StreamingBody(io.BytesIO(content), len(content))
-            stub.add_response("invoke", {"Payload": body, **more})
-
-        prepare.error = lambda code: stub.add_client_error("invoke", code, "message")
-        yield prepare
+        yield PreparedAnswer(stub)
 
 
 @pytest.fixture

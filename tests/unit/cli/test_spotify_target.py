@@ -1,4 +1,5 @@
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -66,13 +67,17 @@ def real(aws, home):
     return a_target(aws, simulated=False)
 
 
+def a_context(make_target) -> Any:
+    return SimpleNamespace(obj=make_target)
+
+
 def prepared(*targets, simulated=False, start_over=False):
     """Return the target to log in at; `targets` are those before and after a switch."""
     target = targets[0]
     if not must_switch(target, simulated=simulated, start_over=start_over):
         return target
     found = iter(targets)
-    return switch_to_real_spotify(SimpleNamespace(obj=lambda: next(found)), start_over=start_over)
+    return switch_to_real_spotify(a_context(lambda: next(found)), start_over=start_over)
 
 
 @pytest.mark.parametrize("start_over", [False, True])
@@ -100,7 +105,7 @@ def test_simulated_plays_prevent_a_switch(simulated, polled, switches):
 
 def test_plays_simulated_after_the_check_are_not_deleted(simulated, polled, switches):
     with pytest.raises(CommandError, match="must not be mixed"):
-        switch_to_real_spotify(SimpleNamespace(obj=lambda: simulated), start_over=False)
+        switch_to_real_spotify(a_context(lambda: simulated), start_over=False)
 
     assert switches == []
 

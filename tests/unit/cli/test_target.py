@@ -24,7 +24,7 @@ NO_STACK = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010
 @pytest.fixture
 def cloudformation():
     """A server that answers each call with a prepared status and text."""
-    answers = []
+    answers: list[tuple[int, str]] = []
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self):

@@ -2,6 +2,7 @@ import json
 import signal
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -233,7 +234,9 @@ def test_with_wait_a_missing_right_to_read_stops_it(plays, target, archive, hist
 
 def test_ctrl_c_while_sending_says_what_is_not_stored(plays, target, history, ctrl_c):
     def interrupt(**_):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        main_thread = threading.main_thread().ident
+        assert main_thread is not None
+        signal.pthread_kill(main_thread, signal.SIGINT)
         # The upload must not finish before the main thread gets the signal.
         time.sleep(0.5)
 
@@ -257,7 +260,9 @@ class Loaded:
 
 
 def test_the_progress_bar_shows_the_file_name_without_folders(capsys):
-    done = wait_for_report(Loaded(), an_upload(file="/home/anna/Downloads/a.zip"))
+    loaded: Any = Loaded()
+
+    done = wait_for_report(loaded, an_upload(file="/home/anna/Downloads/a.zip"))
 
     assert done.result == a_report()
     assert capsys.readouterr().err.startswith("a.zip ")

@@ -2,6 +2,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -65,7 +66,7 @@ class Pipeline:
     queue_url: str
     capsys: pytest.CaptureFixture[str]
 
-    def poll(self, listener: str = "me") -> dict:
+    def poll(self, listener: str = "me") -> dict[str, Any]:
         self.capsys.readouterr()
         return handler({"listener": listener}, a_context())
 
@@ -90,7 +91,7 @@ class Pipeline:
         found = client("s3").list_objects_v2(Bucket=BUCKET)
         return [kept["Key"] for kept in found.get("Contents", [])]
 
-    def state(self, listener: str = "me") -> dict:
+    def state(self, listener: str = "me") -> dict[str, Any]:
         found = client("dynamodb").get_item(TableName=TABLE, Key={"listener": {"S": listener}})
         return json.loads(found["Item"]["state"]["S"]) if "Item" in found else {}
 
@@ -126,7 +127,7 @@ class Pipeline:
     def put_secret(self, text: str, listener: str = "me") -> None:
         client("secretsmanager").put_secret_value(SecretId=PREFIX + listener, SecretString=text)
 
-    def secret(self) -> dict:
+    def secret(self) -> dict[str, Any]:
         found = client("secretsmanager").get_secret_value(SecretId=PREFIX + "me")
         return json.loads(found["SecretString"])
 

@@ -17,7 +17,7 @@ def plays(*rows):
 
 def publish(*portions, report=REPORT):
     """Return the messages of plays that are added in portions."""
-    messages = []
+    messages: list[str] = []
     batches = Batches(messages.append, "me", "extended-history", ORIGIN)
     for portion in portions:
         batches.add(portion)

@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -127,7 +128,7 @@ def a_login(**changes) -> Credentials:
     )
 
 
-def stored() -> dict:
+def stored() -> dict[str, Any]:
     found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
     return json.loads(found["SecretString"])
 

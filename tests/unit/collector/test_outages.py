@@ -58,7 +58,7 @@ CAUSES = {
 }
 
 
-@pytest.fixture(params=CAUSES.values(), ids=CAUSES)
+@pytest.fixture(params=CAUSES.values(), ids=list(CAUSES))
 def cause(request, listened, spotify):
     script, reason = request.param
     wire.cache_clear()

@@ -1,6 +1,7 @@
 """Rate limits: who must not call, for how long, and who may call first afterwards."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,11 @@ def family(pipeline):
 
 
 def wait_of(state: AppState) -> timedelta:
+    assert state.blocked_until is not None
     return state.blocked_until - datetime.now(UTC)
 
 
-def about(**span: float) -> timedelta:
+def about(**span: float) -> Any:
     return pytest.approx(timedelta(**span), abs=timedelta(seconds=5))
 
 
@@ -56,6 +58,7 @@ def test_a_wait_starts_at_the_refusal(pipeline, spotify):
 
     until = collector.poll("me").blocked_until
 
+    assert until is not None
     assert until >= began + timedelta(seconds=17)
 
 

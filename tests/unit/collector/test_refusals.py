@@ -64,11 +64,16 @@ class Case:
 
 
 NOTHING = frozenset[str]()
-BLOCKED = {"status": "blocked", "next_calls": (), "published": NOTHING}
-FAILED = {"status": "failed", "error": SpotifyError, "published": NOTHING}
-NO_TOKEN = {"calls": (TOKEN,), "next_calls": (TOKEN, PLAYED)}
-FORBIDDEN = {"status": "forbidden", "next_calls": (), "published": NOTHING}
-DEAD = {"status": "needs-login", "calls": (TOKEN,), "next_calls": (), "published": NOTHING}
+BLOCKED: dict[str, Any] = {"status": "blocked", "next_calls": (), "published": NOTHING}
+FAILED: dict[str, Any] = {"status": "failed", "error": SpotifyError, "published": NOTHING}
+NO_TOKEN: dict[str, Any] = {"calls": (TOKEN,), "next_calls": (TOKEN, PLAYED)}
+FORBIDDEN: dict[str, Any] = {"status": "forbidden", "next_calls": (), "published": NOTHING}
+DEAD: dict[str, Any] = {
+    "status": "needs-login",
+    "calls": (TOKEN,),
+    "next_calls": (),
+    "published": NOTHING,
+}
 RENEWED = (TOKEN, PLAYED, TOKEN, PLAYED)
 
 CASES = {
@@ -186,7 +191,7 @@ def published(pipeline) -> list[str]:
     return [play.track_name for batch in pipeline.published() for play in batch.plays]
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES)
+@pytest.fixture(params=CASES.values(), ids=list(CASES))
 def case(request, pipeline, spotify, output):
     """A prepared case, in a container without an access token."""
     # Every secret of these cases contains `hidden`.

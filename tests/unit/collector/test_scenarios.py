@@ -94,7 +94,8 @@ class Capture:
 
     def open_gaps(self):
         """Return the starts of reported gaps that were never closed."""
-        opened, closed = set(), set()
+        opened: set[datetime] = set()
+        closed: set[datetime] = set()
         for report in (batch.report for batch in self.batches() if batch.report):
             for gap in filter(None, (report.gap, *getattr(report, "closed", ()))):
                 (closed if gap.is_closed else opened).add(gap.started_at)

@@ -36,7 +36,7 @@ def test_a_listener_without_plays_gets_the_same_commands(browse, listening):
 
 
 def test_a_page_says_that_plays_of_its_listener_are_simulated(browse, listening):
-    simulated = set()
+    simulated: set[str] = set()
     get = browse(listening(ME, SHE), simulated=lambda: simulated)
     before = get("/top?listener=me").text
     # A poll of the simulator while the page is open.

@@ -229,6 +229,7 @@ def test_the_parts_are_the_days_of_the_span(each):
 def test_a_step_there_and_back_leads_to_the_same_dates(each):
     forever = Timeline(date(1900, 1, 1), date(2199, 12, 31))
     back = forever.step(named(each), -1)
+    assert back is not None
 
     assert dates(forever.step(back, 1)) == dates(each)
     assert back.last == each.first - timedelta(days=1)

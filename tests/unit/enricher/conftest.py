@@ -1,7 +1,9 @@
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -53,6 +55,10 @@ def a_metadata_row(track_id):
     }
 
 
+Reply = tuple[int, dict[str, str], bytes]
+"""A status, headers and a body."""
+
+
 @dataclass
 class Call:
     path: str
@@ -66,10 +72,10 @@ class ReccoBeatsServer:
 
     url: str
     unknown: set[str] = field(default_factory=set)
-    rows: dict[str, object] = field(
+    rows: dict[str, Callable[[str], dict[str, Any]]] = field(
         default_factory=lambda: {AUDIO: an_audio_row, METADATA: a_metadata_row}
     )
-    replies: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    replies: dict[str, Reply] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     def reply(self, call):
@@ -78,7 +84,7 @@ class ReccoBeatsServer:
             self.rows[call.path](one) for one in call.ids if one.rstrip("z") not in self.unknown
         ]
         # Rows come in another order than the ids.
-        known = (200, {}, json.dumps({"content": rows[::-1]}).encode())
+        known: Reply = (200, {}, json.dumps({"content": rows[::-1]}).encode())
         return self.replies.get(call.path, known)
 
     def fail(self, status, path=AUDIO, **headers):
@@ -140,14 +146,14 @@ def dynamodb():
     """The tables as deployed, and one without its index, in moto."""
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
-        table = {
+        table: Any = {
             "BillingMode": "PAY_PER_REQUEST",
             "KeySchema": [{"AttributeName": "track_uri", "KeyType": "HASH"}],
             "AttributeDefinitions": [{"AttributeName": "track_uri", "AttributeType": "S"}],
         }
         dynamodb.create_table(TableName=PLAIN_TABLE, **table)
         numbers = [{"AttributeName": n, "AttributeType": "N"} for n in ("misses", "retry_at")]
-        index = {
+        index: Any = {
             "IndexName": INDEX,
             "KeySchema": [
                 {"AttributeName": "misses", "KeyType": "HASH"},

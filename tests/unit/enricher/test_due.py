@@ -66,7 +66,7 @@ def test_only_so_many_are_returned_but_all_counted(due, remember):
 
 def test_every_page_is_read_and_surplus_pages_only_counted(dynamodb, remember):
     remember(dict.fromkeys(uris(25), waiting()))
-    selects = []
+    selects: list[str] = []
 
     tracks, count = DueTracks(paged(dynamodb, 10, selects), TABLE).read(START, 15)
 

@@ -2,6 +2,7 @@ import json
 import time
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -311,7 +312,7 @@ def test_sources_are_separated_by_commas_and_may_have_spaces(environment, monkey
 
 @pytest.mark.parametrize(("left_s", "asking_s"), [(3, 2), (30, 20), (120, 20), (900, 20)])
 def test_plays_wait_twenty_seconds_at_most_for_features(left_s, asking_s):
-    context = SimpleNamespace(get_remaining_time_in_millis=lambda: left_s * 1_000)
+    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: left_s * 1_000)
 
     assert time_for_features(context) == timedelta(seconds=asking_s)
 

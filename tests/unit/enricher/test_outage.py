@@ -1,6 +1,6 @@
 """The feature source is down or slow, and the plays go on."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import requests
@@ -49,7 +49,8 @@ def pipeline(reccobeats, clock):
 def a_day_without_features(pipeline, reccobeats, clock):
     """Play 10,000 distinct tracks; return the time of each, and the calls per hour."""
     reccobeats.fail(503)
-    played_at, calls = {}, []
+    played_at: dict[str, datetime] = {}
+    calls = []
     for hour in range(HOURS):
         # Each new container has to find out that the source is down.
         enricher = pipeline.new_enricher()

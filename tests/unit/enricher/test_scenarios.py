@@ -67,7 +67,11 @@ def new_container(new_container, simulated):
     """Return the invocation of a new container that asks these sources."""
 
     def start(*sources):
-        lookup = Lookup(new_container(), dict(enumerate(sources)), simulated.now)
+        lookup = Lookup(
+            new_container(),
+            {str(place): source for place, source in enumerate(sources)},
+            simulated.now,
+        )
 
         def find(tracks):
             findings = lookup.find(tracks, simulated.now() + timedelta(minutes=1))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from services.enricher.sources.source import Answer, UsualIdsOnly, choose
@@ -5,15 +7,17 @@ from shared.errors import FeatureSourceError, SettingsError
 
 USUAL = "spotify:track:1AAAAAAAAAAAAAAAAAAAAA"
 UNUSUAL = ("spotify:track:null", "spotify:track:a-b", "spotify:track:" + "1" * 21 + "_")
-MAKERS = {"one": lambda: "first", "two": lambda: "second"}
+FIRST: Any = object()
+SECOND: Any = object()
+MAKERS = {"one": lambda: FIRST, "two": lambda: SECOND}
 
 
 def test_sources_are_chosen_in_the_order_of_their_names():
-    assert list(choose(["two", "one"], MAKERS).items()) == [("two", "second"), ("one", "first")]
+    assert list(choose(["two", "one"], MAKERS).items()) == [("two", SECOND), ("one", FIRST)]
 
 
 def test_only_the_chosen_sources_are_built():
-    assert choose(["one"], {**MAKERS, "two": pytest.fail}) == {"one": "first"}
+    assert choose(["one"], {**MAKERS, "two": pytest.fail}) == {"one": FIRST}
 
 
 def test_an_unknown_source_is_named():

@@ -119,7 +119,7 @@ def test_rounding_never_shortens_a_delay(new_container):
 
 @pytest.mark.parametrize(("tracks", "calls"), [(0, []), (100, [100]), (250, [100, 100, 50])])
 def test_a_hundred_tracks_are_read_in_one_call(dynamodb, tracks, calls):
-    made = []
+    made: list[int] = []
 
     TrackCache(counting(dynamodb, made), TABLE).read(uris(tracks), START)
 
@@ -128,7 +128,7 @@ def test_a_hundred_tracks_are_read_in_one_call(dynamodb, tracks, calls):
 
 @pytest.mark.parametrize(("tracks", "calls"), [(0, []), (25, [25]), (60, [25, 25, 10])])
 def test_twenty_five_tracks_are_written_in_one_call(dynamodb, tracks, calls):
-    made = []
+    made: list[int] = []
 
     TrackCache(counting(dynamodb, made), TABLE).write(dict.fromkeys(uris(tracks), KNOWN))
 
@@ -151,7 +151,7 @@ def test_many_tracks_are_read(new_container):
 
 
 def test_tracks_in_memory_are_not_read_again(dynamodb):
-    made = []
+    made: list[int] = []
     cache = TrackCache(counting(dynamodb, made), TABLE)
     cache.write({uri("written"): KNOWN})
     TrackCache(dynamodb, TABLE).write({uri("read"): PENDING})
@@ -177,7 +177,7 @@ def test_a_due_track_is_read_from_the_table_again(new_container):
 
 
 def test_the_memory_drops_the_least_recently_used_track(dynamodb):
-    made = []
+    made: list[int] = []
     cache = TrackCache(counting(dynamodb, made), TABLE, size=2)
     cache.write({uri("a"): KNOWN, uri("b"): KNOWN})
     cache.read([uri("a")], START)

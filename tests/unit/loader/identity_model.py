@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import product
+from typing import Any
 from unicodedata import normalize
 
 from services.loader.domain.records import API, EXPORT, Record, Row
@@ -34,7 +35,7 @@ def rows_of(plays: Sequence[tuple[str, Play]], window: timedelta) -> list[Row]:
 
 
 def _strongest(plays):
-    kept = {}
+    kept: dict[tuple[Any, ...], list[Any]] = {}
     for source, play in plays:
         kept.setdefault((source, play.played_at, play.track_uri), []).append(play)
     for (source, *_), same in kept.items():
@@ -52,7 +53,7 @@ def _strength(play):
 
 
 def _gather(records):
-    clusters = {}
+    clusters: dict[Any, list[Any]] = {}
     for record in sorted(records, key=_order):
         for anchor in reversed(clusters):
             if _repeats(anchor, record):
@@ -83,7 +84,7 @@ def _match(apis, exports, window):
         )
         if export.play.ms_played >= 10_000 and _same_track(api.play, export.play)
     ]
-    partners = {}
+    partners: dict[Any, Any] = {}
     for apart, *_, api, export in sorted(pairs):
         if apart <= window and api not in partners and export not in partners.values():
             partners[api] = export

@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
-from shared.models import EnrichedBatch, Message, Play, TrackFeatures
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+
+from shared.models import EnrichedBatch, Message, Play, Source, TrackFeatures
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-API = "recently-played"
-EXPORT = "extended-history"
-CONTEXT = SimpleNamespace(
+API: Source = "recently-played"
+EXPORT: Source = "extended-history"
+CONTEXT: Any = SimpleNamespace(
     function_name="loader",
     memory_limit_in_mb=256,
     invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:loader",
@@ -55,9 +58,9 @@ def _json(body: Message | str) -> str:
     return body if isinstance(body, str) else body.model_dump_json(exclude_none=True)
 
 
-def failures(answer: dict[str, list[dict[str, str]]]) -> list[str]:
+def failures(answer: PartialItemFailureResponse) -> list[str]:
     """The ids of the messages that the queue delivers again."""
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return [str(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
 
 
 def origins(batches: Iterable[EnrichedBatch]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from services.loader.domain.records import API, EXPORT
 from tests.unit.loader.test_merge import NOON, NarrowTable, Table, a_play, exported, reported
 
+MOMENT = timedelta(microseconds=100)
 SHORT, LONG = 250, 1_000
 MOST_GROWTH = 6
 """Four times the records take four times the steps; with quadratic growth they would take 16."""
@@ -48,7 +49,6 @@ CHAINS = {
         count, lambda n: reported(30 * n), lambda n: exported(30 * n + 2)
     ),
 }
-MOMENT = timedelta(microseconds=100)
 
 
 def steps(records):

@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_the_refresh_gets_all_batches_of_the_event(shelf):
     ids=["as deployed", "late", "short"],
 )
 def test_a_refresh_takes_at_most_a_third_of_the_remaining_time(shelf, remaining_ms, most_s):
-    context = SimpleNamespace(
+    context: Any = SimpleNamespace(
         **{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: remaining_ms}
     )
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
+from typing import Any
 from unicodedata import normalize
 
 import pytest
@@ -14,7 +15,7 @@ from services.loader.domain.identity import MATCH_WINDOW
 from services.loader.domain.merge import merge
 from services.loader.domain.neighbourhoods import Probe
 from services.loader.domain.records import API, EXPORT, Record, Row
-from shared.models import Play
+from shared.models import Play, Source
 from tests.unit.loader.identity_model import rows_of
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -30,7 +31,7 @@ class Table:
         self._ids = count(1)
 
     def load(
-        self, records: Sequence[tuple[str, Play]], window: timedelta = MATCH_WINDOW
+        self, records: Sequence[tuple[Source, Play]], window: timedelta = MATCH_WINDOW
     ) -> Counter[str]:
         """Merge records as one batch; return the outcome counts."""
         incoming = [Record(source, play, 0) for source, play in records]
@@ -98,7 +99,7 @@ def _history_ts(row: Row) -> datetime | None:
     return row.export.play.played_at if row.export else None
 
 
-INTRO = {"track_name": "Intro", "artist_name": "Various Artists"}
+INTRO: dict[str, Any] = {"track_name": "Intro", "artist_name": "Various Artists"}
 
 
 def a_play(after_s: float = 0, track: str = "a", **fields) -> Play:
@@ -110,15 +111,17 @@ def a_play(after_s: float = 0, track: str = "a", **fields) -> Play:
     )
 
 
-def reported(after_s: float = 0, track: str = "a", **fields) -> tuple[str, Play]:
+def reported(after_s: float = 0, track: str = "a", **fields) -> tuple[Source, Play]:
     return API, a_play(after_s, track, **fields)
 
 
-def exported(after_s: int = 0, track: str = "a", ms: int = 180_000, **fields) -> tuple[str, Play]:
+def exported(
+    after_s: int = 0, track: str = "a", ms: int = 180_000, **fields
+) -> tuple[Source, Play]:
     return EXPORT, a_play(after_s, track, ms_played=ms, **fields)
 
 
-def loaded(*records: tuple[str, Play]) -> Table:
+def loaded(*records: tuple[Source, Play]) -> Table:
     table = Table()
     table.load(records)
     return table
@@ -274,7 +277,7 @@ def test_movements_with_one_isrc_are_separate_plays_in_any_order(records):
 
 @pytest.mark.parametrize("forms", list(permutations(["NFC", "NFD"])), ids="-".join)
 def test_names_in_two_normal_forms_give_one_row(forms):
-    one, other = ({"track_name": normalize(form, "Träumerei"), "artist_name": "Ex"}
+    one, other = (dict[str, Any](track_name=normalize(form, "Träumerei"), artist_name="Ex")
                   for form in forms)  # fmt: skip
 
     table = loaded(reported(0, "old", **one), exported(3, "new", **other))
@@ -283,7 +286,7 @@ def test_names_in_two_normal_forms_give_one_row(forms):
 
 
 def test_empty_names_do_not_match():
-    nameless = {"track_name": "", "artist_name": ""}
+    nameless: dict[str, Any] = {"track_name": "", "artist_name": ""}
 
     table = loaded(reported(0, "a", **nameless), exported(0, "b", **nameless))
 

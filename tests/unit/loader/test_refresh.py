@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import pytest
 
 from services.loader.refresh import MONTHS_AT_ONCE, refresh
+from shared.postgres import Database
 
 
-class Months:
+class Months(Database):
     """A database with so many stale months, which computes as many as it is asked for."""
 
     def __init__(self, waiting, takes_s=0.0, *, held=False):

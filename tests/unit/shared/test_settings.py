@@ -60,4 +60,4 @@ def test_settings_are_immutable():
     settings = ShopSettings.from_environment(WHOLE)
 
     with pytest.raises(ValidationError, match="frozen"):
-        settings.window_s = 1
+        settings.window_s = 1  # type: ignore[misc]  # as tested

@@ -22,8 +22,8 @@ ENOUGH_PLACES = 2
 
 def without_ids(views: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """Check that ids and folded names match one to one, then leave the ids out."""
-    names_of: dict[tuple[str, Any], set] = {}
-    ids_of: dict[tuple[str, Any], set] = {}
+    names_of: dict[tuple[str, Any], set[Any]] = {}
+    ids_of: dict[tuple[str, Any], set[Any]] = {}
     for row in (row for rows in views.values() for row in rows):
         for column in IDS.keys() & row.keys():
             names = [row[name] for name in IDS[column]]
@@ -68,7 +68,10 @@ def same(actual: Any, expected: Any) -> bool:
         return type(actual) is type(expected) and actual == expected
     if not isinstance(actual, Decimal):
         return False
-    places = -actual.as_tuple().exponent
+    exponent = actual.as_tuple().exponent
+    if not isinstance(exponent, int):  # a NaN or an infinity
+        return False
+    places = -exponent
     # Features are double precision: their sums are right to some 15 digits.
     slack = Fraction(1, 2 * 10**places) + abs(expected) / 10**12
     return places >= ENOUGH_PLACES and abs(Fraction(actual) - expected) <= slack

@@ -30,7 +30,8 @@ def store_random_history(reporting: Reporting, plays: int, seed: int) -> None:
 
 
 def _plays(chance: random.Random, listener: str, count: int) -> Iterator[Row]:
-    ended_at, seen, uri = START + timedelta(days=chance.randrange(300)), set(), 0
+    ended_at, uri = START + timedelta(days=chance.randrange(300)), 0
+    seen: set[tuple[datetime, int]] = set()
     while len(seen) < count:
         ended_at += _step(chance)
         if chance.random() < 0.02:

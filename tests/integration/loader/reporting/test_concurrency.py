@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_a_refresh_continues_until_no_month_is_stale(marked):
         if arriving:
             marked.store(arriving.pop(), arriving.pop())
 
-    interrupted = SimpleNamespace(transaction=transaction, run=marked.database.run)
+    interrupted: Any = SimpleNamespace(transaction=transaction, run=marked.database.run)
 
     assert refresh(interrupted, 60, 60) == 0
     marked.compare()

@@ -1,6 +1,7 @@
 """Every view matches the model on 10,000 random plays, and views agree with each other."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def year(row):
 
 def total(rows, part_of):
     """Return the sums of the counts of the rows of one part."""
-    sums = Counter()
+    sums: Counter[tuple[Any, str]] = Counter()
     for row in rows:
         for column in COUNTS:
             sums[part_of(row), column] += row[column]

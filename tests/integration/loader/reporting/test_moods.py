@@ -1,6 +1,7 @@
 """Platforms, contexts, moods and diversity of the plays."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,12 @@ from tests.integration.loader.reporting.stage import NOON, a_play, plays_at
 
 
 def test_plays_are_counted_by_platform_and_reason(reporting):
-    known = {"platform": "ios", "country": "DE", "reason_start": "clickrow", "shuffle": False}
+    known: dict[str, Any] = {
+        "platform": "ios",
+        "country": "DE",
+        "reason_start": "clickrow",
+        "shuffle": False,
+    }
     reporting.store(
         a_play("2024-05-15T12:00Z", "a", **known),
         a_play("2024-05-15T13:00Z", "b", **known, reason_end="fwdbtn", ms=0),

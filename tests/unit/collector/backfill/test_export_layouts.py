@@ -137,7 +137,7 @@ def test_a_lost_last_part_hides_at_most_three_days(hours, data):
 
 def names_cannot_show(layout, done) -> list[Cut]:
     """Return the dropped last parts of an old export or of a year."""
-    dropped = []
+    dropped: list[Cut] = []
     for (cut, damage), (later, _) in zip(done[::-1], [(None, ""), *done[::-1]], strict=False):
         ends = later is None or (layout is yearly and later.plays[0].year > cut.plays[0].year)
         hidden = ends or bool(dropped and dropped[-1] is later)

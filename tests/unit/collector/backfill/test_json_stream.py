@@ -2,6 +2,7 @@ import json
 import tracemalloc
 from itertools import repeat
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -229,7 +230,7 @@ def test_a_longer_row_ends_the_file_wherever_it_lies(chunk_size):
 def test_a_row_without_an_end_needs_little_memory():
     chunk = b"x" * (1 << 20)
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
-    found = []
+    found: list[Any] = []
 
     with pytest.raises(UploadError, match="a row is longer than 128 KiB"):
         found.extend(read_rows(endless, UPLOADED_AT))

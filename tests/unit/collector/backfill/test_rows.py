@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -81,8 +82,9 @@ def test_only_the_required_fields_make_a_play():
 def test_a_whole_number_may_be_written_as_a_float(told):
     row = json.dumps(a_row(ms_played=0)).replace('"ms_played": 0', f'"ms_played": {told}')
 
-    (play,) = parse_rows(row.encode(), UPLOADED_AT)
+    found: Any = parse_rows(row.encode(), UPLOADED_AT)
 
+    (play,) = found
     assert play["ms_played"] == 174_424
     assert type(play["ms_played"]) is int
 

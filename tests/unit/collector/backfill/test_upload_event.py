@@ -1,12 +1,13 @@
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from services.collector.backfill.s3_event import Upload, read_event
 from shared.errors import MessageError
 
-EVENT = {
+EVENT: dict[str, Any] = {
     "version": "0",
     "id": "17793124-05d4-b198-2fde-7ededc63b103",
     "detail-type": "Object Created",

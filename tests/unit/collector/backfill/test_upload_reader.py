@@ -2,6 +2,7 @@ import io
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ class Reading:
     """The result of reading one upload."""
 
     def __init__(self, upload, name, is_late=lambda: False):
-        self.messages = []
+        self.messages: list[str] = []
         quarantine = io.BytesIO()
         batches = Batches(self.messages.append, "me", "extended-history", f"history/{name}")
         reader = UploadReader(batches, quarantine, UPLOADED_AT, is_late)
@@ -311,7 +312,7 @@ def test_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
 
 
 def test_row_numbers_continue_over_chunks():
-    rows = [a_row()] * 3_000
+    rows: list[Any] = [a_row()] * 3_000
     rows[2_500] = 7
 
     reading = read_loose(*rows)

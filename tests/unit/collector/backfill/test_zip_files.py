@@ -317,7 +317,7 @@ def test_a_damaged_member_yields_no_bytes(monkeypatch):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("endsong_0.json", b"[" + b" " * 20_000 + b"4]")
     files = history_files(io.BytesIO(packed.getvalue().replace(b"4]", b"5]")), "upload.zip")
-    given = []
+    given: list[bytes] = []
 
     with pytest.raises(UploadError, match="damaged in the zip"):
         given.extend(next(files).chunks)

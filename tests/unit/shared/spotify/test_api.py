@@ -3,6 +3,7 @@ import json
 import socket
 from datetime import UTC, datetime
 from itertools import starmap
+from typing import Any
 
 import pytest
 import requests
@@ -293,7 +294,7 @@ def test_a_lone_surrogate_spoils_its_own_row_only(spotify, api):
     assert answer.plays[1].track_name == ""
 
 
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, True, -1, 1.5, 1e400, 10**30, "", ":", "\ud800", "\x00", "9999-12-31T23:59:59Z"),
         *([], {}, [None], [{}], {"name": []}, {"uri": {}}, {"isrc": 7}),

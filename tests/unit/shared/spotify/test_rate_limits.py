@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import boto3
 import pytest
@@ -166,7 +167,7 @@ def test_attributes_of_a_later_release_stay(apps, dynamodb):
 def test_another_error_of_dynamodb_is_raised(apps, dynamodb):
     apps.throttle("app", 5, NOW)
 
-    def garble(params: dict, **_: object) -> None:
+    def garble(params: dict[str, Any], **_: object) -> None:
         params["body"] = params["body"].replace(b"SET blocked_until", b"SAT blocked_until")
 
     dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", garble)

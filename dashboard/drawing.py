@@ -1,7 +1,7 @@
-"""Charts that need no script: scales, ticks and paths, which templates/drawn.html puts on a page.
+"""Charts without scripts: scales, ticks and paths, which templates/drawn.html renders.
 
-Positions are percent of the chart: from its left edge, and from its top. So a chart has the width
-of its place, and its labels, which are HTML, keep their size on a phone.
+Positions are percent of the chart, from its left edge and from its top. So a chart fills the
+available width, and its labels, which are HTML, keep their size on a phone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,16 +11,16 @@ from math import ceil, cos, floor, log10, pi, sin
 
 HOURS = 24
 INNER, OUTER = 34.0, 92.0
-"""Radii of the clock in a square of 200: where a sector begins, and where the fullest hour ends."""
+"""Radii of the clock in a square of 200: where a sector starts, and where the fullest hour ends."""
 MOST_LABELS = 14
 """More labels than this do not fit beside each other below a chart."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One column: `part` is the share of it that stands out, `before` the value to compare with.
+    """One column: `part` is its highlighted share, `before` the value to compare with.
 
-    `title` says it in words. `is_faint` marks what is not all known.
+    `title` describes it in words. `is_faint` marks a column with missing plays.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Columns:
 def columns(bars: Iterable[Bar], unit: float = 1) -> Columns:
     """Scale bars to percent of the highest tick; labels that would not fit become empty.
 
-    The ticks are round numbers of `unit`, and given in it.
+    The ticks are round multiples of `unit`, in that unit.
     """
     given = tuple(bars)
     ticks = ticks_up_to(highest(given) / unit)
@@ -70,7 +70,7 @@ def columns(bars: Iterable[Bar], unit: float = 1) -> Columns:
 
 
 def highest(bars: Iterable[Bar]) -> float:
-    """Return the highest value that a chart of the bars must hold."""
+    """Return the highest value of the bars, comparisons included."""
     return max(
         (value for bar in bars for value in (bar.value, bar.before) if value is not None), default=0
     )

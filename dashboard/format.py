@@ -59,7 +59,7 @@ def percent(share: Number | None) -> str:
 
 
 def change(now: Number | None, before: Number | None) -> float | None:
-    """Return the growth against a value before, as a share of it; None where there is none."""
+    """Return the growth as a share of the previous value; None without such a value."""
     if now is None or not before:
         return None
     return float(now) / float(before) - 1
@@ -109,9 +109,9 @@ def time_of_day(value: datetime | None) -> str:
 
 
 def artist_note(name: str) -> str:
-    """Explain an artist's name that stands for many; empty for any other.
+    """Explain the artist name of compilations; empty for any other name.
 
-    An export names the artist of the album, who of a compilation is this one.
+    An export names the artist of the album, which for a compilation is this name.
     """
     if name.strip().casefold() != "various artists":
         return ""

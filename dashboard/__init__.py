@@ -14,13 +14,13 @@ Statements. Values are bound (`:listener`). `{plays}` is the column of the count
 plays_30s; `{value}` the column of the measure, either that or ms; `{measure}` the same after
 `{plays} AS plays`. Further names come from a fixed table in Python:
 `view.ask.rows("totals.heard_first", {"items": "artists"})`. `{played}` and `{played_before}` are
-tables of the plays of an item in the period and in the one before (sql/played.sql).
-These parameters are always available: `:listener`, `:zone`, `:rule`; `:first` and `:last`, the dates of the
-period, both included; `:before_first` and `:before_last`, of the previous period, if it can be
+tables of the plays of an item in the period and in the one before (sql/played.sql). These
+parameters are always available: `:listener`, `:zone`, `:rule`; `:first` and `:last`, the dates of
+the period, both included; `:before_first` and `:before_last`, of the previous period, if it can be
 compared. For views by month the period is cut into whole months and the days around them:
 `:head_first`, `:head_last`, `:months_first`, `:months_last`, `:tail_first`, `:tail_last`, and the
-same after `:before_`. A missing bound is NULL and matches no row. Cast dates, as in
-`:first::date`, because a parameter has no type.
+same after `:before_`. A missing bound is NULL and matches no row. Cast dates, as in `:first::date`,
+because a parameter has no type.
 
 `reporting.plays` uses its index if the bounds are instants:
 `ended_at >= (:first::date)::timestamp AT TIME ZONE :zone

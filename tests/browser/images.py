@@ -1,4 +1,4 @@
-"""Take the pictures of README anew: `make screenshots`."""
+"""Take the screenshots of the README: `make screenshots`."""
 
 from bench.browser import DESKTOP, PHONE, opened
 from infra.local.state import REPOSITORY
@@ -9,7 +9,7 @@ LOOKS = {"overview.png": (DESKTOP, "light"), "overview-phone.png": (PHONE, "dark
 
 
 def main() -> None:
-    """Write the overview as a desktop and as a phone shows it, by day and by night."""
+    """Write the overview on a desktop and on a phone, in the light and the dark theme."""
     IMAGES.mkdir(exist_ok=True)
     with served() as site, opened() as browser:
         for name, (size, theme) in LOOKS.items():

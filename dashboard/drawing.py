@@ -13,7 +13,7 @@ HOURS = 24
 INNER, OUTER = 34.0, 92.0
 """Radii of the clock in a square of 200: where a sector starts, and where the fullest hour ends."""
 MOST_LABELS = 14
-"""More labels than this do not fit beside each other below a chart."""
+"""The maximum number of labels side by side below a chart."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def ticks_up_to(most: float, about: int = 4) -> list[float]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a heat table: `value` is 0 to 1, or None where nothing is known."""
+    """One cell of a heat table: `value` is 0 to 1, or None if unknown."""
 
     value: float | None
     text: str
@@ -98,19 +98,19 @@ class Cell:
 
 
 def shares(values: Sequence[float | None]) -> list[float | None]:
-    """Return values as shares of the largest, 0 to 1; what is unknown stays unknown."""
+    """Return values as shares of the largest, 0 to 1; unknown values stay None."""
     most = max((value for value in values if value), default=0)
     return [None if value is None else (value / most if most else 0.0) for value in values]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its points in percent, the SVG path through them, and where its name stands."""
+    """One line: its points in percent, the SVG path through them, and the position of its name."""
 
     path: str
     points: tuple[tuple[float, float] | None, ...]
     end: float
-    """Percent from the top at which the name stands."""
+    """The position of the name, percent from the top."""
 
 
 def line(values: Sequence[float | None], low: float, high: float) -> Line:
@@ -140,7 +140,7 @@ def _stroke(points: list[tuple[float, float]]) -> str:
 def spread(ends: Sequence[float], apart: float) -> list[float]:
     """Move label positions so that neighbours are at least `apart` percent apart, within 0 to 100.
 
-    The order stays. Where there is no room for all, they share the height equally.
+    The order is kept. If there is not enough room, the labels are spaced evenly.
     """
     order = sorted(range(len(ends)), key=lambda number: ends[number])
     apart = min(apart, 100 / max(len(ends) - 1, 1))
@@ -168,7 +168,7 @@ def sectors(values: Sequence[float | None]) -> list[str]:
 
 
 def _sector(hour: int, radius: float) -> str:
-    # A gap of a fiftieth of a sector on either side keeps neighbours apart.
+    # A gap of 1/50 of a sector on each side separates neighbours.
     begin, end = ((hour + edge) / HOURS * 2 * pi for edge in (0.04, 0.96))
     corners = [(INNER, begin), (radius, begin), (radius, end), (INNER, end)]
     (a, b, c, d) = (

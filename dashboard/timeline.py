@@ -25,7 +25,7 @@ MOST_UNKNOWN = 0.1
 
 @dataclass(frozen=True)
 class Parts:
-    """A span cut at the borders of months; an empty part is None.
+    """A span cut at the borders of months; None for an empty part.
 
     Views by month cover `months`; `reporting.plays` covers the days of `head` and `tail`.
     """

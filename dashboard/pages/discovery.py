@@ -1,4 +1,4 @@
-"""Discovery and favourites: what was new, what is forgotten, and what was played over and over."""
+"""Discovery and favourites: new, forgotten and repeated music."""
 
 from datetime import date
 from typing import Any

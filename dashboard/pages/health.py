@@ -1,4 +1,4 @@
-"""Data health: how fresh and how complete the plays are, and what was imported."""
+"""Data health: how recent and how complete the plays are, and the uploads."""
 
 from calendar import monthrange
 from datetime import date, datetime

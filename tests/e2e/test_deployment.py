@@ -23,7 +23,7 @@ def test_the_status_shows_every_address(local_cloud):
     assert status["token_days_left"]["me"] == 179
 
 
-def test_a_second_cloud_in_one_home_is_refused_with_one_line(local_cloud):
+def test_a_second_cloud_in_one_home_is_refused(local_cloud):
     result = local_cloud.plays("local", "up", "--detach")
 
     assert result.returncode == 1

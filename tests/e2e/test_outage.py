@@ -24,7 +24,7 @@ SELECT batch.loaded_at - poll.polled_at
 FROM poll JOIN loaded_batch AS batch USING (origin)
 WHERE poll.listener = :listener
 """
-PLAYS_AND_SOUNDS = """
+PLAYS_AND_FEATURES = """
 SELECT count(*), count(DISTINCT h.track_uri), count(f.tempo)
 FROM listening_history h LEFT JOIN track_features f USING (track_uri)
 WHERE h.listener = :listener
@@ -33,7 +33,7 @@ WHERE h.listener = :listener
 
 @pytest.fixture(scope="module")
 def tracks():
-    """Return tracks that the source knows and no other test has played."""
+    """Return tracks that the source knows and other tests do not play."""
     numbers = filter(catalogue.known_to_reccobeats, range(200_000, 300_000))
     return [catalogue.track(number) for number in islice(numbers, 10_000)]
 
@@ -56,7 +56,7 @@ def test_plays_are_loaded_within_a_minute_of_their_poll(
     waits = eventually(lambda: all_loaded(local_cloud, len(polls)), within_s=90)
 
     assert max(waits) < timedelta(minutes=1)
-    assert local_cloud.rows(PLAYS_AND_SOUNDS, listener=LISTENER) == [[10_000, 10_000, 0]]
+    assert local_cloud.rows(PLAYS_AND_FEATURES, listener=LISTENER) == [[10_000, 10_000, 0]]
 
 
 def test_healing_after_the_outage_takes_two_calls_per_40_tracks(local_cloud, eventually, tracks):
@@ -70,7 +70,7 @@ def test_healing_after_the_outage_takes_two_calls_per_40_tracks(local_cloud, eve
     assert (answer["learned"], answer["remaining"]) == (10_000, 0)
     assert local_cloud.feature_calls() - before <= 2 * 10_000 / 40 + CALLS_OF_OTHERS
     healed = [[10_000, 10_000, 10_000]]
-    eventually(lambda: local_cloud.rows(PLAYS_AND_SOUNDS, listener=LISTENER) == healed, 60)
+    eventually(lambda: local_cloud.rows(PLAYS_AND_FEATURES, listener=LISTENER) == healed, 60)
 
 
 def a_poll(number, played):

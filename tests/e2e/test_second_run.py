@@ -273,7 +273,7 @@ def test_the_run_after_a_crash_names_the_upload_to_repeat(story):
     assert f"history/{CRASHED}/long.zip is not loaded completely" in lines[0]
 
 
-def test_an_upload_that_is_repeated_after_a_crash_is_loaded_completely(story):
+def test_an_upload_repeated_after_a_crash_is_loaded_completely(story):
     assert 0 < story.crashed_at < story.more_plays
     assert story.loaded_again == story.more_plays
 

@@ -197,7 +197,7 @@ def test_the_output_of_a_boot_is_on_the_console_too(machine):
     assert machine.console.read_text() == said
 
 
-def test_the_time_limits_of_a_boot_leave_time_for_its_signal(machine):
+def test_the_limits_of_a_boot_leave_time_for_its_signal(machine):
     for verb in ("retry", "within"):
         machine.change(
             "lib.sh",

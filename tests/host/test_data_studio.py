@@ -98,7 +98,7 @@ def test_if_enabled_no_other_role_connects_with_the_certificate(opened, role):
         opened.ask_from_elsewhere(role, client)
 
 
-def test_its_key_has_the_accepted_format_and_is_readable_by_root_only(opened):
+def test_only_root_can_read_its_key_in_the_accepted_format(opened):
     path = opened.home / "tls" / "report_reader.pem"
 
     assert "-----BEGIN PRIVATE KEY-----" in path.read_text()

@@ -68,7 +68,7 @@ def test_the_age_of_the_last_backup_is_published_in_hours(metrics, stamp):
     assert metrics()["BackupAgeHours"] == pytest.approx(26.5)
 
 
-def test_before_the_first_backup_the_age_is_that_of_the_data(metrics, served):
+def test_the_age_before_a_backup_is_that_of_the_data(metrics, served):
     version = served.home / "data" / "PG_VERSION"
     os.utime(version, times=(time.time(), time.time() - 3 * 3600))
 
@@ -107,7 +107,7 @@ def test_only_complete_snapshots_of_this_volume_count(metrics, served):
     assert "Name=volume-id,Values=vol-0123 Name=status,Values=completed" in call
 
 
-def test_before_the_first_snapshot_the_age_is_that_of_the_volume(metrics, stamp, served):
+def test_the_age_before_a_snapshot_is_that_of_the_volume(metrics, stamp, served):
     stamp.touch()
     made = served.volume.stat().st_mtime
     os.utime(served.volume, times=(time.time(), time.time() - 5.05 * 3600))

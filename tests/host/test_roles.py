@@ -1,4 +1,4 @@
-"""Each role has the rights it needs and no others."""
+"""Each role has exactly the rights it needs."""
 
 import json
 from contextlib import ExitStack
@@ -91,7 +91,7 @@ def test_a_reader_cannot_write(served, role, statement):
      "SELECT lo_creat(-1)", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'bytes')"],
 )  # fmt: skip
 @pytest.mark.parametrize("role", ["reader", "report_reader", "loader"])
-def test_no_database_function_writes_to_the_disk_for_a_plain_role(served, role, statement):
+def test_database_functions_cannot_write_to_the_disk_for_plain_roles(served, role, statement):
     with served.connected(role) as database:
         database.run("SET default_transaction_read_only = off")
 
@@ -230,7 +230,7 @@ def test_a_partly_failed_run_changes_no_password(machine):
         assert database.run("SELECT 1") == [[1]]
 
 
-def test_no_password_is_in_a_log_an_argument_or_an_environment(machine):
+def test_no_password_is_in_logs_arguments_or_environments(machine):
     machine.run("boot.sh")
     machine.sql("ALTER SYSTEM SET log_statement = 'all'")
     machine.sql("ALTER SYSTEM SET log_min_messages = 'debug1'")

@@ -50,7 +50,7 @@ def test_the_end_of_unlimited_credits_is_retried_until_it_succeeds(served):
     assert "WantedBy=multi-user.target" in unit
 
 
-def test_systemd_does_not_interrupt_crash_recovery_and_stops_a_hung_server():
+def test_systemd_does_not_interrupt_crash_recovery():
     unit = (SCRIPTS / "postgresql-service.conf").read_text()
 
     # test_check.py tests TimeoutStopSec with a hung server.

@@ -156,7 +156,7 @@ class History:
 
 
 def estimates(world: World) -> dict[int, int]:
-    """Return the estimated playing time of each row without a reported one, milliseconds, by id."""
+    """Return the playing time that is assumed if a row reports none, milliseconds, by id."""
     ends = defaultdict(set)
     for row in world.plays:
         ends[row["listener"]].add(row["played_at"])

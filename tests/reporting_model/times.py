@@ -121,7 +121,7 @@ def streaks(history: History) -> Iterator[Row]:
 
 
 def _runs(history: History, listener: str, days: list[date]) -> list[list[date]]:
-    """Split days into streaks, which may contain only days inside an open gap without plays."""
+    """Split days with plays into streaks. Days in an open gap do not end a streak."""
     runs: list[list[date]] = []
     for day in days:
         if runs and _all_unknown(history, listener, runs[-1][-1] + DAY, day - DAY):

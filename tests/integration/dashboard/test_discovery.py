@@ -1,4 +1,4 @@
-"""The page Discovery: what was new, what was played over and over, what is forgotten."""
+"""The page Discovery: new, repeated and forgotten music."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The page Health: how fresh and how complete the plays are."""
+"""The page Health: how recent and how complete the plays are."""
 
 import re
 

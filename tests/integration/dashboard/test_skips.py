@@ -29,7 +29,7 @@ def test_an_hour_without_known_plays_has_no_rate(site):
 
 
 @pytest.mark.parametrize("page", ["skips", "mood", "health"])
-def test_a_page_of_all_plays_disables_and_keeps_measure_and_rule(page, site):
+def test_a_page_of_all_plays_disables_measure_and_rule(page, site):
     source = site.source(f"/{page}?period=2025&measure=minutes&rule=done")
 
     assert "are of all plays." in plain(source)

@@ -58,7 +58,7 @@ def test_the_url_selects_the_listener_else_the_most_recent_one(top, query, liste
     assert asked.parameters["listener"] == listener
 
 
-def test_an_unknown_listener_is_not_found_and_known_ones_are_listed(top):
+def test_an_unknown_listener_gets_a_list_of_known_ones(top):
     answer, _ = top("/top?listener=no_listener", ME, SHE)
 
     assert answer.status_code == 404
@@ -202,7 +202,7 @@ def test_a_failed_statement_is_not_an_unavailable_database(failing):
     assert "The terminal" not in answer.text
 
 
-def test_an_error_of_the_page_itself_is_logged_to_the_terminal(failing):
+def test_an_error_of_the_page_is_logged_to_the_terminal(failing):
     answer = failing(ZeroDivisionError())
 
     assert answer.status_code == 500

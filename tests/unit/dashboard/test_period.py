@@ -146,7 +146,7 @@ def test_there_is_no_comparison_before_the_first_play(text):
         ("2012-04", [], True, "3 of 31 days unknown in March 2012"),
     ],
 )
-def test_a_comparison_is_fair_if_nine_tenths_of_both_periods_are_known(text, gaps, is_fair, doubt):
+def test_a_fair_comparison_knows_nine_tenths_of_both_periods(text, gaps, is_fair, doubt):
     known = Timeline(KNOWN.first, KNOWN.today, tuple(span(*gap) for gap in gaps))
     comparison = known.compare(known.parse(text))
 
@@ -269,11 +269,11 @@ def test_the_shown_dates_end_today():
         ("2025-01-31", -2, "2024-11-30"),
     ],
 )
-def test_adding_months_stops_at_the_last_day_of_a_shorter_month(day, months, result):
+def test_adding_months_stays_within_a_shorter_month(day, months, result):
     assert str(add_months(date.fromisoformat(day), months)) == result
 
 
-def test_the_last_30_days_step_by_30_days_even_if_a_month():
+def test_the_last_30_days_always_step_by_30_days():
     known = Timeline(first=date(2012, 3, 4), today=date(2026, 11, 30))
 
     assert known.compare(known.parse("30d")).before.text == "2026-10-02..2026-10-31"

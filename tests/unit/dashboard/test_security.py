@@ -101,7 +101,7 @@ def test_head_is_answered_without_a_body(get):
     assert (answer.status_code, answer.data) == (200, b"")
 
 
-def test_a_static_file_is_compressed_and_may_be_cached_for_ever(get, styles):
+def test_a_static_file_is_compressed_and_cacheable_for_ever(get, styles):
     plain, packed = get(styles), get(styles, Accept_Encoding="gzip")
 
     assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"

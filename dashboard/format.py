@@ -74,7 +74,7 @@ def delta(growth: float | None) -> str:
     sign = "▲" if growth > 0 else "▼"
     percents = round(abs(growth) * 100)
     if -1 < growth < 0:
-        # A rest above 0 is not 0 %.
+        # A value that is still above 0 has not fallen by 100 %.
         percents = min(percents, 99)
     return f"{sign} {number(percents)}{THIN}%"
 

@@ -83,10 +83,10 @@ def mark_of(driver, chart: str, wanted) -> tuple[dict, ActionChains]:
 def track_names(driver) -> list[str]:
     """The names of the top tracks."""
     ranked = driver.find_elements(By.CSS_SELECTOR, "a[href*='/track/']:has(.rank) .name")
-    return [written(name) for name in ranked]
+    return [name_of(name) for name in ranked]
 
 
-def written(name) -> str:
+def name_of(name) -> str:
     """A name of a list, without the small text after it."""
     return name.get_attribute("textContent").split("\N{EN SPACE}")[0]
 
@@ -162,7 +162,7 @@ def test_tooltips_mark_estimated_minutes(overview, site, chart):
 
 def test_opening_an_artist_keeps_the_period(overview, year):
     link = overview.find_element(By.CSS_SELECTOR, "ol.list a[href*='/artist/']")
-    name = written(link.find_element(By.CLASS_NAME, "name"))
+    name = name_of(link.find_element(By.CLASS_NAME, "name"))
 
     wait_for_the_next_page(overview, link.click)
 

@@ -22,7 +22,7 @@ def test_unloaded_batches_become_dead_letters_and_are_replayed_completely(
     local_cloud.stop_postgres()
     try:
         (sent,) = local_cloud.run_json("upload", str(export), "--listener", "ben")["uploads"]
-        dead = eventually(lambda: all_dead(local_cloud, sent["origin"]), within_s=90)
+        dead = eventually(lambda: dead_batches(local_cloud, sent["origin"]), within_s=90)
         away = local_cloud.plays("status")
     finally:
         local_cloud.start_postgres()
@@ -32,7 +32,7 @@ def test_unloaded_batches_become_dead_letters_and_are_replayed_completely(
     assert away.returncode == 1
     assert away.stderr.startswith("plays: Postgres is unavailable: ")
     assert replay["replayed"] >= len(dead) >= summary.music / 500
-    eventually(lambda: loaded(local_cloud, sent["origin"]) == dead, within_s=60)
+    eventually(lambda: loaded_batches(local_cloud, sent["origin"]) == dead, within_s=60)
     assert local_cloud.count("ben") == summary.distinct_plays
     # The schedule kept polling another listener, whose batch may only now become a dead letter.
     eventually(lambda: no_dead_letters(local_cloud), within_s=60)
@@ -67,22 +67,24 @@ def test_an_invalid_message_alone_becomes_a_dead_letter(local_cloud, eventually)
 
     eventually(lambda: local_cloud.count("cleo"), within_s=60)
     dead_url = local_cloud.output("CollectedPlaysDlqUrl")
-    (dead,) = eventually(lambda: look(sqs, dead_url), within_s=60)
+    (dead,) = eventually(lambda: dead_letters(sqs, dead_url), within_s=60)
     sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=dead["ReceiptHandle"])
 
     assert dead["Body"] == POISON
 
 
-def all_dead(local_cloud, origin):
+def dead_batches(local_cloud, origin):
     """Return an upload's batch numbers once all are dead letters, else None."""
-    letters = look(local_cloud.client("sqs"), local_cloud.output("EnrichedPlaysDlqUrl")) or []
+    letters = (
+        dead_letters(local_cloud.client("sqs"), local_cloud.output("EnrichedPlaysDlqUrl")) or []
+    )
     batches = [EnrichedBatch.model_validate_json(letter["Body"]) for letter in letters]
     ours = {batch.number: batch.report for batch in batches if batch.origin == origin}
     reports = [report for report in ours.values() if report]
     return set(ours) if reports and len(ours) == reports[0].batches else None
 
 
-def loaded(local_cloud, origin):
+def loaded_batches(local_cloud, origin):
     numbers = local_cloud.rows(
         "SELECT number FROM loaded_batch WHERE origin = :origin", origin=origin
     )
@@ -94,7 +96,7 @@ def no_dead_letters(local_cloud):
     return local_cloud.run_json("dlq", "list")["total"] == 0
 
 
-def look(sqs, url):
-    # All messages: there are only a few batches.
+def dead_letters(sqs, url):
+    # One call returns all messages, because there are only a few batches.
     received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
     return received.get("Messages")

@@ -96,7 +96,7 @@ def test_a_poll_works_with_a_login_from_the_consent_page(local_cloud):
     assert local_cloud.run_json("status")["token_days_left"]["me"] >= before
 
 
-def agreed(local: LocalCloud, *words: str) -> str:
+def log_in_at_the_fake(local: LocalCloud, *words: str) -> str:
     """Log in at the fake of the real Spotify, which consents; return stderr."""
     with subprocess.Popen(  # noqa: S603 - the command is ours
         [sys.executable, "-m", "cli", *words],
@@ -128,7 +128,7 @@ def test_a_consent_switches_a_cloud_permanently_to_the_real_spotify(own_cloud):
     refused = own_cloud.plays(*login)
     unanswered = own_cloud.plays(*login, "--start-over", "--timeout", "0.1")
     rows_before, was_simulated = own_cloud.count("me"), is_simulated(own_cloud)
-    agreed(own_cloud, *login, "--start-over")
+    log_in_at_the_fake(own_cloud, *login, "--start-over")
     rows_after = own_cloud.count("me")
     schedules = own_cloud.client("scheduler").list_schedules()["Schedules"]
     is_polled = {"ENABLED"} == {one["State"] for one in schedules}

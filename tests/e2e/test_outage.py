@@ -53,7 +53,7 @@ def test_plays_are_loaded_within_a_minute_of_their_poll(
     for number, played in enumerate(polls):
         queue.publish(a_poll(number, played))
 
-    waits = eventually(lambda: all_loaded(local_cloud, len(polls)), within_s=90)
+    waits = eventually(lambda: delays_if_loaded(local_cloud, len(polls)), within_s=90)
 
     assert max(waits) < timedelta(minutes=1)
     assert local_cloud.rows(PLAYS_AND_FEATURES, listener=LISTENER) == [[10_000, 10_000, 0]]
@@ -61,7 +61,7 @@ def test_plays_are_loaded_within_a_minute_of_their_poll(
 
 def test_healing_after_the_outage_takes_two_calls_per_40_tracks(local_cloud, eventually, tracks):
     # A track is recorded as pending after its plays were published.
-    eventually(lambda: {track.uri for track in tracks} <= waiting(local_cloud))
+    eventually(lambda: {track.uri for track in tracks} <= pending_tracks(local_cloud))
     make_due(local_cloud, tracks)
     before = local_cloud.feature_calls()
 
@@ -97,13 +97,13 @@ def a_poll(number, played):
     )
 
 
-def all_loaded(local_cloud, polls):
+def delays_if_loaded(local_cloud, polls):
     """Return the delay of each poll once all are loaded, else None."""
     waits = [waited for (waited,) in local_cloud.rows(WAITED, listener=LISTENER)]
     return waits if len(waits) == polls else None
 
 
-def waiting(local_cloud):
+def pending_tracks(local_cloud):
     """Return the URIs of the pending tracks."""
     pages = (
         local_cloud.client("dynamodb")

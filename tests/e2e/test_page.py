@@ -8,7 +8,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
-def answer(url: str) -> int:
+def status_of(url: str) -> int:
     """Request a page; return the status of the response."""
     try:
         with urlopen(url, timeout=10) as answered:  # noqa: S310 - http of this machine
@@ -20,14 +20,14 @@ def answer(url: str) -> int:
 
 def test_the_page_survives_a_restart_of_postgres(local_cloud):
     url = local_cloud.run_json("status")["dashboard_url"]
-    before = answer(url)
+    before = status_of(url)
     local_cloud.stop_postgres()
     try:
-        meanwhile = answer(url)
+        meanwhile = status_of(url)
     finally:
         local_cloud.start_postgres()
 
-    assert (before, meanwhile, answer(url)) == (200, 503, 200)
+    assert (before, meanwhile, status_of(url)) == (200, 503, 200)
 
 
 def test_the_page_says_that_plays_are_simulated(local_cloud):

@@ -1,4 +1,4 @@
-"""A path of each page of the dashboard, for whatever history the database has."""
+"""A path of each page of the dashboard, for the database's history."""
 
 import re
 

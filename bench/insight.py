@@ -113,7 +113,7 @@ def _timed() -> Iterator[_Times]:
 
 @contextmanager
 def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
-    """Serve the page as the local cloud does; yield its address without a final slash, and pid."""
+    """Serve the page like the local cloud; yield its address without a final slash, and pid."""
     port = any_free()
     process = subprocess.Popen(  # noqa: S603 - the command is ours
         page.command("--port", str(port)),
@@ -122,7 +122,7 @@ def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
         stdout=subprocess.PIPE,
     )
     try:
-        # It prints its address when it listens.
+        # It prints its address after it starts to listen.
         if process.stdout:
             process.stdout.readline()
         yield f"http://{HOST}:{port}", process.pid

@@ -1,7 +1,7 @@
 """A long random listening history for benchmarks; the same arguments give the same rows.
 
 A day has sessions of tracks one after another. Favourites follow Zipf's law, and new tracks appear
-all the time. The last 180 days are live plays, so their time played is unknown.
+continuously. The last 180 days are live plays, so their time played is unknown.
 """
 
 import json
@@ -41,7 +41,7 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Shape:
-    """The size and the time of a listener's history."""
+    """The size and the dates of a listener's history."""
 
     listener: str = "me"
     plays: int = 1_000_000
@@ -106,7 +106,7 @@ def _rotation(chance: random.Random, shape: Shape, elapsed: float) -> list[int]:
 
 
 def _track(chance: random.Random, shape: Shape, rotation: list[int], elapsed: float) -> int:
-    """Choose one of the tracks that are released by then."""
+    """Choose one of the tracks released by then."""
     if chance.random() < IN_ROTATION:
         return rotation[int(len(rotation) * chance.random() ** 2)]
     # An all-time favourite, or any track.

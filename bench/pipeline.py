@@ -120,7 +120,7 @@ def _backfill(history: Path, collected: Any, results: Any, start: Barrier) -> No
             },
         },
     }
-    _begin(start)
+    _wait_for_all(start)
     _invoke(handler, [json.dumps(body)])
     collected.put(None)
     _report("backfill", results)
@@ -142,7 +142,7 @@ def _enricher(collected: Any, enriched: Any, results: Any, start: Barrier) -> No
     from services.enricher.handler import handler, wire  # noqa: PLC0415 - after its environment
 
     wire()
-    _begin(start)
+    _wait_for_all(start)
     _consume(collected, handler)
     enriched.put(None)
     _report("enricher", results)
@@ -159,13 +159,13 @@ def _loader(address: Address, enriched: Any, results: Any, start: Barrier, numbe
     from services.loader.handler import handler, wire  # noqa: PLC0415 - after its environment
 
     wire()
-    _begin(start)
+    _wait_for_all(start)
     _consume(enriched, handler)
     enriched.put(None)
     _report(f"loader {number}", results)
 
 
-def _begin(start: Barrier) -> None:
+def _wait_for_all(start: Barrier) -> None:
     """Wait for the other processes, so that imports and connections are not measured."""
     # CloudWatch would take the log lines; here they would mix with the figures.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

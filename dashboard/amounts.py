@@ -1,7 +1,7 @@
-"""How much was listened, by the measure that the reader chose: plays, or the time they took.
+"""Amounts of listening in the measure that the reader chose: plays or time.
 
-A row holds both: `plays`, counted by the chosen rule, and `ms`, of which `ms_estimated` are an
-estimate if the statement asks for that.
+A row holds both: `plays`, counted by the chosen rule, and `ms`, of which `ms_estimated` are
+estimated, if the statement selects that column.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from dashboard.view import View
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 LONG_MS = 3 * HOUR_MS
-"""From here on an axis counts hours instead of minutes."""
+"""Above this an axis counts hours instead of minutes."""
 STEPS = {"week": 92, "month": 400, "quarter": 1100}
-"""The longest spans, in days, whose ranks read best by these steps."""
+"""The longest spans, in days, for which ranks use these steps."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = tuple(f"{date(2000, number, 1):%b}" for number in range(1, 13))
 
@@ -30,9 +30,9 @@ def amount(view: View, row: Row) -> int:
 
 
 def in_words(view: View, row: Row | None) -> str:
-    """Write the amount of a row: `32 h 11`, or `1 play`; no row is unknown.
+    """Write the amount of a row: `32 h 11`, or `1 play`. Without a row it is unknown.
 
-    Where plays may be `missing` it is at least that, and nothing at all is unknown.
+    If plays may be `missing`, an amount is a minimum, and an amount of zero is unknown.
     """
     if row is None or not is_known(row):
         return UNKNOWN
@@ -46,7 +46,7 @@ def is_known(row: Row) -> bool:
 
 
 def time_of(row: Row) -> str:
-    """Write the time of a row, with a sign where some of it is an estimate."""
+    """Write the time of a row, with a sign if part of it is estimated."""
     return (ALMOST if row.get("ms_estimated") else "") + duration(row["ms"])
 
 
@@ -67,18 +67,18 @@ def texts(view: View, row: Row) -> list[str]:
 
 
 def places(values: Sequence[Any]) -> list[int]:
-    """Return the places of values in descending order; equal ones share a place: 1, 1, 3."""
+    """Return the places of values in descending order; ties share a place: 1, 1, 3."""
     return [values.index(value) + 1 for value in values]
 
 
 def share_of(rows: Sequence[Row], view: View, wanted: Sequence[Row]) -> float | None:
-    """Return the share of some rows in the amount of all; None if there is nothing."""
+    """Return the share of some rows in the amount of all rows; None if the total is zero."""
     total = sum(amount(view, row) for row in rows)
     return sum(amount(view, row) for row in wanted) / total if total else None
 
 
 def drawn(view: View, bars: Sequence[Bar]) -> tuple[Columns, list[tuple[float, str]]]:
-    """Scale bars of amounts; the ticks are plays, hours, or minutes where hours are few."""
+    """Scale bars of amounts; the ticks are plays or hours, or minutes for short times."""
     if not view.by_time:
         chart = columns(bars)
         return chart, [(at, short(value)) for at, value in chart.ticks]
@@ -105,10 +105,10 @@ def card(
     about: str = "",
     href: str | None = None,
 ) -> dict[str, Any]:
-    """Return the arguments of `parts.card`; `was` is the value of the period before, in words."""
+    """Return the arguments of `parts.card`; `was` is the previous period's value, in words."""
     if view.before is not None and was not in ("", UNKNOWN):
         name = view.before.name
-        # Two dates are long, and the head of the page names them.
+        # Two dates would be too long here, and the head of the page names them.
         was = f"{was} before" if ".." in view.before.text else f"{was} in {name}"
     else:
         was = ""
@@ -126,17 +126,17 @@ def card(
 def number_card(
     view: View, label: str, now: int | None, before: int | None, *, href: str | None = None
 ) -> dict[str, Any]:
-    """Return the arguments of `parts.card` for a count, beside that of the period before."""
+    """Return the arguments of `parts.card` for a count, beside the previous period's count."""
     return card(view, label, number(now), number(before), now=now, before=before, href=href)
 
 
 def step_of(span: Span) -> str:
-    """Return the step by which ranks of a span read best: week, month, quarter or year."""
+    """Return the step for the ranks of a span: week, month, quarter or year."""
     return next((step for step, most in STEPS.items() if span.days <= most), "year")
 
 
 def step_name(day: date, step: str) -> str:
-    """Write the beginning of a step: `3 Mar`, `Mar 2025`, `Q1 2025`, `2025`."""
+    """Write the start of a step: `3 Mar`, `Mar 2025`, `Q1 2025`, `2025`."""
     if step == "year":
         return str(day.year)
     if step == "quarter":
@@ -145,21 +145,21 @@ def step_name(day: date, step: str) -> str:
 
 
 def months_of(span: Span) -> list[date]:
-    """Return the first days of the months that a span touches."""
+    """Return the first day of each month that a span touches."""
     first = span.first.replace(day=1)
     count = (span.last.year - first.year) * 12 + span.last.month - first.month + 1
     return [add_months(first, number) for number in range(count)]
 
 
 def month_label(view: View, first: date) -> str:
-    """Write a month, of several years each January as its year."""
+    """Write a month; in a span of several years, January is written as its year."""
     if first.month == 1 and view.shown.first.year < view.shown.last.year:
         return str(first.year)
     return f"{first:%b}"
 
 
 def with_table(curves: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return curves of the same steps with the rows of their table; the name of a step opens it."""
+    """Return curves of the same steps, with the rows of their table; each step's name is a link."""
     steps = zip(curves[0]["names"], curves[0]["hrefs"], strict=True)
     values = zip(*(curve["values"] for curve in curves), strict=True)
     return {
@@ -169,7 +169,7 @@ def with_table(curves: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def drawn_counts(bars: Sequence[Bar]) -> dict[str, Any]:
-    """Draw bars that count something else than plays; a title is `name: amount`."""
+    """Draw bars that count something other than plays; a title is `name: amount`."""
     chart = columns(bars)
     return {
         "bars": chart.bars,

@@ -1,4 +1,4 @@
-"""The web page as a WSGI application: its routes, its answers, and its pages of errors."""
+"""The web page as a WSGI application: routes, responses and error pages."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -28,7 +28,7 @@ class IdConverter(BaseConverter):
     regex = r"-?\d{1,19}"
 
     def to_python(self, value: str) -> int:
-        """Read an id; one that no bigint can hold is no page."""
+        """Read an id. An id outside the range of bigint is not found."""
         number = int(value)
         if not -(2**63) <= number < 2**63:
             raise ValidationError
@@ -45,7 +45,7 @@ def create_app(
     Args:
         open_reader: Opens a reader of the database; each request opens one.
         operations: Returns what `plays status --json` prints; None if the page cannot show it.
-        simulated: Returns the listeners whose history holds simulated plays; by default none.
+        simulated: Returns the listeners whose history holds simulated plays; none by default.
 
     Raises:
         FileNotFoundError: The chart library is not installed.
@@ -88,7 +88,7 @@ def _answers(
     def answer(**values: Any) -> AnyResponse | str:
         dates = request.args.get("from"), request.args.get("to")
         if all(dates):
-            # The form of two dates; the page's address names the period as text.
+            # A form sends two dates; the page's address names the period as text.
             return redirect(_custom(*dates, page=page, values=values))
         with open_reader() as reader:
             view = View.of(request.args, reader, operations, simulated())
@@ -110,16 +110,16 @@ def _custom(first: str | None, last: str | None, *, page: Page, values: dict[str
 
 
 def _error_page(error: HTTPException) -> tuple[str, int]:
-    """Show an error in the look of the pages; headers of the error are not needed."""
+    """Show an error as a page; the headers of the error are not needed."""
     code = error.code or 500
     return render_template("error.html", error=error, code=code), code
 
 
 def _away(error: HistoryError) -> tuple[str, int]:
-    """Show that the database cannot be read, and why."""
+    """Show that the database is unavailable, and why."""
     return _error_page(ServiceUnavailable(f"The database cannot be read now: {error}."))
 
 
 def _refused(error: QueryError) -> tuple[str, int]:
-    """Show which error a statement of the page had: the database itself answers."""
+    """Show the error of a statement that an available database rejected."""
     return _error_page(InternalServerError(f"The database cannot answer this page: {error}."))

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 SQL = Path(__file__).parent / "sql"
 PLAYED = read(SQL / "played.sql")["played"]
-"""The plays of a period by item, which statements hold as `{played}`, a table in parentheses."""
+"""The plays of a period by item: what `{played}` stands for, a table in parentheses."""
 PLAYED_BEFORE = re.sub(r":(?=(?:head|months|tail)_|is_all)", ":before_", PLAYED)
 STATEMENTS = {
     f"{path.stem}.{name}": sql.replace("{played}", f"(\n{PLAYED}\n)").replace(
@@ -30,8 +30,8 @@ class Ask:
 
     Args:
         reader: Reads Postgres.
-        columns: What stands for `{name}` in a statement: names of columns, never a reader's text.
-        parameters: Values that every statement may name; what it does not name is left out.
+        columns: Replacements of `{name}` in a statement: column names, never a reader's text.
+        parameters: Values for every statement; those that a statement does not name are left out.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Ask:
         self._parameters = parameters
 
     def bound(self, parameters: Mapping[str, Any]) -> Self:
-        """Return the same with other values that every statement may name."""
+        """Return a copy with other values for every statement."""
         return type(self)(self._reader, self._columns, parameters)
 
     def rows(
@@ -51,13 +51,13 @@ class Ask:
         """Run the statement `file.name`; return its rows.
 
         Args:
-            statement: Its file and its name.
-            columns: Further names for `{name}`, from a fixed table as those of all statements.
-            parameters: Values of this statement.
+            statement: Its file and name.
+            columns: Further replacements of `{name}`, from a fixed table too.
+            parameters: Values for this statement only.
 
         Raises:
-            QueryError: It takes too long, or its rows take more than 5 MB.
-            DatabaseAwayError: Postgres cannot serve now.
+            QueryError: It takes too long, or its rows exceed 5 MB.
+            DatabaseAwayError: Postgres is unavailable.
         """
         sql = STATEMENTS[statement]
         for name, column in {**self._columns, **(columns or {})}.items():

@@ -1,6 +1,6 @@
 """The static files, read once: styles, scripts of charts, and the chart library from npm.
 
-Each stands under a hash of its content, so that a browser may keep it for ever.
+Each address contains a hash of the content, so a browser may cache the file for ever.
 """
 
 import gzip
@@ -24,7 +24,7 @@ SOURCES: dict[str, tuple[Path, ...]] = {
     "plot.js": (LIBRARY / "@observablehq/plot/dist/plot.umd.min.js",),
     "charts.js": (HERE / "charts.js", *sorted((HERE / "charts").glob("*.js"))),
 }
-"""The files that each static file consists of, one after the other."""
+"""The files that are joined into each static file, in order."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Asset:
 
     @property
     def media_type(self) -> str:
-        """The type that the browser is given."""
+        """The media type sent to the browser."""
         return "text/css" if self.name.endswith(".css") else "text/javascript"
 
 
@@ -54,7 +54,7 @@ class Assets:
     """The static files by name.
 
     Raises:
-        FileNotFoundError: The chart library is not installed; says what to do.
+        FileNotFoundError: The chart library is not installed; the message says what to do.
     """
 
     def __init__(self, sources: Mapping[str, tuple[Path, ...]] = SOURCES) -> None:
@@ -73,10 +73,10 @@ class Assets:
         return f"/static/{self._assets[name].digest}/{name}"
 
     def serve(self, digest: str, name: str) -> Response:
-        """Answer a request for a static file.
+        """Return the response with a static file.
 
         Raises:
-            NotFound: There is no such file; a page of another release asked for it.
+            NotFound: There is no such file: a page of another release may ask for it.
         """
         asset = self._assets.get(name)
         if asset is None or asset.digest != digest:

@@ -1,7 +1,7 @@
-"""Charts that need no script: scales, ticks and paths, which templates/drawn.html puts on a page.
+"""Charts without scripts: scales, ticks and paths, which templates/drawn.html renders.
 
-Positions are percent of the chart: from its left edge, and from its top. So a chart has the width
-of its place, and its labels, which are HTML, keep their size on a phone.
+Positions are percent of the chart, from its left edge and from its top. So a chart fills the
+available width, and its labels, which are HTML, keep their size on a phone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,16 +11,16 @@ from math import ceil, cos, floor, log10, pi, sin
 
 HOURS = 24
 INNER, OUTER = 34.0, 92.0
-"""Radii of the clock in a square of 200: where a sector begins, and where the fullest hour ends."""
+"""Radii of the clock in a square of 200: where a sector starts, and where the fullest hour ends."""
 MOST_LABELS = 14
-"""More labels than this do not fit beside each other below a chart."""
+"""The maximum number of labels side by side below a chart."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One column: `part` is the share of it that stands out, `before` the value to compare with.
+    """One column: `part` is its highlighted share, `before` the value to compare with.
 
-    `title` says it in words. `is_faint` marks what is not all known.
+    `title` describes it in words. `is_faint` marks a column with missing plays.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Columns:
 def columns(bars: Iterable[Bar], unit: float = 1) -> Columns:
     """Scale bars to percent of the highest tick; labels that would not fit become empty.
 
-    The ticks are round numbers of `unit`, and given in it.
+    The ticks are round multiples of `unit`, in that unit.
     """
     given = tuple(bars)
     ticks = ticks_up_to(highest(given) / unit)
@@ -70,7 +70,7 @@ def columns(bars: Iterable[Bar], unit: float = 1) -> Columns:
 
 
 def highest(bars: Iterable[Bar]) -> float:
-    """Return the highest value that a chart of the bars must hold."""
+    """Return the highest value of the bars, comparisons included."""
     return max(
         (value for bar in bars for value in (bar.value, bar.before) if value is not None), default=0
     )
@@ -88,7 +88,7 @@ def ticks_up_to(most: float, about: int = 4) -> list[float]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a heat table: `value` is 0 to 1, or None where nothing is known."""
+    """One cell of a heat table: `value` is 0 to 1, or None if unknown."""
 
     value: float | None
     text: str
@@ -98,19 +98,19 @@ class Cell:
 
 
 def shares(values: Sequence[float | None]) -> list[float | None]:
-    """Return values as shares of the largest, 0 to 1; what is unknown stays unknown."""
+    """Return values as shares of the largest, 0 to 1; unknown values stay None."""
     most = max((value for value in values if value), default=0)
     return [None if value is None else (value / most if most else 0.0) for value in values]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its points in percent, the SVG path through them, and where its name stands."""
+    """One line: its points in percent, the SVG path through them, and the position of its name."""
 
     path: str
     points: tuple[tuple[float, float] | None, ...]
     end: float
-    """Percent from the top at which the name stands."""
+    """The position of the name, percent from the top."""
 
 
 def line(values: Sequence[float | None], low: float, high: float) -> Line:
@@ -140,7 +140,7 @@ def _stroke(points: list[tuple[float, float]]) -> str:
 def spread(ends: Sequence[float], apart: float) -> list[float]:
     """Move label positions so that neighbours are at least `apart` percent apart, within 0 to 100.
 
-    The order stays. Where there is no room for all, they share the height equally.
+    The order is kept. If there is not enough room, the labels are spaced evenly.
     """
     order = sorted(range(len(ends)), key=lambda number: ends[number])
     apart = min(apart, 100 / max(len(ends) - 1, 1))
@@ -168,7 +168,7 @@ def sectors(values: Sequence[float | None]) -> list[str]:
 
 
 def _sector(hour: int, radius: float) -> str:
-    # A gap of a fiftieth of a sector on either side keeps neighbours apart.
+    # A gap of 1/50 of a sector on each side separates neighbours.
     begin, end = ((hour + edge) / HOURS * 2 * pi for edge in (0.04, 0.96))
     corners = [(INNER, begin), (radius, begin), (radius, end), (INNER, end)]
     (a, b, c, d) = (

@@ -1,6 +1,6 @@
-"""Values as a person reads them. Pure; each is a filter of the templates.
+"""Values as text. Pure; each function is a filter of the templates.
 
-What is not known is an en dash, never 0.
+An unknown value is an en dash, never 0.
 """
 
 from datetime import date, datetime
@@ -10,13 +10,13 @@ UNKNOWN = "–"
 ALMOST = "\N{ALMOST EQUAL TO} "
 THIN = "\N{NARROW NO-BREAK SPACE}"
 LONG_H = 100
-"""From so many hours on minutes say nothing."""
+"""From this many hours on, minutes are omitted."""
 
 Number = int | float | Decimal
 
 
 def number(value: Number | None) -> str:
-    """Write a count: 9412 as `9,412`; a fraction keeps one digit."""
+    """Write a count: 9412 as `9,412`; a fraction is rounded to one digit."""
     if value is None:
         return UNKNOWN
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
@@ -48,7 +48,7 @@ def clock(ms: Number | None, *, is_estimated: bool = False) -> str:
 
 
 def percent(share: Number | None) -> str:
-    """Write a share of 1: 0.123 as `12 %`; below a tenth one digit stays: `1.2 %`."""
+    """Write a share from 0 to 1: 0.123 as `12 %`; below 10 % with one decimal: `1.2 %`."""
     if share is None:
         return UNKNOWN
     value = 100 * float(share)
@@ -59,7 +59,7 @@ def percent(share: Number | None) -> str:
 
 
 def change(now: Number | None, before: Number | None) -> float | None:
-    """Return the growth against a value before, as a share of it; None where there is none."""
+    """Return the growth as a share of the previous value; None without such a value."""
     if now is None or not before:
         return None
     return float(now) / float(before) - 1
@@ -74,7 +74,7 @@ def delta(growth: float | None) -> str:
     sign = "▲" if growth > 0 else "▼"
     percents = round(abs(growth) * 100)
     if -1 < growth < 0:
-        # Something is left.
+        # A value that is still above 0 has not fallen by 100 %.
         percents = min(percents, 99)
     return f"{sign} {number(percents)}{THIN}%"
 
@@ -89,7 +89,7 @@ def move(rank: int, rank_before: int | None) -> str:
 
 
 def day(value: date | None) -> str:
-    """Write a date: `5 Mar 2025`; of an instant its date."""
+    """Write a date, or the date of an instant: `5 Mar 2025`."""
     return UNKNOWN if value is None else f"{value.day} {value:%b} {value.year}"
 
 
@@ -109,9 +109,9 @@ def time_of_day(value: datetime | None) -> str:
 
 
 def artist_note(name: str) -> str:
-    """Explain an artist's name that stands for many; empty for any other.
+    """Explain the artist name of compilations; empty for any other name.
 
-    An export names the artist of the album, who of a compilation is this one.
+    An export names the artist of the album, which for a compilation is this name.
     """
     if name.strip().casefold() != "various artists":
         return ""

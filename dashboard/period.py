@@ -1,4 +1,4 @@
-"""The period that a page shows, as local dates of the listener. Pure: it reads no clock.
+"""The period that a page shows, in the listener's local dates. Pure: it reads no clock.
 
 A period in the URL is `30d` (the last 30 days), `12m` (the last 12 months), `month` (this one),
 `2025`, `2025-07`, `2025-summer`, `2024-03-05..2025-01-02` or `all`.
@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 PRESETS = ("7d", "30d", "90d", "month", "12m", "all")
 SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "winter": 12}
-"""The first months of the meteorological seasons of the northern half of the Earth."""
+"""The first months of the meteorological seasons of the northern hemisphere."""
 DAY = timedelta(days=1)
 
 _YEAR = r"(?:19|20|21)\d\d"
@@ -28,7 +28,7 @@ _NAMES = {"all": "all time", "month": "this month"}
 
 
 class PeriodError(ValueError):
-    """A text is no period; the message says which texts are."""
+    """A text is not a period; the message lists the valid forms."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Span:
         return [self.first + at * DAY for at in range(self.days)]
 
     def within(self, other: "Span") -> "Span | None":
-        """Return the dates that lie in the other span too."""
+        """Return the intersection with another span."""
         first, last = max(self.first, other.first), min(self.last, other.last)
         return Span(first, last) if first <= last else None
 
@@ -67,7 +67,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Period(Span):
-    """A span with the text that stands for it in the URL."""
+    """A span with its text in the URL."""
 
     text: str
 
@@ -90,7 +90,7 @@ class Period(Span):
 
 
 def named(span: Span) -> Period:
-    """Return a span as a period: a whole year or month by its name, else by its two dates."""
+    """Return a span as a period: by name if it is a whole year or month, else by two dates."""
     text = f"{span.first}..{span.last}"
     if whole_months(span) == 12:  # noqa: PLR2004 - the months of a year
         text = str(span.first.year)
@@ -115,27 +115,27 @@ def month_end(day: date) -> date:
 
 
 def add_months(day: date, months: int) -> date:
-    """Return the same day of a later or earlier month, at most that month's last day."""
+    """Return the same day of another month, or that month's last day if it is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def season(year: int, name: str) -> Period:
-    """Return a season by the year in which it begins: winter of 2025 ends in February 2026."""
+    """Return a season of the year in which it starts: winter 2025 ends in February 2026."""
     first = date(year, SEASONS[name], 1)
     return Period(first, month_end(add_months(first, 2)), f"{year}-{name}")
 
 
 def read(text: str, known: Span) -> Span | None:
-    """Return the dates that a text stands for, or None.
+    """Return the dates of a period's text, or None if it is not a period.
 
     Args:
         text: A period as in the URL.
         known: The dates from the first play to today.
 
     Raises:
-        ValueError: A date of the text does not exist.
-        OverflowError: A date lies outside the calendar.
+        ValueError: The text names a date that does not exist.
+        OverflowError: The text names a date outside Python's calendar.
     """
     today = known.last
     if text == "all":
@@ -150,7 +150,7 @@ def read(text: str, known: Span) -> Span | None:
 
 
 def _dates(text: str) -> Span | None:
-    """Read what does not depend on today: a year, a month, a season or two dates."""
+    """Read a text that does not depend on today: a year, a month, a season or two dates."""
     if _WHOLE_YEAR.fullmatch(text):
         return Span(date(int(text), 1, 1), date(int(text), 12, 31))
     if match := _WHOLE_MONTH.fullmatch(text):
@@ -164,7 +164,7 @@ def _dates(text: str) -> Span | None:
 
 
 def is_season(span: Span) -> bool:
-    """True if the span is a season by its text."""
+    """True if the span is named as a season."""
     return isinstance(span, Period) and _SEASON.fullmatch(span.text) is not None
 
 
@@ -177,12 +177,12 @@ def whole_months(span: Span) -> int:
 
 
 def stepped(span: Span, by: int) -> Period:
-    """Return the period of the same length that lies `by` steps later; of seasons the next one."""
+    """Return the period `by` steps later, of the same length or kind; seasons differ in days."""
     text = span.text if isinstance(span, Period) else ""
     if is_season(span):
         first = add_months(span.first, 3 * by)
         return season(first.year, next(name for name in SEASONS if SEASONS[name] == first.month))
-    # The last 30 days may happen to be a whole month; they are still 30 days.
+    # The last 30 days step by 30 days even if they happen to be a whole month.
     if not _DAYS.fullmatch(text) and (months := whole_months(span)):
         first = add_months(span.first, by * months)
         return named(Span(first, month_end(add_months(first, months - 1))))

@@ -1,4 +1,4 @@
-"""The top artists, tracks or albums of a period, with their ranks in the period before."""
+"""The top artists, tracks or albums of a period, with their ranks in the previous period."""
 
 from dashboard.ask import Row
 from dashboard.view import View
@@ -13,10 +13,10 @@ WANTED = {
     "top": "now.rank <= :most",
     "search": "strpos(lower(concat_ws(' ', named.artist_name, named.{title})), lower(:search)) > 0",
 }
-"""The rows whose names are read: those with the first ranks, or all that a search looks through."""
+"""The rows whose names are read: the top ranks, or all rows if they are searched."""
 
 
 def ranked(view: View, kind: str, most: int, search: str = "") -> list[Row]:
-    """Return the top items of the period, with their rank in the period before."""
+    """Return the top items of the period, with their rank in the previous period."""
     wanted = WANTED["search" if search else "top"].format(**KINDS[kind])
     return view.ask.rows("top.ranked", {**KINDS[kind], "wanted": wanted}, most=most, search=search)

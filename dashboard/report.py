@@ -18,7 +18,7 @@ class NoPlaysError(LookupError):
 
 
 def default_year(view: View) -> int | None:
-    """Return the last year with plays that is over; the current one if there is no other.
+    """Return the last completed year with plays; the current one if there is no other.
 
     None if no play is known.
     """
@@ -33,7 +33,7 @@ def render(view: View, period: Period, heading: str) -> str:
     Args:
         view: The listener, the measure and the counting rule.
         period: A whole year or a whole month.
-        heading: Names the listener, if at all: the file says nothing else of them.
+        heading: The heading. Nothing else in the file names the listener.
 
     Raises:
         NoPlaysError: No play of the period is known.
@@ -56,13 +56,13 @@ def render(view: View, period: Period, heading: str) -> str:
 
 
 def _styles() -> Markup:
-    """Return our own style sheets, in which a quotation mark is no HTML to escape."""
+    """Return our style sheets unescaped, because escaping would break their quotation marks."""
     sheets = sorted((HERE / "static").glob("*.css"))
-    return Markup("\n".join(path.read_text() for path in sheets))  # noqa: S704 - files of ours
+    return Markup("\n".join(path.read_text() for path in sheets))  # noqa: S704 - our files
 
 
 def environment() -> Environment:
-    """Return the templates without a web server: what they use is all that they are given."""
+    """Return the template environment without a web server and its globals."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

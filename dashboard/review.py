@@ -17,11 +17,11 @@ FOUND = 5
 
 
 def no_link(page: str, **values: Any) -> None:
-    """Return no address: for a file, which leads nowhere."""
+    """Return no address, because a file has no links."""
 
 
 def gather(view: View, link: Link) -> dict[str, Any] | None:
-    """Return what the template `_review.html` shows; None if no play of the period is known.
+    """Return what the template `_review.html` shows; None if the period has no known play.
 
     Args:
         view: A request for a whole year or a whole month.
@@ -79,7 +79,7 @@ def _found(view: View, rows: list[Row], link: Link) -> list[dict[str, Any]]:
 
 
 def _fullest(view: View, days: list[Row], link: Link) -> dict[str, Any]:
-    """Return the day with the most, the first of several."""
+    """Return the day with the most plays or time; the first if several tie."""
     row = max(days, key=lambda row: amount(view, row))
     return {
         "title": "Fullest day",
@@ -109,13 +109,13 @@ def _moment(view: View, row: Row, link: Link) -> dict[str, Any]:
     if row["kind"] == "streak":
         href = link("sessions", period=f"{first}..{last}")
     else:
-        # The first play ever may have begun on the day before.
+        # The first play of all may have started on the day before.
         href = link("day", day=first.isoformat()) if view.timeline.holds(first) else None
     return {"title": title, "value": value, "text": text, "href": href}
 
 
 def _year(view: View, days: list[Row], before_days: list[Row], link: Link) -> dict[str, Any]:
-    """Return a column for each month, with the same days of the year before."""
+    """Return a column for each month, beside the same days of the previous year."""
     months, before = (
         {row["day"]: row for row in totals.months_of_days(each)} for each in (days, before_days)
     )
@@ -150,7 +150,7 @@ def _month(view: View, days: list[Row], link: Link) -> dict[str, Any]:
 def _bar(
     view: View, names: tuple[str, str], row: Row | None, before: Row | None, *, href: str | None
 ) -> Bar:
-    """Return a column; its names are the label and the name in words."""
+    """Return a column; its two names are the label and the name in words."""
     label, name = names
     then = f" ({in_words(view, before)} a year before)" if before else ""
     return Bar(

@@ -1,4 +1,4 @@
-"""What is known of a listener over time, and which periods can be compared. Pure."""
+"""The known and unknown dates of a listener, and the periods to compare. Pure."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -20,14 +20,14 @@ from dashboard.period import (
 )
 
 MOST_UNKNOWN = 0.1
-"""The share of a period's days that may be unknown in a comparison: more would pass for a trend."""
+"""Maximum share of unknown days in a comparison: more could look like a trend."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A span cut at the borders of months; a part that is missing is None.
+    """A span cut at the borders of months; None for an empty part.
 
-    Views by month answer for `months`, `reporting.plays` for the days of `head` and `tail`.
+    Views by month cover `months`; `reporting.plays` covers the days of `head` and `tail`.
     """
 
     head: Span | None
@@ -40,9 +40,9 @@ class Comparison:
     """The period to compare with.
 
     Attributes:
-        before: That period.
+        before: The previous period.
         is_fair: Enough days of both periods are known to compare their numbers.
-        doubt: Says how many days of which period are unknown; empty if none.
+        doubt: How many days of which period are unknown, in words; empty if none.
     """
 
     before: Period
@@ -52,7 +52,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What is known of a listener: local dates from the first play to today.
+    """The known time of a listener: local dates from the first play to today.
 
     Attributes:
         first: The date of the first play.
@@ -65,10 +65,10 @@ class Timeline:
     gaps: tuple[Span, ...] = ()
 
     def parse(self, text: str) -> Period:
-        """Return the period that a text stands for.
+        """Return the period of a text.
 
         Raises:
-            PeriodError: The text is no period.
+            PeriodError: The text is not a period.
         """
         try:
             span = read(text, Span(self.first, max(self.first, self.today)))
@@ -83,9 +83,9 @@ class Timeline:
         return Period(span.first, span.last, text)
 
     def compare(self, period: Period) -> Comparison | None:
-        """Return the period to compare with; None where nothing is known of one.
+        """Return the period to compare with; None if nothing is known about it.
 
-        A year, season or month that has not ended is compared with the same days of the one before.
+        A year, season or month that has not ended is compared with the same days of the last one.
         """
         before = self._before(period)
         if before is None or before.last < self.first:
@@ -121,9 +121,9 @@ class Timeline:
         return len({date for each in spans for date in each.dates})
 
     def step(self, period: Period, by: int) -> Period | None:
-        """Return the period of the same length that lies next to one: `by` is -1 or 1.
+        """Return the next period, or the previous one if `by` is -1.
 
-        None beyond the first play and beyond today, and for all time.
+        None before the first play, after today, and for all time.
         """
         if period.text == "all":
             return None
@@ -134,7 +134,7 @@ class Timeline:
         """Cut a span into whole months and the days before and after them.
 
         The month of the first play is whole if the span begins there, because nothing precedes it.
-        So is a month that has not ended if the span reaches today, because nothing follows.
+        A month that has not ended is whole if the span reaches today, because nothing follows.
         """
         first = span.first.replace(day=1) if span.first <= self.first else span.first
         last = max(span.last, month_end(span.last)) if span.last >= self.today else span.last
@@ -149,11 +149,11 @@ class Timeline:
         )
 
     def elapsed(self, span: Span) -> Span:
-        """Return the part of a span that is not in the future."""
+        """Return a span without its future days."""
         return Span(span.first, min(span.last, max(span.first, self.today)))
 
     def years(self) -> list[tuple[Period, list[Period]]]:
-        """Return each year with its seasons and months, the newest first, as far as known."""
+        """Return each known year with its seasons and months, the newest first."""
         return [
             (
                 self.parse(str(year)),
@@ -179,7 +179,7 @@ class Timeline:
         if period.text == "all":
             return None
         if not period.first <= self.today < period.last:
-            # Seasons differ; those of two years can be compared.
+            # Seasons differ from each other, so one is compared with its like of the previous year.
             return stepped(period, -len(SEASONS) if is_season(period) else -1)
         months = 12 if is_season(period) else whole_months(period)
         if months:

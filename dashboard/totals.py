@@ -1,4 +1,4 @@
-"""The numbers of a period beside the one before, of the Overview and of the Review alike."""
+"""The numbers of a period beside the previous one, for the Overview and the Review."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
@@ -10,15 +10,15 @@ from dashboard.period import Span
 from dashboard.view import View
 
 Link = Callable[..., str | None]
-"""Returns the address of a page, as `View.url`; None where nothing can be opened."""
+"""Returns the address of a page, like `View.url`; None if there is no page to open."""
 AMOUNTS = ("plays", "ms", "ms_estimated")
 NOTHING: Row = dict.fromkeys(AMOUNTS, 0)
 UNKNOWN_TOTALS: Row = {**dict.fromkeys(AMOUNTS), "days": None, "missing": False}
-"""The sums of dates of which nothing is known."""
+"""The sums of unknown dates."""
 
 
 def days_of(view: View, span: Span | None) -> list[Row]:
-    """Return a row for every date, dates without plays too; `missing` marks those in a gap."""
+    """Return a row for every date, with or without plays; `missing` marks dates in a gap."""
     if span is None:
         return []
     rows = view.ask.rows("totals.days", begin=span.first, until=span.last)
@@ -34,7 +34,7 @@ def months_of_days(days: list[Row]) -> list[Row]:
 
 
 def total(days: Sequence[Row]) -> Row:
-    """Add up days; `days` counts those with plays. If none of them is known, they are not 0."""
+    """Add up days; `days` counts those with plays. If no day is known, the sums are unknown."""
     return _added(days) if any(is_known(row) for row in days) else UNKNOWN_TOTALS
 
 
@@ -58,7 +58,7 @@ def cards(
     Args:
         view: The request for the period.
         days: Its days, from `days_of`.
-        before_days: Those of the period before.
+        before_days: The days of the previous period.
         tops: The first rows of artists and of tracks, from `ranking.ranked`.
         link: Makes the addresses.
     """
@@ -95,7 +95,7 @@ def cards(
 
 
 def heard_first(view: View, items: str) -> tuple[int | None, int | None]:
-    """Return how many artists, tracks or albums were heard first, in the period and before."""
+    """Return how many artists, tracks or albums were new, in the period and in the previous one."""
     if view.known is None:
         return None, None
     (row,) = view.ask.rows("totals.heard_first", {"items": items})
@@ -103,7 +103,7 @@ def heard_first(view: View, items: str) -> tuple[int | None, int | None]:
 
 
 def courses(view: View, months: list[Row]) -> list[list[int]]:
-    """Return the points of the small lines in the cards, in their order, one for each month."""
+    """Return the points of each card's small line, one for each month, in the cards' order."""
     firsts = [row["day"] for row in months]
     counts = [
         {row["listened_month"]: row["items"] for row in rows}
@@ -119,7 +119,7 @@ def courses(view: View, months: list[Row]) -> list[list[int]]:
 
 
 def _items(now: Row, rows: list[Row]) -> tuple[int | None, int | None]:
-    """Return how many items count in all, in the period and in the one before."""
+    """Return the number of counted items: in all, in the period and in the previous one."""
     if now["plays"] is None:
         return None, None
     return (rows[0]["items"], rows[0]["items_before"]) if rows else (0, None)

@@ -1,7 +1,7 @@
-"""What one request asks for: a listener, a period, a measure and a counting rule, all in its URL.
+"""One request: a listener, a period, a measure and a counting rule, all from its URL.
 
 Source of the rules: `reporting.plays`, whose columns plays_all, plays_30s, plays_half and
-plays_done hold 1 where a play counts.
+plays_done are 1 if a play counts.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,14 +20,14 @@ from dashboard.timeline import Comparison, Parts, Timeline
 from shared.queries import Reader
 
 ENOUGH_DAYS = 60
-"""Days with plays that the current year needs to be shown first: fewer make no trend."""
+"""Days with plays that the current year needs to be the default: fewer show no trend."""
 
 Operations = Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When a play counts; `meaning` says it in words."""
+    """A rule for which plays count; `meaning` is its text."""
 
     name: str
     meaning: str
@@ -73,7 +73,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Listener:
-    """A listener of whom a play or a poll is known; local dates and times are of `time_zone`."""
+    """A listener with a play or a poll; dates and times are local to `time_zone`."""
 
     listener: str
     time_zone: str
@@ -84,13 +84,13 @@ class Listener:
     last_known_on: date | None
     """The date of the last play or poll."""
     marked_months: int
-    """Months that changed and are not counted anew yet."""
+    """The number of changed months that await a refresh."""
     gaps: tuple[Span, ...] = ()
     """Open gaps, as dates; read for the listener of the page only."""
 
     @property
     def timeline(self) -> Timeline:
-        """What is known of the listener, as dates."""
+        """The known dates of the listener."""
         return Timeline(self.first_date or self.today, self.today, self.gaps)
 
 
@@ -104,7 +104,7 @@ class View:
     choice: Choice
     ask: Ask = field(repr=False)
     args: Mapping[str, str]
-    """The arguments of the URL that belong to one page only."""
+    """The arguments of the URL for single pages."""
     operations: Operations | None = field(default=None, repr=False)
     is_simulated: bool = False
     """Some plays of the listener are simulated."""
@@ -117,20 +117,20 @@ class View:
         operations: Operations | None = None,
         simulated: frozenset[str] = frozenset(),
     ) -> Self | None:
-        """Read the arguments of a URL; None where no listener is known.
+        """Read the arguments of a URL; None if there is no listener.
 
         Args:
-            args: Of the URL.
+            args: The arguments of the URL.
             reader: Reads Postgres.
             operations: Returns what `plays status --json` prints.
             simulated: The listeners whose history holds simulated plays.
 
         Raises:
-            NotFound: The listener is not known.
-            BadRequest: The period, the rule or the measure is none.
+            NotFound: There is no such listener.
+            BadRequest: The period, the rule or the measure is invalid.
         """
         if any("\0" in value for value in args.values()):
-            # No text of Postgres can hold it.
+            # Postgres rejects a NUL character in a text.
             raise BadRequest("The address holds a character that no name has.")
         choice = Choice(
             RULES[_one_of(RULES, args.get("rule", "30s"), "counting rule")],
@@ -155,7 +155,7 @@ class View:
 
     @property
     def timeline(self) -> Timeline:
-        """What is known of the listener, as dates."""
+        """The known dates of the listener."""
         return self.listener.timeline
 
     @property
@@ -170,35 +170,35 @@ class View:
 
     @property
     def known(self) -> Span | None:
-        """The dates shown since the first play; of other dates nothing is known."""
+        """The shown dates since the first play; earlier dates are unknown."""
         return self.shown.within(Span(self.timeline.first, self.timeline.today))
 
     @property
     def is_unknown(self) -> bool:
-        """True if each date shown lies before the first play or in an open gap."""
+        """True if every date shown lies before the first play or in an open gap."""
         return self.timeline.unknown_days(self.shown) == self.shown.days
 
     def counted(self, count: int) -> int | None:
-        """Return a count of the period; 0 where nothing is known is None."""
+        """Return a count of the period; None if it is 0 and the period is unknown."""
         return None if not count and self.is_unknown else count
 
     def day_url(self, day: date) -> str | None:
-        """Return the address of the plays of a date; None for a date beyond what is known."""
+        """Return the address of a date's plays; None for a date outside the known time."""
         return self.url("day", day=day.isoformat()) if self.timeline.holds(day) else None
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """The period before and how far both are known; None where nothing is known of one."""
+        """The previous period, and how far both are known; None if nothing is known about it."""
         return self.timeline.compare(self.period)
 
     @property
     def before(self) -> Period | None:
-        """The period to compare with; None if too little is known for a fair comparison."""
+        """The previous period; None if too many days are unknown for a fair comparison."""
         return self.comparison.before if self.comparison and self.comparison.is_fair else None
 
     @property
     def shown_name(self) -> str:
-        """The name of what is shown: of a year or month that has not ended, its dates so far."""
+        """The name of the shown period; its dates so far if it is a year or month that goes on."""
         return self.period.name if self.shown.last == self.period.last else self.shown.name
 
     @property
@@ -218,7 +218,7 @@ class View:
 
     @property
     def state(self) -> dict[str, str]:
-        """The arguments that every link carries, so that the URL alone is the state."""
+        """The arguments that every link carries, because the URL holds all state."""
         state = {"period": self.period.text}
         if len(self.listeners) > 1:
             state["listener"] = self.listener.listener
@@ -229,21 +229,21 @@ class View:
         return state
 
     def number(self, name: str, known: Iterable[int]) -> int | None:
-        """Return an argument of the URL that is one of some numbers; None if it is not given.
+        """Return a numeric argument of the URL; None if it is missing.
 
         Raises:
-            BadRequest: It is another text.
+            BadRequest: It is not one of the allowed numbers.
         """
         if name not in self.args:
             return None
         return int(_one_of([str(each) for each in known], self.args[name], name))
 
     def url(self, page: str, **values: Any) -> str:
-        """Return the address of a page in this state, changed by `values`; None takes one away."""
+        """Return the address of a page with this state, changed by `values`; None removes one."""
         return url_for(page, **{**self.state, **values})
 
     def here(self, **changes: Any) -> str:
-        """Return the address of this page, with some of its arguments changed; None takes one."""
+        """Return the address of this page with some arguments changed; None removes one."""
         return self.url(
             str(request.endpoint), **{**(request.view_args or {}), **self.args, **changes}
         )
@@ -252,7 +252,7 @@ class View:
 STATE = ("listener", "period", "measure", "rule")
 """The arguments that every page knows."""
 OWN = ("kind", "sort", "search", "operations", "hour", "weekday", "platform", "size")
-"""The arguments of single pages. Any other is ignored: links are made of these alone."""
+"""The arguments of single pages. Others are ignored, so links contain known arguments only."""
 
 
 def _one_of(known: Any, name: str, what: str) -> str:
@@ -263,7 +263,7 @@ def _one_of(known: Any, name: str, what: str) -> str:
 
 def _listener(listeners: tuple[Listener, ...], name: str | None) -> Listener:
     if name is None:
-        # Whoever listened last, because a person who stopped years ago is rarely asked for.
+        # The most recent listener, because a person who stopped years ago is rarely wanted.
         return max(listeners, key=lambda each: each.last_played_at_local or datetime.min)  # noqa: DTZ901 - local
     for each in listeners:
         if each.listener == name:
@@ -273,7 +273,7 @@ def _listener(listeners: tuple[Listener, ...], name: str | None) -> Listener:
 
 
 def _with_gaps(listener: Listener, reader: Reader) -> Listener:
-    """Add the open gaps; the days since the last play or poll are one too."""
+    """Add the open gaps; the days since the last play or poll are a gap too."""
     rows = Ask(reader, {}, {}).rows(
         "view.gaps", listener=listener.listener, zone=listener.time_zone
     )

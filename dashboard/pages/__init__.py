@@ -29,14 +29,14 @@ class Page:
     """One page.
 
     Attributes:
-        name: Of the page in `view.url(name)`.
-        path: The rule of its addresses; what it captures goes to `build`.
-        title: In the head and the navigation.
-        build: Returns the variables of the template, or an answer that is no page.
+        name: The page's name in `view.url(name)`.
+        path: The URL rule; captured values are arguments of `build`.
+        title: The title in the head and the navigation.
+        build: Returns the template's variables, or a whole response.
         in_nav: The navigation lists it.
-        needs_plays: Before the first play, the first steps are shown in its place.
+        needs_plays: The first steps replace the page before the first play.
         template: Its file without `.html`; by default the page's name.
-        of_all: What it shows of all plays, so that neither measure nor counting rule changes it.
+        of_all: What it shows of all plays, regardless of the measure and the counting rule.
     """
 
     name: str

@@ -11,10 +11,10 @@ from dashboard.view import View
 
 
 def page(view: View, day: str) -> dict[str, Any]:
-    """Return the plays of a date, the first one first.
+    """Return the plays of a date, the oldest first.
 
     Raises:
-        NotFound: It is no date, or one that lies beyond what is known.
+        NotFound: It is not a date, or lies outside the known time.
     """
     shown = _date(day)
     if not view.timeline.holds(shown):
@@ -30,7 +30,7 @@ def page(view: View, day: str) -> dict[str, Any]:
 
 
 def _date(text: str) -> date:
-    """Read a date as `2025-03-05`, the one way in which pages write it."""
+    """Read a date in the only form that pages use: `2025-03-05`."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

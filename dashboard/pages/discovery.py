@@ -1,4 +1,4 @@
-"""Discovery and favourites: what was new, what is forgotten, and what was played over and over."""
+"""Discovery and favourites: new, forgotten and repeated music."""
 
 from datetime import date
 from typing import Any
@@ -64,7 +64,7 @@ def _share(rows: list[Row], part: str, whole: str) -> float | None:
 
 
 def _course(view: View, months: list[Row]) -> dict[str, Any]:
-    """Return columns of all plays, in which those of new artists stand out."""
+    """Return columns of all plays, with the plays of new artists highlighted."""
     by_year = len(months) > MOST_MONTHS
     steps: dict[date, list[Row]] = {}
     for row in months:
@@ -97,7 +97,7 @@ def _bar(view: View, names: tuple[str, str, str], rows: list[Row]) -> Bar:
 
 
 def _variety(view: View, months: list[Row]) -> dict[str, Any]:
-    """Return two curves: how much the ten most played artists take, and how often tracks repeat."""
+    """Return two curves: the share of the top ten artists, and how often tracks repeat."""
     curves = []
     for title, key, write in (
         ("Share of the top ten artists", "top10_artists_share", percent),

@@ -1,4 +1,4 @@
-"""Data health: how fresh and how complete the plays are, and what was imported."""
+"""Data health: how recent and how complete the plays are, and the uploads."""
 
 from calendar import monthrange
 from datetime import date, datetime
@@ -14,9 +14,9 @@ from dashboard.view import View
 from shared.errors import HistoryError
 
 MOST_MONTHS = 14
-"""Longer periods are shown by month: a calendar of more days is no overview."""
+"""Longer periods are shown by month, because a longer calendar is hard to read."""
 ALL_KNOWN = 0.9995
-"""Coverage from here on is shown as complete."""
+"""Coverage of at least this is shown as complete."""
 
 
 def page(view: View) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _month_cell(view: View, first: date, known: dict[date, Row]) -> Cell:
 
 
 def _operations(view: View) -> dict[str, Any]:
-    """Return what queues and logins say, if the address asks for it: it takes a second or two."""
+    """Return the state of queues and logins, only on request because it takes 1 to 2 seconds."""
     if view.operations is None or "operations" not in view.args:
         return {"can_ask": view.operations is not None}
     try:

@@ -1,4 +1,4 @@
-"""One artist, track or album: its course, its days, what belongs to it, its last plays."""
+"""One artist, track or album: its months, its days, its tracks or albums, its last plays."""
 
 from functools import partial
 from typing import Any
@@ -20,10 +20,10 @@ MOST = 20
 
 
 def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
-    """Return what is known of an item.
+    """Return what the template shows.
 
     Raises:
-        NotFound: The listener has no play of it.
+        NotFound: The listener never played it.
     """
 
     def rows(statement: str, **parameters: Any) -> list[Row]:
@@ -45,7 +45,7 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
         "item": found[0],
         "days": days,
         "months": months,
-        # While an item waits for a refresh, its months may be gone before the item is.
+        # During a refresh an item's months may be deleted before the item.
         "most_in_a_month": max((row["plays"] for row in months), default=None),
         "life": life(view, months),
         "calendar": calendar(view, days) if view.known and by_day else None,
@@ -62,7 +62,7 @@ album = partial(page, kind="album")
 
 
 def belongs(view: View, sums: list[Row], name: str) -> list[Row]:
-    """Return the first tracks or albums of the item, ties in the order of their titles."""
+    """Return the top tracks or albums of the item; ties are in the order of titles."""
     is_track = name == "tracks"
     rows = [
         row for row in sums if not row["is_date"] and row["is_track"] == is_track and row["title"]
@@ -74,7 +74,7 @@ def belongs(view: View, sums: list[Row], name: str) -> list[Row]:
 
 
 def calendar(view: View, days: list[Row]) -> Row:
-    """Return a square for each known date of the period, dates without a play too."""
+    """Return a square for each known date of the period, including dates without a play."""
     known = {row["listened_date"]: row for row in days}
     lost = {day for gap in view.timeline.missing(view.shown) for day in gap.dates}
     dates = view.known.dates if view.known else []

@@ -1,4 +1,4 @@
-"""Mood: how the music sounds by month and hour, and of how many plays that is known."""
+"""Mood: average features by month and hour, and the share of plays with features."""
 
 from dataclasses import dataclass
 from math import ceil, floor
@@ -13,7 +13,7 @@ from dashboard.view import View
 
 @dataclass(frozen=True)
 class Feature:
-    """How music can sound; axes begin and end at multiples of `grain`."""
+    """One feature; its axis starts and ends at multiples of `grain`."""
 
     name: str
     title: str
@@ -21,7 +21,7 @@ class Feature:
     grain: float = 0.1
 
     def write(self, value: float | None) -> str:
-        """Write a value: a share of 1 in percent, a tempo in beats a minute."""
+        """Write a value: a share in percent, a tempo in beats per minute."""
         return percent(value) if self.grain < 1 else number(value and round(value))
 
 
@@ -61,7 +61,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def average(rows: list[Row], name: str) -> float | None:
-    """Return the mean of a feature over the plays of which it is known."""
+    """Return the mean of a feature over the plays that have it."""
     known = [(float(row[name]), row[f"{name}_plays"]) for row in rows if row[name] is not None]
     weight = sum(count for _, count in known)
     return sum(value * count for value, count in known) / weight if weight else None
@@ -84,7 +84,7 @@ def _card(view: View, feature: Feature, rows: list[Row], earlier: list[Row]) -> 
 
 
 def _curves(steps: list[list[Row]], names: list[str], hrefs: list[str]) -> dict[str, Any]:
-    """Return one curve for each feature; a step of unknown value breaks the line."""
+    """Return one curve for each feature; an unknown value breaks the line."""
     drawn = [_curve(feature, steps) | {"names": names, "hrefs": hrefs} for feature in FEATURES]
     return with_table(drawn)
 
@@ -104,9 +104,9 @@ def _curve(feature: Feature, steps: list[list[Row]]) -> dict[str, Any]:
 
 
 def _scale(values: list[float], grain: float) -> tuple[float, float]:
-    """Return where an axis begins and ends: round values around all, at least two grains apart."""
+    """Return the ends of an axis: round values around all values, at least two grains apart."""
     low, high = floor(min(values, default=0) / grain), ceil(max(values, default=1) / grain)
-    if high - low < 2:  # noqa: PLR2004 - a smaller range would magnify noise
+    if high - low < 2:  # noqa: PLR2004 - a smaller range would exaggerate noise
         low = max(low - 1, 0)
         high = max(high, low + 2)
     return low * grain, high * grain

@@ -1,4 +1,4 @@
-"""The overview: numbers against the period before, tops, every day, the last plays."""
+"""The overview: numbers beside the previous period's, tops, every day, the last plays."""
 
 from itertools import accumulate
 from typing import Any
@@ -10,7 +10,7 @@ from dashboard.ranking import KINDS, ranked
 from dashboard.view import View
 
 LONGEST_BY_DAY = 400
-"""Days of the longest period whose days are drawn; of a longer one the months are."""
+"""The longest period, in days, that is drawn by day; a longer one is drawn by month."""
 MEAN_DAYS = 7
 TOPS = 8
 
@@ -41,7 +41,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def unknown(view: View) -> dict[str, Any]:
-    """Return the gaps of the period, and the last known date if the period goes on after it."""
+    """Return the gaps of the period, and the last known date if the period ends later."""
     missing = view.timeline.missing(view.shown)
     until = view.listener.last_known_on
     since = [span for span in missing if until and span.first > until]
@@ -60,7 +60,7 @@ def bars(view: View, days: list[Row], *, by_day: bool) -> Row:
 
 
 def datum(view: View, on: str, row: Row) -> Row:
-    """Return what a chart shows of a date or month: its value, also in words."""
+    """Return the datum of a date or month: its value as a number and in words."""
     return {
         "on": on,
         "value": round(value(view, row), 1),
@@ -70,7 +70,7 @@ def datum(view: View, on: str, row: Row) -> Row:
 
 
 def chart(view: View, data: list[Row], *, by_day: bool) -> Row:
-    """Return data of days or months for a chart, with the address that each opens.
+    """Return the data of days or months for a chart, with the address that each opens.
 
     In the address `DATE` stands for the date of a datum, `MONTH` for its month.
     """
@@ -84,7 +84,7 @@ def value(view: View, row: Row) -> float:
 
 
 def means(view: View, days: list[Row]) -> list[Row]:
-    """Return the mean of 7 days that a chart shows of each day, if there is one."""
+    """Return the 7-day mean of each day for the chart; empty for a day that has none."""
     values = [None if row["missing"] else value(view, row) for row in days]
     return [
         {}
@@ -98,16 +98,16 @@ def means(view: View, days: list[Row]) -> list[Row]:
 
 
 def mean_in_words(view: View, average: float, days: list[Row]) -> str:
-    """Write a mean; it holds an estimate if one of its days does."""
+    """Write a mean, marked as an estimate if one of its days is."""
     estimated = sum(row["ms_estimated"] for row in days)
     row = {"plays": average, "ms": average * MINUTE_MS, "ms_estimated": estimated}
     return in_words(view, row)
 
 
 def mean(values: list[float | None]) -> list[float | None]:
-    """Return the mean of each 7 days that end with a day, over those of them that are known.
+    """Return for each day the mean of the known days among the 7 that end with it.
 
-    None for the first six, and where none of the seven is known.
+    None for the first six days, and if none of the seven is known.
     """
     sums = [0.0, *accumulate(value or 0.0 for value in values)]
     counts = [0, *accumulate(value is not None for value in values)]

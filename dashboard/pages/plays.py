@@ -13,10 +13,10 @@ MOST = 200
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return the plays that the URL chooses, the newest first, and how many there are.
+    """Return the plays that the URL selects, the newest first, and their number.
 
     Raises:
-        BadRequest: The hour or the weekday is none.
+        BadRequest: The hour or the weekday is invalid.
     """
     hour = view.number("hour", range(HOURS))
     weekday = view.number("weekday", range(1, 8))
@@ -27,7 +27,7 @@ def page(view: View) -> dict[str, Any]:
     rows = view.ask.rows(newest, None, **chosen, most=MOST)
     total = len(rows)
     if total == MOST:
-        # Plays that wait for a refresh are listed, but not counted.
+        # Plays are listed before the next refresh counts them.
         total = max(MOST, view.ask.row("plays.number", **chosen)["plays"])
     names = [
         *([WEEKDAYS[weekday - 1]] if weekday is not None else []),
@@ -38,7 +38,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def listed(rows: list[Row], total: int) -> dict[str, Any]:
-    """Return what `parts.plays` shows: the rows of `total` plays, and their sums."""
+    """Return what `parts.plays` shows: the rows, the number of all plays, and sums."""
     return {
         "rows": rows,
         "total": total,

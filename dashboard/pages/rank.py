@@ -1,4 +1,4 @@
-"""Rank: the ten artists with the most in the period, ranked among each other over its course."""
+"""Rank: the period's top ten artists, ranked among each other over time."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ from dashboard.view import View
 
 TEN = 10
 APART = 6.8
-"""Names need this distance, percent of the height."""
+"""Minimum distance of names, percent of the height."""
 MOST_MARKS = 8
 MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 
@@ -45,7 +45,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def _bounds(view: View, step: str) -> dict[str, date | None]:
-    """Return what replaces the period's bounds: weeks cross months, so they need single plays."""
+    """Return changed bounds for steps of weeks: weeks cross months, so they need single plays."""
     if step != "week":
         return {}
     none = dict.fromkeys(("months_first", "months_last", "tail_first", "tail_last"))
@@ -100,7 +100,7 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
 
 
 def _period(view: View, start: date, step: str) -> str:
-    """Return the period that one step covers; of a week its days within what is shown."""
+    """Return the period that one step covers; a week is cut at the ends of the shown period."""
     if step == "week":
         last = min(start + timedelta(days=6), view.shown.last)
         return f"{max(start, view.shown.first)}..{last}"

@@ -1,4 +1,4 @@
-"""Sessions and streaks: when and how long the listener plays without a pause, and on which days."""
+"""Sessions and streaks: listening without a long pause, and days in a row."""
 
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ from dashboard.period import DAY, Span
 from dashboard.view import View
 
 EDGES = [15, 30, 60, 120, 240]
-"""The lengths of a session, in minutes, between which SIZES lie."""
+"""The session lengths, in minutes, that separate SIZES."""
 SIZES = (
     "< 15 min",
     "15\N{EN DASH}30 min",
@@ -52,10 +52,10 @@ def page(view: View) -> dict[str, Any]:
 
 
 def _goes_on(view: View, last: date) -> bool:
-    """True if no date since the last one of a streak is known to be without plays.
+    """True if no date since the end of a streak is known to have no plays.
 
-    The last known date of the listener is unknown too unless it is today: plays may follow the last
-    poll or play. `is_current` of the view knows open gaps only.
+    The last known date counts as unknown too unless it is today, because plays may follow the last
+    poll or play. `is_current` of the view considers open gaps only.
     """
     until = view.listener.last_known_on or view.listener.today
     since = Span(last + DAY, until - DAY)
@@ -168,7 +168,7 @@ def _sizes(view: View, shapes: list[Row]) -> dict[str, Any]:
 def _session(view: View, row: Row) -> dict[str, Any]:
     started = row["started_at_local"]
     return {
-        # The first play ever may have begun on the day before.
+        # The first play of all may have started on the day before.
         "href": view.day_url(row["listened_date"]),
         "name": weekday(row["listened_date"]),
         "small": f"from {time_of_day(started)}",
@@ -178,7 +178,7 @@ def _session(view: View, row: Row) -> dict[str, Any]:
 
 
 def _chosen(streaks: list[Row]) -> list[Row]:
-    """Return the longest streaks, and the current one whatever its length."""
+    """Return the longest streaks and the current one, regardless of its length."""
     return [row for at, row in enumerate(streaks) if at < MOST_STREAKS or row["is_current"]]
 
 

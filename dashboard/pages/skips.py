@@ -1,4 +1,4 @@
-"""Skips and how: how often plays are skipped, where that is known, and how they came about."""
+"""Skips and how: how often plays are skipped, and how they started and ended."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from dashboard.format import month, number, percent
 from dashboard.view import View
 
 LEAST_KNOWN = 20
-"""An artist of fewer known plays has no rate worth a comparison."""
+"""Minimum of known plays of an artist: a rate of fewer is too noisy to compare."""
 MOST_ROWS = 8
 COLUMNS = (
     "platform",
@@ -38,7 +38,7 @@ PANELS = (
     ("country",),
     ("shuffle", "offline"),
 )
-"""What stands together; the last two are short."""
+"""Lists that are shown together; the last two are short."""
 WORDS = {
     ("shuffle", True): "shuffled",
     ("shuffle", False): "in order",
@@ -79,11 +79,11 @@ WORDS = {
     ("context_type", "collection"): "liked songs",
     ("context_type", "user"): "playlist",
 }
-"""Spotify's values in plain English; a value that is missing here is shown as it is."""
+"""Spotify's values in plain English; other values are shown unchanged."""
 COUNTRY = re.compile("[A-Z]{2}")
-"""An ISO 3166 code, of which browsers know the name: a table of names here would grow old."""
+"""An ISO 3166 code. Browsers know its name, and a table of names here would become outdated."""
 UNKNOWN = frozenset({None, "", "ZZ", "not_applicable", "unknown"})
-"""Values by which Spotify says that it does not know; ZZ is an unknown country."""
+"""Values that Spotify uses for unknown; ZZ is an unknown country."""
 
 
 def page(view: View) -> dict[str, Any]:
@@ -106,12 +106,12 @@ def page(view: View) -> dict[str, Any]:
 
 
 def share(part: int | None, whole: int | None) -> float | None:
-    """Return a share of 1; None if nothing is known."""
+    """Return a share from 0 to 1; None if the total is zero."""
     return part / whole if part is not None and whole else None
 
 
 def rate(row: Row) -> float | None:
-    """Return the share of skips in the plays of which it is known."""
+    """Return the share of skips among the plays for which it is known."""
     return share(row["skips"], row["known"])
 
 
@@ -168,7 +168,7 @@ def _hours(view: View, times: list[Row]) -> dict[str, Any]:
 
 
 def _rates(steps: list[tuple[str, str, Row | None, str]]) -> dict[str, Any]:
-    """Draw one skip rate for each step: its label, its name, its row and its address."""
+    """Draw one skip rate for each step, given its label, its name, its row and its address."""
     rates = [(rate(row), row["known"]) if row else (None, 0) for _, _, row, _ in steps]
     chart = columns(
         Bar(label, value, f"{name}: {percent(value)} of {plays(known)} known", href)
@@ -203,7 +203,7 @@ def _artist(view: View, row: Row) -> dict[str, Any]:
 
 
 def _how(view: View, rows: list[Row]) -> list[list[dict[str, Any]]]:
-    """Return the panels: lists of the properties of plays of which something is known."""
+    """Return the panels, with the lists that have a known value."""
     panels = []
     for keys in PANELS:
         lists = []
@@ -218,7 +218,7 @@ def _how(view: View, rows: list[Row]) -> list[list[dict[str, Any]]]:
 
 
 def _is_of(row: Row, key: str) -> bool:
-    """True if a row is grouped by a column: GROUPING has a 0 bit for that column alone."""
+    """True if a row is grouped by a column: only that column's bit of GROUPING is 0."""
     place = len(COLUMNS) - 1 - COLUMNS.index(key)
     return not row["set"] >> place & 1
 
@@ -247,10 +247,10 @@ def _list(view: View, key: str, rows: list[Row], total: int) -> dict[str, Any]:
 
 
 def _plays_of(view: View, key: str, row: Row) -> str | None:
-    """Return the address of the plays of a device; other lists have none."""
+    """Return the address of a device's plays; other lists have none."""
     return view.url("plays", platform=row[key]) if key == "platform" else None
 
 
 def word(key: str, value: Any) -> str:
-    """Write a value of Spotify in plain words."""
+    """Write one of Spotify's values in plain English."""
     return WORDS.get((key, value), str(value))

@@ -1,4 +1,4 @@
-"""The top artists, tracks or albums of a period, against the period before; also as CSV."""
+"""The top artists, tracks or albums of a period, beside the previous period; also as CSV."""
 
 import csv as csv_format
 import io
@@ -14,7 +14,7 @@ from dashboard.view import View
 
 MOST = 100
 MOST_IN_FILE = 10_000
-"""Rows of a CSV file: the answer of the function `queries` holds 5 MB, and a row takes 200 B."""
+"""Rows of a CSV file: a response of the function `queries` is at most 5 MB, a row is 200 B."""
 
 _NEW = -MOST_IN_FILE
 SORTS: dict[str, Callable[[Row], Any]] = {
@@ -24,11 +24,11 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "time": lambda row: -row["ms"],
     "change": lambda row: _NEW if row["rank_before"] is None else row["rank"] - row["rank_before"],
 }
-"""What the rows of the page can be sorted by; `change` puts what is new and what climbed first."""
+"""The page's sort orders; `change` puts new items and climbers first."""
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return the rows of one kind of item, those that match the search only."""
+    """Return the rows of one kind of item that match the search."""
     kind, sort = _choice(view, "kind", KINDS), _choice(view, "sort", SORTS)
     search = view.args.get("search", "").strip()
     rows = ranked(view, kind, MOST, search)
@@ -51,7 +51,7 @@ def csv(view: View) -> Response:
 
 
 def as_csv(rows: list[Row], kind: str) -> str:
-    """Write rows as CSV with a line of heads; times are minutes."""
+    """Write rows as CSV with a header line; times are minutes."""
     file = io.StringIO()
     writer = csv_format.writer(file)
     names = ("artist",) if kind == "artist" else (kind, "artist")
@@ -74,7 +74,7 @@ def as_csv(rows: list[Row], kind: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Keep a spreadsheet from running a text as a formula: it then begins with an apostrophe.
+    """Prefix a text with an apostrophe if a spreadsheet would run it as a formula.
 
     Source: https://owasp.org/www-community/attacks/CSV_Injection
     """
@@ -82,7 +82,7 @@ def plain(text: str) -> str:
 
 
 def _choice(view: View, name: str, known: dict[str, Any]) -> str:
-    """Return an argument of the URL that is one of those known; by default the first."""
+    """Return an argument of the URL if it is a known value, else the first of them."""
     chosen = view.args.get(name, next(iter(known)))
     if chosen not in known:
         raise BadRequest(f"There is no such {name}. Use one of: {', '.join(known)}.")

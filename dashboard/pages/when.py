@@ -27,7 +27,7 @@ from dashboard.view import View
 NIGHT = range(6)
 WEEKEND = (6, 7)
 MOST_DAYS, MOST_MONTHS = 92, 60
-"""Longer periods are drawn by month, and longer ones than that by year."""
+"""The longest periods drawn by day and by month; longer ones are drawn by year."""
 
 
 def page(view: View) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _share_card(view: View, name: str, now: list[Row], before: list[Row], is_wan
 
 
 def _fullest_card(view: View, label: str, now: list[Row], before: list[Row], key: str) -> Any:
-    """Return a card that leads to the plays of the fullest hour or day of the week."""
+    """Return a card that links to the plays of the fullest hour or weekday."""
     best = _fullest(view, now, key)
     href = None if best is None else view.url("plays", **{key: best})
     texts = (_name(key, each) for each in (best, _fullest(view, before, key)))
@@ -75,7 +75,7 @@ def _fullest_card(view: View, label: str, now: list[Row], before: list[Row], key
 
 
 def _fullest(view: View, hours: list[Row], key: str) -> int | None:
-    """Return the hour or weekday with the most; None if nothing was played."""
+    """Return the hour or weekday with the most plays or time; None if nothing was played."""
     sums = _sums(view, hours, key)
     return max(sums, key=lambda each: (sums[each], -each)) if any(sums.values()) else None
 
@@ -145,7 +145,7 @@ def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
 
 
 def _course(view: View, months: dict[date, Row]) -> dict[str, Any]:
-    """Return the columns of the period: its days, months or years."""
+    """Return the period's columns: days, months or years."""
     if view.shown.days <= MOST_DAYS:
         return {"step": "day", **_drawn(view, _days(view))}
     if len(months_of(view.shown)) <= MOST_MONTHS:
@@ -154,7 +154,7 @@ def _course(view: View, months: dict[date, Row]) -> dict[str, Any]:
 
 
 def _known(view: View, months: dict[date, Row]) -> dict[date, Row]:
-    """Return each month from the first play to today; `missing` marks those with an open gap."""
+    """Return each month from the first play to today; `missing` marks months in an open gap."""
     gaps = {day.replace(day=1) for gap in view.timeline.gaps for day in gap.dates}
     return {
         first: {**months.get(first, NOTHING), "missing": first in gaps}
@@ -224,13 +224,13 @@ def _year_bars(view: View, months: dict[date, Row]) -> list[Bar]:
 
 def _total(months: dict[date, Row], year: int) -> Row | None:
     rows = [row for first, row in months.items() if first.year == year]
-    # Of a month in a gap without plays nothing is known.
+    # A month without plays in a gap is unknown.
     known = _added([row for row in rows if is_known(row)])
     return known and {**known, "missing": any(row["missing"] for row in rows)}
 
 
 def _added(rows: list[Row]) -> Row | None:
-    """Add up rows; no row at all is unknown."""
+    """Add up rows; the sum of no rows is unknown."""
     return {key: sum(row[key] for row in rows) for key in NOTHING} if rows else None
 
 

@@ -7,7 +7,7 @@ FROM reporting.listening_by_hour
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last
 
 -- artists --
--- The artists of the period with their plays by each rule: those with the most by some rule.
+-- The period's top artists by any rule, with their plays by each rule.
 WITH artist AS (
     SELECT id, sum(plays_all)::bigint AS plays_all, sum(plays_30s)::bigint AS plays_30s,
            sum(plays_half)::bigint AS plays_half, sum(plays_done)::bigint AS plays_done,

@@ -1,5 +1,5 @@
 -- months --
--- Whole months, the first and the last of the period included.
+-- Whole months, including the first and the last month of the period.
 SELECT listened_month, d.plays_all, d.new_artists, d.plays_of_new_artists,
        v.top10_artists_share, d.plays_all::numeric / nullif(d.tracks, 0) AS plays_per_track
 FROM reporting.discovery d

@@ -7,14 +7,14 @@ FROM reporting.{items}
 WHERE listener = :listener AND {id} = :item
 
 -- months --
--- All that is known of it, whatever the period.
+-- All its months, regardless of the period.
 SELECT listened_month, {plays} AS plays, ms, ms_estimated
 FROM reporting.{items}_by_month
 WHERE listener = :listener AND {id} = :item
 ORDER BY listened_month
 
 -- ranks --
--- Its place among all of its kind in each month of the period.
+-- Its rank among all items of its kind in each month of the period.
 SELECT listened_month, 1 + (
     SELECT count(*)
     FROM reporting.{items}_by_month other
@@ -27,8 +27,8 @@ WHERE listener = :listener AND {id} = :item AND {plays} > 0
 ORDER BY listened_month
 
 -- sums --
--- The plays of the period, read once: by date if it is short, else in all, and by track and album,
--- of which only the first are named and sent: a name for each costs more than all else.
+-- The plays of the period, read once: by date if it is short, in total, and by track and album.
+-- Only the top tracks and albums get names, because joining all names is the slowest part.
 WITH play AS (
     SELECT CASE WHEN :by_day::boolean THEN listened_date END AS listened_date, track_id, album_id,
            {plays} AS plays, ms, CASE WHEN minutes_are_estimated THEN ms ELSE 0 END AS ms_estimated
@@ -62,7 +62,7 @@ WHERE is_date OR place <= :most
 ORDER BY listened_date
 
 -- sums_of_artist --
--- The same of an artist and all time, whose sums are known.
+-- The same for an artist and all time, from stored sums.
 SELECT true AS is_date, false AS is_track, NULL::date AS listened_date, artist_id AS id,
        {plays} AS plays, ms, ms_estimated, NULL AS title
 FROM reporting.artists

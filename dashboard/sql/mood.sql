@@ -1,6 +1,6 @@
 -- hours --
--- The averages of each hour of each month: whole months from their view, the days around them from
--- the plays.
+-- The averages of each hour of each month: whole months from the view by month, the days around them
+-- from the plays.
 SELECT listened_month, hour, plays_all, plays_with_features,
        energy, valence, danceability, acousticness, instrumentalness, tempo,
        energy_plays, valence_plays, danceability_plays, acousticness_plays,

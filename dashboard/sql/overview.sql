@@ -1,4 +1,4 @@
--- The last plays of the period, and uploads that will add some.
+-- The last plays of the period, and unfinished uploads.
 
 -- last_plays --
 SELECT listened_at_local, track_name, artist_name, track_id, ms, minutes_are_estimated, is_skip

@@ -1,6 +1,7 @@
 -- played --
--- The plays of a period by item: whole months from their view, the days around them from the plays,
--- all time from the sums of the items. A row is a part of an item's sum. {items}, {id} and {title} are the columns of the kind.
+-- The plays of a period by item: whole months from the view by month, the days around them from
+-- the plays, all time from the sums of the items. An item can have several rows, which are added up.
+-- {items}, {id} and {title} are the columns of the kind.
 SELECT {id} AS id, plays_all, plays_30s, plays_half, plays_done, ms, ms_estimated
 FROM reporting.{items}_by_month
 WHERE listener = :listener AND NOT :is_all::boolean
@@ -10,7 +11,7 @@ SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms_estimated
 FROM reporting.{items}
 WHERE listener = :listener AND :is_all::boolean
 UNION ALL
--- One scan of the plays for both ends: each would hash all tracks anew.
+-- One scan of the plays for both ends, because each scan would hash all tracks again.
 SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms * minutes_are_estimated::integer
 FROM reporting.plays
 WHERE listener = :listener AND {title} IS NOT NULL

@@ -13,8 +13,7 @@ ORDER BY ended_at DESC, track_uri DESC
 LIMIT :most::bigint
 
 -- newest_of_hours --
--- The hours of the dates that have such plays are known; each has one at least. The others need not
--- be read, which are nearly all where the hour is a rare one.
+-- Only hours that hold such plays are read. If the hour is a rare one, these are a small fraction.
 WITH heard AS (
     SELECT listened_date, hour,
            (listened_date + hour * interval '1 hour') AT TIME ZONE :zone AS begins_at
@@ -32,7 +31,7 @@ CROSS JOIN LATERAL (
            minutes_are_estimated, is_skip, {plays} AS counts, ended_at, track_uri
     FROM reporting.plays
     WHERE listener = :listener AND listened_date = heard.listened_date AND hour = heard.hour
-      -- For the index. A change of the clock moves an hour by up to two.
+      -- For the index. A clock change moves an hour by up to two.
       AND ended_at >= begins_at - interval '2 hours' AND ended_at < begins_at + interval '3 hours'
       AND (:platform::text IS NULL OR platform = :platform::text)
     ORDER BY ended_at DESC, track_uri DESC
@@ -42,7 +41,7 @@ ORDER BY ended_at DESC, track_uri DESC
 LIMIT :most::bigint
 
 -- number --
--- Which plays are of a platform is known of months only.
+-- Plays by platform are counted by month only.
 SELECT coalesce(sum(plays), 0)::bigint AS plays
 FROM (
     SELECT plays_all AS plays

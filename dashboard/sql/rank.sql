@@ -1,7 +1,7 @@
 -- artists --
--- The ten artists with the most in the period, ranked among each other by week, month, quarter or
--- year, so that each of them is in the chart wherever it was played.
--- Whole months come from the view by month, the days around them from the plays. Of all time only
+-- The top ten artists of the period, ranked among each other by week, month, quarter or year, so
+-- that each is in the chart at every step with a play.
+-- Whole months come from the view by month, the days around them from the plays. For all time only
 -- the months of the ten are read. Names are joined last, because only ten are needed. Dates are cut
 -- as timestamps without a zone, which is quicker.
 WITH worth AS (

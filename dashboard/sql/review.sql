@@ -8,8 +8,8 @@ WHERE listener = :listener AND listened_date BETWEEN :first AND :last
 GROUP BY hour
 
 -- moments --
--- The most of a kind: the track played most often in a day, the longest session, the longest
--- streak that reaches into the period, and round numbers of plays, which are counted by one rule.
+-- Records: the track played most often in a day, the longest session, the longest streak that
+-- overlaps the period, and round numbers of plays, which one rule counts.
 (
     SELECT 'obsession' AS kind, listened_date AS first_date, listened_date AS last_date,
            plays_all::numeric AS amount, track_name, artist_name

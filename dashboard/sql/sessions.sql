@@ -14,7 +14,7 @@ WHERE listener = :listener AND listened_date BETWEEN :first AND :last
 GROUP BY GROUPING SETS ((hour), (size))
 
 -- longest --
--- Of all, or of those of a first hour or of a size, as in shapes.
+-- All sessions, or those of one first hour or size, as in shapes.
 SELECT started_at_local, listened_date, length_minutes, {plays} AS plays, ms, ms_estimated
 FROM reporting.sessions
 WHERE listener = :listener AND listened_date BETWEEN :first AND :last
@@ -25,7 +25,7 @@ ORDER BY length_minutes DESC, started_at_local
 LIMIT 10
 
 -- streaks --
--- The longest ever, the current one and those of the period among them.
+-- The longest ever, including the current one and those of the period.
 SELECT first_date, last_date, days, unknown_days,
        rank() OVER (ORDER BY days DESC) AS rank
 FROM reporting.streaks

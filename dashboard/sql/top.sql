@@ -1,9 +1,9 @@
 -- Artists, tracks or albums by plays or time. {items}, {id} and {title} are the columns of the kind.
--- Ids are ranked before names are joined: a name costs more than a number, and few are shown.
+-- Ids are ranked before names are joined: a name is slower to read than a number, and few names are shown.
 
 -- ranked --
--- The period against the one before. It is ordered by the rank, not by {measure}, of which the rows
--- have an order already: to keep that, Postgres would join the two periods row by row.
+-- The period beside the previous one. It is ordered by rank, not by {measure}: the rows already have
+-- that order, and to keep it Postgres would join the two periods row by row.
 WITH total AS (
     SELECT id, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
            sum(ms_estimated)::bigint AS ms_estimated

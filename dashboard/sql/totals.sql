@@ -1,7 +1,7 @@
--- The numbers of a period, of the Overview and of the Review.
+-- The numbers of a period, for the Overview and the Review.
 
 -- days --
--- Each date with plays, skips too.
+-- Each date with plays, including skips.
 SELECT listened_date AS day, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
        sum(ms_estimated)::bigint AS ms_estimated
 FROM reporting.listening_by_hour
@@ -10,8 +10,8 @@ GROUP BY listened_date
 ORDER BY listened_date
 
 -- heard_first --
--- How many artists, tracks or albums were heard first in the period and in the one before. Every play
--- counts, whatever the rule, as in reporting.discovery: a skip is heard, too.
+-- How many artists, tracks or albums were new in the period and in the previous one. As in
+-- reporting.discovery the first play counts by every rule, even if it is a skip.
 SELECT count(*) FILTER (WHERE first_heard_on BETWEEN :first::date AND :last::date) AS now,
        count(*) FILTER (WHERE first_heard_on BETWEEN :before_first::date AND :before_last::date) AS before
 FROM reporting.{items}
@@ -25,7 +25,7 @@ WHERE listener = :listener
 GROUP BY date_trunc('month', first_heard_on)
 
 -- items --
--- How many artists or tracks count in each month.
+-- The number of counted artists or tracks in each month.
 SELECT listened_month, count(*) AS items
 FROM reporting.{items}_by_month
 WHERE listener = :listener AND {plays} > 0

@@ -1,4 +1,4 @@
--- What every page asks first.
+-- The first statements of every page.
 
 -- listeners --
 SELECT listener, time_zone,

@@ -6,7 +6,7 @@ WHERE listener = :listener AND listened_date BETWEEN :first AND :last
 GROUP BY weekday, hour
 
 -- months --
--- Every month that is known, whatever the period: years are compared with each other.
+-- Every known month, regardless of the period, because years are compared with each other.
 SELECT listened_month, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
        sum(ms_estimated)::bigint AS ms_estimated
 FROM reporting.listening_by_hour

@@ -1,13 +1,13 @@
-// Draws each <figure class="chart" data-chart="kind"> to the width that it has, by Observable Plot.
+// Draws each <figure class="chart" data-chart="kind"> with Observable Plot, in the available width.
 //
 // A kind is a function in `kinds`: (data, width) => an SVG element of Plot. The data are the JSON of
-// the figure. A datum with `href`, or of a figure with `opens`, opens its list on a click; the table below the figure holds the
-// same links for the keyboard.
+// the figure. A click on a datum opens its `href`, which the figure's `opens` can set. The table
+// below the figure has the same links for the keyboard.
 "use strict";
 
 const kinds = {};
 
-// The colours of page.css; "currentColor" is that of labels.
+// The colours of page.css; "currentColor" is the colour of labels.
 const color = { accent: "var(--accent)", bar: "var(--bar)", line: "var(--line)", gap: "var(--gap)", empty: "var(--empty)" };
 
 const day = (text) => new Date(`${text}T00:00:00Z`);
@@ -38,7 +38,7 @@ function dates(width, domain) {
   return { type: "utc", domain, label: null, ticks, tickFormat: d3.utcFormat(format), tickSize: 0 };
 }
 
-// What the pointer is at, in words: a box that stays inside the chart.
+// The tooltip at the pointer; it stays inside the chart.
 const box = { fill: "var(--panel)", stroke: "var(--line)", textPadding: 10, lineHeight: 1.35, fontSize: 12 };
 const pointer = (data, options) => Plot.tip(data, Plot.pointerX({ ...box, ...options }));
 const pointerNear = (data, options) => Plot.tip(data, Plot.pointer({ ...box, ...options }));
@@ -48,10 +48,10 @@ function draw(figure) {
   if (!width || figure.drawn === width) return;
   figure.drawn = width;
   const { data, ...options } = JSON.parse(figure.querySelector("script").textContent);
-  // A datum of a date opens the page whose address holds DATE or MONTH in its place.
+  // The address of a datum is `opens`, with DATE or MONTH replaced.
   for (const datum of options.opens ? data : []) datum.href = options.opens.replace("DATE", datum.on).replace("MONTH", datum.on.slice(0, 7));
   const svg = kinds[figure.dataset.chart](data, width, options);
-  // The figure has the name; the marks of Plot have names of their own, which screen readers would read.
+  // The figure has an accessible name. Screen readers would read the names of Plot's marks too.
   for (const mark of svg.querySelectorAll("[aria-label]")) mark.removeAttribute("aria-label");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", figure.getAttribute("aria-label"));
@@ -70,5 +70,5 @@ function start() {
   }
 }
 
-// Scripts that follow add their kinds first.
+// Draw after the scripts that follow, because they add their kinds.
 document.addEventListener("DOMContentLoaded", start);

@@ -1,4 +1,4 @@
-"""Take the pictures of README anew: `make screenshots`."""
+"""Take the screenshots of the README: `make screenshots`."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ LOOKS: dict[str, tuple[tuple[int, int], Literal["light", "dark"]]] = {
 
 
 def main() -> None:
-    """Write the overview as a desktop and as a phone shows it, by day and by night."""
+    """Write the overview on a desktop and on a phone, in the light and the dark theme."""
     IMAGES.mkdir(exist_ok=True)
     with served() as site, opened() as browser:
         for name, (size, theme) in LOOKS.items():

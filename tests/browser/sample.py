@@ -1,4 +1,4 @@
-"""The history of two invented listeners, loaded as the pipeline does: exports, polls, features."""
+"""The history of two invented listeners, loaded as by the pipeline: exports, polls, features."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,16 +16,16 @@ from shared.models import EnrichedBatch, Gap, Play, PollReport, TrackFeatures
 from shared.postgres import Database
 
 LISTENERS = {"me": (12_000, timedelta(days=1_100)), "anna": (1_500, timedelta(days=200))}
-"""Rows of the export of each, and the time that it covers."""
+"""Each listener's export: its number of rows, and the time that it covers."""
 AN_HOUR = timedelta(hours=1)
 POLLED = (26, 3)
-"""Hours ago that the first listener's live plays ended; some time before the last ones is a gap."""
+"""The age of the first listener's live plays, hours; there is a gap before the last ones."""
 LIVE = timedelta(minutes=15)
-"""How long the listener listened before each poll: 21 plays."""
+"""The listening time before each poll: 21 plays."""
 
 
 def load_sample(database: Database, folder: Path, now: datetime) -> None:
-    """Load all of it, up to an instant, as role loader."""
+    """Load the whole sample, up to an instant, as role loader."""
     store = Store(database)
     for seed, (listener, (rows, time)) in enumerate(LISTENERS.items(), 1):
         path = folder / f"{listener}.zip"
@@ -49,7 +49,7 @@ def _export(path: Path, listener: str, now: datetime) -> Iterator[EnrichedBatch]
 
 
 def _poll(number: int, polled_at: datetime) -> EnrichedBatch:
-    """Poll the simulated Spotify; before the first one nobody watched since the export's end."""
+    """Poll the simulated Spotify. The time from the export's end to the first poll is a gap."""
     plays = [play for play in Listener().plays_between(polled_at - LIVE, polled_at) if play.shown]
     missed = Gap(
         started_at=polled_at - 2 * AN_HOUR, ended_at=plays[0].started_at, reason="50 new plays"

@@ -1,4 +1,4 @@
-"""The page over the sample history, with what it needs: a Postgres and a server."""
+"""A Postgres and a web server for the page over the sample history."""
 
 import tempfile
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ OPERATIONS = {
     "needs_login_since": {"me": None, "anna": None},
     "last_error": {"me": None, "anna": None},
 }
-"""What `plays status --json` prints, as far as a page may show it."""
+"""The part of `plays status --json` that a page may show."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """The page that is served, and role reader's connection to what it shows."""
+    """The served page, and a connection as role reader to its database."""
 
     url: str
     reader: Reader
@@ -40,9 +40,9 @@ class Site:
 
 @contextmanager
 def served() -> Iterator[Site]:
-    """Serve the page until the block is left."""
+    """Serve the page until the block ends."""
     with (
-        # Not in pytest's own folders: for root, Postgres runs as a user of its own.
+        # Not in pytest's folders: root cannot run Postgres, and another user cannot enter them.
         tempfile.TemporaryDirectory(prefix="postgres-") as folder,
         postgres.running(Path(folder)) as (owner, address_of),
     ):

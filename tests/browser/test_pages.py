@@ -1,4 +1,4 @@
-"""Every page in a browser: errors, other hosts, accessibility, width; and what it looks like."""
+"""Every page in a browser: errors, other hosts, accessibility, width and a screenshot."""
 
 import itertools
 
@@ -13,7 +13,7 @@ AXE = (REPOSITORY / "node_modules" / "axe-core" / "axe.min.js").read_text
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 LOOKS = [*itertools.product(("light", "dark"), SIZES)]
 
-# Of long lists and tables the first rows, because the others are alike.
+# Only the first rows of long lists and tables, because the others are alike.
 VIOLATIONS = """
 const done = arguments[0];
 const alike = ["tbody tr:nth-child(n+4)", "ol > li:nth-child(n+4)", "option:nth-child(n+4)"];
@@ -35,7 +35,7 @@ def violations(chromium) -> list[str]:
 
 @pytest.mark.parametrize("look", LOOKS, ids="-".join)
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.name)
-def test_a_page_is_whole_for_every_eye(chromium, site, addresses, page, look):
+def test_a_page_is_complete_at_each_width_and_theme(chromium, site, addresses, page, look):
     theme, size = look
     chromium.look(SIZES[size], theme)
 
@@ -50,7 +50,7 @@ def test_a_page_is_whole_for_every_eye(chromium, site, addresses, page, look):
 
 @pytest.mark.parametrize(("theme", "size"), [("light", "desktop"), ("dark", "phone")])
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.name)
-def test_a_page_can_be_used_by_everybody(chromium, addresses, page, theme, size):
+def test_a_page_is_accessible(chromium, addresses, page, theme, size):
     chromium.look(SIZES[size], theme)
     chromium.visit(addresses[page.name])
 
@@ -58,7 +58,7 @@ def test_a_page_can_be_used_by_everybody(chromium, addresses, page, theme, size)
 
 
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.name)
-def test_a_page_of_all_time_by_minutes_is_whole(chromium, addresses, page):
+def test_a_page_of_all_time_by_minutes_is_complete(chromium, addresses, page):
     chromium.look(PHONE)
 
     visit = chromium.visit(f"{addresses[page.name]}period=all&measure=minutes&rule=half")

@@ -1,4 +1,4 @@
-"""A person at the page, on a phone: by finger, by keyboard, without scripts."""
+"""A person uses the page on a phone: by touch, by keyboard, without scripts."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def year(site) -> int:
 
 @pytest.fixture
 def overview(chromium, site, year):
-    """The overview of the year before this one, as a phone shows it."""
+    """The overview of last year on a phone."""
     chromium.look(PHONE)
     assert chromium.visit(f"{site.url}/?listener=me&period={year}").errors == ()
     return chromium.driver
@@ -48,7 +48,7 @@ def plays_of(site, listener, year) -> tuple[int, int]:
 
 
 def first_number(driver) -> int:
-    """The number of plays that the first card shows."""
+    """The number of plays on the first card."""
     return int(re.sub(r"\D", "", driver.find_element(By.CSS_SELECTOR, ".card strong").text))
 
 
@@ -64,13 +64,13 @@ def wait_for_the_next_page(driver, act) -> None:
 
 
 def choose(driver, name: str, text: str) -> None:
-    """Choose a text from a list in the head of the page; that opens the page of the choice."""
+    """Select an option in the head of the page, which opens the page for it."""
     listed = Select(driver.find_element(By.NAME, name))
     wait_for_the_next_page(driver, lambda: listed.select_by_visible_text(text))
 
 
 def mark_of(driver, chart: str, wanted) -> tuple[dict[str, Any], ActionChains]:
-    """Move the mouse to the bar or square of the highest datum that is wanted; return both."""
+    """Move the mouse to the bar or square of the highest matching datum; return both."""
     figure = driver.find_element(By.CSS_SELECTOR, f"figure.chart[data-chart={chart}]")
     text = figure.find_element(By.TAG_NAME, "script").get_attribute("textContent")
     data = json.loads(text)["data"]
@@ -84,22 +84,22 @@ def mark_of(driver, chart: str, wanted) -> tuple[dict[str, Any], ActionChains]:
 def track_names(driver) -> list[str]:
     """The names of the top tracks."""
     ranked = driver.find_elements(By.CSS_SELECTOR, "a[href*='/track/']:has(.rank) .name")
-    return [written(name) for name in ranked]
+    return [name_of(name) for name in ranked]
 
 
-def written(name) -> str:
-    """A name of a list, without what follows it in small letters."""
+def name_of(name) -> str:
+    """A name of a list, without the small text after it."""
     return name.get_attribute("textContent").split("\N{EN SPACE}")[0]
 
 
-def test_the_period_is_chosen_in_the_head_and_stands_in_the_address(overview, site, year):
+def test_selecting_a_period_changes_the_address(overview, site, year):
     choose(overview, "period", str(year - 1))
 
     assert state(overview)["period"] == str(year - 1)
     assert first_number(overview) == plays_of(site, "me", year - 1)[0]
 
 
-def test_the_listener_is_chosen_and_the_period_stays(overview, site, year):
+def test_selecting_a_listener_keeps_the_period(overview, site, year):
     choose(overview, "period", "All time")
     choose(overview, "listener", "anna")
 
@@ -108,14 +108,14 @@ def test_the_listener_is_chosen_and_the_period_stays(overview, site, year):
     assert first_number(overview) == every
 
 
-def test_the_rule_changes_what_counts(overview, site, year):
+def test_selecting_a_rule_changes_the_counts(overview, site, year):
     choose(overview, "rule", RULES["done"].meaning)
 
     assert state(overview)["rule"] == "done"
     assert first_number(overview) == plays_of(site, "me", year)[1]
 
 
-def test_the_measure_changes_what_tops_are_ranked_by(overview, site, year):
+def test_selecting_a_measure_changes_the_ranking(overview, site, year):
     by_plays = track_names(overview)
     minutes = overview.find_element(By.CSS_SELECTOR, "input[name=measure][value=minutes]")
 
@@ -150,7 +150,7 @@ def test_a_click_in_a_chart_opens_its_day_or_month(overview, year, period, chart
 
 
 @pytest.mark.parametrize("chart", ["bars", "calendar"])
-def test_estimated_minutes_are_marked_at_the_pointer(overview, site, chart):
+def test_tooltips_mark_estimated_minutes(overview, site, chart):
     overview.get(f"{site.url}/?listener=me&period=7d&measure=minutes")
 
     datum, mouse = mark_of(overview, chart, lambda datum: "≈" in datum["text"])
@@ -161,9 +161,9 @@ def test_estimated_minutes_are_marked_at_the_pointer(overview, site, chart):
     assert wait.until(lambda _: datum["text"] in svg.text)
 
 
-def test_an_artist_of_the_list_opens_and_the_period_stays(overview, year):
+def test_opening_an_artist_keeps_the_period(overview, year):
     link = overview.find_element(By.CSS_SELECTOR, "ol.list a[href*='/artist/']")
-    name = written(link.find_element(By.CLASS_NAME, "name"))
+    name = name_of(link.find_element(By.CLASS_NAME, "name"))
 
     wait_for_the_next_page(overview, link.click)
 
@@ -171,7 +171,7 @@ def test_an_artist_of_the_list_opens_and_the_period_stays(overview, year):
     assert state(overview)["period"] == str(year)
 
 
-def test_a_day_of_a_chart_opens_its_list_by_keyboard(overview, site):
+def test_a_day_of_a_chart_opens_by_keyboard(overview, site):
     overview.find_element(By.CSS_SELECTOR, "details.table summary").send_keys(Keys.ENTER)
     link = overview.find_element(By.CSS_SELECTOR, "details.table a[href*='/day/']")
     day = re.search(r"/day/([\d-]+)", link.get_attribute("href")).group(1)
@@ -185,7 +185,7 @@ def test_a_day_of_a_chart_opens_its_list_by_keyboard(overview, site):
     assert len(overview.find_elements(By.CSS_SELECTOR, "main time[datetime]")) == plays
 
 
-def test_the_heading_of_a_day_is_one_line(chromium, addresses):
+def test_the_heading_of_a_day_fits_one_line(chromium, addresses):
     chromium.look(PHONE)
     chromium.visit(addresses["day"])
 
@@ -204,7 +204,7 @@ def test_a_calendar_on_a_phone_names_each_month(chromium, site, year, ago):
     assert set(MONTHS) <= set(text.split())
 
 
-def test_a_long_list_on_a_phone_begins_with_25_and_opens(chromium, site, year):
+def test_a_long_list_on_a_phone_starts_with_25_and_expands(chromium, site, year):
     chromium.look(PHONE)
     chromium.visit(f"{site.url}/top?listener=me&period={year}")
 
@@ -219,7 +219,7 @@ def test_a_long_list_on_a_phone_begins_with_25_and_opens(chromium, site, year):
     assert not chromium.driver.find_elements(By.LINK_TEXT, "All 100")
 
 
-def test_a_long_list_on_a_desktop_is_whole(chromium, site, year):
+def test_a_long_list_on_a_desktop_is_complete(chromium, site, year):
     chromium.look(DESKTOP)
     chromium.visit(f"{site.url}/top?listener=me&period={year}")
 
@@ -240,7 +240,7 @@ def test_a_heading_of_changes_is_shown_with_its_column(chromium, site, year, siz
     assert ("change" in heading, column.is_displayed()) == (is_shown, is_shown)
 
 
-def test_countries_have_their_names(chromium, site, year):
+def test_countries_have_names(chromium, site, year):
     chromium.visit(f"{site.url}/skips?listener=me&period={year}")
 
     names = chromium.driver.find_elements(By.CSS_SELECTOR, "[data-country]")
@@ -248,14 +248,14 @@ def test_countries_have_their_names(chromium, site, year):
     assert {name.get_attribute("data-country"): name.text for name in names}["DE"] == "Germany"
 
 
-def test_numbers_and_lists_need_no_scripts(chromium, site, year):
+def test_numbers_and_lists_work_without_scripts(chromium, site, year):
     text = chromium.read(f"{site.url}/?listener=me&period={year}")
 
     assert f"{plays_of(site, 'me', year)[0]:,}" in text
     assert "Top artists" in text
 
 
-def test_a_name_that_is_code_stays_a_name(chromium, site):
+def test_code_in_a_name_does_not_run(chromium, site):
     chromium.look(PHONE)
 
     visit = chromium.visit(f"{site.url}/top?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
@@ -263,7 +263,7 @@ def test_a_name_that_is_code_stays_a_name(chromium, site):
     assert visit.errors == ()
 
 
-def test_queues_and_logins_are_asked_for_by_a_link(chromium, site):
+def test_queues_and_logins_are_shown_on_request(chromium, site):
     chromium.visit(f"{site.url}/health")
 
     wait_for_the_next_page(
@@ -274,7 +274,7 @@ def test_queues_and_logins_are_asked_for_by_a_link(chromium, site):
 
 
 @pytest.mark.parametrize("period", ["30d", "12m"])
-def test_the_lists_of_discovery_leave_no_holes(chromium, site, period):
+def test_the_lists_of_discovery_have_no_holes(chromium, site, period):
     chromium.look(DESKTOP)
     chromium.visit(f"{site.url}/discovery?listener=me&period={period}")
 

@@ -1,4 +1,4 @@
-"""A local cloud of its own, deployed by the real CDK, used through the command `plays`."""
+"""A separate local cloud, deployed by the real CDK and used through the command `plays`."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from infra.local.ports import HOST, Ports, any_free
 from infra.local.simulators.server import CONTROL
 from infra.local.state import REPOSITORY
 
-# Two attempts a few seconds apart, so that a message is given up within a test's patience.
+# Two attempts a few seconds apart, so that a failing message soon becomes a dead letter.
 CONFIGURATION = {
     "listeners": "me,anna,ben,dora,mixed,twice",
     "polling_enabled": "true",
@@ -36,13 +36,13 @@ CONFIGURATION = {
 
 
 class LocalCloud:
-    """A local cloud, and the command that looks after it."""
+    """A local cloud and its command."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     def plays(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command, whatever comes of it."""
+        """Run the command, which may fail."""
         installed = Path(sys.executable).with_name("plays")
         command = [str(installed)] if installed.exists() else [sys.executable, "-m", "cli"]
         return subprocess.run(  # noqa: S603 - the command is ours
@@ -55,8 +55,8 @@ class LocalCloud:
             check=False,
         )
 
-    def told(self, *arguments: str) -> Any:
-        """Run the command, which must succeed, and read its JSON."""
+    def run_json(self, *arguments: str) -> Any:
+        """Run the command, which must succeed, and return its JSON."""
         result = self.plays(*arguments, "--json")
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
@@ -76,7 +76,7 @@ class LocalCloud:
             return database.run(statement, **parameters)
 
     def count(self, listener: str) -> int:
-        """Count a listener's rows, and hold each of them to be a play of its own."""
+        """Return the number of a listener's rows; fail if two rows are the same play."""
         ((rows, plays),) = self.rows(
             "SELECT count(*), count(DISTINCT (played_at, track_uri)) "
             "FROM listening_history WHERE listener = :listener",
@@ -86,14 +86,14 @@ class LocalCloud:
         return int(rows)
 
     def blocked_calls(self) -> int:
-        """Count the calls of Spotify's simulator that came although it had told to wait."""
-        told = _control(Memory.load(self.home).ports.spotify, "blocked_calls")
-        return int(told["blocked_calls"])
+        """Return the number of calls to Spotify's simulator during a rate limit."""
+        answer = _control(Memory.load(self.home).ports.spotify, "blocked_calls")
+        return int(answer["blocked_calls"])
 
     def feature_calls(self) -> int:
-        """Count the calls of ReccoBeats' simulator so far."""
-        told = _control(Memory.load(self.home).ports.reccobeats, "requests")
-        return sum(told["counts"].values())
+        """Return the number of calls to ReccoBeats' simulator so far."""
+        answer = _control(Memory.load(self.home).ports.reccobeats, "requests")
+        return sum(answer["counts"].values())
 
     def stop_postgres(self) -> None:
         cloud.stop_postgres(self.home)
@@ -103,10 +103,10 @@ class LocalCloud:
 
 
 def remember_ports(home: Path, **wanted: int) -> None:
-    """Let a new home want ports that no other cloud does, but for those named.
+    """Choose free ports for a new home, except for the given ones.
 
-    Tests of other files run beside these: they might take a usual port while it is free for a
-    moment, because a cloud has only chosen it yet, or a test has stopped its Postgres.
+    Tests run in parallel. Another test could take a default port while it is free for a moment:
+    before a cloud listens on it, or after a test has stopped its Postgres.
     """
     home.mkdir(mode=0o700)
     ports = Ports(**{name: any_free() for name in Ports.model_fields} | wanted)
@@ -114,7 +114,7 @@ def remember_ports(home: Path, **wanted: int) -> None:
 
 
 def _control(port: int, door: str) -> Any:
-    """Ask a simulator's door for tests."""
+    """Request a control path of a simulator."""
     with urlopen(f"http://{HOST}:{port}{CONTROL}{door}", timeout=5) as answer:
         return json.load(answer)
 
@@ -123,13 +123,13 @@ def _control(port: int, door: str) -> Any:
 def local_cloud() -> Iterator[LocalCloud]:
     if not COMMAND.exists():
         pytest.skip("the CDK command line is not installed: run `make setup`")
-    # Postgres runs as a user of its own, whom pytest's own folders would not let in.
+    # Postgres may run as another user, who cannot enter pytest's folders.
     with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
         local = LocalCloud(Path(folder) / "home")
         settings = [word for pair in CONFIGURATION.items() for word in ("-c", "=".join(pair))]
         remember_ports(local.home)
         try:
-            local.told("local", "up", "--detach", "--empty", *settings)
+            local.run_json("local", "up", "--detach", "--empty", *settings)
             yield local
         finally:
             local.plays("local", "reset", "--yes")

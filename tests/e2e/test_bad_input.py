@@ -1,4 +1,4 @@
-"""No input costs a good row: whatever else is in an upload is counted, by reason and by file."""
+"""Bad input costs no good row: every bad row is counted by reason, every bad file is named."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ LONG_FOLDER = "x" * 10_000
 
 
 def a_row(number, **changes):
-    """A good row, one of its kind by its number; ... leaves a field out."""
+    """A good row, unique by its number; `...` omits a field."""
     ended_at = FIRST_PLAYED_AT + timedelta(minutes=number)
     row = {
         "ts": f"{ended_at:%Y-%m-%dT%H:%M:%SZ}",
@@ -116,10 +116,10 @@ def a_zip(path, files):
 @pytest.fixture(scope="module")
 def report(local_cloud, tmp_path_factory):
     path = tmp_path_factory.mktemp("mixed") / "mixed.zip"
-    return local_cloud.told("upload", a_zip(path, FILES), "--listener", LISTENER, "--wait")
+    return local_cloud.run_json("upload", a_zip(path, FILES), "--listener", LISTENER, "--wait")
 
 
-def test_every_row_is_counted_once_and_by_its_reason(report):
+def test_every_row_is_counted_once_by_its_reason(report):
     quarantined = Counter(reason for reason, _ in QUARANTINED) + Counter(["not UTF-8 text"])
 
     assert report["reconciled"] is True
@@ -130,7 +130,7 @@ def test_every_row_is_counted_once_and_by_its_reason(report):
     assert report["uploads"][0]["result"]["unusual_ids"] == GOOD_ROWS
 
 
-def test_every_file_that_could_not_be_read_whole_is_named_with_its_reason(report):
+def test_every_unreadable_file_is_named_with_its_reason(report):
     (upload,) = report["uploads"]
     problems = upload["result"]["problems"]
 
@@ -138,7 +138,7 @@ def test_every_file_that_could_not_be_read_whole_is_named_with_its_reason(report
     assert len(problems) == len(PROBLEMS)
 
 
-def test_a_name_too_long_for_the_report_is_told_by_its_end(report):
+def test_a_long_file_name_is_reported_by_its_end(report):
     (upload,) = report["uploads"]
     *names, last = upload["result"]["files"]
 
@@ -146,7 +146,7 @@ def test_a_name_too_long_for_the_report_is_told_by_its_end(report):
     assert last == "…" + f"{LONG_FOLDER}/endsong_9.json"[-99:]
 
 
-def test_every_good_row_is_in_postgres_and_no_other(local_cloud, report):
+def test_postgres_has_exactly_the_good_rows(local_cloud, report):
     stored = local_cloud.rows(
         "SELECT track_uri, played_at FROM listening_history WHERE listener = :listener "
         "ORDER BY played_at",
@@ -159,7 +159,7 @@ def test_every_good_row_is_in_postgres_and_no_other(local_cloud, report):
     ]
 
 
-def test_uploads_that_hold_nothing_to_read_each_give_their_reason(local_cloud, tmp_path):
+def test_an_upload_without_history_fails_with_its_reason(local_cloud, tmp_path):
     (tmp_path / "empty.json").touch()
     (tmp_path / "text.zip").write_text("not what it says")
     bomb = a_zip(tmp_path / "bomb.zip", {"endsong_0.json": b" " * (20 << 20)})
@@ -186,6 +186,6 @@ def test_uploads_that_hold_nothing_to_read_each_give_their_reason(local_cloud, t
 
 
 def test_no_bad_input_becomes_a_dead_letter(local_cloud, report):
-    dead = local_cloud.told("dlq", "list")
+    dead = local_cloud.run_json("dlq", "list")
 
     assert dead["total"] == 0

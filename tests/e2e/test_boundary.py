@@ -1,4 +1,4 @@
-"""Who is kept out of a local cloud: web pages, and other users of the machine (ADR 14)."""
+"""A local cloud refuses web pages and other users of the machine (ADR 14)."""
 
 import io
 import json
@@ -39,7 +39,7 @@ FOREIGN = [
 
 
 def a_request(target, service, key, **headers):
-    """Spell the headers of a call to AWS, as a page or another user would send it."""
+    """Return the headers of a call to AWS, as a page or another user would send them."""
     scope = f"{key}/20261129/us-east-1/{service}/aws4_request"
     signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={64 * '0'}"
     return {"Authorization": signature, "X-Amz-Target": target, **headers}
@@ -69,7 +69,7 @@ def ask(local_cloud):
     ],
     ids=str,
 )
-def test_nobody_else_can_read_the_login(local_cloud, ask, headers, key):
+def test_a_web_page_or_another_user_cannot_read_the_login(local_cloud, ask, headers, key):
     own_key = local_cloud.target.state.access_key
     calls = [
         a_request("secretsmanager.GetSecretValue", "secretsmanager", name, **more)
@@ -83,7 +83,7 @@ def test_nobody_else_can_read_the_login(local_cloud, ask, headers, key):
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_nobody_else_can_run_code_by_making_a_function(local_cloud, ask, headers):
+def test_a_web_page_or_another_user_cannot_create_a_function(local_cloud, ask, headers):
     # With the right key, so that the headers alone are the reason.
     key = local_cloud.target.state.access_key if headers else "000000000000"
     call = a_request("", "lambda", key, **headers)
@@ -95,24 +95,24 @@ def test_nobody_else_can_run_code_by_making_a_function(local_cloud, ask, headers
     assert FUNCTION["FunctionName"] not in [function["FunctionName"] for function in functions]
 
 
-def test_other_users_can_read_no_file_of_a_home(local_cloud):
+def test_other_users_cannot_read_the_files_of_a_home(local_cloud):
     def is_open(path):
         return path.lstat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink()
 
-    # As root the home itself is passable, since Postgres has a user of its own then.
+    # For root the home can be entered, because Postgres then runs as another user.
     folders, opened = [local_cloud.home], []
     while folders:
         for path in folders.pop().iterdir():
             opened += [path] if is_open(path) else []
-            # What is in a closed folder is out of reach.
+            # Files in a closed folder cannot be reached.
             folders += [path] if path.is_dir() and is_open(path) else []
 
     assert opened == []
 
 
-# Last, because a wipe that gets through takes away what the other tests look at.
+# Last, because a successful wipe would break the other tests.
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_nobody_else_can_wipe_the_cloud(local_cloud, ask, headers):
+def test_a_web_page_or_another_user_cannot_wipe_the_cloud(local_cloud, ask, headers):
     status, _ = ask("POST", "/_ministack/reset", headers, {})
 
     assert status == 403

@@ -1,4 +1,4 @@
-"""The fourth use: nothing that fails is lost, and one command sends it back."""
+"""Failed batches become dead letters, and one command replays them."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 POISON = '{"this is": "no batch"}'
 
 
-def test_what_could_not_be_loaded_waits_as_dead_letters_and_comes_back_whole(
+def test_unloaded_batches_become_dead_letters_and_are_replayed_completely(
     local_cloud, eventually, tmp_path
 ):
     export = tmp_path / "export.zip"
@@ -21,27 +21,27 @@ def test_what_could_not_be_loaded_waits_as_dead_letters_and_comes_back_whole(
     )
     local_cloud.stop_postgres()
     try:
-        (sent,) = local_cloud.told("upload", str(export), "--listener", "ben")["uploads"]
-        dead = eventually(lambda: all_dead(local_cloud, sent["origin"]), within_s=90)
+        (sent,) = local_cloud.run_json("upload", str(export), "--listener", "ben")["uploads"]
+        dead = eventually(lambda: dead_batches(local_cloud, sent["origin"]), within_s=90)
         away = local_cloud.plays("status")
     finally:
         local_cloud.start_postgres()
 
-    replay = local_cloud.told("dlq", "replay", "enriched-plays")
+    replay = local_cloud.run_json("dlq", "replay", "enriched-plays")
 
     assert away.returncode == 1
     assert away.stderr.startswith("plays: Postgres is unavailable: ")
     assert replay["replayed"] >= len(dead) >= summary.music / 500
-    eventually(lambda: loaded(local_cloud, sent["origin"]) == dead, within_s=60)
+    eventually(lambda: loaded_batches(local_cloud, sent["origin"]) == dead, within_s=60)
     assert local_cloud.count("ben") == summary.distinct_plays
-    # The schedule went on polling for another listener: what it brought may die as late as now.
-    eventually(lambda: none_is_dead(local_cloud), within_s=60)
-    again = local_cloud.told("upload", str(export), "--listener", "ben", "--wait")
+    # The schedule kept polling another listener, whose batch may only now become a dead letter.
+    eventually(lambda: no_dead_letters(local_cloud), within_s=60)
+    again = local_cloud.run_json("upload", str(export), "--listener", "ben", "--wait")
     assert (again["inserted"], again["duplicates"]) == (0, summary.music)
     assert local_cloud.count("ben") == summary.distinct_plays
 
 
-def test_a_poisoned_message_dies_alone(local_cloud, eventually):
+def test_an_invalid_message_alone_becomes_a_dead_letter(local_cloud, eventually):
     sqs = local_cloud.client("sqs")
     batch = PlayBatch(
         listener="cleo",
@@ -67,34 +67,36 @@ def test_a_poisoned_message_dies_alone(local_cloud, eventually):
 
     eventually(lambda: local_cloud.count("cleo"), within_s=60)
     dead_url = local_cloud.output("CollectedPlaysDlqUrl")
-    (dead,) = eventually(lambda: look(sqs, dead_url), within_s=60)
+    (dead,) = eventually(lambda: dead_letters(sqs, dead_url), within_s=60)
     sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=dead["ReceiptHandle"])
 
     assert dead["Body"] == POISON
 
 
-def all_dead(local_cloud, origin):
-    """Name the batches of an upload once every one of them is a dead letter."""
-    letters = look(local_cloud.client("sqs"), local_cloud.output("EnrichedPlaysDlqUrl")) or []
+def dead_batches(local_cloud, origin):
+    """Return an upload's batch numbers once all are dead letters, else None."""
+    letters = (
+        dead_letters(local_cloud.client("sqs"), local_cloud.output("EnrichedPlaysDlqUrl")) or []
+    )
     batches = [EnrichedBatch.model_validate_json(letter["Body"]) for letter in letters]
     ours = {batch.number: batch.report for batch in batches if batch.origin == origin}
     reports = [report for report in ours.values() if report]
     return set(ours) if reports and len(ours) == reports[0].batches else None
 
 
-def loaded(local_cloud, origin):
+def loaded_batches(local_cloud, origin):
     numbers = local_cloud.rows(
         "SELECT number FROM loaded_batch WHERE origin = :origin", origin=origin
     )
     return {number for (number,) in numbers}
 
 
-def none_is_dead(local_cloud):
+def no_dead_letters(local_cloud):
     local_cloud.plays("dlq", "replay", "enriched-plays")
-    return local_cloud.told("dlq", "list")["total"] == 0
+    return local_cloud.run_json("dlq", "list")["total"] == 0
 
 
-def look(sqs, url):
-    # All there are: a few batches.
+def dead_letters(sqs, url):
+    # One call returns all messages, because there are only a few batches.
     received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
     return received.get("Messages")

@@ -1,11 +1,11 @@
-"""The first use: one command deploys the whole pipeline, and one tells how it is."""
+"""One command deploys the whole pipeline, and another shows its status."""
 
 import pytest
 
 pytestmark = pytest.mark.e2e
 
 
-def test_the_real_cdk_deploys_the_stack_whole(local_cloud):
+def test_the_real_cdk_deploys_the_whole_stack(local_cloud):
     cloudformation = local_cloud.client("cloudformation")
 
     (stack,) = cloudformation.describe_stacks(StackName="SpotifyPipeline")["Stacks"]
@@ -13,8 +13,8 @@ def test_the_real_cdk_deploys_the_stack_whole(local_cloud):
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_the_status_tells_where_everything_is(local_cloud):
-    status = local_cloud.told("status")
+def test_the_status_shows_every_address(local_cloud):
+    status = local_cloud.run_json("status")
 
     assert status["database_url"].startswith("postgresql://reader:")
     assert status["bucket"] == local_cloud.output("ArchiveBucket")
@@ -23,7 +23,7 @@ def test_the_status_tells_where_everything_is(local_cloud):
     assert status["token_days_left"]["me"] == 179
 
 
-def test_a_second_cloud_in_the_same_place_is_refused_with_one_line(local_cloud):
+def test_a_second_cloud_in_one_home_is_refused(local_cloud):
     result = local_cloud.plays("local", "up", "--detach")
 
     assert result.returncode == 1

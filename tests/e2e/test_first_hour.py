@@ -1,4 +1,4 @@
-"""What a person might do in the first hour, and be sorry for."""
+"""Mistakes of a person's first hour that need a confirmation."""
 
 import pytest
 
@@ -7,12 +7,12 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def simulated(local_cloud):
-    """The cloud, with simulated plays of the default listener in it."""
-    local_cloud.told("poll", "--wait", "--timeout", "60")
+    """The cloud with simulated plays of the default listener."""
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
     return local_cloud
 
 
-def test_own_plays_are_not_mixed_with_simulated_ones_unasked(simulated, tmp_path):
+def test_mixing_real_and_simulated_plays_needs_a_confirmation(simulated, tmp_path):
     export = tmp_path / "my_spotify_data.zip"
     export.write_bytes(b"never read")
 
@@ -26,12 +26,12 @@ def test_own_plays_are_not_mixed_with_simulated_ones_unasked(simulated, tmp_path
     assert keys["KeyCount"] == 0
 
 
-def test_a_reset_says_what_would_go_and_deletes_nothing_unasked(simulated):
-    rows = simulated.told("status")["rows"]["poll"]
+def test_a_reset_lists_the_data_and_needs_a_confirmation(simulated):
+    rows = simulated.run_json("status")["rows"]["poll"]
 
     refused = simulated.plays("local", "reset", "--json")
 
     assert (refused.returncode, refused.stdout) == (1, "")
     assert f"{rows:,} in poll" in refused.stderr
     assert "pass --yes" in refused.stderr
-    assert simulated.told("status")["rows"]["poll"] >= rows
+    assert simulated.run_json("status")["rows"]["poll"] >= rows

@@ -15,14 +15,14 @@ UNKNOWN = "spotify:track:0000000000000000000000"
 
 @pytest.fixture(scope="module")
 def known():
-    """The uris of tracks that the feature source knows and that no test plays."""
+    """The URIs of tracks that the feature source knows and no test plays."""
     numbers = (n for n in range(90_000, 91_000) if catalogue.known_to_reccobeats(n))
     return [f"spotify:track:{catalogue.id_of('track', n)}" for n in islice(numbers, 250)]
 
 
 @pytest.fixture
 def make_due(local_cloud):
-    """Write due tracks to the cache, as an enricher does whose source failed."""
+    """Write due tracks to the cache, as the enricher does after its source failed."""
     table, dynamodb = local_cloud.output("TrackCacheTable"), local_cloud.client("dynamodb")
 
     def write(tracks):
@@ -36,9 +36,9 @@ def make_due(local_cloud):
 def test_every_due_track_is_healed_and_loaded(local_cloud, eventually, make_due, known):
     make_due([*known, UNKNOWN])
 
-    told = local_cloud.told("heal")
+    answer = local_cloud.run_json("heal")
 
-    assert told == {
+    assert answer == {
         "asked": 251,
         "learned": 250,
         "missed": 1,
@@ -50,23 +50,23 @@ def test_every_due_track_is_healed_and_loaded(local_cloud, eventually, make_due,
     assert all(tempo > 0 and source == "reccobeats" for ((tempo, source),) in rows)
 
 
-def test_after_a_healing_no_track_is_due(local_cloud):
-    told = local_cloud.told("heal")
+def test_no_track_is_due_after_healing(local_cloud):
+    answer = local_cloud.run_json("heal")
 
-    assert told["asked"] == 0
+    assert answer["asked"] == 0
 
 
-def test_a_named_track_is_asked_for_though_it_is_known(local_cloud, known):
+def test_a_named_track_is_requested_even_if_known(local_cloud, known):
     link = f"https://open.spotify.com/track/{known[0].rpartition(':')[2]}?si=1"
 
-    told = local_cloud.told("heal", "--track", link, "--track", UNKNOWN)
+    answer = local_cloud.run_json("heal", "--track", link, "--track", UNKNOWN)
 
-    assert (told["asked"], told["learned"], told["missed"]) == (2, 1, 1)
+    assert (answer["asked"], answer["learned"], answer["missed"]) == (2, 1, 1)
 
 
 def test_an_item_that_is_not_a_track_is_skipped(local_cloud, make_due, known):
     make_due(["poison", known[0]])
 
-    told = local_cloud.told("heal")
+    answer = local_cloud.run_json("heal")
 
-    assert (told["asked"], told["learned"], told["remaining"]) == (1, 1, 0)
+    assert (answer["asked"], answer["learned"], answer["remaining"]) == (1, 1, 0)

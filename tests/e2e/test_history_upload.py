@@ -1,4 +1,4 @@
-"""The third use: years of history from Spotify's exports, every row accounted for."""
+"""Years of plays from Spotify's exports; every row is counted."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ PLAYS = 3_000
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory):
-    """The export of one person, an earlier one that overlaps it, and what is in the first."""
+    """One person's export, an earlier overlapping export, and the summary of the first."""
     folder = tmp_path_factory.mktemp("exports")
     later, earlier = folder / "later.zip", folder / "earlier.zip"
     settings: dict[str, Any] = {"plays": PLAYS, "seed": 7, "until": UNTIL}
@@ -30,10 +30,10 @@ def exports(tmp_path_factory):
 def first(local_cloud, exports):
     """The report of the first upload."""
     later, _, _ = exports
-    return local_cloud.told("upload", str(later), "--listener", "anna", "--wait")
+    return local_cloud.run_json("upload", str(later), "--listener", "anna", "--wait")
 
 
-def test_an_export_becomes_rows_and_every_row_is_accounted_for(local_cloud, exports, first):
+def test_an_export_becomes_rows_and_every_row_is_counted(local_cloud, exports, first):
     _, _, summary = exports
 
     assert first["reconciled"] is True
@@ -46,17 +46,17 @@ def test_an_export_becomes_rows_and_every_row_is_accounted_for(local_cloud, expo
 def test_the_same_export_again_adds_no_row(local_cloud, exports, first):
     later, _, summary = exports
 
-    again = local_cloud.told("upload", str(later), "--listener", "anna", "--wait")
+    again = local_cloud.run_json("upload", str(later), "--listener", "anna", "--wait")
 
     assert again["reconciled"] is True
     assert (again["inserted"], again["duplicates"]) == (0, summary.music)
     assert local_cloud.count("anna") == summary.distinct_plays
 
 
-def test_an_older_export_that_overlaps_adds_no_row(local_cloud, exports, first):
+def test_an_older_overlapping_export_adds_no_row(local_cloud, exports, first):
     _, earlier, summary = exports
 
-    older = local_cloud.told("upload", str(earlier), "--listener", "anna", "--wait")
+    older = local_cloud.run_json("upload", str(earlier), "--listener", "anna", "--wait")
 
     assert older["reconciled"] is True
     assert older["rows_in"] > 0
@@ -64,9 +64,7 @@ def test_an_older_export_that_overlaps_adds_no_row(local_cloud, exports, first):
     assert local_cloud.count("anna") == summary.distinct_plays
 
 
-def test_two_files_sent_under_one_name_in_a_row_are_both_read(
-    local_cloud, eventually, exports, tmp_path
-):
+def test_two_uploads_under_one_name_are_both_read(local_cloud, eventually, exports, tmp_path):
     later, earlier, summary = exports
     first, second = tmp_path / "a" / "export.zip", tmp_path / "b" / "export.zip"
     first.parent.mkdir()
@@ -74,14 +72,14 @@ def test_two_files_sent_under_one_name_in_a_row_are_both_read(
     first.write_bytes(earlier.read_bytes())
     second.write_bytes(later.read_bytes())
 
-    (sent,) = local_cloud.told("upload", str(first), "--listener", "twice")["uploads"]
-    local_cloud.told("upload", str(second), "--listener", "twice", "--wait")
+    (sent,) = local_cloud.run_json("upload", str(first), "--listener", "twice")["uploads"]
+    local_cloud.run_json("upload", str(second), "--listener", "twice", "--wait")
 
     eventually(lambda: is_reported(local_cloud, sent["origin"]), within_s=60)
     assert local_cloud.count("twice") == summary.distinct_plays
 
 
-def test_a_file_that_is_no_zip_fails_with_its_reason(local_cloud, tmp_path):
+def test_a_file_that_is_not_a_zip_fails_with_its_reason(local_cloud, tmp_path):
     bad = tmp_path / "bad.zip"
     bad.write_text("not what it says")
 
@@ -92,14 +90,14 @@ def test_a_file_that_is_no_zip_fails_with_its_reason(local_cloud, tmp_path):
     assert json.loads(result.stdout)["rows_in"] == 0
 
 
-def test_a_broken_file_in_a_zip_is_told_and_the_rest_loads(local_cloud, exports, tmp_path):
+def test_a_broken_file_is_reported_and_the_others_are_loaded(local_cloud, exports, tmp_path):
     later, _, summary = exports
     mixed = tmp_path / "mixed.zip"
     mixed.write_bytes(later.read_bytes())
     with ZipFile(mixed, "a") as archive:
         archive.writestr("MyData/endsong_9.json", '[{"ts": ')
 
-    report = local_cloud.told("upload", str(mixed), "--listener", "mixed", "--wait")
+    report = local_cloud.run_json("upload", str(mixed), "--listener", "mixed", "--wait")
 
     (problem,) = report["uploads"][0]["result"]["problems"]
     assert problem["file"] == "MyData/endsong_9.json"

@@ -1,4 +1,4 @@
-"""The second use: what is played becomes rows by itself, enriched."""
+"""Live plays become enriched rows automatically."""
 
 import pytest
 
@@ -19,7 +19,7 @@ LIMIT 1
 """
 
 
-def test_the_schedule_polls_with_nobody_touching_anything(local_cloud, eventually):
+def test_the_schedule_polls_automatically(local_cloud, eventually):
     ((before,),) = local_cloud.rows("SELECT max(polled_at) FROM poll WHERE listener = 'me'")
 
     ((after,),) = eventually(lambda: local_cloud.rows(NEXT_POLL, before=before), within_s=150)
@@ -27,29 +27,29 @@ def test_the_schedule_polls_with_nobody_touching_anything(local_cloud, eventuall
     assert after != before
 
 
-def test_what_the_schedule_brings_gets_its_features(local_cloud, eventually):
+def test_scheduled_polls_are_enriched(local_cloud, eventually):
     ((enriched,),) = eventually(lambda: nonzero(local_cloud.rows(LIVE)), within_s=90)
 
     assert enriched > 0
 
 
-def test_a_poll_waited_for_is_rows_when_it_returns(local_cloud):
-    result = local_cloud.told("poll", "--wait", "--timeout", "60")["result"]
+def test_a_poll_with_wait_returns_after_its_rows_are_stored(local_cloud):
+    result = local_cloud.run_json("poll", "--wait", "--timeout", "60")["result"]
 
     assert result["returned"] == 50
     assert local_cloud.count("me") >= result["returned"]
 
 
-def test_what_was_polled_before_is_not_new(local_cloud):
-    local_cloud.told("poll", "--wait", "--timeout", "60")
+def test_a_second_poll_finds_no_new_play(local_cloud):
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
 
-    again = local_cloud.told("poll", "--wait", "--timeout", "60")["result"]
+    again = local_cloud.run_json("poll", "--wait", "--timeout", "60")["result"]
 
     assert again["returned"] == 50
     assert again["new"] <= 2
 
 
-def test_the_raw_answer_is_kept(local_cloud):
+def test_the_raw_answer_is_archived(local_cloud):
     s3 = local_cloud.client("s3")
 
     kept = s3.list_objects_v2(Bucket=local_cloud.output("ArchiveBucket"), Prefix="polls/me/")

@@ -1,4 +1,4 @@
-"""Logging in: at the simulator for a try, and at the real Spotify for good."""
+"""Login at the simulator, and the permanent switch to the real Spotify."""
 
 import json
 import os
@@ -29,7 +29,7 @@ APP = "0123456789abcdef" * 2
 
 @pytest.fixture
 def real_spotify() -> Iterator[SpotifyServer]:
-    """A stand-in of the real Spotify, to which the whole world logs in."""
+    """A fake of the real Spotify."""
     with a_spotify_server() as server:
         server.tokens = [a_grant(rotated_to="AQ-secret")]
         server.pages = [a_page(a_row(), a_row("2026-11-23T08:25:01Z", name="Oars"))]
@@ -38,7 +38,7 @@ def real_spotify() -> Iterator[SpotifyServer]:
 
 @pytest.fixture
 def own_cloud(real_spotify) -> Iterator[LocalCloud]:
-    """A local cloud that a test may turn to the real Spotify."""
+    """A local cloud that a test may switch to the real Spotify."""
     if not COMMAND.exists():
         pytest.skip("the CDK command line is not installed: run `make setup`")
     with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
@@ -47,14 +47,14 @@ def own_cloud(real_spotify) -> Iterator[LocalCloud]:
         try:
             services = ("spotify_api_url", "spotify_accounts_url")
             settings = [word for name in services for word in ("-c", f"{name}={real_spotify.url}")]
-            local.told("local", "up", "--detach", "--empty", *settings)
+            local.run_json("local", "up", "--detach", "--empty", *settings)
             yield local
         finally:
             local.plays("local", "reset", "--yes")
 
 
 def logged_in(local: LocalCloud) -> dict[str, Any]:
-    """Log in at the simulator, saying yes to its consent page as a browser would."""
+    """Log in at the simulator; accept its consent page as a browser does."""
     words = ("login", "--simulated", "--no-browser", "--port", str(any_free()), "--json")
     with subprocess.Popen(  # noqa: S603 - the command is ours
         [sys.executable, "-m", "cli", *words],
@@ -74,29 +74,31 @@ def logged_in(local: LocalCloud) -> dict[str, Any]:
 
 
 def polled_services(local: LocalCloud) -> tuple[str, ...]:
-    """Tell where the deployed functions go."""
+    """Return the addresses of the services that the deployed functions call."""
     variables: dict[str, str] = {}
     for name in ("CollectorFunction", "EnricherFunction"):
-        told = local.client("lambda").get_function_configuration(FunctionName=local.output(name))
-        variables |= told["Environment"]["Variables"]
+        configuration = local.client("lambda").get_function_configuration(
+            FunctionName=local.output(name)
+        )
+        variables |= configuration["Environment"]["Variables"]
     return tuple(
         variables[name] for name in ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "RECCOBEATS_URL")
     )
 
 
-def test_a_poll_works_with_the_login_that_a_consent_gave(local_cloud):
-    before = local_cloud.told("status")["token_days_left"]["me"]
+def test_a_poll_works_with_a_login_from_the_consent_page(local_cloud):
+    before = local_cloud.run_json("status")["token_days_left"]["me"]
 
     done = logged_in(local_cloud)
-    result = local_cloud.told("poll", "--wait", "--timeout", "60")["result"]
+    result = local_cloud.run_json("poll", "--wait", "--timeout", "60")["result"]
 
     assert (done["listener"], done["plays_shown"], done["trouble"]) == ("me", 50, None)
     assert result["returned"] == 50
-    assert local_cloud.told("status")["token_days_left"]["me"] >= before
+    assert local_cloud.run_json("status")["token_days_left"]["me"] >= before
 
 
-def agreed(local: LocalCloud, *words: str) -> str:
-    """Log in at a stand-in of the real Spotify, whose consent page says yes; gives stderr."""
+def log_in_at_the_fake(local: LocalCloud, *words: str) -> str:
+    """Log in at the fake of the real Spotify, which consents; return stderr."""
     with subprocess.Popen(  # noqa: S603 - the command is ours
         [sys.executable, "-m", "cli", *words],
         cwd=REPOSITORY,
@@ -120,26 +122,26 @@ def is_simulated(local: LocalCloud) -> bool:
     return CloudState.load(local.home).simulated
 
 
-def test_a_cloud_turns_to_the_real_spotify_by_a_consent_alone_and_for_good(own_cloud):
-    own_cloud.told("poll", "--wait", "--timeout", "60")
+def test_a_consent_switches_a_cloud_permanently_to_the_real_spotify(own_cloud):
+    own_cloud.run_json("poll", "--wait", "--timeout", "60")
     login = ("login", "--no-browser", "--client-id", APP, "--port", str(any_free()))
 
     refused = own_cloud.plays(*login)
     unanswered = own_cloud.plays(*login, "--start-over", "--timeout", "0.1")
     rows_before, was_simulated = own_cloud.count("me"), is_simulated(own_cloud)
-    agreed(own_cloud, *login, "--start-over")
+    log_in_at_the_fake(own_cloud, *login, "--start-over")
     rows_after = own_cloud.count("me")
     schedules = own_cloud.client("scheduler").list_schedules()["Schedules"]
     is_polled = {"ENABLED"} == {one["State"] for one in schedules}
-    own_cloud.told("local", "down")
-    own_cloud.told("local", "up", "--detach", "--empty")
+    own_cloud.run_json("local", "down")
+    own_cloud.run_json("local", "up", "--detach", "--empty")
 
     assert "must not be mixed" in refused.stderr
     assert "no answer from Spotify's consent page within 0.1 s" in unanswered.stderr
     assert (rows_before, was_simulated) == (2, True)
     assert rows_after == 0
-    # Whoever logged in is polled, though the cloud began with --empty.
+    # The new login is polled even though the cloud started with --empty.
     assert is_polled
     assert not is_simulated(own_cloud)
     assert polled_services(own_cloud) == REAL
-    assert own_cloud.told("status")["token_days_left"]["me"] >= 179
+    assert own_cloud.run_json("status")["token_days_left"]["me"] >= 179

@@ -1,4 +1,4 @@
-"""The source of features is down for a day, in which 10,000 tracks are played that nobody knows."""
+"""The feature source is down for a day, during which 10,000 unknown tracks are played."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.e2e
 LISTENER = "outage"
 PLAYS_PER_POLL = 50
 CALLS_OF_OTHERS = 10
-"""For what the schedule brings meanwhile."""
+"""An allowance for tracks of scheduled polls meanwhile."""
 
 WAITED = """
 SELECT batch.loaded_at - poll.polled_at
 FROM poll JOIN loaded_batch AS batch USING (origin)
 WHERE poll.listener = :listener
 """
-PLAYS_AND_SOUNDS = """
+PLAYS_AND_FEATURES = """
 SELECT count(*), count(DISTINCT h.track_uri), count(f.tempo)
 FROM listening_history h LEFT JOIN track_features f USING (track_uri)
 WHERE h.listener = :listener
@@ -33,19 +33,19 @@ WHERE h.listener = :listener
 
 @pytest.fixture(scope="module")
 def tracks():
-    """Give tracks that the source knows, and that no other test has played."""
+    """Return tracks that the source knows and other tests do not play."""
     numbers = filter(catalogue.known_to_reccobeats, range(200_000, 300_000))
     return [catalogue.track(number) for number in islice(numbers, 10_000)]
 
 
 @pytest.fixture
 def source_is_down(local_cloud):
-    local_cloud.told("local", "scenario", "reccobeats-down")
+    local_cloud.run_json("local", "scenario", "reccobeats-down")
     yield
-    local_cloud.told("local", "scenario", NORMAL)
+    local_cloud.run_json("local", "scenario", NORMAL)
 
 
-def test_plays_are_rows_within_a_minute_of_their_poll(
+def test_plays_are_loaded_within_a_minute_of_their_poll(
     local_cloud, source_is_down, eventually, tracks
 ):
     queue = Queue(local_cloud.client("sqs"), local_cloud.output("CollectedPlaysQueueUrl"))
@@ -53,30 +53,28 @@ def test_plays_are_rows_within_a_minute_of_their_poll(
     for number, played in enumerate(polls):
         queue.publish(a_poll(number, played))
 
-    waits = eventually(lambda: all_loaded(local_cloud, len(polls)), within_s=90)
+    waits = eventually(lambda: delays_if_loaded(local_cloud, len(polls)), within_s=90)
 
     assert max(waits) < timedelta(minutes=1)
-    assert local_cloud.rows(PLAYS_AND_SOUNDS, listener=LISTENER) == [[10_000, 10_000, 0]]
+    assert local_cloud.rows(PLAYS_AND_FEATURES, listener=LISTENER) == [[10_000, 10_000, 0]]
 
 
-def test_once_the_source_is_back_healing_fills_all_in_two_calls_for_40(
-    local_cloud, eventually, tracks
-):
-    # A track is written down after its plays were published.
-    eventually(lambda: {track.uri for track in tracks} <= waiting(local_cloud))
-    let_wait_no_longer(local_cloud, tracks)
+def test_healing_after_the_outage_takes_two_calls_per_40_tracks(local_cloud, eventually, tracks):
+    # A track is recorded as pending after its plays were published.
+    eventually(lambda: {track.uri for track in tracks} <= pending_tracks(local_cloud))
+    make_due(local_cloud, tracks)
     before = local_cloud.feature_calls()
 
-    told = local_cloud.told("heal")
+    answer = local_cloud.run_json("heal")
 
-    assert (told["learned"], told["remaining"]) == (10_000, 0)
+    assert (answer["learned"], answer["remaining"]) == (10_000, 0)
     assert local_cloud.feature_calls() - before <= 2 * 10_000 / 40 + CALLS_OF_OTHERS
     healed = [[10_000, 10_000, 10_000]]
-    eventually(lambda: local_cloud.rows(PLAYS_AND_SOUNDS, listener=LISTENER) == healed, 60)
+    eventually(lambda: local_cloud.rows(PLAYS_AND_FEATURES, listener=LISTENER) == healed, 60)
 
 
 def a_poll(number, played):
-    """Write what the collector publishes of a poll that brought these tracks, just now."""
+    """Return the batch that the collector would publish for a poll of these tracks now."""
     first = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=3 * number)
     plays = tuple(
         Play(
@@ -99,14 +97,14 @@ def a_poll(number, played):
     )
 
 
-def all_loaded(local_cloud, polls):
-    """Tell how long each poll waited to be rows, once all are."""
+def delays_if_loaded(local_cloud, polls):
+    """Return the delay of each poll once all are loaded, else None."""
     waits = [waited for (waited,) in local_cloud.rows(WAITED, listener=LISTENER)]
     return waits if len(waits) == polls else None
 
 
-def waiting(local_cloud):
-    """Name the tracks that healing is to ask for, once it is time."""
+def pending_tracks(local_cloud):
+    """Return the URIs of the pending tracks."""
     pages = (
         local_cloud.client("dynamodb")
         .get_paginator("scan")
@@ -115,8 +113,8 @@ def waiting(local_cloud):
     return {item["track_uri"]["S"] for page in pages for item in page["Items"]}
 
 
-def let_wait_no_longer(local_cloud, tracks):
-    """Let the quarter of an hour be over for which a source that failed is left alone."""
+def make_due(local_cloud, tracks):
+    """Set `retry_at` to now, which ends the wait of 15 minutes after a failure."""
     dynamodb, table = local_cloud.client("dynamodb"), local_cloud.output("TrackCacheTable")
     due = {"misses": {"N": "0"}, "retry_at": {"N": str(int(time.time()))}}
     items = [{"PutRequest": {"Item": {"track_uri": {"S": one.uri}, **due}}} for one in tracks]

@@ -8,8 +8,8 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
-def answer(url: str) -> int:
-    """Ask for a page; give the status of the answer."""
+def status_of(url: str) -> int:
+    """Request a page; return the status of the response."""
     try:
         with urlopen(url, timeout=10) as answered:  # noqa: S310 - http of this machine
             return answered.status
@@ -18,22 +18,22 @@ def answer(url: str) -> int:
         return refused.code
 
 
-def test_the_page_outlives_a_restart_of_postgres(local_cloud):
-    url = local_cloud.told("status")["dashboard_url"]
-    before = answer(url)
+def test_the_page_survives_a_restart_of_postgres(local_cloud):
+    url = local_cloud.run_json("status")["dashboard_url"]
+    before = status_of(url)
     local_cloud.stop_postgres()
     try:
-        meanwhile = answer(url)
+        meanwhile = status_of(url)
     finally:
         local_cloud.start_postgres()
 
-    assert (before, meanwhile, answer(url)) == (200, 503, 200)
+    assert (before, meanwhile, status_of(url)) == (200, 503, 200)
 
 
 def test_the_page_says_that_plays_are_simulated(local_cloud):
     # Before the first poll the page shows the first steps alone.
-    local_cloud.told("poll", "--wait", "--timeout", "60")
-    url = local_cloud.told("status")["dashboard_url"]
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
+    url = local_cloud.run_json("status")["dashboard_url"]
 
     with urlopen(f"{url}?listener=me", timeout=60) as answered:  # noqa: S310 - http of this machine
         text = answered.read().decode()
@@ -41,10 +41,10 @@ def test_the_page_says_that_plays_are_simulated(local_cloud):
     assert "These plays are simulated." in text
 
 
-def test_the_page_shows_what_the_status_knows(local_cloud):
-    # Before the first poll the page shows the first steps alone.
-    local_cloud.told("poll", "--wait", "--timeout", "60")
-    url = local_cloud.told("status")["dashboard_url"]
+def test_the_page_shows_the_status(local_cloud):
+    # Before the first poll the page shows the first steps only.
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
+    url = local_cloud.run_json("status")["dashboard_url"]
 
     with urlopen(f"{url}health?operations=1", timeout=60) as answered:  # noqa: S310 - likewise
         text = answered.read().decode()

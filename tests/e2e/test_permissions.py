@@ -1,4 +1,4 @@
-"""Each function may do what its policy grants and nothing else, in the local cloud too."""
+"""Each function may only do what its policy grants, in the local cloud too."""
 
 import io
 import json
@@ -32,7 +32,7 @@ DUE = {
     "KeyConditionExpression": "misses = :misses",
     "ExpressionAttributeValues": {":misses": {"N": "0"}},
 }
-# For each function a call that it needs, and one like it that lies just outside its policy.
+# For each function a call that it needs, and a similar one just outside its policy.
 CALLS = [
     pytest.param(
         "Collector",
@@ -87,7 +87,7 @@ CALLS = [
 
 @pytest.fixture
 def ask_as(local_cloud):
-    """Make a call in the role of a function; names of outputs stand for what they tell."""
+    """Make a call in a function's role; names of stack outputs are replaced by their values."""
     functions = local_cloud.client("lambda")
     packed = io.BytesIO()
     with ZipFile(packed, "w") as archive:
@@ -111,13 +111,15 @@ def ask_as(local_cloud):
         return json.loads(answer["Payload"].read())
 
     def as_deployed(part):
-        told = local_cloud.target.outputs
-        return {told.get(name, name): told.get(str(value), value) for name, value in part.items()}
+        outputs = local_cloud.target.outputs
+        return {
+            outputs.get(name, name): outputs.get(str(value), value) for name, value in part.items()
+        }
 
     return ask
 
 
 @pytest.mark.parametrize(("function", "needed", "outside"), CALLS)
-def test_a_function_is_refused_what_its_policy_does_not_grant(ask_as, function, needed, outside):
+def test_calls_outside_a_functions_policy_are_denied(ask_as, function, needed, outside):
     assert "AccessDenied" not in ask_as(function, *needed)
     assert "AccessDenied" in ask_as(function, *outside)

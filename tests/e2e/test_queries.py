@@ -1,4 +1,4 @@
-"""Postgres read by the deployed function, in its own role: what `plays` does on AWS."""
+"""The deployed function reads Postgres in its own role, as for `plays` on AWS."""
 
 import json
 
@@ -19,7 +19,7 @@ def function(local_cloud):
 
 
 class LikeAws(Target):
-    """The local cloud as a stack in AWS, whose database only the function reaches."""
+    """The local cloud as a stack on AWS, where only the function can reach the database."""
 
     local: Target
     database_url = "postgresql://reader@database.example:5432/spotify"
@@ -52,12 +52,12 @@ def test_the_deployed_function_reads_rows_as_role_reader(function):
     ],
     ids=["a write", "two statements", "too much"],
 )
-def test_the_deployed_function_refuses_what_is_no_small_read(function, statement, reason):
+def test_the_deployed_function_refuses_writes_and_large_reads(function, statement, reason):
     with pytest.raises(QueryError, match=reason):
         function.run(statement)
 
 
-def test_almost_5_mb_of_rows_arrive_whole(function):
+def test_almost_5_mb_of_rows_arrive_completely(function):
     rows = function.run("SELECT repeat('素', 330) FROM generate_series(1, 4900)")
 
     assert rows == [["素" * 330]] * 4_900
@@ -67,8 +67,8 @@ def test_the_status_on_aws_needs_no_tunnel(like_aws, local_cloud):
     result = CliRunner().invoke(app, ["status", "--json"], obj=lambda: like_aws)
 
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["rows"] == local_cloud.told("status")["rows"]
+    assert json.loads(result.stdout)["rows"] == local_cloud.run_json("status")["rows"]
 
 
-def test_a_person_asks_the_local_database(local_cloud):
-    assert local_cloud.told("sql", "SELECT current_user AS role") == [{"role": "reader"}]
+def test_a_person_queries_the_local_database(local_cloud):
+    assert local_cloud.run_json("sql", "SELECT current_user AS role") == [{"role": "reader"}]

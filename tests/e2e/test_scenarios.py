@@ -1,4 +1,4 @@
-"""What Spotify and ReccoBeats are known to do, played to the deployed pipeline."""
+"""Known faults of Spotify and ReccoBeats, simulated for the deployed pipeline."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,12 +10,12 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def scenario(local_cloud):
-    """Switch the simulators by the command, and back to normal in the end."""
-    yield lambda *words: local_cloud.told("local", "scenario", *words)
-    local_cloud.told("local", "scenario", "normal")
+    """Switch the simulators' scenario; switch back to normal at the end."""
+    yield lambda *words: local_cloud.run_json("local", "scenario", *words)
+    local_cloud.run_json("local", "scenario", "normal")
 
 
-def test_a_quota_is_kept_for_hours_without_a_further_call(local_cloud, scenario):
+def test_a_rate_limit_of_hours_is_obeyed_without_another_call(local_cloud, scenario):
     scenario("quota-exceeded")
 
     first, second = (local_cloud.plays("poll") for _ in range(2))
@@ -23,23 +23,23 @@ def test_a_quota_is_kept_for_hours_without_a_further_call(local_cloud, scenario)
     assert (first.returncode, second.returncode) == (1, 1)
     assert "rate-limits the app of me until" in second.stderr
     assert local_cloud.blocked_calls() == 0
-    blocked_until = local_cloud.told("status")["blocked_until"]["me"]
+    blocked_until = local_cloud.run_json("status")["blocked_until"]["me"]
     wait = datetime.fromisoformat(blocked_until) - datetime.now(UTC)
     assert wait > timedelta(hours=14)
 
 
-def test_with_the_scenario_the_wait_is_over_too(local_cloud, scenario):
+def test_the_rate_limit_ends_with_the_scenario(local_cloud, scenario):
     scenario("quota-exceeded")
     refused = local_cloud.plays("poll")
 
     scenario("normal")
 
     assert refused.returncode == 1
-    assert local_cloud.told("status")["blocked_until"]["me"] is None
-    assert local_cloud.told("poll", "--wait")["result"]["returned"] == 50
+    assert local_cloud.run_json("status")["blocked_until"]["me"] is None
+    assert local_cloud.run_json("poll", "--wait")["result"]["returned"] == 50
 
 
-def test_a_short_refusal_is_waited_for_and_loses_nothing(local_cloud, scenario, eventually):
+def test_a_short_rate_limit_is_waited_out_without_loss(local_cloud, scenario, eventually):
     scenario("rate-limited", "retry_after_s=3", "times=1")
     refused = local_cloud.plays("poll")
 
@@ -48,7 +48,7 @@ def test_a_short_refusal_is_waited_for_and_loses_nothing(local_cloud, scenario, 
     assert refused.returncode == 1
     assert polled["result"]["returned"] == 50
     assert local_cloud.blocked_calls() == 0
-    assert local_cloud.told("status")["open_gaps"] == 0
+    assert local_cloud.run_json("status")["open_gaps"] == 0
 
 
 # A batch and its rows are written in one transaction, and so at one instant.
@@ -68,7 +68,7 @@ def test_plays_do_not_wait_for_a_source_that_is_down(local_cloud, scenario):
     scenario("reccobeats-down")
     since = datetime.now(UTC)
 
-    done = local_cloud.told("poll", "--wait", "--timeout", "60")
+    done = local_cloud.run_json("poll", "--wait", "--timeout", "60")
 
     loaded = local_cloud.rows(LOADED_SINCE, since=since)
     assert done["result"]["returned"] == 50

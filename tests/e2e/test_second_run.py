@@ -32,7 +32,7 @@ READY_S = 120
 ARRIVAL_S = 10
 STOP_S = 60
 RESUMED_S = 60
-"""Below every visibility timeout."""
+"""Shorter than every visibility timeout."""
 INTERRUPTED, CRASHED = "anna", "otto"
 UP = ("local", "up", "--empty", "-c", f"listeners=me,{INTERRUPTED},{CRASHED}")
 
@@ -65,7 +65,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def home():
-    # Postgres runs as a user of its own, whom pytest's own folders would not let in.
+    # Postgres may run as another user, who cannot enter pytest's folders.
     with tempfile.TemporaryDirectory(prefix="plays-", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         yield home
@@ -90,7 +90,7 @@ def long_history(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def busy_port(home):
-    """The port that AWS wants, used by another process."""
+    """The port of the AWS emulator, used by another process."""
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
         remember_ports(home, aws=port)
@@ -224,7 +224,7 @@ def output_of(home: Path) -> Path:
 
 
 def processes_of(home: Path) -> list[str]:
-    """Find the processes whose command line names the home."""
+    """Return the processes whose command line contains the home."""
     commands = (" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"]))
     return [command for command in commands if str(home) in command]
 
@@ -276,13 +276,13 @@ def test_the_run_after_a_crash_names_the_upload_to_repeat(story):
     assert f"history/{CRASHED}/long.zip is not loaded completely" in lines[0]
 
 
-def test_an_upload_that_is_repeated_after_a_crash_is_loaded_completely(story):
+def test_an_upload_repeated_after_a_crash_is_loaded_completely(story):
     assert 0 < story.crashed_at < story.more_plays
     assert story.loaded_again == story.more_plays
 
 
-def test_the_files_of_a_home_are_readable_by_their_owner_alone(story):
-    # Run by root, Postgres has a user of its own, who enters its folder.
+def test_only_the_owner_can_read_the_files_of_a_home(story):
+    # For root, Postgres runs as another user, who must enter its folder.
     assert set(story.open_to_others) <= {"postgres"}
 
 

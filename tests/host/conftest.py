@@ -1,4 +1,4 @@
-"""Machines for the host's scripts; without Debian's Postgres the whole folder is skipped."""
+"""Machines for the host's scripts. The folder is skipped without Debian's Postgres."""
 
 import shutil
 import tempfile
@@ -21,7 +21,7 @@ def debian_postgres():
 
 @contextmanager
 def a_machine() -> Iterator[Machine]:
-    # Not in pytest's own folder: it is root's alone, and some scripts run as user postgres.
+    # Not in pytest's folder: only root can enter it, and some scripts run as user postgres.
     root = Path(tempfile.mkdtemp(prefix="host-"))
     root.chmod(0o755)
     machine = Machine(root, any_free())
@@ -41,7 +41,7 @@ def machine(debian_postgres) -> Iterator[Machine]:
 
 @pytest.fixture(scope="session")
 def served(debian_postgres) -> Iterator[Machine]:
-    """A machine that has booted and has our schema; tests leave it as they find it."""
+    """A booted machine with our schema; tests must leave it unchanged."""
     with a_machine() as machine:
         machine.run("boot.sh")
         with machine.connected("migrator") as owner:

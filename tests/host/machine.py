@@ -1,7 +1,7 @@
 """A machine to run the host's scripts on: real Postgres, OpenSSL and files; AWS and systemd faked.
 
-Everything lies below one folder. What would be on the root disk (scripts, /etc) goes with the
-instance, and what is on the data volume or in AWS outlives it.
+Everything lies below one folder. Files of the root disk (scripts, /etc) are lost with the instance;
+the data volume and AWS outlive it.
 """
 
 import json
@@ -28,7 +28,7 @@ CA = "/spotify-pipeline/database/ca-pem"
 LOGIN = "/spotify-pipeline/database/{}"
 ROLES = ("migrator", "loader", "reader", "report_reader")
 ELSEWHERE = "127.0.0.9"
-"""An address that is neither a function's nor the host's own."""
+"""An address that is neither a function's nor the host's."""
 
 FACTS = {
     "AWS_DEFAULT_REGION": "eu-west-1",
@@ -51,7 +51,7 @@ FACTS = {
 
 
 class Machine:
-    """One instance after another, with one volume."""
+    """A sequence of instances that share one volume."""
 
     def __init__(self, root: Path, port: int) -> None:
         self.root = root
@@ -81,23 +81,23 @@ class Machine:
         (self.root / "etc" / "fstab").touch()
         for program in DEBIAN[-1].iterdir():
             (self.root / "pg-bin" / program.name).symlink_to(program)
-        # To wait for the disk at each file would take most of the time of these tests.
+        # Waiting for the disk after each file would dominate the time of these tests.
         self.fake("initdb", f'exec {DEBIAN[-1]}/initdb --no-sync "$@"')
 
     def replace_instance(self) -> None:
-        """Lose all but the volume and what is in AWS, as when the group starts another."""
+        """Start a new instance that keeps only the volume and AWS, as its group does."""
         self.stop()
         self.home.unlink()
         for folder in ("opt", "bin", "etc", "devices", "pg-bin"):
             shutil.rmtree(self.root / folder)
         self._launch()
 
-    def tell_password(self, role: str, password: str) -> None:
-        """Put a login into the parameter of a role."""
+    def put_password(self, role: str, password: str) -> None:
+        """Write a login to a role's parameter."""
         login = {"username": role, "password": password, "dbname": "spotify", "port": 5432}
-        self.tell_login(role, json.dumps(login))
+        self.put_login(role, json.dumps(login))
 
-    def tell_login(self, role: str, text: str) -> None:
+    def put_login(self, role: str, text: str) -> None:
         file = self.parameter(LOGIN.format(role))
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -106,19 +106,19 @@ class Machine:
         return json.loads(self.parameter(LOGIN.format(role)).read_text())["password"]
 
     def parameter(self, name: str) -> Path:
-        """Tell where a parameter of AWS is kept here."""
+        """Return the file of an SSM parameter."""
         return self.cloud / "parameters" / name.lstrip("/")
 
     def refuse(self, call: str) -> None:
-        """Let AWS refuse the next such call."""
+        """Make the next such call of AWS fail."""
         (self.cloud / "refuse" / call).touch()
 
     def hang(self, call: str) -> None:
-        """Let the next such call of AWS hang."""
+        """Make the next such call of AWS hang."""
         (self.cloud / "hang" / call).touch()
 
     def fake(self, program: str, text: str) -> None:
-        """Put another program in the place of one of Postgres's, or of the system's."""
+        """Replace one of the programs of Postgres or of the system."""
         folder = "pg-bin" if (DEBIAN[-1] / program).exists() else "bin"
         path = self.root / folder / program
         path.unlink(missing_ok=True)
@@ -132,7 +132,7 @@ class Machine:
         path.write_text(path.read_text().replace(old, new))
 
     def run(self, script: str, *words: str, user: str = "root") -> str:
-        """Run a script as cfn-init, systemd or the owner would; give what it says."""
+        """Run a script as cfn-init, systemd or the owner would; return its output."""
         done = self.attempt(script, *words, user=user)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -155,7 +155,7 @@ class Machine:
     def _environment(self) -> dict[str, str]:
         path = [str(self.root / "bin"), "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         return {
-            # The host's own Python is the last resort of a machine that has none in /usr/bin.
+            # This Python is the fallback on a machine without one in /usr/bin.
             "PATH": ":".join([*path, f"{sys.base_prefix}/bin"]),
             "CLOUD": str(self.cloud),
             "DEVICES": str(self.root / "devices"),
@@ -171,7 +171,7 @@ class Machine:
         }
 
     def stop(self) -> None:
-        """Stop the server, as an instance that ends would."""
+        """Stop the server, as a terminated instance does."""
         data = self.home / "data"
         if (data / "postmaster.pid").exists():
             program = self.root / "pg-bin" / "pg_ctl"
@@ -183,12 +183,12 @@ class Machine:
 
     @property
     def calls(self) -> list[str]:
-        """What AWS, systemd and the package manager were asked."""
+        """The calls to AWS, systemd and the package manager."""
         return (self.cloud / "calls").read_text().splitlines()
 
     @property
     def ca(self) -> str:
-        """The authority as it is published."""
+        """The published certificate of the authority."""
         return self.parameter(CA).read_text()
 
     @property
@@ -196,7 +196,7 @@ class Machine:
         return sorted(path for path in (self.cloud / "s3").rglob("*") if path.is_file())
 
     def address(self, role: str, **changes: Any) -> Address:
-        """Tell what a function knows of the database; `via` stands for the name's resolution."""
+        """Return a function's address of the database; `via` replaces DNS."""
         known: dict[str, Any] = {
             "host": NAME,
             "port": 5432,
@@ -220,7 +220,7 @@ class Machine:
     def ask_from_elsewhere(
         self, role: str, context: ssl.SSLContext | None, password: str = ""
     ) -> list[Any]:
-        """Connect from an address that Data Studio could have; ask who we are."""
+        """Connect from an address that Data Studio could have; return the current user."""
         with _closing_sockets(context):
             connection = pg8000.native.Connection(
                 role,
@@ -251,7 +251,7 @@ class Machine:
         ).stdout.strip()
 
     def state(self) -> dict[str, Any]:
-        """Everything that a second run could change: files, roles, rights, the running server."""
+        """All that a second run could change: files, roles, rights, the running server."""
         roots = [self.root / "etc", self.home / "tls", self.home / "data" / "conf.d"]
         files = [path for root in roots for path in root.rglob("*") if path.is_file()]
         files += (self.home / "data").glob("*.conf")
@@ -275,7 +275,7 @@ def _known(path: Path) -> tuple[Any, ...]:
 
 
 def missing() -> str:
-    """Tell what this machine lacks for these tests, if anything."""
+    """Return what this machine lacks for these tests; empty if nothing."""
     if not DEBIAN or not (DEBIAN[-1] / "initdb").exists():
         return "needs Postgres's server: apt-get install postgresql"
     if not shutil.which("openssl"):
@@ -287,7 +287,7 @@ def missing() -> str:
 
 @contextmanager
 def _closing_sockets(context: ssl.SSLContext | None) -> Iterator[None]:
-    """Close what is opened with a context: pg8000 leaves the sockets of some refusals open."""
+    """Close the TLS sockets, because pg8000 leaves some open after a refusal."""
     opened: list[ssl.SSLSocket] = []
 
     class Noted(ssl.SSLSocket):

@@ -1,4 +1,4 @@
-"""What the backup stores can be restored, and what cannot be restored is not stored."""
+"""Every stored backup can be restored, and a broken one is not stored."""
 
 import os
 import re
@@ -66,7 +66,7 @@ def test_a_dump_restores_into_an_empty_server(filled, machine):
         assert reader.run("SELECT count(*) FROM listening_history") == [[301]]
 
 
-def test_a_backup_is_named_by_its_time_and_stamped(filled):
+def test_a_backup_is_named_by_its_time_and_recorded(filled):
     key = back_up(filled)
 
     assert re.fullmatch(r"dumps/spotify-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.dump", key)
@@ -86,7 +86,7 @@ def test_a_dump_that_fails_halfway_stores_nothing(machine):
     assert not (machine.home / "last-backup").exists()
 
 
-def test_a_database_that_is_away_stores_nothing(machine):
+def test_an_unavailable_database_stores_nothing(machine):
     fill(machine)
     machine.stop()
 
@@ -96,7 +96,7 @@ def test_a_database_that_is_away_stores_nothing(machine):
     assert machine.backups == []
 
 
-def test_an_upload_that_fails_is_no_backup(filled):
+def test_a_failed_upload_is_not_a_backup(filled):
     filled.refuse("s3-cp")
 
     done = filled.attempt("backup.sh", user="postgres")
@@ -107,7 +107,7 @@ def test_an_upload_that_fails_is_no_backup(filled):
     assert not (filled.home / "last-backup").exists()
 
 
-def test_a_dump_is_not_restored_over_what_is_there(filled):
+def test_a_dump_is_not_restored_over_existing_data(filled):
     key = back_up(filled)
     before = counts(filled)
 
@@ -118,7 +118,7 @@ def test_a_dump_is_not_restored_over_what_is_there(filled):
     assert counts(filled) == before
 
 
-def test_a_dump_takes_the_place_of_a_lost_database(machine):
+def test_a_dump_replaces_a_lost_database(machine):
     fill(machine)
     key, before = back_up(machine), counts(machine)
     machine.sql("DROP DATABASE spotify WITH (FORCE)", database="postgres")
@@ -129,7 +129,7 @@ def test_a_dump_takes_the_place_of_a_lost_database(machine):
     assert counts(machine) == before
 
 
-def test_a_dump_is_tried_beside_the_database(filled):
+def test_a_dump_can_be_tested_beside_the_database(filled):
     key = back_up(filled)
     filled.sql("CREATE DATABASE drill", database="postgres")
 
@@ -138,7 +138,7 @@ def test_a_dump_is_tried_beside_the_database(filled):
     assert counts(filled, "drill") == counts(filled)
 
 
-def test_a_dump_without_its_end_restores_nothing(filled, machine):
+def test_a_truncated_dump_restores_nothing(filled, machine):
     key = back_up(filled)
     machine.run("boot.sh")
     shutil.copytree(filled.cloud / "s3", machine.cloud / "s3", dirs_exist_ok=True)

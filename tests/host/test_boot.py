@@ -1,4 +1,4 @@
-"""A fresh instance becomes the host of the database, whatever state the volume is in."""
+"""A new instance becomes the database host, in every state of the volume."""
 
 import re
 import time
@@ -10,11 +10,11 @@ from services.loader.migrate import migrate
 from tests.host.machine import SCRIPTS
 
 PAUSE_S = 5
-# A script that retries for ever would never end the test.
+# A script that retries for ever would hang the test.
 pytestmark = pytest.mark.timeout(120)
-"""Between two attempts; the tests' machine makes none."""
+"""The pause between attempts; the test machine makes none."""
 LOOPS = {
-    # It ends with its limit, and these with their input.
+    # It has its own limit, and these end with their input.
     "lib.sh": [
         'while IFS= read -r fact || [ -n "$fact" ]; do',
         'until "$@"; do',
@@ -23,7 +23,7 @@ LOOPS = {
 }
 
 
-def test_a_fresh_machine_becomes_a_server_with_checksums_and_unicode(served):
+def test_a_new_machine_gets_a_server_with_checksums_and_unicode(served):
     with served.connected("migrator") as database:
         rows = database.run(
             "SELECT current_setting('data_checksums'), current_setting('server_encoding'), "
@@ -33,11 +33,11 @@ def test_a_fresh_machine_becomes_a_server_with_checksums_and_unicode(served):
     assert rows == [["on", "UTF8", "C", "C.UTF-8"]]
 
 
-def test_the_server_takes_all_its_settings_from_our_file(served):
+def test_every_setting_of_the_server_is_from_our_file(served):
     ours = served.sql(
         "SELECT count(*), string_agg(name || ': ' || error, ' ') FROM pg_file_settings "
         "WHERE sourcefile LIKE '%/conf.d/pipeline.conf' AND (NOT applied OR error IS NOT NULL)"
-        # A test's server listens on the loopback only, which its command line says.
+        # A test's server listens on the loopback only, by its command line.
         " AND name <> 'listen_addresses'"
     )
 
@@ -57,7 +57,7 @@ def test_a_second_boot_changes_nothing(machine):
         assert owner.run("SELECT 1") == [[1]]
 
 
-def test_another_instance_goes_on_with_the_same_data_and_certificates(machine):
+def test_a_new_instance_keeps_the_data_and_certificates(machine):
     machine.run("boot.sh")
     with machine.connected("migrator") as owner:
         owner.run("CREATE TABLE kept AS SELECT 42 AS x")
@@ -72,7 +72,7 @@ def test_another_instance_goes_on_with_the_same_data_and_certificates(machine):
     assert len([call for call in machine.calls if call.startswith("mkfs")]) == 1
 
 
-def test_the_volume_and_the_address_are_taken_by_this_instance(served):
+def test_the_instance_attaches_the_volume_and_the_address(served):
     assert (
         "aws ec2 attach-volume --device /dev/sdf --volume-id vol-0123 --instance-id i-0123"
         in served.calls
@@ -84,7 +84,7 @@ def test_the_volume_and_the_address_are_taken_by_this_instance(served):
 
 
 @pytest.mark.parametrize("call", ["ec2-wait", "ec2-attach-volume", "ec2-associate-address"])
-def test_what_ec2_refuses_at_first_is_asked_again(machine, call):
+def test_calls_that_ec2_refuses_are_retried(machine, call):
     machine.refuse(call)
 
     machine.run("disk.sh")
@@ -103,7 +103,7 @@ def test_what_ec2_refuses_at_first_is_asked_again(machine, call):
         ("check.sh", {"report_unhealthy"}),
     ],
 )
-def test_an_attempt_that_hangs_leaves_time_for_another(script, retried):
+def test_a_hanging_attempt_leaves_time_for_another(script, retried):
     text = (SCRIPTS / "lib.sh").read_text() + (SCRIPTS / script).read_text()
     limits = {name: int(limit) for limit, name in re.findall(r"retry (\d+) (\w+)", text)}
 
@@ -114,7 +114,7 @@ def test_an_attempt_that_hangs_leaves_time_for_another(script, retried):
         assert all(2 * attempt + PAUSE_S < limits[name] for attempt in attempts)
 
 
-def test_a_call_that_hangs_is_made_again(machine):
+def test_a_hanging_call_is_retried(machine):
     machine.change("disk.sh", "bounded 15 aws ec2 associate", "bounded 1 aws ec2 associate")
     machine.hang("ec2-associate-address")
 
@@ -125,8 +125,8 @@ def test_a_call_that_hangs_is_made_again(machine):
     assert time.monotonic() - begun < 30
 
 
-def test_a_disk_that_holds_something_is_never_formatted(machine):
-    # The mark of an ext4 file system: not ours, and not nothing.
+def test_a_disk_with_data_is_never_formatted(machine):
+    # The mark of an ext4 file system: neither ours nor empty.
     with machine.volume.open("r+b") as volume:
         volume.seek(1080)
         volume.write(b"\x53\xef")
@@ -137,7 +137,7 @@ def test_a_disk_that_holds_something_is_never_formatted(machine):
     assert machine.volume.read_bytes() == before
 
 
-def test_a_disk_that_cannot_be_read_is_not_formatted(machine):
+def test_an_unreadable_disk_is_not_formatted(machine):
     machine.fake("blkid", "exit 8")
 
     done = machine.attempt("disk.sh")
@@ -147,7 +147,7 @@ def test_a_disk_that_cannot_be_read_is_not_formatted(machine):
     assert not any(call.startswith("mkfs") for call in machine.calls)
 
 
-def test_a_volume_that_was_made_larger_is_used_whole(machine):
+def test_an_enlarged_volume_is_fully_used(machine):
     machine.run("disk.sh")
     before = len(machine.calls)
 
@@ -156,7 +156,7 @@ def test_a_volume_that_was_made_larger_is_used_whole(machine):
     assert f"xfs_growfs {machine.home}" in machine.calls[before:]
 
 
-def test_data_of_another_major_are_refused_and_left_alone(machine):
+def test_data_of_another_major_version_are_refused_unchanged(machine):
     machine.run("boot.sh")
     (machine.home / "data" / "PG_VERSION").write_text("9\n")
 
@@ -167,7 +167,7 @@ def test_data_of_another_major_are_refused_and_left_alone(machine):
     assert (machine.home / "data" / "PG_VERSION").read_text() == "9\n"
 
 
-def test_a_boot_that_was_interrupted_while_it_made_the_data_is_made_good_by_the_next(machine):
+def test_the_next_boot_repairs_an_interrupted_initialization(machine):
     machine.fake("initdb", 'mkdir -p "${1#--pgdata=}"; touch "${1#--pgdata=}/PG_VERSION"; exit 1')
     assert machine.attempt("boot.sh").returncode == 1
     # By this timer the user data see that a boot succeeded.
@@ -180,16 +180,16 @@ def test_a_boot_that_was_interrupted_while_it_made_the_data_is_made_good_by_the_
         assert database.run("SELECT 1") == [[1]]
 
 
-def test_a_boot_that_fails_is_told(machine):
-    machine.tell_login("loader", "")
+def test_a_failed_boot_is_reported(machine):
+    machine.put_login("loader", "")
 
     assert machine.attempt("boot.sh").returncode == 1
     # By this timer the user data see that a boot succeeded.
     assert not [call for call in machine.calls if "pg-check.timer" in call]
 
 
-def test_what_a_boot_says_is_on_the_console_too(machine):
-    machine.tell_login("loader", "")
+def test_the_output_of_a_boot_is_on_the_console_too(machine):
+    machine.put_login("loader", "")
 
     said = machine.attempt("boot.sh").stdout
 
@@ -224,15 +224,15 @@ def test_the_limits_of_a_boot_leave_time_for_its_signal(machine):
         )
     ]
     assert len(limits) >= 15
-    # Crash recovery has as long as by check.sh, or what the steps before leave of it.
+    # Crash recovery gets the time of check.sh, or what the earlier steps leave of it.
     assert recovery_s <= limits[start] <= start_by_s
     assert start_by_s - sum(limits[:start]) - blkid >= 450
-    # The rest is for the instance to start, and for what takes seconds on this machine.
+    # The rest is for the start of the instance, and for steps that take seconds here.
     assert start_by_s + sum(limits[start + 1 :]) + metrics <= BOOT.to_seconds() - 200
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
-def test_no_script_waits_for_a_program_without_a_limit(script):
+def test_every_script_limits_the_time_of_its_programs(script):
     lines = [line.strip() for line in script.read_text().splitlines()]
     calls = [line for line in lines if re.search(r"(?<![-\w])(aws|curl|dnf) [a-z-]", line)]
     limited = re.compile(r"(bounded|timeout) \d+ (aws|curl|dnf) ")
@@ -240,7 +240,7 @@ def test_no_script_waits_for_a_program_without_a_limit(script):
     unlimited = [
         line
         for line in calls
-        # Backups end by the limits of their unit, and a person restores.
+        # Their unit limits backups, and a person runs restores.
         if not line.startswith("#") and not limited.search(line) and "aws s3 " not in line
     ]
 
@@ -268,7 +268,7 @@ HANGS = "exec sleep 300"
     ],
     ids=["metadata", "attach", "mount", "packages", "initdb", "postgres"],
 )
-def test_a_program_that_hangs_ends_the_boot_with_its_name(machine, script, limit, program, text):
+def test_a_hanging_program_fails_the_boot_by_name(machine, script, limit, program, text):
     verb, *_, name = limit.split()
     machine.change(script, limit, f"{verb} 1 {name}")
     machine.fake(program, text)
@@ -281,7 +281,7 @@ def test_a_program_that_hangs_ends_the_boot_with_its_name(machine, script, limit
     assert time.monotonic() - begun < 30
 
 
-def test_the_credits_of_the_boot_end_with_it(served):
+def test_unlimited_credits_end_after_the_boot(served):
     change = (
         "aws ec2 modify-instance-credit-specification --output text"
         " --instance-credit-specifications InstanceId=i-0123,CpuCredits=standard"
@@ -291,7 +291,7 @@ def test_the_credits_of_the_boot_end_with_it(served):
     assert served.calls.index(change) > served.calls.index("systemctl enable --now postgresql")
 
 
-def test_credits_that_ec2_left_as_they_are_are_a_failure(served):
+def test_credits_that_ec2_did_not_change_are_a_failure(served):
     served.change("credits.sh", "retry 60 lower", "retry 1 lower")
     (served.cloud / "changed").write_text("\n")
 
@@ -301,7 +301,7 @@ def test_credits_that_ec2_left_as_they_are_are_a_failure(served):
     assert done.returncode == 1
 
 
-def test_a_type_without_credits_is_asked_nothing(served):
+def test_an_instance_type_without_credits_makes_no_call(served):
     served.facts["CPU_CREDITS"] = ""
     before = len(served.calls)
 

@@ -1,4 +1,4 @@
-"""A Postgres that does not answer is restarted, then its instance is given up."""
+"""A Postgres that does not answer is restarted, later its instance is replaced."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def booted(debian_postgres):
 
 
 class Checked:
-    """A host whose checks can be made, and whose silence can be made longer."""
+    """A host with checks to run, whose outage can be made longer."""
 
     def __init__(self, machine):
         self.machine = machine
@@ -32,7 +32,7 @@ class Checked:
         self._seen = len(machine.calls)
 
     def check(self):
-        """Run a check and return what it did to Postgres and to the instance."""
+        """Run a check; return its actions on Postgres and on the instance."""
         self.machine.run("check.sh")
         calls = [call for call in self.machine.calls[self._seen :] if " postgresql" in call]
         calls += [call for call in self.machine.calls[self._seen :] if call == UNHEALTHY]
@@ -64,7 +64,7 @@ def replaced(machine, program, text):
 
 @pytest.fixture
 def silent(host):
-    """A host whose Postgres is gone, and does not start again."""
+    """A host whose Postgres is stopped and does not start again."""
     machine = host.machine
     machine.stop()
     with replaced(machine, "pg_ctl", "exit 3"):
@@ -86,7 +86,7 @@ def hung(host):
     postmaster = int((host.machine.home / "data" / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGSTOP)
     yield host
-    # A server that was killed is gone.
+    # The server may have been killed by the test.
     with suppress(ProcessLookupError):
         os.kill(postmaster, signal.SIGCONT)
     host.machine.change("lib.sh", "timeout 1 ", "timeout 20 ")
@@ -97,7 +97,7 @@ def test_a_postgres_that_answers_is_left_alone(host):
     assert list(host.state.iterdir()) == []
 
 
-def test_a_short_silence_is_waited_for(silent):
+def test_a_short_outage_is_tolerated(silent):
     assert silent.check() == []
     silent.pass_minutes(1.9)
 
@@ -133,7 +133,7 @@ def test_a_crash_recovery_gets_twenty_minutes_and_no_restart(recovering):
     assert recovering.check() == [UNHEALTHY]
 
 
-def test_an_answer_ends_the_silence(host):
+def test_an_answer_ends_the_outage(host):
     (host.state / "silent").touch()
     (host.state / "restarted").touch()
     host.pass_minutes(60)
@@ -142,7 +142,7 @@ def test_an_answer_ends_the_silence(host):
     assert list(host.state.iterdir()) == []
 
 
-def test_a_hung_postgres_is_a_silent_one(hung):
+def test_a_hung_postgres_counts_as_an_outage(hung):
     hung.check()
     hung.pass_minutes(10)
     begun = time.monotonic()
@@ -164,7 +164,7 @@ def test_a_hung_postgres_answers_after_its_restart(hung):
     assert list(hung.state.iterdir()) == []
 
 
-def test_a_refused_report_is_repeated(silent):
+def test_a_refused_report_is_retried(silent):
     silent.check()
     silent.pass_minutes(10)
     silent.machine.refuse("autoscaling-set-instance-health")

@@ -1,4 +1,4 @@
-"""What the host tells CloudWatch of its disk and its backups."""
+"""The host's metrics in CloudWatch: its disk and its backups."""
 
 import os
 import re
@@ -22,8 +22,8 @@ def published(calls):
 
 
 @pytest.fixture
-def told(served):
-    """Run the script; give what it told, as numbers by name."""
+def metrics(served):
+    """Run the script; return the published values by metric name."""
 
     def run():
         before = len(served.calls)
@@ -40,44 +40,44 @@ def stamp(served):
     stamp.unlink(missing_ok=True)
 
 
-def test_a_host_has_told_of_itself_when_its_boot_ends(machine):
+def test_metrics_are_published_before_the_boot_ends(machine):
     machine.run("boot.sh")
 
     assert "MetricName=BackupAgeHours,Value=0.0" in machine.calls[-1]
 
 
-def test_a_host_that_cloudwatch_does_not_hear_serves_all_the_same(machine):
+def test_a_host_without_cloudwatch_serves_anyway(machine):
     machine.refuse("cloudwatch-put-metric-data")
 
-    told = machine.run("boot.sh")
+    output = machine.run("boot.sh")
 
-    assert "the timer tries again" in told
+    assert "the timer tries again" in output
 
 
-def test_the_disk_is_told_as_df_sees_it(told, served):
+def test_the_disk_usage_equals_that_of_df(metrics, served):
     disk = os.statvfs(served.home)
     used = 100 * (disk.f_blocks - disk.f_bfree) / (disk.f_blocks - disk.f_bfree + disk.f_bavail)
 
-    assert told()["DiskUsedPercent"] == pytest.approx(used, abs=1.1)
+    assert metrics()["DiskUsedPercent"] == pytest.approx(used, abs=1.1)
 
 
-def test_the_age_of_the_last_backup_is_told_in_hours(told, stamp):
+def test_the_age_of_the_last_backup_is_published_in_hours(metrics, stamp):
     stamp.touch()
     os.utime(stamp, times=(time.time(), time.time() - 26.55 * 3600))
 
-    assert told()["BackupAgeHours"] == pytest.approx(26.5)
+    assert metrics()["BackupAgeHours"] == pytest.approx(26.5)
 
 
-def test_before_the_first_backup_the_age_is_that_of_the_data(told, served):
+def test_the_age_before_a_backup_is_that_of_the_data(metrics, served):
     version = served.home / "data" / "PG_VERSION"
     os.utime(version, times=(time.time(), time.time() - 3 * 3600))
 
-    assert told()["BackupAgeHours"] == pytest.approx(3)
+    assert metrics()["BackupAgeHours"] == pytest.approx(3)
 
 
 @pytest.fixture
 def snapshot(served):
-    """Give the newest snapshot an age in hours."""
+    """Set the age of the newest snapshot, hours."""
     newest = served.cloud / "snapshot"
 
     def began(hours_ago):
@@ -88,37 +88,37 @@ def snapshot(served):
     newest.unlink(missing_ok=True)
 
 
-def test_the_age_is_that_of_the_older_kind_of_backup(told, stamp, snapshot):
+def test_the_age_is_the_larger_of_dump_and_snapshot(metrics, stamp, snapshot):
     stamp.touch()
     snapshot(30.05)
 
-    assert told()["BackupAgeHours"] == pytest.approx(30)
+    assert metrics()["BackupAgeHours"] == pytest.approx(30)
 
     os.utime(stamp, times=(time.time(), time.time() - 40.05 * 3600))
 
-    assert told()["BackupAgeHours"] == pytest.approx(40)
+    assert metrics()["BackupAgeHours"] == pytest.approx(40)
 
 
-def test_only_complete_snapshots_of_this_volume_count(told, served):
-    told()
+def test_only_complete_snapshots_of_this_volume_count(metrics, served):
+    metrics()
 
     [call] = {call for call in served.calls if "describe-snapshots" in call}
 
     assert "Name=volume-id,Values=vol-0123 Name=status,Values=completed" in call
 
 
-def test_before_the_first_snapshot_the_age_is_that_of_the_volume(told, stamp, served):
+def test_the_age_before_a_snapshot_is_that_of_the_volume(metrics, stamp, served):
     stamp.touch()
     made = served.volume.stat().st_mtime
     os.utime(served.volume, times=(time.time(), time.time() - 5.05 * 3600))
 
-    age = told()["BackupAgeHours"]
+    age = metrics()["BackupAgeHours"]
 
     os.utime(served.volume, times=(made, made))
     assert age == pytest.approx(5)
 
 
-def test_the_disk_is_published_though_no_snapshot_can_be_seen(served):
+def test_the_disk_usage_is_published_without_access_to_snapshots(served):
     served.refuse("ec2-describe-snapshots")
     before = len(served.calls)
 
@@ -128,7 +128,7 @@ def test_the_disk_is_published_though_no_snapshot_can_be_seen(served):
     assert set(published(served.calls[before:])) == {"DiskUsedPercent"}
 
 
-def test_a_host_whose_postgres_does_not_answer_publishes_nothing(machine):
+def test_nothing_is_published_if_postgres_does_not_answer(machine):
     machine.run("boot.sh")
     machine.stop()
     before = len(machine.calls)

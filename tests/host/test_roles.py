@@ -1,4 +1,4 @@
-"""Each role can do what it must, and is refused what it must not."""
+"""Each role has exactly the rights it needs."""
 
 import json
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ REFUSED = "42501"
 READ_ONLY = "25006"
 
 
-def test_the_migrator_makes_and_changes_the_schema(served):
+def test_the_migrator_creates_and_changes_the_schema(served):
     with served.connected("migrator") as database:
         assert migrate(database) == []
         assert database.run("SELECT count(*) FROM migration") != [[0]]
@@ -29,12 +29,12 @@ def test_the_migrator_makes_and_changes_the_schema(served):
      "SELECT pg_read_file('PG_VERSION')", "ALTER SYSTEM SET work_mem = '1GB'",
      "SELECT rolpassword FROM pg_authid", "ALTER ROLE reader PASSWORD 'x'"],
 )  # fmt: skip
-def test_the_migrator_is_no_superuser(served, statement):
+def test_the_migrator_is_not_a_superuser(served, statement):
     with served.connected("migrator") as database, pytest.raises(DatabaseAwayError, match=REFUSED):
         database.run(statement)
 
 
-def test_the_loader_loads_a_batch_whole(machine):
+def test_the_loader_loads_a_complete_batch(machine):
     machine.run("boot.sh")
     with machine.connected("migrator") as owner:
         migrate(owner)
@@ -54,7 +54,7 @@ def test_the_loader_loads_a_batch_whole(machine):
      "DROP TABLE poll", "DELETE FROM poll", "TABLE migration", "TABLE reporting.import_result",
      "SET ROLE migrator", "ALTER ROLE loader CONNECTION LIMIT -1"],
 )  # fmt: skip
-def test_the_loader_is_refused_what_it_does_not_need(served, statement):
+def test_the_loader_has_no_needless_rights(served, statement):
     with served.connected("loader") as database, pytest.raises(DatabaseAwayError) as refused:
         database.run(statement)
 
@@ -74,7 +74,7 @@ def test_the_report_reader_finds_the_views_without_naming_their_schema(served):
 
 @pytest.mark.parametrize("role", ["reader", "report_reader"])
 @pytest.mark.parametrize("statement", ["DELETE FROM public.poll", "CREATE TABLE public.mine ()"])
-def test_a_reader_writes_nothing(served, role, statement):
+def test_a_reader_cannot_write(served, role, statement):
     with served.connected(role) as database:
         with pytest.raises(DatabaseAwayError, match=READ_ONLY):
             database.run(statement)
@@ -91,7 +91,7 @@ def test_a_reader_writes_nothing(served, role, statement):
      "SELECT lo_creat(-1)", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'bytes')"],
 )  # fmt: skip
 @pytest.mark.parametrize("role", ["reader", "report_reader", "loader"])
-def test_no_function_writes_to_the_disk_for_a_role_without_rights(served, role, statement):
+def test_database_functions_cannot_write_to_the_disk_for_plain_roles(served, role, statement):
     with served.connected(role) as database:
         database.run("SET default_transaction_read_only = off")
 
@@ -113,12 +113,12 @@ def test_the_temporary_files_of_a_report_have_a_limit(served, role):
 
 
 @pytest.mark.parametrize("role", ["reader", "report_reader"])
-def test_a_report_that_runs_away_is_stopped_after_half_a_minute(served, role):
+def test_a_runaway_report_is_cancelled_after_30_s(served, role):
     with served.connected(role) as database:
         assert database.run("SHOW statement_timeout") == [["30s"]]
 
 
-def test_the_readers_together_cannot_use_up_all_connections(served):
+def test_readers_cannot_exhaust_the_connections(served):
     with ExitStack() as held:
         for role in ("reader", "report_reader"):
             for _ in range(10):
@@ -136,12 +136,12 @@ def test_the_readers_together_cannot_use_up_all_connections(served):
 
 @pytest.mark.parametrize("database", ["postgres", "template1"])
 @pytest.mark.parametrize("role", ROLES)
-def test_no_role_reaches_another_database(served, role, database):
+def test_no_role_can_connect_to_another_database(served, role, database):
     with pytest.raises(DatabaseLoginError), served.connected(role, database=database):
         pass
 
 
-def test_the_superuser_is_reached_on_the_host_only(served):
+def test_the_superuser_can_connect_on_the_host_only(served):
     with (
         pytest.raises(DatabaseLoginError, match=r"no pg_hba\.conf entry"),
         served.connected("loader", username="postgres"),
@@ -150,12 +150,12 @@ def test_the_superuser_is_reached_on_the_host_only(served):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_is_let_in_from_its_own_network_only(served, role):
+def test_a_role_can_connect_from_its_own_network_only(served, role):
     with pytest.raises(pg8000.exceptions.DatabaseError, match=r"no pg_hba\.conf entry"):
         served.ask_from_elsewhere(role, context=None)
 
 
-def test_each_role_has_a_password_of_its_own_that_is_kept_encrypted(served):
+def test_each_role_has_its_own_encrypted_password(served):
     passwords = {served.password(role) for role in ROLES}
 
     assert len(passwords) == len(ROLES)
@@ -170,7 +170,7 @@ def test_each_role_has_a_password_of_its_own_that_is_kept_encrypted(served):
 
 
 @pytest.mark.parametrize("call", ["ssm-get-parameters", "ssm-put-parameter"])
-def test_a_login_that_cannot_be_kept_at_first_is_tried_again(machine, call):
+def test_storing_a_login_is_retried(machine, call):
     machine.run("boot.sh")
     machine.parameter(LOGIN.format("loader")).unlink()
     machine.refuse(call)
@@ -181,7 +181,7 @@ def test_a_login_that_cannot_be_kept_at_first_is_tried_again(machine, call):
         assert database.run("SELECT 1") == [[1]]
 
 
-def test_a_deleted_login_is_replaced_by_a_new_one_that_holds_from_the_next_connection_on(machine):
+def test_a_deleted_login_is_replaced_for_the_next_connection(machine):
     machine.run("boot.sh")
     old = {role: machine.password(role) for role in ROLES}
     with machine.connected("loader") as open_before:
@@ -202,10 +202,10 @@ def test_a_deleted_login_is_replaced_by_a_new_one_that_holds_from_the_next_conne
         pass
 
 
-def test_a_password_that_the_owner_chose_holds_from_the_next_connection_on(machine):
+def test_a_password_from_the_owner_works_at_the_next_connection(machine):
     machine.run("boot.sh")
     old = machine.password("loader")
-    machine.tell_password("loader", "quote's and \\ and $HOME")
+    machine.put_password("loader", "quote's and \\ and $HOME")
 
     machine.run("roles.sh")
 
@@ -218,10 +218,10 @@ def test_a_password_that_the_owner_chose_holds_from_the_next_connection_on(machi
         pass
 
 
-def test_a_run_that_fails_halfway_changes_no_password(machine):
+def test_a_partly_failed_run_changes_no_password(machine):
     machine.run("boot.sh")
     old = machine.password("migrator")
-    machine.tell_password("migrator", "new")
+    machine.put_password("migrator", "new")
     machine.change("roles.sh", 'echo "$passwords"', 'echo "$passwords" && echo "SELECT 1 / 0;"')
 
     assert machine.attempt("roles.sh").returncode != 0
@@ -230,7 +230,7 @@ def test_a_run_that_fails_halfway_changes_no_password(machine):
         assert database.run("SELECT 1") == [[1]]
 
 
-def test_no_password_is_seen_in_a_log_an_argument_or_an_environment(machine):
+def test_no_password_is_in_logs_arguments_or_environments(machine):
     machine.run("boot.sh")
     machine.sql("ALTER SYSTEM SET log_statement = 'all'")
     machine.sql("ALTER SYSTEM SET log_min_messages = 'debug1'")
@@ -244,7 +244,7 @@ def test_no_password_is_seen_in_a_log_an_argument_or_an_environment(machine):
         machine.fake(program, f'{{ echo "$*"; env; }} >> {seen}; chmod 666 {seen} || true\n'
                      f'exec "{real}" "$@"')  # fmt: skip
     machine.parameter(LOGIN.format("reader")).unlink()
-    machine.tell_password("loader", "never-to-be-seen")
+    machine.put_password("loader", "never-to-be-seen")
 
     machine.run("roles.sh")
 
@@ -279,13 +279,13 @@ def a_login(**changes):
         pytest.param(a_login(port=6543), "is of another database", id="other port"),
     ],
 )
-def test_what_is_no_login_changes_nothing_and_is_not_told(served, login, reason):
+def test_an_invalid_login_changes_nothing_and_is_not_printed(served, login, reason):
     before, password = served.state(), served.password("loader")
-    served.tell_login("loader", login)
+    served.put_login("loader", login)
 
     done = served.attempt("roles.sh")
 
-    served.tell_password("loader", password)
+    served.put_password("loader", password)
     assert done.returncode == 1
     assert "of loader" in done.stderr
     assert reason in done.stderr

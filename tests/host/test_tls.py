@@ -1,4 +1,4 @@
-"""The server takes only TLS, with a certificate that its published authority vouches for."""
+"""The server accepts only TLS, with a certificate signed by its published authority."""
 
 import socket
 import ssl
@@ -28,7 +28,7 @@ def lasts(machine, name, days):
 
 
 def certificate_shown(machine, context):
-    """Shake hands as a client of Postgres does; give the certificate that the server shows."""
+    """Do the TLS handshake of a Postgres client; return the server's certificate."""
     with socket.create_connection(("127.0.0.1", machine.port)) as plain:
         plain.sendall(SSL_REQUEST)
         assert plain.recv(1) == b"S"
@@ -51,7 +51,7 @@ def test_each_role_connects_with_the_authority(served, role):
     assert version == "TLSv1.3"
 
 
-def test_another_authority_is_no_reason_to_trust_the_server(served, booted):
+def test_a_client_with_another_authority_rejects_the_server(served, booted):
     with (
         pytest.raises(DatabaseAwayError, match="certificate verify failed"),
         served.connected("loader", ca_pem=booted.ca),
@@ -59,7 +59,7 @@ def test_another_authority_is_no_reason_to_trust_the_server(served, booted):
         pass
 
 
-def test_the_server_is_not_taken_for_another_host(served):
+def test_a_client_rejects_the_server_under_another_name(served):
     with (
         pytest.raises(DatabaseAwayError, match="Hostname mismatch"),
         served.connected("loader", host="db.example"),
@@ -76,20 +76,20 @@ def test_plain_text_is_refused(served, role):
         pass
 
 
-def test_an_old_protocol_is_refused(served):
+def test_an_old_tls_version_is_refused(served):
     context = ssl.create_default_context(cadata=served.ca)
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    # What this machine's OpenSSL would not offer by itself.
+    # This machine's OpenSSL does not offer it by default.
     context.set_ciphers("ALL:@SECLEVEL=0")
 
     with pytest.raises(ssl.SSLError, match="protocol version"):
         certificate_shown(served, context)
 
 
-def test_the_strictest_verification_finds_no_fault(served):
+def test_the_strictest_verification_succeeds(served):
     context = ssl.create_default_context(cadata=served.ca)
-    # From Python 3.13 on it is the default.
+    # It is the default since Python 3.13.
     context.verify_flags |= ssl.VERIFY_X509_STRICT
 
     assert certificate_shown(served, context) in certificate(served)
@@ -98,7 +98,7 @@ def test_the_strictest_verification_finds_no_fault(served):
 @pytest.mark.parametrize(
     ("name", "owner"), [("ca.key", "root"), ("server.pem", "postgres")], ids=["ca", "server"]
 )
-def test_nobody_else_can_read_a_key(served, name, owner):
+def test_only_the_owner_can_read_a_key(served, name, owner):
     path = served.home / "tls" / name
 
     assert path.owner() == owner
@@ -108,12 +108,12 @@ def test_nobody_else_can_read_a_key(served, name, owner):
 @pytest.mark.parametrize(
     ("name", "days"), [("ca.crt", 3650), ("server.pem", 397)], ids=["ca", "server"]
 )
-def test_a_certificate_lasts_its_days_and_no_longer(served, name, days):
+def test_a_certificate_has_the_configured_lifetime(served, name, days):
     assert lasts(served, name, days - 1)
     assert not lasts(served, name, days)
 
 
-def test_a_certificate_that_ends_soon_is_renewed_and_open_connections_stay(machine):
+def test_renewing_a_certificate_keeps_open_connections(machine):
     machine.change("tls.sh", "SERVER_DAYS=397", "SERVER_DAYS=29")
     machine.run("boot.sh")
     machine.change("tls.sh", "SERVER_DAYS=29", "SERVER_DAYS=397")
@@ -131,7 +131,7 @@ def test_a_certificate_that_ends_soon_is_renewed_and_open_connections_stay(machi
     assert shown in certificate(machine)
 
 
-def test_a_certificate_that_lasts_longer_is_kept(machine):
+def test_a_certificate_far_from_its_expiry_is_kept(machine):
     machine.change("tls.sh", "SERVER_DAYS=397", "SERVER_DAYS=31")
     machine.run("boot.sh")
     before = certificate(machine)
@@ -141,7 +141,7 @@ def test_a_certificate_that_lasts_longer_is_kept(machine):
     assert certificate(machine) == before
 
 
-def test_another_name_gets_another_certificate_from_the_same_authority(booted):
+def test_a_new_name_gets_a_certificate_of_the_same_authority(booted):
     authority = booted.ca
     booted.facts["DB_HOST"] = "ec2-198-51-100-1.eu-west-1.compute.amazonaws.com"
 
@@ -152,7 +152,7 @@ def test_another_name_gets_another_certificate_from_the_same_authority(booted):
     assert booted.ca == authority
 
 
-def test_a_name_longer_than_a_subject_may_be_is_no_trouble(booted):
+def test_a_name_longer_than_a_subject_works(booted):
     booted.facts["DB_HOST"] = f"{'a' * 63}.{'b' * 63}.example"
 
     booted.run("tls.sh")
@@ -161,7 +161,7 @@ def test_a_name_longer_than_a_subject_may_be_is_no_trouble(booted):
         assert database.run("SELECT 1") == [[1]]
 
 
-def test_a_removed_authority_is_made_anew_with_all_it_signed(booted):
+def test_a_removed_authority_is_recreated_with_its_certificates(booted):
     former = booted.ca
     (booted.home / "tls" / "ca.crt").unlink()
 
@@ -176,7 +176,7 @@ def test_a_removed_authority_is_made_anew_with_all_it_signed(booted):
         pass
 
 
-def test_an_authority_that_could_not_be_published_is_published_by_the_next_run(machine):
+def test_the_next_run_publishes_an_unpublished_authority(machine):
     machine.run("boot.sh")
     (machine.home / "tls" / "ca.crt").unlink()
     machine.fake("aws", "exit 254")
@@ -190,7 +190,7 @@ def test_an_authority_that_could_not_be_published_is_published_by_the_next_run(m
         assert database.run("SELECT 1") == [[1]]
 
 
-def test_no_work_is_left_behind(served):
+def test_no_temporary_files_remain(served):
     names = {path.name for path in (served.home / "tls").iterdir()}
 
     assert names == {"ca.crt", "ca.key", "server.pem"}

@@ -1,4 +1,4 @@
-"""What systemd runs, and when."""
+"""The systemd units and their timers."""
 
 import shutil
 import subprocess
@@ -9,12 +9,12 @@ from tests.host.machine import SCRIPTS
 
 SERVICES = sorted(SCRIPTS.glob("pg-*.service"))
 AFTER_A_BOOT = "pg-credits"
-"""The one unit that a boot starts by itself; systemd repeats it until it succeeds."""
+"""The only unit that a boot starts directly; systemd restarts it until it succeeds."""
 TIMERS = sorted(SCRIPTS.glob("pg-*.timer"))
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_systemd_understands_every_unit(served, tmp_path):
+def test_every_unit_is_valid_for_systemd(served, tmp_path):
     for unit in [*SERVICES, *TIMERS]:
         text = unit.read_text().replace("/opt/pg/", f"{served.root}/opt/")
         (tmp_path / unit.name).write_text(text)
@@ -34,26 +34,26 @@ def test_systemd_understands_every_unit(served, tmp_path):
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
-def test_every_unit_runs_a_script_of_ours_by_its_timer_or_after_a_boot(unit):
+def test_every_unit_runs_our_script_by_timer_or_after_a_boot(unit):
     (command,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
 
     assert (SCRIPTS / command.removeprefix("ExecStart=/opt/pg/")).is_file()
     assert unit.with_suffix(".timer") in TIMERS or unit.stem == AFTER_A_BOOT
 
 
-def test_what_ends_the_credits_of_a_boot_is_repeated_until_it_succeeds(served):
+def test_the_end_of_unlimited_credits_is_retried_until_it_succeeds(served):
     unit = (SCRIPTS / f"{AFTER_A_BOOT}.service").read_text()
 
     assert f"systemctl enable --now --no-block {AFTER_A_BOOT}" in served.calls
     assert "Restart=on-failure" in unit
-    # A reboot ends the attempts, and enables nothing that has no target.
+    # A reboot ends the attempts, because a unit without a target cannot be enabled.
     assert "WantedBy=multi-user.target" in unit
 
 
-def test_systemd_does_not_interrupt_crash_recovery_and_stops_a_hung_server():
+def test_systemd_does_not_interrupt_crash_recovery():
     unit = (SCRIPTS / "postgresql-service.conf").read_text()
 
-    # TimeoutStopSec is held by a hung server, in test_check.py.
+    # test_check.py tests TimeoutStopSec with a hung server.
     assert "TimeoutStartSec=infinity" in unit
 
 
@@ -63,7 +63,7 @@ def test_a_boot_starts_every_timer(served):
     assert started in served.calls
 
 
-def test_a_boot_puts_every_unit_in_its_place_before_systemd_looks(served):
+def test_a_boot_installs_every_unit_before_daemon_reload(served):
     system = served.root / "etc" / "systemd" / "system"
 
     for unit in [*SERVICES, *TIMERS]:

@@ -14,7 +14,7 @@ def minutes(ms: int, places: int = 2) -> Decimal:
 
 
 def counts(plays: Sequence[Play]) -> Row:
-    """Return one count per counting rule, and the time listened."""
+    """Return one count per counting rule, and the listening time."""
     ms = sum(play.ms for play in plays)
     estimated = sum(play.ms for play in plays if play.is_estimate)
     return {
@@ -27,13 +27,13 @@ def counts(plays: Sequence[Play]) -> Row:
 
 
 def stricter(plays: Sequence[Play]) -> Row:
-    """Return the counts of the rules by which not every play counts."""
+    """Return the counts of all rules except the one that counts every play."""
     return {f"plays_{rule}": sum(play.counted[rule] for play in plays)
             for rule in RULES if rule != "all"}  # fmt: skip
 
 
 def times(plays: Sequence[Play]) -> Row:
-    """Return what `counts` says of the time listened."""
+    """Return the listening time of `counts`."""
     counted = counts(plays)
     names = ("ms", "ms_estimated", "minutes", "minutes_estimated")
     return {name: counted[name] for name in names}
@@ -54,5 +54,5 @@ def share(part: int, whole: int) -> Fraction | None:
 
 
 def distinct(plays: Sequence[Play], kind: str) -> int:
-    """Return how many artists, tracks or albums the plays are of."""
+    """Return the number of distinct artists, tracks or albums of the plays."""
     return len({getattr(play, kind) for play in plays} - {None})

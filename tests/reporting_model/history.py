@@ -1,4 +1,4 @@
-"""Each play with all that follows from it: its time, its length, how far it counts, its names."""
+"""Each play with its derived values: its local time, its length, its counts, its names."""
 
 import datetime as dt
 import itertools
@@ -29,7 +29,7 @@ SHORTEST_MS = 30_000
 
 @dataclass(frozen=True)
 class Play:
-    """One play; `row` and `features` are as the tables have them."""
+    """One play; `row` and `features` are rows of the tables."""
 
     row: Row
     features: Row
@@ -79,7 +79,7 @@ class Play:
 
     @cached_property
     def counted(self) -> dict[str, bool]:
-        """Whether it counts, by rule."""
+        """True for each rule by which it counts."""
         return {rule: counts(self) for rule, counts in RULES.items()}
 
 
@@ -108,7 +108,7 @@ RULES: dict[str, Callable[[Play], bool]] = {
 
 
 class History:
-    """All plays of a world, in the order of their ends."""
+    """All plays of a world, ordered by their ends."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -160,7 +160,7 @@ class History:
 
 
 def estimates(world: World) -> dict[int, int]:
-    """Return for each row how long it was played if nobody reported it, milliseconds, by id."""
+    """Return the playing time that is assumed if a row reports none, milliseconds, by id."""
     ends = defaultdict(set)
     for row in world.plays:
         ends[row["listener"]].add(row["played_at"])
@@ -186,7 +186,7 @@ def _estimate(length: int | None, ended_at: datetime, previous_end: datetime | N
 
 
 def grouped(plays: Iterable[Play], key: Callable[[Play], K]) -> dict[K, list[Play]]:
-    """Return the plays of each key, in their order."""
+    """Return the plays of each key; their order is kept."""
     groups: dict[K, list[Play]] = defaultdict(list)
     for play in plays:
         groups[key(play)].append(play)

@@ -1,4 +1,4 @@
-"""The views of artists, tracks and albums: by month, ever, ranked, and those that stand out."""
+"""The views of artists, tracks and albums: by month, all time, ranked, and special lists."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -129,7 +129,7 @@ def track_rank_by_month(history: History) -> Iterator[Row]:
 
 
 def _ranked(rows: list[Row], names: tuple[str, ...]) -> Iterator[Row]:
-    """Rank within the month of the listener: one more than there are with more; ties share."""
+    """Return the rank within the listener's month; ties share a rank and skip the next ones."""
     months = defaultdict(list)
     for row in rows:
         months[row["listener"], row["listened_month"]].append(row)

@@ -1,4 +1,4 @@
-"""Which names a track has, which names are the same, and how each is spelled."""
+"""The names of each track, the equality of names, and their spelling."""
 
 from collections import Counter, defaultdict
 from unicodedata import normalize
@@ -9,9 +9,9 @@ Key = tuple[str, ...]
 
 
 def fold(name: str) -> str:
-    """Return what all spellings of a name share: no case, width, ligatures or outer spaces.
+    """Return a name without case, width, ligatures or outer spaces: equal for all its spellings.
 
-    Python has rules of its own for two letters, a dotted capital I and a sigma that ends a word.
+    Python has special rules for two letters: a dotted capital I, and a sigma at a word's end.
     """
     plain = normalize("NFKC", name).replace("\u0130", "i").lower().replace("\u03c2", "\u03c3")
     return plain.strip(" ") or name
@@ -20,8 +20,8 @@ def fold(name: str) -> str:
 def names_by_uri(plays: list[Row]) -> dict[str, Row]:
     """Return for each track URI the row whose names count.
 
-    A row that the API reported wins, because an export has the artist of the album; then the
-    newest, then the one with the highest id.
+    A row from the API wins, because an export has the artist of the album; then the newest row,
+    then the row with the highest id.
     """
     best: dict[str, Row] = {}
     for row in sorted(plays, key=_authority):

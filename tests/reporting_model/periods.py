@@ -1,4 +1,4 @@
-"""The views that sum up a month or a year, and how, where and in which mood was listened."""
+"""The views that sum up a month or a year, and those of skips, contexts and mood."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -34,8 +34,8 @@ def first_plays(history: History, kind: str) -> dict[tuple[str, Any], Play]:
 
 
 def new_ones(plays: list[Play], kind: str, first: dict[tuple[str, Any], Play]) -> set[Any]:
-    """Return the artists, tracks or albums of which the first play is among these."""
-    # Identity, because two plays may be equal in all that a play says.
+    """Return the artists, tracks or albums whose first play is among these."""
+    # Compare identity, because two plays may have equal values.
     ours = {id(play) for play in plays}
     return {item for play in plays if (item := getattr(play, kind)) is not None
             and id(first[play.listener, item]) in ours}  # fmt: skip
@@ -93,7 +93,7 @@ def where_and_how(history: History) -> Iterator[Row]:
 def context_type(uri: str | None) -> str | None:
     """Return the kind of thing that a context URI names.
 
-    An old form has the owner of a playlist in it: spotify:user:NAME:playlist:ID.
+    An old form contains the owner of a playlist: spotify:user:NAME:playlist:ID.
     """
     if uri is None:
         return None

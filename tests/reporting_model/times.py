@@ -56,7 +56,7 @@ def _first_known(history: History, listener: str) -> date:
 
 
 def borders(history: History, listener: str, day: date) -> tuple[datetime, datetime]:
-    """Return when a date of the listener's zone begins and ends; today ends now."""
+    """Return the start and the end of a date in the listener's zone; today ends now."""
     zone = history.zone(listener)
     begin, end = (datetime.combine(d, time(), zone).astimezone(UTC) for d in (day, day + DAY))
     return begin, min(end, history.world.now)
@@ -77,7 +77,7 @@ def is_in_a_gap(history: History, listener: str, day: date) -> bool:
 def coverage(history: History, listener: str, day: date) -> Fraction:
     """Return the share of the elapsed day in which no play is missing.
 
-    That is time within an upload, or between the first poll and the last, and in no open gap.
+    This is the time within an upload, or between the first and the last poll, without open gaps.
     """
     begin, end = borders(history, listener, day)
     seen = [(start, stop) for who, start, stop in history.world.spans if who == listener]
@@ -121,7 +121,7 @@ def streaks(history: History) -> Iterator[Row]:
 
 
 def _runs(history: History, listener: str, days: list[date]) -> list[list[date]]:
-    """Split days into streaks: only days inside an open gap may lie between two of one."""
+    """Split days with plays into streaks. Days in an open gap do not end a streak."""
     runs: list[list[date]] = []
     for day in days:
         if runs and _all_unknown(history, listener, runs[-1][-1] + DAY, day - DAY):

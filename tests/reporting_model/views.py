@@ -1,7 +1,6 @@
-"""What every view of schema `reporting` shows, computed slowly and plainly from the tables.
+"""A slow and plain model of every view of schema `reporting`, computed from the tables.
 
-The SQL is written for speed; this is written to be read. Both follow the same definitions, and
-the tests compare them row by row.
+The SQL is written for speed, this for readability. The tests compare them row by row.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -120,7 +119,7 @@ VIEWS: dict[str, Callable[[History], Iterable[Row]]] = {
 def expected(world: World, *names: str) -> dict[str, list[Row]]:
     """Return the rows of views by their names; ids of artists, tracks and albums are left out.
 
-    An id is a hash, which says no more than the names.
+    An id is a hash of the names.
     """
     history = History(world)
     return {name: list(VIEWS[name](history)) for name in names}

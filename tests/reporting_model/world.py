@@ -1,4 +1,4 @@
-"""What the views of schema `reporting` stand on: the rows of the tables, and the time."""
+"""The inputs of the views of schema `reporting`: the rows of the tables, and the time."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +12,13 @@ class World:
     """The inputs of every view, as plain values.
 
     Attributes:
-        now: The instant at which the views are read.
+        now: The time at which the views are read.
         plays: Rows of listening_history by column name.
         features: Rows of track_features by track URI.
         zones: Time zone names by listener.
         polls: Listener and instant of each poll.
-        gaps: Listener, start and end of each open gap; the end is None while it goes on.
-        spans: Listener, start and end of each span of the uploads that are loaded whole.
+        gaps: Listener, start and end of each open gap; the end is None until the gap ends.
+        spans: Listener, start and end of each span of the completely loaded uploads.
         loads: Listener and instant of each loaded batch.
     """
 

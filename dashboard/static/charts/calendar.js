@@ -1,5 +1,5 @@
-// A square for each day: weeks from left to right, weekdays from top to bottom. Where the width does
-// not hold all weeks, they go on in a further row, so that squares stay large enough to hit.
+// A square for each day: weeks from left to right, weekdays from top to bottom. If the weeks are
+// wider than the chart, they wrap into another row, so that squares stay large enough to tap.
 kinds.calendar = (data, width) => {
   const left = 30;
   const rows = data.map((row) => ({ ...row, at: day(row.on) }));
@@ -16,7 +16,7 @@ kinds.calendar = (data, width) => {
     row.y = Math.floor(week / columns) * band + 18 + ((row.at.getUTCDay() + 6) % 7) * size;
   }
   const months = rows.filter((row, index) => row.at.getUTCDate() === 1 || (index === 0 && row.at.getUTCDate() < 20));
-  // A name needs some room; the last one ends where the squares end.
+  // A name needs a minimum width; the last one must end with the squares.
   const NAME = 24;
   const named = (rows, x, textAnchor) => Plot.text(rows, { x, textAnchor, y: (row) => Math.floor((row.y - 18) / band) * band + 8, text: (row) => d3.utcFormat("%b")(row.at) });
   const weekdays = d3.range(bands).flatMap((each) => [["Mon", 0], ["Thu", 3], ["Sun", 6]].map(([name, at]) => ({ name, y: each * band + 18 + (at + 0.5) * size })));

@@ -1,4 +1,4 @@
-// The rank by month: 1 is on top.
+// The rank by month, with 1 at the top.
 kinds.rank = (data, width, { first, last }) => {
   const rows = data.map((row) => ({ ...row, at: day(row.on) }));
   const greatest = Math.max(5, d3.max(rows, (row) => row.rank));

@@ -14,7 +14,7 @@ from shared.models import iso
 from tests.unit.loader.loader_examples import a_batch, a_play
 
 DAY_S = 86_400
-UPLOAD = "history/me/a.zip"
+UPLOAD = "history/me/a.zip?versionId=1"
 POLL = "polls/me/2026/07/01/x.json.gz"
 
 

@@ -1,4 +1,4 @@
-"""The page over the embedded Postgres, read as role reader."""
+"""The page over a real Postgres, read as role reader."""
 
 import zipfile
 from contextlib import closing
@@ -19,7 +19,7 @@ UNTIL = datetime(2026, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def get(database, address_of):
-    """Ask the page for an address."""
+    """Request an address of the page."""
     client = create_app(lambda: closing(Database.connect(address_of("reader")))).test_client()
 
     return lambda path: client.get(path, base_url=BASE_URL)
@@ -27,7 +27,7 @@ def get(database, address_of):
 
 @pytest.fixture
 def load(database):
-    """Load plays and bring the views up to date."""
+    """Load plays and refresh the views."""
     store = Store(database)
 
     def plays(*given, listener="me", source="extended-history"):
@@ -63,7 +63,7 @@ def one_play(load):
 
 @pytest.fixture
 def sample(load, tmp_path):
-    """A whole export of an invented person, small."""
+    """A small but complete export of an invented person."""
     path = tmp_path / "history.zip"
     write_history_zip(path, plays=450, seed=7, until=UNTIL, since=datetime(2024, 10, 1, tzinfo=UTC))
     with zipfile.ZipFile(path) as history:

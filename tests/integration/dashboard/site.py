@@ -1,15 +1,15 @@
-"""The page over a real Postgres, and a small listening history whose numbers are counted by hand.
+"""The page over a real Postgres, and a small history whose numbers were counted by hand.
 
-The listener `me` lives in Berlin, Ada is heard since 2024, Wren since 2025. Tracks take 200 s.
+The listener `me` lives in Berlin, plays Ada since 2024 and Wren since 2025. Tracks take 200 s.
 
 | end, local time | track | played | |
 |---|---|---|---|
 | Tue 2 Jan 2024 21:00 | Ferries, Ada | 200 s | |
 | Tue 4 Mar 2025 21:00 | Ferries, Ada | 200 s | |
-| Tue 4 Mar 2025 21:10 | Salt, Ada | 40 s | skipped, says Spotify |
-| Tue 4 Mar 2025 21:11 | Salt, Ada | 10 s | skipped, because it is short |
+| Tue 4 Mar 2025 21:10 | Salt, Ada | 40 s | marked as skipped |
+| Tue 4 Mar 2025 21:11 | Salt, Ada | 10 s | skipped because it is short |
 | Sun 13 Jul 2025 00:30 | Kites, Wren | 200 s | in UTC still Saturday |
-| Sun 13 Jul 2025 12:00 | Kites, Wren | 200 s estimated | by a poll alone |
+| Sun 13 Jul 2025 12:00 | Kites, Wren | 200 s estimated | from a poll only |
 | Mon 14 Jul 2025 10:00 | Ferries, Ada | 200 s | |
 """
 
@@ -54,7 +54,7 @@ class Site:
             reader.close()
 
     def play(self, ended_at: str, track: str, artist: str, ms: int | None, **columns: Any) -> None:
-        """Store one play; `ended_at` is UTC, and `ms` None as from a poll."""
+        """Store one play; `ended_at` is UTC, and `ms` is None for a polled play."""
         values = {
             "listener": self.listener,
             "track_uri": URIS[track],
@@ -88,7 +88,7 @@ class Site:
         )
 
     def feature(self, track: str, energy: float) -> None:
-        """Store how a track sounds."""
+        """Store the features of a track."""
         self.database.run(
             "INSERT INTO track_features (track_uri, energy, source, fetched_at) "
             "VALUES (:uri, :energy, 'reccobeats', now())",
@@ -101,7 +101,7 @@ class Site:
         self.live_in("Europe/Berlin")
         whole = {"reason_start": "trackdone", "reason_end": "trackdone", "platform": "ios"}
         cut = {"reason_start": "clickrow", "reason_end": "fwdbtn", "platform": "ios"}
-        # It found no more, so that both years are known.
+        # A later poll found no play, so both years are known completely.
         self.poll("2025-12-31 22:30")
         self.play("2024-01-02 20:00", "Ferries", "Ada", LENGTH_MS, **whole)
         self.play("2025-03-04 20:00", "Ferries", "Ada", LENGTH_MS, **whole)
@@ -112,7 +112,7 @@ class Site:
         self.play("2025-07-14 08:00", "Ferries", "Ada", LENGTH_MS, **whole)
 
     def refresh(self) -> None:
-        """Bring the views up to date, as the loader does."""
+        """Refresh the views, as the loader does."""
         self.database.run("SELECT derived.refresh(1000)")
 
     def get(self, path: str) -> Any:
@@ -127,12 +127,12 @@ class Site:
         return answer.text
 
     def text(self, path: str) -> str:
-        """Return what a page says, its tooltips included, with single spaces."""
+        """Return the text of a page, including tooltips, with single spaces."""
         return plain(self.source(path))
 
 
 def plain(source: str) -> str:
-    """Return the words of HTML, tooltips included, with single spaces."""
+    """Return the text of HTML, including tooltips, with single spaces."""
     body = re.sub(r"<(style|script)\b.*?</\1>", " ", source, flags=re.DOTALL)
     titled = re.sub(r'<[^>]*?\btitle="([^"]*)"[^>]*>', r" \1 ", body)
     words = html.unescape(re.sub(r"<[^>]+>", " ", titled))

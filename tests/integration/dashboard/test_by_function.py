@@ -1,4 +1,4 @@
-"""The pages over the function `queries`, as of a stack on AWS, and over a direct connection."""
+"""The pages over the function `queries`, as for a stack on AWS, and over a direct connection."""
 
 from types import SimpleNamespace
 
@@ -21,7 +21,7 @@ PERIODS = ("period=2025", "period=all&measure=minutes", "period=2025-03-02..2025
 
 @pytest.fixture
 def by_function(deployment, monkeypatch):
-    """Lend what `plays --target aws dashboard` reads by; the function runs in this process."""
+    """Return the reader of `plays --target aws dashboard`; the function runs in this process."""
     deployment.know("reader")
     functions = Lambda({"queries": queries.handler})
     session = SimpleNamespace(client=lambda *_, **__: functions)
@@ -37,7 +37,7 @@ def by_connection(address_of):
 
 
 @pytest.mark.usefixtures("sample")
-def test_each_page_is_the_same_by_the_function_as_by_a_connection(by_function, by_connection):
+def test_each_page_is_equal_by_function_and_by_connection(by_function, by_connection):
     sites = [create_app(lend).test_client() for lend in (by_connection, by_function)]
     with by_connection() as reader:
         paths = [*addresses(reader).values(), "/top.csv?"]
@@ -47,7 +47,7 @@ def test_each_page_is_the_same_by_the_function_as_by_a_connection(by_function, b
         assert (answer.status_code, answer.text) == (200, expected.text), path
 
 
-def test_without_a_way_to_aws_the_page_says_what_to_do(monkeypatch):
+def test_without_access_to_aws_the_page_says_what_to_do(monkeypatch):
     url = f"http://{HOST}:{any_free()}"
     for name, value in {
         "AWS_ENDPOINT_URL_LAMBDA": url,

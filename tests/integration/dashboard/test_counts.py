@@ -22,19 +22,19 @@ def test_four_rules_count_the_same_plays(site):
     assert "The smallest count is 33 % below the largest" in text
 
 
-def test_time_says_what_is_an_estimate(site):
-    # 850 seconds, of which 200 are of the play that only a poll shows.
+def test_estimated_time_is_marked(site):
+    # 850 seconds, of which 200 belong to the polled play.
     assert "2025: 14 min. Of these 3 min (≈ 24 %) are estimated" in site.text("/counts?period=2025")
 
 
-def test_another_rule_is_one_link_away(site):
+def test_each_rule_has_a_link(site):
     source = site.source("/counts?period=2025")
 
     assert "/counts?period=2025&amp;rule=half" in source
     assert source.count('aria-current="true"') == 1
 
 
-def test_artists_that_another_rule_moves_are_marked(site):
+def test_artists_are_marked_if_another_rule_moves_them(site):
     site.play("2025-07-15 08:00", "Kites", "Wren", 200_000)
 
     # Every play: Ada 4, Wren 3. 30 seconds: 3 each, so both are first. The others: Wren 3, Ada 2.

@@ -1,4 +1,4 @@
-"""The page Discovery: what was new, what was played over and over, what is forgotten."""
+"""The page Discovery: new, repeated and forgotten music."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def site(database, address_of):
     return site
 
 
-def test_what_is_new_counts_in_the_year_of_its_first_play(site):
+def test_new_items_count_in_the_year_of_their_first_play(site):
     text = site.text("/discovery?period=2025")
 
     assert "new artists, skips too 1 ±0 % 1 in 2024" in text
@@ -20,14 +20,14 @@ def test_what_is_new_counts_in_the_year_of_its_first_play(site):
     assert "new albums, skips too 1 ±0 % 1 in 2024" in text
 
 
-def test_what_was_only_skipped_was_heard_first_all_the_same(site):
+def test_a_track_is_new_even_if_it_was_skipped(site):
     site.play("2025-09-01 12:00", "Lamps", "Bo", 5_000)
 
     for path in ("/?period=2025", "/discovery?period=2025&rule=done", "/review?period=2025"):
         assert "new artists, skips too 2 " in site.text(path), path
 
 
-def test_plays_of_new_artists_stand_out(site):
+def test_plays_of_new_artists_are_highlighted(site):
     text = site.text("/discovery?period=2025")
 
     # 2 of 6 plays, skips included; both in July, of 3.
@@ -36,7 +36,7 @@ def test_plays_of_new_artists_stand_out(site):
     assert "Jul 2025: 3 plays, 67 % of new artists (1 artist)" in text
 
 
-def test_new_artists_are_listed_with_what_became_of_them(site):
+def test_new_artists_are_listed_with_their_later_plays(site):
     text = site.text("/discovery?period=2025")
 
     assert "1 Wren since 13 Jul 2025 2 ≈ 7 min" in text
@@ -60,7 +60,7 @@ def test_a_favourite_is_forgotten_after_a_year(site):
 
     text = site.text("/discovery?period=2025")
 
-    # Kites came back in 2025, and Salt was only skipped; no play of it counts since 2023.
+    # Kites was played again in 2025. Salt was only skipped; no play of it counts since 2023.
     assert "Forgotten favourites" in text
     assert "Kites Wren last" not in text
 

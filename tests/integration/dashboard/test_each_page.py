@@ -1,4 +1,4 @@
-"""The pages of charts without a script over no play, one play and a sample history."""
+"""The pages with charts without scripts, over no play, one play and a sample history."""
 
 import pytest
 
@@ -30,19 +30,19 @@ NO_WORDS = {"None", "nan", "inf", "Undefined"}
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_empty_database_shows_what_to_do(path, get):
+def test_an_empty_database_shows_the_first_steps(path, get):
     assert "plays upload my_spotify_data.zip" in plain(get(path).text)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_one_play_is_enough(path, get, one_play):
+def test_every_page_works_with_one_play(path, get, one_play):
     for state in STATES:
         answer = get(path + state)
         assert answer.status_code == 200
         assert not NO_WORDS & set(plain(answer.text).split())
 
 
-def test_a_sample_history_shows(get, sample):
+def test_every_page_shows_a_sample_history(get, sample):
     for path in PATHS:
         for state in ("?period=all", "?period=2025&measure=minutes&rule=done"):
             answer = get(path + state)
@@ -50,7 +50,7 @@ def test_a_sample_history_shows(get, sample):
             assert not NO_WORDS & set(plain(answer.text).split())
 
 
-def test_a_listener_who_was_only_polled_has_a_health_page(get, owner, database):
+def test_a_listener_with_polls_only_has_a_health_page(get, owner, database):
     owner.run("INSERT INTO poll VALUES ('a', 'me', '2025-07-13 10:00Z', 0, 0, 0, 0, 0)")
 
     text = plain(get("/health").text)

@@ -1,4 +1,4 @@
-"""The page Health: how fresh and how complete the plays are."""
+"""The page Health: how recent and how complete the plays are."""
 
 import re
 
@@ -29,7 +29,7 @@ def test_a_gap_is_shown_with_its_days(site, owner):
     assert 'class="gap' in site.source("/health?period=2025")
 
 
-def test_a_day_opens_its_list(site):
+def test_a_day_links_to_its_plays(site):
     assert "/day/2025-07-13" in site.source("/health?period=2025")
 
 
@@ -59,7 +59,7 @@ def test_long_periods_are_shown_by_month(site):
     assert "Mar 2025: 0 % known, 3 plays" in text
 
 
-def test_what_is_of_all_time_says_so(site):
+def test_all_time_numbers_are_labelled(site):
     text = site.text("/health?period=2024")
 
     assert "open gaps 0 of all time" in text
@@ -68,7 +68,7 @@ def test_what_is_of_all_time_says_so(site):
     assert "plays whose sound is known 0 % 0 of 7 plays of all time" in text
 
 
-def test_queues_are_asked_on_demand_only(database, address_of):
+def test_queues_are_read_on_request_only(database, address_of):
     asked = []
 
     def operations():
@@ -94,7 +94,7 @@ def test_queues_are_asked_on_demand_only(database, address_of):
     assert "collected-plays 2 waiting, 1 at work" in text
 
 
-def test_a_cloud_that_does_not_answer_hides_nothing_else(database, address_of):
+def test_an_unreachable_cloud_does_not_hide_the_rest(database, address_of):
     def operations():
         raise HistoryError("the cloud is away")
 
@@ -107,11 +107,11 @@ def test_a_cloud_that_does_not_answer_hides_nothing_else(database, address_of):
     assert "Open gaps" in text
 
 
-def test_without_a_cloud_the_command_is_named(site):
+def test_the_page_names_the_command_if_it_has_no_cloud(site):
     assert "plays status shows dead letters" in site.text("/health?period=2025")
 
 
-def test_only_days_since_the_first_play_open(database, address_of, owner):
+def test_only_days_since_the_first_play_have_links(database, address_of, owner):
     site = Site(database, address_of)
     site.poll("2025-06-01 12:00")
     site.play("2025-06-05 20:00", "Ferries", "Ada", 200_000)
@@ -127,7 +127,7 @@ def test_only_days_since_the_first_play_open(database, address_of, owner):
         assert {site.get(day).status_code for day in days} == {200}, path
 
 
-def test_a_session_that_began_before_the_first_day_opens_nothing(database, address_of):
+def test_a_session_from_before_the_first_day_has_no_link(database, address_of):
     site = Site(database, address_of)
     site.play("2025-03-05 00:01", "Ferries", "Ada", 200_000)
 

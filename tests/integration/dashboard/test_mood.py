@@ -1,4 +1,4 @@
-"""The page Mood: averages over the plays whose sound is known."""
+"""The page Mood: averages over the plays with known features."""
 
 import pytest
 
@@ -12,11 +12,11 @@ def site(database, address_of):
     return site
 
 
-def test_nothing_is_claimed_of_unknown_tracks(site):
+def test_unknown_tracks_have_no_averages(site):
     assert "The sound of this period is not known yet." in site.text("/mood?period=2025")
 
 
-def test_averages_weigh_by_plays(site):
+def test_averages_are_weighted_by_plays(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)
 
@@ -28,11 +28,11 @@ def test_averages_weigh_by_plays(site):
     assert "cheerfulness –" in text
 
 
-def test_an_average_weighs_by_the_plays_for_which_its_feature_is_known(site):
+def test_each_feature_is_weighted_by_the_plays_that_have_it(site):
     site.feature("Ferries", 0.8)
     site.feature("Salt", 0.5)
     site.feature("Kites", 0.2)
-    # Of one hour of March, the energy of two plays is known, and of the third something else.
+    # In one hour of March, two plays have energy, and a third has another feature only.
     site.database.run(
         "UPDATE track_features SET energy = NULL, tempo = 90 WHERE track_uri = :uri",
         uri=URIS["Ferries"],
@@ -43,7 +43,7 @@ def test_an_average_weighs_by_the_plays_for_which_its_feature_is_known(site):
         assert "energy 35 %" in site.text(f"/mood?period={period}")
 
 
-def test_a_period_shares_no_play_with_the_one_before(site):
+def test_adjacent_periods_share_no_play(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)
 
@@ -53,7 +53,7 @@ def test_a_period_shares_no_play_with_the_one_before(site):
     assert "energy 80 % 20 % before" in text
 
 
-def test_months_and_hours_of_the_curves_open(site):
+def test_months_and_hours_of_the_curves_have_links(site):
     site.feature("Ferries", 0.8)
 
     source = site.source("/mood?period=2025")

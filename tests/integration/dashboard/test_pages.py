@@ -1,4 +1,4 @@
-"""Each page over no play, one play and a whole sample history; and what it shows of them."""
+"""Each page over no play, one play and a sample history, and the numbers that it shows."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ def with_query(path, query):
 
 
 def words(answer):
-    """The text of a page as a person reads it."""
+    """The text of a page."""
     return re.sub(
         r"\s+",
         " ",
@@ -59,7 +59,7 @@ def in_berlin(owner, database):
 
 @pytest.fixture
 def polled(database):
-    """Poll without a new play: all days up to an instant are known."""
+    """Store a poll without a new play: all days up to an instant are known."""
 
     def poll(at):
         database.run(
@@ -71,7 +71,7 @@ def polled(database):
 
 @pytest.fixture
 def shown(get):
-    """Return what a page says; it answers without an error."""
+    """Return the text of a page, which must load without an error."""
 
     def page(path):
         answer = get(path)
@@ -110,7 +110,7 @@ def test_every_page_of_an_item_shows_a_sample_history(sample, shown, owner, kind
 
 
 @pytest.mark.parametrize("kind", ITEMS)
-def test_an_item_that_is_unknown_is_not_found(one_play, get, kind):
+def test_an_unknown_item_is_not_found(one_play, get, kind):
     answer = get(f"/{kind}/1")
 
     assert answer.status_code == 404
@@ -128,7 +128,7 @@ def test_the_overview_counts_the_one_play(one_play, shown):
     assert "Salt & <Vinegar> Ada Quince 3:00" in text
 
 
-def test_a_last_play_that_is_not_of_today_shows_its_date(load, get):
+def test_a_last_play_before_today_shows_its_date(load, get):
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     load(a_play(at(21, 4), 1), a_play(today, 2))
 
@@ -140,7 +140,7 @@ def test_a_last_play_that_is_not_of_today_shows_its_date(load, get):
     assert plays == [["00:00", "Salt", "2", "Ada"], ["21:04", "5", "Mar", "2025"]]
 
 
-def test_all_time_compares_with_nothing(one_play, shown):
+def test_all_time_has_no_comparison(one_play, shown):
     assert " against " not in shown("/?period=all")
 
 
@@ -151,7 +151,7 @@ def test_a_name_is_escaped(one_play, get):
     assert "<Vinegar>" not in text
 
 
-def test_a_day_is_the_listeners_own(load, in_berlin, shown):
+def test_a_day_is_in_the_listeners_time_zone(load, in_berlin, shown):
     """The clock of Berlin went from 2 to 3 on 30 March 2025, and from 3 back to 2 on 26 October."""
     load(
         a_play(at(22, 59, 29), 1),
@@ -178,7 +178,7 @@ def test_a_day_is_the_listeners_own(load, in_berlin, shown):
     }
 
 
-def test_every_play_stands_on_its_day_and_on_no_other(sample, get, owner):
+def test_every_play_is_listed_on_its_day_only(sample, get, owner):
     days = owner.run(
         "SELECT listened_date, count(*) FROM reporting.plays GROUP BY 1 ORDER BY 1 LIMIT 12"
     )
@@ -212,7 +212,7 @@ def test_a_polled_play_is_an_estimate_on_every_page(load, shown):
     assert "≈ 3 min" in shown("/top?period=2025")
 
 
-def test_an_open_gap_is_announced(one_play, database, polled, shown):
+def test_an_open_gap_is_shown(one_play, database, polled, shown):
     polled("2025-04-01T00:00Z")
     database.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
@@ -228,7 +228,7 @@ def test_an_open_gap_is_announced(one_play, database, polled, shown):
 @pytest.mark.parametrize(
     "period", ["2025", "2024-12-30..2025-03-02", "2025-03-05..2025-04-20", "all"]
 )
-def test_the_top_list_counts_every_play_of_the_period_once(sample, get, owner, kind, period):
+def test_the_top_list_counts_each_play_once(sample, get, owner, kind, period):
     dates = Timeline(date(2000, 1, 1), date(2100, 1, 1)).parse(period)
     counted: Counter[str] = Counter()
     for item, day, plays in owner.run(
@@ -244,7 +244,7 @@ def test_the_top_list_counts_every_play_of_the_period_once(sample, get, owner, k
     assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=0.001)
 
 
-def test_the_change_is_that_against_the_period_before(load, polled, get):
+def test_the_change_is_against_the_previous_period(load, polled, get):
     polled("2025-04-01T00:00Z")
     load(
         a_play(at(10, 0, day=1, month=2), 3, artist_name="Gone"),
@@ -276,7 +276,7 @@ def test_a_search_keeps_the_ranks(load, shown):
     assert "No track matches “third”" in shown("/top?period=2025&kind=track&search=third")
 
 
-def test_a_formula_in_a_name_is_none_in_the_file(one_play, get):
+def test_a_formula_in_a_name_is_escaped_in_the_file(one_play, get):
     answer = get("/top.csv?kind=album&period=2025")
 
     assert answer.content_type.startswith("text/csv")
@@ -284,7 +284,7 @@ def test_a_formula_in_a_name_is_none_in_the_file(one_play, get):
     assert ",'=Tides," in answer.text
 
 
-def test_a_listener_sees_own_plays_only(load, shown):
+def test_a_page_shows_plays_of_its_listener_only(load, shown):
     load(a_play(at(10, 0), 1, artist_name="Mine"))
     load(a_play(at(12, 0), 2, artist_name="Hers"), listener="she")
 
@@ -293,7 +293,7 @@ def test_a_listener_sees_own_plays_only(load, shown):
     assert "Hers" in shown("/?period=2025")
 
 
-def test_an_item_counts_its_own_plays_of_the_period(load, shown, owner):
+def test_an_item_counts_its_plays_of_the_period(load, shown, owner):
     load(
         *(a_play(at(10, minute), 1, album_name="Tides") for minute in range(0, 30, 10)),
         *(a_play(at(11, minute), 2, album_name="Ebb") for minute in range(0, 20, 10)),
@@ -319,7 +319,7 @@ def test_an_item_counts_its_own_plays_of_the_period(load, shown, owner):
     assert "plays 3 in March 2025" in shown(f"/album/{album}?period=2025-03")
 
 
-def test_a_day_that_may_have_had_plays_is_unknown_and_not_0(one_play, database, polled, get):
+def test_a_day_in_a_gap_is_unknown_not_0(one_play, database, polled, get):
     polled("2025-04-01T00:00Z")
     database.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
@@ -331,7 +331,7 @@ def test_a_day_that_may_have_had_plays_is_unknown_and_not_0(one_play, database, 
 
 
 @pytest.mark.parametrize("period", ["all", "2025"])
-def test_a_play_of_no_time_shows_on_every_list(get, load, period):
+def test_a_play_of_0_s_is_on_every_list(get, load, period):
     load(a_play(at(10, 0), ms_played=0, album_name="Tides"))
     lists = [get(with_query(path, f"period={period}&rule=all&measure=minutes")) for path in LISTS]
     links = re.findall(r'href="(/(?:artist|track|album)/[^"]+)"', "".join(p.text for p in lists))
@@ -341,7 +341,7 @@ def test_a_play_of_no_time_shows_on_every_list(get, load, period):
     assert {answer.status_code for answer in (*lists, *items)} == {200}
 
 
-def test_a_day_before_the_first_play_is_unknown_and_not_0(one_play, polled, shown, get):
+def test_a_day_before_the_first_play_is_unknown_not_0(one_play, polled, shown, get):
     polled("2025-04-01T00:00Z")
 
     days = re.findall(r'"on": "2025-03-(\d\d)"', get("/?period=2025-03").text)
@@ -358,7 +358,7 @@ def test_days_since_the_last_play_or_poll_are_unknown(one_play, shown):
     assert "No comparison: 30 of 30 days unknown in April 2025" in shown("/?period=2025-04")
 
 
-def test_the_numbers_of_before_mark_an_estimate(load, polled, shown):
+def test_numbers_of_the_previous_period_mark_an_estimate(load, polled, shown):
     polled("2025-04-01T00:00Z")
     load(
         a_play(at(10, 0, day=1, month=2), 1, ms_played=None, duration_ms=200_000),
@@ -395,7 +395,7 @@ def test_the_small_lines_count_by_the_rule(load, polled, get):
     assert heights["all"][2] == ["14.3", "1.0", "14.3"]
 
 
-def test_an_item_counts_its_best_month_by_the_rule(load, shown, owner):
+def test_the_best_month_of_an_item_follows_the_rule(load, shown, owner):
     load(
         a_play(at(10, 0), 1, album_name="Tides"),
         a_play(at(10, 30), 1, ms_played=10_000, album_name="Tides"),
@@ -408,7 +408,7 @@ def test_an_item_counts_its_best_month_by_the_rule(load, shown, owner):
 
 
 @pytest.mark.parametrize("period", ["2023-06-01..2025-12-31", "all"])
-def test_an_artists_list_ends_among_equals_in_the_order_of_their_titles(load, shown, owner, period):
+def test_ties_in_an_artists_list_are_ordered_by_title(load, shown, owner, period):
     load(
         *(a_play(at(10 + n // 30, n % 30), n) for n in range(10, 41)),
         a_play(at(12, 0), 40),
@@ -422,7 +422,7 @@ def test_an_artists_list_ends_among_equals_in_the_order_of_their_titles(load, sh
     assert re.findall(r"Salt (\d+) ", listed) == ["40", *(str(n) for n in range(10, 29))]
 
 
-def test_an_items_rank_is_shared_with_its_equals(load, shown, owner):
+def test_tied_items_share_a_rank(load, shown, owner):
     load(
         *(a_play(at(10, n), n, artist_name=f"Band {n}", album_name="Tides") for n in (1, 5, 9)),
         a_play(at(12, 0), 1, artist_name="Band 1", album_name="Tides"),
@@ -434,7 +434,7 @@ def test_an_items_rank_is_shared_with_its_equals(load, shown, owner):
         assert "Mar 2025 2 " in shown(f"/{kind}/{item}?period=2025")
 
 
-def test_a_season_is_chosen_from_the_periods(load, get):
+def test_a_season_can_be_selected(load, get):
     load(a_play(at(10, 0, day=5, month=7), 1), a_play(at(10, 0, day=5, month=9), 2))
 
     text = get("/top?kind=track&period=2025-summer").text
@@ -444,7 +444,7 @@ def test_a_season_is_chosen_from_the_periods(load, get):
     assert "Salt 2" not in text
 
 
-def test_the_artist_of_compilations_is_explained_where_it_ranks(load, get):
+def test_the_artist_name_of_compilations_is_explained_in_rankings(load, get):
     load(
         *(
             Play(
@@ -468,12 +468,12 @@ def test_the_artist_of_compilations_is_explained_where_it_ranks(load, get):
 
 
 def data_of(answer, chart):
-    """The data of a chart: what the pointer says of each row, by its date."""
+    """The tooltips of a chart, by date."""
     (found,) = re.findall(rf'data-chart="{chart}".*?json">(.*?)</script>', answer.text, re.DOTALL)
     return {datum["on"]: datum for datum in json.loads(found)["data"]}
 
 
-def test_the_pointer_says_what_the_table_says(load, polled, get, shown):
+def test_tooltips_equal_the_table(load, polled, get, shown):
     polled("2025-04-01T00:00Z")
     load(
         # 59.7, 119.6 and 59.46 minutes.
@@ -493,7 +493,7 @@ def test_the_pointer_says_what_the_table_says(load, polled, get, shown):
         assert f"{day} Mar 2025 1 {text}" in shown(path)
 
 
-def test_the_pointer_marks_means_gaps_and_estimates(load, get):
+def test_tooltips_mark_means_gaps_and_estimates(load, get):
     load(
         *(a_play(at(20, 0, day=day), day) for day in (5, 7, 8, 9, 10)),
         a_play(at(20, 0, day=11), 3, ms_played=None, duration_ms=180_000),

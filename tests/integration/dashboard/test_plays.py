@@ -1,4 +1,4 @@
-"""The page of the plays of an hour, a weekday or a device, and the charts that lead to it."""
+"""The page of the plays of an hour, a weekday or a device, and the charts that link to it."""
 
 import re
 
@@ -15,11 +15,11 @@ def site(database, address_of):
 
 
 def ends(site, query):
-    """The ends of the plays that are listed, local time, in the order of the page."""
+    """The local end times of the listed plays, in the order of the page."""
     return re.findall(r'<time datetime="([\d-]+T\d\d:\d\d)', site.source(f"/plays?{query}"))
 
 
-def test_the_newest_play_of_the_period_stands_first(site):
+def test_the_newest_play_is_listed_first(site):
     assert ends(site, "period=2025-07") == [
         "2025-07-14T10:00",
         "2025-07-13T12:00",
@@ -37,7 +37,7 @@ def test_the_newest_play_of_the_period_stands_first(site):
         ("weekday=1&platform=ios", ["2025-07-14T10:00"]),
     ],
 )
-def test_a_choice_lists_its_plays_only(site, chosen, expected):
+def test_a_filter_lists_matching_plays_only(site, chosen, expected):
     site.play("2025-07-14 09:00", "Ferries", "Ada", 200_000, platform="linux")
 
     found = ends(site, f"period=2025&{chosen}")
@@ -45,18 +45,18 @@ def test_a_choice_lists_its_plays_only(site, chosen, expected):
     assert found == expected
 
 
-def test_the_choice_is_named_and_kept_in_another_period(site):
+def test_the_filter_is_named_and_kept_in_another_period(site):
     text = site.source("/plays?period=2025&weekday=2&hour=21&platform=ios&rule=done")
 
     assert "<h1>Tue · 21:00 · iOS</h1>" in text
     assert "/plays?period=2024&amp;rule=done&amp;hour=21&amp;weekday=2&amp;platform=ios" in text
 
 
-def test_plays_that_do_not_count_are_listed_too(site):
+def test_uncounted_plays_are_listed_too(site):
     assert "3 plays 2 count (30 s or more)" in site.text("/plays?period=2025&hour=21")
 
 
-def test_an_hour_that_the_clock_repeats_lists_both(site):
+def test_both_passes_of_a_repeated_hour_are_listed(site):
     for hour in range(3):
         site.play(f"2025-10-26 0{hour}:30", "Ferries", "Ada", 200_000)
 
@@ -65,7 +65,7 @@ def test_an_hour_that_the_clock_repeats_lists_both(site):
 
 
 @pytest.mark.parametrize("chosen", ["", "&weekday=1", "&platform=ios"])
-def test_a_long_list_says_how_much_of_it_is_shown(site, chosen):
+def test_a_long_list_names_its_shown_part(site, chosen):
     for number in range(201):
         site.play(
             f"2025-09-01 1{number // 60}:{number % 60:02}",
@@ -81,14 +81,14 @@ def test_a_long_list_says_how_much_of_it_is_shown(site, chosen):
     assert found[-1] == "2025-09-01T12:01"
 
 
-def test_a_list_of_200_is_whole(site):
+def test_a_list_of_200_is_complete(site):
     for number in range(200):
         site.play(f"2025-09-01 1{number // 60}:{number % 60:02}", "Ferries", "Ada", 200_000)
 
     assert "the newest" not in site.text("/plays?period=2025-09")
 
 
-def test_no_play_matches(site):
+def test_a_filter_without_matches_says_so(site):
     assert "Nothing was played then" in site.text("/plays?period=2025&hour=5")
     assert "Nothing was played then" in site.text("/plays?platform=%27%20OR%20true")
 
@@ -111,7 +111,7 @@ def test_a_number_out_of_range_is_refused(site, wrong):
         ("/skips", "platform=ios"),
     ],
 )
-def test_a_chart_leads_to_its_plays(site, page, leads):
+def test_a_chart_links_to_its_plays(site, page, leads):
     state = "period=2025&amp;measure=minutes&amp;rule=all"
 
     source = site.source(f"{page}?period=2025&measure=minutes&rule=all")
@@ -119,5 +119,5 @@ def test_a_chart_leads_to_its_plays(site, page, leads):
     assert re.search(f'href="/plays\\?{state}&amp;{leads}"', source)
 
 
-def test_an_empty_square_leads_nowhere(site):
+def test_an_empty_square_has_no_link(site):
     assert "weekday=6&amp;hour=22" not in site.source("/when?period=2025")

@@ -1,4 +1,4 @@
-"""The page Rank: ten artists and their ranks by month, quarter or year."""
+"""The page Rank: ten artists and their ranks by week, month, quarter or year."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def site(database, address_of):
     return site
 
 
-def test_each_month_ranks_anew(site):
+def test_each_month_has_its_own_ranks(site):
     text = site.text("/rank?period=2025")
 
     assert "Ada, Mar 2025: rank 1, 2 plays" in text
@@ -20,7 +20,7 @@ def test_each_month_ranks_anew(site):
     assert "Ada, Jul 2025: rank 2, 1 play " in text
 
 
-def test_an_artist_leads_to_its_page(site, owner):
+def test_an_artist_links_to_its_page(site, owner):
     source = site.source("/rank?period=2025")
 
     ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists WHERE artist_name = 'Wren'")
@@ -36,7 +36,7 @@ def test_an_artist_leads_to_its_page(site, owner):
         ("2015-01-01..2025-12-31", "2025"),
     ],
 )
-def test_a_dot_leads_to_its_artist_in_that_step(shown, step, site, owner):
+def test_a_dot_links_to_its_artist_in_that_step(shown, step, site, owner):
     source = site.source(f"/rank?period={shown}")
 
     ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists WHERE artist_name = 'Wren'")
@@ -47,7 +47,7 @@ def test_a_dot_leads_to_its_artist_in_that_step(shown, step, site, owner):
 def test_days_around_whole_months_count_too(site):
     text = site.text("/rank?period=2025-03-04..2025-07-13")
 
-    # Two plays each; Wren listened for longer, and the last play of Ada is a day later.
+    # Two plays each. Wren has more time, and Ada's last play is a day later.
     assert "Ada, Mar 2025: rank 1, 2 plays" in text
     assert "Wren, Jul 2025: rank 1, 2 plays" in text
     assert "Wren – – – – 1 Ada 1 – – – –" in text
@@ -62,11 +62,11 @@ def test_days_around_whole_months_count_too(site):
         ("2015-01-01..2025-12-31", "2025"),
     ],
 )
-def test_long_periods_are_drawn_in_long_steps(period, step, site):
+def test_long_periods_have_long_steps(period, step, site):
     assert f"Ada, {step}: rank" in site.text(f"/rank?period={period}")
 
 
-def test_of_equal_plays_the_longer_ones_rank_first(site):
+def test_ties_in_plays_rank_by_time(site):
     site.play("2025-07-14 09:00", "Kites", "Wren", 30_000)
 
     text = site.text("/rank?period=2025-07")

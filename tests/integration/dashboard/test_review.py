@@ -27,14 +27,14 @@ def test_a_year_is_compared_with_the_one_before(site):
     assert "new artists, skips too 1" in text
 
 
-def test_an_hour_opens_its_plays(site):
-    # The period shown is no whole year or month: the review is of 2025.
+def test_an_hour_links_to_its_plays(site):
+    # The shown period is not a whole year or month, so the review covers 2025.
     source = site.source("/review?period=2025-03-01..2025-07-31")
 
     assert 'href="/plays?period=2025&amp;hour=21"' in source
 
 
-def test_tops_are_those_of_the_year(site):
+def test_tops_cover_the_year(site):
     text = site.text("/review?period=2025")
 
     assert "1 Ada 3 8 min 2 Wren 2 ≈ 7 min" in text
@@ -42,13 +42,13 @@ def test_tops_are_those_of_the_year(site):
     assert "1 Tides Ada 3 8 min 2 Sky Wren 2 ≈ 7 min" in text
 
 
-def test_the_fullest_day_is_that_of_the_measure_and_marks_an_estimate(site):
+def test_the_fullest_day_follows_the_measure_and_marks_an_estimate(site):
     text = site.text("/review?period=2025&measure=minutes")
 
     assert "Fullest day ≈ 7 min Sun 13 Jul 2025" in text
 
 
-def test_each_number_counts_by_the_rule(site):
+def test_each_number_follows_the_rule(site):
     # Salt, on 4 March, was played for 40 s and 10 s of 200 s.
     site.play("2025-03-05 20:00", "Salt", "Ada", 10_000)
 
@@ -66,7 +66,7 @@ def test_each_number_counts_by_the_rule(site):
 
 
 @pytest.mark.parametrize("query", ["period=2025", "period=2025&rule=done&measure=minutes"])
-def test_the_review_shows_the_numbers_of_the_overview(site, query):
+def test_the_review_and_the_overview_show_equal_numbers(site, query):
     review, overview = (
         re.findall(r'<span class="unit">(.*?)</span>\s*<strong>(.*?)</strong>\s*(.*)', source)[:6]
         for source in (site.source(f"/review?{query}"), site.source(f"/?{query}"))
@@ -77,7 +77,7 @@ def test_the_review_shows_the_numbers_of_the_overview(site, query):
 
 
 @pytest.mark.skipif(f"{TODAY:%m-%d}" == "12-31", reason="no year runs on its last day")
-def test_a_year_that_runs_is_compared_with_the_same_days(database, address_of):
+def test_an_unfinished_year_is_compared_with_the_same_days(database, address_of):
     site = Site(database, address_of)
     for day in (date(TODAY.year - 1, 1, 1), TODAY - timedelta(days=364), date(TODAY.year, 1, 1)):
         site.play(f"{day} 00:00", "Ferries", "Ada", 200_000)
@@ -85,16 +85,16 @@ def test_a_year_that_runs_is_compared_with_the_same_days(database, address_of):
 
     text = site.text(f"/review?period={TODAY.year}")
 
-    # The play of the day after today a year ago is not among them.
+    # The play of a year ago tomorrow is not counted.
     assert "plays 1 ±0 % 1 before" in text
     assert "artists 1 ±0 % 1 before" in text
 
 
-def test_by_minutes_the_order_is_that_of_time(site):
+def test_by_minutes_the_order_is_by_time(site):
     assert "1 Ada 8 min 3" in site.text("/review?period=2025&measure=minutes")
 
 
-def test_moments_are_named(site):
+def test_records_are_shown(site):
     text = site.text("/review?period=2025")
 
     assert "Fullest day 2 plays Tue 4 Mar 2025" in text
@@ -102,7 +102,7 @@ def test_moments_are_named(site):
     assert "Longest streak 2 days" in text
 
 
-def test_a_month_has_a_review_of_its_own(site):
+def test_a_month_has_its_own_review(site):
     text = site.text("/review?period=2025-07")
 
     assert "July 2025 in review" in text
@@ -114,5 +114,5 @@ def test_a_month_without_plays_says_so(site):
     assert "No play of May 2025 is known" in site.text("/review?period=2025-05")
 
 
-def test_any_other_period_shows_the_year_of_its_end(site):
+def test_another_period_shows_the_year_of_its_last_day(site):
     assert "this is 2025" in site.text("/review?period=2025-03-01..2025-07-14")

@@ -33,7 +33,7 @@ def test_sessions_count_at_the_hour_they_start(site):
     assert "< 15 min: 4 sessions" in text
 
 
-def test_the_longest_session_opens_its_day(site):
+def test_the_longest_session_links_to_its_day(site):
     source = site.source("/sessions?period=2025")
 
     assert "/day/2025-03-04" in source
@@ -48,8 +48,8 @@ def test_days_in_a_row_are_a_streak(site):
     assert "current streak – no streak goes on" in text
 
 
-def test_days_after_the_last_known_one_do_not_break_a_streak(site):
-    # The last poll was on 31 December 2025: of later days nothing is known.
+def test_unknown_later_days_do_not_break_a_streak(site):
+    # The last poll was on 31 December 2025, so later days are unknown.
     site.play("2025-12-30 12:00", "Kites", "Wren", 200_000)
     site.play("2025-12-31 12:00", "Kites", "Wren", 200_000)
     text = site.text("/sessions?period=2025")
@@ -96,7 +96,7 @@ def test_the_first_play_is_a_milestone(site):
         ("size=5", []),
     ],
 )
-def test_a_bar_leads_to_its_sessions(site, chosen, expected):
+def test_a_bar_links_to_its_sessions(site, chosen, expected):
     site.play("2025-09-01 18:00", "Ferries", "Ada", 20 * 60_000)
 
     text = site.text(f"/sessions?period=2025&{chosen}")
@@ -105,7 +105,7 @@ def test_a_bar_leads_to_its_sessions(site, chosen, expected):
     assert re.findall(r"(\w+ \d+ \w+ \d+) from", listed) == expected
 
 
-def test_a_bar_without_sessions_leads_nowhere(site):
+def test_a_bar_without_sessions_has_no_link(site):
     source = site.source("/sessions?period=2025")
 
     assert 'href="/sessions?period=2025&amp;hour=20#longest"' in source

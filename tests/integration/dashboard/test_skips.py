@@ -1,4 +1,4 @@
-"""The page Skips: rates over plays of which it is known, and how plays came about."""
+"""The page Skips: rates over plays whose skip state is known, and how plays started and ended."""
 
 import pytest
 
@@ -12,15 +12,15 @@ def site(database, address_of):
     return site
 
 
-def test_the_rate_is_of_known_plays_only(site):
+def test_the_rate_covers_known_plays_only(site):
     text = site.text("/skips?period=2025")
 
-    # 2 of the 5 plays that an export holds; the sixth came from a poll.
+    # 2 of the 5 plays of an export; the sixth came from a poll.
     assert "skipped 40 % 0 % in 2024" in text
     assert "plays of which it is known 5 83 % of 6 plays" in text
 
 
-def test_an_hour_of_which_nothing_is_known_has_no_rate(site):
+def test_an_hour_without_known_plays_has_no_rate(site):
     text = site.text("/skips?period=2025")
 
     assert "21:00: 67 % of 3 plays known" in text
@@ -29,18 +29,18 @@ def test_an_hour_of_which_nothing_is_known_has_no_rate(site):
 
 
 @pytest.mark.parametrize("page", ["skips", "mood", "health"])
-def test_a_page_of_all_plays_disables_measure_and_rule_and_keeps_them(page, site):
+def test_a_page_of_all_plays_disables_measure_and_rule(page, site):
     source = site.source(f"/{page}?period=2025&measure=minutes&rule=done")
 
     assert "are of all plays." in plain(source)
     assert '<fieldset class="seg" disabled>' in source
     assert '<select name="rule" form="filters" disabled>' in source
-    # A disabled control is no part of what a form sends.
+    # A form does not send disabled controls.
     for name, value in (("measure", "minutes"), ("rule", "done")):
         assert f'<input type="hidden" name="{name}" value="{value}">' in source
 
 
-def test_a_page_that_obeys_measure_and_rule_enables_them(site):
+def test_other_pages_enable_measure_and_rule(site):
     source = site.source("/top?period=2025&measure=minutes&rule=done")
 
     assert " disabled" not in source
@@ -57,16 +57,16 @@ def test_skips_are_unknown_before_an_export(database, address_of):
     assert "skipped –" in text
 
 
-def test_reasons_are_in_plain_words(site):
+def test_reasons_are_in_plain_english(site):
     text = site.text("/skips?period=2025")
 
-    # 3 of the 5 plays with a reason were played to the end, and none of these was skipped.
+    # 3 of the 5 plays with a reason were played to the end, and none of them was skipped.
     assert "played to its end 60 % 0 %" in text
     assert "forward button 40 % 100 %" in text
     assert "known of 83 %" in text
 
 
-def test_a_context_has_one_type_whatever_the_period(site):
+def test_a_context_has_one_type_in_every_period(site):
     liked = "spotify:user:me:collection"
     site.play("2025-05-10 10:00", "Salt", "Ada", 200_000, context_uri=liked)
     site.play("2025-05-20 10:00", "Salt", "Ada", 200_000, context_uri="spotify:playlist:1")
@@ -78,11 +78,11 @@ def test_a_context_has_one_type_whatever_the_period(site):
         assert "liked songs 33 %" in text
 
 
-def test_artists_of_enough_plays_have_a_rate(site):
+def test_artists_with_enough_plays_have_a_rate(site):
     for minute in range(20, 50):
         site.play(f"2025-09-01 12:{minute}", "Salt", "Ada", 10_000)
 
-    # 34 known plays of Ada, of which 32 were skipped; Wren has too few.
+    # 32 of the 34 known plays of Ada were skipped; Wren has too few plays.
     text = site.text("/skips?period=2025")
 
     assert "Ada 94 % of 34" in text
@@ -90,14 +90,14 @@ def test_artists_of_enough_plays_have_a_rate(site):
 
 
 def test_days_around_whole_months_count_too(site):
-    # 4 March to 13 July: of the plays of July one that is known, not skipped.
+    # 4 March to 13 July: in July, one play has a known skip state, and was not skipped.
     text = site.text("/skips?period=2025-03-04..2025-07-13")
 
     assert "skipped 50 %" in text
     assert "played to its end 50 % 0 %" in text
 
 
-def test_values_that_say_nothing_are_unknown(site):
+def test_spotifys_placeholders_are_unknown(site):
     site.play(
         "2025-09-01 12:00",
         "Salt",

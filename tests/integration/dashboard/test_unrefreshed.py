@@ -1,4 +1,4 @@
-"""Each page while the plays are loaded and nothing is derived of them yet."""
+"""Each page after a load and before the refresh of the derived tables."""
 
 import pytest
 
@@ -13,7 +13,7 @@ INSERT = (
 
 
 @pytest.mark.parametrize("path", ["/", "/top", "/day/2025-03-05", *PATHS])
-def test_plays_that_wait_for_a_refresh_break_no_page(get, owner, database, path):
+def test_unrefreshed_plays_break_no_page(get, owner, database, path):
     owner.run(INSERT)
 
     for state in STATES:
@@ -22,7 +22,7 @@ def test_plays_that_wait_for_a_refresh_break_no_page(get, owner, database, path)
         assert not NO_WORDS & set(plain(answer.text).split())
 
 
-def test_a_play_that_waits_for_a_refresh_shows_its_own_names(get, owner, database):
+def test_an_unrefreshed_play_shows_its_own_names(get, owner, database):
     owner.run(INSERT)
 
     text = plain(get("/day/2025-03-05").text)
@@ -31,7 +31,7 @@ def test_a_play_that_waits_for_a_refresh_shows_its_own_names(get, owner, databas
     assert "Ada Quince" in text
 
 
-def test_a_list_counts_at_least_the_plays_that_it_shows(get, owner, database):
+def test_a_list_counts_at_least_its_shown_plays(get, owner, database):
     owner.run(
         "INSERT INTO listening_history (listener, source, track_uri, track_name, artist_name, "
         "played_at, ms_played) SELECT 'me', 'extended-history', 'spotify:track:1', 'Salt', "
@@ -44,12 +44,12 @@ def test_a_list_counts_at_least_the_plays_that_it_shows(get, owner, database):
 
 KINDS = ("artist", "track", "album")
 WAITING = 6
-"""Months: those of the plays that get another name, that of the new play, that of a late one."""
+"""The months of the renamed plays, of the new play and of a late play."""
 
 
 @pytest.fixture
 def renamed(database):
-    """Plays of a compilation in four months, of which a later poll names the artist."""
+    """Plays of a compilation in four months. A later poll names their artist."""
     for month in range(1, 5):
         _hear(database, f"2025-0{month}-05 21:04Z", "1", "Various Artists", 180_000)
     database.run("SELECT derived.refresh(1000)")
@@ -69,7 +69,7 @@ def _hear(database, played_at, track, artist, ms):
 
 
 def _while_months_wait(database):
-    """Refresh one month after the other; give control before each and after the last."""
+    """Refresh month by month; yield before each month and after the last."""
     assert database.run("SELECT derived.refresh(0)") == [[WAITING]]
     for left in range(WAITING - 1, -1, -1):
         yield
@@ -78,7 +78,7 @@ def _while_months_wait(database):
 
 
 @pytest.mark.parametrize("path", ["/", "/top", "/day/2025-06-05", *PATHS])
-def test_a_new_name_breaks_no_page_while_its_months_wait(get, renamed, path):
+def test_a_new_name_breaks_no_page_during_a_refresh(get, renamed, path):
     for _ in _while_months_wait(renamed):
         for state in (*STATES, "?period=2025-01-10..2025-06-10", "?period=2025-02"):
             answer = get(path + state)
@@ -86,7 +86,7 @@ def test_a_new_name_breaks_no_page_while_its_months_wait(get, renamed, path):
             assert not NO_WORDS & set(plain(answer.text).split())
 
 
-def test_a_new_name_breaks_no_list_while_its_months_wait(get, renamed):
+def test_a_new_name_breaks_no_list_during_a_refresh(get, renamed):
     for _ in _while_months_wait(renamed):
         for page in ("top", "top.csv"):
             for kind in KINDS:
@@ -96,7 +96,7 @@ def test_a_new_name_breaks_no_list_while_its_months_wait(get, renamed):
                     assert not NO_WORDS & set(plain(answer.text).replace(",", " ").split())
 
 
-def test_a_new_name_breaks_no_item_while_its_months_wait(get, owner, renamed):
+def test_a_new_name_breaks_no_item_during_a_refresh(get, owner, renamed):
     for _ in _while_months_wait(renamed):
         for kind in KINDS:
             items = owner.run(f"SELECT {kind}_id FROM reporting.{kind}s")  # noqa: S608 - our words
@@ -106,14 +106,14 @@ def test_a_new_name_breaks_no_item_while_its_months_wait(get, owner, renamed):
                 assert not NO_WORDS & set(plain(answer.text).split())
 
 
-def test_a_name_is_deleted_once_nothing_is_shown_under_it(owner, renamed):
+def test_a_name_without_plays_is_deleted(owner, renamed):
     *_, _ = _while_months_wait(renamed)
 
     names = owner.run("SELECT name FROM derived.name WHERE kind = 'artist' ORDER BY name")
     assert names == [["Ada Quince"], ["Wren"]]
 
 
-def test_every_page_says_that_months_are_being_computed(get, owner, load, database):
+def test_every_page_says_that_a_refresh_is_running(get, owner, load, database):
     owner.run(INSERT)
     owner.run(INSERT.replace("2025-03-05", "2025-04-05"))
 

@@ -1,4 +1,4 @@
-"""The page When: hours of the week, the clock, months and years, in the listener's own zone."""
+"""The page When: hours of the week, the clock, months and years, in the listener's time zone."""
 
 import re
 
@@ -22,7 +22,7 @@ def test_a_play_counts_in_its_local_hour(site):
     assert "Sat 22:00: 0 plays" in text
 
 
-def test_shares_are_compared_with_the_year_before(site):
+def test_shares_are_compared_with_the_previous_year(site):
     text = site.text("/when?period=2025")
 
     assert "fullest hour 21:00 21:00 in 2024" in text
@@ -31,7 +31,7 @@ def test_shares_are_compared_with_the_year_before(site):
     assert "between 0:00 and 6:00 20 % 0 % in 2024" in text
 
 
-def test_the_fullest_hour_and_day_open_their_plays(site):
+def test_the_fullest_hour_and_day_link_to_their_plays(site):
     source = site.source("/when?period=2025&rule=all")
 
     cards = source[source.index('aria-label="In numbers"') :]
@@ -41,7 +41,7 @@ def test_the_fullest_hour_and_day_open_their_plays(site):
     ]
 
 
-def test_a_day_of_which_plays_may_be_missing_is_unknown_and_not_0(site, owner):
+def test_a_day_in_a_gap_is_unknown_not_0(site, owner):
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('me', '2025-07-12 23:00Z', '2025-07-15 10:00Z', 'outage', 'poll')"
@@ -54,23 +54,23 @@ def test_a_day_of_which_plays_may_be_missing_is_unknown_and_not_0(site, owner):
     assert "Tue 15 Jul 2025: \N{EN DASH}" in text
 
 
-def test_the_rule_decides_which_plays_count(site):
+def test_counts_follow_the_rule(site):
     text = site.text("/when?period=2025&rule=all")
 
     assert "Tue 21:00: 3 plays" in text
     assert "at the weekend 33 %" in text
 
 
-def test_minutes_weigh_by_time(site):
+def test_minutes_are_weighted_by_time(site):
     text = site.text("/when?period=2025&measure=minutes")
 
-    # 400 of 850 seconds, of which 200 are an estimate.
+    # 400 of 850 seconds; 200 of them are estimated.
     assert "at the weekend 47 %" in text
     assert "Tue 21:00: 4 min" in text
     assert "Sun 12:00: ≈ 3 min" in text
 
 
-def test_a_month_is_compared_with_the_same_one_a_year_before(site):
+def test_a_month_is_compared_with_the_same_month_last_year(site):
     assert "Jan 2025: 0 plays (1 play a year before)" in site.text("/when?period=2025")
 
 
@@ -83,7 +83,7 @@ def test_a_month_before_the_first_play_is_unknown(site):
     assert "Apr 2023: 0 plays" in text
 
 
-def test_years_stand_beside_each_other_and_open(site):
+def test_years_are_side_by_side_with_links(site):
     source = site.source("/when?period=2025")
 
     assert "/when?period=2025-07" in source
@@ -128,7 +128,7 @@ def test_hours_of_an_unknown_period_are_unknown(site, owner, period):
     assert " 0 plays" not in text.partition("Year over year")[0]
 
 
-def test_a_year_without_plays_that_is_known_is_0(site):
+def test_a_known_year_without_plays_is_0(site):
     site.play("2022-03-05 20:00", "Ferries", "Ada", 200_000)
 
     text = site.text("/when?period=all")
@@ -141,7 +141,7 @@ def test_the_sum_of_a_year_is_a_number(site):
     assert re.search(r"Dec 2024: 0 plays 1 (?!play)", site.text("/when?period=2025"))
 
 
-def test_years_with_a_gap_are_at_least_that(site, owner):
+def test_years_with_a_gap_show_a_minimum(site, owner):
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('me', '2020-03-02', '2021-12-31', 'outage', 'poll')"

@@ -1,4 +1,4 @@
-"""The page over a reader that gives the rows it was made with."""
+"""The page over a reader that returns fixed rows."""
 
 from contextlib import nullcontext
 
@@ -12,7 +12,7 @@ TEXT, DATE, BIGINT, TIMESTAMP = 25, 1082, 20, 1114
 
 
 class Recorder:
-    """A reader of the listeners it was given; all else has no rows. Keeps what it was asked."""
+    """A reader of some listeners. Other queries return no rows. It records every query."""
 
     def __init__(self, *listeners: list[str | None]) -> None:
         self._listeners = list(listeners)
@@ -43,7 +43,7 @@ def columns(names, oids):
 
 @pytest.fixture
 def browse():
-    """Open the page over a reader; return what asks it for an address."""
+    """Open the page over a reader; return a function that requests an address."""
 
     def over(reader, operations=None, simulated=frozenset):
         app = create_app(lambda: nullcontext(reader), operations, simulated)
@@ -59,7 +59,7 @@ def browse():
 
 
 @pytest.fixture
-def nobody():
+def no_listener():
     return Recorder()
 
 

@@ -1,4 +1,4 @@
-"""Amounts in words, ticks, and the steps that a span is cut into."""
+"""Amounts in words, ticks, and the steps of a span."""
 
 from datetime import date
 
@@ -13,11 +13,11 @@ FIRST = date(2025, 1, 1)
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 days"), (1, "1 day"), (2, "2 days"), (1200, "1,200 days")]
 )
-def test_a_count_has_its_noun_in_the_right_number(count, text):
+def test_a_count_has_a_singular_or_plural_noun(count, text):
     assert several(count, "day") == text
 
 
-def test_equal_values_share_a_place_and_the_next_is_left_out():
+def test_ties_share_a_place_and_skip_the_next():
     assert places([9, 7, 7, 7, 2]) == [1, 2, 2, 2, 5]
 
 
@@ -25,7 +25,7 @@ def test_equal_values_share_a_place_and_the_next_is_left_out():
     ("value", "text"),
     [(0, "0"), (0.25, "0.25"), (2500, "2,500"), (10_000, "10k"), (12_500, "12.5k")],
 )
-def test_a_tick_is_short(value, text):
+def test_a_tick_is_abbreviated(value, text):
     assert short(value) == text
 
 
@@ -49,15 +49,15 @@ def test_a_long_span_has_long_steps(days, step):
     ("step", "name"),
     [("week", "1 Jul"), ("month", "Jul 2025"), ("quarter", "Q3 2025"), ("year", "2025")],
 )
-def test_a_step_is_named_by_its_beginning(step, name):
+def test_a_step_is_named_by_its_start(step, name):
     assert step_name(date(2025, 7, 1), step) == name
 
 
-def test_a_span_touches_its_first_and_last_month():
+def test_a_span_includes_its_first_and_last_month():
     months = months_of(Span(date(2024, 11, 30), date(2025, 2, 1)))
 
     assert months == [date(2024, 11, 1), date(2024, 12, 1), date(2025, 1, 1), date(2025, 2, 1)]
 
 
-def test_a_day_touches_one_month():
+def test_a_day_is_in_one_month():
     assert months_of(Span(date(2025, 7, 31), date(2025, 7, 31))) == [date(2025, 7, 1)]

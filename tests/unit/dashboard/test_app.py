@@ -13,7 +13,7 @@ SILENT = ["new", "UTC", "2026-11-15", None, None, None, "0"]
 
 @pytest.fixture
 def top(browse, listening):
-    """Ask for the top list; return the answer and the statement that made its rows."""
+    """Request the top list; return the response and the statement of its rows."""
 
     def ask(path, *listeners):
         reader = listening(*listeners or (ME,))
@@ -23,8 +23,8 @@ def top(browse, listening):
     return ask
 
 
-def test_an_empty_database_shows_the_next_three_commands(browse, nobody):
-    text = browse(nobody)("/").text
+def test_an_empty_database_shows_the_next_three_commands(browse, no_listener):
+    text = browse(no_listener)("/").text
 
     assert "plays upload" in text
     assert "plays login" in text
@@ -35,11 +35,11 @@ def test_a_listener_without_plays_gets_the_same_commands(browse, listening):
     assert "plays upload" in browse(listening(SILENT))("/").text
 
 
-def test_a_page_says_that_plays_of_its_listener_are_simulated(browse, listening):
+def test_a_page_says_if_its_plays_are_simulated(browse, listening):
     simulated: set[str] = set()
     get = browse(listening(ME, SHE), simulated=lambda: simulated)
     before = get("/top?listener=me").text
-    # A poll of the simulator while the page is open.
+    # The simulator is polled while the page is open.
     simulated.add("me")
 
     assert "These plays are simulated" not in before
@@ -51,15 +51,15 @@ def test_a_page_says_that_plays_of_its_listener_are_simulated(browse, listening)
     ("query", "listener"),
     [("", "she"), ("&listener=me", "me"), ("&listener=she", "she")],
 )
-def test_the_listener_of_the_url_is_asked_for_else_who_listened_last(top, query, listener):
+def test_the_url_selects_the_listener_else_the_most_recent_one(top, query, listener):
     answer, asked = top(f"/top?period=2025{query}", ME, SHE)
 
     assert answer.status_code == 200
     assert asked.parameters["listener"] == listener
 
 
-def test_an_unknown_listener_is_not_found_and_the_known_are_named(top):
-    answer, _ = top("/top?listener=nobody", ME, SHE)
+def test_an_unknown_listener_gets_a_list_of_known_ones(top):
+    answer, _ = top("/top?listener=no_listener", ME, SHE)
 
     assert answer.status_code == 404
     assert "me, she" in answer.text
@@ -76,7 +76,7 @@ def test_an_unknown_listener_is_not_found_and_the_known_are_named(top):
         ("search=%00", "a character that no name has"),
     ],
 )
-def test_a_bad_argument_is_refused_with_what_would_do(top, query, says):
+def test_an_invalid_argument_is_refused_with_the_valid_values(top, query, says):
     answer, _ = top(f"/top?{query}")
 
     assert answer.status_code == 400
@@ -107,14 +107,14 @@ def test_the_mapping_names_the_columns_of_the_views():
     }
 
 
-def test_what_a_reader_types_is_bound_and_never_part_of_the_sql(top):
+def test_typed_text_is_bound_and_never_part_of_the_sql(top):
     _, asked = top("/top?period=2025&search=';DROP TABLE play;--")
 
     assert asked.parameters["search"] == "';DROP TABLE play;--"
     assert "DROP" not in asked.sql
 
 
-def test_a_period_binds_its_dates_its_months_and_the_one_before(top):
+def test_a_period_binds_its_dates_months_and_previous_period(top):
     _, asked = top("/top?period=2024-12-30..2025-03-02")
 
     bounds = {name: value for name, value in asked.parameters.items() if "first" in name}
@@ -130,13 +130,13 @@ def test_a_period_binds_its_dates_its_months_and_the_one_before(top):
     }
 
 
-def test_without_a_period_the_year_with_enough_days_is_shown(top):
+def test_the_default_period_is_a_year_with_enough_days(top):
     _, asked = top("/top")
 
     assert (asked.parameters["first"], asked.parameters["last"]) == ("2026-01-01", "2026-12-31")
 
 
-def test_links_carry_the_state_and_leave_out_what_is_usual(top):
+def test_links_carry_the_state_and_omit_defaults(top):
     usual, _ = top("/top?period=2025")
     chosen, _ = top("/top?period=2025&rule=all&measure=minutes&listener=me", ME, SHE)
 
@@ -144,8 +144,8 @@ def test_links_carry_the_state_and_leave_out_what_is_usual(top):
     assert 'href="/?period=2025&amp;listener=me&amp;measure=minutes&amp;rule=all"' in chosen.text
 
 
-def test_two_dates_lead_to_the_address_of_their_period(browse, nobody):
-    answer = browse(nobody)("/top?from=2024-01-05&to=2024-05-05&kind=track")
+def test_two_dates_redirect_to_the_address_of_their_period(browse, no_listener):
+    answer = browse(no_listener)("/top?from=2024-01-05&to=2024-05-05&kind=track")
 
     assert answer.status_code == 302
     assert answer.location == "/top?kind=track&period=2024-01-05..2024-05-05"
@@ -154,14 +154,14 @@ def test_two_dates_lead_to_the_address_of_their_period(browse, nobody):
 @pytest.mark.parametrize(
     "day", ["2025-02-30", "20250305", "2025-W01-1", "2019-12-31", "2026-11-16"]
 )
-def test_a_day_that_is_none_or_not_known_is_not_found(top, day):
+def test_an_invalid_or_unknown_day_is_not_found(top, day):
     answer, _ = top(f"/day/{day}")
 
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("item", ["x", "1.5", "9223372036854775808", "-9223372036854775809"])
-def test_an_id_that_no_bigint_holds_is_not_found(top, item):
+def test_an_id_outside_bigint_is_not_found(top, item):
     answer, asked = top(f"/artist/{item}")
 
     assert answer.status_code == 404
@@ -183,7 +183,7 @@ def failing():
     return answer
 
 
-def test_a_database_that_is_away_is_a_page_that_says_so(failing):
+def test_an_unavailable_database_shows_an_error_page(failing):
     answer = failing(DatabaseAwayError("no connection to Postgres"))
 
     assert answer.status_code == 503
@@ -192,7 +192,7 @@ def test_a_database_that_is_away_is_a_page_that_says_so(failing):
     assert "plays status" in answer.text
 
 
-def test_a_statement_that_fails_is_no_database_that_is_away(failing):
+def test_a_failed_statement_is_not_an_unavailable_database(failing):
     answer = failing(QueryError("division by zero (22012)"))
 
     assert answer.status_code == 500
@@ -202,7 +202,7 @@ def test_a_statement_that_fails_is_no_database_that_is_away(failing):
     assert "The terminal" not in answer.text
 
 
-def test_a_fault_of_the_page_itself_is_in_the_terminal(failing):
+def test_an_error_of_the_page_is_logged_to_the_terminal(failing):
     answer = failing(ZeroDivisionError())
 
     assert answer.status_code == 500
@@ -221,7 +221,7 @@ def test_names_are_escaped(browse, listening):
     "query",
     ["page=2", "self=x", "item=7", "_scheme=javascript&_external=1", "_anchor=x", "_method=POST"],
 )
-def test_an_unknown_argument_reaches_no_link(top, query):
+def test_links_drop_an_unknown_argument(top, query):
     answer, _ = top(f"/top?{query}")
 
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""Charts without a script: scales, labels, lines that break, labels that keep apart."""
+"""Charts without scripts: scales, labels, broken lines, and the distance of labels."""
 
 from itertools import pairwise
 
@@ -24,7 +24,7 @@ def test_ticks_are_round_and_reach_the_highest_value(most, ticks):
 
 
 @given(st.floats(min_value=1e-3, max_value=1e12))
-def test_few_ticks_hold_any_value(most):
+def test_a_few_ticks_cover_any_value(most):
     ticks = ticks_up_to(most)
 
     assert ticks[-1] >= most * 0.999999
@@ -48,19 +48,19 @@ def test_ticks_are_round_in_their_unit():
     assert chart.bars[0].value == pytest.approx(100)
 
 
-def test_labels_that_do_not_fit_are_left_out():
+def test_labels_that_do_not_fit_are_omitted():
     chart = columns(Bar(str(number), 1, "") for number in range(31))
 
     labels = [bar.label for bar in chart.bars if bar.label]
     assert labels == [str(number) for number in range(0, 31, 3)]
 
 
-def test_shares_keep_what_is_unknown():
+def test_an_unknown_share_stays_unknown():
     assert shares([None, 0, 5, 10]) == [None, 0, 0.5, 1]
     assert shares([0, None]) == [0, None]
 
 
-def test_a_line_breaks_where_nothing_is_known():
+def test_a_line_breaks_at_unknown_values():
     drawn = line([0, 1, None, 1], 0, 1)
 
     assert drawn.path == "M0.00,100.00L33.33,0.00M100.00,0.00h.4"
@@ -68,7 +68,7 @@ def test_a_line_breaks_where_nothing_is_known():
     assert drawn.end == 0
 
 
-def test_a_line_of_ranks_has_the_first_at_the_top():
+def test_rank_1_is_at_the_top():
     assert line([1, 11], 11, 1).points == ((0, 0), (100, 100))
 
 
@@ -80,7 +80,7 @@ def test_a_value_beyond_the_scale_stays_in_the_chart():
     st.lists(st.floats(min_value=0, max_value=100), max_size=12),
     st.floats(min_value=0, max_value=20),
 )
-def test_names_keep_their_order_and_their_distance(ends, apart):
+def test_names_keep_their_order_and_a_minimum_distance(ends, apart):
     placed = spread(ends, apart)
 
     room = min(apart, 100 / max(len(ends) - 1, 1))
@@ -90,7 +90,7 @@ def test_names_keep_their_order_and_their_distance(ends, apart):
         assert placed[below] - placed[above] >= room - 1e-6
 
 
-def test_names_that_are_apart_stay_where_they_are():
+def test_distant_names_do_not_move():
     assert spread([0, 50, 100], 6) == [0, 50, 100]
 
 

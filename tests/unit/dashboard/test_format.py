@@ -11,7 +11,7 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 @pytest.mark.parametrize(
     "write", [each for name, each in formats.FILTERS.items() if name not in ("weekday", "ago")]
 )
-def test_the_unknown_is_a_dash_and_never_0(write):
+def test_an_unknown_value_is_a_dash_not_0(write):
     assert write(None) == "–"
 
 
@@ -19,7 +19,7 @@ def test_the_unknown_is_a_dash_and_never_0(write):
     ("value", "text"),
     [(0, "0"), (9412, "9,412"), (1_000_000, "1,000,000"), (2.5, "2.5"), (Decimal(12), "12")],
 )
-def test_a_count_has_commas(value, text):
+def test_a_count_has_thousands_separators(value, text):
     assert formats.number(value) == text
 
 
@@ -37,14 +37,14 @@ def test_a_count_has_commas(value, text):
         (Decimal(1521 * 3_600_000), "1,521 h"),
     ],
 )
-def test_a_length_of_time_has_the_units_that_matter(ms, text):
+def test_a_duration_has_suitable_units(ms, text):
     assert formats.duration(ms) == text
 
 
 @pytest.mark.parametrize(
     ("ms", "text"), [(0, "0:00"), (242_000, "4:02"), (59_600, "1:00"), (3_723_000, "1:02:03")]
 )
-def test_the_length_of_a_play_is_a_clock(ms, text):
+def test_a_play_length_is_minutes_and_seconds(ms, text):
     assert formats.clock(ms) == text
     assert formats.clock(ms, is_estimated=True) == f"≈ {text}"
 
@@ -78,14 +78,14 @@ def test_a_share_is_a_percentage(share, text):
         (None, 5, "–"),
     ],
 )
-def test_a_growth_has_its_direction(now, before, text):
+def test_growth_shows_its_direction(now, before, text):
     assert formats.delta(formats.change(now, before)) == text
 
 
 @pytest.mark.parametrize(
     ("rank", "before", "text"), [(1, 3, "▲ 2"), (3, 2, "▼ 1"), (2, 2, "="), (7, None, "new")]
 )
-def test_a_smaller_rank_is_a_climb(rank, before, text):
+def test_a_lower_rank_number_is_a_climb(rank, before, text):
     assert formats.move(rank, before) == text
 
 
@@ -101,5 +101,5 @@ def test_dates_and_times_are_in_words():
     ("name", "is_explained"),
     [("Various Artists", True), (" various artists", True), ("Various", False), ("", False)],
 )
-def test_the_artist_of_compilations_is_explained(name, is_explained):
+def test_the_artist_name_of_compilations_is_explained(name, is_explained):
     assert bool(formats.artist_note(name)) is is_explained

@@ -17,5 +17,5 @@ from dashboard.pages.overview import mean
     ],
     ids=["known", "gaps", "0", "unknown", "short", "none"],
 )
-def test_the_mean_is_of_the_days_that_are_known(values, means):
+def test_the_mean_covers_known_days_only(values, means):
     assert mean(values) == means

@@ -13,8 +13,8 @@ STRICT = (
 
 
 @pytest.fixture
-def get(browse, nobody):
-    return browse(nobody)
+def get(browse, no_listener):
+    return browse(no_listener)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_every_answer_has_strict_headers_and_no_cookie(get, path):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8100", "localhost:8100", "[::1]:8100", "localhost:1"])
-def test_the_page_answers_to_loopback_names_with_a_port(get, host):
+def test_loopback_host_names_with_a_port_are_accepted(get, host):
     assert get("/", Host=host).status_code == 200
 
 
@@ -53,7 +53,7 @@ def test_the_page_answers_to_loopback_names_with_a_port(get, host):
         "LOCALHOST.:8100",
     ],
 )
-def test_another_host_is_refused_for_pages_and_files(get, styles, host):
+def test_a_foreign_host_is_refused_for_pages_and_files(get, styles, host):
     for path in ("/", styles):
         answer = get(path, Host=host)
 
@@ -71,7 +71,7 @@ def test_another_host_is_refused_for_pages_and_files(get, styles, host):
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_a_request_of_another_website_is_refused(get, headers):
+def test_a_cross_site_request_is_refused(get, headers):
     assert get("/", **headers).status_code == 403
 
 
@@ -83,12 +83,12 @@ def test_a_request_of_another_website_is_refused(get, headers):
         {"Sec_Fetch_Site": "none"},
     ],
 )
-def test_a_request_of_its_own_is_answered(get, headers):
+def test_a_same_origin_request_is_accepted(get, headers):
     assert get("/", **headers).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_only_get_and_head_are_answered(get, method):
+def test_other_methods_than_get_and_head_are_refused(get, method):
     answer = get("/", method=method)
 
     assert answer.status_code == 405
@@ -101,7 +101,7 @@ def test_head_is_answered_without_a_body(get):
     assert (answer.status_code, answer.data) == (200, b"")
 
 
-def test_a_static_file_may_be_kept_for_ever_and_travels_compressed(get, styles):
+def test_a_static_file_is_compressed_and_cacheable_for_ever(get, styles):
     plain, packed = get(styles), get(styles, Accept_Encoding="gzip")
 
     assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -111,7 +111,7 @@ def test_a_static_file_may_be_kept_for_ever_and_travels_compressed(get, styles):
     assert b"--accent" in plain.data
 
 
-def test_a_static_file_of_another_content_has_another_address(tmp_path):
+def test_changed_content_changes_the_address_of_a_static_file(tmp_path):
     def path(content):
         (tmp_path / "a.css").write_text(content)
         return Assets({"page.css": (tmp_path / "a.css",)}).path("page.css")
@@ -124,7 +124,7 @@ def test_a_missing_chart_library_says_what_to_do(tmp_path):
         Assets({"d3.js": (tmp_path / "d3.js",)})
 
 
-def test_no_file_of_the_page_names_another_host():
+def test_no_file_of_the_page_references_another_host():
     folder = Path(assets.__file__).parent
     ours = [*folder.glob("static/**/*.*"), *folder.glob("templates/*.html")]
     allowed = "http://www.w3.org/2000/svg"

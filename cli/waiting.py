@@ -57,8 +57,8 @@ class Waiting:
             what: What is awaited, for error messages.
 
         Raises:
-            UnfinishedError: The time is over, or messages became dead letters and no others are
-                in the queues. The message names the queues.
+            UnfinishedError: The time is over, or messages became dead letters and the queues are
+                empty. The message names the queues.
         """
         while True:
             away = None

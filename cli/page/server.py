@@ -108,12 +108,12 @@ def readers(source: Source) -> OpenReader:
 def _by_function(name: str) -> OpenReader:
     """Return the function that reads by the Lambda function `queries`."""
     # 24 MB of memory that only AWS needs.
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - see above
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 
-    from cli.aws import session  # noqa: PLC0415
-    from cli.errors import explain  # noqa: PLC0415
-    from cli.queries_function import QueriesFunction  # noqa: PLC0415
+    from cli.aws import session  # noqa: PLC0415 - see above
+    from cli.errors import explain  # noqa: PLC0415 - see above
+    from cli.queries_function import QueriesFunction  # noqa: PLC0415 - see above
 
     functions = session().client("lambda", config=Config(connect_timeout=5, read_timeout=40))
 

@@ -106,7 +106,7 @@ def _restore_queues_without_consumers(data: Any) -> None:
 sqs.load_persisted_state = _restore_queues_without_consumers
 
 
-_send_s3_event, _dispatch_event = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001
+_send_s3_event, _dispatch_event = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001 - no public hook
 _version_id: ContextVar[str | None] = ContextVar("_version_id", default=None)
 
 
@@ -127,8 +127,8 @@ def _dispatch_with_version(event: dict[str, Any]) -> Any:
     return _dispatch_event(event)
 
 
-s3._fire_s3_event = _send_s3_event_with_version  # noqa: SLF001
-eventbridge._dispatch_event = _dispatch_with_version  # noqa: SLF001
+s3._fire_s3_event = _send_s3_event_with_version  # noqa: SLF001 - no public hook
+eventbridge._dispatch_event = _dispatch_with_version  # noqa: SLF001 - no public hook
 
 
 class _Server(uvicorn.Server):

@@ -137,7 +137,7 @@ def _binaries(data: Path) -> Binaries:
 
 
 def _set_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
-    """Set the roles in single-user mode, so that none is ever without a password.
+    """Set the roles in single-user mode, so that each has a password from the start.
 
     Each start does, because the data of an earlier release lack newer roles.
     """

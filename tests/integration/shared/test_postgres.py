@@ -50,7 +50,7 @@ def test_invalid_data_is_a_refusal(database, statement, state):
 
 
 def test_statements_are_sent_without_delay(database):
-    sent_by = database._connection._usock  # noqa: SLF001 - nobody else can look
+    sent_by = database._connection._usock  # noqa: SLF001 - it has no public name
 
     assert sent_by.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

@@ -33,6 +33,8 @@ ARRIVAL_S = 10
 STOP_S = 60
 RESUMED_S = 60
 """Shorter than every visibility timeout."""
+UPLOAD_S = "200"
+"""Less than the time limit of a command, so that the command says what it waits for."""
 INTERRUPTED, CRASHED = "anna", "otto"
 UP = ("local", "up", "--empty", "-c", f"listeners=me,{INTERRUPTED},{CRASHED}")
 
@@ -58,6 +60,7 @@ class Story:
     second_upload: dict[str, Any]
     crashed_at: int
     after_crash_output: str
+    upload_again: dict[str, Any]
     loaded_again: int
     open_to_others: list[str]
     second_left_running: list[str]
@@ -137,8 +140,7 @@ def story(home, history, long_history, busy_port, eventually):
     plays(home, *UP, "--detach")
     crashed_at = rows(home, CRASHED)
     after_crash_output = (home / "logs" / "supervisor.log").read_text()
-    plays(home, "upload", str(long_path), "--listener", CRASHED)
-    eventually(lambda: rows(home, CRASHED) >= more_plays, RESUMED_S)
+    upload_again = uploaded(home, long_path, CRASHED)
     loaded_again = rows(home, CRASHED)
     open_to_others = [path.name for path in home.iterdir() if path.stat().st_mode & 0o077]
     plays(home, "local", "down")
@@ -160,6 +162,7 @@ def story(home, history, long_history, busy_port, eventually):
         second_upload=second_upload,
         crashed_at=crashed_at,
         after_crash_output=after_crash_output,
+        upload_again=upload_again,
         loaded_again=loaded_again,
         open_to_others=open_to_others,
         second_left_running=processes_of(home),
@@ -203,8 +206,9 @@ def plays(home: Path, *arguments: str) -> str:
     return result.stdout
 
 
-def uploaded(home: Path, path: Path) -> dict[str, Any]:
-    return json.loads(plays(home, "upload", str(path), "--wait", "--json"))
+def uploaded(home: Path, path: Path, listener: str = "me") -> dict[str, Any]:
+    options = ("--listener", listener, "--wait", "--timeout", UPLOAD_S, "--json")
+    return json.loads(plays(home, "upload", str(path), *options))
 
 
 def port_of_aws(home: Path) -> int:
@@ -278,6 +282,7 @@ def test_the_run_after_a_crash_names_the_upload_to_repeat(story):
 
 def test_an_upload_repeated_after_a_crash_is_loaded_completely(story):
     assert 0 < story.crashed_at < story.more_plays
+    assert story.upload_again["reconciled"] is True
     assert story.loaded_again == story.more_plays
 
 

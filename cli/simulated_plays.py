@@ -48,21 +48,26 @@ def confirm_upload(target: Target, listener: str, *, yes: bool) -> None:
 
 
 def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
-    """Ask before a poll adds the first simulated plays to real ones.
+    """Ask before a poll adds the first simulated plays where a listener's own are, or belong.
 
     Raises:
         CommandError: The person declines, or there is no terminal to ask on.
     """
     if target.state is None or not target.state.simulated:
         return
-    # A cloud that polls the simulator gets real plays only by uploads.
-    uploads = target.client("s3").list_objects_v2(
-        Bucket=target.output("ArchiveBucket"), Prefix=upload_key(listener, ""), MaxKeys=1
-    )
-    if uploads["KeyCount"] and listener not in simulated_listeners(target):
+    memory = Memory.load(local_home())
+    if listener not in memory.simulated and (memory.empty or _has_uploads(target, listener)):
         confirm(
-            "this local cloud polls a simulated Spotify, and the poll would mix its plays with "
-            f"{listener}'s own",
+            "this local cloud polls a simulated Spotify, and the poll would add simulated plays "
+            f"where {listener}'s own belong",
             "`plays login` switches to the real Spotify.",
             yes=yes,
         )
+
+
+def _has_uploads(target: Target, listener: str) -> bool:
+    """A cloud that polls the simulator gets real plays only by uploads."""
+    found = target.client("s3").list_objects_v2(
+        Bucket=target.output("ArchiveBucket"), Prefix=upload_key(listener, ""), MaxKeys=1
+    )
+    return found["KeyCount"] > 0

@@ -117,7 +117,7 @@ def invoked(target, *words):
     return CliRunner().invoke(app, ["poll", *words], obj=lambda: target).stderr
 
 
-MIXES = "the poll would mix its plays with me's own"
+MIXES = "the poll would add simulated plays where me's own belong"
 
 
 def test_a_simulated_poll_that_mixes_is_refused(plays, cloud, export):
@@ -154,16 +154,16 @@ def test_a_poll_asks_nothing_if_plays_are_already_mixed(plays, cloud, export):
     assert MIXES not in invoked(cloud)
 
 
-def test_a_simulated_poll_into_an_empty_home_asks_nothing(cloud, home):
+def test_a_simulated_poll_into_a_home_for_own_plays_is_refused(cloud, home):
     Memory(empty=True).save(home)
 
-    assert MIXES not in invoked(cloud)
-    assert Memory.load(home).simulated == {"me"}
+    assert MIXES in invoked(cloud)
+    assert Memory.load(home).simulated == set()
 
 
-def test_a_simulated_poll_is_remembered_after_a_switch(plays, cloud, home, export):
+def test_an_agreed_simulated_poll_is_remembered_after_a_switch(plays, cloud, home, export):
     Memory(empty=True).save(home)
-    invoked(cloud)
+    invoked(cloud, "--yes")
     cloud.state.simulated = False
 
     result = plays("upload", export)

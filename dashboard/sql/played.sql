@@ -1,7 +1,7 @@
 -- played --
 -- The plays of a period by item: whole months from the view by month, the days around them from
 -- the plays, all time from the sums of the items. An item can have several rows, which are added up.
--- {items}, {id} and {title} are the columns of the kind.
+-- {items} and {id} are the columns of the kind.
 SELECT {id} AS id, plays_all, plays_30s, plays_half, plays_done, ms, ms_estimated
 FROM reporting.{items}_by_month
 WHERE listener = :listener AND NOT :is_all::boolean
@@ -14,7 +14,7 @@ UNION ALL
 -- One scan of the plays for both ends, because each scan would hash all tracks again.
 SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms * minutes_are_estimated::integer
 FROM reporting.plays
-WHERE listener = :listener AND {title} IS NOT NULL
+WHERE listener = :listener AND {id} IS NOT NULL
   AND (
       (ended_at >= (:head_first::date)::timestamp AT TIME ZONE :zone
        AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone)

@@ -4,12 +4,13 @@
 -- ranked --
 -- The period beside the previous one. It is ordered by rank, not by {measure}: the rows already have
 -- that order, and to keep it Postgres would join the two periods row by row.
+-- The sum of integers is quick; Postgres adds up bigints as numeric.
 WITH total AS (
-    SELECT id, sum({plays})::bigint AS plays, sum(ms)::bigint AS ms,
+    SELECT id, sum({plays}::integer) AS plays, sum(ms)::bigint AS ms,
            sum(ms_estimated)::bigint AS ms_estimated
     FROM {played} played
     GROUP BY id
-    HAVING sum({plays}) > 0
+    HAVING sum({plays}::integer) > 0
 ),
 ranked AS (
     SELECT *, rank() OVER (ORDER BY {measure} DESC) AS rank, count(*) OVER () AS items,
@@ -21,7 +22,7 @@ before AS (
     SELECT id, rank() OVER (ORDER BY sum({value}) DESC) AS rank, count(*) OVER () AS items
     FROM {played_before} played
     GROUP BY id
-    HAVING sum({plays}) > 0
+    HAVING sum({plays}::integer) > 0
 )
 SELECT now.*, named.artist_name, named.{title} AS title, before.rank AS rank_before,
        (SELECT max(items) FROM before) AS items_before

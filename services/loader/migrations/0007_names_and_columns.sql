@@ -9,6 +9,11 @@ ALTER TABLE derived.name ADD COLUMN is_unused boolean NOT NULL DEFAULT false;
 CREATE INDEX name_unused ON derived.name (item_id) WHERE is_unused;
 COMMENT ON TABLE derived.name IS 'The spelling of each artist, track and album (kind), as derived.plain_name chooses it. One that no track carries any more (is_unused) stays until no figure is shown under it.';
 
+-- The ten most played artists of a month are the last entries of this index. It ended with item_id,
+-- which no statement looked for.
+DROP INDEX derived.item_month_month;
+CREATE INDEX item_month_month ON derived.item_month (listener, listened_month, kind, plays_all);
+
 CREATE OR REPLACE FUNCTION derived.choose_names(uris text[]) RETURNS text[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

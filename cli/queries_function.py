@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from shared.aws import error_code
 from shared.errors import DatabaseAwayError, DatabaseError, QueryError
 from shared.queries import Answer, Query, Result
 from shared.query_texts import decode, encode
@@ -59,7 +60,7 @@ class QueriesFunction:
         return payload
 
     def _refusal(self, error: ClientError) -> ClientError | DatabaseError:
-        code = error.response["Error"]["Code"]
+        code = error_code(error)
         if code == "AccessDeniedException":
             return DatabaseError(
                 "your AWS identity may not read the database: allow it lambda:InvokeFunction on "

@@ -70,4 +70,4 @@ def _has_uploads(target: Target, listener: str) -> bool:
     found = target.client("s3").list_objects_v2(
         Bucket=target.output("ArchiveBucket"), Prefix=upload_key(listener, ""), MaxKeys=1
     )
-    return found["KeyCount"] > 0
+    return bool(found["KeyCount"])

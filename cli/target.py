@@ -21,6 +21,7 @@ from cli.errors import CommandError
 from cli.queries_function import QueriesFunction
 from infra.local.aws import LOCAL, session
 from infra.local.state import FILE, CloudState
+from shared.aws import error_code
 from shared.errors import DatabaseAwayError
 from shared.postgres import Address, Database
 from shared.queries import Reader
@@ -62,7 +63,7 @@ class Target:
         try:
             answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationError":
+            if error_code(error) != "ValidationError":
                 raise
             raise CommandError(
                 f"there is no stack {self.stack} {self._where}: deploy it with "

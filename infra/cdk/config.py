@@ -24,6 +24,7 @@ from infra.cdk.sizes import (
     QueriesConfig,
 )
 from shared.errors import SettingsError
+from shared.faults import faults_of
 from shared.models import Listener
 
 AWS_POLL_MINUTES = 15
@@ -200,11 +201,7 @@ def load(
     try:
         return PipelineConfig.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'all'}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise SettingsError(f"bad configuration: {faults}") from None
+        raise SettingsError(f"bad configuration: {'; '.join(faults_of(error))}") from None
 
 
 def _place(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from infra.local.aws import LocalAws, client
 from infra.local.environment import ACCOUNT, REGION, local_aws
 from infra.local.processes import Child
 from infra.local.state import REPOSITORY, LocalCloudError
+from shared.aws import error_code
 
 STACK = "SpotifyPipeline"
 BOOTSTRAP_STACK = "CDKToolkit"
@@ -47,7 +48,7 @@ class Cdk:
         try:
             answer = client("cloudformation", self._aws).describe_stacks(StackName=name)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationError":
+            if error_code(error) != "ValidationError":
                 raise
             return False
         return answer["Stacks"][0]["StackStatus"] in SETTLED

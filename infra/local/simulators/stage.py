@@ -19,6 +19,7 @@ from infra.local.simulators.clock import MovableClock
 from infra.local.simulators.refusals import api_error
 from infra.local.simulators.scenarios import NORMAL, Act, ActiveScenarios, Scenario, Table
 from infra.local.simulators.server import CONTROL, Answer, Clock, json_response
+from shared.faults import faults_of
 from shared.models import iso
 
 StagedAnswer = Callable[..., Response]
@@ -150,9 +151,7 @@ class Stage:
         try:
             wish = Wish.model_validate(request.get_json())
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            place = ".".join(map(str, fault["loc"]))
-            return api_error(400, f"bad scenario: {place} {fault['msg']}")
+            return api_error(400, f"bad scenario: {faults_of(error)[0]}")
         if complaint := self._complaint(wish):
             return api_error(400, complaint)
         act = self._act(wish)

@@ -92,7 +92,7 @@ def test_a_parameter_out_of_range_is_refused_by_name(local_cloud, simulated):
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "plays: bad scenario: retry_after_s Input should be less than or equal to 31536000\n"
+        "plays: bad scenario: retry_after_s: Input should be less than or equal to 31536000\n"
     )
     assert playing(simulated.spotify_url) == "normal"
 

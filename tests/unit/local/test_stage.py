@@ -140,7 +140,7 @@ def test_the_latest_scenario_gives_the_parameter(http):
         ({"name": "loud", "volum": 3}, "loud has no volum: it takes times, for_s, volume, tone"),
         ({"name": "loud", "volume": "3"}, "volume"),
         ({"name": "loud", "volume": -3}, "volume"),
-        ({"name": "loud", "volume": 10**20}, "volume Input should be less than or equal to 315"),
+        ({"name": "loud", "volume": 10**20}, "volume: Input should be less than or equal to 315"),
         ({"name": "loud", "times": 0}, "times"),
         ({"name": "loud", "times": 10**20}, "times"),
         ({"name": "loud", "for_s": 0}, "for_s"),

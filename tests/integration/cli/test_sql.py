@@ -1,6 +1,8 @@
 """`plays sql` with a real Postgres, read directly and by the function `queries`."""
 
 import json
+import os
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -33,6 +35,33 @@ def test_rows_can_be_json(plays):
 
 def test_rows_can_be_csv(plays):
     assert plays("sql", TWO, "--csv").stdout == 'id,text,more\n1,a,\n2,"",b\n'
+
+
+HOSTILE = "SELECT U&'\\009b2J\\202e' AS x"
+
+
+def test_json_escapes_control_characters_without_loss(plays):
+    shown = plays("sql", HOSTILE, "--json").stdout
+
+    assert json.loads(shown) == [{"x": "\x9b2J\u202e"}]
+    assert shown.isascii()
+
+
+def test_csv_keeps_control_characters_in_a_file(plays):
+    assert plays("sql", HOSTILE, "--csv").stdout == "x\n\x9b2J\u202e\n"
+
+
+def test_csv_escapes_control_characters_on_a_terminal(target, monkeypatch):
+    screen, typed = os.openpty()
+    with os.fdopen(typed, "w", encoding="utf-8") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        app(["sql", HOSTILE, "--csv"], obj=lambda: target, standalone_mode=False)
+        terminal.flush()
+
+        shown = os.read(screen, 1_000).decode()
+
+    os.close(screen)
+    assert shown.split() == ["x", "\\u009b2J\\u202e"]
 
 
 def test_the_statement_can_come_from_stdin(target):

@@ -136,6 +136,25 @@ def test_a_refusal_does_not_read_the_crowd(crowd, low_bound, load, queries):
     assert len(near_queries(queries)) <= 4
 
 
+def test_one_query_reads_only_as_many_rows_as_the_limit_allows(
+    crowd, low_bound, load, database, monkeypatch
+):
+    run, found = database.run, []
+
+    def noted(statement, **parameters):
+        answer = run(statement, **parameters)
+        if statement == STATEMENTS["near_plays"]:
+            found.append(len(answer))
+        return answer
+
+    monkeypatch.setattr(database, "run", noted)
+
+    with pytest.raises(DatabaseRefusalError):
+        load(export(crowd, origin="again"))
+
+    assert max(found) <= MOST + 1
+
+
 def test_a_load_merges_as_many_records_as_the_limit_allows(low_bound, load, rows):
     plays = chain(0, MOST)
     load(export(*plays))

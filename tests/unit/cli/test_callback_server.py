@@ -204,6 +204,16 @@ def test_slow_clients_do_not_delay_the_timeout(server, consent_request, slow_cli
     assert time.monotonic() - began_at < READ_TIMEOUT_S
 
 
+def test_slow_clients_do_not_delay_the_end(server, slow_clients):
+    for _ in range(3):
+        server.handle_request()
+    began_at = time.monotonic()
+
+    server.server_close()
+
+    assert time.monotonic() - began_at < READ_TIMEOUT_S
+
+
 def test_a_pasted_url_is_the_answer(server, consent_request):
     read, write = os.pipe()
     os.write(write, f"{consent_request.redirect_uri}?code=AQC-1&state=S\n".encode())

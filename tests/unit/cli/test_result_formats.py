@@ -72,11 +72,11 @@ def test_null_and_the_empty_text_differ_in_a_table():
 
 @pytest.mark.parametrize("width", [80, 5], ids=["table", "blocks"])
 def test_control_characters_are_escaped(width):
-    result = a_result(("a\x1b[2J", TEXT), rows=[["\x1b]0;x\x07 \x9b1m\n\u2028 [red]b[/x]"]])
+    result = a_result(("a\x1b[2J", TEXT), rows=[["\x1b]0;x\x07 \x9b1m\r\n\u2028 [red]b[/x]"]])
 
     shown = "\n".join(table_lines(result, width))
 
-    assert "\\u001b]0;x\\u0007 \\u009b1m\\n\\u2028 [red]b[/x]" in shown
+    assert "\\u001b]0;x\\u0007 \\u009b1m\\u000d\\n\\u2028 [red]b[/x]" in shown
     assert "a\\u001b[2J" in shown
     assert all(line.isprintable() for line in shown.split("\n"))
 

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,10 @@ NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 @pytest.fixture
 def states(aws):
     return ListenerStates(client("dynamodb"), "listener-state")
+
+
+def put(item):
+    client("dynamodb").put_item(TableName="listener-state", Item={"listener": {"S": "me"}, **item})
 
 
 def test_the_state_of_a_new_listener_is_empty(states):
@@ -44,15 +49,42 @@ def test_a_state_is_read_as_it_was_saved(states):
         {"state": {"S": "{"}},
         {"state": {"S": '{"polled_at": 1.5e99}'}},
         {"state": {"S": '{"polled_at": NaN}'}},
-        {"state": {"S": '{"polled_at": "9999-12-31T23:59:59Z"}'}},
-        {"state": {"S": '{"window": {"covered_until": "9999-12-31T23:59:59Z"}}'}},
-        {"state": {"S": '{"outage": {"started_at": "9999-12-31T23:59:59Z", "reason": ""}}'}},
     ],
     ids=str,
 )
 def test_an_unreadable_state_is_an_error(states, item):
-    client("dynamodb").put_item(TableName="listener-state", Item={"listener": {"S": "me"}, **item})
+    put(item)
 
+    with pytest.raises(SettingsError, match="listener me"):
+        states.load("me")
+
+
+SOON, FAR = "2026-11-23T08:00:00Z", "9999-12-31T23:59:59Z"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"polled_at": FAR},
+        {"window": {"known": [[FAR, "spotify:track:Boats"]]}},
+        {"window": {"covered_until": FAR}},
+        {"window": {"watched_since": FAR}},
+        {"window": {"short": {"since": FAR}}},
+        {"window": {"doubtful": [{"started_at": FAR, "reason": ""}]}},
+        {"needs_login": {"fingerprint": "f", "since": FAR, "tried_at": SOON}},
+        {"needs_login": {"fingerprint": "f", "since": SOON, "tried_at": FAR}},
+        {"last_error": {"kind": "failed", "message": "", "at": FAR}},
+        {"outage": {"started_at": FAR, "reason": ""}},
+        {"outage": {"started_at": SOON, "ended_at": FAR, "reason": ""}},
+    ],
+    ids=str,
+)
+def test_a_stored_instant_must_be_in_range(states, state):
+    text = json.dumps(state)
+    put({"state": {"S": text.replace(FAR, SOON)}})
+    states.load("me")
+
+    put({"state": {"S": text}})
     with pytest.raises(SettingsError, match="listener me"):
         states.load("me")
 
@@ -66,9 +98,7 @@ def test_an_unreadable_state_is_an_error(states, item):
     ids=["later", "earlier"],
 )
 def test_a_state_of_another_release_can_be_read(states, other):
-    client("dynamodb").put_item(
-        TableName="listener-state", Item={"listener": {"S": "me"}, "state": {"S": other}}
-    )
+    put({"state": {"S": other}})
 
     assert states.load("me") == ListenerState(polled_at=NOW)
 

@@ -75,6 +75,7 @@ def test_a_known_track_is_not_in_the_index(new_container, dynamodb):
         {"features": {"S": some_features("other").model_dump_json()}},
         {"features": {"N": "5"}},
         {"retry_at": {"N": "1.5"}, "misses": {"N": "0"}},
+        {"retry_at": {"N": "1" + "0" * 17}, "misses": {"N": "0"}},
         {"retry_at": {"N": "1" + "0" * 30}, "misses": {"N": "0"}},
         {"retry_at": {"S": "soon"}},
         {"retry_at": {"N": "5"}},
@@ -84,7 +85,7 @@ def test_a_known_track_is_not_in_the_index(new_container, dynamodb):
         {"retry_at": {"NULL": True}, "misses": {"N": "0"}},
     ],
     ids=[
-        *("text", "other track", "type", "fraction", "far", "word", "no misses"),
+        *("text", "other track", "type", "fraction", "far", "too long", "word", "no misses"),
         *("negative misses", "too many misses", "year 9999", "null"),
     ],
 )

@@ -8,6 +8,9 @@ import pytest
 from services.loader.domain.records import API, EXPORT
 from tests.unit.loader.test_merge import NOON, NarrowTable, Table, a_play, exported, reported
 
+# A merge that probes the same records again and again would hang.
+pytestmark = pytest.mark.timeout(60)
+
 MOMENT = timedelta(microseconds=100)
 SHORT, LONG = 250, 1_000
 MOST_GROWTH = 6

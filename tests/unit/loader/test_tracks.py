@@ -44,7 +44,11 @@ FIRST = {"isrc": "DEAB12345678", "track_name": "I. Allegro", "duration_ms": 300_
     ],
 )  # fmt: skip
 def test_two_uris_are_the_same_track(one, other):
-    assert is_same_track(a_play("a", **one), a_play("b", **other))
+    first, second = a_play("a", **one), a_play("b", **other)
+
+    assert is_same_track(first, second)
+    # Only plays with a shared key are compared.
+    assert not {*track_keys(first)}.isdisjoint(track_keys(second))
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,12 @@ def test_the_one_file_of_an_old_export_covers_its_time():
     assert covered(shuffled("endsong")) == (span(0, 10),)
 
 
+def test_an_old_export_that_overlaps_an_incomplete_part_covers_nothing():
+    parts = [*shuffled("endsong"), audio("2020_0", 5, 15, is_whole=False)]
+
+    assert covered(parts) == ()
+
+
 def test_ends_without_an_instant_have_no_span():
     ends = Ends()
 

@@ -161,6 +161,15 @@ def test_a_member_beyond_the_end_of_its_zip_does_not_stop_its_neighbours(offset,
         assert read(file) == expected
 
 
+def test_a_member_longer_than_its_zip_does_not_stop_its_neighbours():
+    whole = bytearray(a_zip({"endsong_0.json": b"[0]", "endsong_1.json": b"[1]"}).getvalue())
+    second = whole.rindex(b"PK\1\2")
+    struct.pack_into("<H", whole, second + 10, zipfile.ZIP_STORED)
+    struct.pack_into("<LL", whole, second + 20, 1 << 30, 1 << 30)  # its sizes
+
+    assert read(io.BytesIO(whole)) == {"endsong_0.json": b"[0]", "endsong_1.json": DAMAGED}
+
+
 @pytest.mark.parametrize(("listed", "own"), [(b"\\", b"/"), (b"/", b"\\"), (b"\\", b"\\")])
 def test_a_zip_may_separate_folders_by_backslashes(listed, own):
     whole = a_zip({"MyData/endsong_0.json": b"[0]"}).getvalue()

@@ -232,6 +232,7 @@ def test_forbidden_features_are_retried_after_a_day(at, forbids):
         {"blocked_until": {"NULL": True}},
         {"blocked_until": {"L": [{"S": "2026"}]}},
         {"features_forbidden_at": {"M": {}}},
+        {"features_forbidden_at": {"S": "9999-12-31T23:59:59Z"}},
         {"refusals": {"N": "-1"}},
         {"refusals": {"N": "1.5"}},
         {"refusals": {"S": "Infinity"}},

@@ -210,10 +210,7 @@ class Supervisor:
     def _say_ready(self, state: CloudState) -> None:
         ports = self._memory.ports
         self._say(f"ready: AWS at {ports.aws_endpoint}, Postgres on port {ports.postgres}")
-        for line in next_steps(
-            holds_simulated=bool(self._memory.simulated),
-            polls_simulator=self._wishes.simulated_listener,
-        ):
+        for line in next_steps(self._memory, self._wishes):
             self._say(line)
         self._say(f"the database, to read: {state.database_url}")
         self._say(f"its reports, for other tools: {state.report_url}")

@@ -105,8 +105,6 @@ class Supervisor:
         self._start_servers()
         context = self._wishes.deployment(self._memory.ports)
         config = configuration(context)
-        if self._wishes.simulated_listener and (config.polling_enabled or not self._wishes.empty):
-            self._remember(simulated=self._memory.simulated | {DEFAULT_LISTENER})
         outputs = self._deploy(config, context)
         time_zone.set_default(
             self._memory.aws, outputs["DeriveFunction"], self._wished.time_zone, self._say
@@ -158,7 +156,7 @@ class Supervisor:
                 self._say("this home is for your own plays: nothing simulated is added to it")
             if self._wished.empty and self._memory.simulated:
                 self._say(
-                    "this home holds simulated plays already: --empty does not remove them, "
+                    "this home holds simulated plays, or soon will: --empty does not remove them, "
                     "`plays local reset` deletes all that is in it"
                 )
             self._remember(ports=choose(self._memory.ports, self._say))

@@ -4,13 +4,16 @@ from pathlib import Path
 
 from infra.local.memory import INGESTED, Memory, delete
 from infra.local.state import LocalCloudError
-from infra.local.wishes import Wishes
+from infra.local.wishes import Wishes, configuration
+from shared.archive import DEFAULT_LISTENER
 
 FOLDERS = ("logs", "cdk", "cdk.out")
 
 
 def prepare(home: Path, wishes: Wishes) -> Memory:
     """Make the folders of a home, delete what cannot be continued, and return what it remembers.
+
+    That names the listener to whom this start adds simulated plays.
 
     Raises:
         LocalCloudError: It is of a release before 2026-11-29.
@@ -32,5 +35,13 @@ def prepare(home: Path, wishes: Wishes) -> Memory:
     memory = memory.model_copy(update=changes)
     if not (wishes.simulated_listener or memory.simulated):
         memory = memory.model_copy(update={"real_spotify": True})
+    if _adds_simulated(wishes.within(memory), memory):
+        simulated = memory.simulated | {DEFAULT_LISTENER}
+        memory = memory.model_copy(update={"simulated": simulated})
     memory.save(home)
     return memory
+
+
+def _adds_simulated(wishes: Wishes, memory: Memory) -> bool:
+    polls = configuration(wishes.deployment(memory.ports)).polling_enabled
+    return wishes.simulated_listener and (polls or not wishes.empty)

@@ -1,5 +1,8 @@
 """The lines of a start that name the commands to use next."""
 
+from infra.local.memory import Memory
+from infra.local.wishes import Wishes
+
 NEXT = ("status", "upload my_spotify_data.zip", "login")
 TO_SIMULATOR = ("poll --wait", "local scenario")
 OWN_PLAYS = (
@@ -8,15 +11,15 @@ OWN_PLAYS = (
 )
 
 
-def next_steps(*, holds_simulated: bool, polls_simulator: bool) -> tuple[str, ...]:
+def next_steps(memory: Memory, wishes: Wishes) -> tuple[str, ...]:
     """Return lines that name the commands that work now.
 
     Args:
-        holds_simulated: Whether simulated plays are in this home, or soon will be.
-        polls_simulator: Whether the Spotify that is polled is simulated.
+        memory: Names the listeners whose history holds simulated plays, or soon will.
+        wishes: Say whether the Spotify that is polled is simulated.
     """
-    commands = (
-        NEXT if not holds_simulated else ("status", *(TO_SIMULATOR if polls_simulator else ()))
-    )
+    commands = NEXT
+    if memory.simulated:
+        commands = ("status", *(TO_SIMULATOR if wishes.simulated_listener else ()))
     line = f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in commands)}"
-    return (line, OWN_PLAYS) if holds_simulated else (line,)
+    return (line, OWN_PLAYS) if memory.simulated else (line,)

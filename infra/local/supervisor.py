@@ -105,8 +105,6 @@ class Supervisor:
         self._start_servers()
         context = self._wishes.deployment(self._memory.ports)
         config = configuration(context)
-        if self._wishes.simulated_listener and (config.polling_enabled or not self._wishes.empty):
-            self._remember(simulated=self._memory.simulated | {DEFAULT_LISTENER})
         outputs = self._deploy(config, context)
         time_zone.set_default(
             self._memory.aws, outputs["DeriveFunction"], self._wished.time_zone, self._say
@@ -158,7 +156,7 @@ class Supervisor:
                 self._say("this home is for your own plays: nothing simulated is added to it")
             if self._wished.empty and self._memory.simulated:
                 self._say(
-                    "this home holds simulated plays already: --empty does not remove them, "
+                    "this home holds simulated plays, or soon will: --empty does not remove them, "
                     "`plays local reset` deletes all that is in it"
                 )
             self._remember(ports=choose(self._memory.ports, self._say))
@@ -210,10 +208,7 @@ class Supervisor:
     def _say_ready(self, state: CloudState) -> None:
         ports = self._memory.ports
         self._say(f"ready: AWS at {ports.aws_endpoint}, Postgres on port {ports.postgres}")
-        for line in next_steps(
-            holds_simulated=bool(self._memory.simulated),
-            polls_simulator=self._wishes.simulated_listener,
-        ):
+        for line in next_steps(self._memory, self._wishes):
             self._say(line)
         self._say(f"the database, to read: {state.database_url}")
         self._say(f"its reports, for other tools: {state.report_url}")

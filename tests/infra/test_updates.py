@@ -211,9 +211,9 @@ def has_fixed_name(each):
 @pytest.mark.parametrize("name", CHANGES)
 def test_no_option_causes_an_update_that_cloudformation_refuses(before, changed, name):
     refused = {
-        (path, names & NEVER_UPDATED.get(each["Type"], set()))
+        (path, property_)
         for path, each, names in changes(before[name], changed[name])
-        if names & NEVER_UPDATED.get(each["Type"], set())
+        for property_ in names & NEVER_UPDATED.get(each["Type"], set())
     }
 
     assert refused == set()

@@ -1,12 +1,16 @@
 """The confirmation of `plays local reset` while Postgres is running."""
 
+import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from infra.local import cloud
 
 
 def test_reset_shows_the_rows_before_it_deletes_them(home, database, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
+    # A reset would end this process, which started the Postgres of the home.
+    monkeypatch.setattr(cloud, "reset", lambda _: pytest.fail("it did not ask"))
     (home / "s3").mkdir()
     database.run(
         "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, ms_played, "

@@ -53,6 +53,27 @@ def test_a_home_remembers_that_it_began_empty(home):
     assert Memory.load(home).empty
 
 
+@pytest.mark.parametrize(
+    ("memory", "wishes", "simulated"),
+    [
+        (Memory(deployed=False), Wishes(), {"me"}),
+        (Memory(deployed=False), Wishes(empty=True), set()),
+        (Memory(deployed=False), Wishes(empty=True, context={"polling_enabled": "true"}), {"me"}),
+        (Memory(deployed=False), REAL, set()),
+        (Memory(simulated=frozenset({"anna"})), Wishes(), {"anna", "me"}),
+        (Memory(empty=True, simulated=frozenset()), Wishes(), set()),
+        (Memory(real_spotify=True, simulated=frozenset()), Wishes(), set()),
+    ],
+    ids=["new", "empty", "empty and polled", "real", "later start", "began empty", "turned"],
+)
+def test_a_home_remembers_who_gets_simulated_plays(home, memory, wishes, simulated):
+    memory.save(home)
+
+    prepare(home, wishes)
+
+    assert Memory.load(home).simulated == simulated
+
+
 def test_a_home_without_simulated_plays_can_turn_to_the_real_spotify(home):
     assert prepare(home, REAL).real_spotify
 

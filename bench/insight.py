@@ -49,6 +49,8 @@ def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator
         yield refreshes.polls(loader, plays)
         yield refreshes.upload(loader, plays)
         loader.close()
+        # Autovacuum does this within a minute of an upload.
+        owner.run("VACUUM ANALYZE")
         connections = Connections(address_of("reader"))
         with connections.reader() as reader:
             paths = addresses(reader)

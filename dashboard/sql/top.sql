@@ -5,7 +5,7 @@
 -- The period beside the previous one. It is ordered by rank, not by {measure}: the rows already have
 -- that order, and to keep it Postgres would join the two periods row by row.
 -- The sum of integers is quick; Postgres adds up bigints as numeric.
-WITH total AS (
+WITH total AS MATERIALIZED (
     SELECT id, sum({plays}::integer) AS plays, sum(ms)::bigint AS ms,
            sum(ms_estimated)::bigint AS ms_estimated
     FROM {played} played
@@ -13,20 +13,25 @@ WITH total AS (
     HAVING sum({plays}::integer) > 0
 ),
 ranked AS (
-    SELECT *, rank() OVER (ORDER BY {measure} DESC) AS rank, count(*) OVER () AS items,
-           {measure} / nullif(sum({measure}) OVER (), 0) AS share,
-           {measure} / nullif(max({measure}) OVER (), 0)::double precision AS bar
+    SELECT *, rank() OVER (ORDER BY {measure} DESC) AS rank
     FROM total
 ),
-before AS (
-    SELECT id, rank() OVER (ORDER BY sum({value}) DESC) AS rank, count(*) OVER () AS items
+whole AS (
+    SELECT count(*) AS items, sum({measure}) AS amount, max({measure}) AS highest
+    FROM total
+),
+before AS MATERIALIZED (
+    SELECT id, rank() OVER (ORDER BY sum({value}) DESC) AS rank
     FROM {played_before} played
     GROUP BY id
     HAVING sum({plays}::integer) > 0
 )
-SELECT now.*, named.artist_name, named.{title} AS title, before.rank AS rank_before,
-       (SELECT max(items) FROM before) AS items_before
+SELECT now.*, whole.items, now.{measure} / nullif(whole.amount, 0) AS share,
+       now.{measure} / nullif(whole.highest, 0)::double precision AS bar,
+       named.artist_name, named.{title} AS title, before.rank AS rank_before,
+       (SELECT nullif(count(*), 0) FROM before) AS items_before
 FROM ranked now
+CROSS JOIN whole
 LEFT JOIN before USING (id)
 JOIN reporting.{items} named ON named.listener = :listener AND named.{id} = now.id
 WHERE {wanted}

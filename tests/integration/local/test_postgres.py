@@ -9,7 +9,15 @@ import pytest
 
 from infra.cdk.database import DATABASE
 from infra.local.ports import any_free
-from infra.local.postgres import HOST, Passwords, PostgresServer, _binaries, _run_single
+from infra.local.postgres import (
+    HOST,
+    PLANNER,
+    SETTINGS,
+    Passwords,
+    PostgresServer,
+    _binaries,
+    _run_single,
+)
 from infra.local.processes import wait_for_exit
 from infra.local.state import LocalCloudError
 from shared.postgres import Address, Database
@@ -42,11 +50,14 @@ def server(data):
     server.stop()
 
 
-def rows(port: int, role: str) -> list[list[object]]:
+IDENTITY = "SELECT current_user::text, current_database()::text"
+
+
+def rows(port: int, role: str, statement: str = IDENTITY) -> list[list[object]]:
     address = Address(HOST, port, DATABASE, role, getattr(PASSWORDS, role))
     database = Database.connect(address)
     try:
-        return database.run("SELECT current_user::text, current_database()::text")
+        return database.run(statement)
     finally:
         database.close()
 
@@ -61,6 +72,17 @@ def test_a_start_that_was_interrupted_before_the_roles_is_made_good_by_the_next(
     server.start(port, PASSWORDS, "-c fsync=off")
 
     assert rows(port, "loader") == [["loader", DATABASE]]
+
+
+def test_statements_are_planned_as_on_the_host_in_aws(server):
+    port = any_free()
+    server.start(port, PASSWORDS, "-c fsync=off")
+
+    planner = [f"{name} = {rows(port, 'reader', f'SHOW {name}')[0][0]}" for name in PLANNER]
+
+    assert set(planner) <= {
+        line.partition(" #")[0].strip() for line in SETTINGS.read_text().splitlines()
+    }
 
 
 def test_a_data_directory_that_was_only_half_made_is_made_anew(server, data):

@@ -4,10 +4,11 @@
 -- ranked --
 -- The period beside the previous one. It is ordered by rank, not by {measure}: the rows already have
 -- that order, and to keep it Postgres would join the two periods row by row.
--- The sum of integers is quick; Postgres adds up bigints as numeric.
+-- Postgres adds up bigints as numeric, which takes a quarter of the time of this statement; integers
+-- and doubles are quick, and exact here: a double holds each number of ms below 2^53.
 WITH total AS MATERIALIZED (
-    SELECT id, sum({plays}::integer) AS plays, sum(ms)::bigint AS ms,
-           sum(ms_estimated)::bigint AS ms_estimated
+    SELECT id, sum({plays}::integer) AS plays, sum(ms::double precision)::bigint AS ms,
+           sum(ms_estimated::double precision)::bigint AS ms_estimated
     FROM {played} played
     GROUP BY id
     HAVING sum({plays}::integer) > 0
@@ -21,7 +22,7 @@ whole AS (
     FROM total
 ),
 before AS MATERIALIZED (
-    SELECT id, rank() OVER (ORDER BY sum({value}) DESC) AS rank
+    SELECT id, rank() OVER (ORDER BY sum({value}::double precision) DESC) AS rank
     FROM {played_before} played
     GROUP BY id
     HAVING sum({plays}::integer) > 0

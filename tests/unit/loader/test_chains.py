@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.loader.domain.records import API, EXPORT
-from tests.unit.loader.test_merge import NOON, NarrowTable, Table, a_play, exported, reported
+from tests.unit.loader.memory_table import NOON, NarrowTable, Table, a_play, exported, reported
 
 # A merge that probes the same records again and again would hang.
 pytestmark = pytest.mark.timeout(60)

@@ -1,9 +1,8 @@
 """The rules of identity, one by one, and for every order, split and repetition."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import count, permutations
+from datetime import timedelta
+from itertools import permutations
 from typing import Any
 from unicodedata import normalize
 
@@ -13,112 +12,20 @@ from hypothesis import strategies as st
 
 from services.loader.domain.identity import MATCH_WINDOW
 from services.loader.domain.merge import merge
-from services.loader.domain.neighbourhoods import Probe
 from services.loader.domain.records import API, EXPORT, Record, Row
 from shared.models import Play, Source
 from tests.unit.loader.identity_model import rows_of
-
-NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-
-class Table:
-    """Rows in memory with the same contract as those in Postgres."""
-
-    def __init__(self) -> None:
-        self.rows: dict[int, Row] = {}
-        self.outcomes: Counter[str] = Counter()
-        self.looks = 0
-        self._ids = count(1)
-
-    def load(
-        self, records: Sequence[tuple[Source, Play]], window: timedelta = MATCH_WINDOW
-    ) -> Counter[str]:
-        """Merge records as one batch; return the outcome counts."""
-        incoming = [Record(source, play, 0) for source, play in records]
-        changes = merge(incoming, self._near, window)
-        for row_id in changes.deleted:
-            del self.rows[row_id]
-        for row in changes.rows:
-            row_id = row.id if row.id is not None else next(self._ids)
-            self.rows[row_id] = _stored(row, row_id)
-        outcome = {name: n for name, n in changes.outcomes[0].items() if n}
-        self.outcomes.update(outcome)
-        return Counter(outcome)
-
-    def heal(self, popularity: int) -> None:
-        """Set the popularity of every record that lacks one."""
-        for row in self.rows.values():
-            for record in row.records:
-                if record.play.popularity is None:
-                    healed = record.play.model_copy(update={"popularity": popularity})
-                    record.play = healed
-
-    def _near(self, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
-        self.looks += 1
-        return [row for row_id, row in self.rows.items() if row_id not in known]
-
-    def shown(self) -> list[tuple[object, ...]]:
-        """What the table shows, without ids and load times."""
-        return shown(self.rows.values())
-
-    def unpopular(self) -> list[tuple[object, ...]]:
-        """What the table shows, without popularity."""
-        return sorted(((*row[:7], *row[8:]) for row in self.shown()), key=repr)
-
-
-class NarrowTable(Table):
-    """Rows in memory that are found only within the reach of a probe, as in Postgres."""
-
-    def _near(self, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
-        found = super()._near(probes, known)
-        return [row for row in found if any(_reaches(*probe, row) for probe in probes)]
-
-
-def _reaches(record: Record, margin: timedelta, row: Row) -> bool:
-    reach = margin + timedelta(seconds=3)
-    if record.source == API:
-        reach += 2 * MATCH_WINDOW
-    elif row.api:
-        reach += MATCH_WINDOW
-    return abs(row.played_at - record.play.played_at) <= reach
-
-
-def shown(rows) -> list[tuple[object, ...]]:
-    """What rows show, without ids and load times."""
-    return sorted(((row.source, *row.values(), _history_ts(row)) for row in rows), key=repr)
-
-
-def _stored(row: Row, row_id: int) -> Row:
-    copies = {id(r): Record(r.source, r.play, None, row_id) for r in row.records}
-    api = copies[id(row.api)] if row.api else None
-    export = copies[id(row.export)] if row.export else None
-    return Row(row_id, row.played_at, api, export, list(copies.values()))
-
-
-def _history_ts(row: Row) -> datetime | None:
-    return row.export.play.played_at if row.export else None
-
+from tests.unit.loader.memory_table import (
+    NOON,
+    NarrowTable,
+    Table,
+    a_play,
+    exported,
+    reported,
+    shown,
+)
 
 INTRO: dict[str, Any] = {"track_name": "Intro", "artist_name": "Various Artists"}
-
-
-def a_play(after_s: float = 0, track: str = "a", **fields) -> Play:
-    fields = {"track_name": f"Name {track}", "artist_name": "The Example", **fields}
-    return Play(
-        track_uri=f"spotify:track:{track}",
-        played_at=NOON + timedelta(milliseconds=round(after_s * 1000)),
-        **fields,
-    )
-
-
-def reported(after_s: float = 0, track: str = "a", **fields) -> tuple[Source, Play]:
-    return API, a_play(after_s, track, **fields)
-
-
-def exported(
-    after_s: int = 0, track: str = "a", ms: int = 180_000, **fields
-) -> tuple[Source, Play]:
-    return EXPORT, a_play(after_s, track, ms_played=ms, **fields)
 
 
 def loaded(*records: tuple[Source, Play]) -> Table:

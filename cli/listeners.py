@@ -70,7 +70,7 @@ class Listeners:
     def clear_refusals(self) -> None:
         """Clear rate limits, refused logins and errors, so that the next polls call Spotify.
 
-        For the simulated Spotify only: the real one would extend a rate limit.
+        Use it with the simulated Spotify only: the real one extends a rate limit that is ignored.
 
         Raises:
             SettingsError: The stored state cannot be read.

@@ -13,5 +13,5 @@ STATEMENTS = read(Path(__file__).with_suffix(".sql"))
 
 
 def as_document(model: type[_Document], row: Sequence[object]) -> _Document:
-    """Return a row as a document. Its columns have the order of the document's fields."""
+    """Build a document from a row whose columns are in the order of the document's fields."""
     return model.model_validate(dict(zip(model.model_fields, row, strict=True)))

@@ -131,7 +131,7 @@ class View:
         """
         if any("\0" in value for value in args.values()):
             # Postgres rejects a NUL character in a text.
-            raise BadRequest("The address holds a character that no name has.")
+            raise BadRequest("The address contains a NUL character, which is not allowed.")
         choice = Choice(
             RULES[_one_of(RULES, args.get("rule", "30s"), "counting rule")],
             _one_of(MEASURES, args.get("measure", "plays"), "measure"),

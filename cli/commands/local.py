@@ -40,7 +40,7 @@ class Ready(Document):
 
 
 class Ended(Document):
-    """A local cloud that is stopped."""
+    """The result of `plays local down` and `reset`: the home, and whether a cloud ran there."""
 
     home: Path
     was_running: bool

@@ -66,7 +66,7 @@ def report(
             text = render(view, period, _heading(name or listener))
         except NoPlaysError:
             raise CommandError(
-                f"no play of {listener} in {period.name} is stored: use another --year or --month"
+                f"{listener} has no plays in {period.name}: use another --year or --month"
             ) from None
     written = _write(out or Path(f"listening-{period.text}.html"), text, force=force)
     done = Report(path=written, period=period.name, bytes=written.stat().st_size)

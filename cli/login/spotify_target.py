@@ -77,7 +77,8 @@ def must_switch(target: Target, *, simulated: bool, start_over: bool) -> bool:
         )
     if start_over and (simulated or not blocks_login):
         raise CommandError(
-            "--start-over deletes simulated plays of a local cloud, but there are none here"
+            "--start-over deletes simulated plays of a local cloud, and there are none to delete: "
+            "log in without it"
         )
     if simulated or not blocks_login:
         return False

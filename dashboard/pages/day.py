@@ -18,7 +18,8 @@ def page(view: View, day: str) -> dict[str, Any]:
     """
     shown = _date(day)
     if not view.timeline.holds(shown):
-        raise NotFound(f"Plays are known from {view.timeline.first} to {view.timeline.today} only.")
+        known = f"{view.timeline.first} to {view.timeline.today}"
+        raise NotFound(f"{shown} is outside your history, which runs from {known}.")
     newest = view.ask.rows("plays.newest", first=shown, last=shown, platform=None, most=None)
     return {
         "day": shown,

@@ -40,7 +40,7 @@ def clean(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def local_aws(access_key: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Add the administrator's key, and shut out every file that could hold others."""
+    """Return the environment with the administrator's key, and without any other source of keys."""
     return clean(environment) | {
         "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,

@@ -260,7 +260,7 @@ def _api_refusal(response: Response, access_token: str) -> SpotifyError:
     if status == HTTPStatus.FORBIDDEN:
         if refusal.is_of_limits:
             return _rate_limit(response, refusal)
-        kind = SpotifyEndpointError if refusal.is_of_the_endpoint else SpotifyAuthError
+        kind = SpotifyEndpointError if refusal.forbids_endpoint else SpotifyAuthError
         return kind(f"Spotify forbids the call: {words}")
     failed = SpotifyRequestError if status == HTTPStatus.BAD_REQUEST else SpotifyError
     return failed(f"Spotify answered with status {status}: {words}")

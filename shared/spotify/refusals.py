@@ -32,11 +32,11 @@ class ApiRefusal:
         return self.is_over_quota or of_a_rate
 
     @property
-    def is_of_the_endpoint(self) -> bool:
+    def forbids_endpoint(self) -> bool:
         """True if the app may not make this call for any account.
 
-        Spotify then answers "Forbidden", or only the status. Other texts are about the account, as
-        with a missing Premium subscription, or are unknown.
+        The message is then "Forbidden" or empty. Any other is about the account, such as a missing
+        Premium subscription, or is unknown.
         """
         words = self._words.strip(" .")
         return words == "forbidden" or (self.is_json and not words)

@@ -98,7 +98,7 @@ def test_if_enabled_no_other_role_connects_with_the_certificate(opened, role):
         opened.ask_from_elsewhere(role, client)
 
 
-def test_only_root_can_read_its_key_in_the_accepted_format(opened):
+def test_the_key_of_data_studio_is_pkcs8_and_readable_by_root_only(opened):
     path = opened.home / "tls" / "report_reader.pem"
 
     assert "-----BEGIN PRIVATE KEY-----" in path.read_text()

@@ -216,7 +216,7 @@ def test_the_host_has_exactly_the_rights_of_its_scripts(data):
     assert actions == set().union(*NEEDED_BY.values()) | CALLED_BY_NO_SCRIPT
 
 
-def test_the_rights_of_the_host_name_its_own_resources(data):
+def test_the_permissions_of_the_host_cover_only_its_own_resources(data):
     ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:"
 
     assert data.rights("Postgres/Role") == {

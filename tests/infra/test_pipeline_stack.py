@@ -302,7 +302,7 @@ def test_the_secret_of_a_listener_is_empty_until_they_log_in(on_aws):
 
 
 @pytest.mark.parametrize("path", ["Functions/Loader/Function", "Functions/Loader/Function/Source"])
-def test_the_database_is_migrated_before_the_loader_changes(on_aws, path):
+def test_migrations_run_before_the_loader_is_updated(on_aws, path):
     waits_for = [on_aws.path_of(name) for name in on_aws.resources()[path]["DependsOn"]]
 
     assert "Migrate" in waits_for

@@ -30,7 +30,7 @@ else:
 
 
 class CollectedBatch(PlayBatch):
-    """A `PlayBatch` whose plays are dicts; with features it has the JSON of an `EnrichedBatch`."""
+    """A `PlayBatch` with its plays as dicts; with features its JSON is an `EnrichedBatch`."""
 
     plays: list[PlayFields] = Field(default=[], max_length=PLAYS_PER_BATCH)  # type: ignore[assignment]  # the same JSON
     features: tuple[TrackFeatures, ...] = ()

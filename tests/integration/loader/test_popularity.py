@@ -93,7 +93,7 @@ def test_features_without_popularity_fill_nothing(load, rows):
     assert rows(STORED) == [[None, None, None]]
 
 
-def test_a_row_shows_the_apis_popularity_once_known(load, rows):
+def test_the_apis_popularity_replaces_the_exports_once_known(load, rows):
     exported = a_play(3, "lakes", isrc="QZAAA2600001", ms_played=60_000)
     load(a_batch(a_play(isrc="QZAAA2600001")), a_batch(exported, source=EXPORT, origin="2"))
 

@@ -196,7 +196,7 @@ def ask(database, owner, connect):
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_each_statement_answers_its_question(question, ask):
+def test_each_query_in_the_docs_returns_the_expected_answer(question, ask):
     answers = [ask(statement) for statement in QUESTIONS[question]]
 
     assert answers == ANSWERS[question]
@@ -256,7 +256,7 @@ def stored(owner) -> dict[str, set[str]]:
     return found
 
 
-def test_the_table_names_every_view(table, stored):
+def test_the_table_in_the_docs_lists_every_view(table, stored):
     assert set().union(*(views for views, _ in table)) == set(stored)
 
 

@@ -96,7 +96,7 @@ def test_every_column_has_a_plain_type(columns):
     assert {kind for _, _, kind, _ in columns} <= PLAIN_TYPES
 
 
-def test_without_a_play_every_view_is_empty(reader, views):
+def test_without_plays_every_view_is_empty(reader, views):
     assert [view for view in views if reader.run(f"TABLE reporting.{view}")] == []
 
 

@@ -134,7 +134,7 @@ def test_aws_has_no_simulator(target):
         ("simulated", "--simulated: this local cloud polls no simulator"),
         (
             "start_over",
-            "--start-over deletes simulated plays of a local cloud, but there are none",
+            "--start-over deletes simulated plays of a local cloud, and there are none to delete",
         ),
     ],
 )

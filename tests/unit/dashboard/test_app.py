@@ -73,7 +73,7 @@ def test_an_unknown_listener_gets_a_list_of_known_ones(top):
         ("measure=ms", "plays, minutes"),
         ("kind=album_name", "artist, track, album"),
         ("sort=ms", "rank, name, plays, time, change"),
-        ("search=%00", "a character that no name has"),
+        ("search=%00", "a NUL character, which is not allowed"),
     ],
 )
 def test_an_invalid_argument_is_refused_with_the_valid_values(top, query, says):

@@ -53,7 +53,7 @@ def find(lookup, tracks, until=LATER):
     return findings
 
 
-def test_an_answer_is_found_and_saved(lookup):
+def test_features_of_a_source_are_returned_and_cached(lookup):
     findings = lookup.find([uri("Boats")], LATER)
 
     known = some_features("Boats")

@@ -49,7 +49,7 @@ def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator
         yield refreshes.polls(loader, plays)
         yield refreshes.upload(loader, plays)
         loader.close()
-        # Autovacuum does this within a minute of an upload.
+        # Autovacuum does this some minutes after an upload.
         owner.run("VACUUM ANALYZE")
         connections = Connections(address_of("reader"))
         with connections.reader() as reader:

@@ -48,7 +48,7 @@ def confirm_upload(target: Target, listener: str, *, yes: bool) -> None:
 
 
 def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
-    """Ask before a poll adds the first simulated plays where a listener's own are, or belong.
+    """Ask before a poll adds simulated plays for a listener who has, or awaits, their own.
 
     Raises:
         CommandError: The person declines, or there is no terminal to ask on.
@@ -59,7 +59,7 @@ def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
     if listener not in memory.simulated and (memory.empty or _has_uploads(target, listener)):
         confirm(
             "this local cloud polls a simulated Spotify, and the poll would add simulated plays "
-            f"where {listener}'s own belong",
+            f"to those of {listener}",
             "`plays login` switches to the real Spotify.",
             yes=yes,
         )

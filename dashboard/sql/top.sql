@@ -4,9 +4,9 @@
 -- ranked --
 -- The period beside the previous one. It is ordered by rank, not by {measure}: the rows already have
 -- that order, and to keep it Postgres would join the two periods row by row.
--- Postgres adds up bigints as numeric, which takes a quarter of the time of this statement; integers
+-- The sum of bigints is a numeric, which took a quarter of the time of this statement; sums of integers
 -- and doubles are quick, and exact here: a double holds each number of ms below 2^53.
-WITH total AS MATERIALIZED (
+WITH total AS (
     SELECT id, sum({plays}::integer) AS plays, sum(ms::double precision)::bigint AS ms,
            sum(ms_estimated::double precision)::bigint AS ms_estimated
     FROM {played} played
@@ -21,7 +21,7 @@ whole AS (
     SELECT count(*) AS items, sum({measure}) AS amount, max({measure}) AS highest
     FROM total
 ),
-before AS MATERIALIZED (
+before AS (
     SELECT id, rank() OVER (ORDER BY sum({value}::double precision) DESC) AS rank
     FROM {played_before} played
     GROUP BY id

@@ -13,10 +13,12 @@ FOLDERS = ("logs", "cdk", "cdk.out")
 def prepare(home: Path, wishes: Wishes) -> Memory:
     """Make the folders of a home, delete what cannot be continued, and return what it remembers.
 
-    That names the listener to whom this start adds simulated plays.
+    The result also names the listener who gets simulated plays from this start on.
 
     Raises:
-        LocalCloudError: It is of a release before 2026-11-29.
+        LocalCloudError: It is of a release before 2026-11-29, or this start would add simulated
+            plays to a person's own.
+        SettingsError: A value of the configuration is unknown or wrong.
     """
     memory = Memory.load(home)
     if memory.is_outdated:
@@ -29,6 +31,7 @@ def prepare(home: Path, wishes: Wishes) -> Memory:
         # Those of earlier releases were open to other users.
         (home / name).chmod(0o700)
     changes: dict[str, object] = {}
+    holds_own = memory.deployed and memory.empty and not memory.simulated
     if not memory.deployed:
         delete(home, INGESTED)
         changes = {"empty": wishes.empty, "simulated": frozenset(), "sampled": False}
@@ -36,6 +39,11 @@ def prepare(home: Path, wishes: Wishes) -> Memory:
     if not (wishes.simulated_listener or memory.simulated):
         memory = memory.model_copy(update={"real_spotify": True})
     if _adds_simulated(wishes.within(memory), memory):
+        if holds_own:
+            raise LocalCloudError(
+                f"{home} is for your own plays, and polling_enabled would add simulated ones: "
+                "leave it out, or name another folder by PLAYS_LOCAL_DIR"
+            )
         simulated = memory.simulated | {DEFAULT_LISTENER}
         memory = memory.model_copy(update={"simulated": simulated})
     memory.save(home)

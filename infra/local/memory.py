@@ -53,7 +53,8 @@ class Memory(BaseModel):
     crashed: bool = False
     """True if AWS has lost its queues, and the uploads that may be lost have not been named yet."""
     empty: bool = False
-    """True if it began with --empty, for a person's own plays: nothing simulated is added."""
+    """True if it began with --empty, for a person's own plays: nothing simulated is added without
+    their consent."""
     sampled: bool = False
     """True once the sample history is uploaded."""
     real_spotify: bool = False

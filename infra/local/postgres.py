@@ -30,11 +30,11 @@ STOP_TIMEOUT_S = 60
 # Only passwords, and only from this machine; `local` is never used (no socket is opened).
 HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 
-# The roles, their rights and what plans depend on are those of the database host in AWS.
+# The roles, their rights and some settings are those of the database host in AWS.
 _AWS_HOST = Path(__file__).parents[1] / "cdk" / "assets" / "postgres"
 ROLES = _AWS_HOST / "roles.sql"
 SETTINGS = _AWS_HOST / "pipeline.conf"
-PLANNER = ("shared_buffers", "effective_cache_size", "work_mem", "random_page_cost", "jit")
+HOST_SETTINGS = ("shared_buffers", "effective_cache_size", "work_mem", "random_page_cost", "jit")
 FAILURES = ("ERROR:", "FATAL:", "PANIC:")
 
 
@@ -80,7 +80,7 @@ class PostgresServer:
         # Postgres itself would take any process of that pid for a server.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         _set_roles(binaries, self._data, passwords)
-        arguments = f"-h {HOST} -p {port} -k '' {_planner_options()} {options}"
+        arguments = f"-h {HOST} -p {port} -k '' {_options()} {options}"
         # -w waits for readiness, which the pid file shows if there is no Unix socket.
         words = ("-w", "-t", str(START_TIMEOUT_S), "-o", arguments, "-l", str(self.log))
         code, _ = _run(binaries, "pg_ctl", *words, "-D", str(self._data), "start")
@@ -125,9 +125,9 @@ class PostgresServer:
         fresh.replace(self._data)
 
 
-def _planner_options() -> str:
+def _options() -> str:
     values = dict(re.findall(r"^(\w+) = (\S+)", SETTINGS.read_text(), re.MULTILINE))
-    return " ".join(f"-c {name}={values[name]}" for name in PLANNER)
+    return " ".join(f"-c {name}={values[name]}" for name in HOST_SETTINGS)
 
 
 def _binaries(data: Path) -> Binaries:

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def simulated(local_cloud):
     """The cloud with simulated plays of the default listener."""
-    local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
     return local_cloud
 
 

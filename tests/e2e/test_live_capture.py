@@ -34,16 +34,16 @@ def test_scheduled_polls_are_enriched(local_cloud, eventually):
 
 
 def test_a_poll_with_wait_returns_after_its_rows_are_stored(local_cloud):
-    result = local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")["result"]
+    result = local_cloud.run_json("poll", "--wait", "--timeout", "60")["result"]
 
     assert result["returned"] == 50
     assert local_cloud.count("me") >= result["returned"]
 
 
 def test_a_second_poll_finds_no_new_play(local_cloud):
-    local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
 
-    again = local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")["result"]
+    again = local_cloud.run_json("poll", "--wait", "--timeout", "60")["result"]
 
     assert again["returned"] == 50
     assert again["new"] <= 2

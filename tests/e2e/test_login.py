@@ -55,7 +55,7 @@ def own_cloud(real_spotify) -> Iterator[LocalCloud]:
 
 def logged_in(local: LocalCloud) -> dict[str, Any]:
     """Log in at the simulator; accept its consent page as a browser does."""
-    words = ("login", "--simulated", "--yes", "--no-browser", "--port", str(any_free()), "--json")
+    words = ("login", "--simulated", "--no-browser", "--port", str(any_free()), "--json")
     with subprocess.Popen(  # noqa: S603 - the command is ours
         [sys.executable, "-m", "cli", *words],
         cwd=REPOSITORY,
@@ -90,7 +90,7 @@ def test_a_poll_works_with_a_login_from_the_consent_page(local_cloud):
     before = local_cloud.run_json("status")["token_days_left"]["me"]
 
     done = logged_in(local_cloud)
-    result = local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")["result"]
+    result = local_cloud.run_json("poll", "--wait", "--timeout", "60")["result"]
 
     assert (done["listener"], done["plays_shown"], done["trouble"]) == ("me", 50, None)
     assert result["returned"] == 50

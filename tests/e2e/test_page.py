@@ -32,7 +32,7 @@ def test_the_page_survives_a_restart_of_postgres(local_cloud):
 
 def test_the_page_says_that_plays_are_simulated(local_cloud):
     # Before the first poll the page shows the first steps alone.
-    local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
     url = local_cloud.run_json("status")["dashboard_url"]
 
     with urlopen(f"{url}?listener=me", timeout=60) as answered:  # noqa: S310 - http of this machine
@@ -43,7 +43,7 @@ def test_the_page_says_that_plays_are_simulated(local_cloud):
 
 def test_the_page_shows_the_status(local_cloud):
     # Before the first poll the page shows the first steps only.
-    local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")
+    local_cloud.run_json("poll", "--wait", "--timeout", "60")
     url = local_cloud.run_json("status")["dashboard_url"]
 
     with urlopen(f"{url}health?operations=1", timeout=60) as answered:  # noqa: S310 - likewise

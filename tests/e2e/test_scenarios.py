@@ -18,7 +18,7 @@ def scenario(local_cloud):
 def test_a_rate_limit_of_hours_is_obeyed_without_another_call(local_cloud, scenario):
     scenario("quota-exceeded")
 
-    first, second = (local_cloud.plays("poll", "--yes") for _ in range(2))
+    first, second = (local_cloud.plays("poll") for _ in range(2))
 
     assert (first.returncode, second.returncode) == (1, 1)
     assert "rate-limits the app of me until" in second.stderr
@@ -30,18 +30,18 @@ def test_a_rate_limit_of_hours_is_obeyed_without_another_call(local_cloud, scena
 
 def test_the_rate_limit_ends_with_the_scenario(local_cloud, scenario):
     scenario("quota-exceeded")
-    refused = local_cloud.plays("poll", "--yes")
+    refused = local_cloud.plays("poll")
 
     scenario("normal")
 
     assert refused.returncode == 1
     assert local_cloud.run_json("status")["blocked_until"]["me"] is None
-    assert local_cloud.run_json("poll", "--yes", "--wait")["result"]["returned"] == 50
+    assert local_cloud.run_json("poll", "--wait")["result"]["returned"] == 50
 
 
 def test_a_short_rate_limit_is_waited_out_without_loss(local_cloud, scenario, eventually):
     scenario("rate-limited", "retry_after_s=3", "times=1")
-    refused = local_cloud.plays("poll", "--yes")
+    refused = local_cloud.plays("poll")
 
     polled = eventually(lambda: polled_now(local_cloud), within_s=30)
 
@@ -68,7 +68,7 @@ def test_plays_do_not_wait_for_a_source_that_is_down(local_cloud, scenario):
     scenario("reccobeats-down")
     since = datetime.now(UTC)
 
-    done = local_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")
+    done = local_cloud.run_json("poll", "--wait", "--timeout", "60")
 
     loaded = local_cloud.rows(LOADED_SINCE, since=since)
     assert done["result"]["returned"] == 50
@@ -78,5 +78,5 @@ def test_plays_do_not_wait_for_a_source_that_is_down(local_cloud, scenario):
 
 
 def polled_now(local_cloud):
-    done = local_cloud.plays("poll", "--yes", "--wait", "--json")
+    done = local_cloud.plays("poll", "--wait", "--json")
     return None if done.returncode else json.loads(done.stdout)

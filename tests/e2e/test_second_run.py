@@ -25,7 +25,8 @@ from infra.local.sample_history import write_history_zip
 from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState
 from tests.e2e.conftest import remember_ports
 
-pytestmark = pytest.mark.e2e
+# The story starts a cloud four times.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PLAYS = [sys.executable, "-m", "cli"]
 READY_S = 120

@@ -9,14 +9,6 @@ ALTER TABLE derived.name ADD COLUMN is_unused boolean NOT NULL DEFAULT false;
 CREATE INDEX name_unused ON derived.name (item_id) WHERE is_unused;
 COMMENT ON TABLE derived.name IS 'The spelling of each artist, track and album (kind), as derived.plain_name chooses it. One that no track carries any more (is_unused) stays until no figure is shown under it.';
 
--- The ten most played artists of a month are the last entries of this index. It ended with item_id,
--- which no statement looked for.
-DROP INDEX derived.item_month_month;
-CREATE INDEX item_month_month ON derived.item_month (listener, listened_month, kind, plays_all);
--- An upload changes rows of all months, but seldom a fifth of them, for which autovacuum waits by
--- default. Counting the items of each month takes three times as long until then.
-ALTER TABLE derived.item_month SET (autovacuum_vacuum_scale_factor = 0.02);
-
 CREATE OR REPLACE FUNCTION derived.choose_names(uris text[]) RETURNS text[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

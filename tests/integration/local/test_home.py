@@ -74,6 +74,15 @@ def test_a_home_remembers_who_gets_simulated_plays(home, memory, wishes, simulat
     assert Memory.load(home).simulated == simulated
 
 
+def test_a_home_for_own_plays_never_polls_the_simulator(home):
+    Memory(empty=True, simulated=frozenset()).save(home)
+
+    with pytest.raises(LocalCloudError, match="polling_enabled would add simulated ones"):
+        prepare(home, Wishes(context={"polling_enabled": "true"}))
+
+    assert not Memory.load(home).simulated
+
+
 def test_a_home_without_simulated_plays_can_turn_to_the_real_spotify(home):
     assert prepare(home, REAL).real_spotify
 

@@ -11,7 +11,7 @@ from infra.cdk.database import DATABASE
 from infra.local.ports import any_free
 from infra.local.postgres import (
     HOST,
-    PLANNER,
+    HOST_SETTINGS,
     SETTINGS,
     Passwords,
     PostgresServer,
@@ -74,13 +74,13 @@ def test_a_start_that_was_interrupted_before_the_roles_is_made_good_by_the_next(
     assert rows(port, "loader") == [["loader", DATABASE]]
 
 
-def test_statements_are_planned_as_on_the_host_in_aws(server):
+def test_the_settings_are_those_of_the_host_in_aws(server):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
 
-    planner = [f"{name} = {rows(port, 'reader', f'SHOW {name}')[0][0]}" for name in PLANNER]
+    local = [f"{name} = {rows(port, 'reader', f'SHOW {name}')[0][0]}" for name in HOST_SETTINGS]
 
-    assert set(planner) <= {
+    assert set(local) <= {
         line.partition(" #")[0].strip() for line in SETTINGS.read_text().splitlines()
     }
 

@@ -258,7 +258,7 @@ def test_a_simulated_login_asks_before_it_mixes_plays(setup, at_simulator, tmp_p
     result = setup.login(*at_simulator)
 
     assert result.exit_code == 1
-    assert "where anna's own belong: pass --yes" in result.stderr
+    assert "would add simulated plays to those of anna: pass --yes" in result.stderr
     assert setup.person.urls == []
     assert Memory.load(tmp_path).simulated == {"me"}
 

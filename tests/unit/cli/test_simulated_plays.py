@@ -117,7 +117,7 @@ def invoked(target, *words):
     return CliRunner().invoke(app, ["poll", *words], obj=lambda: target).stderr
 
 
-MIXES = "the poll would add simulated plays where me's own belong"
+MIXES = "the poll would add simulated plays to those of me"
 
 
 def test_a_simulated_poll_that_mixes_is_refused(plays, cloud, export):

@@ -1,5 +1,7 @@
 """Each page after a load and before the refresh of the derived tables."""
 
+import re
+
 import pytest
 
 from tests.integration.dashboard.site import plain
@@ -124,3 +126,17 @@ def test_every_page_says_that_a_refresh_is_running(get, owner, load, database):
 
     for path in ("/", "/top", "/day/2025-03-05", *PATHS):
         assert "Being computed" not in plain(get(path).text), path
+
+
+@pytest.fixture
+def unseen(database):
+    """Ten artists, and two plays of another one that no refresh has seen. Each has another time."""
+    for n in range(10):
+        _hear(database, f"2025-03-05 21:1{n}Z", str(n), f"Band {n}", 180_000 + n)
+    database.run("SELECT derived.refresh(1000)")
+    for minute in (30, 40):
+        _hear(database, f"2025-03-05 21:{minute}Z", "x", "Ada Quince", 200_000)
+
+
+def test_unrefreshed_plays_take_no_rank(get, unseen):
+    assert len(set(re.findall(r"Band \d", get("/rank?period=2025-03").text))) == 10

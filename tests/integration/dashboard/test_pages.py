@@ -233,7 +233,7 @@ def test_the_top_list_counts_each_play_once(sample, get, owner, kind, period):
     counted: Counter[str] = Counter()
     for item, day, plays in owner.run(
         f"SELECT {kind}_id, listened_date, plays_30s FROM reporting.plays "  # noqa: S608 - likewise
-        f"WHERE {kind}_name IS NOT NULL"
+        f"WHERE {kind}_id IS NOT NULL"
     ):
         counted[item] += plays if dates.first <= day <= dates.last else 0
     rows = list(csv.DictReader(io.StringIO(get(f"/top.csv?kind={kind}&period={period}").text)))

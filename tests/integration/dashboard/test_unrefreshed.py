@@ -1,5 +1,6 @@
 """Each page after a load and before the refresh of the derived tables."""
 
+import csv
 import re
 
 import pytest
@@ -140,3 +141,11 @@ def unseen(database):
 
 def test_unrefreshed_plays_take_no_rank(get, unseen):
     assert len(set(re.findall(r"Band \d", get("/rank?period=2025-03").text))) == 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shares_add_up_to_1_beside_unrefreshed_plays(get, unseen, kind):
+    answer = get(f"/top.csv?kind={kind}&period=2025-03-01..2025-03-20")
+
+    shares = [float(row["share"]) for row in csv.DictReader(answer.text.splitlines())]
+    assert sum(shares) == pytest.approx(1, abs=0.001)

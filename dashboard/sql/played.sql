@@ -14,6 +14,7 @@ UNION ALL
 -- One scan of the plays for both ends, because each scan would hash all tracks again.
 SELECT {id}, plays_all, plays_30s, plays_half, plays_done, ms, ms * minutes_are_estimated::integer
 FROM reporting.plays
+-- A play that no refresh has seen has no id yet.
 WHERE listener = :listener AND {id} IS NOT NULL
   AND (
       (ended_at >= (:head_first::date)::timestamp AT TIME ZONE :zone

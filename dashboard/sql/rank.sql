@@ -25,7 +25,8 @@ WITH worth AS (
     SELECT date_trunc(:step, listened_date::timestamp)::date, artist_id,
            ms, ms * minutes_are_estimated::integer, {value}
     FROM reporting.plays
-    WHERE listener = :listener
+    -- A play that no refresh has seen has no id yet.
+    WHERE listener = :listener AND artist_id IS NOT NULL
       AND (
           (ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
            AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone)

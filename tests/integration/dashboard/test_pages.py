@@ -11,6 +11,7 @@ from html import unescape
 import pytest
 
 from dashboard.timeline import Timeline
+from dashboard.view import MEASURES, RULES
 from shared.models import Play
 
 LISTS = ["/", "/top", "/top?kind=track", "/top?kind=album", "/top.csv?kind=album"]
@@ -37,6 +38,11 @@ def words(answer):
         " ",
         unescape(re.sub(r"<script.*?</script>|<[^>]+>", " ", answer.text, flags=re.DOTALL)),
     )
+
+
+def rows_of(answer):
+    """The rows of a CSV file."""
+    return list(csv.DictReader(io.StringIO(answer.text)))
 
 
 def at(hour, minute, day=5, month=3):
@@ -224,24 +230,73 @@ def test_an_open_gap_is_shown(one_play, database, polled, shown):
     assert "Plays of this day may be missing" in shown("/day/2025-03-05")
 
 
-@pytest.mark.parametrize("kind", ITEMS)
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize(
-    "period", ["2025", "2024-12-30..2025-03-02", "2025-03-05..2025-04-20", "all"]
+    "period", ["2025", "2025-02-05..2025-07-20", "2025-03-05..2025-04-20", "all"]
 )
-def test_the_top_list_counts_each_play_once(sample, get, owner, kind, period):
+def test_the_top_list_counts_each_play_once(get, owner, period, measure, rule):
+    # There are plays on 1 March and 30 June, where whole months meet single days.
     dates = Timeline(date(2000, 1, 1), date(2100, 1, 1)).parse(period)
-    counted: Counter[str] = Counter()
-    for item, day, plays in owner.run(
-        f"SELECT {kind}_id, listened_date, plays_30s FROM reporting.plays "  # noqa: S608 - likewise
-        f"WHERE {kind}_name IS NOT NULL"
-    ):
-        counted[item] += plays if dates.first <= day <= dates.last else 0
-    rows = list(csv.DictReader(io.StringIO(get(f"/top.csv?kind={kind}&period={period}").text)))
+    for kind in ITEMS:
+        counted = owner.run(
+            f"SELECT sum(plays_{rule})::integer, sum(ms)::bigint FROM reporting.plays "  # noqa: S608 - our own words
+            f"WHERE {kind}_id IS NOT NULL AND listened_date BETWEEN :first AND :last "
+            f"GROUP BY {kind}_id HAVING sum(plays_{rule}) > 0",
+            first=dates.first,
+            last=dates.last,
+        )
+        rows = rows_of(get(f"/top.csv?kind={kind}&period={period}&measure={measure}&rule={rule}"))
 
-    found = [int(row["plays"]) for row in rows]
-    assert len(found) > 10
-    assert found == sorted((+counted).values(), reverse=True)
-    assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=0.001)
+        amounts = [float(row[measure]) for row in rows]
+        assert len(amounts) > 10
+        assert amounts == sorted(amounts, reverse=True)
+        assert Counter((int(row["plays"]), float(row["minutes"])) for row in rows) == Counter(
+            (plays, round(ms / 60_000, 2)) for plays, ms in counted
+        )
+        assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=0.001)
+
+
+def test_tied_artists_share_a_rank_in_the_top_list(load, get):
+    load(
+        *(a_play(at(10, n), 1, artist_name="Slow", ms_played=60_000) for n in (1, 5)),
+        *(a_play(at(11, n), 2, artist_name="Quick", ms_played=40_000) for n in (1, 5)),
+        a_play(at(12, 0), 3, artist_name="Once"),
+    )
+
+    rows = rows_of(get("/top.csv?period=2025"))
+    assert [(row["artist"], row["rank"]) for row in rows] == [
+        ("Slow", "1"),
+        ("Quick", "1"),
+        ("Once", "3"),
+    ]
+
+
+def test_by_minutes_the_previous_rank_is_by_time(load, polled, get):
+    names = ("Long", "Often", "Skipped")
+    polled("2025-04-01T00:00Z")
+    load(
+        a_play(at(10, 0, day=1, month=2), 0, artist_name="Long", ms_played=180_000),
+        *(a_play(at(11, n, month=2), 1, artist_name="Often", ms_played=40_000) for n in (1, 5)),
+        a_play(at(12, 0, month=2), 2, artist_name="Skipped", ms_played=20_000),
+        *(a_play(at(10 + n, 0), n, artist_name=name) for n, name in enumerate(names)),
+    )
+
+    rows = rows_of(get("/top.csv?period=2025-03&measure=minutes"))
+    assert [(row["artist"], row["rank_before"]) for row in rows] == [
+        ("Long", "1"),
+        ("Often", "2"),
+        ("Skipped", ""),
+    ]
+
+
+def test_an_empty_previous_period_is_not_compared(load, polled, get, shown):
+    polled("2025-04-01T00:00Z")
+    load(a_play(at(10, 0, month=1)), a_play(at(10, 0)))
+
+    assert "artists 1 tracks 1 days with music 1" in shown("/?period=2025-03")
+    assert [row["rank_before"] for row in rows_of(get("/top.csv?period=2025-03"))] == [""]
 
 
 def test_the_change_is_against_the_previous_period(load, polled, get):
@@ -257,7 +312,7 @@ def test_the_change_is_against_the_previous_period(load, polled, get):
         ),
     )
 
-    rows = csv.DictReader(io.StringIO(get("/top.csv?period=2025-03").text))
+    rows = rows_of(get("/top.csv?period=2025-03"))
     assert [(row["artist"], row["plays"], row["rank_before"]) for row in rows] == [
         ("Fresh", "4", ""),
         ("Old and new", "3", "1"),

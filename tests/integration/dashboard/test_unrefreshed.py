@@ -1,5 +1,8 @@
 """Each page after a load and before the refresh of the derived tables."""
 
+import csv
+import re
+
 import pytest
 
 from tests.integration.dashboard.site import plain
@@ -124,3 +127,25 @@ def test_every_page_says_that_a_refresh_is_running(get, owner, load, database):
 
     for path in ("/", "/top", "/day/2025-03-05", *PATHS):
         assert "Being computed" not in plain(get(path).text), path
+
+
+@pytest.fixture
+def unseen(database):
+    """Ten artists, and two plays of another one that no refresh has seen. Each has another time."""
+    for n in range(10):
+        _hear(database, f"2025-03-05 21:1{n}Z", str(n), f"Band {n}", 180_000 + n)
+    database.run("SELECT derived.refresh(1000)")
+    for minute in (30, 40):
+        _hear(database, f"2025-03-05 21:{minute}Z", "x", "Ada Quince", 200_000)
+
+
+def test_unrefreshed_plays_take_no_rank(get, unseen):
+    assert len(set(re.findall(r"Band \d", get("/rank?period=2025-03").text))) == 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shares_add_up_to_1_beside_unrefreshed_plays(get, unseen, kind):
+    answer = get(f"/top.csv?kind={kind}&period=2025-03-01..2025-03-20")
+
+    shares = [float(row["share"]) for row in csv.DictReader(answer.text.splitlines())]
+    assert sum(shares) == pytest.approx(1, abs=0.001)

@@ -83,17 +83,6 @@ def test_an_invalid_argument_is_refused_with_the_valid_values(top, query, says):
     assert says in answer.text
 
 
-@pytest.mark.parametrize("rule", list(RULES))
-@pytest.mark.parametrize("measure", ["plays", "minutes"])
-def test_rule_and_measure_become_columns(top, rule, measure):
-    _, asked = top(f"/top?period=2025&rule={rule}&measure={measure}&kind=track")
-
-    assert f"sum(plays_{rule}::integer) AS plays" in asked.sql
-    assert f"rank() OVER (ORDER BY {'ms' if measure == 'minutes' else 'plays'} DESC)" in asked.sql
-    assert "reporting.tracks_by_month" in asked.sql
-    assert "{" not in asked.sql
-
-
 def test_the_mapping_names_the_columns_of_the_views():
     assert Choice(RULES["half"], "plays").columns == {
         "plays": "plays_half",

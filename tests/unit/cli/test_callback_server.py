@@ -91,7 +91,7 @@ def test_a_redirect_from_spotify_is_accepted(server, ask):
     page = ask("/callback?code=AQC-1&state=S", **came)
 
     assert page.status_code == 200
-    assert server.answer == ConsentAnswer(code="AQC-1")
+    assert answer_of(server) == ConsentAnswer(code="AQC-1")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS", "HEAD"])

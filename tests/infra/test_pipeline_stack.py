@@ -233,7 +233,7 @@ def test_every_file_below_the_upload_folder_starts_the_backfill(is_upload, key):
         "a.json",
     ],
 )
-def test_anything_else_in_the_archive_starts_nothing(is_upload, key):
+def test_other_objects_in_the_archive_start_nothing(is_upload, key):
     assert not is_upload(key)
 
 

@@ -44,7 +44,7 @@ def test_pushed_plays_are_shown(simulated, poll):
     assert [play.track_uri for play in poll().plays] == [catalogue.track(7).uri]
 
 
-def test_a_block_is_played_until_time_has_passed_and_calls_within_are_counted(simulated, poll):
+def test_calls_within_a_simulated_block_are_counted_until_it_ends(simulated, poll):
     simulated.scenario("rate-limited", retry_after_s=60, times=1)
 
     with pytest.raises(SpotifyRateLimitError) as refused:

@@ -2,7 +2,7 @@ from infra.local.memory import FILE, Memory
 from infra.local.ports import Ports
 
 
-def test_a_home_remembers(home):
+def test_a_saved_memory_is_loaded_again(home):
     memory = Memory(ports=Ports(aws=14566), sampled=True, simulated={"me"})
 
     memory.save(home)

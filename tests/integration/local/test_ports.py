@@ -35,7 +35,7 @@ def test_a_port_is_free_again_right_after_its_last_connection():
     assert is_free(port)
 
 
-def test_wanted_ports_are_taken_without_a_word():
+def test_free_usual_ports_are_used_without_a_message():
     said: list[str] = []
     wanted = free_ports()
 

@@ -62,7 +62,7 @@ def rows(port: int, role: str, statement: str = IDENTITY) -> list[list[object]]:
         database.close()
 
 
-def test_a_start_that_was_interrupted_before_the_roles_is_made_good_by_the_next(server):
+def test_the_next_start_sets_roles_that_an_interrupted_one_left_out(server):
     port = any_free()
     with pytest.raises(KeyboardInterrupt):
         server.start(port, replace(PASSWORDS, loader=Interrupting("never set")))
@@ -85,7 +85,7 @@ def test_the_settings_are_those_of_the_host_in_aws(server):
     }
 
 
-def test_a_data_directory_that_was_only_half_made_is_made_anew(server, data):
+def test_a_half_made_data_directory_is_made_again(server, data):
     port, half = any_free(), data.with_name("data.new")
     half.mkdir()
     (half / "PG_VERSION").write_text("half")
@@ -136,7 +136,7 @@ def test_a_failed_start_is_one_line(server):
     assert "\n" not in str(failure.value)
 
 
-def test_a_server_that_has_only_begun_to_start_is_no_reason_to_fail(server, data):
+def test_a_server_that_is_starting_is_no_failure(server, data):
     data.mkdir()
     (data / "postmaster.pid").write_text("1\n/somewhere\n")
 

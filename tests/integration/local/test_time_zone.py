@@ -67,7 +67,7 @@ def test_the_zone_is_for_listeners_without_one(function, zone):
     [{"months_left": None, "error": "no such luck"}, {"errorMessage": "no such luck"}],
     ids=["refused", "failed"],
 )
-def test_a_zone_that_cannot_be_set_is_said_and_stops_nothing(function, answer):
+def test_a_failure_to_set_the_zone_is_reported_and_stops_nothing(function, answer):
     function(answer)
     said: list[str] = []
 

@@ -129,7 +129,7 @@ def test_a_refresh_token_outlives_a_restart(silent, clock):
     assert restarted.token(refresh_token=f"{token[:-1]}x").status_code == 400
 
 
-def test_a_code_is_good_once(silent):
+def test_a_code_can_be_used_once(silent):
     code = a_code(silent)
     trade(silent, code)
 

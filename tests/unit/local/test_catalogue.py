@@ -84,6 +84,6 @@ def test_reccobeats_knows_four_tracks_of_five():
     assert len(known) == len(MANY) * 4 // 5
 
 
-def test_dice_repeat_themselves_and_differ_by_seed():
+def test_a_seed_repeats_its_draws_and_another_seed_does_not():
     assert catalogue.dice(1, "a").random() == catalogue.dice(1, "a").random()
     assert catalogue.dice(1, "a").random() != catalogue.dice(2, "a").random()

@@ -30,7 +30,7 @@ def test_known_tracks_come_in_another_order_and_unknown_ones_are_missing(feature
 
 
 @BOTH
-def test_what_follows_the_fortieth_id_is_dropped_silently(features, path):
+def test_ids_after_the_fortieth_are_dropped_silently(features, path):
     answer = ask(features, path, range(50))
 
     assert answer.status_code == 200

@@ -381,7 +381,7 @@ def test_a_video_file_holds_podcasts_mostly_and_no_record_of_the_audio_files(new
     assert set(map(item, new.files[-1])) & set(map(item, new.audio)) <= {None}
 
 
-def test_where_a_device_notes_the_start_it_is_the_end_less_the_length(new):
+def test_a_noted_start_is_the_end_minus_the_length(new):
     noted = [record for record in new.audio if (record["offline_timestamp"] or 0) >= 1_000]
 
     off = sorted(

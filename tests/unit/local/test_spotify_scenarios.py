@@ -279,7 +279,7 @@ def test_an_app_without_a_secret_gets_no_token_of_its_own(silent):
         ("vanished-plays", {"every": 1}, []),
     ],
 )
-def test_what_the_window_shows(silent, name, options, expected):
+def test_a_scenario_changes_which_plays_are_shown(silent, name, options, expected):
     silent.push(*six_pushes())
 
     silent.scenario(name, **options)

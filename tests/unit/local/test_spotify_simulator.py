@@ -239,7 +239,7 @@ def test_next_after_a_cursor_leads_past_the_newest(silent):
         pytest.param({"before": "-1"}, id="negative cursor"),
     ],
 )
-def test_a_senseless_query_is_a_bad_request(listening, query):
+def test_an_invalid_query_is_a_bad_request(listening, query):
     answer = listening.recent(**query)
 
     assert (answer.status_code, answer.json["error"]["status"]) == (400, 400)

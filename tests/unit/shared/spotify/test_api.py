@@ -703,7 +703,7 @@ def test_an_odd_refresh_token_counts_as_missing(spotify, accounts, sent):
 
 
 @pytest.mark.parametrize("sent", [None, 7, [], {"a": 1}, "\ud800"], ids=repr)
-def test_what_no_call_needs_fails_no_token(spotify, accounts, sent):
+def test_unneeded_fields_do_not_invalidate_a_token(spotify, accounts, sent):
     spotify.tokens = [json_reply({"access_token": "BQ", "scope": sent, "token_type": sent})]
 
     grant = accounts.refresh("app", "", "AQ-1")
@@ -906,7 +906,7 @@ def test_a_code_is_traded_without_a_secret_too(spotify, accounts):
     "description",
     ["Invalid authorization code", "Authorization code expired", "Invalid redirect URI"],
 )
-def test_a_code_that_is_no_good_asks_for_another_consent(spotify, accounts, description):
+def test_an_invalid_code_asks_for_another_consent(spotify, accounts, description):
     spotify.tokens = [a_grant_refusal("invalid_grant", description)]
 
     with pytest.raises(SpotifyLoginError, match=r"invalid_grant$"):

@@ -1,1 +1,1 @@
-"""The event-driven services: each meets the others at its queues only."""
+"""The event-driven services, which communicate only through queues."""

@@ -52,13 +52,13 @@ class CredentialStore:
         self._secretsmanager = secretsmanager
         self._prefix = prefix
         self._unwritten: dict[str, tuple[str, Credentials]] = {}
-        """By listener: a rotated login that was not written, and the fingerprint it replaces."""
+        """By listener: the replaced fingerprint, and the rotated login that is not written yet."""
 
     def load(self, listener: str) -> Credentials | None:
         """Read a listener's credentials; None before the first login.
 
-        A rotation that could not be written is written first, because Spotify may no longer accept
-        the stored token. After a new login the rotation is dropped.
+        A rotated token whose write failed is written first, because Spotify may no longer accept
+        the stored one. A new login discards it.
 
         Raises:
             SettingsError: The secret is not what a login writes. The error never holds its value.
@@ -117,7 +117,7 @@ class CredentialStore:
         return rotated if self.load(listener) == rotated else credentials
 
     def _fields(self, listener: str) -> dict[str, Any]:
-        """Read the fields of a secret; none if it is not a JSON object: a login replaces it."""
+        """Read a secret's fields; none if it is not a JSON object, because a login replaces it."""
         text = read_secret(self._secretsmanager, self._prefix + listener)
         try:
             value = json.loads(text or "{}")

@@ -120,7 +120,7 @@ class Collector:
             state = state.failed("login-refused", error, now)
             return self._needs_login(start, state.refused(credentials.fingerprint, now))
         except SpotifyError as error:
-            # Two refused tokens in a row need no person: the next poll gets a new one.
+            # Two refused access tokens in a row need no human action: the next poll gets a new one.
             if isinstance(error, SpotifyAuthError) and not isinstance(error, SpotifyTokenError):
                 logger.error("forbidden by Spotify", extra={"error": str(error)})
                 return self._forbidden(start, state.failed("forbidden", error, now))
@@ -193,7 +193,7 @@ class Collector:
         """
         outage = state.find_outage(start.now, reason)
         if outage is not None:
-            # No answer, so no object in the archive; the same gap has the same origin.
+            # No answer is archived, so the gap's start forms the origin: a repeat has the same.
             origin = f"outages/{start.listener}/{iso(outage.started_at)}"
             self._publish(start.listener, origin, OutageReport(gap=outage))
             state = state.with_outage(outage)

@@ -11,10 +11,10 @@ from shared.errors import SettingsError
 from shared.models import BoundedInstant, Gap
 
 RETRY = timedelta(hours=1)
-"""The retry delay after a refusal that only a person can end, because Spotify may be mistaken."""
+"""The retry delay after a refusal that needs a person; Spotify may be mistaken, so we retry."""
 
 ErrorKind = Literal["throttled", "login-refused", "forbidden", "failed"]
-"""What ends the error: time; a login; a permission for the app or the account; Spotify itself."""
+"""What resolves each, in order: time; a login; a permission for the app or account; Spotify."""
 
 
 class LoginRefusal(BaseModel):
@@ -115,9 +115,9 @@ class ListenerState(BaseModel):
 class ListenerStates:
     """The table `listener-state`: one item per listener, its state as JSON in `state`.
 
-    Two polls of one listener at a time need no lock. The state that is saved last may lack plays
-    that the other poll published: they are published again, and the loader ignores duplicates. It
-    may also lack an outage, whose gap then stays open until an export covers it.
+    Concurrent polls of one listener need no lock. The state that is saved last may lack plays that
+    the other poll published: they are published again, and the loader ignores duplicates. It may
+    also lack an outage, whose gap then stays open until an export covers it.
     """
 
     def __init__(self, dynamodb: Any, table: str) -> None:

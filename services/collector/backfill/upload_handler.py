@@ -93,7 +93,7 @@ def backfill(
         archive: Holds the upload, and its unreadable rows afterwards.
         queue: `collected-plays`.
         listeners: The deployed listeners. The report on an upload for another listener goes to the
-            default listener, or else to the first one.
+            default listener if it is deployed, otherwise to the first one.
         is_late: Returns True once the reading must stop.
 
     Raises:

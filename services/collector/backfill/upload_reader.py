@@ -34,7 +34,7 @@ KEPT_BYTES = 64 << 20
 LISTED = 200
 """Most files, and most problems, in a report, because it must fit into one message."""
 NAME_LENGTH = 100
-"""Most characters of a file's name in a report, from its end."""
+"""Most characters of a file's name in a report; a longer name keeps its end."""
 
 Bucket = Literal["published", "skipped", "quarantined"]
 Counts = Counter[tuple[Bucket, str]]
@@ -139,7 +139,7 @@ class UploadReader:
         return counts
 
     def _sort_all(self, file: HistoryFile, counts: Counts, ends: Ends) -> bool:
-        """Sort the rows of a file; return True if it was read to its end."""
+        """Put the rows of a file into buckets; return True if it was read to its end."""
         try:
             self._stop_in_time(counts)
             for rows in read_rows(file.chunks, self._uploaded_at):
@@ -183,7 +183,7 @@ class UploadReader:
             self._batches.add(plays)
 
     def _keep(self, file: str, number: int, row: Quarantined) -> None:
-        """Write a row into quarantine until one does not fit."""
+        """Write a row into quarantine; after the first that does not fit, write no more."""
         if not self._keeps:
             return
         record = without_persons(row.record)

@@ -23,7 +23,7 @@ TOTAL_BYTES = 1 << 30
 RATIO = 200
 """Highest compression ratio; real histories have 10 to 25, zip bombs 1,000."""
 RATIO_FREE_BYTES = 16 << 20
-"""Unpacked bytes without a limit of the ratio, because a few similar rows pack well."""
+"""Unpacked bytes that are exempt from `RATIO`, because a few similar rows compress well."""
 
 
 DOWNLOAD_AGAIN = "download it again"
@@ -119,7 +119,7 @@ def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
 def _count(upload: BinaryIO) -> int:
     """Return the number of members according to the end record of a zip.
 
-    A flipped bit in the directory can hide an entry in the comment of another.
+    It exposes a flipped bit in the directory, which can hide an entry in another's comment.
     """
     size = upload.seek(0, io.SEEK_END)
     upload.seek(max(0, size - _END_BYTES))
@@ -132,7 +132,8 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
     """Unpack one member; raise UploadError if it cannot be unpacked safely.
 
     It is unpacked twice. The first pass checks the checksum, because a flipped bit may unpack to
-    false plays, and no command removes single plays. It takes one second per million plays.
+    false plays, and no command removes single plays. This pass takes one second per million
+    plays.
     """
     if is_zip(member.filename):
         raise UploadError("a zip in the zip: unpack the outer one and upload this one alone")
@@ -164,7 +165,7 @@ def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]
         try:
             return archive.open(member)
         except zipfile.BadZipFile as error:
-            # zipfile marks two different names only by the text of its error.
+            # Only the text of zipfile's error shows that two names differ.
             if not str(error).endswith("differ."):
                 raise
     raise UploadError(f"listed in the zip under another name than its own: {UNPACK}")
@@ -174,7 +175,7 @@ class _Meter:
     """Counts the unpacked bytes of one zip and stops a zip bomb."""
 
     def __init__(self, zip_bytes: int) -> None:
-        # For the whole zip; otherwise each of 2,000 members would have its own free bytes.
+        # For the whole zip; otherwise each of 2,000 members would have its own exempt bytes.
         self._most_by_ratio = max(RATIO_FREE_BYTES, RATIO * zip_bytes)
         self._total = 0
 
@@ -203,7 +204,7 @@ class _Bounded:
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        """Read like a file, at most DIRECTORY_BYTES."""
+        """Read like a file; refuse to read more than DIRECTORY_BYTES at once."""
         if size > DIRECTORY_BYTES:
             raise UploadError(_TOO_MANY)
         return self._file.read(size)
@@ -218,5 +219,6 @@ _ENCRYPTED = 0x1
 _TOO_MANY = f"a zip of more than {MEMBERS} files: not an export of Spotify"
 _HISTORY_NAME = re.compile(r"(endsong|endvideo|streaming_?history).*\.json$")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
-# NotImplementedError: a newer version of the format. UnicodeDecodeError: a name marked as UTF-8.
+# NotImplementedError: a newer version of the format.
+# UnicodeDecodeError: a name is marked as UTF-8 but is not.
 _FOREIGN = (NotImplementedError, UnicodeDecodeError)

@@ -1,6 +1,6 @@
 """Puts the plays of one origin into messages; the last message carries the report.
 
-The cuts depend on the plays alone, so an upload that is read again publishes the same messages.
+Batch boundaries depend on the plays alone, so reading an upload again publishes the same messages.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Batches:
             del self._waiting[:PLAYS_PER_BATCH]
 
     def finish(self, report: Callable[[int], Report]) -> int:
-        """Publish the remaining plays and the report, which may stand in a batch without plays.
+        """Publish the remaining plays and the report, which gets its own batch if it does not fit.
 
         Args:
             report: Returns the report, given the number of batches.
@@ -54,7 +54,7 @@ class Batches:
         return self._number + 1
 
     def _send(self, plays: Sequence[Play | Mapping[str, Any]]) -> None:
-        """Publish plays, bisected until each message fits; the length of one play is bounded."""
+        """Publish plays, bisecting until each message fits; one play always fits."""
         body = self._body(plays)
         if len(body) > BATCH_BYTES:
             middle = len(plays) // 2

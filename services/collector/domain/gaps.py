@@ -18,7 +18,7 @@ from shared.spotify.wire import PAGE_ROWS, RecentlyPlayed
 SHORTEST_PLAY = timedelta(seconds=30)
 
 IN_SIGHT = PAGE_ROWS * SHORTEST_PLAY
-"""Spotify shows a play for at least so long (25 minutes)."""
+"""The shortest time for which Spotify shows a play: 25 minutes."""
 
 MOVE = timedelta(seconds=1)
 """Spotify moves the end of a play by less than this between answers."""
@@ -31,17 +31,17 @@ STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
 REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
 
 NEW_LISTENER_PLAYS = 20
-"""Most plays of a new listener; the short answers seen for other accounts hold about 40."""
+"""Most rows in an answer for a new listener; short answers of other accounts held about 40."""
 
 MOST_OPEN_GAPS = 20
-"""Most open gaps to remember: some accounts get only short answers."""
+"""Most open gaps to remember, because accounts that get only short answers open many."""
 
 SHORT_ANSWERS = 3
-"""So many short answers in a row, over at least `IN_SIGHT`, are permanent."""
+"""This many short answers in a row, over at least `IN_SIGHT`, count as permanent."""
 
 
 class ShortAnswers(BaseModel):
-    """Short answers in a row that did not reach the known plays; empty answers do not count."""
+    """Consecutive short answers (1 to 49 rows) that did not reach back to the known plays."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,16 +70,16 @@ class Since(NamedTuple):
 
 @dataclass(frozen=True)
 class Coverage:
-    """Until when plays are complete, and the gap to report."""
+    """The instant up to which plays are complete, and the gap to report."""
 
     until: datetime | None
-    """The end of the last play before which no play is missing, except in gaps."""
+    """Plays that ended by this instant are complete, except in gaps."""
     gap: Gap | None = None
     """The gap that the answer opened, ended or closed."""
     outage: Gap | None = None
     """The open gap of an outage that no answer has ended or closed yet."""
     short: ShortAnswers | None = None
-    """The short answers after which plays may be missing."""
+    """The current run of short answers; plays between it and the known plays may be missing."""
 
 
 def cover(
@@ -96,11 +96,11 @@ def cover(
     - A full answer opens a gap, because Spotify may have dropped plays between them.
     - A short answer proves nothing, because answers shrink and fill up again. `SHORT_ANSWERS` of
       them open a gap, unless they show all plays of a new listener.
-    - An unreadable row may be a play, so only newer plays count, and a gap is opened at once.
+    - An unreadable row may be a play, so only plays newer than it count, and a gap opens at once.
 
     Args:
         since: What was known before the answer.
-        outage: The open gap of a time without answers.
+        outage: The open gap of an outage.
         answer: The answer.
         polled_at: The time of the poll.
         short: The short answers before this one.
@@ -131,7 +131,7 @@ def cover(
 def find_late_gap(
     since: Since, answer: RecentlyPlayed, archived: Container[str], doubtful: Iterable[Gap]
 ) -> Gap | None:
-    """Return a gap around unreadable rows that appear late, in a time covered before.
+    """Return a gap around unreadable rows that appear late, in time that was already complete.
 
     Args:
         since: What was known before the answer.
@@ -151,14 +151,14 @@ def find_late_gap(
     ]
     if not spans:
         return None
-    # The newest comes first. The step keeps the start, which is the key, apart from a closed gap's.
+    # Spans are newest first. STEP keeps the start, a gap's key, distinct from that of a closed gap.
     return Gap(started_at=spans[-1][0] + STEP, ended_at=spans[0][1], reason=UNREADABLE)
 
 
 def split_gaps(
     doubtful: Iterable[Gap], answer: RecentlyPlayed, polled_at: datetime
 ) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
-    """Split open gaps into those that an answer closes, because it reaches their start, and others.
+    """Split open gaps into those that an answer closes by reaching their start, and the others.
 
     Args:
         doubtful: Open gaps.
@@ -179,7 +179,7 @@ def split_gaps(
 
 
 def oldest_play(answer: RecentlyPlayed, polled_at: datetime) -> datetime | None:
-    """Return the end of the oldest play that an answer covers, without plays in the future."""
+    """Return the end of the oldest play that an answer covers, ignoring plays in the future."""
     return min((p.played_at for p in answer.unbroken if p.played_at <= polled_at), default=None)
 
 
@@ -198,7 +198,7 @@ def _hidden(since: Since, answer: RecentlyPlayed, polled_at: datetime) -> Gap | 
 def _shows_all(since: Since, answer: RecentlyPlayed, oldest: datetime) -> bool:
     """True if short answers show every play of a new listener.
 
-    For other accounts with short answers, plays that were shown before drop out.
+    On other accounts with short answers, plays that were shown earlier disappear.
     """
     dropped = since.oldest_known is not None and since.oldest_known <= oldest - MOVE
     return answer.returned <= NEW_LISTENER_PLAYS and not dropped

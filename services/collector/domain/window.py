@@ -44,19 +44,19 @@ class Window(BaseModel):
     known: tuple[Key, ...] = ()
     """The keys of plays, oldest first."""
     covered_until: BoundedInstant | None = None
-    """The end of the last play before which no play is missing, except in gaps."""
+    """Plays that ended by this instant are complete, except in gaps."""
     watched_since: BoundedInstant | None = None
     """The time of the first answer, until there is a play."""
     unreadable: tuple[str, ...] = ()
     """Digests of unreadable rows that are in the archive."""
     short: ShortAnswers | None = None
-    """The short answers after which plays may be missing."""
+    """The current run of short answers; plays between it and the known plays may be missing."""
     doubtful: tuple[Gap, ...] = ()
     """Open gaps from short answers or unreadable rows. An answer that reaches their start closes
     them."""
 
     def newest(self, now: datetime) -> datetime | None:
-        """Return the end of the newest known play, without plays in the future (a wrong clock)."""
+        """Return the end of the newest known play, ignoring plays in the future (a wrong clock)."""
         return max((key.played_at for key in self.known if key.played_at <= now), default=None)
 
 
@@ -82,7 +82,7 @@ def compare(
         window: What was known before.
         answer: The answer.
         polled_at: The time of the poll.
-        outage: The open gap of a time without answers.
+        outage: The open gap of an outage.
     """
     answer = _without_known(answer, window.known)
     new, moved = _split(window.known, answer.plays)
@@ -92,7 +92,8 @@ def compare(
     since = Since(window.covered_until, window.watched_since, oldest_known)
     coverage = cover(since, outage, answer, polled_at, window.short)
     late_gap = find_late_gap(since, answer, window.unreadable, window.doubtful)
-    # A report holds one gap. The row stays unknown, so the next poll reports its gap.
+    # A report holds one gap. The next poll reports a late gap that has to wait, because its row
+    # does not count as archived yet.
     archived = () if late_gap and coverage.gap else answer.unreadable
     gap = coverage.gap or late_gap
     closed, doubtful = split_gaps(window.doubtful, answer, polled_at)
@@ -159,7 +160,7 @@ def _is_moved(key: Key, other: Key) -> bool:
 
 
 def _remember(known: Iterable[Key], shown: Iterable[Key]) -> tuple[Key, ...]:
-    """Return all keys of the answer and the newest others."""
+    """Return all keys of the answer, plus the newest other keys up to `KNOWN_KEYS`."""
     current = set(shown)
     others = sorted(set(known) - current, reverse=True)[: max(0, KNOWN_KEYS - len(current))]
     return tuple(sorted(current.union(others)))

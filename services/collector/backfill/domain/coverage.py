@@ -31,20 +31,20 @@ listener who pauses for longer over New Year therefore has two spans.
 
 
 class Ends:
-    """The first and the last of some instants; None before the first one."""
+    """The earliest and the latest of the added instants; None before the first is added."""
 
     def __init__(self) -> None:
         self.first: datetime | None = None
         self.last: datetime | None = None
 
     def take(self, instants: list[datetime]) -> None:
-        """Add at least one instant. The order does not matter; old exports are unsorted."""
+        """Add instants, at least one, in any order, because old exports are unsorted."""
         self.first = min(self.first or instants[0], *instants)
         self.last = max(self.last or instants[0], *instants)
 
     @property
     def span(self) -> Span | None:
-        """The span between both."""
+        """The span from `first` to `last`."""
         if self.first is None or self.last is None:
             return None
         return Span(started_at=self.first, ended_at=self.last)
@@ -64,7 +64,7 @@ def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
     """Return the time in which no play of an upload is missing.
 
     A part that is not whole covers nothing. Neither does a part that overlaps it, because the parts
-    of one export share no time.
+    of one export never overlap.
 
     Returns:
         The longest spans, at most `LISTED_SPANS`, sorted by time and disjoint.
@@ -100,7 +100,7 @@ def _whole_exports(parts: Iterable[Part], exports: Iterable[ShuffledExport]) -> 
 
 
 def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span]:
-    """Return the silence between neighbours that are both sound."""
+    """Yield the time between neighbours that are both whole and overlap no broken part."""
     for joint in found:
         before, after = sound.get(joint.before), sound.get(joint.after)
         if before and after and before.ended_at < after.started_at:

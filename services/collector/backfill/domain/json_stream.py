@@ -51,7 +51,7 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
         rows, text, closed = _scan_rows(text, uploaded_at)
         yield rows
     if not closed:
-        # A comma ends a complete last row; a broken row stays broken.
+        # The added comma ends a last row that is complete; a truncated row stays broken.
         yield _scan_rows(text + b",", uploaded_at)[0]
         raise UploadError("cut off: the file ends before its list does")
     if text.strip() or any(chunk.strip() for chunk in chunks):
@@ -59,7 +59,7 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
 
 
 def _open_list(chunks: Iterator[bytes]) -> bytes:
-    """Skip to the first row; return the text that has arrived of it."""
+    """Skip to the first row; return the text that was read after the `[`."""
     text = b""
     while len(text) < len(_UTF8_MARK) and (chunk := next(chunks, None)):
         text += chunk

@@ -1,6 +1,6 @@
 """Finds the order of an export's parts by their names; pure.
 
-Three layouts are known. In the last two the rows are sorted by time over all parts:
+Three layouts are known. In the last two the rows are sorted by time across all parts:
 
 1. until 2023: `endsong_0.json`, `endsong_1.json` …, or only `endsong.json`. The rows are unsorted,
    so each part holds plays of the whole time.
@@ -23,7 +23,7 @@ class Joint(NamedTuple):
     before: str
     after: str
     over_new_year: bool = False
-    """True if the last part of a year may be missing, which the names cannot show."""
+    """True if they meet at New Year: the names cannot show if the year's last part is missing."""
 
 
 class ShuffledExport(NamedTuple):
@@ -31,7 +31,7 @@ class ShuffledExport(NamedTuple):
 
     paths: tuple[str, ...]
     is_complete: bool
-    """True if no number is missing, and a single part has none. The last part may be missing."""
+    """True if the numbers have no hole; a single part must have none. The last may be missing."""
 
 
 def joints(paths: Iterable[str]) -> Iterator[Joint]:

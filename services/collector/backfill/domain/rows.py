@@ -77,8 +77,8 @@ def _whole(number: float) -> int:
     return int(number)
 
 
-# Old exports hold null instead of false; others have reported 0, 1 and "". Strict, because "no"
-# does not mean false.
+# Old exports hold null instead of false; others have reported 0, 1 and "". Strict, because lax
+# validation would read "no" as false.
 Flag = Annotated[
     Annotated[bool, Field(strict=True)]
     | Annotated[Literal[0, 1, ""], AfterValidator(_flag)]
@@ -197,7 +197,7 @@ def _why_skipped(raw: dict[str, Any]) -> str | None:
 
 def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
     """Return the first fault of a row that is not a play."""
-    # No field holds a list or an object, and one may be long.
+    # A list or an object is emptied, because no field allows one and it may be long.
     flat = {
         name: [] if isinstance(raw[name], (dict, list)) else raw[name]
         for name in _NAMES
@@ -222,7 +222,7 @@ def _first_fault(faults: list[ErrorDetails]) -> ErrorDetails:
 
 
 def _reason(fault: ErrorDetails) -> str:
-    """Describe a fault by field and kind, without its value, so that faults can be counted."""
+    """Describe a fault by field and kind, without its value, so that equal faults count as one."""
     field, kind = str(fault["loc"][0]), fault["type"]
     if kind == "missing" or fault["input"] is None:
         kind = "missing"

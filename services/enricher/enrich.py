@@ -1,14 +1,14 @@
 """Enrich batches of plays with what is known of their tracks.
 
-Plays never wait for features, and no pending track is forgotten. One rule holds both: publish
+Plays never wait for features, and no pending track is forgotten. One rule ensures both: publish
 first, then write the pending tracks to the track cache, where healing finds them. If the cache
 cannot be read or written, the messages of these tracks go back to the queue, and SQS retries them.
-Publishing a batch twice changes nothing: the loader knows a batch by its origin and number, and
-loads each play once.
+Publishing a batch twice changes nothing: the loader identifies a batch by its origin and number,
+and loads each play once.
 
-If the cache is away for all attempts of a message, about an hour, the message becomes a dead
-letter. Its plays were loaded long before; a replay brings their features. Tracks whose features
-were published need no entry: without it they only cost another call.
+If the cache is unavailable for all attempts of a message, about an hour, the message becomes a dead
+letter. Its plays were loaded long before; a replay brings their features. If the cache lacks a
+track whose features were published, that only costs another call.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -45,8 +45,8 @@ class Enricher:
             until: When to stop asking for features.
 
         Returns:
-            The ids of the failed messages: they could not be published, or they hold pending
-            tracks that the cache does not hold.
+            The ids of the failed messages: they could not be published, or the cache lacks
+            some of their pending tracks.
         """
         plays = (play for batch in batches.values() for play in batch.plays)
         tracks = dict.fromkeys(play["track_uri"] for play in plays)
@@ -60,7 +60,7 @@ class Enricher:
         return [message_id for message_id in batches if message_id in failed]
 
     def _find(self, tracks: Iterable[str], until: datetime) -> tuple[Findings, set[str]]:
-        """Look tracks up; the second result are the tracks that could not be looked up."""
+        """Look tracks up; return the findings, and the tracks that could not be looked up."""
         try:
             return self._lookup.find(tracks, until), set()
         except TrackCacheError as error:

@@ -19,7 +19,7 @@ from shared.queues import Queue
 from shared.telemetry import logger, metrics
 
 LONGEST_ASKING = timedelta(seconds=20)
-"""Plays are to be rows within a minute of their poll. Healing asks for what takes longer."""
+"""Keeps the time from poll to row within a minute. Healing asks for what takes longer."""
 
 
 @logger.inject_lambda_context

@@ -1,7 +1,7 @@
 """Heal pending tracks: ask for them again, and publish what the sources answer.
 
 Each chunk is published, then saved: after a crash in between it is published again, never lost.
-Two healings at once ask for some tracks twice, and write the same.
+Two concurrent healings ask for some tracks twice, and write the same entries.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ class HealRequest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     tracks: tuple[TrackUri, ...] | None = None
-    """Just these tracks, whether known or due or not; None for all due tracks."""
+    """Only these tracks, even if known or not yet due; None for all due tracks."""
     most: Annotated[int, Field(ge=1)] | None = None
     """Most tracks to ask for, if fewer than the deployment allows."""
 
@@ -101,7 +101,7 @@ class Healer:
     def _ask(
         self, tracks: Sequence[str], started_at: datetime, until: datetime, *, anew: bool
     ) -> tuple[int, Counter[str]]:
-        """Ask for tracks chunk by chunk; return how many were handled, and counts of results."""
+        """Ask for tracks chunk by chunk; return the number handled, and the result counts."""
         done, count = 0, Counter[str]()
         for number, chunk in enumerate(chunks(tracks, TRACKS_PER_CALL)):
             # The tracks of the remaining chunks stay due: their entries do not change.

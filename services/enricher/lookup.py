@@ -52,7 +52,7 @@ class Lookup:
 
         Args:
             tracks: Distinct track uris.
-            until: No source is called after this instant. Calls that have begun then are
+            until: No source is called after this instant. A call that has begun by then is
                 finished.
             anew: Ask also for tracks that are known or not yet due.
 
@@ -87,7 +87,7 @@ class Lookup:
         started_at: datetime,
         until: datetime,
     ) -> None:
-        """Ask one source if it may be called; else the tracks are postponed."""
+        """Ask one source, unless it is off. If it is blocked or time is up, postpone the tracks."""
         if self._is_off(name, started_at):
             return
         if self._is_blocked(name, started_at):

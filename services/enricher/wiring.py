@@ -17,7 +17,7 @@ from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify.rate_limits import SpotifyApps
 
 ASKING_SHARE = 2 / 3
-"""Of the remaining time of an invocation; the rest is for publishing and saving."""
+"""Share of an invocation's remaining time for calls to sources; the rest is to publish and save."""
 
 
 def now() -> datetime:

@@ -10,13 +10,13 @@ from shared.models import TrackUri
 from shared.telemetry import logger
 
 INDEX = "waiting"
-"""Pending tracks by `misses`, then in order of `retry_at`; it holds no others."""
+"""The index of pending tracks by `misses`, sorted by `retry_at`; it holds no other tracks."""
 
 _TRACK_URI: TypeAdapter[str] = TypeAdapter(TrackUri)
 
 
 class DueTracks:
-    """Reads the index."""
+    """Reads the due tracks from the index."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
@@ -26,7 +26,7 @@ class DueTracks:
         """Return the first due tracks, and the number of all due tracks.
 
         Tracks without a miss come first, because a source that failed probably knows them; then
-        those with more and more misses. Among equals the longest due comes first.
+        those with one miss, two misses and so on. Among equals the longest overdue comes first.
 
         Args:
             now: A track whose `retry_at` is not later is due.

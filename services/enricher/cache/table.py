@@ -18,7 +18,7 @@ WRITE_ITEMS = 25
 """Most keys and items in one call; DynamoDB's own limits."""
 
 MAX_CALLS = 4
-"""Calls for what DynamoDB leaves unprocessed. There is no pause, so more would not help."""
+"""Most calls until DynamoDB has processed all. Without a pause, more would not help."""
 
 MEMORY_TRACKS = 100_000
 """Tracks in the memory of this container, about 2 kB each."""
@@ -61,10 +61,10 @@ class TrackCache:
     def write(self, entries: Mapping[str, Entry]) -> None:
         """Write entries to the table, and keep them in memory.
 
-        An entry replaces what another container wrote meanwhile. If that one had learned the
-        track, its features are published already, and healing asks for them once more. To prevent
-        this race costs more than it loses: a read before each write, or a conditional write for
-        each track instead of for each 25.
+        An entry replaces what another container wrote meanwhile. If that container had learned the
+        track, its features are already published, and healing asks for them once more. Preventing
+        this race would cost more than it saves: a read before each write, or a conditional write
+        per track instead of one write per 25.
 
         Raises:
             TrackCacheError: The table did not take them all; the memory keeps none.
@@ -77,7 +77,7 @@ class TrackCache:
     def _read_table(self, tracks: Sequence[str]) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         for chunk in chunks(tracks, READ_KEYS):
-            # Consistent: another container's write of a second ago is why a track is read again.
+            # Consistent, because the read must see what another container wrote a second ago.
             keys = {"Keys": [{"track_uri": {"S": t}} for t in chunk], "ConsistentRead": True}
             for answer in self._call("batch_get_item", keys, "UnprocessedKeys"):
                 entries |= _entries(answer["Responses"].get(self._table, ()))

@@ -1,1 +1,1 @@
-"""The pure core of the enricher: what several answers say of a track, and how it joins a play."""
+"""The pure core of the enricher: merges answers about a track, and joins features with plays."""

@@ -14,14 +14,14 @@ MISS_WAITS = tuple(timedelta(days=days) for days in (1, 7, 30, 90))
 class Entry:
     """The entry of a track in the track cache.
 
-    A miss means that the track is new to the sources. A failure of a source says nothing about
-    the track, so it has its own retry delay and never counts as a miss.
+    A miss means that no source knows how the track sounds yet. A failure of a source says nothing
+    about the track, so it has its own retry delay and never counts as a miss.
     """
 
     features: TrackFeatures | None = None
     """What the sources answered; incomplete while the track is pending."""
     misses: int = 0
-    """Misses in a row, counted up to the longest delay."""
+    """Misses in a row, at most the number of `MISS_WAITS`."""
     retry_at: datetime | None = None
     """When to ask again for a pending track; None for any other."""
 
@@ -46,7 +46,7 @@ class Entry:
         return Entry(self._with(features), self.misses, self.retry_at if early else retry_at)
 
     def _is_early(self, now: datetime) -> bool:
-        """True if the track was not due: an answer without features then changes no delay."""
+        """True if the track was not due; an answer without features then keeps the retry delay."""
         return self.features is not None if self.retry_at is None else self.retry_at > now
 
     def _with(self, features: TrackFeatures | None) -> TrackFeatures | None:

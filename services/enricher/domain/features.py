@@ -47,7 +47,7 @@ def has_audio_features(features: TrackFeatures) -> bool:
 
 
 def merged(first: TrackFeatures, second: TrackFeatures) -> TrackFeatures:
-    """Fill what the first answer about a track leaves unknown from the second.
+    """Return the first answer about a track, with its unknown values filled in from the second.
 
     All audio features come from one answer, because `source` and `fetched_at` describe them
     together. Popularity has its own source and time.
@@ -60,7 +60,7 @@ def merged(first: TrackFeatures, second: TrackFeatures) -> TrackFeatures:
 
 
 def _popularity_origin(rated: TrackFeatures, audio: TrackFeatures) -> dict[str, Any]:
-    """Return source and time of a popularity, as None where they are those of the audio."""
+    """Return a popularity's source and time; None if it is unknown, or both equal the audio's."""
     source = rated.popularity_source or rated.source
     fetched_at = rated.popularity_fetched_at or rated.fetched_at
     if rated.popularity is None or (source, fetched_at) == (audio.source, audio.fetched_at):

@@ -39,7 +39,7 @@ class Findings:
 
     @property
     def pending(self) -> set[str]:
-        """Tracks of the new entries that are pending: healing finds them in the cache alone."""
+        """Pending tracks of the new entries; healing finds them only if the cache holds them."""
         return {track for track, entry in self.entries.items() if entry.retry_at is not None}
 
     @property

@@ -46,11 +46,11 @@ def join(batch: CollectedBatch, known: Mapping[str, TrackFeatures]) -> Collected
 
     Args:
         batch: Plays of one origin.
-        known: By track uri. May lack some tracks, and hold others.
+        known: Features by track uri; may lack tracks of the batch, and hold others.
 
     Returns:
-        The same plays in the same order, with the popularity where it is known and the play came
-        without it; and the features of each known track once, in order of the plays.
+        The same plays in the same order, with a known popularity filled in where the play lacked
+        it; and the features of each known track once, in order of the plays.
     """
     plays = [_with_popularity(play, known) for play in batch.plays]
     tracks = dict.fromkeys(play["track_uri"] for play in plays)

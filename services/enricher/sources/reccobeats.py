@@ -1,8 +1,8 @@
 """ReccoBeats: audio features and popularity by Spotify id, without a key.
 
 It knows all of Spotify's audio features except `time_signature`. The origin and age of its
-popularity are not documented, so its source and time are stored with it. A popularity of 0 is
-kept: an unknown one is null, and 0 is a value on Spotify's scale.
+popularity are not documented, so the source and time of each popularity are stored. A popularity of
+0 is kept: an unknown one is null, and 0 is a value on Spotify's scale.
 
 Source:
     https://reccobeats.com/docs
@@ -116,7 +116,7 @@ class ReccoBeats:
 def _content(response: requests.Response, path: str) -> list[Any]:
     """Return the rows; some servers write an empty list as null."""
     answer = read_json(response.content)
-    # An answer without the key is not this one, but a null under it is an empty list.
+    # Without the key it is not an answer of this call; with null it is an empty list.
     content = answer.get("content", "") if isinstance(answer, dict) else ""
     if content is not None and not isinstance(content, list):
         raise FeatureSourceError(f"{path} answered no list of tracks")

@@ -63,7 +63,7 @@ class FeatureSource(Protocol):
 
 @dataclass(frozen=True)
 class UsualIdsOnly:
-    """Asks a source for usual track ids only: it knows no others, and one of them fails a call."""
+    """Asks for usual track ids only: the source knows no others, and one other id fails a call."""
 
     source: FeatureSource
 

@@ -137,7 +137,7 @@ class SpotifyCalls:
             raise self._blocked(state)
 
     def _blocked(self, state: AppState) -> FeatureSourceError:
-        """Return the error for a rate limit; it includes the time in which only polls may call."""
+        """Return the error for a rate limit; its wait includes the time reserved for polls."""
         until = (state.blocked_until or self._now()) + LIVE_CAPTURE_LEAD
         return self._closed("Spotify takes no calls for features", until)
 

@@ -25,8 +25,8 @@ class FeatureStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Every batch carries the features of its tracks, and most came with an earlier batch. A
-        # restore of the database loses features, but also ends the connection and this memory.
+        # Every batch carries the features of its tracks, and most were loaded with an earlier one.
+        # A restore of the database loses features, but also ends the connection and this memory.
         self._loaded: dict[str, tuple[datetime, datetime | None]] = {}
 
     def unloaded(self, batches: Iterable[EnrichedBatch]) -> list[Round]:
@@ -51,7 +51,7 @@ class FeatureStore:
         """Write features, and fill in the popularity of plays that arrived without it.
 
         Features can arrive before the play, with a later play of the track, or from healing, so
-        every load fills in.
+        every load fills in the popularity.
 
         Args:
             rounds: The result of `unloaded`.

@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         batches, failed = read_messages(event, EnrichedBatch)
         failed += _load(list(batches.items()), loader.load)
     if batches:
-        # A transaction that starts at the end of this time may take as long again.
+        # A third, because a transaction that starts at its end may take as long again.
         third_s = context.get_remaining_time_in_millis() / 3_000
         loader.refresh([*batches.values()], min(REFRESH_S, third_s))
     return report_failures(failed)
@@ -67,8 +67,8 @@ class Loader:
     def refresh(self, batches: Sequence[EnrichedBatch], most_s: float) -> None:
         """Refresh the derived tables after a load, unless an upload is still incomplete.
 
-        A failure is logged, and the marks stay for a later refresh. It must not fail the
-        invocation, because the load is committed and SQS would deliver its messages again.
+        A failure is logged, and the marks stay for a later refresh. It is not raised, because the
+        load is committed and SQS would deliver its messages again.
 
         Args:
             batches: The loaded batches.

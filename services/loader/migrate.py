@@ -1,7 +1,7 @@
 """Lambda entry point of the migrator: applies the migrations that Postgres lacks.
 
 Migrations are the numbered files of migrations/. Each runs once, in order, in a transaction of its
-own, under an advisory lock. Old code must survive the new schema, because releases overlap.
+own, under an advisory lock. Old code must work with the new schema, because releases overlap.
 """
 
 from contextlib import suppress

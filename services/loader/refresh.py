@@ -55,7 +55,7 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
     """Read the marks, then recompute stale months, the newest first.
 
     The first transaction only reads the marks. Each later one computes twice as many months as the
-    one before, from 1 to `MONTHS_AT_ONCE`, so that a slow machine commits some too. The refresh
+    one before, from 1 to `MONTHS_AT_ONCE`, so that even a slow machine commits some. The refresh
     ends when no month is stale, when another refresh runs, or when the next transaction would end
     too late.
 

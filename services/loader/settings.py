@@ -80,5 +80,5 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
 
 @cache
 def parameters_provider() -> SSMProvider:
-    """Return the container's parameter reader; the default one of Powertools times out in 60 s."""
+    """Return the container's parameter reader; that of Powertools times out only after 60 s."""
     return SSMProvider(boto3_client=client("ssm"))

@@ -30,19 +30,18 @@ _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
 
 PROBED_TOGETHER = timedelta(minutes=10)
 """Plays up to this far apart share one index scan for stored rows near them. Plays of a session are
-3 to 4 minutes apart, so a session takes one scan, which reads few rows that are near none of its
-plays."""
+3 to 4 minutes apart, so a session takes one scan, which reads few rows that it does not need."""
 
 MOST_NEAR_RECORDS = 20_000
 """Most stored records that one load reads to merge its plays with them.
 
-It bounds memory, and the time with the listener locked to one or two seconds. Real histories stay
+It bounds memory, and the lock on the listener to one or two seconds. Real histories stay
 far below: to reach it, a track of 30 s, the shortest that the API shows, must be played 10,000
 times in a row (3.5 days) and be reported by both sources. Usual loads read some hundreds.
 """
 
 Merged = tuple[str, list[tuple[int, EnrichedBatch]], Changes]
-"""A listener, their batches with the numbers of these in the load, and the changes."""
+"""A listener, their batches, each with its number in the load, and the changes."""
 
 
 class Store:

@@ -63,7 +63,7 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
         rows.append(Row(api.row_id, api.play.played_at, api, export, records_))
     taken = {(row.played_at, row.api.play.track_uri) for row in rows if row.api}
     for export, members in exports.items():
-        # A skip may end in the same millisecond as a row of the same track: it keeps its own row.
+        # A skip may end in the same millisecond as a row of the same track; moving it keeps both.
         played_at, track_uri = export.play.played_at, export.play.track_uri
         while (played_at, track_uri) in taken:
             played_at += BUMP
@@ -73,7 +73,7 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
 
 
 def _distinct(records: Iterable[Record]) -> list[Record]:
-    """Keep one record for each (source, instant, uri), with the row that stands for any of them."""
+    """Keep one record for each (source, instant, uri), with the stored row of any duplicate."""
     kept: dict[tuple[object, ...], Record] = {}
     for record in records:
         key = (record.source, record.play.played_at, record.play.track_uri)
@@ -92,7 +92,8 @@ def _distinct(records: Iterable[Record]) -> list[Record]:
 def _stronger(one: Play, other: Play) -> Play:
     """Choose between two records with the same key, and keep the greater popularity of both.
 
-    Popularity must not decide, because it may be filled in before or after the other one arrives.
+    Popularity must not decide, because it may be filled in before or after the other record
+    arrives.
     """
     stronger = max(one, other, key=_rank)
     known = [play.popularity for play in (one, other) if play.popularity is not None]
@@ -106,7 +107,7 @@ def _rank(play: Play) -> tuple[object, ...]:
 
 
 def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
-    """Cluster the records of one source that are one play, by the first record of each play.
+    """Group the records of one source by play; the key is the first record of each play.
 
     That record is the anchor. In the order of `_precedence`, each record joins the last anchor that
     it repeats, or becomes an anchor itself. It is compared only with anchors that share a key.

@@ -17,7 +17,8 @@ Outcome = Literal["inserted", "upgraded", "duplicates", "regrouped"]
 class Changes:
     """What a merge changes in the table, and the outcome of each batch's plays.
 
-    `rows` are to be written. One that replaces a stored row has its id, which is in `deleted` too.
+    `rows` are to be written. One that replaces a stored row has the same id, which is also in
+    `deleted`.
     """
 
     rows: list[Row] = field(default_factory=list)

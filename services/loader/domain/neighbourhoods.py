@@ -57,7 +57,8 @@ def find_neighbourhoods(
 def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
     """Yield a probe around each stored record of a neighbourhood that was not probed before.
 
-    The margin is the current length of the neighbourhood, so a chain triples with each query.
+    The margin is the current length of the neighbourhood, so each query triples the length that
+    is covered.
     """
     if all(record.batch is None for record in group):
         return

@@ -65,8 +65,8 @@ class Row:
     def popularity(self) -> int | None:
         """The greatest popularity of the API's records, else of the export's.
 
-        It takes all records, not just those it shows, so that SQL can compute it in the same way
-        when the popularity of one is filled in.
+        All records count, not just those that the row shows, so that SQL can compute it in the same
+        way when it fills in the popularity of one record.
         """
         for source in (API, EXPORT):
             given = [r.play.popularity for r in self.records if r.source == source]

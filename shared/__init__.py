@@ -1,1 +1,1 @@
-"""The models, and the clients of the outside world that several services use."""
+"""The models, and the clients of external systems, that several services use."""

@@ -1,7 +1,7 @@
 """Read the answers of foreign servers, up to a size.
 
-The time of a call is limited by the timeouts of requests, which count from one byte to the next,
-and in the end by the timeout of the Lambda function.
+The timeouts of requests limit only the wait from one byte to the next; the timeout of the Lambda
+function limits the whole call.
 """
 
 import requests

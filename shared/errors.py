@@ -8,7 +8,7 @@ HistoryError
 │   ├── DatabaseAwayError        it cannot be reached or used now: retry later
 │   │   └── DatabaseLoginError   it refuses the login: read the login again
 │   ├── DatabaseRefusalError     it refuses the data, or too much of it: do not retry
-│   └── QueryError               a query of a person failed; the message says why
+│   └── QueryError               a person's query failed; the message says why
 ├── SpotifyError                 Spotify gave no valid answer: retry later
 │   ├── SpotifyAuthError         the app or the account is forbidden: a person must act
 │   │   ├── SpotifyTokenError    401: the access token is refused: get a new one
@@ -53,7 +53,7 @@ class DatabaseRefusalError(DatabaseError):
 
 
 class QueryError(DatabaseError):
-    """A query of a person failed, or its result is too large."""
+    """A person's query failed, or its result is too large."""
 
 
 class SpotifyError(HistoryError):

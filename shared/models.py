@@ -35,7 +35,7 @@ Listener = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$
 
 # Postgres text cannot hold NUL, and no real title is longer.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2_000)]
-# Wider than Spotify's ids, because earlier releases stored such ids. Every character is safe in
+# Wider than Spotify's ids, because earlier releases stored others. Every character is safe in
 # comma-separated lists.
 TrackUri = Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z_.~-]{1,200}$")]
 TRACK_URI_LENGTH = len("spotify:track:") + 22
@@ -63,13 +63,13 @@ def _no_placeholder(track_uri: str) -> str:
     return track_uri
 
 
-# The first way needs no call of Python, which would cost a few percent of a backfill.
+# The first alternative needs no Python call, which would add a few percent to a backfill.
 ForeignTrackUri = Annotated[
     Annotated[str, StringConstraints(pattern=r"^spotify:track:[0-9A-Za-z]{22}$")]
     | Annotated[TrackUri, AfterValidator(_no_placeholder)],
     Field(union_mode="left_to_right"),
 ]
-"""A uri in a row of Spotify, where placeholders are refused."""
+"""A track uri in a row from Spotify; a placeholder instead of the id is refused."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -81,7 +81,7 @@ def _or_unknown(measure: float) -> float | None:
 Finite = AfterValidator(_or_unknown)
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[int, Field(ge=0, le=INT4_MAX)]
-# Within bounds, because arithmetic near the ends of datetime overflows.
+# Bounded, because arithmetic near the first and last datetime overflows.
 BoundedInstant = Annotated[
     AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
 ]
@@ -101,7 +101,7 @@ class Play(Message):
 
     `played_at` is the END of the play, in UTC, in milliseconds (measured over real polls: 7,043
     distances between plays fit the end, 44 the start). The API has no `ms_played`, so it is None
-    there. Names are those of the source: the artist of an export is that of the album.
+    there. Names are those of the source: an export names the artist of the album.
     """
 
     track_uri: TrackUri
@@ -146,7 +146,7 @@ class PollReport(Message):
     returned: Count
     new: Count
     late: Count
-    """New, but older than a known play."""
+    """New, but older than the newest known play."""
     moved: Count
     """Known, but `played_at` differs by less than a second."""
     unreadable: Count = 0
@@ -195,7 +195,7 @@ class UploadReport(Message):
     first_played_at: AwareDatetime | None = None
     last_played_at: AwareDatetime | None = None
     spans: tuple[Span, ...] = ()
-    """The time that completely read files of music cover; a gap within a span is closed."""
+    """The time covered by music files that were read completely; a gap within a span is closed."""
     unusual_ids: Count = 0
     """Published plays whose track id is not 22 base-62 digits."""
 

@@ -1,6 +1,6 @@
 """Postgres by pg8000, with verified TLS, the errors of `shared.errors`, and COPY.
 
-Only this file and `shared.query_texts` import pg8000. Its three exceptions are translated by their
+Only this file and `shared.query_texts` import pg8000. The server's errors are translated by their
 SQLSTATE (https://www.postgresql.org/docs/17/errcodes-appendix.html).
 """
 
@@ -69,7 +69,7 @@ class Address:
         """Read a stored login: JSON with username, password, dbname and port.
 
         Raises:
-            ValueError: It is not that. The error ends a sentence and never holds the login.
+            ValueError: `login` is not that. The message ends a sentence and never holds the login.
         """
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(login)
@@ -130,8 +130,8 @@ class Database:
             )
         # pg8000 would use the timeout of the connection for answers too.
         connection._usock.settimeout(answer_timeout_s)  # noqa: SLF001 - it offers no other way
-        # It sends a statement with long parameters in pieces. The kernel would hold back the last
-        # piece until the server acknowledges the others, which takes 40 ms.
+        # pg8000 sends a statement with long parameters in pieces. The kernel would hold back the
+        # last piece until the server acknowledges the others, which takes 40 ms.
         connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - likewise
         connection.register_in_adapter(TIMESTAMPTZ, CONVERTERS[TIMESTAMPTZ])
         return cls(connection)
@@ -161,7 +161,7 @@ class Database:
                 self._reset()
                 raise
             except BaseException:
-                # The rest of this answer would be read as that of the next statement.
+                # Otherwise the rest of this answer would be read as that of the next statement.
                 self.close()
                 raise
             self._reset()
@@ -218,7 +218,7 @@ def _translated(place: str = "") -> Iterator[None]:
             raise DatabaseLoginError(f"{message} ({state})") from error
         raise DatabaseAwayError(f"{message} ({state})") from error
     except (InterfaceError, OSError) as error:
-        # The cause is the error of the system; that of pg8000 is about its own arguments.
+        # The cause is the system's error; the message of pg8000 only names its own arguments.
         reason = error.__cause__ or error
         raise DatabaseAwayError(f"no connection to Postgres{place}: {reason}") from error
 

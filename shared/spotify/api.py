@@ -42,13 +42,14 @@ USER_AGENT = "spotify-listening-history-pipeline"
 EXCERPT_CHARACTERS = 200
 
 LONGEST_WAIT_S = 7 * 86_400
-"""A longer `Retry-After` is taken for a mistake; seen were at most 86,400 s."""
+"""The longest accepted `Retry-After`. A longer one is taken for a mistake and cut; the longest seen
+is 86,400 s."""
 
 QUOTA_WAIT_S = 5 * 3_600
-"""The retry delay, in seconds, for a used-up quota if Spotify gives none. Its window is a rolling
-day, and the delays that Spotify gave to others lasted 13.6 to 24 hours. Each of our calls may
-prolong it: two fall into the shortest delay, four into the longest. Its end is found 5 hours late
-at most.
+"""The retry delay, in seconds, for a used-up quota if Spotify gives none. The quota's window is a
+rolling day, and the delays that Spotify gave to others lasted 13.6 to 24 hours. Each of our calls
+may prolong the delay: two calls fall into the shortest, four into the longest. Its end is noticed
+at most 5 hours late.
 
 Source:
     https://developer.spotify.com/blog/2026-07-23-web-api-quota-updates
@@ -59,13 +60,13 @@ Source:
 Sign = Callable[[PreparedRequest], PreparedRequest]
 
 _SECRETS = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+|[\w+=-]{32,}", re.IGNORECASE)
-"""What may be a token, a code, a verifier or a header with one: no word is so long."""
+"""What may be a token, a code, a verifier or a header with one; no word has 32 characters."""
 
 
 def open_session() -> requests.Session:
     """Open the session that both clients share."""
     session = requests.Session()
-    # A connection kept from one tick to the next may be dead when the container thaws.
+    # A connection kept from one poll to the next may be dead when the container thaws.
     session.headers.update({"User-Agent": USER_AGENT, "Connection": "close"})
     return session
 
@@ -89,7 +90,7 @@ class SpotifyAccounts:
             SpotifyLoginError: The refresh token is expired or revoked.
             SpotifyAuthError: Spotify does not accept the app itself.
             SpotifyRateLimitError: Too many calls.
-            SpotifyError: Anything else, or no answer: says nothing about the refresh token.
+            SpotifyError: Anything else, or no answer; the refresh token may still be valid.
 
         Source:
             https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
@@ -105,13 +106,13 @@ class SpotifyAccounts:
         Args:
             client_id: The app's.
             client_secret: The app's; empty for an app that logs in by PKCE alone.
-            code: What the consent page answered; good for one trade within some minutes.
-            verifier: The secret whose SHA-256 the consent page was asked with.
-            redirect_uri: The one that the consent page was asked with.
+            code: The code from the consent page; valid once, for some minutes.
+            verifier: The secret whose SHA-256 was sent to the consent page.
+            redirect_uri: The one that was sent to the consent page.
 
         Raises:
             SpotifyLoginError: The code is used up, too old, or of another consent.
-            SpotifyAuthError: Spotify does not accept the app itself, or not this redirect URI.
+            SpotifyAuthError: Spotify does not accept the app itself, or this redirect URI.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Anything else, or no answer.
 
@@ -154,7 +155,7 @@ class SpotifyAccounts:
 
 
 class SpotifyApi:
-    """The Web API, as the listener or the app whose access token it is."""
+    """The Web API, called with the access token of a listener or of the app."""
 
     def __init__(self, session: requests.Session, url: str) -> None:
         """The url may end with the version, `/v1`, or leave it out."""
@@ -164,13 +165,13 @@ class SpotifyApi:
     def recently_played(self, access_token: str) -> RecentlyPlayed:
         """Fetch the listener's newest plays, at most 50.
 
-        There is no cursor to give: over 48,310 real polls, asking for what came `after` the
-        newest known play lost 8 % of all plays, since Spotify lists many of them late.
+        It sends no cursor: over 48,310 real polls, asking for plays `after` the newest known one
+        lost 8 % of all plays, because Spotify lists many of them late.
 
         Raises:
-            SpotifyTokenError: The access token is not accepted, or no longer.
+            SpotifyTokenError: The access token is not, or no longer, accepted.
             SpotifyAuthError: Spotify forbids it: the app's owner has no Premium, the listener is
-                not on its list, or for another reason.
+                not on the app's list, or for another reason.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Any other refusal, or no answer.
 
@@ -185,12 +186,12 @@ class SpotifyApi:
         """Fetch the audio features of at most 100 tracks; only apps older than November 2024 may.
 
         Returns:
-            A row for each id, in order; an empty one where Spotify does not know.
+            A row for each id, in order; empty if Spotify does not know the track.
 
         Raises:
             SpotifyEndpointError: The app gets no audio features.
             SpotifyAuthError: Spotify forbids it for another reason, such as an owner without
-                Premium; also SpotifyTokenError, see there.
+                Premium. Its subclass SpotifyTokenError: the access token is refused.
             SpotifyRequestError: An id is invalid.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Any other refusal, or no answer.
@@ -203,10 +204,10 @@ class SpotifyApi:
         return read_rows(content, "audio_features", len(track_ids))
 
     def tracks(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
-        """Fetch at most 50 tracks, as apps with extended quota still may.
+        """Fetch at most 50 tracks; only apps with extended quota still may.
 
         Returns:
-            A row for each id, in order; an empty one where Spotify does not know.
+            A row for each id, in order; empty if Spotify does not know the track.
 
         Raises:
             SpotifyError: As `audio_features` does.
@@ -234,7 +235,7 @@ def _send(session: requests.Session, method: str, url: str, **options: Any) -> R
         return read_body(session.request(method, url, **options))
     except requests.RequestException as error:
         kind = type(error).__name__
-    # Not in the block above: an error of requests holds the request, thus its tokens.
+    # Raised outside the `except` block, because an error of requests holds the tokens it sent.
     raise SpotifyError(f"no answer from Spotify: {kind}")
 
 

@@ -28,7 +28,7 @@ def keep(grant: Grant, of: str, asked_at: datetime) -> KeptToken:
 
 
 def read_secret(secretsmanager: Any, name: str) -> str | None:
-    """Read a secret; None if it is missing or has no value, which is one error in AWS."""
+    """Read a secret; None if it is missing or has no value: AWS raises one error for both."""
     try:
         return str(secretsmanager.get_secret_value(SecretId=name).get("SecretString", ""))
     except secretsmanager.exceptions.ResourceNotFoundException:

@@ -19,11 +19,11 @@ from shared.spotify.api import LONGEST_WAIT_S
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_OWN_WAIT = timedelta(hours=1)
 DOUBLINGS = 10
-"""More than the longest wait needs, and few enough not to overflow."""
+"""Most doublings of the wait: enough for the longest one, and too few to overflow."""
 
 LIVE_CAPTURE_LEAD = timedelta(hours=1)
-"""After a rate limit only polls may call for so long, because a missed play is lost, while other
-calls can wait."""
+"""The time after a rate limit in which only polls may call, because a missed play is lost, while
+other calls can wait."""
 
 FORWARD = (
     "attribute_not_exists(blocked_until) OR blocked_until < :until OR blocked_until > :longest"

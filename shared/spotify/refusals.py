@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from shared.json_answers import read_json
 
 _OVER_QUOTA = re.compile(r"quota[ _]exceeded|exceeded\b[^.]{0,80}\bquota")
-"""Other words about a quota may mean the quota mode of the app."""
+"""Narrow, because other words about a quota may mean the quota mode of the app."""
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 
 
 TOKEN_LIFETIME_S = 3_600
-"""The lifetime of an access token if the answer lacks it; Spotify's is an hour. A shorter one
-costs a call, because a 401 replaces the token."""
+"""The lifetime of an access token if the answer lacks it; Spotify's is an hour. If the real one is
+shorter, it costs one call, because a 401 replaces the token."""
 
 TOKEN_MARGIN = timedelta(minutes=1)
 """An access token is not used in its last minute, because clocks differ and calls take time."""

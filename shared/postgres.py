@@ -108,7 +108,7 @@ class Database:
 
         Raises:
             DatabaseLoginError: The server refuses the username or the password.
-            DatabaseAwayError: The server cannot be reached, or its certificate is not of the CA.
+            DatabaseAwayError: The server cannot be reached, or the CA did not sign its certificate.
         """
         if not address.ca_pem and address.host not in LOOPBACK:
             raise DatabaseAwayError(f"no connection to {address.host} without a CA certificate")

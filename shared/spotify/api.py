@@ -128,7 +128,7 @@ class SpotifyAccounts:
         return self._grant(client_id, client_secret, form)
 
     def client_credentials(self, client_id: str, client_secret: str) -> Grant:
-        """Get an access token for the app itself, which knows no listener.
+        """Get an access token of the app itself, without access to any listener.
 
         Args:
             client_id: The app's.

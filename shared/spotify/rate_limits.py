@@ -99,7 +99,7 @@ class SpotifyApps:
             now: The time of the 429.
 
         Returns:
-            The state of the app; a longer rate limit stays.
+            The state of the app; a longer rate limit that was stored before is kept.
         """
         counted = self._change(client_id, "ADD refusals :one", {":one": {"N": "1"}})
         if retry_after_s is None:
@@ -122,7 +122,7 @@ class SpotifyApps:
 
         Args:
             client_id: The client id of the app.
-            seen: The state before the call. A rate limit that another function saved since stays.
+            seen: The state before the call. A rate limit that another function stored later stays.
         """
         if seen.blocked_until is not None:
             self._change_if(

@@ -30,7 +30,7 @@ else:
 
 
 class CollectedBatch(PlayBatch):
-    """A `PlayBatch` with its plays as dicts; with features its JSON is an `EnrichedBatch`."""
+    """A `PlayBatch` with plays as dicts; once it has features, its JSON is an `EnrichedBatch`."""
 
     plays: list[PlayFields] = Field(default=[], max_length=PLAYS_PER_BATCH)  # type: ignore[assignment]  # the same JSON
     features: tuple[TrackFeatures, ...] = ()

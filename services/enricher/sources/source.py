@@ -29,7 +29,7 @@ class Answer:
     """The answer of a source about the tracks that it was asked for."""
 
     features: Mapping[str, TrackFeatures] = field(default_factory=dict)
-    """By track uri. Those of a missing track, or beside a failure, may be incomplete."""
+    """By track uri; may be incomplete for a missing track or after a failure."""
     missing: frozenset[str] = frozenset()
     """Tracks whose audio features the source does not know."""
     failure: FeatureSourceError | None = None

@@ -34,8 +34,8 @@ from shared.spotify.rate_limits import LIVE_CAPTURE_LEAD, AppState, SpotifyApps
 from shared.spotify.wire import Secret
 
 ACCOUNT_WAIT_S = 6 * 3_600
-"""The retry delay, in seconds, after a 403 that is not about the call itself. Spotify says that it
-needs "a few hours" after Premium is paid again."""
+"""The retry delay, in seconds, after a 403 that is not about the call itself. Spotify says that
+access returns "a few hours" after Premium is paid again."""
 
 _T = TypeVar("_T")
 

@@ -17,7 +17,7 @@ from services.loader.domain.tracks import track_keys
 NO_MARGIN = timedelta()
 
 Probe = tuple[Record, timedelta]
-"""A record, and how far to search around it, on top of the reach of the rules."""
+"""A record, and how far to search around it, beyond the reach of the rules."""
 
 Near = Callable[[Sequence[Probe], Mapping[int, Row]], Sequence[Row]]
 """Returns the stored rows that may stand for records near the probes, except the known rows.

@@ -31,7 +31,7 @@ class ShuffledExport(NamedTuple):
 
     paths: tuple[str, ...]
     is_complete: bool
-    """True if the numbers have no hole; a single part must have none. The last may be missing."""
+    """True if no number is skipped, and a single part has no number. The last may be missing."""
 
 
 def joints(paths: Iterable[str]) -> Iterator[Joint]:

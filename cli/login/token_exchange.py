@@ -51,10 +51,10 @@ class LoginTest:
 
 
 def require_no_rate_limit(apps: SpotifyApps, client_id: str) -> None:
-    """Return if the app is not rate-limited.
+    """Check that the app is not rate-limited.
 
     Raises:
-        CommandError: It is, and a call would extend the rate limit.
+        CommandError: It is rate-limited, and a call would extend the limit.
         SettingsError: The app's state cannot be read.
     """
     app = apps.load(client_id)

@@ -28,7 +28,7 @@ from shared.queries import Reader
 
 HOST = "127.0.0.1"
 PORT = 8100
-"""The first port to try; the next ones follow while it is in use."""
+"""The first port to try; if it is in use, the next ones are tried."""
 PORTS = 100
 """How many ports to try."""
 THREADS = 4
@@ -106,8 +106,8 @@ def readers(source: Source) -> OpenReader:
 
 
 def _by_function(name: str) -> OpenReader:
-    """Return the function that reads by the Lambda function `queries`."""
-    # 24 MB of memory that only AWS needs.
+    """Return the function that lends readers through the Lambda function `queries`."""
+    # These imports take 24 MB of memory, which only a page for AWS needs.
     from botocore.config import Config  # noqa: PLC0415 - see above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 

@@ -167,7 +167,7 @@ def stop_postgres(home: Path) -> None:
 
 
 def start_postgres(home: Path) -> None:
-    """Start Postgres again where it was.
+    """Start Postgres again on the same port.
 
     Raises:
         LocalCloudError: No local cloud runs there, or Postgres does not start.

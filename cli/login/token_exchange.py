@@ -66,7 +66,7 @@ def exchange(accounts: SpotifyAccounts, apps: SpotifyApps, consent: Consent) -> 
     """Exchange the code of a consent for tokens, unless the app is rate-limited.
 
     Raises:
-        CommandError: Spotify gives none; the message says what to do.
+        CommandError: Spotify issues no tokens; the message says what to do.
         SettingsError: The app's state cannot be read.
     """
     app, request = consent.app, consent.request

@@ -60,7 +60,7 @@ class Operations:
         """Return the JSON that `plays status` prints, at most a minute old.
 
         Raises:
-            PageError: It printed none.
+            PageError: The command printed no JSON.
         """
         with self._lock:
             if time.monotonic() >= self._expires_at:
@@ -73,7 +73,7 @@ class Operations:
             done = subprocess.run(  # noqa: S603 - the command is ours
                 self._command, capture_output=True, text=True, timeout=STATUS_TIMEOUT_S, check=False
             )
-            # It fails while Postgres is unavailable, but still prints the rest.
+            # The command fails while Postgres is unavailable, but still prints the rest.
             status: dict[str, Any] = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
             raise PageError(f"`plays status` did not finish within {STATUS_TIMEOUT_S} s") from None

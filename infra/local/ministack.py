@@ -71,7 +71,7 @@ class MiniStack:
         """Stop it cleanly, which saves its state, and start it again.
 
         Raises:
-            LocalCloudError: It saved nothing, or does not serve again.
+            LocalCloudError: It saved no state, or does not serve again.
         """
         self.deployed()
         self.stop()

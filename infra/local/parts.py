@@ -44,7 +44,7 @@ class Parts:
         """Start the servers; all of them serve when this returns.
 
         Raises:
-            LocalCloudError: One does not start.
+            LocalCloudError: A server does not start.
         """
         self._stopped.unlink(missing_ok=True)
         self.ministack.start(memory.ports.aws, memory.access_key)

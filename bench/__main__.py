@@ -103,7 +103,7 @@ def _measure_sizes() -> None:
 
 
 def _measure_chain(home: Path) -> None:
-    """Load a short and a long chain of plays in turn; the rates are equal if time is linear."""
+    """Load a short and a long chain in turn; if load time is linear, their rates are equal."""
     taken: dict[int, list[float]] = {chain.SHORT: [], chain.LONG: []}
     with postgres.running(home) as (owner, address_of):
         database = Database.connect(address_of("loader"))
@@ -125,7 +125,7 @@ def _measure_chain(home: Path) -> None:
 
 
 def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home: Path) -> float:
-    """Load one history through ours and the peers in turn; return our plays per second."""
+    """Load one history through our pipeline and each peer in turn; return our plays per second."""
     ours, dlt, copy = [], [], []
     with postgres.running(home) as (owner, address_of):
         postgres.leave_marks(owner)
@@ -195,7 +195,7 @@ def _print_usage(summary: HistorySummary, run: pipeline.Run) -> None:
 
 
 def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> None:
-    """Load one history in turn through a new local cloud, which knows no tracks, and by dlt."""
+    """Load one history in turn through a new, warmed-up local cloud and with dlt."""
     warm_up = history.with_name("warm-up.zip")
     few_tracks = Shares(discount=0)
     write_history_zip(warm_up, plays=WARM_UP_PLAYS, seed=2, until=UNTIL, shares=few_tracks)

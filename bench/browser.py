@@ -59,7 +59,7 @@ class Visit:
     encoded_bytes: int
     """Bytes on the wire, headers included."""
     hosts: frozenset[str]
-    """With ports."""
+    """Hosts with ports, to which requests were sent."""
     errors: tuple[str, ...]
     """Charts that were not drawn, and errors of the console: failed scripts, missing files, what
     the CSP blocked."""

@@ -1,4 +1,4 @@
-"""Load a chain of plays, each so near the next that they may be one play.
+"""Load a chain of plays, each close enough to the next to be the same play.
 
 The plays are of one track and one length and end 1 s apart, because a later export may move plays
 by that much. All of them must be merged together, which is the worst case of an upload.

@@ -159,7 +159,7 @@ def _length_ms(track: int) -> int:
 
 
 def _fill_ledger(loader: Database, shape: Shape) -> None:
-    """Store an upload of all but the live days, polls of the live days, and gaps, three open."""
+    """Store an upload up to the live days, polls of the live days, and gaps, three of them open."""
     live_at = shape.until - timedelta(days=LIVE_DAYS)
     first = shape.until - timedelta(days=shape.years * 365)
     origin = f"history/{shape.listener}/all.zip"

@@ -35,7 +35,7 @@ def running(home: Path) -> Iterator[CloudState]:
 
 
 def load(history: Path, state: CloudState, *, listener: str = DEFAULT_LISTENER) -> float:
-    """Upload a history zip; return the seconds until its last play is a row."""
+    """Upload a history zip; return the seconds until its last play is in Postgres."""
     url = urlsplit(state.database_url)
     reader = Database.connect(
         Address(

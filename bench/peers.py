@@ -74,7 +74,7 @@ def by_dlt(path: Path, address: Address, home: Path) -> float:
 def by_copy(path: Path, address: Address) -> float:
     """Load prepared text with COPY and one INSERT; return the seconds.
 
-    This is the limit: a pipeline that does nothing but write.
+    This is the upper bound, because it does nothing but write.
     """
     columns = tuple(_KEPT.values())
     text = copy_text([tuple(row.values()) for row in history_rows(path)])

@@ -1,7 +1,7 @@
 """Our pipeline from a history zip to rows, with all handlers running at once as when deployed.
 
-Each handler is a process, as each function is a sandbox. The queues between them are in memory, and
-the source of features has no latency.
+Each handler runs in its own process, as a function runs in its own sandbox. The queues between them
+are in memory, and the source of features has no latency.
 """
 
 import json
@@ -33,7 +33,7 @@ LOADERS = 2
 
 WAIT_S = 5
 QUEUED_MESSAGES = 200
-"""Most messages that wait between two handlers; None ends a queue."""
+"""Maximum number of messages between two handlers; None marks the end of a queue."""
 
 
 _started_cpu_s: list[float] = []
@@ -174,7 +174,7 @@ def _wait_for_all(start: Barrier) -> None:
 
 
 def _consume(queue: "MessageQueue[str | None]", handler: Callable[..., Any]) -> None:
-    """Invoke a handler with up to `MESSAGES_PER_INVOCATION` messages at a time, until the end."""
+    """Invoke a handler with up to `MESSAGES_PER_INVOCATION` messages at a time, until None."""
     ended = False
     while not ended:
         bodies: list[str] = []

@@ -28,7 +28,7 @@ INDEXES = {
     "listening_history": "listening_history_track",
     "track_features": "track_features_uri",
 }
-"""The index that a refresh needs, by the table that a load writes."""
+"""The index that a refresh needs on each table that a load writes."""
 REFRESH_S = 900
 
 Facts = dict[str, Any]
@@ -105,7 +105,7 @@ def upload(loader: Database, plays: int) -> Facts:
 def backfill(
     history: Path, summary: HistorySummary, rounds: int, home: Path, progress: Callable[[str], None]
 ) -> Facts:
-    """Load a history in turn without and with the triggers and indexes that a refresh needs."""
+    """Time loads of a history without and with the triggers and indexes that a refresh needs."""
     seconds: dict[str, list[float]] = {"DISABLE": [], "ENABLE": []}
     with postgres.running(home) as (owner, address_of):
         postgres.leave_marks(owner)

@@ -1,4 +1,4 @@
-"""Start `plays`; Ctrl-C ends it with one line from the first import on."""
+"""Start `plays`; Ctrl-C prints one line instead of a traceback, even during the imports."""
 
 import sys
 

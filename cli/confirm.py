@@ -14,7 +14,7 @@ YesOption = Annotated[
 
 
 def confirm(consequence: str, advice: str = "", *, yes: bool) -> None:
-    """Return if the person agrees to what the command is about to do.
+    """Ask the person to agree to what the command is about to do.
 
     Args:
         consequence: What it will do, as a sentence without a full stop.

@@ -16,7 +16,7 @@ def call(target: Target, name: str, event: dict[str, Any]) -> bytes:
         event: Its event.
 
     Raises:
-        CommandError: It failed; the message quotes it.
+        CommandError: The function failed; the message quotes its error.
     """
     answer = target.client("lambda").invoke(
         FunctionName=target.output(f"{name}Function"), Payload=json.dumps(event).encode()

@@ -37,7 +37,7 @@ class PollingState(Document):
 
 
 class Listeners:
-    """The listeners of a deployment, which has a secret for each, and their stored state."""
+    """The listeners of a deployment and their stored state; each listener has a secret."""
 
     def __init__(self, target: Target) -> None:
         self._prefix = target.output("ListenerSecretPrefix")
@@ -55,7 +55,7 @@ class Listeners:
         }
 
     def require(self, listener: str) -> None:
-        """Return if a listener is deployed.
+        """Check that a listener is deployed.
 
         Raises:
             CommandError: The listener is unknown; the message names the known ones.
@@ -96,7 +96,7 @@ class Listeners:
         try:
             return self._store.load(listener)
         except SettingsError:
-            # The poll that fails on it raises an alarm; show the rest here.
+            # A poll that fails on this login raises an alarm; show the rest here.
             return None
 
     def _state(self, listener: str, now: datetime) -> ListenerState:

@@ -57,7 +57,7 @@ class OneLineErrors(TyperGroup):
             line = explain(error, is_aws=ctx.params["target"] == "aws")
             raise _failure(CommandError(line)) from None
         except OSError as error:
-            # Without a file name it is a bug; typer ends quietly at a closed pipe.
+            # An error without a file name is a bug, or a closed pipe, which typer handles quietly.
             if error.filename is None:
                 raise
             line = f"{error.filename} cannot be used: {error.strerror}"

@@ -11,9 +11,9 @@ from shared.queries import Answer, Query, Result
 from shared.query_texts import decode, encode
 
 ASLEEP = ("ResourceNotReadyException", "ResourceConflictException")
-"""Lambda reclaims a function's network interfaces after weeks without a call."""
+"""Errors after weeks without a call, when Lambda has reclaimed a function's network interfaces."""
 AWAY = ("DatabaseAwayError", "DatabaseLoginError")
-"""Errors of the function about Postgres; their messages need no addition."""
+"""The function's errors about Postgres; their messages are shown unchanged."""
 KILLED = ("Runtime.ExitError", "Runtime.OutOfMemory")
 """Lambda's errors for a function that ran out of memory: one large value is enough."""
 

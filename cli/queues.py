@@ -68,7 +68,7 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
     """Find a pair by the name of either queue, with or without the deployment's prefix.
 
     Raises:
-        CommandError: There is no such queue, or its messages came from no queue.
+        CommandError: The queue does not exist, or it holds failed polls, which came from no queue.
     """
     known = {name: pair for pair in pairs for name in _names(pair)}
     if wanted not in known:

@@ -53,7 +53,7 @@ def json_text(result: Result) -> str:
 
 
 def csv_lines(result: Result) -> Iterator[str]:
-    """Format the rows as CSV with a header. As in Postgres, NULL is nothing and "" is empty."""
+    """Format the rows as CSV with a header; as in Postgres, NULL is empty, an empty text `""`."""
     yield ",".join(_csv_field(column.name) for column in result.columns)
     for row in result.rows:
         yield ",".join(map(_csv_field, row))

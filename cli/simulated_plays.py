@@ -66,7 +66,7 @@ def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
 
 
 def _has_uploads(target: Target, listener: str) -> bool:
-    """A cloud that polls the simulator gets real plays only by uploads."""
+    """True if a listener has uploads: the only real plays in a cloud that polls the simulator."""
     found = target.client("s3").list_objects_v2(
         Bucket=target.output("ArchiveBucket"), Prefix=upload_key(listener, ""), MaxKeys=1
     )

@@ -18,10 +18,10 @@ from shared.queries import Reader
 class UploadReport(Document):
     """What became of every row of one upload; instants are ends of plays, in UTC.
 
-    `api_rows` counts the plays from the API in the same time; `api_rows_without_partner` of them
-    are in no export. `offset_*_s` are percentiles of the API's `played_at` minus the export's `ts`,
-    in seconds. `unusual_ids` of the published plays have a track id that is not 22 letters and
-    digits.
+    `api_rows` counts the plays from the API in the same time, and `api_rows_without_partner` those
+    of them that are in no export. `offset_*_s` are percentiles of the API's `played_at` minus the
+    export's `ts`, in seconds. `unusual_ids` counts the published plays whose track id is not 22
+    letters and digits.
     """
 
     rows_in: int
@@ -107,7 +107,7 @@ def fetch_upload_report(database: Reader, origin: str) -> UploadReport | None:
 
 
 def fetch_upload_progress(database: Reader, origin: str) -> tuple[int, int | None]:
-    """Return the number of loaded plays of an upload, and of all; None until that is known."""
+    """Return how many plays of an upload are loaded, and how many it has, if already known."""
     ((loaded, published),) = database.run(STATEMENTS["upload_progress"], origin=origin)
     return loaded, published
 
@@ -129,7 +129,7 @@ def summarize(listener: str, uploads: list[Upload]) -> UploadSummary:
 
 
 def require_success(summary: UploadSummary) -> None:
-    """Return if every report is reconciled and some rows of each file could be read.
+    """Check that every report is reconciled and some rows of each file could be read.
 
     Raises:
         CommandError: The rows of a file do not add up, or no row of it could be read.

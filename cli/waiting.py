@@ -12,7 +12,7 @@ from shared.queries import Reader
 
 PAUSE_S = 0.5
 CHECK_S = 5
-"""Time between two checks of the queues. Between two queues a message is in neither."""
+"""Time between two checks of the queues. A message that moves between queues is briefly in none."""
 
 _Answer = TypeVar("_Answer")
 
@@ -57,8 +57,8 @@ class Waiting:
             what: What is awaited, for error messages.
 
         Raises:
-            UnfinishedError: The time is over, or messages became dead letters and the queues are
-                empty. The message names the queues.
+            UnfinishedError: The wait timed out, or messages became dead letters and the queues are
+                empty. The error names the queues.
         """
         while True:
             away = None

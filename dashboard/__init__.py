@@ -6,18 +6,18 @@ To add a page, here `when`:
 2. `pages/when.py`: `def page(view: View) -> dict[str, Any]` queries with
    `view.ask.rows("when.hours")` and returns the template's variables.
 3. `templates/when.html`: extends `base.html`, fills `{% block main %}` with `section.panel` (width
-   by `w8`, `w6`, `w4` of 12 columns, else all), and calls the macros of `parts.html` as
+   `w8`, `w6` or `w4` of 12 columns, else full), and calls the macros of `parts.html` as
    `parts.card(…)`. A page without charts of Plot empties `{% block library %}`.
 4. One line in `pages/__init__.py`.
 
 Statements. Values are bound (`:listener`). `{plays}` is the column of the counting rule, such as
-plays_30s; `{value}` the column of the measure, either that or ms; `{measure}` the same after
-`{plays} AS plays`. Further names come from a fixed table in Python:
+plays_30s. `{value}` is the column of the measure: `{plays}` or ms. `{measure}` is the same column
+in a query that selects `{plays} AS plays`: plays or ms. Further names come from a table in Python:
 `view.ask.rows("totals.heard_first", {"items": "artists"})`. `{played}` and `{played_before}` are
 tables of the plays of an item in the period and in the one before (sql/played.sql). These
 parameters are always available: `:listener`, `:zone`, `:rule`; `:first` and `:last`, the dates of
-the period, both included; `:before_first` and `:before_last`, of the previous period, if it can be
-compared. For views by month the period is cut into whole months and the days around them:
+the period, both included; `:before_first` and `:before_last`, those of the previous period, if a
+comparison is fair. For views by month the period is cut into whole months and the days around them:
 `:head_first`, `:head_last`, `:months_first`, `:months_last`, `:tail_first`, `:tail_last`, and the
 same after `:before_`. A missing bound is NULL and matches no row. Cast dates, as in `:first::date`,
 because a parameter has no type.

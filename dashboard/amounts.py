@@ -159,7 +159,7 @@ def month_label(view: View, first: date) -> str:
 
 
 def with_table(curves: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return curves of the same steps, with the rows of their table; each step's name is a link."""
+    """Return curves over the same steps, and the rows of their table: a linked step, its values."""
     steps = zip(curves[0]["names"], curves[0]["hrefs"], strict=True)
     values = zip(*(curve["values"] for curve in curves), strict=True)
     return {

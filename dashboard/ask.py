@@ -56,7 +56,7 @@ class Ask:
             parameters: Values for this statement only.
 
         Raises:
-            QueryError: It takes too long, or its rows exceed 5 MB.
+            QueryError: The statement takes too long, or its rows exceed 5 MB.
             DatabaseAwayError: Postgres is unavailable.
         """
         sql = STATEMENTS[statement]
@@ -71,6 +71,6 @@ class Ask:
         """Run a statement that returns one row.
 
         Raises:
-            IndexError: It returned none.
+            IndexError: The statement returned no row.
         """
         return self.rows(statement, **parameters)[0]

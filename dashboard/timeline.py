@@ -85,7 +85,7 @@ class Timeline:
     def compare(self, period: Period) -> Comparison | None:
         """Return the period to compare with; None if nothing is known about it.
 
-        A year, season or month that has not ended is compared with the same days of the last one.
+        A year, season or month that has not ended is compared with the same days of the previous.
         """
         before = self._before(period)
         if before is None or before.last < self.first:
@@ -106,7 +106,7 @@ class Timeline:
         )
 
     def holds(self, day: date) -> bool:
-        """True if plays of a date can be known: from the first play to today."""
+        """True if a date is from the first play to today, so that its plays can be known."""
         return self.first <= day <= self.today
 
     def missing(self, span: Span) -> tuple[Span, ...]:
@@ -179,7 +179,7 @@ class Timeline:
         if period.text == "all":
             return None
         if not period.first <= self.today < period.last:
-            # Seasons differ from each other, so one is compared with its like of the previous year.
+            # Seasons differ from each other, so each is compared with itself one year earlier.
             return stepped(period, -len(SEASONS) if is_season(period) else -1)
         months = 12 if is_season(period) else whole_months(period)
         if months:

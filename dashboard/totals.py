@@ -119,7 +119,7 @@ def courses(view: View, months: list[Row]) -> list[list[int]]:
 
 
 def _items(now: Row, rows: list[Row]) -> tuple[int | None, int | None]:
-    """Return the number of counted items: in all, in the period and in the previous one."""
+    """Return the number of items with counted plays, in the period and in the previous one."""
     if now["plays"] is None:
         return None, None
     return (rows[0]["items"], rows[0]["items_before"]) if rows else (0, None)

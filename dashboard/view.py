@@ -61,7 +61,7 @@ class Choice:
     def columns(self) -> dict[str, str]:
         """The columns that `{plays}`, `{value}` and `{measure}` stand for in a statement.
 
-        `{value}` is a column of a view; `{measure}` the same after `{plays} AS plays`.
+        `{value}` is a column of a view; `{measure}` is for a query that selects `{plays} AS plays`.
         """
         by_time = self.measure == "minutes"
         return {
@@ -198,7 +198,7 @@ class View:
 
     @property
     def shown_name(self) -> str:
-        """The name of the shown period; its dates so far if it is a year or month that goes on."""
+        """The name of the shown period; its dates so far if the year or month has not ended."""
         return self.period.name if self.shown.last == self.period.last else self.shown.name
 
     @property

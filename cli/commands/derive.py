@@ -18,7 +18,7 @@ STEP_S = 2
 """Time between two updates of the progress bar."""
 PAUSE_S = 1
 MAX_PAUSES = 10
-"""A load or the schedule may refresh at the same time; its transactions take seconds."""
+"""Maximum pauses while a load or the schedule refreshes, too; its transactions take seconds."""
 
 AFTER_CTRL_C = "the months refreshed so far stay so, and the others follow within an hour"
 
@@ -54,7 +54,7 @@ def derive_all(target: Target, event: dict[str, Any]) -> None:
     Raises:
         CommandError: The function refused the event or failed, or makes no progress.
     """
-    # Without a cloud this fails before the bar appears.
+    # If there is no cloud, this fails before the bar appears.
     target.output("DeriveFunction")
     with count_progress() as progress:
         bar = progress.add_task("months refreshed", total=None)

@@ -48,7 +48,7 @@ class Healed(Document):
 
 
 def _uri(text: str) -> str:
-    """Return the URI of a track that a person copied from Spotify or a table."""
+    """Return the track URI for a URI, link or id that a person copied from Spotify or a table."""
     found = _TRACK.fullmatch(text.strip())
     if found is None:
         raise CommandError(
@@ -100,7 +100,7 @@ def heal_all(target: Target, tracks: list[str] | None) -> Healed:
         CommandError: The healer failed, or makes no progress.
     """
     healed = Healed()
-    # Without a cloud this fails before the bar appears.
+    # If there is no cloud, this fails before the bar appears.
     target.output("HealerFunction")
     with estimate_progress() as progress:
         bar = progress.add_task("asking", total=None)
@@ -112,7 +112,7 @@ def heal_all(target: Target, tracks: list[str] | None) -> Healed:
 
 
 def _healings(target: Target, tracks: list[str] | None) -> Iterator[Healing]:
-    """Call the healer until nothing is left; `remaining` counts the tracks of later calls, too."""
+    """Call the healer until no track is left; `remaining` includes the tracks of later calls."""
     before = None
     while True:
         step = tracks[:STEP_TRACKS] if tracks else []

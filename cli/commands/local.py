@@ -125,7 +125,7 @@ app.command()(scenario)
 
 
 def _contents(home: Path) -> str:
-    """Describe a home's data: its rows, or without Postgres the last known count and the MB."""
+    """Describe a home's data: its rows or, without Postgres, the last known count and the size."""
     try:
         with choose("local", STACK, None, home).database() as database:
             rows = database.run(STATEMENTS["rows"])

@@ -109,7 +109,7 @@ def login(
         services.store.require(listener)
         if simulated:
             confirm_poll(target, listener, yes=yes)
-        # A login from before a switch is one at the simulator.
+        # A login stored before the switch is one at the simulator, so it is of no use.
         stored = None if switches else services.stored_login(listener)
         app = find_app(
             *(client_id, stored, terminal),

@@ -45,12 +45,12 @@ class PollResult(Document):
 
     @property
     def known(self) -> int:
-        """The plays that were known before this poll, or twice in its answer."""
+        """The plays that were known before this poll, or that its answer repeats."""
         return self.returned - self.inserted - self.upgraded - self.unreadable
 
 
 class Poll(Document):
-    """One poll; `result` is None until its plays are rows."""
+    """One poll; `result` is None until its plays are in Postgres."""
 
     listener: str
     origin: str
@@ -86,7 +86,7 @@ def run_collector(target: Target, listener: str) -> Poll:
     """Run the collector and return its poll.
 
     Raises:
-        CommandError: The collector failed, or had a reason not to poll.
+        CommandError: The collector failed, or skipped the poll for a reason.
     """
     outcome = Outcome.model_validate_json(call(target, "Collector", {"listener": listener}))
     if outcome.origin is None:
@@ -95,10 +95,10 @@ def run_collector(target: Target, listener: str) -> Poll:
 
 
 def wait_for_result(waiting: Waiting, done: Poll) -> Poll:
-    """Wait until the plays of a poll are rows.
+    """Wait until the plays of a poll are in Postgres.
 
     Raises:
-        UnfinishedError: The time is over, or messages became dead letters.
+        UnfinishedError: The wait timed out, or messages became dead letters.
     """
     waiting.begin()
     result = waiting.wait_for(

@@ -105,10 +105,10 @@ def _refresh(target: Target) -> None:
 
 
 def check(files: list[Path]) -> list[Path]:
-    """Return the files, each once, if all of them can be sent and read.
+    """Return the files without repetitions, after checking that each can be sent and read.
 
     Raises:
-        CommandError: One cannot; the message names it and the reason.
+        CommandError: A file cannot; the message names it and the reason.
     """
     for file in files:
         # Control characters, and bytes that are not UTF-8.
@@ -134,7 +134,7 @@ def check(files: list[Path]) -> list[Path]:
 
 def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:
     """Send files to the archive one by one, with a progress bar for each."""
-    # Without a cloud this fails before the bars appear.
+    # If there is no cloud, this fails before the bars appear.
     target.output("ArchiveBucket")
     with byte_progress() as progress:
         tasks = [progress.add_task(file.name, total=file.stat().st_size) for file in files]
@@ -159,7 +159,7 @@ def send(target: Target, file: Path, listener: str, progress: Progress, task: Ta
             )
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from error
-    # The transfer does not return the version that it made.
+    # The upload call does not return the version that it created.
     version = s3.head_object(Bucket=bucket, Key=key).get("VersionId")
     origin = upload_origin(key, version)
     return Upload(file=str(file), key=key, origin=origin, size_bytes=file.stat().st_size)
@@ -168,7 +168,7 @@ def send(target: Target, file: Path, listener: str, progress: Progress, task: Ta
 def wait_for_all(
     waiting: Waiting, uploads: list[Upload]
 ) -> tuple[list[Upload], list[UnfinishedError]]:
-    """Wait for each upload; return all, and the errors of those that did not finish."""
+    """Wait for each upload; return all uploads, and the errors of those that did not finish."""
     done: list[Upload] = []
     unfinished: list[UnfinishedError] = []
     waiting.begin()
@@ -185,7 +185,7 @@ def wait_for_report(waiting: Waiting, upload: Upload) -> Upload:
     """Wait for the report of an upload, with a progress bar of its loaded plays.
 
     Raises:
-        UnfinishedError: The time is over, or messages became dead letters.
+        UnfinishedError: The wait timed out, or messages became dead letters.
     """
     with count_progress() as progress:
         task = progress.add_task(Path(upload.file).name, total=None)

@@ -1,1 +1,1 @@
-"""The login: a person's consent in a browser, traded for a token."""
+"""The login: a person's consent in a browser, exchanged for a token."""

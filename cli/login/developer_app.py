@@ -58,7 +58,7 @@ def find_app(
     redirect_uri: str,
     simulated: bool = False,
 ) -> DeveloperApp:
-    """Return the app, and ask only for what is not known.
+    """Return the app; ask the person only for the values that are not known.
 
     Args:
         client_id: From an option or a variable.
@@ -73,7 +73,7 @@ def find_app(
     """
     secret = _given_secret(terminal) if secret_from_stdin else os.environ.get(SECRET_VARIABLE)
     if known and not (simulated or CLIENT_ID.fullmatch(known.client_id)):
-        # It is the simulator's, or was stored before ids were checked.
+        # The stored app is the simulator's, or is older than the check of ids.
         known = None
     source = "--client-id or SPOTIFY_CLIENT_ID" if client_id else "your input"
     client_id = client_id or (known.client_id if known else _ask_for_id(terminal, redirect_uri))

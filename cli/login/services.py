@@ -65,7 +65,7 @@ class LoginServices:
         try:
             return not self.states.load(listener).is_refused(login.fingerprint)
         except (SettingsError, BotoCoreError, ClientError):
-            # A refusal is not known.
+            # Without the state, no refusal is known.
             return True
 
     @contextmanager

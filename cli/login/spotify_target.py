@@ -2,7 +2,7 @@
 
 A new local cloud polls a simulated Spotify. A login at the real one switches the cloud to it for
 good. Simulated plays must be deleted then, because they could not be separated from real ones. The
-switch happens only when the new login is at hand, so that a failed login changes nothing.
+switch happens only after the login has succeeded, so that a failed login changes nothing.
 """
 
 from dataclasses import dataclass
@@ -87,10 +87,10 @@ def must_switch(target: Target, *, simulated: bool, start_over: bool) -> bool:
 
 
 def switch_to_real_spotify(context: typer.Context, *, start_over: bool) -> Target:
-    """Switch a local cloud to the real Spotify, and return it as it is then.
+    """Switch a local cloud to the real Spotify, and return the cloud as restarted.
 
     Raises:
-        CommandError: It holds simulated plays by now, which may not be deleted.
+        CommandError: The cloud holds simulated plays by now, which may not be deleted.
         LocalCloudError: The local cloud failed to restart.
     """
     deletes = _must_delete(target_of(context), may=start_over)

@@ -32,7 +32,7 @@ class TerminalInput:
         return self._fd
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines that are read already."""
+        """Yield the lines that have been read already."""
         while self._lines:
             yield self._lines.popleft()
 

@@ -51,10 +51,10 @@ class LoginTest:
 
 
 def require_no_rate_limit(apps: SpotifyApps, client_id: str) -> None:
-    """Return if the app is not rate-limited.
+    """Check that the app is not rate-limited.
 
     Raises:
-        CommandError: It is, and a call would extend the rate limit.
+        CommandError: It is rate-limited, and a call would extend the limit.
         SettingsError: The app's state cannot be read.
     """
     app = apps.load(client_id)
@@ -66,7 +66,7 @@ def exchange(accounts: SpotifyAccounts, apps: SpotifyApps, consent: Consent) -> 
     """Exchange the code of a consent for tokens, unless the app is rate-limited.
 
     Raises:
-        CommandError: Spotify gives none; the message says what to do.
+        CommandError: Spotify issues no tokens; the message says what to do.
         SettingsError: The app's state cannot be read.
     """
     app, request = consent.app, consent.request

@@ -34,7 +34,8 @@ class Connections:
             database.close()
             raise
         finally:
-            # After any other error it is clean, see Database.read; _take drops a closed one.
+            # After any other error the connection is clean (see Database.read); `_take` drops a
+            # closed one.
             self._idle.append(database)
 
     def _take(self) -> Database:

@@ -28,7 +28,7 @@ from shared.queries import Reader
 
 HOST = "127.0.0.1"
 PORT = 8100
-"""The first port to try; the next ones follow while it is in use."""
+"""The first port to try; if it is in use, the next ones are tried."""
 PORTS = 100
 """How many ports to try."""
 THREADS = 4
@@ -60,7 +60,7 @@ class Operations:
         """Return the JSON that `plays status` prints, at most a minute old.
 
         Raises:
-            PageError: It printed none.
+            PageError: The command printed no JSON.
         """
         with self._lock:
             if time.monotonic() >= self._expires_at:
@@ -73,7 +73,7 @@ class Operations:
             done = subprocess.run(  # noqa: S603 - the command is ours
                 self._command, capture_output=True, text=True, timeout=STATUS_TIMEOUT_S, check=False
             )
-            # It fails while Postgres is unavailable, but still prints the rest.
+            # The command fails while Postgres is unavailable, but still prints the rest.
             status: dict[str, Any] = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
             raise PageError(f"`plays status` did not finish within {STATUS_TIMEOUT_S} s") from None
@@ -106,8 +106,8 @@ def readers(source: Source) -> OpenReader:
 
 
 def _by_function(name: str) -> OpenReader:
-    """Return the function that reads by the Lambda function `queries`."""
-    # 24 MB of memory that only AWS needs.
+    """Return the function that lends readers through the Lambda function `queries`."""
+    # These imports take 24 MB of memory, which only a page for AWS needs.
     from botocore.config import Config  # noqa: PLC0415 - see above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 

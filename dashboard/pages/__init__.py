@@ -34,9 +34,9 @@ class Page:
         title: The title in the head and the navigation.
         build: Returns the template's variables, or a whole response.
         in_nav: The navigation lists it.
-        needs_plays: The first steps replace the page before the first play.
+        needs_plays: Before the first play, the page with the first steps is shown instead.
         template: Its file without `.html`; by default the page's name.
-        of_all: What it shows of all plays, regardless of the measure and the counting rule.
+        of_all: What the page computes from all plays, so measure and counting rule do not apply.
     """
 
     name: str

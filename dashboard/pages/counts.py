@@ -21,7 +21,7 @@ USERS = {
     "done": "Koito, when it reads Spotify's history.",
 }
 MOST = 5
-"""Artists of each rule."""
+"""Artists shown for each rule."""
 
 
 def page(view: View) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _rule(view: View, name: str, total: Row) -> dict[str, Any]:
 
 
 def _top(view: View, name: str, artists: list[Row]) -> list[dict[str, Any]]:
-    """Return the top five artists by a rule, and whether the chosen rule moves them."""
+    """Return the top five artists by a rule, and whether the chosen rule ranks each elsewhere."""
     chosen = _places(artists, view.rule.name)
     return [
         {
@@ -67,7 +67,7 @@ def _top(view: View, name: str, artists: list[Row]) -> list[dict[str, Any]]:
 
 
 def _places(artists: list[Row], name: str) -> dict[int, tuple[int, Row]]:
-    """Return the places of the top five artists by a rule, by id; `artists` are ordered by time."""
+    """Return place and row of a rule's top five artists, by id; `artists` are ordered by time."""
     column = f"plays_{name}"
     rows = sorted((row for row in artists if row[column]), key=lambda row: -row[column])[:MOST]
     found = places([row[column] for row in rows])

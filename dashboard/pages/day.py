@@ -14,7 +14,7 @@ def page(view: View, day: str) -> dict[str, Any]:
     """Return the plays of a date, the oldest first.
 
     Raises:
-        NotFound: It is not a date, or lies outside the known time.
+        NotFound: `day` is not a date, or lies outside the known time.
     """
     shown = _date(day)
     if not view.timeline.holds(shown):

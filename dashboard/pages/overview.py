@@ -23,7 +23,7 @@ def page(view: View) -> dict[str, Any]:
     tops = {kind: ranked(view, kind, TOPS) for kind in KINDS}
     cards = totals.cards(view, days, totals.days_of(view, view.before), tops, view.url)
     if by_day:
-        # Of a longer period the chart shows the months.
+        # A longer period is drawn by month.
         for card, points in zip(cards, totals.courses(view, months), strict=True):
             card["points"] = points
     return {

@@ -27,7 +27,7 @@ def page(view: View) -> dict[str, Any]:
     rows = view.ask.rows(newest, None, **chosen, most=MOST)
     total = len(rows)
     if total == MOST:
-        # Plays are listed before the next refresh counts them.
+        # A new play is listed at once, but counted only after the next refresh.
         total = max(MOST, view.ask.row("plays.number", **chosen)["plays"])
     names = [
         *([WEEKDAYS[weekday - 1]] if weekday is not None else []),

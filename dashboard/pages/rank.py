@@ -45,7 +45,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def _bounds(view: View, step: str) -> dict[str, date | None]:
-    """Return changed bounds for steps of weeks: weeks cross months, so they need single plays."""
+    """For weekly steps, return bounds that read only single plays, because weeks cross months."""
     if step != "week":
         return {}
     none = dict.fromkeys(("months_first", "months_last", "tail_first", "tail_last"))

@@ -52,7 +52,7 @@ def build(app: App, config: PipelineConfig) -> Stacks:
         network=data.network,
         description="Listening history: collects, enriches and loads what people play on Spotify",
     )
-    # The stacks refer to each other by fixed names, which imply no order of deployment.
+    # Fixed names, by which the stacks refer to each other, imply no order of deployment.
     pipeline.add_stack_dependency(data)
     oidc = _oidc_stack(app, config)
     Tags.of(app).add("project", config.name)

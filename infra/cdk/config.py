@@ -1,8 +1,8 @@
 """The configuration of one deployment, and how it is read from the CDK context.
 
-In `cdk.json`, `pipeline` holds the values and `pipeline:<target>` what one target changes;
-`cdk … -c name=value` overrides both, and a dot reaches inside (`-c loader.timeout_s=5`). Account
-and region come from the environment, where the CDK puts those of the credentials that it finds.
+In `cdk.json`, `pipeline` holds the values, and `pipeline:<target>` overrides them for one target.
+`cdk … -c name=value` overrides both; a dot reaches a nested value (`-c loader.timeout_s=5`).
+Account and region come from the environment, where the CDK puts those of its credentials.
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ from shared.models import Listener
 AWS_POLL_MINUTES = 15
 """The shortest time between polls on AWS.
 
-A poll may store a new refresh token, so a new version of the listener's secret. Secrets Manager
-keeps about 100 versions, deletes none of the last 24 hours, and then refuses the next: the login
-would be lost. Every 15 minutes makes 96 a day.
+A poll may store a new refresh token, and so a new version of the listener's secret. Secrets Manager
+keeps about 100 versions and deletes none that is younger than 24 hours. It rejects any version
+beyond these, so the login would be lost. A poll every 15 minutes makes 96 versions a day.
 
 Source:
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
@@ -53,7 +53,7 @@ class PipelineConfig(Part):
 
     target: Literal["aws", "local"] = "aws"
     place: Place | None = None
-    """Account and region, from the CDK; None if the templates fit every place."""
+    """Account and region, from the CDK; None if the templates are for any account and region."""
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,26}$")] = "spotify-pipeline"
     """Prefix of the fixed names; the length of a bucket's name limits it."""
     listeners: Annotated[tuple[Listener, ...], BeforeValidator(words), Field(min_length=1)] = (
@@ -72,11 +72,11 @@ class PipelineConfig(Part):
     feature_sources: Annotated[
         tuple[Literal["reccobeats", "spotify"], ...], BeforeValidator(words)
     ] = ("reccobeats",)
-    """In the order of the requests; Spotify serves only apps made before November 2024."""
+    """In the order they are asked; Spotify serves only apps made before November 2024."""
     features_login: Listener | None = None
     """The listener whose app requests features from Spotify; by default the first listener."""
     spotify_daily_calls: Annotated[int, Field(ge=1)] = 200
-    """For features. Spotify has locked out whole apps, polls included, at about 600 calls a day."""
+    """Limit for features: at about 600 calls a day Spotify has locked out apps, including polls."""
     match_window_s: Annotated[int, Field(ge=0, le=600)] = 90
     """Greatest distance between a poll record and an export record of one play, seconds."""
     monthly_budget_usd: Annotated[int, Field(ge=0)] = 20
@@ -87,7 +87,7 @@ class PipelineConfig(Part):
     github_repository: Annotated[
         str, Field(pattern=r"^([A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?)?$")
     ] = ""
-    """The repository whose main branch may deploy, as its tokens name it; empty: none."""
+    """The repository whose main branch may deploy, as GitHub's tokens name it; empty: none."""
     dependency_layer: bool = True
     """Whether a layer holds the libraries; if not, they are installed where the functions run."""
     collector: FunctionConfig = FunctionConfig()
@@ -182,7 +182,7 @@ def load(
 ) -> PipelineConfig:
     """Read the configuration from a CDK context.
 
-    Every name without a colon or slash must be an option, so a misspelt `-c` is refused.
+    Every name without a colon or slash must be an option, so a misspelt `-c` is rejected.
 
     Args:
         context: Of `cdk.json` and the command line.
@@ -205,7 +205,7 @@ def load(
 
 
 def _place(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the place, if both parts are known: without credentials the CDK sets no account."""
+    """Return the place; empty if it is unknown, because without credentials the CDK sets none."""
     account = environment.get("CDK_DEFAULT_ACCOUNT")
     region = environment.get("CDK_DEFAULT_REGION")
     return {"place": {"account": account, "region": region}} if account and region else {}
@@ -218,7 +218,7 @@ def _nested(path: str, value: Any) -> dict[str, Any]:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one tree of values over another."""
+    """Return one tree of values, overridden by another."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)

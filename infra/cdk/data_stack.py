@@ -56,7 +56,7 @@ class DataStack(Stack):
         )
         Snapshots(self, "Snapshots", config=config, volume=host.volume)
         alarms = HostAlarms(self, "HostAlarms", topic=topic)
-        # Created before the host is up, they would go off.
+        # If created before the host is up, the alarms would go off.
         alarms.node.add_dependency(host.group)
         self._add_outputs(
             {

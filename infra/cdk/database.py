@@ -16,7 +16,7 @@ DATABASE = "spotify"
 """The name of the database."""
 
 WIDEST = 16
-"""The shortest allowed prefix: Data Studio's own ranges are no wider."""
+"""The shortest allowed prefix length, because Data Studio's own ranges are no wider."""
 
 
 def words(text: Any) -> Any:
@@ -41,7 +41,7 @@ class NetworkConfig(Part):
     ]
     """The subnets of the functions; each needs a route to Systems Manager."""
     security_group_id: Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]
-    """The group of the functions: the database admits it, and it may reach ports 5432 and 443."""
+    """The functions' security group: the database admits it, and it allows ports 5432 and 443."""
     ipv6: bool = False
     """Whether AWS is reached over IPv6, as in a dual-stack subnet with an egress-only gateway."""
 
@@ -69,7 +69,7 @@ class DatabaseConfig(Part):
 class HostConfig(Part):
     """The host of a managed Postgres. Nearly every change replaces it; its data stay."""
 
-    # Graviton: the image is for arm64. Smaller than micro, dnf runs out of memory.
+    # Graviton, because the image is for arm64. On anything below micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
     volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 4
     """Size of the data volume, which can grow and never shrink. The next host grows the file
@@ -80,7 +80,7 @@ class HostConfig(Part):
     availability_zone: Annotated[str, Field(pattern=r"^([a-z]+(-[a-z]+)+-[0-9]+[a-h])?$")] = ""
     """The zone of host and data volume (`eu-west-1b`), because not every zone has every instance
     type; empty: the first of the region. A change makes a new volume, as a snapshot does."""
-    # The data directory pins it, so moving on is a `pg_upgrade`, not a deployment.
+    # The data directory is bound to this version, so an upgrade needs `pg_upgrade`.
     postgres_major: Literal[17] = 17
     data_studio_cidrs: Annotated[
         tuple[Annotated[IPv4Network, AfterValidator(_narrow)], ...], BeforeValidator(words)

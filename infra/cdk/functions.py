@@ -130,7 +130,7 @@ class Functions(Construct):
             grants=[
                 allow("s3", "GetObject", "GetObjectVersion", on=[uploads]),
                 # Without ListBucket S3 answers "forbidden" for a deleted upload.
-                # A condition on the prefix would never hold: reading an object names no prefix.
+                # A condition on `s3:prefix` would never match, because GetObject sends no prefix.
                 allow("s3", "ListBucket", on=[around.bucket.bucket_arn]),
                 allow("s3", "PutObject", "AbortMultipartUpload", on=[quarantine]),
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
@@ -245,7 +245,7 @@ class Functions(Construct):
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
         name = archive_name(self._config)
-        # A finding of cdk-nag writes the variables of a template like this.
+        # cdk-nag's findings contain CloudFormation's variables in this form.
         for token, written in ((Aws.ACCOUNT_ID, "<AWS::AccountId>"), (Aws.REGION, "<AWS::Region>")):
             name = name.replace(token, written)
         Validations.of(function).acknowledge(

@@ -14,10 +14,10 @@ LOCK = Path(__file__).parents[2] / "requirements" / "runtime.txt"
 INSTALL = (
     # The lock names every library, so later releases are ignored.
     *("pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"),
-    # The certificate authorities of the machine, as pip uses; uv has its own list.
+    # Trust the machine's certificate authorities, as pip does; uv has its own list.
     "--system-certs",
     *("--python-platform=aarch64-manylinux2014", "--python-version=3.14"),
-    # Links into uv's cache and the time of the installation do not belong in an archive.
+    # Neither links into uv's cache nor installation times belong in an archive.
     *("--link-mode=copy", "--no-installer-metadata"),
 )
 

@@ -1,7 +1,7 @@
 """The fixed names of resources, and the rule for resources that outlive their stack.
 
 The two stacks refer to each other by fixed names. A resource that outlives its stack is imported
-again by its name (`cdk deploy --import-existing-resources`), if the template spells the name out.
+again by its name (`cdk deploy --import-existing-resources`) if the template has it as plain text.
 """
 
 from aws_cdk import Aws, RemovalPolicy, Stack
@@ -10,17 +10,17 @@ from constructs import Construct
 from infra.cdk.config import PipelineConfig
 
 KEEP_DATA = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-"""Data outlive their stack, except if the creation itself is rolled back.
+"""Data outlive their stack, unless their creation is rolled back.
 
-A resource left behind by a failed first deployment would block the next one by its fixed name.
+Otherwise a failed first deployment would leave a resource whose fixed name blocks the next one.
 """
 
 
 def bucket_name(config: PipelineConfig, purpose: str) -> str:
     """Return the globally unique name of a bucket.
 
-    The name is the same with a known place and with CloudFormation's variables, but only a name
-    that is spelled out can be imported again.
+    CloudFormation's variables give the same name as a known account and region, but only a name
+    in plain text can be imported again.
 
     Source:
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html

@@ -22,10 +22,10 @@ LONGEST_WAIT = {
 }
 """Age of the oldest message that starts an alarm, by queue.
 
-SQS reports the age of a message until its third receipt, so until a failing consumer has used up
-two visibility timeouts; these values are shorter.
+SQS reports the age of a message until its third receipt. A failing consumer reaches that after two
+visibility timeouts; these values are shorter.
 """
-# They are longer than normal waits: one failed attempt (12 minutes in the enricher, 6 in the
+# These values exceed normal waits: one failed attempt (12 minutes in the enricher, 6 in the
 # loader), and an upload of 100,000 plays, whose 200 batches take two enrichers 4 to 8 minutes
 # (25 s for 5 to 10 batches, estimated) and two loaders less.
 

@@ -67,7 +67,7 @@ class BackfillConfig(ConsumerConfig):
 
 
 class EnricherConfig(ConsumerConfig):
-    """The window collects the plays of several polls: 40 tracks take as many calls as one.
+    """The window collects the plays of several polls, because 40 tracks take as few calls as one.
 
     The memory includes the cache of the container, up to 200 MB.
     """
@@ -90,7 +90,7 @@ class HealerConfig(FunctionConfig):
 
 
 class LoaderConfig(ConsumerConfig):
-    """Ten attempts, six minutes apart: the database may be away for an hour."""
+    """Ten attempts, six minutes apart, so the database may be unavailable for an hour."""
 
     memory_mb: Megabytes = 512
     max_receives: Annotated[int, Field(ge=1, le=1_000)] = 10
@@ -110,7 +110,7 @@ class DeriveConfig(FunctionConfig):
 
 
 class QueriesConfig(FunctionConfig):
-    """Time for a query that finds its connection dead and then runs 25 s on a new one.
+    """The timeout allows a query to find its connection dead, then to run 25 s on a new one.
 
     The memory holds a result of 5 MB as text, as objects and as JSON.
     """

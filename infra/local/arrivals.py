@@ -31,7 +31,7 @@ class Arrivals:
     """The counts of plays and tracks in the database, and whether they changed.
 
     Args:
-        address: Of the database, as a role that may read.
+        address: The database, for a role that may read.
         every_s: Seconds between two queries.
     """
 
@@ -42,9 +42,9 @@ class Arrivals:
         self._counts = (0, 0)
 
     def news(self) -> str | None:
-        """Return a line about the counts if they changed; None also without a database.
+        """Return a line with the counts if they changed; None if not, or if Postgres is away.
 
-        Each query has a connection of its own, because Postgres may be stopped in between.
+        Each query opens a new connection, because Postgres may be stopped between two queries.
         """
         if time.monotonic() < self._looked_at + self._every_s:
             return None

@@ -1,4 +1,4 @@
-"""boto3 clients of the local cloud, deaf to the profiles, files and variables of a real account."""
+"""boto3 clients for the local cloud that ignore a real account's profiles, files and variables."""
 
 import os
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ LOCAL = Config(
 class LocalAws:
     """The AWS of one local cloud: its address, and the id of its administrator's key.
 
-    The id is the secret, because MiniStack does not verify the signatures of its root.
+    The id is the secret, because MiniStack does not verify signatures made with a root key.
     """
 
     endpoint: str
@@ -41,7 +41,7 @@ def client(service: str, aws: LocalAws) -> Any:
 
 
 def session(access_key: str) -> boto3.Session:
-    """Begin a session that knows the administrator of a local cloud only."""
+    """Return a session whose only credentials are those of a local cloud's administrator."""
     nowhere = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),

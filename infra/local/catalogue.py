@@ -27,7 +27,7 @@ _ID_LENGTH = 22
 _PAIRS = tuple(first + second for first in _BASE62 for second in _BASE62)
 _VALUES = {digit: value for value, digit in enumerate(_BASE62)}
 _ID_SPACE = 2**128
-# Odd, so that multiplying by it within the id space can be undone.
+# Odd, so that it has an inverse modulo the id space.
 _SCATTER = 0xD1342543DE82EF95A3C59AC2F5D4E6B7
 _GATHER = pow(_SCATTER, -1, _ID_SPACE)
 
@@ -107,8 +107,8 @@ def find_number(track_id: str) -> int | None:
     except KeyError:
         return None
     number = scattered * _GATHER % _ID_SPACE - 1
-    # A track's kind is 0, so its number stands alone. 22 digits hold more than 128 bits: an id
-    # beyond them would wrap to another track's.
+    # A track's kind is 0, so the number needs no further decoding. 22 digits hold more than 128
+    # bits, so a larger id would wrap to that of another track.
     return number if scattered < _ID_SPACE and 0 <= number < _NUMBERS else None
 
 
@@ -141,7 +141,7 @@ def isrc_of(number: int) -> str:
 
 
 def known_to_reccobeats(number: int) -> bool:
-    """True if ReccoBeats knows a track, which it does for four of five."""
+    """True if ReccoBeats knows a track; it knows four of five."""
     return number % 5 != 4  # noqa: PLR2004 - the last of each five
 
 
@@ -153,7 +153,7 @@ def _artist(number: int) -> Artist:
 
 @lru_cache(maxsize=5_000)
 def _album(number: int) -> Album:
-    """Compute an album; one in sixteen is a sampler under the name of various artists."""
+    """Compute an album; one in sixteen is a compilation credited to Various Artists."""
     artist, album = divmod(number, _TRACKS_PER_ARTIST // _TRACKS_PER_ALBUM)
     noise = noise_of("album", number)
     name = names.album_name(artist, album, noise)

@@ -24,7 +24,7 @@ from infra.local.time_zone import machine_zone
 from infra.local.wishes import Wishes, configuration
 
 STOP_S = START_TIMEOUT_S + parts.STOP_S + 10
-"""Longer than a start of Postgres, which is never interrupted, and a stop of all servers."""
+"""Longer than a start of Postgres, which is never interrupted, plus a stop of all servers."""
 
 TURN_S = 600
 """Time limit of a restart with the real Spotify, which takes half a minute on two cores."""
@@ -32,9 +32,9 @@ TURN_S = 600
 DATA = (
     *INGESTED,
     *("logs", "cdk", "cdk.out", FILE, MEMORY),
-    # An interrupted write leaves them.
+    # An interrupted write leaves these behind.
     *(f"{name}.new" for name in (FILE, MEMORY)),
-    # Earlier releases wrote it.
+    # Earlier releases wrote these.
     *("turn.json", "turn.json.new"),
     *("ministack.pid", "simulators.pid", "page.pid", "cdk.pid", SUPERVISOR),
 )
@@ -69,7 +69,7 @@ def up(
         context: Further configuration of the deployment, as `cdk -c` takes it.
 
     Raises:
-        LocalCloudError: One runs in this home already, or it does not start, or a part of it ended.
+        LocalCloudError: A local cloud runs in this home already, does not start, or a server ended.
         SettingsError: The configuration is wrong.
     """
     wishes = Wishes(
@@ -82,7 +82,7 @@ def up(
     )
     # Reject a wrong setting before anything starts.
     configuration(wishes.deployment(Ports()))
-    # Processes with other working directories use it.
+    # Absolute, because processes with other working directories use the path.
     home = home.resolve()
     if detach:
         _detach(home, wishes, say)
@@ -101,7 +101,7 @@ def down(home: Path) -> bool:
         os.kill(pid, signal.SIGTERM)
         if not wait_for_end(home / SUPERVISOR, STOP_S):
             raise _does_not_stop(home, pid)
-        # It releases the file a moment before it ends.
+        # The supervisor releases its pid file a moment before it ends.
         wait_for_exit(pid)
     servers = Parts(home)
     was_running = pid is not None or servers.are_running
@@ -118,16 +118,16 @@ def reset(home: Path) -> bool:
     """
     was_running = down(home)
     delete(home, DATA)
-    # Other files may be in it.
+    # The home stays if it contains other files.
     with suppress(OSError):
         home.rmdir()
     return was_running
 
 
 def turn_to_real_spotify(home: Path, *, start_over: bool) -> None:
-    """Let a running local cloud poll the real Spotify from now on, until it is reset.
+    """Restart a running local cloud so that it polls the real Spotify until it is reset.
 
-    It restarts meanwhile. All its addresses stay, but not its stack if it starts over.
+    Its addresses stay the same. With `start_over` its stack is replaced.
 
     Args:
         home: Folder of the local cloud.
@@ -139,7 +139,7 @@ def turn_to_real_spotify(home: Path, *, start_over: bool) -> None:
     CloudState.load(home)
     changes = {"real_spotify": True} | ({"deployed": False} if start_over else {})
     Memory.load(home).model_copy(update=changes).save(home)
-    # The supervisor restarts once its file is gone, and writes it when all is ready.
+    # The supervisor restarts the cloud once the state file is gone, and writes it again when ready.
     (home / FILE).unlink()
     deadline = time.monotonic() + TURN_S
     while not (home / FILE).exists():
@@ -167,7 +167,7 @@ def stop_postgres(home: Path) -> None:
 
 
 def start_postgres(home: Path) -> None:
-    """Start Postgres again where it was.
+    """Start Postgres again on the same port.
 
     Raises:
         LocalCloudError: No local cloud runs there, or Postgres does not start.
@@ -185,7 +185,7 @@ def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
     if holder(home / SUPERVISOR) is not None:
         raise supervisor.already_running(home)
     path = home / "logs" / "supervisor.log"
-    # Parents that mkdir creates implicitly would be open to other users.
+    # Create the home explicitly, because parents that mkdir creates are open to other users.
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     command = [sys.executable, "-m", "infra.local.supervisor"]
@@ -216,7 +216,7 @@ def _follow(
     """Pass on the supervisor's output until it is ready."""
     ready = False
     while not ready:
-        # Before the log is read, so that no line of a supervisor that ended is missed.
+        # Check before reading the log, so that no line of an ended supervisor is missed.
         ready, ended = _is_ready(home, process.pid), process.poll() is not None
         _pass_on(lines, say)
         if ended:

@@ -1,7 +1,7 @@
-"""What a crash of MiniStack loses: it saves its queues at a clean stop only, but objects at once.
+"""Find what a crash of MiniStack lost. It saves objects at once, but queues only at a clean stop.
 
-An upload is still in the archive, so its name is known. Polls are repeated: the collector's state
-is as old as the queues, so the next poll asks for the newest 50 plays again.
+An upload is still in the archive, so its key is known. Polls need no recovery: the collector's
+state is as old as the queues, so the next poll fetches the newest 50 plays again.
 """
 
 from contextlib import closing
@@ -14,12 +14,12 @@ LOADED = "SELECT origin FROM reporting.import_result WHERE is_complete"
 
 
 def incomplete_uploads(aws: LocalAws, bucket: str, address: Address) -> list[str]:
-    """Return the keys of the uploads that are not loaded completely, deleted ones excepted.
+    """Return the keys of the uploads that are not loaded completely, except deleted ones.
 
     Args:
-        aws: Where AWS is, and the key to it.
+        aws: The endpoint of AWS, and the key.
         bucket: The archive.
-        address: Of the database, as a role that may read.
+        address: The database, for a role that may read.
     """
     with closing(Database.connect(address)) as database:
         loaded = {str(origin) for (origin,) in database.run(LOADED)}

@@ -1,4 +1,4 @@
-"""The real CDK command line, against the local cloud."""
+"""Runs the real CDK command line against the local cloud."""
 
 import json
 import shlex
@@ -30,7 +30,7 @@ class Cdk:
 
     Args:
         home: Keeps the assembly, the outputs and the log.
-        aws: Where AWS is, and the key to it.
+        aws: The endpoint of AWS, and the key.
         command: The script that node runs.
     """
 
@@ -44,7 +44,7 @@ class Cdk:
         self._own = home / "cdk"
 
     def has_stack(self, name: str) -> bool:
-        """True if a stack exists and no change of it is running."""
+        """True if a stack exists and is not being changed."""
         try:
             answer = client("cloudformation", self._aws).describe_stacks(StackName=name)
         except ClientError as error:
@@ -82,7 +82,7 @@ class Cdk:
         options = ["--ci", "--no-color", "--no-notices", "--progress", "events"]
         environment = local_aws(self._aws.access_key) | {
             "AWS_ENDPOINT_URL": self._aws.endpoint,
-            # Path-style addresses come with this one only.
+            # Only this variable makes the CDK use path-style addresses.
             "AWS_ENDPOINT_URL_S3": self._aws.endpoint,
             "CDK_HOME": str(self._own),
             "CDK_DISABLE_CLI_TELEMETRY": "true",

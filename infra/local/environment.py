@@ -1,7 +1,7 @@
 """The environment of the processes of the local cloud: only what they need.
 
-Everything else stays out, most of all the `AWS_*` variables and profiles of a real account: no
-local call may ever reach it, and no real key may end up in a local log.
+Everything else is left out, above all the `AWS_*` variables and profiles of a real account. No
+local call may ever reach that account, and no real key may end up in a local log.
 """
 
 import os
@@ -19,13 +19,13 @@ NODE_BIN = Path(nodejs.ROOT_DIR) / "bin"
 LOOPBACK = ("127.0.0.1", "localhost")
 
 KEPT = ("HOME", "LANG", "LC_ALL", "USER")
-# The way to the real Spotify may lead through a proxy with a certificate authority of its own.
+# The real Spotify may be reachable only through a proxy with its own certificate authority.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 def clean(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Keep of an environment what any process of the local cloud may see."""
+    """Return the part of an environment that every process of the local cloud may see."""
     kept = {
         name: environment[name] for name in (*KEPT, *PROXIES, *AUTHORITIES) if name in environment
     }

@@ -1,18 +1,19 @@
-"""MiniStack's application, with access for the owner's processes only, corrected where AWS differs.
+"""A gateway around MiniStack that restricts access and corrects differences from AWS.
 
-Access: MiniStack serves every web page and every user of the machine. It checks no secret of the
-administrator, allows every origin, and can be wiped by one request. The gateway refuses such
-requests; ADR 14 says who is kept out, and who is not.
+Access: MiniStack serves every web page and every user of the machine. It does not verify the
+administrator's secret, allows every origin, and can be wiped by one request. The gateway rejects
+such requests; ADR 14 says who is kept out, and who is not.
 
-TLS: the policies of queues, bucket and topic refuse plain HTTP. The gateway marks each request as
-one that came by TLS, like a proxy that ends TLS; MiniStack reads `aws:SecureTransport` from that.
+TLS: the policies of queues, bucket and topic deny plain HTTP. Like a proxy that terminates TLS, the
+gateway marks each request as received over TLS; MiniStack derives `aws:SecureTransport` from that.
 
-Stops: MiniStack neither drains functions nor returns their messages after a restart; see ADR 21.
+Stops: MiniStack neither drains functions nor returns their messages after a restart. The gateway
+does both; see ADR 21.
 
-Events: MiniStack leaves the version of an object out of S3's events.
+Events: MiniStack leaves the version of an object out of S3's events. The gateway adds it.
 
-It is run by its path and imports nothing of this project: neither the home that it runs in nor the
-functions that inherit its environment may change where modules are found.
+Run this file by its path. It imports nothing from this project, because neither the home that it
+runs in nor the functions that inherit its environment may change where modules are found.
 """
 
 import asyncio
@@ -42,32 +43,32 @@ ADMINISTRATOR = os.environ["AWS_ACCESS_KEY_ID"]
 """The only key id that MiniStack accepts for the account's root; random for each home."""
 
 KEEP_ALIVE_S = 75
-"""MiniStack's own server keeps connections for as long."""
+"""The same as in MiniStack's own server."""
 
 DRAIN_S = 5
-"""How long a stop waits for running functions: a batch takes a second, as does a poll, which may
-have to store a new refresh token."""
+"""How long a stop waits for running functions. A batch takes a second, and so does a poll, which
+may have to store a new refresh token."""
 POLL_S = 0.05
 LONG_POLL_S = 1
 """How long a stop then waits for requests, such as long polls of a queue."""
 
 CALLBACK = "/_ministack/cfn-response/"
-"""Custom resources answer CloudFormation here, without a credential: a random token follows."""
+"""Custom resources answer CloudFormation at this path plus a random token, without credentials."""
 CALLBACK_BYTES = 4_096
-"""CloudFormation's limit of such an answer."""
+"""CloudFormation's size limit for such an answer."""
 
 XML = re.compile(rb"/(s3|cloudformation|iam|sts|sns)/aws4_request")
-"""Services whose clients read errors in XML, as a signature names them."""
+"""Services whose clients expect errors as XML, by their names in a signature."""
 
 _BY = b"x-forwarded-proto"
 _credentials_by_names = lambda_runtime.execution_credentials
 
 
 def _execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-    """Return session keys of a function's role that cannot be computed from its name.
+    """Return session keys of a function's role that cannot be computed from public names.
 
     MiniStack derives them from the names of function and role, which are the same in every home.
-    Of the role it reads the last part of its ARN only.
+    It uses only the last part of the role's ARN, so the administrator's key id can precede that.
     """
     role = f"{ADMINISTRATOR}/{config.get('Role', '')}"
     keys: dict[str, str] = _credentials_by_names(config | {"Role": role})
@@ -77,8 +78,8 @@ def _execution_credentials(config: dict[str, Any]) -> dict[str, str]:
 lambda_runtime.execution_credentials = _execution_credentials
 
 _PORT = os.environ["GATEWAY_PORT"]
-# MiniStack keeps a queue under a URL with the port that it was on, which its functions are to find
-# when it comes up on another one: the name keeps one port, wherever it is served.
+# MiniStack stores a queue under a URL that contains its port. Functions must still find the queue
+# after a restart on another port, so queue URLs always contain port 4566.
 os.environ["GATEWAY_PORT"] = "4566"
 from ministack.services import sqs  # noqa: E402 - it reads the port now
 
@@ -90,9 +91,9 @@ _restore_queues = sqs.load_persisted_state
 
 
 def _restore_queues_without_consumers(data: Any) -> None:
-    """Restore the queues, and make visible what the functions of the last run were processing.
+    """Restore the queues, and make the messages that were in flight visible again.
 
-    They run no more, so the attempt does not count and its visibility timeout has no purpose.
+    The functions that had received them no longer run, so the attempt does not count.
     """
     _restore_queues(data)
     now = time.time()
@@ -113,13 +114,13 @@ _version_id: ContextVar[str | None] = ContextVar("_version_id", default=None)
 def _send_s3_event_with_version(
     *arguments: Any, version_id: str | None = None, **options: Any
 ) -> None:
-    """Send an S3 event; MiniStack runs this in a thread with a context of its own."""
+    """Send an S3 event, and keep its version in a context variable of this event's own thread."""
     _version_id.set(version_id)
     _send_s3_event(*arguments, version_id=version_id, **options)
 
 
 def _dispatch_with_version(event: dict[str, Any]) -> Any:
-    """Dispatch an event with the version of its object, which MiniStack leaves out and S3 sends."""
+    """Dispatch an event with the version of its object, which S3 sends and MiniStack leaves out."""
     if event["Source"] == "aws.s3" and (version_id := _version_id.get()):
         detail = json.loads(event["Detail"])
         detail["object"]["version-id"] = version_id
@@ -139,7 +140,7 @@ class _Server(uvicorn.Server):
 
 
 def _drain() -> None:
-    """Start no more functions for messages, wait for those that run, and kill the rest.
+    """Stop consuming messages, wait for the running functions, and kill those that take too long.
 
     The event source mappings stay disabled until the next start has deployed the pipeline.
     """
@@ -152,7 +153,7 @@ def _drain() -> None:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Pass a request on as one that came by TLS, or refuse it and say why."""
+    """Forward a request as one received over TLS, or reject it with the reason."""
     if scope["type"] != "http":
         await ministack(scope, receive, send)
         return
@@ -166,7 +167,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def refusal(scope: Any) -> str | None:
-    """Return why a request is refused; None if it is let in."""
+    """Return why a request is rejected; None if it is allowed."""
     headers: dict[bytes, list[bytes]] = {}
     for name, value in scope["headers"]:
         headers.setdefault(name, []).append(value)
@@ -185,7 +186,7 @@ def refusal(scope: Any) -> str | None:
 
 
 def _sent_by_a_browser(scope: Any, headers: dict[bytes, list[bytes]]) -> str | None:
-    """Return why a request looks like one of a web page; None if it does not."""
+    """Return why a request may come from a web page; None if it does not."""
     port = scope["server"][1]
     hosts = [f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost", "[::1]")]
     if b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers):
@@ -204,8 +205,8 @@ def _access_key(headers: dict[bytes, list[bytes]], query: bytes) -> str:
 
 
 def _is_known(access_key: str) -> bool:
-    """True if a key is the administrator's, or of a role's session; MiniStack checks its secret."""
-    # MiniStack also takes no key, `test` and every account number for root.
+    """True if a key is the administrator's or a role session's; MiniStack checks the secret."""
+    # MiniStack also treats a missing key, `test` and every account number as root.
     if is_root_access_key(access_key):
         return access_key == ADMINISTRATOR
     return isinstance(resolve_credential(access_key, ACCOUNT), ResolvedCredential)
@@ -231,7 +232,7 @@ def _document(headers: dict[bytes, bytes], reason: str) -> tuple[bytes, bytes]:
 
 
 def _without_origins(send: Any) -> Any:
-    """Return a `send` that removes the headers with which other pages may read an answer."""
+    """Return a `send` that removes the CORS headers, so that web pages cannot read the response."""
 
     async def send_without(message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -249,10 +250,11 @@ def _without_origins(send: Any) -> Any:
 def main(host: str, port: int) -> None:
     """Serve until SIGTERM, which saves MiniStack's state.
 
-    By uvicorn, parsing in C: a load of 100,000 plays takes 7 % less than by MiniStack's own server.
+    Uvicorn parses HTTP in C, so a load of 100,000 plays takes 7 % less time than with MiniStack's
+    own server.
 
     Raises:
-        OSError: The port is busy. Nothing was started then, no schedule either.
+        OSError: The port is busy. Nothing has been started then, not even a schedule.
     """
     _allow_open_files()
     with socket.create_server((host, port)):
@@ -263,10 +265,10 @@ def main(host: str, port: int) -> None:
         port=port,
         http="httptools",
         loop="uvloop",
-        # No part of the pipeline speaks by WebSocket.
+        # No part of the pipeline uses WebSocket.
         ws="none",
         access_log=False,
-        # MiniStack sends both; the CDK command line cannot parse two dates.
+        # MiniStack sends both headers already, and the CDK command line cannot parse two dates.
         date_header=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
@@ -278,7 +280,7 @@ def main(host: str, port: int) -> None:
 def _allow_open_files() -> None:
     """Raise the limit of open files to the maximum, as MiniStack's own server does."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS reports a limit that it then refuses; the limit before is enough for a few clients.
+    # macOS reports a maximum that it then rejects; the old limit is enough for a few clients.
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

@@ -1,4 +1,4 @@
-"""A home before its servers start: what is kept of it, and what is deleted."""
+"""Prepare a home before its servers start: keep or delete its data."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ FOLDERS = ("logs", "cdk", "cdk.out")
 
 
 def prepare(home: Path, wishes: Wishes) -> Memory:
-    """Make the folders of a home, delete what cannot be continued, and return what it remembers.
+    """Make the folders of a home, delete an unfinished deployment's data, and return its memory.
 
     The result also names the listener who gets simulated plays from this start on.
 
     Raises:
-        LocalCloudError: It is of a release before 2026-11-29, or this start would add simulated
-            plays to a person's own.
+        LocalCloudError: The home is from a release before 2026-11-29, or this start would add
+            simulated plays to a person's own.
         SettingsError: A value of the configuration is unknown or wrong.
     """
     memory = Memory.load(home)
@@ -28,7 +28,7 @@ def prepare(home: Path, wishes: Wishes) -> Memory:
         )
     for name in FOLDERS:
         (home / name).mkdir(exist_ok=True)
-        # Those of earlier releases were open to other users.
+        # Folders from earlier releases were open to other users.
         (home / name).chmod(0o700)
     changes: dict[str, object] = {}
     holds_own = memory.deployed and memory.empty and not memory.simulated

@@ -1,4 +1,4 @@
-"""Parameters and secrets that the functions read: database logins, and the simulated listener's."""
+"""Parameters and secrets for the functions: logins at the database and at the simulator."""
 
 import json
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
 
 
 def drop_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
-    """Delete the login at the simulator, which the real Spotify would refuse; keep any other."""
+    """Delete a login at the simulator, because the real Spotify would refuse it; keep any other."""
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
     if f'"{account.CLIENT_ID}"' in _value(aws, name):
         client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString="{}")

@@ -1,8 +1,8 @@
-"""Requests to a server on the loopback that a web page sent, or that came under another name.
+"""Detect requests to the loopback that come from a web page, or under a foreign host name.
 
-Any page that a browser shows may send requests to this machine, and a name that resolves to the
-loopback makes them look as if they were of one origin. `Origin`, `Sec-Fetch-*` and `Host` show the
-difference, because a page can neither omit nor forge them. ADR 14 says who is kept out.
+Any page in a browser may send requests to this machine, and a host name that resolves to the
+loopback makes them same-origin (DNS rebinding). `Origin`, `Sec-Fetch-*` and `Host` reveal both,
+because a page can neither omit nor forge them. ADR 14 says who is kept out.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 def is_named(host: str | None, port: int) -> bool:
-    """True if a request names the loopback with the port that it came to."""
-    # Browsers leave out the port that HTTP has by default.
+    """True if a Host header names the loopback and the port that received the request."""
+    # Browsers leave out HTTP's default port.
     return host in [f"{name}:{port}" for name in NAMES] or (port == HTTP_PORT and host in NAMES)
 
 
 def is_of_a_page(headers: Mapping[str, str], method: str) -> bool:
-    """True if a page sent a request, except if it let the browser open another page by a link.
+    """True if a web page sent a request, unless it only opened this page in the browser by GET.
 
     Args:
-        headers: Of the request, by lower-case name.
-        method: Of the request.
+        headers: The request's headers by lower-case name.
+        method: The request's method.
     """
     if "origin" in headers:
         return True

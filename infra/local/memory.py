@@ -36,7 +36,7 @@ def _access_key() -> str:
 
 
 class Memory(BaseModel):
-    """Ports, passwords and a key, the progress of the first start, and whose plays are polled."""
+    """Ports, passwords and a key, the progress of the first start, and the source of the plays."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,20 +46,20 @@ class Memory(BaseModel):
     reader_password: str = Field(default_factory=_password, repr=False)
     report_reader_password: str = Field(default_factory=_password, repr=False)
     access_key: str = Field(default_factory=_access_key, repr=False)
-    """Id of the key of AWS's administrator."""
+    """The access key id of AWS's administrator."""
     deployed: bool = True
     """True once the first deployment is saved. Until then the next start deletes all plays, logins
     and stacks, and deploys anew."""
     crashed: bool = False
-    """True if AWS has lost its queues, and the uploads that may be lost have not been named yet."""
+    """True if AWS has lost its queues, and the incomplete uploads have not been printed yet."""
     empty: bool = False
-    """True if it began with --empty, for a person's own plays: nothing simulated is added without
-    their consent."""
+    """True if the home was created with --empty, for a person's own plays: nothing simulated is
+    added without their consent."""
     sampled: bool = False
     """True once the sample history is uploaded."""
     real_spotify: bool = False
-    """True if it polls the real Spotify, because of a login there or because it began with URLs in
-    place of the simulator. The simulator is not used any more then."""
+    """True if the home polls the real Spotify, after a login there or because it was created with
+    URLs in place of the simulator. It does not return to the simulator."""
     simulated: frozenset[str] = frozenset()
     """The listeners whose history holds simulated plays, or soon will."""
     plays: int | None = None
@@ -67,12 +67,12 @@ class Memory(BaseModel):
 
     @property
     def aws(self) -> LocalAws:
-        """AWS as its administrator reaches it."""
+        """AWS, for its administrator."""
         return LocalAws(self.ports.aws_endpoint, self.access_key)
 
     @property
     def database(self) -> Address:
-        """Postgres as role `reader` reaches it."""
+        """Postgres, for role `reader`."""
         return Address(HOST, self.ports.postgres, DATABASE, "reader", self.reader_password)
 
     @classmethod
@@ -85,11 +85,11 @@ class Memory(BaseModel):
 
     @property
     def is_outdated(self) -> bool:
-        """True if it was written before 2026-11-29, without whose plays the home holds."""
+        """True if the file is from before 2026-11-29: it does not say whose plays are simulated."""
         return self.deployed and "simulated" not in self.model_fields_set
 
     def save(self, home: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         write_private(home / FILE, self.model_dump_json(indent=2) + "\n")
 
 

@@ -1,7 +1,7 @@
 """MiniStack: AWS in one process, with its state on disk and IAM enforced.
 
-It saves its state at a clean stop only, and S3 objects at once. Lambda functions run as its
-children, on the interpreter that runs it.
+It saves S3 objects at once, and all other state only at a clean stop. Lambda functions run as its
+child processes, on the same Python interpreter.
 """
 
 import shutil
@@ -30,7 +30,7 @@ class MiniStack:
         self._port = 0
         self._access_key = ""
         self._unsaved = home / "unsaved"
-        # Written at a clean stop only, like its other files.
+        # MiniStack writes this file, like its others, only at a clean stop.
         self._saved = home / "ministack" / "sqs.json"
 
     @property
@@ -40,7 +40,7 @@ class MiniStack:
 
     @property
     def aws(self) -> LocalAws:
-        """AWS as its administrator reaches it."""
+        """AWS, for its administrator."""
         return LocalAws(self.endpoint, self._access_key)
 
     def start(self, port: int, access_key: str) -> None:
@@ -51,7 +51,7 @@ class MiniStack:
         shutil.rmtree(self._home / "tmp", ignore_errors=True)
         for folder in ("ministack", "s3", "tmp"):
             (self._home / folder).mkdir(mode=0o700, exist_ok=True)
-        # -P: the home is no place for modules.
+        # -P, so that no module is imported from the home.
         gateway = [sys.executable, "-P", str(GATEWAY), HOST, str(port)]
         self.child.start(gateway, self._environment())
 
@@ -71,7 +71,7 @@ class MiniStack:
         """Stop it cleanly, which saves its state, and start it again.
 
         Raises:
-            LocalCloudError: It saved nothing, or does not serve again.
+            LocalCloudError: It saved no state, or does not serve again.
         """
         self.deployed()
         self.stop()
@@ -81,9 +81,9 @@ class MiniStack:
         self.wait_until_ready()
 
     def stop(self) -> None:
-        """Stop it, and let it save its state unless it is in the middle of a deployment.
+        """Stop it, and let it save its state unless a deployment is unfinished.
 
-        Half of a deployment could not be resumed: the next start uses the state saved before.
+        An unfinished deployment cannot be resumed, so the next start uses the last saved state.
 
         Raises:
             LocalCloudError: It does not stop.
@@ -103,7 +103,7 @@ class MiniStack:
         return not self._saved.exists() or self._saved.stat().st_mtime_ns < noted_at
 
     def _serves(self) -> bool:
-        # Not by a request: another process might have taken the port a moment before.
+        # Read the log instead of connecting, because another process might have taken the port.
         return f"running on {self.endpoint} ".encode() in self.child.log.read_bytes()
 
     def _environment(self) -> dict[str, str]:
@@ -117,9 +117,9 @@ class MiniStack:
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(home / "s3"),
             "TMPDIR": str(home / "tmp"),
-            # Lambda's clock shows UTC.
+            # As on Lambda.
             "TZ": "UTC",
-            # It would listen on further ports, and clean up containers that are not ours.
+            # Otherwise it would listen on further ports, and remove containers that are not ours.
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "DOCKER_HOST": f"unix://{home / 'no-docker'}",

@@ -1,8 +1,8 @@
 """Invented names of artists, albums and tracks; none of them belongs to anyone.
 
-A name is composed by number, so it never changes, and no two artists and no two tracks of one
-artist share one. Some are what real catalogues hold and importers trip over: umlauts, Japanese,
-quotes, emoji, a title beyond 255 characters.
+A name is computed from a number, so it never changes. No two artists share a name, and no two
+tracks of one artist. Some have what real catalogues contain and importers fail on: umlauts,
+Japanese, quotes, emoji, a title of more than 255 characters.
 """
 
 TITLES_PER_ARTIST = 40
@@ -76,7 +76,7 @@ def invented_word(number: int) -> str:
 def artist_name(number: int) -> str:
     """Name an artist; no other number gives the same name."""
     again, place = divmod(number, _ARTISTS)
-    # The factor is coprime to the count, so neighbours differ and no name comes twice.
+    # The factor is coprime to the count, so neighbours differ and no name repeats.
     rest, form = divmod(place * 29_989 % _ARTISTS, len(_ARTIST_FORMS))
     word, noun = divmod(rest, len(_ENGLISH))
     name = _ARTIST_FORMS[form].format(word=invented_word(word), **_nouns(noun))
@@ -100,7 +100,7 @@ def track_title(artist: int, position: int, noise: bytes) -> str:
         "year": str(1990 + noise[3] % 35),
         **_nouns(artist * 7 + position),
     }
-    # One in 256 titles is longer than the 255 characters that many a schema allows.
+    # One in 256 titles exceeds 255 characters, the limit in many schemas.
     if noise[4] == 0:
         line = "What the {adjective} {english} Told Us About the Sea That Year, "
         return (line * 5).format(**words) + "Part One"
@@ -108,7 +108,7 @@ def track_title(artist: int, position: int, noise: bytes) -> str:
 
 
 def _nouns(number: int) -> dict[str, str]:
-    """Give one noun in three languages."""
+    """Return one noun in three languages."""
     place = number % TITLES_PER_ARTIST
     return {"english": _ENGLISH[place], "german": _GERMAN[place], "japanese": _JAPANESE[place]}
 

@@ -15,8 +15,8 @@ def next_steps(memory: Memory, wishes: Wishes) -> tuple[str, ...]:
     """Return lines that name the commands that work now.
 
     Args:
-        memory: Names the listeners whose history holds simulated plays, or soon will.
-        wishes: Say whether the Spotify that is polled is simulated.
+        memory: What the home remembers; it names the listeners with simulated plays.
+        wishes: The options of this run; they decide whether a simulated Spotify is polled.
     """
     commands = NEXT
     if memory.simulated:

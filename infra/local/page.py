@@ -1,7 +1,7 @@
-"""How the process that serves the page is started: `python -m cli.page`.
+"""Command and environment of the process that serves the page: `python -m cli.page`.
 
-It gets its source in the environment, because a command line is for every user to read. What this
-file imports is part of that process, which has to be small: no boto3.
+The source is passed in the environment, because every user can read a command line. That process
+imports this file and must stay small, so do not import boto3 here.
 """
 
 import json
@@ -18,16 +18,16 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Source(BaseModel):
-    """Where the page finds its numbers."""
+    """Where the page reads its data."""
 
     model_config = ConfigDict(frozen=True)
 
     options: tuple[str, ...]
-    """Those of `plays` that name the cloud: it is asked for queues and logins."""
+    """Options of `plays` that select the cloud whose queues and logins are shown."""
     address: Address | None = None
-    """Of Postgres, as role reader."""
+    """Postgres, for role reader."""
     function: str | None = None
-    """Without an address: the name of the function that reads Postgres on AWS."""
+    """If there is no address: the name of the function that reads Postgres on AWS."""
     memory: Path | None = None
     """The file in which a local cloud remembers whose plays are simulated."""
 
@@ -40,7 +40,7 @@ class Source(BaseModel):
 
 def command(*options: str) -> list[str]:
     """Return the command; `python -m cli.page --help` lists its options."""
-    # -P, because the folder that it is started in may hold modules of the same names.
+    # -P, because the working directory may contain modules with the same names.
     return [sys.executable, "-P", "-m", "cli.page", *options]
 
 

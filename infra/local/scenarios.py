@@ -15,13 +15,13 @@ from infra.local.simulators.server import CONTROL
 from infra.local.state import CloudState, LocalCloudError
 
 TABLES: Mapping[str, Table] = {"Spotify": SPOTIFY, "ReccoBeats": RECCOBEATS}
-"""The scenarios of each simulator; `normal`, which each has, stands in none."""
+"""The scenarios of each simulator, without `normal`, which every simulator has."""
 
 TIMEOUT_S = 5
 
 
 class Act(BaseModel):
-    """A scenario that is on; `times_left` and `ends_at` are None if it has no limit."""
+    """An active scenario; `times_left` and `ends_at` are None if it has no such limit."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class Act(BaseModel):
 
 
 class Playing(BaseModel):
-    """The scenarios of a simulator that are on; `name` is the latest."""
+    """The active scenarios of a simulator; `name` is the latest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +45,7 @@ class Simulators:
     """The simulators that a local cloud uses, by URL."""
 
     def __init__(self, urls: Mapping[str, str], replaced: Mapping[str, str]) -> None:
-        """Take the simulators' URLs by title, and the URLs used in place of the others."""
+        """Take the URLs of the simulators in use, and those that replace the others, by title."""
         self._urls = urls
         self._replaced = replaced
 
@@ -67,18 +67,18 @@ class Simulators:
         return {title: TABLES[title] for title in self._urls}
 
     def playing(self) -> list[Playing]:
-        """Return the scenarios that are on, by simulator.
+        """Return the active scenarios, by simulator.
 
         Raises:
-            LocalCloudError: One does not answer.
+            LocalCloudError: A simulator does not answer.
         """
         return [_ask(title, "GET", url) for title, url in self._urls.items()]
 
     def switch(self, name: str, options: Mapping[str, int | bool]) -> list[Playing]:
-        """Switch a scenario on at its simulator; `normal` concerns all.
+        """Switch a scenario on at its simulator; `normal` applies to all simulators.
 
         Args:
-            name: The scenario's.
+            name: The scenario's name.
             options: Its parameters, and those that every scenario takes (see `stage`).
 
         Raises:
@@ -110,7 +110,7 @@ def _advice(name: str) -> str:
 
 def _ask(title: str, method: str, url: str, wish: Mapping[str, Any] | None = None) -> Playing:
     with requests.Session() as session:
-        # A proxy of the environment does not know our loopback.
+        # A proxy from the environment cannot reach this machine's loopback.
         session.trust_env = False
         try:
             response = session.request(

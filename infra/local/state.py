@@ -18,7 +18,7 @@ from shared.errors import HistoryError
 REPOSITORY = Path(__file__).parents[2]
 FILE = "cloud.json"
 SUPERVISOR = "supervisor.pid"
-"""Held by the process that runs the local cloud."""
+"""Pid file of the process that runs the local cloud."""
 
 
 class LocalCloudError(HistoryError):
@@ -28,10 +28,10 @@ class LocalCloudError(HistoryError):
 class CloudState(BaseModel):
     """A running local cloud: its addresses and keys.
 
-    `pid` is the supervisor's. The database URL is of the role `reader`, the report URL of
-    `report_reader` (None if an earlier release started it). The AWS keys are the administrator's:
-    the random id is the secret. `simulated` plays come from the simulator; after a login
-    it polls `real_spotify_api_url` instead.
+    `pid` is the supervisor's. The database URL is for role `reader`, the report URL for
+    `report_reader` (None if an earlier release started the cloud). The AWS keys are the
+    administrator's; the random id is the secret. If `simulated`, the cloud polls the simulator;
+    after a login it polls `real_spotify_api_url` instead.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,7 +51,7 @@ class CloudState(BaseModel):
     real_spotify_api_url: str = PipelineConfig().spotify_api_url
     real_spotify_accounts_url: str = PipelineConfig().spotify_accounts_url
     page_url: str | None = None
-    """None if an earlier release started it, which had no page."""
+    """None if an earlier release, which had no page, started the cloud."""
     log_dir: Path
 
     @classmethod
@@ -59,7 +59,7 @@ class CloudState(BaseModel):
         """Read the state of the local cloud that runs in a home.
 
         Raises:
-            LocalCloudError: None runs there.
+            LocalCloudError: No local cloud runs there.
         """
         try:
             state = cls.model_validate_json((home / FILE).read_bytes())
@@ -72,11 +72,11 @@ class CloudState(BaseModel):
 
     @property
     def aws(self) -> LocalAws:
-        """AWS as its administrator reaches it."""
+        """AWS, for its administrator."""
         return LocalAws(self.aws_endpoint, self.access_key)
 
     def save(self, home: Path) -> None:
-        """Write the state for others to read, whole or not at all."""
+        """Write the state atomically, for other processes to read."""
         write_private(home / FILE, self.model_dump_json(indent=2) + "\n")
 
 
@@ -86,9 +86,9 @@ def local_home(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file, readable by its owner alone, in one step."""
+    """Replace a file atomically by one that only its owner can read."""
     fresh = path.with_name(f"{path.name}.new")
-    # An old file would keep its old mode.
+    # A leftover file would keep its mode.
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)

@@ -42,10 +42,10 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
     """Run a local cloud until SIGINT or SIGTERM; its data stays.
 
     Raises:
-        LocalCloudError: One runs in this home already, or a part does not start, or ended.
+        LocalCloudError: A local cloud runs in this home already, or a server failed.
     """
     with ExitStack() as stack:
-        # Only the owner may read it, because CDK's files, too, hold the administrator's key.
+        # Only the owner may read any new file, because CDK's also contain the administrator's key.
         stack.callback(os.umask, os.umask(0o077))
         home.mkdir(parents=True, exist_ok=True)
         try:
@@ -93,11 +93,11 @@ class Supervisor:
         """Start the servers, deploy the pipeline to them, and publish the state.
 
         Raises:
-            LocalCloudError: A part does not start, or the home is of a release before 2026-11-29.
+            LocalCloudError: A server does not start, or the home is from before 2026-11-29.
         """
         (self._home / FILE).unlink(missing_ok=True)
         self._parts.stop()
-        # Simulators that are not started again would count as ended.
+        # Use a new object, because simulators that are not started again would count as ended.
         self._parts = Parts(self._home)
         self._memory = prepare(self._home, self._wished)
         if self._parts.ministack.has_crashed:
@@ -120,10 +120,10 @@ class Supervisor:
             state.save(self._home)
 
     def watch(self) -> None:
-        """Watch the servers and report plays that arrive, until another Spotify is asked for.
+        """Watch the servers and report plays that arrive, until a switch to the real Spotify.
 
         Raises:
-            LocalCloudError: One ended.
+            LocalCloudError: A server ended.
         """
         arrivals = Arrivals(self._memory.database)
         # `cloud.turn_to_real_spotify` removes the file.
@@ -134,16 +134,16 @@ class Supervisor:
                 self._say(news)
             time.sleep(WATCH_S)
         self._say("restarting, to poll the real Spotify from now on")
-        # A login is made to be polled.
+        # A person who logged in wants polls, even if the cloud was started with --empty.
         self._wished = self._wished.model_copy(update={"empty": False})
 
     def stop(self) -> None:
         """Stop everything, whatever state it is in."""
         self._say("stopping; the data stays")
         (self._home / FILE).unlink(missing_ok=True)
-        # Commands write to it while the servers run.
+        # Read it again, because commands change the memory while the servers run.
         self._memory = Memory.load(self._home)
-        # While Postgres runs: `plays local reset` says later what it would delete.
+        # Count while Postgres runs, because `plays local reset` later shows what it would delete.
         plays = count_plays(self._memory.database)
         if plays is not None:
             self._remember(plays=plays)
@@ -179,7 +179,7 @@ class Supervisor:
         else:
             lookups.drop_simulated_login(config, aws)
         if not self._memory.deployed:
-            # After a crash there would be no stack, and a new one would have another archive.
+            # Otherwise a crash would lose the stack, and a new one would have another archive.
             self._say("saving the deployment")
             ministack.restart()
             self._remember(deployed=True)
@@ -243,7 +243,7 @@ class Supervisor:
 
     def _remember(self, **changes: object) -> None:
         self._memory = self._memory.model_copy(update=changes)
-        # Pydantic turns a KeyboardInterrupt into an error of its own.
+        # Deferred, because Pydantic turns a KeyboardInterrupt into an error of its own.
         with deferred():
             self._memory.save(self._home)
 

@@ -9,11 +9,11 @@ from tzlocal import get_localzone_name
 from infra.local.aws import LocalAws, client
 
 REFRESH_S = 10
-"""How long a start refreshes months that wait; polls and the schedule refresh the others."""
+"""How long a start refreshes outdated months; polls and the schedule refresh the rest."""
 
 
 def machine_zone() -> str | None:
-    """Return the name of this machine's time zone; None if it has none, or two that differ."""
+    """Return the name of this machine's time zone; None if it is missing or ambiguous."""
     try:
         return get_localzone_name() or None
     except ZoneInfoNotFoundError:
@@ -21,14 +21,14 @@ def machine_zone() -> str | None:
 
 
 def set_default(aws: LocalAws, function: str, zone: str | None, say: Callable[[str], None]) -> None:
-    """Give listeners without a time zone this one, then refresh what an earlier release left.
+    """Set a time zone for listeners without one, then refresh months that are still outdated.
 
-    A failure is said and no more: the plays arrive without it.
+    A failure is only reported, because plays arrive without it.
 
     Args:
         aws: Where the function is.
         function: Name of the function `derive`.
-        zone: None: leave them as they are, which is UTC.
+        zone: The time zone; None changes nothing, so these listeners stay at UTC.
         say: Receives the failure.
     """
     event = {"default_time_zone": zone, "seconds": REFRESH_S}

@@ -14,9 +14,9 @@ from infra.local.state import REPOSITORY
 class Wishes(BaseModel):
     """The options of one run.
 
-    A given URL replaces a simulator; `context` goes to CDK as `-c name=value` and wins over all.
-    An `empty` cloud ingests nothing automatically: no polls, no sample history. `time_zone` is that
-    of the machine, because a background process does not see its variables.
+    A given URL replaces a simulator; `context` goes to CDK as `-c name=value` and overrides all
+    else. An `empty` cloud ingests nothing automatically: no polls, no sample history. `time_zone`
+    is the machine's, because a background process does not get the variables that set it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,7 +29,7 @@ class Wishes(BaseModel):
     time_zone: str | None = None
 
     def within(self, memory: Memory) -> Self:
-        """Return these options without what would mix simulated plays with a person's own."""
+        """Return these options, changed so that simulated plays never mix with a person's own."""
         if memory.real_spotify:
             return self.at_real_spotify()
         if memory.empty and self.simulated_listener:
@@ -50,7 +50,7 @@ class Wishes(BaseModel):
 
     @property
     def simulated_listener(self) -> bool:
-        """True if the plays come from the simulator, which needs no login of a person."""
+        """True if plays come from the simulator, which needs no person's login."""
         return not (self.spotify_api_url or self.spotify_accounts_url)
 
     @property

@@ -20,7 +20,7 @@ TOKEN_DAYS = {
     7: "the login of a listener expires within a week",
     1: "the login of a listener expires within a day, or Spotify refuses it already",
 }
-"""Days before a login expires on which an alarm starts, and its words."""
+"""Days before a login expires on which an alarm starts, and the text of that alarm."""
 
 
 class Alarms(Construct):
@@ -60,8 +60,8 @@ class Alarms(Construct):
                     period=Duration.minutes(30), statistic="Sum"
                 ),
                 threshold=1,
-                # Each half-hour holds a poll of every listener, so this means three failures in a
-                # row. The number within one fixed hour would vary.
+                # Every listener is polled in each half-hour, so this means three failures in a
+                # row. A fixed hour would contain a varying number of polls.
                 periods=3,
                 description="FailedTicks: polls have failed for an hour; the collector's log and"
                 " the messages in the queue say why",
@@ -124,7 +124,7 @@ class Alarms(Construct):
                 description=f"{name}: nothing invokes it; check its schedules",
             ),
         )
-        # Created before its schedules, it would go off in each new deployment.
+        # If created before the schedules, the alarm would go off in each new deployment.
         alarm.node.add_dependency(*after)
 
     def on_live_capture(self) -> None:
@@ -150,7 +150,7 @@ class Alarms(Construct):
         self._add(
             "SpotifyThrottled",
             AlarmRule(
-                # Any poll counts: one of several apps may be rate-limited while the others are not.
+                # Maximum, because one of several apps may be rate-limited while the others are not.
                 metric=of_service("collector", "SpotifyThrottled", "Maximum"),
                 threshold=1,
                 periods=3,
@@ -170,7 +170,7 @@ class Alarms(Construct):
         self._add(
             "NothingPlayed",
             AlarmRule(
-                # An alarm looks back at most a week, so the collector counts the hours.
+                # An alarm can evaluate a week at most, so the collector counts the hours.
                 metric=of_service("collector", "HoursSinceLastPlay", "Maximum"),
                 threshold=QUIET_HOURS,
                 description="Collector: no play of a listener for three days; if they did play,"

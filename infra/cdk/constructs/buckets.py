@@ -44,9 +44,9 @@ class ArchiveBucket(Construct):
 
 
 def upload_pattern(config: PipelineConfig) -> events.EventPattern:
-    """Match every object below `history/`; the backfill reports files that are not history.
+    """Match every object below `history/`; the backfill reports files that are not exports.
 
-    The suffix is not part of the rule, because EventBridge refuses rules with many wildcards.
+    The rule does not match suffixes, because EventBridge rejects rules with many wildcards.
 
     Source:
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching-complexity
@@ -69,9 +69,10 @@ def add_expiring_bucket(
     An overwritten or deleted version stays for another week, so that neither a mistake nor a
     compromised host can destroy the backups at once.
 
-    With a purpose it has a fixed name, by which a new stack imports it again. Without one AWS names
-    it: a bucket that fills from its first minutes on survives a rollback, because S3 deletes only
-    empty buckets, and a fixed name would then block the next deployment.
+    With a purpose, the bucket has a fixed name, by which a new stack imports it again. Without a
+    purpose, AWS names it. Use this for a bucket that fills from its first minutes: it survives a
+    rollback, because S3 deletes only empty buckets, and its fixed name would block the next
+    deployment.
     """
     bucket = s3.Bucket(
         scope,

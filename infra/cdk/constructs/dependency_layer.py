@@ -28,7 +28,7 @@ class DependencyLayer(lambda_.LayerVersion):
                 asset_hash=recipe,
                 asset_hash_type=AssetHashType.CUSTOM,
                 bundling=BundlingOptions(
-                    # Required by the type and never used, because _ByUv always succeeds.
+                    # The type requires an image; it is never used, because _ByUv always succeeds.
                     image=lambda_.Runtime.PYTHON_3_14.bundling_image,
                     local=_ByUv(),
                 ),

@@ -27,7 +27,7 @@ class FunctionNetwork:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Variables of a function there: only AWS's dual-stack endpoints have IPv6 addresses."""
+        """Variables of a function in it. Only AWS's dual-stack endpoints have IPv6 addresses."""
         return {"AWS_USE_DUALSTACK_ENDPOINT": "true"} if self.ipv6 else {}
 
 
@@ -62,8 +62,8 @@ def existing_network(
 def interface_rights() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
     """Allow Lambda to manage the network interfaces of a function, and deny the same to its code.
 
-    Lambda uses the role of the function. A call from the function's code also carries the ARN of
-    the function, so the second statement denies it.
+    Both use the role of the function. A call from its code also carries the ARN of the function,
+    by which the second statement denies it.
 
     Source:
         https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html

@@ -11,13 +11,13 @@ from infra.cdk.names import host_name
 from shared.telemetry import NAMESPACE
 
 DISK_PERCENT = 80
-"""Used share of the data volume that starts an alarm, which leaves days to enlarge it."""
+"""Used share of the data volume that starts an alarm; days are left to enlarge the volume."""
 
 BACKUP_HOURS = 28
-"""Greatest age of the older of dump and snapshot.
+"""Maximum age of a backup: of the dump or of the snapshot, whichever is older.
 
-Both are made each night. The dump of 03:15 is two hours old when a late snapshot, which AWS begins
-within an hour of 04:00, is complete; a threshold of four leaves two hours more.
+Both are made each night: the dump at 03:15, the snapshot within an hour of 04:00. When a late
+snapshot is complete, the dump is two hours old. 28 hours allow two more (24 + 4).
 """
 
 DAY_HOURS = 24
@@ -38,8 +38,8 @@ class HostAlarms(Construct):
                 threshold=1,
                 comparison=LESS,
                 # Replacing the host takes about ten minutes. CloudWatch counts missing data as bad
-                # once its evaluation range is empty. That range is longer than the periods: five
-                # for three by its documentation, so about nine here.
+                # only once its evaluation range is empty, and that range exceeds `periods`: its
+                # documentation gives a range of five for three periods, so about nine here.
                 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
                 periods=5,
                 missing_is_bad=True,
@@ -61,8 +61,8 @@ class HostAlarms(Construct):
             AlarmRule(
                 metric=published_by_host("BackupAgeHours", "Minimum"),
                 # In some hour of each day both backups are younger than four hours. An hour without
-                # data counts as bad, so a silent host goes off here once its last known backup is
-                # overdue. HostFailed goes off for the host itself.
+                # data counts as bad, so if the host is silent, this alarm starts once its last
+                # known backup is overdue. HostFailed reports the silence itself.
                 threshold=BACKUP_HOURS - DAY_HOURS,
                 periods=DAY_HOURS,
                 missing_is_bad=True,

@@ -40,9 +40,9 @@ def first_boot(facts: Mapping[str, str]) -> ec2.CloudFormationInit:
 def report_failed_boot() -> list[str]:
     """Return the shell lines by which an instance whose boot failed reports itself unhealthy.
 
-    The group then replaces it; EC2's own checks see only the machine. The lines run after the
-    signal, so a deployment fails with the message of the boot, and they cover a boot that cfn-init
-    could not even start.
+    The group then replaces it, which EC2's own checks would not cause: they see only the machine.
+    The lines run after the signal, so a deployment fails with the message of the boot. They also
+    run if cfn-init could not start the boot.
     """
     report = (
         f"aws autoscaling set-instance-health --region {Aws.REGION} --health-status Unhealthy"

@@ -24,8 +24,8 @@ def host_role(
     """Add the role of the host, without the rights on its address and its volume.
 
     The host stores the logins of the database roles, publishes its certificate authority and its
-    metrics, writes and reads dumps, reports itself unhealthy, ends its unlimited CPU credits, and
-    accepts Session Manager.
+    metrics, writes and reads dumps, reports itself unhealthy, switches off its unlimited CPU
+    credits, and accepts Session Manager.
     """
     role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
     logins = [parameter_arn(scope, config.database_login_parameter(role)) for role in ROLES]

@@ -27,7 +27,7 @@ class Network(Construct):
         super().__init__(scope, construct_id)
         self.vpc = self._vpc()
         self.database_subnet = self._database_subnet(config.host.availability_zone)
-        """The one subnet of the host: a volume cannot leave its zone."""
+        """The host has one subnet, because its volume cannot leave its availability zone."""
         self._record_rejects(config)
         self.database_group = ec2.SecurityGroup(
             self,
@@ -86,8 +86,8 @@ class Network(Construct):
     def _database_subnet(self, zone: str) -> ec2.ISubnet:
         """Return the first public subnet, or a new one in the chosen zone.
 
-        The subnets of the VPC stay: changing the zone of a subnet replaces it, and the new one
-        cannot have the addresses of the old one while that exists.
+        The existing subnets stay, because changing the zone of a subnet replaces it, and the new
+        subnet could not have the addresses of the old one while the old one exists.
         """
         if not zone:
             return self.vpc.public_subnets[0]
@@ -101,7 +101,7 @@ class Network(Construct):
         )
         subnet.add_default_internet_route(
             cast(str, self.vpc.internet_gateway_id),
-            # A route needs a gateway that is attached, as for the first subnet.
+            # The route needs the gateway to be attached first, as does that of the first subnet.
             self.vpc.public_subnets[0].internet_connectivity_established,
         )
         return subnet
@@ -127,9 +127,9 @@ class Network(Construct):
 
 
 def zone_cidr(zone: str) -> str:
-    """Return the /24 of a zone, in the upper half of the VPC: each letter has one.
+    """Return the /24 for a zone's letter, in the upper half of the VPC.
 
-    The lower half holds the subnets of the VPC.
+    The lower half holds the subnets that CDK creates with the VPC.
     """
     upper = list(IPv4Network(VPC_CIDR).subnets())[1]
     return str(list(upper.subnets(new_prefix=24))["abcdefgh".index(zone[-1])])

@@ -27,7 +27,7 @@ from shared.telemetry import NAMESPACE
 
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 BOOT = Duration.minutes(30)
-"""Time that CloudFormation waits for the host's signal; the limits of the boot are shorter."""
+"""Time that CloudFormation waits for the host's signal; the boot's own time limits are shorter."""
 DUMPS = "dumps/"
 
 
@@ -59,7 +59,8 @@ class PostgresHost(Construct):
         let_take_address(role, config=config, address=self._address, vpc=network.vpc)
         self.group = self._group(config, network, role, topic)
         for addressed in (self._address, self.group):
-            # A gateway with a mapped address cannot be detached, and cfn-init needs its route.
+            # Delete these before the gateway, which cannot be detached while an address is mapped,
+            # and create them after its route, which cfn-init needs.
             addressed.node.add_dependency(network.database_subnet.internet_connectivity_established)
         self.volume.grant_attach_volume_by_resource_tag(role, [self.group])
         self.group.add_user_data(*report_failed_boot())
@@ -82,7 +83,7 @@ class PostgresHost(Construct):
         """Return the public DNS name of the address, which resolves to the private one in the VPC.
 
         So functions, Data Studio and the certificate use one name, and no hosted zone is needed.
-        us-east-1 has a domain of its own.
+        In us-east-1 the domain has another form.
         """
         first = CfnCondition(
             self, "IsFirstRegion", expression=Fn.condition_equals(Aws.REGION, "us-east-1")
@@ -132,14 +133,14 @@ class PostgresHost(Construct):
                 wait_on_resource_signals=True,
             ),
         )
-        # CDK selects among the subnets of the VPC, and the host's may be another one.
+        # CDK selects only among the VPC's own subnets, and the host's may have been added later.
         resource = cast(autoscaling.CfnAutoScalingGroup, group.node.find_child("ASG"))
         resource.vpc_zone_identifier = [network.database_subnet.subnet_id]
         Tags.of(group).add("Name", host_name(config))
         return group
 
     def _facts(self, config: PipelineConfig, network: Network) -> dict[str, str]:
-        """Return the variables of the scripts: names, and never a password."""
+        """Return the variables of the scripts: names, never passwords."""
         return {
             "AWS_DEFAULT_REGION": Aws.REGION,
             "VOLUME_ID": self.volume.volume_id,

@@ -89,7 +89,7 @@ class PythonFunction(Construct):
         network: FunctionNetwork | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Also the dimension of its metrics, which the functions of a service share.
+        # The service is also the dimension of the metrics, so a service's functions share them.
         service = handler.split(".")[1]
         log_group = add_log_group(self, "Log", name=f"/{defaults.name}/{construct_id.lower()}")
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -141,7 +141,7 @@ class PythonFunction(Construct):
     def send_failures_to(self, queue: sqs.IQueue) -> None:
         """Send failed asynchronous invocations to a queue, with their errors.
 
-        Lambda does not retry them, because the next poll does the same work, and two more attempts
+        Retries are switched off, because the next poll does the same work, and Lambda's two retries
         would triple the calls during an outage.
         """
         self._role.add_to_policy(allow("sqs", "SendMessage", on=[queue.queue_arn]))
@@ -173,8 +173,8 @@ class PythonFunction(Construct):
             event_source_arn=queue.queue_arn,
             batch_size=config.batch_size,
             max_batching_window=Duration.seconds(config.window_s),
-            # The smallest allowed value protects Spotify and Postgres. A reserved concurrency
-            # would not deploy in a new account, whose quota is 10.
+            # The smallest allowed value limits the load on Spotify and Postgres. A reserved
+            # concurrency would not deploy in a new account, whose quota is 10.
             max_concurrency=2,
             report_batch_item_failures=True,
         )

@@ -29,8 +29,8 @@ class Snapshots(Construct):
         volume: ec2.Volume,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Data Lifecycle Manager finds volumes by tag. A replaced volume is kept with its tag, and
-        # the policy fails on a volume that it may not read, so each volume has its own tag value.
+        # Data Lifecycle Manager finds volumes by tag. An old volume is kept with its tag, and the
+        # policy fails on any volume that it may not read, so each volume has its own tag value.
         self._tag = "-".join(filter(None, (config.name, config.host.volume_origin)))
         Tags.of(volume).add(TAG, self._tag)
         self._add_policy(config, volume)

@@ -29,7 +29,7 @@ class StagedQueue(Construct):
             "Queue",
             queue_name=queue_name,
             visibility_timeout=visibility_timeout,
-            # A dead letter keeps its first send time, so it has at least half of the 14 days.
+            # A dead letter keeps the time it was first sent, so at least 7 of its 14 days are left.
             retention_period=Duration.days(7),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=self.dead_letters, max_receive_count=max_receives
@@ -39,7 +39,7 @@ class StagedQueue(Construct):
         )
 
     def _only_from(self, queue_name: str) -> sqs.RedriveAllowPolicy:
-        # By name, because two queues that refer to each other cannot be deployed.
+        # By name, because two queues that refer to each other could not be deployed.
         arn = Stack.of(self).format_arn(service="sqs", resource=queue_name)
         source = sqs.Queue.from_queue_arn(self, "Source", arn)
         return sqs.RedriveAllowPolicy(

@@ -12,7 +12,7 @@ from infra.local.sample_history import Layout, write_history_zip
 
 
 def main() -> None:
-    """Write the zip file, and say on standard output what it holds, as JSON."""
+    """Write the zip file, and print a summary of its contents as JSON."""
     options = _options()
     summary = write_history_zip(
         options.path,
@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
 
 
 def _instant(text: str) -> datetime:
-    """Read a day or an instant; without a zone it is UTC."""
+    """Parse a day or an instant; without a time zone it is UTC."""
     read = datetime.fromisoformat(text)
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 

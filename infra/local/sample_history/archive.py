@@ -18,7 +18,7 @@ _PDF = b"""%PDF-1.4
 trailer<</Root 1 0 R>>
 %%EOF
 """
-# Flat records only: with the line break in the separator, the encoder written in C indents them.
+# A line break in the separator lets the fast C encoder indent records; they must be flat.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",\n    ", ": ")).encode
 
 
@@ -32,10 +32,10 @@ def write_export_zip(
     """Write an export as Spotify packs it: JSON files and a guide in one folder.
 
     Args:
-        path: The zip file; one that exists is replaced.
-        files: Name and records of each, taken one after the other.
-        written_at: The time that the zip gives its files, so that equal input gives equal bytes.
-        folder: Where in the zip the files lie.
+        path: The zip file; an existing one is replaced.
+        files: Name and records of each file, consumed one after the other.
+        written_at: The modification time of the files, so that equal input gives equal bytes.
+        folder: The folder in the zip.
     """
     with ZipFile(path, "w") as archive:
         guide = _entry(f"{folder}/{_README}", written_at)
@@ -48,7 +48,7 @@ def write_export_zip(
 
 
 def _entry(name: str, written_at: datetime) -> ZipInfo:
-    """Describe a file of the zip."""
+    """Return the metadata of a file in the zip."""
     entry = ZipInfo(name, written_at.timetuple()[:6])
     entry.compress_type = ZIP_DEFLATED
     return entry

@@ -1,4 +1,4 @@
-"""A whole history export: two stories, cut into files, counted while they are written."""
+"""A whole export: an audio and a video history, split into files, counted while written."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,9 +18,9 @@ from infra.local.sample_history.summary import HistorySummary, Tally
 ROWS_PER_FILE = 15_000
 
 _VIDEOS = 0.02
-# Videos have tracks of their own: the audio and video file of one export share no record.
+# Videos have tracks of their own, because audio and video files of one export share no record.
 _FIRST_VIDEO = 10_000_000
-# Of 100 seconds, this many are 1 s later in the earlier of two exports.
+# Of 100 timestamps, this many are 1 s later in the earlier of two exports.
 _MOVED = 3
 _TELLING_MS = 1_000
 
@@ -41,22 +41,22 @@ def write_history_zip(
     """Write the export of one invented person; the same arguments give the same bytes.
 
     Args:
-        path: The zip file; one that exists is replaced.
+        path: The zip file; an existing one is replaced.
         plays: Records in all files together; at least one.
-        seed: Who the person is.
+        seed: Determines the person.
         until: When the export was made; the last play is some hours older.
         since: The day of the first play; by default 30 plays a day, but not before 2012.
         layout: The generation of the export.
         shares: How often each oddity occurs in audio files.
         as_of: Write the export that the same person got at this earlier instant instead. It ends
-            there, and 3 % of its seconds are 1 s later. Only plays above 1 s move, so that both
+            there, and 3 % of its timestamps are 1 s later. Only plays above 1 s move, so that both
             exports loaded together give the plays of the later one.
 
     Returns:
-        What the files hold.
+        A summary of the files.
 
     Raises:
-        ValueError: There is no time for so many plays.
+        ValueError: So many plays do not fit into the time.
     """
     since = since or first_day(plays, until)
     videos = round(plays * _VIDEOS)
@@ -86,9 +86,9 @@ def write_history_zip(
 
 
 def _exported(session: list[Row], layout: Layout, as_of: datetime | None) -> list[Row]:
-    """Return the rows of a session in an export."""
+    """Return the rows of a session that an export contains."""
     if layout != "audio-2025":
-        # Without the keys of audiobooks, nothing is left of one but the time.
+        # These layouts have no keys for audiobooks, so such a record has only its time.
         session = [
             row._replace(kind="unnamed", number=0) if row.kind == "audiobook" else row
             for row in session
@@ -100,7 +100,7 @@ def _exported(session: list[Row], layout: Layout, as_of: datetime | None) -> lis
 
 
 def _earlier(rows: list[Row]) -> list[Row]:
-    """Return the rows of one second as an earlier export has them: some 1 s later."""
+    """Return the rows of one second as an earlier export has them: in some seconds, 1 s later."""
     stays = rows[0].ended_s * 40_503 % 100 >= _MOVED
     if stays or min(row.ms_played for row in rows) <= _TELLING_MS:
         return rows
@@ -108,20 +108,20 @@ def _earlier(rows: list[Row]) -> list[Row]:
 
 
 def _audio_files(story: Iterable[list[Row]], layout: Layout) -> Iterator[tuple[str, list[Row]]]:
-    """Cut a story into the audio files of an export, between sessions."""
+    """Split a history into the audio files of an export, between sessions."""
     for number, rows in enumerate(_cut(story, ROWS_PER_FILE)):
         old = layout == "endsong"
         yield f"endsong_{number}" if old else f"{_name('Audio', rows)}_{number}", rows
 
 
 def _video_files(story: Iterable[list[Row]], layout: Layout) -> Iterator[tuple[str, list[Row]]]:
-    """Put a story into the one video file of an export."""
+    """Put a history into the single video file of an export."""
     for rows in _cut(story, sys.maxsize):
         yield "endvideo" if layout == "endsong" else _name("Video", rows), rows
 
 
 def _cut(story: Iterable[list[Row]], size: int) -> Iterator[list[Row]]:
-    """Gather sessions until they have `size` rows."""
+    """Yield chunks of whole sessions, each of at least `size` rows except the last."""
     rows: list[Row] = []
     for session in story:
         rows += session
@@ -142,7 +142,7 @@ def _name(medium: str, rows: list[Row]) -> str:
 def _written(
     name: str, rows: list[Row], tally: Tally, layout: Layout, *, earlier: bool
 ) -> tuple[str, Iterator[Record]]:
-    """Count a file, and give its name and records; old ones are in no order."""
+    """Count a file's rows; return its name and records, unordered in the layout `endsong`."""
     file = f"{name}.json"
     tally.add(file, rows)
     if layout == "endsong":

@@ -1,4 +1,4 @@
-"""Someone's taste and habits, drawn row by row."""
+"""A person's taste and habits, from which rows are drawn one by one."""
 
 from array import array
 from bisect import bisect
@@ -28,7 +28,7 @@ _COUNTRIES = ("DE",) * 8 + ("AT", "JP", "US", "ZZ")
 
 
 class Person:
-    """Someone's taste and habits; what was played before is played again."""
+    """A person's taste and habits; earlier plays make repetitions likelier."""
 
     def __init__(self, rng: Random, shares: Shares, first_number: int) -> None:
         self._rng = rng
@@ -37,11 +37,12 @@ class Person:
         self._played: dict[Kind, array[int]] = {}
         self._new: Counter[Kind] = Counter()
         self._kind_bounds = list(accumulate((shares.podcast, shares.audiobook, shares.unnamed)))
-        # Sharing is mutual: with this chance to join the row before, the share comes out right.
+        # Chance that a row joins the previous one. A row shares its second if it joins or is
+        # joined, so the share is 1 - (1 - chance)².
         self._joins = 1 - sqrt(1 - shares.same_second)
 
     def session(self, start_s: int, rows: int) -> Iterator[Row]:
-        """Play for a while."""
+        """Yield the rows of one session."""
         session = self._begin()
         row: Row | None = None
         for _ in range(rows):
@@ -64,11 +65,11 @@ class Person:
         )
 
     def _choose(self, kind: Kind) -> int:
-        """Choose something new, or what was played before: the more often, the likelier.
+        """Choose a new item, or repeat one with a chance in proportion to its plays so far.
 
-        Something new comes as in Pitman and Yor's process (1997), so that the number of tracks
-        follows Heaps' law; and plays of a track follow Zipf's, since what is played again is drawn
-        from the plays so far (Simon, 1955).
+        New items follow Pitman and Yor's process (1997), so the number of tracks follows Heaps'
+        law. Repetitions are drawn from the plays so far (Simon, 1955), so the plays of a track
+        follow Zipf's law.
         """
         if kind == "unnamed":
             return 0
@@ -94,7 +95,7 @@ class Person:
         return length_ms if rng.random() < _PLAYED_OUT else rng.randrange(SHORT_MS, length_ms)
 
     def _play(self, before: Row | None, free_s: int, session: Session) -> Row:
-        """Play one item after the one before it."""
+        """Return the play that follows the previous one."""
         rng = self._rng
         kind = _KINDS[bisect(self._kind_bounds, rng.random())]
         number = self._choose(kind)
@@ -114,7 +115,7 @@ class Person:
         )
 
     def _offline_s(self, started_s: int) -> int | None:
-        """Return the start of a play as devices note it: often None, rarely far off."""
+        """Return the start of a play as a device records it: often None, rarely far off."""
         chance = self._rng.random()
         if chance < self._shares.odd_offline:
             return self._rng.randrange(1, ODD_OFFLINE)
@@ -138,7 +139,7 @@ def _length_ms(kind: Kind, number: int) -> int:
 
 
 def _ends(kind: Kind, number: int, ms_played: int) -> tuple[str | None, ...]:
-    """Return the reasons for the end of such a play, frequent ones several times."""
+    """Return the possible reasons for the end of such a play; frequent ones are repeated."""
     if ms_played == 0:
         return ("trackerror", "unknown", "fwdbtn", "backbtn", "", None)
     if ms_played < SHORT_MS:

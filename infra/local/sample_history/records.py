@@ -1,9 +1,9 @@
-"""Rows of a story as the records of an export, in the layouts of three generations.
+"""Rows of a history as the records of an export, in the layouts of three generations.
 
 `endsong` (to 2023): 21 keys, with a user name, IP address and user agent.
 `audio-2024`: 19 keys. `audio-2025`: 23 keys, with those of audiobooks.
-What a record says also depends on when it was played: long names of platforms until October
-2023, an `offline_timestamp` in milliseconds from 2015 to 2022 and in seconds else.
+Values also depend on the time of the play: platforms have long names until October 2023, and
+`offline_timestamp` is in milliseconds from 2015 to 2022, otherwise in seconds.
 """
 
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ PLATFORMS = (
     ("Linux [x86-64 0]", "linux"),
     ("Partner example cast_tv;Example TV;;tpapi", "not_applicable"),
 )
-"""For each device its name before October 2023, and its name since."""
+"""The name of each device before October 2023, and its name since then."""
 
 _SHORT_NAMES_SINCE_S = datetime(2023, 10, 1, tzinfo=UTC).timestamp()
 _MILLISECONDS_SINCE_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
@@ -39,8 +39,8 @@ def record(row: Row, layout: Layout, *, earlier: bool = False) -> Record:
     Args:
         row: What was played.
         layout: The generation of the export.
-        earlier: As in an earlier export of the same generation, which has 0 for null, and null
-            for false, of a later one (measured).
+        earlier: Write it as an earlier export of the same generation does: with 0 where a later
+            one has null, and null where a later one has false (measured).
     """
     old = layout == "endsong"
     session = row.session
@@ -66,7 +66,7 @@ def record(row: Row, layout: Layout, *, earlier: bool = False) -> Record:
 
 @lru_cache(maxsize=50_000)
 def _names(kind: Kind, number: int, layout: Layout) -> Record:
-    """Write what was played; what it is not is null."""
+    """Write the fields that name the item; the fields of other kinds are null."""
     played = catalogue.track(number) if kind == "track" else None
     episode = kind == "episode"
     written: Record = {
@@ -91,12 +91,12 @@ def _names(kind: Kind, number: int, layout: Layout) -> Record:
 
 
 def _uri(kind: catalogue.Kind, number: int) -> str:
-    """Write the Spotify URI of the numbered thing."""
+    """Write the Spotify URI of a numbered item."""
     return f"spotify:{kind}:{catalogue.id_of(kind, number)}"
 
 
 def _offline_timestamp(row: Row, nothing: int | None) -> int | None:
-    """Write when the device says that the play began, in the unit of its time."""
+    """Write when the device says that the play began, in the unit used at that time."""
     noted_s = row.offline_s
     if noted_s is None:
         return nothing

@@ -12,7 +12,7 @@ DEVICES = 6
 """How many devices the person owns; see `records.PLATFORMS`."""
 
 ODD_OFFLINE = 1_000
-"""An `offline_timestamp` below this is no time at all."""
+"""An `offline_timestamp` below this is not a valid time."""
 
 SHORT_MS = 30_000
 """A play below this is a skip."""
@@ -22,11 +22,11 @@ SHORT_MS = 30_000
 class Shares:
     """How often each oddity occurs, as a share of the records.
 
-    The defaults are measured over all records; podcasts and audiobooks are assumed, and how often
-    something new is played is fitted. Of so many plays these are of different tracks (here: of
-    three people in the mean):
+    The defaults are measured over all records, except that podcasts and audiobooks are assumed, and
+    the share of new tracks is fitted. Distinct tracks as a share of plays (simulated: mean of three
+    people):
 
-    | plays | real | here |
+    | plays | real | simulated |
     |---|---|---|
     | 507, video files in the mean | 52 % | 56 % |
     | 2,135, all files in the mean | 35 % | 35 % |
@@ -34,7 +34,7 @@ class Shares:
     | 77,800, one export | 21 % | 16 % |
     | 149,860, one export | 10 % | 15 % |
 
-    So no share fits that is the same for every length. The three whole exports are those whose
+    So no constant share fits all lengths. The three whole exports are those whose
     owners or analysts published the counts: 11,803, 16,230 and 14,637 tracks. The last is Maven
     Analytics' public data set "Spotify Streaming History", the others are analyses on GitHub.
     """
@@ -43,21 +43,21 @@ class Shares:
     """The share of new tracks is (concentration + discount * tracks) / (plays + concentration)."""
     concentration: float = 15
     same_second: float = 0.1255
-    """Records that share their ts with another; most often a different item."""
+    """Records that share their ts with another record, most often of a different item."""
     again: float = 0.0032
     """Records that repeat both ts and item."""
     again_whole: float = 0.41
-    """Of these: repeated with every field."""
+    """The share of these that repeat every field."""
     zero: float = 0.0455
     """Records with `ms_played` 0."""
     short: float = 0.5198
-    """Records below 30 s, those of 0 among them."""
+    """Records below 30 s, including those with 0."""
     podcast: float = 0.02
     audiobook: float = 0.001
     unnamed: float = 0.007
     """Records without any uri or name."""
     odd_offline: float = 0.0005
-    """Records whose `offline_timestamp` is a small number that is no time at all."""
+    """Records whose `offline_timestamp` is a small number that is not a valid time."""
 
 
 AUDIO = Shares()
@@ -72,11 +72,11 @@ VIDEO = Shares(
     audiobook=0.0,
     unnamed=0.0567,
 )
-"""The shares of video files, which hold podcasts mostly."""
+"""The shares of video files, which mostly contain podcasts."""
 
 
 class Session(NamedTuple):
-    """What stays the same from one play to the next."""
+    """The values that all plays of a session share."""
 
     device: int
     country: str
@@ -94,10 +94,10 @@ class Row(NamedTuple):
     """When the play ended, in Unix seconds."""
     kind: Kind
     number: int
-    """Of the track or episode within its kind."""
+    """The number of the track or episode within its kind."""
     ms_played: int
     reason_start: str | None
     reason_end: str | None
     offline_s: int | None
-    """What the device took for the start of the play, in Unix seconds; small ones are no time."""
+    """The device's time of the play's start, Unix seconds; small numbers are not valid times."""
     session: Session

@@ -1,7 +1,7 @@
 """The plays of an invented person over the years: sessions of rows, oldest first.
 
-The story is drawn forward in time from one seed, so an earlier export of the same person is its
-beginning.
+Plays are drawn forward in time from one seed, so an earlier export of the same person is the
+beginning of a later one.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _HOURS = (2, 1, 1, 1, 1, 2, 5, 9, 8, 6, 5, 5, 6, 6, 5, 6, 8, 10, 10, 9, 8, 7, 5,
 
 
 def first_day(plays: int, until: datetime) -> datetime:
-    """Choose when a history begins that has `plays` rows: 30 a day, but not before 2012."""
+    """Return the first day of a history of `plays` rows: 30 a day, but not before 2012."""
     days = timedelta(days=plays // _PLAYS_PER_DAY)
     return max(datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC), _last_day(until) - days)
 
@@ -46,10 +46,10 @@ def sessions(
         until: The last row ends some hours before.
         rng: The random generator.
         shares: How often each oddity occurs.
-        first_number: Where the numbers of what is played begin, in each kind.
+        first_number: The lowest number of the items of each kind.
 
     Raises:
-        ValueError: So many plays do not fit between the two.
+        ValueError: So many plays do not fit between `since` and `until`.
     """
     timetable = _timetable(plays, since, until, rng)
     return _played(Person(rng, shares, first_number), timetable)
@@ -77,7 +77,7 @@ def _timetable(plays: int, since: datetime, until: datetime, rng: Random) -> lis
 
 
 def _played(person: Person, timetable: list[tuple[int, int]]) -> Iterator[list[Row]]:
-    """Play the sessions of a timetable; a long one delays the next."""
+    """Yield the sessions of a timetable; a long session delays the next."""
     free_s = 0
     for start_s, rows in timetable:
         session = list(person.session(max(start_s, free_s), rows))

@@ -1,4 +1,4 @@
-"""Counting what an export holds, row by row, so that others can reconcile with it."""
+"""Counts of an export's records, with which a loader's counts can be reconciled."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _BY_SECOND = ("distinct_plays", "same_second", "again", "again_whole")
 
 @dataclass(frozen=True)
 class HistorySummary:
-    """What a history export holds; rows = music + podcasts + audiobooks + unnamed."""
+    """Counts of an export's records; rows = music + podcasts + audiobooks + unnamed."""
 
     rows: int
     music: int
@@ -24,25 +24,25 @@ class HistorySummary:
     unnamed: int
     """Records without any uri or name."""
     distinct_plays: int
-    """Different (ts, uri) among the records of tracks: that many plays a loader keeps."""
+    """Distinct (ts, uri) among the records of tracks, which is the number of plays to load."""
     distinct_tracks: int
     same_second: int
     """Records that share their ts with a different item."""
     again: int
     """Records beyond the first of the same (ts, item)."""
     again_whole: int
-    """Of these: equal to an earlier one in every field."""
+    """The number of these that equal an earlier record in every field."""
     zero: int
     """Records with `ms_played` 0."""
     short: int
-    """Records with `ms_played` below 30 s, those of 0 among them."""
+    """Records with `ms_played` below 30 s, including those with 0."""
     files: tuple[str, ...]
     first_ts: datetime
     last_ts: datetime
 
 
 class Tally:
-    """A summary in the making."""
+    """Accumulates a summary, file by file."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -63,7 +63,7 @@ class Tally:
             self._add_second(list(together))
 
     def summary(self) -> HistorySummary:
-        """Give the counts of all files so far."""
+        """Return the counts of all files so far."""
         counts = self._counts
         kinds = {"music": "track", "podcasts": "episode", "audiobooks": "audiobook"}
         return HistorySummary(

@@ -1,8 +1,8 @@
 """Simulators of the services that the pipeline asks: Spotify and ReccoBeats.
 
-They speak today's wire formats (November 2026, an app in development mode) over real HTTP, know
-every track of `infra.local.catalogue`, and follow one listener who never stops listening. What
-else the real ones were seen to do is switched on as a scenario.
+They use today's wire formats (November 2026, an app in development mode) over real HTTP, know every
+track of `infra.local.catalogue`, and simulate one listener who never stops listening. Other
+behaviour that the real services have shown can be switched on as a scenario.
 
 Control paths for tests, on the port of each simulator:
 
@@ -11,9 +11,9 @@ Control paths for tests, on the port of each simulator:
 - `GET /_control/requests`: number of requests by path, and the latest requests
 - `GET /_control/blocked_calls`: number of calls during a block after a 429
 
-On Spotify's alone:
+On Spotify's simulator only:
 
 - `POST /_control/plays` `[{"track_number", "played_at"} or a whole play history object, ...]`
-- `POST /_control/freeze`, `POST /_control/resume`: the listener stops, and goes on
-- `POST /_control/grant` `{"authorized_at": INSTANT}`: when the listener agreed
+- `POST /_control/freeze`, `POST /_control/resume`: stop the listener, and let them continue
+- `POST /_control/grant` `{"authorized_at": INSTANT}`: set when the listener consented
 """

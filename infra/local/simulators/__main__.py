@@ -12,7 +12,7 @@ STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> None:
-    """Serve both simulators; each accepts connections from the first moment that it exists."""
+    """Serve both simulators; each accepts connections as soon as it is constructed."""
     options = _options()
     # Blocked before the first thread starts, so that every thread leaves the signals to sigwait.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)

@@ -16,14 +16,14 @@ CLIENT_SECRET = "local-client-secret"  # noqa: S105 - opens the simulator and no
 REFRESH_TOKEN = "local-refresh-token"  # noqa: S105 - likewise
 
 ACCESS_TOKEN_S = 3_600
-"""How long an access token lives."""
+"""Lifetime of an access token."""
 
 PLAYS_SHOWN = 50
-"""Spotify shows the newest plays only; there is no way to the older ones."""
+"""Spotify shows only this many plays, the newest; older ones cannot be fetched."""
 
 
 GRANT_LIFETIME = timedelta(days=181)
-"""How long a refresh token lives, however often it is used: six months, here the shortest six.
+"""Lifetime of a refresh token, however often it is used: six months, at least 181 days.
 
 Source:
     https://developer.spotify.com/blog/2026-06-18-refresh-token-expiration
@@ -60,15 +60,15 @@ class AccessTokens:
         return "The access token expired" if self._clock() >= expires_at else None
 
     def is_of_listener(self, token: str | None) -> bool:
-        """True if a token is of a listener, and not of the app alone."""
+        """True if a token was issued for a listener, not for the app alone."""
         return token in self._listeners
 
 
 class Grants:
     """The refresh tokens, and when the listener consented to each.
 
-    They are signed, so that a token kept by a client outlives a restart of the simulator, which
-    then counts the six months anew.
+    They are signed, so a client's token stays valid after a restart of the simulator, which starts
+    its six months again.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -99,7 +99,7 @@ class Grants:
         return "Refresh token expired" if expired else None
 
     def authorize(self, at: datetime) -> None:
-        """Set when the listener consented to every token."""
+        """Set the time of consent for all tokens."""
         self._began_at = at
         self._authorized_at.clear()
 
@@ -124,7 +124,7 @@ class Plays:
         return newest_first(plays)
 
     def add(self, plays: Iterable[wire.Wire]) -> None:
-        """Show further plays, valid or not."""
+        """Add plays to those shown, valid or not."""
         with self._lock:
             self._kept += plays
 
@@ -140,7 +140,7 @@ class Plays:
             self._listening_since = self._listening_since or self._clock()
 
     def _listened(self) -> list[wire.Wire]:
-        """Return the plays since the last freeze."""
+        """Return the plays since the listener last started; none if frozen."""
         since = self._listening_since
         if since is None:
             return []
@@ -152,12 +152,12 @@ class Plays:
 
 
 def newest_first(plays: Iterable[wire.Wire]) -> list[wire.Wire]:
-    """Sort plays as Spotify does, and drop those that it shows no longer."""
+    """Sort plays as Spotify does, and drop those that are too old to be shown."""
     return sorted(plays, key=wire.unix_ms, reverse=True)[:PLAYS_SHOWN]
 
 
 def _signed(token: str) -> bool:
-    """True if a refresh token was issued by this simulator, also by an earlier run."""
+    """True if a refresh token was issued by this simulator, even in an earlier run."""
     stem, _, signature = token.rpartition(".")
     return token == REFRESH_TOKEN or hmac.compare_digest(
         signature.encode(), _signature(stem).encode()

@@ -1,4 +1,4 @@
-"""Spotify's accounts service: the token endpoint, with the kinds of grant that it knows.
+"""Spotify's accounts service: the token endpoint, with its grant types.
 
 Source:
     https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
@@ -19,7 +19,7 @@ from infra.local.simulators.server import json_response
 SCOPE = "user-read-recently-played"
 
 GrantType = Callable[[ActiveScenarios, Request], Response]
-"""Answers a token request of a known app."""
+"""Answers a token request from a known app."""
 
 
 def token(
@@ -41,7 +41,7 @@ def refresh(
     active: ActiveScenarios,
     request: Request,
 ) -> Response:
-    """Exchange a refresh token, which stays the same unless tokens rotate."""
+    """Exchange a refresh token for an access token; replace it, too, if refresh tokens rotate."""
     given = request.form.get("refresh_token")
     complaint = grants.complaint(given)
     if given is None or complaint:
@@ -53,7 +53,7 @@ def refresh(
 def listener_tokens(
     tokens: account.AccessTokens, active: ActiveScenarios, refresh_token: str | None
 ) -> Response:
-    """Return a token with the listener's scope, and a refresh token if it is new."""
+    """Return an access token with the listener's scope, and the refresh token if it is new."""
     lives_s = active.parameter("expires_in_s", account.ACCESS_TOKEN_S)
     body = {**_bearer(tokens.issue(lives_s), lives_s), "scope": SCOPE}
     return json_response(body | ({"refresh_token": refresh_token} if refresh_token else {}))
@@ -70,7 +70,7 @@ def client_credentials(
 
 
 def set_grant(grants: account.Grants, request: Request) -> Response:
-    """Set when the listener consented to every refresh token: `{"authorized_at": INSTANT}`."""
+    """Set the time of consent for all refresh tokens: `{"authorized_at": INSTANT}`."""
     try:
         grants.authorize(wire.instant(request.get_json()["authorized_at"]))
     except (KeyError, TypeError, ValueError) as error:
@@ -83,7 +83,7 @@ def _bearer(access_token: str, lives_s: int) -> dict[str, Any]:
 
 
 def _known_client(request: Request) -> bool:
-    """True if the app authenticates itself: by Basic with a secret, or by its id (PKCE)."""
+    """True if the app authenticates itself: by Basic with its secret, or by its id alone (PKCE)."""
     given = request.authorization
     if given is None:
         return _same(request.form.get("client_id"), account.CLIENT_ID)
@@ -91,5 +91,5 @@ def _known_client(request: Request) -> bool:
 
 
 def _same(given: str | None, expected: str) -> bool:
-    """Compare a credential."""
+    """True if a credential is the expected one; compares in constant time."""
     return given is not None and hmac.compare_digest(given.encode(), expected.encode())

@@ -1,8 +1,8 @@
-"""Spotify's web API: the plays of the listener, tracks, and audio features for those who may.
+"""Spotify's web API: the listener's plays, tracks, and audio features for apps with access.
 
 Source:
-    https://developer.spotify.com/documentation/web-api, its change logs of 2026, and the answers
-    that open projects recorded.
+    https://developer.spotify.com/documentation/web-api, its change logs of 2026, and responses
+    recorded by open-source projects.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _MOST_FEATURES = 100
 def with_token(
     tokens: account.AccessTokens, answer: Answer, *, of_listener: bool = False
 ) -> Answer:
-    """Require a valid access token, of a listener if `of_listener`."""
+    """Require a valid access token; if `of_listener`, one that was issued for a listener."""
 
     def checked(request: Request, **parts: Any) -> Response:
         given = request.authorization
@@ -94,13 +94,13 @@ def features_of_several(active: ActiveScenarios, request: Request) -> Response:
 
 
 def _window(plays: account.Plays, active: ActiveScenarios) -> list[Row]:
-    """Return the plays that may be shown, newest first."""
+    """Return the plays that can be fetched now, newest first."""
     dressed = [play_as_shown(active, play) for play in plays.newest()]
     return account.newest_first(active.shown(dressed))
 
 
 def _several(request: Request, key: str, most: int, shown: Callable[[Track], Row]) -> Response:
-    """Answer for a list of ids, in its order."""
+    """Answer a request for several ids, in their order."""
     ids = request.args.get("ids", "").split(",")
     if not all(ids):
         return api_error(400, "invalid id")

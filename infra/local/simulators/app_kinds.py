@@ -1,8 +1,8 @@
 """What Spotify shows an app, which depends on when the app was made.
 
-- An app of 2026, in development mode: neither `popularity` nor `available_markets`. By Spotify's
-  word `external_ids` stayed; the objects of a newer app were seen without them.
-- An older app in its time of grace: all 17 fields, and several tracks at once.
+- An app of 2026, in development mode: neither `popularity` nor `available_markets`. Spotify says
+  that `external_ids` stayed, but a newer app has received objects without them.
+- An older app in its grace period: all 17 fields, and several tracks at once.
 - An app made before November 2024 with extended quota: audio features too.
 
 Source:
@@ -19,7 +19,7 @@ MARKETS = ("AT", "DE", "JP", "US")
 
 
 def as_shown(active: ActiveScenarios, track: Row) -> Row:
-    """Return a track object as the app sees it; fields that a test set stay."""
+    """Return a track object as the app sees it; fields that a test has set are kept."""
     shown = dict(track)
     if not active.parameter("external_ids", normally=1):
         shown.pop("external_ids", None)

@@ -1,4 +1,4 @@
-"""Spotify's consent page, and the trade of its answer for tokens, by PKCE.
+"""Spotify's consent page, and the exchange of its code for tokens, by PKCE.
 
 The page has links to allow and to deny. They add `auto=allow` or `auto=deny` to the query, so a
 test can follow the redirect without a browser.
@@ -27,7 +27,7 @@ from infra.local.simulators.server import Clock
 
 CODE_LIFETIME = timedelta(minutes=10)
 REDIRECT_PATH = "/callback"
-"""The app registered it on the loopback without a port: any port may come with it."""
+"""The app's redirect URI is on the loopback without a port, so a request may add any port."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class _Consent:
 
 
 class Authorization:
-    """The consents given, until they are traded."""
+    """The consents whose codes have not been exchanged yet."""
 
     def __init__(self, clock: Clock, tokens: account.AccessTokens, grants: account.Grants) -> None:
         self._clock = clock
@@ -58,7 +58,7 @@ class Authorization:
         return redirect(f"{request.args['redirect_uri']}?{query}")
 
     def trade(self, active: ActiveScenarios, request: Request) -> Response:
-        """Trade a code for tokens, once; refuse it if the request differs from the consent."""
+        """Exchange a code for tokens, once; refuse it if the request does not match the consent."""
         form = request.form
         consent = self._consents.pop(form.get("code", ""), None)
         if consent is None:

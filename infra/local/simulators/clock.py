@@ -10,7 +10,7 @@ from shared.models import iso
 
 
 class MovableClock:
-    """A clock that can be moved, so that half a year passes in a test."""
+    """A clock that a test can move, for example by half a year."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

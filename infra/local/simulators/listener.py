@@ -1,6 +1,6 @@
 """A listener who has always been listening and never stops: plays from a seed and the clock.
 
-What was played at an instant depends on the seed alone, so a restart continues the same story.
+What was played at an instant depends on the seed alone, so a restart continues the same history.
 Time is cut into blocks of ten minutes. Each holds 14 plays of 30 to 55 s, so that every minute
 brings one or two, and short skips between them, which Spotify's web API never shows.
 """
@@ -15,7 +15,7 @@ from infra.local import catalogue
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SHOWN_MS = 30_000
-"""The web API shows a play that lasted longer than this."""
+"""The web API shows only plays that lasted longer than this."""
 
 _BLOCK_MS = 600_000
 _PLAYS_PER_BLOCK = 14
@@ -26,7 +26,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Listened:
-    """One play, with all that Spotify itself would know of it."""
+    """One play, with everything that Spotify itself would know about it."""
 
     track_number: int
     started_at: datetime
@@ -45,7 +45,7 @@ class Listened:
 
 
 class Listener:
-    """One simulated person; the same seed is the same person."""
+    """One simulated person; the same seed gives the same person."""
 
     def __init__(self, seed: int = 1) -> None:
         self._seed = seed
@@ -54,21 +54,21 @@ class Listener:
         """Return the last plays that the web API shows, oldest first.
 
         Args:
-            now: Later ends are left out.
-            most: How many plays at most; there are always that many.
+            now: Plays that end later are left out.
+            most: Number of plays; there are always enough.
         """
         blocks_needed = most // _PLAYS_PER_BLOCK + 2
         start = now - timedelta(milliseconds=_BLOCK_MS * blocks_needed)
         return [play for play in self.plays_between(start, now) if play.shown][-most:]
 
     def plays_between(self, start: datetime, end: datetime) -> list[Listened]:
-        """Return all that ended in (start, end], skips too, oldest first."""
+        """Return all plays that ended in (start, end], including skips, oldest first."""
         first, last = (((at - EPOCH) // _MILLISECOND) // _BLOCK_MS for at in (start, end))
         plays = [play for number in range(first, last + 1) for play in self._block(number)]
         return [play for play in plays if start < play.ended_at <= end]
 
     def _block(self, number: int) -> list[Listened]:
-        """Return the plays of one block of ten minutes, which they fill without a gap."""
+        """Return the plays that fill one block of ten minutes without a pause."""
         rng = catalogue.dice(self._seed, "block", number)
         lengths_ms = _lengths_ms(rng)
         bounds = accumulate(lengths_ms, initial=number * _BLOCK_MS)

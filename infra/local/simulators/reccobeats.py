@@ -1,8 +1,8 @@
-"""ReccoBeats, the keyless source of audio features, with the oddities that its users found.
+"""ReccoBeats, the source of audio features that needs no key, with the oddities that users found.
 
-At most 40 ids are read and the rest is ignored; unknown ids are missing from the answer; rows come
-in another order, under other ids, so that only `href` names the track of a row. Only the paths and
-ids that the pipeline uses are simulated.
+At most 40 ids are read and the rest are ignored. Unknown ids are missing from the answer. Rows have
+another order and ids of ReccoBeats' own, so only `href` identifies the track of a row. Only the
+paths and ids that the pipeline uses are simulated.
 
 Source:
     https://reccobeats.com/docs
@@ -44,7 +44,7 @@ def reccobeats(clock: Clock) -> Simulator:
 
 
 def _with_name(answer: Answer) -> Answer:
-    """Require a user agent other than those of Python's HTTP clients."""
+    """Require a user agent that is not the default of a Python HTTP client."""
 
     def checked(request: Request, **parts: Any) -> Response:
         agent = request.user_agent.string
@@ -56,7 +56,7 @@ def _with_name(answer: Answer) -> Answer:
 
 
 def _batch(row: Callable[[Track], Row], active: ActiveScenarios, request: Request) -> Response:
-    """Answer a list of ids: one row for each track that is known."""
+    """Answer a request for several ids: one row for each known track."""
     ids = [one for text in request.args.getlist("ids") for one in text.split(",") if one]
     if not ids:
         return error(400, _MISSING_PARAMETER, "ids is missing")
@@ -67,12 +67,12 @@ def _batch(row: Callable[[Track], Row], active: ActiveScenarios, request: Reques
 
 
 def _features_row(track: Track) -> Row:
-    """Return the features of a track, which lack the time signature."""
+    """Return the features of a track; ReccoBeats has no time signature."""
     return {**_reference(track), **sound(track)}
 
 
 def _track_row(track: Track) -> Row:
-    """Describe a track; the popularity of one in a hundred is not known."""
+    """Describe a track; for about one in a hundred the popularity is unknown."""
     told = popularity(track)
     return {
         **_reference(track),
@@ -87,17 +87,17 @@ def _track_row(track: Track) -> Row:
 
 
 def _reference(track: Track) -> Row:
-    """Write what both kinds of row carry."""
+    """Return the fields that both kinds of row have."""
     href = f"{OPEN}/track/{track.track_id}"
     return {"id": _own_id(href), "href": href, "isrc": track.isrc}
 
 
 def _artist_row(artist: Artist) -> Row:
-    """Name an artist, by an address at Spotify and an id of ReccoBeats' own."""
+    """Describe an artist, with the Spotify URL and an id of ReccoBeats' own."""
     href = f"{OPEN}/artist/{artist.artist_id}"
     return {"id": _own_id(href), "name": artist.name, "href": href}
 
 
 def _own_id(href: str) -> str:
-    """Return ReccoBeats' own id of what Spotify has at an address."""
+    """Return ReccoBeats' own id for the item at a Spotify URL."""
     return str(uuid.UUID(bytes=catalogue.noise_of(href)))

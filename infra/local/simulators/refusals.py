@@ -1,6 +1,6 @@
-"""What Spotify's refusals look like, word for word as users of the API recorded them.
+"""Spotify's error responses, word for word as users of the API recorded them.
 
-Some are JSON without a message, some plain text: a client must not take either for granted.
+Some are JSON without a message, some are plain text. A client must not rely on either.
 """
 
 from werkzeug import Response
@@ -16,18 +16,18 @@ TOO_MANY = "Too many requests"
 
 
 def api_error(status: int, message: str | None = None, reason: str | None = None) -> Response:
-    """Refuse as the web API does: a nested body, in which all but the status may be missing."""
+    """Refuse as the web API does: a nested body, in which only the status is always present."""
     told = {"status": status, "message": message, "reason": reason}
     return json_response({"error": {k: v for k, v in told.items() if v is not None}}, status)
 
 
 def oauth_error(error: str, description: str) -> Response:
-    """Refuse as the accounts service does: a flat body, and 400 for all of it."""
+    """Refuse as the accounts service does: a flat body, always with status 400."""
     return json_response({"error": error, "error_description": description}, 400)
 
 
 def plain_text(status: int, text: str) -> Response:
-    """Refuse as a gateway before the service does."""
+    """Refuse as a gateway in front of the service does."""
     return Response(text, status, mimetype="text/plain")
 
 

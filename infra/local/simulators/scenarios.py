@@ -1,7 +1,7 @@
 """Scenarios: ways in which a simulator can be made to misbehave.
 
 A scenario matches requests by their path. It answers them in place of the simulator, or changes the
-rows of the simulator's answer, until some number of requests or of seconds is over. `Stage`
+rows of the simulator's answer, for a number of requests or seconds, or without a limit. `Stage`
 switches scenarios on; the tables are in `scenarios_spotify` and `scenarios_reccobeats`.
 """
 
@@ -20,10 +20,10 @@ Row = dict[str, Any]
 
 @dataclass
 class Act:
-    """A scenario that is on.
+    """An active scenario.
 
-    `times` is the number of requests it still concerns, and `ends_at` its end; None: no limit.
-    `passed` holds the times of the requests that it let pass, oldest first.
+    `times` is the number of requests it still applies to, and `ends_at` its end; None: no limit.
+    `passed` holds the times of the requests that it let through, oldest first.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Act:
         return self.parameters[parameter]
 
     def chooses(self, key: str) -> bool:
-        """True for one key in `every`: always the same ones, and none if it is 0."""
+        """True for one key in `every`, always the same keys; for none if `every` is 0."""
         return self["every"] > 0 and crc32(key.encode()) % self["every"] == 0
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way to misbehave; what is left out stays normal.
+    """One way to misbehave; each default means normal behaviour.
 
-    Requests match if their path begins with `path`. `answer` replaces the simulator's answer, or
-    returns None; `show` changes the rows of an answer. Both get the act and the time.
-    `parameters` are whole numbers that they and the simulators read, with their defaults.
+    Requests match if their path begins with `path`. `answer` returns a replacement of the
+    simulator's answer, or None to keep it; `show` changes the rows of an answer. Both get the act
+    and the time. `parameters` are integers with their defaults, for both and for the simulators.
     """
 
     summary: str

@@ -1,4 +1,4 @@
-"""The scenarios of ReccoBeats. What the bodies of its errors say is not documented."""
+"""The scenarios of ReccoBeats, which does not document the bodies of its errors."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,10 +1,10 @@
 """The scenarios of Spotify: its accounts service and its web API.
 
-What happens to the window of recently played plays was measured over 48,310 polls of one account,
-2022 to 2026. Where no source is named, see `refusals` and `app_kinds`.
+The oddities of recently played plays were measured over 48,310 polls of one account, 2022 to 2026.
+For the sources of other scenarios, see `refusals` and `app_kinds`.
 
-Clients keep an access token for up to an hour, so all tokens end when a scenario of the accounts
-service begins.
+Clients keep an access token for up to an hour. So when a scenario of the accounts service begins,
+all access tokens are invalidated.
 """
 
 import math
@@ -30,7 +30,7 @@ TOKEN_PATH = "/api/token"  # noqa: S105 - a path
 
 
 def _quota(act: Act, now: datetime) -> Response | None:
-    """Count the calls of a rolling window; refuse until its oldest call leaves it."""
+    """Refuse a call if the rolling window is full, until its oldest call leaves the window."""
     window = timedelta(seconds=act["window_s"])
     counted = [at for at in act.passed if at > now - window]
     if len(counted) < act["calls"]:
@@ -47,7 +47,7 @@ def _each(
     """Return a rule that replaces one play in `every` by others.
 
     Args:
-        change: Returns what is shown in place of a play.
+        change: Returns the plays shown in place of a play.
         known: Change only plays that ended before the scenario began.
     """
 
@@ -64,7 +64,7 @@ def _each(
 
 
 def _late(act: Act, now: datetime, rows: list[Row]) -> list[Row]:
-    """Hide some plays until `delay_s` after their end, when later ones are known already."""
+    """Hide some plays until `delay_s` after their end, while later plays are already shown."""
     shown_since = now - timedelta(seconds=act["delay_s"])
     return [
         row
@@ -83,7 +83,7 @@ def _with_track(row: Row, **fields: Any) -> Row:
 
 
 def _local(row: Row) -> Row:
-    """Make a play one of a local file: all that names it at Spotify is null."""
+    """Turn a play into one of a local file, whose Spotify ids and links are null or empty."""
     name = (row["track"] or {}).get("name", "")
     nameless: Row = {"external_urls": {}, "href": None, "id": None, "uri": None}
     return _with_track(

@@ -27,10 +27,10 @@ CONTROL = "/_control/"
 """Paths for tests; they are not logged."""
 
 THREADS = 16
-"""Requests answered at once; some scenarios let them hang."""
+"""Requests answered concurrently; some scenarios let requests hang."""
 
 STOP_S = 1
-"""How long an answer under way may take when the simulator stops."""
+"""How long a stop waits for requests in progress."""
 
 _REQUESTS_KEPT = 10_000
 
@@ -46,7 +46,7 @@ def json_response(body: object, status: int = 200) -> Response:
 
 
 class Simulator:
-    """A WSGI application that answers by its routes, `"GET /path/<part>"` to answer."""
+    """A WSGI application whose routes map `"GET /path/<part>"` to a function that answers."""
 
     def __init__(self, routes: Mapping[str, Answer], clock: Clock = wall_clock) -> None:
         own = {f"GET {CONTROL}requests": self._show_requests}
@@ -95,15 +95,16 @@ class Simulator:
 
 
 class Server:
-    """A simulator that answers on a port, from the moment on that this exists until `stop`.
+    """A simulator that answers on a port, from the construction of this object until `stop`.
 
-    Waitress keeps connections, which werkzeug's own server does not: a call takes half the time.
+    Waitress keeps connections open, so a call takes half the time it takes with werkzeug's server.
     """
 
     def __init__(self, simulator: Simulator, host: str, port: int) -> None:
         """Port 0 takes any free one."""
         self._sockets: dict[int, Any] = {}
-        # Any: for one address it is a server that has all of what follows, says its code.
+        # Any, because `create_server` has no precise type; for one address its result has all of
+        # the attributes used here.
         server: Any = create_server(
             _guarded(simulator), host=host, port=port, threads=THREADS, map=self._sockets
         )
@@ -113,9 +114,9 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more, and close what is open."""
-        # The sockets belong to the server's thread, which ends once all are closed.
-        # Awake for another reason it may be done, and its trigger closed, before it is woken.
+        """Stop answering, and close all connections."""
+        # The server's thread must close the sockets; it ends once all are closed. If it is awake
+        # anyway, it may close its trigger before the trigger is pulled, hence the OSError.
         with suppress(OSError):
             self._server.trigger.pull_trigger(partial(close_all, self._sockets, ignore_all=True))
         self._thread.join()
@@ -139,6 +140,6 @@ def _guarded(simulator: Simulator) -> Callable[[Any, Any], Iterable[bytes]]:
 
 
 def _rule(route: str, answer: Answer) -> Rule:
-    """Make werkzeug's rule of a route."""
+    """Convert a route into a rule of werkzeug."""
     method, path = route.split(" ")
     return Rule(path, methods=[method], endpoint=answer)

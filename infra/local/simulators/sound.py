@@ -28,7 +28,7 @@ def sound(track: Track) -> dict[str, Any]:
 
 
 def time_signature(track: Track) -> int:
-    """Return the beats of a bar; real data contain 1, which Spotify's description excludes."""
+    """Return the beats of a bar; real data contain 1, which Spotify's documentation excludes."""
     return (4, 4, 4, 4, 4, 3, 5, 1)[catalogue.noise_of("bar", track.number)[0] % 8]
 
 

@@ -1,4 +1,4 @@
-"""Spotify as an app meets it: the accounts service and the web API on one port."""
+"""Spotify as an app sees it: the accounts service and the web API, on one port."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ from infra.local.simulators.stage import Stage, StagedAnswer
 
 
 def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simulator:
-    """Build the simulator of both services; a frozen one has a listener who plays nothing."""
+    """Build the simulator of both services; if `frozen`, its listener plays nothing."""
     stage = Stage(SPOTIFY, clock)
     tokens, grants = account.AccessTokens(stage.clock), account.Grants(stage.clock)
     stage.on_begin(TOKEN_PATH, tokens.forget)
@@ -42,7 +42,7 @@ def spotify(listener: Listener, clock: Clock, *, frozen: bool = False) -> Simula
 
 
 def _api(stage: Stage, tokens: account.AccessTokens, plays: account.Plays) -> dict[str, Answer]:
-    """Return the routes of the web API; only the first needs a listener."""
+    """Return the routes of the web API; only the first requires a listener's token."""
     recently_played = stage.guard(partial(api.recently_played, plays))
     catalogue_answers: dict[str, StagedAnswer] = {
         "/v1/tracks": api.tracks,
@@ -70,16 +70,16 @@ def _add(plays: account.Plays, request: Request) -> Response:
 
 
 def _done(order: Callable[[], None], request: Request) -> Response:
-    """Run an order of a test."""
+    """Run a command that a test has sent."""
     order()
     return json_response({})
 
 
 def _pushed(play: dict[str, Any]) -> wire.Wire:
-    """Read a play that a test pushed; one with a track is in wire format and taken as it is.
+    """Parse a play that a test added; one with a `track` is in wire format and kept unchanged.
 
     Raises:
-        KeyError, TypeError, ValueError: It lacks a track, or an instant with its time zone.
+        KeyError, TypeError, ValueError: It lacks a track, or an instant with a time zone.
     """
     if "track" in play:
         wire.unix_ms(play)

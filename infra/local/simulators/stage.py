@@ -1,8 +1,8 @@
-"""The scenarios of a simulator that are on, and its block after a 429.
+"""The active scenarios of a simulator, and its block after a 429.
 
 `POST /_control/scenario` takes `{"name": NAME}` and optionally `times` (number of requests it
-concerns), `for_s` (seconds that it lasts, on the simulator's clock), the scenario's parameters,
-and `"also": true`, which keeps the scenarios that are on.
+applies to), `for_s` (seconds that it lasts, on the simulator's clock), the scenario's parameters,
+and `"also": true`, which keeps the active scenarios.
 """
 
 import threading
@@ -47,10 +47,10 @@ class Wish(BaseModel):
 class Stage:
     """The active scenarios of one simulator, its clock, and its block.
 
-    After a 429 with `Retry-After` all calls are refused, and each makes the block start anew.
+    After a 429 with `Retry-After` all calls are refused, and each restarts the block.
 
     Source:
-        Users of Spotify were blocked again for as long when they called during a block.
+        Users of Spotify report that a call during a block restarted it at full length.
     """
 
     def __init__(self, table: Table, clock: Clock) -> None:
@@ -63,14 +63,14 @@ class Stage:
         self._blocked_calls = 0
 
     def on_begin(self, path: str, order: Callable[[], None]) -> None:
-        """Call a function whenever a scenario of a path begins."""
+        """Call a function whenever a scenario for a path begins."""
         self._orders[path] = order
 
     def guard(self, answer: StagedAnswer, *, is_blocked: bool = True) -> Answer:
         """Let the block and the active scenarios answer first.
 
         Args:
-            answer: The simulator's own.
+            answer: The simulator's own answer.
             is_blocked: Refuse calls during a block; otherwise only count them.
         """
 
@@ -99,7 +99,7 @@ class Stage:
     def _enter(self, path: str) -> tuple[ActiveScenarios, Response | None]:
         """Return the scenarios that match a request, and the answer of the first that has one."""
         now = self.clock()
-        # One request at a time, so that concurrent ones cannot exceed a quota.
+        # One request at a time, so that concurrent requests cannot exceed a quota.
         with self._lock:
             acts = [act for act in self._current(now) if path.startswith(act.scenario.path)]
             answers = [act.scenario.answer(act, now) for act in acts]
@@ -137,7 +137,7 @@ class Stage:
             self._block = self.clock() + length, length, refusal
 
     def _show(self, _: Request) -> Response:
-        """Answer with the latest scenario, and with all that are on."""
+        """Answer with the latest scenario, and with all active ones."""
         with self._lock:
             acts = [_document(act) for act in self._current(self.clock())]
         return json_response({"name": acts[-1]["name"] if acts else NORMAL, "scenarios": acts})
@@ -175,7 +175,7 @@ class Stage:
         )
 
     def _complaint(self, wish: Wish) -> str | None:
-        """Return what is wrong with the names in a wish."""
+        """Return what is wrong with the names in a request; None if they are valid."""
         if wish.name not in self._table:
             return f"no scenario {wish.name}: take one of {', '.join(self._table)}"
         known = self._table[wish.name].parameters

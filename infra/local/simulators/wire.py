@@ -1,8 +1,8 @@
 """Spotify's wire format, as an app in development mode gets it since 2026.
 
-Track objects have no `popularity`, `available_markets` or `linked_from` any more; `external_ids`
-stayed; `app_kinds` makes of it what other apps see. The hrefs name the real API: they are values,
-not links into the simulator.
+Track objects no longer have `popularity`, `available_markets` or `linked_from`, but still have
+`external_ids`; `app_kinds` converts them to what other apps see. The hrefs point to the real API:
+they are values, not links into the simulator.
 """
 
 from collections.abc import Sequence
@@ -70,11 +70,11 @@ def page(
 
     Args:
         plays: Newest first.
-        limit: Plays on the page at most.
-        after: Exclusive lower bound, Unix milliseconds. The newest plays above it are given, and
-            `next` leads to newer ones only, so those left out are never paged (measured).
+        limit: Maximum number of plays on the page.
+        after: Exclusive lower bound, Unix milliseconds. The page has the newest plays above it, and
+            `next` leads only to newer ones, so plays beyond `limit` are on no page (measured).
         before: Exclusive upper bound, Unix milliseconds.
-        url: Where the request went, without its query.
+        url: The URL of the request without its query.
     """
     shown = [
         play
@@ -93,17 +93,17 @@ def page(
 
 
 def unix_ms(play: Wire) -> int:
-    """Read when a play ended, in Unix milliseconds."""
+    """Return the end of a play, in Unix milliseconds."""
     return round((instant(play["played_at"]) - EPOCH).total_seconds() * 1_000)
 
 
 def written(at: datetime) -> str:
-    """Write an instant; Spotify leaves a fraction of zero out."""
+    """Format an instant as Spotify does, without a fraction if it is zero."""
     return iso(at).replace(".000Z", "Z")
 
 
 def instant(text: str) -> datetime:
-    """Read an ISO 8601 instant.
+    """Parse an ISO 8601 instant.
 
     Raises:
         ValueError: It is malformed, or has no time zone.
@@ -115,7 +115,7 @@ def instant(text: str) -> datetime:
 
 
 def _artist_object(artist: Artist) -> Wire:
-    """Write an artist, as lists of them do."""
+    """Write an artist, as in a list of artists."""
     return {**_reference("artist", artist.artist_id), "name": artist.name}
 
 
@@ -136,7 +136,7 @@ def _album_object(track: Track) -> Wire:
 
 
 def _context(uri: str) -> Wire:
-    """Write what a track was played from."""
+    """Write the context that a track was played from."""
     _, kind, spotify_id = uri.split(":")
     reference = _reference(kind, spotify_id)
     del reference["id"]
@@ -144,7 +144,7 @@ def _context(uri: str) -> Wire:
 
 
 def _reference(kind: str, spotify_id: str) -> Wire:
-    """Write what every Spotify object carries."""
+    """Write the fields that every Spotify object has."""
     return {
         "external_urls": {"spotify": f"{OPEN}/{kind}/{spotify_id}"},
         "href": f"{API}/{kind}s/{spotify_id}",

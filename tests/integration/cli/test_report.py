@@ -131,7 +131,7 @@ def test_a_year_without_plays_is_refused(plays, history):
     run = plays("report", "--listener", "zq7", "--year", "2019")
 
     assert run.exit_code == 1
-    assert "no play of zq7 in 2019 is stored" in run.output
+    assert "zq7 has no plays in 2019" in run.output
     assert list(history.iterdir()) == []
 
 

@@ -32,6 +32,5 @@ def read_body(response: requests.Response) -> requests.Response:
             body += chunk
             if len(body) > MAX_BYTES:
                 raise HugeAnswerError(f"more than {MAX_BYTES} bytes")
-    # requests itself cannot limit the size of `content`.
-    response._content = bytes(body)  # noqa: SLF001
+    response._content = bytes(body)  # noqa: SLF001 - requests cannot limit the size of `content`
     return response

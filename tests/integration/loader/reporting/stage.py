@@ -192,7 +192,8 @@ def one_instant(database) -> Iterator[None]:
 def table(database, name: str) -> list[Row]:
     """Read all rows of a table or view by column name."""
     rows = database.run(f"SELECT * FROM {name}")  # noqa: S608 - our own words
-    columns = [column["name"] for column in database._connection.columns]  # noqa: SLF001
+    described = database._connection.columns  # noqa: SLF001 - `run` returns no names
+    columns = [column["name"] for column in described]
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 

@@ -6,13 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
-
-from waitress.server import create_server
 
 from bench import postgres
 from cli.page.connections import Connections
 from dashboard.app import create_app
+from infra.local.simulators.server import Server
 from shared.postgres import Database
 from shared.queries import Reader
 from tests.browser.sample import load_sample
@@ -49,11 +47,10 @@ def served() -> Iterator[Site]:
         _fill(owner, Database.connect(address_of("loader")), Path(folder))
         connections = Connections(address_of("reader"))
         app = create_app(connections.reader, lambda: OPERATIONS)
-        server = create_server(app, host="127.0.0.1", port=0, threads=4)
-        Thread(target=server.run, daemon=True).start()
+        server = Server(app, "127.0.0.1", 0)
         with connections.reader() as reader:
-            yield Site(f"http://127.0.0.1:{server.effective_port}", reader)
-        server.close()
+            yield Site(f"http://127.0.0.1:{server.port}", reader)
+        server.stop()
         connections.close()
 
 

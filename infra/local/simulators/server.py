@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server
 from waitress.wasyncore import close_all
@@ -17,6 +17,9 @@ from werkzeug.routing import Map, Rule
 
 from infra.local.loopback import is_named, is_of_a_page
 from shared.models import iso
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 Answer = Callable[..., Response]
 """Takes the request, and the parts of the path that its route names."""
@@ -57,8 +60,11 @@ class Simulator:
         self._requests: deque[dict[str, Any]] = deque(maxlen=_REQUESTS_KEPT)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        """Serve one request, as WSGI asks."""
+        """Serve one request, as WSGI asks, unless a web page sent it."""
         request = Request(environ)
+        refused = _refused(request)
+        if refused:
+            return refused(environ, start_response)
         response = self._respond(request)
         if not request.path.startswith(CONTROL):
             self._log(request, response)
@@ -95,19 +101,17 @@ class Simulator:
 
 
 class Server:
-    """A simulator that answers on a port, from the construction of this object until `stop`.
+    """A WSGI application that answers on a port, from this object's construction until `stop`.
 
     Waitress keeps connections open, so a call takes half the time it takes with werkzeug's server.
     """
 
-    def __init__(self, simulator: Simulator, host: str, port: int) -> None:
+    def __init__(self, app: "WSGIApplication", host: str, port: int) -> None:
         """Port 0 takes any free one."""
         self._sockets: dict[int, Any] = {}
         # Any, because `create_server` has no precise type; for one address its result has all of
         # the attributes used here.
-        server: Any = create_server(
-            _guarded(simulator), host=host, port=port, threads=THREADS, map=self._sockets
-        )
+        server: Any = create_server(app, host=host, port=port, threads=THREADS, map=self._sockets)
         self._server = server
         self.port: int = self._server.effective_port
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -123,20 +127,14 @@ class Server:
         self._server.task_dispatcher.shutdown(timeout=STOP_S)
 
 
-def _guarded(simulator: Simulator) -> Callable[[Any, Any], Iterable[bytes]]:
+def _refused(request: Request) -> Response | None:
     """Refuse what a web page sends, except that a browser may open the consent page."""
-
-    def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
-        request = Request(environ)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        port = int(environ["SERVER_PORT"])
-        if is_named(headers.get("host"), port) and not is_of_a_page(headers, request.method):
-            return simulator(environ, start_response)
-        message = f"a simulator answers to 127.0.0.1:{port}, and to no web page"
-        refused = json_response({"error": {"status": 403, "message": message}}, 403)
-        return refused(environ, start_response)
-
-    return answer
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    port = int(request.environ["SERVER_PORT"])
+    if is_named(headers.get("host"), port) and not is_of_a_page(headers, request.method):
+        return None
+    message = f"a simulator answers to 127.0.0.1:{port}, and to no web page"
+    return json_response({"error": {"status": 403, "message": message}}, 403)
 
 
 def _rule(route: str, answer: Answer) -> Rule:

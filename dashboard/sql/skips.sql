@@ -36,21 +36,24 @@ WITH part AS (
       )
 ),
 counted AS (
-    SELECT artist_id, coalesce(sum(skips), 0)::bigint AS skips, sum(skips_known)::bigint AS known
+    SELECT artist_id, coalesce(sum(skips::integer), 0) AS skips, sum(skips_known::integer) AS known
     FROM part
     GROUP BY artist_id
-    HAVING sum(skips_known) >= :least
+    HAVING sum(skips_known::integer) >= :least
 ),
-artist AS (
-    SELECT artist_id, artist_name, counted.skips, known
+-- Names decide ties only, so few are read.
+ranked AS (
+    SELECT *, rank() OVER (ORDER BY skips::float8 / known DESC, known DESC) AS most_rank,
+           rank() OVER (ORDER BY skips::float8 / known, known DESC) AS fewest_rank
     FROM counted
-    JOIN reporting.artists USING (artist_id)
-    WHERE listener = :listener
 ),
 placed AS (
-    SELECT *, row_number() OVER (ORDER BY skips::float8 / known DESC, known DESC, artist_name COLLATE "C") AS most,
-           row_number() OVER (ORDER BY skips::float8 / known, known DESC, artist_name COLLATE "C") AS fewest
-    FROM artist
+    SELECT artist_id, artist_name, ranked.skips, known,
+           row_number() OVER (ORDER BY most_rank, artist_name COLLATE "C") AS most,
+           row_number() OVER (ORDER BY fewest_rank, artist_name COLLATE "C") AS fewest
+    FROM ranked
+    JOIN reporting.artists USING (artist_id)
+    WHERE listener = :listener AND least(most_rank, fewest_rank) <= :most_rows
 )
 SELECT artist_id, artist_name, skips, known, most, fewest
 FROM placed

@@ -35,11 +35,11 @@ def status(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show whether all is well, and what needs you: the worst first, each with its next command.
+    """Show whether all is well, and what needs you.
 
-    Below that: listeners with their logins and coverage, queues, tracks without features, rows,
-    addresses. The exit code is 0 if all is well, 1 after a warning, and 2 if plays are not
-    collected or not loaded until you act.
+    The worst comes first, each with its next command. Below: listeners with their logins and
+    coverage, queues, tracks without features, rows, addresses. The exit code is 0 if all is well,
+    1 after a warning, and 2 if plays are not collected or not loaded until you act.
     """
     target = target_of(context)
     with interruptible("nothing is lost"):

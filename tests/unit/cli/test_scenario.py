@@ -13,8 +13,8 @@ from infra.local.ports import Ports, any_free
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
 from infra.local.simulators.scenarios_spotify import SPOTIFY
 from infra.local.state import SUPERVISOR
+from tests.fakes.simulators import simulators
 from tests.unit.cli.cloud_state import a_cloud_state
-from tests.unit.simulated import simulators
 
 REAL = "https://api.spotify.com"
 

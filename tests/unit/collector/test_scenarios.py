@@ -24,8 +24,8 @@ from shared.queues import Queue
 from shared.spotify.api import SpotifyAccounts, SpotifyApi
 from shared.spotify.rate_limits import SpotifyApps
 from shared.telemetry import metrics
+from tests.fakes.simulators import simulators
 from tests.unit.collector.world import MemoryAws, Steps
-from tests.unit.simulated import simulators
 
 A_DAY_S = 86_400
 OPTIONS = {"hangs": {"hang_s": 1}}

@@ -16,8 +16,8 @@ from services.enricher.sources.spotify import SpotifyFeatures
 from services.enricher.sources.spotify_calls import SpotifyCalls
 from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify.rate_limits import SpotifyApps
+from tests.fakes.simulators import simulators
 from tests.unit.enricher.conftest import APPS
-from tests.unit.simulated import simulators
 
 TRACKS = [
     catalogue.track(number).uri

@@ -14,7 +14,7 @@ import pytest
 from infra.cdk.app_builder import build, new_app
 from infra.cdk.config import load
 from infra.local.ports import Ports
-from infra.local.wishes import Wishes
+from infra.local.run_options import RunOptions
 
 ROOT = Path(__file__).parents[2]
 DATA, PIPELINE, DEPLOYER = "SpotifyData", "SpotifyPipeline", "SpotifyDeployer"
@@ -217,7 +217,7 @@ def facts(files):
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
     """All stacks as a first run of the local cloud deploys them."""
-    return synthesise(tmp_path_factory.mktemp("local"), **Wishes().deployment(Ports()))
+    return synthesise(tmp_path_factory.mktemp("local"), **RunOptions().deployment(Ports()))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk import aws_sqs as sqs
 
 from infra.local.ports import Ports
-from infra.local.wishes import Wishes
+from infra.local.run_options import RunOptions
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -132,7 +132,7 @@ def test_the_local_data_stack_has_no_budget_and_no_database(local, elsewhere):
 
 
 def test_an_empty_local_cloud_only_stops_the_polls(on_local, synthesised):
-    quiet = synthesised(**Wishes(empty=True).deployment(Ports()))[PIPELINE]
+    quiet = synthesised(**RunOptions(empty=True).deployment(Ports()))[PIPELINE]
 
     assert quiet.properties("Schedules/me")["State"] == "DISABLED"
     assert differences(on_local.resources(), quiet.resources()) == {

@@ -121,7 +121,7 @@ def test_a_refresh_token_outlives_a_restart(silent, clock):
     ],
     ids=["code", "redirect uri", "verifier", "client"],
 )
-def test_a_code_is_refused_to_anybody_else(silent, changes, error):
+def test_a_code_is_refused_if_the_request_does_not_match_the_consent(silent, changes, error):
     answer = exchange_a_code(silent, **changes)
 
     assert (answer.status_code, answer.json["error"]) == (400, error)

@@ -22,8 +22,8 @@ def ends(answer):
 
 
 def error(status, message=None, **more):
-    told = {"status": status} | ({"message": message} if message else {}) | more
-    return json.dumps({"error": told})
+    fields = {"status": status} | ({"message": message} if message else {}) | more
+    return json.dumps({"error": fields})
 
 
 def oauth_error(error, description):
@@ -67,7 +67,7 @@ def test_a_token_is_refused_and_the_grant_stays_as_it_was(silent, name, status, 
     ],
 )
 @pytest.mark.parametrize("path", [RECENT, f"/v1/tracks/{id_of(1)}", "/v1/tracks"])
-def test_the_whole_web_api_is_refused_but_no_token(silent, path, name, answered):
+def test_a_refusal_affects_the_whole_web_api_but_no_token(silent, path, name, answered):
     silent.scenario(name)
 
     answer = silent.get(path)

@@ -21,7 +21,7 @@ WRITTEN = {
 
 
 @pytest.fixture
-def store(aws):
+def store(cloud):
     return CredentialStore(client("secretsmanager"), "plays/listener/")
 
 

@@ -226,6 +226,7 @@ def test_an_answer_with_a_new_unreadable_row_is_archived_once():
     other = seen(again.window, unreadable=("b", "a"))
 
     assert [found.is_worth_keeping for found in (first, again, other)] == [True, False, True]
+    assert [found.report.unreadable for found in (first, again, other)] == [1, 1, 2]
 
 
 def test_the_number_of_kept_digests_is_limited():

@@ -11,9 +11,9 @@ from services.enricher.handler import handler, time_for_features, wire
 from services.enricher.settings import EnricherSettings
 from shared.errors import SettingsError
 from shared.models import EnrichedBatch
+from tests.fakes.spotify import Reply, a_spotify_server
 from tests.unit.enricher.conftest import AUDIO, METADATA, TABLE, an_audio_row
 from tests.unit.enricher.examples import a_batch, a_play, uri
-from tests.unit.spotify_server import Reply, a_spotify_server
 
 CONTEXT = SimpleNamespace(
     function_name="enricher",

@@ -16,10 +16,7 @@ from services.enricher.sources.spotify_calls import SpotifyCalls
 from shared.models import TrackFeatures
 from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify.rate_limits import AppState, SpotifyApps
-from tests.unit.enricher.conftest import APPS
-from tests.unit.enricher.examples import START, uri, uris
-from tests.unit.enricher.fake_source import Source, all_known
-from tests.unit.spotify_server import (
+from tests.fakes.spotify import (
     Reply,
     a_grant,
     a_sound,
@@ -28,6 +25,9 @@ from tests.unit.spotify_server import (
     json_reply,
     rows_of,
 )
+from tests.unit.enricher.conftest import APPS
+from tests.unit.enricher.examples import START, uri, uris
+from tests.unit.enricher.fake_source import Source, all_known
 
 LOGIN_OF = "spotify-pipeline/listener/me"
 LOGIN = {

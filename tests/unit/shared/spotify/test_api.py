@@ -22,7 +22,7 @@ from shared.errors import (
 from shared.models import Play
 from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify.wire import read_recently_played
-from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
+from tests.fakes.spotify import Reply, a_grant, a_page, a_row, json_reply
 
 PREMIUM = (
     "Active premium subscription required for the owner of the app. When the subscription "

@@ -9,7 +9,7 @@ from shared.errors import (
     SpotifyTokenError,
 )
 from shared.spotify.api import SpotifyApi, open_session
-from tests.unit.spotify_server import Reply, a_sound, a_spotify_server, a_track, json_reply
+from tests.fakes.spotify import Reply, a_sound, a_spotify_server, a_track, json_reply
 
 CALLS = pytest.mark.parametrize(
     ("ask", "name"),

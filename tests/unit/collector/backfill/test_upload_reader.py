@@ -277,7 +277,7 @@ LINE = b'{"file":"endsong_0.json","row":1,"reason":"not an object","record":7}\n
         pytest.param("KEPT_ROWS", 2, [7, 7], [], id="exactly full"),
     ],
 )
-def test_rows_beyond_the_quarantine_limit_are_only_counted(  # noqa: PLR0917 - a table
+def test_rows_beyond_the_quarantine_limit_are_only_counted(
     monkeypatch, limit, most, numbers, unkept
 ):
     monkeypatch.setattr(upload_reader, limit, most)

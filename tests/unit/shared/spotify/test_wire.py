@@ -128,6 +128,7 @@ HALF_PAST = "2026-11-23T08:30:00Z"
         pytest.param(a_row(HALF_PAST, uri=None), HALF_PAST, id="no uri"),
         pytest.param(a_row(HALF_PAST, uri=7), HALF_PAST, id="a number as uri"),
         pytest.param(a_row(HALF_PAST, uri="spotify:song:1"), HALF_PAST, id="an unknown kind"),
+        pytest.param(a_row(HALF_PAST, uri="spotify:track:null"), HALF_PAST, id="no id"),
         pytest.param(a_row("yesterday"), None, id="no instant"),
         pytest.param(a_row("2026-11-23T08:21:01.234"), None, id="no time zone"),
         pytest.param(a_row("0001-01-01T00:00:00+14:00"), None, id="before the calendar"),

@@ -48,14 +48,14 @@ SINCE = Since(at(1))
 OUTAGE = Gap(started_at=at(1), reason="Spotify fails")
 
 
-def test_an_answer_that_reaches_back_closes_the_gap():
+def test_an_answer_with_the_last_known_play_closes_the_gap():
     found = cover(SINCE, OUTAGE, an_answer(1, 2), at(60))
 
     assert found.gap == Gap(started_at=at(1), ended_at=at(60), reason=REACHED_BACK, is_closed=True)
     assert (found.until, found.outage) == (at(2), None)
 
 
-def test_a_full_answer_that_falls_short_ends_the_open_gap():
+def test_a_full_answer_without_a_known_play_ends_the_open_gap():
     found = cover(SINCE, OUTAGE, an_answer(40, 59, full=True), at(60))
 
     assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
@@ -141,14 +141,14 @@ def test_a_gap_resets_the_count_of_short_answers():
     assert listening.state.window.short.count == 1
 
 
-def test_an_answer_that_reaches_back_ends_the_count():
+def test_an_answer_with_a_known_play_resets_the_count():
     listening = an_account_shown(43, 43, 400, every=20)
 
     assert listening.reported == []
     assert listening.state.window.short is None
 
 
-def test_an_answer_that_reaches_its_start_closes_a_gap():
+def test_an_answer_back_to_the_start_of_a_gap_closes_it():
     listening = an_account_shown(43, 43, 43, every=13)
     (gap,) = listening.reported
 
@@ -256,7 +256,7 @@ def test_a_late_unreadable_row_opens_one_gap(ends):
     assert listening.open_gaps() == []
 
 
-def test_a_late_row_beside_another_gap_is_reported_next():
+def test_the_next_poll_reports_a_late_row_beside_another_gap():
     listening = Listening()
     listening.listen(9, 9)
     listening.poll(50, later={4})

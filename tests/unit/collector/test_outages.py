@@ -130,7 +130,7 @@ def resumed(listened, spotify):
     return listened
 
 
-def test_an_answer_that_reaches_back_closes_the_gap(resumed, spotify):
+def test_an_answer_with_the_last_known_play_closes_the_gap(resumed, spotify):
     opened = resumed.state().outage
     spotify.pages = [resumed.page(1, 120)]
 
@@ -143,7 +143,7 @@ def test_an_answer_that_reaches_back_closes_the_gap(resumed, spotify):
     assert resumed.state().outage is None
 
 
-def test_a_full_answer_that_falls_short_does_not_close_the_gap(resumed, spotify):
+def test_a_full_answer_without_a_known_play_ends_the_gap(resumed, spotify):
     opened = resumed.state().outage
     spotify.pages = [resumed.page(*(40 - n / 2 for n in range(50)))]
 
@@ -222,7 +222,7 @@ def test_an_answer_without_readable_plays_opens_a_gap(request, spotify, rows, st
     assert capture.metrics()["GapDetected"] == [0]
 
 
-def test_an_outage_of_unreadable_plays_closes_when_an_answer_reaches_back(capture, spotify):
+def test_a_readable_answer_closes_the_gap_of_unreadable_plays(capture, spotify):
     spotify.pages = [
         capture.page(120),
         unreadable_page(capture, 3),
@@ -239,7 +239,7 @@ def test_an_outage_of_unreadable_plays_closes_when_an_answer_reaches_back(captur
     assert closed.report.new == 3
 
 
-def test_one_unreadable_row_among_plays_is_a_gap_around_it(capture, spotify):
+def test_an_unreadable_row_among_plays_opens_a_gap_around_it(capture, spotify):
     broken = capture.row(6) | {"track": None}
     spotify.pages = [
         capture.page(120),

@@ -114,7 +114,7 @@ def test_each_listener_has_a_window_and_a_login(capture, spotify):
 
 
 @pytest.mark.parametrize("text", [None, " ", "{}", '{"client_id": "app", "refresh_token": ""}'])
-def test_before_the_first_login_a_poll_ends_quietly(capture, spotify, text):
+def test_a_poll_before_the_first_login_changes_nothing(capture, spotify, text):
     capture.aws.secrets = {"listener/me": text} if text else {}
 
     outcome = capture.poll()
@@ -240,7 +240,7 @@ def test_a_refusal_shows_in_the_metrics(capture, spotify, script, days_left, for
     assert [each["SpotifyForbids"] for each in measured] == [[forbids], [forbids]]
 
 
-def test_a_poll_that_is_forbidden_gives_the_reason_until_the_next_call(capture, spotify):
+def test_a_forbidden_poll_returns_the_reason_of_spotify(capture, spotify):
     spotify.pages = [Reply(b"User not registered", 403)]
 
     outcome, again = capture.poll(), capture.poll()

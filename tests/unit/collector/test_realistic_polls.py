@@ -220,7 +220,7 @@ def test_published_plays_are_archived_under_their_origin(polls):
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_every_token_is_used_in_its_time(polls):
+def test_no_token_is_used_before_storage_or_after_replacement(polls):
     spotify = run_polls(polls).capture.spotify
 
     assert (spotify.used_too_early, spotify.used_too_late) == (0, 0)
@@ -257,7 +257,7 @@ def test_a_crash_at_any_step_loses_no_play(step, moment, is_survived):
     assert [row.played_at for row in rows] == [play.ended_at for play in plays]
 
 
-def test_a_poll_takes_ten_steps(capture, spotify):
+def test_a_poll_makes_ten_calls(capture, spotify):
     spotify.pages = [capture.page(1)]
 
     capture.poll()

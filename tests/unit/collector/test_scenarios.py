@@ -70,11 +70,11 @@ class SimulatedCapture:
 
     def lost(self):
         """Return the plays that are in no message."""
-        told = [play for batch in self.batches() for play in batch.plays]
+        published = [play for batch in self.batches() for play in batch.plays]
         return [
             (uri, ended_at)
             for uri, ended_at in self.played
-            if not any(p.track_uri == uri and abs(p.played_at - ended_at) < MOVE for p in told)
+            if not any(p.track_uri == uri and abs(p.played_at - ended_at) < MOVE for p in published)
         ]
 
     def open_gaps(self):

@@ -219,7 +219,7 @@ def long_row(size):
 
 
 @pytest.mark.parametrize("chunk_size", [1_000, json_stream.ROW_BYTES, 1 << 20])
-def test_a_row_may_be_as_long_as_the_limit_wherever_it_lies(chunk_size):
+def test_a_row_at_the_length_limit_is_read(chunk_size):
     row = long_row(json_stream.ROW_BYTES - 1)
     text = WHOLE[:-1] + b"," + row + b"," + row + b"," + a_file(a_row(ms_played=3))[1:]
 
@@ -227,7 +227,7 @@ def test_a_row_may_be_as_long_as_the_limit_wherever_it_lies(chunk_size):
 
 
 @pytest.mark.parametrize("chunk_size", [1_000, json_stream.ROW_BYTES, 1 << 20])
-def test_a_longer_row_ends_the_file_wherever_it_lies(chunk_size):
+def test_reading_stops_at_a_row_that_is_too_long(chunk_size):
     text = WHOLE[:-1] + b"," + long_row(json_stream.ROW_BYTES) + b"," + a_file(a_row())[1:]
 
     assert read(*in_chunks(text, chunk_size)) == (

@@ -197,7 +197,7 @@ def call(request, spotify, api, accounts):
     ],
     ids=lambda value: str(value)[:45],
 )
-def test_429_holds_the_wait_of_its_header_or_its_words(call, body, header, wait_s):
+def test_429_gives_the_wait_of_its_header_or_its_message(call, body, header, wait_s):
     with pytest.raises(SpotifyRateLimitError) as refusal:
         call(Reply(body.encode(), 429, {"Retry-After": header}))
 
@@ -211,7 +211,7 @@ def test_429_holds_the_wait_of_its_header_or_its_words(call, body, header, wait_
         *[(body, "", FIVE_HOURS) for body in OVER_QUOTA],
     ],
 )
-def test_403_in_the_words_of_a_rate_limit_is_one(spotify, api, body, header, wait_s):
+def test_403_that_names_a_rate_limit_is_a_rate_limit(spotify, api, body, header, wait_s):
     spotify.pages = [Reply(body.encode(), 403, {"Retry-After": header})]
 
     with pytest.raises(SpotifyRateLimitError) as refusal:
@@ -291,7 +291,7 @@ def test_an_app_with_a_secret_signs_with_it(spotify, accounts, trade, form):
 
 
 @pytest.mark.parametrize("trade", [refresh, exchange])
-def test_an_app_without_a_secret_sends_its_name(spotify, accounts, trade):
+def test_an_app_without_a_secret_sends_its_client_id(spotify, accounts, trade):
     trade(accounts, app_secret="")
 
     (request,) = spotify.requests
@@ -324,7 +324,7 @@ def test_a_grant_may_have_a_new_refresh_token(spotify, accounts, trade, refresh_
     ],
     ids=lambda value: str(value)[:10],
 )
-def test_an_odd_lifetime_is_replaced_by_an_hour(spotify, accounts, sent, lifetime_s):
+def test_an_invalid_token_lifetime_counts_as_an_hour(spotify, accounts, sent, lifetime_s):
     spotify.tokens = [Reply(f'{{"access_token":"BQ","expires_in":{sent}}}'.encode())]
 
     grant = refresh(accounts)
@@ -333,7 +333,7 @@ def test_an_odd_lifetime_is_replaced_by_an_hour(spotify, accounts, sent, lifetim
 
 
 @pytest.mark.parametrize("sent", ["", None, 7, [], {"a": 1}, "A\nQ", "\ud800"], ids=repr)
-def test_other_odd_fields_count_as_missing(spotify, accounts, sent):
+def test_invalid_fields_of_a_grant_count_as_missing(spotify, accounts, sent):
     odd = dict.fromkeys(("refresh_token", "scope", "token_type"), sent)
     spotify.tokens = [json_reply({"access_token": "BQ", **odd})]
 

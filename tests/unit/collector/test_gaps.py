@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.collector.domain.gaps import (
@@ -466,7 +466,6 @@ def histories_with_unreadable_plays(draw):
     return listening
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories_with_unreadable_plays())
 def test_every_unreadable_play_lies_in_an_open_gap(listening):
     gaps = listening.open_gaps()
@@ -480,7 +479,6 @@ def test_every_unreadable_play_lies_in_an_open_gap(listening):
     assert listening.state.outage is None
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories_with_unreadable_plays())
 def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
     listening.poll(100)
@@ -488,7 +486,6 @@ def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
     assert listening.open_gaps() == []
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories())
 def test_every_missed_play_lies_in_an_open_gap(listening):
     watched = [play for play in listening.played if play.played_at > at(5)]
@@ -499,7 +496,6 @@ def test_every_missed_play_lies_in_an_open_gap(listening):
     assert all(any(g.started_at < p.played_at < g.ended_at for g in gaps) for p in missed)
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories())
 def test_every_gap_ends_or_closes(listening):
     ended = {gap.started_at for gap in listening.reported if gap.ended_at}
@@ -508,7 +504,6 @@ def test_every_gap_ends_or_closes(listening):
     assert {gap.started_at for gap in listening.reported} == ended
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories())
 def test_each_gap_has_its_own_start(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]

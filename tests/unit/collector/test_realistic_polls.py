@@ -22,7 +22,7 @@ from tests.fakes.aws import CrashError
 from tests.fakes.spotify import PLAYED, TOKEN, Reply, a_page, a_row
 from tests.unit.collector.capture import START, Capture
 
-ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ON_A_BUSY_MACHINE = settings(suppress_health_check=[HealthCheck.too_slow])
 
 STEPS = 10
 """The calls of one poll to AWS and Spotify."""

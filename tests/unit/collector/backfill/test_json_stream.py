@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.collector.backfill.domain import json_stream
@@ -66,7 +66,6 @@ layouts = st.sampled_from(
 )
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(rows=rows, layout=layouts, raw=st.booleans(), size=st.integers(1, 400))
 def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
     text = json.dumps(rows, ensure_ascii=not raw, **layout).encode()
@@ -76,7 +75,6 @@ def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
     assert found == (parse_rows(text[1:-1], UPLOADED_AT), None)
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(
     text=st.binary(max_size=200) | st.text('[]{},"\\ a1', max_size=60).map(str.encode),
     size=st.integers(1, 50),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.collector.backfill import upload_reader
@@ -364,7 +364,6 @@ rows = st.lists(
 )
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(rows=rows)
 def test_any_row_is_published_skipped_or_quarantined(rows):
     text = json.dumps(rows).encode()

@@ -256,7 +256,7 @@ def zips():
     return [zipped.getvalue() for zipped in (plain, large, offset)]
 
 
-@settings(deadline=None, max_examples=400)  # a busy machine may be slow
+@settings(max_examples=400)
 @given(
     whole=st.sampled_from(zips()), changes=CHANGES, cut=st.integers(0, 40), on_disk=st.booleans()
 )

@@ -25,7 +25,7 @@ class Findings:
     learned: dict[str, TrackFeatures] = field(default_factory=dict)
     """What the sources answered; may be incomplete."""
     missing: set[str] = field(default_factory=set)
-    """Tracks that are unknown to the sources that answered."""
+    """Tracks that no source which answered knows, or can know because their id is unusual."""
     retry_at: dict[str, datetime] = field(default_factory=dict)
     """When to ask again for tracks whose source failed or could not be called in time."""
     entries: dict[str, Entry] = field(default_factory=dict)

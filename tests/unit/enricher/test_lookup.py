@@ -30,6 +30,10 @@ def without_popularity(tracks):
     return Answer({BOATS: WITHOUT_POPULARITY})
 
 
+def known_then_off(tracks):
+    return Answer({BOATS: KNOWN}, failure=SourceOffError("no app"))
+
+
 def in_seconds(seconds):
     return Entry(retry_at=START + timedelta(seconds=seconds))
 
@@ -98,13 +102,20 @@ def test_the_answer_of_a_source_decides_the_entry_of_a_track(
 @pytest.mark.parametrize(
     ("first", "second", "entry", "counted"),
     [
-        pytest.param(none_known, all_known, Entry(KNOWN), "learned", id="missing, known"),
-        pytest.param(DOWN, all_known, Entry(KNOWN), "learned", id="down, known"),
-        pytest.param(DOWN, none_known, in_seconds(900), "postponed", id="down, missing"),
-        pytest.param(none_known, DOWN, in_seconds(900), "postponed", id="missing, down"),
-        pytest.param(OFF, none_known, MISSED_ONCE, "missed", id="off, missing"),
+        pytest.param(none_known, all_known, Entry(KNOWN), {"learned": 1}, id="missing, known"),
+        pytest.param(DOWN, all_known, Entry(KNOWN), {"learned": 1}, id="down, known"),
+        pytest.param(DOWN, none_known, in_seconds(900), {"postponed": 1}, id="down, missing"),
+        pytest.param(none_known, DOWN, in_seconds(900), {"postponed": 1}, id="missing, down"),
+        pytest.param(OFF, none_known, MISSED_ONCE, {"missed": 1}, id="off, missing"),
         pytest.param(
-            without_audio, without_popularity, Entry(OF_BOTH), "learned", id="half, other half"
+            without_audio, without_popularity, Entry(OF_BOTH), {"learned": 1}, id="half, other half"
+        ),
+        pytest.param(
+            DOWN,
+            known_then_off,
+            Entry(KNOWN, retry_at=in_seconds(900).retry_at),
+            {"learned": 1, "postponed": 1},
+            id="down, off after an answer",
         ),
     ],
 )
@@ -114,7 +125,7 @@ def test_the_answers_of_two_sources_are_combined(
     findings = find(new_lookup(Source(first), Source(second)), [BOATS])
 
     assert findings.entries == {BOATS: entry}
-    assert counts(findings) == Counter(["asked", counted])
+    assert counts(findings) == Counter(asked=1, **counted)
 
 
 def test_the_second_source_is_asked_only_for_what_the_first_lacks(new_lookup, find):
@@ -275,9 +286,7 @@ def test_a_source_that_is_off_is_called_again_after_an_hour(new_lookup, find, cl
 
 
 def test_answers_from_before_a_source_was_off_are_kept(new_lookup, find):
-    off = Source(lambda _: Answer({BOATS: KNOWN}, failure=SourceOffError("no app")))
-
-    findings = find(new_lookup(off), [BOATS, uri("b")])
+    findings = find(new_lookup(Source(known_then_off)), [BOATS, uri("b")])
 
     assert findings.entries == {BOATS: Entry(KNOWN), uri("b"): IN_AN_HOUR}
 

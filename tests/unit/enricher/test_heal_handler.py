@@ -57,7 +57,7 @@ def test_a_healing_asks_for_at_most_its_number_of_tracks(pending, monkeypatch, e
     assert handler(event, CONTEXT)["remaining"] == remaining
 
 
-def test_an_item_that_is_no_track_does_not_stop_a_healing(pending, dynamodb):
+def test_an_item_that_is_no_track_does_not_stop_a_healing(pending, dynamodb, reccobeats):
     numbers = {"misses": {"N": "0"}, "retry_at": {"N": "1"}}
     dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": "poison"}, **numbers})
     pending(uri("Boats"))
@@ -65,6 +65,7 @@ def test_an_item_that_is_no_track_does_not_stop_a_healing(pending, dynamodb):
     result = handler({}, CONTEXT)
 
     assert (result["learned"], result["missed"], result["remaining"]) == (1, 1, 0)
+    assert [call.ids for call in reccobeats.calls] == [[uri("Boats")[-22:]]] * 2
 
 
 def test_a_source_that_is_down_is_reported_with_its_delay(pending, reccobeats):

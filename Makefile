@@ -39,7 +39,9 @@ SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
 WAITING = --numprocesses 4 --dist loadfile
 test: setup ## Run every test; some are skipped without Debian's Postgres or Chromium.
 	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/browser \
-		--cov --cov-report=term
+		--cov --cov-report=
+	@$(BIN)/coverage report --include='services/*,shared/*' --fail-under=100
+	@$(BIN)/coverage report --include='cli/*,dashboard/*,infra/*' --fail-under=90
 	@$(BIN)/pytest $(WAITING) tests/host tests/e2e
 
 unit: setup ## Run the fast tests only.

@@ -41,7 +41,8 @@ ORDER BY ended_at DESC, track_uri DESC
 LIMIT :most::bigint
 
 -- number --
--- Plays by platform are counted by month only.
+-- Of a platform whole months come from the view by month, the days around them from the plays. No
+-- view counts the plays of a platform by hour.
 SELECT coalesce(sum(plays), 0)::bigint AS plays
 FROM (
     SELECT plays_all AS plays
@@ -51,12 +52,25 @@ FROM (
       AND (:weekday::integer IS NULL OR weekday = :weekday::integer)
       AND :platform::text IS NULL
     UNION ALL
+    SELECT plays_all
+    FROM reporting.where_and_how
+    WHERE listener = :listener AND listened_month BETWEEN :months_first AND :months_last
+      AND coalesce(:hour::integer, :weekday::integer) IS NULL
+      AND platform = :platform::text
+    UNION ALL
     SELECT count(*)
     FROM reporting.plays
     WHERE listener = :listener
-      AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
-      AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone
       AND (:hour::integer IS NULL OR hour = :hour::integer)
       AND (:weekday::integer IS NULL OR weekday = :weekday::integer)
       AND platform = :platform::text
+      AND (
+          (ended_at >= :head_first::date::timestamp AT TIME ZONE :zone
+           AND ended_at < (:head_last::date + 1)::timestamp AT TIME ZONE :zone)
+          OR (ended_at >= :tail_first::date::timestamp AT TIME ZONE :zone
+              AND ended_at < (:tail_last::date + 1)::timestamp AT TIME ZONE :zone)
+          OR (coalesce(:hour::integer, :weekday::integer) IS NOT NULL
+              AND ended_at >= (:first::date)::timestamp AT TIME ZONE :zone
+              AND ended_at < (:last::date + 1)::timestamp AT TIME ZONE :zone)
+      )
 ) counted

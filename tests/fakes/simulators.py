@@ -61,11 +61,6 @@ class Simulated:
         """Return the number of calls to both during the wait after a 429."""
         return sum(self._both("blocked_calls", "blocked_calls"))
 
-    def counts(self) -> dict[str, int]:
-        """Return the number of requests to both, by path."""
-        spotify, reccobeats = self._both("requests", "counts")
-        return {**spotify, **reccobeats}
-
     def _both(self, path: str, field: str) -> list[Any]:
         urls = (self.spotify_url, self.reccobeats_url)
         return [_control("GET", url, path)[field] for url in urls]

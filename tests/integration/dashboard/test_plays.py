@@ -81,6 +81,21 @@ def test_a_long_list_names_its_shown_part(site, chosen):
     assert found[-1] == "2025-09-01T12:01"
 
 
+@pytest.mark.parametrize("chosen", ["platform=ios", "weekday=1&platform=ios"])
+def test_the_plays_of_a_device_are_counted_in_parts_of_months_too(site, chosen):
+    # Mondays: in the first and the last part of a month, in the whole month, and outside.
+    numbers = {"08-25": 67, "09-15": 67, "10-06": 67, "08-18": 1, "10-13": 1}
+    for date, number in numbers.items():
+        for minute in range(number):
+            at = f"2025-{date} 1{minute // 60}:{minute % 60:02}"
+            site.play(at, "Ferries", "Ada", 60_000, platform="ios")
+    site.play("2025-09-15 20:00", "Ferries", "Ada", 60_000, platform="linux")
+
+    text = site.text(f"/plays?period=2025-08-20..2025-10-10&{chosen}")
+
+    assert "201 plays the newest 200 of 201" in text
+
+
 def test_a_list_of_200_is_complete(site):
     for number in range(200):
         site.play(f"2025-09-01 1{number // 60}:{number % 60:02}", "Ferries", "Ada", 200_000)

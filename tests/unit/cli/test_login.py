@@ -18,6 +18,14 @@ from services.collector.credentials import Credentials
 from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
 from shared.spotify.rate_limits import SpotifyApps, fingerprint
+from tests.fakes.spotify import (
+    Reply,
+    a_grant,
+    a_page,
+    a_row,
+    a_spotify_server,
+    json_reply,
+)
 from tests.unit.cli.conftest import BUCKET, LISTENER_STATES, SPOTIFY_APPS
 from tests.unit.cli.login_setup import (
     APP_SECRET,
@@ -28,14 +36,6 @@ from tests.unit.cli.login_setup import (
     Person,
     deploy_collector,
     typing_on_stdin,
-)
-from tests.unit.spotify_server import (
-    Reply,
-    a_grant,
-    a_page,
-    a_row,
-    a_spotify_server,
-    json_reply,
 )
 
 # A test of a refused login would hang if the login were not refused.

@@ -242,7 +242,7 @@ def test_missing_environment_variables_are_named():
         run(GOOD)
 
 
-def test_a_collected_batch_can_be_loaded_directly(shelf):
+def test_the_loader_ignores_unknown_fields_of_a_message(shelf):
     run(json.dumps(PLAIN | {"a_field_of_the_next_release": 1}))
 
     assert shelf.kept == [EnrichedBatch.model_validate(PLAIN)]

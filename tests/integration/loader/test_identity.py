@@ -19,8 +19,8 @@ SELECT track_uri, played_at, ms_played, source, history_ts, isrc, platform, popu
 FROM listening_history ORDER BY played_at, track_uri
 """
 FEW_RECORDS = RECORDS.map(lambda records: records[:12]).filter(bool)
-
 IDS = "mnabcdefg"
+"""The id of each track of RECORDS."""
 few_examples = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -74,7 +74,7 @@ def test_a_value_too_long_for_its_index_is_refused(database):
     [("SELECT * FROM nowhere", "42P01"), ("DELETE FROM loaded_batch", "42501"), ("SELEC", "42601")],
     ids=["no table", "no right", "no statement"],
 )
-def test_a_missing_table_is_not_a_refusal_of_data(database, statement, state):
+def test_a_statement_that_cannot_run_is_an_away_error(database, statement, state):
     with pytest.raises(DatabaseAwayError, match=state):
         database.run(statement)
 
@@ -278,7 +278,7 @@ def test_a_parameter_is_never_read_as_sql(database):
     assert database.run("SELECT :text::jsonb", text=json.dumps({"a": None})) == [[{"a": None}]]
 
 
-def test_a_statement_has_its_own_timeout(server, address_of, monkeypatch):
+def test_a_statement_may_take_longer_than_a_connect(server, address_of, monkeypatch):
     monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_S", 1)
     database = Database.connect(address_of("loader"))
 

@@ -214,7 +214,7 @@ def test_tied_artists_share_a_rank_in_the_top_list(load, get):
     ]
 
 
-def test_by_minutes_the_previous_rank_is_by_time(load, polled, get):
+def test_the_previous_rank_follows_the_measure(load, polled, get):
     names = ("Long", "Often", "Skipped")
     polled("2025-04-01 00:00")
     load(

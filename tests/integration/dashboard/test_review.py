@@ -80,7 +80,7 @@ def test_an_unfinished_year_is_compared_with_the_same_days(empty_site):
     assert "artists 1 ±0 % 1 before" in text
 
 
-def test_by_minutes_the_order_is_by_time(site):
+def test_the_measure_minutes_orders_a_review_by_time(site):
     assert "1 Ada 8 min 3" in site.text("/review?period=2025&measure=minutes")
 
 

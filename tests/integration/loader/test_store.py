@@ -95,7 +95,7 @@ def test_measures_come_from_the_newest_answer_that_has_measures(database, rows, 
 
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS[::3])), ids=["in order", "reverse"])
-def test_without_measures_the_newest_answer_is_the_source(load, rows, answers):
+def test_the_newest_answer_is_the_source_if_none_has_measures(load, rows, answers):
     load(a_batch(features=answers))
 
     assert rows(SOUND) == [[None, None, None, "spotify", NOON + timedelta(seconds=3)]]

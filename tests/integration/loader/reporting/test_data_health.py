@@ -120,7 +120,7 @@ def test_unobserved_time_is_unknown(health, reporting, at):
     assert health("known_s", "open_gap_s", "coverage") == [[0, 0, 0]] * 3
 
 
-def test_between_an_export_and_the_first_poll_nothing_is_known(health, reporting, watched, at):
+def test_nothing_is_known_between_an_export_and_the_first_poll(health, reporting, watched, at):
     reporting.store(a_play(at(4)))
     reporting.report("upload", 0, (at(4), at(3, 6)))
     watched(1)

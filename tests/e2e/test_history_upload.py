@@ -43,7 +43,7 @@ def test_an_export_becomes_rows_and_every_row_is_counted(local_cloud, exports, f
     assert first["quarantined"] == {}
 
 
-def test_the_same_export_again_adds_no_row(local_cloud, exports, first):
+def test_uploading_the_same_export_again_adds_no_row(local_cloud, exports, first):
     later, _, summary = exports
 
     again = local_cloud.run_json("upload", str(later), "--listener", "anna", "--wait")

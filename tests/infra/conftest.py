@@ -19,6 +19,16 @@ from infra.local.wishes import Wishes
 ROOT = Path(__file__).parents[2]
 DATA, PIPELINE, DEPLOYER = "SpotifyData", "SpotifyPipeline", "SpotifyDeployer"
 ACCOUNT, REGION = "111122223333", "eu-west-1"
+ON_POSTGRES = ("Loader", "Migrator", "Queries", "Derive")
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", *ON_POSTGRES)
+BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
+"""The function that CDK adds for triggers."""
+PIPELINES = tuple(f"{name}/{PIPELINE}" for name in ("aws", "elsewhere", "private", "local"))
+EVERY = (
+    *(f"{name}/{DATA}" for name in ("aws", "elsewhere", "private", "local")),
+    f"github/{DEPLOYER}",
+    *PIPELINES,
+)
 
 
 def cdk_context(**given):
@@ -113,6 +123,16 @@ class Synthesised:
 
 def listed(value):
     return value if isinstance(value, list) else [value]
+
+
+def each_of(stacks):
+    """Run a test for each stack, named as for the fixture `stack`."""
+    return pytest.mark.parametrize("stack", stacks, indirect=True)
+
+
+def offenders(stack, kind, keeps):
+    """Return the resources of a type whose properties break a rule."""
+    return {path for path, each in stack.resources(kind).items() if not keeps(each["Properties"])}
 
 
 def an_app(folder, **given):

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-ON_POSTGRES = ("Loader", "Migrator", "Queries")
+from tests.infra.conftest import FUNCTIONS, ON_POSTGRES
+
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
 
 
@@ -149,11 +150,11 @@ def test_functions_use_ipv6_in_a_dual_stack_network(synthesised):
     stack = synthesised(database={"mode": "external", "network": network})["SpotifyPipeline"]
 
     functions = [stack.properties(f"Functions/{name}/Function") for name in ON_POSTGRES]
-    assert [each["VpcConfig"]["SubnetIds"] for each in functions] == [["subnet-0a1b2c3d"]] * 3
-    assert [each["VpcConfig"]["Ipv6AllowedForDualStack"] for each in functions] == [True] * 3
+    assert [each["VpcConfig"]["SubnetIds"] for each in functions] == [["subnet-0a1b2c3d"]] * 4
+    assert [each["VpcConfig"]["Ipv6AllowedForDualStack"] for each in functions] == [True] * 4
     assert [
         each["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] for each in functions
-    ] == ["true"] * 3
+    ] == ["true"] * 4
 
 
 def test_nothing_is_added_to_a_network_that_exists_already(elsewhere, private):
@@ -178,7 +179,7 @@ def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
 
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
-@pytest.mark.parametrize("name", ["Collector", "Backfill", "Enricher", "Healer"])
+@pytest.mark.parametrize("name", sorted({*FUNCTIONS} - {*ON_POSTGRES}))
 def test_functions_that_need_no_database_are_in_no_network(request, deployment, name):
     stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
 

@@ -4,15 +4,8 @@ import json
 import re
 from ipaddress import ip_network
 
-import pytest
+from tests.infra.conftest import BY_CDK, EVERY, each_of, listed, offenders
 
-EVERY = (
-    *("aws/SpotifyData", "aws/SpotifyPipeline"),
-    *("elsewhere/SpotifyData", "elsewhere/SpotifyPipeline"),
-    *("private/SpotifyData", "private/SpotifyPipeline"),
-    *("local/SpotifyData", "local/SpotifyPipeline"),
-)
-DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:{}:{}"
 ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
 OURS = "<AWS::AccountId>"
@@ -61,19 +54,7 @@ BY_NO_NAME = {
 }
 
 
-def of(stacks):
-    return pytest.mark.parametrize("stack", stacks, indirect=True)
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
-
-
-def offenders(stack, kind, keeps):
-    return {path for path, each in stack.resources(kind).items() if not keeps(each["Properties"])}
-
-
-@of(EVERY)
+@each_of(EVERY)
 def test_every_wildcard_right_is_listed_here(stack):
     stated = WIDE.get(stack.stack, set())
 
@@ -87,7 +68,7 @@ def test_every_wildcard_right_is_listed_here(stack):
     assert wide <= stated
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_rights_on_everything_are_those_without_resource_names(stack):
     on_everything = {
         action
@@ -99,7 +80,7 @@ def test_rights_on_everything_are_those_without_resource_names(stack):
     assert on_everything <= BY_NO_NAME
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_right_allows_every_action(stack):
     actions = {
         action for _, statement in stack.statements() for action in listed(statement["Action"])
@@ -108,7 +89,7 @@ def test_no_right_allows_every_action(stack):
     assert not {action for action in actions if "*" in action}
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_role_has_a_managed_policy(stack):
     managed = {
         path
@@ -116,10 +97,10 @@ def test_no_role_has_a_managed_policy(stack):
         if "ManagedPolicyArns" in role["Properties"]
     }
 
-    assert managed <= {f"{DELIVERED_BY_CDK}/Role"}
+    assert managed <= {f"{BY_CDK}/Role"}
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_security_group_is_open_to_the_world(stack):
     groups = stack.resources("AWS::EC2::SecurityGroup").values()
     rules = [
@@ -135,7 +116,7 @@ def test_no_security_group_is_open_to_the_world(stack):
     assert {cidr for cidr in let_in if ip_network(cidr).prefixlen < 16} == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_secret_is_in_user_data_environment_or_outputs(stack):
     secrets = {f"<{path}>" for path in stack.resources("AWS::SecretsManager::Secret")}
     metadata = [
@@ -158,7 +139,7 @@ def test_no_secret_is_in_user_data_environment_or_outputs(stack):
     assert {secret for secret in secrets if secret in told} == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_secret_is_written_in_a_template(stack):
     def keeps(secret):
         return "SecretString" not in secret and "password" not in secret.get(

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.infra.conftest import BY_CDK, listed
+
 SCRIPTS = Path(__file__).parents[2] / "infra" / "cdk" / "assets" / "postgres"
 ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
 ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:<AWS::AccountId>:{}"
@@ -30,10 +32,6 @@ def reads_database(role):
         ("ssm:GetParameter", parameter("database/host")),
         ("ssm:GetParameter", parameter("database/ca-pem")),
     }
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 INTERFACES = {
@@ -161,25 +159,10 @@ def test_a_schedule_may_only_invoke_its_function(on_aws, schedule, name):
     }
 
 
-def test_the_roles_are_those_listed_and_the_one_of_triggers(on_aws):
-    assert set(on_aws.resources("AWS::IAM::Role")) == {
-        *(f"Functions/{name}/Role" for name in RIGHTS),
-        "Schedules/Role",
-        "Healing/Role",
-        "Deriving/Role",
-        "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Role",
-    }
-
-
 def test_the_trigger_may_only_invoke_the_migrator(on_aws):
-    role = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Role"
-
-    assert on_aws.rights(role) == {("lambda:InvokeFunction", "<Functions/Migrator/Function.Arn>:*")}
-
-
-@pytest.mark.parametrize("name", RIGHTS)
-def test_a_function_role_has_no_managed_policy(on_aws, name):
-    assert "ManagedPolicyArns" not in on_aws.properties(f"Functions/{name}/Role")
+    assert on_aws.rights(f"{BY_CDK}/Role") == {
+        ("lambda:InvokeFunction", "<Functions/Migrator/Function.Arn>:*")
+    }
 
 
 @pytest.mark.parametrize("name", RIGHTS)

@@ -230,16 +230,6 @@ def test_no_option_replaces_a_resource_with_a_fixed_name(before, changed, name):
     assert collides == set()
 
 
-def test_refused_and_replaced_properties_are_detected(aws):
-    queue = aws["SpotifyPipeline"].resources("AWS::SQS::Queue")["CollectedPlays/Queue"]
-    budget = aws["SpotifyData"].resources()["Budget"]
-
-    assert is_replaced(queue, {"QueueName"})
-    assert has_fixed_name(queue)
-    assert is_replaced(budget, {"NotificationsWithSubscribers"})
-    assert not has_fixed_name(budget)
-
-
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_fixed_name_keeps_its_place_in_the_template(before, changed, name):
     def names(stacks):

@@ -162,13 +162,13 @@ def aws(tmp_path_factory):
 def placed(tmp_path_factory):
     """All stacks as `app.py` builds them if the CDK command line has credentials."""
     folder = tmp_path_factory.mktemp("placed")
-    told = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
+    place = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
     context = {"CDK_CONTEXT_JSON": json.dumps(cdk_context()), "CDK_OUTDIR": str(folder)}
     subprocess.run(  # noqa: S603 - the arguments are ours
         [sys.executable, ROOT / "app.py"],
         check=True,
         cwd=ROOT,
-        env={**os.environ, **told, **context},
+        env={**os.environ, **place, **context},
     )
     return {
         name: Synthesised(folder, name, json.loads((folder / f"{name}.template.json").read_text()))

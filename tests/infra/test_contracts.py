@@ -1,3 +1,4 @@
+import re
 from importlib import import_module
 
 import boto3
@@ -5,6 +6,7 @@ import pytest
 
 from cli.deployment_status import dashboard_url
 from cli.target import Target
+from infra.cdk.libraries import INSTALL, LOCK
 
 SETTINGS = {
     "Collector": ("services.collector.handler", "CollectorSettings"),
@@ -53,9 +55,9 @@ def test_a_function_gets_exactly_the_variables_of_its_settings(on_aws, name):
 def test_settings_accept_the_variables_of_the_local_cloud(on_local, name):
     module, settings = SETTINGS[name]
 
-    told = getattr(import_module(module), settings).from_environment(environment(on_local, name))
+    loaded = getattr(import_module(module), settings).from_environment(environment(on_local, name))
 
-    assert told.model_fields_set == set(type(told).model_fields)
+    assert loaded.model_fields_set == set(type(loaded).model_fields)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -99,3 +101,22 @@ def test_the_command_line_finds_the_dashboard(on_aws, monkeypatch):
 
     name = dashboard["Properties"]["DashboardName"]
     assert dashboard_url(target).endswith(f"?region=eu-west-1#dashboards:name={name}")
+
+
+def test_the_layer_is_for_the_runtime_of_the_functions(on_aws):
+    layer = on_aws.properties("Functions/Dependencies")
+
+    assert layer["CompatibleArchitectures"] == ["arm64"]
+    assert layer["CompatibleRuntimes"] == ["python3.14"]
+    assert {"--python-platform=aarch64-manylinux2014", "--python-version=3.14"} <= set(INSTALL)
+
+
+def test_the_layer_holds_exactly_the_locked_libraries():
+    assert {"--require-hashes", "--no-deps"} <= set(INSTALL)
+
+
+def test_the_lock_leaves_boto3_to_the_runtime():
+    locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK.read_text(), re.MULTILINE))
+
+    assert {"aws-lambda-powertools", "pg8000", "pydantic", "requests"} <= locked
+    assert not {"boto3", "botocore", "aws-xray-sdk"} & locked

@@ -43,7 +43,7 @@ def test_a_dead_letter_has_at_least_a_week_left(on_aws):
 @pytest.mark.parametrize(
     ("level", "of_lambda"), [("DEBUG", "DEBUG"), ("WARNING", "WARN"), ("ERROR", "ERROR")]
 )
-def test_lambda_lets_through_what_the_functions_log(synthesised, level, of_lambda):
+def test_lambda_has_the_log_level_of_the_functions(synthesised, level, of_lambda):
     functions = synthesised(log_level=level)["SpotifyPipeline"].resources("AWS::Lambda::Function")
     ours = [each["Properties"] for path, each in functions.items() if path.startswith("Functions/")]
 
@@ -262,7 +262,7 @@ def test_a_migration_runs_again_when_the_code_of_the_migrator_changes(on_aws):
     assert trigger["Timeout"] == "300000"
 
 
-def test_a_query_on_a_dead_connection_has_time_for_another(on_aws):
+def test_a_query_has_time_to_reconnect(on_aws):
     timeout_s = on_aws.properties("Functions/Queries/Function")["Timeout"]
 
     assert timeout_s > ANSWER_TIMEOUT_S + CONNECT_TIMEOUT_S + QUERY_TIMEOUT_S

@@ -43,7 +43,7 @@ def test_a_deployment_waits_until_postgres_serves(group, launch):
     assert user_data.index("cfn-init") < user_data.index("cfn-signal -e $?")
 
 
-def test_a_host_is_as_old_as_its_image_a_month_at_most(group, launch):
+def test_a_host_is_replaced_within_a_month_with_the_newest_image(group, launch):
     assert group["Properties"]["MaxInstanceLifetime"] == 30 * 86_400
     assert launch["ImageId"].startswith("resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-")
     assert launch["ImageId"].endswith("-arm64")
@@ -104,7 +104,7 @@ def test_a_deployment_gets_its_signal_before_an_instance_gives_up(launch):
     assert user_data.index("cfn-signal") < user_data.index("set-instance-health")
 
 
-def test_no_key_opens_the_host_and_its_metadata_ask_for_a_token(launch):
+def test_the_host_has_no_ssh_key_and_requires_metadata_tokens(launch):
     assert "KeyName" not in launch
     assert launch["MetadataOptions"] == {"HttpTokens": "required"}
 
@@ -120,7 +120,7 @@ def test_a_host_boots_after_it_has_its_rights(data, group):
 
 
 @pytest.mark.parametrize("path", ["Postgres/Group/ASG", "Postgres/Address"])
-def test_a_public_address_comes_after_the_way_to_the_internet_and_goes_before_it(data, path):
+def test_an_address_is_made_after_the_internet_route_and_deleted_before_it(data, path):
     subnet = "Network/Vpc/databaseSubnet1"
 
     assert data.waits_for(path) >= {

@@ -111,7 +111,7 @@ def test_rights_differ_only_in_network_and_ca(on_aws, on_local):
 
 def test_the_templates_differ_only_in_resources(on_aws, on_local):
     there, here = (
-        {part: told for part, told in stack.template.items() if part != "Resources"}
+        {part: value for part, value in stack.template.items() if part != "Resources"}
         for stack in (on_aws, on_local)
     )
 

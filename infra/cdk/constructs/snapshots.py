@@ -33,9 +33,6 @@ class Snapshots(Construct):
         # policy fails on any volume that it may not read, so each volume has its own tag value.
         self._tag = "-".join(filter(None, (config.name, config.host.volume_origin)))
         Tags.of(volume).add(TAG, self._tag)
-        self._add_policy(config, volume)
-
-    def _add_policy(self, config: PipelineConfig, volume: ec2.Volume) -> None:
         policy = dlm.CfnLifecyclePolicy
         policy(
             self,

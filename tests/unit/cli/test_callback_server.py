@@ -194,19 +194,6 @@ def test_it_listens_on_the_loopback_only(server):
     assert server.server_address[0] == HOST
 
 
-def test_a_port_in_use_is_named_with_advice(server, consent_request):
-    port = server.server_address[1]
-
-    with pytest.raises(CommandError) as refusal:
-        CallbackServer(port, consent_request.read)
-
-    assert f"port {port} is in use" in str(refusal.value)
-    assert "--port" in str(refusal.value)
-    assert f"redirect URIs as well, such as http://127.0.0.1:{port + 1}/callback" in str(
-        refusal.value
-    )
-
-
 def test_a_forbidden_port_is_named_with_the_reason(consent_request, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")

@@ -3,15 +3,16 @@
 import json
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from infra.cdk.config import PipelineConfig, load
 from infra.local.memory import Memory
 from infra.local.ports import HOST, Ports
 from infra.local.state import REPOSITORY
+from infra.local.time_zone import machine_zone
 
 
-class Wishes(BaseModel):
+class RunOptions(BaseModel):
     """The options of one run.
 
     A given URL replaces a simulator; `context` goes to CDK as `-c name=value` and overrides all
@@ -26,7 +27,7 @@ class Wishes(BaseModel):
     spotify_accounts_url: str | None = None
     reccobeats_url: str | None = None
     context: dict[str, str] = {}
-    time_zone: str | None = None
+    time_zone: str | None = Field(default_factory=machine_zone)
 
     def within(self, memory: Memory) -> Self:
         """Return these options, changed so that simulated plays never mix with a person's own."""

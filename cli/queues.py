@@ -22,7 +22,7 @@ class QueueDepth(Document):
     oldest_age_s: int | None = None
     """None if the queue is empty or no figure is known yet."""
     retried_within_s: int | None = None
-    """Visibility timeout: a message in flight is in work, or is tried again within this time."""
+    """Visibility timeout: a message in flight is processed now, or tried again within this time."""
 
     @property
     def total(self) -> int:

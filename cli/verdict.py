@@ -110,7 +110,7 @@ def _of_queues(found: Status) -> Iterator[Problem]:
             "plays dlq list",
         )
     for name, depth in found.queues.items():
-        # A dead letter waits for a person, and a failed poll for nobody.
+        # Old dead letters are reported above, and the next poll replaces a failed one.
         if name.endswith(("-dlq", "failed-ticks")) or not depth.oldest_age_s:
             continue
         if depth.oldest_age_s > WAITED_TOO_LONG_S:

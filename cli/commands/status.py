@@ -102,7 +102,7 @@ def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
     """Return each other figure with its label."""
     if retried := [depth.retried_within_s for depth in found.queues.values() if depth.in_flight]:
         within = length(max(each or 0 for each in retried))
-        yield "in flight", f"in work, or failed and tried again within {within}"
+        yield "in flight", f"processed now, or failed and tried again within {within}"
     if found.failed_ticks:
         yield "failed polls", f"{found.failed_ticks:,}: the next poll fetches their plays"
     for listener, shares in (found.coverage or {}).items():

@@ -8,7 +8,7 @@ def test_without_a_pending_track_nothing_waits(target):
     assert pending_features(target) == PendingFeatures(tracks=0, unknown_to_sources=0, due_at=None)
 
 
-def test_the_tracks_of_failed_sources_are_told_apart_from_unknown_ones(target):
+def test_tracks_of_a_failed_source_are_counted_apart_from_unknown_tracks(target):
     wait_for_features(target, 1, 0, NOON.replace(hour=14))
     wait_for_features(target, 2, 0, NOON.replace(hour=13))
     wait_for_features(target, 3, 1, NOON)

@@ -143,7 +143,7 @@ def test_a_watched_status_is_printed_again_until_ctrl_c(plays, monkeypatch):
         ),
         (
             {"queues": {"q": QueueDepth(visible=0, in_flight=2, retried_within_s=5_400)}},
-            "in flight in work, or failed and tried again within 90 min",
+            "in flight processed now, or failed and tried again within 90 min",
         ),
         ({"dashboard_url": PAGE}, f"page {PAGE} database"),
         ({"dashboard_url": PAGE, "target": "aws"}, f"dashboard {PAGE} database"),
@@ -165,7 +165,7 @@ def test_coverage_is_rounded_down(capsys, share, shown):
     assert f"150 days left {shown} 50 %" in figures(capsys, coverage=coverage)
 
 
-def test_time_that_nobody_watched_is_told_apart_from_gaps(capsys):
+def test_time_without_polls_and_uploads_is_not_a_gap(capsys):
     # A full day without a poll, a day with a gap of six hours, and noon of today.
     days = [(date(2026, 6, 29), 0, 0), (date(2026, 6, 30), 0.5, 6 * 3_600), (NOW.date(), 0.5, 0)]
     by_day = tuple(

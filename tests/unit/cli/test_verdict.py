@@ -55,7 +55,7 @@ def waiting(due_at):
         *("features due", "AWS", "enough space"),
     ],
 )
-def test_what_heals_by_itself_needs_nobody(changes):
+def test_what_the_pipeline_mends_is_no_problem(changes):
     assert judge(a_status(**changes), NOW).model_dump() == {"verdict": "ok", "problems": ()}
 
 

@@ -119,8 +119,8 @@ class PipelineConfig(Part):
             )
         plain = [
             name
-            for name in ("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
-            if not getattr(self, name).startswith("https://")
+            for name, value in self
+            if name.endswith("_url") and not value.startswith("https://")
         ]
         if plain:
             raise ValueError(f"only https is safe for tokens and plays: {', '.join(plain)}")

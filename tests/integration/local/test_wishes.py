@@ -105,3 +105,13 @@ def test_a_home_with_simulated_plays_keeps_the_given_options():
     wishes = Wishes(empty=True)
 
     assert wishes.within(Memory(simulated={"me"})) is wishes
+
+
+def test_the_listeners_of_a_home_are_deployed_unless_others_are_given():
+    memory = Memory(listeners=("me", "anna"))
+
+    kept = Wishes().within(memory).deployment(PORTS)
+    given = Wishes(context={"listeners": "ben"}).within(memory).deployment(PORTS)
+
+    assert kept["listeners"] == "me,anna"
+    assert given["listeners"] == "ben"

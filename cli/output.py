@@ -8,6 +8,7 @@ everything printed goes through `printable`.
 
 import re
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -81,6 +82,11 @@ def note(line: str) -> None:
     console.print(printable(line), markup=False, soft_wrap=True)
 
 
+def local_time(instant: datetime) -> str:
+    """Format an instant for a person: the machine's time zone, to the minute."""
+    return f"{instant.astimezone():%Y-%m-%d %H:%M %Z}"
+
+
 def table(*texts: str, numbers: tuple[str, ...]) -> Table:
     """Return an empty table: text columns, then right-aligned number columns."""
     made = _SafeTable(box=None, header_style="bold", pad_edge=False)
@@ -93,17 +99,17 @@ def table(*texts: str, numbers: tuple[str, ...]) -> Table:
 
 def byte_progress() -> Progress:
     """Return a progress bar on stderr that counts bytes."""
-    return _progress(DownloadColumn(), TransferSpeedColumn())
+    return _progress(DownloadColumn(), _Speed())
 
 
 def count_progress() -> Progress:
     """Return a progress bar on stderr that counts items."""
-    return _progress(MofNCompleteColumn(), TimeElapsedColumn())
+    return _progress(_Counted(), TimeElapsedColumn())
 
 
 def estimate_progress() -> Progress:
     """Return a progress bar on stderr that counts items and estimates the time left."""
-    return _progress(MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
+    return _progress(_Counted(), TimeRemainingColumn(), TextColumn("left"))
 
 
 class _Name(ProgressColumn):
@@ -113,6 +119,28 @@ class _Name(ProgressColumn):
         return Text(_one_line(task.description))
 
 
+class _Bars(Progress):
+    """Progress bars, without those that turn out to have nothing to do."""
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        return super().make_tasks_table([task for task in tasks if task.total != 0])
+
+
+class _Counted(MofNCompleteColumn):
+    """`12/34`; the count alone while the total is unknown."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text(f"{task.completed:.0f}")
+
+
+class _Speed(TransferSpeedColumn):
+    """`1.2 MB/s`; nothing while it is unknown."""
+
+    def render(self, task: Task) -> Text:
+        is_known = task.finished_speed or task.speed
+        return super().render(task) if is_known else Text("")
+
+
 def _one_line(text: str) -> str:
     return printable(" ".join(text.splitlines()))
 
@@ -120,4 +148,4 @@ def _one_line(text: str) -> str:
 def _progress(*columns: ProgressColumn) -> Progress:
     # A long name must leave room for the bar and its numbers in 80 columns.
     name = _Name(table_column=Column(no_wrap=True, max_width=36))
-    return Progress(name, BarColumn(), *columns, console=Console(stderr=True))
+    return _Bars(name, BarColumn(), *columns, console=Console(stderr=True))

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import threading
 import time
@@ -65,6 +66,7 @@ def test_an_upload_is_stored_under_its_listener(plays, archive, history):
     assert stored["Body"].read() == b"first export"
     assert json.loads(result.stdout) == {
         "listener": "anna",
+        "left_out": [],
         "uploads": [
             {
                 "file": str(history),
@@ -109,12 +111,12 @@ def test_the_output_says_that_files_load_automatically(plays, history):
     "fault",
     [
         pytest.param("missing.zip does not exist", id="missing"),
-        pytest.param("folder.zip is not a file", id="folder"),
+        pytest.param("pipe.zip is not a file", id="pipe"),
         pytest.param("notes.txt is neither .zip nor .json", id="suffix"),
     ],
 )
 def test_one_wrong_file_is_refused_before_any_is_sent(plays, archive, history, tmp_path, fault):
-    (tmp_path / "folder.zip").mkdir()
+    os.mkfifo(tmp_path / "pipe.zip")
     (tmp_path / "notes.txt").write_text("notes")
 
     result = plays("upload", str(history), str(tmp_path / fault.split()[0]))
@@ -201,7 +203,10 @@ def test_an_upload_for_an_unknown_listener_is_refused(plays, archive, history):
     result = plays("upload", str(history), "--listener", "zoe")
 
     assert result.exit_code == 1
-    assert "plays: there is no listener zoe: use anna or me, or add zoe" in result.stderr
+    assert result.stderr == (
+        "plays: there is no listener zoe: use anna or me, "
+        "or add another with `plays listener add zoe`\n"
+    )
     assert archive.list_objects_v2(Bucket="archive")["KeyCount"] == 0
 
 
@@ -349,18 +354,48 @@ def test_an_upload_of_another_package_fails(reason):
 
 
 @pytest.mark.parametrize(
-    "counts",
+    ("counts", "why"),
     [
-        pytest.param({"rows_in": 2, "skipped": {"podcast": 2}}, id="podcasts alone"),
         pytest.param(
-            {"rows_in": 2, "skipped": {"podcast": 1}, "quarantined": {"no time": 1}},
-            id="a podcast and a row without a time",
+            {"rows_in": 2, "skipped": {"podcast": 2}},
+            r"no play of a track is in a\.zip \(rows skipped: podcast \(2\)\)",
+            id="podcasts alone",
         ),
-        pytest.param({}, id="an empty list"),
+        pytest.param(
+            {"rows_in": 2, "skipped": {ACCOUNT_DATA: 1, "podcast": 1}},
+            r"nothing in a\.zip could be read: rows skipped: account data",
+            id="account data with a podcast",
+        ),
+        pytest.param({}, r"no play of a track is in a\.zip$", id="no rows"),
     ],
 )
-def test_a_readable_upload_without_plays_succeeds(counts):
-    require_success(summarize("me", [an_upload(a_report(**NO_ROWS | counts))]))
+def test_an_upload_without_plays_fails(counts, why):
+    with pytest.raises(CommandError, match=why):
+        require_success(summarize("me", [an_upload(a_report(**NO_ROWS | counts))]))
+
+
+def test_a_file_of_podcasts_beside_one_with_plays_is_no_fault():
+    podcasts = a_report(**NO_ROWS | {"rows_in": 2, "skipped": {"podcast": 2}})
+
+    require_success(summarize("me", [an_upload(podcasts), an_upload(a_report(), file="b.zip")]))
+
+
+def test_every_file_that_fails_is_named():
+    useless = a_report(**NO_ROWS, problems=(FileProblem(file="x", reason="not a zip"),))
+    files = [an_upload(useless), an_upload(useless, file="b.zip")]
+
+    with pytest.raises(CommandError, match=r"nothing in a\.zip .*; nothing in b\.zip "):
+        require_success(summarize("me", files))
+
+
+def test_with_several_files_each_remark_names_its_file(capsys):
+    show_summary(
+        summarize("me", [an_upload(a_report(unusual_ids=1)), an_upload(a_report(), file="x/b.zip")])
+    )
+    show_summary(summarize("me", [an_upload(a_report(unusual_ids=1))]))
+
+    remarks = [line for line in capsys.readouterr().out.splitlines() if "unusual" in line]
+    assert [line.partition("plays with")[0] for line in remarks] == ["a.zip: ", ""]
 
 
 def test_one_bad_file_does_not_fail_the_upload(capsys):

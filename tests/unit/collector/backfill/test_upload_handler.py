@@ -159,7 +159,7 @@ def test_an_upload_for_an_unknown_listener_is_reported(cloud, folder):
         FileProblem(
             file="endsong.json",
             reason="its folder is not that of a deployed listener (jane, me): "
-            "put it into history/<listener>/, or deploy the listener first",
+            "put it into history/<listener>/, or add the listener with `plays listener add`",
         ),
     )
 

@@ -104,10 +104,9 @@ def _show(uploads: list[UploadEntry], total: int) -> None:
 
 
 def _outcome(entry: UploadEntry) -> str:
-    if entry.state in ("waiting", "failed"):
-        return entry.state
-    if entry.plays is None:
-        return f"{entry.state}, {entry.plays_loaded:,} plays so far"
+    if not entry.plays:
+        so_far = f", {entry.plays_loaded:,} plays so far" if entry.plays_loaded else ""
+        return f"{entry.state}{so_far}"
     if entry.plays == entry.plays_loaded:
         return f"{entry.state}, {entry.plays:,} plays"
     return f"{entry.state}, {entry.plays_loaded:,} of {entry.plays:,} plays"

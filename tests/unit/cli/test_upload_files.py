@@ -60,4 +60,6 @@ def test_of_very_many_files_only_the_first_are_named(plays, folder):
 
     shown = plays("upload", str(folder)).stderr.splitlines()
 
+    named = [line for line in shown if line.startswith("not uploaded: /")]
+    assert len(named) == NOTED
     assert "not uploaded: 3 more files, see them with --json" in shown

@@ -9,7 +9,7 @@ from cli.uploads import QUIET, UploadEntry, find_trouble
 from services.collector.backfill.domain.rows import ACCOUNT_DATA
 from tests.unit.cli.conftest import KnownTarget
 
-NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+NOW = OLD = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ARCHIVE = "archive"
 
 
@@ -111,12 +111,12 @@ def test_what_is_no_history_is_listed_but_folders_are_not(archived, uploads):
 
 
 def test_an_upload_whose_file_is_gone_is_still_listed(known, uploads):
-    known("history/anna/gone.zip?versionId=1", 7, 7, changed_at=NOW)
+    known("history/anna/gone.zip?versionId=1", 7, 7, changed_at=OLD)
 
     (shown,) = uploads()
 
     assert (shown["listener"], shown["file"], shown["size_bytes"]) == ("anna", "gone.zip", None)
-    assert shown["uploaded_at"] == "2026-07-01T12:00:00.000Z"
+    assert (shown["uploaded_at"], shown["state"]) == ("2026-07-01T12:00:00.000Z", "loaded")
 
 
 def test_numbers_count_from_the_oldest_and_the_newest_comes_first(known, uploads):

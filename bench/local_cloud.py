@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from infra.local import cloud
 from infra.local.aws import client
+from infra.local.run_options import RunOptions
 from infra.local.state import CloudState
 from shared.archive import DEFAULT_LISTENER, upload_origin
 from shared.postgres import Address, Database
@@ -21,13 +22,8 @@ PATIENCE_S = 900
 @contextmanager
 def running(home: Path) -> Iterator[CloudState]:
     """Start a local cloud for the benchmark, without polls and without the sample history."""
-    cloud.up(
-        home,
-        empty=True,
-        detach=True,
-        say=lambda _: None,
-        context={"listeners": f"{DEFAULT_LISTENER},{WARM_UP}"},
-    )
+    options = RunOptions(empty=True, context={"listeners": f"{DEFAULT_LISTENER},{WARM_UP}"})
+    cloud.up(home, options, detach=True, say=lambda _: None)
     try:
         yield CloudState.load(home)
     finally:

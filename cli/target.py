@@ -4,6 +4,7 @@ Both offer the same: boto3 clients, the outputs of the stack, and Postgres as ro
 Postgres is read directly; the one in AWS through the function `queries` or a forwarded port.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -84,6 +85,24 @@ class Target:
                 f"`{'make run' if self.state else 'make deploy'}`"
             )
         return self.outputs[key]
+
+    def call(self, name: str, event: dict[str, Any]) -> bytes:
+        """Invoke a function of the stack and return its answer, which is JSON.
+
+        Args:
+            name: The stack's output without the suffix `Function`, such as `Healer`.
+            event: Its event.
+
+        Raises:
+            CommandError: The function failed; the message quotes its error.
+        """
+        answer = self.client("lambda").invoke(
+            FunctionName=self.output(f"{name}Function"), Payload=json.dumps(event).encode()
+        )
+        payload: bytes = answer["Payload"].read()
+        if "FunctionError" in answer:
+            raise CommandError(f"the {name.lower()} failed: {json.loads(payload)['errorMessage']}")
+        return payload
 
     @cached_property
     def address(self) -> Address:

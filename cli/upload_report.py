@@ -203,9 +203,7 @@ def _reports(uploads: Iterable[Upload]) -> list[UploadReport]:
 
 
 def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for count in counts:
-        total.update(count)
+    total: Counter[str] = sum(map(Counter, counts), Counter())
     return dict(sorted(total.items()))
 
 

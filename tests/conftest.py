@@ -8,8 +8,13 @@ from typing import Any
 
 import botocore.session
 import pytest
+from hypothesis import settings
 
 from shared.telemetry import metrics
+
+# A busy machine may be slow, so no example of a property has a time limit.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 PAUSE_S = 0.1
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from cli.errors import CommandError, interruptible
-from cli.lambda_calls import call
 from cli.options import JsonOption, target_of
 from cli.output import Document, count_progress, emit, show
 from cli.target import Target
@@ -69,7 +68,7 @@ def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
     before: float = inf
     pauses = 0
     while before:
-        answer = call(target, "Derive", {**event, "seconds": STEP_S})
+        answer = target.call("Derive", {**event, "seconds": STEP_S})
         derived = Derived.model_validate_json(answer)
         if derived.months_left is None:
             raise CommandError(str(derived.error))

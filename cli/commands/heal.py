@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from cli.errors import CommandError, interruptible
-from cli.lambda_calls import call
 from cli.options import JsonOption, target_of
 from cli.output import Document, Instant, emit, estimate_progress, show
 from cli.target import Target
@@ -37,11 +36,9 @@ class Healed(Document):
 
     def followed_by(self, healing: Healing) -> "Healed":
         """Add the result of the next call."""
+        counted = ("asked", "learned", "missed", "postponed")
         return Healed(
-            asked=self.asked + healing.asked,
-            learned=self.learned + healing.learned,
-            missed=self.missed + healing.missed,
-            postponed=self.postponed + healing.postponed,
+            **{name: getattr(self, name) + getattr(healing, name) for name in counted},
             remaining=healing.remaining,
             blocked_until=healing.blocked_until,
         )
@@ -117,7 +114,7 @@ def _healings(target: Target, tracks: list[str] | None) -> Iterator[Healing]:
     while True:
         step = tracks[:STEP_TRACKS] if tracks else []
         event = {"tracks": step} if step else {"most": STEP_TRACKS}
-        healing = Healing.model_validate_json(call(target, "Healer", event))
+        healing = Healing.model_validate_json(target.call("Healer", event))
         if tracks:
             tracks = tracks[len(step) - healing.remaining :]
             healing = healing.model_copy(update={"remaining": len(tracks)})

@@ -15,6 +15,7 @@ from cli.target import choose
 from infra.local import cloud
 from infra.local.deploy import STACK
 from infra.local.memory import Memory
+from infra.local.run_options import RunOptions
 from infra.local.state import CloudState, LocalCloudError, local_home
 from shared.errors import DatabaseError
 
@@ -74,16 +75,14 @@ def up(
         raise CommandError("--json describes a cloud in the background: add --detach")
     home = local_home()
     with interruptible("the local cloud is stopped; its data is kept"):
-        cloud.up(
-            home,
+        options = RunOptions(
             empty=empty,
-            detach=detach,
-            say=note,
             spotify_api_url=spotify_api_url,
             spotify_accounts_url=spotify_accounts_url,
             reccobeats_url=reccobeats_url,
             context=_pairs(context or []),
         )
+        cloud.up(home, options, detach=detach, say=note)
     if detach:
         ready = Ready.model_validate(CloudState.load(home).model_dump() | {"home": home})
         emit(ready) if as_json else show(

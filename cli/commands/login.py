@@ -11,7 +11,7 @@ from cli.login.browser_consent import show_consent_page, wait_for_code
 from cli.login.callback_server import CallbackServer
 from cli.login.developer_app import SECRET_VARIABLE, DeveloperApp, find_app
 from cli.login.pkce import ConsentRequest, redirect_uri
-from cli.login.services import LoginServices
+from cli.login.services import Consent, LoginServices, remedy
 from cli.login.spotify_target import (
     must_switch,
     polled_urls,
@@ -19,7 +19,6 @@ from cli.login.spotify_target import (
     urls_after_switch,
 )
 from cli.login.terminal_input import TerminalInput
-from cli.login.token_exchange import Consent, remedy, require_no_rate_limit
 from cli.options import JsonOption, ListenerOption, TimeoutOption, target_of
 from cli.output import Document, Instant, emit, note, show
 from cli.simulated_plays import confirm_poll, remember_simulated
@@ -117,7 +116,7 @@ def login(
             redirect_uri=request.redirect_uri,
             simulated=simulated,
         )
-        require_no_rate_limit(services.apps, app.client_id)
+        services.require_no_rate_limit(app.client_id)
         url = request.url(urls.accounts_url, app.client_id, show_dialog=bool(stored))
         show_consent_page(url, request, terminal, browser=browser)
         code = wait_for_code(server, request, terminal, timeout)

@@ -4,7 +4,6 @@ import typer
 
 from cli.confirm import YesOption
 from cli.errors import CommandError, interruptible
-from cli.lambda_calls import call
 from cli.listeners import Listeners
 from cli.options import (
     DEFAULT_TIMEOUT_S,
@@ -88,7 +87,7 @@ def run_collector(target: Target, listener: str) -> Poll:
     Raises:
         CommandError: The collector failed, or skipped the poll for a reason.
     """
-    outcome = Outcome.model_validate_json(call(target, "Collector", {"listener": listener}))
+    outcome = Outcome.model_validate_json(target.call("Collector", {"listener": listener}))
     if outcome.origin is None:
         raise CommandError(_why_not(outcome))
     return Poll(listener=listener, origin=outcome.origin, batches=outcome.batches, new=outcome.new)

@@ -31,7 +31,7 @@ CROSS JOIN LATERAL (
            minutes_are_estimated, is_skip, {plays} AS counts, ended_at, track_uri
     FROM reporting.plays
     WHERE listener = :listener AND listened_date = heard.listened_date AND hour = heard.hour
-      -- For the index. A clock change moves an hour by up to two.
+      -- Lets Postgres use the index. A clock change moves an hour by up to two.
       AND ended_at >= begins_at - interval '2 hours' AND ended_at < begins_at + interval '3 hours'
       AND (:platform::text IS NULL OR platform = :platform::text)
     ORDER BY ended_at DESC, track_uri DESC
@@ -41,7 +41,7 @@ ORDER BY ended_at DESC, track_uri DESC
 LIMIT :most::bigint
 
 -- number --
--- Of a platform whole months come from the view by month, the days around them from the plays. No
+-- For a platform, whole months come from the view by month, other days from the plays, because no
 -- view counts the plays of a platform by hour.
 SELECT coalesce(sum(plays), 0)::bigint AS plays
 FROM (

@@ -25,7 +25,7 @@ ORDER BY length_minutes DESC, started_at_local
 LIMIT 10
 
 -- streaks --
--- The longest ever, including the current one and those of the period.
+-- The longest streaks ever, including the current one and those of the period.
 SELECT first_date, last_date, days, unknown_days,
        rank() OVER (ORDER BY days DESC) AS rank
 FROM reporting.streaks

@@ -41,7 +41,7 @@ counted AS (
     GROUP BY artist_id
     HAVING sum(skips_known::integer) >= :least
 ),
--- Names decide ties only, so few are read.
+-- Names only break ties, so few of them are read.
 ranked AS (
     SELECT *, rank() OVER (ORDER BY skips::float8 / known DESC, known DESC) AS most_rank,
            rank() OVER (ORDER BY skips::float8 / known, known DESC) AS fewest_rank

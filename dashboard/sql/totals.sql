@@ -10,8 +10,8 @@ GROUP BY listened_date
 ORDER BY listened_date
 
 -- heard_first --
--- How many artists, tracks or albums were new in the period and in the previous one. As in
--- reporting.discovery the first play counts by every rule, even if it is a skip.
+-- The number of artists, tracks or albums that are new in the period and in the previous one. As in
+-- reporting.discovery, an item is new at its first play, even if that is a skip.
 SELECT count(*) FILTER (WHERE first_heard_on BETWEEN :first::date AND :last::date) AS now,
        count(*) FILTER (WHERE first_heard_on BETWEEN :before_first::date AND :before_last::date) AS before
 FROM reporting.{items}

@@ -54,18 +54,14 @@ def build(app: App, config: PipelineConfig) -> Stacks:
     )
     # Fixed names, by which the stacks refer to each other, imply no order of deployment.
     pipeline.add_stack_dependency(data)
-    oidc = _oidc_stack(app, config)
+    oidc = None
+    if config.github_repository:
+        oidc = OidcStack(
+            app,
+            "SpotifyDeployer",
+            config=config,
+            description="Listening history: lets GitHub deploy it",
+        )
     Tags.of(app).add("project", config.name)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     return Stacks(data, pipeline, oidc)
-
-
-def _oidc_stack(app: App, config: PipelineConfig) -> OidcStack | None:
-    if not config.github_repository:
-        return None
-    return OidcStack(
-        app,
-        "SpotifyDeployer",
-        config=config,
-        description="Listening history: lets GitHub deploy it",
-    )

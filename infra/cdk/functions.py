@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from aws_cdk import Acknowledgment, Aws, Validations
+from aws_cdk import Aws
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -12,11 +13,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.database_functions import DatabaseUser, add_database_function
 from infra.cdk.constructs.dependency_layer import DependencyLayer
 from infra.cdk.constructs.function_network import FunctionNetwork
-from infra.cdk.constructs.permissions import allow, secret_arn
+from infra.cdk.constructs.permissions import acknowledge, allow, parameter_arn, secret_arn
 from infra.cdk.constructs.python_function import FunctionDefaults, PythonFunction
+from infra.cdk.database import Role
 from infra.cdk.names import archive_name
 from infra.cdk.sizes import FunctionConfig
 from services.enricher.cache.pending import INDEX as WAITING
@@ -59,25 +60,38 @@ class Functions(Construct):
         )
         self.collector = self._collector()
         self.backfill = self._backfill()
-        self.enricher = self._enricher()
+        self.enricher = self._feature_function(
+            "Enricher", "services.enricher.handler.handler", config.enricher
+        )
         self.healer = self._healer()
-        self.loader = self._loader()
-        self.migrator = self._migrator()
-        self.queries = self._queries()
-        self.derive = self._derive()
+        self.loader = self._on_database(
+            *("Loader", "services.loader.handler.handler", "loader", config.loader),
+            environment={"MATCH_WINDOW_S": str(config.match_window_s)},
+        )
+        self.migrator = self._on_database(
+            "Migrator", "services.loader.migrate.handler", "migrator", config.migrator
+        )
+        self.queries = self._on_database(
+            "Queries", "services.loader.queries.handler", "reader", config.queries
+        )
+        self.derive = self._on_database(
+            *("Derive", "services.loader.derive.handler", "loader", config.derive),
+            environment={"LISTENERS": ",".join(config.listeners)},
+        )
 
     @property
     def by_name(self) -> dict[str, lambda_.IFunction]:
         """Return all functions except the migrator, by their names."""
-        return {
-            "Collector": self.collector.function,
-            "Backfill": self.backfill.function,
-            "Enricher": self.enricher.function,
-            "Healer": self.healer.function,
-            "Loader": self.loader.function,
-            "Queries": self.queries.function,
-            "Derive": self.derive.function,
+        named = {
+            "Collector": self.collector,
+            "Backfill": self.backfill,
+            "Enricher": self.enricher,
+            "Healer": self.healer,
+            "Loader": self.loader,
+            "Queries": self.queries,
+            "Derive": self.derive,
         }
+        return {name: each.function for name, each in named.items()}
 
     def _collector(self) -> PythonFunction:
         config, around = self._config, self._around
@@ -99,10 +113,7 @@ class Functions(Construct):
             },
             grants=[
                 allow("secretsmanager", "GetSecretValue", "PutSecretValue", on=around.login_arns),
-                allow(
-                    *("dynamodb", "GetItem", "PutItem"),
-                    on=[around.listener_state.table_arn],
-                ),
+                allow("dynamodb", "GetItem", "PutItem", on=[around.listener_state.table_arn]),
                 allow("dynamodb", "GetItem", "UpdateItem", on=[around.spotify_app.table_arn]),
                 allow("s3", "PutObject", on=[polls]),
                 allow("sqs", "SendMessage", on=[around.collected_plays.queue_arn]),
@@ -140,54 +151,47 @@ class Functions(Construct):
         self._acknowledge_prefix(function, "quarantine/*")
         return function
 
-    def _enricher(self) -> PythonFunction:
-        config = self._config.enricher
-        return self._feature_function(
-            "Enricher",
-            handler="services.enricher.handler.handler",
-            config=config,
-            environment={},
-            grants=[],
-        )
-
     def _healer(self) -> PythonFunction:
         config, cache = self._config.healer, self._around.track_cache
-        index = f"{cache.table_arn}/index/{WAITING}"
         return self._feature_function(
-            "Healer",
-            handler="services.enricher.heal.handler",
-            config=config,
+            *("Healer", "services.enricher.heal.handler", config),
             environment={"TRACKS_PER_HEALING": str(config.most_tracks)},
-            grants=[allow("dynamodb", "Query", on=[index])],
+            grants=[allow("dynamodb", "Query", on=[f"{cache.table_arn}/index/{WAITING}"])],
         )
 
     def _feature_function(
         self,
         construct_id: str,
-        *,
         handler: str,
-        config: FunctionConfig,
-        environment: Mapping[str, str],
-        grants: Sequence[iam.PolicyStatement],
+        size: FunctionConfig,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        grants: Sequence[iam.PolicyStatement] = (),
     ) -> PythonFunction:
         """Add a function that requests features and publishes them."""
-        configured, around = self._config, self._around
+        config, around = self._config, self._around
+        if secret := config.features_secret:
+            grants = [
+                *grants,
+                allow("secretsmanager", "GetSecretValue", on=[secret_arn(self, secret)]),
+                allow("dynamodb", "GetItem", "UpdateItem", on=[around.spotify_app.table_arn]),
+            ]
         return PythonFunction(
             self,
             construct_id,
             handler=handler,
-            config=config,
+            config=size,
             defaults=self._defaults,
             environment={
                 "ENRICHED_PLAYS_QUEUE_URL": around.enriched_plays.queue_url,
                 "TRACK_CACHE_TABLE": around.track_cache.table_name,
-                "FEATURE_SOURCES": ",".join(configured.feature_sources),
-                "RECCOBEATS_URL": configured.reccobeats_url,
-                "SPOTIFY_API_URL": configured.spotify_api_url,
-                "SPOTIFY_ACCOUNTS_URL": configured.spotify_accounts_url,
+                "FEATURE_SOURCES": ",".join(config.feature_sources),
+                "RECCOBEATS_URL": config.reccobeats_url,
+                "SPOTIFY_API_URL": config.spotify_api_url,
+                "SPOTIFY_ACCOUNTS_URL": config.spotify_accounts_url,
                 "SPOTIFY_APP_TABLE": around.spotify_app.table_name,
-                "SPOTIFY_APP_SECRET": configured.features_secret,
-                "SPOTIFY_DAILY_CALLS": str(configured.spotify_daily_calls),
+                "SPOTIFY_APP_SECRET": config.features_secret,
+                "SPOTIFY_DAILY_CALLS": str(config.spotify_daily_calls),
                 **environment,
             },
             grants=[
@@ -197,50 +201,36 @@ class Functions(Construct):
                 ),
                 allow("sqs", "SendMessage", on=[around.enriched_plays.queue_arn]),
                 *grants,
-                *self._spotify_rights(),
             ],
         )
 
-    def _spotify_rights(self) -> list[iam.PolicyStatement]:
-        """Return the rights to request features from Spotify, if Spotify is a source."""
-        if not (secret := self._config.features_secret):
-            return []
-        return [
-            allow("secretsmanager", "GetSecretValue", on=[secret_arn(self, secret)]),
-            allow("dynamodb", "GetItem", "UpdateItem", on=[self._around.spotify_app.table_arn]),
-        ]
-
-    def _on_database(self, construct_id: str, user: DatabaseUser) -> PythonFunction:
-        return add_database_function(
+    def _on_database(
+        self,
+        construct_id: str,
+        handler: str,
+        role: Role,
+        size: FunctionConfig,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> PythonFunction:
+        """Add a function that gets the names of the database's parameters and may read them."""
+        config = self._config
+        parameters = {
+            "DATABASE_LOGIN_PARAMETER": config.database_login_parameter(role),
+            "DATABASE_HOST_PARAMETER": config.database_host_parameter,
+            "DATABASE_CA_PARAMETER": config.database_ca_parameter,
+        }
+        readable = [parameter_arn(self, name) for name in parameters.values() if name]
+        return PythonFunction(
             self,
             construct_id,
-            user,
-            config=self._config,
+            handler=handler,
+            config=size,
             defaults=self._defaults,
+            environment={**parameters, **environment},
+            # AWS's own key encrypts the parameter, and serves everyone who may read the parameter.
+            grants=[allow("ssm", "GetParameter", on=readable)],
             network=self._around.network,
-        )
-
-    def _loader(self) -> PythonFunction:
-        config = self._config
-        window = {"MATCH_WINDOW_S": str(config.match_window_s)}
-        handler = "services.loader.handler.handler"
-        return self._on_database("Loader", DatabaseUser(handler, "loader", config.loader, window))
-
-    def _migrator(self) -> PythonFunction:
-        handler = "services.loader.migrate.handler"
-        user = DatabaseUser(handler, "migrator", self._config.migrator)
-        return self._on_database("Migrator", user)
-
-    def _queries(self) -> PythonFunction:
-        handler = "services.loader.queries.handler"
-        return self._on_database("Queries", DatabaseUser(handler, "reader", self._config.queries))
-
-    def _derive(self) -> PythonFunction:
-        config = self._config
-        listeners = {"LISTENERS": ",".join(config.listeners)}
-        handler = "services.loader.derive.handler"
-        return self._on_database(
-            "Derive", DatabaseUser(handler, "loader", config.derive, listeners)
         )
 
     def _acknowledge_prefix(self, function: PythonFunction, prefix: str) -> None:
@@ -248,9 +238,8 @@ class Functions(Construct):
         # cdk-nag's findings contain CloudFormation's variables in this form.
         for token, written in ((Aws.ACCOUNT_ID, "<AWS::AccountId>"), (Aws.REGION, "<AWS::Region>")):
             name = name.replace(token, written)
-        Validations.of(function).acknowledge(
-            Acknowledgment(
-                id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{name}/{prefix}]",
-                reason="the names of objects are not known beforehand; the folder is all it needs",
-            )
+        acknowledge(
+            function,
+            f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{name}/{prefix}]",
+            reason="the names of objects are not known beforehand; the folder is all it needs",
         )

@@ -1,14 +1,8 @@
 """The pipeline stack: tables, queues, functions, schedules, alarms."""
 
-from typing import Any
+from typing import Any, cast
 
-from aws_cdk import (
-    Acknowledgment,
-    CfnOutput,
-    Duration,
-    Stack,
-    Validations,
-)
+from aws_cdk import CfnOutput, CfnResource, Duration, Stack, triggers
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -17,9 +11,10 @@ from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
 from infra.cdk.constructs.buckets import upload_pattern
-from infra.cdk.constructs.database_functions import add_migration
 from infra.cdk.constructs.function_network import FunctionNetwork
 from infra.cdk.constructs.listener_secrets import ListenerSecrets
+from infra.cdk.constructs.permissions import acknowledge
+from infra.cdk.constructs.python_function import add_log_group
 from infra.cdk.constructs.schedules import ListenerSchedules, RepeatedCall
 from infra.cdk.constructs.staged_queue import StagedQueue, dead_letter_queue
 from infra.cdk.functions import Functions, Surroundings
@@ -27,6 +22,9 @@ from infra.cdk.names import KEEP_DATA, archive_name
 from infra.cdk.observability import Watched, add_alarms, add_dashboard
 from infra.cdk.sizes import ConsumerConfig
 from services.enricher.cache.pending import INDEX as WAITING
+
+CALLS_MIGRATOR = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
+"""The function that CDK adds to a stack for its triggers."""
 
 
 class PipelineStack(Stack):
@@ -62,13 +60,7 @@ class PipelineStack(Stack):
             ),
         )
         self._connect()
-        self._migration = add_migration(
-            self,
-            "Migrate",
-            config=config,
-            migrator=self._functions.migrator,
-            before=self._functions.loader,
-        )
+        self._migration = self._migrate_before_the_loader()
         self._watch()
         self._add_outputs()
 
@@ -102,16 +94,20 @@ class PipelineStack(Stack):
         self._collected_plays = self._queue("CollectedPlays", "collected-plays", config.enricher)
         self._enriched_plays = self._queue("EnrichedPlays", "enriched-plays", config.loader)
         self._uploaded_files = self._queue("UploadedFiles", "uploaded-files", config.backfill)
+        self._stages = {
+            "CollectedPlays": self._collected_plays,
+            "EnrichedPlays": self._enriched_plays,
+            "UploadedFiles": self._uploaded_files,
+        }
         self._failed_ticks = dead_letter_queue(
             self,
             "FailedTicks",
             queue_name=f"{config.name}-failed-ticks",
         )
-        Validations.of(self._failed_ticks).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SQS3",
-                reason="it is itself where the collector and the schedules leave what failed",
-            )
+        acknowledge(
+            self._failed_ticks,
+            "AwsSolutions-SQS3",
+            reason="it is itself where the collector and the schedules leave what failed",
         )
 
     def _queue(self, construct_id: str, name: str, consumer: ConsumerConfig) -> StagedQueue:
@@ -158,13 +154,25 @@ class PipelineStack(Stack):
         functions.enricher.consume(self._collected_plays.queue, config.enricher)
         functions.loader.consume(self._enriched_plays.queue, config.loader)
 
+    def _migrate_before_the_loader(self) -> triggers.Trigger:
+        """Run the migrations before the loader changes, whenever the migrator has changed."""
+        config, functions = self._config, self._functions
+        trigger = triggers.Trigger(
+            self,
+            "Migrate",
+            handler=functions.migrator.function,
+            timeout=Duration.seconds(config.migrator.timeout_s),
+            execute_before=[functions.loader],
+        )
+        caller = cast(Construct, self.node.find_child(CALLS_MIGRATOR))
+        log_group = add_log_group(caller, "Log", name=f"/{config.name}/migration-trigger")
+        function = cast(CfnResource, caller.node.find_child("Handler"))
+        function.add_property_override("LoggingConfig.LogGroup", log_group.log_group_name)
+        return trigger
+
     def _watch(self) -> None:
         parts = Watched(
-            stages={
-                "CollectedPlays": self._collected_plays,
-                "EnrichedPlays": self._enriched_plays,
-                "UploadedFiles": self._uploaded_files,
-            },
+            stages=self._stages,
             failed_ticks=self._failed_ticks,
             functions=self._functions,
             before_first_tick=[self._schedules, self._migration],
@@ -176,23 +184,19 @@ class PipelineStack(Stack):
         config, functions = self._config, self._functions
         outputs = {
             "ArchiveBucket": archive_name(config),
-            "CollectorFunction": functions.collector.function.function_name,
-            "BackfillFunction": functions.backfill.function.function_name,
-            "EnricherFunction": functions.enricher.function.function_name,
-            "HealerFunction": functions.healer.function.function_name,
-            "LoaderFunction": functions.loader.function.function_name,
+            **{
+                f"{name}Function": function.function_name
+                for name, function in functions.by_name.items()
+            },
             "MigratorFunction": functions.migrator.function.function_name,
-            "QueriesFunction": functions.queries.function.function_name,
-            "DeriveFunction": functions.derive.function.function_name,
             "ListenerStateTable": self._listener_state.table_name,
             "SpotifyAppTable": self._spotify_app.table_name,
             "TrackCacheTable": self._track_cache.table_name,
-            "CollectedPlaysQueueUrl": self._collected_plays.queue.queue_url,
-            "CollectedPlaysDlqUrl": self._collected_plays.dead_letters.queue_url,
-            "EnrichedPlaysQueueUrl": self._enriched_plays.queue.queue_url,
-            "EnrichedPlaysDlqUrl": self._enriched_plays.dead_letters.queue_url,
-            "UploadedFilesQueueUrl": self._uploaded_files.queue.queue_url,
-            "UploadedFilesDlqUrl": self._uploaded_files.dead_letters.queue_url,
+            **{f"{name}QueueUrl": stage.queue.queue_url for name, stage in self._stages.items()},
+            **{
+                f"{name}DlqUrl": stage.dead_letters.queue_url
+                for name, stage in self._stages.items()
+            },
             "FailedTicksQueueUrl": self._failed_ticks.queue_url,
             "DatabaseReaderParameter": config.database_login_parameter("reader"),
             "DatabaseHostParameter": config.database_host_parameter,

@@ -1,14 +1,10 @@
 """Lines about plays that arrive in the database."""
 
-import time
 from contextlib import closing
 from datetime import datetime
 
 from shared.errors import DatabaseError
 from shared.postgres import Address, Database
-
-LOOK_S = 3
-"""Seconds between two queries."""
 
 COUNTS = "SELECT (SELECT count(*) FROM listening_history), (SELECT count(*) FROM track_features)"
 LAST = """
@@ -32,13 +28,10 @@ class Arrivals:
 
     Args:
         address: The database, for a role that may read.
-        every_s: Seconds between two queries.
     """
 
-    def __init__(self, address: Address, every_s: float = LOOK_S) -> None:
+    def __init__(self, address: Address) -> None:
         self._address = address
-        self._every_s = every_s
-        self._looked_at = float("-inf")
         self._counts = (0, 0)
 
     def news(self) -> str | None:
@@ -46,9 +39,6 @@ class Arrivals:
 
         Each query opens a new connection, because Postgres may be stopped between two queries.
         """
-        if time.monotonic() < self._looked_at + self._every_s:
-            return None
-        self._looked_at = time.monotonic()
         try:
             with closing(Database.connect(self._address)) as database:
                 ((plays, tracks),) = database.run(COUNTS)

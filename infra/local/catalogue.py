@@ -2,7 +2,7 @@
 
 A track is computed from its number alone, and its number from its Spotify id. So the simulators
 know every track that a sample history names, however long it is, and nothing is stored. Lower
-numbers are played more often (see `sample_history.story` and `simulators.listener`).
+numbers are played more often (see `sample_history.person` and `simulators.listener`).
 
 Tracks lie in blocks of 4,096: 128 artists, each with 4 albums of 8 tracks, shuffled, so that the
 tracks played most often belong to many artists.

@@ -19,9 +19,8 @@ from infra.local.pidfile import holder
 from infra.local.ports import Ports
 from infra.local.postgres import START_TIMEOUT_S
 from infra.local.processes import POLL_S, wait_for_end, wait_for_exit
+from infra.local.run_options import RunOptions, configuration
 from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalCloudError
-from infra.local.time_zone import machine_zone
-from infra.local.wishes import Wishes, configuration
 
 STOP_S = START_TIMEOUT_S + parts.STOP_S + 10
 """Longer than a start of Postgres, which is never interrupted, plus a stop of all servers."""
@@ -44,50 +43,25 @@ _background: list[subprocess.Popen[bytes]] = []
 """Local clouds that this process started and left running."""
 
 
-def up(
-    home: Path,
-    *,
-    empty: bool,
-    detach: bool,
-    say: Callable[[str], None],
-    spotify_api_url: str | None = None,
-    spotify_accounts_url: str | None = None,
-    reccobeats_url: str | None = None,
-    context: Mapping[str, str] | None = None,
-) -> None:
+def up(home: Path, options: RunOptions, *, detach: bool, say: Callable[[str], None]) -> None:
     """Start a local cloud on the data of a home.
 
     Args:
         home: Folder that keeps everything; created if it does not exist.
-        empty: Ingest nothing automatically.
+        options: The options of this run.
         detach: Return once it is ready, and leave it running. Otherwise it runs in this process
             until SIGINT or SIGTERM, and is stopped when this returns.
         say: Receives the progress, a line at a time.
-        spotify_api_url: In place of the simulator.
-        spotify_accounts_url: In place of the simulator.
-        reccobeats_url: In place of the simulator.
-        context: Further configuration of the deployment, as `cdk -c` takes it.
 
     Raises:
         LocalCloudError: A local cloud runs in this home already, does not start, or a server ended.
         SettingsError: The configuration is wrong.
     """
-    wishes = Wishes(
-        empty=empty,
-        spotify_api_url=spotify_api_url,
-        spotify_accounts_url=spotify_accounts_url,
-        reccobeats_url=reccobeats_url,
-        context=dict(context or {}),
-        time_zone=machine_zone(),
-    )
     # Reject a wrong setting before anything starts.
-    configuration(wishes.deployment(Ports()))
+    configuration(options.deployment(Ports()))
     # Absolute, because processes with other working directories use the path.
     home = home.resolve()
-    if detach:
-        _detach(home, wishes, say)
-    else:
-        supervisor.run(home, wishes, say)
+    (_detach if detach else supervisor.run)(home, options, say)
 
 
 def down(home: Path) -> bool:
@@ -157,8 +131,8 @@ def change_listeners(home: Path, listeners: Sequence[str]) -> None:
         LocalCloudError: No local cloud runs there, it ended during the restart, or takes too long.
         SettingsError: The configuration does not allow these listeners.
     """
-    wishes = Wishes(context={"listeners": ",".join(listeners)})
-    configuration(wishes.deployment(Ports()))
+    options = RunOptions(context={"listeners": ",".join(listeners)})
+    configuration(options.deployment(Ports()))
     _restart(
         home,
         {"listeners": tuple(listeners)},
@@ -214,7 +188,7 @@ def _pass_on(lines: BinaryIO, say: Callable[[str], None]) -> None:
         say(line)
 
 
-def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
+def _detach(home: Path, options: RunOptions, say: Callable[[str], None]) -> None:
     if holder(home / SUPERVISOR) is not None:
         raise supervisor.already_running(home)
     path = home / "logs" / "supervisor.log"
@@ -224,7 +198,7 @@ def _detach(home: Path, wishes: Wishes, say: Callable[[str], None]) -> None:
     command = [sys.executable, "-m", "infra.local.supervisor"]
     with path.open("wb") as log, path.open("rb") as lines:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
-            [*command, str(home), wishes.model_dump_json()],
+            [*command, str(home), options.model_dump_json()],
             cwd=REPOSITORY,
             env=clean(),
             stdin=subprocess.DEVNULL,

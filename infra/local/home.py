@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from infra.local.memory import INGESTED, Memory, delete
+from infra.local.run_options import RunOptions, configuration
 from infra.local.state import LocalCloudError
-from infra.local.wishes import Wishes, configuration
 from shared.archive import DEFAULT_LISTENER
 
 FOLDERS = ("logs", "cdk", "cdk.out")
 
 
-def prepare(home: Path, wishes: Wishes) -> Memory:
+def prepare(home: Path, options: RunOptions) -> Memory:
     """Make the folders of a home, delete an unfinished deployment's data, and return its memory.
 
     The result also names the listener who gets simulated plays from this start on.
@@ -34,11 +34,11 @@ def prepare(home: Path, wishes: Wishes) -> Memory:
     holds_own = memory.deployed and memory.empty and not memory.simulated
     if not memory.deployed:
         delete(home, INGESTED)
-        changes = {"empty": wishes.empty, "simulated": frozenset(), "sampled": False}
+        changes = {"empty": options.empty, "simulated": frozenset(), "sampled": False}
     memory = memory.model_copy(update=changes)
-    if not (wishes.simulated_listener or memory.simulated):
+    if not (options.simulated_listener or memory.simulated):
         memory = memory.model_copy(update={"real_spotify": True})
-    if _adds_simulated(wishes.within(memory), memory):
+    if _adds_simulated(options.within(memory), memory):
         if holds_own:
             raise LocalCloudError(
                 f"{home} is for your own plays, and polling_enabled would add simulated ones: "
@@ -50,6 +50,6 @@ def prepare(home: Path, wishes: Wishes) -> Memory:
     return memory
 
 
-def _adds_simulated(wishes: Wishes, memory: Memory) -> bool:
-    polls = configuration(wishes.deployment(memory.ports)).polling_enabled
-    return wishes.simulated_listener and (polls or not wishes.empty)
+def _adds_simulated(options: RunOptions, memory: Memory) -> bool:
+    polls = configuration(options.deployment(memory.ports)).polling_enabled
+    return options.simulated_listener and (polls or not options.empty)

@@ -1,7 +1,7 @@
 """The lines of a start that name the commands to use next."""
 
 from infra.local.memory import Memory
-from infra.local.wishes import Wishes
+from infra.local.run_options import RunOptions
 
 NEXT = ("status", "upload my_spotify_data.zip", "login")
 TO_SIMULATOR = ("poll --wait", "local scenario")
@@ -11,15 +11,15 @@ OWN_PLAYS = (
 )
 
 
-def next_steps(memory: Memory, wishes: Wishes) -> tuple[str, ...]:
+def next_steps(memory: Memory, options: RunOptions) -> tuple[str, ...]:
     """Return lines that name the commands that work now.
 
     Args:
         memory: What the home remembers; it names the listeners with simulated plays.
-        wishes: The options of this run; they decide whether a simulated Spotify is polled.
+        options: The options of this run; they decide whether a simulated Spotify is polled.
     """
     commands = NEXT
     if memory.simulated:
-        commands = ("status", *(TO_SIMULATOR if wishes.simulated_listener else ()))
+        commands = ("status", *(TO_SIMULATOR if options.simulated_listener else ()))
     line = f"next: {', '.join(f'`.venv/bin/plays {words}`' for words in commands)}"
     return (line, OWN_PLAYS) if memory.simulated else (line,)

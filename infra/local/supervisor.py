@@ -1,6 +1,6 @@
 """The process that runs a local cloud: starts everything, watches it, stops everything.
 
-`python -m infra.local.supervisor HOME WISHES` is what `cloud.up` runs in the background.
+`python -m infra.local.supervisor HOME OPTIONS` is what `cloud.up` runs in the background.
 """
 
 import os
@@ -26,19 +26,20 @@ from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
 from infra.local.ports import HOST, choose, no_other_start
 from infra.local.processes import deferred, interrupted_once
+from infra.local.run_options import RunOptions, configuration
 from infra.local.sample_history import write_history_zip
 from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
-from infra.local.wishes import Wishes, configuration
 from shared.archive import DEFAULT_LISTENER, upload_key
 from shared.errors import HistoryError
 
 Say = Callable[[str], None]
 
-WATCH_S = 1
+WATCH_S = 3
+"""Seconds between two checks of the servers, and between two queries for new plays."""
 SAMPLE_PLAYS = 5_000
 
 
-def run(home: Path, wishes: Wishes, say: Say) -> None:
+def run(home: Path, options: RunOptions, say: Say) -> None:
     """Run a local cloud until SIGINT or SIGTERM; its data stays.
 
     Raises:
@@ -53,7 +54,7 @@ def run(home: Path, wishes: Wishes, say: Say) -> None:
         except BlockingIOError:
             raise already_running(home) from None
         ignore_signals = stack.enter_context(interrupted_once())
-        supervisor = Supervisor(home, wishes, _without_failing(say))
+        supervisor = Supervisor(home, options, _without_failing(say))
         stack.callback(supervisor.stop)
         stack.callback(ignore_signals)
         stack.enter_context(suppress(KeyboardInterrupt))
@@ -81,9 +82,9 @@ def _without_failing(say: Say) -> Say:
 class Supervisor:
     """One run of a local cloud."""
 
-    def __init__(self, home: Path, wishes: Wishes, say: Say) -> None:
+    def __init__(self, home: Path, options: RunOptions, say: Say) -> None:
         self._home = home
-        self._wished = wishes
+        self._given = options
         self._say_plainly = say
         self._started_at = time.monotonic()
         self._parts = Parts(home)
@@ -99,15 +100,15 @@ class Supervisor:
         self._parts.stop()
         # Use a new object, because simulators that are not started again would count as ended.
         self._parts = Parts(self._home)
-        self._memory = prepare(self._home, self._wished)
+        self._memory = prepare(self._home, self._given)
         if self._parts.ministack.has_crashed:
             self._remember(crashed=True)
         self._start_servers()
-        context = self._wishes.deployment(self._memory.ports)
+        context = self._options.deployment(self._memory.ports)
         config = configuration(context)
         outputs = self._deploy(config, context)
         time_zone.set_default(
-            self._memory.aws, outputs["DeriveFunction"], self._wished.time_zone, self._say
+            self._memory.aws, outputs["DeriveFunction"], self._given.time_zone, self._say
         )
         bucket = outputs["ArchiveBucket"]
         if self._memory.crashed:
@@ -137,12 +138,12 @@ class Supervisor:
         if chosen != self._memory.listeners:
             self._say(f"restarting, to deploy the listeners {', '.join(chosen)}")
             # Those of the command line were the start of this list.
-            context = {k: v for k, v in self._wished.context.items() if k != "listeners"}
-            self._wished = self._wished.model_copy(update={"context": context})
+            context = {k: v for k, v in self._given.context.items() if k != "listeners"}
+            self._given = self._given.model_copy(update={"context": context})
             return
         self._say("restarting, to poll the real Spotify from now on")
         # A person who logged in wants polls, even if the cloud was started with --empty.
-        self._wished = self._wished.model_copy(update={"empty": False})
+        self._given = self._given.model_copy(update={"empty": False})
 
     def stop(self) -> None:
         """Stop everything, whatever state it is in."""
@@ -159,15 +160,15 @@ class Supervisor:
 
     def _start_servers(self) -> None:
         with no_other_start():
-            if self._wishes.empty and not self._wished.empty:
+            if self._options.empty and not self._given.empty:
                 self._say("this home is for your own plays: nothing simulated is added to it")
-            if self._wished.empty and self._memory.simulated:
+            if self._given.empty and self._memory.simulated:
                 self._say(
                     "this home holds simulated plays, or soon will: --empty does not remove them, "
                     "`plays local reset` deletes all that is in it"
                 )
             self._remember(ports=choose(self._memory.ports, self._say))
-            simulators = self._wishes.simulators
+            simulators = self._options.simulators
             servers = ("MiniStack", "Postgres", *(["the simulators"] if simulators else []))
             self._say(f"starting {', '.join(servers)} and the page")
             self._parts.start(self._memory, simulators=simulators)
@@ -181,7 +182,7 @@ class Supervisor:
         lookups.put_database(config, aws, self._memory)
         self._say("cdk deploy")
         outputs = cdk.deploy(context)
-        if self._wishes.simulated_listener:
+        if self._options.simulated_listener:
             lookups.put_simulated_login(config, aws)
         else:
             lookups.drop_simulated_login(config, aws)
@@ -202,7 +203,7 @@ class Supervisor:
         self._remember(crashed=False)
 
     def _send_sample(self, bucket: str) -> None:
-        if self._wishes.empty or not self._wishes.simulated_listener or self._memory.sampled:
+        if self._options.empty or not self._options.simulated_listener or self._memory.sampled:
             return
         self._say(f"uploading a sample history of {SAMPLE_PLAYS} plays")
         path = self._home / "sample-history.zip"
@@ -215,7 +216,7 @@ class Supervisor:
     def _say_ready(self, state: CloudState) -> None:
         ports = self._memory.ports
         self._say(f"ready: AWS at {ports.aws_endpoint}, Postgres on port {ports.postgres}")
-        for line in next_steps(self._memory, self._wishes):
+        for line in next_steps(self._memory, self._options):
             self._say(line)
         self._say(f"the database, to read: {state.database_url}")
         self._say(f"its reports, for other tools: {state.report_url}")
@@ -224,7 +225,7 @@ class Supervisor:
     def _state(self, bucket: str, context: dict[str, str]) -> CloudState:
         memory = self._memory
         database = f"{HOST}:{memory.ports.postgres}/{DATABASE}"
-        turned = self._wishes.at_real_spotify().deployment(memory.ports)
+        turned = self._options.at_real_spotify().deployment(memory.ports)
         return CloudState(
             pid=os.getpid(),
             aws_endpoint=memory.aws.endpoint,
@@ -237,7 +238,7 @@ class Supervisor:
             spotify_api_url=context["spotify_api_url"],
             spotify_accounts_url=context["spotify_accounts_url"],
             reccobeats_url=context["reccobeats_url"],
-            simulated=self._wishes.simulated_listener,
+            simulated=self._options.simulated_listener,
             real_spotify_api_url=turned["spotify_api_url"],
             real_spotify_accounts_url=turned["spotify_accounts_url"],
             page_url=self._memory.ports.page_url,
@@ -245,8 +246,8 @@ class Supervisor:
         )
 
     @property
-    def _wishes(self) -> Wishes:
-        return self._wished.within(self._memory)
+    def _options(self) -> RunOptions:
+        return self._given.within(self._memory)
 
     def _remember(self, **changes: object) -> None:
         self._memory = self._memory.model_copy(update=changes)
@@ -260,9 +261,9 @@ class Supervisor:
 
 def main() -> None:
     """Run in the background; the output goes to a log."""
-    home, wishes = Path(sys.argv[1]), Wishes.model_validate_json(sys.argv[2])
+    home, options = Path(sys.argv[1]), RunOptions.model_validate_json(sys.argv[2])
     try:
-        run(home, wishes, lambda text: print(text, flush=True))  # noqa: T201 - its log
+        run(home, options, lambda text: print(text, flush=True))  # noqa: T201 - its log
     except HistoryError as error:
         sys.exit(f"error: {error}")
 

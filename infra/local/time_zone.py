@@ -33,6 +33,6 @@ def set_default(aws: LocalAws, function: str, zone: str | None, say: Callable[[s
     """
     event = {"default_time_zone": zone, "seconds": REFRESH_S}
     answer = client("lambda", aws).invoke(FunctionName=function, Payload=json.dumps(event).encode())
-    told = json.loads(answer["Payload"].read())
-    if error := told.get("errorMessage") or told.get("error"):
+    result = json.loads(answer["Payload"].read())
+    if error := result.get("errorMessage") or result.get("error"):
         say(f"reports may be in UTC or behind: {error}; see `plays listener set`, `plays derive`")

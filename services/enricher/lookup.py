@@ -14,6 +14,7 @@ from services.enricher.sources.source import (
     SourceOffError,
 )
 from shared.errors import FeatureSourceError
+from shared.models import has_usual_id
 from shared.telemetry import logger
 
 FAILURE_WAIT_S = 900
@@ -63,7 +64,9 @@ class Lookup:
         findings = Findings(self._cache.read(wanted, started_at))
         known = findings.cached
         due = [t for t in wanted if anew or t not in known or known[t].is_due(started_at)]
-        remaining = due
+        # No source knows an unusual id, and one of them can fail a whole call.
+        findings.missing.update(track for track in due if not has_usual_id(track))
+        remaining = [track for track in due if track not in findings.missing]
         for name in self._sources:
             for chunk in chunks(remaining, TRACKS_PER_CALL):
                 self._ask(name, chunk, findings, started_at, until)

@@ -9,10 +9,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from services.enricher.settings import EnricherSettings
 from services.enricher.sources import reccobeats, spotify
 from services.enricher.sources.reccobeats import ReccoBeats
-from services.enricher.sources.source import FeatureSource, UsualIdsOnly, choose
+from services.enricher.sources.source import FeatureSource
 from services.enricher.sources.spotify import SpotifyFeatures
 from services.enricher.sources.spotify_calls import SpotifyCalls
 from shared.aws import client
+from shared.errors import SettingsError
 from shared.spotify.api import SpotifyAccounts, SpotifyApi, open_session
 from shared.spotify.rate_limits import SpotifyApps
 
@@ -31,12 +32,20 @@ def time_for_asking(context: LambdaContext) -> timedelta:
 
 
 def sources(settings: EnricherSettings) -> dict[str, FeatureSource]:
-    """Return the configured sources by name, in the order in which they are asked."""
-    makers: dict[str, Callable[[], FeatureSource]] = {
-        reccobeats.NAME: lambda: UsualIdsOnly(_reccobeats(settings)),
-        spotify.NAME: lambda: UsualIdsOnly(_spotify(settings)),
+    """Return the configured sources by name, in the order in which they are asked.
+
+    Raises:
+        SettingsError: No source has a configured name.
+    """
+    makers: dict[str, Callable[[EnricherSettings], FeatureSource]] = {
+        reccobeats.NAME: _reccobeats,
+        spotify.NAME: _spotify,
     }
-    return choose(settings.source_names, makers)
+    for name in settings.source_names:
+        if name not in makers:
+            known = ", ".join(makers)
+            raise SettingsError(f"FEATURE_SOURCES: no source is named {name!r}, only {known}")
+    return {name: makers[name](settings) for name in settings.source_names}
 
 
 def _reccobeats(settings: EnricherSettings) -> ReccoBeats:

@@ -59,7 +59,8 @@ class FeatureStore:
         """
         tracks = set(waiting)
         for each in rounds:
-            stored = {track for (track,) in run(self._database, "stored_tracks", tracks=[*each])}
+            found = run(self._database, "stored_tracks", tracks=",".join(each))
+            stored = {track for (track,) in found}
             self._write(_INSERT, [each[track] for track in each.keys() - stored])
             self._write(_UPSERT, [each[track] for track in each.keys() & stored])
             tracks.update(track for track, f in each.items() if f.popularity is not None)

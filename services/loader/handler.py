@@ -27,6 +27,7 @@ Load = Callable[[Sequence[EnrichedBatch]], None]
 
 
 @logger.inject_lambda_context
+@collection_paused()
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Load all batches of the event in one transaction; report only the messages that failed.
 
@@ -36,9 +37,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         DatabaseAwayError: Postgres is not available: the queue keeps all messages and retries.
     """
     loader = wire()
-    with collection_paused():
-        batches, failed = read_messages(event, EnrichedBatch)
-        failed += _load(list(batches.items()), loader.load)
+    batches, failed = read_messages(event, EnrichedBatch)
+    failed += _load(list(batches.items()), loader.load)
     if batches:
         # A third, because a transaction that starts at its end may take as long again.
         third_s = context.get_remaining_time_in_millis() / 3_000

@@ -50,9 +50,9 @@ def _export(path: Path, listener: str, now: datetime) -> Iterator[EnrichedBatch]
 
 def _poll(number: int, polled_at: datetime) -> EnrichedBatch:
     """Poll the simulated Spotify. The time from the export's end to the first poll is a gap."""
-    plays = [play for play in Listener().plays_between(polled_at - LIVE, polled_at) if play.shown]
+    plays = Listener().plays_between(polled_at - LIVE, polled_at)
     missed = Gap(
-        started_at=polled_at - 2 * AN_HOUR, ended_at=plays[0].started_at, reason="50 new plays"
+        started_at=polled_at - 2 * AN_HOUR, ended_at=polled_at - LIVE, reason="50 new plays"
     )
     report = PollReport(polled_at=polled_at, returned=50, new=len(plays), late=0, moved=0)
     return EnrichedBatch(

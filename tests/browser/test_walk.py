@@ -274,7 +274,7 @@ def test_queues_and_logins_are_shown_on_request(chromium, site):
 
 
 @pytest.mark.parametrize("period", ["30d", "12m"])
-def test_the_lists_of_discovery_have_no_holes(chromium, site, period):
+def test_the_lists_of_discovery_fill_their_panels(chromium, site, period):
     chromium.look(DESKTOP)
     chromium.visit(f"{site.url}/discovery?listener=me&period={period}")
 

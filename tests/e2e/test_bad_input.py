@@ -185,7 +185,7 @@ def test_an_upload_without_history_fails_with_its_reason(local_cloud, tmp_path):
     ]
 
 
-def test_no_bad_input_becomes_a_dead_letter(local_cloud, report):
+def test_bad_input_never_becomes_a_dead_letter(local_cloud, report):
     dead = local_cloud.run_json("dlq", "list")
 
     assert dead["total"] == 0

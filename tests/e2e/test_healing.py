@@ -56,7 +56,7 @@ def test_no_track_is_due_after_healing(local_cloud):
     assert answer["asked"] == 0
 
 
-def test_a_named_track_is_requested_even_if_known(local_cloud, known):
+def test_healing_a_named_track_requests_it_even_if_known(local_cloud, known):
     link = f"https://open.spotify.com/track/{known[0].rpartition(':')[2]}?si=1"
 
     answer = local_cloud.run_json("heal", "--track", link, "--track", UNKNOWN)

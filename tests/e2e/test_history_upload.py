@@ -39,11 +39,11 @@ def test_an_export_becomes_rows_and_every_row_is_counted(local_cloud, exports, f
     assert first["reconciled"] is True
     assert first["rows_in"] == summary.rows
     assert first["inserted"] == local_cloud.count("anna") == summary.distinct_plays
-    assert sum(first["skipped"].values()) == summary.podcasts + summary.audiobooks + summary.unnamed
+    assert sum(first["skipped"].values()) == summary.rows - summary.music > 0
     assert first["quarantined"] == {}
 
 
-def test_the_same_export_again_adds_no_row(local_cloud, exports, first):
+def test_uploading_the_same_export_again_adds_no_row(local_cloud, exports, first):
     later, _, summary = exports
 
     again = local_cloud.run_json("upload", str(later), "--listener", "anna", "--wait")

@@ -17,7 +17,7 @@ from infra.local.deploy import COMMAND
 from infra.local.ports import any_free
 from infra.local.state import REPOSITORY, CloudState
 from tests.e2e.conftest import LocalCloud, remember_ports
-from tests.unit.spotify_server import SpotifyServer, a_grant, a_page, a_row, a_spotify_server
+from tests.fakes.spotify import SpotifyServer, a_grant, a_page, a_row, a_spotify_server
 
 pytestmark = pytest.mark.e2e
 

@@ -234,12 +234,12 @@ def processes_of(home: Path) -> list[str]:
     return [command for command in commands if str(home) in command]
 
 
-def test_an_aborted_first_start_starts_from_scratch(story):
+def test_the_start_after_an_aborted_first_start_begins_from_scratch(story):
     assert "ready" not in story.aborted_output
     assert "cdk bootstrap" in story.first_output
 
 
-def test_a_busy_port_is_named_and_replaced(story):
+def test_the_start_names_a_busy_port_and_uses_another(story):
     assert f"port {story.busy_port} is busy: aws takes {story.first_port}" in story.aborted_output
     assert story.first_port != story.busy_port
 
@@ -270,7 +270,7 @@ def test_a_home_resumes_on_another_port(story):
     assert story.resumed == story.more_plays
 
 
-def test_the_same_history_again_adds_no_row(story):
+def test_uploading_the_same_history_again_adds_no_row(story):
     assert story.second_upload["reconciled"] is True
     assert story.second_upload["inserted"] == 0
 
@@ -292,5 +292,5 @@ def test_only_the_owner_can_read_the_files_of_a_home(story):
     assert set(story.open_to_others) <= {"postgres"}
 
 
-def test_down_leaves_nothing_running(story):
+def test_local_down_leaves_no_process_running(story):
     assert story.second_left_running == []

@@ -39,6 +39,13 @@ def machine(debian_postgres) -> Iterator[Machine]:
         yield machine
 
 
+@pytest.fixture
+def booted(machine) -> Machine:
+    """A machine of the test's own that has booted."""
+    machine.run("boot.sh")
+    return machine
+
+
 @pytest.fixture(scope="session")
 def served(debian_postgres) -> Iterator[Machine]:
     """A booted machine with our schema; tests must leave it unchanged."""

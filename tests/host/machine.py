@@ -217,6 +217,11 @@ class Machine:
         finally:
             database.close()
 
+    def ask(self, role: str, statement: str = "SELECT 1", **changes: Any) -> list[Any]:
+        """Connect as a function does; return the rows of one statement."""
+        with self.connected(role, **changes) as database:
+            return database.run(statement)
+
     def ask_from_elsewhere(
         self, role: str, context: ssl.SSLContext | None, password: str = ""
     ) -> list[Any]:

@@ -9,6 +9,7 @@ import pytest
 from services.loader.migrate import migrate
 from services.loader.store import Store
 from tests.host.conftest import a_machine
+from tests.host.machine import Machine
 from tests.unit.loader.loader_examples import a_batch, a_play
 
 TABLES = ("listening_history", "merged_record", "track_features", "poll", "loaded_batch")
@@ -62,8 +63,7 @@ def test_a_dump_restores_into_an_empty_server(filled, machine):
         owner.run("ALTER TABLE poll ADD note text")
     with machine.connected("loader") as loader:
         Store(loader).load([a_batch(a_play(-600))])
-    with machine.connected("reader") as reader:
-        assert reader.run("SELECT count(*) FROM listening_history") == [[301]]
+    assert machine.ask("reader", "SELECT count(*) FROM listening_history") == [[301]]
 
 
 def test_a_backup_is_named_by_its_time_and_recorded(filled):
@@ -73,38 +73,29 @@ def test_a_backup_is_named_by_its_time_and_recorded(filled):
     assert (filled.home / "last-backup").exists()
 
 
-def test_a_dump_that_fails_halfway_stores_nothing(machine):
-    fill(machine)
+def fail_halfway(machine):
     real = f"/usr/lib/postgresql/{machine.facts['PG_MAJOR']}/bin/pg_dump"
     machine.fake("pg_dump", f'{real} "$@" | head -c 5000; exit 1')
 
+
+@pytest.mark.parametrize(
+    ("fail", "reason"),
+    [
+        pytest.param(fail_halfway, "pg_dump failed: nothing was stored", id="halfway"),
+        pytest.param(Machine.stop, "", id="without Postgres"),
+        pytest.param(lambda host: host.refuse("s3-cp"), "nothing was stored", id="upload refused"),
+    ],
+)
+def test_a_failed_backup_stores_nothing(machine, fail, reason):
+    fill(machine)
+    fail(machine)
+
     done = machine.attempt("backup.sh", user="postgres")
 
     assert done.returncode == 1
-    assert "pg_dump failed: nothing was stored" in done.stderr
+    assert reason in done.stderr
     assert machine.backups == []
     assert not (machine.home / "last-backup").exists()
-
-
-def test_an_unavailable_database_stores_nothing(machine):
-    fill(machine)
-    machine.stop()
-
-    done = machine.attempt("backup.sh", user="postgres")
-
-    assert done.returncode == 1
-    assert machine.backups == []
-
-
-def test_a_failed_upload_is_not_a_backup(filled):
-    filled.refuse("s3-cp")
-
-    done = filled.attempt("backup.sh", user="postgres")
-
-    assert done.returncode == 1
-    assert "nothing was stored" in done.stderr
-    assert filled.backups == []
-    assert not (filled.home / "last-backup").exists()
 
 
 def test_a_dump_is_not_restored_over_existing_data(filled):

@@ -45,31 +45,28 @@ def test_every_setting_of_the_server_is_from_our_file(served):
     assert served.sql("SHOW work_mem") == "8MB"
 
 
-def test_a_second_boot_changes_nothing(machine):
-    machine.run("boot.sh")
-    with machine.connected("migrator") as owner:
+def test_a_second_boot_changes_nothing(booted):
+    with booted.connected("migrator") as owner:
         migrate(owner)
-        before = machine.state()
+        before = booted.state()
 
-        machine.run("boot.sh")
+        booted.run("boot.sh")
 
-        assert machine.state() == before
+        assert booted.state() == before
         assert owner.run("SELECT 1") == [[1]]
 
 
-def test_a_new_instance_keeps_the_data_and_certificates(machine):
-    machine.run("boot.sh")
-    with machine.connected("migrator") as owner:
+def test_a_new_instance_keeps_the_data_and_certificates(booted):
+    with booted.connected("migrator") as owner:
         owner.run("CREATE TABLE kept AS SELECT 42 AS x")
-    authority = machine.ca
-    machine.replace_instance()
+    authority = booted.ca
+    booted.replace_instance()
 
-    machine.run("boot.sh")
+    booted.run("boot.sh")
 
-    with machine.connected("migrator") as owner:
-        assert owner.run("TABLE kept") == [[42]]
-    assert machine.ca == authority
-    assert len([call for call in machine.calls if call.startswith("mkfs")]) == 1
+    assert booted.ask("migrator", "TABLE kept") == [[42]]
+    assert booted.ca == authority
+    assert len([call for call in booted.calls if call.startswith("mkfs")]) == 1
 
 
 def test_the_instance_attaches_the_volume_and_the_address(served):
@@ -156,45 +153,36 @@ def test_an_enlarged_volume_is_fully_used(machine):
     assert f"xfs_growfs {machine.home}" in machine.calls[before:]
 
 
-def test_data_of_another_major_version_are_refused_unchanged(machine):
-    machine.run("boot.sh")
-    (machine.home / "data" / "PG_VERSION").write_text("9\n")
+def test_data_of_another_major_version_are_refused_unchanged(booted):
+    (booted.home / "data" / "PG_VERSION").write_text("9\n")
 
-    done = machine.attempt("cluster.sh")
+    done = booted.attempt("cluster.sh")
 
     assert done.returncode == 1
     assert "the data are of Postgres 9" in done.stderr
-    assert (machine.home / "data" / "PG_VERSION").read_text() == "9\n"
+    assert (booted.home / "data" / "PG_VERSION").read_text() == "9\n"
 
 
 def test_the_next_boot_repairs_an_interrupted_initialization(machine):
     machine.fake("initdb", 'mkdir -p "${1#--pgdata=}"; touch "${1#--pgdata=}/PG_VERSION"; exit 1')
     assert machine.attempt("boot.sh").returncode == 1
-    # By this timer the user data see that a boot succeeded.
-    assert not [call for call in machine.calls if "pg-check.timer" in call]
     machine.replace_instance()
 
     machine.run("boot.sh")
 
-    with machine.connected("reader") as database:
-        assert database.run("SELECT 1") == [[1]]
+    assert machine.ask("reader", "SELECT 1") == [[1]]
 
 
-def test_a_failed_boot_is_reported(machine):
+def test_a_failed_boot_says_why_on_the_console_and_starts_no_timer(machine):
     machine.put_login("loader", "")
 
-    assert machine.attempt("boot.sh").returncode == 1
+    done = machine.attempt("boot.sh")
+
+    assert done.returncode == 1
+    assert "the login of loader is not JSON" in done.stdout
+    assert machine.console.read_text() == done.stdout
     # By this timer the user data see that a boot succeeded.
     assert not [call for call in machine.calls if "pg-check.timer" in call]
-
-
-def test_the_output_of_a_boot_is_on_the_console_too(machine):
-    machine.put_login("loader", "")
-
-    said = machine.attempt("boot.sh").stdout
-
-    assert "the login of loader is not JSON" in said
-    assert machine.console.read_text() == said
 
 
 def test_the_limits_of_a_boot_leave_time_for_its_signal(machine):

@@ -119,8 +119,7 @@ def test_the_owner_connects_by_port_forwarding_without_a_certificate(machine, ro
     machine.facts["APP_CIDRS"] = "10.42.2.0/24"
     machine.run("boot.sh")
 
-    with machine.connected(role) as database:
-        assert database.run("SELECT current_user::text") == [[role]]
+    assert machine.ask(role, "SELECT current_user::text") == [[role]]
 
 
 def test_disabling_it_again_refuses_the_next_connection(machine):

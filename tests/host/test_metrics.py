@@ -40,10 +40,9 @@ def stamp(served):
     stamp.unlink(missing_ok=True)
 
 
-def test_metrics_are_published_before_the_boot_ends(machine):
-    machine.run("boot.sh")
+def test_metrics_are_published_before_the_boot_ends(booted):
 
-    assert "MetricName=BackupAgeHours,Value=0.0" in machine.calls[-1]
+    assert "MetricName=BackupAgeHours,Value=0.0" in booted.calls[-1]
 
 
 def test_a_host_without_cloudwatch_serves_anyway(machine):
@@ -128,13 +127,12 @@ def test_the_disk_usage_is_published_without_access_to_snapshots(served):
     assert set(published(served.calls[before:])) == {"DiskUsedPercent"}
 
 
-def test_nothing_is_published_if_postgres_does_not_answer(machine):
-    machine.run("boot.sh")
-    machine.stop()
-    before = len(machine.calls)
+def test_nothing_is_published_if_postgres_does_not_answer(booted):
+    booted.stop()
+    before = len(booted.calls)
 
-    done = machine.attempt("metrics.sh", user="postgres")
+    done = booted.attempt("metrics.sh", user="postgres")
 
     assert done.returncode == 1
     assert "Postgres does not answer" in done.stderr
-    assert machine.calls[before:] == []
+    assert booted.calls[before:] == []

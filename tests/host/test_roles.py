@@ -34,17 +34,15 @@ def test_the_migrator_is_not_a_superuser(served, statement):
         database.run(statement)
 
 
-def test_the_loader_loads_a_complete_batch(machine):
-    machine.run("boot.sh")
-    with machine.connected("migrator") as owner:
+def test_the_loader_loads_a_complete_batch(booted):
+    with booted.connected("migrator") as owner:
         migrate(owner)
 
-    with machine.connected("loader") as database:
+    with booted.connected("loader") as database:
         Store(database).load([a_batch(a_play(0), a_play(200))])
         Store(database).load([a_batch(a_play(0), a_play(200))])
 
-    with machine.connected("reader") as reader:
-        assert reader.run("SELECT count(*) FROM listening_history") == [[2]]
+    assert booted.ask("reader", "SELECT count(*) FROM listening_history") == [[2]]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +66,7 @@ def test_the_reader_reads_tables_and_views(served):
 
 
 def test_the_report_reader_finds_the_views_without_naming_their_schema(served):
-    with served.connected("report_reader") as database:
-        assert database.run("SELECT count(*) FROM import_result") == [[0]]
+    assert served.ask("report_reader", "SELECT count(*) FROM import_result") == [[0]]
 
 
 @pytest.mark.parametrize("role", ["reader", "report_reader"])
@@ -114,8 +111,7 @@ def test_the_temporary_files_of_a_report_have_a_limit(served, role):
 
 @pytest.mark.parametrize("role", ["reader", "report_reader"])
 def test_a_runaway_report_is_cancelled_after_30_s(served, role):
-    with served.connected(role) as database:
-        assert database.run("SHOW statement_timeout") == [["30s"]]
+    assert served.ask(role, "SHOW statement_timeout") == [["30s"]]
 
 
 def test_readers_cannot_exhaust_the_connections(served):
@@ -123,11 +119,8 @@ def test_readers_cannot_exhaust_the_connections(served):
         for role in ("reader", "report_reader"):
             for _ in range(10):
                 held.enter_context(served.connected(role))
-            with (
-                pytest.raises(DatabaseAwayError, match="too many connections"),
-                served.connected(role),
-            ):
-                pass
+            with pytest.raises(DatabaseAwayError, match="too many connections"):
+                served.ask(role)
 
         for _ in range(10):
             loader = held.enter_context(served.connected("loader"))
@@ -137,16 +130,13 @@ def test_readers_cannot_exhaust_the_connections(served):
 @pytest.mark.parametrize("database", ["postgres", "template1"])
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_can_connect_to_another_database(served, role, database):
-    with pytest.raises(DatabaseLoginError), served.connected(role, database=database):
-        pass
+    with pytest.raises(DatabaseLoginError):
+        served.ask(role, database=database)
 
 
 def test_the_superuser_can_connect_on_the_host_only(served):
-    with (
-        pytest.raises(DatabaseLoginError, match=r"no pg_hba\.conf entry"),
-        served.connected("loader", username="postgres"),
-    ):
-        pass
+    with pytest.raises(DatabaseLoginError, match=r"no pg_hba\.conf entry"):
+        served.ask("loader", username="postgres")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -170,89 +160,74 @@ def test_each_role_has_its_own_encrypted_password(served):
 
 
 @pytest.mark.parametrize("call", ["ssm-get-parameters", "ssm-put-parameter"])
-def test_storing_a_login_is_retried(machine, call):
-    machine.run("boot.sh")
-    machine.parameter(LOGIN.format("loader")).unlink()
-    machine.refuse(call)
+def test_storing_a_login_is_retried(booted, call):
+    booted.parameter(LOGIN.format("loader")).unlink()
+    booted.refuse(call)
 
-    machine.run("roles.sh")
+    booted.run("roles.sh")
 
-    with machine.connected("loader") as database:
-        assert database.run("SELECT 1") == [[1]]
+    assert booted.ask("loader", "SELECT 1") == [[1]]
 
 
-def test_a_deleted_login_is_replaced_for_the_next_connection(machine):
-    machine.run("boot.sh")
-    old = {role: machine.password(role) for role in ROLES}
-    with machine.connected("loader") as open_before:
-        machine.parameter(LOGIN.format("loader")).unlink()
+def test_a_deleted_login_is_replaced_for_the_next_connection(booted):
+    old = {role: booted.password(role) for role in ROLES}
+    with booted.connected("loader") as open_before:
+        booted.parameter(LOGIN.format("loader")).unlink()
 
-        told = machine.attempt("roles.sh").stderr
+        output = booted.attempt("roles.sh").stderr
 
         assert open_before.run("SELECT 1") == [[1]]
-        assert "made a new password for loader" in told
-        assert "reader" not in told
-    assert {role for role in ROLES if machine.password(role) != old[role]} == {"loader"}
-    with machine.connected("loader") as database:
-        assert database.run("SELECT current_user::text") == [["loader"]]
-    with (
-        pytest.raises(DatabaseLoginError, match="password authentication failed"),
-        machine.connected("loader", password=old["loader"]),
-    ):
-        pass
+        assert "made a new password for loader" in output
+        assert "reader" not in output
+    assert {role for role in ROLES if booted.password(role) != old[role]} == {"loader"}
+    assert booted.ask("loader", "SELECT current_user::text") == [["loader"]]
+    with pytest.raises(DatabaseLoginError, match="password authentication failed"):
+        booted.ask("loader", password=old["loader"])
 
 
-def test_a_password_from_the_owner_works_at_the_next_connection(machine):
-    machine.run("boot.sh")
-    old = machine.password("loader")
-    machine.put_password("loader", "quote's and \\ and $HOME")
+def test_a_password_from_the_owner_works_at_the_next_connection(booted):
+    old = booted.password("loader")
+    booted.put_password("loader", "quote's and \\ and $HOME")
 
-    machine.run("roles.sh")
+    booted.run("roles.sh")
 
-    with machine.connected("loader") as database:
-        assert database.run("SELECT current_user::text") == [["loader"]]
-    with (
-        pytest.raises(DatabaseLoginError, match="password authentication failed"),
-        machine.connected("loader", password=old),
-    ):
-        pass
+    assert booted.ask("loader", "SELECT current_user::text") == [["loader"]]
+    with pytest.raises(DatabaseLoginError, match="password authentication failed"):
+        booted.ask("loader", password=old)
 
 
-def test_a_partly_failed_run_changes_no_password(machine):
-    machine.run("boot.sh")
-    old = machine.password("migrator")
-    machine.put_password("migrator", "new")
-    machine.change("roles.sh", 'echo "$passwords"', 'echo "$passwords" && echo "SELECT 1 / 0;"')
+def test_a_partly_failed_run_changes_no_password(booted):
+    old = booted.password("migrator")
+    booted.put_password("migrator", "new")
+    booted.change("roles.sh", 'echo "$passwords"', 'echo "$passwords" && echo "SELECT 1 / 0;"')
 
-    assert machine.attempt("roles.sh").returncode != 0
+    assert booted.attempt("roles.sh").returncode != 0
 
-    with machine.connected("migrator", password=old) as database:
-        assert database.run("SELECT 1") == [[1]]
+    assert booted.ask("migrator", "SELECT 1", password=old) == [[1]]
 
 
-def test_no_password_is_in_logs_arguments_or_environments(machine):
-    machine.run("boot.sh")
-    machine.sql("ALTER SYSTEM SET log_statement = 'all'")
-    machine.sql("ALTER SYSTEM SET log_min_messages = 'debug1'")
-    machine.sql("SELECT pg_reload_conf()")
-    seen = machine.cloud / "parts" / "seen"
+def test_no_password_is_in_logs_arguments_or_environments(booted):
+    booted.sql("ALTER SYSTEM SET log_statement = 'all'")
+    booted.sql("ALTER SYSTEM SET log_min_messages = 'debug1'")
+    booted.sql("SELECT pg_reload_conf()")
+    seen = booted.cloud / "parts" / "seen"
     for program in ("psql", "runuser"):
         real = (
-            f"$(PATH=/usr/lib/postgresql/{machine.facts['PG_MAJOR']}/bin:/usr/sbin:/sbin "
+            f"$(PATH=/usr/lib/postgresql/{booted.facts['PG_MAJOR']}/bin:/usr/sbin:/sbin "
             f"command -v {program})"
         )
-        machine.fake(program, f'{{ echo "$*"; env; }} >> {seen}; chmod 666 {seen} || true\n'
+        booted.fake(program, f'{{ echo "$*"; env; }} >> {seen}; chmod 666 {seen} || true\n'
                      f'exec "{real}" "$@"')  # fmt: skip
-    machine.parameter(LOGIN.format("reader")).unlink()
-    machine.put_password("loader", "never-to-be-seen")
+    booted.parameter(LOGIN.format("reader")).unlink()
+    booted.put_password("loader", "never-to-be-seen")
 
-    machine.run("roles.sh")
+    booted.run("roles.sh")
 
-    told = machine.log.read_text() + seen.read_text() + "\n".join(machine.calls)
+    output = booted.log.read_text() + seen.read_text() + "\n".join(booted.calls)
     assert "REVOKE ALL ON DATABASE" not in seen.read_text()
     assert "--dbname=spotify" in seen.read_text()
-    assert not [role for role in ROLES if machine.password(role) in told]
-    assert "SCRAM-SHA-256$" not in told
+    assert not [role for role in ROLES if booted.password(role) in output]
+    assert "SCRAM-SHA-256$" not in output
 
 
 def a_login(**changes):

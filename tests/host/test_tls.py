@@ -36,12 +36,6 @@ def certificate_shown(machine, context):
             return ssl.DER_cert_to_PEM_cert(encrypted.getpeercert(binary_form=True))
 
 
-@pytest.fixture
-def booted(machine):
-    machine.run("boot.sh")
-    return machine
-
-
 @pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
 def test_each_role_connects_with_the_authority(served, role):
     with served.connected(role) as database:
@@ -52,28 +46,19 @@ def test_each_role_connects_with_the_authority(served, role):
 
 
 def test_a_client_with_another_authority_rejects_the_server(served, booted):
-    with (
-        pytest.raises(DatabaseAwayError, match="certificate verify failed"),
-        served.connected("loader", ca_pem=booted.ca),
-    ):
-        pass
+    with pytest.raises(DatabaseAwayError, match="certificate verify failed"):
+        served.ask("loader", ca_pem=booted.ca)
 
 
 def test_a_client_rejects_the_server_under_another_name(served):
-    with (
-        pytest.raises(DatabaseAwayError, match="Hostname mismatch"),
-        served.connected("loader", host="db.example"),
-    ):
-        pass
+    with pytest.raises(DatabaseAwayError, match="Hostname mismatch"):
+        served.ask("loader", host="db.example")
 
 
 @pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
 def test_plain_text_is_refused(served, role):
-    with (
-        pytest.raises(DatabaseLoginError, match="no encryption"),
-        served.connected(role, host="127.0.0.1", port=served.port, ca_pem="", via=None),
-    ):
-        pass
+    with pytest.raises(DatabaseLoginError, match="no encryption"):
+        served.ask(role, host="127.0.0.1", port=served.port, ca_pem="", via=None)
 
 
 def test_an_old_tls_version_is_refused(served):
@@ -124,8 +109,7 @@ def test_renewing_a_certificate_keeps_open_connections(machine):
         machine.run("tls.sh")
 
         assert open_before.run(SESSION) == before
-        with machine.connected("loader") as fresh:
-            assert fresh.run(SESSION) == before
+        assert machine.ask("loader", SESSION) == before
     assert certificate(machine) != old
     shown = certificate_shown(machine, ssl.create_default_context(cadata=machine.ca))
     assert shown in certificate(machine)
@@ -147,8 +131,7 @@ def test_a_new_name_gets_a_certificate_of_the_same_authority(booted):
 
     booted.run("tls.sh")
 
-    with booted.connected("loader", host=booted.facts["DB_HOST"]) as database:
-        assert database.run("SELECT 1") == [[1]]
+    assert booted.ask("loader", "SELECT 1", host=booted.facts["DB_HOST"]) == [[1]]
     assert booted.ca == authority
 
 
@@ -157,8 +140,7 @@ def test_a_name_longer_than_a_subject_works(booted):
 
     booted.run("tls.sh")
 
-    with booted.connected("loader", host=booted.facts["DB_HOST"]) as database:
-        assert database.run("SELECT 1") == [[1]]
+    assert booted.ask("loader", "SELECT 1", host=booted.facts["DB_HOST"]) == [[1]]
 
 
 def test_a_removed_authority_is_recreated_with_its_certificates(booted):
@@ -167,27 +149,21 @@ def test_a_removed_authority_is_recreated_with_its_certificates(booted):
 
     booted.run("tls.sh")
 
-    with booted.connected("loader") as database:
-        assert database.run("SELECT 1") == [[1]]
-    with (
-        pytest.raises(DatabaseAwayError, match="certificate verify failed"),
-        booted.connected("loader", ca_pem=former),
-    ):
-        pass
+    assert booted.ask("loader", "SELECT 1") == [[1]]
+    with pytest.raises(DatabaseAwayError, match="certificate verify failed"):
+        booted.ask("loader", ca_pem=former)
 
 
-def test_the_next_run_publishes_an_unpublished_authority(machine):
-    machine.run("boot.sh")
-    (machine.home / "tls" / "ca.crt").unlink()
-    machine.fake("aws", "exit 254")
-    machine.change("tls.sh", "retry 30 publish", "retry 1 publish")
-    assert machine.attempt("tls.sh").returncode == 1
-    machine.replace_instance()
+def test_the_next_run_publishes_an_unpublished_authority(booted):
+    (booted.home / "tls" / "ca.crt").unlink()
+    booted.fake("aws", "exit 254")
+    booted.change("tls.sh", "retry 30 publish", "retry 1 publish")
+    assert booted.attempt("tls.sh").returncode == 1
+    booted.replace_instance()
 
-    machine.run("boot.sh")
+    booted.run("boot.sh")
 
-    with machine.connected("loader") as database:
-        assert database.run("SELECT 1") == [[1]]
+    assert booted.ask("loader", "SELECT 1") == [[1]]
 
 
 def test_no_temporary_files_remain(served):

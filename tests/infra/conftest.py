@@ -14,11 +14,21 @@ import pytest
 from infra.cdk.app_builder import build, new_app
 from infra.cdk.config import load
 from infra.local.ports import Ports
-from infra.local.wishes import Wishes
+from infra.local.run_options import RunOptions
 
 ROOT = Path(__file__).parents[2]
 DATA, PIPELINE, DEPLOYER = "SpotifyData", "SpotifyPipeline", "SpotifyDeployer"
 ACCOUNT, REGION = "111122223333", "eu-west-1"
+ON_POSTGRES = ("Loader", "Migrator", "Queries", "Derive")
+FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", *ON_POSTGRES)
+BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
+"""The function that CDK adds for triggers."""
+PIPELINES = tuple(f"{name}/{PIPELINE}" for name in ("aws", "elsewhere", "private", "local"))
+EVERY = (
+    *(f"{name}/{DATA}" for name in ("aws", "elsewhere", "private", "local")),
+    f"github/{DEPLOYER}",
+    *PIPELINES,
+)
 
 
 def cdk_context(**given):
@@ -115,6 +125,16 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
+def each_of(stacks):
+    """Run a test for each stack, named as for the fixture `stack`."""
+    return pytest.mark.parametrize("stack", stacks, indirect=True)
+
+
+def offenders(stack, kind, keeps):
+    """Return the resources of a type whose properties break a rule."""
+    return {path for path, each in stack.resources(kind).items() if not keeps(each["Properties"])}
+
+
 def an_app(folder, **given):
     context = cdk_context(**given)
     app = new_app(context, folder)
@@ -142,13 +162,13 @@ def aws(tmp_path_factory):
 def placed(tmp_path_factory):
     """All stacks as `app.py` builds them if the CDK command line has credentials."""
     folder = tmp_path_factory.mktemp("placed")
-    told = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
+    place = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
     context = {"CDK_CONTEXT_JSON": json.dumps(cdk_context()), "CDK_OUTDIR": str(folder)}
     subprocess.run(  # noqa: S603 - the arguments are ours
         [sys.executable, ROOT / "app.py"],
         check=True,
         cwd=ROOT,
-        env={**os.environ, **told, **context},
+        env={**os.environ, **place, **context},
     )
     return {
         name: Synthesised(folder, name, json.loads((folder / f"{name}.template.json").read_text()))
@@ -217,7 +237,7 @@ def facts(files):
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
     """All stacks as a first run of the local cloud deploys them."""
-    return synthesise(tmp_path_factory.mktemp("local"), **Wishes().deployment(Ports()))
+    return synthesise(tmp_path_factory.mktemp("local"), **RunOptions().deployment(Ports()))
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import re
 from importlib import import_module
 
 import boto3
@@ -5,6 +6,7 @@ import pytest
 
 from cli.deployment_status import dashboard_url
 from cli.target import Target
+from infra.cdk.libraries import INSTALL, LOCK
 
 SETTINGS = {
     "Collector": ("services.collector.handler", "CollectorSettings"),
@@ -16,35 +18,16 @@ SETTINGS = {
     "Queries": ("services.loader.settings", "DatabaseSettings"),
     "Derive": ("services.loader.settings", "DeriveSettings"),
 }
-SERVICES = {
-    "Collector": "collector",
-    "Backfill": "collector",
-    "Enricher": "enricher",
-    "Healer": "enricher",
-    "Loader": "loader",
-    "Migrator": "loader",
-    "Queries": "loader",
-    "Derive": "loader",
-}
+SERVICES = {name: module.split(".")[1] for name, (module, _) in SETTINGS.items()}
+QUEUES = ("CollectedPlays", "EnrichedPlays", "UploadedFiles")
 OUTPUTS = {
     "ArchiveBucket": "spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>",
-    "CollectorFunction": "<Functions/Collector/Function>",
-    "BackfillFunction": "<Functions/Backfill/Function>",
-    "EnricherFunction": "<Functions/Enricher/Function>",
-    "HealerFunction": "<Functions/Healer/Function>",
-    "LoaderFunction": "<Functions/Loader/Function>",
-    "MigratorFunction": "<Functions/Migrator/Function>",
-    "QueriesFunction": "<Functions/Queries/Function>",
-    "DeriveFunction": "<Functions/Derive/Function>",
+    **{f"{name}Function": f"<Functions/{name}/Function>" for name in SETTINGS},
     "ListenerStateTable": "<ListenerState>",
     "SpotifyAppTable": "<SpotifyApp>",
     "TrackCacheTable": "<TrackCache>",
-    "CollectedPlaysQueueUrl": "<CollectedPlays/Queue>",
-    "CollectedPlaysDlqUrl": "<CollectedPlays/DeadLetters>",
-    "EnrichedPlaysQueueUrl": "<EnrichedPlays/Queue>",
-    "EnrichedPlaysDlqUrl": "<EnrichedPlays/DeadLetters>",
-    "UploadedFilesQueueUrl": "<UploadedFiles/Queue>",
-    "UploadedFilesDlqUrl": "<UploadedFiles/DeadLetters>",
+    **{f"{name}QueueUrl": f"<{name}/Queue>" for name in QUEUES},
+    **{f"{name}DlqUrl": f"<{name}/DeadLetters>" for name in QUEUES},
     "FailedTicksQueueUrl": "<FailedTicks>",
     "DatabaseReaderParameter": "/spotify-pipeline/database/reader",
     "DatabaseHostParameter": "/spotify-pipeline/database/host",
@@ -72,9 +55,9 @@ def test_a_function_gets_exactly_the_variables_of_its_settings(on_aws, name):
 def test_settings_accept_the_variables_of_the_local_cloud(on_local, name):
     module, settings = SETTINGS[name]
 
-    told = getattr(import_module(module), settings).from_environment(environment(on_local, name))
+    loaded = getattr(import_module(module), settings).from_environment(environment(on_local, name))
 
-    assert told.model_fields_set == set(type(told).model_fields)
+    assert loaded.model_fields_set == set(type(loaded).model_fields)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -118,3 +101,22 @@ def test_the_command_line_finds_the_dashboard(on_aws, monkeypatch):
 
     name = dashboard["Properties"]["DashboardName"]
     assert dashboard_url(target).endswith(f"?region=eu-west-1#dashboards:name={name}")
+
+
+def test_the_layer_is_for_the_runtime_of_the_functions(on_aws):
+    layer = on_aws.properties("Functions/Dependencies")
+
+    assert layer["CompatibleArchitectures"] == ["arm64"]
+    assert layer["CompatibleRuntimes"] == ["python3.14"]
+    assert {"--python-platform=aarch64-manylinux2014", "--python-version=3.14"} <= set(INSTALL)
+
+
+def test_the_layer_holds_exactly_the_locked_libraries():
+    assert {"--require-hashes", "--no-deps"} <= set(INSTALL)
+
+
+def test_the_lock_leaves_boto3_to_the_runtime():
+    locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK.read_text(), re.MULTILINE))
+
+    assert {"aws-lambda-powertools", "pg8000", "pydantic", "requests"} <= locked
+    assert not {"boto3", "botocore", "aws-xray-sdk"} & locked

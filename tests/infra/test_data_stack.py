@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-ON_POSTGRES = ("Loader", "Migrator", "Queries")
+from tests.infra.conftest import FUNCTIONS, ON_POSTGRES
+
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
 
 
@@ -116,26 +117,24 @@ def test_with_an_external_database_archive_topic_and_budget_remain(elsewhere):
     }
 
 
-@pytest.mark.parametrize("name", ON_POSTGRES)
-def test_functions_reach_an_external_database_over_the_internet(elsewhere, name):
-    function = elsewhere["SpotifyPipeline"].properties(f"Functions/{name}/Function")
-    variables = function["Environment"]["Variables"]
+EXISTING = {
+    "SubnetIds": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
+    "SecurityGroupIds": ["sg-0a1b2c3d"],
+    "Ipv6AllowedForDualStack": False,
+}
 
-    assert "VpcConfig" not in function
+
+@pytest.mark.parametrize("name", ON_POSTGRES)
+@pytest.mark.parametrize(("deployment", "network"), [("elsewhere", None), ("private", EXISTING)])
+def test_functions_are_in_the_network_of_an_external_database(request, deployment, network, name):
+    stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
+
+    function = stack.properties(f"Functions/{name}/Function")
+
+    variables = function["Environment"]["Variables"]
+    assert function.get("VpcConfig") == network
     assert variables["DATABASE_CA_PARAMETER"] == "/spotify-pipeline/database/ca-pem"
     assert "AWS_USE_DUALSTACK_ENDPOINT" not in variables
-
-
-@pytest.mark.parametrize("name", ON_POSTGRES)
-def test_functions_are_in_the_network_that_a_private_database_is_in(private, name):
-    function = private["SpotifyPipeline"].properties(f"Functions/{name}/Function")
-
-    assert function["VpcConfig"] == {
-        "SubnetIds": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
-        "SecurityGroupIds": ["sg-0a1b2c3d"],
-        "Ipv6AllowedForDualStack": False,
-    }
-    assert "AWS_USE_DUALSTACK_ENDPOINT" not in function["Environment"]["Variables"]
 
 
 def test_functions_use_ipv6_in_a_dual_stack_network(synthesised):
@@ -149,11 +148,12 @@ def test_functions_use_ipv6_in_a_dual_stack_network(synthesised):
     stack = synthesised(database={"mode": "external", "network": network})["SpotifyPipeline"]
 
     functions = [stack.properties(f"Functions/{name}/Function") for name in ON_POSTGRES]
-    assert [each["VpcConfig"]["SubnetIds"] for each in functions] == [["subnet-0a1b2c3d"]] * 3
-    assert [each["VpcConfig"]["Ipv6AllowedForDualStack"] for each in functions] == [True] * 3
-    assert [
+    networks = [each["VpcConfig"] for each in functions]
+    assert [each["SubnetIds"] for each in networks] == [["subnet-0a1b2c3d"]] * 4
+    assert {each["Ipv6AllowedForDualStack"] for each in networks} == {True}
+    assert {
         each["Environment"]["Variables"]["AWS_USE_DUALSTACK_ENDPOINT"] for each in functions
-    ] == ["true"] * 3
+    } == {"true"}
 
 
 def test_nothing_is_added_to_a_network_that_exists_already(elsewhere, private):
@@ -178,7 +178,7 @@ def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
 
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
-@pytest.mark.parametrize("name", ["Collector", "Backfill", "Enricher", "Healer"])
+@pytest.mark.parametrize("name", sorted({*FUNCTIONS} - {*ON_POSTGRES}))
 def test_functions_that_need_no_database_are_in_no_network(request, deployment, name):
     stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
 
@@ -186,13 +186,13 @@ def test_functions_that_need_no_database_are_in_no_network(request, deployment, 
 
 
 def test_the_outputs_are_those_that_the_owner_needs(data):
-    told = {
+    outputs = {
         name: data.readable(output["Value"])
         for name, output in data.template["Outputs"].items()
         if not name.startswith("PublishOutput")
     }
 
-    assert told == {
+    assert outputs == {
         "ArchiveBucket": "spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>",
         "AlarmTopicArn": "<AlarmTopic/Topic>",
         "DbHost": NAME,

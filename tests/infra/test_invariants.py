@@ -2,33 +2,27 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-PIPELINES = (
-    *("aws/SpotifyPipeline", "elsewhere/SpotifyPipeline", "private/SpotifyPipeline"),
-    "local/SpotifyPipeline",
-)
-EVERY = (
-    *("aws/SpotifyData", "elsewhere/SpotifyData", "private/SpotifyData", "local/SpotifyData"),
-    "github/SpotifyDeployer",
-    *PIPELINES,
-)
+from tests.infra.conftest import BY_CDK, EVERY, FUNCTIONS, PIPELINES, each_of, offenders
+
 PLACED = ("placed/SpotifyData", "placed/SpotifyPipeline")
-DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 HOLDS_DATA = (
     *("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"),
     "AWS::EC2::Volume",
 )
 # Rejects of the network: of no use to the next deployment, and S3 deletes no bucket with objects.
 FILLS_AT_ONCE = {"Network/FlowLogs"}
-NAMED_BY_AWS = {
+NOT_IMPORTED = {
     # Its ARN ends in six characters that AWS sets; docs/deploy.md has the commands.
-    "AWS::SecretsManager::Secret",
+    "SpotifyPipeline": {"Listeners/me"},
     # A new volume starts from a snapshot of the old one.
-    "AWS::EC2::Volume",
+    "SpotifyData": {"Postgres/Data"},
 }
+"""Kept resources that AWS names."""
 MOST_WILDCARDS = 4
 LIMITS = {
     "template": 500_000,
@@ -42,65 +36,12 @@ LIMITS = {
 TOPIC = "arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:spotify-pipeline-alarms"
 
 
-def of(stacks):
-    return pytest.mark.parametrize("stack", stacks, indirect=True)
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
-
-
-def offenders(stack, kind, keeps):
-    return {path for path, each in stack.resources(kind).items() if not keeps(each["Properties"])}
-
-
-def without_tls_denied(stack, kind, key):
-    """Return the resources whose policy denies access without TLS."""
-    return {
-        closed
-        for policy in stack.resources(kind).values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Deny"
-        and statement["Principal"] in ("*", {"AWS": "*"})
-        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        for closed in listed(policy["Properties"][key])
-    }
-
-
-@of(EVERY)
-def test_every_queue_has_or_is_a_dead_letter_queue(stack):
-    queues = stack.resources("AWS::SQS::Queue")
-    text = json.dumps(stack.resources())
-
-    has_neither = {
-        path
-        for path, queue in queues.items()
-        if "RedrivePolicy" not in queue["Properties"]
-        and f'"deadLetterTargetArn": "<{path}.Arn>"' not in text
-        and f'"DeadLetterConfig": {{"Arn": "<{path}.Arn>"}}' not in text
-    }
-
-    assert has_neither == set()
-
-
-@of(EVERY)
+@each_of(EVERY)
 def test_every_queue_is_encrypted(stack):
     assert offenders(stack, "AWS::SQS::Queue", lambda queue: queue["SqsManagedSseEnabled"]) == set()
 
 
-@of(EVERY)
-@pytest.mark.parametrize(
-    ("kind", "key"),
-    [("AWS::SQS::Queue", "Queues"), ("AWS::S3::Bucket", "Bucket"), ("AWS::SNS::Topic", "Topics")],
-    ids=["queues", "buckets", "topics"],
-)
-def test_every_resource_policy_requires_tls(stack, kind, key):
-    closed = without_tls_denied(stack, f"{kind}Policy", key)
-
-    assert closed == {f"<{path}>" for path in stack.resources(kind)}
-
-
-@of(EVERY)
+@each_of(EVERY)
 def test_a_visibility_timeout_is_six_function_timeouts_and_the_window(stack):
     everything = stack.resources()
 
@@ -117,7 +58,7 @@ def test_a_visibility_timeout_is_six_function_timeouts_and_the_window(stack):
     assert too_short == set()
 
 
-@of(PIPELINES[:2])
+@each_of(PIPELINES[:2])
 def test_an_alarm_on_age_is_reachable_with_a_failing_consumer(stack):
     watched = {
         alarm["Properties"]["Dimensions"][0]["Value"]: alarm["Properties"]["Threshold"]
@@ -136,7 +77,7 @@ def test_an_alarm_on_age_is_reachable_with_a_failing_consumer(stack):
     assert deaf == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_every_bucket_is_private_versioned_and_encrypted(stack):
     def keeps(bucket):
         [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -149,7 +90,7 @@ def test_every_bucket_is_private_versioned_and_encrypted(stack):
     assert offenders(stack, "AWS::S3::Bucket", keeps) == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_every_disk_is_encrypted(stack):
     def keeps(launch):
         mappings = launch["LaunchTemplateData"]["BlockDeviceMappings"]
@@ -159,7 +100,7 @@ def test_every_disk_is_encrypted(stack):
     assert offenders(stack, "AWS::EC2::LaunchTemplate", keeps) == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_what_holds_data_outlives_its_stack(stack):
     lost = {
         path
@@ -172,7 +113,7 @@ def test_what_holds_data_outlives_its_stack(stack):
     assert lost <= FILLS_AT_ONCE
 
 
-def test_a_bucket_that_fills_at_once_blocks_no_rollback(data):
+def test_the_bucket_of_flow_logs_does_not_block_a_rollback(data):
     kept = {path: data.resources()[path] for path in FILLS_AT_ONCE}
 
     barring = {
@@ -184,101 +125,64 @@ def test_a_bucket_that_fills_at_once_blocks_no_rollback(data):
     assert barring == set()
 
 
-def identifiers(kind):
-    """Return the identifying properties of a resource type, and those that AWS sets."""
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
-    names = {path.removeprefix("/properties/") for path in schema["primaryIdentifier"]}
-    return names, names & {
-        path.removeprefix("/properties/") for path in schema["readOnlyProperties"]
-    }
+def has_literal_name(resource):
+    """True if a template has the properties that identify a resource as plain text."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
+    names = [path.removeprefix("/properties/") for path in schema["primaryIdentifier"]]
+    return all(isinstance(resource["Properties"].get(name), str) for name in names)
 
 
-@of(PLACED)
+@each_of(PLACED)
 def test_a_kept_resource_has_a_literal_name_for_its_import(stack):
     nameless = {
         stack.path_of(logical_id)
         for logical_id, each in stack.template["Resources"].items()
-        if each.get("UpdateReplacePolicy") == "Retain"
-        and each["Type"] not in NAMED_BY_AWS
-        and stack.path_of(logical_id) not in FILLS_AT_ONCE
-        and not all(
-            isinstance(each["Properties"].get(name), str) for name in identifiers(each["Type"])[0]
-        )
+        if each.get("UpdateReplacePolicy") == "Retain" and not has_literal_name(each)
     }
 
-    assert nameless == set()
+    assert nameless - FILLS_AT_ONCE == NOT_IMPORTED[stack.stack]
 
 
-@pytest.mark.parametrize("kind", sorted(NAMED_BY_AWS))
-def test_only_resources_named_by_aws_cannot_be_imported(kind):
-    names, set_by_aws = identifiers(kind)
-
-    assert set_by_aws == names
-
-
-def wildcards(pattern):
-    """Count the `*` of every wildcard matcher, also inside `anything-but` and `$or`."""
-    match pattern:
-        case {"wildcard": text}:
-            return sum(each.count("*") for each in listed(text))
-        case dict():
-            return sum(map(wildcards, pattern.values()))
-        case list():
-            return sum(map(wildcards, pattern))
-    return 0
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        [{"wildcard": "a/*"}, {"wildcard": "*/b/*"}, {"prefix": "*"}],
-        [{"anything-but": {"wildcard": ["a/*", "*/b*"]}}],
-    ],
-    ids=["plain", "anything-but"],
-)
-def test_wildcards_are_counted_wherever_a_pattern_holds_them(key):
-    assert wildcards({"source": ["aws.s3"], "detail": {"$or": [{"key": key}]}}) == 3
-
-
-@of(EVERY)
+@each_of(EVERY)
 def test_no_rule_has_more_wildcards_than_eventbridge_takes(stack):
     # A rule of twelve was refused ("Rule is too complex") where nine passed.
     def keeps(rule):
-        return wildcards(rule["EventPattern"]) <= MOST_WILDCARDS
+        return json.dumps(rule["EventPattern"]).count("*") <= MOST_WILDCARDS
 
     assert offenders(stack, "AWS::Events::Rule", keeps) == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 @pytest.mark.parametrize("kind", ["AWS::EC2::NatGateway", "AWS::EC2::KeyPair", "AWS::KMS::Key"])
 def test_no_expensive_resource_is_used(stack, kind):
     assert stack.resources(kind) == {}
 
 
-@of(PIPELINES)
+@each_of(PIPELINES)
 def test_all_functions_have_the_same_settings(stack):
     functions = stack.resources("AWS::Lambda::Function")
-    del functions[f"{DELIVERED_BY_CDK}/Handler"]
+    del functions[f"{BY_CDK}/Handler"]
 
-    unlike = {
-        path
-        for path, function in functions.items()
-        if (
-            function["Properties"]["Runtime"],
-            function["Properties"]["Architectures"],
-            function["Properties"]["LoggingConfig"]["LogFormat"],
-            function["Properties"]["LoggingConfig"]["LogGroup"],
+    settings = {path: settings_of(each["Properties"]) for path, each in functions.items()}
+
+    assert settings == {
+        f"Functions/{name}/Function": (
+            *("python3.14", ["arm64"], "JSON", f"<Functions/{name}/Log>"),
+            *(f"<Functions/{name}/Role.Arn>", False),
         )
-        != ("python3.14", ["arm64"], "JSON", f"<{path.removesuffix('/Function')}/Log>")
-        or "ReservedConcurrentExecutions" in function["Properties"]
+        for name in FUNCTIONS
     }
-    roles = [function["Properties"]["Role"] for function in functions.values()]
-
-    assert unlike == set()
-    assert len(set(roles)) == len(roles) == 8
 
 
-@of(EVERY)
+def settings_of(function):
+    return (
+        *(function["Runtime"], function["Architectures"]),
+        *(function["LoggingConfig"]["LogFormat"], function["LoggingConfig"]["LogGroup"]),
+        *(function["Role"], "ReservedConcurrentExecutions" in function),
+    )
+
+
+@each_of(EVERY)
 def test_every_log_expires_and_is_deleted_with_its_stack(stack):
     endless = {
         path
@@ -289,7 +193,7 @@ def test_every_log_expires_and_is_deleted_with_its_stack(stack):
     assert endless == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_function_writes_a_log_that_no_stack_declares(stack):
     declared = {f"<{path}>" for path in stack.resources("AWS::Logs::LogGroup")}
 
@@ -299,7 +203,7 @@ def test_no_function_writes_a_log_that_no_stack_declares(stack):
     assert offenders(stack, "AWS::Lambda::Function", keeps) == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_every_alarm_notifies_at_start_and_end(stack):
 
     def keeps(alarm):
@@ -313,35 +217,27 @@ def test_every_alarm_notifies_at_start_and_end(stack):
     assert offenders(stack, "AWS::CloudWatch::Alarm", keeps) == set()
 
 
-@of((*EVERY, *PLACED))
+def longest(stack, kind, part):
+    """Return the length of the longest part of a resource, as JSON; 0 without resources."""
+    parts = (part(each["Properties"]) for each in stack.resources(kind).values())
+    return max((len(json.dumps(each)) for each in parts), default=0)
+
+
+@each_of((*EVERY, *PLACED))
 def test_every_template_is_within_the_size_limits(stack):
+    policies: Counter[str] = Counter()
+    for policy in stack.resources("AWS::IAM::Policy").values():
+        for role in policy["Properties"]["Roles"]:
+            policies[role] += len(json.dumps(policy["Properties"]["PolicyDocument"]))
     size = {
         "template": len(json.dumps(stack.template)),
-        "user data": max(
-            (
-                len(json.dumps(each["Properties"]["LaunchTemplateData"]["UserData"]))
-                for each in stack.resources("AWS::EC2::LaunchTemplate").values()
-            ),
-            default=0,
+        "user data": longest(
+            stack, "AWS::EC2::LaunchTemplate", lambda host: host["LaunchTemplateData"]["UserData"]
         ),
-        "environment": max(
-            (
-                len(json.dumps(each["Properties"].get("Environment", {})))
-                for each in stack.resources("AWS::Lambda::Function").values()
-            ),
-            default=0,
+        "environment": longest(
+            stack, "AWS::Lambda::Function", lambda each: each.get("Environment")
         ),
-        "policies of a role": max(
-            (
-                sum(
-                    len(json.dumps(policy["Properties"]["PolicyDocument"]))
-                    for policy in stack.resources("AWS::IAM::Policy").values()
-                    if role in policy["Properties"]["Roles"]
-                )
-                for role in (f"<{path}>" for path in stack.resources("AWS::IAM::Role"))
-            ),
-            default=0,
-        ),
+        "policies of a role": max(policies.values(), default=0),
         "resources": len(stack.resources()),
         "outputs": len(stack.template.get("Outputs", {})),
     }

@@ -1,105 +1,12 @@
 """What no template may allow or reveal."""
 
 import json
-import re
 from ipaddress import ip_network
 
-import pytest
-
-EVERY = (
-    *("aws/SpotifyData", "aws/SpotifyPipeline"),
-    *("elsewhere/SpotifyData", "elsewhere/SpotifyPipeline"),
-    *("private/SpotifyData", "private/SpotifyPipeline"),
-    *("local/SpotifyData", "local/SpotifyPipeline"),
-)
-DELIVERED_BY_CDK = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
-ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:{}:{}"
-ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
-OURS = "<AWS::AccountId>"
-A_SECRET = ARN.format("secretsmanager", OURS, "secret:spotify-pipeline/listener/me-??????")
-WIDE = {
-    "SpotifyPipeline": {
-        f"{ARCHIVE}/history/*",
-        f"{ARCHIVE}/polls/*",
-        f"{ARCHIVE}/quarantine/*",
-        A_SECRET,
-        "<Functions/Migrator/Function.Arn>:*",
-    },
-    "SpotifyData": {
-        "<Postgres/Backups.Arn>/dumps/*",
-        ARN.format("ec2", OURS, "instance/*"),
-        ARN.format("ec2", OURS, "network-interface/*"),
-        ARN.format("ec2", "", "snapshot/*"),
-        ARN.format(
-            *(
-                "autoscaling",
-                OURS,
-                "autoScalingGroup:*:autoScalingGroupName/spotify-pipeline-postgres",
-            )
-        ),
-    },
-}
-BY_NO_NAME = {
-    # Lambda's network interfaces.
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-    # EC2 supports these only for all resources.
-    "ec2:DescribeInstances",
-    "ec2:DescribeSnapshots",
-    "ec2:DescribeVolumes",
-    # The host's metrics, whose namespace is a condition, and Session Manager.
-    "cloudwatch:PutMetricData",
-    "ssm:UpdateInstanceInformation",
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
-}
+from tests.infra.conftest import BY_CDK, EVERY, each_of, listed, offenders
 
 
-def of(stacks):
-    return pytest.mark.parametrize("stack", stacks, indirect=True)
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
-
-
-def offenders(stack, kind, keeps):
-    return {path for path, each in stack.resources(kind).items() if not keeps(each["Properties"])}
-
-
-@of(EVERY)
-def test_every_wildcard_right_is_listed_here(stack):
-    stated = WIDE.get(stack.stack, set())
-
-    wide = {
-        resource
-        for _, statement in stack.statements()
-        for resource in listed(statement["Resource"])
-        if re.search(r"[*?]", resource) and resource != "*"
-    }
-
-    assert wide <= stated
-
-
-@of(EVERY)
-def test_rights_on_everything_are_those_without_resource_names(stack):
-    on_everything = {
-        action
-        for _, statement in stack.statements()
-        if "*" in listed(statement["Resource"])
-        for action in listed(statement["Action"])
-    }
-
-    assert on_everything <= BY_NO_NAME
-
-
-@of(EVERY)
+@each_of(EVERY)
 def test_no_right_allows_every_action(stack):
     actions = {
         action for _, statement in stack.statements() for action in listed(statement["Action"])
@@ -108,7 +15,7 @@ def test_no_right_allows_every_action(stack):
     assert not {action for action in actions if "*" in action}
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_role_has_a_managed_policy(stack):
     managed = {
         path
@@ -116,10 +23,10 @@ def test_no_role_has_a_managed_policy(stack):
         if "ManagedPolicyArns" in role["Properties"]
     }
 
-    assert managed <= {f"{DELIVERED_BY_CDK}/Role"}
+    assert managed <= {f"{BY_CDK}/Role"}
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_security_group_is_open_to_the_world(stack):
     groups = stack.resources("AWS::EC2::SecurityGroup").values()
     rules = [
@@ -135,14 +42,14 @@ def test_no_security_group_is_open_to_the_world(stack):
     assert {cidr for cidr in let_in if ip_network(cidr).prefixlen < 16} == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_secret_is_in_user_data_environment_or_outputs(stack):
     secrets = {f"<{path}>" for path in stack.resources("AWS::SecretsManager::Secret")}
     metadata = [
         stack.readable(each.get("Metadata", {}).get("AWS::CloudFormation::Init", {}))
         for each in stack.template["Resources"].values()
     ]
-    told = json.dumps(
+    revealed = json.dumps(
         [
             metadata,
             stack.readable(stack.template.get("Outputs", {})),
@@ -154,11 +61,11 @@ def test_no_secret_is_in_user_data_environment_or_outputs(stack):
         ]
     )
 
-    assert "{{resolve:" not in told
-    assert {secret for secret in secrets if secret in told} == set()
+    assert "{{resolve:" not in revealed
+    assert {secret for secret in secrets if secret in revealed} == set()
 
 
-@of(EVERY)
+@each_of(EVERY)
 def test_no_secret_is_written_in_a_template(stack):
     def keeps(secret):
         return "SecretString" not in secret and "password" not in secret.get(

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.infra.conftest import BY_CDK, listed
+
 SCRIPTS = Path(__file__).parents[2] / "infra" / "cdk" / "assets" / "postgres"
 ARCHIVE = "arn:<AWS::Partition>:s3:::spotify-pipeline-archive-<AWS::AccountId>-<AWS::Region>"
 ARN = "arn:<AWS::Partition>:{}:<AWS::Region>:<AWS::AccountId>:{}"
@@ -30,10 +32,6 @@ def reads_database(role):
         ("ssm:GetParameter", parameter("database/host")),
         ("ssm:GetParameter", parameter("database/ca-pem")),
     }
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 INTERFACES = {
@@ -113,20 +111,82 @@ CALLED_BY_NO_SCRIPT = {
 }
 
 
-@pytest.mark.parametrize(("name", "rights"), RIGHTS.items(), ids=RIGHTS)
-def test_a_function_has_exactly_these_rights(on_aws, name, rights):
-    log = f"<Functions/{name}/Log.Arn>"
-
-    allowed = on_aws.rights(f"Functions/{name}/Role")
-
-    assert allowed == rights | {("logs:CreateLogStream", log), ("logs:PutLogEvents", log)}
-
-
-def test_a_schedule_may_invoke_the_collector_and_send_failures(on_aws):
-    assert on_aws.rights("Schedules/Role") == {
+EC2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:"
+SNAPSHOTS = "arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*"
+ROLES = {
+    **{
+        f"Functions/{name}/Role": {
+            *rights,
+            ("logs:CreateLogStream", f"<Functions/{name}/Log.Arn>"),
+            ("logs:PutLogEvents", f"<Functions/{name}/Log.Arn>"),
+        }
+        for name, rights in RIGHTS.items()
+    },
+    "Schedules/Role": {
         ("lambda:InvokeFunction", "<Functions/Collector/Function.Arn>"),
         ("sqs:SendMessage", "<FailedTicks.Arn>"),
+    },
+    "Healing/Role": {("lambda:InvokeFunction", "<Functions/Healer/Function.Arn>")},
+    "Deriving/Role": {("lambda:InvokeFunction", "<Functions/Derive/Function.Arn>")},
+    f"{BY_CDK}/Role": {("lambda:InvokeFunction", "<Functions/Migrator/Function.Arn>:*")},
+    "Postgres/Role": {
+        *(
+            (f"ssm:{action}", parameter(f"database/{role}"))
+            for action in ("GetParameters", "PutParameter")
+            for role in ("migrator", "loader", "reader", "report_reader")
+        ),
+        ("ssm:PutParameter", parameter("database/ca-pem")),
+        ("s3:PutObject", "<Postgres/Backups.Arn>/dumps/*"),
+        ("s3:GetObject", "<Postgres/Backups.Arn>/dumps/*"),
+        ("s3:AbortMultipartUpload", "<Postgres/Backups.Arn>/dumps/*"),
+        ("s3:ListBucket", "<Postgres/Backups.Arn>"),
+        ("cloudwatch:PutMetricData", "*"),
+        ("ec2:AssociateAddress", f"{EC2}elastic-ip/<Postgres/Address.AllocationId>"),
+        ("ec2:AssociateAddress", f"{EC2}instance/*"),
+        ("ec2:AssociateAddress", f"{EC2}network-interface/*"),
+        ("ec2:AttachVolume", f"{EC2}volume/<Postgres/Data>"),
+        ("ec2:AttachVolume", f"{EC2}instance/*"),
+        ("ec2:ModifyInstanceCreditSpecification", f"{EC2}instance/*"),
+        # EC2 and Session Manager support these for all resources only.
+        ("ec2:DescribeSnapshots", "*"),
+        ("ec2:DescribeVolumes", "*"),
+        ("ssm:UpdateInstanceInformation", "*"),
+        ("ssmmessages:CreateControlChannel", "*"),
+        ("ssmmessages:CreateDataChannel", "*"),
+        ("ssmmessages:OpenControlChannel", "*"),
+        ("ssmmessages:OpenDataChannel", "*"),
+        ("autoscaling:SetInstanceHealth", GROUP),
+        ("cloudformation:DescribeStackResource", "<AWS::StackId>"),
+        ("cloudformation:SignalResource", "<AWS::StackId>"),
+    },
+    "Snapshots/Role": {
+        ("ec2:CreateSnapshot", f"{EC2}volume/<Postgres/Data>"),
+        ("ec2:CreateSnapshot", SNAPSHOTS),
+        ("ec2:CreateTags", SNAPSHOTS),
+        ("ec2:DeleteSnapshot", SNAPSHOTS),
+        ("ec2:DescribeInstances", "*"),
+        ("ec2:DescribeSnapshots", "*"),
+        ("ec2:DescribeVolumes", "*"),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def granted(aws):
+    return {
+        role: stack.rights(role)
+        for stack in aws.values()
+        for role in stack.resources("AWS::IAM::Role")
     }
+
+
+def test_every_role_is_listed_here(granted):
+    assert set(granted) == set(ROLES)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_exactly_these_rights(granted, role):
+    assert granted[role] == ROLES[role]
 
 
 @pytest.mark.parametrize("name", ["Enricher", "Healer"])
@@ -141,10 +201,8 @@ def test_spotify_as_a_source_adds_one_login_and_its_rate_limit(synthesised, name
     stacks = synthesised(listeners="me,anna", feature_sources="spotify,reccobeats", **given)
     stack = stacks["SpotifyPipeline"]
 
-    log = f"<Functions/{name}/Log.Arn>"
-    assert stack.rights(f"Functions/{name}/Role") == RIGHTS[name] | {
-        ("logs:CreateLogStream", log),
-        ("logs:PutLogEvents", log),
+    role = f"Functions/{name}/Role"
+    assert stack.rights(role) == ROLES[role] | {
         ("secretsmanager:GetSecretValue", secret(f"listener/{listener}")),
         ("dynamodb:GetItem", "<SpotifyApp.Arn>"),
         ("dynamodb:UpdateItem", "<SpotifyApp.Arn>"),
@@ -152,34 +210,6 @@ def test_spotify_as_a_source_adds_one_login_and_its_rate_limit(synthesised, name
     variables = stack.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
     assert variables["SPOTIFY_APP_SECRET"] == f"spotify-pipeline/listener/{listener}"
     assert variables["FEATURE_SOURCES"] == "spotify,reccobeats"
-
-
-@pytest.mark.parametrize(("schedule", "name"), [("Healing", "Healer"), ("Deriving", "Derive")])
-def test_a_schedule_may_only_invoke_its_function(on_aws, schedule, name):
-    assert on_aws.rights(f"{schedule}/Role") == {
-        ("lambda:InvokeFunction", f"<Functions/{name}/Function.Arn>")
-    }
-
-
-def test_the_roles_are_those_listed_and_the_one_of_triggers(on_aws):
-    assert set(on_aws.resources("AWS::IAM::Role")) == {
-        *(f"Functions/{name}/Role" for name in RIGHTS),
-        "Schedules/Role",
-        "Healing/Role",
-        "Deriving/Role",
-        "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Role",
-    }
-
-
-def test_the_trigger_may_only_invoke_the_migrator(on_aws):
-    role = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider/Role"
-
-    assert on_aws.rights(role) == {("lambda:InvokeFunction", "<Functions/Migrator/Function.Arn>:*")}
-
-
-@pytest.mark.parametrize("name", RIGHTS)
-def test_a_function_role_has_no_managed_policy(on_aws, name):
-    assert "ManagedPolicyArns" not in on_aws.properties(f"Functions/{name}/Role")
 
 
 @pytest.mark.parametrize("name", RIGHTS)
@@ -210,109 +240,41 @@ def test_the_calls_of_the_scripts_are_those_whose_rights_are_known():
     assert set(re.findall(r"\baws (\S+ (?:wait )?\S+)", scripts)) == set(NEEDED_BY)
 
 
-def test_the_host_has_exactly_the_rights_of_its_scripts(data):
-    actions = {action for action, _ in data.rights("Postgres/Role")}
+def test_the_host_has_exactly_the_rights_of_its_scripts():
+    actions = {action for action, _ in ROLES["Postgres/Role"]}
 
     assert actions == set().union(*NEEDED_BY.values()) | CALLED_BY_NO_SCRIPT
 
 
-def test_the_permissions_of_the_host_cover_only_its_own_resources(data):
-    ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:"
-
-    assert data.rights("Postgres/Role") == {
-        *(
-            (f"ssm:{action}", parameter(f"database/{role}"))
-            for action in ("GetParameters", "PutParameter")
-            for role in ("migrator", "loader", "reader", "report_reader")
-        ),
-        ("ssm:PutParameter", parameter("database/ca-pem")),
-        ("s3:PutObject", "<Postgres/Backups.Arn>/dumps/*"),
-        ("s3:GetObject", "<Postgres/Backups.Arn>/dumps/*"),
-        ("s3:AbortMultipartUpload", "<Postgres/Backups.Arn>/dumps/*"),
-        ("s3:ListBucket", "<Postgres/Backups.Arn>"),
-        ("cloudwatch:PutMetricData", "*"),
-        ("ec2:AssociateAddress", f"{ec2}elastic-ip/<Postgres/Address.AllocationId>"),
-        ("ec2:AssociateAddress", f"{ec2}instance/*"),
-        ("ec2:AssociateAddress", f"{ec2}network-interface/*"),
-        ("ec2:AttachVolume", f"{ec2}volume/<Postgres/Data>"),
-        ("ec2:AttachVolume", f"{ec2}instance/*"),
-        ("ec2:ModifyInstanceCreditSpecification", f"{ec2}instance/*"),
-        ("ec2:DescribeSnapshots", "*"),
-        ("ec2:DescribeVolumes", "*"),
-        ("autoscaling:SetInstanceHealth", GROUP),
-        ("ssm:UpdateInstanceInformation", "*"),
-        ("ssmmessages:CreateControlChannel", "*"),
-        ("ssmmessages:CreateDataChannel", "*"),
-        ("ssmmessages:OpenControlChannel", "*"),
-        ("ssmmessages:OpenDataChannel", "*"),
-        ("cloudformation:DescribeStackResource", "<AWS::StackId>"),
-        ("cloudformation:SignalResource", "<AWS::StackId>"),
-    }
+OF_OUR_GROUP = {
+    "StringEquals": {"aws:ResourceTag/aws:autoscaling:groupName": "spotify-pipeline-postgres"}
+}
+IN_OUR_NETWORK = {"ArnEquals": {"ec2:Vpc": f"{EC2}vpc/<Network/Vpc>"}}
 
 
 @pytest.mark.parametrize(
-    ("action", "resource", "condition"),
+    ("role", "action", "resource", "condition"),
     [
         (
-            "cloudwatch:PutMetricData",
-            "*",
+            *("Postgres", "cloudwatch:PutMetricData", "*"),
             {"StringEquals": {"cloudwatch:namespace": "SpotifyPipeline"}},
         ),
+        ("Postgres", "ec2:AssociateAddress", "instance/*", OF_OUR_GROUP),
+        ("Postgres", "ec2:ModifyInstanceCreditSpecification", "instance/*", OF_OUR_GROUP),
+        ("Postgres", "ec2:AssociateAddress", "network-interface/*", IN_OUR_NETWORK),
         (
-            "ec2:AssociateAddress",
-            "instance/*",
-            {
-                "StringEquals": {
-                    "aws:ResourceTag/aws:autoscaling:groupName": "spotify-pipeline-postgres"
-                }
-            },
-        ),
-        (
-            "ec2:ModifyInstanceCreditSpecification",
-            "instance/*",
-            {
-                "StringEquals": {
-                    "aws:ResourceTag/aws:autoscaling:groupName": "spotify-pipeline-postgres"
-                }
-            },
-        ),
-        (
-            "ec2:AssociateAddress",
-            "network-interface/*",
-            {"ArnEquals": {"ec2:Vpc": ARN.format("ec2", "vpc/<Network/Vpc>")}},
+            *("Snapshots", "ec2:DeleteSnapshot", "snapshot/*"),
+            {"StringEquals": {"aws:ResourceTag/snapshots-of": "spotify-pipeline"}},
         ),
     ],
 )
-def test_a_right_of_the_host_on_many_things_has_a_condition(data, action, resource, condition):
+def test_a_right_on_many_things_has_a_condition(data, role, action, resource, condition):
     [statement] = [
         statement
         for holder, statement in data.statements()
-        if holder == "<Postgres/Role>"
+        if holder == f"<{role}/Role>"
         and action in listed(statement["Action"])
         and any(each.endswith(resource) for each in listed(statement["Resource"]))
     ]
 
     assert statement["Condition"] == condition
-
-
-def test_only_snapshots_of_the_data_volume_are_made_and_deleted(data):
-    ec2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:"
-
-    [deletion] = [
-        statement
-        for holder, statement in data.statements()
-        if (holder, statement["Action"]) == ("<Snapshots/Role>", "ec2:DeleteSnapshot")
-    ]
-
-    assert data.rights("Snapshots/Role") == {
-        ("ec2:CreateSnapshot", f"{ec2}<AWS::AccountId>:volume/<Postgres/Data>"),
-        ("ec2:CreateSnapshot", f"{ec2}:snapshot/*"),
-        ("ec2:CreateTags", f"{ec2}:snapshot/*"),
-        ("ec2:DeleteSnapshot", f"{ec2}:snapshot/*"),
-        ("ec2:DescribeInstances", "*"),
-        ("ec2:DescribeSnapshots", "*"),
-        ("ec2:DescribeVolumes", "*"),
-    }
-    assert deletion["Condition"] == {
-        "StringEquals": {"aws:ResourceTag/snapshots-of": "spotify-pipeline"}
-    }

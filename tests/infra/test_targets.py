@@ -6,23 +6,21 @@ from pathlib import Path
 import pytest
 from aws_cdk import aws_sqs as sqs
 
+from infra.cdk.constructs.function_network import INTERFACES
 from infra.local.ports import Ports
-from infra.local.wishes import Wishes
-
-ROOT = Path(__file__).parents[2]
-ACCOUNT, REGION = "111122223333", "eu-west-1"
-PIPELINE = "SpotifyPipeline"
-STACKS = ("SpotifyData", PIPELINE)
-EVERY = (
-    *(
-        f"{deployment}/{stack}"
-        for deployment in ("aws", "elsewhere", "private", "local")
-        for stack in STACKS
-    ),
-    "github/SpotifyDeployer",
+from infra.local.run_options import RunOptions
+from tests.infra.conftest import (
+    ACCOUNT,
+    EVERY,
+    FUNCTIONS,
+    ON_POSTGRES,
+    PIPELINE,
+    REGION,
+    ROOT,
+    each_of,
 )
-ON_POSTGRES = ("Loader", "Migrator", "Queries", "Derive")
-FUNCTIONS = ("Collector", "Backfill", "Enricher", "Healer", *ON_POSTGRES)
+
+STACKS = ("SpotifyData", PIPELINE)
 STATEMENTS = "Properties.PolicyDocument.Statement"
 DECISION = ROOT / "docs" / "adr" / "0010-the-local-cloud-deploys-both-stacks.md"
 SIMULATED = {
@@ -61,10 +59,6 @@ LOCAL_DIFFERENCES = {
     },
     "schedule of one minute": {"Schedules/me.Properties.ScheduleExpression"},
 }
-INTERFACES = (
-    *("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface"),
-    *("DescribeSubnets", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
-)
 PARAMETERS = "arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/spotify-pipeline"
 NOT_NEEDED_LOCALLY = {
     *((f"ec2:{action}", "*") for action in INTERFACES),
@@ -117,7 +111,7 @@ def test_rights_differ_only_in_network_and_ca(on_aws, on_local):
 
 def test_the_templates_differ_only_in_resources(on_aws, on_local):
     there, here = (
-        {part: told for part, told in stack.template.items() if part != "Resources"}
+        {part: value for part, value in stack.template.items() if part != "Resources"}
         for stack in (on_aws, on_local)
     )
 
@@ -132,7 +126,7 @@ def test_the_local_data_stack_has_no_budget_and_no_database(local, elsewhere):
 
 
 def test_an_empty_local_cloud_only_stops_the_polls(on_local, synthesised):
-    quiet = synthesised(**Wishes(empty=True).deployment(Ports()))[PIPELINE]
+    quiet = synthesised(**RunOptions(empty=True).deployment(Ports()))[PIPELINE]
 
     assert quiet.properties("Schedules/me")["State"] == "DISABLED"
     assert differences(on_local.resources(), quiet.resources()) == {
@@ -202,7 +196,7 @@ def test_the_data_stack_is_deployed_first(request, deployment):
     assert "SpotifyData" in manifest["artifacts"][PIPELINE]["dependencies"]
 
 
-@pytest.mark.parametrize("stack", EVERY, indirect=True)
+@each_of(EVERY)
 def test_cfn_lint_finds_nothing(stack):
     lint = subprocess.run(  # noqa: S603 - the arguments are ours
         [

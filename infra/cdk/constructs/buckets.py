@@ -2,43 +2,32 @@
 
 from typing import cast
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
+from infra.cdk.constructs.permissions import acknowledge
 from infra.cdk.names import KEEP_DATA, archive_name, bucket_name
 from shared.archive import UPLOADS
 
 
 class ArchiveBucket(Construct):
-    """A private, versioned bucket that sends an event to EventBridge for each new object."""
+    """The archive, which sends an event to EventBridge for each new object."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
-        bucket = s3.Bucket(
-            self,
-            "Bucket",
-            bucket_name=archive_name(config),
-            versioned=True,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            lifecycle_rules=[
-                # The parts of a failed upload are invisible and billed.
-                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
-            ],
-            removal_policy=KEEP_DATA,
+        bucket = _private_bucket(
+            *(self, "Bucket", archive_name(config), KEEP_DATA),
+            # The parts of a failed upload are invisible and billed.
+            s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
         )
-        _send_events(bucket)
-        Validations.of(bucket).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-S1",
-                reason="one owner and no public access: a log of each access would hold more"
-                " objects than the archive itself; CloudTrail data events can be turned on",
+        # `event_bridge_enabled=True` would add a function for this; CloudFormation needs none.
+        resource = cast(s3.CfnBucket, bucket.node.default_child)
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
             )
         )
 
@@ -74,41 +63,42 @@ def add_expiring_bucket(
     rollback, because S3 deletes only empty buckets, and its fixed name would block the next
     deployment.
     """
+    return _private_bucket(
+        *(scope, construct_id, bucket_name(config, purpose) if purpose else None),
+        KEEP_DATA if purpose else RemovalPolicy.RETAIN,
+        s3.LifecycleRule(
+            expiration=Duration.days(days),
+            noncurrent_version_expiration=Duration.days(7),
+            abort_incomplete_multipart_upload_after=Duration.days(7),
+        ),
+        s3.LifecycleRule(expired_object_delete_marker=True),
+    )
+
+
+def _private_bucket(
+    scope: Construct,
+    construct_id: str,
+    name: str | None,
+    removal_policy: RemovalPolicy,
+    *rules: s3.LifecycleRule,
+) -> s3.Bucket:
     bucket = s3.Bucket(
         scope,
         construct_id,
-        bucket_name=bucket_name(config, purpose) if purpose else None,
+        bucket_name=name,
         versioned=True,
         encryption=s3.BucketEncryption.S3_MANAGED,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         enforce_ssl=True,
         minimum_tls_version=1.2,
-        lifecycle_rules=[
-            s3.LifecycleRule(
-                expiration=Duration.days(days),
-                noncurrent_version_expiration=Duration.days(7),
-                abort_incomplete_multipart_upload_after=Duration.days(7),
-            ),
-            s3.LifecycleRule(expired_object_delete_marker=True),
-        ],
-        removal_policy=KEEP_DATA if purpose else RemovalPolicy.RETAIN,
+        lifecycle_rules=list(rules),
+        removal_policy=removal_policy,
     )
-    Validations.of(bucket).acknowledge(
-        Acknowledgment(
-            id="AwsSolutions-S1",
-            reason="written by one role and read by one owner: a log of each access would hold"
-            " more objects than the bucket; CloudTrail data events can be turned on",
-        )
+    acknowledge(
+        bucket,
+        "AwsSolutions-S1",
+        reason="one owner and no public access: a log of each access would hold more objects than"
+        " the bucket itself; CloudTrail data events can be turned on",
     )
     return bucket
-
-
-def _send_events(bucket: s3.Bucket) -> None:
-    # `event_bridge_enabled=True` would add a function for this; CloudFormation needs none.
-    resource = cast(s3.CfnBucket, bucket.node.default_child)
-    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
-            event_bridge_enabled=True
-        )
-    )

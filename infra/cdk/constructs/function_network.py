@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.cdk.constructs.permissions import allow
+from infra.cdk.constructs.permissions import acknowledge, allow
 from infra.cdk.database import NetworkConfig
 
 INTERFACES = (
@@ -37,11 +36,10 @@ def existing_network(
     """Return a network by its ids, without looking up, adding or changing anything."""
     there = Construct(scope, construct_id)
     subnets = [ec2.Subnet.from_subnet_id(there, name, name) for name in config.subnet_ids]
-    Validations.of(there).acknowledge(
-        Acknowledgment(
-            id="Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId",
-            reason="no route is read or added here",
-        )
+    acknowledge(
+        there,
+        "Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId",
+        reason="no route is read or added here",
     )
     return FunctionNetwork(
         ec2.Vpc.from_vpc_attributes(

@@ -1,13 +1,13 @@
 """The rights of the database host."""
 
-from aws_cdk import Acknowledgment, ArnFormat, Stack, Validations
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.permissions import allow, parameter_arn
+from infra.cdk.constructs.permissions import acknowledge, allow, parameter_arn
 from infra.cdk.database import ROLES
 from infra.cdk.names import host_name
 from shared.telemetry import NAMESPACE
@@ -36,17 +36,21 @@ def host_role(
     role.add_to_policy(allow("s3", "PutObject", "GetObject", "AbortMultipartUpload", on=[dumps]))
     role.add_to_policy(allow("s3", "ListBucket", on=[backups.bucket_arn]))
     role.add_to_policy(allow("ec2", "DescribeVolumes", "DescribeSnapshots", on=["*"]))
-    role.add_to_policy(_count())
+    ours = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
+    role.add_to_policy(allow("cloudwatch", "PutMetricData", on=["*"], when=ours))
     role.add_to_policy(allow("autoscaling", "SetInstanceHealth", on=[_group_arn(scope, config)]))
+    of_our_group, instances = _of_our_group(config), [_ec2_arn(role, "instance/*")]
     role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["ec2:ModifyInstanceCreditSpecification"],
-            resources=[_ec2_arn(role, "instance/*")],
-            conditions=_of_our_group(config),
-        )
+        allow("ec2", "ModifyInstanceCreditSpecification", on=instances, when=of_our_group)
     )
-    for statement in _session_manager():
-        role.add_to_policy(statement)
+    # The part of AmazonSSMManagedInstanceCore that sessions need. The whole policy also lets a
+    # host read every parameter of the account.
+    channels = (
+        *("CreateControlChannel", "CreateDataChannel"),
+        *("OpenControlChannel", "OpenDataChannel"),
+    )
+    role.add_to_policy(allow("ssm", "UpdateInstanceInformation", on=["*"]))
+    role.add_to_policy(allow("ssmmessages", *channels, on=["*"]))
     _acknowledge(role, config, backups, backup_prefix)
     return role
 
@@ -56,21 +60,13 @@ def let_take_address(
 ) -> None:
     """Allow only hosts of the pipeline's group to take the Elastic IP."""
     ours = _ec2_arn(role, f"elastic-ip/{address.attr_allocation_id}")
-    role.add_to_policy(allow("ec2", "AssociateAddress", on=[ours]))
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["ec2:AssociateAddress"],
-            resources=[_ec2_arn(role, "instance/*")],
-            conditions=_of_our_group(config),
-        )
-    )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["ec2:AssociateAddress"],
-            resources=[_ec2_arn(role, "network-interface/*")],
-            conditions={"ArnEquals": {"ec2:Vpc": _ec2_arn(role, f"vpc/{vpc.vpc_id}")}},
-        )
-    )
+    in_our_network = {"ArnEquals": {"ec2:Vpc": _ec2_arn(role, f"vpc/{vpc.vpc_id}")}}
+    for resource, condition in (
+        (ours, None),
+        (_ec2_arn(role, "instance/*"), _of_our_group(config)),
+        (_ec2_arn(role, "network-interface/*"), in_our_network),
+    ):
+        role.add_to_policy(allow("ec2", "AssociateAddress", on=[resource], when=condition))
 
 
 def _ec2_arn(scope: Construct, resource: str) -> str:
@@ -93,27 +89,6 @@ def _group_arn(scope: Construct, config: PipelineConfig) -> str:
     )
 
 
-def _count() -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        actions=["cloudwatch:PutMetricData"],
-        resources=["*"],
-        conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
-    )
-
-
-def _session_manager() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
-    # The part of AmazonSSMManagedInstanceCore that sessions need. The whole policy also lets a
-    # host read every parameter of the account.
-    channels = (
-        *("CreateControlChannel", "CreateDataChannel"),
-        *("OpenControlChannel", "OpenDataChannel"),
-    )
-    return (
-        allow("ssm", "UpdateInstanceInformation", on=["*"]),
-        allow("ssmmessages", *channels, on=["*"]),
-    )
-
-
 def _acknowledge(role: iam.Role, config: PipelineConfig, backups: s3.Bucket, prefix: str) -> None:
     stack = Stack.of(role)
     bucket = stack.get_logical_id(backups.node.default_child)  # type: ignore[arg-type]
@@ -128,9 +103,5 @@ def _acknowledge(role: iam.Role, config: PipelineConfig, backups: s3.Bucket, pre
         "*": "describing volumes and snapshots, metrics and Session Manager know no narrower right;"
         " a condition holds the metrics to our namespace",
     }
-    Validations.of(role).acknowledge(
-        *(
-            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{resource}]", reason=reason)
-            for resource, reason in reasons.items()
-        )
-    )
+    for resource, reason in reasons.items():
+        acknowledge(role, f"AwsSolutions-IAM5[Resource::{resource}]", reason=reason)

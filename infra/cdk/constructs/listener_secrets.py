@@ -2,12 +2,11 @@
 
 from typing import cast
 
-from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.permissions import secret_arn
+from infra.cdk.constructs.permissions import acknowledge, secret_arn
 from infra.cdk.names import KEEP_DATA
 
 
@@ -16,26 +15,22 @@ class ListenerSecrets(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
-        secrets = [
-            secretsmanager.Secret(
+        for listener in config.listeners:
+            secret = secretsmanager.Secret(
                 self,
                 listener,
                 secret_name=f"{config.listener_secret_prefix}{listener}",
                 description=f"The Spotify login of {listener}",
                 removal_policy=KEEP_DATA,
             )
-            for listener in config.listeners
-        ]
-        for secret in secrets:
             resource = cast(secretsmanager.CfnSecret, secret.node.default_child)
             # Otherwise CDK generates a random value, which would look like a login.
             resource.add_property_deletion_override("GenerateSecretString")
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SMG4",
-                reason="Spotify issues what is in it: the collector stores each new refresh token,"
-                " and no schedule of ours could make one",
-            )
+        acknowledge(
+            self,
+            "AwsSolutions-SMG4",
+            reason="Spotify issues what is in it: the collector stores each new refresh token,"
+            " and no schedule of ours could make one",
         )
         names = [f"{config.listener_secret_prefix}{listener}" for listener in config.listeners]
         self.arns = [secret_arn(self, name) for name in names]

@@ -29,19 +29,14 @@ class Network(Construct):
         self.database_subnet = self._database_subnet(config.host.availability_zone)
         """The host has one subnet, because its volume cannot leave its availability zone."""
         self._record_rejects(config)
-        self.database_group = ec2.SecurityGroup(
-            self,
-            "DatabaseGroup",
-            vpc=self.vpc,
-            description="The database host",
-            allow_all_outbound=False,
-        )
-        self.app_group = ec2.SecurityGroup(
-            self,
-            "AppGroup",
-            vpc=self.vpc,
-            description="The functions that use the database",
-            allow_all_outbound=False,
+        self.database_group, self.app_group = (
+            ec2.SecurityGroup(
+                self, name, vpc=self.vpc, description=description, allow_all_outbound=False
+            )
+            for name, description in (
+                ("DatabaseGroup", "The database host"),
+                ("AppGroup", "The functions that use the database"),
+            )
         )
         self._open(config)
 

@@ -1,20 +1,27 @@
-"""Policy statements and ARNs."""
+"""Policy statements, ARNs, and accepted findings of cdk-nag."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 
-def allow(service: str, *actions: str, on: Sequence[str]) -> iam.PolicyStatement:
-    """Allow actions of one service on exactly these resources.
+def allow(
+    service: str, *actions: str, on: Sequence[str], when: Mapping[str, object] | None = None
+) -> iam.PolicyStatement:
+    """Allow actions of one service on exactly these resources, under these conditions.
 
     The `grant_*` methods of CDK grant more: `grant_read` of a bucket also allows listing it.
     """
     return iam.PolicyStatement(
-        actions=[f"{service}:{action}" for action in actions], resources=list(on)
+        actions=[f"{service}:{action}" for action in actions], resources=list(on), conditions=when
     )
+
+
+def acknowledge(construct: IConstruct, finding: str, *, reason: str) -> None:
+    """Accept a finding of cdk-nag in a construct."""
+    Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 
 def secret_arn(scope: Construct, name: str) -> str:

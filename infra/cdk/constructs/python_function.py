@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, Duration, IgnoreMode, RemovalPolicy, Size, Validations
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cdk.constructs.function_network import FunctionNetwork, interface_rights
-from infra.cdk.constructs.permissions import allow
+from infra.cdk.constructs.permissions import acknowledge, allow
 from infra.cdk.sizes import ConsumerConfig, FunctionConfig
 from shared.telemetry import NAMESPACE
 
@@ -97,7 +97,14 @@ class PythonFunction(Construct):
         for grant in grants:
             self._role.add_to_policy(grant)
         if network:
-            self._allow_interfaces()
+            for right in interface_rights():
+                self._role.add_to_policy(right)
+            acknowledge(
+                self._role,
+                "AwsSolutions-IAM5[Resource::*]",
+                reason="Lambda names interfaces as it makes them; the function's own code is"
+                " denied the same calls",
+            )
         self.function = lambda_.Function(
             self,
             "Function",
@@ -125,17 +132,6 @@ class PythonFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": defaults.log_level,
             },
-        )
-
-    def _allow_interfaces(self) -> None:
-        for right in interface_rights():
-            self._role.add_to_policy(right)
-        Validations.of(self._role).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]",
-                reason="Lambda names interfaces as it makes them; the function's own code is"
-                " denied the same calls",
-            )
         )
 
     def send_failures_to(self, queue: sqs.IQueue) -> None:

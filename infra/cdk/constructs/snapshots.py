@@ -1,13 +1,13 @@
 """Daily snapshots of the data volume."""
 
-from aws_cdk import Acknowledgment, Stack, Tags, Validations
+from aws_cdk import Stack, Tags
 from aws_cdk import aws_dlm as dlm
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.cdk.config import PipelineConfig
-from infra.cdk.constructs.permissions import allow
+from infra.cdk.constructs.permissions import acknowledge, allow
 
 KEEP = 7
 TAG = "snapshots-of"
@@ -33,9 +33,6 @@ class Snapshots(Construct):
         # policy fails on any volume that it may not read, so each volume has its own tag value.
         self._tag = "-".join(filter(None, (config.name, config.host.volume_origin)))
         Tags.of(volume).add(TAG, self._tag)
-        self._add_policy(config, volume)
-
-    def _add_policy(self, config: PipelineConfig, volume: ec2.Volume) -> None:
         policy = dlm.CfnLifecyclePolicy
         policy(
             self,
@@ -67,24 +64,19 @@ class Snapshots(Construct):
         snapshots = Stack.of(self).format_arn(service="ec2", account="", resource="snapshot/*")
         role.add_to_policy(allow("ec2", "CreateSnapshot", on=[ours, snapshots]))
         role.add_to_policy(allow("ec2", "CreateTags", on=[snapshots]))
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["ec2:DeleteSnapshot"],
-                resources=[snapshots],
-                conditions={"StringEquals": {f"aws:ResourceTag/{TAG}": self._tag}},
-            )
-        )
+        tagged = {"StringEquals": {f"aws:ResourceTag/{TAG}": self._tag}}
+        role.add_to_policy(allow("ec2", "DeleteSnapshot", on=[snapshots], when=tagged))
         role.add_to_policy(
             allow("ec2", "DescribeInstances", "DescribeSnapshots", "DescribeVolumes", on=["*"])
         )
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*]",
-                reason="a snapshot gets its name when it is made; only ours can be deleted",
-            ),
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]",
-                reason="EC2 knows no narrower right to describe",
-            ),
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*]",
+            reason="a snapshot gets its name when it is made; only ours can be deleted",
+        )
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="EC2 knows no narrower right to describe",
         )
         return role

@@ -3,9 +3,6 @@
 All of it is invented. The tracks are those that the simulators know.
 """
 
-from infra.local.sample_history.history import write_history_zip
-from infra.local.sample_history.records import Layout, Record
-from infra.local.sample_history.rows import Shares
-from infra.local.sample_history.summary import HistorySummary
+from infra.local.sample_history.export import HistorySummary, write_history_zip
 
-__all__ = ["HistorySummary", "Layout", "Record", "Shares", "write_history_zip"]
+__all__ = ["HistorySummary", "write_history_zip"]

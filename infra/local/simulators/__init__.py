@@ -8,12 +8,7 @@ Control paths for tests, on the port of each simulator:
 
 - `GET` and `POST /_control/scenario`: see `stage`
 - `GET` and `POST /_control/clock` `{"ahead_s": N}`: move the simulated time
-- `GET /_control/requests`: number of requests by path, and the latest requests
+- `GET /_control/requests`: number of requests by path
 - `GET /_control/blocked_calls`: number of calls during a block after a 429
-
-On Spotify's simulator only:
-
-- `POST /_control/plays` `[{"track_number", "played_at"} or a whole play history object, ...]`
-- `POST /_control/freeze`, `POST /_control/resume`: stop the listener, and let them continue
-- `POST /_control/grant` `{"authorized_at": INSTANT}`: set when the listener consented
+- `POST /_control/plays` `[{"track_number", "played_at"}, ...]`: add plays, on Spotify's only
 """

@@ -1,95 +1,156 @@
-"""Spotify's accounts service: the token endpoint, with its grant types.
+"""Spotify's accounts service: the consent page, and the token endpoint with its grant types.
+
+The consent page has links to allow and to deny. They add `auto=allow` or `auto=deny` to the query,
+so a test can follow the redirect without a browser.
 
 Source:
+    https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
     https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
     https://developer.spotify.com/documentation/web-api/tutorials/client-credentials-flow
 """
 
+import hashlib
 import hmac
-from collections.abc import Callable, Mapping
-from typing import Any
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlencode, urlsplit
 
 from werkzeug import Request, Response
+from werkzeug.utils import redirect
 
-from infra.local.simulators import account, wire
-from infra.local.simulators.refusals import api_error, oauth_error
+from infra.local.simulators.account import (
+    ACCESS_TOKEN_S,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    AccessTokens,
+    Grants,
+)
+from infra.local.simulators.refusals import oauth_error
 from infra.local.simulators.scenarios import ActiveScenarios
 from infra.local.simulators.server import json_response
 
 SCOPE = "user-read-recently-played"
-
-GrantType = Callable[[ActiveScenarios, Request], Response]
-"""Answers a token request from a known app."""
-
-
-def token(
-    grant_types: Mapping[str, GrantType], active: ActiveScenarios, request: Request
-) -> Response:
-    """Exchange a grant for an access token."""
-    if not _known_client(request):
-        return oauth_error("invalid_client", "Invalid client")
-    grant_type = grant_types.get(request.form.get("grant_type", ""))
-    if grant_type is None:
-        told = " or ".join(grant_types)
-        return oauth_error("unsupported_grant_type", f"grant_type must be {told}")
-    return grant_type(active, request)
+REDIRECT_PATH = "/callback"
+"""The app's redirect URI is on the loopback without a port, so a request may add any port."""
 
 
-def refresh(
-    tokens: account.AccessTokens,
-    grants: account.Grants,
-    active: ActiveScenarios,
-    request: Request,
-) -> Response:
-    """Exchange a refresh token for an access token; replace it, too, if refresh tokens rotate."""
-    given = request.form.get("refresh_token")
-    complaint = grants.complaint(given)
-    if given is None or complaint:
-        return oauth_error("invalid_grant", complaint or "refresh_token must be supplied")
-    rotates = active.parameter("rotates", normally=0)
-    return listener_tokens(tokens, active, grants.rotate(given) if rotates else None)
+@dataclass(frozen=True)
+class _Consent:
+    redirect_uri: str
+    challenge: str
 
 
-def listener_tokens(
-    tokens: account.AccessTokens, active: ActiveScenarios, refresh_token: str | None
-) -> Response:
-    """Return an access token with the listener's scope, and the refresh token if it is new."""
-    lives_s = active.parameter("expires_in_s", account.ACCESS_TOKEN_S)
-    body = {**_bearer(tokens.issue(lives_s), lives_s), "scope": SCOPE}
-    return json_response(body | ({"refresh_token": refresh_token} if refresh_token else {}))
+class Accounts:
+    """The accounts service, with the consents whose codes have not been exchanged yet."""
+
+    def __init__(self, tokens: AccessTokens) -> None:
+        self._tokens = tokens
+        self._grants = Grants()
+        self._consents: dict[str, _Consent] = {}
+
+    def authorize(self, request: Request) -> Response:
+        """Show the consent page, or redirect the browser with the choice."""
+        if fault := _fault(request):
+            return Response(fault, 400, mimetype="text/plain")
+        choice = request.args.get("auto")
+        if choice not in ("allow", "deny"):
+            return Response(_page(request), mimetype="text/html")
+        answer = {"code": self._consent(request)} if choice == "allow" else _DENIED
+        query = urlencode(answer | {"state": request.args.get("state", "")})
+        return redirect(f"{request.args['redirect_uri']}?{query}")
+
+    def token(self, active: ActiveScenarios, request: Request) -> Response:
+        """Exchange a grant for an access token."""
+        if not _is_known_client(request):
+            return oauth_error("invalid_client", "Invalid client")
+        match request.form.get("grant_type"):
+            case "refresh_token":
+                return self._refresh(active, request)
+            case "authorization_code":
+                return self._exchange_code(active, request)
+            case "client_credentials" if request.authorization:
+                return self._access_token(active)
+            case "client_credentials":
+                return oauth_error("invalid_client", "Invalid client secret")
+        return oauth_error("unsupported_grant_type", "grant_type is not supported")
+
+    def _refresh(self, active: ActiveScenarios, request: Request) -> Response:
+        """Exchange a refresh token; replace it, too, if refresh tokens rotate."""
+        given = request.form.get("refresh_token", "")
+        if complaint := self._grants.complaint(given):
+            return oauth_error("invalid_grant", complaint)
+        rotates = active.parameter("rotates", normally=0)
+        rotated = {"refresh_token": self._grants.rotate(given)} if rotates else {}
+        return self._access_token(active, scope=SCOPE, **rotated)
+
+    def _exchange_code(self, active: ActiveScenarios, request: Request) -> Response:
+        """Exchange a code, once; refuse it if the request does not match the consent."""
+        form = request.form
+        consent = self._consents.pop(form.get("code", ""), None)
+        if consent is None:
+            return oauth_error("invalid_grant", "Invalid authorization code")
+        if form.get("redirect_uri") != consent.redirect_uri:
+            return oauth_error("invalid_grant", "Invalid redirect URI")
+        if not hmac.compare_digest(_challenge(form.get("code_verifier", "")), consent.challenge):
+            return oauth_error("invalid_grant", "code_verifier was incorrect")
+        return self._access_token(active, scope=SCOPE, refresh_token=self._grants.issue())
+
+    def _access_token(self, active: ActiveScenarios, **more: str) -> Response:
+        lives_s = active.parameter("expires_in_s", ACCESS_TOKEN_S)
+        token = self._tokens.issue(lives_s)
+        return json_response(
+            {"access_token": token, "token_type": "Bearer", "expires_in": lives_s, **more}
+        )
+
+    def _consent(self, request: Request) -> str:
+        """Store a consent under a new code."""
+        code = f"AQC{secrets.token_urlsafe(96)}"
+        self._consents[code] = _Consent(
+            redirect_uri=request.args["redirect_uri"], challenge=request.args["code_challenge"]
+        )
+        return code
 
 
-def client_credentials(
-    tokens: account.AccessTokens, active: ActiveScenarios, request: Request
-) -> Response:
-    """Return a token of the app itself, which gives access to the catalogue only."""
-    if request.authorization is None:
-        return oauth_error("invalid_client", "Invalid client secret")
-    lives_s = active.parameter("expires_in_s", account.ACCESS_TOKEN_S)
-    return json_response(_bearer(tokens.issue(lives_s, of_listener=False), lives_s))
+_DENIED = {"error": "access_denied"}
 
 
-def set_grant(grants: account.Grants, request: Request) -> Response:
-    """Set the time of consent for all refresh tokens: `{"authorized_at": INSTANT}`."""
-    try:
-        grants.authorize(wire.instant(request.get_json()["authorized_at"]))
-    except (KeyError, TypeError, ValueError) as error:
-        return api_error(400, f"authorized_at must be an instant: {error!r}")
-    return json_response({})
-
-
-def _bearer(access_token: str, lives_s: int) -> dict[str, Any]:
-    return {"access_token": access_token, "token_type": "Bearer", "expires_in": lives_s}
-
-
-def _known_client(request: Request) -> bool:
+def _is_known_client(request: Request) -> bool:
     """True if the app authenticates itself: by Basic with its secret, or by its id alone (PKCE)."""
     given = request.authorization
     if given is None:
-        return _same(request.form.get("client_id"), account.CLIENT_ID)
-    return _same(given.username, account.CLIENT_ID) and _same(given.password, account.CLIENT_SECRET)
+        return request.form.get("client_id") == CLIENT_ID
+    return (given.username, given.password) == (CLIENT_ID, CLIENT_SECRET)
 
 
-def _same(given: str | None, expected: str) -> bool:
-    """True if a credential is the expected one; compares in constant time."""
-    return given is not None and hmac.compare_digest(given.encode(), expected.encode())
+def _fault(request: Request) -> str | None:
+    """Return what is wrong with a request for consent, in Spotify's words; None if it is valid."""
+    asked = request.args
+    redirect_uri = urlsplit(asked.get("redirect_uri", ""))
+    rules = {
+        "INVALID_CLIENT: Invalid client": asked.get("client_id") == CLIENT_ID,
+        # `localhost` is refused since 2025.
+        "INVALID_CLIENT: Invalid redirect URI": redirect_uri.scheme == "http"
+        and redirect_uri.hostname in ("127.0.0.1", "::1")
+        and (redirect_uri.path, redirect_uri.query) == (REDIRECT_PATH, ""),
+        "response_type must be code": asked.get("response_type") == "code",
+        "INVALID_SCOPE: Invalid scope": asked.get("scope") == SCOPE,
+        "code_challenge_method must be S256": asked.get("code_challenge_method") == "S256",
+        "code_challenge must be specified": bool(asked.get("code_challenge")),
+    }
+    return next((fault for fault, kept in rules.items() if not kept), None)
+
+
+def _page(request: Request) -> str:
+    here = escape(f"{request.path}?{request.query_string.decode()}")
+    return (
+        "<!doctype html><title>Simulated Spotify</title>"
+        "<h1>Simulated Spotify</h1><p>May the app see what was played recently?</p>"
+        f'<p><a href="{here}&amp;auto=allow">Allow</a> <a href="{here}&amp;auto=deny">Deny</a></p>'
+    )
+
+
+def _challenge(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return urlsafe_b64encode(digest).decode().rstrip("=")

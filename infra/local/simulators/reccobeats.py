@@ -2,7 +2,7 @@
 
 At most 40 ids are read and the rest are ignored. Unknown ids are missing from the answer. Rows have
 another order and ids of ReccoBeats' own, so only `href` identifies the track of a row. Only the
-paths and ids that the pipeline uses are simulated.
+paths, ids and fields that the pipeline uses are simulated.
 
 Source:
     https://reccobeats.com/docs
@@ -17,7 +17,7 @@ from typing import Any
 from werkzeug import Request, Response
 
 from infra.local import catalogue
-from infra.local.catalogue import Artist, Track
+from infra.local.catalogue import Track
 from infra.local.simulators.scenarios import ActiveScenarios, Row
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS, error
 from infra.local.simulators.server import Answer, Clock, Simulator, json_response
@@ -40,7 +40,7 @@ def reccobeats(clock: Clock) -> Simulator:
         "GET /v1/track": stage.guard(partial(_batch, _track_row)),
     }
     named = {route: _with_name(answer) for route, answer in routes.items()}
-    return Simulator({**named, **stage.routes()}, stage.clock)
+    return Simulator({**named, **stage.routes()})
 
 
 def _with_name(answer: Answer) -> Answer:
@@ -57,7 +57,7 @@ def _with_name(answer: Answer) -> Answer:
 
 def _batch(row: Callable[[Track], Row], active: ActiveScenarios, request: Request) -> Response:
     """Answer a request for several ids: one row for each known track."""
-    ids = [one for text in request.args.getlist("ids") for one in text.split(",") if one]
+    ids = [one for one in request.args.get("ids", "").split(",") if one]
     if not ids:
         return error(400, _MISSING_PARAMETER, "ids is missing")
     found = {track for one in ids[:MOST_IDS] if (track := catalogue.find_track(one))}
@@ -73,31 +73,17 @@ def _features_row(track: Track) -> Row:
 
 def _track_row(track: Track) -> Row:
     """Describe a track; for about one in a hundred the popularity is unknown."""
-    told = popularity(track)
+    known = popularity(track)
     return {
         **_reference(track),
         "trackTitle": track.name,
-        "artists": [_artist_row(artist) for artist in track.artists],
         "durationMs": track.duration_ms,
-        "ean": None,
-        "upc": None,
-        "availableCountries": "AT,DE,JP,US",
-        "popularity": told if told < _UNKNOWN_POPULARITY else None,
+        "popularity": known if known < _UNKNOWN_POPULARITY else None,
     }
 
 
 def _reference(track: Track) -> Row:
-    """Return the fields that both kinds of row have."""
+    """Return the fields that both kinds of row have; `id` is ReccoBeats' own."""
     href = f"{OPEN}/track/{track.track_id}"
-    return {"id": _own_id(href), "href": href, "isrc": track.isrc}
-
-
-def _artist_row(artist: Artist) -> Row:
-    """Describe an artist, with the Spotify URL and an id of ReccoBeats' own."""
-    href = f"{OPEN}/artist/{artist.artist_id}"
-    return {"id": _own_id(href), "name": artist.name, "href": href}
-
-
-def _own_id(href: str) -> str:
-    """Return ReccoBeats' own id for the item at a Spotify URL."""
-    return str(uuid.UUID(bytes=catalogue.noise_of(href)))
+    own_id = uuid.UUID(bytes=catalogue.noise_of(href))
+    return {"id": str(own_id), "href": href, "isrc": track.isrc}

@@ -17,8 +17,8 @@ TOO_MANY = "Too many requests"
 
 def api_error(status: int, message: str | None = None, reason: str | None = None) -> Response:
     """Refuse as the web API does: a nested body, in which only the status is always present."""
-    told = {"status": status, "message": message, "reason": reason}
-    return json_response({"error": {k: v for k, v in told.items() if v is not None}}, status)
+    fields = {"status": status, "message": message, "reason": reason}
+    return json_response({"error": {k: v for k, v in fields.items() if v is not None}}, status)
 
 
 def oauth_error(error: str, description: str) -> Response:

@@ -1,7 +1,7 @@
 """The scenarios of Spotify: its accounts service and its web API.
 
 The oddities of recently played plays were measured over 48,310 polls of one account, 2022 to 2026.
-For the sources of other scenarios, see `refusals` and `app_kinds`.
+For the sources of other scenarios, see `refusals` and `api`.
 
 Clients keep an access token for up to an hour. So when a scenario of the accounts service begins,
 all access tokens are invalidated.
@@ -24,7 +24,7 @@ from infra.local.simulators.refusals import (
     wait,
 )
 from infra.local.simulators.scenarios import Act, Row, Scenario, Table
-from infra.local.simulators.wire import PATH, instant, written
+from infra.local.simulators.wire import PATH, written
 
 TOKEN_PATH = "/api/token"  # noqa: S105 - a path
 
@@ -55,7 +55,7 @@ def _each(
         shown: list[Row] = []
         for row in rows:
             is_changed = act.chooses(row["played_at"])
-            if known and instant(row["played_at"]) > act.began_at:
+            if known and datetime.fromisoformat(row["played_at"]) > act.began_at:
                 is_changed = False
             shown += change(act, row) if is_changed else [row]
         return shown
@@ -69,12 +69,13 @@ def _late(act: Act, now: datetime, rows: list[Row]) -> list[Row]:
     return [
         row
         for row in rows
-        if not act.chooses(row["played_at"]) or instant(row["played_at"]) <= shown_since
+        if not act.chooses(row["played_at"])
+        or datetime.fromisoformat(row["played_at"]) <= shown_since
     ]
 
 
 def _moved(row: Row, shift_ms: int) -> Row:
-    moved = instant(row["played_at"]) + timedelta(milliseconds=shift_ms)
+    moved = datetime.fromisoformat(row["played_at"]) + timedelta(milliseconds=shift_ms)
     return {**row, "played_at": written(moved)}
 
 

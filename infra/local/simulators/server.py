@@ -1,8 +1,8 @@
-"""A simulated web service: routes, their answers, and a log of requests."""
+"""A simulated web service: routes, their answers, and counts of requests."""
 
 import json
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,7 +16,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from infra.local.loopback import is_named, is_of_a_page
-from shared.models import iso
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -27,15 +26,13 @@ Answer = Callable[..., Response]
 Clock = Callable[[], datetime]
 
 CONTROL = "/_control/"
-"""Paths for tests; they are not logged."""
+"""Paths for tests; they are not counted."""
 
 THREADS = 16
 """Requests answered concurrently; some scenarios let requests hang."""
 
 STOP_S = 1
 """How long a stop waits for requests in progress."""
-
-_REQUESTS_KEPT = 10_000
 
 
 def wall_clock() -> datetime:
@@ -51,23 +48,19 @@ def json_response(body: object, status: int = 200) -> Response:
 class Simulator:
     """A WSGI application whose routes map `"GET /path/<part>"` to a function that answers."""
 
-    def __init__(self, routes: Mapping[str, Answer], clock: Clock = wall_clock) -> None:
+    def __init__(self, routes: Mapping[str, Answer]) -> None:
         own = {f"GET {CONTROL}requests": self._show_requests}
         self._routes = Map([_rule(route, answer) for route, answer in {**routes, **own}.items()])
-        self._clock = clock
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._requests: deque[dict[str, Any]] = deque(maxlen=_REQUESTS_KEPT)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Serve one request, as WSGI asks, unless a web page sent it."""
         request = Request(environ)
-        refused = _refused(request)
-        if refused:
-            return refused(environ, start_response)
-        response = self._respond(request)
+        response = _refused(request) or self._respond(request)
         if not request.path.startswith(CONTROL):
-            self._log(request, response)
+            with self._lock:
+                self._counts[request.path] += 1
         return response(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
@@ -80,24 +73,10 @@ class Simulator:
             return json_response({"error": {"status": status, "message": error.name}}, status)
         return response
 
-    def _log(self, request: Request, response: Response) -> None:
-        """Log a request, without its headers and body, which contain credentials."""
-        seen = {
-            "at": iso(self._clock()),
-            "method": request.method,
-            "path": request.path,
-            "query": request.query_string.decode(),
-            "user_agent": request.user_agent.string,
-            "status": response.status_code,
-        }
-        with self._lock:
-            self._counts[request.path] += 1
-            self._requests.append(seen)
-
     def _show_requests(self, _: Request) -> Response:
-        """Answer with the number of requests by path, and the latest requests."""
+        """Answer with the number of requests by path."""
         with self._lock:
-            return json_response({"counts": self._counts, "requests": list(self._requests)})
+            return json_response({"counts": self._counts})
 
 
 class Server:

@@ -1,4 +1,4 @@
-"""The active scenarios of a simulator, and its block after a 429.
+"""The active scenarios of a simulator, its block after a 429, and its clock.
 
 `POST /_control/scenario` takes `{"name": NAME}` and optionally `times` (number of requests it
 applies to), `for_s` (seconds that it lasts, on the simulator's clock), the scenario's parameters,
@@ -15,7 +15,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug import Request, Response
 
-from infra.local.simulators.clock import MovableClock
 from infra.local.simulators.refusals import api_error
 from infra.local.simulators.scenarios import NORMAL, Act, ActiveScenarios, Scenario, Table
 from infra.local.simulators.server import CONTROL, Answer, Clock, json_response
@@ -32,7 +31,7 @@ _Number = Annotated[int, Field(ge=0, le=MOST)]
 _Positive = Annotated[int, Field(ge=1, le=MOST)]
 
 
-class Wish(BaseModel):
+class Order(BaseModel):
     """A request to switch a scenario on; further fields are its parameters."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
@@ -54,17 +53,22 @@ class Stage:
     """
 
     def __init__(self, table: Table, clock: Clock) -> None:
-        self.clock = MovableClock(clock)
+        self._clock = clock
+        self._ahead = timedelta()
         self._table = {NORMAL: Scenario("All is normal."), **table}
         self._lock = threading.Lock()
         self._acts: tuple[Act, ...] = ()
-        self._orders: dict[str, Callable[[], None]] = {}
+        self._on_begin: dict[str, Callable[[], None]] = {}
         self._block: tuple[datetime, timedelta, Response] | None = None
         self._blocked_calls = 0
 
-    def on_begin(self, path: str, order: Callable[[], None]) -> None:
+    def now(self) -> datetime:
+        """Return the simulated time, in UTC, which a test may have moved ahead."""
+        return self._clock() + self._ahead
+
+    def on_begin(self, path: str, action: Callable[[], None]) -> None:
         """Call a function whenever a scenario for a path begins."""
-        self._orders[path] = order
+        self._on_begin[path] = action
 
     def guard(self, answer: StagedAnswer, *, is_blocked: bool = True) -> Answer:
         """Let the block and the active scenarios answer first.
@@ -93,12 +97,13 @@ class Stage:
             f"GET {CONTROL}scenario": self._show,
             f"POST {CONTROL}scenario": self._switch,
             f"GET {CONTROL}blocked_calls": self._show_blocked_calls,
-            **self.clock.routes(),
+            f"GET {CONTROL}clock": self._show_clock,
+            f"POST {CONTROL}clock": self._move_clock,
         }
 
     def _enter(self, path: str) -> tuple[ActiveScenarios, Response | None]:
         """Return the scenarios that match a request, and the answer of the first that has one."""
-        now = self.clock()
+        now = self.now()
         # One request at a time, so that concurrent requests cannot exceed a quota.
         with self._lock:
             acts = [act for act in self._current(now) if path.startswith(act.scenario.path)]
@@ -121,7 +126,7 @@ class Stage:
     def _blocked(self, *, prolong: bool) -> Response | None:
         """Return the refusal of a call during a block, and count the call."""
         with self._lock:
-            now = self.clock()
+            now = self.now()
             if self._block is None or now >= self._block[0]:
                 return None
             _, length, refusal = self._block
@@ -134,12 +139,12 @@ class Stage:
         """Begin a block of `Retry-After` seconds; 0 without that header."""
         length = timedelta(seconds=refusal.headers.get("Retry-After", type=int, default=0))
         with self._lock:
-            self._block = self.clock() + length, length, refusal
+            self._block = self.now() + length, length, refusal
 
     def _show(self, _: Request) -> Response:
         """Answer with the latest scenario, and with all active ones."""
         with self._lock:
-            acts = [_document(act) for act in self._current(self.clock())]
+            acts = [_document(act) for act in self._current(self.now())]
         return json_response({"name": acts[-1]["name"] if acts else NORMAL, "scenarios": acts})
 
     def _show_blocked_calls(self, _: Request) -> Response:
@@ -149,40 +154,49 @@ class Stage:
     def _switch(self, request: Request) -> Response:
         """Switch a scenario on, and end the block."""
         try:
-            wish = Wish.model_validate(request.get_json())
+            order = Order.model_validate(request.get_json())
         except ValidationError as error:
             return api_error(400, f"bad scenario: {faults_of(error)[0]}")
-        if complaint := self._complaint(wish):
+        if complaint := self._complaint(order):
             return api_error(400, complaint)
-        act = self._act(wish)
+        act = self._act(order)
         with self._lock:
-            kept = self._acts if wish.also else ()
-            self._acts = kept if wish.name == NORMAL else (*kept, act)
+            kept = self._acts if order.also else ()
+            self._acts = kept if order.name == NORMAL else (*kept, act)
             self._block = None
-        if order := self._orders.get(act.scenario.path):
-            order()
+        if action := self._on_begin.get(act.scenario.path):
+            action()
         return self._show(request)
 
-    def _act(self, wish: Wish) -> Act:
-        scenario, now = self._table[wish.name], self.clock()
+    def _show_clock(self, _: Request) -> Response:
+        """Answer with the simulated time, and how far ahead it is."""
+        ahead_s = self._ahead // timedelta(seconds=1)
+        return json_response({"now": iso(self.now()), "ahead_s": ahead_s})
+
+    def _move_clock(self, request: Request) -> Response:
+        """Set how far ahead of the true time this clock is: `{"ahead_s": N}`."""
+        self._ahead = timedelta(seconds=request.get_json()["ahead_s"])
+        return self._show_clock(request)
+
+    def _act(self, order: Order) -> Act:
+        scenario, now = self._table[order.name], self.now()
         return Act(
-            name=wish.name,
+            name=order.name,
             scenario=scenario,
             began_at=now,
-            parameters={**scenario.parameters, **wish.__pydantic_extra__},
-            times=wish.times,
-            ends_at=None if wish.for_s is None else now + timedelta(seconds=wish.for_s),
+            parameters={**scenario.parameters, **order.__pydantic_extra__},
+            times=order.times,
+            ends_at=None if order.for_s is None else now + timedelta(seconds=order.for_s),
         )
 
-    def _complaint(self, wish: Wish) -> str | None:
+    def _complaint(self, order: Order) -> str | None:
         """Return what is wrong with the names in a request; None if they are valid."""
-        if wish.name not in self._table:
-            return f"no scenario {wish.name}: take one of {', '.join(self._table)}"
-        known = self._table[wish.name].parameters
-        if unknown := sorted(set(wish.__pydantic_extra__) - set(known)):
-            return (
-                f"{wish.name} has no {unknown[0]}: it takes {', '.join(('times', 'for_s', *known))}"
-            )
+        if order.name not in self._table:
+            return f"no scenario {order.name}: take one of {', '.join(self._table)}"
+        known = self._table[order.name].parameters
+        if unknown := sorted(set(order.__pydantic_extra__) - set(known)):
+            takes = ", ".join(("times", "for_s", *known))
+            return f"{order.name} has no {unknown[0]}: it takes {takes}"
         return None
 
 

@@ -1,17 +1,14 @@
 """Spotify's wire format, as an app in development mode gets it since 2026.
 
 Track objects no longer have `popularity`, `available_markets` or `linked_from`, but still have
-`external_ids`; `app_kinds` converts them to what other apps see. The hrefs point to the real API:
-they are values, not links into the simulator.
+`external_ids`; `api` converts them to what other apps see. The hrefs point to the real API, not to
+the simulator.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from infra.local.catalogue import Album, Artist, Track
-from infra.local.simulators.listener import EPOCH
 from infra.local.simulators.sound import sound, time_signature
 from shared.models import iso
 
@@ -23,10 +20,10 @@ PATH = "/v1/me/player/recently-played"
 Wire = dict[str, Any]
 
 
-def play_history(track: Track, played_at: datetime, context_uri: str | None = None) -> Wire:
+def play_history(track: Wire, played_at: datetime, context_uri: str | None) -> Wire:
     """Write one play of `recently-played`; `played_at` is the end of the play."""
     return {
-        "track": track_object(track),
+        "track": track,
         "played_at": written(played_at),
         "context": context_uri and _context(context_uri),
     }
@@ -63,55 +60,9 @@ def audio_features(track: Track) -> Wire:
     }
 
 
-def page(
-    plays: Sequence[Wire], *, limit: int, after: int | None, before: int | None, url: str
-) -> Wire:
-    """Cut one page out of the plays that Spotify still shows.
-
-    Args:
-        plays: Newest first.
-        limit: Maximum number of plays on the page.
-        after: Exclusive lower bound, Unix milliseconds. The page has the newest plays above it, and
-            `next` leads only to newer ones, so plays beyond `limit` are on no page (measured).
-        before: Exclusive upper bound, Unix milliseconds.
-        url: The URL of the request without its query.
-    """
-    shown = [
-        play
-        for play in plays
-        if (after is None or unix_ms(play) > after) and (before is None or unix_ms(play) < before)
-    ][:limit]
-    asked = {"after": after, "before": before, "limit": limit}
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
-    body: Wire = {"items": shown, "next": None, "cursors": None, "limit": limit}
-    if shown:
-        newest, oldest = str(unix_ms(shown[0])), str(unix_ms(shown[-1]))
-        onward = {"before": oldest} if after is None else {"after": newest}
-        body["next"] = f"{url}?{urlencode({**onward, 'limit': limit})}"
-        body["cursors"] = {"after": newest, "before": oldest}
-    return {**body, "href": f"{url}?{query}"}
-
-
-def unix_ms(play: Wire) -> int:
-    """Return the end of a play, in Unix milliseconds."""
-    return round((instant(play["played_at"]) - EPOCH).total_seconds() * 1_000)
-
-
 def written(at: datetime) -> str:
     """Format an instant as Spotify does, without a fraction if it is zero."""
     return iso(at).replace(".000Z", "Z")
-
-
-def instant(text: str) -> datetime:
-    """Parse an ISO 8601 instant.
-
-    Raises:
-        ValueError: It is malformed, or has no time zone.
-    """
-    read = datetime.fromisoformat(text)
-    if read.tzinfo is None:
-        raise ValueError(f"no time zone: {text}")
-    return read
 
 
 def _artist_object(artist: Artist) -> Wire:

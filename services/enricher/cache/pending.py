@@ -3,16 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from services.enricher.domain.entry import MISS_WAITS
-from shared.models import TrackUri
-from shared.telemetry import logger
 
 INDEX = "waiting"
 """The index of pending tracks by `misses`, sorted by `retry_at`; it holds no other tracks."""
-
-_TRACK_URI: TypeAdapter[str] = TypeAdapter(TrackUri)
 
 
 class DueTracks:
@@ -33,23 +27,15 @@ class DueTracks:
             most: Most tracks to return.
         """
         tracks: list[str] = []
-        count = foreign = 0
+        count = 0
         for misses in range(len(MISS_WAITS) + 1):
             start: dict[str, Any] | None = {}
             while start is not None:
                 page = self._page(misses, now, start, count_only=len(tracks) >= most)
-                found = [item["track_uri"]["S"] for item in page.get("Items", ())]
-                known = [track for track in found if _is_track(track)]
-                foreign += len(found) - len(known)
-                tracks += known
+                tracks += [item["track_uri"]["S"] for item in page.get("Items", ())]
                 count += page["Count"]
                 start = page.get("LastEvaluatedKey")
-        if foreign:
-            logger.warning(
-                "the index of the track cache holds items that are not tracks",
-                extra={"items": foreign},
-            )
-        return tracks[:most], count - foreign
+        return tracks[:most], count
 
     def _page(self, misses: int, now: datetime, start: dict[str, Any], *, count_only: bool) -> Any:
         return self._dynamodb.query(
@@ -63,11 +49,3 @@ class DueTracks:
             Select="COUNT" if count_only else "ALL_PROJECTED_ATTRIBUTES",
             **({"ExclusiveStartKey": start} if start else {}),
         )
-
-
-def _is_track(uri: str) -> bool:
-    try:
-        _TRACK_URI.validate_python(uri)
-    except ValidationError:
-        return False
-    return True

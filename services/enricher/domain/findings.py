@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.enricher.domain.entry import Entry
 from services.enricher.domain.features import merged
-from services.enricher.sources.source import Answer, SourceOffError
+from services.enricher.sources.source import Answer
 from shared.models import TrackFeatures
 
 OFF_WAIT = timedelta(hours=1)
@@ -25,7 +25,7 @@ class Findings:
     learned: dict[str, TrackFeatures] = field(default_factory=dict)
     """What the sources answered; may be incomplete."""
     missing: set[str] = field(default_factory=set)
-    """Tracks that are unknown to the sources that answered."""
+    """Tracks that no source which answered knows, or can know because their id is unusual."""
     retry_at: dict[str, datetime] = field(default_factory=dict)
     """When to ask again for tracks whose source failed or could not be called in time."""
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -57,15 +57,13 @@ class Findings:
         for track, features in answer.features.items():
             before = self.learned.get(track)
             self.learned[track] = merged(before, features) if before else features
-        if isinstance(answer.failure, SourceOffError):
-            return
         if retry_at is not None:
             self.retry_at.update(dict.fromkeys(tracks, retry_at))
-            return
-        self.missing |= answer.missing
-        for track in answer.features.keys() - answer.missing:
-            self.missing.discard(track)
-            self.retry_at.pop(track, None)
+        elif answer.failure is None:
+            self.missing |= answer.missing
+            for track in answer.features.keys() - answer.missing:
+                self.missing.discard(track)
+                self.retry_at.pop(track, None)
 
     def is_open(self, track: str) -> bool:
         """True if the next source is to be asked for the track."""

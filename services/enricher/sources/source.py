@@ -1,12 +1,12 @@
-"""Sources of audio features: their interface, their errors, and the choice among them."""
+"""Sources of audio features: their interface and their errors."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from services.enricher.domain.features import has_audio_features
-from shared.errors import FeatureSourceError, SettingsError
-from shared.models import TrackFeatures, has_usual_id
+from shared.errors import FeatureSourceError
+from shared.models import TrackFeatures
 
 TRACKS_PER_CALL = 40
 """ReccoBeats silently drops any further ids."""
@@ -59,33 +59,3 @@ class FeatureSource(Protocol):
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
         """Ask for at most 40 tracks; a failure is part of the answer, never raised."""
         ...
-
-
-@dataclass(frozen=True)
-class UsualIdsOnly:
-    """Asks for usual track ids only: the source knows no others, and one other id fails a call."""
-
-    source: FeatureSource
-
-    def fetch(self, track_uris: Sequence[str], /) -> Answer:
-        """Ask for the tracks with a usual id; report the others as missing."""
-        usual = [track for track in track_uris if has_usual_id(track)]
-        answer = self.source.fetch(usual) if usual else Answer()
-        unusual = frozenset(track_uris).difference(usual)
-        return replace(answer, missing=answer.missing | unusual)
-
-
-def choose(
-    names: Iterable[str], makers: Mapping[str, Callable[[], FeatureSource]]
-) -> dict[str, FeatureSource]:
-    """Return the named sources, in the order in which they are asked.
-
-    Raises:
-        SettingsError: No source has this name.
-    """
-    chosen = list(names)
-    for name in chosen:
-        if name not in makers:
-            known = ", ".join(makers)
-            raise SettingsError(f"FEATURE_SOURCES: no source is named {name!r}, only {known}")
-    return {name: makers[name]() for name in chosen}

@@ -75,9 +75,8 @@ class Row:
         return None
 
 
-def instant_of(record: Record) -> datetime:
-    """Return the end of the record's play."""
-    return record.play.played_at
+instant_of: Callable[[Record], datetime] = attrgetter("play.played_at")
+"""Returns the end of the record's play."""
 
 
 def apart(earlier: Record, later: Record) -> timedelta:

@@ -113,7 +113,7 @@ SELECT nextval(pg_get_serial_sequence('listening_history', 'id'))
 FROM generate_series(1, :count)
 
 -- stored_tracks --
-SELECT track_uri FROM track_features WHERE track_uri = ANY(:tracks::text[])
+SELECT track_uri FROM track_features WHERE track_uri = ANY(string_to_array(:tracks, ','))
 
 -- insert_features --
 -- Tracks that are not stored yet; the caller holds lock_writing. Popularity has its own source and

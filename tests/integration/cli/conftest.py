@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -75,21 +75,16 @@ class DatabaseTarget(Target):
 
     @contextmanager
     def database(self) -> Iterator[Reader]:
-        raise_(next(self.faults, None))
+        if fault := next(self.faults, None):
+            raise fault
         with super().database() as database:
             yield database
 
 
-def raise_(fault: BaseException | None) -> None:
-    if fault:
-        raise fault
-
-
 @pytest.fixture
 def reader(address_of) -> Iterator[Database]:
-    database = Database.connect(address_of("reader"))
-    yield database
-    database.close()
+    with closing(Database.connect(address_of("reader"))) as database:
+        yield database
 
 
 @pytest.fixture(params=["by a forwarded port", "by the function"])

@@ -12,6 +12,7 @@ from services.collector.backfill.domain.json_stream import read_rows
 from services.loader.store import Store
 from shared.models import EnrichedBatch, Play
 from shared.postgres import Database
+from tests.integration.dashboard.site import Site
 
 BASE_URL = "http://127.0.0.1:8100"
 UNTIL = datetime(2026, 1, 12, tzinfo=UTC)
@@ -23,6 +24,19 @@ def get(database, address_of):
     client = create_app(lambda: closing(Database.connect(address_of("reader")))).test_client()
 
     return lambda path: client.get(path, base_url=BASE_URL)
+
+
+@pytest.fixture
+def empty_site(database, address_of) -> Site:
+    """The page over an empty database."""
+    return Site(database, address_of)
+
+
+@pytest.fixture
+def site(empty_site) -> Site:
+    """The page over the history of `site.py`."""
+    empty_site.two_years()
+    return empty_site
 
 
 @pytest.fixture

@@ -30,6 +30,38 @@ URIS = {
 ALBUMS = {"Ada": "Tides", "Wren": "Sky", "Bo": "Night"}
 
 
+PATHS = (
+    "/",
+    "/top",
+    "/top?kind=track",
+    "/top?kind=album",
+    "/top.csv?kind=album",
+    "/day/2025-03-05",
+    "/when",
+    "/discovery",
+    "/rank",
+    "/sessions",
+    "/skips",
+    "/mood",
+    "/review",
+    "/counts",
+    "/health",
+    "/plays",
+)
+"""Every page except those of one artist, track or album."""
+STATES = (
+    "",
+    "period=all",
+    "period=2025-03",
+    "period=30d",
+    "period=2031",
+    "period=2024-12-30..2025-03-02",
+    "period=2025&measure=minutes&rule=done",
+    "period=all&measure=minutes&rule=all",
+)
+KINDS = ("artist", "track", "album")
+
+
 class Site:
     """The page, and the database behind it."""
 
@@ -77,6 +109,16 @@ class Site:
             "INSERT INTO poll VALUES ('polls/1', :listener, :at::timestamptz, 0, 0, 0, 0, 0)",
             at=f"{at}Z",
             listener=self.listener,
+        )
+
+    def gap(self, started_at: str, ended_at: str) -> None:
+        """Store an open gap; both ends are UTC."""
+        self.database.run(
+            "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+            "VALUES (:listener, :started_at, :ended_at, 'no answer', 'polls/me/1')",
+            listener=self.listener,
+            started_at=f"{started_at}Z",
+            ended_at=f"{ended_at}Z",
         )
 
     def live_in(self, zone: str) -> None:
@@ -129,6 +171,18 @@ class Site:
     def text(self, path: str) -> str:
         """Return the text of a page, including tooltips, with single spaces."""
         return plain(self.source(path))
+
+
+def with_query(path: str, query: str) -> str:
+    """Add a query to an address."""
+    return f"{path}{'&' if '?' in path else '?'}{query}"
+
+
+def assert_complete(answer: Any) -> None:
+    """Fail if a page is an error, or shows a value of Python that has no words."""
+    assert answer.status_code == 200, answer.text
+    shown = set(plain(answer.text).replace(",", " ").split())
+    assert not {"None", "nan", "inf", "Undefined"} & shown
 
 
 def plain(source: str) -> str:

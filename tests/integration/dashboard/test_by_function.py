@@ -47,7 +47,7 @@ def test_each_page_is_equal_by_function_and_by_connection(by_function, by_connec
         assert (answer.status_code, answer.text) == (200, expected.text), path
 
 
-def test_without_access_to_aws_the_page_says_what_to_do(monkeypatch):
+def test_the_page_says_what_to_do_without_access_to_aws(monkeypatch):
     url = f"http://{HOST}:{any_free()}"
     for name, value in {
         "AWS_ENDPOINT_URL_LAMBDA": url,

@@ -1,16 +1,5 @@
 """The page Counts: four rules side by side."""
 
-import pytest
-
-from tests.integration.dashboard.site import Site
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
-
 
 def test_four_rules_count_the_same_plays(site):
     text = site.text("/counts?period=2025")

@@ -1,16 +1,5 @@
 """The page Discovery: new, repeated and forgotten music."""
 
-import pytest
-
-from tests.integration.dashboard.site import Site
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
-
 
 def test_new_items_count_in_the_year_of_their_first_play(site):
     text = site.text("/discovery?period=2025")

@@ -2,25 +2,13 @@
 
 import re
 
-import pytest
-
 from shared.errors import HistoryError
 from tests.integration.dashboard.site import Site
 
 
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
-
-
-def test_a_gap_is_shown_with_its_days(site, owner):
+def test_a_gap_is_shown_with_its_days(site):
     assert "no play is known to be missing" in site.text("/health?period=2025")
-    owner.run(
-        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
-        "VALUES ('me', '2025-05-02 10:00Z', '2025-05-03 11:30Z', 'full-window', 'poll')"
-    )
+    site.gap("2025-05-02 10:00", "2025-05-03 11:30")
 
     text = site.text("/health?period=2025")
 
@@ -59,7 +47,7 @@ def test_long_periods_are_shown_by_month(site):
     assert "Mar 2025: 0 % known, 3 plays" in text
 
 
-def test_all_time_numbers_are_labelled(site):
+def test_numbers_of_all_time_say_so(site):
     text = site.text("/health?period=2024")
 
     assert "open gaps 0 of all time" in text
@@ -111,26 +99,21 @@ def test_the_page_names_the_command_if_it_has_no_cloud(site):
     assert "plays status shows dead letters" in site.text("/health?period=2025")
 
 
-def test_only_days_since_the_first_play_have_links(database, address_of, owner):
-    site = Site(database, address_of)
-    site.poll("2025-06-01 12:00")
-    site.play("2025-06-05 20:00", "Ferries", "Ada", 200_000)
-    owner.run(
-        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
-        "VALUES ('me', '2025-06-02', '2025-06-05 21:00Z', 'outage', 'poll')"
-    )
+def test_only_days_since_the_first_play_have_links(empty_site):
+    empty_site.poll("2025-06-01 12:00")
+    empty_site.play("2025-06-05 20:00", "Ferries", "Ada", 200_000)
+    empty_site.gap("2025-06-02 00:00", "2025-06-05 21:00")
 
     for path in ("/health?period=2025-06", "/review?period=2025-06"):
-        days = set(re.findall(r"/day/[\d-]+", site.source(path)))
+        days = set(re.findall(r"/day/[\d-]+", empty_site.source(path)))
 
         assert "/day/2025-06-05" in days, path
-        assert {site.get(day).status_code for day in days} == {200}, path
+        assert {empty_site.get(day).status_code for day in days} == {200}, path
 
 
-def test_a_session_from_before_the_first_day_has_no_link(database, address_of):
-    site = Site(database, address_of)
-    site.play("2025-03-05 00:01", "Ferries", "Ada", 200_000)
+def test_a_session_from_before_the_first_day_has_no_link(empty_site):
+    empty_site.play("2025-03-05 00:01", "Ferries", "Ada", 200_000)
 
     for path in ("/sessions?period=2025", "/review?period=2025"):
-        assert "Tue 4 Mar 2025" in site.text(path)
-        assert "/day/2025-03-04" not in site.source(path)
+        assert "Tue 4 Mar 2025" in empty_site.text(path)
+        assert "/day/2025-03-04" not in empty_site.source(path)

@@ -1,15 +1,6 @@
 """The page Mood: averages over the plays with known features."""
 
-import pytest
-
-from tests.integration.dashboard.site import URIS, Site
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
+from tests.integration.dashboard.site import URIS
 
 
 def test_unknown_tracks_have_no_averages(site):

@@ -4,15 +4,6 @@ import re
 
 import pytest
 
-from tests.integration.dashboard.site import Site
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
-
 
 def ends(site, query):
     """The local end times of the listed plays, in the order of the page."""

@@ -2,15 +2,6 @@
 
 import pytest
 
-from tests.integration.dashboard.site import Site
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
-
 
 def test_each_month_has_its_own_ranks(site):
     text = site.text("/rank?period=2025")

@@ -5,16 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.integration.dashboard.site import Site
-
 TODAY = datetime.now(UTC).date()
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
 
 
 def test_a_year_is_compared_with_the_one_before(site):
@@ -77,20 +68,19 @@ def test_the_review_and_the_overview_show_equal_numbers(site, query):
 
 
 @pytest.mark.skipif(f"{TODAY:%m-%d}" == "12-31", reason="no year runs on its last day")
-def test_an_unfinished_year_is_compared_with_the_same_days(database, address_of):
-    site = Site(database, address_of)
+def test_an_unfinished_year_is_compared_with_the_same_days(empty_site):
     for day in (date(TODAY.year - 1, 1, 1), TODAY - timedelta(days=364), date(TODAY.year, 1, 1)):
-        site.play(f"{day} 00:00", "Ferries", "Ada", 200_000)
-    site.poll(f"{TODAY} 00:00")
+        empty_site.play(f"{day} 00:00", "Ferries", "Ada", 200_000)
+    empty_site.poll(f"{TODAY} 00:00")
 
-    text = site.text(f"/review?period={TODAY.year}")
+    text = empty_site.text(f"/review?period={TODAY.year}")
 
     # The play of a year ago tomorrow is not counted.
     assert "plays 1 ±0 % 1 before" in text
     assert "artists 1 ±0 % 1 before" in text
 
 
-def test_by_minutes_the_order_is_by_time(site):
+def test_the_measure_minutes_orders_a_review_by_time(site):
     assert "1 Ada 8 min 3" in site.text("/review?period=2025&measure=minutes")
 
 

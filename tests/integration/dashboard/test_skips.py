@@ -2,14 +2,7 @@
 
 import pytest
 
-from tests.integration.dashboard.site import Site, plain
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
+from tests.integration.dashboard.site import plain
 
 
 def test_the_rate_covers_known_plays_only(site):
@@ -47,11 +40,10 @@ def test_other_pages_enable_measure_and_rule(site):
     assert '<input type="hidden" name="rule"' not in source.split("</form>")[0]
 
 
-def test_skips_are_unknown_before_an_export(database, address_of):
-    site = Site(database, address_of)
-    site.play("2025-07-13 10:00", "Kites", "Wren", None)
+def test_skips_are_unknown_before_an_export(empty_site):
+    empty_site.play("2025-07-13 10:00", "Kites", "Wren", None)
 
-    text = site.text("/skips?period=2025")
+    text = empty_site.text("/skips?period=2025")
 
     assert "Skips are not known yet" in text
     assert "skipped –" in text

@@ -4,15 +4,6 @@ import re
 
 import pytest
 
-from tests.integration.dashboard.site import Site
-
-
-@pytest.fixture
-def site(database, address_of):
-    site = Site(database, address_of)
-    site.two_years()
-    return site
-
 
 def test_a_play_counts_in_its_local_hour(site):
     text = site.text("/when?period=2025")
@@ -41,11 +32,8 @@ def test_the_fullest_hour_and_day_link_to_their_plays(site):
     ]
 
 
-def test_a_day_in_a_gap_is_unknown_not_0(site, owner):
-    owner.run(
-        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
-        "VALUES ('me', '2025-07-12 23:00Z', '2025-07-15 10:00Z', 'outage', 'poll')"
-    )
+def test_a_day_in_a_gap_is_unknown_not_0(site):
+    site.gap("2025-07-12 23:00", "2025-07-15 10:00")
 
     text = site.text("/when?period=2025-07")
 
@@ -97,13 +85,10 @@ def test_a_short_period_is_drawn_by_day(site):
     assert "/day/2025-07-13" in source
 
 
-def test_a_month_with_an_open_gap_is_marked(site, owner):
+def test_a_month_with_an_open_gap_is_marked(site):
     marked = 'class="gap" style="--v:0" title="May 2025: \N{EN DASH}"'
     assert marked not in site.source("/when?period=2025")
-    owner.run(
-        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
-        "VALUES ('me', '2025-05-02', '2025-05-03', 'outage', 'poll')"
-    )
+    site.gap("2025-05-02 00:00", "2025-05-03 00:00")
 
     assert marked in site.source("/when?period=2025")
 
@@ -116,11 +101,8 @@ def test_a_month_after_the_last_poll_is_marked(site):
 
 
 @pytest.mark.parametrize("period", ["2023", "2025-05-10..2025-05-12"])
-def test_hours_of_an_unknown_period_are_unknown(site, owner, period):
-    owner.run(
-        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
-        "VALUES ('me', '2025-05-02', '2025-06-03', 'outage', 'poll')"
-    )
+def test_hours_of_an_unknown_period_are_unknown(site, period):
+    site.gap("2025-05-02 00:00", "2025-06-03 00:00")
 
     text = site.text(f"/when?period={period}")
 
@@ -128,7 +110,7 @@ def test_hours_of_an_unknown_period_are_unknown(site, owner, period):
     assert " 0 plays" not in text.partition("Year over year")[0]
 
 
-def test_a_known_year_without_plays_is_0(site):
+def test_a_known_year_without_plays_shows_0(site):
     site.play("2022-03-05 20:00", "Ferries", "Ada", 200_000)
 
     text = site.text("/when?period=all")
@@ -141,11 +123,8 @@ def test_the_sum_of_a_year_is_a_number(site):
     assert re.search(r"Dec 2024: 0 plays 1 (?!play)", site.text("/when?period=2025"))
 
 
-def test_years_with_a_gap_show_a_minimum(site, owner):
-    owner.run(
-        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
-        "VALUES ('me', '2020-03-02', '2021-12-31', 'outage', 'poll')"
-    )
+def test_years_with_a_gap_show_a_minimum(site):
+    site.gap("2020-03-02 00:00", "2021-12-31 00:00")
     site.play("2020-03-01 20:00", "Ferries", "Ada", 200_000)
 
     text = site.text("/when?period=2020-01-01..2025-12-31")

@@ -9,7 +9,7 @@ import pytest
 from services.loader.store import Store
 from shared.postgres import Database
 
-ON_BOTH = re.compile(r"loader/test_(migrate|reporting|derive)|loader/reporting/test_(?!model)")
+ON_BOTH = re.compile(r"loader/test_(migrate|reporting_docs|derive)|loader/reporting/test_(?!model)")
 """Files whose tests run on two versions of Postgres, because AWS has another one than the local
 cloud. The model of 10,000 plays takes too long for that."""
 

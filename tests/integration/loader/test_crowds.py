@@ -20,14 +20,15 @@ def low_bound(monkeypatch):
 
 @pytest.fixture
 def queries(database, monkeypatch):
-    """The statements that the loader's connection has run."""
+    """The statements that the loader's connection has run, with parameters and answers."""
     run, sent = database.run, []
 
-    def counted(statement, **parameters):
-        sent.append(statement)
-        return run(statement, **parameters)
+    def noted(statement, **parameters):
+        answer = run(statement, **parameters)
+        sent.append((statement, parameters, answer))
+        return answer
 
-    monkeypatch.setattr(database, "run", counted)
+    monkeypatch.setattr(database, "run", noted)
     return sent
 
 
@@ -41,7 +42,8 @@ def export(*plays, origin="upload", number=0):
 
 
 def near_queries(sent):
-    return [statement for statement in sent if "tstzmultirange" in statement]
+    """The parameters and the answer of each search for stored plays near others."""
+    return [rest for statement, *rest in sent if statement == STATEMENTS["near_plays"]]
 
 
 def test_plays_without_stored_neighbours_take_one_query(load, queries):
@@ -51,22 +53,14 @@ def test_plays_without_stored_neighbours_take_one_query(load, queries):
     load(export(*plays_apart(50, first=50), number=1))
 
     assert len(near_queries(queries)) == 1
-    assert not [statement for statement in queries if "merged_record\n" in statement]
+    assert not [statement for statement, *_ in queries if "merged_record\n" in statement]
 
 
-def test_plays_of_one_session_share_one_index_scan(load, database, monkeypatch):
-    run, spans = database.run, []
-
-    def noted(statement, **parameters):
-        if statement == STATEMENTS["near_plays"]:
-            spans.append(parameters["exports"].count("["))
-        return run(statement, **parameters)
-
-    monkeypatch.setattr(database, "run", noted)
-
+def test_plays_of_one_session_share_one_index_scan(load, queries):
     load(export(*(a_play(hours * 3_600 + 200 * n) for n in range(10) for hours in (0, 1, 5))))
 
-    assert spans == [3]
+    ((parameters, _),) = near_queries(queries)
+    assert parameters["exports"].count("[") == 3
 
 
 def test_a_play_inside_a_stored_chain_finds_both_ends_quickly(load, queries, rows):
@@ -129,29 +123,14 @@ def test_a_message_among_too_many_records_fails_alone(crowd, low_bound, load, ro
     assert rows("SELECT count(*) FROM listening_history WHERE played_at > '2026-11-02'") == [[3]]
 
 
-def test_a_refusal_does_not_read_the_crowd(crowd, low_bound, load, queries):
-    with pytest.raises(DatabaseRefusalError):
-        load(export(crowd, origin="again"))
-
-    assert len(near_queries(queries)) <= 4
-
-
-def test_one_query_reads_only_as_many_rows_as_the_limit_allows(
-    crowd, low_bound, load, database, monkeypatch
-):
-    run, found = database.run, []
-
-    def noted(statement, **parameters):
-        answer = run(statement, **parameters)
-        if statement == STATEMENTS["near_plays"]:
-            found.append(len(answer))
-        return answer
-
-    monkeypatch.setattr(database, "run", noted)
+def test_a_refusal_reads_only_as_many_rows_as_the_limit_allows(crowd, low_bound, load, queries):
+    queries.clear()
 
     with pytest.raises(DatabaseRefusalError):
         load(export(crowd, origin="again"))
 
+    found = [len(answer) for _, answer in near_queries(queries)]
+    assert len(found) <= 4
     assert max(found) <= MOST + 1
 
 

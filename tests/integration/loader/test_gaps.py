@@ -58,11 +58,6 @@ def load(database):
 
 
 @pytest.fixture
-def rows(database):
-    return database.run
-
-
-@pytest.fixture
 def is_closed(rows):
     """Return, for each gap, whether it is closed."""
     return lambda: [closed for (closed,) in rows(IS_CLOSED)]
@@ -85,36 +80,20 @@ def test_a_poll_ends_the_gap_that_an_outage_opened(load, rows):
     assert rows(STORED) == [["me", NOON, at(2), "a full page, after no answer", "polls/me/1", None]]
 
 
-def test_a_later_poll_closes_a_gap_that_was_still_open(load, rows, is_closed):
-    load(polled(a_gap(reason="plays cannot be read")))
-    opened = (rows(STORED), is_closed())
+@pytest.mark.parametrize(
+    "opening",
+    [outage(), polled(a_gap(reason="plays cannot be read"))],
+    ids=["an outage", "a poll"],
+)
+def test_a_later_poll_closes_an_open_gap(load, rows, is_closed, opening):
+    load(opening)
+    before = is_closed()
 
     load(polled(a_gap(end=2, reason="nothing missed", is_closed=True), origin="polls/me/2"))
 
-    assert opened == (
-        [["me", NOON, None, "plays cannot be read", "polls/me/1", None]],
-        [False],
-    )
-    assert is_closed() == [True]
-
-
-def test_a_poll_closes_the_gap_that_an_outage_opened(load, rows, is_closed):
-    load(outage(), polled(a_gap(end=2, reason="nothing missed", is_closed=True)))
-
-    assert rows(STORED) == [["me", NOON, None, "nothing missed", "polls/me/1", "polls/me/1"]]
+    assert before == [False]
+    assert rows(STORED) == [["me", NOON, None, "nothing missed", "polls/me/2", "polls/me/2"]]
     assert rows("SELECT closed_until FROM gap") == [[at(2)]]
-    assert is_closed() == [True]
-
-
-def test_a_gap_closed_before_it_is_reported_stays_closed(load, is_closed):
-    load(polled(a_gap(end=2, is_closed=True)), outage())
-
-    assert is_closed() == [True]
-
-
-def test_a_gap_closed_without_an_end_is_closed_for_any_end(load, is_closed):
-    load(polled(a_gap(is_closed=True)), polled(a_gap(end=2), origin="polls/me/2"))
-
     assert is_closed() == [True]
 
 
@@ -126,7 +105,7 @@ def test_a_gap_reopens_if_a_later_poll_missed_plays(load, rows, is_closed):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
-def test_of_two_equal_closers_the_first_origin_is_named(load, rows, order):
+def test_a_gap_closed_twice_names_the_first_origin(load, rows, order):
     closing = [polled(a_gap(end=2, is_closed=True), f"polls/me/{n}") for n in range(2)]
 
     load(*closing[::order])
@@ -265,46 +244,36 @@ def test_a_closed_gap_keeps_its_closing_time(load, rows):
     assert rows("SELECT closed_at, closed_by FROM gap") == [[*before, "history/me/later.zip"]]
 
 
-@pytest.mark.parametrize(
-    "spans",
-    [
-        pytest.param([span(0.5, 3)], id="begins later"),
-        pytest.param([span(-1, 1.5)], id="ends earlier"),
-        pytest.param([span(-1, 1), span(1.5, 3)], id="has a hole"),
-        pytest.param([], id="no spans"),
-    ],
-)
-def test_a_gap_stays_open_if_the_upload_does_not_cover_it(load, is_closed, spans):
-    load(polled(a_gap(0, 2)), upload(*spans))
-
-    assert is_closed() == [False]
-
-
-def test_a_span_covers_its_ends(load, is_closed):
-    load(polled(a_gap(0, 2)), upload(span(0, 2)))
-
-    assert is_closed() == [True]
-
-
-def test_an_upload_cannot_close_a_gap_without_an_end(load, is_closed):
-    load(outage(), upload(span(-1, 3)))
-    while_it_goes_on = is_closed()
-
-    load(polled(a_gap(0, 2)))
-
-    assert while_it_goes_on == [False]
-    assert is_closed() == [True]
+A_GAP = polled(a_gap(0, 2))
+REPORTS_OF_GAPS = {
+    "closed before it is reported": ([polled(a_gap(end=2, is_closed=True)), outage()], [True]),
+    "closed for any end": (
+        [polled(a_gap(is_closed=True)), polled(a_gap(end=2), "polls/me/2")],
+        [True],
+    ),
+    "covered from end to end": ([A_GAP, upload(span(0, 2))], [True]),
+    "begins before the upload": ([A_GAP, upload(span(0.5, 3))], [False]),
+    "ends after the upload": ([A_GAP, upload(span(-1, 1.5))], [False]),
+    "a hole in the upload": ([A_GAP, upload(span(-1, 1), span(1.5, 3))], [False]),
+    "an upload without spans": ([A_GAP, upload()], [False]),
+    "of another listener": (
+        [polled(a_gap(0, 2), listener="jane"), upload(span(-1, 3))],
+        [False],
+    ),
+    "without an end": ([outage(), upload(span(-1, 3))], [False]),
+    "ended after the upload": ([outage(), upload(span(-1, 3)), A_GAP], [True]),
+    "two of three are covered": (
+        [
+            *(A_GAP, polled(a_gap(4, 5), "polls/me/2"), polled(a_gap(8, 9), "polls/me/3")),
+            upload(span(-1, 3), span(4, 6)),
+        ],
+        [True, True, False],
+    ),
+}
 
 
-def test_an_upload_closes_no_gap_of_another_listener(load, is_closed):
-    load(polled(a_gap(0, 2), listener="jane"), upload(span(-1, 3)))
+@pytest.mark.parametrize(("batches", "closed"), REPORTS_OF_GAPS.values(), ids=REPORTS_OF_GAPS)
+def test_a_gap_is_closed_by_a_poll_or_by_an_upload_that_covers_it(load, is_closed, batches, closed):
+    load(*batches)
 
-    assert is_closed() == [False]
-
-
-def test_an_upload_closes_exactly_the_gaps_it_covers(load, is_closed):
-    load(polled(a_gap(0, 2)), polled(a_gap(4, 5), "polls/me/2"), polled(a_gap(8, 9), "polls/me/3"))
-
-    load(upload(span(-1, 3), span(4, 6)))
-
-    assert is_closed() == [True, True, False]
+    assert is_closed() == closed

@@ -229,7 +229,7 @@ def test_new_and_known_plays_add_up_to_all_plays(show):
     ]
 
 
-def test_it_has_the_fields_that_grafana_documents():
+def test_the_dashboard_has_the_fields_that_grafana_documents():
     """https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/"""
     assert isinstance(DASHBOARD["schemaVersion"], int)
     assert 8 <= len(DASHBOARD["uid"]) <= 40
@@ -238,7 +238,7 @@ def test_it_has_the_fields_that_grafana_documents():
     assert set(DASHBOARD["time"]) == {"from", "to"}
 
 
-def test_its_time_zone_is_utc_to_keep_dates():
+def test_the_dashboard_shows_dates_in_utc():
     assert DASHBOARD["timezone"] == "utc"
 
 
@@ -252,7 +252,7 @@ def test_every_query_uses_the_source_chosen_at_import():
     assert [each["datasource"] for each in asked] == [SOURCE] * len(asked)
 
 
-def test_it_requires_the_panel_types_it_uses():
+def test_the_dashboard_requires_the_panel_types_it_uses():
     required = {each["id"] for each in DASHBOARD["__requires"] if each["type"] == "panel"}
 
     assert required == {panel["type"] for panel in PANELS}

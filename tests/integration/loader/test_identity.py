@@ -1,205 +1,130 @@
 """The rules of identity with a real Postgres: rows, counts, repeated files."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from operator import itemgetter
-from unicodedata import normalize
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.loader.domain.identity import MATCH_WINDOW
 from services.loader.store import Store
-from shared.models import EnrichedBatch, Play, TrackFeatures
+from tests.unit.loader.loader_examples import API, EXPORT, NOON, a_batch, features
+from tests.unit.loader.memory_table import exported, reported
+from tests.unit.loader.random_records import RECORDS
 
-NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SHOWN = """
-SELECT track_uri, played_at, ms_played, popularity, source, history_ts, isrc, platform, skipped
+SELECT track_uri, played_at, ms_played, source, history_ts, isrc, platform, popularity
 FROM listening_history ORDER BY played_at, track_uri
 """
+FEW_RECORDS = RECORDS.map(lambda records: records[:12]).filter(bool)
+IDS = "mnabcdefg"
+"""The id of each track of RECORDS."""
+few_examples = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
-def a_play(after_ms: int, track: str, **fields) -> Play:
-    fields = {"track_name": "Träumerei \\ \t", "artist_name": f"Artist {track}", **fields}
-    return Play(
-        track_uri=f"spotify:track:{track}",
-        played_at=NOON + timedelta(milliseconds=after_ms),
-        **fields,
-    )
+@pytest.fixture
+def load(database):
+    """Load records, each part through a store of its own."""
+
+    def in_batches(records, origin, per_batch=3, window=MATCH_WINDOW):
+        for source in (API, EXPORT):
+            plays = [play for each, play in records if each == source]
+            parts = [plays[i : i + per_batch] for i in range(0, len(plays), per_batch)]
+            Store(database, window).load(
+                [a_batch(*part, source=source, origin=f"{origin}/{source}", number=number)
+                 for number, part in enumerate(parts)]
+            )  # fmt: skip
+
+    return in_batches
 
 
-POPULARITY = {"a": 40, "b": 60}
-# A play has its track's popularity, or none.
-KNOWN = st.booleans()
-NAMES: st.SearchStrategy[dict[str, str]] = st.builds(
-    lambda form, title: {"track_name": normalize(form, title), "artist_name": "Ex"},
-    st.sampled_from(["NFC", "NFD"]),
-    st.sampled_from(["Träumerei", "TRÄUMEREI ", "Ärger"]),
-) | st.just({})
-REPORTED = st.builds(
-    lambda ms, track, isrc, length_ms, names, known: (
-        "recently-played",
-        a_play(ms, track, isrc=isrc, duration_ms=length_ms, **names,
-               popularity=POPULARITY[track] if known else None),
-    ),
-    st.one_of(st.integers(0, 2_500), st.integers(0, 200).map(lambda s: s * 1_000)),
-    st.sampled_from("ab"),
-    st.sampled_from([None, "QZAAA2600001", "qz-aaa2600001", "null"]),
-    st.sampled_from([None, 60_000, 90_000]),
-    NAMES,
-    KNOWN,
-)  # fmt: skip
-EXPORTED = st.builds(
-    lambda s, track, ms, names, known: (
-        "extended-history",
-        a_play(s * 1_000, track, ms_played=ms, isrc="QZAAA2600001", platform="ios",
-               skipped=False, **names, popularity=POPULARITY[track] if known else None),
-    ),
-    st.one_of(st.integers(0, 3), st.integers(0, 200)),
-    st.sampled_from("ab"),
-    st.sampled_from([0, 1_500, 9_999, 60_000]),
-    NAMES,
-    KNOWN,
-)  # fmt: skip
-CHAIN = st.builds(
-    lambda step_s, sources: [
-        ("recently-played", a_play(step_s * n * 1_000, "a")) if live else
-        ("extended-history", a_play(step_s * n * 1_000, "a", ms_played=60_000))
-        for n, live in enumerate(sources)
-    ],
-    st.sampled_from([1, 60, 90]),
-    st.lists(st.sampled_from([True, False, False]), max_size=10),
-)  # fmt: skip
+@pytest.fixture
+def heal(database):
+    """Load the popularity of a track through a store of its own."""
+    return lambda track: Store(database).load(
+        [a_batch(origin="healing", listener=None, source=None,
+                 features=(features(track, popularity=50),))]
+    )  # fmt: skip
 
 
-def load(database, records, origin: str, per_batch: int = 3) -> None:
-    for source in ("recently-played", "extended-history"):
-        plays = [play for each, play in records if each == source]
-        parts = [plays[i : i + per_batch] for i in range(0, len(plays), per_batch)]
-        batches = [
-            EnrichedBatch(
-                listener="me", source=source, origin=f"{origin}/{source}", number=n, plays=part
-            )
-            for n, part in enumerate(parts)
-        ]
-        Store(database).load(batches)
-
-
-def heal(database, track: str) -> None:
-    """Load a healing batch for a track through another store."""
-    known = TrackFeatures(
-        track_uri=f"spotify:track:{track}",
-        popularity=POPULARITY[track],
-        source="reccobeats",
-        fetched_at=NOON,
-    )
-    Store(database).load([EnrichedBatch(origin="healing", number=0, features=(known,))])
-
-
-def empty(owner) -> None:
-    owner.run(
+@pytest.fixture
+def empty(owner):
+    return lambda: owner.run(
         "TRUNCATE listening_history, merged_record, track_features, loaded_batch RESTART IDENTITY"
     )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    records=st.lists(st.one_of(REPORTED, EXPORTED), min_size=1, max_size=12) | CHAIN.filter(bool),
-    seed=st.randoms(use_true_random=False),
-)
-def test_any_order_split_and_repetition_give_the_same_rows(database, owner, records, seed):
-    empty(owner)
-    load(database, records, "at-once", per_batch=500)
-    at_once = database.run(SHOWN)
-    empty(owner)
-    shuffled = seed.sample(records, len(records))
+@few_examples
+@given(records=FEW_RECORDS, data=st.data())
+def test_any_order_split_and_repetition_give_the_same_rows(empty, load, rows, records, data):
+    empty()
+    load(records, "at-once", per_batch=500)
+    at_once = rows(SHOWN)
+    empty()
+    shuffled = data.draw(st.permutations(records))
 
     for index, record in enumerate(shuffled):
-        load(database, [record], f"part-{index}")
-    load(database, shuffled, "again", per_batch=1)
+        load([record], f"part-{index}")
+    load(shuffled, "again", per_batch=1)
 
-    assert database.run(SHOWN) == at_once
-    (books,) = database.run("SELECT sum(inserted + regrouped) FROM loaded_batch")
-    assert books == [len(at_once)]
+    assert rows(SHOWN) == at_once
+    assert rows("SELECT sum(inserted + regrouped) FROM loaded_batch") == [[len(at_once)]]
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    records=st.lists(st.one_of(REPORTED, EXPORTED), min_size=1, max_size=8),
-    heals=st.lists(st.tuples(st.integers(0, 8), st.sampled_from("ab")), max_size=3),
-    seed=st.randoms(use_true_random=False),
-)
-def test_healing_at_any_time_gives_the_same_rows_and_popularity(
-    database, owner, records, heals, seed
-):
-    empty(owner)
-    load(database, records, "at-once", per_batch=500)
-    heal(database, "a")
-    heal(database, "b")
-    at_once = database.run(SHOWN)
-    empty(owner)
-    steps = [(at, partial(heal, database, track)) for at, track in [*heals, (9, "a"), (9, "b")]]
-    steps += [(n, partial(load, database, [record], f"part-{n}"))
-              for n, record in enumerate(seed.sample(records, len(records)))]  # fmt: skip
+@few_examples
+@given(data=st.data())
+def test_healing_between_loads_changes_only_popularity(empty, load, heal, rows, data):
+    records = data.draw(FEW_RECORDS)
+    heals = data.draw(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(IDS)), max_size=3))
+    empty()
+    load(records, "at-once", per_batch=500)
+    at_once = rows(SHOWN)
+    empty()
+    steps = [(at, partial(heal, track)) for at, track in [*heals, *((13, track) for track in IDS)]]
+    steps += [(n, partial(load, [record], f"part-{n}"))
+              for n, record in enumerate(data.draw(st.permutations(records)))]  # fmt: skip
 
     for _, step in sorted(steps, key=itemgetter(0)):
         step()
-    load(database, seed.sample(records, len(records)), "again", per_batch=1)
+    load(data.draw(st.permutations(records)), "again", per_batch=1)
 
-    assert database.run(SHOWN) == at_once
-    assert all(popularity is not None for _, _, _, popularity, *_ in at_once)
-
-
-def test_repeated_records_leave_every_row_unchanged(database):
-    records = [
-        ("recently-played", a_play(0, "a")),
-        ("recently-played", a_play(400, "a")),
-        ("extended-history", a_play(2_000, "a", ms_played=60_000)),
-        ("extended-history", a_play(2_000, "b", ms_played=0)),
-    ]
-    load(database, records, "first")
-    before = database.run("SELECT * FROM listening_history ORDER BY id")
-    behind = database.run("SELECT * FROM merged_record ORDER BY played_at")
-
-    load(database, records, "second")
-
-    assert database.run("SELECT * FROM listening_history ORDER BY id") == before
-    assert database.run("SELECT * FROM merged_record ORDER BY played_at") == behind
+    *others, popularity = zip(*rows(SHOWN), strict=True)
+    assert others == list(zip(*at_once, strict=True))[:-1]
+    assert None not in popularity
 
 
-def test_an_upgraded_row_keeps_its_id(database):
-    load(database, [("recently-played", a_play(500, "a"))], "live")
-    (before,) = database.run("SELECT id FROM listening_history")
+def test_repeated_records_leave_every_row_unchanged(load, rows):
+    records = [reported(0), reported(0.4), exported(2, ms=60_000), exported(2, "b", ms=0)]
+    tables = ("SELECT * FROM listening_history ORDER BY id",
+              "SELECT * FROM merged_record ORDER BY played_at")  # fmt: skip
+    load(records, "first")
+    before = [rows(table) for table in tables]
 
-    load(database, [("extended-history", a_play(3_000, "a", ms_played=60_000))], "export")
+    load(records, "second")
 
-    rows = database.run(
-        "SELECT id, source, ms_played, played_at, history_ts FROM listening_history"
-    )
-    assert rows == [
+    assert [rows(table) for table in tables] == before
+
+
+def test_an_upgraded_row_keeps_its_id(load, rows):
+    load([reported(0.5)], "live")
+    (before,) = rows("SELECT id FROM listening_history")
+
+    load([exported(3, ms=60_000)], "export")
+
+    assert rows("SELECT id, source, ms_played, played_at, history_ts FROM listening_history") == [
         [*before, "both", 60_000, NOON + timedelta(milliseconds=500), NOON + timedelta(seconds=3)]
     ]
 
 
-def test_a_record_finds_its_row_after_the_window_narrowed(database):
-    reported = ("recently-played", a_play(60_000, "a"))
-    exported = ("extended-history", a_play(0, "a", ms_played=60_000))
-    load(database, [reported, exported], "wide")
+def test_a_record_finds_its_row_after_the_window_narrowed(load, rows):
+    load([reported(60), exported(0)], "wide")
 
-    Store(database, timedelta(seconds=30)).load(
-        [
-            EnrichedBatch(
-                listener="me",
-                source="extended-history",
-                origin="narrow",
-                number=0,
-                plays=(exported[1],),
-            )
-        ]
-    )
+    load([exported(0)], "narrow", window=timedelta(seconds=30))
 
-    counts = database.run("SELECT inserted, upgraded FROM loaded_batch WHERE origin = 'narrow'")
-    assert counts == [[0, 0]]
+    assert rows(
+        "SELECT inserted, upgraded FROM loaded_batch WHERE origin LIKE 'narrow%'"
+    ) == [[0, 0]]  # fmt: skip

@@ -110,18 +110,12 @@ def test_migrations_run_in_the_order_of_their_names(scratch, folder):
     assert tables(database) == {"b", "migration"}
 
 
-def test_a_second_run_does_nothing(scratch, folder):
-    database = scratch()
-    migrate(database, folder(m0001_a="CREATE TABLE a (x int)"))
-
-    assert migrate(database, folder()) == []
-
-
 def test_only_pending_migrations_run(scratch, folder):
     database = scratch()
     migrate(database, folder(m0001_a="CREATE TABLE a (x int)"))
 
     assert migrate(database, folder(m0002_b="CREATE TABLE b (x int)")) == ["m0002_b"]
+    assert migrate(database, folder()) == []
 
 
 def test_a_migration_may_hold_many_statements_and_colons(scratch, folder):
@@ -146,6 +140,9 @@ def test_a_failed_migration_is_rolled_back_and_named(scratch, folder):
 
     assert tables(database) == {"good", "migration"}
     assert migrated(database) == ["m0001_good"]
+    # Another migrator can continue.
+    mended = folder(m0002_half="CREATE TABLE half ()")
+    assert migrate(scratch(), mended) == ["m0002_half", "m0003_never"]
 
 
 def test_a_migration_that_cannot_be_recorded_is_rolled_back(scratch, folder):
@@ -155,13 +152,6 @@ def test_a_migration_that_cannot_be_recorded_is_rolled_back(scratch, folder):
         migrate(database, folder(m0001_odd="CREATE TABLE odd (); DROP TABLE migration"))
 
     assert tables(database) == {"migration"}
-
-
-def test_another_migrator_can_continue_after_a_failure(scratch, folder):
-    with pytest.raises(DatabaseError):
-        migrate(scratch(), folder(m0001_a="SELECT 1 / 0"))
-
-    assert migrate(scratch(), folder(m0001_a="CREATE TABLE a ()")) == ["m0001_a"]
 
 
 def test_a_broken_connection_names_the_migration(scratch, folder):
@@ -186,12 +176,11 @@ def test_every_migration_is_recorded(owner):
     assert migrate(owner) == []
 
 
-def test_every_column_has_a_comment(owner):
-    assert owner.run(COLUMNS_WITHOUT_COMMENT) == []
-
-
-def test_every_table_and_view_has_a_comment(owner):
-    assert owner.run(RELATIONS_WITHOUT_COMMENT) == []
+@pytest.mark.parametrize(
+    "missing", [COLUMNS_WITHOUT_COMMENT, RELATIONS_WITHOUT_COMMENT], ids=["column", "table or view"]
+)
+def test_everything_has_a_comment(owner, missing):
+    assert owner.run(missing) == []
 
 
 def test_the_loader_has_only_the_rights_it_uses(owner):
@@ -207,11 +196,6 @@ def test_the_loader_has_only_the_rights_it_uses(owner):
         "public.import_report": "INSERT SELECT",
         "public.listener_setting": "DELETE INSERT SELECT UPDATE",
     }
-
-
-def test_the_loader_cannot_delete_a_loaded_batch(database):
-    with pytest.raises(DatabaseAwayError, match="42501"):
-        database.run("DELETE FROM loaded_batch")
 
 
 def test_the_reader_reads_everything_and_writes_nothing(owner):
@@ -237,12 +221,6 @@ def test_the_report_reader_reads_every_view(owner, connect):
 
     for (view,) in database.run("SELECT viewname FROM pg_views WHERE schemaname = 'reporting'"):
         database.run(f"TABLE {view}")
-
-
-@pytest.mark.parametrize("relation", ["public.listening_history", "public.poll", "derived.hour"])
-def test_the_report_reader_cannot_read_the_tables(owner, connect, relation):
-    with pytest.raises(DatabaseAwayError, match="42501"):
-        connect("report_reader").run(f"TABLE {relation}")
 
 
 # 42501: it may not; 25006: a reader's transactions are read-only, whatever it may.
@@ -283,8 +261,11 @@ def test_the_function_disconnects_after_a_failure(connections, deployment):
     assert connections("reader", down_to=0) == 0
 
 
+NO_PORT = '{"username": "s3cret", "password": "s3cret", "dbname": "a", "port": "many"}'
+
+
 @pytest.mark.parametrize(
-    "login", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}']
+    "login", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}', NO_PORT]
 )
 def test_an_invalid_login_is_named_and_not_quoted(deployment, login):
     deployment.say(login)
@@ -296,10 +277,3 @@ def test_an_invalid_login_is_named_and_not_quoted(deployment, login):
 
     assert "s3cret" not in str(refused.value)
     assert refused.value.__suppress_context__
-
-
-def test_a_login_needs_a_numeric_port(deployment):
-    deployment.know("migrator", port="many")
-
-    with pytest.raises(SettingsError, match="port"):
-        handler({}, CONTEXT)

@@ -174,27 +174,29 @@ def test_two_answers_in_one_load_count_as_in_two_loads(load, rows, order):
     assert rows(STORED)[0][0] == 20
 
 
-def test_newer_popularity_with_the_same_measures_counts(load, rows):
-    load(healing(popular(10)))
+@pytest.mark.parametrize(
+    ("first", "second", "stored"),
+    [
+        pytest.param(
+            popular(10), popular(20, asked_after_s=1), [20, "spotify", 1], id="newer popularity"
+        ),
+        pytest.param(
+            features(tempo=1.0), popular(20, tempo=1.0), [20, "spotify", 0], id="first popularity"
+        ),
+        pytest.param(
+            features(popularity=10, fetched_after_s=5),
+            popular(20, asked_after_s=4),
+            [10, "reccobeats", 5],
+            id="a popularity without a time has that of the measures",
+        ),
+    ],
+)
+def test_the_newest_popularity_is_stored(load, rows, first, second, stored):
+    load(healing(first))
+    load(healing(second))
 
-    load(healing(popular(20, asked_after_s=1)))
-
-    assert rows(STORED) == [[20, "spotify", NOON + timedelta(seconds=1)]]
-
-
-def test_first_popularity_with_known_measures_counts(load, rows):
-    load(healing(features(tempo=1.0)))
-
-    load(healing(popular(20, tempo=1.0)))
-
-    assert rows(STORED) == [[20, "spotify", NOON]]
-
-
-def test_popularity_without_a_time_takes_that_of_the_measures(load, rows):
-    load(healing(features(popularity=10, fetched_after_s=5)))
-    load(healing(popular(20, asked_after_s=4)))
-
-    assert rows(STORED) == [[10, "reccobeats", NOON + timedelta(seconds=5)]]
+    *known, after_s = stored
+    assert rows(STORED) == [[*known, NOON + timedelta(seconds=after_s)]]
 
 
 def test_healing_waits_for_another_loaders_commit(database, connect, rows):

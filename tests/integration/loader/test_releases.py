@@ -83,7 +83,7 @@ def test_a_gap_of_the_first_release_stays_open_since_its_poll(first_release, rec
     ) == [[NOON, NOON + timedelta(hours=2), "full", NOON, None]]
 
 
-def test_two_rows_of_one_gap_become_one_with_the_earlier_end(first_release, record_gap):
+def test_a_gap_stored_twice_keeps_the_earlier_end(first_release, record_gap):
     record_gap(3, "polls/me/2")
     record_gap(2, "polls/me/1")
     record_gap(5, "polls/jane/1", listener="jane")

@@ -84,7 +84,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS)))
 @pytest.mark.parametrize("stores", [1, 4], ids=["one store", "stores of their own"])
-def test_measures_come_from_the_newest_answer_with_any(database, rows, answers, stores):
+def test_measures_come_from_the_newest_answer_that_has_measures(database, rows, answers, stores):
     opened = [Store(database) for _ in range(stores)]
 
     for number, each in enumerate(answers):
@@ -95,7 +95,7 @@ def test_measures_come_from_the_newest_answer_with_any(database, rows, answers, 
 
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS[::3])), ids=["in order", "reverse"])
-def test_without_measures_the_newest_answer_is_the_source(load, rows, answers):
+def test_the_newest_answer_is_the_source_if_none_has_measures(load, rows, answers):
     load(a_batch(features=answers))
 
     assert rows(SOUND) == [[None, None, None, "spotify", NOON + timedelta(seconds=3)]]
@@ -104,7 +104,7 @@ def test_without_measures_the_newest_answer_is_the_source(load, rows, answers):
 
 @pytest.mark.parametrize("measure", sorted(MEASURES.keys() - {"duration_ms"}))
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "at the end"])
-def test_every_measure_counts_as_one(database, rows, measure, order):
+def test_each_measure_makes_its_answer_the_source(database, rows, measure, order):
     answers = [features(**{measure: MEASURES[measure]}), answer_of("spotify", 1, duration_ms=1)]
 
     for number, each in enumerate(answers[::order]):
@@ -116,7 +116,7 @@ def test_every_measure_counts_as_one(database, rows, measure, order):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["sound first", "sound last"])
-def test_of_two_simultaneous_answers_the_one_with_measures_counts(database, rows, order):
+def test_an_answer_with_measures_replaces_a_simultaneous_one_without(database, rows, order):
     answers = [features(tempo=120.0), answer_of("spotify", 0, duration_ms=1)]
 
     for number, each in enumerate(answers[::order]):
@@ -371,7 +371,7 @@ def test_a_refused_batch_leaves_no_trace(load, rows):
     assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
 
 
-def test_after_a_refusal_the_same_store_goes_on(load, rows):
+def test_a_store_loads_the_next_batch_after_a_refusal(load, rows):
     with pytest.raises(DatabaseRefusalError):
         load(a_batch(a_play(), number=2**31))
 

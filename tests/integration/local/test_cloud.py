@@ -13,6 +13,7 @@ from infra.local.parts import Parts
 from infra.local.pidfile import held, holder
 from infra.local.ports import HOST, Ports, any_free
 from infra.local.processes import Child
+from infra.local.run_options import RunOptions
 from infra.local.state import FILE, SUPERVISOR, LocalCloudError
 from shared.errors import SettingsError
 
@@ -85,7 +86,7 @@ def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
     home = tmp_path / "home"
 
     with pytest.raises(NoStartError):
-        cloud.up(home, empty=True, detach=True, say=lambda _: None)
+        cloud.up(home, RunOptions(empty=True), detach=True, say=lambda _: None)
 
     assert [oct(path.stat().st_mode & 0o777) for path in (home, home / "logs")] == ["0o700"] * 2
 
@@ -93,7 +94,7 @@ def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
 @pytest.mark.parametrize("detach", [True, False], ids=["detached", "in the foreground"])
 def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="already") as refusal:
-        cloud.up(home, empty=True, detach=detach, say=said.append)
+        cloud.up(home, RunOptions(empty=True), detach=detach, say=said.append)
 
     assert f"pid {os.getpid()}" in str(refusal.value)
 
@@ -103,7 +104,7 @@ def test_a_failed_start_in_the_background_is_reported(home, said):
     (home / "s3").write_text("where a folder should be")
 
     with pytest.raises(LocalCloudError, match="did not start"):
-        cloud.up(home, empty=True, detach=True, say=said.append)
+        cloud.up(home, RunOptions(empty=True), detach=True, say=said.append)
 
     assert any("FileExistsError" in line for line in said)
     assert holder(home / SUPERVISOR) is None
@@ -113,7 +114,7 @@ def test_a_wrong_setting_is_rejected_before_anything_starts(tmp_path, said):
     home = tmp_path / "new"
 
     with pytest.raises(SettingsError, match="no_such_setting"):
-        cloud.up(home, empty=True, detach=True, say=said.append, context={"no_such_setting": "1"})
+        cloud.up(home, RunOptions(context={"no_such_setting": "1"}), detach=True, say=said.append)
 
     assert not home.exists()
 

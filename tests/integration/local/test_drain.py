@@ -1,23 +1,13 @@
 """What happens to messages that functions of a real MiniStack process while it stops."""
 
-import io
-import json
 from uuid import uuid4
-from zipfile import ZipFile
 
 import pytest
 
 from infra.local.aws import client
 from infra.local.deploy import enable_consumers
+from tests.integration.local.conftest import create_function
 
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    },
-}
 HIDDEN_S = 600
 SHORT_S, LONG_S = "1", "50"
 # Runs for as many seconds as each message says.
@@ -38,22 +28,8 @@ class Consumed:
         self._url = self._sqs.create_queue(
             QueueName=name, Attributes={"VisibilityTimeout": str(HIDDEN_S)}
         )["QueueUrl"]
-        role = client("iam", aws).create_role(
-            RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
-        )
-        packed = io.BytesIO()
-        with ZipFile(packed, "w") as archive:
-            archive.writestr("work.py", CODE)
-        self._functions = client("lambda", aws)
-        self._functions.create_function(
-            FunctionName=name,
-            Role=role["Role"]["Arn"],
-            Runtime="python3.14",
-            Handler="work.handler",
-            Timeout=60,
-            Code={"ZipFile": packed.getvalue()},
-        )
-        self.mapping = self._functions.create_event_source_mapping(
+        create_function(aws, name, CODE)
+        self.mapping = client("lambda", aws).create_event_source_mapping(
             EventSourceArn=self._attribute("QueueArn"), FunctionName=name, BatchSize=1
         )["UUID"]
 

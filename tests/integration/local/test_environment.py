@@ -18,13 +18,13 @@ REAL_ACCOUNT = {
 }
 
 
-def test_nothing_of_a_real_account_gets_through():
+def test_variables_of_a_real_account_are_removed():
     seen = clean(REAL_ACCOUNT | {"PATH": "/usr/bin"})
 
     assert not set(seen) & set(REAL_ACCOUNT)
 
 
-def test_local_calls_carry_the_keys_of_the_local_root_and_read_no_file():
+def test_local_calls_use_only_the_administrators_key():
     seen = local_aws("AKIAHOME", REAL_ACCOUNT)
 
     assert not {"real", "AKIAREAL", "my-employer"} & set(seen.values())
@@ -47,7 +47,7 @@ def test_the_node_of_the_virtual_environment_comes_before_any_other():
     assert last == "/usr/bin"
 
 
-def test_a_local_client_is_deaf_to_a_real_account(monkeypatch, tmp_path):
+def test_a_local_client_ignores_a_real_account(monkeypatch, tmp_path):
     config = tmp_path / "config"
     config.write_text("[profile my-employer]\nregion = eu-west-1\nuse_dualstack_endpoint = true\n")
     for name, value in (REAL_ACCOUNT | {"AWS_CONFIG_FILE": str(config)}).items():

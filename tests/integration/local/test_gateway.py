@@ -1,12 +1,10 @@
-"""What the door before MiniStack lets in: requests of other pages and users, sent to the server."""
+"""Which requests the gateway before MiniStack refuses."""
 
 import hashlib
-import io
 import json
 import re
 from http.client import HTTPConnection
 from urllib.request import urlopen
-from zipfile import ZipFile
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -15,11 +13,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from infra.local.aws import LocalAws, client
-from tests.integration.local.conftest import ADMINISTRATOR
+from tests.integration.local.conftest import ADMINISTRATOR, create_function
 
-TRUST = (
-    '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}'
-)
 CODE = """
 import os
 
@@ -60,7 +55,7 @@ def ask(ministack):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "[::1]:{port}"])
-def test_the_owner_is_let_in_by_every_name_of_the_loopback(ask, host):
+def test_the_owner_may_use_every_name_of_the_loopback(ask, host):
     status, body = ask(Host=host)
 
     assert (status, "QueueUrls" in json.loads(body)) == (200, True)
@@ -73,18 +68,14 @@ def test_the_owner_is_let_in_by_every_name_of_the_loopback(ask, host):
         ({"Origin": "null"}, "web page"),
         ({"Origin": "http://127.0.0.1:{port}"}, "web page"),
         ({"Sec_Fetch_Site": "cross-site"}, "web page"),
-        ({"Sec_Fetch_Site": "same-origin"}, "web page"),
-        ({"Sec_Fetch_Site": "none"}, "web page"),
         ({"Sec_Fetch_Mode": "no-cors"}, "web page"),
         ({"Host": "evil.example:{port}"}, "no other Host"),
         ({"Host": "127.0.0.1"}, "no other Host"),
         ({"Host": "127.0.0.1:1"}, "no other Host"),
         ({"Host": "archive.localhost:{port}"}, "no other Host"),
-        ({"Host": "a1b2c3.execute-api.localhost:{port}"}, "no other Host"),
-        ({"Host": "d1.cloudfront.net"}, "no other Host"),
     ],
 )
-def test_a_web_page_is_refused_whatever_key_it_names(ask, headers, reason):
+def test_a_web_page_is_refused_even_with_the_right_key(ask, headers, reason):
     status, body = ask(**headers)
 
     assert status == 403
@@ -103,59 +94,42 @@ def test_a_preflight_is_refused(ask):
     [
         ("POST", "/_ministack/reset"),
         ("POST", "/%5fministack/reset"),
-        ("POST", "/_ministack/config"),
-        ("GET", "/_ministack/health"),
-        ("GET", "/_ministack/ready"),
         ("GET", "/_ministack/sqs/messages?QueueUrl=x"),
-        ("GET", "/_ministack/ses/messages"),
-        ("GET", "/_ministack/sns/sms-messages"),
         ("GET", "/_ministack/lambda-code/work"),
-        ("GET", "/_ministack/lambda-layers/work"),
-        ("GET", "/_ministack/rds/ca.pem"),
-        ("POST", "/_ministack/rds/iam-auth"),
-        ("POST", "/_ministack/eks-auth/x"),
         ("PUT", "/_ministack/cfn-signal/x"),
         ("GET", "/_ministack/cfn-response/x"),
         ("GET", "/_localstack/health"),
         ("GET", "/_aws/lambda-url/x/"),
-        ("GET", "/_aws/execute-api/x/y"),
         ("GET", "/_alb/x"),
         ("GET", "/health"),
     ],
 )
-def test_no_administrative_path_is_served_even_to_the_owner(ask, method, path):
+def test_administrative_paths_are_refused_even_to_the_owner(ask, method, path):
     status, body = ask(method, path)
 
     assert status == 403
     assert "administrative" in body
 
 
-@pytest.mark.parametrize("key", [None, "test", "000000000000", "123456789012", "", "AKIAUNKNOWN"])
-def test_no_key_is_known_but_that_of_the_home(ask, key):
-    status, body = ask(key=key)
-
-    assert status == 403
-    assert "unknown access key" in body
-
-
 @pytest.mark.parametrize(
-    "query",
+    ("key", "path"),
     [
-        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=000000000000/20261129/us-east-1/s3/aws4_request",
-        "AWSAccessKeyId=000000000000&Signature=x&Expires=9999999999",
-        "AWSAccessKeyId=test",
+        (None, "/"),
+        ("", "/"),
+        ("test", "/"),
+        ("000000000000", "/"),
+        ("AKIAUNKNOWN", "/"),
+        # AWS serves these without a key.
+        (None, "/login"),
+        (None, "/oauth2/token"),
+        (None, "/.well-known/openid-configuration"),
+        (None, "/archive/key?X-Amz-Algorithm=x&X-Amz-Credential=000000000000/20261129/x/s3/x"),
+        (None, "/archive/key?AWSAccessKeyId=000000000000&Signature=x&Expires=9999999999"),
+        (None, "/archive/key?AWSAccessKeyId=test"),
     ],
 )
-def test_a_key_in_the_address_must_be_known_as_well(ask, query):
-    status, body = ask("GET", f"/archive/key?{query}", key=None)
-
-    assert status == 403
-    assert "unknown access key" in body
-
-
-@pytest.mark.parametrize("path", ["/login", "/oauth2/token", "/.well-known/openid-configuration"])
-def test_paths_that_need_no_key_on_aws_need_one_here(ask, path):
-    status, body = ask(path=path, key=None)
+def test_only_the_key_of_the_home_is_known(ask, key, path):
+    status, body = ask("GET", path, key=key)
 
     assert status == 403
     assert "unknown access key" in body
@@ -179,7 +153,7 @@ def test_a_custom_resource_may_answer(ask):
     assert status == 200
 
 
-def test_an_answer_without_a_key_is_as_short_as_cloudformation_wants(ministack):
+def test_a_long_answer_of_a_custom_resource_is_refused(ministack):
     def answered(name, value):
         connection = HTTPConnection(ministack.endpoint.partition("//")[2], timeout=10)
         connection.putrequest("PUT", "/_ministack/cfn-response/a-token")
@@ -205,7 +179,7 @@ def test_an_answer_without_a_key_is_as_short_as_cloudformation_wants(ministack):
         ("lambda", lambda functions: functions.list_functions()),
     ],
 )
-def test_the_reason_of_a_refusal_reaches_the_user_of_each_service(ministack, service, call):
+def test_each_client_shows_the_reason_of_a_refusal(ministack, service, call):
     stranger = LocalAws(ministack.aws.endpoint, "AKIAUNKNOWN")
 
     with pytest.raises(ClientError, match="unknown access key") as refusal:
@@ -229,30 +203,18 @@ def test_a_presigned_address_serves_its_object(ministack):
 @pytest.fixture
 def keys_of_a_function(ministack):
     """The keys of a function, and those computed from its names."""
-    role = client("iam", ministack.aws).create_role(
-        RoleName="worker", AssumeRolePolicyDocument=TRUST
-    )["Role"]["Arn"]
-    packed = io.BytesIO()
-    with ZipFile(packed, "w") as archive:
-        archive.writestr("work.py", CODE)
-    functions = client("lambda", ministack.aws)
-    function = functions.create_function(
-        FunctionName="worker",
-        Role=role,
-        Runtime="python3.14",
-        Handler="work.handler",
-        Code={"ZipFile": packed.getvalue()},
-    )["FunctionArn"]
+    function, role = create_function(ministack.aws, "worker", CODE)
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    functions = client("lambda", ministack.aws)
     answer = functions.invoke(FunctionName="worker", Payload=json.dumps(names))
-    told = json.load(answer["Payload"])
+    keys = json.load(answer["Payload"])
     digest = hashlib.sha256(f"{function}:{role}".encode()).hexdigest()
     derived = [
         f"ASIA{digest[:16].upper()}",
         hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
         hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
     ]
-    return [told[name] for name in names], derived
+    return [keys[name] for name in names], derived
 
 
 def authorized(endpoint, keys):

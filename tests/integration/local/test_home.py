@@ -6,10 +6,10 @@ import pytest
 
 from infra.local.home import prepare
 from infra.local.memory import FILE, INGESTED, Memory
+from infra.local.run_options import RunOptions
 from infra.local.state import LocalCloudError
-from infra.local.wishes import Wishes
 
-REAL = Wishes(
+REAL = RunOptions(
     spotify_api_url="https://api.spotify.com",
     spotify_accounts_url="https://accounts.spotify.com",
 )
@@ -28,7 +28,7 @@ def ingested(home):
 def test_a_deployed_home_keeps_its_plays(ingested):
     Memory(sampled=True, simulated={"me"}).save(ingested)
 
-    memory = prepare(ingested, Wishes())
+    memory = prepare(ingested, RunOptions())
 
     assert [name for name in INGESTED if not (ingested / name / "play").exists()] == []
     assert memory == Memory.load(ingested)
@@ -39,7 +39,7 @@ def test_a_home_that_is_not_deployed_loses_plays_but_not_passwords(ingested):
     before = Memory(deployed=False, real_spotify=True, sampled=True, simulated={"me", "anna"})
     before.save(ingested)
 
-    after = prepare(ingested, Wishes())
+    after = prepare(ingested, RunOptions())
 
     left = {path.name for path in ingested.iterdir()}
     assert left == {"diary.txt", "logs", "cdk", "cdk.out", "memory.json"}
@@ -48,28 +48,32 @@ def test_a_home_that_is_not_deployed_loses_plays_but_not_passwords(ingested):
 
 
 def test_a_home_remembers_that_it_began_empty(home):
-    prepare(home, Wishes(empty=True))
+    prepare(home, RunOptions(empty=True))
 
     assert Memory.load(home).empty
 
 
 @pytest.mark.parametrize(
-    ("memory", "wishes", "simulated"),
+    ("memory", "options", "simulated"),
     [
-        (Memory(deployed=False), Wishes(), {"me"}),
-        (Memory(deployed=False), Wishes(empty=True), set()),
-        (Memory(deployed=False), Wishes(empty=True, context={"polling_enabled": "true"}), {"me"}),
+        (Memory(deployed=False), RunOptions(), {"me"}),
+        (Memory(deployed=False), RunOptions(empty=True), set()),
+        (
+            Memory(deployed=False),
+            RunOptions(empty=True, context={"polling_enabled": "true"}),
+            {"me"},
+        ),
         (Memory(deployed=False), REAL, set()),
-        (Memory(simulated=frozenset({"anna"})), Wishes(), {"anna", "me"}),
-        (Memory(empty=True, simulated=frozenset()), Wishes(), set()),
-        (Memory(real_spotify=True, simulated=frozenset()), Wishes(), set()),
+        (Memory(simulated=frozenset({"anna"})), RunOptions(), {"anna", "me"}),
+        (Memory(empty=True, simulated=frozenset()), RunOptions(), set()),
+        (Memory(real_spotify=True, simulated=frozenset()), RunOptions(), set()),
     ],
     ids=["new", "empty", "empty and polled", "real", "later start", "began empty", "turned"],
 )
-def test_a_home_remembers_who_gets_simulated_plays(home, memory, wishes, simulated):
+def test_a_home_remembers_who_gets_simulated_plays(home, memory, options, simulated):
     memory.save(home)
 
-    prepare(home, wishes)
+    prepare(home, options)
 
     assert Memory.load(home).simulated == simulated
 
@@ -78,7 +82,7 @@ def test_a_home_for_own_plays_never_polls_the_simulator(home):
     Memory(empty=True, simulated=frozenset()).save(home)
 
     with pytest.raises(LocalCloudError, match="polling_enabled would add simulated ones"):
-        prepare(home, Wishes(context={"polling_enabled": "true"}))
+        prepare(home, RunOptions(context={"polling_enabled": "true"}))
 
     assert not Memory.load(home).simulated
 
@@ -87,7 +91,7 @@ def test_a_home_without_simulated_plays_can_turn_to_the_real_spotify(home):
     assert prepare(home, REAL).real_spotify
 
 
-def test_a_home_with_simulated_plays_never_becomes_a_real_one(home):
+def test_a_home_with_simulated_plays_does_not_turn_to_the_real_spotify(home):
     Memory(simulated={"me"}).save(home)
 
     assert not prepare(home, REAL).real_spotify
@@ -97,7 +101,7 @@ def test_a_home_of_the_release_before_goes_on(home):
     written = json.loads(Memory(sampled=True, simulated={"me"}).model_dump_json())
     (home / FILE).write_text(json.dumps(written | {"no_longer_known": True}))
 
-    assert prepare(home, Wishes()).sampled
+    assert prepare(home, RunOptions()).sampled
 
 
 def test_a_home_of_an_earlier_release_is_refused_with_what_to_do(home):
@@ -105,12 +109,12 @@ def test_a_home_of_an_earlier_release_is_refused_with_what_to_do(home):
     (home / FILE).write_text(json.dumps(written))
 
     with pytest.raises(LocalCloudError, match=r"earlier release.*`plays local reset`"):
-        prepare(home, Wishes())
+        prepare(home, RunOptions())
 
 
 def test_folders_of_an_earlier_release_are_closed_to_other_users(home):
     (home / "cdk").mkdir(mode=0o755)
 
-    prepare(home, Wishes())
+    prepare(home, RunOptions())
 
     assert (home / "cdk").stat().st_mode & 0o077 == 0

@@ -3,10 +3,11 @@ import json
 import pytest
 
 from infra.local.aws import client
-from infra.local.lookups import drop_simulated_login, put_simulated_login
+from infra.local.lookups import drop_simulated_login, put_database, put_simulated_login
+from infra.local.memory import Memory
 from infra.local.ports import Ports
+from infra.local.run_options import RunOptions, configuration
 from infra.local.simulators.account import CLIENT_ID
-from infra.local.wishes import Wishes, configuration
 from services.collector.credentials import CredentialStore
 
 OTHER = {
@@ -18,7 +19,7 @@ OTHER = {
 
 @pytest.fixture
 def config():
-    return configuration(Wishes().deployment(Ports()))
+    return configuration(RunOptions().deployment(Ports()))
 
 
 @pytest.fixture
@@ -36,13 +37,39 @@ def store(secrets, config):
     return CredentialStore(secrets, config.listener_secret_prefix)
 
 
-def test_the_simulated_login_is_one_that_polls_can_use(ministack, config, store):
+def parameter(ministack, name: str) -> str:
+    answer = client("ssm", ministack.aws).get_parameter(
+        Name=f"/spotify-pipeline/database/{name}", WithDecryption=True
+    )
+    return answer["Parameter"]["Value"]
+
+
+def test_each_role_finds_its_login_at_the_port_of_the_last_start(ministack, config):
+    put_database(config, ministack.aws, Memory(ports=Ports(postgres=15432)))
+    memory = Memory(ports=Ports(postgres=15433))
+
+    put_database(config, ministack.aws, memory)
+
+    logins = {
+        role: json.loads(parameter(ministack, role)) for role in ("migrator", "loader", "reader")
+    }
+    assert {role: login["password"] for role, login in logins.items()} == {
+        "migrator": memory.migrator_password,
+        "loader": memory.loader_password,
+        "reader": memory.reader_password,
+    }
+    assert (logins["loader"]["username"], logins["loader"]["dbname"]) == ("loader", "spotify")
+    assert {login["port"] for login in logins.values()} == {15433}
+    assert parameter(ministack, "host") == "127.0.0.1"
+
+
+def test_the_collector_can_use_the_simulated_login(ministack, config, store):
     put_simulated_login(config, ministack.aws)
 
     assert store.load("me").client_id == CLIENT_ID
 
 
-def test_the_real_spotify_is_not_asked_for_the_simulated_listener(ministack, config, store):
+def test_the_simulated_login_is_deleted_for_the_real_spotify(ministack, config, store):
     put_simulated_login(config, ministack.aws)
 
     drop_simulated_login(config, ministack.aws)
@@ -61,7 +88,7 @@ def test_the_login_of_a_person_stays(ministack, config, secrets, store, change):
     assert store.load("me").client_id == "app"
 
 
-def test_a_listener_without_a_login_has_none_to_drop(ministack, config, store):
+def test_a_listener_without_a_login_stays_without_one(ministack, config, store):
     drop_simulated_login(config, ministack.aws)
 
     assert store.load("me") is None

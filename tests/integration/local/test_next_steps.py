@@ -2,21 +2,21 @@ import pytest
 
 from infra.local.memory import Memory
 from infra.local.next_steps import next_steps
-from infra.local.wishes import Wishes
+from infra.local.run_options import RunOptions
 
 
 def test_a_new_home_is_offered_an_upload_and_a_login():
-    (line,) = next_steps(Memory(), Wishes())
+    (line,) = next_steps(Memory(), RunOptions())
 
     assert "upload my_spotify_data.zip" in line
     assert "login" in line
 
 
 @pytest.mark.parametrize(
-    ("wishes", "polls_simulator"), [(Wishes(), True), (Wishes().at_real_spotify(), False)]
+    ("options", "polls_simulator"), [(RunOptions(), True), (RunOptions().at_real_spotify(), False)]
 )
-def test_a_home_with_simulated_plays_says_how_to_get_own_ones(wishes, polls_simulator):
-    line, own = next_steps(Memory(simulated=frozenset({"me"})), wishes)
+def test_a_home_with_simulated_plays_says_how_to_get_own_ones(options, polls_simulator):
+    line, own = next_steps(Memory(simulated=frozenset({"me"})), options)
 
     assert "upload" not in line
     assert ("local scenario" in line) is polls_simulator

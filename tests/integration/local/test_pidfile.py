@@ -25,13 +25,13 @@ def test_a_missing_file_has_no_holder(path):
     assert holder(path) is None
 
 
-def test_a_living_holder_is_named(path, run_python):
+def test_the_holder_is_returned_while_it_lives(path, run_python):
     process = run_python(HOLD, str(path))
 
     assert holder(path) == process.pid
 
 
-def test_a_killed_process_holds_nothing_though_its_file_stays(path, run_python):
+def test_a_killed_process_releases_its_file(path, run_python):
     process = run_python(HOLD, str(path))
     process.kill()
     process.wait()
@@ -40,7 +40,7 @@ def test_a_killed_process_holds_nothing_though_its_file_stays(path, run_python):
     assert holder(path) is None
 
 
-def test_a_stranger_with_the_pid_of_a_stale_file_is_not_taken_for_the_holder(path):
+def test_a_stale_file_has_no_holder_even_if_its_pid_was_reused(path):
     path.write_text(str(os.getpid()))
 
     assert holder(path) is None

@@ -55,7 +55,7 @@ def test_a_busy_port_is_replaced_and_named(busy_port):
     assert said == [f"port {busy_port} is busy: postgres takes {chosen.postgres}"]
 
 
-def test_a_busy_usual_port_is_replaced_by_the_next_that_is_free_and_unwanted(monkeypatch):
+def test_a_busy_usual_port_is_replaced_by_the_next_free_one(monkeypatch):
     monkeypatch.setattr(ports, "is_free", lambda port: port not in {8100, 8101, 8701})
     said: list[str] = []
 

@@ -136,7 +136,7 @@ def test_a_failed_start_is_one_line(server):
     assert "\n" not in str(failure.value)
 
 
-def test_a_server_that_is_starting_is_no_failure(server, data):
+def test_a_pid_file_of_another_process_names_no_server(server, data):
     data.mkdir()
     (data / "postmaster.pid").write_text("1\n/somewhere\n")
 

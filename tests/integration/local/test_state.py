@@ -25,14 +25,14 @@ def state(tmp_path):
     )
 
 
-def test_what_a_running_cloud_saved_is_what_others_load(home, state):
+def test_another_process_loads_the_state_of_a_running_cloud(home, state):
     with held(home / SUPERVISOR):
         state.save(home)
 
         assert CloudState.load(home) == state
 
 
-def test_a_state_that_an_earlier_release_saved_has_no_report_url(home, state):
+def test_the_state_of_an_earlier_release_has_no_report_url(home, state):
     earlier = json.loads(state.model_dump_json(exclude={"report_url"}))
     (home / FILE).write_text(json.dumps(earlier))
 
@@ -40,7 +40,7 @@ def test_a_state_that_an_earlier_release_saved_has_no_report_url(home, state):
         assert CloudState.load(home).report_url is None
 
 
-def test_a_state_that_a_crash_left_behind_is_no_running_cloud(home, state):
+def test_a_state_left_by_a_crash_is_rejected(home, state):
     with held(home / SUPERVISOR):
         state.save(home)
 
@@ -48,7 +48,7 @@ def test_a_state_that_a_crash_left_behind_is_no_running_cloud(home, state):
         CloudState.load(home)
 
 
-def test_the_state_of_an_earlier_run_is_not_that_of_the_present_one(home, state):
+def test_the_state_of_an_earlier_run_is_rejected(home, state):
     with held(home / SUPERVISOR):
         state.model_copy(update={"pid": 1}).save(home)
 
@@ -57,14 +57,14 @@ def test_the_state_of_an_earlier_run_is_not_that_of_the_present_one(home, state)
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}"], ids=["missing", "torn", "incomplete"])
-def test_without_a_whole_state_there_is_no_cloud(home, text):
+def test_an_incomplete_state_is_rejected(home, text):
     (home / FILE).write_text(text) if text else None
 
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError):
         CloudState.load(home)
 
 
-def test_the_state_holds_a_password_and_is_its_owners_alone(home, state):
+def test_only_the_owner_can_read_the_state(home, state):
     (home / FILE).write_text("old, and open to all")
     state.save(home)
 
@@ -82,5 +82,5 @@ def test_the_state_holds_a_password_and_is_its_owners_alone(home, state):
     ],
     ids=["unset", "empty", "absolute", "relative"],
 )
-def test_the_home_is_where_the_environment_says(variables, expected):
+def test_the_environment_names_the_home(variables, expected):
     assert local_home(variables) == expected

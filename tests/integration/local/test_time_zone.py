@@ -14,19 +14,19 @@ from infra.local.aws import LocalAws
 AWS = LocalAws("http://127.0.0.1:1", "AKIA")
 
 
-def test_the_zone_of_the_machine_goes_by_its_name():
+def test_the_time_zone_of_the_machine_has_a_name():
     code = "from infra.local.time_zone import machine_zone; print(machine_zone())"
     environment = os.environ | {"TZ": "Asia/Kolkata"}
 
     # In a process of its own, because tzlocal asks once.
-    told = subprocess.run(  # noqa: S603 - the command is ours
+    shown = subprocess.run(  # noqa: S603 - the command is ours
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
 
-    assert told.stdout == "Asia/Kolkata\n"
+    assert shown.stdout == "Asia/Kolkata\n"
 
 
-def test_a_machine_whose_settings_contradict_each_other_has_no_zone(monkeypatch):
+def test_contradictory_settings_give_no_time_zone(monkeypatch):
     def contradict():
         raise ZoneInfoNotFoundError("Multiple conflicting time zone configurations found")
 
@@ -52,7 +52,7 @@ def function(monkeypatch):
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", None])
-def test_the_zone_is_for_listeners_without_one(function, zone):
+def test_the_zone_is_set_for_listeners_without_one(function, zone):
     events = function({"months_left": 3, "error": None})
     said: list[str] = []
 

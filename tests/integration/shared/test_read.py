@@ -73,7 +73,7 @@ def test_an_encoded_parameter_equals_that_of_a_direct_connection(reader, kind, v
     assert by_json(reader, f"SELECT :value::{kind}", value=value) == [[value]]
 
 
-def test_a_parameter_may_be_what_json_holds(reader):
+def test_a_parameter_can_have_any_type_of_json(reader):
     sql = "SELECT :number::integer + 1, :flag::boolean, :names::text[], :nothing::text"
 
     answer = texts(reader, sql, number=1, flag=True, names=["a", "b"], nothing=None)
@@ -216,7 +216,7 @@ def test_the_size_limit_applies_to_the_json(reader, monkeypatch):
         texts(reader, sql.format(59))
 
 
-def test_unread_rows_never_reach_the_next_answer(reader):
+def test_a_connection_with_unread_rows_is_closed(reader):
     with pytest.raises(QueryError):
         texts(reader, "SELECT repeat('x', 1000) FROM generate_series(1, 6000)")
 

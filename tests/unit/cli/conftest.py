@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from cli.errors import CommandError
 from cli.main import app
 from cli.target import Target
 from shared.errors import DatabaseAwayError
@@ -33,6 +35,24 @@ class KnownTarget(Target):
     """A target whose outputs need no CloudFormation, and whose Postgres is unavailable."""
 
     fault = DatabaseAwayError("connection refused")
+    variables = MappingProxyType(
+        {
+            "SPOTIFY_API_URL": "https://api.example",
+            "SPOTIFY_ACCOUNTS_URL": "https://accounts.example",
+        }
+    )
+    """Of the deployed collector."""
+
+    def client(self, service: str) -> Any:
+        """Return moto's client, also with the state of a local cloud; Lambda is this object."""
+        return self if service == "lambda" else self.session.client(service)  # type: ignore[call-overload]  # by its name
+
+    def get_function_configuration(self, FunctionName):
+        assert FunctionName == "collector"
+        return {"Environment": {"Variables": self.variables}}
+
+    def call(self, name, _event):
+        raise CommandError(f"the {name.lower()} does not run here")
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -69,6 +89,8 @@ class InvokedTarget:
         self._function = function
         self._answers = list(answers)
 
+    call: Any = Target.call
+
     def client(self, _service):
         return self
 
@@ -97,14 +119,29 @@ def invoking():
 
 
 @pytest.fixture
-def at_terminal():
+def terminal():
+    """The two ends of a terminal: of the person, and of the program."""
+    ends = os.openpty()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+@pytest.fixture
+def at_terminal(terminal):
     """Replace stdin by a terminal, and type lines on it."""
-    before, (person, program) = os.dup(0), os.openpty()
+    before, (person, program) = os.dup(0), terminal
     os.dup2(program, 0)
     yield lambda *lines: os.write(person, "".join(f"{line}\n" for line in lines).encode())
     os.dup2(before, 0)
-    for descriptor in (before, person, program):
-        os.close(descriptor)
+    os.close(before)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty folder as the home of the local cloud."""
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture

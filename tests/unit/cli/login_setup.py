@@ -1,10 +1,8 @@
 """The surroundings of a login: a deployed collector, a fake Spotify, and a person."""
 
-import io
 import json
 import os
 import signal
-import zipfile
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from threading import Thread
@@ -87,22 +85,6 @@ def typing_on_stdin():
         os.dup2(before, 0)
         os.close(before)
         os.close(write)
-
-
-def deploy_collector(session, **variables):
-    """Create a collector whose environment holds the URLs of Spotify."""
-    role = session.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("handler.py", "")
-    session.client("lambda").create_function(
-        FunctionName="collector",
-        Role=role["Arn"],
-        Runtime="python3.13",
-        Handler="handler.handler",
-        Code={"ZipFile": archive.getvalue()},
-        Environment={"Variables": variables},
-    )
 
 
 class LoginSetup:

@@ -47,15 +47,6 @@ def test_it_ends_if_it_makes_no_progress(derive):
     assert "plays: 24 months are still outdated, because an upload is loading" in result.stderr
 
 
-def test_a_failed_function_is_quoted(derive):
-    failure = {"errorMessage": "no connection to Postgres"}
-
-    result, _ = derive(failure | {"response": {"FunctionError": "Unhandled"}})
-
-    assert result.exit_code == 1
-    assert "plays: the derive failed: no connection to Postgres" in result.stderr
-
-
 def test_ctrl_c_says_what_is_kept_and_what_continues(derive):
     result, _ = derive(left(24), KeyboardInterrupt())
 

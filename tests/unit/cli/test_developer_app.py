@@ -9,13 +9,9 @@ from cli.login.terminal_input import TerminalInput
 APP = "0123456789abcdefABCDEF0123456789"
 
 
-@pytest.fixture
-def terminal(monkeypatch):
+@pytest.fixture(autouse=True)
+def no_secret_in_the_environment(monkeypatch):
     monkeypatch.delenv("SPOTIFY_CLIENT_SECRET", raising=False)
-    person, program = os.openpty()
-    yield person, program
-    os.close(person)
-    os.close(program)
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from tests.unit.cli.conftest import InvokedTarget, KnownTarget
 class TimeZoneTarget(KnownTarget):
     """A target with a time zone for anna, and a function that returns answers in order."""
 
-    function: InvokedTarget
+    function = InvokedTarget("DeriveFunction")
 
     @contextmanager
     def database(self):
         yield SimpleNamespace(run=lambda _statement: [["anna", "Asia/Kolkata"]])
 
-    def client(self, service):
-        return self.function if service == "lambda" else super().client(service)
+    def call(self, name, event):
+        return self.function.call(name, event)
 
     def output(self, key):
         return key if key == "DeriveFunction" else super().output(key)

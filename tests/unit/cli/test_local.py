@@ -8,21 +8,15 @@ from infra.local.memory import Memory
 
 
 @pytest.fixture
-def local(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+def local(home):
     return lambda *arguments: CliRunner().invoke(app, ["local", *arguments])
 
 
 def test_down_without_a_running_cloud_succeeds(local, tmp_path):
-    result = local("down")
+    shown, result = local("down"), local("down", "--json")
 
-    assert result.exit_code == 0
-    assert result.stdout == f"no local cloud is running in {tmp_path}\n"
-
-
-def test_down_reports_in_json_if_a_cloud_was_running(local, tmp_path):
-    result = local("down", "--json")
-
+    assert shown.exit_code == 0
+    assert shown.stdout == f"no local cloud is running in {tmp_path}\n"
     assert json.loads(result.stdout) == {"home": str(tmp_path), "was_running": False}
 
 

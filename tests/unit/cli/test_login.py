@@ -2,7 +2,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import webbrowser
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -18,6 +17,14 @@ from services.collector.credentials import Credentials
 from services.collector.state import ListenerState, ListenerStates, LoginRefusal
 from shared.models import iso
 from shared.spotify.rate_limits import SpotifyApps, fingerprint
+from tests.fakes.spotify import (
+    Reply,
+    a_grant,
+    a_page,
+    a_row,
+    a_spotify_server,
+    json_reply,
+)
 from tests.unit.cli.conftest import BUCKET, LISTENER_STATES, SPOTIFY_APPS
 from tests.unit.cli.login_setup import (
     APP_SECRET,
@@ -26,16 +33,7 @@ from tests.unit.cli.login_setup import (
     SECRETS,
     LoginSetup,
     Person,
-    deploy_collector,
     typing_on_stdin,
-)
-from tests.unit.spotify_server import (
-    Reply,
-    a_grant,
-    a_page,
-    a_row,
-    a_spotify_server,
-    json_reply,
 )
 
 # A test of a refused login would hang if the login were not refused.
@@ -74,7 +72,7 @@ def person(monkeypatch):
 
 @pytest.fixture
 def setup(aws, target, plays, spotify, person):
-    deploy_collector(aws, SPOTIFY_API_URL=spotify.url, SPOTIFY_ACCOUNTS_URL=spotify.url)
+    object.__setattr__(target, "variables", dict.fromkeys(target.variables, spotify.url))
     aws.client("secretsmanager").create_secret(Name=LISTENER_SECRET)
     return LoginSetup(plays, any_free(), aws, spotify, person)
 
@@ -135,13 +133,6 @@ def test_a_login_calls_the_token_endpoint_once_and_polls_once(setup):
     assert poll.headers["Authorization"] == "Bearer BQ-secret"
 
 
-def test_the_browser_shows_that_spotify_said_yes(setup):
-    setup.login("--client-id", APP)
-    setup.person.join()
-
-    assert "Spotify said yes" in setup.person.pages[0]
-
-
 # A failed login deletes nothing
 
 
@@ -153,8 +144,6 @@ def switches(setup, target, monkeypatch, tmp_path):
     Memory(simulated={"me"}).save(tmp_path)
     real = dict.fromkeys(("real_spotify_api_url", "real_spotify_accounts_url"), setup.spotify.url)
     monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True, **real))
-    # Its AWS is still moto's.
-    monkeypatch.setitem(vars(target), "client", target.session.client)
 
     def switch(_, *, start_over):
         asked.append((start_over, [request.path for request in setup.spotify.requests]))
@@ -392,16 +381,6 @@ def test_with_no_browser_the_url_is_printed(setup, monkeypatch):
     assert "Open Spotify's consent page" in result.stderr
 
 
-def test_a_machine_without_a_screen_opens_no_browser(setup, monkeypatch):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-
-    setup.login("--client-id", APP, "--timeout", "0.1")
-
-    assert setup.person.urls == []
-
-
 def test_a_port_in_use_is_refused_before_the_consent_page(setup):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -409,6 +388,8 @@ def test_a_port_in_use_is_refused_before_the_consent_page(setup):
 
     assert result.exit_code == 1
     assert result.stderr.startswith(f"plays: port {port} is in use")
+    assert "--port" in result.stderr
+    assert f"redirect URIs as well, such as http://127.0.0.1:{port + 1}/callback" in result.stderr
     assert setup.person.urls == []
 
 

@@ -23,16 +23,18 @@ def run(raised: BaseException, *options: str):
     return CliRunner().invoke(app, [*options, "status"], obj=obj)
 
 
-@pytest.mark.parametrize("command", ["status", "heal", "poll", "upload history.json"])
-def test_without_any_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, command):
+@pytest.fixture
+def without_settings(home, monkeypatch):
+    """Change to a folder with an export, in a shell without settings of AWS."""
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "PLAYS_TARGET"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "history.json").touch()
+    monkeypatch.chdir(home)
+    (home / "history.json").touch()
 
+
+@pytest.mark.usefixtures("without_settings")
+@pytest.mark.parametrize("command", ["status", "heal", "poll", "upload history.json"])
+def test_without_any_cloud_one_line_says_how_to_get_one(command):
     result = CliRunner().invoke(app, command.split())
 
     assert result.exit_code == 1
@@ -43,27 +45,18 @@ def test_without_any_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, c
     )
 
 
-def test_the_local_target_must_be_running(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-
-    result = CliRunner().invoke(app, ["--target", "local", "status"])
-
-    assert result.exit_code == 1
-    assert result.stderr.startswith("plays: no local cloud runs in ")
-
-
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     "command",
     [
+        "--target local status",
         "status --target local",
         "--target aws status --json --target=local",
         "listener list --target local",
         "dashboard --target local --port 8100",
     ],
 )
-def test_the_target_may_follow_the_command(tmp_path, monkeypatch, command):
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-
+def test_the_local_target_must_be_running_and_may_follow_the_command(command):
     result = CliRunner().invoke(app, command.split())
 
     assert result.exit_code == 1
@@ -156,14 +149,9 @@ def test_with_target_aws_no_message_mentions_the_local_cloud(raised, line, asks,
     assert not re.search(r"local|make run", result.stderr)
 
 
+@pytest.mark.usefixtures("without_settings")
 @pytest.mark.parametrize("command", ["status", "sql x", "heal", "poll", "upload history.json"])
-def test_without_a_region_one_line_says_so(tmp_path, monkeypatch, command):
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "history.json").touch()
-
+def test_without_a_region_one_line_says_so(command):
     result = CliRunner().invoke(app, ["--target", "aws", *command.split()])
 
     assert (result.exit_code, result.stdout) == (1, "")

@@ -61,14 +61,6 @@ def test_a_collector_that_did_not_poll_says_why(changes, reason):
         run_collector(target, "anna")
 
 
-def test_a_failed_collector_is_quoted():
-    failure = {"errorType": "SpotifyError", "errorMessage": "Spotify answered 500"}
-    target = a_target(failure | {"response": {"FunctionError": "Unhandled"}})
-
-    with pytest.raises(CommandError, match="the collector failed: Spotify answered 500"):
-        run_collector(target, "anna")
-
-
 @pytest.mark.usefixtures("listeners")
 def test_an_unknown_listener_is_refused_with_the_known_names(plays):
     result = plays("poll", "--listener", "zoe")

@@ -13,8 +13,8 @@ from infra.local.ports import Ports, any_free
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
 from infra.local.simulators.scenarios_spotify import SPOTIFY
 from infra.local.state import SUPERVISOR
+from tests.fakes.simulators import simulators
 from tests.unit.cli.cloud_state import a_cloud_state
-from tests.unit.simulated import simulators
 
 REAL = "https://api.spotify.com"
 
@@ -26,10 +26,10 @@ def simulated():
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-    with held(tmp_path / SUPERVISOR):
-        yield tmp_path
+def running_home(home):
+    """A home in which a local cloud seems to run."""
+    with held(home / SUPERVISOR):
+        yield home
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def clearings(monkeypatch):
 
 
 @pytest.fixture
-def runs(home, simulated, clearings):
+def runs(running_home, simulated, clearings):
     """Let a local cloud run that uses the simulators, or other services."""
 
     def run(**urls):
@@ -54,8 +54,8 @@ def runs(home, simulated, clearings):
             "reccobeats_url": simulated.reccobeats_url,
         }
         spotify, _, reccobeats = (urlsplit(url).port for url in usual.values())
-        Memory(ports=Ports(spotify=spotify, reccobeats=reccobeats)).save(home)
-        a_cloud_state(simulated=not urls, **usual | urls).save(home)
+        Memory(ports=Ports(spotify=spotify, reccobeats=reccobeats)).save(running_home)
+        a_cloud_state(simulated=not urls, **usual | urls).save(running_home)
 
     return run
 
@@ -81,22 +81,6 @@ def test_a_scenario_is_switched_on_at_its_simulator(local_cloud, simulated):
     assert playing(simulated.spotify_url) == "normal"
 
 
-def test_parameters_and_the_end_are_shown(local_cloud):
-    result = scenario("rate-limited", "retry_after_s=60", "times=2")
-
-    assert result.stdout == "Spotify: rate-limited retry_after_s=60 (times left: 2)\n"
-
-
-def test_a_parameter_out_of_range_is_refused_by_name(local_cloud, simulated):
-    result = scenario("rate-limited", "retry_after_s=99999999999999999999")
-
-    assert result.exit_code == 1
-    assert result.stderr == (
-        "plays: bad scenario: retry_after_s: Input should be less than or equal to 31536000\n"
-    )
-    assert playing(simulated.spotify_url) == "normal"
-
-
 def test_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -105,15 +89,17 @@ def test_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     assert {*SPOTIFY, *RECCOBEATS} - shown == set()
 
 
-def test_json_holds_the_end_of_a_scenario(local_cloud):
+def test_parameters_and_the_end_are_shown(local_cloud):
     result = scenario("rate-limited", "for_s=60", "--json")
-    shown = scenario("rate-limited", "for_s=60")
+    shown = scenario("rate-limited", "retry_after_s=60", "times=2", "for_s=60")
 
     switched = json.loads(result.stdout)["playing"]
     assert [(one["simulator"], one["name"]) for one in switched] == [("Spotify", "rate-limited")]
     assert switched[0]["scenarios"][0]["parameters"] == {"retry_after_s": 5}
     assert switched[0]["scenarios"][0]["ends_at"].endswith("Z")
-    assert "(until 20" in shown.stdout
+    assert shown.stdout.startswith(
+        "Spotify: rate-limited retry_after_s=60 (times left: 2) (until 20"
+    )
 
 
 def test_also_keeps_other_scenarios_on(local_cloud):
@@ -186,6 +172,10 @@ def test_the_list_is_available_as_json(local_cloud):
             "times needs a whole number: use times=NUMBER",
         ),
         (["rate-limited", "times"], "times needs a whole number: use times=NUMBER"),
+        (
+            ["rate-limited", "retry_after_s=99999999999999999999"],
+            "bad scenario: retry_after_s: Input should be less than or equal to 31536000",
+        ),
     ],
 )
 def test_a_wrong_scenario_is_refused_with_advice(local_cloud, simulated, arguments, message):
@@ -221,21 +211,20 @@ def test_the_command_uses_no_proxy_for_the_simulators(local_cloud, monkeypatch):
     assert scenario("normal").exit_code == 0
 
 
-def test_without_a_local_cloud_a_scenario_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-
+def test_without_a_local_cloud_a_scenario_is_refused(home):
     result = scenario("normal")
 
     assert result.exit_code == 1
     assert result.stderr == (
-        f"plays: no local cloud runs in {tmp_path}: start it with `plays local up`\n"
+        f"plays: no local cloud runs in {home}: start it with `plays local up`\n"
     )
 
 
-def test_a_simulator_that_does_not_answer_is_named(home):
+def test_a_simulator_that_does_not_answer_is_named(running_home):
     url = f"http://127.0.0.1:{any_free()}"
-    Memory(ports=Ports(spotify=urlsplit(url).port)).save(home)
-    a_cloud_state(spotify_api_url=url, spotify_accounts_url=url, reccobeats_url=REAL).save(home)
+    Memory(ports=Ports(spotify=urlsplit(url).port)).save(running_home)
+    urls = {"spotify_api_url": url, "spotify_accounts_url": url, "reccobeats_url": REAL}
+    a_cloud_state(**urls).save(running_home)
 
     result = scenario("normal")
 

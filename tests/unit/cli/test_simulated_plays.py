@@ -21,16 +21,9 @@ def export(tmp_path):
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
 def cloud(target, home, monkeypatch):
-    """A local cloud that polls a simulated Spotify, and whose AWS is moto's."""
+    """A local cloud that polls a simulated Spotify."""
     monkeypatch.setitem(vars(target), "state", SimpleNamespace(simulated=True))
-    monkeypatch.setitem(vars(target), "client", target.session.client)
     return target
 
 
@@ -44,8 +37,12 @@ def uploads(target):
     return [item["Key"] for item in found.get("Contents", [])]
 
 
-def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(plays, cloud, export):
+@pytest.mark.parametrize("simulated", [True, False], ids=["simulated", "after a switch"])
+def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(
+    plays, cloud, export, simulated
+):
     polled()
+    cloud.state.simulated = simulated
 
     result = plays("upload", export, "--json")
 
@@ -53,16 +50,6 @@ def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(plays, clo
     assert "this upload would mix yours with them: pass --yes" in result.stderr
     assert "`plays local reset` (deletes everything in this local cloud)" in result.stderr
     assert "`plays local up --empty`" in result.stderr
-    assert uploads(cloud) == []
-
-
-def test_simulated_plays_count_even_after_a_switch(plays, cloud, export):
-    polled()
-    cloud.state.simulated = False
-
-    result = plays("upload", export)
-
-    assert "pass --yes" in result.stderr
     assert uploads(cloud) == []
 
 
@@ -110,10 +97,7 @@ def test_nothing_is_asked_on_aws(plays, target, home, export):
 
 
 def invoked(target, *words):
-    """Run `plays poll` up to the collector, which moto does not run; return its stderr."""
-    target.session.client("secretsmanager").put_secret_value(
-        SecretId="spotify-pipeline/listener/me", SecretString="{}"
-    )
+    """Run `plays poll` up to the collector, which does not run here; return its stderr."""
     return CliRunner().invoke(app, ["poll", *words], obj=lambda: target).stderr
 
 
@@ -130,21 +114,17 @@ def test_a_simulated_poll_that_mixes_is_refused(plays, cloud, export):
 
 
 @pytest.mark.parametrize(
-    ("simulated", "listener"),
-    [(True, "anna"), (False, "me")],
-    ids=["plays of another listener", "the real Spotify"],
+    ("simulated", "listener", "words"),
+    [(True, "anna", []), (False, "me", []), (True, "me", ["--yes"])],
+    ids=["plays of another listener", "the real Spotify", "--yes"],
 )
-def test_a_poll_that_mixes_nothing_asks_nothing(plays, cloud, export, simulated, listener):
+def test_a_poll_that_may_mix_or_does_not_mix_asks_nothing(
+    plays, cloud, export, *, simulated, listener, words
+):
     plays("upload", export, "--listener", listener)
     cloud.state.simulated = simulated
 
-    assert MIXES not in invoked(cloud)
-
-
-def test_yes_allows_a_poll_that_mixes(plays, cloud, export):
-    plays("upload", export)
-
-    assert MIXES not in invoked(cloud, "--yes")
+    assert MIXES not in invoked(cloud, *words)
 
 
 def test_a_poll_asks_nothing_if_plays_are_already_mixed(plays, cloud, export):

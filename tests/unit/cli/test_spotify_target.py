@@ -15,28 +15,6 @@ from infra.local import cloud
 from infra.local.memory import Memory
 from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.cli.conftest import KnownTarget
-from tests.unit.cli.login_setup import deploy_collector
-
-
-class LocalTarget(KnownTarget):
-    """A local cloud whose AWS is moto's."""
-
-    @property
-    def outputs(self):
-        return {"CollectorFunction": "collector"}
-
-    def client(self, service):
-        return self.session.client(service)
-
-
-def a_target(aws, *, simulated):
-    return LocalTarget("local", "SpotifyPipeline", aws, a_cloud_state(simulated=simulated))
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-    return tmp_path
 
 
 @pytest.fixture
@@ -58,13 +36,13 @@ def polled(home):
 
 
 @pytest.fixture
-def simulated(aws, home):
-    return a_target(aws, simulated=True)
+def simulated(target, home):
+    return KnownTarget("local", target.stack, target.session, a_cloud_state(simulated=True))
 
 
 @pytest.fixture
-def real(aws, home):
-    return a_target(aws, simulated=False)
+def real(target, home):
+    return KnownTarget("local", target.stack, target.session, a_cloud_state(simulated=False))
 
 
 def a_context(make_target) -> Any:
@@ -163,11 +141,7 @@ def test_after_a_switch_a_login_goes_to_the_real_spotify(simulated):
     )
 
 
-def test_a_login_goes_to_the_spotify_that_the_collector_polls(aws, real):
-    deploy_collector(
-        aws, SPOTIFY_API_URL="https://api.example", SPOTIFY_ACCOUNTS_URL="https://accounts.example"
-    )
-
+def test_a_login_goes_to_the_spotify_that_the_collector_polls(real):
     assert polled_urls(real) == SpotifyUrls("https://api.example", "https://accounts.example")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cli.commands.status import show_status
 from cli.deployment_status import Coverage, DayCoverage, KnownGap, LastPoll, Status
-from cli.listeners import Trouble
+from cli.listeners import PollingState, Trouble
 from cli.queues import QueueDepth
 from shared.errors import DatabaseError
 
@@ -34,19 +34,12 @@ def a_status(**changes):
             "bucket": "archive",
             "dashboard_url": None,
             "queues": {"plays": QueueDepth(visible=1_500, in_flight=2, oldest_age_s=90)},
-            "dead_letters": 0,
-            "failed_ticks": 0,
             "rows": {"listening_history": 12_345, "gap": 3},
             "last_poll": None,
             "gaps": [],
-            "open_gaps": 0,
             "coverage": {},
-            "token_days_left": {"me": None},
-            "blocked_until": {"me": None},
-            "block_unknown": {"me": None},
-            "needs_login_since": {"me": None},
-            "answered_at": {"me": None},
-            "last_error": {"me": None},
+            **dict.fromkeys(("dead_letters", "failed_ticks", "open_gaps"), 0),
+            **{name: {"me": None} for name in PollingState.model_fields},
             **changes,
         }
     )
@@ -78,12 +71,11 @@ def test_without_postgres_the_queues_are_still_shown(plays, target):
     }
 
 
-def test_without_the_right_to_read_postgres_the_queues_are_shown(plays, target):
+def test_a_refusal_to_read_postgres_is_quoted(plays, target):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("status", "--json")
 
-    assert result.exit_code == 1
     assert result.stderr == "plays: allow it lambda:InvokeFunction\n"
     assert json.loads(result.stdout)["rows"] is None
 
@@ -92,8 +84,6 @@ def test_without_the_right_to_read_postgres_the_queues_are_shown(plays, target):
 def test_the_dashboard_of_a_local_cloud_is_its_page(plays, target, monkeypatch, page_url):
     state = SimpleNamespace(aws_endpoint="http://127.0.0.1:4566", page_url=page_url)
     monkeypatch.setitem(vars(target), "state", state)
-    # Its AWS is still moto's.
-    monkeypatch.setitem(vars(target), "client", target.session.client)
 
     assert json.loads(plays("status", "--json").stdout)["dashboard_url"] == page_url
 
@@ -197,13 +187,3 @@ def test_coverage_is_shown_by_day(capsys):
     show_status(a_status(coverage={"me": coverage}))
 
     assert "days of me     06-30 100 %, 07-01 57 %, 07-02 0 %\n" in capsys.readouterr().out
-
-
-def test_control_characters_of_a_message_are_escaped(capsys):
-    error = Trouble(kind="failed", message="said \x1b[2J\u202e", at=NOW)
-
-    show_status(a_status(last_error={"me": error}, gaps=[a_gap(reason="\x9bJ")], open_gaps=1))
-
-    shown = capsys.readouterr().out
-    assert "said \\u001b[2J\\u202e" in shown
-    assert not {"\x1b", "\u202e", "\x9b"} & set(shown)

@@ -54,14 +54,13 @@ def test_a_local_cloud_has_the_report_url_of_its_state(aws, url):
     assert a_local_target(aws, report_url=url).report_url == url
 
 
-def test_without_a_local_cloud_the_target_is_aws(tmp_path):
-    assert choose(None, "Mine", None, tmp_path).name == "aws"
+@pytest.mark.parametrize(
+    ("name", "file"), [(None, "other"), ("aws", "cloud.json")], ids=["no local cloud", "chosen"]
+)
+def test_the_target_is_aws(tmp_path, name, file):
+    (tmp_path / file).write_text("anything")
 
-
-def test_target_aws_overrides_a_running_local_cloud(tmp_path):
-    (tmp_path / "cloud.json").write_text("anything")
-
-    assert choose("aws", "Mine", None, tmp_path).name == "aws"
+    assert choose(name, "Mine", None, tmp_path).name == "aws"
 
 
 def test_target_local_requires_a_running_local_cloud(tmp_path):
@@ -77,13 +76,6 @@ def test_a_forwarded_port_is_for_aws_only(tmp_path):
         pytest.raises(CommandError, match="--database-host is for AWS"),
     ):
         choose(None, "SpotifyPipeline", ("127.0.0.1", 9999), tmp_path)
-
-
-def test_outputs_are_read_from_the_stack(cloudformation, session):
-    answers, endpoint = cloudformation
-    answers.append((200, STACKS))
-
-    assert a_local_target(session, aws_endpoint=endpoint).outputs == {"ArchiveBucket": "archive"}
 
 
 def test_a_missing_stack_says_how_to_deploy_it(cloudformation, session):

@@ -14,14 +14,6 @@ def pipe():
         yield TerminalInput(read), writing
 
 
-@pytest.fixture
-def terminal():
-    person, program = os.openpty()
-    yield person, program
-    os.close(person)
-    os.close(program)
-
-
 def test_lines_are_split_across_reads(pipe):
     typed, writing = pipe
     writing.write(b"one\ntwo\r\nthr")

@@ -25,8 +25,12 @@ def publish(*portions, report=REPORT):
     return messages
 
 
-def lengths(message):
-    return [play.ms_played for play in PlayBatch.model_validate_json(message).plays]
+def read(messages):
+    return list(map(PlayBatch.model_validate_json, messages))
+
+
+def lengths(batches):
+    return [play.ms_played for batch in batches for play in batch.plays]
 
 
 def test_a_message_is_a_play_batch():
@@ -68,23 +72,18 @@ def test_plays_of_a_poll_and_plays_of_an_export_make_equal_messages():
     assert from_rows == from_plays
 
 
-def test_batches_are_full_and_in_order():
-    rows = plays(*(a_row(ms_played=ms) for ms in range(1_234)))
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(0, [0]), (1, [1]), (PLAYS_PER_BATCH, [500, 0]), (1_234, [500, 500, 234])],
+)
+def test_batches_are_full_in_order_and_only_the_last_has_a_report(count, sizes):
+    batches = read(publish(plays(*(a_row(ms_played=ms) for ms in range(count)))))
 
-    messages = publish(rows)
-
-    assert [len(lengths(message)) for message in messages] == [500, 500, 234]
-    assert [*chain.from_iterable(map(lengths, messages))] == list(range(1_234))
-
-
-def test_batches_are_numbered_from_0_and_only_the_last_reports():
-    batches = [
-        PlayBatch.model_validate_json(message) for message in publish(plays(a_row()) * 1_001)
-    ]
-
-    assert [batch.number for batch in batches] == [0, 1, 2]
-    assert [batch.report for batch in batches[:2]] == [None, None]
-    assert batches[2].report.batches == 3
+    assert [len(batch.plays) for batch in batches] == sizes
+    assert lengths(batches) == list(range(count))
+    assert [batch.number for batch in batches] == list(range(len(sizes)))
+    assert [batch.report for batch in batches[:-1]] == [None] * (len(sizes) - 1)
+    assert batches[-1].report.batches == len(sizes)
 
 
 def test_batches_do_not_depend_on_the_portions():
@@ -95,49 +94,26 @@ def test_batches_do_not_depend_on_the_portions():
     assert at_once == in_portions
 
 
-def test_an_upload_without_plays_is_reported():
-    (message,) = publish()
-
-    batch = PlayBatch.model_validate_json(message)
-    assert batch.plays == ()
-    assert batch.report.batches == 1
-
-
-def test_full_batches_are_followed_by_a_report_without_plays():
-    messages = publish(plays(a_row()) * PLAYS_PER_BATCH)
-
-    assert [len(lengths(message)) for message in messages] == [500, 0]
-    assert PlayBatch.model_validate_json(messages[1]).report.batches == 2
-
-
 @pytest.mark.parametrize("letter", ["x", "素", "𝄞", "\x01", '"'])
 def test_no_message_is_too_long_and_no_play_is_lost(letter):
     long = letter * 2_000
-    texts = {
-        "master_metadata_track_name": long,
-        "master_metadata_album_artist_name": long,
-        "master_metadata_album_album_name": long,
-        "platform": long,
-        "conn_country": long,
-        "reason_start": long,
-        "reason_end": long,
-    }
+    names = [name for name, value in a_row().items() if isinstance(value, str)]
+    texts = dict.fromkeys(set(names) - {"ts", "spotify_track_uri"}, long)
     rows = plays(*(a_row(ms_played=ms, **texts) for ms in range(501)))
 
     messages = publish(rows)
 
     assert max(map(len, messages)) <= BATCH_BYTES
-    assert [*chain.from_iterable(map(lengths, messages))] == list(range(501))
-    numbers = [PlayBatch.model_validate_json(message).number for message in messages]
-    assert numbers == list(range(len(messages)))
+    batches = read(messages)
+    assert lengths(batches) == list(range(501))
+    assert [batch.number for batch in batches] == list(range(len(batches)))
 
 
 def test_a_long_report_gets_its_own_message():
     problem = FileProblem(file="f" * 500, reason="r" * 500)
     report = REPORT.model_copy(update={"problems": (problem,) * 200})
 
-    messages = publish(plays(a_row(ms_played=7)) * 400, report=report)
+    plays_alone, report_alone = read(publish(plays(a_row()) * 400, report=report))
 
-    assert [len(lengths(message)) for message in messages] == [400, 0]
-    assert PlayBatch.model_validate_json(messages[1]).report.batches == 2
-    assert PlayBatch.model_validate_json(messages[1]).number == 1
+    assert (len(plays_alone.plays), plays_alone.report) == (400, None)
+    assert (len(report_alone.plays), report_alone.report.batches) == (0, 2)

@@ -21,12 +21,22 @@ WRITTEN = {
 
 
 @pytest.fixture
-def store(aws):
+def store(cloud):
     return CredentialStore(client("secretsmanager"), "plays/listener/")
+
+
+def without(name: str) -> str:
+    """Return the secret without a field."""
+    return json.dumps({key: value for key, value in WRITTEN.items() if key != name})
 
 
 def write(text: str) -> None:
     client("secretsmanager").put_secret_value(SecretId="plays/listener/me", SecretString=text)
+
+
+def stored() -> dict[str, Any]:
+    found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
+    return json.loads(found["SecretString"])
 
 
 def test_the_secret_holds_what_the_login_wrote(store):
@@ -40,34 +50,29 @@ def test_the_secret_holds_what_the_login_wrote(store):
     )
 
 
-@pytest.mark.parametrize("leave_out", ["client_id", "authorized_at"])
-def test_the_error_of_an_incomplete_secret_hides_its_value(store, leave_out):
-    write(json.dumps({key: value for key, value in WRITTEN.items() if key != leave_out}))
-
-    with pytest.raises(SettingsError, match="plays/listener/me") as error:
-        store.load("me")
-
-    assert "hidden" not in str(error.value)
-
-
 @pytest.mark.parametrize(
     "text",
     [
         "AQ-hidden",
         "[]",
         '"AQ-hidden"',
+        without("client_id"),
+        without("authorized_at"),
         json.dumps(WRITTEN | {"refresh_token": "AQ\nhidden"}),
         json.dumps(WRITTEN | {"refresh_token": ["AQ-hidden"]}),
         json.dumps(WRITTEN | {"authorized_at": "2026-06-01T00:00:00"}),
         json.dumps(WRITTEN | {"authorized_at": "9999-12-31T00:00:00Z"}),
         "[" * 60_000,
     ],
-    ids=["no json", "list", "string", "line break", "no string", "no time zone", "far off", "deep"],
+    ids=[
+        *("no json", "list", "string", "no app", "no time", "line break", "no string"),
+        *("no time zone", "far off", "deep"),
+    ],
 )
 def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
     write(text)
 
-    with pytest.raises(SettingsError, match="log in again") as error:
+    with pytest.raises(SettingsError, match=r"plays/listener/me .* log in again") as error:
         store.load("me")
 
     assert "hidden" not in str(error.value)
@@ -76,7 +81,7 @@ def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
 
 
 def test_an_app_without_a_secret_has_an_empty_one(store):
-    write(json.dumps({key: value for key, value in WRITTEN.items() if key != "client_secret"}))
+    write(without("client_secret"))
 
     assert store.load("me").client_secret == ""
 
@@ -86,11 +91,7 @@ def test_a_rotation_keeps_fields_of_a_later_release(store):
 
     store.rotate("me", store.load("me"), "AQ-2")
 
-    found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
-    assert json.loads(found["SecretString"]) == WRITTEN | {
-        "refresh_token": "AQ-2",
-        "scope": "user-read-recently-played",
-    }
+    assert stored() == WRITTEN | {"refresh_token": "AQ-2", "scope": "user-read-recently-played"}
 
 
 @pytest.mark.parametrize("meanwhile", [{"refresh_token": "AQ-new"}, {"refresh_token": ""}])
@@ -101,8 +102,7 @@ def test_a_rotation_does_not_replace_a_newer_login(store, meanwhile):
 
     kept = store.rotate("me", before, "AQ-2")
 
-    found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
-    assert json.loads(found["SecretString"]) == WRITTEN | meanwhile
+    assert stored() == WRITTEN | meanwhile
     assert kept == before
 
 
@@ -128,11 +128,6 @@ def a_login(**changes) -> Credentials:
     )
 
 
-def stored() -> dict[str, Any]:
-    found = client("secretsmanager").get_secret_value(SecretId="plays/listener/me")
-    return json.loads(found["SecretString"])
-
-
 def test_a_saved_login_is_loaded_again(store):
     store.save("me", a_login())
 
@@ -144,13 +139,8 @@ def test_a_saved_login_keeps_fields_of_a_later_release(store):
 
     store.save("me", a_login(client_secret=""))
 
-    assert stored() == {
-        "client_id": "app",
-        "client_secret": "",
-        "refresh_token": "AQ-2",
-        "authorized_at": "2026-11-23T08:30:00Z",
-        "scope": "user-read-recently-played",
-    }
+    login = a_login(client_secret="").model_dump(mode="json")
+    assert stored() == login | {"scope": "user-read-recently-played"}
 
 
 @pytest.mark.parametrize("text", ["AQ-hidden", "[]", "{}", " "])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.collector.domain.gaps import (
@@ -48,14 +48,14 @@ SINCE = Since(at(1))
 OUTAGE = Gap(started_at=at(1), reason="Spotify fails")
 
 
-def test_an_answer_that_reaches_back_closes_the_gap():
+def test_an_answer_with_the_last_known_play_closes_the_gap():
     found = cover(SINCE, OUTAGE, an_answer(1, 2), at(60))
 
     assert found.gap == Gap(started_at=at(1), ended_at=at(60), reason=REACHED_BACK, is_closed=True)
     assert (found.until, found.outage) == (at(2), None)
 
 
-def test_a_full_answer_that_falls_short_ends_the_open_gap():
+def test_a_full_answer_without_a_known_play_ends_the_open_gap():
     found = cover(SINCE, OUTAGE, an_answer(40, 59, full=True), at(60))
 
     assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
@@ -141,14 +141,14 @@ def test_a_gap_resets_the_count_of_short_answers():
     assert listening.state.window.short.count == 1
 
 
-def test_an_answer_that_reaches_back_ends_the_count():
+def test_an_answer_with_a_known_play_resets_the_count():
     listening = an_account_shown(43, 43, 400, every=20)
 
     assert listening.reported == []
     assert listening.state.window.short is None
 
 
-def test_an_answer_that_reaches_its_start_closes_a_gap():
+def test_an_answer_back_to_the_start_of_a_gap_closes_it():
     listening = an_account_shown(43, 43, 43, every=13)
     (gap,) = listening.reported
 
@@ -256,7 +256,7 @@ def test_a_late_unreadable_row_opens_one_gap(ends):
     assert listening.open_gaps() == []
 
 
-def test_a_late_row_beside_another_gap_is_reported_next():
+def test_the_next_poll_reports_a_late_row_beside_another_gap():
     listening = Listening()
     listening.listen(9, 9)
     listening.poll(50, later={4})
@@ -466,7 +466,6 @@ def histories_with_unreadable_plays(draw):
     return listening
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories_with_unreadable_plays())
 def test_every_unreadable_play_lies_in_an_open_gap(listening):
     gaps = listening.open_gaps()
@@ -480,7 +479,6 @@ def test_every_unreadable_play_lies_in_an_open_gap(listening):
     assert listening.state.outage is None
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories_with_unreadable_plays())
 def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
     listening.poll(100)
@@ -488,7 +486,6 @@ def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
     assert listening.open_gaps() == []
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories())
 def test_every_missed_play_lies_in_an_open_gap(listening):
     watched = [play for play in listening.played if play.played_at > at(5)]
@@ -499,7 +496,6 @@ def test_every_missed_play_lies_in_an_open_gap(listening):
     assert all(any(g.started_at < p.played_at < g.ended_at for g in gaps) for p in missed)
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories())
 def test_every_gap_ends_or_closes(listening):
     ended = {gap.started_at for gap in listening.reported if gap.ended_at}
@@ -508,7 +504,6 @@ def test_every_gap_ends_or_closes(listening):
     assert {gap.started_at for gap in listening.reported} == ended
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(histories())
 def test_each_gap_has_its_own_start(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]

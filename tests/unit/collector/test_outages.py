@@ -1,50 +1,38 @@
 """Outages: polls without an answer for so long that plays may be missing."""
 
-import json
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from services.collector.domain.gaps import UNREADABLE
-from services.collector.handler import wire
 from shared.errors import SpotifyError
-from shared.models import OutageReport, PlayBatch
-from tests.unit.collector.crashes import AwsIsAwayError, fail_at
-from tests.unit.spotify_server import Reply, a_grant, a_page, a_row, json_reply
+from shared.models import OutageReport, PlayBatch, iso
+from tests.fakes.aws import CrashError
+from tests.fakes.spotify import Reply, a_grant, a_page, json_reply
 
 DEAD = json_reply({"error": "invalid_grant", "error_description": "Refresh token revoked"}, 400)
 BUSY = Reply(b"Too many requests", 429, {"Retry-After": "52531"})
 DOWN = Reply(b"bad gateway", 502)
 
 
-def ago(**span: float) -> str:
-    return (datetime.now(UTC) - timedelta(**span)).isoformat()
-
-
-def page_of(*minutes_ago: float) -> Reply:
-    return a_page(*[a_row(ago(minutes=m), name=f"T{m}") for m in minutes_ago])
-
-
-def full_page_since(minutes_ago: int) -> Reply:
-    return a_page(*[a_row(ago(minutes=minutes_ago - n / 2), name=f"F{n}") for n in range(50)])
-
-
 @pytest.fixture
-def listened(pipeline, spotify):
+def listened(capture, spotify):
     """A listener whose last play ended two hours ago, and who was last polled an hour ago."""
-    spotify.pages = [page_of(120)]
-    pipeline.poll()
-    pipeline.published()
-    pipeline.change_state(polled_at=ago(minutes=60))
-    return pipeline
+    capture.pass_time(hours=-1)
+    spotify.pages = [capture.page(60)]
+    capture.poll()
+    capture.received()
+    capture.restart()
+    capture.pass_time(hours=1)
+    return capture
 
 
-def poll(pipeline) -> list[PlayBatch]:
+def poll(capture) -> list[PlayBatch]:
     """Poll, even if it fails, and return the published batches."""
     with suppress(SpotifyError):
-        pipeline.poll()
-    return pipeline.published()
+        capture.poll()
+    return capture.received()
 
 
 CAUSES = {
@@ -61,14 +49,13 @@ CAUSES = {
 @pytest.fixture(params=CAUSES.values(), ids=list(CAUSES))
 def cause(request, listened, spotify):
     script, reason = request.param
-    wire.cache_clear()
     vars(spotify).update(script)
     return reason
 
 
 def test_a_long_outage_opens_one_gap(listened, cause):
-    covered_until = listened.state()["window"]["covered_until"]
-    archived = listened.archived()
+    covered_until = listened.state().window.covered_until
+    archived = set(listened.aws.objects)
 
     (batch,) = poll(listened)
     counted = listened.metrics()["GapDetected"]
@@ -76,64 +63,60 @@ def test_a_long_outage_opens_one_gap(listened, cause):
 
     assert isinstance(batch.report, OutageReport)
     assert (batch.plays, batch.number, batch.source) == ((), 0, "recently-played")
+    assert batch.origin == f"outages/me/{iso(covered_until)}"
     gap = batch.report.gap
-    assert gap.started_at == datetime.fromisoformat(covered_until)
-    assert (gap.ended_at, gap.is_closed) == (None, False)
+    assert (gap.started_at, gap.ended_at, gap.is_closed) == (covered_until, None, False)
     assert gap.reason.startswith(cause)
     assert (again, counted, listened.metrics()["GapDetected"]) == ([], [1], [0])
-    assert listened.archived() == archived
+    assert set(listened.aws.objects) == archived
 
 
 def test_a_short_outage_opens_no_gap(listened, cause):
-    listened.change_state(polled_at=ago(minutes=24))
+    listened.pass_time(minutes=24 - 60)
 
     batches = poll(listened)
 
     assert (batches, listened.metrics()["GapDetected"]) == ([], [0])
 
 
-def test_a_first_poll_opens_no_gap(pipeline, spotify):
+def test_a_first_poll_opens_no_gap(capture, spotify):
     spotify.pages = [DOWN]
 
-    assert (poll(pipeline), pipeline.metrics()["GapDetected"]) == ([], [0])
+    assert (poll(capture), capture.metrics()["GapDetected"]) == ([], [0])
 
 
-def test_a_removed_login_opens_a_gap(listened, spotify):
-    listened.put_secret("{}")
+def test_a_removed_login_opens_a_gap(listened):
+    listened.aws.secrets["listener/me"] = "{}"
 
     (batch,) = poll(listened)
 
     assert batch.report.gap.reason == "the listener is not logged in"
 
 
-def test_a_gap_of_an_outage_has_its_own_origin(listened, spotify):
-    spotify.pages = [DOWN]
-
-    (batch,) = poll(listened)
-
-    started_at = batch.report.gap.started_at
-    assert batch.origin == f"outages/me/{started_at:%Y-%m-%dT%H:%M:%S}.{started_at:%f}"[:-3] + "Z"
-
-
 def test_the_outcome_says_if_the_poll_opened_a_gap(listened, spotify):
     spotify.pages = [BUSY]
 
-    assert [listened.poll()["gap"], listened.poll()["gap"]] == [True, False]
+    assert [listened.poll().gap, listened.poll().gap] == [True, False]
 
 
-@pytest.mark.parametrize("moment", ["before-call", "after-call"])
-@pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
-def test_the_poll_after_a_crash_reports_the_gap_again(listened, spotify, operation, moment):
+CRASHES = pytest.mark.parametrize(
+    "crash",
+    [(call, moment) for call in ("send_message", "put_item") for moment in ("before", "after")],
+    ids=" ".join,
+)
+
+
+@CRASHES
+def test_the_poll_after_a_crash_reports_the_gap_again(listened, spotify, crash):
     spotify.pages = [DOWN]
-    fail_at(operation, moment)
-    with pytest.raises(AwsIsAwayError):
-        wire().poll("me")
+    with pytest.raises(CrashError):
+        listened.poll(crash=crash)
 
     origins = [batch.origin for batch in poll(listened)]
 
     assert len(origins) >= 1
     assert len(set(origins)) == 1
-    assert listened.state()["outage"]["reason"] == "Spotify fails"
+    assert listened.state().outage.reason == "Spotify fails"
 
 
 # The first answer after an outage
@@ -147,141 +130,128 @@ def resumed(listened, spotify):
     return listened
 
 
-def test_an_answer_that_reaches_back_closes_the_gap(resumed, spotify):
-    opened = resumed.state()["outage"]
-    spotify.pages = [page_of(1, 120)]
+def test_an_answer_with_the_last_known_play_closes_the_gap(resumed, spotify):
+    opened = resumed.state().outage
+    spotify.pages = [resumed.page(1, 120)]
 
     (batch,) = poll(resumed)
 
     gap = batch.report.gap
-    assert gap.started_at == datetime.fromisoformat(opened["started_at"])
-    assert (gap.ended_at, gap.is_closed) == (batch.report.polled_at, True)
+    assert (gap.started_at, gap.ended_at, gap.is_closed) == (opened.started_at, resumed.now, True)
     assert "reached back" in gap.reason
     assert resumed.metrics()["GapDetected"] == [0]
-    assert resumed.state()["outage"] is None
+    assert resumed.state().outage is None
 
 
-def test_a_full_answer_that_falls_short_does_not_close_the_gap(resumed, spotify):
-    opened = resumed.state()["outage"]
-    spotify.pages = [full_page_since(40)]
+def test_a_full_answer_without_a_known_play_ends_the_gap(resumed, spotify):
+    opened = resumed.state().outage
+    spotify.pages = [resumed.page(*(40 - n / 2 for n in range(50)))]
 
     (batch,) = poll(resumed)
 
     gap = batch.report.gap
-    assert gap.started_at == datetime.fromisoformat(opened["started_at"])
-    assert (gap.ended_at, gap.is_closed) == (batch.plays[0].played_at, False)
+    assert (gap.started_at, gap.ended_at) == (opened.started_at, batch.plays[0].played_at)
+    assert not gap.is_closed
     assert "Spotify fails" in gap.reason
     assert resumed.metrics()["GapDetected"] == [0]
-    assert resumed.state()["outage"] is None
-
-
-def test_a_short_answer_leaves_the_gap_open(resumed, spotify):
-    spotify.pages = [page_of(1), page_of(1, 120)]
-
-    (shrunken,) = poll(resumed)
-    (whole,) = poll(resumed)
-
-    assert shrunken.report.gap is None
-    assert whole.report.gap.is_closed
+    assert resumed.state().outage is None
 
 
 def test_a_second_outage_opens_another_gap(resumed, spotify):
-    first = resumed.state()["outage"]
-    spotify.pages = [page_of(120), DOWN]
+    first = resumed.state().outage
+    spotify.pages = [resumed.page(120), DOWN]
     poll(resumed)
-    resumed.change_state(polled_at=ago(minutes=60))
+    resumed.pass_time(hours=1)
 
     (batch,) = poll(resumed)
 
-    assert batch.report.gap.started_at > datetime.fromisoformat(first["started_at"])
+    assert batch.report.gap.started_at > first.started_at
     assert resumed.metrics()["GapDetected"] == [1]
 
 
-@pytest.mark.parametrize("moment", ["before-call", "after-call"])
-@pytest.mark.parametrize("operation", ["SendMessage", "PutItem"])
-def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, operation, moment):
-    spotify.pages = [page_of(120)]
-    fail_at(operation, moment)
-    with pytest.raises(AwsIsAwayError):
-        wire().poll("me")
+@CRASHES
+def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, crash):
+    spotify.pages = [resumed.page(120)]
+    with pytest.raises(CrashError):
+        resumed.poll(crash=crash)
 
     poll(resumed)
 
-    assert resumed.state()["outage"] is None
+    assert resumed.state().outage is None
 
 
 def test_a_login_after_a_refused_one_closes_the_gap(listened, spotify):
-    wire.cache_clear()
     spotify.tokens = [DEAD, a_grant()]
     poll(listened)
-    listened.log_in("AQ-2")
+    listened.log_in("AQ-9")
 
     (batch,) = poll(listened)
 
     assert batch.report.gap.is_closed
-    assert listened.state()["needs_login"] is None
+    assert listened.state().needs_login is None
 
 
 # Unreadable plays
 
 
-def unreadable_page(rows: int) -> Reply:
+def unreadable_page(capture, rows: int) -> Reply:
     """Return a page of plays in an unknown format."""
-    shown = [a_row(ago(minutes=3 * n + 3), name=f"U{n}") for n in range(rows)]
+    shown = [capture.row(3 * n + 3) for n in range(rows)]
     return a_page(*[{"played_at": row["played_at"], "item": row["track"]} for row in shown])
 
 
 @pytest.mark.parametrize("rows", [1, 50])
-@pytest.mark.parametrize("first", [True, False], ids=["the first poll", "a later poll"])
-def test_an_answer_without_readable_plays_opens_a_gap(pipeline, spotify, rows, first):
-    if not first:
-        spotify.pages = [page_of(120)]
-        poll(pipeline)
-    spotify.pages = [unreadable_page(rows)]
-    archived = pipeline.archived()
+@pytest.mark.parametrize("start", ["capture", "listened"], ids=["the first poll", "a later poll"])
+def test_an_answer_without_readable_plays_opens_a_gap(request, spotify, rows, start):
+    capture = request.getfixturevalue(start)
+    spotify.pages = [unreadable_page(capture, rows)]
+    archived = len(capture.aws.objects)
 
-    (batch,) = poll(pipeline)
-    counted = pipeline.metrics()["GapDetected"]
-    state = pipeline.state()
-    again = poll(pipeline)
+    (batch,) = poll(capture)
+    counted = capture.metrics()["GapDetected"]
+    state = capture.state()
+    again = poll(capture)
 
     gap = batch.report.gap
     assert (gap.reason, gap.ended_at, gap.is_closed) == (UNREADABLE, None, False)
     assert (batch.report.returned, batch.report.unreadable, batch.plays) == (rows, rows, ())
     assert counted == [1]
-    assert len(pipeline.archived()) == len(archived) + 1
-    assert f"shows {rows} plays, and none can be read" in state["last_error"]["message"]
+    assert len(capture.aws.objects) == archived + 1
+    assert f"shows {rows} plays, and none can be read" in state.last_error.message
     assert [later.report.gap for later in again] == [None]
-    assert pipeline.metrics()["GapDetected"] == [0]
+    assert capture.metrics()["GapDetected"] == [0]
 
 
-def test_an_outage_of_unreadable_plays_closes_when_an_answer_reaches_back(pipeline, spotify):
-    spotify.pages = [page_of(120)]
-    poll(pipeline)
-    spotify.pages = [unreadable_page(3)]
-    (opened,) = poll(pipeline)
-    spotify.pages = [page_of(3, 6, 9, 120)]
+def test_a_readable_answer_closes_the_gap_of_unreadable_plays(capture, spotify):
+    spotify.pages = [
+        capture.page(120),
+        unreadable_page(capture, 3),
+        capture.page(3, 6, 9, 120),
+    ]
+    poll(capture)
 
-    (closed,) = poll(pipeline)
+    (opened,) = poll(capture)
+    (closed,) = poll(capture)
 
     assert closed.report.gap.started_at == opened.report.gap.started_at
     assert closed.report.gap.is_closed
-    assert pipeline.state()["last_error"] is None
+    assert capture.state().last_error is None
     assert closed.report.new == 3
 
 
-def test_one_unreadable_row_among_plays_is_a_gap_around_it(pipeline, spotify):
-    spotify.pages = [page_of(120)]
-    poll(pipeline)
-    page = json.loads(page_of(3, 6, 9, 120).body)
-    page["items"][1]["track"] = None
-    spotify.pages = [json_reply(page)]
+def test_an_unreadable_row_among_plays_opens_a_gap_around_it(capture, spotify):
+    broken = capture.row(6) | {"track": None}
+    spotify.pages = [
+        capture.page(120),
+        a_page(capture.row(3), broken, capture.row(9), capture.row(120)),
+    ]
+    poll(capture)
 
-    (batch,) = poll(pipeline)
+    (batch,) = poll(capture)
 
     gap = batch.report.gap
     assert (gap.reason, gap.is_closed) == (UNREADABLE, False)
-    assert {play.track_name for play in batch.plays} >= {"T9", "T3"}
-    assert gap.ended_at == batch.plays[-1].played_at
-    assert pipeline.metrics()["GapDetected"] == [1]
-    assert pipeline.state()["last_error"] is None
+    assert [play.track_name for play in batch.plays] == ["T9", "T3"]
+    assert gap.ended_at == capture.now - timedelta(minutes=3)
+    assert capture.metrics()["GapDetected"] == [1]
+    assert capture.state().last_error is None

@@ -3,21 +3,29 @@
 Each kind was seen in 48,310 real polls; here they are more frequent.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.collector.poll import Outcome
 from services.loader.domain.merge import merge
 from services.loader.domain.records import API, Record
+from shared.errors import SpotifyError
 from shared.models import Play, iso
-from tests.unit.collector.world import START, STEPS, TOKEN, World
-from tests.unit.spotify_server import Reply, a_row
+from tests.fakes.aws import CrashError
+from tests.fakes.spotify import PLAYED, TOKEN, Reply, a_page, a_row
+from tests.unit.collector.capture import START, Capture
 
-ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ON_A_BUSY_MACHINE = settings(suppress_health_check=[HealthCheck.too_slow])
+
+STEPS = 10
+"""The calls of one poll to AWS and Spotify."""
 
 LONGEST_MOVE_MS = 968
 """The same play was seen again 11 to 968 ms later."""
@@ -56,11 +64,11 @@ class Poll:
 
     at: datetime
     shown: Shown
-    crash: tuple[int, str] | None = None
+    crash: tuple[int | str, str] | None = None
     is_survived: bool = False
     """True if only a call failed and the container survives."""
-    refusal: tuple[str, Reply] | None = None
-    """A path that Spotify refuses, and its answer."""
+    refusal: dict[str, list[Reply]] = field(default_factory=dict)
+    """The refusals of an endpoint of the fake, by its name."""
 
 
 def a_history(random: Random, plays: int) -> list[Played]:
@@ -108,20 +116,18 @@ def newest(played: list[Played], number: int) -> list[Played]:
     return sorted(visible, key=lambda play: play.ended_at, reverse=True)[:50]
 
 
-PLAYED = "/v1/me/player/recently-played"
 REFUSALS = [
-    *[
-        (path, Reply(b"", 429, {"Retry-After": wait}))
-        for path in (TOKEN, PLAYED)
-        for wait in ("5", "4000")
-    ],
-    (PLAYED, Reply(b"", 429)),
-    (PLAYED, Reply(b"", 503)),
-    (PLAYED, Reply(b"", 403)),
-    (TOKEN, Reply(b"", 500)),
-    (TOKEN, Reply(b'{"error": "invalid_grant"}', 400)),
+    {"pages": [Reply(b"", 429, {"Retry-After": "5"})]},
+    {"pages": [Reply(b"", 429, {"Retry-After": "4000"})]},
+    {"tokens": [Reply(b"", 429, {"Retry-After": "5"})]},
+    {"tokens": [Reply(b"", 429, {"Retry-After": "4000"})]},
+    {"pages": [Reply(b"", 429)]},
+    {"pages": [Reply(b"", 503)]},
+    {"pages": [Reply(b"", 403)]},
+    {"tokens": [Reply(b"", 500)]},
+    {"tokens": [Reply(b'{"error": "invalid_grant"}', 400)]},
 ]
-ANSWERS = st.none() | st.none() | st.sampled_from(REFUSALS)
+ANSWERS: st.SearchStrategy[Any] = st.just({}) | st.just({}) | st.sampled_from(REFUSALS)
 CRASHES = st.none() | st.tuples(st.integers(0, STEPS - 1), st.sampled_from(["before", "after"]))
 
 
@@ -146,23 +152,44 @@ def series(draw):
     return polls
 
 
-def run_polls(polls: list[Poll]) -> World:
-    """Run each poll. Repeat a failed one, in a new container if the process died."""
-    world = World()
-    for poll in polls:
-        world.now = max(world.now + timedelta(minutes=1), poll.at)
-        world.spotify.rows = [play.row(moved_ms) for play, moved_ms in poll.shown]
-        world.spotify.refusal = poll.refusal
-        outcome = world.poll(poll.crash)
-        world.spotify.refusal = None
+def poll_or_fail(capture: Capture, crash: tuple[int | str, str] | None) -> Outcome | None:
+    """Poll; None if the poll crashed or Spotify failed."""
+    try:
+        return capture.poll(crash=crash)
+    except (CrashError, SpotifyError):
+        return None
+
+
+@dataclass
+class Run:
+    """A capture, and the plays of its answered polls."""
+
+    capture: Capture = field(default_factory=Capture)
+    shown: set[Played] = field(default_factory=set)
+
+    def poll(self, poll: Poll) -> None:
+        """Poll. Repeat a failed poll, in a new container if the process died."""
+        capture, spotify = self.capture, self.capture.spotify
+        capture.now = max(capture.now + timedelta(minutes=1), poll.at)
+        page = a_page(*[play.row(moved_ms) for play, moved_ms in poll.shown])
+        spotify.pages = [page]
+        vars(spotify).update(poll.refusal)
+        outcome = poll_or_fail(capture, poll.crash)
+        spotify.pages, spotify.tokens = [page], [spotify.trade]
         if outcome is None:
             if not poll.is_survived:
-                world.restart()
-            world.now += timedelta(minutes=1)
-            outcome = world.poll()
+                capture.restart()
+            capture.pass_time(minutes=1)
+            outcome = capture.poll()
         if outcome.status == "polled":
-            world.shown += [play for play, _ in poll.shown]
-    return world
+            self.shown.update(play for play, _ in poll.shown)
+
+
+def run_polls(polls: list[Poll]) -> Run:
+    run = Run()
+    for poll in polls:
+        run.poll(poll)
+    return run
 
 
 def rows_of(plays: list[Play]) -> list[Play]:
@@ -174,51 +201,47 @@ def rows_of(plays: list[Play]) -> list[Play]:
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
 def test_every_shown_play_becomes_one_row(polls):
-    world = run_polls(polls)
+    run = run_polls(polls)
 
-    rows, shown = rows_of(world.published()), set(world.shown)
-    assert len(rows) == len(shown)
-    assert all(any(play.matches(row) for row in rows) for play in shown)
+    rows = rows_of(run.capture.published())
+    assert len(rows) == len(run.shown)
+    assert all(any(play.matches(row) for row in rows) for play in run.shown)
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
 def test_published_plays_are_archived_under_their_origin(polls):
-    world = run_polls(polls)
+    capture = run_polls(polls).capture
 
-    origins = {batch.origin for batch in world.batches() if batch.plays}
+    origins = {batch.origin for batch in capture.batches() if batch.plays}
 
-    assert origins <= world.aws.objects.keys()
-
-
-@settings(ON_A_BUSY_MACHINE, max_examples=20)
-@given(series())
-def test_a_new_refresh_token_is_written_before_its_access_token_is_used(polls):
-    assert run_polls(polls).spotify.used_too_early == 0
+    assert origins <= capture.aws.objects.keys()
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_an_old_refresh_token_is_never_used(polls):
-    assert run_polls(polls).spotify.used_too_late == 0
+def test_no_token_is_used_before_storage_or_after_replacement(polls):
+    spotify = run_polls(polls).capture.spotify
+
+    assert (spotify.used_too_early, spotify.used_too_late) == (0, 0)
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
 def test_no_call_is_made_during_a_rate_limit(polls):
-    assert run_polls(polls).spotify.calls_while_blocked == 0
+    assert run_polls(polls).capture.spotify.calls_while_blocked == 0
 
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
 def test_a_repeated_last_answer_adds_nothing(polls):
-    world = run_polls(polls)
-    world.poll()
-    before = len(world.published())
+    capture = run_polls(polls).capture
+    capture.poll()
+    before = len(capture.published())
 
-    world.poll()
+    capture.poll()
 
-    assert len(world.published()) == before
+    assert len(capture.published()) == before
 
 
 @pytest.mark.parametrize("is_survived", [False, True], ids=["died", "lives on"])
@@ -229,26 +252,23 @@ def test_a_crash_at_any_step_loses_no_play(step, moment, is_survived):
     shown = [(play, 0) for play in plays]
     polls = [Poll(at(5), shown[:4]), Poll(at(65), shown, (step, moment), is_survived)]
 
-    rows = rows_of(run_polls(polls).published())
+    rows = rows_of(run_polls(polls).capture.published())
 
     assert [row.played_at for row in rows] == [play.ended_at for play in plays]
 
 
-def test_a_poll_takes_ten_steps():
-    world = World()
-    world.spotify.rows = [a_row(iso(START))]
+def test_a_poll_makes_ten_calls(capture, spotify):
+    spotify.pages = [capture.page(1)]
 
-    world.poll()
+    capture.poll()
 
-    assert world.steps.taken == STEPS
+    assert capture.steps.taken == STEPS
 
 
-def test_a_poll_makes_one_call_and_gets_one_token_an_hour():
-    world = World()
+def test_a_poll_makes_one_call_and_gets_one_token_an_hour(capture, spotify):
+    for _ in range(72):
+        spotify.pages = [capture.page(1)]
+        capture.poll()
+        capture.pass_time(minutes=20)
 
-    for poll in range(72):
-        world.now = START + timedelta(minutes=20 * poll)
-        world.spotify.rows = [a_row(iso(world.now))]
-        world.poll()
-
-    assert world.spotify.calls == {"/v1/me/player/recently-played": 72, "/api/token": 24}
+    assert Counter(spotify.paths) == {PLAYED: 72, TOKEN: 24}

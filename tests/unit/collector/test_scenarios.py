@@ -13,25 +13,19 @@ from infra.local import catalogue
 from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from infra.local.simulators.scenarios import NORMAL
 from infra.local.simulators.scenarios_spotify import SPOTIFY
-from services.collector.credentials import AccessTokens, CredentialStore
 from services.collector.domain.gaps import MOVE
-from services.collector.poll import Collector
-from services.collector.state import ListenerStates
-from shared.archive import Archive
 from shared.errors import SpotifyError
 from shared.models import PlayBatch, iso
-from shared.queues import Queue
-from shared.spotify.api import SpotifyAccounts, SpotifyApi
-from shared.spotify.rate_limits import SpotifyApps
 from shared.telemetry import metrics
-from tests.unit.collector.world import MemoryAws, Steps
-from tests.unit.simulated import simulators
+from tests.fakes.aws import MemoryAws, Steps
+from tests.fakes.simulators import simulators
+from tests.unit.collector.capture import a_collector
 
 A_DAY_S = 86_400
 OPTIONS = {"hangs": {"hang_s": 1}}
 
 
-class Capture:
+class SimulatedCapture:
     """The collector of one listener, with the simulators and AWS in memory."""
 
     def __init__(self, simulated, session):
@@ -44,24 +38,15 @@ class Capture:
             "refresh_token": REFRESH_TOKEN,
             "authorized_at": iso(datetime.now(UTC)),
         }
-        self.aws.secret = json.dumps(login)
+        self.aws.secrets["listener/me"] = json.dumps(login)
         self.played = []
         self.errors = []
         self.restart()
 
     def restart(self):
         """Start a new container without state."""
-        url, now = self.simulated.spotify_url, self.simulated.now
-        credentials = CredentialStore(self.aws, "listener/")
-        self.collector = Collector(
-            spotify=SpotifyApi(self.session, url),
-            credentials=credentials,
-            tokens=AccessTokens(SpotifyAccounts(self.session, url), credentials, now),
-            states=ListenerStates(self.aws, "listener-state"),
-            apps=SpotifyApps(self.aws, "spotify-app"),
-            archive=Archive(self.aws, "archive"),
-            queue=Queue(self.aws, "queue"),
-            clock=now,
+        self.collector = a_collector(
+            self.aws, self.session, self.simulated.spotify_url, self.simulated.now
         )
 
     def play(self, count):
@@ -85,11 +70,11 @@ class Capture:
 
     def lost(self):
         """Return the plays that are in no message."""
-        told = [play for batch in self.batches() for play in batch.plays]
+        published = [play for batch in self.batches() for play in batch.plays]
         return [
             (uri, ended_at)
             for uri, ended_at in self.played
-            if not any(p.track_uri == uri and abs(p.played_at - ended_at) < MOVE for p in told)
+            if not any(p.track_uri == uri and abs(p.played_at - ended_at) < MOVE for p in published)
         ]
 
     def open_gaps(self):
@@ -108,7 +93,7 @@ def capture(monkeypatch):
     monkeypatch.setattr(shared.spotify.api, "TIMEOUT_S", (1, 1))
     with simulators() as simulated, requests.Session() as session:
         session.trust_env = False
-        capture = Capture(simulated, session)
+        capture = SimulatedCapture(simulated, session)
         capture.play(5)
         assert capture.poll() == "polled"
         simulated.pass_s(3_600)

@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
 @pytest.fixture
-def states(aws):
+def states(cloud):
     return ListenerStates(client("dynamodb"), "listener-state")
 
 

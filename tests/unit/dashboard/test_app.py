@@ -83,7 +83,7 @@ def test_an_invalid_argument_is_refused_with_the_valid_values(top, query, says):
     assert says in answer.text
 
 
-def test_the_mapping_names_the_columns_of_the_views():
+def test_a_rule_and_a_measure_choose_the_columns_of_the_views():
     assert Choice(RULES["half"], "plays").columns == {
         "plays": "plays_half",
         "value": "plays_half",

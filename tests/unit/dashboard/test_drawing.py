@@ -24,7 +24,7 @@ def test_ticks_are_round_and_reach_the_highest_value(most, ticks):
 
 
 @given(st.floats(min_value=1e-3, max_value=1e12))
-def test_a_few_ticks_cover_any_value(most):
+def test_at_most_six_ticks_cover_any_value(most):
     ticks = ticks_up_to(most)
 
     assert ticks[-1] >= most * 0.999999

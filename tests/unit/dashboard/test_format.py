@@ -85,7 +85,7 @@ def test_growth_shows_its_direction(now, before, text):
 @pytest.mark.parametrize(
     ("rank", "before", "text"), [(1, 3, "▲ 2"), (3, 2, "▼ 1"), (2, 2, "="), (7, None, "new")]
 )
-def test_a_lower_rank_number_is_a_climb(rank, before, text):
+def test_a_move_up_the_list_shows_an_upward_arrow(rank, before, text):
     assert formats.move(rank, before) == text
 
 

@@ -17,5 +17,5 @@ from dashboard.pages.overview import mean
     ],
     ids=["known", "gaps", "0", "unknown", "short", "none"],
 )
-def test_the_mean_covers_known_days_only(values, means):
+def test_a_mean_uses_only_the_known_days(values, means):
     assert mean(values) == means

@@ -5,11 +5,19 @@ from tests.unit.enricher.examples import some_features
 
 
 def all_known(tracks):
-    return Answer({track: some_features(track.rpartition(":")[2]) for track in tracks})
+    return known_except()(tracks)
 
 
 def none_known(tracks):
     return Answer(missing=frozenset(tracks))
+
+
+def known_except(*missing):
+    """Return a function that knows all tracks except these."""
+    return lambda tracks: Answer(
+        {t: some_features(t.rpartition(":")[2]) for t in tracks if t not in missing},
+        frozenset(missing).intersection(tracks),
+    )
 
 
 def failing(failure):

@@ -6,8 +6,7 @@ import pytest
 from services.enricher.cache.pending import DueTracks
 from services.enricher.cache.table import TrackCache
 from services.enricher.domain.entry import Entry
-from tests.unit.enricher.conftest import TABLE
-from tests.unit.enricher.examples import START, some_features, uri, uris
+from tests.unit.enricher.examples import START, TABLE, some_features, uri, uris
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_only_due_tracks_are_returned(due, remember):
     assert due.read(soon, 10) == ([uri("due"), uri("waiting")], 2)
 
 
-def test_failures_come_before_misses_and_the_longest_due_first(due, remember):
+def test_failed_tracks_come_before_misses_and_the_longest_overdue_first(due, remember):
     remember({uri("missed4"): waiting(4, days=9)})
     remember({uri("missed1"): waiting(1, days=8), uri("failedlate"): waiting(0, seconds=1)})
     remember({uri("missed3"): waiting(3, days=8), uri("failedearly"): waiting(0, seconds=2)})
@@ -55,7 +54,7 @@ def test_failures_come_before_misses_and_the_longest_due_first(due, remember):
     assert tracks == [uri(name) for name in expected]
 
 
-def test_only_so_many_are_returned_but_all_counted(due, remember):
+def test_at_most_the_given_number_is_returned_but_all_are_counted(due, remember):
     remember(dict.fromkeys(uris(30), waiting()) | dict.fromkeys(uris(30, "missed"), waiting(2)))
 
     tracks, count = due.read(START, 20)
@@ -64,7 +63,7 @@ def test_only_so_many_are_returned_but_all_counted(due, remember):
     assert set(tracks) <= set(uris(30))
 
 
-def test_every_page_is_read_and_surplus_pages_only_counted(dynamodb, remember):
+def test_every_page_is_read_and_further_pages_are_only_counted(dynamodb, remember):
     remember(dict.fromkeys(uris(25), waiting()))
     selects: list[str] = []
 
@@ -73,14 +72,3 @@ def test_every_page_is_read_and_surplus_pages_only_counted(dynamodb, remember):
     assert (len(set(tracks)), count) == (15, 25)
     projected, counted = "ALL_PROJECTED_ATTRIBUTES", "COUNT"
     assert selects == [projected, projected, counted, counted, counted, counted, counted]
-
-
-def test_an_item_that_is_not_a_track_is_logged(dynamodb, due, remember, caplog):
-    numbers = {"misses": {"N": "0"}, "retry_at": {"N": "1"}}
-    dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": "poison"}, **numbers})
-    remember(dict.fromkeys(uris(2), waiting()))
-
-    tracks, count = due.read(START, 2)
-
-    assert (set(tracks), count) == (set(uris(2)), 2)
-    assert [record.items for record in caplog.records] == [1]

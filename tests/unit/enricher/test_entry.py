@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from services.enricher.domain.entry import Entry
-from tests.unit.enricher.examples import START, some_features
+from tests.unit.enricher.examples import START, rated, some_features
 
 
 @pytest.mark.parametrize(("misses", "days"), [(0, 1), (1, 7), (2, 30), (3, 90), (4, 90)], ids=str)
@@ -33,45 +33,37 @@ def fail(entry, features):
     return entry.failed(features, START, START)
 
 
-EVERY_NEWS = pytest.mark.parametrize("follow", [learn, miss, fail])
+@pytest.mark.parametrize(
+    ("before", "answered", "known"),
+    [
+        pytest.param(
+            some_features(energy=None), None, some_features(energy=None), id="without an answer"
+        ),
+        pytest.param(
+            some_features(energy=0.1, popularity=40),
+            some_features(energy=0.2, popularity=41),
+            some_features(energy=0.2, popularity=41),
+            id="all anew",
+        ),
+        pytest.param(
+            some_features(energy=None, **rated(40, "first")),
+            some_features(energy=0.2, popularity=None, source="second"),
+            some_features(energy=0.2, source="second", **rated(40, "first")),
+            id="audio",
+        ),
+        pytest.param(
+            some_features(energy=0.2, popularity=None, source="first"),
+            some_features(energy=None, popularity=41, source="second"),
+            some_features(energy=0.2, source="first", **rated(41, "second")),
+            id="popularity",
+        ),
+    ],
+)
+@pytest.mark.parametrize("follow", [learn, miss, fail])
+def test_an_answer_is_merged_with_the_known_features(follow, before, answered, known):
+    entry = follow(Entry(before, retry_at=START), answered)
 
-
-@EVERY_NEWS
-def test_incomplete_features_stay_known(follow):
-    part = some_features(energy=None)
-
-    entry = follow(Entry(part, retry_at=START), None)
-
-    assert entry.features == part
-
-
-@EVERY_NEWS
-def test_a_later_answer_replaces_an_earlier_one(follow):
-    before = Entry(some_features(energy=0.1, popularity=40), retry_at=START)
-
-    entry = follow(before, some_features(energy=0.2, popularity=41))
-
-    assert entry.features == some_features(energy=0.2, popularity=41)
-
-
-@EVERY_NEWS
-def test_an_answer_without_popularity_keeps_the_known_one(follow):
-    rated = {"popularity": 40, "popularity_source": "first", "popularity_fetched_at": START}
-    before = Entry(some_features(energy=None, **rated), retry_at=START)
-
-    entry = follow(before, some_features(energy=0.2, popularity=None, source="second"))
-
-    assert entry.features == some_features(energy=0.2, source="second", **rated)
-
-
-@EVERY_NEWS
-def test_an_answer_without_audio_keeps_the_known_audio(follow):
-    before = Entry(some_features(energy=0.2, popularity=None, source="first"), retry_at=START)
-
-    entry = follow(before, some_features(energy=None, popularity=41, source="second"))
-
-    rated = {"popularity": 41, "popularity_source": "second", "popularity_fetched_at": START}
-    assert entry.features == some_features(energy=0.2, source="first", **rated)
+    assert entry.features == known
 
 
 @pytest.mark.parametrize(
@@ -80,11 +72,11 @@ def test_an_answer_without_audio_keeps_the_known_audio(follow):
     ids=["settled", "not due"],
 )
 @pytest.mark.parametrize("follow", [miss, fail])
-def test_asking_early_changes_no_delay(before, follow):
+def test_an_early_answer_without_features_changes_no_delay(before, follow):
     assert follow(before, None) == before
 
 
-def test_an_early_answer_makes_a_track_known():
+def test_an_early_answer_with_features_makes_a_track_known():
     waiting = Entry(misses=2, retry_at=START + timedelta(days=3))
 
     assert waiting.learned(some_features()) == Entry(some_features())
@@ -94,7 +86,7 @@ def test_a_known_track_is_never_due():
     assert not Entry(some_features()).is_due(START)
 
 
-def test_a_track_is_due_from_its_retry_at_on():
+def test_a_pending_track_is_due_from_its_retry_at_on():
     entry = Entry(retry_at=START)
 
     assert entry.is_due(START)

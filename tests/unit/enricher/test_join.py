@@ -50,22 +50,13 @@ def test_each_known_track_brings_its_features_once(plays, known):
     assert list(joined.features) == [features[t] for t in dict.fromkeys(played) if t in features]
 
 
-def test_a_batch_keeps_its_identity_and_its_report():
+@pytest.mark.parametrize("plays", [[], [a_play()]], ids=["no plays", "one play"])
+def test_a_batch_keeps_its_identity_and_its_report(plays):
     gap = Gap(started_at=START, ended_at=START + timedelta(hours=1), reason="full page")
     report = PollReport(polled_at=START, returned=50, new=1, late=0, moved=0, gap=gap)
-    batch = a_batch(a_play(), listener="anna", source="recently-played", number=3, report=report)
+    batch = a_batch(*plays, listener="anna", source="recently-played", number=3, report=report)
 
-    joined = read(batch, {})
-
-    assert joined == EnrichedBatch(**dict(batch))
-
-
-def test_a_batch_without_plays_keeps_its_report():
-    report = PollReport(polled_at=START, returned=0, new=0, late=0, moved=0)
-
-    joined = read(a_batch(report=report), {})
-
-    assert (joined.plays, joined.features, joined.report) == ((), (), report)
+    assert read(batch, {}) == EnrichedBatch(**dict(batch))
 
 
 def test_a_popularity_of_zero_is_a_value():

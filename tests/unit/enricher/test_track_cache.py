@@ -1,12 +1,12 @@
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from services.enricher.cache.items import entry_of
 from services.enricher.cache.table import TrackCache, TrackCacheError
 from services.enricher.domain.entry import Entry
-from tests.unit.enricher.conftest import PLAIN_TABLE, TABLE
-from tests.unit.enricher.examples import START, some_features, uri, uris
+from tests.unit.enricher.examples import START, TABLE, some_features, uri, uris
 
 KNOWN = Entry(some_features("Boats", energy=0.1 + 0.2))
 PENDING = Entry(misses=2, retry_at=START + timedelta(days=7))
@@ -16,37 +16,28 @@ UNPOPULAR = Entry(some_features("Boats", popularity=0))
 UNRATED = Entry(some_features("Boats", popularity=None))
 
 
-def counting(dynamodb, calls):
-    """Pass calls on, and record the number of keys or items of each."""
+class Metered:
+    """Passes calls on, records the size of each, and processes only its first keys or items."""
 
-    def passed_on(name):
-        def call(RequestItems):
-            (content,) = RequestItems.values()
-            calls.append(len(content["Keys"] if name == "batch_get_item" else content))
-            return getattr(dynamodb, name)(RequestItems=RequestItems)
+    def __init__(self, dynamodb, share=100):
+        self._dynamodb = dynamodb
+        self._share = share
+        self.sizes = []
 
-        return call
-
-    return SimpleNamespace(
-        batch_get_item=passed_on("batch_get_item"), batch_write_item=passed_on("batch_write_item")
-    )
-
-
-def reluctant(dynamodb, share):
-    """Process only the first few keys or items of each call."""
-
-    def get(RequestItems):
-        keys = RequestItems[TABLE]["Keys"]
-        answer = dynamodb.batch_get_item(RequestItems={TABLE: {"Keys": keys[:share]}})
-        unprocessed = {TABLE: {"Keys": keys[share:]}} if keys[share:] else {}
+    def batch_get_item(self, RequestItems):
+        keys, rest = self._split(RequestItems[TABLE]["Keys"])
+        answer = self._dynamodb.batch_get_item(RequestItems={TABLE: {"Keys": keys}})
+        unprocessed = {TABLE: {"Keys": rest}} if rest else {}
         return {"Responses": answer["Responses"], "UnprocessedKeys": unprocessed}
 
-    def write(RequestItems):
-        requests = RequestItems[TABLE]
-        dynamodb.batch_write_item(RequestItems={TABLE: requests[:share]})
-        return {"UnprocessedItems": {TABLE: requests[share:]} if requests[share:] else {}}
+    def batch_write_item(self, RequestItems):
+        items, rest = self._split(RequestItems[TABLE])
+        self._dynamodb.batch_write_item(RequestItems={TABLE: items})
+        return {"UnprocessedItems": {TABLE: rest} if rest else {}}
 
-    return SimpleNamespace(batch_get_item=get, batch_write_item=write)
+    def _split(self, requests):
+        self.sizes.append(len(requests))
+        return requests[: self._share], requests[self._share :]
 
 
 def stored(dynamodb, track):
@@ -89,13 +80,15 @@ def test_a_known_track_is_not_in_the_index(new_container, dynamodb):
         *("negative misses", "too many misses", "year 9999", "null"),
     ],
 )
-def test_an_unreadable_item_counts_as_missing(dynamodb, caplog, attributes):
-    # An index enforces the types of its keys; a table without one takes any.
-    dynamodb.put_item(TableName=PLAIN_TABLE, Item={"track_uri": {"S": uri("odd")}, **attributes})
+def test_a_damaged_item_has_no_entry(attributes):
+    assert entry_of({"track_uri": {"S": uri("odd")}, **attributes}) is None
 
-    entries_read = TrackCache(dynamodb, PLAIN_TABLE).read([uri("odd")], START)
 
-    assert entries_read == {}
+def test_a_damaged_item_counts_as_missing_and_is_logged(dynamodb, new_container, caplog):
+    damaged = {"track_uri": {"S": uri("odd")}, "features": {"S": "no JSON"}}
+    dynamodb.put_item(TableName=TABLE, Item=damaged)
+
+    assert new_container().read([uri("odd")], START) == {}
     assert [(record.message, record.track) for record in caplog.records] == [
         ("track cache holds an unreadable item", uri("odd"))
     ]
@@ -118,22 +111,16 @@ def test_rounding_never_shortens_a_delay(new_container):
     assert entry.retry_at == START + timedelta(seconds=6)
 
 
-@pytest.mark.parametrize(("tracks", "calls"), [(0, []), (100, [100]), (250, [100, 100, 50])])
-def test_a_hundred_tracks_are_read_in_one_call(dynamodb, tracks, calls):
-    made: list[int] = []
+def test_25_tracks_are_written_and_100_read_in_one_call(dynamodb):
+    entries = dict.fromkeys(uris(130), PENDING)
+    table = Metered(dynamodb)
+    TrackCache(table, TABLE).write(entries)
+    TrackCache(table, TABLE).write({})
 
-    TrackCache(counting(dynamodb, made), TABLE).read(uris(tracks), START)
+    entries_read = TrackCache(table, TABLE).read(uris(130), START)
 
-    assert made == calls
-
-
-@pytest.mark.parametrize(("tracks", "calls"), [(0, []), (25, [25]), (60, [25, 25, 10])])
-def test_twenty_five_tracks_are_written_in_one_call(dynamodb, tracks, calls):
-    made: list[int] = []
-
-    TrackCache(counting(dynamodb, made), TABLE).write(dict.fromkeys(uris(tracks), KNOWN))
-
-    assert made == calls
+    assert entries_read == entries
+    assert table.sizes == [25, 25, 25, 25, 25, 5, 100, 30]
 
 
 def test_the_last_write_of_two_containers_wins(new_container):
@@ -144,25 +131,18 @@ def test_the_last_write_of_two_containers_wins(new_container):
     assert new_container().read([uri("Boats")], START) == {uri("Boats"): PENDING}
 
 
-def test_many_tracks_are_read(new_container):
-    entries = dict.fromkeys(uris(130), PENDING)
-    new_container().write(entries)
-
-    assert new_container().read(uris(130), START) == entries
-
-
 def test_tracks_in_memory_are_not_read_again(dynamodb):
-    made: list[int] = []
-    cache = TrackCache(counting(dynamodb, made), TABLE)
+    table = Metered(dynamodb)
+    cache = TrackCache(table, TABLE)
     cache.write({uri("written"): KNOWN})
     TrackCache(dynamodb, TABLE).write({uri("read"): PENDING})
     cache.read([uri("read")], START)
-    made.clear()
+    table.sizes.clear()
 
     entries_read = cache.read([uri("written"), uri("read")], START)
 
     assert entries_read == {uri("written"): KNOWN, uri("read"): PENDING}
-    assert made == []
+    assert table.sizes == []
 
 
 def test_a_due_track_is_read_from_the_table_again(new_container):
@@ -178,45 +158,39 @@ def test_a_due_track_is_read_from_the_table_again(new_container):
 
 
 def test_the_memory_drops_the_least_recently_used_track(dynamodb):
-    made: list[int] = []
-    cache = TrackCache(counting(dynamodb, made), TABLE, size=2)
+    table = Metered(dynamodb)
+    cache = TrackCache(table, TABLE, size=2)
     cache.write({uri("a"): KNOWN, uri("b"): KNOWN})
     cache.read([uri("a")], START)
     cache.write({uri("c"): KNOWN})
-    made.clear()
+    table.sizes.clear()
 
     cache.read([uri("a"), uri("c")], START)
-    assert made == []
+    assert table.sizes == []
 
     cache.read([uri("b")], START)
-    assert made == [1]
+    assert table.sizes == [1]
 
 
-def test_unprocessed_keys_are_read_in_further_calls(dynamodb, new_container):
+def test_what_dynamodb_did_not_process_is_sent_again(dynamodb):
     entries = dict.fromkeys(uris(9), PENDING)
-    new_container().write(entries)
+    table = Metered(dynamodb, share=3)
 
-    entries_read = TrackCache(reluctant(dynamodb, 3), TABLE).read(uris(9), START)
+    TrackCache(table, TABLE).write(entries)
+    entries_read = TrackCache(table, TABLE).read(uris(9), START)
 
     assert entries_read == entries
+    assert table.sizes == [9, 6, 3] * 2
 
 
 def test_a_read_fails_if_dynamodb_never_processes_all(dynamodb):
     with pytest.raises(TrackCacheError, match=r"batch_get_item .* did not process all"):
-        TrackCache(reluctant(dynamodb, 2), TABLE).read(uris(10), START)
-
-
-def test_unprocessed_items_are_written_in_further_calls(dynamodb, new_container):
-    entries = dict.fromkeys(uris(9), PENDING)
-
-    TrackCache(reluctant(dynamodb, 3), TABLE).write(entries)
-
-    assert new_container().read(uris(9), START) == entries
+        TrackCache(Metered(dynamodb, share=2), TABLE).read(uris(10), START)
 
 
 def test_a_write_fails_if_dynamodb_never_processes_all(dynamodb, new_container):
     with pytest.raises(TrackCacheError, match=r"batch_write_item .* did not process all"):
-        TrackCache(reluctant(dynamodb, 2), TABLE).write(dict.fromkeys(uris(10), PENDING))
+        TrackCache(Metered(dynamodb, share=2), TABLE).write(dict.fromkeys(uris(10), PENDING))
 
     assert set(new_container().read(uris(10), START)) == set(uris(8))
 
@@ -232,10 +206,21 @@ def test_the_memory_keeps_nothing_of_a_failed_write(dynamodb):
     assert cache.read([uri("Boats")], START) == {uri("Boats"): PENDING}
 
 
-def test_a_table_that_is_away_cannot_be_read(dynamodb, new_container):
-    dynamodb.delete_table(TableName=TABLE)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "Throttling"}}, "BatchGetItem"),
+        ConnectTimeoutError(endpoint_url=""),
+    ],
+    ids=["refused", "no connection"],
+)
+def test_a_table_that_is_away_cannot_be_read(new_container, dynamodb, monkeypatch, error):
+    def fail(**_):
+        raise error
 
-    with pytest.raises(TrackCacheError, match=r"batch_get_item.*ResourceNotFoundException"):
+    monkeypatch.setattr(dynamodb, "batch_get_item", fail)
+
+    with pytest.raises(TrackCacheError, match="batch_get_item of the track cache failed"):
         new_container().read([uri("new")], START)
 
 

@@ -38,14 +38,6 @@ class Table:
         self.outcomes.update(outcome)
         return Counter(outcome)
 
-    def heal(self, popularity: int) -> None:
-        """Set the popularity of every record that lacks one."""
-        for row in self.rows.values():
-            for record in row.records:
-                if record.play.popularity is None:
-                    healed = record.play.model_copy(update={"popularity": popularity})
-                    record.play = healed
-
     def _near(self, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
         self.looks += 1
         return [row for row_id, row in self.rows.items() if row_id not in known]
@@ -53,10 +45,6 @@ class Table:
     def shown(self) -> list[tuple[object, ...]]:
         """What the table shows, without ids and load times."""
         return shown(self.rows.values())
-
-    def unpopular(self) -> list[tuple[object, ...]]:
-        """What the table shows, without popularity."""
-        return sorted(((*row[:7], *row[8:]) for row in self.shown()), key=repr)
 
 
 class NarrowTable(Table):

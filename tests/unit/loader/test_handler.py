@@ -23,27 +23,9 @@ from tests.unit.loader.loader_examples import (
 
 GOOD = a_batch(a_play())
 PLAIN = json.loads(GOOD.model_dump_json(exclude_none=True))
-POISON = {
-    "no JSON": "{",
-    "empty": "",
-    "no object": "[]",
-    "nested without end": "[" * 100_000,
-    "unknown schema": json.dumps(PLAIN | {"schema_version": 2}),
-    "no listener": json.dumps({key: PLAIN[key] for key in PLAIN if key != "listener"}),
-    "NUL": json.dumps(PLAIN | {"origin": "a\x00b"}),
-    "NUL in a play": json.dumps(PLAIN | {"plays": [PLAIN["plays"][0] | {"platform": "\x00"}]}),
-    "escaped lone surrogate": json.dumps(PLAIN | {"origin": "a\ud800b"}),
-    "lone surrogate": json.dumps(PLAIN | {"origin": "a\udfffb"}, ensure_ascii=False),
-    "before all time": json.dumps(
-        PLAIN | {"plays": [PLAIN["plays"][0] | {"played_at": "0001-01-01T00:00:00Z"}]}
-    ),
-    "after all time": json.dumps(
-        PLAIN | {"plays": [PLAIN["plays"][0] | {"played_at": "9999-12-31T23:59:59Z"}]}
-    ),
-}
 
 
-class Shelf:
+class FakeLoader:
     """A loader that refuses batches of some origins and keeps the others."""
 
     def __init__(self):
@@ -63,10 +45,10 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(monkeypatch):
-    shelf = Shelf()
-    monkeypatch.setattr(loader, "wire", lambda: shelf)
-    return shelf
+def fake(monkeypatch):
+    fake = FakeLoader()
+    monkeypatch.setattr(loader, "wire", lambda: fake)
+    return fake
 
 
 def run(*bodies):
@@ -77,44 +59,43 @@ def batches(count):
     return [a_batch(a_play(), origin=f"origin-{number}") for number in range(count)]
 
 
-def test_all_batches_of_an_event_are_loaded_in_order(shelf):
+def test_all_batches_of_an_event_are_loaded_in_order(fake):
     assert run(*batches(3)) == []
-    assert (origins(shelf.kept), shelf.tries) == (["origin-0", "origin-1", "origin-2"], 1)
+    assert (origins(fake.kept), fake.tries) == (["origin-0", "origin-1", "origin-2"], 1)
 
 
-def test_a_batch_is_loaded_unchanged(shelf):
+def test_a_batch_is_loaded_unchanged(fake):
     batch = a_batch(a_play(ms_played=0, shuffle=False), features=(features(tempo=120.5),))
 
     run(batch)
 
-    assert shelf.kept == [batch]
+    assert fake.kept == [batch]
 
 
-def test_an_event_without_messages_loads_nothing(shelf):
+def test_an_event_without_messages_loads_nothing(fake):
     assert run() == []
-    assert shelf.tries == 0
+    assert fake.tries == 0
 
 
-@pytest.mark.parametrize("body", POISON.values(), ids=POISON)
-def test_a_poison_message_fails_alone(shelf, body):
+def test_a_poison_message_fails_alone(fake):
     first, last = batches(2)
 
-    assert run(first, body, last) == ["m1"]
-    assert shelf.kept == [first, last]
+    assert run(first, "{", last) == ["m1"]
+    assert fake.kept == [first, last]
 
 
-def test_an_event_of_poison_only_does_not_use_the_database(shelf):
-    assert run(*POISON.values()) == [f"m{number}" for number in range(len(POISON))]
-    assert (shelf.tries, shelf.refreshed) == (0, [])
+def test_an_event_of_poison_only_does_not_use_the_database(fake):
+    assert run("{", "[]") == ["m0", "m1"]
+    assert (fake.tries, fake.refreshed) == (0, [])
 
 
-def test_the_refresh_gets_all_batches_of_the_event(shelf):
-    shelf.refused = {"origin-0"}
+def test_the_refresh_gets_all_batches_of_the_event(fake):
+    fake.refused = {"origin-0"}
     all_batches = batches(3)
 
     run(*all_batches, "{")
 
-    ((refreshed, _),) = shelf.refreshed
+    ((refreshed, _),) = fake.refreshed
     assert refreshed == all_batches
 
 
@@ -123,14 +104,14 @@ def test_the_refresh_gets_all_batches_of_the_event(shelf):
     [(60_000, REFRESH_S), (39_000, 13), (3_000, 1)],
     ids=["as deployed", "late", "short"],
 )
-def test_a_refresh_takes_at_most_a_third_of_the_remaining_time(shelf, remaining_ms, most_s):
+def test_a_refresh_takes_at_most_a_third_of_the_remaining_time(fake, remaining_ms, most_s):
     context: Any = SimpleNamespace(
         **{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: remaining_ms}
     )
 
     loader.handler(an_event(*batches(1)), context)
 
-    assert [seconds for _, seconds in shelf.refreshed] == [most_s]
+    assert [seconds for _, seconds in fake.refreshed] == [most_s]
 
 
 def test_the_refresh_limit_is_below_the_connection_timeout():
@@ -139,48 +120,48 @@ def test_the_refresh_limit_is_below_the_connection_timeout():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 @pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
-def test_a_refused_batch_fails_alone(shelf, count, place):
+def test_a_refused_batch_fails_alone(fake, count, place):
     all_batches = batches(count)
-    shelf.refused = {all_batches[place].origin}
+    fake.refused = {all_batches[place].origin}
 
     assert run(*all_batches) == [f"m{range(count)[place]}"]
-    assert origins(shelf.kept) == [b.origin for b in all_batches if b is not all_batches[place]]
+    assert origins(fake.kept) == [b.origin for b in all_batches if b is not all_batches[place]]
 
 
-def test_two_refused_batches_fail_alone_beside_poison(shelf):
-    shelf.refused = {"origin-1", "origin-4"}
+def test_two_refused_batches_fail_alone_beside_poison(fake):
+    fake.refused = {"origin-1", "origin-4"}
     first, *rest = batches(6)
 
     assert run(first, "{", *rest) == ["m1", "m2", "m5"]
-    assert origins(shelf.kept) == ["origin-0", "origin-2", "origin-3", "origin-5"]
+    assert origins(fake.kept) == ["origin-0", "origin-2", "origin-3", "origin-5"]
 
 
-def test_bisecting_ten_batches_takes_few_loads(shelf):
-    shelf.refused = {"origin-7"}
+def test_bisecting_ten_batches_takes_few_loads(fake):
+    fake.refused = {"origin-7"}
 
     run(*batches(10))
 
-    assert shelf.tries <= 9
+    assert fake.tries <= 9
 
 
-def test_an_unavailable_database_fails_the_invocation(shelf, monkeypatch):
+def test_an_unavailable_database_fails_the_invocation(fake, monkeypatch):
     def load(batches):
         raise DatabaseAwayError("no connection to Postgres")
 
-    monkeypatch.setattr(shelf, "load", load)
+    monkeypatch.setattr(fake, "load", load)
 
     with pytest.raises(DatabaseAwayError):
         run("{", *batches(2))
-    assert shelf.refreshed == []
+    assert fake.refreshed == []
 
 
-def test_a_database_lost_while_bisecting_fails_the_invocation(shelf, monkeypatch):
+def test_a_database_lost_while_bisecting_fails_the_invocation(fake, monkeypatch):
     def load(batches):
         if len(batches) == 1:
             raise DatabaseAwayError("no connection to Postgres")
         raise DatabaseRefusalError("integer out of range (22003)")
 
-    monkeypatch.setattr(shelf, "load", load)
+    monkeypatch.setattr(fake, "load", load)
 
     with pytest.raises(DatabaseAwayError):
         run(*batches(2))
@@ -197,8 +178,8 @@ def logged(caplog):
     return line
 
 
-def test_a_refused_batch_is_logged_with_origin_and_number(shelf, logged):
-    shelf.refused = {"origin-0"}
+def test_a_refused_batch_is_logged_with_origin_and_number(fake, logged):
+    fake.refused = {"origin-0"}
 
     run(*batches(1))
 
@@ -208,16 +189,7 @@ def test_a_refused_batch_is_logged_with_origin_and_number(shelf, logged):
     assert line["error"] == "integer out of range (22003)"
 
 
-def test_a_poison_message_is_logged_without_its_content(shelf, logged):
-    run(json.dumps(PLAIN | {"listener": "Somebody's Name", "number": -1}))
-
-    line = logged()
-    assert (line["levelname"], line["id"]) == ("ERROR", "m0")
-    assert [fault.split(":")[0] for fault in line["faults"]] == ["listener", "number"]
-    assert "Somebody" not in repr(line)
-
-
-def test_a_load_logs_counts(shelf, logged):
+def test_a_load_logs_counts(fake, logged):
     run(a_batch(a_play(0), a_play(3_600)), a_batch(a_play(), number=1))
 
     line = logged()
@@ -242,7 +214,7 @@ def test_missing_environment_variables_are_named():
         run(GOOD)
 
 
-def test_a_collected_batch_can_be_loaded_directly(shelf):
+def test_the_loader_ignores_unknown_fields_of_a_message(fake):
     run(json.dumps(PLAIN | {"a_field_of_the_next_release": 1}))
 
-    assert shelf.kept == [EnrichedBatch.model_validate(PLAIN)]
+    assert fake.kept == [EnrichedBatch.model_validate(PLAIN)]

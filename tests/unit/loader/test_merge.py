@@ -1,10 +1,6 @@
 """The rules of identity, one by one, and for every order, split and repetition."""
 
-from collections import Counter
 from datetime import timedelta
-from itertools import permutations
-from typing import Any
-from unicodedata import normalize
 
 import pytest
 from hypothesis import assume, given, settings
@@ -24,8 +20,7 @@ from tests.unit.loader.memory_table import (
     reported,
     shown,
 )
-
-INTRO: dict[str, Any] = {"track_name": "Intro", "artist_name": "Various Artists"}
+from tests.unit.loader.random_records import RECORDS
 
 
 def loaded(*records: tuple[Source, Play]) -> Table:
@@ -34,58 +29,43 @@ def loaded(*records: tuple[Source, Play]) -> Table:
     return table
 
 
-def test_two_api_records_less_than_a_second_apart_are_one_play():
-    table = loaded(reported(0), reported(0.999))
-
-    assert [row.played_at for row in table.rows.values()] == [NOON]
-
-
-def test_two_api_records_a_second_apart_are_two_plays():
-    table = loaded(reported(0), reported(1))
-
-    assert len(table.rows) == 2
-
-
-def test_a_chain_of_api_records_never_merges_two_that_are_a_second_apart():
-    table = loaded(reported(0), reported(0.6), reported(1.2))
+@pytest.mark.parametrize(
+    ("records", "instants_s"),
+    [
+        pytest.param([reported(0), reported(0.999)], [0], id="API records less than 1 s apart"),
+        pytest.param([reported(0), reported(1)], [0, 1], id="API records 1 s apart"),
+        pytest.param([reported(0), reported(0.6), reported(1.2)], [0, 1.2], id="a chain of them"),
+        pytest.param([reported(0, "a"), reported(0, "b")], [0, 0], id="two tracks of the API"),
+        pytest.param([exported(0, "a"), exported(0, "b")], [0, 0], id="two tracks of an export"),
+        pytest.param([exported(5, ms=1_001), exported(4, ms=1_001)], [4], id="moved by 1 s"),
+        pytest.param([exported(0, ms=0), exported(1, ms=0)], [0, 1], id="two skips of 0 ms"),
+        pytest.param([exported(0, ms=1_000), exported(1, ms=1_000)], [0, 1], id="1,000 ms each"),
+        pytest.param([exported(0, ms=5_000), exported(1, ms=5_001)], [0, 1], id="other lengths"),
+        pytest.param([exported(0, ms=5_000), exported(2, ms=5_000)], [0, 2], id="2 s apart"),
+        pytest.param(
+            [reported(0, "a", isrc="QZAAA2600001"), exported(3, "b", isrc="QZAAA2600001")],
+            [0],
+            id="a relinked track",
+        ),
+        pytest.param(
+            [reported(0), exported(0, ms=3_000), (EXPORT, a_play(0.001, ms_played=0))],
+            [0, 0.001, 0.002],
+            id="skips within 1 ms of a taken instant",
+        ),
+    ],
+)
+def test_records_give_one_row_for_each_play(records, instants_s):
+    table = loaded(*records)
 
     assert sorted(row.played_at for row in table.rows.values()) == [
-        NOON,
-        NOON + timedelta(seconds=1.2),
+        NOON + timedelta(seconds=instant) for instant in instants_s
     ]
-
-
-def test_two_tracks_at_one_instant_are_two_plays():
-    table = loaded(reported(0, "a"), reported(0, "b"), exported(9, "c"), exported(9, "d"))
-
-    assert len(table.rows) == 4
 
 
 def test_the_longer_of_two_simultaneous_export_records_stays():
     table = loaded(exported(ms=20_000), exported(ms=30_000), exported(ms=0))
 
     assert [row.values()[5] for row in table.rows.values()] == [30_000]
-
-
-def test_an_export_record_moved_by_1_s_is_the_same_play():
-    table = loaded(exported(5, ms=1_001), exported(4, ms=1_001))
-
-    assert [row.played_at for row in table.rows.values()] == [NOON + timedelta(seconds=4)]
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        pytest.param(exported(0, ms=0), exported(1, ms=0), id="two skips of 0 ms"),
-        pytest.param(exported(0, ms=1_000), exported(1, ms=1_000), id="two of exactly 1,000 ms"),
-        pytest.param(exported(0, ms=5_000), exported(1, ms=5_001), id="not equally long"),
-        pytest.param(exported(0, ms=5_000), exported(2, ms=5_000), id="two seconds apart"),
-    ],
-)
-def test_similar_export_records_are_two_plays(first, second):
-    table = loaded(first, second)
-
-    assert len(table.rows) == 2
 
 
 @pytest.mark.parametrize("apart_s", [-90, -1.5, 0, 90])
@@ -125,98 +105,6 @@ def test_each_record_pairs_with_its_nearest():
     assert upgraded == {NOON: 12_000, NOON + timedelta(seconds=60): 11_000}
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        pytest.param(({"isrc": "QZAAA2600001"}, {"isrc": "QZAAA2600001"}), id="same ISRC"),
-        pytest.param(({"track_name": "SÜSS"}, {"track_name": "süß"}), id="same folded names"),
-    ],
-)
-def test_a_relinked_track_is_the_same_track(fields):
-    table = loaded(reported(0, "old", **fields[0]), exported(3, "new", **fields[1]))
-
-    assert [row.source for row in table.rows.values()] == ["both"]
-
-
-@pytest.mark.parametrize(
-    ("albums", "rows"),
-    [
-        pytest.param(("Summer Hits", "SUMMER HITS"), 1, id="one album"),
-        pytest.param(("Summer Hits", "Winter Hits"), 2, id="two albums"),
-        pytest.param((None, None), 2, id="nobody knows"),
-    ],
-)
-def test_compilation_tracks_match_by_title_only_within_one_album(albums, rows):
-    one, other = (
-        exported(0, uri, album_name=album, **INTRO) for uri, album in zip("ab", albums, strict=True)
-    )
-
-    assert len(loaded(one, other).rows) == rows
-
-
-def test_other_isrc_and_names_are_another_track():
-    table = loaded(reported(0, "old", isrc="QZAAA2600001"), exported(3, "new", isrc="QZAAA2600002"))
-
-    assert len(table.rows) == 2
-
-
-MOVEMENTS = [
-    reported(
-        after_s,
-        track,
-        isrc="QZAAA2600001",
-        track_name=f"{number}. Satz",
-        duration_ms=1_000 * number,
-    )
-    for after_s, track, number in ((0, "a", 1), (0.4, "b", 2), (0.4, "c", 3))
-]
-
-
-@pytest.mark.parametrize("records", list(permutations(MOVEMENTS)))
-def test_movements_with_one_isrc_are_separate_plays_in_any_order(records):
-    in_parts = Table()
-
-    for record in records:
-        in_parts.load([record])
-
-    assert len(in_parts.rows) == len(loaded(*records).rows) == 3
-
-
-@pytest.mark.parametrize("forms", list(permutations(["NFC", "NFD"])), ids="-".join)
-def test_names_in_two_normal_forms_give_one_row(forms):
-    one, other = (dict[str, Any](track_name=normalize(form, "Träumerei"), artist_name="Ex")
-                  for form in forms)  # fmt: skip
-
-    table = loaded(reported(0, "old", **one), exported(3, "new", **other))
-
-    assert [row.source for row in table.rows.values()] == ["both"]
-
-
-def test_empty_names_do_not_match():
-    nameless: dict[str, Any] = {"track_name": "", "artist_name": ""}
-
-    table = loaded(reported(0, "a", **nameless), exported(0, "b", **nameless))
-
-    assert len(table.rows) == 2
-
-
-def test_a_skip_at_the_instant_of_an_api_row_moves_1_ms():
-    table = loaded(reported(0), exported(0, ms=3_000))
-
-    instants = {row.source: row.played_at for row in table.rows.values()}
-    assert instants == {API: NOON, EXPORT: NOON + timedelta(milliseconds=1)}
-
-
-def test_skips_within_a_millisecond_of_taken_instants_keep_their_rows():
-    skip = a_play(0.001, ms_played=0)
-
-    table = loaded(reported(0), exported(0, ms=3_000), (EXPORT, skip))
-
-    assert sorted(row.played_at for row in table.rows.values()) == [
-        NOON + timedelta(milliseconds=ms) for ms in (0, 1, 2)
-    ]
-
-
 def test_the_greater_of_two_values_for_one_key_stays():
     table = loaded(reported(0, popularity=9), reported(0, popularity=70))
 
@@ -229,23 +117,28 @@ def test_popularity_does_not_choose_between_records_of_one_key(order):
 
     table = loaded(*[richer, popular][::order])
 
-    ((row),) = table.rows.values()
+    (row,) = table.rows.values()
     assert (row.values()[6], row.values()[8]) == (9, "QZ")
 
 
-def test_a_row_prefers_the_apis_greatest_popularity():
-    table = loaded(reported(0), reported(0.5, popularity=9), exported(3, popularity=70))
+@pytest.mark.parametrize(
+    ("popularities", "shown_popularity"),
+    [((None, 9, 70), 9), ((None, None, 70), 70)],
+    ids=["known to the API", "known to the export only"],
+)
+def test_a_row_shows_the_apis_popularity_else_the_exports(popularities, shown_popularity):
+    first, second, third = popularities
 
-    assert [row.values()[6] for row in table.rows.values()] == [9]
+    table = loaded(
+        reported(0, popularity=first),
+        reported(0.5, popularity=second),
+        exported(3, popularity=third),
+    )
+
+    assert [row.values()[6] for row in table.rows.values()] == [shown_popularity]
 
 
-def test_a_row_shows_the_exports_popularity_if_the_api_has_none():
-    table = loaded(reported(0), reported(0.5), exported(3, popularity=70))
-
-    assert [row.values()[6] for row in table.rows.values()] == [70]
-
-
-def test_changes_name_written_tracks_without_popularity():
+def test_changes_list_the_written_tracks_without_popularity():
     changes = merge(
         [
             Record(source, play, 0)
@@ -302,53 +195,6 @@ def test_a_narrower_window_splits_rows_without_losing_records():
     assert {row.source: len(row.records) for row in table.rows.values()} == {API: 2, EXPORT: 1}
 
 
-MOVEMENT = st.builds(
-    lambda track, title, ms, isrc: {
-        "track": track, "track_name": title, "duration_ms": ms, "isrc": isrc,
-    },
-    st.sampled_from("mn"),
-    st.sampled_from(["I. Prélude", normalize("NFD", "I. PRÉLUDE"), "II", ""]),
-    st.sampled_from([None, 60_000, 90_000]),
-    st.sampled_from([None, "QZAAA2600001", "qz-aaa-2600001", "null"]),
-)  # fmt: skip
-TRACKS = MOVEMENT | st.sampled_from(
-    [
-        {"track": "a", "isrc": "QZAAA2600002"},
-        {"track": "b", "isrc": "qzaaa26-00002", "track_name": "Other"},
-        {"track": "c", "track_name": "name A"},
-        {"track": "d"},
-        *({"track": track, "album_name": album, **INTRO} for track, album in ("eX", "fx", "gY")),
-    ]
-)
-API_RECORDS = st.builds(
-    lambda ms, track, popularity: reported(ms / 1000, popularity=popularity, **track),
-    st.one_of(st.integers(0, 3_000), st.integers(0, 300).map(lambda s: s * 1000)),
-    TRACKS,
-    st.sampled_from([None, 0, 50]),
-)
-EXPORT_RECORDS = st.builds(
-    lambda at_s, ms, track, platform: exported(at_s, ms=ms, platform=platform, **track),
-    st.one_of(st.integers(0, 4), st.integers(0, 300)),
-    st.sampled_from([0, 1_000, 1_001, 5_000, 9_999, 10_000, 60_000]),
-    TRACKS,
-    st.sampled_from([None, "ios", "android"]),
-)
-CHAINS = st.builds(
-    lambda step_s, first, sources: [
-        reported(step_s * n) if source == API else exported(step_s * n)
-        for n, source in enumerate(sources, first)
-    ],
-    st.sampled_from([1, 60, 90]),
-    st.integers(0, 5),
-    st.lists(st.sampled_from([API, EXPORT, EXPORT]), max_size=12),
-)
-RECORDS = st.builds(
-    lambda records, chain: records + chain,
-    st.lists(st.one_of(API_RECORDS, EXPORT_RECORDS), max_size=14),
-    st.just([]) | CHAINS,
-)
-
-
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, data=st.data())
 def test_any_order_split_and_repetition_give_the_same_table(records, data):
@@ -363,27 +209,10 @@ def test_any_order_split_and_repetition_give_the_same_table(records, data):
         in_parts.load(part)
         narrow.load(part)
 
-    told_at_once = shown(rows_of(records, MATCH_WINDOW))
-    assert loaded(*records).shown() == told_at_once
-    assert in_parts.shown() == told_at_once
-    assert narrow.shown() == told_at_once
-
-
-@settings(max_examples=400, deadline=None)
-@given(records=RECORDS, data=st.data())
-def test_healing_between_loads_changes_only_popularity(records, data):
-    shuffled = data.draw(st.permutations(records))
-    again = data.draw(st.lists(st.sampled_from(records), max_size=5)) if records else []
-    healed, plain = Table(), loaded(*records)
-
-    for record in (*shuffled, *again):
-        healed.load([record])
-        if data.draw(st.booleans()):
-            healed.heal(50)
-    healed.heal(50)
-
-    assert healed.unpopular() == plain.unpopular()
-    assert all(row.values()[6] is not None for row in healed.rows.values())
+    at_once = shown(rows_of(records, MATCH_WINDOW))
+    assert loaded(*records).shown() == at_once
+    assert in_parts.shown() == at_once
+    assert narrow.shown() == at_once
 
 
 @settings(max_examples=400, deadline=None)
@@ -412,17 +241,10 @@ def test_no_record_is_lost_or_wrongly_merged(records):
     assert sum(map(len, held)) == len(expected)
     assert all(_spread(row, API) < timedelta(seconds=1) for row in table.rows.values())
     assert all(_spread(row, EXPORT) <= timedelta(seconds=1) for row in table.rows.values())
+    # The unique key of the table.
+    assert len({(row.played_at, row.values()[0]) for row in table.rows.values()}) == len(held)
 
 
 def _spread(row: Row, source: str) -> timedelta:
     instants = [r.play.played_at for r in row.records if r.source == source]
     return max(instants) - min(instants) if instants else timedelta()
-
-
-@settings(max_examples=200, deadline=None)
-@given(records=RECORDS)
-def test_the_unique_key_is_never_violated(records):
-    table = loaded(*records)
-
-    keys = Counter((row.played_at, row.values()[0]) for row in table.rows.values())
-    assert not keys or max(keys.values()) == 1

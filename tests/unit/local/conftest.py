@@ -1,4 +1,4 @@
-"""What the tests of the local cloud share: a clock that stands still, and simulators to ask."""
+"""What the tests of the simulators share: a clock that stands still, and simulators to ask."""
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from werkzeug.test import Client
 
+from infra.local import catalogue
 from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from infra.local.simulators.listener import Listener
 from infra.local.simulators.reccobeats import reccobeats
 from infra.local.simulators.spotify import spotify
+
+RECENT = "/v1/me/player/recently-played"
 
 
 class HandClock:
@@ -43,22 +46,35 @@ class SpotifyApp:
         """Give the header that authorises a call."""
         return {"Authorization": f"Bearer {self.token().json['access_token']}"}
 
-    def recent(self, **query):
-        """Ask for the plays with a fresh token."""
-        path = "/v1/me/player/recently-played"
+    def get(self, path, **query):
+        """Call the web API with a fresh token."""
         return self.http.get(path, query_string=query, headers=self.login())
+
+    def recent(self, limit=50):
+        """Ask for the plays with a fresh token."""
+        return self.get(RECENT, limit=limit)
 
     def scenario(self, name, **options):
         """Switch a scenario on."""
         return self.http.post("/_control/scenario", json={"name": name, **options})
 
-    def get(self, path):
-        """Call the web API with a fresh token."""
-        return self.http.get(path, headers=self.login())
+    def push(self, *numbers):
+        """Show plays that ended at 8:00 and some tens of seconds, one for each track."""
+        plays = [
+            {"track_number": number, "played_at": f"2026-11-23T08:00:{place * 10:02}.250Z"}
+            for place, number in enumerate(numbers)
+        ]
+        return self.http.post("/_control/plays", json=plays)
 
-    def push(self, *plays):
-        """Push plays through the door for tests."""
-        return self.http.post("/_control/plays", json=list(plays))
+    def blocked_calls(self):
+        """Return the number of calls during a block."""
+        counted = self.http.get("/_control/blocked_calls").json
+        assert counted is not None
+        return counted["blocked_calls"]
+
+
+def id_of(number):
+    return catalogue.track(number).track_id
 
 
 @pytest.fixture
@@ -69,13 +85,13 @@ def clock():
 @pytest.fixture
 def listening(clock):
     """An app on the account of someone who listens."""
-    return SpotifyApp(spotify(Listener(seed=1), clock))
+    return SpotifyApp(spotify(clock, Listener()))
 
 
 @pytest.fixture
 def silent(clock):
-    """An app on the account of someone who plays nothing by themselves."""
-    return SpotifyApp(spotify(Listener(seed=1), clock, frozen=True))
+    """An app on the account of someone who plays nothing."""
+    return SpotifyApp(spotify(clock))
 
 
 @pytest.fixture

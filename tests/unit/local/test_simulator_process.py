@@ -1,70 +1,32 @@
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
 import requests
 
-from infra.local.simulators.account import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
-
-HOST = "127.0.0.1"
-GRANT = {"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
-
-
-def free_ports():
-    with socket.socket() as one, socket.socket() as other:
-        one.bind((HOST, 0))
-        other.bind((HOST, 0))
-        return one.getsockname()[1], other.getsockname()[1]
-
-
-def wait_for(port):
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return socket.create_connection((HOST, port), timeout=1).close()
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline, "the simulator did not come up"
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def simulators():
-    """Both simulators in a process of their own: the process, and a base URL for each."""
-    spotify_port, reccobeats_port = free_ports()
-    command = [sys.executable, "-m", "infra.local.simulators", "--host", HOST]
-    ports = ["--spotify-port", str(spotify_port), "--reccobeats-port", str(reccobeats_port)]
-    process = subprocess.Popen([*command, *ports], stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own module
-    wait_for(spotify_port)
-    wait_for(reccobeats_port)
-    yield process, f"http://{HOST}:{spotify_port}", f"http://{HOST}:{reccobeats_port}"
-    process.kill()
-    process.communicate()
-
-
-def test_both_services_answer_over_http(simulators):
-    _, spotify, reccobeats = simulators
-    token = requests.post(
-        f"{spotify}/api/token", data=GRANT, auth=(CLIENT_ID, CLIENT_SECRET), timeout=5
-    ).json()["access_token"]
-
-    page = requests.get(
-        f"{spotify}/v1/me/player/recently-played?limit=50",
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=5,
-    ).json()
-    anonymous = requests.get(f"{reccobeats}/v1/track?ids=x", timeout=5)
-
-    assert len(page["items"]) == 50
-    assert page["next"].startswith(f"{spotify}/v1/me/player/recently-played?before=")
-    assert anonymous.status_code == 403
-
+from infra.local.ports import HOST, answers, any_free
+from tests.fakes import simulators as fake
 
 PAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
 OPENED = FRAME | {"Sec-Fetch-Dest": "document"}
+
+
+@pytest.fixture(scope="module")
+def simulators(eventually):
+    """Both simulators in another process: the process, and the URL of each."""
+    ports = {"--spotify-port": any_free(), "--reccobeats-port": any_free()}
+    command = [sys.executable, "-m", "infra.local.simulators"]
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [*command, *(str(word) for pair in ports.items() for word in pair)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    eventually(lambda: all(map(answers, ports.values())), 20)
+    yield process, *(f"http://{HOST}:{port}" for port in ports.values())
+    process.kill()
+    process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -82,13 +44,11 @@ OPENED = FRAME | {"Sec-Fetch-Dest": "document"}
     ids=str,
 )
 def test_a_web_page_cannot_use_a_simulator(simulators, method, headers):
-    _, *services = simulators
+    _, *urls = simulators
 
     answers = [
-        requests.request(
-            method, f"{url}/_control/scenario", json={"name": "normal"}, headers=headers, timeout=5
-        )
-        for url in services
+        requests.request(method, f"{url}/_control/scenario", json={}, headers=headers, timeout=5)
+        for url in urls
     ]
 
     assert [answer.status_code for answer in answers] == [403, 403]
@@ -104,11 +64,24 @@ def test_a_browser_may_open_the_consent_page(simulators):
     assert (page.status_code, page.text) == (400, "INVALID_CLIENT: Invalid client")
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_process_cleanly(simulators, stop):
-    process, _, _ = simulators
+def test_calls_within_a_block_are_counted_until_it_ends():
+    with fake.simulators() as simulated, requests.Session() as session:
+        session.headers["User-Agent"] = "listening-history/1"
+        simulated.scenario("reccobeats-rate-limited", times=1, retry_after_s=5)
 
-    process.send_signal(stop)
+        within = [session.get(f"{simulated.reccobeats_url}/v1/track?ids=x") for _ in range(3)]
+        simulated.pass_s(3)
+        simulated.pass_s(3)
+        after = session.get(f"{simulated.reccobeats_url}/v1/track?ids=x")
+
+        assert [answer.status_code for answer in (*within, after)] == [429, 429, 429, 200]
+        assert simulated.blocked_calls() == 2
+
+
+def test_sigterm_ends_the_process_cleanly(simulators):
+    process, *_ = simulators
+
+    process.send_signal(signal.SIGTERM)
     _, complaints = process.communicate(timeout=10)
 
     assert (process.returncode, complaints) == (0, "")

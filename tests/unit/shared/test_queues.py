@@ -3,32 +3,16 @@
 import json
 from datetime import UTC, datetime
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
-from shared.models import Play, PlayBatch, PollReport
+from shared.models import Play, PlayBatch
 from shared.queues import Queue
 
 
-class Inbox:
-    """A queue, and its messages."""
-
-    def __init__(self):
-        self._sqs = boto3.client("sqs")
-        self._url = self._sqs.create_queue(QueueName="collected-plays")["QueueUrl"]
-        self.queue = Queue(self._sqs, self._url)
-
-    def bodies(self):
-        found = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
-        return [message["Body"] for message in found.get("Messages", [])]
-
-
 @pytest.fixture
-def inbox():
-    with mock_aws():
-        yield Inbox()
+def queue(cloud):
+    return Queue(cloud.sqs, cloud.queue_url)
 
 
 def a_batch(name="Paper Boats"):
@@ -45,52 +29,33 @@ def a_batch(name="Paper Boats"):
     )
 
 
-def test_a_published_batch_arrives_as_it_was(inbox):
-    inbox.queue.publish(a_batch())
+@pytest.mark.parametrize("name", ["\ufffe", "a\uffffb", "\\uffff", "\\\ufffe", "素敵滅法 🎧"])
+def test_a_published_batch_arrives_as_it_was(queue, cloud, name):
+    queue.publish(a_batch(name))
 
-    (body,) = inbox.bodies()
-    assert PlayBatch.model_validate_json(body) == a_batch()
-
-
-def test_a_published_report_keeps_its_kind(inbox):
-    polled_at = datetime(2026, 11, 1, 12, tzinfo=UTC)
-    report = PollReport(polled_at=polled_at, returned=1, new=1, late=0, moved=0)
-    batch = a_batch().model_copy(update={"report": report})
-
-    inbox.queue.publish(batch)
-
-    (body,) = inbox.bodies()
-    assert PlayBatch.model_validate_json(body) == batch
+    (body,) = cloud.messages()
+    assert not {"\ufffe", "\uffff"} & set(body)
+    assert PlayBatch.model_validate_json(body) == a_batch(name)
 
 
-def test_none_is_left_out_but_zero_and_false_stay(inbox):
-    inbox.queue.publish(a_batch())
+def test_none_is_left_out_but_zero_and_false_stay(queue, cloud):
+    queue.publish(a_batch())
 
-    (body,) = inbox.bodies()
+    (body,) = cloud.messages()
     (play,) = json.loads(body)["plays"]
     assert set(play) == {
         "track_uri", "track_name", "artist_name", "played_at", "ms_played", "shuffle",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["\ufffe", "a\uffffb", "\\uffff", "\\\ufffe", "素敵滅法 🎧"])
-def test_any_name_survives_the_queue(inbox, name):
-    inbox.queue.publish(a_batch(name))
+def test_json_is_sent_unchanged(queue, cloud):
+    queue.publish_json('{"name": "Träumerei"}')
 
-    (body,) = inbox.bodies()
-    assert not {"\ufffe", "\uffff"} & set(body)
-    assert PlayBatch.model_validate_json(body) == a_batch(name)
+    assert cloud.messages() == ['{"name": "Träumerei"}']
 
 
-def test_json_is_sent_unchanged(inbox):
-    inbox.queue.publish_json('{"name": "Träumerei"}')
+def test_a_missing_queue_is_an_error(cloud):
+    queue = Queue(cloud.sqs, cloud.queue_url + "-gone")
 
-    assert inbox.bodies() == ['{"name": "Träumerei"}']
-
-
-def test_a_missing_queue_is_an_error():
-    with mock_aws():
-        queue = Queue(boto3.client("sqs"), "https://sqs.us-east-1.amazonaws.com/1/none")
-
-        with pytest.raises(ClientError, match="NonExistentQueue"):
-            queue.publish(a_batch())
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        queue.publish(a_batch())

@@ -45,7 +45,7 @@ DAY = 86_400
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_wait_is_read_from_seconds_or_a_date(header, wait_s):
+def test_a_wait_may_be_seconds_or_a_date(header, wait_s):
     assert retry_after_s(header, NOW, DAY) == wait_s
 
 

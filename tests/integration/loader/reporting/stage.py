@@ -67,10 +67,10 @@ class Reporting:
             listener=listener, zone=zone,
         )  # fmt: skip
 
-    def poll(self, *instants: datetime | str, listener: str = "me") -> None:
-        names = ("returned", "new", "late", "moved", "unreadable")
+    def poll(self, *instants: datetime | str, listener: str = "me", late: int = 0) -> None:
+        names = ("returned", "new", "moved", "unreadable")
         self.insert("poll", [
-            {"origin": f"{listener}/{at}", "listener": listener, "polled_at": at,
+            {"origin": f"{listener}/{at}", "listener": listener, "polled_at": at, "late": late,
              **dict.fromkeys(names, 0)} for at in instants
         ])  # fmt: skip
 

@@ -40,7 +40,7 @@ def test_days_of_a_track_are_local_days(reporting):
     ]
 
 
-def test_equals_share_a_rank_and_the_next_is_skipped(reporting):
+def test_tied_items_share_a_rank_and_skip_the_next(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "a", ms=40_000),
         a_play("2024-05-15T13:00Z", "a", ms=40_000),

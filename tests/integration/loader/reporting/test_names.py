@@ -65,7 +65,7 @@ def test_the_spelling_of_most_tracks_is_shown(reporting):
     ]  # fmt: skip
 
 
-def test_joined_names_that_look_equal_stay_separate(reporting):
+def test_names_that_are_equal_only_when_joined_stay_separate(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "1", artist_name="ab", track_name="c", album_name="cd"),
         a_play("2024-05-15T12:10Z", "2", artist_name="a", track_name="bc", album_name="bcd"),

@@ -184,7 +184,7 @@ def test_a_record_of_another_listener_names_the_artist_of_a_compilation(reportin
     reporting.compare()
 
 
-def test_a_spelling_changes_everywhere_at_once(reporting):
+def test_a_new_spelling_is_shown_in_every_month(reporting):
     reporting.store(a_play("2022-01-01T12:00Z", "one", artist_name="nina"))
     assert reporting.shown("artists_by_month", "artist_name") == [["nina"]]
 
@@ -305,7 +305,7 @@ def test_the_newest_months_come_first(computed):
     assert computed.reader.run(review) == [[MAY, 2], [JUNE, 2]]
 
 
-def test_a_write_without_a_change_marks_nothing(computed):
+def test_an_update_that_changes_no_figure_marks_no_month(computed):
     computed.know("june", duration_ms=None, popularity=5)
     computed.database.run("UPDATE listening_history SET popularity = 5")
     computed.database.run("UPDATE track_features SET popularity = 6")

@@ -23,23 +23,6 @@ def cover(spans):
     return covered(Part(f"{n}.json", one, is_whole=True) for n, one in enumerate(spans))
 
 
-@pytest.mark.parametrize(
-    ("given_spans", "joined"),
-    [
-        pytest.param([], (), id="none"),
-        pytest.param([span(4, 5), span(0, 1)], (span(0, 1), span(4, 5)), id="apart, out of order"),
-        pytest.param([span(0, 3), span(2, 5)], (span(0, 5),), id="overlapping"),
-        pytest.param([span(0, 3), span(3, 5)], (span(0, 5),), id="touching"),
-        pytest.param([span(0, 9), span(2, 3)], (span(0, 9),), id="one within the other"),
-        pytest.param(
-            [span(4, 6), span(0, 2), span(1, 4), span(8, 9)], (span(0, 6), span(8, 9)), id="a chain"
-        ),
-    ],
-)
-def test_spans_that_meet_become_one(given_spans, joined):
-    assert cover(given_spans) == joined
-
-
 def test_the_longest_spans_are_reported_in_order(monkeypatch):
     monkeypatch.setattr(coverage, "LISTED_SPANS", 2)
 

@@ -78,7 +78,6 @@ def whole(cut: Cut) -> Part:
 
 
 @LAYOUTS
-@settings(deadline=None)  # a busy machine may be slow
 @given(hours=hours, data=st.data())
 def test_a_complete_export_is_one_span(layout, hours, data):
     plays = with_new_years(instants(hours))
@@ -106,7 +105,7 @@ DAMAGES = st.sampled_from(["none", "none", "none", "dropped", "unreadable", "bro
 
 
 @LAYOUTS
-@settings(deadline=None, max_examples=300)  # a busy machine may be slow
+@settings(max_examples=300)
 @given(hours=hours, data=st.data())
 def test_no_span_covers_an_unread_play(layout, hours, data):
     cuts = layout(instants(hours), data.draw)
@@ -121,7 +120,6 @@ def test_no_span_covers_an_unread_play(layout, hours, data):
     assert not [play for play in visible for span in spans if within(play, span)]
 
 
-@settings(deadline=None)  # a busy machine may be slow
 @given(hours=hours, data=st.data())
 def test_a_lost_last_part_hides_at_most_three_days(hours, data):
     cuts = yearly(instants(hours), data.draw)

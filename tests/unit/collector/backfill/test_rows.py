@@ -78,9 +78,9 @@ def test_only_the_required_fields_make_a_play():
     assert set(play) == {"played_at", "ms_played", "track_uri", "track_name", "artist_name"}
 
 
-@pytest.mark.parametrize("told", ["174424.0", "1.74424e5", "174424"])
-def test_a_whole_number_may_be_written_as_a_float(told):
-    row = json.dumps(a_row(ms_played=0)).replace('"ms_played": 0', f'"ms_played": {told}')
+@pytest.mark.parametrize("written", ["174424.0", "1.74424e5", "174424"])
+def test_a_whole_number_may_be_written_as_a_float(written):
+    row = json.dumps(a_row(ms_played=0)).replace('"ms_played": 0', f'"ms_played": {written}')
 
     found: Any = parse_rows(row.encode(), UPLOADED_AT)
 
@@ -90,13 +90,13 @@ def test_a_whole_number_may_be_written_as_a_float(told):
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("written", "value"),
     [(None, None), (0, False), (1, True), ("", None), (True, True), (False, False)],
 )
-def test_flags_of_old_exports_are_read(told, meant):
-    (play,) = parse(a_row(skipped=told))
+def test_flags_of_old_exports_are_read(written, value):
+    (play,) = parse(a_row(skipped=written))
 
-    assert play["skipped"] is meant
+    assert play["skipped"] is value
 
 
 @pytest.mark.parametrize(

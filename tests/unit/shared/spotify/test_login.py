@@ -1,10 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
+from shared.aws import client
 from shared.spotify.login import keep, read_secret
 from shared.spotify.wire import Grant
 
@@ -31,9 +30,8 @@ def test_a_cached_token_hides_its_text():
 
 
 @pytest.fixture
-def secretsmanager():
-    with mock_aws():
-        yield boto3.client("secretsmanager", region_name="eu-central-1")
+def secretsmanager(cloud):
+    return client("secretsmanager")
 
 
 def test_a_secret_is_read(secretsmanager):

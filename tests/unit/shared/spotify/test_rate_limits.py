@@ -1,14 +1,13 @@
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from shared.errors import SettingsError
 from shared.spotify.api import LONGEST_WAIT_S
 from shared.spotify.rate_limits import AppState, SpotifyApps, fingerprint
+from tests.fakes.aws import make_table
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TABLE = "spotify-app"
@@ -19,16 +18,8 @@ def after(**span: float) -> datetime:
 
 
 @pytest.fixture
-def dynamodb():
-    with mock_aws():
-        client = boto3.client("dynamodb")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "app", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "app", "AttributeType": "S"}],
-        )
-        yield client
+def dynamodb(cloud):
+    return make_table(TABLE, "app")
 
 
 @pytest.fixture

@@ -3,15 +3,16 @@
 import json
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from infra.cdk.config import PipelineConfig, load
 from infra.local.memory import Memory
 from infra.local.ports import HOST, Ports
 from infra.local.state import REPOSITORY
+from infra.local.time_zone import machine_zone
 
 
-class Wishes(BaseModel):
+class RunOptions(BaseModel):
     """The options of one run.
 
     A given URL replaces a simulator; `context` goes to CDK as `-c name=value` and overrides all
@@ -26,22 +27,22 @@ class Wishes(BaseModel):
     spotify_accounts_url: str | None = None
     reccobeats_url: str | None = None
     context: dict[str, str] = {}
-    time_zone: str | None = None
+    time_zone: str | None = Field(default_factory=machine_zone)
 
     def within(self, memory: Memory) -> Self:
         """Return these options with the listeners of a home, and without mixing its plays.
 
         Simulated plays never mix with a person's own.
         """
-        wishes = self
+        options = self
         if memory.listeners:
             context = {"listeners": ",".join(memory.listeners)} | self.context
-            wishes = self.model_copy(update={"context": context})
+            options = self.model_copy(update={"context": context})
         if memory.real_spotify:
-            return wishes.at_real_spotify()
+            return options.at_real_spotify()
         if memory.empty and self.simulated_listener:
-            return wishes.model_copy(update={"empty": True})
-        return wishes
+            return options.model_copy(update={"empty": True})
+        return options
 
     def at_real_spotify(self) -> Self:
         """Return these options with the real services in place of the simulators."""

@@ -1,4 +1,4 @@
-"""The real simulators in this process, for tests of their clients.
+"""The simulators of Spotify and ReccoBeats, served by this process.
 
     @pytest.fixture
     def simulated():
@@ -12,7 +12,7 @@
         ...
         assert simulated.blocked_calls() == 0
 
-The listener plays nothing automatically, except with `frozen=False`; `push` shows plays.
+The listener plays only what `push` adds.
 `CLIENT_ID`, `CLIENT_SECRET` and `REFRESH_TOKEN` of `infra.local.simulators.account` log in.
 """
 
@@ -26,16 +26,14 @@ import requests
 
 from infra.local.ports import HOST
 from infra.local.scenarios import Simulators
-from infra.local.simulators.listener import Listener
 from infra.local.simulators.reccobeats import reccobeats
-from infra.local.simulators.server import CONTROL, Clock, Server, Simulator, wall_clock
+from infra.local.simulators.server import CONTROL, Server, Simulator, wall_clock
 from infra.local.simulators.spotify import spotify
-from shared.models import iso
 
 
 @dataclass
 class Simulated:
-    """Both simulators, and the door for tests of each."""
+    """Both simulators, and the control paths of each."""
 
     spotify_url: str
     reccobeats_url: str
@@ -47,47 +45,32 @@ class Simulated:
 
     def pass_s(self, seconds: int) -> None:
         """Let time go by for both; each call sets the clocks further ahead."""
+        (ahead_s, _) = self._both("clock", "ahead_s")
         for url in (self.spotify_url, self.reccobeats_url):
-            ahead_s = _control("GET", url, "clock")["ahead_s"]
             _control("POST", url, "clock", {"ahead_s": ahead_s + seconds})
 
     def now(self) -> datetime:
-        """Return the simulated time at Spotify."""
-        return datetime.fromisoformat(_control("GET", self.spotify_url, "clock")["now"])
+        """Return the simulated time."""
+        return datetime.fromisoformat(self._both("clock", "now")[0])
 
     def push(self, *plays: dict[str, Any]) -> None:
-        """Show plays: `{"track_number": 7, "played_at": "…Z"}`, or play history objects."""
+        """Show plays: `{"track_number": 7, "played_at": "…Z"}`."""
         _control("POST", self.spotify_url, "plays", list(plays))
 
-    def authorize(self, at: datetime) -> None:
-        """Let the listener have logged in at an instant."""
-        _control("POST", self.spotify_url, "grant", {"authorized_at": iso(at)})
-
     def blocked_calls(self) -> int:
-        """Count the calls to both during the wait after a 429."""
-        urls = (self.spotify_url, self.reccobeats_url)
-        return sum(_control("GET", url, "blocked_calls")["blocked_calls"] for url in urls)
+        """Return the number of calls to both during the wait after a 429."""
+        return sum(self._both("blocked_calls", "blocked_calls"))
 
-    def counts(self) -> dict[str, int]:
-        """Count the requests to both, by path."""
+    def _both(self, path: str, field: str) -> list[Any]:
         urls = (self.spotify_url, self.reccobeats_url)
-        return {
-            path: count
-            for url in urls
-            for path, count in _control("GET", url, "requests")["counts"].items()
-        }
+        return [_control("GET", url, path)[field] for url in urls]
 
 
 @contextmanager
-def simulators(
-    *, seed: int = 1, frozen: bool = True, clock: Clock = wall_clock
-) -> Iterator[Simulated]:
+def simulators() -> Iterator[Simulated]:
     """Serve both simulators on free ports of loopback."""
-    with (
-        _served(spotify(Listener(seed), clock, frozen=frozen)) as spotify_url,
-        _served(reccobeats(clock)) as reccobeats_url,
-    ):
-        yield Simulated(spotify_url, reccobeats_url)
+    with _served(spotify(wall_clock)) as spotify_url, _served(reccobeats(wall_clock)) as other_url:
+        yield Simulated(spotify_url, other_url)
 
 
 @contextmanager

@@ -1,11 +1,21 @@
-"""A real HTTP server that answers like Spotify, with the answers of a test."""
+"""Spotify with the answers of a test, as a real HTTP server or within the process."""
 
 import json
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from threading import Thread
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+PLAYED = "/v1/me/player/recently-played"
+TOKEN = "/api/token"  # noqa: S105 - a path, not a password
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,13 @@ class Request:
     form: dict[str, str]
     headers: dict[str, str]
 
+    @classmethod
+    def of(cls, method: str, target: str, form: str, headers: Any) -> "Request":
+        """Read the parts of an HTTP request."""
+        url = urlsplit(target)
+        query, fields = dict(parse_qsl(url.query)), dict(parse_qsl(form))
+        return cls(method, url.path, query, fields, dict(headers))
+
 
 class SpotifyServer:
     """Gives the replies of a path in turn; the last one again and again.
@@ -32,8 +49,8 @@ class SpotifyServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.tokens = [a_grant()]
-        self.pages = [a_page()]
+        self.tokens: list[Any] = [a_grant()]
+        self.pages: list[Any] = [a_page()]
         self.features = [rows_of("audio_features", a_sound)]
         self.tracks = [rows_of("tracks", a_track)]
         self.requests: list[Request] = []
@@ -45,8 +62,8 @@ class SpotifyServer:
     def reply(self, request: Request) -> Reply:
         self.requests.append(request)
         routes = {
-            ("POST", "/api/token"): self.tokens,
-            ("GET", "/v1/me/player/recently-played"): self.pages,
+            ("POST", TOKEN): self.tokens,
+            ("GET", PLAYED): self.pages,
             ("GET", "/v1/audio-features"): self.features,
             ("GET", "/v1/tracks"): self.tracks,
         }
@@ -68,17 +85,8 @@ def a_spotify_server():
             pass
 
         def _answer(self) -> None:
-            target = urlsplit(self.path)
             form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            reply = spotify.reply(
-                Request(
-                    self.command,
-                    target.path,
-                    dict(parse_qsl(target.query)),
-                    dict(parse_qsl(form)),
-                    dict(self.headers),
-                )
-            )
+            reply = spotify.reply(Request.of(self.command, self.path, form, self.headers))
             self.send_response(reply.status)
             for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                 self.send_header(name, value)
@@ -92,6 +100,80 @@ def a_spotify_server():
         yield spotify
         server.shutdown()
         thread.join()
+
+
+class RotatingSpotify(SpotifyServer):
+    """Rotates the refresh token with each access token, and counts the mistakes of its client.
+
+    Only the newest refresh token is valid, as for PKCE apps until mid-2026.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[str], AbstractContextManager[None]],
+        clock: Callable[[], datetime],
+        stored: Callable[[], str],
+    ) -> None:
+        """`step` surrounds each call, and `stored` returns the refresh token in the secret."""
+        super().__init__("http://spotify.test")
+        self._step = step
+        self._clock = clock
+        self._stored = stored
+        self._blocked_until = clock()
+        self._grants = 0
+        self.newest = "AQ-0"
+        self.tokens = [self.trade]
+        self.calls_while_blocked = 0
+        self.used_too_early = 0
+        """Calls with an access token whose refresh token was not stored yet."""
+        self.used_too_late = 0
+        """Uses of an old refresh token."""
+
+    def session(self) -> requests.Session:
+        """Return a session whose calls come here without a network."""
+        session = requests.Session()
+        session.mount(self.url, _InProcess(self))
+        return session
+
+    def reply(self, request: Request) -> Reply:
+        with self._step(request.path):
+            now = self._clock()
+            self.calls_while_blocked += now < self._blocked_until
+            reply = super().reply(request)
+            wait = timedelta(seconds=int(reply.headers.get("Retry-After", 0)))
+            self._blocked_until = max(self._blocked_until, now + wait)
+            if request.path == PLAYED and self._grants:
+                newest_stored = f"Bearer BQ{self._stored()[2:]}"
+                self.used_too_early += request.headers["Authorization"] != newest_stored
+        # If the answer is lost, the old token stays valid; in reality the listener must log in.
+        if request.path == TOKEN and reply.status == 200:
+            self.newest = json.loads(reply.body).get("refresh_token", self.newest)
+        return reply
+
+    def trade(self, request: Request) -> Reply:
+        """Answer a call for tokens."""
+        if request.form["refresh_token"] != self.newest:
+            self.used_too_late += 1
+            return json_reply({"error": "invalid_grant"}, 400)
+        self._grants += 1
+        return a_grant(f"BQ-{self._grants}", rotated_to=f"AQ-{self._grants}")
+
+
+class _InProcess(HTTPAdapter):
+    def __init__(self, spotify: SpotifyServer) -> None:
+        super().__init__()
+        self._spotify = spotify
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        form = str(request.body or "")
+        reply = self._spotify.reply(
+            Request.of(str(request.method), request.path_url, form, request.headers)
+        )
+        response = requests.Response()
+        response.status_code = reply.status
+        response.headers.update(reply.headers)
+        response.raw = BytesIO(reply.body)
+        return response
 
 
 def json_reply(value: object, status: int = 200, **headers: str) -> Reply:

@@ -1,0 +1,119 @@
+import pytest
+
+from infra.cdk.config import PipelineConfig
+from infra.local.memory import Memory
+from infra.local.ports import Ports
+from infra.local.run_options import RunOptions, configuration
+from shared.errors import SettingsError
+
+PORTS = Ports(spotify=1001, reccobeats=1002)
+URL = "https://example.com"
+
+
+def test_a_simulator_is_used_unless_a_url_is_given():
+    context = RunOptions(reccobeats_url=URL).deployment(PORTS)
+
+    assert context["spotify_api_url"] == "http://127.0.0.1:1001"
+    assert context["spotify_accounts_url"] == "http://127.0.0.1:1001"
+    assert context["reccobeats_url"] == URL
+
+
+@pytest.mark.parametrize(
+    ("given", "simulators", "simulated_listener"),
+    [
+        ((), True, True),
+        (("reccobeats_url",), True, True),
+        (("spotify_api_url", "spotify_accounts_url"), True, False),
+        (("spotify_api_url",), True, False),
+        (("spotify_api_url", "spotify_accounts_url", "reccobeats_url"), False, False),
+    ],
+    ids=["none given", "reccobeats", "spotify", "half of spotify", "all"],
+)
+def test_given_urls_replace_simulators(given, simulators, simulated_listener):
+    options = RunOptions(**dict.fromkeys(given, URL))
+
+    assert options.simulators == simulators
+    assert options.simulated_listener == simulated_listener
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_an_empty_cloud_does_not_poll(empty):
+    config = configuration(RunOptions(empty=empty).deployment(PORTS))
+
+    assert config.polling_enabled is not empty
+    assert config.target == "local"
+    assert config.poll_minutes == 1
+
+
+def test_given_context_overrides_all_else():
+    options = RunOptions(
+        empty=True, context={"loader.visibility_s": "61", "polling_enabled": "true"}
+    )
+
+    config = configuration(options.deployment(PORTS))
+
+    assert config.loader.visibility_timeout_s == 61
+    assert config.polling_enabled
+
+
+def test_a_misspelt_context_is_refused_before_anything_is_deployed():
+    with pytest.raises(SettingsError, match="pol_minutes"):
+        configuration(RunOptions(context={"pol_minutes": "2"}).deployment(PORTS))
+
+
+def test_options_reach_the_background_process_unchanged():
+    options = RunOptions(empty=True, spotify_api_url=URL, context={"a": "b"})
+
+    assert RunOptions.model_validate_json(options.model_dump_json()) == options
+
+
+def test_after_a_login_the_real_services_replace_the_simulators():
+    options = RunOptions(spotify_api_url=URL).at_real_spotify()
+    context = options.deployment(PORTS)
+
+    assert context["spotify_api_url"] == URL
+    assert context["spotify_accounts_url"] == "https://accounts.spotify.com"
+    assert context["reccobeats_url"] == "https://api.reccobeats.com"
+    assert not options.simulators
+    assert not options.simulated_listener
+
+
+def test_the_real_spotify_is_polled_no_more_often_than_in_aws():
+    options = RunOptions().at_real_spotify()
+
+    assert configuration(options.deployment(PORTS)).poll_minutes == PipelineConfig().poll_minutes
+
+
+def test_a_given_poll_interval_overrides_the_default():
+    options = RunOptions(context={"poll_minutes": "5"}).at_real_spotify()
+
+    assert configuration(options.deployment(PORTS)).poll_minutes == 5
+
+
+def test_a_home_created_empty_does_not_poll_the_simulator():
+    options = RunOptions().within(Memory(empty=True))
+
+    assert configuration(options.deployment(PORTS)).polling_enabled is False
+
+
+def test_a_home_that_polled_the_real_spotify_keeps_polling_it():
+    options = RunOptions().within(Memory(real_spotify=True))
+
+    assert options.deployment(PORTS)["spotify_api_url"] == "https://api.spotify.com"
+    assert not options.empty
+
+
+def test_a_home_with_simulated_plays_keeps_the_given_options():
+    options = RunOptions(empty=True)
+
+    assert options.within(Memory(simulated={"me"})) is options
+
+
+def test_the_listeners_of_a_home_are_deployed_unless_others_are_given():
+    memory = Memory(listeners=("me", "anna"))
+
+    kept = RunOptions().within(memory).deployment(PORTS)
+    given = RunOptions(context={"listeners": "ben"}).within(memory).deployment(PORTS)
+
+    assert kept["listeners"] == "me,anna"
+    assert given["listeners"] == "ben"

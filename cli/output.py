@@ -130,7 +130,9 @@ class _Counted(MofNCompleteColumn):
     """`12/34`; the count alone while the total is unknown."""
 
     def render(self, task: Task) -> Text:
-        return super().render(task) if task.total else Text(f"{task.completed:.0f}")
+        if task.total:
+            return super().render(task)
+        return Text(f"{task.completed:.0f}" if task.completed else "")
 
 
 class _Speed(TransferSpeedColumn):

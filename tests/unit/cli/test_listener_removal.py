@@ -31,6 +31,9 @@ class HoldingTarget(KnownTarget):
     def database(self):
         yield SimpleNamespace(run=lambda _statement, listener: [(1_234, 2)])
 
+    def call(self, name, event):
+        return self.function.call(name, event)
+
     def client(self, service):
         return self.function if service == "lambda" else super().client(service)
 

@@ -1,13 +1,17 @@
 """The status of one deployment: its stack, queues, listeners and database."""
 
+import shutil
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+from cli.alarms import Alarm, alarms_on
 from cli.listeners import Listeners, PollingState, Trouble
 from cli.output import Document, Instant
+from cli.pending_features import PendingFeatures, pending_features
 from cli.queues import QueueDepth, depths, name_of, queue_pairs
 from cli.statements import STATEMENTS, as_document
 from cli.target import Target
+from shared.errors import DatabaseAwayError, DatabaseError
 from shared.queries import Reader
 
 
@@ -97,6 +101,12 @@ class Status(Document):
     needs_login_since: dict[str, Instant | None]
     answered_at: dict[str, Instant | None]
     last_error: dict[str, Trouble | None]
+    postgres_error: str | None
+    """Why the fields of DatabaseStatus are None."""
+    pending_features: PendingFeatures
+    alarms: tuple[Alarm, ...]
+    free_bytes: int | None
+    """Free space on the disk of the local cloud; None in AWS, where an alarm watches it."""
 
 
 def fetch_database_status(database: Reader) -> DatabaseStatus:
@@ -115,8 +125,9 @@ def fetch_database_status(database: Reader) -> DatabaseStatus:
     )
 
 
-def gather_status(target: Target, database: DatabaseStatus | None) -> Status:
-    """Read the rest of the status from AWS; `database` is None if Postgres is unavailable."""
+def gather_status(target: Target) -> Status:
+    """Read the status of a deployment; if Postgres is unavailable, the rest of it."""
+    database, postgres_error = _database_status(target)
     queues = depths(target)
     pairs = queue_pairs(target.outputs)
     dead, ticks = (
@@ -136,7 +147,20 @@ def gather_status(target: Target, database: DatabaseStatus | None) -> Status:
         failed_ticks=sum(depth.total for depth in ticks),
         **{name: getattr(database, name, None) for name in DatabaseStatus.model_fields},
         **_by_listener(target),
+        postgres_error=postgres_error,
+        pending_features=pending_features(target),
+        alarms=alarms_on(target),
+        free_bytes=shutil.disk_usage(target.state.log_dir).free if target.state else None,
     )
+
+
+def _database_status(target: Target) -> tuple[DatabaseStatus | None, str | None]:
+    try:
+        with target.database() as database:
+            return fetch_database_status(database), None
+    except DatabaseError as error:
+        prefix = "Postgres is unavailable: " if isinstance(error, DatabaseAwayError) else ""
+        return None, f"{prefix}{error}"
 
 
 def dashboard_url(target: Target) -> str | None:

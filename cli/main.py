@@ -1,12 +1,15 @@
 """The commands of `plays`, and the one place where an error becomes one line."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from importlib import metadata
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from cli.commands import dlq, listener, local, uploads
 from cli.commands.dashboard import dashboard
@@ -23,7 +26,9 @@ from cli.output import printable
 from cli.target import TargetName, choose
 from infra.local.state import local_home
 from shared.errors import HistoryError
+from shared.faults import in_plain_words
 
+DISTRIBUTION = "listening-history"
 STACK = "SpotifyPipeline"
 POSTGRES_PORT = 5432
 
@@ -39,7 +44,8 @@ class OneLineErrors(TyperGroup):
             if isinstance(option, TyperOption) and not option.is_flag
         )
         names = {name for option in with_value for name in option.opts}
-        return super().parse_args(ctx, _options_first(args, names))
+        with _plain_words():
+            return super().parse_args(ctx, _options_first(args, names))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
@@ -48,7 +54,8 @@ class OneLineErrors(TyperGroup):
             typer.Exit: With 1 if the command failed, with 130 after Ctrl-C.
         """
         try:
-            return super().invoke(ctx)
+            with _plain_words():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             raise _failure(StoppedError("stopped")) from None
         except HistoryError as error:
@@ -62,6 +69,16 @@ class OneLineErrors(TyperGroup):
                 raise
             line = f"{error.filename} cannot be used: {error.strerror}"
             raise _failure(CommandError(line)) from None
+
+
+@contextmanager
+def _plain_words() -> Iterator[None]:
+    """Take the library's words out of a refused value."""
+    try:
+        yield
+    except typer.BadParameter as error:
+        error.message = in_plain_words(error.message)
+        raise
 
 
 def _options_first(args: list[str], names: set[str]) -> list[str]:
@@ -78,16 +95,27 @@ def _options_first(args: list[str], names: set[str]) -> list[str]:
     return [*ahead, *others, *args[end:]]
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag
+    if wanted:
+        typer.echo(f"plays {metadata.version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
 def _failure(error: HistoryError) -> typer.Exit:
     line = printable(" ".join(str(error).split()))
     typer.echo(f"plays: {line}", err=True)
     return typer.Exit(error.exit_code if isinstance(error, CommandError) else 1)
 
 
+# Typer adds the Python type of an argument, such as `<list[Path]>`, which says nothing to a person.
+TyperArgument.display_type_rich = lambda *_, **__: None  # type: ignore[method-assign]  # no option for it
+
 app = typer.Typer(
     cls=OneLineErrors,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    # Click's plain help keeps option names whole in a narrow terminal.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     pretty_exceptions_show_locals=False,  # they may hold a password
     epilog="Every command takes --json. --target, --stack and --database-… may also follow the "
     "command. Progress goes to stderr.",
@@ -106,15 +134,27 @@ def main(
             "(profile and region as for the AWS CLI).",
         ),
     ] = None,
-    stack: Annotated[str, typer.Option(help="Name of the CloudFormation stack.")] = STACK,
+    stack: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the CloudFormation stack.")
+    ] = STACK,
     database_host: Annotated[
         str | None,
-        typer.Option(help="Host of a forwarded port that leads to Postgres in AWS."),
+        typer.Option(
+            metavar="HOST", help="Host of a forwarded port that leads to Postgres in AWS."
+        ),
     ] = None,
     database_port: Annotated[
         int | None,
-        typer.Option(min=1, max=65_535, help=f"That port. Default: {POSTGRES_PORT}."),
+        typer.Option(
+            metavar="PORT", min=1, max=65_535, help=f"That port. Default: {POSTGRES_PORT}."
+        ),
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Every play of your Spotify history, once, with audio features, in your own Postgres.
 

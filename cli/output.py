@@ -97,6 +97,14 @@ def table(*texts: str, numbers: tuple[str, ...]) -> Table:
     return made
 
 
+def facts() -> Table:
+    """Return an empty table without a header: a label, and text that wraps beside it."""
+    made = _SafeTable(box=None, show_header=False, pad_edge=False)
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    return made
+
+
 def byte_progress() -> Progress:
     """Return a progress bar on stderr that counts bytes."""
     return _progress(DownloadColumn(), _Speed())

@@ -20,7 +20,9 @@ class QueueDepth(Document):
     visible: int
     in_flight: int
     oldest_age_s: int | None = None
-    """None if CloudWatch has no figure, as in the local cloud."""
+    """None if the queue is empty or no figure is known yet."""
+    retried_within_s: int | None = None
+    """Visibility timeout: a message in flight is processed now, or tried again within this time."""
 
     @property
     def total(self) -> int:
@@ -82,19 +84,17 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
 
 
 def depth(sqs: Any, url: str) -> QueueDepth:
-    """Count the messages of one queue; delayed ones count as in flight."""
-    counted = sqs.get_queue_attributes(
-        QueueUrl=url,
-        AttributeNames=[
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ],
-    )["Attributes"]
+    """Count the messages of one queue; delayed ones count as in flight.
+
+    The local cloud knows the age of the oldest message at once; in AWS, CloudWatch knows it.
+    """
+    counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return QueueDepth(
         visible=int(counted["ApproximateNumberOfMessages"]),
         in_flight=int(counted["ApproximateNumberOfMessagesNotVisible"])
         + int(counted.get("ApproximateNumberOfMessagesDelayed", 0)),
+        oldest_age_s=counted.get("ApproximateAgeOfOldestMessage"),
+        retried_within_s=int(counted["VisibilityTimeout"]),
     )
 
 
@@ -102,10 +102,13 @@ def depths(target: Target) -> dict[str, QueueDepth]:
     """Count the messages of every queue, with the age of the oldest if it is known."""
     sqs = target.client("sqs")
     urls = queue_urls(target.outputs)
+    counted = {name: depth(sqs, url) for name, url in urls.items()}
+    if target.state:
+        return counted
     ages = oldest_ages(target.client("cloudwatch"), list(urls))
     return {
-        name: depth(sqs, url).model_copy(update={"oldest_age_s": ages.get(name)})
-        for name, url in urls.items()
+        name: each.model_copy(update={"oldest_age_s": ages.get(name)})
+        for name, each in counted.items()
     }
 
 

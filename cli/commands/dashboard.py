@@ -26,6 +26,7 @@ def dashboard(
     port: Annotated[
         int | None,
         typer.Option(
+            metavar="PORT",
             min=1,
             max=65_535,
             help="Default: 8100, or the next free port. With --port a second dashboard starts "
@@ -35,7 +36,7 @@ def dashboard(
     browser: Annotated[bool, typer.Option("--open", help="Open it in your browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve the dashboard of your plays on this machine, until Ctrl-C.
+    """Serve the dashboard on this machine, until Ctrl-C.
 
     It listens on 127.0.0.1 only, and sends nothing to other machines. A local cloud already serves
     one: without --port the command prints its address.

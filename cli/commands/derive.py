@@ -36,7 +36,7 @@ def derive(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Refresh the derived tables, which the reporting views and the dashboard read.
+    """Refresh the derived tables behind views and dashboard.
 
     A new or changed play makes its month outdated. Polls, the end of an upload, and an hourly
     schedule refresh outdated months; this command does it now and shows its progress.

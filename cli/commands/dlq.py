@@ -13,7 +13,7 @@ from cli.target import Target
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List dead letters (messages that failed every attempt) and replay them.",
+    help="List dead letters (messages that failed) and replay them.",
 )
 
 RECEIVE_SIZE = 10

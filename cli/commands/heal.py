@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from cli.errors import CommandError, interruptible
+from cli.local_time import local
 from cli.options import JsonOption, target_of
 from cli.output import Document, Instant, emit, estimate_progress, show
+from cli.pending_features import PendingFeatures, pending_features, pending_tracks
 from cli.target import Target
 from services.enricher.healing import Healing
 from shared.models import iso
@@ -33,6 +35,8 @@ class Healed(Document):
     postponed: int = 0
     remaining: int = 0
     blocked_until: Instant | None = None
+    pending: PendingFeatures | None = None
+    """What waits for a later time after that."""
 
     def followed_by(self, healing: Healing) -> "Healed":
         """Add the result of the next call."""
@@ -72,22 +76,27 @@ def heal(
             "Repeatable.",
         ),
     ] = None,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Ask for every track without features, due or not."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask again for missing audio features and popularity.
 
     A track that no source knows is due again after 1, 7, 30 and 90 days; a track whose source
     failed, when the source may be asked again. Every hour the pipeline asks for the tracks that are
-    due. This command asks for all of them now, and shows the time left.
+    due. This command asks for all of them now, and shows the time left and what waits after that.
 
     Features reach Postgres through the same queue as plays, some seconds later.
     """
     target = target_of(context)
     with interruptible(AFTER_CTRL_C):
-        healed = heal_all(target, tracks)
+        healed = heal_all(target, tracks or (pending_tracks(target) if every else None))
     if healed.blocked_until:
         raise CommandError(_rate_limited(healed, healed.blocked_until))
-    emit(healed) if as_json else show(_line(healed))
+    healed = healed.model_copy(update={"pending": pending_features(target)})
+    emit(healed) if as_json else show(*_lines(healed))
 
 
 def heal_all(target: Target, tracks: list[str] | None) -> Healed:
@@ -100,11 +109,11 @@ def heal_all(target: Target, tracks: list[str] | None) -> Healed:
     # If there is no cloud, this fails before the bar appears.
     target.output("HealerFunction")
     with estimate_progress() as progress:
-        bar = progress.add_task("asking", total=None)
+        bar = progress.add_task("asking", total=None, visible=False)
         for healing in _healings(target, tracks):
             healed = healed.followed_by(healing)
             total = healed.asked + healed.remaining
-            progress.update(bar, completed=healed.asked, total=total)
+            progress.update(bar, completed=healed.asked, total=total, visible=total > 0)
     return healed
 
 
@@ -138,12 +147,23 @@ def _rate_limited(healed: Healed, until: datetime) -> str:
     )
 
 
-def _line(healed: Healed) -> str:
-    if not healed.asked:
-        return "nothing is due: every track has its features, or a later time to ask again"
-    line = f"asked for {healed.asked:,} tracks: features of {healed.learned:,} found"
-    if healed.missed:
-        line += f", {healed.missed:,} known to no source yet"
-    if healed.postponed:
-        line += f", {healed.postponed:,} postponed"
-    return line
+def _lines(healed: Healed) -> Iterator[str]:
+    if healed.asked:
+        line = f"asked for {healed.asked:,} tracks: features of {healed.learned:,} found"
+        if healed.missed:
+            line += f", {healed.missed:,} known to no source yet"
+        if healed.postponed:
+            line += f", {healed.postponed:,} postponed"
+        yield line
+    else:
+        yield "no track is due"
+    waiting = healed.pending
+    if not waiting or not waiting.due_at:
+        yield "no track waits for features"
+        return
+    failed = waiting.tracks - waiting.unknown_to_sources
+    yield (
+        f"{waiting.tracks:,} tracks wait for features: {waiting.unknown_to_sources:,} that no "
+        f"source knows, {failed:,} whose source failed. The first is asked for again at "
+        f"{local(waiting.due_at)}; `plays heal --all` asks for all now."
+    )

@@ -21,7 +21,7 @@ from shared.errors import DatabaseError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Run the whole pipeline on this machine: AWS, Postgres and Spotify, all local.",
+    help="Run the whole pipeline on this machine, AWS included.",
 )
 
 UrlOption = Annotated[str | None, typer.Option(metavar="URL", help="Replaces the simulator.")]

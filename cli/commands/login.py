@@ -68,7 +68,10 @@ def login(
         ),
     ] = False,
     port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="Port of the redirect URI on 127.0.0.1.")
+        int,
+        typer.Option(
+            metavar="PORT", min=1, max=65_535, help="Port of the redirect URI on 127.0.0.1."
+        ),
     ] = PORT,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the consent page in a browser.")

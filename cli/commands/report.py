@@ -33,25 +33,35 @@ def report(
     *,
     year: Annotated[
         int | None,
-        typer.Option(min=1900, max=2199, help="The year. Default: the last complete one."),
+        typer.Option(
+            metavar="YEAR", min=1900, max=2199, help="The year. Default: the last complete one."
+        ),
     ] = None,
     month: Annotated[
-        int | None, typer.Option(min=1, max=12, help="Only this month of the year.")
+        int | None,
+        typer.Option(metavar="MONTH", min=1, max=12, help="Only this month of the year."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The file to write. Default: listening-YEAR.html in this folder."),
+        typer.Option(
+            metavar="FILE", help="The file to write. Default: listening-YEAR.html in this folder."
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The name in the file. Default: the listener's.")
+        str | None,
+        typer.Option(metavar="NAME", help="The name in the file. Default: the listener's."),
     ] = None,
     listener: ListenerOption = DEFAULT_LISTENER,
-    rule: Annotated[str, typer.Option(help=f"When a play counts: {', '.join(RULES)}.")] = "30s",
-    measure: Annotated[str, typer.Option(help="Order by: plays, minutes.")] = "plays",
+    rule: Annotated[
+        str, typer.Option(metavar="RULE", help=f"When a play counts: {', '.join(RULES)}.")
+    ] = "30s",
+    measure: Annotated[
+        str, typer.Option(metavar="MEASURE", help="Order by: plays, minutes.")
+    ] = "plays",
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the review of a year or a month as one HTML file, to keep or to share.
+    """Write the review of a year or a month as one HTML file.
 
     The file loads nothing, and its only personal data are the name and what the review shows.
     """

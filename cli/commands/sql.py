@@ -34,9 +34,10 @@ def sql(
 
     It runs as role reader, which can change nothing. Limits: 25 s, and 5 MB of rows.
 
-    - `plays sql "SELECT count(*) FROM listening_history"`
-    - `plays sql --json "SELECT * FROM poll LIMIT 5" | jq '.[].new'`
-    """
+    \b
+    plays sql "SELECT count(*) FROM listening_history"
+    plays sql --json "SELECT * FROM poll" | jq '.[].new'
+    """  # noqa: D301 - click reads the control character as: keep these lines
     if as_json and as_csv:
         raise CommandError("choose --json or --csv, not both")
     with target_of(context).database() as database:

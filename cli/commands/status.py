@@ -1,136 +1,175 @@
-"""`plays status`: what is stored, what is in the queues, what needs a person."""
+"""`plays status`: whether all is well, what needs a person, and the figures behind it."""
 
-from datetime import timedelta
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from math import floor
+from os.path import commonprefix
+from typing import Annotated
 
 import typer
 
-from cli.deployment_status import (
-    Coverage,
-    LastPoll,
-    Status,
-    fetch_database_status,
-    gather_status,
-)
-from cli.errors import CommandError
+from cli.deployment_status import Coverage, Status, gather_status
+from cli.errors import interruptible
+from cli.local_time import ago, length, local
 from cli.options import JsonOption, target_of
-from cli.output import emit, show, table
-from shared.errors import DatabaseAwayError, DatabaseError
-from shared.models import iso
+from cli.output import emit, facts, show, table
+from cli.verdict import Judgement, judge
 
-LAST_DAYS = 30
-"""Days before the expiry of a login from which to ask for a new one, as the alarms do."""
+DAY_S = 86_400.0
+UNWATCHED_LEAST_S = 60
+UNWATCHED = "before the first poll or after the last, outside of every upload"
 
 
-def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
-    """Show rows, queues, dead letters, the last poll, gaps, coverage, logins and rate limits.
+class StatusReport(Status, Judgement):
+    """The status and what follows from it."""
 
-    If Postgres is unavailable, the command shows the rest and exits with 1.
+
+def status(
+    context: typer.Context,
+    *,
+    short: Annotated[bool, typer.Option("--short", help="Print the verdict only.")] = False,
+    watch: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", min=1, help="Print it again every so many seconds."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show whether all is well, and what needs you.
+
+    The worst comes first, each with its next command. Below: listeners with their logins and
+    coverage, queues, tracks without features, rows, addresses. The exit code is 0 if all is well,
+    1 after a warning, and 2 if plays are not collected or not loaded until you act.
     """
     target = target_of(context)
-    failure = None
-    try:
-        with target.database() as database:
-            stored = fetch_database_status(database)
-    except DatabaseError as error:
-        stored, failure = None, error
-    found = gather_status(target, stored)
-    emit(found) if as_json else show_status(found)
-    if failure:
-        prefix = "Postgres is unavailable: " if isinstance(failure, DatabaseAwayError) else ""
-        raise CommandError(f"{prefix}{failure}") from failure
+    with interruptible("nothing is lost"):
+        while True:
+            code = _print(gather_status(target), short=short, as_json=as_json)
+            if watch is None:
+                raise typer.Exit(code)
+            time.sleep(watch)
 
 
-def show_status(found: Status) -> None:
-    """Print the status for a person."""
+def _print(found: Status, *, short: bool, as_json: bool) -> int:
+    """Print the status once; return the exit code."""
+    now = datetime.now(UTC)
+    judgement = judge(found, now)
+    if as_json:
+        emit(StatusReport(**dict(found), **dict(judgement)))
+    else:
+        show_verdict(found, judgement, now)
+        if not short:
+            show_figures(found, now)
+    return judgement.exit_code
+
+
+def show_verdict(found: Status, judgement: Judgement, now: datetime) -> None:
+    """Print what needs a person, or that nothing does."""
+    if not judgement.problems:
+        show(f"OK: {_newest(found, now)}")
+        return
+    number = len(judgement.problems)
+    rows = facts()
+    for problem in judgement.problems:
+        rows.add_row(problem.severity, problem.message)
+        rows.add_row("", f"→ {problem.next}")
+    show("1 thing needs you:" if number == 1 else f"{number} things need you:", rows)
+
+
+def show_figures(found: Status, now: datetime) -> None:
+    """Print the figures behind the verdict."""
+    listeners = table("listener", "last answer", "login", "7 days", "30 days", numbers=())
+    for name in found.token_days_left:
+        shares = (found.coverage or {}).get(name)
+        known = (_percent(shares.days_7), _percent(shares.days_30)) if shares else ("–", "–")
+        listeners.add_row(name, _answered(found, name, now), _login(found, name), *known)
     queues = table("queue", numbers=("waiting", "in flight", "oldest"))
+    # All begin with the deployment's name.
+    names = list(found.queues)
+    prefix = commonprefix(names).rpartition("-")[0] + "-"  # noqa: RUF071 - names, not paths
     for name, depth in found.queues.items():
-        queues.add_row(name, f"{depth.visible:,}", f"{depth.in_flight:,}", _age(depth.oldest_age_s))
-    rows = table("table", numbers=("rows",))
-    for name, count in (found.rows or {}).items():
-        rows.add_row(name, f"{count:,}")
-    show(queues, "")
-    if found.rows is not None:
-        show(rows, "")
-    show(*_facts(found))
+        age = "" if depth.oldest_age_s is None else length(depth.oldest_age_s)
+        queues.add_row(name.removeprefix(prefix), f"{depth.visible:,}", f"{depth.in_flight:,}", age)
+    others = facts()
+    for label, text in _others(found, now):
+        others.add_row(label, text)
+    show("", listeners, "", queues, "", others)
+    # Not in the table, because a broken line cannot be copied.
+    show(*(f"{label:<12} {text}" for label, text in _addresses(found)))
 
 
-def _facts(found: Status) -> list[str]:
-    lines = [f"dead letters   {_dead_letters(found.dead_letters)}"]
+def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
+    """Return each other figure with its label."""
+    if retried := [depth.retried_within_s for depth in found.queues.values() if depth.in_flight]:
+        within = length(max(each or 0 for each in retried))
+        yield "in flight", f"processed now, or failed and tried again within {within}"
     if found.failed_ticks:
-        lines.append(f"failed polls   {found.failed_ticks:,}: the next poll fetches their plays")
+        yield "failed polls", f"{found.failed_ticks:,}: the next poll fetches their plays"
+    for listener, shares in (found.coverage or {}).items():
+        if (unwatched := _unwatched_s(shares, now)) >= UNWATCHED_LEAST_S:
+            yield (
+                "not watched",
+                f"{length(unwatched)} of the last 7 days of {listener}: {UNWATCHED}",
+            )
+    yield "features", _features(found, now)
     if found.rows is not None:
-        lines += [f"last poll      {_poll(found.last_poll)}", f"gaps           {_gaps(found)}"]
-        for who, shares in (found.coverage or {}).items():
-            lines += [f"coverage {who:<5} {_shares(shares)}", f"days of {who:<6} {_days(shares)}"]
-    lines += [f"login of {who:<5} {_login(found, who)}" for who in found.token_days_left]
-    lines += [
-        f"rate limit     of {who} until {iso(until)}: polls continue after that"
-        for who, until in found.blocked_until.items()
-        if until
-    ]
-    lines += [
-        f"rate limit     of {who} is unknown: {why}"
-        for who, why in found.block_unknown.items()
-        if why
-    ]
-    lines += [
-        f"error of {who:<5} {error.kind}, {iso(error.at)}: {error.message}"
-        for who, error in found.last_error.items()
-        if error
-    ]
+        yield "rows", ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
+        yield "last poll", _poll(found, now)
+        yield "open gaps", f"{found.open_gaps:,}" if found.open_gaps else "none"
+
+
+def _addresses(found: Status) -> Iterator[tuple[str, str]]:
     if found.dashboard_url:
-        name = "page" if found.target == "local" else "dashboard"
-        lines.append(f"{name:<14} {found.dashboard_url}")
-    return [
-        *lines,
-        f"database       {found.database_url}",
-        f"bucket         {found.bucket}",
-        f"AWS            {found.aws_endpoint or 'the real one'}",
-    ]
+        yield "page" if found.target == "local" else "dashboard", found.dashboard_url
+    yield "database", found.database_url
+    yield "bucket", found.bucket
+    yield "AWS", found.aws_endpoint or "the real one"
 
 
-def _age(seconds: int | None) -> str:
-    return "" if seconds is None else str(timedelta(seconds=seconds))
+def _newest(found: Status, now: datetime) -> str:
+    plays = f"{(found.rows or {}).get('listening_history', 0):,} plays"
+    return f"{plays}, last poll {ago(found.last_poll.polled_at, now)}" if found.last_poll else plays
 
 
-def _dead_letters(count: int) -> str:
-    return f"{count:,}: see `plays dlq list`" if count else "none"
+def _answered(found: Status, listener: str, now: datetime) -> str:
+    answered = found.answered_at[listener]
+    return ago(answered, now) if answered else "never"
 
 
-def _poll(poll: LastPoll | None) -> str:
+def _login(found: Status, listener: str) -> str:
+    days = found.token_days_left[listener]
+    if found.needs_login_since[listener]:
+        return "refused"
+    return "none" if days is None else f"{days} days left"
+
+
+def _features(found: Status, now: datetime) -> str:
+    waiting = found.pending_features
+    if not waiting.due_at:
+        return "no track waits for them"
+    unknown = waiting.unknown_to_sources
+    next_at = local(waiting.due_at) if waiting.due_at > now else "within the hour"
+    of_these = f", {unknown:,} of them unknown to every source" if unknown else ""
+    return f"{waiting.tracks:,} tracks wait{of_these}; the first is asked for again {next_at}"
+
+
+def _poll(found: Status, now: datetime) -> str:
+    poll = found.last_poll
     if poll is None:
         return "none yet"
-    return f"{iso(poll.polled_at)} of {poll.listener}: {poll.returned} plays shown, {poll.new} new"
+    return f"{ago(poll.polled_at, now)} of {poll.listener}: {poll.returned} plays, {poll.new} new"
 
 
-def _gaps(found: Status) -> str:
-    if not found.gaps:
-        return "none"
-    newest = found.gaps[0]
-    if not newest.is_open:
-        return "none open"
-    end = iso(newest.ended_at) if newest.ended_at else "now"
-    return f"{found.open_gaps} open, the newest {iso(newest.started_at)} to {end}: {newest.reason}"
-
-
-def _shares(shares: Coverage) -> str:
-    return f"{_percent(shares.days_7)} of the last 7 days, {_percent(shares.days_30)} of 30"
-
-
-def _days(shares: Coverage) -> str:
-    return ", ".join(f"{each.day:%m-%d} {_percent(each.coverage)}" for each in shares.by_day)
+def _unwatched_s(shares: Coverage, now: datetime) -> float:
+    """Return the seconds of the last 7 days that lie in no gap, and that nothing covers."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    elapsed_s = dict.fromkeys((each.day for each in shares.by_day), DAY_S)
+    elapsed_s[midnight.date()] = (now - midnight).total_seconds()
+    return sum(
+        elapsed_s[each.day] * (1 - each.coverage) - each.open_gap_s for each in shares.by_day
+    )
 
 
 def _percent(share: float) -> str:
     """Format a share, rounded down so that 99.99 % is not shown as 100 %."""
     return f"{floor(share * 1_000) / 10:g} %"
-
-
-def _login(found: Status, listener: str) -> str:
-    days, since = found.token_days_left[listener], found.needs_login_since[listener]
-    if since:
-        return f"refused by Spotify since {iso(since)}: `plays login`"
-    if days is None:
-        return "not logged in"
-    return f"{days} days left" if days > LAST_DAYS else f"{days or 'no'} days left: `plays login`"

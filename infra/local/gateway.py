@@ -10,6 +10,9 @@ gateway marks each request as received over TLS; MiniStack derives `aws:SecureTr
 Stops: MiniStack neither drains functions nor returns their messages after a restart. The gateway
 does both; see ADR 21.
 
+Ages: MiniStack sends no metric of the age of the oldest message. The gateway adds it to the
+attributes of a queue.
+
 Events: MiniStack leaves the version of an object out of S3's events. The gateway adds it.
 
 Run this file by its path. It imports nothing from this project, because neither the home that it
@@ -105,6 +108,20 @@ def _restore_queues_without_consumers(data: Any) -> None:
 
 
 sqs.load_persisted_state = _restore_queues_without_consumers
+
+_refresh_counts = sqs._refresh_counts  # noqa: SLF001 - no public hook
+
+
+def _refresh_counts_and_age(queue: dict[str, Any]) -> None:
+    """Add the age of the oldest message, which in AWS is a metric of CloudWatch."""
+    _refresh_counts(queue)
+    age = "ApproximateAgeOfOldestMessage"
+    queue["attributes"].pop(age, None)
+    if sent := [message["sent_at"] for message in queue["messages"]]:
+        queue["attributes"][age] = str(int(time.time() - min(sent)))
+
+
+sqs._refresh_counts = _refresh_counts_and_age  # noqa: SLF001 - no public hook
 
 
 _send_s3_event, _dispatch_event = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001 - no public hook

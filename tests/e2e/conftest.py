@@ -56,9 +56,12 @@ class LocalCloud:
         )
 
     def run_json(self, *arguments: str) -> Any:
-        """Run the command, which must succeed, and return its JSON."""
+        """Run the command, which must succeed, and return its JSON.
+
+        `plays status` exits with 1 or 2 if something needs a person, which tests bring about.
+        """
         result = self.plays(*arguments, "--json")
-        assert result.returncode == 0, result.stderr
+        assert result.returncode == 0 or arguments[0] == "status", result.stderr
         return json.loads(result.stdout)
 
     @property

@@ -29,8 +29,8 @@ def test_unloaded_batches_become_dead_letters_and_are_replayed_completely(
 
     replay = local_cloud.run_json("dlq", "replay", "enriched-plays")
 
-    assert away.returncode == 1
-    assert away.stderr.startswith("plays: Postgres is unavailable: ")
+    assert away.returncode == 2
+    assert "critical  Postgres is unavailable: " in away.stdout
     assert replay["replayed"] >= len(dead) >= summary.music / 500
     eventually(lambda: loaded_batches(local_cloud, sent["origin"]) == dead, within_s=60)
     assert local_cloud.count("ben") == summary.distinct_plays

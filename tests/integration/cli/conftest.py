@@ -21,6 +21,7 @@ from infra.local.state import SUPERVISOR
 from services.loader import queries
 from shared.postgres import Address, Database
 from shared.queries import Reader
+from tests.fakes.track_cache import TRACK_CACHE, create_track_cache
 from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.loader.loader_examples import CONTEXT
 
@@ -60,6 +61,7 @@ class DatabaseTarget(Target):
             "ListenerSecretPrefix": "spotify-pipeline/listener/",
             "ListenerStateTable": "spotify-pipeline-listener-state",
             "SpotifyAppTable": "spotify-pipeline-spotify-app",
+            "TrackCacheTable": TRACK_CACHE,
             "EnrichedPlaysQueueUrl": sqs.get_queue_url(QueueName="enriched-plays")["QueueUrl"],
             "EnrichedPlaysDlqUrl": sqs.get_queue_url(QueueName="enriched-plays-dlq")["QueueUrl"],
             "QueriesFunction": "queries",
@@ -93,6 +95,7 @@ def target(request, deployment, database, address_of) -> Target:
     aws = boto3.Session(region_name="us-east-1")
     for name in ("enriched-plays", "enriched-plays-dlq"):
         aws.client("sqs").create_queue(QueueName=name)
+    create_track_cache(aws.client("dynamodb"))
     aws.client("s3").create_bucket(Bucket=BUCKET)
     # Moto's versions are random, and tests load the report of an upload before it is sent.
     aws.events.register(

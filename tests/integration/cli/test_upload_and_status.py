@@ -281,7 +281,7 @@ def test_the_status_has_rows_the_last_poll_and_gaps(plays, database, polled):
     result = plays("status", "--json")
 
     found = json.loads(result.stdout)
-    assert result.exit_code == 0
+    assert (result.exit_code, found["verdict"]) == (1, "warning")
     assert list(found["rows"].items()) == [
         ("listening_history", 0),
         ("track_features", 0),

@@ -19,6 +19,7 @@ from cli.errors import CommandError
 from cli.main import app
 from cli.target import Target
 from shared.errors import DatabaseAwayError
+from tests.fakes.track_cache import TRACK_CACHE, create_track_cache
 
 BUCKET = "archive"
 SPOTIFY_APPS = "spotify-app"
@@ -65,6 +66,7 @@ class KnownTarget(Target):
             "ListenerStateTable": LISTENER_STATES,
             "CollectorFunction": "collector",
             "SpotifyAppTable": SPOTIFY_APPS,
+            "TrackCacheTable": TRACK_CACHE,
         }
 
     @property
@@ -84,18 +86,19 @@ class KnownTarget(Target):
 class InvokedTarget:
     """A target with one function, which returns prepared answers in order."""
 
-    def __init__(self, function, *answers):
+    def __init__(self, function, *answers, deployed=None):
         self.events = []
+        self._deployed = deployed
         self._function = function
         self._answers = list(answers)
 
     call: Any = Target.call
 
-    def client(self, _service):
-        return self
+    def client(self, service):
+        return self if service == "lambda" else self._deployed.client(service)
 
     def output(self, key):
-        return key
+        return self._deployed.outputs.get(key, key) if self._deployed else key
 
     def invoke(self, FunctionName, Payload):
         assert FunctionName == self._function
@@ -107,13 +110,13 @@ class InvokedTarget:
 
 
 @pytest.fixture
-def invoking():
+def invoking(target):
     """Run a command against one function with these answers; return its result and the events."""
 
     def run(command, function, *answers, arguments=()):
-        target = InvokedTarget(function, *answers)
-        result = CliRunner().invoke(app, [command, *arguments], obj=lambda: target)
-        return result, target.events
+        invoked = InvokedTarget(function, *answers, deployed=target)
+        result = CliRunner().invoke(app, [command, *arguments], obj=lambda: invoked)
+        return result, invoked.events
 
     return run
 
@@ -174,6 +177,7 @@ def target(aws) -> KnownTarget:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
+    create_track_cache(aws.client("dynamodb"))
     return KnownTarget("aws", "SpotifyPipeline", aws)
 
 

@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 
 from cli.commands.heal import STEP_TRACKS
+from tests.fakes.track_cache import NOON, wait_for_features
 
 UNTIL = "2026-11-23T09:00:00Z"
 TRACK_ID = "1AAAAAAAAAAAAAAAAAAAAA"
@@ -38,6 +39,7 @@ def test_it_heals_until_nothing_remains_and_prints_the_sums(heal):
     assert events == [{"most": STEP_TRACKS}] * 3
     assert result.stdout == (
         "asked for 450 tracks: features of 439 found, 10 known to no source yet, 1 postponed\n"
+        "no track waits for features\n"
     )
 
 
@@ -49,7 +51,8 @@ def test_json_holds_the_sums(heal):
     )
 
     sums = {"asked": 3, "learned": 2, "missed": 1, "postponed": 0, "remaining": 0}
-    assert json.loads(result.stdout) == sums | {"blocked_until": None}
+    pending = {"tracks": 0, "unknown_to_sources": 0, "due_at": None}
+    assert json.loads(result.stdout) == sums | {"blocked_until": None, "pending": pending}
 
 
 def test_progress_and_time_left_go_to_stderr(heal):
@@ -63,7 +66,36 @@ def test_if_nothing_is_due_it_says_so(heal):
     result, events = heal(a_healing())
 
     assert (result.exit_code, len(events)) == (0, 1)
-    assert result.stdout.startswith("nothing is due")
+    assert result.stdout == "no track is due\nno track waits for features\n"
+    assert "0/0" not in result.stderr
+
+
+def test_what_waits_for_a_later_time_is_named(heal, target):
+    wait_for_features(target, 1, 0, NOON)
+    wait_for_features(target, 2, 2, NOON)
+
+    result, _ = heal(a_healing())
+
+    assert result.stdout == (
+        "no track is due\n"
+        "2 tracks wait for features: 1 that no source knows, 1 whose source failed. The first is "
+        "asked for again at 2026-07-01 12:00 UTC; `plays heal --all` asks for all now.\n"
+    )
+
+
+def test_all_asks_for_tracks_that_are_not_due(heal, target):
+    wait_for_features(target, 1, 4, NOON.replace(year=2099))
+
+    result, events = heal(a_healing(asked=1, learned=1), arguments=["--all"])
+
+    assert result.exit_code == 0
+    assert events == [{"tracks": [f"spotify:track:{1:022}"]}]
+
+
+def test_all_without_a_pending_track_asks_for_nothing(heal):
+    _, events = heal(a_healing(), arguments=["--all"])
+
+    assert events == [{"most": STEP_TRACKS}]
 
 
 @pytest.mark.parametrize(

@@ -208,4 +208,4 @@ def test_help_names_the_commands_and_the_first_step():
     result = CliRunner().invoke(app, ["--help"])
 
     assert result.exit_code == 0
-    assert "Start with plays local up" in result.stdout
+    assert "Start with `plays local up`" in result.stdout

@@ -1,18 +1,17 @@
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from cli.commands.status import show_status
-from cli.deployment_status import Coverage, DayCoverage, KnownGap, LastPoll, Status
-from cli.listeners import PollingState, Trouble
+from cli.commands.status import show_figures, show_verdict
+from cli.deployment_status import Coverage, DayCoverage, LastPoll
+from cli.listeners import Trouble
+from cli.pending_features import PendingFeatures
 from cli.queues import QueueDepth
+from cli.verdict import judge
 from shared.errors import DatabaseError
-
-NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-AN_HOUR_AGO = datetime(2026, 7, 1, 11, tzinfo=UTC)
-
+from tests.unit.cli.statuses import NOW, a_status
 
 PAGE = "http://127.0.0.1:8100/"
 DASHBOARD = (
@@ -20,34 +19,10 @@ DASHBOARD = (
     "#dashboards:name=spotify-pipeline"
 )
 
-FORBIDDEN = Trouble(kind="forbidden", message="User not registered", at=NOW)
 
-
-def a_status(**changes):
-    return Status(
-        **{
-            "target": "local",
-            "stack": "SpotifyPipeline",
-            "database_url": "postgresql://reader@127.0.0.1:5432/spotify",
-            "report_url": None,
-            "aws_endpoint": "http://127.0.0.1:4566",
-            "bucket": "archive",
-            "dashboard_url": None,
-            "queues": {"plays": QueueDepth(visible=1_500, in_flight=2, oldest_age_s=90)},
-            "rows": {"listening_history": 12_345, "gap": 3},
-            "last_poll": None,
-            "gaps": [],
-            "coverage": {},
-            **dict.fromkeys(("dead_letters", "failed_ticks", "open_gaps"), 0),
-            **{name: {"me": None} for name in PollingState.model_fields},
-            **changes,
-        }
-    )
-
-
-def a_gap(**changes):
-    fields = {"listener": "me", "started_at": AN_HOUR_AGO, "ended_at": NOW, "is_open": True}
-    return KnownGap(**{**fields, "reason": "50 new plays at once", **changes})
+def figures(capsys, **changes):
+    show_figures(a_status(**changes), NOW)
+    return " ".join(capsys.readouterr().out.split())
 
 
 def test_without_postgres_the_queues_are_still_shown(plays, target):
@@ -57,8 +32,9 @@ def test_without_postgres_the_queues_are_still_shown(plays, target):
     result = plays("status", "--json")
 
     found = json.loads(result.stdout)
-    assert result.exit_code == 1
-    assert result.stderr == "plays: Postgres is unavailable: connection refused\n"
+    assert result.exit_code == 2
+    assert found["verdict"] == "critical"
+    assert found["postgres_error"] == "Postgres is unavailable: connection refused"
     assert [found[name] for name in ("rows", "gaps", "open_gaps", "coverage")] == [None] * 4
     assert found["dead_letters"] == 1
     assert found["bucket"] == "archive"
@@ -68,34 +44,28 @@ def test_without_postgres_the_queues_are_still_shown(plays, target):
         "visible": 1,
         "in_flight": 0,
         "oldest_age_s": None,
+        "retried_within_s": 30,
     }
 
 
-def test_a_refusal_to_read_postgres_is_quoted(plays, target):
+def test_without_the_right_to_read_postgres_the_queues_are_shown(plays, target):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("status", "--json")
 
-    assert result.stderr == "plays: allow it lambda:InvokeFunction\n"
-    assert json.loads(result.stdout)["rows"] is None
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["rows"]) == (2, None)
+    assert found["problems"][0]["message"].startswith("allow it lambda:InvokeFunction")
 
 
 @pytest.mark.parametrize("page_url", [PAGE, None], ids=["page", "earlier release"])
-def test_the_dashboard_of_a_local_cloud_is_its_page(plays, target, monkeypatch, page_url):
-    state = SimpleNamespace(aws_endpoint="http://127.0.0.1:4566", page_url=page_url)
+def test_the_dashboard_of_a_local_cloud_is_its_page(plays, target, monkeypatch, tmp_path, page_url):
+    state = SimpleNamespace(aws_endpoint="http://127.0.0.1:1", page_url=page_url, log_dir=tmp_path)
     monkeypatch.setitem(vars(target), "state", state)
+    # Its AWS is still moto's.
+    monkeypatch.setitem(vars(target), "client", target.session.client)
 
     assert json.loads(plays("status", "--json").stdout)["dashboard_url"] == page_url
-
-
-@pytest.mark.parametrize(
-    ("target", "line"),
-    [("local", f"page           {PAGE}\n"), ("aws", f"dashboard      {PAGE}\n")],
-)
-def test_the_address_of_the_page_or_dashboard_is_shown(capsys, target, line):
-    show_status(a_status(target=target, dashboard_url=PAGE))
-
-    assert line in capsys.readouterr().out
 
 
 def test_failed_polls_are_not_counted_as_dead_letters(plays, target):
@@ -106,63 +76,82 @@ def test_failed_polls_are_not_counted_as_dead_letters(plays, target):
     assert (found["failed_ticks"], found["dead_letters"]) == (1, 0)
 
 
-def test_rows_queues_and_problems_are_shown(capsys):
+def test_the_short_status_is_the_verdict_alone(plays, listeners):
+    result = plays("status", "--short")
+
+    assert result.exit_code == 2
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert lines[0] == "3 things need you:"
+    assert lines[-2:] == [
+        "warning   me is not logged in, so no new play is collected.",
+        "          → plays login --listener me",
+    ]
+
+
+def test_without_a_problem_the_status_begins_with_ok(capsys):
     poll = LastPoll(listener="me", polled_at=NOW, returned=50, new=3)
+    found = a_status(last_poll=poll)
 
-    show_status(a_status(dead_letters=7, last_poll=poll, gaps=[a_gap()], open_gaps=3))
+    show_verdict(found, judge(found, NOW), NOW)
 
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "plays 1,500 2 0:01:30" in shown
-    assert "listening_history 12,345" in shown
-    assert "dead letters 7: see `plays dlq list`" in shown
-    assert "last poll 2026-07-01T12:00:00.000Z of me: 50 plays shown, 3 new" in shown
-    assert (
-        "gaps 3 open, the newest 2026-07-01T11:00:00.000Z to 2026-07-01T12:00:00.000Z: "
-        "50 new plays at once"
-    ) in shown
-    assert "login of me not logged in" in shown
+    assert capsys.readouterr().out == "OK: 12,345 plays, last poll just now\n"
+
+
+def test_a_watched_status_is_printed_again_until_ctrl_c(plays, monkeypatch):
+    pauses = iter([None, KeyboardInterrupt()])
+
+    def pause(seconds):
+        assert seconds == 3
+        if stop := next(pauses):
+            raise stop
+
+    monkeypatch.setattr("cli.commands.status.time.sleep", pause)
+
+    result = plays("status", "--short", "--watch", "3")
+
+    assert result.exit_code == 130
+    assert result.stdout.count("1 thing needs you:") == 2
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({}, "dead letters none last poll none yet gaps none login of me not logged in"),
+        ({}, "me just now 150 days left – –"),
+        ({"token_days_left": {"me": None}, "answered_at": {"me": None}}, "me never none – –"),
+        ({"needs_login_since": {"me": NOW}}, "me just now refused – –"),
+        ({}, "plays 1,500 0 90 s"),
+        ({}, "features no track waits for them"),
+        (
+            {"pending_features": PendingFeatures(tracks=9, unknown_to_sources=0, due_at=NOW)},
+            "features 9 tracks wait; the first is asked for again within the hour",
+        ),
+        (
+            {
+                "pending_features": PendingFeatures(
+                    tracks=9, unknown_to_sources=4, due_at=NOW + timedelta(days=1)
+                )
+            },
+            "9 tracks wait, 4 of them unknown to every source; the first is asked for again 2026",
+        ),
+        ({}, "rows listening_history 12,345, gap 3 last poll none yet open gaps none database"),
+        ({"rows": None}, "features no track waits for them database"),
+        ({"open_gaps": 3}, "open gaps 3 "),
         ({"failed_ticks": 2}, "failed polls 2: the next poll fetches their plays"),
         (
-            {"gaps": [a_gap(ended_at=None, reason="no answer")], "open_gaps": 1},
-            "1 open, the newest 2026-07-01T11:00:00.000Z to now: no answer",
-        ),
-        ({"gaps": [a_gap(is_open=False)]}, "gaps none open login"),
-        (
-            {"blocked_until": {"zoe": None, "me": NOW}},
-            "rate limit of me until 2026-07-01T12:00:00.000Z: polls continue after that database",
+            {"last_poll": LastPoll(listener="me", polled_at=NOW, returned=50, new=3)},
+            "last poll just now of me: 50 plays, 3 new",
         ),
         (
-            {"block_unknown": {"zoe": None, "me": "the state cannot be read"}},
-            "rate limit of me is unknown: the state cannot be read database",
+            {"queues": {"q": QueueDepth(visible=0, in_flight=2, retried_within_s=5_400)}},
+            "in flight processed now, or failed and tried again within 90 min",
         ),
-        (
-            {"token_days_left": {"me": 42}, "needs_login_since": {"me": AN_HOUR_AGO}},
-            "login of me refused by Spotify since 2026-07-01T11:00:00.000Z: `plays login`",
-        ),
-        ({"token_days_left": {"me": 31}}, "login of me 31 days left database"),
-        ({"token_days_left": {"me": 30}}, "login of me 30 days left: `plays login` database"),
-        ({"token_days_left": {"me": 0}}, "login of me no days left: `plays login` database"),
-        (
-            {"last_error": {"me": FORBIDDEN, "zoe": None}},
-            "error of me forbidden, 2026-07-01T12:00:00.000Z: User not registered database",
-        ),
-    ],
-    ids=[
-        *("healthy", "failed polls", "lasting gap", "closed gap", "rate limit"),
-        *("unknown rate limit", "refused login", "login", "expiring login", "expired login"),
-        "error",
+        ({"dashboard_url": PAGE}, f"page {PAGE} database"),
+        ({"dashboard_url": PAGE, "target": "aws"}, f"dashboard {PAGE} database"),
+        ({"aws_endpoint": None}, "bucket archive AWS the real one"),
     ],
 )
-def test_each_state_has_its_line(capsys, changes, line):
-    show_status(a_status(**changes))
-
-    assert line in " ".join(capsys.readouterr().out.split())
+def test_each_figure_has_its_line(capsys, changes, line):
+    assert line in figures(capsys, **changes)
 
 
 @pytest.mark.parametrize(
@@ -171,19 +160,37 @@ def test_each_state_has_its_line(capsys, changes, line):
     ids=["all", "nearly all", "some", "none"],
 )
 def test_coverage_is_rounded_down(capsys, share, shown):
-    show_status(a_status(coverage={"me": Coverage(days_7=share, days_30=0.5, by_day=())}))
+    coverage = {"me": Coverage(days_7=share, days_30=0.5, by_day=())}
 
-    line = " ".join(capsys.readouterr().out.split())
-    assert f"coverage me {shown} of the last 7 days, 50 % of 30" in line
+    assert f"150 days left {shown} 50 %" in figures(capsys, coverage=coverage)
 
 
-def test_coverage_is_shown_by_day(capsys):
-    days = tuple(
-        DayCoverage(day=date(2026, 6, 30) + timedelta(days=n), coverage=share, open_gap_s=0)
-        for n, share in enumerate([1, 0.57, 0])
+def test_time_without_polls_and_uploads_is_not_a_gap(capsys):
+    # A full day without a poll, a day with a gap of six hours, and noon of today.
+    days = [(date(2026, 6, 29), 0, 0), (date(2026, 6, 30), 0.5, 6 * 3_600), (NOW.date(), 0.5, 0)]
+    by_day = tuple(
+        DayCoverage(day=day, coverage=share, open_gap_s=gap_s) for day, share, gap_s in days
     )
-    coverage = Coverage(days_7=0.5, days_30=0.5, by_day=days)
+    coverage = {"me": Coverage(days_7=0.3, days_30=0.3, by_day=by_day)}
 
-    show_status(a_status(coverage={"me": coverage}))
+    # 24 h, 12 h less the gap of 6 h, and half of 12 h.
+    assert "not watched 36 h of the last 7 days of me: before" in figures(capsys, coverage=coverage)
 
-    assert "days of me     06-30 100 %, 07-01 57 %, 07-02 0 %\n" in capsys.readouterr().out
+
+def test_addresses_are_not_broken_in_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+
+    show_figures(a_status(dashboard_url=DASHBOARD), NOW)
+
+    assert f"page         {DASHBOARD}\n" in capsys.readouterr().out
+
+
+def test_control_characters_of_a_message_are_escaped(capsys):
+    error = Trouble(kind="forbidden", message="said \x1b[2J\u202e", at=NOW)
+    found = a_status(last_error={"me": error})
+
+    show_verdict(found, judge(found, NOW), NOW)
+
+    shown = capsys.readouterr().out
+    assert "said \\u001b[2J\\u202e" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)

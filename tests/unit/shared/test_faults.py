@@ -1,11 +1,19 @@
+from typing import Annotated
+
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from shared.faults import faults_of
 
 
+def at_least_1_m(length: int) -> int:
+    if length < 1:
+        raise ValueError("a shelf is at least 1 m long")
+    return length
+
+
 class Shelf(BaseModel):
-    length: int
+    length: Annotated[int, AfterValidator(at_least_1_m)]
 
 
 class Room(BaseModel):
@@ -27,3 +35,14 @@ def test_a_fault_names_its_field_but_not_the_value(room, fault):
     (text,) = faults_of(refused.value)
     assert text.startswith(fault)
     assert "s3cret" not in text
+
+
+@pytest.mark.parametrize(
+    ("length", "reason"),
+    [("short", "Input should be a valid integer"), (0, "a shelf is at least 1 m long")],
+)
+def test_a_fault_has_no_words_of_the_library(length, reason):
+    with pytest.raises(ValidationError) as refused:
+        Room.model_validate({"shelves": [{"length": length}]})
+
+    assert faults_of(refused.value) == [f"shelves.0.length: {reason}"]

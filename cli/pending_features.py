@@ -1,0 +1,55 @@
+"""The tracks that wait for audio features, read from the index of the track cache."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cli.output import Document, Instant
+from cli.target import Target
+from services.enricher.cache.pending import INDEX, DueTracks
+from services.enricher.domain.entry import MISS_WAITS
+
+FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class PendingFeatures(Document):
+    """How many tracks wait for audio features, and when they are asked for."""
+
+    tracks: int
+    unknown_to_sources: int
+    """Those of them that every source has answered without features."""
+    due_at: Instant | None
+    """When the first of them is asked for again; None if no track waits."""
+
+
+def pending_features(target: Target) -> PendingFeatures:
+    """Count the tracks that wait for features."""
+    dynamodb, table = target.client("dynamodb"), target.output("TrackCacheTable")
+    counts = [_count(dynamodb, table, misses) for misses in range(len(MISS_WAITS) + 1)]
+    firsts = [due_at for number, due_at in counts if due_at]
+    return PendingFeatures(
+        tracks=sum(number for number, _ in counts),
+        unknown_to_sources=sum(number for number, _ in counts[1:]),
+        due_at=min(firsts, default=None),
+    )
+
+
+def pending_tracks(target: Target) -> list[str]:
+    """Return the URI of every track that waits for features, due or not."""
+    due = DueTracks(target.client("dynamodb"), target.output("TrackCacheTable"))
+    _, total = due.read(FAR_FUTURE, 0)
+    return due.read(FAR_FUTURE, total)[0]
+
+
+def _count(dynamodb: Any, table: str, misses: int) -> tuple[int, datetime | None]:
+    """Count the tracks with this number of misses; return when the first one is due, too."""
+    query = {
+        "TableName": table,
+        "IndexName": INDEX,
+        "KeyConditionExpression": "misses = :misses",
+        "ExpressionAttributeValues": {":misses": {"N": str(misses)}},
+    }
+    # The index is sorted by `retry_at`.
+    first = dynamodb.query(**query, Limit=1)["Items"]
+    pages = dynamodb.get_paginator("query").paginate(**query, Select="COUNT")
+    due_at = datetime.fromtimestamp(int(first[0]["retry_at"]["N"]), UTC) if first else None
+    return sum(page["Count"] for page in pages), due_at

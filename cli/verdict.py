@@ -1,0 +1,170 @@
+"""What in a status needs a person: one problem each, with the next command; pure."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from cli.deployment_status import Status
+from cli.local_time import length, local
+from cli.output import Document
+
+LAST_DAYS = 30
+"""Days before the expiry of a login from which to ask for a new one, as the alarms do."""
+STALE = timedelta(hours=1)
+"""Polls run every 20 minutes at least, and a person hears of an hour without an answer."""
+WAITED_TOO_LONG_S = 3_600
+"""Age of a message from which its queue is stuck. A function retries within 90 minutes."""
+LEAST_FREE_BYTES = 1_000_000_000
+UPLOAD = "plays upload FILE"
+"""With an export that covers the time."""
+
+
+class Problem(Document):
+    """Something that needs a person."""
+
+    severity: Literal["critical", "warning"]
+    """Critical: plays are not collected or not loaded until a person acts."""
+    message: str
+    next: str
+    """The next command, or where to read on."""
+
+
+class Judgement(Document):
+    """Whether all is well."""
+
+    verdict: Literal["ok", "warning", "critical"]
+    problems: tuple[Problem, ...]
+    """The worst first."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all is well, 1 for a warning, 2 if something is critical."""
+        return ("ok", "warning", "critical").index(self.verdict)
+
+
+def judge(found: Status, now: datetime) -> Judgement:
+    """Return what needs a person."""
+    problems = sorted(_problems(found, now), key=lambda problem: problem.severity)
+    return Judgement(
+        verdict=problems[0].severity if problems else "ok",
+        problems=tuple(problems),
+    )
+
+
+def _problems(found: Status, now: datetime) -> Iterator[Problem]:
+    yield from _of_postgres(found)
+    for listener in found.token_days_left:
+        yield from _of_listener(found, listener, now)
+    yield from _of_queues(found)
+    yield from _of_gaps(found)
+    yield from _of_features(found, now)
+    yield from _of_host(found)
+
+
+def _of_postgres(found: Status) -> Iterator[Problem]:
+    if found.postgres_error:
+        logs = "plays logs postgres" if found.target == "local" else "docs/operate.md, The host"
+        yield _critical(f"{found.postgres_error}. The queues keep all plays meanwhile.", logs)
+
+
+def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Problem]:
+    login = f"plays login --listener {listener}"
+    days, refused = found.token_days_left[listener], found.needs_login_since[listener]
+    error, blocked = found.last_error[listener], found.blocked_until[listener]
+    answered = found.answered_at[listener]
+    if days is None:
+        yield _warning(f"{listener} is not logged in, so no new play is collected.", login)
+        return
+    if refused:
+        since = f"Spotify has refused the login of {listener} since {local(refused)}"
+        yield _critical(f"{since}, so no new play is collected.", login)
+    elif days <= LAST_DAYS:
+        yield _warning(f"The login of {listener} expires in {length(days * 86_400)}.", login)
+    if error and error.kind == "forbidden":
+        yield _critical(
+            f"Spotify forbids the app or the account of {listener}: {error.message}",
+            "docs/operate.md, SpotifyForbids",
+        )
+    elif blocked:
+        yield _warning(
+            f"Spotify has rate-limited the app of {listener} until {local(blocked)}. "
+            "Polls continue after that.",
+            "docs/operate.md, A long rate limit",
+        )
+    elif answered and now - answered > STALE and not refused:
+        why = f": {error.message}" if error else "."
+        yield _critical(
+            f"Spotify has answered no poll of {listener} since {local(answered)}{why}",
+            "plays logs collector",
+        )
+    if unknown := found.block_unknown[listener]:
+        yield _warning(
+            f"The rate limit of {listener} is unknown: {unknown}", "plays logs collector"
+        )
+
+
+def _of_queues(found: Status) -> Iterator[Problem]:
+    if found.dead_letters:
+        yield _critical(
+            f"{_number(found.dead_letters, 'dead letter')}: their plays or uploads are not loaded.",
+            "plays dlq list",
+        )
+    for name, depth in found.queues.items():
+        # Old dead letters are reported above, and the next poll replaces a failed one.
+        if name.endswith(("-dlq", "failed-ticks")) or not depth.oldest_age_s:
+            continue
+        if depth.oldest_age_s > WAITED_TOO_LONG_S:
+            yield _warning(
+                f"A message in {name} has waited for {length(depth.oldest_age_s)}.",
+                "plays logs --errors",
+            )
+
+
+def _of_gaps(found: Status) -> Iterator[Problem]:
+    if not found.open_gaps or not found.gaps:
+        return
+    newest = found.gaps[0]
+    end = local(newest.ended_at) if newest.ended_at else "now"
+    yield _warning(
+        f"Plays may be missing: {_number(found.open_gaps, 'open gap')}, the newest of "
+        f"{newest.listener} from {local(newest.started_at)} to {end}: {newest.reason}. "
+        "An export of that time closes it.",
+        UPLOAD,
+    )
+
+
+def _of_features(found: Status, now: datetime) -> Iterator[Problem]:
+    waiting = found.pending_features
+    # The pipeline asks every hour; two missed hours are no coincidence.
+    if waiting and waiting.due_at and now - waiting.due_at > 2 * STALE:
+        yield _warning(
+            f"{_number(waiting.tracks, 'track')} wait for audio features, the first since "
+            f"{local(waiting.due_at)}.",
+            "plays heal",
+        )
+
+
+def _of_host(found: Status) -> Iterator[Problem]:
+    for alarm in found.alarms:
+        yield _warning(
+            f"The alarm {alarm.name} is on since {local(alarm.since)}: {alarm.description}",
+            f"docs/operate.md, {alarm.name}",
+        )
+    free = found.free_bytes
+    if free is not None and free < LEAST_FREE_BYTES:
+        yield _critical(
+            f"The disk has {free // 1_000_000} MB left. Postgres stops when it is full.",
+            "plays local down",
+        )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
+
+
+def _critical(message: str, following: str) -> Problem:
+    return Problem(severity="critical", message=message, next=following)
+
+
+def _warning(message: str, following: str) -> Problem:
+    return Problem(severity="warning", message=message, next=following)

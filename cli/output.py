@@ -82,11 +82,6 @@ def note(line: str) -> None:
     console.print(printable(line), markup=False, soft_wrap=True)
 
 
-def local_time(instant: datetime) -> str:
-    """Format an instant for a person: the machine's time zone, to the minute."""
-    return f"{instant.astimezone():%Y-%m-%d %H:%M %Z}"
-
-
 def table(*texts: str, numbers: tuple[str, ...]) -> Table:
     """Return an empty table: text columns, then right-aligned number columns."""
     made = _SafeTable(box=None, header_style="bold", pad_edge=False)

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cli.errors import CommandError
-from cli.output import Document, Instant, local_time, show, table
+from cli.local_time import local
+from cli.output import Document, Instant, show, table
 from cli.statements import STATEMENTS, as_document
 from services.collector.backfill.domain.rows import OTHER_PACKAGE
 from shared.models import FileProblem
@@ -183,7 +184,7 @@ def _lines(summary: UploadSummary) -> Iterable[tuple[str, int]]:
 
 def _remarks(report: UploadReport) -> Iterable[str]:
     if report.first_played_at and report.last_played_at:
-        first, last = local_time(report.first_played_at), local_time(report.last_played_at)
+        first, last = local(report.first_played_at), local(report.last_played_at)
         yield f"plays from {first} to {last}"
     if report.api_rows:
         yield (

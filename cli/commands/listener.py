@@ -83,9 +83,10 @@ def remove_(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a listener with all plays, uploads, poll answers, gaps, the login and the state.
+    """Delete a listener and all that is stored of them.
 
-    You see what goes in numbers, and type the name to agree. Nothing brings it back, except the
+    Plays, uploads, poll answers, gaps, the login and the state of the polls go. You see their
+    numbers, and type the name to agree. Nothing brings it back, except the
     files that you still have. Features of tracks stay, because they are about no person. The local
     cloud restarts without the listener first, in about a minute; on AWS you take the listener
     out of the deployment first, as the command says.

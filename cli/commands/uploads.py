@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from cli.errors import CommandError
+from cli.local_time import local
 from cli.options import JsonOption, target_of
-from cli.output import Document, emit, local_time, show, table
+from cli.output import Document, emit, show, table
 from cli.upload_report import Upload, fetch_upload_report, show_summary, summarize
 from cli.uploads import UploadEntry, fetch_uploads
 
@@ -16,11 +17,10 @@ NEWEST = 20
 
 app = typer.Typer(
     invoke_without_command=True,
-    help="List the uploads, the newest first, with what became of each and why.\n\n"
-    "An upload is a file under `history/` in the archive: by `plays upload`, or put there by "
-    "another tool. *waiting*: not read yet. *loading*: read, and being loaded. *loaded*: all of it "
-    "is rows. *partly loaded*: some of it could not be read. *failed*: no play of it could be "
-    "read. *stuck*: nothing of it moves any more.",
+    help="List the uploads, the newest first: what became of each, and why.\n\n"
+    "An upload is a file under `history/` in the archive, by `plays upload` or by another tool. "
+    "It is waiting (not read yet), loading, loaded, partly loaded (some of it could not be read), "
+    "failed (no play of it could be read), or stuck (nothing of it moves any more).",
 )
 
 
@@ -60,7 +60,10 @@ def show_(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the report of one upload, as `plays upload --wait` does: what became of every row."""
+    """Print the report of one upload.
+
+    It says what became of every row, as `plays upload --wait` does.
+    """
     target = target_of(context)
     with target.database() as database:
         uploads = fetch_uploads(target, database)
@@ -81,7 +84,7 @@ def show_(
         emit(summary)
         return
     show(
-        f"upload {number}: {entry.file} of {entry.listener}, {local_time(entry.uploaded_at)}: "
+        f"upload {number}: {entry.file} of {entry.listener}, {local(entry.uploaded_at)}: "
         f"{_outcome(entry)}"
     )
     show_summary(summary)

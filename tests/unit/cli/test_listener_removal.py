@@ -16,10 +16,10 @@ class Derive(InvokedTarget):
 
     def __init__(self, *deployed):
         super().__init__("DeriveFunction", {"months_left": 0})
-        self._deployed = deployed
+        self._names = deployed
 
     def get_function_configuration(self, FunctionName):
-        return {"Environment": {"Variables": {"LISTENERS": ",".join(self._deployed)}}}
+        return {"Environment": {"Variables": {"LISTENERS": ",".join(self._names)}}}
 
 
 class HoldingTarget(KnownTarget):

@@ -32,3 +32,24 @@ def confirm(consequence: str, advice: str = "", *, yes: bool) -> None:
     note(f"{consequence}. {advice}".strip())
     if terminal.ask("Continue? [y/N] ").lower() not in ("y", "yes"):
         raise CommandError("cancelled; nothing was changed")
+
+
+def confirm_by_name(consequence: str, name: str, *, yes: bool) -> None:
+    """Ask the person to type a name, because the command deletes what nothing brings back.
+
+    Args:
+        consequence: What it will do, as a sentence without a full stop.
+        name: What to type.
+        yes: True if they agreed already, by --yes.
+
+    Raises:
+        CommandError: They type something else, or there is no terminal to ask on.
+    """
+    if yes:
+        return
+    terminal = TerminalInput()
+    if not terminal.is_terminal:
+        raise CommandError(f"{consequence}: pass --yes to agree")
+    note(f"{consequence}.")
+    if terminal.ask(f"Type {name} to delete all of it: ") != name:
+        raise CommandError("cancelled; nothing was changed")

@@ -64,7 +64,7 @@ class Listeners:
         if listener not in names:
             raise CommandError(
                 f"there is no listener {listener}: use {' or '.join(names)}, "
-                f"or add {listener} to the listeners in cdk.json and deploy"
+                f"or add another with `plays listener add {listener}`"
             )
 
     def clear_refusals(self) -> None:
@@ -91,6 +91,14 @@ class Listeners:
         )
         names = [secret["Name"] for page in pages for secret in page["SecretList"]]
         return sorted(name.removeprefix(self._prefix) for name in names)
+
+    def remove(self, listener: str) -> None:
+        """Delete the state of a listener's polls, then the login and its secret."""
+        self._states.delete(listener)
+        # Without a recovery window, which would block the name for a listener who is added again.
+        self._secrets.delete_secret(
+            SecretId=f"{self._prefix}{listener}", ForceDeleteWithoutRecovery=True
+        )
 
     def _login(self, listener: str) -> Credentials | None:
         try:
@@ -135,3 +143,12 @@ def _trouble(login: Credentials | None, state: ListenerState) -> Trouble | None:
     if error is None or (login and error.at < login.authorized_at):
         return None
     return Trouble(kind=error.kind, message=error.message, at=error.at)
+
+
+def deployed_listeners(target: Target) -> list[str]:
+    """Return the listeners of the deployment; a removed one keeps a secret until it is deleted."""
+    function = target.client("lambda").get_function_configuration(
+        FunctionName=target.output("DeriveFunction")
+    )
+    names: str = function["Environment"]["Variables"]["LISTENERS"]
+    return sorted(names.split(","))

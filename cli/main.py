@@ -11,7 +11,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from cli.commands import dlq, listener, local
+from cli.commands import dlq, listener, local, uploads
 from cli.commands.dashboard import dashboard
 from cli.commands.derive import derive
 from cli.commands.heal import heal
@@ -173,6 +173,7 @@ app.command()(report)
 app.command()(dashboard)
 app.command()(sql)
 app.command()(upload)
+app.add_typer(uploads.app, name="uploads")
 app.command()(poll)
 app.command()(heal)
 app.command()(login)

@@ -22,6 +22,9 @@ def _listener(name: str) -> str:
         ) from None
 
 
+ListenerArgument = Annotated[
+    str, typer.Argument(metavar="LISTENER", callback=_listener, help="The listener's short name.")
+]
 ListenerOption = Annotated[
     str, typer.Option("--listener", metavar="NAME", callback=_listener, help="The listener.")
 ]

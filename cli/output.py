@@ -8,6 +8,7 @@ everything printed goes through `printable`.
 
 import re
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -101,17 +102,17 @@ def facts() -> Table:
 
 def byte_progress() -> Progress:
     """Return a progress bar on stderr that counts bytes."""
-    return _progress(DownloadColumn(), TransferSpeedColumn())
+    return _progress(DownloadColumn(), _Speed())
 
 
 def count_progress() -> Progress:
     """Return a progress bar on stderr that counts items."""
-    return _progress(MofNCompleteColumn(), TimeElapsedColumn())
+    return _progress(_Counted(), TimeElapsedColumn())
 
 
 def estimate_progress() -> Progress:
     """Return a progress bar on stderr that counts items and estimates the time left."""
-    return _progress(MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
+    return _progress(_Counted(), TimeRemainingColumn(), TextColumn("left"))
 
 
 class _Name(ProgressColumn):
@@ -121,6 +122,30 @@ class _Name(ProgressColumn):
         return Text(_one_line(task.description))
 
 
+class _Bars(Progress):
+    """Progress bars, without those that turn out to have nothing to do."""
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        return super().make_tasks_table([task for task in tasks if task.total != 0])
+
+
+class _Counted(MofNCompleteColumn):
+    """`12/34`; the count alone while the total is unknown."""
+
+    def render(self, task: Task) -> Text:
+        if task.total:
+            return super().render(task)
+        return Text(f"{task.completed:.0f}" if task.completed else "")
+
+
+class _Speed(TransferSpeedColumn):
+    """`1.2 MB/s`; nothing while it is unknown."""
+
+    def render(self, task: Task) -> Text:
+        is_known = task.finished_speed or task.speed
+        return super().render(task) if is_known else Text("")
+
+
 def _one_line(text: str) -> str:
     return printable(" ".join(text.splitlines()))
 
@@ -128,4 +153,4 @@ def _one_line(text: str) -> str:
 def _progress(*columns: ProgressColumn) -> Progress:
     # A long name must leave room for the bar and its numbers in 80 columns.
     name = _Name(table_column=Column(no_wrap=True, max_width=36))
-    return Progress(name, BarColumn(), *columns, console=Console(stderr=True))
+    return _Bars(name, BarColumn(), *columns, console=Console(stderr=True))

@@ -29,6 +29,13 @@ def remember_simulated(target: Target, listener: str) -> None:
         memory.model_copy(update={"simulated": memory.simulated | {listener}}).save(home)
 
 
+def forget_simulated(target: Target, listener: str) -> None:
+    """Record that a removed listener has no simulated plays any more."""
+    if target.state:
+        memory, home = Memory.load(local_home()), local_home()
+        memory.model_copy(update={"simulated": memory.simulated - {listener}}).save(home)
+
+
 def confirm_upload(target: Target, listener: str, *, yes: bool) -> None:
     """Ask before an upload adds real plays to simulated ones.
 

@@ -12,6 +12,23 @@ SELECT coalesce(sum(plays), 0)::integer,
 FROM loaded_batch
 WHERE origin = :origin
 
+-- uploads --
+-- Polls have another folder. A report may be stored before the batches of its upload.
+SELECT coalesce(r.origin, b.origin), coalesce(r.listener, b.listener), coalesce(b.plays, 0)::integer,
+       r.published, coalesce(r.batches = b.batches, false),
+       greatest(r.reported_at, b.loaded_at), r.rows_in, r.skipped, r.quarantined, r.problems
+FROM import_report r
+FULL JOIN (
+    SELECT origin, listener, count(*) AS batches, sum(plays) AS plays, max(loaded_at) AS loaded_at
+    FROM loaded_batch
+    WHERE starts_with(origin, 'history/')
+    GROUP BY origin, listener
+) b ON r.origin = b.origin
+
+-- of_listener --
+SELECT (SELECT count(*) FROM listening_history WHERE listener = :listener),
+       (SELECT count(*) FROM gap WHERE listener = :listener)
+
 -- poll --
 SELECT p.listener, p.polled_at, p.returned, p.new, p.late, p.moved, p.unreadable,
        sum(b.inserted), sum(b.upgraded), sum(b.duplicates)

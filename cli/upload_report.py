@@ -6,12 +6,14 @@ import_report and adds what became of the plays. This module reads both back.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from cli.errors import CommandError
+from cli.local_time import local
 from cli.output import Document, Instant, show, table
 from cli.statements import STATEMENTS, as_document
 from services.collector.backfill.domain.rows import OTHER_PACKAGE
-from shared.models import FileProblem, iso
+from shared.models import FileProblem
 from shared.queries import Reader
 
 
@@ -54,18 +56,9 @@ class UploadReport(Document):
         return self.rows_in == self.accounted_for
 
     @property
-    def is_unreadable(self) -> bool:
-        """True if no row could be read, or all rows come from another package of Spotify's.
-
-        A skipped row of the right package, such as a podcast, counts as read.
-        """
-        unusable = sum(self.quarantined.values()) + sum(self.other_package.values())
-        return self.rows_in == unusable and bool(unusable or self.problems)
-
-    @property
-    def other_package(self) -> dict[str, int]:
-        """Skipped rows without a track id, because the person requested another package."""
-        return {reason: rows for reason, rows in self.skipped.items() if reason in OTHER_PACKAGE}
+    def complaints(self) -> list[str]:
+        """What could not be read."""
+        return complaints(self.problems, self.quarantined, self.skipped)
 
 
 class Upload(Document):
@@ -79,10 +72,11 @@ class Upload(Document):
 
 
 class UploadList(Document):
-    """The files that one command uploaded."""
+    """The files that one command uploaded, and those of its folders that it left out."""
 
     listener: str
     uploads: list[Upload]
+    left_out: tuple[FileProblem, ...] = ()
 
 
 class UploadSummary(UploadList):
@@ -112,12 +106,15 @@ def fetch_upload_progress(database: Reader, origin: str) -> tuple[int, int | Non
     return loaded, published
 
 
-def summarize(listener: str, uploads: list[Upload]) -> UploadSummary:
+def summarize(
+    listener: str, uploads: list[Upload], left_out: tuple[FileProblem, ...] = ()
+) -> UploadSummary:
     """Add up the reports of uploads; an upload without one is not reconciled."""
     reports = _reports(uploads)
     return UploadSummary(
         listener=listener,
         uploads=uploads,
+        left_out=left_out,
         rows_in=sum(report.rows_in for report in reports),
         inserted=sum(report.inserted for report in reports),
         upgraded=sum(report.upgraded for report in reports),
@@ -129,20 +126,23 @@ def summarize(listener: str, uploads: list[Upload]) -> UploadSummary:
 
 
 def require_success(summary: UploadSummary) -> None:
-    """Check that every report is reconciled and some rows of each file could be read.
+    """Check that every report is reconciled, and that the files hold plays.
+
+    A file without plays is no fault beside others, if all of it could be read: it may hold podcasts
+    alone.
 
     Raises:
-        CommandError: The rows of a file do not add up, or no row of it could be read.
+        CommandError: The rows of a file do not add up, nothing in it could be read, or no file has
+            any play.
     """
-    for upload in summary.uploads:
-        report = upload.result
-        if report and not report.is_reconciled:
-            raise CommandError(
-                f"the rows of {upload.file} do not add up: {report.rows_in} were read, "
-                f"{report.accounted_for} are accounted for; please report this as a bug"
-            )
-        if report and report.is_unreadable:
-            raise CommandError(f"nothing in {upload.file} could be read: {_why(report)}")
+    faults = [fault for upload in summary.uploads if (fault := _fault(upload))]
+    reports = _reports(summary.uploads)
+    if not faults and reports and not any(report.published for report in reports):
+        skipped = f" (rows skipped: {_counts(summary.skipped)})" if summary.skipped else ""
+        files = ", ".join(upload.file for upload in summary.uploads)
+        faults = [f"no play of a track is in {files}{skipped}"]
+    if faults:
+        raise CommandError("; ".join(faults))
 
 
 def show_summary(summary: UploadSummary) -> None:
@@ -154,7 +154,16 @@ def show_summary(summary: UploadSummary) -> None:
         shown.add_row(name, f"{rows:,}")
     shown.add_section()
     shown.add_row("read", f"{summary.rows_in:,}", style="bold")
-    show(shown, *(line for report in _reports(summary.uploads) for line in _remarks(report)))
+    several = len(summary.uploads) > 1
+    show(
+        shown,
+        *(
+            f"{Path(upload.file).name}: {line}" if several else line
+            for upload in summary.uploads
+            if upload.result
+            for line in _remarks(upload.result)
+        ),
+    )
 
 
 def show_sent(sent: UploadList) -> None:
@@ -162,7 +171,7 @@ def show_sent(sent: UploadList) -> None:
     shown = table("file", "stored as", numbers=("bytes",))
     for upload in sent.uploads:
         shown.add_row(upload.file, upload.key, f"{upload.size_bytes:,}")
-    show(shown, "They load automatically: `plays status` shows the progress.")
+    show(shown, "They load automatically: `plays uploads` shows the progress.")
 
 
 def _lines(summary: UploadSummary) -> Iterable[tuple[str, int]]:
@@ -175,7 +184,8 @@ def _lines(summary: UploadSummary) -> Iterable[tuple[str, int]]:
 
 def _remarks(report: UploadReport) -> Iterable[str]:
     if report.first_played_at and report.last_played_at:
-        yield f"plays from {iso(report.first_played_at)} to {iso(report.last_played_at)}"
+        first, last = local(report.first_played_at), local(report.last_played_at)
+        yield f"plays from {first} to {last}"
     if report.api_rows:
         yield (
             f"the API reported {report.api_rows:,} plays in that time; "
@@ -198,10 +208,32 @@ def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def _why(report: UploadReport) -> str:
-    reasons = [f"{problem.file}: {problem.reason}" for problem in report.problems]
-    for name, counts in (("quarantined", report.quarantined), ("skipped", report.other_package)):
+def complaints(
+    problems: Iterable[FileProblem], quarantined: Mapping[str, int], skipped: Mapping[str, int]
+) -> list[str]:
+    """Return what could not be read of an upload.
+
+    Skipped rows count if the person requested another package; a podcast, for example, was read.
+    """
+    reasons = [f"{problem.file}: {problem.reason}" for problem in problems]
+    other_package = {reason: rows for reason, rows in skipped.items() if reason in OTHER_PACKAGE}
+    for name, counts in (("quarantined", quarantined), ("skipped", other_package)):
         if counts:
-            rows = (f"{reason} ({count:,})" for reason, count in counts.items())
-            reasons.append(f"rows {name}: {', '.join(rows)}")
-    return "; ".join(reasons)
+            reasons.append(f"rows {name}: {_counts(counts)}")
+    return reasons
+
+
+def _counts(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} ({count:,})" for reason, count in rows.items())
+
+
+def _fault(upload: Upload) -> str | None:
+    report = upload.result
+    if report and not report.is_reconciled:
+        return (
+            f"the rows of {upload.file} do not add up: {report.rows_in} were read, "
+            f"{report.accounted_for} are accounted for; please report this as a bug"
+        )
+    if report and not report.published and report.complaints:
+        return f"nothing in {upload.file} could be read: {'; '.join(report.complaints)}"
+    return None

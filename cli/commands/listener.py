@@ -1,19 +1,30 @@
-"""`plays listener`: the listeners and their time zones."""
+"""`plays listener`: the listeners, their time zones, and who is one."""
 
+import json
 from typing import Annotated
 
 import typer
 
 from cli.commands.derive import AFTER_CTRL_C, derive_all
-from cli.errors import interruptible
-from cli.listeners import Listeners
-from cli.options import JsonOption, target_of
-from cli.output import Document, emit, show, table
+from cli.confirm import YesOption, confirm_by_name
+from cli.errors import CommandError, interruptible
+from cli.listener_removal import Holdings, count_holdings, remove
+from cli.listeners import Listeners, deployed_listeners
+from cli.options import JsonOption, ListenerArgument, target_of
+from cli.output import Document, emit, note, show, table
+from cli.simulated_plays import forget_simulated
+from cli.target import Target
+from infra.local import cloud
+from infra.local.state import local_home
 
 DEFAULT_ZONE = "UTC"
 """The default of the reporting views."""
 
-app = typer.Typer(no_args_is_help=True, help="List the listeners, and set their time zones.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, add and remove listeners, and set their time zones.\n\nA listener is a person "
+    "whose plays are kept apart from those of others, with a login of their own.",
+)
 
 
 class ListenerSetting(Document):
@@ -35,23 +46,68 @@ class ListenerSettings(Document):
 def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """List the listeners and their time zones."""
     target = target_of(context)
-    with target.database() as database:
-        zones = dict(database.run("SELECT listener, time_zone FROM listener_setting"))
-    settings = [
-        ListenerSetting(
-            listener=name,
-            time_zone=zones.get(name, DEFAULT_ZONE),
-            is_default=name not in zones,
-        )
-        for name in Listeners(target).names
-    ]
+    settings = _settings(target)
     if as_json:
-        emit(ListenerSettings(listeners=tuple(settings)))
+        emit(ListenerSettings(listeners=settings))
         return
     shown = table("listener", "time zone", numbers=())
     for each in settings:
         shown.add_row(each.listener, f"{each.time_zone}{' (default)' * each.is_default}")
     show(shown)
+
+
+@app.command()
+def add(context: typer.Context, name: ListenerArgument, *, as_json: JsonOption = False) -> None:
+    """Add a listener.
+
+    The local cloud restarts with the new listener, in about a minute. On AWS listeners are
+    part of the deployment: the command says what to change and run.
+    """
+    target = target_of(context)
+    names = deployed_listeners(target)
+    if name in names:
+        raise CommandError(f"{name} is a listener already: see `plays listener list`")
+    _deploy(target, [*names, name], then=f"`plays login --listener {name}`")
+    (setting,) = [each for each in _settings(target_of(context)) if each.listener == name]
+    emit(setting) if as_json else show(
+        f"{name} is a listener now. `plays upload FILE --listener {name}` loads their past, and "
+        f"`plays login --listener {name}` lets the pipeline read what they play."
+    )
+
+
+@app.command("remove")
+def remove_(
+    context: typer.Context,
+    name: ListenerArgument,
+    *,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a listener and all that is stored of them.
+
+    Plays, uploads, poll answers, gaps, the login and the state of the polls go. You see their
+    numbers, and type the name to agree. Nothing brings it back, except the
+    files that you still have. Features of tracks stay, because they are about no person. The local
+    cloud restarts without the listener first, in about a minute; on AWS you take the listener
+    out of the deployment first, as the command says.
+    """
+    target = target_of(context)
+    Listeners(target).require(name)
+    deployed = deployed_listeners(target)
+    others = [each for each in deployed if each != name]
+    if not others:
+        raise CommandError(f"{name} is the only listener: `plays listener add` another one first")
+    if name in deployed and not target.state:
+        _deploy(target, others, then=f"`plays listener remove {name}` again")
+    holdings = count_holdings(target, name)
+    confirm_by_name(_consequence(holdings), name, yes=yes)
+    with interruptible(f"`plays listener remove {name}` again deletes what is left"):
+        if name in deployed:
+            _deploy(target, others, then="")
+            target = target_of(context)
+        remove(target, name)
+        forget_simulated(target, name)
+    emit(holdings) if as_json else show(f"all that was stored of {name} is deleted")
 
 
 @app.command("set")
@@ -76,3 +132,38 @@ def set_(
         derive_all(target, {"time_zones": {name: time_zone}})
     setting = ListenerSetting(listener=name, time_zone=time_zone, is_default=False)
     emit(setting) if as_json else show(f"all history of {name} is now in the time zone {time_zone}")
+
+
+def _settings(target: Target) -> tuple[ListenerSetting, ...]:
+    """Read the settings of every listener, sorted by name."""
+    with target.database() as database:
+        zones = dict(database.run("SELECT listener, time_zone FROM listener_setting"))
+    return tuple(
+        ListenerSetting(
+            listener=name, time_zone=zones.get(name, DEFAULT_ZONE), is_default=name not in zones
+        )
+        for name in Listeners(target).names
+    )
+
+
+def _deploy(target: Target, listeners: list[str], *, then: str) -> None:
+    """Deploy the local cloud with these listeners.
+
+    Raises:
+        CommandError: The target is AWS: the message says what to change, run, and do then.
+    """
+    if target.state is None:
+        raise CommandError(
+            "on AWS listeners are part of the deployment: set `listeners` in cdk.json to "
+            f"{json.dumps(listeners)}, run `make deploy`, then {then}"
+        )
+    note("restarting the local cloud with its new listeners, about a minute ...")
+    cloud.change_listeners(local_home(), listeners)
+
+
+def _consequence(holdings: Holdings) -> str:
+    return (
+        f"this deletes all that is stored of {holdings.listener} (plays: {holdings.plays:,}, "
+        f"uploads: {holdings.uploads:,}, poll answers: {holdings.answers:,}, gaps: "
+        f"{holdings.gaps:,}), the login and the state of the polls"
+    )

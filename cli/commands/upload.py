@@ -1,6 +1,5 @@
 """`plays upload`: put exports into the archive, from which the pipeline loads them."""
 
-import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +22,7 @@ from cli.options import (
 from cli.output import byte_progress, count_progress, emit, note
 from cli.simulated_plays import confirm_upload
 from cli.target import Target
+from cli.upload_files import check, find_files, note_left_out
 from cli.upload_report import (
     Upload,
     UploadList,
@@ -35,12 +35,12 @@ from cli.upload_report import (
     summarize,
 )
 from cli.waiting import UnfinishedError, Waiting
-from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key, upload_origin
+from shared.archive import DEFAULT_LISTENER, upload_key, upload_origin
 from shared.errors import DatabaseError
 from shared.queries import Reader
 
 UPLOAD_STOPPED = (
-    "files that were sent completely are stored and load (`plays status` shows the progress), the "
+    "files that were sent completely are stored and load (`plays uploads` shows the progress), the "
     "others are not; run it again, which adds no play twice"
 )
 
@@ -49,7 +49,9 @@ def upload(
     context: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Zips from Spotify, or the JSON files in them."),
+        typer.Argument(
+            metavar="FILE...", help="Zips from Spotify, the JSON files in them, or their folder."
+        ),
     ],
     *,
     listener: ListenerOption = DEFAULT_LISTENER,
@@ -60,13 +62,16 @@ def upload(
 ) -> None:
     """Upload your exports from Spotify (the package "extended streaming history").
 
-    The files load automatically; uploading a file again adds nothing. With --wait the command
-    prints what became of every row, and refreshes the dashboard. It names files in a zip that
-    cannot be read, and the others load. The exit code is 1 if the rows do not add up, if nothing in
-    a file could be read (as in the package "account data", which names no tracks), or if a file
-    does not load in time.
+    The files load automatically; uploading a file again adds nothing. `plays uploads` shows what
+    became of them. Of a folder the histories in it are sent, and the rest is named. With --wait
+    the command prints what became of every row, and refreshes the dashboard. It names files in a
+    zip that cannot be read, and the others load. The exit code is 1 if the rows do not add up, if
+    nothing in a file could be read (as in the package "account data", which names no tracks), if no
+    file holds any play of a track, or if a file does not load in time.
     """
+    files, left_out = find_files(files)
     files = check(files)
+    note_left_out(left_out)
     target = target_of(context)
     Listeners(target).require(listener)
     confirm_upload(target, listener, yes=yes)
@@ -82,12 +87,12 @@ def upload(
     with interruptible(UPLOAD_STOPPED):
         uploads = send_all(target, files, listener)
     if waiting is None:
-        sent = UploadList(listener=listener, uploads=uploads)
+        sent = UploadList(listener=listener, uploads=uploads, left_out=left_out)
         emit(sent) if as_json else show_sent(sent)
         return
-    with interruptible("the files are stored and continue loading; see `plays status`"):
+    with interruptible("the files are stored and continue loading; see `plays uploads`"):
         done, unfinished = wait_for_all(waiting, uploads)
-    summary = summarize(listener, done)
+    summary = summarize(listener, done, left_out)
     emit(summary) if as_json else show_summary(summary)
     _refresh(target)
     if unfinished:
@@ -102,34 +107,6 @@ def _refresh(target: Target) -> None:
             derive_all(target, {})
     except (CommandError, ClientError) as error:
         note(f"the reports and the page follow within an hour: {error}")
-
-
-def check(files: list[Path]) -> list[Path]:
-    """Return the files without repetitions, after checking that each can be sent and read.
-
-    Raises:
-        CommandError: A file cannot; the message names it and the reason.
-    """
-    for file in files:
-        # Control characters, and bytes that are not UTF-8.
-        if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file.name):
-            raise CommandError(
-                f"{file.name!r} holds a character that an upload cannot have: rename it"
-            )
-        if not file.exists():
-            raise CommandError(f"{file} does not exist")
-        if not file.is_file():
-            raise CommandError(f"{file} is not a file: pass the zip, or the JSON files in it")
-        if file.suffix.lower() not in UPLOAD_SUFFIXES:
-            raise CommandError(
-                f"{file} is neither .zip nor .json: pass the file that Spotify sent you"
-            )
-    known: dict[str, Path] = {}
-    for file in files:
-        other = known.setdefault(upload_key(DEFAULT_LISTENER, file.name), file)
-        if not other.samefile(file):
-            raise CommandError(f"{other} and {file} have the same name: rename one of them")
-    return list(known.values())
 
 
 def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:

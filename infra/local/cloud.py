@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +26,7 @@ STOP_S = START_TIMEOUT_S + parts.STOP_S + 10
 """Longer than a start of Postgres, which is never interrupted, plus a stop of all servers."""
 
 TURN_S = 600
-"""Time limit of a restart with the real Spotify, which takes half a minute on two cores."""
+"""Time limit of a restart, which takes half a minute on two cores."""
 
 DATA = (
     *INGESTED,
@@ -110,28 +110,61 @@ def turn_to_real_spotify(home: Path, *, start_over: bool) -> None:
     Raises:
         LocalCloudError: No local cloud runs there, it ended during the restart, or takes too long.
     """
-    CloudState.load(home)
     changes = {"real_spotify": True} | ({"deployed": False} if start_over else {})
+    deletes = " (and deletes all plays and logins in it)" if start_over else ""
+    _restart(
+        home,
+        changes,
+        "the local cloud does not poll the real Spotify yet",
+        f"starts it{deletes}; then run `plays login` again",
+    )
+
+
+def change_listeners(home: Path, listeners: Sequence[str]) -> None:
+    """Restart a running local cloud with other listeners, which it keeps until it is reset.
+
+    Args:
+        home: Folder of the local cloud.
+        listeners: All of them.
+
+    Raises:
+        LocalCloudError: No local cloud runs there, it ended during the restart, or takes too long.
+        SettingsError: The configuration does not allow these listeners.
+    """
+    options = RunOptions(context={"listeners": ",".join(listeners)})
+    configuration(options.deployment(Ports()))
+    _restart(
+        home,
+        {"listeners": tuple(listeners)},
+        "the listeners are not deployed yet",
+        "starts it, with them",
+    )
+
+
+def _restart(home: Path, changes: Mapping[str, object], failure: str, remedy: str) -> None:
+    """Change the memory of a running local cloud, and wait until it has restarted.
+
+    Args:
+        home: Folder of the local cloud.
+        changes: Fields of `Memory`.
+        failure: What is not done if the restart fails.
+        remedy: What `make run` does then.
+    """
+    CloudState.load(home)
     Memory.load(home).model_copy(update=changes).save(home)
     # The supervisor restarts the cloud once the state file is gone, and writes it again when ready.
     (home / FILE).unlink()
     deadline = time.monotonic() + TURN_S
     while not (home / FILE).exists():
+        logs = f"see {home / 'logs'}"
         if holder(home / SUPERVISOR) is None:
-            raise _does_not_turn(home, "it ended", "`make run` starts it", start_over=start_over)
+            raise LocalCloudError(f"{failure}: it ended, {logs}. `make run` {remedy}")
         if time.monotonic() > deadline:
-            why = f"it is not ready after {TURN_S} s"
-            remedy = "Stop it with `plays local down`, then `make run` starts it"
-            raise _does_not_turn(home, why, remedy, start_over=start_over)
+            raise LocalCloudError(
+                f"{failure}: it is not ready after {TURN_S} s, {logs}. Stop it with "
+                f"`plays local down`, then `make run` {remedy}"
+            )
         time.sleep(POLL_S)
-
-
-def _does_not_turn(home: Path, why: str, remedy: str, *, start_over: bool) -> LocalCloudError:
-    deletes = " (and deletes all plays and logins in it)" if start_over else ""
-    return LocalCloudError(
-        f"the local cloud does not poll the real Spotify yet: {why}, see {home / 'logs'}. "
-        f"{remedy}{deletes}; then run `plays login` again"
-    )
 
 
 def stop_postgres(home: Path) -> None:

@@ -62,6 +62,8 @@ class Memory(BaseModel):
     URLs in place of the simulator. It does not return to the simulator."""
     simulated: frozenset[str] = frozenset()
     """The listeners whose history holds simulated plays, or soon will."""
+    listeners: tuple[str, ...] = ()
+    """The listeners that `plays listener` has chosen; empty: those of `cdk.json`."""
     plays: int | None = None
     """Rows of plays at the last clean stop; None if they could not be counted."""
 

@@ -30,12 +30,19 @@ class RunOptions(BaseModel):
     time_zone: str | None = Field(default_factory=machine_zone)
 
     def within(self, memory: Memory) -> Self:
-        """Return these options, changed so that simulated plays never mix with a person's own."""
+        """Return these options with the listeners of a home, and without mixing its plays.
+
+        Simulated plays never mix with a person's own.
+        """
+        options = self
+        if memory.listeners:
+            context = {"listeners": ",".join(memory.listeners)} | self.context
+            options = self.model_copy(update={"context": context})
         if memory.real_spotify:
-            return self.at_real_spotify()
+            return options.at_real_spotify()
         if memory.empty and self.simulated_listener:
-            return self.model_copy(update={"empty": True})
-        return self
+            return options.model_copy(update={"empty": True})
+        return options
 
     def at_real_spotify(self) -> Self:
         """Return these options with the real services in place of the simulators."""

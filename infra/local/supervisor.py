@@ -121,19 +121,26 @@ class Supervisor:
             state.save(self._home)
 
     def watch(self) -> None:
-        """Watch the servers and report plays that arrive, until a switch to the real Spotify.
+        """Watch the servers and report plays that arrive, until a command asks for a restart.
 
         Raises:
             LocalCloudError: A server ended.
         """
         arrivals = Arrivals(self._memory.database)
-        # `cloud.turn_to_real_spotify` removes the file.
+        # `cloud.turn_to_real_spotify` and `cloud.change_listeners` remove the file.
         while (self._home / FILE).exists():
             for failure in self._parts.failures():
                 raise LocalCloudError(failure)
             if news := arrivals.news():
                 self._say(news)
             time.sleep(WATCH_S)
+        chosen = Memory.load(self._home).listeners
+        if chosen != self._memory.listeners:
+            self._say(f"restarting, to deploy the listeners {', '.join(chosen)}")
+            # Those of the command line were the start of this list.
+            context = {k: v for k, v in self._given.context.items() if k != "listeners"}
+            self._given = self._given.model_copy(update={"context": context})
+            return
         self._say("restarting, to poll the real Spotify from now on")
         # A person who logged in wants polls, even if the cloud was started with --empty.
         self._given = self._given.model_copy(update={"empty": False})

@@ -86,7 +86,7 @@ class CredentialStore:
             self._secretsmanager.describe_secret(SecretId=name)
         except self._secretsmanager.exceptions.ResourceNotFoundException as error:
             raise SettingsError(
-                f"there is no secret {name}: add {listener} to the listeners in cdk.json and deploy"
+                f"there is no secret {name}: add it with `plays listener add {listener}`"
             ) from error
 
     def save(self, listener: str, login: Credentials) -> None:

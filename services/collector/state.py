@@ -148,3 +148,7 @@ class ListenerStates:
         """Replace a listener's state."""
         item = {"listener": {"S": listener}, "state": {"S": state.model_dump_json()}}
         self._dynamodb.put_item(TableName=self._table, Item=item)
+
+    def delete(self, listener: str) -> None:
+        """Delete a listener's state, for one who is removed."""
+        self._dynamodb.delete_item(TableName=self._table, Key={"listener": {"S": listener}})

@@ -1,7 +1,7 @@
-"""Lambda entry point that sets time zones and refreshes the derived tables.
+"""Lambda entry point that refreshes the derived tables, sets time zones, and removes listeners.
 
 A schedule invokes it every hour, because a load refreshes only a few months and a failed refresh
-leaves its months stale. `plays derive` and `plays listener set` invoke it too.
+leaves its months stale. `plays derive` and `plays listener` invoke it too.
 """
 
 import json
@@ -31,7 +31,8 @@ class Derivation(BaseModel):
     """The event. An empty one refreshes the marked months.
 
     `seconds` limits the refresh; None means most of the function's time. `default_time_zone` is
-    set for listeners that have no time zone yet.
+    set for listeners that have no time zone yet. `remove` is a listener that is no longer deployed:
+    all rows about them are deleted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class Derivation(BaseModel):
     rebuild: bool = False
     time_zones: dict[str, str] = {}
     default_time_zone: str | None = None
+    remove: str | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
 
     @property
@@ -94,7 +96,7 @@ def _time_left_s(context: LambdaContext) -> float:
 def derive(
     database: Database, derivation: Derivation, listeners: tuple[str, ...], most_s: float
 ) -> Derived:
-    """Set time zones, mark all months if a rebuild is asked for, then refresh.
+    """Remove a listener, set time zones, mark all months for a rebuild; then refresh.
 
     Args:
         database: A connection as role loader.
@@ -108,6 +110,8 @@ def derive(
     if error := _unknown_listener(derivation, listeners) or _unknown_zone(database, derivation):
         return Derived(error=error)
     with database.transaction():
+        if derivation.remove is not None:
+            remove(database, derivation.remove)
         if derivation.rebuild:
             run(database, "rebuild")
         if derivation.time_zones:
@@ -119,10 +123,20 @@ def derive(
     return Derived(months_left=refresh(database, seconds, LIMIT_S))
 
 
+def remove(database: Database, listener: str) -> None:
+    """Delete all rows about a listener, in the caller's transaction; features of tracks stay."""
+    run(database, "limit_statement", most_ms=str(LIMIT_S * 1_000))
+    run(database, "lock_listener", listener=listener)
+    run(database, "remove_listener", listener=listener)
+
+
 def _unknown_listener(derivation: Derivation, listeners: tuple[str, ...]) -> str | None:
     for name in derivation.time_zones:
         if name not in listeners:
             return f"unknown listener {name!r}; known listeners: {', '.join(listeners)}"
+    if derivation.remove in listeners:
+        # A poll or an upload would bring plays back.
+        return f"{derivation.remove} is still a listener of this deployment"
     return None
 
 

@@ -124,7 +124,7 @@ def _check(upload: Upload, listeners: Sequence[str]) -> None:
     if listener_of(upload.key) not in listeners:
         raise UploadError(
             f"its folder is not that of a deployed listener ({', '.join(listeners)}): "
-            "put it into history/<listener>/, or deploy the listener first"
+            "put it into history/<listener>/, or add the listener with `plays listener add`"
         )
     if upload.size > UPLOAD_BYTES:
         raise UploadError(f"larger than {UPLOAD_BYTES >> 30} GiB: upload it in parts")

@@ -360,3 +360,6 @@ WHERE s.time_zone <> excluded.time_zone
 INSERT INTO listener_setting (listener, time_zone)
 SELECT listener, :time_zone FROM unnest(:listeners::text[]) AS listener
 ON CONFLICT (listener) DO NOTHING
+
+-- remove_listener --
+SELECT remove_listener(:listener)

@@ -430,3 +430,23 @@ def test_a_new_listener_is_covered_since_the_first_poll(status, polls):
     shares = status()["coverage"]["me"]
     assert shares["days_7"] == shares["days_30"]
     assert 48 / 72 <= shares["days_7"] <= 1
+
+
+def test_an_upload_is_listed_and_its_report_is_shown_later(plays, reported, loaded):
+    problem = {"file": "endsong_1.json", "reason": "truncated"}
+    reported(batches=2, problems=[problem])
+    loaded(UPLOAD, 0, inserted=4)
+    loaded("polls/me/x.json.gz", 0, inserted=1)
+
+    (loading,) = json.loads(plays("uploads", "--json").stdout)["uploads"]
+    loaded(UPLOAD, 1, inserted=2, duplicates=1)
+    (done,) = json.loads(plays("uploads", "--json").stdout)["uploads"]
+    report = plays("uploads", "show", "1")
+    document = json.loads(plays("uploads", "show", "1", "--json").stdout)
+
+    assert (loading["state"], loading["plays_loaded"], loading["plays"]) == ("loading", 4, 7)
+    assert (done["state"], done["plays_loaded"]) == ("partly loaded", 7)
+    assert done["reasons"][0] == "endsong_1.json: truncated"
+    assert report.stdout.startswith("upload 1: a.zip of me, ")
+    assert "not read: endsong_1.json: truncated" in report.stdout
+    assert (document["rows_in"], document["duplicates"], document["reconciled"]) == (10, 1, True)

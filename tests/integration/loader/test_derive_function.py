@@ -139,3 +139,73 @@ def test_a_failed_refresh_fails_the_function_and_keeps_the_marks(plays, instead_
 
     with instead_of_refresh(NOTHING):
         assert ask(seconds=0.1) == left(2)
+
+
+@pytest.fixture
+def rows_of(database, owner):
+    """Count the rows about a listener by table, derived tables included."""
+    tables = [
+        f"{schema}.{table}"
+        for schema, table in owner.run(
+            "SELECT table_schema, table_name FROM information_schema.columns "
+            "JOIN information_schema.tables USING (table_schema, table_name) "
+            "WHERE column_name = 'listener' AND table_type = 'BASE TABLE' "
+            "AND table_schema IN ('public', 'derived')"
+        )
+    ]
+
+    def count(listener):
+        counts = {
+            table: owner.run(f"SELECT count(*) FROM {table} WHERE listener = :who", who=listener)  # noqa: S608 - names of our own tables
+            for table in tables
+        }
+        return {table: rows for table, ((rows,),) in counts.items() if rows}
+
+    return count
+
+
+def test_a_removed_listener_leaves_no_row_and_the_others_stay(
+    plays, database, function, rows_of, monkeypatch
+):
+    for listener in ("me", "anna"):
+        origin = f"history/{listener}/1"
+        database.run(
+            "INSERT INTO import_report VALUES (:o, :l, 1, 0, 0, '{}', '{}', '[]', '[]')",
+            o=origin,
+            l=listener,
+        )
+        database.run("INSERT INTO poll VALUES (:o, :l, now(), 0, 0, 0, 0, 0)", o=origin, l=listener)
+        database.run(
+            "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
+            "VALUES (:l, now(), now(), 'none', :o)",
+            o=origin,
+            l=listener,
+        )
+    ask(time_zones={"me": "UTC", "anna": "America/New_York"})
+    before = rows_of("me")
+    assert rows_of("anna").keys() == before.keys()
+    monkeypatch.setenv("LISTENERS", "me")
+
+    assert ask(remove="anna") == left(0)
+
+    assert rows_of("anna") == {}
+    assert rows_of("me") == before
+
+
+def test_a_report_on_a_file_in_the_folder_of_a_removed_listener_goes_too(database, monkeypatch):
+    for origin in ("history/anna/1", "history/annabel/1"):
+        database.run(
+            "INSERT INTO import_report VALUES (:o, 'me', 1, 0, 0, '{}', '{}', '[]', '[]')", o=origin
+        )
+    monkeypatch.setenv("LISTENERS", "me")
+
+    ask(remove="anna")
+
+    assert database.run("SELECT origin FROM import_report") == [["history/annabel/1"]]
+
+
+def test_a_deployed_listener_is_not_removed(plays, rows_of):
+    answer = ask(remove="anna")
+
+    assert answer["error"] == "anna is still a listener of this deployment"
+    assert rows_of("anna")["public.listening_history"] == 1

@@ -107,3 +107,13 @@ def test_a_home_with_simulated_plays_keeps_the_given_options():
     options = RunOptions(empty=True)
 
     assert options.within(Memory(simulated={"me"})) is options
+
+
+def test_the_listeners_of_a_home_are_deployed_unless_others_are_given():
+    memory = Memory(listeners=("me", "anna"))
+
+    kept = RunOptions().within(memory).deployment(PORTS)
+    given = RunOptions(context={"listeners": "ben"}).within(memory).deployment(PORTS)
+
+    assert kept["listeners"] == "me,anna"
+    assert given["listeners"] == "ben"

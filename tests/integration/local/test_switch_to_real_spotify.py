@@ -5,6 +5,7 @@ import pytest
 from infra.local import cloud
 from infra.local.memory import Memory
 from infra.local.state import FILE, SUPERVISOR, CloudState, LocalCloudError
+from shared.errors import SettingsError
 
 # Restarts once as a supervisor does: its state is gone until it is ready again.
 SUPERVISOR_OF_NOTHING = f"""
@@ -73,3 +74,32 @@ def test_a_cloud_that_does_not_run_cannot_switch(home):
         cloud.turn_to_real_spotify(home, start_over=False)
 
     assert not (home / "memory.json").exists()
+
+
+def test_listeners_are_remembered_once_the_cloud_has_restarted(home, running):
+    Memory(simulated={"me"}).save(home)
+    pid = running("restarts")
+
+    cloud.change_listeners(home, ["me", "anna"])
+
+    assert CloudState.load(home).pid == pid
+    assert Memory.load(home).listeners == ("me", "anna")
+    assert not Memory.load(home).real_spotify
+
+
+def test_listeners_that_cannot_be_deployed_are_refused_without_a_restart(home, running):
+    running("hangs")
+
+    with pytest.raises(SettingsError, match="listeners"):
+        cloud.change_listeners(home, ["Not A Name"])
+
+    assert (home / FILE).exists()
+
+
+def test_a_restart_that_fails_says_how_the_listeners_get_deployed(home, running):
+    running("ends")
+
+    with pytest.raises(
+        LocalCloudError, match=r"listeners are not deployed yet: it ended, .* starts it, with them"
+    ):
+        cloud.change_listeners(home, ["me", "anna"])

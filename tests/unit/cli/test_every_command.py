@@ -17,12 +17,16 @@ TABLE = {
     "dashboard": (["--port 0", "--port x", "now"], ""),
     "sql": (["", "--csv", "a b"], "SELECT"),
     "upload": (["", "none.zip", "--timeout x none.zip"], "package.json --yes"),
+    "uploads": (["--all x", "now", "--json=x"], ""),
+    "uploads show": (["", "x", "1 2"], "1"),
     "poll": (["--timeout -1", "--listener a/b", "now"], ""),
     "heal": (["--track x", "--track", "now"], ""),
     "login": (["--port 0", "--listener a/b", "now"], ""),
     "derive": (["--rebuild x", "--wait", "now"], ""),
     "listener list": (["--all", "now", "--json=x"], ""),
     "listener set": (["", "me", "me --time-zone"], "me --time-zone Europe/Berlin"),
+    "listener add": (["", "a/b", "a b"], "zoe"),
+    "listener remove": (["", "a/b", "a b"], "me --yes"),
     "dlq list": (["--all", "now", "--json=x"], ""),
     "dlq replay": (["", "a b", "--rate"], "collected-plays"),
     "local up": (["--detach x", "-c polling_enabled=maybe", "--spotify-api-url"], None),
@@ -39,6 +43,8 @@ LIBRARY = re.compile(r"Traceback|Value error|unable to|<\w+(\[|>| range)|NoneTyp
 def commands(group, path=()):
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
+            if command.invoke_without_command:
+                yield " ".join((*path, name))
             yield from commands(command, (*path, name))
         else:
             yield " ".join((*path, name))
@@ -107,7 +113,9 @@ def test_without_a_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, com
     assert re.fullmatch("plays: no local cloud is running here: [^\n]*\n", result.stderr)
 
 
-@pytest.mark.parametrize("command", ["sql SELECT", "report", "listener list"])
+@pytest.mark.parametrize(
+    "command", ["sql SELECT", "report", "listener list", "uploads", "uploads show 1"]
+)
 def test_if_postgres_is_away_one_line_says_so(target, command):
     result = run(command, lambda: target)
 

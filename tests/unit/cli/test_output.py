@@ -97,3 +97,30 @@ def test_a_line_break_in_a_value_becomes_a_space(capsys, write, line_break):
     write(f"one{line_break}two")
 
     assert "one two" in capsys.readouterr().out
+
+
+def finished(begin, **task):
+    with begin() as progress:
+        progress.add_task("a.zip", **task)
+
+
+@pytest.mark.parametrize(
+    ("begin", "task", "numbers"),
+    [
+        pytest.param(byte_progress, {"completed": 12, "total": 12}, "12/12 bytes", id="no speed"),
+        pytest.param(count_progress, {"completed": 7, "total": None}, "7 0:00:00", id="no total"),
+    ],
+)
+def test_what_is_unknown_is_not_shown(narrow, capsys, begin, task, numbers):
+    finished(begin, **task)
+
+    shown = capsys.readouterr().err
+    assert shown.rstrip().endswith(numbers)
+    assert "?" not in shown
+
+
+@pytest.mark.parametrize("begin", [byte_progress, count_progress])
+def test_there_is_no_bar_for_nothing(narrow, capsys, begin):
+    finished(begin, total=0)
+
+    assert capsys.readouterr().err.strip() == ""

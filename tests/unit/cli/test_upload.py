@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import threading
 import time
@@ -60,6 +61,7 @@ def test_an_upload_is_stored_under_its_listener(plays, archive, history):
     assert stored["Body"].read() == b"first export"
     assert json.loads(result.stdout) == {
         "listener": "anna",
+        "left_out": [],
         "uploads": [
             {
                 "file": str(history),
@@ -95,6 +97,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     for name in ("a.zip", "notes.txt", "second/a.zip", "second/a.ZIP"):
         (tmp_path / name).write_text("text")
+    os.mkfifo(tmp_path / "pipe.zip")
     monkeypatch.chdir(tmp_path)
 
 
@@ -106,7 +109,8 @@ UNFIT = "holds a character that an upload cannot have: rename it"
     ("words", "line"),
     [
         pytest.param(["missing.zip"], "missing.zip does not exist", id="missing"),
-        pytest.param(["folder.zip"], "folder.zip is not a file", id="folder"),
+        pytest.param(["pipe.zip"], "pipe.zip is not a file", id="pipe"),
+        pytest.param(["folder.zip"], "there is no streaming history in folder.zip", id="folder"),
         pytest.param(["notes.txt"], "notes.txt is neither .zip nor .json", id="suffix"),
         pytest.param(["new\nline.zip"], rf"'new\nline.zip' {UNFIT}", id="line break"),
         pytest.param(["\x1b[31m.json"], rf"'\x1b[31m.json' {UNFIT}", id="escape"),
@@ -123,7 +127,7 @@ UNFIT = "holds a character that an upload cannot have: rename it"
         ),
         pytest.param(
             ["--listener", "zoe"],
-            "there is no listener zoe: use anna or me, or add zoe",
+            "there is no listener zoe: use anna or me, or add another with `plays listener add",
             id="unknown listener",
         ),
         pytest.param(
@@ -295,18 +299,48 @@ def test_an_upload_fails_if_nothing_in_it_can_be_read(changes, reason):
 
 
 @pytest.mark.parametrize(
-    "counts",
+    ("counts", "why"),
     [
-        pytest.param({"rows_in": 2, "skipped": {"podcast": 2}}, id="podcasts alone"),
         pytest.param(
-            {"rows_in": 2, "skipped": {"podcast": 1}, "quarantined": {"no time": 1}},
-            id="a podcast and a row without a time",
+            {"rows_in": 2, "skipped": {"podcast": 2}},
+            r"no play of a track is in a\.zip \(rows skipped: podcast \(2\)\)",
+            id="podcasts alone",
         ),
-        pytest.param({}, id="an empty list"),
+        pytest.param(
+            {"rows_in": 2, "skipped": {ACCOUNT_DATA: 1, "podcast": 1}},
+            r"nothing in a\.zip could be read: rows skipped: account data",
+            id="account data with a podcast",
+        ),
+        pytest.param({}, r"no play of a track is in a\.zip$", id="no rows"),
     ],
 )
-def test_a_readable_upload_without_plays_succeeds(counts):
-    require_success(summarize("me", [an_upload(a_report(**NO_ROWS | counts))]))
+def test_an_upload_without_plays_fails(counts, why):
+    with pytest.raises(CommandError, match=why):
+        require_success(summarize("me", [an_upload(a_report(**NO_ROWS | counts))]))
+
+
+def test_a_file_of_podcasts_beside_one_with_plays_is_no_fault():
+    podcasts = a_report(**NO_ROWS | {"rows_in": 2, "skipped": {"podcast": 2}})
+
+    require_success(summarize("me", [an_upload(podcasts), an_upload(a_report(), file="b.zip")]))
+
+
+def test_every_file_that_fails_is_named():
+    useless = a_report(**NO_ROWS, problems=(FileProblem(file="x", reason="not a zip"),))
+    files = [an_upload(useless), an_upload(useless, file="b.zip")]
+
+    with pytest.raises(CommandError, match=r"nothing in a\.zip .*; nothing in b\.zip "):
+        require_success(summarize("me", files))
+
+
+def test_with_several_files_each_remark_names_its_file(capsys):
+    show_summary(
+        summarize("me", [an_upload(a_report(unusual_ids=1)), an_upload(a_report(), file="x/b.zip")])
+    )
+    show_summary(summarize("me", [an_upload(a_report(unusual_ids=1))]))
+
+    remarks = [line for line in capsys.readouterr().out.splitlines() if "unusual" in line]
+    assert [line.partition("plays with")[0] for line in remarks] == ["a.zip: ", ""]
 
 
 def test_one_bad_file_does_not_fail_the_upload(capsys):

@@ -40,6 +40,17 @@ def test_a_state_is_read_as_it_was_saved(states):
     assert states.load("you") == ListenerState()
 
 
+def test_a_deleted_state_is_empty_and_others_stay(states):
+    state = ListenerState(polled_at=NOW)
+    for listener in ("me", "you"):
+        states.save(listener, state)
+
+    states.delete("me")
+
+    assert states.load("me") == ListenerState()
+    assert states.load("you") == state
+
+
 @pytest.mark.parametrize(
     "item",
     [

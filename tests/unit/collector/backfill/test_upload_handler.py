@@ -107,7 +107,7 @@ def test_a_good_upload_has_no_quarantine(backfill, cloud):
 
 UNKNOWN_LISTENER = (
     "its folder is not that of a deployed listener (jane, me): "
-    "put it into history/<listener>/, or deploy the listener first"
+    "put it into history/<listener>/, or add the listener with `plays listener add`"
 )
 OTHER_NAME = "not a history file: its name ends in neither .zip nor .json"
 

@@ -1,0 +1,102 @@
+"""The files that an upload sends: those that a person names, and the histories in their folders."""
+
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from cli.errors import CommandError
+from cli.output import note
+from services.collector.backfill.zip_files import is_history, is_zip
+from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key
+from shared.models import FileProblem
+
+NO_HISTORY = "no streaming history"
+NOTED = 30
+"""Most files that are named; the package of Spotify has about as many."""
+
+
+def find_files(paths: Iterable[Path]) -> tuple[list[Path], tuple[FileProblem, ...]]:
+    """Replace each folder by the histories in it.
+
+    A folder may hold anything, so its files are judged as the backfill judges the members of a zip:
+    a JSON file by its name, a zip by the names in it.
+
+    Returns:
+        The files, and what is no history, with the reason.
+
+    Raises:
+        CommandError: A folder holds no history.
+    """
+    files: list[Path] = []
+    left_out: list[FileProblem] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        before = len(files)
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
+            if reason := _no_history(file, path):
+                left_out.append(FileProblem(file=str(file), reason=reason))
+            else:
+                files.append(file)
+        if len(files) == before:
+            raise CommandError(
+                f"there is no streaming history in {path}: pass the folder of the files that "
+                "Spotify sent you, such as Streaming_History_Audio_2024_1.json, or their zip"
+            )
+    return files, tuple(left_out)
+
+
+def note_left_out(left_out: Sequence[FileProblem]) -> None:
+    """Name on stderr what is no history; only the first of very many."""
+    for each in left_out[:NOTED]:
+        note(f"not uploaded: {each.file}: {each.reason}")
+    if len(left_out) > NOTED:
+        note(f"not uploaded: {len(left_out) - NOTED:,} more files, see them with --json")
+
+
+def check(files: list[Path]) -> list[Path]:
+    """Return the files without repetitions, after checking that each can be sent and read.
+
+    Raises:
+        CommandError: A file cannot; the message names it and the reason.
+    """
+    for file in files:
+        # Control characters, and bytes that are not UTF-8.
+        if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file.name):
+            raise CommandError(
+                f"{file.name!r} holds a character that an upload cannot have: rename it"
+            )
+        if not file.exists():
+            raise CommandError(f"{file} does not exist")
+        if not file.is_file():
+            raise CommandError(f"{file} is not a file: pass the zip, or the JSON files in it")
+        if file.suffix.lower() not in UPLOAD_SUFFIXES:
+            raise CommandError(
+                f"{file} is neither .zip nor .json: pass the file that Spotify sent you"
+            )
+    known: dict[str, Path] = {}
+    for file in files:
+        other = known.setdefault(upload_key(DEFAULT_LISTENER, file.name), file)
+        if not other.samefile(file):
+            raise CommandError(f"{other} and {file} have the same name: rename one of them")
+    return list(known.values())
+
+
+def _no_history(file: Path, folder: Path) -> str | None:
+    """Say why a file in a folder is not sent; None for a history."""
+    name = str(file.relative_to(folder))
+    if is_history(name):
+        return None
+    if not is_zip(name):
+        return NO_HISTORY
+    try:
+        return None if any(map(is_history, _members(file))) else NO_HISTORY
+    except (OSError, zipfile.BadZipFile) as error:
+        return f"not a readable zip ({error}): download it again"
+
+
+def _members(file: Path) -> Iterator[str]:
+    with zipfile.ZipFile(file) as archive:
+        yield from archive.namelist()

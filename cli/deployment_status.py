@@ -11,6 +11,7 @@ from cli.pending_features import PendingFeatures, pending_features
 from cli.queues import QueueDepth, depths, name_of, queue_pairs
 from cli.statements import STATEMENTS, as_document
 from cli.target import Target
+from cli.uploads import UploadsInTrouble, uploads_in_trouble
 from shared.errors import DatabaseAwayError, DatabaseError
 from shared.queries import Reader
 
@@ -70,6 +71,7 @@ class DatabaseStatus(Document):
     """The number of all open ones."""
     coverage: dict[str, Coverage]
     """By listener."""
+    uploads: UploadsInTrouble
 
 
 class Status(Document):
@@ -95,6 +97,7 @@ class Status(Document):
     gaps: list[KnownGap] | None
     open_gaps: int | None
     coverage: dict[str, Coverage] | None
+    uploads: UploadsInTrouble | None
     token_days_left: dict[str, int | None]
     blocked_until: dict[str, Instant | None]
     block_unknown: dict[str, str | None]
@@ -109,7 +112,7 @@ class Status(Document):
     """Free space on the disk of the local cloud; None in AWS, where an alarm watches it."""
 
 
-def fetch_database_status(database: Reader) -> DatabaseStatus:
+def fetch_database_status(target: Target, database: Reader) -> DatabaseStatus:
     """Read the part of the status that is in Postgres."""
     last_poll = database.run(STATEMENTS["last_poll"])
     ((open_gaps,),) = database.run(STATEMENTS["open_gaps"])
@@ -122,6 +125,7 @@ def fetch_database_status(database: Reader) -> DatabaseStatus:
             listener: as_document(Coverage, shares)
             for listener, *shares in database.run(STATEMENTS["coverage"])
         },
+        uploads=uploads_in_trouble(target, database),
     )
 
 
@@ -157,7 +161,7 @@ def gather_status(target: Target) -> Status:
 def _database_status(target: Target) -> tuple[DatabaseStatus | None, str | None]:
     try:
         with target.database() as database:
-            return fetch_database_status(database), None
+            return fetch_database_status(target, database), None
     except DatabaseError as error:
         prefix = "Postgres is unavailable: " if isinstance(error, DatabaseAwayError) else ""
         return None, f"{prefix}{error}"

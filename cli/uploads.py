@@ -185,8 +185,8 @@ def _why_stuck(target: Target) -> str | None:
     if not dead:
         return "no queue holds any of it: upload the file again, which adds no play twice"
     names = " and ".join(name_of(pair.dead_letter_url) for pair in dead)
-    peeks = " and ".join(f"`plays dlq peek {pair.name}`" for pair in dead)
-    return f"dead letters are in {names}: {peeks} shows why"
+    replays = " and ".join(f"`plays dlq replay {pair.name}`" for pair in dead)
+    return f"dead letters are in {names}: `plays logs --errors` says why; mend it, then {replays}"
 
 
 def _entry(number: int, upload: StoredUpload, why_stuck: str | None) -> UploadEntry:

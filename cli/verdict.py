@@ -56,6 +56,7 @@ def _problems(found: Status, now: datetime) -> Iterator[Problem]:
     for listener in found.token_days_left:
         yield from _of_listener(found, listener, now)
     yield from _of_queues(found)
+    yield from _of_uploads(found)
     yield from _of_gaps(found)
     yield from _of_features(found, now)
     yield from _of_host(found)
@@ -118,6 +119,18 @@ def _of_queues(found: Status) -> Iterator[Problem]:
                 f"A message in {name} has waited for {length(depth.oldest_age_s)}.",
                 "plays logs --errors",
             )
+
+
+def _of_uploads(found: Status) -> Iterator[Problem]:
+    if not found.uploads or not (newest := found.uploads.newest_problem):
+        return
+    counts = {"stuck": found.uploads.stuck, "failed": found.uploads.failed}
+    numbers = " and ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+    problem = _critical if found.uploads.stuck else _warning
+    yield problem(
+        f"Uploads: {numbers}. The newest is {newest.file} of {newest.listener}: {newest.reason}",
+        f"plays uploads show {newest.number}",
+    )
 
 
 def _of_gaps(found: Status) -> Iterator[Problem]:

@@ -111,6 +111,8 @@ def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
                 "not watched",
                 f"{length(unwatched)} of the last 7 days of {listener}: {UNWATCHED}",
             )
+    if found.uploads and found.uploads.in_progress:
+        yield "uploads", f"{found.uploads.in_progress:,} in progress: see `plays uploads`"
     yield "features", _features(found, now)
     if found.rows is not None:
         yield "rows", ", ".join(f"{name} {count:,}" for name, count in found.rows.items())

@@ -27,6 +27,7 @@ def a_status(**changes):
             "gaps": [],
             "open_gaps": 0,
             "coverage": {},
+            "uploads": None,
             "token_days_left": {"me": 150},
             "blocked_until": {"me": None},
             "block_unknown": {"me": None},

@@ -9,6 +9,7 @@ from cli.deployment_status import Coverage, DayCoverage, LastPoll
 from cli.listeners import Trouble
 from cli.pending_features import PendingFeatures
 from cli.queues import QueueDepth
+from cli.uploads import UploadsInTrouble
 from cli.verdict import judge
 from shared.errors import DatabaseError
 from tests.unit.cli.statuses import NOW, a_status
@@ -136,6 +137,10 @@ def test_a_watched_status_is_printed_again_until_ctrl_c(plays, monkeypatch):
         ({}, "rows listening_history 12,345, gap 3 last poll none yet open gaps none database"),
         ({"rows": None}, "features no track waits for them database"),
         ({"open_gaps": 3}, "open gaps 3 "),
+        (
+            {"uploads": UploadsInTrouble(in_progress=2, stuck=0, failed=0, newest_problem=None)},
+            "uploads 2 in progress: see `plays uploads`",
+        ),
         ({"failed_ticks": 2}, "failed polls 2: the next poll fetches their plays"),
         (
             {"last_poll": LastPoll(listener="me", polled_at=NOW, returned=50, new=3)},

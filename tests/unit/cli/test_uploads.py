@@ -165,7 +165,7 @@ def test_dead_letters_are_named_as_the_reason_of_a_stuck_upload(uploads, send):
     (shown,) = uploads()
 
     assert shown["state"] == "stuck"
-    assert "`plays dlq peek collected-plays`" in shown["reasons"][-1]
+    assert "`plays dlq replay collected-plays`" in shown["reasons"][-1]
 
 
 @pytest.mark.usefixtures("quiet")

@@ -9,6 +9,7 @@ from cli.deployment_status import KnownGap
 from cli.listeners import Trouble
 from cli.pending_features import PendingFeatures
 from cli.queues import QueueDepth
+from cli.uploads import UploadProblem, UploadsInTrouble
 from cli.verdict import judge
 from tests.unit.cli.statuses import NOW, a_status
 
@@ -29,6 +30,13 @@ def a_queue(name, age_s):
     return {name: QueueDepth(visible=1, in_flight=0, oldest_age_s=age_s)}
 
 
+def uploads(stuck=0, failed=0):
+    newest = UploadProblem(
+        number=4, uploaded_at=NOW, listener="me", file="a.zip", state="failed", reason="damaged"
+    )
+    return UploadsInTrouble(in_progress=1, stuck=stuck, failed=failed, newest_problem=newest)
+
+
 def waiting(due_at):
     return PendingFeatures(tracks=7, unknown_to_sources=2, due_at=due_at)
 
@@ -38,6 +46,7 @@ def waiting(due_at):
     [
         {},
         {"failed_ticks": 3},
+        {"uploads": UploadsInTrouble(in_progress=3, stuck=0, failed=0, newest_problem=None)},
         {"gaps": [a_gap(is_open=False)]},
         {"token_days_left": {"me": 31}},
         {"answered_at": {"me": NOW - HOUR}},
@@ -50,7 +59,14 @@ def waiting(due_at):
         {"free_bytes": 10**9},
     ],
     ids=[
-        *("all well", "failed polls", "closed gap", "a month left", "answered an hour ago"),
+        *(
+            "all well",
+            "failed polls",
+            "uploads in progress",
+            "closed gap",
+            "a month left",
+            "answered an hour ago",
+        ),
         *("no poll yet", "one failed poll", "an hour old message", "old dead letters"),
         *("features due", "AWS", "enough space"),
     ],
@@ -139,6 +155,18 @@ def test_what_the_pipeline_mends_is_no_problem(changes):
             "warning",
             "A message in plays has waited for 2 h.",
             "plays logs --errors",
+        ),
+        (
+            {"uploads": uploads(failed=2)},
+            "warning",
+            "Uploads: 2 failed. The newest is a.zip of me: damaged",
+            "plays uploads show 4",
+        ),
+        (
+            {"uploads": uploads(stuck=1, failed=2)},
+            "critical",
+            "Uploads: 1 stuck and 2 failed. The newest is a.zip of me: damaged",
+            "plays uploads show 4",
         ),
         (
             {"gaps": [a_gap(ended_at=None)], "open_gaps": 2},

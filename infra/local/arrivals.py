@@ -1,9 +1,10 @@
-"""Lines about plays that arrive in the database."""
+"""Lines about plays that arrive in the database, and about its absence."""
 
+import time
 from contextlib import closing
 from datetime import datetime
 
-from shared.errors import DatabaseError
+from shared.errors import DatabaseAwayError, DatabaseError
 from shared.postgres import Address, Database
 
 COUNTS = "SELECT (SELECT count(*) FROM listening_history), (SELECT count(*) FROM track_features)"
@@ -33,9 +34,10 @@ class Arrivals:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._counts = (0, 0)
+        self._away_since: float | None = None
 
     def news(self) -> str | None:
-        """Return a line with the counts if they changed; None if not, or if Postgres is away.
+        """Return a line if the counts changed, or if Postgres is away or back; else None.
 
         Each query opens a new connection, because Postgres may be stopped between two queries.
         """
@@ -43,8 +45,13 @@ class Arrivals:
             with closing(Database.connect(self._address)) as database:
                 ((plays, tracks),) = database.run(COUNTS)
                 last = database.run(LAST)
+        except DatabaseAwayError:
+            return self._away()
         except DatabaseError:
             return None
+        if self._away_since is not None:
+            seconds, self._away_since = time.monotonic() - self._away_since, None
+            return f"Postgres is back after {seconds:.0f} s: what waits in the queues loads now"
         if (plays, tracks) == self._counts:
             return None
         self._counts = (plays, tracks)
@@ -52,6 +59,15 @@ class Arrivals:
         for track, artist, played_at in last:
             line += f", last: {_printable(track)} by {_printable(artist)} at {_clock(played_at)}"
         return line
+
+    def _away(self) -> str | None:
+        if self._away_since is not None:
+            return None
+        self._away_since = time.monotonic()
+        return (
+            "Postgres is away: new plays wait in the queues until it is back; "
+            "`plays logs postgres` says more"
+        )
 
 
 def _printable(name: str) -> str:

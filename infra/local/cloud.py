@@ -18,7 +18,7 @@ from infra.local.parts import Parts
 from infra.local.pidfile import holder
 from infra.local.ports import Ports
 from infra.local.postgres import START_TIMEOUT_S
-from infra.local.processes import POLL_S, wait_for_end, wait_for_exit
+from infra.local.processes import POLL_S, new_log, wait_for_end, wait_for_exit
 from infra.local.run_options import RunOptions, configuration
 from infra.local.state import FILE, REPOSITORY, SUPERVISOR, CloudState, LocalCloudError
 
@@ -196,7 +196,7 @@ def _detach(home: Path, options: RunOptions, say: Callable[[str], None]) -> None
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     command = [sys.executable, "-m", "infra.local.supervisor"]
-    with path.open("wb") as log, path.open("rb") as lines:
+    with new_log(path) as log, path.open("rb") as lines:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
             [*command, str(home), options.model_dump_json()],
             cwd=REPOSITORY,

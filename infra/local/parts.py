@@ -97,12 +97,15 @@ class Parts:
         self.postgres.stop()
 
     def failures(self) -> Iterator[str]:
-        """Yield a message for each server that has ended although it was not stopped."""
+        """Yield a message for each server but Postgres that has ended without being stopped."""
         for child in (self.ministack.child, self._simulators, self._page):
             if child.exit_code is not None:
                 yield f"{child.title} ended with exit code {child.exit_code}: see {child.log}"
-        if not self._stopped.exists() and not self.postgres.is_running():
-            yield f"postgres ended: see {self.postgres.log}"
+
+    @property
+    def has_postgres_ended(self) -> bool:
+        """True if Postgres has ended without being stopped."""
+        return not self._stopped.exists() and not self.postgres.is_running()
 
     def _start_simulators(self, ports: Ports) -> None:
         options = (

@@ -35,6 +35,9 @@ _AWS_HOST = Path(__file__).parents[1] / "cdk" / "assets" / "postgres"
 ROLES = _AWS_HOST / "roles.sql"
 SETTINGS = _AWS_HOST / "pipeline.conf"
 HOST_SETTINGS = ("shared_buffers", "effective_cache_size", "work_mem", "random_page_cost", "jit")
+LOCAL_SETTINGS = ("max_wal_size=256MB", "log_timezone=UTC")
+"""The write-ahead log takes up to 1 GB on the host in AWS, which has a disk of its own for it.
+`plays logs` reads the times."""
 FAILURES = ("ERROR:", "FATAL:", "PANIC:")
 
 
@@ -127,7 +130,8 @@ class PostgresServer:
 
 def _options() -> str:
     values = dict(re.findall(r"^(\w+) = (\S+)", SETTINGS.read_text(), re.MULTILINE))
-    return " ".join(f"-c {name}={values[name]}" for name in HOST_SETTINGS)
+    host = (f"{name}={values[name]}" for name in HOST_SETTINGS)
+    return " ".join(f"-c {setting}" for setting in (*LOCAL_SETTINGS, *host))
 
 
 def _binaries(data: Path) -> Binaries:

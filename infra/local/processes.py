@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -48,7 +49,7 @@ class Child:
             cwd: Its working directory; the home by default.
         """
         # The file contains the pid of this process until the child's pid is written.
-        with deferred(), held(self._pid_file) as file, self.log.open("wb") as log:
+        with deferred(), held(self._pid_file) as file, new_log(self.log) as log:
             process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command,
                 cwd=cwd or self._home,
@@ -122,6 +123,13 @@ class Child:
         """Wait for the exit code, so that no zombie stays; the pid file is released already."""
         if self._process:
             self._process.wait()
+
+
+def new_log(path: Path) -> BinaryIO:
+    """Open an empty log; the one of the run before stays beside it as `….log.1`."""
+    with suppress(FileNotFoundError):
+        path.replace(f"{path}.1")
+    return path.open("wb")
 
 
 @contextmanager

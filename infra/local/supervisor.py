@@ -124,13 +124,15 @@ class Supervisor:
         """Watch the servers and report plays that arrive, until a command asks for a restart.
 
         Raises:
-            LocalCloudError: A server ended.
+            LocalCloudError: A server ended, or Postgres ended and does not start again.
         """
         arrivals = Arrivals(self._memory.database)
         # `cloud.turn_to_real_spotify` and `cloud.change_listeners` remove the file.
         while (self._home / FILE).exists():
             for failure in self._parts.failures():
                 raise LocalCloudError(failure)
+            if self._parts.has_postgres_ended:
+                self._restart_postgres()
             if news := arrivals.news():
                 self._say(news)
             time.sleep(WATCH_S)
@@ -144,6 +146,11 @@ class Supervisor:
         self._say("restarting, to poll the real Spotify from now on")
         # A person who logged in wants polls, even if the cloud was started with --empty.
         self._given = self._given.model_copy(update={"empty": False})
+
+    def _restart_postgres(self) -> None:
+        self._say("Postgres ended: starting it again; `plays logs postgres` says why it ended")
+        self._parts.start_postgres(self._memory)
+        self._say("Postgres is back: what waits in the queues loads now")
 
     def stop(self) -> None:
         """Stop everything, whatever state it is in."""

@@ -67,10 +67,20 @@ def test_control_characters_of_names_are_removed(add, arrivals):
     assert "last: Sinner[2Jman by" in arrivals.news()
 
 
-def test_an_unreachable_database_gives_no_line():
-    address = Address(HOST, any_free(), DATABASE, "reader", "password")
+def test_postgres_is_said_to_be_away_once_and_then_back(database, address_of):
+    away = Address(HOST, any_free(), DATABASE, "reader", "password")
+    arrivals = Arrivals(away)
 
-    assert Arrivals(address).news() is None
+    said = [arrivals.news(), arrivals.news()]
+    arrivals._address = address_of("reader")  # noqa: SLF001 - as if Postgres were back
+    said += [arrivals.news(), arrivals.news()]
+
+    assert [line and line[:20] for line in said] == [
+        "Postgres is away: ne",
+        None,
+        "Postgres is back aft",
+        None,
+    ]
 
 
 def test_plays_are_counted_if_the_database_answers(add, address_of):

@@ -156,7 +156,7 @@ def test_postgres_stops_and_starts_alone(parts, memory):
     parts.stop_postgres()
 
     assert not parts.postgres.is_running()
-    assert list(parts.failures()) == []
+    assert not parts.has_postgres_ended
 
     parts.start_postgres(memory)
 
@@ -178,12 +178,14 @@ def test_postgres_starts_after_a_crash_although_its_pid_was_reused(parts, memory
         assert parts.postgres.is_running()
 
 
-def test_a_server_that_ended_is_named(parts):
+def test_a_postgres_that_ended_is_noticed_and_starts_again(parts, memory):
+    assert not parts.has_postgres_ended
+
     parts.postgres.stop()
+    assert parts.has_postgres_ended
 
-    (failure,) = parts.failures()
-
-    assert failure.startswith("postgres ended: see ")
+    parts.start_postgres(memory)
+    assert not parts.has_postgres_ended
 
 
 def test_postgres_cannot_be_stopped_without_a_local_cloud(home):

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import signal
+import time
 from contextlib import nullcontext
 
 import pytest
@@ -27,6 +28,22 @@ def test_a_restart_keeps_what_was_there(ministack):
 
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     assert message["Body"] == "still here"
+
+
+def test_logs_survive_a_restart(ministack):
+    stream = {"logGroupName": "/kept", "logStreamName": "one"}
+    logs = client("logs", ministack.aws)
+    logs.create_log_group(logGroupName="/kept")
+    logs.create_log_stream(**stream)
+    event = {"timestamp": int(time.time() * 1_000), "message": "loaded"}
+    logs.put_log_events(**stream, logEvents=[event])
+
+    ministack.restart()
+
+    (found,) = logs.filter_log_events(logGroupName="/kept")["events"]
+    assert (found["message"], found["timestamp"]) == ("loaded", event["timestamp"])
+    before = ministack.child.log.with_name("ministack.log.1")
+    assert f"running on {ministack.endpoint}" in before.read_text()
 
 
 def test_a_large_upload_is_read_as_it_was_sent(ministack, tmp_path):

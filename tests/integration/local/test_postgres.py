@@ -85,6 +85,14 @@ def test_the_settings_are_those_of_the_host_in_aws(server):
     }
 
 
+def test_the_write_ahead_log_is_bounded_and_times_are_in_utc(server):
+    port = any_free()
+    server.start(port, PASSWORDS, "-c fsync=off")
+
+    names = ("max_wal_size", "log_timezone")
+    assert [rows(port, "reader", f"SHOW {name}")[0][0] for name in names] == ["256MB", "UTC"]
+
+
 def test_a_half_made_data_directory_is_made_again(server, data):
     port, half = any_free(), data.with_name("data.new")
     half.mkdir()

@@ -1,0 +1,49 @@
+"""`plays local env`: the settings that lead the AWS CLI to the local cloud."""
+
+import os
+import shlex
+
+from cli.options import JsonOption
+from cli.output import Document, emit, show
+from infra.local.state import CloudState, local_home
+
+UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
+"""What a shell may hold for a real account, and what would win over the exports."""
+
+
+class Environment(Document):
+    """Environment variables by name."""
+
+    set: dict[str, str]
+    unset: tuple[str, ...] = UNSET
+
+
+def env(*, as_json: JsonOption = False) -> None:
+    """Print the exports that lead the AWS CLI to the local cloud; they hold its key.
+
+    They need version 2 of the AWS CLI. They apply to one shell, which then sees no real account:
+
+    - `eval "$(plays local env)"`
+    - `aws s3 ls "s3://$BUCKET/history/" --recursive`
+    """
+    variables = _variables(CloudState.load(local_home()))
+    if as_json:
+        emit(Environment(set=variables))
+        return
+    show(f"unset {' '.join(UNSET)}")
+    for name, value in variables.items():
+        show(f"export {name}={shlex.quote(value)}")
+
+
+def _variables(state: CloudState) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": state.aws_endpoint,
+        "AWS_ACCESS_KEY_ID": state.access_key,
+        "AWS_SECRET_ACCESS_KEY": state.secret_key,
+        "AWS_REGION": state.region,
+        "AWS_DEFAULT_REGION": state.region,
+        # So that no profile of a real account is read.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "BUCKET": state.bucket,
+    }

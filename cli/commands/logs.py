@@ -1,0 +1,103 @@
+"""`plays logs`: what the functions, and the local Postgres, have written."""
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from cli.function_logs import Follower, logs_of
+from cli.log_lines import LogLine
+from cli.options import JsonOption, target_of
+from cli.output import Document, emit, note, show
+
+FOLLOW_S = 2
+"""Seconds between two looks."""
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class LogLines(Document):
+    """The lines of one or all logs, the oldest first."""
+
+    lines: tuple[LogLine, ...]
+
+
+def logs(
+    context: typer.Context,
+    function: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FUNCTION",
+            help="collector, backfill, enricher, healer, loader, derive, queries or migrator; "
+            "on the local cloud also postgres. Default: all.",
+        ),
+    ] = None,
+    *,
+    errors: Annotated[bool, typer.Option("--errors", help="Only what failed.")] = False,
+    since: Annotated[
+        str, typer.Option(metavar="AGE", help="How far back: 90s, 10m, 3h or 7d.")
+    ] = "1h",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Show new lines too, until Ctrl-C.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the logs of the functions and of the local Postgres, the oldest line first.
+
+    With --follow, --json prints one JSON object per line.
+
+    - `plays logs --errors --since 1d`
+    - `plays logs loader --follow`
+    """
+    start = datetime.now(UTC) - _age(since)
+    follower = Follower(logs_of(target_of(context), function), start)
+    lines = [line for line in follower.news() if line.is_failure or not errors]
+    if as_json and not follow:
+        emit(LogLines(lines=tuple(lines)))
+        return
+    _print(lines, as_json=as_json)
+    if follow:
+        _print(_news(follower, errors=errors), as_json=as_json)
+    elif not lines:
+        what = "errors" if errors else "lines"
+        note(f"no {what} in the last {since}: --since looks back further")
+
+
+def _age(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,5})([smhd])", text)
+    if not found:
+        raise typer.BadParameter(
+            f"{text!r} is not an age: write for example 90s, 10m, 3h or 7d", param_hint="--since"
+        )
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def _news(follower: Follower, *, errors: bool) -> Iterator[LogLine]:
+    while True:
+        time.sleep(FOLLOW_S)
+        yield from (line for line in follower.news() if line.is_failure or not errors)
+
+
+def _print(lines: Iterable[LogLine], *, as_json: bool) -> None:
+    for line in lines:
+        if as_json:
+            typer.echo(line.model_dump_json())
+        else:
+            show(text_of(line))
+
+
+def text_of(line: LogLine) -> str:
+    """Return a line for a person: local time, log, level, message, facts, and the error."""
+    facts = [f"{name}={_short(value)}" for name, value in line.facts.items()]
+    error = (line.exception or "").strip().rpartition("\n")[2].strip()
+    words = [f"{line.at.astimezone():%Y-%m-%d %H:%M:%S %Z}", f"{line.log:<9}", f"{line.level:<7}"]
+    return "  ".join(
+        [*words, line.message, *facts, *([error] if error not in ("", line.message) else [])]
+    )
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,121 @@
+"""The logs of one deployment: a log group for each function, and locally Postgres's file."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from cli.errors import CommandError
+from cli.log_lines import LogLine, function_lines, postgres_lines
+from cli.target import Target
+from infra.local.parts import Parts
+from shared.aws import error_code
+
+POSTGRES = "postgres"
+OVERLAP = timedelta(minutes=1)
+"""How far a look goes back behind the one before, because lines arrive in CloudWatch late."""
+
+
+class Log(Protocol):
+    """One log."""
+
+    def lines(self, since: datetime) -> Iterator[LogLine]:
+        """Yield its lines since an instant."""
+
+
+@dataclass(frozen=True)
+class FunctionLog:
+    """The log of one function; `group` is its log group."""
+
+    name: str
+    group: str
+    client: Any
+
+    def lines(self, since: datetime) -> Iterator[LogLine]:
+        """Yield its lines since an instant; none if the function has not run yet."""
+        pages = self.client.get_paginator("filter_log_events").paginate(
+            logGroupName=self.group, startTime=int(since.timestamp() * 1_000)
+        )
+        try:
+            events = [event for page in pages for event in page["events"]]
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+            return
+        for _, stream in groupby(events, itemgetter("logStreamName")):
+            yield from function_lines(self.name, map(_stored, stream))
+
+
+@dataclass(frozen=True)
+class PostgresLog:
+    """The file that the local Postgres appends to."""
+
+    path: Path
+
+    def lines(self, since: datetime) -> Iterator[LogLine]:
+        """Yield its lines since an instant."""
+        with self.path.open(errors="replace") as file:
+            yield from (line for line in postgres_lines(file) if line.at >= since)
+
+
+def _stored(event: dict[str, Any]) -> tuple[datetime, str]:
+    return datetime.fromtimestamp(event["timestamp"] / 1_000, UTC), event["message"]
+
+
+def logs_of(target: Target, name: str | None) -> list[Log]:
+    """Return one log by its name, or all of them.
+
+    Raises:
+        CommandError: There is no such log, or it is not readable from here.
+    """
+    functions = {
+        key.removesuffix("Function").lower(): value
+        for key, value in target.outputs.items()
+        if key.endswith("Function")
+    }
+    local = [POSTGRES] if target.state else []
+    if name == POSTGRES and not local:
+        raise CommandError(
+            "on AWS the log of Postgres is the journal of its host: see docs/operate.md, "
+            "Reaching the host"
+        )
+    names = [*functions, *local]
+    if name and name not in names:
+        raise CommandError(f"there is no log {name!r}: use one of {', '.join(names)}")
+    wanted = [name] if name else names
+    return [_open(target, each, functions.get(each)) for each in wanted]
+
+
+def _open(target: Target, name: str, function: str | None) -> Log:
+    if target.state and not function:
+        return PostgresLog(Parts(target.state.log_dir.parent).postgres.log)
+    answer = target.client("lambda").get_function_configuration(FunctionName=function)
+    return FunctionLog(name, answer["LoggingConfig"]["LogGroup"], target.client("logs"))
+
+
+def read(logs: Iterable[Log], since: datetime) -> list[LogLine]:
+    """Return the lines of logs since an instant, the oldest first."""
+    lines = (line for log in logs for line in log.lines(since))
+    return sorted(lines, key=lambda line: line.at)
+
+
+class Follower:
+    """Reads logs again and again, and returns each line once."""
+
+    def __init__(self, logs: Iterable[Log], since: datetime) -> None:
+        self._logs = list(logs)
+        self._since = since
+        self._seen: set[str] = set()
+
+    def news(self) -> list[LogLine]:
+        """Return the lines that have arrived since the last call, the oldest first."""
+        next_since = max(self._since, datetime.now(UTC) - OVERLAP)
+        lines = {line.model_dump_json(): line for line in read(self._logs, self._since)}
+        news = [line for key, line in lines.items() if key not in self._seen]
+        self._since, self._seen = next_since, set(lines)
+        return news

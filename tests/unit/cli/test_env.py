@@ -1,0 +1,58 @@
+import json
+import os
+import subprocess
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from infra.local.pidfile import held
+from infra.local.state import SUPERVISOR
+from tests.unit.cli.cloud_state import NOWHERE, a_cloud_state
+
+
+@pytest.fixture
+def env(tmp_path, monkeypatch):
+    """Run `plays local env`."""
+    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
+    return lambda *arguments: CliRunner().invoke(app, ["local", "env", *arguments])
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A local cloud that runs, with characters in its key that a shell would obey."""
+    state = a_cloud_state(access_key="key; $(exit 3)", secret_key="it's")  # noqa: S106 - an example
+    state.save(tmp_path)
+    with held(tmp_path / SUPERVISOR):
+        yield state
+
+
+def test_a_shell_that_evaluates_it_sees_the_local_cloud_alone(env, running):
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE")
+    script = f'{env().stdout}printf "%s\\n" "${{AWS_PROFILE-none}}" '
+    script += " ".join(f'"${name}"' for name in names)
+
+    shell = subprocess.run(  # noqa: S603 - the script is what is tested
+        ["bash", "-euc", script],  # noqa: S607 - any bash
+        env={"PATH": os.environ["PATH"], "AWS_PROFILE": "real", "AWS_CONFIG_FILE": "/real"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shell.stdout.splitlines() == ["none", NOWHERE, "key; $(exit 3)", "it's", os.devnull]
+
+
+def test_json_holds_the_same_variables(env, running):
+    document = json.loads(env("--json").stdout)
+
+    assert document["set"]["AWS_ENDPOINT_URL"] == NOWHERE
+    assert document["set"]["BUCKET"] == "archive"
+    assert "AWS_PROFILE" in document["unset"]
+
+
+def test_without_a_local_cloud_it_prints_nothing_to_evaluate(env):
+    result = env()
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no local cloud runs in" in result.stderr

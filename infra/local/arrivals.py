@@ -1,4 +1,4 @@
-"""Lines about plays that arrive in the database."""
+"""Lines that report new plays in the database."""
 
 from contextlib import closing
 from datetime import datetime
@@ -14,7 +14,7 @@ ORDER BY played_at DESC LIMIT 1
 
 
 def count_plays(address: Address) -> int | None:
-    """Return the number of plays in the database; None if it does not answer."""
+    """Return the number of plays in the database; None if the database is unavailable."""
     try:
         with closing(Database.connect(address)) as database:
             ((plays, _),) = database.run(COUNTS)
@@ -24,7 +24,7 @@ def count_plays(address: Address) -> int | None:
 
 
 class Arrivals:
-    """The counts of plays and tracks in the database, and whether they changed.
+    """Counts the plays and tracks in the database, and reports when the counts change.
 
     Args:
         address: The database, for a role that may read.
@@ -35,7 +35,7 @@ class Arrivals:
         self._counts = (0, 0)
 
     def news(self) -> str | None:
-        """Return a line with the counts if they changed; None if not, or if Postgres is away.
+        """Return a line with the counts; None if they are unchanged or Postgres is unavailable.
 
         Each query opens a new connection, because Postgres may be stopped between two queries.
         """

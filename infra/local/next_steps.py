@@ -1,4 +1,4 @@
-"""The lines of a start that name the commands to use next."""
+"""The lines, printed at the end of a start, that name the commands to use next."""
 
 from infra.local.memory import Memory
 from infra.local.run_options import RunOptions

@@ -15,7 +15,7 @@ NEXT = 10
 
 
 class Ports(BaseModel):
-    """Where each server listens."""
+    """The port on which each server listens."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -70,7 +70,8 @@ def write_history_zip(
         plays: Records in all files together; at least one.
         seed: Determines the person.
         until: When the export was made; the last play is some hours older.
-        since: The day of the first play; by default 30 plays a day, but not before 2012.
+        since: The day of the first play; by default the day that gives 30 plays a day, but not
+            before 2012.
         discount: The higher, the more tracks; see `person.DISCOUNT`.
         as_of: Write the export that the same person got at this earlier instant instead. It ends
             there, and 3 % of its timestamps are 1 s later. Only plays above 1 s move, so that both
@@ -91,7 +92,7 @@ def write_history_zip(
 
 
 def _as_of(story: Iterable[list[Row]], end_s: float) -> Iterator[list[Row]]:
-    """Yield the sessions that an earlier export contains, with some seconds moved by one."""
+    """Yield the sessions that an earlier export contains, with some timestamps 1 s later."""
     for session in story:
         known = [row for row in session if row.ended_s < end_s]
         moved: list[Row] = []

@@ -161,7 +161,7 @@ def test_the_list_is_available_as_json(local_cloud):
         (["xyz"], "there is no scenario xyz: list them with `plays local scenario`"),
         (
             ["rate-limited", "wait=3"],
-            "rate-limited has no wait: it takes times, for_s, retry_after_s",
+            "rate-limited has no parameter wait: it takes times, for_s, retry_after_s",
         ),
         (
             ["rate-limited", "retry_after_s=soon"],
@@ -191,7 +191,7 @@ def test_with_the_real_spotify_only_reccobeats_has_scenarios(runs, clearings):
     refused, listed, normal = scenario("unavailable"), scenario("--json"), scenario("normal")
 
     assert refused.stderr == (
-        "plays: unavailable is played by the simulated Spotify, and this local cloud asks "
+        "plays: unavailable is a scenario of the simulated Spotify, but this local cloud uses "
         f"{REAL}: start it without that URL\n"
     )
     assert {one["simulator"] for one in json.loads(listed.stdout)["offered"]} == {"ReccoBeats"}

@@ -1,4 +1,4 @@
-"""What in a status needs a person: one problem each, with the next command; pure."""
+"""Find the problems in a status that need a person, each with the next command; pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -9,28 +9,29 @@ from cli.local_time import length, local
 from cli.output import Document
 
 LAST_DAYS = 30
-"""Days before the expiry of a login from which to ask for a new one, as the alarms do."""
+"""Ask for a new login from this many days before its expiry on, as the alarms do."""
 STALE = timedelta(hours=1)
-"""Polls run every 20 minutes at least, and a person hears of an hour without an answer."""
+"""An hour without an answer to a poll is a problem: polls run at least every 20 minutes."""
 WAITED_TOO_LONG_S = 3_600
-"""Age of a message from which its queue is stuck. A function retries within 90 minutes."""
+"""A queue counts as stuck if its oldest message is older than this. A function retries within 90
+minutes."""
 LEAST_FREE_BYTES = 1_000_000_000
 UPLOAD = "plays upload FILE"
-"""With an export that covers the time."""
+"""The command that closes a gap, if FILE is an export that covers it."""
 
 
 class Problem(Document):
-    """Something that needs a person."""
+    """One problem that a person must solve."""
 
     severity: Literal["critical", "warning"]
     """Critical: plays are not collected or not loaded until a person acts."""
     message: str
     next: str
-    """The next command, or where to read on."""
+    """The command that helps next, or the section of the documentation."""
 
 
 class Judgement(Document):
-    """Whether all is well."""
+    """The verdict on a status, and its problems."""
 
     verdict: Literal["ok", "warning", "critical"]
     problems: tuple[Problem, ...]
@@ -43,7 +44,7 @@ class Judgement(Document):
 
 
 def judge(found: Status, now: datetime) -> Judgement:
-    """Return what needs a person."""
+    """Return the verdict on a status, and the problems in it that need a person."""
     problems = sorted(_problems(found, now), key=lambda problem: problem.severity)
     return Judgement(
         verdict=problems[0].severity if problems else "ok",

@@ -44,7 +44,7 @@ class PollResult(Document):
 
     @property
     def known(self) -> int:
-        """The plays that were known before this poll, or that its answer repeats."""
+        """Plays that were stored before this poll, or that occur more than once in its answer."""
         return self.returned - self.inserted - self.upgraded - self.unreadable
 
 

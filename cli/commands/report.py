@@ -21,7 +21,7 @@ from shared.queries import Reader
 
 
 class Report(Document):
-    """The file that was written."""
+    """The HTML file that the command wrote."""
 
     path: Path
     period: str
@@ -63,7 +63,8 @@ def report(
 ) -> None:
     """Write the review of a year or a month as one HTML file.
 
-    The file loads nothing, and its only personal data are the name and what the review shows.
+    The file loads nothing from the network. Its only personal data are the name and what the review
+    shows.
     """
     _require(rule, RULES, "--rule")
     _require(measure, MEASURES, "--measure")

@@ -72,5 +72,5 @@ def _wait(
         for line in filter(None, terminal.lines()):
             if answer := request.read_url(line):
                 return answer
-            note("This is not the address that this login ended on: paste all of it.")
+            note("This is not the address of the page that cannot be loaded: paste all of it.")
     return server.answer

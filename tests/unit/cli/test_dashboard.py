@@ -24,7 +24,7 @@ def opened(target, monkeypatch):
 def test_a_running_page_is_named_instead_of_starting_another(plays, opened):
     run = plays("dashboard")
 
-    assert run.stdout == f"the page is already running: {PAGE} (--port starts a second one)\n"
+    assert run.stdout == f"the dashboard is already running: {PAGE} (--port starts a second one)\n"
     assert opened == []
 
 

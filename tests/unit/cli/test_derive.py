@@ -52,5 +52,6 @@ def test_ctrl_c_says_what_is_kept_and_what_continues(derive):
 
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == (
-        "plays: stopped: the months refreshed so far stay so, and the others follow within an hour"
+        "plays: stopped: the months refreshed so far are kept; "
+        "the others are refreshed within an hour"
     )

@@ -156,7 +156,7 @@ def switches(setup, target, monkeypatch, tmp_path):
     ("words", "typed", "line"),
     [
         (("--listener", "anna"), "", "add anna to the listeners in cdk.json and deploy"),
-        ((), "", "no client id: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
+        ((), "", "no client id was given: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
         (("--client-id", "a b"), "", "32 hexadecimal digits"),
         (("--client-id", APP, "--client-secret-stdin"), "", "but stdin is empty"),
         (("--client-id", APP, "--client-secret-stdin"), "app secret", "the client secret must"),

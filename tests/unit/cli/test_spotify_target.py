@@ -109,7 +109,7 @@ def test_aws_has_no_simulator(target):
 @pytest.mark.parametrize(
     ("option", "line"),
     [
-        ("simulated", "--simulated: this local cloud polls no simulator"),
+        ("simulated", "--simulated is for a local cloud that polls the simulated Spotify"),
         (
             "start_over",
             "--start-over deletes simulated plays of a local cloud, and there are none to delete",

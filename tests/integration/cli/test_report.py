@@ -40,7 +40,7 @@ def test_the_default_listener_gets_a_heading_in_the_first_person(plays, history)
     assert "My listening in 2025" in plain((history / "listening-2025.html").read_text())
 
 
-def test_the_file_shows_the_unknown_days_of_its_comparison(plays, history, owner):
+def test_the_report_shows_the_unknown_days_of_both_years(plays, history, owner):
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('zq7', '2025-09-01 00:00Z', '2025-09-05 00:00Z', 'outage', 'poll')"
@@ -53,7 +53,7 @@ def test_the_file_shows_the_unknown_days_of_its_comparison(plays, history, owner
     assert doubt in plain((history / "listening-2025.html").read_text())
 
 
-def test_git_ignores_a_file_with_the_default_name(plays, history):
+def test_git_ignores_a_report_with_the_default_name(plays, history):
     plays("report", "--listener", "zq7")
 
     (written,) = history.iterdir()
@@ -61,7 +61,7 @@ def test_git_ignores_a_file_with_the_default_name(plays, history):
 
 
 @pytest.mark.parametrize("target", ["by a forwarded port"], indirect=True)
-def test_the_file_marks_simulated_plays(plays, history, target, monkeypatch, home):
+def test_the_report_marks_simulated_plays(plays, history, target, monkeypatch, home):
     monkeypatch.setitem(vars(target), "state", CloudState.load(home))
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
     Memory(simulated={"zq7"}).save(home)
@@ -77,7 +77,7 @@ def test_the_file_marks_simulated_plays(plays, history, target, monkeypatch, hom
     assert said == [True, False]
 
 
-def test_the_file_loads_nothing(plays, history):
+def test_the_report_loads_nothing_from_the_network(plays, history):
     plays("report", "--listener", "zq7")
 
     source = (history / "listening-2025.html").read_text()
@@ -88,7 +88,7 @@ def test_the_file_loads_nothing(plays, history):
     assert '"Segoe UI"' in source
 
 
-def test_the_file_holds_no_name_but_the_chosen_one(plays, history, owner):
+def test_the_report_contains_no_name_except_the_chosen_one(plays, history, owner):
     plays("report", "--listener", "zq7", "--name", "Mo <3")
 
     source = (history / "listening-2025.html").read_text()
@@ -150,7 +150,7 @@ def test_an_unknown_option_value_is_refused(option, value, message, plays, histo
     assert message in " ".join(run.output.split())
 
 
-def test_without_any_play_it_says_what_to_do(plays, database):
+def test_a_report_without_any_play_is_refused(plays, database):
     run = plays("report")
 
     assert run.exit_code == 1

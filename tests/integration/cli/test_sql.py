@@ -89,14 +89,14 @@ def test_a_statement_must_be_utf_8(target):
         ("SELECT 1; SELECT 2", "cannot insert multiple commands into a prepared statement (42601)"),
     ],
 )
-def test_an_error_of_postgres_is_one_line(plays, statement, line):
+def test_an_error_from_postgres_is_printed_as_one_line(plays, statement, line):
     result = plays("sql", statement)
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"plays: {line}\n"
 
 
-def test_a_result_that_is_too_large_is_one_line(plays):
+def test_a_result_over_5_mb_is_a_one_line_error(plays):
     result = plays("sql", "SELECT repeat('x', 1000) FROM generate_series(1, 6000)", "--csv")
 
     assert (result.exit_code, result.stdout) == (1, "")
@@ -104,7 +104,7 @@ def test_a_result_that_is_too_large_is_one_line(plays):
     assert result.stderr.count("\n") == 1
 
 
-def test_json_and_csv_exclude_each_other(plays):
+def test_options_json_and_csv_exclude_each_other(plays):
     result = plays("sql", "SELECT 1", "--json", "--csv")
 
     assert (result.exit_code, result.stderr) == (1, "plays: choose --json or --csv, not both\n")

@@ -22,7 +22,7 @@ def alarm(target, name, state="ALARM"):
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
 
 
-def test_the_alarms_of_both_stacks_are_named_as_in_the_runbook(target):
+def test_alarms_of_both_stacks_are_named_as_in_the_runbook(target):
     names = (
         "SpotifyPipeline-AlarmsTokenDaysLeft1FD676953-x1",
         "SpotifyData-HostAlarmsDiskFilling44464CDE-x2",

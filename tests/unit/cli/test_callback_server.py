@@ -104,7 +104,7 @@ def test_any_other_request_is_refused(server, ask, *, path, method, headers, sta
 
 
 @pytest.mark.parametrize("path", ["/callback?code=AQC-1&state=S", "/callback?code=AQC-1&state=T"])
-def test_the_code_is_not_shown(ask, path, capfd):
+def test_the_authorization_code_is_neither_printed_nor_logged(ask, path, capfd):
     page = ask(path)
 
     out, err = capfd.readouterr()
@@ -124,7 +124,7 @@ def test_a_browser_that_disconnects_is_no_error(server, ask, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_silent_connection_is_closed(server):
+def test_a_connection_that_sends_nothing_is_closed(server):
     with socket.create_connection(server.server_address, TIMEOUT_S) as silent:
         server.handle_request()
 
@@ -180,7 +180,7 @@ def test_slow_clients_do_not_delay_the_timeout(server, consent_request, slow_cli
     assert time.monotonic() - began_at < READ_TIMEOUT_S
 
 
-def test_slow_clients_do_not_delay_the_end(server, slow_clients):
+def test_slow_clients_do_not_delay_closing_the_server(server, slow_clients):
     for _ in range(3):
         server.handle_request()
     began_at = time.monotonic()
@@ -190,11 +190,11 @@ def test_slow_clients_do_not_delay_the_end(server, slow_clients):
     assert time.monotonic() - began_at < READ_TIMEOUT_S
 
 
-def test_it_listens_on_the_loopback_only(server):
+def test_the_callback_server_listens_on_the_loopback_only(server):
     assert server.server_address[0] == HOST
 
 
-def test_a_forbidden_port_is_named_with_the_reason(consent_request, monkeypatch):
+def test_the_error_for_a_forbidden_port_has_the_reason(consent_request, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 

@@ -54,7 +54,7 @@ def test_the_collector_polls_for_the_listener():
         ),
     ],
 )
-def test_a_collector_that_did_not_poll_says_why(changes, reason):
+def test_a_skipped_poll_is_an_error_with_the_reason(changes, reason):
     target = a_target(an_outcome(origin=None, **changes))
 
     with pytest.raises(CommandError, match=reason):
@@ -104,5 +104,5 @@ def a_poll(**counts):
         ),
     ],
 )
-def test_the_line_accounts_for_every_play(counts, line):
+def test_the_printed_line_counts_every_returned_play(counts, line):
     assert line_of(a_poll(**counts)) == f"polled for anna: 50 plays shown, {line}"

@@ -81,7 +81,7 @@ def test_a_scenario_is_switched_on_at_its_simulator(local_cloud, simulated):
     assert playing(simulated.spotify_url) == "normal"
 
 
-def test_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
+def test_scenario_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
     shown = {line.split(" ")[0] for line in scenario().stdout.splitlines()}
@@ -89,7 +89,7 @@ def test_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     assert {*SPOTIFY, *RECCOBEATS} - shown == set()
 
 
-def test_parameters_and_the_end_are_shown(local_cloud):
+def test_the_output_shows_parameters_and_end_of_a_scenario(local_cloud):
     result = scenario("rate-limited", "for_s=60", "--json")
     shown = scenario("rate-limited", "retry_after_s=60", "times=2", "for_s=60")
 
@@ -102,7 +102,7 @@ def test_parameters_and_the_end_are_shown(local_cloud):
     )
 
 
-def test_also_keeps_other_scenarios_on(local_cloud):
+def test_option_also_keeps_other_scenarios_on(local_cloud):
     scenario("old-app")
 
     result = scenario("unavailable", "--also")
@@ -199,7 +199,7 @@ def test_with_the_real_spotify_only_reccobeats_has_scenarios(runs, clearings):
     assert clearings == []
 
 
-def test_a_simulator_used_only_for_accounts_is_switched(runs):
+def test_scenarios_work_if_only_the_accounts_service_is_simulated(runs):
     runs(spotify_api_url=REAL)
 
     assert scenario("refresh-token-revoked").exit_code == 0
@@ -220,7 +220,7 @@ def test_without_a_local_cloud_a_scenario_is_refused(home):
     )
 
 
-def test_a_simulator_that_does_not_answer_is_named(running_home):
+def test_an_error_names_the_simulator_that_does_not_answer(running_home):
     url = f"http://127.0.0.1:{any_free()}"
     Memory(ports=Ports(spotify=urlsplit(url).port)).save(running_home)
     urls = {"spotify_api_url": url, "spotify_accounts_url": url, "reccobeats_url": REAL}

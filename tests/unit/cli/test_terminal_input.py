@@ -14,7 +14,7 @@ def pipe():
         yield TerminalInput(read), writing
 
 
-def test_lines_are_split_across_reads(pipe):
+def test_a_line_may_arrive_in_several_reads(pipe):
     typed, writing = pipe
     writing.write(b"one\ntwo\r\nthr")
 

@@ -55,7 +55,7 @@ def waiting(due_at):
         *("features due", "AWS", "enough space"),
     ],
 )
-def test_what_the_pipeline_mends_is_no_problem(changes):
+def test_a_status_that_needs_no_person_is_ok(changes):
     assert judge(a_status(**changes), NOW).model_dump() == {"verdict": "ok", "problems": ()}
 
 
@@ -170,7 +170,7 @@ def test_what_the_pipeline_mends_is_no_problem(changes):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_problem_names_its_next_command(changes, severity, message, next_):
+def test_each_problem_has_severity_message_and_next_command(changes, severity, message, next_):
     judgement = judge(a_status(**changes), NOW)
 
     assert [problem.model_dump() for problem in judgement.problems] == [
@@ -179,7 +179,7 @@ def test_a_problem_names_its_next_command(changes, severity, message, next_):
     assert judgement.verdict == severity
 
 
-def test_a_blocked_or_refused_listener_is_no_stale_one_too():
+def test_a_rate_limited_or_refused_listener_is_one_problem():
     status = a_status(answered_at={"me": LONG_AGO}, blocked_until={"me": NOW + HOUR})
     refused = a_status(answered_at={"me": LONG_AGO}, needs_login_since={"me": LONG_AGO})
 

@@ -60,7 +60,7 @@ class Run:
 
 
 def load(history: Path, address: Address) -> Run:
-    """Load a history zip through backfill, enricher and loader."""
+    """Load a history zip through backfill, enricher and loader; return the measurements."""
     # Not forked: a child's peak memory would start at its parent's.
     spawn = multiprocessing.get_context("spawn")
     collected, enriched = spawn.Queue(QUEUED_MESSAGES), spawn.Queue(QUEUED_MESSAGES)

@@ -36,7 +36,7 @@ class KnownGap(Document):
 
 
 class DayCoverage(Document):
-    """One day of UTC; of today, the part that has passed."""
+    """The coverage of one UTC day; for today, of the part that has passed."""
 
     day: date
     coverage: float
@@ -47,7 +47,7 @@ class DayCoverage(Document):
 
 
 class Coverage(Document):
-    """Shares of the last 7 and 30 days of UTC in which no play is missing, 0 to 1.
+    """Shares of the last 7 and 30 UTC days in which no play is missing, 0 to 1.
 
     Time counts as covered within an upload, and between the first and the last poll outside of
     open gaps.

@@ -12,7 +12,7 @@ FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class PendingFeatures(Document):
-    """How many tracks wait for audio features, and when they are asked for."""
+    """How many tracks wait for audio features, and when the next request for them is due."""
 
     tracks: int
     unknown_to_sources: int

@@ -69,38 +69,38 @@ def _of_postgres(found: Status) -> Iterator[Problem]:
 
 
 def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Problem]:
-    login = f"plays login --listener {listener}"
+    login, who = f"plays login --listener {listener}", f"listener {listener}"
     days, refused = found.token_days_left[listener], found.needs_login_since[listener]
     error, blocked = found.last_error[listener], found.blocked_until[listener]
     answered = found.answered_at[listener]
     if days is None:
-        yield _warning(f"{listener} is not logged in, so no new play is collected.", login)
+        yield _warning(f"Listener {listener} is not logged in, so no new play is collected.", login)
         return
     if refused:
-        since = f"Spotify has refused the login of {listener} since {local(refused)}"
+        since = f"Spotify has refused the login of {who} since {local(refused)}"
         yield _critical(f"{since}, so no new play is collected.", login)
     elif days <= LAST_DAYS:
-        yield _warning(f"The login of {listener} expires in {length(days * 86_400)}.", login)
+        yield _warning(f"The login of {who} expires in {length(days * 86_400)}.", login)
     if error and error.kind == "forbidden":
         yield _critical(
-            f"Spotify forbids the app or the account of {listener}: {error.message}",
+            f"Spotify forbids the app or the account of {who}: {error.message}",
             "docs/operate.md, SpotifyForbids",
         )
     elif blocked:
         yield _warning(
-            f"Spotify has rate-limited the app of {listener} until {local(blocked)}. "
+            f"Spotify has rate-limited the app of {who} until {local(blocked)}. "
             "Polls continue after that.",
             "docs/operate.md, A long rate limit",
         )
     elif answered and now - answered > STALE and not refused:
         why = f": {error.message}" if error else "."
         yield _critical(
-            f"Spotify has answered no poll of {listener} since {local(answered)}{why}",
+            f"Spotify has answered no poll for {who} since {local(answered)}{why}",
             "plays logs collector",
         )
     if unknown := found.block_unknown[listener]:
         yield _warning(
-            f"The rate limit of {listener} is unknown: {unknown}", "plays logs collector"
+            f"The rate limit of the app of {who} is unknown: {unknown}", "plays logs collector"
         )
 
 
@@ -128,7 +128,7 @@ def _of_gaps(found: Status) -> Iterator[Problem]:
     end = local(newest.ended_at) if newest.ended_at else "now"
     yield _warning(
         f"Plays may be missing: {_number(found.open_gaps, 'open gap')}, the newest of "
-        f"{newest.listener} from {local(newest.started_at)} to {end}: {newest.reason}. "
+        f"listener {newest.listener} from {local(newest.started_at)} to {end}: {newest.reason}. "
         "An export of that time closes it.",
         UPLOAD,
     )
@@ -139,7 +139,7 @@ def _of_features(found: Status, now: datetime) -> Iterator[Problem]:
     # The pipeline asks every hour; two missed hours are no coincidence.
     if waiting and waiting.due_at and now - waiting.due_at > 2 * STALE:
         yield _warning(
-            f"{_number(waiting.tracks, 'track')} wait for audio features, the first since "
+            f"{_number(waiting.tracks, 'track')} wait for audio features, the first one since "
             f"{local(waiting.due_at)}.",
             "plays heal",
         )

@@ -48,10 +48,10 @@ def derive(
 
 
 def derive_all(target: Target, event: dict[str, Any]) -> None:
-    """Send an event to the function, then refresh until no month is outdated, with a progress bar.
+    """Call the function `derive` until no month is outdated; show a progress bar.
 
     Raises:
-        CommandError: The function refused the event or failed, or makes no progress.
+        CommandError: The function refused `event` or failed, or the same months stay outdated.
     """
     # If there is no cloud, this fails before the bar appears.
     target.output("DeriveFunction")

@@ -101,7 +101,7 @@ def heal(
 
 
 def heal_all(target: Target, tracks: list[str] | None) -> Healed:
-    """Heal until no track is due or no source may be asked, with a progress bar.
+    """Call the healer until no track is due or every source is rate-limited; show a progress bar.
 
     Raises:
         CommandError: The healer failed, or makes no progress.

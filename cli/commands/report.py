@@ -108,7 +108,7 @@ def _view(database: Reader, args: dict[str, str], simulated: frozenset[str]) -> 
 
 
 def _period(view: View, year: int | None, month: int | None) -> Period:
-    """Return the period; a month without a year means its last occurrence."""
+    """Return the period to report; a month without a year means the latest such month."""
     today = view.listener.today
     if year is None and month is not None:
         year = today.year if month <= today.month else today.year - 1

@@ -111,7 +111,7 @@ def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
         if (unwatched := _unwatched_s(shares, now)) >= UNWATCHED_LEAST_S:
             yield (
                 "not watched",
-                f"{length(unwatched)} of the last 7 days of {listener}: {UNWATCHED}",
+                f"{length(unwatched)} of the last 7 days of listener {listener}: {UNWATCHED}",
             )
     yield "features", _features(found, now)
     if found.rows is not None:

@@ -32,7 +32,7 @@ class Ports(BaseModel):
 
     @property
     def page_url(self) -> str:
-        """The address of the page."""
+        """The URL of the dashboard."""
         return f"http://{HOST}:{self.page}/"
 
 

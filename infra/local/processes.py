@@ -21,7 +21,7 @@ KILLED_S = 5
 
 
 class Child:
-    """One background process, identified by the file `<title>.pid` in its home.
+    """One background process, identified by the file `<title>.pid` in the home directory.
 
     Args:
         title: Its name in messages and file names.
@@ -45,7 +45,7 @@ class Child:
         Args:
             command: The program and its arguments.
             environment: All of its environment variables; it inherits no others.
-            cwd: Its working directory; the home by default.
+            cwd: Its working directory; by default the home directory.
         """
         # The file contains the pid of this process until the child's pid is written.
         with deferred(), held(self._pid_file) as file, self.log.open("wb") as log:

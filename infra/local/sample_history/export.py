@@ -39,11 +39,11 @@ class HistorySummary:
 
     @property
     def distinct_tracks(self) -> int:
-        """The number of tracks."""
+        """The number of distinct tracks."""
         return len(self.tracks)
 
     def counted(self, story: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """Yield sessions, and count their rows."""
+        """Yield the sessions unchanged, and count their rows."""
         for session in story:
             music = [(row.ended_s, row.number) for row in session if row.kind == "track"]
             self.rows += len(session)
@@ -129,7 +129,7 @@ def _name(medium: str, rows: list[Row]) -> str:
 
 
 def _record(row: Row) -> dict[str, Any]:
-    """Write one record."""
+    """Return one record of an export file."""
     session = row.session
     long_name, short_name = PLATFORMS[session.device]
     return {
@@ -151,7 +151,7 @@ def _record(row: Row) -> dict[str, Any]:
 
 @lru_cache(maxsize=50_000)
 def _names(kind: Kind, number: int) -> dict[str, Any]:
-    """Write the fields that name the item; the fields of other kinds are null."""
+    """Return the fields that name the played item; the fields for other kinds are null."""
     track = catalogue.track(number) if kind == "track" else None
     episode, book = kind == "episode", kind == "audiobook"
     return {

@@ -210,7 +210,7 @@ class Person:
         return number
 
     def _ms_played(self, kind: Kind, number: int) -> int:
-        """Choose the length of a play."""
+        """Choose how long an item is played, in milliseconds."""
         rng = self._rng
         chance = rng.random()
         if chance < _ZERO:
@@ -222,7 +222,7 @@ class Person:
 
 
 def _length_ms(kind: Kind, number: int) -> int:
-    """Return the length of an item."""
+    """Return the length of a track, episode or audiobook, in milliseconds."""
     if kind == "track":
         return catalogue.track(number).duration_ms
     return 1_200_000 + number * 7_919_333 % 3_600_000

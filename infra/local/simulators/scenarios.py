@@ -35,7 +35,7 @@ class Act:
     passed: list[datetime] = field(default_factory=list)
 
     def __getitem__(self, parameter: str) -> int:
-        """Return a parameter."""
+        """Return the value of a parameter."""
         return self.parameters[parameter]
 
     def chooses(self, key: str) -> bool:

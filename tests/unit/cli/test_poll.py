@@ -34,22 +34,22 @@ def test_the_collector_polls_for_the_listener():
     [
         pytest.param(
             {"status": "blocked", "blocked_until": "2026-07-01T12:00:00Z"},
-            "Spotify rate-limits the app of anna until 2026-07-01T12:00:00.000Z",
+            "Spotify rate-limits the app of listener anna until 2026-07-01T12:00:00.000Z",
             id="blocked",
         ),
         pytest.param(
             {"status": "needs-login"},
-            "no longer accepts the login of anna: run `plays login --listener anna`",
+            "no longer accepts the login of listener anna: run `plays login --listener anna`",
             id="needs-login",
         ),
         pytest.param(
             {"status": "forbidden", "reason": "User not registered"},
-            "forbids the app or the account of anna: User not registered; the pipeline retries",
+            "the account of listener anna: User not registered; the pipeline retries",
             id="forbidden",
         ),
         pytest.param(
             {"status": "not-logged-in"},
-            "anna has not logged in yet: run `plays login --listener anna`",
+            "listener anna has not logged in yet: run `plays login --listener anna`",
             id="no login",
         ),
     ],

@@ -104,7 +104,7 @@ def test_control_characters_are_escaped(width):
         (999_999, "a new type", "a new type"),
     ],
 )
-def test_json_keeps_numbers_booleans_and_arrays_as_such(oid, text, value):
+def test_each_postgres_type_has_a_json_value(oid, text, value):
     assert json.loads(json_text(one(oid, text)), parse_constant=pytest.fail) == [{"x": value}]
 
 

@@ -23,7 +23,7 @@ def history(database, address_of, monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_the_last_complete_year_is_the_default(plays, history):
+def test_report_covers_the_last_complete_year_by_default(plays, history):
     run = plays("report", "--listener", "zq7")
 
     assert run.exit_code == 0, run.output
@@ -101,7 +101,7 @@ def ids(owner):
     return [str(found) for (found,) in owner.run("SELECT track_id FROM reporting.tracks")]
 
 
-def test_an_existing_file_is_kept(plays, history):
+def test_an_existing_file_is_replaced_only_with_force(plays, history):
     (history / "mine.html").write_text("dear")
 
     refused = plays("report", "--listener", "zq7", "--out", "mine.html")
@@ -114,7 +114,7 @@ def test_an_existing_file_is_kept(plays, history):
     assert "Listening of zq7" in (history / "mine.html").read_text()
 
 
-def test_a_month_can_be_chosen(plays, history):
+def test_options_year_and_month_select_one_month(plays, history):
     run = plays("report", "--listener", "zq7", "--year", "2025", "--month", "7", "--json")
 
     done = json.loads(run.stdout)

@@ -24,7 +24,7 @@ def test_one_row_is_counted_in_the_singular(plays):
     assert plays("sql", "SELECT 1").stderr == "1 row\n"
 
 
-def test_rows_can_be_json(plays):
+def test_option_json_prints_a_list_of_objects(plays):
     result = plays("sql", TWO, "--json")
 
     assert json.loads(result.stdout) == [
@@ -33,7 +33,7 @@ def test_rows_can_be_json(plays):
     ]
 
 
-def test_rows_can_be_csv(plays):
+def test_option_csv_prints_a_header_and_rows(plays):
     assert plays("sql", TWO, "--csv").stdout == 'id,text,more\n1,a,\n2,"",b\n'
 
 

@@ -272,7 +272,7 @@ def test_a_loaded_poll_has_a_complete_result(reader, polled, loaded):
     assert (result.inserted, result.duplicates) == (2, 1)
 
 
-def test_the_status_has_rows_the_last_poll_and_gaps(plays, database, polled):
+def test_the_status_contains_row_counts_last_poll_and_gaps(plays, database, polled):
     database.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) VALUES "
         "('me', '2026-07-01T01:00:00Z', '2026-07-01T02:00:00Z', 'full page', 'x')"
@@ -335,7 +335,7 @@ def gaps(database):
     return write
 
 
-def test_open_gaps_come_before_newer_closed_ones(status, gaps):
+def test_open_gaps_are_listed_before_newer_closed_gaps(status, gaps):
     gaps((900, 899), (901, 900))
     gaps(*((n + 1, n) for n in range(12)), closed=True)
 

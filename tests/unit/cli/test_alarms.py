@@ -37,7 +37,7 @@ def test_alarms_of_both_stacks_are_named_as_in_the_runbook(target):
     assert found == {"TokenDaysLeft1": f"about {names[0]}", "DiskFilling": f"about {names[1]}"}
 
 
-def test_the_local_cloud_has_no_alarms(target):
+def test_alarms_of_a_local_cloud_are_not_read(target):
     alarm(target, "SpotifyPipeline-AlarmsThrottles94AAEF9B-x3")
 
     assert alarms_on(replace(target, state=a_cloud_state())) == ()

@@ -75,7 +75,7 @@ ANSWER = "/callback?code=AQC-1&state=S"
     ],
     ids=["yes", "no"],
 )
-def test_the_answer_is_kept_and_the_browser_gets_a_page(server, ask, path, answer, words):
+def test_the_server_keeps_the_answer_and_shows_a_page(server, ask, path, answer, words):
     page = ask(path, **FROM_SPOTIFY)
 
     assert answer_of(server) == answer
@@ -96,7 +96,9 @@ def test_the_answer_is_kept_and_the_browser_gets_a_page(server, ask, path, answe
     ],
     ids=lambda value: str(value) if isinstance(value, str | dict) else "",
 )
-def test_any_other_request_is_refused(server, ask, *, path, method, headers, status):
+def test_requests_other_than_the_redirect_are_refused(
+    server, ask, *, path, method, headers, status
+):
     page = ask(path, method, **headers)
 
     assert page.status_code == status

@@ -115,5 +115,5 @@ def test_an_unavailable_postgres_is_a_one_line_error(target, command):
     assert re.fullmatch("plays: [^\n]*connection refused[^\n]*\n", result.stderr)
 
 
-def test_the_version_is_shown():
+def test_option_version_prints_the_version():
     assert re.fullmatch(r"plays \d+\.\d+\.\d+\n", run("--version").stdout)

@@ -119,7 +119,7 @@ def test_another_apps_rate_limit_is_not_shown(log_in, rate_limit, polling_state)
     assert polling_state().blocked_until is None
 
 
-def test_without_a_login_there_is_no_rate_limit(target, rate_limit, polling_state):
+def test_without_a_login_no_rate_limit_is_shown(target, rate_limit, polling_state):
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me")
     rate_limit(NOW)
 

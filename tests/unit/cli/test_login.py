@@ -341,7 +341,7 @@ def test_a_login_replaces_an_unreadable_secret(setup):
 # The answer of the consent page
 
 
-def test_the_redirect_can_be_pasted(setup):
+def test_the_redirect_url_can_be_pasted(setup):
     setup.person.does = lambda: setup.person.pastes("", "what is this?", setup.person.redirect())
 
     result = setup.login("--client-id", APP)
@@ -373,7 +373,7 @@ def test_an_error_from_the_consent_page_is_printed(setup):
     assert "its reason: server_error" in setup.login("--client-id", APP).stderr
 
 
-def test_with_no_browser_the_url_is_printed(setup, monkeypatch):
+def test_option_no_browser_prints_the_consent_url(setup, monkeypatch):
     result = setup.login("--client-id", APP, "--no-browser", "--timeout", "0.1")
 
     assert setup.person.urls == []
@@ -477,7 +477,7 @@ def test_an_earlier_login_with_unreadable_state_is_kept(returning, target):
     ],
     ids=["429", "503", "not from Spotify"],
 )
-def test_a_temporary_failure_of_the_test_loses_no_login(returning, reply, words):
+def test_a_login_is_stored_if_the_test_poll_fails_temporarily(returning, reply, words):
     returning.spotify.pages = [reply]
 
     result = returning.login()
@@ -524,7 +524,7 @@ AWS_IS_AWAY = EndpointConnectionError(endpoint_url="https://db")
     ],
     ids=["reading a rate limit", "AWS away", "writing a rate limit", "clearing a rate limit"],
 )
-def test_a_failure_of_aws_during_the_test_loses_no_login(
+def test_a_login_is_stored_if_aws_fails_during_the_test(
     returning, apps, failing, *, page, operation, error, words
 ):
     apps.throttle(KNOWN_APP, 1, datetime.now(UTC) - timedelta(hours=1))
@@ -539,7 +539,7 @@ def test_a_failure_of_aws_during_the_test_loses_no_login(
     assert returning.stored["refresh_token"] == GRANT
 
 
-def test_ctrl_c_during_the_test_loses_no_login(returning, failing):
+def test_a_login_is_stored_after_ctrl_c_during_the_test(returning, failing):
     returning.spotify.tokens = [failing(EXCHANGED, "GetItem", KeyboardInterrupt())]
 
     result = returning.login()
@@ -575,7 +575,7 @@ def test_an_earlier_login_is_kept_if_dynamodb_fails(returning, failing):
     ],
     ids=["bad code", "bad app", "503", "429", "no refresh token"],
 )
-def test_a_failed_exchange_changes_nothing(setup, switches, reply, words):
+def test_a_failed_code_exchange_stores_no_login(setup, switches, reply, words):
     setup.store(BEFORE)
     setup.spotify.tokens = [reply]
 

@@ -20,7 +20,7 @@ def an_outcome(**changes):
     }
 
 
-def test_the_collector_polls_for_the_listener():
+def test_the_collector_is_invoked_with_the_listener():
     target = a_target(an_outcome())
 
     done = run_collector(target, "anna")

@@ -26,7 +26,7 @@ def a_refusal(code):
     return ClientError({"Error": {"Code": code}}, "Invoke")
 
 
-def test_rows_are_decoded_to_values():
+def test_rows_are_decoded_to_python_values():
     columns = [{"name": "n", "type_oid": 23}, {"name": "t", "type_oid": 25}]
     function = a_function({"columns": columns, "rows": [["1", None]], "error": None})
 

@@ -71,7 +71,7 @@ def test_a_table_distinguishes_null_from_the_empty_text():
 
 
 @pytest.mark.parametrize("width", [80, 5], ids=["table", "blocks"])
-def test_control_characters_are_escaped(width):
+def test_a_table_escapes_control_characters(width):
     result = a_result(("a\x1b[2J", TEXT), rows=[["\x1b]0;x\x07 \x9b1m\r\n\u2028 [red]b[/x]"]])
 
     shown = "\n".join(table_lines(result, width))

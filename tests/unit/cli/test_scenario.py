@@ -133,7 +133,7 @@ def test_without_a_name_all_scenarios_are_listed(local_cloud):
     assert result.stdout.endswith("\nSpotify: normal\nReccoBeats: reccobeats-down\n")
 
 
-def test_the_list_is_available_as_json(local_cloud):
+def test_scenarios_can_be_listed_as_json(local_cloud):
     scenario("unavailable")
 
     listed = json.loads(scenario("--json").stdout)
@@ -178,7 +178,9 @@ def test_the_list_is_available_as_json(local_cloud):
         ),
     ],
 )
-def test_a_wrong_scenario_is_refused_with_advice(local_cloud, simulated, arguments, message):
+def test_an_unknown_scenario_or_parameter_is_refused_with_advice(
+    local_cloud, simulated, arguments, message
+):
     result = scenario(*arguments)
 
     assert (result.exit_code, result.stderr) == (1, f"plays: {message}\n")

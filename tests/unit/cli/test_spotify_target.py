@@ -116,7 +116,7 @@ def test_a_simulated_login_on_aws_is_refused(target):
         ),
     ],
 )
-def test_simulated_and_start_over_need_a_simulator_or_its_plays(real, switches, option, line):
+def test_simulated_and_start_over_are_refused_without_simulated_plays(real, switches, option, line):
     with pytest.raises(CommandError, match=line):
         prepared(real, **{option: True})
 

@@ -76,7 +76,7 @@ def test_failed_polls_are_not_counted_as_dead_letters(plays, target):
     assert (found["failed_ticks"], found["dead_letters"]) == (1, 0)
 
 
-def test_the_short_status_is_the_verdict_alone(plays, listeners):
+def test_option_short_prints_only_the_verdict(plays, listeners):
     result = plays("status", "--short")
 
     assert result.exit_code == 2
@@ -97,7 +97,7 @@ def test_without_a_problem_the_status_begins_with_ok(capsys):
     assert capsys.readouterr().out == "OK: 12,345 plays, last poll just now\n"
 
 
-def test_a_watched_status_is_printed_again_until_ctrl_c(plays, monkeypatch):
+def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
     pauses = iter([None, KeyboardInterrupt()])
 
     def pause(seconds):

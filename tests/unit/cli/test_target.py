@@ -190,7 +190,7 @@ def test_an_error_names_an_unreachable_forwarded_port(aws, known_database):
         pass
 
 
-def test_a_malformed_database_login_is_not_quoted(aws, known_database):
+def test_an_error_does_not_quote_a_malformed_database_login(aws, known_database):
     aws.client("ssm").put_parameter(
         Name="/p/database/reader", Value='{"password": "hidden"}', Overwrite=True
     )

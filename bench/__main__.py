@@ -1,4 +1,4 @@
-"""Measure the pipeline and its peers in one run, and print JSON lines.
+"""Measure the pipeline and comparable tools (dlt, COPY) in one run, and print JSON lines.
 
 Machines are noisy: compare ratios within one run, not seconds of two runs. Each figure is printed
 with its budget. Nothing here fails on a slow machine.
@@ -23,7 +23,7 @@ from shared.telemetry import logger
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 ROUNDS = 3
-"""Runs at the smallest size; the median counts."""
+"""Runs with the smallest history; their median is printed."""
 
 WARM_UP_PLAYS = 3_000
 """Plays loaded into the local cloud first, so that its functions are warm, as the peers' imports
@@ -71,9 +71,9 @@ def _arguments() -> argparse.Namespace:
         default=[100_000, 1_000_000],
         help="sizes of the history (default: 100000 1000000)",
     )
-    parser.add_argument("--skip-sizes", action="store_true", help="no imports, no layer")
-    parser.add_argument("--skip-insight", action="store_true", help="no views, no pages")
-    parser.add_argument("--skip-local-cloud", action="store_true", help="no deployment")
+    parser.add_argument("--skip-sizes", action="store_true", help="no import times, no layer size")
+    parser.add_argument("--skip-insight", action="store_true", help="no dashboard, no refreshes")
+    parser.add_argument("--skip-local-cloud", action="store_true", help="no load in a local cloud")
     return parser.parse_args()
 
 
@@ -103,7 +103,10 @@ def _measure_sizes() -> None:
 
 
 def _measure_chain(home: Path) -> None:
-    """Load a short and a long chain in turn; if load time is linear, their rates are equal."""
+    """Load a short and a long chain of plays in turn (see `bench.chain`).
+
+    Their rates, in plays per second, are equal if load time is linear.
+    """
     taken: dict[int, list[float]] = {chain.SHORT: [], chain.LONG: []}
     with postgres.running(home) as (owner, address_of):
         database = Database.connect(address_of("loader"))
@@ -120,12 +123,12 @@ def _measure_chain(home: Path) -> None:
         rounds=ROUNDS,
         plays_per_s=[round(rate) for rate in rates],
         ratio=round(rates[1] / rates[0], 2),
-        budget="ratio >= 0.8; in time that grows with the square 0.2",
+        budget="ratio >= 0.8; quadratic load time would give 0.2",
     )
 
 
 def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home: Path) -> float:
-    """Load one history through our pipeline and each peer in turn; return our plays per second."""
+    """Load a history through the pipeline, dlt and COPY; return the pipeline's plays per second."""
     ours, dlt, copy = [], [], []
     with postgres.running(home) as (owner, address_of):
         postgres.leave_marks(owner)

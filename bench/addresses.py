@@ -1,4 +1,4 @@
-"""A path of each page of the dashboard, for the database's history."""
+"""The paths of the dashboard pages to measure, with items that exist in the database."""
 
 import re
 
@@ -13,7 +13,7 @@ MORE = {
     "plays of a rare hour": "/plays?hour=4&",
     "plays of a device": "/plays?platform=ios&",
 }
-"""Further paths of these pages, by name."""
+"""Further paths of these pages with other parameters, by name."""
 
 # The most played item or day, for the variable part of a page's path.
 SAMPLES = {
@@ -26,7 +26,7 @@ MOST_PLAYED = " WHERE listener = 'me' ORDER BY plays_30s DESC LIMIT 1"
 
 
 def addresses(reader: Reader) -> dict[str, str]:
-    """Return the path of each page by its name, without parameters; it ends in `?` or `&`."""
+    """Return the paths by name; each ends in `?` or `&`, so that a parameter can follow."""
     samples = {name: str(reader.run(sql + MOST_PLAYED)[0][0]) for name, sql in SAMPLES.items()}
     known = {page.name: re.sub("<.*>", samples.get(page.name, ""), page.path) for page in SHOWN}
     return {name: f"{path}?" for name, path in known.items()} | MORE

@@ -1,4 +1,4 @@
-"""Chromium, to measure how a page loads and to collect its errors.
+"""Load a page in Chromium, measure the load, and collect the page's errors.
 
 It needs Debian's packages `chromium` and `chromium-driver`, or Chrome and its driver. Nothing is
 downloaded.
@@ -87,7 +87,7 @@ class Browser:
         self._do("Network.setCacheDisabled", cacheDisabled=not kept)
 
     def visit(self, url: str) -> Visit:
-        """Load a page."""
+        """Load a page, and return its load time, its requests and its errors."""
         self._new_entries("browser")
         self._new_entries("performance")
         started = time.perf_counter()
@@ -164,7 +164,7 @@ return document.readyState === "complete" &&
 
 
 def missing() -> str:
-    """Return what this machine lacks for a browser, or an empty text."""
+    """Return what must be installed before a browser can run; empty if nothing is missing."""
     if not _program() or not shutil.which(DRIVER):
         return "needs a browser and its driver: apt-get install chromium chromium-driver"
     return ""

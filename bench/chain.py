@@ -19,7 +19,7 @@ SHORT, LONG = 2_000, 8_000
 
 
 def seconds(length: int, database: Database) -> float:
-    """Load a chain in two halves, then one more play in its middle; return the seconds."""
+    """Load a chain in two halves, then its middle play again; return the seconds this took."""
     store = Store(database)
     half = length // 2
     plays = [*map(_play, range(length)), _play(half)]

@@ -1,4 +1,4 @@
-"""The dashboard over a long history: statements, pages in a browser, memory, refreshes."""
+"""Measure the dashboard over a long history: statements, pages, memory and refreshes."""
 
 import os
 import re
@@ -26,7 +26,7 @@ PERIODS = {"year": str(Shape.until.year - 1), "all": "all"}
 PARTIAL_PERIODS = {"30d": "30d", "12m": "12m", "custom": "2019-03-15..2021-09-20"}
 """Periods that start or end within a month; their partial months are read from the plays."""
 ROUNDS = 5
-"""Number of visits; the median counts."""
+"""Number of visits; their median is printed."""
 MEGABYTE = 1e6
 
 Facts = dict[str, Any]
@@ -35,7 +35,7 @@ _Times = defaultdict[str, list[float]]
 
 
 def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator[Facts]:
-    """Measure with a listener of `plays` plays; yield the facts of each measurement."""
+    """Measure with a listener who has `plays` plays; yield the result of each measurement."""
     with postgres.running(home) as (owner, address_of):
         loader = Database.connect(address_of("loader"))
         progress(f"writing a listener of {plays:,} plays")
@@ -69,7 +69,7 @@ def measure(plays: int, home: Path, progress: Callable[[str], None]) -> Iterator
 def _statements(connections: Connections, paths: dict[str, str], plays: int) -> Iterator[Facts]:
     """Time each statement of each page, with the parameters that the page binds.
 
-    If several pages run the same statement, the slowest counts.
+    If several pages run the same statement, the slowest time is printed.
     """
     client = create_app(connections.reader).test_client()
     slowest: defaultdict[str, dict[str, float]] = defaultdict(dict)
@@ -115,7 +115,7 @@ def _timed() -> Iterator[_Times]:
 
 @contextmanager
 def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
-    """Serve the page like the local cloud; yield its address without a final slash, and pid."""
+    """Serve the dashboard as the local cloud does; yield its URL without a final slash, and pid."""
     port = any_free()
     process = subprocess.Popen(  # noqa: S603 - the command is ours
         page.command("--port", str(port)),

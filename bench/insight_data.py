@@ -106,7 +106,7 @@ def _rotation(chance: random.Random, shape: Shape, elapsed: float) -> list[int]:
 
 
 def _track(chance: random.Random, shape: Shape, rotation: list[int], elapsed: float) -> int:
-    """Choose one of the tracks released by then."""
+    """Choose a track that is released by then, most often one of the month's favourites."""
     if chance.random() < IN_ROTATION:
         return rotation[int(len(rotation) * chance.random() ** 2)]
     # An all-time favourite, or any track.

@@ -1,4 +1,4 @@
-"""A load through the local cloud, with real queues, event source mappings, IAM and functions."""
+"""Load a history in the local cloud, with its queues, event source mappings, IAM and functions."""
 
 import time
 from collections.abc import Iterator

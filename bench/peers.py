@@ -1,4 +1,4 @@
-"""The peers of the benchmark: dlt's merge, and COPY of prepared text.
+"""Tools that the benchmark compares with the pipeline: dlt's merge, and COPY of prepared text.
 
 Both read the same history zip and write to the same kind of Postgres. Neither enriches, counts
 outcomes, or merges API records, so the comparison favours them.
@@ -34,7 +34,7 @@ _KEPT = {
 
 
 def history_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read the plays of tracks as a short script would do it."""
+    """Yield the plays of tracks in a history zip, read as simply as a short script would."""
     with zipfile.ZipFile(path) as history:
         for name in history.namelist():
             if name.endswith(".json"):

@@ -1,4 +1,4 @@
-"""Our pipeline from a history zip to rows, with all handlers running at once as when deployed.
+"""Load a history zip with our handlers, all running at the same time as when deployed.
 
 Each handler runs in its own process, as a function runs in its own sandbox. The queues between them
 are in memory, and the source of features has no latency.
@@ -33,7 +33,7 @@ LOADERS = 2
 
 WAIT_S = 5
 QUEUED_MESSAGES = 200
-"""Maximum number of messages between two handlers; None marks the end of a queue."""
+"""Maximum number of messages in the queue between two handlers; a None marks its end."""
 
 
 _started_cpu_s: list[float] = []
@@ -60,7 +60,7 @@ class Run:
 
 
 def load(history: Path, address: Address) -> Run:
-    """Load a history zip through backfill, enricher and loader."""
+    """Load a history zip through backfill, enricher and loader; return the measurements."""
     # Not forked: a child's peak memory would start at its parent's.
     spawn = multiprocessing.get_context("spawn")
     collected, enriched = spawn.Queue(QUEUED_MESSAGES), spawn.Queue(QUEUED_MESSAGES)
@@ -174,7 +174,10 @@ def _wait_for_all(start: Barrier) -> None:
 
 
 def _consume(queue: "MessageQueue[str | None]", handler: Callable[..., Any]) -> None:
-    """Invoke a handler with up to `MESSAGES_PER_INVOCATION` messages at a time, until None."""
+    """Invoke a handler with up to `MESSAGES_PER_INVOCATION` messages at a time.
+
+    Return after the None that marks the end of the queue.
+    """
     ended = False
     while not ended:
         bodies: list[str] = []

@@ -35,5 +35,8 @@ def running(home: Path) -> Iterator[tuple[Database, AddressOf]]:
 
 
 def leave_marks(owner: Database) -> None:
-    """Keep loads from refreshing the derived tables, which is measured separately."""
+    """Let loads only mark outdated months of the derived tables.
+
+    Refreshing them is measured separately.
+    """
     owner.run("REVOKE EXECUTE ON FUNCTION derived.refresh FROM loader")

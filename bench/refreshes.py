@@ -1,4 +1,4 @@
-"""The cost of the derived tables: a rebuild, refreshes after each kind of load, slower loads."""
+"""Measure what the derived tables cost: a rebuild, refreshes after loads, and slower loads."""
 
 import time
 from collections import defaultdict
@@ -18,7 +18,7 @@ from shared.models import EnrichedBatch, Play, TrackFeatures
 from shared.postgres import Database
 
 POLLS = 5
-"""Number of polls; the median counts."""
+"""Number of polls; the median of their refreshes is printed."""
 UPLOADED_PLAYS = 50_000
 LAST_LIVE_PLAYS = (
     "SELECT track_uri, track_name, artist_name, album_name, duration_ms FROM listening_history "
@@ -35,7 +35,7 @@ Facts = dict[str, Any]
 
 
 def rebuild(loader: Database, plays: int) -> Facts:
-    """Rebuild all derived tables."""
+    """Measure a rebuild of all derived tables."""
     started = time.perf_counter()
     loader.run("SELECT derived.rebuild()")
     left = refresh(loader, REFRESH_S, REFRESH_S)
@@ -46,7 +46,7 @@ def rebuild(loader: Database, plays: int) -> Facts:
 
 
 def polls(loader: Database, plays: int) -> Facts:
-    """Load polls one after another, and refresh after each as the loader does."""
+    """Load polls one after another, and measure the refresh that the loader runs after each."""
     store, taken = Store(loader), defaultdict[str, list[float]](list)
     names = ("track_uri", "track_name", "artist_name", "album_name", "duration_ms")
     known = [dict(zip(names, track, strict=True)) for track in loader.run(LAST_LIVE_PLAYS)]
@@ -90,7 +90,10 @@ def _poll(tracks: Sequence[dict[str, Any]], kind: str, number: int) -> EnrichedB
 
 
 def upload(loader: Database, plays: int) -> Facts:
-    """Refresh after an upload of another listener, as its last load or the hourly function does."""
+    """Measure the refresh after an upload of another listener.
+
+    The upload's last load refreshes, or else the hourly function does.
+    """
     insight_data.fill(loader, Shape(listener="you", plays=UPLOADED_PLAYS, years=2, seed=2))
     started = time.perf_counter()
     refresh(loader, REFRESH_S, REFRESH_S)
@@ -105,12 +108,14 @@ def upload(loader: Database, plays: int) -> Facts:
 def backfill(
     history: Path, summary: HistorySummary, rounds: int, home: Path, progress: Callable[[str], None]
 ) -> Facts:
-    """Time loads of a history without and with the triggers and indexes that a refresh needs."""
+    """Measure loads of a history without and with the triggers and indexes that a refresh needs."""
     seconds: dict[str, list[float]] = {"DISABLE": [], "ENABLE": []}
     with postgres.running(home) as (owner, address_of):
         postgres.leave_marks(owner)
         for number in range(rounds):
-            progress(f"{summary.rows:,} plays with marks and without, round {number + 1}")
+            progress(
+                f"{summary.rows:,} plays without and with refresh triggers, round {number + 1}"
+            )
             for able, taken in seconds.items():
                 owner.run("TRUNCATE listening_history, merged_record, track_features, poll, gap, "
                           "loaded_batch, import_report")  # fmt: skip

@@ -29,7 +29,7 @@ _TIMED = (
 
 
 def import_ms(module: str) -> float:
-    """Return the median of several imports in fresh interpreters, milliseconds."""
+    """Return the median time of an import in a fresh interpreter, in milliseconds."""
     command = [sys.executable, "-c", _TIMED.format(module)]
     times_s = [
         float(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - ours

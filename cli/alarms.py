@@ -17,7 +17,7 @@ class Alarm(Document):
 
 
 def alarms_on(target: Target) -> tuple[Alarm, ...]:
-    """Return the alarms of both stacks that are on; the local cloud evaluates none."""
+    """Return the alarms of both stacks that are on; empty for a local cloud, which has none."""
     if target.state:
         return ()
     # CloudFormation names an alarm after its stack, its path in the stack and a hash.

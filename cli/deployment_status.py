@@ -37,18 +37,18 @@ class KnownGap(Document):
 
 
 class DayCoverage(Document):
-    """One day of UTC; of today, the part that has passed."""
+    """The coverage of one UTC day; for today, of the part that has passed."""
 
     day: date
     coverage: float
     """Share of the day in which no play is missing, 0 to 1."""
     open_gap_s: float
-    """Seconds of the day in open gaps. Other uncovered time was before the first poll or after the
-    last."""
+    """Seconds of the day in open gaps. The rest of the uncovered time was before the first poll or
+    after the last one."""
 
 
 class Coverage(Document):
-    """Shares of the last 7 and 30 days of UTC in which no play is missing, 0 to 1.
+    """Shares of the last 7 and 30 UTC days in which no play is missing, 0 to 1.
 
     Time counts as covered within an upload, and between the first and the last poll outside of
     open gaps.
@@ -66,9 +66,9 @@ class DatabaseStatus(Document):
     rows: dict[str, int]
     last_poll: LastPoll | None
     gaps: list[KnownGap]
-    """The newest 1,000 open ones, then the newest ten of the others."""
+    """The newest 1,000 open gaps, then the newest ten closed ones."""
     open_gaps: int
-    """The number of all open ones."""
+    """The number of all open gaps, including those not in `gaps`."""
     coverage: dict[str, Coverage]
     """By listener."""
     uploads: UploadsInTrouble
@@ -130,7 +130,7 @@ def fetch_database_status(target: Target, database: Reader) -> DatabaseStatus:
 
 
 def gather_status(target: Target) -> Status:
-    """Read the status of a deployment; if Postgres is unavailable, the rest of it."""
+    """Read the status of a deployment; without Postgres, DatabaseStatus's fields are None."""
     database, postgres_error = _database_status(target)
     queues = depths(target)
     pairs = queue_pairs(target.outputs)

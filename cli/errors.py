@@ -32,12 +32,12 @@ class StoppedError(CommandError):
     """Ctrl-C stopped a command."""
 
     exit_code = 130
-    """128 + SIGINT, as shells have it."""
+    """128 + SIGINT, the exit code that shells use after Ctrl-C."""
 
 
 @contextmanager
 def interruptible(consequence: str) -> Iterator[None]:
-    """Report what Ctrl-C in this block leaves behind.
+    """Turn Ctrl-C in the block into an error whose message says what continues or is kept.
 
     Raises:
         StoppedError: Ctrl-C was pressed in the block.
@@ -49,7 +49,7 @@ def interruptible(consequence: str) -> Iterator[None]:
 
 
 def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:
-    """Return one line that says what AWS, or the connection to it, refused, and what to do.
+    """Return one line that says why a call of AWS failed, and what to do.
 
     Args:
         error: What boto3 raised.

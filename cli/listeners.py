@@ -33,7 +33,7 @@ class PollingState(Document):
     answered_at: Instant | None
     """When Spotify last answered a poll."""
     last_error: Trouble | None
-    """None after a later answer or login."""
+    """Why the last poll failed; None after a later answer or login."""
 
 
 class Listeners:
@@ -131,7 +131,7 @@ class Listeners:
         )
 
     def _app(self, login: Credentials | None) -> tuple[AppState, str | None]:
-        """Return the state of a login's app; if it is unreadable, an empty one and the reason."""
+        """Return the state of a login's app; if it is unreadable, an empty state and the reason."""
         try:
             return self._apps.load(login.client_id) if login else AppState(), None
         except SettingsError as error:

@@ -1,4 +1,4 @@
-"""Instants as people read them: in the time zone of this machine, and named with it."""
+"""Format instants for people: in this machine's time zone, with the zone's name."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -74,7 +74,7 @@ class OneLineErrors(TyperGroup):
 
 @contextmanager
 def _plain_words() -> Iterator[None]:
-    """Take the library's words out of a refused value."""
+    """Remove the validation library's own words from the error message about a refused value."""
     try:
         yield
     except typer.BadParameter as error:
@@ -83,7 +83,7 @@ def _plain_words() -> Iterator[None]:
 
 
 def _options_first(args: list[str], names: set[str]) -> list[str]:
-    """Move these options and their values before all other arguments; `--` ends the options."""
+    """Move the options `names` and their values to the front, except those that follow `--`."""
     end = args.index("--") if "--" in args else len(args)
     ahead: list[str] = []
     others: list[str] = []
@@ -147,7 +147,10 @@ def main(
     database_port: Annotated[
         int | None,
         typer.Option(
-            metavar="PORT", min=1, max=65_535, help=f"That port. Default: {POSTGRES_PORT}."
+            metavar="PORT",
+            min=1,
+            max=65_535,
+            help=f"Port of --database-host. Default: {POSTGRES_PORT}.",
         ),
     ] = None,
     version: Annotated[
@@ -160,7 +163,7 @@ def main(
     """Every play of your Spotify history, once, with audio features, in your own Postgres.
 
     Start with `plays local up` to see simulated plays, or with `plays local up --empty` for your
-    own: `plays upload` loads your past, and `plays login` lets it read what you play.
+    own: `plays upload` loads your past, and `plays login` lets the pipeline read what you play.
     """
     if database_port and not database_host:
         raise CommandError("--database-port is the port of --database-host: pass both")

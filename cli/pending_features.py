@@ -12,13 +12,13 @@ FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class PendingFeatures(Document):
-    """How many tracks wait for audio features, and when they are asked for."""
+    """How many tracks wait for audio features, and when the next request for them is due."""
 
     tracks: int
     unknown_to_sources: int
-    """Those of them that every source has answered without features."""
+    """Tracks for which every source has answered, but without features."""
     due_at: Instant | None
-    """When the first of them is asked for again; None if no track waits."""
+    """When features of the first of these tracks are asked for again; None if no track waits."""
 
 
 def pending_features(target: Target) -> PendingFeatures:
@@ -41,7 +41,7 @@ def pending_tracks(target: Target) -> list[str]:
 
 
 def _count(dynamodb: Any, table: str, misses: int) -> tuple[int, datetime | None]:
-    """Count the tracks with this number of misses; return when the first one is due, too."""
+    """Return the number of tracks with this many misses, and when the first of them is due."""
     query = {
         "TableName": table,
         "IndexName": INDEX,

@@ -11,7 +11,7 @@ from cli.output import Document
 from cli.target import Target
 
 AGE_WINDOW = timedelta(minutes=15)
-"""Period to search for an age: SQS sends CloudWatch one every 1 to 5 minutes."""
+"""Search this period for the age of the oldest message, sent by SQS every 1 to 5 minutes."""
 
 
 class QueueDepth(Document):
@@ -70,7 +70,7 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
     """Find a pair by the name of either queue, with or without the deployment's prefix.
 
     Raises:
-        CommandError: The queue does not exist, or it holds failed polls, which came from no queue.
+        CommandError: The queue does not exist, or it holds failed polls, which cannot be replayed.
     """
     known = {name: pair for pair in pairs for name in _names(pair)}
     if wanted not in known:
@@ -86,7 +86,7 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
 def depth(sqs: Any, url: str) -> QueueDepth:
     """Count the messages of one queue; delayed ones count as in flight.
 
-    The local cloud knows the age of the oldest message at once; in AWS, CloudWatch knows it.
+    Only queues of the local cloud have the age of the oldest message; in AWS, CloudWatch has it.
     """
     counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return QueueDepth(

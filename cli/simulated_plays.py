@@ -55,7 +55,7 @@ def confirm_upload(target: Target, listener: str, *, yes: bool) -> None:
 
 
 def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
-    """Ask before a poll adds simulated plays for a listener who has, or awaits, their own.
+    """Ask before a poll adds simulated plays to a listener who has, or will have, real ones.
 
     Raises:
         CommandError: The person declines, or there is no terminal to ask on.
@@ -73,7 +73,7 @@ def confirm_poll(target: Target, listener: str, *, yes: bool) -> None:
 
 
 def _has_uploads(target: Target, listener: str) -> bool:
-    """True if a listener has uploads: the only real plays in a cloud that polls the simulator."""
+    """True if a listener has uploads, the only real plays in a cloud that polls the simulator."""
     found = target.client("s3").list_objects_v2(
         Bucket=target.output("ArchiveBucket"), Prefix=upload_key(listener, ""), MaxKeys=1
     )

@@ -1,4 +1,4 @@
-"""The named SQL of `statements.sql`, and its rows as documents."""
+"""The named statements in `statements.sql`, and a function that turns their rows into documents."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -106,17 +106,17 @@ class Target:
 
     @cached_property
     def address(self) -> Address:
-        """Host and login of Postgres."""
+        """The host of Postgres, and the login of role reader."""
         return self._local_address(self.state) if self.state else self._aws_address()
 
     @property
     def database_url(self) -> str:
-        """The URL of Postgres; it holds a password for the local cloud only."""
+        """The URL of Postgres for role reader; only a local cloud's URL contains the password."""
         return self.state.database_url if self.state else self._url(self.address.username)
 
     @property
     def report_url(self) -> str | None:
-        """The URL of Postgres for role report_reader, with a password as in `database_url`.
+        """The URL of Postgres for role report_reader; only a local cloud's has the password.
 
         None if an earlier release started the local cloud.
         """

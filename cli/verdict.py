@@ -1,4 +1,4 @@
-"""What in a status needs a person: one problem each, with the next command; pure."""
+"""Find the problems in a status that need a person, each with the next command; pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -9,28 +9,29 @@ from cli.local_time import length, local
 from cli.output import Document
 
 LAST_DAYS = 30
-"""Days before the expiry of a login from which to ask for a new one, as the alarms do."""
+"""Ask for a new login from this many days before its expiry on, as the alarms do."""
 STALE = timedelta(hours=1)
-"""Polls run every 20 minutes at least, and a person hears of an hour without an answer."""
+"""An hour without an answer to a poll is a problem: polls run at least every 20 minutes."""
 WAITED_TOO_LONG_S = 3_600
-"""Age of a message from which its queue is stuck. A function retries within 90 minutes."""
+"""A queue counts as stuck if its oldest message is older than this. A function retries within 90
+minutes."""
 LEAST_FREE_BYTES = 1_000_000_000
 UPLOAD = "plays upload FILE"
-"""With an export that covers the time."""
+"""The command that closes a gap, if FILE is an export that covers it."""
 
 
 class Problem(Document):
-    """Something that needs a person."""
+    """One problem that a person must solve."""
 
     severity: Literal["critical", "warning"]
     """Critical: plays are not collected or not loaded until a person acts."""
     message: str
     next: str
-    """The next command, or where to read on."""
+    """The command that helps next, or the section of the documentation."""
 
 
 class Judgement(Document):
-    """Whether all is well."""
+    """The verdict on a status, and its problems."""
 
     verdict: Literal["ok", "warning", "critical"]
     problems: tuple[Problem, ...]
@@ -43,7 +44,7 @@ class Judgement(Document):
 
 
 def judge(found: Status, now: datetime) -> Judgement:
-    """Return what needs a person."""
+    """Return the verdict on a status, and the problems in it that need a person."""
     problems = sorted(_problems(found, now), key=lambda problem: problem.severity)
     return Judgement(
         verdict=problems[0].severity if problems else "ok",
@@ -69,38 +70,38 @@ def _of_postgres(found: Status) -> Iterator[Problem]:
 
 
 def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Problem]:
-    login = f"plays login --listener {listener}"
+    login, who = f"plays login --listener {listener}", f"listener {listener}"
     days, refused = found.token_days_left[listener], found.needs_login_since[listener]
     error, blocked = found.last_error[listener], found.blocked_until[listener]
     answered = found.answered_at[listener]
     if days is None:
-        yield _warning(f"{listener} is not logged in, so no new play is collected.", login)
+        yield _warning(f"Listener {listener} is not logged in, so no new play is collected.", login)
         return
     if refused:
-        since = f"Spotify has refused the login of {listener} since {local(refused)}"
+        since = f"Spotify has refused the login of {who} since {local(refused)}"
         yield _critical(f"{since}, so no new play is collected.", login)
     elif days <= LAST_DAYS:
-        yield _warning(f"The login of {listener} expires in {length(days * 86_400)}.", login)
+        yield _warning(f"The login of {who} expires in {length(days * 86_400)}.", login)
     if error and error.kind == "forbidden":
         yield _critical(
-            f"Spotify forbids the app or the account of {listener}: {error.message}",
+            f"Spotify forbids the app or the account of {who}: {error.message}",
             "docs/operate.md, SpotifyForbids",
         )
     elif blocked:
         yield _warning(
-            f"Spotify has rate-limited the app of {listener} until {local(blocked)}. "
+            f"Spotify has rate-limited the app of {who} until {local(blocked)}. "
             "Polls continue after that.",
             "docs/operate.md, A long rate limit",
         )
     elif answered and now - answered > STALE and not refused:
         why = f": {error.message}" if error else "."
         yield _critical(
-            f"Spotify has answered no poll of {listener} since {local(answered)}{why}",
+            f"Spotify has answered no poll for {who} since {local(answered)}{why}",
             "plays logs collector",
         )
     if unknown := found.block_unknown[listener]:
         yield _warning(
-            f"The rate limit of {listener} is unknown: {unknown}", "plays logs collector"
+            f"The rate limit of the app of {who} is unknown: {unknown}", "plays logs collector"
         )
 
 
@@ -140,7 +141,7 @@ def _of_gaps(found: Status) -> Iterator[Problem]:
     end = local(newest.ended_at) if newest.ended_at else "now"
     yield _warning(
         f"Plays may be missing: {_number(found.open_gaps, 'open gap')}, the newest of "
-        f"{newest.listener} from {local(newest.started_at)} to {end}: {newest.reason}. "
+        f"listener {newest.listener} from {local(newest.started_at)} to {end}: {newest.reason}. "
         "An export of that time closes it.",
         UPLOAD,
     )
@@ -151,7 +152,7 @@ def _of_features(found: Status, now: datetime) -> Iterator[Problem]:
     # The pipeline asks every hour; two missed hours are no coincidence.
     if waiting and waiting.due_at and now - waiting.due_at > 2 * STALE:
         yield _warning(
-            f"{_number(waiting.tracks, 'track')} wait for audio features, the first since "
+            f"{_number(waiting.tracks, 'track')} wait for audio features, the first one since "
             f"{local(waiting.due_at)}.",
             "plays heal",
         )

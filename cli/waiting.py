@@ -18,11 +18,11 @@ _Answer = TypeVar("_Answer")
 
 
 class UnfinishedError(CommandError):
-    """The result did not arrive in time or will not arrive; the data may still be stored."""
+    """The awaited plays did not reach Postgres in time, or are dead letters; no play is lost."""
 
 
 class Waiting:
-    """Waits for everything that one command sent, with one deadline.
+    """Waits until everything that one command sent is in Postgres, with one deadline for all.
 
     Create it before sending: it counts the dead letters that arrive from then on.
 
@@ -77,7 +77,10 @@ class Waiting:
             time.sleep(PAUSE_S)
 
     def _failure(self) -> str | None:
-        """Name new dead letters, if two checks in a row found some and all queues empty."""
+        """Return an error that names new dead letters, once the queues are empty; None before.
+
+        Two checks in a row must find this, because the counts of SQS are estimates.
+        """
         if time.monotonic() < self._next_check:
             return None
         self._next_check = time.monotonic() + self._look_s

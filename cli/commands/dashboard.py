@@ -60,14 +60,14 @@ def dashboard(
 
 def _show_running(url: str, *, browser: bool, as_json: bool) -> None:
     """Print the URL of the dashboard that the local cloud serves, and open it with --open."""
-    line = f"the page is already running: {url} (--port starts a second one)"
+    line = f"the dashboard is already running: {url} (--port starts a second one)"
     show(json.dumps({"url": url}) if as_json else line)
     if browser:
         open_page(url)
 
 
 def _source(target: Target) -> Source:
-    """Return where the page reads the data of a target."""
+    """Return the source from which the dashboard reads a target's data."""
     options: tuple[str, ...] = ("--target", target.name, "--stack", target.stack)
     if target.via:
         host, port = target.via

@@ -17,13 +17,13 @@ STEP_S = 2
 """Time between two updates of the progress bar."""
 PAUSE_S = 1
 MAX_PAUSES = 10
-"""Maximum pauses while a load or the schedule refreshes, too; its transactions take seconds."""
+"""Maximum number of pauses for a load or the schedule that refreshes at the same time."""
 
-AFTER_CTRL_C = "the months refreshed so far stay so, and the others follow within an hour"
+AFTER_CTRL_C = "the months refreshed so far are kept; the others are refreshed within an hour"
 
 
 class Refreshed(Document):
-    """The derived tables after a refresh."""
+    """The result of a refresh: the number of months that are still outdated."""
 
     months_left: int
 
@@ -48,10 +48,10 @@ def derive(
 
 
 def derive_all(target: Target, event: dict[str, Any]) -> None:
-    """Send an event to the function, then refresh until no month is outdated, with a progress bar.
+    """Call the function `derive` until no month is outdated; show a progress bar.
 
     Raises:
-        CommandError: The function refused the event or failed, or makes no progress.
+        CommandError: The function refused `event` or failed, or the same months stay outdated.
     """
     # If there is no cloud, this fails before the bar appears.
     target.output("DeriveFunction")
@@ -64,7 +64,7 @@ def derive_all(target: Target, event: dict[str, Any]) -> None:
 
 
 def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
-    """Call the function until no month is left; only the first call has the event."""
+    """Call the function until no month is outdated; only the first call contains the event."""
     before: float = inf
     pauses = 0
     while before:
@@ -84,5 +84,5 @@ def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
 def _stalled(months: int) -> str:
     return (
         f"{months} months are still outdated, because an upload is loading or another refresh is "
-        "running: they follow within an hour; or run `plays derive` again"
+        "running: they are refreshed within an hour, or run `plays derive` again"
     )

@@ -36,7 +36,7 @@ class Healed(Document):
     remaining: int = 0
     blocked_until: Instant | None = None
     pending: PendingFeatures | None = None
-    """What waits for a later time after that."""
+    """The tracks that still wait for features after the run."""
 
     def followed_by(self, healing: Healing) -> "Healed":
         """Add the result of the next call."""
@@ -84,9 +84,10 @@ def heal(
 ) -> None:
     """Ask again for missing audio features and popularity.
 
-    A track that no source knows is due again after 1, 7, 30 and 90 days; a track whose source
-    failed, when the source may be asked again. Every hour the pipeline asks for the tracks that are
-    due. This command asks for all of them now, and shows the time left and what waits after that.
+    A track that no source knows is due again after 1, 7, 30 and 90 days. A track whose source
+    failed is due when that source may be asked again. Every hour the pipeline asks for the tracks
+    that are due. This command asks for them now, and shows the time left and which tracks still
+    wait.
 
     Features reach Postgres through the same queue as plays, some seconds later.
     """
@@ -100,7 +101,7 @@ def heal(
 
 
 def heal_all(target: Target, tracks: list[str] | None) -> Healed:
-    """Heal until no track is due or no source may be asked, with a progress bar.
+    """Call the healer until no track is due or every source is rate-limited; show a progress bar.
 
     Raises:
         CommandError: The healer failed, or makes no progress.
@@ -118,7 +119,10 @@ def heal_all(target: Target, tracks: list[str] | None) -> Healed:
 
 
 def _healings(target: Target, tracks: list[str] | None) -> Iterator[Healing]:
-    """Call the healer until no track is left; `remaining` includes the tracks of later calls."""
+    """Call the healer until no track is left; yield each result.
+
+    `remaining` also counts the tracks that this command sends in later calls.
+    """
     before = None
     while True:
         step = tracks[:STEP_TRACKS] if tracks else []

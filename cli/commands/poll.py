@@ -44,7 +44,7 @@ class PollResult(Document):
 
     @property
     def known(self) -> int:
-        """The plays that were known before this poll, or that its answer repeats."""
+        """Plays that were stored before this poll, or that occur more than once in its answer."""
         return self.returned - self.inserted - self.upgraded - self.unreadable
 
 
@@ -116,15 +116,19 @@ def _why_not(outcome: Outcome) -> str:
     login = f"run `plays login --listener {outcome.listener}`"
     if outcome.blocked_until:
         until = iso(outcome.blocked_until)
-        return f"Spotify rate-limits the app of {outcome.listener} until {until}: poll after that"
+        return (
+            f"Spotify rate-limits the app of listener {outcome.listener} until {until}: "
+            "poll after that"
+        )
     if outcome.status == "needs-login":
-        return f"Spotify no longer accepts the login of {outcome.listener}: {login}"
+        return f"Spotify no longer accepts the login of listener {outcome.listener}: {login}"
     if outcome.status == "forbidden":
         return (
-            f"Spotify forbids the app or the account of {outcome.listener}: {outcome.reason}; "
+            f"Spotify forbids the app or the account of listener {outcome.listener}: "
+            f"{outcome.reason}; "
             "the pipeline retries within an hour, or at once after `plays login`"
         )
-    return f"{outcome.listener} has not logged in yet: {login}"
+    return f"listener {outcome.listener} has not logged in yet: {login}"
 
 
 def line_of(done: Poll) -> str:

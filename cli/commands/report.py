@@ -21,7 +21,7 @@ from shared.queries import Reader
 
 
 class Report(Document):
-    """The file that was written."""
+    """The HTML file that the command wrote."""
 
     path: Path
     period: str
@@ -63,7 +63,8 @@ def report(
 ) -> None:
     """Write the review of a year or a month as one HTML file.
 
-    The file loads nothing, and its only personal data are the name and what the review shows.
+    The file loads nothing from the network. Its only personal data are the name and what the review
+    shows.
     """
     _require(rule, RULES, "--rule")
     _require(measure, MEASURES, "--measure")
@@ -107,7 +108,7 @@ def _view(database: Reader, args: dict[str, str], simulated: frozenset[str]) -> 
 
 
 def _period(view: View, year: int | None, month: int | None) -> Period:
-    """Return the period; a month without a year means its last occurrence."""
+    """Return the period to report; a month without a year means the latest such month."""
     today = view.listener.today
     if year is None and month is not None:
         year = today.year if month <= today.month else today.year - 1

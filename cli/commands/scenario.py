@@ -27,14 +27,14 @@ class Offered(Document):
 
 
 class Scenarios(Document):
-    """The scenarios that each simulator plays now, and all that it offers."""
+    """The scenarios that are on in each simulator, and all that can be switched on."""
 
     playing: tuple[Playing, ...]
     offered: tuple[Offered, ...]
 
 
 class Switched(Document):
-    """The scenarios that the switched simulators play now."""
+    """The scenarios that are on, after the command, in the simulators that it switched."""
 
     playing: tuple[Playing, ...]
 
@@ -100,7 +100,7 @@ def _offered(simulators: Simulators) -> Sequence[Offered]:
 
 
 def _line(playing: Playing) -> str:
-    """Return one line with the scenarios that a simulator plays."""
+    """Return one line with the scenarios that are on in a simulator."""
     acts = [
         " ".join(
             filter(None, [act.name, _spelled(act.parameters), _rest(act.times_left, act.ends_at)])

@@ -27,7 +27,8 @@ def sql(
         bool, typer.Option("--json", help="Print a JSON list with one object for each row.")
     ] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help='Print CSV with a header: NULL is nothing, "" is empty.')
+        bool,
+        typer.Option("--csv", help='Print CSV with a header; NULL is empty, an empty text "".'),
     ] = False,
 ) -> None:
     """Run one SELECT and print its rows.

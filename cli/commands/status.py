@@ -1,4 +1,4 @@
-"""`plays status`: whether all is well, what needs a person, and the figures behind it."""
+"""`plays status`: show whether all is well, the problems that need a person, and the figures."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ UNWATCHED = "before the first poll or after the last, outside of every upload"
 
 
 class StatusReport(Status, Judgement):
-    """The status and what follows from it."""
+    """A status, the verdict on it, and its problems."""
 
 
 def status(
@@ -31,15 +31,17 @@ def status(
     short: Annotated[bool, typer.Option("--short", help="Print the verdict only.")] = False,
     watch: Annotated[
         int | None,
-        typer.Option(metavar="SECONDS", min=1, help="Print it again every so many seconds."),
+        typer.Option(
+            metavar="SECONDS", min=1, help="Print the status again every SECONDS seconds."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show whether all is well, and what needs you.
+    """Show whether all is well, and the problems that need you.
 
-    The worst comes first, each with its next command. Below: listeners with their logins and
-    coverage, queues, tracks without features, rows, addresses. The exit code is 0 if all is well,
-    1 after a warning, and 2 if plays are not collected or not loaded until you act.
+    The worst problem comes first, each with its next command. Below: listeners with their logins
+    and coverage, queues, tracks without features, rows, addresses. The exit code is 0 if all is
+    well, 1 after a warning, and 2 if plays are not collected or not loaded until you act.
     """
     target = target_of(context)
     with interruptible("nothing is lost"):
@@ -64,7 +66,7 @@ def _print(found: Status, *, short: bool, as_json: bool) -> int:
 
 
 def show_verdict(found: Status, judgement: Judgement, now: datetime) -> None:
-    """Print what needs a person, or that nothing does."""
+    """Print the problems that need a person, or OK if there are none."""
     if not judgement.problems:
         show(f"OK: {_newest(found, now)}")
         return
@@ -99,7 +101,7 @@ def show_figures(found: Status, now: datetime) -> None:
 
 
 def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
-    """Return each other figure with its label."""
+    """Yield the label and the text of each figure that is in no table."""
     if retried := [depth.retried_within_s for depth in found.queues.values() if depth.in_flight]:
         within = length(max(each or 0 for each in retried))
         yield "in flight", f"processed now, or failed and tried again within {within}"
@@ -109,7 +111,7 @@ def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
         if (unwatched := _unwatched_s(shares, now)) >= UNWATCHED_LEAST_S:
             yield (
                 "not watched",
-                f"{length(unwatched)} of the last 7 days of {listener}: {UNWATCHED}",
+                f"{length(unwatched)} of the last 7 days of listener {listener}: {UNWATCHED}",
             )
     if found.uploads and found.uploads.in_progress:
         yield "uploads", f"{found.uploads.in_progress:,} in progress: see `plays uploads`"
@@ -163,7 +165,7 @@ def _poll(found: Status, now: datetime) -> str:
 
 
 def _unwatched_s(shares: Coverage, now: datetime) -> float:
-    """Return the seconds of the last 7 days that lie in no gap, and that nothing covers."""
+    """Return the seconds of the last 7 days in no open gap that no poll or upload covers."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     elapsed_s = dict.fromkeys((each.day for each in shares.by_day), DAY_S)
     elapsed_s[midnight.date()] = (now - midnight).total_seconds()

@@ -38,7 +38,7 @@ def show_consent_page(
 def wait_for_code(
     server: CallbackServer, request: ConsentRequest, terminal: TerminalInput, timeout_s: float
 ) -> str:
-    """Wait for the answer, from the browser or pasted, and return its code.
+    """Wait for the consent page's answer, redirected or pasted, and return its code.
 
     Raises:
         CommandError: The person declined, or did not answer in time.
@@ -72,5 +72,5 @@ def _wait(
         for line in filter(None, terminal.lines()):
             if answer := request.read_url(line):
                 return answer
-            note("This is not the address that this login ended on: paste all of it.")
+            note("This is not the address of the page that cannot be loaded: paste all of it.")
     return server.answer

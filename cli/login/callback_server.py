@@ -50,7 +50,7 @@ class CallbackServer(ThreadingMixIn, TCPServer):
     `answer` is set once the browser has received its page.
 
     Args:
-        port: The redirect URI's.
+        port: The port in the redirect URI.
         read: Returns the answer in a redirect's query; None if it belongs to another login.
 
     Raises:

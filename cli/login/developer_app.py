@@ -58,7 +58,7 @@ def find_app(
     redirect_uri: str,
     simulated: bool = False,
 ) -> DeveloperApp:
-    """Return the app; ask the person only for the values that are not known.
+    """Return the app; ask the person only for values that no option, variable or login has.
 
     Args:
         client_id: From an option or a variable.
@@ -93,7 +93,9 @@ def _ask_for_id(terminal: TerminalInput, redirect_uri: str) -> str:
     note(STEPS.format(dashboard=DASHBOARD, redirect_uri=redirect_uri))
     if client_id := terminal.ask("Client ID: "):
         return client_id
-    raise CommandError("no client id: type it, pass --client-id, or set SPOTIFY_CLIENT_ID")
+    raise CommandError(
+        "no client id was given: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"
+    )
 
 
 def _given_secret(terminal: TerminalInput) -> str:

@@ -70,7 +70,7 @@ class LoginServices:
 
     @classmethod
     def of(cls, target: Target, urls: SpotifyUrls) -> "LoginServices":
-        """Return the services of a target."""
+        """Return the services for a login to a target, at the Spotify with these URLs."""
         dynamodb = target.client("dynamodb")
         return cls(
             urls,
@@ -182,7 +182,7 @@ def _rate_limit(app: AppState) -> str:
 
 
 def remedy(error: SpotifyAuthError) -> str:
-    """Return what to do if Spotify refuses the plays, with its message."""
+    """Return what to do after Spotify refused a poll, and Spotify's message."""
     message = str(error)
     ways = (way for word, way in REMEDIES.items() if word in message.lower())
     return f"{next(ways, 'Spotify gives no plays')} ({message})"

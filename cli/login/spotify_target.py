@@ -59,12 +59,12 @@ def must_switch(target: Target, *, simulated: bool, start_over: bool) -> bool:
 
     Args:
         target: The cloud to log in for.
-        simulated: True to stay with the simulator.
+        simulated: True for a login at the simulator (`--simulated`).
         start_over: True if simulated plays may be deleted.
 
     Raises:
-        CommandError: There is no simulator to stay with, there is nothing to delete, or simulated
-            plays may not be deleted.
+        CommandError: `simulated` is given but the target polls no simulator, `start_over` is given
+            but there are no simulated plays, or there are some but `start_over` is not given.
     """
     is_simulated = target.state is not None and target.state.simulated
     blocks_login = is_simulated or bool(simulated_listeners(target))
@@ -72,8 +72,9 @@ def must_switch(target: Target, *, simulated: bool, start_over: bool) -> bool:
         raise CommandError("--simulated is for a local cloud: AWS polls the real Spotify")
     if simulated and not is_simulated:
         raise CommandError(
-            "--simulated: this local cloud polls no simulator; a new one does, also after "
-            "`plays local reset`, which deletes everything in it"
+            "--simulated is for a local cloud that polls the simulated Spotify, but this one polls "
+            "the real one: log in without --simulated (or start over with the simulator: "
+            "`plays local reset`, which deletes everything in it, then `plays local up`)"
         )
     if start_over and (simulated or not blocks_login):
         raise CommandError(
@@ -90,7 +91,7 @@ def switch_to_real_spotify(context: typer.Context, *, start_over: bool) -> Targe
     """Switch a local cloud to the real Spotify, and return the cloud as restarted.
 
     Raises:
-        CommandError: The cloud holds simulated plays by now, which may not be deleted.
+        CommandError: The cloud got simulated plays meanwhile, and `start_over` is not given.
         LocalCloudError: The local cloud failed to restart.
     """
     deletes = _must_delete(target_of(context), may=start_over)
@@ -104,7 +105,7 @@ def _must_delete(target: Target, *, may: bool) -> bool:
     """True if there are simulated plays to delete.
 
     Raises:
-        CommandError: They may not be deleted.
+        CommandError: There are some, but `may` is False.
     """
     holds_some = bool(simulated_listeners(target))
     if holds_some and not may:

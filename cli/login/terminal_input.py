@@ -37,7 +37,7 @@ class TerminalInput:
             yield self._lines.popleft()
 
     def read(self) -> None:
-        """Read what is available, or wait for it; `is_open` is False at the end of the input."""
+        """Wait for input and read what is available; at its end, set `is_open` to False."""
         read = os.read(self._fd, _MOST_BYTES)
         *lines, self._rest = (self._rest + read).split(b"\n")
         if not read:

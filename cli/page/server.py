@@ -44,7 +44,7 @@ class PageError(HistoryError):
 
 
 class Operations:
-    """The output of `plays status`: queues, dead letters, logins.
+    """Runs `plays status` to show queues, dead letters and logins; caches its output.
 
     Args:
         options: Options of `plays` that select the cloud.
@@ -86,7 +86,7 @@ def listen(port: int | None, first: int = PORT) -> socket.socket:
     """Listen on a port; if it is None, on the first free one from `first` on.
 
     Raises:
-        PageError: The port, or each of them, is in use or forbidden.
+        PageError: The port is in use or forbidden; without `port`, all `PORTS` ports are.
     """
     for candidate in range(first, first + PORTS) if port is None else (port,):
         try:

@@ -1,4 +1,4 @@
-"""Lines about plays that arrive in the database, and about its absence."""
+"""Lines that report new plays in the database, and that Postgres is away or back."""
 
 import time
 from contextlib import closing
@@ -15,7 +15,7 @@ ORDER BY played_at DESC LIMIT 1
 
 
 def count_plays(address: Address) -> int | None:
-    """Return the number of plays in the database; None if it does not answer."""
+    """Return the number of plays in the database; None if the database is unavailable."""
     try:
         with closing(Database.connect(address)) as database:
             ((plays, _),) = database.run(COUNTS)
@@ -25,7 +25,7 @@ def count_plays(address: Address) -> int | None:
 
 
 class Arrivals:
-    """The counts of plays and tracks in the database, and whether they changed.
+    """Counts the plays and tracks in the database, and reports when the counts change.
 
     Args:
         address: The database, for a role that may read.

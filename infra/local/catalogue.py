@@ -114,7 +114,7 @@ def find_number(track_id: str) -> int | None:
 
 @lru_cache(maxsize=1_000)
 def track(number: int) -> Track:
-    """Compute a track."""
+    """Compute the track with a number."""
     block, place = divmod(number, _BLOCK)
     slot = block * _BLOCK + place * 2_477 % _BLOCK
     artist, position = divmod(slot, _TRACKS_PER_ARTIST)
@@ -147,7 +147,7 @@ def known_to_reccobeats(number: int) -> bool:
 
 @lru_cache(maxsize=5_000)
 def _artist(number: int) -> Artist:
-    """Compute an artist."""
+    """Compute the artist with a number."""
     return Artist(id_of("artist", number), names.artist_name(number))
 
 

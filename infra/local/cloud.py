@@ -1,4 +1,4 @@
-"""The local cloud, for the command line and the tests: up, down, reset, and Postgres alone."""
+"""Start, stop and reset the local cloud, or its Postgres alone; for command line and tests."""
 
 import os
 import signal
@@ -37,14 +37,14 @@ DATA = (
     *("turn.json", "turn.json.new"),
     *("ministack.pid", "simulators.pid", "page.pid", "cdk.pid", SUPERVISOR),
 )
-"""All that a home may hold. A reset deletes nothing else in it."""
+"""All that a local cloud creates in its home directory; a reset deletes only these."""
 
 _background: list[subprocess.Popen[bytes]] = []
 """Local clouds that this process started and left running."""
 
 
 def up(home: Path, options: RunOptions, *, detach: bool, say: Callable[[str], None]) -> None:
-    """Start a local cloud on the data of a home.
+    """Start a local cloud with the data in a home directory.
 
     Args:
         home: Folder that keeps everything; created if it does not exist.
@@ -54,7 +54,8 @@ def up(home: Path, options: RunOptions, *, detach: bool, say: Callable[[str], No
         say: Receives the progress, a line at a time.
 
     Raises:
-        LocalCloudError: A local cloud runs in this home already, does not start, or a server ended.
+        LocalCloudError: A local cloud already runs in this home directory, it does not start, or
+            one of its servers ended.
         SettingsError: The configuration is wrong.
     """
     # Reject a wrong setting before anything starts.
@@ -65,7 +66,7 @@ def up(home: Path, options: RunOptions, *, detach: bool, say: Callable[[str], No
 
 
 def down(home: Path) -> bool:
-    """Stop the local cloud of a home, or what a crash left running; True if anything was.
+    """Stop a local cloud, and servers that a crash left running; True if any were running.
 
     Raises:
         LocalCloudError: It does not stop.

@@ -26,7 +26,7 @@ SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 class Cdk:
-    """`cdk bootstrap` and `cdk deploy` for one home.
+    """Runs `cdk bootstrap` and `cdk deploy` for the local cloud in one home directory.
 
     Args:
         home: Keeps the assembly, the outputs and the log.
@@ -92,7 +92,9 @@ class Cdk:
                 [*command, *options], environment, cwd=REPOSITORY, timeout_s=TIMEOUT_S
             )
         except subprocess.TimeoutExpired:
-            raise LocalCloudError(f"cdk {words[0]} took over {TIMEOUT_S} s: {self._log}") from None
+            raise LocalCloudError(
+                f"cdk {words[0]} was killed after {TIMEOUT_S} s: see {self._log}"
+            ) from None
         if code:
             raise LocalCloudError(f"cdk {words[0]} failed: see {self._log}\n{self._last_lines()}")
 

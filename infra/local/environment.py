@@ -25,7 +25,7 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTR
 
 
 def clean(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the part of an environment that every process of the local cloud may see."""
+    """Return the environment variables for processes of the local cloud, without AWS's."""
     kept = {
         name: environment[name] for name in (*KEPT, *PROXIES, *AUTHORITIES) if name in environment
     }

@@ -194,11 +194,12 @@ def refusal(scope: Any) -> str | None:
     if scope["method"] == "PUT" and path.startswith(CALLBACK):
         (size,) = headers.get(b"content-length", [b""])[:1]
         is_small = size.isdigit() and int(size) <= CALLBACK_BYTES
-        return None if is_small else f"an answer has a Content-Length, of {CALLBACK_BYTES} at most"
+        limit = f"a custom resource's answer needs a Content-Length of at most {CALLBACK_BYTES}"
+        return None if is_small else limit
     if path.startswith("/_") or path == "/health":
         return "the local cloud has no administrative paths"
     if not _is_known(_access_key(headers, scope["query_string"])):
-        return "unknown access key: the home's cloud.json holds the one of this local cloud"
+        return "unknown access key: use the access_key in cloud.json in the local cloud's folder"
     return None
 
 
@@ -209,8 +210,8 @@ def _sent_by_a_browser(scope: Any, headers: dict[bytes, list[bytes]]) -> str | N
     if b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers):
         return "a web page may not use the local cloud"
     if headers.get(b"host") not in [[host] for host in hosts]:
-        return f"the local cloud is 127.0.0.1:{port}, and answers to no other Host"
-    return "the local cloud answers no OPTIONS" if scope["method"] == "OPTIONS" else None
+        return f"the Host header must be 127.0.0.1:{port}, localhost:{port} or [::1]:{port}"
+    return "the local cloud accepts no OPTIONS requests" if scope["method"] == "OPTIONS" else None
 
 
 def _access_key(headers: dict[bytes, list[bytes]], query: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Prepare a home before its servers start: keep or delete its data."""
+"""Prepare the home directory of a local cloud before its servers start."""
 
 from pathlib import Path
 
@@ -11,19 +11,20 @@ FOLDERS = ("logs", "cdk", "cdk.out")
 
 
 def prepare(home: Path, options: RunOptions) -> Memory:
-    """Make the folders of a home, delete an unfinished deployment's data, and return its memory.
+    """Create the folders of a home directory, and return its memory.
 
-    The result also names the listener who gets simulated plays from this start on.
+    Delete the data of an unfinished deployment. The returned memory also names the listener who
+    gets simulated plays from this start on.
 
     Raises:
-        LocalCloudError: The home is from a release before 2026-11-29, or this start would add
-            simulated plays to a person's own.
+        LocalCloudError: A release from before 2026-11-29 created the home directory, or this start
+            would add simulated plays to a person's own.
         SettingsError: A value of the configuration is unknown or wrong.
     """
     memory = Memory.load(home)
     if memory.is_outdated:
         raise LocalCloudError(
-            f"{home} was made by an earlier release, which this one cannot continue: use that "
+            f"{home} was created by an earlier release, and this one cannot use its data: use that "
             "release, or delete all plays and logins in it with `plays local reset`"
         )
     for name in FOLDERS:
@@ -42,7 +43,7 @@ def prepare(home: Path, options: RunOptions) -> Memory:
         if holds_own:
             raise LocalCloudError(
                 f"{home} is for your own plays, and polling_enabled would add simulated ones: "
-                "leave it out, or name another folder by PLAYS_LOCAL_DIR"
+                "leave polling_enabled out, or set PLAYS_LOCAL_DIR to another folder"
             )
         simulated = memory.simulated | {DEFAULT_LISTENER}
         memory = memory.model_copy(update={"simulated": simulated})

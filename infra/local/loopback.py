@@ -18,7 +18,7 @@ def is_named(host: str | None, port: int) -> bool:
 
 
 def is_of_a_page(headers: Mapping[str, str], method: str) -> bool:
-    """True if a web page sent a request, unless it only opened this page in the browser by GET.
+    """True if a web page sent a request, except a GET that opens a page in the browser.
 
     Args:
         headers: The request's headers by lower-case name.

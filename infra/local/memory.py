@@ -1,4 +1,7 @@
-"""What a home remembers from one run to the next: `memory.json`, readable by its owner alone."""
+"""What a local cloud keeps between runs: `memory.json` in its home directory.
+
+Only its owner can read the file.
+"""
 
 import secrets
 import shutil
@@ -21,7 +24,7 @@ INGESTED = (
     *("postgres", "postgres.new", "postgres.stopped"),
     *("outputs.json", "sample-history.zip"),
 )
-"""The files and folders of a home that hold plays, logins, or the stacks that keep them."""
+"""The files and folders of a home directory that hold plays, logins, or their stacks."""
 
 
 def _password() -> str:
@@ -51,15 +54,16 @@ class Memory(BaseModel):
     """True once the first deployment is saved. Until then the next start deletes all plays, logins
     and stacks, and deploys anew."""
     crashed: bool = False
-    """True if AWS has lost its queues, and the incomplete uploads have not been printed yet."""
+    """True if MiniStack crashed and lost its queues, and the incomplete uploads have not been
+    printed yet."""
     empty: bool = False
-    """True if the home was created with --empty, for a person's own plays: nothing simulated is
-    added without their consent."""
+    """True if the home directory was created with --empty, for a person's own plays: simulated
+    plays are not added without their consent."""
     sampled: bool = False
     """True once the sample history is uploaded."""
     real_spotify: bool = False
-    """True if the home polls the real Spotify, after a login there or because it was created with
-    URLs in place of the simulator. It does not return to the simulator."""
+    """True if the collector polls the real Spotify, after a login there or because the home
+    directory was created with URLs in place of the simulator. It never returns to the simulator."""
     simulated: frozenset[str] = frozenset()
     """The listeners whose history holds simulated plays, or soon will."""
     listeners: tuple[str, ...] = ()
@@ -69,17 +73,17 @@ class Memory(BaseModel):
 
     @property
     def aws(self) -> LocalAws:
-        """AWS, for its administrator."""
+        """The endpoint of the local AWS, and the id of its administrator's key."""
         return LocalAws(self.ports.aws_endpoint, self.access_key)
 
     @property
     def database(self) -> Address:
-        """Postgres, for role `reader`."""
+        """The address of Postgres, with the login of role `reader`."""
         return Address(HOST, self.ports.postgres, DATABASE, "reader", self.reader_password)
 
     @classmethod
     def load(cls, home: Path) -> "Memory":
-        """Read what a home remembers; a new home gets random passwords."""
+        """Read the memory of a home directory; a new one gets random passwords."""
         try:
             return cls.model_validate_json((home / FILE).read_bytes())
         except FileNotFoundError:
@@ -96,7 +100,7 @@ class Memory(BaseModel):
 
 
 def delete(home: Path, names: Iterable[str]) -> None:
-    """Delete files and folders of a home; those that do not exist are ignored."""
+    """Delete files and folders of a home directory; those that do not exist are ignored."""
     for name in names:
         path = home / name
         if path.is_dir():

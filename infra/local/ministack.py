@@ -22,7 +22,7 @@ STOP_S = 30
 
 
 class MiniStack:
-    """The server on one port, and its data in one home."""
+    """MiniStack's server on one port, with its data in one home directory."""
 
     def __init__(self, home: Path) -> None:
         self.child = Child("ministack", home, patience_s=STOP_S)
@@ -40,11 +40,11 @@ class MiniStack:
 
     @property
     def aws(self) -> LocalAws:
-        """AWS, for its administrator."""
+        """The endpoint of the local AWS, and the id of its administrator's key."""
         return LocalAws(self.endpoint, self._access_key)
 
     def start(self, port: int, access_key: str) -> None:
-        """Start it for one administrator; `wait_until_ready` returns when it serves."""
+        """Start the server with the administrator's key; `wait_until_ready` then waits for it."""
         self._port, self._access_key = port, access_key
         self._unsaved.unlink(missing_ok=True)
         # Function code is unpacked here, and a crash leaves it behind.
@@ -56,10 +56,10 @@ class MiniStack:
         self.child.start(gateway, self._environment())
 
     def wait_until_ready(self) -> None:
-        """Wait until it serves.
+        """Wait until the server accepts requests.
 
         Raises:
-            LocalCloudError: It ended, or does not serve in time.
+            LocalCloudError: It ended, or did not accept requests within `READY_S`.
         """
         deadline = time.monotonic() + READY_S
         while not self._serves():
@@ -71,7 +71,7 @@ class MiniStack:
         """Stop it cleanly, which saves its state, and start it again.
 
         Raises:
-            LocalCloudError: It saved no state, or does not serve again.
+            LocalCloudError: The server saved no state, or does not accept requests again.
         """
         self.deployed()
         self.stop()
@@ -91,7 +91,7 @@ class MiniStack:
         self.child.stop(at_once=not self._unsaved.exists())
 
     def deployed(self) -> None:
-        """Record that its deployment is complete, so that its next stop must save its state."""
+        """Record that the deployment is complete, so that the next stop must save the state."""
         self._unsaved.touch()
 
     @property

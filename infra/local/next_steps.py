@@ -1,4 +1,4 @@
-"""The lines of a start that name the commands to use next."""
+"""The lines, printed at the end of a start, that name the commands to use next."""
 
 from infra.local.memory import Memory
 from infra.local.run_options import RunOptions
@@ -15,7 +15,7 @@ def next_steps(memory: Memory, options: RunOptions) -> tuple[str, ...]:
     """Return lines that name the commands that work now.
 
     Args:
-        memory: What the home remembers; it names the listeners with simulated plays.
+        memory: The memory of the home directory; it names the listeners with simulated plays.
         options: The options of this run; they decide whether a simulated Spotify is polled.
     """
     commands = NEXT

@@ -39,13 +39,13 @@ class Source(BaseModel):
 
 
 def command(*options: str) -> list[str]:
-    """Return the command; `python -m cli.page --help` lists its options."""
+    """Return the command that serves the page; `python -m cli.page --help` lists its options."""
     # -P, because the working directory may contain modules with the same names.
     return [sys.executable, "-P", "-m", "cli.page", *options]
 
 
 def environment(source: Source, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the process."""
+    """Return the environment variables of the process that serves the page."""
     return {
         **inherited,
         "PYTHONPATH": str(REPOSITORY),

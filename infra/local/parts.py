@@ -1,4 +1,4 @@
-"""The servers of the local cloud in one home."""
+"""The servers of the local cloud in one home directory."""
 
 import sys
 import time
@@ -41,7 +41,7 @@ class Parts:
         self._stopped = home / "postgres.stopped"
 
     def start(self, memory: Memory, *, simulators: bool) -> None:
-        """Start the servers; all of them serve when this returns.
+        """Start the servers, and wait until all of them accept requests.
 
         Raises:
             LocalCloudError: A server does not start.

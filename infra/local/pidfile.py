@@ -12,10 +12,10 @@ from pathlib import Path
 
 
 def holder(path: Path) -> int | None:
-    """Return the pid of the process that holds a file; None if no process does.
+    """Return the pid in a pid file that a process has locked; None if no process has locked it.
 
     Raises:
-        BlockingIOError: The process that holds it has not written its pid yet.
+        BlockingIOError: The file is locked but empty: its process has not written the pid yet.
     """
     try:
         file = os.open(path, os.O_RDWR)
@@ -34,12 +34,12 @@ def holder(path: Path) -> int | None:
 
 @contextmanager
 def held(path: Path) -> Iterator[int]:
-    """Hold a file with this process's pid; yields its descriptor, for children to inherit.
+    """Lock a pid file and write this process's pid to it; yield its descriptor.
 
     A child that inherits the descriptor keeps the lock when the block is left.
 
     Raises:
-        BlockingIOError: Another process holds it.
+        BlockingIOError: Another process has locked the file.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -51,6 +51,6 @@ def held(path: Path) -> Iterator[int]:
 
 
 def name(file: int, pid: int) -> None:
-    """Write the pid of the process that holds a file."""
+    """Replace the content of a pid file by a pid."""
     os.ftruncate(file, 0)
     os.pwrite(file, str(pid).encode(), 0)

@@ -15,7 +15,7 @@ NEXT = 10
 
 
 class Ports(BaseModel):
-    """Where each server listens."""
+    """The port on which each server listens."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class Ports(BaseModel):
 
     @property
     def page_url(self) -> str:
-        """The address of the page."""
+        """The URL of the dashboard."""
         return f"http://{HOST}:{self.page}/"
 
 

@@ -144,7 +144,10 @@ def _binaries(data: Path) -> Binaries:
     try:
         binaries.ensure_pgdata_inited()
     except subprocess.SubprocessError as error:
-        raise LocalCloudError(f"initdb failed: {type(error).__name__}") from None
+        raise LocalCloudError(
+            f"Postgres could not create its data: initdb failed ({type(error).__name__}), with the "
+            "reason printed above"
+        ) from None
     return binaries
 
 
@@ -161,7 +164,7 @@ def _set_roles(binaries: Binaries, data: Path, passwords: Passwords) -> None:
 
 
 def _run_single(binaries: Binaries, data: Path, database: str, statements: str) -> None:
-    """Run statements, an empty line after each, in single-user mode."""
+    """Run statements in single-user mode; an empty line ends each statement."""
     words = ("--single", "-j", "-D", str(data), database)
     code, said = _run(binaries, "postgres", *words, given=statements)
     # Single-user mode continues after an error and exits with 0, so search its output. The
@@ -170,7 +173,7 @@ def _run_single(binaries: Binaries, data: Path, database: str, statements: str) 
     if code or failures:
         # Quoted text may be part of a password.
         reason = re.sub('".*"', '"..."', (failures or [f"exit code {code}"])[0])
-        raise LocalCloudError(f"Postgres does not make its roles: {reason}")
+        raise LocalCloudError(f"Postgres could not create its database or roles: {reason}")
 
 
 def _run(binaries: Binaries, command: str, *words: str, given: str = "") -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Child processes: each leads its own group and holds a pid file, so any process can stop it."""
+"""Child processes that any process can stop: each leads a process group and locks a pid file."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from infra.local.pidfile import held, holder, name
 from infra.local.state import LocalCloudError
 
 STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that ask for a stop."""
+"""The signals that ask a process to stop."""
 POLL_S = 0.05
 KILLED_S = 5
 """How long a killed process may take to end."""
 
 
 class Child:
-    """One background process, identified by the file `<title>.pid` in its home.
+    """One background process, identified by the file `<title>.pid` in the home directory.
 
     Args:
         title: Its name in messages and file names.
@@ -41,12 +41,12 @@ class Child:
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start it in a session of its own, so that a Ctrl-C in the terminal does not reach it.
+        """Start the process in its own session, so that a Ctrl-C in the terminal does not reach it.
 
         Args:
             command: The program and its arguments.
-            environment: Its whole environment.
-            cwd: Its working directory; the home by default.
+            environment: All of its environment variables; it inherits no others.
+            cwd: Its working directory; by default the home directory.
         """
         # The file contains the pid of this process until the child's pid is written.
         with deferred(), held(self._pid_file) as file, new_log(self.log) as log:
@@ -73,10 +73,10 @@ class Child:
         cwd: Path,
         timeout_s: float,
     ) -> int:
-        """Run it to its end, kill what it left running, and return its exit code.
+        """Run a command until it ends, kill what it left running, and return its exit code.
 
         Raises:
-            subprocess.TimeoutExpired: It took too long and was killed.
+            subprocess.TimeoutExpired: The command took longer than `timeout_s` and was killed.
         """
         try:
             return self.start(command, environment, cwd).wait(timeout_s)
@@ -85,7 +85,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """True if it runs, even if an earlier run left it behind."""
+        """True if the process runs, even if it was started by a local cloud that has crashed."""
         return holder(self._pid_file) is not None
 
     @property
@@ -94,13 +94,13 @@ class Child:
         return self._process.poll() if self._process else None
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop it with all processes that it started, even if an earlier run left it behind.
+        """Stop the process and all that it started, even if a crash left them running.
 
         Args:
-            at_once: Kill it, so it cannot save its state.
+            at_once: Kill it without a SIGTERM first, so it cannot save its data.
 
         Raises:
-            LocalCloudError: It does not stop, or its pid is unknown.
+            LocalCloudError: The process does not stop, or its pid file names another process.
         """
         pid = holder(self._pid_file)
         if pid is None:
@@ -108,7 +108,10 @@ class Child:
             return
         if pid in (os.getpid(), os.getpgrp()):
             # The parent was killed before it wrote the pid of the child.
-            raise LocalCloudError(f"{self.title} runs, but its pid is not known: {self._pid_file}")
+            raise LocalCloudError(
+                f"{self.title} cannot be stopped, because its pid file {self._pid_file} names "
+                f"another process: kill the process that `lsof {self._pid_file}` lists"
+            )
         if not at_once:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -134,9 +137,9 @@ def new_log(path: Path) -> BinaryIO:
 
 @contextmanager
 def interrupted_once() -> Iterator[Callable[[], None]]:
-    """Let the first signal to stop raise KeyboardInterrupt in the block, and ignore later ones.
+    """Raise KeyboardInterrupt in the block at the first of the `STOP` signals; ignore later ones.
 
-    Works in the main thread only. Yields a function after whose call all such signals are ignored.
+    Works in the main thread only. Yields a function that makes the block ignore all these signals.
     """
 
     def ignore() -> None:
@@ -157,9 +160,9 @@ def interrupted_once() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def deferred(notify: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Defer signals to stop until the block is left; works in the main thread only.
+    """Defer the `STOP` signals until the block ends; works in the main thread only.
 
-    If the block fails, its error is raised instead of the signal, because either ends the work.
+    If the block raises an error, the signals are dropped, because the error ends the work too.
 
     Args:
         notify: Called by the first signal.
@@ -182,7 +185,7 @@ def deferred(notify: Callable[[], None] = lambda: None) -> Iterator[None]:
 
 
 def wait_for_end(pid_file: Path, patience_s: float) -> bool:
-    """Wait until no process holds a pid file; False if the wait timed out."""
+    """Wait until no process holds the lock of a pid file; return False if the wait timed out."""
     deadline = time.monotonic() + patience_s
     while holder(pid_file) is not None:
         if time.monotonic() > deadline:
@@ -192,13 +195,13 @@ def wait_for_end(pid_file: Path, patience_s: float) -> bool:
 
 
 def wait_for_exit(pid: int, patience_s: float = KILLED_S) -> None:
-    """Wait for a process that is about to end; it may be gone already."""
+    """Wait at most `patience_s` for a process to end; it may have ended already."""
     with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
         psutil.Process(pid).wait(patience_s)
 
 
 def command_of(pid: int) -> list[str]:
-    """Return the command line of a process; empty if it does not exist or may not be seen."""
+    """Return the command line of a process; empty if it does not exist or access is denied."""
     try:
         words: list[str] = psutil.Process(pid).cmdline()
     except psutil.Error:

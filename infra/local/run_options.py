@@ -85,7 +85,7 @@ class RunOptions(BaseModel):
 
 
 def configuration(context: dict[str, str]) -> PipelineConfig:
-    """Read the configuration as CDK will: `cdk.json`, then a context.
+    """Read the configuration as CDK will: `cdk.json`, overridden by a context.
 
     Raises:
         SettingsError: A value is unknown or wrong.

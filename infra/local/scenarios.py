@@ -32,7 +32,7 @@ class Act(BaseModel):
 
 
 class Playing(BaseModel):
-    """The active scenarios of a simulator; `name` is the latest."""
+    """The active scenarios of a simulator; `name` is the one that was switched on last."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +45,7 @@ class Simulators:
     """The simulators that a local cloud uses, by URL."""
 
     def __init__(self, urls: Mapping[str, str], replaced: Mapping[str, str]) -> None:
-        """Take the URLs of the simulators in use, and those that replace the others, by title."""
+        """Take the URLs of the simulators in use and of the services in place of the others."""
         self._urls = urls
         self._replaced = replaced
 
@@ -82,7 +82,8 @@ class Simulators:
             options: Its parameters, and those that every scenario takes (see `stage`).
 
         Raises:
-            LocalCloudError: The scenario or parameter is unknown, or its simulator is not used.
+            LocalCloudError: The scenario or parameter is unknown, or its simulator is not used or
+                does not answer.
         """
         wish = {"name": name, **options}
         return [_ask(title, "POST", self._urls[title], wish) for title in self._concerned(name)]
@@ -95,7 +96,7 @@ class Simulators:
             raise LocalCloudError(f"there is no scenario {name}: {_advice(name)}")
         if title not in self._urls:
             raise LocalCloudError(
-                f"{name} is played by the simulated {title}, and this local cloud asks "
+                f"{name} is a scenario of the simulated {title}, but this local cloud uses "
                 f"{self._replaced[title]}: start it without that URL"
             )
         return [title]

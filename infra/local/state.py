@@ -1,6 +1,6 @@
-"""The state of a running local cloud for other processes: `cloud.json` in its home.
+"""The state of a running local cloud for other processes: `cloud.json` in its home directory.
 
-The home is `PLAYS_LOCAL_DIR`, or `.local` in the repository.
+The home directory is `PLAYS_LOCAL_DIR`, or `.local` in the repository.
 """
 
 import os
@@ -22,7 +22,7 @@ SUPERVISOR = "supervisor.pid"
 
 
 class LocalCloudError(HistoryError):
-    """The local cloud does not run, or a command fails; the message says what to do."""
+    """The local cloud is not running, or a part of it failed; the message says what to do."""
 
 
 class CloudState(BaseModel):
@@ -56,7 +56,7 @@ class CloudState(BaseModel):
 
     @classmethod
     def load(cls, home: Path) -> Self:
-        """Read the state of the local cloud that runs in a home.
+        """Read the state of the local cloud that runs in a home directory.
 
         Raises:
             LocalCloudError: No local cloud runs there.
@@ -72,7 +72,7 @@ class CloudState(BaseModel):
 
     @property
     def aws(self) -> LocalAws:
-        """AWS, for its administrator."""
+        """The endpoint of the local AWS, and the id of its administrator's key."""
         return LocalAws(self.aws_endpoint, self.access_key)
 
     def save(self, home: Path) -> None:
@@ -81,7 +81,7 @@ class CloudState(BaseModel):
 
 
 def local_home(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the home: the folder in which the local cloud keeps everything."""
+    """Return the home directory, in which the local cloud keeps everything."""
     return Path(environment.get("PLAYS_LOCAL_DIR") or REPOSITORY / ".local").resolve()
 
 

@@ -43,7 +43,7 @@ def run(home: Path, options: RunOptions, say: Say) -> None:
     """Run a local cloud until SIGINT or SIGTERM; its data stays.
 
     Raises:
-        LocalCloudError: A local cloud runs in this home already, or a server failed.
+        LocalCloudError: A local cloud already runs in this home directory, or a server failed.
     """
     with ExitStack() as stack:
         # Only the owner may read any new file, because CDK's also contain the administrator's key.
@@ -64,13 +64,15 @@ def run(home: Path, options: RunOptions, say: Say) -> None:
 
 
 def already_running(home: Path) -> LocalCloudError:
-    """Return the error for a home in which a local cloud runs."""
+    """Return the error that says that a local cloud already runs in a home directory."""
     pid = holder(home / SUPERVISOR)
-    return LocalCloudError(f"a local cloud runs in {home} already (pid {pid}): `plays local down`")
+    return LocalCloudError(
+        f"a local cloud already runs in {home} (pid {pid}): stop it with `plays local down`"
+    )
 
 
 def _without_failing(say: Say) -> Say:
-    """Return a `say` that ignores a closed terminal."""
+    """Return a `say` that ignores the error of a closed terminal."""
 
     def say_if_possible(text: str) -> None:
         with suppress(OSError):
@@ -91,10 +93,11 @@ class Supervisor:
         self._memory = Memory.load(home)
 
     def start(self) -> None:
-        """Start the servers, deploy the pipeline to them, and publish the state.
+        """Start the servers, deploy the pipeline to them, and write the state file `cloud.json`.
 
         Raises:
-            LocalCloudError: A server does not start, or the home is from before 2026-11-29.
+            LocalCloudError: A server does not start, or a release from before 2026-11-29 created
+                the home directory.
         """
         (self._home / FILE).unlink(missing_ok=True)
         self._parts.stop()
@@ -121,7 +124,7 @@ class Supervisor:
             state.save(self._home)
 
     def watch(self) -> None:
-        """Watch the servers and report plays that arrive, until a command asks for a restart.
+        """Check the servers and report new plays, until a command asks for a restart.
 
         Raises:
             LocalCloudError: A server ended, or Postgres ended and does not start again.
@@ -153,7 +156,7 @@ class Supervisor:
         self._say("Postgres is back: what waits in the queues loads now")
 
     def stop(self) -> None:
-        """Stop everything, whatever state it is in."""
+        """Stop all servers, even if their start was interrupted."""
         self._say("stopping; the data stays")
         (self._home / FILE).unlink(missing_ok=True)
         # Read it again, because commands change the memory while the servers run.
@@ -168,11 +171,11 @@ class Supervisor:
     def _start_servers(self) -> None:
         with no_other_start():
             if self._options.empty and not self._given.empty:
-                self._say("this home is for your own plays: nothing simulated is added to it")
+                self._say("this local cloud is for your own plays: no simulated plays are added")
             if self._given.empty and self._memory.simulated:
                 self._say(
-                    "this home holds simulated plays, or soon will: --empty does not remove them, "
-                    "`plays local reset` deletes all that is in it"
+                    "this local cloud holds simulated plays, or soon will: --empty does not remove "
+                    "them; `plays local reset` deletes everything in it"
                 )
             self._remember(ports=choose(self._memory.ports, self._say))
             simulators = self._options.simulators
@@ -225,8 +228,8 @@ class Supervisor:
         self._say(f"ready: AWS at {ports.aws_endpoint}, Postgres on port {ports.postgres}")
         for line in next_steps(self._memory, self._options):
             self._say(line)
-        self._say(f"the database, to read: {state.database_url}")
-        self._say(f"its reports, for other tools: {state.report_url}")
+        self._say(f"the database, read-only: {state.database_url}")
+        self._say(f"its reporting views, for other tools: {state.report_url}")
         self._say(f"the page: {state.page_url}")
 
     def _state(self, bucket: str, context: dict[str, str]) -> CloudState:
@@ -267,7 +270,7 @@ class Supervisor:
 
 
 def main() -> None:
-    """Run in the background; the output goes to a log."""
+    """Run a local cloud in the background; the caller redirects the output to a log."""
     home, options = Path(sys.argv[1]), RunOptions.model_validate_json(sys.argv[2])
     try:
         run(home, options, lambda text: print(text, flush=True))  # noqa: T201 - its log

@@ -9,7 +9,8 @@ from tzlocal import get_localzone_name
 from infra.local.aws import LocalAws, client
 
 REFRESH_S = 10
-"""How long a start refreshes outdated months; polls and the schedule refresh the rest."""
+"""Seconds that a start spends on refreshing the derived tables; polls and the schedule do the
+rest."""
 
 
 def machine_zone() -> str | None:
@@ -21,7 +22,7 @@ def machine_zone() -> str | None:
 
 
 def set_default(aws: LocalAws, function: str, zone: str | None, say: Callable[[str], None]) -> None:
-    """Set a time zone for listeners without one, then refresh months that are still outdated.
+    """Set a time zone for listeners without one, then refresh outdated months of derived tables.
 
     A failure is only reported, because plays arrive without it.
 
@@ -35,4 +36,7 @@ def set_default(aws: LocalAws, function: str, zone: str | None, say: Callable[[s
     answer = client("lambda", aws).invoke(FunctionName=function, Payload=json.dumps(event).encode())
     result = json.loads(answer["Payload"].read())
     if error := result.get("errorMessage") or result.get("error"):
-        say(f"reports may be in UTC or behind: {error}; see `plays listener set`, `plays derive`")
+        say(
+            f"reports may use UTC or lack the newest plays ({error}): run `plays listener set` "
+            "or `plays derive`"
+        )

@@ -21,7 +21,7 @@ def test_a_rate_limit_of_hours_is_obeyed_without_another_call(local_cloud, scena
     first, second = (local_cloud.plays("poll") for _ in range(2))
 
     assert (first.returncode, second.returncode) == (1, 1)
-    assert "rate-limits the app of me until" in second.stderr
+    assert "rate-limits the app of listener me until" in second.stderr
     assert local_cloud.blocked_calls() == 0
     blocked_until = local_cloud.run_json("status")["blocked_until"]["me"]
     wait = datetime.fromisoformat(blocked_until) - datetime.now(UTC)

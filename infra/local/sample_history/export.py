@@ -39,11 +39,11 @@ class HistorySummary:
 
     @property
     def distinct_tracks(self) -> int:
-        """The number of tracks."""
+        """The number of distinct tracks."""
         return len(self.tracks)
 
     def counted(self, story: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """Yield sessions, and count their rows."""
+        """Yield the sessions unchanged, and count their rows."""
         for session in story:
             music = [(row.ended_s, row.number) for row in session if row.kind == "track"]
             self.rows += len(session)
@@ -70,7 +70,8 @@ def write_history_zip(
         plays: Records in all files together; at least one.
         seed: Determines the person.
         until: When the export was made; the last play is some hours older.
-        since: The day of the first play; by default 30 plays a day, but not before 2012.
+        since: The day of the first play; by default the day that gives 30 plays a day, but not
+            before 2012.
         discount: The higher, the more tracks; see `person.DISCOUNT`.
         as_of: Write the export that the same person got at this earlier instant instead. It ends
             there, and 3 % of its timestamps are 1 s later. Only plays above 1 s move, so that both
@@ -91,7 +92,7 @@ def write_history_zip(
 
 
 def _as_of(story: Iterable[list[Row]], end_s: float) -> Iterator[list[Row]]:
-    """Yield the sessions that an earlier export contains, with some seconds moved by one."""
+    """Yield the sessions that an earlier export contains, with some timestamps 1 s later."""
     for session in story:
         known = [row for row in session if row.ended_s < end_s]
         moved: list[Row] = []
@@ -128,7 +129,7 @@ def _name(medium: str, rows: list[Row]) -> str:
 
 
 def _record(row: Row) -> dict[str, Any]:
-    """Write one record."""
+    """Return one record of an export file."""
     session = row.session
     long_name, short_name = PLATFORMS[session.device]
     return {
@@ -150,7 +151,7 @@ def _record(row: Row) -> dict[str, Any]:
 
 @lru_cache(maxsize=50_000)
 def _names(kind: Kind, number: int) -> dict[str, Any]:
-    """Write the fields that name the item; the fields of other kinds are null."""
+    """Return the fields that name the played item; the fields for other kinds are null."""
     track = catalogue.track(number) if kind == "track" else None
     episode, book = kind == "episode", kind == "audiobook"
     return {

@@ -42,13 +42,14 @@ _KIND_SHARES = (0.972, 0.02, 0.001, 0.007)
 _VIDEOS = 0.02
 _ZERO = 0.0455
 _SHORT = 0.5198
-"""Plays below `_SHORT_MS`, including those of 0 ms."""
+"""Share of plays below `_SHORT_MS`, including those of 0 ms."""
 _SHORT_MS = 30_000
 _AGAIN = 0.0032
-"""Records that repeat both ts and item; of these, `_AGAIN_WHOLE` repeat every field."""
+"""Share of records that repeat ts and item of another; of these, `_AGAIN_WHOLE` repeat every
+field."""
 _AGAIN_WHOLE = 0.41
 _SAME_SECOND = 0.1255
-"""Records that share their ts with another record, most often of a different item."""
+"""Share of records with the same ts as another record, most often of a different item."""
 # Chance that a row joins the previous one. A row shares its second if it joins or is joined, so
 # the share is 1 - (1 - chance)².
 _JOINS = 1 - sqrt(1 - _SAME_SECOND)
@@ -96,13 +97,14 @@ def sessions(
 ) -> Iterator[list[Row]]:
     """Yield a person's history, session by session.
 
-    Rows of one second are neighbours, and lie in one session; other rows are 2 s apart or more.
+    Rows that end in the same second are adjacent and belong to one session; other rows are 2 s
+    apart or more.
 
     Args:
         plays: Rows in all.
         seed: Determines the person.
         until: The last row ends some hours before.
-        since: The first day; by default 30 plays a day, but not before 2012.
+        since: The first day; by default the day that gives 30 plays a day, but not before 2012.
         discount: See `DISCOUNT`.
     """
     rng = catalogue.dice(seed, "history")
@@ -208,7 +210,7 @@ class Person:
         return number
 
     def _ms_played(self, kind: Kind, number: int) -> int:
-        """Choose the length of a play."""
+        """Choose how long an item is played, in milliseconds."""
         rng = self._rng
         chance = rng.random()
         if chance < _ZERO:
@@ -220,7 +222,7 @@ class Person:
 
 
 def _length_ms(kind: Kind, number: int) -> int:
-    """Return the length of an item."""
+    """Return the length of a track, episode or audiobook, in milliseconds."""
     if kind == "track":
         return catalogue.track(number).duration_ms
     return 1_200_000 + number * 7_919_333 % 3_600_000

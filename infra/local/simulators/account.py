@@ -26,7 +26,7 @@ class AccessTokens:
         self._expire_at: dict[str, datetime] = {}
 
     def issue(self, lives_s: int) -> str:
-        """Issue a token."""
+        """Issue an access token that expires after `lives_s` seconds."""
         token = f"BQ{secrets.token_urlsafe(96)}"
         self._expire_at[token] = self._clock() + timedelta(seconds=lives_s)
         return token
@@ -57,7 +57,7 @@ class Grants:
         return f"{stem}.{_signature(stem)}"
 
     def rotate(self, token: str) -> str:
-        """Replace a token by a new one."""
+        """Invalidate a refresh token, and issue a new one in its place."""
         self._replaced.add(token)
         return self.issue()
 
@@ -79,7 +79,7 @@ class Plays:
         self._clock = clock
 
     def newest(self) -> list[Listened]:
-        """Return the newest plays, at least as many as are shown if there are enough."""
+        """Return the plays that tests added, and the last `PLAYS_SHOWN` of the listener."""
         listened = self._listener.plays_until(self._clock(), PLAYS_SHOWN) if self._listener else []
         return [*self.added, *listened]
 

@@ -36,7 +36,7 @@ _MARKETS = ("AT", "DE", "JP", "US")
 
 
 def with_token(tokens: account.AccessTokens, answer: Answer) -> Answer:
-    """Require a valid access token."""
+    """Return `answer` with a check that the request has a valid access token."""
 
     def checked(request: Request, **parts: Any) -> Response:
         given = request.authorization

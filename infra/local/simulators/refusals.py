@@ -27,7 +27,7 @@ def oauth_error(error: str, description: str) -> Response:
 
 
 def plain_text(status: int, text: str) -> Response:
-    """Refuse as a gateway in front of the service does."""
+    """Refuse in plain text, as a gateway in front of the service does."""
     return Response(text, status, mimetype="text/plain")
 
 

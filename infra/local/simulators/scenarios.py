@@ -35,11 +35,11 @@ class Act:
     passed: list[datetime] = field(default_factory=list)
 
     def __getitem__(self, parameter: str) -> int:
-        """Return a parameter."""
+        """Return the value of a parameter."""
         return self.parameters[parameter]
 
     def chooses(self, key: str) -> bool:
-        """True for one key in `every`, always the same keys; for none if `every` is 0."""
+        """True for about one in `every` keys, chosen by their hash; for none if `every` is 0."""
         return self["every"] > 0 and crc32(key.encode()) % self["every"] == 0
 
 
@@ -48,8 +48,9 @@ class Scenario:
     """One way to misbehave; each default means normal behaviour.
 
     Requests match if their path begins with `path`. `answer` returns a replacement of the
-    simulator's answer, or None to keep it; `show` changes the rows of an answer. Both get the act
-    and the time. `parameters` are integers with their defaults, for both and for the simulators.
+    simulator's answer, or None to keep it; `show` changes the rows of an answer. Both receive the
+    active scenario and the time. `parameters` are integers with their defaults, for both and for
+    the simulators.
     """
 
     summary: str
@@ -70,12 +71,12 @@ class ActiveScenarios:
     now: datetime
 
     def shown(self, rows: list[Row]) -> list[Row]:
-        """Change the rows of an answer."""
+        """Return the rows of an answer as the active scenarios change them."""
         for act in self.acts:
             rows = act.scenario.show(act, self.now, rows)
         return rows
 
     def parameter(self, name: str, normally: int) -> int:
-        """Return a parameter of the latest scenario that has it."""
+        """Return a parameter of the latest scenario that has it; `normally` if none has."""
         values = [act[name] for act in self.acts if name in act.parameters]
         return values[-1] if values else normally

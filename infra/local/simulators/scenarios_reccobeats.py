@@ -20,19 +20,19 @@ def error(status: int, code: int, text: str) -> Response:
 
 
 def _with(name: str, value: int | None) -> Callable[[Act, datetime, list[Row]], list[Row]]:
-    """Return a rule that sets one field in all rows that have it."""
+    """Return a `show` function that sets one field in all rows that have it."""
     return lambda _, __, rows: [row | {name: value} if name in row else row for row in rows]
 
 
 RECCOBEATS: Table = {
     "reccobeats-missing-rows": Scenario(
-        "One row in `every` is missing without notice.",
+        "One row in `every` is missing from the answer.",
         show=lambda act, _, rows: [row for row in rows if not act.chooses(row["href"])],
         parameters={"every": 2},
     ),
     "reccobeats-empty": Scenario("No track is known: content is empty.", show=lambda *_: []),
     "reccobeats-no-key": Scenario(
-        "Every track has key -1: none.",
+        "Every track has key -1, which means no key.",
         show=_with("key", -1),
     ),
     "reccobeats-popularity-unknown": Scenario(
@@ -44,7 +44,7 @@ RECCOBEATS: Table = {
         show=_with("popularity", 0),
     ),
     "reccobeats-rate-limited": Scenario(
-        "429 with Retry-After; calls before that make the block start anew.",
+        "429 with Retry-After; each call during that time restarts it.",
         answer=lambda act, _: wait(error(429, 4291, "too many requests"), act["retry_after_s"]),
         parameters={"retry_after_s": 5},
     ),
@@ -52,7 +52,7 @@ RECCOBEATS: Table = {
         "403 for every user agent.", answer=lambda *_: plain_text(403, "Forbidden")
     ),
     "reccobeats-error": Scenario(
-        "500.", answer=lambda *_: plain_text(500, "Internal Server Error")
+        "500 for every call.", answer=lambda *_: plain_text(500, "Internal Server Error")
     ),
     "reccobeats-down": Scenario(
         "503: the service is down.", answer=lambda *_: plain_text(503, "no healthy upstream")

@@ -44,7 +44,7 @@ def _quota(act: Act, now: datetime) -> Response | None:
 def _each(
     change: Callable[[Act, Row], list[Row]], *, known: bool = False
 ) -> Callable[[Act, datetime, list[Row]], list[Row]]:
-    """Return a rule that replaces one play in `every` by others.
+    """Return a `show` function that replaces one play in `every` by others.
 
     Args:
         change: Returns the plays shown in place of a play.
@@ -99,7 +99,7 @@ def _local(row: Row) -> Row:
 
 ACCOUNTS: Table = {
     "rotated-refresh-token": Scenario(
-        "Each refresh returns a new refresh token, and the old one dies (as before mid-2026).",
+        "Each refresh returns a new refresh token and revokes the old one, as until mid-2026.",
         TOKEN_PATH,
         parameters={"rotates": 1},
     ),
@@ -140,7 +140,7 @@ _APPS: Table = {
         parameters={"popularity": 1, "several_tracks": 1, "audio_features": 1},
     ),
     "new-app": Scenario(
-        "A new app as it was seen: track objects lack external_ids (the ISRC) too.",
+        "A new app as users saw it: track objects also lack external_ids (the ISRC).",
         parameters={"external_ids": 0},
     ),
 }
@@ -150,7 +150,7 @@ _WINDOWS: Table = {
         "Recently played is empty: no items, next and cursors null.", PATH, show=lambda *_: []
     ),
     "shrunken-window": Scenario(
-        "Recently played shows a few plays only, and all of them again later.",
+        "Recently played shows only `plays` plays until the scenario ends.",
         PATH,
         show=lambda act, _, rows: rows[: act["plays"]],
         parameters={"plays": 2},
@@ -168,13 +168,13 @@ _WINDOWS: Table = {
         parameters={"every": 5, "apart_ms": 29},
     ),
     "moved-plays": Scenario(
-        "One play in `every` that is known has its played_at moved by `shift_ms` (11 to 968).",
+        "One in `every` plays from before the scenario has a played_at `shift_ms` later.",
         PATH,
         show=_each(lambda act, row: [_moved(row, act["shift_ms"])], known=True),
         parameters={"every": 1, "shift_ms": 29},
     ),
     "vanished-plays": Scenario(
-        "One play in `every` that is known is gone from the window, until the scenario ends.",
+        "One in `every` plays from before the scenario is missing until it ends.",
         PATH,
         show=_each(lambda *_: [], known=True),
         parameters={"every": 3},
@@ -220,12 +220,12 @@ _REFUSALS: Table = {
         answer=lambda *_: plain_text(403, NOT_REGISTERED),
     ),
     "deleted-tracks": Scenario(
-        "404 for each single track.",
+        "404 for every request for a single track.",
         "/v1/tracks/",
         lambda *_: api_error(404, "Resource not found"),
     ),
     "rate-limited": Scenario(
-        "429 with Retry-After; calls before that make the block start anew.",
+        "429 with Retry-After; each call during that time restarts it.",
         answer=lambda act, _: wait(api_error(429, "API rate limit exceeded"), act["retry_after_s"]),
         parameters={"retry_after_s": 5},
     ),
@@ -243,12 +243,16 @@ _REFUSALS: Table = {
         parameters={"retry_after_s": 52_531},
     ),
     "quota": Scenario(
-        "`calls` in a rolling `window_s`, then 429 QUOTA_EXCEEDED until a call leaves it.",
+        "At most `calls` in any `window_s` seconds; further calls get 429 QUOTA_EXCEEDED.",
         answer=_quota,
         parameters={"calls": 600, "window_s": 86_400},
     ),
-    "bad-gateway": Scenario("502.", answer=lambda *_: plain_text(502, "Bad Gateway")),
-    "unavailable": Scenario("503.", answer=lambda *_: api_error(503, "Service unavailable")),
+    "bad-gateway": Scenario(
+        "502 for every call.", answer=lambda *_: plain_text(502, "Bad Gateway")
+    ),
+    "unavailable": Scenario(
+        "503 for every call.", answer=lambda *_: api_error(503, "Service unavailable")
+    ),
     "hangs": Scenario("Every answer takes `hang_s` seconds.", parameters={"hang_s": 20}),
 }
 

@@ -55,7 +55,7 @@ class Simulator:
         self._counts: Counter[str] = Counter()
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        """Serve one request, as WSGI asks, unless a web page sent it."""
+        """Serve one WSGI request; refuse it if a web page sent it."""
         request = Request(environ)
         response = _refused(request) or self._respond(request)
         if not request.path.startswith(CONTROL):
@@ -86,7 +86,7 @@ class Server:
     """
 
     def __init__(self, app: "WSGIApplication", host: str, port: int) -> None:
-        """Port 0 takes any free one."""
+        """Start to listen; port 0 means any free port."""
         self._sockets: dict[int, Any] = {}
         # Any, because `create_server` has no precise type; for one address its result has all of
         # the attributes used here.
@@ -112,7 +112,7 @@ def _refused(request: Request) -> Response | None:
     port = int(request.environ["SERVER_PORT"])
     if is_named(headers.get("host"), port) and not is_of_a_page(headers, request.method):
         return None
-    message = f"a simulator answers to 127.0.0.1:{port}, and to no web page"
+    message = f"a simulator accepts requests to 127.0.0.1:{port}, but none from a web page"
     return json_response({"error": {"status": 403, "message": message}}, 403)
 
 

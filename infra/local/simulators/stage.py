@@ -1,4 +1,4 @@
-"""The active scenarios of a simulator, its block after a 429, and its clock.
+"""The active scenarios of a simulator, its clock, and its block: after a 429 it refuses all calls.
 
 `POST /_control/scenario` takes `{"name": NAME}` and optionally `times` (number of requests it
 applies to), `for_s` (seconds that it lasts, on the simulator's clock), the scenario's parameters,
@@ -71,7 +71,7 @@ class Stage:
         self._on_begin[path] = action
 
     def guard(self, answer: StagedAnswer, *, is_blocked: bool = True) -> Answer:
-        """Let the block and the active scenarios answer first.
+        """Return a function that calls `answer` unless the block or a scenario answers instead.
 
         Args:
             answer: The simulator's own answer.
@@ -192,11 +192,11 @@ class Stage:
     def _complaint(self, order: Order) -> str | None:
         """Return what is wrong with the names in a request; None if they are valid."""
         if order.name not in self._table:
-            return f"no scenario {order.name}: take one of {', '.join(self._table)}"
+            return f"there is no scenario {order.name}: use one of {', '.join(self._table)}"
         known = self._table[order.name].parameters
         if unknown := sorted(set(order.__pydantic_extra__) - set(known)):
             takes = ", ".join(("times", "for_s", *known))
-            return f"{order.name} has no {unknown[0]}: it takes {takes}"
+            return f"{order.name} has no parameter {unknown[0]}: it takes {takes}"
         return None
 
 

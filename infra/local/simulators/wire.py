@@ -21,7 +21,7 @@ Wire = dict[str, Any]
 
 
 def play_history(track: Wire, played_at: datetime, context_uri: str | None) -> Wire:
-    """Write one play of `recently-played`; `played_at` is the end of the play."""
+    """Return one item of `recently-played`; `played_at` is the end of the play."""
     return {
         "track": track,
         "played_at": written(played_at),
@@ -30,7 +30,7 @@ def play_history(track: Wire, played_at: datetime, context_uri: str | None) -> W
 
 
 def track_object(track: Track) -> Wire:
-    """Write a track."""
+    """Return a track object of Spotify's web API."""
     return {
         "album": _album_object(track),
         "artists": [_artist_object(artist) for artist in track.artists],

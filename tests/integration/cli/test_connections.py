@@ -47,11 +47,11 @@ def backend(connections) -> int:
         return reader.run(BACKEND)[0][0]
 
 
-def test_a_connection_is_reused(connections):
+def test_an_idle_connection_is_reused(connections):
     assert backend(connections) == backend(connections)
 
 
-def test_two_readers_at_once_have_two_connections(connections):
+def test_concurrent_readers_have_separate_connections(connections):
     with connections.reader() as first, connections.reader() as second:
         assert first.run(BACKEND) != second.run(BACKEND)
 
@@ -66,7 +66,7 @@ def test_connections_from_before_a_restart_are_dropped(connections, postgres):
     assert backend(connections)
 
 
-def test_a_stopped_server_is_an_error_until_it_restarts(connections, postgres):
+def test_a_stopped_postgres_is_an_error_until_it_restarts(connections, postgres):
     backend(connections)
     postgres.stop()
     with pytest.raises(DatabaseAwayError), connections.reader():
@@ -77,7 +77,7 @@ def test_a_stopped_server_is_an_error_until_it_restarts(connections, postgres):
     assert backend(connections)
 
 
-def test_a_connection_survives_a_missing_page(connections):
+def test_a_connection_is_reused_after_a_page_not_found(connections):
     before = backend(connections)
     with pytest.raises(NotFound), connections.reader():
         raise NotFound
@@ -85,7 +85,7 @@ def test_a_connection_survives_a_missing_page(connections):
     assert backend(connections) == before
 
 
-def test_a_connection_survives_a_failed_statement(connections):
+def test_a_connection_is_reused_after_a_failed_statement(connections):
     before = backend(connections)
     with pytest.raises(QueryError), connections.reader() as reader:
         reader.read(Query(sql="SELECT 1/0"))

@@ -54,7 +54,7 @@ def dashboard(home):
         process.communicate()
 
 
-def test_it_prints_the_url_and_ends_at_ctrl_c(dashboard):
+def test_dashboard_prints_its_url_and_ends_at_ctrl_c(dashboard):
     port = any_free()
 
     process, said = dashboard("--port", str(port))
@@ -68,7 +68,7 @@ def test_it_prints_the_url_and_ends_at_ctrl_c(dashboard):
     assert process.returncode == 0
 
 
-def test_json_holds_the_url(dashboard):
+def test_json_contains_the_url(dashboard):
     port = any_free()
 
     _, said = dashboard("--port", str(port), "--json")
@@ -76,7 +76,7 @@ def test_json_holds_the_url(dashboard):
     assert json.loads(said) == {"url": f"http://{HOST}:{port}/"}
 
 
-def test_a_port_in_use_is_one_line(dashboard, busy_port):
+def test_a_port_in_use_is_a_one_line_error(dashboard, busy_port):
     process, _ = dashboard("--port", str(busy_port))
 
     said = process.communicate(timeout=10)
@@ -85,7 +85,7 @@ def test_a_port_in_use_is_one_line(dashboard, busy_port):
     assert said == ("", f"plays: port {busy_port} {reason}\n")
 
 
-def test_by_default_a_port_in_use_is_skipped(busy_port):
+def test_without_option_port_a_port_in_use_is_skipped(busy_port):
     with listen(None, first=busy_port) as listening:
         host, port = listening.getsockname()
 
@@ -93,7 +93,7 @@ def test_by_default_a_port_in_use_is_skipped(busy_port):
     assert busy_port < port < busy_port + 100
 
 
-def test_the_process_stays_small(dashboard):
+def test_the_dashboard_process_stays_below_its_memory_limit(dashboard):
     port = any_free()
     process, _ = dashboard("--port", str(port))
     for _ in range(3):
@@ -124,7 +124,7 @@ def _a_program(folder, script):
     return str(program)
 
 
-def test_a_failed_status_is_explained(home, monkeypatch):
+def test_the_error_of_plays_status_is_raised(home, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home / "nothing"))
 
     with pytest.raises(PageError, match="no local cloud runs in "):

@@ -23,7 +23,7 @@ def history(database, address_of, monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_the_last_complete_year_is_the_default(plays, history):
+def test_report_covers_the_last_complete_year_by_default(plays, history):
     run = plays("report", "--listener", "zq7")
 
     assert run.exit_code == 0, run.output
@@ -40,7 +40,7 @@ def test_the_default_listener_gets_a_heading_in_the_first_person(plays, history)
     assert "My listening in 2025" in plain((history / "listening-2025.html").read_text())
 
 
-def test_the_file_shows_the_unknown_days_of_its_comparison(plays, history, owner):
+def test_the_report_shows_the_unknown_days_of_both_years(plays, history, owner):
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('zq7', '2025-09-01 00:00Z', '2025-09-05 00:00Z', 'outage', 'poll')"
@@ -53,7 +53,7 @@ def test_the_file_shows_the_unknown_days_of_its_comparison(plays, history, owner
     assert doubt in plain((history / "listening-2025.html").read_text())
 
 
-def test_git_ignores_a_file_with_the_default_name(plays, history):
+def test_git_ignores_a_report_with_the_default_name(plays, history):
     plays("report", "--listener", "zq7")
 
     (written,) = history.iterdir()
@@ -61,7 +61,7 @@ def test_git_ignores_a_file_with_the_default_name(plays, history):
 
 
 @pytest.mark.parametrize("target", ["by a forwarded port"], indirect=True)
-def test_the_file_marks_simulated_plays(plays, history, target, monkeypatch, home):
+def test_the_report_marks_simulated_plays(plays, history, target, monkeypatch, home):
     monkeypatch.setitem(vars(target), "state", CloudState.load(home))
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
     Memory(simulated={"zq7"}).save(home)
@@ -77,7 +77,7 @@ def test_the_file_marks_simulated_plays(plays, history, target, monkeypatch, hom
     assert said == [True, False]
 
 
-def test_the_file_loads_nothing(plays, history):
+def test_the_report_loads_nothing_from_the_network(plays, history):
     plays("report", "--listener", "zq7")
 
     source = (history / "listening-2025.html").read_text()
@@ -88,7 +88,7 @@ def test_the_file_loads_nothing(plays, history):
     assert '"Segoe UI"' in source
 
 
-def test_the_file_holds_no_name_but_the_chosen_one(plays, history, owner):
+def test_the_report_contains_no_name_except_the_chosen_one(plays, history, owner):
     plays("report", "--listener", "zq7", "--name", "Mo <3")
 
     source = (history / "listening-2025.html").read_text()
@@ -101,7 +101,7 @@ def ids(owner):
     return [str(found) for (found,) in owner.run("SELECT track_id FROM reporting.tracks")]
 
 
-def test_an_existing_file_is_kept(plays, history):
+def test_an_existing_file_is_replaced_only_with_force(plays, history):
     (history / "mine.html").write_text("dear")
 
     refused = plays("report", "--listener", "zq7", "--out", "mine.html")
@@ -114,7 +114,7 @@ def test_an_existing_file_is_kept(plays, history):
     assert "Listening of zq7" in (history / "mine.html").read_text()
 
 
-def test_a_month_can_be_chosen(plays, history):
+def test_options_year_and_month_select_one_month(plays, history):
     run = plays("report", "--listener", "zq7", "--year", "2025", "--month", "7", "--json")
 
     done = json.loads(run.stdout)
@@ -150,7 +150,7 @@ def test_an_unknown_option_value_is_refused(option, value, message, plays, histo
     assert message in " ".join(run.output.split())
 
 
-def test_without_any_play_it_says_what_to_do(plays, database):
+def test_a_report_without_any_play_is_refused(plays, database):
     run = plays("report")
 
     assert run.exit_code == 1

@@ -24,7 +24,7 @@ def test_one_row_is_counted_in_the_singular(plays):
     assert plays("sql", "SELECT 1").stderr == "1 row\n"
 
 
-def test_rows_can_be_json(plays):
+def test_option_json_prints_a_list_of_objects(plays):
     result = plays("sql", TWO, "--json")
 
     assert json.loads(result.stdout) == [
@@ -33,7 +33,7 @@ def test_rows_can_be_json(plays):
     ]
 
 
-def test_rows_can_be_csv(plays):
+def test_option_csv_prints_a_header_and_rows(plays):
     assert plays("sql", TWO, "--csv").stdout == 'id,text,more\n1,a,\n2,"",b\n'
 
 
@@ -89,14 +89,14 @@ def test_a_statement_must_be_utf_8(target):
         ("SELECT 1; SELECT 2", "cannot insert multiple commands into a prepared statement (42601)"),
     ],
 )
-def test_an_error_of_postgres_is_one_line(plays, statement, line):
+def test_an_error_from_postgres_is_printed_as_one_line(plays, statement, line):
     result = plays("sql", statement)
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"plays: {line}\n"
 
 
-def test_a_result_that_is_too_large_is_one_line(plays):
+def test_a_result_over_5_mb_is_a_one_line_error(plays):
     result = plays("sql", "SELECT repeat('x', 1000) FROM generate_series(1, 6000)", "--csv")
 
     assert (result.exit_code, result.stdout) == (1, "")
@@ -104,7 +104,7 @@ def test_a_result_that_is_too_large_is_one_line(plays):
     assert result.stderr.count("\n") == 1
 
 
-def test_json_and_csv_exclude_each_other(plays):
+def test_options_json_and_csv_exclude_each_other(plays):
     result = plays("sql", "SELECT 1", "--json", "--csv")
 
     assert (result.exit_code, result.stderr) == (1, "plays: choose --json or --csv, not both\n")

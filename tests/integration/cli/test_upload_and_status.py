@@ -67,7 +67,7 @@ def test_an_upload_has_no_report_before_its_last_batch(reader, reported, loaded)
     assert fetch_upload_progress(reader, UPLOAD) == (4, 7)
 
 
-def test_before_the_report_the_total_of_the_progress_is_unknown(reader, loaded):
+def test_the_progress_total_is_unknown_before_the_report(reader, loaded):
     loaded(UPLOAD, 0, inserted=4)
 
     assert fetch_upload_progress(reader, UPLOAD) == (4, None)
@@ -139,7 +139,7 @@ def test_an_upload_succeeds_even_if_the_refresh_fails(plays, target, history, wa
     assert line in " ".join(result.stderr.split())
 
 
-def test_an_upload_whose_rows_do_not_add_up_fails(plays, reported, loaded, history):
+def test_an_upload_with_unaccounted_rows_fails(plays, reported, loaded, history):
     reported(rows_in=11)
     loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
 
@@ -196,7 +196,7 @@ def test_earlier_dead_letters_do_not_end_the_waiting(target):
 
 
 @pytest.mark.usefixtures("complete")
-def test_a_late_file_does_not_hide_the_report_of_another(plays, history, tmp_path):
+def test_a_late_file_does_not_hide_another_files_report(plays, history, tmp_path):
     late = tmp_path / "late.zip"
     late.write_bytes(b"export")
 
@@ -272,7 +272,7 @@ def test_a_loaded_poll_has_a_complete_result(reader, polled, loaded):
     assert (result.inserted, result.duplicates) == (2, 1)
 
 
-def test_the_status_has_rows_the_last_poll_and_gaps(plays, database, polled):
+def test_the_status_contains_row_counts_last_poll_and_gaps(plays, database, polled):
     database.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) VALUES "
         "('me', '2026-07-01T01:00:00Z', '2026-07-01T02:00:00Z', 'full page', 'x')"
@@ -335,7 +335,7 @@ def gaps(database):
     return write
 
 
-def test_open_gaps_come_before_newer_closed_ones(status, gaps):
+def test_open_gaps_are_listed_before_newer_closed_gaps(status, gaps):
     gaps((900, 899), (901, 900))
     gaps(*((n + 1, n) for n in range(12)), closed=True)
 
@@ -372,7 +372,7 @@ def test_a_gap_without_an_end_ends_where_it_is_covered(status, gaps, closed_unti
     assert gap["ended_at"] == ended_at
 
 
-def test_the_covered_part_of_a_gap_does_not_count(status, gaps):
+def test_the_status_shows_only_the_uncovered_part_of_a_gap(status, gaps):
     covered_until = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
     gaps((5, 1), closed_until=covered_until.isoformat())
 
@@ -395,7 +395,7 @@ def polls(database):
     return store
 
 
-def test_coverage_is_computed_for_7_and_30_days(status, polls, gaps):
+def test_coverage_is_the_share_of_7_and_30_days(status, polls, gaps):
     polls(60 * 24, 0)
     gaps((24 * 40, 24 * 20))
     whole = status()["coverage"]["me"]
@@ -407,7 +407,7 @@ def test_coverage_is_computed_for_7_and_30_days(status, polls, gaps):
     assert parted["days_7"] == pytest.approx(5.5 / 6.5, abs=0.02)
 
 
-def test_coverage_is_computed_by_day(status, polls, gaps):
+def test_coverage_is_shown_for_each_of_seven_days(status, polls, gaps):
     polls(60 * 24, 0)
     gaps((24 * 3, 24 * 2))
 

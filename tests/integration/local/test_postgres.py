@@ -129,7 +129,9 @@ def test_after_a_crash_the_roles_are_set_once_the_data_have_recovered(server, da
 
 
 def test_failed_roles_are_an_error_without_a_password(server, capfd):
-    with pytest.raises(LocalCloudError, match=r"does not make its roles: .*ERROR") as failure:
+    with pytest.raises(
+        LocalCloudError, match=r"could not create its database or roles: .*ERROR"
+    ) as failure:
         server.start(any_free(), replace(PASSWORDS, loader=UNQUOTED))
 
     assert "secret" not in "".join([str(failure.value), *capfd.readouterr()])

@@ -159,7 +159,7 @@ def test_a_stop_never_signals_its_own_process_or_group(child, home, own):
     with held(home / "dummy.pid") as file:
         name(file, own())
 
-        with pytest.raises(LocalCloudError, match="its pid is not known"):
+        with pytest.raises(LocalCloudError, match="names another process"):
             child.stop()
 
 

@@ -74,5 +74,8 @@ def test_a_failure_to_set_the_zone_is_reported_and_stops_nothing(function, answe
     time_zone.set_default(AWS, "derive", "Europe/Berlin", said.append)
 
     assert said == [
-        "reports may be in UTC or behind: no such luck; see `plays listener set`, `plays derive`"
+        (
+            "reports may use UTC or lack the newest plays (no such luck): run `plays listener set` "
+            "or `plays derive`"
+        )
     ]

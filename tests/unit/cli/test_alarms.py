@@ -22,7 +22,7 @@ def alarm(target, name, state="ALARM"):
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
 
 
-def test_the_alarms_of_both_stacks_are_named_as_in_the_runbook(target):
+def test_alarms_of_both_stacks_are_named_as_in_the_runbook(target):
     names = (
         "SpotifyPipeline-AlarmsTokenDaysLeft1FD676953-x1",
         "SpotifyData-HostAlarmsDiskFilling44464CDE-x2",
@@ -37,7 +37,7 @@ def test_the_alarms_of_both_stacks_are_named_as_in_the_runbook(target):
     assert found == {"TokenDaysLeft1": f"about {names[0]}", "DiskFilling": f"about {names[1]}"}
 
 
-def test_the_local_cloud_has_no_alarms(target):
+def test_alarms_of_a_local_cloud_are_not_read(target):
     alarm(target, "SpotifyPipeline-AlarmsThrottles94AAEF9B-x3")
 
     assert alarms_on(replace(target, state=a_cloud_state())) == ()

@@ -46,7 +46,7 @@ def test_the_region_is_the_one_that_the_aws_cli_uses(shell, variables, region):
     assert session().region_name == region
 
 
-def test_a_profile_of_aws_login_has_credentials(shell, tmp_path, monkeypatch):
+def test_a_profile_from_aws_login_provides_credentials(shell, tmp_path, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     shell(f"[profile me]\nlogin_session = {IDENTITY}\n", AWS_PROFILE="me")

@@ -75,7 +75,7 @@ ANSWER = "/callback?code=AQC-1&state=S"
     ],
     ids=["yes", "no"],
 )
-def test_the_answer_is_kept_and_the_browser_gets_a_page(server, ask, path, answer, words):
+def test_the_server_keeps_the_answer_and_shows_a_page(server, ask, path, answer, words):
     page = ask(path, **FROM_SPOTIFY)
 
     assert answer_of(server) == answer
@@ -96,7 +96,9 @@ def test_the_answer_is_kept_and_the_browser_gets_a_page(server, ask, path, answe
     ],
     ids=lambda value: str(value) if isinstance(value, str | dict) else "",
 )
-def test_any_other_request_is_refused(server, ask, *, path, method, headers, status):
+def test_requests_other_than_the_redirect_are_refused(
+    server, ask, *, path, method, headers, status
+):
     page = ask(path, method, **headers)
 
     assert page.status_code == status
@@ -104,7 +106,7 @@ def test_any_other_request_is_refused(server, ask, *, path, method, headers, sta
 
 
 @pytest.mark.parametrize("path", ["/callback?code=AQC-1&state=S", "/callback?code=AQC-1&state=T"])
-def test_the_code_is_not_shown(ask, path, capfd):
+def test_the_authorization_code_is_neither_printed_nor_logged(ask, path, capfd):
     page = ask(path)
 
     out, err = capfd.readouterr()
@@ -124,7 +126,7 @@ def test_a_browser_that_disconnects_is_no_error(server, ask, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_silent_connection_is_closed(server):
+def test_a_connection_that_sends_nothing_is_closed(server):
     with socket.create_connection(server.server_address, TIMEOUT_S) as silent:
         server.handle_request()
 
@@ -180,7 +182,7 @@ def test_slow_clients_do_not_delay_the_timeout(server, consent_request, slow_cli
     assert time.monotonic() - began_at < READ_TIMEOUT_S
 
 
-def test_slow_clients_do_not_delay_the_end(server, slow_clients):
+def test_slow_clients_do_not_delay_closing_the_server(server, slow_clients):
     for _ in range(3):
         server.handle_request()
     began_at = time.monotonic()
@@ -190,11 +192,11 @@ def test_slow_clients_do_not_delay_the_end(server, slow_clients):
     assert time.monotonic() - began_at < READ_TIMEOUT_S
 
 
-def test_it_listens_on_the_loopback_only(server):
+def test_the_callback_server_listens_on_the_loopback_only(server):
     assert server.server_address[0] == HOST
 
 
-def test_a_forbidden_port_is_named_with_the_reason(consent_request, monkeypatch):
+def test_the_error_for_a_forbidden_port_has_the_reason(consent_request, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 

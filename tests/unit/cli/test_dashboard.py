@@ -21,21 +21,21 @@ def opened(target, monkeypatch):
     return urls
 
 
-def test_a_running_page_is_named_instead_of_starting_another(plays, opened):
+def test_dashboard_prints_the_url_of_a_running_page(plays, opened):
     run = plays("dashboard")
 
-    assert run.stdout == f"the page is already running: {PAGE} (--port starts a second one)\n"
+    assert run.stdout == f"the dashboard is already running: {PAGE} (--port starts a second one)\n"
     assert opened == []
 
 
-def test_a_running_page_is_opened(plays, opened):
+def test_dashboard_open_opens_the_running_page(plays, opened):
     run = plays("dashboard", "--open", "--json")
 
     assert json.loads(run.stdout) == {"url": PAGE}
     assert opened == [PAGE]
 
 
-def test_the_page_reads_the_simulated_listeners_anew(tmp_path):
+def test_the_page_notices_a_new_simulated_listener(tmp_path):
     source = Source(options=(), memory=tmp_path / "memory.json")
 
     found = []

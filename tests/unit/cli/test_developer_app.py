@@ -47,7 +47,7 @@ def test_a_malformed_client_id_is_refused_and_not_quoted(terminal, given):
     assert given not in str(refusal.value)
 
 
-def test_the_simulators_client_id_has_another_form(terminal):
+def test_a_simulated_login_accepts_the_simulators_client_id(terminal):
     person, program = terminal
     os.write(person, b"\n")
 

@@ -75,7 +75,7 @@ def test_replay_sends_messages_that_were_in_flight_at_its_start(plays, sqs, sour
     assert set(bodies(sqs, source)) == {"one", "two"}
 
 
-def test_a_replay_without_available_messages_fails(plays, sqs, dead):
+def test_replay_fails_if_another_reader_holds_all_messages(plays, sqs, dead):
     send(sqs, dead, "one", "two")
     sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, VisibilityTimeout=60)
 
@@ -86,7 +86,7 @@ def test_a_replay_without_available_messages_fails(plays, sqs, dead):
     assert json.loads(result.stdout)["remaining"] == 2
 
 
-def test_replay_does_not_send_later_dead_letters(sqs, source, dead):
+def test_replay_does_not_send_dead_letters_that_arrive_later(sqs, source, dead):
     send(sqs, dead, "one", "two")
 
     replayed = send_back(sqs, dead, source, 2, lambda: send(sqs, dead, "late"))
@@ -110,7 +110,7 @@ def test_a_message_is_deleted_only_after_it_was_sent(sqs, source, dead, operatio
     assert depth(sqs, dead).total == 1
 
 
-def test_ctrl_c_loses_no_message(plays, target, sqs, source, dead):
+def test_ctrl_c_during_a_replay_loses_no_message(plays, target, sqs, source, dead):
     send(sqs, dead, "one", "two", "three")
     effects = iter([lambda: None, interrupt])
     target.session.events.register(

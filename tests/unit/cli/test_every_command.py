@@ -54,13 +54,13 @@ def run(arguments, obj=None, **settings):
     return CliRunner().invoke(app, arguments.split(), obj=obj, **settings)
 
 
-def test_the_table_has_every_command():
+def test_the_table_in_this_file_lists_every_command():
     assert sorted(TABLE) == sorted(commands(get_command(app)))
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.parametrize("command", ["", *TABLE])
-def test_the_help_fits_the_terminal(command, columns):
+def test_the_help_is_no_wider_than_the_terminal(command, columns):
     result = run(f"{command} -h", terminal_width=columns)
 
     assert result.exit_code == 0
@@ -76,7 +76,7 @@ def test_the_help_fits_the_terminal(command, columns):
 @pytest.mark.parametrize(
     ("command", "wrong"), [(name, use) for name, (uses, _) in TABLE.items() for use in uses]
 )
-def test_a_wrong_use_says_what_is_wrong(tmp_path, monkeypatch, command, wrong):
+def test_a_usage_error_is_explained_without_a_traceback(tmp_path, monkeypatch, command, wrong):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
@@ -89,7 +89,7 @@ def test_a_wrong_use_says_what_is_wrong(tmp_path, monkeypatch, command, wrong):
 
 
 @pytest.mark.parametrize(("command", "right"), WITH_TARGET.items())
-def test_ctrl_c_ends_in_one_line(command, right):
+def test_ctrl_c_prints_one_line(command, right):
     def press():
         raise KeyboardInterrupt
 
@@ -116,12 +116,12 @@ def test_without_a_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, com
 @pytest.mark.parametrize(
     "command", ["sql SELECT", "report", "listener list", "uploads", "uploads show 1"]
 )
-def test_if_postgres_is_away_one_line_says_so(target, command):
+def test_an_unavailable_postgres_is_a_one_line_error(target, command):
     result = run(command, lambda: target)
 
     assert (result.exit_code, result.stdout) == (FAILED, "")
     assert re.fullmatch("plays: [^\n]*connection refused[^\n]*\n", result.stderr)
 
 
-def test_the_version_is_shown():
+def test_option_version_prints_the_version():
     assert re.fullmatch(r"plays \d+\.\d+\.\d+\n", run("--version").stdout)

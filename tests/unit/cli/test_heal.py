@@ -28,7 +28,7 @@ def options(uris_):
     return [word for uri in uris_ for word in ("--track", uri)]
 
 
-def test_it_heals_until_nothing_remains_and_prints_the_sums(heal):
+def test_heal_continues_until_no_track_remains_and_prints_sums(heal):
     result, events = heal(
         a_healing(asked=200, learned=190, missed=10, remaining=250),
         a_healing(asked=200, learned=200, remaining=50),
@@ -43,7 +43,7 @@ def test_it_heals_until_nothing_remains_and_prints_the_sums(heal):
     )
 
 
-def test_json_holds_the_sums(heal):
+def test_json_contains_the_sums_of_all_calls(heal):
     result, _ = heal(
         a_healing(asked=2, learned=1, missed=1, remaining=1),
         a_healing(asked=1, learned=1),
@@ -62,7 +62,7 @@ def test_progress_and_time_left_go_to_stderr(heal):
     assert "left" in result.stderr
 
 
-def test_if_nothing_is_due_it_says_so(heal):
+def test_heal_says_if_no_track_is_due(heal):
     result, events = heal(a_healing())
 
     assert (result.exit_code, len(events)) == (0, 1)
@@ -70,7 +70,7 @@ def test_if_nothing_is_due_it_says_so(heal):
     assert "0/0" not in result.stderr
 
 
-def test_what_waits_for_a_later_time_is_named(heal, target):
+def test_heal_counts_the_tracks_that_still_wait(heal, target):
     wait_for_features(target, 1, 0, NOON)
     wait_for_features(target, 2, 2, NOON)
 
@@ -83,7 +83,7 @@ def test_what_waits_for_a_later_time_is_named(heal, target):
     )
 
 
-def test_all_asks_for_tracks_that_are_not_due(heal, target):
+def test_option_all_asks_for_tracks_that_are_not_due(heal, target):
     wait_for_features(target, 1, 4, NOON.replace(year=2099))
 
     result, events = heal(a_healing(asked=1, learned=1), arguments=["--all"])
@@ -92,7 +92,7 @@ def test_all_asks_for_tracks_that_are_not_due(heal, target):
     assert events == [{"tracks": [f"spotify:track:{1:022}"]}]
 
 
-def test_all_without_a_pending_track_asks_for_nothing(heal):
+def test_option_all_without_pending_tracks_names_no_track(heal):
     _, events = heal(a_healing(), arguments=["--all"])
 
     assert events == [{"most": STEP_TRACKS}]
@@ -133,7 +133,7 @@ def test_a_malformed_track_is_refused_with_the_valid_forms(heal, text):
     assert events == []
 
 
-def test_many_tracks_are_asked_for_in_steps_each_once(heal):
+def test_many_tracks_are_sent_in_steps_without_duplicates(heal):
     named = uris(STEP_TRACKS + 10)
 
     result, events = heal(
@@ -146,7 +146,7 @@ def test_many_tracks_are_asked_for_in_steps_each_once(heal):
     assert [event["tracks"] for event in events] == [named[:STEP_TRACKS], named[-15:]]
 
 
-def test_a_rate_limited_source_ends_it_with_exit_code_1(heal):
+def test_heal_fails_if_every_source_is_rate_limited(heal):
     result, events = heal(
         a_healing(asked=200, learned=160, postponed=40, remaining=900, blocked_until=UNTIL)
     )
@@ -160,14 +160,14 @@ def test_a_rate_limited_source_ends_it_with_exit_code_1(heal):
     assert result.stdout == ""
 
 
-def test_without_any_source_it_ends_with_advice(heal):
+def test_heal_without_a_configured_source_fails_with_advice(heal):
     result, events = heal(a_healing(remaining=7), a_healing(remaining=7))
 
     assert (result.exit_code, len(events)) == (1, 2)
     assert "no progress with 7 tracks: check that feature_sources" in result.stderr
 
 
-def test_it_continues_if_another_healer_takes_tracks(heal):
+def test_heal_continues_while_another_healer_takes_tracks(heal):
     result, events = heal(
         a_healing(remaining=300), a_healing(remaining=100), a_healing(asked=100, learned=100)
     )
@@ -175,7 +175,7 @@ def test_it_continues_if_another_healer_takes_tracks(heal):
     assert (result.exit_code, len(events)) == (0, 3)
 
 
-def test_a_failed_healer_is_quoted(heal):
+def test_the_error_of_a_failed_healer_is_printed(heal):
     failure = {"errorMessage": "the track cache takes nothing: healing stops"}
 
     result, _ = heal(failure | {"response": {"FunctionError": "Unhandled"}})
@@ -184,7 +184,7 @@ def test_a_failed_healer_is_quoted(heal):
     assert "plays: the healer failed: the track cache takes nothing" in result.stderr
 
 
-def test_ctrl_c_says_what_is_kept_and_what_continues(heal):
+def test_ctrl_c_says_that_found_features_are_kept(heal):
     result, _ = heal(a_healing(asked=200, learned=200, remaining=50), KeyboardInterrupt())
 
     assert result.exit_code == 130

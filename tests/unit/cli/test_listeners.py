@@ -69,7 +69,7 @@ def test_an_expired_login_has_no_days_left(log_in, polling_state):
 @pytest.mark.parametrize(
     "value", ["{}", '{"refresh_token": "hidden"}', "not json"], ids=["empty", "half", "unreadable"]
 )
-def test_without_a_readable_login_the_days_are_unknown(target, polling_state, value):
+def test_without_a_readable_login_the_days_left_are_none(target, polling_state, value):
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me", SecretString=value)
 
     assert polling_state().token_days_left is None
@@ -81,7 +81,7 @@ def test_a_secret_without_a_value_is_not_a_login(target, polling_state):
     assert polling_state().token_days_left is None
 
 
-def test_other_secrets_are_not_listeners(target, log_in):
+def test_secrets_without_the_listener_prefix_are_ignored(target, log_in):
     log_in("zoe")
     log_in("me")
     target.client("secretsmanager").create_secret(
@@ -91,7 +91,7 @@ def test_other_secrets_are_not_listeners(target, log_in):
     assert list(Listeners(target).polling_states(NOW)) == ["me", "zoe"]
 
 
-def test_before_the_first_poll_nothing_is_known(log_in, polling_state):
+def test_before_the_first_poll_the_polling_state_is_none(log_in, polling_state):
     log_in()
 
     found = polling_state()
@@ -112,14 +112,14 @@ def test_a_rate_limit_is_shown_until_it_ends(log_in, rate_limit, know, polling_s
     assert (found.blocked_until, found.answered_at) == (shown, NOW - 2 * AN_HOUR)
 
 
-def test_the_rate_limit_of_another_app_does_not_count(log_in, rate_limit, polling_state):
+def test_another_apps_rate_limit_is_not_shown(log_in, rate_limit, polling_state):
     log_in()
     rate_limit(NOW, app="another")
 
     assert polling_state().blocked_until is None
 
 
-def test_without_a_login_there_is_no_rate_limit(target, rate_limit, polling_state):
+def test_without_a_login_no_rate_limit_is_shown(target, rate_limit, polling_state):
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me")
     rate_limit(NOW)
 
@@ -154,7 +154,7 @@ def test_an_error_is_shown_until_the_next_login(log_in, know, polling_state, aut
     assert polling_state().last_error == (trouble if shown else None)
 
 
-def test_an_unreadable_listener_state_hides_nothing_else(target, log_in, polling_state):
+def test_an_unreadable_listener_state_does_not_hide_the_login(target, log_in, polling_state):
     log_in()
     target.client("dynamodb").put_item(
         TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
@@ -178,7 +178,7 @@ def break_app(target, rate_limit):
     )
 
 
-def test_an_unreadable_app_state_hides_nothing_else(break_app, log_in, know, polling_state):
+def test_an_unreadable_app_state_does_not_hide_the_login(break_app, log_in, know, polling_state):
     log_in()
     know(polled_at=NOW)
 
@@ -200,7 +200,9 @@ def test_the_status_says_that_a_rate_limit_is_unknown(plays, break_app, log_in):
     assert found["block_unknown"]["zoe"] is None
 
 
-def test_only_refusals_are_cleared(target, log_in, rate_limit, know, polling_state):
+def test_clear_refusals_keeps_the_last_answers_time(
+    target, log_in, rate_limit, know, polling_state
+):
     log_in()
     rate_limit(NOW)
     refusal = LoginRefusal(fingerprint=FINGERPRINT, since=NOW, tried_at=NOW)
@@ -217,7 +219,7 @@ def test_only_refusals_are_cleared(target, log_in, rate_limit, know, polling_sta
     assert found.answered_at == NOW
 
 
-def test_a_state_without_refusals_is_not_written(target, log_in, know):
+def test_clear_refusals_writes_no_state_without_refusals(target, log_in, know):
     log_in()
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}zoe")
 

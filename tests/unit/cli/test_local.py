@@ -73,7 +73,7 @@ def test_reset_asks_for_confirmation(local, tmp_path, at_terminal, keys, left):
     assert "Continue? [y/N] " in result.stderr
 
 
-def test_reset_reports_if_a_cloud_was_running(local, tmp_path):
+def test_reset_reports_whether_a_cloud_was_running(local, tmp_path):
     result = local("reset", "--json")
     (tmp_path / "logs").mkdir(parents=True)
     shown = local("reset", "--yes")
@@ -92,7 +92,7 @@ def test_reset_without_data_says_so(local, tmp_path, monkeypatch, folder):
     assert result.stdout == f"there is nothing to delete in {tmp_path / folder}\n"
 
 
-def test_json_needs_detach(local):
+def test_up_with_json_requires_detach(local):
     result = local("up", "--json")
 
     assert result.exit_code == 1

@@ -19,7 +19,7 @@ def kolkata(monkeypatch):
     time.tzset()
 
 
-def test_an_instant_is_shown_in_the_zone_of_this_machine(kolkata):
+def test_an_instant_is_shown_in_the_machine_time_zone(kolkata):
     assert local(NOON) == "2026-07-01 17:30 IST"
 
 
@@ -30,12 +30,12 @@ def test_an_instant_is_shown_in_the_zone_of_this_machine(kolkata):
         *((172_799, "47 h"), (172_800, "2 days"), (864_000, "10 days")),
     ],
 )
-def test_a_length_has_its_largest_fitting_unit(seconds, shown):
+def test_a_duration_is_shown_in_its_largest_fitting_unit(seconds, shown):
     assert length(seconds) == shown
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(0, "just now"), (59, "just now"), (60, "60 s ago"), (300, "5 min ago")]
 )
-def test_what_was_just_now_is_not_counted_in_seconds(seconds, shown):
+def test_less_than_a_minute_ago_is_just_now(seconds, shown):
     assert ago(NOON - timedelta(seconds=seconds), NOON) == shown

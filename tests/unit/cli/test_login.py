@@ -156,7 +156,7 @@ def switches(setup, target, monkeypatch, tmp_path):
     ("words", "typed", "line"),
     [
         (("--listener", "anna"), "", "add it with `plays listener add anna`"),
-        ((), "", "no client id: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
+        ((), "", "no client id was given: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
         (("--client-id", "a b"), "", "32 hexadecimal digits"),
         (("--client-id", APP, "--client-secret-stdin"), "", "but stdin is empty"),
         (("--client-id", APP, "--client-secret-stdin"), "app secret", "the client secret must"),
@@ -175,7 +175,7 @@ def test_a_login_with_wrong_options_changes_nothing(setup, switches, words, type
     assert (switches, setup.person.urls, setup.spotify.requests) == ([], [], [])
 
 
-def test_a_cloud_switches_after_the_code_is_exchanged(setup, switches):
+def test_the_local_cloud_switches_only_after_the_code_exchange(setup, switches):
     result = setup.login("--start-over", "--client-id", APP)
 
     assert result.exit_code == 0, result.stderr
@@ -192,7 +192,7 @@ def test_a_cloud_switches_after_the_code_is_exchanged(setup, switches):
     ],
 )
 @pytest.mark.usefixtures("ctrl_c")
-def test_without_a_consent_nothing_changes(setup, switches, does, code, line):
+def test_without_consent_no_login_is_stored(setup, switches, does, code, line):
     setup.store(BEFORE)
     setup.person.does = getattr(setup.person, does)
 
@@ -252,7 +252,7 @@ def test_a_simulated_login_asks_before_it_mixes_plays(setup, at_simulator, tmp_p
     assert Memory.load(tmp_path).simulated == {"me"}
 
 
-def test_a_simulated_login_is_recorded(setup, at_simulator, tmp_path):
+def test_a_simulated_login_marks_the_listener_as_simulated(setup, at_simulator, tmp_path):
     result = setup.login(*at_simulator, "--yes")
 
     assert result.exit_code == 0, result.stderr
@@ -285,7 +285,7 @@ def test_the_first_login_explains_how_to_create_an_app(setup):
     assert "Premium" in result.stderr
 
 
-def test_a_second_login_asks_nothing(returning):
+def test_a_second_login_reuses_the_stored_app(returning):
     result = returning.login()
 
     assert result.exit_code == 0
@@ -341,7 +341,7 @@ def test_a_login_replaces_an_unreadable_secret(setup):
 # The answer of the consent page
 
 
-def test_the_redirect_can_be_pasted(setup):
+def test_the_redirect_url_can_be_pasted(setup):
     setup.person.does = lambda: setup.person.pastes("", "what is this?", setup.person.redirect())
 
     result = setup.login("--client-id", APP)
@@ -365,7 +365,7 @@ def test_a_forged_answer_does_not_end_the_login(setup):
     assert setup.stored["refresh_token"] == GRANT
 
 
-def test_another_reason_of_the_consent_page_is_printed(setup):
+def test_an_error_from_the_consent_page_is_printed(setup):
     setup.person.does = lambda: setup.person.visits(
         setup.person.redirect(code="", error="server_error")
     )
@@ -373,7 +373,7 @@ def test_another_reason_of_the_consent_page_is_printed(setup):
     assert "its reason: server_error" in setup.login("--client-id", APP).stderr
 
 
-def test_with_no_browser_the_url_is_printed(setup, monkeypatch):
+def test_option_no_browser_prints_the_consent_url(setup, monkeypatch):
     result = setup.login("--client-id", APP, "--no-browser", "--timeout", "0.1")
 
     assert setup.person.urls == []
@@ -405,7 +405,7 @@ def test_a_port_in_use_is_refused_before_the_consent_page(setup):
     ],
     ids=["not registered", "no premium", "unknown"],
 )
-def test_a_first_login_without_plays_is_stored_with_advice(setup, reply, remedy):
+def test_a_first_login_is_stored_even_if_spotify_refuses_plays(setup, reply, remedy):
     setup.spotify.pages = [reply]
 
     result = setup.login("--client-id", APP)
@@ -416,7 +416,7 @@ def test_a_first_login_without_plays_is_stored_with_advice(setup, reply, remedy)
     assert setup.stored["refresh_token"] == GRANT
 
 
-def test_a_login_without_plays_does_not_replace_a_working_one(returning):
+def test_a_refused_login_does_not_replace_a_working_one(returning):
     returning.spotify.pages = [NOT_REGISTERED]
 
     result = returning.login()
@@ -426,7 +426,7 @@ def test_a_login_without_plays_does_not_replace_a_working_one(returning):
     assert returning.stored == BEFORE
 
 
-def test_a_login_without_plays_replaces_an_expired_one(setup):
+def test_a_refused_login_replaces_an_expired_one(setup):
     setup.store(BEFORE | {"authorized_at": iso(datetime.now(UTC) - timedelta(days=181))})
     setup.spotify.pages = [NOT_REGISTERED]
 
@@ -444,7 +444,7 @@ def test_a_login_without_plays_replaces_an_expired_one(setup):
     ],
     ids=["the stored one", "an earlier one"],
 )
-def test_a_login_without_plays_replaces_a_refused_one(returning, target, refused, kept):
+def test_a_refused_login_replaces_another_refused_one(returning, target, refused, kept):
     now = datetime.now(UTC)
     returning.store(BEFORE | {"authorized_at": iso(now)})
     refusal = LoginRefusal(fingerprint=refused, since=now, tried_at=now)
@@ -457,7 +457,7 @@ def test_a_login_without_plays_replaces_a_refused_one(returning, target, refused
     assert returning.stored["refresh_token"] == kept
 
 
-def test_a_login_is_kept_if_its_state_is_unreadable(returning, target):
+def test_an_earlier_login_with_unreadable_state_is_kept(returning, target):
     target.client("dynamodb").put_item(
         TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
     )
@@ -477,7 +477,7 @@ def test_a_login_is_kept_if_its_state_is_unreadable(returning, target):
     ],
     ids=["429", "503", "not from Spotify"],
 )
-def test_a_temporary_failure_of_the_test_loses_no_login(returning, reply, words):
+def test_a_login_is_stored_if_the_test_poll_fails_temporarily(returning, reply, words):
     returning.spotify.pages = [reply]
 
     result = returning.login()
@@ -524,7 +524,7 @@ AWS_IS_AWAY = EndpointConnectionError(endpoint_url="https://db")
     ],
     ids=["reading a rate limit", "AWS away", "writing a rate limit", "clearing a rate limit"],
 )
-def test_a_failure_of_aws_during_the_test_loses_no_login(
+def test_a_login_is_stored_if_aws_fails_during_the_test(
     returning, apps, failing, *, page, operation, error, words
 ):
     apps.throttle(KNOWN_APP, 1, datetime.now(UTC) - timedelta(hours=1))
@@ -539,7 +539,7 @@ def test_a_failure_of_aws_during_the_test_loses_no_login(
     assert returning.stored["refresh_token"] == GRANT
 
 
-def test_ctrl_c_during_the_test_loses_no_login(returning, failing):
+def test_a_login_is_stored_after_ctrl_c_during_the_test(returning, failing):
     returning.spotify.tokens = [failing(EXCHANGED, "GetItem", KeyboardInterrupt())]
 
     result = returning.login()
@@ -549,7 +549,7 @@ def test_ctrl_c_during_the_test_loses_no_login(returning, failing):
     assert returning.stored["refresh_token"] == GRANT
 
 
-def test_a_login_is_kept_if_aws_cannot_read_its_state(returning, failing):
+def test_an_earlier_login_is_kept_if_dynamodb_fails(returning, failing):
     returning.spotify.pages = [failing(NOT_REGISTERED, "GetItem", AWS_FAILS)]
 
     result = returning.login()
@@ -575,7 +575,7 @@ def test_a_login_is_kept_if_aws_cannot_read_its_state(returning, failing):
     ],
     ids=["bad code", "bad app", "503", "429", "no refresh token"],
 )
-def test_a_failed_exchange_changes_nothing(setup, switches, reply, words):
+def test_a_failed_code_exchange_stores_no_login(setup, switches, reply, words):
     setup.store(BEFORE)
     setup.spotify.tokens = [reply]
 
@@ -643,7 +643,7 @@ def test_a_rate_limit_of_the_token_endpoint_is_stored(returning, apps):
     )
 
 
-def test_an_answer_clears_an_expired_rate_limit(returning, apps):
+def test_a_successful_poll_clears_an_expired_rate_limit(returning, apps):
     apps.throttle(KNOWN_APP, 1, datetime.now(UTC) - timedelta(hours=1))
 
     returning.login()

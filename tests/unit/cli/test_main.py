@@ -56,7 +56,7 @@ def test_without_any_cloud_one_line_says_how_to_get_one(command):
         "dashboard --target local --port 8100",
     ],
 )
-def test_the_local_target_must_be_running_and_may_follow_the_command(command):
+def test_target_local_without_a_running_cloud_is_refused(command):
     result = CliRunner().invoke(app, command.split())
 
     assert result.exit_code == 1
@@ -119,7 +119,7 @@ def _own_options(group):
         ),
     ],
 )
-def test_an_error_is_one_line_and_exit_code_1(raised, line):
+def test_an_error_prints_one_line_and_exits_with_1(raised, line):
     result = run(raised)
 
     assert result.exit_code == 1
@@ -151,7 +151,7 @@ def test_with_target_aws_no_message_mentions_the_local_cloud(raised, line, asks,
 
 @pytest.mark.usefixtures("without_settings")
 @pytest.mark.parametrize("command", ["status", "sql x", "heal", "poll", "upload history.json"])
-def test_without_a_region_one_line_says_so(command):
+def test_a_missing_aws_region_is_a_one_line_error(command):
     result = CliRunner().invoke(app, ["--target", "aws", *command.split()])
 
     assert (result.exit_code, result.stdout) == (1, "")
@@ -163,7 +163,7 @@ def test_without_a_region_one_line_says_so(command):
 @pytest.mark.parametrize(
     "command", ["local up --detach", "local down", "local reset", "--target local status"]
 )
-def test_an_unusable_home_is_one_line(tmp_path, monkeypatch, command):
+def test_an_unusable_home_directory_is_a_one_line_error(tmp_path, monkeypatch, command):
     home = tmp_path / "file"
     home.touch()
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
@@ -181,7 +181,7 @@ def test_a_closed_pipe_ends_silently():
     assert (result.exit_code, result.stderr) == (1, "")
 
 
-def test_ctrl_c_ends_with_130():
+def test_ctrl_c_ends_with_exit_code_130():
     result = run(KeyboardInterrupt())
 
     assert result.exit_code == 130
@@ -191,7 +191,7 @@ def test_ctrl_c_ends_with_130():
 @pytest.mark.parametrize(
     "bug", [ZeroDivisionError(), OSError(errno.EBADF, "Bad file descriptor")], ids=repr
 )
-def test_a_bug_keeps_its_traceback(bug):
+def test_an_unexpected_exception_keeps_its_traceback(bug):
     result = run(bug)
 
     assert result.exception is bug
@@ -204,7 +204,7 @@ def test_a_database_port_without_a_host_is_refused():
     assert result.stderr == ("plays: --database-port is the port of --database-host: pass both\n")
 
 
-def test_help_names_the_commands_and_the_first_step():
+def test_help_says_which_command_to_start_with():
     result = CliRunner().invoke(app, ["--help"])
 
     assert result.exit_code == 0

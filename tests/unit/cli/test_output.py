@@ -21,7 +21,7 @@ def narrow(monkeypatch):
         pytest.param(count_progress, "3500000/7000000", id="plays"),
     ],
 )
-def test_a_long_name_leaves_room_for_the_bar(narrow, capsys, begin, numbers, name):
+def test_a_long_file_name_leaves_room_for_the_progress_bar(narrow, capsys, begin, numbers, name):
     with begin() as progress:
         progress.add_task(name, completed=3_500_000, total=7_000_000)
 
@@ -55,7 +55,7 @@ def as_a_bar(text):
 @pytest.mark.parametrize(
     "write", [show, note, in_a_table, as_a_bar], ids=["line", "note", "table", "bar"]
 )
-def test_control_characters_are_escaped_everywhere(capsys, monkeypatch, write):
+def test_every_output_function_escapes_control_characters(capsys, monkeypatch, write):
     monkeypatch.setenv("COLUMNS", "200")
 
     write(HOSTILE)
@@ -79,7 +79,7 @@ def test_json_escapes_control_characters_without_loss(capsys):
     "text",
     ["Björk \N{EN DASH} Jóga", "\u0645\u0646", "\U0001f468\u200d\U0001f469", "a\tb\nc", ":bug:"],
 )
-def test_harmless_text_is_unchanged(text):
+def test_text_without_control_characters_is_unchanged(text):
     assert printable(text) == text
 
 

@@ -4,11 +4,11 @@ from cli.pending_features import PendingFeatures, pending_features, pending_trac
 from tests.fakes.track_cache import NOON, wait_for_features
 
 
-def test_without_a_pending_track_nothing_waits(target):
+def test_without_pending_tracks_the_counts_are_0(target):
     assert pending_features(target) == PendingFeatures(tracks=0, unknown_to_sources=0, due_at=None)
 
 
-def test_tracks_of_a_failed_source_are_counted_apart_from_unknown_tracks(target):
+def test_only_tracks_with_misses_count_as_unknown_to_sources(target):
     wait_for_features(target, 1, 0, NOON.replace(hour=14))
     wait_for_features(target, 2, 0, NOON.replace(hour=13))
     wait_for_features(target, 3, 1, NOON)
@@ -17,7 +17,7 @@ def test_tracks_of_a_failed_source_are_counted_apart_from_unknown_tracks(target)
     assert pending_features(target) == PendingFeatures(tracks=4, unknown_to_sources=2, due_at=NOON)
 
 
-def test_every_pending_track_is_read_due_or_not(target):
+def test_pending_tracks_include_those_not_due_yet(target):
     wait_for_features(target, 1, 4, NOON.replace(year=2099))
     wait_for_features(target, 2, 0, NOON)
 

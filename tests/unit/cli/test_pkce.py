@@ -19,7 +19,7 @@ def query_of(consent_request, **options):
     return {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
 
 
-def test_the_request_asks_for_one_scope_with_pkce(consent_request):
+def test_the_consent_url_requests_one_scope_with_pkce(consent_request):
     url = urlsplit(consent_request.url(f"{ACCOUNTS}/", "app", show_dialog=True))
     query = query_of(consent_request, show_dialog=True)
 
@@ -36,7 +36,7 @@ def test_the_request_asks_for_one_scope_with_pkce(consent_request):
     }
 
 
-def test_the_challenge_is_the_hash_of_the_hidden_verifier(consent_request):
+def test_the_challenge_is_the_sha256_of_the_verifier(consent_request):
     challenge = query_of(consent_request)["code_challenge"]
 
     assert (
@@ -48,7 +48,7 @@ def test_the_challenge_is_the_hash_of_the_hidden_verifier(consent_request):
     assert consent_request.verifier not in consent_request.url(ACCOUNTS, "app", show_dialog=False)
 
 
-def test_each_request_has_secrets_of_its_own_and_hides_them(consent_request):
+def test_state_and_verifier_are_random_and_not_in_the_repr(consent_request):
     other = ConsentRequest(redirect_uri(8765))
 
     assert len({consent_request.state, consent_request.verifier, other.state, other.verifier}) == 4
@@ -56,7 +56,7 @@ def test_each_request_has_secrets_of_its_own_and_hides_them(consent_request):
     assert consent_request.verifier not in repr(consent_request)
 
 
-def test_a_code_is_not_in_the_repr():
+def test_the_authorization_code_is_not_in_the_repr():
     assert "AQC" not in repr(ConsentAnswer(code="AQC"))
 
 
@@ -76,7 +76,7 @@ def test_a_code_is_not_in_the_repr():
         pytest.param("", None, id="nothing"),
     ],
 )
-def test_an_answer_needs_the_state_of_its_request(query, answer):
+def test_an_answer_without_the_requests_state_is_ignored(query, answer):
     consent_request = ConsentRequest(redirect_uri(8765), state="S")
 
     assert consent_request.read(query) == answer

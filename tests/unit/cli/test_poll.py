@@ -20,7 +20,7 @@ def an_outcome(**changes):
     }
 
 
-def test_the_collector_polls_for_the_listener():
+def test_the_collector_is_invoked_with_the_listener():
     target = a_target(an_outcome())
 
     done = run_collector(target, "anna")
@@ -34,27 +34,27 @@ def test_the_collector_polls_for_the_listener():
     [
         pytest.param(
             {"status": "blocked", "blocked_until": "2026-07-01T12:00:00Z"},
-            "Spotify rate-limits the app of anna until 2026-07-01T12:00:00.000Z",
+            "Spotify rate-limits the app of listener anna until 2026-07-01T12:00:00.000Z",
             id="blocked",
         ),
         pytest.param(
             {"status": "needs-login"},
-            "no longer accepts the login of anna: run `plays login --listener anna`",
+            "no longer accepts the login of listener anna: run `plays login --listener anna`",
             id="needs-login",
         ),
         pytest.param(
             {"status": "forbidden", "reason": "User not registered"},
-            "forbids the app or the account of anna: User not registered; the pipeline retries",
+            "the account of listener anna: User not registered; the pipeline retries",
             id="forbidden",
         ),
         pytest.param(
             {"status": "not-logged-in"},
-            "anna has not logged in yet: run `plays login --listener anna`",
+            "listener anna has not logged in yet: run `plays login --listener anna`",
             id="no login",
         ),
     ],
 )
-def test_a_collector_that_did_not_poll_says_why(changes, reason):
+def test_a_skipped_poll_is_an_error_with_the_reason(changes, reason):
     target = a_target(an_outcome(origin=None, **changes))
 
     with pytest.raises(CommandError, match=reason):
@@ -104,5 +104,5 @@ def a_poll(**counts):
         ),
     ],
 )
-def test_the_line_accounts_for_every_play(counts, line):
+def test_the_printed_line_counts_every_returned_play(counts, line):
     assert line_of(a_poll(**counts)) == f"polled for anna: 50 plays shown, {line}"

@@ -26,21 +26,21 @@ def a_refusal(code):
     return ClientError({"Error": {"Code": code}}, "Invoke")
 
 
-def test_rows_are_decoded_to_values():
+def test_rows_are_decoded_to_python_values():
     columns = [{"name": "n", "type_oid": 23}, {"name": "t", "type_oid": 25}]
     function = a_function({"columns": columns, "rows": [["1", None]], "error": None})
 
     assert function.run("SELECT 1, NULL") == [[1, None]]
 
 
-def test_an_error_in_a_statement_is_passed_on():
+def test_the_error_of_an_invalid_statement_is_passed_on():
     answer = {"columns": [], "rows": [], "error": "syntax error (42601)"}
 
     with pytest.raises(QueryError, match=r"^syntax error \(42601\)$"):
         a_function(answer).read(QUERY)
 
 
-def test_a_missing_right_to_invoke_is_named():
+def test_an_access_error_names_the_missing_permission():
     function = a_function(a_refusal("AccessDeniedException"))
 
     with pytest.raises(DatabaseError, match="lambda:InvokeFunction on the function q") as raised:
@@ -50,7 +50,7 @@ def test_a_missing_right_to_invoke_is_named():
     assert not isinstance(raised.value, DatabaseAwayError)
 
 
-def test_any_other_refusal_of_lambda_is_unchanged():
+def test_any_other_error_from_lambda_is_raised_unchanged():
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         a_function(a_refusal("ResourceNotFoundException")).read(QUERY)
 
@@ -83,6 +83,6 @@ def test_any_other_refusal_of_lambda_is_unchanged():
         *("failed", "timed out", "out of memory"),
     ],
 )
-def test_an_unavailable_function_or_postgres_is_reported_as_such(answer, words):
+def test_a_failed_function_raises_database_away_error(answer, words):
     with pytest.raises(DatabaseAwayError, match=words):
         a_function(answer).read(QUERY)

@@ -31,7 +31,7 @@ def test_queues_are_paired_with_their_dead_letter_queues():
 @pytest.mark.parametrize(
     "name", ["enriched-plays", "enriched-plays-dlq", "p-enriched-plays", "p-enriched-plays-dlq"]
 )
-def test_a_pair_is_found_by_either_name(name):
+def test_a_queue_pair_is_found_by_either_queue_name(name):
     assert find_pair(queue_pairs(OUTPUTS), name) == ENRICHED
 
 
@@ -58,7 +58,7 @@ def test_received_and_delayed_messages_count_as_in_flight(aws):
     assert (counted.visible, counted.in_flight, counted.total) == (2, 2, 4)
 
 
-def test_the_age_of_the_oldest_message_is_the_newest_figure():
+def test_the_oldest_messages_age_is_the_newest_cloudwatch_value():
     def get_metric_data(**asked):
         assert [query["Id"] for query in asked["MetricDataQueries"]] == ["q0", "q1"]
         return {

@@ -38,7 +38,7 @@ def test_wide_characters_keep_the_columns_aligned():
     assert list(table_lines(result, 80)) == ["name  by", "素敵  a", "ab    c"]
 
 
-def test_a_wide_table_becomes_blocks():
+def test_a_too_wide_table_becomes_one_block_per_row():
     result = a_result(
         ("id", INTEGER), ("track_name", TEXT), rows=[["1", "x" * 77], ["2", None]]
     )  # fmt: skip
@@ -64,14 +64,14 @@ def test_a_table_without_rows_shows_its_columns():
     assert list(table_lines(a_result(("name", TEXT), ("b", TEXT)), 3)) == ["name  b"]
 
 
-def test_null_and_the_empty_text_differ_in_a_table():
+def test_a_table_distinguishes_null_from_the_empty_text():
     result = a_result(("a", TEXT), ("b", TEXT), rows=[[None, "x"], ["", "x"]])
 
     assert list(table_lines(result, 80)) == ["a     b", "NULL  x", "      x"]
 
 
 @pytest.mark.parametrize("width", [80, 5], ids=["table", "blocks"])
-def test_control_characters_are_escaped(width):
+def test_a_table_escapes_control_characters(width):
     result = a_result(("a\x1b[2J", TEXT), rows=[["\x1b]0;x\x07 \x9b1m\r\n\u2028 [red]b[/x]"]])
 
     shown = "\n".join(table_lines(result, width))
@@ -104,7 +104,7 @@ def test_control_characters_are_escaped(width):
         (999_999, "a new type", "a new type"),
     ],
 )
-def test_json_keeps_the_type_of_a_value(oid, text, value):
+def test_each_postgres_type_has_a_json_value(oid, text, value):
     assert json.loads(json_text(one(oid, text)), parse_constant=pytest.fail) == [{"x": value}]
 
 

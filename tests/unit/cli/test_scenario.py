@@ -81,7 +81,7 @@ def test_a_scenario_is_switched_on_at_its_simulator(local_cloud, simulated):
     assert playing(simulated.spotify_url) == "normal"
 
 
-def test_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
+def test_scenario_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
     shown = {line.split(" ")[0] for line in scenario().stdout.splitlines()}
@@ -89,7 +89,7 @@ def test_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     assert {*SPOTIFY, *RECCOBEATS} - shown == set()
 
 
-def test_parameters_and_the_end_are_shown(local_cloud):
+def test_the_output_shows_parameters_and_end_of_a_scenario(local_cloud):
     result = scenario("rate-limited", "for_s=60", "--json")
     shown = scenario("rate-limited", "retry_after_s=60", "times=2", "for_s=60")
 
@@ -102,7 +102,7 @@ def test_parameters_and_the_end_are_shown(local_cloud):
     )
 
 
-def test_also_keeps_other_scenarios_on(local_cloud):
+def test_option_also_keeps_other_scenarios_on(local_cloud):
     scenario("old-app")
 
     result = scenario("unavailable", "--also")
@@ -133,7 +133,7 @@ def test_without_a_name_all_scenarios_are_listed(local_cloud):
     assert result.stdout.endswith("\nSpotify: normal\nReccoBeats: reccobeats-down\n")
 
 
-def test_the_list_is_available_as_json(local_cloud):
+def test_scenarios_can_be_listed_as_json(local_cloud):
     scenario("unavailable")
 
     listed = json.loads(scenario("--json").stdout)
@@ -161,7 +161,7 @@ def test_the_list_is_available_as_json(local_cloud):
         (["xyz"], "there is no scenario xyz: list them with `plays local scenario`"),
         (
             ["rate-limited", "wait=3"],
-            "rate-limited has no wait: it takes times, for_s, retry_after_s",
+            "rate-limited has no parameter wait: it takes times, for_s, retry_after_s",
         ),
         (
             ["rate-limited", "retry_after_s=soon"],
@@ -178,7 +178,9 @@ def test_the_list_is_available_as_json(local_cloud):
         ),
     ],
 )
-def test_a_wrong_scenario_is_refused_with_advice(local_cloud, simulated, arguments, message):
+def test_an_unknown_scenario_or_parameter_is_refused_with_advice(
+    local_cloud, simulated, arguments, message
+):
     result = scenario(*arguments)
 
     assert (result.exit_code, result.stderr) == (1, f"plays: {message}\n")
@@ -191,7 +193,7 @@ def test_with_the_real_spotify_only_reccobeats_has_scenarios(runs, clearings):
     refused, listed, normal = scenario("unavailable"), scenario("--json"), scenario("normal")
 
     assert refused.stderr == (
-        "plays: unavailable is played by the simulated Spotify, and this local cloud asks "
+        "plays: unavailable is a scenario of the simulated Spotify, but this local cloud uses "
         f"{REAL}: start it without that URL\n"
     )
     assert {one["simulator"] for one in json.loads(listed.stdout)["offered"]} == {"ReccoBeats"}
@@ -199,7 +201,7 @@ def test_with_the_real_spotify_only_reccobeats_has_scenarios(runs, clearings):
     assert clearings == []
 
 
-def test_a_simulator_used_only_for_accounts_is_switched(runs):
+def test_scenarios_work_if_only_the_accounts_service_is_simulated(runs):
     runs(spotify_api_url=REAL)
 
     assert scenario("refresh-token-revoked").exit_code == 0
@@ -220,7 +222,7 @@ def test_without_a_local_cloud_a_scenario_is_refused(home):
     )
 
 
-def test_a_simulator_that_does_not_answer_is_named(running_home):
+def test_an_error_names_the_simulator_that_does_not_answer(running_home):
     url = f"http://127.0.0.1:{any_free()}"
     Memory(ports=Ports(spotify=urlsplit(url).port)).save(running_home)
     urls = {"spotify_api_url": url, "spotify_accounts_url": url, "reccobeats_url": REAL}

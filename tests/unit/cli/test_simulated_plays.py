@@ -53,7 +53,7 @@ def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(
     assert uploads(cloud) == []
 
 
-def test_yes_allows_an_upload_that_mixes(plays, cloud, export):
+def test_option_yes_allows_an_upload_into_simulated_plays(plays, cloud, export):
     polled()
 
     result = plays("upload", export, "--yes")
@@ -63,7 +63,9 @@ def test_yes_allows_an_upload_that_mixes(plays, cloud, export):
 
 
 @pytest.mark.parametrize("answer", ["y", "n", ""])
-def test_a_person_is_asked_before_an_upload_mixes(plays, cloud, export, at_terminal, answer):
+def test_an_upload_into_simulated_plays_asks_for_confirmation(
+    plays, cloud, export, at_terminal, answer
+):
     polled()
     at_terminal(answer)
 
@@ -73,7 +75,7 @@ def test_a_person_is_asked_before_an_upload_mixes(plays, cloud, export, at_termi
     assert bool(uploads(cloud)) is (answer == "y")
 
 
-def test_an_upload_for_another_listener_mixes_nothing(plays, cloud, export):
+def test_an_upload_for_another_listener_needs_no_confirmation(plays, cloud, export):
     polled()
 
     result = plays("upload", export, "--listener", "anna")
@@ -83,14 +85,14 @@ def test_an_upload_for_another_listener_mixes_nothing(plays, cloud, export):
     assert uploads(cloud) == ["history/anna/my_spotify_data.zip"]
 
 
-def test_nothing_is_asked_without_simulated_plays(plays, cloud, export):
+def test_an_upload_without_simulated_plays_needs_no_confirmation(plays, cloud, export):
     result = plays("upload", export)
 
     assert result.exit_code == 0
     assert "simulated" not in result.stderr
 
 
-def test_nothing_is_asked_on_aws(plays, target, home, export):
+def test_an_upload_on_aws_needs_no_confirmation(plays, target, home, export):
     polled()
 
     assert plays("upload", export).exit_code == 0
@@ -104,7 +106,7 @@ def invoked(target, *words):
 MIXES = "the poll would add simulated plays to those of me"
 
 
-def test_a_simulated_poll_that_mixes_is_refused(plays, cloud, export):
+def test_a_simulated_poll_after_an_upload_is_refused(plays, cloud, export):
     plays("upload", export)
 
     said = invoked(cloud)
@@ -118,7 +120,7 @@ def test_a_simulated_poll_that_mixes_is_refused(plays, cloud, export):
     [(True, "anna", []), (False, "me", []), (True, "me", ["--yes"])],
     ids=["plays of another listener", "the real Spotify", "--yes"],
 )
-def test_a_poll_that_may_mix_or_does_not_mix_asks_nothing(
+def test_a_confirmed_or_unmixed_poll_needs_no_confirmation(
     plays, cloud, export, *, simulated, listener, words
 ):
     plays("upload", export, "--listener", listener)
@@ -127,21 +129,21 @@ def test_a_poll_that_may_mix_or_does_not_mix_asks_nothing(
     assert MIXES not in invoked(cloud, *words)
 
 
-def test_a_poll_asks_nothing_if_plays_are_already_mixed(plays, cloud, export):
+def test_a_poll_into_mixed_plays_needs_no_confirmation(plays, cloud, export):
     polled()
     plays("upload", export, "--yes")
 
     assert MIXES not in invoked(cloud)
 
 
-def test_a_simulated_poll_into_a_home_for_own_plays_is_refused(cloud, home):
+def test_a_simulated_poll_after_local_up_empty_is_refused(cloud, home):
     Memory(empty=True).save(home)
 
     assert MIXES in invoked(cloud)
     assert Memory.load(home).simulated == set()
 
 
-def test_an_agreed_simulated_poll_is_remembered_after_a_switch(plays, cloud, home, export):
+def test_a_confirmed_simulated_poll_is_remembered_after_a_switch(plays, cloud, home, export):
     Memory(empty=True).save(home)
     invoked(cloud, "--yes")
     cloud.state.simulated = False

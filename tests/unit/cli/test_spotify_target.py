@@ -74,7 +74,7 @@ def test_start_over_deletes_simulated_plays(cloud, simulated, real, polled, swit
     assert switches == [True]
 
 
-def test_simulated_plays_prevent_a_switch(simulated, polled, switches):
+def test_simulated_plays_prevent_a_switch_without_start_over(simulated, polled, switches):
     with pytest.raises(CommandError, match="`plays login --start-over` deletes everything in it"):
         prepared(simulated)
 
@@ -101,7 +101,7 @@ def test_a_simulated_login_does_not_switch(simulated, polled, switches):
     assert switches == []
 
 
-def test_aws_has_no_simulator(target):
+def test_a_simulated_login_on_aws_is_refused(target):
     with pytest.raises(CommandError, match=r"^--simulated is for a local cloud: AWS polls"):
         prepared(target, simulated=True)
 
@@ -109,21 +109,21 @@ def test_aws_has_no_simulator(target):
 @pytest.mark.parametrize(
     ("option", "line"),
     [
-        ("simulated", "--simulated: this local cloud polls no simulator"),
+        ("simulated", "--simulated is for a local cloud that polls the simulated Spotify"),
         (
             "start_over",
             "--start-over deletes simulated plays of a local cloud, and there are none to delete",
         ),
     ],
 )
-def test_options_for_simulated_plays_need_some(real, switches, option, line):
+def test_simulated_and_start_over_are_refused_without_simulated_plays(real, switches, option, line):
     with pytest.raises(CommandError, match=line):
         prepared(real, **{option: True})
 
     assert switches == []
 
 
-def test_a_simulated_login_deletes_nothing(simulated, switches):
+def test_options_simulated_and_start_over_exclude_each_other(simulated, switches):
     with pytest.raises(CommandError, match="--start-over deletes simulated plays"):
         prepared(simulated, simulated=True, start_over=True)
 

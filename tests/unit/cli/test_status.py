@@ -49,7 +49,7 @@ def test_without_postgres_the_queues_are_still_shown(plays, target):
     }
 
 
-def test_without_the_right_to_read_postgres_the_queues_are_shown(plays, target):
+def test_without_permission_to_read_postgres_status_prints_the_rest(plays, target):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("status", "--json")
@@ -60,7 +60,7 @@ def test_without_the_right_to_read_postgres_the_queues_are_shown(plays, target):
 
 
 @pytest.mark.parametrize("page_url", [PAGE, None], ids=["page", "earlier release"])
-def test_the_dashboard_of_a_local_cloud_is_its_page(plays, target, monkeypatch, tmp_path, page_url):
+def test_dashboard_url_is_the_local_clouds_page(plays, target, monkeypatch, tmp_path, page_url):
     state = SimpleNamespace(aws_endpoint="http://127.0.0.1:1", page_url=page_url, log_dir=tmp_path)
     monkeypatch.setitem(vars(target), "state", state)
     # Its AWS is still moto's.
@@ -77,14 +77,14 @@ def test_failed_polls_are_not_counted_as_dead_letters(plays, target):
     assert (found["failed_ticks"], found["dead_letters"]) == (1, 0)
 
 
-def test_the_short_status_is_the_verdict_alone(plays, listeners):
+def test_option_short_prints_only_the_verdict(plays, listeners):
     result = plays("status", "--short")
 
     assert result.exit_code == 2
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert lines[0] == "3 things need you:"
     assert lines[-2:] == [
-        "warning   me is not logged in, so no new play is collected.",
+        "warning   Listener me is not logged in, so no new play is collected.",
         "          → plays login --listener me",
     ]
 
@@ -98,7 +98,7 @@ def test_without_a_problem_the_status_begins_with_ok(capsys):
     assert capsys.readouterr().out == "OK: 12,345 plays, last poll just now\n"
 
 
-def test_a_watched_status_is_printed_again_until_ctrl_c(plays, monkeypatch):
+def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
     pauses = iter([None, KeyboardInterrupt()])
 
     def pause(seconds):
@@ -155,7 +155,7 @@ def test_a_watched_status_is_printed_again_until_ctrl_c(plays, monkeypatch):
         ({"aws_endpoint": None}, "bucket archive AWS the real one"),
     ],
 )
-def test_each_figure_has_its_line(capsys, changes, line):
+def test_each_figure_is_printed_with_its_label(capsys, changes, line):
     assert line in figures(capsys, **changes)
 
 
@@ -164,13 +164,13 @@ def test_each_figure_has_its_line(capsys, changes, line):
     [(1, "100 %"), (0.99999, "99.9 %"), (0.57, "57 %"), (0, "0 %")],
     ids=["all", "nearly all", "some", "none"],
 )
-def test_coverage_is_rounded_down(capsys, share, shown):
+def test_coverage_percentages_are_rounded_down(capsys, share, shown):
     coverage = {"me": Coverage(days_7=share, days_30=0.5, by_day=())}
 
     assert f"150 days left {shown} 50 %" in figures(capsys, coverage=coverage)
 
 
-def test_time_without_polls_and_uploads_is_not_a_gap(capsys):
+def test_time_outside_polls_uploads_and_gaps_is_not_watched(capsys):
     # A full day without a poll, a day with a gap of six hours, and noon of today.
     days = [(date(2026, 6, 29), 0, 0), (date(2026, 6, 30), 0.5, 6 * 3_600), (NOW.date(), 0.5, 0)]
     by_day = tuple(
@@ -179,10 +179,11 @@ def test_time_without_polls_and_uploads_is_not_a_gap(capsys):
     coverage = {"me": Coverage(days_7=0.3, days_30=0.3, by_day=by_day)}
 
     # 24 h, 12 h less the gap of 6 h, and half of 12 h.
-    assert "not watched 36 h of the last 7 days of me: before" in figures(capsys, coverage=coverage)
+    line = "not watched 36 h of the last 7 days of listener me: before"
+    assert line in figures(capsys, coverage=coverage)
 
 
-def test_addresses_are_not_broken_in_a_narrow_terminal(capsys, monkeypatch):
+def test_long_urls_are_not_wrapped_in_a_narrow_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
 
     show_figures(a_status(dashboard_url=DASHBOARD), NOW)
@@ -190,12 +191,12 @@ def test_addresses_are_not_broken_in_a_narrow_terminal(capsys, monkeypatch):
     assert f"page         {DASHBOARD}\n" in capsys.readouterr().out
 
 
-def test_control_characters_of_a_message_are_escaped(capsys):
+def test_control_characters_in_spotifys_message_are_escaped(capsys):
     error = Trouble(kind="forbidden", message="said \x1b[2J\u202e", at=NOW)
     found = a_status(last_error={"me": error})
 
     show_verdict(found, judge(found, NOW), NOW)
 
     shown = capsys.readouterr().out
-    assert "said \\u001b[2J\\u202e" in shown
+    assert "\\u001b[2J\\u202e" in shown
     assert not {"\x1b", "\u202e"} & set(shown)

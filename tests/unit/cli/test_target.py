@@ -57,7 +57,7 @@ def test_a_local_cloud_has_the_report_url_of_its_state(aws, url):
 @pytest.mark.parametrize(
     ("name", "file"), [(None, "other"), ("aws", "cloud.json")], ids=["no local cloud", "chosen"]
 )
-def test_the_target_is_aws(tmp_path, name, file):
+def test_aws_is_the_target_if_chosen_or_without_local_cloud(tmp_path, name, file):
     (tmp_path / file).write_text("anything")
 
     assert choose(name, "Mine", None, tmp_path).name == "aws"
@@ -150,7 +150,7 @@ def test_the_database_address_in_aws_comes_from_parameters(aws, known_database):
     assert (address.ca_pem, address.via) == ("PEM", None)
 
 
-def test_a_forwarded_port_keeps_the_host_for_verification(aws, known_database):
+def test_a_forwarded_port_keeps_the_host_for_tls_verification(aws, known_database):
     target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=("127.0.0.1", 9999))
 
     assert (target.address.host, target.address.via) == ("db.example", ("127.0.0.1", 9999))
@@ -164,14 +164,14 @@ def test_the_url_of_a_database_in_aws_has_no_password(aws, known_database):
     assert target.report_url == "postgresql://report_reader@db.example:5433/spotify"
 
 
-def test_the_database_in_aws_is_read_by_the_function(target, monkeypatch):
+def test_the_database_in_aws_is_read_by_the_queries_function(target, monkeypatch):
     monkeypatch.setitem(target.outputs, "QueriesFunction", "queries")
 
     with Target.database(target) as database:
         assert isinstance(database, QueriesFunction)
 
 
-def test_a_stack_without_the_function_says_how_to_deploy_it(target):
+def test_a_stack_without_the_queries_function_says_how_to_deploy(target):
     with (
         pytest.raises(CommandError, match="has no output QueriesFunction: deploy this release"),
         Target.database(target),
@@ -179,7 +179,7 @@ def test_a_stack_without_the_function_says_how_to_deploy_it(target):
         pass
 
 
-def test_a_dead_forwarded_port_is_named(aws, known_database):
+def test_an_error_names_an_unreachable_forwarded_port(aws, known_database):
     target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=("127.0.0.1", 1))
     aws.client("ssm").put_parameter(Name="/p/database/ca-pem", Value=" ", Overwrite=True)
 
@@ -190,7 +190,7 @@ def test_a_dead_forwarded_port_is_named(aws, known_database):
         pass
 
 
-def test_a_malformed_database_login_is_not_quoted(aws, known_database):
+def test_an_error_does_not_quote_a_malformed_database_login(aws, known_database):
     aws.client("ssm").put_parameter(
         Name="/p/database/reader", Value='{"password": "hidden"}', Overwrite=True
     )

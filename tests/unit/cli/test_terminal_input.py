@@ -14,7 +14,7 @@ def pipe():
         yield TerminalInput(read), writing
 
 
-def test_lines_are_split_across_reads(pipe):
+def test_a_line_may_arrive_in_several_reads(pipe):
     typed, writing = pipe
     writing.write(b"one\ntwo\r\nthr")
 
@@ -48,7 +48,7 @@ def test_invalid_utf_8_is_replaced(pipe):
     assert typed.line() == "\N{REPLACEMENT CHARACTER}"
 
 
-def test_a_question_goes_to_stderr(pipe, capsys):
+def test_a_question_is_printed_to_stderr(pipe, capsys):
     typed, writing = pipe
     writing.write(b"app\n")
 

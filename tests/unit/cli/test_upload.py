@@ -157,7 +157,7 @@ def test_a_refused_upload_sends_nothing(plays, archive, words, line):
     ],
     ids=["any language", "any case of the suffix", "empty", "in several parts"],
 )
-def test_a_file_is_stored_as_it_is(plays, archive, tmp_path, *, name, key, content):
+def test_an_uploaded_file_is_stored_unchanged(plays, archive, tmp_path, *, name, key, content):
     (tmp_path / name).write_bytes(content)
 
     result = plays("upload", str(tmp_path / name), "--json")
@@ -180,7 +180,7 @@ def test_a_file_that_is_passed_twice_is_sent_once(plays, archive, history, tmp_p
     assert len(archive.list_object_versions(Bucket="archive")["Versions"]) == 1
 
 
-def test_with_wait_a_missing_right_to_read_stops_it(plays, target, archive, history):
+def test_upload_with_wait_sends_nothing_without_permission_to_read(plays, target, archive, history):
     object.__setattr__(target, "fault", DatabaseError("allow it lambda:InvokeFunction"))
 
     result = plays("upload", str(history), "--wait")

@@ -71,7 +71,7 @@ def waiting(due_at):
         *("features due", "AWS", "enough space"),
     ],
 )
-def test_what_the_pipeline_mends_is_no_problem(changes):
+def test_a_status_that_needs_no_person_is_ok(changes):
     assert judge(a_status(**changes), NOW).model_dump() == {"verdict": "ok", "problems": ()}
 
 
@@ -93,20 +93,20 @@ def test_what_the_pipeline_mends_is_no_problem(changes):
         (
             {"token_days_left": {"me": None}},
             "warning",
-            "me is not logged in, so no new play is collected.",
+            "Listener me is not logged in, so no new play is collected.",
             "plays login --listener me",
         ),
         (
             {"token_days_left": {"me": 30}},
             "warning",
-            "The login of me expires in 30 days.",
+            "The login of listener me expires in 30 days.",
             "plays login --listener me",
         ),
         (
             {"needs_login_since": {"me": LONG_AGO}},
             "critical",
             (
-                "Spotify has refused the login of me since 2026-07-01 10:00 UTC, "
+                "Spotify has refused the login of listener me since 2026-07-01 10:00 UTC, "
                 "so no new play is collected."
             ),
             "plays login --listener me",
@@ -114,14 +114,14 @@ def test_what_the_pipeline_mends_is_no_problem(changes):
         (
             {"last_error": trouble("forbidden")},
             "critical",
-            "Spotify forbids the app or the account of me: Spotify said no",
+            "Spotify forbids the app or the account of listener me: Spotify said no",
             "docs/operate.md, SpotifyForbids",
         ),
         (
             {"blocked_until": {"me": NOW + HOUR}},
             "warning",
             (
-                "Spotify has rate-limited the app of me until 2026-07-01 13:00 UTC. "
+                "Spotify has rate-limited the app of listener me until 2026-07-01 13:00 UTC. "
                 "Polls continue after that."
             ),
             "docs/operate.md, A long rate limit",
@@ -129,19 +129,22 @@ def test_what_the_pipeline_mends_is_no_problem(changes):
         (
             {"block_unknown": {"me": "the state cannot be read"}},
             "warning",
-            "The rate limit of me is unknown: the state cannot be read",
+            "The rate limit of the app of listener me is unknown: the state cannot be read",
             "plays logs collector",
         ),
         (
             {"answered_at": {"me": LONG_AGO}},
             "critical",
-            "Spotify has answered no poll of me since 2026-07-01 10:00 UTC.",
+            "Spotify has answered no poll for listener me since 2026-07-01 10:00 UTC.",
             "plays logs collector",
         ),
         (
             {"answered_at": {"me": LONG_AGO}, "last_error": trouble("failed")},
             "critical",
-            "Spotify has answered no poll of me since 2026-07-01 10:00 UTC: Spotify said no",
+            (
+                "Spotify has answered no poll for listener me since 2026-07-01 10:00 UTC: "
+                "Spotify said no"
+            ),
             "plays logs collector",
         ),
         (
@@ -172,15 +175,16 @@ def test_what_the_pipeline_mends_is_no_problem(changes):
             {"gaps": [a_gap(ended_at=None)], "open_gaps": 2},
             "warning",
             (
-                "Plays may be missing: 2 open gaps, the newest of me from 2026-07-01 10:00 UTC "
-                "to now: 50 new plays at once. An export of that time closes it."
+                "Plays may be missing: 2 open gaps, the newest of listener me from "
+                "2026-07-01 10:00 UTC to now: 50 new plays at once. An export of that time closes "
+                "it."
             ),
             "plays upload FILE",
         ),
         (
             {"pending_features": waiting(NOW - 3 * HOUR)},
             "warning",
-            "7 tracks wait for audio features, the first since 2026-07-01 09:00 UTC.",
+            "7 tracks wait for audio features, the first one since 2026-07-01 09:00 UTC.",
             "plays heal",
         ),
         (
@@ -198,7 +202,7 @@ def test_what_the_pipeline_mends_is_no_problem(changes):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_problem_names_its_next_command(changes, severity, message, next_):
+def test_each_problem_has_severity_message_and_next_command(changes, severity, message, next_):
     judgement = judge(a_status(**changes), NOW)
 
     assert [problem.model_dump() for problem in judgement.problems] == [
@@ -207,7 +211,7 @@ def test_a_problem_names_its_next_command(changes, severity, message, next_):
     assert judgement.verdict == severity
 
 
-def test_a_blocked_or_refused_listener_is_no_stale_one_too():
+def test_a_rate_limited_or_refused_listener_is_one_problem():
     status = a_status(answered_at={"me": LONG_AGO}, blocked_until={"me": NOW + HOUR})
     refused = a_status(answered_at={"me": LONG_AGO}, needs_login_since={"me": LONG_AGO})
 

@@ -52,7 +52,7 @@ def test_a_web_page_cannot_use_a_simulator(simulators, method, headers):
     ]
 
     assert [answer.status_code for answer in answers] == [403, 403]
-    assert all("no web page" in answer.text for answer in answers)
+    assert all("none from a web page" in answer.text for answer in answers)
 
 
 def test_a_browser_may_open_the_consent_page(simulators):

@@ -129,8 +129,11 @@ def test_scenarios_can_be_combined_and_the_latest_gives_the_parameter(http):
 @pytest.mark.parametrize(
     ("order", "reason"),
     [
-        ({"name": "dwn"}, "no scenario dwn: take one of normal, down, half-down, loud"),
-        ({"name": "loud", "volum": 3}, "loud has no volum: it takes times, for_s, volume, tone"),
+        ({"name": "dwn"}, "there is no scenario dwn: use one of normal, down, half-down, loud"),
+        (
+            {"name": "loud", "volum": 3},
+            "loud has no parameter volum: it takes times, for_s, volume, tone",
+        ),
         ({"name": "loud", "volume": "3"}, "volume"),
         ({"name": "loud", "volume": -3}, "volume"),
         ({"name": "loud", "volume": 10**20}, "volume: Input should be less than or equal to 315"),

@@ -1,4 +1,4 @@
-"""What the enricher knows of one track, and when it asks for it again; pure."""
+"""The entry of a track in the track cache: its features, and when to ask again; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

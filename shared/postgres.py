@@ -69,7 +69,8 @@ class Address:
         """Read a stored login: JSON with username, password, dbname and port.
 
         Raises:
-            ValueError: `login` is not that. The message ends a sentence and never holds the login.
+            ValueError: `login` is not such JSON. The message ends a sentence that the caller
+                begins, and never holds the login.
         """
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(login)
@@ -93,7 +94,7 @@ class Address:
 
 
 class Database:
-    """One connection."""
+    """One connection to Postgres."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -147,8 +148,8 @@ class Database:
         The transaction is rolled back and the session is reset.
 
         Raises:
-            QueryError: It is not one statement that reads, Postgres refuses it, it takes longer
-                than `QUERY_TIMEOUT_S`, or its result is larger than `MOST_BYTES`.
+            QueryError: The query is not exactly one reading statement, Postgres refuses it, it
+                takes longer than `QUERY_TIMEOUT_S`, or its result is larger than `MOST_BYTES`.
             DatabaseAwayError: Postgres cannot be used now.
         """
         with _translated(), _translated_query():

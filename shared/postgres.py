@@ -112,7 +112,9 @@ class Database:
             DatabaseAwayError: The server cannot be reached, or the CA did not sign its certificate.
         """
         if not address.ca_pem and address.host not in LOOPBACK:
-            raise DatabaseAwayError(f"no connection to {address.host} without a CA certificate")
+            raise DatabaseAwayError(
+                f"TLS to {address.host} needs a CA certificate: none is configured"
+            )
         host, port = address.via or (address.host, address.port)
         with _translated(f" at {host}:{port}"):
             # A context, because pg8000 does not verify the certificate if it gets True.

@@ -102,7 +102,7 @@ PROBLEMS = {
     "MyData/endsong_5.json": "text follows the closing bracket of the list: only the list is read",
     "MyData/endsong_6.json": "not all of it is UTF-8 text: save the file as UTF-8",
     "MyData/endsong_7.json": "UTF-16 text: save the file as UTF-8",
-    "MyData/endsong_8.json": "not a JSON list, as every history file is",
+    "MyData/endsong_8.json": "not a JSON list, which every history file is",
 }
 
 

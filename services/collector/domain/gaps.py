@@ -25,10 +25,10 @@ MOVE = timedelta(seconds=1)
 
 STEP = timedelta(milliseconds=1)
 
-FELL_SHORT = "a full answer did not reach back to the plays before: Spotify shows only 50"
+FELL_SHORT = "Spotify shows only 50 plays, and these did not reach back to plays already collected"
 UNREADABLE = "Spotify shows plays that cannot be read; the archive keeps them as they came"
-STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
-REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
+STAYED_SHORT = "answers of fewer than 50 plays did not reach back to plays already collected"
+REACHED_BACK = "no play is missing: the next answer reached back to plays already collected"
 
 NEW_LISTENER_PLAYS = 20
 """Most rows in an answer for a new listener; short answers of other accounts held about 40."""

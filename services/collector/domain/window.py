@@ -1,9 +1,9 @@
 """Compares an answer of recently-played with the plays known before; pure. Deduplicates polls.
 
-Each answer shows the newest 50 plays, so answers overlap, and a known key marks a known play. Real
-answers also shrink, even to nothing, and fill up again; they show plays days late, and move plays
-by some milliseconds. So the keys of several answers are kept, and `covered_until` says up to when
-plays are complete.
+Each answer shows the newest 50 plays, so answers overlap, and a play with a known key is not new.
+Real answers also shrink, even to nothing, and fill up again; they show plays days late, and move
+plays by some milliseconds. So the keys of several answers are kept, and `covered_until` says up to
+when plays are complete.
 """
 
 from collections.abc import Iterable

@@ -32,7 +32,7 @@ def item_of(track: str, entry: Entry) -> Item:
 
 
 def entry_of(item: Item) -> Entry | None:
-    """Return the entry of an item; None if `item_of` did not write it."""
+    """Return the entry of an item; None if the item is damaged."""
     try:
         features = _features(item)
         if "retry_at" not in item:

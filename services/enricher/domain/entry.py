@@ -19,7 +19,7 @@ class Entry:
     """
 
     features: TrackFeatures | None = None
-    """What the sources answered; incomplete while the track is pending."""
+    """The features that the sources answered; incomplete while the track is pending."""
     misses: int = 0
     """Misses in a row, at most the number of `MISS_WAITS`."""
     retry_at: datetime | None = None

@@ -19,7 +19,7 @@ class Findings:
     """The result of looking tracks up in the cache and at the sources, by track uri."""
 
     cached: Mapping[str, Entry] = field(default_factory=dict)
-    """What the cache held before the sources were asked."""
+    """The entries of the cache, read before the sources were asked."""
     asked: set[str] = field(default_factory=set)
     """Tracks for which a source was called."""
     learned: dict[str, TrackFeatures] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Findings:
                 self.retry_at.pop(track, None)
 
     def is_open(self, track: str) -> bool:
-        """True if the next source is to be asked for the track."""
+        """True if the next source should be asked for the track: its audio features are unknown."""
         return track in self.missing or track in self.retry_at or track not in self.learned
 
     def settle(self, tracks: Iterable[str], now: datetime) -> None:

@@ -74,7 +74,7 @@ def _open_list(chunks: Iterator[bytes]) -> bytes:
     if not text:
         raise UploadError("empty file")
     if not text.startswith(b"["):
-        raise UploadError("not a JSON list, as every history file is")
+        raise UploadError("not a JSON list, which every history file is")
     return text[1:]
 
 

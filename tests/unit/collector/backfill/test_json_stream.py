@@ -142,8 +142,10 @@ def test_harmless_deviations_are_read(text, size):
     [
         pytest.param(b"", "empty file", id="no bytes"),
         pytest.param(b"\xef\xbb\xbf \n\n\n", "empty file", id="blank"),
-        pytest.param(b'{"tracks": []}', "not a JSON list, as every history file is", id="object"),
-        pytest.param(b"%PDF-1.7", "not a JSON list, as every history file is", id="other file"),
+        pytest.param(
+            b'{"tracks": []}', "not a JSON list, which every history file is", id="object"
+        ),
+        pytest.param(b"%PDF-1.7", "not a JSON list, which every history file is", id="other file"),
         pytest.param("[{}]".encode("utf-16"), "UTF-16 text: save the file as UTF-8", id="UTF-16"),
         pytest.param(
             "[{}]".encode("utf-16-le"), "UTF-16 text: save the file as UTF-8", id="UTF-16-LE"

@@ -223,7 +223,7 @@ def test_a_bad_file_does_not_stop_the_upload():
             reason="cut off: the list has no closing bracket; download the file again",
         ),
         FileProblem(file="endsong_2.json", reason="its list is empty: it holds no plays"),
-        FileProblem(file="endsong_3.json", reason="not a JSON list, as every history file is"),
+        FileProblem(file="endsong_3.json", reason="not a JSON list, which every history file is"),
     )
 
 

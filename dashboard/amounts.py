@@ -30,7 +30,7 @@ def amount(view: View, row: Row) -> int:
 
 
 def in_words(view: View, row: Row | None) -> str:
-    """Write the amount of a row: `32 h 11`, or `1 play`. Without a row it is unknown.
+    """Write the amount of a row: `32 h 11`, or `1 play`. Without a row, an en dash.
 
     If plays may be `missing`, an amount is a minimum, and an amount of zero is unknown.
     """

@@ -59,7 +59,7 @@ def percent(share: Number | None) -> str:
 
 
 def change(now: Number | None, before: Number | None) -> float | None:
-    """Return the growth as a share of the previous value; None without such a value."""
+    """Return the growth as a share of the previous value; None if that is unknown or 0."""
     if now is None or not before:
         return None
     return float(now) / float(before) - 1
@@ -115,7 +115,7 @@ def artist_note(name: str) -> str:
     """
     if name.strip().casefold() != "various artists":
         return ""
-    return "named by the albums; who played the tracks is not known"
+    return "the artist of the albums; the artists of the tracks are unknown"
 
 
 FILTERS = {

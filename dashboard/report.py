@@ -28,7 +28,7 @@ def default_year(view: View) -> int | None:
 
 
 def render(view: View, period: Period, heading: str) -> str:
-    """Return the file.
+    """Return the HTML of the review.
 
     Args:
         view: The listener, the measure and the counting rule.

@@ -1,4 +1,4 @@
-"""The review of a year or a month: what the page shows, and the file that `plays report` writes."""
+"""Builds the review of a year or a month, for the page and for the file of `plays report`."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def no_link(page: str, **values: Any) -> None:
 
 
 def gather(view: View, link: Link) -> dict[str, Any] | None:
-    """Return what the template `_review.html` shows; None if the period has no known play.
+    """Return the variables of `_review.html`; None if the period has no known play.
 
     Args:
         view: A request for a whole year or a whole month.

@@ -42,7 +42,7 @@ class Comparison:
     Attributes:
         before: The previous period.
         is_fair: Enough days of both periods are known to compare their numbers.
-        doubt: How many days of which period are unknown, in words; empty if none.
+        doubt: The number of unknown days in each period, in words; empty if there are none.
     """
 
     before: Period
@@ -83,7 +83,7 @@ class Timeline:
         return Period(span.first, span.last, text)
 
     def compare(self, period: Period) -> Comparison | None:
-        """Return the period to compare with; None if nothing is known about it.
+        """Return the previous period; None for all time, or if it ends before the first play.
 
         A year, season or month that has not ended is compared with the same days of the previous.
         """
@@ -106,7 +106,7 @@ class Timeline:
         )
 
     def holds(self, day: date) -> bool:
-        """True if a date is from the first play to today, so that its plays can be known."""
+        """True if a date lies between the first play and today, both included."""
         return self.first <= day <= self.today
 
     def missing(self, span: Span) -> tuple[Span, ...]:

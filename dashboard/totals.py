@@ -14,7 +14,7 @@ Link = Callable[..., str | None]
 AMOUNTS = ("plays", "ms", "ms_estimated")
 NOTHING: Row = dict.fromkeys(AMOUNTS, 0)
 UNKNOWN_TOTALS: Row = {**dict.fromkeys(AMOUNTS), "days": None, "missing": False}
-"""The sums of unknown dates."""
+"""The sums of a period without a known date."""
 
 
 def days_of(view: View, span: Span | None) -> list[Row]:

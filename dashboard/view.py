@@ -183,12 +183,12 @@ class View:
         return None if not count and self.is_unknown else count
 
     def day_url(self, day: date) -> str | None:
-        """Return the address of a date's plays; None for a date outside the known time."""
+        """Return the address of a date's plays; None before the first play or after today."""
         return self.url("day", day=day.isoformat()) if self.timeline.holds(day) else None
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """The previous period, and how far both are known; None if nothing is known about it."""
+        """The previous period, and whether enough days of both are known; None if there is none."""
         return self.timeline.compare(self.period)
 
     @property
@@ -250,7 +250,7 @@ class View:
 
 
 STATE = ("listener", "period", "measure", "rule")
-"""The arguments that every page knows."""
+"""The arguments of the URL that every page reads."""
 OWN = ("kind", "sort", "search", "operations", "hour", "weekday", "platform", "size")
 """The arguments of single pages. Others are ignored, so links contain known arguments only."""
 
@@ -269,7 +269,7 @@ def _listener(listeners: tuple[Listener, ...], name: str | None) -> Listener:
         if each.listener == name:
             return each
     names = ", ".join(each.listener for each in listeners)
-    raise NotFound(f"No play of this listener is known. Known are: {names}.")
+    raise NotFound(f"There is no such listener. Choose one of: {names}.")
 
 
 def _with_gaps(listener: Listener, reader: Reader) -> Listener:

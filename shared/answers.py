@@ -1,4 +1,4 @@
-"""Read the answers of foreign servers, up to a size.
+"""Read the answers of foreign servers, up to a size limit.
 
 The timeouts of requests limit only the wait from one byte to the next; the timeout of the Lambda
 function limits the whole call.

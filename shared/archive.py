@@ -1,7 +1,7 @@
 """The archive: raw answers and uploads in S3, kept forever.
 
 `history/<listener>/<file>`                            uploads
-`polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers that held something new
+`polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers with new, moved or unreadable plays
 `quarantine/<listener>/<origin>.jsonl`                 rows that could not be read, with the reason
 """
 
@@ -63,7 +63,7 @@ def listener_of(key: str) -> str:
 
 
 class Archive:
-    """One S3 bucket."""
+    """Reads and writes the archive bucket."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3

@@ -18,5 +18,5 @@ def faults_of(error: ValidationError) -> list[str]:
 
 
 def in_plain_words(message: str) -> str:
-    """Remove from a message of pydantic what says nothing to a person."""
+    """Remove pydantic's own terms from its message, because they say nothing to a person."""
     return _LIBRARY_WORDS.sub("", message)

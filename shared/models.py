@@ -146,9 +146,9 @@ class PollReport(Message):
     returned: Count
     new: Count
     late: Count
-    """New, but older than the newest known play."""
+    """Those of the new plays that are older than the newest known play."""
     moved: Count
-    """Known, but `played_at` differs by less than a second."""
+    """Known plays whose `played_at` has changed by less than a second."""
     unreadable: Count = 0
     """Rows without a readable track; the archive keeps them."""
     gap: Gap | None = None

@@ -69,7 +69,8 @@ class Address:
         """Read a stored login: JSON with username, password, dbname and port.
 
         Raises:
-            ValueError: `login` is not that. The message ends a sentence and never holds the login.
+            ValueError: `login` is not such JSON. The message ends a sentence that the caller
+                begins, and never holds the login.
         """
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(login)
@@ -93,7 +94,7 @@ class Address:
 
 
 class Database:
-    """One connection."""
+    """One connection to Postgres."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -111,7 +112,9 @@ class Database:
             DatabaseAwayError: The server cannot be reached, or the CA did not sign its certificate.
         """
         if not address.ca_pem and address.host not in LOOPBACK:
-            raise DatabaseAwayError(f"no connection to {address.host} without a CA certificate")
+            raise DatabaseAwayError(
+                f"TLS to {address.host} needs a CA certificate: none is configured"
+            )
         host, port = address.via or (address.host, address.port)
         with _translated(f" at {host}:{port}"):
             # A context, because pg8000 does not verify the certificate if it gets True.
@@ -147,8 +150,8 @@ class Database:
         The transaction is rolled back and the session is reset.
 
         Raises:
-            QueryError: It is not one statement that reads, Postgres refuses it, it takes longer
-                than `QUERY_TIMEOUT_S`, or its result is larger than `MOST_BYTES`.
+            QueryError: The query is not exactly one reading statement, Postgres refuses it, it
+                takes longer than `QUERY_TIMEOUT_S`, or its result is larger than `MOST_BYTES`.
             DatabaseAwayError: Postgres cannot be used now.
         """
         with _translated(), _translated_query():

@@ -31,4 +31,5 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(environment), by_alias=True, by_name=False)
         except ValidationError as error:
-            raise SettingsError(f"bad environment: {'; '.join(faults_of(error))}") from None
+            faults = "; ".join(faults_of(error))
+            raise SettingsError(f"environment variables are missing or wrong: {faults}") from None

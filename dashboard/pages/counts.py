@@ -25,7 +25,7 @@ MOST = 5
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     total = view.ask.row("counts.totals")
     artists = view.ask.rows("counts.artists", KINDS["artist"], most=MOST)
     return {

@@ -14,7 +14,7 @@ def page(view: View, day: str) -> dict[str, Any]:
     """Return the plays of a date, the oldest first.
 
     Raises:
-        NotFound: `day` is not a date, or lies outside the known time.
+        NotFound: `day` is not a date, or lies before the first play or after today.
     """
     shown = _date(day)
     if not view.timeline.holds(shown):

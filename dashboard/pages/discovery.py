@@ -26,7 +26,7 @@ MOST_MONTHS = 60
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     months = view.ask.rows("discovery.months")
     return {
         "cards": _cards(view, months),
@@ -53,7 +53,7 @@ def _cards(view: View, months: list[Row]) -> list[dict[str, Any]]:
             view,
             "plays of new artists",
             percent(_share(months, "plays_of_new_artists", "plays_all")),
-            about="whole months: in the one they were heard first",
+            about="in the month of their first play; whole months only",
         ),
     ]
 

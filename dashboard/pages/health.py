@@ -20,7 +20,7 @@ ALL_KNOWN = 0.9995
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     fresh = next(iter(view.ask.rows("health.freshness")), None)
     features = view.ask.row("health.features")
     sources = view.ask.row("health.sources")
@@ -51,11 +51,11 @@ def _cards(view: View, fresh: Row | None, features: Row) -> list[dict[str, Any]]
             view,
             "minutes that are estimated",
             percent(known["estimated_share"]),
-            about="of all time; an export says them exactly",
+            about="of all time; an export holds the exact ones",
         ),
         card(
             view,
-            "plays whose sound is known",
+            "plays with audio features",
             percent(share(features["known"], features["plays"])),
             about=f"{number(features['known'])} of {plays(features['plays'] or 0)} of all time",
         ),

@@ -14,13 +14,13 @@ from dashboard.totals import NOTHING
 from dashboard.view import View
 
 BELONGS = {"artist": ("tracks", "albums"), "track": ("albums",), "album": ("tracks",)}
-"""The lists of each kind."""
+"""The lists on the page of each kind of item."""
 MOST = 20
 """Tracks or albums of an item."""
 
 
 def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
-    """Return what the template shows.
+    """Return the variables of the page's template.
 
     Raises:
         NotFound: The listener never played it.
@@ -83,13 +83,13 @@ def calendar(view: View, days: list[Row]) -> Row:
 
 
 def life(view: View, months: list[Row]) -> Row:
-    """Return a bar for each month with a play; it opens the item in that month."""
+    """Return a bar for each month with a play; a bar opens this page for its month."""
     data = [datum(view, row["listened_month"].isoformat(), row) for row in months]
     return chart(view, data, by_day=False) | {"opens": view.here(period="MONTH")}
 
 
 def rank_line(view: View, kind: str, ranks: list[Row]) -> Row:
-    """Return the rank of each month; it opens the top list of that month."""
+    """Return the item's rank in each month; a point opens the top list of its month."""
     data = [{"on": row["listened_month"].isoformat(), "rank": row["rank"]} for row in ranks]
     return {
         "data": data,

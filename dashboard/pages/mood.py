@@ -36,7 +36,7 @@ FEATURES = (
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     rows = view.ask.rows("mood.hours")
     earlier = view.at(view.before).ask.rows("mood.hours") if view.before else []
     firsts = months_of(view.shown)

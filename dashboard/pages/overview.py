@@ -16,7 +16,7 @@ TOPS = 8
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the overview shows."""
+    """Return the variables of the page's template."""
     by_day = view.shown.days <= LONGEST_BY_DAY
     days = totals.days_of(view, view.known)
     months = totals.months_of_days(days)
@@ -79,7 +79,7 @@ def chart(view: View, data: list[Row], *, by_day: bool) -> Row:
 
 
 def value(view: View, row: Row) -> float:
-    """Return what the page measures: plays or minutes."""
+    """Return the amount of a row in the measure of the page: plays or minutes."""
     return float(row["ms"] / MINUTE_MS if view.by_time else row["plays"])
 
 

@@ -38,7 +38,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def listed(rows: list[Row], total: int) -> dict[str, Any]:
-    """Return what `parts.plays` shows: the rows, the number of all plays, and sums."""
+    """Return the arguments of `parts.plays`: the rows, the number of all plays, and sums."""
     return {
         "rows": rows,
         "total": total,

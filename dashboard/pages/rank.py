@@ -20,7 +20,7 @@ MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     step = step_of(view.shown)
     rows = view.ask.rows("rank.artists", None, step=step, **_bounds(view, step))
     starts = _starts(view, step)

@@ -9,7 +9,7 @@ from dashboard.view import View
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     period = reviewed(view)
     return {
         "period": period,

@@ -24,7 +24,7 @@ MOST_STREAKS = 10
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     now = view.ask.row("sessions.totals", begin=view.period.first, until=view.period.last)
     before = _before(view)
     hour, size = view.number("hour", range(HOURS)), view.number("size", range(len(SIZES)))
@@ -52,10 +52,10 @@ def page(view: View) -> dict[str, Any]:
 
 
 def _goes_on(view: View, last: date) -> bool:
-    """True if no date since the end of a streak is known to have no plays.
+    """True if a streak may still go on: each date from its end to the last known one is unknown.
 
-    The last known date counts as unknown too unless it is today, because plays may follow the last
-    poll or play. `is_current` of the view considers open gaps only.
+    The last known date itself is ignored, because plays may follow the last poll or play.
+    `is_current` of the view considers open gaps only.
     """
     until = view.listener.last_known_on or view.listener.today
     since = Span(last + DAY, until - DAY)

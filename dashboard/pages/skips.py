@@ -10,7 +10,7 @@ from dashboard.format import month, number, percent
 from dashboard.view import View
 
 LEAST_KNOWN = 20
-"""Minimum of known plays of an artist: a rate of fewer is too noisy to compare."""
+"""Fewest plays of an artist, marked as skipped or not, for a rate that is worth comparing."""
 MOST_ROWS = 8
 COLUMNS = (
     "platform",
@@ -87,7 +87,7 @@ UNKNOWN = frozenset({None, "", "ZZ", "not_applicable", "unknown"})
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     (before,) = view.ask.rows("skips.totals")
     times = view.ask.rows("skips.times")
     total = next(row for row in times if row["listened_month"] is None and row["hour"] is None)
@@ -111,7 +111,7 @@ def share(part: int | None, whole: int | None) -> float | None:
 
 
 def rate(row: Row) -> float | None:
-    """Return the share of skips among the plays for which it is known."""
+    """Return the share of skips among the plays that an export marks as skipped or not."""
     return share(row["skips"], row["known"])
 
 
@@ -135,7 +135,7 @@ def _cards(view: View, total: Row, before: Row) -> list[dict[str, Any]]:
         ),
         card(
             view,
-            "plays of which it is known",
+            "plays marked as skipped or not",
             number(total["known"]),
             about=f"{percent(known)} of {plays(total['plays'] or 0)}",
         ),
@@ -203,7 +203,7 @@ def _artist(view: View, row: Row) -> dict[str, Any]:
 
 
 def _how(view: View, rows: list[Row]) -> list[list[dict[str, Any]]]:
-    """Return the panels, with the lists that have a known value."""
+    """Return the panels; a list without a known value is left out."""
     panels = []
     for keys in PANELS:
         lists = []
@@ -247,7 +247,7 @@ def _list(view: View, key: str, rows: list[Row], total: int) -> dict[str, Any]:
 
 
 def _plays_of(view: View, key: str, row: Row) -> str | None:
-    """Return the address of a device's plays; other lists have none."""
+    """Return the address of a device's plays; None unless `key` is `platform`."""
     return view.url("plays", platform=row[key]) if key == "platform" else None
 
 

@@ -82,7 +82,11 @@ def plain(text: str) -> str:
 
 
 def _choice(view: View, name: str, known: dict[str, Any]) -> str:
-    """Return an argument of the URL if it is a known value, else the first of them."""
+    """Return an argument of the URL, by default the first of `known`.
+
+    Raises:
+        BadRequest: The value is not one of `known`.
+    """
     chosen = view.args.get(name, next(iter(known)))
     if chosen not in known:
         raise BadRequest(f"There is no such {name}. Use one of: {', '.join(known)}.")

@@ -31,7 +31,7 @@ MOST_DAYS, MOST_MONTHS = 92, 60
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the variables of the page's template."""
     hours = view.ask.rows("when.hours")
     before = view.at(view.before).ask.rows("when.hours") if view.before else []
     months = {row["listened_month"]: row for row in view.ask.rows("when.months")}

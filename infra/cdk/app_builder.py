@@ -43,7 +43,7 @@ def build(app: App, config: PipelineConfig) -> Stacks:
         "SpotifyData",
         config=config,
         termination_protection=True,
-        description="Listening history: the database, the archive, and whom to tell",
+        description="Listening history: the database, the archive, and the alarm topic",
     )
     pipeline = PipelineStack(
         app,

@@ -53,7 +53,7 @@ class PipelineConfig(Part):
 
     target: Literal["aws", "local"] = "aws"
     place: Place | None = None
-    """Account and region, from the CDK; None if the templates are for any account and region."""
+    """Account and region, from the CDK; None makes templates for any account and region."""
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,26}$")] = "spotify-pipeline"
     """Prefix of the fixed names; the length of a bucket's name limits it."""
     listeners: Annotated[tuple[Listener, ...], BeforeValidator(words), Field(min_length=1)] = (
@@ -109,9 +109,12 @@ class PipelineConfig(Part):
             if (stage := getattr(self, name)).visibility_timeout_s < stage.advised_visibility_s
         ]
         if hurried:
-            raise ValueError(f"visibility_s is below AWS's advice: {', '.join(hurried)}")
+            raise ValueError(
+                "visibility_s is below AWS's advice, 6 * timeout_s + window_s; raise it for: "
+                f"{', '.join(hurried)}"
+            )
         if not self.database.verify_tls:
-            raise ValueError("database.verify_tls is for the local cloud to turn off")
+            raise ValueError("database.verify_tls may be false only in the local cloud")
         if self.poll_minutes < AWS_POLL_MINUTES:
             raise ValueError(
                 f"poll_minutes: at least {AWS_POLL_MINUTES} on AWS, because Secrets Manager takes"
@@ -123,15 +126,17 @@ class PipelineConfig(Part):
             if name.endswith("_url") and not value.startswith("https://")
         ]
         if plain:
-            raise ValueError(f"only https is safe for tokens and plays: {', '.join(plain)}")
+            raise ValueError(
+                f"these URLs must be https, because they carry tokens and plays: {', '.join(plain)}"
+            )
         return self
 
     @model_validator(mode="after")
     def _fits_the_local_cloud(self) -> Self:
         if self.target == "local" and self.database.mode == "managed":
-            raise ValueError("database.mode is external in the local cloud, which has no hosts")
+            raise ValueError("database.mode must be external: the local cloud has no hosts")
         if self.target == "local" and self.database.network:
-            raise ValueError("database.network is for AWS: the local cloud is on the loopback")
+            raise ValueError("database.network must be unset: the local cloud uses the loopback")
         return self
 
     @model_validator(mode="after")
@@ -185,7 +190,7 @@ def load(
     Every name without a colon or slash must be an option, so a misspelt `-c` is rejected.
 
     Args:
-        context: Of `cdk.json` and the command line.
+        context: The context of `cdk.json` and the command line.
         environment: Holds the account and region if there are credentials.
 
     Raises:
@@ -205,7 +210,7 @@ def load(
 
 
 def _place(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the place; empty if it is unknown, because without credentials the CDK sets none."""
+    """Return account and region; empty without credentials, because the CDK then sets neither."""
     account = environment.get("CDK_DEFAULT_ACCOUNT")
     region = environment.get("CDK_DEFAULT_REGION")
     return {"place": {"account": account, "region": region}} if account and region else {}

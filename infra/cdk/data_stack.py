@@ -20,9 +20,10 @@ from infra.cdk.names import archive_name, host_name
 
 
 class DataStack(Stack):
-    """The stateful half of a deployment.
+    """The database with its host and backups, the archive, the alarm topic and the budget.
 
-    `network` is the network of the functions that use the database; None: they use the internet.
+    `network` is the network of the functions that use the database; if it is None, they reach the
+    database over the internet.
     With an external database the stack has only archive, topic and budget.
     """
 
@@ -51,7 +52,7 @@ class DataStack(Stack):
             self,
             "Host",
             parameter_name=config.database_host_parameter,
-            description="Where Postgres is",
+            description="Host name of Postgres",
             string_value=host.name,
         )
         Snapshots(self, "Snapshots", config=config, volume=host.volume)

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from infra.cdk.sizes import Part
 
 Role = Literal["migrator", "loader", "reader", "report_reader"]
-"""Roles of the database: owns the tables, writes them, reads them, reads only the views."""
+"""Database roles: migrator owns the tables, loader writes them, reader reads them, report_reader
+reads only the views."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -26,7 +27,7 @@ def words(text: Any) -> Any:
 
 def _narrow(network: IPv4Network) -> IPv4Network:
     if network.prefixlen < WIDEST:
-        raise ValueError(f"{network} is wider than /{WIDEST}, too wide to let in")
+        raise ValueError(f"{network} is wider than /{WIDEST}, the widest network allowed")
     return network
 
 
@@ -62,7 +63,7 @@ class DatabaseConfig(Part):
     @model_validator(mode="after")
     def _has_one_network(self) -> Self:
         if self.network and self.mode == "managed":
-            raise ValueError("network is for mode external: a managed database brings its own")
+            raise ValueError("network must be unset in mode managed, which has its own network")
         return self
 
 
@@ -72,8 +73,8 @@ class HostConfig(Part):
     # Graviton, because the image is for arm64. On anything below micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
     volume_gib: Annotated[int, Field(ge=1, le=16_384)] = 4
-    """Size of the data volume, which can grow and never shrink. The next host grows the file
-    system, or `/opt/pg/disk.sh` on this one."""
+    """Size of the data volume, which can grow and never shrink. The file system
+    grows when the next host boots, or by `/opt/pg/disk.sh` on the current one."""
     snapshot_id: Annotated[str, Field(pattern=r"^(snap-[0-9a-f]{8,17})?$")] = ""
     """The snapshot of the data volume; a change makes a new volume and keeps the old one."""
     # The letter gives the subnet its addresses, so local zones are left out.

@@ -1,4 +1,4 @@
-"""The eight functions: the settings and the rights of each."""
+"""The eight Lambda functions, with the environment variables and the rights of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

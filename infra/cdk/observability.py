@@ -38,7 +38,7 @@ class Watched:
     failed_ticks: sqs.Queue
     functions: Functions
     before_first_tick: Sequence[IDependable]
-    """What must exist before anything invokes the collector."""
+    """The constructs that must be deployed before a schedule invokes the collector."""
 
 
 def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None:

@@ -38,7 +38,7 @@ class OidcStack(Stack):
             self,
             "Deployer",
             role_name=f"{config.name}-deployer",
-            description="What GitHub deploys as",
+            description="The role of GitHub's deployments",
             assumed_by=iam.WebIdentityPrincipal(
                 github.oidc_provider_arn, conditions={"StringEquals": claims}
             ),

@@ -28,7 +28,10 @@ CALLS_MIGRATOR = "AWSCDK.TriggerCustomResourceProviderCustomResourceProvider"
 
 
 class PipelineStack(Stack):
-    """The stateless half of a deployment, and the tables of its state."""
+    """The queues, functions, schedules and alarms, with the DynamoDB tables and the logins.
+
+    Tables and logins outlive the stack. The database and the archive are in `DataStack`.
+    """
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class PipelineStack(Stack):
         acknowledge(
             self._failed_ticks,
             "AwsSolutions-SQS3",
-            reason="it is itself where the collector and the schedules leave what failed",
+            reason="it is itself the dead-letter queue of the collector and of the schedules",
         )
 
     def _queue(self, construct_id: str, name: str, consumer: ConsumerConfig) -> StagedQueue:
@@ -131,7 +134,7 @@ class PipelineStack(Stack):
         RepeatedCall(
             self,
             "Healing",
-            description="Ask again for the features of tracks that wait for them",
+            description="Ask again for the features of pending tracks",
             every_minutes=config.healer.every_minutes,
             group=self._schedules.group,
             function=functions.healer.function,

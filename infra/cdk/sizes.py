@@ -1,4 +1,4 @@
-"""The sizes of the functions, and how their queues feed them."""
+"""Timeout, memory and disk of each function, and the settings of its queue and schedule."""
 
 from typing import Annotated, Self
 
@@ -26,7 +26,7 @@ class FunctionConfig(Part):
 
 
 class ConsumerConfig(FunctionConfig):
-    """A function that consumes a queue, and how that queue feeds it."""
+    """The size of a function that consumes a queue, and the settings of that queue."""
 
     batch_size: Annotated[int, Field(ge=1, le=10)] = 10
     window_s: Annotated[int, Field(ge=0, le=300)] = 0

@@ -46,7 +46,7 @@ class Credentials(BaseModel):
 
 
 class CredentialStore:
-    """The secrets `<prefix><listener>`."""
+    """Reads and writes each listener's login in the secret `<prefix><listener>`."""
 
     def __init__(self, secretsmanager: Any, prefix: str) -> None:
         self._secretsmanager = secretsmanager
@@ -58,7 +58,7 @@ class CredentialStore:
         """Read a listener's credentials; None before the first login.
 
         A rotated token whose write failed is written first, because Spotify may no longer accept
-        the stored one. A new login discards it.
+        the stored one. If the listener has logged in again since, the rotated token is discarded.
 
         Raises:
             SettingsError: The secret is not what a login writes. The error never holds its value.

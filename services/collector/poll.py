@@ -51,7 +51,7 @@ class Outcome(BaseModel):
 
 @dataclass(frozen=True)
 class _Start:
-    """What is known when a poll starts."""
+    """The inputs of a poll; `before` is the stored state, `credentials` None before a login."""
 
     listener: str
     now: datetime

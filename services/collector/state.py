@@ -14,7 +14,11 @@ RETRY = timedelta(hours=1)
 """The retry delay after a refusal that needs a person; Spotify may be mistaken, so we retry."""
 
 ErrorKind = Literal["throttled", "login-refused", "forbidden", "failed"]
-"""What resolves each, in order: time; a login; a permission for the app or account; Spotify."""
+"""Why a call failed.
+
+`throttled` ends with time, `login-refused` with a new login, `forbidden` with a permission for
+the app or the account, `failed` when Spotify works again.
+"""
 
 
 class LoginRefusal(BaseModel):
@@ -23,7 +27,7 @@ class LoginRefusal(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     fingerprint: str
-    """Of the refused refresh token; another one is tried at once."""
+    """The fingerprint of the refused refresh token; a different token is tried at once."""
     since: BoundedInstant
     tried_at: BoundedInstant
 
@@ -40,7 +44,7 @@ class LastError(BaseModel):
 
 
 class ListenerState(BaseModel):
-    """What the collector knows of one listener; empty before the first poll.
+    """What the collector stores about one listener; the fields are empty before the first poll.
 
     Rate limits belong to the app, not to a listener: see `shared/spotify/rate_limits.py`.
     """
@@ -54,7 +58,7 @@ class ListenerState(BaseModel):
     last_error: LastError | None = None
     """None after an answer."""
     outage: Gap | None = None
-    """The gap that was reported because Spotify gave no answer; None after the next answer."""
+    """The open gap that was reported because Spotify gave no answer."""
 
     def is_refused(self, fingerprint: str) -> bool:
         """True if Spotify refused this refresh token."""

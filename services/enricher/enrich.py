@@ -1,4 +1,4 @@
-"""Enrich batches of plays with what is known of their tracks.
+"""Enrich batches of plays with the known features of their tracks.
 
 Plays never wait for features, and no pending track is forgotten. One rule ensures both: publish
 first, then write the pending tracks to the track cache, where healing finds them. If the cache

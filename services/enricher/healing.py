@@ -25,13 +25,13 @@ class HealRequest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     tracks: tuple[TrackUri, ...] | None = None
-    """Only these tracks, even if known or not yet due; None for all due tracks."""
+    """The tracks to ask for, even if known or not yet due; None asks for all due tracks."""
     most: Annotated[int, Field(ge=1)] | None = None
     """Most tracks to ask for, if fewer than the deployment allows."""
 
 
 class Healing(BaseModel):
-    """The result of one healing, in tracks."""
+    """The result of one healing; each number counts tracks."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -22,7 +22,7 @@ FAILURE_WAIT_S = 900
 
 
 class Lookup:
-    """Looks tracks up, and remembers which sources are not to be called now."""
+    """Looks tracks up, and remembers until when a source that failed or is off is not called."""
 
     def __init__(
         self,
@@ -42,14 +42,14 @@ class Lookup:
         return min(self._blocked_until.values(), default=None)
 
     def may_ask(self, since: datetime) -> bool:
-        """True if some source has been neither off nor blocked since an instant."""
+        """True if some source has been neither off nor blocked since `since`."""
         return any(
             not self._is_off(name, since) and not self._is_blocked(name, since)
             for name in self._sources
         )
 
     def find(self, tracks: Iterable[str], until: datetime, *, anew: bool = False) -> Findings:
-        """Find what is known of tracks. A failure of a source is part of the result.
+        """Find the features of tracks. A failure of a source is part of the result.
 
         Args:
             tracks: Distinct track uris.

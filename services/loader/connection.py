@@ -15,7 +15,7 @@ class WarmConnection(Generic[_User]):
     """Keeps one connection and the object that uses it; reconnects after a failure.
 
     Args:
-        settings: Where the database is.
+        settings: Names of the parameters with the address and login of the database.
         make_user: Builds the object that uses a connection.
         answer_timeout_s: How long to wait for each answer, seconds.
     """

@@ -28,7 +28,7 @@ before the connection counts as dead."""
 
 
 class Derivation(BaseModel):
-    """The event. An empty one refreshes the marked months.
+    """The event. An empty event refreshes the months that are marked as stale.
 
     `seconds` limits the refresh; None means most of the function's time. `default_time_zone` is
     set for listeners that have no time zone yet. `remove` is a listener that is no longer deployed:
@@ -50,7 +50,10 @@ class Derivation(BaseModel):
 
 
 class Derived(BaseModel):
-    """The answer: the number of months that are still stale, or why nothing was done."""
+    """The result of a derivation: the number of months still stale, or an error.
+
+    `error` says why nothing was changed; `months_left` is then None.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,21 +63,21 @@ class Derived(BaseModel):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run a Derivation; return a Derived.
+    """Run the derivation that the event asks for; return a `Derived` as a dict.
 
     An unknown listener or time zone is returned as an error, not raised, because a retry would
     not help.
 
     Raises:
         MessageError: The event is not a Derivation.
-        DatabaseAwayError: Postgres is not available; the marks stay.
+        DatabaseAwayError: Postgres is not available; stale months stay marked.
     """
     try:
         derivation = Derivation.model_validate(event)
     except ValidationError as error:
         fields = sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})
-        wrong = ", ".join(fields) or "it is not an object"
-        raise MessageError(f"the event is not a derivation: {wrong}") from None
+        wrong = f"wrong fields: {', '.join(fields)}" if fields else "it is not an object"
+        raise MessageError(f"the event cannot be read as a derivation; {wrong}") from None
     listeners = DeriveSettings.from_environment().listeners
     derived = wire().run(
         lambda database: derive(database, derivation, listeners, _time_left_s(context))

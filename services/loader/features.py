@@ -17,7 +17,7 @@ REMEMBERED_TRACKS = 200_000
 """Most tracks to remember as loaded; beyond that the memory is cleared."""
 
 Round = dict[str, TrackFeatures]
-"""Features by track uri, because one statement cannot write a track twice."""
+"""Features to write in one statement, by track uri: a statement cannot write a track twice."""
 
 
 class FeatureStore:
@@ -83,7 +83,7 @@ class FeatureStore:
 
 
 def _version(features: TrackFeatures) -> tuple[datetime, datetime | None]:
-    """Return what distinguishes two answers about one track."""
+    """Return the two fetch times, which distinguish two answers about one track."""
     return features.fetched_at, features.popularity_fetched_at
 
 

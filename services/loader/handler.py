@@ -67,8 +67,8 @@ class Loader:
     def refresh(self, batches: Sequence[EnrichedBatch], most_s: float) -> None:
         """Refresh the derived tables after a load, unless an upload is still incomplete.
 
-        A failure is logged, and the marks stay for a later refresh. It is not raised, because the
-        load is committed and SQS would deliver its messages again.
+        A failure is logged, and the stale months stay marked for a later refresh. It is not raised,
+        because the load is committed and SQS would deliver its messages again.
 
         Args:
             batches: The loaded batches.

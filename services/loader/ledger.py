@@ -1,4 +1,4 @@
-"""The ledger beside the plays: the outcome of each batch, polls, gaps and uploads."""
+"""Records in Postgres what happened: the outcome of each batch, polls, gaps and uploads."""
 
 import json
 from collections.abc import Iterator, Sequence

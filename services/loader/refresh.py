@@ -39,7 +39,7 @@ def refresh_after_load(
         The number of months that are still stale; None if nothing was refreshed.
 
     Raises:
-        DatabaseError: Postgres cannot refresh now; the marks stay.
+        DatabaseError: Postgres cannot refresh now; stale months stay marked.
     """
     uploads = sorted({batch.origin for batch in batches if batch.source == EXPORT})
     if not uploads:

@@ -19,8 +19,8 @@ PARAMETER_MAX_AGE_S = 300
 class DatabaseSettings(Settings):
     """The environment variables of the functions that use Postgres.
 
-    The login is an encrypted parameter. An empty name of the CA parameter means a server on this
-    machine, without TLS.
+    They name parameters of Parameter Store; that of the login is encrypted. If
+    `database_ca_parameter` is empty, the server runs on this machine, without TLS.
     """
 
     database_login_parameter: str
@@ -71,7 +71,9 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
         host = read(settings.database_host_parameter)
         ca_pem = read(ca_name) if ca_name else ""
     except GetParameterError as error:
-        raise SettingsError(f"cannot read where the database is: {error}") from error
+        raise SettingsError(
+            f"cannot read the database's address and login from Parameter Store: {error}"
+        ) from error
     try:
         return Address.of_login(login, host=host, ca_pem=ca_pem)
     except ValueError as error:

@@ -41,7 +41,7 @@ times in a row (3.5 days) and be reported by both sources. Usual loads read some
 """
 
 Merged = tuple[str, list[tuple[int, EnrichedBatch]], Changes]
-"""A listener, their batches, each with its number in the load, and the changes."""
+"""A listener, their batches with their numbers in the load, and what to change in the table."""
 
 
 class Store:

@@ -60,7 +60,7 @@ Source:
 Sign = Callable[[PreparedRequest], PreparedRequest]
 
 _SECRETS = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+|[\w+=-]{32,}", re.IGNORECASE)
-"""What may be a token, a code, a verifier or a header with one; no word has 32 characters."""
+"""Matches what may be a token, a code, a verifier or a header with one; no word is that long."""
 
 
 def open_session() -> requests.Session:

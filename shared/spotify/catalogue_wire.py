@@ -20,7 +20,7 @@ def read_rows(content: bytes, name: str, count: int) -> list[Row]:
         count: The number of requested ids.
 
     Raises:
-        SpotifyError: It is not such an answer. The tracks may be fine.
+        SpotifyError: The answer has no list `name`, or not one row for each id.
     """
     answer = read_json(content)
     rows = answer.get(name) if isinstance(answer, dict) else None

@@ -28,7 +28,8 @@ other calls can wait."""
 FORWARD = (
     "attribute_not_exists(blocked_until) OR blocked_until < :until OR blocked_until > :longest"
 )
-"""A rate limit is only ever extended, unless its end is damaged (see `LONGEST_BLOCK`)."""
+"""The condition for storing the end of a rate limit: it is later than the stored end, or the stored
+end is damaged (see `LONGEST_BLOCK`)."""
 
 LONGEST_BLOCK = timedelta(seconds=LONGEST_WAIT_S) + timedelta(days=1)
 """The longest rate limit, with a day for rounding and clocks. A record of a longer one is damaged
@@ -40,14 +41,14 @@ mistaken."""
 
 
 class AppState(BaseModel):
-    """The rate limit of one app; empty before the first 429."""
+    """The stored rate limit of one app; the fields are empty before the first 429."""
 
     model_config = ConfigDict(frozen=True)
 
     blocked_until: BoundedInstant | None = None
-    """The end of the rate limit; stays until the next answer."""
+    """The end of the rate limit; kept until Spotify answers a call again."""
     refusals: int = Field(default=0, ge=0)
-    """The number of 429s since the last answer."""
+    """The number of 429s since Spotify last answered a call."""
     features_forbidden_at: BoundedInstant | None = None
     """The time of the last refusal of audio features."""
 
@@ -57,11 +58,11 @@ class AppState(BaseModel):
         return at is not None and at <= now < at + FORBIDDEN_WAIT
 
     def is_blocked(self, now: datetime) -> bool:
-        """True if polls must not call."""
+        """True during a rate limit, in which no function may call Spotify."""
         return self.blocked_until is not None and now < self.blocked_until <= now + LONGEST_BLOCK
 
     def is_blocked_for_others(self, now: datetime) -> bool:
-        """True if other functions must not call, because polls go first."""
+        """True during a rate limit and the hour after it, in which only polls may call Spotify."""
         return self.is_blocked(now) or self.is_blocked(now - LIVE_CAPTURE_LEAD)
 
 
@@ -118,7 +119,7 @@ class SpotifyApps:
         )
 
     def answered(self, client_id: str, seen: AppState) -> None:
-        """Remove the rate limit after an answer.
+        """Remove the stored rate limit after Spotify has answered a call.
 
         Args:
             client_id: The client id of the app.
@@ -146,7 +147,7 @@ class SpotifyApps:
             client_id: The client id of the app.
             calls: The number of calls.
             now: The time; its day is in UTC.
-            budget: The calls of all functions per day, except polls.
+            budget: The most calls per day by all functions together, without polls.
 
         Returns:
             None if the calls may be made; otherwise the start of the next day.
@@ -204,7 +205,8 @@ def _state(client_id: str, item: Mapping[str, Any]) -> AppState:
         return AppState.model_validate({name: next(iter(v.values())) for name, v in item.items()})
     except ValidationError as error:
         raise SettingsError(
-            f"the state of Spotify app {fingerprint(client_id)} cannot be read: delete it"
+            f"the state of Spotify app {fingerprint(client_id)} cannot be read: delete its item "
+            "in the table spotify-app"
         ) from error
 
 

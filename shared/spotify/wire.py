@@ -54,7 +54,7 @@ class HiddenRow(NamedTuple):
 
     digest: str
     newer: int
-    """The number of readable plays before it; they are newer."""
+    """The number of readable plays that Spotify lists before it; they are newer."""
     played_at: datetime | None
     """The end of the play, if it is readable."""
 
@@ -114,7 +114,7 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     """
     page = _or_none(read_json(content), _Page.model_validate)
     if page is None:
-        raise SpotifyError("recently-played gave no page that can be read")
+        raise SpotifyError("the answer to recently-played holds no list of plays")
     rows = page.items
     plays, unreadable, hidden = [], [], []
     for row in rows:

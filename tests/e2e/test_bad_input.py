@@ -97,12 +97,12 @@ GOOD_ROWS = 8
 
 PROBLEMS = {
     "MyData/endsong_2.json": "empty file",
-    "MyData/endsong_3.json": "an empty list",
-    "MyData/endsong_4.json": "cut off: the file ends before its list does",
-    "MyData/endsong_5.json": "text follows the end of the list; the file is read up to there",
+    "MyData/endsong_3.json": "its list is empty: it holds no plays",
+    "MyData/endsong_4.json": "cut off: the list has no closing bracket; download the file again",
+    "MyData/endsong_5.json": "text follows the closing bracket of the list: only the list is read",
     "MyData/endsong_6.json": "not all of it is UTF-8 text: save the file as UTF-8",
     "MyData/endsong_7.json": "UTF-16 text: save the file as UTF-8",
-    "MyData/endsong_8.json": "not a JSON list, as every history file is",
+    "MyData/endsong_8.json": "not a JSON list, which every history file is",
 }
 
 

@@ -82,15 +82,17 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"features_login": "anna"}, "features_login", id="a login of no listener"),
         pytest.param({"healer.most_tracks": 0}, "healer.most_tracks", id="no tracks"),
         pytest.param({"reccobeats_url": "http://x/"}, "reccobeats_url", id="a trailing slash"),
-        pytest.param({"reccobeats_url": "http://x"}, "only https .* reccobeats_url", id="features"),
+        pytest.param(
+            {"reccobeats_url": "http://x"}, "must be https, .* reccobeats_url", id="features"
+        ),
         pytest.param(
             {"spotify_api_url": "http://api.spotify.com"},
-            "only https .* spotify_api_url",
+            "must be https, .* spotify_api_url",
             id="plays in the clear",
         ),
         pytest.param(
             {"spotify_accounts_url": "http://accounts.spotify.com"},
-            "only https .* spotify_accounts_url",
+            "must be https, .* spotify_accounts_url",
             id="tokens in the clear",
         ),
         pytest.param({"alert_email": "nobody"}, "alert_email", id="no address"),
@@ -141,12 +143,12 @@ def test_a_network_needs_all_of_its_parts():
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        pytest.param({}, "a managed database brings its own", id="managed"),
-        pytest.param(LOCAL, "the local cloud is on the loopback", id="local"),
+        pytest.param({}, "in mode managed", id="managed"),
+        pytest.param(LOCAL, "the local cloud uses the loopback", id="local"),
     ],
 )
 def test_a_network_is_for_an_external_database_on_aws(given, named):
-    with pytest.raises(SettingsError, match=f"network is for .*{named}"):
+    with pytest.raises(SettingsError, match=f"network must be unset.*{named}"):
         load(given | {"database.network": NETWORK})
 
 

@@ -59,9 +59,9 @@ def add_expiring_bucket(
     compromised host can destroy the backups at once.
 
     With a purpose, the bucket has a fixed name, by which a new stack imports it again. Without a
-    purpose, AWS names it. Use this for a bucket that fills from its first minutes: it survives a
-    rollback, because S3 deletes only empty buckets, and its fixed name would block the next
-    deployment.
+    purpose, AWS names it. A bucket that fills from its first minutes must have no purpose: it
+    survives a rollback, because S3 deletes only empty buckets, and a fixed name would then block
+    the next deployment.
     """
     return _private_bucket(
         *(scope, construct_id, bucket_name(config, purpose) if purpose else None),

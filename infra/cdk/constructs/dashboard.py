@@ -16,7 +16,7 @@ HALF_HOUR = Duration.minutes(30)
 
 
 class Dashboard(Construct):
-    """Rows in the order of a play's path: collected, queued, processed, stored."""
+    """A CloudWatch dashboard; its rows follow a play: collected, queued, processed, stored."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)
@@ -36,7 +36,7 @@ class Dashboard(Construct):
                 "Hours since the last play": [
                     of_service("collector", "HoursSinceLastPlay", "Maximum")
                 ],
-                "Gaps, and ticks without calls": [
+                "Gaps, and polls that Spotify refuses": [
                     of_service("collector", "GapDetected", "Sum"),
                     of_service("collector", "SpotifyThrottled", "Sum"),
                     of_service("collector", "SpotifyForbids", "Sum"),
@@ -53,7 +53,7 @@ class Dashboard(Construct):
         self._row(
             "Queues",
             {
-                "Messages that wait": _waiting(queues),
+                "Waiting messages": _waiting(queues),
                 "Age of the oldest, in seconds": [
                     queue.metric_approximate_age_of_oldest_message(label=name, statistic="Maximum")
                     for name, queue in queues.items()

@@ -17,7 +17,7 @@ INTERFACES = (
 
 @dataclass(frozen=True)
 class FunctionNetwork:
-    """The VPC, subnets and group of a function, and whether it reaches AWS over IPv6."""
+    """VPC, subnets and security group of a function, and whether it reaches AWS over IPv6."""
 
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
@@ -26,7 +26,10 @@ class FunctionNetwork:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Variables of a function in it. Only AWS's dual-stack endpoints have IPv6 addresses."""
+        """Environment variables of a function in this network.
+
+        Over IPv6 it must use AWS's dual-stack endpoints; the others have no IPv6 addresses.
+        """
         return {"AWS_USE_DUALSTACK_ENDPOINT": "true"} if self.ipv6 else {}
 
 

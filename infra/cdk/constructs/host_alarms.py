@@ -43,8 +43,8 @@ class HostAlarms(Construct):
                 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
                 periods=5,
                 missing_is_bad=True,
-                description="Host: Postgres does not answer for half an hour; see the group's"
-                " activity",
+                description="Host: Postgres does not answer for half an hour; see the"
+                " activity of its Auto Scaling group",
             ),
         )
         self._add(
@@ -66,8 +66,8 @@ class HostAlarms(Construct):
                 threshold=BACKUP_HOURS - DAY_HOURS,
                 periods=DAY_HOURS,
                 missing_is_bad=True,
-                description="Host: no dump, or no snapshot, for a day; see in the runbook which"
-                " one",
+                description="Host: the newest dump or snapshot is over a day old; the runbook"
+                " says how to find out which",
             ),
         )
 

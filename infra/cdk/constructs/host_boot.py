@@ -9,14 +9,14 @@ from aws_cdk import aws_ec2 as ec2
 SCRIPTS = Path(__file__).parents[1] / "assets" / "postgres"
 HOME = "/opt/pg"
 BOOTED = "pg-check.timer"
-"""The unit that is active after a successful boot."""
+"""The systemd unit that is active after a successful boot."""
 INSTANCE_ID = "/var/lib/cloud/data/instance-id"
 GIVE_UP = Duration.hours(1)
 """Time during which an instance whose boot failed tries to report itself."""
 
 
 def first_boot(facts: Mapping[str, str]) -> ec2.CloudFormationInit:
-    """Write the scripts to `/opt/pg` and the facts to `/opt/pg/env`, then run `boot.sh`.
+    """Write the scripts to `/opt/pg`, their variables `facts` to `/opt/pg/env`; run `boot.sh`.
 
     The files are part of the template, so the host needs no right to read CDK's assets. Any change
     of a file replaces the host.
@@ -41,8 +41,8 @@ def report_failed_boot() -> list[str]:
     """Return the shell lines by which an instance whose boot failed reports itself unhealthy.
 
     The group then replaces it, which EC2's own checks would not cause: they see only the machine.
-    The lines run after the signal, so a deployment fails with the message of the boot. They also
-    run if cfn-init could not start the boot.
+    The lines run after the signal to CloudFormation, so a deployment fails with the message of the
+    boot. They also run if cfn-init could not start the boot.
     """
     report = (
         f"aws autoscaling set-instance-health --region {Aws.REGION} --health-status Unhealthy"

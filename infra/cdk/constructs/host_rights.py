@@ -95,13 +95,14 @@ def _acknowledge(role: iam.Role, config: PipelineConfig, backups: s3.Bucket, pre
     arn = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>"
     reasons = {
         f"<{bucket}.Arn>/{prefix}*": "a dump is named by its date; the folder is all it needs",
-        f"{arn}:instance/*": "a host gets its name when it starts; tags tell ours from others",
+        f"{arn}:instance/*": "AWS makes the id; a condition on tags allows only the hosts of our"
+        " group",
         f"arn:<AWS::Partition>:autoscaling:<AWS::Region>:<AWS::AccountId>:autoScalingGroup:*"
         f":autoScalingGroupName/{host_name(config)}": "AWS makes the id of the group; the name is"
         " ours alone",
-        f"{arn}:network-interface/*": "so does its interface; the network tells ours from others",
-        "*": "describing volumes and snapshots, metrics and Session Manager know no narrower right;"
-        " a condition holds the metrics to our namespace",
+        f"{arn}:network-interface/*": "AWS makes the id; a condition allows only our network",
+        "*": "the actions to describe, to publish metrics and of Session Manager allow no narrower"
+        " resource; a condition restricts the metrics to our namespace",
     }
     for resource, reason in reasons.items():
         acknowledge(role, f"AwsSolutions-IAM5[Resource::{resource}]", reason=reason)

@@ -29,8 +29,8 @@ class ListenerSecrets(Construct):
         acknowledge(
             self,
             "AwsSolutions-SMG4",
-            reason="Spotify issues what is in it: the collector stores each new refresh token,"
-            " and no schedule of ours could make one",
+            reason="Spotify issues the refresh token in it, and the collector stores each new one;"
+            " a rotation schedule could not create one",
         )
         names = [f"{config.listener_secret_prefix}{listener}" for listener in config.listeners]
         self.arns = [secret_arn(self, name) for name in names]

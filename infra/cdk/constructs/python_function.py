@@ -28,7 +28,7 @@ LAMBDA_LEVELS = {
 
 @dataclass(frozen=True)
 class FunctionDefaults:
-    """What all functions of a deployment share."""
+    """The settings that all functions of a deployment share."""
 
     name: str
     log_level: str
@@ -69,8 +69,8 @@ class PythonFunction(Construct):
         scope: The stack.
         construct_id: Its name in the stack and, in lower case, of its log group.
         handler: Dotted path; the second part names the service, `services.<service>.…`.
-        config: Its size.
-        defaults: What all functions share.
+        config: Its timeout, memory and disk.
+        defaults: The settings that all functions share.
         environment: Addresses and names; never a secret.
         grants: Its rights in addition to writing its log.
         network: Its VPC; None for functions outside a VPC.
@@ -102,8 +102,8 @@ class PythonFunction(Construct):
             acknowledge(
                 self._role,
                 "AwsSolutions-IAM5[Resource::*]",
-                reason="Lambda names interfaces as it makes them; the function's own code is"
-                " denied the same calls",
+                reason="Lambda makes an interface's id when it creates it; the function's own code"
+                " is denied the same calls",
             )
         self.function = lambda_.Function(
             self,

@@ -72,11 +72,11 @@ class Snapshots(Construct):
         acknowledge(
             role,
             "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*]",
-            reason="a snapshot gets its name when it is made; only ours can be deleted",
+            reason="AWS makes the id of a snapshot; a condition allows deleting only ours",
         )
         acknowledge(
             role,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="EC2 knows no narrower right to describe",
+            reason="the Describe actions of EC2 allow no narrower resource",
         )
         return role

@@ -31,7 +31,7 @@ class Upload(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """The origin of its batches and report."""
+        """The origin of the batches and the report that this upload becomes."""
         return upload_origin(self.key, self.version_id)
 
     @property
@@ -53,7 +53,7 @@ def read_event(body: str, bucket: str) -> Upload:
         bucket: The archive bucket.
 
     Raises:
-        MessageError: The body is not such an event, or it is of another bucket.
+        MessageError: The body is not such an event, or the event comes from another bucket.
 
     Source:
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -63,7 +63,7 @@ def read_event(body: str, bucket: str) -> Upload:
     except ValidationError as error:
         raise MessageError(f"not an event of an upload: {'; '.join(faults_of(error))}") from None
     if event.detail.bucket.name != bucket:
-        raise MessageError("the event is of another bucket than the archive")
+        raise MessageError("the event comes from a bucket that is not the archive")
     created = event.detail.object
     return Upload(created.key, created.version_id, created.size, event.time)
 

@@ -2,7 +2,8 @@
 
 A failed run is retried by the queue from the beginning. It publishes the same batches, and the
 loader ignores duplicates. Reading stops before the function's 15 minutes are over (1,000,000 rows
-take less than one), and the report names what is left. The backfill makes no call to Spotify.
+take less than a minute), and the report names the files that were not read to their end. The
+backfill makes no call to Spotify.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ from shared.telemetry import logger
 UPLOAD_BYTES = 1 << 30
 """Largest upload: it must fit on the function's disk, beside the quarantine."""
 RESERVED = 0.1
-"""Share of the time that is kept for the report: 90 s of 15 minutes."""
+"""Share of the function's time that is reserved for the report: 90 s of 15 minutes."""
 
 
 class BackfillSettings(Settings):
@@ -118,12 +119,12 @@ def backfill(
 
 
 def _check(upload: Upload, listeners: Sequence[str]) -> None:
-    """Raise UploadError if an upload must not be read."""
+    """Raise UploadError if an upload is no history file, of no deployed listener, or too large."""
     if not upload.is_history:
         raise UploadError("not a history file: its name ends in neither .zip nor .json")
     if listener_of(upload.key) not in listeners:
         raise UploadError(
-            f"its folder is not that of a deployed listener ({', '.join(listeners)}): "
+            f"its folder names no deployed listener ({', '.join(listeners)}): "
             "put it into history/<listener>/, or add the listener with `plays listener add`"
         )
     if upload.size > UPLOAD_BYTES:
@@ -131,7 +132,7 @@ def _check(upload: Upload, listeners: Sequence[str]) -> None:
 
 
 def _read(upload: Upload, archive: Archive, reader: UploadReader) -> None:
-    """Download and read an upload; raise UploadError if all of it is refused."""
+    """Download and read an upload; raise UploadError if nothing of it can be read."""
     with TemporaryFile() as file:
         _fetch(upload, archive, file)
         for read in reader.read(file, upload.name):

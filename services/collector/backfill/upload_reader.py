@@ -130,7 +130,7 @@ class UploadReader:
         ends = Ends()
         is_whole = self._sort_all(file, counts, ends)
         if is_whole and not counts:
-            self.refuse(file.name, "an empty list")
+            self.refuse(file.name, "its list is empty: it holds no plays")
         if counts["quarantined", NOT_UTF8]:
             self.refuse(file.name, "not all of it is UTF-8 text: save the file as UTF-8")
         self._counts += counts
@@ -153,7 +153,7 @@ class UploadReader:
     def _stop_in_time(self, counts: Counts) -> None:
         """Raise UploadError if the upload has too many rows or takes too long."""
         if self._counts.total() + counts.total() > ROWS:
-            self._stopped = f"more than {ROWS:,} rows: the rest is not read"
+            self._stopped = f"more than {ROWS:,} rows: the rest is not read; upload it in parts"
         elif self._is_late():
             self._stopped = TOO_LATE
         if self._stopped:
@@ -191,7 +191,7 @@ class UploadReader:
         line = to_json(fields, inf_nan_mode="null") + b"\n"
         if self._kept == KEPT_ROWS or self._quarantine.tell() + len(line) > KEPT_BYTES:
             self._keeps = False
-            self.refuse(file, f"unreadable rows from row {number:,} on are counted but not kept")
+            self.refuse(file, f"from row {number:,} on unreadable rows are only counted, not kept")
         else:
             self._quarantine.write(line)
             self._kept += 1

@@ -1,6 +1,6 @@
 """Finds the history files in an upload: a zip from Spotify, or one JSON file.
 
-The sizes in a zip may be wrong, so the limits below apply to the unpacked bytes.
+The file sizes that a zip states may be wrong, so the limits below apply to the unpacked bytes.
 """
 
 import io
@@ -69,7 +69,7 @@ def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
 
 
 def is_history(path: str) -> bool:
-    """True if a path in a zip is that of a history file, in any known layout."""
+    """True if a path in a zip is that of a history file, by any known naming scheme."""
     return not _is_hidden(path) and _HISTORY_NAME.search(_parts(path)[-1]) is not None
 
 
@@ -108,9 +108,9 @@ def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(_Bounded(upload))
         if _count(upload) not in (len(archive.infolist()), _COUNTED_ELSEWHERE):
-            raise zipfile.BadZipFile("the end record counts other members than the directory")
+            raise zipfile.BadZipFile("end record and directory differ in their number of files")
     except _FOREIGN as error:
-        raise UploadError(f"a zip from an unusual program: {UNPACK}") from error
+        raise UploadError(f"a zip in an unsupported format: {UNPACK}") from error
     except _DAMAGE as error:
         raise UploadError(f"a damaged or incomplete zip: {DOWNLOAD_AGAIN}") from error
     return archive
@@ -119,7 +119,8 @@ def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
 def _count(upload: BinaryIO) -> int:
     """Return the number of members according to the end record of a zip.
 
-    It exposes a flipped bit in the directory, which can hide an entry in another's comment.
+    The count exposes a flipped bit in the directory, which can turn a member into part of the
+    comment of another.
     """
     size = upload.seek(0, io.SEEK_END)
     upload.seek(max(0, size - _END_BYTES))
@@ -141,13 +142,13 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
         raise UploadError(f"encrypted: {UNPACK}")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         # Other methods may unpack a small read into any amount of memory.
-        raise UploadError(f"packed in an unusual way: {UNPACK}")
+        raise UploadError(f"packed by an unsupported method: {UNPACK}")
     try:
         for chunk in _chunks(archive, member):
             meter.count(len(chunk))
         yield from _chunks(archive, member)
     except _FOREIGN as error:
-        raise UploadError(f"packed in an unusual way: {UNPACK}") from error
+        raise UploadError(f"packed by an unsupported method: {UNPACK}") from error
     except _DAMAGE as error:
         raise UploadError(f"damaged in the zip: {DOWNLOAD_AGAIN}") from error
 
@@ -168,7 +169,7 @@ def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]
             # Only the text of zipfile's error shows that two names differ.
             if not str(error).endswith("differ."):
                 raise
-    raise UploadError(f"listed in the zip under another name than its own: {UNPACK}")
+    raise UploadError(f"the directory of the zip gives it another name: {UNPACK}")
 
 
 class _Meter:
@@ -200,7 +201,7 @@ class _Bounded:
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Seek like a file; a damaged directory may point outside the file."""
         if whence == io.SEEK_SET and not 0 <= offset <= self._size:
-            raise zipfile.BadZipFile("a place outside the file")
+            raise zipfile.BadZipFile("an offset outside the file")
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:

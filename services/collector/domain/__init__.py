@@ -1,1 +1,1 @@
-"""The pure core of live capture: what is new in an answer, and which gaps it opens or closes."""
+"""The pure core of live capture: finds the new plays of an answer, and the gaps."""

@@ -25,10 +25,10 @@ MOVE = timedelta(seconds=1)
 
 STEP = timedelta(milliseconds=1)
 
-FELL_SHORT = "a full answer did not reach back to the plays before: Spotify shows only 50"
+FELL_SHORT = "Spotify shows only 50 plays, and these did not reach back to plays already collected"
 UNREADABLE = "Spotify shows plays that cannot be read; the archive keeps them as they came"
-STAYED_SHORT = "answers stayed short and did not reach back to the plays before"
-REACHED_BACK = "nothing was missed: the next answer reached back to the plays before"
+STAYED_SHORT = "answers of fewer than 50 plays did not reach back to plays already collected"
+REACHED_BACK = "no play is missing: the next answer reached back to plays already collected"
 
 NEW_LISTENER_PLAYS = 20
 """Most rows in an answer for a new listener; short answers of other accounts held about 40."""
@@ -58,12 +58,12 @@ class ShortAnswers(BaseModel):
 
 
 class Since(NamedTuple):
-    """What was known to be complete before this poll."""
+    """The time for which plays were already complete before this poll."""
 
     covered_until: datetime | None
     """As `Coverage.until`; None before the first play."""
     watched_since: datetime | None = None
-    """The time of the first answer, until there is a play."""
+    """The time of the first answer; None once a play is known."""
     oldest_known: datetime | None = None
     """The end of the oldest known play."""
 
@@ -99,7 +99,7 @@ def cover(
     - An unreadable row may be a play, so only plays newer than it count, and a gap opens at once.
 
     Args:
-        since: What was known before the answer.
+        since: The time that was complete before the answer.
         outage: The open gap of an outage.
         answer: The answer.
         polled_at: The time of the poll.
@@ -131,13 +131,13 @@ def cover(
 def find_late_gap(
     since: Since, answer: RecentlyPlayed, archived: Container[str], doubtful: Iterable[Gap]
 ) -> Gap | None:
-    """Return a gap around unreadable rows that appear late, in time that was already complete.
+    """Return a gap around new unreadable rows that lie in time that already counted as complete.
 
     Args:
-        since: What was known before the answer.
+        since: The time that was complete before the answer.
         answer: The answer.
         archived: Digests of the unreadable rows in earlier answers.
-        doubtful: Open gaps; a row inside one opens no other.
+        doubtful: Open gaps. A row that lies in one of them opens no further gap.
     """
     if since.covered_until is None or since.oldest_known is None:
         return None

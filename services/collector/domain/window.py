@@ -1,9 +1,9 @@
 """Compares an answer of recently-played with the plays known before; pure. Deduplicates polls.
 
-Each answer shows the newest 50 plays, so answers overlap, and a known key marks a known play. Real
-answers also shrink, even to nothing, and fill up again; they show plays days late, and move plays
-by some milliseconds. So the keys of several answers are kept, and `covered_until` says up to when
-plays are complete.
+Each answer shows the newest 50 plays, so answers overlap, and a play with a known key is not new.
+Real answers also shrink, even to nothing, and fill up again; they show plays days late, and move
+plays by some milliseconds. So the keys of several answers are kept, and `covered_until` says up to
+when plays are complete.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 
 class Window(BaseModel):
-    """What is known of a listener's plays between polls."""
+    """What the collector stores from one poll to the next: known plays, coverage, open gaps."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class Window(BaseModel):
     covered_until: BoundedInstant | None = None
     """Plays that ended by this instant are complete, except in gaps."""
     watched_since: BoundedInstant | None = None
-    """The time of the first answer, until there is a play."""
+    """The time of the first answer; None once a play is known."""
     unreadable: tuple[str, ...] = ()
     """Digests of unreadable rows that are in the archive."""
     short: ShortAnswers | None = None
@@ -62,13 +62,16 @@ class Window(BaseModel):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one answer adds. `plays` are new or moved, oldest first."""
+    """The result of comparing an answer with the known plays.
+
+    `plays` holds the new and the moved plays, oldest first.
+    """
 
     plays: tuple[Play, ...]
     report: PollReport
     is_worth_keeping: bool
     window: Window
-    """What is known after the answer."""
+    """The window to store after the answer."""
     outage: Gap | None
     """The open gap of an outage that the answer neither ended nor closed."""
 
@@ -79,7 +82,7 @@ def compare(
     """Compare an answer with the plays known before.
 
     Args:
-        window: What was known before.
+        window: The window that the previous poll stored.
         answer: The answer.
         polled_at: The time of the poll.
         outage: The open gap of an outage.

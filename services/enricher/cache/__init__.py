@@ -1,1 +1,1 @@
-"""The track cache: a DynamoDB table of what is known of each track."""
+"""The track cache: a DynamoDB table of the features of each track, and its retry time."""

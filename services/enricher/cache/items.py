@@ -15,7 +15,8 @@ from shared.models import TrackFeatures
 Item = dict[str, Any]
 
 LAST_YEAR = 2999
-"""A later `retry_at` is damaged: its track would never be asked for again."""
+"""The latest valid year of `retry_at`. A later one counts as damaged, because its track would
+never be asked for again."""
 
 
 def item_of(track: str, entry: Entry) -> Item:
@@ -31,7 +32,7 @@ def item_of(track: str, entry: Entry) -> Item:
 
 
 def entry_of(item: Item) -> Entry | None:
-    """Return the entry of an item; None if `item_of` did not write it."""
+    """Return the entry of an item; None if the item is damaged."""
     try:
         features = _features(item)
         if "retry_at" not in item:

@@ -95,7 +95,9 @@ class TrackCache:
                     return answers
         except (BotoCoreError, ClientError) as error:
             raise TrackCacheError(f"{operation} of the track cache failed: {error}") from error
-        raise TrackCacheError(f"{operation} of the track cache did not process all")
+        raise TrackCacheError(
+            f"{operation} of the track cache is unfinished after {MAX_CALLS} calls"
+        )
 
     def _keep(self, entries: Mapping[str, Entry]) -> None:
         for track, entry in entries.items():

@@ -1,4 +1,4 @@
-"""What the enricher knows of one track, and when it asks for it again; pure."""
+"""The entry of a track in the track cache: its features, and when to ask again; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ class Entry:
     """
 
     features: TrackFeatures | None = None
-    """What the sources answered; incomplete while the track is pending."""
+    """The features that the sources answered; incomplete while the track is pending."""
     misses: int = 0
     """Misses in a row, at most the number of `MISS_WAITS`."""
     retry_at: datetime | None = None

@@ -60,7 +60,10 @@ def merged(first: TrackFeatures, second: TrackFeatures) -> TrackFeatures:
 
 
 def _popularity_origin(rated: TrackFeatures, audio: TrackFeatures) -> dict[str, Any]:
-    """Return a popularity's source and time; None if it is unknown, or both equal the audio's."""
+    """Return the source and time of a popularity.
+
+    Both are None if the popularity is unknown, or if both equal those of the audio features.
+    """
     source = rated.popularity_source or rated.source
     fetched_at = rated.popularity_fetched_at or rated.fetched_at
     if rated.popularity is None or (source, fetched_at) == (audio.source, audio.fetched_at):

@@ -16,16 +16,19 @@ which no source could be called. A new login may switch a source on."""
 
 @dataclass
 class Findings:
-    """What the cache and the sources know of some tracks, by track uri."""
+    """The result of looking tracks up in the cache and at the sources, by track uri."""
 
     cached: Mapping[str, Entry] = field(default_factory=dict)
-    """What the cache held before the sources were asked."""
+    """The entries of the cache, read before the sources were asked."""
     asked: set[str] = field(default_factory=set)
     """Tracks for which a source was called."""
     learned: dict[str, TrackFeatures] = field(default_factory=dict)
-    """What the sources answered; may be incomplete."""
+    """Features that the sources answered; some values may be unknown."""
     missing: set[str] = field(default_factory=set)
-    """Tracks that no source which answered knows, or can know because their id is unusual."""
+    """Tracks whose audio features none of the answering sources knows.
+
+    A track with an unusual id is among them, because no source can know it.
+    """
     retry_at: dict[str, datetime] = field(default_factory=dict)
     """When to ask again for tracks whose source failed or could not be called in time."""
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -66,11 +69,11 @@ class Findings:
                 self.retry_at.pop(track, None)
 
     def is_open(self, track: str) -> bool:
-        """True if the next source is to be asked for the track."""
+        """True if the next source should be asked for the track: its audio features are unknown."""
         return track in self.missing or track in self.retry_at or track not in self.learned
 
     def settle(self, tracks: Iterable[str], now: datetime) -> None:
-        """Derive the new entries of the tracks that the sources were to be asked for."""
+        """Set `entries` to the new cache entries of `tracks`, for which the sources were asked."""
         for track in tracks:
             before = self.cached.get(track)
             # A pending track for which no source could be called stays due.

@@ -43,7 +43,7 @@ Row = dict[str, Any]
 
 
 class ReccoBeats:
-    """A client of the two batch calls."""
+    """A client of ReccoBeats' two batch calls: audio features, and track metadata."""
 
     def __init__(self, url: str, session: requests.Session, now: Callable[[], datetime]) -> None:
         self._url = url.rstrip("/")
@@ -119,7 +119,7 @@ def _content(response: requests.Response, path: str) -> list[Any]:
     # Without the key it is not an answer of this call; with null it is an empty list.
     content = answer.get("content", "") if isinstance(answer, dict) else ""
     if content is not None and not isinstance(content, list):
-        raise FeatureSourceError(f"{path} answered no list of tracks")
+        raise FeatureSourceError(f"the answer of {path} holds no list of tracks")
     return content or []
 
 

@@ -27,7 +27,7 @@ NAME = "spotify"
 
 
 class SpotifyFeatures:
-    """A client of the two batch calls."""
+    """A client of Spotify's two batch calls: audio features, and tracks."""
 
     def __init__(self, api: SpotifyApi, calls: SpotifyCalls, now: Callable[[], datetime]) -> None:
         self._api = api

@@ -1,7 +1,9 @@
 """Calls to Spotify as an app: its access token, its rate limit, and Spotify's refusals.
 
-Spotify counts all calls of an app together. Polls go first, because a missed play is gone, so the
-state of the app is read before each call (docs/adr/0006-blocks-belong-to-the-app.md).
+Polls and these calls share one rate limit, because Spotify counts all calls of an app together.
+Polls have precedence, because a play that no poll fetches is lost, while features can wait. So each
+call first reads the stored rate limit of the app. It is not made during a rate limit, nor in the
+hour after it, which is reserved for polls (docs/adr/0006-blocks-belong-to-the-app.md).
 """
 
 import math
@@ -41,7 +43,7 @@ _T = TypeVar("_T")
 
 
 class _App(BaseModel):
-    """The app of a login; no listener's token is needed to ask for features."""
+    """The id and secret of a Spotify app; asking for features needs no token of a listener."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -72,7 +74,7 @@ class SpotifyCalls:
         self._token: KeptToken | None = None
 
     def make(self, call: Callable[[str], _T], *, forbids_all: bool = False) -> _T:
-        """Make a call with an access token, if the app may call now.
+        """Make a call with an access token, if rate limit and daily budget allow it.
 
         Args:
             call: Calls Spotify once, with an access token.
@@ -80,7 +82,7 @@ class SpotifyCalls:
                 It is then stored for every container.
 
         Raises:
-            SourceOffError: The app may not have features, or the secret holds no app.
+            SourceOffError: Spotify gives the app no features, or the secret holds no app.
             CallForbiddenError: The app may not make this call.
             RequestRejectedError: The request itself was rejected.
             FeatureSourceError: The app is rate-limited, or has made its calls of the day, or
@@ -139,7 +141,8 @@ class SpotifyCalls:
     def _blocked(self, state: AppState) -> FeatureSourceError:
         """Return the error for a rate limit; its wait includes the time reserved for polls."""
         until = (state.blocked_until or self._now()) + LIVE_CAPTURE_LEAD
-        return self._closed("Spotify takes no calls for features", until)
+        reason = "no calls for features during a rate limit and the hour after it"
+        return self._closed(reason, until)
 
     def _closed(self, reason: str, until: datetime) -> FeatureSourceError:
         return FeatureSourceError(reason, math.ceil((until - self._now()).total_seconds()))

@@ -51,7 +51,7 @@ _ranked = attrgetter(*(field for field in FIELDS if field != "popularity"))
 
 
 def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
-    """Return the rows of one neighbourhood. They depend on the set of its records alone."""
+    """Return the rows for a group of records that may be the same plays, in any order."""
     distinct = _distinct(records)
     apis = _clusters([r for r in distinct if r.source == API])
     exports = _clusters([r for r in distinct if r.source == EXPORT])

@@ -1,4 +1,7 @@
-"""What new records change: rows to write, rows to delete, counts; pure except for `near`."""
+"""Computes what new records change in the table; pure except for `near`.
+
+The result holds the rows to write, the rows to delete, and counts.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -17,8 +20,8 @@ Outcome = Literal["inserted", "upgraded", "duplicates", "regrouped"]
 class Changes:
     """What a merge changes in the table, and the outcome of each batch's plays.
 
-    `rows` are to be written. One that replaces a stored row has the same id, which is also in
-    `deleted`.
+    `rows` holds the rows to write, `deleted` the ids of the rows to delete first. A row that
+    replaces a stored one has the id of that row, so its id is in both.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -43,7 +46,7 @@ def merge(
     """Compute what new records of one listener change.
 
     Args:
-        incoming: In any order; may repeat each other and stored records.
+        incoming: New records, in any order; they may repeat each other and stored records.
         near: Finds stored rows.
         window: The most time between an API record and an export record of one play.
     """
@@ -58,7 +61,7 @@ def merge(
 
 
 def _insert(record: Record, changes: Changes) -> None:
-    """Add a row for a record without neighbours, which is by far the most common case."""
+    """Add a row for a record that no other record can be the same play as: the usual case."""
     api = record if record.source == API else None
     export = record if record.source == EXPORT else None
     changes.rows.append(Row(None, record.play.played_at, api, export, [record]))
@@ -68,7 +71,10 @@ def _insert(record: Record, changes: Changes) -> None:
 def _regroup(
     group: list[Record], stored: dict[int, Row], changes: Changes, window: timedelta
 ) -> None:
-    """Compute the rows of one neighbourhood again, and write those that differ."""
+    """Compute again the rows of records that may be the same plays; add the changed ones.
+
+    `group` holds stored and new records, as `find_neighbourhoods` returns them.
+    """
     before = {r.row_id: stored[r.row_id] for r in group if r.row_id is not None}
     rows = resolve(group, window)
     _keep_ids(rows, set(before))
@@ -95,7 +101,7 @@ def _values(row: Row) -> set[tuple[object, ...]]:
 
 
 def _count(group: list[Record], rows: list[Row], before: dict[int, Row], changes: Changes) -> None:
-    """Count each incoming record of a neighbourhood in exactly one bucket."""
+    """Count each new record of a group as exactly one of inserted, upgraded and duplicate."""
     incoming = Counter(record.batch for record in group if record.batch is not None)
     inserted: Counter[int] = Counter()
     upgraded: Counter[int] = Counter()

@@ -1,8 +1,9 @@
-"""The neighbourhoods of new records: which records a rule may join; pure except for `near`.
+"""Groups new records with the stored records that may be the same play; pure except for `near`.
 
-Only records near each other can be one play, so the rows of a neighbourhood can be computed
-without the rest of the table. A neighbourhood may be a long chain in which each record is near the
-next, so every step here takes time in proportion to the number of records.
+Such a group is called a neighbourhood. The rules that join records (`identity`) join only records
+that lie near each other in time, so the rows of a neighbourhood can be computed without the rest of
+the table. A neighbourhood may be a long chain in which each record is near the next, so every step
+here takes time in proportion to the number of records.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ from services.loader.domain.tracks import track_keys
 NO_MARGIN = timedelta()
 
 Probe = tuple[Record, timedelta]
-"""A record, and how far to search around it, beyond the reach of the rules."""
+"""A record, and how far to search around it, beyond the distance at which rules join records."""
 
 Near = Callable[[Sequence[Probe], Mapping[int, Row]], Sequence[Row]]
 """Returns the stored rows that may stand for records near the probes, except the known rows.

@@ -140,7 +140,7 @@ def test_a_year_without_plays_is_refused(plays, history):
     [
         ("--rule", "each", "--rule each is unknown: use one of 30s, half, done, all"),
         ("--measure", "hours", "--measure hours is unknown: use one of plays, minutes"),
-        ("--listener", "nobody", "No play of this listener is known. Known are: zq7."),
+        ("--listener", "nobody", "There is no such listener. Choose one of: zq7."),
     ],
 )
 def test_an_unknown_option_value_is_refused(option, value, message, plays, history):

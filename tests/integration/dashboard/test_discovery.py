@@ -20,7 +20,7 @@ def test_plays_of_new_artists_are_highlighted(site):
     text = site.text("/discovery?period=2025")
 
     # 2 of 6 plays, skips included; both in July, of 3.
-    assert "plays of new artists 33 % whole months: in the one they were heard first" in text
+    assert "plays of new artists 33 % in the month of their first play; whole months only" in text
     assert "New and known whole months · every play, whatever the rule" in text
     assert "Jul 2025: 3 plays, 67 % of new artists (1 artist)" in text
 

@@ -52,8 +52,8 @@ def test_numbers_of_all_time_say_so(site):
 
     assert "open gaps 0 of all time" in text
     # 200 of 1,050 seconds.
-    assert "minutes that are estimated 19 % of all time; an export says them exactly" in text
-    assert "plays whose sound is known 0 % 0 of 7 plays of all time" in text
+    assert "minutes that are estimated 19 % of all time; an export holds the exact ones" in text
+    assert "plays with audio features 0 % 0 of 7 plays of all time" in text
 
 
 def test_queues_are_read_on_request_only(database, address_of):

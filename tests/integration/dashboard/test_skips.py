@@ -10,7 +10,7 @@ def test_the_rate_covers_known_plays_only(site):
 
     # 2 of the 5 plays of an export; the sixth came from a poll.
     assert "skipped 40 % 0 % in 2024" in text
-    assert "plays of which it is known 5 83 % of 6 plays" in text
+    assert "plays marked as skipped or not 5 83 % of 6 plays" in text
 
 
 def test_an_hour_without_known_plays_has_no_rate(site):

@@ -113,13 +113,13 @@ def test_an_unknown_listener_or_zone_is_named_and_changes_nothing(plays, zones, 
     ("event", "wrong"),
     [
         ([], "it is not an object"),
-        ({"rebuild": "perhaps", "time_zones": []}, "rebuild, time_zones"),
-        ({"seconds": 0}, "seconds"),
-        ({"time_zone": {"me": "UTC"}}, "time_zone"),
+        ({"rebuild": "perhaps", "time_zones": []}, "wrong fields: rebuild, time_zones"),
+        ({"seconds": 0}, "wrong fields: seconds"),
+        ({"time_zone": {"me": "UTC"}}, "wrong fields: time_zone"),
     ],
 )
 def test_an_event_that_is_not_a_derivation_fails(event, wrong):
-    with pytest.raises(MessageError, match=f"the event is not a derivation: {wrong}$"):
+    with pytest.raises(MessageError, match=f"the event cannot be read as a derivation; {wrong}$"):
         handler(event, CONTEXT)
 
 

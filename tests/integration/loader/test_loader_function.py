@@ -170,7 +170,7 @@ def test_the_match_window_is_a_setting(function, database, monkeypatch, window_s
 def test_a_parameter_that_does_not_exist_is_named(function, monkeypatch, variable):
     monkeypatch.setenv(variable, "/no/such/thing")
 
-    with pytest.raises(SettingsError, match="cannot read where the database is"):
+    with pytest.raises(SettingsError, match="cannot read the database's address and login"):
         find_database(DatabaseSettings.from_environment())
 
 

@@ -185,7 +185,8 @@ def test_an_unreadable_app_state_does_not_hide_the_login(break_app, log_in, know
     found = polling_state()
 
     assert found.block_unknown == (
-        f"the state of Spotify app {fingerprint('app')} cannot be read: delete it"
+        f"the state of Spotify app {fingerprint('app')} cannot be read: delete its item "
+        "in the table spotify-app"
     )
     assert (found.token_days_left, found.blocked_until, found.answered_at) == (179, None, NOW)
 

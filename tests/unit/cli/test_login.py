@@ -473,7 +473,7 @@ def test_an_earlier_login_with_unreadable_state_is_kept(returning, target):
     [
         (Reply(b"Too many requests", 429), "Spotify rate-limits this app until 20"),
         (Reply(b"upstream connect error", 503), "status 503: upstream connect error"),
-        (Reply(b"<html>", 200), "gave no page that can be read"),
+        (Reply(b"<html>", 200), "holds no list of plays"),
     ],
     ids=["429", "503", "not from Spotify"],
 )

@@ -227,7 +227,7 @@ def test_an_answer_without_a_list_of_rows_is_a_failure(source, reccobeats, body)
 
     answer = source.fetch([BOATS])
 
-    assert str(answer.failure) == f"{AUDIO} answered no list of tracks"
+    assert str(answer.failure) == f"the answer of {AUDIO} holds no list of tracks"
 
 
 @pytest.mark.parametrize(

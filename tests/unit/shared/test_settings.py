@@ -42,7 +42,8 @@ def test_every_missing_variable_is_named():
         ShopSettings.from_environment({"archive_bucket": "in small letters"})
 
     assert str(refused.value) == (
-        "bad environment: ARCHIVE_BUCKET: Field required; WINDOW_S: Field required"
+        "environment variables are missing or wrong: "
+        "ARCHIVE_BUCKET: Field required; WINDOW_S: Field required"
     )
 
 

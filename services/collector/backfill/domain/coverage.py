@@ -1,8 +1,8 @@
 """Computes the time that an upload covers, as spans without a missing play; pure.
 
-A span is the time of one part of an export, or of several that are neighbours. Two parts are
-neighbours if the names say so in every layout that fits them (`part_names`), and if no other part
-of the upload holds a play between them.
+A part is one JSON file of an export. A span reaches from the first to the last play of one part, or
+of several consecutive parts. Two parts are consecutive if their names are in every naming scheme
+that fits them (`part_names`), and if no other part of the upload holds a play between them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,10 +23,10 @@ LISTED_SPANS = 100
 """Most spans in a report, because it must fit into one message."""
 
 NEW_YEAR = timedelta(days=3)
-"""Longest silence over New Year between parts whose numbers restart each year.
+"""Longest time without a play over New Year that still joins two parts into one span.
 
-The names cannot show that the last part of a year is missing, so a longer silence splits a span. A
-listener who pauses for longer over New Year therefore has two spans.
+It applies to parts whose numbers restart each year, because their names cannot show that the last
+part of a year is missing. A listener who pauses for longer over New Year therefore has two spans.
 """
 
 
@@ -63,8 +63,8 @@ class Part(NamedTuple):
 def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
     """Return the time in which no play of an upload is missing.
 
-    A part that is not whole covers nothing. Neither does a part that overlaps it, because the parts
-    of one export never overlap.
+    A part with an unreadable row covers nothing. Neither does a part that overlaps it in time,
+    because the parts of one export never overlap.
 
     Returns:
         The longest spans, at most `LISTED_SPANS`, sorted by time and disjoint.
@@ -88,7 +88,7 @@ def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
 
 
 def _whole_exports(parts: Iterable[Part], exports: Iterable[ShuffledExport]) -> Iterator[Span]:
-    """Return the span of each shuffled export without a missing part or row."""
+    """Yield the span of each unsorted export with all its parts and only readable rows."""
     for export in exports:
         held = [part for part in parts if part.path in export.paths]
         spans = [part.span for part in held if part.span]
@@ -100,7 +100,10 @@ def _whole_exports(parts: Iterable[Part], exports: Iterable[ShuffledExport]) -> 
 
 
 def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span]:
-    """Yield the time between neighbours that are both whole and overlap no broken part."""
+    """Yield the time between two consecutive parts, if `sound` holds both.
+
+    `sound` holds the parts with only readable rows that overlap no part with unreadable ones.
+    """
     for joint in found:
         before, after = sound.get(joint.before), sound.get(joint.after)
         if before and after and before.ended_at < after.started_at:
@@ -110,7 +113,7 @@ def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span
 
 
 def _silences(spans: Iterable[Span]) -> set[Span]:
-    """Return the times between the joined spans."""
+    """Return the times that no span covers, between the first and the last one."""
     return {
         Span(started_at=one.ended_at, ended_at=other.started_at)
         for one, other in pairwise(_joined(spans))

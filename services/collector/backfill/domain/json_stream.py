@@ -21,13 +21,16 @@ ROW_BYTES = 128 << 10
 It is also the longest text that is parsed at once.
 """
 
+CUT_OFF = "cut off: the list has no closing bracket; download the file again"
+TEXT_AFTER_LIST = "text follows the closing bracket of the list: only the list is read"
+
 
 def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
     """Read the rows of one history file.
 
     Args:
         chunks: The file's bytes in order, in chunks of any size except 0.
-        uploaded_at: A row that ends more than a day later is refused.
+        uploaded_at: A row whose play ends more than a day later is quarantined.
 
     Yields:
         Lists of rows, in file order. Memory holds one chunk and `ROW_BYTES`.
@@ -44,7 +47,7 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
         yield rows
         if len(rest) == ROW_BYTES:
             raise UploadError(
-                f"a row is longer than {ROW_BYTES >> 10} KiB; the file is read up to there"
+                f"a row is longer than {ROW_BYTES >> 10} KiB: only the rows before it are read"
             )
         text = rest + text[ROW_BYTES:]
     if not closed:
@@ -53,9 +56,9 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
     if not closed:
         # The added comma ends a last row that is complete; a truncated row stays broken.
         yield _scan_rows(text + b",", uploaded_at)[0]
-        raise UploadError("cut off: the file ends before its list does")
+        raise UploadError(CUT_OFF)
     if text.strip() or any(chunk.strip() for chunk in chunks):
-        raise UploadError("text follows the end of the list; the file is read up to there")
+        raise UploadError(TEXT_AFTER_LIST)
 
 
 def _open_list(chunks: Iterator[bytes]) -> bytes:
@@ -71,7 +74,7 @@ def _open_list(chunks: Iterator[bytes]) -> bytes:
     if not text:
         raise UploadError("empty file")
     if not text.startswith(b"["):
-        raise UploadError("not a JSON list, as every history file is")
+        raise UploadError("not a JSON list, which every history file is")
     return text[1:]
 
 
@@ -91,7 +94,7 @@ def _take_rows(text: bytes, uploaded_at: datetime) -> tuple[Rows, bytes, bool]:
 
 
 def _scan_rows(text: bytes, uploaded_at: datetime) -> tuple[Rows, bytes, bool]:
-    """Do what `_take_rows` does token by token: exact for every text, but slower."""
+    """Read the same rows as `_take_rows`, token by token: exact for every text, but slower."""
     rows: Rows = []
     start = depth = 0
     for match in _TOKENS.finditer(text):

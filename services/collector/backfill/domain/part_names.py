@@ -1,6 +1,7 @@
 """Finds the order of an export's parts by their names; pure.
 
-Three layouts are known. In the last two the rows are sorted by time across all parts:
+A part is one JSON file of an export. Spotify has used three naming schemes. In schemes 2 and 3 the
+rows are sorted by time across all parts:
 
 1. until 2023: `endsong_0.json`, `endsong_1.json` …, or only `endsong.json`. The rows are unsorted,
    so each part holds plays of the whole time.
@@ -18,26 +19,33 @@ from typing import NamedTuple
 
 
 class Joint(NamedTuple):
-    """The paths of two neighbouring parts of a sorted export."""
+    """The paths of two consecutive parts of a sorted export: no part between them is missing."""
 
     before: str
     after: str
     over_new_year: bool = False
-    """True if they meet at New Year: the names cannot show if the year's last part is missing."""
+    """True if `before` is the last part of a year, and `after` the first part of the next.
+
+    The names then cannot show whether a later part of the first year is missing.
+    """
 
 
 class ShuffledExport(NamedTuple):
-    """The paths of the parts of an export of the first layout."""
+    """An export of naming scheme 1, whose rows are unsorted: the paths of its parts."""
 
     paths: tuple[str, ...]
     is_complete: bool
-    """True if no number is skipped, and a single part has no number. The last may be missing."""
+    """True if the numbers of the parts run from 0 without a gap, or the only part has no number.
+
+    The names cannot show that the last part is missing.
+    """
 
 
 def joints(paths: Iterable[str]) -> Iterator[Joint]:
-    """Find neighbouring parts. Parts in different folders belong to different exports.
+    """Yield the pairs of consecutive parts of each sorted export.
 
-    Names may fit two layouts, as 2024_1 and 2025_2 do. Then only joints of both layouts count.
+    Parts in different folders belong to different exports. If the names fit both naming schemes, as
+    2024_1 and 2025_2 do, only pairs that are consecutive in both are yielded.
     """
     exports = defaultdict(list)
     for path in paths:
@@ -49,7 +57,7 @@ def joints(paths: Iterable[str]) -> Iterator[Joint]:
 
 
 def shuffled_exports(paths: Iterable[str]) -> list[ShuffledExport]:
-    """Find the exports of the first layout, one per folder."""
+    """Find the exports of naming scheme 1, one per folder."""
     folders: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     for path in paths:
         folder, _, name = _plain(path).rpartition("/")
@@ -89,7 +97,10 @@ def _plain(path: str) -> str:
 
 
 def _running(names: Sequence[_Name]) -> list[Joint] | None:
-    """Find the joints of the second layout; None if the names do not fit it."""
+    """Pair consecutive parts by naming scheme 2.
+
+    None if the names do not fit it: a part has no number, or two parts have the same.
+    """
     numbered = sorted((name.number, name.path) for name in names if name.number is not None)
     if len({number for number, _ in numbered}) < len(names):
         return None
@@ -101,7 +112,11 @@ def _running(names: Sequence[_Name]) -> list[Joint] | None:
 
 
 def _yearly(names: Sequence[_Name]) -> list[Joint] | None:
-    """Find the joints of the third layout; None if the names do not fit it."""
+    """Pair consecutive parts by naming scheme 3.
+
+    None if the names do not fit it: two parts have the same year and number, or a part has the
+    number 0 or spans several years.
+    """
     placed = sorted((name.year, name.number or 0, name.path) for name in names)
     if len({(year, number) for year, number, _ in placed}) < len(names) or any(
         name.is_range or name.number == 0 for name in names

@@ -1,4 +1,4 @@
-"""Reads the rows of a Spotify history file: each is a play, skipped, or quarantined.
+"""Reads the rows of a Spotify history file: each becomes a play, is skipped or is quarantined.
 
 pydantic-core validates JSON directly into dicts with the field names of `shared.models.Play`. IP
 addresses, their places, user names and user agents are never read; `without_persons` removes them
@@ -30,7 +30,7 @@ REQUEST_EXTENDED = 'request the "Extended streaming history" at spotify.com/acco
 ACCOUNT_DATA = f"account data, which names no track: {REQUEST_EXTENDED}"
 NO_URI_LAYOUT = f"old layout without track uris: {REQUEST_EXTENDED}"
 OTHER_PACKAGE = frozenset({ACCOUNT_DATA, NO_URI_LAYOUT})
-"""Reasons for skipping a row that is not of the extended streaming history."""
+"""Skip reasons of rows from other data of Spotify than the extended streaming history."""
 PODCAST, AUDIOBOOK, LOCAL_FILE, NO_URI = (
     "podcast episode",
     "audiobook",
@@ -45,7 +45,7 @@ LONE_SURROGATE = "lone surrogate"
 
 SPOTIFY_BEGAN_AT = datetime(2006, 1, 1, tzinfo=UTC)
 CLOCK_SLACK = timedelta(days=1)
-"""How far in the future a play may end: clocks of phones are wrong by hours, not by days."""
+"""How long after its upload a play may end: clocks of phones are wrong by hours, not by days."""
 
 
 class Skipped(NamedTuple):
@@ -100,7 +100,7 @@ EndedAt = Annotated[
 
 @with_config(ConfigDict(loc_by_alias=False))
 class HistoryPlay(TypedDict):
-    """The fields of a `Play` that an export knows, as a dict.
+    """The fields of a `Play` that an export contains, as a dict.
 
     A dict, because `Play` objects take 9.0 µs a row to validate instead of 4.9 (100,000 rows).
     Only the fields that make a play are required, because Spotify adds, renames and drops others
@@ -133,7 +133,7 @@ def parse_rows(elements: bytes, uploaded_at: datetime) -> Rows:
 
     Args:
         elements: Complete elements with commas between them, or nothing.
-        uploaded_at: A row that ends more than a day later is refused.
+        uploaded_at: A row whose play ends more than a day later is quarantined.
 
     Returns:
         One entry for each element, in order.
@@ -145,7 +145,7 @@ def parse_rows(elements: bytes, uploaded_at: datetime) -> Rows:
 
 
 def unparsed(element: bytes) -> Quarantined:
-    """Return why an element is not JSON, with its content if it can be repaired."""
+    """Quarantine an element that is not JSON, with the reason, and its content if repairable."""
     try:
         text, halves = _SURROGATE.subn(r"\\ufffd", element.decode())
         reason = LONE_SURROGATE if halves else NOT_JSON

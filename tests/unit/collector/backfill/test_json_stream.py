@@ -142,8 +142,10 @@ def test_harmless_deviations_are_read(text, size):
     [
         pytest.param(b"", "empty file", id="no bytes"),
         pytest.param(b"\xef\xbb\xbf \n\n\n", "empty file", id="blank"),
-        pytest.param(b'{"tracks": []}', "not a JSON list, as every history file is", id="object"),
-        pytest.param(b"%PDF-1.7", "not a JSON list, as every history file is", id="other file"),
+        pytest.param(
+            b'{"tracks": []}', "not a JSON list, which every history file is", id="object"
+        ),
+        pytest.param(b"%PDF-1.7", "not a JSON list, which every history file is", id="other file"),
         pytest.param("[{}]".encode("utf-16"), "UTF-16 text: save the file as UTF-8", id="UTF-16"),
         pytest.param(
             "[{}]".encode("utf-16-le"), "UTF-16 text: save the file as UTF-8", id="UTF-16-LE"
@@ -158,7 +160,7 @@ def test_a_file_without_history_is_refused(text, error, size):
     assert read(*in_chunks(text, size)) == ([], error)
 
 
-CUT_OFF = "cut off: the file ends before its list does"
+CUT_OFF = "cut off: the list has no closing bracket; download the file again"
 WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
 
 
@@ -185,7 +187,7 @@ def test_rows_before_text_after_the_end_are_read(tail, size):
 
     assert found == (
         plays(1, 2),
-        "text follows the end of the list; the file is read up to there",
+        "text follows the closing bracket of the list: only the list is read",
     )
 
 
@@ -230,7 +232,7 @@ def test_reading_stops_at_a_row_that_is_too_long(chunk_size):
 
     assert read(*in_chunks(text, chunk_size)) == (
         plays(1, 2),
-        "a row is longer than 128 KiB; the file is read up to there",
+        "a row is longer than 128 KiB: only the rows before it are read",
     )
 
 

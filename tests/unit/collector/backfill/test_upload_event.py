@@ -81,7 +81,7 @@ def test_an_event_needs_only_bucket_key_and_version():
         ),
         (
             json.dumps(EVENT | {"detail": EVENT["detail"] | {"bucket": {"name": "other"}}}),
-            "of another bucket than the archive",
+            "from a bucket that is not the archive",
         ),
     ],
     ids=["no JSON", "empty", "deletion", "no bucket", "other prefix", "other bucket"],

@@ -106,7 +106,7 @@ def test_a_good_upload_has_no_quarantine(backfill, cloud):
 
 
 UNKNOWN_LISTENER = (
-    "its folder is not that of a deployed listener (jane, me): "
+    "its folder names no deployed listener (jane, me): "
     "put it into history/<listener>/, or add the listener with `plays listener add`"
 )
 OTHER_NAME = "not a history file: its name ends in neither .zip nor .json"
@@ -180,7 +180,7 @@ def test_without_a_default_listener_the_first_one_gets_the_report(backfill, key,
     (batch,) = backfill(key, a_file(a_row()))
 
     assert (batch.listener, batch.plays) == ("zoe", ())
-    assert "a deployed listener (zoe, anna)" in batch.report.problems[0].reason
+    assert "names no deployed listener (zoe, anna)" in batch.report.problems[0].reason
 
 
 @pytest.mark.parametrize("key", ["history/jane/", "history/", "history/jane/old.zip/"])

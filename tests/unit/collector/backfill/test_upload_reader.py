@@ -218,9 +218,12 @@ def test_a_bad_file_does_not_stop_the_upload():
     assert reading.report.published == 2
     assert reading.report.problems == (
         FileProblem(file="endsong_0.json", reason="empty file"),
-        FileProblem(file="endsong_1.json", reason="cut off: the file ends before its list does"),
-        FileProblem(file="endsong_2.json", reason="an empty list"),
-        FileProblem(file="endsong_3.json", reason="not a JSON list, as every history file is"),
+        FileProblem(
+            file="endsong_1.json",
+            reason="cut off: the list has no closing bracket; download the file again",
+        ),
+        FileProblem(file="endsong_2.json", reason="its list is empty: it holds no plays"),
+        FileProblem(file="endsong_3.json", reason="not a JSON list, which every history file is"),
     )
 
 
@@ -288,7 +291,7 @@ def test_rows_beyond_the_quarantine_limit_are_only_counted(
     assert reading.report.quarantined == {"not an object": len(numbers)}
     assert reading.report.published == 1
     assert [(problem.file, problem.reason) for problem in reading.report.problems] == [
-        ("endsong_0.json", f"unreadable rows from row {row} on are counted but not kept")
+        ("endsong_0.json", f"from row {row} on unreadable rows are only counted, not kept")
         for row in unkept
     ]
 
@@ -311,7 +314,13 @@ TOO_LATE = (
 @pytest.mark.parametrize(
     ("most", "late", "published", "reason"),
     [
-        pytest.param(3, [False] * 9, 4, "more than 3 rows: the rest is not read", id="rows"),
+        pytest.param(
+            3,
+            [False] * 9,
+            4,
+            "more than 3 rows: the rest is not read; upload it in parts",
+            id="rows",
+        ),
         pytest.param(99, [False, False, False, True, True], 2, TOO_LATE, id="time"),
     ],
 )

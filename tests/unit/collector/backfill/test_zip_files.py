@@ -150,7 +150,7 @@ def packed(content, method=zipfile.ZIP_STORED):
         pytest.param(patched(ONE, (END, 10, "<H", 2)),
                      "a damaged or incomplete zip: download it again", id="wrong count"),
         pytest.param(patched(ONE, (DIRECTORY, 9, "<B", 0x08), (DIRECTORY, 46, "<B", 0xFF)),
-                     "a zip from an unusual program: unpack the zip", id="name not in UTF-8"),
+                     "a zip in an unsupported format: unpack the zip", id="name not in UTF-8"),
         pytest.param(a_zip({"Spotify Account Data/YourLibrary.json": b"{}"}),
                      'a zip without streaming history: request the "Extended', id="no history"),
     ],
@@ -160,7 +160,7 @@ def test_a_zip_that_cannot_be_read_is_refused(upload, reason):
         read(upload)
 
 
-UNUSUAL = "packed in an unusual way: unpack the zip and upload what is in it"
+UNUSUAL = "packed by an unsupported method: unpack the zip and upload what is in it"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ UNUSUAL = "packed in an unusual way: unpack the zip and upload what is in it"
         pytest.param(packed(b"[]", zipfile.ZIP_BZIP2), UNUSUAL, id="bzip2"),
         pytest.param(packed(b"[]", zipfile.ZIP_LZMA), UNUSUAL, id="lzma"),
         pytest.param(patched(ONE, (MEMBER, 30, "<B", ord("E"))),
-                     "listed in the zip under another name than its own: "
+                     "the directory of the zip gives it another name: "
                      "unpack the zip and upload what is in it", id="two names"),
     ],
 )  # fmt: skip

@@ -20,7 +20,7 @@ def test_a_pause_of_more_than_half_an_hour_ends_a_session(reporting):
     ]  # fmt: skip
 
 
-def test_a_session_belongs_to_the_day_month_and_year_of_its_start(reporting):
+def test_a_session_counts_in_the_day_month_and_year_of_its_start(reporting):
     reporting.listen_in("Europe/Berlin")
     reporting.store(
         *[a_play(f"2023-12-31T{time}Z", ms=60_000) for time in ("22:40", "22:59:30", "23:20")],
@@ -36,7 +36,7 @@ def test_a_session_belongs_to_the_day_month_and_year_of_its_start(reporting):
     ]  # fmt: skip
 
 
-def test_a_session_whose_first_play_ends_after_midnight_belongs_to_the_evening(reporting):
+def test_a_session_started_before_midnight_counts_on_that_evening(reporting):
     reporting.store(a_play("2024-06-01T00:01Z", ms=120_000), a_play("2024-06-01T00:20Z", "b"))
 
     assert reporting.shown("sessions", "listened_date", "listened_month", "hour", "plays_all") == [

@@ -75,7 +75,7 @@ def parts(memory):
         parts.stop()
 
 
-def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
+def test_the_home_of_a_background_start_is_private_from_the_start(tmp_path, monkeypatch):
     class NoStartError(Exception):
         pass
 
@@ -92,7 +92,7 @@ def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("detach", [True, False], ids=["detached", "in the foreground"])
-def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
+def test_starting_a_second_local_cloud_in_one_home_is_refused(home, said, detach):
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="already") as refusal:
         cloud.up(home, RunOptions(empty=True), detach=detach, say=said.append)
 
@@ -129,7 +129,7 @@ def test_down_stops_the_supervisor_and_all_its_children(home, run_python):
     assert holder(home / "simulators.pid") is None
 
 
-def test_down_stops_only_what_a_crash_left_running(home, left_behind):
+def test_down_stops_servers_left_by_a_crash_not_a_reused_pid(home, left_behind):
     # The stale pid file names this very process.
     assert cloud.down(home)
 
@@ -137,11 +137,11 @@ def test_down_stops_only_what_a_crash_left_running(home, left_behind):
     assert not (home / FILE).exists()
 
 
-def test_down_succeeds_if_nothing_ever_ran(tmp_path):
+def test_down_succeeds_if_the_local_cloud_never_ran(tmp_path):
     assert not cloud.down(tmp_path / "never")
 
 
-def test_reset_deletes_only_our_files(home, memory):
+def test_reset_deletes_only_files_of_the_local_cloud(home, memory):
     memory.save(home)
     (home / "ministack").mkdir()
     (home / "ministack" / "s3.json").write_text("{}")
@@ -152,7 +152,7 @@ def test_reset_deletes_only_our_files(home, memory):
     assert [path.name for path in home.iterdir()] == ["diary.txt"]
 
 
-def test_postgres_stops_and_starts_alone(parts, memory):
+def test_postgres_can_be_stopped_and_started_by_itself(parts, memory):
     parts.stop_postgres()
 
     assert not parts.postgres.is_running()
@@ -178,7 +178,7 @@ def test_postgres_starts_after_a_crash_although_its_pid_was_reused(parts, memory
         assert parts.postgres.is_running()
 
 
-def test_a_server_that_ended_is_named(parts):
+def test_a_server_that_ended_is_reported_by_name(parts):
     parts.postgres.stop()
 
     (failure,) = parts.failures()

@@ -11,7 +11,7 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 @pytest.mark.parametrize(
     "write", [each for name, each in formats.FILTERS.items() if name not in ("weekday", "ago")]
 )
-def test_an_unknown_value_is_a_dash_not_0(write):
+def test_an_unknown_value_is_formatted_as_a_dash_not_0(write):
     assert write(None) == "–"
 
 
@@ -78,14 +78,14 @@ def test_a_share_is_a_percentage(share, text):
         (None, 5, "–"),
     ],
 )
-def test_growth_shows_its_direction(now, before, text):
+def test_growth_is_formatted_with_an_arrow(now, before, text):
     assert formats.delta(formats.change(now, before)) == text
 
 
 @pytest.mark.parametrize(
     ("rank", "before", "text"), [(1, 3, "▲ 2"), (3, 2, "▼ 1"), (2, 2, "="), (7, None, "new")]
 )
-def test_a_move_up_the_list_shows_an_upward_arrow(rank, before, text):
+def test_a_rank_change_is_formatted_with_an_arrow(rank, before, text):
     assert formats.move(rank, before) == text
 
 

@@ -23,7 +23,7 @@ def styles():
 
 
 @pytest.mark.parametrize("path", ["/", "/no/such/page", "/static/0/page.css", "/artist/x"])
-def test_every_answer_has_strict_headers_and_no_cookie(get, path):
+def test_every_response_has_security_headers_and_no_cookie(get, path):
     headers = get(path).headers
 
     assert headers["Content-Security-Policy"] == STRICT
@@ -53,7 +53,7 @@ def test_loopback_host_names_with_a_port_are_accepted(get, host):
         "LOCALHOST.:8100",
     ],
 )
-def test_a_foreign_host_is_refused_for_pages_and_files(get, styles, host):
+def test_a_foreign_host_header_is_refused_for_pages_and_files(get, styles, host):
     for path in ("/", styles):
         answer = get(path, Host=host)
 
@@ -88,7 +88,7 @@ def test_a_same_origin_request_is_accepted(get, headers):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_other_methods_than_get_and_head_are_refused(get, method):
+def test_methods_other_than_get_and_head_are_refused(get, method):
     answer = get("/", method=method)
 
     assert answer.status_code == 405
@@ -111,7 +111,7 @@ def test_a_static_file_is_compressed_and_cacheable_for_ever(get, styles):
     assert b"--accent" in plain.data
 
 
-def test_changed_content_changes_the_address_of_a_static_file(tmp_path):
+def test_changed_content_changes_the_url_of_a_static_file(tmp_path):
     def path(content):
         (tmp_path / "a.css").write_text(content)
         return Assets({"page.css": (tmp_path / "a.css",)}).path("page.css")

@@ -20,13 +20,13 @@ class ShopSettings(Settings):
 WHOLE = {"ARCHIVE_BUCKET": "shelf", "WINDOW_S": "90"}
 
 
-def test_a_field_is_the_variable_of_its_name_in_capitals():
+def test_a_setting_is_read_from_the_variable_of_its_name_in_capitals():
     settings = ShopSettings.from_environment(WHOLE | {"PATH": "/bin", "COLOUR": "red"})
 
     assert settings == ShopSettings(archive_bucket="shelf", window_s=90, colour="red")
 
 
-def test_a_field_with_a_default_needs_no_variable():
+def test_a_setting_with_a_default_needs_no_variable():
     assert ShopSettings.from_environment(WHOLE).colour == "blue"
 
 
@@ -47,7 +47,7 @@ def test_every_missing_variable_is_named():
 
 
 @pytest.mark.parametrize("value", ["s3cret", "-7"])
-def test_the_error_of_a_variable_hides_its_value(value):
+def test_the_error_of_an_invalid_variable_hides_its_value(value):
     with pytest.raises(SettingsError, match="WINDOW_S") as refused:
         ShopSettings.from_environment(WHOLE | {"WINDOW_S": value})
 

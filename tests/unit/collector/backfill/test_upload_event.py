@@ -32,7 +32,7 @@ EVENT: dict[str, Any] = {
 }
 
 
-def test_an_event_of_s3_is_read():
+def test_an_s3_event_gives_its_bucket_key_and_version():
     upload = read_event(json.dumps(EVENT), "archive")
 
     assert upload == Upload(

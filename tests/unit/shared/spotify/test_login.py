@@ -25,7 +25,7 @@ def test_a_cached_token_is_used_until_a_minute_before_expiry(of, after, serves):
     assert keep(GRANT, "app", ASKED_AT).serves(of, ASKED_AT + after) is serves
 
 
-def test_a_cached_token_hides_its_text():
+def test_printing_a_cached_token_hides_it():
     assert "hidden" not in repr(keep(GRANT, "app", ASKED_AT))
 
 
@@ -34,7 +34,7 @@ def secretsmanager(cloud):
     return client("secretsmanager")
 
 
-def test_a_secret_is_read(secretsmanager):
+def test_a_secret_is_read_by_name(secretsmanager):
     secretsmanager.create_secret(Name="full", SecretString="text")
 
     assert read_secret(secretsmanager, "full") == "text"

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 POISON = '{"this is": "no batch"}'
 
 
-def test_unloaded_batches_become_dead_letters_and_are_replayed_completely(
+def test_batches_that_failed_to_load_are_dead_lettered_and_replayed(
     local_cloud, eventually, tmp_path
 ):
     export = tmp_path / "export.zip"

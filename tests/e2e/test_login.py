@@ -122,7 +122,7 @@ def is_simulated(local: LocalCloud) -> bool:
     return CloudState.load(local.home).simulated
 
 
-def test_a_consent_switches_a_cloud_permanently_to_the_real_spotify(own_cloud):
+def test_a_real_login_switches_the_cloud_permanently_to_real_spotify(own_cloud):
     own_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")
     login = ("login", "--no-browser", "--client-id", APP, "--port", str(any_free()))
 

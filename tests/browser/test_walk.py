@@ -108,7 +108,7 @@ def test_selecting_a_listener_keeps_the_period(overview, site, year):
     assert first_number(overview) == every
 
 
-def test_selecting_a_rule_changes_the_counts(overview, site, year):
+def test_selecting_a_counting_rule_changes_the_counts(overview, site, year):
     choose(overview, "rule", RULES["done"].meaning)
 
     assert state(overview)["rule"] == "done"
@@ -150,7 +150,7 @@ def test_a_click_in_a_chart_opens_its_day_or_month(overview, year, period, chart
 
 
 @pytest.mark.parametrize("chart", ["bars", "calendar"])
-def test_tooltips_mark_estimated_minutes(overview, site, chart):
+def test_chart_tooltips_mark_estimated_minutes(overview, site, chart):
     overview.get(f"{site.url}/?listener=me&period=7d&measure=minutes")
 
     datum, mouse = mark_of(overview, chart, lambda datum: "≈" in datum["text"])
@@ -263,7 +263,7 @@ def test_a_script_in_a_track_name_does_not_run(chromium, site):
     assert visit.errors == ()
 
 
-def test_queues_and_logins_are_shown_on_request(chromium, site):
+def test_queues_and_logins_are_shown_when_their_link_is_clicked(chromium, site):
     chromium.visit(f"{site.url}/health")
 
     wait_for_the_next_page(

@@ -41,7 +41,7 @@ def test_batches_that_failed_to_load_are_dead_lettered_and_replayed(
     assert local_cloud.count("ben") == summary.distinct_plays
 
 
-def test_an_invalid_message_alone_becomes_a_dead_letter(local_cloud, eventually):
+def test_only_the_invalid_message_becomes_a_dead_letter(local_cloud, eventually):
     sqs = local_cloud.client("sqs")
     batch = PlayBatch(
         listener="cleo",

@@ -86,7 +86,7 @@ def polled_services(local: LocalCloud) -> tuple[str, ...]:
     )
 
 
-def test_a_poll_works_with_a_login_from_the_consent_page(local_cloud):
+def test_a_poll_works_after_a_login_on_the_consent_page(local_cloud):
     before = local_cloud.run_json("status")["token_days_left"]["me"]
 
     done = logged_in(local_cloud)

@@ -244,7 +244,7 @@ def test_a_start_reports_a_busy_port_and_uses_another(story):
     assert story.first_port != story.busy_port
 
 
-def test_plays_are_reported_as_they_arrive(story):
+def test_new_plays_are_printed_as_they_arrive(story):
     assert "ready: AWS at " in story.first_output
     assert f"{story.distinct_plays:,} plays, " in story.first_output
 
@@ -265,7 +265,7 @@ def test_the_next_run_resumes_an_upload_that_ctrl_c_interrupted(story):
     assert story.resumed == story.more_plays
 
 
-def test_a_home_resumes_on_another_port(story):
+def test_a_local_cloud_can_start_again_on_another_port(story):
     assert story.second_port not in (story.first_port, story.busy_port)
     assert story.resumed == story.more_plays
 

@@ -173,7 +173,7 @@ def test_the_next_boot_repairs_an_interrupted_initialization(machine):
     assert machine.ask("reader", "SELECT 1") == [[1]]
 
 
-def test_a_failed_boot_says_why_on_the_console_and_starts_no_timer(machine):
+def test_a_failed_boot_prints_the_reason_and_starts_no_timer(machine):
     machine.put_login("loader", "")
 
     done = machine.attempt("boot.sh")
@@ -220,7 +220,7 @@ def test_the_time_limits_of_boot_steps_fit_the_signal_timeout(machine):
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
-def test_every_script_limits_the_time_of_its_programs(script):
+def test_every_slow_program_in_a_script_has_a_time_limit(script):
     lines = [line.strip() for line in script.read_text().splitlines()]
     calls = [line for line in lines if re.search(r"(?<![-\w])(aws|curl|dnf) [a-z-]", line)]
     limited = re.compile(r"(bounded|timeout) \d+ (aws|curl|dnf) ")
@@ -256,7 +256,7 @@ HANGS = "exec sleep 300"
     ],
     ids=["metadata", "attach", "mount", "packages", "initdb", "postgres"],
 )
-def test_a_hanging_program_fails_the_boot_by_name(machine, script, limit, program, text):
+def test_a_hanging_program_fails_the_boot_and_is_named(machine, script, limit, program, text):
     verb, *_, name = limit.split()
     machine.change(script, limit, f"{verb} 1 {name}")
     machine.fake(program, text)

@@ -81,7 +81,7 @@ def test_if_enabled_a_certificate_for_another_name_is_refused(opened):
     assert "CN mismatch" in opened.log.read_text()
 
 
-def test_if_enabled_a_certificate_of_another_authority_is_refused(opened, machine):
+def test_if_enabled_a_certificate_of_another_ca_is_refused(opened, machine):
     boot_open(machine)
     client = a_client(opened, machine.home / "tls" / "report_reader.pem")
 

@@ -117,7 +117,7 @@ def test_before_the_first_snapshot_backup_age_is_the_age_of_the_volume(metrics, 
     assert age == pytest.approx(5)
 
 
-def test_the_disk_usage_is_published_without_access_to_snapshots(served):
+def test_disk_usage_is_published_even_if_snapshots_cannot_be_listed(served):
     served.refuse("ec2-describe-snapshots")
     before = len(served.calls)
 

@@ -88,7 +88,7 @@ def test_a_reader_cannot_write(served, role, statement):
      "SELECT lo_creat(-1)", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'bytes')"],
 )  # fmt: skip
 @pytest.mark.parametrize("role", ["reader", "report_reader", "loader"])
-def test_database_functions_cannot_write_to_the_disk_for_plain_roles(served, role, statement):
+def test_ordinary_roles_cannot_write_to_the_disk_with_sql_functions(served, role, statement):
     with served.connected(role) as database:
         database.run("SET default_transaction_read_only = off")
 
@@ -134,13 +134,13 @@ def test_no_role_can_connect_to_another_database(served, role, database):
         served.ask(role, database=database)
 
 
-def test_the_superuser_can_connect_on_the_host_only(served):
+def test_the_superuser_can_connect_only_on_the_host(served):
     with pytest.raises(DatabaseLoginError, match=r"no pg_hba\.conf entry"):
         served.ask("loader", username="postgres")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_can_connect_from_its_own_network_only(served, role):
+def test_a_role_can_connect_only_from_its_own_network(served, role):
     with pytest.raises(pg8000.exceptions.DatabaseError, match=r"no pg_hba\.conf entry"):
         served.ask_from_elsewhere(role, context=None)
 

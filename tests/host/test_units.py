@@ -14,7 +14,7 @@ TIMERS = sorted(SCRIPTS.glob("pg-*.timer"))
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_every_unit_is_valid_for_systemd(served, tmp_path):
+def test_systemd_accepts_every_unit_file(served, tmp_path):
     for unit in [*SERVICES, *TIMERS]:
         text = unit.read_text().replace("/opt/pg/", f"{served.root}/opt/")
         (tmp_path / unit.name).write_text(text)
@@ -63,7 +63,7 @@ def test_a_boot_starts_every_timer(served):
     assert started in served.calls
 
 
-def test_a_boot_installs_every_unit_before_daemon_reload(served):
+def test_a_boot_installs_every_systemd_unit_before_daemon_reload(served):
     system = served.root / "etc" / "systemd" / "system"
 
     for unit in [*SERVICES, *TIMERS]:

@@ -46,7 +46,9 @@ def test_account_and_region_are_those_of_the_aws_credentials():
     assert load(CONTEXT, place).place == Place(account="111122223333", region="us-gov-west-1")
 
 
-@pytest.mark.parametrize("place", [{}, {"CDK_DEFAULT_REGION": "us-east-1"}])
+@pytest.mark.parametrize(
+    "place", [{}, {"CDK_DEFAULT_REGION": "us-east-1"}], ids=["nothing", "only a region"]
+)
 def test_without_aws_credentials_account_and_region_are_unset(place):
     assert load(CONTEXT, place).place is None
 

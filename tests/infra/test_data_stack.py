@@ -7,7 +7,7 @@ from tests.infra.conftest import FUNCTIONS, ON_POSTGRES
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
 
 
-def test_the_stack_has_termination_protection(data):
+def test_the_data_stack_has_termination_protection(data):
     manifest = json.loads((data.folder / "manifest.json").read_text())
 
     assert manifest["artifacts"]["SpotifyData"]["properties"]["terminationProtection"] is True
@@ -126,7 +126,9 @@ EXISTING = {
 
 @pytest.mark.parametrize("name", ON_POSTGRES)
 @pytest.mark.parametrize(("deployment", "network"), [("elsewhere", None), ("private", EXISTING)])
-def test_functions_are_in_the_network_of_an_external_database(request, deployment, network, name):
+def test_functions_are_in_the_vpc_of_an_external_database_if_it_has_one(
+    request, deployment, network, name
+):
     stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
 
     function = stack.properties(f"Functions/{name}/Function")
@@ -165,7 +167,7 @@ def test_no_resource_is_created_in_an_existing_network(elsewhere, private):
 
 
 @pytest.mark.parametrize("name", ON_POSTGRES)
-def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
+def test_functions_are_in_the_vpc_of_our_database_host(on_aws, name):
     function = on_aws.properties(f"Functions/{name}/Function")
 
     network = function["VpcConfig"]
@@ -179,7 +181,7 @@ def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
 @pytest.mark.parametrize("name", sorted({*FUNCTIONS} - {*ON_POSTGRES}))
-def test_functions_that_need_no_database_are_in_no_network(request, deployment, name):
+def test_functions_without_database_access_are_in_no_vpc(request, deployment, name):
     stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
 
     assert "VpcConfig" not in stack.properties(f"Functions/{name}/Function")

@@ -113,7 +113,7 @@ def test_resources_with_data_are_retained_when_the_stack_is_deleted(stack):
     assert lost <= FILLS_AT_ONCE
 
 
-def test_the_bucket_of_flow_logs_does_not_block_a_rollback(data):
+def test_the_bucket_of_flow_logs_is_kept_without_a_fixed_name(data):
     kept = {path: data.resources()[path] for path in FILLS_AT_ONCE}
 
     barring = {

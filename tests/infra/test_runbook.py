@@ -96,7 +96,7 @@ def test_the_runbook_has_exactly_one_section_for_each_alarm(on_aws, data):
     assert sorted(sections) == sorted(alarms)
 
 
-def test_the_price_list_matches_the_templates(on_aws, data):
+def test_the_documented_prices_list_the_resources_of_the_templates(on_aws, data):
     text = DEPLOY.read_text()
     disk = data.properties("Postgres/Data")["Size"]
     [root] = data.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"][

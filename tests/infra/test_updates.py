@@ -340,7 +340,7 @@ def test_only_the_new_volume_gets_snapshots(data, restored):
     assert deletion["Condition"]["StringEquals"] == {"aws:ResourceTag/snapshots-of": tag(restored)}
 
 
-def test_volume_subnet_and_host_are_in_the_chosen_zone(restored):
+def test_volume_subnet_and_host_are_in_the_configured_zone(restored):
     path = f"Network/Database-{ZONE}"
     subnet = restored.properties(f"{path}/Subnet")
 

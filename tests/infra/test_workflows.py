@@ -40,7 +40,7 @@ def test_workflows_have_read_only_access_to_the_code(name):
     assert "\npermissions:\n  contents: read\n\n" in text_of(name)
 
 
-def test_only_the_job_that_deploys_gets_a_token_for_aws():
+def test_only_the_deploy_job_can_request_an_aws_token():
     rights = {name: re.findall(r"([\w-]+): write", text_of(name)) for name in NAMES}
     _, job = text_of("deploy.yml").split("\n  deploy:\n")
 

@@ -9,7 +9,7 @@ def test_new_artists_and_tracks_count_in_the_year_of_first_play(site):
     assert "new albums, skips too 1 ±0 % 1 in 2024" in text
 
 
-def test_a_track_is_new_even_if_it_was_skipped(site):
+def test_a_track_counts_as_new_even_if_its_first_play_was_skipped(site):
     site.play("2025-09-01 12:00", "Lamps", "Bo", 5_000)
 
     for path in ("/?period=2025", "/discovery?period=2025&rule=done", "/review?period=2025"):

@@ -67,7 +67,7 @@ def test_the_page_of_an_unknown_item_returns_404(one_play, get, kind):
     assert f"me has played no such {kind}" in plain(answer.text)
 
 
-def test_the_overview_counts_the_one_play(one_play, shown):
+def test_the_overview_counts_a_single_play(one_play, shown):
     text = shown("/?period=2025")
 
     assert "plays 1 " in text
@@ -78,7 +78,7 @@ def test_the_overview_counts_the_one_play(one_play, shown):
     assert "Salt & <Vinegar> Ada Quince 3:00" in text
 
 
-def test_a_last_play_before_today_shows_its_date(load, get):
+def test_the_last_play_is_shown_with_a_date_if_not_from_today(load, get):
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     load(a_play(at(21, 4), 1), a_play(today, 2))
 
@@ -324,7 +324,7 @@ def test_a_day_in_a_gap_shows_a_dash_not_0(one_play, empty_site, polled, get):
 
 
 @pytest.mark.parametrize("period", ["all", "2025"])
-def test_a_play_of_0_s_appears_in_every_list(get, load, period):
+def test_every_list_and_item_page_works_with_a_play_of_0_s(get, load, period):
     load(a_play(at(10, 0), ms_played=0, album_name="Tides"))
     lists = [get(with_query(path, f"period={period}&rule=all&measure=minutes")) for path in LISTS]
     links = re.findall(r'href="(/(?:artist|track|album)/[^"]+)"', "".join(p.text for p in lists))
@@ -343,7 +343,7 @@ def test_a_day_before_the_first_play_shows_a_dash_not_0(one_play, polled, shown,
     assert "Nothing is known of this period" in shown("/?period=2024")
 
 
-def test_days_after_the_last_play_or_poll_show_a_dash_not_0(one_play, shown):
+def test_days_after_the_last_play_or_poll_are_shown_as_unknown(one_play, shown):
     text = shown("/?period=2025-03")
 
     assert "Known until 5 Mar 2025. No poll and no export reaches further" in text
@@ -437,7 +437,7 @@ def test_a_season_can_be_selected(load, get):
     assert "Salt 2" not in text
 
 
-def test_the_artist_name_of_compilations_is_explained_in_rankings(load, get):
+def test_various_artists_is_explained_in_rankings(load, get):
     load(
         *(
             Play(

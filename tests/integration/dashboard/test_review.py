@@ -92,7 +92,7 @@ def test_the_review_shows_the_fullest_day_longest_session_and_streak(site):
     assert "Longest streak 2 days" in text
 
 
-def test_a_month_has_its_own_review(site):
+def test_selecting_a_month_shows_the_review_of_that_month(site):
     text = site.text("/review?period=2025-07")
 
     assert "July 2025 in review" in text

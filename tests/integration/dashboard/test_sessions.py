@@ -93,7 +93,7 @@ def test_a_bar_of_the_sessions_chart_links_to_its_sessions(site, chosen, expecte
     assert re.findall(r"(\w+ \d+ \w+ \d+) from", listed) == expected
 
 
-def test_a_bar_without_sessions_has_no_link(site):
+def test_a_day_without_sessions_has_no_link_in_the_chart(site):
     source = site.source("/sessions?period=2025")
 
     assert 'href="/sessions?period=2025&amp;hour=20#longest"' in source

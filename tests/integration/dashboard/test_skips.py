@@ -33,7 +33,7 @@ def test_pages_that_count_all_plays_disable_measure_and_rule(page, site):
         assert f'<input type="hidden" name="{name}" value="{value}">' in source
 
 
-def test_other_pages_enable_measure_and_rule(site):
+def test_pages_that_use_measure_and_rule_enable_them(site):
     source = site.source("/top?period=2025&measure=minutes&rule=done")
 
     assert " disabled" not in source

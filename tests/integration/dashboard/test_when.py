@@ -62,7 +62,7 @@ def test_a_month_is_compared_with_the_same_month_last_year(site):
     assert "Jan 2025: 0 plays (1 play a year before)" in site.text("/when?period=2025")
 
 
-def test_a_month_before_the_first_play_is_unknown(site):
+def test_a_month_before_the_first_play_shows_a_dash_not_0(site):
     site.play("2023-03-05 20:00", "Ferries", "Ada", 200_000)
 
     text = site.text("/when?period=2025")

@@ -74,7 +74,7 @@ def test_an_outage_report_opens_a_gap_and_stores_no_poll(load, rows):
     assert rows("SELECT origin, plays FROM loaded_batch") == [["outages/me/0", 0]]
 
 
-def test_a_poll_ends_the_gap_that_an_outage_opened(load, rows):
+def test_a_poll_stores_the_end_of_a_gap_opened_by_an_outage(load, rows):
     load(outage(), polled(a_gap(end=2, reason="a full page, after no answer")))
 
     assert rows(STORED) == [["me", NOON, at(2), "a full page, after no answer", "polls/me/1", None]]
@@ -227,7 +227,7 @@ def test_an_incomplete_upload_closes_no_gap(load, is_closed, missing):
     assert is_closed() == [False]
 
 
-def test_a_complete_upload_in_one_load_closes_a_gap(database, load, is_closed):
+def test_an_upload_whose_batches_arrive_in_one_load_closes_a_gap(database, load, is_closed):
     load(polled(a_gap(0, 2)))
 
     Store(database).load(batches_of_an_upload())
@@ -273,7 +273,7 @@ REPORTS_OF_GAPS = {
 
 
 @pytest.mark.parametrize(("batches", "closed"), REPORTS_OF_GAPS.values(), ids=REPORTS_OF_GAPS)
-def test_a_gap_closes_by_a_poll_or_by_an_upload_that_covers_it(load, is_closed, batches, closed):
+def test_a_gap_closes_only_by_a_poll_or_upload_that_covers_it(load, is_closed, batches, closed):
     load(*batches)
 
     assert is_closed() == closed

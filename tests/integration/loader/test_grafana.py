@@ -141,7 +141,7 @@ def test_a_stat_panel_query_returns_one_row_of_numbers(panel, target, query):
     assert {type(value) for value in row} <= {int, float, Decimal, type(None)}
 
 
-def test_the_listener_variable_selects_a_listener(query):
+def test_the_grafana_variable_listener_selects_a_listener(query):
     assert query({"rawSql": VARIABLES["listener"]["query"]}).rows == [("anna",), ("me",)]
 
 

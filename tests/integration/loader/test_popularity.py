@@ -127,7 +127,7 @@ def test_a_repeated_play_without_popularity_does_not_erase_it(load, rows):
     assert (rows("SELECT * FROM listening_history"), rows("TABLE merged_record")) == before
 
 
-def test_a_rewritten_row_keeps_its_popularity(load, rows):
+def test_a_row_that_a_later_record_changes_keeps_its_popularity(load, rows):
     load(a_batch(a_play()))
     load(healing(popular()))
 
@@ -201,7 +201,7 @@ def test_the_newest_popularity_is_stored(load, rows, first, second, stored):
     assert rows(STORED) == [[*known, NOON + timedelta(seconds=after_s)]]
 
 
-def test_healing_waits_for_another_loaders_commit(database, connect, rows):
+def test_storing_healed_features_waits_for_another_loaders_commit(database, connect, rows):
     other = connect("loader")
     other.run("BEGIN")
     other.run(STATEMENTS["lock_writing"])
@@ -221,7 +221,7 @@ def test_healing_waits_for_another_loaders_commit(database, connect, rows):
     assert rows(SHOWN) == [[BOATS, 50]]
 
 
-def test_concurrent_plays_and_healing_leave_no_popularity_missing(connect, rows):
+def test_concurrent_loads_of_plays_and_features_miss_no_popularity(connect, rows):
     tracks = [f"track{n}" for n in range(40)]
     plays = [
         [a_batch(*(a_play(60 * n, track) for n, track in enumerate(tracks)), origin=f"{listener}",

@@ -49,7 +49,7 @@ def test_queries_run_as_role_reader():
         ("SELECT repeat('x', 6000000)", "larger than 5 MB"),
     ],
 )
-def test_a_wrong_statement_is_returned_as_an_error(sql, reason):
+def test_a_refused_sql_statement_is_returned_as_an_error(sql, reason):
     answer = ask(sql)
 
     assert reason in answer["error"]
@@ -57,7 +57,9 @@ def test_a_wrong_statement_is_returned_as_an_error(sql, reason):
     assert ask("SELECT 1")["rows"] == [["1"]]
 
 
-@pytest.mark.parametrize("event", [{}, {"sql": 1}, {"sql": "SELECT 1", "parameters": []}, []])
+@pytest.mark.parametrize(
+    "event", [{}, {"sql": 1}, {"sql": "SELECT 1", "parameters": []}, []], ids=str
+)
 def test_a_malformed_query_event_fails_with_the_reason(event):
     with pytest.raises(MessageError, match="the event is not a query"):
         handler(event, CONTEXT)
@@ -92,5 +94,5 @@ def test_an_unavailable_database_fails_the_invocation(function):
         ask("SELECT 1")
 
 
-def test_the_query_limit_is_below_the_connection_timeout():
+def test_the_query_timeout_is_below_the_socket_timeout():
     assert QUERY_TIMEOUT_S < ANSWER_TIMEOUT_S

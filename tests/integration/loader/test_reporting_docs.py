@@ -205,7 +205,7 @@ def ask(database, owner, connect):
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_each_query_in_the_docs_returns_the_expected_answer(question, ask):
+def test_each_sql_example_in_the_docs_returns_the_expected_rows(question, ask):
     answers = [ask(statement) for statement in QUESTIONS[question]]
 
     assert answers == ANSWERS[question]

@@ -137,7 +137,7 @@ def test_repeated_feature_responses_write_no_row(database, rows):
     assert rows("SELECT xmin::text, ctid::text FROM track_features") == before
 
 
-def test_new_tracks_are_inserted_without_a_conflict_clause(database, monkeypatch):
+def test_features_of_new_tracks_are_inserted_without_on_conflict(database, monkeypatch):
     run, written = database.run, []
 
     def noted(statement, **parameters):
@@ -373,7 +373,7 @@ def test_a_refused_batch_stores_nothing(load, rows):
     assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
 
 
-def test_a_store_loads_the_next_batch_after_a_refusal(load, rows):
+def test_a_store_can_load_after_a_refused_batch(load, rows):
     with pytest.raises(DatabaseRefusalError):
         load(a_batch(a_play(), number=2**31))
 

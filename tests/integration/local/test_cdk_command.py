@@ -33,7 +33,7 @@ def make_cdk(home):
     return make
 
 
-def test_a_deployment_returns_the_outputs_of_the_stack(make_cdk, call):
+def test_cdk_deploy_returns_the_stack_outputs(make_cdk, call):
     cdk = make_cdk(FAKE % str(call))
 
     assert cdk.deploy({"target": "local", "poll_minutes": "2"}) == {"ArchiveBucket": "archive"}

@@ -99,7 +99,7 @@ def test_starting_a_second_local_cloud_in_one_home_is_refused(home, said, detach
     assert f"pid {os.getpid()}" in str(refusal.value)
 
 
-def test_a_failed_start_in_the_background_is_reported(home, said):
+def test_a_failed_background_start_is_reported_with_its_error(home, said):
     Memory().save(home)
     (home / "s3").write_text("where a folder should be")
 
@@ -110,7 +110,7 @@ def test_a_failed_start_in_the_background_is_reported(home, said):
     assert holder(home / SUPERVISOR) is None
 
 
-def test_a_wrong_setting_is_rejected_before_anything_starts(tmp_path, said):
+def test_an_unknown_context_option_is_rejected_before_anything_starts(tmp_path, said):
     home = tmp_path / "new"
 
     with pytest.raises(SettingsError, match="no_such_setting"):

@@ -62,7 +62,7 @@ def consumed(ministack):
     client("lambda", ministack.aws).delete_event_source_mapping(UUID=queue.mapping)
 
 
-def test_a_stop_lets_a_running_function_finish(ministack, consumed, eventually):
+def test_stopping_the_cloud_lets_a_running_function_finish(ministack, consumed, eventually):
     consumed.send(SHORT_S)
     eventually(lambda: consumed.in_flight == 1, 20)
 

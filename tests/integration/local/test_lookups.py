@@ -63,7 +63,7 @@ def test_each_role_gets_its_login_with_the_current_postgres_port(ministack, conf
     assert parameter(ministack, "host") == "127.0.0.1"
 
 
-def test_the_collector_can_use_the_simulated_login(ministack, config, store):
+def test_the_collector_can_read_the_simulated_login(ministack, config, store):
     put_simulated_login(config, ministack.aws)
 
     assert store.load("me").client_id == CLIENT_ID
@@ -88,7 +88,7 @@ def test_a_real_login_is_neither_replaced_nor_deleted(ministack, config, secrets
     assert store.load("me").client_id == "app"
 
 
-def test_a_listener_without_a_login_stays_without_one(ministack, config, store):
+def test_deleting_a_simulated_login_that_does_not_exist_does_nothing(ministack, config, store):
     drop_simulated_login(config, ministack.aws)
 
     assert store.load("me") is None

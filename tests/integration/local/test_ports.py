@@ -22,7 +22,7 @@ def test_a_port_on_which_a_server_listens_is_busy(busy_port):
     assert not is_free(busy_port)
 
 
-def test_a_port_is_free_again_right_after_its_last_connection():
+def test_a_port_is_free_as_soon_as_its_server_has_ended():
     server = socket.create_server((HOST, 0))
     port = server.getsockname()[1]
     with socket.create_connection((HOST, port)) as client, server.accept()[0] as connection:

@@ -69,7 +69,7 @@ def test_run_options_reach_the_background_process_unchanged():
     assert RunOptions.model_validate_json(options.model_dump_json()) == options
 
 
-def test_after_a_login_the_real_services_replace_the_simulators():
+def test_at_the_real_spotify_no_service_is_simulated():
     options = RunOptions(spotify_api_url=URL).at_real_spotify()
     context = options.deployment(PORTS)
 

@@ -57,7 +57,7 @@ def test_connections_do_not_wait_for_nagle(database):
     assert sent_by.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_violated_constraint_is_a_refusal(database):
+def test_a_violated_constraint_raises_a_refusal_error(database):
     with pytest.raises(DatabaseRefusalError, match=r"listening_history_source_check.*23514"):
         database.run(INSERT, source="rumour", ms=1)
 
@@ -101,7 +101,7 @@ def test_the_error_of_a_wrong_login_hides_the_password(server, address_of, chang
     assert "s3cret" not in repr(address)
 
 
-def test_an_unknown_database_is_an_away_error(server, address_of):
+def test_an_unknown_database_name_is_an_away_error(server, address_of):
     with pytest.raises(DatabaseAwayError, match="3D000"):
         Database.connect(replace(address_of("loader"), database="elsewhere"))
 

@@ -97,7 +97,7 @@ def test_select_show_and_explain_are_allowed(reader, statement):
 
 
 @pytest.mark.parametrize("parameters", [{}, {"a": "1"}], ids=["bare", "with a parameter"])
-def test_several_statements_are_refused(reader, parameters):
+def test_several_sql_statements_in_one_query_are_refused(reader, parameters):
     with pytest.raises(QueryError, match="multiple commands"):
         texts(reader, f"SELECT {':a' if parameters else '1'}; SELECT 2", **parameters)
 
@@ -115,7 +115,7 @@ def test_several_statements_are_refused(reader, parameters):
         ("", "returns no rows"),
     ],
 )
-def test_a_writing_statement_is_refused(database, statement, reason):
+def test_a_sql_statement_that_writes_is_refused(database, statement, reason):
     # As role loader, which may write.
     with pytest.raises(QueryError, match=reason):
         texts(database, statement)
@@ -168,14 +168,14 @@ def test_a_query_leaves_no_lock_setting_or_prepared_statement(reader, leaves, tr
     assert texts(reader, trace) == [["0"]]
 
 
-def test_prepared_statements_do_not_accumulate(reader):
+def test_repeated_queries_do_not_accumulate_prepared_statements(reader):
     sql = "SELECT name FROM pg_prepared_statements"
     first = texts(reader, sql)
 
     assert [texts(reader, sql) for _ in range(3)] == [first] * 3
 
 
-def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
+def test_a_query_is_cancelled_at_its_time_limit(reader, monkeypatch):
     monkeypatch.setattr(postgres, "QUERY_TIMEOUT_S", 1)
 
     with pytest.raises(QueryError, match="statement timeout: a query has 1 s, so read less"):
@@ -195,7 +195,7 @@ def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
     ],
     ids=["many rows", "a large value", "escaped characters", "nulls", "no columns"],
 )
-def test_a_result_that_is_too_large_says_how_to_page(reader, statement):
+def test_the_error_of_a_result_that_is_too_large_says_how_to_page(reader, statement):
     with pytest.raises(QueryError, match=r"larger than 5 MB: .* ORDER BY id LIMIT 10000 OFFSET"):
         texts(reader, statement)
 

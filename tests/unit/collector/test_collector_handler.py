@@ -60,7 +60,7 @@ def test_a_listener_without_a_login_is_not_polled(environment, context, listener
     assert handler({"listener": listener}, context)["status"] == "not-logged-in"
 
 
-def test_another_error_of_secrets_manager_fails_the_poll(environment):
+def test_a_secret_marked_for_deletion_fails_the_poll(environment):
     client("secretsmanager").delete_secret(SecretId="plays/listener/me")
 
     with pytest.raises(ClientError, match="InvalidRequestException"):

@@ -94,7 +94,11 @@ def test_saving_a_rotated_token_keeps_unknown_fields(store):
     assert stored() == WRITTEN | {"refresh_token": "AQ-2", "scope": "user-read-recently-played"}
 
 
-@pytest.mark.parametrize("meanwhile", [{"refresh_token": "AQ-new"}, {"refresh_token": ""}])
+@pytest.mark.parametrize(
+    "meanwhile",
+    [{"refresh_token": "AQ-new"}, {"refresh_token": ""}],
+    ids=["another login", "no login"],
+)
 def test_a_rotated_token_does_not_overwrite_a_newer_login(store, meanwhile):
     write(json.dumps(WRITTEN))
     before = store.load("me")
@@ -128,7 +132,7 @@ def a_login(**changes) -> Credentials:
     )
 
 
-def test_a_saved_login_is_loaded_again(store):
+def test_a_saved_login_is_loaded_unchanged(store):
     store.save("me", a_login())
 
     assert store.load("me") == a_login()

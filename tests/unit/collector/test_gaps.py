@@ -505,7 +505,7 @@ def test_every_gap_gets_an_end_or_is_closed(listening):
 
 
 @given(histories())
-def test_no_two_gaps_have_the_same_start(listening):
+def test_each_gap_is_ended_and_closed_at_most_once(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]
     latest = {gap.started_at: gap for gap in listening.reported}
 

@@ -107,7 +107,7 @@ CRASHES = pytest.mark.parametrize(
 
 
 @CRASHES
-def test_the_poll_after_a_crash_reports_the_gap_again(listened, spotify, crash):
+def test_after_a_crash_the_next_poll_reports_the_opened_gap_again(listened, spotify, crash):
     spotify.pages = [DOWN]
     with pytest.raises(CrashError):
         listened.poll(crash=crash)
@@ -170,7 +170,7 @@ def test_a_second_outage_opens_another_gap(resumed, spotify):
 
 
 @CRASHES
-def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, crash):
+def test_after_a_crash_the_next_poll_still_closes_the_gap(resumed, spotify, crash):
     spotify.pages = [resumed.page(120)]
     with pytest.raises(CrashError):
         resumed.poll(crash=crash)
@@ -180,7 +180,7 @@ def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, crash):
     assert resumed.state().outage is None
 
 
-def test_a_login_after_a_refused_one_closes_the_gap(listened, spotify):
+def test_a_new_login_after_a_refused_one_closes_the_gap(listened, spotify):
     spotify.tokens = [DEAD, a_grant()]
     poll(listened)
     listened.log_in("AQ-9")

@@ -82,7 +82,7 @@ def test_a_full_poll_without_a_known_play_reports_a_gap(capture, spotify):
     assert capture.metrics()["GapDetected"] == [1]
 
 
-def test_a_poll_publishes_its_metrics(capture, spotify):
+def test_a_poll_emits_its_metrics(capture, spotify):
     spotify.pages = [capture.page(90, 120)]
 
     capture.poll()

@@ -77,7 +77,7 @@ def test_a_successful_poll_clears_the_rate_limit(capture, spotify):
     assert capture.app() == AppState()
 
 
-def test_a_poll_without_a_rate_limit_does_not_write_it(capture):
+def test_without_a_rate_limit_a_poll_does_not_write_the_rate_limit_table(capture):
     capture.poll()
 
     assert {table for table, _ in capture.aws.items} == {"listener-state"}

@@ -129,7 +129,7 @@ def test_only_the_newest_known_plays_are_remembered():
     assert known[-1] == Key(at(KNOWN_KEYS), "spotify:track:Boats")
 
 
-def test_all_plays_of_a_poll_are_remembered():
+def test_an_old_play_in_the_latest_poll_is_remembered_despite_the_limit():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     after = seen(window, a_play(-1)).window

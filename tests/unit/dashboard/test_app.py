@@ -31,7 +31,7 @@ def test_an_empty_database_shows_the_next_three_commands(browse, no_listener):
     assert "plays poll" in text
 
 
-def test_a_listener_without_plays_gets_the_same_commands(browse, listening):
+def test_a_listener_without_plays_sees_the_next_three_commands(browse, listening):
     assert "plays upload" in browse(listening(SILENT))("/").text
 
 
@@ -191,7 +191,7 @@ def test_a_failed_statement_is_not_reported_as_an_unavailable_database(failing):
     assert "The terminal" not in answer.text
 
 
-def test_an_error_of_the_page_is_logged_to_the_terminal(failing):
+def test_an_unexpected_error_refers_the_reader_to_the_terminal(failing):
     answer = failing(ZeroDivisionError())
 
     assert answer.status_code == 500

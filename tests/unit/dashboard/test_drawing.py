@@ -24,7 +24,7 @@ def test_axis_ticks_are_round_and_reach_the_highest_value(most, ticks):
 
 
 @given(st.floats(min_value=1e-3, max_value=1e12))
-def test_at_most_six_ticks_cover_any_value(most):
+def test_an_axis_has_at_most_six_ticks_for_any_value(most):
     ticks = ticks_up_to(most)
 
     assert ticks[-1] >= most * 0.999999
@@ -72,7 +72,7 @@ def test_rank_1_is_drawn_at_the_top():
     assert line([1, 11], 11, 1).points == ((0, 0), (100, 100))
 
 
-def test_a_value_beyond_the_scale_stays_in_the_chart():
+def test_a_value_beyond_the_axis_is_drawn_at_its_end():
     assert line([-1, 2], 0, 1).points == ((0, 100), (100, 0))
 
 

@@ -70,6 +70,7 @@ def test_a_foreign_host_header_is_refused_for_pages_and_files(get, styles, host)
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"},
     ],
+    ids=str,
 )
 def test_a_cross_site_request_is_refused(get, headers):
     assert get("/", **headers).status_code == 403
@@ -82,6 +83,7 @@ def test_a_cross_site_request_is_refused(get, headers):
         {"Sec_Fetch_Site": "same-origin"},
         {"Sec_Fetch_Site": "none"},
     ],
+    ids=str,
 )
 def test_a_same_origin_request_is_accepted(get, headers):
     assert get("/", **headers).status_code == 200
@@ -119,12 +121,12 @@ def test_changed_content_changes_the_url_of_a_static_file(tmp_path):
     assert path("a {}") != path("b {}")
 
 
-def test_a_missing_chart_library_says_what_to_do(tmp_path):
+def test_if_the_chart_library_is_missing_the_page_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="make setup"):
         Assets({"d3.js": (tmp_path / "d3.js",)})
 
 
-def test_no_file_of_the_page_references_another_host():
+def test_no_file_of_the_web_page_references_another_host():
     folder = Path(assets.__file__).parent
     ours = [*folder.glob("static/**/*.*"), *folder.glob("templates/*.html")]
     allowed = "http://www.w3.org/2000/svg"

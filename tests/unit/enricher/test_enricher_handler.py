@@ -51,7 +51,7 @@ def test_no_features_are_requested_for_a_track_with_an_unusual_id(enrich, publis
 
 
 @pytest.mark.parametrize(("tracks", "calls"), [(1, 2), (40, 2), (41, 4), (100, 6)])
-def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(
+def test_an_invocation_makes_two_calls_per_40_tracks_not_in_the_cache(
     enrich, published, reccobeats, tracks, calls
 ):
     plays = plays_of(uris(tracks))
@@ -85,7 +85,7 @@ def test_a_failing_feature_source_delays_no_play(enrich, published, reccobeats, 
     assert len(reccobeats.calls) == 1
 
 
-def test_without_the_cache_plays_are_published_but_their_message_fails(
+def test_without_the_cache_plays_are_published_but_the_message_is_retried(
     enrich, published, reccobeats, dynamodb
 ):
     dynamodb.delete_table(TableName=TABLE)

@@ -164,7 +164,7 @@ def test_the_next_heal_run_does_not_call_a_rate_limited_source(new_healer, save,
     assert len(source.asked) == 1
 
 
-def test_the_second_source_heals_while_the_first_fails(new_healer, save, loader):
+def test_healing_uses_the_second_source_while_the_first_fails(new_healer, save, loader):
     save(dict.fromkeys(uris(80), DUE))
     first, second = Source(DOWN), Source()
 

@@ -304,7 +304,7 @@ def test_without_sources_a_track_is_pending_but_not_counted_as_postponed(new_loo
     assert (findings.entries, counts(findings)) == ({BOATS: IN_AN_HOUR}, Counter())
 
 
-def test_blocked_until_is_the_end_of_the_shortest_delay(new_lookup, find):
+def test_blocked_until_is_when_the_first_source_can_be_called_again(new_lookup, find):
     lookup = new_lookup(*(Source(failing(FeatureSourceError("429", s))) for s in (60, 30)))
     before = lookup.may_ask(START), lookup.blocked_until
 

@@ -152,7 +152,9 @@ def test_a_track_object_without_popularity_leaves_it_unknown(source, spotify):
     assert features.duration_ms == 201_333
 
 
-@pytest.mark.parametrize("values", [{"energy": 2}, {"key": 12}, {"tempo": -1}, {"mode": "x"}])
+@pytest.mark.parametrize(
+    "values", [{"energy": 2}, {"key": 12}, {"tempo": -1}, {"mode": "x"}], ids=str
+)
 def test_an_out_of_range_value_is_unknown_and_the_others_are_kept(source, spotify, values):
     spotify.features = [json_reply({"audio_features": [a_sound("a") | values]})]
 
@@ -339,7 +341,7 @@ def test_any_other_error_status_is_a_failure_without_a_retry_delay(
     assert apps.load("client-1") == AppState()
 
 
-def test_a_rejected_batch_request_raises_its_own_error_type(source, spotify):
+def test_a_400_is_returned_as_a_request_rejected_error(source, spotify):
     spotify.features = [json_reply({"error": {"status": 400, "message": "invalid id"}}, 400)]
 
     assert isinstance(source.fetch([uri("a")]).failure, RequestRejectedError)

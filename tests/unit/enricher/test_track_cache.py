@@ -44,7 +44,11 @@ def stored(dynamodb, track):
     return dynamodb.get_item(TableName=TABLE, Key={"track_uri": {"S": track}})["Item"]
 
 
-@pytest.mark.parametrize("entry", [KNOWN, PENDING, INCOMPLETE, UNPOPULAR, UNRATED])
+@pytest.mark.parametrize(
+    "entry",
+    [KNOWN, PENDING, INCOMPLETE, UNPOPULAR, UNRATED],
+    ids=["known", "pending", "incomplete", "unpopular", "unrated"],
+)
 def test_another_container_reads_the_cache_entries_unchanged(new_container, entry):
     new_container().write({uri("Boats"): entry})
 

@@ -55,7 +55,7 @@ def test_a_text_that_looks_like_copys_null_is_not_null():
     assert copy_text([["\\N", None]]) == b"\\\\N\t\\N\n"
 
 
-def test_a_tab_is_escaped_although_another_row_is_shorter():
+def test_a_tab_is_escaped_in_copy_rows_of_different_lengths():
     assert copy_text([["a\tb", "c"], ["d"]]) == b"a\\tb\tc\nd\n"
 
 

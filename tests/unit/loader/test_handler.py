@@ -64,7 +64,7 @@ def test_all_batches_of_an_sqs_event_are_loaded_in_order(fake):
     assert (origins(fake.kept), fake.tries) == (["origin-0", "origin-1", "origin-2"], 1)
 
 
-def test_a_batch_is_loaded_unchanged(fake):
+def test_a_batch_in_an_sqs_message_is_loaded_unchanged(fake):
     batch = a_batch(a_play(ms_played=0, shuffle=False), features=(features(tempo=120.5),))
 
     run(batch)
@@ -114,7 +114,7 @@ def test_a_refresh_takes_at_most_a_third_of_the_remaining_time(fake, remaining_m
     assert [seconds for _, seconds in fake.refreshed] == [most_s]
 
 
-def test_the_refresh_limit_is_below_the_connection_timeout():
+def test_the_refresh_timeout_is_below_the_socket_timeout():
     assert REFRESH_S < ANSWER_TIMEOUT_S
 
 

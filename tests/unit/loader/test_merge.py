@@ -231,7 +231,7 @@ def test_every_record_is_counted_in_one_outcome(records, cut):
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS)
-def test_no_record_is_lost_or_wrongly_merged(records):
+def test_no_record_is_lost_or_merged_beyond_the_one_second_limit(records):
     table = loaded(*records)
 
     held = [{(r.play.track_uri, r.source, r.play.played_at) for r in row.records}

@@ -81,7 +81,7 @@ def test_a_refresh_computes_at_most_the_allowed_months():
 
 
 @pytest.mark.parametrize(("limit_s", "limit_ms"), [(10, 10_000), (0, 1)])
-def test_each_transaction_has_the_statement_timeout(limit_s, limit_ms):
+def test_each_refresh_transaction_sets_the_statement_timeout(limit_s, limit_ms):
     months = Months(1)
 
     refresh(months, 60, limit_s)

@@ -30,7 +30,7 @@ def test_an_unknown_id_finds_no_track(unknown):
     assert catalogue.find_track(unknown) is None
 
 
-def test_no_two_tracks_share_an_id_an_isrc_or_a_title_and_artist():
+def test_tracks_have_unique_ids_isrcs_and_titles_per_artist():
     tracks = list(map(catalogue.track, (*MANY, 100_000, 2_700_000, 67_600_000)))
 
     names = {(track.name.casefold(), track.artists[0].name.casefold()) for track in tracks}

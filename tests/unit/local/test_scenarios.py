@@ -411,7 +411,7 @@ def test_a_quota_counts_the_calls_of_the_last_24_hours(silent, clock):
     assert (refused.headers["Retry-After"], again.headers["Retry-After"]) == ("79200", "3600")
 
 
-def test_a_quota_of_zero_refuses_the_first_call(silent):
+def test_a_quota_of_zero_calls_refuses_the_first_call(silent):
     silent.scenario("quota", calls=0)
 
     assert silent.recent().headers["Retry-After"] == "86400"

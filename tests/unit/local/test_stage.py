@@ -193,7 +193,7 @@ def test_moving_the_clock_ahead_ends_a_timed_scenario(http):
     assert whole(http) == "row 1"
 
 
-def test_the_control_paths_ignore_scenarios(http):
+def test_the_simulators_control_paths_ignore_scenarios(http):
     switch(http, "down")
 
     assert http.get("/_control/requests").status_code == 200

@@ -30,14 +30,14 @@ def test_a_setting_with_a_default_needs_no_variable():
     assert ShopSettings.from_environment(WHOLE).colour == "blue"
 
 
-def test_settings_default_to_the_process_environment(monkeypatch):
+def test_settings_are_read_from_the_process_environment_by_default(monkeypatch):
     monkeypatch.setenv("ARCHIVE_BUCKET", "shelf")
     monkeypatch.setenv("WINDOW_S", "90")
 
     assert ShopSettings.from_environment().archive_bucket == "shelf"
 
 
-def test_every_missing_variable_is_named():
+def test_every_missing_environment_variable_is_named():
     with pytest.raises(SettingsError) as refused:
         ShopSettings.from_environment({"archive_bucket": "in small letters"})
 

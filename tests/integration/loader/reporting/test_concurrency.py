@@ -110,7 +110,7 @@ def test_two_concurrent_refreshes_give_the_same_views_as_one(marked, connect):
     marked.compare()
 
 
-def test_a_refresh_continues_until_no_month_is_stale(marked):
+def test_a_refresh_repeats_until_no_month_is_stale(marked):
     arriving = [a_play(f"2023-0{month}-10T12:00Z", "t0") for month in range(1, 7)]
 
     @contextmanager

@@ -74,7 +74,7 @@ def test_data_health_views_are_empty_without_a_play_or_a_poll(reporting):
     assert [reporting.reader.run(f"TABLE reporting.{view}") for view in KNOWN] == [[], [], []]
 
 
-def test_plays_are_counted_by_source(health, reporting, at):
+def test_data_health_counts_plays_by_source(health, reporting, at):
     for n, source in enumerate(["recently-played", "extended-history", "both", "both"]):
         reporting.store(a_play(at(1, n), source=source))
     reporting.store(a_play(at(0)))

@@ -313,7 +313,7 @@ def test_an_update_that_affects_no_figure_makes_no_month_stale(computed):
     assert computed.database.run("SELECT months FROM derived.waiting(now())") == [[0]]
 
 
-def test_only_the_loader_can_use_the_derived_schema(computed, connect):
+def test_no_role_except_the_loader_can_use_schema_derived(computed, connect):
     for role, statement in [
         ("reader", "SELECT * FROM derived.hour"),
         ("reader", "SELECT derived.refresh(1)"),

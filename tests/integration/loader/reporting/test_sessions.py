@@ -47,7 +47,7 @@ def test_a_session_started_before_midnight_counts_on_that_evening(reporting):
     ]
 
 
-def test_a_session_can_last_over_a_whole_month(reporting):
+def test_a_session_can_span_more_than_a_month(reporting):
     fifteen_days = 15 * 24 * 3_600_000
     reporting.store(
         a_play("2024-01-31T23:59Z"),
@@ -67,7 +67,7 @@ def test_simultaneous_plays_form_one_session_ordered_by_uri(reporting):
     assert reporting.shown("sessions", "started_at", "plays_all") == [[NOON - 2 * MINUTE, 2]]
 
 
-def test_a_play_of_another_listener_does_not_bridge_a_pause(reporting):
+def test_a_play_of_another_listener_does_not_continue_a_session(reporting):
     reporting.store(
         a_play(NOON), a_play(NOON + 20 * MINUTE, listener="zoe"), a_play(NOON + 50 * MINUTE)
     )

@@ -174,7 +174,7 @@ WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
     ],
 )
 @pytest.mark.parametrize("size", [7, 1_000_000])
-def test_rows_before_a_truncation_are_read(text, lengths, size):
+def test_rows_before_the_cut_of_a_truncated_file_are_read(text, lengths, size):
     assert read(*in_chunks(text, size)) == (plays(*lengths), CUT_OFF)
 
 
@@ -234,7 +234,7 @@ def test_reading_stops_at_a_row_that_is_too_long(chunk_size):
     )
 
 
-def test_a_row_without_an_end_needs_little_memory():
+def test_a_row_that_never_ends_takes_little_memory():
     chunk = b"x" * (1 << 20)
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
     found: list[Any] = []

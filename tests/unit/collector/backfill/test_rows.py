@@ -238,7 +238,7 @@ def test_a_row_without_time_or_duration_is_quarantined(name):
     assert row.reason == f"{name} missing"
 
 
-@pytest.mark.parametrize("rubbish", [None, 7, True, "text", [], [["deep"]]])
+@pytest.mark.parametrize("rubbish", [None, 7, True, "text", [], [["deep"]]], ids=str)
 def test_a_row_that_is_not_an_object_is_quarantined(rubbish):
     assert parse(rubbish) == [Quarantined("not an object", rubbish)]
 

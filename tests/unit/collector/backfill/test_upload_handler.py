@@ -228,7 +228,7 @@ def test_an_event_whose_only_message_fails_reports_it(cloud, context):
     assert failures(context, POISON) == ["m2"]
 
 
-def test_a_failure_of_s3_is_retried_by_the_queue(cloud, context):
+def test_a_failure_of_s3_fails_the_message_so_that_sqs_retries_it(cloud, context):
     refuse_to_download("SlowDown")
     version = cloud.upload("history/endsong.json", a_file(a_row()))
 
@@ -236,7 +236,7 @@ def test_a_failure_of_s3_is_retried_by_the_queue(cloud, context):
     assert cloud.messages() == []
 
 
-def test_a_failure_of_sqs_is_retried_by_the_queue(cloud, context, monkeypatch):
+def test_a_failure_of_sqs_fails_the_message_so_that_sqs_retries_it(cloud, context, monkeypatch):
     monkeypatch.setenv("COLLECTED_PLAYS_QUEUE_URL", cloud.queue_url + "-gone")
     version = cloud.upload("history/endsong.json", a_file(a_row()))
 

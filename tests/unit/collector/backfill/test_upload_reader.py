@@ -181,7 +181,7 @@ def test_a_quarantined_row_is_stored_with_file_row_number_and_reason():
     ]
 
 
-def test_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
+def test_unreadable_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
     copied = []
 
     def copy(record):
@@ -238,7 +238,7 @@ def test_a_latin_1_file_is_read_except_for_non_ascii_rows():
     )
 
 
-def test_a_report_on_many_bad_files_fits_into_a_message():
+def test_a_report_on_many_unreadable_files_fits_into_one_message():
     names = ["\x01" * 80 + f"{n:0200}endsong.json" for n in range(300)]
 
     reading = Reading(a_zip(dict.fromkeys(names, b"")))
@@ -277,7 +277,7 @@ LINE = b'{"file":"endsong_0.json","row":1,"reason":"not an object","record":7}\n
         pytest.param("KEPT_ROWS", 2, [7, 7], [], id="exactly full"),
     ],
 )
-def test_rows_beyond_the_quarantine_limit_are_only_counted(
+def test_unreadable_rows_beyond_the_quarantine_limit_are_only_counted(
     monkeypatch, limit, most, numbers, unkept
 ):
     monkeypatch.setattr(upload_reader, limit, most)
@@ -365,7 +365,7 @@ rows = st.lists(
 
 
 @given(rows=rows)
-def test_any_row_is_published_skipped_or_quarantined(rows):
+def test_any_generated_row_is_published_skipped_or_quarantined(rows):
     text = json.dumps(rows).encode()
 
     reading = Reading(io.BytesIO(text), "endsong.json")

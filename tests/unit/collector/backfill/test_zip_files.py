@@ -182,7 +182,7 @@ UNUSUAL = "packed in an unusual way: unpack the zip and upload what is in it"
                      "unpack the zip and upload what is in it", id="two names"),
     ],
 )  # fmt: skip
-def test_a_member_that_cannot_be_unpacked_is_refused(upload, reason):
+def test_a_zip_member_that_cannot_be_unpacked_is_refused(upload, reason):
     assert read(upload) == {"endsong_0.json": reason}
 
 
@@ -295,7 +295,7 @@ def test_other_members_are_read_if_one_is_damaged():
     }
 
 
-def test_a_damaged_member_yields_no_bytes(monkeypatch):
+def test_a_damaged_zip_member_yields_no_bytes(monkeypatch):
     # zipfile reads 4 KiB at once, and would check the checksum of a shorter member.
     monkeypatch.setattr(zip_files, "CHUNK_BYTES", 4096)
     whole = packed(b"[" + b" " * 20_000 + b"4]").getvalue().replace(b"4]", b"5]")

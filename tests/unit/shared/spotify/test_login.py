@@ -40,13 +40,13 @@ def test_a_secret_is_read_by_name(secretsmanager):
     assert read_secret(secretsmanager, "full") == "text"
 
 
-def test_a_missing_or_empty_secret_is_none(secretsmanager):
+def test_a_missing_or_empty_secret_is_read_as_none(secretsmanager):
     secretsmanager.create_secret(Name="empty")
 
     assert [read_secret(secretsmanager, name) for name in ("missing", "empty")] == [None, None]
 
 
-def test_a_secret_being_deleted_is_not_missing(secretsmanager):
+def test_a_secret_marked_for_deletion_raises_instead_of_none(secretsmanager):
     secretsmanager.create_secret(Name="deleted", SecretString="text")
     secretsmanager.delete_secret(SecretId="deleted")
 

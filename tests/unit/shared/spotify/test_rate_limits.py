@@ -155,7 +155,7 @@ def test_updates_keep_attributes_of_a_later_release(apps, dynamodb):
     assert dynamodb.scan(TableName=TABLE)["Items"] == [mood]
 
 
-def test_another_error_of_dynamodb_is_raised(apps, dynamodb):
+def test_unexpected_dynamodb_errors_are_raised(apps, dynamodb):
     apps.throttle("app", 5, NOW)
 
     def garble(params: dict[str, Any], **_: object) -> None:
@@ -185,7 +185,9 @@ def test_a_budget_dated_in_the_far_future_is_ignored(apps, dynamodb):
     assert spend(apps) is None
 
 
-@pytest.mark.parametrize("until", [after(days=9), after(days=30_000)])
+@pytest.mark.parametrize(
+    "until", [after(days=9), after(days=30_000)], ids=["9 days", "30,000 days"]
+)
 def test_a_stored_rate_limit_too_far_ahead_is_ignored(apps, dynamodb, until):
     item = {"app": {"S": fingerprint("app")}, "blocked_until": {"S": until.isoformat()}}
     dynamodb.put_item(TableName=TABLE, Item=item)
@@ -266,7 +268,7 @@ def test_each_app_has_its_own_daily_budget(apps):
     assert spend(apps, app="another") is None
 
 
-def test_spending_does_not_change_the_rate_limit(apps):
+def test_spending_daily_calls_does_not_change_the_rate_limit(apps):
     state = apps.throttle("app", 60, NOW)
 
     spend(apps)

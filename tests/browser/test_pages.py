@@ -35,7 +35,9 @@ def violations(chromium) -> list[str]:
 
 @pytest.mark.parametrize("look", LOOKS, ids="-".join)
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.name)
-def test_a_page_is_complete_at_each_width_and_theme(chromium, site, addresses, page, look):
+def test_a_page_fits_each_width_and_theme_without_browser_errors(
+    chromium, site, addresses, page, look
+):
     theme, size = look
     chromium.look(SIZES[size], theme)
 
@@ -50,7 +52,7 @@ def test_a_page_is_complete_at_each_width_and_theme(chromium, site, addresses, p
 
 @pytest.mark.parametrize(("theme", "size"), [("light", "desktop"), ("dark", "phone")])
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.name)
-def test_a_page_is_accessible(chromium, addresses, page, theme, size):
+def test_a_page_passes_the_accessibility_checks(chromium, addresses, page, theme, size):
     chromium.look(SIZES[size], theme)
     chromium.visit(addresses[page.name])
 
@@ -58,7 +60,7 @@ def test_a_page_is_accessible(chromium, addresses, page, theme, size):
 
 
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.name)
-def test_a_page_of_all_time_by_minutes_is_complete(chromium, addresses, page):
+def test_a_page_of_all_time_by_minutes_has_no_browser_errors(chromium, addresses, page):
     chromium.look(PHONE)
 
     visit = chromium.visit(f"{addresses[page.name]}period=all&measure=minutes&rule=half")

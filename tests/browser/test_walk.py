@@ -92,7 +92,7 @@ def name_of(name) -> str:
     return name.get_attribute("textContent").split("\N{EN SPACE}")[0]
 
 
-def test_selecting_a_period_changes_the_address(overview, site, year):
+def test_selecting_a_period_changes_the_url_and_the_counts(overview, site, year):
     choose(overview, "period", str(year - 1))
 
     assert state(overview)["period"] == str(year - 1)
@@ -108,7 +108,7 @@ def test_selecting_a_listener_keeps_the_period(overview, site, year):
     assert first_number(overview) == every
 
 
-def test_selecting_a_rule_changes_the_counts(overview, site, year):
+def test_selecting_a_counting_rule_changes_the_counts(overview, site, year):
     choose(overview, "rule", RULES["done"].meaning)
 
     assert state(overview)["rule"] == "done"
@@ -150,7 +150,7 @@ def test_a_click_in_a_chart_opens_its_day_or_month(overview, year, period, chart
 
 
 @pytest.mark.parametrize("chart", ["bars", "calendar"])
-def test_tooltips_mark_estimated_minutes(overview, site, chart):
+def test_chart_tooltips_mark_estimated_minutes(overview, site, chart):
     overview.get(f"{site.url}/?listener=me&period=7d&measure=minutes")
 
     datum, mouse = mark_of(overview, chart, lambda datum: "≈" in datum["text"])
@@ -171,7 +171,7 @@ def test_opening_an_artist_keeps_the_period(overview, year):
     assert state(overview)["period"] == str(year)
 
 
-def test_a_day_of_a_chart_opens_by_keyboard(overview, site):
+def test_a_day_in_a_chart_can_be_opened_by_keyboard(overview, site):
     overview.find_element(By.CSS_SELECTOR, "details.table summary").send_keys(Keys.ENTER)
     link = overview.find_element(By.CSS_SELECTOR, "details.table a[href*='/day/']")
     day = re.search(r"/day/([\d-]+)", link.get_attribute("href")).group(1)
@@ -219,7 +219,7 @@ def test_a_long_list_on_a_phone_starts_with_25_and_expands(chromium, site, year)
     assert not chromium.driver.find_elements(By.LINK_TEXT, "All 100")
 
 
-def test_a_long_list_on_a_desktop_is_complete(chromium, site, year):
+def test_a_long_list_on_a_desktop_is_shown_in_full(chromium, site, year):
     chromium.look(DESKTOP)
     chromium.visit(f"{site.url}/top?listener=me&period={year}")
 
@@ -230,7 +230,7 @@ def test_a_long_list_on_a_desktop_is_complete(chromium, site, year):
 
 
 @pytest.mark.parametrize(("size", "is_shown"), [(PHONE, False), (DESKTOP, True)])
-def test_a_heading_of_changes_is_shown_with_its_column(chromium, site, year, size, is_shown):
+def test_the_heading_change_is_shown_only_where_its_column_is(chromium, site, year, size, is_shown):
     chromium.look(size)
     chromium.visit(f"{site.url}/?listener=me&period={year}")
 
@@ -240,7 +240,7 @@ def test_a_heading_of_changes_is_shown_with_its_column(chromium, site, year, siz
     assert ("change" in heading, column.is_displayed()) == (is_shown, is_shown)
 
 
-def test_countries_have_names(chromium, site, year):
+def test_countries_are_shown_by_name_not_code(chromium, site, year):
     chromium.visit(f"{site.url}/skips?listener=me&period={year}")
 
     names = chromium.driver.find_elements(By.CSS_SELECTOR, "[data-country]")
@@ -248,14 +248,14 @@ def test_countries_have_names(chromium, site, year):
     assert {name.get_attribute("data-country"): name.text for name in names}["DE"] == "Germany"
 
 
-def test_numbers_and_lists_work_without_scripts(chromium, site, year):
+def test_totals_and_lists_are_shown_without_javascript(chromium, site, year):
     text = chromium.read(f"{site.url}/?listener=me&period={year}")
 
     assert f"{plays_of(site, 'me', year)[0]:,}" in text
     assert "Top artists" in text
 
 
-def test_code_in_a_name_does_not_run(chromium, site):
+def test_a_script_in_a_track_name_does_not_run(chromium, site):
     chromium.look(PHONE)
 
     visit = chromium.visit(f"{site.url}/top?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
@@ -263,7 +263,7 @@ def test_code_in_a_name_does_not_run(chromium, site):
     assert visit.errors == ()
 
 
-def test_queues_and_logins_are_shown_on_request(chromium, site):
+def test_queues_and_logins_are_shown_when_their_link_is_clicked(chromium, site):
     chromium.visit(f"{site.url}/health")
 
     wait_for_the_next_page(
@@ -274,7 +274,7 @@ def test_queues_and_logins_are_shown_on_request(chromium, site):
 
 
 @pytest.mark.parametrize("period", ["30d", "12m"])
-def test_the_lists_of_discovery_fill_their_panels(chromium, site, period):
+def test_lists_on_the_discovery_page_fill_their_panels(chromium, site, period):
     chromium.look(DESKTOP)
     chromium.visit(f"{site.url}/discovery?listener=me&period={period}")
 

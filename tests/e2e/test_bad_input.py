@@ -119,7 +119,7 @@ def report(local_cloud, tmp_path_factory):
     return local_cloud.run_json("upload", a_zip(path, FILES), "--listener", LISTENER, "--wait")
 
 
-def test_every_row_is_counted_once_by_its_reason(report):
+def test_every_row_of_a_bad_upload_is_counted_once_by_its_reason(report):
     quarantined = Counter(reason for reason, _ in QUARANTINED) + Counter(["not UTF-8 text"])
 
     assert report["reconciled"] is True
@@ -138,7 +138,7 @@ def test_every_unreadable_file_is_named_with_its_reason(report):
     assert len(problems) == len(PROBLEMS)
 
 
-def test_a_long_file_name_is_reported_by_its_end(report):
+def test_a_long_file_name_is_reported_shortened_to_its_end(report):
     (upload,) = report["uploads"]
     *names, last = upload["result"]["files"]
 
@@ -146,7 +146,7 @@ def test_a_long_file_name_is_reported_by_its_end(report):
     assert last == "…" + f"{LONG_FOLDER}/endsong_9.json"[-99:]
 
 
-def test_postgres_has_exactly_the_good_rows(local_cloud, report):
+def test_postgres_has_exactly_the_readable_rows(local_cloud, report):
     stored = local_cloud.rows(
         "SELECT track_uri, played_at FROM listening_history WHERE listener = :listener "
         "ORDER BY played_at",
@@ -185,7 +185,7 @@ def test_an_upload_without_history_fails_with_its_reason(local_cloud, tmp_path):
     ]
 
 
-def test_bad_input_never_becomes_a_dead_letter(local_cloud, report):
+def test_a_bad_upload_leaves_no_dead_letter(local_cloud, report):
     dead = local_cloud.run_json("dlq", "list")
 
     assert dead["total"] == 0

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 POISON = '{"this is": "no batch"}'
 
 
-def test_unloaded_batches_become_dead_letters_and_are_replayed_completely(
+def test_batches_that_failed_to_load_are_dead_lettered_and_replayed(
     local_cloud, eventually, tmp_path
 ):
     export = tmp_path / "export.zip"
@@ -41,7 +41,7 @@ def test_unloaded_batches_become_dead_letters_and_are_replayed_completely(
     assert local_cloud.count("ben") == summary.distinct_plays
 
 
-def test_an_invalid_message_alone_becomes_a_dead_letter(local_cloud, eventually):
+def test_only_the_invalid_message_becomes_a_dead_letter(local_cloud, eventually):
     sqs = local_cloud.client("sqs")
     batch = PlayBatch(
         listener="cleo",

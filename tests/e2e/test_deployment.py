@@ -13,7 +13,7 @@ def test_the_real_cdk_deploys_the_whole_stack(local_cloud):
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_the_status_shows_every_address(local_cloud):
+def test_plays_status_shows_every_url(local_cloud):
     status = local_cloud.run_json("status")
 
     assert status["database_url"].startswith("postgresql://reader:")

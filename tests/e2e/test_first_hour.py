@@ -14,7 +14,7 @@ def simulated(local_cloud):
     return local_cloud
 
 
-def test_mixing_real_and_simulated_plays_needs_a_confirmation(simulated, tmp_path):
+def test_an_upload_for_a_listener_with_simulated_plays_is_refused(simulated, tmp_path):
     export = tmp_path / "my_spotify_data.zip"
     export.write_bytes(b"never read")
 

@@ -50,13 +50,13 @@ def test_every_due_track_is_healed_and_loaded(local_cloud, eventually, make_due,
     assert all(tempo > 0 and source == "reccobeats" for ((tempo, source),) in rows)
 
 
-def test_no_track_is_due_after_healing(local_cloud):
+def test_a_second_heal_run_finds_no_due_track(local_cloud):
     answer = local_cloud.run_json("heal")
 
     assert answer["asked"] == 0
 
 
-def test_healing_a_named_track_requests_it_even_if_known(local_cloud, known):
+def test_heal_with_a_track_requests_it_even_if_known(local_cloud, known):
     link = f"https://open.spotify.com/track/{known[0].rpartition(':')[2]}?si=1"
 
     answer = local_cloud.run_json("heal", "--track", link, "--track", UNKNOWN)
@@ -64,7 +64,7 @@ def test_healing_a_named_track_requests_it_even_if_known(local_cloud, known):
     assert (answer["asked"], answer["learned"], answer["missed"]) == (2, 1, 1)
 
 
-def test_an_item_that_is_not_a_track_is_skipped(local_cloud, make_due, known):
+def test_heal_skips_a_cache_item_that_is_not_a_track(local_cloud, make_due, known):
     make_due(["poison", known[0]])
 
     answer = local_cloud.run_json("heal")

@@ -33,7 +33,7 @@ def first(local_cloud, exports):
     return local_cloud.run_json("upload", str(later), "--listener", "anna", "--wait")
 
 
-def test_an_export_becomes_rows_and_every_row_is_counted(local_cloud, exports, first):
+def test_every_row_of_an_export_is_stored_or_counted(local_cloud, exports, first):
     _, _, summary = exports
 
     assert first["reconciled"] is True
@@ -53,7 +53,7 @@ def test_uploading_the_same_export_again_adds_no_row(local_cloud, exports, first
     assert local_cloud.count("anna") == summary.distinct_plays
 
 
-def test_an_older_overlapping_export_adds_no_row(local_cloud, exports, first):
+def test_an_earlier_export_of_the_same_listener_adds_no_row(local_cloud, exports, first):
     _, earlier, summary = exports
 
     older = local_cloud.run_json("upload", str(earlier), "--listener", "anna", "--wait")
@@ -64,7 +64,7 @@ def test_an_older_overlapping_export_adds_no_row(local_cloud, exports, first):
     assert local_cloud.count("anna") == summary.distinct_plays
 
 
-def test_two_uploads_under_one_name_are_both_read(local_cloud, eventually, exports, tmp_path):
+def test_two_uploads_with_the_same_name_are_both_loaded(local_cloud, eventually, exports, tmp_path):
     later, earlier, summary = exports
     first, second = tmp_path / "a" / "export.zip", tmp_path / "b" / "export.zip"
     first.parent.mkdir()

@@ -19,7 +19,7 @@ LIMIT 1
 """
 
 
-def test_the_schedule_polls_automatically(local_cloud, eventually):
+def test_the_deployed_schedule_starts_polls(local_cloud, eventually):
     ((before,),) = local_cloud.rows("SELECT max(polled_at) FROM poll WHERE listener = 'me'")
 
     ((after,),) = eventually(lambda: local_cloud.rows(NEXT_POLL, before=before), within_s=150)
@@ -49,7 +49,7 @@ def test_a_second_poll_finds_no_new_play(local_cloud):
     assert again["new"] <= 2
 
 
-def test_the_raw_answer_is_archived(local_cloud):
+def test_the_raw_poll_response_is_archived(local_cloud):
     s3 = local_cloud.client("s3")
 
     kept = s3.list_objects_v2(Bucket=local_cloud.output("ArchiveBucket"), Prefix="polls/me/")

@@ -86,7 +86,7 @@ def polled_services(local: LocalCloud) -> tuple[str, ...]:
     )
 
 
-def test_a_poll_works_with_a_login_from_the_consent_page(local_cloud):
+def test_a_poll_works_after_a_login_on_the_consent_page(local_cloud):
     before = local_cloud.run_json("status")["token_days_left"]["me"]
 
     done = logged_in(local_cloud)
@@ -122,7 +122,7 @@ def is_simulated(local: LocalCloud) -> bool:
     return CloudState.load(local.home).simulated
 
 
-def test_a_consent_switches_a_cloud_permanently_to_the_real_spotify(own_cloud):
+def test_a_real_login_switches_the_cloud_permanently_to_real_spotify(own_cloud):
     own_cloud.run_json("poll", "--yes", "--wait", "--timeout", "60")
     login = ("login", "--no-browser", "--client-id", APP, "--port", str(any_free()))
 

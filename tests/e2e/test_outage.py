@@ -59,7 +59,9 @@ def test_plays_are_loaded_within_a_minute_of_their_poll(
     assert local_cloud.rows(PLAYS_AND_FEATURES, listener=LISTENER) == [[10_000, 10_000, 0]]
 
 
-def test_healing_after_the_outage_takes_two_calls_per_40_tracks(local_cloud, eventually, tracks):
+def test_healing_after_a_source_outage_takes_two_calls_per_40_tracks(
+    local_cloud, eventually, tracks
+):
     # A track is recorded as pending after its plays were published.
     eventually(lambda: {track.uri for track in tracks} <= pending_tracks(local_cloud))
     make_due(local_cloud, tracks)

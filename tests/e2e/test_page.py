@@ -18,7 +18,7 @@ def status_of(url: str) -> int:
         return refused.code
 
 
-def test_the_page_survives_a_restart_of_postgres(local_cloud):
+def test_the_page_returns_503_while_postgres_is_down_and_then_recovers(local_cloud):
     url = local_cloud.run_json("status")["dashboard_url"]
     before = status_of(url)
     local_cloud.stop_postgres()
@@ -30,7 +30,7 @@ def test_the_page_survives_a_restart_of_postgres(local_cloud):
     assert (before, meanwhile, status_of(url)) == (200, 503, 200)
 
 
-def test_the_page_says_that_plays_are_simulated(local_cloud):
+def test_the_web_page_says_that_plays_are_simulated(local_cloud):
     # Before the first poll the page shows the first steps alone.
     local_cloud.run_json("poll", "--wait", "--timeout", "60")
     url = local_cloud.run_json("status")["dashboard_url"]
@@ -41,7 +41,7 @@ def test_the_page_says_that_plays_are_simulated(local_cloud):
     assert "These plays are simulated." in text
 
 
-def test_the_page_shows_the_status(local_cloud):
+def test_the_health_page_shows_dead_letters_on_request(local_cloud):
     # Before the first poll the page shows the first steps only.
     local_cloud.run_json("poll", "--wait", "--timeout", "60")
     url = local_cloud.run_json("status")["dashboard_url"]

@@ -120,6 +120,6 @@ def ask_as(local_cloud):
 
 
 @pytest.mark.parametrize(("function", "needed", "outside"), CALLS)
-def test_calls_outside_a_functions_policy_are_denied(ask_as, function, needed, outside):
+def test_aws_calls_outside_a_functions_policy_are_denied(ask_as, function, needed, outside):
     assert "AccessDenied" not in ask_as(function, *needed)
     assert "AccessDenied" in ask_as(function, *outside)

@@ -37,7 +37,7 @@ def like_aws(local_cloud):
     return target
 
 
-def test_the_deployed_function_reads_rows_as_role_reader(function):
+def test_the_deployed_queries_function_reads_rows_as_role_reader(function):
     sql = "SELECT current_user::text, :n::integer + 1, count(*) > 0 FROM migration"
 
     assert function.run(sql, n=1) == [["reader", 2, True]]
@@ -52,22 +52,24 @@ def test_the_deployed_function_reads_rows_as_role_reader(function):
     ],
     ids=["a write", "two statements", "too much"],
 )
-def test_the_deployed_function_refuses_writes_and_large_reads(function, statement, reason):
+def test_the_deployed_queries_function_refuses_writes_and_large_results(
+    function, statement, reason
+):
     with pytest.raises(QueryError, match=reason):
         function.run(statement)
 
 
-def test_almost_5_mb_of_rows_arrive_completely(function):
+def test_a_query_result_of_almost_5_mb_arrives_completely(function):
     rows = function.run("SELECT repeat('素', 330) FROM generate_series(1, 4900)")
 
     assert rows == [["素" * 330]] * 4_900
 
 
-def test_the_status_on_aws_needs_no_tunnel(like_aws, local_cloud):
+def test_plays_status_on_aws_needs_no_tunnel(like_aws, local_cloud):
     result = CliRunner().invoke(app, ["status", "--json"], obj=lambda: like_aws)
 
     assert json.loads(result.stdout)["rows"] == local_cloud.run_json("status")["rows"]
 
 
-def test_a_person_queries_the_local_database(local_cloud):
+def test_plays_sql_queries_the_local_database_as_reader(local_cloud):
     assert local_cloud.run_json("sql", "SELECT current_user AS role") == [{"role": "reader"}]

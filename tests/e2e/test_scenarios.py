@@ -15,7 +15,7 @@ def scenario(local_cloud):
     local_cloud.run_json("local", "scenario", "normal")
 
 
-def test_a_rate_limit_of_hours_is_obeyed_without_another_call(local_cloud, scenario):
+def test_during_a_rate_limit_of_hours_no_call_is_made(local_cloud, scenario):
     scenario("quota-exceeded")
 
     first, second = (local_cloud.plays("poll") for _ in range(2))
@@ -28,7 +28,7 @@ def test_a_rate_limit_of_hours_is_obeyed_without_another_call(local_cloud, scena
     assert wait > timedelta(hours=14)
 
 
-def test_the_rate_limit_ends_with_the_scenario(local_cloud, scenario):
+def test_a_rate_limit_ends_when_the_simulator_scenario_ends(local_cloud, scenario):
     scenario("quota-exceeded")
     refused = local_cloud.plays("poll")
 
@@ -39,7 +39,7 @@ def test_the_rate_limit_ends_with_the_scenario(local_cloud, scenario):
     assert local_cloud.run_json("poll", "--wait")["result"]["returned"] == 50
 
 
-def test_a_short_rate_limit_is_waited_out_without_loss(local_cloud, scenario, eventually):
+def test_a_short_rate_limit_loses_no_play(local_cloud, scenario, eventually):
     scenario("rate-limited", "retry_after_s=3", "times=1")
     refused = local_cloud.plays("poll")
 
@@ -64,7 +64,7 @@ GROUP BY poll.origin
 """
 
 
-def test_plays_do_not_wait_for_a_source_that_is_down(local_cloud, scenario):
+def test_plays_load_within_a_minute_while_reccobeats_is_down(local_cloud, scenario):
     scenario("reccobeats-down")
     since = datetime.now(UTC)
 

@@ -234,17 +234,17 @@ def processes_of(home: Path) -> list[str]:
     return [command for command in commands if str(home) in command]
 
 
-def test_the_start_after_an_aborted_first_start_begins_from_scratch(story):
+def test_a_start_after_an_aborted_first_start_begins_from_scratch(story):
     assert "ready" not in story.aborted_output
     assert "cdk bootstrap" in story.first_output
 
 
-def test_the_start_names_a_busy_port_and_uses_another(story):
+def test_a_start_reports_a_busy_port_and_uses_another(story):
     assert f"port {story.busy_port} is busy: aws takes {story.first_port}" in story.aborted_output
     assert story.first_port != story.busy_port
 
 
-def test_plays_are_reported_as_they_arrive(story):
+def test_new_plays_are_printed_as_they_arrive(story):
     assert "ready: AWS at " in story.first_output
     assert f"{story.distinct_plays:,} plays, " in story.first_output
 
@@ -255,7 +255,7 @@ def test_ctrl_c_stops_everything_and_exits_with_0(story):
     assert story.first_output.splitlines()[-1].endswith("stopped")
 
 
-def test_the_next_run_has_every_row(story):
+def test_the_next_run_still_has_every_row(story):
     assert story.rows_before == story.first_upload["inserted"] == story.distinct_plays
     assert story.rows_after == story.rows_before
 
@@ -265,7 +265,7 @@ def test_the_next_run_resumes_an_upload_that_ctrl_c_interrupted(story):
     assert story.resumed == story.more_plays
 
 
-def test_a_home_resumes_on_another_port(story):
+def test_a_local_cloud_can_start_again_on_another_port(story):
     assert story.second_port not in (story.first_port, story.busy_port)
     assert story.resumed == story.more_plays
 
@@ -275,7 +275,7 @@ def test_uploading_the_same_history_again_adds_no_row(story):
     assert story.second_upload["inserted"] == 0
 
 
-def test_the_run_after_a_crash_names_the_upload_to_repeat(story):
+def test_the_start_after_a_crash_names_the_upload_to_repeat(story):
     lines = [line for line in story.after_crash_output.splitlines() if "upload it again" in line]
     assert len(lines) == 1
     assert f"history/{CRASHED}/long.zip is not loaded completely" in lines[0]

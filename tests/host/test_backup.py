@@ -49,7 +49,7 @@ def back_up(machine):
     return f"dumps/{stored.name}"
 
 
-def test_a_dump_restores_into_an_empty_server(filled, machine):
+def test_a_dump_can_be_restored_into_an_empty_server(filled, machine):
     key = back_up(filled)
     machine.run("boot.sh")
     shutil.copytree(filled.cloud / "s3", machine.cloud / "s3", dirs_exist_ok=True)
@@ -66,7 +66,7 @@ def test_a_dump_restores_into_an_empty_server(filled, machine):
     assert machine.ask("reader", "SELECT count(*) FROM listening_history") == [[301]]
 
 
-def test_a_backup_is_named_by_its_time_and_recorded(filled):
+def test_a_backup_is_named_by_its_time_and_updates_the_backup_stamp(filled):
     key = back_up(filled)
 
     assert re.fullmatch(r"dumps/spotify-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.dump", key)
@@ -109,7 +109,7 @@ def test_a_dump_is_not_restored_over_existing_data(filled):
     assert counts(filled) == before
 
 
-def test_a_dump_replaces_a_lost_database(machine):
+def test_a_dump_can_be_restored_after_the_database_is_dropped(machine):
     fill(machine)
     key, before = back_up(machine), counts(machine)
     machine.sql("DROP DATABASE spotify WITH (FORCE)", database="postgres")
@@ -120,7 +120,7 @@ def test_a_dump_replaces_a_lost_database(machine):
     assert counts(machine) == before
 
 
-def test_a_dump_can_be_tested_beside_the_database(filled):
+def test_a_dump_can_be_restored_into_a_second_database(filled):
     key = back_up(filled)
     filled.sql("CREATE DATABASE drill", database="postgres")
 

@@ -23,7 +23,7 @@ LOOPS = {
 }
 
 
-def test_a_new_machine_gets_a_server_with_checksums_and_unicode(served):
+def test_a_new_host_has_postgres_with_checksums_and_utf8(served):
     with served.connected("migrator") as database:
         rows = database.run(
             "SELECT current_setting('data_checksums'), current_setting('server_encoding'), "
@@ -33,7 +33,7 @@ def test_a_new_machine_gets_a_server_with_checksums_and_unicode(served):
     assert rows == [["on", "UTF8", "C", "C.UTF-8"]]
 
 
-def test_every_setting_of_the_server_is_from_our_file(served):
+def test_postgres_applies_every_setting_of_our_file(served):
     ours = served.sql(
         "SELECT count(*), string_agg(name || ': ' || error, ' ') FROM pg_file_settings "
         "WHERE sourcefile LIKE '%/conf.d/pipeline.conf' AND (NOT applied OR error IS NOT NULL)"
@@ -45,7 +45,7 @@ def test_every_setting_of_the_server_is_from_our_file(served):
     assert served.sql("SHOW work_mem") == "8MB"
 
 
-def test_a_second_boot_changes_nothing(booted):
+def test_a_second_boot_changes_no_data_or_configuration(booted):
     with booted.connected("migrator") as owner:
         migrate(owner)
         before = booted.state()
@@ -69,7 +69,7 @@ def test_a_new_instance_keeps_the_data_and_certificates(booted):
     assert len([call for call in booted.calls if call.startswith("mkfs")]) == 1
 
 
-def test_the_instance_attaches_the_volume_and_the_address(served):
+def test_a_booting_instance_attaches_the_volume_and_the_address(served):
     assert (
         "aws ec2 attach-volume --device /dev/sdf --volume-id vol-0123 --instance-id i-0123"
         in served.calls
@@ -100,7 +100,7 @@ def test_calls_that_ec2_refuses_are_retried(machine, call):
         ("check.sh", {"report_unhealthy"}),
     ],
 )
-def test_a_hanging_attempt_leaves_time_for_another(script, retried):
+def test_a_retry_time_limit_fits_two_hanging_attempts(script, retried):
     text = (SCRIPTS / "lib.sh").read_text() + (SCRIPTS / script).read_text()
     limits = {name: int(limit) for limit, name in re.findall(r"retry (\d+) (\w+)", text)}
 
@@ -111,7 +111,7 @@ def test_a_hanging_attempt_leaves_time_for_another(script, retried):
         assert all(2 * attempt + PAUSE_S < limits[name] for attempt in attempts)
 
 
-def test_a_hanging_call_is_retried(machine):
+def test_a_hanging_aws_call_is_stopped_and_retried(machine):
     machine.change("disk.sh", "bounded 15 aws ec2 associate", "bounded 1 aws ec2 associate")
     machine.hang("ec2-associate-address")
 
@@ -144,7 +144,7 @@ def test_an_unreadable_disk_is_not_formatted(machine):
     assert not any(call.startswith("mkfs") for call in machine.calls)
 
 
-def test_an_enlarged_volume_is_fully_used(machine):
+def test_the_file_system_grows_with_an_enlarged_volume(machine):
     machine.run("disk.sh")
     before = len(machine.calls)
 
@@ -173,7 +173,7 @@ def test_the_next_boot_repairs_an_interrupted_initialization(machine):
     assert machine.ask("reader", "SELECT 1") == [[1]]
 
 
-def test_a_failed_boot_says_why_on_the_console_and_starts_no_timer(machine):
+def test_a_failed_boot_prints_the_reason_and_starts_no_timer(machine):
     machine.put_login("loader", "")
 
     done = machine.attempt("boot.sh")
@@ -185,7 +185,7 @@ def test_a_failed_boot_says_why_on_the_console_and_starts_no_timer(machine):
     assert not [call for call in machine.calls if "pg-check.timer" in call]
 
 
-def test_the_limits_of_a_boot_leave_time_for_its_signal(machine):
+def test_the_time_limits_of_boot_steps_fit_the_signal_timeout(machine):
     for verb in ("retry", "within"):
         machine.change(
             "lib.sh",
@@ -220,7 +220,7 @@ def test_the_limits_of_a_boot_leave_time_for_its_signal(machine):
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
-def test_every_script_limits_the_time_of_its_programs(script):
+def test_every_slow_program_in_a_script_has_a_time_limit(script):
     lines = [line.strip() for line in script.read_text().splitlines()]
     calls = [line for line in lines if re.search(r"(?<![-\w])(aws|curl|dnf) [a-z-]", line)]
     limited = re.compile(r"(bounded|timeout) \d+ (aws|curl|dnf) ")
@@ -256,7 +256,7 @@ HANGS = "exec sleep 300"
     ],
     ids=["metadata", "attach", "mount", "packages", "initdb", "postgres"],
 )
-def test_a_hanging_program_fails_the_boot_by_name(machine, script, limit, program, text):
+def test_a_hanging_program_fails_the_boot_and_is_named(machine, script, limit, program, text):
     verb, *_, name = limit.split()
     machine.change(script, limit, f"{verb} 1 {name}")
     machine.fake(program, text)
@@ -269,7 +269,7 @@ def test_a_hanging_program_fails_the_boot_by_name(machine, script, limit, progra
     assert time.monotonic() - begun < 30
 
 
-def test_unlimited_credits_end_after_the_boot(served):
+def test_unlimited_cpu_credits_end_after_the_boot(served):
     change = (
         "aws ec2 modify-instance-credit-specification --output text"
         " --instance-credit-specifications InstanceId=i-0123,CpuCredits=standard"
@@ -279,7 +279,7 @@ def test_unlimited_credits_end_after_the_boot(served):
     assert served.calls.index(change) > served.calls.index("systemctl enable --now postgresql")
 
 
-def test_credits_that_ec2_did_not_change_are_a_failure(served):
+def test_credits_sh_fails_if_ec2_does_not_change_the_credit_mode(served):
     served.change("credits.sh", "retry 60 lower", "retry 1 lower")
     (served.cloud / "changed").write_text("\n")
 
@@ -289,7 +289,7 @@ def test_credits_that_ec2_did_not_change_are_a_failure(served):
     assert done.returncode == 1
 
 
-def test_an_instance_type_without_credits_makes_no_call(served):
+def test_an_instance_type_without_cpu_credits_makes_no_credit_call(served):
     served.facts["CPU_CREDITS"] = ""
     before = len(served.calls)
 

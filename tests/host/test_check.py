@@ -92,12 +92,12 @@ def hung(host):
     host.machine.change("lib.sh", "timeout 1 ", "timeout 20 ")
 
 
-def test_a_postgres_that_answers_is_left_alone(host):
+def test_a_responding_postgres_is_neither_restarted_nor_reported(host):
     assert host.check() == []
     assert list(host.state.iterdir()) == []
 
 
-def test_a_short_outage_is_tolerated(silent):
+def test_postgres_is_not_restarted_in_a_short_outage(silent):
     assert silent.check() == []
     silent.pass_minutes(1.9)
 
@@ -115,14 +115,14 @@ def test_after_two_minutes_postgres_is_restarted_once(silent):
     assert silent.check() == []
 
 
-def test_after_ten_minutes_the_instance_is_reported(silent):
+def test_after_ten_minutes_the_instance_is_reported_unhealthy(silent):
     silent.check()
     silent.pass_minutes(10)
 
     assert silent.check() == [UNHEALTHY]
 
 
-def test_a_crash_recovery_gets_twenty_minutes_and_no_restart(recovering):
+def test_crash_recovery_is_not_restarted_but_reported_after_20_minutes(recovering):
     recovering.check()
     recovering.pass_minutes(19.9)
 
@@ -133,7 +133,7 @@ def test_a_crash_recovery_gets_twenty_minutes_and_no_restart(recovering):
     assert recovering.check() == [UNHEALTHY]
 
 
-def test_an_answer_ends_the_outage(host):
+def test_a_response_of_postgres_ends_the_outage(host):
     (host.state / "silent").touch()
     (host.state / "restarted").touch()
     host.pass_minutes(60)
@@ -142,7 +142,7 @@ def test_an_answer_ends_the_outage(host):
     assert list(host.state.iterdir()) == []
 
 
-def test_a_hung_postgres_counts_as_an_outage(hung):
+def test_a_hung_postgres_is_reported_unhealthy_without_a_hanging_check(hung):
     hung.check()
     hung.pass_minutes(10)
     begun = time.monotonic()
@@ -151,7 +151,7 @@ def test_a_hung_postgres_counts_as_an_outage(hung):
     assert time.monotonic() - begun < 30
 
 
-def test_a_hung_postgres_answers_after_its_restart(hung):
+def test_a_hung_postgres_responds_after_its_restart(hung):
     drop_in = hung.machine.root / "etc/systemd/system/postgresql.service.d/pipeline.conf"
     drop_in.write_text(drop_in.read_text().replace("TimeoutStopSec=90", "TimeoutStopSec=1"))
     hung.check()
@@ -164,7 +164,7 @@ def test_a_hung_postgres_answers_after_its_restart(hung):
     assert list(hung.state.iterdir()) == []
 
 
-def test_a_refused_report_is_retried(silent):
+def test_a_refused_unhealthy_report_is_retried(silent):
     silent.check()
     silent.pass_minutes(10)
     silent.machine.refuse("autoscaling-set-instance-health")

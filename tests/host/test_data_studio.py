@@ -47,7 +47,7 @@ def a_certificate(machine, name):
     return new
 
 
-def test_if_disabled_it_is_refused_and_has_no_certificate(served):
+def test_if_disabled_data_studio_is_refused_and_no_certificate_exists(served):
     with pytest.raises(DatabaseError, match=r"no pg_hba\.conf entry"):
         served.ask_from_elsewhere("report_reader", a_client(served))
 
@@ -81,7 +81,7 @@ def test_if_enabled_a_certificate_for_another_name_is_refused(opened):
     assert "CN mismatch" in opened.log.read_text()
 
 
-def test_if_enabled_a_certificate_of_another_authority_is_refused(opened, machine):
+def test_if_enabled_a_certificate_of_another_ca_is_refused(opened, machine):
     boot_open(machine)
     client = a_client(opened, machine.home / "tls" / "report_reader.pem")
 
@@ -105,7 +105,7 @@ def test_the_key_of_data_studio_is_pkcs8_and_readable_by_root_only(opened):
     assert (path.owner(), path.stat().st_mode & 0o777) == ("root", 0o600)
 
 
-def test_a_second_run_keeps_the_certificate(opened):
+def test_a_second_run_keeps_the_data_studio_certificate(opened):
     before = opened.state()
 
     opened.run("boot.sh")
@@ -122,7 +122,7 @@ def test_the_owner_connects_by_port_forwarding_without_a_certificate(machine, ro
     assert machine.ask(role, "SELECT current_user::text") == [[role]]
 
 
-def test_disabling_it_again_refuses_the_next_connection(machine):
+def test_disabling_data_studio_refuses_its_next_connection(machine):
     boot_open(machine)
     client = a_client(machine, machine.home / "tls" / "report_reader.pem")
     machine.facts["DATA_STUDIO_CIDRS"] = ""

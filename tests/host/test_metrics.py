@@ -45,7 +45,7 @@ def test_metrics_are_published_before_the_boot_ends(booted):
     assert "MetricName=BackupAgeHours,Value=0.0" in booted.calls[-1]
 
 
-def test_a_host_without_cloudwatch_serves_anyway(machine):
+def test_a_host_boots_even_if_cloudwatch_refuses_metrics(machine):
     machine.refuse("cloudwatch-put-metric-data")
 
     output = machine.run("boot.sh")
@@ -53,7 +53,7 @@ def test_a_host_without_cloudwatch_serves_anyway(machine):
     assert "the timer tries again" in output
 
 
-def test_the_disk_usage_equals_that_of_df(metrics, served):
+def test_the_published_disk_usage_equals_that_of_df(metrics, served):
     disk = os.statvfs(served.home)
     used = 100 * (disk.f_blocks - disk.f_bfree) / (disk.f_blocks - disk.f_bfree + disk.f_bavail)
 
@@ -67,7 +67,7 @@ def test_the_age_of_the_last_backup_is_published_in_hours(metrics, stamp):
     assert metrics()["BackupAgeHours"] == pytest.approx(26.5)
 
 
-def test_the_age_before_a_backup_is_that_of_the_data(metrics, served):
+def test_before_the_first_backup_backup_age_is_the_age_of_the_data(metrics, served):
     version = served.home / "data" / "PG_VERSION"
     os.utime(version, times=(time.time(), time.time() - 3 * 3600))
 
@@ -87,7 +87,7 @@ def snapshot(served):
     newest.unlink(missing_ok=True)
 
 
-def test_the_age_is_the_larger_of_dump_and_snapshot(metrics, stamp, snapshot):
+def test_backup_age_is_the_older_of_dump_and_snapshot(metrics, stamp, snapshot):
     stamp.touch()
     snapshot(30.05)
 
@@ -98,7 +98,7 @@ def test_the_age_is_the_larger_of_dump_and_snapshot(metrics, stamp, snapshot):
     assert metrics()["BackupAgeHours"] == pytest.approx(40)
 
 
-def test_only_complete_snapshots_of_this_volume_count(metrics, served):
+def test_backup_age_counts_only_complete_snapshots_of_this_volume(metrics, served):
     metrics()
 
     [call] = {call for call in served.calls if "describe-snapshots" in call}
@@ -106,7 +106,7 @@ def test_only_complete_snapshots_of_this_volume_count(metrics, served):
     assert "Name=volume-id,Values=vol-0123 Name=status,Values=completed" in call
 
 
-def test_the_age_before_a_snapshot_is_that_of_the_volume(metrics, stamp, served):
+def test_before_the_first_snapshot_backup_age_is_the_age_of_the_volume(metrics, stamp, served):
     stamp.touch()
     made = served.volume.stat().st_mtime
     os.utime(served.volume, times=(time.time(), time.time() - 5.05 * 3600))
@@ -117,7 +117,7 @@ def test_the_age_before_a_snapshot_is_that_of_the_volume(metrics, stamp, served)
     assert age == pytest.approx(5)
 
 
-def test_the_disk_usage_is_published_without_access_to_snapshots(served):
+def test_disk_usage_is_published_even_if_snapshots_cannot_be_listed(served):
     served.refuse("ec2-describe-snapshots")
     before = len(served.calls)
 
@@ -127,7 +127,7 @@ def test_the_disk_usage_is_published_without_access_to_snapshots(served):
     assert set(published(served.calls[before:])) == {"DiskUsedPercent"}
 
 
-def test_nothing_is_published_if_postgres_does_not_answer(booted):
+def test_no_metric_is_published_if_postgres_does_not_respond(booted):
     booted.stop()
     before = len(booted.calls)
 

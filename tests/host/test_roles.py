@@ -52,7 +52,7 @@ def test_the_loader_loads_a_complete_batch(booted):
      "DROP TABLE poll", "DELETE FROM poll", "TABLE migration", "TABLE reporting.import_result",
      "SET ROLE migrator", "ALTER ROLE loader CONNECTION LIMIT -1"],
 )  # fmt: skip
-def test_the_loader_has_no_needless_rights(served, statement):
+def test_the_loader_role_has_only_the_rights_it_uses(served, statement):
     with served.connected("loader") as database, pytest.raises(DatabaseAwayError) as refused:
         database.run(statement)
 
@@ -65,7 +65,7 @@ def test_the_reader_reads_tables_and_views(served):
             assert database.run(f"SELECT count(*) FROM {relation}") == [[0]]
 
 
-def test_the_report_reader_finds_the_views_without_naming_their_schema(served):
+def test_report_reader_reads_the_views_without_a_schema_name(served):
     assert served.ask("report_reader", "SELECT count(*) FROM import_result") == [[0]]
 
 
@@ -88,7 +88,7 @@ def test_a_reader_cannot_write(served, role, statement):
      "SELECT lo_creat(-1)", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'bytes')"],
 )  # fmt: skip
 @pytest.mark.parametrize("role", ["reader", "report_reader", "loader"])
-def test_database_functions_cannot_write_to_the_disk_for_plain_roles(served, role, statement):
+def test_ordinary_roles_cannot_write_to_the_disk_with_sql_functions(served, role, statement):
     with served.connected(role) as database:
         database.run("SET default_transaction_read_only = off")
 
@@ -97,7 +97,7 @@ def test_database_functions_cannot_write_to_the_disk_for_plain_roles(served, rol
 
 
 @pytest.mark.parametrize("role", ["reader", "report_reader"])
-def test_the_temporary_files_of_a_report_have_a_limit(served, role):
+def test_readers_cannot_exceed_the_temporary_file_limit(served, role):
     with served.connected(role) as database:
         with pytest.raises(DatabaseAwayError, match=REFUSED):
             database.run("SET temp_file_limit = -1")
@@ -110,7 +110,7 @@ def test_the_temporary_files_of_a_report_have_a_limit(served, role):
 
 
 @pytest.mark.parametrize("role", ["reader", "report_reader"])
-def test_a_runaway_report_is_cancelled_after_30_s(served, role):
+def test_a_report_query_is_cancelled_after_30_s(served, role):
     assert served.ask(role, "SHOW statement_timeout") == [["30s"]]
 
 
@@ -134,13 +134,13 @@ def test_no_role_can_connect_to_another_database(served, role, database):
         served.ask(role, database=database)
 
 
-def test_the_superuser_can_connect_on_the_host_only(served):
+def test_the_superuser_can_connect_only_on_the_host(served):
     with pytest.raises(DatabaseLoginError, match=r"no pg_hba\.conf entry"):
         served.ask("loader", username="postgres")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_can_connect_from_its_own_network_only(served, role):
+def test_a_role_can_connect_only_from_its_own_network(served, role):
     with pytest.raises(pg8000.exceptions.DatabaseError, match=r"no pg_hba\.conf entry"):
         served.ask_from_elsewhere(role, context=None)
 
@@ -160,7 +160,7 @@ def test_each_role_has_its_own_encrypted_password(served):
 
 
 @pytest.mark.parametrize("call", ["ssm-get-parameters", "ssm-put-parameter"])
-def test_storing_a_login_is_retried(booted, call):
+def test_storing_a_database_login_in_ssm_is_retried(booted, call):
     booted.parameter(LOGIN.format("loader")).unlink()
     booted.refuse(call)
 
@@ -169,7 +169,7 @@ def test_storing_a_login_is_retried(booted, call):
     assert booted.ask("loader", "SELECT 1") == [[1]]
 
 
-def test_a_deleted_login_is_replaced_for_the_next_connection(booted):
+def test_a_login_deleted_from_ssm_gets_a_new_working_password(booted):
     old = {role: booted.password(role) for role in ROLES}
     with booted.connected("loader") as open_before:
         booted.parameter(LOGIN.format("loader")).unlink()
@@ -185,7 +185,7 @@ def test_a_deleted_login_is_replaced_for_the_next_connection(booted):
         booted.ask("loader", password=old["loader"])
 
 
-def test_a_password_from_the_owner_works_at_the_next_connection(booted):
+def test_a_password_set_by_the_owner_in_ssm_works_at_the_next_connection(booted):
     old = booted.password("loader")
     booted.put_password("loader", "quote's and \\ and $HOME")
 
@@ -196,7 +196,7 @@ def test_a_password_from_the_owner_works_at_the_next_connection(booted):
         booted.ask("loader", password=old)
 
 
-def test_a_partly_failed_run_changes_no_password(booted):
+def test_a_partly_failed_roles_sh_changes_no_password(booted):
     old = booted.password("migrator")
     booted.put_password("migrator", "new")
     booted.change("roles.sh", 'echo "$passwords"', 'echo "$passwords" && echo "SELECT 1 / 0;"')
@@ -254,7 +254,7 @@ def a_login(**changes):
         pytest.param(a_login(port=6543), "is of another database", id="other port"),
     ],
 )
-def test_an_invalid_login_changes_nothing_and_is_not_printed(served, login, reason):
+def test_an_invalid_login_in_ssm_changes_nothing_and_is_not_printed(served, login, reason):
     before, password = served.state(), served.password("loader")
     served.put_login("loader", login)
 

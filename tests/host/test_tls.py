@@ -37,7 +37,7 @@ def certificate_shown(machine, context):
 
 
 @pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
-def test_each_role_connects_with_the_authority(served, role):
+def test_each_role_connects_over_tls_1_3_with_the_published_ca(served, role):
     with served.connected(role) as database:
         ((encrypted, version, _),) = database.run(SESSION)
 
@@ -45,7 +45,7 @@ def test_each_role_connects_with_the_authority(served, role):
     assert version == "TLSv1.3"
 
 
-def test_a_client_with_another_authority_rejects_the_server(served, booted):
+def test_a_client_that_trusts_another_ca_rejects_the_server(served, booted):
     with pytest.raises(DatabaseAwayError, match="certificate verify failed"):
         served.ask("loader", ca_pem=booted.ca)
 
@@ -56,7 +56,7 @@ def test_a_client_rejects_the_server_under_another_name(served):
 
 
 @pytest.mark.parametrize("role", ["migrator", "loader", "reader"])
-def test_plain_text_is_refused(served, role):
+def test_a_connection_without_tls_is_refused(served, role):
     with pytest.raises(DatabaseLoginError, match="no encryption"):
         served.ask(role, host="127.0.0.1", port=served.port, ca_pem="", via=None)
 
@@ -72,7 +72,7 @@ def test_an_old_tls_version_is_refused(served):
         certificate_shown(served, context)
 
 
-def test_the_strictest_verification_succeeds(served):
+def test_the_certificate_passes_strict_x509_verification(served):
     context = ssl.create_default_context(cadata=served.ca)
     # It is the default since Python 3.13.
     context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -83,7 +83,7 @@ def test_the_strictest_verification_succeeds(served):
 @pytest.mark.parametrize(
     ("name", "owner"), [("ca.key", "root"), ("server.pem", "postgres")], ids=["ca", "server"]
 )
-def test_only_the_owner_can_read_a_key(served, name, owner):
+def test_only_the_owner_can_read_a_tls_key(served, name, owner):
     path = served.home / "tls" / name
 
     assert path.owner() == owner
@@ -115,7 +115,7 @@ def test_renewing_a_certificate_keeps_open_connections(machine):
     assert shown in certificate(machine)
 
 
-def test_a_certificate_far_from_its_expiry_is_kept(machine):
+def test_a_certificate_far_from_its_expiry_is_not_renewed(machine):
     machine.change("tls.sh", "SERVER_DAYS=397", "SERVER_DAYS=31")
     machine.run("boot.sh")
     before = certificate(machine)
@@ -125,7 +125,7 @@ def test_a_certificate_far_from_its_expiry_is_kept(machine):
     assert certificate(machine) == before
 
 
-def test_a_new_name_gets_a_certificate_of_the_same_authority(booted):
+def test_a_new_host_name_gets_a_certificate_of_the_same_ca(booted):
     authority = booted.ca
     booted.facts["DB_HOST"] = "ec2-198-51-100-1.eu-west-1.compute.amazonaws.com"
 
@@ -135,7 +135,7 @@ def test_a_new_name_gets_a_certificate_of_the_same_authority(booted):
     assert booted.ca == authority
 
 
-def test_a_name_longer_than_a_subject_works(booted):
+def test_a_host_name_too_long_for_a_common_name_works(booted):
     booted.facts["DB_HOST"] = f"{'a' * 63}.{'b' * 63}.example"
 
     booted.run("tls.sh")
@@ -143,7 +143,7 @@ def test_a_name_longer_than_a_subject_works(booted):
     assert booted.ask("loader", "SELECT 1", host=booted.facts["DB_HOST"]) == [[1]]
 
 
-def test_a_removed_authority_is_recreated_with_its_certificates(booted):
+def test_a_deleted_ca_is_recreated_with_its_certificates(booted):
     former = booted.ca
     (booted.home / "tls" / "ca.crt").unlink()
 
@@ -154,7 +154,7 @@ def test_a_removed_authority_is_recreated_with_its_certificates(booted):
         booted.ask("loader", ca_pem=former)
 
 
-def test_the_next_run_publishes_an_unpublished_authority(booted):
+def test_a_ca_that_could_not_be_published_is_published_by_the_next_run(booted):
     (booted.home / "tls" / "ca.crt").unlink()
     booted.fake("aws", "exit 254")
     booted.change("tls.sh", "retry 30 publish", "retry 1 publish")
@@ -166,7 +166,7 @@ def test_the_next_run_publishes_an_unpublished_authority(booted):
     assert booted.ask("loader", "SELECT 1") == [[1]]
 
 
-def test_no_temporary_files_remain(served):
+def test_tls_sh_leaves_no_temporary_files(served):
     names = {path.name for path in (served.home / "tls").iterdir()}
 
     assert names == {"ca.crt", "ca.key", "server.pem"}

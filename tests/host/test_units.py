@@ -14,7 +14,7 @@ TIMERS = sorted(SCRIPTS.glob("pg-*.timer"))
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_every_unit_is_valid_for_systemd(served, tmp_path):
+def test_systemd_accepts_every_unit_file(served, tmp_path):
     for unit in [*SERVICES, *TIMERS]:
         text = unit.read_text().replace("/opt/pg/", f"{served.root}/opt/")
         (tmp_path / unit.name).write_text(text)
@@ -34,14 +34,14 @@ def test_every_unit_is_valid_for_systemd(served, tmp_path):
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
-def test_every_unit_runs_our_script_by_timer_or_after_a_boot(unit):
+def test_each_systemd_service_runs_a_script_and_has_a_timer_or_boot_start(unit):
     (command,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
 
     assert (SCRIPTS / command.removeprefix("ExecStart=/opt/pg/")).is_file()
     assert unit.with_suffix(".timer") in TIMERS or unit.stem == AFTER_A_BOOT
 
 
-def test_the_end_of_unlimited_credits_is_retried_until_it_succeeds(served):
+def test_ending_unlimited_credits_is_retried_until_it_succeeds(served):
     unit = (SCRIPTS / f"{AFTER_A_BOOT}.service").read_text()
 
     assert f"systemctl enable --now --no-block {AFTER_A_BOOT}" in served.calls
@@ -63,7 +63,7 @@ def test_a_boot_starts_every_timer(served):
     assert started in served.calls
 
 
-def test_a_boot_installs_every_unit_before_daemon_reload(served):
+def test_a_boot_installs_every_systemd_unit_before_daemon_reload(served):
     system = served.root / "etc" / "systemd" / "system"
 
     for unit in [*SERVICES, *TIMERS]:

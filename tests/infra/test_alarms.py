@@ -116,7 +116,7 @@ def published():
     }
 
 
-def test_every_alarm_has_its_metric_and_rule(aws):
+def test_every_alarm_has_the_expected_metric_and_threshold(aws):
     alarms = {
         path.rpartition("/")[2]: alarm["Properties"]
         for stack in aws.values()
@@ -129,7 +129,7 @@ def test_every_alarm_has_its_metric_and_rule(aws):
     } == ALARMS
 
 
-def test_the_collector_prints_the_metrics_of_its_alarms(on_aws):
+def test_the_collector_emits_every_metric_its_alarms_watch(on_aws):
     variables = on_aws.properties("Functions/Collector/Function")["Environment"]["Variables"]
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-c", A_POLL],
@@ -149,16 +149,16 @@ def test_the_collector_prints_the_metrics_of_its_alarms(on_aws):
     ]
 
 
-def test_the_host_publishes_in_each_period_of_its_alarm_and_without_dimensions():
+def test_the_host_publishes_metrics_every_5_minutes_without_dimensions():
     assert "OnCalendar=*:00/5" in (SCRIPTS / "pg-metrics.timer").read_text()
     assert "Dimensions" not in (SCRIPTS / "metrics.sh").read_text()
 
 
-def test_the_alarm_on_silence_is_made_after_the_schedules(on_aws):
+def test_the_alarm_collector_silent_is_created_after_the_schedules(on_aws):
     assert on_aws.waits_for("Alarms/CollectorSilent") >= {"Schedules/me", "Migrate"}
 
 
-def test_the_alarms_of_the_host_wait_until_it_is_up(data):
+def test_the_database_host_alarms_are_created_after_the_host(data):
     alarms = data.resources("AWS::CloudWatch::Alarm")
 
     early = {path for path in alarms if "Postgres/Group/ASG" not in data.waits_for(path)}
@@ -166,23 +166,23 @@ def test_the_alarms_of_the_host_wait_until_it_is_up(data):
     assert early == set()
 
 
-def test_the_number_of_metrics_is_free_of_charge(published):
+def test_the_number_of_metrics_stays_within_the_free_tier(published):
     assert 0 < len(published) <= FREE
 
 
-def test_every_metric_with_an_alarm_is_published(published):
+def test_every_metric_watched_by_an_alarm_is_published(published):
     watched = {metric for metric, *_ in ALARMS.values() if metric.startswith(OURS)}
 
     assert watched <= {f"{OURS}/{name}" for _, name in published}
 
 
-def test_the_dashboard_shows_every_metric_except_the_one_for_an_alarm(on_aws, published):
+def test_the_dashboard_shows_every_metric_except_token_days_left(on_aws, published):
     page = on_aws.properties("Dashboard/Dashboard")["DashboardBody"]
 
     assert {name for _, name in published if f'"{name}"' not in page} == {"TokenDaysLeft"}
 
 
-def test_the_dashboard_is_a_page_that_cloudwatch_can_read(on_aws):
+def test_the_dashboard_body_is_valid_for_cloudwatch(on_aws):
     page = json.loads(on_aws.properties("Dashboard/Dashboard")["DashboardBody"])
 
     titles = [

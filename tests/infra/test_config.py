@@ -23,7 +23,7 @@ def test_the_context_of_cdk_json_is_valid_for_each_target(given, target):
     assert load(CONTEXT | given).target == target
 
 
-def test_the_section_of_a_target_overrides_only_its_own_options():
+def test_a_target_section_of_cdk_json_overrides_only_options_it_contains():
     context = {
         "pipeline": {"poll_minutes": 20, "name": "plays"},
         "pipeline:local": {"poll_minutes": 1},
@@ -34,20 +34,22 @@ def test_the_section_of_a_target_overrides_only_its_own_options():
     assert (config.poll_minutes, config.name) == (1, "plays")
 
 
-def test_the_command_line_wins_over_the_file():
+def test_the_command_line_overrides_cdk_json():
     context = LOCAL | {"pipeline:local": {"poll_minutes": 1}, "poll_minutes": "7"}
 
     assert load(context).poll_minutes == 7
 
 
-def test_the_place_is_that_of_the_credentials():
+def test_account_and_region_are_those_of_the_aws_credentials():
     place = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-gov-west-1"}
 
     assert load(CONTEXT, place).place == Place(account="111122223333", region="us-gov-west-1")
 
 
-@pytest.mark.parametrize("place", [{}, {"CDK_DEFAULT_REGION": "us-east-1"}])
-def test_without_credentials_there_is_no_place(place):
+@pytest.mark.parametrize(
+    "place", [{}, {"CDK_DEFAULT_REGION": "us-east-1"}], ids=["nothing", "only a region"]
+)
+def test_without_aws_credentials_account_and_region_are_unset(place):
     assert load(CONTEXT, place).place is None
 
 
@@ -57,12 +59,12 @@ def test_a_nested_option_changes_only_its_own_value():
     assert config.enricher == EnricherConfig(timeout_s=30)
 
 
-def test_the_command_line_gives_a_list_as_words():
+def test_a_list_option_is_split_at_commas_on_the_command_line():
     assert load({"listeners": "me,anna"}).listeners == ("me", "anna")
 
 
 @pytest.mark.parametrize(("text", "value"), [("false", False), ("true", True)])
-def test_the_command_line_gives_a_switch_as_a_word(text, value):
+def test_a_boolean_option_is_true_or_false_on_the_command_line(text, value):
     assert load({"polling_enabled": text}).polling_enabled is value
 
 
@@ -113,7 +115,7 @@ def test_the_command_line_gives_a_switch_as_a_word(text, value):
         pytest.param({"loader.visibility_s": 359}, "loader", id="below the advice of AWS"),
     ],
 )
-def test_a_bad_value_is_refused_by_name(given, named):
+def test_an_invalid_option_value_is_refused_by_option_name(given, named):
     with pytest.raises(SettingsError, match=f"bad configuration: .*{named}"):
         load(given)
 
@@ -128,14 +130,14 @@ def test_a_bad_value_is_refused_by_name(given, named):
         pytest.param({"subnets": "all"}, "network.subnets", id="a misspelt name"),
     ],
 )
-def test_an_invalid_network_is_refused_by_name(given, named):
+def test_an_invalid_network_option_is_refused_by_name(given, named):
     database = {"mode": "external", "network": NETWORK | given}
 
     with pytest.raises(SettingsError, match=f"bad configuration: database.{named}: "):
         load({"database": database})
 
 
-def test_a_network_needs_all_of_its_parts():
+def test_a_network_without_subnets_and_security_group_is_refused():
     with pytest.raises(SettingsError, match=r"subnet_ids: .*security_group_id: "):
         load({"database.mode": "external", "database.network.vpc_id": "vpc-0a1b2c3d"})
 
@@ -147,13 +149,13 @@ def test_a_network_needs_all_of_its_parts():
         pytest.param(LOCAL, "the local cloud uses the loopback", id="local"),
     ],
 )
-def test_a_network_is_for_an_external_database_on_aws(given, named):
+def test_a_network_is_accepted_only_with_an_external_database_on_aws(given, named):
     with pytest.raises(SettingsError, match=f"network must be unset.*{named}"):
         load(given | {"database.network": NETWORK})
 
 
 @pytest.mark.parametrize("name", ["anna/plays", "anna-b@12/my.plays_2@345"])
-def test_a_repository_is_named_with_or_without_ids(name):
+def test_a_github_repository_can_include_its_numeric_ids(name):
     assert load({"github_repository": name}).github_repository == name
 
 
@@ -163,7 +165,7 @@ def test_the_local_cloud_uses_simulators_without_tls():
     assert config.spotify_api_url == "http://127.0.0.1:1"
 
 
-def test_a_local_visibility_timeout_may_be_shorter_than_recommended():
+def test_a_local_visibility_timeout_can_be_shorter_than_recommended():
     config = load(LOCAL | {"loader.visibility_s": 60})
 
     assert config.loader.visibility_timeout_s == 60
@@ -180,13 +182,13 @@ def test_a_visibility_timeout_below_the_function_timeout_is_refused():
         load(LOCAL | {"loader.visibility_s": 59})
 
 
-def test_a_database_without_tls_has_no_ca_parameter():
+def test_a_database_without_tls_gets_no_ca_parameter():
     config = load(LOCAL | {"database.verify_tls": False})
 
     assert config.database_ca_parameter == ""
 
 
-def test_parameters_and_secrets_have_the_name_as_prefix():
+def test_parameters_and_secrets_start_with_the_pipeline_name():
     config = PipelineConfig(name="plays")
 
     assert config.database_login_parameter("reader") == "/plays/database/reader"

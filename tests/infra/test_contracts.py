@@ -52,7 +52,7 @@ def test_a_function_gets_exactly_the_variables_of_its_settings(on_aws, name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_settings_accept_the_variables_of_the_local_cloud(on_local, name):
+def test_every_function_accepts_the_variables_set_in_the_local_cloud(on_local, name):
     module, settings = SETTINGS[name]
 
     loaded = getattr(import_module(module), settings).from_environment(environment(on_local, name))
@@ -61,7 +61,7 @@ def test_settings_accept_the_variables_of_the_local_cloud(on_local, name):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_the_handler_of_a_function_is_in_its_code(on_aws, name):
+def test_the_handler_of_each_function_exists_in_its_package(on_aws, name):
     module, _, function = on_aws.properties(f"Functions/{name}/Function")["Handler"].rpartition(".")
 
     named = on_aws.asset_of(f"Functions/{name}/Function").joinpath(*module.split("."))
@@ -70,7 +70,7 @@ def test_the_handler_of_a_function_is_in_its_code(on_aws, name):
 
 
 @pytest.mark.parametrize(("name", "service"), SERVICES.items())
-def test_the_code_of_a_function_is_one_service_and_shared(on_aws, name, service):
+def test_the_package_of_a_function_contains_only_its_service_and_shared(on_aws, name, service):
     code = on_aws.asset_of(f"Functions/{name}/Function")
 
     assert {path.name for path in code.iterdir()} == {"services", "shared"}
@@ -79,7 +79,7 @@ def test_the_code_of_a_function_is_one_service_and_shared(on_aws, name, service)
 
 
 @pytest.mark.parametrize(("name", "service"), SERVICES.items())
-def test_telemetry_carries_the_name_of_its_service(on_aws, name, service):
+def test_each_function_sets_its_powertools_service_name_and_namespace(on_aws, name, service):
     variables = on_aws.properties(f"Functions/{name}/Function")["Environment"]["Variables"]
 
     assert variables["POWERTOOLS_SERVICE_NAME"] == service
@@ -87,13 +87,13 @@ def test_telemetry_carries_the_name_of_its_service(on_aws, name, service):
     assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
 
 
-def test_the_outputs_are_those_that_the_command_line_needs(on_aws):
+def test_the_stack_outputs_are_those_that_plays_needs(on_aws):
     outputs = on_aws.template["Outputs"].items()
 
     assert {name: on_aws.readable(output["Value"]) for name, output in outputs} == OUTPUTS
 
 
-def test_the_command_line_finds_the_dashboard(on_aws, monkeypatch):
+def test_plays_links_to_the_deployed_dashboard(on_aws, monkeypatch):
     target = Target("aws", "SpotifyPipeline", boto3.Session(region_name="eu-west-1"))
     monkeypatch.setitem(vars(target), "outputs", OUTPUTS)
 
@@ -103,7 +103,7 @@ def test_the_command_line_finds_the_dashboard(on_aws, monkeypatch):
     assert dashboard_url(target).endswith(f"?region=eu-west-1#dashboards:name={name}")
 
 
-def test_the_layer_is_for_the_runtime_of_the_functions(on_aws):
+def test_the_layer_is_built_for_the_functions_runtime_and_architecture(on_aws):
     layer = on_aws.properties("Functions/Dependencies")
 
     assert layer["CompatibleArchitectures"] == ["arm64"]
@@ -111,11 +111,11 @@ def test_the_layer_is_for_the_runtime_of_the_functions(on_aws):
     assert {"--python-platform=aarch64-manylinux2014", "--python-version=3.14"} <= set(INSTALL)
 
 
-def test_the_layer_holds_exactly_the_locked_libraries():
+def test_the_layer_contains_exactly_the_locked_libraries():
     assert {"--require-hashes", "--no-deps"} <= set(INSTALL)
 
 
-def test_the_lock_leaves_boto3_to_the_runtime():
+def test_the_layer_lock_excludes_boto3_which_the_runtime_has():
     locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK.read_text(), re.MULTILINE))
 
     assert {"aws-lambda-powertools", "pg8000", "pydantic", "requests"} <= locked

@@ -7,13 +7,13 @@ from tests.infra.conftest import FUNCTIONS, ON_POSTGRES
 NAME = "ec2-<Postgres/Address>.<AWS::Region>.compute.amazonaws.com"
 
 
-def test_the_stack_has_termination_protection(data):
+def test_the_data_stack_has_termination_protection(data):
     manifest = json.loads((data.folder / "manifest.json").read_text())
 
     assert manifest["artifacts"]["SpotifyData"]["properties"]["terminationProtection"] is True
 
 
-def test_functions_have_only_an_ipv6_route(data):
+def test_subnets_of_functions_have_only_an_ipv6_egress_route(data):
     routes = [
         route["Properties"]
         for path, route in data.resources("AWS::EC2::Route").items()
@@ -55,7 +55,7 @@ def test_a_week_of_nightly_snapshots_is_kept(data):
     assert schedule["RetainRule"] == {"Count": 7}
 
 
-def test_nothing_but_the_data_volume_is_snapshotted(data):
+def test_only_the_data_volume_is_snapshotted(data):
     tagged = [path for path, each in data.resources().items() if "snapshots-of" in str(each)]
 
     assert tagged == ["Postgres/Data", "Snapshots/Role/DefaultPolicy", "Snapshots/Policy"]
@@ -68,7 +68,7 @@ def test_dumps_are_kept_for_five_weeks(data):
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
 
 
-def test_nothing_that_is_archived_expires(data):
+def test_archived_objects_never_expire(data):
     rules = data.properties("Archive/Bucket")["LifecycleConfiguration"]["Rules"]
 
     assert rules == [
@@ -76,7 +76,7 @@ def test_nothing_that_is_archived_expires(data):
     ]
 
 
-def test_the_archive_sends_an_event_for_each_object(data):
+def test_the_archive_bucket_sends_an_event_for_each_object(data):
     bucket = data.properties("Archive/Bucket")
 
     assert bucket["NotificationConfiguration"] == {
@@ -84,7 +84,7 @@ def test_the_archive_sends_an_event_for_each_object(data):
     }
 
 
-def test_alarms_may_publish_to_the_topic(data):
+def test_cloudwatch_alarms_may_publish_to_the_topic(data):
     statements = data.properties("AlarmTopic/Topic/Policy")["PolicyDocument"]["Statement"]
 
     [allowed] = [each for each in statements if each["Effect"] == "Allow"]
@@ -109,7 +109,7 @@ def test_the_budget_mails_at_80_and_100_percent(synthesised):
     ]
 
 
-def test_with_an_external_database_archive_topic_and_budget_remain(elsewhere):
+def test_with_an_external_database_only_archive_topic_and_budget_exist(elsewhere):
     assert set(elsewhere["SpotifyData"].resources()) == {
         *("Archive/Bucket", "Archive/Bucket/Policy"),
         *("AlarmTopic/Topic", "AlarmTopic/Topic/Policy"),
@@ -126,7 +126,9 @@ EXISTING = {
 
 @pytest.mark.parametrize("name", ON_POSTGRES)
 @pytest.mark.parametrize(("deployment", "network"), [("elsewhere", None), ("private", EXISTING)])
-def test_functions_are_in_the_network_of_an_external_database(request, deployment, network, name):
+def test_functions_are_in_the_vpc_of_an_external_database_if_it_has_one(
+    request, deployment, network, name
+):
     stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
 
     function = stack.properties(f"Functions/{name}/Function")
@@ -156,7 +158,7 @@ def test_functions_use_ipv6_in_a_dual_stack_network(synthesised):
     } == {"true"}
 
 
-def test_nothing_is_added_to_a_network_that_exists_already(elsewhere, private):
+def test_no_resource_is_created_in_an_existing_network(elsewhere, private):
     assert private["SpotifyData"].template == elsewhere["SpotifyData"].template
     assert (
         private["SpotifyPipeline"].resources().keys()
@@ -165,7 +167,7 @@ def test_nothing_is_added_to_a_network_that_exists_already(elsewhere, private):
 
 
 @pytest.mark.parametrize("name", ON_POSTGRES)
-def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
+def test_functions_are_in_the_vpc_of_our_database_host(on_aws, name):
     function = on_aws.properties(f"Functions/{name}/Function")
 
     network = function["VpcConfig"]
@@ -179,13 +181,13 @@ def test_functions_are_in_the_network_of_a_managed_database(on_aws, name):
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
 @pytest.mark.parametrize("name", sorted({*FUNCTIONS} - {*ON_POSTGRES}))
-def test_functions_that_need_no_database_are_in_no_network(request, deployment, name):
+def test_functions_without_database_access_are_in_no_vpc(request, deployment, name):
     stack = request.getfixturevalue(deployment)["SpotifyPipeline"]
 
     assert "VpcConfig" not in stack.properties(f"Functions/{name}/Function")
 
 
-def test_the_outputs_are_those_that_the_owner_needs(data):
+def test_the_data_stack_has_exactly_the_expected_outputs(data):
     outputs = {
         name: data.readable(output["Value"])
         for name, output in data.template["Outputs"].items()

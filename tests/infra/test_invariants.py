@@ -42,7 +42,7 @@ def test_every_queue_is_encrypted(stack):
 
 
 @each_of(EVERY)
-def test_a_visibility_timeout_is_six_function_timeouts_and_the_window(stack):
+def test_a_visibility_timeout_is_six_function_timeouts_plus_batch_window(stack):
     everything = stack.resources()
 
     too_short = {
@@ -59,7 +59,7 @@ def test_a_visibility_timeout_is_six_function_timeouts_and_the_window(stack):
 
 
 @each_of(PIPELINES[:2])
-def test_an_alarm_on_age_is_reachable_with_a_failing_consumer(stack):
+def test_a_failing_consumer_reaches_the_message_age_alarm(stack):
     watched = {
         alarm["Properties"]["Dimensions"][0]["Value"]: alarm["Properties"]["Threshold"]
         for alarm in stack.resources("AWS::CloudWatch::Alarm").values()
@@ -101,7 +101,7 @@ def test_every_disk_is_encrypted(stack):
 
 
 @each_of(EVERY)
-def test_what_holds_data_outlives_its_stack(stack):
+def test_resources_with_data_are_retained_when_the_stack_is_deleted(stack):
     lost = {
         path
         for path, each in stack.resources().items()
@@ -113,7 +113,7 @@ def test_what_holds_data_outlives_its_stack(stack):
     assert lost <= FILLS_AT_ONCE
 
 
-def test_the_bucket_of_flow_logs_does_not_block_a_rollback(data):
+def test_the_bucket_of_flow_logs_is_kept_without_a_fixed_name(data):
     kept = {path: data.resources()[path] for path in FILLS_AT_ONCE}
 
     barring = {
@@ -133,7 +133,7 @@ def has_literal_name(resource):
 
 
 @each_of(PLACED)
-def test_a_kept_resource_has_a_literal_name_for_its_import(stack):
+def test_a_retained_resource_has_a_literal_name_to_import_it_by(stack):
     nameless = {
         stack.path_of(logical_id)
         for logical_id, each in stack.template["Resources"].items()
@@ -144,7 +144,7 @@ def test_a_kept_resource_has_a_literal_name_for_its_import(stack):
 
 
 @each_of(EVERY)
-def test_no_rule_has_more_wildcards_than_eventbridge_takes(stack):
+def test_no_event_rule_exceeds_eventbridges_wildcard_limit(stack):
     # A rule of twelve was refused ("Rule is too complex") where nine passed.
     def keeps(rule):
         return json.dumps(rule["EventPattern"]).count("*") <= MOST_WILDCARDS
@@ -154,12 +154,12 @@ def test_no_rule_has_more_wildcards_than_eventbridge_takes(stack):
 
 @each_of(EVERY)
 @pytest.mark.parametrize("kind", ["AWS::EC2::NatGateway", "AWS::EC2::KeyPair", "AWS::KMS::Key"])
-def test_no_expensive_resource_is_used(stack, kind):
+def test_no_nat_gateway_key_pair_or_kms_key_is_created(stack, kind):
     assert stack.resources(kind) == {}
 
 
 @each_of(PIPELINES)
-def test_all_functions_have_the_same_settings(stack):
+def test_all_functions_have_the_same_runtime_architecture_and_log_format(stack):
     functions = stack.resources("AWS::Lambda::Function")
     del functions[f"{BY_CDK}/Handler"]
 
@@ -194,7 +194,7 @@ def test_every_log_expires_and_is_deleted_with_its_stack(stack):
 
 
 @each_of(EVERY)
-def test_no_function_writes_a_log_that_no_stack_declares(stack):
+def test_every_function_logs_to_a_declared_log_group(stack):
     declared = {f"<{path}>" for path in stack.resources("AWS::Logs::LogGroup")}
 
     def keeps(function):
@@ -204,7 +204,7 @@ def test_no_function_writes_a_log_that_no_stack_declares(stack):
 
 
 @each_of(EVERY)
-def test_every_alarm_notifies_at_start_and_end(stack):
+def test_every_alarm_notifies_when_it_starts_and_ends(stack):
 
     def keeps(alarm):
         return (
@@ -224,7 +224,7 @@ def longest(stack, kind, part):
 
 
 @each_of((*EVERY, *PLACED))
-def test_every_template_is_within_the_size_limits(stack):
+def test_every_template_is_within_cloudformations_size_limits(stack):
     policies: Counter[str] = Counter()
     for policy in stack.resources("AWS::IAM::Policy").values():
         for role in policy["Properties"]["Roles"]:

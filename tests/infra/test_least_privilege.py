@@ -7,7 +7,7 @@ from tests.infra.conftest import BY_CDK, EVERY, each_of, listed, offenders
 
 
 @each_of(EVERY)
-def test_no_right_allows_every_action(stack):
+def test_no_iam_statement_has_a_wildcard_action(stack):
     actions = {
         action for _, statement in stack.statements() for action in listed(statement["Action"])
     }
@@ -66,7 +66,7 @@ def test_no_secret_is_in_user_data_environment_or_outputs(stack):
 
 
 @each_of(EVERY)
-def test_no_secret_is_written_in_a_template(stack):
+def test_no_template_contains_a_secret(stack):
     def keeps(secret):
         return "SecretString" not in secret and "password" not in secret.get(
             "GenerateSecretString", {}

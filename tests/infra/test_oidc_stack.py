@@ -14,7 +14,7 @@ def test_without_a_repository_there_is_no_deployer_stack(aws):
     assert set(aws) == {"SpotifyData", "SpotifyPipeline"}
 
 
-def test_only_tokens_of_the_main_branch_assume_the_role(deployer):
+def test_only_github_tokens_of_main_can_assume_the_deployer_role(deployer):
     assert trust(deployer) == {
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Effect": "Allow",
@@ -33,7 +33,7 @@ def test_only_tokens_of_the_main_branch_assume_the_role(deployer):
     }
 
 
-def test_a_repository_with_ids_is_trusted_with_them(synthesised):
+def test_a_repository_given_with_ids_is_trusted_only_with_those_ids(synthesised):
     stack = synthesised(github_repository="anna@1/plays@2")["SpotifyDeployer"]
 
     claims = trust(stack)["Condition"]["StringEquals"]
@@ -41,7 +41,7 @@ def test_a_repository_with_ids_is_trusted_with_them(synthesised):
     assert claims[SUBJECT] == "repo:anna@1/plays@2:ref:refs/heads/main"
 
 
-def test_the_role_may_only_assume_the_bootstrap_roles(deployer):
+def test_the_deployer_role_can_only_assume_the_cdk_bootstrap_roles(deployer):
     name = "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/cdk-hnb659fds"
     here = "<AWS::AccountId>-<AWS::Region>"
 
@@ -53,5 +53,5 @@ def test_the_role_may_only_assume_the_bootstrap_roles(deployer):
 
 
 @pytest.mark.parametrize("name", ["SpotifyData", "SpotifyPipeline"])
-def test_github_deploys_the_same_templates_as_a_person(aws, by_github, name):
+def test_with_github_deployment_the_other_templates_stay_the_same(aws, by_github, name):
     assert by_github[name].template == aws[name].template

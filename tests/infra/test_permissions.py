@@ -180,12 +180,12 @@ def granted(aws):
     }
 
 
-def test_every_role_is_listed_here(granted):
+def test_every_iam_role_is_listed_in_this_test_file(granted):
     assert set(granted) == set(ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_has_exactly_these_rights(granted, role):
+def test_a_role_has_exactly_the_listed_permissions(granted, role):
     assert granted[role] == ROLES[role]
 
 
@@ -197,7 +197,9 @@ def test_a_role_has_exactly_these_rights(granted, role):
         pytest.param({"features_login": "anna"}, "anna", id="another listener"),
     ],
 )
-def test_spotify_as_a_source_adds_one_login_and_its_rate_limit(synthesised, name, given, listener):
+def test_spotify_as_a_source_adds_rights_to_one_login_and_rate_limit(
+    synthesised, name, given, listener
+):
     stacks = synthesised(listeners="me,anna", feature_sources="spotify,reccobeats", **given)
     stack = stacks["SpotifyPipeline"]
 
@@ -213,7 +215,7 @@ def test_spotify_as_a_source_adds_one_login_and_its_rate_limit(synthesised, name
 
 
 @pytest.mark.parametrize("name", RIGHTS)
-def test_a_private_external_database_changes_no_rights(on_aws, private, name):
+def test_an_external_database_in_a_vpc_changes_no_permissions(on_aws, private, name):
     role = f"Functions/{name}/Role"
 
     assert private["SpotifyPipeline"].rights(role) == on_aws.rights(role)
@@ -221,7 +223,7 @@ def test_a_private_external_database_changes_no_rights(on_aws, private, name):
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
 @pytest.mark.parametrize("name", ["Loader", "Migrator", "Queries", "Derive"])
-def test_only_lambda_itself_may_manage_network_interfaces(request, deployment, name):
+def test_function_code_is_denied_network_interface_calls(request, deployment, name):
     stack, role = request.getfixturevalue(deployment)["SpotifyPipeline"], f"Functions/{name}/Role"
 
     [denial] = [
@@ -234,7 +236,7 @@ def test_only_lambda_itself_may_manage_network_interfaces(request, deployment, n
     assert denial["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
 
 
-def test_the_calls_of_the_scripts_are_those_whose_rights_are_known():
+def test_every_aws_call_of_the_host_scripts_is_listed_with_its_rights():
     scripts = "".join(path.read_text() for path in SCRIPTS.glob("*.sh"))
 
     assert set(re.findall(r"\baws (\S+ (?:wait )?\S+)", scripts)) == set(NEEDED_BY)
@@ -268,7 +270,9 @@ IN_OUR_NETWORK = {"ArnEquals": {"ec2:Vpc": f"{EC2}vpc/<Network/Vpc>"}}
         ),
     ],
 )
-def test_a_right_on_many_things_has_a_condition(data, role, action, resource, condition):
+def test_permissions_on_wildcard_resources_have_a_condition(
+    data, role, action, resource, condition
+):
     [statement] = [
         statement
         for holder, statement in data.statements()

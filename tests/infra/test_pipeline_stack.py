@@ -16,7 +16,7 @@ CONSUMERS = {
 
 
 @pytest.mark.parametrize("name", CONSUMERS.values())
-def test_a_queue_keeps_what_fails_in_a_dead_letter_queue_of_its_own(on_aws, name):
+def test_each_queue_has_its_own_dead_letter_queue(on_aws, name):
     queue = on_aws.properties(f"{name}/Queue")
 
     policy = on_aws.properties(f"{name}/DeadLetters")["RedriveAllowPolicy"]
@@ -26,7 +26,7 @@ def test_a_queue_keeps_what_fails_in_a_dead_letter_queue_of_its_own(on_aws, name
     assert [arn.rpartition(":")[2] for arn in policy["sourceQueueArns"]] == [queue["QueueName"]]
 
 
-def test_a_dead_letter_has_at_least_a_week_left(on_aws):
+def test_a_dead_letter_is_kept_for_at_least_a_week(on_aws):
     days = {
         queue["Properties"]["QueueName"]: queue["Properties"]["MessageRetentionPeriod"] // 86_400
         for queue in on_aws.resources("AWS::SQS::Queue").values()
@@ -43,7 +43,7 @@ def test_a_dead_letter_has_at_least_a_week_left(on_aws):
 @pytest.mark.parametrize(
     ("level", "of_lambda"), [("DEBUG", "DEBUG"), ("WARNING", "WARN"), ("ERROR", "ERROR")]
 )
-def test_lambda_has_the_log_level_of_the_functions(synthesised, level, of_lambda):
+def test_lambda_filters_logs_at_the_configured_log_level(synthesised, level, of_lambda):
     functions = synthesised(log_level=level)["SpotifyPipeline"].resources("AWS::Lambda::Function")
     ours = [each["Properties"] for path, each in functions.items() if path.startswith("Functions/")]
 
@@ -59,13 +59,13 @@ def test_lambda_has_the_log_level_of_the_functions(synthesised, level, of_lambda
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_log_has_the_name_of_its_function(on_aws, name):
+def test_a_log_group_has_the_name_of_its_function(on_aws, name):
     log = on_aws.properties(f"Functions/{name}/Log")
 
     assert log["LogGroupName"] == f"/spotify-pipeline/{name.lower()}"
 
 
-def test_each_consumer_has_one_queue(on_aws):
+def test_each_consumer_function_reads_one_queue(on_aws):
     sources = on_aws.resources("AWS::Lambda::EventSourceMapping").values()
 
     assert {
@@ -77,7 +77,7 @@ def test_each_consumer_has_one_queue(on_aws):
 
 
 @pytest.mark.parametrize(("name", "most"), [("Backfill", 1), ("Enricher", 10), ("Loader", 10)])
-def test_a_consumer_takes_a_batch_reports_each_failure_and_runs_at_most_twice(on_aws, name, most):
+def test_consumers_report_each_failed_message_and_have_concurrency_2(on_aws, name, most):
     source = on_aws.properties(f"Functions/{name}/Function/Source")
 
     assert source["BatchSize"] == most
@@ -85,7 +85,7 @@ def test_a_consumer_takes_a_batch_reports_each_failure_and_runs_at_most_twice(on
     assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
-def test_the_loader_survives_an_hour_without_its_database(on_aws):
+def test_the_loader_queue_retries_for_at_least_an_hour(on_aws):
     queue = on_aws.properties("EnrichedPlays/Queue")
 
     attempts = queue["RedrivePolicy"]["maxReceiveCount"]
@@ -93,7 +93,7 @@ def test_the_loader_survives_an_hour_without_its_database(on_aws):
     assert attempts * queue["VisibilityTimeout"] >= 3_600
 
 
-def test_a_failed_poll_is_kept_with_its_error_and_not_retried(on_aws):
+def test_a_failed_poll_is_not_retried_but_kept_with_its_error(on_aws):
     failures = on_aws.properties("Functions/Collector/Failures")
 
     assert failures == {
@@ -105,7 +105,7 @@ def test_a_failed_poll_is_kept_with_its_error_and_not_retried(on_aws):
     }
 
 
-def test_each_listener_is_polled_by_a_schedule_of_their_own(on_aws):
+def test_each_listener_has_their_own_poll_schedule(on_aws):
     schedule = on_aws.properties("Schedules/me")
 
     assert schedule["ScheduleExpression"] == "rate(20 minutes)"
@@ -117,14 +117,14 @@ def test_each_listener_is_polled_by_a_schedule_of_their_own(on_aws):
 
 
 @pytest.mark.parametrize("path", ["Schedules/me", "Healing/Schedule", "Deriving/Schedule"])
-def test_a_schedule_waits_for_the_group_that_it_names(on_aws, path):
+def test_a_schedule_is_created_after_its_schedule_group(on_aws, path):
     schedule = on_aws.resources()[path]
 
     assert [on_aws.path_of(name) for name in schedule["DependsOn"]] == ["Schedules/Group"]
 
 
 @pytest.mark.parametrize("path", ["Schedules/Role", "Healing/Role", "Deriving/Role"])
-def test_only_the_schedules_may_assume_their_role(on_aws, path):
+def test_only_eventbridge_schedules_can_assume_the_schedule_role(on_aws, path):
     role = on_aws.properties(path)
 
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
@@ -166,7 +166,7 @@ def is_upload(on_aws):
         "history/me/readme.pdf",
     ],
 )
-def test_every_file_below_the_upload_folder_starts_the_backfill(is_upload, key):
+def test_every_object_below_history_starts_the_backfill(is_upload, key):
     assert is_upload(key)
 
 
@@ -179,11 +179,11 @@ def test_every_file_below_the_upload_folder_starts_the_backfill(is_upload, key):
         "a.json",
     ],
 )
-def test_other_objects_in_the_archive_start_nothing(is_upload, key):
+def test_archive_objects_outside_history_do_not_start_the_backfill(is_upload, key):
     assert not is_upload(key)
 
 
-def test_only_uploads_to_the_archive_go_to_the_queue(on_aws):
+def test_only_archive_uploads_can_be_sent_to_the_upload_queue(on_aws):
     rule = on_aws.properties("OnUpload")
 
     assert rule["EventPattern"]["detail"]["bucket"] == {
@@ -197,7 +197,7 @@ def test_only_uploads_to_the_archive_go_to_the_queue(on_aws):
     ("path", "key"),
     [("ListenerState", "listener"), ("SpotifyApp", "app"), ("TrackCache", "track_uri")],
 )
-def test_a_table_is_on_demand_with_point_in_time_recovery(on_aws, path, key):
+def test_each_table_is_on_demand_with_point_in_time_recovery(on_aws, path, key):
     table = on_aws.properties(path)
 
     assert table["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
@@ -206,7 +206,7 @@ def test_a_table_is_on_demand_with_point_in_time_recovery(on_aws, path, key):
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
-def test_an_index_holds_the_keys_of_pending_tracks(on_aws):
+def test_the_track_cache_index_has_the_keys_misses_and_retry_at(on_aws):
     table = on_aws.properties("TrackCache")
 
     assert table["GlobalSecondaryIndexes"] == [
@@ -224,7 +224,7 @@ def test_an_index_holds_the_keys_of_pending_tracks(on_aws):
 
 
 @pytest.mark.parametrize(("name", "function"), [("Healing", "Healer"), ("Deriving", "Derive")])
-def test_hourly_work_is_not_retried(on_aws, name, function):
+def test_hourly_functions_are_not_retried(on_aws, name, function):
     schedule = on_aws.properties(f"{name}/Schedule")
 
     assert schedule["ScheduleExpression"] == "rate(1 hour)"
@@ -236,11 +236,11 @@ def test_hourly_work_is_not_retried(on_aws, name, function):
 
 
 @pytest.mark.parametrize("function", ["Healer", "Derive"])
-def test_hourly_work_ends_before_the_next_run(on_aws, function):
+def test_hourly_functions_time_out_before_the_next_run(on_aws, function):
     assert on_aws.properties(f"Functions/{function}/Function")["Timeout"] < 3_600
 
 
-def test_the_secret_of_a_listener_is_empty_until_they_log_in(on_aws):
+def test_the_stack_creates_listener_secrets_without_a_value(on_aws):
     secret = on_aws.properties("Listeners/me")
 
     assert secret["Name"] == "spotify-pipeline/listener/me"
@@ -254,7 +254,7 @@ def test_migrations_run_before_the_loader_is_updated(on_aws, path):
     assert "Migrate" in waits_for
 
 
-def test_a_migration_runs_again_when_the_code_of_the_migrator_changes(on_aws):
+def test_migrations_run_again_when_the_migrator_code_changes(on_aws):
     trigger = on_aws.properties("Migrate")
 
     assert trigger["HandlerArn"] == "<Functions/Migrator/Function/CurrentVersion>"
@@ -262,7 +262,7 @@ def test_a_migration_runs_again_when_the_code_of_the_migrator_changes(on_aws):
     assert trigger["Timeout"] == "300000"
 
 
-def test_a_query_has_time_to_reconnect(on_aws):
+def test_the_queries_timeout_exceeds_reconnect_plus_query_time(on_aws):
     timeout_s = on_aws.properties("Functions/Queries/Function")["Timeout"]
 
     assert timeout_s > ANSWER_TIMEOUT_S + CONNECT_TIMEOUT_S + QUERY_TIMEOUT_S

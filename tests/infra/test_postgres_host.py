@@ -19,7 +19,7 @@ def group(data):
     return data.resources()["Postgres/Group/ASG"]
 
 
-def test_there_is_one_host_and_never_two(group):
+def test_the_database_host_group_has_exactly_one_instance(group):
     properties = group["Properties"]
 
     assert (properties["MinSize"], properties["MaxSize"]) == ("1", "1")
@@ -34,7 +34,7 @@ def test_the_old_host_stops_before_the_new_one_starts(group):
     assert (care["MinHealthyPercentage"], care["MaxHealthyPercentage"]) == (0, 100)
 
 
-def test_a_deployment_waits_until_postgres_serves(group, launch):
+def test_a_deployment_waits_for_the_signal_that_postgres_runs(group, launch):
     user_data = launch["UserData"]["Fn::Base64"]
 
     assert group["CreationPolicy"]["ResourceSignal"] == {"Count": 1, "Timeout": "PT30M"}
@@ -49,12 +49,12 @@ def test_a_host_is_replaced_within_a_month_with_the_newest_image(group, launch):
     assert launch["ImageId"].endswith("-arm64")
 
 
-def test_the_host_has_the_configured_size(launch):
+def test_the_host_has_the_configured_instance_type(launch):
     assert launch["InstanceType"] == "t4g.micro"
     assert launch["Monitoring"] == {"Enabled": False}
 
 
-def test_a_boot_runs_with_unlimited_cpu_credits(launch, facts):
+def test_the_host_boots_with_unlimited_cpu_credits(launch, facts):
     assert launch["CreditSpecification"] == {"CpuCredits": "unlimited"}
     assert facts["CPU_CREDITS"] == "standard"
 
@@ -85,7 +85,7 @@ def give_up(launch, tmp_path):
     return run
 
 
-def test_a_failed_boot_is_reported_until_the_call_succeeds(give_up):
+def test_a_failed_boot_is_reported_unhealthy_until_the_call_succeeds(give_up):
     report = (
         "autoscaling set-instance-health --region eu-west-1 --health-status Unhealthy"
         " --no-should-respect-grace-period --instance-id i-0123"
@@ -94,11 +94,11 @@ def test_a_failed_boot_is_reported_until_the_call_succeeds(give_up):
     assert give_up(is_active="false", refusals=2) == [report] * 3
 
 
-def test_an_instance_that_has_booted_reports_nothing(give_up):
+def test_a_booted_instance_is_not_reported_unhealthy(give_up):
     assert give_up(is_active="true") == []
 
 
-def test_a_deployment_gets_its_signal_before_an_instance_gives_up(launch):
+def test_a_failed_boot_signals_the_deployment_before_reporting_unhealthy(launch):
     user_data = launch["UserData"]["Fn::Base64"]
 
     assert user_data.index("cfn-signal") < user_data.index("set-instance-health")
@@ -109,7 +109,7 @@ def test_the_host_has_no_ssh_key_and_requires_metadata_tokens(launch):
     assert launch["MetadataOptions"] == {"HttpTokens": "required"}
 
 
-def test_a_host_boots_after_it_has_its_rights(data, group):
+def test_the_host_boots_after_its_permissions_exist(data, group):
     waits_for = {data.path_of(name) for name in group["DependsOn"]}
     waits_for |= {
         data.path_of(name)
@@ -120,7 +120,7 @@ def test_a_host_boots_after_it_has_its_rights(data, group):
 
 
 @pytest.mark.parametrize("path", ["Postgres/Group/ASG", "Postgres/Address"])
-def test_an_address_is_made_after_the_internet_route_and_deleted_before_it(data, path):
+def test_host_and_address_are_created_after_the_internet_route(data, path):
     subnet = "Network/Vpc/databaseSubnet1"
 
     assert data.waits_for(path) >= {
@@ -130,7 +130,7 @@ def test_an_address_is_made_after_the_internet_route_and_deleted_before_it(data,
     }
 
 
-def test_the_host_gets_every_script_as_it_is(files):
+def test_the_host_gets_every_script_unchanged(files):
     placed = {name.removeprefix("/opt/pg/"): file for name, file in files.items()}
 
     assert {name: placed[name]["content"] for name in placed if name != "env"} == {
@@ -138,13 +138,13 @@ def test_the_host_gets_every_script_as_it_is(files):
     }
 
 
-def test_scripts_can_be_run_and_nothing_else_can(files):
+def test_only_scripts_are_executable_on_the_host(files):
     modes = {(Path(name).suffix == ".sh", file["mode"]) for name, file in files.items()}
 
     assert modes == {(True, "000755"), (False, "000644")}
 
 
-def test_the_variables_of_the_host_hold_no_secret(facts):
+def test_the_environment_variables_of_the_host_contain_no_secret(facts):
     assert facts == {
         "AWS_DEFAULT_REGION": "<AWS::Region>",
         "VOLUME_ID": "<Postgres/Data>",
@@ -166,7 +166,7 @@ def test_the_variables_of_the_host_hold_no_secret(facts):
     }
 
 
-def test_every_fact_is_read_by_a_script_or_by_the_aws_command(facts):
+def test_every_host_variable_is_used_by_a_script_or_the_aws_cli(facts):
     scripts = "".join(path.read_text() for path in SCRIPTS.glob("*.sh"))
 
     unread = {name for name in facts if not re.search(rf"\$\{{?{name}\b", scripts)}
@@ -181,7 +181,7 @@ def test_the_functions_find_the_host_by_the_name_in_its_certificate(data, facts)
     assert parameter["Value"] == facts["DB_HOST"]
 
 
-def test_the_first_region_of_aws_has_a_domain_of_its_own(data):
+def test_the_host_name_in_us_east_1_uses_compute_1_amazonaws_com(data):
     [condition] = data.template["Conditions"].values()
     [[_, there, _]] = [
         part["Fn::If"]
@@ -193,7 +193,7 @@ def test_the_first_region_of_aws_has_a_domain_of_its_own(data):
     assert there == "compute-1.amazonaws.com"
 
 
-def test_a_host_of_a_type_without_credits_borrows_none(synthesised):
+def test_an_instance_type_without_cpu_credits_gets_no_credit_setting(synthesised):
     stack = synthesised(**{"host.instance_type": "m8g.large"})["SpotifyData"]
 
     launch = stack.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"]
@@ -202,7 +202,7 @@ def test_a_host_of_a_type_without_credits_borrows_none(synthesised):
     assert "CPU_CREDITS=\\n" in json.dumps(stack.template)
 
 
-def test_the_host_admits_the_role_of_each_function(on_aws, files):
+def test_the_host_accepts_the_database_role_of_each_function(on_aws, files):
     variables = [
         function["Properties"].get("Environment", {}).get("Variables", {})
         for function in on_aws.resources("AWS::Lambda::Function").values()

@@ -17,7 +17,7 @@ def lines_of(stack):
     ]
 
 
-def test_the_resources_are_those_that_were_reviewed(aws, deployer):
+def test_the_stack_resources_equal_the_reviewed_snapshot(aws, deployer):
     found = sorted(line for stack in (*aws.values(), deployer) for line in lines_of(stack))
     if "RENEW_SNAPSHOTS" in os.environ:
         REVIEWED.write_text("".join(f"{line}\n" for line in found))

@@ -84,7 +84,7 @@ def set_in(text: str, facts: Iterable[str]) -> set[str]:
     return {*names, *(facts if ". /opt/pg/env" in text else ())}
 
 
-def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, data):
+def test_the_runbook_has_exactly_one_section_for_each_alarm(on_aws, data):
     alarms = {
         path.rpartition("/")[2]
         for stack in (on_aws, data)
@@ -96,7 +96,7 @@ def test_each_alarm_has_a_section_of_its_name_and_each_section_an_alarm(on_aws, 
     assert sorted(sections) == sorted(alarms)
 
 
-def test_the_price_list_matches_the_templates(on_aws, data):
+def test_the_documented_prices_list_the_resources_of_the_templates(on_aws, data):
     text = DEPLOY.read_text()
     disk = data.properties("Postgres/Data")["Size"]
     [root] = data.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"][
@@ -136,12 +136,12 @@ def test_every_make_target_in_a_document_exists():
 
 
 @pytest.mark.parametrize(("name", "words"), all_commands("plays"), ids=str)
-def test_every_call_of_plays_in_a_document_is_understood(name, words):
+def test_every_plays_command_in_a_document_is_valid(name, words):
     assert unknown_in(words) == []
 
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
-def test_plays_is_on_the_path_before_a_document_calls_it(document):
+def test_a_document_sets_path_and_profile_before_it_calls_plays(document):
     typed_lines = [line for block in FENCED.findall(document.read_text()) for line in typed(block)]
     [called, *_] = [at for at, line in enumerate(typed_lines) if line.startswith("plays ")]
 
@@ -150,7 +150,7 @@ def test_plays_is_on_the_path_before_a_document_calls_it(document):
 
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
-def test_every_link_to_a_section_leads_to_one(document):
+def test_every_link_to_a_section_resolves(document):
     links = re.findall(r"\]\(([\w.]*)#([\w-]+)\)", document.read_text())
 
     broken = {
@@ -181,7 +181,7 @@ def test_a_restore_runs_the_migrations_before_the_loader(on_aws):
 
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
-def test_every_output_in_a_command_exists(document, aws):
+def test_every_stack_output_used_in_a_document_exists(document, aws):
     asked = re.findall(r"--stack-name (\w+) .*OutputKey=='(\w+)'", document.read_text())
 
     unknown = {(stack, name) for stack, name in asked if name not in aws[stack].template["Outputs"]}
@@ -190,7 +190,7 @@ def test_every_output_in_a_command_exists(document, aws):
 
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATE], ids=lambda path: path.name)
-def test_every_variable_in_a_command_is_set_before(document, facts):
+def test_every_shell_variable_in_a_document_is_set_before_use(document, facts):
     # Account and region are chosen once, at the beginning.
     chosen = {"AWS_PROFILE", "AWS_REGION", "HOME", "PATH", "PWD"}
     known = {
@@ -213,7 +213,7 @@ def test_every_variable_in_a_command_is_set_before(document, facts):
     assert unset == set()
 
 
-def test_every_option_is_documented():
+def test_every_cdk_option_is_documented():
     text = DEPLOY.read_text()
     options = [name for name in PipelineConfig.model_fields if name not in ("database", "host")]
     options += [f"database.{name}" for name in DatabaseConfig.model_fields]
@@ -223,7 +223,7 @@ def test_every_option_is_documented():
     assert [name for name in options if f"`{name}`" not in text] == []
 
 
-def test_the_costs_add_up_and_the_readme_agrees():
+def test_the_documented_costs_add_up_and_match_the_readme():
     table, _, rest = DEPLOY.read_text().partition("| **sum** | ")
     _, _, table = table.partition("## What it costs")
     items = re.findall(r" \| \$([\d.]+)(?: \(\$([\d.]+)\))? \|$", table, re.MULTILINE)

@@ -78,18 +78,18 @@ def differences(one, other, path=""):
     }
 
 
-def test_local_differs_from_aws_only_in_these_places(on_aws, on_local):
+def test_the_local_template_differs_from_aws_only_as_listed(on_aws, on_local):
     stated = set().union(*LOCAL_DIFFERENCES.values())
 
     assert differences(on_aws.resources(), on_local.resources()) == stated
 
 
 @pytest.mark.parametrize("words", LOCAL_DIFFERENCES)
-def test_adr_10_names_each_difference(words):
+def test_adr_10_lists_each_difference_between_local_and_aws(words):
     assert words in " ".join(DECISION.read_text().split())
 
 
-def test_the_dashboard_differs_only_in_the_host(on_aws, on_local):
+def test_the_local_dashboard_lacks_only_the_database_host(on_aws, on_local):
     def titles(stack):
         body = json.loads(stack.properties("Dashboard/Dashboard")["DashboardBody"])
         return [each["properties"].get("title", each["properties"].get("markdown"))
@@ -101,7 +101,7 @@ def test_the_dashboard_differs_only_in_the_host(on_aws, on_local):
     assert there[len(here)] == "## Database host"
 
 
-def test_rights_differ_only_in_network_and_ca(on_aws, on_local):
+def test_local_permissions_lack_only_network_and_ca(on_aws, on_local):
     on_both = {role: on_aws.rights(role) for role in on_aws.resources("AWS::IAM::Role")}
 
     local = {role: on_local.rights(role) for role in on_local.resources("AWS::IAM::Role")}
@@ -109,7 +109,7 @@ def test_rights_differ_only_in_network_and_ca(on_aws, on_local):
     assert local == {role: rights - NOT_NEEDED_LOCALLY for role, rights in on_both.items()}
 
 
-def test_the_templates_differ_only_in_resources(on_aws, on_local):
+def test_the_local_template_differs_only_in_its_resources(on_aws, on_local):
     there, here = (
         {part: value for part, value in stack.template.items() if part != "Resources"}
         for stack in (on_aws, on_local)
@@ -125,7 +125,7 @@ def test_the_local_data_stack_has_no_budget_and_no_database(local, elsewhere):
     assert "Budget" not in here.resources()
 
 
-def test_an_empty_local_cloud_only_stops_the_polls(on_local, synthesised):
+def test_with_the_option_empty_only_polling_is_disabled(on_local, synthesised):
     quiet = synthesised(**RunOptions(empty=True).deployment(Ports()))[PIPELINE]
 
     assert quiet.properties("Schedules/me")["State"] == "DISABLED"
@@ -135,7 +135,7 @@ def test_an_empty_local_cloud_only_stops_the_polls(on_local, synthesised):
     }
 
 
-def test_an_address_for_alarms_is_subscribed(synthesised):
+def test_the_alarm_mail_address_is_subscribed_to_the_topic(synthesised):
     stack = synthesised(alert_email="owner@example.org")["SpotifyData"]
 
     [subscription] = stack.resources("AWS::SNS::Subscription").values()
@@ -144,7 +144,7 @@ def test_an_address_for_alarms_is_subscribed(synthesised):
     assert subscription["Properties"]["TopicArn"] == "<AlarmTopic/Topic>"
 
 
-def test_each_of_two_listeners_has_a_secret_and_a_schedule(synthesised):
+def test_two_listeners_have_separate_secrets_and_schedules(synthesised):
     stack = synthesised(listeners="me,anna")[PIPELINE]
 
     assert {"Listeners/me", "Listeners/anna", "Schedules/me", "Schedules/anna"} <= set(
@@ -154,7 +154,7 @@ def test_each_of_two_listeners_has_a_secret_and_a_schedule(synthesised):
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_template_fits_every_account_and_region(on_aws, stack):
+def test_a_template_is_not_bound_to_an_account_or_region(on_aws, stack):
     manifest = json.loads((on_aws.folder / "manifest.json").read_text())
 
     environment = manifest["artifacts"][stack]["environment"]
@@ -163,7 +163,7 @@ def test_a_template_fits_every_account_and_region(on_aws, stack):
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_template_for_one_place_only_fills_in_the_place(aws, placed, stack):
+def test_a_template_for_one_account_and_region_only_fills_them_in(aws, placed, stack):
     def at_home(resources):
         text = json.dumps(resources).replace("<AWS::AccountId>", ACCOUNT)
         return json.loads(text.replace("<AWS::Region>", REGION))
@@ -174,7 +174,7 @@ def test_a_template_for_one_place_only_fills_in_the_place(aws, placed, stack):
     assert differences(at_home(anywhere.resources()), at_home(there.resources())) == set()
 
 
-def test_a_broken_rule_fails_the_synthesis(unsynthesised):
+def test_a_cdk_nag_violation_fails_the_synthesis(unsynthesised):
     app, stacks = unsynthesised()
     sqs.Queue(stacks.pipeline, "Bare")
 
@@ -197,7 +197,7 @@ def test_the_data_stack_is_deployed_first(request, deployment):
 
 
 @each_of(EVERY)
-def test_cfn_lint_finds_nothing(stack):
+def test_cfn_lint_reports_no_problem_in_any_template(stack):
     lint = subprocess.run(  # noqa: S603 - the arguments are ours
         [
             Path(sys.executable).with_name("cfn-lint"),

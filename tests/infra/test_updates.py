@@ -116,7 +116,7 @@ def options(part=PipelineConfig, prefix=""):
             yield f"{prefix}{name}"
 
 
-def test_every_option_is_changed_here_or_excused():
+def test_every_cdk_option_has_an_update_test_or_a_reason_for_none():
     changed = {
         option
         for name, change in CHANGES.items()
@@ -208,7 +208,7 @@ def has_fixed_name(each):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_no_option_causes_an_update_that_cloudformation_refuses(before, changed, name):
+def test_no_option_changes_a_property_that_cloudformation_cannot_update(before, changed, name):
     refused = {
         (path, property_)
         for path, each, names in changes(before[name], changed[name])
@@ -230,7 +230,7 @@ def test_no_option_replaces_a_resource_with_a_fixed_name(before, changed, name):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_fixed_name_keeps_its_place_in_the_template(before, changed, name):
+def test_an_option_never_moves_a_fixed_name_to_another_logical_id(before, changed, name):
     def names(stacks):
         return {
             (each["Type"], name): (template.stack, logical_id)
@@ -249,7 +249,7 @@ def test_a_fixed_name_keeps_its_place_in_the_template(before, changed, name):
     assert {key for key in old.keys() & new.keys() if old[key] != new[key]} == set()
 
 
-def test_each_type_of_each_template_is_in_the_first_table(aws, before, changed):
+def test_the_adrs_first_table_lists_every_resource_type_used(aws, before, changed):
     table, _, _ = ADR.read_text().partition("\nWhat no update changes")
     listed = {
         kind
@@ -267,7 +267,7 @@ def test_each_type_of_each_template_is_in_the_first_table(aws, before, changed):
     assert listed == used
 
 
-def test_each_create_only_property_is_in_the_second_table(aws, before, changed):
+def test_the_adrs_second_table_lists_every_create_only_property_used(aws, before, changed):
     _, _, table = ADR.read_text().partition("\n| resource | property that no update changes |")
     listed = {
         (f"{'' if kind.startswith('Custom') else 'AWS::'}{kind}", name)
@@ -292,7 +292,7 @@ def test_each_create_only_property_is_in_the_second_table(aws, before, changed):
     [{"host.snapshot_id": SNAPSHOT}, {"host.availability_zone": ZONE}],
     ids=["snapshot", "zone"],
 )
-def test_another_snapshot_or_zone_makes_a_new_volume_and_host(data, synthesised, given):
+def test_a_changed_snapshot_or_zone_creates_a_new_volume_and_host(data, synthesised, given):
     stack = synthesised(**given)["SpotifyData"]
     launch = "Postgres/Group/LaunchTemplate"
 
@@ -305,7 +305,7 @@ def test_another_snapshot_or_zone_makes_a_new_volume_and_host(data, synthesised,
     )
 
 
-def test_a_replaced_volume_is_kept(data, restored):
+def test_a_replaced_data_volume_is_retained(data, restored):
     [old], [new] = (
         [stack.template["Resources"][name] for name in ids(stack, "AWS::EC2::Volume")]
         for stack in (data, restored)
@@ -340,7 +340,7 @@ def test_only_the_new_volume_gets_snapshots(data, restored):
     assert deletion["Condition"]["StringEquals"] == {"aws:ResourceTag/snapshots-of": tag(restored)}
 
 
-def test_volume_subnet_and_host_are_in_the_chosen_zone(restored):
+def test_volume_subnet_and_host_are_in_the_configured_zone(restored):
     path = f"Network/Database-{ZONE}"
     subnet = restored.properties(f"{path}/Subnet")
 
@@ -355,14 +355,14 @@ def test_volume_subnet_and_host_are_in_the_chosen_zone(restored):
     assert restored.waits_for(f"{path}/DefaultRoute") >= {"Network/Vpc/VPCGW"}
 
 
-def test_another_zone_does_not_move_the_functions(data, restored):
+def test_a_changed_zone_does_not_move_the_functions(data, restored):
     subnets = data.resources("AWS::EC2::Subnet")
 
     assert len(subnets) == 4
     assert restored.resources("AWS::EC2::Subnet").items() >= subnets.items()
 
 
-def test_each_zone_has_addresses_of_its_own(data):
+def test_each_availability_zone_has_its_own_address_range(data):
     taken = {
         each["Properties"]["CidrBlock"] for each in data.resources("AWS::EC2::Subnet").values()
     }
@@ -375,7 +375,7 @@ def test_each_zone_has_addresses_of_its_own(data):
 
 
 @pytest.mark.parametrize("zone", ["euw1-az2", "eu-west-1", "us-east-1-bos-1a-", "eu-west-1z"])
-def test_a_zone_is_given_by_its_name(zone):
+def test_a_zone_that_is_no_availability_zone_name_is_refused(zone):
     with pytest.raises(SettingsError, match=r"host\.availability_zone"):
         load(cdk_context(**{"host.availability_zone": zone}))
 

@@ -20,7 +20,7 @@ def text_of(name):
     return (WORKFLOWS / name).read_text()
 
 
-def test_every_workflow_is_listed_here():
+def test_every_workflow_is_listed_in_this_test_file():
     assert {path.name for path in WORKFLOWS.iterdir()} == set(NAMES)
 
 
@@ -36,11 +36,11 @@ def test_an_action_is_pinned_to_a_commit_with_its_version(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_workflow_may_only_read_the_code(name):
+def test_workflows_have_read_only_access_to_the_code(name):
     assert "\npermissions:\n  contents: read\n\n" in text_of(name)
 
 
-def test_only_the_job_that_deploys_gets_a_token_for_aws():
+def test_only_the_deploy_job_can_request_an_aws_token():
     rights = {name: re.findall(r"([\w-]+): write", text_of(name)) for name in NAMES}
     _, job = text_of("deploy.yml").split("\n  deploy:\n")
 
@@ -48,7 +48,7 @@ def test_only_the_job_that_deploys_gets_a_token_for_aws():
     assert "id-token: write" in job
 
 
-def test_what_is_deployed_was_checked_on_main():
+def test_deployment_requires_passing_checks_on_main():
     deploy = text_of("deploy.yml")
 
     assert "on:\n  push:\n    branches: [main]\n\n" in deploy
@@ -56,7 +56,7 @@ def test_what_is_deployed_was_checked_on_main():
     assert "uses: ./.github/workflows/checks.yml" in deploy
 
 
-def test_workflows_use_the_doors_of_people():
+def test_workflows_run_the_same_make_targets_as_people():
     runs = [line for name in NAMES for line in re.findall(r"- run: (.+)", text_of(name))]
 
     assert runs == [
@@ -66,7 +66,7 @@ def test_workflows_use_the_doors_of_people():
     ]
 
 
-def test_ci_runs_the_doors_of_people_and_as_root_only_the_host():
+def test_ci_runs_make_check_and_make_test_and_only_host_tests_as_root():
     script = ROOT / ".ci" / "run"
     commands = script.read_text().replace("\\\n", "").splitlines()
     as_root = [line.split()[-1] for line in commands if "sudo --" in line]
@@ -76,7 +76,7 @@ def test_ci_runs_the_doors_of_people_and_as_root_only_the_host():
     assert as_root == ["tests/host"]
 
 
-def test_what_is_deployed_was_audited_too():
+def test_deployment_requires_a_passing_dependency_audit():
     jobs = re.findall(r"^  (\w+):\n    runs-on:", text_of("checks.yml"), re.MULTILINE)
 
     assert jobs == ["checks", "audit"]
@@ -88,7 +88,7 @@ def read_yaml(*parts):
     return yaml.safe_load(ROOT.joinpath(*parts).read_text())
 
 
-def test_a_commit_runs_the_tools_of_make_check_and_a_push_all_of_it():
+def test_commit_hooks_run_tools_of_make_check_and_push_hooks_all():
     [repository] = read_yaml(".pre-commit-config.yaml")["repos"]
     entries = [hook["entry"] for hook in repository["hooks"]]
     tools = {re.sub(r"^\.venv/bin/| --.*", "", entry) for entry in entries}
@@ -97,7 +97,7 @@ def test_a_commit_runs_the_tools_of_make_check_and_a_push_all_of_it():
     assert [tool for tool in BEFORE_COMMIT if f"\t@$(BIN)/{tool}" not in CHECKS] == []
 
 
-def test_dependabot_finds_what_each_ecosystem_locks():
+def test_dependabot_covers_pip_npm_and_github_actions():
     updates = read_yaml(".github", "dependabot.yml")["updates"]
     folders = {each["package-ecosystem"]: ROOT / each["directory"].strip("/") for each in updates}
 
@@ -109,7 +109,7 @@ def test_dependabot_finds_what_each_ecosystem_locks():
 @pytest.mark.parametrize(
     "form", [*(ROOT / ".github" / "ISSUE_TEMPLATE").iterdir()], ids=lambda f: f.name
 )
-def test_an_issue_form_has_all_that_github_demands(form):
+def test_issue_forms_have_the_fields_that_github_requires(form):
     fields = read_yaml(form.relative_to(ROOT))
 
     assert {"name", "description", "body"} <= fields.keys()

@@ -27,5 +27,5 @@ def test_every_path_in_a_document_exists(document):
 @pytest.mark.parametrize(
     "text", ["see `shared/no_such.py`.", "in `infra/nowhere/`:", "[ADR](docs/adr/9999.md)"]
 )
-def test_a_path_that_does_not_exist_is_found(text):
+def test_the_document_check_reports_a_missing_path(text):
     assert missing_from(text, ROOT) != set()

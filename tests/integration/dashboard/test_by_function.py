@@ -37,7 +37,7 @@ def by_connection(address_of):
 
 
 @pytest.mark.usefixtures("sample")
-def test_each_page_is_equal_by_function_and_by_connection(by_function, by_connection):
+def test_each_page_is_the_same_via_lambda_and_via_a_direct_connection(by_function, by_connection):
     sites = [create_app(lend).test_client() for lend in (by_connection, by_function)]
     with by_connection() as reader:
         paths = [*addresses(reader).values(), "/top.csv?"]
@@ -47,7 +47,7 @@ def test_each_page_is_equal_by_function_and_by_connection(by_function, by_connec
         assert (answer.status_code, answer.text) == (200, expected.text), path
 
 
-def test_the_page_says_what_to_do_without_access_to_aws(monkeypatch):
+def test_an_unreachable_aws_gives_503_naming_the_endpoint(monkeypatch):
     url = f"http://{HOST}:{any_free()}"
     for name, value in {
         "AWS_ENDPOINT_URL_LAMBDA": url,

@@ -1,7 +1,7 @@
 """The page Discovery: new, repeated and forgotten music."""
 
 
-def test_new_items_count_in_the_year_of_their_first_play(site):
+def test_new_artists_and_tracks_count_in_the_year_of_first_play(site):
     text = site.text("/discovery?period=2025")
 
     assert "new artists, skips too 1 ±0 % 1 in 2024" in text
@@ -9,14 +9,14 @@ def test_new_items_count_in_the_year_of_their_first_play(site):
     assert "new albums, skips too 1 ±0 % 1 in 2024" in text
 
 
-def test_a_track_is_new_even_if_it_was_skipped(site):
+def test_a_track_counts_as_new_even_if_its_first_play_was_skipped(site):
     site.play("2025-09-01 12:00", "Lamps", "Bo", 5_000)
 
     for path in ("/?period=2025", "/discovery?period=2025&rule=done", "/review?period=2025"):
         assert "new artists, skips too 2 " in site.text(path), path
 
 
-def test_plays_of_new_artists_are_highlighted(site):
+def test_discovery_highlights_plays_of_new_artists(site):
     text = site.text("/discovery?period=2025")
 
     # 2 of 6 plays, skips included; both in July, of 3.
@@ -25,14 +25,14 @@ def test_plays_of_new_artists_are_highlighted(site):
     assert "Jul 2025: 3 plays, 67 % of new artists (1 artist)" in text
 
 
-def test_new_artists_are_listed_with_their_later_plays(site):
+def test_discovery_lists_new_artists_with_their_later_plays(site):
     text = site.text("/discovery?period=2025")
 
     assert "1 Wren since 13 Jul 2025 2 ≈ 7 min" in text
     assert "Ada since" not in text
 
 
-def test_a_day_of_one_track_is_an_obsession(site):
+def test_a_track_played_five_times_in_a_day_is_listed_as_an_obsession(site):
     for minute in range(0, 25, 5):
         site.play(f"2025-08-01 12:{minute:02}", "Kites", "Wren", 200_000)
 
@@ -42,7 +42,7 @@ def test_a_day_of_one_track_is_an_obsession(site):
     assert "/day/2025-08-01" in site.source("/discovery?period=2025")
 
 
-def test_a_favourite_is_forgotten_after_a_year(site):
+def test_a_favourite_not_played_for_a_year_is_listed_as_forgotten(site):
     for minute in range(0, 60, 3):
         site.play(f"2023-08-01 12:{minute:02}", "Kites", "Wren", 200_000, track_uri="x")
         site.play(f"2023-08-02 12:{minute:02}", "Salt", "Ada", 200_000)
@@ -54,7 +54,7 @@ def test_a_favourite_is_forgotten_after_a_year(site):
     assert "Kites Wren last" not in text
 
 
-def test_two_listeners_share_artists(site):
+def test_artists_played_by_two_listeners_are_listed_as_heard_by_both(site):
     assert "Heard by both" not in site.text("/discovery?period=2025&listener=me")
     site.play("2025-07-01 12:00", "Kites", "Wren", 200_000, listener="you")
     site.play("2025-07-02 12:00", "Kites", "Wren", 10_000)

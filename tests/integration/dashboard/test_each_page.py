@@ -15,23 +15,23 @@ from tests.integration.dashboard.site import (
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/artist/1", "/track/-1", "/album/1"])
-def test_a_page_of_an_empty_database_shows_the_first_steps(path, get):
+def test_each_page_of_an_empty_database_shows_the_first_steps(path, get):
     assert "plays upload my_spotify_data.zip" in plain(get(path).text)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_page_shows_one_play(path, get, one_play):
+def test_every_page_works_with_a_single_play(path, get, one_play):
     for state in STATES:
         assert_complete(get(with_query(path, state)))
 
 
-def test_every_page_shows_a_sample_history(get, sample):
+def test_every_page_works_with_a_sample_history(get, sample):
     for path in PATHS:
         for state in STATES[-3:]:
             assert_complete(get(with_query(path, state)))
 
 
-def test_every_page_of_an_item_shows_a_sample_history(get, sample, owner):
+def test_every_item_page_works_with_a_sample_history(get, sample, owner):
     for kind in KINDS:
         ((item, name),) = owner.run(
             f"SELECT {kind}_id, {kind}_name FROM reporting.{kind}s "  # noqa: S608 - our own words
@@ -43,7 +43,7 @@ def test_every_page_of_an_item_shows_a_sample_history(get, sample, owner):
             assert re.sub(r"\s+", " ", name) in plain(answer.text)
 
 
-def test_a_listener_with_polls_only_has_a_health_page(empty_site):
+def test_the_health_page_works_for_a_listener_with_polls_but_no_plays(empty_site):
     empty_site.poll("2025-07-13 10:00")
 
     text = empty_site.text("/health")

@@ -6,7 +6,7 @@ from shared.errors import HistoryError
 from tests.integration.dashboard.site import Site
 
 
-def test_a_gap_is_shown_with_its_days(site):
+def test_the_health_page_shows_a_gap_with_its_days(site):
     assert "no play is known to be missing" in site.text("/health?period=2025")
     site.gap("2025-05-02 10:00", "2025-05-03 11:30")
 
@@ -17,11 +17,11 @@ def test_a_gap_is_shown_with_its_days(site):
     assert 'class="gap' in site.source("/health?period=2025")
 
 
-def test_a_day_links_to_its_plays(site):
+def test_a_day_on_the_health_page_links_to_its_plays(site):
     assert "/day/2025-07-13" in site.source("/health?period=2025")
 
 
-def test_a_day_without_a_poll_is_not_complete(site, owner):
+def test_a_day_without_a_poll_is_not_shown_as_complete(site, owner):
     assert "Tue 4 Mar 2025: 0 % known, 3 plays" in site.text("/health?period=2025")
     owner.run(
         "INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, "
@@ -41,13 +41,13 @@ def test_a_day_without_a_poll_is_not_complete(site, owner):
     assert "mine.zip 1 Mar 2025 – 1 Aug 2025 9 5 0 1 2 1 complete" in text
 
 
-def test_long_periods_are_shown_by_month(site):
+def test_the_health_page_shows_long_periods_by_month(site):
     text = site.text("/health?period=2024-01-01..2025-12-31")
 
     assert "Mar 2025: 0 % known, 3 plays" in text
 
 
-def test_numbers_of_all_time_say_so(site):
+def test_health_figures_that_cover_all_time_are_labelled_so(site):
     text = site.text("/health?period=2024")
 
     assert "open gaps 0 of all time" in text
@@ -56,7 +56,7 @@ def test_numbers_of_all_time_say_so(site):
     assert "plays with audio features 0 % 0 of 7 plays of all time" in text
 
 
-def test_queues_are_read_on_request_only(database, address_of):
+def test_queues_are_read_only_on_request(database, address_of):
     asked = []
 
     def operations():
@@ -82,7 +82,7 @@ def test_queues_are_read_on_request_only(database, address_of):
     assert "collected-plays 2 waiting, 1 at work" in text
 
 
-def test_an_unreachable_cloud_does_not_hide_the_rest(database, address_of):
+def test_an_unreachable_cloud_does_not_hide_the_rest_of_the_health_page(database, address_of):
     def operations():
         raise HistoryError("the cloud is away")
 
@@ -95,11 +95,11 @@ def test_an_unreachable_cloud_does_not_hide_the_rest(database, address_of):
     assert "Open gaps" in text
 
 
-def test_the_page_names_the_command_if_it_has_no_cloud(site):
+def test_without_a_cloud_the_health_page_names_the_status_command(site):
     assert "plays status shows dead letters" in site.text("/health?period=2025")
 
 
-def test_only_days_since_the_first_play_have_links(empty_site):
+def test_only_days_since_the_first_play_link_to_a_day_page(empty_site):
     empty_site.poll("2025-06-01 12:00")
     empty_site.play("2025-06-05 20:00", "Ferries", "Ada", 200_000)
     empty_site.gap("2025-06-02 00:00", "2025-06-05 21:00")
@@ -111,7 +111,7 @@ def test_only_days_since_the_first_play_have_links(empty_site):
         assert {empty_site.get(day).status_code for day in days} == {200}, path
 
 
-def test_a_session_from_before_the_first_day_has_no_link(empty_site):
+def test_a_session_that_began_before_the_first_day_has_no_link(empty_site):
     empty_site.play("2025-03-05 00:01", "Ferries", "Ada", 200_000)
 
     for path in ("/sessions?period=2025", "/review?period=2025"):

@@ -3,11 +3,11 @@
 from tests.integration.dashboard.site import URIS
 
 
-def test_unknown_tracks_have_no_averages(site):
+def test_without_known_features_the_mood_page_shows_no_averages(site):
     assert "The sound of this period is not known yet." in site.text("/mood?period=2025")
 
 
-def test_averages_are_weighted_by_plays(site):
+def test_mood_averages_are_weighted_by_plays(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)
 
@@ -19,7 +19,7 @@ def test_averages_are_weighted_by_plays(site):
     assert "cheerfulness –" in text
 
 
-def test_each_feature_is_weighted_by_the_plays_that_have_it(site):
+def test_each_mood_average_uses_only_plays_whose_feature_is_known(site):
     site.feature("Ferries", 0.8)
     site.feature("Salt", 0.5)
     site.feature("Kites", 0.2)
@@ -34,7 +34,7 @@ def test_each_feature_is_weighted_by_the_plays_that_have_it(site):
         assert "energy 35 %" in site.text(f"/mood?period={period}")
 
 
-def test_adjacent_periods_share_no_play(site):
+def test_a_play_counts_in_the_mood_of_one_period_only(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)
 
@@ -44,7 +44,7 @@ def test_adjacent_periods_share_no_play(site):
     assert "energy 80 % 20 % before" in text
 
 
-def test_months_and_hours_of_the_curves_have_links(site):
+def test_months_and_hours_of_the_mood_curves_have_links(site):
     site.feature("Ferries", 0.8)
 
     source = site.source("/mood?period=2025")
@@ -55,7 +55,7 @@ def test_months_and_hours_of_the_curves_have_links(site):
         assert f'<a href="{href}">' in table
 
 
-def test_months_and_hours_have_averages_of_their_own(site):
+def test_each_month_and_hour_has_its_own_mood_average(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)
 

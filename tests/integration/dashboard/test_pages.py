@@ -60,14 +60,14 @@ def shown(get):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_unknown_item_is_not_found(one_play, get, kind):
+def test_the_page_of_an_unknown_item_returns_404(one_play, get, kind):
     answer = get(f"/{kind}/1")
 
     assert answer.status_code == 404
     assert f"me has played no such {kind}" in plain(answer.text)
 
 
-def test_the_overview_counts_the_one_play(one_play, shown):
+def test_the_overview_counts_a_single_play(one_play, shown):
     text = shown("/?period=2025")
 
     assert "plays 1 " in text
@@ -78,7 +78,7 @@ def test_the_overview_counts_the_one_play(one_play, shown):
     assert "Salt & <Vinegar> Ada Quince 3:00" in text
 
 
-def test_a_last_play_before_today_shows_its_date(load, get):
+def test_the_last_play_is_shown_with_a_date_if_not_from_today(load, get):
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     load(a_play(at(21, 4), 1), a_play(today, 2))
 
@@ -90,18 +90,18 @@ def test_a_last_play_before_today_shows_its_date(load, get):
     assert plays == [["00:00", "Salt", "2", "Ada"], ["21:04", "5", "Mar", "2025"]]
 
 
-def test_all_time_has_no_comparison(one_play, shown):
+def test_the_period_all_time_has_no_comparison(one_play, shown):
     assert " against " not in shown("/?period=all")
 
 
-def test_a_name_is_escaped(one_play, get):
+def test_names_are_html_escaped_on_the_page(one_play, get):
     text = get("/?period=2025").text
 
     assert "Salt &amp; &lt;Vinegar&gt;" in text
     assert "<Vinegar>" not in text
 
 
-def test_a_day_is_in_the_listeners_time_zone(load, in_berlin, shown):
+def test_a_day_page_uses_the_listeners_time_zone(load, in_berlin, shown):
     """The clock of Berlin went from 2 to 3 on 30 March 2025, and from 3 back to 2 on 26 October."""
     load(
         a_play(at(22, 59, 29), 1),
@@ -128,7 +128,7 @@ def test_a_day_is_in_the_listeners_time_zone(load, in_berlin, shown):
     }
 
 
-def test_every_play_is_listed_on_its_day_only(sample, get, owner):
+def test_each_day_page_lists_exactly_the_plays_of_that_day(sample, get, owner):
     days = owner.run(
         "SELECT listened_date, count(*) FROM reporting.plays GROUP BY 1 ORDER BY 1 LIMIT 12"
     )
@@ -137,7 +137,7 @@ def test_every_play_is_listed_on_its_day_only(sample, get, owner):
     assert rows == [(day, count) for day, count in days]
 
 
-def test_a_day_keeps_period_measure_and_rule(one_play, get):
+def test_a_day_page_keeps_the_selected_period_measure_and_rule(one_play, get):
     text = get("/day/2025-03-05?period=2025-03&measure=minutes&rule=all").text
 
     assert '<option value="2025-03" selected>' in text
@@ -146,13 +146,13 @@ def test_a_day_keeps_period_measure_and_rule(one_play, get):
     assert 'href="/top?period=2025-03&amp;measure=minutes&amp;rule=all"' in text
 
 
-def test_a_day_without_plays_says_so(one_play, load, shown):
+def test_a_day_page_says_that_a_day_has_no_plays(one_play, load, shown):
     load(a_play(at(9, 0, 7), 3), source="recently-played")
 
     assert "Nothing was played on this day." in shown("/day/2025-03-06")
 
 
-def test_a_polled_play_is_an_estimate_on_every_page(load, shown):
+def test_the_length_of_a_polled_play_is_marked_estimated_on_every_page(load, shown):
     load(a_play(at(20, 0), 1, ms_played=None, duration_ms=200_000), source="recently-played")
 
     assert "≈ 3:20" in shown("/day/2025-03-05")
@@ -162,7 +162,7 @@ def test_a_polled_play_is_an_estimate_on_every_page(load, shown):
     assert "≈ 3 min" in shown("/top?period=2025")
 
 
-def test_an_open_gap_is_shown(one_play, empty_site, polled, shown):
+def test_an_open_gap_is_shown_on_the_pages(one_play, empty_site, polled, shown):
     polled("2025-04-01 00:00")
     empty_site.gap("2025-03-04 20:00", "2025-03-05 20:00")
 
@@ -214,7 +214,7 @@ def test_tied_artists_share_a_rank_in_the_top_list(load, get):
     ]
 
 
-def test_the_previous_rank_follows_the_measure(load, polled, get):
+def test_the_previous_rank_uses_the_chosen_measure(load, polled, get):
     names = ("Long", "Often", "Skipped")
     polled("2025-04-01 00:00")
     load(
@@ -232,7 +232,7 @@ def test_the_previous_rank_follows_the_measure(load, polled, get):
     ]
 
 
-def test_an_empty_previous_period_is_not_compared(load, polled, get, shown):
+def test_figures_are_not_compared_with_a_previous_period_without_plays(load, polled, get, shown):
     polled("2025-04-01 00:00")
     load(a_play(at(10, 0, month=1)), a_play(at(10, 0)))
 
@@ -240,7 +240,7 @@ def test_an_empty_previous_period_is_not_compared(load, polled, get, shown):
     assert [row["rank_before"] for row in rows_of(get("/top.csv?period=2025-03"))] == [""]
 
 
-def test_the_change_is_against_the_previous_period(load, polled, get):
+def test_rank_before_is_the_rank_in_the_previous_period(load, polled, get):
     polled("2025-04-01 00:00")
     load(
         a_play(at(10, 0, day=1, month=2), 3, artist_name="Gone"),
@@ -260,7 +260,7 @@ def test_the_change_is_against_the_previous_period(load, polled, get):
     ]
 
 
-def test_a_search_keeps_the_ranks(load, shown):
+def test_items_found_by_a_search_keep_their_ranks(load, shown):
     load(
         *(a_play(at(10, minute), 1, track_name="First") for minute in range(0, 30, 10)),
         a_play(at(12, 0), 2, track_name="Second % sign"),
@@ -272,7 +272,7 @@ def test_a_search_keeps_the_ranks(load, shown):
     assert "No track matches “third”" in shown("/top?period=2025&kind=track&search=third")
 
 
-def test_a_formula_in_a_name_is_escaped_in_the_file(one_play, get):
+def test_a_spreadsheet_formula_in_a_name_is_escaped_in_the_csv(one_play, get):
     answer = get("/top.csv?kind=album&period=2025")
 
     assert answer.content_type.startswith("text/csv")
@@ -280,7 +280,7 @@ def test_a_formula_in_a_name_is_escaped_in_the_file(one_play, get):
     assert ",'=Tides," in answer.text
 
 
-def test_a_page_shows_plays_of_its_listener_only(load, shown):
+def test_a_page_shows_only_plays_of_the_selected_listener(load, shown):
     load(a_play(at(10, 0), 1, artist_name="Mine"))
     load(a_play(at(12, 0), 2, artist_name="Hers"), listener="she")
 
@@ -289,7 +289,7 @@ def test_a_page_shows_plays_of_its_listener_only(load, shown):
     assert "Hers" in shown("/?period=2025")
 
 
-def test_an_item_counts_its_plays_of_the_period(load, shown, owner):
+def test_an_item_page_counts_plays_of_the_selected_period(load, shown, owner):
     load(
         *(a_play(at(10, minute), 1, album_name="Tides") for minute in range(0, 30, 10)),
         *(a_play(at(11, minute), 2, album_name="Ebb") for minute in range(0, 20, 10)),
@@ -315,7 +315,7 @@ def test_an_item_counts_its_plays_of_the_period(load, shown, owner):
     assert "plays 3 in March 2025" in shown(f"/album/{album}?period=2025-03")
 
 
-def test_a_day_in_a_gap_is_unknown_not_0(one_play, empty_site, polled, get):
+def test_a_day_in_a_gap_shows_a_dash_not_0(one_play, empty_site, polled, get):
     polled("2025-04-01 00:00")
     empty_site.gap("2025-03-05 22:00", "2025-03-06 20:00")
 
@@ -324,7 +324,7 @@ def test_a_day_in_a_gap_is_unknown_not_0(one_play, empty_site, polled, get):
 
 
 @pytest.mark.parametrize("period", ["all", "2025"])
-def test_a_play_of_0_s_is_on_every_list(get, load, period):
+def test_every_list_and_item_page_works_with_a_play_of_0_s(get, load, period):
     load(a_play(at(10, 0), ms_played=0, album_name="Tides"))
     lists = [get(with_query(path, f"period={period}&rule=all&measure=minutes")) for path in LISTS]
     links = re.findall(r'href="(/(?:artist|track|album)/[^"]+)"', "".join(p.text for p in lists))
@@ -334,7 +334,7 @@ def test_a_play_of_0_s_is_on_every_list(get, load, period):
     assert {answer.status_code for answer in (*lists, *items)} == {200}
 
 
-def test_a_day_before_the_first_play_is_unknown_not_0(one_play, polled, shown, get):
+def test_a_day_before_the_first_play_shows_a_dash_not_0(one_play, polled, shown, get):
     polled("2025-04-01 00:00")
 
     days = re.findall(r'"on": "2025-03-(\d\d)"', get("/?period=2025-03").text)
@@ -343,7 +343,7 @@ def test_a_day_before_the_first_play_is_unknown_not_0(one_play, polled, shown, g
     assert "Nothing is known of this period" in shown("/?period=2024")
 
 
-def test_days_since_the_last_play_or_poll_are_unknown(one_play, shown):
+def test_days_after_the_last_play_or_poll_are_shown_as_unknown(one_play, shown):
     text = shown("/?period=2025-03")
 
     assert "Known until 5 Mar 2025. No poll and no export reaches further" in text
@@ -351,7 +351,7 @@ def test_days_since_the_last_play_or_poll_are_unknown(one_play, shown):
     assert "No comparison: 30 of 30 days unknown in April 2025" in shown("/?period=2025-04")
 
 
-def test_an_estimate_is_marked_in_the_previous_period_too(load, polled, shown):
+def test_estimated_minutes_of_the_previous_period_are_marked_too(load, polled, shown):
     polled("2025-04-01 00:00")
     load(
         a_play(at(10, 0, day=1, month=2), 1, ms_played=None, duration_ms=200_000),
@@ -363,7 +363,7 @@ def test_an_estimate_is_marked_in_the_previous_period_too(load, polled, shown):
     )
 
 
-def test_the_small_lines_of_the_overview_follow_the_rule(load, polled, get):
+def test_the_overviews_sparklines_use_the_chosen_counting_rule(load, polled, get):
     polled("2025-06-01 00:00")
     load(
         *(a_play(at(10, 0, day=1, month=month), 1) for month in (3, 4, 5)),
@@ -388,7 +388,7 @@ def test_the_small_lines_of_the_overview_follow_the_rule(load, polled, get):
     assert heights["all"][2] == ["14.3", "1.0", "14.3"]
 
 
-def test_the_best_month_of_an_item_follows_the_rule(load, shown, owner):
+def test_the_best_month_of_an_item_uses_the_chosen_counting_rule(load, shown, owner):
     load(
         a_play(at(10, 0), 1, album_name="Tides"),
         a_play(at(10, 30), 1, ms_played=10_000, album_name="Tides"),
@@ -437,7 +437,7 @@ def test_a_season_can_be_selected(load, get):
     assert "Salt 2" not in text
 
 
-def test_the_artist_name_of_compilations_is_explained_in_rankings(load, get):
+def test_various_artists_is_explained_in_rankings(load, get):
     load(
         *(
             Play(
@@ -466,7 +466,7 @@ def data_of(answer, chart):
     return {datum["on"]: datum for datum in json.loads(found)["data"]}
 
 
-def test_tooltips_equal_the_table(load, polled, get, shown):
+def test_chart_tooltips_show_the_same_values_as_the_table(load, polled, get, shown):
     polled("2025-04-01 00:00")
     load(
         # 59.7, 119.6 and 59.46 minutes.
@@ -486,7 +486,7 @@ def test_tooltips_equal_the_table(load, polled, get, shown):
         assert f"{day} Mar 2025 1 {text}" in shown(path)
 
 
-def test_tooltips_mark_means_gaps_and_estimates(load, get):
+def test_tooltips_show_means_and_mark_gaps_and_estimates(load, get):
     load(
         *(a_play(at(20, 0, day=day), day) for day in (5, 7, 8, 9, 10)),
         a_play(at(20, 0, day=11), 3, ms_played=None, duration_ms=180_000),
@@ -504,7 +504,9 @@ def test_tooltips_mark_means_gaps_and_estimates(load, get):
     assert plays["2025-03-20"]["text"] == "\N{EN DASH}"
 
 
-def test_a_period_inside_a_gap_is_unknown_on_every_page(one_play, empty_site, polled, shown, owner):
+def test_a_period_inside_a_gap_is_shown_as_unknown_on_every_page(
+    one_play, empty_site, polled, shown, owner
+):
     polled("2025-08-01 00:00")
     empty_site.gap("2025-05-04 20:00", "2025-07-05 20:00")
     ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists")

@@ -28,7 +28,7 @@ def test_the_newest_play_is_listed_first(site):
         ("weekday=1&platform=ios", ["2025-07-14T10:00"]),
     ],
 )
-def test_a_filter_lists_matching_plays_only(site, chosen, expected):
+def test_a_filter_lists_only_matching_plays(site, chosen, expected):
     site.play("2025-07-14 09:00", "Ferries", "Ada", 200_000, platform="linux")
 
     found = ends(site, f"period=2025&{chosen}")
@@ -36,18 +36,18 @@ def test_a_filter_lists_matching_plays_only(site, chosen, expected):
     assert found == expected
 
 
-def test_the_filter_is_named_and_kept_in_another_period(site):
+def test_the_active_filter_is_named_and_kept_when_the_period_changes(site):
     text = site.source("/plays?period=2025&weekday=2&hour=21&platform=ios&rule=done")
 
     assert "<h1>Tue · 21:00 · iOS</h1>" in text
     assert "/plays?period=2024&amp;rule=done&amp;hour=21&amp;weekday=2&amp;platform=ios" in text
 
 
-def test_uncounted_plays_are_listed_too(site):
+def test_plays_that_the_rule_excludes_are_listed_too(site):
     assert "3 plays 2 count (30 s or more)" in site.text("/plays?period=2025&hour=21")
 
 
-def test_both_passes_of_a_repeated_hour_are_listed(site):
+def test_plays_in_both_passes_of_the_repeated_dst_hour_are_listed(site):
     for hour in range(3):
         site.play(f"2025-10-26 0{hour}:30", "Ferries", "Ada", 200_000)
 
@@ -56,7 +56,7 @@ def test_both_passes_of_a_repeated_hour_are_listed(site):
 
 
 @pytest.mark.parametrize("chosen", ["", "&weekday=1", "&platform=ios"])
-def test_a_long_list_names_its_shown_part(site, chosen):
+def test_a_truncated_list_of_plays_says_which_part_it_shows(site, chosen):
     for number in range(201):
         site.play(
             f"2025-09-01 1{number // 60}:{number % 60:02}",
@@ -73,7 +73,7 @@ def test_a_long_list_names_its_shown_part(site, chosen):
 
 
 @pytest.mark.parametrize("chosen", ["platform=ios", "weekday=1&platform=ios"])
-def test_the_plays_of_a_device_are_counted_in_parts_of_months_too(site, chosen):
+def test_plays_of_a_device_are_counted_in_partial_months_too(site, chosen):
     # Mondays: in the first and the last part of a month, in the whole month, and outside.
     numbers = {"08-25": 67, "09-15": 67, "10-06": 67, "08-18": 1, "10-13": 1}
     for date, number in numbers.items():
@@ -87,20 +87,20 @@ def test_the_plays_of_a_device_are_counted_in_parts_of_months_too(site, chosen):
     assert "201 plays the newest 200 of 201" in text
 
 
-def test_a_list_of_200_is_complete(site):
+def test_a_list_of_200_plays_is_not_truncated(site):
     for number in range(200):
         site.play(f"2025-09-01 1{number // 60}:{number % 60:02}", "Ferries", "Ada", 200_000)
 
     assert "the newest" not in site.text("/plays?period=2025-09")
 
 
-def test_a_filter_without_matches_says_so(site):
+def test_a_filter_without_matches_shows_a_message(site):
     assert "Nothing was played then" in site.text("/plays?period=2025&hour=5")
     assert "Nothing was played then" in site.text("/plays?platform=%27%20OR%20true")
 
 
 @pytest.mark.parametrize("wrong", ["hour=24", "hour=", "hour=x", "weekday=0", "weekday=8"])
-def test_a_number_out_of_range_is_refused(site, wrong):
+def test_an_hour_or_weekday_out_of_range_gets_400(site, wrong):
     answer = site.get(f"/plays?{wrong}")
 
     assert answer.status_code == 400
@@ -117,7 +117,7 @@ def test_a_number_out_of_range_is_refused(site, wrong):
         ("/skips", "platform=ios"),
     ],
 )
-def test_a_chart_links_to_its_plays(site, page, leads):
+def test_the_hour_and_weekday_chart_links_to_its_plays(site, page, leads):
     state = "period=2025&amp;measure=minutes&amp;rule=all"
 
     source = site.source(f"{page}?period=2025&measure=minutes&rule=all")
@@ -125,5 +125,5 @@ def test_a_chart_links_to_its_plays(site, page, leads):
     assert re.search(f'href="/plays\\?{state}&amp;{leads}"', source)
 
 
-def test_an_empty_square_has_no_link(site):
+def test_an_hour_without_plays_has_no_link_in_the_chart(site):
     assert "weekday=6&amp;hour=22" not in site.source("/when?period=2025")

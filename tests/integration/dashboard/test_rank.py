@@ -3,7 +3,7 @@
 import pytest
 
 
-def test_each_month_has_its_own_ranks(site):
+def test_the_rank_page_ranks_artists_in_each_month(site):
     text = site.text("/rank?period=2025")
 
     assert "Ada, Mar 2025: rank 1, 2 plays" in text
@@ -27,7 +27,7 @@ def test_an_artist_links_to_its_page(site, owner):
         ("2015-01-01..2025-12-31", "2025"),
     ],
 )
-def test_a_dot_links_to_its_artist_in_that_step(shown, step, site, owner):
+def test_a_dot_of_the_rank_chart_links_to_its_artist_and_step(shown, step, site, owner):
     source = site.source(f"/rank?period={shown}")
 
     ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists WHERE artist_name = 'Wren'")
@@ -35,7 +35,7 @@ def test_a_dot_links_to_its_artist_in_that_step(shown, step, site, owner):
     assert source.count(f'/artist/{artist}?period={step}"') == 2
 
 
-def test_days_around_whole_months_count_too(site):
+def test_days_outside_whole_months_are_counted(site):
     text = site.text("/rank?period=2025-03-04..2025-07-13")
 
     # Two plays each. Wren has more time, and Ada's last play is a day later.
@@ -53,11 +53,11 @@ def test_days_around_whole_months_count_too(site):
         ("2015-01-01..2025-12-31", "2025"),
     ],
 )
-def test_long_periods_have_long_steps(period, step, site):
+def test_the_rank_chart_uses_longer_steps_for_longer_periods(period, step, site):
     assert f"Ada, {step}: rank" in site.text(f"/rank?period={period}")
 
 
-def test_ties_in_plays_rank_by_time(site):
+def test_artists_with_equal_plays_rank_by_listening_time(site):
     site.play("2025-07-14 09:00", "Kites", "Wren", 30_000)
 
     text = site.text("/rank?period=2025-07")

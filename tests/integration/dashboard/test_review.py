@@ -8,7 +8,7 @@ import pytest
 TODAY = datetime.now(UTC).date()
 
 
-def test_a_year_is_compared_with_the_one_before(site):
+def test_a_year_review_is_compared_with_the_year_before(site):
     text = site.text("/review?period=2025")
 
     assert "2025 in review" in text
@@ -18,14 +18,14 @@ def test_a_year_is_compared_with_the_one_before(site):
     assert "new artists, skips too 1" in text
 
 
-def test_an_hour_links_to_its_plays(site):
+def test_an_hour_in_the_review_links_to_its_plays(site):
     # The shown period is not a whole year or month, so the review covers 2025.
     source = site.source("/review?period=2025-03-01..2025-07-31")
 
     assert 'href="/plays?period=2025&amp;hour=21"' in source
 
 
-def test_tops_cover_the_year(site):
+def test_the_review_lists_the_top_items_of_the_whole_year(site):
     text = site.text("/review?period=2025")
 
     assert "1 Ada 3 8 min 2 Wren 2 ≈ 7 min" in text
@@ -33,13 +33,13 @@ def test_tops_cover_the_year(site):
     assert "1 Tides Ada 3 8 min 2 Sky Wren 2 ≈ 7 min" in text
 
 
-def test_the_fullest_day_follows_the_measure_and_marks_an_estimate(site):
+def test_the_fullest_day_uses_the_measure_and_marks_estimates(site):
     text = site.text("/review?period=2025&measure=minutes")
 
     assert "Fullest day ≈ 7 min Sun 13 Jul 2025" in text
 
 
-def test_each_number_follows_the_rule(site):
+def test_each_review_total_counts_plays_by_the_chosen_rule(site):
     # Salt, on 4 March, was played for 40 s and 10 s of 200 s.
     site.play("2025-03-05 20:00", "Salt", "Ada", 10_000)
 
@@ -57,7 +57,7 @@ def test_each_number_follows_the_rule(site):
 
 
 @pytest.mark.parametrize("query", ["period=2025", "period=2025&rule=done&measure=minutes"])
-def test_the_review_and_the_overview_show_equal_numbers(site, query):
+def test_the_review_and_the_overview_show_the_same_totals(site, query):
     review, overview = (
         re.findall(r'<span class="unit">(.*?)</span>\s*<strong>(.*?)</strong>\s*(.*)', source)[:6]
         for source in (site.source(f"/review?{query}"), site.source(f"/?{query}"))
@@ -84,7 +84,7 @@ def test_the_measure_minutes_orders_a_review_by_time(site):
     assert "1 Ada 8 min 3" in site.text("/review?period=2025&measure=minutes")
 
 
-def test_records_are_shown(site):
+def test_the_review_shows_the_fullest_day_longest_session_and_streak(site):
     text = site.text("/review?period=2025")
 
     assert "Fullest day 2 plays Tue 4 Mar 2025" in text
@@ -92,7 +92,7 @@ def test_records_are_shown(site):
     assert "Longest streak 2 days" in text
 
 
-def test_a_month_has_its_own_review(site):
+def test_selecting_a_month_shows_the_review_of_that_month(site):
     text = site.text("/review?period=2025-07")
 
     assert "July 2025 in review" in text
@@ -100,9 +100,9 @@ def test_a_month_has_its_own_review(site):
     assert "artists 2" in text
 
 
-def test_a_month_without_plays_says_so(site):
+def test_the_review_says_that_a_month_has_no_plays(site):
     assert "No play of May 2025 is known" in site.text("/review?period=2025-05")
 
 
-def test_another_period_shows_the_year_of_its_last_day(site):
+def test_a_custom_period_shows_the_review_of_its_last_days_year(site):
     assert "this is 2025" in site.text("/review?period=2025-03-01..2025-07-14")

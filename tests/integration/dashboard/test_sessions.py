@@ -16,7 +16,7 @@ def test_a_pause_of_half_an_hour_ends_a_session(site):
     assert "plays a session 1.2" in text
 
 
-def test_sessions_count_at_the_hour_they_start(site):
+def test_a_session_counts_in_the_hour_in_which_it_starts(site):
     text = site.text("/sessions?period=2025")
 
     assert "20:00: 1 session" in text
@@ -31,7 +31,7 @@ def test_the_longest_session_links_to_its_day(site):
     assert "Tue 4 Mar 2025 from 20:56 14 min 2 plays" in site.text("/sessions?period=2025")
 
 
-def test_days_in_a_row_are_a_streak(site):
+def test_consecutive_days_with_plays_are_a_streak(site):
     text = site.text("/sessions?period=2025")
 
     assert "longest streak ever 2 days until 14 Jul 2025" in text
@@ -39,7 +39,7 @@ def test_days_in_a_row_are_a_streak(site):
     assert "current streak – no streak goes on" in text
 
 
-def test_unknown_later_days_do_not_break_a_streak(site):
+def test_days_in_a_gap_after_the_last_play_do_not_end_a_streak(site):
     # The last poll was on 31 December 2025, so later days are unknown.
     site.play("2025-12-30 12:00", "Kites", "Wren", 200_000)
     site.play("2025-12-31 12:00", "Kites", "Wren", 200_000)
@@ -49,19 +49,19 @@ def test_unknown_later_days_do_not_break_a_streak(site):
     assert "30 Dec 2025 – 31 Dec 2025 goes on 2 days" in text
 
 
-def test_the_last_known_day_may_still_get_plays(site):
+def test_a_streak_to_the_day_before_the_last_known_day_is_current(site):
     site.play("2025-12-30 12:00", "Kites", "Wren", 200_000)
 
     assert "current streak 1 day since 30 Dec 2025" in site.text("/sessions?period=2025")
 
 
-def test_a_known_day_without_plays_breaks_a_streak(site):
+def test_a_known_day_without_plays_ends_a_streak(site):
     site.play("2025-12-29 12:00", "Kites", "Wren", 200_000)
 
     assert "current streak – no streak goes on" in site.text("/sessions?period=2025")
 
 
-def test_a_day_in_an_open_gap_does_not_break_a_streak(site):
+def test_a_day_in_an_open_gap_does_not_end_a_streak(site):
     site.gap("2025-07-14 22:00", "2025-07-16 22:00")
     site.play("2025-07-17 12:00", "Kites", "Wren", 200_000)
 
@@ -71,7 +71,7 @@ def test_a_day_in_an_open_gap_does_not_break_a_streak(site):
     assert "3 days" in text
 
 
-def test_the_first_play_is_a_milestone(site):
+def test_the_first_play_is_listed_as_a_milestone(site):
     assert "Ferries Ada 1 2 Jan 2024" in site.text("/sessions?period=2025")
 
 
@@ -84,7 +84,7 @@ def test_the_first_play_is_a_milestone(site):
         ("size=5", []),
     ],
 )
-def test_a_bar_links_to_its_sessions(site, chosen, expected):
+def test_a_bar_of_the_sessions_chart_links_to_its_sessions(site, chosen, expected):
     site.play("2025-09-01 18:00", "Ferries", "Ada", 20 * 60_000)
 
     text = site.text(f"/sessions?period=2025&{chosen}")
@@ -93,7 +93,7 @@ def test_a_bar_links_to_its_sessions(site, chosen, expected):
     assert re.findall(r"(\w+ \d+ \w+ \d+) from", listed) == expected
 
 
-def test_a_bar_without_sessions_has_no_link(site):
+def test_a_day_without_sessions_has_no_link_in_the_chart(site):
     source = site.source("/sessions?period=2025")
 
     assert 'href="/sessions?period=2025&amp;hour=20#longest"' in source

@@ -5,7 +5,7 @@ import pytest
 from tests.integration.dashboard.site import plain
 
 
-def test_the_rate_covers_known_plays_only(site):
+def test_the_skip_rate_covers_only_plays_known_to_be_skipped_or_not(site):
     text = site.text("/skips?period=2025")
 
     # 2 of the 5 plays of an export; the sixth came from a poll.
@@ -13,7 +13,7 @@ def test_the_rate_covers_known_plays_only(site):
     assert "plays marked as skipped or not 5 83 % of 6 plays" in text
 
 
-def test_an_hour_without_known_plays_has_no_rate(site):
+def test_an_hour_without_known_skips_shows_no_skip_rate(site):
     text = site.text("/skips?period=2025")
 
     assert "21:00: 67 % of 3 plays known" in text
@@ -22,7 +22,7 @@ def test_an_hour_without_known_plays_has_no_rate(site):
 
 
 @pytest.mark.parametrize("page", ["skips", "mood", "health"])
-def test_a_page_of_all_plays_disables_measure_and_rule(page, site):
+def test_pages_that_count_all_plays_disable_measure_and_rule(page, site):
     source = site.source(f"/{page}?period=2025&measure=minutes&rule=done")
 
     assert "are of all plays." in plain(source)
@@ -33,14 +33,14 @@ def test_a_page_of_all_plays_disables_measure_and_rule(page, site):
         assert f'<input type="hidden" name="{name}" value="{value}">' in source
 
 
-def test_other_pages_enable_measure_and_rule(site):
+def test_pages_that_use_measure_and_rule_enable_them(site):
     source = site.source("/top?period=2025&measure=minutes&rule=done")
 
     assert " disabled" not in source
     assert '<input type="hidden" name="rule"' not in source.split("</form>")[0]
 
 
-def test_skips_are_unknown_before_an_export(empty_site):
+def test_without_an_export_the_skip_rate_is_unknown(empty_site):
     empty_site.play("2025-07-13 10:00", "Kites", "Wren", None)
 
     text = empty_site.text("/skips?period=2025")
@@ -49,7 +49,7 @@ def test_skips_are_unknown_before_an_export(empty_site):
     assert "skipped –" in text
 
 
-def test_reasons_are_in_plain_english(site):
+def test_start_and_end_reasons_are_in_plain_english(site):
     text = site.text("/skips?period=2025")
 
     # 3 of the 5 plays with a reason were played to the end, and none of them was skipped.
@@ -58,7 +58,7 @@ def test_reasons_are_in_plain_english(site):
     assert "known of 83 %" in text
 
 
-def test_a_context_has_one_type_in_every_period(site):
+def test_whole_and_partial_months_classify_contexts_the_same(site):
     liked = "spotify:user:me:collection"
     site.play("2025-05-10 10:00", "Salt", "Ada", 200_000, context_uri=liked)
     site.play("2025-05-20 10:00", "Salt", "Ada", 200_000, context_uri="spotify:playlist:1")
@@ -70,7 +70,7 @@ def test_a_context_has_one_type_in_every_period(site):
         assert "liked songs 33 %" in text
 
 
-def test_artists_with_enough_plays_have_a_rate(site):
+def test_only_artists_with_enough_plays_have_a_skip_rate(site):
     for minute in range(20, 50):
         site.play(f"2025-09-01 12:{minute}", "Salt", "Ada", 10_000)
 
@@ -81,7 +81,7 @@ def test_artists_with_enough_plays_have_a_rate(site):
     assert "Wren 0 % of" not in text
 
 
-def test_days_around_whole_months_count_too(site):
+def test_days_outside_whole_months_are_counted(site):
     # 4 March to 13 July: in July, one play has a known skip state, and was not skipped.
     text = site.text("/skips?period=2025-03-04..2025-07-13")
 
@@ -89,7 +89,7 @@ def test_days_around_whole_months_count_too(site):
     assert "played to its end 50 % 0 %" in text
 
 
-def test_spotifys_placeholders_are_unknown(site):
+def test_spotifys_placeholder_values_are_not_shown(site):
     site.play(
         "2025-09-01 12:00",
         "Salt",

@@ -23,14 +23,14 @@ INSERT = (
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_unrefreshed_plays_break_no_page(get, owner, database, path):
+def test_every_page_works_with_plays_not_yet_refreshed(get, owner, database, path):
     owner.run(INSERT)
 
     for state in STATES:
         assert_complete(get(with_query(path, state)))
 
 
-def test_an_unrefreshed_play_shows_its_own_names(get, owner, database):
+def test_a_play_not_yet_refreshed_shows_the_names_in_its_own_record(get, owner, database):
     owner.run(INSERT)
 
     text = plain(get("/day/2025-03-05").text)
@@ -39,7 +39,7 @@ def test_an_unrefreshed_play_shows_its_own_names(get, owner, database):
     assert "Ada Quince" in text
 
 
-def test_a_list_counts_at_least_its_shown_plays(get, owner, database):
+def test_the_count_above_a_list_is_never_below_the_plays_shown(get, owner, database):
     owner.run(
         "INSERT INTO listening_history (listener, source, track_uri, track_name, artist_name, "
         "played_at, ms_played) SELECT 'me', 'extended-history', 'spotify:track:1', 'Salt', "
@@ -85,13 +85,13 @@ def _while_months_wait(database):
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/day/2025-06-05"])
-def test_a_new_name_breaks_no_page_during_a_refresh(get, renamed, path):
+def test_every_page_works_while_a_rename_is_partly_refreshed(get, renamed, path):
     for _ in _while_months_wait(renamed):
         for state in (*STATES, "period=2025-01-10..2025-06-10", "period=2025-02"):
             assert_complete(get(with_query(path, state)))
 
 
-def test_a_new_name_breaks_no_list_during_a_refresh(get, renamed):
+def test_every_list_works_while_a_rename_is_partly_refreshed(get, renamed):
     for _ in _while_months_wait(renamed):
         for page in ("top", "top.csv"):
             for kind in KINDS:
@@ -99,7 +99,7 @@ def test_a_new_name_breaks_no_list_during_a_refresh(get, renamed):
                     assert_complete(get(f"/{page}?kind={kind}&period={period}&sort=name"))
 
 
-def test_a_new_name_breaks_no_item_during_a_refresh(get, owner, renamed):
+def test_item_pages_work_while_a_rename_is_partly_refreshed(get, owner, renamed):
     for _ in _while_months_wait(renamed):
         for kind in KINDS:
             items = owner.run(f"SELECT {kind}_id FROM reporting.{kind}s")  # noqa: S608 - our words
@@ -107,14 +107,14 @@ def test_a_new_name_breaks_no_item_during_a_refresh(get, owner, renamed):
                 assert_complete(get(f"/{kind}/{item}?period=all"))
 
 
-def test_a_name_without_plays_is_deleted(owner, renamed):
+def test_a_refresh_deletes_names_that_have_no_plays(owner, renamed):
     *_, _ = _while_months_wait(renamed)
 
     names = owner.run("SELECT name FROM derived.name WHERE kind = 'artist' ORDER BY name")
     assert names == [["Ada Quince"], ["Wren"]]
 
 
-def test_every_page_says_that_a_refresh_is_running(get, owner, load, database):
+def test_every_page_shows_that_a_refresh_is_pending(get, owner, load, database):
     owner.run(INSERT)
     owner.run(INSERT.replace("2025-03-05", "2025-04-05"))
 
@@ -137,12 +137,12 @@ def unseen(database):
         _hear(database, f"2025-03-05 21:{minute}Z", "x", "Ada Quince", 200_000)
 
 
-def test_unrefreshed_plays_take_no_rank(get, unseen):
+def test_plays_not_yet_refreshed_take_no_place_in_the_ranking(get, unseen):
     assert len(set(re.findall(r"Band \d", get("/rank?period=2025-03").text))) == 10
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_shares_add_up_to_1_beside_unrefreshed_plays(get, unseen, kind):
+def test_shares_add_up_to_1_despite_plays_not_yet_refreshed(get, unseen, kind):
     answer = get(f"/top.csv?kind={kind}&period=2025-03-01..2025-03-20")
 
     shares = [float(row["share"]) for row in csv.DictReader(answer.text.splitlines())]

@@ -13,7 +13,7 @@ def test_a_play_counts_in_its_local_hour(site):
     assert "Sat 22:00: 0 plays" in text
 
 
-def test_shares_are_compared_with_the_previous_year(site):
+def test_shares_by_hour_are_compared_with_the_previous_year(site):
     text = site.text("/when?period=2025")
 
     assert "fullest hour 21:00 21:00 in 2024" in text
@@ -32,7 +32,7 @@ def test_the_fullest_hour_and_day_link_to_their_plays(site):
     ]
 
 
-def test_a_day_in_a_gap_is_unknown_not_0(site):
+def test_a_day_in_a_gap_shows_a_dash_not_0(site):
     site.gap("2025-07-12 23:00", "2025-07-15 10:00")
 
     text = site.text("/when?period=2025-07")
@@ -42,14 +42,14 @@ def test_a_day_in_a_gap_is_unknown_not_0(site):
     assert "Tue 15 Jul 2025: \N{EN DASH}" in text
 
 
-def test_counts_follow_the_rule(site):
+def test_hourly_counts_use_the_chosen_counting_rule(site):
     text = site.text("/when?period=2025&rule=all")
 
     assert "Tue 21:00: 3 plays" in text
     assert "at the weekend 33 %" in text
 
 
-def test_minutes_are_weighted_by_time(site):
+def test_with_measure_minutes_the_charts_show_listening_time(site):
     text = site.text("/when?period=2025&measure=minutes")
 
     # 400 of 850 seconds; 200 of them are estimated.
@@ -62,7 +62,7 @@ def test_a_month_is_compared_with_the_same_month_last_year(site):
     assert "Jan 2025: 0 plays (1 play a year before)" in site.text("/when?period=2025")
 
 
-def test_a_month_before_the_first_play_is_unknown(site):
+def test_a_month_before_the_first_play_shows_a_dash_not_0(site):
     site.play("2023-03-05 20:00", "Ferries", "Ada", 200_000)
 
     text = site.text("/when?period=2025")
@@ -71,14 +71,14 @@ def test_a_month_before_the_first_play_is_unknown(site):
     assert "Apr 2023: 0 plays" in text
 
 
-def test_years_are_side_by_side_with_links(site):
+def test_years_are_shown_side_by_side_with_links(site):
     source = site.source("/when?period=2025")
 
     assert "/when?period=2025-07" in source
     assert "/when?period=2024" in source
 
 
-def test_a_short_period_is_drawn_by_day(site):
+def test_a_short_period_is_charted_by_day(site):
     source = site.source("/when?period=2025-07")
 
     assert "Sun 13 Jul 2025: 2 plays" in source
@@ -101,7 +101,7 @@ def test_a_month_after_the_last_poll_is_marked(site):
 
 
 @pytest.mark.parametrize("period", ["2023", "2025-05-10..2025-05-12"])
-def test_hours_of_an_unknown_period_are_unknown(site, period):
+def test_hours_of_a_period_without_coverage_show_a_dash(site, period):
     site.gap("2025-05-02 00:00", "2025-06-03 00:00")
 
     text = site.text(f"/when?period={period}")
@@ -118,12 +118,12 @@ def test_a_known_year_without_plays_shows_0(site):
     assert re.search(r"Dec 2023: 0 plays 0 (?!play)", text)
 
 
-def test_the_sum_of_a_year_is_a_number(site):
+def test_the_total_column_of_a_year_has_no_unit(site):
     # One play in 2024.
     assert re.search(r"Dec 2024: 0 plays 1 (?!play)", site.text("/when?period=2025"))
 
 
-def test_years_with_a_gap_show_a_minimum(site):
+def test_totals_of_years_with_a_gap_are_shown_as_at_least(site):
     site.gap("2020-03-02 00:00", "2021-12-31 00:00")
     site.play("2020-03-01 20:00", "Ferries", "Ada", 200_000)
 

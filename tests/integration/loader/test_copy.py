@@ -33,7 +33,7 @@ def copied(connect):
      "🎧👩‍🎤", "'; --", '"', ":name"],
     ids=ascii,
 )  # fmt: skip
-def test_copy_keeps_an_odd_text_beside_null(copied, text):
+def test_copy_preserves_control_characters_and_escapes_next_to_null(copied, text):
     assert copied([[text, None], [None, text]]) == [[text, None], [None, text]]
 
 
@@ -41,11 +41,11 @@ def test_copy_keeps_an_odd_text_beside_null(copied, text):
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=st.lists(st.tuples(st.none() | TEXTS, st.none() | ODD_TEXTS), min_size=1, max_size=20))
-def test_copy_keeps_any_text(copied, rows):
+def test_copy_preserves_any_generated_text(copied, rows):
     assert copied(rows) == [list(row) for row in rows]
 
 
-def test_copy_keeps_every_character_except_nul_and_surrogates(copied):
+def test_copy_preserves_every_character_except_nul_and_surrogates(copied):
     every = "".join(chr(code) for code in range(1, 0x11_0000) if not 0xD800 <= code <= 0xDFFF)
 
     ((one, other),) = copied([[every, json.dumps(every)]])

@@ -46,7 +46,7 @@ def near_queries(sent):
     return [rest for statement, *rest in sent if statement == STATEMENTS["near_plays"]]
 
 
-def test_plays_without_stored_neighbours_take_one_query(load, queries):
+def test_plays_with_no_stored_play_near_them_take_one_query(load, queries):
     load(export(*plays_apart(50)))
     queries.clear()
 
@@ -56,14 +56,14 @@ def test_plays_without_stored_neighbours_take_one_query(load, queries):
     assert not [statement for statement, *_ in queries if "merged_record\n" in statement]
 
 
-def test_plays_of_one_session_share_one_index_scan(load, queries):
+def test_plays_of_one_track_close_in_time_share_one_index_scan(load, queries):
     load(export(*(a_play(hours * 3_600 + 200 * n) for n in range(10) for hours in (0, 1, 5))))
 
     ((parameters, _),) = near_queries(queries)
     assert parameters["exports"].count("[") == 3
 
 
-def test_a_play_inside_a_stored_chain_finds_both_ends_quickly(load, queries, rows):
+def test_a_play_amid_1500_pairs_one_second_apart_takes_ten_queries(load, queries, rows):
     load(*(export(*chain(n, n + 500), number=n) for n in range(0, 3_000, 500)))
     queries.clear()
 
@@ -96,7 +96,7 @@ def crowd(request, load):
     return another
 
 
-def test_a_play_among_too_many_records_is_refused(crowd, low_bound, load, rows):
+def test_a_play_near_more_than_60_stored_records_is_refused(crowd, low_bound, load, rows):
     before = rows("SELECT * FROM listening_history ORDER BY id")
 
     with pytest.raises(
@@ -108,7 +108,7 @@ def test_a_play_among_too_many_records_is_refused(crowd, low_bound, load, rows):
     assert rows("SELECT count(*) FROM loaded_batch") == [[1]]
 
 
-def test_a_message_among_too_many_records_fails_alone(crowd, low_bound, load, rows):
+def test_only_the_message_near_too_many_records_fails(crowd, low_bound, load, rows):
     far = [export(a_play(86_400 * n), origin=f"far-{n}") for n in (1, 2, 3)]
     messages = [
         ("m0", far[0]),
@@ -123,7 +123,9 @@ def test_a_message_among_too_many_records_fails_alone(crowd, low_bound, load, ro
     assert rows("SELECT count(*) FROM listening_history WHERE played_at > '2026-11-02'") == [[3]]
 
 
-def test_a_refusal_reads_only_as_many_rows_as_the_limit_allows(crowd, low_bound, load, queries):
+def test_refusing_a_crowded_play_reads_few_more_rows_than_the_limit(
+    crowd, low_bound, load, queries
+):
     queries.clear()
 
     with pytest.raises(DatabaseRefusalError):
@@ -134,7 +136,7 @@ def test_a_refusal_reads_only_as_many_rows_as_the_limit_allows(crowd, low_bound,
     assert max(found) <= MOST + 1
 
 
-def test_a_load_merges_as_many_records_as_the_limit_allows(low_bound, load, rows):
+def test_a_play_near_exactly_the_limit_of_records_is_merged(low_bound, load, rows):
     plays = chain(0, MOST)
     load(export(*plays))
 
@@ -143,7 +145,7 @@ def test_a_load_merges_as_many_records_as_the_limit_allows(low_bound, load, rows
     assert rows("SELECT duplicates FROM loaded_batch WHERE number = 1") == [[1]]
 
 
-def test_the_refusal_names_a_play_inside_the_crowd(low_bound, database, load):
+def test_the_refusal_names_the_crowded_play_not_another_of_its_load(low_bound, database, load):
     load(export(*chain(0, MOST + 1)))
     beside = export(*(a_play(-86_400 * n, f"other{n}") for n in range(5)), origin="beside")
     load(beside)
@@ -154,7 +156,7 @@ def test_the_refusal_names_a_play_inside_the_crowd(low_bound, database, load):
     assert "spotify:track:boats of listener me at 2026-11-01T12:00" in str(refusal.value)
 
 
-def test_the_widest_window_pairs_only_within_its_reach(database, rows):
+def test_the_widest_match_window_pairs_no_plays_beyond_600_s(database, rows):
     wide = Store(database, timedelta(seconds=600))
     wide.load([a_batch(a_play(0), a_play(599, "b"))])
 

@@ -38,7 +38,7 @@ def left(months):
     return {"months_left": months, "error": None}
 
 
-def test_marked_months_are_refreshed(plays, instead_of_refresh):
+def test_the_derive_function_refreshes_stale_months(plays, instead_of_refresh):
     with instead_of_refresh(NOTHING):
         assert ask(seconds=0.1) == left(2)
 
@@ -55,7 +55,9 @@ def test_a_rebuild_recomputes_every_month(plays, instead_of_refresh):
     assert ask() == left(0)
 
 
-def test_a_time_zone_moves_the_listeners_whole_history(plays, zones, instead_of_refresh):
+def test_a_derive_event_with_a_time_zone_recomputes_the_whole_history(
+    plays, zones, instead_of_refresh
+):
     ask()
 
     with instead_of_refresh(NOTHING):
@@ -68,7 +70,7 @@ def test_a_time_zone_moves_the_listeners_whole_history(plays, zones, instead_of_
     assert zones() == {"me": "Europe/Berlin"}
 
 
-def test_the_default_zone_is_set_for_listeners_without_a_zone(zones):
+def test_the_default_time_zone_applies_to_listeners_without_one(zones):
     ask(time_zones={"anna": "Asia/Kolkata"})
 
     ask(default_time_zone="Europe/Berlin")
@@ -99,7 +101,7 @@ def test_the_default_zone_is_set_for_listeners_without_a_zone(zones):
     ],
     ids=["listener", "zone", "spelling", "offset"],
 )
-def test_an_unknown_listener_or_zone_is_named_and_changes_nothing(plays, zones, event, error):
+def test_an_unknown_listener_or_time_zone_is_refused_by_name(plays, zones, event, error):
     ask()
 
     answer = ask(rebuild=True, **event)
@@ -118,19 +120,19 @@ def test_an_unknown_listener_or_zone_is_named_and_changes_nothing(plays, zones, 
         ({"time_zone": {"me": "UTC"}}, "wrong fields: time_zone"),
     ],
 )
-def test_an_event_that_is_not_a_derivation_fails(event, wrong):
+def test_a_malformed_derive_event_fails_with_the_reason(event, wrong):
     with pytest.raises(MessageError, match=f"the event cannot be read as a derivation; {wrong}$"):
         handler(event, CONTEXT)
 
 
-def test_an_unavailable_database_fails_the_function(function):
+def test_an_unavailable_database_fails_the_invocation(function):
     function.know("loader", port=1)
 
     with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
         ask()
 
 
-def test_a_failed_refresh_fails_the_function_and_keeps_the_marks(plays, instead_of_refresh):
+def test_a_failed_refresh_fails_the_invocation_and_keeps_months_stale(plays, instead_of_refresh):
     with (
         instead_of_refresh("RAISE EXCEPTION 'no such luck';"),
         pytest.raises(DatabaseAwayError, match="no such luck"),

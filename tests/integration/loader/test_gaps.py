@@ -63,7 +63,7 @@ def is_closed(rows):
     return lambda: [closed for (closed,) in rows(IS_CLOSED)]
 
 
-def test_an_outage_opens_a_gap_and_records_no_poll(load, rows):
+def test_an_outage_report_opens_a_gap_and_stores_no_poll(load, rows):
     load(outage())
 
     assert rows(STORED) == [["me", NOON, None, "no answer", "outages/me/0", None]]
@@ -74,7 +74,7 @@ def test_an_outage_opens_a_gap_and_records_no_poll(load, rows):
     assert rows("SELECT origin, plays FROM loaded_batch") == [["outages/me/0", 0]]
 
 
-def test_a_poll_ends_the_gap_that_an_outage_opened(load, rows):
+def test_a_poll_stores_the_end_of_a_gap_opened_by_an_outage(load, rows):
     load(outage(), polled(a_gap(end=2, reason="a full page, after no answer")))
 
     assert rows(STORED) == [["me", NOON, at(2), "a full page, after no answer", "polls/me/1", None]]
@@ -105,7 +105,7 @@ def test_a_gap_reopens_if_a_later_poll_missed_plays(load, rows, is_closed):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
-def test_a_gap_closed_twice_names_the_first_origin(load, rows, order):
+def test_a_gap_closed_by_two_polls_names_the_first_as_closed_by(load, rows, order):
     closing = [polled(a_gap(end=2, is_closed=True), f"polls/me/{n}") for n in range(2)]
 
     load(*closing[::order])
@@ -114,7 +114,7 @@ def test_a_gap_closed_twice_names_the_first_origin(load, rows, order):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
-def test_the_later_of_two_ends_counts(load, rows, order):
+def test_of_two_reported_ends_of_a_gap_the_later_is_stored(load, rows, order):
     batches = [polled(a_gap(end=2)), polled(a_gap(end=3), origin="polls/me/2")]
 
     load(*batches[::order])
@@ -133,7 +133,7 @@ def test_a_poll_closes_the_gaps_of_earlier_polls(load, rows, is_closed):
     assert rows("SELECT DISTINCT closed_by FROM gap") == [["polls/me/3"]]
 
 
-def test_two_listeners_have_separate_gaps_with_the_same_start(load, rows):
+def test_gaps_of_two_listeners_with_one_start_stay_separate(load, rows):
     load(outage(), outage(listener="jane"))
 
     assert [listener for listener, *_ in rows(STORED)] == ["jane", "me"]
@@ -183,7 +183,7 @@ def is_missing(batches) -> bool:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(batches=st.builds(add, REPORTS, UPLOADS), data=st.data())
-def test_any_order_and_repetition_of_reports_give_the_same_gap(owner, load, rows, batches, data):
+def test_gap_reports_in_any_order_or_repeated_give_the_same_gap(owner, load, rows, batches, data):
     owner.run("TRUNCATE gap, poll, loaded_batch, import_report")
     load(*batches)
     in_order = rows(STATE)
@@ -205,7 +205,7 @@ def batches_of_an_upload():
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
-def test_an_upload_closes_the_gap_it_covers_in_any_order(load, rows, order):
+def test_an_upload_closes_a_gap_reported_before_or_after_it(load, rows, order):
     batches = [*batches_of_an_upload(), polled(a_gap(0, 2))]
     *before, last = (batches[n] for n in order)
     load(*before)
@@ -227,7 +227,7 @@ def test_an_incomplete_upload_closes_no_gap(load, is_closed, missing):
     assert is_closed() == [False]
 
 
-def test_a_complete_upload_in_one_load_closes_a_gap(database, load, is_closed):
+def test_an_upload_whose_batches_arrive_in_one_load_closes_a_gap(database, load, is_closed):
     load(polled(a_gap(0, 2)))
 
     Store(database).load(batches_of_an_upload())
@@ -235,7 +235,7 @@ def test_a_complete_upload_in_one_load_closes_a_gap(database, load, is_closed):
     assert is_closed() == [True]
 
 
-def test_a_closed_gap_keeps_its_closing_time(load, rows):
+def test_a_later_report_does_not_change_the_closing_time_of_a_gap(load, rows):
     load(polled(a_gap(0, 2)), upload(span(-1, 3)))
     (before,) = rows("SELECT closed_at FROM gap")
 
@@ -273,7 +273,7 @@ REPORTS_OF_GAPS = {
 
 
 @pytest.mark.parametrize(("batches", "closed"), REPORTS_OF_GAPS.values(), ids=REPORTS_OF_GAPS)
-def test_a_gap_is_closed_by_a_poll_or_by_an_upload_that_covers_it(load, is_closed, batches, closed):
+def test_a_gap_closes_only_by_a_poll_or_upload_that_covers_it(load, is_closed, batches, closed):
     load(*batches)
 
     assert is_closed() == closed

@@ -104,7 +104,7 @@ def counted_targets() -> list[Any]:
 
 
 @pytest.mark.parametrize(("panel", "target", "count"), counted_targets())
-def test_each_query_returns_the_columns_its_panel_needs(panel, target, count, query):
+def test_each_grafana_query_returns_the_columns_its_panel_needs(panel, target, count, query):
     found = query(target, count)
 
     assert found.rows
@@ -117,7 +117,7 @@ def test_each_query_returns_the_columns_its_panel_needs(panel, target, count, qu
     ("panel", "target"),
     [each for each in targets() if each.values[1]["format"] == "time_series"],
 )
-def test_a_time_series_has_a_sorted_time_and_numbers(panel, target, query):
+def test_a_time_series_query_returns_sorted_times_and_numbers(panel, target, query):
     found = query(target)
 
     times = [row[found.columns.index("time")] for row in found.rows]
@@ -135,17 +135,17 @@ def test_a_time_series_has_a_sorted_time_and_numbers(panel, target, query):
 @pytest.mark.parametrize(
     ("panel", "target"), [each for each in targets() if each.values[0]["type"] == "stat"]
 )
-def test_a_stat_has_one_row_of_numbers(panel, target, query):
+def test_a_stat_panel_query_returns_one_row_of_numbers(panel, target, query):
     (row,) = query(target).rows
 
     assert {type(value) for value in row} <= {int, float, Decimal, type(None)}
 
 
-def test_the_listener_variable_selects_a_listener(query):
+def test_the_grafana_variable_listener_selects_a_listener(query):
     assert query({"rawSql": VARIABLES["listener"]["query"]}).rows == [("anna",), ("me",)]
 
 
-def test_gaps_are_shown_in_the_listeners_time(query):
+def test_gap_annotations_use_the_listeners_local_time(query):
     found = query(GAPS["target"])
 
     assert found == (
@@ -154,11 +154,11 @@ def test_gaps_are_shown_in_the_listeners_time(query):
     )
 
 
-def test_a_gap_outside_the_range_is_not_shown(query):
+def test_a_gap_outside_the_dashboards_time_range_is_not_shown(query):
     assert query(GAPS["target"], time_range=("2024-07-03T00:00:00Z", YEARS[1])).rows == []
 
 
-def test_totals_compare_with_the_same_number_of_days_before(show):
+def test_totals_are_compared_with_an_equal_number_of_preceding_days(show):
     # The third evening and a day without a play; the first and second evening.
     two_days = ("2019-03-12T00:00:00Z", "2019-03-13T23:59:59Z")
 
@@ -166,7 +166,7 @@ def test_totals_compare_with_the_same_number_of_days_before(show):
     assert show("${count:text}", count="minutes", time_range=two_days) == [(4, Decimal("8.33"))]
 
 
-def test_days_are_local_days_in_any_zone_of_the_tool(show):
+def test_panels_use_the_listeners_local_days_in_any_grafana_time_zone(show):
     night = ("2019-03-16T00:00:00Z", "2019-03-16T23:59:59Z")
 
     assert show("${count:text} a day", time_range=night) == [
@@ -178,7 +178,7 @@ def test_days_are_local_days_in_any_zone_of_the_tool(show):
     ("count", "first"),
     [("plays_30s", ("Boats", 3)), ("plays_all", ("Trains", 4)), ("minutes", ("Boats", 12))],
 )
-def test_a_top_list_is_ordered_by_the_chosen_count(count, first, show, database):
+def test_a_top_list_is_sorted_by_the_variable_count(count, first, show, database):
     for skipped_at in ("2019-03-20 12:00", "2019-03-20 12:01"):
         hear(database, TRAINS, skipped_at, 0.1)
     # In the last hours of March in UTC, but in April in the listener's zone.
@@ -190,20 +190,20 @@ def test_a_top_list_is_ordered_by_the_chosen_count(count, first, show, database)
     assert (track, counted) == first
 
 
-def test_variety_counts_the_whole_months_that_the_range_touches(show):
+def test_variety_counts_the_whole_of_each_month_in_the_range(show):
     assert show("Variety", time_range=("2019-03-31T00:00:00Z", "2019-05-01T00:00:00Z")) == [
         (2, 2, 2)
     ]
 
 
-def test_streaks_follow_the_chosen_rule(show, database):
+def test_the_streaks_panel_uses_the_chosen_counting_rule(show, database):
     hear(database, BOATS, "2019-03-13 12:00", 0.1)
 
     assert show("Streaks of all time", count="plays_30s") == [(3, 0)]
     assert show("Streaks of all time", count="minutes") == [(4, 0)]
 
 
-def test_the_week_shows_only_hours_with_plays(show):
+def test_hour_and_weekday_leaves_hours_without_plays_empty(show):
     rows = show("Hour and weekday", time_range=("2019-03-01T00:00:00Z", "2019-03-31T00:00:00Z"))
 
     assert [row[0] for row in rows] == [f"{hour:02}:00" for hour in range(24)]
@@ -211,7 +211,7 @@ def test_the_week_shows_only_hours_with_plays(show):
     assert rows[22] == ("22:00", 1, 1, None, None, None, None, None)
 
 
-def test_the_last_plays_are_of_the_listeners_days(show):
+def test_last_plays_selects_by_the_listeners_local_day(show):
     night = ("2019-03-16T00:00:00Z", "2019-03-16T23:59:59Z")
 
     assert show("Last plays", time_range=night) == [
@@ -219,7 +219,7 @@ def test_the_last_plays_are_of_the_listeners_days(show):
     ]
 
 
-def test_new_and_known_plays_add_up_to_all_plays(show):
+def test_the_panel_splits_plays_into_new_and_known_artists(show):
     assert show("Plays of new and known artists") == [
         ("2019-03", 5, 0),
         ("2019-05", 0, 1),
@@ -229,7 +229,7 @@ def test_new_and_known_plays_add_up_to_all_plays(show):
     ]
 
 
-def test_the_dashboard_has_the_fields_that_grafana_documents():
+def test_the_dashboard_json_has_the_fields_that_grafana_documents():
     """https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/"""
     assert isinstance(DASHBOARD["schemaVersion"], int)
     assert 8 <= len(DASHBOARD["uid"]) <= 40
@@ -238,11 +238,11 @@ def test_the_dashboard_has_the_fields_that_grafana_documents():
     assert set(DASHBOARD["time"]) == {"from", "to"}
 
 
-def test_the_dashboard_shows_dates_in_utc():
+def test_the_grafana_dashboard_sets_its_time_zone_to_utc():
     assert DASHBOARD["timezone"] == "utc"
 
 
-def test_every_query_uses_the_source_chosen_at_import():
+def test_every_query_uses_the_data_source_chosen_at_import():
     (chosen,) = DASHBOARD["__inputs"]
     asked = [GAPS, GAPS["target"], VARIABLES["listener"], *PANELS]
     asked += [target for panel in PANELS for target in panel["targets"]]
@@ -252,26 +252,26 @@ def test_every_query_uses_the_source_chosen_at_import():
     assert [each["datasource"] for each in asked] == [SOURCE] * len(asked)
 
 
-def test_the_dashboard_requires_the_panel_types_it_uses():
+def test_the_dashboard_declares_every_panel_type_it_uses():
     required = {each["id"] for each in DASHBOARD["__requires"] if each["type"] == "panel"}
 
     assert required == {panel["type"] for panel in PANELS}
 
 
-def test_every_used_variable_is_defined():
+def test_every_dashboard_variable_used_in_a_query_is_defined():
     used = set(re.findall(r"\$\{(\w+)", json.dumps(DASHBOARD)))
 
     assert used == set(VARIABLES) | {"DS_LISTENING"}
 
 
-def test_the_options_of_count_match_its_query():
+def test_the_options_listed_for_variable_count_match_its_query():
     # Grafana recomputes the options from the query, which lists `text : value`.
     listed = [part.strip().split(" : ") for part in VARIABLES["count"]["query"].split(",")]
 
     assert listed == [[each["text"], each["value"]] for each in VARIABLES["count"]["options"]]
 
 
-def test_panels_have_distinct_ids_and_places():
+def test_panels_have_distinct_ids_and_do_not_overlap():
     boxes = [panel["gridPos"] for panel in DASHBOARD["panels"]]
 
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(boxes)

@@ -60,7 +60,9 @@ def empty(owner):
 
 @few_examples
 @given(records=FEW_RECORDS, data=st.data())
-def test_any_order_split_and_repetition_give_the_same_rows(empty, load, rows, records, data):
+def test_loading_in_any_order_split_or_repetition_gives_the_same_rows(
+    empty, load, rows, records, data
+):
     empty()
     load(records, "at-once", per_batch=500)
     at_once = rows(SHOWN)
@@ -77,7 +79,7 @@ def test_any_order_split_and_repetition_give_the_same_rows(empty, load, rows, re
 
 @few_examples
 @given(data=st.data())
-def test_healing_between_loads_changes_only_popularity(empty, load, heal, rows, data):
+def test_features_loaded_between_plays_change_only_popularity(empty, load, heal, rows, data):
     records = data.draw(FEW_RECORDS)
     heals = data.draw(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(IDS)), max_size=3))
     empty()
@@ -120,7 +122,7 @@ def test_an_upgraded_row_keeps_its_id(load, rows):
     ]
 
 
-def test_a_record_finds_its_row_after_the_window_narrowed(load, rows):
+def test_a_record_still_finds_its_row_after_the_match_window_shrinks(load, rows):
     load([reported(60), exported(0)], "wide")
 
     load([exported(0)], "narrow", window=timedelta(seconds=30))

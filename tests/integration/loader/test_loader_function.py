@@ -43,7 +43,7 @@ def function(database, deployment):
     return deployment
 
 
-def test_a_message_becomes_rows(function, database):
+def test_each_play_of_a_message_is_stored_as_a_row(function, database):
     batch = a_batch(a_play(0.123), a_play(3_600, "b"))
 
     assert run(batch) == []
@@ -52,7 +52,7 @@ def test_a_message_becomes_rows(function, database):
     ]
 
 
-def test_a_redelivered_message_changes_nothing(function, database):
+def test_a_redelivered_message_stores_no_row_twice(function, database):
     run(a_batch(a_play()))
     before = database.run("SELECT * FROM listening_history"), database.run("TABLE loaded_batch")
 
@@ -77,7 +77,7 @@ def test_a_redelivered_message_changes_nothing(function, database):
     ],
     ids=["number", "origin", "NUL in a report", "count in a report"],
 )  # fmt: skip
-def test_refused_data_and_poison_fail_alone(function, database, refused):
+def test_only_unstorable_and_unparsable_messages_fail_in_a_batch(function, database, refused):
     one, two, three = (a_batch(play, origin=play.track_uri) for play in plays_apart(3))
 
     assert run(one, "{", two, refused, three) == ["m1", "m3"]
@@ -85,7 +85,7 @@ def test_refused_data_and_poison_fail_alone(function, database, refused):
     assert database.run("SELECT count(*) FROM listening_history") == [[3]]
 
 
-def test_the_connection_is_reused(function, database):
+def test_a_second_invocation_reuses_the_connection(function, database):
     run(a_batch(a_play()))
     first = database.run(BACKENDS)
 
@@ -95,7 +95,7 @@ def test_the_connection_is_reused(function, database):
     assert database.run(BACKENDS) == first
 
 
-def test_a_dead_warm_connection_is_replaced(function, database):
+def test_a_dead_connection_of_a_warm_function_is_replaced(function, database):
     run(a_batch(a_play()))
     database.run(KILL)
 
@@ -103,7 +103,7 @@ def test_a_dead_warm_connection_is_replaced(function, database):
     assert database.run("SELECT count(*) FROM listening_history") == [[2]]
 
 
-def test_a_changed_password_is_read_again(function, database):
+def test_a_password_that_stops_working_is_read_again(function, database):
     function.know("loader", password="older")  # noqa: S106 - no password of anything
     assert find_database(DatabaseSettings.from_environment()).password == "older"  # noqa: S105 - likewise
     function.know("loader")
@@ -111,7 +111,7 @@ def test_a_changed_password_is_read_again(function, database):
     assert run(a_batch(a_play())) == []
 
 
-def test_a_valid_password_is_not_read_again(function, database):
+def test_a_password_that_works_is_read_only_once(function, database):
     run(a_batch(a_play()))
     function.say("no login at all")
     database.run(KILL)
@@ -155,7 +155,9 @@ def test_a_missing_schema_fails_the_invocation(function, database, owner):
 
 
 @pytest.mark.parametrize(("window_s", "rows"), [("90", 1), ("10", 2)])
-def test_the_match_window_is_a_setting(function, database, monkeypatch, window_s, rows):
+def test_the_match_window_comes_from_the_environment(
+    function, database, monkeypatch, window_s, rows
+):
     monkeypatch.setenv("MATCH_WINDOW_S", window_s)
 
     run(
@@ -167,14 +169,14 @@ def test_the_match_window_is_a_setting(function, database, monkeypatch, window_s
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_LOGIN_PARAMETER", "DATABASE_HOST_PARAMETER"])
-def test_a_parameter_that_does_not_exist_is_named(function, monkeypatch, variable):
+def test_a_missing_ssm_parameter_is_named_in_the_error(function, monkeypatch, variable):
     monkeypatch.setenv(variable, "/no/such/thing")
 
     with pytest.raises(SettingsError, match="cannot read the database's address and login"):
         find_database(DatabaseSettings.from_environment())
 
 
-def test_a_ca_parameter_turns_tls_on(function, monkeypatch):
+def test_setting_a_ca_parameter_turns_tls_on(function, monkeypatch):
     boto3.client("ssm").put_parameter(
         Name="/ca", Value=a_certificate("database.example").pem, Type="String"
     )

@@ -118,7 +118,7 @@ def test_only_pending_migrations_run(scratch, folder):
     assert migrate(database, folder()) == []
 
 
-def test_a_migration_may_hold_many_statements_and_colons(scratch, folder):
+def test_a_migration_can_contain_many_statements_and_colons(scratch, folder):
     database = scratch()
 
     migrate(database, folder(m0001="CREATE TABLE a AS SELECT '1:2'::text x; CREATE TABLE b ()"))
@@ -161,7 +161,7 @@ def test_a_broken_connection_names_the_migration(scratch, folder):
         migrate(database, folder(m0001_long="SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
-def test_a_second_migrator_waits_and_has_nothing_to_do(scratch, folder):
+def test_a_second_concurrent_migrator_waits_then_runs_nothing(scratch, folder):
     databases = [scratch(), scratch()]
     slow = folder(m0001_a="SELECT pg_sleep(0.5); CREATE TABLE a ()")
 
@@ -179,7 +179,7 @@ def test_every_migration_is_recorded(owner):
 @pytest.mark.parametrize(
     "missing", [COLUMNS_WITHOUT_COMMENT, RELATIONS_WITHOUT_COMMENT], ids=["column", "table or view"]
 )
-def test_everything_has_a_comment(owner, missing):
+def test_every_table_view_and_column_has_a_comment(owner, missing):
     assert owner.run(missing) == []
 
 
@@ -227,7 +227,7 @@ def test_the_report_reader_reads_every_view(owner, connect):
 @pytest.mark.parametrize(
     ("role", "state"), [("loader", "42501"), ("reader", "25006"), ("report_reader", "25006")]
 )
-def test_only_the_migrator_makes_tables(owner, connect, role, state):
+def test_only_the_migrating_role_can_create_tables(owner, connect, role, state):
     with pytest.raises(DatabaseAwayError, match=state):
         connect(role).run("CREATE TABLE mine ()")
 
@@ -236,7 +236,7 @@ def test_only_the_migrator_makes_tables(owner, connect, role, state):
     ("role", "schema"),
     [("reader", "public"), ("reader", "reporting"), ("report_reader", "reporting")],
 )
-def test_a_reader_can_read_tables_of_later_migrations(owner, connect, role, schema):
+def test_the_reader_can_read_tables_that_later_migrations_create(owner, connect, role, schema):
     owner.run(f"CREATE TABLE {schema}.later AS SELECT 1 AS x")
 
     try:
@@ -245,14 +245,14 @@ def test_a_reader_can_read_tables_of_later_migrations(owner, connect, role, sche
         owner.run(f"DROP TABLE {schema}.later")
 
 
-def test_the_function_logs_in_by_its_parameter_and_disconnects(connections, deployment):
+def test_the_migrate_function_logs_in_from_ssm_and_disconnects(connections, deployment):
     deployment.know("migrator")
 
     assert handler({}, CONTEXT) == {"migrated": []}
     assert connections("migrator", down_to=1) == 1  # the test's own
 
 
-def test_the_function_disconnects_after_a_failure(connections, deployment):
+def test_the_migrate_function_disconnects_after_a_failure(connections, deployment):
     deployment.know("reader")
 
     with pytest.raises(DatabaseAwayError, match="25006"):
@@ -267,7 +267,7 @@ NO_PORT = '{"username": "s3cret", "password": "s3cret", "dbname": "a", "port": "
 @pytest.mark.parametrize(
     "login", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}', NO_PORT]
 )
-def test_an_invalid_login_is_named_and_not_quoted(deployment, login):
+def test_an_invalid_login_parameter_is_named_but_not_quoted(deployment, login):
     deployment.say(login)
 
     with pytest.raises(

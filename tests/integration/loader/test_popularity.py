@@ -33,7 +33,7 @@ def healing(*known, number=0):
     return EnrichedBatch(origin="healing/2026-11-01", number=number, features=known)
 
 
-def test_healing_stores_features_and_records_no_batch(load, rows):
+def test_healed_features_are_stored_without_a_batch_in_the_ledger(load, rows):
     load(healing(popular(tempo=120.0)))
 
     assert rows("SELECT track_uri, tempo, source FROM track_features") == [
@@ -43,7 +43,7 @@ def test_healing_stores_features_and_records_no_batch(load, rows):
     assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
 
 
-def test_popularity_fills_plays_with_every_character_of_ids(load, rows):
+def test_popularity_is_stored_for_ids_with_any_allowed_character(load, rows):
     ids = ("~a.b-c_1", "null", "1" * 200)
     load(a_batch(*(a_play(60 * n, track) for n, track in enumerate(ids))))
 
@@ -53,7 +53,7 @@ def test_popularity_fills_plays_with_every_character_of_ids(load, rows):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["play first", "healing first"])
-def test_healing_fills_the_plays_of_every_listener(load, rows, order):
+def test_healed_popularity_is_stored_on_the_plays_of_every_listener(load, rows, order):
     plays = a_batch(a_play()), a_batch(a_play(), origin="2", listener="jane")
 
     for batches in [plays, [healing(popular())]][::order]:
@@ -62,13 +62,13 @@ def test_healing_fills_the_plays_of_every_listener(load, rows, order):
     assert rows(SHOWN) == [[BOATS, 50], [BOATS, 50]]
 
 
-def test_one_load_can_hold_healing_and_plays(load, rows):
+def test_one_load_can_contain_both_healed_features_and_plays(load, rows):
     load(healing(popular()), a_batch(a_play()), a_batch(a_play(3_600, "lakes"), number=1))
 
     assert rows(SHOWN) == [[BOATS, 50], [LAKES, None]]
 
 
-def test_a_later_play_fills_the_popularity_of_earlier_ones(load, rows):
+def test_popularity_on_a_later_play_also_fills_earlier_plays(load, rows):
     load(a_batch(a_play()))
 
     load(a_batch(a_play(3_600, popularity=50), number=1, features=(popular(),)))
@@ -76,7 +76,7 @@ def test_a_later_play_fills_the_popularity_of_earlier_ones(load, rows):
     assert rows(SHOWN) == [[BOATS, 50], [BOATS, 50]]
 
 
-def test_a_known_popularity_stays(load, rows):
+def test_a_stored_popularity_is_not_overwritten_on_a_play(load, rows):
     load(a_batch(a_play(popularity=7), a_play(3_600, popularity=0), a_play(7_200)))
 
     load(healing(popular()))
@@ -84,7 +84,7 @@ def test_a_known_popularity_stays(load, rows):
     assert rows(SHOWN) == [[BOATS, 7], [BOATS, 0], [BOATS, 50]]
 
 
-def test_features_without_popularity_fill_nothing(load, rows):
+def test_features_without_popularity_leave_plays_without_it(load, rows):
     load(a_batch(a_play()))
 
     load(healing(features(tempo=120.0)))
@@ -93,7 +93,7 @@ def test_features_without_popularity_fill_nothing(load, rows):
     assert rows(STORED) == [[None, None, None]]
 
 
-def test_the_apis_popularity_replaces_the_exports_once_known(load, rows):
+def test_the_polls_popularity_replaces_that_of_the_export_once_known(load, rows):
     exported = a_play(3, "lakes", isrc="QZAAA2600001", ms_played=60_000)
     load(a_batch(a_play(isrc="QZAAA2600001")), a_batch(exported, source=EXPORT, origin="2"))
 
@@ -106,7 +106,7 @@ def test_the_apis_popularity_replaces_the_exports_once_known(load, rows):
     assert rows(RECORDS) == [["recently-played", 50], ["extended-history", 70]]
 
 
-def test_a_row_shows_the_greater_of_two_api_popularities(load, rows):
+def test_a_row_merged_from_two_polls_shows_the_greater_popularity(load, rows):
     load(a_batch(a_play(0, popularity=20), a_play(0.5)))
 
     load(healing(popular(50)))
@@ -115,7 +115,7 @@ def test_a_row_shows_the_greater_of_two_api_popularities(load, rows):
     assert rows("SELECT count(*) FROM merged_record WHERE popularity IS NULL") == [[0]]
 
 
-def test_a_repeated_play_without_popularity_keeps_it(load, rows):
+def test_a_repeated_play_without_popularity_does_not_erase_it(load, rows):
     batch = a_batch(a_play(0), a_play(0.5))
     load(batch)
     load(healing(popular()))
@@ -127,7 +127,7 @@ def test_a_repeated_play_without_popularity_keeps_it(load, rows):
     assert (rows("SELECT * FROM listening_history"), rows("TABLE merged_record")) == before
 
 
-def test_a_rewritten_row_keeps_its_popularity(load, rows):
+def test_a_row_that_a_later_record_changes_keeps_its_popularity(load, rows):
     load(a_batch(a_play()))
     load(healing(popular()))
 
@@ -137,7 +137,7 @@ def test_a_rewritten_row_keeps_its_popularity(load, rows):
     assert rows("SELECT count(*), min(popularity) FROM merged_record") == [[2, 50]]
 
 
-def test_features_loaded_earlier_fill_later_plays(load, rows):
+def test_stored_popularity_is_filled_into_plays_loaded_later(load, rows):
     load(healing(popular()))
 
     load(a_batch(a_play(), features=(popular(),)))
@@ -147,7 +147,9 @@ def test_features_loaded_earlier_fill_later_plays(load, rows):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 @pytest.mark.parametrize("stores", [1, 3], ids=["one store", "stores of their own"])
-def test_popularity_and_measures_each_have_their_own_time(database, rows, order, stores):
+def test_the_newest_popularity_and_newest_measures_are_kept_separately(
+    database, rows, order, stores
+):
     answers = [
         popular(10, asked_after_s=3, tempo=100.0, fetched_after_s=1, source="reccobeats"),
         popular(20, asked_after_s=1, tempo=200.0, fetched_after_s=3),
@@ -165,7 +167,7 @@ def test_popularity_and_measures_each_have_their_own_time(database, rows, order,
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "newer first"])
-def test_two_answers_in_one_load_count_as_in_two_loads(load, rows, order):
+def test_two_feature_responses_in_one_load_merge_as_in_two_loads(load, rows, order):
     older, newer = popular(10, tempo=100.0), popular(20, asked_after_s=9, fetched_after_s=-1)
 
     load(a_batch(features=(older, newer)[::order]))
@@ -199,7 +201,7 @@ def test_the_newest_popularity_is_stored(load, rows, first, second, stored):
     assert rows(STORED) == [[*known, NOON + timedelta(seconds=after_s)]]
 
 
-def test_healing_waits_for_another_loaders_commit(database, connect, rows):
+def test_storing_healed_features_waits_for_another_loaders_commit(database, connect, rows):
     other = connect("loader")
     other.run("BEGIN")
     other.run(STATEMENTS["lock_writing"])
@@ -219,7 +221,7 @@ def test_healing_waits_for_another_loaders_commit(database, connect, rows):
     assert rows(SHOWN) == [[BOATS, 50]]
 
 
-def test_concurrent_plays_and_healing_leave_no_popularity_missing(connect, rows):
+def test_concurrent_loads_of_plays_and_features_miss_no_popularity(connect, rows):
     tracks = [f"track{n}" for n in range(40)]
     plays = [
         [a_batch(*(a_play(60 * n, track) for n, track in enumerate(tracks)), origin=f"{listener}",

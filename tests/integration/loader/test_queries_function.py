@@ -24,7 +24,7 @@ def ask(sql, **parameters):
     return json.loads(json.dumps(answer))
 
 
-def test_a_query_returns_columns_and_texts():
+def test_a_query_returns_typed_columns_and_values_as_text():
     assert ask("SELECT :who::text AS who, 1 AS one", who="me") == {
         "columns": [{"name": "who", "type_oid": 25}, {"name": "one", "type_oid": 23}],
         "rows": [["me", "1"]],
@@ -32,7 +32,7 @@ def test_a_query_returns_columns_and_texts():
     }
 
 
-def test_parameters_are_optional():
+def test_query_parameters_are_optional():
     assert handler({"sql": "SELECT 1"}, CONTEXT)["rows"] == [["1"]]
 
 
@@ -49,7 +49,7 @@ def test_queries_run_as_role_reader():
         ("SELECT repeat('x', 6000000)", "larger than 5 MB"),
     ],
 )
-def test_a_wrong_statement_is_returned_as_an_error(sql, reason):
+def test_a_refused_sql_statement_is_returned_as_an_error(sql, reason):
     answer = ask(sql)
 
     assert reason in answer["error"]
@@ -57,13 +57,15 @@ def test_a_wrong_statement_is_returned_as_an_error(sql, reason):
     assert ask("SELECT 1")["rows"] == [["1"]]
 
 
-@pytest.mark.parametrize("event", [{}, {"sql": 1}, {"sql": "SELECT 1", "parameters": []}, []])
-def test_an_event_that_is_not_a_query_fails(event):
+@pytest.mark.parametrize(
+    "event", [{}, {"sql": 1}, {"sql": "SELECT 1", "parameters": []}, []], ids=str
+)
+def test_a_malformed_query_event_fails_with_the_reason(event):
     with pytest.raises(MessageError, match="the event is not a query"):
         handler(event, CONTEXT)
 
 
-def test_the_connection_is_reused(database):
+def test_a_second_invocation_reuses_the_connection(database):
     ask("SELECT 1")
     first = ask(BACKENDS)["rows"]
 
@@ -71,7 +73,7 @@ def test_the_connection_is_reused(database):
     assert len(first) == 1
 
 
-def test_work_that_breaks_a_fresh_connection_is_not_retried():
+def test_a_query_that_breaks_a_fresh_connection_is_not_retried():
     tries = []
 
     def work(database):
@@ -85,12 +87,12 @@ def test_work_that_breaks_a_fresh_connection_is_not_retried():
     assert ask("SELECT 1")["rows"] == [["1"]]
 
 
-def test_an_unavailable_database_fails_the_function(function):
+def test_an_unavailable_database_fails_the_invocation(function):
     function.know("reader", port=1)
 
     with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
         ask("SELECT 1")
 
 
-def test_the_query_limit_is_below_the_connection_timeout():
+def test_the_query_timeout_is_below_the_socket_timeout():
     assert QUERY_TIMEOUT_S < ANSWER_TIMEOUT_S

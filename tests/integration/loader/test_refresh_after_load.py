@@ -80,13 +80,13 @@ def newest_wait(owner):
     return ask
 
 
-def test_a_load_of_a_poll_refreshes_the_derived_tables(waiting):
+def test_loading_a_poll_refreshes_the_derived_tables(waiting):
     run(a_batch(a_play()))
 
     assert waiting() == 0
 
 
-def test_features_refresh_the_newest_months_of_their_track(waiting, newest_wait):
+def test_loading_features_refreshes_the_newest_months_of_their_track(waiting, newest_wait):
     run(an_upload(0, report=A_REPORT), an_upload(1))
 
     run(a_batch(features=(features(duration_ms=201_000),)))
@@ -96,7 +96,7 @@ def test_features_refresh_the_newest_months_of_their_track(waiting, newest_wait)
 
 
 @pytest.mark.parametrize("reported", [0, 1], ids=["report first", "report last"])
-def test_an_upload_is_refreshed_once_it_is_complete(waiting, reported):
+def test_derived_tables_are_refreshed_when_an_upload_is_complete(waiting, reported):
     first, last = (an_upload(number, report=A_REPORT if number == reported else None)
                    for number in range(2))  # fmt: skip
 
@@ -120,7 +120,7 @@ def test_a_poll_does_not_refresh_during_an_upload(waiting):
 
 
 @pytest.mark.parametrize("reported", [True, False])
-def test_a_poll_refreshes_if_an_upload_lacks_a_batch_for_long(
+def test_a_poll_refreshes_if_an_upload_has_lacked_a_batch_for_long(
     owner, waiting, newest_wait, reported
 ):
     run(an_upload(0, report=A_REPORT if reported else None))
@@ -142,7 +142,7 @@ def test_a_poll_refreshes_if_an_upload_lacks_a_batch_for_long(
     ],
     ids=["error", "refusal", "too long", "dead connection"],
 )
-def test_a_failed_refresh_keeps_the_load_and_the_marks(
+def test_a_failed_refresh_keeps_the_loaded_plays_and_the_stale_months(
     stored, caplog, instead_of_refresh, fault, reason
 ):
     with instead_of_refresh(fault):

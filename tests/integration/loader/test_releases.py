@@ -72,7 +72,7 @@ def record_gap(first_release):
     return record
 
 
-def test_a_gap_of_the_first_release_stays_open_since_its_poll(first_release, record_gap):
+def test_migration_keeps_a_first_release_gap_open_since_its_poll(first_release, record_gap):
     first_release.run("INSERT INTO poll VALUES ('polls/me/1', 'me', :at, 50, 50, 0, 0, 0)", at=NOON)
     record_gap(2)
 
@@ -83,7 +83,7 @@ def test_a_gap_of_the_first_release_stays_open_since_its_poll(first_release, rec
     ) == [[NOON, NOON + timedelta(hours=2), "full", NOON, None]]
 
 
-def test_a_gap_stored_twice_keeps_the_earlier_end(first_release, record_gap):
+def test_migration_keeps_the_earlier_end_of_a_gap_stored_twice(first_release, record_gap):
     record_gap(3, "polls/me/2")
     record_gap(2, "polls/me/1")
     record_gap(5, "polls/jane/1", listener="jane")
@@ -96,7 +96,7 @@ def test_a_gap_stored_twice_keeps_the_earlier_end(first_release, record_gap):
     ]
 
 
-def test_the_first_releases_rows_keep_their_values(first_release):
+def test_migration_keeps_the_values_of_first_release_rows(first_release):
     first_release.run(
         "INSERT INTO listening_history "
         "(track_uri, track_name, artist_name, played_at, popularity, listener, source) "
@@ -114,7 +114,7 @@ def test_the_first_releases_rows_keep_their_values(first_release):
     ]
 
 
-def test_the_first_releases_loader_survives_the_migration(first_release, record_gap):
+def test_the_first_release_loader_still_works_after_the_migration(first_release, record_gap):
     first_release.run(SECOND)
 
     record_gap(2)
@@ -129,7 +129,7 @@ def test_the_first_releases_loader_survives_the_migration(first_release, record_
     assert first_release.run("SELECT tempo, popularity FROM track_features") == [[99.0, None]]
 
 
-def test_an_upload_of_an_earlier_release_counts_no_unusual_ids(first_release):
+def test_uploads_reported_by_an_earlier_release_show_0_unusual_ids(first_release):
     first_release.run(SECOND)
     first_release.run(RECORD_IMPORT, origin="history/me/a.zip", listener="me", report=REPORT)
 
@@ -141,7 +141,7 @@ def test_an_upload_of_an_earlier_release_counts_no_unusual_ids(first_release):
     ) == [["history/me/a.zip", 0], ["history/me/b.zip", 0]]
 
 
-def test_a_play_merges_near_a_placeholder_of_an_earlier_release(load, rows, owner):
+def test_a_play_loads_next_to_a_row_with_uri_track_null(load, rows, owner):
     owner.run(
         "INSERT INTO listening_history "
         "(track_uri, track_name, artist_name, played_at, history_ts, listener, source) "

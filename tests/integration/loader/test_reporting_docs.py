@@ -205,13 +205,13 @@ def ask(database, owner, connect):
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_each_query_in_the_docs_returns_the_expected_answer(question, ask):
+def test_each_sql_example_in_the_docs_returns_the_expected_rows(question, ask):
     answers = [ask(statement) for statement in QUESTIONS[question]]
 
     assert answers == ANSWERS[question]
 
 
-def test_the_example_in_the_readme_counts_live_plays_and_parts_of_hours(database, owner, rows):
+def test_the_readme_query_counts_polled_plays_and_fractions_of_hours(database, owner, rows):
     (statement,) = STATEMENT.findall((ROOT / "README.md").read_text())
     store(database, owner)
     hear_live(database, BOATS, "2020-02-05 12:00", 84)
@@ -229,17 +229,17 @@ def test_the_example_in_the_readme_counts_live_plays_and_parts_of_hours(database
     ]
 
 
-def test_every_statement_stands_below_a_question():
+def test_every_sql_example_in_the_docs_is_below_a_question():
     below_questions = sum(len(statements) for statements in QUESTIONS.values())
 
     assert below_questions == DOCS.read_text().count("```sql")
 
 
-def test_every_answer_has_its_question():
+def test_the_docs_questions_are_those_with_expected_answers():
     assert list(QUESTIONS) == list(ANSWERS)
 
 
-def test_last_summer_is_june_to_august_of_one_year(ask, database):
+def test_the_last_summer_query_covers_june_to_august_of_one_year(ask, database):
     (statement,) = QUESTIONS["Which track did I play most last summer?"]
     ((year,),) = ask("SELECT extract(year FROM current_date - interval '8 months')::integer")
     for day in ("05-31", "09-01"):
@@ -277,11 +277,11 @@ def stored(owner) -> dict[str, set[str]]:
     return found
 
 
-def test_the_table_in_the_docs_lists_every_view(table, stored):
+def test_the_docs_table_lists_every_reporting_view(table, stored):
     assert set().union(*(views for views, _ in table)) == set(stored)
 
 
-def test_each_column_that_the_table_names_is_in_a_view_of_its_line(table, stored):
+def test_each_column_in_the_docs_table_is_in_a_view_of_its_row(table, stored):
     unknown = [
         column
         for views, columns in table

@@ -50,7 +50,7 @@ def upload(batches=1, **fields):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_features_win_within_one_load(load, rows, order):
+def test_of_two_features_in_one_load_the_newest_is_stored(load, rows, order):
     first, *rest = map(of_age, order)
 
     load(a_batch(features=(first,)), a_batch(number=1, features=tuple(rest)))
@@ -58,7 +58,7 @@ def test_the_newest_features_win_within_one_load(load, rows, order):
     assert rows("SELECT tempo FROM track_features") == [[2.0]]
 
 
-def test_features_are_stored_unchanged(load, rows):
+def test_all_feature_columns_are_stored_unchanged(load, rows):
     load(a_batch(features=(features(**MEASURES),)))
 
     ((stored,),) = rows("SELECT to_jsonb(t) FROM track_features t")
@@ -84,7 +84,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS)))
 @pytest.mark.parametrize("stores", [1, 4], ids=["one store", "stores of their own"])
-def test_measures_come_from_the_newest_answer_that_has_measures(database, rows, answers, stores):
+def test_measures_come_from_the_newest_response_that_has_any(database, rows, answers, stores):
     opened = [Store(database) for _ in range(stores)]
 
     for number, each in enumerate(answers):
@@ -95,7 +95,7 @@ def test_measures_come_from_the_newest_answer_that_has_measures(database, rows, 
 
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS[::3])), ids=["in order", "reverse"])
-def test_the_newest_answer_is_the_source_if_none_has_measures(load, rows, answers):
+def test_the_newest_response_is_the_source_if_none_has_measures(load, rows, answers):
     load(a_batch(features=answers))
 
     assert rows(SOUND) == [[None, None, None, "spotify", NOON + timedelta(seconds=3)]]
@@ -104,7 +104,7 @@ def test_the_newest_answer_is_the_source_if_none_has_measures(load, rows, answer
 
 @pytest.mark.parametrize("measure", sorted(MEASURES.keys() - {"duration_ms"}))
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "at the end"])
-def test_each_measure_makes_its_answer_the_source(database, rows, measure, order):
+def test_a_response_with_any_one_measure_becomes_the_source(database, rows, measure, order):
     answers = [features(**{measure: MEASURES[measure]}), answer_of("spotify", 1, duration_ms=1)]
 
     for number, each in enumerate(answers[::order]):
@@ -116,7 +116,7 @@ def test_each_measure_makes_its_answer_the_source(database, rows, measure, order
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["sound first", "sound last"])
-def test_an_answer_with_measures_replaces_a_simultaneous_one_without(database, rows, order):
+def test_a_response_with_measures_beats_a_simultaneous_one_without(database, rows, order):
     answers = [features(tempo=120.0), answer_of("spotify", 0, duration_ms=1)]
 
     for number, each in enumerate(answers[::order]):
@@ -127,7 +127,7 @@ def test_an_answer_with_measures_replaces_a_simultaneous_one_without(database, r
     ]
 
 
-def test_repeated_answers_write_no_row(database, rows):
+def test_repeated_feature_responses_write_no_row(database, rows):
     batch = a_batch(features=ANSWERS)
     Store(database).load([batch])
     before = rows("SELECT xmin::text, ctid::text FROM track_features")
@@ -137,7 +137,7 @@ def test_repeated_answers_write_no_row(database, rows):
     assert rows("SELECT xmin::text, ctid::text FROM track_features") == before
 
 
-def test_new_tracks_are_inserted_without_a_conflict_clause(database, monkeypatch):
+def test_features_of_new_tracks_are_inserted_without_on_conflict(database, monkeypatch):
     run, written = database.run, []
 
     def noted(statement, **parameters):
@@ -154,13 +154,13 @@ def test_new_tracks_are_inserted_without_a_conflict_clause(database, monkeypatch
     assert written == [(False, 3), (False, 2), (True, 3)]
 
 
-def test_an_infinite_measure_is_unknown(load, rows):
+def test_an_infinite_measure_is_stored_as_null(load, rows):
     load(a_batch(features=(features(loudness=float("-inf"), tempo=float("inf")),)))
 
     assert rows("SELECT loudness, tempo FROM track_features") == [[None, None]]
 
 
-def test_loaded_features_are_not_sent_again(load, rows, owner):
+def test_a_store_does_not_send_features_again_that_it_loaded(load, rows, owner):
     load(a_batch(features=(of_age(1),)))
     owner.run("TRUNCATE track_features")
 
@@ -172,7 +172,7 @@ def test_loaded_features_are_not_sent_again(load, rows, owner):
     assert rows("SELECT tempo FROM track_features") == [[2.0]]
 
 
-def test_older_features_fill_in_what_newer_ones_lack(load, rows):
+def test_older_features_fill_measures_that_newer_ones_lack(load, rows):
     newer, older = answer_of("spotify", 1, popularity=7), features(tempo=120.0)
 
     load(a_batch(features=(newer, older)))
@@ -181,7 +181,7 @@ def test_older_features_fill_in_what_newer_ones_lack(load, rows):
     assert rows("SELECT popularity, tempo, duration_ms FROM track_features") == [[7, 120.0, 5]]
 
 
-def test_features_of_a_refused_load_are_sent_again(load, rows):
+def test_features_of_a_refused_load_are_sent_with_the_next_load(load, rows):
     with pytest.raises(DatabaseRefusalError):
         load(a_batch(number=2**31, features=(of_age(1),)))
 
@@ -190,7 +190,9 @@ def test_features_of_a_refused_load_are_sent_again(load, rows):
     assert rows("SELECT tempo FROM track_features") == [[1.0]]
 
 
-def test_a_store_remembers_a_limited_number_of_tracks(load, rows, owner, monkeypatch):
+def test_a_store_caches_loaded_features_of_a_limited_number_of_tracks(
+    load, rows, owner, monkeypatch
+):
     monkeypatch.setattr(loader_features, "REMEMBERED_TRACKS", 1)
     load(a_batch(features=(features("a"), features("b"))))
     load(a_batch(number=1, features=(features("c"),)))
@@ -203,7 +205,7 @@ def test_a_store_remembers_a_limited_number_of_tracks(load, rows, owner, monkeyp
     ]  # fmt: skip
 
 
-def test_a_batch_without_plays_is_recorded_with_its_features(load, rows):
+def test_a_batch_without_plays_is_recorded_and_its_features_stored(load, rows):
     load(a_batch(origin="healing/2026-11-01", features=(features("a"), features("b"))))
 
     assert rows("SELECT track_uri FROM track_features ORDER BY 1") == [
@@ -213,7 +215,7 @@ def test_a_batch_without_plays_is_recorded_with_its_features(load, rows):
     assert rows("SELECT * FROM listening_history") == []
 
 
-def test_the_ledger_counts_the_outcome_of_each_batch(load, rows):
+def test_loaded_batch_counts_inserted_upgraded_and_duplicate_plays(load, rows):
     load(a_batch(a_play(0, "a"), a_play(3_600, "b"), origin="1"))
 
     load(
@@ -226,7 +228,7 @@ def test_the_ledger_counts_the_outcome_of_each_batch(load, rows):
     assert rows("SELECT listener, regrouped FROM loaded_batch") == [["me", 0]] * 4
 
 
-def test_the_ledger_keeps_the_first_delivery(load, rows):
+def test_a_redelivery_does_not_change_the_loaded_batch_row(load, rows):
     load(a_batch(*plays_apart(3)))
     (loaded_at,) = rows("SELECT loaded_at FROM loaded_batch")
 
@@ -236,14 +238,14 @@ def test_the_ledger_keeps_the_first_delivery(load, rows):
     assert rows("SELECT loaded_at FROM loaded_batch") == [loaded_at]
 
 
-def test_a_batch_repeated_in_one_load_counts_once(load, rows):
+def test_a_batch_repeated_in_one_load_is_counted_once(load, rows):
     load(a_batch(*plays_apart(3)), a_batch(*plays_apart(3)))
 
     assert rows(COUNTS) == [[3, 3, 0, 0]]
     assert rows("SELECT count(*) FROM listening_history") == [[3]]
 
 
-def test_a_poll_is_recorded_once(load, rows):
+def test_a_redelivered_poll_is_recorded_once(load, rows):
     batch = a_batch(a_play(), report=poll())
 
     load(batch)
@@ -253,7 +255,7 @@ def test_a_poll_is_recorded_once(load, rows):
     assert rows("TABLE gap") == []
 
 
-def test_an_upload_report_is_recorded_once(load, rows):
+def test_a_redelivered_upload_report_is_recorded_once(load, rows):
     report = upload(
         files=("MyData/endsong_0.json",),
         problems=(FileProblem(file="b\\.json", reason='not "JSON"'),),
@@ -313,7 +315,7 @@ def test_an_upload_without_plays_is_complete(load, result):
     ]  # fmt: skip
 
 
-def test_the_counts_of_an_upload_add_up_to_its_rows(load, result):
+def test_the_counts_of_an_upload_add_up_to_its_export_rows(load, result):
     played = {"ms_played": 180_000}
     first = a_play(0, "a", **played), a_play(3_600, "b", **played), a_play(7_200, "c", **played)
     report = upload(
@@ -339,7 +341,7 @@ def test_the_counts_of_an_upload_add_up_to_its_rows(load, result):
     assert result("offset_p50_s", "offset_p99_s") == [3.0, pytest.approx(3.98)]
 
 
-def test_an_upload_does_not_count_another_listeners_plays(load, result):
+def test_an_upload_result_excludes_plays_of_other_listeners(load, result):
     report = upload(first_played_at=NOON, last_played_at=NOON + timedelta(hours=1))
     load(a_batch(a_play(60), listener="jane"))
 
@@ -348,7 +350,7 @@ def test_an_upload_does_not_count_another_listeners_plays(load, result):
     assert result("api_rows", "offset_p50_s") == [0, None]
 
 
-def test_two_listeners_in_one_load_stay_apart(load, rows):
+def test_plays_of_two_listeners_in_one_load_stay_separate(load, rows):
     mine, hers = a_batch(a_play(), origin="1"), a_batch(a_play(), origin="2", listener="jane")
 
     load(mine, hers, a_batch(a_play(), a_play(3_600), origin="3"))
@@ -359,7 +361,7 @@ def test_two_listeners_in_one_load_stay_apart(load, rows):
     ]  # fmt: skip
 
 
-def test_a_refused_batch_leaves_no_trace(load, rows):
+def test_a_refused_batch_stores_nothing(load, rows):
     gap = Gap(started_at=NOON, ended_at=NOON, reason="a full page")
     good = a_batch(a_play(), a_play(0.5), origin="1", features=(features(),), report=poll(gap))
     good_upload = a_batch(source=EXPORT, origin=UPLOAD, report=upload())
@@ -371,7 +373,7 @@ def test_a_refused_batch_leaves_no_trace(load, rows):
     assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
 
 
-def test_a_store_loads_the_next_batch_after_a_refusal(load, rows):
+def test_a_store_can_load_after_a_refused_batch(load, rows):
     with pytest.raises(DatabaseRefusalError):
         load(a_batch(a_play(), number=2**31))
 
@@ -396,7 +398,7 @@ def at_once(connect):
     return run
 
 
-def test_two_concurrent_loaders_count_every_play_once(at_once, rows):
+def test_two_concurrent_loaders_store_every_play_once(at_once, rows):
     shared = [[a_batch(*plays_apart(40, first=20 * n), origin=f"{n}")] for n in range(10)]
 
     at_once(shared, shared[::-1])
@@ -442,7 +444,7 @@ def test_loaders_that_share_only_features_do_not_deadlock(at_once, rows):
     ]
 
 
-def test_a_play_is_stored_unchanged(load, rows):
+def test_all_columns_of_a_play_are_stored_unchanged(load, rows):
     fields: dict[str, Any] = {
         "album_name": "Tab\there", "ms_played": 0, "popularity": 0, "duration_ms": 181_000,
         "isrc": "QZ", "context_uri": "spotify:album:a", "platform": "\\N", "country": "ZZ",

@@ -33,7 +33,7 @@ def arrivals(address_of):
     return Arrivals(address_of("reader"))
 
 
-def test_a_new_count_names_the_newest_play(add, arrivals):
+def test_new_arrivals_are_reported_with_the_newest_play(add, arrivals):
     now = datetime.now(UTC)
     add("Sinnerman", now)
     add("Feeling Good", datetime(2024, 5, 1, tzinfo=UTC))
@@ -44,24 +44,24 @@ def test_a_new_count_names_the_newest_play(add, arrivals):
     assert line == (f"2 plays, 1 tracks with features, last: Sinnerman by Nina Simone at {clock}")
 
 
-def test_a_play_of_another_day_has_its_date(add, arrivals):
+def test_the_newest_play_is_shown_with_a_date_if_not_from_today(add, arrivals):
     played_at = datetime(2024, 5, 1, 12, tzinfo=UTC)
     add("Sinnerman", played_at)
 
     assert arrivals.news().endswith(f" at {played_at.astimezone():%Y-%m-%d %H:%M}")
 
 
-def test_unchanged_counts_give_no_line(add, arrivals):
+def test_without_new_plays_no_line_is_printed(add, arrivals):
     add("Sinnerman", datetime.now(UTC))
 
     assert [bool(arrivals.news()), arrivals.news()] == [True, None]
 
 
-def test_an_empty_database_gives_no_line(database, arrivals):
+def test_with_an_empty_database_no_line_is_printed(database, arrivals):
     assert arrivals.news() is None
 
 
-def test_control_characters_of_names_are_removed(add, arrivals):
+def test_control_characters_in_names_are_not_printed(add, arrivals):
     add("Sinner\x1b[2J\nman", datetime.now(UTC))
 
     assert "last: Sinner[2Jman by" in arrivals.news()
@@ -83,7 +83,7 @@ def test_postgres_is_said_to_be_away_once_and_then_back(database, address_of):
     ]
 
 
-def test_plays_are_counted_if_the_database_answers(add, address_of):
+def test_the_play_count_is_none_if_the_database_does_not_answer(add, address_of):
     add("Sinnerman", datetime.now(UTC))
 
     away = Address(HOST, any_free(), DATABASE, "reader", "any")

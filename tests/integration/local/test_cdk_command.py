@@ -33,7 +33,7 @@ def make_cdk(home):
     return make
 
 
-def test_a_deployment_returns_the_outputs_of_the_stack(make_cdk, call):
+def test_cdk_deploy_returns_the_stack_outputs(make_cdk, call):
     cdk = make_cdk(FAKE % str(call))
 
     assert cdk.deploy({"target": "local", "poll_minutes": "2"}) == {"ArchiveBucket": "archive"}
@@ -43,7 +43,7 @@ def test_a_deployment_returns_the_outputs_of_the_stack(make_cdk, call):
     assert "-c target=local -c poll_minutes=2" in words
 
 
-def test_the_command_reaches_only_the_local_cloud(make_cdk, call, monkeypatch):
+def test_cdk_gets_only_the_endpoint_and_key_of_the_local_cloud(make_cdk, call, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "my-employer")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
 
@@ -55,13 +55,13 @@ def test_the_command_reaches_only_the_local_cloud(make_cdk, call, monkeypatch):
     assert "AWS_PROFILE" not in seen
 
 
-def test_a_failure_quotes_the_last_lines(make_cdk, home):
+def test_a_failed_cdk_deployment_quotes_its_last_lines_and_log(make_cdk, home):
     with pytest.raises(LocalCloudError, match="Resource Queue failed: name is taken") as failure:
         make_cdk(FAILING).deploy({})
 
     assert str(home / "logs" / "cdk.log") in str(failure.value)
 
 
-def test_a_missing_command_line_names_make_setup(home):
+def test_without_an_installed_cdk_the_error_names_make_setup(home):
     with pytest.raises(LocalCloudError, match="make setup"):
         Cdk(home, LocalAws("http://127.0.0.1:4566", "AKIAHOME"), Path("/nowhere/cdk")).bootstrap()

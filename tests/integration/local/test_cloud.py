@@ -75,7 +75,7 @@ def parts(memory):
         parts.stop()
 
 
-def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
+def test_the_home_of_a_background_start_is_private_from_the_start(tmp_path, monkeypatch):
     class NoStartError(Exception):
         pass
 
@@ -92,14 +92,14 @@ def test_a_detached_home_is_private_from_the_start(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("detach", [True, False], ids=["detached", "in the foreground"])
-def test_a_second_local_cloud_in_a_home_is_refused(home, said, detach):
+def test_starting_a_second_local_cloud_in_one_home_is_refused(home, said, detach):
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="already") as refusal:
         cloud.up(home, RunOptions(empty=True), detach=detach, say=said.append)
 
     assert f"pid {os.getpid()}" in str(refusal.value)
 
 
-def test_a_failed_start_in_the_background_is_reported(home, said):
+def test_a_failed_background_start_is_reported_with_its_error(home, said):
     Memory().save(home)
     (home / "s3").write_text("where a folder should be")
 
@@ -110,7 +110,7 @@ def test_a_failed_start_in_the_background_is_reported(home, said):
     assert holder(home / SUPERVISOR) is None
 
 
-def test_a_wrong_setting_is_rejected_before_anything_starts(tmp_path, said):
+def test_an_unknown_context_option_is_rejected_before_anything_starts(tmp_path, said):
     home = tmp_path / "new"
 
     with pytest.raises(SettingsError, match="no_such_setting"):
@@ -129,7 +129,7 @@ def test_down_stops_the_supervisor_and_all_its_children(home, run_python):
     assert holder(home / "simulators.pid") is None
 
 
-def test_down_stops_only_what_a_crash_left_running(home, left_behind):
+def test_down_stops_servers_left_by_a_crash_not_a_reused_pid(home, left_behind):
     # The stale pid file names this very process.
     assert cloud.down(home)
 
@@ -137,11 +137,11 @@ def test_down_stops_only_what_a_crash_left_running(home, left_behind):
     assert not (home / FILE).exists()
 
 
-def test_down_succeeds_if_nothing_ever_ran(tmp_path):
+def test_down_succeeds_if_the_local_cloud_never_ran(tmp_path):
     assert not cloud.down(tmp_path / "never")
 
 
-def test_reset_deletes_only_our_files(home, memory):
+def test_reset_deletes_only_files_of_the_local_cloud(home, memory):
     memory.save(home)
     (home / "ministack").mkdir()
     (home / "ministack" / "s3.json").write_text("{}")
@@ -152,7 +152,7 @@ def test_reset_deletes_only_our_files(home, memory):
     assert [path.name for path in home.iterdir()] == ["diary.txt"]
 
 
-def test_postgres_stops_and_starts_alone(parts, memory):
+def test_postgres_can_be_stopped_and_started_by_itself(parts, memory):
     parts.stop_postgres()
 
     assert not parts.postgres.is_running()

@@ -56,7 +56,7 @@ def test_an_upload_without_a_report_is_incomplete(s3, incomplete):
     assert incomplete() == ["history/me/a b%.zip"]
 
 
-def test_only_the_newest_version_of_a_key_counts(s3, incomplete, report):
+def test_a_newer_upload_without_a_report_makes_its_key_incomplete(s3, incomplete, report):
     report("history/a.zip", put(s3, "history/a.zip", b"1"))
     assert incomplete() == []
 
@@ -65,7 +65,7 @@ def test_only_the_newest_version_of_a_key_counts(s3, incomplete, report):
     assert incomplete() == ["history/a.zip"]
 
 
-def test_deleted_uploads_folders_and_polls_are_not_named(s3, incomplete):
+def test_deleted_uploads_folders_and_polls_are_not_incomplete_uploads(s3, incomplete):
     put(s3, "history/deleted.zip")
     s3.delete_object(Bucket=ARCHIVE, Key="history/deleted.zip")
     put(s3, "history/me/")

@@ -62,7 +62,7 @@ def consumed(ministack):
     client("lambda", ministack.aws).delete_event_source_mapping(UUID=queue.mapping)
 
 
-def test_a_stop_lets_a_running_function_finish(ministack, consumed, eventually):
+def test_stopping_the_cloud_lets_a_running_function_finish(ministack, consumed, eventually):
     consumed.send(SHORT_S)
     eventually(lambda: consumed.in_flight == 1, 20)
 
@@ -71,9 +71,7 @@ def test_a_stop_lets_a_running_function_finish(ministack, consumed, eventually):
     assert (consumed.visible, consumed.in_flight) == (0, 0)
 
 
-def test_a_message_that_a_stop_interrupts_is_visible_at_the_next_start(
-    ministack, consumed, eventually
-):
+def test_an_interrupted_message_is_visible_at_the_next_start(ministack, consumed, eventually):
     consumed.send(LONG_S)
     eventually(lambda: consumed.in_flight == 1, 20)
 
@@ -84,7 +82,7 @@ def test_a_message_that_a_stop_interrupts_is_visible_at_the_next_start(
     assert consumed.receive() == (LONG_S, "1")
 
 
-def test_functions_get_no_messages_after_a_restart_until_enabled(ministack, consumed, eventually):
+def test_after_a_restart_functions_get_no_messages_until_enabled(ministack, consumed, eventually):
     ministack.restart()
     functions = client("lambda", ministack.aws)
     state = functions.get_event_source_mapping(UUID=consumed.mapping)["State"]

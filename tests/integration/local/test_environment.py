@@ -18,13 +18,13 @@ REAL_ACCOUNT = {
 }
 
 
-def test_variables_of_a_real_account_are_removed():
+def test_environment_variables_of_a_real_aws_account_are_removed():
     seen = clean(REAL_ACCOUNT | {"PATH": "/usr/bin"})
 
     assert not set(seen) & set(REAL_ACCOUNT)
 
 
-def test_local_calls_use_only_the_administrators_key():
+def test_local_aws_calls_use_only_the_local_administrator_key():
     seen = local_aws("AKIAHOME", REAL_ACCOUNT)
 
     assert not {"real", "AKIAREAL", "my-employer"} & set(seen.values())
@@ -33,21 +33,21 @@ def test_local_calls_use_only_the_administrators_key():
     assert "AWS_SESSION_TOKEN" not in seen
 
 
-def test_local_servers_are_never_reached_through_a_proxy():
+def test_local_servers_are_not_called_through_a_proxy():
     seen = clean({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "intranet"})
 
     assert seen["HTTPS_PROXY"] == "http://proxy:3128"
     assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost,intranet"
 
 
-def test_the_node_of_the_virtual_environment_comes_before_any_other():
+def test_node_of_the_virtual_environment_comes_first_on_the_path():
     first, *_, last = clean({"PATH": "/usr/bin"})["PATH"].split(os.pathsep)
 
     assert os.access(f"{first}/node", os.X_OK)
     assert last == "/usr/bin"
 
 
-def test_a_local_client_ignores_a_real_account(monkeypatch, tmp_path):
+def test_a_local_boto3_client_ignores_real_aws_credentials(monkeypatch, tmp_path):
     config = tmp_path / "config"
     config.write_text("[profile my-employer]\nregion = eu-west-1\nuse_dualstack_endpoint = true\n")
     for name, value in (REAL_ACCOUNT | {"AWS_CONFIG_FILE": str(config)}).items():

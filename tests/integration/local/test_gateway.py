@@ -55,7 +55,7 @@ def ask(ministack):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "[::1]:{port}"])
-def test_the_owner_may_use_every_name_of_the_loopback(ask, host):
+def test_a_valid_key_is_accepted_under_every_loopback_host_name(ask, host):
     status, body = ask(Host=host)
 
     assert (status, "QueueUrls" in json.loads(body)) == (200, True)
@@ -75,14 +75,14 @@ def test_the_owner_may_use_every_name_of_the_loopback(ask, host):
         ({"Host": "archive.localhost:{port}"}, "Host header"),
     ],
 )
-def test_a_web_page_is_refused_even_with_the_right_key(ask, headers, reason):
+def test_a_request_from_a_web_page_is_refused_despite_a_valid_key(ask, headers, reason):
     status, body = ask(**headers)
 
     assert status == 403
     assert reason in json.loads(body)["message"]
 
 
-def test_a_preflight_is_refused(ask):
+def test_a_cors_preflight_is_refused(ask):
     status, body = ask("OPTIONS")
 
     assert status == 403
@@ -104,7 +104,7 @@ def test_a_preflight_is_refused(ask):
         ("GET", "/health"),
     ],
 )
-def test_administrative_paths_are_refused_even_to_the_owner(ask, method, path):
+def test_ministacks_admin_paths_are_refused_despite_a_valid_key(ask, method, path):
     status, body = ask(method, path)
 
     assert status == 403
@@ -128,14 +128,14 @@ def test_administrative_paths_are_refused_even_to_the_owner(ask, method, path):
         (None, "/archive/key?AWSAccessKeyId=test"),
     ],
 )
-def test_only_the_key_of_the_home_is_known(ask, key, path):
+def test_requests_without_the_homes_access_key_get_403(ask, key, path):
     status, body = ask("GET", path, key=key)
 
     assert status == 403
     assert "unknown access key" in body
 
 
-def test_a_connection_is_not_turned_into_a_web_socket(ask):
+def test_an_upgrade_to_a_web_socket_is_refused(ask):
     status, _ = ask(
         "GET",
         Upgrade="websocket",
@@ -147,13 +147,13 @@ def test_a_connection_is_not_turned_into_a_web_socket(ask):
     assert status != 101
 
 
-def test_a_custom_resource_may_answer(ask):
+def test_a_custom_resource_can_send_its_response_without_a_key(ask):
     status, _ = ask("PUT", "/_ministack/cfn-response/a-token", key=None)
 
     assert status == 200
 
 
-def test_a_long_answer_of_a_custom_resource_is_refused(ministack):
+def test_an_oversized_custom_resource_response_is_refused(ministack):
     def answered(name, value):
         connection = HTTPConnection(ministack.endpoint.partition("//")[2], timeout=10)
         connection.putrequest("PUT", "/_ministack/cfn-response/a-token")
@@ -179,7 +179,7 @@ def test_a_long_answer_of_a_custom_resource_is_refused(ministack):
         ("lambda", lambda functions: functions.list_functions()),
     ],
 )
-def test_each_client_shows_the_reason_of_a_refusal(ministack, service, call):
+def test_each_aws_client_shows_the_reason_of_a_refusal(ministack, service, call):
     stranger = LocalAws(ministack.aws.endpoint, "AKIAUNKNOWN")
 
     with pytest.raises(ClientError, match="unknown access key") as refusal:
@@ -188,7 +188,7 @@ def test_each_client_shows_the_reason_of_a_refusal(ministack, service, call):
     assert refusal.value.response["Error"]["Code"].startswith("AccessDenied")
 
 
-def test_a_presigned_address_serves_its_object(ministack):
+def test_a_presigned_url_returns_its_object(ministack):
     s3 = client("s3", ministack.aws)
     s3.create_bucket(Bucket="presigned")
     s3.put_object(Bucket="presigned", Key="history/me/a.json", Body=b"[]")
@@ -229,7 +229,7 @@ def authorized(endpoint, keys):
     return {name.replace("-", "_"): request.headers[name] for name in wanted}
 
 
-def test_a_function_has_keys_that_cannot_be_computed(ministack, ask, keys_of_a_function):
+def test_a_functions_keys_are_not_derivable_from_its_account(ministack, ask, keys_of_a_function):
     own, derived = keys_of_a_function
 
     status, body = ask(key=None, **authorized(ministack.endpoint, derived))

@@ -25,7 +25,7 @@ def ingested(home):
     return home
 
 
-def test_a_deployed_home_keeps_its_plays(ingested):
+def test_starting_a_deployed_home_again_keeps_its_plays(ingested):
     Memory(sampled=True, simulated={"me"}).save(ingested)
 
     memory = prepare(ingested, RunOptions())
@@ -35,7 +35,7 @@ def test_a_deployed_home_keeps_its_plays(ingested):
     assert (memory.sampled, memory.simulated) == (True, frozenset({"me"}))
 
 
-def test_a_home_that_is_not_deployed_loses_plays_but_not_passwords(ingested):
+def test_an_undeployed_home_is_cleared_except_for_its_passwords(ingested):
     before = Memory(deployed=False, real_spotify=True, sampled=True, simulated={"me", "anna"})
     before.save(ingested)
 
@@ -47,7 +47,7 @@ def test_a_home_that_is_not_deployed_loses_plays_but_not_passwords(ingested):
     assert (after.ports, after.reader_password) == (before.ports, before.reader_password)
 
 
-def test_a_home_remembers_that_it_began_empty(home):
+def test_the_option_empty_is_saved_in_the_home(home):
     prepare(home, RunOptions(empty=True))
 
     assert Memory.load(home).empty
@@ -70,7 +70,7 @@ def test_a_home_remembers_that_it_began_empty(home):
     ],
     ids=["new", "empty", "empty and polled", "real", "later start", "began empty", "turned"],
 )
-def test_a_home_remembers_who_gets_simulated_plays(home, memory, options, simulated):
+def test_listeners_with_simulated_plays_are_saved_in_the_home(home, memory, options, simulated):
     memory.save(home)
 
     prepare(home, options)
@@ -78,7 +78,7 @@ def test_a_home_remembers_who_gets_simulated_plays(home, memory, options, simula
     assert Memory.load(home).simulated == simulated
 
 
-def test_a_home_for_own_plays_never_polls_the_simulator(home):
+def test_a_home_of_real_plays_never_polls_the_simulator(home):
     Memory(empty=True, simulated=frozenset()).save(home)
 
     with pytest.raises(LocalCloudError, match="polling_enabled would add simulated ones"):
@@ -87,24 +87,24 @@ def test_a_home_for_own_plays_never_polls_the_simulator(home):
     assert not Memory.load(home).simulated
 
 
-def test_a_home_without_simulated_plays_can_turn_to_the_real_spotify(home):
+def test_a_home_without_simulated_plays_can_switch_to_real_spotify(home):
     assert prepare(home, REAL).real_spotify
 
 
-def test_a_home_with_simulated_plays_does_not_turn_to_the_real_spotify(home):
+def test_a_home_with_simulated_plays_cannot_switch_to_real_spotify(home):
     Memory(simulated={"me"}).save(home)
 
     assert not prepare(home, REAL).real_spotify
 
 
-def test_a_home_of_the_release_before_goes_on(home):
+def test_a_home_with_a_field_of_the_previous_release_still_loads(home):
     written = json.loads(Memory(sampled=True, simulated={"me"}).model_dump_json())
     (home / FILE).write_text(json.dumps(written | {"no_longer_known": True}))
 
     assert prepare(home, RunOptions()).sampled
 
 
-def test_a_home_of_an_earlier_release_is_refused_with_what_to_do(home):
+def test_a_home_of_an_older_release_is_refused_with_the_next_step(home):
     written = json.loads(Memory().model_dump_json(exclude={"simulated"}))
     (home / FILE).write_text(json.dumps(written))
 
@@ -112,7 +112,7 @@ def test_a_home_of_an_earlier_release_is_refused_with_what_to_do(home):
         prepare(home, RunOptions())
 
 
-def test_folders_of_an_earlier_release_are_closed_to_other_users(home):
+def test_existing_home_folders_are_made_private_to_the_owner(home):
     (home / "cdk").mkdir(mode=0o755)
 
     prepare(home, RunOptions())

@@ -44,7 +44,7 @@ def parameter(ministack, name: str) -> str:
     return answer["Parameter"]["Value"]
 
 
-def test_each_role_finds_its_login_at_the_port_of_the_last_start(ministack, config):
+def test_each_role_gets_its_login_with_the_current_postgres_port(ministack, config):
     put_database(config, ministack.aws, Memory(ports=Ports(postgres=15432)))
     memory = Memory(ports=Ports(postgres=15433))
 
@@ -63,13 +63,13 @@ def test_each_role_finds_its_login_at_the_port_of_the_last_start(ministack, conf
     assert parameter(ministack, "host") == "127.0.0.1"
 
 
-def test_the_collector_can_use_the_simulated_login(ministack, config, store):
+def test_the_collector_can_read_the_simulated_login(ministack, config, store):
     put_simulated_login(config, ministack.aws)
 
     assert store.load("me").client_id == CLIENT_ID
 
 
-def test_the_simulated_login_is_deleted_for_the_real_spotify(ministack, config, store):
+def test_switching_to_the_real_spotify_deletes_the_simulated_login(ministack, config, store):
     put_simulated_login(config, ministack.aws)
 
     drop_simulated_login(config, ministack.aws)
@@ -78,7 +78,7 @@ def test_the_simulated_login_is_deleted_for_the_real_spotify(ministack, config, 
 
 
 @pytest.mark.parametrize("change", [put_simulated_login, drop_simulated_login])
-def test_the_login_of_a_person_stays(ministack, config, secrets, store, change):
+def test_a_real_login_is_neither_replaced_nor_deleted(ministack, config, secrets, store, change):
     secrets.put_secret_value(
         SecretId=f"{config.listener_secret_prefix}me", SecretString=json.dumps(OTHER)
     )
@@ -88,7 +88,7 @@ def test_the_login_of_a_person_stays(ministack, config, secrets, store, change):
     assert store.load("me").client_id == "app"
 
 
-def test_a_listener_without_a_login_stays_without_one(ministack, config, store):
+def test_deleting_a_simulated_login_that_does_not_exist_does_nothing(ministack, config, store):
     drop_simulated_login(config, ministack.aws)
 
     assert store.load("me") is None

@@ -2,7 +2,7 @@ from infra.local.memory import FILE, Memory
 from infra.local.ports import Ports
 
 
-def test_a_saved_memory_is_loaded_again(home):
+def test_the_saved_settings_of_a_home_are_loaded_unchanged(home):
     memory = Memory(ports=Ports(aws=14566), sampled=True, simulated={"me"})
 
     memory.save(home)
@@ -10,7 +10,7 @@ def test_a_saved_memory_is_loaded_again(home):
     assert Memory.load(home) == memory
 
 
-def test_a_new_home_has_passwords_of_its_own(home):
+def test_each_new_home_gets_its_own_passwords(home):
     one, other = Memory.load(home), Memory.load(home)
 
     passwords = {one.migrator_password, one.loader_password, one.reader_password}
@@ -18,7 +18,7 @@ def test_a_new_home_has_passwords_of_its_own(home):
     assert min(map(len, passwords)) >= 24
 
 
-def test_each_home_has_a_random_key_unlike_an_account_number(home):
+def test_each_home_has_a_random_non_numeric_access_key(home):
     one, other = Memory.load(home), Memory.load(home)
 
     assert one.access_key != other.access_key
@@ -26,7 +26,7 @@ def test_each_home_has_a_random_key_unlike_an_account_number(home):
     assert not one.access_key.isdigit()
 
 
-def test_passwords_are_readable_by_their_owner_alone(home):
+def test_only_the_owner_can_read_the_password_file(home):
     memory = Memory()
     memory.save(home)
 

@@ -19,7 +19,7 @@ from shared.archive import Archive
 from tests.integration.local.conftest import ADMINISTRATOR
 
 
-def test_a_restart_keeps_what_was_there(ministack):
+def test_messages_in_a_queue_survive_a_ministack_restart(ministack):
     sqs = client("sqs", ministack.aws)
     url = sqs.create_queue(QueueName="kept")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="still here")
@@ -46,7 +46,7 @@ def test_logs_survive_a_restart(ministack):
     assert f"running on {ministack.endpoint}" in before.read_text()
 
 
-def test_a_large_upload_is_read_as_it_was_sent(ministack, tmp_path):
+def test_a_large_upload_is_stored_byte_for_byte(ministack, tmp_path):
     s3 = client("s3", ministack.aws)
     s3.create_bucket(Bucket="large")
     s3.put_bucket_versioning(Bucket="large", VersioningConfiguration={"Status": "Enabled"})
@@ -61,7 +61,7 @@ def test_a_large_upload_is_read_as_it_was_sent(ministack, tmp_path):
 
 
 @pytest.mark.parametrize(("refused", "came_by_tls"), [(True, "true"), (False, "false")])
-def test_a_request_is_marked_as_received_over_tls(ministack, refused, came_by_tls):
+def test_ministack_treats_a_request_as_received_over_tls(ministack, refused, came_by_tls):
     sqs = client("sqs", ministack.aws)
     url = sqs.create_queue(QueueName=f"refuses-tls-{came_by_tls}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
@@ -90,7 +90,7 @@ def deployed(home):
     server.stop()
 
 
-def test_a_clean_stop_is_no_crash(deployed):
+def test_a_clean_stop_of_ministack_is_not_reported_as_a_crash(deployed):
     client("sqs", deployed.aws).create_queue(QueueName="kept")
 
     deployed.stop()
@@ -98,7 +98,7 @@ def test_a_clean_stop_is_no_crash(deployed):
     assert not deployed.has_crashed
 
 
-def test_a_server_that_was_killed_has_crashed(deployed, home):
+def test_a_killed_ministack_is_reported_as_crashed(deployed, home):
     ministack = holder(home / "ministack.pid")
     assert ministack is not None
     os.kill(ministack, signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_a_server_that_was_killed_has_crashed(deployed, home):
     assert deployed.has_crashed
 
 
-def test_an_unfinished_deployment_is_not_saved(deployed):
+def test_ministack_does_not_save_an_unfinished_deployment(deployed):
     client("sqs", deployed.aws).create_queue(QueueName="before")
     deployed.restart()
     client("sqs", deployed.aws).create_queue(QueueName="half")
@@ -120,7 +120,7 @@ def test_an_unfinished_deployment_is_not_saved(deployed):
     assert url.endswith("/before")
 
 
-def test_a_server_that_cannot_listen_names_its_log(ministack, home):
+def test_a_ministack_that_cannot_listen_names_its_log(ministack, home):
     other = MiniStack(home)
     other.start(int(ministack.endpoint.rpartition(":")[2]), ADMINISTRATOR)
 
@@ -131,11 +131,11 @@ def test_a_server_that_cannot_listen_names_its_log(ministack, home):
     assert "MiniStack does not start" in str(failure.value)
 
 
-def test_a_missing_stack_is_reported_as_missing(ministack, home):
+def test_a_stack_that_does_not_exist_is_reported_as_missing(ministack, home):
     assert not Cdk(home, ministack.aws).has_stack("SpotifyPipeline")
 
 
-def test_an_event_of_an_upload_names_its_version(ministack, eventually):
+def test_an_s3_upload_event_contains_the_object_version(ministack, eventually):
     s3, sqs = client("s3", ministack.aws), client("sqs", ministack.aws)
     url = sqs.create_queue(QueueName="uploads")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]

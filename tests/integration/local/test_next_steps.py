@@ -5,7 +5,7 @@ from infra.local.next_steps import next_steps
 from infra.local.run_options import RunOptions
 
 
-def test_a_new_home_is_offered_an_upload_and_a_login():
+def test_next_steps_of_a_new_home_are_an_upload_and_a_login():
     (line,) = next_steps(Memory(), RunOptions())
 
     assert "upload my_spotify_data.zip" in line
@@ -15,7 +15,7 @@ def test_a_new_home_is_offered_an_upload_and_a_login():
 @pytest.mark.parametrize(
     ("options", "polls_simulator"), [(RunOptions(), True), (RunOptions().at_real_spotify(), False)]
 )
-def test_a_home_with_simulated_plays_says_how_to_get_own_ones(options, polls_simulator):
+def test_next_steps_with_simulated_plays_name_login_start_over(options, polls_simulator):
     line, own = next_steps(Memory(simulated=frozenset({"me"})), options)
 
     assert "upload" not in line

@@ -21,17 +21,17 @@ def path(tmp_path):
     return tmp_path / "some.pid"
 
 
-def test_a_missing_file_has_no_holder(path):
+def test_a_missing_pid_file_has_no_holder(path):
     assert holder(path) is None
 
 
-def test_the_holder_is_returned_while_it_lives(path, run_python):
+def test_the_process_holding_a_pid_file_is_returned_while_it_runs(path, run_python):
     process = run_python(HOLD, str(path))
 
     assert holder(path) == process.pid
 
 
-def test_a_killed_process_releases_its_file(path, run_python):
+def test_a_killed_process_releases_its_pid_file(path, run_python):
     process = run_python(HOLD, str(path))
     process.kill()
     process.wait()
@@ -40,20 +40,20 @@ def test_a_killed_process_releases_its_file(path, run_python):
     assert holder(path) is None
 
 
-def test_a_stale_file_has_no_holder_even_if_its_pid_was_reused(path):
+def test_a_stale_pid_file_has_no_holder_even_if_its_pid_was_reused(path):
     path.write_text(str(os.getpid()))
 
     assert holder(path) is None
 
 
-def test_a_file_has_one_holder_at_a_time(path, run_python):
+def test_a_pid_file_can_be_held_by_one_process_at_a_time(path, run_python):
     run_python(HOLD, str(path))
 
     with pytest.raises(BlockingIOError), held(path):
         pass
 
 
-def test_a_child_that_inherits_the_file_goes_on_holding_it(path):
+def test_a_child_that_inherits_the_pid_file_still_holds_it(path):
     with held(path) as file:
         child = subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=[file], stdin=-1)
         name(file, child.pid)
@@ -63,7 +63,7 @@ def test_a_child_that_inherits_the_file_goes_on_holding_it(path):
     assert holder(path) is None
 
 
-def test_a_holder_without_a_pid_is_an_error(path):
+def test_a_locked_pid_file_without_a_pid_is_an_error(path):
     with held(path) as file:
         os.ftruncate(file, 0)
 

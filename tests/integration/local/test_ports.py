@@ -18,11 +18,11 @@ def free_ports(**known: int) -> Ports:
     return Ports(**{name: any_free() for name in Ports.model_fields} | known)
 
 
-def test_a_port_with_a_server_is_busy(busy_port):
+def test_a_port_on_which_a_server_listens_is_busy(busy_port):
     assert not is_free(busy_port)
 
 
-def test_a_port_is_free_again_right_after_its_last_connection():
+def test_a_port_is_free_as_soon_as_its_server_has_ended():
     server = socket.create_server((HOST, 0))
     port = server.getsockname()[1]
     with socket.create_connection((HOST, port)) as client, server.accept()[0] as connection:
@@ -35,7 +35,7 @@ def test_a_port_is_free_again_right_after_its_last_connection():
     assert is_free(port)
 
 
-def test_free_usual_ports_are_used_without_a_message():
+def test_free_default_ports_are_used_without_a_message():
     said: list[str] = []
     wanted = free_ports()
 
@@ -43,7 +43,7 @@ def test_free_usual_ports_are_used_without_a_message():
     assert said == []
 
 
-def test_a_busy_port_is_replaced_and_named(busy_port):
+def test_a_busy_port_is_replaced_and_reported(busy_port):
     said: list[str] = []
     wanted = free_ports(postgres=busy_port)
 
@@ -55,7 +55,7 @@ def test_a_busy_port_is_replaced_and_named(busy_port):
     assert said == [f"port {busy_port} is busy: postgres takes {chosen.postgres}"]
 
 
-def test_a_busy_usual_port_is_replaced_by_the_next_free_one(monkeypatch):
+def test_a_busy_default_port_is_replaced_by_the_next_free_one(monkeypatch):
     monkeypatch.setattr(ports, "is_free", lambda port: port not in {8100, 8101, 8701})
     said: list[str] = []
 
@@ -65,7 +65,7 @@ def test_a_busy_usual_port_is_replaced_by_the_next_free_one(monkeypatch):
     assert said[-1] == "port 8100 is busy: page takes 8102"
 
 
-def test_no_two_servers_share_a_port():
+def test_no_two_servers_are_given_the_same_port():
     port = any_free()
 
     chosen = choose(free_ports(spotify=port, reccobeats=port), lambda _: None)

@@ -62,7 +62,7 @@ def rows(port: int, role: str, statement: str = IDENTITY) -> list[list[object]]:
         database.close()
 
 
-def test_the_next_start_sets_roles_that_an_interrupted_one_left_out(server):
+def test_a_start_creates_roles_that_an_interrupted_start_missed(server):
     port = any_free()
     with pytest.raises(KeyboardInterrupt):
         server.start(port, replace(PASSWORDS, loader=Interrupting("never set")))
@@ -74,7 +74,7 @@ def test_the_next_start_sets_roles_that_an_interrupted_one_left_out(server):
     assert rows(port, "loader") == [["loader", DATABASE]]
 
 
-def test_the_settings_are_those_of_the_host_in_aws(server):
+def test_local_postgres_has_the_settings_of_the_host_in_aws(server):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
 
@@ -93,7 +93,7 @@ def test_the_write_ahead_log_is_bounded_and_times_are_in_utc(server):
     assert [rows(port, "reader", f"SHOW {name}")[0][0] for name in names] == ["256MB", "UTC"]
 
 
-def test_a_half_made_data_directory_is_made_again(server, data):
+def test_a_partly_initialized_data_directory_is_recreated(server, data):
     port, half = any_free(), data.with_name("data.new")
     half.mkdir()
     (half / "PG_VERSION").write_text("half")
@@ -104,7 +104,7 @@ def test_a_half_made_data_directory_is_made_again(server, data):
     assert [path.name for path in data.parent.iterdir()] == ["data"]
 
 
-def test_the_data_of_an_earlier_release_get_the_roles_that_came_since(server, data):
+def test_data_of_an_earlier_release_get_roles_added_since(server, data):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
     server.stop()
@@ -116,7 +116,7 @@ def test_the_data_of_an_earlier_release_get_the_roles_that_came_since(server, da
     assert rows(port, "report_reader") == [["report_reader", DATABASE]]
 
 
-def test_after_a_crash_the_roles_are_set_once_the_data_have_recovered(server, data):
+def test_after_a_crash_roles_are_set_once_recovery_has_ended(server, data):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
     pid = int((data / "postmaster.pid").read_text().partition("\n")[0])
@@ -128,7 +128,7 @@ def test_after_a_crash_the_roles_are_set_once_the_data_have_recovered(server, da
     assert rows(port, "loader") == [["loader", DATABASE]]
 
 
-def test_failed_roles_are_an_error_without_a_password(server, capfd):
+def test_an_error_while_creating_roles_contains_no_password(server, capfd):
     with pytest.raises(
         LocalCloudError, match=r"could not create its database or roles: .*ERROR"
     ) as failure:
@@ -139,21 +139,21 @@ def test_failed_roles_are_an_error_without_a_password(server, capfd):
     assert not server.is_running()
 
 
-def test_a_failed_start_is_one_line(server):
+def test_a_failed_postgres_start_is_a_one_line_error_naming_the_log(server):
     with pytest.raises(LocalCloudError, match=r"does not start: see .*/log$") as failure:
         server.start(any_free(), PASSWORDS, "-c no_such_setting=1")
 
     assert "\n" not in str(failure.value)
 
 
-def test_a_pid_file_of_another_process_names_no_server(server, data):
+def test_a_pid_file_of_another_data_directory_means_not_running(server, data):
     data.mkdir()
     (data / "postmaster.pid").write_text("1\n/somewhere\n")
 
     assert not server.is_running()
 
 
-def test_a_pid_file_without_a_pid_names_no_server(server, data):
+def test_a_pid_file_without_a_pid_means_not_running(server, data):
     data.mkdir()
     (data / "postmaster.pid").write_text("")
 

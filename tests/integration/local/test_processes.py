@@ -74,7 +74,7 @@ def python(code: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", code, *map(str, arguments)]
 
 
-def test_a_stop_ends_the_child_and_all_that_it_started(child, note, eventually):
+def test_stopping_a_child_ends_it_and_its_descendants(child, note, eventually):
     child.start(python(PARENT, note), FINDS_US)
     eventually(lambda: holder(note))
 
@@ -84,7 +84,7 @@ def test_a_stop_ends_the_child_and_all_that_it_started(child, note, eventually):
     eventually(lambda: holder(note) is None)
 
 
-def test_a_child_that_ignores_the_request_is_killed(child, note, eventually):
+def test_a_child_that_ignores_sigterm_is_killed(child, note, eventually):
     child.start(python(STUBBORN, note), os.environ)
     eventually(note.exists)
 
@@ -93,7 +93,7 @@ def test_a_child_that_ignores_the_request_is_killed(child, note, eventually):
     assert child.exit_code == -9
 
 
-def test_a_child_has_time_to_clean_up(home, note, eventually):
+def test_a_stopped_child_has_time_to_clean_up(home, note, eventually):
     code = STUBBORN.replace("SIG_IGN", "default_int_handler").replace(
         "time.sleep(60)",
         "try: time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(0.5); "
@@ -108,9 +108,7 @@ def test_a_child_has_time_to_clean_up(home, note, eventually):
     assert note.read_text() == "in order"
 
 
-def test_a_signal_during_a_start_is_deferred_until_the_child_can_be_stopped(
-    child, home, interrupting
-):
+def test_a_signal_while_a_child_starts_waits_until_it_can_be_stopped(child, home, interrupting):
     with pytest.raises(KeyboardInterrupt):
         child.start(python("import time; time.sleep(60)"), SignalledOnUse(os.environ))
 
@@ -122,7 +120,7 @@ def test_a_signal_during_a_start_is_deferred_until_the_child_can_be_stopped(
 
 
 @pytest.mark.parametrize("number", STOP)
-def test_a_deferred_signal_arrives_after_the_block(note, interrupting, number):
+def test_a_deferred_signal_is_raised_after_the_with_block(note, interrupting, number):
     with pytest.raises(KeyboardInterrupt):
         signal_within_a_block(number, note)
 
@@ -130,7 +128,7 @@ def test_a_deferred_signal_arrives_after_the_block(note, interrupting, number):
 
 
 @pytest.mark.parametrize("number", STOP)
-def test_only_the_first_signal_interrupts(number):
+def test_only_the_first_signal_raises_keyboard_interrupt(number):
     before = signal.getsignal(number)
 
     with interrupted_once():
@@ -141,13 +139,13 @@ def test_only_the_first_signal_interrupts(number):
     assert signal.getsignal(number) == before
 
 
-def test_signals_can_be_ignored_before_the_first_one():
+def test_signals_can_be_ignored_even_before_one_arrives():
     with interrupted_once() as ignore:
         ignore()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_handlers_are_restored_after_the_block(interrupting):
+def test_signal_handlers_are_restored_after_the_with_block(interrupting):
     with deferred():
         pass
 
@@ -155,7 +153,7 @@ def test_handlers_are_restored_after_the_block(interrupting):
 
 
 @pytest.mark.parametrize("own", [os.getpid, os.getpgrp], ids=["process", "group"])
-def test_a_stop_never_signals_its_own_process_or_group(child, home, own):
+def test_stopping_a_child_never_signals_its_own_process_or_group(child, home, own):
     with held(home / "dummy.pid") as file:
         name(file, own())
 
@@ -163,13 +161,13 @@ def test_a_stop_never_signals_its_own_process_or_group(child, home, own):
             child.stop()
 
 
-def test_a_stop_of_a_child_that_does_not_run_does_nothing(child):
+def test_stopping_a_child_that_is_not_running_does_nothing(child):
     child.stop()
 
     assert child.exit_code is None
 
 
-def test_a_stop_leaves_no_zombie_of_a_child_that_ended(child, home, eventually):
+def test_stopping_an_ended_child_leaves_no_zombie(child, home, eventually):
     child.start([sys.executable, "-c", "import time; time.sleep(0.5)"], os.environ)
     pid = holder(home / "dummy.pid")
     eventually(lambda: not child.is_running)
@@ -179,21 +177,21 @@ def test_a_stop_leaves_no_zombie_of_a_child_that_ended(child, home, eventually):
     assert not psutil.pid_exists(pid)
 
 
-def test_only_the_owner_can_read_the_files_of_a_child(child, note, eventually):
+def test_only_the_owner_can_read_the_log_and_pid_file_of_a_child(child, note, eventually):
     child.start(python(STUBBORN, note), os.environ)
 
     eventually(note.exists)
     assert note.stat().st_mode & 0o077 == 0
 
 
-def test_waiting_for_an_end_has_a_time_limit(child, home):
+def test_wait_for_end_returns_false_at_its_time_limit(child, home):
     child.start(python("import time; time.sleep(60)"), os.environ)
 
     assert not wait_for_end(home / "dummy.pid", patience_s=0.1)
     assert holder(home / "dummy.pid") is not None
 
 
-def test_waiting_for_an_exit_ends_with_it(run_python):
+def test_wait_for_exit_returns_once_the_process_has_exited(run_python):
     process = run_python("import time; print('ready', flush=True); time.sleep(0.3)")
 
     wait_for_exit(process.pid, patience_s=10)
@@ -202,20 +200,20 @@ def test_waiting_for_an_exit_ends_with_it(run_python):
     assert command_of(process.pid) == []
 
 
-def test_waiting_for_an_exit_has_a_time_limit():
+def test_wait_for_exit_returns_at_its_time_limit():
     wait_for_exit(os.getppid(), patience_s=0.1)
 
     assert command_of(os.getppid()) != []
 
 
-def test_a_run_returns_the_exit_code(child, home):
+def test_running_a_command_returns_its_exit_code(child, home):
     code = child.run(python("import sys; sys.exit('failed')"), os.environ, cwd=home, timeout_s=10)
 
     assert code == 1
     assert child.log.read_text() == "failed\n"
 
 
-def test_a_run_that_takes_too_long_leaves_nothing_running(child, home, note, eventually):
+def test_a_command_that_times_out_is_stopped_with_its_children(child, home, note, eventually):
     with pytest.raises(subprocess.TimeoutExpired):
         child.run(python(PARENT, note), FINDS_US, cwd=home, timeout_s=1.5)
 
@@ -223,7 +221,7 @@ def test_a_run_that_takes_too_long_leaves_nothing_running(child, home, note, eve
     eventually(lambda: holder(note) is None)
 
 
-def test_a_signal_while_a_run_begins_leaves_nothing_running(
+def test_a_signal_while_a_command_starts_leaves_nothing_running(
     child, home, note, interrupting, eventually
 ):
     with pytest.raises(KeyboardInterrupt):

@@ -10,7 +10,7 @@ from pathlib import Path
 README = Path(__file__).parents[3] / "README.md"
 
 
-def test_the_readme_sets_all_that_the_aws_cli_needs(tmp_path):
+def test_the_readme_commands_set_all_variables_of_the_aws_cli(tmp_path):
     state = {
         "aws_endpoint": "http://127.0.0.1:4566",
         "region": "us-east-1",

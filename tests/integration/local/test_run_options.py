@@ -10,7 +10,7 @@ PORTS = Ports(spotify=1001, reccobeats=1002)
 URL = "https://example.com"
 
 
-def test_a_simulator_is_used_unless_a_url_is_given():
+def test_a_service_is_simulated_unless_its_url_is_given():
     context = RunOptions(reccobeats_url=URL).deployment(PORTS)
 
     assert context["spotify_api_url"] == "http://127.0.0.1:1001"
@@ -29,7 +29,9 @@ def test_a_simulator_is_used_unless_a_url_is_given():
     ],
     ids=["none given", "reccobeats", "spotify", "half of spotify", "all"],
 )
-def test_given_urls_replace_simulators(given, simulators, simulated_listener):
+def test_no_simulator_is_used_for_a_service_whose_url_is_given(
+    given, simulators, simulated_listener
+):
     options = RunOptions(**dict.fromkeys(given, URL))
 
     assert options.simulators == simulators
@@ -37,7 +39,7 @@ def test_given_urls_replace_simulators(given, simulators, simulated_listener):
 
 
 @pytest.mark.parametrize("empty", [True, False])
-def test_an_empty_cloud_does_not_poll(empty):
+def test_polling_is_enabled_unless_the_option_empty_is_set(empty):
     config = configuration(RunOptions(empty=empty).deployment(PORTS))
 
     assert config.polling_enabled is not empty
@@ -45,7 +47,7 @@ def test_an_empty_cloud_does_not_poll(empty):
     assert config.poll_minutes == 1
 
 
-def test_given_context_overrides_all_else():
+def test_context_options_override_all_other_options():
     options = RunOptions(
         empty=True, context={"loader.visibility_s": "61", "polling_enabled": "true"}
     )
@@ -56,18 +58,18 @@ def test_given_context_overrides_all_else():
     assert config.polling_enabled
 
 
-def test_a_misspelt_context_is_refused_before_anything_is_deployed():
+def test_a_misspelt_context_option_is_refused_before_deployment():
     with pytest.raises(SettingsError, match="pol_minutes"):
         configuration(RunOptions(context={"pol_minutes": "2"}).deployment(PORTS))
 
 
-def test_options_reach_the_background_process_unchanged():
+def test_run_options_reach_the_background_process_unchanged():
     options = RunOptions(empty=True, spotify_api_url=URL, context={"a": "b"})
 
     assert RunOptions.model_validate_json(options.model_dump_json()) == options
 
 
-def test_after_a_login_the_real_services_replace_the_simulators():
+def test_at_the_real_spotify_no_service_is_simulated():
     options = RunOptions(spotify_api_url=URL).at_real_spotify()
     context = options.deployment(PORTS)
 
@@ -78,7 +80,7 @@ def test_after_a_login_the_real_services_replace_the_simulators():
     assert not options.simulated_listener
 
 
-def test_the_real_spotify_is_polled_no_more_often_than_in_aws():
+def test_the_real_spotify_is_polled_as_often_as_in_aws():
     options = RunOptions().at_real_spotify()
 
     assert configuration(options.deployment(PORTS)).poll_minutes == PipelineConfig().poll_minutes
@@ -103,7 +105,7 @@ def test_a_home_that_polled_the_real_spotify_keeps_polling_it():
     assert not options.empty
 
 
-def test_a_home_with_simulated_plays_keeps_the_given_options():
+def test_the_run_options_stay_unchanged_in_a_home_of_simulated_plays():
     options = RunOptions(empty=True)
 
     assert options.within(Memory(simulated={"me"})) is options

@@ -25,14 +25,14 @@ def state(tmp_path):
     )
 
 
-def test_another_process_loads_the_state_of_a_running_cloud(home, state):
+def test_another_process_can_load_the_state_of_a_running_cloud(home, state):
     with held(home / SUPERVISOR):
         state.save(home)
 
         assert CloudState.load(home) == state
 
 
-def test_the_state_of_an_earlier_release_has_no_report_url(home, state):
+def test_cloud_state_without_a_report_url_still_loads(home, state):
     earlier = json.loads(state.model_dump_json(exclude={"report_url"}))
     (home / FILE).write_text(json.dumps(earlier))
 
@@ -40,7 +40,7 @@ def test_the_state_of_an_earlier_release_has_no_report_url(home, state):
         assert CloudState.load(home).report_url is None
 
 
-def test_a_state_left_by_a_crash_is_rejected(home, state):
+def test_cloud_state_left_by_a_crash_is_rejected(home, state):
     with held(home / SUPERVISOR):
         state.save(home)
 
@@ -48,7 +48,7 @@ def test_a_state_left_by_a_crash_is_rejected(home, state):
         CloudState.load(home)
 
 
-def test_the_state_of_an_earlier_run_is_rejected(home, state):
+def test_cloud_state_of_an_earlier_run_is_rejected(home, state):
     with held(home / SUPERVISOR):
         state.model_copy(update={"pid": 1}).save(home)
 
@@ -57,14 +57,14 @@ def test_the_state_of_an_earlier_run_is_rejected(home, state):
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}"], ids=["missing", "torn", "incomplete"])
-def test_an_incomplete_state_is_rejected(home, text):
+def test_an_incomplete_cloud_state_file_is_rejected(home, text):
     (home / FILE).write_text(text) if text else None
 
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError):
         CloudState.load(home)
 
 
-def test_only_the_owner_can_read_the_state(home, state):
+def test_only_the_owner_can_read_the_cloud_state_file(home, state):
     (home / FILE).write_text("old, and open to all")
     state.save(home)
 
@@ -82,5 +82,5 @@ def test_only_the_owner_can_read_the_state(home, state):
     ],
     ids=["unset", "empty", "absolute", "relative"],
 )
-def test_the_environment_names_the_home(variables, expected):
+def test_plays_local_dir_sets_the_home_directory(variables, expected):
     assert local_home(variables) == expected

@@ -38,7 +38,7 @@ def running(home, run_python):
 
 
 @pytest.mark.parametrize("start_over", [True, False])
-def test_a_switch_to_the_real_spotify_is_remembered(home, running, start_over):
+def test_a_switch_to_the_real_spotify_is_saved_in_the_home(home, running, start_over):
     Memory(simulated={"me"}).save(home)
     pid = running("restarts")
 
@@ -50,7 +50,7 @@ def test_a_switch_to_the_real_spotify_is_remembered(home, running, start_over):
     assert (memory.real_spotify, memory.deployed) == (True, not start_over)
 
 
-def test_a_switch_fails_if_the_cloud_ends(home, running):
+def test_a_switch_to_real_spotify_fails_if_the_cloud_ends(home, running):
     running("ends")
 
     with pytest.raises(
@@ -59,7 +59,7 @@ def test_a_switch_fails_if_the_cloud_ends(home, running):
         cloud.turn_to_real_spotify(home, start_over=False)
 
 
-def test_a_switch_has_a_time_limit_and_says_what_will_be_deleted(home, running, monkeypatch):
+def test_a_switch_to_real_spotify_that_times_out_lists_what_is_deleted(home, running, monkeypatch):
     running("hangs")
     monkeypatch.setattr(cloud, "TURN_S", 0.2)
 
@@ -69,7 +69,7 @@ def test_a_switch_has_a_time_limit_and_says_what_will_be_deleted(home, running, 
         cloud.turn_to_real_spotify(home, start_over=True)
 
 
-def test_a_cloud_that_does_not_run_cannot_switch(home):
+def test_a_stopped_cloud_cannot_switch_to_the_real_spotify(home):
     with pytest.raises(LocalCloudError, match="no local cloud runs"):
         cloud.turn_to_real_spotify(home, start_over=False)
 

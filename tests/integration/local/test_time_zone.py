@@ -14,7 +14,7 @@ from infra.local.aws import LocalAws
 AWS = LocalAws("http://127.0.0.1:1", "AKIA")
 
 
-def test_the_time_zone_of_the_machine_has_a_name():
+def test_the_machine_time_zone_is_an_iana_name():
     code = "from infra.local.time_zone import machine_zone; print(machine_zone())"
     environment = os.environ | {"TZ": "Asia/Kolkata"}
 
@@ -26,7 +26,7 @@ def test_the_time_zone_of_the_machine_has_a_name():
     assert shown.stdout == "Asia/Kolkata\n"
 
 
-def test_contradictory_settings_give_no_time_zone(monkeypatch):
+def test_conflicting_time_zone_settings_of_the_machine_give_none(monkeypatch):
     def contradict():
         raise ZoneInfoNotFoundError("Multiple conflicting time zone configurations found")
 
@@ -52,7 +52,7 @@ def function(monkeypatch):
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", None])
-def test_the_zone_is_set_for_listeners_without_one(function, zone):
+def test_the_machine_time_zone_is_set_for_listeners_without_one(function, zone):
     events = function({"months_left": 3, "error": None})
     said: list[str] = []
 
@@ -67,7 +67,7 @@ def test_the_zone_is_set_for_listeners_without_one(function, zone):
     [{"months_left": None, "error": "no such luck"}, {"errorMessage": "no such luck"}],
     ids=["refused", "failed"],
 )
-def test_a_failure_to_set_the_zone_is_reported_and_stops_nothing(function, answer):
+def test_a_failure_to_set_the_time_zone_is_only_reported(function, answer):
     function(answer)
     said: list[str] = []
 

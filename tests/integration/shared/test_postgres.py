@@ -51,13 +51,13 @@ def test_invalid_data_is_refused_and_leaves_the_connection_usable(database, stat
     assert database.run("SELECT 1") == [[1]]
 
 
-def test_statements_are_sent_without_delay(database):
+def test_connections_do_not_wait_for_nagle(database):
     sent_by = database._connection._usock  # noqa: SLF001 - it has no public name
 
     assert sent_by.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_violated_constraint_is_a_refusal(database):
+def test_a_violated_constraint_raises_a_refusal_error(database):
     with pytest.raises(DatabaseRefusalError, match=r"listening_history_source_check.*23514"):
         database.run(INSERT, source="rumour", ms=1)
 
@@ -76,7 +76,7 @@ def test_a_value_too_long_for_its_index_is_refused(database):
     [("SELECT * FROM nowhere", "42P01"), ("DELETE FROM loaded_batch", "42501"), ("SELEC", "42601")],
     ids=["no table", "no right", "no statement"],
 )
-def test_a_statement_that_cannot_run_is_an_away_error(database, statement, state):
+def test_a_missing_table_right_or_bad_syntax_is_an_away_error(database, statement, state):
     with pytest.raises(DatabaseAwayError, match=state):
         database.run(statement)
 
@@ -101,7 +101,7 @@ def test_the_error_of_a_wrong_login_hides_the_password(server, address_of, chang
     assert "s3cret" not in repr(address)
 
 
-def test_an_unknown_database_is_an_away_error(server, address_of):
+def test_an_unknown_database_name_is_an_away_error(server, address_of):
     with pytest.raises(DatabaseAwayError, match="3D000"):
         Database.connect(replace(address_of("loader"), database="elsewhere"))
 
@@ -139,7 +139,7 @@ def test_a_lost_connection_can_be_closed_twice(owner, killable):
         killable.run("SELECT 1")
 
 
-def test_another_machine_needs_a_certificate(address_of, monkeypatch):
+def test_a_remote_host_is_not_contacted_without_a_ca_certificate(address_of, monkeypatch):
     dialled = []
     monkeypatch.setattr(socket, "create_connection", lambda *to, **how: dialled.append(to))
 
@@ -149,19 +149,19 @@ def test_another_machine_needs_a_certificate(address_of, monkeypatch):
     assert dialled == []
 
 
-def test_a_forwarded_port_needs_tls_too(address_of, server, free_port):
+def test_a_forwarded_port_needs_a_ca_certificate_too(address_of, server, free_port):
     forwarded = replace(address_of("loader"), host=HOST, via=("127.0.0.1", free_port))
 
     with pytest.raises(DatabaseAwayError, match="needs a CA certificate"):
         Database.connect(forwarded)
 
 
-def test_a_server_without_tls_is_refused_with_a_ca(server, address_of):
+def test_with_a_ca_certificate_a_server_without_tls_is_refused(server, address_of):
     with pytest.raises(DatabaseAwayError, match="refuses SSL"):
         Database.connect(replace(address_of("loader"), ca_pem=a_certificate(HOST).pem))
 
 
-def test_an_invalid_certificate_is_an_error(server, address_of):
+def test_an_unreadable_ca_certificate_is_an_error(server, address_of):
     with pytest.raises(DatabaseAwayError, match="certificate"):
         Database.connect(replace(address_of("loader"), ca_pem="no certificate"))
 
@@ -181,7 +181,7 @@ def behind_tls(server, address_of, free_port, tmp_path):
     return connect
 
 
-def test_a_server_with_a_certificate_of_the_ca_is_trusted(behind_tls):
+def test_a_server_certificate_of_the_given_ca_is_trusted(behind_tls):
     certificate = a_certificate(HOST)
 
     assert behind_tls(shown=certificate, trusted=certificate) == [["loader"]]
@@ -195,7 +195,9 @@ def test_a_server_with_a_certificate_of_the_ca_is_trusted(behind_tls):
     ],
     ids=["another CA", "another name"],
 )
-def test_a_server_with_another_certificate_is_refused(behind_tls, host, is_trusted, reason):
+def test_a_server_certificate_of_another_ca_or_name_is_refused(
+    behind_tls, host, is_trusted, reason
+):
     certificate = a_certificate(host)
 
     with pytest.raises(DatabaseAwayError, match=reason):
@@ -212,13 +214,13 @@ def interrupt():
     raise KeyboardInterrupt
 
 
-def test_a_transaction_commits(database, owner):
+def test_a_transaction_is_committed_after_its_block(database, owner):
     insert_in_transaction(database, then=lambda: None)
 
     assert owner.run("SELECT ms_played FROM listening_history") == [[1]]
 
 
-def test_a_refused_transaction_rolls_back(database, owner):
+def test_a_transaction_with_a_refused_statement_is_rolled_back(database, owner):
     with pytest.raises(DatabaseRefusalError):
         insert_in_transaction(database, then=lambda: database.run(INSERT, source="both", ms=-1))
 
@@ -226,7 +228,7 @@ def test_a_refused_transaction_rolls_back(database, owner):
     assert owner.run("SELECT ms_played FROM listening_history") == [[2]]
 
 
-def test_an_error_in_the_block_rolls_back(database, owner):
+def test_an_exception_in_the_block_rolls_the_transaction_back(database, owner):
     with pytest.raises(KeyboardInterrupt):
         insert_in_transaction(database, then=interrupt)
 
@@ -234,7 +236,7 @@ def test_an_error_in_the_block_rolls_back(database, owner):
     assert owner.run("SELECT ms_played FROM listening_history") == [[2]]
 
 
-def test_the_first_error_of_a_lost_connection_is_raised(owner, killable):
+def test_the_blocks_error_is_raised_if_the_rollback_fails_too(owner, killable):
     def break_and_fail():
         kill(owner, killable)
         interrupt()
@@ -246,7 +248,7 @@ def test_the_first_error_of_a_lost_connection_is_raised(owner, killable):
 
 
 @pytest.mark.parametrize("microsecond", [0, 1_000, 10_000, 123_000, 999_000])
-def test_an_instant_comes_back_aware_and_exact(database, microsecond):
+def test_a_timestamp_is_returned_exactly_and_with_a_time_zone(database, microsecond):
     instant = datetime(2026, 11, 1, 12, 0, 0, microsecond, tzinfo=UTC)
 
     ((answer,),) = database.run("SELECT :at::timestamptz", at=instant)
@@ -255,7 +257,7 @@ def test_an_instant_comes_back_aware_and_exact(database, microsecond):
     assert answer.utcoffset() is not None
 
 
-def test_an_instant_does_not_depend_on_the_session_time_zone(database):
+def test_a_timestamp_does_not_depend_on_the_session_time_zone(database):
     instant = datetime(2026, 11, 1, 12, 0, 0, 5_000, tzinfo=UTC)
     database.run("SET TIME ZONE 'Asia/Kathmandu'")
 
@@ -264,14 +266,14 @@ def test_an_instant_does_not_depend_on_the_session_time_zone(database):
     assert (answer, answer.utcoffset()) == (instant, timedelta(hours=5, minutes=45))
 
 
-def test_a_parameter_is_never_read_as_sql(database):
+def test_a_parameter_is_never_interpreted_as_sql(database):
     text = "'; DROP TABLE poll; -- :name \\ \" 素敵滅法"
 
     assert database.run("SELECT :text", text=text) == [[text]]
     assert database.run("SELECT :text::jsonb", text=json.dumps({"a": None})) == [[{"a": None}]]
 
 
-def test_a_statement_may_take_longer_than_a_connect(server, address_of, monkeypatch):
+def test_a_statement_can_take_longer_than_the_connect_timeout(server, address_of, monkeypatch):
     monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_S", 1)
     database = Database.connect(address_of("loader"))
 

@@ -43,7 +43,7 @@ def by_json(database, sql, **parameters):
         "int4range(1, 5)",
     ],
 )  # fmt: skip
-def test_a_decoded_value_equals_that_of_a_direct_connection(reader, value):
+def test_a_value_decoded_from_text_equals_a_direct_connections_value(reader, value):
     direct = reader.run(f"SELECT {value}")
 
     ((answer,),) = by_json(reader, f"SELECT {value}")
@@ -69,11 +69,11 @@ def test_a_decoded_value_equals_that_of_a_direct_connection(reader, value):
         ("jsonb", {"a": [1, None]}),
     ],
 )
-def test_an_encoded_parameter_equals_that_of_a_direct_connection(reader, kind, value):
+def test_a_json_encoded_parameter_acts_as_in_a_direct_connection(reader, kind, value):
     assert by_json(reader, f"SELECT :value::{kind}", value=value) == [[value]]
 
 
-def test_a_parameter_can_have_any_type_of_json(reader):
+def test_a_query_parameter_can_have_any_json_type(reader):
     sql = "SELECT :number::integer + 1, :flag::boolean, :names::text[], :nothing::text"
 
     answer = texts(reader, sql, number=1, flag=True, names=["a", "b"], nothing=None)
@@ -81,7 +81,7 @@ def test_a_parameter_can_have_any_type_of_json(reader):
     assert answer == [["2", "t", "{a,b}", None]]
 
 
-def test_columns_have_names_and_types(reader):
+def test_a_query_returns_column_names_and_types(reader):
     result = reader.read(Query(sql="SELECT 1 AS one, 'a'::text AS name WHERE false"))
 
     assert [(column.name, column.type_oid) for column in result.columns] == [
@@ -92,12 +92,12 @@ def test_columns_have_names_and_types(reader):
 
 
 @pytest.mark.parametrize("statement", ["SELECT 1;", "SHOW server_version", "EXPLAIN SELECT 1"])
-def test_every_reading_statement_runs(reader, statement):
+def test_select_show_and_explain_are_allowed(reader, statement):
     assert len(texts(reader, statement)) == 1
 
 
 @pytest.mark.parametrize("parameters", [{}, {"a": "1"}], ids=["bare", "with a parameter"])
-def test_several_statements_are_refused(reader, parameters):
+def test_several_sql_statements_in_one_query_are_refused(reader, parameters):
     with pytest.raises(QueryError, match="multiple commands"):
         texts(reader, f"SELECT {':a' if parameters else '1'}; SELECT 2", **parameters)
 
@@ -115,7 +115,7 @@ def test_several_statements_are_refused(reader, parameters):
         ("", "returns no rows"),
     ],
 )
-def test_a_writing_statement_is_refused(database, statement, reason):
+def test_a_sql_statement_that_writes_is_refused(database, statement, reason):
     # As role loader, which may write.
     with pytest.raises(QueryError, match=reason):
         texts(database, statement)
@@ -133,14 +133,14 @@ def test_a_writing_statement_is_refused(database, statement, reason):
         ("SELECT 1\x00", r"08P01"),
     ],
 )
-def test_the_error_of_postgres_is_shown(reader, statement, line):
+def test_the_error_text_of_postgres_is_returned(reader, statement, line):
     with pytest.raises(QueryError, match=line):
         texts(reader, statement)
 
     assert texts(reader, "SELECT 1") == [["1"]]
 
 
-def test_a_colon_needs_no_parameter_in_plain_sql(reader):
+def test_a_colon_in_a_slice_or_comment_is_not_a_parameter(reader):
     assert texts(reader, "SELECT (ARRAY[1, 2, 3])[1:2] /* 10:30 */") == [["{1,2}"]]
 
 
@@ -162,20 +162,20 @@ def test_a_placeholder_without_a_parameter_is_refused(reader, statement):
     ],
     ids=["advisory lock", "setting", "prepared statement"],
 )
-def test_a_query_resets_the_session(reader, leaves, trace):
+def test_a_query_leaves_no_lock_setting_or_prepared_statement(reader, leaves, trace):
     texts(reader, leaves)
 
     assert texts(reader, trace) == [["0"]]
 
 
-def test_prepared_statements_do_not_accumulate(reader):
+def test_repeated_queries_do_not_accumulate_prepared_statements(reader):
     sql = "SELECT name FROM pg_prepared_statements"
     first = texts(reader, sql)
 
     assert [texts(reader, sql) for _ in range(3)] == [first] * 3
 
 
-def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
+def test_a_query_is_cancelled_at_its_time_limit(reader, monkeypatch):
     monkeypatch.setattr(postgres, "QUERY_TIMEOUT_S", 1)
 
     with pytest.raises(QueryError, match="statement timeout: a query has 1 s, so read less"):
@@ -195,12 +195,12 @@ def test_a_query_that_takes_too_long_is_stopped(reader, monkeypatch):
     ],
     ids=["many rows", "a large value", "escaped characters", "nulls", "no columns"],
 )
-def test_a_result_that_is_too_large_says_how_to_page(reader, statement):
+def test_the_error_of_a_result_that_is_too_large_says_how_to_page(reader, statement):
     with pytest.raises(QueryError, match=r"larger than 5 MB: .* ORDER BY id LIMIT 10000 OFFSET"):
         texts(reader, statement)
 
 
-def test_the_size_limit_applies_to_the_json(reader, monkeypatch):
+def test_the_result_size_limit_counts_json_bytes(reader, monkeypatch):
     monkeypatch.setattr(postgres, "MOST_BYTES", 1_000)
     sql = "SELECT '素\"', NULL FROM generate_series(1, {})"
 
@@ -216,7 +216,7 @@ def test_the_size_limit_applies_to_the_json(reader, monkeypatch):
         texts(reader, sql.format(59))
 
 
-def test_a_connection_with_unread_rows_is_closed(reader):
+def test_after_a_result_that_is_too_large_the_connection_is_closed(reader):
     with pytest.raises(QueryError):
         texts(reader, "SELECT repeat('x', 1000) FROM generate_series(1, 6000)")
 
@@ -232,7 +232,7 @@ def test_a_connection_with_unread_rows_is_closed(reader):
     ],
     ids=["result", "parameter"],
 )
-def test_a_text_that_is_not_utf_8_fails_the_query(reader, statement, parameters):
+def test_a_value_that_is_not_utf_8_fails_the_query(reader, statement, parameters):
     with pytest.raises(QueryError, match="not UTF-8"):
         texts(reader, statement, **parameters)
 
@@ -240,6 +240,6 @@ def test_a_text_that_is_not_utf_8_fails_the_query(reader, statement, parameters)
         texts(reader, "SELECT 1")
 
 
-def test_a_server_that_closes_the_connection_is_away(reader):
+def test_a_connection_closed_by_the_server_is_an_away_error(reader):
     with pytest.raises(DatabaseAwayError):
         texts(reader, "SELECT pg_terminate_backend(pg_backend_pid())")

@@ -33,7 +33,7 @@ def lengths(batches):
     return [play.ms_played for batch in batches for play in batch.plays]
 
 
-def test_a_message_is_a_play_batch():
+def test_a_published_message_is_a_valid_play_batch():
     (message,) = publish(plays(a_row(album=None)))
 
     assert PlayBatch.model_validate_json(message) == PlayBatch(
@@ -63,7 +63,7 @@ def test_a_message_is_a_play_batch():
     )
 
 
-def test_plays_of_a_poll_and_plays_of_an_export_make_equal_messages():
+def test_export_rows_and_play_objects_are_published_alike():
     rows = plays(a_row(platform=None, skipped=""))
 
     messages = publish(rows), publish([Play.model_validate(row) for row in rows])
@@ -76,7 +76,7 @@ def test_plays_of_a_poll_and_plays_of_an_export_make_equal_messages():
     ("count", "sizes"),
     [(0, [0]), (1, [1]), (PLAYS_PER_BATCH, [500, 0]), (1_234, [500, 500, 234])],
 )
-def test_batches_are_full_in_order_and_only_the_last_has_a_report(count, sizes):
+def test_batches_of_500_keep_the_order_and_the_last_carries_the_report(count, sizes):
     batches = read(publish(plays(*(a_row(ms_played=ms) for ms in range(count)))))
 
     assert [len(batch.plays) for batch in batches] == sizes
@@ -86,7 +86,7 @@ def test_batches_are_full_in_order_and_only_the_last_has_a_report(count, sizes):
     assert batches[-1].report.batches == len(sizes)
 
 
-def test_batches_do_not_depend_on_the_portions():
+def test_batches_are_the_same_however_plays_are_handed_over():
     rows = plays(*(a_row(ms_played=ms) for ms in range(1_100)))
 
     at_once, in_portions = publish(rows), publish(rows[:1], rows[1:700], [], rows[700:])
@@ -95,7 +95,7 @@ def test_batches_do_not_depend_on_the_portions():
 
 
 @pytest.mark.parametrize("letter", ["x", "素", "𝄞", "\x01", '"'])
-def test_no_message_is_too_long_and_no_play_is_lost(letter):
+def test_batches_of_long_texts_stay_below_the_message_size_limit(letter):
     long = letter * 2_000
     names = [name for name, value in a_row().items() if isinstance(value, str)]
     texts = dict.fromkeys(set(names) - {"ts", "spotify_track_uri"}, long)
@@ -109,7 +109,7 @@ def test_no_message_is_too_long_and_no_play_is_lost(letter):
     assert [batch.number for batch in batches] == list(range(len(batches)))
 
 
-def test_a_long_report_gets_its_own_message():
+def test_a_report_too_long_for_the_last_batch_gets_its_own_message():
     problem = FileProblem(file="f" * 500, reason="r" * 500)
     report = REPORT.model_copy(update={"problems": (problem,) * 200})
 

@@ -37,7 +37,9 @@ def environment(cloud, monkeypatch):
         yield variables
 
 
-def test_a_poll_archives_publishes_and_measures_new_plays(environment, cloud, context, capsys):
+def test_a_poll_archives_and_publishes_new_plays_and_emits_metrics(
+    environment, cloud, context, capsys
+):
     client("secretsmanager").put_secret_value(
         SecretId="plays/listener/me", SecretString=json.dumps(LOGIN)
     )
@@ -58,7 +60,7 @@ def test_a_listener_without_a_login_is_not_polled(environment, context, listener
     assert handler({"listener": listener}, context)["status"] == "not-logged-in"
 
 
-def test_another_error_of_secrets_manager_fails_the_poll(environment):
+def test_a_secret_marked_for_deletion_fails_the_poll(environment):
     client("secretsmanager").delete_secret(SecretId="plays/listener/me")
 
     with pytest.raises(ClientError, match="InvalidRequestException"):
@@ -75,16 +77,16 @@ def test_an_event_that_names_no_listener_is_refused(event, context):
         handler(event, context)
 
 
-def test_the_collector_reads_its_settings(environment):
+def test_collector_settings_are_exactly_the_deployed_variables(environment):
     assert {name.upper() for name in CollectorSettings.model_fields} == set(environment)
 
 
-def test_a_missing_variable_is_named(environment, monkeypatch):
+def test_a_missing_environment_variable_is_named(environment, monkeypatch):
     monkeypatch.delenv("ARCHIVE_BUCKET")
 
     with pytest.raises(SettingsError, match="ARCHIVE_BUCKET"):
         wire()
 
 
-def test_wire_runs_once_per_container(environment):
+def test_the_collector_is_wired_once_per_container(environment):
     assert wire() is wire()

@@ -39,7 +39,7 @@ def stored() -> dict[str, Any]:
     return json.loads(found["SecretString"])
 
 
-def test_the_secret_holds_what_the_login_wrote(store):
+def test_credentials_are_loaded_as_the_login_wrote_them(store):
     write(json.dumps(WRITTEN))
 
     assert store.load("me") == Credentials(
@@ -80,13 +80,13 @@ def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
     assert error.value.__context__ is None
 
 
-def test_an_app_without_a_secret_has_an_empty_one(store):
+def test_credentials_of_an_app_without_a_secret_have_an_empty_secret(store):
     write(without("client_secret"))
 
     assert store.load("me").client_secret == ""
 
 
-def test_a_rotation_keeps_fields_of_a_later_release(store):
+def test_saving_a_rotated_token_keeps_unknown_fields(store):
     write(json.dumps(WRITTEN | {"scope": "user-read-recently-played"}))
 
     store.rotate("me", store.load("me"), "AQ-2")
@@ -94,8 +94,12 @@ def test_a_rotation_keeps_fields_of_a_later_release(store):
     assert stored() == WRITTEN | {"refresh_token": "AQ-2", "scope": "user-read-recently-played"}
 
 
-@pytest.mark.parametrize("meanwhile", [{"refresh_token": "AQ-new"}, {"refresh_token": ""}])
-def test_a_rotation_does_not_replace_a_newer_login(store, meanwhile):
+@pytest.mark.parametrize(
+    "meanwhile",
+    [{"refresh_token": "AQ-new"}, {"refresh_token": ""}],
+    ids=["another login", "no login"],
+)
+def test_a_rotated_token_does_not_overwrite_a_newer_login(store, meanwhile):
     write(json.dumps(WRITTEN))
     before = store.load("me")
     write(json.dumps(WRITTEN | meanwhile))
@@ -106,7 +110,7 @@ def test_a_rotation_does_not_replace_a_newer_login(store, meanwhile):
     assert kept == before
 
 
-def test_credentials_do_not_show_themselves():
+def test_credentials_do_not_print_their_secrets():
     credentials = Credentials.model_validate(WRITTEN)
 
     assert "hidden" not in f"{credentials} {credentials!r} {credentials.fingerprint}"
@@ -128,13 +132,13 @@ def a_login(**changes) -> Credentials:
     )
 
 
-def test_a_saved_login_is_loaded_again(store):
+def test_a_saved_login_is_loaded_unchanged(store):
     store.save("me", a_login())
 
     assert store.load("me") == a_login()
 
 
-def test_a_saved_login_keeps_fields_of_a_later_release(store):
+def test_saving_a_login_keeps_unknown_fields(store):
     write(json.dumps(WRITTEN | {"scope": "user-read-recently-played"}))
 
     store.save("me", a_login(client_secret=""))
@@ -144,7 +148,7 @@ def test_a_saved_login_keeps_fields_of_a_later_release(store):
 
 
 @pytest.mark.parametrize("text", ["AQ-hidden", "[]", "{}", " "])
-def test_a_login_replaces_an_unreadable_secret(store, text):
+def test_a_login_overwrites_an_unreadable_secret(store, text):
     write(text)
 
     store.save("me", a_login())
@@ -155,18 +159,18 @@ def test_a_login_replaces_an_unreadable_secret(store, text):
 @pytest.mark.parametrize(
     "act", [lambda store: store.require("anna"), lambda store: store.save("anna", a_login())]
 )
-def test_a_listener_who_is_not_deployed_cannot_log_in(store, act):
+def test_saving_a_login_fails_if_the_listener_has_no_secret(store, act):
     with pytest.raises(SettingsError, match="add anna to the listeners"):
         act(store)
 
 
-def test_a_deployed_listener_has_a_secret_before_the_first_login(store):
+def test_a_secret_without_a_value_means_no_login_yet(store):
     assert store.load("me") is None
 
     store.require("me")
 
 
-def test_a_forbidden_secret_is_not_reported_as_missing():
+def test_a_secret_denied_by_iam_is_not_reported_as_missing():
     forbidden = boto3.client("secretsmanager", region_name="eu-central-1")
     store = CredentialStore(forbidden, "plays/listener/")
 

@@ -48,14 +48,14 @@ SINCE = Since(at(1))
 OUTAGE = Gap(started_at=at(1), reason="Spotify fails")
 
 
-def test_an_answer_with_the_last_known_play_closes_the_gap():
+def test_a_poll_that_reaches_the_last_known_play_closes_the_gap():
     found = cover(SINCE, OUTAGE, an_answer(1, 2), at(60))
 
     assert found.gap == Gap(started_at=at(1), ended_at=at(60), reason=REACHED_BACK, is_closed=True)
     assert (found.until, found.outage) == (at(2), None)
 
 
-def test_a_full_answer_without_a_known_play_ends_the_open_gap():
+def test_a_full_poll_without_a_known_play_sets_the_end_of_an_open_gap():
     found = cover(SINCE, OUTAGE, an_answer(40, 59, full=True), at(60))
 
     assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
@@ -65,13 +65,13 @@ def test_a_full_answer_without_a_known_play_ends_the_open_gap():
 
 
 @pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "short"])
-def test_a_short_or_empty_answer_keeps_the_gap_open(minutes):
+def test_a_short_or_empty_poll_keeps_the_gap_open(minutes):
     found = cover(SINCE, OUTAGE, an_answer(*minutes), at(60))
 
     assert (found.gap, found.until, found.outage) == (None, at(1), OUTAGE)
 
 
-def test_a_gap_after_a_closed_one_has_another_start():
+def test_a_gap_after_a_closed_one_starts_later():
     closed = cover(SINCE, OUTAGE, an_answer(1), at(60))
 
     found = cover(Since(closed.until), None, an_answer(200, full=True), at(300))
@@ -87,7 +87,7 @@ def test_a_gap_after_a_closed_one_has_another_start():
         pytest.param(at(0), None, IN_SIGHT * 2, False, id="never polled"),
     ],
 )
-def test_an_outage_opens_a_gap_after_25_minutes(covered_until, polled_at, silence, opened):
+def test_polls_failing_for_25_minutes_open_a_gap(covered_until, polled_at, silence, opened):
     state = ListenerState(window=Window(covered_until=covered_until), polled_at=polled_at)
 
     gap = state.find_outage(at(5) + silence, "Spotify fails")
@@ -115,14 +115,14 @@ def an_account_shown(*shown: int, every: int) -> "Listening":
     [((43, 43), 30), ((43, 43, 43), 12), ((43, 0, 0), 20)],
     ids=["too few", "too soon", "empty ones do not count"],
 )
-def test_few_short_answers_open_no_gap(shown, every):
+def test_one_or_two_short_polls_open_no_gap(shown, every):
     listening = an_account_shown(*shown, every=every)
 
     assert listening.reported == []
     assert listening.state.window.covered_until == at(5)
 
 
-def test_permanently_short_answers_open_a_gap():
+def test_three_short_polls_over_half_an_hour_open_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
 
     (gap,) = listening.reported
@@ -131,7 +131,7 @@ def test_permanently_short_answers_open_a_gap():
     assert listening.state.window.covered_until == at(164)
 
 
-def test_a_gap_resets_the_count_of_short_answers():
+def test_opening_a_gap_resets_the_count_of_short_polls():
     listening = an_account_shown(43, 43, 43, every=13)
     listening.listen(120, 120)
 
@@ -141,14 +141,14 @@ def test_a_gap_resets_the_count_of_short_answers():
     assert listening.state.window.short.count == 1
 
 
-def test_an_answer_with_a_known_play_resets_the_count():
+def test_a_poll_with_a_known_play_resets_the_count_of_short_polls():
     listening = an_account_shown(43, 43, 400, every=20)
 
     assert listening.reported == []
     assert listening.state.window.short is None
 
 
-def test_an_answer_back_to_the_start_of_a_gap_closes_it():
+def test_a_poll_that_reaches_the_start_of_a_gap_closes_it():
     listening = an_account_shown(43, 43, 43, every=13)
     (gap,) = listening.reported
 
@@ -164,7 +164,7 @@ def test_an_answer_back_to_the_start_of_a_gap_closes_it():
     assert listening.state.window.doubtful == ()
 
 
-def test_one_answer_closes_every_gap_it_reaches():
+def test_one_poll_closes_every_gap_whose_start_it_reaches():
     listening = an_account_shown(43, 43, 43, every=13)
     for _ in range(SHORT_ANSWERS):
         listening.listen(60, 60)
@@ -177,7 +177,7 @@ def test_one_answer_closes_every_gap_it_reaches():
     assert listening.open_gaps() == []
 
 
-def test_the_latest_open_gaps_are_kept():
+def test_only_the_latest_open_gaps_are_remembered():
     listening = an_account_shown(43, every=13)
     for _ in range((MOST_OPEN_GAPS + 2) * SHORT_ANSWERS):
         listening.listen(60, 60)
@@ -199,7 +199,7 @@ def test_the_latest_open_gaps_are_kept():
         pytest.param(Since(None), at(60), id="the first answer"),
     ],
 )
-def test_an_unreadable_answer_opens_a_gap(since, started_at):
+def test_a_poll_without_any_readable_row_opens_a_gap(since, started_at):
     found = cover(
         since, None, RecentlyPlayed(b"{}", (), 1, ("a",), (HiddenRow("a", 0, None),)), at(60)
     )
@@ -208,7 +208,7 @@ def test_an_unreadable_answer_opens_a_gap(since, started_at):
     assert found.until == since.covered_until
 
 
-def test_an_unreadable_newest_row_opens_one_gap():
+def test_polls_repeating_an_unreadable_newest_row_open_one_gap():
     listening = Listening()
     listening.listen(5, 5)
     listening.poll(50)
@@ -224,7 +224,7 @@ def test_an_unreadable_newest_row_opens_one_gap():
     assert ended == Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)
 
 
-def test_a_gap_of_an_unreadable_row_closes_when_readable():
+def test_the_gap_of_an_unreadable_row_closes_once_it_is_readable():
     listening = Listening()
     listening.listen(5, 5)
     listening.poll(50)
@@ -240,7 +240,7 @@ def test_a_gap_of_an_unreadable_row_closes_when_readable():
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["with its end", "without its end"])
-def test_a_late_unreadable_row_opens_one_gap(ends):
+def test_a_late_unreadable_row_opens_one_gap_between_its_neighbours(ends):
     listening = Listening()
     listening.listen(9, 9)
     listening.poll(50, later={4, 5})
@@ -256,7 +256,7 @@ def test_a_late_unreadable_row_opens_one_gap(ends):
     assert listening.open_gaps() == []
 
 
-def test_the_next_poll_reports_a_late_row_beside_another_gap():
+def test_a_second_gap_found_by_one_poll_is_reported_by_the_next():
     listening = Listening()
     listening.listen(9, 9)
     listening.poll(50, later={4})
@@ -270,7 +270,7 @@ def test_the_next_poll_reports_a_late_row_beside_another_gap():
     assert gaps == [(at(9), at(13)), (at(3) + STEP, at(5))]
 
 
-def test_an_unreadable_row_from_before_the_first_poll_opens_no_gap():
+def test_an_unreadable_row_older_than_the_first_poll_opens_no_gap():
     listening = Listening()
     listening.listen(9, 9)
     listening.poll(3)
@@ -281,7 +281,7 @@ def test_an_unreadable_row_from_before_the_first_poll_opens_no_gap():
 
 
 @pytest.mark.parametrize("minute", [3, 5, 10])
-def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
+def test_a_known_play_that_becomes_unreadable_opens_no_gap(minute):
     listening = Listening()
     listening.listen(10, 10)
     listening.poll(50)
@@ -294,7 +294,7 @@ def test_a_known_play_that_becomes_unreadable_is_not_lost(minute):
 # Before the first play
 
 
-def test_plays_missing_before_the_first_shown_play_open_a_gap():
+def test_a_full_poll_after_an_empty_first_poll_opens_a_gap():
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)
@@ -306,7 +306,7 @@ def test_plays_missing_before_the_first_shown_play_open_a_gap():
     assert listening.state.window.watched_since is None
 
 
-def test_a_rate_limit_before_the_first_play_opens_and_closes_a_gap():
+def test_an_outage_before_the_first_play_opens_a_gap_with_an_end():
     listening = Listening()
     listening.poll(0)
     listening.listen(20, 0)
@@ -321,7 +321,7 @@ def test_a_rate_limit_before_the_first_play_opens_and_closes_a_gap():
     assert (ended.started_at, ended.ended_at, ended.is_closed) == (at(0), at(31), False)
 
 
-def test_an_account_without_plays_has_no_gap():
+def test_polls_of_an_account_without_plays_open_no_gap():
     listening = Listening()
     listening.poll(0)
     for _ in range(SHORT_ANSWERS + 1):
@@ -331,7 +331,7 @@ def test_an_account_without_plays_has_no_gap():
     assert listening.reported == []
 
 
-def test_few_plays_after_an_empty_answer_open_no_gap():
+def test_a_short_poll_after_an_empty_one_opens_no_gap():
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)
@@ -346,7 +346,7 @@ def test_few_plays_after_an_empty_answer_open_no_gap():
 
 
 @pytest.mark.parametrize(("shown", "every"), [(43, 0), (7, 3)], ids=["many", "sliding"])
-def test_permanently_short_answers_open_a_gap_before_the_first_play(shown, every):
+def test_repeated_short_polls_open_a_gap_before_the_first_play(shown, every):
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)
@@ -359,7 +359,7 @@ def test_permanently_short_answers_open_a_gap_before_the_first_play(shown, every
     assert (gap.started_at, gap.reason, gap.is_closed) == (at(0), STAYED_SHORT, False)
 
 
-def test_a_full_first_answer_opens_no_gap():
+def test_a_full_first_poll_opens_no_gap():
     listening = Listening()
     listening.listen(120, 120)
 
@@ -467,7 +467,7 @@ def histories_with_unreadable_plays(draw):
 
 
 @given(histories_with_unreadable_plays())
-def test_every_unreadable_play_lies_in_an_open_gap(listening):
+def test_every_unreadable_play_is_within_an_open_gap(listening):
     gaps = listening.open_gaps()
     lost = [play for play in listening.played if play not in listening.published]
 
@@ -480,14 +480,14 @@ def test_every_unreadable_play_lies_in_an_open_gap(listening):
 
 
 @given(histories_with_unreadable_plays())
-def test_every_gap_of_unreadable_plays_closes_once_they_can_be_read(listening):
+def test_gaps_of_unreadable_plays_close_once_they_are_readable(listening):
     listening.poll(100)
 
     assert listening.open_gaps() == []
 
 
 @given(histories())
-def test_every_missed_play_lies_in_an_open_gap(listening):
+def test_every_missed_play_is_within_an_open_gap(listening):
     watched = [play for play in listening.played if play.played_at > at(5)]
     missed = [play for play in watched if play not in listening.published]
 
@@ -497,7 +497,7 @@ def test_every_missed_play_lies_in_an_open_gap(listening):
 
 
 @given(histories())
-def test_every_gap_ends_or_closes(listening):
+def test_every_gap_gets_an_end_or_is_closed(listening):
     ended = {gap.started_at for gap in listening.reported if gap.ended_at}
 
     assert listening.state.outage is None
@@ -505,7 +505,7 @@ def test_every_gap_ends_or_closes(listening):
 
 
 @given(histories())
-def test_each_gap_has_its_own_start(listening):
+def test_each_gap_is_ended_and_closed_at_most_once(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]
     latest = {gap.started_at: gap for gap in listening.reported}
 

@@ -53,7 +53,7 @@ def cause(request, listened, spotify):
     return reason
 
 
-def test_a_long_outage_opens_one_gap(listened, cause):
+def test_polls_failing_for_long_open_one_gap(listened, cause):
     covered_until = listened.state().window.covered_until
     archived = set(listened.aws.objects)
 
@@ -71,7 +71,7 @@ def test_a_long_outage_opens_one_gap(listened, cause):
     assert set(listened.aws.objects) == archived
 
 
-def test_a_short_outage_opens_no_gap(listened, cause):
+def test_polls_failing_briefly_open_no_gap(listened, cause):
     listened.pass_time(minutes=24 - 60)
 
     batches = poll(listened)
@@ -79,7 +79,7 @@ def test_a_short_outage_opens_no_gap(listened, cause):
     assert (batches, listened.metrics()["GapDetected"]) == ([], [0])
 
 
-def test_a_first_poll_opens_no_gap(capture, spotify):
+def test_a_failing_first_poll_opens_no_gap(capture, spotify):
     spotify.pages = [DOWN]
 
     assert (poll(capture), capture.metrics()["GapDetected"]) == ([], [0])
@@ -93,7 +93,7 @@ def test_a_removed_login_opens_a_gap(listened):
     assert batch.report.gap.reason == "the listener is not logged in"
 
 
-def test_the_outcome_says_if_the_poll_opened_a_gap(listened, spotify):
+def test_only_the_poll_that_opened_a_gap_returns_gap_true(listened, spotify):
     spotify.pages = [BUSY]
 
     assert [listened.poll().gap, listened.poll().gap] == [True, False]
@@ -107,7 +107,7 @@ CRASHES = pytest.mark.parametrize(
 
 
 @CRASHES
-def test_the_poll_after_a_crash_reports_the_gap_again(listened, spotify, crash):
+def test_after_a_crash_the_next_poll_reports_the_opened_gap_again(listened, spotify, crash):
     spotify.pages = [DOWN]
     with pytest.raises(CrashError):
         listened.poll(crash=crash)
@@ -130,7 +130,7 @@ def resumed(listened, spotify):
     return listened
 
 
-def test_an_answer_with_the_last_known_play_closes_the_gap(resumed, spotify):
+def test_a_poll_that_reaches_the_last_known_play_closes_the_gap(resumed, spotify):
     opened = resumed.state().outage
     spotify.pages = [resumed.page(1, 120)]
 
@@ -143,7 +143,7 @@ def test_an_answer_with_the_last_known_play_closes_the_gap(resumed, spotify):
     assert resumed.state().outage is None
 
 
-def test_a_full_answer_without_a_known_play_ends_the_gap(resumed, spotify):
+def test_a_full_poll_without_a_known_play_sets_the_end_of_the_gap(resumed, spotify):
     opened = resumed.state().outage
     spotify.pages = [resumed.page(*(40 - n / 2 for n in range(50)))]
 
@@ -170,7 +170,7 @@ def test_a_second_outage_opens_another_gap(resumed, spotify):
 
 
 @CRASHES
-def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, crash):
+def test_after_a_crash_the_next_poll_still_closes_the_gap(resumed, spotify, crash):
     spotify.pages = [resumed.page(120)]
     with pytest.raises(CrashError):
         resumed.poll(crash=crash)
@@ -180,7 +180,7 @@ def test_the_poll_after_a_crash_closes_the_gap_again(resumed, spotify, crash):
     assert resumed.state().outage is None
 
 
-def test_a_login_after_a_refused_one_closes_the_gap(listened, spotify):
+def test_a_new_login_after_a_refused_one_closes_the_gap(listened, spotify):
     spotify.tokens = [DEAD, a_grant()]
     poll(listened)
     listened.log_in("AQ-9")
@@ -202,7 +202,7 @@ def unreadable_page(capture, rows: int) -> Reply:
 
 @pytest.mark.parametrize("rows", [1, 50])
 @pytest.mark.parametrize("start", ["capture", "listened"], ids=["the first poll", "a later poll"])
-def test_an_answer_without_readable_plays_opens_a_gap(request, spotify, rows, start):
+def test_a_poll_without_readable_plays_opens_a_gap(request, spotify, rows, start):
     capture = request.getfixturevalue(start)
     spotify.pages = [unreadable_page(capture, rows)]
     archived = len(capture.aws.objects)
@@ -222,7 +222,7 @@ def test_an_answer_without_readable_plays_opens_a_gap(request, spotify, rows, st
     assert capture.metrics()["GapDetected"] == [0]
 
 
-def test_a_readable_answer_closes_the_gap_of_unreadable_plays(capture, spotify):
+def test_a_readable_poll_closes_the_gap_of_unreadable_plays(capture, spotify):
     spotify.pages = [
         capture.page(120),
         unreadable_page(capture, 3),
@@ -239,7 +239,7 @@ def test_a_readable_answer_closes_the_gap_of_unreadable_plays(capture, spotify):
     assert closed.report.new == 3
 
 
-def test_an_unreadable_row_among_plays_opens_a_gap_around_it(capture, spotify):
+def test_an_unreadable_row_opens_a_gap_between_its_neighbours(capture, spotify):
     broken = capture.row(6) | {"track": None}
     spotify.pages = [
         capture.page(120),

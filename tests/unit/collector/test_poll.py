@@ -21,7 +21,7 @@ def stored_token(capture) -> str:
     return capture.login().refresh_token
 
 
-def test_the_first_poll_publishes_what_spotify_shows(capture, spotify):
+def test_the_first_poll_publishes_every_play_that_spotify_returns(capture, spotify):
     spotify.pages = [capture.page(1, 5, 9)]
 
     outcome = capture.poll()
@@ -42,7 +42,7 @@ def test_the_first_poll_publishes_what_spotify_shows(capture, spotify):
     }
 
 
-def test_the_archive_keeps_the_answer_under_the_origin_of_its_batch(capture, spotify):
+def test_the_raw_poll_is_archived_under_the_origin_of_its_batch(capture, spotify):
     spotify.pages = [capture.page(1)]
 
     capture.poll()
@@ -68,7 +68,7 @@ def test_a_poll_without_new_plays_publishes_only_its_report(capture, spotify):
     assert outcome.new == 0
 
 
-def test_a_full_answer_without_overlap_reports_the_gap(capture, spotify):
+def test_a_full_poll_without_a_known_play_reports_a_gap(capture, spotify):
     spotify.pages = [capture.page(500), capture.page(*range(1, 51))]
     capture.poll()
     capture.received()
@@ -82,7 +82,7 @@ def test_a_full_answer_without_overlap_reports_the_gap(capture, spotify):
     assert capture.metrics()["GapDetected"] == [1]
 
 
-def test_a_poll_publishes_its_metrics(capture, spotify):
+def test_a_poll_emits_its_metrics(capture, spotify):
     spotify.pages = [capture.page(90, 120)]
 
     capture.poll()
@@ -97,7 +97,7 @@ def test_a_poll_publishes_its_metrics(capture, spotify):
     }
 
 
-def test_each_listener_has_a_window_and_a_login(capture, spotify):
+def test_known_plays_and_login_are_separate_for_each_listener(capture, spotify):
     capture.log_in("AQ-you", listener="you")
     spotify.tokens, spotify.pages = [a_grant()], [capture.page(1)]
     capture.poll("me")
@@ -114,7 +114,7 @@ def test_each_listener_has_a_window_and_a_login(capture, spotify):
 
 
 @pytest.mark.parametrize("text", [None, " ", "{}", '{"client_id": "app", "refresh_token": ""}'])
-def test_a_poll_before_the_first_login_changes_nothing(capture, spotify, text):
+def test_a_poll_before_the_first_login_writes_nothing(capture, spotify, text):
     capture.aws.secrets = {"listener/me": text} if text else {}
 
     outcome = capture.poll()
@@ -124,7 +124,7 @@ def test_a_poll_before_the_first_login_changes_nothing(capture, spotify, text):
     assert (capture.aws.bodies, capture.aws.items) == ([], {})
 
 
-def test_the_first_poll_after_a_login_asks_spotify(capture):
+def test_the_first_poll_after_a_login_calls_spotify(capture):
     capture.aws.secrets["listener/me"] = "{}"
     capture.poll()
     capture.log_in("AQ-0")
@@ -135,7 +135,7 @@ def test_the_first_poll_after_a_login_asks_spotify(capture):
 # Tokens
 
 
-def test_a_new_login_is_used_at_once(capture, spotify):
+def test_the_next_poll_uses_a_new_login(capture, spotify):
     spotify.tokens = [a_grant("BQ-1"), a_grant("BQ-2")]
     capture.poll()
     capture.log_in("AQ-9")
@@ -153,7 +153,7 @@ def poll_without_write(capture) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_the_next_poll_writes_an_unwritten_rotation(capture, spotify, times):
+def test_the_next_poll_saves_a_rotated_token_that_could_not_be_saved(capture, spotify, times):
     for _ in range(times):
         poll_without_write(capture)
 
@@ -161,7 +161,7 @@ def test_the_next_poll_writes_an_unwritten_rotation(capture, spotify, times):
     assert [*refresh_tokens(spotify), stored_token(capture)] == ["AQ-0", "AQ-1", "AQ-2"]
 
 
-def test_a_new_login_replaces_an_unwritten_rotation(capture, spotify):
+def test_a_new_login_replaces_a_rotated_token_that_could_not_be_saved(capture, spotify):
     spotify.tokens = [a_grant("BQ-1", rotated_to="AQ-1"), a_grant("BQ-9")]
     poll_without_write(capture)
     capture.log_in("AQ-9")
@@ -172,7 +172,7 @@ def test_a_new_login_replaces_an_unwritten_rotation(capture, spotify):
     assert [*refresh_tokens(spotify), stored_token(capture)] == ["AQ-0", "AQ-9", "AQ-9"]
 
 
-def test_a_token_that_another_poll_rotated_is_read_again(capture, spotify):
+def test_a_refresh_token_rotated_by_another_poll_is_reloaded(capture, spotify):
     def rotated_meanwhile(request):
         capture.log_in("AQ-9")
         return DEAD
@@ -197,7 +197,7 @@ REFUSALS = pytest.mark.parametrize(
 
 
 @REFUSALS
-def test_a_refused_call_is_retried_after_an_hour(capture, spotify, endpoint, reply):
+def test_a_call_refused_with_403_is_retried_after_an_hour(capture, spotify, endpoint, reply):
     setattr(spotify, endpoint, [reply, *getattr(spotify, endpoint)])
     capture.poll()
     calls = len(spotify.requests)
@@ -231,7 +231,7 @@ def test_a_refused_login_keeps_its_first_refusal_time(capture, spotify):
         pytest.param({"pages": [Reply(b"User not registered", 403)]}, 150, 1, id="403"),
     ],
 )
-def test_a_refusal_shows_in_the_metrics(capture, spotify, script, days_left, forbids):
+def test_a_refused_login_or_403_shows_in_the_metrics(capture, spotify, script, days_left, forbids):
     vars(spotify).update(script)
 
     measured = [(capture.poll(), capture.metrics())[1] for _ in range(2)]
@@ -240,7 +240,7 @@ def test_a_refusal_shows_in_the_metrics(capture, spotify, script, days_left, for
     assert [each["SpotifyForbids"] for each in measured] == [[forbids], [forbids]]
 
 
-def test_a_forbidden_poll_returns_the_reason_of_spotify(capture, spotify):
+def test_a_poll_that_gets_403_returns_spotifys_reason(capture, spotify):
     spotify.pages = [Reply(b"User not registered", 403)]
 
     outcome, again = capture.poll(), capture.poll()

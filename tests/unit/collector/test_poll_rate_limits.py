@@ -26,7 +26,7 @@ def family(capture, spotify):
 @pytest.mark.parametrize(
     ("endpoint", "calls"), [("pages", [TOKEN, PLAYED]), ("tokens", [TOKEN])], ids=["API", "tokens"]
 )
-def test_429_stops_polls_for_its_retry_after(capture, spotify, endpoint, calls):
+def test_a_429_stops_polls_for_its_retry_after(capture, spotify, endpoint, calls):
     setattr(spotify, endpoint, [BUSY])
 
     outcomes = [capture.poll(), capture.poll()]
@@ -39,7 +39,7 @@ def test_429_stops_polls_for_its_retry_after(capture, spotify, endpoint, calls):
     assert capture.batches() == []
 
 
-def test_a_wait_starts_at_the_refusal(capture, spotify):
+def test_the_retry_after_is_counted_from_when_the_429_arrived(capture, spotify):
     def refuse_slowly(_):
         capture.pass_time(seconds=12)
         return Reply(b"", 429, {"Retry-After": "5"})
@@ -49,13 +49,13 @@ def test_a_wait_starts_at_the_refusal(capture, spotify):
     assert capture.poll().blocked_until == START + timedelta(seconds=17)
 
 
-def test_a_used_up_quota_stops_polls_for_five_hours(capture, spotify):
+def test_an_exceeded_quota_stops_polls_for_five_hours(capture, spotify):
     spotify.pages = [json_reply({"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}, 429)]
 
     assert capture.poll().blocked_until == START + timedelta(hours=5)
 
 
-def test_429_without_a_wait_doubles_the_last_wait(capture, spotify):
+def test_a_429_without_retry_after_doubles_the_last_wait(capture, spotify):
     spotify.pages = [Reply(b"Too many requests", 429)]
     first = capture.poll().blocked_until
     capture.pass_time(minutes=1)
@@ -66,7 +66,7 @@ def test_429_without_a_wait_doubles_the_last_wait(capture, spotify):
     assert capture.app().refusals == 2
 
 
-def test_an_answer_ends_the_rate_limit(capture, spotify):
+def test_a_successful_poll_clears_the_rate_limit(capture, spotify):
     spotify.pages = [BUSY, capture.page(1)]
     capture.poll()
     capture.now += WAIT
@@ -77,7 +77,7 @@ def test_an_answer_ends_the_rate_limit(capture, spotify):
     assert capture.app() == AppState()
 
 
-def test_a_poll_without_a_rate_limit_does_not_write_it(capture):
+def test_without_a_rate_limit_a_poll_does_not_write_the_rate_limit_table(capture):
     capture.poll()
 
     assert {table for table, _ in capture.aws.items} == {"listener-state"}
@@ -92,7 +92,7 @@ def test_listeners_of_one_app_share_a_rate_limit(family, spotify):
     assert len(spotify.requests) == calls + 2
 
 
-def test_an_answer_to_one_listener_ends_the_rate_limit_of_all(family):
+def test_one_listeners_successful_poll_clears_the_rate_limit_for_all(family):
     family.now += WAIT
     family.poll("you")
 
@@ -100,21 +100,21 @@ def test_an_answer_to_one_listener_ends_the_rate_limit_of_all(family):
     assert family.poll("me").status == "polled"
 
 
-def test_a_login_with_another_app_leaves_the_old_rate_limit(family):
+def test_a_login_with_another_app_is_not_rate_limited(family):
     family.log_in("AQ-2", client_id="other-app")
 
     assert family.poll().status == "polled"
     assert family.app().refusals == 1
 
 
-def test_the_rate_limit_of_another_function_stops_polls(capture, spotify):
+def test_a_rate_limit_recorded_by_another_function_stops_polls(capture, spotify):
     SpotifyApps(capture.aws, "spotify-app").throttle("app", 60, capture.now)
 
     assert capture.poll().status == "blocked"
     assert spotify.requests == []
 
 
-def test_polls_call_first_after_a_rate_limit(family):
+def test_after_a_rate_limit_a_poll_must_succeed_before_other_calls(family):
     family.now += WAIT
     before = family.app().is_blocked_for_others(family.now)
 
@@ -124,7 +124,7 @@ def test_polls_call_first_after_a_rate_limit(family):
     assert (before, after) == (True, False)
 
 
-def test_a_refused_login_shows_during_a_rate_limit(capture, spotify):
+def test_a_refused_login_shows_in_the_metrics_during_a_rate_limit(capture, spotify):
     spotify.tokens = [json_reply({"error": "invalid_grant"}, 400)]
     capture.poll()
     SpotifyApps(capture.aws, "spotify-app").throttle("app", 60, capture.now)

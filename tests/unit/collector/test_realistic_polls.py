@@ -200,7 +200,7 @@ def rows_of(plays: list[Play]) -> list[Play]:
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_every_shown_play_becomes_one_row(polls):
+def test_every_play_that_spotify_returns_becomes_one_row(polls):
     run = run_polls(polls)
 
     rows = rows_of(run.capture.published())
@@ -220,7 +220,7 @@ def test_published_plays_are_archived_under_their_origin(polls):
 
 @settings(ON_A_BUSY_MACHINE, max_examples=60)
 @given(series())
-def test_no_token_is_used_before_storage_or_after_replacement(polls):
+def test_no_token_is_used_before_it_is_stored_or_after_its_replacement(polls):
     spotify = run_polls(polls).capture.spotify
 
     assert (spotify.used_too_early, spotify.used_too_late) == (0, 0)
@@ -234,7 +234,7 @@ def test_no_call_is_made_during_a_rate_limit(polls):
 
 @settings(ON_A_BUSY_MACHINE, max_examples=20)
 @given(series())
-def test_a_repeated_last_answer_adds_nothing(polls):
+def test_a_repeated_poll_adds_no_row(polls):
     capture = run_polls(polls).capture
     capture.poll()
     before = len(capture.published())
@@ -257,7 +257,7 @@ def test_a_crash_at_any_step_loses_no_play(step, moment, is_survived):
     assert [row.played_at for row in rows] == [play.ended_at for play in plays]
 
 
-def test_a_poll_makes_ten_calls(capture, spotify):
+def test_a_poll_makes_ten_calls_to_spotify_and_aws(capture, spotify):
     spotify.pages = [capture.page(1)]
 
     capture.poll()
@@ -265,7 +265,7 @@ def test_a_poll_makes_ten_calls(capture, spotify):
     assert capture.steps.taken == STEPS
 
 
-def test_a_poll_makes_one_call_and_gets_one_token_an_hour(capture, spotify):
+def test_a_poll_calls_spotify_once_and_gets_one_token_an_hour(capture, spotify):
     for _ in range(72):
         spotify.pages = [capture.page(1)]
         capture.poll()

@@ -181,7 +181,7 @@ def recover(spotify) -> None:
     spotify.tokens, spotify.pages = [GOOD], [a_page(ago(1), ago(5), ago(9), ago(20))]
 
 
-def test_each_answer_of_spotify_gives_its_status_and_plays(capture, spotify, output, case):
+def test_each_spotify_response_gives_the_expected_status_and_plays(capture, spotify, output, case):
     status = poll(capture, output)
 
     error = capture.state().last_error
@@ -190,7 +190,7 @@ def test_each_answer_of_spotify_gives_its_status_and_plays(capture, spotify, out
     assert case.published <= set(received(capture)) <= {"T1", "T5", "T20"}
 
 
-def test_the_next_poll_respects_the_refusal(capture, spotify, output, case):
+def test_the_poll_after_a_refusal_makes_only_the_expected_calls(capture, spotify, output, case):
     poll(capture, output)
     recover(spotify)
     spotify.requests.clear()
@@ -208,7 +208,9 @@ def log_in_again(capture, spotify) -> None:
     capture.log_in("AQ-hidden-3", authorized_at=iso(capture.now), **APP)
 
 
-def test_the_next_good_poll_publishes_every_play(capture, spotify, output, case):
+def test_the_next_successful_poll_after_a_refusal_publishes_every_play(
+    capture, spotify, output, case
+):
     poll(capture, output)
     log_in_again(capture, spotify)
 
@@ -232,7 +234,7 @@ def test_no_secret_reaches_logs_errors_or_state(capture, spotify, output, case, 
     assert "hidden" not in text
 
 
-def test_every_refusal_keeps_the_login(capture, output, case):
+def test_no_refusal_deletes_the_stored_login(capture, output, case):
     before = capture.login()
 
     poll(capture, output)
@@ -242,7 +244,7 @@ def test_every_refusal_keeps_the_login(capture, output, case):
     assert after.refresh_token in {"AQ-hidden", "AQ-hidden-2"}
 
 
-def test_an_access_token_that_is_refused_twice_fails_the_poll(capture, spotify):
+def test_an_access_token_rejected_twice_fails_the_poll(capture, spotify):
     spotify.tokens, spotify.pages = [GOOD], [api_error(401, message="Invalid access token")]
 
     with pytest.raises(SpotifyTokenError):

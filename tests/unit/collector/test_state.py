@@ -25,7 +25,7 @@ def test_the_state_of_a_new_listener_is_empty(states):
     assert states.load("me") == ListenerState()
 
 
-def test_a_state_is_read_as_it_was_saved(states):
+def test_a_listener_state_is_read_as_it_was_saved(states):
     state = ListenerState(
         window=Window(known=(Key(NOW, "spotify:track:Boats"),), covered_until=NOW),
         polled_at=NOW,
@@ -63,7 +63,7 @@ def test_a_deleted_state_is_empty_and_others_stay(states):
     ],
     ids=str,
 )
-def test_an_unreadable_state_is_an_error(states, item):
+def test_an_unreadable_listener_state_is_an_error(states, item):
     put(item)
 
     with pytest.raises(SettingsError, match="listener me"):
@@ -90,7 +90,7 @@ SOON, FAR = "2026-11-23T08:00:00Z", "9999-12-31T23:59:59Z"
     ],
     ids=str,
 )
-def test_a_stored_instant_must_be_in_range(states, state):
+def test_a_stored_time_out_of_range_is_an_error(states, state):
     text = json.dumps(state)
     put({"state": {"S": text.replace(FAR, SOON)}})
     states.load("me")
@@ -108,7 +108,7 @@ def test_a_stored_instant_must_be_in_range(states, state):
     ],
     ids=["later", "earlier"],
 )
-def test_a_state_of_another_release_can_be_read(states, other):
+def test_a_listener_state_of_another_release_can_be_read(states, other):
     put({"state": {"S": other}})
 
     assert states.load("me") == ListenerState(polled_at=NOW)
@@ -117,7 +117,7 @@ def test_a_state_of_another_release_can_be_read(states, other):
 AHEAD = NOW + timedelta(days=9_999)
 
 
-def test_a_refusal_in_the_future_is_ignored():
+def test_a_stored_refusal_dated_in_the_future_is_ignored():
     refusal = LoginRefusal(fingerprint="f", since=NOW, tried_at=AHEAD)
 
     assert not ListenerState(needs_login=refusal).awaits_login("f", NOW)

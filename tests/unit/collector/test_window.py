@@ -37,34 +37,34 @@ def a_window(*plays: Play) -> Window:
     return seen(Window(), *plays).window
 
 
-def test_unknown_plays_are_new():
+def test_plays_not_seen_in_earlier_polls_are_new():
     found = seen(a_window(a_play(1)), a_play(1), a_play(2), a_play(3))
 
     assert found.plays == (a_play(2), a_play(3))
     assert (found.report.new, found.report.late, found.report.moved) == (2, 0, 0)
 
 
-def test_an_answer_without_new_plays_is_not_archived():
+def test_a_poll_without_new_plays_is_not_archived():
     found = seen(a_window(a_play(1)), a_play(1))
 
     assert (found.plays, found.is_worth_keeping) == ((), False)
 
 
-def test_a_new_play_older_than_a_known_one_is_late():
+def test_a_new_play_older_than_a_known_one_counts_as_late():
     found = seen(a_window(a_play(1), a_play(5)), a_play(1), a_play(3), a_play(5), a_play(6))
 
     assert found.plays == (a_play(3), a_play(6))
     assert (found.report.new, found.report.late) == (2, 1)
 
 
-def test_other_tracks_at_one_instant_are_other_plays():
+def test_different_tracks_at_the_same_time_are_different_plays():
     found = seen(a_window(a_play(1, "Boats")), a_play(1, "Boats"), a_play(1, "Anchors"))
 
     assert found.plays == (a_play(1, "Anchors"),)
     assert (found.report.new, found.report.moved) == (1, 0)
 
 
-def test_a_repeated_key_in_one_answer_is_one_play():
+def test_a_play_repeated_within_one_poll_counts_once():
     found = seen(Window(), a_play(1), a_play(1))
 
     assert (found.plays, found.report.new, found.report.moved) == ((a_play(1),), 1, 0)
@@ -73,7 +73,7 @@ def test_a_repeated_key_in_one_answer_is_one_play():
 @pytest.mark.parametrize(
     ("shift_ms", "moved"), [(-999, 1), (-1, 1), (25, 1), (999, 1), (-1000, 0), (1000, 0)]
 )
-def test_a_known_play_within_a_second_is_moved(shift_ms, moved):
+def test_a_known_play_shifted_by_under_a_second_counts_as_moved(shift_ms, moved):
     found = seen(a_window(a_play(1)), a_play(1, ms=shift_ms))
 
     assert (found.report.moved, found.report.new) == (moved, 1 - moved)
@@ -81,19 +81,19 @@ def test_a_known_play_within_a_second_is_moved(shift_ms, moved):
     assert found.is_worth_keeping
 
 
-def test_an_answer_may_hold_a_play_and_its_moved_copy():
+def test_a_poll_can_contain_a_play_and_its_moved_copy():
     found = seen(Window(), a_play(1), a_play(1, ms=29))
 
     assert (found.report.new, found.report.moved) == (1, 1)
 
 
-def test_a_play_of_another_track_is_not_moved():
+def test_a_play_of_another_track_does_not_count_as_moved():
     found = seen(a_window(a_play(1, "Boats")), a_play(1, "Anchors", ms=25))
 
     assert (found.report.new, found.report.moved) == (1, 0)
 
 
-def test_new_and_moved_plays_stand_oldest_first():
+def test_new_and_moved_plays_are_published_oldest_first():
     window = a_window(a_play(2))
 
     found = seen(window, a_play(1), a_play(2, ms=25), a_play(3))
@@ -104,7 +104,7 @@ def test_new_and_moved_plays_stand_oldest_first():
 # Short answers
 
 
-def test_plays_missing_in_an_answer_stay_known():
+def test_plays_missing_from_a_poll_stay_known():
     before = a_window(a_play(1), a_play(2), a_play(3))
     shrunk = seen(before, a_play(3)).window
 
@@ -113,13 +113,13 @@ def test_plays_missing_in_an_answer_stay_known():
     assert found.plays == ()
 
 
-def test_an_empty_answer_changes_nothing():
+def test_an_empty_poll_changes_no_known_plays():
     window = a_window(a_play(1))
 
     assert seen(window).window == window
 
 
-def test_the_newest_keys_are_kept():
+def test_only_the_newest_known_plays_are_remembered():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     known = seen(window, a_play(KNOWN_KEYS)).window.known
@@ -129,7 +129,7 @@ def test_the_newest_keys_are_kept():
     assert known[-1] == Key(at(KNOWN_KEYS), "spotify:track:Boats")
 
 
-def test_all_keys_of_an_answer_are_kept():
+def test_an_old_play_in_the_latest_poll_is_remembered_despite_the_limit():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     after = seen(window, a_play(-1)).window
@@ -181,11 +181,11 @@ MOVED = 1 + 25 / 60_000
         pytest.param([[1, 9], [1, 2], [9, "full"]], [None, None, None], id="after a late play"),
     ],
 )
-def test_a_full_answer_without_a_known_play_opens_a_gap(answers, expected):
+def test_a_full_poll_without_a_known_play_opens_a_gap(answers, expected):
     assert gaps(*answers) == [minutes and tuple(map(at, minutes)) for minutes in expected]
 
 
-def test_a_play_in_the_future_hides_no_gap():
+def test_a_play_dated_in_the_future_does_not_hide_a_gap():
     ahead = a_play(60 * 24 * 365)
     window = a_window(a_play(1), ahead)
 
@@ -196,14 +196,14 @@ def test_a_play_in_the_future_hides_no_gap():
     assert window.newest(LATER) == at(1)
 
 
-def test_a_window_without_plays_has_no_newest():
+def test_without_known_plays_newest_is_none():
     assert Window().newest(LATER) is None
 
 
 # Unreadable rows
 
 
-def test_an_answer_with_a_new_unreadable_row_is_archived_once():
+def test_a_poll_with_a_new_unreadable_row_is_archived_once():
     first = seen(Window(), unreadable=("a",))
     again = seen(first.window, unreadable=("a",))
     other = seen(again.window, unreadable=("b", "a"))
@@ -212,7 +212,7 @@ def test_an_answer_with_a_new_unreadable_row_is_archived_once():
     assert [found.report.unreadable for found in (first, again, other)] == [1, 1, 2]
 
 
-def test_the_number_of_kept_digests_is_limited():
+def test_the_number_of_remembered_unreadable_rows_is_limited():
     window = Window(unreadable=tuple(map(str, range(KNOWN_KEYS))))
 
     after = seen(window, unreadable=("new",)).window.unreadable
@@ -246,7 +246,7 @@ def poll_all(polls) -> list[Comparison]:
 
 
 @given(answers())
-def test_every_shown_play_is_published_once(polls):
+def test_every_play_that_spotify_returns_is_published_once(polls):
     published = [play for found in poll_all(polls) for play in found.plays]
 
     assert set(published) == {play for shown in polls for play in shown}
@@ -254,7 +254,7 @@ def test_every_shown_play_is_published_once(polls):
 
 
 @given(st.lists(st.integers(0, 49), max_size=5))
-def test_frequent_polls_find_no_gap(plays_between):
+def test_polls_at_most_50_plays_apart_find_no_gap(plays_between):
     happened = [a_play(minute) for minute in range(sum(plays_between))]
     ends = list(accumulate(plays_between))
 
@@ -264,7 +264,7 @@ def test_frequent_polls_find_no_gap(plays_between):
 
 
 @given(answers())
-def test_a_window_survives_a_round_trip_through_json(polls):
+def test_the_known_plays_are_unchanged_after_json_and_back(polls):
     window = poll_all(polls)[-1].window
 
     assert Window.model_validate_json(window.model_dump_json()) == window

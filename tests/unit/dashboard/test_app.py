@@ -31,11 +31,11 @@ def test_an_empty_database_shows_the_next_three_commands(browse, no_listener):
     assert "plays poll" in text
 
 
-def test_a_listener_without_plays_gets_the_same_commands(browse, listening):
+def test_a_listener_without_plays_sees_the_next_three_commands(browse, listening):
     assert "plays upload" in browse(listening(SILENT))("/").text
 
 
-def test_a_page_says_if_its_plays_are_simulated(browse, listening):
+def test_a_page_says_that_its_plays_are_simulated(browse, listening):
     simulated: set[str] = set()
     get = browse(listening(ME, SHE), simulated=lambda: simulated)
     before = get("/top?listener=me").text
@@ -83,7 +83,7 @@ def test_an_invalid_argument_is_refused_with_the_valid_values(top, query, says):
     assert says in answer.text
 
 
-def test_a_rule_and_a_measure_choose_the_columns_of_the_views():
+def test_the_rule_and_measure_select_the_sql_columns():
     assert Choice(RULES["half"], "plays").columns == {
         "plays": "plays_half",
         "value": "plays_half",
@@ -96,14 +96,14 @@ def test_a_rule_and_a_measure_choose_the_columns_of_the_views():
     }
 
 
-def test_typed_text_is_bound_and_never_part_of_the_sql(top):
+def test_a_search_text_is_bound_and_never_part_of_the_sql(top):
     _, asked = top("/top?period=2025&search=';DROP TABLE play;--")
 
     assert asked.parameters["search"] == "';DROP TABLE play;--"
     assert "DROP" not in asked.sql
 
 
-def test_a_period_binds_its_dates_months_and_previous_period(top):
+def test_a_query_gets_the_dates_of_the_period_and_the_previous_one(top):
     _, asked = top("/top?period=2024-12-30..2025-03-02")
 
     bounds = {name: value for name, value in asked.parameters.items() if "first" in name}
@@ -119,13 +119,13 @@ def test_a_period_binds_its_dates_months_and_previous_period(top):
     }
 
 
-def test_the_default_period_is_a_year_with_enough_days(top):
+def test_the_default_period_is_the_latest_year_with_enough_days(top):
     _, asked = top("/top")
 
     assert (asked.parameters["first"], asked.parameters["last"]) == ("2026-01-01", "2026-12-31")
 
 
-def test_links_carry_the_state_and_omit_defaults(top):
+def test_links_keep_the_selected_filters_and_omit_defaults(top):
     usual, _ = top("/top?period=2025")
     chosen, _ = top("/top?period=2025&rule=all&measure=minutes&listener=me", ME, SHE)
 
@@ -133,7 +133,7 @@ def test_links_carry_the_state_and_omit_defaults(top):
     assert 'href="/?period=2025&amp;listener=me&amp;measure=minutes&amp;rule=all"' in chosen.text
 
 
-def test_two_dates_redirect_to_the_address_of_their_period(browse, no_listener):
+def test_a_from_and_to_date_redirect_to_the_url_of_that_period(browse, no_listener):
     answer = browse(no_listener)("/top?from=2024-01-05&to=2024-05-05&kind=track")
 
     assert answer.status_code == 302
@@ -143,14 +143,14 @@ def test_two_dates_redirect_to_the_address_of_their_period(browse, no_listener):
 @pytest.mark.parametrize(
     "day", ["2025-02-30", "20250305", "2025-W01-1", "2019-12-31", "2026-11-16"]
 )
-def test_an_invalid_or_unknown_day_is_not_found(top, day):
+def test_the_page_of_an_invalid_or_unknown_day_returns_404(top, day):
     answer, _ = top(f"/day/{day}")
 
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("item", ["x", "1.5", "9223372036854775808", "-9223372036854775809"])
-def test_an_id_outside_bigint_is_not_found(top, item):
+def test_an_item_id_outside_bigint_returns_404(top, item):
     answer, asked = top(f"/artist/{item}")
 
     assert answer.status_code == 404
@@ -181,7 +181,7 @@ def test_an_unavailable_database_shows_an_error_page(failing):
     assert "plays status" in answer.text
 
 
-def test_a_failed_statement_is_not_an_unavailable_database(failing):
+def test_a_failed_statement_is_not_reported_as_an_unavailable_database(failing):
     answer = failing(QueryError("division by zero (22012)"))
 
     assert answer.status_code == 500
@@ -191,14 +191,14 @@ def test_a_failed_statement_is_not_an_unavailable_database(failing):
     assert "The terminal" not in answer.text
 
 
-def test_an_error_of_the_page_is_logged_to_the_terminal(failing):
+def test_an_unexpected_error_refers_the_reader_to_the_terminal(failing):
     answer = failing(ZeroDivisionError())
 
     assert answer.status_code == 500
     assert "The terminal of <code>plays dashboard</code> says why" in answer.text
 
 
-def test_names_are_escaped(browse, listening):
+def test_names_are_html_escaped(browse, listening):
     listener = ["<script>alert(1)</script>", *ME[1:]]
     text = browse(listening(listener, ME))("/top?period=2025").text
 
@@ -210,7 +210,7 @@ def test_names_are_escaped(browse, listening):
     "query",
     ["page=2", "self=x", "item=7", "_scheme=javascript&_external=1", "_anchor=x", "_method=POST"],
 )
-def test_links_drop_an_unknown_argument(top, query):
+def test_links_drop_unknown_url_arguments(top, query):
     answer, _ = top(f"/top?{query}")
 
     assert answer.status_code == 200

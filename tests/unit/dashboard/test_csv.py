@@ -21,7 +21,7 @@ def read(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_a_track_row_has_a_title_and_an_artist():
+def test_a_csv_row_of_a_track_has_title_and_artist():
     assert read(as_csv([ROW], "track")) == [
         {
             "rank": "1",
@@ -36,7 +36,7 @@ def test_a_track_row_has_a_title_and_an_artist():
     ]
 
 
-def test_an_artist_row_has_one_name():
+def test_a_csv_row_of_an_artist_has_one_name():
     (row,) = read(as_csv([ROW | {"title": "Ada Quince", "rank_before": 3}], "artist"))
 
     assert row["artist"] == "Ada Quince"
@@ -45,13 +45,13 @@ def test_an_artist_row_has_one_name():
 
 
 @pytest.mark.parametrize("text", ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_formula_is_escaped(text):
+def test_a_spreadsheet_formula_is_escaped_in_csv(text):
     (row,) = read(as_csv([ROW | {"title": text, "artist_name": text}], "album"))
 
     assert row["album"] == row["artist"] == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ["Salt", "a=1", "", '"Meadows"', "1 + 1, or\n2"])
-def test_other_text_is_unchanged(text):
+def test_text_that_is_not_a_formula_is_unchanged_in_csv(text):
     assert plain(text) == text
     assert read(as_csv([ROW | {"title": text}], "album"))[0]["album"] == text

@@ -19,19 +19,19 @@ from dashboard.drawing import Bar, columns, line, sectors, shares, spread, ticks
         (9412, [0, 2500, 5000, 7500, 10_000]),
     ],
 )
-def test_ticks_are_round_and_reach_the_highest_value(most, ticks):
+def test_axis_ticks_are_round_and_reach_the_highest_value(most, ticks):
     assert ticks_up_to(most) == pytest.approx(ticks)
 
 
 @given(st.floats(min_value=1e-3, max_value=1e12))
-def test_at_most_six_ticks_cover_any_value(most):
+def test_an_axis_has_at_most_six_ticks_for_any_value(most):
     ticks = ticks_up_to(most)
 
     assert ticks[-1] >= most * 0.999999
     assert len(ticks) <= 6
 
 
-def test_bars_are_percent_of_the_highest_tick():
+def test_bar_heights_are_percentages_of_the_highest_axis_tick():
     chart = columns([Bar("a", 100, "", part=50, before=200), Bar("b", None, "")])
 
     assert chart.bars[0].value == pytest.approx(50)
@@ -41,26 +41,26 @@ def test_bars_are_percent_of_the_highest_tick():
     assert chart.ticks[-1] == (100, 200)
 
 
-def test_ticks_are_round_in_their_unit():
+def test_axis_ticks_are_round_in_the_shown_unit():
     chart = columns([Bar("a", 3_600_000, "")], unit=60_000)
 
     assert [value for _, value in chart.ticks] == [0, 20, 40, 60]
     assert chart.bars[0].value == pytest.approx(100)
 
 
-def test_labels_that_do_not_fit_are_omitted():
+def test_axis_labels_that_do_not_fit_are_omitted():
     chart = columns(Bar(str(number), 1, "") for number in range(31))
 
     labels = [bar.label for bar in chart.bars if bar.label]
     assert labels == [str(number) for number in range(0, 31, 3)]
 
 
-def test_an_unknown_share_stays_unknown():
+def test_an_unknown_share_is_not_drawn_as_0():
     assert shares([None, 0, 5, 10]) == [None, 0, 0.5, 1]
     assert shares([0, None]) == [0, None]
 
 
-def test_a_line_breaks_at_unknown_values():
+def test_a_line_chart_is_interrupted_at_unknown_values():
     drawn = line([0, 1, None, 1], 0, 1)
 
     assert drawn.path == "M0.00,100.00L33.33,0.00M100.00,0.00h.4"
@@ -68,11 +68,11 @@ def test_a_line_breaks_at_unknown_values():
     assert drawn.end == 0
 
 
-def test_rank_1_is_at_the_top():
+def test_rank_1_is_drawn_at_the_top():
     assert line([1, 11], 11, 1).points == ((0, 0), (100, 100))
 
 
-def test_a_value_beyond_the_scale_stays_in_the_chart():
+def test_a_value_beyond_the_axis_is_drawn_at_its_end():
     assert line([-1, 2], 0, 1).points == ((0, 100), (100, 0))
 
 
@@ -80,7 +80,7 @@ def test_a_value_beyond_the_scale_stays_in_the_chart():
     st.lists(st.floats(min_value=0, max_value=100), max_size=12),
     st.floats(min_value=0, max_value=20),
 )
-def test_names_keep_their_order_and_a_minimum_distance(ends, apart):
+def test_line_labels_keep_their_order_and_a_minimum_distance(ends, apart):
     placed = spread(ends, apart)
 
     room = min(apart, 100 / max(len(ends) - 1, 1))
@@ -90,11 +90,11 @@ def test_names_keep_their_order_and_a_minimum_distance(ends, apart):
         assert placed[below] - placed[above] >= room - 1e-6
 
 
-def test_distant_names_do_not_move():
+def test_line_labels_far_enough_apart_do_not_move():
     assert spread([0, 50, 100], 6) == [0, 50, 100]
 
 
-def test_the_fullest_hour_reaches_the_rim():
+def test_the_hour_with_most_plays_reaches_the_rim_of_the_clock_chart():
     paths = sectors([1.0] * 12 + [2.0] * 12)
 
     assert len(paths) == 24

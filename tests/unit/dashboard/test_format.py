@@ -11,7 +11,7 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 @pytest.mark.parametrize(
     "write", [each for name, each in formats.FILTERS.items() if name not in ("weekday", "ago")]
 )
-def test_an_unknown_value_is_a_dash_not_0(write):
+def test_an_unknown_value_is_formatted_as_a_dash_not_0(write):
     assert write(None) == "–"
 
 
@@ -37,14 +37,14 @@ def test_a_count_has_thousands_separators(value, text):
         (Decimal(1521 * 3_600_000), "1,521 h"),
     ],
 )
-def test_a_duration_has_suitable_units(ms, text):
+def test_a_duration_is_formatted_in_hours_minutes_or_seconds(ms, text):
     assert formats.duration(ms) == text
 
 
 @pytest.mark.parametrize(
     ("ms", "text"), [(0, "0:00"), (242_000, "4:02"), (59_600, "1:00"), (3_723_000, "1:02:03")]
 )
-def test_a_play_length_is_minutes_and_seconds(ms, text):
+def test_a_play_length_is_formatted_as_minutes_and_seconds(ms, text):
     assert formats.clock(ms) == text
     assert formats.clock(ms, is_estimated=True) == f"≈ {text}"
 
@@ -61,7 +61,7 @@ def test_a_play_length_is_minutes_and_seconds(ms, text):
         (Decimal("0.0004"), "< 0.1"),
     ],
 )
-def test_a_share_is_a_percentage(share, text):
+def test_a_share_is_formatted_as_a_percentage(share, text):
     assert formats.percent(share) == f"{text}{THIN}%"
 
 
@@ -78,18 +78,18 @@ def test_a_share_is_a_percentage(share, text):
         (None, 5, "–"),
     ],
 )
-def test_growth_shows_its_direction(now, before, text):
+def test_growth_is_formatted_with_an_arrow(now, before, text):
     assert formats.delta(formats.change(now, before)) == text
 
 
 @pytest.mark.parametrize(
     ("rank", "before", "text"), [(1, 3, "▲ 2"), (3, 2, "▼ 1"), (2, 2, "="), (7, None, "new")]
 )
-def test_a_move_up_the_list_shows_an_upward_arrow(rank, before, text):
+def test_a_rank_change_is_formatted_with_an_arrow(rank, before, text):
     assert formats.move(rank, before) == text
 
 
-def test_dates_and_times_are_in_words():
+def test_dates_are_formatted_in_words():
     at = datetime.fromisoformat("2025-03-05T21:04")
 
     assert formats.day(at) == formats.day(at.date()) == "5 Mar 2025"
@@ -101,5 +101,5 @@ def test_dates_and_times_are_in_words():
     ("name", "is_explained"),
     [("Various Artists", True), (" various artists", True), ("Various", False), ("", False)],
 )
-def test_the_artist_name_of_compilations_is_explained(name, is_explained):
+def test_various_artists_is_explained(name, is_explained):
     assert bool(formats.artist_note(name)) is is_explained

@@ -40,7 +40,7 @@ def dates(found):
         ("all", "2012-03-04", "2026-11-15", "all time"),
     ],
 )
-def test_a_period_text_has_dates_and_a_name(text, first, last, name):
+def test_a_period_in_a_url_is_parsed_to_dates_and_a_name(text, first, last, name):
     period = KNOWN.parse(text)
 
     assert dates(period) == (first, last)
@@ -102,7 +102,7 @@ def test_a_period_is_compared_with_the_previous_one(text, before):
         ("2026-11-01..2026-12-24", "2026-10-17..2026-10-31"),
     ],
 )
-def test_an_unfinished_period_is_compared_with_as_many_days(text, before):
+def test_an_unfinished_period_is_compared_with_equally_many_earlier_days(text, before):
     assert KNOWN.compare(KNOWN.parse(text)).before.text == before
 
 
@@ -113,14 +113,14 @@ def test_the_29th_of_february_is_compared_with_the_28th():
     assert dates(known.parse("12m")) == ("2023-03-01", "2024-02-29")
 
 
-def test_an_unfinished_march_is_compared_with_a_whole_shorter_february():
+def test_march_to_the_30th_is_compared_with_all_of_february():
     known = Timeline(first=date(2012, 3, 4), today=date(2025, 3, 30))
 
     assert known.compare(known.parse("2025-03")).before.last == date(2025, 2, 28)
 
 
 @pytest.mark.parametrize("text", ["all", "2012", "2012-03", "2011"])
-def test_there_is_no_comparison_before_the_first_play(text):
+def test_a_period_is_not_compared_with_one_before_the_first_play(text):
     assert KNOWN.compare(KNOWN.parse(text)) is None
 
 
@@ -146,7 +146,7 @@ def test_there_is_no_comparison_before_the_first_play(text):
         ("2012-04", [], True, "3 of 31 days unknown in March 2012"),
     ],
 )
-def test_a_fair_comparison_knows_nine_tenths_of_both_periods(text, gaps, is_fair, doubt):
+def test_a_comparison_is_fair_if_90_percent_of_both_periods_is_known(text, gaps, is_fair, doubt):
     known = Timeline(KNOWN.first, KNOWN.today, tuple(span(*gap) for gap in gaps))
     comparison = known.compare(known.parse(text))
 
@@ -169,7 +169,7 @@ def test_a_fair_comparison_knows_nine_tenths_of_both_periods(text, gaps, is_fair
         ("all", None, None),
     ],
 )
-def test_steps_lead_to_the_adjacent_periods(text, back, on):
+def test_previous_and_next_lead_to_the_adjacent_periods(text, back, on):
     period = KNOWN.parse(text)
     steps = [step and step.text for step in (KNOWN.step(period, -1), KNOWN.step(period, 1))]
 
@@ -202,14 +202,14 @@ def test_steps_lead_to_the_adjacent_periods(text, back, on):
         ),
     ],
 )
-def test_a_span_is_cut_into_whole_months_and_other_days(given, parts):
+def test_a_span_is_split_into_whole_months_and_the_days_around_them(given, parts):
     found = KNOWN.parts(span(*given))
 
     assert found == Parts(*(each and span(*each) for each in parts))
 
 
 @given(SPANS)
-def test_the_parts_cover_each_day_once(each):
+def test_whole_months_and_days_around_them_cover_each_day_once(each):
     parts = KNOWN.parts(each)
     days = [
         part.first + timedelta(days=at)
@@ -226,7 +226,7 @@ def test_the_parts_cover_each_day_once(each):
 
 
 @given(SPANS)
-def test_a_step_forward_and_back_returns_the_same_dates(each):
+def test_going_to_the_next_period_and_back_returns_the_same_dates(each):
     forever = Timeline(date(1900, 1, 1), date(2199, 12, 31))
     back = forever.step(named(each), -1)
     assert back is not None
@@ -236,11 +236,11 @@ def test_a_step_forward_and_back_returns_the_same_dates(each):
 
 
 @given(SPANS)
-def test_the_text_of_a_named_span_has_the_same_dates(each):
+def test_the_url_form_of_a_span_parses_to_the_same_dates(each):
     assert dates(KNOWN.parse(named(each).text)) == dates(each)
 
 
-def test_years_are_listed_from_today_back_to_the_first_play():
+def test_the_period_menu_lists_years_from_today_to_the_first_play():
     years = Timeline(date(2024, 11, 4), date(2026, 2, 15)).years()
 
     assert [year.text for year, _ in years] == ["2026", "2025", "2024"]
@@ -256,7 +256,7 @@ def test_years_are_listed_from_today_back_to_the_first_play():
     ]
 
 
-def test_the_shown_dates_end_today():
+def test_the_elapsed_dates_of_a_period_end_today():
     assert KNOWN.elapsed(KNOWN.parse("2026")) == Span(date(2026, 1, 1), date(2026, 11, 15))
     assert KNOWN.elapsed(KNOWN.parse("2025")).last == date(2025, 12, 31)
     assert KNOWN.elapsed(KNOWN.parse("2027")).days == 1
@@ -270,11 +270,11 @@ def test_the_shown_dates_end_today():
         ("2025-01-31", -2, "2024-11-30"),
     ],
 )
-def test_adding_months_stays_within_a_shorter_month(day, months, result):
+def test_adding_months_ends_on_the_last_day_of_a_shorter_month(day, months, result):
     assert str(add_months(date.fromisoformat(day), months)) == result
 
 
-def test_the_last_30_days_always_step_by_30_days():
+def test_previous_and_next_of_the_last_30_days_move_by_30_days():
     known = Timeline(first=date(2012, 3, 4), today=date(2026, 11, 30))
 
     assert known.compare(known.parse("30d")).before.text == "2026-10-02..2026-10-31"

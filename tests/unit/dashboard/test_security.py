@@ -23,7 +23,7 @@ def styles():
 
 
 @pytest.mark.parametrize("path", ["/", "/no/such/page", "/static/0/page.css", "/artist/x"])
-def test_every_answer_has_strict_headers_and_no_cookie(get, path):
+def test_every_response_has_security_headers_and_no_cookie(get, path):
     headers = get(path).headers
 
     assert headers["Content-Security-Policy"] == STRICT
@@ -53,7 +53,7 @@ def test_loopback_host_names_with_a_port_are_accepted(get, host):
         "LOCALHOST.:8100",
     ],
 )
-def test_a_foreign_host_is_refused_for_pages_and_files(get, styles, host):
+def test_a_foreign_host_header_is_refused_for_pages_and_files(get, styles, host):
     for path in ("/", styles):
         answer = get(path, Host=host)
 
@@ -70,6 +70,7 @@ def test_a_foreign_host_is_refused_for_pages_and_files(get, styles, host):
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"},
     ],
+    ids=str,
 )
 def test_a_cross_site_request_is_refused(get, headers):
     assert get("/", **headers).status_code == 403
@@ -82,13 +83,14 @@ def test_a_cross_site_request_is_refused(get, headers):
         {"Sec_Fetch_Site": "same-origin"},
         {"Sec_Fetch_Site": "none"},
     ],
+    ids=str,
 )
 def test_a_same_origin_request_is_accepted(get, headers):
     assert get("/", **headers).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_other_methods_than_get_and_head_are_refused(get, method):
+def test_methods_other_than_get_and_head_are_refused(get, method):
     answer = get("/", method=method)
 
     assert answer.status_code == 405
@@ -111,7 +113,7 @@ def test_a_static_file_is_compressed_and_cacheable_for_ever(get, styles):
     assert b"--accent" in plain.data
 
 
-def test_changed_content_changes_the_address_of_a_static_file(tmp_path):
+def test_changed_content_changes_the_url_of_a_static_file(tmp_path):
     def path(content):
         (tmp_path / "a.css").write_text(content)
         return Assets({"page.css": (tmp_path / "a.css",)}).path("page.css")
@@ -119,12 +121,12 @@ def test_changed_content_changes_the_address_of_a_static_file(tmp_path):
     assert path("a {}") != path("b {}")
 
 
-def test_a_missing_chart_library_says_what_to_do(tmp_path):
+def test_if_the_chart_library_is_missing_the_page_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="make setup"):
         Assets({"d3.js": (tmp_path / "d3.js",)})
 
 
-def test_no_file_of_the_page_references_another_host():
+def test_no_file_of_the_web_page_references_another_host():
     folder = Path(assets.__file__).parent
     ours = [*folder.glob("static/**/*.*"), *folder.glob("templates/*.html")]
     allowed = "http://www.w3.org/2000/svg"

@@ -64,7 +64,7 @@ CACHE_FAILURES = pytest.mark.parametrize("operation", ["batch_get_item", "batch_
 
 
 @CACHE_FAILURES
-def test_plays_are_published_while_the_cache_fails(
+def test_plays_are_published_while_the_track_cache_fails(
     new_enricher, dynamodb, loader, caplog, operation
 ):
     deliver = new_enricher(DOWN)
@@ -80,7 +80,9 @@ def test_plays_are_published_while_the_cache_fails(
 
 @CACHE_FAILURES
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["same container", "new container"])
-def test_a_retry_saves_the_pending_tracks(new_enricher, dynamodb, clock, operation, is_replaced):
+def test_a_retry_saves_pending_tracks_that_the_cache_failed_to_store(
+    new_enricher, dynamodb, clock, operation, is_replaced
+):
     deliver = new_enricher(DOWN)
     with failing_cache(dynamodb, operation):
         deliver()
@@ -94,7 +96,9 @@ def test_a_retry_saves_the_pending_tracks(new_enricher, dynamodb, clock, operati
     assert set(tracks) == set(TRACKS)
 
 
-def test_a_retry_brings_the_features_that_the_first_attempt_lacked(new_enricher, dynamodb, loader):
+def test_a_retry_publishes_the_features_missing_in_the_first_attempt(
+    new_enricher, dynamodb, loader
+):
     deliver = new_enricher(known_except())
     with failing_cache(dynamodb, "batch_get_item"):
         deliver()
@@ -105,7 +109,7 @@ def test_a_retry_brings_the_features_that_the_first_attempt_lacked(new_enricher,
     assert (before, loader.tracks) == ([], TRACKS)
 
 
-def test_only_messages_with_pending_tracks_fail_without_the_cache(new_enricher, dynamodb, loader):
+def test_without_the_cache_only_messages_with_pending_tracks_fail(new_enricher, dynamodb, loader):
     deliver = new_enricher(known_except(TRACKS[0]))
 
     with failing_cache(dynamodb, "batch_write_item"):

@@ -26,7 +26,7 @@ def enrich(environment):
     return invoke
 
 
-def test_a_collected_batch_becomes_an_enriched_one(enrich, published):
+def test_a_collected_batch_is_published_with_features(enrich, published):
     failed = enrich(a_batch(a_play("Boats"), number=3))
 
     (batch,) = published()
@@ -38,7 +38,7 @@ def test_a_collected_batch_becomes_an_enriched_one(enrich, published):
     ]
 
 
-def test_a_track_with_an_unusual_id_is_never_asked_for(enrich, published, reccobeats):
+def test_no_features_are_requested_for_a_track_with_an_unusual_id(enrich, published, reccobeats):
     odd = a_play("Boats").model_copy(update={"track_uri": "spotify:track:null"})
 
     failed = enrich(a_batch(odd, a_play("Coats")))
@@ -51,7 +51,7 @@ def test_a_track_with_an_unusual_id_is_never_asked_for(enrich, published, reccob
 
 
 @pytest.mark.parametrize(("tracks", "calls"), [(1, 2), (40, 2), (41, 4), (100, 6)])
-def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(
+def test_an_invocation_makes_two_calls_per_40_tracks_not_in_the_cache(
     enrich, published, reccobeats, tracks, calls
 ):
     plays = plays_of(uris(tracks))
@@ -63,9 +63,7 @@ def test_an_invocation_makes_two_calls_per_forty_unknown_tracks(
     assert {f.track_uri for f in published()[0].features} == {*uris(tracks)}
 
 
-def test_a_track_is_not_asked_for_by_a_second_invocation_or_container(
-    enrich, published, reccobeats
-):
+def test_features_of_a_track_are_requested_once_across_containers(enrich, published, reccobeats):
     enrich(a_batch(a_play("Boats"), number=0), a_batch(a_play("Boats"), number=1))
     enrich(a_batch(a_play("Boats"), number=2))
     wire.cache_clear()
@@ -76,7 +74,7 @@ def test_a_track_is_not_asked_for_by_a_second_invocation_or_container(
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 500])
-def test_a_failing_source_delays_no_play(enrich, published, reccobeats, status):
+def test_a_failing_feature_source_delays_no_play(enrich, published, reccobeats, status):
     reccobeats.fail(status)
 
     failed = enrich(a_batch(*plays_of(uris(50))))
@@ -87,7 +85,7 @@ def test_a_failing_source_delays_no_play(enrich, published, reccobeats, status):
     assert len(reccobeats.calls) == 1
 
 
-def test_without_the_cache_plays_are_published_but_their_message_fails(
+def test_without_the_cache_plays_are_published_but_the_message_is_retried(
     enrich, published, reccobeats, dynamodb
 ):
     dynamodb.delete_table(TableName=TABLE)
@@ -117,7 +115,7 @@ def test_without_remaining_time_plays_are_published_without_features(enrich, pub
 
 
 @pytest.mark.parametrize(("left_s", "asking_s"), [(3, 2), (30, 20), (120, 20), (900, 20)])
-def test_sources_may_take_two_thirds_of_the_time_but_at_most_20_s(left_s, asking_s):
+def test_feature_sources_get_two_thirds_of_the_time_up_to_20_s(left_s, asking_s):
     assert time_for_features(a_context(left_s)) == timedelta(seconds=asking_s)
 
 
@@ -130,14 +128,14 @@ def test_sources_may_take_two_thirds_of_the_time_but_at_most_20_s(left_s, asking
     ],
     ids=["no JSON", "NUL", "lone surrogate"],
 )
-def test_a_message_that_is_not_a_batch_fails_alone(enrich, published, poison):
+def test_only_the_message_that_is_not_a_batch_fails(enrich, published, poison):
     failed = enrich(a_batch(a_play("a"), number=0), poison, a_batch(a_play("b"), number=2))
 
     assert failed == ["1"]
     assert [batch.number for batch in published()] == [0, 2]
 
 
-def test_a_batch_that_the_queue_refuses_fails_alone(enrich, published, caplog):
+def test_only_the_batch_that_the_queue_refuses_fails(enrich, published, caplog):
     huge = a_batch(*(a_play(album_name="x" * 2_000, platform="x" * 2_000) for _ in range(300)))
 
     failed = enrich(huge, a_batch(a_play("Boats"), number=1))
@@ -147,7 +145,9 @@ def test_a_batch_that_the_queue_refuses_fails_alone(enrich, published, caplog):
     assert "batch cannot be published" in caplog.messages
 
 
-def test_features_of_an_unpublished_batch_are_saved(enrich, environment, reccobeats):
+def test_features_of_a_batch_that_could_not_be_published_are_cached(
+    enrich, environment, reccobeats
+):
     sqs = boto3.client("sqs")
     sqs.delete_queue(QueueUrl=environment)
     enrich(a_batch(a_play("Boats")))
@@ -161,7 +161,9 @@ def test_features_of_an_unpublished_batch_are_saved(enrich, environment, reccobe
 
 
 @pytest.mark.parametrize(("tracks", "counts"), [(5, ([3.0], [2.0])), (0, ([0.0], [0.0]))])
-def test_metrics_count_learned_and_missed_tracks(enrich, reccobeats, counted, tracks, counts):
+def test_metrics_count_tracks_with_and_without_features_found(
+    enrich, reccobeats, counted, tracks, counts
+):
     reccobeats.unknown = {"track0", "track1"}
 
     enrich(a_batch(*plays_of(uris(tracks))))
@@ -169,7 +171,7 @@ def test_metrics_count_learned_and_missed_tracks(enrich, reccobeats, counted, tr
     assert counted() == counts
 
 
-def test_an_invocation_logs_its_counts(enrich, reccobeats, caplog):
+def test_an_enricher_invocation_logs_its_counts(enrich, reccobeats, caplog):
     reccobeats.fail(500)
 
     enrich(a_batch(*plays_of(uris(5))), a_batch(a_play("track0"), number=1))
@@ -192,7 +194,9 @@ def spotify(environment, monkeypatch):
         yield server
 
 
-def test_a_legacy_app_asks_spotify_first(enrich, published, spotify, reccobeats):
+def test_with_a_legacy_app_spotify_is_the_first_feature_source(
+    enrich, published, spotify, reccobeats
+):
     enrich(a_batch(a_play("Boats")))
 
     (features,) = published()[0].features
@@ -200,7 +204,7 @@ def test_a_legacy_app_asks_spotify_first(enrich, published, spotify, reccobeats)
     assert reccobeats.calls == []
 
 
-def test_a_forbidden_app_calls_spotify_once(enrich, published, spotify):
+def test_an_app_that_gets_403_calls_spotify_only_once(enrich, published, spotify):
     spotify.features = [Reply(b'{"error":{"status":403}}', 403)]
 
     enrich(a_batch(a_play("Boats"), number=0))
@@ -211,7 +215,9 @@ def test_a_forbidden_app_calls_spotify_once(enrich, published, spotify):
     assert spotify.paths == ["/api/token", "/v1/audio-features"]
 
 
-def test_without_sources_plays_pass_unchanged(enrich, published, reccobeats, monkeypatch):
+def test_without_feature_sources_plays_are_published_unchanged(
+    enrich, published, reccobeats, monkeypatch
+):
     monkeypatch.setenv("FEATURE_SOURCES", "")
 
     enrich(a_batch(a_play("Boats")))
@@ -220,7 +226,7 @@ def test_without_sources_plays_pass_unchanged(enrich, published, reccobeats, mon
     assert reccobeats.calls == []
 
 
-def test_sources_are_separated_by_commas_and_may_have_spaces(environment, monkeypatch):
+def test_feature_sources_are_split_at_commas_ignoring_spaces(environment, monkeypatch):
     monkeypatch.setenv("FEATURE_SOURCES", " spotify , reccobeats,")
 
     settings = EnricherSettings.from_environment()
@@ -228,7 +234,7 @@ def test_sources_are_separated_by_commas_and_may_have_spaces(environment, monkey
     assert settings.source_names == ["spotify", "reccobeats"]
 
 
-def test_an_unknown_source_is_named_in_the_error(environment, monkeypatch):
+def test_an_unknown_feature_source_is_named_in_the_error(environment, monkeypatch):
     monkeypatch.setenv("FEATURE_SOURCES", "reccobeats, tunes")
 
     with pytest.raises(SettingsError, match="'tunes'"):

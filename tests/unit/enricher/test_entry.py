@@ -7,13 +7,13 @@ from tests.unit.enricher.examples import START, rated, some_features
 
 
 @pytest.mark.parametrize(("misses", "days"), [(0, 1), (1, 7), (2, 30), (3, 90), (4, 90)], ids=str)
-def test_each_miss_in_a_row_lengthens_the_delay(misses, days):
+def test_each_consecutive_miss_lengthens_the_retry_delay(misses, days):
     missed = Entry(misses=misses).missed(None, START)
 
     assert missed.retry_at == START + timedelta(days=days)
 
 
-def test_a_failure_is_not_a_miss():
+def test_a_failed_request_does_not_count_as_a_miss():
     soon = START + timedelta(minutes=15)
 
     failed = Entry(misses=2).failed(None, START, soon)
@@ -60,7 +60,7 @@ def fail(entry, features):
     ],
 )
 @pytest.mark.parametrize("follow", [learn, miss, fail])
-def test_an_answer_is_merged_with_the_known_features(follow, before, answered, known):
+def test_new_features_are_merged_with_the_cached_ones(follow, before, answered, known):
     entry = follow(Entry(before, retry_at=START), answered)
 
     assert entry.features == known
@@ -72,11 +72,11 @@ def test_an_answer_is_merged_with_the_known_features(follow, before, answered, k
     ids=["settled", "not due"],
 )
 @pytest.mark.parametrize("follow", [miss, fail])
-def test_an_early_answer_without_features_changes_no_delay(before, follow):
+def test_a_miss_or_failure_before_a_track_is_due_changes_nothing(before, follow):
     assert follow(before, None) == before
 
 
-def test_an_early_answer_with_features_makes_a_track_known():
+def test_features_found_before_a_track_is_due_make_it_known():
     waiting = Entry(misses=2, retry_at=START + timedelta(days=3))
 
     assert waiting.learned(some_features()) == Entry(some_features())
@@ -86,7 +86,7 @@ def test_a_known_track_is_never_due():
     assert not Entry(some_features()).is_due(START)
 
 
-def test_a_pending_track_is_due_from_its_retry_at_on():
+def test_a_pending_track_is_due_from_retry_at_onwards():
     entry = Entry(retry_at=START)
 
     assert entry.is_due(START)

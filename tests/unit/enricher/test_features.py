@@ -28,20 +28,20 @@ LATER = START + timedelta(days=1)
     ],
     ids=str,
 )
-def test_only_possible_values_are_known(values, known):
+def test_feature_values_out_of_range_are_unknown(values, known):
     assert read_features(uri("Boats"), "test", START, values) == known
 
 
 @pytest.mark.parametrize("name", AUDIO_FEATURES)
-def test_one_known_value_is_enough_audio(name):
+def test_any_single_audio_feature_counts_as_having_audio_features(name):
     assert has_audio_features(some_features(**{"energy": None, name: 0}))
 
 
-def test_popularity_and_duration_are_not_audio():
+def test_popularity_and_duration_do_not_count_as_audio_features():
     assert not has_audio_features(some_features(energy=None, popularity=40, duration_ms=1))
 
 
-def test_audio_and_popularity_may_come_from_two_sources():
+def test_audio_features_and_popularity_can_come_from_two_sources():
     rating = some_features(energy=None, source="radio", popularity=40)
     sound = some_features(popularity=None, energy=0.5, source="lab", fetched_at=LATER)
 
@@ -70,20 +70,20 @@ def test_audio_and_popularity_may_come_from_two_sources():
         ),
     ],
 )
-def test_the_first_answer_wins(first, second):
+def test_the_first_source_wins_where_both_have_a_value(first, second):
     wins = some_features(**first, source="first")
 
     assert merged(wins, some_features(**second, source="second")) == wins
 
 
-def test_a_duration_comes_from_the_answer_that_has_it():
+def test_a_duration_comes_from_the_source_that_has_it():
     first = some_features(energy=0.1, source="first")
     second = some_features(energy=None, duration_ms=6, source="second")
 
     assert merged(first, second).duration_ms == 6
 
 
-def test_merging_considers_every_field():
+def test_merging_features_handles_every_field_of_the_model():
     of_the_rating = {"popularity", "popularity_source", "popularity_fetched_at"}
     others = {"track_uri", "source", "fetched_at", "duration_ms"}
 

@@ -18,7 +18,7 @@ def pending(environment, new_container):
     return lambda *tracks: new_container().write(dict.fromkeys(tracks, DUE))
 
 
-def test_a_scheduled_event_heals_due_tracks(pending, published, reccobeats):
+def test_a_scheduled_event_requests_features_of_due_tracks(pending, published, reccobeats):
     pending(*uris(41))
     reccobeats.unknown = {"track0"}
 
@@ -31,7 +31,7 @@ def test_a_scheduled_event_heals_due_tracks(pending, published, reccobeats):
     assert [call.path for call in reccobeats.calls] == [AUDIO, METADATA] * 2
 
 
-def test_an_event_may_name_tracks_whatever_is_known_of_them(environment, new_container, published):
+def test_an_event_can_name_tracks_to_request_even_if_known(environment, new_container, published):
     known, pending, unseen = uri("known"), uri("pending"), uri("unseen")
     new_container().write({known: Entry(some_features("known")), uri("other"): DUE})
     new_container().write({pending: Entry(misses=3, retry_at=START + timedelta(days=9_000))})
@@ -50,14 +50,16 @@ def test_an_event_may_name_tracks_whatever_is_known_of_them(environment, new_con
     [({}, 4), ({"most": 2}, 7), ({"most": 500}, 4), ({"tracks": uris(8)}, 3)],
     ids=["schedule", "fewer", "more than deployed", "named tracks"],
 )
-def test_a_healing_asks_for_at_most_its_number_of_tracks(pending, monkeypatch, event, remaining):
+def test_healing_requests_at_most_the_configured_number_of_tracks(
+    pending, monkeypatch, event, remaining
+):
     pending(*uris(9))
     monkeypatch.setenv("TRACKS_PER_HEALING", "5")
 
     assert handler(event, CONTEXT)["remaining"] == remaining
 
 
-def test_an_item_that_is_no_track_does_not_stop_a_healing(pending, dynamodb, reccobeats):
+def test_healing_continues_past_a_cache_item_that_is_not_a_track(pending, dynamodb, reccobeats):
     numbers = {"misses": {"N": "0"}, "retry_at": {"N": "1"}}
     dynamodb.put_item(TableName=TABLE, Item={"track_uri": {"S": "poison"}, **numbers})
     pending(uri("Boats"))
@@ -68,7 +70,7 @@ def test_an_item_that_is_no_track_does_not_stop_a_healing(pending, dynamodb, rec
     assert [call.ids for call in reccobeats.calls] == [[uri("Boats")[-22:]]] * 2
 
 
-def test_a_source_that_is_down_is_reported_with_its_delay(pending, reccobeats):
+def test_healing_reports_when_a_failing_source_can_be_called_again(pending, reccobeats):
     pending(*uris(50))
     reccobeats.fail(503, Retry_After="120")
 
@@ -83,12 +85,12 @@ def test_a_source_that_is_down_is_reported_with_its_delay(pending, reccobeats):
     [{"tracks": ["spotify:episode:1"]}, {"tracks": "spotify:track:1"}, {"most": 0}, []],
     ids=str,
 )
-def test_an_event_that_is_not_a_request_is_refused(environment, event):
+def test_a_malformed_heal_event_is_refused(environment, event):
     with pytest.warns(UserWarning, match="No application metrics"), pytest.raises(MessageError):
         handler(event, CONTEXT)
 
 
-def test_metrics_and_log_hold_the_counts_of_a_healing(pending, reccobeats, counted, caplog):
+def test_metrics_and_log_contain_the_counts_of_a_heal_run(pending, reccobeats, counted, caplog):
     pending(*uris(5))
     reccobeats.unknown = {"track0"}
 
@@ -99,13 +101,13 @@ def test_metrics_and_log_hold_the_counts_of_a_healing(pending, reccobeats, count
     assert (record.asked, record.learned, record.missed, record.remaining) == (5, 4, 1, 0)
 
 
-def test_without_remaining_time_nothing_is_asked_for(pending):
+def test_without_remaining_time_no_source_is_called(pending):
     pending(uri("Boats"))
 
     assert handler({}, a_context(remaining_s=0))["remaining"] == 1
 
 
-def test_a_wrong_variable_is_named_in_the_error(environment, monkeypatch):
+def test_an_invalid_environment_variable_is_named_in_the_error(environment, monkeypatch):
     monkeypatch.setenv("TRACKS_PER_HEALING", "many")
 
     with pytest.raises(SettingsError, match="TRACKS_PER_HEALING"):

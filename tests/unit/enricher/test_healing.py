@@ -94,7 +94,7 @@ IN_A_MINUTE = START + timedelta(minutes=1)
         ),
     ],
 )
-def test_a_due_track_is_asked_for_and_published_if_known(
+def test_a_due_track_is_published_if_its_features_are_found(
     new_healer, save, recall, loader, *, answer, healing, entry, published
 ):
     save({BOATS: DUE})
@@ -106,7 +106,7 @@ def test_a_due_track_is_asked_for_and_published_if_known(
     assert healer.heal(WHAT_IS_DUE, LATER) == Healing()
 
 
-def test_each_chunk_of_forty_tracks_is_published_before_the_next(new_healer, save, loader):
+def test_each_40_healed_tracks_are_published_before_the_next_40(new_healer, save, loader):
     save(dict.fromkeys(uris(100), DUE))
     published = []
 
@@ -124,7 +124,7 @@ def test_each_chunk_of_forty_tracks_is_published_before_the_next(new_healer, sav
 
 
 @pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 900), (60, 60)])
-def test_a_failing_source_ends_the_healing_after_one_call(
+def test_a_failing_source_ends_the_heal_run_after_one_call(
     new_healer, save, number_of_due_tracks, retry_after_s, wait_s
 ):
     save(dict.fromkeys(uris(200), DUE))
@@ -138,7 +138,7 @@ def test_a_failing_source_ends_the_healing_after_one_call(
     assert len(source.asked) == 1
 
 
-def test_a_source_whose_rate_limit_ends_at_once_is_not_called_again(new_healer, save, clock):
+def test_a_rate_limited_source_is_not_called_again_in_a_heal_run(new_healer, save, clock):
     save(dict.fromkeys(uris(80), DUE))
 
     def ticking():
@@ -151,7 +151,7 @@ def test_a_source_whose_rate_limit_ends_at_once_is_not_called_again(new_healer, 
     assert len(source.asked) == 1
 
 
-def test_the_next_healing_does_not_call_a_rate_limited_source(new_healer, save, clock):
+def test_the_next_heal_run_does_not_call_a_rate_limited_source(new_healer, save, clock):
     save(dict.fromkeys(uris(80), DUE))
     source = Source(limited(3_600))
     healer = new_healer(source)
@@ -164,7 +164,7 @@ def test_the_next_healing_does_not_call_a_rate_limited_source(new_healer, save, 
     assert len(source.asked) == 1
 
 
-def test_the_second_source_heals_while_the_first_fails(new_healer, save, loader):
+def test_healing_uses_the_second_source_while_the_first_fails(new_healer, save, loader):
     save(dict.fromkeys(uris(80), DUE))
     first, second = Source(DOWN), Source()
 
@@ -175,7 +175,7 @@ def test_the_second_source_heals_while_the_first_fails(new_healer, save, loader)
     assert set(loader.tracks) == set(uris(80))
 
 
-def test_a_rejected_request_does_not_end_the_healing(new_healer, save):
+def test_a_rejected_request_does_not_end_the_heal_run(new_healer, save):
     save(dict.fromkeys(uris(80), DUE))
 
     healing = new_healer(Source(REJECTED)).heal(WHAT_IS_DUE, LATER)
@@ -184,7 +184,7 @@ def test_a_rejected_request_does_not_end_the_healing(new_healer, save):
 
 
 @pytest.mark.parametrize(("sources", "asked"), [([], 0), ([Source(OFF)], 40)], ids=["none", "off"])
-def test_without_a_source_that_is_on_everything_stays_due(
+def test_without_an_enabled_source_all_tracks_stay_due(
     new_healer, save, number_of_due_tracks, sources, asked
 ):
     save(dict.fromkeys(uris(80), DUE))
@@ -195,7 +195,7 @@ def test_without_a_source_that_is_on_everything_stays_due(
     assert number_of_due_tracks(START) == 80
 
 
-def test_a_healing_ends_at_its_time_limit(new_healer, save, clock):
+def test_a_heal_run_ends_at_its_time_limit(new_healer, save, clock):
     save(dict.fromkeys(uris(120), DUE))
 
     def slow(tracks):
@@ -208,7 +208,9 @@ def test_a_healing_ends_at_its_time_limit(new_healer, save, clock):
 
 
 @pytest.mark.parametrize("answer", [none_known, DOWN], ids=["missing", "down"])
-def test_a_named_known_track_is_published_again(new_healer, save, recall, loader, answer):
+def test_a_known_track_named_in_the_event_is_published_again(
+    new_healer, save, recall, loader, answer
+):
     save({BOATS: KNOWN})
 
     new_healer(Source(answer)).heal(HealRequest(tracks=[BOATS]), LATER)
@@ -217,7 +219,7 @@ def test_a_named_known_track_is_published_again(new_healer, save, recall, loader
     assert loader.tracks == [BOATS]
 
 
-def test_features_that_cannot_be_published_are_not_saved(new_healer, save, recall, loader):
+def test_healed_features_that_cannot_be_published_are_not_cached(new_healer, save, recall, loader):
     save({BOATS: DUE})
 
     def away(**_):
@@ -231,7 +233,7 @@ def test_features_that_cannot_be_published_are_not_saved(new_healer, save, recal
     assert recall(BOATS) == {BOATS: DUE}
 
 
-def test_an_unreadable_cache_ends_the_healing_before_any_call(new_healer, save):
+def test_an_unreadable_cache_ends_the_heal_run_before_any_call(new_healer, save):
     save(dict.fromkeys(uris(80), DUE))
     source = Source()
 
@@ -241,7 +243,7 @@ def test_an_unreadable_cache_ends_the_healing_before_any_call(new_healer, save):
     assert source.asked == []
 
 
-def test_an_unwritable_cache_ends_the_healing_after_its_first_chunk(
+def test_an_unwritable_cache_ends_the_heal_run_after_40_tracks(
     new_healer, save, loader, dynamodb, monkeypatch
 ):
     save(dict.fromkeys(uris(80), DUE))
@@ -257,7 +259,7 @@ def test_an_unwritable_cache_ends_the_healing_after_its_first_chunk(
     assert len(loader.tracks) == 40
 
 
-def test_two_concurrent_healings_write_the_same_entries(new_healer, save, recall, loader):
+def test_two_concurrent_heal_runs_write_the_same_cache_entries(new_healer, save, recall, loader):
     save({uri("a"): DUE, uri("b"): Entry(misses=1, retry_at=START)})
     answer = known_except(uri("b"))
     second = new_healer(Source(answer))

@@ -27,7 +27,7 @@ def read(batch, known):
     plays=st.lists(st.builds(a_play, NAMES, popularity=POPULARITY)),
     known=st.dictionaries(NAMES, POPULARITY),
 )
-def test_every_play_keeps_its_place_and_its_fields(plays, known):
+def test_joining_features_keeps_the_order_and_fields_of_plays(plays, known):
     features = {uri(name): some_features(name, popularity=known[name]) for name in known}
 
     joined = read(a_batch(*plays), features)
@@ -41,7 +41,7 @@ def test_every_play_keeps_its_place_and_its_fields(plays, known):
 
 
 @given(plays=st.lists(st.builds(a_play, NAMES)), known=st.sets(NAMES))
-def test_each_known_track_brings_its_features_once(plays, known):
+def test_features_of_a_track_played_twice_are_added_to_the_batch_once(plays, known):
     features = {uri(name): some_features(name) for name in known}
 
     joined = read(a_batch(*plays), features)
@@ -51,7 +51,7 @@ def test_each_known_track_brings_its_features_once(plays, known):
 
 
 @pytest.mark.parametrize("plays", [[], [a_play()]], ids=["no plays", "one play"])
-def test_a_batch_keeps_its_identity_and_its_report(plays):
+def test_joining_features_keeps_listener_origin_number_and_report(plays):
     gap = Gap(started_at=START, ended_at=START + timedelta(hours=1), reason="full page")
     report = PollReport(polled_at=START, returned=50, new=1, late=0, moved=0, gap=gap)
     batch = a_batch(*plays, listener="anna", source="recently-played", number=3, report=report)
@@ -59,7 +59,7 @@ def test_a_batch_keeps_its_identity_and_its_report(plays):
     assert read(batch, {}) == EnrichedBatch(**dict(batch))
 
 
-def test_a_popularity_of_zero_is_a_value():
+def test_a_popularity_of_zero_counts_as_known():
     batch = a_batch(a_play("played", popularity=0), a_play("asked"))
     known = {
         uri("played"): some_features("played", popularity=70),
@@ -81,7 +81,7 @@ def largest_batch():
     return a_batch(*(a_play(name, album_name=padding) for name in names))
 
 
-def test_the_largest_batch_fits_into_one_message(largest_batch):
+def test_the_largest_enriched_batch_fits_into_one_sqs_message(largest_batch):
     ratios = ("danceability", "energy", "speechiness", "acousticness", "instrumentalness")
     widest = dict.fromkeys((*ratios, "liveness", "valence", "tempo"), 0.12345678901234566)
     more = {"loudness": -12.345678901234567, "key": 11, "mode": 1, "duration_ms": 2**31 - 1}

@@ -89,7 +89,7 @@ def find(clock):
         pytest.param(OFF, IN_AN_HOUR, {}, id="off"),
     ],
 )
-def test_the_answer_of_a_source_decides_the_entry_of_a_track(
+def test_each_source_result_gives_the_expected_cache_entry(
     new_lookup, find, answer, entry, counted
 ):
     findings = find(new_lookup(Source(answer)), [BOATS])
@@ -119,16 +119,14 @@ def test_the_answer_of_a_source_decides_the_entry_of_a_track(
         ),
     ],
 )
-def test_the_answers_of_two_sources_are_combined(
-    new_lookup, find, *, first, second, entry, counted
-):
+def test_features_from_two_sources_are_combined(new_lookup, find, *, first, second, entry, counted):
     findings = find(new_lookup(Source(first), Source(second)), [BOATS])
 
     assert findings.entries == {BOATS: entry}
     assert counts(findings) == Counter(asked=1, **counted)
 
 
-def test_the_second_source_is_asked_only_for_what_the_first_lacks(new_lookup, find):
+def test_the_second_source_is_called_only_for_features_the_first_lacks(new_lookup, find):
     second = Source()
 
     find(new_lookup(Source(known_except(uri("b"))), second), [uri("a"), uri("b")])
@@ -136,7 +134,7 @@ def test_the_second_source_is_asked_only_for_what_the_first_lacks(new_lookup, fi
     assert second.asked == [[uri("b")]]
 
 
-def test_a_pending_track_is_asked_for_again_once_it_is_due(new_lookup, find, clock):
+def test_a_pending_track_is_requested_again_once_it_is_due(new_lookup, find, clock):
     source = Source(without_audio)
     find(new_lookup(source), [BOATS])
     source.answer = all_known
@@ -150,7 +148,7 @@ def test_a_pending_track_is_asked_for_again_once_it_is_due(new_lookup, find, clo
 
 
 @pytest.mark.parametrize("track", ["spotify:track:null", "spotify:track:a-b", f"{BOATS[:-1]}_"])
-def test_a_track_with_an_unusual_id_is_missing_without_a_call(new_lookup, find, track):
+def test_a_track_with_an_unusual_id_counts_as_missing_without_a_call(new_lookup, find, track):
     source = Source()
 
     findings = find(new_lookup(source), [track, BOATS])
@@ -160,7 +158,7 @@ def test_a_track_with_an_unusual_id_is_missing_without_a_call(new_lookup, find, 
 
 
 @pytest.mark.parametrize("wait_s", [0, 7, None])
-def test_a_failed_source_is_called_once_in_an_invocation(new_lookup, find, wait_s):
+def test_a_failed_source_is_not_called_again_in_the_same_invocation(new_lookup, find, wait_s):
     source = Source(failing(FeatureSourceError("429", wait_s)))
 
     findings = find(new_lookup(source), uris(120))
@@ -186,7 +184,7 @@ def test_a_failed_source_is_not_called_before_its_retry_after(new_lookup, find, 
     assert source.asked == [[uri("first")], [uri("second")]]
 
 
-def test_a_failure_is_logged_once_with_its_source(new_lookup, find, caplog):
+def test_a_source_failure_is_logged_once_with_the_source_name(new_lookup, find, caplog):
     find(new_lookup(Source(failing(FeatureSourceError("/v1/track answered 500")))), uris(90))
 
     (record,) = caplog.records
@@ -195,7 +193,7 @@ def test_a_failure_is_logged_once_with_its_source(new_lookup, find, caplog):
 
 
 @pytest.mark.parametrize("number", [0, 3, 39])
-def test_the_bad_track_of_a_rejected_request_is_found(new_lookup, find, number):
+def test_a_rejected_request_is_bisected_to_find_the_bad_track(new_lookup, find, number):
     bad = uris(80)[number]
     source = rejecting(bad)
 
@@ -216,7 +214,7 @@ def test_the_bad_track_of_a_rejected_request_is_found(new_lookup, find, number):
         pytest.param(uris(40), uris(1), DOWN, id="the source fails meanwhile"),
     ],
 )
-def test_a_rejected_request_is_postponed_if_both_halves_fail(
+def test_tracks_are_postponed_if_both_halves_of_a_request_are_rejected(
     new_lookup, find, tracks, bad, otherwise
 ):
     source = rejecting(*bad, otherwise=otherwise)
@@ -228,7 +226,7 @@ def test_a_rejected_request_is_postponed_if_both_halves_fail(
     assert len(source.asked) == 3
 
 
-def test_a_rejected_request_does_not_block_the_source(new_lookup, find):
+def test_a_source_is_called_again_after_a_rejected_request(new_lookup, find):
     lookup = new_lookup(rejecting(uri("bad")))
     find(lookup, [uri("bad")])
 
@@ -237,7 +235,7 @@ def test_a_rejected_request_does_not_block_the_source(new_lookup, find):
     assert findings.features == {BOATS: KNOWN}
 
 
-def test_a_rejected_request_is_not_split_after_the_time_limit(new_lookup, find, clock):
+def test_a_rejected_request_is_not_bisected_after_the_time_limit(new_lookup, find, clock):
     def slow(tracks):
         clock.move(minutes=2)
         return REJECTED(tracks)
@@ -267,7 +265,7 @@ def test_no_source_is_called_at_the_time_limit(new_lookup, find):
     assert counts(findings) == Counter(postponed=1)
 
 
-def test_a_source_that_is_off_is_called_again_after_an_hour(new_lookup, find, clock, caplog):
+def test_a_disabled_source_is_called_again_after_an_hour(new_lookup, find, clock, caplog):
     source = Source(OFF)
     lookup = new_lookup(source)
     find(lookup, uris(50))
@@ -285,13 +283,13 @@ def test_a_source_that_is_off_is_called_again_after_an_hour(new_lookup, find, cl
     ]
 
 
-def test_answers_from_before_a_source_was_off_are_kept(new_lookup, find):
+def test_features_found_before_a_source_is_disabled_are_kept(new_lookup, find):
     findings = find(new_lookup(Source(known_then_off)), [BOATS, uri("b")])
 
     assert findings.entries == {BOATS: Entry(KNOWN), uri("b"): IN_AN_HOUR}
 
 
-def test_a_due_track_stays_due_while_every_source_is_off(new_lookup, find, clock):
+def test_a_due_track_stays_due_while_every_source_is_disabled(new_lookup, find, clock):
     find(new_lookup(Source(none_known)), [BOATS])
     clock.move(days=1)
 
@@ -300,13 +298,13 @@ def test_a_due_track_stays_due_while_every_source_is_off(new_lookup, find, clock
     assert (counts(findings), findings.entries) == (Counter(asked=1), {})
 
 
-def test_without_sources_a_track_is_pending_and_not_counted(new_lookup, find):
+def test_without_sources_a_track_is_pending_but_not_counted_as_postponed(new_lookup, find):
     findings = find(new_lookup(), [BOATS])
 
     assert (findings.entries, counts(findings)) == ({BOATS: IN_AN_HOUR}, Counter())
 
 
-def test_blocked_until_is_the_end_of_the_shortest_delay(new_lookup, find):
+def test_blocked_until_is_when_the_first_source_can_be_called_again(new_lookup, find):
     lookup = new_lookup(*(Source(failing(FeatureSourceError("429", s))) for s in (60, 30)))
     before = lookup.may_ask(START), lookup.blocked_until
 
@@ -318,7 +316,7 @@ def test_blocked_until_is_the_end_of_the_shortest_delay(new_lookup, find):
     assert lookup.blocked_until == START + timedelta(seconds=30)
 
 
-def test_blocked_until_ignores_a_source_that_is_off(new_lookup, find, clock):
+def test_blocked_until_ignores_a_disabled_source(new_lookup, find, clock):
     first, second = Source(failing(FeatureSourceError("500", 5))), Source()
     lookup = new_lookup(first, second)
     find(lookup, [uri("a")])

@@ -24,7 +24,7 @@ def source(reccobeats, clock):
         yield ReccoBeats(reccobeats.url, session, clock)
 
 
-def test_an_answer_joins_what_both_calls_return(source):
+def test_features_and_popularity_of_the_two_calls_are_combined(source):
     features = TrackFeatures(
         track_uri=BOATS,
         acousticness=0.0755,
@@ -47,7 +47,7 @@ def test_an_answer_joins_what_both_calls_return(source):
     assert source.fetch([BOATS]) == Answer({BOATS: features})
 
 
-def test_forty_tracks_cost_one_call_of_each_kind(source, reccobeats):
+def test_forty_tracks_take_one_audio_features_and_one_metadata_call(source, reccobeats):
     tracks = uris(40)
 
     answer = source.fetch(tracks)
@@ -57,7 +57,7 @@ def test_forty_tracks_cost_one_call_of_each_kind(source, reccobeats):
     assert set(answer.features) == set(tracks)
 
 
-def test_the_address_may_have_a_path_and_end_with_a_slash(reccobeats, clock):
+def test_the_reccobeats_url_can_have_a_path_and_a_trailing_slash(reccobeats, clock):
     with requests.Session() as session:
         answer = ReccoBeats(f"{reccobeats.url}/mirror/", session, clock).fetch([BOATS])
 
@@ -65,7 +65,7 @@ def test_the_address_may_have_a_path_and_end_with_a_slash(reccobeats, clock):
     assert [call.path for call in reccobeats.calls] == [f"/mirror{AUDIO}", f"/mirror{METADATA}"]
 
 
-def test_the_user_agent_is_not_a_default_of_python(source, reccobeats):
+def test_reccobeats_is_not_called_with_pythons_default_user_agent(source, reccobeats):
     source.fetch([BOATS])
 
     (agent,) = {call.user_agent for call in reccobeats.calls}
@@ -99,7 +99,7 @@ def test_the_user_agent_is_not_a_default_of_python(source, reccobeats):
         ),
     ],
 )
-def test_a_row_belongs_to_the_track_in_its_href(source, reccobeats, rows, energy):
+def test_a_reccobeats_row_is_matched_to_the_track_in_its_href(source, reccobeats, rows, energy):
     reccobeats.answer_rows(AUDIO, *rows)
 
     answer = source.fetch([BOATS])
@@ -119,7 +119,7 @@ WITHOUT_VALUES = dict.fromkeys(an_audio_row("")) | {"href": ADDRESS}
         pytest.param([an_audio_row("Boats")], [], False, None, id="only features"),
     ],
 )
-def test_a_track_is_missing_only_without_audio_features(
+def test_a_track_counts_as_missing_only_without_audio_features(
     source, reccobeats, *, audio, metadata, is_missing, popularity
 ):
     reccobeats.answer_rows(AUDIO, *audio)
@@ -141,7 +141,7 @@ def test_a_track_is_missing_only_without_audio_features(
         ),
     ],
 )
-def test_a_track_without_any_value_has_no_features(source, reccobeats, audio, metadata):
+def test_a_track_whose_values_are_all_null_has_no_features(source, reccobeats, audio, metadata):
     reccobeats.answer(AUDIO, json.dumps(audio).encode())
     reccobeats.answer(METADATA, json.dumps(metadata).encode())
 
@@ -169,7 +169,9 @@ def test_a_track_without_any_value_has_no_features(source, reccobeats, audio, me
         ("popularity", 0, 0),
     ],
 )
-def test_an_impossible_value_is_unknown_and_the_others_stay(source, reccobeats, name, sent, read):
+def test_an_out_of_range_value_is_unknown_and_the_others_are_kept(
+    source, reccobeats, name, sent, read
+):
     reccobeats.answer_rows(AUDIO, an_audio_row("Boats", **{name: sent}))
     reccobeats.answer_rows(METADATA, a_metadata_row("Boats", **{name: sent}))
 
@@ -186,7 +188,9 @@ def test_an_impossible_value_is_unknown_and_the_others_stay(source, reccobeats, 
         *((status, True) for status in (400, 414, 422)),
     ],
 )
-def test_a_refusal_is_a_failure_and_no_track_is_missing(source, reccobeats, status, is_rejected):
+def test_an_error_status_is_a_failure_and_no_track_counts_as_missing(
+    source, reccobeats, status, is_rejected
+):
     reccobeats.fail(status, Location=f"{reccobeats.url}{METADATA}")
 
     answer = source.fetch([BOATS])
@@ -197,7 +201,7 @@ def test_a_refusal_is_a_failure_and_no_track_is_missing(source, reccobeats, stat
     assert [call.path for call in reccobeats.calls] == [AUDIO]
 
 
-def test_the_first_answer_stays_known_if_the_second_call_fails(source, reccobeats):
+def test_audio_features_are_kept_if_the_metadata_call_fails(source, reccobeats):
     reccobeats.unknown = {"new"}
     reccobeats.fail(500, METADATA)
 
@@ -222,7 +226,7 @@ def test_the_first_answer_stays_known_if_the_second_call_fails(source, reccobeat
     ],
     ids=lambda body: body[:20].decode(errors="replace"),
 )
-def test_an_answer_without_a_list_of_rows_is_a_failure(source, reccobeats, body):
+def test_a_response_without_a_list_of_rows_is_a_failure(source, reccobeats, body):
     reccobeats.answer(AUDIO, body)
 
     answer = source.fetch([BOATS])
@@ -240,7 +244,7 @@ def test_an_answer_without_a_list_of_rows_is_a_failure(source, reccobeats, body)
         ({}, None),
     ],
 )
-def test_a_retry_after_counts_up_to_a_day(source, reccobeats, headers, wait_s):
+def test_a_retry_after_of_more_than_a_day_counts_as_a_day(source, reccobeats, headers, wait_s):
     reccobeats.fail(429, **headers)
 
     assert source.fetch([BOATS]).failure.retry_after_s == wait_s
@@ -254,7 +258,7 @@ def test_a_retry_after_counts_up_to_a_day(source, reccobeats, headers, wait_s):
     ],
     ids=["incomplete", "huge"],
 )
-def test_an_unreadable_answer_is_a_failure(source, reccobeats, body, headers, error):
+def test_an_unreadable_response_is_a_failure(source, reccobeats, body, headers, error):
     reccobeats.answer(AUDIO, body, **headers)
 
     answer = source.fetch([BOATS])
@@ -284,7 +288,9 @@ class Frozen(requests.adapters.HTTPAdapter):
         pytest.param([requests.ReadTimeout()], "ReadTimeout", id="no answer in time"),
     ],
 )
-def test_only_a_dead_kept_connection_is_retried(reccobeats, clock, failures, failure):
+def test_only_a_dead_kept_alive_connection_is_retried_and_only_once(
+    reccobeats, clock, failures, failure
+):
     with requests.Session() as session:
         session.mount(reccobeats.url, Frozen(*failures))
 

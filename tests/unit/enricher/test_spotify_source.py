@@ -85,7 +85,7 @@ def kind_of_failure(answer):
     return type(answer.failure)
 
 
-def test_an_answer_joins_what_both_calls_return(source):
+def test_features_and_popularity_of_the_two_calls_are_combined(source):
     answer = source.fetch([uri("Boats")])
 
     sound = {name: a_sound("")[name] for name in set(a_sound("")) & set(TrackFeatures.model_fields)}
@@ -98,7 +98,7 @@ def test_an_answer_joins_what_both_calls_return(source):
     assert (features.key, features.time_signature) == (-1, 1)
 
 
-def test_forty_tracks_cost_one_call_of_each_kind_and_a_token_an_hour(source, spotify, clock):
+def test_forty_tracks_take_two_calls_and_one_token_an_hour(source, spotify, clock):
     for _ in range(3):
         source.fetch(uris(40))
         clock.move(minutes=30)
@@ -108,7 +108,7 @@ def test_forty_tracks_cost_one_call_of_each_kind_and_a_token_an_hour(source, spo
     assert spotify.requests[1].query["ids"].count(",") == 39
 
 
-def test_the_access_token_is_that_of_the_app(source, spotify):
+def test_features_are_requested_with_a_client_credentials_token(source, spotify):
     source.fetch([uri("Boats")])
 
     asked = spotify.requests[0]
@@ -116,7 +116,7 @@ def test_the_access_token_is_that_of_the_app(source, spotify):
     assert spotify.requests[1].headers["Authorization"] == "Bearer BQ-1"
 
 
-def test_a_row_belongs_to_the_track_at_its_position(source, spotify):
+def test_a_spotify_row_belongs_to_the_requested_id_at_its_position(source, spotify):
     first, second = a_sound("relinked") | {"energy": 0.1}, a_sound("b") | {"energy": 0.2}
     spotify.features = [json_reply({"audio_features": [first, second]})]
 
@@ -125,7 +125,7 @@ def test_a_row_belongs_to_the_track_at_its_position(source, spotify):
     assert [answer.features[uri(name)].energy for name in ("a", "b")] == [0.1, 0.2]
 
 
-def test_a_track_with_null_rows_is_missing(source, spotify):
+def test_a_track_with_null_rows_counts_as_missing(source, spotify):
     spotify.features = [json_reply({"audio_features": [None, a_sound("b")]})]
     spotify.tracks = [json_reply({"tracks": [None, a_track("b")]})]
 
@@ -134,7 +134,7 @@ def test_a_track_with_null_rows_is_missing(source, spotify):
     assert (set(answer.features), answer.missing) == ({uri("b")}, {uri("a")})
 
 
-def test_a_track_with_only_a_popularity_is_missing(source, spotify):
+def test_a_track_with_only_a_popularity_counts_as_missing(source, spotify):
     spotify.features = [rows_of("audio_features", lambda _: None)]
 
     answer = source.fetch([uri("a")])
@@ -152,8 +152,10 @@ def test_a_track_object_without_popularity_leaves_it_unknown(source, spotify):
     assert features.duration_ms == 201_333
 
 
-@pytest.mark.parametrize("values", [{"energy": 2}, {"key": 12}, {"tempo": -1}, {"mode": "x"}])
-def test_an_impossible_value_is_unknown_and_the_others_stay(source, spotify, values):
+@pytest.mark.parametrize(
+    "values", [{"energy": 2}, {"key": 12}, {"tempo": -1}, {"mode": "x"}], ids=str
+)
+def test_an_out_of_range_value_is_unknown_and_the_others_are_kept(source, spotify, values):
     spotify.features = [json_reply({"audio_features": [a_sound("a") | values]})]
 
     features = source.fetch([uri("a")]).features[uri("a")]
@@ -162,7 +164,7 @@ def test_an_impossible_value_is_unknown_and_the_others_stay(source, spotify, val
     assert (features.valence, features.popularity) == (0.571, 69)
 
 
-def test_the_first_403_switches_the_source_off_for_every_container(
+def test_a_403_disables_the_spotify_source_in_every_container(
     source, new_source, spotify, apps, clock
 ):
     spotify.features = [FORBIDDEN]
@@ -176,7 +178,7 @@ def test_the_first_403_switches_the_source_off_for_every_container(
 
 
 @pytest.mark.parametrize(("name", "path"), [("features", FEATURES), ("tracks", TRACKS)])
-def test_a_forbidden_call_is_made_again_a_day_later(source, spotify, clock, name, path):
+def test_after_a_403_the_call_is_tried_again_a_day_later(source, spotify, clock, name, path):
     setattr(spotify, name, [FORBIDDEN, *getattr(spotify, name)])
     source.fetch([uri("a")])
     clock.move(hours=23, minutes=59)
@@ -189,7 +191,7 @@ def test_a_forbidden_call_is_made_again_a_day_later(source, spotify, clock, name
     assert answer.features[uri("a")].popularity == 69
 
 
-def test_a_403_of_tracks_costs_only_the_popularity(source, spotify, apps, caplog):
+def test_a_403_of_the_tracks_call_loses_only_popularity(source, spotify, apps, caplog):
     spotify.tracks = [FORBIDDEN]
 
     answers = [source.fetch([uri("a")]) for _ in range(2)]
@@ -212,7 +214,9 @@ def test_a_403_of_tracks_costs_only_the_popularity(source, spotify, apps, caplog
     ids=["Premium", "not registered", "of a gateway"],
 )
 @pytest.mark.parametrize("path", ["features", "tracks"])
-def test_a_temporary_403_postpones_the_tracks(source, spotify, apps, path, text):
+def test_a_403_for_premium_registration_or_gateway_postpones_tracks_6_h(
+    source, spotify, apps, path, text
+):
     setattr(spotify, path, [Reply(text, 403)])
 
     answer = source.fetch([uri("a")])
@@ -235,7 +239,7 @@ LEAD_S = 3_600
     ],
     ids=["features", "tracks", "tokens", "without Retry-After"],
 )
-def test_a_429_of_any_call_blocks_the_app_and_polls_go_first(
+def test_a_429_of_any_call_rate_limits_the_app_and_lets_polls_go_first(
     source, spotify, apps, *, path, headers, block_s
 ):
     setattr(spotify, path, [Reply(b"Too many requests", 429, headers)])
@@ -248,7 +252,7 @@ def test_a_429_of_any_call_blocks_the_app_and_polls_go_first(
 
 
 @pytest.mark.parametrize("seconds", [0, 5, 5 + LEAD_S - 1])
-def test_no_container_calls_until_an_hour_after_a_rate_limit(
+def test_no_container_calls_spotify_until_an_hour_after_a_rate_limit(
     source, new_source, spotify, clock, seconds
 ):
     spotify.features = [Reply(b"", 429, {"Retry-After": "5"}), rows_of("audio_features", a_sound)]
@@ -265,7 +269,7 @@ def test_no_container_calls_until_an_hour_after_a_rate_limit(
     assert source.fetch([uri("a")]).failure is None
 
 
-def test_a_rate_limit_that_a_poll_met_is_obeyed(source, spotify, apps):
+def test_a_rate_limit_recorded_by_a_poll_stops_feature_calls(source, spotify, apps):
     apps.throttle("client-1", 600, START)
 
     answer = source.fetch([uri("a")])
@@ -274,7 +278,7 @@ def test_a_rate_limit_that_a_poll_met_is_obeyed(source, spotify, apps):
     assert spotify.requests == []
 
 
-def test_a_rate_limit_between_the_two_calls_is_obeyed(source, spotify, apps):
+def test_a_rate_limit_recorded_between_the_two_calls_stops_the_second(source, spotify, apps):
     def meanwhile(request):
         apps.throttle("client-1", 600, START)
         return rows_of("audio_features", a_sound)(request)
@@ -288,7 +292,7 @@ def test_a_rate_limit_between_the_two_calls_is_obeyed(source, spotify, apps):
     assert answer.features[uri("a")].energy == 0.715
 
 
-def test_the_calls_of_a_day_are_shared_by_all_containers(new_source, spotify):
+def test_all_containers_share_one_daily_call_budget(new_source, spotify):
     one, another = (new_source(daily_calls=4) for _ in range(2))
 
     answers = [source.fetch([uri("a")]) for source in (one, another, one, another)]
@@ -302,7 +306,7 @@ def test_the_calls_of_a_day_are_shared_by_all_containers(new_source, spotify):
 EXPIRED = json_reply({"error": {"status": 401, "message": "The access token expired"}}, 401)
 
 
-def test_a_revoked_token_is_replaced_once(source, spotify):
+def test_a_rejected_token_is_replaced_once(source, spotify):
     spotify.tokens = [a_grant("BQ-old"), a_grant("BQ-new")]
     spotify.features = [EXPIRED, rows_of("audio_features", a_sound)]
 
@@ -313,7 +317,7 @@ def test_a_revoked_token_is_replaced_once(source, spotify):
     assert spotify.requests[-1].headers["Authorization"] == "Bearer BQ-new"
 
 
-def test_a_rejected_fresh_token_is_a_failure(source, spotify, apps):
+def test_a_newly_issued_token_that_is_rejected_is_a_failure(source, spotify, apps):
     spotify.features = [EXPIRED]
 
     answer = source.fetch([uri("a")])
@@ -325,7 +329,9 @@ def test_a_rejected_fresh_token_is_a_failure(source, spotify, apps):
 
 @pytest.mark.parametrize("status", [404, 500, 502, 503])
 @pytest.mark.parametrize("path", ["features", "tracks", "tokens"])
-def test_any_other_refusal_is_a_failure_without_a_delay(source, spotify, apps, path, status):
+def test_any_other_error_status_is_a_failure_without_a_retry_delay(
+    source, spotify, apps, path, status
+):
     setattr(spotify, path, [Reply(b"oops", status)])
 
     answer = source.fetch([uri("a")])
@@ -335,7 +341,7 @@ def test_any_other_refusal_is_a_failure_without_a_delay(source, spotify, apps, p
     assert apps.load("client-1") == AppState()
 
 
-def test_a_rejected_request_has_its_own_error(source, spotify):
+def test_a_400_is_returned_as_a_request_rejected_error(source, spotify):
     spotify.features = [json_reply({"error": {"status": 400, "message": "invalid id"}}, 400)]
 
     assert isinstance(source.fetch([uri("a")]).failure, RequestRejectedError)
@@ -351,7 +357,9 @@ def test_a_rejected_request_has_its_own_error(source, spotify):
     ],
     ids=["not logged in", "no JSON", "no client secret", "no app"],
 )
-def test_without_an_app_and_its_secret_the_source_is_off(source, spotify, secretsmanager, login):
+def test_without_an_app_or_secret_the_spotify_source_is_disabled(
+    source, spotify, secretsmanager, login
+):
     secretsmanager.put_secret_value(SecretId=LOGIN_OF, SecretString=login)
 
     answer = source.fetch([uri("a")])
@@ -363,7 +371,7 @@ def test_without_an_app_and_its_secret_the_source_is_off(source, spotify, secret
     assert spotify.requests == []
 
 
-def test_a_refused_app_switches_off_this_container_only(source, new_source, spotify, apps):
+def test_a_refused_app_disables_spotify_in_this_container_only(source, new_source, spotify, apps):
     spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
 
     assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
@@ -389,7 +397,7 @@ def an_app_without_features(spotify, secretsmanager):
 
 
 @pytest.mark.parametrize("trouble", [no_secret_yet, a_wrong_secret, an_app_without_features])
-def test_a_new_login_switches_the_source_on_again(source, spotify, secretsmanager, trouble):
+def test_a_new_login_enables_the_spotify_source_again(source, spotify, secretsmanager, trouble):
     trouble(spotify, secretsmanager)
     before = source.fetch([uri("a")])
     login = json.dumps({"client_id": "client-2", "client_secret": "SECRET-2"})
@@ -431,7 +439,7 @@ def a_damaged_state(secretsmanager, dynamodb, monkeypatch):
         (a_damaged_state, SourceOffError),
     ],
 )
-def test_spotify_is_not_called_without_the_app_and_its_state(
+def test_spotify_is_not_called_if_its_secret_or_app_state_is_unreadable(
     source, spotify, secretsmanager, dynamodb, monkeypatch, *, trouble, failure
 ):
     trouble(secretsmanager, dynamodb, monkeypatch)

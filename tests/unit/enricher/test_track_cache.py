@@ -44,8 +44,12 @@ def stored(dynamodb, track):
     return dynamodb.get_item(TableName=TABLE, Key={"track_uri": {"S": track}})["Item"]
 
 
-@pytest.mark.parametrize("entry", [KNOWN, PENDING, INCOMPLETE, UNPOPULAR, UNRATED])
-def test_another_container_reads_exactly_what_was_written(new_container, entry):
+@pytest.mark.parametrize(
+    "entry",
+    [KNOWN, PENDING, INCOMPLETE, UNPOPULAR, UNRATED],
+    ids=["known", "pending", "incomplete", "unpopular", "unrated"],
+)
+def test_another_container_reads_the_cache_entries_unchanged(new_container, entry):
     new_container().write({uri("Boats"): entry})
 
     entries_read = new_container().read([uri("Boats"), uri("other")], START)
@@ -53,7 +57,7 @@ def test_another_container_reads_exactly_what_was_written(new_container, entry):
     assert entries_read == {uri("Boats"): entry}
 
 
-def test_a_known_track_is_not_in_the_index(new_container, dynamodb):
+def test_a_known_track_is_stored_without_the_keys_of_the_due_index(new_container, dynamodb):
     new_container().write({uri("Boats"): KNOWN})
 
     assert stored(dynamodb, uri("Boats")).keys() == {"track_uri", "features"}
@@ -80,11 +84,11 @@ def test_a_known_track_is_not_in_the_index(new_container, dynamodb):
         *("negative misses", "too many misses", "year 9999", "null"),
     ],
 )
-def test_a_damaged_item_has_no_entry(attributes):
+def test_a_damaged_cache_item_is_read_as_none(attributes):
     assert entry_of({"track_uri": {"S": uri("odd")}, **attributes}) is None
 
 
-def test_a_damaged_item_counts_as_missing_and_is_logged(dynamodb, new_container, caplog):
+def test_a_damaged_cache_item_counts_as_absent_and_is_logged(dynamodb, new_container, caplog):
     damaged = {"track_uri": {"S": uri("odd")}, "features": {"S": "no JSON"}}
     dynamodb.put_item(TableName=TABLE, Item=damaged)
 
@@ -94,7 +98,7 @@ def test_a_damaged_item_counts_as_missing_and_is_logged(dynamodb, new_container,
     ]
 
 
-def test_a_pending_track_has_numbers_for_the_index(new_container, dynamodb):
+def test_a_pending_track_is_stored_with_numeric_misses_and_retry_at(new_container, dynamodb):
     new_container().write({uri("Boats"): PENDING})
 
     item = stored(dynamodb, uri("Boats"))
@@ -102,7 +106,7 @@ def test_a_pending_track_has_numbers_for_the_index(new_container, dynamodb):
     assert (item["misses"], item["retry_at"]) == ({"N": "2"}, {"N": str(due_at)})
 
 
-def test_rounding_never_shortens_a_delay(new_container):
+def test_retry_at_is_rounded_up_to_a_whole_second(new_container):
     retry_at = START + timedelta(seconds=5, milliseconds=1)
     new_container().write({uri("Boats"): Entry(retry_at=retry_at)})
 
@@ -111,7 +115,7 @@ def test_rounding_never_shortens_a_delay(new_container):
     assert entry.retry_at == START + timedelta(seconds=6)
 
 
-def test_25_tracks_are_written_and_100_read_in_one_call(dynamodb):
+def test_one_dynamodb_call_writes_25_tracks_or_reads_100(dynamodb):
     entries = dict.fromkeys(uris(130), PENDING)
     table = Metered(dynamodb)
     TrackCache(table, TABLE).write(entries)
@@ -123,7 +127,7 @@ def test_25_tracks_are_written_and_100_read_in_one_call(dynamodb):
     assert table.sizes == [25, 25, 25, 25, 25, 5, 100, 30]
 
 
-def test_the_last_write_of_two_containers_wins(new_container):
+def test_the_last_of_two_containers_to_write_a_track_wins(new_container):
     new_container().write({uri("Boats"): KNOWN})
 
     new_container().write({uri("Boats"): PENDING})
@@ -131,7 +135,7 @@ def test_the_last_write_of_two_containers_wins(new_container):
     assert new_container().read([uri("Boats")], START) == {uri("Boats"): PENDING}
 
 
-def test_tracks_in_memory_are_not_read_again(dynamodb):
+def test_tracks_in_memory_are_not_read_from_dynamodb_again(dynamodb):
     table = Metered(dynamodb)
     cache = TrackCache(table, TABLE)
     cache.write({uri("written"): KNOWN})
@@ -145,7 +149,7 @@ def test_tracks_in_memory_are_not_read_again(dynamodb):
     assert table.sizes == []
 
 
-def test_a_due_track_is_read_from_the_table_again(new_container):
+def test_a_due_track_is_read_from_dynamodb_even_if_in_memory(new_container):
     cache = new_container()
     cache.write({uri("Boats"): PENDING})
     new_container().write({uri("Boats"): KNOWN})
@@ -157,7 +161,7 @@ def test_a_due_track_is_read_from_the_table_again(new_container):
     assert due == {uri("Boats"): KNOWN}
 
 
-def test_the_memory_drops_the_least_recently_used_track(dynamodb):
+def test_the_in_memory_cache_drops_the_least_recently_used_track(dynamodb):
     table = Metered(dynamodb)
     cache = TrackCache(table, TABLE, size=2)
     cache.write({uri("a"): KNOWN, uri("b"): KNOWN})
@@ -172,7 +176,7 @@ def test_the_memory_drops_the_least_recently_used_track(dynamodb):
     assert table.sizes == [1]
 
 
-def test_what_dynamodb_did_not_process_is_sent_again(dynamodb):
+def test_unprocessed_items_of_dynamodb_are_sent_again(dynamodb):
     entries = dict.fromkeys(uris(9), PENDING)
     table = Metered(dynamodb, share=3)
 
@@ -183,19 +187,19 @@ def test_what_dynamodb_did_not_process_is_sent_again(dynamodb):
     assert table.sizes == [9, 6, 3] * 2
 
 
-def test_a_read_fails_if_dynamodb_never_processes_all(dynamodb):
+def test_a_read_fails_if_dynamodb_keeps_returning_unprocessed_keys(dynamodb):
     with pytest.raises(TrackCacheError, match=r"batch_get_item .* is unfinished after 4 calls"):
         TrackCache(Metered(dynamodb, share=2), TABLE).read(uris(10), START)
 
 
-def test_a_write_fails_if_dynamodb_never_processes_all(dynamodb, new_container):
+def test_a_write_fails_if_dynamodb_keeps_returning_unprocessed_items(dynamodb, new_container):
     with pytest.raises(TrackCacheError, match=r"batch_write_item .* is unfinished after 4 calls"):
         TrackCache(Metered(dynamodb, share=2), TABLE).write(dict.fromkeys(uris(10), PENDING))
 
     assert set(new_container().read(uris(10), START)) == set(uris(8))
 
 
-def test_the_memory_keeps_nothing_of_a_failed_write(dynamodb):
+def test_a_failed_write_leaves_nothing_in_the_in_memory_cache(dynamodb):
     cache = TrackCache(dynamodb, TABLE)
     cache.write({uri("Boats"): PENDING})
     dynamodb.delete_table(TableName=TABLE)
@@ -214,7 +218,9 @@ def test_the_memory_keeps_nothing_of_a_failed_write(dynamodb):
     ],
     ids=["refused", "no connection"],
 )
-def test_a_table_that_is_away_cannot_be_read(new_container, dynamodb, monkeypatch, error):
+def test_an_unreachable_cache_table_raises_a_track_cache_error(
+    new_container, dynamodb, monkeypatch, error
+):
     def fail(**_):
         raise error
 
@@ -224,7 +230,7 @@ def test_a_table_that_is_away_cannot_be_read(new_container, dynamodb, monkeypatc
         new_container().read([uri("new")], START)
 
 
-def test_tracks_in_memory_are_known_while_the_table_is_away(dynamodb, new_container):
+def test_tracks_in_memory_stay_known_while_the_table_is_unreachable(dynamodb, new_container):
     cache = new_container()
     cache.write({uri("Boats"): KNOWN})
     dynamodb.delete_table(TableName=TABLE)

@@ -72,7 +72,7 @@ def steps(records):
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
-def test_the_steps_of_a_merge_grow_linearly_with_a_chain(chain):
+def test_merging_takes_time_linear_in_the_number_of_close_plays(chain):
     assert steps(chain(LONG)) < MOST_GROWTH * steps(chain(SHORT))
 
 
@@ -85,7 +85,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("records", STORED.values(), ids=STORED)
-def test_both_ends_of_a_stored_chain_are_found_quickly(records):
+def test_both_ends_of_a_run_of_close_plays_take_at_most_8_queries(records):
     table = NarrowTable()
     table.load(records)
     middle = records[len(records) // 2]

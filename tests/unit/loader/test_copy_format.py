@@ -47,19 +47,19 @@ def unescaped(value: str) -> str | None:
 @example([["\t"], ["\n"]])
 @example([["\r"]])
 @example([["one", "plain"], ["row", None]])
-def test_any_text_round_trips(rows):
+def test_any_text_is_unchanged_after_copy_format_and_back(rows):
     assert read(copy_text(rows)) == rows
 
 
-def test_a_text_that_looks_like_null_is_not_null():
+def test_a_text_that_looks_like_copys_null_is_not_null():
     assert copy_text([["\\N", None]]) == b"\\\\N\t\\N\n"
 
 
-def test_a_tab_is_escaped_although_another_row_is_shorter():
+def test_a_tab_is_escaped_in_copy_rows_of_different_lengths():
     assert copy_text([["a\tb", "c"], ["d"]]) == b"a\\tb\tc\nd\n"
 
 
-def test_values_have_the_format_that_postgres_reads():
+def test_values_are_written_in_postgres_copy_format():
     values = [[0, -1, True, False, datetime(2026, 11, 1, 12, 0, 0, 5_000, tzinfo=UTC), 0.5]]
 
     assert copy_text(values) == b"0\t-1\tTrue\tFalse\t2026-11-01 12:00:00.005000+00:00\t0.5\n"
@@ -74,7 +74,7 @@ def exported():
     return Record(EXPORT, a_play(2, ms_played=60_000))
 
 
-def test_a_row_of_the_api_has_no_export_time():
+def test_a_row_from_a_poll_has_no_export_time():
     api = reported()
     row = Row(None, api.play.played_at, api, None, [api])
 
@@ -84,7 +84,7 @@ def test_a_row_of_the_api_has_no_export_time():
     assert (values["popularity"], values["ms_played"]) == (40, None)
 
 
-def test_a_row_of_both_sources_has_both_times():
+def test_a_row_from_poll_and_export_has_both_times():
     api, export = reported(), exported()
     row = Row(None, api.play.played_at, api, export, [api, export])
 
@@ -94,13 +94,13 @@ def test_a_row_of_both_sources_has_both_times():
     assert (values["played_at"], values["history_ts"]) == (api.play.played_at, a_play(2).played_at)
 
 
-def test_a_row_of_one_record_has_no_merged_records():
+def test_a_row_of_one_record_stores_no_merged_records():
     export = exported()
 
     assert merged_values(Row(7, NOON, None, export, [export])) == []
 
 
-def test_a_row_of_several_records_keeps_them_all():
+def test_a_row_of_several_records_stores_them_all():
     api, export = reported(), exported()
     row = Row(7, api.play.played_at, api, export, [api, export])
 

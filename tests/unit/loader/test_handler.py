@@ -59,12 +59,12 @@ def batches(count):
     return [a_batch(a_play(), origin=f"origin-{number}") for number in range(count)]
 
 
-def test_all_batches_of_an_event_are_loaded_in_order(fake):
+def test_all_batches_of_an_sqs_event_are_loaded_in_order(fake):
     assert run(*batches(3)) == []
     assert (origins(fake.kept), fake.tries) == (["origin-0", "origin-1", "origin-2"], 1)
 
 
-def test_a_batch_is_loaded_unchanged(fake):
+def test_a_batch_in_an_sqs_message_is_loaded_unchanged(fake):
     batch = a_batch(a_play(ms_played=0, shuffle=False), features=(features(tempo=120.5),))
 
     run(batch)
@@ -77,14 +77,14 @@ def test_an_event_without_messages_loads_nothing(fake):
     assert fake.tries == 0
 
 
-def test_a_poison_message_fails_alone(fake):
+def test_only_the_unparsable_message_fails(fake):
     first, last = batches(2)
 
     assert run(first, "{", last) == ["m1"]
     assert fake.kept == [first, last]
 
 
-def test_an_event_of_poison_only_does_not_use_the_database(fake):
+def test_an_event_of_only_unparsable_messages_does_not_use_the_database(fake):
     assert run("{", "[]") == ["m0", "m1"]
     assert (fake.tries, fake.refreshed) == (0, [])
 
@@ -114,13 +114,13 @@ def test_a_refresh_takes_at_most_a_third_of_the_remaining_time(fake, remaining_m
     assert [seconds for _, seconds in fake.refreshed] == [most_s]
 
 
-def test_the_refresh_limit_is_below_the_connection_timeout():
+def test_the_refresh_timeout_is_below_the_socket_timeout():
     assert REFRESH_S < ANSWER_TIMEOUT_S
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 @pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
-def test_a_refused_batch_fails_alone(fake, count, place):
+def test_only_the_batch_that_the_database_refuses_fails(fake, count, place):
     all_batches = batches(count)
     fake.refused = {all_batches[place].origin}
 
@@ -128,7 +128,7 @@ def test_a_refused_batch_fails_alone(fake, count, place):
     assert origins(fake.kept) == [b.origin for b in all_batches if b is not all_batches[place]]
 
 
-def test_two_refused_batches_fail_alone_beside_poison(fake):
+def test_only_two_refused_batches_and_an_unparsable_message_fail(fake):
     fake.refused = {"origin-1", "origin-4"}
     first, *rest = batches(6)
 
@@ -136,7 +136,7 @@ def test_two_refused_batches_fail_alone_beside_poison(fake):
     assert origins(fake.kept) == ["origin-0", "origin-2", "origin-3", "origin-5"]
 
 
-def test_bisecting_ten_batches_takes_few_loads(fake):
+def test_bisecting_ten_batches_for_a_refused_one_takes_few_loads(fake):
     fake.refused = {"origin-7"}
 
     run(*batches(10))
@@ -189,14 +189,14 @@ def test_a_refused_batch_is_logged_with_origin_and_number(fake, logged):
     assert line["error"] == "integer out of range (22003)"
 
 
-def test_a_load_logs_counts(fake, logged):
+def test_each_load_logs_its_counts(fake, logged):
     run(a_batch(a_play(0), a_play(3_600)), a_batch(a_play(), number=1))
 
     line = logged()
     assert (line["msg"], line["batches"], line["plays"]) == ("loaded", 2, 3)
 
 
-def test_the_settings_match_the_stacks_environment():
+def test_loader_settings_match_the_variables_that_the_stack_sets():
     assert list(DatabaseSettings.model_fields) == [
         "database_login_parameter",
         "database_host_parameter",
@@ -207,7 +207,7 @@ def test_the_settings_match_the_stacks_environment():
     }
 
 
-def test_missing_environment_variables_are_named():
+def test_missing_environment_variables_are_named_in_the_error():
     loader.wire.cache_clear()
 
     with pytest.raises(SettingsError, match="DATABASE_LOGIN_PARAMETER"):

@@ -54,7 +54,7 @@ def loaded(*records: tuple[Source, Play]) -> Table:
         ),
     ],
 )
-def test_records_give_one_row_for_each_play(records, instants_s):
+def test_each_set_of_records_merges_into_the_expected_rows(records, instants_s):
     table = loaded(*records)
 
     assert sorted(row.played_at for row in table.rows.values()) == [
@@ -62,7 +62,7 @@ def test_records_give_one_row_for_each_play(records, instants_s):
     ]
 
 
-def test_the_longer_of_two_simultaneous_export_records_stays():
+def test_of_two_simultaneous_export_records_the_longer_is_kept():
     table = loaded(exported(ms=20_000), exported(ms=30_000), exported(ms=0))
 
     assert [row.values()[5] for row in table.rows.values()] == [30_000]
@@ -70,7 +70,7 @@ def test_the_longer_of_two_simultaneous_export_records_stays():
 
 @pytest.mark.parametrize("apart_s", [-90, -1.5, 0, 90])
 @pytest.mark.parametrize("order", [1, -1], ids=["API first", "export first"])
-def test_an_export_record_upgrades_the_api_row_in_any_order(apart_s, order):
+def test_an_export_record_upgrades_a_poll_row_loaded_before_or_after(apart_s, order):
     table = Table()
 
     for record in [reported(apart_s), exported(0, ms=61_000, platform="ios")][::order]:
@@ -92,27 +92,27 @@ def test_an_export_record_upgrades_the_api_row_in_any_order(apart_s, order):
         pytest.param(exported(0, "b"), id="another track"),
     ],
 )
-def test_an_export_record_without_a_partner_keeps_its_row(record):
+def test_an_export_record_without_a_poll_record_has_its_own_row(record):
     table = loaded(reported(0), record)
 
     assert {row.source for row in table.rows.values()} == {API, EXPORT}
 
 
-def test_each_record_pairs_with_its_nearest():
+def test_each_export_record_pairs_with_the_nearest_poll_record():
     table = loaded(reported(0), reported(60), exported(50, ms=11_000), exported(70, ms=12_000))
 
     upgraded = {row.played_at: row.values()[5] for row in table.rows.values()}
     assert upgraded == {NOON: 12_000, NOON + timedelta(seconds=60): 11_000}
 
 
-def test_the_greater_of_two_values_for_one_key_stays():
+def test_of_two_popularities_for_one_play_the_greater_is_kept():
     table = loaded(reported(0, popularity=9), reported(0, popularity=70))
 
     assert [row.values()[6] for row in table.rows.values()] == [70]
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["richer first", "popular first"])
-def test_popularity_does_not_choose_between_records_of_one_key(order):
+def test_popularity_does_not_decide_which_record_of_a_play_is_kept(order):
     richer, popular = reported(0, isrc="QZ"), reported(0, popularity=9)
 
     table = loaded(*[richer, popular][::order])
@@ -126,7 +126,7 @@ def test_popularity_does_not_choose_between_records_of_one_key(order):
     [((None, 9, 70), 9), ((None, None, 70), 70)],
     ids=["known to the API", "known to the export only"],
 )
-def test_a_row_shows_the_apis_popularity_else_the_exports(popularities, shown_popularity):
+def test_a_row_has_the_polls_popularity_or_else_the_exports(popularities, shown_popularity):
     first, second, third = popularities
 
     table = loaded(
@@ -138,7 +138,7 @@ def test_a_row_shows_the_apis_popularity_else_the_exports(popularities, shown_po
     assert [row.values()[6] for row in table.rows.values()] == [shown_popularity]
 
 
-def test_changes_list_the_written_tracks_without_popularity():
+def test_a_merge_lists_the_written_tracks_without_popularity():
     changes = merge(
         [
             Record(source, play, 0)
@@ -150,7 +150,7 @@ def test_changes_list_the_written_tracks_without_popularity():
     assert changes.tracks_without_popularity() == {"spotify:track:a"}
 
 
-def test_many_records_of_one_second_stay_separate():
+def test_records_of_different_tracks_in_one_second_stay_separate():
     crowd = [exported(0, f"{n}", ms=n) for n in range(400)]
 
     table = loaded(*crowd, *crowd)
@@ -158,7 +158,7 @@ def test_many_records_of_one_second_stay_separate():
     assert len(table.rows) == 400
 
 
-def test_repeated_records_change_nothing():
+def test_loading_the_same_records_again_changes_nothing():
     records = [reported(0), reported(0.5), exported(3), exported(200, "b"), exported(201, "b")]
     table = loaded(*records)
     before = table.shown()
@@ -169,7 +169,7 @@ def test_repeated_records_change_nothing():
     assert outcome == {"duplicates": 5}
 
 
-def test_counts_add_up_if_an_older_record_splits_a_row():
+def test_outcome_counts_add_up_if_an_older_record_splits_a_row():
     table = loaded(reported(0.9), reported(1.8))
 
     outcome = table.load([reported(0)])
@@ -178,7 +178,7 @@ def test_counts_add_up_if_an_older_record_splits_a_row():
     assert outcome["inserted"] + outcome["regrouped"] == 1
 
 
-def test_counts_add_up_if_a_longer_record_joins_two_rows():
+def test_outcome_counts_add_up_if_a_longer_record_joins_two_rows():
     table = loaded(reported(0), exported(5, ms=4_000))
 
     outcome = table.load([exported(5, ms=40_000)])
@@ -187,7 +187,7 @@ def test_counts_add_up_if_a_longer_record_joins_two_rows():
     assert outcome == {"duplicates": 1, "regrouped": -1}
 
 
-def test_a_narrower_window_splits_rows_without_losing_records():
+def test_a_narrower_match_window_splits_rows_without_losing_records():
     table = loaded(reported(0), exported(80))
 
     table.load([reported(0.5)], window=timedelta(seconds=60))
@@ -197,7 +197,7 @@ def test_a_narrower_window_splits_rows_without_losing_records():
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, data=st.data())
-def test_any_order_split_and_repetition_give_the_same_table(records, data):
+def test_records_in_any_order_split_or_repetition_give_the_same_rows(records, data):
     shuffled = data.draw(st.permutations(records))
     repeated = shuffled + data.draw(st.lists(st.sampled_from(records or [reported()]), max_size=5))
     assume(records or not repeated)
@@ -217,7 +217,7 @@ def test_any_order_split_and_repetition_give_the_same_table(records, data):
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, cut=st.integers(0, 14))
-def test_every_record_is_counted_once(records, cut):
+def test_every_record_is_counted_in_one_outcome(records, cut):
     table = Table()
 
     outcomes = [table.load(records[:cut]), table.load(records[cut:])]
@@ -231,7 +231,7 @@ def test_every_record_is_counted_once(records, cut):
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS)
-def test_no_record_is_lost_or_wrongly_merged(records):
+def test_no_record_is_lost_or_merged_beyond_the_one_second_limit(records):
     table = loaded(*records)
 
     held = [{(r.play.track_uri, r.source, r.play.played_at) for r in row.records}

@@ -37,7 +37,7 @@ class Months(Database):
         return [[not self.held, self.waiting]]
 
 
-def test_a_refresh_reads_marks_then_doubles_the_months():
+def test_a_refresh_first_counts_stale_months_then_doubles_its_steps():
     months = Months(60)
 
     assert refresh(months, 60, 60) == 0
@@ -45,14 +45,14 @@ def test_a_refresh_reads_marks_then_doubles_the_months():
     assert months.committed == len(months.asked)
 
 
-def test_a_refresh_without_stale_months_only_reads_the_marks():
+def test_without_stale_months_a_refresh_only_counts_them():
     months = Months(0)
 
     assert refresh(months, 60, 60) == 0
     assert months.asked == [0]
 
 
-def test_a_refresh_ends_if_another_refresh_runs():
+def test_a_refresh_ends_if_another_one_is_running():
     months = Months(24, held=True)
 
     assert refresh(months, 60, 60) == 24
@@ -66,7 +66,7 @@ def test_a_refresh_ends_if_the_next_transaction_would_take_too_long():
     assert months.asked == [0, 1]
 
 
-def test_a_refresh_without_time_still_reads_the_marks():
+def test_a_refresh_without_time_left_still_counts_stale_months():
     months = Months(24)
 
     assert refresh(months, 0, 60) == 24
@@ -81,7 +81,7 @@ def test_a_refresh_computes_at_most_the_allowed_months():
 
 
 @pytest.mark.parametrize(("limit_s", "limit_ms"), [(10, 10_000), (0, 1)])
-def test_each_transaction_has_the_statement_timeout(limit_s, limit_ms):
+def test_each_refresh_transaction_sets_the_statement_timeout(limit_s, limit_ms):
     months = Months(1)
 
     refresh(months, 60, limit_s)

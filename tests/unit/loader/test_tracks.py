@@ -43,7 +43,7 @@ FIRST = {"isrc": "DEAB12345678", "track_name": "I. Allegro", "duration_ms": 300_
         pytest.param({"track_name": "\u3000前奏"}, {"track_name": "前奏"}, id="a wide space"),
     ],
 )  # fmt: skip
-def test_two_uris_are_the_same_track(one, other):
+def test_two_uris_with_equal_isrc_title_or_length_are_one_track(one, other):
     first, second = a_play("a", **one), a_play("b", **other)
 
     assert is_same_track(first, second)
@@ -70,11 +70,11 @@ def test_two_uris_are_the_same_track(one, other):
                      {"track_name": "x", "artist_name": ""}, id="artists of nothing"),
     ],
 )  # fmt: skip
-def test_two_uris_are_two_tracks(one, other):
+def test_two_uris_without_a_valid_common_isrc_or_name_are_two_tracks(one, other):
     assert not is_same_track(a_play("a", **one), a_play("b", **other))
 
 
-def test_a_compilation_is_recognized_in_any_spelling():
+def test_various_artists_is_recognized_in_any_spelling():
     album = {"track_name": "Intro", "artist_name": " VARIOUS\u00a0Artists", "album_name": NFC}
 
     assert is_same_track(a_play("a", **album), a_play("b", **album | {"album_name": NFD}))
@@ -97,7 +97,7 @@ PLAYS = st.builds(
 
 
 @given(one=PLAYS, other=PLAYS)
-def test_same_track_is_symmetric_and_implies_a_shared_key(one, other):
+def test_is_same_track_is_symmetric_and_implies_a_shared_key(one, other):
     same = is_same_track(one, other)
 
     assert same == is_same_track(other, one)
@@ -105,12 +105,12 @@ def test_same_track_is_symmetric_and_implies_a_shared_key(one, other):
 
 
 @given(play=PLAYS)
-def test_a_track_is_the_same_as_itself(play):
+def test_is_same_track_is_true_of_a_track_and_itself(play):
     assert is_same_track(play, play.model_copy())
 
 
 @given(name=st.text())
-def test_names_are_equal_in_every_normal_form(name):
+def test_names_are_equal_in_every_unicode_normal_form(name):
     forms = {normal(normalize(form, name)) for form in ("NFC", "NFD", "NFKC", "NFKD")}
 
     assert forms == {normal(name)}
@@ -118,7 +118,7 @@ def test_names_are_equal_in_every_normal_form(name):
 
 
 @pytest.mark.parametrize("letter", ["a", "é"])
-def test_very_long_names_are_not_cached(letter):
+def test_very_long_normalized_names_are_not_cached(letter):
     tracemalloc.start()
     try:
         for number in range(1_000):

@@ -46,7 +46,7 @@ def exchange_a_code(app, **changes):
     return app.http.post("/api/token", data=form | changes)
 
 
-def test_the_page_leaves_the_choice_to_a_person(silent):
+def test_the_consent_page_offers_an_allow_and_a_deny_link(silent):
     page = authorize(silent)
 
     assert page.status_code == 200
@@ -54,7 +54,7 @@ def test_the_page_leaves_the_choice_to_a_person(silent):
     assert "&amp;auto=deny" in page.text
 
 
-def test_consent_sends_the_browser_back_with_a_code(silent):
+def test_consent_redirects_the_browser_with_a_code_and_the_state(silent):
     address, query = redirected(authorize(silent, auto="allow"))
 
     assert address == REDIRECT
@@ -62,7 +62,7 @@ def test_consent_sends_the_browser_back_with_a_code(silent):
     assert query["state"] == "S"
 
 
-def test_a_refusal_sends_the_browser_back_with_a_reason(silent):
+def test_denied_consent_redirects_the_browser_with_access_denied(silent):
     answer = authorize(silent, auto="deny")
 
     assert redirected(answer) == (REDIRECT, {"error": "access_denied", "state": "S"})
@@ -87,14 +87,14 @@ def test_a_refusal_sends_the_browser_back_with_a_reason(silent):
         *("token", "scope", "plain", "no challenge"),
     ],
 )
-def test_a_wrong_request_shows_the_reason_and_does_not_redirect(silent, changes, fault):
+def test_a_bad_authorize_request_gets_a_400_page_and_no_redirect(silent, changes, fault):
     page = authorize(silent, auto="allow", **changes)
 
     assert page.status_code == 400
     assert fault in page.text
 
 
-def test_a_code_gives_an_access_token_and_a_refresh_token(silent):
+def test_a_code_is_exchanged_for_an_access_and_a_refresh_token(silent):
     answer = exchange_a_code(silent).json
 
     bearer = {"Authorization": f"Bearer {answer['access_token']}"}
@@ -102,7 +102,7 @@ def test_a_code_gives_an_access_token_and_a_refresh_token(silent):
     assert silent.token(refresh_token=answer["refresh_token"]).status_code == 200
 
 
-def test_a_refresh_token_outlives_a_restart(silent, clock):
+def test_a_refresh_token_is_still_valid_after_a_simulator_restart(silent, clock):
     token = exchange_a_code(silent).json["refresh_token"]
 
     restarted = SpotifyApp(spotify(clock))
@@ -121,7 +121,7 @@ def test_a_refresh_token_outlives_a_restart(silent, clock):
     ],
     ids=["code", "redirect uri", "verifier", "client"],
 )
-def test_a_code_is_refused_if_the_request_does_not_match_the_consent(silent, changes, error):
+def test_a_code_is_refused_if_the_token_request_differs_from_the_consent(silent, changes, error):
     answer = exchange_a_code(silent, **changes)
 
     assert (answer.status_code, answer.json["error"]) == (400, error)

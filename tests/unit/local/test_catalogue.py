@@ -30,7 +30,7 @@ def test_an_unknown_id_finds_no_track(unknown):
     assert catalogue.find_track(unknown) is None
 
 
-def test_no_two_tracks_share_an_id_an_isrc_or_a_title_and_artist():
+def test_tracks_have_unique_ids_isrcs_and_titles_per_artist():
     tracks = list(map(catalogue.track, (*MANY, 100_000, 2_700_000, 67_600_000)))
 
     names = {(track.name.casefold(), track.artists[0].name.casefold()) for track in tracks}
@@ -40,7 +40,7 @@ def test_no_two_tracks_share_an_id_an_isrc_or_a_title_and_artist():
     assert len(names) == len(isrcs) == len(ids) == len(tracks)
 
 
-def test_the_catalogue_never_changes():
+def test_track_3_of_the_catalogue_keeps_its_id_title_and_length():
     track = catalogue.track(3)
 
     assert (track.uri, track.name, track.artists[0].name, track.duration_ms) == (
@@ -51,14 +51,14 @@ def test_the_catalogue_never_changes():
     )
 
 
-def test_titles_contain_what_importers_fail_on():
+def test_titles_include_non_ascii_quotes_and_over_255_characters():
     titles = [catalogue.track(number).name for number in range(3_000)]
 
     assert {mark for mark in 'ü夜🌙"é' if mark not in "".join(titles)} == set()
     assert max(map(len, titles)) > 255
 
 
-def test_some_albums_name_various_artists_while_the_track_names_its_own():
+def test_three_to_ten_percent_of_albums_are_by_various_artists():
     albums = {catalogue.track(number).album for number in range(4_096)}
 
     various = [album for album in albums if album.artist.name == "Various Artists"]

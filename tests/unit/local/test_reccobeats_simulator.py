@@ -28,7 +28,7 @@ def known(numbers):
 
 
 @BOTH
-def test_known_tracks_come_in_another_order_and_unknown_ones_are_missing(features, path):
+def test_known_tracks_are_returned_shuffled_and_unknown_ones_omitted(features, path):
     found = rows(features, path, range(20))
 
     assert sorted(ids_of(found)) == sorted(known(range(20)))
@@ -37,31 +37,31 @@ def test_known_tracks_come_in_another_order_and_unknown_ones_are_missing(feature
 
 
 @BOTH
-def test_ids_after_the_fortieth_are_dropped_silently(features, path):
+def test_ids_after_the_fortieth_are_ignored_without_an_error(features, path):
     answer = ask(features, path, map(id_of, range(50)))
 
     assert sorted(ids_of(answer.json["content"])) == sorted(known(range(40)))
 
 
 @BOTH
-def test_only_unknown_ids_give_an_empty_answer(features, path):
+def test_a_request_of_only_unknown_ids_gets_an_empty_list(features, path):
     answer = ask(features, path, ["1AAAAAAAAAAAAAAAAAAAAA", "nonsense"])
 
     assert (answer.status_code, answer.json) == (200, {"content": []})
 
 
 @BOTH
-def test_a_call_without_ids_is_a_bad_request(features, path):
+def test_a_call_without_ids_gets_400(features, path):
     assert ask(features, path, []).status_code == 400
 
 
 @BOTH
 @pytest.mark.parametrize("agent", ["", "python-requests/2.32.5", "Python-urllib/3.14"])
-def test_an_anonymous_client_is_forbidden(features, path, agent):
+def test_a_missing_or_default_user_agent_gets_403(features, path, agent):
     assert ask(features, path, [id_of(1)], {"User-Agent": agent}).status_code == 403
 
 
-def test_features_stay_within_their_scales_and_have_no_time_signature(features):
+def test_features_stay_in_range_and_lack_a_time_signature(features):
     found = rows(features, FEATURES, range(400))
 
     ratios = ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "valence")
@@ -73,7 +73,7 @@ def test_features_stay_within_their_scales_and_have_no_time_signature(features):
     assert [row for row in found if "time_signature" in row] == []
 
 
-def test_popularity_is_a_percentage_or_zero_or_unknown(features):
+def test_popularity_is_null_or_between_0_and_100(features):
     popularities = {row["popularity"] for row in rows(features, METADATA, range(400))}
 
     assert {None, 0} < popularities

@@ -57,7 +57,7 @@ def earlier(folder):
 
 
 @pytest.mark.parametrize("which", ["export", "earlier"])
-def test_the_summary_equals_the_content_of_the_files(request, which):
+def test_the_summary_counts_equal_the_written_files(request, which):
     export = request.getfixturevalue(which)
     summary = export.summary
 
@@ -66,20 +66,20 @@ def test_the_summary_equals_the_content_of_the_files(request, which):
     assert summary.distinct_tracks == len({uri for _, uri in export.plays})
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path, export):
+def test_the_same_seed_writes_the_same_zip_bytes(tmp_path, export):
     again = Export(tmp_path / "again.zip")
 
     assert again.path.read_bytes() == export.path.read_bytes()
     assert export.summary.rows == PLAYS
 
 
-def test_another_seed_gives_another_history(tmp_path, export):
+def test_another_seed_writes_different_plays(tmp_path, export):
     other = Export(tmp_path / "other.zip", seed=2)
 
     assert len(other.plays & export.plays) < 10
 
 
-def test_files_are_named_and_indented_as_spotify_does(export):
+def test_export_files_have_spotifys_names_and_indentation(export):
     assert [name.partition("/")[2] for name in export.texts] == [
         "Streaming_History_Audio_2014-2024_0.json",
         "Streaming_History_Audio_2024-2026_1.json",
@@ -90,21 +90,21 @@ def test_files_are_named_and_indented_as_spotify_does(export):
     )
 
 
-def test_records_have_the_keys_of_2025(export):
+def test_records_have_the_keys_of_a_2025_export(export):
     assert {tuple(record) for record in export.records} == {KEYS}
 
 
-def test_a_history_may_be_a_single_record(tmp_path):
+def test_a_sample_history_can_have_a_single_record(tmp_path):
     assert len(Export(tmp_path / "a.zip", plays=1).records) == 1
 
 
-def test_a_history_begins_late_enough_for_thirty_plays_a_day(tmp_path):
+def test_a_history_without_a_start_has_about_30_plays_a_day(tmp_path):
     export = Export(tmp_path / "a.zip", plays=3_000, since=None)
 
     assert 90 <= (UNTIL - min(map(second, export.records))).days <= 103
 
 
-def test_nothing_is_played_after_the_export(tmp_path):
+def test_no_play_ends_after_the_export_date(tmp_path):
     busy = Export(tmp_path / "a.zip", plays=9_000, since=UNTIL - timedelta(days=32))
 
     assert max(map(second, busy.records)) < UNTIL
@@ -124,13 +124,15 @@ def test_nothing_is_played_after_the_export(tmp_path):
         ),
     ],
 )
-def test_oddities_are_as_frequent_as_in_real_exports(export, is_odd, share, tolerance):
+def test_skips_podcasts_and_audiobooks_are_as_frequent_as_in_real_exports(
+    export, is_odd, share, tolerance
+):
     odd = [record for record in export.records if is_odd(record)]
 
     assert len(odd) / PLAYS == pytest.approx(share, abs=tolerance)
 
 
-def test_an_eighth_of_the_records_share_their_second_and_some_are_repeated(export):
+def test_an_eighth_of_records_share_a_second_and_some_repeat(export):
     together = Counter(map(second, export.records))
     shared = sum(count for count in together.values() if count > 1)
 
@@ -138,25 +140,25 @@ def test_an_eighth_of_the_records_share_their_second_and_some_are_repeated(expor
     assert 20 < len(export.music) - len(export.plays) < 120
 
 
-def test_other_plays_are_two_seconds_apart_or_more(export):
+def test_distinct_play_times_are_at_least_two_seconds_apart(export):
     instants = sorted(set(map(second, export.records)))
 
     assert min(right - left for left, right in pairwise(instants)) >= timedelta(seconds=2)
 
 
 @pytest.mark.parametrize(("plays", "tracks"), [(2_135, 749), (71_052, 11_803)])
-def test_tracks_are_about_as_many_as_in_real_exports_of_that_length(tmp_path, plays, tracks):
+def test_the_track_count_is_near_that_of_a_real_export(tmp_path, plays, tracks):
     summary = write_history_zip(tmp_path / "a.zip", plays=plays, until=UNTIL)
 
     # Real exports of one length differ by two fifths themselves.
     assert tracks / 1.6 < summary.distinct_tracks < tracks * 1.6
 
 
-def test_an_earlier_export_ends_at_its_time(earlier):
+def test_an_export_as_of_a_past_date_ends_by_that_date(earlier):
     assert AS_OF - timedelta(days=10) < max(map(second, earlier.records)) <= AS_OF
 
 
-def test_two_exports_share_all_plays_except_a_few_that_moved_by_a_second(export, earlier):
+def test_exports_of_one_seed_differ_only_in_plays_one_second_later(export, earlier):
     moved = [
         record
         for record in earlier.music

@@ -42,7 +42,7 @@ def oauth_error(error, description):
         ("accounts-down", 503, "upstream connect error"),
     ],
 )
-def test_a_token_is_refused_and_the_grant_stays_as_it_was(silent, name, status, body):
+def test_a_token_error_scenario_leaves_the_refresh_token_valid(silent, name, status, body):
     silent.scenario(name, times=1)
 
     refused, answer = silent.token(), silent.token()
@@ -67,7 +67,7 @@ def test_a_token_is_refused_and_the_grant_stays_as_it_was(silent, name, status, 
     ],
 )
 @pytest.mark.parametrize("path", [RECENT, f"/v1/tracks/{id_of(1)}", "/v1/tracks"])
-def test_a_refusal_affects_the_whole_web_api_but_no_token(silent, path, name, answered):
+def test_a_web_api_error_scenario_does_not_affect_token_requests(silent, path, name, answered):
     silent.scenario(name)
 
     answer = silent.get(path)
@@ -78,14 +78,14 @@ def test_a_refusal_affects_the_whole_web_api_but_no_token(silent, path, name, an
     assert silent.token().status_code == 200
 
 
-def test_deleted_tracks_are_not_found_but_plays_of_them_stay(silent):
+def test_deleted_tracks_get_404_but_stay_in_recent_plays(silent):
     silent.scenario("deleted-tracks")
 
     assert silent.get(f"/v1/tracks/{id_of(1)}").status_code == 404
     assert silent.recent().status_code == 200
 
 
-def test_a_bad_access_token_is_refused_before_any_scenario(silent):
+def test_a_missing_access_token_gets_401_before_any_scenario_applies(silent):
     silent.scenario("no-premium", times=1)
 
     assert silent.http.get(RECENT).status_code == 401
@@ -102,7 +102,9 @@ def test_a_bad_access_token_is_refused_before_any_scenario(silent):
         ("reccobeats-down", 503, None),
     ],
 )
-def test_reccobeats_refuses_every_call(features, path, name, status, retry_after):
+def test_each_reccobeats_error_scenario_affects_both_endpoints(
+    features, path, name, status, retry_after
+):
     features.post("/_control/scenario", json={"name": name})
 
     answer = features.get(path, query_string={"ids": id_of(1)}, headers=AGENT)
@@ -115,7 +117,7 @@ def test_reccobeats_refuses_every_call(features, path, name, status, retry_after
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
-def test_a_scenario_of_the_accounts_service_ends_earlier_tokens(silent, name):
+def test_an_accounts_scenario_revokes_access_tokens_issued_before_it(silent, name):
     kept = silent.login()
 
     silent.scenario(name)
@@ -125,7 +127,7 @@ def test_a_scenario_of_the_accounts_service_ends_earlier_tokens(silent, name):
 
 
 @pytest.mark.parametrize("name", ["old-app", "normal"])
-def test_another_scenario_does_not_end_tokens(silent, name):
+def test_a_scenario_outside_accounts_keeps_access_tokens_valid(silent, name):
     kept = silent.login()
 
     silent.scenario(name)
@@ -133,7 +135,7 @@ def test_another_scenario_does_not_end_tokens(silent, name):
     assert silent.http.get(RECENT, headers=kept).status_code == 200
 
 
-def test_a_rotated_refresh_token_replaces_the_old_one(silent):
+def test_rotation_revokes_the_old_refresh_token(silent):
     silent.scenario("rotated-refresh-token", times=1)
     rotated = silent.token().json["refresh_token"]
 
@@ -144,7 +146,7 @@ def test_a_rotated_refresh_token_replaces_the_old_one(silent):
     assert "refresh_token" not in new.json
 
 
-def test_a_short_lived_token_is_refused_after_its_time(silent, clock):
+def test_a_short_lived_token_expires_after_expires_in_seconds(silent, clock):
     silent.scenario("short-lived-token", expires_in_s=5)
     lives_s, login = silent.token().json["expires_in"], silent.login()
 
@@ -173,7 +175,7 @@ def test_a_short_lived_token_is_refused_after_its_time(silent, clock):
         ("vanished-plays", {"every": 1}, []),
     ],
 )
-def test_a_scenario_changes_which_plays_are_shown(silent, name, options, expected):
+def test_each_scenario_lists_the_expected_recent_plays(silent, name, options, expected):
     silent.push(*range(6))
 
     silent.scenario(name, **options)
@@ -181,7 +183,7 @@ def test_a_scenario_changes_which_plays_are_shown(silent, name, options, expecte
     assert ends(silent.recent()) == expected
 
 
-def test_a_doubled_play_is_shown_twice_some_milliseconds_apart(silent):
+def test_doubled_plays_lists_each_play_twice_11_ms_apart(silent):
     silent.push(4, 5)
     silent.scenario("doubled-plays", every=1, apart_ms=11)
 
@@ -194,7 +196,7 @@ def test_a_doubled_play_is_shown_twice_some_milliseconds_apart(silent):
 
 
 @pytest.mark.parametrize("name", ["moved-plays", "vanished-plays"])
-def test_a_new_play_is_neither_moved_nor_hidden(silent, clock, name):
+def test_a_new_play_is_listed_unmoved_during_moved_or_vanished_plays(silent, clock, name):
     clock.pass_s(-3_600)
     silent.scenario(name, every=1)
 
@@ -206,7 +208,7 @@ def test_a_new_play_is_neither_moved_nor_hidden(silent, clock, name):
 @pytest.mark.parametrize(
     "name", ["doubled-plays", "vanished-plays", "null-track", "null-id", "local-files"]
 )
-def test_some_plays_are_odd_and_the_same_ones_each_time(listening, name):
+def test_a_scenario_alters_the_same_plays_on_each_call(listening, name):
     usual = listening.recent().json["items"]
     listening.scenario(name)
 
@@ -217,7 +219,7 @@ def test_some_plays_are_odd_and_the_same_ones_each_time(listening, name):
     assert first != usual
 
 
-def test_a_play_may_have_no_track(silent):
+def test_null_track_lists_a_play_whose_track_is_null(silent):
     silent.push(1)
     silent.scenario("null-track", every=1)
 
@@ -233,7 +235,7 @@ def test_a_play_may_have_no_track(silent):
         ("local-files", {"id": None, "href": None, "is_local": True, "external_ids": {}}),
     ],
 )
-def test_a_track_may_lack_its_id(silent, name, fields):
+def test_null_id_and_local_files_list_tracks_without_an_id(silent, name, fields):
     silent.push(1)
     silent.scenario(name, every=1)
 
@@ -242,7 +244,7 @@ def test_a_track_may_lack_its_id(silent, name, fields):
     assert track.items() >= fields.items()
 
 
-def test_no_play_has_a_context(listening):
+def test_no_context_removes_the_context_of_every_play(listening):
     listening.scenario("no-context")
 
     assert {play["context"] for play in listening.recent().json["items"]} == {None}
@@ -259,7 +261,7 @@ def test_no_play_has_a_context(listening):
         ("legacy-app", {"popularity", "available_markets"}),
     ],
 )
-def test_a_kind_of_app_changes_the_fields_of_tracks(silent, name, changed):
+def test_each_app_scenario_changes_the_expected_track_fields(silent, name, changed):
     silent.push(1)
     usual = set(silent.get(f"/v1/tracks/{id_of(1)}").json)
     silent.scenario(name)
@@ -274,9 +276,7 @@ def test_a_kind_of_app_changes_the_fields_of_tracks(silent, name, changed):
     ("path", "key", "most"),
     [("/v1/tracks", "tracks", 50), ("/v1/audio-features", "audio_features", 100)],
 )
-def test_a_legacy_app_gets_several_tracks_at_once_in_the_order_of_their_ids(
-    silent, path, key, most
-):
+def test_a_legacy_app_gets_batches_of_tracks_in_request_order(silent, path, key, most):
     silent.scenario("legacy-app")
     ids = [id_of(2), "1AAAAAAAAAAAAAAAAAAAAA", *map(id_of, range(most - 2))]
 
@@ -293,7 +293,7 @@ def test_a_legacy_app_gets_several_tracks_at_once_in_the_order_of_their_ids(
         ("/v1/tracks", [], "invalid id"),
     ],
 )
-def test_too_many_ids_or_none_are_refused(silent, path, ids, message):
+def test_a_batch_of_too_many_ids_or_none_gets_400(silent, path, ids, message):
     silent.scenario("legacy-app")
 
     answer = silent.get(path, ids=",".join(map(id_of, ids)))
@@ -301,7 +301,7 @@ def test_too_many_ids_or_none_are_refused(silent, path, ids, message):
     assert (answer.status_code, answer.text) == (400, error(400, message))
 
 
-def test_an_old_app_gets_several_tracks_but_no_features(silent):
+def test_an_old_app_gets_batches_of_tracks_but_403_for_features(silent):
     silent.scenario("old-app")
 
     statuses = [silent.get(path, ids=id_of(7)).status_code for path in ("/v1/tracks", FEATURES)]
@@ -321,7 +321,7 @@ def rows_of(features, path):
 @pytest.mark.parametrize(
     ("name", "least", "most"), [("reccobeats-empty", 0, 0), ("reccobeats-missing-rows", 8, 24)]
 )
-def test_rows_are_missing_and_the_same_ones_each_time(features, path, name, least, most):
+def test_reccobeats_scenarios_omit_the_same_rows_on_each_call(features, path, name, least, most):
     features.post("/_control/scenario", json={"name": name})
 
     first, second = rows_of(features, path), rows_of(features, path)
@@ -338,7 +338,7 @@ def test_rows_are_missing_and_the_same_ones_each_time(features, path, name, leas
         ("reccobeats-popularity-zero", METADATA, "popularity", 0),
     ],
 )
-def test_a_field_has_one_value_in_all_rows_that_have_it(features, name, path, field, value):
+def test_a_reccobeats_scenario_sets_its_field_in_every_row(features, name, path, field, value):
     usual = {each: set(rows_of(features, each)[0]) for each in (FEATURES, METADATA)}
     features.post("/_control/scenario", json={"name": name})
 
@@ -349,7 +349,7 @@ def test_a_field_has_one_value_in_all_rows_that_have_it(features, name, path, fi
 # Blocks
 
 
-def test_a_call_within_a_block_is_counted_and_restarts_it(silent, clock):
+def test_a_call_during_a_rate_limit_is_counted_and_restarts_the_limit(silent, clock):
     headers = silent.login()
     silent.scenario("quota-exceeded", times=1, retry_after_s=100)
     first = silent.http.get(f"/v1/tracks/{id_of(1)}", headers=headers)
@@ -365,7 +365,7 @@ def test_a_call_within_a_block_is_counted_and_restarts_it(silent, clock):
     assert silent.blocked_calls() == 2
 
 
-def test_a_call_for_a_token_within_a_block_is_counted_but_answered(silent, clock):
+def test_a_token_call_during_a_rate_limit_is_counted_but_succeeds(silent, clock):
     silent.scenario("quota-exceeded", times=1, retry_after_s=100)
     silent.recent()
 
@@ -377,7 +377,7 @@ def test_a_call_for_a_token_within_a_block_is_counted_but_answered(silent, clock
     assert silent.blocked_calls() == 1
 
 
-def test_another_scenario_ends_a_block(silent):
+def test_switching_the_scenario_ends_a_rate_limit(silent):
     silent.scenario("quota-exceeded")
     silent.recent()
 
@@ -387,14 +387,14 @@ def test_another_scenario_ends_a_block(silent):
     assert silent.blocked_calls() == 0
 
 
-def test_a_refusal_without_retry_after_begins_no_block(silent):
+def test_a_429_without_retry_after_starts_no_rate_limit(silent):
     silent.scenario("rate-limited-without-header", times=1)
 
     assert [silent.recent().status_code for _ in range(2)] == [429, 200]
     assert silent.blocked_calls() == 0
 
 
-def test_a_quota_counts_the_calls_of_a_rolling_day(silent, clock):
+def test_a_quota_counts_the_calls_of_the_last_24_hours(silent, clock):
     silent.scenario("quota", calls=2)
     first = silent.recent().status_code
     clock.pass_s(3_600)
@@ -411,7 +411,7 @@ def test_a_quota_counts_the_calls_of_a_rolling_day(silent, clock):
     assert (refused.headers["Retry-After"], again.headers["Retry-After"]) == ("79200", "3600")
 
 
-def test_a_quota_of_zero_refuses_the_first_call(silent):
+def test_a_quota_of_zero_calls_refuses_the_first_call(silent):
     silent.scenario("quota", calls=0)
 
     assert silent.recent().headers["Retry-After"] == "86400"

@@ -43,7 +43,7 @@ def simulators(eventually):
     ],
     ids=str,
 )
-def test_a_web_page_cannot_use_a_simulator(simulators, method, headers):
+def test_a_simulator_refuses_cross_site_requests(simulators, method, headers):
     _, *urls = simulators
 
     answers = [
@@ -55,7 +55,7 @@ def test_a_web_page_cannot_use_a_simulator(simulators, method, headers):
     assert all("none from a web page" in answer.text for answer in answers)
 
 
-def test_a_browser_may_open_the_consent_page(simulators):
+def test_a_browser_can_open_the_consent_page(simulators):
     _, spotify, _ = simulators
 
     # The page itself says what is missing in the query.
@@ -64,7 +64,7 @@ def test_a_browser_may_open_the_consent_page(simulators):
     assert (page.status_code, page.text) == (400, "INVALID_CLIENT: Invalid client")
 
 
-def test_calls_within_a_block_are_counted_until_it_ends():
+def test_calls_during_a_reccobeats_rate_limit_are_counted():
     with fake.simulators() as simulated, requests.Session() as session:
         session.headers["User-Agent"] = "listening-history/1"
         simulated.scenario("reccobeats-rate-limited", times=1, retry_after_s=5)
@@ -78,7 +78,7 @@ def test_calls_within_a_block_are_counted_until_it_ends():
         assert simulated.blocked_calls() == 2
 
 
-def test_sigterm_ends_the_process_cleanly(simulators):
+def test_sigterm_ends_the_simulators_with_exit_code_0_and_no_output(simulators):
     process, *_ = simulators
 
     process.send_signal(signal.SIGTERM)

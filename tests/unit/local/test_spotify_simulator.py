@@ -14,7 +14,7 @@ def ends(answer):
     return [play["played_at"] for play in answer.json["items"]]
 
 
-def test_a_refresh_gives_a_bearer_token_for_an_hour_and_no_new_refresh_token(silent):
+def test_a_refresh_returns_a_one_hour_token_and_no_new_refresh_token(silent):
     answer = silent.token().json
 
     assert set(answer) == {"access_token", "token_type", "expires_in", "scope"}
@@ -30,7 +30,7 @@ def test_a_refresh_gives_a_bearer_token_for_an_hour_and_no_new_refresh_token(sil
         pytest.param({"grant_type": "password"}, "unsupported_grant_type", id="other grant type"),
     ],
 )
-def test_a_refused_refresh_has_a_flat_body(silent, asked, error):
+def test_a_refused_refresh_has_a_flat_oauth_error_body(silent, asked, error):
     answer = silent.token(**asked)
 
     assert (answer.status_code, answer.json["error"]) == (400, error)
@@ -45,7 +45,7 @@ def test_a_refused_refresh_has_a_flat_body(silent, asked, error):
     ],
     ids=["without its id", "without its secret"],
 )
-def test_an_app_without_credentials_is_refused(silent, form):
+def test_a_token_request_without_client_id_or_secret_gets_invalid_client(silent, form):
     answer = silent.http.post("/api/token", data=form)
 
     assert (answer.status_code, answer.json["error"]) == (400, "invalid_client")
@@ -66,14 +66,14 @@ def test_a_call_without_a_valid_token_is_refused(silent, header, message):
     assert answer.json == {"error": {"status": 401, "message": message}}
 
 
-def test_someone_who_listens_has_fifty_plays_newest_first(listening):
+def test_recently_played_returns_fifty_plays_newest_first(listening):
     answer = listening.recent()
 
     assert len(ends(answer)) == 50
     assert ends(answer) == sorted(ends(answer), reverse=True)
 
 
-def test_a_minute_brings_a_new_play_and_drops_the_oldest(listening, clock):
+def test_after_a_minute_a_new_play_pushes_out_the_oldest(listening, clock):
     before = listening.recent().json["items"]
 
     clock.pass_s(60)
@@ -84,7 +84,7 @@ def test_a_minute_brings_a_new_play_and_drops_the_oldest(listening, clock):
     assert after == [*new, *before][:50]
 
 
-def test_a_play_has_the_shape_that_development_mode_shows(listening):
+def test_a_play_has_the_fields_of_an_app_in_development_mode(listening):
     plays = listening.recent().json["items"]
 
     assert {frozenset(play) for play in plays} == {frozenset({"track", "played_at", "context"})}
@@ -94,7 +94,7 @@ def test_a_play_has_the_shape_that_development_mode_shows(listening):
     assert {"type", "href", "external_urls", "uri"} in contexts
 
 
-def test_a_release_date_has_its_precision(listening):
+def test_release_dates_are_as_long_as_their_precision_says(listening):
     albums = [play["track"]["album"] for play in listening.recent().json["items"]]
 
     assert {(len(one["release_date"]), one["release_date_precision"]) for one in albums} == {
@@ -102,7 +102,7 @@ def test_a_release_date_has_its_precision(listening):
     }
 
 
-def test_the_number_of_plays_can_be_limited(listening):
+def test_a_limit_outside_1_to_50_gets_400(listening):
     limits = (1, 50, 0, 51)
     answers = [listening.recent(limit=limit) for limit in limits]
 
@@ -110,7 +110,7 @@ def test_the_number_of_plays_can_be_limited(listening):
     assert [len(ends(answer)) for answer in answers[:2]] == [1, 50]
 
 
-def test_a_pushed_play_takes_its_place_among_the_others(listening):
+def test_a_pushed_play_is_listed_in_time_order(listening):
     before = listening.recent()
     earlier, later = ends(before)[20:22][::-1]
     middle = f"{earlier[:-1]}1Z"
@@ -122,7 +122,7 @@ def test_a_pushed_play_takes_its_place_among_the_others(listening):
     assert (plays[20]["played_at"], plays[22]["played_at"]) == (later, earlier)
 
 
-def test_a_fraction_of_zero_is_left_out(silent):
+def test_a_time_in_whole_seconds_is_written_without_a_fraction(silent):
     play = {"track_number": 1, "played_at": "2026-11-23T08:00:00Z"}
 
     silent.http.post("/_control/plays", json=[play])
@@ -130,7 +130,7 @@ def test_a_fraction_of_zero_is_left_out(silent):
     assert ends(silent.recent()) == ["2026-11-23T08:00:00Z"]
 
 
-def test_a_single_track_is_shown(silent):
+def test_a_track_is_returned_by_id_and_an_unknown_id_gets_404(silent):
     track = silent.get(f"/v1/tracks/{id_of(123_456)}")
     unknown = silent.get("/v1/tracks/1AAAAAAAAAAAAAAAAAAAAA")
 
@@ -145,7 +145,7 @@ def test_a_single_track_is_shown(silent):
         ("/v1/audio-features", {"status": 403}),
     ],
 )
-def test_several_tracks_at_once_are_forbidden_to_a_new_app(silent, path, error):
+def test_a_new_app_gets_403_for_batches_of_tracks_or_features(silent, path, error):
     answer = silent.get(path, ids="1,2")
 
     assert (answer.status_code, answer.json) == (403, {"error": error})
@@ -155,13 +155,13 @@ def test_several_tracks_at_once_are_forbidden_to_a_new_app(silent, path, error):
     ("method", "path", "status"),
     [("GET", "/v1/unknown", 404), ("DELETE", RECENT, 405), ("GET", "/api/token", 405)],
 )
-def test_an_unknown_call_is_refused_with_json(silent, method, path, status):
+def test_an_unknown_path_or_method_gets_a_json_error(silent, method, path, status):
     answer = silent.http.open(path, method=method)
 
     assert answer.status_code == answer.json["error"]["status"] == status
 
 
-def test_requests_are_counted_by_path_except_those_of_tests(silent):
+def test_requests_are_counted_by_path_except_control_requests(silent):
     silent.recent()
     silent.http.get(RECENT)
     silent.push(1)

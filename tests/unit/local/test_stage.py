@@ -63,7 +63,7 @@ def playing(http):
     return active["name"], [act["name"] for act in active["scenarios"]]
 
 
-def test_a_simulator_starts_normal(http):
+def test_a_simulator_starts_without_a_scenario(http):
     assert whole(http) == "row 1"
     assert playing(http) == ("normal", [])
 
@@ -79,7 +79,7 @@ def test_a_scenario_lasts_until_another_is_switched_on(http):
     assert playing(http) == ("normal", [])
 
 
-def test_a_switch_answers_with_the_active_scenarios(http):
+def test_switching_a_scenario_returns_the_active_scenarios(http):
     answer = switch(http, "loud", volume=3, times=2, for_s=60)
 
     assert answer.json == http.get("/_control/scenario").json
@@ -97,7 +97,7 @@ def test_a_switch_answers_with_the_active_scenarios(http):
     }
 
 
-def test_a_scenario_may_last_for_some_matching_requests(http):
+def test_a_scenario_with_times_ends_after_that_many_matching_requests(http):
     switch(http, "half-down", times=2)
 
     assert [whole(http), half(http), whole(http), half(http), half(http)] == [
@@ -106,7 +106,7 @@ def test_a_scenario_may_last_for_some_matching_requests(http):
     assert playing(http) == ("normal", [])
 
 
-def test_a_scenario_may_last_for_some_seconds(http, clock):
+def test_a_scenario_with_for_s_ends_after_that_many_seconds(http, clock):
     switch(http, "down", for_s=60)
 
     clock.pass_s(59)
@@ -116,7 +116,7 @@ def test_a_scenario_may_last_for_some_seconds(http, clock):
     assert (within, whole(http)) == (503, "row 1")
 
 
-def test_scenarios_can_be_combined_and_the_latest_gives_the_parameter(http):
+def test_combined_scenarios_all_apply_and_the_latest_sets_parameters(http):
     switch(http, "loud", volume=5)
     switch(http, "loud", also=True)
     switch(http, "doubled", also=True)
@@ -145,7 +145,7 @@ def test_scenarios_can_be_combined_and_the_latest_gives_the_parameter(http):
         ([], "bad scenario"),
     ],
 )
-def test_a_bad_request_is_refused_with_the_reason(http, order, reason):
+def test_a_bad_scenario_request_gets_400_with_the_reason(http, order, reason):
     switch(http, "down")
 
     refused = http.post("/_control/scenario", json=order)
@@ -155,7 +155,7 @@ def test_a_bad_request_is_refused_with_the_reason(http, order, reason):
     assert playing(http) == ("down", ["down"])
 
 
-def test_a_slow_answer_delays_no_other(http):
+def test_a_slow_response_does_not_delay_other_requests(http):
     switch(http, "slow", times=1)
 
     with ThreadPoolExecutor(20) as pool:
@@ -177,7 +177,7 @@ def test_concurrent_requests_do_not_exceed_a_quota(http):
 # The clock
 
 
-def test_the_clock_can_be_moved_ahead(http, clock):
+def test_a_simulators_clock_can_be_moved_ahead(http, clock):
     moved = http.post("/_control/clock", json={"ahead_s": 86_400})
     clock.pass_s(60)
 
@@ -188,7 +188,7 @@ def test_the_clock_can_be_moved_ahead(http, clock):
     }
 
 
-def test_a_scenario_ends_by_the_moved_clock(http):
+def test_moving_the_clock_ahead_ends_a_timed_scenario(http):
     switch(http, "down", for_s=3_600)
 
     http.post("/_control/clock", json={"ahead_s": 3_600})
@@ -196,7 +196,7 @@ def test_a_scenario_ends_by_the_moved_clock(http):
     assert whole(http) == "row 1"
 
 
-def test_the_control_paths_ignore_scenarios(http):
+def test_the_simulators_control_paths_ignore_scenarios(http):
     switch(http, "down")
 
     assert http.get("/_control/requests").status_code == 200

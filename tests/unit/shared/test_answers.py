@@ -20,17 +20,17 @@ def answer_of():
     return build
 
 
-def test_a_body_of_the_largest_size_is_read(answer_of):
+def test_a_response_of_exactly_the_size_limit_is_read(answer_of):
     body = bytes(MAX_BYTES)
 
     assert read_body(answer_of(body)).content == body
 
 
-def test_an_empty_body_is_read(answer_of):
+def test_an_empty_response_body_is_read(answer_of):
     assert read_body(answer_of(b"")).content == b""
 
 
-def test_a_larger_body_is_refused_and_its_connection_closed(answer_of):
+def test_a_response_above_the_size_limit_is_refused_and_disconnected(answer_of):
     response = answer_of(bytes(MAX_BYTES + 1) + bytes(1_000_000))
 
     with pytest.raises(HugeAnswerError, match=r"more than 10000000 bytes"):
@@ -39,13 +39,13 @@ def test_a_larger_body_is_refused_and_its_connection_closed(answer_of):
     assert response.raw.closed
 
 
-def test_the_size_counts_after_decompression(answer_of):
+def test_the_size_limit_applies_after_decompression(answer_of):
     bomb = gzip.compress(bytes(5 * MAX_BYTES))
 
     with pytest.raises(HugeAnswerError):
         read_body(answer_of(bomb, **{"content-encoding": "gzip"}))
 
 
-def test_a_damaged_body_is_an_error_of_requests(answer_of):
+def test_a_damaged_body_raises_a_requests_exception(answer_of):
     with pytest.raises(requests.exceptions.ContentDecodingError):
         read_body(answer_of(b"no gzip", **{"content-encoding": "gzip"}))

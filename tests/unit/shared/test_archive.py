@@ -35,17 +35,17 @@ def archive(cloud):
     ],
     ids=["UTC", "another zone"],
 )
-def test_the_key_of_a_poll_has_its_day_in_utc(polled_at):
+def test_the_archive_key_of_a_poll_contains_its_utc_date(polled_at):
     assert poll_key("me", polled_at) == "polls/me/2026/11/01/2026-11-01T00:30:00.007Z.json.gz"
 
 
-def test_the_quarantine_key_holds_the_origin():
+def test_the_quarantine_key_contains_the_origin():
     assert quarantine_key("jane", "history/jane/a.zip?versionId=1") == (
         "quarantine/jane/history/jane/a.zip?versionId=1.jsonl"
     )
 
 
-def test_a_long_origin_is_replaced_by_its_digest():
+def test_a_quarantine_key_uses_a_digest_of_a_long_origin():
     fitting, long = "ü" * 502, "ü" * 503
 
     assert quarantine_key("me", fitting) == f"quarantine/me/{fitting}.jsonl"
@@ -64,7 +64,7 @@ def test_a_long_origin_is_replaced_by_its_digest():
     ],
     ids=["first version", "second version", "escaped version", "NUL"],
 )
-def test_an_origin_holds_key_and_version(key, version, origin):
+def test_the_origin_of_an_upload_contains_key_and_version(key, version, origin):
     assert upload_origin(key, version) == origin
 
 
@@ -84,7 +84,7 @@ def test_the_origin_of_the_longest_key_fits_into_a_message(letter):
         ("A.B.ZIP", "history/jane/A.B.zip"),
     ],
 )
-def test_an_upload_key_has_listener_and_lower_case_suffix(name, key):
+def test_an_upload_key_contains_the_listener_and_a_lower_case_suffix(name, key):
     assert upload_key("jane", name) == key
 
 
@@ -97,11 +97,11 @@ def test_an_upload_key_has_listener_and_lower_case_suffix(name, key):
         ("a.zip", "me"),
     ],
 )
-def test_the_folder_names_the_listener(key, listener):
+def test_the_listener_of_an_upload_is_its_folder_name(key, listener):
     assert listener_of(key) == listener
 
 
-def test_an_answer_is_stored_compressed(archive, cloud):
+def test_a_poll_is_archived_compressed(archive, cloud):
     answer = b'{"items": [' + b'{"played_at": "now"},' * 500 + b"{}]}"
 
     archive.keep_poll("polls/me/1.json.gz", answer)
@@ -113,13 +113,13 @@ def test_an_answer_is_stored_compressed(archive, cloud):
     assert kept[4:8] == bytes(4)
 
 
-def test_quarantined_rows_are_stored(archive, cloud):
+def test_quarantined_rows_are_stored_as_json_lines(archive, cloud):
     archive.keep_quarantine("quarantine/me/a.jsonl", io.BytesIO(b"{}\n{}\n"))
 
     assert cloud.read("quarantine/me/a.jsonl") == b"{}\n{}\n"
 
 
-def test_an_older_version_can_be_fetched(archive, cloud):
+def test_an_older_version_of_an_upload_can_be_fetched(archive, cloud):
     older = cloud.upload(KEY, b"older")
     cloud.upload(KEY, b"newer")
     into = io.BytesIO()

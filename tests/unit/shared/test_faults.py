@@ -28,7 +28,7 @@ class Room(BaseModel):
     ],
     ids=["inner field", "whole value"],
 )
-def test_a_fault_names_its_field_but_not_the_value(room, fault):
+def test_a_validation_message_names_the_field_but_not_the_value(room, fault):
     with pytest.raises(ValidationError) as refused:
         Room.model_validate(room)
 
@@ -41,7 +41,7 @@ def test_a_fault_names_its_field_but_not_the_value(room, fault):
     ("length", "reason"),
     [("short", "Input should be a valid integer"), (0, "a shelf is at least 1 m long")],
 )
-def test_a_fault_has_no_words_of_the_library(length, reason):
+def test_a_validation_message_has_only_field_and_reason(length, reason):
     with pytest.raises(ValidationError) as refused:
         Room.model_validate({"shelves": [{"length": length}]})
 

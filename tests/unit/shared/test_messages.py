@@ -15,7 +15,7 @@ def a_record(message_id, body):
     return {"messageId": message_id, "body": body, "eventSource": "aws:sqs"}
 
 
-def test_each_message_is_read_under_its_id_in_order():
+def test_sqs_messages_are_returned_by_message_id_in_order():
     records = [a_record(f"m{n}", json.dumps(BATCH | {"number": n})) for n in (2, 0, 1)]
 
     readable, poisoned = read_messages({"Records": records}, PlayBatch)
@@ -32,7 +32,7 @@ def test_each_message_is_read_under_its_id_in_order():
      json.dumps(BATCH | {"origin": "\ud800"}, ensure_ascii=False)],
     ids=["empty", "no JSON", "null", "nested", "schema", "NUL", "escaped surrogate", "surrogate"],
 )  # fmt: skip
-def test_an_invalid_message_is_returned_apart(body):
+def test_ids_of_invalid_messages_are_returned_separately(body):
     records = [a_record("a", json.dumps(BATCH)), a_record("b", body), a_record("c", "{}")]
 
     readable, poisoned = read_messages({"Records": records}, PlayBatch)
@@ -40,7 +40,7 @@ def test_an_invalid_message_is_returned_apart(body):
     assert (list(readable), poisoned) == (["a"], ["b", "c"])
 
 
-def test_the_log_of_a_fault_hides_the_message(caplog):
+def test_the_log_of_an_invalid_message_hides_its_content(caplog):
     read_messages(
         {"Records": [a_record("a", json.dumps(BATCH | {"listener": "Jane Doe"}))]}, PlayBatch
     )
@@ -52,7 +52,7 @@ def test_the_log_of_a_fault_hides_the_message(caplog):
     assert "Jane" not in repr(logged)
 
 
-def test_only_the_first_faults_are_logged(caplog):
+def test_only_the_first_faults_of_a_message_are_logged(caplog):
     plays = json.dumps(BATCH | {"plays": [{}] * 100})
 
     read_messages({"Records": [a_record("a", plays)]}, PlayBatch)
@@ -67,14 +67,14 @@ def test_failed_messages_are_reported_to_lambda(ids):
     assert report_failures(ids) == {"batchItemFailures": [{"itemIdentifier": i} for i in ids]}
 
 
-def test_garbage_collection_pauses_in_the_block():
+def test_garbage_collection_is_off_within_the_with_block():
     with collection_paused():
         paused = gc.isenabled()
 
     assert (paused, gc.isenabled()) == (False, True)
 
 
-def test_garbage_collection_resumes_after_a_failure():
+def test_garbage_collection_is_on_again_after_an_exception():
     with pytest.raises(ZeroDivisionError), collection_paused():
         raise ZeroDivisionError
 

@@ -30,7 +30,7 @@ POLL = {"kind": "poll", "polled_at": NOON, "returned": 1, "new": 1, "late": 0, "
 UPLOAD = {"kind": "upload", "rows_in": 1, "published": 1, "batches": 1}
 
 
-def test_a_play_needs_only_track_names_and_end():
+def test_a_play_needs_only_uri_names_and_played_at():
     play = Play.model_validate(PLAY)
 
     assert play.played_at == datetime(2026, 11, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_a_play_needs_only_track_names_and_end():
 
 
 @pytest.mark.parametrize("name", PLAY)
-def test_a_play_without_its_track_or_its_end_is_refused(name):
+def test_a_play_without_track_or_played_at_is_refused(name):
     rest = {other: value for other, value in PLAY.items() if other != name}
 
     with pytest.raises(ValidationError, match=name):
@@ -93,12 +93,12 @@ def test_a_play_with_an_extreme_value_is_accepted(field, value):
 
 
 @pytest.mark.parametrize("listener", ["me", "0", "jane-doe_2", "a" * 32])
-def test_a_short_plain_name_is_a_listener(listener):
+def test_a_short_lower_case_name_is_accepted_as_listener(listener):
     assert PlayBatch.model_validate(BATCH | {"listener": listener}).listener == listener
 
 
 @pytest.mark.parametrize("listener", ["", "Me", "-me", "_me", "a/b", "me\n", "é", "a" * 33])
-def test_an_unsafe_name_is_no_listener(listener):
+def test_an_unsafe_name_is_refused_as_listener(listener):
     with pytest.raises(ValidationError, match="listener"):
         PlayBatch.model_validate(BATCH | {"listener": listener})
 
@@ -116,12 +116,12 @@ def test_a_batch_has_at_most_500_plays():
     [{"schema_version": 2}, {"source": "scrobbler"}, {"number": -1}, {"origin": "a\x00"}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_batch_of_another_kind_is_refused(change):
+def test_a_batch_with_an_invalid_field_is_refused(change):
     with pytest.raises(ValidationError, match=next(iter(change))):
         PlayBatch.model_validate(BATCH | change)
 
 
-def test_a_reader_ignores_unknown_fields():
+def test_unknown_fields_of_a_message_are_ignored():
     batch = EnrichedBatch.model_validate(
         BATCH | {"mood": "good", "plays": [PLAY | {"mood": "better"}]}
     )
@@ -129,7 +129,7 @@ def test_a_reader_ignores_unknown_fields():
     assert "mood" not in batch.model_dump_json()
 
 
-def test_a_collected_batch_is_an_enriched_batch_without_features():
+def test_a_collected_batch_can_be_read_as_an_enriched_batch():
     batch = EnrichedBatch.model_validate(BATCH)
 
     assert (batch.schema_version, batch.plays, batch.features, batch.report) == (1, (), (), None)
@@ -138,7 +138,7 @@ def test_a_collected_batch_is_an_enriched_batch_without_features():
 @pytest.mark.parametrize(
     ("report", "model"), [(POLL, PollReport), (UPLOAD, UploadReport)], ids=["poll", "upload"]
 )
-def test_the_kind_of_a_report_selects_its_model(report, model):
+def test_the_field_kind_selects_the_report_model(report, model):
     batch = PlayBatch.model_validate(BATCH | {"report": report})
 
     assert isinstance(batch.report, model)
@@ -162,18 +162,18 @@ def test_a_report_of_an_unknown_kind_is_refused():
         ("popularity", 101),
     ],
 )
-def test_features_outside_their_scale_are_refused(field, value):
+def test_features_out_of_range_are_refused(field, value):
     with pytest.raises(ValidationError, match=field):
         TrackFeatures.model_validate(FEATURES | {field: value})
 
 
-def test_unknown_features_are_none():
+def test_features_that_are_not_given_are_none():
     known = TrackFeatures.model_validate(FEATURES | {"key": -1, "loudness": -60.0})
 
     assert known.model_dump(exclude_none=True) == FEATURES | {"key": -1, "loudness": -60.0}
 
 
-def test_a_message_comes_back_as_it_was_sent():
+def test_a_message_is_unchanged_after_json_and_back():
     batch = EnrichedBatch.model_validate(
         BATCH
         | {
@@ -186,7 +186,7 @@ def test_a_message_comes_back_as_it_was_sent():
     assert EnrichedBatch.model_validate_json(batch.model_dump_json(exclude_none=True)) == batch
 
 
-def test_a_message_is_immutable():
+def test_message_models_are_immutable():
     with pytest.raises(ValidationError, match="frozen"):
         Play.model_validate(PLAY).track_name = "Another"  # type: ignore[misc]  # as tested
 
@@ -200,7 +200,7 @@ def test_a_message_is_immutable():
     ],
     ids=["whole", "microseconds", "another zone"],
 )
-def test_an_instant_is_written_as_spotify_does(instant, written):
+def test_times_are_written_in_spotifys_format(instant, written):
     assert iso(instant) == written
 
 

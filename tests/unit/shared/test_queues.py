@@ -30,7 +30,7 @@ def a_batch(name="Paper Boats"):
 
 
 @pytest.mark.parametrize("name", ["\ufffe", "a\uffffb", "\\uffff", "\\\ufffe", "素敵滅法 🎧"])
-def test_a_published_batch_arrives_as_it_was(queue, cloud, name):
+def test_a_published_batch_is_received_unchanged(queue, cloud, name):
     queue.publish(a_batch(name))
 
     (body,) = cloud.messages()
@@ -38,7 +38,7 @@ def test_a_published_batch_arrives_as_it_was(queue, cloud, name):
     assert PlayBatch.model_validate_json(body) == a_batch(name)
 
 
-def test_none_is_left_out_but_zero_and_false_stay(queue, cloud):
+def test_a_published_play_omits_none_but_keeps_zero_and_false(queue, cloud):
     queue.publish(a_batch())
 
     (body,) = cloud.messages()
@@ -48,7 +48,7 @@ def test_none_is_left_out_but_zero_and_false_stay(queue, cloud):
     }  # fmt: skip
 
 
-def test_json_is_sent_unchanged(queue, cloud):
+def test_json_text_is_published_unchanged(queue, cloud):
     queue.publish_json('{"name": "Träumerei"}')
 
     assert cloud.messages() == ['{"name": "Träumerei"}']

@@ -45,11 +45,11 @@ DAY = 86_400
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_wait_may_be_seconds_or_a_date(header, wait_s):
+def test_retry_after_can_be_seconds_or_a_date(header, wait_s):
     assert retry_after_s(header, NOW, DAY) == wait_s
 
 
-def test_a_date_is_rounded_up():
+def test_a_retry_after_date_is_rounded_up_to_whole_seconds():
     now = NOW.replace(microsecond=1)
 
     assert retry_after_s("Mon, 23 Nov 2026 08:00:05 GMT", now, DAY) == 5

@@ -20,24 +20,24 @@ class ShopSettings(Settings):
 WHOLE = {"ARCHIVE_BUCKET": "shelf", "WINDOW_S": "90"}
 
 
-def test_a_field_is_the_variable_of_its_name_in_capitals():
+def test_a_setting_is_read_from_the_variable_of_its_name_in_capitals():
     settings = ShopSettings.from_environment(WHOLE | {"PATH": "/bin", "COLOUR": "red"})
 
     assert settings == ShopSettings(archive_bucket="shelf", window_s=90, colour="red")
 
 
-def test_a_field_with_a_default_needs_no_variable():
+def test_a_setting_with_a_default_needs_no_variable():
     assert ShopSettings.from_environment(WHOLE).colour == "blue"
 
 
-def test_settings_default_to_the_process_environment(monkeypatch):
+def test_settings_are_read_from_the_process_environment_by_default(monkeypatch):
     monkeypatch.setenv("ARCHIVE_BUCKET", "shelf")
     monkeypatch.setenv("WINDOW_S", "90")
 
     assert ShopSettings.from_environment().archive_bucket == "shelf"
 
 
-def test_every_missing_variable_is_named():
+def test_every_missing_environment_variable_is_named():
     with pytest.raises(SettingsError) as refused:
         ShopSettings.from_environment({"archive_bucket": "in small letters"})
 
@@ -48,7 +48,7 @@ def test_every_missing_variable_is_named():
 
 
 @pytest.mark.parametrize("value", ["s3cret", "-7"])
-def test_the_error_of_a_variable_hides_its_value(value):
+def test_the_error_of_an_invalid_variable_hides_its_value(value):
     with pytest.raises(SettingsError, match="WINDOW_S") as refused:
         ShopSettings.from_environment(WHOLE | {"WINDOW_S": value})
 

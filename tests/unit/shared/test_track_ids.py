@@ -20,7 +20,7 @@ def a_play(track_uri):
 
 @pytest.mark.parametrize("track_id", PLACEHOLDERS)
 @pytest.mark.parametrize("model", [PlayBatch, EnrichedBatch])
-def test_a_message_of_an_earlier_release_may_hold_a_placeholder(model, track_id):
+def test_a_play_with_a_placeholder_id_of_an_earlier_release_is_accepted(model, track_id):
     batch = {"listener": "me", "source": "extended-history", "origin": "x", "number": 0}
     uris = tuple(f"spotify:track:{one}" for one in (USUAL, track_id))
 
@@ -30,7 +30,7 @@ def test_a_message_of_an_earlier_release_may_hold_a_placeholder(model, track_id)
 
 
 @pytest.mark.parametrize("track_id", PLACEHOLDERS)
-def test_features_of_an_earlier_release_may_be_of_a_placeholder(track_id):
+def test_features_with_a_placeholder_id_of_an_earlier_release_are_accepted(track_id):
     features = {"track_uri": f"spotify:track:{track_id}", "source": "a", "fetched_at": NOON}
 
     read = EnrichedBatch.model_validate({"origin": "x", "number": 0, "features": [features]})
@@ -54,6 +54,6 @@ def test_invalid_track_ids_are_refused(track_id):
 
 
 @pytest.mark.parametrize("track_id", [*UNUSUAL, "1" * 21, "1" * 23, "1" * 21 + "-"])
-def test_only_22_base_62_digits_are_a_usual_id(track_id):
+def test_a_usual_track_id_has_exactly_22_base_62_digits(track_id):
     assert has_usual_id(f"spotify:track:{USUAL}")
     assert not has_usual_id(f"spotify:track:{track_id}")

@@ -46,7 +46,7 @@ def marked(reporting):
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_committed_during_a_refresh_stays_marked(marked, connect, change):
+def test_a_change_committed_during_a_refresh_is_left_for_the_next_refresh(marked, connect, change):
     writer = connect("loader")
     writer.run("BEGIN")
     writer.run(change)
@@ -62,7 +62,9 @@ def test_a_change_committed_during_a_refresh_stays_marked(marked, connect, chang
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_committed_before_a_refreshs_commit_stays_marked(marked, connect, change):
+def test_a_change_committed_before_the_refresh_commits_is_left_for_the_next(
+    marked, connect, change
+):
     writer, refresher = connect("loader"), connect("loader")
     refresher.run("BEGIN")
     refresher.run(REFRESH)
@@ -79,7 +81,9 @@ def test_a_change_committed_before_a_refreshs_commit_stays_marked(marked, connec
 
 @pytest.mark.parametrize("change", ["a play", "a name"])
 @pytest.mark.parametrize("name", ["name", "stale_month", "hour", "item"])
-def test_a_change_committed_inside_a_refresh_stays_marked(marked, connect, name, change):
+def test_a_change_committed_while_a_refresh_waits_is_left_for_the_next(
+    marked, connect, name, change
+):
     writer, blocker = connect("loader"), connect("migrator")
     blocker.run("BEGIN")
     # The refresh waits for this table; the change does not.
@@ -97,7 +101,7 @@ def test_a_change_committed_inside_a_refresh_stays_marked(marked, connect, name,
     marked.compare()
 
 
-def test_two_concurrent_refreshes_do_the_work_once(marked, connect):
+def test_two_concurrent_refreshes_give_the_same_views_as_one(marked, connect):
     with ThreadPoolExecutor() as pool:
         other = pool.submit(connect("loader").run, REFRESH)
         marked.database.run(REFRESH)
@@ -106,7 +110,7 @@ def test_two_concurrent_refreshes_do_the_work_once(marked, connect):
     marked.compare()
 
 
-def test_a_refresh_continues_until_no_month_is_stale(marked):
+def test_a_refresh_repeats_until_no_month_is_stale(marked):
     arriving = [a_play(f"2023-0{month}-10T12:00Z", "t0") for month in range(1, 7)]
 
     @contextmanager
@@ -122,7 +126,7 @@ def test_a_refresh_continues_until_no_month_is_stale(marked):
     marked.compare()
 
 
-def test_a_refresh_ends_at_once_if_another_runs(marked, connect):
+def test_a_refresh_returns_at_once_while_another_is_running(marked, connect):
     other = connect("loader")
     with other.transaction():
         other.run(REFRESH)

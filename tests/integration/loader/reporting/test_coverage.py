@@ -8,7 +8,7 @@ import pytest
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 
-def test_every_day_from_the_first_play_or_poll_to_today_is_a_row(reporting):
+def test_listening_daily_has_a_row_for_each_day_since_the_first_poll(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
     # The reader's session is in another zone, in which the date may differ.
     today = now.astimezone(UTC).date()
@@ -35,7 +35,7 @@ def test_every_day_from_the_first_play_or_poll_to_today_is_a_row(reporting):
         ("2024-05-15", "2024-05-14T22:00Z", 6, "0.75"),
     ],
 )
-def test_coverage_is_the_share_of_the_local_day(reporting, day, starts, gap_hours, known):
+def test_coverage_is_the_known_share_of_the_local_day(reporting, day, starts, gap_hours, known):
     start = datetime.fromisoformat(starts)
     reporting.listen_in("Europe/Berlin")
     reporting.poll(start - timedelta(days=1), start + timedelta(days=3))
@@ -49,14 +49,14 @@ def test_coverage_is_the_share_of_the_local_day(reporting, day, starts, gap_hour
     assert days[day + timedelta(days=1)] == [1, False, False]
 
 
-def test_unobserved_time_is_unknown_but_not_a_gap(reporting):
+def test_time_without_polls_or_exports_has_no_coverage_and_no_gap(reporting):
     reporting.store(a_play("2024-05-15T12:00Z"))
 
     columns = ("coverage", "has_open_gap", "is_at_least")
     assert reporting.shown("listening_daily", *columns)[0] == [0, False, False]
 
 
-def test_an_upload_covers_its_span_once_complete(reporting):
+def test_an_upload_adds_coverage_only_once_all_its_batches_are_loaded(reporting):
     reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-05-16T12:00Z"))
     # This upload has no batches, so it is complete; the other one lacks a batch.
     reporting.report("loaded", 0, ("2024-05-15T06:00Z", "2024-05-15T18:00Z"))
@@ -67,7 +67,7 @@ def test_an_upload_covers_its_span_once_complete(reporting):
     ]  # fmt: skip
 
 
-def test_freshness_has_the_last_times_of_a_listener(reporting):
+def test_freshness_shows_the_last_play_poll_and_upload_times(reporting):
     reporting.listen_in("Asia/Kolkata")
     reporting.store(a_play(NOON, ms=300_000), a_play(NOON + 10 * MINUTE, "live", ms=None))
     reporting.store(a_play(NOON, listener="zoe"))
@@ -85,7 +85,7 @@ def test_freshness_has_the_last_times_of_a_listener(reporting):
     assert share == pytest.approx(Decimal("0.4118"), abs=Decimal("0.0001"))
 
 
-def test_freshness_has_listeners_without_plays(reporting):
+def test_freshness_includes_listeners_without_plays(reporting):
     reporting.poll(NOON)
 
     assert reporting.shown("freshness", "time_zone", "first_played_at", "estimated_share") == [
@@ -97,7 +97,7 @@ def test_freshness_has_listeners_without_plays(reporting):
     reporting.compare()
 
 
-def test_freshness_counts_stale_months(reporting):
+def test_freshness_counts_the_months_that_await_a_refresh(reporting):
     reporting.listen_in("UTC")
     reporting.refresh()
     reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-07-15T12:00Z"))

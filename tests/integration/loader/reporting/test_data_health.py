@@ -48,7 +48,7 @@ def health(reporting):
     return read
 
 
-def test_every_day_from_the_first_play_to_today_is_a_row(health, reporting, at, today):
+def test_data_health_has_a_row_for_each_day_since_the_first_play(health, reporting, at, today):
     reporting.store(a_play(at(3, 23.99)), a_play(at(1)))
 
     assert health("day", "plays") == [
@@ -59,7 +59,7 @@ def test_every_day_from_the_first_play_to_today_is_a_row(health, reporting, at, 
     ]
 
 
-def test_the_days_start_with_a_poll_if_it_was_first(health, reporting, at, today):
+def test_data_health_starts_at_the_first_poll_if_no_play_is_older(health, reporting, at, today):
     reporting.poll(at(2, 1))
     reporting.store(a_play(at(1)))
 
@@ -70,11 +70,11 @@ def test_the_days_start_with_a_poll_if_it_was_first(health, reporting, at, today
     ]
 
 
-def test_the_views_of_what_is_known_are_empty_without_a_play_or_a_poll(reporting):
+def test_data_health_views_are_empty_without_a_play_or_a_poll(reporting):
     assert [reporting.reader.run(f"TABLE reporting.{view}") for view in KNOWN] == [[], [], []]
 
 
-def test_plays_are_counted_by_source(health, reporting, at):
+def test_data_health_counts_plays_by_source(health, reporting, at):
     for n, source in enumerate(["recently-played", "extended-history", "both", "both"]):
         reporting.store(a_play(at(1, n), source=source))
     reporting.store(a_play(at(0)))
@@ -93,7 +93,7 @@ def test_late_plays_count_on_the_day_of_the_poll_that_found_them(health, reporti
     assert health("polls", "late_plays") == [[2, 5], [1, 7]]
 
 
-def test_each_listener_has_their_own_days(health, reporting, at):
+def test_data_health_rows_are_separate_for_each_listener(health, reporting, at):
     reporting.store(a_play(at(1)))
     reporting.poll(at(0), listener="zoe")
     reporting.gap(at(1), at(1, 6), listener="zoe")
@@ -102,7 +102,7 @@ def test_each_listener_has_their_own_days(health, reporting, at):
     assert health("plays", "polls", listener="zoe") == [[0, 1]]
 
 
-def test_listeners_are_known_by_a_play_or_a_poll(reporting, at):
+def test_view_listener_has_everyone_with_a_play_or_a_poll(reporting, at):
     reporting.store(a_play(at(1)), a_play(at(0), listener="jane"))
     reporting.poll(at(0, 1), listener="jane")
     reporting.poll(at(0), listener="zoe")
@@ -114,13 +114,15 @@ def test_listeners_are_known_by_a_play_or_a_poll(reporting, at):
     ]
 
 
-def test_unobserved_time_is_unknown(health, reporting, at):
+def test_time_without_polls_or_exports_has_zero_coverage(health, reporting, at):
     reporting.store(a_play(at(2)), a_play(at(1)))
 
     assert health("known_s", "open_gap_s", "coverage") == [[0, 0, 0]] * 3
 
 
-def test_nothing_is_known_between_an_export_and_the_first_poll(health, reporting, watched, at):
+def test_time_between_an_export_and_the_first_poll_has_zero_coverage(
+    health, reporting, watched, at
+):
     reporting.store(a_play(at(4)))
     reporting.report("upload", 0, (at(4), at(3, 6)))
     watched(1)
@@ -128,20 +130,20 @@ def test_nothing_is_known_between_an_export_and_the_first_poll(health, reporting
     assert health("known_s", "coverage")[:4] == [[DAY_S, 1], [21_600, 0.25], [0, 0], [DAY_S, 1]]
 
 
-def test_time_between_the_first_and_last_poll_is_known(health, reporting, at):
+def test_time_between_the_first_and_last_poll_counts_as_covered(health, reporting, at):
     reporting.poll(at(3, 18), at(1, 6))
 
     assert health("known_s", "coverage") == [[21_600, 0.25], [DAY_S, 1], [21_600, 0.25], [0, 0]]
 
 
-def test_an_upload_and_polls_that_overlap_count_each_second_once(health, reporting, at):
+def test_seconds_covered_by_both_an_upload_and_polls_count_once(health, reporting, at):
     reporting.report("upload", 0, (at(2), at(2, 12)), (at(2, 6), at(2, 18)))
     reporting.poll(at(2), at(2, 15))
 
     assert health("known_s")[0] == [18 * HOUR_S]
 
 
-def test_an_upload_counts_once_it_is_complete(health, reporting, at):
+def test_an_upload_counts_as_coverage_only_once_it_is_complete(health, reporting, at):
     reporting.store(a_play(at(2)))
     # This upload lacks a batch; the other one has no batches, so it is complete.
     reporting.report("loading", 1, (at(2), at(2, 12)))
@@ -150,14 +152,14 @@ def test_an_upload_counts_once_it_is_complete(health, reporting, at):
     assert health("coverage")[:2] == [[0], [0.5]]
 
 
-def test_an_upload_of_another_listener_does_not_count(health, reporting, at):
+def test_an_upload_of_another_listener_adds_no_coverage(health, reporting, at):
     reporting.store(a_play(at(1)))
     reporting.report("upload", 0, (at(1), at(1, 12)), listener="zoe")
 
     assert health("known_s") == [[0], [0]]
 
 
-def test_an_open_gap_reduces_each_day_it_touches(health, reporting, watched, at):
+def test_an_open_gap_reduces_the_coverage_of_each_day_it_touches(health, reporting, watched, at):
     watched(3)
     reporting.gap(at(3, 18), at(1, 6))
 
@@ -173,7 +175,7 @@ def test_an_open_gap_reduces_each_day_it_touches(health, reporting, watched, at)
         pytest.param([(6, 5, {})], 0, id="a gap that ends before its start"),
     ],
 )
-def test_a_day_loses_each_second_of_its_open_gaps_once(health, reporting, at, gaps, gap_hours):
+def test_overlapping_open_gaps_reduce_coverage_only_once(health, reporting, at, gaps, gap_hours):
     reporting.poll(at(1), datetime.now(UTC))
     for start, end, closed in gaps:
         closing = {column: at(1, hour) for column, hour in closed.items()}
@@ -191,7 +193,7 @@ def test_a_gap_without_an_end_lasts_until_now(health, reporting, watched, at):
     assert now == [now[1], now[1], 0]
 
 
-def test_an_open_gap_shows_its_open_part(reporting, at):
+def test_view_open_gap_shows_the_part_of_a_gap_not_yet_closed(reporting, at):
     reporting.gap(at(2), at(2, 6), closed_until=at(2, 4))
     reporting.gap(at(1, 6), at(1, 5))
     reporting.gap(at(1, 7), at(1, 8), closed_at=at(0))
@@ -201,7 +203,7 @@ def test_an_open_gap_shows_its_open_part(reporting, at):
     ) == [[at(2, 4), at(2, 6), False, 2 * HOUR_S], [at(1, 6), at(1, 5), False, 0]]
 
 
-def test_today_has_only_the_seconds_that_have_passed(health, reporting, at):
+def test_coverage_of_today_counts_only_the_seconds_that_have_passed(health, reporting, at):
     reporting.store(a_play(at(1)))
 
     (yesterday, today) = health("elapsed_s")
@@ -212,7 +214,7 @@ def test_today_has_only_the_seconds_that_have_passed(health, reporting, at):
     assert today == [pytest.approx(passed, abs=30)]
 
 
-def test_features_cover_plays_of_tracks_with_measures(health, reporting, at):
+def test_features_coverage_counts_plays_whose_track_has_audio_features(health, reporting, at):
     reporting.know("a", tempo=120)
     reporting.know("b", popularity=50)
     reporting.store(*[a_play(at(1, hour), track) for hour, track in enumerate("aabc")])
@@ -232,7 +234,7 @@ def test_every_column_has_a_lower_case_name_and_a_plain_type(owner):
     assert columns == []
 
 
-def test_every_view_of_plays_starts_with_the_listener(owner):
+def test_the_first_column_of_every_view_of_plays_is_listener(owner):
     first = owner.run(
         "SELECT table_name, column_name FROM information_schema.columns "
         "WHERE table_schema = 'reporting' AND table_name <> 'import_result' "

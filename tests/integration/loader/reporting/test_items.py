@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.integration.loader.reporting.stage import a_play, plays_at
 
 
-def test_a_track_has_its_first_last_and_busiest_day(reporting):
+def test_view_tracks_shows_the_first_last_and_busiest_day(reporting):
     reporting.store(
         *plays_at("2023-12-30T12:00Z", track_name="x", artist_name="y"),
         *plays_at(*[f"2024-02-0{n}T12:00Z" for n in (3, 2)], track_name="x", artist_name="y"),
@@ -26,7 +26,7 @@ def test_a_track_has_its_first_last_and_busiest_day(reporting):
     ]  # fmt: skip
 
 
-def test_days_of_a_track_are_local_days(reporting):
+def test_view_tracks_uses_the_listeners_local_days(reporting):
     reporting.listen_in("Asia/Kolkata")
     reporting.store(
         a_play("2024-05-14T18:30Z"), a_play("2024-05-15T18:29Z"), a_play("2024-05-15T18:30Z")
@@ -40,7 +40,7 @@ def test_days_of_a_track_are_local_days(reporting):
     ]
 
 
-def test_tied_items_share_a_rank_and_skip_the_next(reporting):
+def test_tied_items_share_a_rank_and_the_next_rank_is_skipped(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "a", ms=40_000),
         a_play("2024-05-15T13:00Z", "a", ms=40_000),
@@ -76,7 +76,7 @@ def test_an_obsession_is_a_track_played_five_times_in_a_day(reporting):
     ) == [[date(2024, 5, 1), date(2024, 5, 14), "Title obsession", 5]]
 
 
-def test_a_favourite_is_forgotten_after_365_days(reporting):
+def test_a_favourite_not_played_for_365_days_is_forgotten(reporting):
     day = [f"2023-05-15T{hour:02}:00Z" for hour in range(20)]
     reporting.store(
         *[a_play(instant, "forgotten") for instant in day],

@@ -24,7 +24,7 @@ def test_a_play_of_unknown_length_lasts_three_and_a_half_minutes_at_most(reporti
     ]
 
 
-def test_an_api_play_lasts_from_30_s_to_its_track_length(reporting):
+def test_an_estimated_poll_play_lasts_30_s_to_its_track_length(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "first", ms=None, duration_ms=20_000),
         a_play("2024-05-15T12:10Z", "second", ms=None, duration_ms=250_000),
@@ -40,7 +40,7 @@ def test_an_api_play_lasts_from_30_s_to_its_track_length(reporting):
     ]
 
 
-def test_an_estimate_depends_only_on_the_listeners_earlier_play(reporting):
+def test_a_length_estimate_uses_only_the_same_listeners_previous_play(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "skip", ms=0),
         a_play("2024-05-15T12:01Z", "before", ms=None, listener="zoe"),
@@ -54,7 +54,7 @@ def test_an_estimate_depends_only_on_the_listeners_earlier_play(reporting):
     assert reporting.shown("plays", "ms", listener="zoe") == [[210_000]]
 
 
-def test_an_estimate_can_depend_on_the_month_before(reporting):
+def test_a_length_estimate_uses_a_previous_play_of_the_month_before(reporting):
     reporting.store(
         a_play("2024-05-31T23:59Z", "may"), a_play("2024-06-01T00:01Z", "june", ms=None)
     )
@@ -64,7 +64,7 @@ def test_an_estimate_can_depend_on_the_month_before(reporting):
     ]  # fmt: skip
 
 
-def test_a_tracks_length_comes_from_the_play_else_features(reporting):
+def test_the_track_length_comes_from_the_play_or_else_from_features(reporting):
     reporting.know("own", duration_ms=60_000)
     reporting.know("features", duration_ms=60_000)
     reporting.store(
@@ -76,7 +76,7 @@ def test_a_tracks_length_comes_from_the_play_else_features(reporting):
     ]  # fmt: skip
 
 
-def test_0_ms_is_known_and_not_an_estimate(reporting):
+def test_a_play_of_0_ms_counts_as_known_not_as_estimated(reporting):
     reporting.store(a_play(NOON, ms=0))
 
     assert reporting.shown("plays", "ms", "minutes", "minutes_are_estimated", *RULES) == [
@@ -87,7 +87,7 @@ def test_0_ms_is_known_and_not_an_estimate(reporting):
     ]
 
 
-def test_minutes_are_rounded_after_the_sum(reporting):
+def test_minutes_are_rounded_only_after_summing(reporting):
     reporting.store(*plays_at(*[f"2024-05-15T12:0{n}Z" for n in range(3)], ms=100))
 
     # 3 x 100 ms are 0.005 minutes; each alone would round to 0.
@@ -114,7 +114,9 @@ def test_minutes_are_rounded_after_the_sum(reporting):
         (0, 2_000, None, [1, 0, 0, 1]),
     ],
 )
-def test_each_rule_counts_from_its_own_threshold(reporting, ms, length_ms, reason_end, counts):
+def test_each_counting_rule_includes_plays_at_its_threshold(
+    reporting, ms, length_ms, reason_end, counts
+):
     reporting.store(a_play(NOON, ms=ms, duration_ms=length_ms, reason_end=reason_end))
 
     assert reporting.shown("plays", *RULES) == [counts]
@@ -132,13 +134,15 @@ def test_each_rule_counts_from_its_own_threshold(reporting, ms, length_ms, reaso
         ("both", 200_000, False, False),
     ],
 )
-def test_a_skip_is_known_only_from_an_export(reporting, source, ms, skipped, is_skip):
+def test_only_export_records_count_as_skipped_or_not_skipped(
+    reporting, source, ms, skipped, is_skip
+):
     reporting.store(a_play(NOON, ms=ms, source=source, skipped=skipped))
 
     assert reporting.shown("plays", "is_skip") == [[is_skip]]
 
 
-def test_the_skip_rate_counts_only_plays_with_known_skips(reporting):
+def test_the_skip_rate_ignores_plays_with_no_skip_information(reporting):
     reporting.store(
         *plays_at("2024-05-15T12:00Z", ms=1_000),
         *plays_at("2024-05-16T12:00Z", "2024-05-16T13:00Z"),

@@ -11,7 +11,7 @@ def test_an_empty_database_has_no_row_in_any_view(reporting):
     assert {name: rows for name, rows in reporting.read_views().items() if rows} == {}
 
 
-def test_one_play_is_a_row_in_most_views(reporting):
+def test_one_play_has_rows_in_all_but_three_views(reporting):
     reporting.store(a_play(NOON))
     reporting.refresh()
 
@@ -22,7 +22,7 @@ def test_one_play_is_a_row_in_most_views(reporting):
     reporting.compare()
 
 
-def test_the_plays_of_another_listener_change_no_number(reporting):
+def test_plays_of_another_listener_change_none_of_my_figures(reporting):
     plays = [
         a_play("2024-05-15T12:00Z", "a"),
         a_play("2024-05-15T12:10Z", "b", ms=None),

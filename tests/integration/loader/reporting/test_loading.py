@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, a_play, features
 
 
-def test_views_follow_live_plays_then_their_export_then_features(reporting, load):
+def test_views_stay_correct_after_polls_then_an_export_then_features(reporting, load):
     load(a_batch(a_play(0, "one"), a_play(100, "two"), a_play(400, "three")))
 
     assert reporting.shown("plays", "ended_at", "ms", "is_skip", "length_ms") == [
@@ -37,7 +37,7 @@ def test_views_follow_live_plays_then_their_export_then_features(reporting, load
     reporting.compare()
 
 
-def test_a_repeated_upload_changes_nothing(reporting, load):
+def test_a_repeated_upload_leaves_every_view_unchanged(reporting, load):
     batch = a_batch(a_play(0, "one", ms_played=50_000), source=EXPORT, origin="history/me/1.zip")
     load(batch)
     reporting.refresh()

@@ -24,7 +24,7 @@ def big(reporting):
     return reporting
 
 
-def test_views_match_the_model_on_10_000_random_plays(big):
+def test_views_equal_the_python_model_for_10_000_random_plays(big):
     for zones in ZONES:
         for listener, zone in zones.items():
             big.listen_in(zone, listener)
@@ -33,7 +33,7 @@ def test_views_match_the_model_on_10_000_random_plays(big):
         big.compare()
 
 
-def test_days_months_and_years_add_up_for_each_rule(big):
+def test_totals_of_all_views_agree_for_each_counting_rule(big):
     big.listen_in("Europe/Berlin")
     big.refresh()
     views = big.read_views()

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.loader.reporting.stage import NOON, a_play, plays_at
 
 
-def test_plays_are_counted_by_platform_and_reason(reporting):
+def test_where_and_how_counts_plays_by_platform_country_and_end_reason(reporting):
     known: dict[str, Any] = {
         "platform": "ios",
         "country": "DE",
@@ -52,7 +52,7 @@ def test_a_context_has_the_type_of_its_uri(reporting, uri, kind):
     assert reporting.shown("plays", "context_type") == [[kind]]
 
 
-def test_a_mood_is_weighted_by_plays_and_names_its_coverage(reporting):
+def test_mood_averages_weight_by_plays_and_show_their_features_coverage(reporting):
     reporting.know("loud", energy=0.9, tempo=100, mode=1, loudness=-5)
     reporting.know("quiet", energy=0.3, tempo=None, mode=0, loudness=-20)
     reporting.know("only popular", popularity=50)
@@ -75,7 +75,7 @@ def test_a_mood_is_weighted_by_plays_and_names_its_coverage(reporting):
     assert coverage == [0, pytest.approx(0.6667, abs=0.0001)]
 
 
-def test_each_feature_counts_the_plays_for_which_it_is_known(reporting):
+def test_each_mood_average_skips_plays_whose_feature_is_unknown(reporting):
     reporting.know("loud", energy=0.9)
     reporting.know("quick", energy=0.3, tempo=120)
     reporting.store(

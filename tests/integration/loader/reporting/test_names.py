@@ -3,7 +3,7 @@
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 
-def test_the_api_names_the_artist_of_a_compilation(reporting):
+def test_an_artist_known_from_a_poll_replaces_various_artists(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "one", artist_name="Various Artists"),
         a_play("2019-01-01T12:00Z", "one", artist_name="Nina", listener="zoe", source="both"),
@@ -19,7 +19,7 @@ def test_the_api_names_the_artist_of_a_compilation(reporting):
     assert reporting.shown("together", "artist_name", "other_listener") == [["Nina", "zoe"]]
 
 
-def test_the_newest_record_names_a_track(reporting):
+def test_a_track_takes_its_name_from_its_newest_poll_record(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", track_name="Old", ms=None),
         a_play("2024-05-16T12:00Z", track_name="New", album_name="Deluxe", ms=None),
@@ -30,7 +30,7 @@ def test_the_newest_record_names_a_track(reporting):
     assert reporting.shown("plays", "track_name", "album_name") == [["New", "Deluxe"]] * 3
 
 
-def test_names_match_in_any_case_and_normal_form(reporting):
+def test_names_match_in_any_case_and_unicode_normal_form(reporting):
     names = (
         "Tr\u00e4umerei",
         "Tra\u0308umerei",
@@ -50,7 +50,7 @@ def test_names_match_in_any_case_and_normal_form(reporting):
     assert reporting.shown("diversity", "artists", "tracks", "albums") == [[1, 1, 6]]
 
 
-def test_the_spelling_of_most_tracks_is_shown(reporting):
+def test_an_artist_is_shown_in_the_spelling_that_most_tracks_use(reporting):
     reporting.store(
         *[a_play(f"2024-05-15T12:0{n}Z", "loud", artist_name="ABBA!", track_name="x")
           for n in range(4)],
@@ -65,7 +65,7 @@ def test_the_spelling_of_most_tracks_is_shown(reporting):
     ]  # fmt: skip
 
 
-def test_names_that_are_equal_only_when_joined_stay_separate(reporting):
+def test_items_stay_separate_if_only_their_concatenated_names_match(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "1", artist_name="ab", track_name="c", album_name="cd"),
         a_play("2024-05-15T12:10Z", "2", artist_name="a", track_name="bc", album_name="bcd"),
@@ -83,7 +83,7 @@ def test_names_that_are_equal_only_when_joined_stay_separate(reporting):
     reporting.compare()
 
 
-def test_a_track_without_an_album_is_in_no_album(reporting):
+def test_a_track_without_an_album_is_not_in_view_albums(reporting):
     reporting.store(a_play(NOON, "single", album_name=None), a_play(NOON + MINUTE, "other"))
 
     assert reporting.shown("albums", "album_name") == [["Album other"]]

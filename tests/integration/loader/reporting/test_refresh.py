@@ -35,7 +35,7 @@ def sessions(reporting):
     return reporting.shown("sessions", "listened_month", "plays_all")
 
 
-def test_a_late_play_shortens_an_estimate_in_the_next_month(computed):
+def test_a_late_play_shortens_a_length_estimate_in_the_next_month(computed):
     computed.store(a_play("2024-05-31T23:59Z", "late", ms=5_000))
 
     assert june(computed) == [[180_000, 1]]
@@ -43,7 +43,7 @@ def test_a_late_play_shortens_an_estimate_in_the_next_month(computed):
     computed.compare()
 
 
-def test_a_deleted_play_lengthens_an_estimate_and_splits_a_session(computed):
+def test_deleting_a_play_lengthens_an_estimate_and_splits_a_session(computed):
     computed.database.run("DELETE FROM listening_history WHERE track_uri = 'spotify:track:may'")
 
     assert june(computed) == [[900_000, 1]]
@@ -52,7 +52,7 @@ def test_a_deleted_play_lengthens_an_estimate_and_splits_a_session(computed):
     computed.compare()
 
 
-def test_a_late_play_shortens_an_estimate_weeks_after_it(computed):
+def test_a_late_play_shortens_a_length_estimate_three_weeks_later(computed):
     days = 24 * 3_600_000
     computed.store(
         a_play("2026-01-20T12:00Z", "endless", ms=None, duration_ms=24 * days),
@@ -70,7 +70,7 @@ def test_a_late_play_shortens_an_estimate_weeks_after_it(computed):
     computed.compare()
 
 
-def test_an_upgrade_replaces_an_estimate(computed):
+def test_an_export_record_replaces_an_estimated_length(computed):
     computed.database.run(
         "UPDATE listening_history SET ms_played = 29000, source = 'both', reason_end = 'fwdbtn', "
         "skipped = true WHERE track_uri = 'spotify:track:june'"
@@ -82,7 +82,7 @@ def test_an_upgrade_replaces_an_estimate(computed):
     computed.compare()
 
 
-def test_a_play_that_moves_leaves_its_month_for_another(computed):
+def test_a_play_moved_to_another_month_is_removed_from_the_old_one(computed):
     computed.store(a_play("2024-07-10T12:00Z", "early", ms=0))
     computed.refresh()
 
@@ -98,7 +98,7 @@ def test_a_play_that_moves_leaves_its_month_for_another(computed):
     computed.compare()
 
 
-def test_each_changed_column_of_a_play_reaches_the_views(computed):
+def test_a_change_to_any_column_of_a_play_updates_the_views(computed):
     for change in (
         "ms_played = 29000, source = 'both'", "source = 'extended-history'", "skipped = true",
         "ms_played = 30000", "skipped = false", "duration_ms = 31000", "reason_end = 'trackdone'",
@@ -115,7 +115,7 @@ def test_each_changed_column_of_a_play_reaches_the_views(computed):
         assert (change, computed.wrong_views()) == (change, {})
 
 
-def test_each_changed_feature_reaches_the_views(computed):
+def test_a_change_to_any_feature_updates_the_views(computed):
     computed.know("june", duration_ms=None)
     computed.database.run("UPDATE listening_history SET duration_ms = NULL")
     computed.refresh()
@@ -127,7 +127,7 @@ def test_each_changed_feature_reaches_the_views(computed):
         assert (change, computed.wrong_views()) == (change, {})
 
 
-def test_a_new_length_reaches_all_plays_of_its_track(computed):
+def test_a_new_track_length_updates_all_plays_of_that_track(computed):
     computed.store(
         a_play("2024-05-20T12:00Z", "long", ms=None),
         a_play("2023-05-20T12:00Z", "long", ms=None, listener="zoe"),
@@ -154,7 +154,7 @@ def test_a_new_length_reaches_all_plays_of_its_track(computed):
     computed.compare()
 
 
-def test_new_or_changed_features_are_shown(computed):
+def test_new_and_changed_features_appear_in_the_views(computed):
     computed.know("june", energy=0.5)
 
     assert computed.shown("mood_by_hour", "hour", "plays_with_features")[0] == [0, 1]
@@ -166,7 +166,7 @@ def test_new_or_changed_features_are_shown(computed):
     computed.compare()
 
 
-def test_a_record_of_another_listener_names_the_artist_of_a_compilation(reporting):
+def test_another_listeners_poll_can_replace_various_artists(reporting):
     reporting.store(*[
         a_play(at, "one", artist_name="Various Artists")
         for at in ("2022-01-01T12:00Z", "2024-05-01T12:00Z")
@@ -184,7 +184,7 @@ def test_a_record_of_another_listener_names_the_artist_of_a_compilation(reportin
     reporting.compare()
 
 
-def test_a_new_spelling_is_shown_in_every_month(reporting):
+def test_a_new_spelling_of_a_name_is_shown_in_every_month(reporting):
     reporting.store(a_play("2022-01-01T12:00Z", "one", artist_name="nina"))
     assert reporting.shown("artists_by_month", "artist_name") == [["nina"]]
 
@@ -197,7 +197,7 @@ def test_a_new_spelling_is_shown_in_every_month(reporting):
     reporting.compare()
 
 
-def test_a_new_time_zone_moves_the_whole_history(computed):
+def test_a_new_time_zone_recomputes_the_listeners_whole_history(computed):
     computed.listen_in("Asia/Kolkata")
 
     assert sessions(computed) == [[JUNE, 1], [JUNE, 2]]
@@ -214,7 +214,7 @@ def test_a_new_time_zone_moves_the_whole_history(computed):
     computed.compare()
 
 
-def test_a_refresh_in_parts_gives_the_same_result(computed):
+def test_a_refresh_one_month_at_a_time_gives_the_same_result(computed):
     computed.listen_in("Asia/Kolkata")
     computed.store(*[a_play(f"202{year}-01-01T12:00Z", "early") for year in range(4)])
     left = [computed.database.run("SELECT derived.refresh(2)")[0][0] for _ in range(4)]
@@ -242,7 +242,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.items(), ids=DAMAGE)
-def test_a_rebuild_repairs_any_damage(computed, damage):
+def test_a_rebuild_repairs_damaged_derived_tables(computed, damage):
     table, wrong = damage
     right = computed.read_derived()
     computed.owner.run(f"UPDATE derived.{table} SET {wrong}")  # noqa: S608 - our own words
@@ -254,7 +254,7 @@ def test_a_rebuild_repairs_any_damage(computed, damage):
 
 
 @pytest.mark.parametrize("change", ["names", "features"])
-def test_very_many_changed_tracks_are_refreshed_together(computed, change):
+def test_a_refresh_handles_5001_changed_tracks_at_once(computed, change):
     many = [f"many{number}" for number in range(5_001)]
     if change == "features":
         computed.insert("track_features", [
@@ -295,7 +295,7 @@ def test_changed_tracks_make_only_their_own_months_stale(computed, change):
     assert computed.reader.run(stale) == [["me", 0], ["zoe", 1]]
 
 
-def test_the_newest_months_come_first(computed):
+def test_a_refresh_starts_with_the_newest_months(computed):
     computed.listen_in("Asia/Kolkata")
     computed.listen_in("UTC")
     computed.store(a_play("2020-01-01T12:00Z"), a_play("2024-06-02T12:00Z", "new", ms=0))
@@ -305,7 +305,7 @@ def test_the_newest_months_come_first(computed):
     assert computed.reader.run(review) == [[MAY, 2], [JUNE, 2]]
 
 
-def test_an_update_that_changes_no_figure_marks_no_month(computed):
+def test_an_update_that_affects_no_figure_makes_no_month_stale(computed):
     computed.know("june", duration_ms=None, popularity=5)
     computed.database.run("UPDATE listening_history SET popularity = 5")
     computed.database.run("UPDATE track_features SET popularity = 6")
@@ -313,7 +313,7 @@ def test_an_update_that_changes_no_figure_marks_no_month(computed):
     assert computed.database.run("SELECT months FROM derived.waiting(now())") == [[0]]
 
 
-def test_only_the_loader_can_use_the_derived_schema(computed, connect):
+def test_no_role_except_the_loader_can_use_schema_derived(computed, connect):
     for role, statement in [
         ("reader", "SELECT * FROM derived.hour"),
         ("reader", "SELECT derived.refresh(1)"),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play, plays_at
 
 
-def test_a_month_lists_its_new_artists_and_tracks(reporting):
+def test_discovery_counts_the_new_artists_and_tracks_of_each_month(reporting):
     reporting.store(
         a_play("2024-04-30T12:00Z", "old", artist_name="A", album_name="L"),
         a_play("2024-05-01T12:00Z", "old", artist_name="A", album_name="L"),
@@ -25,7 +25,7 @@ def test_a_month_lists_its_new_artists_and_tracks(reporting):
     ]  # fmt: skip
 
 
-def test_a_month_in_review_names_its_tops_and_the_month_before(reporting):
+def test_a_month_review_shows_its_top_items_and_the_month_before(reporting):
     reporting.store(
         a_play("2024-03-31T12:00Z", "march"),
         a_play("2024-04-30T12:00Z", "april", ms=90_000),
@@ -58,7 +58,7 @@ def test_a_month_in_review_names_its_tops_and_the_month_before(reporting):
     ]  # fmt: skip
 
 
-def test_a_year_in_review_sums_its_months(reporting):
+def test_a_year_review_is_the_sum_of_its_months(reporting):
     reporting.store(
         a_play("2022-12-31T12:00Z", "a"),
         *plays_at("2023-01-01T12:00Z", "2023-06-15T12:00Z", "2023-12-31T12:00Z"),
@@ -74,7 +74,7 @@ def test_a_year_in_review_sums_its_months(reporting):
     ]  # fmt: skip
 
 
-def test_ties_in_a_review_go_by_minutes_then_names(reporting):
+def test_ties_in_a_review_are_broken_by_minutes_then_name(reporting):
     reporting.store(
         a_play("2024-05-01T12:00Z", "B", ms=100_000),
         a_play("2024-05-02T12:00Z", "a", ms=100_000),
@@ -89,7 +89,7 @@ def test_ties_in_a_review_go_by_minutes_then_names(reporting):
     ]  # fmt: skip
 
 
-def test_milestones_are_reached_by_plays_of_30_s(reporting):
+def test_milestones_count_only_plays_of_30_s_or_more(reporting):
     plays = [a_play(NOON + n * MINUTE, f"t{n:03}", ms=30_000) for n in range(101)]
     reporting.store(a_play(NOON - MINUTE, "skip", ms=29_999), *plays)
 
@@ -101,7 +101,7 @@ def test_milestones_are_reached_by_plays_of_30_s(reporting):
     ]  # fmt: skip
 
 
-def test_a_milestone_among_simultaneous_plays_is_the_lowest_uri(reporting):
+def test_of_simultaneous_plays_the_lowest_uri_counts_first_for_a_milestone(reporting):
     reporting.store(a_play(NOON, "b"), a_play(NOON, "a"))
 
     assert reporting.shown("milestones", "milestone", "track_name") == [[1, "Title a"]]

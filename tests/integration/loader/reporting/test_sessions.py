@@ -20,7 +20,7 @@ def test_a_pause_of_more_than_half_an_hour_ends_a_session(reporting):
     ]  # fmt: skip
 
 
-def test_a_session_belongs_to_the_day_month_and_year_of_its_start(reporting):
+def test_a_session_counts_in_the_day_month_and_year_of_its_start(reporting):
     reporting.listen_in("Europe/Berlin")
     reporting.store(
         *[a_play(f"2023-12-31T{time}Z", ms=60_000) for time in ("22:40", "22:59:30", "23:20")],
@@ -36,7 +36,7 @@ def test_a_session_belongs_to_the_day_month_and_year_of_its_start(reporting):
     ]  # fmt: skip
 
 
-def test_a_session_whose_first_play_ends_after_midnight_belongs_to_the_evening(reporting):
+def test_a_session_started_before_midnight_counts_on_that_evening(reporting):
     reporting.store(a_play("2024-06-01T00:01Z", ms=120_000), a_play("2024-06-01T00:20Z", "b"))
 
     assert reporting.shown("sessions", "listened_date", "listened_month", "hour", "plays_all") == [
@@ -47,7 +47,7 @@ def test_a_session_whose_first_play_ends_after_midnight_belongs_to_the_evening(r
     ]
 
 
-def test_a_session_can_last_over_a_whole_month(reporting):
+def test_a_session_can_span_more_than_a_month(reporting):
     fifteen_days = 15 * 24 * 3_600_000
     reporting.store(
         a_play("2024-01-31T23:59Z"),
@@ -67,7 +67,7 @@ def test_simultaneous_plays_form_one_session_ordered_by_uri(reporting):
     assert reporting.shown("sessions", "started_at", "plays_all") == [[NOON - 2 * MINUTE, 2]]
 
 
-def test_a_play_of_another_listener_does_not_bridge_a_pause(reporting):
+def test_a_play_of_another_listener_does_not_continue_a_session(reporting):
     reporting.store(
         a_play(NOON), a_play(NOON + 20 * MINUTE, listener="zoe"), a_play(NOON + 50 * MINUTE)
     )

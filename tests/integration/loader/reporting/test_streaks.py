@@ -26,7 +26,7 @@ def test_a_day_without_plays_ends_a_streak(reporting):
     ]  # fmt: skip
 
 
-def test_each_rule_has_its_own_streaks(reporting):
+def test_streaks_are_computed_separately_for_each_counting_rule(reporting):
     reporting.store(
         a_play("2024-05-01T12:00Z", ms=30_000),
         a_play("2024-05-02T12:00Z", ms=29_999),
@@ -55,7 +55,7 @@ def test_each_rule_has_its_own_streaks(reporting):
         ("2024-05-01T13:00Z", None, {}, [["2024-05-01", "2024-05-04", 2, 2]]),
     ],
 )
-def test_a_streak_continues_over_days_in_an_open_gap(reporting, start, end, columns, found):
+def test_days_in_an_open_gap_do_not_end_a_streak(reporting, start, end, columns, found):
     reporting.store(*plays_at("2024-05-01T12:00Z", "2024-05-04T12:00Z"))
     reporting.gap(start, end, **columns)
 
@@ -63,14 +63,14 @@ def test_a_streak_continues_over_days_in_an_open_gap(reporting, start, end, colu
     assert streaks(reporting) == (found or broken)
 
 
-def test_a_day_in_a_gap_that_has_a_play_counts(reporting):
+def test_a_day_with_a_play_counts_in_a_streak_despite_an_open_gap(reporting):
     reporting.store(*plays_at("2024-05-01T12:00Z", "2024-05-02T12:00Z", "2024-05-04T12:00Z"))
     reporting.gap("2024-05-02T11:00Z", "2024-05-04T11:00Z")
 
     assert streaks(reporting) == [["2024-05-01", "2024-05-04", 3, 1]]
 
 
-def test_days_in_a_gap_are_local_days(reporting):
+def test_streaks_take_the_days_of_a_gap_in_local_time(reporting):
     reporting.listen_in("Asia/Kolkata")
     reporting.store(*plays_at("2024-05-01T18:29Z", "2024-05-02T18:30Z"))  # 1 May, 3 May
     reporting.gap("2024-05-02T18:00Z", "2024-05-02T18:30Z")
@@ -79,14 +79,14 @@ def test_days_in_a_gap_are_local_days(reporting):
 
 
 @pytest.mark.parametrize(("days_ago", "is_current"), [(0, True), (1, True), (2, False)])
-def test_a_streak_to_yesterday_or_today_is_current(reporting, days_ago, is_current):
+def test_a_streak_that_ended_today_or_yesterday_is_current(reporting, days_ago, is_current):
     ((now,),) = reporting.reader.run("SELECT now()")
     reporting.store(a_play(now - timedelta(days=days_ago)))
 
     assert reporting.shown("streaks", "is_current") == [[is_current]] * 3
 
 
-def test_a_streak_is_current_if_all_later_days_are_unknown(reporting):
+def test_a_streak_stays_current_if_all_days_since_are_in_an_open_gap(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
     reporting.store(a_play(now - timedelta(days=5)))
     reporting.gap(now - timedelta(days=5), None)
@@ -94,7 +94,7 @@ def test_a_streak_is_current_if_all_later_days_are_unknown(reporting):
     assert reporting.shown("streaks", "is_current", "unknown_days") == [[True, 0]] * 3
 
 
-def test_today_is_the_listeners_local_day(reporting):
+def test_a_current_streak_takes_today_from_the_listeners_time_zone(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
     # Two days ago in UTC; at 14 hours ahead or 12 behind, one of the two sees another distance.
     reporting.store(

@@ -47,14 +47,14 @@ from tests.integration.loader.reporting.stage import a_play, plays_at
         ),
     ],
 )
-def test_a_play_counts_in_the_hour_of_its_local_end(reporting, zone, instants, hours):
+def test_a_play_counts_in_the_local_hour_in_which_it_ended(reporting, zone, instants, hours):
     reporting.listen_in(zone or "Asia/Kolkata", listener="me" if zone else "zoe")
     reporting.store(*plays_at(*instants))
 
     assert reporting.shown("listening_by_hour", "listened_date", "hour", "plays_all") == hours
 
 
-def test_days_begin_at_the_local_midnight_before_and_after_a_clock_change(reporting):
+def test_days_begin_at_local_midnight_around_a_dst_change(reporting):
     reporting.listen_in("Europe/Berlin")
     reporting.store(
         *plays_at(
@@ -70,7 +70,7 @@ def test_days_begin_at_the_local_midnight_before_and_after_a_clock_change(report
     ]  # fmt: skip
 
 
-def test_a_play_that_ends_at_midnight_belongs_to_the_new_day(reporting):
+def test_a_play_that_ends_at_midnight_counts_on_the_new_day(reporting):
     reporting.store(a_play("2024-06-01T00:00Z", ms=180_000), a_play("2024-05-31T23:59:59.999Z"))
 
     assert reporting.shown(
@@ -83,7 +83,7 @@ def test_a_play_that_ends_at_midnight_belongs_to_the_new_day(reporting):
     ]  # fmt: skip
 
 
-def test_a_year_begins_at_the_local_midnight(reporting):
+def test_a_year_begins_at_local_midnight(reporting):
     reporting.listen_in("Europe/Berlin")
     reporting.store(*plays_at("2023-12-31T22:59:59.999Z", "2023-12-31T23:00Z"))
 

@@ -79,7 +79,7 @@ def whole(cut: Cut) -> Part:
 
 @LAYOUTS
 @given(hours=hours, data=st.data())
-def test_a_complete_export_is_one_span(layout, hours, data):
+def test_a_complete_export_is_covered_as_one_span(layout, hours, data):
     plays = with_new_years(instants(hours))
 
     spans = covered(map(whole, layout(plays, data.draw)))
@@ -107,7 +107,7 @@ DAMAGES = st.sampled_from(["none", "none", "none", "dropped", "unreadable", "bro
 @LAYOUTS
 @settings(max_examples=300)
 @given(hours=hours, data=st.data())
-def test_no_span_covers_an_unread_play(layout, hours, data):
+def test_no_coverage_span_contains_a_play_that_was_not_read(layout, hours, data):
     cuts = layout(instants(hours), data.draw)
     done = [(cut, data.draw(DAMAGES)) for cut in cuts]
     parts = [part for cut, damage in done for part in damaged(cut, damage, data.draw)]
@@ -121,7 +121,7 @@ def test_no_span_covers_an_unread_play(layout, hours, data):
 
 
 @given(hours=hours, data=st.data())
-def test_a_lost_last_part_hides_at_most_three_days(hours, data):
+def test_a_lost_last_file_of_a_year_is_covered_for_at_most_three_days(hours, data):
     cuts = yearly(instants(hours), data.draw)
     done = [(cut, data.draw(st.sampled_from(["none", "dropped"]))) for cut in cuts]
 

@@ -67,7 +67,7 @@ layouts = st.sampled_from(
 
 
 @given(rows=rows, layout=layouts, raw=st.booleans(), size=st.integers(1, 400))
-def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
+def test_rows_are_the_same_for_any_chunk_size(rows, layout, raw, size):
     text = json.dumps(rows, ensure_ascii=not raw, **layout).encode()
 
     found = read(*in_chunks(text, size))
@@ -79,7 +79,7 @@ def test_rows_do_not_depend_on_the_chunks(rows, layout, raw, size):
     text=st.binary(max_size=200) | st.text('[]{},"\\ a1', max_size=60).map(str.encode),
     size=st.integers(1, 50),
 )
-def test_invalid_files_do_not_depend_on_the_chunks(text, size):
+def test_an_invalid_file_gives_the_same_result_for_any_chunk_size(text, size):
     assert read(*in_chunks(b"[" + text, size)) == read(b"[" + text)
 
 
@@ -92,7 +92,7 @@ def test_a_file_of_many_chunks_is_read_in_order():
     assert error is None
 
 
-def test_rows_are_scanned_only_at_the_end_or_at_faults(monkeypatch):
+def test_a_valid_file_is_scanned_token_by_token_only_at_its_end(monkeypatch):
     taken_apart = []
 
     def find(text):
@@ -109,7 +109,7 @@ def test_rows_are_scanned_only_at_the_end_or_at_faults(monkeypatch):
     assert sum(taken_apart) < 2_000
 
 
-def test_memory_does_not_grow_with_the_file():
+def test_memory_use_does_not_grow_with_file_size():
     start, row, end = b"[", a_file(a_row())[1:-1] + b",", b"{}]"
     chunk = row * 500
     tracemalloc.start()
@@ -133,7 +133,7 @@ def test_memory_does_not_grow_with_the_file():
     ],
 )
 @pytest.mark.parametrize("size", [1, 1_000_000])
-def test_harmless_deviations_are_read(text, size):
+def test_a_byte_order_mark_blanks_or_a_trailing_comma_are_accepted(text, size):
     assert read(*in_chunks(text, size)) == (plays(1), None)
 
 
@@ -176,13 +176,13 @@ WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
     ],
 )
 @pytest.mark.parametrize("size", [7, 1_000_000])
-def test_rows_before_a_truncation_are_read(text, lengths, size):
+def test_rows_before_the_cut_of_a_truncated_file_are_read(text, lengths, size):
     assert read(*in_chunks(text, size)) == (plays(*lengths), CUT_OFF)
 
 
 @pytest.mark.parametrize("size", [7, 1_000_000])
 @pytest.mark.parametrize("tail", [b"x", b"\0", WHOLE, b" " * 50 + b"]"])
-def test_rows_before_text_after_the_end_are_read(tail, size):
+def test_rows_are_read_despite_text_after_the_json_list(tail, size):
     found = read(*in_chunks(WHOLE + tail, size))
 
     assert found == (
@@ -204,7 +204,7 @@ def test_rows_before_text_after_the_end_are_read(tail, size):
     ],
 )
 @pytest.mark.parametrize("size", [7, 1_000_000])
-def test_a_broken_row_does_not_stop_its_file(broken, expected, size):
+def test_rows_after_a_malformed_row_are_read(broken, expected, size):
     first, last = a_file(a_row(ms_played=1))[:-1], a_file(a_row(ms_played=2))[1:]
 
     found = read(*in_chunks(first + b"," + broken + b"," + last, size))
@@ -236,7 +236,7 @@ def test_reading_stops_at_a_row_that_is_too_long(chunk_size):
     )
 
 
-def test_a_row_without_an_end_needs_little_memory():
+def test_a_row_that_never_ends_takes_little_memory():
     chunk = b"x" * (1 << 20)
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
     found: list[Any] = []

@@ -31,7 +31,7 @@ def parse(*rows):
     return parse_rows(json.dumps(rows)[1:-1].encode(), UPLOADED_AT)
 
 
-def test_a_current_row_becomes_a_play():
+def test_a_row_in_the_current_layout_becomes_a_play():
     (play,) = parse(a_row())
 
     assert play == {
@@ -52,7 +52,7 @@ def test_a_current_row_becomes_a_play():
     }
 
 
-def test_every_field_of_a_history_play_is_in_play():
+def test_every_field_of_an_export_row_is_a_field_of_play():
     assert set(HistoryPlay.__annotations__) <= set(Play.model_fields)
 
 
@@ -64,7 +64,7 @@ def test_personal_fields_of_the_old_layout_are_not_read():
     assert play == parse(a_row())[0]
 
 
-def test_only_the_required_fields_make_a_play():
+def test_a_row_with_only_the_required_fields_becomes_a_play():
     needed = {
         "ts": "2026-05-02T18:31:37Z",
         "ms_played": 0,
@@ -79,7 +79,7 @@ def test_only_the_required_fields_make_a_play():
 
 
 @pytest.mark.parametrize("written", ["174424.0", "1.74424e5", "174424"])
-def test_a_whole_number_may_be_written_as_a_float(written):
+def test_a_whole_number_can_be_written_as_a_float(written):
     row = json.dumps(a_row(ms_played=0)).replace('"ms_played": 0', f'"ms_played": {written}')
 
     found: Any = parse_rows(row.encode(), UPLOADED_AT)
@@ -93,7 +93,7 @@ def test_a_whole_number_may_be_written_as_a_float(written):
     ("written", "value"),
     [(None, None), (0, False), (1, True), ("", None), (True, True), (False, False)],
 )
-def test_flags_of_old_exports_are_read(written, value):
+def test_booleans_in_the_form_of_old_exports_are_read(written, value):
     (play,) = parse(a_row(skipped=written))
 
     assert play["skipped"] is value
@@ -167,7 +167,7 @@ def test_a_row_that_is_not_a_track_is_skipped(row, reason):
     assert parse(row) == [Skipped(reason)]
 
 
-def test_a_refused_layout_names_the_right_export():
+def test_the_refusal_of_a_wrong_export_says_which_export_to_request():
     asked_for = 'request the "Extended streaming history" at spotify.com/account/privacy'
 
     assert ACCOUNT_DATA.endswith(asked_for)
@@ -225,7 +225,7 @@ def test_a_refused_layout_names_the_right_export():
         ({"offline": " "}, "offline not true or false"),
     ],
 )
-def test_an_unreadable_row_is_quarantined_by_its_first_fault(changes, reason):
+def test_an_unreadable_row_is_quarantined_with_its_first_fault(changes, reason):
     row = a_row(**changes)
 
     assert parse(row) == [Quarantined(reason, row)]
@@ -238,16 +238,16 @@ def test_a_row_without_time_or_duration_is_quarantined(name):
     assert row.reason == f"{name} missing"
 
 
-@pytest.mark.parametrize("rubbish", [None, 7, True, "text", [], [["deep"]]])
+@pytest.mark.parametrize("rubbish", [None, 7, True, "text", [], [["deep"]]], ids=str)
 def test_a_row_that_is_not_an_object_is_quarantined(rubbish):
     assert parse(rubbish) == [Quarantined("not an object", rubbish)]
 
 
-def test_an_object_with_other_fields_is_quarantined():
+def test_an_object_without_export_fields_is_quarantined():
     assert parse({"a": 1}) == [Quarantined("ts missing", {"a": 1})]
 
 
-def test_clocks_may_be_wrong_by_a_day():
+def test_a_play_up_to_a_day_after_the_upload_is_accepted():
     just = UPLOADED_AT + timedelta(days=1)
 
     (play,) = parse(a_row(ts=just.isoformat()))
@@ -255,7 +255,7 @@ def test_clocks_may_be_wrong_by_a_day():
     assert play["played_at"] == just
 
 
-def test_a_broken_row_does_not_stop_its_neighbours():
+def test_rows_around_an_unreadable_row_are_read():
     rows = parse(a_row(ms_played=1), 7, a_row(ms_played=2), a_trackless_row(), a_row(ms_played=3))
 
     assert [type(row).__name__ for row in rows] == [
@@ -269,7 +269,7 @@ def test_a_broken_row_does_not_stop_its_neighbours():
 
 
 @pytest.mark.parametrize("text", [b'{"a":', b"{} {}", b"]", b'"\xff"', rb'"\ud800"'])
-def test_text_without_a_list_is_refused(text):
+def test_malformed_json_between_rows_is_refused(text):
     with pytest.raises(ValidationError):
         parse_rows(text, UPLOADED_AT)
 
@@ -298,7 +298,7 @@ def test_a_deeply_nested_row_is_quarantined():
     assert unparsed(deepest) == Quarantined("not valid JSON", json.loads(deepest))
 
 
-def test_unused_long_fields_are_not_validated_again(monkeypatch):
+def test_long_unused_fields_are_not_serialized_to_name_a_fault(monkeypatch):
     written = []
 
     def write(value):

@@ -32,7 +32,7 @@ EVENT: dict[str, Any] = {
 }
 
 
-def test_an_event_of_s3_is_read():
+def test_an_s3_event_gives_its_bucket_key_and_version():
     upload = read_event(json.dumps(EVENT), "archive")
 
     assert upload == Upload(
@@ -48,7 +48,7 @@ def test_an_event_of_s3_is_read():
     )
 
 
-def test_an_event_needs_only_bucket_key_and_version():
+def test_an_s3_event_needs_only_bucket_key_and_version():
     before = datetime.now(UTC)
     event = {
         "detail-type": "Object Created",
@@ -86,6 +86,6 @@ def test_an_event_needs_only_bucket_key_and_version():
     ],
     ids=["no JSON", "empty", "deletion", "no bucket", "other prefix", "other bucket"],
 )
-def test_other_messages_are_refused(body, fault):
+def test_a_message_that_is_no_upload_event_is_refused(body, fault):
     with pytest.raises(MessageError, match=fault):
         read_event(body, "archive")

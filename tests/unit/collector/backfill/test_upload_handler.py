@@ -47,7 +47,7 @@ def failures(context, *messages):
 ENVIRONMENT = {"ARCHIVE_BUCKET": "shelf", "COLLECTED_PLAYS_QUEUE_URL": "q", "LISTENERS": "me,jane"}
 
 
-def test_the_backfill_reads_its_three_settings():
+def test_the_backfill_reads_bucket_queue_and_listeners_from_the_environment():
     settings = BackfillSettings.from_environment(ENVIRONMENT)
 
     assert settings == BackfillSettings(
@@ -62,7 +62,7 @@ def test_invalid_listener_names_are_refused(listeners):
         BackfillSettings.from_environment({**ENVIRONMENT, "LISTENERS": listeners})
 
 
-def test_an_upload_becomes_plays_and_a_report(backfill):
+def test_an_upload_is_published_as_plays_and_a_report(backfill):
     key = "history/jane/my data+ü.zip"
     upload = a_zip({"MyData/endsong_0.json": a_file(a_row(), a_row(), a_trackless_row())})
 
@@ -76,13 +76,13 @@ def test_an_upload_becomes_plays_and_a_report(backfill):
 
 
 @pytest.mark.parametrize("name", ["endsong_0.json", "ENDSONG.JSON", "endsong.Json"])
-def test_a_file_without_a_folder_belongs_to_the_default_listener(backfill, name):
+def test_an_upload_outside_a_listener_folder_is_the_default_listeners(backfill, name):
     (batch,) = backfill(f"history/{name}", a_file(a_row()))
 
     assert (batch.listener, len(batch.plays)) == ("me", 1)
 
 
-def test_the_version_of_the_event_is_read(backfill, cloud):
+def test_the_object_version_named_in_the_event_is_read(backfill, cloud):
     first = cloud.upload("history/endsong.json", a_file(a_row(ms_played=1)))
     cloud.upload("history/endsong.json", a_file(a_row(ms_played=2)))
 
@@ -91,7 +91,7 @@ def test_the_version_of_the_event_is_read(backfill, cloud):
     assert [play.ms_played for play in batch.plays] == [1]
 
 
-def test_unreadable_rows_are_kept_in_quarantine(backfill, cloud):
+def test_unreadable_rows_are_stored_in_a_quarantine_object(backfill, cloud):
     (batch,) = backfill("history/endsong.json", a_file(a_row(), a_row(ms_played=-1)))
 
     kept = json.loads(cloud.read(f"quarantine/me/{batch.origin}.jsonl"))
@@ -99,7 +99,7 @@ def test_unreadable_rows_are_kept_in_quarantine(backfill, cloud):
     assert "203.0.113.7" not in json.dumps(kept)
 
 
-def test_a_good_upload_has_no_quarantine(backfill, cloud):
+def test_an_upload_without_unreadable_rows_stores_no_quarantine(backfill, cloud):
     backfill("history/endsong.json", a_file(a_row(), a_trackless_row()))
 
     assert cloud.keys() == ["history/endsong.json"]
@@ -165,7 +165,7 @@ def test_a_file_without_history_is_not_downloaded(backfill):
         ("AccessDenied", "S3 does not let the backfill read it"),
     ],
 )
-def test_an_upload_that_s3_refuses_forever_is_reported(backfill, code, reason):
+def test_an_upload_that_s3_refuses_permanently_is_reported(backfill, code, reason):
     refuse_to_download(code)
 
     (batch,) = backfill("history/endsong.json", a_file(a_row()))
@@ -174,7 +174,7 @@ def test_an_upload_that_s3_refuses_forever_is_reported(backfill, code, reason):
 
 
 @pytest.mark.parametrize("key", ["history/endsong.json", "history/me/endsong.json"])
-def test_without_a_default_listener_the_first_one_gets_the_report(backfill, key, monkeypatch):
+def test_if_me_is_not_deployed_the_first_listener_gets_the_report(backfill, key, monkeypatch):
     monkeypatch.setenv("LISTENERS", "zoe,anna")
 
     (batch,) = backfill(key, a_file(a_row()))
@@ -184,11 +184,11 @@ def test_without_a_default_listener_the_first_one_gets_the_report(backfill, key,
 
 
 @pytest.mark.parametrize("key", ["history/jane/", "history/", "history/jane/old.zip/"])
-def test_the_marker_of_a_folder_is_skipped(backfill, key):
+def test_an_s3_folder_marker_is_skipped(backfill, key):
     assert backfill(key, b"") == []
 
 
-def test_the_longest_key_loads_and_has_a_quarantine(backfill, cloud):
+def test_an_upload_with_the_longest_s3_key_loads_with_quarantine(backfill, cloud):
     key = f"history/me/{'ü' * 504}.json"
 
     (batch,) = backfill(key, a_file(a_row(), 7))
@@ -200,7 +200,7 @@ def test_the_longest_key_loads_and_has_a_quarantine(backfill, cloud):
     assert json.loads(cloud.read(kept))["record"] == 7
 
 
-def test_a_slow_upload_ends_in_a_report(backfill, context):
+def test_an_upload_that_exceeds_the_time_limit_is_reported(backfill, context):
     left = iter([900_000, 90_000, 90_000, 89_999])
     context.get_remaining_time_in_millis = lambda: next(left)
     names = [f"Streaming_History_Audio_2024_{n}.json" for n in range(2)]
@@ -215,7 +215,7 @@ def test_a_slow_upload_ends_in_a_report(backfill, context):
 POISON = {"messageId": "m2", "body": "{}", "eventSource": "aws:sqs"}
 
 
-def test_a_message_without_an_event_fails_alone(cloud, context):
+def test_only_the_message_without_an_s3_event_fails(cloud, context):
     version = cloud.upload("history/endsong.json", a_file(a_row()))
 
     failed = failures(context, POISON, a_message("history/endsong.json", version))
@@ -224,11 +224,11 @@ def test_a_message_without_an_event_fails_alone(cloud, context):
     assert len(cloud.messages()) == 1
 
 
-def test_a_single_message_may_fail(cloud, context):
+def test_an_event_whose_only_message_fails_reports_it(cloud, context):
     assert failures(context, POISON) == ["m2"]
 
 
-def test_a_failure_of_s3_is_retried_by_the_queue(cloud, context):
+def test_a_failure_of_s3_fails_the_message_so_that_sqs_retries_it(cloud, context):
     refuse_to_download("SlowDown")
     version = cloud.upload("history/endsong.json", a_file(a_row()))
 
@@ -236,12 +236,12 @@ def test_a_failure_of_s3_is_retried_by_the_queue(cloud, context):
     assert cloud.messages() == []
 
 
-def test_a_failure_of_sqs_is_retried_by_the_queue(cloud, context, monkeypatch):
+def test_a_failure_of_sqs_fails_the_message_so_that_sqs_retries_it(cloud, context, monkeypatch):
     monkeypatch.setenv("COLLECTED_PLAYS_QUEUE_URL", cloud.queue_url + "-gone")
     version = cloud.upload("history/endsong.json", a_file(a_row()))
 
     assert failures(context, a_message("history/endsong.json", version)) == ["m1"]
 
 
-def test_wire_runs_once(cloud):
+def test_the_backfill_is_wired_once_per_container(cloud):
     assert upload_handler.wire() is upload_handler.wire()

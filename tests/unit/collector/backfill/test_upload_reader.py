@@ -51,7 +51,7 @@ def read_zip(**files):
     return Reading(a_zip({f"{name}.json": content for name, content in files.items()}))
 
 
-def test_every_row_is_counted_in_its_bucket():
+def test_every_row_is_counted_as_published_skipped_or_quarantined():
     reading = read_loose(
         a_row(),
         a_trackless_row(episode_name="Pilot"),
@@ -121,11 +121,11 @@ WHOLE_SPAN = days("2019-01-01", "2022-01-01")
                      [days("2020-01-01", "2020-01-01")], id="videos"),
     ],
 )  # fmt: skip
-def test_the_report_has_the_spans_of_complete_music_files(files, spans):
+def test_the_report_contains_the_spans_of_complete_music_files(files, spans):
     assert list(read_zip(**files).report.spans) == spans
 
 
-def test_the_report_has_the_first_and_last_play_of_any_file():
+def test_the_reports_first_and_last_play_include_damaged_files():
     report = read_zip(
         endsong_0=WHOLE[:-20],
         endvideo_1=a_file(*played("2017-01-01"), 7),
@@ -136,13 +136,13 @@ def test_the_report_has_the_first_and_last_play_of_any_file():
     assert report.last_played_at == datetime(2022, 1, 1, tzinfo=UTC)
 
 
-def test_a_report_without_plays_has_no_first_play():
+def test_a_report_without_plays_has_no_first_or_last_play():
     report = read_loose(a_trackless_row()).report
 
     assert (report.first_played_at, report.last_played_at) == (None, None)
 
 
-def test_an_unusual_id_loads_and_is_counted():
+def test_a_play_with_an_unusual_id_is_published_and_counted():
     unusual = ("short", "a-b", "A_1", "1" * 65, "1" * 21 + "-", "null")
     report = read_loose(
         a_row(), *(a_row(spotify_track_uri=f"spotify:track:{one}") for one in unusual)
@@ -152,7 +152,7 @@ def test_an_unusual_id_loads_and_is_counted():
     assert report.quarantined == {"track uri without an id": 1}
 
 
-def test_each_file_has_its_own_counts():
+def test_the_report_counts_the_rows_of_each_file():
     reading = read_zip(
         endsong_1=a_file(a_row(), a_row(), a_trackless_row()), endsong_0=a_file(a_row(), 7)
     )
@@ -165,7 +165,7 @@ def test_each_file_has_its_own_counts():
     assert reading.report.rows_in == 5
 
 
-def test_quarantine_holds_file_row_reason_and_record():
+def test_a_quarantined_row_is_stored_with_file_row_number_and_reason():
     bad = a_row(ms_played=-1, username="jane", user_agent_decrypted="Mozilla")
 
     reading = read_loose(a_row(), a_trackless_row(), bad, a_row(), float("nan"))
@@ -181,7 +181,7 @@ def test_quarantine_holds_file_row_reason_and_record():
     ]
 
 
-def test_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
+def test_unreadable_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
     copied = []
 
     def copy(record):
@@ -197,7 +197,7 @@ def test_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
     assert [line["record"] for line in reading.quarantine] == [1, 2]
 
 
-def test_row_numbers_continue_over_chunks():
+def test_row_numbers_continue_across_chunks():
     rows: list[Any] = [a_row()] * 3_000
     rows[2_500] = 7
 
@@ -206,7 +206,7 @@ def test_row_numbers_continue_over_chunks():
     assert [line["row"] for line in reading.quarantine] == [2_501]
 
 
-def test_a_bad_file_does_not_stop_the_upload():
+def test_an_unreadable_file_does_not_stop_the_upload():
     reading = read_zip(
         endsong_0=b"",
         endsong_1=a_file(a_row(), a_row())[:-20],
@@ -227,7 +227,7 @@ def test_a_bad_file_does_not_stop_the_upload():
     )
 
 
-def test_a_latin_1_file_loads_except_non_ascii_rows():
+def test_a_latin_1_file_is_read_except_for_non_ascii_rows():
     text = a_file(a_row(), a_row(master_metadata_track_name="Café")).decode().encode("latin-1")
 
     reading = Reading(io.BytesIO(text), "endsong.json")
@@ -241,7 +241,7 @@ def test_a_latin_1_file_loads_except_non_ascii_rows():
     )
 
 
-def test_a_report_on_many_bad_files_fits_into_a_message():
+def test_a_report_on_many_unreadable_files_fits_into_one_message():
     names = ["\x01" * 80 + f"{n:0200}endsong.json" for n in range(300)]
 
     reading = Reading(a_zip(dict.fromkeys(names, b"")))
@@ -280,7 +280,7 @@ LINE = b'{"file":"endsong_0.json","row":1,"reason":"not an object","record":7}\n
         pytest.param("KEPT_ROWS", 2, [7, 7], [], id="exactly full"),
     ],
 )
-def test_rows_beyond_the_quarantine_limit_are_only_counted(
+def test_unreadable_rows_beyond_the_quarantine_limit_are_only_counted(
     monkeypatch, limit, most, numbers, unkept
 ):
     monkeypatch.setattr(upload_reader, limit, most)
@@ -296,7 +296,7 @@ def test_rows_beyond_the_quarantine_limit_are_only_counted(
     ]
 
 
-def test_a_small_zip_bomb_of_rows_fills_no_disk():
+def test_at_most_10_000_of_100_000_unreadable_rows_are_stored():
     upload = a_zip({"endsong_0.json": b"[" + b"1," * 99_999 + b"1]"})
 
     reading = Reading(upload)
@@ -324,7 +324,7 @@ TOO_LATE = (
         pytest.param(99, [False, False, False, True, True], 2, TOO_LATE, id="time"),
     ],
 )
-def test_an_upload_is_read_up_to_a_limit(monkeypatch, most, late, published, reason):
+def test_an_upload_is_read_up_to_the_row_or_time_limit(monkeypatch, most, late, published, reason):
     monkeypatch.setattr(upload_reader, "ROWS", most)
     names = [f"{NEW}_{years}.json" for years in ("2024", "2024_1", "2025")]
     asked = iter(late)
@@ -374,7 +374,7 @@ rows = st.lists(
 
 
 @given(rows=rows)
-def test_any_row_is_published_skipped_or_quarantined(rows):
+def test_any_generated_row_is_published_skipped_or_quarantined(rows):
     text = json.dumps(rows).encode()
 
     reading = Reading(io.BytesIO(text), "endsong.json")

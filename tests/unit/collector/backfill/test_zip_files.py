@@ -67,11 +67,11 @@ def test_history_files_of_every_layout_are_recognized(path):
         "/",
     ],
 )
-def test_other_files_are_ignored(path):
+def test_files_that_are_not_history_are_ignored(path):
     assert not is_history(path)
 
 
-def test_history_files_keep_the_order_of_the_zip():
+def test_history_files_are_read_in_the_order_of_the_zip():
     upload = a_zip(
         {
             "MyData/endsong_1.json": b"[1]",
@@ -90,7 +90,7 @@ def test_history_files_keep_the_order_of_the_zip():
 
 
 @pytest.mark.parametrize("name", ["endsong_0.json", "my plays", "history.JSON"])
-def test_a_single_file_is_history_under_any_name(name):
+def test_a_json_upload_is_read_whatever_its_name(name):
     assert read(io.BytesIO(b"[{}]"), name) == {name: b"[{}]"}
 
 
@@ -104,7 +104,7 @@ def test_an_upload_is_read_from_its_start_in_chunks(monkeypatch):
     assert list(file.chunks) == [b"[1,2", b",3]"]
 
 
-def test_a_zip_is_recognized_by_its_content():
+def test_a_zip_is_recognized_by_its_content_not_its_name():
     assert read(a_zip({"endsong.json": b"[]"}), "renamed.json") == {"endsong.json": b"[]"}
 
 
@@ -182,7 +182,7 @@ UNUSUAL = "packed by an unsupported method: unpack the zip and upload what is in
                      "unpack the zip and upload what is in it", id="two names"),
     ],
 )  # fmt: skip
-def test_a_member_that_cannot_be_unpacked_is_refused(upload, reason):
+def test_a_zip_member_that_cannot_be_unpacked_is_refused(upload, reason):
     assert read(upload) == {"endsong_0.json": reason}
 
 
@@ -200,7 +200,7 @@ def with_offset_of_64_bits(files, *, name, offset):
 
 
 @pytest.mark.parametrize("offset", [1 << 40, 1 << 63, (1 << 64) - 1])
-def test_a_member_beyond_the_end_of_its_zip_does_not_stop_its_neighbours(offset, tmp_path):
+def test_other_members_are_read_if_one_lies_beyond_the_zips_end(offset, tmp_path):
     damaged = with_offset_of_64_bits(TWO, name="endsong_1.json", offset=offset)
     on_disk = tmp_path / "upload.zip"
     on_disk.write_bytes(damaged.getvalue())
@@ -211,7 +211,7 @@ def test_a_member_beyond_the_end_of_its_zip_does_not_stop_its_neighbours(offset,
         assert read(file) == expected
 
 
-def test_a_member_longer_than_its_zip_does_not_stop_its_neighbours():
+def test_other_members_are_read_if_one_claims_to_be_longer_than_the_zip():
     upload = patched(
         TWO, (DIRECTORY, 10, "<H", zipfile.ZIP_STORED), (DIRECTORY, 20, "<LL", 1 << 30, 1 << 30)
     )
@@ -220,7 +220,7 @@ def test_a_member_longer_than_its_zip_does_not_stop_its_neighbours():
 
 
 @pytest.mark.parametrize(("listed", "own"), [(b"\\", b"/"), (b"/", b"\\"), (b"\\", b"\\")])
-def test_a_zip_may_separate_folders_by_backslashes(listed, own):
+def test_a_zip_with_backslashes_in_member_paths_is_read(listed, own):
     whole = a_zip({"MyData/endsong_0.json": b"[0]"}).getvalue()
     begin = whole.index(b"PK\1\2")
     odd = whole[:begin].replace(b"MyData/", b"MyData" + own)
@@ -260,7 +260,7 @@ def zips():
 @given(
     whole=st.sampled_from(zips()), changes=CHANGES, cut=st.integers(0, 40), on_disk=st.booleans()
 )
-def test_every_damaged_zip_gives_content_or_a_reason(whole, changes, cut, on_disk):
+def test_a_damaged_zip_raises_nothing_but_upload_error(whole, changes, cut, on_disk):
     damaged = bytearray(whole)
     for record, offset, size, number in changes:
         place = max(0, damaged.find(record)) + offset
@@ -276,7 +276,7 @@ def test_every_damaged_zip_gives_content_or_a_reason(whole, changes, cut, on_dis
     assert all(isinstance(content, str) or len(content) <= 150 for content in found.values())
 
 
-def test_a_zip_in_a_zip_is_a_problem_of_its_own():
+def test_a_zip_inside_a_zip_is_reported_with_what_to_do():
     inner = a_zip({"endsong_0.json": b"[{}]"}).getvalue()
     upload = a_zip({"more/My.ZIP": inner, "endsong_1.json": b"[]", "__MACOSX/._My.zip": b"x"})
 
@@ -285,7 +285,7 @@ def test_a_zip_in_a_zip_is_a_problem_of_its_own():
     assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
 
 
-def test_a_damaged_member_does_not_stop_its_neighbours():
+def test_other_members_are_read_if_one_is_damaged():
     upload = a_zip({"endsong_0.json": bytes(range(256)) * 9, "endsong_1.json": b"[1]"})
     damaged = upload.getvalue()[:60] + b"\xff\xff\xff" + upload.getvalue()[63:]
 
@@ -295,7 +295,7 @@ def test_a_damaged_member_does_not_stop_its_neighbours():
     }
 
 
-def test_a_damaged_member_yields_no_bytes(monkeypatch):
+def test_a_damaged_zip_member_yields_no_bytes(monkeypatch):
     # zipfile reads 4 KiB at once, and would check the checksum of a shorter member.
     monkeypatch.setattr(zip_files, "CHUNK_BYTES", 4096)
     whole = packed(b"[" + b" " * 20_000 + b"4]").getvalue().replace(b"4]", b"5]")
@@ -316,7 +316,7 @@ def test_a_zip_of_too_many_members_is_refused(monkeypatch, limit, most):
         read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
 
 
-def test_members_together_must_not_exceed_the_limit(monkeypatch):
+def test_members_beyond_the_total_unpacked_limit_are_refused(monkeypatch):
     monkeypatch.setattr(zip_files, "TOTAL_BYTES", 30)
     upload = a_zip({"endsong_0.json": bytes(range(20)), "endsong_1.json": bytes(range(20))})
 
@@ -351,7 +351,7 @@ def test_a_zip_bomb_of_many_members_is_stopped():
     assert list(found.values()) == [part, bomb, bomb, bomb]
 
 
-def test_rows_that_compress_well_are_no_zip_bomb():
+def test_highly_compressible_rows_are_not_refused_as_a_zip_bomb():
     like = b'{"ts": "2026-05-02T18:31:37Z"}, ' * 100_000
 
     assert read(a_zip({"endsong_0.json": like})) == {"endsong_0.json": like}

@@ -39,7 +39,7 @@ def accounts(spotify, session):
 # What the API is asked
 
 
-def test_recently_played_is_asked_without_a_cursor(spotify, api):
+def test_recently_played_is_requested_without_a_cursor(spotify, api):
     api.recently_played("BQ-1")
 
     (request,) = spotify.requests
@@ -50,13 +50,13 @@ def test_recently_played_is_asked_without_a_cursor(spotify, api):
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
-def test_the_address_of_the_api_may_name_its_version(spotify, session, suffix):
+def test_the_api_url_can_include_the_version(spotify, session, suffix):
     SpotifyApi(session, spotify.url + suffix).recently_played("BQ-1")
 
     assert spotify.paths == [PLAYED]
 
 
-def test_a_netrc_does_not_replace_the_tokens(spotify, api, accounts, tmp_path, monkeypatch):
+def test_credentials_in_a_netrc_file_are_ignored(spotify, api, accounts, tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
 
@@ -68,7 +68,7 @@ def test_a_netrc_does_not_replace_the_tokens(spotify, api, accounts, tmp_path, m
     assert "Authorization" not in refreshed.headers
 
 
-def test_a_redirect_is_not_followed(spotify, api):
+def test_a_redirect_of_the_api_is_not_followed(spotify, api):
     elsewhere = spotify.url.replace("127.0.0.1", "localhost")
     spotify.pages = [Reply(b"", 302, {"Location": f"{elsewhere}{PLAYED}"})]
 
@@ -108,7 +108,7 @@ def test_a_redirect_is_not_followed(spotify, api):
         (503, "no", SpotifyError),
     ],
 )
-def test_each_refusal_of_the_api_has_its_error(spotify, api, status, body, error):
+def test_each_error_status_raises_the_expected_exception(spotify, api, status, body, error):
     spotify.pages = [Reply(body.encode(), status)]
 
     with pytest.raises(SpotifyError) as refusal:
@@ -128,7 +128,7 @@ def test_each_refusal_of_the_api_has_its_error(spotify, api, status, body, error
     ],
     ids=["401", "json", "premium", "no utf-8", "502"],
 )
-def test_a_refusal_is_quoted(spotify, api, status, body, words):
+def test_the_reason_that_spotify_gives_is_in_the_error(spotify, api, status, body, words):
     spotify.pages = [Reply(body, status)]
 
     with pytest.raises(SpotifyError) as refusal:
@@ -137,7 +137,7 @@ def test_a_refusal_is_quoted(spotify, api, status, body, words):
     assert words in str(refusal.value)
 
 
-def test_a_refusal_is_quoted_in_brief_and_without_the_token(spotify, api):
+def test_the_quoted_reason_is_shortened_and_hides_the_token(spotify, api):
     spotify.pages = [Reply(b"Bearer BQ-secret is refused " + b"x" * 999, 403)]
 
     with pytest.raises(SpotifyAuthError) as refusal:
@@ -197,7 +197,7 @@ def call(request, spotify, api, accounts):
     ],
     ids=lambda value: str(value)[:45],
 )
-def test_429_gives_the_wait_of_its_header_or_its_message(call, body, header, wait_s):
+def test_a_429_takes_its_wait_from_the_header_or_the_message(call, body, header, wait_s):
     with pytest.raises(SpotifyRateLimitError) as refusal:
         call(Reply(body.encode(), 429, {"Retry-After": header}))
 
@@ -211,7 +211,7 @@ def test_429_gives_the_wait_of_its_header_or_its_message(call, body, header, wai
         *[(body, "", FIVE_HOURS) for body in OVER_QUOTA],
     ],
 )
-def test_403_that_names_a_rate_limit_is_a_rate_limit(spotify, api, body, header, wait_s):
+def test_a_403_that_names_a_rate_limit_counts_as_a_rate_limit(spotify, api, body, header, wait_s):
     spotify.pages = [Reply(body.encode(), 403, {"Retry-After": header})]
 
     with pytest.raises(SpotifyRateLimitError) as refusal:
@@ -230,12 +230,12 @@ def closed_url():
         yield f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def test_without_an_answer_the_error_names_its_kind(session, closed_url):
+def test_if_spotify_is_unreachable_the_error_names_the_exception(session, closed_url):
     with pytest.raises(SpotifyError, match="no answer from Spotify: ConnectionError"):
         SpotifyApi(session, closed_url).recently_played("BQ-1")
 
 
-def test_a_huge_body_is_no_answer(call):
+def test_a_response_above_the_size_limit_is_an_error(call):
     with pytest.raises(SpotifyError, match="no answer from Spotify: HugeAnswerError"):
         call(Reply(bytes(MAX_BYTES + 1)))
 
@@ -282,7 +282,7 @@ TRADES = pytest.mark.parametrize("trade", [refresh, exchange, client_credentials
         (client_credentials, {"grant_type": "client_credentials"}),
     ],
 )
-def test_an_app_with_a_secret_signs_with_it(spotify, accounts, trade, form):
+def test_an_app_with_a_secret_sends_it_to_get_a_token(spotify, accounts, trade, form):
     trade(accounts)
 
     (request,) = spotify.requests
@@ -291,7 +291,7 @@ def test_an_app_with_a_secret_signs_with_it(spotify, accounts, trade, form):
 
 
 @pytest.mark.parametrize("trade", [refresh, exchange])
-def test_an_app_without_a_secret_sends_its_client_id(spotify, accounts, trade):
+def test_an_app_without_a_secret_sends_only_its_client_id(spotify, accounts, trade):
     trade(accounts, app_secret="")
 
     (request,) = spotify.requests
@@ -301,7 +301,7 @@ def test_an_app_without_a_secret_sends_its_client_id(spotify, accounts, trade):
 
 @TRADES
 @pytest.mark.parametrize("refresh_token", [None, "AQ-2"], ids=["kept", "rotated"])
-def test_a_grant_may_have_a_new_refresh_token(spotify, accounts, trade, refresh_token):
+def test_a_token_response_can_include_a_new_refresh_token(spotify, accounts, trade, refresh_token):
     spotify.tokens = [a_grant("BQ", 3600, rotated_to=refresh_token)]
 
     grant = trade(accounts)
@@ -324,7 +324,7 @@ def test_a_grant_may_have_a_new_refresh_token(spotify, accounts, trade, refresh_
     ],
     ids=lambda value: str(value)[:10],
 )
-def test_an_invalid_token_lifetime_counts_as_an_hour(spotify, accounts, sent, lifetime_s):
+def test_an_invalid_expires_in_counts_as_an_hour(spotify, accounts, sent, lifetime_s):
     spotify.tokens = [Reply(f'{{"access_token":"BQ","expires_in":{sent}}}'.encode())]
 
     grant = refresh(accounts)
@@ -333,7 +333,7 @@ def test_an_invalid_token_lifetime_counts_as_an_hour(spotify, accounts, sent, li
 
 
 @pytest.mark.parametrize("sent", ["", None, 7, [], {"a": 1}, "A\nQ", "\ud800"], ids=repr)
-def test_invalid_fields_of_a_grant_count_as_missing(spotify, accounts, sent):
+def test_invalid_fields_of_a_token_response_count_as_missing(spotify, accounts, sent):
     odd = dict.fromkeys(("refresh_token", "scope", "token_type"), sent)
     spotify.tokens = [json_reply({"access_token": "BQ", **odd})]
 
@@ -342,7 +342,7 @@ def test_invalid_fields_of_a_grant_count_as_missing(spotify, accounts, sent):
     assert (grant.access_token, grant.refresh_token) == ("BQ", None)
 
 
-def test_a_grant_does_not_show_its_tokens(spotify, accounts):
+def test_a_token_response_does_not_print_its_tokens(spotify, accounts):
     spotify.tokens = [a_grant("BQ-secret", rotated_to="AQ-secret")]
 
     assert "secret" not in repr(refresh(accounts))
@@ -373,7 +373,9 @@ def oauth_error(code, status=400, description: str | None = "words"):
     ],
     ids=lambda value: getattr(value, "body", b"").decode()[:50] or None,
 )
-def test_each_refusal_of_a_trade_has_its_error(spotify, accounts, trade, reply, error, words):  # noqa: PLR0917 - a table
+def test_each_token_endpoint_error_has_its_exception(  # noqa: PLR0917 - a table
+    spotify, accounts, trade, reply, error, words
+):
     spotify.tokens = [reply]
 
     with pytest.raises(SpotifyError, match=f"{words}$") as failure:
@@ -414,7 +416,7 @@ def everything_of(error):
 
 @TRADES
 @pytest.mark.parametrize("reply", ECHOES, ids=lambda reply: f"{reply.status} {reply.body[:25]}")
-def test_an_answer_of_the_token_endpoint_is_never_quoted(spotify, accounts, reply, trade):
+def test_a_token_endpoint_response_is_never_quoted(spotify, accounts, reply, trade):
     spotify.tokens = [reply]
 
     with pytest.raises(SpotifyError) as failure:
@@ -423,7 +425,7 @@ def test_an_answer_of_the_token_endpoint_is_never_quoted(spotify, accounts, repl
     assert not any(secret in everything_of(failure.value) for secret in SECRETS)
 
 
-def test_without_an_answer_no_error_holds_the_request(session, closed_url):
+def test_if_the_token_endpoint_is_unreachable_no_secret_is_in_the_error(session, closed_url):
     with pytest.raises(SpotifyError) as failure:
         refresh(SpotifyAccounts(session, closed_url))
 
@@ -441,7 +443,7 @@ def test_without_an_answer_no_error_holds_the_request(session, closed_url):
     ],
 )
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
-def test_what_looks_like_a_secret_is_not_quoted(spotify, api, status, echo):
+def test_text_that_looks_like_a_secret_is_not_quoted(spotify, api, status, echo):
     spotify.pages = [Reply(echo.encode(), status)]
 
     with pytest.raises(SpotifyError) as refusal:

@@ -22,7 +22,7 @@ def api(spotify, session):
 
 
 @CALLS
-def test_tracks_are_fetched_in_one_call(api, spotify, ask, path, rows):
+def test_several_tracks_are_fetched_in_one_call(api, spotify, ask, path, rows):
     found = ask(api, "BQ-1", ["a", "b"])
 
     (request,) = spotify.requests
@@ -32,7 +32,7 @@ def test_tracks_are_fetched_in_one_call(api, spotify, ask, path, rows):
 
 
 @pytest.mark.parametrize("row", [None, "row", 5, []], ids=str)
-def test_a_null_row_is_empty_and_keeps_its_place(api, spotify, row):
+def test_a_null_row_is_returned_as_an_empty_object_in_its_place(api, spotify, row):
     spotify.features = [json_reply({"audio_features": [row, a_sound("b")]})]
 
     assert api.audio_features("BQ-1", ["a", "b"]) == [{}, a_sound("b")]
@@ -47,7 +47,7 @@ def test_a_null_row_is_empty_and_keeps_its_place(api, spotify, row):
     ],
     ids=["empty", "bytes", "list", "no rows", "deep", "object", "too few", "too many"],
 )
-def test_an_answer_needs_one_row_per_id(api, spotify, ask, path, rows, body):  # noqa: PLR0917 - a table
+def test_a_response_without_one_row_per_id_is_an_error(api, spotify, ask, path, rows, body):  # noqa: PLR0917 - a table
     spotify.features = spotify.tracks = [Reply(body)]
 
     with pytest.raises(SpotifyError):

@@ -25,7 +25,7 @@ def test_a_cached_token_is_used_until_a_minute_before_expiry(of, after, serves):
     assert keep(GRANT, "app", ASKED_AT).serves(of, ASKED_AT + after) is serves
 
 
-def test_a_cached_token_hides_its_text():
+def test_printing_a_cached_token_hides_it():
     assert "hidden" not in repr(keep(GRANT, "app", ASKED_AT))
 
 
@@ -34,19 +34,19 @@ def secretsmanager(cloud):
     return client("secretsmanager")
 
 
-def test_a_secret_is_read(secretsmanager):
+def test_a_secret_is_read_by_name(secretsmanager):
     secretsmanager.create_secret(Name="full", SecretString="text")
 
     assert read_secret(secretsmanager, "full") == "text"
 
 
-def test_a_missing_or_empty_secret_is_none(secretsmanager):
+def test_a_missing_or_empty_secret_is_read_as_none(secretsmanager):
     secretsmanager.create_secret(Name="empty")
 
     assert [read_secret(secretsmanager, name) for name in ("missing", "empty")] == [None, None]
 
 
-def test_a_secret_being_deleted_is_not_missing(secretsmanager):
+def test_a_secret_marked_for_deletion_raises_instead_of_none(secretsmanager):
     secretsmanager.create_secret(Name="deleted", SecretString="text")
     secretsmanager.delete_secret(SecretId="deleted")
 

@@ -27,11 +27,11 @@ def apps(dynamodb):
     return SpotifyApps(dynamodb, TABLE)
 
 
-def test_the_state_of_a_new_app_is_empty(apps):
+def test_a_new_app_has_no_rate_limit_state(apps):
     assert apps.load("app") == AppState()
 
 
-def test_429_limits_the_app_for_its_retry_after(apps):
+def test_a_429_rate_limits_the_app_for_its_retry_after(apps):
     state = apps.throttle("app", 52_531, NOW)
 
     assert state == AppState(blocked_until=after(seconds=52_531), refusals=1)
@@ -42,7 +42,7 @@ def test_429_limits_the_app_for_its_retry_after(apps):
 @pytest.mark.parametrize(
     ("refusal", "minutes"), [(1, 1), (2, 2), (4, 8), (6, 32), (7, 60), (8, 60), (99_999, 60)]
 )
-def test_429_without_a_wait_doubles_the_wait(apps, dynamodb, refusal, minutes):
+def test_a_429_without_retry_after_doubles_the_wait(apps, dynamodb, refusal, minutes):
     dynamodb.put_item(
         TableName=TABLE,
         Item={"app": {"S": fingerprint("app")}, "refusals": {"N": str(refusal - 1)}},
@@ -57,7 +57,7 @@ def test_429_without_a_wait_doubles_the_wait(apps, dynamodb, refusal, minutes):
     ("first_s", "then_s", "blocked_s"),
     [(3_600, 5, 3_600), (5, 3_600, 3_600), (9, 10, 10), (10, 9, 10), (3_600, None, 3_600)],
 )
-def test_a_rate_limit_is_only_extended(apps, first_s, then_s, blocked_s):
+def test_a_later_429_never_shortens_a_rate_limit(apps, first_s, then_s, blocked_s):
     apps.throttle("app", first_s, NOW)
 
     state = apps.throttle("app", then_s, NOW)
@@ -71,7 +71,7 @@ def test_the_end_of_a_rate_limit_is_rounded_up(apps):
     assert state.blocked_until == after(seconds=6)
 
 
-def test_an_answer_removes_the_rate_limit(apps):
+def test_a_successful_call_removes_the_rate_limit(apps):
     apps.throttle("app", 5, NOW)
 
     apps.answered("app", apps.load("app"))
@@ -89,7 +89,7 @@ def test_an_answer_removes_the_rate_limit(apps):
     ],
     ids=["nothing known", "passed block", "passed block of our own"],
 )
-def test_an_answer_keeps_a_newer_rate_limit(apps, look):
+def test_a_successful_call_keeps_a_rate_limit_set_meanwhile(apps, look):
     seen = look(apps)
     refused = apps.throttle("app", 52_531, NOW)
 
@@ -98,7 +98,7 @@ def test_an_answer_keeps_a_newer_rate_limit(apps, look):
     assert apps.load("app") == refused
 
 
-def test_a_rate_limit_does_not_change_forbidden_features(apps):
+def test_a_rate_limit_keeps_the_time_of_a_403_for_features(apps):
     apps.forbid_features("app", NOW)
 
     apps.throttle("app", 5, NOW)
@@ -109,7 +109,7 @@ def test_a_rate_limit_does_not_change_forbidden_features(apps):
     assert apps.load("app") == AppState(features_forbidden_at=NOW)
 
 
-def test_a_rate_limit_stays_when_features_are_forbidden(apps):
+def test_a_403_for_features_keeps_the_rate_limit(apps):
     state = apps.throttle("app", 5, NOW)
 
     apps.forbid_features("app", NOW)
@@ -121,7 +121,7 @@ def test_a_rate_limit_stays_when_features_are_forbidden(apps):
     ("minutes", "blocked", "blocked_for_others"),
     [(9.99, True, True), (10, False, True), (69.99, False, True), (70, False, False)],
 )
-def test_polls_go_first_after_a_rate_limit(minutes, blocked, blocked_for_others):
+def test_after_a_rate_limit_polls_may_call_before_others(minutes, blocked, blocked_for_others):
     state = AppState(blocked_until=after(minutes=10))
 
     now = after(minutes=minutes)
@@ -132,19 +132,19 @@ def test_polls_go_first_after_a_rate_limit(minutes, blocked, blocked_for_others)
     )
 
 
-def test_an_app_without_a_rate_limit_may_be_called():
+def test_an_app_without_a_rate_limit_can_be_called():
     state = AppState()
 
     assert (state.is_blocked(NOW), state.is_blocked_for_others(NOW)) == (False, False)
 
 
-def test_the_table_holds_no_client_id(apps, dynamodb):
+def test_the_rate_limit_table_contains_no_client_id(apps, dynamodb):
     apps.throttle("client-id", 5, NOW)
 
     assert "client-id" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
 
-def test_attributes_of_a_later_release_stay(apps, dynamodb):
+def test_updates_keep_attributes_of_a_later_release(apps, dynamodb):
     mood = {"app": {"S": fingerprint("app")}, "mood": {"S": "sunny"}}
     dynamodb.put_item(TableName=TABLE, Item=mood)
 
@@ -155,7 +155,7 @@ def test_attributes_of_a_later_release_stay(apps, dynamodb):
     assert dynamodb.scan(TableName=TABLE)["Items"] == [mood]
 
 
-def test_another_error_of_dynamodb_is_raised(apps, dynamodb):
+def test_unexpected_dynamodb_errors_are_raised(apps, dynamodb):
     apps.throttle("app", 5, NOW)
 
     def garble(params: dict[str, Any], **_: object) -> None:
@@ -174,19 +174,21 @@ def spend(apps, calls=1, budget=3, at=NOW, app="app"):
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def test_calls_may_be_made_until_the_budget_is_spent(apps):
+def test_calls_are_allowed_until_the_daily_budget_is_spent(apps):
     assert [spend(apps) for _ in range(5)] == [None, None, None, MIDNIGHT, MIDNIGHT]
 
 
-def test_a_budget_of_a_far_day_is_ignored(apps, dynamodb):
+def test_a_budget_dated_in_the_far_future_is_ignored(apps, dynamodb):
     item = {"app": {"S": fingerprint("app")}, "spent_on": {"S": "9999-01-01"}, "spent": {"N": "9"}}
     dynamodb.put_item(TableName=TABLE, Item=item)
 
     assert spend(apps) is None
 
 
-@pytest.mark.parametrize("until", [after(days=9), after(days=30_000)])
-def test_a_damaged_rate_limit_is_ignored(apps, dynamodb, until):
+@pytest.mark.parametrize(
+    "until", [after(days=9), after(days=30_000)], ids=["9 days", "30,000 days"]
+)
+def test_a_stored_rate_limit_too_far_ahead_is_ignored(apps, dynamodb, until):
     item = {"app": {"S": fingerprint("app")}, "blocked_until": {"S": until.isoformat()}}
     dynamodb.put_item(TableName=TABLE, Item=item)
 
@@ -197,7 +199,7 @@ def test_a_damaged_rate_limit_is_ignored(apps, dynamodb, until):
     assert apps.throttle("app", 60, NOW).blocked_until == after(seconds=60)
 
 
-def test_the_longest_wait_lasts_to_its_end(apps):
+def test_the_longest_rate_limit_is_kept_until_it_ends(apps):
     state = apps.throttle("app", LONGEST_WAIT_S, after(microseconds=1))
 
     assert state.is_blocked(NOW)
@@ -209,7 +211,7 @@ def test_the_longest_wait_lasts_to_its_end(apps):
     ("at", "forbids"),
     [(NOW, True), (after(hours=-23), True), (after(hours=-24), False), (after(days=9_999), False)],
 )
-def test_forbidden_features_are_retried_after_a_day(at, forbids):
+def test_a_403_for_features_is_retried_after_a_day(at, forbids):
     assert AppState(features_forbidden_at=at).forbids_features(NOW) is forbids
 
 
@@ -230,14 +232,14 @@ def test_forbidden_features_are_retried_after_a_day(at, forbids):
     ],
     ids=str,
 )
-def test_a_damaged_state_is_an_error_with_advice(apps, dynamodb, attribute):
+def test_an_unreadable_app_state_is_an_error_with_the_next_step(apps, dynamodb, attribute):
     dynamodb.put_item(TableName=TABLE, Item={"app": {"S": fingerprint("app")}, **attribute})
 
     with pytest.raises(SettingsError, match="cannot be read: delete it"):
         apps.load("app")
 
 
-def test_a_new_day_in_utc_brings_a_new_budget(apps):
+def test_the_daily_budget_is_renewed_at_midnight_utc(apps):
     in_tokyo = timezone(timedelta(hours=9))
     spend(apps, calls=3)
 
@@ -248,25 +250,25 @@ def test_a_new_day_in_utc_brings_a_new_budget(apps):
     ]
 
 
-def test_a_late_clock_does_not_renew_the_budget(apps):
+def test_a_clock_set_back_to_yesterday_does_not_renew_the_budget(apps):
     spend(apps, at=MIDNIGHT)
 
     assert spend(apps) == MIDNIGHT
     assert spend(apps, calls=3, at=MIDNIGHT) == MIDNIGHT + timedelta(days=1)
 
 
-def test_calls_beyond_the_budget_are_not_counted(apps):
+def test_refused_calls_do_not_count_against_the_budget(apps):
     assert spend(apps, calls=4) == MIDNIGHT
     assert spend(apps, calls=3) is None
 
 
-def test_each_app_has_its_own_budget(apps):
+def test_each_app_has_its_own_daily_budget(apps):
     spend(apps, calls=3)
 
     assert spend(apps, app="another") is None
 
 
-def test_spending_does_not_change_the_rate_limit(apps):
+def test_spending_daily_calls_does_not_change_the_rate_limit(apps):
     state = apps.throttle("app", 60, NOW)
 
     spend(apps)
@@ -274,7 +276,7 @@ def test_spending_does_not_change_the_rate_limit(apps):
     assert apps.load("app") == state
 
 
-def test_a_failed_write_of_the_budget_is_an_error(apps, dynamodb):
+def test_failing_to_save_the_daily_budget_is_an_error(apps, dynamodb):
     dynamodb.delete_table(TableName=TABLE)
 
     with pytest.raises(ClientError):

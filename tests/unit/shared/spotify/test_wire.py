@@ -23,7 +23,7 @@ def only_play(row: object) -> Play:
     return play
 
 
-def test_a_row_becomes_a_play_with_unknown_ms_played():
+def test_a_recently_played_row_becomes_a_play_without_ms_played():
     row = a_row(popularity=41) | {"context": {"uri": "spotify:playlist:37AA"}}
 
     assert only_play(row) == Play(
@@ -40,7 +40,7 @@ def test_a_row_becomes_a_play_with_unknown_ms_played():
     )
 
 
-def test_plays_stand_oldest_first():
+def test_recently_played_plays_are_returned_oldest_first():
     newest_first = ["2026-11-23T08:03:00Z", "2026-11-23T08:02:00Z", "2026-11-23T08:01:00Z"]
 
     answer = read(*map(a_row, newest_first))
@@ -57,7 +57,7 @@ def test_plays_stand_oldest_first():
         ("2026-11-23T10:21:01.234+02:00", 234_000),
     ],
 )
-def test_the_end_of_a_play_is_in_utc_and_whole_milliseconds(played_at, microsecond):
+def test_played_at_is_in_utc_and_whole_milliseconds(played_at, microsecond):
     play = only_play(a_row(played_at))
 
     assert play.played_at == datetime(2026, 11, 23, 8, 21, 1, microsecond, UTC)
@@ -83,20 +83,22 @@ FIELDS: list[tuple[str, list[Any], str, Any]] = [
     ("name", "sent", "field", "value"),
     [(name, sent, field, value) for name, sents, field, value in FIELDS for sent in sents],
 )
-def test_an_invalid_field_of_a_track_is_unknown(name, sent, field, value):
+def test_an_invalid_track_field_is_read_as_none(name, sent, field, value):
     row = a_row()
     row["track"][name] = sent
 
     assert getattr(only_play(row), field) == value
 
 
-@pytest.mark.parametrize("context", ["spotify:playlist:37AA", [1], {"uri": 7}, {"type": "x"}, None])
-def test_an_invalid_context_is_unknown(context):
+@pytest.mark.parametrize(
+    "context", ["spotify:playlist:37AA", [1], {"uri": 7}, {"type": "x"}, None], ids=str
+)
+def test_an_invalid_context_is_read_as_none(context):
     assert only_play(a_row() | {"context": context}).context_uri is None
 
 
 @pytest.mark.parametrize("name", ["popularity", "external_ids", "album", "duration_ms", "artists"])
-def test_a_track_may_lack_a_field(name):
+def test_a_track_can_lack_any_optional_field(name):
     row = a_row(popularity=41)
     del row["track"][name]
 
@@ -106,7 +108,7 @@ def test_a_track_may_lack_a_field(name):
 @pytest.mark.parametrize(
     ("number", "duration_ms"), [("1.74424e5", 174_424), ("9" * 5_000, None)], ids=["float", "long"]
 )
-def test_a_number_may_be_written_in_any_way(number, duration_ms):
+def test_a_float_is_read_as_an_integer_and_a_huge_number_as_none(number, duration_ms):
     page = a_page(a_row(duration_ms=0), a_row()).body
     page = page.replace(b'"duration_ms": 0', b'"duration_ms": ' + number.encode())
 
@@ -133,7 +135,7 @@ HALF_PAST = "2026-11-23T08:30:00Z"
         pytest.param(None, None, id="null"),
     ],
 )
-def test_an_unreadable_row_may_hide_a_play(row, ends):
+def test_an_unreadable_row_counts_as_a_possibly_hidden_play(row, ends):
     newest, old = a_row("2026-11-23T09:00:00Z"), a_row("2026-11-23T08:00:00Z")
 
     answer = read(newest, row, old, row)
@@ -156,7 +158,7 @@ def test_an_unreadable_row_may_hide_a_play(row, ends):
     ],
     ids=str,
 )
-def test_a_row_of_another_kind_hides_no_play(track):
+def test_a_local_file_or_episode_is_not_a_hidden_play(track):
     newest, old = a_row("2026-11-23T09:00:00Z"), a_row("2026-11-23T08:00:00Z")
 
     answer = read(newest, a_row(**track), old)
@@ -165,7 +167,7 @@ def test_a_row_of_another_kind_hides_no_play(track):
     assert (answer.returned, len(answer.unreadable), answer.hides_plays) == (3, 1, False)
 
 
-def test_an_unreadable_row_has_the_same_digest_in_each_answer():
+def test_an_unreadable_row_has_the_same_digest_in_every_poll():
     one, two = a_row(uri=None, name="One"), a_row(uri=None, name="Two")
 
     before, after = read(one, two).unreadable, read(two).unreadable
@@ -184,7 +186,7 @@ LESSER = ("name", "duration_ms", "popularity", "external_ids", "artists", "album
 
 
 @given(context=ODD, lesser=st.dictionaries(st.sampled_from(LESSER), ODD))
-def test_no_optional_field_makes_a_row_unreadable(context, lesser):
+def test_an_invalid_optional_field_does_not_make_a_row_unreadable(context, lesser):
     row = {**a_row(**lesser, uri="spotify:track:1AAAAAAAAAAAAAAAAAAAAA"), "context": context}
 
     answer = read(row)
@@ -193,7 +195,7 @@ def test_no_optional_field_makes_a_row_unreadable(context, lesser):
 
 
 @given(odd=ODD, field=st.sampled_from(["track", "played_at"]))
-def test_no_row_makes_another_unreadable(odd, field):
+def test_an_unreadable_row_does_not_affect_other_rows(odd, field):
     answer = read({**a_row(), field: odd}, a_row())
 
     assert a_row()["track"]["uri"] in [play.track_uri for play in answer.plays]
@@ -201,7 +203,7 @@ def test_no_row_makes_another_unreadable(odd, field):
 
 
 @pytest.mark.parametrize(("rows", "is_full"), [(0, False), (49, False), (50, True)])
-def test_fifty_rows_are_a_full_answer(rows, is_full):
+def test_fifty_rows_count_as_a_full_poll(rows, is_full):
     answer = read(*[a_row()] * rows)
 
     assert (len(answer.plays), answer.returned, answer.is_full) == (rows, rows, is_full)
@@ -212,12 +214,12 @@ def test_fifty_rows_are_a_full_answer(rows, is_full):
     [b"", b"<html>", b"\xff\xfe", b"{}", b'{"items": null}', b"[]", b"[" * 200_000],
     ids=["nothing", "html", "no utf-8", "no rows", "null rows", "a list", "deep"],
 )
-def test_garbage_is_not_an_empty_answer(content):
+def test_an_unreadable_response_is_an_error_not_an_empty_poll(content):
     with pytest.raises(SpotifyError):
         read_recently_played(content)
 
 
-def test_the_raw_answer_is_kept_unchanged():
+def test_the_raw_response_is_kept_unchanged():
     content = json.dumps({"items": []}, indent=3).encode()
 
     assert read_recently_played(content).raw == content

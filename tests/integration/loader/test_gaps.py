@@ -114,7 +114,7 @@ def test_a_gap_closed_by_two_polls_names_the_first_as_closed_by(load, rows, orde
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
-def test_of_two_reported_ends_of_a_gap_the_later_is_stored(load, rows, order):
+def test_the_later_of_two_reported_gap_ends_is_stored(load, rows, order):
     batches = [polled(a_gap(end=2)), polled(a_gap(end=3), origin="polls/me/2")]
 
     load(*batches[::order])
@@ -183,7 +183,9 @@ def is_missing(batches) -> bool:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(batches=st.builds(add, REPORTS, UPLOADS), data=st.data())
-def test_gap_reports_in_any_order_or_repeated_give_the_same_gap(owner, load, rows, batches, data):
+def test_order_and_repetition_of_gap_reports_do_not_change_the_gap(
+    owner, load, rows, batches, data
+):
     owner.run("TRUNCATE gap, poll, loaded_batch, import_report")
     load(*batches)
     in_order = rows(STATE)

@@ -60,7 +60,7 @@ def empty(owner):
 
 @few_examples
 @given(records=FEW_RECORDS, data=st.data())
-def test_loading_in_any_order_split_or_repetition_gives_the_same_rows(
+def test_order_batching_and_repetition_of_loads_do_not_change_rows(
     empty, load, rows, records, data
 ):
     empty()

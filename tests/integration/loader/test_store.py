@@ -50,7 +50,7 @@ def upload(batches=1, **fields):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_of_two_features_in_one_load_the_newest_is_stored(load, rows, order):
+def test_the_newest_of_two_features_in_one_load_is_stored(load, rows, order):
     first, *rest = map(of_age, order)
 
     load(a_batch(features=(first,)), a_batch(number=1, features=tuple(rest)))

@@ -239,7 +239,7 @@ LEAD_S = 3_600
     ],
     ids=["features", "tracks", "tokens", "without Retry-After"],
 )
-def test_a_429_of_any_call_rate_limits_the_app_and_lets_polls_go_first(
+def test_a_429_rate_limits_the_app_and_lets_polls_call_first(
     source, spotify, apps, *, path, headers, block_s
 ):
     setattr(spotify, path, [Reply(b"Too many requests", 429, headers)])

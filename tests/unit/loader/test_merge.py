@@ -62,7 +62,7 @@ def test_each_set_of_records_merges_into_the_expected_rows(records, instants_s):
     ]
 
 
-def test_of_two_simultaneous_export_records_the_longer_is_kept():
+def test_the_longer_of_two_simultaneous_export_records_is_kept():
     table = loaded(exported(ms=20_000), exported(ms=30_000), exported(ms=0))
 
     assert [row.values()[5] for row in table.rows.values()] == [30_000]
@@ -105,7 +105,7 @@ def test_each_export_record_pairs_with_the_nearest_poll_record():
     assert upgraded == {NOON: 12_000, NOON + timedelta(seconds=60): 11_000}
 
 
-def test_of_two_popularities_for_one_play_the_greater_is_kept():
+def test_the_greater_of_two_popularities_of_one_play_is_kept():
     table = loaded(reported(0, popularity=9), reported(0, popularity=70))
 
     assert [row.values()[6] for row in table.rows.values()] == [70]
@@ -197,7 +197,7 @@ def test_a_narrower_match_window_splits_rows_without_losing_records():
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, data=st.data())
-def test_records_in_any_order_split_or_repetition_give_the_same_rows(records, data):
+def test_order_batching_and_repetition_of_records_do_not_change_rows(records, data):
     shuffled = data.draw(st.permutations(records))
     repeated = shuffled + data.draw(st.lists(st.sampled_from(records or [reported()]), max_size=5))
     assume(records or not repeated)

@@ -101,7 +101,7 @@ def test_milestones_count_only_plays_of_30_s_or_more(reporting):
     ]  # fmt: skip
 
 
-def test_of_simultaneous_plays_the_lowest_uri_counts_first_for_a_milestone(reporting):
+def test_a_milestone_among_simultaneous_plays_goes_to_the_lowest_uri(reporting):
     reporting.store(a_play(NOON, "b"), a_play(NOON, "a"))
 
     assert reporting.shown("milestones", "milestone", "track_name") == [[1, "Title a"]]

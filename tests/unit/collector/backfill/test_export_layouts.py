@@ -121,7 +121,7 @@ def test_no_coverage_span_contains_a_play_that_was_not_read(layout, hours, data)
 
 
 @given(hours=hours, data=st.data())
-def test_a_lost_last_file_of_a_year_is_covered_for_at_most_three_days(hours, data):
+def test_at_most_three_days_of_a_lost_yearly_file_count_as_covered(hours, data):
     cuts = yearly(instants(hours), data.draw)
     done = [(cut, data.draw(st.sampled_from(["none", "dropped"]))) for cut in cuts]
 

@@ -115,7 +115,7 @@ def _timed() -> Iterator[_Times]:
 
 @contextmanager
 def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
-    """Serve the dashboard as the local cloud does; yield its URL without a final slash, and pid."""
+    """Serve the dashboard as the local cloud does; yield its URL (no final slash) and pid."""
     port = any_free()
     process = subprocess.Popen(  # noqa: S603 - the command is ours
         page.command("--port", str(port)),

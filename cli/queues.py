@@ -75,7 +75,7 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
     known = {name: pair for pair in pairs for name in _names(pair)}
     if wanted not in known:
         names = ", ".join(sorted({pair.name for pair in known.values() if pair.source_url}))
-        raise CommandError(f"there is no queue {wanted!r} with dead letters: use one of {names}")
+        raise CommandError(f"no queue {wanted!r} has a dead-letter queue: use one of {names}")
     if known[wanted].source_url is None:
         raise CommandError(
             f"{wanted} cannot be replayed, and need not be: the next poll fetches the same plays"

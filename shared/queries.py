@@ -1,4 +1,4 @@
-"""A read-only statement and its result: the request and the answer of the function `queries`."""
+"""Request and response of the Lambda function `queries`: a read-only SQL statement, its rows."""
 
 from typing import Any, Protocol
 

@@ -39,7 +39,7 @@ class Healed(Document):
     """The tracks that still wait for features after the run."""
 
     def followed_by(self, healing: Healing) -> "Healed":
-        """Add the result of the next call."""
+        """Return the sums of these results and those of the next call."""
         counted = ("asked", "learned", "missed", "postponed")
         return Healed(
             **{name: getattr(self, name) + getattr(healing, name) for name in counted},

@@ -89,7 +89,7 @@ def life(view: View, months: list[Row]) -> Row:
 
 
 def rank_line(view: View, kind: str, ranks: list[Row]) -> Row:
-    """Return the item's rank in each month; a point opens the top list of its month."""
+    """Return a chart of the item's rank by month; a point links to the top list of its month."""
     data = [{"on": row["listened_month"].isoformat(), "rank": row["rank"]} for row in ranks]
     return {
         "data": data,

@@ -145,7 +145,7 @@ class ListenerStates:
         except (KeyError, ValidationError) as error:
             raise SettingsError(
                 f"the state of listener {listener} cannot be read: delete its item in the table "
-                "listener-state to start again; plays missed before then are not noticed"
+                "listener-state. The next poll then starts anew, and cannot report a gap before it"
             ) from error
 
     def save(self, listener: str, state: ListenerState) -> None:

@@ -33,7 +33,7 @@ def first(local_cloud, exports):
     return local_cloud.run_json("upload", str(later), "--listener", "anna", "--wait")
 
 
-def test_every_row_of_an_export_is_stored_or_counted(local_cloud, exports, first):
+def test_every_row_of_an_export_is_stored_or_has_a_counted_reason(local_cloud, exports, first):
     _, _, summary = exports
 
     assert first["reconciled"] is True

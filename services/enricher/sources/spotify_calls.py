@@ -117,7 +117,9 @@ class SpotifyCalls:
             if not forbids_all:
                 raise CallForbiddenError(str(error)) from error
             self._apps.forbid_features(app.client_id, self._now())
-            raise SourceOffError(f"{error}; every container waits a day") from error
+            raise SourceOffError(
+                f"{error}; no function asks Spotify for features again for a day"
+            ) from error
 
     def _forget(self) -> None:
         """Read the secret again next time, because a new login may have replaced it."""

@@ -143,7 +143,7 @@ def test_a_poll_that_reaches_the_last_known_play_closes_the_gap(resumed, spotify
     assert resumed.state().outage is None
 
 
-def test_a_full_poll_without_a_known_play_sets_the_end_of_the_gap(resumed, spotify):
+def test_a_full_page_of_new_plays_ends_the_gap_at_its_oldest_play(resumed, spotify):
     opened = resumed.state().outage
     spotify.pages = [resumed.page(*(40 - n / 2 for n in range(50)))]
 

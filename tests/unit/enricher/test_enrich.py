@@ -109,7 +109,9 @@ def test_a_retry_publishes_the_features_missing_in_the_first_attempt(
     assert (before, loader.tracks) == ([], TRACKS)
 
 
-def test_without_the_cache_only_messages_with_pending_tracks_fail(new_enricher, dynamodb, loader):
+def test_while_the_cache_is_away_a_message_fails_only_if_it_has_pending_tracks(
+    new_enricher, dynamodb, loader
+):
     deliver = new_enricher(known_except(TRACKS[0]))
 
     with failing_cache(dynamodb, "batch_write_item"):

@@ -212,9 +212,9 @@ def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
 
 
 def _first_fault(faults: list[ErrorDetails]) -> ErrorDetails:
-    """Return the first fault, or a more exact one of the same field.
+    """Return the first fault, or another fault of the same field that has a name in `_KINDS`.
 
-    For example -1.0 fails as an integer, and is negative as a float.
+    For example -1.0 has two faults: it is no integer, and it is negative. The second is returned.
     """
     field = faults[0]["loc"][0]
     same = (fault for fault in faults if fault["loc"][0] == field)

@@ -166,7 +166,7 @@ def test_new_and_changed_features_appear_in_the_views(computed):
     computed.compare()
 
 
-def test_another_listeners_poll_can_replace_various_artists(reporting):
+def test_another_listeners_poll_replaces_the_placeholder_various_artists(reporting):
     reporting.store(*[
         a_play(at, "one", artist_name="Various Artists")
         for at in ("2022-01-01T12:00Z", "2024-05-01T12:00Z")

@@ -108,6 +108,8 @@ class Status(Document):
     """Why the fields of DatabaseStatus are None."""
     pending_features: PendingFeatures
     alarms: tuple[Alarm, ...]
+    simulated: bool
+    """True if the local cloud polls the simulated Spotify."""
     free_bytes: int | None
     """Free space on the disk of the local cloud; None in AWS, where an alarm watches it."""
 
@@ -154,6 +156,7 @@ def gather_status(target: Target) -> Status:
         postgres_error=postgres_error,
         pending_features=pending_features(target),
         alarms=alarms_on(target),
+        simulated=bool(target.state and target.state.simulated),
         free_bytes=shutil.disk_usage(target.state.log_dir).free if target.state else None,
     )
 

@@ -16,6 +16,9 @@ from shared.archive import DEFAULT_LISTENER, UPLOADS, listener_of
 PAUSE_S = 1
 DRAIN_S = 120
 """How long to wait for messages that may hold plays of the listener."""
+QUIET_CHECKS = 2
+PLAYS_QUEUES = ("collected-plays", "enriched-plays")
+"""Their dead letters hold plays. A replayed upload of a removed listener is refused instead."""
 
 
 class Holdings(Document):
@@ -74,11 +77,28 @@ def remove(target: Target, listener: str) -> None:
 
 
 def _wait_for_queues(target: Target) -> None:
-    """Wait until no message is left that would bring plays back."""
+    """Wait until no message is left that would bring plays back.
+
+    A message that moves between two queues is briefly in none, so two checks must find none.
+
+    Raises:
+        CommandError: There are messages after `DRAIN_S`, or dead letters that a replay would load.
+    """
     sqs = target.client("sqs")
-    urls = [pair.source_url for pair in queue_pairs(target.outputs) if pair.source_url]
-    deadline = time.monotonic() + DRAIN_S
-    while any(depth(sqs, url).total for url in urls):
+    pairs = [pair for pair in queue_pairs(target.outputs) if pair.source_url]
+    if dead := [
+        pair.name
+        for pair in pairs
+        if pair.name in PLAYS_QUEUES and depth(sqs, pair.dead_letter_url).total
+    ]:
+        raise CommandError(
+            "nothing is deleted yet, because dead letters may hold more plays: replay them first, "
+            f"with `plays dlq replay {dead[0]}`, then run this again"
+        )
+    urls = [str(pair.source_url) for pair in pairs]
+    deadline, quiet_checks = time.monotonic() + DRAIN_S, 0
+    while quiet_checks < QUIET_CHECKS:
+        quiet_checks = 0 if any(depth(sqs, url).total for url in urls) else quiet_checks + 1
         if time.monotonic() > deadline:
             raise CommandError(
                 "nothing is deleted yet, because messages in the queues may hold more plays: run "

@@ -41,8 +41,12 @@ def find_files(paths: Iterable[Path]) -> tuple[list[Path], tuple[FileProblem, ..
             else:
                 files.append(file)
         if len(files) == before:
+            damaged = [
+                f"{each.file}: {each.reason}" for each in left_out if each.reason != NO_HISTORY
+            ]
             raise CommandError(
-                f"there is no streaming history in {path}: pass the folder of the files that "
+                "; ".join(damaged)
+                or f"there is no streaming history in {path}: pass the folder of the files that "
                 "Spotify sent you, such as Streaming_History_Audio_2024_1.json, or their zip"
             )
     return files, tuple(left_out)
@@ -93,7 +97,8 @@ def _no_history(file: Path, folder: Path) -> str | None:
         return NO_HISTORY
     try:
         return None if any(map(is_history, _members(file))) else NO_HISTORY
-    except (OSError, zipfile.BadZipFile) as error:
+    # A newer format, or a name in an unknown encoding, is none of the first two.
+    except (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         return f"not a readable zip ({error}): download it again"
 
 

@@ -71,6 +71,7 @@ class UploadEntry(Document):
     origin: str
     size_bytes: int | None
     state: UploadState
+    unread_files: int
     plays_loaded: int
     plays: int | None
     reasons: tuple[str, ...]
@@ -88,11 +89,15 @@ class UploadProblem(Document):
 
 
 class UploadsInTrouble(Document):
-    """How many uploads load, are stuck, or failed lately; a later upload of a file replaces it."""
+    """How many uploads load, are stuck, or failed lately; a later upload of a file replaces it.
+
+    Partly loaded are those with files that could not be read.
+    """
 
     in_progress: int
     stuck: int
     failed: int
+    partly_loaded: int
     newest_problem: UploadProblem | None
 
 
@@ -127,9 +132,10 @@ def find_trouble(uploads: Iterable[UploadEntry], now: datetime) -> UploadsInTrou
     progress = 0
     for each in uploads:
         progress += each.state in ("waiting", "loading")
-        if each.state == "stuck" or (each.state == "failed" and now - each.uploaded_at < RECENT):
+        is_faulty = each.state == "failed" or each.unread_files > 0
+        if each.state == "stuck" or (is_faulty and now - each.uploaded_at < RECENT):
             open_[each.key] = each
-        elif each.state != "failed":
+        elif not is_faulty:
             open_.pop(each.key, None)
     states = [each.state for each in open_.values()]
     newest = max(open_.values(), key=lambda each: each.number, default=None)
@@ -137,6 +143,7 @@ def find_trouble(uploads: Iterable[UploadEntry], now: datetime) -> UploadsInTrou
         in_progress=progress,
         stuck=states.count("stuck"),
         failed=states.count("failed"),
+        partly_loaded=states.count("partly loaded"),
         newest_problem=newest
         and UploadProblem(reason="; ".join(newest.reasons), **_fields(newest, UploadProblem)),
     )
@@ -206,6 +213,7 @@ def _entry(number: int, upload: StoredUpload, why_stuck: str | None) -> UploadEn
         listener=listener_of(upload.key),
         file=file or folder,
         state=state,
+        unread_files=len(record.problems or ()) if record else 0,
         plays_loaded=record.loaded if record else 0,
         plays=record.published if record else None,
         reasons=tuple(reasons),

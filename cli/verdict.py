@@ -16,8 +16,6 @@ WAITED_TOO_LONG_S = 3_600
 """A queue counts as stuck if its oldest message is older than this. A function retries within 90
 minutes."""
 LEAST_FREE_BYTES = 1_000_000_000
-UPLOAD = "plays upload FILE"
-"""The command that closes a gap, if FILE is an export that covers it."""
 
 
 class Problem(Document):
@@ -66,7 +64,7 @@ def _problems(found: Status, now: datetime) -> Iterator[Problem]:
 def _of_postgres(found: Status) -> Iterator[Problem]:
     if found.postgres_error:
         logs = "plays logs postgres" if found.target == "local" else "docs/operate.md, The host"
-        yield _critical(f"{found.postgres_error}. The queues keep all plays meanwhile.", logs)
+        yield _critical(f"{found.postgres_error}. New plays wait in the queues.", logs)
 
 
 def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Problem]:
@@ -81,7 +79,8 @@ def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Proble
         since = f"Spotify has refused the login of {who} since {local(refused)}"
         yield _critical(f"{since}, so no new play is collected.", login)
     elif days <= LAST_DAYS:
-        yield _warning(f"The login of {who} expires in {length(days * 86_400)}.", login)
+        left = f"expires in {length(days * 86_400)}" if days else "has less than a day left"
+        yield _warning(f"The login of {who} {left}.", login)
     if error and error.kind == "forbidden":
         yield _critical(
             f"Spotify forbids the app or the account of {who}: {error.message}",
@@ -98,6 +97,10 @@ def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Proble
         yield _critical(
             f"Spotify has answered no poll for {who} since {local(answered)}{why}",
             "plays logs collector",
+        )
+    elif error and error.kind == "failed" and not answered:
+        yield _critical(
+            f"Spotify has answered no poll for {who} yet: {error.message}", "plays logs collector"
         )
     if unknown := found.block_unknown[listener]:
         yield _warning(
@@ -125,7 +128,8 @@ def _of_queues(found: Status) -> Iterator[Problem]:
 def _of_uploads(found: Status) -> Iterator[Problem]:
     if not found.uploads or not (newest := found.uploads.newest_problem):
         return
-    counts = {"stuck": found.uploads.stuck, "failed": found.uploads.failed}
+    states = ("stuck", "failed", "partly_loaded")
+    counts = {state.replace("_", " "): getattr(found.uploads, state) for state in states}
     numbers = " and ".join(f"{count:,} {state}" for state, count in counts.items() if count)
     problem = _critical if found.uploads.stuck else _warning
     yield problem(
@@ -135,7 +139,8 @@ def _of_uploads(found: Status) -> Iterator[Problem]:
 
 
 def _of_gaps(found: Status) -> Iterator[Problem]:
-    if not found.open_gaps or not found.gaps:
+    # No export covers the gaps of the simulated listener.
+    if not found.open_gaps or not found.gaps or found.simulated:
         return
     newest = found.gaps[0]
     end = local(newest.ended_at) if newest.ended_at else "now"
@@ -143,7 +148,7 @@ def _of_gaps(found: Status) -> Iterator[Problem]:
         f"Plays may be missing: {_number(found.open_gaps, 'open gap')}, the newest of "
         f"listener {newest.listener} from {local(newest.started_at)} to {end}: {newest.reason}. "
         "An export of that time closes it.",
-        UPLOAD,
+        f"plays upload FILE --listener {newest.listener}",
     )
 
 
@@ -167,8 +172,9 @@ def _of_host(found: Status) -> Iterator[Problem]:
     free = found.free_bytes
     if free is not None and free < LEAST_FREE_BYTES:
         yield _critical(
-            f"The disk has {free // 1_000_000} MB left. Postgres stops when it is full.",
-            "plays local down",
+            f"The disk has {free // 1_000_000} MB left. When it is full, Postgres stops and no "
+            "play is stored.",
+            "df -h .local, and delete what you do not need",
         )
 
 

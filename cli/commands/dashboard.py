@@ -41,8 +41,7 @@ def dashboard(
     It listens on 127.0.0.1 only, and sends nothing to other machines. A local cloud already serves
     one: without --port the command prints its address.
 
-    - `plays dashboard --open` for the local cloud, or for AWS if none is running
-    - `plays dashboard --target aws` reads AWS through the function `queries`, without a tunnel
+    With --target aws it reads AWS through the function `queries`, without a tunnel.
     """
     target = target_of(context)
     if port is None and target.state and target.state.page_url:

@@ -23,9 +23,10 @@ def env(*, as_json: JsonOption = False) -> None:
 
     They need version 2 of the AWS CLI. They apply to one shell, which then sees no real account:
 
-    - `eval "$(plays local env)"`
-    - `aws s3 ls "s3://$BUCKET/history/" --recursive`
-    """
+    \b
+    eval "$(plays local env)"
+    aws s3 ls "s3://$BUCKET/history/" --recursive
+    """  # noqa: D301 - click reads the control character as: keep these lines
     variables = _variables(CloudState.load(local_home()))
     if as_json:
         emit(Environment(set=variables))

@@ -14,7 +14,6 @@ from cli.output import Document, Instant, emit, estimate_progress, show
 from cli.pending_features import PendingFeatures, pending_features, pending_tracks
 from cli.target import Target
 from services.enricher.healing import Healing
-from shared.models import iso
 
 STEP_TRACKS = 200
 """Tracks between two updates of the progress bar: five calls of each kind, some seconds."""
@@ -146,8 +145,9 @@ def _rate_limited(healed: Healed, until: datetime) -> str:
     waiting = healed.remaining + healed.postponed
     found = f" (after features of {healed.learned} tracks were found)" if healed.learned else ""
     return (
-        f"every source of features is rate-limited until {iso(until)}{found}: "
-        f"{waiting} tracks wait, and heal automatically after that"
+        f"no source of features can be asked before {local(until)}{found}, because each failed or "
+        f"is rate-limited (see `plays logs healer`): {waiting} tracks wait, and heal automatically "
+        "after that"
     )
 
 

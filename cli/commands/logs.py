@@ -49,9 +49,10 @@ def logs(
 
     With --follow, --json prints one JSON object per line.
 
-    - `plays logs --errors --since 1d`
-    - `plays logs loader --follow`
-    """
+    \b
+    plays logs --errors --since 1d
+    plays logs loader --follow
+    """  # noqa: D301 - click reads the control character as: keep these lines
     start = datetime.now(UTC) - _age(since)
     follower = Follower(logs_of(target_of(context), function), start)
     lines = [line for line in follower.news() if line.is_failure or not errors]

@@ -61,10 +61,11 @@ def scenario(
     `plays status` shows its effects. `normal` also clears the rate limits and refused logins that
     the simulated Spotify caused; ReccoBeats is asked again after up to 15 minutes.
 
-    - `plays local scenario rate-limited retry_after_s=60 times=1`
-    - `plays local scenario refresh-token-revoked`
-    - `plays local scenario reccobeats-down for_s=600`
-    """
+    \b
+    plays local scenario rate-limited retry_after_s=60 times=1
+    plays local scenario refresh-token-revoked
+    plays local scenario reccobeats-down for_s=600
+    """  # noqa: D301 - click reads the control character as: keep these lines
     home = local_home()
     state = CloudState.load(home)
     simulators = Simulators.of(state, Memory.load(home).ports)

@@ -144,7 +144,9 @@ def _login(found: Status, listener: str) -> str:
     days = found.token_days_left[listener]
     if found.needs_login_since[listener]:
         return "refused"
-    return "none" if days is None else f"{days} days left"
+    if days is None:
+        return "none"
+    return f"{days} days left{' (simulated)' if found.simulated else ''}"
 
 
 def _features(found: Status, now: datetime) -> str:

@@ -77,7 +77,7 @@ class Cdk:
 
     def _run(self, *words: str) -> None:
         if not self._command.exists():
-            raise LocalCloudError("the CDK command line is not installed: run `make setup`")
+            raise LocalCloudError("the CDK command line is not installed: run `make install`")
         command = ["node", str(self._command), *words, "--output", str(self._assembly)]
         options = ["--ci", "--no-color", "--no-notices", "--progress", "events"]
         environment = local_aws(self._aws.access_key) | {

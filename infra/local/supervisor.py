@@ -36,6 +36,8 @@ Say = Callable[[str], None]
 
 WATCH_S = 3
 """Seconds between two checks of the servers, and between two queries for new plays."""
+POSTGRES_RESTARTS = 5
+"""A Postgres that has ended more often in one run does not recover by a restart."""
 SAMPLE_PLAYS = 5_000
 
 
@@ -90,6 +92,7 @@ class Supervisor:
         self._say_plainly = say
         self._started_at = time.monotonic()
         self._parts = Parts(home)
+        self._postgres_restarts = 0
         self._memory = Memory.load(home)
 
     def start(self) -> None:
@@ -151,6 +154,9 @@ class Supervisor:
         self._given = self._given.model_copy(update={"empty": False})
 
     def _restart_postgres(self) -> None:
+        self._postgres_restarts += 1
+        if self._postgres_restarts > POSTGRES_RESTARTS:
+            raise LocalCloudError("Postgres keeps ending: `plays logs postgres` says why")
         self._say("Postgres ended: starting it again; `plays logs postgres` says why it ended")
         self._parts.start_postgres(self._memory)
         self._say("Postgres is back: what waits in the queues loads now")

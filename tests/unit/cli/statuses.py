@@ -37,6 +37,7 @@ def a_status(**changes):
             "postgres_error": None,
             "pending_features": PendingFeatures(tracks=0, unknown_to_sources=0, due_at=None),
             "alarms": (),
+            "simulated": False,
             "free_bytes": 10**11,
             **changes,
         }

@@ -29,6 +29,8 @@ TABLE = {
     "listener remove": (["", "a/b", "a b"], "me --yes"),
     "dlq list": (["--all", "now", "--json=x"], ""),
     "dlq replay": (["", "a b", "--rate"], "collected-plays"),
+    "logs": (["--since nope", "loader enricher", "--since"], ""),
+    "local env": (["now", "--json=x", "--shell"], None),
     "local up": (["--detach x", "-c polling_enabled=maybe", "--spotify-api-url"], None),
     "local down": (["now", "--yes", "--json=x"], None),
     "local reset": (["now", "--no", "--json=x"], None),

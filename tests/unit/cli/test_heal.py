@@ -153,9 +153,9 @@ def test_heal_fails_if_every_source_is_rate_limited(heal):
 
     assert (result.exit_code, len(events)) == (1, 1)
     assert result.stderr.splitlines()[-1] == (
-        "plays: every source of features is rate-limited until 2026-11-23T09:00:00.000Z "
-        "(after features of 160 tracks were found): 940 tracks wait, and heal automatically after "
-        "that"
+        "plays: no source of features can be asked before 2026-11-23 09:00 UTC (after features of "
+        "160 tracks were found), because each failed or is rate-limited (see `plays logs healer`): "
+        "940 tracks wait, and heal automatically after that"
     )
     assert result.stdout == ""
 

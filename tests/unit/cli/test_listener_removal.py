@@ -210,3 +210,29 @@ def test_nothing_is_deleted_while_messages_wait(plays, target, deployed, holding
     assert (result.exit_code, events) == (1, [])
     assert "nothing is deleted yet, because messages in the queues" in result.stderr
     assert "history/anna/a.zip" in holdings()
+
+
+def test_nothing_is_deleted_while_dead_letters_hold_plays(plays, target, deployed, holdings):
+    events = deployed("me")
+    url = target.output("CollectedPlaysDlqUrl")
+    target.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+
+    result = plays("listener", "remove", "anna", "--yes")
+
+    assert (result.exit_code, events) == (1, [])
+    assert "replay them first, with `plays dlq replay collected-plays`" in result.stderr
+    assert "history/anna/a.zip" in holdings()
+
+
+def test_a_message_between_two_queues_is_waited_for(plays, target, deployed, monkeypatch):
+    events = deployed("me")
+    url = target.output("CollectedPlaysQueueUrl")
+    sqs = target.client("sqs")
+    # It leaves one queue after the first check, and is in the next one at the second.
+    pauses = iter([lambda: sqs.send_message(QueueUrl=url, MessageBody="{}")])
+    monkeypatch.setattr("cli.listener_removal.time.sleep", lambda _: next(pauses, lambda: None)())
+    monkeypatch.setattr(listener_removal, "DRAIN_S", 0.2)
+
+    result = plays("listener", "remove", "anna", "--yes")
+
+    assert (result.exit_code, events) == (1, [])

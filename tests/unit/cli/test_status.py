@@ -61,7 +61,9 @@ def test_without_permission_to_read_postgres_status_prints_the_rest(plays, targe
 
 @pytest.mark.parametrize("page_url", [PAGE, None], ids=["page", "earlier release"])
 def test_dashboard_url_is_the_local_clouds_page(plays, target, monkeypatch, tmp_path, page_url):
-    state = SimpleNamespace(aws_endpoint="http://127.0.0.1:1", page_url=page_url, log_dir=tmp_path)
+    state = SimpleNamespace(
+        aws_endpoint="http://127.0.0.1:1", page_url=page_url, log_dir=tmp_path, simulated=False
+    )
     monkeypatch.setitem(vars(target), "state", state)
     # Its AWS is still moto's.
     monkeypatch.setitem(vars(target), "client", target.session.client)
@@ -138,7 +140,11 @@ def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
         ({"rows": None}, "features no track waits for them database"),
         ({"open_gaps": 3}, "open gaps 3 "),
         (
-            {"uploads": UploadsInTrouble(in_progress=2, stuck=0, failed=0, newest_problem=None)},
+            {
+                "uploads": UploadsInTrouble(
+                    in_progress=2, stuck=0, failed=0, partly_loaded=0, newest_problem=None
+                )
+            },
             "uploads 2 in progress: see `plays uploads`",
         ),
         ({"failed_ticks": 2}, "failed polls 2: the next poll fetches their plays"),

@@ -220,7 +220,7 @@ def test_without_postgres_the_list_says_so(target, plays, monkeypatch):
     assert (result.exit_code, result.stderr) == (1, "plays: connection refused\n")
 
 
-def an_entry(number, state, *, file="a.zip", age=timedelta()):
+def an_entry(number, state, *, file="a.zip", age=timedelta(), unread_files=0):
     return UploadEntry(
         number=number,
         uploaded_at=NOW - age,
@@ -230,6 +230,7 @@ def an_entry(number, state, *, file="a.zip", age=timedelta()):
         origin=f"{file}{number}",
         size_bytes=1,
         state=state,
+        unread_files=unread_files,
         plays_loaded=0,
         plays=None,
         reasons=(f"why {number}",),
@@ -256,6 +257,14 @@ def test_a_later_upload_of_the_file_ends_the_problem(state):
     found = find_trouble([an_entry(1, "stuck"), an_entry(2, state)], NOW)
 
     assert (found.stuck, found.newest_problem) == (0, None)
+
+
+def test_an_upload_with_a_file_that_could_not_be_read_is_a_problem():
+    found = find_trouble([an_entry(1, "partly loaded", unread_files=1)], NOW)
+
+    assert (found.failed, found.partly_loaded) == (0, 1)
+    assert found.newest_problem
+    assert found.newest_problem.state == "partly loaded"
 
 
 def test_a_failure_is_a_problem_for_a_week_and_a_stuck_upload_for_ever():

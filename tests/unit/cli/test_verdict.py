@@ -30,11 +30,13 @@ def a_queue(name, age_s):
     return {name: QueueDepth(visible=1, in_flight=0, oldest_age_s=age_s)}
 
 
-def uploads(stuck=0, failed=0):
+def uploads(stuck=0, failed=0, partly=0):
     newest = UploadProblem(
         number=4, uploaded_at=NOW, listener="me", file="a.zip", state="failed", reason="damaged"
     )
-    return UploadsInTrouble(in_progress=1, stuck=stuck, failed=failed, newest_problem=newest)
+    return UploadsInTrouble(
+        in_progress=1, stuck=stuck, failed=failed, partly_loaded=partly, newest_problem=newest
+    )
 
 
 def waiting(due_at):
@@ -46,7 +48,11 @@ def waiting(due_at):
     [
         {},
         {"failed_ticks": 3},
-        {"uploads": UploadsInTrouble(in_progress=3, stuck=0, failed=0, newest_problem=None)},
+        {
+            "uploads": UploadsInTrouble(
+                in_progress=3, stuck=0, failed=0, partly_loaded=0, newest_problem=None
+            )
+        },
         {"gaps": [a_gap(is_open=False)]},
         {"token_days_left": {"me": 31}},
         {"answered_at": {"me": NOW - HOUR}},
@@ -55,6 +61,7 @@ def waiting(due_at):
         {"queues": a_queue("plays", 3_600)},
         {"queues": a_queue("plays-dlq", 99_999) | a_queue("failed-ticks", 99_999)},
         {"pending_features": waiting(NOW - 2 * HOUR)},
+        {"gaps": [a_gap()], "open_gaps": 1, "simulated": True},
         {"free_bytes": None},
         {"free_bytes": 10**9},
     ],
@@ -68,7 +75,7 @@ def waiting(due_at):
             "answered an hour ago",
         ),
         *("no poll yet", "one failed poll", "an hour old message", "old dead letters"),
-        *("features due", "AWS", "enough space"),
+        *("features due", "simulated gap", "AWS", "enough space"),
     ],
 )
 def test_a_status_that_needs_no_person_is_ok(changes):
@@ -81,13 +88,13 @@ def test_a_status_that_needs_no_person_is_ok(changes):
         (
             {"postgres_error": "Postgres is unavailable: connection refused"},
             "critical",
-            "Postgres is unavailable: connection refused. The queues keep all plays meanwhile.",
+            "Postgres is unavailable: connection refused. New plays wait in the queues.",
             "plays logs postgres",
         ),
         (
             {"postgres_error": "no right", "target": "aws"},
             "critical",
-            "no right. The queues keep all plays meanwhile.",
+            "no right. New plays wait in the queues.",
             "docs/operate.md, The host",
         ),
         (
@@ -148,6 +155,18 @@ def test_a_status_that_needs_no_person_is_ok(changes):
             "plays logs collector",
         ),
         (
+            {"answered_at": {"me": None}, "last_error": trouble("failed")},
+            "critical",
+            "Spotify has answered no poll for listener me yet: Spotify said no",
+            "plays logs collector",
+        ),
+        (
+            {"token_days_left": {"me": 0}},
+            "warning",
+            "The login of listener me has less than a day left.",
+            "plays login --listener me",
+        ),
+        (
             {"dead_letters": 1},
             "critical",
             "1 dead letter: their plays or uploads are not loaded.",
@@ -166,9 +185,9 @@ def test_a_status_that_needs_no_person_is_ok(changes):
             "plays uploads show 4",
         ),
         (
-            {"uploads": uploads(stuck=1, failed=2)},
+            {"uploads": uploads(stuck=1, failed=2, partly=3)},
             "critical",
-            "Uploads: 1 stuck and 2 failed. The newest is a.zip of me: damaged",
+            "Uploads: 1 stuck and 2 failed and 3 partly loaded. The newest is a.zip of me: damaged",
             "plays uploads show 4",
         ),
         (
@@ -179,7 +198,7 @@ def test_a_status_that_needs_no_person_is_ok(changes):
                 "2026-07-01 10:00 UTC to now: 50 new plays at once. An export of that time closes "
                 "it."
             ),
-            "plays upload FILE",
+            "plays upload FILE --listener me",
         ),
         (
             {"pending_features": waiting(NOW - 3 * HOUR)},
@@ -196,8 +215,8 @@ def test_a_status_that_needs_no_person_is_ok(changes):
         (
             {"free_bytes": 10**9 - 1},
             "critical",
-            "The disk has 999 MB left. Postgres stops when it is full.",
-            "plays local down",
+            "The disk has 999 MB left. When it is full, Postgres stops and no play is stored.",
+            "df -h .local, and delete what you do not need",
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -451,7 +451,7 @@ def test_various_artists_is_explained_in_rankings(load, get):
             for number, artist in ((1, "Various Artists"), (2, "Ada"))
         )
     )
-    note = "who played the tracks is not known"
+    note = "the artists of the tracks are unknown"
 
     for path in ("/top?period=2025", "/?period=2025", "/review?period=2025"):
         assert get(path).text.count(note) == 1, path

@@ -53,6 +53,7 @@ def first_release(owner) -> Iterator[Database]:
     """The empty schema of the first release; the current one returns when the test ends."""
     owner.run("BEGIN")
     owner.run("DROP SCHEMA reporting, derived CASCADE")
+    owner.run("DROP FUNCTION remove_listener")
     owner.run(
         "DROP TABLE merged_record, listening_history, track_features, poll, gap, loaded_batch, "
         "import_report"

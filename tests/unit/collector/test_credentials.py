@@ -160,7 +160,7 @@ def test_a_login_overwrites_an_unreadable_secret(store, text):
     "act", [lambda store: store.require("anna"), lambda store: store.save("anna", a_login())]
 )
 def test_saving_a_login_fails_if_the_listener_has_no_secret(store, act):
-    with pytest.raises(SettingsError, match="add anna to the listeners"):
+    with pytest.raises(SettingsError, match="`plays listener add anna`"):
         act(store)
 
 

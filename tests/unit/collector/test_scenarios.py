@@ -112,7 +112,7 @@ def test_no_simulator_scenario_loses_plays_or_breaks_a_rate_limit(capture, name,
     capture.restart()
     capture.play(3)
 
-    assert capture.poll() == "polled"
+    assert capture.poll() == "polled", capture.errors
     assert capture.lost() == []
     assert capture.open_gaps() == set()
     assert capture.simulated.blocked_calls() == 0

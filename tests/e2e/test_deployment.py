@@ -27,5 +27,5 @@ def test_a_second_cloud_in_one_home_is_refused(local_cloud):
     result = local_cloud.plays("local", "up", "--detach")
 
     assert result.returncode == 1
-    assert result.stderr.startswith("plays: a local cloud runs in ")
+    assert result.stderr.startswith("plays: a local cloud already runs in ")
     assert result.stderr.count("\n") == 1

@@ -62,6 +62,6 @@ def test_a_failed_cdk_deployment_quotes_its_last_lines_and_log(make_cdk, home):
     assert str(home / "logs" / "cdk.log") in str(failure.value)
 
 
-def test_without_an_installed_cdk_the_error_names_make_setup(home):
-    with pytest.raises(LocalCloudError, match="make setup"):
+def test_without_an_installed_cdk_the_error_names_make_install(home):
+    with pytest.raises(LocalCloudError, match="make install"):
         Cdk(home, LocalAws("http://127.0.0.1:4566", "AKIAHOME"), Path("/nowhere/cdk")).bootstrap()

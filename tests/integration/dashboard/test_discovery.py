@@ -54,7 +54,7 @@ def test_a_favourite_not_played_for_a_year_is_listed_as_forgotten(site):
     assert "Kites Wren last" not in text
 
 
-def test_artists_played_by_two_listeners_are_listed_as_heard_by_both(site):
+def test_artists_that_two_listeners_played_are_listed_for_both(site):
     assert "Heard by both" not in site.text("/discovery?period=2025&listener=me")
     site.play("2025-07-01 12:00", "Kites", "Wren", 200_000, listener="you")
     site.play("2025-07-02 12:00", "Kites", "Wren", 10_000)

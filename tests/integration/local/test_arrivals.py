@@ -83,7 +83,7 @@ def test_postgres_is_said_to_be_away_once_and_then_back(database, address_of):
     ]
 
 
-def test_the_play_count_is_none_if_the_database_does_not_answer(add, address_of):
+def test_the_play_count_is_unknown_if_the_database_does_not_answer(add, address_of):
     add("Sinnerman", datetime.now(UTC))
 
     away = Address(HOST, any_free(), DATABASE, "reader", "any")

@@ -152,7 +152,7 @@ def test_reset_deletes_only_files_of_the_local_cloud(home, memory):
     assert [path.name for path in home.iterdir()] == ["diary.txt"]
 
 
-def test_postgres_can_be_stopped_and_started_by_itself(parts, memory):
+def test_postgres_alone_can_be_stopped_and_started(parts, memory):
     parts.stop_postgres()
 
     assert not parts.postgres.is_running()

@@ -69,7 +69,7 @@ def test_an_expired_login_has_no_days_left(log_in, polling_state):
 @pytest.mark.parametrize(
     "value", ["{}", '{"refresh_token": "hidden"}', "not json"], ids=["empty", "half", "unreadable"]
 )
-def test_without_a_readable_login_the_days_left_are_none(target, polling_state, value):
+def test_without_a_readable_login_the_days_left_are_unknown(target, polling_state, value):
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}me", SecretString=value)
 
     assert polling_state().token_days_left is None
@@ -91,7 +91,7 @@ def test_secrets_without_the_listener_prefix_are_ignored(target, log_in):
     assert list(Listeners(target).polling_states(NOW)) == ["me", "zoe"]
 
 
-def test_before_the_first_poll_the_polling_state_is_none(log_in, polling_state):
+def test_before_the_first_poll_the_polling_state_is_empty(log_in, polling_state):
     log_in()
 
     found = polling_state()

@@ -146,7 +146,7 @@ def test_an_unknown_log_is_refused_with_the_known_ones(logs, local):
 
 
 @pytest.mark.parametrize("age", ["5x", "yesterday", "-1h", "1.5h", "999999d", ""])
-def test_an_age_that_is_none_is_refused(logs, age):
+def test_an_invalid_age_is_refused(logs, age):
     result = logs("--since", age)
 
     assert result.exit_code == 2

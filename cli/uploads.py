@@ -4,7 +4,7 @@ An upload that loads is in the archive alone until the loader stores its report.
 object was deleted is known by its report alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -126,9 +126,17 @@ def fetch_uploads(target: Target, database: Reader) -> list[UploadEntry]:
     return [_with_dismissal(target, entry) for entry in entries]
 
 
-def uploads_in_trouble(target: Target, database: Reader) -> UploadsInTrouble:
-    """Count the uploads that need a person, or load, and find the newest problem."""
-    return find_trouble(fetch_uploads(target, database), datetime.now(UTC))
+def uploads_in_trouble(
+    target: Target, database: Reader, removed: Collection[str]
+) -> UploadsInTrouble:
+    """Count the uploads that need a person, or load, and find the newest problem.
+
+    Those of removed listeners need nobody.
+    """
+    uploads = fetch_uploads(target, database)
+    return find_trouble(
+        (each for each in uploads if each.listener not in removed), datetime.now(UTC)
+    )
 
 
 def find_trouble(uploads: Iterable[UploadEntry], now: datetime) -> UploadsInTrouble:

@@ -234,9 +234,9 @@ def failed(archived, known):
 def trouble(target):
     """Return the function that counts the uploads in trouble."""
 
-    def count():
+    def count(removed=()):
         with target.database() as database:
-            return uploads_in_trouble(target, database)
+            return uploads_in_trouble(target, database, removed)
 
     return count
 
@@ -278,6 +278,12 @@ def test_an_upload_that_is_well_cannot_be_dismissed(plays, archived, known):
 def test_a_stuck_upload_whose_file_was_deleted_is_no_problem(uploads, trouble):
     assert [(each["state"], each["dismissed"]) for each in uploads()] == [("stuck", True)]
     assert trouble().newest_problem is None
+
+
+@pytest.mark.usefixtures("failed")
+def test_the_upload_of_a_removed_listener_is_no_problem(trouble):
+    assert trouble(removed=["anna"]).failed == 1
+    assert trouble(removed=["me"]).failed == 0
 
 
 def an_entry(number, state, *, file="a.zip", age=timedelta(), unread_files=0):

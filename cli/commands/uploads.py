@@ -49,7 +49,7 @@ def list_(
     """List the uploads, unless a subcommand follows."""
     if context.invoked_subcommand:
         if show_all or as_json:
-            raise typer.BadParameter(
+            context.fail(
                 f"put options after the command: `plays uploads {context.invoked_subcommand} "
                 "NUMBER --json`"
             )
@@ -99,7 +99,7 @@ def show_(
     if report is None:
         show(*entry.reasons)
     if entry.state in IN_TROUBLE and not entry.dismissed:
-        show(f"If you need no more of it: `plays uploads dismiss {number}`.")
+        show(f"If you no longer need it: `plays uploads dismiss {number}`.")
 
 
 @app.command("dismiss")

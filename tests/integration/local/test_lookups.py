@@ -98,7 +98,8 @@ def test_a_login_that_the_deployment_emptied_is_restored(ministack, config, secr
     name = f"{config.listener_secret_prefix}me"
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(OTHER))
     logins = stored_logins(config, ministack.aws)
-    secrets.put_secret_value(SecretId=name, SecretString="")
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    secrets.create_secret(Name=name)
 
     restore_logins(logins, ministack.aws)
 

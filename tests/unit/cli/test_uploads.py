@@ -213,6 +213,14 @@ def test_an_unknown_number_is_refused_with_the_known_ones(plays, known):
     assert result.stderr == "plays: there is no upload 2: numbers are 1 to 1, see `plays uploads`\n"
 
 
+@pytest.mark.parametrize("option", ["--json", "--all"])
+def test_an_option_before_the_subcommand_is_refused(plays, option):
+    result = plays("uploads", option, "show", "1")
+
+    assert result.exit_code == 2
+    assert "put options after the command: `plays uploads show NUMBER --json`" in result.stderr
+
+
 def test_without_postgres_the_list_says_so(target, plays, monkeypatch):
     monkeypatch.setattr(KnowingTarget, "database", KnownTarget.database)
 

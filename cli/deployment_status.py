@@ -66,7 +66,7 @@ class DatabaseStatus(Document):
     rows: dict[str, int]
     last_poll: LastPoll | None
     gaps: list[KnownGap]
-    """The newest 1,000 open gaps, then the newest ten closed ones."""
+    """The newest 1,000 open gaps, then the newest ten closed ones, of deployed listeners."""
     open_gaps: int
     """The number of all open gaps, including those not in `gaps`."""
     coverage: dict[str, Coverage]
@@ -77,7 +77,7 @@ class DatabaseStatus(Document):
 class Status(Document):
     """The status of one deployment; the fields of DatabaseStatus are None without Postgres.
 
-    The dicts from `token_days_left` on are by listener, with the values of PollingState.
+    The dicts from `token_days_left` on are by deployed listener, with the values of PollingState.
     """
 
     target: Literal["local", "aws"]
@@ -98,6 +98,8 @@ class Status(Document):
     open_gaps: int | None
     coverage: dict[str, Coverage] | None
     uploads: UploadsInTrouble | None
+    removed_listeners: list[str]
+    """Listeners that are not deployed any more, and of whom something is still stored."""
     token_days_left: dict[str, int | None]
     blocked_until: dict[str, Instant | None]
     block_unknown: dict[str, str | None]
@@ -114,26 +116,32 @@ class Status(Document):
     """Free space on the disk of the local cloud; None in AWS, where an alarm watches it."""
 
 
-def fetch_database_status(target: Target, database: Reader) -> DatabaseStatus:
+def fetch_database_status(target: Target, listeners: Listeners, database: Reader) -> DatabaseStatus:
     """Read the part of the status that is in Postgres."""
     last_poll = database.run(STATEMENTS["last_poll"])
-    ((open_gaps,),) = database.run(STATEMENTS["open_gaps"])
+    gaps = [as_document(KnownGap, row) for row in database.run(STATEMENTS["gaps"])]
     return DatabaseStatus(
         rows=dict(database.run(STATEMENTS["rows"])),
         last_poll=as_document(LastPoll, last_poll[0]) if last_poll else None,
-        gaps=[as_document(KnownGap, row) for row in database.run(STATEMENTS["gaps"])],
-        open_gaps=open_gaps,
+        gaps=[gap for gap in gaps if gap.listener in listeners.names],
+        open_gaps=sum(
+            number
+            for listener, number in database.run(STATEMENTS["open_gaps"])
+            if listener in listeners.names
+        ),
         coverage={
             listener: as_document(Coverage, shares)
             for listener, *shares in database.run(STATEMENTS["coverage"])
+            if listener in listeners.names
         },
-        uploads=uploads_in_trouble(target, database),
+        uploads=uploads_in_trouble(target, database, listeners.removed),
     )
 
 
 def gather_status(target: Target) -> Status:
     """Read the status of a deployment; without Postgres, DatabaseStatus's fields are None."""
-    database, postgres_error = _database_status(target)
+    listeners = Listeners(target)
+    database, postgres_error = _database_status(target, listeners)
     queues = depths(target)
     pairs = queue_pairs(target.outputs)
     dead, ticks = (
@@ -152,7 +160,8 @@ def gather_status(target: Target) -> Status:
         dead_letters=sum(depth.total for depth in dead),
         failed_ticks=sum(depth.total for depth in ticks),
         **{name: getattr(database, name, None) for name in DatabaseStatus.model_fields},
-        **_by_listener(target),
+        removed_listeners=listeners.removed,
+        **_by_listener(listeners),
         postgres_error=postgres_error,
         pending_features=pending_features(target),
         alarms=alarms_on(target),
@@ -161,10 +170,12 @@ def gather_status(target: Target) -> Status:
     )
 
 
-def _database_status(target: Target) -> tuple[DatabaseStatus | None, str | None]:
+def _database_status(
+    target: Target, listeners: Listeners
+) -> tuple[DatabaseStatus | None, str | None]:
     try:
         with target.database() as database:
-            return fetch_database_status(target, database), None
+            return fetch_database_status(target, listeners, database), None
     except DatabaseError as error:
         prefix = "Postgres is unavailable: " if isinstance(error, DatabaseAwayError) else ""
         return None, f"{prefix}{error}"
@@ -182,8 +193,8 @@ def dashboard_url(target: Target) -> str | None:
     return f"{console}?region={region}#dashboards:name={name}"
 
 
-def _by_listener(target: Target) -> dict[str, Any]:
-    states = Listeners(target).polling_states(datetime.now(UTC))
+def _by_listener(listeners: Listeners) -> dict[str, Any]:
+    states = listeners.polling_states(datetime.now(UTC))
     return {
         field: {listener: getattr(each, field) for listener, each in states.items()}
         for field in PollingState.model_fields

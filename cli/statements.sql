@@ -70,7 +70,7 @@ WHERE number <= CASE WHEN is_open THEN 1000 ELSE 10 END
 ORDER BY is_open DESC, started_at DESC
 
 -- open_gaps --
-SELECT count(*) FROM reporting.open_gap
+SELECT listener, count(*) FROM reporting.open_gap GROUP BY listener
 
 -- coverage --
 -- Days of UTC; of today, the part that has passed.

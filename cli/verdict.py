@@ -54,6 +54,12 @@ def _problems(found: Status, now: datetime) -> Iterator[Problem]:
     yield from _of_postgres(found)
     for listener in found.token_days_left:
         yield from _of_listener(found, listener, now)
+    for listener in found.removed_listeners:
+        yield _warning(
+            f"{listener} is not a listener any more, but some of their plays, files or login is "
+            "still stored.",
+            f"plays listener remove {listener}",
+        )
     yield from _of_queues(found)
     yield from _of_uploads(found)
     yield from _of_gaps(found)

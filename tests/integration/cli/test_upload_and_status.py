@@ -2,6 +2,7 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from zipfile import ZipFile
 
 import pytest
 
@@ -99,6 +100,22 @@ def test_upload_with_wait_prints_the_reconciled_report(plays, reported, loaded, 
     assert report["rows_in"] == 10
     assert report["uploads"][0]["result"]["first_played_at"] == "2026-07-01T00:00:00.000Z"
     assert report["uploads"][0]["result"]["unusual_ids"] == 3
+
+
+def test_a_damaged_zip_in_a_folder_fails_after_the_wait(plays, reported, loaded, history, tmp_path):
+    reported()
+    loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
+    package = tmp_path / "package"
+    package.mkdir()
+    with ZipFile(package / "a.zip", "w") as archive:
+        archive.writestr("endsong_0.json", "[]")
+    (package / "damaged.zip").write_bytes(b"PK")
+
+    result = plays("upload", str(package), "--wait", "--json")
+
+    assert json.loads(result.stdout)["reconciled"] is True
+    assert result.exit_code == 1
+    assert "damaged.zip: not a readable zip" in result.stderr.splitlines()[-1]
 
 
 @pytest.fixture
@@ -346,6 +363,17 @@ def test_open_gaps_are_listed_before_newer_closed_gaps(status, gaps):
     assert started == sorted(started[:2], reverse=True) + sorted(started[2:], reverse=True)
     assert started[2] > started[0]
     assert (found["open_gaps"], found["rows"]["gap"]) == (2, 14)
+
+
+def test_gaps_and_coverage_of_a_removed_listener_are_left_out(status, gaps, database):
+    gaps((2, 1))
+    database.run("UPDATE gap SET listener = 'anna'")
+    gaps((4, 3))
+
+    found = status()
+
+    assert ([gap["listener"] for gap in found["gaps"]], found["open_gaps"]) == (["me"], 1)
+    assert "anna" not in found["coverage"]
 
 
 def test_at_most_1000_open_gaps_are_listed(status, database):

@@ -43,14 +43,29 @@ class KnownTarget(Target):
         }
     )
     """Of the deployed collector."""
+    removed: frozenset[str] = frozenset()
+    """Listeners with a secret who are not deployed."""
 
     def client(self, service: str) -> Any:
         """Return moto's client, also with the state of a local cloud; Lambda is this object."""
         return self if service == "lambda" else self.session.client(service)  # type: ignore[call-overload]  # by its name
 
     def get_function_configuration(self, FunctionName):
-        assert FunctionName == "collector"
-        return {"Environment": {"Variables": self.variables}}
+        listeners = [name for name in self._with_secret() if name not in self.removed]
+        variables = {
+            "collector": self.variables,
+            "DeriveFunction": {"LISTENERS": ",".join(listeners or ["me"])},
+        }
+        return {"Environment": {"Variables": variables[FunctionName]}}
+
+    def _with_secret(self):
+        secrets = self.client("secretsmanager").list_secrets()["SecretList"]
+        names = [secret["Name"] for secret in secrets]
+        return [
+            name.removeprefix(LISTENER_SECRETS)
+            for name in names
+            if name.startswith(LISTENER_SECRETS)
+        ]
 
     def call(self, name, _event):
         raise CommandError(f"the {name.lower()} does not run here")
@@ -65,6 +80,7 @@ class KnownTarget(Target):
             "ListenerSecretPrefix": LISTENER_SECRETS,
             "ListenerStateTable": LISTENER_STATES,
             "CollectorFunction": "collector",
+            "DeriveFunction": "DeriveFunction",
             "SpotifyAppTable": SPOTIFY_APPS,
             "TrackCacheTable": TRACK_CACHE,
         }

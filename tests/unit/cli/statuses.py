@@ -28,6 +28,7 @@ def a_status(**changes):
             "open_gaps": 0,
             "coverage": {},
             "uploads": None,
+            "removed_listeners": [],
             "token_days_left": {"me": 150},
             "blocked_until": {"me": None},
             "block_unknown": {"me": None},

@@ -17,8 +17,9 @@ TABLE = {
     "dashboard": (["--port 0", "--port x", "now"], ""),
     "sql": (["", "--csv", "a b"], "SELECT"),
     "upload": (["", "none.zip", "--timeout x none.zip"], "package.json --yes"),
-    "uploads": (["--all x", "now", "--json=x"], ""),
+    "uploads": (["--json show 1", "--all dismiss 1", "now"], ""),
     "uploads show": (["", "x", "1 2"], "1"),
+    "uploads dismiss": (["", "x", "1 2"], "1"),
     "poll": (["--timeout -1", "--listener a/b", "now"], ""),
     "heal": (["--track x", "--track", "now"], ""),
     "login": (["--port 0", "--listener a/b", "now"], ""),
@@ -116,7 +117,8 @@ def test_without_a_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, com
 
 
 @pytest.mark.parametrize(
-    "command", ["sql SELECT", "report", "listener list", "uploads", "uploads show 1"]
+    "command",
+    ["sql SELECT", "report", "listener list", "uploads", "uploads show 1", "uploads dismiss 1"],
 )
 def test_an_unavailable_postgres_is_a_one_line_error(target, command):
     result = run(command, lambda: target)

@@ -65,8 +65,6 @@ def test_dashboard_url_is_the_local_clouds_page(plays, target, monkeypatch, tmp_
         aws_endpoint="http://127.0.0.1:1", page_url=page_url, log_dir=tmp_path, simulated=False
     )
     monkeypatch.setitem(vars(target), "state", state)
-    # Its AWS is still moto's.
-    monkeypatch.setitem(vars(target), "client", target.session.client)
 
     assert json.loads(plays("status", "--json").stdout)["dashboard_url"] == page_url
 
@@ -113,7 +111,7 @@ def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
     result = plays("status", "--short", "--watch", "3")
 
     assert result.exit_code == 130
-    assert result.stdout.count("1 thing needs you:") == 2
+    assert result.stdout.count("2 things need you:") == 2
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,15 @@ def test_a_status_that_needs_no_person_is_ok(changes):
             "plays login --listener me",
         ),
         (
+            {"removed_listeners": ["anna"]},
+            "warning",
+            (
+                "anna is not a listener any more, but some of their plays, files or login is "
+                "still stored."
+            ),
+            "plays listener remove anna",
+        ),
+        (
             {"dead_letters": 1},
             "critical",
             "1 dead letter: their plays or uploads are not loaded.",

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from cli.deployment_status import Coverage, Status, gather_status
-from cli.errors import interruptible
+from cli.errors import CommandError, as_command_error, interruptible
 from cli.local_time import ago, length, local
 from cli.options import JsonOption, target_of
-from cli.output import emit, facts, show, table
+from cli.output import emit, facts, show, show_failure, table
+from cli.target import Target
 from cli.verdict import Judgement, judge
 
 DAY_S = 86_400.0
@@ -23,6 +24,12 @@ UNWATCHED = "before the first poll or after the last, outside of every upload"
 
 class StatusReport(Status, Judgement):
     """A status, the verdict on it, and its problems."""
+
+
+class UnknownStatusError(CommandError):
+    """The status cannot be read, so plays may be neither collected nor loaded."""
+
+    exit_code = 2
 
 
 def status(
@@ -41,14 +48,29 @@ def status(
 
     The worst problem comes first, each with its next command. Below: listeners with their logins
     and coverage, queues, tracks without features, rows, addresses. The exit code is 0 if all is
-    well, 1 after a warning, and 2 if plays are not collected or not loaded until you act.
+    well, 1 after a warning, and 2 if plays are not collected or not loaded until you act, or if
+    the status cannot be read, for example because no cloud is running.
+
+    --watch goes on after a failure, until Ctrl-C.
     """
-    target = target_of(context)
+    is_aws = context.find_root().params["target"] == "aws"
+    # Kept after the first success, so that a local cloud that stops does not turn into AWS.
+    watched: Target | None = None
     with interruptible("nothing is lost"):
         while True:
-            code = _print(gather_status(target), short=short, as_json=as_json)
-            if watch is None:
-                raise typer.Exit(code)
+            try:
+                with as_command_error(is_aws=is_aws):
+                    target = watched or target_of(context)
+                    found = gather_status(target)
+            except CommandError as error:
+                if watch is None:
+                    raise UnknownStatusError(str(error)) from error
+                show_failure(str(error), as_json=as_json)
+            else:
+                watched = target
+                code = _print(found, short=short, as_json=as_json)
+                if watch is None:
+                    raise typer.Exit(code)
             time.sleep(watch)
 
 

@@ -3,14 +3,18 @@ from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from typer.testing import CliRunner
 
 from cli.commands.status import show_figures, show_verdict
 from cli.deployment_status import Coverage, DayCoverage, LastPoll
 from cli.listeners import Trouble
+from cli.main import app
 from cli.pending_features import PendingFeatures
 from cli.queues import QueueDepth
 from cli.uploads import UploadsInTrouble
 from cli.verdict import judge
+from infra.local.state import LocalCloudError
 from shared.errors import DatabaseError
 from tests.unit.cli.statuses import NOW, a_status
 
@@ -19,6 +23,13 @@ DASHBOARD = (
     "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
     "#dashboards:name=spotify-pipeline"
 )
+
+
+def raised(value):
+    """Raise an exception; return any other value."""
+    if isinstance(value, BaseException):
+        raise value
+    return value
 
 
 def figures(capsys, **changes):
@@ -100,13 +111,42 @@ def test_without_a_problem_the_status_begins_with_ok(capsys):
     assert capsys.readouterr().out == "OK: 12,345 plays, last poll just now\n"
 
 
+@pytest.mark.parametrize("options", [["--short"], ["--json"]], ids=["text", "JSON"])
+def test_option_watch_goes_on_after_a_failure(target, monkeypatch, options):
+    looks = iter([LocalCloudError("no cloud"), EndpointConnectionError(endpoint_url=PAGE), target])
+    pauses = iter([None, None, KeyboardInterrupt()])
+    monkeypatch.setattr("cli.commands.status.time.sleep", lambda _: raised(next(pauses)))
+
+    arguments = ["status", "--watch", "3", *options]
+    result = CliRunner().invoke(app, arguments, obj=lambda: raised(next(looks)))
+
+    assert result.exit_code == 130
+    *failures, stopped = result.stderr.splitlines()
+    assert failures[0] == "plays: no cloud"
+    assert failures[1].startswith(f"plays: nothing answers at {PAGE}")
+    assert stopped.startswith("plays: stopped")
+    assert ("1 thing needs you:" in result.stdout) == ("--short" in options)
+    assert result.stdout.count('{"error":') == (2 if "--json" in options else 0)
+
+
+def test_option_watch_stays_with_the_cloud_it_has_seen(plays, target, monkeypatch):
+    targets = iter([target])
+    monkeypatch.setattr("cli.commands.status.target_of", lambda _: next(targets))
+    pauses = iter([None, KeyboardInterrupt()])
+    monkeypatch.setattr("cli.commands.status.time.sleep", lambda _: raised(next(pauses)))
+
+    result = plays("status", "--short", "--watch", "3")
+
+    assert result.exit_code == 130
+    assert result.stdout.count("1 thing needs you:") == 2
+
+
 def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
     pauses = iter([None, KeyboardInterrupt()])
 
     def pause(seconds):
         assert seconds == 3
-        if stop := next(pauses):
-            raise stop
+        raised(next(pauses))
 
     monkeypatch.setattr("cli.commands.status.time.sleep", pause)
 

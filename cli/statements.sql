@@ -51,6 +51,12 @@ FROM (
 ) AS counted (position, name, number)
 ORDER BY position
 
+-- first_load --
+-- Features are asked for before a play is loaded.
+SELECT min(loaded_at)
+FROM listening_history
+WHERE track_uri = ANY(CAST(:tracks AS text[]))
+
 -- last_poll --
 SELECT listener, polled_at, returned, new
 FROM poll

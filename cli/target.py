@@ -87,6 +87,11 @@ class Target:
             )
         return self.outputs[key]
 
+    @property
+    def deployment(self) -> str:
+        """The name of the deployment, with which fixed names and the secrets' prefix begin."""
+        return self.output("ListenerSecretPrefix").split("/")[0]
+
     def call(self, name: str, event: dict[str, Any]) -> bytes:
         """Invoke a function of the stack and return its answer, which is JSON.
 
@@ -146,7 +151,7 @@ class Target:
             return Database.connect(self.address)
         except DatabaseAwayError as error:
             advice = (
-                f"see the local cloud's logs in {self.state.log_dir}"
+                "`plays logs postgres` says why"
                 if self.state
                 else "check that the port of --database-host is still forwarded"
             )

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cli.errors import CommandError
+from cli.errors import BadResultError, CommandError
 from cli.output import note
 from services.collector.backfill.zip_files import is_history, is_zip
 from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key
@@ -53,11 +53,11 @@ def require_readable(left_out: Iterable[FileProblem]) -> None:
     """Check that what a folder's upload left out is no history.
 
     Raises:
-        CommandError: Some of it is damaged; the message names each file and the reason.
+        BadResultError: Some of it is damaged; the message names each file and the reason.
     """
     damaged = [f"{each.file}: {each.reason}" for each in left_out if each.reason != NO_HISTORY]
     if damaged:
-        raise CommandError(f"not uploaded: {'; '.join(damaged)}")
+        raise BadResultError(f"not uploaded: {'; '.join(damaged)}")
 
 
 def note_left_out(left_out: Sequence[FileProblem]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.errors import CommandError, interruptible
+from cli.errors import BadResultError, interruptible
 from cli.options import JsonOption, target_of
 from cli.output import Document, count_progress, emit, show, table
 from cli.queues import QueueDepth, depth, depths, find_pair, name_of, queue_pairs
@@ -97,7 +97,7 @@ def replay(
     )
     emit(result) if as_json else show(_line(result))
     if result.remaining and not result.replayed:
-        raise CommandError(
+        raise BadResultError(
             f"none of the {result.remaining:,} dead letters is available, because another reader "
             f"has received them: run it again after {VISIBILITY_TIMEOUT_S} s"
         )

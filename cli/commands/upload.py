@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import Progress, TaskID
 
 from cli.commands.derive import AFTER_CTRL_C, derive_all
 from cli.confirm import YesOption
-from cli.errors import CommandError, interruptible
+from cli.errors import BadResultError, CommandError, interruptible
 from cli.listeners import Listeners
 from cli.options import (
     DEFAULT_TIMEOUT_S,
@@ -98,7 +98,7 @@ def upload(
     emit(summary) if as_json else show_summary(summary)
     _refresh(target)
     if unfinished:
-        raise CommandError("; ".join(map(str, unfinished)))
+        raise BadResultError("; ".join(map(str, unfinished)))
     require_success(summary)
     require_readable(left_out)
 
@@ -108,7 +108,7 @@ def _refresh(target: Target) -> None:
     try:
         with interruptible(AFTER_CTRL_C):
             derive_all(target, {})
-    except (CommandError, ClientError) as error:
+    except (CommandError, BotoCoreError, ClientError) as error:
         note(f"the reports and the page follow within an hour: {error}")
 
 

@@ -69,6 +69,7 @@ class DatabaseTarget(Target):
             "TrackCacheTable": TRACK_CACHE,
             "EnrichedPlaysQueueUrl": sqs.get_queue_url(QueueName="enriched-plays")["QueueUrl"],
             "EnrichedPlaysDlqUrl": sqs.get_queue_url(QueueName="enriched-plays-dlq")["QueueUrl"],
+            "CollectorFunction": "collector",
             "QueriesFunction": "queries",
             "DeriveFunction": "derive",
         }

@@ -12,6 +12,7 @@ from cli.waiting import UnfinishedError, Waiting
 from services.loader.store import Store
 from shared.errors import DatabaseAwayError
 from shared.models import iso
+from tests.fakes.track_cache import NOON, wait_for_features
 from tests.unit.loader.loader_examples import a_batch, a_play
 
 DAY_S = 86_400
@@ -330,6 +331,22 @@ def test_the_status_contains_row_counts_last_poll_and_gaps(plays, database, poll
 def status(plays):
     """Return the function that reads the status."""
     return lambda: json.loads(plays("status", "--json").stdout)
+
+
+def test_the_status_says_since_when_features_of_loaded_plays_fail(status, target, database):
+    assert status()["features_failing_since"] is None
+    wait_for_features(target, 1, 0, NOON)
+    wait_for_features(target, 2, 1, NOON)
+    database.run(
+        "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, ms_played, "
+        "listener, source, loaded_at) SELECT 'spotify:track:' || lpad(track::text, 22, '0'), "
+        "'Boats', 'The Example', played_at, 1, 'me', 'extended-history', loaded_at "
+        "FROM (VALUES (1, timestamptz '2026-07-01', timestamptz '2026-07-03'), "
+        "(1, '2026-07-02', '2026-07-02'), (2, '2026-07-01', '2026-07-01')) "
+        "AS play (track, played_at, loaded_at)"
+    )
+
+    assert status()["features_failing_since"] == "2026-07-02T00:00:00.000Z"
 
 
 @pytest.fixture

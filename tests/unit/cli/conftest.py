@@ -165,7 +165,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def session(monkeypatch) -> boto3.Session:
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "PLAYS_TARGET"):
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "PLAYS_TARGET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")

@@ -123,7 +123,7 @@ def test_an_unavailable_local_database_points_to_the_logs(session):
     target = a_local_target(session)
 
     with (
-        pytest.raises(DatabaseAwayError, match="see the local cloud's logs in logs"),
+        pytest.raises(DatabaseAwayError, match="`plays logs postgres` says why"),
         target.database(),
     ):
         pass

@@ -49,8 +49,9 @@ class KnownTarget(Target):
         return self if service == "lambda" else self.session.client(service)  # type: ignore[call-overload]  # by its name
 
     def get_function_configuration(self, FunctionName):
-        assert FunctionName == "collector"
-        return {"Environment": {"Variables": self.variables}}
+        variables = self.variables if FunctionName == "collector" else {}
+        group = f"/spotify-pipeline/{FunctionName}"
+        return {"Environment": {"Variables": variables}, "LoggingConfig": {"LogGroup": group}}
 
     def call(self, name, _event):
         raise CommandError(f"the {name.lower()} does not run here")
@@ -65,6 +66,7 @@ class KnownTarget(Target):
             "ListenerSecretPrefix": LISTENER_SECRETS,
             "ListenerStateTable": LISTENER_STATES,
             "CollectorFunction": "collector",
+            "EnricherFunction": "enricher",
             "SpotifyAppTable": SPOTIFY_APPS,
             "TrackCacheTable": TRACK_CACHE,
         }

@@ -74,16 +74,12 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
     """Find a pair by the name of either queue, with or without the deployment's prefix.
 
     Raises:
-        CommandError: The queue does not exist, or it holds failed polls, which cannot be replayed.
+        CommandError: The queue does not exist.
     """
     known = {name: pair for pair in pairs for name in _names(pair)}
     if wanted not in known:
-        names = ", ".join(sorted({pair.name for pair in known.values() if pair.source_url}))
+        names = ", ".join(sorted({pair.name for pair in known.values()}))
         raise CommandError(f"no queue {wanted!r} has a dead-letter queue: use one of {names}")
-    if known[wanted].source_url is None:
-        raise CommandError(
-            f"{wanted} cannot be replayed, and need not be: the next poll fetches the same plays"
-        )
     return known[wanted]
 
 

@@ -207,7 +207,7 @@ def _why_stuck(target: Target) -> str | None:
         return "no queue holds any of it: upload the file again, which adds no play twice"
     names = " and ".join(name_of(pair.dead_letter_url) for pair in dead)
     replays = " and ".join(f"`plays dlq replay {pair.name}`" for pair in dead)
-    return f"dead letters are in {names}: `plays logs --errors` says why; mend it, then {replays}"
+    return f"dead letters are in {names}: `plays dlq list` says why; mend it, then {replays}"
 
 
 def _entry(number: int, upload: StoredUpload, why_stuck: str | None) -> UploadEntry:

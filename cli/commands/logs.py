@@ -1,11 +1,10 @@
 """`plays logs`: what the functions, and the local Postgres, have written."""
 
 import json
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import Annotated
@@ -14,12 +13,11 @@ import typer
 
 from cli.function_logs import Follower, logs_of
 from cli.log_lines import LogLine
-from cli.options import JsonOption, target_of
+from cli.options import JsonOption, age, target_of
 from cli.output import note, printable, show
 
 FOLLOW_S = 2
 """Seconds between two looks."""
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def logs(
@@ -50,7 +48,7 @@ def logs(
     plays logs --errors --since 1d
     plays logs loader --follow
     """  # noqa: D301 - click reads the control character as: keep these lines
-    start = datetime.now(UTC) - _age(since)
+    start = datetime.now(UTC) - age(since)
     follower = Follower(logs_of(target_of(context), function), start)
     lines = (line for line in follower.news() if line.is_failure or not errors)
     if as_json and not follow:
@@ -62,15 +60,6 @@ def logs(
     elif not printed:
         what = "errors" if errors else "lines"
         note(f"no {what} in the last {since}: --since looks back further")
-
-
-def _age(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,5})([smhd])", text)
-    if not found:
-        raise typer.BadParameter(
-            f"{text!r} is not an age: write for example 90s, 10m, 3h or 7d", param_hint="--since"
-        )
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def _news(follower: Follower, *, errors: bool) -> Iterator[LogLine]:

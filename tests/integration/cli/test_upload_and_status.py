@@ -190,7 +190,7 @@ def test_waiting_ends_early_at_dead_letters_and_empty_queues(target):
 
     assert str(raised.value) == (
         "a.zip is not loaded: messages failed and are dead letters in enriched-plays-dlq: "
-        "fix the cause, then `plays dlq replay enriched-plays`"
+        "`plays dlq list` says why; fix the cause, then `plays dlq replay enriched-plays`"
     )
 
 

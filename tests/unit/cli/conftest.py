@@ -56,7 +56,10 @@ class KnownTarget(Target):
             "collector": self.variables,
             "DeriveFunction": {"LISTENERS": ",".join(listeners or ["me"])},
         }
-        return {"Environment": {"Variables": variables[FunctionName]}}
+        return {
+            "Environment": {"Variables": variables.get(FunctionName, {})},
+            "LoggingConfig": {"LogGroup": f"/spotify-pipeline/{FunctionName}"},
+        }
 
     def _with_secret(self):
         secrets = self.client("secretsmanager").list_secrets()["SecretList"]
@@ -81,6 +84,7 @@ class KnownTarget(Target):
             "ListenerStateTable": LISTENER_STATES,
             "CollectorFunction": "collector",
             "DeriveFunction": "DeriveFunction",
+            "EnricherFunction": "enricher",
             "SpotifyAppTable": SPOTIFY_APPS,
             "TrackCacheTable": TRACK_CACHE,
         }

@@ -39,7 +39,11 @@ TABLE = {
     "listener add": (["", "a/b", "a b"], "zoe"),
     "listener remove": (["", "a/b", "a b"], "me --yes"),
     "dlq list": (["--all", "now", "--json=x"], ""),
-    "dlq replay": (["", "a b", "--rate"], "collected-plays"),
+    "dlq peek": (["none", "a b", "--most 0"], ""),
+    "dlq replay": (["none", "--older-than soon", "--rate 0"], "collected-plays"),
+    "dlq edit": (["", "a b", "--id a"], "a"),
+    "dlq save": (["", "a b c", "a --newer-than x"], "none.jsonl"),
+    "dlq purge": (["none", "a b", "--most x"], "--yes"),
     "logs": (["--since nope", "loader enricher", "--since"], ""),
     "local env": (["now", "--json=x", "--shell"], None),
     "local up": (["--detach x", "-c polling_enabled=maybe", "--spotify-api-url"], None),
@@ -183,8 +187,12 @@ AWAY = {
     "listener set": (FAILED, REFUSED),
     "listener add": (FAILED, "on AWS listeners are part of the deployment"),
     "listener remove": (FAILED, "on AWS listeners are part of the deployment"),
-    "dlq list": (DONE, "spotify-pipeline-collected-plays"),
-    "dlq replay": (DONE, "0 messages sent back"),
+    "dlq list": (DONE, "0 dead letters"),
+    "dlq peek": (DONE, "0 dead letters"),
+    "dlq replay": (DONE, "0 dead letters sent back"),
+    "dlq edit": (FAILED, "no dead letter a is available"),
+    "dlq save": (DONE, "0 dead letters written to none.jsonl"),
+    "dlq purge": (DONE, "0 dead letters deleted"),
     "logs": (DONE, "no lines in the last 1h"),
 }
 """The exit code of each command while Postgres is away, and what it says."""
@@ -214,8 +222,11 @@ class WorkingTarget(KnownTarget):
 
 
 @pytest.fixture
-def away(target, command, monkeypatch):
+def away(target, command, monkeypatch, tmp_path):
     """Return a stack whose functions run, while its Postgres is away."""
+    # The file that `upload` sends, and the folder where `dlq save` writes.
+    (tmp_path / "package.json").write_text("[]")
+    monkeypatch.chdir(tmp_path)
     # `plays login` would ask for the id of an app in the terminal of these tests.
     monkeypatch.setattr(TerminalInput, "read", lambda terminal: setattr(terminal, "is_open", False))
     state = a_cloud_state(page_url=PAGE) if command == "dashboard" else None

@@ -70,6 +70,7 @@ def holdings(target):
         "history/anna/a.zip",
         "polls/anna/2026/07/01/x.json.gz",
         "quarantine/anna/x.jsonl",
+        "dead-letters/anna/enriched-plays/2026/07/01/x.json",
         "history/annabel/a.zip",
         "history/a.zip",
         "polls/me/2026/07/01/x.json.gz",

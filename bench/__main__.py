@@ -15,7 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import chain, insight, local_cloud, peers, pipeline, postgres, refreshes, sizes
+from bench import (
+    chain,
+    insight,
+    local_cloud,
+    peers,
+    pipeline,
+    postgres,
+    refreshes,
+    sizes,
+    verification,
+)
 from infra.local.sample_history import HistorySummary, write_history_zip
 from shared.models import PLAYS_PER_BATCH
 from shared.postgres import Database
@@ -140,6 +150,7 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
             if rows != summary.distinct_plays:
                 raise RuntimeError(f"{rows} rows, expected {summary.distinct_plays}")
             ours.append(run.seconds)
+            verified_s, verified_mib = verification.verify(history, address_of("reader"))
             owner.run(f"TRUNCATE {TABLES}")
             dlt.append(peers.by_dlt(history, address_of("migrator"), home / f"dlt-{number}"))
             copy.append(peers.by_copy(history, address_of("migrator")))
@@ -157,6 +168,13 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
         budget="to_dlt >= 2, goal 3; to_copy goal 0.30",
     )
     _print_usage(summary, run)
+    _print(
+        measure="verify",
+        plays=summary.distinct_plays,
+        plays_per_s=round(summary.distinct_plays / verified_s),
+        peak_mib=round(verified_mib),
+        budget="plays_per_s >= 10000; memory does not grow with the plays",
+    )
     return rate
 
 

@@ -17,10 +17,12 @@ from cli.commands.heal import heal
 from cli.commands.login import login
 from cli.commands.logs import logs
 from cli.commands.poll import poll
+from cli.commands.rebuild import rebuild
 from cli.commands.report import report
 from cli.commands.sql import sql
 from cli.commands.status import status
 from cli.commands.upload import upload
+from cli.commands.verify import verify
 from cli.errors import BadResultError, CommandError, StoppedError, as_command_error
 from cli.output import Failure, emit, show_failure
 from cli.target import TargetName, choose
@@ -189,6 +191,8 @@ app.command()(poll)
 app.command()(heal)
 app.command()(login)
 app.command()(derive)
+app.command()(verify)
+app.command()(rebuild)
 app.command()(logs)
 app.add_typer(listener.app, name="listener")
 app.add_typer(dlq.app, name="dlq")

@@ -24,11 +24,21 @@ def _listener(name: str) -> str:
         ) from None
 
 
+def _listener_if_any(name: str | None) -> str | None:
+    return None if name is None else _listener(name)
+
+
 ListenerArgument = Annotated[
     str, typer.Argument(metavar="LISTENER", callback=_listener, help="The listener's short name.")
 ]
 ListenerOption = Annotated[
     str, typer.Option("--listener", metavar="NAME", callback=_listener, help="The listener.")
+]
+OneListenerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--listener", metavar="NAME", callback=_listener_if_any, help="Only this listener."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 WaitOption = Annotated[

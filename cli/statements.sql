@@ -92,3 +92,50 @@ CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t
 WHERE day > today - 30
 GROUP BY listener
 ORDER BY listener
+
+-- verify_rows --
+-- One page of a listener's rows after a key. Postgres sorts texts by the rules of a language unless
+-- they are compared as bytes.
+SELECT h.id, at.us, h.track_uri, (extract(epoch FROM h.loaded_at) * 1000000)::bigint, h.popularity,
+       {history},
+       (SELECT md5(string_agg(d.digest, '' ORDER BY d.digest COLLATE "C"))
+        FROM (SELECT {merged} AS digest FROM merged_record r WHERE r.play_id = h.id) d)
+FROM listening_history h
+CROSS JOIN LATERAL (SELECT (extract(epoch FROM h.played_at) * 1000000)::bigint AS us) at
+WHERE h.listener = :listener
+  AND h.played_at >= timestamptz '1970-01-01 00:00:00+00' + :at * interval '1 microsecond'
+  AND (h.played_at > timestamptz '1970-01-01 00:00:00+00' + :at * interval '1 microsecond'
+       OR h.track_uri COLLATE "C" > :track)
+ORDER BY h.played_at, h.track_uri COLLATE "C"
+LIMIT :most
+
+-- verify_row --
+SELECT source, history_ts, {fields} FROM listening_history WHERE id = :id
+
+-- verify_listeners --
+-- What is stored of each listener: rows, what the ledger says, the first and the last poll.
+SELECT n.listener,
+       (SELECT count(*) FROM listening_history h WHERE h.listener = n.listener),
+       coalesce((SELECT sum(inserted + regrouped) FROM loaded_batch b WHERE b.listener = n.listener), 0)::bigint,
+       (SELECT min(polled_at) FROM poll p WHERE p.listener = n.listener),
+       (SELECT max(polled_at) FROM poll p WHERE p.listener = n.listener)
+FROM unnest(string_to_array(:listeners, ',')) AS n (listener)
+
+-- verify_polls --
+SELECT origin FROM poll WHERE origin = ANY(string_to_array(:origins, ','))
+
+-- verify_gaps --
+-- All gaps: where it starts to be open, its end, whether it is open, and which answer it waits for.
+SELECT greatest(started_at, CASE WHEN closed_at IS NULL THEN closed_until END), started_at, ended_at,
+       closed_at IS NULL, awaits
+FROM gap
+WHERE listener = :listener
+ORDER BY started_at
+
+-- verify_uploads --
+-- The uploads that are loaded completely, and the time that they cover.
+SELECT r.origin, r.listener, span.started_at, span.ended_at
+FROM import_report r
+LEFT JOIN LATERAL jsonb_to_recordset(r.spans)
+    AS span (started_at timestamptz, ended_at timestamptz) ON true
+WHERE r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)

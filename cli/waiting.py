@@ -104,6 +104,25 @@ class Waiting:
         return depth(self._sqs, pair.dead_letter_url).total
 
 
+def wait_for_quiet(target: Target, timeout_s: float) -> int:
+    """Wait until two checks in a row find the queues empty; return the messages still in them."""
+    deadline, quiet_checks = time.monotonic() + timeout_s, 0
+    while True:
+        messages = messages_in_queues(target)
+        quiet_checks = 0 if messages else quiet_checks + 1
+        # A message that moves between two queues is briefly in none.
+        if quiet_checks == 2 or time.monotonic() >= deadline:  # noqa: PLR2004 - see above
+            return messages
+        time.sleep(PAUSE_S)
+
+
+def messages_in_queues(target: Target) -> int:
+    """Count the messages of all queues, dead letters excluded."""
+    sqs = target.client("sqs")
+    urls = [str(pair.source_url) for pair in queue_pairs(target.outputs) if pair.source_url]
+    return sum(depth(sqs, url).total for url in urls)
+
+
 def _stuck(target: Target) -> str:
     waiting = [f"{depth.total} in {name}" for name, depth in depths(target).items() if depth.total]
     if not waiting:

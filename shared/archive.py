@@ -1,7 +1,7 @@
 """The archive: raw answers and uploads in S3, kept forever.
 
 `history/<listener>/<file>`                            uploads
-`polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers with new, moved or unreadable plays
+`polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers that changed what is known
 `quarantine/<listener>/<origin>.jsonl`                 rows that could not be read, with the reason
 `dead-letters/<listener>/<queue>/<yyyy>/<mm>/<dd>/<id>.json` messages that `plays dlq purge` kept
 """
@@ -21,6 +21,8 @@ UPLOADS = "history/"
 """The folder of the uploads."""
 DEAD_LETTERS = "dead-letters/"
 """The folder of deleted dead letters."""
+POLLS = "polls/"
+"""The folder of the answers of polls."""
 UPLOAD_SUFFIXES = (".json", ".zip")
 """The suffixes of readable uploads, in lower case; other files are reported but not read."""
 KEY_BYTES = 1_024
@@ -30,7 +32,7 @@ CHUNK_BYTES = 1 << 20
 
 def poll_key(listener: str, polled_at: datetime) -> str:
     """Return the key of the answer of one poll."""
-    return f"polls/{listener}/{polled_at.astimezone(UTC):%Y/%m/%d}/{iso(polled_at)}.json.gz"
+    return f"{POLLS}{listener}/{polled_at.astimezone(UTC):%Y/%m/%d}/{iso(polled_at)}.json.gz"
 
 
 def quarantine_key(listener: str, origin: str) -> str:

@@ -155,6 +155,12 @@ class PollReport(Message):
     """The gap that this poll opened, ended or closed."""
     closed: tuple[Gap, ...] = ()
     """Gaps of earlier polls that this poll closed."""
+    covers_from: BoundedInstant | None = None
+    """Plays that ended before this came with earlier answers; None from older releases."""
+    follows: BoundedInstant | None = None
+    """The time of the last archived answer before this one; None if it is unknown."""
+    is_first: bool = False
+    """True if the collector knows of no earlier answer."""
 
 
 class OutageReport(Message):

@@ -6,10 +6,11 @@ from math import inf
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import CommandError, interruptible
 from cli.options import JsonOption, target_of
-from cli.output import Document, count_progress, emit, show
+from cli.output import Document, count_progress, emit, note, show
 from cli.target import Target
 from services.loader.derive import Derived
 
@@ -45,6 +46,15 @@ def derive(
     with interruptible(AFTER_CTRL_C):
         derive_all(target, {"rebuild": True} if rebuild else {})
     emit(Refreshed(months_left=0)) if as_json else show("every month is up to date")
+
+
+def refresh_or_note(target: Target) -> None:
+    """Refresh the derived tables; a failure is only noted, because the schedule retries."""
+    try:
+        with interruptible(AFTER_CTRL_C):
+            derive_all(target, {})
+    except (CommandError, BotoCoreError, ClientError) as error:
+        note(f"the reports and the page follow within an hour: {error}")
 
 
 def derive_all(target: Target, event: dict[str, Any]) -> None:

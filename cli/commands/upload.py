@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import Progress, TaskID
 
-from cli.commands.derive import AFTER_CTRL_C, derive_all
+from cli.commands.derive import refresh_or_note
 from cli.confirm import YesOption
 from cli.errors import BadResultError, CommandError, interruptible
 from cli.listeners import Listeners
@@ -19,7 +18,7 @@ from cli.options import (
     WaitOption,
     target_of,
 )
-from cli.output import byte_progress, count_progress, emit, note
+from cli.output import byte_progress, count_progress, emit
 from cli.simulated_plays import confirm_upload
 from cli.target import Target
 from cli.upload_files import check, find_files, note_left_out, require_readable
@@ -96,20 +95,11 @@ def upload(
         done, unfinished = wait_for_all(waiting, uploads)
     summary = summarize(listener, done, left_out)
     emit(summary) if as_json else show_summary(summary)
-    _refresh(target)
+    refresh_or_note(target)
     if unfinished:
         raise BadResultError("; ".join(map(str, unfinished)))
     require_success(summary)
     require_readable(left_out)
-
-
-def _refresh(target: Target) -> None:
-    """Refresh the derived tables; a failure is no error, because the schedule retries."""
-    try:
-        with interruptible(AFTER_CTRL_C):
-            derive_all(target, {})
-    except (CommandError, BotoCoreError, ClientError) as error:
-        note(f"the reports and the page follow within an hour: {error}")
 
 
 def send_all(target: Target, files: list[Path], listener: str) -> list[Upload]:

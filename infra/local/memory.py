@@ -54,8 +54,7 @@ class Memory(BaseModel):
     """True once the first deployment is saved. Until then the next start deletes all plays, logins
     and stacks, and deploys anew."""
     crashed: bool = False
-    """True if MiniStack crashed and lost its queues, and the incomplete uploads have not been
-    printed yet."""
+    """True if MiniStack crashed and lost its queues, and this has not been printed yet."""
     empty: bool = False
     """True if the home directory was created with --empty, for a person's own plays: simulated
     plays are not added without their consent."""

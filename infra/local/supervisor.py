@@ -16,7 +16,6 @@ from infra.cdk.database import DATABASE
 from infra.local import lookups, time_zone
 from infra.local.arrivals import Arrivals, count_plays
 from infra.local.aws import client
-from infra.local.crash_recovery import incomplete_uploads
 from infra.local.deploy import BOOTSTRAP_STACK, Cdk, enable_consumers
 from infra.local.environment import REGION, SECRET_KEY
 from infra.local.home import prepare
@@ -118,7 +117,9 @@ class Supervisor:
         )
         bucket = outputs["ArchiveBucket"]
         if self._memory.crashed:
-            self._name_lost_uploads(bucket)
+            self._say("MiniStack ended without saving its queues: messages in them are lost, and")
+            self._say("`plays rebuild --wait` sends them again from the archive")
+            self._remember(crashed=False)
         self._send_sample(bucket)
         state = self._state(bucket, context)
         self._say_ready(state)
@@ -212,13 +213,6 @@ class Supervisor:
         ministack.deployed()
         enable_consumers(aws)
         return outputs
-
-    def _name_lost_uploads(self, bucket: str) -> None:
-        keys = incomplete_uploads(self._memory.aws, bucket, self._memory.database)
-        self._say("MiniStack ended without saving its queues: messages in them are lost")
-        for key in keys:
-            self._say(f"{key} is not loaded completely: upload it again with `plays upload`")
-        self._remember(crashed=False)
 
     def _send_sample(self, bucket: str) -> None:
         if self._options.empty or not self._options.simulated_listener or self._memory.sampled:

@@ -77,4 +77,6 @@ def wire() -> Collector:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    # In milliseconds, as in the key of the archived answer.
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)

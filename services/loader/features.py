@@ -26,7 +26,8 @@ class FeatureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         # Every batch carries the features of its tracks, and most were loaded with an earlier one.
-        # A restore of the database loses features, but also ends the connection and this memory.
+        # A restore of the database ends the connection and this memory; `unloaded` notices an
+        # emptied table.
         self._loaded: dict[str, tuple[datetime, datetime | None]] = {}
 
     def unloaded(self, batches: Iterable[EnrichedBatch]) -> list[Round]:
@@ -34,6 +35,7 @@ class FeatureStore:
 
         Features older than the loaded ones are included, because they may fill in unknown values.
         """
+        self._forget_if_emptied()
         rounds: list[Round] = []
         for features in (f for batch in batches for f in batch.features):
             track, version = features.track_uri, _version(features)
@@ -46,6 +48,12 @@ class FeatureStore:
             else:
                 rounds.append({track: features})
         return rounds
+
+    def _forget_if_emptied(self) -> None:
+        """Clear the memory if the track that was loaded first is no longer stored."""
+        first = next(iter(self._loaded), None)
+        if first and not run(self._database, "stored_tracks", tracks=first):
+            self._loaded.clear()
 
     def load(self, rounds: Iterable[Round], waiting: set[str]) -> None:
         """Write features, and fill in the popularity of plays that arrived without it.

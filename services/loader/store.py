@@ -18,7 +18,7 @@ from services.loader.domain.merge import Changes, merge
 from services.loader.domain.neighbourhoods import Probe
 from services.loader.domain.records import API, EXPORT, FIELDS, PLAYED_AT, Record, Row
 from services.loader.features import FeatureStore
-from services.loader.ledger import record
+from services.loader.ledger import record, record_polls
 from services.loader.statements import STATEMENTS, run
 from shared.errors import DatabaseRefusalError
 from shared.models import EnrichedBatch, Play, Source, iso
@@ -67,8 +67,9 @@ class Store:
             self._run("lock_writing")
             waiting: set[str] = set()
             for listener, theirs, changes in merged:
+                known_polls = record_polls(self.database, (batch for _, batch in theirs))
                 self._write(listener, changes)
-                record(self.database, listener, theirs, changes)
+                record(self.database, listener, theirs, changes, known_polls)
                 waiting |= changes.tracks_without_popularity()
             self._features.load(features, waiting)
         self._features.remember(features)

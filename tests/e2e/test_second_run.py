@@ -61,7 +61,8 @@ class Story:
     second_upload: dict[str, Any]
     crashed_at: int
     after_crash_output: str
-    upload_again: dict[str, Any]
+    rebuilt: dict[str, Any]
+    verified: dict[str, Any]
     loaded_again: int
     open_to_others: list[str]
     second_left_running: list[str]
@@ -141,7 +142,9 @@ def story(home, history, long_history, busy_port, eventually):
     plays(home, *UP, "--detach")
     crashed_at = rows(home, CRASHED)
     after_crash_output = (home / "logs" / "supervisor.log").read_text()
-    upload_again = uploaded(home, long_path, CRASHED)
+    of_crashed = ("--listener", CRASHED, "--json")
+    rebuilt = json.loads(plays(home, "rebuild", "--wait", "--timeout", UPLOAD_S, *of_crashed))
+    verified = json.loads(plays(home, "verify", *of_crashed))
     loaded_again = rows(home, CRASHED)
     open_to_others = [path.name for path in home.iterdir() if path.stat().st_mode & 0o077]
     plays(home, "local", "down")
@@ -163,7 +166,8 @@ def story(home, history, long_history, busy_port, eventually):
         second_upload=second_upload,
         crashed_at=crashed_at,
         after_crash_output=after_crash_output,
-        upload_again=upload_again,
+        rebuilt=rebuilt,
+        verified=verified,
         loaded_again=loaded_again,
         open_to_others=open_to_others,
         second_left_running=processes_of(home),
@@ -275,16 +279,15 @@ def test_uploading_the_same_history_again_adds_no_row(story):
     assert story.second_upload["inserted"] == 0
 
 
-def test_the_start_after_a_crash_names_the_upload_to_repeat(story):
-    lines = [line for line in story.after_crash_output.splitlines() if "upload it again" in line]
-    assert len(lines) == 1
-    assert f"history/{CRASHED}/long.zip is not loaded completely" in lines[0]
+def test_the_start_after_a_crash_says_how_to_send_the_archive_again(story):
+    assert "`plays rebuild --wait`" in story.after_crash_output
 
 
-def test_an_upload_repeated_after_a_crash_is_loaded_completely(story):
+def test_a_rebuild_after_a_crash_loads_the_upload_completely(story):
     assert 0 < story.crashed_at < story.more_plays
-    assert story.upload_again["reconciled"] is True
+    assert (story.rebuilt["uploads"], story.rebuilt["loaded"]) == (1, True)
     assert story.loaded_again == story.more_plays
+    assert (story.verified["plays"], story.verified["findings"]) == (story.more_plays, [])
 
 
 def test_only_the_owner_can_read_the_files_of_a_home(story):

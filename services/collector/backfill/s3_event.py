@@ -6,6 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -45,6 +46,19 @@ class Upload(NamedTuple):
         return self.key.lower().endswith(UPLOAD_SUFFIXES)
 
 
+def event_of(upload: Upload, bucket: str) -> str:
+    """Return the message of the queue `uploaded-files` that S3 sent for an upload."""
+    event = _ObjectCreated(
+        kind="Object Created",
+        time=upload.uploaded_at,
+        detail=_Detail(
+            bucket=_Bucket(name=bucket),
+            object=_Object(key=upload.key, version_id=upload.version_id, size=upload.size),
+        ),
+    )
+    return event.model_dump_json(by_alias=True)
+
+
 def read_event(body: str, bucket: str) -> Upload:
     """Read a message of the queue `uploaded-files`.
 
@@ -69,6 +83,8 @@ def read_event(body: str, bucket: str) -> Upload:
 
 
 class _Object(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
     key: Annotated[str, StringConstraints(pattern=f"^{UPLOADS}")]
     version_id: Annotated[str, Field(alias="version-id", min_length=1)]
     size: int = 0
@@ -84,6 +100,8 @@ class _Detail(BaseModel):
 
 
 class _ObjectCreated(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
     kind: Annotated[Literal["Object Created"], Field(alias="detail-type")]
     # EventBridge always sends the time; an event made by hand may lack it.
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))

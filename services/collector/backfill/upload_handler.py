@@ -109,7 +109,7 @@ def backfill(
     with TemporaryFile() as quarantine:
         reader = UploadReader(batches, quarantine, upload.uploaded_at, is_late)
         try:
-            _check(upload, listeners)
+            check(upload, listeners)
             _read(upload, archive, reader)
         except UploadError as error:
             reader.refuse(upload.name, str(error))
@@ -120,7 +120,7 @@ def backfill(
     logger.info("upload read", extra={"origin": upload.origin, "batches": count})
 
 
-def _check(upload: Upload, listeners: Sequence[str]) -> None:
+def check(upload: Upload, listeners: Sequence[str]) -> None:
     """Raise UploadError if an upload is no history file, of no deployed listener, or too large."""
     if not upload.is_history:
         raise UploadError("not a history file: its name ends in neither .zip nor .json")

@@ -5,9 +5,9 @@ names everything that could not be read.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import BinaryIO, Literal, NamedTuple, get_args
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol, get_args
 
 from pydantic_core import to_json
 
@@ -21,7 +21,6 @@ from services.collector.backfill.domain.rows import (
     without_persons,
 )
 from services.collector.backfill.zip_files import HistoryFile, history_files, is_video
-from services.collector.domain.batches import Batches
 from shared.errors import UploadError
 from shared.models import FileProblem, UploadReport, has_usual_id
 
@@ -60,12 +59,20 @@ class FileCounts(NamedTuple):
         }
 
 
+class PlaySink(Protocol):
+    """Takes the plays of an upload, such as `Batches`."""
+
+    def add(self, plays: Sequence[Mapping[str, Any]]) -> None:
+        """Take plays, in the order of the file."""
+        ...
+
+
 class UploadReader:
     """Reads one upload and collects its report."""
 
     def __init__(
         self,
-        batches: Batches,
+        batches: PlaySink,
         quarantine: BinaryIO,
         uploaded_at: datetime,
         is_late: Callable[[], bool],

@@ -20,6 +20,7 @@ from services.collector.domain.gaps import (
     Since,
     cover,
     find_late_gap,
+    oldest_play,
     split_gaps,
 )
 from shared.models import BoundedInstant, Gap, Play, PollReport
@@ -54,6 +55,13 @@ class Window(BaseModel):
     doubtful: tuple[Gap, ...] = ()
     """Open gaps from short answers or unreadable rows. An answer that reaches their start closes
     them."""
+    archived_at: BoundedInstant | None = None
+    """The time of the last archived answer."""
+
+    @property
+    def is_new(self) -> bool:
+        """True before the first answer."""
+        return not self.known and self.covered_until is None and self.watched_since is None
 
     def newest(self, now: datetime) -> datetime | None:
         """Return the end of the newest known play, ignoring plays in the future (a wrong clock)."""
@@ -70,6 +78,7 @@ class Comparison:
     plays: tuple[Play, ...]
     report: PollReport
     is_worth_keeping: bool
+    """True if the answer changes what is known: the archived answers alone give the same gaps."""
     window: Window
     """The window to store after the answer."""
     outage: Gap | None
@@ -103,6 +112,14 @@ def compare(
     is_ended = gap and gap.ended_at and not gap.is_closed
     if gap and is_ended and (answer.hides_plays or not answer.is_full):
         doubtful = (*doubtful, gap)[-MOST_OPEN_GAPS:]
+    watched_since = None if coverage.until else window.watched_since or polled_at
+    is_worth_keeping = bool(
+        (new or moved or set(answer.unreadable) - set(window.unreadable) or gap or closed)
+        # What `gaps` needs to judge the next answers.
+        or (coverage.until, watched_since, coverage.short, coverage.outage)
+        != (window.covered_until, window.watched_since, window.short, outage)
+    )
+    before = window.covered_until or window.watched_since
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),
         report=PollReport(
@@ -114,16 +131,20 @@ def compare(
             unreadable=len(answer.unreadable),
             gap=gap,
             closed=closed,
+            covers_from=before or oldest_play(answer, polled_at) or polled_at,
+            follows=window.archived_at,
+            is_first=window.is_new,
         ),
-        is_worth_keeping=bool(new or moved or set(answer.unreadable) - set(window.unreadable)),
+        is_worth_keeping=is_worth_keeping,
         window=Window(
             known=_remember(window.known, map(_key, answer.plays)),
             covered_until=coverage.until,
-            watched_since=None if coverage.until else window.watched_since or polled_at,
+            watched_since=watched_since,
             # Without duplicates, the newest first.
             unreadable=tuple(dict.fromkeys((*archived, *window.unreadable)))[:KNOWN_KEYS],
             short=coverage.short,
             doubtful=doubtful,
+            archived_at=polled_at if is_worth_keeping else window.archived_at,
         ),
         outage=coverage.outage,
     )

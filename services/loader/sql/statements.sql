@@ -234,17 +234,54 @@ FROM (
 WHERE h.id = shown.play_id
 
 -- record_batches --
--- A batch that is delivered again changes nothing, so the counts of the first delivery stay.
-INSERT INTO loaded_batch (origin, number, listener, plays, inserted, upgraded, duplicates, regrouped)
+-- A batch that is delivered again usually changes nothing, so the counts of the first delivery stay.
+-- A rebuild may bring deleted rows back, or read more from the same bytes: these rows are added.
+INSERT INTO loaded_batch AS b (origin, number, listener, plays, inserted, upgraded, duplicates, regrouped)
 SELECT origin, number, listener, plays, inserted, upgraded, duplicates, regrouped
 FROM jsonb_populate_recordset(NULL::loaded_batch, :batches::jsonb)
-ON CONFLICT (origin, number) DO NOTHING
+ON CONFLICT (origin, number) DO UPDATE
+SET regrouped = b.regrouped + excluded.inserted + excluded.regrouped
+WHERE excluded.inserted + excluded.regrouped <> 0
 
 -- record_poll --
+-- Returns a row if the poll is new.
 INSERT INTO poll (origin, listener, polled_at, returned, new, late, moved, unreadable)
 SELECT :origin, :listener, polled_at, returned, new, late, moved, unreadable
 FROM jsonb_populate_record(NULL::poll, :report::jsonb)
 ON CONFLICT (origin) DO NOTHING
+RETURNING origin
+
+-- end_wait --
+-- The answer that a gap waits for is here. If an earlier one is missing too, open_lost_gap says so.
+DELETE FROM gap WHERE awaits = :origin
+
+-- open_lost_gap --
+-- Opens a gap from the newest play that Postgres knows if an earlier answer is not in Postgres: it
+-- was lost by a restore or is still on its way (then the gap waits for it), or the collector lost
+-- its state. No gap is needed if this answer reaches back, or if no earlier poll is known, because
+-- then no earlier time counts as watched.
+-- The start is moved by 1 ms if it is that of another gap, because a start is the key of a gap.
+INSERT INTO gap AS g (listener, started_at, ended_at, reason, origin, awaits)
+SELECT :listener,
+       newest + CASE WHEN EXISTS (
+           SELECT FROM gap WHERE listener = :listener AND started_at = newest AND awaits IS NULL
+       ) THEN interval '1 ms' ELSE interval '0' END,
+       :covers_from::timestamptz, :reason, :origin, :awaits
+FROM (
+    SELECT coalesce(
+        (SELECT max(h.played_at) FROM listening_history h
+         WHERE h.listener = :listener AND h.played_at <= p.polled_at),
+        p.polled_at
+    ) AS newest
+    FROM poll p
+    WHERE p.listener = :listener AND p.polled_at < :polled_at::timestamptz
+    ORDER BY p.polled_at DESC
+    LIMIT 1
+) known
+WHERE newest + interval '1 s' <= :covers_from::timestamptz
+  AND NOT EXISTS (SELECT FROM poll WHERE origin = :awaits)
+ON CONFLICT (listener, started_at) DO UPDATE
+SET ended_at = greatest(g.ended_at, excluded.ended_at), awaits = greatest(g.awaits, excluded.awaits)
 
 -- record_gap --
 -- Merges the reports of one gap; the result is the same for every order of arrival. The latest end
@@ -274,7 +311,8 @@ ON CONFLICT (listener, started_at) DO UPDATE SET
         WHEN g.closed_until > excluded.closed_until OR excluded.closed_until IS NULL THEN g.closed_by
         ELSE excluded.closed_by
     END,
-    closed_until = greatest(g.closed_until, excluded.closed_until)
+    closed_until = greatest(g.closed_until, excluded.closed_until),
+    awaits = NULL
 
 -- close_gaps --
 -- A complete upload closes the gaps that lie within one of its spans. Only the given uploads are

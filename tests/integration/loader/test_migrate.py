@@ -191,7 +191,7 @@ def test_the_loader_has_only_the_rights_it_uses(owner):
         "public.merged_record": "DELETE INSERT SELECT UPDATE",
         "public.track_features": "INSERT SELECT UPDATE",
         "public.poll": "INSERT SELECT",
-        "public.gap": "INSERT SELECT UPDATE",
+        "public.gap": "DELETE INSERT SELECT UPDATE",
         "public.loaded_batch": "INSERT SELECT",
         "public.import_report": "INSERT SELECT",
         "public.listener_setting": "DELETE INSERT SELECT UPDATE",

@@ -34,6 +34,8 @@ TABLE = {
     "heal": (["--track x", "--track", "now"], ""),
     "login": (["--port 0", "--listener a/b", "now"], ""),
     "derive": (["--rebuild x", "--wait", "now"], ""),
+    "verify": (["--from soon", "--listener a/b", "now"], ""),
+    "rebuild": (["--from soon", "--timeout -1", "now"], "--dry-run"),
     "listener list": (["--all", "now", "--json=x"], ""),
     "listener set": (["", "me", "me --time-zone"], "me --time-zone Europe/Berlin"),
     "listener add": (["", "a/b", "a b"], "zoe"),

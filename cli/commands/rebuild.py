@@ -1,0 +1,81 @@
+"""`plays rebuild`: send the archive through the queues again."""
+
+from datetime import datetime
+from typing import Annotated, cast
+
+import typer
+
+from cli.commands.derive import refresh_or_note
+from cli.commands.verify import chosen_listeners
+from cli.errors import interruptible
+from cli.from_option import FromOption
+from cli.local_time import local
+from cli.options import (
+    DEFAULT_TIMEOUT_S,
+    JsonOption,
+    OneListenerOption,
+    TimeoutOption,
+    WaitOption,
+    target_of,
+)
+from cli.output import emit, show
+from cli.rebuilder import Rebuild, Rebuilder
+from cli.waiting import Waiting
+
+STOPPED = "what was sent is loaded, the rest is not sent; run it again, which adds no play twice"
+
+
+def rebuild(
+    context: typer.Context,
+    *,
+    start: FromOption = None,
+    listener: OneListenerOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be sent; send nothing.")
+    ] = False,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Send the archive through the queues again: what Postgres lost comes back.
+
+    Use it after a restore of an older backup, after a crash of the local cloud's AWS emulator, into
+    an empty database, or after a release that reads more from the same files. What is there
+    already does not change. Gaps and coverage are computed from the archived answers, and audio
+    features come from the track cache. No call to Spotify is made.
+
+    With --from only what was archived since that date is sent. `plays verify` then shows whether
+    anything is still missing.
+    """
+    target = target_of(context)
+    listeners = chosen_listeners(target, listener)
+    rebuilder = Rebuilder(target, listeners, cast("datetime | None", start))
+    if dry_run:
+        result = rebuilder.count()
+        emit(result) if as_json else show(_line(result, "would be sent"))
+        return
+    # Gaps are compared with Postgres, so send nothing without it.
+    with target.database() as database:
+        database.run("SELECT 1")
+    waiting = Waiting(target, timeout) if wait else None
+    with interruptible(STOPPED):
+        result = rebuilder.send()
+    if waiting:
+        with interruptible("everything is sent and continues loading; see `plays status`"):
+            rebuilder.wait(waiting)
+        result = result.model_copy(update={"loaded": True})
+        refresh_or_note(target)
+    emit(result) if as_json else show(_line(result, "sent"))
+
+
+def _line(result: Rebuild, verb: str) -> str:
+    since_ = f" since {local(result.since)}" if result.since else ""
+    line = (
+        f"{result.uploads:,} uploads ({result.upload_bytes / 1e6:,.1f} MB) and {result.answers:,} "
+        f"answers of {', '.join(result.listeners)}{since_} {verb}"
+    )
+    if result.gaps:
+        line += f", {result.gaps:,} gaps put right"
+    if result.dry_run:
+        return line
+    return f"{line} and loaded" if result.loaded else f"{line}; `plays status` shows the queues"

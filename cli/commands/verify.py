@@ -1,0 +1,102 @@
+"""`plays verify`: compare the archive with Postgres."""
+
+from datetime import datetime, timedelta
+from typing import cast
+
+import typer
+
+from cli.errors import interruptible
+from cli.from_option import FromOption
+from cli.listeners import Listeners
+from cli.options import JsonOption, OneListenerOption, target_of
+from cli.output import emit, facts, note, show
+from cli.target import Target
+from cli.verification.verify import Verification, Verifier
+from cli.waiting import wait_for_quiet
+
+DIFFERS = 2
+"""The exit code if something differs; 1 means that it could not be compared."""
+QUIET_S = 60
+"""Longest wait for messages on their way to Postgres, which are no difference."""
+
+
+def verify(
+    context: typer.Context,
+    *,
+    start: FromOption = None,
+    listener: OneListenerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that nothing is lost: compare the archive with Postgres.
+
+    It reads every upload and every answer of Spotify in the archive, as the pipeline does, and
+    computes the rows that should exist. It reports plays that are missing, have no source or
+    differ, gaps that should be open or closed, time that counts as known although no answer covers
+    it, uploads that are not loaded, a collector that knows less than Postgres, and dead letters,
+    each with its next command. It changes nothing.
+
+    With --from only plays since that date are compared. The exit code is 0 if all agrees, 2 if
+    something differs, and 1 if it could not be compared.
+    """
+    target = target_of(context)
+    with interruptible("nothing was changed"):
+        found = run(target, listener, cast("datetime | None", start))
+    emit(found) if as_json else show_result(found)
+    if not found.is_clean:
+        raise typer.Exit(DIFFERS)
+
+
+def run(target: Target, listener: str | None, start: datetime | None) -> Verification:
+    """Compare the archive of one listener, or of all, with Postgres."""
+    listeners = chosen_listeners(target, listener)
+    # Without Postgres, fail before the archive is read.
+    with target.database() as database:
+        database.run("SELECT 1")
+    in_flight = wait_for_quiet(target, QUIET_S)
+    if in_flight:
+        note(
+            f"{in_flight} messages are still in the queues: their plays may be reported as missing"
+        )
+    return Verifier(target, listeners, start, match_window(target)).run(in_flight)
+
+
+def chosen_listeners(target: Target, listener: str | None) -> list[str]:
+    """Return the listener that a person chose, or all that are deployed.
+
+    Raises:
+        CommandError: The listener is not deployed.
+    """
+    known = Listeners(target)
+    if listener is None:
+        return known.names
+    known.require(listener)
+    return [listener]
+
+
+def match_window(target: Target) -> timedelta:
+    """Return the match window of the deployed loader."""
+    function = target.client("lambda").get_function_configuration(
+        FunctionName=target.output("LoaderFunction")
+    )
+    return timedelta(seconds=int(function["Environment"]["Variables"]["MATCH_WINDOW_S"]))
+
+
+def show_result(found: Verification) -> None:
+    """Print the findings, or that all agrees."""
+    per_s = found.plays / found.seconds if found.seconds else 0
+    compared = (
+        f"{found.plays:,} plays compared with {found.uploads:,} uploads and {found.answers:,} "
+        f"answers in {found.seconds:.1f} s ({per_s:,.0f} plays/s)"
+    )
+    if found.is_clean:
+        show(f"OK: Postgres agrees with the archive. {compared}")
+        return
+    rows = facts()
+    for each in found.findings:
+        of = f" of {each.listener}" if each.listener else ""
+        unit = " s" if each.kind == "time counted as known" else ""
+        rows.add_row(f"{each.count:,}{unit}", f"{each.kind}{of}")
+        for example in each.examples:
+            rows.add_row("", f"  {example}")
+        rows.add_row("", f"→ {each.next}")
+    show(f"{len(found.findings)} kinds of difference; {compared}", rows)

@@ -1,0 +1,303 @@
+"""Drills: loss, then `plays rebuild`, then `plays verify` finds nothing."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.loader.ledger import STATE_LOST
+from shared.models import TrackFeatures, iso
+from tests.fakes.aws import make_table
+from tests.integration.cli.conftest import DatabaseTarget
+from tests.integration.cli.pipeline import (
+    BUCKET,
+    QUEUES,
+    TABLES,
+    FunctionSettings,
+    Pipeline,
+    history,
+)
+from tests.unit.collector.backfill.history_examples import a_row as an_export_row
+
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+class PipelineTarget(DatabaseTarget):
+    @property
+    def outputs(self):
+        sqs = self.session.client("sqs")
+        names = {
+            "UploadedFiles": QUEUES[0],
+            "CollectedPlays": QUEUES[1],
+            "EnrichedPlays": QUEUES[2],
+        }
+        return {
+            **super().outputs,
+            "ListenerStateTable": "listener-state",
+            "ListenerSecretPrefix": "listener/",
+            "LoaderFunction": "loader",
+            **{
+                f"{k}QueueUrl": sqs.get_queue_url(QueueName=v)["QueueUrl"] for k, v in names.items()
+            },
+            **{
+                f"{k}DlqUrl": sqs.get_queue_url(QueueName=f"{v}-dlq")["QueueUrl"]
+                for k, v in names.items()
+            },
+        }
+
+    def client(self, service):
+        found = super().client(service)
+        return FunctionSettings(found) if service == "lambda" else found
+
+
+@pytest.fixture
+def target(target):
+    """The target of this folder, as a whole pipeline; moto gives versions, and no fixed one."""
+    whole = PipelineTarget(target.name, target.stack, target.session, via=target.via)
+    whole.reader_address, whole.faults = target.reader_address, target.faults
+    whole.functions = target.functions
+    return whole
+
+
+@pytest.fixture
+def pipeline(target, database, owner, monkeypatch):
+    monkeypatch.setattr("cli.waiting.PAUSE_S", 0)
+    sqs, s3 = target.client("sqs"), target.client("s3")
+    for name in QUEUES[:2]:
+        sqs.create_queue(QueueName=name)
+        sqs.create_queue(QueueName=f"{name}-dlq")
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    for table, key in (("listener-state", "listener"), ("spotify-app", "app")):
+        make_table(table, key)
+    login = {
+        "client_id": "app", "client_secret": "", "refresh_token": "AQ-0",
+        "authorized_at": iso(START),
+    }  # fmt: skip
+    secrets = target.client("secretsmanager")
+    secrets.create_secret(Name="listener/me", SecretString=json.dumps(login))
+    pipeline = Pipeline(target, database, owner, START)
+    pipeline.features["spotify:track:230700"] = TrackFeatures(
+        track_uri="spotify:track:230700", energy=0.5, source="reccobeats", fetched_at=START
+    )
+    yield pipeline
+    for table in TABLES:
+        owner.run(f"DROP TABLE IF EXISTS derived.dump_{table}")
+
+
+@pytest.fixture
+def rows(database):
+    return database.run
+
+
+@pytest.fixture
+def lived(pipeline):
+    """Two exports of one account, one moved by a second, and polls of two days with a gap."""
+    ends = [START - timedelta(minutes=4 * n) for n in range(40)]
+    rows = [
+        an_export_row(ts=iso(end)[:19] + "Z", ms_played=100_000 + n) for n, end in enumerate(ends)
+    ]
+    moved = [
+        row | {"ts": iso(end + timedelta(seconds=1))[:19] + "Z"}
+        for row, end in zip(rows, ends, strict=True)
+    ]
+    # The API shows this play too, under the same uri.
+    both = an_export_row(ts="2026-11-23T07:00:20Z", spotify_track_uri="spotify:track:230700")
+    pipeline.upload("a.json", history(*rows, both))
+    pipeline.upload("b.json", history(*moved, an_export_row(ts="no time")))
+    pipeline.poll(1, 0.5)
+    pipeline.poll(1.5, 1, 0.4, after_h=0.5)
+    # Spotify shows 50 plays, and these do not reach back.
+    pipeline.poll(*(n / 20 for n in range(1, 51)), after_h=20)
+    pipeline.drain()
+    return pipeline
+
+
+def findings(result):
+    return {found["kind"]: found for found in json.loads(result.stdout)["findings"]}
+
+
+def test_what_was_loaded_agrees_with_the_archive(plays, lived):
+    result = plays("verify")
+
+    assert result.exit_code == 0, result.output
+    assert "Postgres agrees with the archive" in result.stdout
+    assert len(lived.content()["gaps"]) == 1
+
+
+def test_a_restored_database_gets_back_what_came_since_the_dump(plays, lived):
+    lived.dump()
+    lived.poll(0.5, 0.8, 1.05, after_h=1)
+    lived.upload("c.json", history(an_export_row(ts="2026-11-24T01:00:00Z")))
+    lived.drain()
+    before = lived.content()
+    lived.restore()
+
+    lost = plays("verify", "--json")
+    found = findings(lost)
+    since = found["answers not in Postgres"]["next"].partition("--from ")[2]
+    rebuilt = plays("rebuild", "--from", since, "--json")
+    lived.drain()
+    uploads = plays("rebuild")
+    lived.drain()
+
+    assert lost.exit_code == 2
+    assert found["plays missing"]["count"] == 3
+    assert found["uploads not loaded"]["examples"] == ["history/me/c.json"]
+    assert json.loads(rebuilt.stdout)["answers"] == 1
+    assert uploads.exit_code == 0
+    assert lived.content() == before
+    assert lived.ledger_adds_up()
+    assert plays("verify").exit_code == 0
+
+
+def test_a_poll_after_a_restore_tells_the_gap_until_the_rebuild(plays, lived, rows):
+    lived.dump()
+    lived.poll(0.5, 1.05, after_h=1)
+    lived.drain()
+    lived.restore()
+    lived.poll(1.5, 0.2, after_h=1)
+    lived.drain()
+
+    told = rows("SELECT reason FROM gap WHERE awaits IS NOT NULL")
+    plays("rebuild")
+    lived.drain()
+
+    assert len(told) == 1
+    assert rows("SELECT count(*) FROM gap WHERE awaits IS NOT NULL") == [[0]]
+    assert plays("verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "deletion",
+    [
+        f"TRUNCATE track_features, {', '.join(TABLES)}",
+        "DELETE FROM listening_history",
+        "DELETE FROM listening_history; DELETE FROM gap; DELETE FROM poll",
+    ],
+)
+def test_a_database_emptied_by_hand_comes_back(plays, lived, owner, rows, deletion):
+    before = lived.content()
+    features = rows("SELECT track_uri, energy FROM track_features")
+    for statement in deletion.split("; "):
+        owner.run(statement)
+
+    broken = plays("verify", "--json")
+    plays("rebuild")
+    lived.drain()
+
+    assert broken.exit_code == 2
+    assert lived.content() == before
+    assert rows("SELECT track_uri, energy FROM track_features") == features != []
+    assert lived.ledger_adds_up()
+    after = plays("verify")
+    assert after.exit_code == 0, after.output
+
+
+def test_a_rebuild_changes_nothing_that_is_there(plays, lived, rows):
+    before = [rows(f"TABLE {table}") for table in TABLES]
+
+    plays("rebuild")
+    lived.drain()
+
+    assert [rows(f"TABLE {table}") for table in TABLES] == before
+
+
+def test_messages_and_state_lost_by_a_crash_come_back(plays, lived, rows):
+    lived.poll(0.5, 1.05, after_h=1)
+    lived.lose_messages()
+    lived.lose_state()
+
+    plays("rebuild")
+    lived.drain()
+    older = plays("verify", "--json")
+    lived.poll(2, after_h=30)
+    lived.drain()
+
+    assert set(findings(older)) == {"collector's state is older"}
+    assert [STATE_LOST] in rows("SELECT reason FROM gap")
+    # The gap is right: no archived answer reaches back over it.
+    assert plays("verify").exit_code == 0
+
+
+def test_a_dry_run_sends_nothing(plays, lived, target):
+    result = plays("rebuild", "--dry-run", "--json")
+
+    counted = json.loads(result.stdout)
+    assert (counted["uploads"], counted["answers"], counted["dry_run"]) == (2, 3, True)
+    assert lived._take("collected-plays") == lived._take("uploaded-files") == []  # noqa: SLF001
+
+
+def test_verify_names_rows_that_were_changed_or_have_no_source(plays, lived, owner):
+    owner.run(
+        "UPDATE listening_history SET album_name = 'x', skipped = true "
+        "WHERE id = (SELECT min(id) FROM listening_history)"
+    )
+    owner.run(
+        "UPDATE merged_record SET track_name = 'x' "
+        "WHERE play_id = (SELECT max(play_id) FROM merged_record)"
+    )
+    owner.run(
+        "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, listener, "
+        "source) VALUES ('spotify:track:none', 'a', 'b', '2020-01-01', 'me', 'recently-played')"
+    )
+
+    found = findings(plays("verify", "--json"))
+
+    assert found["fields that differ"]["count"] == 2
+    texts = " ".join(found["fields that differ"]["examples"])
+    assert "album_name, skipped" in texts
+    assert "merged_record" in texts
+    assert found["plays without a source"]["count"] == 1
+    assert found["ledger does not add up"]["count"] == 1
+
+
+def test_verify_since_a_date_leaves_out_earlier_plays(plays, lived, owner):
+    owner.run("DELETE FROM listening_history WHERE played_at < '2026-11-23 07:00+00'")
+
+    assert plays("verify", "--from", "2026-11-23T07:30+00:00").exit_code == 0
+    assert plays("verify", "--from", "2026-11-23T06:30+00:00").exit_code == 2
+
+
+def test_a_gap_that_the_answers_cover_is_closed_by_a_rebuild(plays, lived, owner):
+    # A gap of an outage, whose closing message was lost.
+    owner.run(
+        "INSERT INTO gap (listener, started_at, ended_at, reason, origin) VALUES "
+        "('me', '2026-11-23 08:01+00', '2026-11-23 08:05+00', 'Spotify fails', 'outages/me/1')"
+    )
+
+    found = findings(plays("verify", "--json"))
+    plays("rebuild")
+    lived.drain()
+
+    assert set(found) == {"gaps that should be closed"}
+    assert plays("verify").exit_code == 0
+
+
+def test_a_lost_gap_is_opened_by_a_rebuild(plays, lived, owner):
+    owner.run("DELETE FROM gap")
+
+    found = findings(plays("verify", "--json"))
+    plays("rebuild")
+    lived.drain()
+
+    assert set(found) == {"gaps that should be open"}
+    assert plays("verify").exit_code == 0
+
+
+def test_verify_reports_dead_letters(plays, lived, target):
+    url = target.output("CollectedPlaysDlqUrl")
+    target.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+
+    found = findings(plays("verify", "--json"))
+
+    assert found["dead letters"]["examples"] == ["1 of collected-plays"]
+
+
+def test_verify_names_an_answer_that_cannot_be_read(plays, lived, target):
+    target.client("s3").put_object(
+        Bucket=BUCKET, Key="polls/me/2026/12/01/2026-12-01T00:00:00.000Z.json.gz", Body=b"x"
+    )
+
+    found = findings(plays("verify", "--json"))
+
+    assert set(found) == {"answers that cannot be read"}

@@ -1,0 +1,184 @@
+"""Answers that Postgres does not know, after a restore or a loss of the collector's state."""
+
+from datetime import datetime, timedelta
+from itertools import permutations
+
+import pytest
+
+from services.loader.ledger import ANSWERS_MISSING, STATE_LOST
+from shared.archive import poll_key
+from shared.models import Gap, PollReport
+from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, a_play, features
+
+GAPS = "SELECT started_at, ended_at, reason, closed_at IS NULL FROM gap ORDER BY started_at"
+
+
+def at(hours: float) -> datetime:
+    return NOON + timedelta(hours=hours)
+
+
+def polled(
+    hour: float, *played: float, since: float, follows: float | None = None, gap: Gap | None = None
+):
+    """A poll whose plays ended at these hours; without `follows` the collector knew no answer."""
+    report = PollReport(
+        polled_at=at(hour), returned=50, new=len(played), late=0, moved=0, gap=gap,
+        covers_from=at(since), is_first=follows is None,
+        follows=None if follows is None else at(follows),
+    )  # fmt: skip
+    plays = [a_play(3_600 * played_at, f"t{played_at}") for played_at in played]
+    return a_batch(*plays, origin=poll_key("me", at(hour)), report=report)
+
+
+FIRST = polled(0, -2, -1, since=-2)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one load"])
+def test_a_lost_state_opens_a_gap_from_the_newest_known_play(load, rows, together):
+    after = polled(5, 3, 4, since=3)
+
+    load(FIRST, after) if together else (load(FIRST), load(after))
+
+    start = NOON if together else at(-1)
+    assert rows(GAPS) == [[start, at(3), STATE_LOST, True]]
+
+
+@pytest.mark.parametrize("since", [-1, -2, -1 + 0.9 / 3600])
+def test_no_gap_opens_if_the_answer_reaches_back(load, rows, since):
+    load(FIRST)
+
+    load(polled(5, 3, 4, since=since))
+
+    assert rows(GAPS) == []
+
+
+def test_the_first_poll_of_a_listener_opens_no_gap(load, rows):
+    load(a_batch(a_play(), source=EXPORT, origin="history/me/a.zip?versionId=1"))
+
+    load(polled(5, 3, 4, since=3))
+
+    assert rows(GAPS) == []
+
+
+def test_a_redelivered_poll_opens_no_gap(load, rows):
+    load(FIRST)
+    load(polled(1, 0.5, since=-1, follows=0))
+
+    load(FIRST)
+
+    assert rows(GAPS) == []
+
+
+def test_the_gap_of_a_missing_answer_goes_once_it_arrives(load, rows):
+    load(FIRST)
+
+    load(polled(3, 2.5, since=1, follows=2))
+    before = rows(GAPS)
+    load(polled(2, 1, since=-1, follows=0))
+
+    assert before == [[at(-1), at(1), ANSWERS_MISSING, True]]
+    assert rows(GAPS) == []
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_answers_in_any_order_leave_no_gap(load, rows, order):
+    load(FIRST)
+    batches = [
+        polled(1, 0.5, since=-1, follows=0),
+        polled(2, 1.5, since=0.5, follows=1),
+        polled(3, 2.5, since=1.5, follows=2),
+    ]
+
+    for place in order:
+        load(batches[place])
+
+    assert rows(GAPS) == []
+
+
+def test_the_time_of_missing_answers_does_not_count_as_known(load, owner):
+    load(FIRST)
+
+    load(polled(10, 9.5, since=8, follows=9))
+
+    ((known_s, open_s),) = owner.run(
+        "SELECT known_s, open_gap_s FROM reporting.data_health WHERE day = '2026-11-01'"
+    )
+    # Known are the polls from noon to 22:00, without the gap from 11:00 to 20:00.
+    assert (known_s, open_s) == (2 * 3_600, 9 * 3_600)
+
+
+def test_a_missing_answer_adds_to_no_gap_of_the_collector(load, rows):
+    closed = Gap(started_at=at(-1), ended_at=at(-0.5), reason="closed", is_closed=True)
+    load(polled(0, -2, -1, since=-2, gap=closed))
+
+    load(polled(3, 2.5, since=1, follows=2))
+
+    assert rows(GAPS) == [
+        [at(-1), None, "closed", False],
+        [at(-1) + timedelta(milliseconds=1), at(1), ANSWERS_MISSING, True],
+    ]
+
+
+def test_a_gap_that_the_collector_reports_too_stays(load, rows):
+    load(FIRST)
+    load(polled(3, 2.5, since=1, follows=2))
+    gap = Gap(started_at=at(-1), ended_at=at(0.5), reason="a full page")
+
+    load(polled(2.5, since=1, follows=0, gap=gap))
+    load(polled(2, 1, since=-1, follows=0))
+
+    assert [(start, is_open) for start, _, _, is_open in rows(GAPS)] == [(at(-1), True)]
+
+
+def test_the_gap_of_a_known_poll_is_not_recorded_again(load, rows):
+    load(FIRST)
+    gap = Gap(started_at=at(-1), ended_at=at(3), reason="a full page")
+
+    load(polled(0, -2, -1, since=-2, gap=gap))
+
+    assert rows(GAPS) == []
+
+
+LEDGER = """
+SELECT (SELECT count(*) FROM listening_history), sum(inserted + regrouped)::integer
+FROM loaded_batch
+"""
+
+
+@pytest.mark.parametrize(
+    "deletion",
+    [
+        "DELETE FROM listening_history WHERE played_at < '2026-11-01 10:30+00'",
+        "DELETE FROM listening_history",
+        "TRUNCATE listening_history, merged_record",
+        "TRUNCATE listening_history, merged_record, loaded_batch, poll",
+    ],
+)
+def test_the_ledger_adds_up_after_deletions_and_a_rebuild(owner, load, rows, deletion):
+    load(FIRST)
+
+    owner.run(deletion)
+    ((deleted_rows, booked),) = rows(LEDGER)
+    load(FIRST)
+
+    assert deleted_rows == (booked or 0) < 2
+    assert rows(LEDGER) == [[2, 2]]
+
+
+def test_a_batch_that_reads_more_than_before_adds_to_the_ledger(load, rows):
+    load(polled(0, -1, since=-1))
+
+    load(FIRST)
+
+    assert rows(LEDGER) == [[2, 2]]
+
+
+def test_features_return_to_a_table_that_was_emptied(owner, load, rows):
+
+    batch = a_batch(a_play(), features=(features(energy=0.5),))
+    load(batch)
+
+    owner.run("TRUNCATE track_features")
+    load(batch)
+
+    assert rows("SELECT energy FROM track_features") == [[0.5]]

@@ -189,6 +189,8 @@ AWAY = {
     "listener set": (FAILED, REFUSED),
     "listener add": (FAILED, "on AWS listeners are part of the deployment"),
     "listener remove": (FAILED, "on AWS listeners are part of the deployment"),
+    "verify": (FAILED, REFUSED),
+    "rebuild": (DONE, "would be sent"),
     "dlq list": (DONE, "0 dead letters"),
     "dlq peek": (DONE, "0 dead letters"),
     "dlq replay": (DONE, "0 dead letters sent back"),

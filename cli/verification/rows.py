@@ -162,7 +162,11 @@ def _record_digest(record: Record) -> str:
 
 
 def _text(values: Iterable[object]) -> str:
-    return "".join((_NULL if value is None else _plain(value)) + _END for value in values)
+    texts = [
+        value if value.__class__ is str else _NULL if value is None else _plain(value)
+        for value in values
+    ]
+    return _END.join([*texts, ""])
 
 
 def _plain(value: object) -> str:

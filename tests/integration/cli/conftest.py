@@ -36,8 +36,8 @@ class Lambda:
         self.functions = functions
 
     def get_function_configuration(self, FunctionName):
-        assert FunctionName == "derive"
-        return {"Environment": {"Variables": {"LISTENERS": "me"}}}
+        variables = {"derive": {"LISTENERS": "me"}, "loader": {"MATCH_WINDOW_S": "90"}}
+        return {"Environment": {"Variables": variables[FunctionName]}}
 
     def invoke(self, FunctionName, Payload):
         try:

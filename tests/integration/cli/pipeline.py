@@ -157,20 +157,6 @@ class Pipeline:
         return bool(self._owner.run(LEDGER)[0][0])
 
 
-class FunctionSettings:
-    """Lambda's settings of the deployed functions, for `get_function_configuration`."""
-
-    def __init__(self, functions: Any) -> None:
-        self._functions = functions
-
-    def invoke(self, **call: Any) -> Any:
-        return self._functions.invoke(**call)
-
-    def get_function_configuration(self, FunctionName: str) -> Any:
-        assert FunctionName == "loader"
-        return {"Environment": {"Variables": {"MATCH_WINDOW_S": "90"}}}
-
-
 def history(*rows: dict[str, Any]) -> bytes:
     """Return an export file of these rows."""
     return json.dumps(rows).encode()

@@ -13,7 +13,6 @@ from tests.integration.cli.pipeline import (
     BUCKET,
     QUEUES,
     TABLES,
-    FunctionSettings,
     Pipeline,
     history,
 )
@@ -44,10 +43,6 @@ class PipelineTarget(DatabaseTarget):
                 for k, v in names.items()
             },
         }
-
-    def client(self, service):
-        found = super().client(service)
-        return FunctionSettings(found) if service == "lambda" else found
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from cli.commands import dlq, listener, local, uploads
 from cli.commands.dashboard import dashboard
 from cli.commands.derive import derive
+from cli.commands.export import export
 from cli.commands.heal import heal
 from cli.commands.login import login
 from cli.commands.logs import logs
@@ -176,6 +177,7 @@ app.command()(status)
 app.command()(report)
 app.command()(dashboard)
 app.command()(sql)
+app.command()(export)
 app.command()(upload)
 app.add_typer(uploads.app, name="uploads")
 app.command()(poll)

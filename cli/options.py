@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -27,6 +28,28 @@ ListenerArgument = Annotated[
 ]
 ListenerOption = Annotated[
     str, typer.Option("--listener", metavar="NAME", callback=_listener, help="The listener.")
+]
+OptionalListenerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--listener",
+        metavar="NAME",
+        callback=lambda name: name and _listener(name),
+        help="Only this listener. Default: all.",
+    ),
+]
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
+FromOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", metavar="DATE", formats=_TIMES, help="From this day, or 2026-11-30T23:15, on."
+    ),
+]
+ToOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--to", metavar="DATE", formats=_TIMES, help="Up to the end of this day, or to a time."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 WaitOption = Annotated[

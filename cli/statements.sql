@@ -86,3 +86,33 @@ CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t
 WHERE day > today - 30
 GROUP BY listener
 ORDER BY listener
+
+-- extents --
+-- How many plays each listener has between two local dates, and these dates as instants.
+SELECT listener, since::text, until::text,
+       (SELECT count(*) FROM listening_history h
+        WHERE h.listener = span.listener AND played_at >= since AND played_at < until)
+FROM (
+    SELECT l.listener,
+           coalesce(:since::timestamp AT TIME ZONE coalesce(s.time_zone, 'UTC'), '-infinity') AS since,
+           coalesce(:until::timestamp AT TIME ZONE coalesce(s.time_zone, 'UTC'), 'infinity') AS until
+    FROM reporting.listener l
+    LEFT JOIN listener_setting s USING (listener)
+    WHERE l.listener = coalesce(:listener, l.listener)
+) span
+ORDER BY listener
+
+-- export_page --
+-- The unique index has the plays in this order, so each page is one short scan of it.
+SELECT h.played_at, h.track_uri, {columns}
+FROM (
+    SELECT *
+    FROM listening_history
+    WHERE listener = :listener
+      AND (played_at, track_uri) > (:since::timestamptz, :track_uri)
+      AND played_at < :until::timestamptz
+    ORDER BY played_at, track_uri
+    LIMIT :most
+) h
+LEFT JOIN track_features f USING (track_uri)
+ORDER BY h.played_at, h.track_uri

@@ -16,6 +16,7 @@ TABLE = {
     "report": (["--month 13", "--rule most", "--out"], ""),
     "dashboard": (["--port 0", "--port x", "now"], ""),
     "sql": (["", "--csv", "a b"], "SELECT"),
+    "export": (["--format xls", "--out plays.xls", "--json"], ""),
     "upload": (["", "none.zip", "--timeout x none.zip"], "package.json --yes"),
     "uploads": (["--all x", "now", "--json=x"], ""),
     "uploads show": (["", "x", "1 2"], "1"),
@@ -116,7 +117,15 @@ def test_without_a_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, com
 
 
 @pytest.mark.parametrize(
-    "command", ["sql SELECT", "report", "listener list", "uploads", "uploads show 1"]
+    "command",
+    [
+        "sql SELECT",
+        "report",
+        "export",
+        "listener list",
+        "uploads",
+        "uploads show 1",
+    ],
 )
 def test_an_unavailable_postgres_is_a_one_line_error(target, command):
     result = run(command, lambda: target)

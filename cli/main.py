@@ -13,6 +13,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from cli.commands import dlq, listener, local, uploads
 from cli.commands.dashboard import dashboard
+from cli.commands.delete import delete
 from cli.commands.derive import derive
 from cli.commands.export import export
 from cli.commands.heal import heal
@@ -178,6 +179,7 @@ app.command()(report)
 app.command()(dashboard)
 app.command()(sql)
 app.command()(export)
+app.command()(delete)
 app.command()(upload)
 app.add_typer(uploads.app, name="uploads")
 app.command()(poll)

@@ -116,3 +116,40 @@ FROM (
 ) h
 LEFT JOIN track_features f USING (track_uri)
 ORDER BY h.played_at, h.track_uri
+
+-- deletion_preview --
+-- The rule as it will be stored, and the plays that it matches now.
+WITH stored AS MATERIALIZED (
+    SELECT deletion_rule(:rule::jsonb) AS rule
+),
+found AS MATERIALIZED (
+    SELECT h.track_name, h.artist_name, h.played_at, coalesce(h.ms_played, h.duration_ms) AS ms
+    FROM listening_history h
+    CROSS JOIN stored
+    WHERE h.listener = :listener
+      AND deletion_matches(rule, h.track_uri, h.track_name, h.artist_name, h.album_name,
+                           h.platform, h.ms_played, h.played_at)
+)
+SELECT (SELECT rule FROM stored), count(*), coalesce(sum(ms) / 60000, 0)::integer,
+       min(played_at), max(played_at),
+       (SELECT coalesce(json_agg(top), '[]')
+        FROM (
+            SELECT track_name, artist_name, count(*) AS plays
+            FROM found
+            GROUP BY track_name, artist_name
+            ORDER BY plays DESC, artist_name, track_name
+            LIMIT 5
+        ) top)
+FROM found
+
+-- deletions --
+SELECT d.id, d.listener, d.rule, d.deleted_at, d.deleted_by, d.plays,
+       (SELECT count(*)
+        FROM deleted_play p
+        WHERE d.undone_at IS NULL
+          AND p.listener = d.listener
+          AND deletion_matches(d.rule, p.track_uri, p.track_name, p.artist_name, p.album_name,
+                               p.platform, p.ms_played, p.played_at)),
+       d.undone_at, d.undone_by
+FROM deletion d
+ORDER BY d.id

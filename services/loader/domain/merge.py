@@ -110,9 +110,8 @@ def _keep_ids(rows: list[Row], free: set[int]) -> None:
 
 
 def _is_same(row: Row, other: Row) -> bool:
-    return (row.played_at, row.deleted) == (other.played_at, other.deleted) and (
-        _values(row) == _values(other)
-    )
+    # Deletions match the same values alike, so `deleted` is the same too.
+    return row.played_at == other.played_at and _values(row) == _values(other)
 
 
 def _values(row: Row) -> set[tuple[object, ...]]:

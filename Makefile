@@ -126,6 +126,7 @@ lock: .venv/.ready ## Renew the locks of the dependencies, with hashes and witho
 	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(UV_COMPILE) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	@$(UV_COMPILE) requirements/runtime.in -c requirements/dev.txt -o requirements/runtime.txt
+	@$(UV_COMPILE) requirements/parquet.in -c requirements/dev.txt -o requirements/parquet.txt
 	@$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
 	@$(UV_COMPILE) --upgrade requirements/audit.in -o requirements/audit.txt
 

@@ -163,7 +163,8 @@ def _files(target: Target, listener: str) -> Iterator[list[dict[str, Any]]]:
 
     Each list has 1,000 of them at most, which is also the most that S3 deletes at once.
     """
-    folders = [f"{folder}/{listener}/" for folder in ("polls", "quarantine", "dead-letters")]
+    kinds = ("polls", "quarantine", "dead-letters", "deletions")
+    folders = [f"{folder}/{listener}/" for folder in kinds]
     # A file outside of any listener's folder is an upload of the default listener.
     uploads = UPLOADS if listener == DEFAULT_LISTENER else f"{UPLOADS}{listener}/"
     pages = target.client("s3").get_paginator("list_object_versions")

@@ -12,7 +12,9 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from cli.commands import dlq, listener, local, uploads
 from cli.commands.dashboard import dashboard
+from cli.commands.delete import delete
 from cli.commands.derive import derive
+from cli.commands.export import export
 from cli.commands.heal import heal
 from cli.commands.login import login
 from cli.commands.logs import logs
@@ -185,6 +187,8 @@ app.command()(status)
 app.command()(report)
 app.command()(dashboard)
 app.command()(sql)
+app.command()(export)
+app.command()(delete)
 app.command()(upload)
 app.add_typer(uploads.app, name="uploads")
 app.command()(poll)

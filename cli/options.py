@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -24,20 +24,32 @@ def _listener(name: str) -> str:
         ) from None
 
 
-def _listener_if_any(name: str | None) -> str | None:
-    return None if name is None else _listener(name)
-
-
 ListenerArgument = Annotated[
     str, typer.Argument(metavar="LISTENER", callback=_listener, help="The listener's short name.")
 ]
 ListenerOption = Annotated[
     str, typer.Option("--listener", metavar="NAME", callback=_listener, help="The listener.")
 ]
-OneListenerOption = Annotated[
+OptionalListenerOption = Annotated[
     str | None,
     typer.Option(
-        "--listener", metavar="NAME", callback=_listener_if_any, help="Only this listener."
+        "--listener",
+        metavar="NAME",
+        callback=lambda name: name and _listener(name),
+        help="Only this listener. Default: all.",
+    ),
+]
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
+FromOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", metavar="DATE", formats=_TIMES, help="From this day, or 2026-11-30T23:15, on."
+    ),
+]
+ToOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--to", metavar="DATE", formats=_TIMES, help="Up to the end of this day, or to a time."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]

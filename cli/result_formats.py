@@ -47,9 +47,12 @@ def json_text(result: Result) -> str:
     names = [column.name for column in result.columns]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise CommandError(f"two columns are named {twice[0]}: rename one with AS for --json")
-    oids = [column.type_oid for column in result.columns]
-    rows = [dict(zip(names, map(_json_value, oids, row), strict=True)) for row in result.rows]
-    return json.dumps(rows, indent=2, ensure_ascii=False)
+    return json.dumps(list(_objects(result)), indent=2, ensure_ascii=False)
+
+
+def json_lines(result: Result) -> Iterator[str]:
+    """Format each row as a JSON object in one line, with values as in `json_text`."""
+    return (json.dumps(row, ensure_ascii=False) for row in _objects(result))
 
 
 def csv_lines(result: Result) -> Iterator[str]:
@@ -57,6 +60,12 @@ def csv_lines(result: Result) -> Iterator[str]:
     yield ",".join(_csv_field(column.name) for column in result.columns)
     for row in result.rows:
         yield ",".join(map(_csv_field, row))
+
+
+def _objects(result: Result) -> Iterator[dict[str, Any]]:
+    names = [column.name for column in result.columns]
+    oids = [column.type_oid for column in result.columns]
+    return (dict(zip(names, map(_json_value, oids, row), strict=True)) for row in result.rows)
 
 
 def _cell(text: str) -> str:

@@ -94,23 +94,40 @@ GROUP BY listener
 ORDER BY listener
 
 -- verify_rows --
--- One page of a listener's rows after a key. Postgres sorts texts by the rules of a language unless
--- they are compared as bytes.
+-- One page of a listener's rows after a key, with those that a deletion keeps out, because the archive
+-- has them too. Postgres sorts texts by the rules of a language unless they are compared as bytes.
+WITH page AS (
+    SELECT timestamptz '1970-01-01 00:00:00+00' + :at * interval '1 microsecond' AS after
+)
 SELECT h.id, at.us, h.track_uri, (extract(epoch FROM h.loaded_at) * 1000000)::bigint, h.popularity,
        {history},
        (SELECT md5(string_agg(d.digest, '' ORDER BY d.digest COLLATE "C"))
-        FROM (SELECT {merged} AS digest FROM merged_record r WHERE r.play_id = h.id) d)
-FROM listening_history h
+        FROM (
+            SELECT {merged} AS digest FROM merged_record r WHERE r.play_id = h.id
+            UNION ALL
+            SELECT {merged} FROM deleted_record r WHERE r.play_id = h.id
+        ) d)
+FROM (
+    (SELECT p.* FROM listening_history p, page
+     WHERE listener = :listener AND played_at >= after
+       AND (played_at > after OR track_uri COLLATE "C" > :track)
+     ORDER BY played_at, track_uri COLLATE "C"
+     LIMIT :most)
+    UNION ALL
+    (SELECT p.* FROM deleted_play p, page
+     WHERE listener = :listener AND played_at >= after
+       AND (played_at > after OR track_uri COLLATE "C" > :track)
+     ORDER BY played_at, track_uri COLLATE "C"
+     LIMIT :most)
+) h
 CROSS JOIN LATERAL (SELECT (extract(epoch FROM h.played_at) * 1000000)::bigint AS us) at
-WHERE h.listener = :listener
-  AND h.played_at >= timestamptz '1970-01-01 00:00:00+00' + :at * interval '1 microsecond'
-  AND (h.played_at > timestamptz '1970-01-01 00:00:00+00' + :at * interval '1 microsecond'
-       OR h.track_uri COLLATE "C" > :track)
 ORDER BY h.played_at, h.track_uri COLLATE "C"
 LIMIT :most
 
 -- verify_row --
-SELECT source, history_ts, {fields} FROM listening_history WHERE id = :id
+SELECT source, history_ts, {fields}
+FROM (SELECT * FROM listening_history UNION ALL SELECT * FROM deleted_play) h
+WHERE id = :id
 
 -- verify_listeners --
 -- What is stored of each listener: rows, what the ledger says, the first and the last poll.
@@ -139,3 +156,70 @@ FROM import_report r
 LEFT JOIN LATERAL jsonb_to_recordset(r.spans)
     AS span (started_at timestamptz, ended_at timestamptz) ON true
 WHERE r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
+
+-- extents --
+-- How many plays each listener has between two local dates, and these dates as instants.
+SELECT listener, since::text, until::text,
+       (SELECT count(*) FROM listening_history h
+        WHERE h.listener = span.listener AND played_at >= since AND played_at < until)
+FROM (
+    SELECT l.listener,
+           coalesce(:since::timestamp AT TIME ZONE coalesce(s.time_zone, 'UTC'), '-infinity') AS since,
+           coalesce(:until::timestamp AT TIME ZONE coalesce(s.time_zone, 'UTC'), 'infinity') AS until
+    FROM reporting.listener l
+    LEFT JOIN listener_setting s USING (listener)
+    WHERE l.listener = coalesce(:listener, l.listener)
+) span
+ORDER BY listener
+
+-- export_page --
+-- The unique index has the plays in this order, so each page is one short scan of it.
+SELECT h.played_at, h.track_uri, {columns}
+FROM (
+    SELECT *
+    FROM listening_history
+    WHERE listener = :listener
+      AND (played_at, track_uri) > (:since::timestamptz, :track_uri)
+      AND played_at < :until::timestamptz
+    ORDER BY played_at, track_uri
+    LIMIT :most
+) h
+LEFT JOIN track_features f USING (track_uri)
+ORDER BY h.played_at, h.track_uri
+
+-- deletion_preview --
+-- The rule as it will be stored, and the plays that it matches now.
+WITH stored AS MATERIALIZED (
+    SELECT deletion_rule(:rule::jsonb) AS rule
+),
+found AS MATERIALIZED (
+    SELECT h.track_name, h.artist_name, h.played_at, coalesce(h.ms_played, h.duration_ms) AS ms
+    FROM listening_history h
+    CROSS JOIN stored
+    WHERE h.listener = :listener
+      AND deletion_matches(rule, h.track_uri, h.track_name, h.artist_name, h.album_name,
+                           h.platform, h.ms_played, h.played_at)
+)
+SELECT (SELECT rule FROM stored), count(*), coalesce(sum(ms) / 60000, 0)::integer,
+       min(played_at), max(played_at),
+       (SELECT coalesce(json_agg(top), '[]')
+        FROM (
+            SELECT track_name, artist_name, count(*) AS plays
+            FROM found
+            GROUP BY track_name, artist_name
+            ORDER BY plays DESC, artist_name, track_name
+            LIMIT 5
+        ) top)
+FROM found
+
+-- deletions --
+SELECT d.id, d.listener, d.rule, d.deleted_at, d.deleted_by, d.plays,
+       (SELECT count(*)
+        FROM deleted_play p
+        WHERE d.undone_at IS NULL
+          AND p.listener = d.listener
+          AND deletion_matches(d.rule, p.track_uri, p.track_name, p.artist_name, p.album_name,
+                               p.platform, p.ms_played, p.played_at)),
+       d.undone_at, d.undone_by
+FROM deletion d
+ORDER BY d.id

@@ -7,13 +7,14 @@ import typer
 
 from cli.commands.derive import refresh_or_note
 from cli.commands.verify import chosen_listeners
+from cli.deletions import sync_deletions
 from cli.errors import interruptible
 from cli.from_option import FromOption
 from cli.local_time import local
 from cli.options import (
     DEFAULT_TIMEOUT_S,
     JsonOption,
-    OneListenerOption,
+    OptionalListenerOption,
     TimeoutOption,
     WaitOption,
     target_of,
@@ -29,7 +30,7 @@ def rebuild(
     context: typer.Context,
     *,
     start: FromOption = None,
-    listener: OneListenerOption = None,
+    listener: OptionalListenerOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count what would be sent; send nothing.")
     ] = False,
@@ -59,6 +60,8 @@ def rebuild(
         database.run("SELECT 1")
     waiting = Waiting(target, timeout) if wait else None
     with interruptible(STOPPED):
+        # First, so that deleted plays stay out of an emptied database.
+        sync_deletions(target)
         result = rebuilder.send()
     if waiting:
         with interruptible("everything is sent and continues loading; see `plays status`"):

@@ -8,7 +8,7 @@ import typer
 from cli.errors import interruptible
 from cli.from_option import FromOption
 from cli.listeners import Listeners
-from cli.options import JsonOption, OneListenerOption, target_of
+from cli.options import JsonOption, OptionalListenerOption, target_of
 from cli.output import emit, facts, note, show
 from cli.target import Target
 from cli.verification.verify import Verification, Verifier
@@ -24,7 +24,7 @@ def verify(
     context: typer.Context,
     *,
     start: FromOption = None,
-    listener: OneListenerOption = None,
+    listener: OptionalListenerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prove that nothing is lost: compare the archive with Postgres.

@@ -60,8 +60,6 @@ class Stored(NamedTuple):
 def expected_rows(records: Iterable[Record], window: timedelta) -> Iterator[Expected]:
     """Merge records as the loader does; return the rows in order.
 
-    Plays that a person has deleted belong out here, once there is a record of deletions.
-
     Args:
         records: The records of one listener, in order of time.
         window: The loader's match window.
@@ -72,7 +70,10 @@ def expected_rows(records: Iterable[Record], window: timedelta) -> Iterator[Expe
 
 
 def stored_rows(database: Reader, listener: str, start: datetime | None) -> Iterator[Stored]:
-    """Read the rows of a listener since `start` from Postgres, page by page, in order."""
+    """Read the rows of a listener since `start` from Postgres, page by page, in order.
+
+    Plays that a deletion keeps out are among them, because the archive has them.
+    """
     after, most = (-1 if start is None else microseconds(start) - 1, "\uffff"), PAGE_ROWS
     statement = STATEMENTS["verify_rows"].format(
         history=_sql_digest("h", ("source", _SQL_MICROSECONDS.format("h.history_ts"))),

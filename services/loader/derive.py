@@ -1,7 +1,8 @@
-"""Lambda entry point that refreshes the derived tables, sets time zones, and removes listeners.
+"""Lambda entry point that refreshes the derived tables, and makes what a person changes.
 
-A schedule invokes it every hour, because a load refreshes only a few months and a failed refresh
-leaves its months stale. `plays derive` and `plays listener` invoke it too.
+That is: time zones, deletions, and the removal of listeners. A schedule invokes it every hour,
+because a load refreshes only a few months and a failed refresh leaves its months stale. `plays
+derive`, `plays delete` and `plays listener` invoke it too.
 """
 
 import json
@@ -13,9 +14,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.loader.connection import WarmConnection
+from services.loader.deletions import delete, undo
 from services.loader.refresh import refresh
 from services.loader.settings import DeriveSettings
 from services.loader.statements import run
+from shared.deletions import Deletion, Undo
 from shared.errors import MessageError
 from shared.postgres import ANSWER_TIMEOUT_S, Database
 from shared.telemetry import logger
@@ -32,7 +35,7 @@ class Derivation(BaseModel):
 
     `seconds` limits the refresh; None means most of the function's time. `default_time_zone` is
     set for listeners that have no time zone yet. `remove` is a listener that is no longer deployed:
-    all rows about them are deleted.
+    all rows about them are deleted. `delete` keeps plays out from now on; `undo` brings them back.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +44,8 @@ class Derivation(BaseModel):
     time_zones: dict[str, str] = {}
     default_time_zone: str | None = None
     remove: str | None = None
+    delete: Deletion | None = None
+    undo: Undo | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
 
     @property
@@ -52,12 +57,14 @@ class Derivation(BaseModel):
 class Derived(BaseModel):
     """The result of a derivation: the number of months still stale, or an error.
 
-    `error` says why nothing was changed; `months_left` is then None.
+    `moved` is the number of plays that a deletion moved out or its undo back. `error` says why
+    nothing was changed; `months_left` is then None.
     """
 
     model_config = ConfigDict(frozen=True)
 
     months_left: int | None = None
+    moved: int = 0
     error: str | None = None
 
 
@@ -99,7 +106,7 @@ def _time_left_s(context: LambdaContext) -> float:
 def derive(
     database: Database, derivation: Derivation, listeners: tuple[str, ...], most_s: float
 ) -> Derived:
-    """Remove a listener, set time zones, mark all months for a rebuild; then refresh.
+    """Remove a listener, delete plays, set time zones, mark all months for a rebuild; then refresh.
 
     Args:
         database: A connection as role loader.
@@ -115,6 +122,7 @@ def derive(
     with database.transaction():
         if derivation.remove is not None:
             remove(database, derivation.remove)
+        moved = _move_plays(database, derivation)
         if derivation.rebuild:
             run(database, "rebuild")
         if derivation.time_zones:
@@ -123,7 +131,18 @@ def derive(
             zone = derivation.default_time_zone
             run(database, "set_default_time_zone", time_zone=zone, listeners=[*listeners])
     seconds = min(derivation.seconds or most_s, most_s)
-    return Derived(months_left=refresh(database, seconds, LIMIT_S))
+    return Derived(months_left=refresh(database, seconds, LIMIT_S), moved=moved)
+
+
+def _move_plays(database: Database, derivation: Derivation) -> int:
+    """Make a deletion, or undo one, in the caller's transaction; return how many plays moved."""
+    fact = derivation.delete or derivation.undo
+    if fact is None:
+        return 0
+    run(database, "limit_statement", most_ms=str(LIMIT_S * 1_000))
+    run(database, "lock_listener", listener=fact.listener)
+    run(database, "lock_writing")
+    return delete(database, fact) if isinstance(fact, Deletion) else undo(database, fact)
 
 
 def remove(database: Database, listener: str) -> None:

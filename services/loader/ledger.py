@@ -100,5 +100,6 @@ def _counts(batch: EnrichedBatch, changes: Changes, number: int) -> dict[str, ob
         "inserted": outcome["inserted"],
         "upgraded": outcome["upgraded"],
         "duplicates": outcome["duplicates"],
+        "deleted": outcome["deleted"],
         "regrouped": outcome["regrouped"],
     }

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from services.loader.deletions import has_deletions, mark_deleted
 from services.loader.domain.copy_format import (
     HISTORY,
     MERGED,
@@ -14,8 +16,8 @@ from services.loader.domain.copy_format import (
     merged_values,
 )
 from services.loader.domain.identity import MATCH_WINDOW
-from services.loader.domain.merge import Changes, merge
-from services.loader.domain.neighbourhoods import Probe
+from services.loader.domain.merge import Changes, MarkDeleted, merge
+from services.loader.domain.neighbourhoods import Near, Probe
 from services.loader.domain.records import API, EXPORT, FIELDS, PLAYED_AT, Record, Row
 from services.loader.features import FeatureStore
 from services.loader.ledger import record, record_polls
@@ -27,6 +29,8 @@ from shared.postgres import Database
 _SHOWN = ", ".join(FIELDS)
 _STORED_PLAYS = STATEMENTS["stored_plays"].replace("{fields}", _SHOWN)
 _MERGED_RECORDS = STATEMENTS["merged_records"].replace("{fields}", _SHOWN)
+_DELETED_PLAYS = _STORED_PLAYS.replace("listening_history", "deleted_play")
+_DELETED_RECORDS = _MERGED_RECORDS.replace("merged_record", "deleted_record")
 
 PROBED_TOGETHER = timedelta(minutes=10)
 """Plays up to this far apart share one index scan for stored rows near them. Plays of a session are
@@ -83,22 +87,36 @@ class Store:
             theirs = [(number, batch) for number, batch in numbered if batch.listener == listener]
             incoming = [Record(_source(batch), play, number)
                         for number, batch in theirs for play in batch.plays]  # fmt: skip
-            yield listener, theirs, merge(incoming, partial(self._near, listener), self._window)
+            deletes = has_deletions(self.database, listener)
+            near: Near = partial(self._near, listener, deletes)
+            mark: MarkDeleted | None = None
+            if deletes:
+                mark = partial(mark_deleted, self.database, listener)
+            yield listener, theirs, merge(incoming, near, self._window, mark)
 
-    def _near(self, listener: str, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
-        found = self._run(
-            "near_plays",
-            listener=listener,
-            window=self._window,
-            exports=_spans(probes, EXPORT),
-            apis=_spans(probes, API),
-            most=MOST_NEAR_RECORDS + 1,
-        )
+    def _near(
+        self,
+        listener: str,
+        deletes: bool,  # noqa: FBT001 - for `partial`
+        probes: Sequence[Probe],
+        known: Mapping[int, Row],
+    ) -> list[Row]:
+        spans = {"exports": _spans(probes, EXPORT), "apis": _spans(probes, API)}
+        limits = {"listener": listener, "window": self._window, "most": MOST_NEAR_RECORDS + 1}
+        found = self._run("near_plays", **limits, **spans)
+        if deletes:
+            found += self._run("near_deleted_plays", **limits, **spans)
         behind = {row_id: records for row_id, records in found if row_id not in known}
         near = sum(behind.values()) + sum(len(row.records) for row in known.values())
         if near > MOST_NEAR_RECORDS:
             raise self._crowd(listener, [*known, *behind])
-        return self._stored(list(behind)) if behind else []
+        if not behind:
+            return []
+        rows = self._stored(list(behind), _STORED_PLAYS, _MERGED_RECORDS)
+        if len(rows) < len(behind):
+            deleted = self._stored(list(behind), _DELETED_PLAYS, _DELETED_RECORDS)
+            rows += [replace(row, deleted=True) for row in deleted]
+        return rows
 
     def _crowd(self, listener: str, ids: list[int]) -> DatabaseRefusalError:
         ((track_uri, played_at),) = self._run("middle_play", ids=ids, half=len(ids) // 2)
@@ -108,31 +126,37 @@ class Store:
             "block the listener's other plays"
         )
 
-    def _stored(self, ids: list[int]) -> list[Row]:
-        behind = self._records_behind(ids)
-        rows = self.database.run(_STORED_PLAYS, ids=ids)
-        return [_stored_row(row, behind.get(row[0])) for row in rows]
-
-    def _records_behind(self, ids: list[int]) -> dict[int, list[Record]]:
+    def _stored(self, ids: list[int], plays: str, records: str) -> list[Row]:
         behind: dict[int, list[Record]] = defaultdict(list)
-        for play_id, source, *values in self.database.run(_MERGED_RECORDS, ids=ids):
+        for play_id, source, *values in self.database.run(records, ids=ids):
             behind[play_id].append(Record(source, _play(values), row_id=play_id))
-        return behind
+        rows = self.database.run(plays, ids=ids)
+        return [_stored_row(row, behind.get(row[0])) for row in rows]
 
     def _write(self, listener: str, changes: Changes) -> None:
         if changes.deleted:
             self._run("delete_plays", ids=changes.deleted)
-        self._number([row for row in changes.rows if row.id is None and len(row.records) > 1])
-        fresh = [history_values(row, listener) for row in changes.rows if row.id is None]
+        self._number([row for row in changes.rows
+                      if row.id is None and (row.deleted or len(row.records) > 1)])  # fmt: skip
+        shown = [row for row in changes.rows if not row.deleted]
+        self._copy_rows(shown, listener, "listening_history", "merged_record")
+        kept_out = [row for row in changes.rows if row.deleted]
+        self._copy_rows(kept_out, listener, "deleted_play", "deleted_record")
+
+    def _copy_rows(self, rows: list[Row], listener: str, plays: str, records: str) -> None:
+        fresh = [history_values(row, listener) for row in rows if row.id is None]
         known = [[*history_values(row, listener), row.id]
-                 for row in changes.rows if row.id is not None]  # fmt: skip
-        merged = [values for row in changes.rows for values in merged_values(row)]
-        self._copy("listening_history", HISTORY, fresh)
-        self._copy("listening_history", (*HISTORY, "id"), known)
-        self._copy("merged_record", MERGED, merged)
+                 for row in rows if row.id is not None]  # fmt: skip
+        merged = [values for row in rows for values in merged_values(row)]
+        self._copy(plays, HISTORY, fresh)
+        self._copy(plays, (*HISTORY, "id"), known)
+        self._copy(records, MERGED, merged)
 
     def _number(self, rows: list[Row]) -> None:
-        """Assign ids to new rows before the write, because their merged records refer to them."""
+        """Assign ids to new rows before the write.
+
+        The records behind a row refer to its id, and deleted_play makes no ids.
+        """
         if rows:
             for row, (new_id,) in zip(rows, self._run("new_ids", count=len(rows)), strict=True):
                 row.id = new_id

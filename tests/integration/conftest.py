@@ -91,7 +91,8 @@ def database(owner, address_of) -> Iterator[Database]:
     """The loader's connection to empty tables."""
     owner.run(
         "TRUNCATE listening_history, merged_record, track_features, poll, gap, "
-        "loaded_batch, import_report, listener_setting RESTART IDENTITY"
+        "loaded_batch, import_report, listener_setting, deletion, deleted_play, deleted_record "
+        "RESTART IDENTITY"
     )
     connection = Database.connect(address_of("loader"))
     yield connection

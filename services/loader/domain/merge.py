@@ -1,10 +1,10 @@
-"""Computes what new records change in the table; pure except for `near`.
+"""Computes what new records change in the table; pure except for `near` and `mark_deleted`.
 
 The result holds the rows to write, the rows to delete, and counts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -13,7 +13,10 @@ from services.loader.domain.identity import MATCH_WINDOW, resolve
 from services.loader.domain.neighbourhoods import Near, find_neighbourhoods
 from services.loader.domain.records import API, EXPORT, Record, Row, values_of
 
-Outcome = Literal["inserted", "upgraded", "duplicates", "regrouped"]
+Outcome = Literal["inserted", "upgraded", "duplicates", "deleted", "regrouped"]
+
+MarkDeleted = Callable[[Sequence[Row]], None]
+"""Sets `deleted` of the rows that a deletion keeps out of the table."""
 
 
 @dataclass(slots=True)
@@ -42,41 +45,55 @@ def merge(
     incoming: Sequence[Record],
     near: Near,
     window: timedelta = MATCH_WINDOW,
+    mark_deleted: MarkDeleted | None = None,
 ) -> Changes:
     """Compute what new records of one listener change.
 
     Args:
         incoming: New records, in any order; they may repeat each other and stored records.
-        near: Finds stored rows.
+        near: Finds stored rows, those that a deletion keeps out too.
         window: The most time between an API record and an export record of one play.
+        mark_deleted: Applies the listener's deletions; None if there are none.
     """
     changes = Changes()
     stored, groups = find_neighbourhoods(incoming, near, window)
-    for group in groups:
-        if len(group) == 1 and group[0].row_id is None:
-            _insert(group[0], changes)
-        elif any(record.batch is not None for record in group):
-            _regroup(group, stored, changes, window)
+    # Groups of stored records alone stay as they are.
+    merged = [(group, _rows(group, window)) for group in groups
+              if any(record.batch is not None for record in group)]  # fmt: skip
+    if mark_deleted:
+        mark_deleted([row for _, rows in merged for row in rows])
+    for group, rows in merged:
+        if len(group) == 1:
+            _insert(rows[0], changes)
+        else:
+            _regroup(group, rows, stored, changes)
     return changes
 
 
-def _insert(record: Record, changes: Changes) -> None:
-    """Add a row for a record that no other record can be the same play as: the usual case."""
+def _rows(group: list[Record], window: timedelta) -> list[Row]:
+    if len(group) > 1:
+        return resolve(group, window)
+    # No other record can be the same play as this one: the usual case.
+    record = group[0]
     api = record if record.source == API else None
     export = record if record.source == EXPORT else None
-    changes.rows.append(Row(None, record.play.played_at, api, export, [record]))
-    changes.outcomes[record.batch or 0]["inserted"] += 1
+    return [Row(None, record.play.played_at, api, export, [record])]
+
+
+def _insert(row: Row, changes: Changes) -> None:
+    """Add the row of a new record that no other record can be the same play as."""
+    changes.rows.append(row)
+    changes.outcomes[row.records[0].batch or 0]["deleted" if row.deleted else "inserted"] += 1
 
 
 def _regroup(
-    group: list[Record], stored: dict[int, Row], changes: Changes, window: timedelta
+    group: list[Record], rows: list[Row], stored: dict[int, Row], changes: Changes
 ) -> None:
-    """Compute again the rows of records that may be the same plays; add the changed ones.
+    """Add the rows of records that may be the same plays, where they differ from the stored ones.
 
-    `group` holds stored and new records, as `find_neighbourhoods` returns them.
+    `group` holds stored and new records, as `find_neighbourhoods` returns them; `rows` are theirs.
     """
     before = {r.row_id: stored[r.row_id] for r in group if r.row_id is not None}
-    rows = resolve(group, window)
     _keep_ids(rows, set(before))
     kept = {row.id for row in rows if row.id in before and _is_same(row, before[row.id])}
     changes.rows += [row for row in rows if row.id not in kept]
@@ -93,6 +110,7 @@ def _keep_ids(rows: list[Row], free: set[int]) -> None:
 
 
 def _is_same(row: Row, other: Row) -> bool:
+    # Deletions match the same values alike, so `deleted` is the same too.
     return row.played_at == other.played_at and _values(row) == _values(other)
 
 
@@ -101,11 +119,16 @@ def _values(row: Row) -> set[tuple[object, ...]]:
 
 
 def _count(group: list[Record], rows: list[Row], before: dict[int, Row], changes: Changes) -> None:
-    """Count each new record of a group as exactly one of inserted, upgraded and duplicate."""
+    """Count each new record of a group as exactly one of inserted, upgraded, duplicate, deleted.
+
+    `regrouped` makes up the difference of the rows in the table.
+    """
     incoming = Counter(record.batch for record in group if record.batch is not None)
+    deleted = _count_deleted(group, rows)
     inserted: Counter[int] = Counter()
     upgraded: Counter[int] = Counter()
-    for row in rows:
+    shown = [row for row in rows if not row.deleted]
+    for row in shown:
         fresh = [r.batch for r in row.records if r.batch is not None]
         held = {r.row_id for r in row.records if r.row_id is not None}
         was_both = any(before[row_id].source == "both" for row_id in held)
@@ -117,6 +140,20 @@ def _count(group: list[Record], rows: list[Row], before: dict[int, Row], changes
         outcome = changes.outcomes[batch]
         outcome["inserted"] += inserted[batch]
         outcome["upgraded"] += upgraded[batch]
-        outcome["duplicates"] += plays - inserted[batch] - upgraded[batch]
+        outcome["deleted"] += deleted[batch]
+        outcome["duplicates"] += plays - inserted[batch] - upgraded[batch] - deleted[batch]
     first = next(iter(incoming))
-    changes.outcomes[first]["regrouped"] += len(rows) - len(before) - inserted.total()
+    shown_before = sum(not row.deleted for row in before.values())
+    changes.outcomes[first]["regrouped"] += len(shown) - shown_before - inserted.total()
+
+
+def _count_deleted(group: list[Record], rows: list[Row]) -> Counter[int]:
+    """Count the new records of each batch whose row a deletion keeps out."""
+    kept_out = {_key(record) for row in rows if row.deleted for record in row.records}
+    return Counter(
+        record.batch for record in group if record.batch is not None and _key(record) in kept_out
+    )
+
+
+def _key(record: Record) -> tuple[object, ...]:
+    return record.source, record.play.played_at, record.play.track_uri

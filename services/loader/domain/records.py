@@ -33,7 +33,8 @@ class Record:
 class Row:
     """One row of listening_history and all records that it stands for.
 
-    `api` and `export` are the records whose values it shows; at least one of them is set.
+    `api` and `export` are the records whose values it shows; at least one of them is set. `deleted`
+    is true if a deletion keeps the row out of listening_history.
     """
 
     id: int | None
@@ -41,6 +42,7 @@ class Row:
     api: Record | None
     export: Record | None
     records: list[Record]
+    deleted: bool = False
 
     @property
     def source(self) -> str:

@@ -88,7 +88,11 @@ FROM found
 
 -- middle_play --
 SELECT track_uri, played_at
-FROM listening_history
+FROM (
+    SELECT id, track_uri, played_at FROM listening_history
+    UNION ALL
+    SELECT id, track_uri, played_at FROM deleted_play
+) play
 WHERE id = ANY(:ids::bigint[])
 ORDER BY played_at
 OFFSET :half
@@ -105,7 +109,10 @@ FROM merged_record
 WHERE play_id = ANY(:ids::bigint[])
 
 -- delete_plays --
--- Their merged records are deleted by cascade.
+-- Wherever they are. The records behind them are deleted by cascade.
+WITH kept_out AS (
+    DELETE FROM deleted_play WHERE id = ANY(:ids::bigint[])
+)
 DELETE FROM listening_history WHERE id = ANY(:ids::bigint[])
 
 -- new_ids --
@@ -236,8 +243,9 @@ WHERE h.id = shown.play_id
 -- record_batches --
 -- A batch that is delivered again usually changes nothing, so the counts of the first delivery stay.
 -- A rebuild may bring deleted rows back, or read more from the same bytes: these rows are added.
-INSERT INTO loaded_batch AS b (origin, number, listener, plays, inserted, upgraded, duplicates, regrouped)
-SELECT origin, number, listener, plays, inserted, upgraded, duplicates, regrouped
+INSERT INTO loaded_batch AS b
+    (origin, number, listener, plays, inserted, upgraded, duplicates, deleted, regrouped)
+SELECT origin, number, listener, plays, inserted, upgraded, duplicates, deleted, regrouped
 FROM jsonb_populate_recordset(NULL::loaded_batch, :batches::jsonb)
 ON CONFLICT (origin, number) DO UPDATE
 SET regrouped = b.regrouped + excluded.inserted + excluded.regrouped
@@ -401,3 +409,111 @@ ON CONFLICT (listener) DO NOTHING
 
 -- remove_listener --
 SELECT remove_listener(:listener)
+
+-- has_deletions --
+SELECT EXISTS (SELECT FROM deletion WHERE listener = :listener AND undone_at IS NULL)
+
+-- near_deleted_plays --
+-- As near_plays, of the rows that a deletion keeps out. Spans are widened by twice the widest window
+-- that the loader's settings allow, so that rows are found whatever the window was when they merged.
+SELECT DISTINCT h.id, greatest(1, (SELECT count(*) FROM deleted_record r WHERE r.play_id = h.id))
+FROM unnest(:exports::tstzmultirange + :apis::tstzmultirange) AS span
+CROSS JOIN LATERAL (
+    SELECT id
+    FROM deleted_play
+    WHERE listener = :listener
+      AND played_at BETWEEN lower(span) - interval '20 min' AND upper(span) + interval '20 min'
+    OFFSET 0
+) h
+LIMIT :most
+
+-- deleted_rows --
+-- The numbers of the rows that a deletion keeps out.
+SELECT number
+FROM jsonb_to_recordset(:rows::jsonb) AS given (
+    number integer, track_uri text, track_name text, artist_name text, album_name text,
+    platform text, ms_played integer, played_at timestamptz
+)
+WHERE EXISTS (
+    SELECT FROM deletion d
+    WHERE d.listener = :listener
+      AND undone_at IS NULL
+      AND deletion_matches(d.rule, track_uri, track_name, artist_name, album_name, platform,
+                           ms_played, played_at)
+)
+
+-- record_deletion --
+-- Returns no row if the deletion is known already.
+INSERT INTO deletion (listener, rule, deleted_at, deleted_by, plays)
+VALUES (:listener, deletion_rule(:rule::jsonb), :deleted_at, :deleted_by, 0)
+ON CONFLICT (listener, deleted_at) DO NOTHING
+RETURNING id
+
+-- move_deleted_plays --
+-- Moves the plays that match a deletion, with the records behind them, out of listening_history.
+WITH gone AS (
+    DELETE FROM listening_history h
+    USING deletion d
+    WHERE d.id = :id
+      AND h.listener = d.listener
+      AND deletion_matches(d.rule, h.track_uri, h.track_name, h.artist_name, h.album_name,
+                           h.platform, h.ms_played, h.played_at)
+    RETURNING h.*
+),
+kept AS (
+    INSERT INTO deleted_play SELECT * FROM gone
+),
+kept_record AS (
+    INSERT INTO deleted_record
+    SELECT r.* FROM merged_record r JOIN gone ON gone.id = r.play_id
+),
+counted AS (
+    UPDATE deletion SET plays = (SELECT count(*) FROM gone) WHERE id = :id RETURNING plays
+)
+SELECT plays FROM counted
+
+-- undo_deletion --
+-- Returns no row if the deletion is unknown or undone already.
+UPDATE deletion
+SET undone_at = :undone_at, undone_by = :undone_by
+WHERE listener = :listener AND deleted_at = :deleted_at AND undone_at IS NULL
+RETURNING id
+
+-- restore_plays --
+-- Moves the plays back that no deletion of the listener matches any more. Returns their number, and
+-- the tracks among them whose popularity is unknown.
+WITH back AS (
+    DELETE FROM deleted_play h
+    WHERE listener = :listener
+      AND NOT EXISTS (
+          SELECT FROM deletion d
+          WHERE d.listener = h.listener
+            AND undone_at IS NULL
+            AND deletion_matches(d.rule, h.track_uri, h.track_name, h.artist_name, h.album_name,
+                                 h.platform, h.ms_played, h.played_at)
+      )
+    RETURNING h.*
+),
+shown AS (
+    INSERT INTO listening_history SELECT * FROM back
+),
+record AS (
+    INSERT INTO merged_record
+    SELECT r.* FROM deleted_record r JOIN back ON back.id = r.play_id
+    RETURNING track_uri, popularity
+)
+SELECT (SELECT count(*) FROM back),
+       (SELECT coalesce(string_agg(DISTINCT track_uri, ','), '')
+        FROM (
+            SELECT track_uri FROM back WHERE popularity IS NULL
+            UNION ALL
+            SELECT track_uri FROM record WHERE popularity IS NULL
+        ) waiting)
+
+-- book_moved_plays --
+-- Plays that a deletion moved out, or its undo moved back.
+INSERT INTO loaded_batch
+    (origin, number, listener, plays, inserted, upgraded, duplicates, regrouped)
+SELECT :origin, count(*), :listener, 0, 0, 0, 0, :plays::integer
+FROM loaded_batch
+WHERE origin = :origin

@@ -19,6 +19,7 @@ from infra.local.pidfile import held
 from infra.local.ports import HOST
 from infra.local.state import SUPERVISOR
 from services.loader import queries
+from services.loader.derive import Derivation, derive
 from shared.postgres import Address, Database
 from shared.queries import Reader
 from tests.fakes.track_cache import TRACK_CACHE, create_track_cache
@@ -118,11 +119,10 @@ def target(request, deployment, database, address_of) -> Target:
     target = DatabaseTarget("aws", "SpotifyPipeline", aws, via=via)
     target.reader_address, target.faults = replace(address, via=via), iter(())
 
-    def derive(_event, _context):
-        # The function's own role has a password that is unknown here.
-        return {"months_left": database.run("SELECT derived.refresh(1000)")[0][0]}
+    def run_derive(event, _context):
+        return derive(database, Derivation.model_validate(event), ("me",), 60).model_dump()
 
-    target.functions = {"queries": queries.handler, "derive": derive}
+    target.functions = {"queries": queries.handler, "derive": run_derive}
     return target
 
 

@@ -188,6 +188,29 @@ def test_a_database_emptied_by_hand_comes_back(plays, lived, owner, rows, deleti
     assert after.exit_code == 0, after.output
 
 
+def test_deleted_plays_stay_out_of_a_rebuilt_database(plays, lived, owner, rows):
+    ((uri,), *_) = rows(
+        "SELECT h.track_uri FROM merged_record JOIN listening_history h ON h.id = play_id"
+    )
+    deleted = plays("delete", "--track", uri, "--yes")
+    before = lived.content()
+    clean = plays("verify")
+    owner.run(
+        f"TRUNCATE track_features, deletion, deleted_play, deleted_record, {', '.join(TABLES)}"
+    )
+
+    plays("rebuild")
+    lived.drain()
+
+    assert (deleted.exit_code, clean.exit_code) == (0, 0), clean.output
+    assert [uri] not in rows("SELECT track_uri FROM listening_history")
+    assert rows("SELECT count(*) > 0 FROM deleted_record") == [[True]]
+    assert lived.content() == before
+    assert lived.ledger_adds_up()
+    after = plays("verify")
+    assert after.exit_code == 0, after.output
+
+
 def test_a_rebuild_changes_nothing_that_is_there(plays, lived, rows):
     before = [rows(f"TABLE {table}") for table in TABLES]
 

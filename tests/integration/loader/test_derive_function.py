@@ -10,6 +10,13 @@ from tests.unit.loader.loader_examples import CONTEXT, a_batch, a_play
 NOTHING = "RETURN (SELECT months FROM derived.waiting(now()));"
 
 
+A_DELETION = {
+    "rule": {"tracks": ["spotify:track:gone"]},
+    "deleted_at": "2026-11-30T12:00:00.123456Z",
+    "deleted_by": "a person",
+}
+
+
 @pytest.fixture(autouse=True)
 def function(database, deployment):
     """Deploy the function; return what a test may change. No month is stale."""
@@ -35,7 +42,7 @@ def ask(**event):
 
 
 def left(months):
-    return {"months_left": months, "error": None}
+    return {"months_left": months, "moved": 0, "error": None}
 
 
 def test_the_derive_function_refreshes_stale_months(plays, instead_of_refresh):
@@ -183,8 +190,13 @@ def test_a_removed_listener_leaves_no_row_and_the_others_stay(
             o=origin,
             l=listener,
         )
+        Store(database).load(
+            [a_batch(a_play(9_999, "gone"), listener=listener, origin=f"{origin}/2")]
+        )
+        ask(delete=A_DELETION | {"listener": listener})
     ask(time_zones={"me": "UTC", "anna": "America/New_York"})
     before = rows_of("me")
+    assert "public.deleted_play" in before
     assert rows_of("anna").keys() == before.keys()
     monkeypatch.setenv("LISTENERS", "me")
 
@@ -211,3 +223,26 @@ def test_a_deployed_listener_is_not_removed(plays, rows_of):
 
     assert answer["error"] == "anna is still a listener of this deployment"
     assert rows_of("anna")["public.listening_history"] == 1
+
+
+def test_a_deletion_and_its_undo_move_plays_and_leave_no_month_stale(plays, database):
+    Store(database).load([a_batch(a_play(60, "gone"), origin="polls/me/2")])
+    undone = {"undone_at": "2026-12-01T12:00:00Z", "undone_by": "a person"}
+    key = {"listener": "me", "deleted_at": A_DELETION["deleted_at"]}
+
+    assert ask(delete=A_DELETION | {"listener": "me"}) == left(0) | {"moved": 1}
+    assert database.run("SELECT count(*) FROM listening_history WHERE listener = 'me'") == [[1]]
+    # Its answer was lost, so it is asked for again.
+    assert ask(delete=A_DELETION | {"listener": "me"}) == left(0)
+
+    assert ask(undo=key | undone) == left(0) | {"moved": 1}
+    assert ask(undo=key | undone) == left(0)
+    assert database.run("SELECT count(*) FROM listening_history WHERE listener = 'me'") == [[2]]
+
+
+def test_a_deletion_of_one_listener_keeps_the_plays_of_others(plays, database):
+    uri = a_play().track_uri
+
+    ask(delete=A_DELETION | {"listener": "me", "rule": {"tracks": [uri]}})
+
+    assert database.run("SELECT listener FROM listening_history") == [["anna"]]

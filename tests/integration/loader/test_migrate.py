@@ -195,7 +195,22 @@ def test_the_loader_has_only_the_rights_it_uses(owner):
         "public.loaded_batch": "INSERT SELECT",
         "public.import_report": "INSERT SELECT",
         "public.listener_setting": "DELETE INSERT SELECT UPDATE",
+        "public.deletion": "INSERT SELECT UPDATE",
+        "public.deleted_play": "DELETE INSERT SELECT",
+        "public.deleted_record": "DELETE INSERT SELECT",
     }
+
+
+@pytest.mark.parametrize(
+    ("table", "twin"), [("listening_history", "deleted_play"), ("merged_record", "deleted_record")]
+)
+def test_deleted_plays_have_the_columns_of_the_others(owner, table, twin):
+    columns = (
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute "
+        "WHERE attrelid = :table::regclass AND attnum > 0 ORDER BY attnum"
+    )
+
+    assert owner.run(columns, table=twin) == owner.run(columns, table=table)
 
 
 def test_the_reader_reads_everything_and_writes_nothing(owner):

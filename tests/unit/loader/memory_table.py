@@ -1,7 +1,7 @@
 """Rows in memory that records are merged into, and records to merge."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -17,7 +17,8 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 class Table:
     """Rows in memory with the same contract as those in Postgres."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_deleted: Callable[[Row], bool] | None = None) -> None:
+        self.is_deleted = is_deleted
         self.rows: dict[int, Row] = {}
         self.outcomes: Counter[str] = Counter()
         self.looks = 0
@@ -28,7 +29,7 @@ class Table:
     ) -> Counter[str]:
         """Merge records as one batch; return the outcome counts."""
         incoming = [Record(source, play, 0) for source, play in records]
-        changes = merge(incoming, self._near, window)
+        changes = merge(incoming, self._near, window, self._mark if self.is_deleted else None)
         for row_id in changes.deleted:
             del self.rows[row_id]
         for row in changes.rows:
@@ -38,13 +39,28 @@ class Table:
         self.outcomes.update(outcome)
         return Counter(outcome)
 
+    def _mark(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            row.deleted = bool(self.is_deleted and self.is_deleted(row))
+
+    def delete(self, is_deleted: Callable[[Row], bool] | None) -> None:
+        """Replace the deletions by others, or undo them all."""
+        self.is_deleted = is_deleted
+        before = self.shown_count
+        self._mark(list(self.rows.values()))
+        self.outcomes["regrouped"] += self.shown_count - before
+
+    @property
+    def shown_count(self) -> int:
+        return sum(not row.deleted for row in self.rows.values())
+
     def _near(self, probes: Sequence[Probe], known: Mapping[int, Row]) -> list[Row]:
         self.looks += 1
         return [row for row_id, row in self.rows.items() if row_id not in known]
 
     def shown(self) -> list[tuple[object, ...]]:
         """What the table shows, without ids and load times."""
-        return shown(self.rows.values())
+        return shown(row for row in self.rows.values() if not row.deleted)
 
 
 class NarrowTable(Table):
@@ -73,7 +89,7 @@ def _stored(row: Row, row_id: int) -> Row:
     copies = {id(r): Record(r.source, r.play, None, row_id) for r in row.records}
     api = copies[id(row.api)] if row.api else None
     export = copies[id(row.export)] if row.export else None
-    return Row(row_id, row.played_at, api, export, list(copies.values()))
+    return Row(row_id, row.played_at, api, export, list(copies.values()), row.deleted)
 
 
 def _history_ts(row: Row) -> datetime | None:

@@ -1,0 +1,46 @@
+import importlib.util
+import zipfile
+
+import pytest
+
+from cli.export_formats import write_zip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--out", "plays.xls"], "suffix of no format: choose csv, jsonl, parquet or listenbrainz"),
+        (["--format", "parquet"], "Parquet is no text: name the file with --out"),
+        (["--json"], "--json prints what was written: name the file with --out"),
+        (["--format", "listenbrainz", "--features"], "takes no audio features"),
+        (["--everything"], "--everything is for --format listenbrainz"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(plays, arguments, line):
+    result = plays("export", *arguments)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert line in result.stderr
+
+
+def test_parquet_without_duckdb_says_how_to_install_it(plays, monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+    result = plays("export", "--out", str(tmp_path / "plays.PARQUET"))
+
+    assert result.exit_code == 1
+    assert "Parquet needs DuckDB, which is not installed: run `.venv/bin/pip" in result.stderr
+
+
+def test_a_zip_has_a_file_for_each_year_in_the_order_of_listens(tmp_path):
+    path = tmp_path / "listens.zip"
+
+    write_zip([(2024, "a"), (2025, "b"), (2024, "c"), (2025, "d"), (2025, "e")], path)
+
+    with zipfile.ZipFile(path) as archive:
+        assert {name: archive.read(name).decode() for name in archive.namelist()} == {
+            "listens/2024-0.jsonl": "a\n",
+            "listens/2025-1.jsonl": "b\n",
+            "listens/2024-2.jsonl": "c\n",
+            "listens/2025-3.jsonl": "d\ne\n",
+        }

@@ -10,10 +10,10 @@ from shared.errors import MessageError
 from tests.fuzz.harness import Target, plain
 from tests.fuzz.queues import collected_plays
 from tests.fuzz.tape import Tape, changed_json
-from tests.unit.collector.backfill.history_examples import a_file, a_row
+from tests.unit.collector.backfill.history_examples import a_file, a_row, a_zip
 from tests.unit.collector.backfill.test_upload_event import EVENT
 
-FILE = a_file(a_row(), {"ts": "2026"})
+FILE = a_zip({"endsong.json": a_file(a_row(), {"ts": "2026"})}).getvalue()
 
 
 class S3:

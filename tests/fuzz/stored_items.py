@@ -146,7 +146,9 @@ def read_login(content: bytes) -> None:
         raise NoValueError
     assert login.days_left(NOW) >= 0
     assert login.refresh_token not in repr(login)
-    assert type(login).model_validate_json(login.model_dump_json()) == login
+    again = CredentialStore(Secrets(login.model_dump_json()), "login/").load("me")
+    assert again
+    assert again.fingerprint == login.fingerprint
 
 
 REASONS = (SettingsError, NoValueError)

@@ -88,7 +88,8 @@ build/audit/.ready: requirements/audit.txt .venv/.ready
 
 audit: build/audit/.ready synth ## Audit the templates with checkov and the locked packages with pip-audit; needs the network.
 	@build/audit/bin/checkov --config-file .checkov.yaml
-	@build/audit/bin/pip-audit --require-hashes --disable-pip --progress-spinner off -r requirements/dev.txt
+	@# --strict: a package that the index has no word on must not count as safe.
+	@build/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements/dev.txt
 
 snapshots: setup ## Renew the list of AWS resources that the tests compare with; review the difference.
 	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_resources.py

@@ -145,7 +145,7 @@ def read_login(content: bytes) -> None:
     if login is None:
         raise NoValueError
     assert login.days_left(NOW) >= 0
-    assert login.refresh_token not in repr(login)
+    assert LOGIN["refresh_token"] not in repr(login)
     again = CredentialStore(Secrets(login.model_dump_json()), "login/").load("me")
     assert again
     assert again.fingerprint == login.fingerprint

@@ -40,7 +40,7 @@ def changed(tape: Tape, text: bytes, most: int = 4) -> bytes:
 
 def changed_json(tape: Tape, value: Any, most: int = 4) -> bytes:
     """Change a JSON value at 0 to `most` places, then format it; a fourth is then damaged."""
-    value = _copy(value)
+    value = _copy(tape.one_of(ODD) if tape.below(32) == 1 else value)
     for _ in range(tape.below(most + 1)):
         places = [place for place in _places(value) if place[0]]
         if places:

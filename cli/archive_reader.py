@@ -1,6 +1,7 @@
 """Reads the archive: the uploads, and the answers of polls, of the deployed listeners."""
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -115,7 +116,7 @@ class ArchiveReader:
             packed = body.read()
         try:
             return read_recently_played(gzip.decompress(packed))
-        except (SpotifyError, OSError, EOFError):
+        except (SpotifyError, OSError, EOFError, zlib.error):
             return None
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
 
 from shared.errors import SettingsError, SpotifyLoginError
 from shared.models import BoundedInstant
@@ -127,11 +128,12 @@ class CredentialStore:
 
 
 def _read(name: str, text: str) -> Credentials | None:
-    with suppress(AttributeError, ValueError, RecursionError):
-        value = json.loads(text.strip() or "{}")
+    with suppress(AttributeError, ValueError):
+        # Not by `json`, which reads what cannot be written back: a rotated token would be lost.
+        value = from_json(text.strip() or "{}", allow_inf_nan=False)
         # The deployment creates an empty secret; the login fills it.
         return Credentials.model_validate(value) if value.get("refresh_token") else None
-    # Raised outside an `except` block, because the errors of json and pydantic hold the secret.
+    # Raised outside an `except` block, because the errors of pydantic hold the secret.
     raise SettingsError(
         f"secret {name} is not JSON with client_id, client_secret, refresh_token "
         "and authorized_at: log in again"

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -12,9 +11,10 @@ from pydantic import (
     ValidationError,
 )
 
-from shared.archive import UPLOAD_SUFFIXES, UPLOADS, upload_origin
+from shared.archive import KEY_BYTES, UPLOAD_SUFFIXES, UPLOADS, upload_origin
 from shared.errors import MessageError
 from shared.faults import faults_of
+from shared.models import BoundedInstant
 
 
 class Upload(NamedTuple):
@@ -85,8 +85,9 @@ def read_event(body: str, bucket: str) -> Upload:
 class _Object(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
-    key: Annotated[str, StringConstraints(pattern=f"^{UPLOADS}")]
-    version_id: Annotated[str, Field(alias="version-id", min_length=1)]
+    # Bounded, because a longer origin fits no message. Version ids of S3 have 32 characters.
+    key: Annotated[str, StringConstraints(pattern=f"^{UPLOADS}", max_length=KEY_BYTES)]
+    version_id: Annotated[str, Field(alias="version-id", pattern="^[!-~]{1,300}$")]
     size: int = 0
 
 
@@ -104,5 +105,5 @@ class _ObjectCreated(BaseModel):
 
     kind: Annotated[Literal["Object Created"], Field(alias="detail-type")]
     # EventBridge always sends the time; an event made by hand may lack it.
-    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    time: BoundedInstant = Field(default_factory=lambda: datetime.now(UTC))
     detail: _Detail

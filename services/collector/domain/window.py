@@ -8,7 +8,7 @@ when plays are complete.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +25,9 @@ from services.collector.domain.gaps import (
 )
 from shared.models import BoundedInstant, Gap, Play, PollReport
 from shared.spotify.wire import RecentlyPlayed
+
+CLOCK_SLACK = timedelta(days=1)
+"""How far two clocks may differ."""
 
 KNOWN_KEYS = 200
 """Most keys to keep: those of four full answers."""
@@ -101,7 +104,9 @@ def compare(
     newest = window.newest(polled_at)
     late = [play for play in new if newest and play.played_at < newest]
     oldest_known = window.known[0].played_at if window.known else None
-    since = Since(window.covered_until, window.watched_since, oldest_known)
+    covered_until = _plausible(window.covered_until, polled_at)
+    watched_since = _plausible(window.watched_since, polled_at)
+    since = Since(covered_until, watched_since, oldest_known)
     coverage = cover(since, outage, answer, polled_at, window.short)
     late_gap = find_late_gap(since, answer, window.unreadable, window.doubtful)
     # A report holds one gap. The next poll reports a late gap that has to wait, because its row
@@ -112,14 +117,13 @@ def compare(
     is_ended = gap and gap.ended_at and not gap.is_closed
     if gap and is_ended and (answer.hides_plays or not answer.is_full):
         doubtful = (*doubtful, gap)[-MOST_OPEN_GAPS:]
-    watched_since = None if coverage.until else window.watched_since or polled_at
+    watched_next = None if coverage.until else watched_since or polled_at
     is_worth_keeping = bool(
         (new or moved or set(answer.unreadable) - set(window.unreadable) or gap or closed)
         # What `gaps` needs to judge the next answers.
-        or (coverage.until, watched_since, coverage.short, coverage.outage)
+        or (coverage.until, watched_next, coverage.short, coverage.outage)
         != (window.covered_until, window.watched_since, window.short, outage)
     )
-    before = window.covered_until or window.watched_since
     return Comparison(
         plays=tuple(sorted((*new, *moved), key=_key)),
         report=PollReport(
@@ -131,7 +135,10 @@ def compare(
             unreadable=len(answer.unreadable),
             gap=gap,
             closed=closed,
-            covers_from=before or oldest_play(answer, polled_at) or polled_at,
+            covers_from=covered_until
+            or watched_since
+            or oldest_play(answer, polled_at)
+            or polled_at,
             follows=window.archived_at,
             is_first=window.is_new,
         ),
@@ -139,7 +146,7 @@ def compare(
         window=Window(
             known=_remember(window.known, map(_key, answer.plays)),
             covered_until=coverage.until,
-            watched_since=watched_since,
+            watched_since=watched_next,
             # Without duplicates, the newest first.
             unreadable=tuple(dict.fromkeys((*archived, *window.unreadable)))[:KNOWN_KEYS],
             short=coverage.short,
@@ -148,6 +155,14 @@ def compare(
         ),
         outage=coverage.outage,
     )
+
+
+def _plausible(instant: datetime | None, polled_at: datetime) -> datetime | None:
+    """Return a stored instant, or the time of the poll for one that lies far after it.
+
+    Such an instant is of a damaged record, and would hide every gap before it.
+    """
+    return polled_at if instant and instant > polled_at + CLOCK_SLACK else instant
 
 
 def _without_known(answer: RecentlyPlayed, known: Iterable[Key]) -> RecentlyPlayed:

@@ -63,10 +63,12 @@ def test_credentials_are_loaded_as_the_login_wrote_them(store):
         json.dumps(WRITTEN | {"authorized_at": "2026-06-01T00:00:00"}),
         json.dumps(WRITTEN | {"authorized_at": "9999-12-31T00:00:00Z"}),
         "[" * 60_000,
+        json.dumps(WRITTEN | {"note": "\ud800"}),
+        json.dumps(WRITTEN | {"note": float("nan")}),
     ],
     ids=[
         *("no json", "list", "string", "no app", "no time", "line break", "no string"),
-        *("no time zone", "far off", "deep"),
+        *("no time zone", "far off", "deep", "lone surrogate", "no JSON number"),
     ],
 )
 def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
@@ -76,7 +78,7 @@ def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
         store.load("me")
 
     assert "hidden" not in str(error.value)
-    # The errors of json and pydantic hold the text.
+    # The errors of pydantic hold the text.
     assert error.value.__context__ is None
 
 

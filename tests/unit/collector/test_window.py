@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.collector.domain.gaps import STEP
 from services.collector.domain.window import KNOWN_KEYS, Comparison, Key, Window, compare
-from shared.models import Play
+from shared.models import Gap, Play
 from shared.spotify.wire import RecentlyPlayed
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 LATER = START + timedelta(days=1)
+GAP = Gap(started_at=START, reason="Spotify fails")
 
 
 def at(minute: float, ms: float = 0) -> datetime:
@@ -268,3 +270,21 @@ def test_the_known_plays_are_unchanged_after_json_and_back(polls):
     window = poll_all(polls)[-1].window
 
     assert Window.model_validate_json(window.model_dump_json()) == window
+
+
+@pytest.mark.parametrize("field", ["covered_until", "watched_since"])
+def test_coverage_stored_for_the_far_future_ends_at_the_poll(field):
+    damaged = Window.model_validate({field: "2999-12-31T23:59:59.999999Z"})
+
+    found = compare(damaged, RecentlyPlayed(b"{}", (a_play(1),), 1), LATER, GAP)
+
+    assert found.window.covered_until == LATER + STEP
+    assert found.outage is None
+
+
+def test_coverage_stored_by_a_clock_one_minute_ahead_is_kept():
+    ahead = Window(covered_until=LATER + timedelta(minutes=1))
+
+    found = seen(ahead, a_play(1))
+
+    assert found.window.covered_until == LATER + timedelta(minutes=1)

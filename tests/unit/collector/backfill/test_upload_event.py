@@ -32,6 +32,12 @@ EVENT: dict[str, Any] = {
 }
 
 
+def an_event(**values: Any) -> dict[str, Any]:
+    """An event whose object has other values."""
+    detail = EVENT["detail"]
+    return EVENT | {"detail": detail | {"object": detail["object"] | values}}
+
+
 def test_an_s3_event_gives_its_bucket_key_and_version():
     upload = read_event(json.dumps(EVENT), "archive")
 
@@ -79,12 +85,25 @@ def test_an_s3_event_needs_only_bucket_key_and_version():
             ),
             "detail.object.key: String should match",
         ),
+        (json.dumps(an_event(key="history/" + "a" * 1_017)), "detail.object.key: String should"),
+        (json.dumps(an_event(**{"version-id": "a" * 301})), "detail.object.version-id: String"),
+        (json.dumps(EVENT | {"time": "9999-12-31T23:59:59Z"}), "time: Input should be less"),
         (
             json.dumps(EVENT | {"detail": EVENT["detail"] | {"bucket": {"name": "other"}}}),
             "from a bucket that is not the archive",
         ),
     ],
-    ids=["no JSON", "empty", "deletion", "no bucket", "other prefix", "other bucket"],
+    ids=[
+        "no JSON",
+        "empty",
+        "deletion",
+        "no bucket",
+        "other prefix",
+        "long key",
+        "long version",
+        "year 9999",
+        "other bucket",
+    ],
 )
 def test_a_message_that_is_no_upload_event_is_refused(body, fault):
     with pytest.raises(MessageError, match=fault):

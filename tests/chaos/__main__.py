@@ -1,0 +1,102 @@
+"""Random faults on a real local cloud: `make chaos RUNS=50 SEED=1`.
+
+Exit code 1 if a run lost, doubled or left behind anything. The same seed chooses the same faults
+and the same plays; the moments at which processes meet differ.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+from tests.chaos.faults import FAULTS, Fault, choose
+from tests.chaos.feed import Spotify
+from tests.chaos.load import load
+from tests.chaos.planted import try_all
+from tests.chaos.report import Report, line_of
+from tests.chaos.run import Outcome, Run
+from tests.chaos.world import World, new_home, reserve_ports
+
+LISTENERS = 80
+"""Runs in one cloud, each with a listener of its own; then a new cloud starts."""
+
+
+def main() -> int:
+    """Run the series, and print its report."""
+    options = _options()
+    report = Report(options.report)
+    try:
+        if options.planted:
+            return 0 if try_all(_say, options.seed) else 1
+        if options.load:
+            report.add(load(options.load, options.seed, _say))
+        else:
+            series(options, report)
+    except KeyboardInterrupt:
+        _say("interrupted: the report is about the runs so far")
+    _say(report.table())
+    _say(f"each run as a line of JSON: {report.path}")
+    return 0 if report.is_clean and report.outcomes else 1
+
+
+def series(options: argparse.Namespace, report: Report) -> None:
+    """Do all runs, in as many clouds as they need."""
+    seeds = list(range(options.seed, options.seed + options.runs))
+    while seeds:
+        world = World(new_home(), [f"c{number:02}" for number in range(min(LISTENERS, len(seeds)))])
+        reserve_ports(world.home)
+        try:
+            _say(f"starting a local cloud in {world.home}")
+            world.up()
+            spotify = Spotify()
+            while seeds and world.unused:
+                outcome = one(world, spotify, seeds.pop(0), options)
+                report.add(outcome)
+                _say(f"{len(report.outcomes)}/{options.runs}  {line_of(outcome)}")
+        finally:
+            if options.keep:
+                world.down()
+            else:
+                world.close()
+
+
+def one(world: World, spotify: Spotify, seed: int, options: argparse.Namespace) -> Outcome:
+    """Do one run; an error in it is a problem of the run, and does not end the series."""
+    faults = options.faults or choose(Random(f"faults/{seed}"))  # noqa: S311 - repeatable on purpose
+    run = Run(world, spotify, seed, faults, options.freeze)
+    started = time.monotonic()
+    try:
+        return run.execute()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs into the report
+        run.outcome.problems["error"] = [f"{type(error).__name__}: {error}"]
+        run.outcome.seconds = round(time.monotonic() - started, 1)
+        return run.outcome
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1, help="of the first run; the next follow")
+    parser.add_argument("--freeze", type=float, default=3, help="longest fault, seconds")
+    parser.add_argument("--faults", type=_faults, help="only these, separated by commas")
+    parser.add_argument("--report", type=Path, default=Path("build/chaos/runs.jsonl"))
+    parser.add_argument("--load", type=int, help="upload so many plays in one run instead")
+    parser.add_argument("--planted", action="store_true", help="plant faults that it must find")
+    parser.add_argument("--keep", action="store_true", help="keep the homes of the clouds")
+    return parser.parse_args()
+
+
+def _faults(names: str) -> list[Fault]:
+    unknown = set(names.split(",")) - FAULTS.keys()
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown {unknown}; known: {', '.join(FAULTS)}")
+    return [FAULTS[name] for name in names.split(",")]
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - its output
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The report of a series of runs: a line of JSON per run, and tables of totals."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.chaos.run import Outcome
+
+KINDS = ("lost", "doubled", "stuck", "gap missing", "gap false")
+"""The kinds of problems with a column of their own; the others are counted together."""
+
+
+class Report:
+    """Writes each outcome to a file at once, so that an interrupted series has a report."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.outcomes: list[Outcome] = []
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def add(self, outcome: Outcome) -> None:
+        """Append an outcome."""
+        self.outcomes.append(outcome)
+        with self.path.open("a") as file:
+            file.write(json.dumps(outcome.document()) + "\n")
+
+    @property
+    def is_clean(self) -> bool:
+        """True if nothing was wrong in any run."""
+        return all(outcome.is_clean for outcome in self.outcomes)
+
+    def table(self) -> str:
+        """Return the totals by fault, and of all runs."""
+        by_fault = defaultdict(list)
+        for outcome in self.outcomes:
+            for fault in outcome.faults:
+                by_fault[fault].append(outcome)
+        lines = [_line("fault", ("runs", "plays", *KINDS, "other"))]
+        lines += [_line(fault, _totals(by_fault[fault])) for fault in sorted(by_fault)]
+        lines.append(_line("all runs", _totals(self.outcomes)))
+        return "\n".join(lines)
+
+
+def _totals(outcomes: Sequence[Outcome]) -> list[int]:
+    kinds = [sum(kind in outcome.problems for outcome in outcomes) for kind in KINDS]
+    others = sum(bool(outcome.problems.keys() - set(KINDS)) for outcome in outcomes)
+    return [len(outcomes), sum(outcome.plays for outcome in outcomes), *kinds, others]
+
+
+def _line(name: str, cells: Iterable[object]) -> str:
+    return f"{name:<38}" + "".join(f"{cell:>12}" for cell in cells)
+
+
+def line_of(outcome: Outcome) -> str:
+    """Return one line about a run."""
+    faults = ", ".join(outcome.faults) or "none"
+    text = f"seed {outcome.seed:<6} {outcome.seconds:5.1f} s  {outcome.plays:>6} plays  {faults}"
+    for kind, found in outcome.problems.items():
+        text += f"\n    {kind}: " + f"\n    {kind}: ".join(found)
+    return text

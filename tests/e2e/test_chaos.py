@@ -1,0 +1,45 @@
+"""A short seeded part of `make chaos`: faults on a local cloud of its own lose nothing."""
+
+import pytest
+
+from infra.local.deploy import COMMAND
+from tests.chaos.faults import FAULTS
+from tests.chaos.feed import Spotify
+from tests.chaos.run import Run
+from tests.chaos.world import World, new_home, reserve_ports
+
+pytestmark = pytest.mark.e2e
+
+MIXTURES = (
+    ("loader-killed-after-commit", "enriched-plays-doubled-and-reordered", "burst"),
+    ("backend-killed", "worker-killed", "rate-limited"),
+)
+FREEZE_S = 2
+
+
+@pytest.fixture(scope="module")
+def world():
+    if not COMMAND.exists():
+        pytest.skip("the CDK command line is not installed: run `make setup`")
+    world = World(new_home(), ["one", "two"])
+    reserve_ports(world.home)
+    try:
+        world.up()
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture(scope="module")
+def spotify():
+    return Spotify()
+
+
+@pytest.mark.parametrize(("seed", "names"), enumerate(MIXTURES), ids=map(str, MIXTURES))
+def test_a_mixture_of_faults_loses_and_doubles_nothing(world, spotify, seed, names):
+    faults = [FAULTS[name] for name in names]
+
+    outcome = Run(world, spotify, seed, faults, FREEZE_S).execute()
+
+    assert outcome.problems == {}
+    assert outcome.plays > 50

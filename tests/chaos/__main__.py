@@ -7,19 +7,24 @@ and the same plays; the moments at which processes meet differ.
 import argparse
 import sys
 import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from random import Random
 
+from tests.chaos.checks import check_cloud, verify
 from tests.chaos.faults import FAULTS, Fault, choose
 from tests.chaos.feed import Spotify
 from tests.chaos.load import load
 from tests.chaos.planted import try_all
 from tests.chaos.report import Report, line_of
 from tests.chaos.run import Outcome, Run
-from tests.chaos.world import World, new_home, reserve_ports
+from tests.chaos.world import QUEUES, World, eventually, new_home, patiently, reserve_ports
 
 LISTENERS = 80
 """Runs in one cloud, each with a listener of its own; then a new cloud starts."""
+QUIET_S = 120
 
 
 def main() -> int:
@@ -44,16 +49,13 @@ def series(options: argparse.Namespace, report: Report) -> None:
     """Do all runs, in as many clouds as they need."""
     seeds = list(range(options.seed, options.seed + options.runs))
     while seeds:
-        world = World(new_home(), [f"c{number:02}" for number in range(min(LISTENERS, len(seeds)))])
+        batch, seeds = seeds[:LISTENERS], seeds[LISTENERS:]
+        world = World(new_home(), [f"c{number:02}" for number in range(len(batch))])
         reserve_ports(world.home)
         try:
             _say(f"starting a local cloud in {world.home}")
             world.up()
-            spotify = Spotify()
-            while seeds and world.unused:
-                outcome = one(world, spotify, seeds.pop(0), options)
-                report.add(outcome)
-                _say(f"{len(report.outcomes)}/{options.runs}  {line_of(outcome)}")
+            _in_one_cloud(world, batch, options, report)
         finally:
             if options.keep:
                 world.down()
@@ -61,17 +63,64 @@ def series(options: argparse.Namespace, report: Report) -> None:
                 world.close()
 
 
-def one(world: World, spotify: Spotify, seed: int, options: argparse.Namespace) -> Outcome:
+def _in_one_cloud(
+    world: World, seeds: Sequence[int], options: argparse.Namespace, report: Report
+) -> None:
+    """Do runs, some at once; when all have ended, check them again, and the cloud as a whole."""
+    spotify, ended = Spotify(), []
+    with ThreadPoolExecutor(options.at_once) as pool:
+        try:
+            works = [pool.submit(one, world, spotify, seed, options) for seed in seeds]
+            for work in as_completed(works):
+                run = work.result()
+                ended.append(run)
+                report.add(run.outcome)
+                _say(f"{len(report.outcomes)}/{options.runs}  {line_of(run.outcome)}")
+        finally:
+            pool.shutdown(cancel_futures=True)
+    last = at_the_end(world, ended)
+    report.add(last)
+    _say(line_of(last))
+
+
+def one(world: World, spotify: Spotify, seed: int, options: argparse.Namespace) -> Run:
     """Do one run; an error in it is a problem of the run, and does not end the series."""
     faults = options.faults or choose(Random(f"faults/{seed}"))  # noqa: S311 - repeatable on purpose
     run = Run(world, spotify, seed, faults, options.freeze)
     started = time.monotonic()
+    world.at_work.add(seed)
+    run.outcome.beside = sorted(world.at_work - {seed})
     try:
-        return run.execute()
+        run.execute()
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs into the report
-        run.outcome.problems["error"] = [f"{type(error).__name__}: {error}"]
+        trace = traceback.extract_tb(error.__traceback__)
+        places = [f"{Path(step.filename).name}:{step.lineno}" for step in trace]
+        run.outcome.problems["error"] = [f"{type(error).__name__}: {error} ({' '.join(places)})"]
         run.outcome.seconds = round(time.monotonic() - started, 1)
-        return run.outcome
+    world.at_work.discard(seed)
+    return run
+
+
+def at_the_end(world: World, ended: Sequence[Run]) -> Outcome:
+    """Check the cloud once all is quiet, and each run again: nothing may have come later."""
+    outcome = Outcome(0, [], "all listeners of a cloud")
+
+    def is_quiet() -> bool:
+        world.ensure_up()
+        outcome.replayed += world.replay()
+        return not any(world.depth(queue, dead=dead) for queue in QUEUES for dead in (False, True))
+
+    eventually(lambda: patiently(is_quiet), QUIET_S, every_s=1)
+    outcome.problems = {kind: found for kind, found in check_cloud(world).items() if found}
+    for run in ended:
+        if run.outcome.is_clean and not run.is_clean():
+            for kind, found in run.outcome.problems.items():
+                outcome.problems.setdefault(kind, []).extend(
+                    f"seed {run.outcome.seed}, later: {each}" for each in found
+                )
+        if problems := verify(world, run.outcome.listener):
+            outcome.problems.setdefault("verify", []).extend(problems)
+    return outcome
 
 
 def _options() -> argparse.Namespace:
@@ -79,6 +128,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next follow")
     parser.add_argument("--freeze", type=float, default=3, help="longest fault, seconds")
+    parser.add_argument("--at-once", type=int, default=3, help="runs at the same time")
     parser.add_argument("--faults", type=_faults, help="only these, separated by commas")
     parser.add_argument("--report", type=Path, default=Path("build/chaos/runs.jsonl"))
     parser.add_argument("--load", type=int, help="upload so many plays in one run instead")

@@ -57,24 +57,23 @@ def complete_uploads(world: World, listener: str) -> set[str]:
 
 
 def check(world: World, listener: str, fed: Fed) -> tuple[int, Problems]:
-    """Return the number of rows of a listener, and what is wrong with them."""
+    """Return the number of rows of a listener, and what is wrong with what is stored of them."""
     rows = [
         (Heard(track_uri, played_at), ms_played)
         for track_uri, played_at, ms_played in world.rows(_ROWS, listener=listener)
     ]
-    difference = compare(rows, fed.exported, fed.must, fed.may)
-    problems = _differences(difference)
+    problems = _differences(compare(rows, fed.exported, fed.must, fed.may))
     problems |= _gaps(world, listener, fed, [heard for heard, _ in rows])
     problems["books"] = _books(world, listener, len(rows), fed.uploads)
     problems["quarantine"] = _quarantine(world, listener, fed.uploads)
-    problems["dead"] = [
-        f"{depth} dead letters in {queue}"
-        for queue in QUEUES
-        if (depth := world.depth(queue, dead=True))
-    ]
-    problems["secrets"] = SecretsInLogs.of(world).found()
-    problems["verify"] = _verify(world, listener)
     return len(rows), problems
+
+
+def check_cloud(world: World) -> Problems:
+    """Return what is wrong in a cloud that has settled, whoever the listener is."""
+    stuck = [f"{world.depth(queue)} in {queue}" for queue in QUEUES if world.depth(queue)]
+    dead = [f"{depth} in {queue}" for queue in QUEUES if (depth := world.depth(queue, dead=True))]
+    return {"stuck": stuck, "dead": dead, "secrets": SecretsInLogs.of(world).found()}
 
 
 def _differences(difference: Difference) -> Problems:
@@ -135,7 +134,7 @@ def _quarantine(world: World, listener: str, uploads: Mapping[str, Export]) -> l
     return wrong
 
 
-def _verify(world: World, listener: str) -> list[str]:
+def verify(world: World, listener: str) -> list[str]:
     """Run `plays verify`, if this release has it."""
     if not world.has_verify:
         return []

@@ -68,6 +68,11 @@ class Fault:
     weight: float = 1.0
     hides: bool = False
 
+    @property
+    def lock(self) -> str:
+        """What at most one run at a time breaks."""
+        return "spotify" if self.group == "burst" else self.group
+
 
 def _meanwhile(
     action: Callable[[Scene], object],

@@ -93,32 +93,49 @@ class Spotify:
     """What the simulated account has played: its endless listener, and what runs have added."""
 
     def __init__(self) -> None:
-        self.added: list[Heard] = []
         self.orders: list[Row] = []
+        """The plays that were added, as the simulator takes them."""
+        self._begun: list[Heard] = []
+        self._added: set[Heard] = set()
         self._listener = Listener()
 
-    def add(self, plays: Sequence[Row]) -> list[Heard]:
-        """Remember plays that were added to the simulator."""
-        heard = [
-            Heard(track(play["track_number"]).uri, datetime.fromisoformat(play["played_at"]))
-            for play in plays
-        ]
-        self.added += heard
-        self.orders += plays
+    def begin(self, plays: Sequence[Row]) -> list[Heard]:
+        """Note plays that the simulator may show from now on."""
+        heard = _heard(plays)
+        self._begun += heard
         return heard
+
+    def add(self, plays: Sequence[Row]) -> None:
+        """Note that the simulator has them."""
+        self._added |= set(_heard(plays))
+        self.orders += plays
+
+    def added_until(self, now: datetime) -> set[Heard]:
+        """Return the plays of the last hour that the simulator has for sure."""
+        own = set(self._own(now - SHOWN_FOR, now))
+        return own | {one for one in self._added.copy() if one.at <= now}
 
     def played(self, since: datetime, until: datetime) -> list[Heard]:
         """Return the plays that ended in (since, until], the oldest first."""
-        own = [
-            Heard(track(one.track_number).uri, one.ended_at)
-            for one in self._listener.plays_between(since, until)
-        ]
-        added = [one for one in self.added if since < one.at <= until]
-        return sorted(own + added, key=attrgetter("at"))
+        added = [one for one in self._begun if since < one.at <= until]
+        return sorted(self._own(since, until) + added, key=attrgetter("at"))
 
     def shown(self, now: datetime) -> list[Heard]:
         """Return the plays that Spotify shows at an instant: the newest 50."""
         return self.played(now - SHOWN_FOR, now)[-SHOWN:]
+
+    def _own(self, since: datetime, until: datetime) -> list[Heard]:
+        return [
+            Heard(track(one.track_number).uri, one.ended_at)
+            for one in self._listener.plays_between(since, until)
+        ]
+
+
+def _heard(plays: Sequence[Row]) -> list[Heard]:
+    return [
+        Heard(track(play["track_number"]).uri, datetime.fromisoformat(play["played_at"]))
+        for play in plays
+    ]
 
 
 def packed(rows: Sequence[Row], *, as_zip: bool) -> bytes:

@@ -156,9 +156,7 @@ def _inject_until_loaded(
         batches = scene.loaded_batches()
         say(f"{time.monotonic() - begun:6.0f} s  {batches:>5} batches loaded, after {name}")
         eventually(lambda: _is_loaded(scene, origins), PAUSE_S, every_s=1)
-        for queue in QUEUES:
-            if scene.depth(queue, dead=True):
-                scene.do(lambda queue=queue: scene.plays("dlq", "replay", queue))  # type: ignore[misc]
+        scene.do(scene.world.replay)
     return injected
 
 
@@ -169,10 +167,10 @@ def _is_loaded(scene: Scene, origins: dict[str, Export]) -> bool:
 
 def _check(scene: Scene, origins: dict[str, Export], outcome: Outcome) -> None:
     def polled() -> set[Heard]:
-        before = scene.now()
+        before = scene.spotify.added_until(scene.now())
         if scene.world.poll(LISTENER).get("status") != "polled":
             return set()
-        return set(scene.spotify.shown(before)) & set(scene.spotify.shown(scene.now()))
+        return before & set(scene.spotify.shown(scene.now()))
 
     must = scene.do(lambda: eventually(polled, 120, every_s=2))
     eventually(lambda: not any(scene.depth(queue) for queue in QUEUES), 120, every_s=1)
@@ -183,6 +181,7 @@ def _check(scene: Scene, origins: dict[str, Export], outcome: Outcome) -> None:
     since = scene.started_at - timedelta(hours=2)
     fed = checks.Fed(exported, must, scene.spotify.played(since, scene.now()), origins)
     outcome.plays, problems = checks.check(scene.world, LISTENER, fed)
+    problems |= checks.check_cloud(scene.world)
     outcome.problems = {kind: found for kind, found in problems.items() if found}
 
 

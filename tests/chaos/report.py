@@ -30,6 +30,11 @@ class Report:
         """True if nothing was wrong in any run."""
         return all(outcome.is_clean for outcome in self.outcomes)
 
+    @property
+    def runs(self) -> list[Outcome]:
+        """The outcomes of runs, without those of whole clouds."""
+        return [outcome for outcome in self.outcomes if outcome.seed]
+
     def table(self) -> str:
         """Return the totals by fault, and of all runs."""
         by_fault = defaultdict(list)
@@ -38,7 +43,7 @@ class Report:
                 by_fault[fault].append(outcome)
         lines = [_line("fault", ("runs", "plays", *KINDS, "other"))]
         lines += [_line(fault, _totals(by_fault[fault])) for fault in sorted(by_fault)]
-        lines.append(_line("all runs", _totals(self.outcomes)))
+        lines.append(_line("all runs", _totals(self.runs)))
         return "\n".join(lines)
 
 
@@ -56,6 +61,8 @@ def line_of(outcome: Outcome) -> str:
     """Return one line about a run."""
     faults = ", ".join(outcome.faults) or "none"
     text = f"seed {outcome.seed:<6} {outcome.seconds:5.1f} s  {outcome.plays:>6} plays  {faults}"
+    if not outcome.seed:
+        text = f"all quiet: {outcome.listener} were checked again"
     for kind, found in outcome.problems.items():
         text += f"\n    {kind}: " + f"\n    {kind}: ".join(found)
     return text

@@ -3,26 +3,23 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
-
-import pg8000.native
 
 from tests.chaos import checks
 from tests.chaos.faults import Fault
 from tests.chaos.feed import Feed, Spotify, packed
 from tests.chaos.scene import Scene
 from tests.chaos.truth import Export, Heard, read_export
-from tests.chaos.world import QUEUES, Away, World, eventually
+from tests.chaos.world import QUEUES, Away, World
 
-DRAINED_S = 90
-IDLE_S = 8
+SETTLED_S = 120
+IDLE_S = 10
 """Longer than a message stays invisible after a failure: what is not loaded by then is lost."""
-REPLAYS = 4
+CHECKED_EVERY_S = 0.4
 BURST = 55
 """More plays than Spotify shows."""
 
@@ -38,6 +35,8 @@ class Outcome:
     plays: int = 0
     restarts: int = 0
     replayed: int = 0
+    beside: list[int] = field(default_factory=list)
+    """The seeds of runs that were at work at the same time."""
     missed: list[str] = field(default_factory=list)
     """Faults that found nothing to break, because another had ended it."""
     problems: dict[str, list[str]] = field(default_factory=dict)
@@ -59,11 +58,13 @@ class Run:
     def __init__(
         self, world: World, spotify: Spotify, seed: int, faults: Sequence[Fault], freeze_s: float
     ) -> None:
-        rng = Random(f"run/{seed}")  # noqa: S311 - repeatable on purpose
-        self.scene = Scene(world, spotify, world.unused.pop(0), rng, freeze_s)
+        # Two, because faults draw on threads of their own.
+        self.rng, moments = Random(f"plays/{seed}"), Random(f"moments/{seed}")  # noqa: S311 - repeatable on purpose
+        self.scene = Scene(world, spotify, world.unused.pop(0), moments, freeze_s)
         self.world = world
         self.faults = faults
-        self.feed = Feed(rng, seed)
+        self.feed = Feed(self.rng, seed)
+        self.locks = {fault.lock for fault in faults} - {"none"}
         self.files: dict[str, bytes] = {}
         self.origins: dict[str, Export] = {}
         """The uploads that were stored: what each file holds."""
@@ -75,26 +76,36 @@ class Run:
     def execute(self) -> Outcome:
         """Work while the faults act, let the cloud settle, and check."""
         started, starts = time.monotonic(), self.world.starts
-        self.scene.require_up()
-        self.scene.do(lambda: self.world.log_in(self.scene.listener))
-        # Before any fault, so that the collector knows what Spotify showed until then.
-        self.poll_until_answered()
-        with ExitStack() as acting:
-            for fault in self.faults:
-                acting.enter_context(fault.apply(self.scene))
-            self.work()
-        self.settle()
-        self.check()
+        with self.world.admission(alone="restart" in self.locks):
+            with ExitStack() as acting:
+                # Spotify last, because each poll waits for it too.
+                for lock in sorted(self.locks, key=lambda lock: (lock == "spotify", lock)):
+                    acting.enter_context(self.world.turn(lock))
+                self.break_and_work()
+            self.settle()
         self.outcome.seconds = round(time.monotonic() - started, 1)
         self.outcome.restarts = self.world.starts - starts
         self.outcome.missed = self.scene.missed
         return self.outcome
 
+    def break_and_work(self) -> None:
+        """Work while the faults act, between two polls without them."""
+        # The collector then knows what Spotify showed until now.
+        self.scene.do(lambda: self.world.log_in(self.scene.listener))
+        self.poll_until_answered()
+        with ExitStack() as broken:
+            for fault in self.faults:
+                broken.enter_context(fault.apply(self.scene))
+            self.work()
+        self.scene.require_up()
+        # Before another run plays so much that Spotify no longer shows what a fault has hidden.
+        self.poll_until_answered()
+
     # The work
 
     def work(self) -> None:
         """Upload files and poll, side by side."""
-        rng = self.scene.rng
+        rng = self.rng
         live = self.add_live(rng.randint(1, 8), timedelta(seconds=1))
         for number in range(rng.randint(1, 2)):
             rows = self.feed.history(rng.choice((20, 400, 1_200)))
@@ -123,9 +134,9 @@ class Run:
         self.poll()
         self.add_live(BURST, timedelta(milliseconds=100))
         self.poll()
-        if self.scene.rng.random() < 1 / 2:
+        if self.rng.random() < 1 / 2:
             played = self.scene.spotify.played(
-                self.scene.started_at - timedelta(hours=1), self.scene.now()
+                self.scene.started_at - timedelta(hours=1), datetime.now(UTC)
             )
             name = "Streaming_History_Audio_2026_7.json"
             self.files[name] = packed(self.feed.export_of(played), as_zip=False)
@@ -133,9 +144,12 @@ class Run:
 
     def add_live(self, count: int, apart: timedelta) -> list[Heard]:
         """Let the simulated Spotify show further plays, the last of which has just ended."""
-        plays = self.feed.live(count, self.scene.now(), apart)
+        plays = self.feed.live(count, datetime.now(UTC), apart)
+        spotify = self.scene.spotify
+        heard = spotify.begin(plays)
         self.scene.do(lambda: self.world.control("spotify", "plays", plays))
-        return self.scene.spotify.add(plays)
+        spotify.add(plays)
+        return heard
 
     def upload(self, name: str) -> None:
         """Upload a file until S3 has stored it."""
@@ -149,43 +163,62 @@ class Run:
 
     def poll(self) -> bool:
         """Poll once; return True if Spotify answered with what it usually shows."""
-        before = self.scene.now()
-        try:
-            outcome = self.world.poll(self.scene.listener)
-        except Away:
-            return False
-        finally:
-            self.scene.latest = max(self.scene.latest, self.scene.now())
-        if outcome.get("status") != "polled":
-            return False
-        shown = set(self.scene.spotify.shown(before))
-        self.shown = shown & set(self.scene.spotify.shown(self.scene.now()))
-        return True
+        # Not while another run makes Spotify hide plays.
+        with nullcontext() if "spotify" in self.locks else self.world.turn("spotify"):
+            before = self.scene.spotify.added_until(self.scene.now())
+            try:
+                outcome = self.world.poll(self.scene.listener)
+            except Away:
+                return False
+            finally:
+                self.scene.note_time()
+            if outcome.get("status") != "polled":
+                return False
+            self.shown = before & set(self.scene.spotify.shown(self.scene.now()))
+            return True
 
     def poll_until_answered(self) -> None:
         """Poll until Spotify answers; what it shows then must become rows."""
-        if not eventually(self.poll, 40, every_s=0.5):
-            self.outcome.problems["stuck"] = ["no poll succeeds after the faults have ended"]
-            return
+
+        def poll() -> None:
+            if not self.poll():
+                raise TimeoutError("no poll succeeds, although no fault acts on Spotify")
+
+        self.scene.do(poll, SETTLED_S)
         self.must |= self.shown
 
     # The end
 
     def settle(self) -> None:
-        """Wait until everything is loaded; replay dead letters, repeat what a crash lost."""
-        self.scene.require_up()
+        """Wait until everything is as it must be, or nothing moves any more."""
         if self.scene.crashed:
             self.repeat_uploads()
-        self.poll_until_answered()
-        for _ in range(REPLAYS):
-            self.wait_until_loaded()
-            dead = [queue for queue in QUEUES if self.scene.depth(queue, dead=True)]
-            if not dead:
+        changed_at, last = time.monotonic(), None
+        deadline = changed_at + SETTLED_S
+        while not self.is_clean():
+            now = time.monotonic()
+            state = self.scene.do(self.state)
+            if state != last:
+                changed_at, last = now, state
+            is_idle = not any(state[0]) and now - changed_at > IDLE_S
+            if is_idle or now > deadline:
                 return
-            for queue in dead:
-                self.outcome.replayed += self.scene.depth(queue, dead=True)
-                # It fails while another reader, such as a killed replay, still holds the messages.
-                self.scene.do(partial(self.scene.plays, "dlq", "replay", queue))
+            time.sleep(CHECKED_EVERY_S)
+
+    def state(self) -> tuple[list[int], int]:
+        """Return the depths of all queues, and the number of loaded batches of this run.
+
+        Dead letters are replayed first.
+        """
+        self.outcome.replayed += self.world.replay()
+        depths = [self.world.depth(queue, dead=dead) for queue in QUEUES for dead in (False, True)]
+        return depths, self.scene.loaded_batches()
+
+    def is_clean(self) -> bool:
+        """Check, keep what is wrong in the outcome, and return True if nothing is."""
+        self.outcome.plays, problems = self.scene.do(self.check)
+        self.outcome.problems = {kind: found for kind, found in problems.items() if found}
+        return not self.outcome.problems
 
     def repeat_uploads(self) -> None:
         """Upload again what the start after the crash names: files that are not loaded."""
@@ -201,38 +234,15 @@ class Run:
         """Return the origins of the uploads of this run that are loaded completely."""
         return checks.complete_uploads(self.world, self.scene.listener)
 
-    def wait_until_loaded(self) -> None:
-        """Wait until the queues are empty and all uploads are complete, or nothing moves."""
-        changed_at = time.monotonic()
-        last: tuple[list[int], set[str]] = ([], set())
-        deadline = changed_at + DRAINED_S
-        while time.monotonic() < deadline:
-            depths = [self.scene.depth(queue) for queue in QUEUES]
-            loaded = self.scene.do(self.complete_uploads)
-            if not any(depths) and self.origins.keys() <= loaded:
-                return
-            if (depths, loaded) != last:
-                changed_at, last = time.monotonic(), (depths, loaded)
-            if not any(depths) and time.monotonic() - changed_at > IDLE_S:
-                return
-            time.sleep(0.15)
-        self.outcome.problems["stuck"] = [f"messages in queues after {DRAINED_S} s: {depths}"]
-
-    def check(self) -> None:
-        """Compare what is stored with the truth."""
+    def check(self) -> tuple[int, checks.Problems]:
+        """Return the number of rows, and how what is stored differs from the truth."""
         scene = self.scene
         exported: dict[Heard, int] = {}
         for held in self.origins.values():
             for heard, ms_played in held.plays.items():
                 exported[heard] = max(ms_played, exported.get(heard, 0))
+        since = scene.started_at - timedelta(hours=2)
         fed = checks.Fed(
-            exported=exported,
-            must=self.must,
-            may=scene.spotify.played(scene.started_at - timedelta(hours=2), scene.latest),
-            uploads=self.origins,
+            exported, self.must, scene.spotify.played(since, scene.latest), self.origins
         )
-        try:
-            self.outcome.plays, problems = checks.check(self.world, scene.listener, fed)
-        except (*Away, pg8000.exceptions.Error) as error:
-            problems = {"stuck": [f"the cloud cannot be checked: {error}"]}
-        self.outcome.problems |= {kind: found for kind, found in problems.items() if found}
+        return checks.check(self.world, scene.listener, fed)

@@ -37,11 +37,12 @@ class Scene:
         self.started_at = datetime.now(UTC)
         self.ahead = timedelta()
         self.latest = self.started_at
-        """The greatest time that the simulator has shown."""
+        """The time until which Spotify may have shown plays."""
         self.missed: list[str] = []
         """Why faults could not act."""
         self.bursts = False
         """True if more is played between two polls than Spotify shows."""
+        self._crashes = world.crashes
         self.crashed = False
         """True once MiniStack lost its queues and tables."""
 
@@ -67,12 +68,16 @@ class Scene:
         """Return the time of the simulated Spotify."""
         return datetime.now(UTC) + self.ahead
 
+    def note_time(self) -> None:
+        """Note the time, until which Spotify may have shown plays."""
+        self.latest = max(self.latest, self.now(), datetime.now(UTC))
+
     def move_clock(self, ahead_s: int) -> None:
         """Set how far the clock of the simulated Spotify is ahead."""
-        self.latest = max(self.latest, self.now())
+        self.note_time()
         self.world.control("spotify", "clock", {"ahead_s": ahead_s})
         self.ahead = timedelta(seconds=ahead_s)
-        self.latest = max(self.latest, self.now())
+        self.note_time()
 
     def loaded_batches(self) -> int:
         """Return the number of batches of this run in Postgres."""
@@ -110,18 +115,15 @@ class Scene:
 
     def require_up(self) -> None:
         """Start the cloud again if it has ended, as a person would, and log in again if needed."""
-        if self.world.is_up:
-            return
-        with self.world.starting:
-            if not self.world.ensure_up():
-                return
-            log = (self.world.home / "logs" / "supervisor.log").read_text()
-            if "ended without saving its queues" in log:
-                self.crashed = True
-                self.world.crashes += 1
-            self.world.log_in(self.listener)
-            # The real Spotify does not forget plays when its user's machine starts again.
-            self.world.control("spotify", "plays", self.spotify.orders)
+        world = self.world
+        if not world.is_up:
+            with world.starting:
+                if world.ensure_up():
+                    # The real Spotify does not forget plays when this machine starts again.
+                    world.control("spotify", "plays", self.spotify.orders)
+        if world.crashes > self._crashes:
+            self._crashes, self.crashed = world.crashes, True
+            world.log_in(self.listener)
 
     def shuffle(self, queue: str) -> None:
         """Send each message of a queue twice, the last one first, then delete the originals."""

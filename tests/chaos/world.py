@@ -9,8 +9,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -50,7 +51,12 @@ QUICK = {
 }
 """Short timeouts, so that a message fails, comes back and becomes a dead letter within seconds."""
 
+LOST = "MiniStack ended without saving its queues"
+"""What a start after a crash says."""
+
+MOST_AT_ONCE = 8
 COMMAND_S = 900
+ANSWER_S = 60
 STOP_S = 90
 CALL = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attempts": 1}, proxies={})
 PATIENCE_S = 60
@@ -74,13 +80,44 @@ class World:
     ) -> None:
         self.home = home
         self.unused = list(listeners)
+        self.at_work: set[int] = set()
+        """The seeds of the runs that are at work."""
         self.starts = 0
         self.crashes = 0
         options = {"listeners": ",".join(listeners)} | (QUICK if settings is None else settings)
         self._options = [word for pair in options.items() for word in ("-c", "=".join(pair))]
         self.proxy = Proxy()
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._places = threading.Semaphore(MOST_AT_ONCE)
+        self._connections = threading.local()
         self.starting = threading.RLock()
         """Held while the cloud starts, so that one thread starts it and the others wait."""
+
+    @contextmanager
+    def admission(self, *, alone: bool) -> Iterator[None]:
+        """Let a run work beside others, or alone."""
+        with ExitStack() as admitted:
+            with self._locks["admission"]:
+                for _ in range(MOST_AT_ONCE if alone else 1):
+                    admitted.enter_context(self._places)
+            yield
+
+    @contextmanager
+    def turn(self, lock: str) -> Iterator[None]:
+        """Wait until no other run breaks a part of the cloud, and keep the others waiting."""
+        with self._locks[lock]:
+            yield
+
+    def replay(self) -> int:
+        """Replay all dead letters, as a person would; return how many there were."""
+        replayed = 0
+        with self.turn("replay"):
+            for queue in QUEUES:
+                if depth := self.depth(queue, dead=True):
+                    # It fails while another reader, such as a killed replay, holds the messages.
+                    self.plays("dlq", "replay", queue)
+                    replayed += depth
+        return replayed
 
     def up(self) -> None:
         """Start the cloud, and lead its loader to Postgres through the proxy."""
@@ -88,6 +125,7 @@ class World:
         if done.returncode:
             raise RuntimeError(f"the local cloud did not start: {done.stdout}{done.stderr}")
         self.starts += 1
+        self.crashes += LOST in (self.home / "logs" / "supervisor.log").read_text()
         self.attach()
 
     def attach(self) -> None:
@@ -301,25 +339,34 @@ class World:
     @contextmanager
     def database(self, role: str = "reader") -> Iterator[pg8000.native.Connection]:
         """Connect to Postgres as a role, past the proxy."""
-        login = self.role(role)
-        connection = pg8000.native.Connection(
-            login["username"],
-            host=HOST,
-            port=self.ports.postgres,
-            database=DATABASE,
-            password=login["password"],
-            timeout=COMMAND_S,
-        )
+        connection = self._connect(role)
         try:
             yield connection
         finally:
             with suppress(pg8000.exceptions.Error, OSError):
                 connection.close()
 
+    def _connect(self, role: str) -> pg8000.native.Connection:
+        login = self.role(role)
+        return pg8000.native.Connection(
+            login["username"],
+            host=HOST,
+            port=self.ports.postgres,
+            database=DATABASE,
+            password=login["password"],
+            timeout=ANSWER_S,
+        )
+
     def rows(self, statement: str, **parameters: Any) -> list[list[Any]]:
-        """Read Postgres as role reader."""
-        with self.database() as database:
-            return list(database.run(statement, **parameters))
+        """Read Postgres as role reader, over a connection that each thread keeps."""
+        kept = self._connections
+        try:
+            if not hasattr(kept, "reader"):
+                kept.reader = self._connect("reader")
+            return list(kept.reader.run(statement, **parameters))
+        except (pg8000.exceptions.Error, OSError):
+            kept.__dict__.pop("reader", None)
+            raise
 
 
 PLAYS = (sys.executable, "-m", "cli")

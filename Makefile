@@ -69,7 +69,7 @@ RUNS ?= 50
 SEED ?= 1
 # LOAD=1000000 uploads so many plays in one run instead; PLANTED=1 plants faults that must be found.
 chaos: setup ## Break a real local cloud at random and check that nothing is lost: RUNS=50 SEED=1.
-	@$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED) $(if $(LOAD),--load $(LOAD)) $(if $(PLANTED),--planted)
+	@$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(LOAD),--load $(LOAD)) $(if $(PLANTED),--planted)
 
 check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
 	@$(BIN)/pip check --quiet

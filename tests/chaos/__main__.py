@@ -20,7 +20,16 @@ from tests.chaos.load import load
 from tests.chaos.planted import try_all
 from tests.chaos.report import Report, line_of
 from tests.chaos.run import Outcome, Run
-from tests.chaos.world import QUEUES, World, eventually, new_home, patiently, reserve_ports
+from tests.chaos.world import (
+    QUEUES,
+    TIMEOUT_S,
+    World,
+    eventually,
+    new_home,
+    patiently,
+    quick,
+    reserve_ports,
+)
 
 LISTENERS = 80
 """Runs in one cloud, each with a listener of its own; then a new cloud starts."""
@@ -50,7 +59,8 @@ def series(options: argparse.Namespace, report: Report) -> None:
     seeds = list(range(options.seed, options.seed + options.runs))
     while seeds:
         batch, seeds = seeds[:LISTENERS], seeds[LISTENERS:]
-        world = World(new_home(), [f"c{number:02}" for number in range(len(batch))])
+        listeners = [f"c{number:02}" for number in range(len(batch))]
+        world = World(new_home(), listeners, quick(options.timeout))
         reserve_ports(world.home)
         try:
             _say(f"starting a local cloud in {world.home}")
@@ -128,6 +138,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next follow")
     parser.add_argument("--freeze", type=float, default=3, help="longest fault, seconds")
+    parser.add_argument(
+        "--timeout", type=int, default=TIMEOUT_S, help="of the functions; longer on a busy machine"
+    )
     parser.add_argument("--at-once", type=int, default=3, help="runs at the same time")
     parser.add_argument("--faults", type=_faults, help="only these, separated by commas")
     parser.add_argument("--report", type=Path, default=Path("build/chaos/runs.jsonl"))

@@ -18,7 +18,7 @@ from tests.chaos.world import QUEUES, Away, World
 
 SETTLED_S = 120
 IDLE_S = 10
-"""Longer than a message stays invisible after a failure: what is not loaded by then is lost."""
+"""So long after the queues are empty, what is not loaded is lost."""
 CHECKED_EVERY_S = 0.4
 BURST = 55
 """More plays than Spotify shows."""

@@ -11,6 +11,7 @@ from tests.chaos.world import NAME, World
 
 TOKEN = re.compile(rb"(?:AQ|BQ)[A-Za-z0-9_-]{60,}")
 """A refresh token or an access token of the simulated Spotify."""
+SHOWN = ("reader_password", "report_reader_password")
 
 
 class SecretsInLogs:
@@ -31,16 +32,23 @@ class SecretsInLogs:
 
     def found(self) -> list[str]:
         """Return the places of secrets in what was logged since the last search."""
-        secrets = [secret.encode() for secret in self._secrets()]
-        return [
-            f"{place} holds {'a token' if TOKEN.search(text) else 'a password or key'}"
-            for place, text in [*self._files(), *self._events()]
-            if TOKEN.search(text) or any(secret in text for secret in secrets)
-        ]
+        found = []
+        for place, text in [*self._files(), *self._events()]:
+            if TOKEN.search(text):
+                found.append(f"{place} holds a token")
+            if any(secret.encode() in text for secret in self._secrets(place)):
+                found.append(f"{place} holds a password or a key")
+        return found
 
-    def _secrets(self) -> list[str]:
+    def _secrets(self, place: str) -> list[str]:
         memory = json.loads((self._world.home / "memory.json").read_bytes())
-        passwords = [str(value) for name, value in memory.items() if name.endswith("_password")]
+        # The console shows its owner the addresses of the two roles that can only read.
+        shown = SHOWN if place.startswith("supervisor.log") else ()
+        passwords = [
+            str(value)
+            for name, value in memory.items()
+            if name.endswith("_password") and name not in shown
+        ]
         return [*passwords, memory["access_key"], CLIENT_SECRET, REFRESH_TOKEN]
 
     def _files(self) -> Iterator[tuple[str, bytes]]:

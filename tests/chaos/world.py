@@ -37,19 +37,26 @@ NAME = "spotify-pipeline"
 
 QUEUES = ("uploaded-files", "collected-plays", "enriched-plays")
 
-QUICK = {
-    "backfill.timeout_s": "8",
-    "backfill.visibility_s": "8",
-    "collector.timeout_s": "15",
-    "enricher.timeout_s": "6",
-    "enricher.visibility_s": "6",
-    "enricher.window_s": "0",
-    "enricher.max_receives": "3",
-    "loader.timeout_s": "5",
-    "loader.visibility_s": "5",
-    "loader.max_receives": "3",
-}
-"""Short timeouts, so that a message fails, comes back and becomes a dead letter within seconds."""
+TIMEOUT_S = 6
+"""Usual timeout of a function: short, so that a message fails and comes back within seconds."""
+
+
+def quick(timeout_s: int = TIMEOUT_S) -> dict[str, str]:
+    """Return the options of a deployment in which a failed message soon comes back.
+
+    Args:
+        timeout_s: Timeout of the functions; a busy machine needs longer than `TIMEOUT_S`.
+    """
+    consumers = ("backfill", "enricher", "loader")
+    return {
+        "collector.timeout_s": str(2 * timeout_s),
+        **{f"{name}.timeout_s": str(timeout_s) for name in consumers},
+        **{f"{name}.visibility_s": str(timeout_s) for name in consumers},
+        "enricher.window_s": "0",
+        "enricher.max_receives": "3",
+        "loader.max_receives": "3",
+    }
+
 
 LOST = "MiniStack ended without saving its queues"
 """What a start after a crash says."""
@@ -84,7 +91,7 @@ class World:
         """The seeds of the runs that are at work."""
         self.starts = 0
         self.crashes = 0
-        options = {"listeners": ",".join(listeners)} | (QUICK if settings is None else settings)
+        options = {"listeners": ",".join(listeners)} | (quick() if settings is None else settings)
         self._options = [word for pair in options.items() for word in ("-c", "=".join(pair))]
         self.proxy = Proxy()
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)

@@ -1,32 +1,26 @@
 """Ten faults planted in the product; the suite must find each: `make chaos PLANTED=1`.
 
-Each is planted in a copy of the repository, whose local cloud then runs the faults that should
-show it.
+Each is planted in the code of the deployed functions, for the runs that should show it.
 """
 
-import json
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.state import REPOSITORY
+from tests.chaos.faults import FAULTS
+from tests.chaos.feed import Spotify
+from tests.chaos.run import Run
+from tests.chaos.world import World
 
-COPIED = (
-    "app.py",
-    "cdk.json",
-    "cli",
-    "dashboard",
-    "infra",
-    "package.json",
-    "services",
-    "shared",
-    "tests/chaos",
-)
-LINKED = (".venv", "node_modules", "requirements", "pyproject.toml")
+FUNCTIONS = {
+    "collector": ("Collector", "Backfill"),
+    "enricher": ("Enricher",),
+    "loader": ("Loader",),
+}
+"""The functions with the code of each service."""
 
 
 @dataclass(frozen=True)
@@ -157,45 +151,60 @@ PLANTED = (
 )
 
 
-def try_all(say: Callable[[str], None], seed: int) -> bool:
-    """Plant each fault and run the suite; return True if it has found all of them."""
-    found = {planted.name: is_found(planted, say, seed) for planted in PLANTED}
-    for name, is_shown in found.items():
-        say(f"{'found ' if is_shown else 'MISSED'}  {name}")
-    return all(found.values())
+def try_all(world: World, say: Callable[[str], None], seed: int, freeze_s: float) -> bool:
+    """Plant each fault in turn; return True if the suite has found all of them."""
+    spotify, missed = Spotify(), []
+    for number, planted in enumerate(PLANTED):
+        found = find(world, spotify, planted, seed + 100 * number, freeze_s)
+        say(f"{found or 'MISSED'}: {planted.name}")
+        if not found:
+            missed.append(planted.name)
+    return not missed
 
 
-def is_found(planted: Planted, say: Callable[[str], None], seed: int) -> bool:
-    """Plant one fault in a copy of the repository; return True if the suite reports it."""
-    with tempfile.TemporaryDirectory(prefix="planted-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder).resolve()
-        copy_with(planted, copy)
-        report = copy / "runs.jsonl"
-        options = ("--runs", planted.runs, "--seed", seed, "--faults", planted.faults)
-        say(f"planted: {planted.name}")
-        done = subprocess.run(  # noqa: S603 - the command is ours
-            [sys.executable, "-m", "tests.chaos", *map(str, options), "--report", str(report)],
-            cwd=copy,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        say(done.stdout + done.stderr)
-        runs = [json.loads(line) for line in report.read_text().splitlines()]
-    shown = {kind for run in runs for kind in run["problems"]}
-    return done.returncode == 1 and bool(shown & planted.kinds)
+def find(
+    world: World, spotify: Spotify, planted: Planted, seed: int, freeze_s: float
+) -> str | None:
+    """Return how runs show a planted fault; None if they do not."""
+    faults = [FAULTS[name] for name in planted.faults.split(",")]
+    with planted_in(world, planted):
+        for number in range(planted.runs):
+            run = Run(world, spotify, seed + number, faults, freeze_s)
+            run.execute()
+            if shown := planted.kinds & run.outcome.problems.keys():
+                return f"seed {seed + number} shows {', '.join(sorted(shown))}"
+    return None
 
 
-def copy_with(planted: Planted, copy: Path) -> None:
-    """Copy the repository, and plant a fault in the copy."""
-    for name in COPIED:
-        source = REPOSITORY / name
-        ignored = shutil.ignore_patterns("__pycache__")
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=ignored)
-        else:
-            shutil.copy(source, copy / name)
-    for name in LINKED:
-        (copy / name).symlink_to(REPOSITORY / name)
-    file = copy / planted.file
-    file.write_text(file.read_text().replace(planted.before, planted.after))
+@contextmanager
+def planted_in(world: World, planted: Planted) -> Iterator[None]:
+    """Give functions code with the fault; afterwards their own code again."""
+    service = planted.file.split("/")[1]
+    (asset,) = [
+        path for path in (world.home / "cdk.out").glob("asset.*") if (path / planted.file).is_file()
+    ]
+    text = (asset / planted.file).read_text().replace(planted.before, planted.after)
+    _deploy(world, service, _zipped(asset, {planted.file: text}))
+    try:
+        yield
+    finally:
+        _deploy(world, service, _zipped(asset, {}))
+
+
+def _deploy(world: World, service: str, code: bytes) -> None:
+    for name in FUNCTIONS[service]:
+        function = world.outputs[f"{name}Function"]
+        world.aws("lambda").update_function_code(FunctionName=function, ZipFile=code)
+        # No worker goes on with the code of before.
+        for process in world.workers(name):
+            process.kill()
+
+
+def _zipped(folder: Path, changed: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and "__pycache__" not in name:
+                archive.writestr(name, changed.get(name) or path.read_bytes())
+    return buffer.getvalue()

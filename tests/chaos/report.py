@@ -20,10 +20,10 @@ class Report:
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, outcome: Outcome) -> None:
-        """Append an outcome."""
+        """Add an outcome. Outcomes change at the end of their cloud, so all are written again."""
         self.outcomes.append(outcome)
-        with self.path.open("a") as file:
-            file.write(json.dumps(outcome.document()) + "\n")
+        lines = [json.dumps(each.document()) + "\n" for each in self.outcomes]
+        self.path.write_text("".join(lines))
 
     @property
     def is_clean(self) -> bool:

@@ -39,6 +39,8 @@ class Outcome:
     """The seeds of runs that were at work at the same time."""
     missed: list[str] = field(default_factory=list)
     """Faults that found nothing to break, because another had ended it."""
+    late: bool = False
+    """True if all was well only after the time limit, as on a busy machine."""
     problems: dict[str, list[str]] = field(default_factory=dict)
     """Lost plays, doubled plays, and so on: what is wrong, by kind."""
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from werkzeug.test import Client
@@ -26,11 +27,11 @@ def shown_by_the_simulator(at, plays):
     http = Client(spotify(lambda: at, Listener()))
     http.post("/_control/plays", json=plays)
     form = {"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN, "client_id": CLIENT_ID}
-    token = http.post("/api/token", data=form).json["access_token"]
-    answer = http.get(
+    granted: Any = http.post("/api/token", data=form).json
+    answer: Any = http.get(
         "/v1/me/player/recently-played",
         query_string={"limit": 50},
-        headers={"Authorization": f"Bearer {token}"},
+        headers={"Authorization": f"Bearer {granted['access_token']}"},
     )
     return [
         Heard(item["track"]["uri"], datetime.fromisoformat(item["played_at"]))

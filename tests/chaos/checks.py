@@ -42,12 +42,14 @@ class Fed:
 
     Attributes:
         must: Plays that Spotify showed to a poll that succeeded.
-        may: All plays that it may have shown, the oldest first.
+        may: All plays that it may have shown.
+        heard: The plays that had ended before the last poll.
     """
 
     exported: Mapping[Heard, int]
     must: set[Heard]
     may: Sequence[Heard]
+    heard: set[Heard]
     uploads: Mapping[str, Export]
 
 
@@ -90,7 +92,7 @@ def _differences(difference: Difference) -> Problems:
 
 def _gaps(world: World, listener: str, fed: Fed, rows: Sequence[Heard]) -> Problems:
     first, last = min(one.at for one in fed.must), max(one.at for one in fed.must)
-    heard = [one for one in fed.may if first <= one.at <= last]
+    heard = sorted((one for one in fed.heard if first <= one.at <= last), key=lambda one: one.at)
     gaps = [(start, end) for start, end in world.rows(_GAPS, listener=listener)]
     untold, false = find_false_gaps(heard, rows, gaps)
     return {

@@ -179,7 +179,8 @@ def _check(scene: Scene, origins: dict[str, Export], outcome: Outcome) -> None:
         for heard, ms_played in held.plays.items():
             exported[heard] = max(ms_played, exported.get(heard, 0))
     since = scene.started_at - timedelta(hours=2)
-    fed = checks.Fed(exported, must, scene.spotify.played(since, scene.now()), origins)
+    may = scene.spotify.played(since, scene.now())
+    fed = checks.Fed(exported, must, may, must, origins)
     outcome.plays, problems = checks.check(scene.world, LISTENER, fed)
     problems |= checks.check_cloud(scene.world)
     outcome.problems = {kind: found for kind, found in problems.items() if found}

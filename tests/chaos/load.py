@@ -83,9 +83,7 @@ class Memory:
             words, size = " ".join(process.cmdline()), process.memory_info().rss
         except psutil.Error:
             return
-        worker = re.search(
-            r"ministack-lambda-\S*?([A-Z][a-z]+)[A-Z0-9][A-Za-z0-9]*-\S+/_worker", words
-        )
+        worker = re.search("-Functions([A-Z][a-z]+)Function", words)
         name = f"worker: {worker[1]}" if worker else title
         self.peaks[name] = max(self.peaks[name], size // 2**20)
 
@@ -149,6 +147,7 @@ def _inject_until_loaded(
             if name not in DEADLY or sum(map(injected.count, DEADLY)) < POSTGRES_DEATHS
         ]
         name = scene.rng.choice(names)
+        scene.hold_s = scene.rng.uniform(FREEZE_S / 5, FREEZE_S)
         with ExitStack() as acting:
             acting.enter_context(FAULTS[name].apply(scene))
             time.sleep(3)

@@ -19,6 +19,7 @@ from typing import Literal
 import pg8000.native
 import psutil
 
+from infra.cdk.database import DATABASE
 from infra.local.simulators.scenarios_reccobeats import RECCOBEATS
 from infra.local.simulators.scenarios_spotify import SPOTIFY
 from tests.chaos.scene import Scene
@@ -189,7 +190,9 @@ def _read_only(scene: Scene) -> Iterator[None]:
 
 def _set_read_only(scene: Scene, value: str) -> None:
     with scene.world.database("migrator") as database:
-        database.run(f"ALTER DATABASE spotify SET default_transaction_read_only = {value}")
+        # This session too is read-only by default.
+        database.run("SET default_transaction_read_only = off")
+        database.run(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = {value}")
     end_loaders(scene)
 
 

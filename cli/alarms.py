@@ -5,7 +5,8 @@ import re
 from cli.output import Document, Instant
 from cli.target import Target
 
-DATA_STACK = "SpotifyData"
+NAME = re.compile(r"-(?:Host)?Alarms(\w+?)[0-9A-F]{8}-")
+"""CloudFormation names an alarm after its stack, its path in the stack and a hash."""
 
 
 class Alarm(Document):
@@ -17,13 +18,13 @@ class Alarm(Document):
 
 
 def alarms_on(target: Target) -> tuple[Alarm, ...]:
-    """Return the alarms of both stacks that are on; empty for a local cloud, which has none."""
+    """Return the alarms of both stacks that are on; empty for a local cloud, which has none.
+
+    The alarms of a deployment notify its topic, whatever the names of its stacks.
+    """
     if target.state:
         return ()
-    # CloudFormation names an alarm after its stack, its path in the stack and a hash.
-    ours = re.compile(
-        rf"(?:{re.escape(target.stack)}|{DATA_STACK})-(?:Host)?Alarms(\w+?)[0-9A-F]{{8}}-"
-    )
+    topic = f":{target.deployment}-alarms"
     pages = (
         target.client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
     )
@@ -35,5 +36,6 @@ def alarms_on(target: Target) -> tuple[Alarm, ...]:
         )
         for page in pages
         for alarm in page["MetricAlarms"]
-        if (name := ours.match(alarm["AlarmName"]))
+        if any(action.endswith(topic) for action in alarm["AlarmActions"])
+        and (name := NAME.search(alarm["AlarmName"]))
     )

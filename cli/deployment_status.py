@@ -7,13 +7,16 @@ from typing import Any, Literal
 from cli.alarms import Alarm, alarms_on
 from cli.listeners import Listeners, PollingState, Trouble
 from cli.output import Document, Instant
-from cli.pending_features import PendingFeatures, pending_features
+from cli.pending_features import PendingFeatures, failed_tracks, pending_features
 from cli.queues import QueueDepth, depths, name_of, queue_pairs
 from cli.statements import STATEMENTS, as_document
 from cli.target import Target
 from cli.uploads import UploadsInTrouble, uploads_in_trouble
 from shared.errors import DatabaseAwayError, DatabaseError
 from shared.queries import Reader
+
+FAILED_TRACKS = 100
+"""A failing source fails for all tracks, so some of them show since when."""
 
 
 class LastPoll(Document):
@@ -66,18 +69,20 @@ class DatabaseStatus(Document):
     rows: dict[str, int]
     last_poll: LastPoll | None
     gaps: list[KnownGap]
-    """The newest 1,000 open gaps, then the newest ten closed ones."""
+    """The newest 1,000 open gaps, then the newest ten closed ones, of deployed listeners."""
     open_gaps: int
     """The number of all open gaps, including those not in `gaps`."""
     coverage: dict[str, Coverage]
     """By listener."""
     uploads: UploadsInTrouble
+    features_failing_since: Instant | None
+    """When the first play of the tracks whose source of features failed was loaded."""
 
 
 class Status(Document):
     """The status of one deployment; the fields of DatabaseStatus are None without Postgres.
 
-    The dicts from `token_days_left` on are by listener, with the values of PollingState.
+    The dicts from `token_days_left` on are by deployed listener, with the values of PollingState.
     """
 
     target: Literal["local", "aws"]
@@ -98,6 +103,9 @@ class Status(Document):
     open_gaps: int | None
     coverage: dict[str, Coverage] | None
     uploads: UploadsInTrouble | None
+    removed_listeners: list[str]
+    """Listeners that are not deployed any more, and of whom something is still stored."""
+    features_failing_since: Instant | None
     token_days_left: dict[str, int | None]
     blocked_until: dict[str, Instant | None]
     block_unknown: dict[str, str | None]
@@ -110,30 +118,51 @@ class Status(Document):
     alarms: tuple[Alarm, ...]
     simulated: bool
     """True if the local cloud polls the simulated Spotify."""
+    polls_scheduled: bool
+    """False if no schedule polls: with `--empty`, or if `polling_enabled` is false."""
     free_bytes: int | None
     """Free space on the disk of the local cloud; None in AWS, where an alarm watches it."""
 
 
-def fetch_database_status(target: Target, database: Reader) -> DatabaseStatus:
+def fetch_database_status(
+    target: Target, listeners: Listeners, database: Reader, pending: PendingFeatures
+) -> DatabaseStatus:
     """Read the part of the status that is in Postgres."""
     last_poll = database.run(STATEMENTS["last_poll"])
-    ((open_gaps,),) = database.run(STATEMENTS["open_gaps"])
+    gaps = [as_document(KnownGap, row) for row in database.run(STATEMENTS["gaps"])]
     return DatabaseStatus(
         rows=dict(database.run(STATEMENTS["rows"])),
         last_poll=as_document(LastPoll, last_poll[0]) if last_poll else None,
-        gaps=[as_document(KnownGap, row) for row in database.run(STATEMENTS["gaps"])],
-        open_gaps=open_gaps,
+        gaps=[gap for gap in gaps if gap.listener in listeners.names],
+        open_gaps=sum(
+            number
+            for listener, number in database.run(STATEMENTS["open_gaps"])
+            if listener in listeners.names
+        ),
         coverage={
             listener: as_document(Coverage, shares)
             for listener, *shares in database.run(STATEMENTS["coverage"])
+            if listener in listeners.names
         },
-        uploads=uploads_in_trouble(target, database),
+        uploads=uploads_in_trouble(target, database, listeners.removed),
+        features_failing_since=_failing_since(target, database, pending),
     )
+
+
+def _failing_since(target: Target, database: Reader, pending: PendingFeatures) -> datetime | None:
+    if not pending.source_failed:
+        return None
+    tracks = failed_tracks(target, pending, FAILED_TRACKS)
+    since: datetime | None
+    ((since,),) = database.run(STATEMENTS["first_load"], tracks=tracks)
+    return since
 
 
 def gather_status(target: Target) -> Status:
     """Read the status of a deployment; without Postgres, DatabaseStatus's fields are None."""
-    database, postgres_error = _database_status(target)
+    listeners = Listeners(target)
+    pending = pending_features(target)
+    database, postgres_error = _database_status(target, listeners, pending)
     queues = depths(target)
     pairs = queue_pairs(target.outputs)
     dead, ticks = (
@@ -152,38 +181,50 @@ def gather_status(target: Target) -> Status:
         dead_letters=sum(depth.total for depth in dead),
         failed_ticks=sum(depth.total for depth in ticks),
         **{name: getattr(database, name, None) for name in DatabaseStatus.model_fields},
-        **_by_listener(target),
+        removed_listeners=listeners.removed,
+        **_by_listener(listeners),
         postgres_error=postgres_error,
-        pending_features=pending_features(target),
+        pending_features=pending,
         alarms=alarms_on(target),
         simulated=bool(target.state and target.state.simulated),
+        polls_scheduled=are_polls_scheduled(target),
         free_bytes=shutil.disk_usage(target.state.log_dir).free if target.state else None,
     )
 
 
-def _database_status(target: Target) -> tuple[DatabaseStatus | None, str | None]:
+def _database_status(
+    target: Target, listeners: Listeners, pending: PendingFeatures
+) -> tuple[DatabaseStatus | None, str | None]:
     try:
         with target.database() as database:
-            return fetch_database_status(target, database), None
+            return fetch_database_status(target, listeners, database, pending), None
     except DatabaseError as error:
         prefix = "Postgres is unavailable: " if isinstance(error, DatabaseAwayError) else ""
         return None, f"{prefix}{error}"
 
 
-def dashboard_url(target: Target) -> str | None:
-    """Return the URL of the local cloud's page, or of the dashboard in CloudWatch.
+def are_polls_scheduled(target: Target) -> bool:
+    """Return whether any schedule of the deployment invokes the collector."""
+    schedules = target.client("scheduler").get_paginator("list_schedules")
+    collector = f":function:{target.output('CollectorFunction')}"
+    return any(
+        schedule["State"] == "ENABLED" and schedule["Target"]["Arn"].endswith(collector)
+        for page in schedules.paginate(GroupName=target.deployment)
+        for schedule in page["Schedules"]
+    )
 
-    The CloudWatch dashboard has the deployment's name, as the secrets' prefix does.
-    """
+
+def dashboard_url(target: Target) -> str | None:
+    """Return the URL of the local cloud's page, or of the dashboard in CloudWatch."""
     if target.state:
         return target.state.page_url
-    region, name = target.session.region_name, target.output("ListenerSecretPrefix").split("/")[0]
+    region, name = target.session.region_name, target.deployment
     console = f"https://{region}.console.aws.amazon.com/cloudwatch/home"
     return f"{console}?region={region}#dashboards:name={name}"
 
 
-def _by_listener(target: Target) -> dict[str, Any]:
-    states = Listeners(target).polling_states(datetime.now(UTC))
+def _by_listener(listeners: Listeners) -> dict[str, Any]:
+    states = listeners.polling_states(datetime.now(UTC))
     return {
         field: {listener: getattr(each, field) for listener, each in states.items()}
         for field in PollingState.model_fields

@@ -1,9 +1,11 @@
 """Errors that end a command of `plays` with one line and an exit code.
 
 HistoryError
-└── CommandError         exit 1: the command cannot do it; the message says what to do
-    ├── UnfinishedError  the expected result did not arrive (in `cli.waiting`)
-    └── StoppedError     exit 130: Ctrl-C; the message says what continues in the cloud
+└── CommandError            exit 1: the command cannot do it; the message says what to do
+    ├── UnfinishedError     the expected result did not arrive (in `cli.waiting`)
+    ├── BadResultError      the result is printed, and it is not a success
+    ├── UnknownStatusError  exit 2: the status cannot be read (in `cli.commands.status`)
+    └── StoppedError        exit 130: Ctrl-C; the message says what continues in the cloud
 """
 
 from collections.abc import Iterator
@@ -28,6 +30,10 @@ class CommandError(HistoryError):
     exit_code = 1
 
 
+class BadResultError(CommandError):
+    """The command printed its result, with --json as a document, and it is not a success."""
+
+
 class StoppedError(CommandError):
     """Ctrl-C stopped a command."""
 
@@ -46,6 +52,31 @@ def interruptible(consequence: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise StoppedError(f"stopped: {consequence}") from None
+
+
+@contextmanager
+def as_command_error(*, is_aws: bool) -> Iterator[None]:
+    """Turn an error that a person can act on into a CommandError; a bug keeps its traceback.
+
+    Args:
+        is_aws: As in `explain`.
+
+    Raises:
+        CommandError: The block failed; the message is one line.
+    """
+    try:
+        yield
+    except CommandError:
+        raise
+    except HistoryError as error:
+        raise CommandError(str(error)) from error
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(explain(error, is_aws=is_aws)) from error
+    except OSError as error:
+        # An error without a file name is a bug, or a closed pipe, which typer handles quietly.
+        if error.filename is None:
+            raise
+        raise CommandError(f"{error.filename} cannot be used: {error.strerror}") from error
 
 
 def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
+from heapq import heappop, heappush, merge
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,13 +20,18 @@ from shared.aws import error_code
 POSTGRES = "postgres"
 OVERLAP = timedelta(minutes=1)
 """How far a look goes back behind the one before, because lines arrive in CloudWatch late."""
+LATEST = timedelta(minutes=15)
+"""How much later than written a line is stored at most: MiniStack stores the lines of an invocation
+at its end."""
+PAGE_EVENTS = 1_000
+"""About 1 MB, which is as much as AWS returns at once."""
 
 
 class Log(Protocol):
     """One log."""
 
     def lines(self, since: datetime) -> Iterator[LogLine]:
-        """Yield its lines since an instant."""
+        """Yield its lines since an instant, in the order in which they were stored."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +45,17 @@ class FunctionLog:
     def lines(self, since: datetime) -> Iterator[LogLine]:
         """Yield its lines since an instant; none if the function has not run yet."""
         pages = self.client.get_paginator("filter_log_events").paginate(
-            logGroupName=self.group, startTime=int(since.timestamp() * 1_000)
+            logGroupName=self.group,
+            startTime=int(since.timestamp() * 1_000),
+            PaginationConfig={"PageSize": PAGE_EVENTS},
         )
+        events = chain.from_iterable(page["events"] for page in pages)
         try:
-            events = [event for page in pages for event in page["events"]]
+            for _, stream in groupby(events, itemgetter("logStreamName")):
+                yield from function_lines(self.name, map(_stored, stream))
         except ClientError as error:
             if error_code(error) != "ResourceNotFoundException":
                 raise
-            return
-        for _, stream in groupby(events, itemgetter("logStreamName")):
-            yield from function_lines(self.name, map(_stored, stream))
 
 
 @dataclass(frozen=True)
@@ -98,10 +105,19 @@ def _open(target: Target, name: str, function: str | None) -> Log:
     return FunctionLog(name, answer["LoggingConfig"]["LogGroup"], target.client("logs"))
 
 
-def read(logs: Iterable[Log], since: datetime) -> list[LogLine]:
-    """Return the lines of logs since an instant, the oldest first."""
-    lines = (line for log in logs for line in log.lines(since))
-    return sorted(lines, key=lambda line: line.at)
+def read(logs: Iterable[Log], since: datetime) -> Iterator[LogLine]:
+    """Yield the lines of logs since an instant, the oldest first; memory stays flat."""
+    return merge(*(_in_order(log.lines(since)) for log in logs), key=attrgetter("at"))
+
+
+def _in_order(lines: Iterable[LogLine]) -> Iterator[LogLine]:
+    """Sort lines of which none comes later than `LATEST`."""
+    held: list[tuple[datetime, int, LogLine]] = []
+    for number, line in enumerate(lines):
+        heappush(held, (line.at, number, line))
+        while held[0][0] < line.at - LATEST:
+            yield heappop(held)[2]
+    yield from (line for *_, line in sorted(held))
 
 
 class Follower:
@@ -112,10 +128,15 @@ class Follower:
         self._since = since
         self._seen: set[str] = set()
 
-    def news(self) -> list[LogLine]:
-        """Return the lines that have arrived since the last call, the oldest first."""
+    def news(self) -> Iterator[LogLine]:
+        """Yield the lines that have arrived since the last call, the oldest first."""
         next_since = max(self._since, datetime.now(UTC) - OVERLAP)
-        lines = {line.model_dump_json(): line for line in read(self._logs, self._since)}
-        news = [line for key, line in lines.items() if key not in self._seen]
-        self._since, self._seen = next_since, set(lines)
-        return news
+        seen = set()
+        for line in read(self._logs, self._since):
+            key = line.model_dump_json()
+            if key not in self._seen:
+                yield line
+            # The next look finds these again.
+            if line.at >= next_since - LATEST:
+                seen.add(key)
+        self._since, self._seen = next_since, seen

@@ -1,17 +1,23 @@
 """Delete all that is stored of one listener: plays, files of the archive, state and login."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from cli.commands.derive import derive_all
-from cli.errors import CommandError
+from cli.errors import CommandError, StoppedError, explain
 from cli.listeners import Listeners
 from cli.output import Document
 from cli.queues import depth, queue_pairs
+from cli.simulated_plays import forget_simulated
 from cli.statements import STATEMENTS
 from cli.target import Target
 from shared.archive import DEFAULT_LISTENER, UPLOADS, listener_of
+from shared.errors import HistoryError
 
 PAUSE_S = 1
 DRAIN_S = 120
@@ -60,19 +66,65 @@ def count_holdings(target: Target, listener: str) -> Holdings:
 def remove(target: Target, listener: str) -> None:
     """Delete all that is stored of a listener who is no longer deployed.
 
-    The secret goes last, so that a removal that was cut short can be run again.
+    The secret goes last, because it marks a listener of whom something is still stored.
 
     Raises:
-        CommandError: Messages are still in the queues, or the rows cannot be deleted.
+        CommandError: Messages are still in the queues, or a step failed. The message says what is
+            left.
+        StoppedError: Ctrl-C; the message likewise.
     """
-    _wait_for_queues(target)
-    derive_all(target, {"remove": listener})
+    steps = {
+        "the plays": partial(derive_all, target, {"remove": listener}),
+        "the files": partial(_delete_files, target, listener),
+        "the login": partial(_delete_state_and_login, target, listener),
+    }
+    left = list(steps)
+    with resumable(listener, left):
+        _wait_for_queues(target)
+        for name, step in steps.items():
+            step()
+            left.remove(name)
+
+
+@contextmanager
+def resumable(listener: str, left: Collection[str] = ("everything",)) -> Iterator[None]:
+    """Add to an error, or to Ctrl-C, what is still stored and how to go on.
+
+    Args:
+        listener: The listener who is being removed.
+        left: What is still stored of them; it may shrink in the block.
+
+    Raises:
+        CommandError: A step failed.
+        StoppedError: Ctrl-C was pressed in the block.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError(f"stopped: {_rest(listener, left)}") from None
+    except (HistoryError, BotoCoreError, ClientError) as error:
+        why = explain(error) if isinstance(error, BotoCoreError | ClientError) else error
+        raise CommandError(f"{why}; {_rest(listener, left)}") from error
+
+
+def _rest(listener: str, left: Collection[str]) -> str:
+    return (
+        f"{' and '.join(left)} of {listener} may still be stored: `plays listener remove "
+        f"{listener}` again deletes what is left"
+    )
+
+
+def _delete_files(target: Target, listener: str) -> None:
     s3, bucket = target.client("s3"), target.output("ArchiveBucket")
     for files in _files(target, listener):
         objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in files]
         refused = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors")
         if refused:
             raise CommandError(f"S3 does not delete {refused[0]['Key']}: {refused[0]['Message']}")
+
+
+def _delete_state_and_login(target: Target, listener: str) -> None:
+    forget_simulated(target, listener)
     Listeners(target).remove(listener)
 
 
@@ -92,8 +144,8 @@ def _wait_for_queues(target: Target) -> None:
         if pair.name in PLAYS_QUEUES and depth(sqs, pair.dead_letter_url).total
     ]:
         raise CommandError(
-            "nothing is deleted yet, because dead letters may hold more plays: replay them first, "
-            f"with `plays dlq replay {dead[0]}`, then run this again"
+            "dead letters may hold more plays: replay them first, with "
+            f"`plays dlq replay {dead[0]}`"
         )
     urls = [str(pair.source_url) for pair in pairs]
     deadline, quiet_checks = time.monotonic() + DRAIN_S, 0
@@ -101,8 +153,7 @@ def _wait_for_queues(target: Target) -> None:
         quiet_checks = 0 if any(depth(sqs, url).total for url in urls) else quiet_checks + 1
         if time.monotonic() > deadline:
             raise CommandError(
-                "nothing is deleted yet, because messages in the queues may hold more plays: run "
-                "this again once `plays status` shows none in them"
+                "messages in the queues may hold more plays: wait until `plays status` shows none"
             )
         time.sleep(PAUSE_S)
 
@@ -112,7 +163,7 @@ def _files(target: Target, listener: str) -> Iterator[list[dict[str, Any]]]:
 
     Each list has 1,000 of them at most, which is also the most that S3 deletes at once.
     """
-    folders = [f"{folder}/{listener}/" for folder in ("polls", "quarantine")]
+    folders = [f"{folder}/{listener}/" for folder in ("polls", "quarantine", "dead-letters")]
     # A file outside of any listener's folder is an upload of the default listener.
     uploads = UPLOADS if listener == DEFAULT_LISTENER else f"{UPLOADS}{listener}/"
     pages = target.client("s3").get_paginator("list_object_versions")

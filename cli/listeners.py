@@ -1,6 +1,7 @@
 """The state of each listener's polls: the login, rate limits, the last error."""
 
 from datetime import datetime
+from functools import cached_property
 
 from cli.errors import CommandError
 from cli.output import Document, Instant
@@ -37,9 +38,10 @@ class PollingState(Document):
 
 
 class Listeners:
-    """The listeners of a deployment and their stored state; each listener has a secret."""
+    """The listeners of a deployment, and what is stored of their polls."""
 
     def __init__(self, target: Target) -> None:
+        self._target = target
         self._prefix = target.output("ListenerSecretPrefix")
         self._secrets = target.client("secretsmanager")
         self._store = CredentialStore(self._secrets, self._prefix)
@@ -58,12 +60,11 @@ class Listeners:
         """Check that a listener is deployed.
 
         Raises:
-            CommandError: The listener is unknown; the message names the known ones.
+            CommandError: The listener is not; the message names the deployed ones.
         """
-        names = self.names
-        if listener not in names:
+        if listener not in self.names:
             raise CommandError(
-                f"there is no listener {listener}: use {' or '.join(names)}, "
+                f"there is no listener {listener}: use {' or '.join(self.names)}, "
                 f"or add another with `plays listener add {listener}`"
             )
 
@@ -83,14 +84,26 @@ class Listeners:
                 cleared = state.model_copy(update={"needs_login": None, "last_error": None})
                 self._states.save(listener, cleared)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The deployed listeners, sorted."""
+        function = self._target.client("lambda").get_function_configuration(
+            FunctionName=self._target.output("DeriveFunction")
+        )
+        names: str = function["Environment"]["Variables"]["LISTENERS"]
+        return sorted(names.split(","))
+
+    @cached_property
+    def removed(self) -> list[str]:
+        """The listeners whose secret is stored although they are not deployed any more, sorted.
+
+        A deployment keeps the secret. `plays listener remove` deletes it, after all else.
+        """
         pages = self._secrets.get_paginator("list_secrets").paginate(
             Filters=[{"Key": "name", "Values": [self._prefix]}]
         )
-        names = [secret["Name"] for page in pages for secret in page["SecretList"]]
-        return sorted(name.removeprefix(self._prefix) for name in names)
+        secrets = [secret["Name"] for page in pages for secret in page["SecretList"]]
+        return sorted({name.removeprefix(self._prefix) for name in secrets} - {*self.names})
 
     def remove(self, listener: str) -> None:
         """Delete the state of a listener's polls, then the login and its secret."""
@@ -143,12 +156,3 @@ def _trouble(login: Credentials | None, state: ListenerState) -> Trouble | None:
     if error is None or (login and error.at < login.authorized_at):
         return None
     return Trouble(kind=error.kind, message=error.message, at=error.at)
-
-
-def deployed_listeners(target: Target) -> list[str]:
-    """Return the listeners of the deployment; a removed one keeps a secret until it is deleted."""
-    function = target.client("lambda").get_function_configuration(
-        FunctionName=target.output("DeriveFunction")
-    )
-    names: str = function["Environment"]["Variables"]["LISTENERS"]
-    return sorted(names.split(","))

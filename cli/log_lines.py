@@ -19,7 +19,7 @@ _ENVELOPE = {
     *("errorMessage", "errorType"),
 }
 """The fields of every line; the rest are the facts of one."""
-_FRAME = re.compile(r"(START|END|REPORT|INIT_START) ")
+_FRAME = re.compile(r"(?:START|END|REPORT|INIT_START) (?:RequestId: (\S+))?")
 """What Lambda, or MiniStack in its place, writes around each invocation."""
 _TRACEBACK = "Traceback (most recent call last)"
 _TIMED_OUT = "Task timed out"
@@ -39,6 +39,8 @@ class LogLine(Document):
     facts: dict[str, Any] = Field(default_factory=dict)
     exception: str | None = None
     """The traceback, if there is one."""
+    request_id: str | None = None
+    """The invocation of the function, if the line belongs to one."""
 
     @property
     def is_failure(self) -> bool:
@@ -55,21 +57,25 @@ def function_lines(log: str, events: Iterable[tuple[datetime, str]]) -> Iterator
             MiniStack stores all at the end of an invocation, and a traceback line by line.
     """
     traceback: LogLine | None = None
+    request_id = None
     for at, text in events:
-        fields = _fields(text)
-        if fields is None and traceback and not _FRAME.match(text):
+        fields, frame = _fields(text), _FRAME.match(text)
+        if fields is None and traceback and not frame:
             traceback = _longer(traceback, text)
             continue
         if traceback:
             yield traceback
         traceback = None
-        if fields is not None:
+        if frame:
+            request_id = frame[1]
+        elif fields is not None:
             yield from _json_line(log, at, fields)
         elif text.startswith(_TRACEBACK):
-            traceback = LogLine(at=at, log=log, level="ERROR", message=text, exception=text)
-        elif text.strip() and not _FRAME.match(text):
+            traceback = LogLine(at=at, log=log, level="ERROR", message=text, exception=text,
+                                request_id=request_id)  # fmt: skip
+        elif text.strip():
             level = "ERROR" if _TIMED_OUT in text else "INFO"
-            yield LogLine(at=at, log=log, level=level, message=text.strip())
+            yield LogLine(at=at, log=log, level=level, message=text.strip(), request_id=request_id)
     if traceback:
         yield traceback
 
@@ -101,8 +107,10 @@ def _invocation(log: str, at: datetime, fields: dict[str, Any]) -> Iterator[LogL
     status = record.get("status", "success")
     if fields["type"] == "platform.report" and status != "success":
         message = f"Lambda ended the function: {record.get('errorType') or status}"
-        facts = record.get("metrics") or {}
-        yield LogLine(at=at, log=log, level="ERROR", message=message, facts=facts)
+        facts, request_id = record.get("metrics") or {}, record.get("requestId")
+        yield LogLine(
+            at=at, log=log, level="ERROR", message=message, facts=facts, request_id=request_id
+        )
 
 
 def _own_line(log: str, at: datetime, fields: dict[str, Any]) -> LogLine:
@@ -118,6 +126,7 @@ def _own_line(log: str, at: datetime, fields: dict[str, Any]) -> LogLine:
         message=str(fields.get("message") or fields.get("errorMessage") or ""),
         facts={name: value for name, value in fields.items() if name not in _ENVELOPE},
         exception=stack.strip() or None,
+        request_id=fields.get("function_request_id") or fields.get("requestId"),
     )
 
 

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from cli.commands import dlq, listener, local, uploads
@@ -22,16 +21,17 @@ from cli.commands.report import report
 from cli.commands.sql import sql
 from cli.commands.status import status
 from cli.commands.upload import upload
-from cli.errors import CommandError, StoppedError, explain
-from cli.output import printable
+from cli.errors import BadResultError, CommandError, StoppedError, as_command_error
+from cli.output import Failure, emit, show_failure
 from cli.target import TargetName, choose
 from infra.local.state import local_home
-from shared.errors import HistoryError
 from shared.faults import in_plain_words
 
 DISTRIBUTION = "listening-history"
 STACK = "SpotifyPipeline"
 POSTGRES_PORT = 5432
+AS_JSON = "cli.as_json"
+"""Key in the context's `meta`: whether the command prints JSON, errors included."""
 
 
 class OneLineErrors(TyperGroup):
@@ -45,46 +45,48 @@ class OneLineErrors(TyperGroup):
             if isinstance(option, TyperOption) and not option.is_flag
         )
         names = {name for option in with_value for name in option.opts}
-        with _plain_words():
+        ctx.meta[AS_JSON] = "--json" in args[: _end_of_options(args)]
+        with _usage_errors(as_json=ctx.meta[AS_JSON]):
             return super().parse_args(ctx, _options_first(args, names))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
 
         Raises:
-            typer.Exit: With 1 if the command failed, with 130 after Ctrl-C.
+            typer.Exit: With the exit code of the error, such as 1, or 130 after Ctrl-C.
         """
+        as_json = ctx.meta[AS_JSON]
         try:
-            with _plain_words():
+            with (
+                as_command_error(is_aws=ctx.params["target"] == "aws"),
+                _usage_errors(as_json=as_json),
+            ):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise _failure(StoppedError("stopped")) from None
-        except HistoryError as error:
-            raise _failure(error) from None
-        except (BotoCoreError, ClientError) as error:
-            line = explain(error, is_aws=ctx.params["target"] == "aws")
-            raise _failure(CommandError(line)) from None
-        except OSError as error:
-            # An error without a file name is a bug, or a closed pipe, which typer handles quietly.
-            if error.filename is None:
-                raise
-            line = f"{error.filename} cannot be used: {error.strerror}"
-            raise _failure(CommandError(line)) from None
+            raise _failure(StoppedError("stopped"), as_json=as_json) from None
+        except CommandError as error:
+            raise _failure(error, as_json=as_json) from None
 
 
 @contextmanager
-def _plain_words() -> Iterator[None]:
-    """Remove the validation library's own words from the error message about a refused value."""
+def _usage_errors(*, as_json: bool) -> Iterator[None]:
+    """Explain a usage error without the validation library's own words, with --json on stdout too.
+
+    Click then prints it to stderr.
+    """
     try:
         yield
-    except typer.BadParameter as error:
-        error.message = in_plain_words(error.message)
+    except typer.TyperException as error:
+        if isinstance(error, typer.BadParameter):
+            error.message = in_plain_words(error.message)
+        if as_json:
+            emit(Failure(error=error.format_message()))
         raise
 
 
 def _options_first(args: list[str], names: set[str]) -> list[str]:
     """Move the options `names` and their values to the front, except those that follow `--`."""
-    end = args.index("--") if "--" in args else len(args)
+    end = _end_of_options(args)
     ahead: list[str] = []
     others: list[str] = []
     words = iter(args[:end])
@@ -96,16 +98,21 @@ def _options_first(args: list[str], names: set[str]) -> list[str]:
     return [*ahead, *others, *args[end:]]
 
 
+def _end_of_options(args: list[str]) -> int:
+    return args.index("--") if "--" in args else len(args)
+
+
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag
     if wanted:
         typer.echo(f"plays {metadata.version(DISTRIBUTION)}")
         raise typer.Exit
 
 
-def _failure(error: HistoryError) -> typer.Exit:
-    line = printable(" ".join(str(error).split()))
-    typer.echo(f"plays: {line}", err=True)
-    return typer.Exit(error.exit_code if isinstance(error, CommandError) else 1)
+def _failure(error: CommandError, *, as_json: bool) -> typer.Exit:
+    # A command that was stopped, or that has printed its result, prints no further document.
+    is_quiet = isinstance(error, StoppedError | BadResultError)
+    show_failure(str(error), as_json=as_json and not is_quiet)
+    return typer.Exit(error.exit_code)
 
 
 # Typer adds the Python type of an argument, such as `<list[Path]>`, which says nothing to a person.

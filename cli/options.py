@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+import re
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -43,6 +45,15 @@ TimeoutOption = Annotated[
 ]
 
 DEFAULT_TIMEOUT_S = 900.0
+
+
+def age(text: str) -> timedelta:
+    """Read an age such as `90s`, `10m`, `3h` or `7d`; a parser of options."""
+    found = re.fullmatch(r"(\d{1,5})([smhd])", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is not an age: write for example 90s, 10m, 3h or 7d")
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    return timedelta(**{units[found[2]]: int(found[1])})
 
 
 def target_of(context: typer.Context) -> Target:

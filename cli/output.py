@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
+import typer
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 from rich.console import Console
 from rich.progress import (
@@ -53,9 +54,24 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Failure(Document):
+    """Why a command failed; with --json it takes the place of the command's document."""
+
+    error: str
+
+
 def emit(document: Document) -> None:
     """Print one JSON document to stdout; escaping does not change its meaning."""
     sys.stdout.write(printable(document.model_dump_json(indent=2)) + "\n")
+
+
+def show_failure(message: str, *, as_json: bool) -> None:
+    """Print why a command failed: one line on stderr, and with --json a document on stdout."""
+    line = printable(" ".join(message.split()))
+    if as_json:
+        # One line, because `plays logs --follow` prints one document per line.
+        typer.echo(Failure(error=line).model_dump_json())
+    typer.echo(f"plays: {line}", err=True)
 
 
 class _SafeTable(Table):

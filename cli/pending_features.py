@@ -20,6 +20,11 @@ class PendingFeatures(Document):
     due_at: Instant | None
     """When features of the first of these tracks are asked for again; None if no track waits."""
 
+    @property
+    def source_failed(self) -> int:
+        """Tracks of which no source has said anything, because it failed or could not be asked."""
+        return self.tracks - self.unknown_to_sources
+
 
 def pending_features(target: Target) -> PendingFeatures:
     """Count the tracks that wait for features."""
@@ -38,6 +43,13 @@ def pending_tracks(target: Target) -> list[str]:
     due = DueTracks(target.client("dynamodb"), target.output("TrackCacheTable"))
     _, total = due.read(FAR_FUTURE, 0)
     return due.read(FAR_FUTURE, total)[0]
+
+
+def failed_tracks(target: Target, pending: PendingFeatures, most: int) -> list[str]:
+    """Return the URIs of some tracks whose source failed."""
+    due = DueTracks(target.client("dynamodb"), target.output("TrackCacheTable"))
+    # They come first.
+    return due.read(FAR_FUTURE, min(pending.source_failed, most))[0]
 
 
 def _count(dynamodb: Any, table: str, misses: int) -> tuple[int, datetime | None]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.errors import CommandError
-from cli.output import Document
+from cli.output import Document, Instant
 from cli.target import Target
 
 AGE_WINDOW = timedelta(minutes=15)
@@ -23,6 +23,10 @@ class QueueDepth(Document):
     """None if the queue is empty or no figure is known yet."""
     retried_within_s: int | None = None
     """Visibility timeout: a message in flight is processed now, or tried again within this time."""
+    awaiting_retry: int | None = None
+    """Messages in flight whose last attempt failed; None in AWS, because SQS does not say."""
+    next_retry_at: Instant | None = None
+    """When the first of those is tried again; None if there are none."""
 
     @property
     def total(self) -> int:
@@ -70,23 +74,20 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
     """Find a pair by the name of either queue, with or without the deployment's prefix.
 
     Raises:
-        CommandError: The queue does not exist, or it holds failed polls, which cannot be replayed.
+        CommandError: The queue does not exist.
     """
     known = {name: pair for pair in pairs for name in _names(pair)}
     if wanted not in known:
-        names = ", ".join(sorted({pair.name for pair in known.values() if pair.source_url}))
+        names = ", ".join(sorted({pair.name for pair in known.values()}))
         raise CommandError(f"no queue {wanted!r} has a dead-letter queue: use one of {names}")
-    if known[wanted].source_url is None:
-        raise CommandError(
-            f"{wanted} cannot be replayed, and need not be: the next poll fetches the same plays"
-        )
     return known[wanted]
 
 
 def depth(sqs: Any, url: str) -> QueueDepth:
     """Count the messages of one queue; delayed ones count as in flight.
 
-    Only queues of the local cloud have the age of the oldest message; in AWS, CloudWatch has it.
+    Only queues of the local cloud have the age of the oldest message (in AWS, CloudWatch has it)
+    and know which messages await a retry.
     """
     counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return QueueDepth(
@@ -95,6 +96,8 @@ def depth(sqs: Any, url: str) -> QueueDepth:
         + int(counted.get("ApproximateNumberOfMessagesDelayed", 0)),
         oldest_age_s=counted.get("ApproximateAgeOfOldestMessage"),
         retried_within_s=int(counted["VisibilityTimeout"]),
+        awaiting_retry=counted.get("NumberOfMessagesAwaitingRetry"),
+        next_retry_at=counted.get("NextRetryTimestamp"),
     )
 
 

@@ -51,6 +51,12 @@ FROM (
 ) AS counted (position, name, number)
 ORDER BY position
 
+-- first_load --
+-- Features are asked for before a play is loaded.
+SELECT min(loaded_at)
+FROM listening_history
+WHERE track_uri = ANY(CAST(:tracks AS text[]))
+
 -- last_poll --
 SELECT listener, polled_at, returned, new
 FROM poll
@@ -70,7 +76,7 @@ WHERE number <= CASE WHEN is_open THEN 1000 ELSE 10 END
 ORDER BY is_open DESC, started_at DESC
 
 -- open_gaps --
-SELECT count(*) FROM reporting.open_gap
+SELECT listener, count(*) FROM reporting.open_gap GROUP BY listener
 
 -- coverage --
 -- Days of UTC; of today, the part that has passed.

@@ -21,7 +21,8 @@ from cli import aws
 from cli.errors import CommandError
 from cli.queries_function import QueriesFunction
 from infra.local.aws import LOCAL, session
-from infra.local.state import FILE, CloudState
+from infra.local.pidfile import holder
+from infra.local.state import FILE, SUPERVISOR, CloudState
 from shared.aws import error_code
 from shared.errors import DatabaseAwayError
 from shared.postgres import Address, Database
@@ -86,6 +87,11 @@ class Target:
             )
         return self.outputs[key]
 
+    @property
+    def deployment(self) -> str:
+        """The name of the deployment, with which fixed names and the secrets' prefix begin."""
+        return self.output("ListenerSecretPrefix").split("/")[0]
+
     def call(self, name: str, event: dict[str, Any]) -> bytes:
         """Invoke a function of the stack and return its answer, which is JSON.
 
@@ -145,7 +151,7 @@ class Target:
             return Database.connect(self.address)
         except DatabaseAwayError as error:
             advice = (
-                f"see the local cloud's logs in {self.state.log_dir}"
+                "`plays logs postgres` says why"
                 if self.state
                 else "check that the port of --database-host is still forwarded"
             )
@@ -189,7 +195,7 @@ class Target:
 
 
 def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, home: Path) -> Target:
-    """Return the target: by default the local cloud if it is running, else AWS.
+    """Return the target: by default the local cloud if it is running or starting, else AWS.
 
     Args:
         name: The target that the person chose; None for the default.
@@ -199,9 +205,10 @@ def choose(name: TargetName | None, stack: str, via: tuple[str, int] | None, hom
 
     Raises:
         CommandError: `via` is given for a local cloud, which needs none.
-        LocalCloudError: The local cloud is chosen, but none is running.
+        LocalCloudError: The local cloud is chosen, but none is running, or it is not ready.
     """
-    if name == "aws" or (name is None and not (home / FILE).exists()):
+    is_local = (home / FILE).exists() or holder(home / SUPERVISOR) is not None
+    if name == "aws" or (name is None and not is_local):
         return Target("aws", stack, aws.session(), via=via)
     state = CloudState.load(home)
     if via:

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cli.errors import CommandError
+from cli.errors import BadResultError, CommandError
 from cli.output import note
 from services.collector.backfill.zip_files import is_history, is_zip
 from shared.archive import DEFAULT_LISTENER, UPLOAD_SUFFIXES, upload_key
@@ -41,15 +41,23 @@ def find_files(paths: Iterable[Path]) -> tuple[list[Path], tuple[FileProblem, ..
             else:
                 files.append(file)
         if len(files) == before:
-            damaged = [
-                f"{each.file}: {each.reason}" for each in left_out if each.reason != NO_HISTORY
-            ]
+            require_readable(left_out)
             raise CommandError(
-                "; ".join(damaged)
-                or f"there is no streaming history in {path}: pass the folder of the files that "
+                f"there is no streaming history in {path}: pass the folder of the files that "
                 "Spotify sent you, such as Streaming_History_Audio_2024_1.json, or their zip"
             )
     return files, tuple(left_out)
+
+
+def require_readable(left_out: Iterable[FileProblem]) -> None:
+    """Check that what a folder's upload left out is no history.
+
+    Raises:
+        BadResultError: Some of it is damaged; the message names each file and the reason.
+    """
+    damaged = [f"{each.file}: {each.reason}" for each in left_out if each.reason != NO_HISTORY]
+    if damaged:
+        raise BadResultError(f"not uploaded: {'; '.join(damaged)}")
 
 
 def note_left_out(left_out: Sequence[FileProblem]) -> None:

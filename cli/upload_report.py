@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cli.errors import CommandError
+from cli.errors import BadResultError
 from cli.local_time import local
 from cli.output import Document, Instant, show, table
 from cli.statements import STATEMENTS, as_document
@@ -132,8 +132,8 @@ def require_success(summary: UploadSummary) -> None:
     alone.
 
     Raises:
-        CommandError: The rows of a file do not add up, nothing in it could be read, or no file has
-            any play.
+        BadResultError: The rows of a file do not add up, nothing in it could be read, or no file
+            has any play.
     """
     faults = [fault for upload in summary.uploads if (fault := _fault(upload))]
     reports = _reports(summary.uploads)
@@ -142,7 +142,7 @@ def require_success(summary: UploadSummary) -> None:
         files = ", ".join(upload.file for upload in summary.uploads)
         faults = [f"no play of a track is in {files}{skipped}"]
     if faults:
-        raise CommandError("; ".join(faults))
+        raise BadResultError("; ".join(faults))
 
 
 def show_summary(summary: UploadSummary) -> None:

@@ -4,7 +4,7 @@ An upload that loads is in the archive alone until the loader stores its report.
 object was deleted is known by its report alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from cli.output import Document, Instant
 from cli.queues import depth, name_of, queue_pairs
 from cli.statements import STATEMENTS, as_document
 from cli.target import Target
+from cli.upload_dismissal import is_dismissed
 from cli.upload_report import complaints
 from shared.archive import UPLOADS, listener_of, upload_origin
 from shared.models import FileProblem
@@ -25,6 +26,7 @@ RECENT = timedelta(days=7)
 UploadState = Literal["waiting", "loading", "stuck", "loaded", "partly loaded", "failed"]
 """Not read yet; being loaded; no longer; all of it is rows; some of it could not be read; no play
 of it could be read."""
+IN_TROUBLE = ("stuck", "partly loaded", "failed")
 
 
 class UploadRecord(Document):
@@ -60,7 +62,8 @@ class UploadEntry(Document):
     """One upload; `number` counts from 1, the oldest.
 
     `plays_loaded` of `plays` are rows; `plays` is None until the file is read. `reasons` say what
-    could not be read, or why the upload is stuck.
+    could not be read, or why the upload is stuck. `dismissed`: it is in trouble, but a person has
+    dismissed it, or deleted its file.
     """
 
     number: int
@@ -75,6 +78,7 @@ class UploadEntry(Document):
     plays_loaded: int
     plays: int | None
     reasons: tuple[str, ...]
+    dismissed: bool = False
 
 
 class UploadProblem(Document):
@@ -115,15 +119,24 @@ def fetch_uploads(target: Target, database: Reader) -> list[UploadEntry]:
     why_stuck = None
     if any(_is_quiet(upload, now) for upload in uploads):
         why_stuck = _why_stuck(target)
-    return [
+    entries = (
         _entry(number, upload, why_stuck if _is_quiet(upload, now) else None)
         for number, upload in enumerate(uploads, start=1)
-    ]
+    )
+    return [_with_dismissal(target, entry) for entry in entries]
 
 
-def uploads_in_trouble(target: Target, database: Reader) -> UploadsInTrouble:
-    """Count the uploads that need a person, or load, and find the newest problem."""
-    return find_trouble(fetch_uploads(target, database), datetime.now(UTC))
+def uploads_in_trouble(
+    target: Target, database: Reader, removed: Collection[str]
+) -> UploadsInTrouble:
+    """Count the uploads that need a person, or load, and find the newest problem.
+
+    Those of removed listeners need nobody.
+    """
+    uploads = fetch_uploads(target, database)
+    return find_trouble(
+        (each for each in uploads if each.listener not in removed), datetime.now(UTC)
+    )
 
 
 def find_trouble(uploads: Iterable[UploadEntry], now: datetime) -> UploadsInTrouble:
@@ -133,10 +146,11 @@ def find_trouble(uploads: Iterable[UploadEntry], now: datetime) -> UploadsInTrou
     for each in uploads:
         progress += each.state in ("waiting", "loading")
         is_faulty = each.state == "failed" or each.unread_files > 0
-        if each.state == "stuck" or (is_faulty and now - each.uploaded_at < RECENT):
-            open_[each.key] = each
-        elif not is_faulty:
+        is_recent = now - each.uploaded_at < RECENT
+        if each.dismissed or not (each.state == "stuck" or is_faulty):
             open_.pop(each.key, None)
+        elif each.state == "stuck" or is_recent:
+            open_[each.key] = each
     states = [each.state for each in open_.values()]
     newest = max(open_.values(), key=lambda each: each.number, default=None)
     return UploadsInTrouble(
@@ -193,7 +207,7 @@ def _why_stuck(target: Target) -> str | None:
         return "no queue holds any of it: upload the file again, which adds no play twice"
     names = " and ".join(name_of(pair.dead_letter_url) for pair in dead)
     replays = " and ".join(f"`plays dlq replay {pair.name}`" for pair in dead)
-    return f"dead letters are in {names}: `plays logs --errors` says why; mend it, then {replays}"
+    return f"dead letters are in {names}: `plays dlq list` says why; mend it, then {replays}"
 
 
 def _entry(number: int, upload: StoredUpload, why_stuck: str | None) -> UploadEntry:
@@ -219,6 +233,13 @@ def _entry(number: int, upload: StoredUpload, why_stuck: str | None) -> UploadEn
         reasons=tuple(reasons),
         **_fields(upload, UploadEntry),
     )
+
+
+def _with_dismissal(target: Target, entry: UploadEntry) -> UploadEntry:
+    if entry.state not in IN_TROUBLE:
+        return entry
+    dismissed = entry.size_bytes is None or is_dismissed(target, entry.key, entry.origin)
+    return entry.model_copy(update={"dismissed": dismissed})
 
 
 def _state(record: UploadRecord | None, *, has_complaints: bool) -> UploadState:

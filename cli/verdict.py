@@ -54,6 +54,12 @@ def _problems(found: Status, now: datetime) -> Iterator[Problem]:
     yield from _of_postgres(found)
     for listener in found.token_days_left:
         yield from _of_listener(found, listener, now)
+    for listener in found.removed_listeners:
+        yield _warning(
+            f"{listener} is not a listener any more, but some of their plays, files or login is "
+            "still stored.",
+            f"plays listener remove {listener}",
+        )
     yield from _of_queues(found)
     yield from _of_uploads(found)
     yield from _of_gaps(found)
@@ -63,12 +69,16 @@ def _problems(found: Status, now: datetime) -> Iterator[Problem]:
 
 def _of_postgres(found: Status) -> Iterator[Problem]:
     if found.postgres_error:
-        logs = "plays logs postgres" if found.target == "local" else "docs/operate.md, The host"
-        yield _critical(f"{found.postgres_error}. New plays wait in the queues.", logs)
+        # The local cloud starts a Postgres that ended again; one that hangs must be stopped.
+        restart = "wait a minute, or restart it: plays local down, then make run"
+        following = restart if found.target == "local" else "docs/operate.md, The host"
+        yield _critical(f"{found.postgres_error}. New plays wait in the queues.", following)
 
 
 def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Problem]:
     login, who = f"plays login --listener {listener}", f"listener {listener}"
+    # The simulated Spotify refuses only because a scenario of it is on.
+    normal = "plays local scenario normal" if found.simulated else None
     days, refused = found.token_days_left[listener], found.needs_login_since[listener]
     error, blocked = found.last_error[listener], found.blocked_until[listener]
     answered = found.answered_at[listener]
@@ -77,22 +87,22 @@ def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Proble
         return
     if refused:
         since = f"Spotify has refused the login of {who} since {local(refused)}"
-        yield _critical(f"{since}, so no new play is collected.", login)
+        yield _critical(f"{since}, so no new play is collected.", normal or login)
     elif days <= LAST_DAYS:
         left = f"expires in {length(days * 86_400)}" if days else "has less than a day left"
         yield _warning(f"The login of {who} {left}.", login)
     if error and error.kind == "forbidden":
         yield _critical(
             f"Spotify forbids the app or the account of {who}: {error.message}",
-            "docs/operate.md, SpotifyForbids",
+            normal or "docs/operate.md, SpotifyForbids",
         )
     elif blocked:
         yield _warning(
             f"Spotify has rate-limited the app of {who} until {local(blocked)}. "
             "Polls continue after that.",
-            "docs/operate.md, A long rate limit",
+            normal or "docs/operate.md, A long rate limit",
         )
-    elif answered and now - answered > STALE and not refused:
+    elif answered and now - answered > STALE and found.polls_scheduled and not refused:
         why = f": {error.message}" if error else "."
         yield _critical(
             f"Spotify has answered no poll for {who} since {local(answered)}{why}",
@@ -110,8 +120,14 @@ def _of_listener(found: Status, listener: str, now: datetime) -> Iterator[Proble
 
 def _of_queues(found: Status) -> Iterator[Problem]:
     if found.dead_letters:
+        replays = [
+            f"`plays dlq replay {name.removesuffix('-dlq')}`"
+            for name, depth in found.queues.items()
+            if name.endswith("-dlq") and depth.total
+        ]
         yield _critical(
-            f"{_number(found.dead_letters, 'dead letter')}: their plays or uploads are not loaded.",
+            f"{_number(found.dead_letters, 'dead letter')}: their plays or uploads are not loaded. "
+            f"Mend the cause, then {' and '.join(replays)}.",
             "plays dlq list",
         )
     for name, depth in found.queues.items():
@@ -153,9 +169,16 @@ def _of_gaps(found: Status) -> Iterator[Problem]:
 
 
 def _of_features(found: Status, now: datetime) -> Iterator[Problem]:
-    waiting = found.pending_features
+    waiting, since = found.pending_features, found.features_failing_since
     # The pipeline asks every hour; two missed hours are no coincidence.
-    if waiting and waiting.due_at and now - waiting.due_at > 2 * STALE:
+    if since and now - since > 2 * STALE:
+        tracks = _number(waiting.source_failed, "track")
+        yield _warning(
+            f"The source of audio features has failed for {tracks} since {local(since)}. Their "
+            "plays are loaded.",
+            "plays heal",
+        )
+    elif waiting.due_at and now - waiting.due_at > 2 * STALE:
         yield _warning(
             f"{_number(waiting.tracks, 'track')} wait for audio features, the first one since "
             f"{local(waiting.due_at)}.",

@@ -95,7 +95,10 @@ class Waiting:
         self._next_check = 0
         names = ", ".join(name_of(pair.dead_letter_url) for pair in grown)
         replays = " and ".join(f"`plays dlq replay {pair.name}`" for pair in grown)
-        return f"messages failed and are dead letters in {names}: fix the cause, then {replays}"
+        return (
+            f"messages failed and are dead letters in {names}: `plays dlq list` says why; fix the "
+            f"cause, then {replays}"
+        )
 
     def _dead(self, pair: QueuePair) -> int:
         return depth(self._sqs, pair.dead_letter_url).total

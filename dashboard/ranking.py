@@ -19,4 +19,9 @@ WANTED = {
 def ranked(view: View, kind: str, most: int, search: str = "") -> list[Row]:
     """Return the top items of the period, with their rank in the previous period."""
     wanted = WANTED["search" if search else "top"].format(**KINDS[kind])
-    return view.ask.rows("top.ranked", {**KINDS[kind], "wanted": wanted}, most=most, search=search)
+    rows = view.ask.rows("top.ranked", {**KINDS[kind], "wanted": wanted}, most=most, search=search)
+    if not view.before or not rows:
+        return [row | {"rank_before": None, "items_before": None} for row in rows]
+    ids = [row["id"] for row in rows]
+    before = {row["id"]: row for row in view.ask.rows("top.ranks_before", KINDS[kind], ids=ids)}
+    return [row | before[row["id"]] for row in rows]

@@ -3,6 +3,7 @@
 `history/<listener>/<file>`                            uploads
 `polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers with new, moved or unreadable plays
 `quarantine/<listener>/<origin>.jsonl`                 rows that could not be read, with the reason
+`dead-letters/<listener>/<queue>/<yyyy>/<mm>/<dd>/<id>.json` messages that `plays dlq purge` kept
 """
 
 import gzip
@@ -18,6 +19,8 @@ from shared.models import iso
 DEFAULT_LISTENER = "me"
 UPLOADS = "history/"
 """The folder of the uploads."""
+DEAD_LETTERS = "dead-letters/"
+"""The folder of deleted dead letters."""
 UPLOAD_SUFFIXES = (".json", ".zip")
 """The suffixes of readable uploads, in lower case; other files are reported but not read."""
 KEY_BYTES = 1_024
@@ -39,6 +42,12 @@ def quarantine_key(listener: str, origin: str) -> str:
     if len(key.encode()) > KEY_BYTES:
         return quarantine_key(listener, hashlib.sha256(origin.encode()).hexdigest())
     return key
+
+
+def dead_letter_key(listener: str | None, queue: str, sent_at: datetime, message_id: str) -> str:
+    """Return the key of a deleted dead letter; `_unknown` is no valid name of a listener."""
+    day = f"{sent_at.astimezone(UTC):%Y/%m/%d}"
+    return f"{DEAD_LETTERS}{listener or '_unknown'}/{queue}/{day}/{message_id}.json"
 
 
 def upload_key(listener: str, name: str) -> str:

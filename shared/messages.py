@@ -21,13 +21,18 @@ M = TypeVar("M", bound=Message)
 def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], list[str]]:
     """Validate the messages; return the valid ones by id, and the ids of the others.
 
+    Log the ids first: `plays dlq` finds the reason of a dead letter in the lines of the invocation
+    that received it, also if that ran out of time.
+
     Args:
         event: The event that Lambda passes to a consumer of SQS.
         model: The model of a message body.
     """
     readable: dict[str, M] = {}
     poisoned = []
-    for record in SQSEvent(event).records:
+    records = list(SQSEvent(event).records)
+    log_received(*(record.message_id for record in records))
+    for record in records:
         try:
             readable[record.message_id] = model.model_validate_json(record.body)
         except ValidationError as error:
@@ -36,6 +41,11 @@ def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], 
             facts = {"id": record.message_id, "model": model.__name__, "faults": faults}
             logger.error("message does not fit its model", extra=facts)
     return readable, poisoned
+
+
+def log_received(*message_ids: str) -> None:
+    """Log the ids of the messages that this invocation processes."""
+    logger.info("messages received", extra={"message_ids": message_ids})
 
 
 def report_failures(message_ids: Sequence[str]) -> PartialItemFailureResponse:

@@ -7,7 +7,7 @@ from cli.options import JsonOption
 from cli.output import Document, emit, show
 from infra.local.state import CloudState, local_home
 
-UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
+UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
 """What a shell may hold for a real account, and what would win over the exports."""
 
 

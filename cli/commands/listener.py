@@ -8,11 +8,10 @@ import typer
 from cli.commands.derive import AFTER_CTRL_C, derive_all
 from cli.confirm import YesOption, confirm_by_name
 from cli.errors import CommandError, interruptible
-from cli.listener_removal import Holdings, count_holdings, remove
-from cli.listeners import Listeners, deployed_listeners
+from cli.listener_removal import Holdings, count_holdings, remove, resumable
+from cli.listeners import Listeners
 from cli.options import JsonOption, ListenerArgument, target_of
 from cli.output import Document, emit, note, show, table
-from cli.simulated_plays import forget_simulated
 from cli.target import Target
 from infra.local import cloud
 from infra.local.state import local_home
@@ -61,13 +60,17 @@ def add(context: typer.Context, name: ListenerArgument, *, as_json: JsonOption =
     """Add a listener.
 
     The local cloud restarts with the new listener, in about a minute. On AWS listeners are
-    part of the deployment: the command says what to change and run.
+    part of the deployment: the command says what to change and run. If something is still stored
+    of a listener who was removed, the local cloud keeps it, the login included.
     """
     target = target_of(context)
-    names = deployed_listeners(target)
-    if name in names:
+    listeners = Listeners(target)
+    if name in listeners.names:
         raise CommandError(f"{name} is a listener already: see `plays listener list`")
-    _deploy(target, [*names, name], then=f"`plays login --listener {name}`")
+    if name in listeners.removed and not target.state:
+        raise CommandError(_secret_exists(target, name))
+    with interruptible("the restart goes on: `plays listener list` shows the listeners after it"):
+        _deploy(target, [*listeners.names, name], then=f"`plays login --listener {name}`")
     (setting,) = [each for each in _settings(target_of(context)) if each.listener == name]
     emit(setting) if as_json else show(
         f"{name} is a listener now. `plays upload FILE --listener {name}` loads their past, and "
@@ -86,27 +89,28 @@ def remove_(
     """Delete a listener and all that is stored of them.
 
     Plays, uploads, poll answers, gaps, the login and the state of the polls go. You see their
-    numbers, and type the name to agree. Nothing brings it back, except the
-    files that you still have. Features of tracks stay, because they are about no person. The local
-    cloud restarts without the listener first, in about a minute; on AWS you take the listener
-    out of the deployment first, as the command says.
+    numbers, and type the name to agree. Nothing brings it back, except the files that you still
+    have. Features of tracks stay, because they are about no person. The local cloud restarts
+    without the listener first, in about a minute; on AWS you take the listener out of the
+    deployment first, as the command says. If a removal stops half-way, run it again.
     """
     target = target_of(context)
-    Listeners(target).require(name)
-    deployed = deployed_listeners(target)
-    others = [each for each in deployed if each != name]
+    listeners = Listeners(target)
+    if name not in listeners.removed:
+        listeners.require(name)
+    others = [each for each in listeners.names if each != name]
     if not others:
         raise CommandError(f"{name} is the only listener: `plays listener add` another one first")
-    if name in deployed and not target.state:
+    is_deployed = name in listeners.names
+    if is_deployed and not target.state:
         _deploy(target, others, then=f"`plays listener remove {name}` again")
     holdings = count_holdings(target, name)
     confirm_by_name(_consequence(holdings), name, yes=yes)
-    with interruptible(f"`plays listener remove {name}` again deletes what is left"):
-        if name in deployed:
+    if is_deployed:
+        with resumable(name):
             _deploy(target, others, then="")
             target = target_of(context)
-        remove(target, name)
-        forget_simulated(target, name)
+    remove(target, name)
     emit(holdings) if as_json else show(f"all that was stored of {name} is deleted")
 
 
@@ -159,6 +163,15 @@ def _deploy(target: Target, listeners: list[str], *, then: str) -> None:
         )
     note("restarting the local cloud with its new listeners, about a minute ...")
     cloud.change_listeners(local_home(), listeners)
+
+
+def _secret_exists(target: Target, name: str) -> str:
+    secret = f"{target.output('ListenerSecretPrefix')}{name}"
+    return (
+        f"{name} was a listener, whose secret is still stored, and a deployment cannot create it "
+        f"again: delete everything with `plays listener remove {name}`, or the login alone with "
+        f"`aws secretsmanager delete-secret --secret-id {secret} --force-delete-without-recovery`"
+    )
 
 
 def _consequence(holdings: Holdings) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from cli.confirm import YesOption
 from cli.errors import CommandError, StoppedError, interruptible
+from cli.listeners import Listeners
 from cli.login.browser_consent import show_consent_page, wait_for_code
 from cli.login.callback_server import CallbackServer
 from cli.login.developer_app import SECRET_VARIABLE, DeveloperApp, find_app
@@ -105,10 +106,10 @@ def login(
     unchanged = "no login was stored, and nothing was changed"
     with CallbackServer(port, request.read) as server, interruptible(unchanged):
         target = target_of(context)
+        Listeners(target).require(listener)
         switches = must_switch(target, simulated=simulated, start_over=start_over)
         urls = urls_after_switch(target.state) if switches and target.state else polled_urls(target)
         services = LoginServices.of(target, urls)
-        services.store.require(listener)
         if simulated:
             confirm_poll(target, listener, yes=yes)
         # A login stored before the switch is one at the simulator, so it is of no use.

@@ -1,28 +1,23 @@
 """`plays logs`: what the functions, and the local Postgres, have written."""
 
 import json
-import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from shutil import copyfileobj
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
 
 from cli.function_logs import Follower, logs_of
 from cli.log_lines import LogLine
-from cli.options import JsonOption, target_of
-from cli.output import Document, emit, note, show
+from cli.options import JsonOption, age, target_of
+from cli.output import note, printable, show
 
 FOLLOW_S = 2
 """Seconds between two looks."""
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class LogLines(Document):
-    """The lines of one or all logs, the oldest first."""
-
-    lines: tuple[LogLine, ...]
 
 
 def logs(
@@ -47,33 +42,24 @@ def logs(
 ) -> None:
     """Show the logs of the functions and of the local Postgres, the oldest line first.
 
-    With --follow, --json prints one JSON object per line.
+    --json prints an object with the list `lines`; with --follow, one object per line.
 
     \b
     plays logs --errors --since 1d
     plays logs loader --follow
     """  # noqa: D301 - click reads the control character as: keep these lines
-    start = datetime.now(UTC) - _age(since)
+    start = datetime.now(UTC) - age(since)
     follower = Follower(logs_of(target_of(context), function), start)
-    lines = [line for line in follower.news() if line.is_failure or not errors]
+    lines = (line for line in follower.news() if line.is_failure or not errors)
     if as_json and not follow:
-        emit(LogLines(lines=tuple(lines)))
+        _emit(lines)
         return
-    _print(lines, as_json=as_json)
+    printed = _print(lines, as_json=as_json)
     if follow:
         _print(_news(follower, errors=errors), as_json=as_json)
-    elif not lines:
+    elif not printed:
         what = "errors" if errors else "lines"
         note(f"no {what} in the last {since}: --since looks back further")
-
-
-def _age(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,5})([smhd])", text)
-    if not found:
-        raise typer.BadParameter(
-            f"{text!r} is not an age: write for example 90s, 10m, 3h or 7d", param_hint="--since"
-        )
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def _news(follower: Follower, *, errors: bool) -> Iterator[LogLine]:
@@ -82,12 +68,28 @@ def _news(follower: Follower, *, errors: bool) -> Iterator[LogLine]:
         yield from (line for line in follower.news() if line.is_failure or not errors)
 
 
-def _print(lines: Iterable[LogLine], *, as_json: bool) -> None:
+def _emit(lines: Iterable[LogLine]) -> None:
+    """Print one JSON document.
+
+    It is written to a temporary file first: days of logs do not fit into memory, and if a log
+    cannot be read to its end, stdout holds no half a document.
+    """
+    with TemporaryFile("w+", encoding="utf-8") as file:
+        file.write('{"lines": [')
+        for number, line in enumerate(lines):
+            file.write(f"{',' if number else ''}\n{printable(line.model_dump_json())}")
+        file.write("]}\n")
+        file.seek(0)
+        copyfileobj(file, sys.stdout)
+
+
+def _print(lines: Iterable[LogLine], *, as_json: bool) -> int:
+    """Print lines, and return their number."""
+    printed = 0
     for line in lines:
-        if as_json:
-            typer.echo(line.model_dump_json())
-        else:
-            show(text_of(line))
+        typer.echo(printable(line.model_dump_json())) if as_json else show(text_of(line))
+        printed += 1
+    return printed
 
 
 def text_of(line: LogLine) -> str:

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from cli.deployment_status import Coverage, Status, gather_status
-from cli.errors import interruptible
+from cli.errors import CommandError, as_command_error, interruptible
 from cli.local_time import ago, length, local
 from cli.options import JsonOption, target_of
-from cli.output import emit, facts, show, table
+from cli.output import emit, facts, show, show_failure, table
+from cli.target import Target
 from cli.verdict import Judgement, judge
 
 DAY_S = 86_400.0
@@ -23,6 +24,12 @@ UNWATCHED = "before the first poll or after the last, outside of every upload"
 
 class StatusReport(Status, Judgement):
     """A status, the verdict on it, and its problems."""
+
+
+class UnknownStatusError(CommandError):
+    """The status cannot be read, so plays may be neither collected nor loaded."""
+
+    exit_code = 2
 
 
 def status(
@@ -41,14 +48,29 @@ def status(
 
     The worst problem comes first, each with its next command. Below: listeners with their logins
     and coverage, queues, tracks without features, rows, addresses. The exit code is 0 if all is
-    well, 1 after a warning, and 2 if plays are not collected or not loaded until you act.
+    well, 1 after a warning, and 2 if plays are not collected or not loaded until you act, or if
+    the status cannot be read, for example because no cloud is running.
+
+    --watch goes on after a failure, until Ctrl-C.
     """
-    target = target_of(context)
+    is_aws = context.find_root().params["target"] == "aws"
+    # Kept after the first success, so that a local cloud that stops does not turn into AWS.
+    watched: Target | None = None
     with interruptible("nothing is lost"):
         while True:
-            code = _print(gather_status(target), short=short, as_json=as_json)
-            if watch is None:
-                raise typer.Exit(code)
+            try:
+                with as_command_error(is_aws=is_aws):
+                    target = watched or target_of(context)
+                    found = gather_status(target)
+            except CommandError as error:
+                if watch is None:
+                    raise UnknownStatusError(str(error)) from error
+                show_failure(str(error), as_json=as_json)
+            else:
+                watched = target
+                code = _print(found, short=short, as_json=as_json)
+                if watch is None:
+                    raise typer.Exit(code)
             time.sleep(watch)
 
 
@@ -91,7 +113,8 @@ def show_figures(found: Status, now: datetime) -> None:
     prefix = commonprefix(names).rpartition("-")[0] + "-"  # noqa: RUF071 - names, not paths
     for name, depth in found.queues.items():
         age = "" if depth.oldest_age_s is None else length(depth.oldest_age_s)
-        queues.add_row(name.removeprefix(prefix), f"{depth.visible:,}", f"{depth.in_flight:,}", age)
+        working = depth.in_flight - (depth.awaiting_retry or 0)
+        queues.add_row(name.removeprefix(prefix), f"{depth.visible:,}", f"{working:,}", age)
     others = facts()
     for label, text in _others(found, now):
         others.add_row(label, text)
@@ -102,9 +125,10 @@ def show_figures(found: Status, now: datetime) -> None:
 
 def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield the label and the text of each figure that is in no table."""
-    if retried := [depth.retried_within_s for depth in found.queues.values() if depth.in_flight]:
-        within = length(max(each or 0 for each in retried))
-        yield "in flight", f"processed now, or failed and tried again within {within}"
+    yield from _retries(found)
+    if not found.polls_scheduled:
+        login = "`plays login` turns them on, " if found.simulated else ""
+        yield "polls", f"off (--empty, or polling_enabled is false): {login}`plays poll` polls once"
     if found.failed_ticks:
         yield "failed polls", f"{found.failed_ticks:,}: the next poll fetches their plays"
     for listener, shares in (found.coverage or {}).items():
@@ -120,6 +144,24 @@ def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield "rows", ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
         yield "last poll", _poll(found, now)
         yield "open gaps", f"{found.open_gaps:,}" if found.open_gaps else "none"
+
+
+def _retries(found: Status) -> Iterator[tuple[str, str]]:
+    """Yield which messages wait for another attempt, or that SQS does not say so."""
+    unknown = [
+        depth.retried_within_s or 0
+        for depth in found.queues.values()
+        if depth.in_flight and depth.awaiting_retry is None
+    ]
+    if unknown:
+        within = length(max(unknown))
+        text = f"processed now, or failed and tried again within {within}; SQS does not say which"
+        yield "in flight", text
+    for name, depth in found.queues.items():
+        if depth.next_retry_at:
+            failed = f"{depth.awaiting_retry:,} in {name}: the last attempt failed"
+            when = f"the next is at {local(depth.next_retry_at)}"
+            yield "retry", f"{failed}, {when}; `plays logs --errors` says why"
 
 
 def _addresses(found: Status) -> Iterator[tuple[str, str]]:
@@ -153,10 +195,13 @@ def _features(found: Status, now: datetime) -> str:
     waiting = found.pending_features
     if not waiting.due_at:
         return "no track waits for them"
-    unknown = waiting.unknown_to_sources
+    reasons = {
+        "whose source failed": waiting.source_failed,
+        "unknown to every source": waiting.unknown_to_sources,
+    }
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
     next_at = local(waiting.due_at) if waiting.due_at > now else "within the hour"
-    of_these = f", {unknown:,} of them unknown to every source" if unknown else ""
-    return f"{waiting.tracks:,} tracks wait{of_these}; the first is asked for again {next_at}"
+    return f"{waiting.tracks:,} tracks wait ({counts}); the first is asked for again {next_at}"
 
 
 def _poll(found: Status, now: datetime) -> str:

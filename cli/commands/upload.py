@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import Progress, TaskID
 
 from cli.commands.derive import AFTER_CTRL_C, derive_all
 from cli.confirm import YesOption
-from cli.errors import CommandError, interruptible
+from cli.errors import BadResultError, CommandError, interruptible
 from cli.listeners import Listeners
 from cli.options import (
     DEFAULT_TIMEOUT_S,
@@ -22,7 +22,7 @@ from cli.options import (
 from cli.output import byte_progress, count_progress, emit, note
 from cli.simulated_plays import confirm_upload
 from cli.target import Target
-from cli.upload_files import check, find_files, note_left_out
+from cli.upload_files import check, find_files, note_left_out, require_readable
 from cli.upload_report import (
     Upload,
     UploadList,
@@ -65,9 +65,10 @@ def upload(
     The files load automatically; uploading a file again adds nothing. `plays uploads` shows what
     became of them. Of a folder the histories in it are sent, and the rest is named. With --wait
     the command prints what became of every row, and refreshes the dashboard. It names files in a
-    zip that cannot be read, and the others load. The exit code is 1 if the rows do not add up, if
-    nothing in a file could be read (as in the package "account data", which names no tracks), if no
-    file holds any play of a track, or if a file does not load in time.
+    zip that cannot be read, and the others load. The exit code is 1 if a zip in a folder is
+    damaged, and with --wait if the rows do not add up, if nothing in a file could be read (as in
+    the package "account data", which names no tracks), if no file holds any play of a track, or if
+    a file does not load in time.
     """
     files, left_out = find_files(files)
     files = check(files)
@@ -89,6 +90,7 @@ def upload(
     if waiting is None:
         sent = UploadList(listener=listener, uploads=uploads, left_out=left_out)
         emit(sent) if as_json else show_sent(sent)
+        require_readable(left_out)
         return
     with interruptible("the files are stored and continue loading; see `plays uploads`"):
         done, unfinished = wait_for_all(waiting, uploads)
@@ -96,8 +98,9 @@ def upload(
     emit(summary) if as_json else show_summary(summary)
     _refresh(target)
     if unfinished:
-        raise CommandError("; ".join(map(str, unfinished)))
+        raise BadResultError("; ".join(map(str, unfinished)))
     require_success(summary)
+    require_readable(left_out)
 
 
 def _refresh(target: Target) -> None:
@@ -105,7 +108,7 @@ def _refresh(target: Target) -> None:
     try:
         with interruptible(AFTER_CTRL_C):
             derive_all(target, {})
-    except (CommandError, ClientError) as error:
+    except (CommandError, BotoCoreError, ClientError) as error:
         note(f"the reports and the page follow within an hour: {error}")
 
 

@@ -9,11 +9,18 @@ from cli.errors import CommandError
 from cli.local_time import local
 from cli.options import JsonOption, target_of
 from cli.output import Document, emit, show, table
+from cli.target import Target
+from cli.upload_dismissal import dismiss
 from cli.upload_report import Upload, fetch_upload_report, show_summary, summarize
-from cli.uploads import UploadEntry, fetch_uploads
+from cli.uploads import IN_TROUBLE, UploadEntry, fetch_uploads
+from shared.queries import Reader
 
 NEWEST = 20
 """Most uploads that are shown unless all are asked for."""
+
+NumberArgument = Annotated[
+    int, typer.Argument(metavar="NUMBER", help="The number in `plays uploads`.")
+]
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -41,6 +48,11 @@ def list_(
 ) -> None:
     """List the uploads, unless a subcommand follows."""
     if context.invoked_subcommand:
+        if show_all or as_json:
+            context.fail(
+                f"put options after the command: `plays uploads {context.invoked_subcommand} "
+                "NUMBER --json`"
+            )
         return
     target = target_of(context)
     with target.database() as database:
@@ -56,7 +68,7 @@ def list_(
 @app.command("show")
 def show_(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The number in `plays uploads`.")],
+    number: NumberArgument,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,11 +78,7 @@ def show_(
     """
     target = target_of(context)
     with target.database() as database:
-        uploads = fetch_uploads(target, database)
-        entry = next((each for each in uploads if each.number == number), None)
-        if entry is None:
-            known = f"numbers are 1 to {len(uploads)}" if uploads else "there are no uploads yet"
-            raise CommandError(f"there is no upload {number}: {known}, see `plays uploads`")
+        entry = _find(target, database, number)
         report = fetch_upload_report(database, entry.origin)
     upload = Upload(
         file=entry.file,
@@ -90,6 +98,45 @@ def show_(
     show_summary(summary)
     if report is None:
         show(*entry.reasons)
+    if entry.state in IN_TROUBLE and not entry.dismissed:
+        show(f"If you no longer need it: `plays uploads dismiss {number}`.")
+
+
+@app.command("dismiss")
+def dismiss_(
+    context: typer.Context, number: NumberArgument, *, as_json: JsonOption = False
+) -> None:
+    """Stop `plays status` from reporting an upload that is stuck, failed or partly loaded.
+
+    Use it if you have its plays from another file, or do not want them. The file stays in the
+    archive, and its plays as they are. To load them instead, upload the file again.
+    """
+    target = target_of(context)
+    with target.database() as database:
+        entry = _find(target, database, number)
+    if entry.state not in IN_TROUBLE:
+        raise CommandError(f"upload {number} is {entry.state}, so there is nothing to dismiss")
+    if not entry.dismissed:
+        dismiss(target, entry.key, entry.origin)
+    dismissed = entry.model_copy(update={"dismissed": True})
+    emit(dismissed) if as_json else show(
+        f"upload {number} ({entry.file} of {entry.listener}) is dismissed: `plays status` no "
+        "longer reports it"
+    )
+
+
+def _find(target: Target, database: Reader, number: int) -> UploadEntry:
+    """Return the upload with a number.
+
+    Raises:
+        CommandError: There is none; the message names the known numbers.
+    """
+    uploads = fetch_uploads(target, database)
+    for each in uploads:
+        if each.number == number:
+            return each
+    known = f"numbers are 1 to {len(uploads)}" if uploads else "there are no uploads yet"
+    raise CommandError(f"there is no upload {number}: {known}, see `plays uploads`")
 
 
 def _show(uploads: list[UploadEntry], total: int) -> None:
@@ -99,7 +146,12 @@ def _show(uploads: list[UploadEntry], total: int) -> None:
         when = f"{each.uploaded_at.astimezone(here):%Y-%m-%d %H:%M}"
         shown.add_row(str(each.number), when, each.listener, each.file, _outcome(each))
     show(shown)
-    reasons = [f"{each.number}: {reason}" for each in uploads for reason in each.reasons]
+    reasons = [
+        f"{each.number}: {reason}"
+        for each in uploads
+        if not each.dismissed
+        for reason in each.reasons
+    ]
     if reasons:
         show("", *reasons)
     if len(uploads) < total:
@@ -107,9 +159,10 @@ def _show(uploads: list[UploadEntry], total: int) -> None:
 
 
 def _outcome(entry: UploadEntry) -> str:
+    state = f"{entry.state}, dismissed" if entry.dismissed else entry.state
     if not entry.plays:
         so_far = f", {entry.plays_loaded:,} plays so far" if entry.plays_loaded else ""
-        return f"{entry.state}{so_far}"
+        return f"{state}{so_far}"
     if entry.plays == entry.plays_loaded:
-        return f"{entry.state}, {entry.plays:,} plays"
-    return f"{entry.state}, {entry.plays_loaded:,} of {entry.plays:,} plays"
+        return f"{state}, {entry.plays:,} plays"
+    return f"{state}, {entry.plays_loaded:,} of {entry.plays:,} plays"

@@ -21,9 +21,9 @@ from infra.local.environment import LOOPBACK
 from infra.local.state import CloudState, local_home
 
 MIXED = (
-    "this local cloud holds simulated plays, which must not be mixed with yours: "
-    "`plays login --start-over` deletes everything in it, then logs in at the real Spotify "
-    "(upload your exports again afterwards)"
+    "this local cloud holds simulated plays, which must not be mixed with yours: add --start-over, "
+    "which deletes everything in it, then logs in at the real Spotify (upload your exports again "
+    "afterwards)"
 )
 
 
@@ -110,7 +110,5 @@ def _must_delete(target: Target, *, may: bool) -> bool:
     holds_some = bool(simulated_listeners(target))
     if holds_some and not may:
         is_simulated = target.state and target.state.simulated
-        raise CommandError(
-            MIXED + ("; `plays login --simulated` logs in at the simulator" if is_simulated else "")
-        )
+        raise CommandError(MIXED + "; --simulated logs in at the simulator" * bool(is_simulated))
     return holds_some

@@ -60,7 +60,7 @@ class Operations:
         """Return the JSON that `plays status` prints, at most a minute old.
 
         Raises:
-            PageError: The command printed no JSON.
+            PageError: The command did not read the status.
         """
         with self._lock:
             if time.monotonic() >= self._expires_at:
@@ -73,12 +73,14 @@ class Operations:
             done = subprocess.run(  # noqa: S603 - the command is ours
                 self._command, capture_output=True, text=True, timeout=STATUS_TIMEOUT_S, check=False
             )
-            # The command fails while Postgres is unavailable, but still prints the rest.
+            # The exit code is that of the verdict. While Postgres is away, the rest is printed.
             status: dict[str, Any] = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
             raise PageError(f"`plays status` did not finish within {STATUS_TIMEOUT_S} s") from None
         except ValueError:
             raise PageError(done.stderr.strip().removeprefix("plays: ")) from None
+        if "error" in status:
+            raise PageError(status["error"])
         return status
 
 

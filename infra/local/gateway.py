@@ -10,8 +10,11 @@ gateway marks each request as received over TLS; MiniStack derives `aws:SecureTr
 Stops: MiniStack neither drains functions nor returns their messages after a restart. The gateway
 does both; see ADR 21.
 
-Ages: MiniStack sends no metric of the age of the oldest message. The gateway adds it to the
-attributes of a queue.
+Queues: MiniStack sends no metric of the age of the oldest message. The gateway adds it to the
+attributes of a queue, and which messages wait for another attempt, which SQS does not say.
+
+Logs: MiniStack returns the oldest 10,000 events of a log group alone. The gateway adds the token of
+the next page.
 
 Events: MiniStack leaves the version of an object out of S3's events. The gateway adds it.
 
@@ -88,7 +91,12 @@ from ministack.services import sqs  # noqa: E402 - it reads the port now
 
 os.environ["GATEWAY_PORT"] = _PORT
 from ministack.app import app as ministack  # noqa: E402 - after the queues
-from ministack.services import eventbridge, lambda_svc, s3  # noqa: E402 - after the queues
+from ministack.services import (  # noqa: E402 - after the queues
+    cloudwatch_logs,
+    eventbridge,
+    lambda_svc,
+    s3,
+)
 
 _restore_queues = sqs.load_persisted_state
 
@@ -112,16 +120,75 @@ sqs.load_persisted_state = _restore_queues_without_consumers
 _refresh_counts = sqs._refresh_counts  # noqa: SLF001 - no public hook
 
 
-def _refresh_counts_and_age(queue: dict[str, Any]) -> None:
-    """Add the age of the oldest message, which in AWS is a metric of CloudWatch."""
+def _refresh_counts_and_ages(queue: dict[str, Any]) -> None:
+    """Add the age of the oldest message, and how many messages wait for another attempt.
+
+    In AWS the age is a metric of CloudWatch, and a failed message cannot be told from one in work.
+    """
     _refresh_counts(queue)
-    age = "ApproximateAgeOfOldestMessage"
-    queue["attributes"].pop(age, None)
+    attributes, now = queue["attributes"], time.time()
+    age, retry_at = "ApproximateAgeOfOldestMessage", "NextRetryTimestamp"
+    for name in (age, retry_at):
+        attributes.pop(name, None)
     if sent := [message["sent_at"] for message in queue["messages"]]:
-        queue["attributes"][age] = str(int(time.time() - min(sent)))
+        attributes[age] = str(int(now - min(sent)))
+    retries = [
+        message["visible_at"]
+        for message in queue["messages"]
+        if message["visible_at"] > now and message["visible_at"] == message.get("failed_until")
+    ]
+    attributes["NumberOfMessagesAwaitingRetry"] = str(len(retries))
+    if retries:
+        attributes[retry_at] = str(int(min(retries)))
 
 
-sqs._refresh_counts = _refresh_counts_and_age  # noqa: SLF001 - no public hook
+sqs._refresh_counts = _refresh_counts_and_ages  # noqa: SLF001 - no public hook
+
+_run_batch = lambda_svc._run_sqs_batch  # noqa: SLF001 - no public hook
+
+
+def _run_batch_and_mark(
+    mapping: Any, function: Any, event: Any, batch: list[dict[str, Any]], *queue: Any
+) -> None:
+    """Run a batch; mark its messages as failed until they are visible again.
+
+    Those that succeeded are deleted by then.
+    """
+    try:
+        _run_batch(mapping, function, event, batch, *queue)
+    finally:
+        for message in batch:
+            message["failed_until"] = message["visible_at"]
+
+
+lambda_svc._run_sqs_batch = _run_batch_and_mark  # noqa: SLF001 - no public hook
+
+_EVENTS_PER_PAGE = 10_000
+_filter_log_events = cloudwatch_logs._filter_log_events  # noqa: SLF001 - no public hook
+
+
+def _filter_log_events_by_page(request: dict[str, Any]) -> Any:
+    """Return a page of log events with the token of the next page.
+
+    A token is the time of the last event of a page, and the number of events of that time which
+    were returned.
+    """
+    at, _, returned = request.get("nextToken", "").partition("/")
+    skipped = int(returned or 0)
+    most = min(request.get("limit", _EVENTS_PER_PAGE) + skipped, _EVENTS_PER_PAGE)
+    since = {"startTime": int(at)} if at else {}
+    status, headers, body = _filter_log_events({**request, **since, "limit": most})
+    answer = json.loads(body)
+    if len(events := answer.get("events", ())) < most:
+        answer |= {"events": events[skipped:]} if events else {}
+    else:
+        last = events[-1]["timestamp"]
+        same = sum(event["timestamp"] == last for event in events)
+        answer |= {"events": events[skipped:], "nextToken": f"{last}/{same}"}
+    return status, headers, json.dumps(answer).encode()
+
+
+cloudwatch_logs._filter_log_events = _filter_log_events_by_page  # noqa: SLF001 - no public hook
 
 
 _send_s3_event, _dispatch_event = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001 - no public hook

@@ -52,5 +52,7 @@ def prepare(home: Path, options: RunOptions) -> Memory:
 
 
 def _adds_simulated(options: RunOptions, memory: Memory) -> bool:
-    polls = configuration(options.deployment(memory.ports)).polling_enabled
-    return options.simulated_listener and (polls or not options.empty)
+    """True if this start adds plays of the simulator, whose listener is the default one."""
+    config = configuration(options.deployment(memory.ports))
+    is_fed = config.polling_enabled or not options.empty
+    return options.simulated_listener and is_fed and DEFAULT_LISTENER in config.listeners

@@ -51,6 +51,23 @@ def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
     client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString=json.dumps(login))
 
 
+def stored_logins(config: PipelineConfig, aws: LocalAws) -> dict[str, str]:
+    """Return the secrets of listeners that have a value, by their names."""
+    names = [f"{config.listener_secret_prefix}{listener}" for listener in config.listeners]
+    return {name: value for name in names if (value := _value(aws, name))}
+
+
+def restore_logins(logins: dict[str, str], aws: LocalAws) -> None:
+    """Restore logins that a deployment has emptied.
+
+    MiniStack replaces the secret of a listener who was removed from the deployment, then added
+    again. AWS would refuse that deployment.
+    """
+    for name, value in logins.items():
+        if not _value(aws, name):
+            client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString=value)
+
+
 def drop_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
     """Delete a login at the simulator, because the real Spotify would refuse it; keep any other."""
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"

@@ -59,14 +59,19 @@ class CloudState(BaseModel):
         """Read the state of the local cloud that runs in a home directory.
 
         Raises:
-            LocalCloudError: No local cloud runs there.
+            LocalCloudError: No local cloud runs there, or it is not ready yet.
         """
         try:
             state = cls.model_validate_json((home / FILE).read_bytes())
         except (FileNotFoundError, ValidationError):
             state = None
+        supervisor = holder(home / SUPERVISOR)
+        if supervisor is not None and not (home / FILE).exists():
+            raise LocalCloudError(
+                f"the local cloud in {home} is starting or stopping: try again in a minute"
+            )
         # A crash leaves the file behind.
-        if state is None or holder(home / SUPERVISOR) != state.pid:
+        if state is None or supervisor != state.pid:
             raise LocalCloudError(f"no local cloud runs in {home}: start it with `plays local up`")
         return state
 

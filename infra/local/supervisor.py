@@ -196,8 +196,10 @@ class Supervisor:
             self._say("cdk bootstrap")
             cdk.bootstrap()
         lookups.put_database(config, aws, self._memory)
+        logins = lookups.stored_logins(config, aws)
         self._say("cdk deploy")
         outputs = cdk.deploy(context)
+        lookups.restore_logins(logins, aws)
         if self._options.simulated_listener:
             lookups.put_simulated_login(config, aws)
         else:
@@ -220,6 +222,8 @@ class Supervisor:
 
     def _send_sample(self, bucket: str) -> None:
         if self._options.empty or not self._options.simulated_listener or self._memory.sampled:
+            return
+        if DEFAULT_LISTENER not in self._memory.simulated:
             return
         self._say(f"uploading a sample history of {SAMPLE_PLAYS} plays")
         path = self._home / "sample-history.zip"

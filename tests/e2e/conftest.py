@@ -23,7 +23,7 @@ from infra.local.state import REPOSITORY
 
 # Two attempts a few seconds apart, so that a failing message soon becomes a dead letter.
 CONFIGURATION = {
-    "listeners": "me,anna,ben,dora,mixed,twice",
+    "listeners": "me,anna,ben,dora,mixed,other,twice",
     "polling_enabled": "true",
     "enricher.timeout_s": "10",
     "enricher.visibility_s": "10",
@@ -41,14 +41,15 @@ class LocalCloud:
     def __init__(self, home: Path) -> None:
         self.home = home
 
-    def plays(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command, which may fail."""
+    def plays(self, *arguments: str, stdin: int | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command, which may fail; `stdin` may be the descriptor of a terminal."""
         installed = Path(sys.executable).with_name("plays")
         command = [str(installed)] if installed.exists() else [sys.executable, "-m", "cli"]
         return subprocess.run(  # noqa: S603 - the command is ours
             [*command, *arguments],
             cwd=REPOSITORY,
             env=os.environ | {"PLAYS_LOCAL_DIR": str(self.home), "PLAYS_TARGET": "local"},
+            stdin=stdin,
             capture_output=True,
             text=True,
             timeout=240,

@@ -1,5 +1,6 @@
 """Failed batches become dead letters, and one command replays them."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -24,14 +25,25 @@ def test_batches_that_failed_to_load_are_dead_lettered_and_replayed(
         (sent,) = local_cloud.run_json("upload", str(export), "--listener", "ben")["uploads"]
         dead = eventually(lambda: dead_batches(local_cloud, sent["origin"]), within_s=90)
         away = local_cloud.plays("status")
+        listed = local_cloud.run_json("dlq", "list")
     finally:
         local_cloud.start_postgres()
 
+    some = local_cloud.run_json("dlq", "replay", "--origin", sent["origin"], "--most", "1")
     replay = local_cloud.run_json("dlq", "replay", "enriched-plays")
 
     assert away.returncode == 2
     assert "critical  Postgres is unavailable: " in away.stdout
-    assert replay["replayed"] >= len(dead) >= summary.music / 500
+    reasons = {
+        group["reason"]
+        for queue in listed["queues"]
+        for group in queue["groups"]
+        if (group["queue"], group["listener"]) == ("enriched-plays", "ben")
+    }
+    assert any("DatabaseAwayError" in str(reason) for reason in reasons), reasons
+    assert None not in reasons
+    assert some["replayed"] == 1
+    assert 1 + replay["replayed"] >= len(dead) >= summary.music / 500
     eventually(lambda: loaded_batches(local_cloud, sent["origin"]) == dead, within_s=60)
     assert local_cloud.count("ben") == summary.distinct_plays
     # The schedule kept polling another listener, whose batch may only now become a dead letter.
@@ -41,7 +53,9 @@ def test_batches_that_failed_to_load_are_dead_lettered_and_replayed(
     assert local_cloud.count("ben") == summary.distinct_plays
 
 
-def test_only_the_invalid_message_becomes_a_dead_letter(local_cloud, eventually):
+def test_only_the_invalid_message_becomes_a_dead_letter(
+    local_cloud, eventually, tmp_path, monkeypatch
+):
     sqs = local_cloud.client("sqs")
     batch = PlayBatch(
         listener="cleo",
@@ -68,9 +82,29 @@ def test_only_the_invalid_message_becomes_a_dead_letter(local_cloud, eventually)
     eventually(lambda: local_cloud.count("cleo"), within_s=60)
     dead_url = local_cloud.output("CollectedPlaysDlqUrl")
     (dead,) = eventually(lambda: dead_letters(sqs, dead_url), within_s=60)
-    sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=dead["ReceiptHandle"])
+    (letter,) = local_cloud.run_json("dlq", "peek", "collected-plays")["letters"]
+    purged = local_cloud.run_json("dlq", "purge", "--id", dead["MessageId"], "--yes")
+    day = f"{letter['sent_at'][:10]}".replace("-", "/")
+    key = f"dead-letters/_unknown/collected-plays/{day}/{dead['MessageId']}.json"
+    kept = local_cloud.client("s3").get_object(Bucket=local_cloud.output("ArchiveBucket"), Key=key)
+    # A corrected copy goes back; its origin is new, so that it is another batch.
+    corrected = batch.model_copy(update={"origin": "polls/cleo/corrected.json.gz"})
+    editor = tmp_path / "editor.sh"
+    editor.write_text(f"#!/bin/sh\ncat > \"$1\" <<'END'\n{corrected.model_dump_json()}\nEND\n")
+    editor.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    sqs.send_message(QueueUrl=dead_url, MessageBody=POISON)
+    (again,) = local_cloud.run_json("dlq", "peek", "collected-plays")["letters"]
+    edited = local_cloud.run_json("dlq", "edit", again["id"])
 
-    assert dead["Body"] == POISON
+    assert (letter["id"], letter["body"]) == (dead["MessageId"], json.loads(POISON))
+    assert letter["reason"].startswith("message does not fit its model: listener: Field required")
+    assert {line["log"] for line in letter["log"]} == {"enricher"}
+    assert purged["kept"] == 1
+    assert json.loads(kept["Body"].read())["body"] == POISON
+    assert (edited["replayed"], edited["remaining"]) == (1, 0)
+    eventually(lambda: "polls/cleo/corrected.json.gz" in loaded_origins(local_cloud), within_s=60)
+    assert local_cloud.count("cleo") == 1
 
 
 def dead_batches(local_cloud, origin):
@@ -89,6 +123,10 @@ def loaded_batches(local_cloud, origin):
         "SELECT number FROM loaded_batch WHERE origin = :origin", origin=origin
     )
     return {number for (number,) in numbers}
+
+
+def loaded_origins(local_cloud):
+    return {origin for (origin,) in local_cloud.rows("SELECT origin FROM loaded_batch")}
 
 
 def no_dead_letters(local_cloud):

@@ -27,6 +27,7 @@ from services.collector.domain.batches import Batches
 from shared.archive import DEFAULT_LISTENER, Archive, listener_of, quarantine_key
 from shared.aws import client, error_code
 from shared.errors import UploadError
+from shared.messages import log_received
 from shared.queues import Queue
 from shared.settings import Listeners, Settings
 from shared.telemetry import logger
@@ -66,6 +67,7 @@ def wire() -> Callable[[SQSRecord, LambdaContext], None]:
 
     # Powertools passes the context to a parameter with this name.
     def consume(record: SQSRecord, lambda_context: LambdaContext) -> None:
+        log_received(record.message_id)
         upload = read_event(record.body, settings.archive_bucket)
         if upload.is_folder:
             logger.info("folder skipped", extra={"key": upload.key})

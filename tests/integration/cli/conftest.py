@@ -26,13 +26,18 @@ from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.loader.loader_examples import CONTEXT
 
 BUCKET = "archive"
+LISTENER_STATES = "spotify-pipeline-listener-state"
 
 
 class Lambda:
-    """Lambda whose functions run in this process, with JSON in and out."""
+    """Lambda whose functions run in this process, with JSON in and out; me is deployed."""
 
     def __init__(self, functions):
         self.functions = functions
+
+    def get_function_configuration(self, FunctionName):
+        assert FunctionName == "derive"
+        return {"Environment": {"Variables": {"LISTENERS": "me"}}}
 
     def invoke(self, FunctionName, Payload):
         try:
@@ -59,11 +64,12 @@ class DatabaseTarget(Target):
         return {
             "ArchiveBucket": BUCKET,
             "ListenerSecretPrefix": "spotify-pipeline/listener/",
-            "ListenerStateTable": "spotify-pipeline-listener-state",
+            "ListenerStateTable": LISTENER_STATES,
             "SpotifyAppTable": "spotify-pipeline-spotify-app",
             "TrackCacheTable": TRACK_CACHE,
             "EnrichedPlaysQueueUrl": sqs.get_queue_url(QueueName="enriched-plays")["QueueUrl"],
             "EnrichedPlaysDlqUrl": sqs.get_queue_url(QueueName="enriched-plays-dlq")["QueueUrl"],
+            "CollectorFunction": "collector",
             "QueriesFunction": "queries",
             "DeriveFunction": "derive",
         }
@@ -96,6 +102,12 @@ def target(request, deployment, database, address_of) -> Target:
     for name in ("enriched-plays", "enriched-plays-dlq"):
         aws.client("sqs").create_queue(QueueName=name)
     create_track_cache(aws.client("dynamodb"))
+    aws.client("dynamodb").create_table(
+        TableName=LISTENER_STATES,
+        KeySchema=[{"AttributeName": "listener", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "listener", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
     aws.client("s3").create_bucket(Bucket=BUCKET)
     # Moto's versions are random, and tests load the report of an upload before it is sent.
     aws.events.register(

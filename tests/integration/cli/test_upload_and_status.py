@@ -2,6 +2,7 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from zipfile import ZipFile
 
 import pytest
 
@@ -11,6 +12,7 @@ from cli.waiting import UnfinishedError, Waiting
 from services.loader.store import Store
 from shared.errors import DatabaseAwayError
 from shared.models import iso
+from tests.fakes.track_cache import NOON, wait_for_features
 from tests.unit.loader.loader_examples import a_batch, a_play
 
 DAY_S = 86_400
@@ -101,6 +103,22 @@ def test_upload_with_wait_prints_the_reconciled_report(plays, reported, loaded, 
     assert report["uploads"][0]["result"]["unusual_ids"] == 3
 
 
+def test_a_damaged_zip_in_a_folder_fails_after_the_wait(plays, reported, loaded, history, tmp_path):
+    reported()
+    loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
+    package = tmp_path / "package"
+    package.mkdir()
+    with ZipFile(package / "a.zip", "w") as archive:
+        archive.writestr("endsong_0.json", "[]")
+    (package / "damaged.zip").write_bytes(b"PK")
+
+    result = plays("upload", str(package), "--wait", "--json")
+
+    assert json.loads(result.stdout)["reconciled"] is True
+    assert result.exit_code == 1
+    assert "damaged.zip: not a readable zip" in result.stderr.splitlines()[-1]
+
+
 @pytest.fixture
 def waiting(database):
     """Return a function that counts outdated months; one month is outdated."""
@@ -172,7 +190,7 @@ def test_waiting_ends_early_at_dead_letters_and_empty_queues(target):
 
     assert str(raised.value) == (
         "a.zip is not loaded: messages failed and are dead letters in enriched-plays-dlq: "
-        "fix the cause, then `plays dlq replay enriched-plays`"
+        "`plays dlq list` says why; fix the cause, then `plays dlq replay enriched-plays`"
     )
 
 
@@ -315,6 +333,22 @@ def status(plays):
     return lambda: json.loads(plays("status", "--json").stdout)
 
 
+def test_the_status_says_since_when_features_of_loaded_plays_fail(status, target, database):
+    assert status()["features_failing_since"] is None
+    wait_for_features(target, 1, 0, NOON)
+    wait_for_features(target, 2, 1, NOON)
+    database.run(
+        "INSERT INTO listening_history (track_uri, track_name, artist_name, played_at, ms_played, "
+        "listener, source, loaded_at) SELECT 'spotify:track:' || lpad(track::text, 22, '0'), "
+        "'Boats', 'The Example', played_at, 1, 'me', 'extended-history', loaded_at "
+        "FROM (VALUES (1, timestamptz '2026-07-01', timestamptz '2026-07-03'), "
+        "(1, '2026-07-02', '2026-07-02'), (2, '2026-07-01', '2026-07-01')) "
+        "AS play (track, played_at, loaded_at)"
+    )
+
+    assert status()["features_failing_since"] == "2026-07-02T00:00:00.000Z"
+
+
 @pytest.fixture
 def gaps(database):
     """Insert gaps, given as hours before now, as the loader does."""
@@ -346,6 +380,17 @@ def test_open_gaps_are_listed_before_newer_closed_gaps(status, gaps):
     assert started == sorted(started[:2], reverse=True) + sorted(started[2:], reverse=True)
     assert started[2] > started[0]
     assert (found["open_gaps"], found["rows"]["gap"]) == (2, 14)
+
+
+def test_gaps_and_coverage_of_a_removed_listener_are_left_out(status, gaps, database):
+    gaps((2, 1))
+    database.run("UPDATE gap SET listener = 'anna'")
+    gaps((4, 3))
+
+    found = status()
+
+    assert ([gap["listener"] for gap in found["gaps"]], found["open_gaps"]) == (["me"], 1)
+    assert "anna" not in found["coverage"]
 
 
 def test_at_most_1000_open_gaps_are_listed(status, database):

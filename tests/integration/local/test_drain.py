@@ -1,9 +1,11 @@
 """What happens to messages that functions of a real MiniStack process while it stops."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
+from cli.queues import depth
 from infra.local.aws import client
 from infra.local.deploy import enable_consumers
 from tests.integration.local.conftest import create_function
@@ -43,6 +45,10 @@ class Consumed:
         return message["Body"], message["Attributes"]["ApproximateReceiveCount"]
 
     @property
+    def depth(self):
+        return depth(self._sqs, self._url)
+
+    @property
     def visible(self):
         return int(self._attribute("ApproximateNumberOfMessages"))
 
@@ -60,6 +66,18 @@ def consumed(ministack):
     queue = Consumed(ministack.aws, f"consumed-{uuid4().hex}")
     yield queue
     client("lambda", ministack.aws).delete_event_source_mapping(UUID=queue.mapping)
+
+
+def test_a_message_of_a_failed_attempt_awaits_a_retry(consumed, eventually):
+    consumed.send(LONG_S)
+    eventually(lambda: consumed.in_flight == 1, 20)
+    consumed.send("not a number")
+
+    failed = eventually(lambda: consumed.depth.awaiting_retry and consumed.depth, 20)
+
+    assert (failed.visible, failed.in_flight, failed.awaiting_retry) == (0, 2, 1)
+    wait = failed.next_retry_at - datetime.now(UTC)
+    assert HIDDEN_S / 2 < wait.total_seconds() <= HIDDEN_S
 
 
 def test_stopping_the_cloud_lets_a_running_function_finish(ministack, consumed, eventually):

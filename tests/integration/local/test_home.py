@@ -67,8 +67,12 @@ def test_the_option_empty_is_saved_in_the_home(home):
         (Memory(simulated=frozenset({"anna"})), RunOptions(), {"anna", "me"}),
         (Memory(empty=True, simulated=frozenset()), RunOptions(), set()),
         (Memory(real_spotify=True, simulated=frozenset()), RunOptions(), set()),
+        (Memory(listeners=("anna",), simulated=frozenset()), RunOptions(), set()),
     ],
-    ids=["new", "empty", "empty and polled", "real", "later start", "began empty", "turned"],
+    ids=[
+        *("new", "empty", "empty and polled", "real", "later start", "began empty", "turned"),
+        "without me",
+    ],
 )
 def test_listeners_with_simulated_plays_are_saved_in_the_home(home, memory, options, simulated):
     memory.save(home)

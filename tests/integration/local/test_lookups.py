@@ -3,12 +3,18 @@ import json
 import pytest
 
 from infra.local.aws import client
-from infra.local.lookups import drop_simulated_login, put_database, put_simulated_login
+from infra.local.lookups import (
+    drop_simulated_login,
+    put_database,
+    put_simulated_login,
+    restore_logins,
+    stored_logins,
+)
 from infra.local.memory import Memory
 from infra.local.ports import Ports
 from infra.local.run_options import RunOptions, configuration
 from infra.local.simulators.account import CLIENT_ID
-from services.collector.credentials import CredentialStore
+from services.collector.credentials import Credentials, CredentialStore
 
 OTHER = {
     "client_id": "app",
@@ -86,6 +92,30 @@ def test_a_real_login_is_neither_replaced_nor_deleted(ministack, config, secrets
     change(config, ministack.aws)
 
     assert store.load("me").client_id == "app"
+
+
+def test_a_login_that_the_deployment_emptied_is_restored(ministack, config, secrets, store):
+    name = f"{config.listener_secret_prefix}me"
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(OTHER))
+    logins = stored_logins(config, ministack.aws)
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    secrets.create_secret(Name=name)
+
+    restore_logins(logins, ministack.aws)
+
+    assert store.load("me").client_id == "app"
+
+
+def test_a_login_that_changed_during_the_deployment_is_kept(ministack, config, secrets, store):
+    name = f"{config.listener_secret_prefix}me"
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(OTHER))
+    logins = stored_logins(config, ministack.aws)
+    rotated = OTHER | {"refresh_token": "AQ-2"}
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(rotated))
+
+    restore_logins(logins, ministack.aws)
+
+    assert store.load("me") == Credentials.model_validate(rotated)
 
 
 def test_deleting_a_simulated_login_that_does_not_exist_does_nothing(ministack, config, store):

@@ -46,6 +46,24 @@ def test_logs_survive_a_restart(ministack):
     assert f"running on {ministack.endpoint}" in before.read_text()
 
 
+def test_a_log_is_read_page_by_page_to_its_newest_event(ministack):
+    logs, stream = client("logs", ministack.aws), {"logGroupName": "/long", "logStreamName": "one"}
+    logs.create_log_group(logGroupName="/long")
+    logs.create_log_stream(**stream)
+    now = int(time.time() * 1_000)
+    # Several events of one millisecond stand at the ends of pages.
+    events = [{"timestamp": now - 9_000 + n // 7, "message": str(n)} for n in range(20_000)]
+    for part in (events[:10_000], events[10_000:]):
+        logs.put_log_events(**stream, logEvents=part)
+
+    for page_size in (None, 999):
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName="/long", startTime=now - 9_000, PaginationConfig={"PageSize": page_size}
+        )
+        found = [event["message"] for page in pages for event in page["events"]]
+        assert found == [event["message"] for event in events]
+
+
 def test_a_large_upload_is_stored_byte_for_byte(ministack, tmp_path):
     s3 = client("s3", ministack.aws)
     s3.create_bucket(Bucket="large")

@@ -12,6 +12,16 @@ def test_next_steps_of_a_new_home_are_an_upload_and_a_login():
     assert "login" in line
 
 
+@pytest.mark.parametrize("simulated", [frozenset(), frozenset({"anna"})])
+def test_next_steps_name_a_listener_if_the_default_one_was_removed(simulated):
+    options = RunOptions(context={"listeners": "anna,ben"})
+
+    shown = " ".join(next_steps(Memory(simulated=simulated), options))
+
+    assert "plays login --listener anna`" in shown or "--start-over --listener anna`" in shown
+    assert "plays login`" not in shown
+
+
 @pytest.mark.parametrize(
     ("options", "polls_simulator"), [(RunOptions(), True), (RunOptions().at_real_spotify(), False)]
 )

@@ -48,6 +48,11 @@ def test_cloud_state_left_by_a_crash_is_rejected(home, state):
         CloudState.load(home)
 
 
+def test_a_cloud_that_is_starting_is_said_to_be(home):
+    with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="starting or stopping"):
+        CloudState.load(home)
+
+
 def test_cloud_state_of_an_earlier_run_is_rejected(home, state):
     with held(home / SUPERVISOR):
         state.model_copy(update={"pid": 1}).save(home)

@@ -43,14 +43,32 @@ class KnownTarget(Target):
         }
     )
     """Of the deployed collector."""
+    removed: frozenset[str] = frozenset()
+    """Listeners with a secret who are not deployed."""
 
     def client(self, service: str) -> Any:
         """Return moto's client, also with the state of a local cloud; Lambda is this object."""
         return self if service == "lambda" else self.session.client(service)  # type: ignore[call-overload]  # by its name
 
     def get_function_configuration(self, FunctionName):
-        assert FunctionName == "collector"
-        return {"Environment": {"Variables": self.variables}}
+        listeners = [name for name in self._with_secret() if name not in self.removed]
+        variables = {
+            "collector": self.variables,
+            "DeriveFunction": {"LISTENERS": ",".join(listeners or ["me"])},
+        }
+        return {
+            "Environment": {"Variables": variables.get(FunctionName, {})},
+            "LoggingConfig": {"LogGroup": f"/spotify-pipeline/{FunctionName}"},
+        }
+
+    def _with_secret(self):
+        secrets = self.client("secretsmanager").list_secrets()["SecretList"]
+        names = [secret["Name"] for secret in secrets]
+        return [
+            name.removeprefix(LISTENER_SECRETS)
+            for name in names
+            if name.startswith(LISTENER_SECRETS)
+        ]
 
     def call(self, name, _event):
         raise CommandError(f"the {name.lower()} does not run here")
@@ -65,6 +83,8 @@ class KnownTarget(Target):
             "ListenerSecretPrefix": LISTENER_SECRETS,
             "ListenerStateTable": LISTENER_STATES,
             "CollectorFunction": "collector",
+            "DeriveFunction": "DeriveFunction",
+            "EnricherFunction": "enricher",
             "SpotifyAppTable": SPOTIFY_APPS,
             "TrackCacheTable": TRACK_CACHE,
         }
@@ -149,7 +169,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def session(monkeypatch) -> boto3.Session:
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "PLAYS_TARGET"):
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "PLAYS_TARGET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")

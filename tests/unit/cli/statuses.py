@@ -28,6 +28,8 @@ def a_status(**changes):
             "open_gaps": 0,
             "coverage": {},
             "uploads": None,
+            "removed_listeners": [],
+            "features_failing_since": None,
             "token_days_left": {"me": 150},
             "blocked_until": {"me": None},
             "block_unknown": {"me": None},
@@ -38,6 +40,7 @@ def a_status(**changes):
             "pending_features": PendingFeatures(tracks=0, unknown_to_sources=0, due_at=None),
             "alarms": (),
             "simulated": False,
+            "polls_scheduled": True,
             "free_bytes": 10**11,
             **changes,
         }

@@ -5,8 +5,10 @@ from dataclasses import replace
 from cli.alarms import alarms_on
 from tests.unit.cli.cloud_state import a_cloud_state
 
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:spotify-pipeline-alarms"
 
-def alarm(target, name, state="ALARM"):
+
+def alarm(target, name, state="ALARM", topic=TOPIC):
     cloudwatch = target.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName=name,
@@ -18,6 +20,7 @@ def alarm(target, name, state="ALARM"):
         EvaluationPeriods=1,
         Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=[topic],
     )
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
 
@@ -25,12 +28,13 @@ def alarm(target, name, state="ALARM"):
 def test_alarms_of_both_stacks_are_named_as_in_the_runbook(target):
     names = (
         "SpotifyPipeline-AlarmsTokenDaysLeft1FD676953-x1",
-        "SpotifyData-HostAlarmsDiskFilling44464CDE-x2",
+        "ADataStack-HostAlarmsDiskFilling44464CDE-x2",
     )
     for name in names:
         alarm(target, name)
     alarm(target, "SpotifyPipeline-AlarmsThrottles94AAEF9B-x3", "OK")
-    alarm(target, "Another-AlarmsThrottles94AAEF9B-x4")
+    alarm(target, "Another-AlarmsThrottles94AAEF9B-x4", topic=f"{TOPIC}-of-another")
+    alarm(target, "NotOfTheRunbook")
 
     found = {each.name: each.description for each in alarms_on(target)}
 

@@ -15,7 +15,7 @@ IDENTITY = "arn:aws:iam::111122223333:user/anna"
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
     """Set the AWS CLI's configuration file and variables."""
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
     def configure(config="", **variables):
@@ -35,6 +35,7 @@ def shell(tmp_path, monkeypatch):
         ({"AWS_REGION": "eu-west-1", "AWS_PROFILE": "me"}, "eu-west-1"),
         ({"AWS_DEFAULT_REGION": "us-east-1", "AWS_PROFILE": "me"}, "us-east-1"),
         ({"AWS_PROFILE": "me"}, "eu-central-1"),
+        ({"AWS_DEFAULT_PROFILE": "me"}, "eu-central-1"),
         ({"AWS_REGION": "", "AWS_PROFILE": "me"}, "eu-central-1"),
         ({}, None),
     ],

@@ -29,18 +29,26 @@ def running(tmp_path):
 
 def test_a_shell_that_evaluates_it_sees_the_local_cloud_alone(env, running):
     names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE")
-    script = f'{env().stdout}printf "%s\\n" "${{AWS_PROFILE-none}}" '
+    script = (
+        f'{env().stdout}printf "%s\\n" "${{AWS_PROFILE-none}}" "${{AWS_DEFAULT_PROFILE-none}}" '
+    )
     script += " ".join(f'"${name}"' for name in names)
 
     shell = subprocess.run(  # noqa: S603 - the script is what is tested
         ["bash", "-euc", script],  # noqa: S607 - any bash
-        env={"PATH": os.environ["PATH"], "AWS_PROFILE": "real", "AWS_CONFIG_FILE": "/real"},
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_CONFIG_FILE": "/real",
+            "AWS_PROFILE": "real",
+            "AWS_DEFAULT_PROFILE": "real",
+        },
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert shell.stdout.splitlines() == ["none", NOWHERE, "key; $(exit 3)", "it's", os.devnull]
+    exports = [NOWHERE, "key; $(exit 3)", "it's", os.devnull]
+    assert shell.stdout.splitlines() == ["none", "none", *exports]
 
 
 def test_json_holds_the_same_variables(env, running):

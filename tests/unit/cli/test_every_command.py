@@ -1,15 +1,25 @@
-"""Every command: help at three widths, wrong uses, Ctrl-C, no cloud, Postgres away."""
+"""Every command: help at three widths, JSON, wrong uses, Ctrl-C, no cloud, Postgres away."""
 
+import json
 import re
+from functools import cached_property
+from types import MappingProxyType
 
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from cli.login.terminal_input import TerminalInput
 from cli.main import app
+from services.collector.poll import Outcome
+from services.enricher.healing import Healing
+from services.loader.derive import Derived
+from tests.unit.cli.cloud_state import a_cloud_state
+from tests.unit.cli.conftest import KnownTarget
 
-USAGE, FAILED, STOPPED = 2, 1, 130
+DONE, FAILED, USAGE, CRITICAL, STOPPED = 0, 1, 2, 2, 130
+PAGE = "http://127.0.0.1:8100/"
 
 TABLE = {
     "status": (["--watch 0", "--watch x", "now"], ""),
@@ -17,8 +27,9 @@ TABLE = {
     "dashboard": (["--port 0", "--port x", "now"], ""),
     "sql": (["", "--csv", "a b"], "SELECT"),
     "upload": (["", "none.zip", "--timeout x none.zip"], "package.json --yes"),
-    "uploads": (["--all x", "now", "--json=x"], ""),
+    "uploads": (["--all show 1", "--all dismiss 1", "now"], ""),
     "uploads show": (["", "x", "1 2"], "1"),
+    "uploads dismiss": (["", "x", "1 2"], "1"),
     "poll": (["--timeout -1", "--listener a/b", "now"], ""),
     "heal": (["--track x", "--track", "now"], ""),
     "login": (["--port 0", "--listener a/b", "now"], ""),
@@ -28,7 +39,11 @@ TABLE = {
     "listener add": (["", "a/b", "a b"], "zoe"),
     "listener remove": (["", "a/b", "a b"], "me --yes"),
     "dlq list": (["--all", "now", "--json=x"], ""),
-    "dlq replay": (["", "a b", "--rate"], "collected-plays"),
+    "dlq peek": (["none", "a b", "--most 0"], ""),
+    "dlq replay": (["none", "--older-than soon", "--rate 0"], "collected-plays"),
+    "dlq edit": (["", "a b", "--id a"], "a"),
+    "dlq save": (["", "a b c", "a --newer-than x"], "none.jsonl"),
+    "dlq purge": (["none", "a b", "--most x"], "--yes"),
     "logs": (["--since nope", "loader enricher", "--since"], ""),
     "local env": (["now", "--json=x", "--shell"], None),
     "local up": (["--detach x", "-c polling_enabled=maybe", "--spotify-api-url"], None),
@@ -39,6 +54,18 @@ TABLE = {
 """Three wrong uses of each command, and arguments of a right one; None if it needs no target."""
 
 WITH_TARGET = {name: right for name, (_, right) in TABLE.items() if right is not None}
+WITHOUT_CLOUD = {
+    **{
+        f"{name} {right}": CRITICAL if name == "status" else FAILED
+        for name, right in WITH_TARGET.items()
+    },
+    "local env": FAILED,
+    "local scenario": FAILED,
+    "local up": FAILED,
+    "local down": DONE,
+    "local reset": DONE,
+}
+"""Arguments, and the exit code where no cloud runs; with --json `local up` needs --detach."""
 LIBRARY = re.compile(r"Traceback|Value error|unable to|<\w+(\[|>| range)|NoneType")
 
 
@@ -54,6 +81,25 @@ def commands(group, path=()):
 
 def run(arguments, obj=None, **settings):
     return CliRunner().invoke(app, arguments.split(), obj=obj, **settings)
+
+
+def document(result):
+    """Return the JSON document that is all of stdout; after a failure it is the line on stderr."""
+    found = json.loads(result.stdout)
+    if result.exit_code and "verdict" not in found:
+        assert list(found) == ["error"]
+        assert found["error"] in result.stderr
+    return found
+
+
+@pytest.fixture
+def no_cloud(home, monkeypatch):
+    """A shell without settings of AWS, in which no local cloud runs."""
+    names = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
+    for name in (*names, "PLAYS_TARGET"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(home / "none"))
 
 
 def test_the_table_in_this_file_lists_every_command():
@@ -88,6 +134,9 @@ def test_a_usage_error_is_explained_without_a_traceback(tmp_path, monkeypatch, c
     assert result.stdout == ""
     assert result.stderr.startswith(("Usage: ", "Error: ", "plays: "))
     assert not LIBRARY.search(result.stderr)
+    as_json = run(f"{command} --json {wrong}")
+    assert as_json.exit_code in (USAGE, FAILED)
+    assert list(document(as_json)) == ["error"]
 
 
 @pytest.mark.parametrize(("command", "right"), WITH_TARGET.items())
@@ -101,28 +150,111 @@ def test_ctrl_c_prints_one_line(command, right):
     assert re.fullmatch(r"plays: stopped.*\n", result.stderr)
 
 
+@pytest.mark.usefixtures("no_cloud")
 @pytest.mark.parametrize(("command", "right"), WITH_TARGET.items())
-def test_without_a_cloud_one_line_says_how_to_get_one(tmp_path, monkeypatch, command, right):
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "PLAYS_TARGET"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("PLAYS_LOCAL_DIR", str(tmp_path))
-
+def test_without_a_cloud_one_line_says_how_to_get_one(command, right):
     result = run(f"{command} {right}")
 
-    assert (result.exit_code, result.stdout) == (FAILED, "")
+    code = CRITICAL if command == "status" else FAILED
+    assert (result.exit_code, result.stdout) == (code, "")
     assert re.fullmatch("plays: no local cloud is running here: [^\n]*\n", result.stderr)
 
 
-@pytest.mark.parametrize(
-    "command", ["sql SELECT", "report", "listener list", "uploads", "uploads show 1"]
-)
-def test_an_unavailable_postgres_is_a_one_line_error(target, command):
-    result = run(command, lambda: target)
+@pytest.mark.usefixtures("no_cloud")
+@pytest.mark.parametrize(("command", "code"), WITHOUT_CLOUD.items())
+def test_without_a_cloud_stdout_is_one_json_document(command, code):
+    result = run(f"{command} --json")
 
-    assert (result.exit_code, result.stdout) == (FAILED, "")
-    assert re.fullmatch("plays: [^\n]*connection refused[^\n]*\n", result.stderr)
+    assert result.exit_code == code
+    assert document(result)
+
+
+REFUSED = "connection refused"
+AWAY = {
+    "status": (CRITICAL, f"Postgres is unavailable: {REFUSED}"),
+    "report": (FAILED, REFUSED),
+    "dashboard": (DONE, PAGE),
+    "sql": (FAILED, REFUSED),
+    "upload": (DONE, "package.json"),
+    "uploads": (FAILED, REFUSED),
+    "uploads show": (FAILED, REFUSED),
+    "uploads dismiss": (FAILED, REFUSED),
+    "poll": (DONE, "2 new plays"),
+    "heal": (DONE, "no track"),
+    "login": (FAILED, "no client id was given"),
+    "derive": (FAILED, REFUSED),
+    "listener list": (FAILED, REFUSED),
+    "listener set": (FAILED, REFUSED),
+    "listener add": (FAILED, "on AWS listeners are part of the deployment"),
+    "listener remove": (FAILED, "on AWS listeners are part of the deployment"),
+    "dlq list": (DONE, "0 dead letters"),
+    "dlq peek": (DONE, "0 dead letters"),
+    "dlq replay": (DONE, "0 dead letters sent back"),
+    "dlq edit": (FAILED, "no dead letter a is available"),
+    "dlq save": (DONE, "0 dead letters written to none.jsonl"),
+    "dlq purge": (DONE, "0 dead letters deleted"),
+    "logs": (DONE, "no lines in the last 1h"),
+}
+"""The exit code of each command while Postgres is away, and what it says."""
+
+
+class WorkingTarget(KnownTarget):
+    """A target whose functions run, while its Postgres is away."""
+
+    variables = MappingProxyType({**KnownTarget.variables, "LISTENERS": "anna,me"})
+
+    @cached_property
+    def outputs(self):
+        return {**super().outputs, "HealerFunction": "healer", "DeriveFunction": "derive"}
+
+    def get_function_configuration(self, FunctionName):
+        group = {"LogGroup": f"/spotify-pipeline/{FunctionName}"}
+        return {"Environment": {"Variables": self.variables}, "LoggingConfig": group}
+
+    def call(self, name, _event):
+        origin = "polls/me/now.json.gz"
+        answers = {
+            "Collector": Outcome(listener="me", status="polled", new=2, origin=origin, batches=1),
+            "Healer": Healing(),
+            "Derive": Derived(error=REFUSED),
+        }
+        return answers[name].model_dump_json()
+
+
+@pytest.fixture
+def away(target, command, monkeypatch, tmp_path):
+    """Return a stack whose functions run, while its Postgres is away."""
+    # The file that `upload` sends, and the folder where `dlq save` writes.
+    (tmp_path / "package.json").write_text("[]")
+    monkeypatch.chdir(tmp_path)
+    # `plays login` would ask for the id of an app in the terminal of these tests.
+    monkeypatch.setattr(TerminalInput, "read", lambda terminal: setattr(terminal, "is_open", False))
+    state = a_cloud_state(page_url=PAGE) if command == "dashboard" else None
+    return lambda: WorkingTarget("aws", "SpotifyPipeline", target.session, state)
+
+
+@pytest.mark.usefixtures("listeners")
+@pytest.mark.parametrize("command", WITH_TARGET)
+def test_while_postgres_is_away_a_command_works_or_says_so(away, command):
+    code, said = AWAY[command]
+
+    result = run(f"{command} {WITH_TARGET[command]}", away)
+
+    assert result.exit_code == code
+    assert said in " ".join((result.stdout + result.stderr).split())
+    assert not LIBRARY.search(result.stderr)
+    if code == FAILED:
+        assert result.stdout == ""
+        assert re.fullmatch("(?s:.*)plays: [^\n]*\n", result.stderr)
+
+
+@pytest.mark.usefixtures("listeners")
+@pytest.mark.parametrize("command", WITH_TARGET)
+def test_while_postgres_is_away_stdout_is_one_json_document(away, command):
+    result = run(f"{command} {WITH_TARGET[command]} --json", away)
+
+    assert result.exit_code == AWAY[command][0]
+    assert document(result)
 
 
 def test_option_version_prints_the_version():

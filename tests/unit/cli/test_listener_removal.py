@@ -3,9 +3,13 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from cli import listener_removal
 from cli.commands.derive import STEP_S
+from infra.local import cloud
+from infra.local.state import LocalCloudError
+from tests.unit.cli.cloud_state import a_cloud_state
 from tests.unit.cli.conftest import LISTENER_SECRETS, LISTENER_STATES, InvokedTarget, KnownTarget
 
 pytestmark = pytest.mark.usefixtures("listeners")
@@ -14,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("listeners")
 class Derive(InvokedTarget):
     """The function `derive` of a deployment with these listeners."""
 
-    def __init__(self, *deployed):
-        super().__init__("DeriveFunction", {"months_left": 0})
+    def __init__(self, deployed, *answers):
+        super().__init__("DeriveFunction", *answers or ({"months_left": 0},))
         self._names = deployed
 
     def get_function_configuration(self, FunctionName):
@@ -50,8 +54,8 @@ def target(target):
 def deployed(target):
     """Deploy listeners; return the events that the function gets."""
 
-    def deploy(*names):
-        object.__setattr__(target, "function", Derive(*names))
+    def deploy(*names, answers=()):
+        object.__setattr__(target, "function", Derive(names, *answers))
         return target.function.events
 
     return deploy
@@ -66,6 +70,7 @@ def holdings(target):
         "history/anna/a.zip",
         "polls/anna/2026/07/01/x.json.gz",
         "quarantine/anna/x.jsonl",
+        "dead-letters/anna/enriched-plays/2026/07/01/x.json",
         "history/annabel/a.zip",
         "history/a.zip",
         "polls/me/2026/07/01/x.json.gz",
@@ -208,7 +213,7 @@ def test_nothing_is_deleted_while_messages_wait(plays, target, deployed, holding
     result = plays("listener", "remove", "anna", "--yes")
 
     assert (result.exit_code, events) == (1, [])
-    assert "nothing is deleted yet, because messages in the queues" in result.stderr
+    assert "messages in the queues may hold more plays: wait until" in result.stderr
     assert "history/anna/a.zip" in holdings()
 
 
@@ -222,6 +227,74 @@ def test_nothing_is_deleted_while_dead_letters_hold_plays(plays, target, deploye
     assert (result.exit_code, events) == (1, [])
     assert "replay them first, with `plays dlq replay collected-plays`" in result.stderr
     assert "history/anna/a.zip" in holdings()
+
+
+AGAIN = "of anna may still be stored: `plays listener remove anna` again deletes what is left\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "why"),
+    [
+        ({"months_left": None, "error": "Postgres is away"}, 1, "Postgres is away; "),
+        (KeyboardInterrupt(), 130, "stopped: "),
+    ],
+    ids=["Postgres away", "Ctrl-C"],
+)
+def test_a_removal_that_stops_says_what_is_left(plays, deployed, answer, code, why):
+    deployed("me", answers=[answer])
+
+    stopped = plays("listener", "remove", "anna", "--yes")
+
+    assert stopped.exit_code == code
+    assert stopped.stderr.endswith(f"plays: {why}the plays and the files and the login {AGAIN}")
+
+
+def test_another_removal_finishes_one_that_stopped(plays, target, deployed, holdings):
+    deployed("me", answers=[KeyboardInterrupt()])
+    plays("listener", "remove", "anna", "--yes")
+    deployed("me")
+
+    assert plays("listener", "remove", "anna", "--yes").exit_code == 0
+
+    assert stored_about(target) == (["me"], ["me"])
+    assert "history/anna/a.zip" not in holdings()
+
+
+def test_a_removal_that_stops_names_only_what_is_left(plays, target, deployed, holdings):
+    def refuse(**_):
+        raise EndpointConnectionError(endpoint_url="https://s3.example")
+
+    deployed("me")
+    target.session.events.register("before-call.s3.DeleteObjects", refuse)
+
+    result = plays("listener", "remove", "anna", "--yes")
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith(f"; the files and the login {AGAIN}")
+
+
+def test_a_restart_that_fails_leaves_everything(plays, target, deployed, home, monkeypatch):
+    def fail(_home, _listeners):
+        raise LocalCloudError("it ended")
+
+    monkeypatch.setattr(cloud, "change_listeners", fail)
+    object.__setattr__(target, "state", a_cloud_state())
+    events = deployed("me", "anna")
+
+    result = plays("listener", "remove", "anna", "--yes")
+
+    assert (result.exit_code, events) == (1, [])
+    assert result.stderr.endswith(f"plays: it ended; everything {AGAIN}")
+
+
+def test_a_removed_listener_cannot_be_deployed_again_on_aws(plays, deployed):
+    deployed("me")
+
+    result = plays("listener", "add", "anna")
+
+    assert result.exit_code == 1
+    assert "a deployment cannot create it again" in result.stderr
+    assert "`plays listener remove anna`" in result.stderr
 
 
 def test_a_message_between_two_queues_is_waited_for(plays, target, deployed, monkeypatch):

@@ -91,6 +91,28 @@ def test_secrets_without_the_listener_prefix_are_ignored(target, log_in):
     assert list(Listeners(target).polling_states(NOW)) == ["me", "zoe"]
 
 
+def test_a_removed_listener_is_not_judged_but_named(plays, target, log_in):
+    log_in("me")
+    log_in("anna", authorized_at="2025-12-31T12:00:00Z")
+    object.__setattr__(target, "removed", {"anna"})
+
+    found = json.loads(plays("status", "--json").stdout)
+
+    assert (list(found["token_days_left"]), found["removed_listeners"]) == (["me"], ["anna"])
+
+
+def test_an_upload_for_a_removed_listener_is_refused(plays, target, log_in, tmp_path):
+    log_in("me")
+    log_in("anna")
+    object.__setattr__(target, "removed", {"anna"})
+    (tmp_path / "a.zip").touch()
+
+    result = plays("upload", str(tmp_path / "a.zip"), "--listener", "anna")
+
+    assert result.exit_code == 1
+    assert "there is no listener anna: use me" in result.stderr
+
+
 def test_before_the_first_poll_the_polling_state_is_empty(log_in, polling_state):
     log_in()
 

@@ -34,7 +34,7 @@ def test_reset_without_a_terminal_needs_yes(local, tmp_path):
     (tmp_path / "s3").mkdir()
     (tmp_path / "s3" / "upload.zip").write_bytes(bytes(3_000_000))
 
-    result = local("reset", "--json")
+    result = local("reset")
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"this deletes the local cloud in {tmp_path} (3 MB on disk)" in result.stderr

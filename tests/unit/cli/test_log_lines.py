@@ -75,6 +75,24 @@ def test_a_traceback_of_the_local_cloud_is_one_failure_named_by_its_last_line():
     assert lines[0].exception.startswith("Traceback (most recent call last):\n  File ")
 
 
+def test_each_line_names_its_invocation():
+    lines = read(
+        "INIT_START Runtime Version: python:3.14",
+        "START RequestId: r1 Version: $LATEST",
+        "hello",
+        "Traceback (most recent call last):",
+        "ValueError: no",
+        "END RequestId: r1",
+        "START RequestId: r2 Version: $LATEST",
+        "Task timed out after 5.00 seconds",
+        LOADED,
+        RUNTIME,
+        TIMEOUT,
+    )
+
+    assert [line.request_id for line in lines] == ["r1", "r1", "r2", "a3976441", "a3976441", "a3"]
+
+
 def test_a_traceback_at_the_end_of_a_stream_is_read():
     (line,) = read("Traceback (most recent call last):", "ValueError: no")
 

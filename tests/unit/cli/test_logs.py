@@ -1,10 +1,13 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 
 import pytest
 from typer.testing import CliRunner
 
+from cli.function_logs import PAGE_EVENTS, Follower
+from cli.log_lines import LogLine
 from cli.main import app
 from tests.unit.cli.cloud_state import a_cloud_state
 
@@ -93,6 +96,50 @@ def test_a_line_for_people_has_local_time_log_level_and_facts(write, logs):
     at = f"{NOW.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     facts = "origin=history/a.zip  batches=2"
     assert line == f"{at}  loader     ERROR    batch was refused  {facts}"
+
+
+def test_a_line_that_is_stored_late_is_shown_at_its_time(aws, logs):
+    # MiniStack stores the lines of an invocation at its end.
+    client, stream = aws.client("logs"), {"logGroupName": LOADER, "logStreamName": "1"}
+    client.create_log_group(logGroupName=LOADER)
+    client.create_log_stream(**stream)
+    for minutes, text in ((14, "second"), (15, "first"), (0, "third")):
+        at = NOW - timedelta(minutes=minutes)
+        line = {"level": "INFO", "message": text, "timestamp": str(at)}
+        event = {"timestamp": int(NOW.timestamp() * 1_000), "message": json.dumps(line)}
+        client.put_log_events(**stream, logEvents=[event])
+
+    assert messages(logs("--json")) == ["first", "second", "third"]
+
+
+def test_a_long_log_is_read_to_its_newest_line(aws, logs):
+    client, stream = aws.client("logs"), {"logGroupName": LOADER, "logStreamName": "1"}
+    client.create_log_group(logGroupName=LOADER)
+    client.create_log_stream(**stream)
+    first = int(NOW.timestamp() * 1_000) - 2 * PAGE_EVENTS
+    events = [{"timestamp": first + n, "message": str(n)} for n in range(2 * PAGE_EVENTS)]
+    for part in (events[:PAGE_EVENTS], events[PAGE_EVENTS:]):
+        client.put_log_events(**stream, logEvents=part)
+
+    assert messages(logs("--json")) == [event["message"] for event in events]
+
+
+class Endless:
+    """A log with a line for each minute, without an end."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def lines(self, since):
+        for minute in count():
+            at = since + timedelta(minutes=minute)
+            yield LogLine(at=at, log=self._name, level="INFO", message="polled")
+
+
+def test_lines_are_shown_before_a_log_is_read_to_its_end():
+    lines = Follower([Endless("collector"), Endless("loader")], NOW).news()
+
+    assert [line.log for line in islice(lines, 4)] == ["collector", "loader"] * 2
 
 
 def test_one_function_is_chosen_by_its_name(write, logs):

@@ -20,13 +20,14 @@ def run(raised: BaseException, *options: str):
     def obj():
         raise raised
 
-    return CliRunner().invoke(app, [*options, "status"], obj=obj)
+    return CliRunner().invoke(app, [*options, "derive"], obj=obj)
 
 
 @pytest.fixture
 def without_settings(home, monkeypatch):
     """Change to a folder with an export, in a shell without settings of AWS."""
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "PLAYS_TARGET"):
+    names = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
+    for name in (*names, "PLAYS_TARGET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(home)
     (home / "history.json").touch()
@@ -37,7 +38,7 @@ def without_settings(home, monkeypatch):
 def test_without_any_cloud_one_line_says_how_to_get_one(command):
     result = CliRunner().invoke(app, command.split())
 
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if command == "status" else 1)
     assert result.stdout == ""
     assert result.stderr == (
         "plays: no local cloud is running here: start it with `make run`, or for your own plays "
@@ -59,7 +60,7 @@ def test_without_any_cloud_one_line_says_how_to_get_one(command):
 def test_target_local_without_a_running_cloud_is_refused(command):
     result = CliRunner().invoke(app, command.split())
 
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if "status" in command else 1)
     assert result.stderr.startswith("plays: no local cloud runs in ")
 
 
@@ -154,7 +155,7 @@ def test_with_target_aws_no_message_mentions_the_local_cloud(raised, line, asks,
 def test_a_missing_aws_region_is_a_one_line_error(command):
     result = CliRunner().invoke(app, ["--target", "aws", *command.split()])
 
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2 if command == "status" else 1, "")
     assert result.stderr == (
         "plays: no AWS region is set: set AWS_REGION, or a region in the profile of AWS_PROFILE\n"
     )
@@ -170,7 +171,7 @@ def test_an_unusable_home_directory_is_a_one_line_error(tmp_path, monkeypatch, c
 
     result = CliRunner().invoke(app, command.split())
 
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if "status" in command else 1)
     assert result.stderr.startswith(f"plays: {home}/")
     assert result.stderr.endswith(" cannot be used: Not a directory\n")
 

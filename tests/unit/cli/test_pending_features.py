@@ -1,6 +1,11 @@
 """How many tracks wait for audio features, and until when."""
 
-from cli.pending_features import PendingFeatures, pending_features, pending_tracks
+from cli.pending_features import (
+    PendingFeatures,
+    failed_tracks,
+    pending_features,
+    pending_tracks,
+)
 from tests.fakes.track_cache import NOON, wait_for_features
 
 
@@ -22,3 +27,13 @@ def test_pending_tracks_include_those_not_due_yet(target):
     wait_for_features(target, 2, 0, NOON)
 
     assert pending_tracks(target) == [f"spotify:track:{number:022}" for number in (2, 1)]
+
+
+def test_failed_tracks_are_those_without_a_miss_up_to_a_limit(target):
+    wait_for_features(target, 1, 0, NOON)
+    wait_for_features(target, 2, 0, NOON.replace(hour=13))
+    wait_for_features(target, 3, 1, NOON)
+    pending = pending_features(target)
+
+    assert pending.source_failed == 2
+    assert [len(failed_tracks(target, pending, most)) for most in (1, 9)] == [1, 2]

@@ -36,13 +36,8 @@ def test_a_queue_pair_is_found_by_either_queue_name(name):
 
 
 def test_an_unknown_queue_is_refused_with_the_known_names():
-    with pytest.raises(CommandError, match=r"no queue 'plays' .* use one of enriched-plays$"):
+    with pytest.raises(CommandError, match=r"'plays' .* use one of enriched-plays, failed-ticks$"):
         find_pair(queue_pairs(OUTPUTS), "plays")
-
-
-def test_failed_polls_cannot_be_replayed():
-    with pytest.raises(CommandError, match="the next poll fetches the same plays"):
-        find_pair(queue_pairs(OUTPUTS), "failed-ticks")
 
 
 def test_received_and_delayed_messages_count_as_in_flight(aws):

@@ -44,7 +44,7 @@ def test_an_upload_into_simulated_plays_is_refused_without_a_terminal(
     polled()
     cloud.state.simulated = simulated
 
-    result = plays("upload", export, "--json")
+    result = plays("upload", export)
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "this upload would mix yours with them: pass --yes" in result.stderr

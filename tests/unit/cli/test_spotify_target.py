@@ -75,7 +75,7 @@ def test_start_over_deletes_simulated_plays(cloud, simulated, real, polled, swit
 
 
 def test_simulated_plays_prevent_a_switch_without_start_over(simulated, polled, switches):
-    with pytest.raises(CommandError, match="`plays login --start-over` deletes everything in it"):
+    with pytest.raises(CommandError, match="add --start-over, which deletes everything in it"):
         prepared(simulated)
 
     assert switches == []

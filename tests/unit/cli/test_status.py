@@ -3,14 +3,18 @@ from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from typer.testing import CliRunner
 
 from cli.commands.status import show_figures, show_verdict
 from cli.deployment_status import Coverage, DayCoverage, LastPoll
 from cli.listeners import Trouble
+from cli.main import app
 from cli.pending_features import PendingFeatures
 from cli.queues import QueueDepth
 from cli.uploads import UploadsInTrouble
 from cli.verdict import judge
+from infra.local.state import LocalCloudError
 from shared.errors import DatabaseError
 from tests.unit.cli.statuses import NOW, a_status
 
@@ -19,6 +23,17 @@ DASHBOARD = (
     "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
     "#dashboards:name=spotify-pipeline"
 )
+
+
+RETRIED = QueueDepth(visible=0, in_flight=5, awaiting_retry=3, next_retry_at=NOW)
+WORKING = QueueDepth(visible=0, in_flight=1, awaiting_retry=0)
+
+
+def raised(value):
+    """Raise an exception; return any other value."""
+    if isinstance(value, BaseException):
+        raise value
+    return value
 
 
 def figures(capsys, **changes):
@@ -46,6 +61,8 @@ def test_without_postgres_the_queues_are_still_shown(plays, target):
         "in_flight": 0,
         "oldest_age_s": None,
         "retried_within_s": 30,
+        "awaiting_retry": None,
+        "next_retry_at": None,
     }
 
 
@@ -65,10 +82,28 @@ def test_dashboard_url_is_the_local_clouds_page(plays, target, monkeypatch, tmp_
         aws_endpoint="http://127.0.0.1:1", page_url=page_url, log_dir=tmp_path, simulated=False
     )
     monkeypatch.setitem(vars(target), "state", state)
-    # Its AWS is still moto's.
-    monkeypatch.setitem(vars(target), "client", target.session.client)
 
     assert json.loads(plays("status", "--json").stdout)["dashboard_url"] == page_url
+
+
+@pytest.mark.parametrize(("state", "expected"), [("ENABLED", True), ("DISABLED", False)])
+def test_only_an_enabled_schedule_of_the_collector_polls(plays, target, state, expected):
+    scheduler = target.client("scheduler")
+    scheduler.create_schedule_group(Name="spotify-pipeline")
+    for function, its_state in (("collector", state), ("healer", "ENABLED")):
+        scheduler.create_schedule(
+            Name=function,
+            GroupName="spotify-pipeline",
+            ScheduleExpression="rate(1 minute)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State=its_state,
+            Target={
+                "Arn": f"arn:aws:lambda:eu-west-1:123456789012:function:{function}",
+                "RoleArn": "arn:aws:iam::123456789012:role/scheduler",
+            },
+        )
+
+    assert json.loads(plays("status", "--json").stdout)["polls_scheduled"] is expected
 
 
 def test_failed_polls_are_not_counted_as_dead_letters(plays, target):
@@ -100,20 +135,49 @@ def test_without_a_problem_the_status_begins_with_ok(capsys):
     assert capsys.readouterr().out == "OK: 12,345 plays, last poll just now\n"
 
 
+@pytest.mark.parametrize("options", [["--short"], ["--json"]], ids=["text", "JSON"])
+def test_option_watch_goes_on_after_a_failure(target, monkeypatch, options):
+    looks = iter([LocalCloudError("no cloud"), EndpointConnectionError(endpoint_url=PAGE), target])
+    pauses = iter([None, None, KeyboardInterrupt()])
+    monkeypatch.setattr("cli.commands.status.time.sleep", lambda _: raised(next(pauses)))
+
+    arguments = ["status", "--watch", "3", *options]
+    result = CliRunner().invoke(app, arguments, obj=lambda: raised(next(looks)))
+
+    assert result.exit_code == 130
+    *failures, stopped = result.stderr.splitlines()
+    assert failures[0] == "plays: no cloud"
+    assert failures[1].startswith(f"plays: nothing answers at {PAGE}")
+    assert stopped.startswith("plays: stopped")
+    assert ("2 things need you:" in result.stdout) == ("--short" in options)
+    assert result.stdout.count('{"error":') == (2 if "--json" in options else 0)
+
+
+def test_option_watch_stays_with_the_cloud_it_has_seen(plays, target, monkeypatch):
+    targets = iter([target])
+    monkeypatch.setattr("cli.commands.status.target_of", lambda _: next(targets))
+    pauses = iter([None, KeyboardInterrupt()])
+    monkeypatch.setattr("cli.commands.status.time.sleep", lambda _: raised(next(pauses)))
+
+    result = plays("status", "--short", "--watch", "3")
+
+    assert result.exit_code == 130
+    assert result.stdout.count("2 things need you:") == 2
+
+
 def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
     pauses = iter([None, KeyboardInterrupt()])
 
     def pause(seconds):
         assert seconds == 3
-        if stop := next(pauses):
-            raise stop
+        raised(next(pauses))
 
     monkeypatch.setattr("cli.commands.status.time.sleep", pause)
 
     result = plays("status", "--short", "--watch", "3")
 
     assert result.exit_code == 130
-    assert result.stdout.count("1 thing needs you:") == 2
+    assert result.stdout.count("2 things need you:") == 2
 
 
 @pytest.mark.parametrize(
@@ -126,7 +190,10 @@ def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
         ({}, "features no track waits for them"),
         (
             {"pending_features": PendingFeatures(tracks=9, unknown_to_sources=0, due_at=NOW)},
-            "features 9 tracks wait; the first is asked for again within the hour",
+            (
+                "features 9 tracks wait (9 whose source failed); the first is asked for again "
+                "within the hour"
+            ),
         ),
         (
             {
@@ -134,7 +201,10 @@ def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
                     tracks=9, unknown_to_sources=4, due_at=NOW + timedelta(days=1)
                 )
             },
-            "9 tracks wait, 4 of them unknown to every source; the first is asked for again 2026",
+            (
+                "9 tracks wait (5 whose source failed, 4 unknown to every source); the first is "
+                "asked for again 2026"
+            ),
         ),
         ({}, "rows listening_history 12,345, gap 3 last poll none yet open gaps none database"),
         ({"rows": None}, "features no track waits for them database"),
@@ -154,7 +224,26 @@ def test_option_watch_prints_the_status_until_ctrl_c(plays, monkeypatch):
         ),
         (
             {"queues": {"q": QueueDepth(visible=0, in_flight=2, retried_within_s=5_400)}},
-            "in flight processed now, or failed and tried again within 90 min",
+            (
+                "in flight processed now, or failed and tried again within 90 min; SQS does not "
+                "say which"
+            ),
+        ),
+        ({"queues": {"p-plays": RETRIED, "p-other": WORKING}}, "plays 0 2 other 0 1"),
+        (
+            {"queues": {"p-plays": RETRIED, "p-other": WORKING}},
+            (
+                "other 0 1 retry 3 in p-plays: the last attempt failed, the next is at 2026-07-01 "
+                "12:00 UTC; `plays logs --errors` says why features"
+            ),
+        ),
+        (
+            {"polls_scheduled": False},
+            "polls off (--empty, or polling_enabled is false): `plays poll` polls once",
+        ),
+        (
+            {"polls_scheduled": False, "simulated": True},
+            "is false): `plays login` turns them on, `plays poll` polls once",
         ),
         ({"dashboard_url": PAGE}, f"page {PAGE} database"),
         ({"dashboard_url": PAGE, "target": "aws"}, f"dashboard {PAGE} database"),

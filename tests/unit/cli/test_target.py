@@ -68,6 +68,11 @@ def test_target_local_requires_a_running_local_cloud(tmp_path):
         choose("local", "Mine", None, tmp_path)
 
 
+def test_a_local_cloud_that_is_starting_is_the_target(tmp_path):
+    with held(tmp_path / SUPERVISOR), pytest.raises(LocalCloudError, match="try again"):
+        choose(None, "Mine", None, tmp_path)
+
+
 def test_a_forwarded_port_is_for_aws_only(tmp_path):
     a_cloud_state().save(tmp_path)
 
@@ -118,7 +123,7 @@ def test_an_unavailable_local_database_points_to_the_logs(session):
     target = a_local_target(session)
 
     with (
-        pytest.raises(DatabaseAwayError, match="see the local cloud's logs in logs"),
+        pytest.raises(DatabaseAwayError, match="`plays logs postgres` says why"),
         target.database(),
     ):
         pass

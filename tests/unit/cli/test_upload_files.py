@@ -25,6 +25,8 @@ def folder(tmp_path):
 
 
 def test_the_histories_of_a_folder_are_sent_and_the_rest_is_named(plays, folder):
+    (folder / "broken.zip").unlink()
+
     result = plays("upload", str(folder), "--json")
 
     assert result.exit_code == 0
@@ -33,9 +35,20 @@ def test_the_histories_of_a_folder_are_sent_and_the_rest_is_named(plays, folder)
     lines = [line for line in result.stderr.splitlines() if line.startswith("not uploaded: ")]
     assert [line.removeprefix(f"not uploaded: {folder}/") for line in lines] == [
         "Spotify Extended Streaming History/ReadMeFirst.pdf: no streaming history",
-        "broken.zip: not a readable zip (File is not a zip file): download it again",
         "photos.zip: no streaming history",
     ]
+
+
+def test_a_damaged_zip_in_a_folder_fails_after_the_others_are_sent(plays, folder):
+    result = plays("upload", str(folder), "--json")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"plays: not uploaded: {folder}/broken.zip: not a readable zip (File is not a zip file): "
+        "download it again"
+    )
+    sent = [each["key"] for each in json.loads(result.stdout)["uploads"]]
+    assert sent == [f"history/me/{AUDIO}", "history/me/my_spotify_data.zip"]
 
 
 def test_json_names_what_was_left_out(plays, folder):

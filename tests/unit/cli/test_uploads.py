@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.uploads import QUIET, UploadEntry, find_trouble
+from cli.uploads import QUIET, UploadEntry, find_trouble, uploads_in_trouble
 from services.collector.backfill.domain.rows import ACCOUNT_DATA
 from tests.unit.cli.conftest import KnownTarget
 
@@ -20,7 +20,8 @@ class KnowingTarget(KnownTarget):
 
     @contextmanager
     def database(self):
-        yield SimpleNamespace(run=lambda _statement: self.rows)
+        # The report of one upload is never found.
+        yield SimpleNamespace(run=lambda _statement, origin=None: [] if origin else self.rows)
 
 
 @pytest.fixture
@@ -212,12 +213,85 @@ def test_an_unknown_number_is_refused_with_the_known_ones(plays, known):
     assert result.stderr == "plays: there is no upload 2: numbers are 1 to 1, see `plays uploads`\n"
 
 
+@pytest.mark.parametrize("option", ["--json", "--all"])
+def test_an_option_before_the_subcommand_is_refused(plays, option):
+    result = plays("uploads", option, "show", "1")
+
+    assert result.exit_code == 2
+    assert "put options after the command: `plays uploads show NUMBER --json`" in result.stderr
+
+
 def test_without_postgres_the_list_says_so(target, plays, monkeypatch):
     monkeypatch.setattr(KnowingTarget, "database", KnownTarget.database)
 
     result = plays("uploads")
 
     assert (result.exit_code, result.stderr) == (1, "plays: connection refused\n")
+
+
+@pytest.fixture
+def failed(archived, known):
+    """An upload that failed; its number is 1."""
+    known(
+        archived("history/me/broken.zip"),
+        problems=[{"file": "broken.zip", "reason": "a damaged zip"}],
+    )
+
+
+@pytest.fixture
+def trouble(target):
+    """Return the function that counts the uploads in trouble."""
+
+    def count(removed=()):
+        with target.database() as database:
+            return uploads_in_trouble(target, database, removed)
+
+    return count
+
+
+@pytest.mark.usefixtures("failed")
+def test_a_dismissed_upload_is_listed_but_no_problem(plays, trouble):
+    assert "`plays uploads dismiss 1`" in plays("uploads", "show", "1").stdout
+
+    result = plays("uploads", "dismiss", "1")
+
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "upload 1 (broken.zip of me) is dismissed: `plays status` no longer reports it\n"
+    )
+    assert (trouble().failed, trouble().newest_problem) == (0, None)
+    assert "failed, dismissed" in plays("uploads").stdout
+    assert "a damaged zip" not in plays("uploads").stdout
+
+
+def test_only_the_dismissed_version_of_a_file_is_dismissed(plays, archived, known, trouble):
+    for _ in range(2):
+        known(archived("history/me/broken.zip"), problems=[{"file": "broken.zip", "reason": "no"}])
+
+    plays("uploads", "dismiss", "1")
+
+    assert trouble().newest_problem.number == 2
+
+
+def test_an_upload_that_is_well_cannot_be_dismissed(plays, archived, known):
+    known(archived("history/me/whole.zip"), 7, 7)
+
+    result = plays("uploads", "dismiss", "1")
+
+    assert result.exit_code == 1
+    assert result.stderr == "plays: upload 1 is loaded, so there is nothing to dismiss\n"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_stuck_upload_whose_file_was_deleted_is_no_problem(uploads, trouble):
+    assert [(each["state"], each["dismissed"]) for each in uploads()] == [("stuck", True)]
+    assert trouble().newest_problem is None
+
+
+@pytest.mark.usefixtures("failed")
+def test_the_upload_of_a_removed_listener_is_no_problem(trouble):
+    assert trouble(removed=["anna"]).failed == 1
+    assert trouble(removed=["me"]).failed == 0
 
 
 def an_entry(number, state, *, file="a.zip", age=timedelta(), unread_files=0):

@@ -56,11 +56,13 @@ def waiting(due_at):
         {"gaps": [a_gap(is_open=False)]},
         {"token_days_left": {"me": 31}},
         {"answered_at": {"me": NOW - HOUR}},
+        {"answered_at": {"me": LONG_AGO}, "polls_scheduled": False},
         {"answered_at": {"me": None}},
         {"last_error": trouble("failed")},
         {"queues": a_queue("plays", 3_600)},
         {"queues": a_queue("plays-dlq", 99_999) | a_queue("failed-ticks", 99_999)},
         {"pending_features": waiting(NOW - 2 * HOUR)},
+        {"features_failing_since": LONG_AGO},
         {"gaps": [a_gap()], "open_gaps": 1, "simulated": True},
         {"free_bytes": None},
         {"free_bytes": 10**9},
@@ -73,9 +75,10 @@ def waiting(due_at):
             "closed gap",
             "a month left",
             "answered an hour ago",
+            "polls off",
         ),
         *("no poll yet", "one failed poll", "an hour old message", "old dead letters"),
-        *("features due", "simulated gap", "AWS", "enough space"),
+        *("features due", "features failing", "simulated gap", "AWS", "enough space"),
     ],
 )
 def test_a_status_that_needs_no_person_is_ok(changes):
@@ -89,7 +92,7 @@ def test_a_status_that_needs_no_person_is_ok(changes):
             {"postgres_error": "Postgres is unavailable: connection refused"},
             "critical",
             "Postgres is unavailable: connection refused. New plays wait in the queues.",
-            "plays logs postgres",
+            "wait a minute, or restart it: plays local down, then make run",
         ),
         (
             {"postgres_error": "no right", "target": "aws"},
@@ -167,9 +170,21 @@ def test_a_status_that_needs_no_person_is_ok(changes):
             "plays login --listener me",
         ),
         (
-            {"dead_letters": 1},
+            {"removed_listeners": ["anna"]},
+            "warning",
+            (
+                "anna is not a listener any more, but some of their plays, files or login is "
+                "still stored."
+            ),
+            "plays listener remove anna",
+        ),
+        (
+            {"dead_letters": 1, "queues": a_queue("p-plays-dlq", 5) | a_queue("p-other", 5)},
             "critical",
-            "1 dead letter: their plays or uploads are not loaded.",
+            (
+                "1 dead letter: their plays or uploads are not loaded. Mend the cause, then "
+                "`plays dlq replay p-plays`."
+            ),
             "plays dlq list",
         ),
         (
@@ -207,6 +222,18 @@ def test_a_status_that_needs_no_person_is_ok(changes):
             "plays heal",
         ),
         (
+            {
+                "features_failing_since": NOW - 3 * HOUR,
+                "pending_features": waiting(NOW - 3 * HOUR),
+            },
+            "warning",
+            (
+                "The source of audio features has failed for 5 tracks since 2026-07-01 09:00 UTC. "
+                "Their plays are loaded."
+            ),
+            "plays heal",
+        ),
+        (
             {"alarms": (Alarm(name="DiskFilling", description="Host: full", since=LONG_AGO),)},
             "warning",
             "The alarm DiskFilling is on since 2026-07-01 10:00 UTC: Host: full",
@@ -235,6 +262,21 @@ def test_a_rate_limited_or_refused_listener_is_one_problem():
     refused = a_status(answered_at={"me": LONG_AGO}, needs_login_since={"me": LONG_AGO})
 
     assert [len(judge(each, NOW).problems) for each in (status, refused)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"needs_login_since": {"me": LONG_AGO}},
+        {"last_error": trouble("forbidden")},
+        {"blocked_until": {"me": NOW + HOUR}},
+    ],
+    ids=["refused", "forbidden", "rate limit"],
+)
+def test_a_refusal_of_the_simulator_ends_with_its_scenario(changes):
+    (problem,) = judge(a_status(simulated=True, **changes), NOW).problems
+
+    assert problem.next == "plays local scenario normal"
 
 
 def test_the_worst_problem_comes_first_and_sets_the_exit_code():

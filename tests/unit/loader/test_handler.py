@@ -169,10 +169,10 @@ def test_a_database_lost_while_bisecting_fails_the_invocation(fake, monkeypatch)
 
 @pytest.fixture
 def logged(caplog):
-    """The one line that the function logged."""
+    """The one line that the function logged after the ids of its messages."""
 
     def line():
-        (record,) = caplog.records
+        _, record = caplog.records
         return vars(record)
 
     return line

@@ -10,6 +10,7 @@ import pytest
 from shared.archive import (
     KEY_BYTES,
     Archive,
+    dead_letter_key,
     listener_of,
     poll_key,
     quarantine_key,
@@ -37,6 +38,17 @@ def archive(cloud):
 )
 def test_the_archive_key_of_a_poll_contains_its_utc_date(polled_at):
     assert poll_key("me", polled_at) == "polls/me/2026/11/01/2026-11-01T00:30:00.007Z.json.gz"
+
+
+@pytest.mark.parametrize(
+    ("listener", "folder"), [("anna", "anna"), (None, "_unknown")], ids=["known", "unknown"]
+)
+def test_the_key_of_a_dead_letter_contains_listener_queue_and_utc_date(listener, folder):
+    sent_at = datetime(2026, 10, 31, 22, 30, tzinfo=timezone(timedelta(hours=-2)))
+
+    assert dead_letter_key(listener, "enriched-plays", sent_at, "m1") == (
+        f"dead-letters/{folder}/enriched-plays/2026/11/01/m1.json"
+    )
 
 
 def test_the_quarantine_key_contains_the_origin():

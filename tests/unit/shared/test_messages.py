@@ -45,7 +45,7 @@ def test_the_log_of_an_invalid_message_hides_its_content(caplog):
         {"Records": [a_record("a", json.dumps(BATCH | {"listener": "Jane Doe"}))]}, PlayBatch
     )
 
-    (record,) = caplog.records
+    _, record = caplog.records
     logged = vars(record)
     assert (logged["id"], logged["model"]) == ("a", "PlayBatch")
     assert [fault.split(":")[0] for fault in logged["faults"]] == ["listener"]
@@ -57,9 +57,17 @@ def test_only_the_first_faults_of_a_message_are_logged(caplog):
 
     read_messages({"Records": [a_record("a", plays)]}, PlayBatch)
 
-    (record,) = caplog.records
+    _, record = caplog.records
     assert len(vars(record)["faults"]) == LOGGED_FAULTS
     assert vars(record)["faults"][0].startswith("plays.0.track_uri: ")
+
+
+def test_the_ids_of_all_messages_are_logged_before_any_failure(caplog):
+    read_messages({"Records": [a_record("a", "{}"), a_record("b", json.dumps(BATCH))]}, PlayBatch)
+
+    first, second = caplog.records
+    assert (first.message, vars(first)["message_ids"]) == ("messages received", ("a", "b"))
+    assert (second.message, vars(second)["id"]) == ("message does not fit its model", "a")
 
 
 @pytest.mark.parametrize("ids", [[], ["a", "b"]], ids=["none", "two"])

@@ -228,6 +228,14 @@ def test_an_event_whose_only_message_fails_reports_it(cloud, context):
     assert failures(context, POISON) == ["m2"]
 
 
+def test_a_failed_message_is_logged_with_its_id_and_reason(cloud, context, caplog):
+    failures(context, a_message("history/a.zip", "v1") | {"body": "poison"})
+
+    received, failure = caplog.records
+    assert vars(received)["message_ids"] == ("m1",)
+    assert "not an event of an upload" in str(failure.exc_info[1])
+
+
 def test_a_failure_of_s3_fails_the_message_so_that_sqs_retries_it(cloud, context):
     refuse_to_download("SlowDown")
     version = cloud.upload("history/endsong.json", a_file(a_row()))

@@ -1,0 +1,108 @@
+"""What the commands of `plays dlq` print, as documents and for people."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cli.dead_letters import NO_REASON, DeadLetter, Group
+from cli.local_time import length, local
+from cli.output import Document, facts, show, table
+from cli.queues import QueueDepth
+
+SHOWN_CHARACTERS = 2_000
+"""Most characters of a body that are shown to a person; --json prints all of it."""
+
+
+class DeadLetters(Document):
+    """The dead letters of one queue; `queue` is None for failed polls, which came from no queue.
+
+    `groups` lack the messages that another reader holds.
+    """
+
+    dead_letter_queue: str
+    queue: str | None
+    messages: QueueDepth
+    groups: tuple[Group, ...] = ()
+
+
+class DeadLetterList(Document):
+    """The dead letters of every queue.
+
+    `total` leaves failed polls out, because the next poll fetches the same plays.
+    """
+
+    total: int
+    queues: list[DeadLetters]
+
+
+class PeekedLetters(Document):
+    """Dead letters with the content of their bodies: JSON where it is JSON."""
+
+    letters: tuple[DeadLetter, ...]
+
+
+class Replay(Document):
+    """The messages sent back, and the dead letters left in the same queues.
+
+    `groups` lack the messages that SQS moved itself.
+    """
+
+    replayed: int
+    remaining: int
+    groups: tuple[Group, ...]
+
+
+class Kept(Document):
+    """The dead letters that were written to a place, a file or a folder of the archive."""
+
+    place: str
+    kept: int
+    groups: tuple[Group, ...]
+
+
+def counted(count: int) -> str:
+    """Return a number of dead letters in words."""
+    return f"{count:,} dead letter{'s' if count != 1 else ''}"
+
+
+def show_list(found: DeadLetterList) -> None:
+    """Print the dead letters for a person."""
+    show_groups([each for queue in found.queues for each in queue.groups])
+    for queue in found.queues:
+        if unread := queue.messages.total - sum(each.count for each in queue.groups):
+            show(f"another reader holds {counted(unread)} of {queue.dead_letter_queue} now")
+
+
+def show_groups(groups: Sequence[Group]) -> None:
+    """Print groups of dead letters for a person."""
+    if not groups:
+        show(counted(0))
+        return
+    shown = table("queue", "listener", "reason", numbers=("messages", "oldest"))
+    now = datetime.now(UTC)
+    for each in groups:
+        age = length((now - each.oldest_at).total_seconds())
+        texts = (each.queue, each.listener or "–", each.reason or NO_REASON)
+        shown.add_row(*texts, f"{each.count:,}", age)
+    show(shown)
+
+
+def show_letters(letters: Sequence[DeadLetter]) -> None:
+    """Print dead letters, their logs and their bodies for a person."""
+    if not letters:
+        show(counted(0))
+    for each in letters:
+        shown = facts()
+        shown.add_row("id", each.id)
+        shown.add_row("queue", each.queue)
+        shown.add_row("sent", f"{local(each.sent_at)}, received {each.received:,} times")
+        for name in ("listener", "origin", "plays"):
+            if (value := getattr(each, name)) is not None:
+                shown.add_row(name, str(value))
+        shown.add_row("reason", each.reason or NO_REASON)
+        for line in each.log:
+            shown.add_row("log", f"{local(line.at)} {line.log} {line.level} {line.message}")
+        body = json.dumps(each.body, ensure_ascii=False)
+        more = f" … ({len(body):,} characters)" if len(body) > SHOWN_CHARACTERS else ""
+        shown.add_row("body", body[:SHOWN_CHARACTERS] + more)
+        show(shown, "")

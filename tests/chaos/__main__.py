@@ -5,6 +5,7 @@ and the same plays; the moments at which processes meet differ.
 """
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -39,6 +40,9 @@ QUIET_S = 120
 
 def main() -> int:
     """Run the series, and print its report."""
+    # A background job of a shell ignores SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     options = _options()
     report = Report(options.report)
     try:

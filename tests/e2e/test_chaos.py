@@ -7,7 +7,7 @@ from tests.chaos.__main__ import at_the_end
 from tests.chaos.faults import FAULTS
 from tests.chaos.feed import Spotify
 from tests.chaos.run import Run
-from tests.chaos.world import World, new_home, reserve_ports
+from tests.chaos.world import World, new_home, quick, reserve_ports
 
 pytestmark = pytest.mark.e2e
 
@@ -16,13 +16,15 @@ MIXTURES = (
     ("backend-killed", "worker-killed", "rate-limited"),
 )
 FREEZE_S = 2
+TIMEOUT_S = 12
+"""The other tests keep the machine busy meanwhile."""
 
 
 @pytest.fixture(scope="module")
 def world():
     if not COMMAND.exists():
         pytest.skip("the CDK command line is not installed: run `make setup`")
-    world = World(new_home(), ["one", "two"])
+    world = World(new_home(), ["one", "two"], quick(TIMEOUT_S))
     reserve_ports(world.home)
     try:
         world.up()

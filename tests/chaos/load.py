@@ -7,12 +7,12 @@ import json
 import re
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, Self
+from typing import Self
 
 import psutil
 
@@ -33,6 +33,8 @@ PAUSE_S = 15
 POSTGRES_DEATHS = 4
 """The supervisor starts Postgres again five times, then it ends with an error."""
 SAMPLED_S = 0.5
+FAILED = f"failed processing SQS batch from {NAME}-([a-z-]+)"
+"""What MiniStack logs of an invocation that failed, was killed or timed out."""
 
 SETTINGS = {
     "polling_enabled": "true",
@@ -108,7 +110,7 @@ def load(plays: int, seed: int, say: Callable[[str], None]) -> Outcome:
         say(f"{outcome.plays:,} rows after {loaded_s:.0f} s")
         say(f"faults: {json.dumps({name: injected.count(name) for name in sorted(set(injected))})}")
         say(f"peak memory in MB: {json.dumps(dict(sorted(memory.peaks.items())))}")
-        say(f"redeliveries: {json.dumps(_redeliveries(world))}")
+        say(f"invocations whose messages came again: {json.dumps(_redeliveries(world))}")
     finally:
         world.close()
     outcome.seconds = round(time.monotonic() - started, 1)
@@ -186,18 +188,6 @@ def _check(scene: Scene, origins: dict[str, Export], outcome: Outcome) -> None:
 
 
 def _redeliveries(world: World) -> dict[str, int]:
-    """Count the batches that were loaded again, by the log of the loader."""
-    logs = world.aws("logs").get_paginator("filter_log_events")
-    loads = 0
-    for page in logs.paginate(logGroupName=f"/{NAME}/loader"):
-        for event in page["events"]:
-            loads += _batches_of(event["message"])
-    ((batches,),) = world.rows("SELECT count(*) FROM loaded_batch")
-    return {"batches": int(batches), "loads": loads, "again": loads - int(batches)}
-
-
-def _batches_of(message: str) -> int:
-    if '"loaded"' not in message:
-        return 0
-    line: dict[str, Any] = json.loads(message)
-    return int(line.get("batches", 0))
+    """Count the invocations by queue that failed, so that SQS delivered their messages again."""
+    failed = re.findall(FAILED, (world.home / "logs" / "ministack.log").read_text())
+    return dict(sorted(Counter(failed).items()))

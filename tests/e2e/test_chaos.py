@@ -38,7 +38,7 @@ def spotify():
     return Spotify()
 
 
-@pytest.mark.parametrize(("seed", "names"), enumerate(MIXTURES), ids=map(str, MIXTURES))
+@pytest.mark.parametrize(("seed", "names"), [*enumerate(MIXTURES)], ids=map(" ".join, MIXTURES))
 def test_a_mixture_of_faults_loses_and_doubles_nothing(world, spotify, seed, names):
     faults = [FAULTS[name] for name in names]
 

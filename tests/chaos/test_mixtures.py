@@ -9,8 +9,6 @@ from tests.chaos.feed import Spotify
 from tests.chaos.run import Run
 from tests.chaos.world import World, new_home, quick, reserve_ports
 
-pytestmark = pytest.mark.e2e
-
 MIXTURES = (
     ("loader-killed-after-commit", "enriched-plays-doubled-and-reordered", "burst"),
     ("backend-killed", "worker-killed", "rate-limited"),

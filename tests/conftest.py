@@ -18,8 +18,8 @@ settings.load_profile("patient")
 
 PAUSE_S = 0.1
 
-# moto keeps an object in memory up to this size. The garbage collector warns of the files that would
-# hold larger ones, and the warning fails whatever test runs then.
+# moto keeps an object in memory up to this size. The garbage collector warns of the files that
+# would hold larger ones, and the warning fails whatever test runs then.
 os.environ["MOTO_S3_DEFAULT_KEY_BUFFER_SIZE"] = str(64 << 20)
 
 FAKE_ACCOUNT = {

@@ -43,7 +43,7 @@ class Fed:
     Attributes:
         must: Plays that Spotify showed to a poll that succeeded.
         may: All plays that it may have shown.
-        heard: The plays that had ended before the last poll.
+        heard: All plays that ended before the last poll.
     """
 
     exported: Mapping[Heard, int]
@@ -72,7 +72,7 @@ def check(world: World, listener: str, fed: Fed) -> tuple[int, Problems]:
 
 
 def check_cloud(world: World) -> Problems:
-    """Return what is wrong in a cloud that has settled, whoever the listener is."""
+    """Return what is wrong in a settled cloud, across all listeners."""
     stuck = [f"{world.depth(queue)} in {queue}" for queue in QUEUES if world.depth(queue)]
     dead = [f"{depth} in {queue}" for queue in QUEUES if (depth := world.depth(queue, dead=True))]
     return {"stuck": stuck, "dead": dead, "secrets": SecretsInLogs.of(world).found()}

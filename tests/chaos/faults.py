@@ -377,7 +377,7 @@ def _ctrl_c(scene: Scene) -> None:
 
 def _down(scene: Scene) -> None:
     scene.pause()
-    # Nobody starts it while the command stops it.
+    # No other run starts the cloud while the command stops it.
     with scene.world.starting:
         scene.world.down()
 

@@ -193,7 +193,7 @@ def _deploy(world: World, service: str, code: bytes) -> None:
     for name in FUNCTIONS[service]:
         function = world.outputs[f"{name}Function"]
         world.aws("lambda").update_function_code(FunctionName=function, ZipFile=code)
-        # No worker goes on with the code of before.
+        # A running worker would keep the old code.
         for process in world.workers(name):
             process.kill()
 

@@ -73,9 +73,9 @@ class Run:
         """The uploads that were stored: what each file holds."""
         self.must: set[Heard] = set()
         self.shown: set[Heard] = set()
-        """What Spotify showed to the last poll that it answered."""
+        """The plays in the last answered poll."""
         self.heard: set[Heard] = set()
-        """What had been played before the last of these polls."""
+        """The plays that ended before the last answered poll."""
         self.outcome = Outcome(seed, [fault.name for fault in faults], self.scene.listener)
 
     def execute(self) -> Outcome:

@@ -62,7 +62,7 @@ def asking(ask: Callable[[requests.Session], None]) -> Callable[[], AbstractCont
         with open_session() as session, patch.object(
             urllib3.util.connection, "create_connection", connections
         ):  # fmt: skip
-            # A proxy of this machine is none of these servers'.
+            # Ignore the proxy settings of this machine.
             session.trust_env = False
 
             def read(content: bytes) -> None:

@@ -1,7 +1,6 @@
 """Choices made from bytes, and the changes of real inputs that they choose.
 
-Whoever makes the bytes searches the inputs: hypothesis shrinks them, and a coverage-guided fuzzer
-can mutate them.
+Hypothesis can shrink these bytes, and a coverage-guided fuzzer can mutate them.
 """
 
 import json

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/adr/*.md")])
 FOLDERS = "services|shared|infra|cli|dashboard|tests|docs|bench|requirements|\\.github|\\.ci"
-# From the root, as in `shared/models.py`; a URL or a path below another folder is none.
+# From the root, as in `shared/models.py`; URLs and paths below another folder do not match.
 NAMED = re.compile(rf"(?<![\w./-])(?:{FOLDERS})/[\w./-]*[\w/]")
 LINKED = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 

@@ -128,6 +128,10 @@ class Pipeline:
                 )
         return bodies
 
+    def is_empty(self, name: str) -> bool:
+        """Empty a queue; return True if it held no message."""
+        return not self._take(name)
+
     def lose_messages(self) -> None:
         """Lose what is in the queues, as a crash of the AWS emulator does."""
         for name in QUEUES:

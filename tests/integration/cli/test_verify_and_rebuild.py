@@ -145,7 +145,7 @@ def test_a_restored_database_gets_back_what_came_since_the_dump(plays, lived):
     assert plays("verify").exit_code == 0
 
 
-def test_a_poll_after_a_restore_tells_the_gap_until_the_rebuild(plays, lived, rows):
+def test_a_poll_after_a_restore_opens_a_gap_until_the_rebuild(plays, lived, rows):
     lived.dump()
     lived.poll(0.5, 1.05, after_h=1)
     lived.drain()
@@ -242,7 +242,8 @@ def test_a_dry_run_sends_nothing(plays, lived, target):
 
     counted = json.loads(result.stdout)
     assert (counted["uploads"], counted["answers"], counted["dry_run"]) == (2, 3, True)
-    assert lived._take("collected-plays") == lived._take("uploaded-files") == []  # noqa: SLF001
+    assert lived.is_empty("collected-plays")
+    assert lived.is_empty("uploaded-files")
 
 
 def test_verify_names_rows_that_were_changed_or_have_no_source(plays, lived, owner):
@@ -300,6 +301,23 @@ def test_a_lost_gap_is_opened_by_a_rebuild(plays, lived, owner):
 
     assert set(found) == {"gaps that should be open"}
     assert plays("verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 20, lambda good: good[:40]]
+)
+def test_a_damaged_answer_in_the_archive_is_reported(plays, lived, target, damage):
+    s3 = target.client("s3")
+    (key, *_) = (
+        each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix="polls/")["Contents"]
+    )
+    good = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    s3.put_object(Bucket=BUCKET, Key=key, Body=damage(good))
+
+    result = plays("verify", "--json")
+
+    assert result.exit_code == 2
+    assert key in str([found["examples"] for found in findings(result).values()])
 
 
 def test_verify_reports_dead_letters(plays, lived, target):

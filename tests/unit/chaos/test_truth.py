@@ -43,7 +43,7 @@ def test_two_rows_within_a_second_are_doubled():
     assert compare(rows_of([*PLAYS, again]), {}, PLAYS, PLAYS).doubled == [again]
 
 
-def test_a_row_that_nobody_fed_in_is_alien():
+def test_a_row_that_was_not_fed_in_is_alien():
     assert compare(rows_of(PLAYS), {}, PLAYS[1:], PLAYS[1:]).alien == PLAYS[:1]
 
 

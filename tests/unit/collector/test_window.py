@@ -198,7 +198,7 @@ def test_a_play_dated_in_the_future_does_not_hide_a_gap():
     assert window.newest(LATER) == at(1)
 
 
-def test_without_known_plays_newest_is_none():
+def test_newest_returns_none_without_known_plays():
     assert Window().newest(LATER) is None
 
 

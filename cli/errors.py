@@ -18,6 +18,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
+    ReadTimeoutError,
 )
 
 from infra.local.environment import LOOPBACK
@@ -98,9 +99,16 @@ def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:
             "no AWS credentials are found: set AWS_PROFILE to a profile that has some "
             "(`aws configure list-profiles`), or get some with `aws login`"
         )
-    if isinstance(error, EndpointConnectionError):
-        url = error.kwargs["endpoint_url"]
-        if urlsplit(url).hostname in LOOPBACK and not is_aws:
-            return f"nothing answers at {url}: start the local cloud again with `make run`"
-        return f"nothing answers at {url}: check the network, and the region in AWS_REGION"
+    if isinstance(error, EndpointConnectionError | ReadTimeoutError):
+        return _explain_silence(error, is_aws=is_aws)
     return " ".join(str(error).split())
+
+
+def _explain_silence(error: EndpointConnectionError | ReadTimeoutError, *, is_aws: bool) -> str:
+    url = error.kwargs["endpoint_url"]
+    if is_aws or urlsplit(url).hostname not in LOOPBACK:
+        return f"nothing answers at {url}: check the network, and the region in AWS_REGION"
+    if isinstance(error, ReadTimeoutError):
+        restart = "restart it with `plays local down`, then `make run`"
+        return f"the local cloud hangs, nothing answers at {url}: {restart}"
+    return f"nothing answers at {url}: start the local cloud again with `make run`"

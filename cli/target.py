@@ -30,8 +30,11 @@ from shared.queries import Reader
 
 TargetName = Literal["local", "aws"]
 
-# A poll is invoked synchronously, and a function may live for 15 minutes.
-CLIENT = Config(connect_timeout=5, read_timeout=900, retries={"mode": "standard"})
+CLIENT = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard"})
+INVOKE = Config(read_timeout=900)
+"""A poll waits for the end of its function, which may run for 15 minutes."""
+ONCE = Config(retries={"total_max_attempts": 1})
+"""A local cloud that does not answer within a minute is frozen, so another attempt would not help."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Target:
         """Return a client of an AWS service."""
         endpoint, config = None, CLIENT
         if self.state:
-            endpoint, config = self.state.aws_endpoint, LOCAL.merge(CLIENT)
+            endpoint, config = self.state.aws_endpoint, LOCAL.merge(CLIENT).merge(ONCE)
+        if service == "lambda":
+            config = config.merge(INVOKE)
         return self.session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]  # a service by its name
 
     @cached_property

@@ -7,6 +7,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
+    ReadTimeoutError,
 )
 from typer.core import TyperGroup
 from typer.main import get_command
@@ -107,6 +108,16 @@ def _own_options(group):
             EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
             "nothing answers at http://127.0.0.1:1: start the local cloud again",
             id="endpoint",
+        ),
+        pytest.param(
+            ReadTimeoutError(endpoint_url="http://127.0.0.1:1"),
+            "the local cloud hangs, nothing answers at http://127.0.0.1:1: restart it with `plays",
+            id="no answer in time",
+        ),
+        pytest.param(
+            ReadTimeoutError(endpoint_url="https://sqs.eu-west-1.amazonaws.com/"),
+            "nothing answers at https://sqs.eu-west-1.amazonaws.com/: check the network",
+            id="no answer in time in AWS",
         ),
         pytest.param(
             EndpointConnectionError(endpoint_url="https://sqs.eu-west-1.amazonaws.com/"),

@@ -107,6 +107,15 @@ def test_the_local_cloud_ignores_the_shells_profile_and_proxies(
     assert target.outputs == {"ArchiveBucket": "archive"}
 
 
+def test_a_frozen_local_cloud_is_noticed_within_a_minute_but_a_poll_may_take_longer(session):
+    target = a_local_target(session)
+
+    config = target.client("sqs").meta.config
+
+    assert config.read_timeout * config.retries["total_max_attempts"] <= 60
+    assert target.client("lambda").meta.config.read_timeout == 900
+
+
 def test_a_missing_output_says_how_to_deploy_it(target):
     with pytest.raises(CommandError, match="has no output Novelty: deploy this release"):
         target.output("Novelty")

@@ -1,6 +1,7 @@
 """Every reader of foreign bytes."""
 
 from tests.fuzz import (
+    archived_answers,
     history_json,
     merges,
     postgres,
@@ -24,6 +25,7 @@ TARGETS = {
         reccobeats_answers.TARGET,
         retry_after.TARGET,
         *stored_items.TARGETS,
+        archived_answers.TARGET,
         *postgres.TARGETS,
         merges.TARGET,
     )

@@ -16,7 +16,8 @@ from pathlib import Path
 from random import Random
 
 from tests.chaos.checks import check_cloud, verify
-from tests.chaos.faults import FAULTS, Fault, choose
+from tests.chaos.faults import FAULTS, choose
+from tests.chaos.faults.fault import Fault
 from tests.chaos.feed import Spotify
 from tests.chaos.load import load
 from tests.chaos.planted import PLANTED, try_all
@@ -138,7 +139,8 @@ def at_the_end(world: World, ended: Sequence[Run]) -> Outcome:
     outcome.problems = {kind: found for kind, found in check_cloud(world).items() if found}
     for run in ended:
         _check_again(run)
-        if problems := verify(world, run.outcome.listener):
+        lost_state = world.crashes > run.scene.crashes
+        if problems := verify(world, run.outcome.listener, lost_state=lost_state):
             outcome.problems.setdefault("verify", []).extend(problems)
     return outcome
 

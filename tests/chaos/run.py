@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from tests.chaos import checks
-from tests.chaos.faults import Fault
+from tests.chaos.faults.fault import Fault
 from tests.chaos.feed import Feed, Spotify, packed
 from tests.chaos.scene import Scene
 from tests.chaos.truth import Export, Heard, read_export
@@ -208,7 +208,7 @@ class Run:
     def settle(self) -> None:
         """Wait until everything is as it must be, or nothing moves any more."""
         if self.scene.crashed:
-            self.repeat_uploads()
+            self.rebuild()
         changed_at, last = time.monotonic(), None
         deadline = changed_at + SETTLED_S
         while not self.is_clean():
@@ -236,19 +236,10 @@ class Run:
         self.outcome.problems = {kind: found for kind, found in problems.items() if found}
         return not self.outcome.problems
 
-    def repeat_uploads(self) -> None:
-        """Upload again what the start after the crash names: files that are not loaded."""
-        loaded = self.scene.do(self.complete_uploads)
-        missing = {origin.partition("?")[0].rpartition("/")[2] for origin in self.origins} - {
-            origin.partition("?")[0].rpartition("/")[2] for origin in loaded
-        }
-        self.origins = {o: held for o, held in self.origins.items() if o in loaded}
-        for name in missing:
-            self.upload(name)
-
-    def complete_uploads(self) -> set[str]:
-        """Return the origins of the uploads of this run that are loaded completely."""
-        return checks.complete_uploads(self.world, self.scene.listener)
+    def rebuild(self) -> None:
+        """Send the archive again, as the start after a crash of MiniStack advises."""
+        wanted = ("rebuild", "--listener", self.scene.listener, "--wait")
+        self.scene.do(lambda: self.scene.plays(*wanted), SETTLED_S)
 
     def check(self) -> tuple[int, checks.Problems]:
         """Return the number of rows, and how what is stored differs from the truth."""

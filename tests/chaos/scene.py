@@ -42,7 +42,8 @@ class Scene:
         """Why faults could not act."""
         self.bursts = False
         """True if more is played between two polls than Spotify shows."""
-        self._crashes = world.crashes
+        self.crashes = world.crashes
+        """The crashes of MiniStack that the run knows."""
         self.crashed = False
         """True once MiniStack lost its queues and tables."""
 
@@ -121,8 +122,8 @@ class Scene:
                 if world.ensure_up():
                     # The real Spotify does not forget plays when this machine starts again.
                     world.control("spotify", "plays", self.spotify.orders)
-        if world.crashes > self._crashes:
-            self._crashes, self.crashed = world.crashes, True
+        if world.crashes > self.crashes:
+            self.crashes, self.crashed = world.crashes, True
             world.log_in(self.listener)
 
     def shuffle(self, queue: str) -> None:

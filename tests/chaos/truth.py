@@ -93,11 +93,13 @@ def compare(
     for track, ends in stored_ends.items():
         pairs = pairwise(ends)
         result.doubled += [Heard(track, end) for start, end in pairs if end - start < SAME]
-    lengths = defaultdict(set)
+    lengths: dict[str, list[tuple[datetime, int | None]]] = defaultdict(list)
     for one, ms_played in stored:
-        lengths[one.track_uri].add(ms_played)
+        lengths[one.track_uri].append((one.at, ms_played))
     result.shortened = [
-        one for one, length in exported.items() if length not in lengths[one.track_uri]
+        one
+        for one, length in exported.items()
+        if not any(ms == length and abs(at - one.at) <= SAME for at, ms in lengths[one.track_uri])
     ]
     return result
 

@@ -51,6 +51,13 @@ def test_a_play_without_its_longest_record_is_shortened():
     assert compare(rows_of(PLAYS[:1], 3), {PLAYS[0]: 5}, [], []).shortened == PLAYS[:1]
 
 
+def test_two_plays_of_a_track_that_swapped_their_lengths_are_shortened():
+    again = PLAYS[0]._replace(at=PLAYS[0].at + timedelta(hours=1))
+    swapped = [(PLAYS[0], 5), (again, 3)]
+
+    assert compare(swapped, {PLAYS[0]: 3, again: 5}, [], []).shortened == [PLAYS[0], again]
+
+
 def test_a_lost_play_outside_all_gaps_is_reported():
     gap = (PLAYS[2].at, PLAYS[4].at)
 

@@ -6,6 +6,7 @@
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -35,8 +36,8 @@ Say = Callable[[str], None]
 
 WATCH_S = 3
 """Seconds between two checks of the servers, and between two queries for new plays."""
-POSTGRES_RESTARTS = 5
-"""A Postgres that has ended more often in one run does not recover by a restart."""
+POSTGRES_ENDS, POSTGRES_ENDS_WITHIN_S = 6, 3_600
+"""A Postgres that ends so often in this time does not recover by a restart."""
 SAMPLE_PLAYS = 5_000
 
 
@@ -91,7 +92,7 @@ class Supervisor:
         self._say_plainly = say
         self._started_at = time.monotonic()
         self._parts = Parts(home)
-        self._postgres_restarts = 0
+        self._postgres_ended_at = deque[float](maxlen=POSTGRES_ENDS)
         self._memory = Memory.load(home)
 
     def start(self) -> None:
@@ -143,9 +144,10 @@ class Supervisor:
             if news := arrivals.news():
                 self._say(news)
             time.sleep(WATCH_S)
-        chosen = Memory.load(self._home).listeners
-        if chosen != self._memory.listeners:
-            self._say(f"restarting, to deploy the listeners {', '.join(chosen)}")
+        changed = Memory.load(self._home)
+        # `plays login --start-over` deletes the deployment, also of a cloud with the real Spotify.
+        if changed.real_spotify == self._memory.real_spotify and changed.deployed:
+            self._say(f"restarting, to deploy the listeners {', '.join(changed.listeners)}")
             # Those of the command line were the start of this list.
             context = {k: v for k, v in self._given.context.items() if k != "listeners"}
             self._given = self._given.model_copy(update={"context": context})
@@ -155,8 +157,9 @@ class Supervisor:
         self._given = self._given.model_copy(update={"empty": False})
 
     def _restart_postgres(self) -> None:
-        self._postgres_restarts += 1
-        if self._postgres_restarts > POSTGRES_RESTARTS:
+        now, ends = time.monotonic(), self._postgres_ended_at
+        ends.append(now)
+        if len(ends) == POSTGRES_ENDS and now - ends[0] < POSTGRES_ENDS_WITHIN_S:
             raise LocalCloudError("Postgres keeps ending: `plays logs postgres` says why")
         self._say("Postgres ended: starting it again; `plays logs postgres` says why it ended")
         self._parts.start_postgres(self._memory)

@@ -96,12 +96,6 @@ def delete(
     plays delete --undo 3
     """  # noqa: D301 - click reads the control character as: keep these lines
     target = target_of(context)
-    if list_all:
-        _list(target, as_json=as_json)
-        return
-    if undo is not None:
-        _undo(target, undo, as_json=as_json)
-        return
     conditions = {
         "tracks": [_track(each) for each in track or []],
         "artists": artist or [],
@@ -109,7 +103,13 @@ def delete(
         "platform": platform,
         "shorter_than_ms": shorter_than and shorter_than * 1_000,
     }
-    if not any((*conditions.values(), first, last)):
+    chosen = any((*conditions.values(), first, last))
+    if list_all or undo is not None:
+        if chosen or dry_run or (list_all and undo is not None):
+            raise CommandError("--list and --undo stand alone: only --json goes with them")
+        _list(target, as_json=as_json) if undo is None else _undo(target, undo, as_json=as_json)
+        return
+    if not chosen:
         raise CommandError(_ADVICE)
     with target.database() as database:
         rule = _rule(conditions | _span(database, listener, first, last))

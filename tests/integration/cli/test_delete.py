@@ -132,6 +132,8 @@ def test_nothing_is_deleted_without_agreement(plays, names):
     [
         ([], "plays: say which plays: --track, --artist"),
         (["--undo", "7"], "plays: there is no deletion 7"),
+        (["--undo", "1", "--dry-run"], "plays: --list and --undo stand alone"),
+        (["--list", "--artist", "A"], "plays: --list and --undo stand alone"),
         (["--artist", "A", "--listener", "zoe", "--yes"], "plays: there is no listener zoe"),
         (["--from", "1900-01-01", "--yes"], "plays: no such rule is possible: since:"),
     ],

@@ -74,7 +74,8 @@ def read_file(file: Path) -> list[DeadLetter]:
         CommandError: A line is no dead letter.
     """
     letters = []
-    with file.open(encoding="utf-8") as lines:
+    # Bytes that are no UTF-8 become characters that no dead letter contains, and JSON refuses.
+    with file.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             try:
                 letters.append(DeadLetter.model_validate_json(line))

@@ -69,8 +69,9 @@ def show_list(found: DeadLetterList) -> None:
     """Print the dead letters for a person."""
     show_groups([each for queue in found.queues for each in queue.groups])
     for queue in found.queues:
-        if unread := queue.messages.total - sum(each.count for each in queue.groups):
-            show(f"another reader holds {counted(unread)} of {queue.dead_letter_queue} now")
+        # The totals of SQS are estimates, and another reader may hold messages.
+        if (unread := queue.messages.total - sum(each.count for each in queue.groups)) > 0:
+            show(f"{counted(unread)} of {queue.dead_letter_queue} cannot be read now")
 
 
 def show_groups(groups: Sequence[Group]) -> None:

@@ -34,7 +34,7 @@ CLIENT = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard"}
 INVOKE = Config(read_timeout=900)
 """A poll waits for the end of its function, which may run for 15 minutes."""
 ONCE = Config(retries={"total_max_attempts": 1})
-"""A local cloud that does not answer within a minute is frozen, so another attempt would not help."""
+"""A local cloud that does not answer within a minute is frozen: a second attempt would not help."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from cli.dead_letters import DeadLetter, Filter, decode, group
 from cli.errors import BadResultError, CommandError
 from cli.options import JsonOption, target_of
 from cli.output import emit, show
+from cli.output_files import written_whole
 from cli.queues import QueuePair, depth, depths, find_pair, name_of, queue_pairs
 from cli.target import Target
 
@@ -199,15 +200,18 @@ def save(
     `plays dlq replay --from FILE` sends them.
     """
     target = target_of(context)
+    if file.exists():
+        raise CommandError(f"{file} exists: name a new file")
     saved = []
     with (
+        written_whole(file, force=False) as path,
+        path.open("w", encoding="utf-8") as lines,
         Selection(target, _pairs(target, queue), wanted, "saving") as found,
-        file.open("x", encoding="utf-8") as lines,
     ):
         for letter in found:
             lines.write(letter.model_dump_json() + "\n")
             saved.append(letter.summary())
-    _check_found(wanted, saved)
+        _check_found(wanted, saved)
     result = Kept(place=str(file), kept=len(saved), groups=group(saved))
     emit(result) if as_json else show(f"{counted(result.kept)} written to {file}")
 

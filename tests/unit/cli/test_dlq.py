@@ -1,3 +1,4 @@
+import gzip
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -209,7 +210,7 @@ def test_list_says_which_messages_another_reader_holds(dlq, dead):
     result = dlq("list")
 
     assert result.exit_code == 0
-    assert f"another reader holds 1 dead letter of {COLLECTED_DLQ} now" in result.stdout
+    assert f"1 dead letter of {COLLECTED_DLQ} cannot be read now" in result.stdout
 
 
 def test_list_says_that_there_are_no_dead_letters(dlq):
@@ -630,7 +631,28 @@ def test_save_does_not_overwrite_a_file(dlq, tmp_path):
     result = dlq("save", str(file))
 
     assert (result.exit_code, file.read_text()) == (1, "mine")
-    assert "File exists" in result.stderr
+    assert f"{file} exists: name a new file" in result.stderr
+
+
+def test_a_save_that_stops_or_finds_nothing_leaves_no_file(dlq, local, dead, tmp_path):
+    dead.send("one", "two")
+    crash_at(local, "sqs.ReceiveMessage", call=1)
+
+    stopped = dlq("save", str(tmp_path / "letters.jsonl"))
+    unknown = dlq("save", "--id", "unknown", str(tmp_path / "letters.jsonl"))
+
+    assert (stopped.exit_code, unknown.exit_code) == (130, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_text_sends_nothing(dlq, tmp_path):
+    file = tmp_path / "letters.jsonl.gz"
+    file.write_bytes(gzip.compress(b"{}"))
+
+    result = dlq("replay", "--from", str(file))
+
+    assert result.exit_code == 1
+    assert f"line 1 of {file} is no dead letter of `plays dlq save`" in result.stderr
 
 
 def test_a_file_with_a_wrong_line_sends_nothing(dlq, source, dead, tmp_path):

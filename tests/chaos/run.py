@@ -68,6 +68,9 @@ class Run:
         self.faults = faults
         self.feed = Feed(self.rng, seed)
         self.locks = {fault.lock for fault in faults} - {"none"}
+        if "refusal" in self.locks:
+            # Polls fail meanwhile. A run that held the lock and waited for one would wait for ever.
+            self.locks.add("spotify")
         self.files: dict[str, bytes] = {}
         self.origins: dict[str, Export] = {}
         """The uploads that were stored: what each file holds."""

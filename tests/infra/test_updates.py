@@ -383,5 +383,5 @@ def test_a_zone_that_is_no_availability_zone_name_is_refused(zone):
 def test_a_zone_of_another_region_is_refused():
     place = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-east-1"}
 
-    with pytest.raises(SettingsError, match="eu-west-1b is not a zone of us-east-1"):
+    with pytest.raises(SettingsError, match="eu-west-1b is not in us-east-1"):
         load(cdk_context(**{"host.availability_zone": ZONE}), place)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Turn the login of a database role into what Postgres keeps of its password.
+"""Turn the login of a database role into the password verifier that Postgres stores.
 
     scram.py ROLE HOST DATABASE < login.json
 
-Prints a SCRAM-SHA-256 verifier. A password always gives the same one, so that setting it again
-changes nothing: a salt must be unique, not secret, and is made of role and host.
+Prints a SCRAM-SHA-256 verifier. The salt is a hash of role and host, because it must be unique but
+not secret. So a password always gives the same verifier, and setting it again changes nothing.
 
 Sources:
     https://www.rfc-editor.org/rfc/rfc5802#section-3 for the keys;
@@ -26,7 +26,7 @@ ITERATIONS = 4096
 
 
 def main() -> None:
-    """Read the login, print the verifier; what is wrong is told without telling the password."""
+    """Read the login and print its verifier; no error message contains the password."""
     role, host, database = sys.argv[1:]
     try:
         login = json.load(sys.stdin)
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def verifier(password: str, salt: bytes) -> str:
-    """Make the text that Postgres keeps in `pg_authid.rolpassword`."""
+    """Return the verifier of a password, in the format of `pg_authid.rolpassword`."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored_key = hashlib.sha256(_keyed(salted, b"Client Key")).digest()
     server_key = _keyed(salted, b"Server Key")

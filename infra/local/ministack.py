@@ -96,7 +96,7 @@ class MiniStack:
 
     @property
     def has_crashed(self) -> bool:
-        """True if its last run ended without saving its state; only valid while it is stopped."""
+        """True if MiniStack's last run ended without saving; call it only while it is stopped."""
         if not self._unsaved.exists():
             return False
         noted_at = self._unsaved.stat().st_mtime_ns

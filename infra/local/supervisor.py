@@ -73,7 +73,7 @@ def already_running(home: Path) -> LocalCloudError:
 
 
 def _without_failing(say: Say) -> Say:
-    """Return a `say` that ignores the error of a closed terminal."""
+    """Return a `say` that does not fail if the terminal has been closed."""
 
     def say_if_possible(text: str) -> None:
         with suppress(OSError):

@@ -30,7 +30,10 @@ TOKEN_PATH = "/api/token"  # noqa: S105 - a path
 
 
 def _quota(act: Act, now: datetime) -> Response | None:
-    """Refuse a call if the rolling window is full, until its oldest call leaves the window."""
+    """Refuse a call with 429 if the last `window_s` seconds already had `calls` calls.
+
+    `Retry-After` is the time until the oldest of these is no longer counted.
+    """
     window = timedelta(seconds=act["window_s"])
     counted = [at for at in act.passed if at > now - window]
     if len(counted) < act["calls"]:
@@ -44,7 +47,7 @@ def _quota(act: Act, now: datetime) -> Response | None:
 def _each(
     change: Callable[[Act, Row], list[Row]], *, known: bool = False
 ) -> Callable[[Act, datetime, list[Row]], list[Row]]:
-    """Return a `show` function that replaces one play in `every` by others.
+    """Return a function for `Scenario.show` that replaces one play in `every`.
 
     Args:
         change: Returns the plays shown in place of a play.

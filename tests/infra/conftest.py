@@ -247,13 +247,13 @@ def on_local(local):
 
 @pytest.fixture
 def synthesised(tmp_path):
-    """Synthesise with options of the command line."""
+    """Return a function that synthesises the stacks with `-c` options."""
     return partial(synthesise, tmp_path / "cdk.out")
 
 
 @pytest.fixture
 def unsynthesised(tmp_path):
-    """Build the app and its stacks without synthesis, so that a test can change them."""
+    """Return a function that builds the app without synthesis, so that a test can change it."""
     return partial(an_app, tmp_path / "cdk.out")
 
 

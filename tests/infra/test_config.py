@@ -59,12 +59,12 @@ def test_a_nested_option_changes_only_its_own_value():
     assert config.enricher == EnricherConfig(timeout_s=30)
 
 
-def test_a_list_option_is_split_at_commas_on_the_command_line():
+def test_a_list_option_of_the_command_line_is_split_at_commas():
     assert load({"listeners": "me,anna"}).listeners == ("me", "anna")
 
 
 @pytest.mark.parametrize(("text", "value"), [("false", False), ("true", True)])
-def test_a_boolean_option_is_true_or_false_on_the_command_line(text, value):
+def test_a_boolean_option_of_the_command_line_is_true_or_false(text, value):
     assert load({"polling_enabled": text}).polling_enabled is value
 
 
@@ -130,7 +130,7 @@ def test_an_invalid_option_value_is_refused_by_option_name(given, named):
         pytest.param({"subnets": "all"}, "network.subnets", id="a misspelt name"),
     ],
 )
-def test_an_invalid_network_option_is_refused_by_name(given, named):
+def test_an_invalid_network_option_is_refused_by_option_name(given, named):
     database = {"mode": "external", "network": NETWORK | given}
 
     with pytest.raises(SettingsError, match=f"bad configuration: database.{named}: "):

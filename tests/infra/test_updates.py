@@ -107,7 +107,7 @@ EXCUSED = {
 
 
 def options(part=PipelineConfig, prefix=""):
-    """Yield the path of each option; a network counts as one, because its parts go together."""
+    """Yield the dotted name of each CDK option; `database.network` counts as one option."""
     for name, field in part.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Part):
@@ -181,7 +181,10 @@ def is_replaced(each, names):
 
 
 def set_for_good(each):
-    """Return the create-only properties of a resource: an update replaces it or is refused."""
+    """Return the create-only properties of a resource.
+
+    CloudFormation replaces the resource if one of them changes, or refuses the update.
+    """
     known = schema(each["Type"])
     paths = {
         path.removeprefix("/properties/")
@@ -249,7 +252,7 @@ def test_an_option_never_moves_a_fixed_name_to_another_logical_id(before, change
     assert {key for key in old.keys() & new.keys() if old[key] != new[key]} == set()
 
 
-def test_the_adrs_first_table_lists_every_resource_type_used(aws, before, changed):
+def test_adr_12_lists_exactly_the_resource_types_of_the_templates(aws, before, changed):
     table, _, _ = ADR.read_text().partition("\nWhat no update changes")
     listed = {
         kind
@@ -267,7 +270,7 @@ def test_the_adrs_first_table_lists_every_resource_type_used(aws, before, change
     assert listed == used
 
 
-def test_the_adrs_second_table_lists_every_create_only_property_used(aws, before, changed):
+def test_adr_12_lists_exactly_the_create_only_properties_of_the_templates(aws, before, changed):
     _, _, table = ADR.read_text().partition("\n| resource | property that no update changes |")
     listed = {
         (f"{'' if kind.startswith('Custom') else 'AWS::'}{kind}", name)

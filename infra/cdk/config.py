@@ -198,8 +198,8 @@ def load(
 ) -> PipelineConfig:
     """Read the configuration from a CDK context.
 
-    Reject every context key that is not an option, such as a misspelt `-c`. Keys with a colon or a
-    slash belong to the CDK or to other targets, and are ignored.
+    Reject every context key that is not an option, such as a misspelt `-c`. A key with a colon or a
+    slash is not taken for an option: it belongs to the CDK, or holds the values of a target.
 
     Args:
         context: The context of `cdk.json` and the command line.

@@ -16,7 +16,9 @@ DUTIES = ("deploy", "file-publishing", "lookup")
 
 
 class OidcStack(Stack):
-    """An identity provider for GitHub's tokens and the role they may assume, so GitHub has no key.
+    """An identity provider for GitHub's tokens, and the role that they may assume.
+
+    So GitHub stores no AWS key.
 
     The role may only assume the roles of `cdk bootstrap` in this account and region. Through these
     it can do everything that CloudFormation may do there.

@@ -81,7 +81,7 @@ class EnricherConfig(ConsumerConfig):
 
 
 class HealerConfig(FunctionConfig):
-    """Healing does not pause between calls, so the number of tracks sets its pace.
+    """Healing does not pause between calls, so only `most_tracks` limits the calls of a run.
 
     2,000 tracks take 100 calls in about a minute, then none until the next hour. ReccoBeats does
     not publish its limit; other users pause for one or two seconds after each call.

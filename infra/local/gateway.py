@@ -8,7 +8,8 @@ TLS: the policies of queues, bucket and topic deny plain HTTP. Like a proxy that
 gateway marks each request as received over TLS; MiniStack derives `aws:SecureTransport` from that.
 
 Stops: MiniStack stops without waiting for running functions, and after a restart their messages
-stay invisible. The gateway waits, and makes the messages visible again; see ADR 21.
+stay invisible until the visibility timeout. The gateway waits for the functions, and makes such
+messages visible at the start; see ADR 21.
 
 Queues: MiniStack has no metric for the age of the oldest message. The gateway adds this age to the
 attributes of a queue. It also adds the number of messages that wait for another attempt and the
@@ -75,8 +76,9 @@ _credentials_by_names = lambda_runtime.execution_credentials
 def _execution_credentials(config: dict[str, Any]) -> dict[str, str]:
     """Return session keys of a function's role that cannot be computed from public names.
 
-    MiniStack derives them from the names of function and role, which are the same in every home.
-    It uses only the last part of the role's ARN, so the administrator's key id can precede that.
+    MiniStack derives the keys from the names of function and role, which are the same in every home
+    directory. So put the administrator's secret key id in front of the role's ARN: the derivation
+    includes it, while MiniStack reads the role's name only from the last part.
     """
     role = f"{ADMINISTRATOR}/{config.get('Role', '')}"
     keys: dict[str, str] = _credentials_by_names(config | {"Role": role})
@@ -208,7 +210,7 @@ def _send_s3_event_with_version(
 
 
 def _dispatch_with_version(event: dict[str, Any]) -> Any:
-    """Dispatch an event with the version of its object, which S3 sends and MiniStack leaves out."""
+    """Add the object's version to an S3 event, as AWS does, and dispatch the event."""
     if event["Source"] == "aws.s3" and (version_id := _version_id.get()):
         detail = json.loads(event["Detail"])
         detail["object"]["version-id"] = version_id

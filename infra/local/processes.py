@@ -140,7 +140,7 @@ def new_log(path: Path) -> BinaryIO:
 
 @contextmanager
 def interrupted_once() -> Iterator[Callable[[], None]]:
-    """In the block, raise KeyboardInterrupt at the first SIGINT, SIGTERM or SIGHUP only.
+    """In the block, raise KeyboardInterrupt at the first SIGINT, SIGTERM or SIGHUP.
 
     Later ones are ignored. Works in the main thread only. Yields a function that makes the block
     ignore all these signals.

@@ -66,7 +66,7 @@ class RunOptions(BaseModel):
 
     @property
     def simulators(self) -> bool:
-        """True if a real service does not replace every simulator."""
+        """True unless the URLs of real services replace all simulators."""
         return not (self.spotify_api_url and self.spotify_accounts_url and self.reccobeats_url)
 
     def deployment(self, ports: Ports) -> dict[str, str]:

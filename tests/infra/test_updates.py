@@ -325,7 +325,7 @@ def test_a_volume_starts_from_its_snapshot_in_its_zone(restored):
     assert volume["Properties"]["AvailabilityZone"] == ZONE
 
 
-def test_only_the_new_volume_gets_snapshots(data, restored):
+def test_only_the_new_data_volume_gets_nightly_snapshots(data, restored):
     def tag(stack):
         [volume] = stack.resources("AWS::EC2::Volume").values()
         tags = {tag["Key"]: tag["Value"] for tag in volume["Properties"]["Tags"]}
@@ -378,7 +378,7 @@ def test_each_availability_zone_has_its_own_address_range(data):
 
 
 @pytest.mark.parametrize("zone", ["euw1-az2", "eu-west-1", "us-east-1-bos-1a-", "eu-west-1z"])
-def test_a_zone_that_is_no_availability_zone_name_is_refused(zone):
+def test_an_invalid_availability_zone_name_is_refused(zone):
     with pytest.raises(SettingsError, match=r"host\.availability_zone"):
         load(cdk_context(**{"host.availability_zone": zone}))
 

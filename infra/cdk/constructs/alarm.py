@@ -59,7 +59,7 @@ def add_alarm(
 
 
 class AlarmTopic(Construct):
-    """The SNS topic that all alarms of this account notify; it mails the owner."""
+    """The SNS topic that all alarms of this account notify; it sends them to the owner by mail."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)

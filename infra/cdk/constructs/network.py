@@ -42,7 +42,7 @@ class Network(Construct):
 
     @property
     def for_functions(self) -> FunctionNetwork:
-        """The network of the functions: they can connect to AWS, and nothing to them."""
+        """The network of the functions: they can connect to AWS; nothing can connect to them."""
         subnets = ec2.SubnetSelection(subnet_group_name=APP)
         return FunctionNetwork(self.vpc, subnets, self.app_group, ipv6=True)
 
@@ -122,7 +122,7 @@ class Network(Construct):
 
 
 def zone_cidr(zone: str) -> str:
-    """Return the /24 for a zone's letter, in the upper half of the VPC.
+    """Return the /24 range of an availability zone, by its letter, in the upper half of the VPC.
 
     The lower half holds the subnets that CDK creates with the VPC.
     """

@@ -1,4 +1,4 @@
-"""The zip file of an export, in the layout of 2025, written file by file."""
+"""The zip file of an export, in Spotify's file layout of 2025, written file by file."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -125,7 +125,7 @@ def _files(story: Iterable[list[Row]]) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _name(medium: str, rows: list[Row]) -> str:
-    """Name a file by the years that it covers."""
+    """Return the name of an export file, with the years that its plays cover."""
     first, last = (datetime.fromtimestamp(row.ended_s, UTC).year for row in (rows[0], rows[-1]))
     years = str(first) if first == last else f"{first}-{last}"
     return f"Streaming_History_{medium}_{years}"

@@ -103,7 +103,7 @@ def sessions(
     Args:
         plays: Rows in all.
         seed: Determines the person.
-        until: The last row ends some hours before.
+        until: The last row ends some hours before this instant.
         since: The first day; by default the day that gives 30 plays a day, but not before 2012.
         discount: See `DISCOUNT`.
     """

@@ -1,6 +1,7 @@
 """The scenarios of Spotify: its accounts service and its web API.
 
-The oddities of recently played plays were measured over 48,310 polls of one account, 2022 to 2026.
+The oddities of recently-played responses were measured in 48,310 polls of one account, from 2022 to
+2026.
 For the sources of other scenarios, see `refusals` and `api`.
 
 Clients keep an access token for up to an hour. So when a scenario of the accounts service begins,

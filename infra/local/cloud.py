@@ -160,7 +160,7 @@ def _restart(home: Path, changes: Mapping[str, object], failure: str, remedy: st
     (home / FILE).unlink()
     deadline = time.monotonic() + TURN_S
     while not (home / FILE).exists():
-        logs = f"see {home / 'logs'}"
+        logs = f"see the logs in {home / 'logs'}"
         if holder(home / SUPERVISOR) is None:
             raise LocalCloudError(
                 f"{failure}: the local cloud ended during its restart, {logs}. `make run` {remedy}"
@@ -241,7 +241,7 @@ def _follow(
         ready, ended = _is_ready(home, process.pid), process.poll() is not None
         _pass_on(lines, say)
         if ended:
-            raise LocalCloudError(f"the local cloud did not start: see {home / 'logs'}")
+            raise LocalCloudError(f"the local cloud did not start: see the logs in {home / 'logs'}")
         time.sleep(POLL_S)
 
 
@@ -253,4 +253,6 @@ def _is_ready(home: Path, pid: int) -> bool:
 
 
 def _does_not_stop(home: Path, pid: int) -> LocalCloudError:
-    return LocalCloudError(f"the local cloud (pid {pid}) does not stop: see {home / 'logs'}")
+    return LocalCloudError(
+        f"the local cloud (pid {pid}) does not stop: see the logs in {home / 'logs'}"
+    )

@@ -93,10 +93,12 @@ class Cdk:
             )
         except subprocess.TimeoutExpired:
             raise LocalCloudError(
-                f"cdk {words[0]} was killed after {TIMEOUT_S} s: see {self._log}"
+                f"cdk {words[0]} was killed after {TIMEOUT_S} s: see its log {self._log}"
             ) from None
         if code:
-            raise LocalCloudError(f"cdk {words[0]} failed: see {self._log}\n{self._last_lines()}")
+            raise LocalCloudError(
+                f"cdk {words[0]} failed: see its log {self._log}\n{self._last_lines()}"
+            )
 
     def _last_lines(self) -> str:
         lines = [line for line in self._log.read_text(errors="replace").splitlines() if line]

@@ -100,7 +100,9 @@ class Parts:
         """Yield a message for each server, except Postgres, that ended without being stopped."""
         for child in (self.ministack.child, self._simulators, self._page):
             if child.exit_code is not None:
-                yield f"{child.title} ended with exit code {child.exit_code}: see {child.log}"
+                yield (
+                    f"{child.title} ended with exit code {child.exit_code}: see its log {child.log}"
+                )
 
     @property
     def has_postgres_ended(self) -> bool:
@@ -138,5 +140,5 @@ def _wait(child: Child, *ports: int) -> None:
     deadline = time.monotonic() + START_S
     while not all(map(answers, ports)):
         if child.exit_code is not None or time.monotonic() > deadline:
-            raise LocalCloudError(f"{child.title} did not start: see {child.log}")
+            raise LocalCloudError(f"{child.title} did not start: see its log {child.log}")
         time.sleep(POLL_S)

@@ -157,7 +157,9 @@ class Supervisor:
     def _restart_postgres(self) -> None:
         self._postgres_restarts += 1
         if self._postgres_restarts > POSTGRES_RESTARTS:
-            raise LocalCloudError("Postgres keeps ending: `plays logs postgres` says why")
+            raise LocalCloudError(
+                "Postgres keeps ending, so the local cloud stops: `plays logs postgres` says why"
+            )
         self._say("Postgres ended: starting it again; `plays logs postgres` says why it ended")
         self._parts.start_postgres(self._memory)
         self._say("Postgres is back: what waits in the queues loads now")

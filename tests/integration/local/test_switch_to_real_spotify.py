@@ -64,7 +64,7 @@ def test_a_switch_to_real_spotify_that_times_out_lists_what_is_deleted(home, run
     monkeypatch.setattr(cloud, "TURN_S", 0.2)
 
     with pytest.raises(
-        LocalCloudError, match=r"not ready after 0\.2 s.*deletes all plays and logins in it"
+        LocalCloudError, match=r"not complete after 0\.2 s.*deletes all plays and logins in it"
     ):
         cloud.turn_to_real_spotify(home, start_over=True)
 

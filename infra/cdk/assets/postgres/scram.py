@@ -35,14 +35,14 @@ def main() -> None:
     except (ValueError, KeyError, TypeError):
         sys.exit(f"the login of {role} is not JSON with username, password, dbname and port")
     if username != role:
-        sys.exit(f"the login of {role} is of another role")
+        sys.exit(f"the login of {role} has the username of another role: set it to {role}")
     if place != (database, PORT):
-        sys.exit(f"the login of {role} is of another database: delete its parameter")
+        sys.exit(f"the login of {role} is for another database: delete its SSM parameter")
     # Other characters would have to be normalised first (RFC 4013).
     if not (isinstance(password, str) and password.isascii() and password.isprintable()):
-        sys.exit(f"the password of {role} has characters other than printable ASCII")
+        sys.exit(f"the password of {role} must contain only printable ASCII characters")
     if not password:
-        sys.exit(f"the password of {role} is empty")
+        sys.exit(f"the password of {role} must not be empty")
     salt = hashlib.sha256(f"{role}@{host}".encode()).digest()[:16]
     print(verifier(password, salt))  # noqa: T201 - its answer to roles.sh
 

@@ -53,7 +53,7 @@ class Arrivals:
             return None
         if self._away_since is not None:
             seconds, self._away_since = time.monotonic() - self._away_since, None
-            return f"Postgres is back after {seconds:.0f} s: what waits in the queues loads now"
+            return f"Postgres is back after {seconds:.0f} s: plays waiting in the queues load now"
         if (plays, tracks) == self._counts:
             return None
         self._counts = (plays, tracks)

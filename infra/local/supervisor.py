@@ -162,7 +162,7 @@ class Supervisor:
             )
         self._say("Postgres ended: starting it again; `plays logs postgres` says why it ended")
         self._parts.start_postgres(self._memory)
-        self._say("Postgres is back: what waits in the queues loads now")
+        self._say("Postgres is back: plays waiting in the queues load now")
 
     def stop(self) -> None:
         """Stop all servers, even if their start was interrupted."""

@@ -51,7 +51,7 @@ FACTS = {
 
 
 class Machine:
-    """A sequence of instances that share one volume."""
+    """A simulated database host: a sequence of EC2 instances that share one data volume."""
 
     def __init__(self, root: Path, port: int) -> None:
         self.root = root

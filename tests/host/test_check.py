@@ -32,7 +32,10 @@ class Checked:
         self._seen = len(machine.calls)
 
     def check(self):
-        """Run `check.sh`; return its calls that restart Postgres or report the instance."""
+        """Run `check.sh`; return which of its two possible actions it took.
+
+        It can restart Postgres and report the instance unhealthy.
+        """
         self.machine.run("check.sh")
         calls = [call for call in self.machine.calls[self._seen :] if " postgresql" in call]
         calls += [call for call in self.machine.calls[self._seen :] if call == UNHEALTHY]

@@ -1,4 +1,4 @@
-"""The server accepts only TLS, with a certificate signed by its published authority."""
+"""Postgres accepts only TLS, with a certificate signed by the CA that the host publishes."""
 
 import socket
 import ssl

@@ -126,7 +126,7 @@ def test_the_bucket_of_flow_logs_is_kept_without_a_fixed_name(data):
 
 
 def has_literal_name(resource):
-    """True if a template has the properties that identify a resource as plain text."""
+    """True if all properties that identify a resource are plain text in its template."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
     names = [path.removeprefix("/properties/") for path in schema["primaryIdentifier"]]
     return all(isinstance(resource["Properties"].get(name), str) for name in names)

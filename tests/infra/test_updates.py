@@ -1,9 +1,11 @@
 """No option collides with deployed resources or causes an update that AWS refuses.
 
-CloudFormation keeps a resource by its name in the template (its logical id). Three kinds of change
-fail on a living deployment: of a property that can never be updated; of one that needs another
-resource where a fixed name, or the addresses of a subnet, allow one only; and a new name in the
-template for something whose fixed name is taken.
+CloudFormation identifies a resource by its logical id, its name in the template. Three kinds of
+change fail on a living deployment:
+- a change of a property that can never be updated;
+- a change that replaces a resource with a fixed name, or a subnet, because the replacement would
+  need the name or the addresses of the old one, which still exists;
+- a new logical id for a resource whose fixed name is taken.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""Where the services run: AWS by CDK, and the local cloud."""
+"""The infrastructure of the services: AWS, deployed with CDK, and the local cloud."""

@@ -1,4 +1,4 @@
-"""The cloud as code: AWS CDK."""
+"""The AWS resources of the pipeline, defined with AWS CDK."""
 
 import os
 from pathlib import Path

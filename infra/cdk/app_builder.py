@@ -15,7 +15,7 @@ from infra.cdk.pipeline_stack import PipelineStack
 
 
 def new_app(context: Mapping[str, Any] | None = None, outdir: Path | None = None) -> App:
-    """Return an app; by default its context is that of `cdk.json` and `-c`."""
+    """Return a CDK app; its default context comes from `cdk.json` and the `-c` options."""
     return App(context=context, outdir=str(outdir) if outdir else None)
 
 
@@ -29,14 +29,14 @@ class Stacks:
 
     @property
     def all(self) -> list[Stack]:
-        """The existing stacks in the order of their deployment."""
+        """All stacks of this deployment, in the order in which they are deployed."""
         return [stack for stack in (self.oidc, self.data, self.pipeline) if stack]
 
 
 def build(app: App, config: PipelineConfig) -> Stacks:
     """Add the stacks of one deployment, their tags and the rules of cdk-nag.
 
-    Synthesis fails if a rule of AwsSolutions is broken without an acknowledgment.
+    Synthesis fails if a resource breaks a rule of AwsSolutions and no acknowledgment permits it.
     """
     data = DataStack(
         app,

@@ -2,7 +2,7 @@
 
 In `cdk.json`, `pipeline` holds the values, and `pipeline:<target>` overrides them for one target.
 `cdk … -c name=value` overrides both; a dot reaches a nested value (`-c loader.timeout_s=5`).
-Account and region come from the environment, where the CDK puts those of its credentials.
+Account and region come from environment variables, which the CDK sets from its AWS credentials.
 """
 
 from collections.abc import Mapping
@@ -42,14 +42,14 @@ Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/[^\s]*[^/\s])?$")]
 
 
 class Place(Part):
-    """One account and region."""
+    """The AWS account and region of a deployment."""
 
     account: Annotated[str, Field(pattern=r"^[0-9]{12}$")]
     region: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+-[0-9]+$")]
 
 
 class PipelineConfig(Part):
-    """One deployment of the pipeline."""
+    """The settings of one deployment of the pipeline."""
 
     target: Literal["aws", "local"] = "aws"
     place: Place | None = None
@@ -110,15 +110,16 @@ class PipelineConfig(Part):
         ]
         if hurried:
             raise ValueError(
-                "visibility_s is below AWS's advice, 6 * timeout_s + window_s; raise it for: "
+                "visibility_s must be at least 6 * timeout_s + window_s, as AWS advises; raise it"
+                " for: "
                 f"{', '.join(hurried)}"
             )
         if not self.database.verify_tls:
-            raise ValueError("database.verify_tls may be false only in the local cloud")
+            raise ValueError("database.verify_tls must be true, except in the local cloud")
         if self.poll_minutes < AWS_POLL_MINUTES:
             raise ValueError(
-                f"poll_minutes: at least {AWS_POLL_MINUTES} on AWS, because Secrets Manager takes"
-                " about 100 new refresh tokens a day"
+                f"poll_minutes must be at least {AWS_POLL_MINUTES} on AWS, because each poll may"
+                " store a new refresh token, and Secrets Manager accepts only about 100 a day"
             )
         plain = [
             name
@@ -134,9 +135,13 @@ class PipelineConfig(Part):
     @model_validator(mode="after")
     def _fits_the_local_cloud(self) -> Self:
         if self.target == "local" and self.database.mode == "managed":
-            raise ValueError("database.mode must be external: the local cloud has no hosts")
+            raise ValueError(
+                "database.mode must be external, because the local cloud creates no database host"
+            )
         if self.target == "local" and self.database.network:
-            raise ValueError("database.network must be unset: the local cloud uses the loopback")
+            raise ValueError(
+                "database.network must be unset, because the local cloud uses the loopback"
+            )
         return self
 
     @model_validator(mode="after")
@@ -144,41 +149,47 @@ class PipelineConfig(Part):
         zone = self.host.availability_zone
         if self.place and zone and zone[:-1] != self.place.region:
             raise ValueError(
-                f"host.availability_zone: {zone} is not a zone of {self.place.region}, the region"
-                " of your credentials"
+                f"host.availability_zone: {zone} is not in {self.place.region}, the region of your"
+                f" AWS credentials; choose a zone of {self.place.region}"
             )
         return self
 
     @model_validator(mode="after")
     def _features_login_is_a_listener(self) -> Self:
         if self.features_login not in {None, *self.listeners}:
-            raise ValueError(f"features_login: {self.features_login} is none of the listeners")
+            raise ValueError(
+                f"features_login: {self.features_login} is not a listener; choose one of"
+                f" {', '.join(self.listeners)}"
+            )
         return self
 
     @property
     def features_secret(self) -> str:
-        """The secret with the app that requests features from Spotify; empty if none does."""
+        """The name of the secret with the login for requesting features from Spotify.
+
+        Empty if Spotify is not a source of features.
+        """
         if "spotify" not in self.feature_sources:
             return ""
         return f"{self.listener_secret_prefix}{self.features_login or self.listeners[0]}"
 
     @property
     def listener_secret_prefix(self) -> str:
-        """Prefix of the names of the listeners' secrets."""
+        """The prefix of the names of the secrets that hold the listeners' logins."""
         return f"{self.name}/listener/"
 
     @property
     def database_host_parameter(self) -> str:
-        """The name of the parameter with the database's host name."""
+        """The name of the SSM parameter with the database's host name."""
         return f"/{self.name}/database/host"
 
     @property
     def database_ca_parameter(self) -> str:
-        """The name of the parameter with the CA to trust; empty: no TLS."""
+        """The name of the SSM parameter with the database's CA certificate; empty without TLS."""
         return f"/{self.name}/database/ca-pem" if self.database.verify_tls else ""
 
     def database_login_parameter(self, role: Role) -> str:
-        """Return the name of the encrypted parameter with the login of a database role."""
+        """Return the name of the encrypted SSM parameter with the login of a database role."""
         return f"/{self.name}/database/{role}"
 
 
@@ -187,11 +198,13 @@ def load(
 ) -> PipelineConfig:
     """Read the configuration from a CDK context.
 
-    Every name without a colon or slash must be an option, so a misspelt `-c` is rejected.
+    Reject every context key that is not an option, such as a misspelt `-c`. A key with a colon or a
+    slash is not taken for an option: it belongs to the CDK, or holds the values of a target.
 
     Args:
         context: The context of `cdk.json` and the command line.
-        environment: Holds the account and region if there are credentials.
+        environment: The environment variables; the CDK puts account and region there if it has
+            AWS credentials.
 
     Raises:
         SettingsError: Names each value that is unknown or wrong.
@@ -210,7 +223,10 @@ def load(
 
 
 def _place(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return account and region; empty without credentials, because the CDK then sets neither."""
+    """Return the option `place` with account and region; empty if the CDK has set neither.
+
+    The CDK sets them only if it has AWS credentials.
+    """
     account = environment.get("CDK_DEFAULT_ACCOUNT")
     region = environment.get("CDK_DEFAULT_REGION")
     return {"place": {"account": account, "region": region}} if account and region else {}
@@ -223,7 +239,7 @@ def _nested(path: str, value: Any) -> dict[str, Any]:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one tree of values, overridden by another."""
+    """Return the nested values `below`, overridden by those of `above`."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)

@@ -21,13 +21,16 @@ WIDEST = 16
 
 
 def words(text: Any) -> Any:
-    """Split a list from the command line: `-c listeners=me,anna`; empty text: an empty list."""
+    """Split a text at commas, as in `-c listeners=me,anna`; an empty text gives an empty list.
+
+    Other values stay as they are.
+    """
     return [word for word in text.split(",") if word] if isinstance(text, str) else text
 
 
 def _narrow(network: IPv4Network) -> IPv4Network:
     if network.prefixlen < WIDEST:
-        raise ValueError(f"{network} is wider than /{WIDEST}, the widest network allowed")
+        raise ValueError(f"{network} is too wide: give networks of /{WIDEST} to /32")
     return network
 
 
@@ -48,10 +51,11 @@ class NetworkConfig(Part):
 
 
 class DatabaseConfig(Part):
-    """Where Postgres runs.
+    """The settings of the Postgres database.
 
-    `managed`: on a host of the data stack. `external`: it already exists (RDS, Aurora, Neon, the
-    local one), with its parameters `/<name>/database/{migrator,loader,reader,host,ca-pem}`.
+    `managed`: the data stack creates its host. `external`: the database already exists (RDS,
+    Aurora, Neon, the local one), and so do its SSM parameters
+    `/<name>/database/{migrator,loader,reader,host,ca-pem}`.
     """
 
     mode: Literal["managed", "external"] = "managed"
@@ -63,12 +67,12 @@ class DatabaseConfig(Part):
     @model_validator(mode="after")
     def _has_one_network(self) -> Self:
         if self.network and self.mode == "managed":
-            raise ValueError("network must be unset in mode managed, which has its own network")
+            raise ValueError("network must be unset if mode is managed, which adds its own network")
         return self
 
 
 class HostConfig(Part):
-    """The host of a managed Postgres. Nearly every change replaces it; its data stay."""
+    """The settings of a managed Postgres host. Nearly every change replaces it; its data stay."""
 
     # Graviton, because the image is for arm64. On anything below micro, dnf runs out of memory.
     instance_type: Annotated[str, Field(pattern=r"^[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+$")] = "t4g.micro"
@@ -90,10 +94,11 @@ class HostConfig(Part):
 
     @property
     def volume_origin(self) -> str:
-        """Zone and snapshot of the data volume; empty: an empty volume in the first zone.
+        """Zone and snapshot of the data volume, joined; empty if neither is configured.
 
-        It is part of the volume's name in the template and of its tag, because CloudFormation
-        updates neither snapshot nor zone of a volume: only another name makes another volume.
+        Then the volume is created empty, in the region's first zone. The text is part of the
+        volume's logical id and tag, because CloudFormation updates neither the snapshot nor the
+        zone of a volume: only another logical id makes another volume.
 
         Source:
             https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1505

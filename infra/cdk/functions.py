@@ -213,7 +213,10 @@ class Functions(Construct):
         *,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> PythonFunction:
-        """Add a function that gets the names of the database's parameters and may read them."""
+        """Add a function that uses the database.
+
+        It gets the names of the SSM parameters with login, host and CA, and may read these.
+        """
         config = self._config
         parameters = {
             "DATABASE_LOGIN_PARAMETER": config.database_login_parameter(role),

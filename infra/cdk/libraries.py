@@ -1,6 +1,6 @@
-"""Installs the libraries of the functions for their platform, by uv and without Docker.
+"""Installs the libraries of the functions for Lambda's platform, with uv instead of Docker.
 
-boto3 is not among them, because the Lambda runtime includes it.
+boto3 is not installed, because the Lambda runtime includes it.
 """
 
 import shutil
@@ -21,7 +21,7 @@ INSTALL = (
 
 
 def install_into(folder: Path) -> None:
-    """Install the locked libraries as a layer holds them, for python3.14 on arm64.
+    """Install the locked libraries for python3.14 on arm64, in the folders of a Lambda layer.
 
     Raises:
         subprocess.CalledProcessError: uv failed; stderr has its message.

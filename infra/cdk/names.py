@@ -1,7 +1,8 @@
 """The fixed names of resources, and the rule for resources that outlive their stack.
 
-The two stacks refer to each other by fixed names. A resource that outlives its stack is imported
-again by its name (`cdk deploy --import-existing-resources`) if the template has it as plain text.
+The two stacks refer to each other by fixed names. A new stack can import a resource that outlived
+the old one by its name (`cdk deploy --import-existing-resources`), if the template contains that
+name as plain text.
 """
 
 from aws_cdk import Aws, RemovalPolicy, Stack
@@ -19,8 +20,8 @@ Otherwise a failed first deployment would leave a resource whose fixed name bloc
 def bucket_name(config: PipelineConfig, purpose: str) -> str:
     """Return the globally unique name of a bucket.
 
-    CloudFormation's variables give the same name as a known account and region, but only a name
-    in plain text can be imported again.
+    If account or region is unknown, CloudFormation variables stand for both. They give the same
+    bucket name, but a new stack can import a bucket only by a name in plain text.
 
     Source:
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html

@@ -44,8 +44,8 @@ class Watched:
 def add_alarms(scope: Construct, config: PipelineConfig, parts: Watched) -> None:
     """Add an alarm for every failure that needs a person.
 
-    A failing backfill, enricher or loader shows in the age of messages and in dead letters. A
-    failing migration fails its deployment.
+    A failing backfill, enricher or loader starts the alarms on message age and dead letters. A
+    failing migration needs no alarm, because it fails its deployment.
     """
     alarms = Alarms(
         scope, "Alarms", topic=sns.Topic.from_topic_arn(scope, "Topic", topic_arn(scope, config))

@@ -16,10 +16,12 @@ DUTIES = ("deploy", "file-publishing", "lookup")
 
 
 class OidcStack(Stack):
-    """Trust in GitHub's tokens, and the role that they may assume; GitHub stores no key.
+    """An identity provider for GitHub's tokens, and the role that they may assume.
 
-    The role may only assume the roles of `cdk bootstrap` in this account and region. Through them
-    it can do what CloudFormation may do here.
+    So GitHub stores no AWS key.
+
+    The role may only assume the roles of `cdk bootstrap` in this account and region. Through these
+    it can do everything that CloudFormation may do there.
     """
 
     def __init__(

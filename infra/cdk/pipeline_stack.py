@@ -158,7 +158,10 @@ class PipelineStack(Stack):
         functions.loader.consume(self._enriched_plays.queue, config.loader)
 
     def _migrate_before_the_loader(self) -> triggers.Trigger:
-        """Run the migrations before the loader changes, whenever the migrator has changed."""
+        """Add a trigger that runs the migrations if a deployment changes the migrator.
+
+        It runs before the loader is updated.
+        """
         config, functions = self._config, self._functions
         trigger = triggers.Trigger(
             self,

@@ -49,14 +49,16 @@ class ConsumerConfig(FunctionConfig):
     @model_validator(mode="after")
     def _outlives_the_function(self) -> Self:
         if self.visibility_timeout_s < self.timeout_s:
-            raise ValueError("visibility_s is shorter than timeout_s, which Lambda refuses")
+            raise ValueError(
+                "visibility_s must be at least timeout_s, because Lambda refuses a shorter one"
+            )
         return self
 
 
 class BackfillConfig(ConsumerConfig):
-    """One whole core and Lambda's longest timeout.
+    """The backfill gets one whole core and Lambda's longest timeout.
 
-    The disk holds the upload being read, 1 GiB at most, and its unreadable rows.
+    Its disk holds the upload being read, 1 GiB at most, and the upload's unreadable rows.
     """
 
     timeout_s: Seconds = 900
@@ -67,9 +69,10 @@ class BackfillConfig(ConsumerConfig):
 
 
 class EnricherConfig(ConsumerConfig):
-    """The window collects the plays of several polls, because 40 tracks take as few calls as one.
+    """The batching window collects the plays of several polls into one invocation.
 
-    The memory includes the cache of the container, up to 200 MB.
+    This saves calls, because up to 40 tracks take as many calls as one. The memory includes the
+    cache of a Lambda container, up to 200 MB.
     """
 
     timeout_s: Seconds = 120
@@ -78,7 +81,7 @@ class EnricherConfig(ConsumerConfig):
 
 
 class HealerConfig(FunctionConfig):
-    """Healing does not pause between calls, so the number of tracks sets its pace.
+    """Healing does not pause between calls, so only `most_tracks` limits the calls of a run.
 
     2,000 tracks take 100 calls in about a minute, then none until the next hour. ReccoBeats does
     not publish its limit; other users pause for one or two seconds after each call.
@@ -90,29 +93,32 @@ class HealerConfig(FunctionConfig):
 
 
 class LoaderConfig(ConsumerConfig):
-    """Ten attempts, six minutes apart, so the database may be unavailable for an hour."""
+    """The loader gets ten attempts, six minutes apart, so the database may be down for an hour."""
 
     memory_mb: Megabytes = 512
     max_receives: Annotated[int, Field(ge=1, le=1_000)] = 10
 
 
 class MigratorConfig(FunctionConfig):
-    """A migration may rewrite a table, so it gets longer than a load."""
+    """A migration may rewrite a table, so its timeout is longer than the loader's."""
 
     timeout_s: Seconds = 300
 
 
 class DeriveConfig(FunctionConfig):
-    """Lambda's longest timeout: all months of a large history take minutes on a small host."""
+    """A refresh gets Lambda's longest timeout.
+
+    To derive all months of a large history takes minutes on a small database host.
+    """
 
     timeout_s: Seconds = 900
     every_minutes: Annotated[int, Field(ge=2, le=1_440)] = 60
 
 
 class QueriesConfig(FunctionConfig):
-    """The timeout allows a query to find its connection dead, then to run 25 s on a new one.
+    """The timeout covers a query that fails on a dead connection and runs 25 s on a new one.
 
-    The memory holds a result of 5 MB as text, as objects and as JSON.
+    The memory holds a result of 5 MB three times: as text, as objects and as JSON.
     """
 
     timeout_s: Seconds = 90

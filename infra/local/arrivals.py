@@ -1,4 +1,4 @@
-"""Lines that report new plays in the database, and that Postgres is away or back."""
+"""Report new plays in the database, and that Postgres is unavailable or available again."""
 
 import time
 from contextlib import closing
@@ -28,7 +28,7 @@ class Arrivals:
     """Counts the plays and tracks in the database, and reports when the counts change.
 
     Args:
-        address: The database, for a role that may read.
+        address: The address of the database, with the login of a role that may read the plays.
     """
 
     def __init__(self, address: Address) -> None:
@@ -37,7 +37,9 @@ class Arrivals:
         self._away_since: float | None = None
 
     def news(self) -> str | None:
-        """Return a line if the counts changed, or if Postgres is away or back; else None.
+        """Return a line for the terminal if the counts or Postgres' availability changed.
+
+        Return None if neither changed.
 
         Each query opens a new connection, because Postgres may be stopped between two queries.
         """
@@ -51,7 +53,7 @@ class Arrivals:
             return None
         if self._away_since is not None:
             seconds, self._away_since = time.monotonic() - self._away_since, None
-            return f"Postgres is back after {seconds:.0f} s: what waits in the queues loads now"
+            return f"Postgres is back after {seconds:.0f} s: plays waiting in the queues load now"
         if (plays, tracks) == self._counts:
             return None
         self._counts = (plays, tracks)

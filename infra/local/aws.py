@@ -25,7 +25,7 @@ LOCAL = Config(
 class LocalAws:
     """The AWS of one local cloud: its address, and the id of its administrator's key.
 
-    The id is the secret, because MiniStack does not verify signatures made with a root key.
+    The key id serves as the secret, because MiniStack does not verify signatures of a root key.
     """
 
     endpoint: str

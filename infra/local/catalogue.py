@@ -76,12 +76,12 @@ class Track:
 
 
 def dice(*seed: object) -> Random:
-    """Return a random generator that always starts the same for the same seed."""
+    """Return a random generator that gives the same sequence for the same seed."""
     return Random("/".join(map(str, seed)))  # noqa: S311 - repeatable on purpose, guards no secret
 
 
 def id_of(kind: Kind, number: int) -> str:
-    """Return the Spotify id (22 base-62 digits) of a numbered item."""
+    """Return the Spotify id (22 base-62 digits) of the item with a kind and a number."""
     rest = _scatter(_KINDS.index(kind), number)
     digits = ""
     for _ in range(_ID_LENGTH // 2):
@@ -169,10 +169,10 @@ def _album(number: int) -> Album:
 
 
 def _scatter(kind: int, number: int) -> int:
-    """Map a kind and a number to 128 bits that look random, reversibly."""
+    """Map an item's kind and number to 128 random-looking bits; the mapping is reversible."""
     return (kind * _NUMBERS + number + 1) * _SCATTER % _ID_SPACE
 
 
 def noise_of(*thing: object, size: int = 16) -> bytes:
-    """Return bytes that are always the same for the same input."""
+    """Return `size` random-looking bytes, the same for the same input."""
     return blake2b(" ".join(map(str, thing)).encode(), digest_size=size).digest()

@@ -66,10 +66,10 @@ def up(home: Path, options: RunOptions, *, detach: bool, say: Callable[[str], No
 
 
 def down(home: Path) -> bool:
-    """Stop a local cloud, and servers that a crash left running; True if any were running.
+    """Stop a local cloud and any servers that a crash left running; True if any were running.
 
     Raises:
-        LocalCloudError: It does not stop.
+        LocalCloudError: The local cloud does not stop.
     """
     pid = holder(home / SUPERVISOR)
     if pid is not None:
@@ -86,10 +86,10 @@ def down(home: Path) -> bool:
 
 
 def reset(home: Path) -> bool:
-    """Delete all data, passwords and logins of a local cloud; True if it was running.
+    """Stop a local cloud and delete all its data, passwords and logins; True if it was running.
 
     Raises:
-        LocalCloudError: It does not stop.
+        LocalCloudError: The local cloud does not stop.
     """
     was_running = down(home)
     delete(home, DATA)
@@ -102,11 +102,11 @@ def reset(home: Path) -> bool:
 def turn_to_real_spotify(home: Path, *, start_over: bool) -> None:
     """Restart a running local cloud so that it polls the real Spotify until it is reset.
 
-    Its addresses stay the same. With `start_over` its stack is replaced.
+    Its addresses stay the same.
 
     Args:
-        home: Folder of the local cloud.
-        start_over: Delete all plays and logins that it holds.
+        home: The home directory of the local cloud.
+        start_over: Delete all its plays, logins and stacks first, and deploy anew.
 
     Raises:
         LocalCloudError: No local cloud runs there, it ended during the restart, or takes too long.
@@ -125,8 +125,8 @@ def change_listeners(home: Path, listeners: Sequence[str]) -> None:
     """Restart a running local cloud with other listeners, which it keeps until it is reset.
 
     Args:
-        home: Folder of the local cloud.
-        listeners: All of them.
+        home: The home directory of the local cloud.
+        listeners: All listeners from now on, not only the new ones.
 
     Raises:
         LocalCloudError: No local cloud runs there, it ended during the restart, or takes too long.
@@ -143,13 +143,16 @@ def change_listeners(home: Path, listeners: Sequence[str]) -> None:
 
 
 def _restart(home: Path, changes: Mapping[str, object], failure: str, remedy: str) -> None:
-    """Change the memory of a running local cloud, and wait until it has restarted.
+    """Change the stored settings of a running local cloud, and wait until it has restarted.
 
     Args:
-        home: Folder of the local cloud.
-        changes: Fields of `Memory`.
-        failure: What is not done if the restart fails.
-        remedy: What `make run` does then.
+        home: The home directory of the local cloud.
+        changes: The fields of `Memory` to change, with their new values.
+        failure: The start of the error message if the restart fails.
+        remedy: The end of that message: what `make run` does.
+
+    Raises:
+        LocalCloudError: No local cloud runs there, it ended during the restart, or takes too long.
     """
     CloudState.load(home)
     Memory.load(home).model_copy(update=changes).save(home)
@@ -157,19 +160,25 @@ def _restart(home: Path, changes: Mapping[str, object], failure: str, remedy: st
     (home / FILE).unlink()
     deadline = time.monotonic() + TURN_S
     while not (home / FILE).exists():
-        logs = f"see {home / 'logs'}"
+        logs = f"see the logs in {home / 'logs'}"
         if holder(home / SUPERVISOR) is None:
-            raise LocalCloudError(f"{failure}: it ended, {logs}. `make run` {remedy}")
+            raise LocalCloudError(
+                f"{failure}: the local cloud ended during its restart, {logs}. `make run` {remedy}"
+            )
         if time.monotonic() > deadline:
             raise LocalCloudError(
-                f"{failure}: it is not ready after {TURN_S} s, {logs}. Stop it with "
-                f"`plays local down`, then `make run` {remedy}"
+                f"{failure}: the restart is not complete after {TURN_S} s, {logs}. Stop the local "
+                f"cloud with `plays local down`, then `make run` {remedy}"
             )
         time.sleep(POLL_S)
 
 
 def stop_postgres(home: Path) -> None:
-    """Stop Postgres alone, from any process; the other servers go on without it."""
+    """Stop only the Postgres of a running local cloud; its other servers keep running.
+
+    Raises:
+        LocalCloudError: No local cloud runs there, or Postgres does not stop.
+    """
     CloudState.load(home)
     Parts(home).stop_postgres()
 
@@ -221,14 +230,18 @@ def _detach(home: Path, options: RunOptions, say: Callable[[str], None]) -> None
 def _follow(
     process: subprocess.Popen[bytes], home: Path, lines: BinaryIO, say: Callable[[str], None]
 ) -> None:
-    """Pass on the supervisor's output until it is ready."""
+    """Pass the supervisor's output to `say` until the local cloud is ready.
+
+    Raises:
+        LocalCloudError: The supervisor ended before.
+    """
     ready = False
     while not ready:
         # Check before reading the log, so that no line of an ended supervisor is missed.
         ready, ended = _is_ready(home, process.pid), process.poll() is not None
         _pass_on(lines, say)
         if ended:
-            raise LocalCloudError(f"the local cloud did not start: see {home / 'logs'}")
+            raise LocalCloudError(f"the local cloud did not start: see the logs in {home / 'logs'}")
         time.sleep(POLL_S)
 
 
@@ -240,4 +253,6 @@ def _is_ready(home: Path, pid: int) -> bool:
 
 
 def _does_not_stop(home: Path, pid: int) -> LocalCloudError:
-    return LocalCloudError(f"the local cloud (pid {pid}) does not stop: see {home / 'logs'}")
+    return LocalCloudError(
+        f"the local cloud (pid {pid}) does not stop: see the logs in {home / 'logs'}"
+    )

@@ -29,9 +29,9 @@ class Cdk:
     """Runs `cdk bootstrap` and `cdk deploy` for the local cloud in one home directory.
 
     Args:
-        home: Keeps the assembly, the outputs and the log.
-        aws: The endpoint of AWS, and the key.
-        command: The script that node runs.
+        home: The home directory, which keeps CDK's assembly, stack outputs and log.
+        aws: The endpoint of the local AWS, and the id of its administrator's key.
+        command: The script of the CDK command line, which node runs.
     """
 
     def __init__(self, home: Path, aws: LocalAws, command: Path = COMMAND) -> None:
@@ -54,11 +54,11 @@ class Cdk:
         return answer["Stacks"][0]["StackStatus"] in SETTLED
 
     def bootstrap(self) -> None:
-        """Prepare the account for CDK."""
+        """Run `cdk bootstrap`, which prepares the account for deployments."""
         self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}")
 
     def deploy(self, context: Mapping[str, str]) -> dict[str, str]:
-        """Deploy the pipeline and the data stack that it needs, with a context (`-c name=value`).
+        """Deploy the pipeline and its data stack, with a CDK context (`-c name=value`).
 
         Returns:
             The outputs of the pipeline's stack.
@@ -93,10 +93,12 @@ class Cdk:
             )
         except subprocess.TimeoutExpired:
             raise LocalCloudError(
-                f"cdk {words[0]} was killed after {TIMEOUT_S} s: see {self._log}"
+                f"cdk {words[0]} was killed after {TIMEOUT_S} s: see its log {self._log}"
             ) from None
         if code:
-            raise LocalCloudError(f"cdk {words[0]} failed: see {self._log}\n{self._last_lines()}")
+            raise LocalCloudError(
+                f"cdk {words[0]} failed: see its log {self._log}\n{self._last_lines()}"
+            )
 
     def _last_lines(self) -> str:
         lines = [line for line in self._log.read_text(errors="replace").splitlines() if line]
@@ -104,7 +106,7 @@ class Cdk:
 
 
 def enable_consumers(aws: LocalAws) -> None:
-    """Enable the event source mappings, which each stop of MiniStack disables."""
+    """Enable the event source mappings again, because each stop of MiniStack disables them."""
     functions = client("lambda", aws)
     for page in functions.get_paginator("list_event_source_mappings").paginate():
         for mapping in page["EventSourceMappings"]:

@@ -1,25 +1,28 @@
 """A gateway around MiniStack that restricts access and corrects differences from AWS.
 
 Access: MiniStack serves every web page and every user of the machine. It does not verify the
-administrator's secret, allows every origin, and can be wiped by one request. The gateway rejects
-such requests; ADR 14 says who is kept out, and who is not.
+administrator's secret, allows every origin, and one request can delete all its data. The gateway
+rejects such requests; ADR 14 says who is kept out, and who is not.
 
 TLS: the policies of queues, bucket and topic deny plain HTTP. Like a proxy that terminates TLS, the
 gateway marks each request as received over TLS; MiniStack derives `aws:SecureTransport` from that.
 
-Stops: MiniStack neither drains functions nor returns their messages after a restart. The gateway
-does both; see ADR 21.
+Stops: MiniStack stops without waiting for running functions, and after a restart their messages
+stay invisible until the visibility timeout. The gateway waits for the functions, and makes such
+messages visible at the start; see ADR 21.
 
-Queues: MiniStack sends no metric of the age of the oldest message. The gateway adds it to the
-attributes of a queue, and which messages wait for another attempt, which SQS does not say.
+Queues: MiniStack has no metric for the age of the oldest message. The gateway adds this age to the
+attributes of a queue. It also adds the number of messages that wait for another attempt and the
+time of the next one, which real SQS does not report.
 
-Logs: MiniStack returns the oldest 10,000 events of a log group alone. The gateway adds the token of
+Logs: MiniStack returns only the oldest 10,000 events of a log group. The gateway adds the token of
 the next page.
 
 Events: MiniStack leaves the version of an object out of S3's events. The gateway adds it.
 
-Run this file by its path. It imports nothing from this project, because neither the home that it
-runs in nor the functions that inherit its environment may change where modules are found.
+Run this file by its path, with `python -P`. It imports nothing from this project. Such an import
+would need PYTHONPATH, which the functions would inherit, or modules in its working directory, which
+is the home directory of the local cloud.
 """
 
 import asyncio
@@ -73,8 +76,9 @@ _credentials_by_names = lambda_runtime.execution_credentials
 def _execution_credentials(config: dict[str, Any]) -> dict[str, str]:
     """Return session keys of a function's role that cannot be computed from public names.
 
-    MiniStack derives them from the names of function and role, which are the same in every home.
-    It uses only the last part of the role's ARN, so the administrator's key id can precede that.
+    MiniStack derives the keys from the names of function and role, which are the same in every home
+    directory. So put the administrator's secret key id in front of the role's ARN: the derivation
+    includes it, while MiniStack reads the role's name only from the last part.
     """
     role = f"{ADMINISTRATOR}/{config.get('Role', '')}"
     keys: dict[str, str] = _credentials_by_names(config | {"Role": role})
@@ -121,9 +125,10 @@ _refresh_counts = sqs._refresh_counts  # noqa: SLF001 - no public hook
 
 
 def _refresh_counts_and_ages(queue: dict[str, Any]) -> None:
-    """Add the age of the oldest message, and how many messages wait for another attempt.
+    """Add to a queue's attributes the age of its oldest message, and the messages awaiting a retry.
 
-    In AWS the age is a metric of CloudWatch, and a failed message cannot be told from one in work.
+    In AWS the age is a CloudWatch metric, and SQS does not distinguish a failed message from one
+    that is being processed.
     """
     _refresh_counts(queue)
     attributes, now = queue["attributes"], time.time()
@@ -150,9 +155,10 @@ _run_batch = lambda_svc._run_sqs_batch  # noqa: SLF001 - no public hook
 def _run_batch_and_mark(
     mapping: Any, function: Any, event: Any, batch: list[dict[str, Any]], *queue: Any
 ) -> None:
-    """Run a batch; mark its messages as failed until they are visible again.
+    """Invoke a function with a batch, then mark the batch's messages as failed.
 
-    Those that succeeded are deleted by then.
+    The mark counts until a message is visible again. It has no effect on messages that succeeded,
+    because they have been deleted.
     """
     try:
         _run_batch(mapping, function, event, batch, *queue)
@@ -198,13 +204,13 @@ _version_id: ContextVar[str | None] = ContextVar("_version_id", default=None)
 def _send_s3_event_with_version(
     *arguments: Any, version_id: str | None = None, **options: Any
 ) -> None:
-    """Send an S3 event, and keep its version in a context variable of this event's own thread."""
+    """Send an S3 event, and keep the object's version in a context variable of its thread."""
     _version_id.set(version_id)
     _send_s3_event(*arguments, version_id=version_id, **options)
 
 
 def _dispatch_with_version(event: dict[str, Any]) -> Any:
-    """Dispatch an event with the version of its object, which S3 sends and MiniStack leaves out."""
+    """Add the object's version to an S3 event, as AWS does, and dispatch the event."""
     if event["Source"] == "aws.s3" and (version_id := _version_id.get()):
         detail = json.loads(event["Detail"])
         detail["object"]["version-id"] = version_id
@@ -271,7 +277,7 @@ def refusal(scope: Any) -> str | None:
 
 
 def _sent_by_a_browser(scope: Any, headers: dict[bytes, list[bytes]]) -> str | None:
-    """Return why a request may come from a web page; None if it does not."""
+    """Return why a request that may come from a web page is rejected; None if it cannot."""
     port = scope["server"][1]
     hosts = [f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost", "[::1]")]
     if b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers):

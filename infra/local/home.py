@@ -11,10 +11,10 @@ FOLDERS = ("logs", "cdk", "cdk.out")
 
 
 def prepare(home: Path, options: RunOptions) -> Memory:
-    """Create the folders of a home directory, and return its memory.
+    """Create the folders of a home directory, and return its stored settings (`memory.json`).
 
-    Delete the data of an unfinished deployment. The returned memory also names the listener who
-    gets simulated plays from this start on.
+    Delete the data of a first deployment that was interrupted. If this start adds simulated plays,
+    the settings also name their listener.
 
     Raises:
         LocalCloudError: A release from before 2026-11-29 created the home directory, or this start
@@ -42,7 +42,7 @@ def prepare(home: Path, options: RunOptions) -> Memory:
     if _adds_simulated(options.within(memory), memory):
         if holds_own:
             raise LocalCloudError(
-                f"{home} is for your own plays, and polling_enabled would add simulated ones: "
+                f"{home} holds your own plays, and polling_enabled would add simulated ones: "
                 "leave polling_enabled out, or set PLAYS_LOCAL_DIR to another folder"
             )
         simulated = memory.simulated | {DEFAULT_LISTENER}
@@ -52,7 +52,7 @@ def prepare(home: Path, options: RunOptions) -> Memory:
 
 
 def _adds_simulated(options: RunOptions, memory: Memory) -> bool:
-    """True if this start adds plays of the simulator, whose listener is the default one."""
+    """True if this start adds simulated plays, which belong to the default listener."""
     config = configuration(options.deployment(memory.ports))
     is_fed = config.polling_enabled or not options.empty
     return options.simulated_listener and is_fed and DEFAULT_LISTENER in config.listeners

@@ -1,4 +1,4 @@
-"""Parameters and secrets for the functions: logins at the database and at the simulator."""
+"""SSM parameters and secrets of the functions: logins to Postgres and to the simulator."""
 
 import json
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from shared.postgres import Address
 
 
 def put_database(config: PipelineConfig, aws: LocalAws, memory: Memory) -> None:
-    """Store the host of Postgres and the login of each role, before anything is deployed."""
+    """Store the host and the logins of Postgres as SSM parameters, before the deployment."""
     ssm = client("ssm", aws)
     ssm.put_parameter(
         Name=config.database_host_parameter, Value=HOST, Type="String", Overwrite=True
@@ -36,7 +36,7 @@ def put_database(config: PipelineConfig, aws: LocalAws, memory: Memory) -> None:
 
 
 def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
-    """Store a login at the simulator for the default listener, unless there is a login already."""
+    """Give the default listener a login to the simulator, unless a login is stored already."""
     if DEFAULT_LISTENER not in config.listeners:
         return
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
@@ -52,16 +52,16 @@ def put_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
 
 
 def stored_logins(config: PipelineConfig, aws: LocalAws) -> dict[str, str]:
-    """Return the secrets of listeners that have a value, by their names."""
+    """Return the stored logins of the listeners, by the name of their secret."""
     names = [f"{config.listener_secret_prefix}{listener}" for listener in config.listeners]
     return {name: value for name in names if (value := _value(aws, name))}
 
 
 def restore_logins(logins: dict[str, str], aws: LocalAws) -> None:
-    """Restore logins that a deployment has emptied.
+    """Store logins again if a deployment has emptied their secrets.
 
-    MiniStack replaces the secret of a listener who was removed from the deployment, then added
-    again. AWS would refuse that deployment.
+    If a listener was removed and is added again, MiniStack replaces the secret by an empty one. AWS
+    would refuse that deployment.
     """
     for name, value in logins.items():
         if not _value(aws, name):
@@ -69,14 +69,17 @@ def restore_logins(logins: dict[str, str], aws: LocalAws) -> None:
 
 
 def drop_simulated_login(config: PipelineConfig, aws: LocalAws) -> None:
-    """Delete a login at the simulator, because the real Spotify would refuse it; keep any other."""
+    """Delete the default listener's login if it is for the simulator; keep a real one.
+
+    The real Spotify would refuse a login to the simulator.
+    """
     name = f"{config.listener_secret_prefix}{DEFAULT_LISTENER}"
     if f'"{account.CLIENT_ID}"' in _value(aws, name):
         client("secretsmanager", aws).put_secret_value(SecretId=name, SecretString="{}")
 
 
 def _value(aws: LocalAws, name: str) -> str:
-    """Read a secret; empty if it has no value or does not exist."""
+    """Return the value of a secret; empty if it has none or does not exist."""
     secrets = client("secretsmanager", aws)
     try:
         return str(secrets.get_secret_value(SecretId=name).get("SecretString", ""))

@@ -1,6 +1,6 @@
-"""What a local cloud keeps between runs: `memory.json` in its home directory.
+"""The settings that a local cloud keeps between runs: `memory.json` in its home directory.
 
-Only its owner can read the file.
+Only the user who runs the local cloud can read the file.
 """
 
 import secrets
@@ -32,14 +32,14 @@ def _password() -> str:
 
 
 def _access_key() -> str:
-    """Return the id of a key in AWS's form, with 83 random bits."""
+    """Return a random access key id in AWS's format, with 83 random bits."""
     return "AKIA" + "".join(
         secrets.choice(string.ascii_uppercase + string.digits) for _ in range(16)
     )
 
 
 class Memory(BaseModel):
-    """Ports, passwords and a key, the progress of the first start, and the source of the plays."""
+    """Ports, passwords, an access key, the progress of the first start, and the plays' source."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,7 +82,7 @@ class Memory(BaseModel):
 
     @classmethod
     def load(cls, home: Path) -> "Memory":
-        """Read the memory of a home directory; a new one gets random passwords."""
+        """Read `memory.json` of a home directory; a new directory gets random passwords."""
         try:
             return cls.model_validate_json((home / FILE).read_bytes())
         except FileNotFoundError:

@@ -64,7 +64,7 @@ class MiniStack:
         deadline = time.monotonic() + READY_S
         while not self._serves():
             if self.child.exit_code is not None or time.monotonic() > deadline:
-                raise LocalCloudError(f"MiniStack does not start: see {self.child.log}")
+                raise LocalCloudError(f"MiniStack does not start: see its log {self.child.log}")
             time.sleep(POLL_S)
 
     def restart(self) -> None:
@@ -76,7 +76,9 @@ class MiniStack:
         self.deployed()
         self.stop()
         if self.has_crashed:
-            raise LocalCloudError(f"MiniStack does not save its state: see {self.child.log}")
+            raise LocalCloudError(
+                f"MiniStack does not save its state: see its log {self.child.log}"
+            )
         self.start(self._port, self._access_key)
         self.wait_until_ready()
 
@@ -96,7 +98,7 @@ class MiniStack:
 
     @property
     def has_crashed(self) -> bool:
-        """True if its last run ended without saving its state; only valid while it is stopped."""
+        """True if MiniStack's last run ended without saving; call it only while it is stopped."""
         if not self._unsaved.exists():
             return False
         noted_at = self._unsaved.stat().st_mtime_ns

@@ -68,13 +68,13 @@ _ARTISTS = len(_STARTS) * len(_ENDS) * len(_ENGLISH) * len(_ARTIST_FORMS)
 
 
 def invented_word(number: int) -> str:
-    """Compose a proper name, one of 400."""
+    """Return an invented proper name; there are 400, so numbers that differ by 400 share one."""
     start, end = divmod(number % (len(_STARTS) * len(_ENDS)), len(_ENDS))
     return _STARTS[start] + _ENDS[end]
 
 
 def artist_name(number: int) -> str:
-    """Name an artist; no other number gives the same name."""
+    """Return the name of the artist with a number; no other artist has it."""
     again, place = divmod(number, _ARTISTS)
     # The factor is coprime to the count, so neighbours differ and no name repeats.
     rest, form = divmod(place * 29_989 % _ARTISTS, len(_ARTIST_FORMS))
@@ -84,7 +84,7 @@ def artist_name(number: int) -> str:
 
 
 def album_name(artist: int, album: int, noise: bytes) -> str:
-    """Name an album of an artist; `noise` picks the form and the words."""
+    """Return the name of an artist's album; the bytes `noise` select its pattern and words."""
     return _ALBUM_FORMS[noise[0] % len(_ALBUM_FORMS)].format(
         adjective=_ADJECTIVES[noise[1] % len(_ADJECTIVES)],
         word=invented_word(noise[2]),
@@ -93,7 +93,7 @@ def album_name(artist: int, album: int, noise: bytes) -> str:
 
 
 def track_title(artist: int, position: int, noise: bytes) -> str:
-    """Name a track of an artist; positions below 40 give different titles."""
+    """Return the title of an artist's track; an artist's first 40 titles all differ."""
     words = {
         "adjective": _ADJECTIVES[noise[1] % len(_ADJECTIVES)],
         "word": invented_word(noise[2] * 7),
@@ -108,16 +108,16 @@ def track_title(artist: int, position: int, noise: bytes) -> str:
 
 
 def _nouns(number: int) -> dict[str, str]:
-    """Return one noun in three languages."""
+    """Return the noun with a number (modulo 40) in English, German and Japanese."""
     place = number % TITLES_PER_ARTIST
     return {"english": _ENGLISH[place], "german": _GERMAN[place], "japanese": _JAPANESE[place]}
 
 
 def episode_title(number: int) -> str:
-    """Name an episode of a podcast, or an audiobook."""
+    """Return the title of the podcast episode or audiobook with a number."""
     return f"Of {invented_word(number * 3)} and the {_ENGLISH[number % len(_ENGLISH)]}"
 
 
 def show_name(number: int) -> str:
-    """Name a podcast."""
+    """Return the name of the podcast with a number."""
     return f"The {invented_word(number * 13)} Hour"

@@ -9,7 +9,7 @@ def next_steps(memory: Memory, options: RunOptions) -> tuple[str, ...]:
     """Return lines that name the commands that work now.
 
     Args:
-        memory: The memory of the home directory; it names the listeners with simulated plays.
+        memory: The local cloud's stored settings; they name the listeners with simulated plays.
         options: The options of this run; they decide whether a simulated Spotify is polled.
     """
     listeners = configuration(options.deployment(memory.ports)).listeners

@@ -1,7 +1,7 @@
-"""Command and environment of the process that serves the page: `python -m cli.page`.
+"""Command and environment of the process that serves the web page: `python -m cli.page`.
 
-The source is passed in the environment, because every user can read a command line. That process
-imports this file and must stay small, so do not import boto3 here.
+An environment variable passes the database address, because every user can read a command line.
+That process imports this file and must stay small, so do not import boto3 here.
 """
 
 import json
@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Source(BaseModel):
-    """Where the page reads its data."""
+    """The database and the target (AWS or local cloud) whose data the web page shows."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,20 +32,23 @@ class Source(BaseModel):
     """The file in which a local cloud remembers whose plays are simulated."""
 
     def simulated(self) -> frozenset[str]:
-        """Return the listeners whose history holds simulated plays; a poll may add one."""
+        """Return the listeners with simulated plays, as the local cloud's `memory.json` names them.
+
+        The file is read at each call. Empty if the page shows AWS.
+        """
         if self.memory is None or not self.memory.exists():
             return frozenset()
         return frozenset(json.loads(self.memory.read_bytes()).get("simulated", ()))
 
 
 def command(*options: str) -> list[str]:
-    """Return the command that serves the page; `python -m cli.page --help` lists its options."""
+    """Return the command that serves the web page; see `python -m cli.page --help` for options."""
     # -P, because the working directory may contain modules with the same names.
     return [sys.executable, "-P", "-m", "cli.page", *options]
 
 
 def environment(source: Source, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of the process that serves the page."""
+    """Return the environment variables of the process that serves the web page."""
     return {
         **inherited,
         "PYTHONPATH": str(REPOSITORY),

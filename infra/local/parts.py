@@ -23,10 +23,10 @@ STOP_S = MINISTACK_STOP_S + 2 * CHILD_STOP_S + 5 * KILLED_S + STOP_TIMEOUT_S
 
 
 class Parts:
-    """MiniStack, Postgres, the simulators and the page.
+    """The servers of one local cloud: MiniStack, Postgres, the simulators and the web page.
 
-    Any process can stop and start Postgres alone; the file `postgres.stopped` exists while it is
-    stopped on purpose.
+    Any process can stop and start Postgres without the others. While Postgres is stopped on
+    purpose, the file `postgres.stopped` exists.
     """
 
     def __init__(self, home: Path) -> None:
@@ -67,7 +67,7 @@ class Parts:
         """Stop the servers, including those that a crash left behind; data stays.
 
         Raises:
-            LocalCloudError: A server does not stop. The others have been stopped.
+            LocalCloudError: A server does not stop; the others have been stopped first.
         """
         with ExitStack() as last_first:
             last_first.callback(self.postgres.stop)
@@ -97,14 +97,16 @@ class Parts:
         self.postgres.stop()
 
     def failures(self) -> Iterator[str]:
-        """Yield a message for each server but Postgres that has ended without being stopped."""
+        """Yield a message for each server, except Postgres, that ended without being stopped."""
         for child in (self.ministack.child, self._simulators, self._page):
             if child.exit_code is not None:
-                yield f"{child.title} ended with exit code {child.exit_code}: see {child.log}"
+                yield (
+                    f"{child.title} ended with exit code {child.exit_code}: see its log {child.log}"
+                )
 
     @property
     def has_postgres_ended(self) -> bool:
-        """True if Postgres has ended without being stopped."""
+        """True if Postgres does not run although no command has stopped it."""
         return not self._stopped.exists() and not self.postgres.is_running()
 
     def _start_simulators(self, ports: Ports) -> None:
@@ -118,7 +120,7 @@ class Parts:
         )
 
     def _start_page(self, memory: Memory) -> None:
-        """Start the page; without Postgres it answers with an error message."""
+        """Start the server of the web page; without Postgres it answers with an error message."""
         source = page.Source(
             options=("--target", "local"), address=memory.database, memory=self._home / FILE
         )
@@ -133,10 +135,10 @@ def _wait(child: Child, *ports: int) -> None:
     """Wait until a child listens on its ports.
 
     Raises:
-        LocalCloudError: It ends, or takes too long.
+        LocalCloudError: The child ends, or takes longer than `START_S`.
     """
     deadline = time.monotonic() + START_S
     while not all(map(answers, ports)):
         if child.exit_code is not None or time.monotonic() > deadline:
-            raise LocalCloudError(f"{child.title} did not start: see {child.log}")
+            raise LocalCloudError(f"{child.title} did not start: see its log {child.log}")
         time.sleep(POLL_S)

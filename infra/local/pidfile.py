@@ -51,6 +51,6 @@ def held(path: Path) -> Iterator[int]:
 
 
 def name(file: int, pid: int) -> None:
-    """Replace the content of a pid file by a pid."""
+    """Write a pid to an open pid file, in place of its content."""
     os.ftruncate(file, 0)
     os.pwrite(file, str(pid).encode(), 0)

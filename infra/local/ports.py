@@ -27,21 +27,24 @@ class Ports(BaseModel):
 
     @property
     def aws_endpoint(self) -> str:
-        """The URL of every service of AWS."""
+        """The URL at which all AWS services of the local cloud answer."""
         return f"http://{HOST}:{self.aws}"
 
     @property
     def page_url(self) -> str:
-        """The URL of the dashboard."""
+        """The URL of the dashboard page."""
         return f"http://{HOST}:{self.page}/"
 
 
 def choose(wanted: Ports, say: Callable[[str], None]) -> Ports:
-    """Return the wanted ports; for a busy one, a free port from its default on, or a random one.
+    """Return a free port for each server: the wanted one unless it is busy.
+
+    If it is busy, take the first free one of ten ports from the server's default on, else a random
+    one.
 
     Args:
-        wanted: The ports of the last run, which stacks and bookmarks contain.
-        say: Receives a line for each port that is not the wanted one.
+        wanted: The ports of the last run, kept because stacks and bookmarks contain them.
+        say: Receives a line for each wanted port that is busy.
     """
     chosen: dict[str, int] = {}
     for name, port in wanted:
@@ -79,7 +82,10 @@ def any_free() -> int:
 
 @contextmanager
 def no_other_start() -> Iterator[None]:
-    """Lock out other local clouds of this clone between choosing ports and listening on them."""
+    """Hold a lock so that no other local cloud of this clone starts during the block.
+
+    Between choosing ports and listening on them, another start could take the same ports.
+    """
     file = os.open(Path(__file__).parent, os.O_RDONLY)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

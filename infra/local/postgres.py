@@ -88,7 +88,7 @@ class PostgresServer:
         words = ("-w", "-t", str(START_TIMEOUT_S), "-o", arguments, "-l", str(self.log))
         code, _ = _run(binaries, "pg_ctl", *words, "-D", str(self._data), "start")
         if code:
-            raise LocalCloudError(f"Postgres does not start: see {self.log}")
+            raise LocalCloudError(f"Postgres does not start: see its log {self.log}")
 
     def stop(self) -> None:
         """Stop the server, cutting its connections; data stays.
@@ -101,7 +101,7 @@ class PostgresServer:
         words = ("-w", "-t", str(STOP_TIMEOUT_S), "-m", "fast", "-D", str(self._data), "stop")
         code, _ = _run(Binaries(self._data, cleanup_mode=None), "pg_ctl", *words)
         if code and self.is_running():
-            raise LocalCloudError(f"Postgres does not stop: see {self.log}")
+            raise LocalCloudError(f"Postgres does not stop: see its log {self.log}")
 
     def is_running(self) -> bool:
         """True if a server runs on this data directory.

@@ -119,7 +119,10 @@ class Child:
         # Kill the rest of its group: processes that did not stop, and those it left behind.
         _signal_group(pid, signal.SIGKILL)
         if not wait_for_end(self._pid_file, KILLED_S):
-            raise LocalCloudError(f"{self.title} (pid {pid}) does not stop")
+            raise LocalCloudError(
+                f"{self.title} (pid {pid}) still runs after SIGKILL: kill the process that "
+                f"`lsof {self._pid_file}` lists, or restart the machine"
+            )
         self._reap()
 
     def _reap(self) -> None:
@@ -129,7 +132,7 @@ class Child:
 
 
 def new_log(path: Path) -> BinaryIO:
-    """Open an empty log; the one of the run before stays beside it as `….log.1`."""
+    """Open an empty log file; rename the log of the previous run to `….log.1`."""
     with suppress(FileNotFoundError):
         path.replace(f"{path}.1")
     return path.open("wb")
@@ -137,9 +140,10 @@ def new_log(path: Path) -> BinaryIO:
 
 @contextmanager
 def interrupted_once() -> Iterator[Callable[[], None]]:
-    """Raise KeyboardInterrupt in the block at the first of the `STOP` signals; ignore later ones.
+    """In the block, raise KeyboardInterrupt at the first SIGINT, SIGTERM or SIGHUP.
 
-    Works in the main thread only. Yields a function that makes the block ignore all these signals.
+    Later ones are ignored. Works in the main thread only. Yields a function that makes the block
+    ignore all these signals.
     """
 
     def ignore() -> None:
@@ -160,12 +164,13 @@ def interrupted_once() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def deferred(notify: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Defer the `STOP` signals until the block ends; works in the main thread only.
+    """Defer SIGINT, SIGTERM and SIGHUP until the block ends; works in the main thread only.
 
-    If the block raises an error, the signals are dropped, because the error ends the work too.
+    If the block raises an error, the deferred signals are dropped, because the error also stops
+    the program's work.
 
     Args:
-        notify: Called by the first signal.
+        notify: Called when the first signal arrives.
     """
     pending: list[int] = []
 

@@ -13,11 +13,12 @@ from infra.local.time_zone import machine_zone
 
 
 class RunOptions(BaseModel):
-    """The options of one run.
+    """The options of one run of the local cloud.
 
-    A given URL replaces a simulator; `context` goes to CDK as `-c name=value` and overrides all
-    else. An `empty` cloud ingests nothing automatically: no polls, no sample history. `time_zone`
-    is the machine's, because a background process does not get the variables that set it.
+    A URL replaces a simulator by a real service. `context` goes to CDK as `-c name=value` and
+    overrides all other options. If `empty`, nothing is ingested automatically: no polls, no sample
+    history. `time_zone` is the machine's; it is stored here because a background process does not
+    inherit the environment variables that set it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,9 +31,11 @@ class RunOptions(BaseModel):
     time_zone: str | None = Field(default_factory=machine_zone)
 
     def within(self, memory: Memory) -> Self:
-        """Return these options with the listeners of a home, and without mixing its plays.
+        """Return these options, adjusted to the settings stored in a home directory.
 
-        Simulated plays never mix with a person's own.
+        The listeners chosen with `plays listener` apply unless these options name others. A cloud
+        that polls the real Spotify continues to poll it. A home directory created with `--empty`
+        stays without simulated plays.
         """
         options = self
         if memory.listeners:
@@ -58,16 +61,16 @@ class RunOptions(BaseModel):
 
     @property
     def simulated_listener(self) -> bool:
-        """True if plays come from the simulator, which needs no person's login."""
+        """True if polls go to the simulated Spotify, which needs no person's login."""
         return not (self.spotify_api_url or self.spotify_accounts_url)
 
     @property
     def simulators(self) -> bool:
-        """True if any simulator is needed."""
+        """True unless the URLs of real services replace all simulators."""
         return not (self.spotify_api_url and self.spotify_accounts_url and self.reccobeats_url)
 
     def deployment(self, ports: Ports) -> dict[str, str]:
-        """Return the CDK context of the deployment."""
+        """Return the CDK context (`-c name=value`) of a deployment with these options."""
         spotify = f"http://{HOST}:{ports.spotify}"
         # The simulator is polled every minute, which would be too often for the real Spotify.
         pace = (
@@ -85,7 +88,7 @@ class RunOptions(BaseModel):
 
 
 def configuration(context: dict[str, str]) -> PipelineConfig:
-    """Read the configuration as CDK will: `cdk.json`, overridden by a context.
+    """Read the configuration as `app.py` will: `cdk.json`, overridden by a context.
 
     Raises:
         SettingsError: A value is unknown or wrong.

@@ -1,4 +1,4 @@
-"""The scenarios of a running local cloud's simulators, switched over HTTP."""
+"""Switch the scenarios of a running local cloud's simulators, over HTTP."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -21,7 +21,11 @@ TIMEOUT_S = 5
 
 
 class Act(BaseModel):
-    """An active scenario; `times_left` and `ends_at` are None if it has no such limit."""
+    """An active scenario.
+
+    `times_left` is the number of requests it still applies to; None if unlimited. `ends_at` is None
+    if it has no end.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +36,7 @@ class Act(BaseModel):
 
 
 class Playing(BaseModel):
-    """The active scenarios of a simulator; `name` is the one that was switched on last."""
+    """The active scenarios of a simulator; `name` is that of the one switched on last."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +49,7 @@ class Simulators:
     """The simulators that a local cloud uses, by URL."""
 
     def __init__(self, urls: Mapping[str, str], replaced: Mapping[str, str]) -> None:
-        """Take the URLs of the simulators in use and of the services in place of the others."""
+        """Take the URLs of the simulators in use, and of the real services that replace others."""
         self._urls = urls
         self._replaced = replaced
 
@@ -97,7 +101,7 @@ class Simulators:
         if title not in self._urls:
             raise LocalCloudError(
                 f"{name} is a scenario of the simulated {title}, but this local cloud uses "
-                f"{self._replaced[title]}: start it without that URL"
+                f"{self._replaced[title]}: start a local cloud without that URL"
             )
         return [title]
 

@@ -74,7 +74,7 @@ def already_running(home: Path) -> LocalCloudError:
 
 
 def _without_failing(say: Say) -> Say:
-    """Return a `say` that ignores the error of a closed terminal."""
+    """Return a `say` that does not fail if the terminal has been closed."""
 
     def say_if_possible(text: str) -> None:
         with suppress(OSError):
@@ -160,10 +160,12 @@ class Supervisor:
         now, ends = time.monotonic(), self._postgres_ended_at
         ends.append(now)
         if len(ends) == POSTGRES_ENDS and now - ends[0] < POSTGRES_ENDS_WITHIN_S:
-            raise LocalCloudError("Postgres keeps ending: `plays logs postgres` says why")
+            raise LocalCloudError(
+                "Postgres keeps ending, so the local cloud stops: `plays logs postgres` says why"
+            )
         self._say("Postgres ended: starting it again; `plays logs postgres` says why it ended")
         self._parts.start_postgres(self._memory)
-        self._say("Postgres is back: what waits in the queues loads now")
+        self._say("Postgres is back: plays waiting in the queues load now")
 
     def stop(self) -> None:
         """Stop all servers, even if their start was interrupted."""

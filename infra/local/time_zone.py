@@ -14,7 +14,7 @@ rest."""
 
 
 def machine_zone() -> str | None:
-    """Return the name of this machine's time zone; None if it is missing or ambiguous."""
+    """Return the name of this machine's time zone; None if unset or configured contradictorily."""
     try:
         return get_localzone_name() or None
     except ZoneInfoNotFoundError:
@@ -24,13 +24,13 @@ def machine_zone() -> str | None:
 def set_default(aws: LocalAws, function: str, zone: str | None, say: Callable[[str], None]) -> None:
     """Set a time zone for listeners without one, then refresh outdated months of derived tables.
 
-    A failure is only reported, because plays arrive without it.
+    A failure is only reported, because new plays are stored nevertheless.
 
     Args:
-        aws: Where the function is.
-        function: Name of the function `derive`.
-        zone: The time zone; None changes nothing, so these listeners stay at UTC.
-        say: Receives the failure.
+        aws: The local AWS in which the function runs.
+        function: The name of the Lambda function `derive`.
+        zone: The time zone; None sets none, so these listeners stay at UTC.
+        say: Receives a line if the function fails.
     """
     event = {"default_time_zone": zone, "seconds": REFRESH_S}
     answer = client("lambda", aws).invoke(FunctionName=function, Payload=json.dumps(event).encode())

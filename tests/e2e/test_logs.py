@@ -26,7 +26,7 @@ def test_a_postgres_that_was_killed_comes_back_and_the_console_says_so(local_clo
 
     os.kill(pid, signal.SIGKILL)
 
-    eventually(lambda: "Postgres is back: what" in console.read_text(), BACK_S)
+    eventually(lambda: "Postgres is back: plays" in console.read_text(), BACK_S)
     assert "Postgres ended: starting it again" in console.read_text()
     assert local_cloud.rows("SELECT 1") == [[1]]
     messages = [line["message"] for line in local_cloud.run_json("logs", "postgres")["lines"]]

@@ -1,4 +1,4 @@
-"""Machines for the host's scripts. The folder is skipped without Debian's Postgres."""
+"""Machines to test the host's scripts on. Without Debian's Postgres this folder is skipped."""
 
 import shutil
 import tempfile
@@ -41,7 +41,7 @@ def machine(debian_postgres) -> Iterator[Machine]:
 
 @pytest.fixture
 def booted(machine) -> Machine:
-    """A machine of the test's own that has booted."""
+    """A booted machine that one test alone uses."""
     machine.run("boot.sh")
     return machine
 

@@ -51,7 +51,7 @@ FACTS = {
 
 
 class Machine:
-    """A sequence of instances that share one volume."""
+    """A simulated database host: a sequence of EC2 instances that share one data volume."""
 
     def __init__(self, root: Path, port: int) -> None:
         self.root = root
@@ -85,7 +85,7 @@ class Machine:
         self.fake("initdb", f'exec {DEBIAN[-1]}/initdb --no-sync "$@"')
 
     def replace_instance(self) -> None:
-        """Start a new instance that keeps only the volume and AWS, as its group does."""
+        """Replace the instance as its Auto Scaling group does: only the volume and AWS stay."""
         self.stop()
         self.home.unlink()
         for folder in ("opt", "bin", "etc", "devices", "pg-bin"):
@@ -93,7 +93,7 @@ class Machine:
         self._launch()
 
     def put_password(self, role: str, password: str) -> None:
-        """Write a login to a role's parameter."""
+        """Write a login with a password to the SSM parameter of a role."""
         login = {"username": role, "password": password, "dbname": "spotify", "port": 5432}
         self.put_login(role, json.dumps(login))
 
@@ -106,19 +106,19 @@ class Machine:
         return json.loads(self.parameter(LOGIN.format(role)).read_text())["password"]
 
     def parameter(self, name: str) -> Path:
-        """Return the file of an SSM parameter."""
+        """Return the file that holds the value of a faked SSM parameter."""
         return self.cloud / "parameters" / name.lstrip("/")
 
     def refuse(self, call: str) -> None:
-        """Make the next such call of AWS fail."""
+        """Make the next call of the AWS CLI named `call`, such as `s3-cp`, fail."""
         (self.cloud / "refuse" / call).touch()
 
     def hang(self, call: str) -> None:
-        """Make the next such call of AWS hang."""
+        """Make the next call of the AWS CLI named `call`, such as `s3-cp`, hang."""
         (self.cloud / "hang" / call).touch()
 
     def fake(self, program: str, text: str) -> None:
-        """Replace one of the programs of Postgres or of the system."""
+        """Replace a program of Postgres or of the system by a shell script."""
         folder = "pg-bin" if (DEBIAN[-1] / program).exists() else "bin"
         path = self.root / folder / program
         path.unlink(missing_ok=True)
@@ -126,7 +126,7 @@ class Machine:
         path.chmod(0o755)
 
     def change(self, script: str, old: str, new: str) -> None:
-        """Change a script of this instance."""
+        """Replace a text in one of the host's scripts, on this instance only."""
         path = self.root / "opt" / script
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))
@@ -138,7 +138,7 @@ class Machine:
         return done.stdout
 
     def attempt(self, script: str, *words: str, user: str = "root") -> Any:
-        """Run a script that may fail."""
+        """Run a script that may fail; return its exit code and output."""
         env = self.root / "opt" / "env"
         env.write_text("".join(f"{name}={value}\n" for name, value in self.facts.items()))
         return subprocess.run(
@@ -188,7 +188,7 @@ class Machine:
 
     @property
     def ca(self) -> str:
-        """The published certificate of the authority."""
+        """The certificate of the host's CA, as published in its SSM parameter."""
         return self.parameter(CA).read_text()
 
     @property
@@ -196,7 +196,7 @@ class Machine:
         return sorted(path for path in (self.cloud / "s3").rglob("*") if path.is_file())
 
     def address(self, role: str, **changes: Any) -> Address:
-        """Return a function's address of the database; `via` replaces DNS."""
+        """Return the database address that a function uses; `via` is the socket in place of DNS."""
         known: dict[str, Any] = {
             "host": NAME,
             "port": 5432,
@@ -210,7 +210,7 @@ class Machine:
 
     @contextmanager
     def connected(self, role: str, **changes: Any) -> Iterator[Database]:
-        """Connect as a function does."""
+        """Connect to the database as a function does."""
         database = Database.connect(self.address(role, **changes))
         try:
             yield database
@@ -256,7 +256,7 @@ class Machine:
         ).stdout.strip()
 
     def state(self) -> dict[str, Any]:
-        """All that a second run could change: files, roles, rights, the running server."""
+        """Return all that a second boot could change: files, roles, rights, the server's start."""
         roots = [self.root / "etc", self.home / "tls", self.home / "data" / "conf.d"]
         files = [path for root in roots for path in root.rglob("*") if path.is_file()]
         files += (self.home / "data").glob("*.conf")
@@ -280,7 +280,7 @@ def _known(path: Path) -> tuple[Any, ...]:
 
 
 def missing() -> str:
-    """Return what this machine lacks for these tests; empty if nothing."""
+    """Return what this machine lacks to run these tests; empty if it lacks nothing."""
     if not DEBIAN or not (DEBIAN[-1] / "initdb").exists():
         return "needs Postgres's server: apt-get install postgresql"
     if not shutil.which("openssl"):

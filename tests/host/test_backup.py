@@ -86,7 +86,7 @@ def fail_halfway(machine):
         pytest.param(lambda host: host.refuse("s3-cp"), "nothing was stored", id="upload refused"),
     ],
 )
-def test_a_failed_backup_stores_nothing(machine, fail, reason):
+def test_a_failed_backup_stores_no_object_in_s3(machine, fail, reason):
     fill(machine)
     fail(machine)
 

@@ -1,4 +1,4 @@
-"""A new instance becomes the database host, in every state of the volume."""
+"""A new instance boots as the database host, whatever its data volume contains."""
 
 import re
 import time
@@ -33,7 +33,7 @@ def test_a_new_host_has_postgres_with_checksums_and_utf8(served):
     assert rows == [["on", "UTF8", "C", "C.UTF-8"]]
 
 
-def test_postgres_applies_every_setting_of_our_file(served):
+def test_postgres_applies_every_setting_of_pipeline_conf(served):
     ours = served.sql(
         "SELECT count(*), string_agg(name || ': ' || error, ' ') FROM pg_file_settings "
         "WHERE sourcefile LIKE '%/conf.d/pipeline.conf' AND (NOT applied OR error IS NOT NULL)"
@@ -69,7 +69,7 @@ def test_a_new_instance_keeps_the_data_and_certificates(booted):
     assert len([call for call in booted.calls if call.startswith("mkfs")]) == 1
 
 
-def test_a_booting_instance_attaches_the_volume_and_the_address(served):
+def test_a_booting_instance_attaches_the_data_volume_and_the_elastic_ip(served):
     assert (
         "aws ec2 attach-volume --device /dev/sdf --volume-id vol-0123 --instance-id i-0123"
         in served.calls
@@ -100,7 +100,7 @@ def test_calls_that_ec2_refuses_are_retried(machine, call):
         ("check.sh", {"report_unhealthy"}),
     ],
 )
-def test_a_retry_time_limit_fits_two_hanging_attempts(script, retried):
+def test_each_retry_time_limit_allows_two_hanging_attempts(script, retried):
     text = (SCRIPTS / "lib.sh").read_text() + (SCRIPTS / script).read_text()
     limits = {name: int(limit) for limit, name in re.findall(r"retry (\d+) (\w+)", text)}
 
@@ -153,7 +153,7 @@ def test_the_file_system_grows_with_an_enlarged_volume(machine):
     assert f"xfs_growfs {machine.home}" in machine.calls[before:]
 
 
-def test_data_of_another_major_version_are_refused_unchanged(booted):
+def test_a_boot_refuses_data_of_another_postgres_major_version_unchanged(booted):
     (booted.home / "data" / "PG_VERSION").write_text("9\n")
 
     done = booted.attempt("cluster.sh")
@@ -173,7 +173,7 @@ def test_the_next_boot_repairs_an_interrupted_initialization(machine):
     assert machine.ask("reader", "SELECT 1") == [[1]]
 
 
-def test_a_failed_boot_prints_the_reason_and_starts_no_timer(machine):
+def test_a_failed_boot_prints_the_reason_and_starts_no_systemd_timer(machine):
     machine.put_login("loader", "")
 
     done = machine.attempt("boot.sh")
@@ -185,7 +185,7 @@ def test_a_failed_boot_prints_the_reason_and_starts_no_timer(machine):
     assert not [call for call in machine.calls if "pg-check.timer" in call]
 
 
-def test_the_time_limits_of_boot_steps_fit_the_signal_timeout(machine):
+def test_all_boot_steps_together_fit_the_cloudformation_signal_timeout(machine):
     for verb in ("retry", "within"):
         machine.change(
             "lib.sh",
@@ -256,7 +256,9 @@ HANGS = "exec sleep 300"
     ],
     ids=["metadata", "attach", "mount", "packages", "initdb", "postgres"],
 )
-def test_a_hanging_program_fails_the_boot_and_is_named(machine, script, limit, program, text):
+def test_a_hanging_program_fails_the_boot_with_an_error_that_names_it(
+    machine, script, limit, program, text
+):
     verb, *_, name = limit.split()
     machine.change(script, limit, f"{verb} 1 {name}")
     machine.fake(program, text)

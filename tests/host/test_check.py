@@ -1,4 +1,4 @@
-"""A Postgres that does not answer is restarted, later its instance is replaced."""
+"""A Postgres that does not answer is restarted; if that fails, its instance is replaced."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def booted(debian_postgres):
 
 
 class Checked:
-    """A host with checks to run, whose outage can be made longer."""
+    """A host on which a test runs checks and lengthens the recorded outage."""
 
     def __init__(self, machine):
         self.machine = machine
@@ -32,7 +32,10 @@ class Checked:
         self._seen = len(machine.calls)
 
     def check(self):
-        """Run a check; return its actions on Postgres and on the instance."""
+        """Run `check.sh`; return which of its two possible actions it took.
+
+        It can restart Postgres and report the instance unhealthy.
+        """
         self.machine.run("check.sh")
         calls = [call for call in self.machine.calls[self._seen :] if " postgresql" in call]
         calls += [call for call in self.machine.calls[self._seen :] if call == UNHEALTHY]
@@ -97,14 +100,14 @@ def test_a_responding_postgres_is_neither_restarted_nor_reported(host):
     assert list(host.state.iterdir()) == []
 
 
-def test_postgres_is_not_restarted_in_a_short_outage(silent):
+def test_postgres_is_not_restarted_in_an_outage_below_two_minutes(silent):
     assert silent.check() == []
     silent.pass_minutes(1.9)
 
     assert silent.check() == []
 
 
-def test_after_two_minutes_postgres_is_restarted_once(silent):
+def test_postgres_is_restarted_once_after_an_outage_of_two_minutes(silent):
     silent.check()
     silent.pass_minutes(2)
 
@@ -115,7 +118,7 @@ def test_after_two_minutes_postgres_is_restarted_once(silent):
     assert silent.check() == []
 
 
-def test_after_ten_minutes_the_instance_is_reported_unhealthy(silent):
+def test_the_instance_is_reported_unhealthy_after_an_outage_of_ten_minutes(silent):
     silent.check()
     silent.pass_minutes(10)
 
@@ -133,7 +136,7 @@ def test_crash_recovery_is_not_restarted_but_reported_after_20_minutes(recoverin
     assert recovering.check() == [UNHEALTHY]
 
 
-def test_a_response_of_postgres_ends_the_outage(host):
+def test_a_response_of_postgres_resets_the_recorded_outage(host):
     (host.state / "silent").touch()
     (host.state / "restarted").touch()
     host.pass_minutes(60)
@@ -142,7 +145,7 @@ def test_a_response_of_postgres_ends_the_outage(host):
     assert list(host.state.iterdir()) == []
 
 
-def test_a_hung_postgres_is_reported_unhealthy_without_a_hanging_check(hung):
+def test_check_sh_reports_a_hung_postgres_unhealthy_without_hanging_itself(hung):
     hung.check()
     hung.pass_minutes(10)
     begun = time.monotonic()

@@ -33,7 +33,7 @@ def a_client(machine, certificate=None):
 
 
 def a_certificate(machine, name):
-    """Make the authority sign a certificate for any name."""
+    """Return a client certificate for a name, signed by the host's CA."""
     tls, new = machine.home / "tls", machine.root / f"{name}.pem"
     key, request = machine.root / "key", machine.root / "request"
     for command in (
@@ -47,7 +47,7 @@ def a_certificate(machine, name):
     return new
 
 
-def test_if_disabled_data_studio_is_refused_and_no_certificate_exists(served):
+def test_data_studio_is_refused_and_has_no_certificate_unless_enabled(served):
     with pytest.raises(DatabaseError, match=r"no pg_hba\.conf entry"):
         served.ask_from_elsewhere("report_reader", a_client(served))
 

@@ -76,7 +76,7 @@ def test_before_the_first_backup_backup_age_is_the_age_of_the_data(metrics, serv
 
 @pytest.fixture
 def snapshot(served):
-    """Set the age of the newest snapshot, hours."""
+    """Return a function that sets the age of the newest faked snapshot, in hours."""
     newest = served.cloud / "snapshot"
 
     def began(hours_ago):

@@ -242,16 +242,18 @@ def a_login(**changes):
         pytest.param("no-json s3cret", "is not JSON with", id="text"),
         pytest.param("[]", "is not JSON with", id="list"),
         pytest.param('{"password": "s3cret"}', "is not JSON with", id="no name"),
-        pytest.param(a_login(username="reader"), "is of another role", id="other role"),
-        pytest.param(a_login(password=""), "is empty", id="no password"),
+        pytest.param(
+            a_login(username="reader"), "has the username of another role", id="other role"
+        ),
+        pytest.param(a_login(password=""), "must not be empty", id="no password"),
         pytest.param(
             a_login(password="s3crét"),  # noqa: S106 - no password of anything
-            "other than printable ASCII",
+            "only printable ASCII",
             id="not ascii",
         ),
-        pytest.param(a_login(password=["s3cret"]), "other than printable ASCII", id="no text"),
-        pytest.param(a_login(dbname="neondb"), "is of another database", id="other database"),
-        pytest.param(a_login(port=6543), "is of another database", id="other port"),
+        pytest.param(a_login(password=["s3cret"]), "only printable ASCII", id="no text"),
+        pytest.param(a_login(dbname="neondb"), "is for another database", id="other database"),
+        pytest.param(a_login(port=6543), "is for another database", id="other port"),
     ],
 )
 def test_an_invalid_login_in_ssm_changes_nothing_and_is_not_printed(served, login, reason):

@@ -1,4 +1,4 @@
-"""The server accepts only TLS, with a certificate signed by its published authority."""
+"""Postgres accepts only TLS, with a certificate signed by the CA that the host publishes."""
 
 import socket
 import ssl
@@ -135,7 +135,7 @@ def test_a_new_host_name_gets_a_certificate_of_the_same_ca(booted):
     assert booted.ca == authority
 
 
-def test_a_host_name_too_long_for_a_common_name_works(booted):
+def test_a_certificate_works_with_a_host_name_too_long_for_its_common_name(booted):
     booted.facts["DB_HOST"] = f"{'a' * 63}.{'b' * 63}.example"
 
     booted.run("tls.sh")

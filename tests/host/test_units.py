@@ -41,7 +41,7 @@ def test_each_systemd_service_runs_a_script_and_has_a_timer_or_boot_start(unit):
     assert unit.with_suffix(".timer") in TIMERS or unit.stem == AFTER_A_BOOT
 
 
-def test_ending_unlimited_credits_is_retried_until_it_succeeds(served):
+def test_systemd_retries_credits_sh_until_it_ends_unlimited_cpu_credits(served):
     unit = (SCRIPTS / f"{AFTER_A_BOOT}.service").read_text()
 
     assert f"systemctl enable --now --no-block {AFTER_A_BOOT}" in served.calls
@@ -50,7 +50,7 @@ def test_ending_unlimited_credits_is_retried_until_it_succeeds(served):
     assert "WantedBy=multi-user.target" in unit
 
 
-def test_systemd_does_not_interrupt_crash_recovery():
+def test_systemd_sets_no_start_timeout_that_could_interrupt_crash_recovery():
     unit = (SCRIPTS / "postgresql-service.conf").read_text()
 
     # test_check.py tests TimeoutStopSec with a hung server.

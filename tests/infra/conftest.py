@@ -81,7 +81,7 @@ class Synthesised:
         return self.resources()[path]["Properties"]
 
     def waits_for(self, path: str) -> set[str]:
-        """Return the resources that CloudFormation creates before one and deletes after it."""
+        """Return the resources that CloudFormation creates before a given one."""
         resources = self.template["Resources"]
         found = {name for name in resources if self.path_of(name) == path}
         ahead = list(found)
@@ -126,7 +126,7 @@ def listed(value):
 
 
 def each_of(stacks):
-    """Run a test for each stack, named as for the fixture `stack`."""
+    """Return a decorator that runs a test for each stack, given as `<deployment>/<stack>`."""
     return pytest.mark.parametrize("stack", stacks, indirect=True)
 
 
@@ -197,7 +197,7 @@ def private(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def by_github(tmp_path_factory):
-    """All stacks with a repository that may deploy."""
+    """All stacks with a GitHub repository that may deploy them."""
     return synthesise(tmp_path_factory.mktemp("github"), github_repository="anna/plays")
 
 
@@ -247,13 +247,13 @@ def on_local(local):
 
 @pytest.fixture
 def synthesised(tmp_path):
-    """Synthesise with options of the command line."""
+    """Return a function that synthesises the stacks with `-c` options."""
     return partial(synthesise, tmp_path / "cdk.out")
 
 
 @pytest.fixture
 def unsynthesised(tmp_path):
-    """Build the app and its stacks without synthesis, so that a test can change them."""
+    """Return a function that builds the app without synthesis, so that a test can change it."""
     return partial(an_app, tmp_path / "cdk.out")
 
 

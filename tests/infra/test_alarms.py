@@ -106,7 +106,7 @@ def dimensions_of(alarm):
 
 @pytest.fixture(scope="module")
 def published():
-    """The metrics that the services and the host publish, by folder: each service has its own."""
+    """The metrics that the services and the host publish, as pairs of folder and metric name."""
     folders = [*(ROOT / "services").glob("*/"), SCRIPTS]
     return {
         (folder.name, "".join(names))
@@ -166,7 +166,7 @@ def test_the_database_host_alarms_are_created_after_the_host(data):
     assert early == set()
 
 
-def test_the_number_of_metrics_stays_within_the_free_tier(published):
+def test_the_published_metrics_stay_within_cloudwatchs_free_tier(published):
     assert 0 < len(published) <= FREE
 
 

@@ -43,7 +43,7 @@ def environment(stack, name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_function_gets_exactly_the_variables_of_its_settings(on_aws, name):
+def test_each_function_gets_exactly_the_environment_variables_that_its_settings_read(on_aws, name):
     module, settings = SETTINGS[name]
 
     fields = getattr(import_module(module), settings).model_fields
@@ -52,7 +52,7 @@ def test_a_function_gets_exactly_the_variables_of_its_settings(on_aws, name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_function_accepts_the_variables_set_in_the_local_cloud(on_local, name):
+def test_every_function_accepts_its_environment_variables_of_the_local_cloud(on_local, name):
     module, settings = SETTINGS[name]
 
     loaded = getattr(import_module(module), settings).from_environment(environment(on_local, name))
@@ -70,7 +70,9 @@ def test_the_handler_of_each_function_exists_in_its_package(on_aws, name):
 
 
 @pytest.mark.parametrize(("name", "service"), SERVICES.items())
-def test_the_package_of_a_function_contains_only_its_service_and_shared(on_aws, name, service):
+def test_a_function_package_contains_only_its_own_service_and_the_shared_code(
+    on_aws, name, service
+):
     code = on_aws.asset_of(f"Functions/{name}/Function")
 
     assert {path.name for path in code.iterdir()} == {"services", "shared"}
@@ -87,13 +89,13 @@ def test_each_function_sets_its_powertools_service_name_and_namespace(on_aws, na
     assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
 
 
-def test_the_stack_outputs_are_those_that_plays_needs(on_aws):
+def test_the_stack_outputs_are_those_that_the_plays_cli_needs(on_aws):
     outputs = on_aws.template["Outputs"].items()
 
     assert {name: on_aws.readable(output["Value"]) for name, output in outputs} == OUTPUTS
 
 
-def test_plays_links_to_the_deployed_dashboard(on_aws, monkeypatch):
+def test_the_plays_cli_links_to_the_deployed_cloudwatch_dashboard(on_aws, monkeypatch):
     target = Target("aws", "SpotifyPipeline", boto3.Session(region_name="eu-west-1"))
     monkeypatch.setitem(vars(target), "outputs", OUTPUTS)
 

@@ -59,7 +59,7 @@ def test_a_visibility_timeout_is_six_function_timeouts_plus_batch_window(stack):
 
 
 @each_of(PIPELINES[:2])
-def test_a_failing_consumer_reaches_the_message_age_alarm(stack):
+def test_each_message_age_alarm_is_shorter_than_two_visibility_timeouts(stack):
     watched = {
         alarm["Properties"]["Dimensions"][0]["Value"]: alarm["Properties"]["Threshold"]
         for alarm in stack.resources("AWS::CloudWatch::Alarm").values()
@@ -126,14 +126,14 @@ def test_the_bucket_of_flow_logs_is_kept_without_a_fixed_name(data):
 
 
 def has_literal_name(resource):
-    """True if a template has the properties that identify a resource as plain text."""
+    """True if all properties that identify a resource are plain text in its template."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
     names = [path.removeprefix("/properties/") for path in schema["primaryIdentifier"]]
     return all(isinstance(resource["Properties"].get(name), str) for name in names)
 
 
 @each_of(PLACED)
-def test_a_retained_resource_has_a_literal_name_to_import_it_by(stack):
+def test_each_retained_resource_has_a_plain_text_name_for_its_import(stack):
     nameless = {
         stack.path_of(logical_id)
         for logical_id, each in stack.template["Resources"].items()
@@ -218,7 +218,7 @@ def test_every_alarm_notifies_when_it_starts_and_ends(stack):
 
 
 def longest(stack, kind, part):
-    """Return the length of the longest part of a resource, as JSON; 0 without resources."""
+    """Return the greatest length of a property as JSON among resources of a type; 0 if none."""
     parts = (part(each["Properties"]) for each in stack.resources(kind).values())
     return max((len(json.dumps(each)) for each in parts), default=0)
 

@@ -1,4 +1,4 @@
-"""What no template may allow or reveal."""
+"""Rights that no template may give, and secrets that none may contain."""
 
 import json
 from ipaddress import ip_network

@@ -9,13 +9,13 @@ DEVELOPMENT = {"cfn-lint", "hypothesis", "import-linter", "moto", "mypy", "pytes
 
 
 def packages(lock: str) -> list[str]:
-    """Return each package of a lock as `name==version`, with the platforms that it is for."""
+    """Return each package of a lock file as `name==version`, with its platform marker."""
     text = (REQUIREMENTS / f"{lock}.txt").read_text()
     return re.findall(r"^(\S+==[^\\\n]+?) ?\\?$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
-def test_each_package_of_a_lock_has_a_hash_and_no_lock_an_address(lock):
+def test_each_package_in_a_lock_file_has_a_hash_and_no_url(lock):
     text = lock.read_text()
     hashed = re.findall(r"^\S+==[^\n]+ \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
 
@@ -23,12 +23,12 @@ def test_each_package_of_a_lock_has_a_hash_and_no_lock_an_address(lock):
     assert "://" not in text
 
 
-def test_what_runs_is_what_is_tested():
+def test_the_run_and_runtime_locks_have_the_same_versions_as_the_dev_lock():
     assert set(packages("run")) <= set(packages("dev"))
     assert set(packages("runtime")) <= set(packages("run"))
 
 
-def test_running_installs_no_tool_of_development():
+def test_the_run_lock_contains_no_development_tool():
     names = {package.partition("==")[0] for package in packages("run")}
 
     assert names.isdisjoint(DEVELOPMENT)

@@ -1,4 +1,4 @@
-"""The rights of GitHub's workflows."""
+"""The AWS rights of GitHub's workflows."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def trust(stack):
     return statement
 
 
-def test_without_a_repository_there_is_no_deployer_stack(aws):
+def test_without_a_github_repository_there_is_no_deployer_stack(aws):
     assert set(aws) == {"SpotifyData", "SpotifyPipeline"}
 
 
@@ -53,5 +53,5 @@ def test_the_deployer_role_can_only_assume_the_cdk_bootstrap_roles(deployer):
 
 
 @pytest.mark.parametrize("name", ["SpotifyData", "SpotifyPipeline"])
-def test_with_github_deployment_the_other_templates_stay_the_same(aws, by_github, name):
+def test_enabling_github_deployment_does_not_change_the_other_templates(aws, by_github, name):
     assert by_github[name].template == aws[name].template

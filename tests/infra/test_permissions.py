@@ -197,7 +197,7 @@ def test_a_role_has_exactly_the_listed_permissions(granted, role):
         pytest.param({"features_login": "anna"}, "anna", id="another listener"),
     ],
 )
-def test_spotify_as_a_source_adds_rights_to_one_login_and_rate_limit(
+def test_spotify_as_a_source_of_features_adds_rights_to_one_secret_and_one_table(
     synthesised, name, given, listener
 ):
     stacks = synthesised(listeners="me,anna", feature_sources="spotify,reccobeats", **given)
@@ -215,7 +215,7 @@ def test_spotify_as_a_source_adds_rights_to_one_login_and_rate_limit(
 
 
 @pytest.mark.parametrize("name", RIGHTS)
-def test_an_external_database_in_a_vpc_changes_no_permissions(on_aws, private, name):
+def test_functions_have_the_same_rights_with_an_external_database_in_a_vpc(on_aws, private, name):
     role = f"Functions/{name}/Role"
 
     assert private["SpotifyPipeline"].rights(role) == on_aws.rights(role)
@@ -223,7 +223,9 @@ def test_an_external_database_in_a_vpc_changes_no_permissions(on_aws, private, n
 
 @pytest.mark.parametrize("deployment", ["aws", "private"])
 @pytest.mark.parametrize("name", ["Loader", "Migrator", "Queries", "Derive"])
-def test_function_code_is_denied_network_interface_calls(request, deployment, name):
+def test_the_code_of_a_function_in_a_vpc_is_denied_network_interface_calls(
+    request, deployment, name
+):
     stack, role = request.getfixturevalue(deployment)["SpotifyPipeline"], f"Functions/{name}/Role"
 
     [denial] = [
@@ -270,7 +272,7 @@ IN_OUR_NETWORK = {"ArnEquals": {"ec2:Vpc": f"{EC2}vpc/<Network/Vpc>"}}
         ),
     ],
 )
-def test_permissions_on_wildcard_resources_have_a_condition(
+def test_a_permission_on_wildcard_resources_has_the_expected_condition(
     data, role, action, resource, condition
 ):
     [statement] = [

@@ -166,7 +166,7 @@ def test_the_environment_variables_of_the_host_contain_no_secret(facts):
     }
 
 
-def test_every_host_variable_is_used_by_a_script_or_the_aws_cli(facts):
+def test_every_variable_of_the_host_is_used_by_a_script_or_the_aws_cli(facts):
     scripts = "".join(path.read_text() for path in SCRIPTS.glob("*.sh"))
 
     unread = {name for name in facts if not re.search(rf"\$\{{?{name}\b", scripts)}

@@ -1,7 +1,7 @@
-"""The resources of all stacks, by place and type, are those that were reviewed.
+"""The construct paths and types of all resources equal a reviewed snapshot.
 
-CloudFormation identifies a resource by its place in the app: a resource that moves is created
-again, and the old one is deleted. The other tests here check the properties and the rights.
+CloudFormation identifies a resource by its construct path: if the path changes, the resource is
+created again, and the old one is deleted. Other tests check the properties and the rights.
 """
 
 import os

@@ -23,7 +23,10 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def typed(block: str) -> list[str]:
-    """Return the typed lines: if some have a prompt, the others are output."""
+    """Return the lines of a code block that a person types.
+
+    If some lines have a prompt, the others are output.
+    """
     return re.findall(r"^\$ (.+)", block, re.MULTILINE) or block.splitlines()
 
 
@@ -44,7 +47,7 @@ def all_commands(program: str) -> list[tuple[str, list[str]]]:
 
 
 def unknown_in(words: list[str]) -> list[str]:
-    """Return the words of a call that `plays` does not know, without running it."""
+    """Return the arguments of a `plays` call that the CLI does not know, without running it."""
     command, context, options = typer.main.get_command(app), None, {"--help"}
     given = [word.partition("=")[0] for word in words if re.match("--?[a-z]", word)]
     while True:
@@ -77,7 +80,7 @@ def texts(document: Path) -> dict[str, str]:
 
 
 def set_in(text: str, facts: Iterable[str]) -> set[str]:
-    """Return the variables that commands set, including those of the host."""
+    """Return the shell variables that a document's commands set, and those set on the host."""
     names = re.findall(r"^ *([A-Z_]+)=", text, re.MULTILINE)
     for line in re.findall(r"^export (.+)", text, re.MULTILINE):
         names += re.findall(r"([A-Z_]+)=", line)
@@ -96,7 +99,7 @@ def test_the_runbook_has_exactly_one_section_for_each_alarm(on_aws, data):
     assert sorted(sections) == sorted(alarms)
 
 
-def test_the_documented_prices_list_the_resources_of_the_templates(on_aws, data):
+def test_the_documented_prices_count_the_disks_alarms_and_secrets_of_the_templates(on_aws, data):
     text = DEPLOY.read_text()
     disk = data.properties("Postgres/Data")["Size"]
     [root] = data.properties("Postgres/Group/LaunchTemplate")["LaunchTemplateData"][
@@ -223,7 +226,7 @@ def test_every_cdk_option_is_documented():
     assert [name for name in options if f"`{name}`" not in text] == []
 
 
-def test_the_documented_costs_add_up_and_match_the_readme():
+def test_the_documented_costs_equal_their_total_and_those_in_the_readme():
     table, _, rest = DEPLOY.read_text().partition("| **sum** | ")
     _, _, table = table.partition("## What it costs")
     items = re.findall(r" \| \$([\d.]+)(?: \(\$([\d.]+)\))? \|$", table, re.MULTILINE)

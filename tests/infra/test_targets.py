@@ -78,7 +78,7 @@ def differences(one, other, path=""):
     }
 
 
-def test_the_local_template_differs_from_aws_only_as_listed(on_aws, on_local):
+def test_the_local_resources_differ_from_those_on_aws_only_as_listed(on_aws, on_local):
     stated = set().union(*LOCAL_DIFFERENCES.values())
 
     assert differences(on_aws.resources(), on_local.resources()) == stated
@@ -101,7 +101,7 @@ def test_the_local_dashboard_lacks_only_the_database_host(on_aws, on_local):
     assert there[len(here)] == "## Database host"
 
 
-def test_local_permissions_lack_only_network_and_ca(on_aws, on_local):
+def test_local_roles_lack_only_the_rights_for_vpc_and_database_ca(on_aws, on_local):
     on_both = {role: on_aws.rights(role) for role in on_aws.resources("AWS::IAM::Role")}
 
     local = {role: on_local.rights(role) for role in on_local.resources("AWS::IAM::Role")}
@@ -109,7 +109,7 @@ def test_local_permissions_lack_only_network_and_ca(on_aws, on_local):
     assert local == {role: rights - NOT_NEEDED_LOCALLY for role, rights in on_both.items()}
 
 
-def test_the_local_template_differs_only_in_its_resources(on_aws, on_local):
+def test_the_local_template_equals_that_of_aws_outside_its_resources(on_aws, on_local):
     there, here = (
         {part: value for part, value in stack.template.items() if part != "Resources"}
         for stack in (on_aws, on_local)
@@ -125,7 +125,7 @@ def test_the_local_data_stack_has_no_budget_and_no_database(local, elsewhere):
     assert "Budget" not in here.resources()
 
 
-def test_with_the_option_empty_only_polling_is_disabled(on_local, synthesised):
+def test_the_option_empty_disables_only_the_poll_schedule_and_its_alarm(on_local, synthesised):
     quiet = synthesised(**RunOptions(empty=True).deployment(Ports()))[PIPELINE]
 
     assert quiet.properties("Schedules/me")["State"] == "DISABLED"
@@ -154,7 +154,7 @@ def test_two_listeners_have_separate_secrets_and_schedules(synthesised):
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_template_is_not_bound_to_an_account_or_region(on_aws, stack):
+def test_without_aws_credentials_a_template_names_no_account_or_region(on_aws, stack):
     manifest = json.loads((on_aws.folder / "manifest.json").read_text())
 
     environment = manifest["artifacts"][stack]["environment"]
@@ -163,7 +163,7 @@ def test_a_template_is_not_bound_to_an_account_or_region(on_aws, stack):
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_template_for_one_account_and_region_only_fills_them_in(aws, placed, stack):
+def test_aws_credentials_change_only_account_and_region_in_a_template(aws, placed, stack):
     def at_home(resources):
         text = json.dumps(resources).replace("<AWS::AccountId>", ACCOUNT)
         return json.loads(text.replace("<AWS::Region>", REGION))
@@ -189,7 +189,7 @@ def test_a_cdk_nag_violation_fails_the_synthesis(unsynthesised):
 
 
 @pytest.mark.parametrize("deployment", ["aws", "elsewhere", "local"])
-def test_the_data_stack_is_deployed_first(request, deployment):
+def test_the_data_stack_is_deployed_before_the_pipeline_stack(request, deployment):
     folder = request.getfixturevalue(deployment)[PIPELINE].folder
     manifest = json.loads((folder / "manifest.json").read_text())
 

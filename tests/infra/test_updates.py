@@ -1,9 +1,11 @@
 """No option collides with deployed resources or causes an update that AWS refuses.
 
-CloudFormation keeps a resource by its name in the template (its logical id). Three kinds of change
-fail on a living deployment: of a property that can never be updated; of one that needs another
-resource where a fixed name, or the addresses of a subnet, allow one only; and a new name in the
-template for something whose fixed name is taken.
+CloudFormation identifies a resource by its logical id, its name in the template. Three kinds of
+change fail on a living deployment:
+- a change of a property that can never be updated;
+- a change that replaces a resource with a fixed name, or a subnet, because the replacement would
+  need the name or the addresses of the old one, which still exists;
+- a new logical id for a resource whose fixed name is taken.
 """
 
 import re
@@ -107,7 +109,7 @@ EXCUSED = {
 
 
 def options(part=PipelineConfig, prefix=""):
-    """Yield the path of each option; a network counts as one, because its parts go together."""
+    """Yield the dotted name of each CDK option; `database.network` counts as one option."""
     for name, field in part.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Part):
@@ -181,7 +183,10 @@ def is_replaced(each, names):
 
 
 def set_for_good(each):
-    """Return the create-only properties of a resource: an update replaces it or is refused."""
+    """Return the create-only properties of a resource.
+
+    CloudFormation replaces the resource if one of them changes, or refuses the update.
+    """
     known = schema(each["Type"])
     paths = {
         path.removeprefix("/properties/")
@@ -249,7 +254,7 @@ def test_an_option_never_moves_a_fixed_name_to_another_logical_id(before, change
     assert {key for key in old.keys() & new.keys() if old[key] != new[key]} == set()
 
 
-def test_the_adrs_first_table_lists_every_resource_type_used(aws, before, changed):
+def test_adr_12_lists_exactly_the_resource_types_of_the_templates(aws, before, changed):
     table, _, _ = ADR.read_text().partition("\nWhat no update changes")
     listed = {
         kind
@@ -267,7 +272,7 @@ def test_the_adrs_first_table_lists_every_resource_type_used(aws, before, change
     assert listed == used
 
 
-def test_the_adrs_second_table_lists_every_create_only_property_used(aws, before, changed):
+def test_adr_12_lists_exactly_the_create_only_properties_of_the_templates(aws, before, changed):
     _, _, table = ADR.read_text().partition("\n| resource | property that no update changes |")
     listed = {
         (f"{'' if kind.startswith('Custom') else 'AWS::'}{kind}", name)
@@ -322,7 +327,7 @@ def test_a_volume_starts_from_its_snapshot_in_its_zone(restored):
     assert volume["Properties"]["AvailabilityZone"] == ZONE
 
 
-def test_only_the_new_volume_gets_snapshots(data, restored):
+def test_only_the_new_data_volume_gets_nightly_snapshots(data, restored):
     def tag(stack):
         [volume] = stack.resources("AWS::EC2::Volume").values()
         tags = {tag["Key"]: tag["Value"] for tag in volume["Properties"]["Tags"]}
@@ -375,7 +380,7 @@ def test_each_availability_zone_has_its_own_address_range(data):
 
 
 @pytest.mark.parametrize("zone", ["euw1-az2", "eu-west-1", "us-east-1-bos-1a-", "eu-west-1z"])
-def test_a_zone_that_is_no_availability_zone_name_is_refused(zone):
+def test_an_invalid_availability_zone_name_is_refused(zone):
     with pytest.raises(SettingsError, match=r"host\.availability_zone"):
         load(cdk_context(**{"host.availability_zone": zone}))
 
@@ -383,5 +388,5 @@ def test_a_zone_that_is_no_availability_zone_name_is_refused(zone):
 def test_a_zone_of_another_region_is_refused():
     place = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-east-1"}
 
-    with pytest.raises(SettingsError, match="eu-west-1b is not a zone of us-east-1"):
+    with pytest.raises(SettingsError, match="eu-west-1b is not in us-east-1"):
         load(cdk_context(**{"host.availability_zone": ZONE}), place)

@@ -1,4 +1,4 @@
-"""What CI runs and with which rights, and the habits of the repository."""
+"""The commands and rights of CI, and the configuration files of the repository."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def test_every_workflow_is_listed_in_this_test_file():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_action_is_pinned_to_a_commit_with_its_version(name):
+def test_each_github_action_is_pinned_to_a_commit_with_its_version(name):
     used = re.findall(r"uses: (?!\./)(.+)", text_of(name))
 
     loose = [
@@ -36,7 +36,7 @@ def test_an_action_is_pinned_to_a_commit_with_its_version(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_workflows_have_read_only_access_to_the_code(name):
+def test_workflows_have_only_read_access_to_the_repository(name):
     assert "\npermissions:\n  contents: read\n\n" in text_of(name)
 
 
@@ -56,7 +56,7 @@ def test_deployment_requires_passing_checks_on_main():
     assert "uses: ./.github/workflows/checks.yml" in deploy
 
 
-def test_workflows_run_the_same_make_targets_as_people():
+def test_workflows_run_only_the_ci_script_make_audit_and_make_deploy():
     runs = [line for name in NAMES for line in re.findall(r"- run: (.+)", text_of(name))]
 
     assert runs == [
@@ -66,7 +66,7 @@ def test_workflows_run_the_same_make_targets_as_people():
     ]
 
 
-def test_ci_runs_make_check_and_make_test_and_only_host_tests_as_root():
+def test_ci_runs_make_check_and_make_test_and_only_tests_host_as_root():
     script = ROOT / ".ci" / "run"
     commands = script.read_text().replace("\\\n", "").splitlines()
     as_root = [line.split()[-1] for line in commands if "sudo --" in line]
@@ -88,7 +88,7 @@ def read_yaml(*parts):
     return yaml.safe_load(ROOT.joinpath(*parts).read_text())
 
 
-def test_commit_hooks_run_tools_of_make_check_and_push_hooks_all():
+def test_commit_hooks_run_tools_of_make_check_and_push_hooks_run_all_of_it():
     [repository] = read_yaml(".pre-commit-config.yaml")["repos"]
     entries = [hook["entry"] for hook in repository["hooks"]]
     tools = {re.sub(r"^\.venv/bin/| --.*", "", entry) for entry in entries}

@@ -1,1 +1,1 @@
-"""The constructs of the stacks."""
+"""The CDK constructs from which the stacks are built."""

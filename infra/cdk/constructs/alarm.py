@@ -1,4 +1,4 @@
-"""The topic of all alarms, and how one alarm is added."""
+"""The SNS topic that all alarms notify, and a function that adds one alarm."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ LESS = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmRule:
-    """When an alarm goes off, and what its mail says."""
+    """The condition that starts an alarm, and the text of its mail."""
 
     metric: cloudwatch.IMetric
     """Includes the period and the statistic."""
@@ -59,7 +59,7 @@ def add_alarm(
 
 
 class AlarmTopic(Construct):
-    """The topic that the alarms of this account notify, and that sends the owner mails."""
+    """The SNS topic that all alarms of this account notify; it sends them to the owner by mail."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
         super().__init__(scope, construct_id)

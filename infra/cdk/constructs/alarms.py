@@ -24,7 +24,7 @@ TOKEN_DAYS = {
 
 
 class Alarms(Construct):
-    """The alarms of the pipeline, all on one topic."""
+    """The alarms of the pipeline, which all notify one SNS topic."""
 
     def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic) -> None:
         super().__init__(scope, construct_id)
@@ -50,8 +50,9 @@ class Alarms(Construct):
     def on_failed_ticks(self, queue: sqs.IQueue) -> None:
         """Alarm when polls keep failing.
 
-        Nothing consumes their queue, so this counts arrivals. An alarm on the number in the queue
-        would last for 14 days after one failure and hide all later ones.
+        No function consumes the queue of failed polls. So the alarm counts the messages that
+        arrive: an alarm on the messages in the queue would last for 14 days after one failure and
+        hide all later ones.
         """
         self._add(
             "FailedTicksDeadLetters",
@@ -113,7 +114,11 @@ class Alarms(Construct):
     def on_silence(
         self, name: str, function: lambda_.IFunction, *, after: Sequence[IDependable]
     ) -> None:
-        """Alarm when a function is not invoked for an hour; `after` is what invokes it."""
+        """Alarm when a function is not invoked for an hour.
+
+        The alarm is created after the constructs `after`, such as the schedules that invoke the
+        function.
+        """
         alarm = self._add(
             f"{name}Silent",
             AlarmRule(
@@ -180,7 +185,7 @@ class Alarms(Construct):
 
 
 def of_service(service: str, name: str, statistic: str) -> cloudwatch.Metric:
-    """Return a metric that Powertools publishes, over an hour, which holds at least two polls."""
+    """Return a metric that a service publishes, with a period of an hour (at least two polls)."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,

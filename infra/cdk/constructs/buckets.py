@@ -1,4 +1,4 @@
-"""The buckets: the archive, which is kept for ever, and buckets whose objects expire."""
+"""The S3 buckets: the archive, which is kept for ever, and buckets whose objects expire."""
 
 from typing import cast
 
@@ -33,9 +33,10 @@ class ArchiveBucket(Construct):
 
 
 def upload_pattern(config: PipelineConfig) -> events.EventPattern:
-    """Match every object below `history/`; the backfill reports files that are not exports.
+    """Return the event pattern that matches every new object below `history/`.
 
-    The rule does not match suffixes, because EventBridge rejects rules with many wildcards.
+    The backfill reports files that are not exports. The pattern does not match suffixes such as
+    `.zip`, because EventBridge rejects patterns with many wildcards.
 
     Source:
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching-complexity
@@ -58,10 +59,10 @@ def add_expiring_bucket(
     An overwritten or deleted version stays for another week, so that neither a mistake nor a
     compromised host can destroy the backups at once.
 
-    With a purpose, the bucket has a fixed name, by which a new stack imports it again. Without a
-    purpose, AWS names it. A bucket that fills from its first minutes must have no purpose: it
-    survives a rollback, because S3 deletes only empty buckets, and a fixed name would then block
-    the next deployment.
+    With `purpose`, the bucket has a fixed name, by which a new stack can import it. Without
+    `purpose`, AWS names it. A bucket that gets objects during the deployment must have no fixed
+    name: a rollback cannot delete it, because S3 deletes only empty buckets, and its name would
+    block the next deployment.
     """
     return _private_bucket(
         *(scope, construct_id, bucket_name(config, purpose) if purpose else None),

@@ -44,6 +44,6 @@ class _ByUv:
         options: Any = None,  # noqa: ARG002 - jsii calls by this signature
         **_: Any,
     ) -> bool:
-        """Install the libraries into the folder of the asset."""
+        """Install the libraries into the folder of the CDK asset, and return True for success."""
         install_into(Path(output_dir))
         return True

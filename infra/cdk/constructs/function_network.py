@@ -17,7 +17,7 @@ INTERFACES = (
 
 @dataclass(frozen=True)
 class FunctionNetwork:
-    """VPC, subnets and security group of a function, and whether it reaches AWS over IPv6."""
+    """VPC, subnets and security group of functions, and whether they reach AWS over IPv6."""
 
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
@@ -26,9 +26,10 @@ class FunctionNetwork:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Environment variables of a function in this network.
+        """The environment variables that a function in this network needs.
 
-        Over IPv6 it must use AWS's dual-stack endpoints; the others have no IPv6 addresses.
+        Over IPv6 a function must use AWS's dual-stack endpoints, because only these have IPv6
+        addresses.
         """
         return {"AWS_USE_DUALSTACK_ENDPOINT": "true"} if self.ipv6 else {}
 
@@ -61,10 +62,10 @@ def existing_network(
 
 
 def interface_rights() -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
-    """Allow Lambda to manage the network interfaces of a function, and deny the same to its code.
+    """Return statements that let Lambda, but not a function's code, manage network interfaces.
 
-    Both use the role of the function. A call from its code also carries the ARN of the function,
-    by which the second statement denies it.
+    Lambda and the code use the same role. Only a call from the code carries the function's ARN,
+    and the second statement denies calls with that ARN.
 
     Source:
         https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html

@@ -76,7 +76,7 @@ class HostAlarms(Construct):
 
 
 def host_metric(config: PipelineConfig, name: str, statistic: str) -> cloudwatch.Metric:
-    """Return a metric that EC2 publishes for the host every five minutes, free of charge."""
+    """Return a metric of the host that EC2 publishes every five minutes, free of charge."""
     return cloudwatch.Metric(
         namespace="AWS/EC2",
         metric_name=name,
@@ -89,7 +89,10 @@ def host_metric(config: PipelineConfig, name: str, statistic: str) -> cloudwatch
 def published_by_host(
     name: str, statistic: str = "Maximum", period: Duration | None = None
 ) -> cloudwatch.Metric:
-    """Return a metric that the host publishes every five minutes, over an hour by default."""
+    """Return a metric that the host's scripts publish every five minutes.
+
+    Its statistic covers an hour by default.
+    """
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,

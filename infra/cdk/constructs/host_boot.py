@@ -16,10 +16,11 @@ GIVE_UP = Duration.hours(1)
 
 
 def first_boot(facts: Mapping[str, str]) -> ec2.CloudFormationInit:
-    """Write the scripts to `/opt/pg`, their variables `facts` to `/opt/pg/env`; run `boot.sh`.
+    """Return the cfn-init commands of a host's first boot.
 
-    The files are part of the template, so the host needs no right to read CDK's assets. Any change
-    of a file replaces the host.
+    They write the scripts to `/opt/pg` and their variables `facts` to `/opt/pg/env`, then run
+    `boot.sh`. The files are part of the template, so the host needs no right to read CDK's assets.
+    Any change of a file replaces the host.
     """
     env = "".join(f"{name}={value}\n" for name, value in facts.items())
     files = [ec2.InitFile.from_string(f"{HOME}/env", env)]
@@ -38,11 +39,11 @@ def first_boot(facts: Mapping[str, str]) -> ec2.CloudFormationInit:
 
 
 def report_failed_boot() -> list[str]:
-    """Return the shell lines by which an instance whose boot failed reports itself unhealthy.
+    """Return the shell lines with which an instance reports itself unhealthy after a failed boot.
 
-    The group then replaces it, which EC2's own checks would not cause: they see only the machine.
-    The lines run after the signal to CloudFormation, so a deployment fails with the message of the
-    boot. They also run if cfn-init could not start the boot.
+    Its Auto Scaling group then replaces it. EC2's own health checks would not notice, because they
+    check only the machine. The lines run after the signal to CloudFormation, so a deployment fails
+    with the message of the boot. They also run if cfn-init could not start the boot.
     """
     report = (
         f"aws autoscaling set-instance-health --region {Aws.REGION} --health-status Unhealthy"

@@ -58,7 +58,7 @@ def host_role(
 def let_take_address(
     role: iam.Role, *, config: PipelineConfig, address: ec2.CfnEIP, vpc: ec2.IVpc
 ) -> None:
-    """Allow only hosts of the pipeline's group to take the Elastic IP."""
+    """Allow the role to move the Elastic IP, but only to hosts of the pipeline's group."""
     ours = _ec2_arn(role, f"elastic-ip/{address.attr_allocation_id}")
     in_our_network = {"ArnEquals": {"ec2:Vpc": _ec2_arn(role, f"vpc/{vpc.vpc_id}")}}
     for resource, condition in (
@@ -74,12 +74,12 @@ def _ec2_arn(scope: Construct, resource: str) -> str:
 
 
 def _of_our_group(config: PipelineConfig) -> dict[str, dict[str, str]]:
-    """Return the condition for instances that the group has launched."""
+    """Return an IAM condition that only instances of the host's Auto Scaling group meet."""
     return {"StringEquals": {"aws:ResourceTag/aws:autoscaling:groupName": host_name(config)}}
 
 
 def _group_arn(scope: Construct, config: PipelineConfig) -> str:
-    """Return the pattern of the group's ARN, which also contains an id that AWS makes."""
+    """Return the ARN pattern of the host's Auto Scaling group; `*` matches the id that AWS adds."""
     name = f"*:autoScalingGroupName/{host_name(config)}"
     return Stack.of(scope).format_arn(
         service="autoscaling",

@@ -19,8 +19,8 @@ APP = "app"
 class Network(Construct):
     """A VPC where functions reach AWS over IPv6 and Postgres over IPv4.
 
-    An egress-only gateway for IPv6 costs nothing; a NAT gateway for IPv4 costs 33 dollars a month,
-    and an endpoint for each service 7.
+    An egress-only gateway for IPv6 costs nothing. For IPv4, a NAT gateway would cost 33 dollars a
+    month, and a VPC endpoint 7 dollars for each AWS service.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: PipelineConfig) -> None:
@@ -42,13 +42,13 @@ class Network(Construct):
 
     @property
     def for_functions(self) -> FunctionNetwork:
-        """The network of the functions: they reach AWS, and nothing reaches them."""
+        """The network of the functions: they can connect to AWS; nothing can connect to them."""
         subnets = ec2.SubnetSelection(subnet_group_name=APP)
         return FunctionNetwork(self.vpc, subnets, self.app_group, ipv6=True)
 
     @property
     def app_cidrs(self) -> list[str]:
-        """The IPv4 ranges of the functions."""
+        """The IPv4 ranges (CIDR) of the functions' subnets."""
         return [subnet.ipv4_cidr_block for subnet in self.vpc.private_subnets]
 
     def _vpc(self) -> ec2.Vpc:
@@ -122,7 +122,7 @@ class Network(Construct):
 
 
 def zone_cidr(zone: str) -> str:
-    """Return the /24 for a zone's letter, in the upper half of the VPC.
+    """Return the /24 range of an availability zone, by its letter, in the upper half of the VPC.
 
     The lower half holds the subnets that CDK creates with the VPC.
     """

@@ -20,15 +20,15 @@ def allow(
 
 
 def acknowledge(construct: IConstruct, finding: str, *, reason: str) -> None:
-    """Accept a finding of cdk-nag in a construct."""
+    """Accept a finding of cdk-nag in a construct, for a reason."""
     Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 
 def secret_arn(scope: Construct, name: str) -> str:
-    """Return the pattern of a secret's ARN, which Secrets Manager ends with six characters."""
+    """Return the ARN pattern of a secret; `??????` matches what Secrets Manager appends."""
     return Stack.of(scope).format_arn(service="secretsmanager", resource=f"secret:{name}-??????")
 
 
 def parameter_arn(scope: Construct, name: str) -> str:
-    """Return the ARN of a parameter, whose name begins with a slash."""
+    """Return the ARN of an SSM parameter whose name begins with a slash."""
     return Stack.of(scope).format_arn(service="ssm", resource=f"parameter{name}")

@@ -80,10 +80,11 @@ class PostgresHost(Construct):
         )
 
     def _public_name(self) -> str:
-        """Return the public DNS name of the address, which resolves to the private one in the VPC.
+        """Return the public DNS name of the host's Elastic IP.
 
-        So functions, Data Studio and the certificate use one name, and no hosted zone is needed.
-        In us-east-1 the domain has another form.
+        Inside the VPC it resolves to the private address. So functions, Data Studio and the
+        certificate use one name, and no hosted zone is needed. In us-east-1 the domain has another
+        form.
         """
         first = CfnCondition(
             self, "IsFirstRegion", expression=Fn.condition_equals(Aws.REGION, "us-east-1")
@@ -140,7 +141,7 @@ class PostgresHost(Construct):
         return group
 
     def _facts(self, config: PipelineConfig, network: Network) -> dict[str, str]:
-        """Return the variables of the scripts: names, never passwords."""
+        """Return the environment variables of the host's scripts; none contains a password."""
         return {
             "AWS_DEFAULT_REGION": Aws.REGION,
             "VOLUME_ID": self.volume.volume_id,
@@ -171,5 +172,5 @@ class PostgresHost(Construct):
 
 
 def credits_of(host: HostConfig) -> str:
-    """Return the credit mode of a host that has booted; empty if its type has no credits."""
+    """Return the CPU credit mode after the boot; empty if the instance type has no credits."""
     return "standard" if host.instance_type.startswith("t") else ""

@@ -67,7 +67,7 @@ class PythonFunction(Construct):
 
     Args:
         scope: The stack.
-        construct_id: Its name in the stack and, in lower case, of its log group.
+        construct_id: The function's name in the stack; in lower case, also the log group's name.
         handler: Dotted path; the second part names the service, `services.<service>.…`.
         config: Its timeout, memory and disk.
         defaults: The settings that all functions share.

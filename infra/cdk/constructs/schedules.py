@@ -91,7 +91,7 @@ class RepeatedCall(Construct):
 
 
 def scheduler_role(scope: Construct, group: scheduler.ScheduleGroup) -> iam.Role:
-    """Return a role, still without rights, that only the schedules of a group may assume."""
+    """Return a role without rights that only the schedules of one schedule group may assume."""
     only_ours = {
         "StringEquals": {
             "aws:SourceAccount": Aws.ACCOUNT_ID,

@@ -1,6 +1,6 @@
-"""Sample exports of any length, with the oddities of real ones.
+"""Write sample exports of any length, with the irregularities of real exports.
 
-All of it is invented. The tracks are those that the simulators know.
+All plays are invented. The tracks are those that the simulators know.
 """
 
 from infra.local.sample_history.export import HistorySummary, write_history_zip

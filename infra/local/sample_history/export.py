@@ -1,4 +1,4 @@
-"""The zip file of an export, in the layout of 2025, written file by file."""
+"""The zip file of an export, in Spotify's file layout of 2025, written file by file."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -72,7 +72,7 @@ def write_history_zip(
         until: When the export was made; the last play is some hours older.
         since: The day of the first play; by default the day that gives 30 plays a day, but not
             before 2012.
-        discount: The higher, the more tracks; see `person.DISCOUNT`.
+        discount: The higher it is, the more distinct tracks are played; see `person.DISCOUNT`.
         as_of: Write the export that the same person got at this earlier instant instead. It ends
             there, and 3 % of its timestamps are 1 s later. Only plays above 1 s move, so that both
             exports loaded together give the plays of the later one.
@@ -106,7 +106,10 @@ def _as_of(story: Iterable[list[Row]], end_s: float) -> Iterator[list[Row]]:
 
 
 def _files(story: Iterable[list[Row]]) -> Iterator[tuple[str, list[Row]]]:
-    """Yield name and rows of each file: audio files of whole sessions, then one of all videos."""
+    """Yield name and rows of each file: first audio files, then one file of all videos.
+
+    No session is split between two files.
+    """
     audio: list[Row] = []
     video: list[Row] = []
     number = 0
@@ -122,7 +125,7 @@ def _files(story: Iterable[list[Row]]) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _name(medium: str, rows: list[Row]) -> str:
-    """Name a file by the years that it covers."""
+    """Return the name of an export file, with the years that its plays cover."""
     first, last = (datetime.fromtimestamp(row.ended_s, UTC).year for row in (rows[0], rows[-1]))
     years = str(first) if first == last else f"{first}-{last}"
     return f"Streaming_History_{medium}_{years}"

@@ -103,7 +103,7 @@ def sessions(
     Args:
         plays: Rows in all.
         seed: Determines the person.
-        until: The last row ends some hours before.
+        until: The last row ends some hours before this instant.
         since: The first day; by default the day that gives 30 plays a day, but not before 2012.
         discount: See `DISCOUNT`.
     """
@@ -229,7 +229,7 @@ def _length_ms(kind: Kind, number: int) -> int:
 
 
 def _ends(kind: Kind, number: int, ms_played: int) -> tuple[str | None, ...]:
-    """Return the possible reasons for the end of such a play; frequent ones are repeated."""
+    """Return the values of `reason_end` to draw from; a likelier one occurs more often."""
     if ms_played == 0:
         return ("trackerror", "unknown", "fwdbtn", "backbtn", "", None)
     if ms_played < _SHORT_MS:

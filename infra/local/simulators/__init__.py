@@ -1,4 +1,4 @@
-"""Simulators of the services that the pipeline asks: Spotify and ReccoBeats.
+"""Simulators of the services that the pipeline calls: Spotify and ReccoBeats.
 
 They use today's wire formats (November 2026, an app in development mode) over real HTTP, know every
 track of `infra.local.catalogue`, and simulate one listener who never stops listening. Other

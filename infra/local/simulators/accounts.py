@@ -62,7 +62,7 @@ class Accounts:
         return redirect(f"{request.args['redirect_uri']}?{query}")
 
     def token(self, active: ActiveScenarios, request: Request) -> Response:
-        """Exchange a grant for an access token."""
+        """Answer a token request: exchange its grant for an access token."""
         if not _is_known_client(request):
             return oauth_error("invalid_client", "Invalid client")
         match request.form.get("grant_type"):
@@ -77,7 +77,7 @@ class Accounts:
         return oauth_error("unsupported_grant_type", "grant_type is not supported")
 
     def _refresh(self, active: ActiveScenarios, request: Request) -> Response:
-        """Exchange a refresh token; replace it, too, if refresh tokens rotate."""
+        """Exchange a refresh token for an access token; replace it if refresh tokens rotate."""
         given = request.form.get("refresh_token", "")
         if complaint := self._grants.complaint(given):
             return oauth_error("invalid_grant", complaint)
@@ -86,7 +86,10 @@ class Accounts:
         return self._access_token(active, scope=SCOPE, **rotated)
 
     def _exchange_code(self, active: ActiveScenarios, request: Request) -> Response:
-        """Exchange a code, once; refuse it if the request does not match the consent."""
+        """Exchange an authorization code for tokens, only once.
+
+        Refuse it if the redirect URI or the code verifier does not match the consent.
+        """
         form = request.form
         consent = self._consents.pop(form.get("code", ""), None)
         if consent is None:
@@ -105,7 +108,7 @@ class Accounts:
         )
 
     def _consent(self, request: Request) -> str:
-        """Store a consent under a new code."""
+        """Store a consent under a new authorization code."""
         code = f"AQC{secrets.token_urlsafe(96)}"
         self._consents[code] = _Consent(
             redirect_uri=request.args["redirect_uri"], challenge=request.args["code_challenge"]

@@ -33,7 +33,7 @@ _UNKNOWN_POPULARITY = 100
 
 
 def reccobeats(clock: Clock) -> Simulator:
-    """Build the simulator."""
+    """Return the simulator of ReccoBeats."""
     stage = Stage(RECCOBEATS, clock)
     routes = {
         "GET /v1/audio-features": stage.guard(partial(_batch, _features_row)),
@@ -72,7 +72,7 @@ def _features_row(track: Track) -> Row:
 
 
 def _track_row(track: Track) -> Row:
-    """Describe a track; for about one in a hundred the popularity is unknown."""
+    """Return the row of a track; for about one track in a hundred its popularity is unknown."""
     known = popularity(track)
     return {
         **_reference(track),
@@ -83,7 +83,7 @@ def _track_row(track: Track) -> Row:
 
 
 def _reference(track: Track) -> Row:
-    """Return the fields that both kinds of row have; `id` is ReccoBeats' own."""
+    """Return the fields that feature rows and track rows share; `id` is ReccoBeats' own."""
     href = f"{OPEN}/track/{track.track_id}"
     own_id = uuid.UUID(bytes=catalogue.noise_of(href))
     return {"id": str(own_id), "href": href, "isrc": track.isrc}

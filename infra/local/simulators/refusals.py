@@ -32,6 +32,6 @@ def plain_text(status: int, text: str) -> Response:
 
 
 def wait(refusal: Response, retry_after_s: int) -> Response:
-    """Add `Retry-After` to a refusal."""
+    """Add a `Retry-After` header to an error response."""
     refusal.headers["Retry-After"] = str(retry_after_s)
     return refusal

@@ -45,12 +45,12 @@ class Act:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way to misbehave; each default means normal behaviour.
+    """One way in which a simulator can misbehave; the defaults of the fields change nothing.
 
     Requests match if their path begins with `path`. `answer` returns a replacement of the
     simulator's answer, or None to keep it; `show` changes the rows of an answer. Both receive the
-    active scenario and the time. `parameters` are integers with their defaults, for both and for
-    the simulators.
+    active scenario and the time. `parameters` are the names and default values of integers that
+    `answer`, `show` and the simulator read.
     """
 
     summary: str
@@ -71,12 +71,12 @@ class ActiveScenarios:
     now: datetime
 
     def shown(self, rows: list[Row]) -> list[Row]:
-        """Return the rows of an answer as the active scenarios change them."""
+        """Return the rows of an answer after each scenario has changed them."""
         for act in self.acts:
             rows = act.scenario.show(act, self.now, rows)
         return rows
 
     def parameter(self, name: str, normally: int) -> int:
-        """Return a parameter of the latest scenario that has it; `normally` if none has."""
+        """Return the value of a parameter in the latest scenario that has it; else `normally`."""
         values = [act[name] for act in self.acts if name in act.parameters]
         return values[-1] if values else normally

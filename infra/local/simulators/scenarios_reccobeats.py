@@ -20,7 +20,7 @@ def error(status: int, code: int, text: str) -> Response:
 
 
 def _with(name: str, value: int | None) -> Callable[[Act, datetime, list[Row]], list[Row]]:
-    """Return a `show` function that sets one field in all rows that have it."""
+    """Return a function for `Scenario.show` that sets one field in all rows that have it."""
     return lambda _, __, rows: [row | {name: value} if name in row else row for row in rows]
 
 

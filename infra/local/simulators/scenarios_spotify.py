@@ -1,6 +1,7 @@
 """The scenarios of Spotify: its accounts service and its web API.
 
-The oddities of recently played plays were measured over 48,310 polls of one account, 2022 to 2026.
+The oddities of recently-played responses were measured in 48,310 polls of one account, from 2022 to
+2026.
 For the sources of other scenarios, see `refusals` and `api`.
 
 Clients keep an access token for up to an hour. So when a scenario of the accounts service begins,
@@ -30,7 +31,10 @@ TOKEN_PATH = "/api/token"  # noqa: S105 - a path
 
 
 def _quota(act: Act, now: datetime) -> Response | None:
-    """Refuse a call if the rolling window is full, until its oldest call leaves the window."""
+    """Refuse a call with 429 if the last `window_s` seconds already had `calls` calls.
+
+    `Retry-After` is the time until the oldest of these is no longer counted.
+    """
     window = timedelta(seconds=act["window_s"])
     counted = [at for at in act.passed if at > now - window]
     if len(counted) < act["calls"]:
@@ -44,7 +48,7 @@ def _quota(act: Act, now: datetime) -> Response | None:
 def _each(
     change: Callable[[Act, Row], list[Row]], *, known: bool = False
 ) -> Callable[[Act, datetime, list[Row]], list[Row]]:
-    """Return a `show` function that replaces one play in `every` by others.
+    """Return a function for `Scenario.show` that replaces one play in `every`.
 
     Args:
         change: Returns the plays shown in place of a play.

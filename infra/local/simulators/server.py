@@ -117,6 +117,6 @@ def _refused(request: Request) -> Response | None:
 
 
 def _rule(route: str, answer: Answer) -> Rule:
-    """Convert a route into a rule of werkzeug."""
+    """Convert a route such as `GET /path/<part>` into a routing rule of werkzeug."""
     method, path = route.split(" ")
     return Rule(path, methods=[method], endpoint=answer)

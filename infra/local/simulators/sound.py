@@ -10,7 +10,7 @@ _MOST = 100
 
 
 def sound(track: Track) -> dict[str, Any]:
-    """Return the features that all services have; key -1 means no key."""
+    """Return a track's features that all simulated services have; key -1 means no key."""
     chance = [byte / 255 for byte in catalogue.noise_of("features", track.number)]
     return {
         "acousticness": round(chance[0] ** 3, 4),
@@ -28,7 +28,7 @@ def sound(track: Track) -> dict[str, Any]:
 
 
 def time_signature(track: Track) -> int:
-    """Return the beats of a bar; real data contain 1, which Spotify's documentation excludes."""
+    """Return a track's beats per bar; like real data, 1 occurs, which Spotify's docs exclude."""
     return (4, 4, 4, 4, 4, 3, 5, 1)[catalogue.noise_of("bar", track.number)[0] % 8]
 
 

@@ -16,7 +16,7 @@ from infra.local.simulators.wire import PATH
 
 
 def spotify(clock: Clock, listener: Listener | None = None) -> Simulator:
-    """Build the simulator of both services; without a listener, nothing is played."""
+    """Return the simulator of both services; without a listener, nothing is played."""
     stage = Stage(SPOTIFY, clock)
     tokens = AccessTokens(stage.now)
     stage.on_begin(TOKEN_PATH, tokens.forget)
@@ -43,7 +43,7 @@ def spotify(clock: Clock, listener: Listener | None = None) -> Simulator:
 
 
 def _add(plays: Plays, request: Request) -> Response:
-    """Add the plays of a JSON list: `{"track_number", "played_at"}`."""
+    """Add the plays that a request lists in JSON, each as `{"track_number", "played_at"}`."""
     plays.added += [
         Listened(play["track_number"], datetime.fromisoformat(play["played_at"]))
         for play in request.get_json()

@@ -1,4 +1,6 @@
-"""The active scenarios of a simulator, its clock, and its block: after a 429 it refuses all calls.
+"""The active scenarios, the clock and the block of a simulator.
+
+A block is the time after a 429 in which the simulator refuses all calls.
 
 `POST /_control/scenario` takes `{"name": NAME}` and optionally `times` (number of requests it
 applies to), `for_s` (seconds that it lasts, on the simulator's clock), the scenario's parameters,
@@ -32,7 +34,7 @@ _Positive = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class Order(BaseModel):
-    """A request to switch a scenario on; further fields are its parameters."""
+    """The body of a request to switch a scenario on; other fields are the scenario's parameters."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     __pydantic_extra__: dict[str, _Number]
@@ -67,15 +69,15 @@ class Stage:
         return self._clock() + self._ahead
 
     def on_begin(self, path: str, action: Callable[[], None]) -> None:
-        """Call a function whenever a scenario for a path begins."""
+        """Call `action` whenever a scenario for this path is switched on."""
         self._on_begin[path] = action
 
     def guard(self, answer: StagedAnswer, *, is_blocked: bool = True) -> Answer:
-        """Return a function that calls `answer` unless the block or a scenario answers instead.
+        """Return a function that calls `answer` unless a block or scenario answers instead.
 
         Args:
-            answer: The simulator's own answer.
-            is_blocked: Refuse calls during a block; otherwise only count them.
+            answer: Returns the simulator's normal answer.
+            is_blocked: Refuse requests during a block; if False, only count them.
         """
 
         def guarded(request: Request, **parts: Any) -> Response:
@@ -136,7 +138,7 @@ class Stage:
             return Response(refusal.get_data(), refusal.status_code, refusal.headers)
 
     def _begin_block(self, refusal: Response) -> None:
-        """Begin a block of `Retry-After` seconds; 0 without that header."""
+        """Begin a block that lasts the seconds in `Retry-After`; 0 without that header."""
         length = timedelta(seconds=refusal.headers.get("Retry-After", type=int, default=0))
         with self._lock:
             self._block = self.now() + length, length, refusal
@@ -190,7 +192,7 @@ class Stage:
         )
 
     def _complaint(self, order: Order) -> str | None:
-        """Return what is wrong with the names in a request; None if they are valid."""
+        """Return an error message if the scenario or a parameter is unknown, else None."""
         if order.name not in self._table:
             return f"there is no scenario {order.name}: use one of {', '.join(self._table)}"
         known = self._table[order.name].parameters

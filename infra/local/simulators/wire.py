@@ -61,7 +61,7 @@ def audio_features(track: Track) -> Wire:
 
 
 def written(at: datetime) -> str:
-    """Format an instant as Spotify does, without a fraction if it is zero."""
+    """Format an instant as Spotify does, without milliseconds if they are zero."""
     return iso(at).replace(".000Z", "Z")
 
 

@@ -54,7 +54,7 @@ def test_a_switch_to_real_spotify_fails_if_the_cloud_ends(home, running):
     running("ends")
 
     with pytest.raises(
-        LocalCloudError, match=r"it ended, see .* `make run` starts it; then run `plays login`"
+        LocalCloudError, match=r"ended .*, see .* `make run` starts it; then run `plays login`"
     ):
         cloud.turn_to_real_spotify(home, start_over=False)
 
@@ -64,7 +64,7 @@ def test_a_switch_to_real_spotify_that_times_out_lists_what_is_deleted(home, run
     monkeypatch.setattr(cloud, "TURN_S", 0.2)
 
     with pytest.raises(
-        LocalCloudError, match=r"not ready after 0\.2 s.*deletes all plays and logins in it"
+        LocalCloudError, match=r"not complete after 0\.2 s.*deletes all plays and logins in it"
     ):
         cloud.turn_to_real_spotify(home, start_over=True)
 
@@ -100,6 +100,6 @@ def test_a_restart_that_fails_says_how_the_listeners_get_deployed(home, running)
     running("ends")
 
     with pytest.raises(
-        LocalCloudError, match=r"listeners are not deployed yet: it ended, .* starts it, with them"
+        LocalCloudError, match=r"listeners are not deployed yet: .* ended .* starts it, with them"
     ):
         cloud.change_listeners(home, ["me", "anna"])

@@ -194,7 +194,7 @@ def test_with_the_real_spotify_only_reccobeats_has_scenarios(runs, clearings):
 
     assert refused.stderr == (
         "plays: unavailable is a scenario of the simulated Spotify, but this local cloud uses "
-        f"{REAL}: start it without that URL\n"
+        f"{REAL}: start a local cloud without that URL\n"
     )
     assert {one["simulator"] for one in json.loads(listed.stdout)["offered"]} == {"ReccoBeats"}
     assert normal.stdout == "ReccoBeats: normal\n"

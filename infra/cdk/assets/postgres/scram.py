@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Turn the login of a database role into what Postgres keeps of its password.
+"""Turn the login of a database role into the password verifier that Postgres stores.
 
     scram.py ROLE HOST DATABASE < login.json
 
-Prints a SCRAM-SHA-256 verifier. A password always gives the same one, so that setting it again
-changes nothing: a salt must be unique, not secret, and is made of role and host.
+Prints a SCRAM-SHA-256 verifier. The salt is a hash of role and host, because it must be unique but
+not secret. So a password always gives the same verifier, and setting it again changes nothing.
 
 Sources:
     https://www.rfc-editor.org/rfc/rfc5802#section-3 for the keys;
@@ -26,7 +26,7 @@ ITERATIONS = 4096
 
 
 def main() -> None:
-    """Read the login, print the verifier; what is wrong is told without telling the password."""
+    """Read the login and print its verifier; no error message contains the password."""
     role, host, database = sys.argv[1:]
     try:
         login = json.load(sys.stdin)
@@ -35,20 +35,20 @@ def main() -> None:
     except (ValueError, KeyError, TypeError):
         sys.exit(f"the login of {role} is not JSON with username, password, dbname and port")
     if username != role:
-        sys.exit(f"the login of {role} is of another role")
+        sys.exit(f"the login of {role} has the username of another role: set it to {role}")
     if place != (database, PORT):
-        sys.exit(f"the login of {role} is of another database: delete its parameter")
+        sys.exit(f"the login of {role} is for another database: delete its SSM parameter")
     # Other characters would have to be normalised first (RFC 4013).
     if not (isinstance(password, str) and password.isascii() and password.isprintable()):
-        sys.exit(f"the password of {role} has characters other than printable ASCII")
+        sys.exit(f"the password of {role} must contain only printable ASCII characters")
     if not password:
-        sys.exit(f"the password of {role} is empty")
+        sys.exit(f"the password of {role} must not be empty")
     salt = hashlib.sha256(f"{role}@{host}".encode()).digest()[:16]
     print(verifier(password, salt))  # noqa: T201 - its answer to roles.sh
 
 
 def verifier(password: str, salt: bytes) -> str:
-    """Make the text that Postgres keeps in `pg_authid.rolpassword`."""
+    """Return the verifier of a password, in the format of `pg_authid.rolpassword`."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored_key = hashlib.sha256(_keyed(salted, b"Client Key")).digest()
     server_key = _keyed(salted, b"Server Key")

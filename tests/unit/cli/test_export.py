@@ -9,11 +9,11 @@ from cli.export_formats import write_zip
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--out", "plays.xls"], "suffix of no format: choose csv, jsonl, parquet or listenbrainz"),
-        (["--format", "parquet"], "Parquet is no text: name the file with --out"),
-        (["--json"], "--json prints what was written: name the file with --out"),
+        (["--out", "plays.xls"], "belongs to no format: choose csv, jsonl, parquet or"),
+        (["--format", "parquet"], "Parquet cannot be written to stdout: name a file with --out"),
+        (["--json"], "--json describes the written file, so it needs one: name it with --out"),
         (["--format", "listenbrainz", "--features"], "takes no audio features"),
-        (["--everything"], "--everything is for --format listenbrainz"),
+        (["--everything"], "--everything is only for --format listenbrainz"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(plays, arguments, line):

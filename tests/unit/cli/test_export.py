@@ -16,7 +16,7 @@ from cli.export_formats import write_zip
         (["--everything"], "--everything is only for --format listenbrainz"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(plays, arguments, line):
+def test_export_refuses_options_that_contradict_the_format(plays, arguments, line):
     result = plays("export", *arguments)
 
     assert result.exit_code == 1
@@ -33,7 +33,7 @@ def test_parquet_without_duckdb_says_how_to_install_it(plays, monkeypatch, tmp_p
     assert "Parquet needs DuckDB, which is not installed: run `.venv/bin/pip" in result.stderr
 
 
-def test_a_zip_has_a_file_for_each_year_in_the_order_of_listens(tmp_path):
+def test_a_listenbrainz_zip_starts_a_new_file_whenever_the_year_changes(tmp_path):
     path = tmp_path / "listens.zip"
 
     write_zip([(2024, "a"), (2025, "b"), (2024, "c"), (2025, "d"), (2025, "e")], path)

@@ -230,7 +230,7 @@ def _rule(conditions: dict[str, object]) -> DeletionRule:
         return DeletionRule.model_validate(conditions)
     except ValidationError as error:
         raise CommandError(
-            f"the conditions of a deletion are invalid, change them: {'; '.join(faults_of(error))}"
+            f"invalid deletion, change its options: {'; '.join(faults_of(error))}"
         ) from None
 
 

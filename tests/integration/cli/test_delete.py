@@ -131,9 +131,9 @@ def test_nothing_is_deleted_without_agreement(plays, names):
     ("arguments", "line"),
     [
         ([], "plays: no plays were chosen: pass --track, --artist"),
-        (["--undo", "7"], "plays: there is no deletion 7"),
+        (["--undo", "7"], "plays: deletion 7 does not exist"),
         (["--artist", "A", "--listener", "zoe", "--yes"], "plays: there is no listener zoe"),
-        (["--from", "1900-01-01", "--yes"], "deletion are invalid, change them: since:"),
+        (["--from", "1900-01-01", "--yes"], "plays: invalid deletion, change its options: since:"),
     ],
 )
 def test_a_wrong_use_is_one_line(plays, arguments, line):

@@ -610,7 +610,7 @@ def test_edit_refuses_an_upload_event_that_the_backfill_would_refuse(dlq, target
 # Saving and purging
 
 
-def test_replay_can_send_dead_letters_from_a_file_of_save(dlq, source, dead, tmp_path):
+def test_replay_sends_dead_letters_from_a_file_that_save_wrote(dlq, source, dead, tmp_path):
     dead.send(BATCH, "poison")
     file = str(tmp_path / "letters.jsonl")
 
@@ -663,7 +663,7 @@ def test_purge_stores_each_message_before_it_deletes_it(dlq, local, dead):
     assert {each["body"] for each in stored.values()} == {json.dumps(BATCH), "poison"}
 
 
-def test_a_crash_of_purge_deletes_only_dead_letters_that_were_stored(dlq, local, dead):
+def test_ctrl_c_during_purge_deletes_only_dead_letters_that_were_stored(dlq, local, dead):
     dead.send("one", "two")
     crash_at(local, "s3.PutObject", call=2)
 

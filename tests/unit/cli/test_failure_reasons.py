@@ -91,7 +91,7 @@ def test_the_log_of_an_attempt_omits_lines_about_other_messages():
     assert letter.log == (note, failure)
 
 
-def test_a_failure_that_names_the_message_needs_no_line_that_it_was_received():
+def test_a_failure_line_that_names_the_message_alone_gives_the_reason():
     letter = explained(a_line("batch was refused", id="m1", error="too long"))
 
     assert letter.reason == "batch was refused: too long"

@@ -22,7 +22,7 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path):
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, CommandError])
-def test_an_interrupted_write_keeps_the_old_file_and_no_temporary_one(tmp_path, fault):
+def test_an_interrupted_write_keeps_the_old_file_and_deletes_the_temporary_one(tmp_path, fault):
     path = tmp_path / "plays.csv"
     path.write_text("before")
 

@@ -68,7 +68,7 @@ def test_target_local_requires_a_running_local_cloud(tmp_path):
         choose("local", "Mine", None, tmp_path)
 
 
-def test_while_a_local_cloud_starts_commands_fail_with_try_again(tmp_path):
+def test_while_a_local_cloud_starts_the_error_says_to_try_again(tmp_path):
     with held(tmp_path / SUPERVISOR), pytest.raises(LocalCloudError, match="try again"):
         choose(None, "Mine", None, tmp_path)
 

@@ -362,7 +362,7 @@ def test_the_summary_accounts_for_every_row(capsys):
     assert ["read", "1,234"] in lines
 
 
-def test_the_summary_counts_plays_with_unusual_track_ids(capsys):
+def test_the_summary_counts_track_ids_that_are_not_22_letters_and_digits(capsys):
     show_summary(summarize("me", [an_upload(a_report(unusual_ids=1_234)), an_upload(a_report())]))
 
     assert capsys.readouterr().out.count("unusual track id") == 1

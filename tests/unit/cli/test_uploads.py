@@ -104,7 +104,7 @@ def test_each_upload_with_a_problem_has_a_state_and_the_reason(archived, known, 
     }
 
 
-def test_objects_that_are_no_history_are_listed_but_folders_are_not(archived, uploads):
+def test_files_that_are_no_history_are_listed_but_folder_markers_are_not(archived, uploads):
     archived("history/me/")
     archived("history/me/notes.txt")
 

@@ -1,4 +1,4 @@
-"""`plays delete`: delete the plays that match a rule, keep out later ones, and undo it."""
+"""`plays delete`: delete plays that match a rule, keep out later ones, and undo deletions."""
 
 import re
 from datetime import UTC, datetime
@@ -86,8 +86,8 @@ def delete(
 ) -> None:
     """Delete plays, such as children's music, and keep such plays out from now on.
 
-    A play is deleted if it matches every option, and any one value of a repeated option. Names
-    are compared without case. The command shows the plays, and asks you to type their number.
+    A play is deleted if it matches every option; if an option is repeated, one of its values is
+    enough. Case does not matter. The command shows the plays, and asks you to type their number.
     Matching plays that polls, uploads or rebuilds bring later are kept out too. The archive keeps
     its files, and --undo brings the plays back.
 

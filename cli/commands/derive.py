@@ -75,7 +75,7 @@ def derive_all(target: Target, event: dict[str, Any]) -> None:
 
 
 def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
-    """Call `derive` until no month is outdated; yield the months left. `event` is sent once."""
+    """Call `derive` until no month is outdated; yield the months left. Only call 1 gets `event`."""
     before: float = inf
     pauses = 0
     while before:

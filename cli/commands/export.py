@@ -118,8 +118,8 @@ def _format(form: Format | None, out: Path | None) -> Format:
     """Return the format given with --format, or the one of the file's suffix.
 
     Raises:
-        CommandError: The suffix belongs to no format, or the format is Parquet and no file or no
-            DuckDB is there.
+        CommandError: The suffix belongs to no format, or Parquet was chosen without --out, or
+            DuckDB is not installed.
     """
     chosen = form or ("csv" if out is None else OF_SUFFIX.get(out.suffix.lower()))
     if chosen is None:
@@ -135,7 +135,7 @@ def _format(form: Format | None, out: Path | None) -> Format:
 
 
 def _require_one_person(form: Format, extents: list[Extent]) -> None:
-    """Check that an export for ListenBrainz has one listener: an account there is one person's.
+    """Check that an export for ListenBrainz has one listener, because an account has one owner.
 
     Raises:
         CommandError: The export has plays of several listeners.

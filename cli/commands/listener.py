@@ -90,8 +90,8 @@ def remove_(
 
     It deletes plays, uploads, poll answers, gaps, the login and the state of the polls. The command
     shows how many there are, and asks you to type the listener's name. This cannot be undone, but
-    you can upload files that you still have. Features of tracks stay, because they belong to no
-    person. The local cloud first restarts without the listener, in about a minute. On AWS you first
+    you can upload files that you still have. Audio features stay, because they belong to no person.
+    The local cloud first restarts without the listener, in about a minute. On AWS you first
     take the listener out of the deployment; the command says how. If a removal stops half-way, run
     it again.
     """
@@ -155,8 +155,8 @@ def _deploy(target: Target, listeners: list[str], *, then: str) -> None:
     """Deploy the local cloud with these listeners.
 
     Raises:
-        CommandError: The target is AWS; the message says what to change and run, and ends with
-            the command `then`.
+        CommandError: The target is AWS; the message says what to change and run, with `then` as the
+            last step.
     """
     if target.state is None:
         raise CommandError(

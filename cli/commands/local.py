@@ -68,7 +68,7 @@ def up(
 ) -> None:
     """Start the local cloud, with the data of its last run.
 
-    It runs until Ctrl-C, or in the background with --detach. A stop waits 5 s for running
+    It runs until Ctrl-C, or in the background with --detach. A stop waits 5 s for running Lambda
     functions; the next start continues what they did not finish. Data, passwords and logins stay
     in `.local`, or in the folder that PLAYS_LOCAL_DIR names.
     """
@@ -95,7 +95,7 @@ def up(
 def down(*, as_json: JsonOption = False) -> None:
     """Stop the local cloud; its data is kept.
 
-    It waits 5 s for running functions; the next start continues what they did not finish.
+    It waits 5 s for running Lambda functions; the next start continues what they did not finish.
     """
     home = local_home()
     ended = Ended(home=home, was_running=cloud.down(home))

@@ -94,7 +94,7 @@ def login(
 ) -> None:
     """Allow the pipeline to read what a listener plays on Spotify.
 
-    Spotify asks you in the browser and redirects it to `http://127.0.0.1:8765/callback` on this
+    Spotify asks you in the browser and redirects it to `http://127.0.0.1:8765/callback`, on this
     machine; if the browser is on another machine, paste the address of that page here. The first
     login needs a Spotify app of your own; the command explains how to create one. The command then
     tests the login with one poll and stores it in the listener's secret, on AWS or in the local

@@ -108,7 +108,7 @@ def _view(database: Reader, args: dict[str, str], simulated: frozenset[str]) -> 
 
 
 def _period(view: View, year: int | None, month: int | None) -> Period:
-    """Return the year or month to review; --month without --year is the last one that has begun."""
+    """Return the year or month to review; --month alone means the last one that has begun."""
     today = view.listener.today
     if year is None and month is not None:
         year = today.year if month <= today.month else today.year - 1

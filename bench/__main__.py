@@ -113,9 +113,9 @@ def _measure_sizes() -> None:
 
 
 def _measure_chain(home: Path) -> None:
-    """Load a short and a long chain of plays in turn (see `bench.chain`).
+    """Load a short and a long chain of plays to merge, in turn (`bench.chain` describes a chain).
 
-    Their rates, in plays per second, are equal if load time is linear.
+    The rates of both, in plays per second, are equal if load time is linear.
     """
     taken: dict[int, list[float]] = {chain.SHORT: [], chain.LONG: []}
     with postgres.running(home) as (owner, address_of):
@@ -148,7 +148,9 @@ def _measure_backfill(history: Path, summary: HistorySummary, rounds: int, home:
             run = pipeline.load(history, address_of("loader"))
             rows = owner.run("SELECT count(*) FROM listening_history")[0][0]
             if rows != summary.distinct_plays:
-                raise RuntimeError(f"{rows} rows, expected {summary.distinct_plays}")
+                raise RuntimeError(
+                    f"the pipeline stored {rows} plays, expected {summary.distinct_plays}"
+                )
             ours.append(run.seconds)
             verified_s, verified_mib = verification.verify(history, address_of("reader"))
             owner.run(f"TRUNCATE {TABLES}")
@@ -216,7 +218,7 @@ def _print_usage(summary: HistorySummary, run: pipeline.Run) -> None:
 
 
 def _measure_local_cloud(history: Path, summary: HistorySummary, home: Path) -> None:
-    """Load one history in turn through a new, warmed-up local cloud and with dlt."""
+    """Load one history alternately through a new, warmed-up local cloud and with dlt."""
     warm_up = history.with_name("warm-up.zip")
     # Without a discount there are few tracks.
     write_history_zip(warm_up, plays=WARM_UP_PLAYS, seed=2, until=UNTIL, discount=0)

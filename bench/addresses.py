@@ -26,7 +26,7 @@ MOST_PLAYED = " WHERE listener = 'me' ORDER BY plays_30s DESC LIMIT 1"
 
 
 def addresses(reader: Reader) -> dict[str, str]:
-    """Return the paths by name; each ends in `?` or `&`, so that a parameter can follow."""
+    """Return the paths by page name; each ends in `?` or `&`, so that a parameter can follow."""
     samples = {name: str(reader.run(sql + MOST_PLAYED)[0][0]) for name, sql in SAMPLES.items()}
     known = {page.name: re.sub("<.*>", samples.get(page.name, ""), page.path) for page in SHOWN}
     return {name: f"{path}?" for name, path in known.items()} | MORE

@@ -112,14 +112,14 @@ class Browser:
             self._do("Emulation.setScriptExecutionDisabled", value=False)
 
     def picture(self, *, whole: bool) -> bytes:
-        """Return a PNG of the whole page, or of what the window shows."""
+        """Return a PNG of the whole page or, unless `whole`, of the part in the window."""
         answer = self.driver.execute_cdp_cmd(
             "Page.captureScreenshot", {"captureBeyondViewport": whole}
         )
         return b64decode(answer["data"])
 
     def _charts_are_drawn(self) -> bool:
-        """Wait until every chart of the page is drawn; False after `DRAWN_S`."""
+        """Wait until every chart of the page is drawn; return False after `DRAWN_S` seconds."""
         deadline = time.perf_counter() + DRAWN_S
         while not self.driver.execute_script(CHARTS_ARE_DRAWN):
             if time.perf_counter() > deadline:
@@ -149,7 +149,7 @@ class Browser:
         )
 
     def _new_entries(self, log: str) -> list[dict[str, Any]]:
-        """Return the entries that were added to a log since the last call."""
+        """Return the entries of a browser log that were added since the last call."""
         entries: list[dict[str, Any]] = self.driver.get_log(log)  # type: ignore[no-untyped-call]
         return entries
 

@@ -1,7 +1,7 @@
-"""Load a chain of plays, each close enough to the next to be the same play.
+"""Measure the worst case of an upload: a chain in which each play may be the same as the next.
 
-The plays are of one track and one length and end 1 s apart, because a later export may move plays
-by that much. All of them must be merged together, which is the worst case of an upload.
+The plays are of one track and one length and end 1 s apart, because a later export may move a play
+by that much. The loader must therefore merge the whole chain as one group.
 """
 
 import time
@@ -19,7 +19,7 @@ SHORT, LONG = 2_000, 8_000
 
 
 def seconds(length: int, database: Database) -> float:
-    """Load a chain in two halves, then its middle play again; return the seconds this took."""
+    """Load a chain of `length` plays in halves, then its middle play again; return the seconds."""
     store = Store(database)
     half = length // 2
     plays = [*map(_play, range(length)), _play(half)]

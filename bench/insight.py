@@ -79,7 +79,7 @@ def _statements(connections: Connections, paths: dict[str, str], plays: int) -> 
                 for _ in range(ROUNDS):
                     answer = client.get(f"{path}period={text}", base_url=f"http://{HOST}:8100")
                     if answer.status_code != 200:  # noqa: PLR2004 - HTTP's OK
-                        raise RuntimeError(f"{path} answers {answer.status}")
+                        raise RuntimeError(f"GET {path} returned {answer.status}, expected 200")
             for statement, taken in times.items():
                 ms = slowest[statement]
                 ms[period] = max(ms.get(period, 0), round(median(taken), 1))
@@ -95,7 +95,7 @@ def _statements(connections: Connections, paths: dict[str, str], plays: int) -> 
 
 @contextmanager
 def _timed() -> Iterator[_Times]:
-    """Record the time of each statement, from the call to its rows in Python."""
+    """Record the time of each SQL statement of the dashboard, until its rows are in Python."""
     ask, times = Ask.rows, _Times(list)
 
     def rows(self: Ask, statement: str, columns: Any = None, **parameters: Any) -> Any:
@@ -136,7 +136,7 @@ def _serving(source: page.Source, home: Path) -> Iterator[tuple[str, int]]:
 def _pages(
     url: str, paths: dict[str, str], plays: int, progress: Callable[[str], None]
 ) -> Iterator[Facts]:
-    """Load each page in a browser without a cache."""
+    """Load each page in a browser without a cache; yield the figures of each page."""
     with browser.opened() as opened:
         opened.keep_files(kept=False)
         for name, path in paths.items():

@@ -1,7 +1,8 @@
 """A long random listening history for benchmarks; the same arguments give the same rows.
 
-A day has sessions of tracks one after another. Favourites follow Zipf's law, and new tracks appear
-continuously. The last 180 days are live plays, so their time played is unknown.
+Each day has sessions, in which tracks follow one another. Favourites follow Zipf's law, and new
+tracks appear continuously. The plays of the last 180 days come from polls, so the time played is
+unknown.
 """
 
 import json
@@ -106,7 +107,7 @@ def _rotation(chance: random.Random, shape: Shape, elapsed: float) -> list[int]:
 
 
 def _track(chance: random.Random, shape: Shape, rotation: list[int], elapsed: float) -> int:
-    """Choose a track that is released by then, most often one of the month's favourites."""
+    """Choose a track that is already released, most often one of the month's favourites."""
     if chance.random() < IN_ROTATION:
         return rotation[int(len(rotation) * chance.random() ** 2)]
     # An all-time favourite, or any track.
@@ -117,7 +118,7 @@ def _track(chance: random.Random, shape: Shape, rotation: list[int], elapsed: fl
 def _play(
     chance: random.Random, shape: Shape, track: int, at: datetime, *, is_live: bool
 ) -> tuple[Row, datetime]:
-    """Return a play that starts after an instant, and the instant of its end."""
+    """Return the row of a play that starts after `at`, and the instant at which it ends."""
     length_ms = _length_ms(track)
     skipped = chance.random() < SKIPPED
     ms = chance.randrange(1_000, 60_000) if skipped else length_ms
@@ -159,7 +160,7 @@ def _length_ms(track: int) -> int:
 
 
 def _fill_ledger(loader: Database, shape: Shape) -> None:
-    """Store an upload up to the live days, polls of the live days, and gaps, three of them open."""
+    """Store an upload until `LIVE_DAYS` before the end, then polls, and gaps, some of them open."""
     live_at = shape.until - timedelta(days=LIVE_DAYS)
     first = shape.until - timedelta(days=shape.years * 365)
     origin = f"history/{shape.listener}/all.zip"

@@ -30,13 +30,13 @@ calls: Counter[str] = Counter()
 
 
 class MemoryS3:
-    """Objects are files, named by the last part of the key."""
+    """S3 whose objects are files of a folder, named by the last part of the key."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get_object(self, *, Key: str, **_: str) -> dict[str, BinaryIO]:  # noqa: N803 - boto3's
-        """Open a file."""
+        """Return the opened file."""
         calls["s3"] += 1
         return {"Body": (self._folder / Key.rpartition("/")[2]).open("rb")}
 
@@ -48,7 +48,7 @@ class MemoryS3:
 
 
 class MemorySqs:
-    """Passes each message to `deliver`."""
+    """SQS that passes each message to `deliver`."""
 
     def __init__(self, deliver: Callable[[str], None]) -> None:
         self._deliver = deliver
@@ -60,20 +60,20 @@ class MemorySqs:
 
 
 class MemoryDynamoDb:
-    """One table in a dict."""
+    """DynamoDB with one table, kept in a dict."""
 
     def __init__(self) -> None:
         self._items: dict[str, Any] = {}
 
     def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's
-        """Return the items that exist."""
+        """Return those of the requested items that exist."""
         calls["dynamodb"] += 1
         ((table, wanted),) = RequestItems.items()
         keys = [key["track_uri"]["S"] for key in wanted["Keys"]]
         return {"Responses": {table: [self._items[k] for k in keys if k in self._items]}}
 
     def batch_write_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's
-        """Put items."""
+        """Put all items of the request."""
         calls["dynamodb"] += 1
         ((_, requests_),) = RequestItems.items()
         for request in requests_:
@@ -83,7 +83,7 @@ class MemoryDynamoDb:
 
 
 class InstantReccoBeats(HTTPAdapter):
-    """Has features of every track, and answers without a network."""
+    """ReccoBeats with features of every track, which answers without a network."""
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Answer one request as ReccoBeats does."""
@@ -115,7 +115,7 @@ def install(
     deliver: Callable[[str], None] | None = None,
     address: Address | None = None,
 ) -> None:
-    """Replace AWS and ReccoBeats in this process."""
+    """Replace AWS and ReccoBeats in this process by the classes above."""
     fakes: dict[str, Any] = {"s3": MemoryS3(uploads), "dynamodb": MemoryDynamoDb()}
     if deliver:
         fakes["sqs"] = MemorySqs(deliver)

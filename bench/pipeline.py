@@ -45,7 +45,7 @@ class Context:
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "bench"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return more than any handler needs."""
+        """Return more milliseconds than any handler needs."""
         return 60_000
 
 
@@ -87,7 +87,7 @@ def load(history: Path, address: Address) -> Run:
 
 
 def _next_result(results: Any, processes: Sequence[BaseProcess]) -> Any:
-    """Return the next process's result; raise an error if a process has failed."""
+    """Wait for the result of one more process; raise an error if a process has failed."""
     while True:
         try:
             return results.get(timeout=WAIT_S)

@@ -17,7 +17,7 @@ AddressOf = Callable[[str], Address]
 
 @contextmanager
 def running(home: Path) -> Iterator[tuple[Database, AddressOf]]:
-    """Run a Postgres with our schema; yield the owner's connection, and addresses by role."""
+    """Run a Postgres with our schema; yield the owner's connection, and the addresses of roles."""
     passwords = Passwords(*(secrets.token_hex(8) for _ in range(4)))
     server, port = PostgresServer(home / "postgres"), any_free()
 
@@ -35,8 +35,8 @@ def running(home: Path) -> Iterator[tuple[Database, AddressOf]]:
 
 
 def leave_marks(owner: Database) -> None:
-    """Let loads only mark outdated months of the derived tables.
+    """Stop loads from refreshing the derived tables; they still mark months as outdated.
 
-    Refreshing them is measured separately.
+    Refreshes are measured separately.
     """
     owner.run("REVOKE EXECUTE ON FUNCTION derived.refresh FROM loader")

@@ -1,4 +1,4 @@
-"""Measure what the derived tables cost: a rebuild, refreshes after loads, and slower loads."""
+"""Measure what the derived tables cost: a rebuild, refreshes, and the slowdown of loads."""
 
 import time
 from collections import defaultdict
@@ -67,7 +67,7 @@ def polls(loader: Database, plays: int) -> Facts:
 
 
 def _poll(tracks: Sequence[dict[str, Any]], kind: str, number: int) -> EnrichedBatch:
-    """Return a poll with plays of these tracks within an hour, and with features if kind is new."""
+    """Return a poll with one play of each track, and with features if `kind` is "new"."""
     began = Shape.until + timedelta(hours=number, minutes=30 * (kind == "new"))
     features = [
         TrackFeatures(
@@ -92,7 +92,7 @@ def _poll(tracks: Sequence[dict[str, Any]], kind: str, number: int) -> EnrichedB
 def upload(loader: Database, plays: int) -> Facts:
     """Measure the refresh after an upload of another listener.
 
-    The upload's last load refreshes, or else the hourly function does.
+    In the pipeline, the load of the upload's last batch runs it, or else the hourly schedule.
     """
     insight_data.fill(loader, Shape(listener="you", plays=UPLOADED_PLAYS, years=2, seed=2))
     started = time.perf_counter()

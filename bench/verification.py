@@ -1,4 +1,4 @@
-"""Verify a loaded history: the time of `plays verify`, and the peak memory of its process."""
+"""Measure the time and the peak memory of `plays verify` on a loaded history."""
 
 import multiprocessing
 import re
@@ -26,22 +26,22 @@ class LoadedTarget:
         self.outputs = {}
 
     def output(self, key: str) -> str:
-        """Return a name; the fakes take any."""
+        """Return `key` itself, because the fake clients accept any name."""
         return key
 
     def client(self, service: str) -> Any:
-        """Return a fake client."""
+        """Return a fake client for S3 or DynamoDB."""
         return _S3(self._history) if service == "s3" else _Empty()
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        """Connect as role reader."""
+        """Connect to Postgres as role `reader`."""
         with closing(Database.connect(self._reader)) as database:
             yield database
 
 
 class _S3(memory_cloud.MemoryS3):
-    """One upload, and no answers."""
+    """S3 with one upload and no poll answers."""
 
     def __init__(self, history: Path) -> None:
         super().__init__(history.parent)
@@ -60,17 +60,17 @@ class _S3(memory_cloud.MemoryS3):
 
 
 class _Empty:
-    """Tables without items."""
+    """DynamoDB whose tables have no items."""
 
     def get_item(self, **_: Any) -> dict[str, Any]:
         return {}
 
 
 def verify(history: Path, reader: Address) -> tuple[float, float]:
-    """Verify in a process of its own; return its seconds, and its peak memory in MiB.
+    """Verify a loaded history in a new process; return its seconds, and its peak memory in MiB.
 
     Raises:
-        RuntimeError: The history is not loaded completely.
+        RuntimeError: The history in Postgres differs from the zip.
     """
     # Not forked: a child's peak memory would start at its parent's.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -83,7 +83,7 @@ def _verify(history: Path, reader: Address) -> tuple[float, float]:
     found = Verifier(target, ["me"], None, timedelta(seconds=90)).run(0)
     seconds = time.perf_counter() - started
     if found.findings:
-        raise RuntimeError(f"the verification found {found.findings}")
+        raise RuntimeError(f"Postgres and the history zip differ: {found.findings}")
     # Not getrusage, because a process inherits ru_maxrss from its parent.
     peak_kib = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     return seconds, int(peak_kib[1]) / 1024 if peak_kib else 0.0

@@ -38,10 +38,11 @@ def dashboard(
 ) -> None:
     """Serve the dashboard on this machine, until Ctrl-C.
 
-    It listens on 127.0.0.1 only, and sends nothing to other machines. A local cloud already serves
-    one: without --port the command prints its address.
+    It listens on 127.0.0.1 only, and sends nothing to other machines. A running local cloud
+    already serves the dashboard: without --port the command only prints its URL.
 
-    With --target aws it reads AWS through the function `queries`, without a tunnel.
+    With --target aws the dashboard reads Postgres through the Lambda function `queries`, so that
+    it needs no tunnel.
     """
     target = target_of(context)
     if port is None and target.state and target.state.page_url:
@@ -66,7 +67,7 @@ def _show_running(url: str, *, browser: bool, as_json: bool) -> None:
 
 
 def _source(target: Target) -> Source:
-    """Return the source from which the dashboard reads a target's data."""
+    """Return where the dashboard reads: Postgres itself, or on AWS the function `queries`."""
     options: tuple[str, ...] = ("--target", target.name, "--stack", target.stack)
     if target.via:
         host, port = target.via

@@ -1,4 +1,4 @@
-"""`plays delete`: keep plays out of everything, and bring them back."""
+"""`plays delete`: delete plays that match a rule, keep out later ones, and undo deletions."""
 
 import re
 from datetime import UTC, datetime
@@ -33,19 +33,19 @@ from shared.queries import Reader
 
 LINK = re.compile(r"https://open\.spotify\.com/(?:[\w-]+/)?track/(\w+)(?:\?.*)?")
 _ADVICE = (
-    "say which plays: --track, --artist, --album, --platform, --shorter-than, --from or --to; "
-    "or --list, or --undo NUMBER"
+    "no plays were chosen: pass --track, --artist, --album, --platform, --shorter-than, --from or "
+    "--to; or --list, or --undo NUMBER"
 )
 
 
 class Deletions(Document):
-    """All deletions, undone ones too."""
+    """The output of `plays delete --list --json`: all deletions, including undone ones."""
 
     deletions: list[StoredDeletion]
 
 
 class Moved(Document):
-    """The result: how many plays left the tables, or came back."""
+    """The result: how many plays were deleted, or brought back by --undo."""
 
     plays: int
 
@@ -86,9 +86,10 @@ def delete(
 ) -> None:
     """Delete plays, such as children's music, and keep such plays out from now on.
 
-    A play is deleted if it meets every option; names are compared without case. You see what goes,
-    and type its number. Plays that match and arrive later stay out too: by polls, uploads
-    and rebuilds. The archive keeps its files, and --undo brings the plays back.
+    A play is deleted if it matches every option; if an option is repeated, one of its values is
+    enough. Case does not matter. The command shows the plays, and asks you to type their number.
+    Matching plays that polls, uploads or rebuilds bring later are kept out too. The archive keeps
+    its files, and --undo brings the plays back.
 
     \b
     plays delete --artist "Peppa Pig" --artist Bluey
@@ -155,7 +156,7 @@ def _undo(target: Target, number: int, *, as_json: bool) -> None:
         known = {each.number: each for each in fetch_deletions(database)}
     if number not in known or known[number].undone_at:
         raise CommandError(
-            f"there is no deletion {number} that is not undone: see `plays delete --list`"
+            f"deletion {number} does not exist or is already undone: see `plays delete --list`"
         )
     moved = _move(
         target,
@@ -214,7 +215,7 @@ def _show(found: Preview) -> None:
 def _span(
     database: Reader, listener: str, first: datetime | None, last: datetime | None
 ) -> dict[str, object]:
-    """Return the times of a rule as instants, which a later change of the time zone keeps."""
+    """Return --from and --to as instants, so that a later change of the time zone moves neither."""
     if not (first or last):
         return {}
     (extent,) = fetch_extents(database, listener, first, last)
@@ -228,10 +229,12 @@ def _rule(conditions: dict[str, object]) -> DeletionRule:
     try:
         return DeletionRule.model_validate(conditions)
     except ValidationError as error:
-        raise CommandError(f"no such rule is possible: {'; '.join(faults_of(error))}") from None
+        raise CommandError(
+            f"invalid deletion, change its options: {'; '.join(faults_of(error))}"
+        ) from None
 
 
 def _track(text: str) -> str:
-    """Return the URI of a link to a track; other texts as they are."""
+    """Return the URI for a link to a track; return any other text unchanged."""
     link = LINK.fullmatch(text)
     return f"spotify:track:{link[1]}" if link else text

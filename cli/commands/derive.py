@@ -37,7 +37,7 @@ def derive(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Refresh the derived tables behind views and dashboard.
+    """Refresh the derived tables, which the reporting views and the dashboard read.
 
     A new or changed play makes its month outdated. Polls, the end of an upload, and an hourly
     schedule refresh outdated months; this command does it now and shows its progress.
@@ -49,7 +49,7 @@ def derive(
 
 
 def refresh_or_note(target: Target) -> None:
-    """Refresh the derived tables; a failure is only noted, because the schedule retries."""
+    """Refresh the derived tables; if this fails, print a note, because the schedule retries."""
     try:
         with interruptible(AFTER_CTRL_C):
             derive_all(target, {})
@@ -58,10 +58,11 @@ def refresh_or_note(target: Target) -> None:
 
 
 def derive_all(target: Target, event: dict[str, Any]) -> None:
-    """Call the function `derive` until no month is outdated; show a progress bar.
+    """Call the Lambda function `derive` until no month is outdated; show a progress bar.
 
     Raises:
-        CommandError: The function refused `event` or failed, or the same months stay outdated.
+        CommandError: The function refused `event` or failed, or the same months stay
+            outdated.
     """
     # If there is no cloud, this fails before the bar appears.
     target.output("DeriveFunction")
@@ -74,7 +75,7 @@ def derive_all(target: Target, event: dict[str, Any]) -> None:
 
 
 def _months_left(target: Target, event: dict[str, Any]) -> Iterator[int]:
-    """Call the function until no month is outdated; only the first call contains the event."""
+    """Call `derive` until no month is outdated; yield the months left. Only call 1 gets `event`."""
     before: float = inf
     pauses = 0
     while before:

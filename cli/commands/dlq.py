@@ -81,8 +81,8 @@ def peek(
 ) -> None:
     """Show dead letters: the reason, the log of the last attempt, and the body.
 
-    Shows 10, unless --most says otherwise. Every message stays where it is, and other readers see
-    it again at once.
+    It shows 10, unless --most says otherwise. The messages stay in their queues, and other readers
+    can receive them again at once.
     """
     target = target_of(context)
     wanted = replace(wanted, most=wanted.most or PEEKED)
@@ -112,10 +112,11 @@ def replay(
 ) -> None:
     """Send dead letters back to their queues; for failed polls, poll their listeners again.
 
-    Each is deleted only after it is sent, so Ctrl-C loses none, and a message sent twice changes
-    nothing. The command sends as many as there are at its start, so that a message that fails again
-    is not sent in a loop. On AWS, SQS itself moves the messages if all of a queue are wanted and
-    there is no --rate. The exit code is 1 if there are dead letters but none was available.
+    A dead letter is deleted only after it is sent, so Ctrl-C loses none, and a message that is sent
+    twice changes nothing. The command sends at most as many messages as there are at its start, so
+    that a message that fails again is not sent in a loop. On AWS, without a filter and without
+    --rate, SQS itself moves all messages of a queue. The exit code is 1 if another reader holds
+    every dead letter.
     """
     target = target_of(context)
     pairs, by_sqs, moved = _pairs(target, queue), list[QueuePair](), 0
@@ -146,7 +147,7 @@ def replay(
     if wanted.is_empty and remaining and not sent and not replayed:
         raise BadResultError(
             f"none of the {remaining:,} dead letters is available, because another reader has "
-            f"received them: run it again after {VISIBILITY_TIMEOUT_S} s"
+            f"received them: run `plays dlq replay` again after {VISIBILITY_TIMEOUT_S} s"
         )
 
 
@@ -161,7 +162,8 @@ def edit(
 ) -> None:
     """Open the body of a dead letter in $EDITOR, and send what you save back to its queue.
 
-    A body that its function could not read is refused with the reasons, and the message stays.
+    A body that the queue's Lambda function could not read is refused with the reasons; the dead
+    letter then stays as it was.
     """
     target = target_of(context)
     pairs, wanted = queue_pairs(target.outputs), Filter(ids=(message,))
@@ -197,7 +199,7 @@ def save(
 ) -> None:
     """Write dead letters to a file, with their reasons; they stay in their queues.
 
-    `plays dlq replay --from FILE` sends them.
+    `plays dlq replay --from FILE` sends the messages in that file back.
     """
     target = target_of(context)
     if file.exists():
@@ -226,9 +228,9 @@ def purge(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete dead letters that will never load, after asking.
+    """Delete dead letters that can never be loaded, after you confirm it.
 
-    Each is first stored in the archive, below dead-letters/, as `plays dlq save` writes it.
+    Each is first stored in the archive, below dead-letters/, in the format of `plays dlq save`.
     """
     target = target_of(context)
     pairs, archive = _pairs(target, queue), DeadLetterArchive(target)

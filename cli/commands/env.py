@@ -1,4 +1,4 @@
-"""`plays local env`: the settings that lead the AWS CLI to the local cloud."""
+"""`plays local env`: print variables that point the AWS CLI at the local cloud."""
 
 import os
 import shlex
@@ -12,16 +12,17 @@ UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOIN
 
 
 class Environment(Document):
-    """Environment variables by name."""
+    """The environment variables to set, by name, and the names of those to unset."""
 
     set: dict[str, str]
     unset: tuple[str, ...] = UNSET
 
 
 def env(*, as_json: JsonOption = False) -> None:
-    """Print the exports that lead the AWS CLI to the local cloud; they hold its key.
+    """Print shell exports that point the AWS CLI at the local cloud; they contain its access key.
 
-    They need version 2 of the AWS CLI. They apply to one shell, which then sees no real account:
+    They need version 2 of the AWS CLI. They apply to one shell, which then reaches no real AWS
+    account:
 
     \b
     eval "$(plays local env)"

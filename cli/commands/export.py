@@ -28,7 +28,7 @@ from shared.queries import Result
 
 
 class Export(Document):
-    """A written file; `left_out` are the plays that are no listens for ListenBrainz, by reason."""
+    """The result of an export; `left_out` counts plays kept from ListenBrainz, by reason."""
 
     path: Path | None
     format: Format
@@ -70,8 +70,8 @@ def export(
 ) -> None:
     """Write plays to a file: CSV, JSON Lines, Parquet, or what ListenBrainz imports.
 
-    Days and times are those of the listener's time zone. The instants in the file are UTC, and
-    `played_at` is the end of a play. The file appears once it is complete.
+    --from and --to are in the listener's time zone. The instants in the file are UTC, and
+    `played_at` is the end of a play. The file appears only once it is complete.
 
     \b
     plays export --out plays.csv
@@ -81,11 +81,14 @@ def export(
     """  # noqa: D301 - click reads the control character as: keep these lines
     chosen = _format(form, out)
     if as_json and out is None:
-        raise CommandError("--json prints what was written: name the file with --out")
+        raise CommandError("--json describes the written file, so it needs one: name it with --out")
     if features and chosen == "listenbrainz":
         raise CommandError("ListenBrainz takes no audio features: leave out --features")
     if everything and chosen != "listenbrainz":
-        raise CommandError("--everything is for --format listenbrainz: the others hold every play")
+        raise CommandError(
+            "--everything is only for --format listenbrainz: leave it out, because other formats "
+            "contain every play"
+        )
     target = target_of(context)
     kept = Listens(everything=everything)
     with (
@@ -112,40 +115,41 @@ def export(
 
 
 def _format(form: Format | None, out: Path | None) -> Format:
-    """Return the format that the person chose, or that of the file's suffix.
+    """Return the format given with --format, or the one of the file's suffix.
 
     Raises:
-        CommandError: The suffix is of no format, or the format needs a file.
+        CommandError: The suffix belongs to no format, or Parquet was chosen without --out, or
+            DuckDB is not installed.
     """
     chosen = form or ("csv" if out is None else OF_SUFFIX.get(out.suffix.lower()))
     if chosen is None:
         raise CommandError(
-            f"{out} has the suffix of no format: choose csv, jsonl, parquet or listenbrainz "
+            f"the suffix of {out} belongs to no format: choose csv, jsonl, parquet or listenbrainz "
             "with --format"
         )
     if chosen == "parquet":
         if out is None:
-            raise CommandError("Parquet is no text: name the file with --out")
+            raise CommandError("Parquet cannot be written to stdout: name a file with --out")
         require_duckdb()
     return chosen
 
 
 def _require_one_person(form: Format, extents: list[Extent]) -> None:
-    """Check that listens are of one listener, because an account of ListenBrainz is one person's.
+    """Check that an export for ListenBrainz has one listener, because an account has one owner.
 
     Raises:
-        CommandError: They are of several.
+        CommandError: The export has plays of several listeners.
     """
     names = [extent.listener for extent in extents if extent.plays]
     if form == "listenbrainz" and len(names) > 1:
         raise CommandError(
-            f"an account of ListenBrainz is one person's: choose {' or '.join(names)} "
+            f"a ListenBrainz account belongs to one person: choose {' or '.join(names)} "
             "with --listener"
         )
 
 
 def _lines(pages: Iterable[Result], form: Format, kept: Listens) -> Iterator[str]:
-    """Return the lines of a text format."""
+    """Return plays as lines of CSV, JSON Lines or the format of ListenBrainz."""
     if form == "csv":
         return csv_text(pages)
     if form == "jsonl":
@@ -174,7 +178,7 @@ def _save(pages: Iterable[Result], form: Format, kept: Listens, path: Path) -> N
 
 
 def _counted(pages: Iterable[Result], extents: list[Extent]) -> Iterator[Result]:
-    """Pass the pages on, and show how many plays they hold so far."""
+    """Yield the pages unchanged, and show on a progress bar how many plays have passed."""
     with count_progress() as progress:
         bar = progress.add_task("plays", total=sum(extent.plays for extent in extents))
         for page in pages:

@@ -26,7 +26,7 @@ _TRACK = re.compile(
 
 
 class Healed(Document):
-    """The sums of all calls of the healer in one run, in tracks."""
+    """Numbers of tracks, added up over all calls of the healer in one run."""
 
     asked: int = 0
     learned: int = 0
@@ -84,9 +84,9 @@ def heal(
     """Ask again for missing audio features and popularity.
 
     A track that no source knows is due again after 1, 7, 30 and 90 days. A track whose source
-    failed is due when that source may be asked again. Every hour the pipeline asks for the tracks
-    that are due. This command asks for them now, and shows the time left and which tracks still
-    wait.
+    failed is due when that source may be asked again. The pipeline asks for due tracks every hour.
+    This command asks for them now, shows how long it will still take, and counts the tracks that
+    still wait.
 
     Features reach Postgres through the same queue as plays, some seconds later.
     """

@@ -1,4 +1,4 @@
-"""`plays listener`: the listeners, their time zones, and who is one."""
+"""`plays listener`: list, add and remove listeners, and set their time zones."""
 
 import json
 from typing import Annotated
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 
 class ListenerSetting(Document):
-    """A listener and their settings."""
+    """A listener and their time zone."""
 
     listener: str
     time_zone: str
@@ -60,8 +60,8 @@ def add(context: typer.Context, name: ListenerArgument, *, as_json: JsonOption =
     """Add a listener.
 
     The local cloud restarts with the new listener, in about a minute. On AWS listeners are
-    part of the deployment: the command says what to change and run. If something is still stored
-    of a listener who was removed, the local cloud keeps it, the login included.
+    part of the deployment: the command says what to change and run. If a removed listener had the
+    same name, the local cloud keeps what is still stored of them, including the login.
     """
     target = target_of(context)
     listeners = Listeners(target)
@@ -88,11 +88,12 @@ def remove_(
 ) -> None:
     """Delete a listener and all that is stored of them.
 
-    Plays, uploads, poll answers, gaps, the login and the state of the polls go. You see their
-    numbers, and type the name to agree. Nothing brings it back, except the files that you still
-    have. Features of tracks stay, because they are about no person. The local cloud restarts
-    without the listener first, in about a minute; on AWS you take the listener out of the
-    deployment first, as the command says. If a removal stops half-way, run it again.
+    It deletes plays, uploads, poll answers, gaps, the login and the state of the polls. The command
+    shows how many there are, and asks you to type the listener's name. This cannot be undone, but
+    you can upload files that you still have. Audio features stay, because they belong to no person.
+    The local cloud first restarts without the listener, in about a minute. On AWS you first
+    take the listener out of the deployment; the command says how. If a removal stops half-way, run
+    it again.
     """
     target = target_of(context)
     listeners = Listeners(target)
@@ -126,9 +127,9 @@ def set_(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Set the time zone of a listener's days, months and hours.
+    """Set the time zone in which a listener's days, months and hours are counted.
 
-    It applies to all of their history, as if they had always been there.
+    It applies to the whole history, as if the listener had always been in that zone.
     """
     target = target_of(context)
     Listeners(target).require(name)
@@ -154,7 +155,8 @@ def _deploy(target: Target, listeners: list[str], *, then: str) -> None:
     """Deploy the local cloud with these listeners.
 
     Raises:
-        CommandError: The target is AWS: the message says what to change, run, and do then.
+        CommandError: The target is AWS; the message says what to change and run, with `then` as the
+            last step.
     """
     if target.state is None:
         raise CommandError(
@@ -168,7 +170,7 @@ def _deploy(target: Target, listeners: list[str], *, then: str) -> None:
 def _secret_exists(target: Target, name: str) -> str:
     secret = f"{target.output('ListenerSecretPrefix')}{name}"
     return (
-        f"{name} was a listener, whose secret is still stored, and a deployment cannot create it "
+        f"{name} was a listener and the secret is still stored, so a deployment cannot create it "
         f"again: delete everything with `plays listener remove {name}`, or the login alone with "
         f"`aws secretsmanager delete-secret --secret-id {secret} --force-delete-without-recovery`"
     )

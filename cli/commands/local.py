@@ -29,7 +29,7 @@ UrlOption = Annotated[str | None, typer.Option(metavar="URL", help="Replaces the
 
 
 class Ready(Document):
-    """A local cloud that is ready."""
+    """How to reach the local cloud that `plays local up --detach` has started."""
 
     home: Path
     pid: int
@@ -42,7 +42,7 @@ class Ready(Document):
 
 
 class Ended(Document):
-    """The result of `plays local down` and `reset`: the home, and whether a cloud ran there."""
+    """The result of `plays local down` and `reset`: the home directory, and whether a cloud ran."""
 
     home: Path
     was_running: bool
@@ -68,12 +68,12 @@ def up(
 ) -> None:
     """Start the local cloud, with the data of its last run.
 
-    It runs until Ctrl-C, or in the background with --detach. A stop waits 5 s for running
+    It runs until Ctrl-C, or in the background with --detach. A stop waits 5 s for running Lambda
     functions; the next start continues what they did not finish. Data, passwords and logins stay
-    in `.local`, or in the folder in PLAYS_LOCAL_DIR.
+    in `.local`, or in the folder that PLAYS_LOCAL_DIR names.
     """
     if as_json and not detach:
-        raise CommandError("--json describes a cloud in the background: add --detach")
+        raise CommandError("--json needs a local cloud in the background: add --detach")
     home = local_home()
     with interruptible("the local cloud is stopped; its data is kept"):
         options = RunOptions(
@@ -95,7 +95,7 @@ def up(
 def down(*, as_json: JsonOption = False) -> None:
     """Stop the local cloud; its data is kept.
 
-    It waits 5 s for running functions; the next start continues what they did not finish.
+    It waits 5 s for running Lambda functions; the next start continues what they did not finish.
     """
     home = local_home()
     ended = Ended(home=home, was_running=cloud.down(home))
@@ -126,7 +126,11 @@ app.command()(env)
 
 
 def _contents(home: Path) -> str:
-    """Describe a home's data: its rows or, without Postgres, the last known count and the size."""
+    """Describe the data in a home directory, before it is deleted.
+
+    These are the rows of each table or, if Postgres is unavailable, the number of plays at the last
+    stop and the size on disk.
+    """
     try:
         with choose("local", STACK, None, home).database() as database:
             rows = database.run(STATEMENTS["rows"])

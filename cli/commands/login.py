@@ -94,13 +94,14 @@ def login(
 ) -> None:
     """Allow the pipeline to read what a listener plays on Spotify.
 
-    Spotify asks you in the browser and sends the answer to `http://127.0.0.1:8765/callback` on this
-    machine, or you paste it here. The first login needs a Spotify app of your own; the command
-    explains how to create one. It tests the login and stores it in the listener's secret, in AWS or
-    in the local cloud, which polls the real Spotify from then on. Nothing changes until you agree
-    in the browser.
+    Spotify asks you in the browser and redirects it to `http://127.0.0.1:8765/callback`, on this
+    machine; if the browser is on another machine, paste the address of that page here. The first
+    login needs a Spotify app of your own; the command explains how to create one. The command then
+    tests the login with one poll and stores it in the listener's secret, on AWS or in the local
+    cloud. A local cloud polls the real Spotify from then on. Nothing changes until you agree in the
+    browser.
 
-    A login expires after six months. Log in again before that; you need not enter anything twice.
+    A login expires after six months. Log in again before that; the app's id and secret are kept.
     """
     request, terminal = ConsentRequest(redirect_uri(port)), TerminalInput()
     unchanged = "no login was stored, and nothing was changed"
@@ -164,11 +165,11 @@ def _test_and_store(
     credentials: Credentials,
     access_token: str,
 ) -> Login:
-    """Poll once, then store the login.
+    """Test a login with one poll, then store it.
 
-    A temporary problem or Ctrl-C does not discard the login, because the person would have to agree
-    again. If Spotify refuses the plays, the login is stored unless it would replace one that may
-    work: the person may have agreed with the wrong account.
+    After a temporary problem or Ctrl-C the login is stored untested, because otherwise the person
+    would have to agree again. If Spotify refuses the poll, the login is stored unless it would
+    replace one that may work, because the person may have agreed with the wrong account.
     """
     try:
         test = services.poll_once(credentials.client_id, access_token)

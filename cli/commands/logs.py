@@ -1,4 +1,4 @@
-"""`plays logs`: what the functions, and the local Postgres, have written."""
+"""`plays logs`: show the logs of the Lambda functions and of the local Postgres."""
 
 import json
 import sys
@@ -40,9 +40,9 @@ def logs(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the logs of the functions and of the local Postgres, the oldest line first.
+    """Show the logs of the Lambda functions and of the local Postgres, the oldest line first.
 
-    --json prints an object with the list `lines`; with --follow, one object per line.
+    --json prints an object with the list `lines`; with --follow, one object per log line.
 
     \b
     plays logs --errors --since 1d
@@ -69,10 +69,10 @@ def _news(follower: Follower, *, errors: bool) -> Iterator[LogLine]:
 
 
 def _emit(lines: Iterable[LogLine]) -> None:
-    """Print one JSON document.
+    """Print log lines as one JSON document.
 
-    It is written to a temporary file first: days of logs do not fit into memory, and if a log
-    cannot be read to its end, stdout holds no half a document.
+    It is written to a temporary file first, because days of logs do not fit into memory, and
+    because stdout would get half a document if a log could not be read to its end.
     """
     with TemporaryFile("w+", encoding="utf-8") as file:
         file.write('{"lines": [')
@@ -84,7 +84,7 @@ def _emit(lines: Iterable[LogLine]) -> None:
 
 
 def _print(lines: Iterable[LogLine], *, as_json: bool) -> int:
-    """Print lines, and return their number."""
+    """Print log lines as they arrive, and return their number."""
     printed = 0
     for line in lines:
         typer.echo(printable(line.model_dump_json())) if as_json else show(text_of(line))
@@ -93,7 +93,7 @@ def _print(lines: Iterable[LogLine], *, as_json: bool) -> int:
 
 
 def text_of(line: LogLine) -> str:
-    """Return a line for a person: local time, log, level, message, facts, and the error."""
+    """Return a log line for people: local time, log, level, message, other fields, error."""
     facts = [f"{name}={_short(value)}" for name, value in line.facts.items()]
     error = (line.exception or "").strip().rpartition("\n")[2].strip()
     words = [f"{line.at.astimezone():%Y-%m-%d %H:%M:%S %Z}", f"{line.log:<9}", f"{line.level:<7}"]

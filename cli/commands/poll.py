@@ -25,10 +25,10 @@ from shared.queries import Reader
 
 
 class PollResult(Document):
-    """The plays of one poll, and what became of them.
+    """How many plays one poll returned, and what became of them.
 
-    `returned` counts the plays in Spotify's answer. The collector publishes those it does not know;
-    they are inserted, upgraded or duplicates.
+    `returned` counts the plays in Spotify's answer, and `new` those that the collector had not seen
+    before and published. The loader counts each published play as inserted, upgraded or duplicate.
     """
 
     listener: str
@@ -85,7 +85,7 @@ def run_collector(target: Target, listener: str) -> Poll:
     """Run the collector and return its poll.
 
     Raises:
-        CommandError: The collector failed, or skipped the poll for a reason.
+        CommandError: The collector failed, or skipped the poll; the message has the reason.
     """
     outcome = Outcome.model_validate_json(target.call("Collector", {"listener": listener}))
     if outcome.origin is None:
@@ -132,7 +132,7 @@ def _why_not(outcome: Outcome) -> str:
 
 
 def line_of(done: Poll) -> str:
-    """Return one line that accounts for every play in the answer."""
+    """Return one line that accounts for every play in Spotify's answer."""
     result = done.result
     if result is None:
         return f"polled for {done.listener}: {done.new} new plays, which load automatically"

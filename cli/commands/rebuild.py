@@ -38,15 +38,15 @@ def rebuild(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Send the archive through the queues again: what Postgres lost comes back.
+    """Send the archive through the queues again, which restores what Postgres has lost.
 
-    Use it after a restore of an older backup, after a crash of the local cloud's AWS emulator, into
-    an empty database, or after a release that reads more from the same files. What is there
-    already does not change. Gaps and coverage are computed from the archived answers, and audio
-    features come from the track cache. No call to Spotify is made.
+    Use it after a restore of an older backup, after a crash of the local cloud's AWS emulator, to
+    fill an empty database, or after a release that reads more from the same files. Rows that are
+    there already do not change. Gaps and coverage are computed from the archived poll answers, and
+    audio features come from the track cache. Spotify is not called.
 
-    With --from only what was archived since that date is sent. `plays verify` then shows whether
-    anything is still missing.
+    With --from, only files that were archived since that date are sent. Run `plays verify` after
+    it, which shows whether anything is still missing.
     """
     target = target_of(context)
     listeners = chosen_listeners(target, listener)

@@ -63,8 +63,8 @@ def report(
 ) -> None:
     """Write the review of a year or a month as one HTML file.
 
-    The file loads nothing from the network. Its only personal data are the name and what the review
-    shows.
+    The file loads nothing from the network. It contains no personal data except the name and what
+    the review shows.
     """
     _require(rule, RULES, "--rule")
     _require(measure, MEASURES, "--measure")
@@ -88,7 +88,7 @@ def report(
 
 
 def _heading(name: str) -> str:
-    """Return the heading of the file; the template adds the period."""
+    """Return the heading of the review; the template adds the year or month."""
     return "My listening" if name == DEFAULT_LISTENER else f"Listening of {name}"
 
 
@@ -108,7 +108,7 @@ def _view(database: Reader, args: dict[str, str], simulated: frozenset[str]) -> 
 
 
 def _period(view: View, year: int | None, month: int | None) -> Period:
-    """Return the period to report; a month without a year means the latest such month."""
+    """Return the year or month to review; --month alone means the last one that has begun."""
     today = view.listener.today
     if year is None and month is not None:
         year = today.year if month <= today.month else today.year - 1

@@ -18,7 +18,7 @@ from infra.local.state import CloudState, local_home
 
 
 class Offered(Document):
-    """A scenario, and the defaults of its parameters."""
+    """A scenario that can be switched on, and the defaults of its parameters."""
 
     simulator: str
     name: str
@@ -34,7 +34,7 @@ class Scenarios(Document):
 
 
 class Switched(Document):
-    """The scenarios that are on, after the command, in the simulators that it switched."""
+    """The scenarios that are on after the command, for each simulator that it changed."""
 
     playing: tuple[Playing, ...]
 
@@ -59,7 +59,7 @@ def scenario(
 
     Each name belongs to one simulator. A scenario lasts until `plays local scenario normal`, and
     `plays status` shows its effects. `normal` also clears the rate limits and refused logins that
-    the simulated Spotify caused; ReccoBeats is asked again after up to 15 minutes.
+    the simulated Spotify caused. The pipeline asks ReccoBeats again within 15 minutes.
 
     \b
     plays local scenario rate-limited retry_after_s=60 times=1

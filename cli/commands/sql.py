@@ -33,7 +33,7 @@ def sql(
 ) -> None:
     """Run one SELECT and print its rows.
 
-    It runs as role reader, which can change nothing. Limits: 25 s, and 5 MB of rows.
+    It runs as the database role `reader`, which can change nothing. Limits: 25 s, and 5 MB of rows.
 
     \b
     plays sql "SELECT count(*) FROM listening_history"
@@ -55,7 +55,7 @@ def _query(statement: str) -> Query:
         text = sys.stdin.buffer.read().decode() if statement == STDIN else statement
         return Query(sql=text)
     except (UnicodeDecodeError, ValidationError) as error:
-        raise CommandError("the statement is not UTF-8 text") from error
+        raise CommandError("the statement is not UTF-8 text: save it as UTF-8") from error
 
 
 def _print(result: Result, *, as_csv: bool) -> None:

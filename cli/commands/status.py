@@ -23,7 +23,7 @@ UNWATCHED = "before the first poll or after the last, outside of every upload"
 
 
 class StatusReport(Status, Judgement):
-    """A status, the verdict on it, and its problems."""
+    """The output of `plays status --json`: the status, the verdict and the problems."""
 
 
 class UnknownStatusError(CommandError):
@@ -101,7 +101,7 @@ def show_verdict(found: Status, judgement: Judgement, now: datetime) -> None:
 
 
 def show_figures(found: Status, now: datetime) -> None:
-    """Print the figures behind the verdict."""
+    """Print listeners, queues, counts and addresses, which follow the verdict."""
     listeners = table("listener", "last answer", "login", "7 days", "30 days", numbers=())
     for name in found.token_days_left:
         shares = (found.coverage or {}).get(name)
@@ -124,7 +124,7 @@ def show_figures(found: Status, now: datetime) -> None:
 
 
 def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
-    """Yield the label and the text of each figure that is in no table."""
+    """Yield label and text of the figures below the tables of listeners and queues."""
     yield from _retries(found)
     if not found.polls_scheduled:
         login = "`plays login` turns them on, " if found.simulated else ""
@@ -147,7 +147,7 @@ def _others(found: Status, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _retries(found: Status) -> Iterator[tuple[str, str]]:
-    """Yield which messages wait for another attempt, or that SQS does not say so."""
+    """Yield label and text for messages that wait for a retry; on AWS, SQS does not count these."""
     unknown = [
         depth.retried_within_s or 0
         for depth in found.queues.values()
@@ -212,7 +212,7 @@ def _poll(found: Status, now: datetime) -> str:
 
 
 def _unwatched_s(shares: Coverage, now: datetime) -> float:
-    """Return the seconds of the last 7 days in no open gap that no poll or upload covers."""
+    """Return how many seconds of the last 7 days no poll, upload or open gap covers."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     elapsed_s = dict.fromkeys((each.day for each in shares.by_day), DAY_S)
     elapsed_s[midnight.date()] = (now - midnight).total_seconds()

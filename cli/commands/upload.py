@@ -62,12 +62,12 @@ def upload(
     """Upload your exports from Spotify (the package "extended streaming history").
 
     The files load automatically; uploading a file again adds nothing. `plays uploads` shows what
-    became of them. Of a folder the histories in it are sent, and the rest is named. With --wait
-    the command prints what became of every row, and refreshes the dashboard. It names files in a
-    zip that cannot be read, and the others load. The exit code is 1 if a zip in a folder is
-    damaged, and with --wait if the rows do not add up, if nothing in a file could be read (as in
-    the package "account data", which names no tracks), if no file holds any play of a track, or if
-    a file does not load in time.
+    became of them. From a folder, the streaming histories are sent, and other files are named. With
+    --wait the command prints what became of every row, and refreshes the dashboard. It names the
+    files in a zip that cannot be read; the other files load. The exit code is 1 if a zip in a
+    folder is damaged, and with --wait if the rows do not add up, if nothing in a file could be read
+    (as in the package "account data", which names no tracks), if no file holds any play of a track,
+    or if a file does not load in time.
     """
     files, left_out = find_files(files)
     files = check(files)

@@ -1,4 +1,4 @@
-"""`plays uploads`: every upload, and what became of it."""
+"""`plays uploads`: list the uploads, show the report of one, and dismiss one with problems."""
 
 from datetime import datetime
 from typing import Annotated
@@ -108,8 +108,8 @@ def dismiss_(
 ) -> None:
     """Stop `plays status` from reporting an upload that is stuck, failed or partly loaded.
 
-    Use it if you have its plays from another file, or do not want them. The file stays in the
-    archive, and its plays as they are. To load them instead, upload the file again.
+    Use it if you have the plays from another file, or do not want them. The file stays in the
+    archive, and plays that were loaded stay in Postgres. To load the others, upload the file again.
     """
     target = target_of(context)
     with target.database() as database:
@@ -129,7 +129,7 @@ def _find(target: Target, database: Reader, number: int) -> UploadEntry:
     """Return the upload with a number.
 
     Raises:
-        CommandError: There is none; the message names the known numbers.
+        CommandError: No upload has this number; the message names the known numbers.
     """
     uploads = fetch_uploads(target, database)
     for each in uploads:

@@ -30,13 +30,13 @@ def verify(
     """Prove that nothing is lost: compare the archive with Postgres.
 
     It reads every upload and every answer of Spotify in the archive, as the pipeline does, and
-    computes the rows that should exist. It reports plays that are missing, have no source or
-    differ, gaps that should be open or closed, time that counts as known although no answer covers
-    it, uploads that are not loaded, a collector that knows less than Postgres, and dead letters,
-    each with its next command. It changes nothing.
+    computes the rows that should exist. It reports plays that are missing, that differ, or that no
+    archived file contains; gaps that should be open or closed; time that counts as covered although
+    no answer covers it; uploads that are not loaded; a collector's state that is older than
+    Postgres; and dead letters. Each finding names the next command. It changes nothing.
 
-    With --from only plays since that date are compared. The exit code is 0 if all agrees, 2 if
-    something differs, and 1 if it could not be compared.
+    With --from, only plays since that date are compared. The exit code is 0 if all agrees, 2 if
+    something differs, and 1 if the comparison failed.
     """
     target = target_of(context)
     with interruptible("nothing was changed"):
@@ -61,7 +61,7 @@ def run(target: Target, listener: str | None, start: datetime | None) -> Verific
 
 
 def chosen_listeners(target: Target, listener: str | None) -> list[str]:
-    """Return the listener that a person chose, or all that are deployed.
+    """Return the listener given with --listener, or all deployed listeners.
 
     Raises:
         CommandError: The listener is not deployed.
@@ -74,7 +74,7 @@ def chosen_listeners(target: Target, listener: str | None) -> list[str]:
 
 
 def match_window(target: Target) -> timedelta:
-    """Return the match window of the deployed loader."""
+    """Return how far apart a poll record and an export record of one play may lie, as deployed."""
     function = target.client("lambda").get_function_configuration(
         FunctionName=target.output("LoaderFunction")
     )
@@ -82,7 +82,7 @@ def match_window(target: Target) -> timedelta:
 
 
 def show_result(found: Verification) -> None:
-    """Print the findings, or that all agrees."""
+    """Print the differences between archive and Postgres, or that there are none."""
     per_s = found.plays / found.seconds if found.seconds else 0
     compared = (
         f"{found.plays:,} plays compared with {found.uploads:,} uploads and {found.answers:,} "

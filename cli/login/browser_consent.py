@@ -26,7 +26,7 @@ Paste the address of that page here; it begins with {redirect_uri}?"""
 def show_consent_page(
     url: str, request: ConsentRequest, terminal: TerminalInput, *, browser: bool
 ) -> None:
-    """Open the consent page, print its URL, and explain how the answer gets here."""
+    """Open the consent page, print its URL, and explain what to do if no redirect arrives."""
     opened = browser and open_page(url)
     note(OPENED if opened else UNOPENED)
     note(f"\n{url}\n")
@@ -38,7 +38,7 @@ def show_consent_page(
 def wait_for_code(
     server: CallbackServer, request: ConsentRequest, terminal: TerminalInput, timeout_s: float
 ) -> str:
-    """Wait for the consent page's answer, redirected or pasted, and return its code.
+    """Wait for the redirect of the consent page, or its pasted URL; return the code in it.
 
     Raises:
         CommandError: The person declined, or did not answer in time.

@@ -1,4 +1,4 @@
-"""Receive the answer of the consent page: an HTTP server on the loopback for one login.
+"""An HTTP server on 127.0.0.1 that receives the consent page's redirect for one login.
 
 Each connection has its own thread, so that silent or slow clients delay neither the answer nor the
 timeout.
@@ -47,11 +47,11 @@ UNKNOWN = "Not found", "Only the answer to <code>plays login</code> is received 
 class CallbackServer(ThreadingMixIn, TCPServer):
     """Listens on 127.0.0.1 only; `handle_request` accepts one connection and returns at once.
 
-    `answer` is set once the browser has received its page.
+    `answer` is set after the browser has been sent the page that confirms it.
 
     Args:
         port: The port in the redirect URI.
-        read: Returns the answer in a redirect's query; None if it belongs to another login.
+        read: Parses the query of a redirect; returns None if it belongs to another login.
 
     Raises:
         CommandError: The port cannot be used.
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: CallbackServer
 
     def do_GET(self) -> None:
-        """Accept the answer; answer any other request, such as a favicon, with an error page."""
+        """Keep the answer in a redirect; reply to any other request with an error page."""
         port = self.server.server_address[1]
         if "Origin" in self.headers or not is_named(self.headers["Host"], port):
             self._show(HTTPStatus.FORBIDDEN, *FOREIGN)
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.answer = answer
 
     def handle(self) -> None:
-        """Handle a request; a browser that disconnects is no error."""
+        """Handle a request; ignore it if the browser disconnects."""
         try:
             super().handle()
         except ConnectionError:
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Log nothing, because the request holds the code."""
+        """Log nothing, because the URL of a redirect contains the authorization code."""
 
 
 def _unusable(port: int, error: OSError) -> str:

@@ -43,7 +43,7 @@ NO_CLIENT_ID = (
 
 @dataclass(frozen=True)
 class DeveloperApp:
-    """An app; its secret is empty if it uses PKCE alone."""
+    """A Spotify app; its secret is empty if it uses PKCE without one."""
 
     client_id: str
     client_secret: str = field(default="", repr=False)
@@ -58,13 +58,13 @@ def find_app(
     redirect_uri: str,
     simulated: bool = False,
 ) -> DeveloperApp:
-    """Return the app; ask the person only for values that no option, variable or login has.
+    """Return the Spotify app; ask for what no option, environment variable or stored login has.
 
     Args:
-        client_id: From an option or a variable.
+        client_id: From --client-id or SPOTIFY_CLIENT_ID, if given.
         known: The stored login, if there is one.
         terminal: Where to ask.
-        secret_from_stdin: True if the next line is the client secret.
+        secret_from_stdin: True if the next line of stdin is the client secret.
         redirect_uri: The redirect URI that the app must have.
         simulated: True for the simulator's app, whose id has another form than Spotify's.
 
@@ -101,11 +101,16 @@ def _ask_for_id(terminal: TerminalInput, redirect_uri: str) -> str:
 def _given_secret(terminal: TerminalInput) -> str:
     if secret := terminal.line():
         return secret
-    raise CommandError("--client-secret-stdin needs the secret on stdin, but stdin is empty")
+    raise CommandError(
+        "--client-secret-stdin needs the secret, but stdin is empty: pipe the secret in"
+    )
 
 
 def _checked(value: str, what: str) -> str:
     with suppress(ValidationError):
         return _SECRET.validate_python(value)
     # Outside of the block, because pydantic's error holds the value, which may be a secret.
-    raise CommandError(f"{what} must be one word of ASCII letters, digits and punctuation")
+    raise CommandError(
+        f"{what} must be one word of ASCII letters, digits and punctuation: copy it from "
+        f"{DASHBOARD} > your app > Settings"
+    )

@@ -1,4 +1,4 @@
-"""The request to Spotify's consent page and its answer, by OAuth with PKCE; pure.
+"""The request to Spotify's consent page and its answer, by OAuth with PKCE; without I/O.
 
 An intercepted code is useless to others, because only this process knows the verifier whose SHA-256
 was in the request. The state ties the answer to the request.
@@ -35,7 +35,7 @@ class ConsentAnswer:
 
 @dataclass(frozen=True)
 class ConsentRequest:
-    """One login in progress, with a state and a verifier of its own."""
+    """The request of one login, with a random OAuth state and PKCE verifier."""
 
     redirect_uri: str
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -46,7 +46,7 @@ class ConsentRequest:
 
         Args:
             accounts_url: `https://accounts.spotify.com`, or a simulator's.
-            client_id: The app.
+            client_id: The app's client ID.
             show_dialog: Show the page even to a person who agreed before, so that they can choose
                 another account.
         """
@@ -64,7 +64,7 @@ class ConsentRequest:
         return f"{accounts_url.rstrip('/')}/authorize?{urlencode(query)}"
 
     def read(self, query: str) -> ConsentAnswer | None:
-        """Return the answer in a redirect's query; None if it does not belong to this request."""
+        """Parse the query of a redirect; return None if its state is not that of this request."""
         values = {name: given[0] for name, given in parse_qs(query).items()}
         if not hmac.compare_digest(values.get("state", "").encode(), self.state.encode()):
             return None
@@ -77,5 +77,5 @@ class ConsentRequest:
         )
 
     def read_url(self, line: str) -> ConsentAnswer | None:
-        """Return the answer in a pasted line: the whole URL on which the browser ended."""
+        """Parse a pasted line: the whole URL to which Spotify redirected the browser."""
         return self.read(line.strip().partition("?")[2].partition("#")[0])

@@ -1,6 +1,6 @@
 """The services that a login uses: Spotify, the listener's secret and the collector's state.
 
-The code of a consent is exchanged for tokens, which are tested with one poll.
+The authorization code is exchanged for tokens, and the access token is tested with one poll.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ AGAIN_THEN = "so no login was stored: run `plays login` after that"
 
 @dataclass(frozen=True)
 class Consent:
-    """A person's consent: the app, its request, and the code to exchange."""
+    """A person's consent: the app, its request, and the authorization code to exchange."""
 
     app: DeveloperApp
     request: ConsentRequest
@@ -53,7 +53,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class LoginTest:
-    """The result of one poll: the number of plays, or a temporary problem."""
+    """The result of a test poll: the number of plays, or a temporary problem."""
 
     plays_shown: int | None = None
     trouble: str | None = None
@@ -70,7 +70,7 @@ class LoginServices:
 
     @classmethod
     def of(cls, target: Target, urls: SpotifyUrls) -> "LoginServices":
-        """Return the services for a login to a target, at the Spotify with these URLs."""
+        """Return the services of a login that the target stores, with Spotify at these URLs."""
         dynamodb = target.client("dynamodb")
         return cls(
             urls,
@@ -91,8 +91,8 @@ class LoginServices:
         """Check that the app is not rate-limited.
 
         Raises:
-            CommandError: It is rate-limited, and a call would extend the limit.
-            SettingsError: The app's state cannot be read.
+            CommandError: The app is rate-limited, and a call would extend the limit.
+            SettingsError: The app's stored rate limit cannot be read.
         """
         app = self.apps.load(client_id)
         if app.is_blocked(datetime.now(UTC)):
@@ -102,8 +102,8 @@ class LoginServices:
         """Exchange the code of a consent for tokens, unless the app is rate-limited.
 
         Raises:
-            CommandError: Spotify issues no tokens; the message says what to do.
-            SettingsError: The app's state cannot be read.
+            CommandError: The app is rate-limited, or Spotify issues no tokens.
+            SettingsError: The app's stored rate limit cannot be read.
         """
         app, request = consent.app, consent.request
         self.require_no_rate_limit(app.client_id)
@@ -134,7 +134,7 @@ class LoginServices:
         """Test a login with one poll, unless the app is rate-limited.
 
         Raises:
-            SpotifyAuthError: Spotify gives this app no plays of this account.
+            SpotifyAuthError: Spotify refuses this app the plays of the account.
         """
         try:
             return self._poll(client_id, access_token)
@@ -159,7 +159,7 @@ class LoginServices:
         return LoginTest(plays_shown=shown.returned)
 
     def may_work(self, listener: str, login: Credentials) -> bool:
-        """True unless a login is expired or known to be refused."""
+        """True unless a login is expired, or Spotify is known to have refused it."""
         if not login.days_left(datetime.now(UTC)):
             return False
         try:

@@ -1,4 +1,4 @@
-"""Which Spotify to log in at: the one that the collector polls.
+"""Choose the Spotify to log in at, real or simulated: the one that the collector polls.
 
 A new local cloud polls a simulated Spotify. A login at the real one switches the cloud to it for
 good. Simulated plays must be deleted then, because they could not be separated from real ones. The
@@ -29,7 +29,7 @@ MIXED = (
 
 @dataclass(frozen=True)
 class SpotifyUrls:
-    """The URLs of Spotify's two services."""
+    """The URLs of Spotify's API and of its accounts service."""
 
     api_url: str
     accounts_url: str
@@ -69,7 +69,9 @@ def must_switch(target: Target, *, simulated: bool, start_over: bool) -> bool:
     is_simulated = target.state is not None and target.state.simulated
     blocks_login = is_simulated or bool(simulated_listeners(target))
     if simulated and target.state is None:
-        raise CommandError("--simulated is for a local cloud: AWS polls the real Spotify")
+        raise CommandError(
+            "--simulated is for a local cloud: AWS polls the real Spotify, so log in without it"
+        )
     if simulated and not is_simulated:
         raise CommandError(
             "--simulated is for a local cloud that polls the simulated Spotify, but this one polls "
@@ -105,7 +107,7 @@ def _must_delete(target: Target, *, may: bool) -> bool:
     """True if there are simulated plays to delete.
 
     Raises:
-        CommandError: There are some, but `may` is False.
+        CommandError: There are simulated plays, but `may` is False.
     """
     holds_some = bool(simulated_listeners(target))
     if holds_some and not may:

@@ -1,4 +1,4 @@
-"""Lines that a person types or pastes, from a descriptor that `select` can wait for.
+"""Read lines that a person types or pastes, from a descriptor that `select` can wait for.
 
 `sys.stdin` would read ahead into a buffer that `select` cannot see.
 """
@@ -14,7 +14,7 @@ _MOST_BYTES = 65_536
 
 
 class TerminalInput:
-    """The lines of a descriptor, by default stdin."""
+    """Reads lines from a file descriptor, by default that of stdin."""
 
     def __init__(self, fd: int = 0) -> None:
         self._fd = fd
@@ -24,7 +24,7 @@ class TerminalInput:
 
     @property
     def is_terminal(self) -> bool:
-        """True if a person can be asked."""
+        """True if the descriptor is a terminal, so that a person can be asked."""
         return os.isatty(self._fd)
 
     def fileno(self) -> int:
@@ -32,7 +32,7 @@ class TerminalInput:
         return self._fd
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines that have been read already."""
+        """Yield, without waiting, the lines that have been read already."""
         while self._lines:
             yield self._lines.popleft()
 

@@ -13,7 +13,7 @@ ANSWER_TIMEOUT_S = 40
 
 
 class Connections:
-    """One connection for each thread in use; the pool survives a restart of Postgres."""
+    """A pool with a connection for each concurrent reader; it survives a restart of Postgres."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -21,7 +21,7 @@ class Connections:
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
-        """Lend a working connection. It returns to the pool, unless Postgres failed in use.
+        """Lend a working connection. It returns to the pool, unless it broke while in use.
 
         Raises:
             DatabaseAwayError: Postgres is unavailable.

@@ -40,7 +40,7 @@ STATUS_TIMEOUT_S = 60
 
 
 class PageError(HistoryError):
-    """The page, or a part of it, cannot be served."""
+    """The dashboard, or a part of one of its pages, cannot be served."""
 
 
 class Operations:
@@ -60,7 +60,7 @@ class Operations:
         """Return the JSON that `plays status` prints, at most a minute old.
 
         Raises:
-            PageError: The command did not read the status.
+            PageError: `plays status` failed, or did not finish in time.
         """
         with self._lock:
             if time.monotonic() >= self._expires_at:
@@ -76,7 +76,9 @@ class Operations:
             # The exit code is that of the verdict. While Postgres is away, the rest is printed.
             status: dict[str, Any] = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
-            raise PageError(f"`plays status` did not finish within {STATUS_TIMEOUT_S} s") from None
+            raise PageError(
+                f"`plays status` did not finish within {STATUS_TIMEOUT_S} s: run it in a terminal"
+            ) from None
         except ValueError:
             raise PageError(done.stderr.strip().removeprefix("plays: ")) from None
         if "error" in status:
@@ -85,10 +87,10 @@ class Operations:
 
 
 def listen(port: int | None, first: int = PORT) -> socket.socket:
-    """Listen on a port; if it is None, on the first free one from `first` on.
+    """Listen on `port`; if it is None, on the first free port from `first` on.
 
     Raises:
-        PageError: The port is in use or forbidden; without `port`, all `PORTS` ports are.
+        PageError: The port is in use or forbidden. If `port` is None, all `PORTS` ports tried are.
     """
     for candidate in range(first, first + PORTS) if port is None else (port,):
         try:
@@ -101,14 +103,14 @@ def listen(port: int | None, first: int = PORT) -> socket.socket:
 
 
 def readers(source: Source) -> OpenReader:
-    """Return the function that lends each request a reader of Postgres."""
+    """Return a function that opens a reader of Postgres for one request."""
     if source.address:
         return Connections(source.address).reader
     return _by_function(str(source.function))
 
 
 def _by_function(name: str) -> OpenReader:
-    """Return the function that lends readers through the Lambda function `queries`."""
+    """Return a function that opens a reader through the Lambda function `queries`."""
     # These imports take 24 MB of memory, which only a page for AWS needs.
     from botocore.config import Config  # noqa: PLC0415 - see above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
@@ -131,7 +133,7 @@ def _by_function(name: str) -> OpenReader:
 
 
 def main() -> None:
-    """Serve the page for the source in the environment variable."""
+    """Serve the dashboard with the data source that an environment variable holds as JSON."""
     options = _options()
     source = Source.model_validate_json(os.environ.pop(VARIABLE))
     try:

@@ -71,7 +71,7 @@ def test_plays_are_deleted_listed_and_brought_back(plays, names, target):
     again = plays("delete", "--undo", "1")
     assert (again.exit_code, again.stderr) == (
         1,
-        "plays: there is no deletion 1 that is not undone: see `plays delete --list`\n",
+        "plays: deletion 1 does not exist or is already undone: see `plays delete --list`\n",
     )
 
 
@@ -130,12 +130,12 @@ def test_nothing_is_deleted_without_agreement(plays, names):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "plays: say which plays: --track, --artist"),
-        (["--undo", "7"], "plays: there is no deletion 7"),
+        ([], "plays: no plays were chosen: pass --track, --artist"),
+        (["--undo", "7"], "plays: deletion 7 does not exist"),
         (["--undo", "1", "--dry-run"], "plays: --list and --undo stand alone"),
         (["--list", "--artist", "A"], "plays: --list and --undo stand alone"),
         (["--artist", "A", "--listener", "zoe", "--yes"], "plays: there is no listener zoe"),
-        (["--from", "1900-01-01", "--yes"], "plays: no such rule is possible: since:"),
+        (["--from", "1900-01-01", "--yes"], "plays: invalid deletion, change its options: since:"),
     ],
 )
 def test_a_wrong_use_is_one_line(plays, arguments, line):

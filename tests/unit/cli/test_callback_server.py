@@ -75,7 +75,9 @@ ANSWER = "/callback?code=AQC-1&state=S"
     ],
     ids=["yes", "no"],
 )
-def test_the_server_keeps_the_answer_and_shows_a_page(server, ask, path, answer, words):
+def test_the_callback_server_keeps_spotifys_answer_and_sends_a_page(
+    server, ask, path, answer, words
+):
     page = ask(path, **FROM_SPOTIFY)
 
     assert answer_of(server) == answer
@@ -113,7 +115,7 @@ def test_the_authorization_code_is_neither_printed_nor_logged(ask, path, capfd):
     assert "AQC-1" not in f"{page.text} {page.headers} {out} {err}"
 
 
-def test_a_browser_that_disconnects_is_no_error(server, ask, capfd):
+def test_a_browser_that_disconnects_does_not_stop_the_callback_server(server, ask, capfd):
     with socket.create_connection(server.server_address) as browser:
         browser.sendall(b"GET /favicon.ico HTTP/1.1\r\n\r\n")
         # It closes by a reset, so that the server's reads and writes fail.
@@ -196,7 +198,7 @@ def test_the_callback_server_listens_on_the_loopback_only(server):
     assert server.server_address[0] == HOST
 
 
-def test_the_error_for_a_forbidden_port_has_the_reason(consent_request, monkeypatch):
+def test_the_error_for_a_port_that_cannot_be_used_has_the_reason(consent_request, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 

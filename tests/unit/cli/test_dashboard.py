@@ -35,7 +35,7 @@ def test_dashboard_open_opens_the_running_page(plays, opened):
     assert opened == [PAGE]
 
 
-def test_the_page_notices_a_new_simulated_listener(tmp_path):
+def test_the_dashboard_rereads_which_listeners_are_simulated(tmp_path):
     source = Source(options=(), memory=tmp_path / "memory.json")
 
     found = []

@@ -38,19 +38,19 @@ def a_letter(body=BATCH, queue=ENRICHED, **options):
         *("no JSON", "list", "wrong types"),
     ],
 )
-def test_a_body_gives_listener_origin_plays_and_reason(queue, body, found):
+def test_listener_origin_play_count_and_reason_are_read_from_the_body(queue, body, found):
     letter = a_letter(body, queue)
 
     assert (letter.listener, letter.origin, letter.plays, letter.reason) == found
 
 
-def test_a_poll_that_was_not_sent_has_its_reason_in_the_attributes():
+def test_the_reason_of_an_unsent_poll_is_read_from_the_message_attributes():
     letter = a_letter({"listener": "me"}, POLLS, ERROR_CODE="Throttled", ERROR_MESSAGE="too many")
 
     assert letter.reason == "Throttled: too many"
 
 
-def test_a_message_keeps_its_text_sent_time_and_receive_count():
+def test_a_dead_letter_has_the_body_sent_time_and_receive_count_of_its_message():
     letter = a_letter("{} ", message_id="m7", received=3)
 
     assert (letter.id, letter.sent_at, letter.received) == ("m7", SENT_AT, 3)
@@ -78,13 +78,13 @@ def test_a_message_keeps_its_text_sent_time_and_receive_count():
     ],
     ids=repr,
 )
-def test_a_filter_matches_letters_that_meet_all_its_conditions(wanted, is_match):
+def test_a_filter_matches_dead_letters_that_meet_all_its_conditions(wanted, is_match):
     letter = a_letter(message_id="m123")
 
     assert wanted.matches(letter, NOW) is is_match
 
 
-def test_a_filter_by_reason_compares_the_known_reason():
+def test_a_reason_filter_matches_a_part_of_the_reason_in_any_case():
     letter = a_letter(FAILED_POLL, POLLS)
 
     assert Filter(reason="spotifyerror").matches(letter, NOW)
@@ -99,11 +99,11 @@ def test_a_filter_by_reason_compares_the_known_reason():
     ],
     ids=repr,
 )
-def test_a_filter_with_a_condition_is_not_empty(wanted):
+def test_a_filter_is_empty_only_without_any_condition(wanted):
     assert (wanted.is_empty, Filter().is_empty) == (False, True)
 
 
-def test_groups_have_one_queue_listener_and_reason_and_the_oldest_time():
+def test_dead_letters_are_grouped_by_queue_listener_and_reason():
     refused = {"reason": "batch was refused"}
     letters = [
         a_letter(FAILED_POLL, POLLS),
@@ -124,7 +124,7 @@ def test_groups_have_one_queue_listener_and_reason_and_the_oldest_time():
 
 
 @pytest.mark.parametrize(("body", "content"), [('{"a": 1}', {"a": 1}), ("{", "{")])
-def test_a_body_that_is_no_json_is_decoded_to_its_text(body, content):
+def test_decode_parses_a_json_body_and_returns_any_other_text_unchanged(body, content):
     assert decode(body) == content
 
 
@@ -138,7 +138,7 @@ def test_a_body_that_is_no_json_is_decoded_to_its_text(body, content):
     ],
     ids=["collected", "enriched", "healing", "upload"],
 )
-def test_a_body_that_its_function_can_read_has_no_faults(queue, body):
+def test_a_body_that_the_queues_function_can_read_has_no_faults(queue, body):
     assert faults_in(queue, json.dumps(body), "archive") == []
 
 
@@ -153,7 +153,7 @@ def test_a_body_that_its_function_can_read_has_no_faults(queue, body):
     ],
     ids=["no listener", "negative time", "no event", "other bucket", "no JSON"],
 )
-def test_a_body_that_its_function_cannot_read_has_faults(queue, body, fault):
+def test_a_body_that_the_queues_function_cannot_read_has_faults(queue, body, fault):
     text = body if isinstance(body, str) else json.dumps(body)
 
     faults = faults_in(queue, text, "archive")

@@ -30,7 +30,7 @@ def texts() -> Iterator[str]:
     yield from (ROOT / "README.md").read_text().split("\n\n")
 
 
-def test_every_hint_that_leads_to_a_deletion_says_so():
+def test_every_hint_at_a_command_that_deletes_says_that_it_deletes():
     hints = [text for text in texts() if any(command in text for command in DELETING)]
 
     assert len(hints) >= 9

@@ -17,7 +17,7 @@ def no_secret_in_the_environment(monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "secret"), [(b"app-secret\n", "app-secret"), (b"\n", "")], ids=["one", "none"]
 )
-def test_a_person_is_asked_for_the_optional_secret(terminal, capsys, keys, secret):
+def test_a_person_is_asked_for_the_optional_client_secret(terminal, capsys, keys, secret):
     person, program = terminal
     os.write(person, keys)
 

@@ -203,7 +203,7 @@ def test_list_groups_the_dead_letters_of_every_queue(dlq, dead, failed_polls):
     assert "unknown: no line of the log names it" in shown
 
 
-def test_list_says_which_messages_another_reader_holds(dlq, dead):
+def test_list_counts_the_dead_letters_that_another_reader_holds(dlq, dead):
     dead.send("one", "two")
     dead.hide(1, 60)
 
@@ -247,7 +247,7 @@ def test_list_groups_by_the_reason_in_the_log(dlq, dead, write_log):
     assert (group["reason"], group["count"]) == ("tracks cannot be looked up: away", 2)
 
 
-def test_a_long_body_is_shown_in_part(dlq, dead):
+def test_peek_truncates_a_long_body_and_shows_its_length(dlq, dead):
     dead.send("x" * 5_000)
 
     shown = dlq("peek").stdout
@@ -261,7 +261,9 @@ def test_a_long_body_is_shown_in_part(dlq, dead):
     [["list"], ["peek", "--most", "1"], ["replay", "--dry-run"], ["save", "{folder}/out.jsonl"]],
     ids=" ".join,
 )
-def test_a_command_that_reads_returns_every_message_to_view_at_once(dlq, dead, tmp_path, command):
+def test_reading_commands_make_every_dead_letter_visible_again_at_once(
+    dlq, dead, tmp_path, command
+):
     dead.send(*map(str, range(12)))
 
     result = dlq(*(word.format(folder=tmp_path) for word in command))
@@ -273,7 +275,7 @@ def test_a_command_that_reads_returns_every_message_to_view_at_once(dlq, dead, t
 @pytest.mark.parametrize(
     "command", [["list"], ["peek", "--most", "12"], ["replay", "--dry-run"]], ids=" ".join
 )
-def test_ctrl_c_while_reading_returns_every_message_to_view(dlq, local, dead, command):
+def test_ctrl_c_while_reading_makes_every_dead_letter_visible_again(dlq, local, dead, command):
     dead.send(*map(str, range(12)))
     crash_at(local, "sqs.ReceiveMessage", call=2)
 
@@ -356,7 +358,7 @@ def test_replay_sends_only_what_matches_the_filter(dlq, source, dead):
     assert dead.ids() == [first]
 
 
-def test_replay_by_reason_reads_the_log(dlq, source, dead, write_log):
+def test_replay_can_filter_by_the_reason_in_the_log(dlq, source, dead, write_log):
     first, second = dead.send("one", "two")
     write_log(
         {"message": "message does not fit its model", "id": first, "faults": ["all: no"]},
@@ -376,7 +378,7 @@ def test_replay_sends_at_most_the_given_number(dlq, source, dead):
     assert (source.counts, dead.counts) == ((11, 0), (1, 0))
 
 
-def test_a_dry_run_shows_the_messages_and_sends_none(dlq, source, dead):
+def test_a_dry_run_of_replay_shows_the_messages_and_sends_none(dlq, source, dead):
     dead.send(BATCH, "poison")
 
     found = dlq.json("replay", "--listener", "anna", "--dry-run")
@@ -387,7 +389,7 @@ def test_a_dry_run_shows_the_messages_and_sends_none(dlq, source, dead):
     assert (source.counts, dead.counts) == ((0, 0), (2, 0))
 
 
-def test_replay_keeps_to_its_rate(dlq, dead, monkeypatch):
+def test_replay_sends_no_faster_than_option_rate_allows(dlq, dead, monkeypatch):
     pauses: list[float] = []
     monkeypatch.setattr("cli.dead_letter_replay.time.sleep", pauses.append)
     dead.send("one", "two")
@@ -397,7 +399,7 @@ def test_replay_keeps_to_its_rate(dlq, dead, monkeypatch):
     assert pauses == [0.25, 0.25]
 
 
-def test_an_id_without_a_message_is_an_error(dlq, dead):
+def test_replay_fails_if_no_dead_letter_has_the_given_id(dlq, dead):
     dead.send("one")
 
     result = dlq("replay", "--id", "nope")
@@ -417,7 +419,7 @@ def test_a_replay_of_failed_polls_polls_each_listener_once(dlq, local, failed_po
     assert sorted(local.polled) == ["anna", "me"]
 
 
-def test_a_failed_poll_stays_if_the_poll_fails_again(plays, failed_polls):
+def test_a_failed_poll_stays_in_its_queue_if_it_fails_again(plays, failed_polls):
     failed_polls.send(FAILED_POLL)
 
     result = plays("dlq", "replay", "failed-ticks")
@@ -428,7 +430,7 @@ def test_a_failed_poll_stays_if_the_poll_fails_again(plays, failed_polls):
 
 
 @pytest.mark.parametrize(("operation", "sent"), [("DeleteMessage", 1), ("SendMessage", 0)])
-def test_a_message_is_deleted_only_after_it_was_sent(dlq, source, dead, operation, sent):
+def test_replay_deletes_a_dead_letter_only_after_it_was_sent(dlq, source, dead, operation, sent):
     dead.send("one")
     dlq.local.session.events.register(f"before-call.sqs.{operation}", refuse)
 
@@ -468,7 +470,7 @@ def test_two_replays_at_once_lose_no_message(dlq, local, source, dead):
     assert (source.counts, dead.counts) == ((25, 0), (0, 0))
 
 
-def test_on_aws_sqs_moves_all_messages_of_a_queue(aws_target, plays, dead, failed_polls):
+def test_on_aws_replay_lets_sqs_move_all_messages_of_a_queue(aws_target, plays, dead, failed_polls):
     dead.send("one", "two")
     asked = answer_moves(
         aws_target,
@@ -485,7 +487,7 @@ def test_on_aws_sqs_moves_all_messages_of_a_queue(aws_target, plays, dead, faile
     assert [arn.rpartition(":")[2] for arn in body.values()] == [COLLECTED_DLQ, COLLECTED]
 
 
-def test_a_move_that_fails_is_an_error_with_its_reason(aws_target, plays, dead):
+def test_replay_fails_with_the_reason_why_sqs_stopped_moving_messages(aws_target, plays, dead):
     dead.send("one")
     failed = {"Status": "FAILED", "ApproximateNumberOfMessagesMoved": 0}
     answer_moves(aws_target, failed | {"FailureReason": "AWS.SimpleQueueService.AccessDenied"})
@@ -496,7 +498,7 @@ def test_a_move_that_fails_is_an_error_with_its_reason(aws_target, plays, dead):
     assert "SQS stopped moving the messages of collected-plays after 0: AWS.Simple" in result.stderr
 
 
-def test_ctrl_c_during_a_move_says_that_sqs_goes_on(aws_target, plays, dead):
+def test_after_ctrl_c_replay_says_that_sqs_goes_on_moving_messages(aws_target, plays, dead):
     dead.send("one")
     answer_moves(aws_target)
     crash_at(aws_target, "sqs.ListMessageMoveTasks")
@@ -507,7 +509,7 @@ def test_ctrl_c_during_a_move_says_that_sqs_goes_on(aws_target, plays, dead):
 
 
 @pytest.mark.parametrize("option", [["--rate", "100"], ["--listener", "anna"]], ids=" ".join)
-def test_on_aws_a_filter_or_a_rate_excludes_the_move(plays, source, dead, option):
+def test_on_aws_replay_with_a_filter_or_rate_sends_the_messages_itself(plays, source, dead, option):
     dead.send(BATCH)
 
     result = plays("dlq", "replay", *option, "--json")
@@ -534,7 +536,7 @@ def test_edit_sends_the_changed_body_back(dlq, source, dead, editor):
 @pytest.mark.parametrize(
     "change", [("recently-played", "wrong"), ('"source"', "")], ids=["source: ", "Invalid JSON"]
 )
-def test_an_invalid_body_is_refused_and_the_message_stays(dlq, source, dead, editor, change):
+def test_edit_refuses_an_invalid_body_and_keeps_the_dead_letter(dlq, source, dead, editor, change):
     (message_id,) = dead.send(BATCH)
     editor(change)
 
@@ -546,7 +548,7 @@ def test_an_invalid_body_is_refused_and_the_message_stays(dlq, source, dead, edi
     assert source.counts == (0, 0)
 
 
-def test_an_invalid_body_can_be_edited_again(dlq, source, dead, editor, at_terminal):
+def test_edit_lets_the_person_correct_an_invalid_body(dlq, source, dead, editor, at_terminal):
     (message_id,) = dead.send(BATCH | {"source": "one"})
     # The first call makes it "two", which is as wrong as before.
     editor(("two", "recently-played"), ("one", "two"))
@@ -559,7 +561,7 @@ def test_an_invalid_body_can_be_edited_again(dlq, source, dead, editor, at_termi
     assert [json.loads(body) for body in source.messages()] == [BATCH]
 
 
-def test_an_unchanged_body_is_not_sent(dlq, source, dead, monkeypatch):
+def test_edit_does_not_send_an_unchanged_body(dlq, source, dead, monkeypatch):
     (message_id,) = dead.send(BATCH)
     monkeypatch.setenv("EDITOR", "true")
 
@@ -594,7 +596,7 @@ def test_a_message_that_was_replayed_during_an_edit_is_not_sent_again(
     assert list(source.messages()) == [json.dumps(BATCH)]
 
 
-def test_an_edited_upload_is_checked_as_the_backfill_does(dlq, target, local, editor):
+def test_edit_refuses_an_upload_event_that_the_backfill_would_refuse(dlq, target, local, editor):
     sqs = local.client("sqs")
     for name in ("UploadedFilesQueueUrl", "UploadedFilesDlqUrl"):
         local.outputs[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -609,7 +611,7 @@ def test_an_edited_upload_is_checked_as_the_backfill_does(dlq, target, local, ed
 # Saving and purging
 
 
-def test_saved_letters_can_be_sent_again(dlq, source, dead, tmp_path):
+def test_replay_sends_dead_letters_from_a_file_that_save_wrote(dlq, source, dead, tmp_path):
     dead.send(BATCH, "poison")
     file = str(tmp_path / "letters.jsonl")
 
@@ -655,7 +657,7 @@ def test_a_file_that_is_no_text_sends_nothing(dlq, tmp_path):
     assert f"line 1 of {file} is no dead letter of `plays dlq save`" in result.stderr
 
 
-def test_a_file_with_a_wrong_line_sends_nothing(dlq, source, dead, tmp_path):
+def test_replay_sends_nothing_from_a_file_with_an_invalid_line(dlq, source, dead, tmp_path):
     dead.send("one")
     file = tmp_path / "letters.jsonl"
     dlq.json("save", str(file))
@@ -683,7 +685,7 @@ def test_purge_stores_each_message_before_it_deletes_it(dlq, local, dead):
     assert {each["body"] for each in stored.values()} == {json.dumps(BATCH), "poison"}
 
 
-def test_a_crash_before_a_message_is_stored_deletes_nothing(dlq, local, dead):
+def test_ctrl_c_during_purge_deletes_only_dead_letters_that_were_stored(dlq, local, dead):
     dead.send("one", "two")
     crash_at(local, "s3.PutObject", call=2)
 
@@ -701,7 +703,7 @@ def test_purge_deletes_only_what_matches_the_filter(dlq, dead):
 
 
 @pytest.mark.parametrize(("typed", "left"), [("purge", 0), ("yes", 1)])
-def test_purge_asks_for_its_name(dlq, dead, at_terminal, typed, left):
+def test_purge_asks_the_person_to_type_the_word_purge(dlq, dead, at_terminal, typed, left):
     dead.send("poison")
     at_terminal(typed)
 
@@ -711,7 +713,7 @@ def test_purge_asks_for_its_name(dlq, dead, at_terminal, typed, left):
     assert dead.counts == (left, 0)
 
 
-def test_purge_needs_agreement_without_a_terminal(dlq, dead):
+def test_without_a_terminal_purge_requires_option_yes(dlq, dead):
     dead.send("poison")
 
     result = dlq("purge")

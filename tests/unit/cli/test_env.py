@@ -27,7 +27,7 @@ def running(tmp_path):
         yield state
 
 
-def test_a_shell_that_evaluates_it_sees_the_local_cloud_alone(env, running):
+def test_a_shell_that_evaluates_the_output_reaches_only_the_local_cloud(env, running):
     names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE")
     script = (
         f'{env().stdout}printf "%s\\n" "${{AWS_PROFILE-none}}" "${{AWS_DEFAULT_PROFILE-none}}" '
@@ -51,7 +51,7 @@ def test_a_shell_that_evaluates_it_sees_the_local_cloud_alone(env, running):
     assert shell.stdout.splitlines() == ["none", "none", *exports]
 
 
-def test_json_holds_the_same_variables(env, running):
+def test_json_lists_the_variables_to_set_and_to_unset(env, running):
     document = json.loads(env("--json").stdout)
 
     assert document["set"]["AWS_ENDPOINT_URL"] == NOWHERE
@@ -59,7 +59,7 @@ def test_json_holds_the_same_variables(env, running):
     assert "AWS_PROFILE" in document["unset"]
 
 
-def test_without_a_local_cloud_it_prints_nothing_to_evaluate(env):
+def test_without_a_local_cloud_stdout_is_empty_so_a_shell_evaluates_nothing(env):
     result = env()
 
     assert (result.exit_code, result.stdout) == (1, "")

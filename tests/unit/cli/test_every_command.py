@@ -144,7 +144,7 @@ def test_a_usage_error_is_explained_without_a_traceback(tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize(("command", "right"), WITH_TARGET.items())
-def test_ctrl_c_prints_one_line(command, right):
+def test_ctrl_c_prints_one_line_and_no_traceback(command, right):
     def press():
         raise KeyboardInterrupt
 
@@ -166,7 +166,7 @@ def test_without_a_cloud_one_line_says_how_to_get_one(command, right):
 
 @pytest.mark.usefixtures("no_cloud")
 @pytest.mark.parametrize(("command", "code"), WITHOUT_CLOUD.items())
-def test_without_a_cloud_stdout_is_one_json_document(command, code):
+def test_without_a_cloud_option_json_prints_one_document(command, code):
     result = run(f"{command} --json")
 
     assert result.exit_code == code
@@ -243,7 +243,7 @@ def away(target, command, monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("listeners")
 @pytest.mark.parametrize("command", WITH_TARGET)
-def test_while_postgres_is_away_a_command_works_or_says_so(away, command):
+def test_while_postgres_is_away_each_command_works_or_prints_the_reason(away, command):
     code, said = AWAY[command]
 
     result = run(f"{command} {WITH_TARGET[command]}", away)
@@ -258,7 +258,7 @@ def test_while_postgres_is_away_a_command_works_or_says_so(away, command):
 
 @pytest.mark.usefixtures("listeners")
 @pytest.mark.parametrize("command", WITH_TARGET)
-def test_while_postgres_is_away_stdout_is_one_json_document(away, command):
+def test_while_postgres_is_away_option_json_prints_one_document(away, command):
     result = run(f"{command} {WITH_TARGET[command]} --json", away)
 
     assert result.exit_code == AWAY[command][0]

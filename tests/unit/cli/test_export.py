@@ -9,14 +9,14 @@ from cli.export_formats import write_zip
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--out", "plays.xls"], "suffix of no format: choose csv, jsonl, parquet or listenbrainz"),
-        (["--format", "parquet"], "Parquet is no text: name the file with --out"),
-        (["--json"], "--json prints what was written: name the file with --out"),
+        (["--out", "plays.xls"], "belongs to no format: choose csv, jsonl, parquet or"),
+        (["--format", "parquet"], "Parquet cannot be written to stdout: name a file with --out"),
+        (["--json"], "--json describes the written file, so it needs one: name it with --out"),
         (["--format", "listenbrainz", "--features"], "takes no audio features"),
-        (["--everything"], "--everything is for --format listenbrainz"),
+        (["--everything"], "--everything is only for --format listenbrainz"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(plays, arguments, line):
+def test_export_refuses_options_that_contradict_the_format(plays, arguments, line):
     result = plays("export", *arguments)
 
     assert result.exit_code == 1
@@ -33,7 +33,7 @@ def test_parquet_without_duckdb_says_how_to_install_it(plays, monkeypatch, tmp_p
     assert "Parquet needs DuckDB, which is not installed: run `.venv/bin/pip" in result.stderr
 
 
-def test_a_zip_has_a_file_for_each_year_in_the_order_of_listens(tmp_path):
+def test_a_listenbrainz_zip_starts_a_new_file_whenever_the_year_changes(tmp_path):
     path = tmp_path / "listens.zip"
 
     write_zip([(2024, "a"), (2025, "b"), (2024, "c"), (2025, "d"), (2025, "e")], path)

@@ -54,13 +54,13 @@ def test_the_reason_is_the_failure_of_the_invocation_that_received_the_message(l
     assert (letter.reason, letter.log) == (reason, (line,))
 
 
-def test_the_failure_of_another_message_is_no_reason():
+def test_a_failure_logged_for_another_message_is_not_the_reason():
     other = a_line("batch was refused", id="m0", error="too long")
 
     assert explained(received("m0", "m1"), other).reason is None
 
 
-def test_the_failure_of_the_message_itself_comes_first():
+def test_a_failure_logged_for_the_message_itself_takes_precedence():
     own = a_line("batch was refused", id="m1", error="too long")
 
     letter = explained(received("m1"), own, a_line("tracks cannot be looked up"))
@@ -68,7 +68,7 @@ def test_the_failure_of_the_message_itself_comes_first():
     assert letter.reason == "batch was refused: too long"
 
 
-def test_the_last_attempt_that_failed_has_the_reason():
+def test_the_reason_comes_from_the_last_attempt_that_failed():
     letter = explained(
         received("m1"),
         a_line("first"),
@@ -81,7 +81,7 @@ def test_the_last_attempt_that_failed_has_the_reason():
     assert letter.reason == "second"
 
 
-def test_the_log_of_an_attempt_holds_its_lines_except_those_of_other_messages():
+def test_the_log_of_an_attempt_omits_lines_about_other_messages():
     note, failure = a_line("derived tables", level="INFO"), a_line("away")
 
     letter = explained(
@@ -91,13 +91,13 @@ def test_the_log_of_an_attempt_holds_its_lines_except_those_of_other_messages():
     assert letter.log == (note, failure)
 
 
-def test_a_line_that_names_the_message_is_enough():
+def test_a_failure_line_that_names_the_message_alone_gives_the_reason():
     letter = explained(a_line("batch was refused", id="m1", error="too long"))
 
     assert letter.reason == "batch was refused: too long"
 
 
-def test_lines_without_a_failure_or_an_invocation_give_no_reason():
+def test_lines_without_a_failure_or_without_a_request_id_give_no_reason():
     lines = [received("m1"), a_line("loaded", level="INFO"), a_line("away", request_id=None)]
 
     letter = explained(*lines)
@@ -105,7 +105,7 @@ def test_lines_without_a_failure_or_an_invocation_give_no_reason():
     assert (letter.reason, letter.log) == (None, ())
 
 
-def test_the_reason_that_a_message_carries_stays():
+def test_a_reason_in_the_message_itself_is_not_replaced_by_the_log():
     letter = read_message("failed-ticks", a_message(FAILED_POLL))
 
     reasons = FailureReasons([received("m1"), a_line("another reason")])

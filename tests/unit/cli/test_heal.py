@@ -92,7 +92,7 @@ def test_option_all_asks_for_tracks_that_are_not_due(heal, target):
     assert events == [{"tracks": [f"spotify:track:{1:022}"]}]
 
 
-def test_option_all_without_pending_tracks_names_no_track(heal):
+def test_option_all_without_pending_tracks_asks_for_due_tracks_only(heal):
     _, events = heal(a_healing(), arguments=["--all"])
 
     assert events == [{"most": STEP_TRACKS}]
@@ -167,7 +167,7 @@ def test_heal_without_a_configured_source_fails_with_advice(heal):
     assert "no progress with 7 tracks: check that feature_sources" in result.stderr
 
 
-def test_heal_continues_while_another_healer_takes_tracks(heal):
+def test_heal_continues_while_another_healer_handles_the_due_tracks(heal):
     result, events = heal(
         a_healing(remaining=300), a_healing(remaining=100), a_healing(asked=100, learned=100)
     )

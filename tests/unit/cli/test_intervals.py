@@ -27,12 +27,12 @@ SPANS = st.lists(st.builds(lambda a, n: (a, a + n), st.integers(0, 20), st.integ
         ([span(10, 12)], [span(0, 10)]),
     ],
 )
-def test_without_leaves_the_parts_in_no_other_span(others, left):
+def test_without_removes_the_parts_that_other_spans_cover(others, left):
     assert without([span(0, 10)], others) == left
 
 
 @given(spans=SPANS, others=SPANS)
-def test_without_agrees_with_sets_of_seconds(spans, others):
+def test_without_equals_the_difference_of_sets_of_seconds(spans, others):
     found = without([span(*each) for each in spans], [span(*each) for each in others])
 
     expected = {s for a, b in spans for s in range(a, b)} - {
@@ -46,11 +46,11 @@ def test_without_agrees_with_sets_of_seconds(spans, others):
     assert covered == expected
 
 
-def test_within_cuts_at_both_limits():
+def test_within_cuts_spans_at_the_start_and_end_of_the_given_span():
     assert within([span(0, 4), span(5, 9), span(9, 9)], span(2, 6)) == [span(2, 4), span(5, 6)]
 
 
-def test_longer_leaves_out_short_spans_and_seconds_adds_the_rest():
+def test_longer_drops_short_spans_and_seconds_adds_up_lengths():
     spans = longer([span(0, 2), span(5, 8.4)], timedelta(seconds=2))
 
     assert (spans, seconds(spans)) == ([span(5, 8.4)], 3)

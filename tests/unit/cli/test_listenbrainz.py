@@ -33,7 +33,7 @@ def seconds_before_noon(listen):
     return NOON.timestamp() - listen["listened_at"]
 
 
-def test_a_listen_has_the_documented_fields_and_no_empty_ones():
+def test_a_listen_has_the_fields_documented_by_listenbrainz():
     play = a_play(album_name="Here Now", isrc="NLA321600001")
 
     ((listen,), _) = listens_of(play)
@@ -57,7 +57,7 @@ def test_a_listen_has_the_documented_fields_and_no_empty_ones():
     }
 
 
-def test_what_is_unknown_is_left_out():
+def test_a_listen_omits_unknown_fields():
     ((listen,), _) = listens_of(a_play(track_uri="spotify:track:odd", duration_ms=None))
 
     assert listen["track_metadata"] == {
@@ -85,7 +85,7 @@ def test_the_time_of_a_listen_is_the_start_of_the_play():
         pytest.param({"duration_ms": 180_000}, -10, 30, id="30 s at least"),
     ],
 )
-def test_the_start_of_a_live_play_is_estimated(fields, after_s, seconds):
+def test_the_start_of_a_play_without_time_played_is_estimated(fields, after_s, seconds):
     before = [] if after_s is None else [a_play(after_s)]
 
     (*_, listen), _ = listens_of(*before, a_play(ms_played=None, **fields))
@@ -93,7 +93,7 @@ def test_the_start_of_a_live_play_is_estimated(fields, after_s, seconds):
     assert seconds_before_noon(listen) == seconds
 
 
-def test_the_play_before_of_another_listener_bounds_no_start():
+def test_the_estimated_start_ignores_plays_of_other_listeners():
     (_, listen), _ = listens_of(
         a_play(-100, listener="anna"), a_play(ms_played=None, duration_ms=180_000)
     )
@@ -114,7 +114,7 @@ def test_the_play_before_of_another_listener_bounds_no_start():
         pytest.param({"ms_played": None, "duration_ms": 900_000}, True, id="a live play"),
     ],
 )
-def test_only_plays_that_listenbrainz_counts_are_listens(fields, counts):
+def test_plays_too_short_for_listenbrainz_are_left_out_unless_asked_for(fields, counts):
     listens, left_out = listens_of(a_play(**fields))
 
     assert (len(listens), left_out) == ((1, {}) if counts else (0, {TOO_SHORT: 1}))
@@ -136,5 +136,5 @@ def test_private_sessions_are_left_out_unless_asked_for():
         ({"played_at": datetime(2002, 9, 30, tzinfo=UTC)}, TOO_EARLY),
     ],
 )
-def test_what_listenbrainz_refuses_is_never_a_listen(fields, reason):
+def test_plays_that_listenbrainz_would_refuse_are_always_left_out(fields, reason):
     assert listens_of(a_play(**fields), everything=True) == ([], {reason: 1})

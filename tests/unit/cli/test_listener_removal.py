@@ -115,7 +115,7 @@ def test_a_removal_deletes_all_that_is_stored_of_a_listener(plays, target, deplo
     assert stored_about(target) == (["me"], ["me"])
 
 
-def test_files_outside_of_any_folder_are_those_of_me(plays, deployed, holdings):
+def test_removing_me_deletes_uploads_that_are_in_no_listeners_folder(plays, deployed, holdings):
     deployed("anna")
 
     assert plays("listener", "remove", "me", "--yes").exit_code == 0
@@ -125,7 +125,7 @@ def test_files_outside_of_any_folder_are_those_of_me(plays, deployed, holdings):
 
 
 @pytest.mark.parametrize("typed", ["y", "Anna", ""])
-def test_a_removal_needs_the_name_and_shows_what_goes(
+def test_a_removal_shows_its_consequences_and_needs_the_typed_name(
     plays, deployed, holdings, at_terminal, typed
 ):
     events = deployed("me")
@@ -143,7 +143,7 @@ def test_a_removal_needs_the_name_and_shows_what_goes(
     assert "history/anna/a.zip" in holdings()
 
 
-def test_the_typed_name_removes(plays, deployed, at_terminal):
+def test_typing_the_listeners_name_confirms_a_removal(plays, deployed, at_terminal):
     deployed("me")
     at_terminal("anna")
 
@@ -152,7 +152,7 @@ def test_the_typed_name_removes(plays, deployed, at_terminal):
     assert result.stdout == "all that was stored of anna is deleted\n"
 
 
-def test_without_a_terminal_a_removal_needs_yes(plays, deployed):
+def test_without_a_terminal_a_removal_requires_option_yes(plays, deployed):
     events = deployed("me")
 
     result = plays("listener", "remove", "anna")
@@ -161,7 +161,7 @@ def test_without_a_terminal_a_removal_needs_yes(plays, deployed):
     assert "pass --yes to agree" in result.stderr
 
 
-def test_on_aws_a_deployed_listener_is_taken_out_first(plays, deployed):
+def test_on_aws_a_removal_asks_to_change_the_deployment_first(plays, deployed):
     events = deployed("me", "anna")
 
     result = plays("listener", "remove", "anna", "--yes")
@@ -194,7 +194,7 @@ def test_a_deployed_listener_cannot_be_added_again(plays, deployed):
     assert "anna is a listener already" in result.stderr
 
 
-def test_the_only_listener_stays(plays, deployed):
+def test_the_only_listener_cannot_be_removed(plays, deployed):
     deployed("me")
 
     result = plays("listener", "remove", "me", "--yes")
@@ -203,7 +203,9 @@ def test_the_only_listener_stays(plays, deployed):
     assert "me is the only listener: `plays listener add` another one first" in result.stderr
 
 
-def test_nothing_is_deleted_while_messages_wait(plays, target, deployed, holdings, monkeypatch):
+def test_a_removal_deletes_nothing_while_queues_hold_messages(
+    plays, target, deployed, holdings, monkeypatch
+):
     events = deployed("me")
     monkeypatch.setattr(listener_removal, "DRAIN_S", 0)
     monkeypatch.setattr(listener_removal, "PAUSE_S", 0)
@@ -217,7 +219,7 @@ def test_nothing_is_deleted_while_messages_wait(plays, target, deployed, holding
     assert "history/anna/a.zip" in holdings()
 
 
-def test_nothing_is_deleted_while_dead_letters_hold_plays(plays, target, deployed, holdings):
+def test_a_removal_deletes_nothing_while_there_are_dead_letters(plays, target, deployed, holdings):
     events = deployed("me")
     url = target.output("CollectedPlaysDlqUrl")
     target.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
@@ -249,7 +251,7 @@ def test_a_removal_that_stops_says_what_is_left(plays, deployed, answer, code, w
     assert stopped.stderr.endswith(f"plays: {why}the plays and the files and the login {AGAIN}")
 
 
-def test_another_removal_finishes_one_that_stopped(plays, target, deployed, holdings):
+def test_a_second_removal_finishes_one_that_stopped(plays, target, deployed, holdings):
     deployed("me", answers=[KeyboardInterrupt()])
     plays("listener", "remove", "anna", "--yes")
     deployed("me")
@@ -273,7 +275,9 @@ def test_a_removal_that_stops_names_only_what_is_left(plays, target, deployed, h
     assert result.stderr.endswith(f"; the files and the login {AGAIN}")
 
 
-def test_a_restart_that_fails_leaves_everything(plays, target, deployed, home, monkeypatch):
+def test_a_removal_deletes_nothing_if_the_local_cloud_fails_to_restart(
+    plays, target, deployed, home, monkeypatch
+):
     def fail(_home, _listeners):
         raise LocalCloudError("it ended")
 
@@ -297,7 +301,9 @@ def test_a_removed_listener_cannot_be_deployed_again_on_aws(plays, deployed):
     assert "`plays listener remove anna`" in result.stderr
 
 
-def test_a_message_between_two_queues_is_waited_for(plays, target, deployed, monkeypatch):
+def test_a_removal_notices_a_message_that_moves_between_two_queues(
+    plays, target, deployed, monkeypatch
+):
     events = deployed("me")
     url = target.output("CollectedPlaysQueueUrl")
     sqs = target.client("sqs")

@@ -91,7 +91,7 @@ def test_secrets_without_the_listener_prefix_are_ignored(target, log_in):
     assert list(Listeners(target).polling_states(NOW)) == ["me", "zoe"]
 
 
-def test_a_removed_listener_is_not_judged_but_named(plays, target, log_in):
+def test_the_status_lists_a_removed_listener_without_a_polling_state(plays, target, log_in):
     log_in("me")
     log_in("anna", authorized_at="2025-12-31T12:00:00Z")
     object.__setattr__(target, "removed", {"anna"})
@@ -223,7 +223,7 @@ def test_the_status_says_that_a_rate_limit_is_unknown(plays, break_app, log_in):
     assert found["block_unknown"]["zoe"] is None
 
 
-def test_clear_refusals_keeps_the_last_answers_time(
+def test_clear_refusals_keeps_the_time_of_spotifys_last_answer(
     target, log_in, rate_limit, know, polling_state
 ):
     log_in()
@@ -242,7 +242,7 @@ def test_clear_refusals_keeps_the_last_answers_time(
     assert found.answered_at == NOW
 
 
-def test_clear_refusals_writes_no_state_without_refusals(target, log_in, know):
+def test_clear_refusals_writes_nothing_for_listeners_without_refusals(target, log_in, know):
     log_in()
     target.client("secretsmanager").create_secret(Name=f"{LISTENER_SECRETS}zoe")
 

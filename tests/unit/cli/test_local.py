@@ -30,7 +30,7 @@ def test_reset_deletes_only_the_data_of_the_cloud(local, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_reset_without_a_terminal_needs_yes(local, tmp_path):
+def test_without_a_terminal_reset_requires_option_yes(local, tmp_path):
     (tmp_path / "s3").mkdir()
     (tmp_path / "s3" / "upload.zip").write_bytes(bytes(3_000_000))
 
@@ -50,7 +50,7 @@ def test_reset_shows_the_last_known_number_of_plays(local, tmp_path):
     assert "(4,820 plays at its last stop, 0 MB on disk)" in result.stderr
 
 
-def test_reset_deletes_the_remains_of_interrupted_writes(local, tmp_path):
+def test_reset_deletes_temporary_files_of_interrupted_writes(local, tmp_path):
     for name in ("memory.json.new", "cloud.json.new", "turn.json.new"):
         (tmp_path / name).write_text("{")
 
@@ -99,7 +99,7 @@ def test_up_with_json_requires_detach(local):
     assert "add --detach" in result.stderr
 
 
-def test_configuration_without_a_value_is_refused(local):
+def test_option_c_without_a_value_is_refused(local):
     result = local("up", "-c", "poll_minutes")
 
     assert result.exit_code == 1

@@ -37,5 +37,5 @@ def test_a_duration_is_shown_in_its_largest_fitting_unit(seconds, shown):
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(0, "just now"), (59, "just now"), (60, "60 s ago"), (300, "5 min ago")]
 )
-def test_less_than_a_minute_ago_is_just_now(seconds, shown):
+def test_an_age_of_less_than_a_minute_is_shown_as_just_now(seconds, shown):
     assert ago(NOON - timedelta(seconds=seconds), NOON) == shown

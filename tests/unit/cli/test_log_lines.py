@@ -40,7 +40,7 @@ def read(*lines):
     return list(function_lines("loader", ((STORED, text) for text in texts)))
 
 
-def test_a_line_of_powertools_has_its_own_time_and_only_its_facts():
+def test_a_powertools_line_keeps_its_timestamp_and_drops_standard_fields():
     (line,) = read(LOADED)
 
     assert line.at == datetime(2026, 11, 30, 11, 59, 57, 600_000, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_a_traceback_of_the_local_cloud_is_one_failure_named_by_its_last_line():
     assert lines[0].exception.startswith("Traceback (most recent call last):\n  File ")
 
 
-def test_each_line_names_its_invocation():
+def test_each_line_has_the_request_id_of_its_invocation():
     lines = read(
         "INIT_START Runtime Version: python:3.14",
         "START RequestId: r1 Version: $LATEST",
@@ -99,7 +99,7 @@ def test_a_traceback_at_the_end_of_a_stream_is_read():
     assert (line.message, line.is_failure) == ("ValueError: no", True)
 
 
-def test_a_timeout_is_a_failure_on_both_targets():
+def test_a_timeout_is_a_failure_on_aws_and_in_the_local_cloud():
     on_aws, local = read(TIMEOUT, "Task timed out after 5.00 seconds")
 
     assert (on_aws.message, on_aws.facts) == (
@@ -114,18 +114,18 @@ def test_a_timeout_is_a_failure_on_both_targets():
     [METRIC, SUCCESS, "START RequestId: a3", "END RequestId: a3", "REPORT RequestId: a3", " "],
     ids=["metric", "success", "start", "end", "report", "empty"],
 )
-def test_metrics_and_frames_are_left_out(frame):
+def test_metrics_and_start_end_and_report_lines_are_left_out(frame):
     assert read(frame) == []
 
 
 @pytest.mark.parametrize("text", ["hello", "[1]", "3"])
-def test_other_text_stays_as_it_is(text):
+def test_other_text_becomes_an_info_line_with_the_same_text(text):
     (line,) = read(text)
 
     assert (line.at, line.level, line.message) == (STORED, "INFO", text)
 
 
-def test_details_belong_to_the_line_of_postgres_before_them():
+def test_detail_lines_of_postgres_are_joined_to_the_line_before_them():
     lines = list(
         postgres_lines(
             [

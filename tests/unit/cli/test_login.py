@@ -175,7 +175,7 @@ def test_a_login_with_wrong_options_changes_nothing(setup, switches, words, type
     assert (switches, setup.person.urls, setup.spotify.requests) == ([], [], [])
 
 
-def test_the_local_cloud_switches_only_after_the_code_exchange(setup, switches):
+def test_the_switch_to_the_real_spotify_follows_the_code_exchange(setup, switches):
     result = setup.login("--start-over", "--client-id", APP)
 
     assert result.exit_code == 0, result.stderr
@@ -203,7 +203,9 @@ def test_without_consent_no_login_is_stored(setup, switches, does, code, line):
     assert (switches, setup.spotify.requests, setup.stored) == ([], [], BEFORE)
 
 
-def test_ctrl_c_during_the_switch_loses_no_login(setup, switches, ctrl_c, monkeypatch):
+def test_ctrl_c_during_the_switch_to_the_real_spotify_stores_the_login(
+    setup, switches, ctrl_c, monkeypatch
+):
     monkeypatch.setattr(
         cloud, "turn_to_real_spotify", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
     )
@@ -217,7 +219,7 @@ def test_ctrl_c_during_the_switch_loses_no_login(setup, switches, ctrl_c, monkey
 
 
 @pytest.mark.parametrize("stops", [True, False])
-def test_a_failed_switch_reports_that_no_login_was_stored(setup, switches, monkeypatch, stops):
+def test_a_failed_switch_to_the_real_spotify_stores_no_login(setup, switches, monkeypatch, stops):
     def fail(*_, **__):
         if stops:
             os.kill(os.getpid(), signal.SIGINT)
@@ -457,7 +459,7 @@ def test_a_refused_login_replaces_another_refused_one(returning, target, refused
     assert returning.stored["refresh_token"] == kept
 
 
-def test_an_earlier_login_with_unreadable_state_is_kept(returning, target):
+def test_a_refused_login_does_not_replace_one_with_unreadable_state(returning, target):
     target.client("dynamodb").put_item(
         TableName=LISTENER_STATES, Item={"listener": {"S": "me"}, "state": {"S": "broken"}}
     )
@@ -549,7 +551,7 @@ def test_a_login_is_stored_after_ctrl_c_during_the_test(returning, failing):
     assert returning.stored["refresh_token"] == GRANT
 
 
-def test_an_earlier_login_is_kept_if_dynamodb_fails(returning, failing):
+def test_a_refused_login_does_not_replace_another_if_dynamodb_fails(returning, failing):
     returning.spotify.pages = [failing(NOT_REGISTERED, "GetItem", AWS_FAILS)]
 
     result = returning.login()
@@ -594,7 +596,7 @@ def apps(aws):
     return SpotifyApps(aws.client("dynamodb"), SPOTIFY_APPS)
 
 
-def test_a_rate_limit_of_the_poll_is_stored(returning, apps):
+def test_a_rate_limit_of_the_test_poll_is_stored(returning, apps):
     returning.spotify.pages = [Reply(b"Too many requests", 429, {"Retry-After": "52531"})]
     now = datetime.now(UTC)
 
@@ -651,7 +653,9 @@ def test_a_successful_poll_clears_an_expired_rate_limit(returning, apps):
     assert apps.load(KNOWN_APP).refusals == 0
 
 
-def test_an_unreadable_rate_limit_is_refused_before_the_consent_page(returning, apps, aws):
+def test_a_login_fails_before_the_consent_page_if_the_rate_limit_is_unreadable(
+    returning, apps, aws
+):
     apps.throttle(KNOWN_APP, 1, datetime.now(UTC))
     aws.client("dynamodb").update_item(
         TableName=SPOTIFY_APPS,
@@ -707,14 +711,14 @@ def test_no_secret_reaches_terminal_or_log(returning, capfd, caplog, answers):
     assert [secret for secret in (*SECRETS, verifier) if secret in f"{shown} {logged}"] == []
 
 
-def test_a_secret_cannot_be_an_argument(setup):
+def test_no_option_takes_the_client_secret_as_an_argument(setup):
     result = setup.login("--client-secret", "app-secret")
 
     assert result.exit_code == 2
     assert "No such option" in result.stderr
 
 
-def test_help_names_the_redirect_uri_and_the_expiry(plays):
+def test_help_names_the_redirect_uri_and_when_a_login_expires(plays):
     shown = " ".join(plays("login", "--help").stdout.split())
 
     assert "http://127.0.0.1:8765/callback" in shown

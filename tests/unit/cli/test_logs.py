@@ -80,7 +80,7 @@ def messages(result):
     return [line["message"] for line in json.loads(result.stdout)["lines"]]
 
 
-def test_the_lines_of_all_functions_are_in_the_order_of_their_times(write, logs):
+def test_the_lines_of_all_functions_are_sorted_by_time(write, logs):
     write(LOADER, "INFO", "third", at=NOW)
     write(COLLECTOR, "INFO", "second", at=NOW - timedelta(minutes=1))
     write(LOADER, "INFO", "first", at=NOW - timedelta(minutes=2))
@@ -98,7 +98,7 @@ def test_a_line_for_people_has_local_time_log_level_and_facts(write, logs):
     assert line == f"{at}  loader     ERROR    batch was refused  {facts}"
 
 
-def test_a_line_that_is_stored_late_is_shown_at_its_time(aws, logs):
+def test_a_line_that_is_stored_late_is_sorted_by_its_own_timestamp(aws, logs):
     # MiniStack stores the lines of an invocation at its end.
     client, stream = aws.client("logs"), {"logGroupName": LOADER, "logStreamName": "1"}
     client.create_log_group(logGroupName=LOADER)
@@ -142,21 +142,21 @@ def test_lines_are_shown_before_a_log_is_read_to_its_end():
     assert [line.log for line in islice(lines, 4)] == ["collector", "loader"] * 2
 
 
-def test_one_function_is_chosen_by_its_name(write, logs):
+def test_a_function_name_selects_the_log_of_this_function(write, logs):
     write(LOADER, "INFO", "loaded")
     write(COLLECTOR, "INFO", "polled")
 
     assert messages(logs("collector", "--json")) == ["polled"]
 
 
-def test_only_what_failed_is_shown_with_errors(write, logs):
+def test_option_errors_shows_only_failures(write, logs):
     write(LOADER, "INFO", "loaded")
     write(LOADER, "ERROR", "batch was refused")
 
     assert messages(logs("--errors", "--json")) == ["batch was refused"]
 
 
-def test_older_lines_need_since(write, logs):
+def test_lines_older_than_an_hour_are_shown_only_with_option_since(write, logs):
     write(LOADER, "INFO", "old", at=NOW - timedelta(hours=3))
     write(COLLECTOR, "INFO", "new")
 
@@ -164,21 +164,21 @@ def test_older_lines_need_since(write, logs):
     assert messages(logs("--since", "4h", "--json")) == ["old", "new"]
 
 
-def test_no_line_is_said_so_and_is_no_error(logs):
+def test_if_there_are_no_lines_a_note_says_so_and_the_exit_code_is_0(logs):
     result = logs("--errors", "--since", "10m")
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "no errors in the last 10m: --since looks back further\n"
 
 
-def test_the_local_postgres_is_among_the_logs(write, logs, local):
+def test_the_log_of_the_local_postgres_is_shown(write, logs, local):
     write(LOADER, "INFO", "loaded", at=NOW - timedelta(minutes=1))
 
     assert messages(logs("--json", state=local)) == ["loaded", "no room"]
     assert messages(logs("postgres", "--json", state=local)) == ["no room"]
 
 
-def test_the_log_of_postgres_on_aws_is_on_its_host(logs):
+def test_on_aws_the_error_says_where_the_log_of_postgres_is(logs):
     result = logs("postgres")
 
     assert result.exit_code == 1
@@ -200,7 +200,7 @@ def test_an_invalid_age_is_refused(logs, age):
     assert "is not an age" in result.stderr
 
 
-def test_new_lines_are_followed_until_ctrl_c_and_shown_once(write, logs, monkeypatch, ctrl_c):
+def test_option_follow_shows_each_new_line_once_until_ctrl_c(write, logs, monkeypatch, ctrl_c):
     looks: list[int] = []
 
     def sleep(_):

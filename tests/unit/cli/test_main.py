@@ -187,7 +187,7 @@ def test_an_unusable_home_directory_is_a_one_line_error(tmp_path, monkeypatch, c
     assert result.stderr.endswith(" cannot be used: Not a directory\n")
 
 
-def test_a_closed_pipe_ends_silently():
+def test_a_closed_stdout_ends_the_command_without_a_message():
     result = run(BrokenPipeError(errno.EPIPE, "Broken pipe"))
 
     assert (result.exit_code, result.stderr) == (1, "")

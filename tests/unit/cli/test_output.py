@@ -111,7 +111,7 @@ def finished(begin, **task):
         pytest.param(count_progress, {"completed": 7, "total": None}, "7 0:00:00", id="no total"),
     ],
 )
-def test_what_is_unknown_is_not_shown(narrow, capsys, begin, task, numbers):
+def test_a_progress_bar_omits_an_unknown_speed_or_total(narrow, capsys, begin, task, numbers):
     finished(begin, **task)
 
     shown = capsys.readouterr().err
@@ -120,7 +120,7 @@ def test_what_is_unknown_is_not_shown(narrow, capsys, begin, task, numbers):
 
 
 @pytest.mark.parametrize("begin", [byte_progress, count_progress])
-def test_there_is_no_bar_for_nothing(narrow, capsys, begin):
+def test_a_progress_bar_with_a_total_of_0_is_not_shown(narrow, capsys, begin):
     finished(begin, total=0)
 
     assert capsys.readouterr().err.strip() == ""

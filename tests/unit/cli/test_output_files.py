@@ -22,7 +22,7 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path):
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, CommandError])
-def test_an_interrupted_write_leaves_no_file_and_keeps_the_old_one(tmp_path, fault):
+def test_an_interrupted_write_keeps_the_old_file_and_deletes_the_temporary_one(tmp_path, fault):
     path = tmp_path / "plays.csv"
     path.write_text("before")
 
@@ -33,7 +33,7 @@ def test_an_interrupted_write_leaves_no_file_and_keeps_the_old_one(tmp_path, fau
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_existing_file_is_replaced_only_by_force(tmp_path):
+def test_an_existing_file_is_replaced_only_with_option_force(tmp_path):
     path = tmp_path / "plays.csv"
     path.write_text("before")
 

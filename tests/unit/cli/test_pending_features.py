@@ -13,7 +13,7 @@ def test_without_pending_tracks_the_counts_are_0(target):
     assert pending_features(target) == PendingFeatures(tracks=0, unknown_to_sources=0, due_at=None)
 
 
-def test_only_tracks_with_misses_count_as_unknown_to_sources(target):
+def test_tracks_that_no_source_knew_are_counted_apart_from_failed_ones(target):
     wait_for_features(target, 1, 0, NOON.replace(hour=14))
     wait_for_features(target, 2, 0, NOON.replace(hour=13))
     wait_for_features(target, 3, 1, NOON)
@@ -29,7 +29,7 @@ def test_pending_tracks_include_those_not_due_yet(target):
     assert pending_tracks(target) == [f"spotify:track:{number:022}" for number in (2, 1)]
 
 
-def test_failed_tracks_are_those_without_a_miss_up_to_a_limit(target):
+def test_failed_tracks_returns_tracks_whose_source_failed_up_to_a_limit(target):
     wait_for_features(target, 1, 0, NOON)
     wait_for_features(target, 2, 0, NOON.replace(hour=13))
     wait_for_features(target, 3, 1, NOON)

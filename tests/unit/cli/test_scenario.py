@@ -73,7 +73,7 @@ def playing(url):
     return requests.get(f"{url}/_control/scenario", timeout=5).json()["name"]
 
 
-def test_a_scenario_is_switched_on_at_its_simulator(local_cloud, simulated):
+def test_a_scenario_is_switched_on_only_in_the_simulator_that_has_it(local_cloud, simulated):
     result = scenario("reccobeats-down")
 
     assert (result.exit_code, result.stdout) == (0, "ReccoBeats: reccobeats-down\n")
@@ -89,7 +89,7 @@ def test_scenario_names_do_not_wrap_in_80_columns(local_cloud, monkeypatch):
     assert {*SPOTIFY, *RECCOBEATS} - shown == set()
 
 
-def test_the_output_shows_parameters_and_end_of_a_scenario(local_cloud):
+def test_the_output_shows_parameters_and_end_time_of_a_scenario(local_cloud):
     result = scenario("rate-limited", "for_s=60", "--json")
     shown = scenario("rate-limited", "retry_after_s=60", "times=2", "for_s=60")
 
@@ -110,7 +110,9 @@ def test_option_also_keeps_other_scenarios_on(local_cloud):
     assert result.stdout == "Spotify: old-app popularity=1 several_tracks=1, unavailable\n"
 
 
-def test_normal_resets_every_simulator_and_clears_refusals(local_cloud, simulated, clearings):
+def test_scenario_normal_resets_every_simulator_and_clears_refusals(
+    local_cloud, simulated, clearings
+):
     scenario("reccobeats-down")
     scenario("unavailable")
     assert clearings == []

@@ -120,7 +120,7 @@ def test_a_simulated_poll_after_an_upload_is_refused(plays, cloud, export):
     [(True, "anna", []), (False, "me", []), (True, "me", ["--yes"])],
     ids=["plays of another listener", "the real Spotify", "--yes"],
 )
-def test_a_confirmed_or_unmixed_poll_needs_no_confirmation(
+def test_a_poll_with_option_yes_or_that_mixes_no_plays_is_not_refused(
     plays, cloud, export, *, simulated, listener, words
 ):
     plays("upload", export, "--listener", listener)
@@ -129,7 +129,7 @@ def test_a_confirmed_or_unmixed_poll_needs_no_confirmation(
     assert MIXES not in invoked(cloud, *words)
 
 
-def test_a_poll_into_mixed_plays_needs_no_confirmation(plays, cloud, export):
+def test_a_poll_is_not_refused_if_plays_are_mixed_already(plays, cloud, export):
     polled()
     plays("upload", export, "--yes")
 
@@ -143,7 +143,9 @@ def test_a_simulated_poll_after_local_up_empty_is_refused(cloud, home):
     assert Memory.load(home).simulated == set()
 
 
-def test_a_confirmed_simulated_poll_is_remembered_after_a_switch(plays, cloud, home, export):
+def test_after_a_switch_to_the_real_spotify_an_upload_warns_of_simulated_plays(
+    plays, cloud, home, export
+):
     Memory(empty=True).save(home)
     invoked(cloud, "--yes")
     cloud.state.simulated = False

@@ -59,9 +59,7 @@ def prepared(*targets, simulated=False, start_over=False):
 
 
 @pytest.mark.parametrize("start_over", [False, True])
-def test_a_cloud_without_simulated_plays_switches_and_keeps_its_data(
-    simulated, real, switches, start_over
-):
+def test_without_simulated_plays_the_switch_keeps_all_data(simulated, real, switches, start_over):
     assert prepared(simulated, real, start_over=start_over) is real
     assert switches == [False]
 
@@ -81,14 +79,14 @@ def test_simulated_plays_prevent_a_switch_without_start_over(simulated, polled, 
     assert switches == []
 
 
-def test_plays_simulated_after_the_check_are_not_deleted(simulated, polled, switches):
+def test_simulated_plays_that_arrive_after_the_check_are_not_deleted(simulated, polled, switches):
     with pytest.raises(CommandError, match="must not be mixed"):
         switch_to_real_spotify(a_context(lambda: simulated), start_over=False)
 
     assert switches == []
 
 
-def test_without_a_simulator_no_simulated_login_is_advised(real, polled, switches):
+def test_option_simulated_is_not_advised_if_no_simulator_is_polled(real, polled, switches):
     with pytest.raises(CommandError, match="must not be mixed") as raised:
         prepared(real)
 
@@ -96,7 +94,7 @@ def test_without_a_simulator_no_simulated_login_is_advised(real, polled, switche
     assert "--simulated" not in str(raised.value)
 
 
-def test_a_simulated_login_does_not_switch(simulated, polled, switches):
+def test_a_simulated_login_does_not_switch_to_the_real_spotify(simulated, polled, switches):
     assert prepared(simulated, simulated=True) is simulated
     assert switches == []
 
@@ -130,7 +128,7 @@ def test_options_simulated_and_start_over_exclude_each_other(simulated, switches
     assert switches == []
 
 
-def test_a_target_that_polls_the_real_spotify_does_not_switch(target, real, switches):
+def test_a_target_that_polls_the_real_spotify_is_not_switched(target, real, switches):
     assert [prepared(target), prepared(real)] == [target, real]
     assert switches == []
 

@@ -87,7 +87,9 @@ def test_dashboard_url_is_the_local_clouds_page(plays, target, monkeypatch, tmp_
 
 
 @pytest.mark.parametrize(("state", "expected"), [("ENABLED", True), ("DISABLED", False)])
-def test_only_an_enabled_schedule_of_the_collector_polls(plays, target, state, expected):
+def test_polls_are_scheduled_only_if_the_collectors_schedule_is_enabled(
+    plays, target, state, expected
+):
     scheduler = target.client("scheduler")
     scheduler.create_schedule_group(Name="spotify-pipeline")
     for function, its_state in (("collector", state), ("healer", "ENABLED")):
@@ -153,7 +155,7 @@ def test_option_watch_goes_on_after_a_failure(target, monkeypatch, options):
     assert result.stdout.count('{"error":') == (2 if "--json" in options else 0)
 
 
-def test_option_watch_stays_with_the_cloud_it_has_seen(plays, target, monkeypatch):
+def test_option_watch_keeps_the_target_that_it_found_first(plays, target, monkeypatch):
     targets = iter([target])
     monkeypatch.setattr("cli.commands.status.target_of", lambda _: next(targets))
     pauses = iter([None, KeyboardInterrupt()])
@@ -265,7 +267,7 @@ def test_coverage_percentages_are_rounded_down(capsys, share, shown):
     assert f"150 days left {shown} 50 %" in figures(capsys, coverage=coverage)
 
 
-def test_time_outside_polls_uploads_and_gaps_is_not_watched(capsys):
+def test_time_that_no_poll_upload_or_gap_covers_is_shown_as_not_watched(capsys):
     # A full day without a poll, a day with a gap of six hours, and noon of today.
     days = [(date(2026, 6, 29), 0, 0), (date(2026, 6, 30), 0.5, 6 * 3_600), (NOW.date(), 0.5, 0)]
     by_day = tuple(

@@ -50,7 +50,7 @@ def a_local_target(aws, **changes):
 
 
 @pytest.mark.parametrize("url", ["postgresql://report_reader:p@127.0.0.1:1/spotify", None])
-def test_a_local_cloud_has_the_report_url_of_its_state(aws, url):
+def test_the_report_url_of_a_local_cloud_comes_from_its_state(aws, url):
     assert a_local_target(aws, report_url=url).report_url == url
 
 
@@ -68,12 +68,12 @@ def test_target_local_requires_a_running_local_cloud(tmp_path):
         choose("local", "Mine", None, tmp_path)
 
 
-def test_a_local_cloud_that_is_starting_is_the_target(tmp_path):
+def test_while_a_local_cloud_starts_the_error_says_to_try_again(tmp_path):
     with held(tmp_path / SUPERVISOR), pytest.raises(LocalCloudError, match="try again"):
         choose(None, "Mine", None, tmp_path)
 
 
-def test_a_forwarded_port_is_for_aws_only(tmp_path):
+def test_option_database_host_is_refused_for_a_local_cloud(tmp_path):
     a_cloud_state().save(tmp_path)
 
     with (
@@ -116,7 +116,7 @@ def test_a_frozen_local_cloud_is_noticed_within_a_minute_but_a_poll_may_take_lon
     assert target.client("lambda").meta.config.read_timeout == 900
 
 
-def test_a_missing_output_says_how_to_deploy_it(target):
+def test_a_missing_stack_output_says_to_deploy_this_release(target):
     with pytest.raises(CommandError, match="has no output Novelty: deploy this release"):
         target.output("Novelty")
 

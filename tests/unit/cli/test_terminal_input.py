@@ -33,7 +33,7 @@ def test_the_last_line_needs_no_line_break(pipe):
     assert not typed.is_open
 
 
-def test_lines_read_ahead_are_kept(pipe):
+def test_lines_that_arrive_in_one_read_are_kept_for_later(pipe):
     typed, writing = pipe
     writing.write(b"id\nhttp://127.0.0.1\n")
 

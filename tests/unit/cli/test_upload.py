@@ -237,7 +237,7 @@ def test_the_summary_adds_up_the_rows_of_all_files():
     assert summary.quarantined == {"no time": 2}
 
 
-def test_rows_that_add_up_are_reconciled():
+def test_an_upload_whose_rows_add_up_succeeds():
     summary = summarize("me", [an_upload(a_report())])
 
     require_success(summary)
@@ -314,12 +314,12 @@ def test_an_upload_fails_if_nothing_in_it_can_be_read(changes, reason):
         pytest.param({}, r"no play of a track is in a\.zip$", id="no rows"),
     ],
 )
-def test_an_upload_without_plays_fails(counts, why):
+def test_an_upload_without_a_play_of_a_track_fails(counts, why):
     with pytest.raises(CommandError, match=why):
         require_success(summarize("me", [an_upload(a_report(**NO_ROWS | counts))]))
 
 
-def test_a_file_of_podcasts_beside_one_with_plays_is_no_fault():
+def test_a_file_of_podcasts_does_not_fail_an_upload_with_plays():
     podcasts = a_report(**NO_ROWS | {"rows_in": 2, "skipped": {"podcast": 2}})
 
     require_success(summarize("me", [an_upload(podcasts), an_upload(a_report(), file="b.zip")]))
@@ -333,7 +333,7 @@ def test_every_file_that_fails_is_named():
         require_success(summarize("me", files))
 
 
-def test_with_several_files_each_remark_names_its_file(capsys):
+def test_with_several_files_each_line_of_the_summary_names_its_file(capsys):
     show_summary(
         summarize("me", [an_upload(a_report(unusual_ids=1)), an_upload(a_report(), file="x/b.zip")])
     )
@@ -343,7 +343,7 @@ def test_with_several_files_each_remark_names_its_file(capsys):
     assert [line.partition("plays with")[0] for line in remarks] == ["a.zip: ", ""]
 
 
-def test_one_bad_file_does_not_fail_the_upload(capsys):
+def test_one_unreadable_file_in_a_zip_does_not_fail_the_upload(capsys):
     summary = summarize("me", [an_upload(a_report(problems=(TRUNCATED,)))])
 
     require_success(summary)
@@ -362,19 +362,19 @@ def test_the_summary_accounts_for_every_row(capsys):
     assert ["read", "1,234"] in lines
 
 
-def test_the_summary_counts_unusual_ids(capsys):
+def test_the_summary_counts_track_ids_that_are_not_22_letters_and_digits(capsys):
     show_summary(summarize("me", [an_upload(a_report(unusual_ids=1_234)), an_upload(a_report())]))
 
     assert capsys.readouterr().out.count("unusual track id") == 1
 
 
-def test_without_any_report_nothing_is_printed(capsys):
+def test_without_any_upload_report_no_summary_is_printed(capsys):
     show_summary(summarize("me", [an_upload(), an_upload(file="b.zip")]))
 
     assert capsys.readouterr().out == ""
 
 
-def test_the_summary_is_shown_even_if_a_report_is_missing(capsys):
+def test_the_summary_is_shown_even_if_one_upload_has_no_report(capsys):
     show_summary(summarize("me", [an_upload(a_report()), an_upload(file="b.zip")]))
 
     assert "quarantined: no time" in capsys.readouterr().out

@@ -24,7 +24,7 @@ def folder(tmp_path):
     return tmp_path / "mine"
 
 
-def test_the_histories_of_a_folder_are_sent_and_the_rest_is_named(plays, folder):
+def test_upload_sends_the_histories_in_a_folder_and_names_other_files(plays, folder):
     (folder / "broken.zip").unlink()
 
     result = plays("upload", str(folder), "--json")
@@ -51,7 +51,7 @@ def test_a_damaged_zip_in_a_folder_fails_after_the_others_are_sent(plays, folder
     assert sent == [f"history/me/{AUDIO}", "history/me/my_spotify_data.zip"]
 
 
-def test_json_names_what_was_left_out(plays, folder):
+def test_json_lists_the_files_that_were_not_uploaded(plays, folder):
     result = json.loads(plays("upload", str(folder), "--json").stdout)
 
     names = [each["file"].rpartition("/")[2] for each in result["left_out"]]
@@ -67,7 +67,7 @@ def test_a_folder_without_history_is_refused(plays, tmp_path):
     assert result.stderr.startswith(f"plays: there is no streaming history in {tmp_path}: pass")
 
 
-def test_of_very_many_files_only_the_first_are_named(plays, folder):
+def test_only_the_first_files_that_were_not_uploaded_are_named(plays, folder):
     for number in range(NOTED):
         (folder / f"{number}.txt").touch()
 

@@ -87,7 +87,7 @@ def test_each_upload_has_its_listener_file_and_state(archived, known, uploads):
     }
 
 
-def test_each_problem_has_its_reason(archived, known, uploads):
+def test_each_upload_with_a_problem_has_a_state_and_the_reason(archived, known, uploads):
     damaged = [{"file": "broken.zip", "reason": "a damaged zip"}]
     known(archived("history/me/broken.zip"), rows_in=0, problems=damaged)
     known(archived("history/me/account.zip"), skipped={ACCOUNT_DATA: 9})
@@ -104,14 +104,14 @@ def test_each_problem_has_its_reason(archived, known, uploads):
     }
 
 
-def test_what_is_no_history_is_listed_but_folders_are_not(archived, uploads):
+def test_files_that_are_no_history_are_listed_but_folder_markers_are_not(archived, uploads):
     archived("history/me/")
     archived("history/me/notes.txt")
 
     assert [each["file"] for each in uploads()] == ["notes.txt"]
 
 
-def test_an_upload_whose_file_is_gone_is_still_listed(known, uploads):
+def test_an_upload_whose_file_was_deleted_is_still_listed(known, uploads):
     known("history/anna/gone.zip?versionId=1", 7, 7, changed_at=OLD)
 
     (shown,) = uploads()
@@ -120,7 +120,7 @@ def test_an_upload_whose_file_is_gone_is_still_listed(known, uploads):
     assert (shown["uploaded_at"], shown["state"]) == ("2026-07-01T12:00:00.000Z", "loaded")
 
 
-def test_numbers_count_from_the_oldest_and_the_newest_comes_first(known, uploads):
+def test_uploads_are_numbered_from_the_oldest_and_listed_from_the_newest(known, uploads):
     for hour, name in ((3, "c"), (1, "a"), (2, "b")):
         known(f"history/me/{name}.zip?versionId=1", changed_at=NOW + timedelta(hours=hour))
 
@@ -152,7 +152,7 @@ def send(target):
 
 
 @pytest.mark.usefixtures("quiet")
-def test_an_upload_that_no_queue_holds_is_stuck(uploads):
+def test_an_incomplete_upload_without_messages_in_any_queue_is_stuck(uploads):
     (shown,) = uploads()
 
     assert shown["state"] == "stuck"
@@ -176,14 +176,14 @@ def test_an_upload_is_not_stuck_while_messages_wait(uploads, send):
     assert [each["state"] for each in uploads()] == ["loading"]
 
 
-def test_an_upload_of_a_moment_ago_is_not_stuck(known, uploads):
+def test_an_upload_that_loaded_plays_a_moment_ago_is_not_stuck(known, uploads):
     known("history/me/a.zip?versionId=1", 3, 7, is_complete=False)
 
     assert [each["state"] for each in uploads()] == ["loading"]
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "120"])
-def test_the_list_shows_the_result_and_below_it_the_reasons(
+def test_the_list_shows_the_reasons_below_the_table_of_uploads(
     plays, archived, known, monkeypatch, columns
 ):
     monkeypatch.setenv("COLUMNS", columns)
@@ -196,7 +196,7 @@ def test_the_list_shows_the_result_and_below_it_the_reasons(
     assert max(map(len, shown.splitlines())) <= int(columns)
 
 
-def test_older_uploads_are_shown_on_request(plays, known):
+def test_uploads_before_the_newest_20_are_shown_only_with_option_all(plays, known):
     for number in range(22):
         known(f"history/me/{number}.zip?versionId=1", 7, 7)
 
@@ -221,7 +221,7 @@ def test_an_option_before_the_subcommand_is_refused(plays, option):
     assert "put options after the command: `plays uploads show NUMBER --json`" in result.stderr
 
 
-def test_without_postgres_the_list_says_so(target, plays, monkeypatch):
+def test_without_postgres_the_list_fails_with_the_reason(target, plays, monkeypatch):
     monkeypatch.setattr(KnowingTarget, "database", KnownTarget.database)
 
     result = plays("uploads")
@@ -250,7 +250,7 @@ def trouble(target):
 
 
 @pytest.mark.usefixtures("failed")
-def test_a_dismissed_upload_is_listed_but_no_problem(plays, trouble):
+def test_a_dismissed_upload_is_listed_but_not_counted_as_a_problem(plays, trouble):
     assert "`plays uploads dismiss 1`" in plays("uploads", "show", "1").stdout
 
     result = plays("uploads", "dismiss", "1")
@@ -264,7 +264,9 @@ def test_a_dismissed_upload_is_listed_but_no_problem(plays, trouble):
     assert "a damaged zip" not in plays("uploads").stdout
 
 
-def test_only_the_dismissed_version_of_a_file_is_dismissed(plays, archived, known, trouble):
+def test_dismissing_one_version_of_a_file_keeps_problems_of_the_other(
+    plays, archived, known, trouble
+):
     for _ in range(2):
         known(archived("history/me/broken.zip"), problems=[{"file": "broken.zip", "reason": "no"}])
 
@@ -273,7 +275,7 @@ def test_only_the_dismissed_version_of_a_file_is_dismissed(plays, archived, know
     assert trouble().newest_problem.number == 2
 
 
-def test_an_upload_that_is_well_cannot_be_dismissed(plays, archived, known):
+def test_an_upload_without_a_problem_cannot_be_dismissed(plays, archived, known):
     known(archived("history/me/whole.zip"), 7, 7)
 
     result = plays("uploads", "dismiss", "1")
@@ -283,13 +285,13 @@ def test_an_upload_that_is_well_cannot_be_dismissed(plays, archived, known):
 
 
 @pytest.mark.usefixtures("quiet")
-def test_a_stuck_upload_whose_file_was_deleted_is_no_problem(uploads, trouble):
+def test_a_stuck_upload_whose_file_was_deleted_is_not_counted_as_a_problem(uploads, trouble):
     assert [(each["state"], each["dismissed"]) for each in uploads()] == [("stuck", True)]
     assert trouble().newest_problem is None
 
 
 @pytest.mark.usefixtures("failed")
-def test_the_upload_of_a_removed_listener_is_no_problem(trouble):
+def test_an_upload_of_a_removed_listener_is_not_counted_as_a_problem(trouble):
     assert trouble(removed=["anna"]).failed == 1
     assert trouble(removed=["me"]).failed == 0
 
@@ -311,7 +313,7 @@ def an_entry(number, state, *, file="a.zip", age=timedelta(), unread_files=0):
     )
 
 
-def test_the_newest_problem_is_named():
+def test_the_newest_upload_with_a_problem_is_named_with_its_reason():
     found = find_trouble(
         [
             an_entry(1, "stuck"),
@@ -327,7 +329,7 @@ def test_the_newest_problem_is_named():
 
 
 @pytest.mark.parametrize("state", ["waiting", "loaded", "partly loaded"])
-def test_a_later_upload_of_the_file_ends_the_problem(state):
+def test_a_later_upload_of_the_same_file_clears_its_problem(state):
     found = find_trouble([an_entry(1, "stuck"), an_entry(2, state)], NOW)
 
     assert (found.stuck, found.newest_problem) == (0, None)
@@ -341,7 +343,7 @@ def test_an_upload_with_a_file_that_could_not_be_read_is_a_problem():
     assert found.newest_problem.state == "partly loaded"
 
 
-def test_a_failure_is_a_problem_for_a_week_and_a_stuck_upload_for_ever():
+def test_a_failed_upload_is_a_problem_for_a_week_and_a_stuck_one_for_ever():
     month = timedelta(days=30)
     found = find_trouble(
         [an_entry(1, "failed", age=month), an_entry(2, "stuck", file="b.zip", age=month)], NOW

@@ -81,7 +81,7 @@ def waiting(due_at):
         *("features due", "features failing", "simulated gap", "AWS", "enough space"),
     ],
 )
-def test_a_status_that_needs_no_person_is_ok(changes):
+def test_the_verdict_is_ok_if_no_person_needs_to_act(changes):
     assert judge(a_status(**changes), NOW).model_dump() == {"verdict": "ok", "problems": ()}
 
 
@@ -257,7 +257,7 @@ def test_each_problem_has_severity_message_and_next_command(changes, severity, m
     assert judgement.verdict == severity
 
 
-def test_a_rate_limited_or_refused_listener_is_one_problem():
+def test_a_rate_limit_or_a_refused_login_is_reported_as_one_problem():
     status = a_status(answered_at={"me": LONG_AGO}, blocked_until={"me": NOW + HOUR})
     refused = a_status(answered_at={"me": LONG_AGO}, needs_login_since={"me": LONG_AGO})
 
@@ -273,7 +273,7 @@ def test_a_rate_limited_or_refused_listener_is_one_problem():
     ],
     ids=["refused", "forbidden", "rate limit"],
 )
-def test_a_refusal_of_the_simulator_ends_with_its_scenario(changes):
+def test_after_a_refusal_by_the_simulator_the_next_step_is_scenario_normal(changes):
     (problem,) = judge(a_status(simulated=True, **changes), NOW).problems
 
     assert problem.next == "plays local scenario normal"

@@ -38,7 +38,9 @@ def test_a_collected_batch_is_published_with_features(enrich, published):
     ]
 
 
-def test_no_features_are_requested_for_a_track_with_an_unusual_id(enrich, published, reccobeats):
+def test_no_features_are_requested_for_a_track_id_that_is_not_22_base_62_digits(
+    enrich, published, reccobeats
+):
     odd = a_play("Boats").model_copy(update={"track_uri": "spotify:track:null"})
 
     failed = enrich(a_batch(odd, a_play("Coats")))
@@ -97,7 +99,7 @@ def test_without_the_cache_plays_are_published_but_the_message_is_retried(
     assert reccobeats.calls == []
 
 
-def test_a_message_that_fails_twice_is_reported_once(enrich, environment, dynamodb):
+def test_a_message_that_fails_at_cache_and_queue_is_reported_once(enrich, environment, dynamodb):
     dynamodb.delete_table(TableName=TABLE)
     boto3.client("sqs").delete_queue(QueueUrl=environment)
 
@@ -115,7 +117,7 @@ def test_without_remaining_time_plays_are_published_without_features(enrich, pub
 
 
 @pytest.mark.parametrize(("left_s", "asking_s"), [(3, 2), (30, 20), (120, 20), (900, 20)])
-def test_feature_sources_get_two_thirds_of_the_time_up_to_20_s(left_s, asking_s):
+def test_feature_sources_get_two_thirds_of_the_remaining_time_at_most_20_s(left_s, asking_s):
     assert time_for_features(a_context(left_s)) == timedelta(seconds=asking_s)
 
 
@@ -194,7 +196,7 @@ def spotify(environment, monkeypatch):
         yield server
 
 
-def test_with_a_legacy_app_spotify_is_the_first_feature_source(
+def test_spotify_is_called_first_if_it_is_the_first_configured_feature_source(
     enrich, published, spotify, reccobeats
 ):
     enrich(a_batch(a_play("Boats")))
@@ -204,7 +206,9 @@ def test_with_a_legacy_app_spotify_is_the_first_feature_source(
     assert reccobeats.calls == []
 
 
-def test_an_app_that_gets_403_calls_spotify_only_once(enrich, published, spotify):
+def test_after_a_403_for_audio_features_no_container_calls_spotify_again(
+    enrich, published, spotify
+):
     spotify.features = [Reply(b'{"error":{"status":403}}', 403)]
 
     enrich(a_batch(a_play("Boats"), number=0))

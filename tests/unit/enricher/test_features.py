@@ -33,7 +33,7 @@ def test_feature_values_out_of_range_are_unknown(values, known):
 
 
 @pytest.mark.parametrize("name", AUDIO_FEATURES)
-def test_any_single_audio_feature_counts_as_having_audio_features(name):
+def test_a_track_with_a_single_audio_feature_has_audio_features(name):
     assert has_audio_features(some_features(**{"energy": None, name: 0}))
 
 
@@ -70,7 +70,7 @@ def test_audio_features_and_popularity_can_come_from_two_sources():
         ),
     ],
 )
-def test_the_first_source_wins_where_both_have_a_value(first, second):
+def test_audio_features_of_two_sources_are_not_mixed_and_the_first_source_wins(first, second):
     wins = some_features(**first, source="first")
 
     assert merged(wins, some_features(**second, source="second")) == wins

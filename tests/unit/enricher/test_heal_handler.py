@@ -31,7 +31,9 @@ def test_a_scheduled_event_requests_features_of_due_tracks(pending, published, r
     assert [call.path for call in reccobeats.calls] == [AUDIO, METADATA] * 2
 
 
-def test_an_event_can_name_tracks_to_request_even_if_known(environment, new_container, published):
+def test_a_heal_event_can_name_tracks_to_request_even_if_their_features_are_known(
+    environment, new_container, published
+):
     known, pending, unseen = uri("known"), uri("pending"), uri("unseen")
     new_container().write({known: Entry(some_features("known")), uri("other"): DUE})
     new_container().write({pending: Entry(misses=3, retry_at=START + timedelta(days=9_000))})

@@ -81,7 +81,7 @@ def test_the_origin_of_an_upload_contains_key_and_version(key, version, origin):
 
 
 @pytest.mark.parametrize("letter", ["\0", "ü", "\1"])
-def test_the_origin_of_the_longest_key_fits_into_a_message(letter):
+def test_the_origin_of_an_upload_with_the_longest_s3_key_fits_into_a_message(letter):
     key = "history/" + letter * ((KEY_BYTES - 8) // len(letter.encode()))
     origin = upload_origin(key, "v" * 32)
 

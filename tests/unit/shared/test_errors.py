@@ -14,7 +14,7 @@ from shared.errors import (
 from shared.postgres import Address
 
 
-def test_a_database_login_error_is_retryable_but_a_refusal_is_not():
+def test_a_database_login_error_is_retryable_but_refused_data_is_not():
     assert issubclass(DatabaseLoginError, DatabaseAwayError)
     assert not issubclass(DatabaseRefusalError, DatabaseAwayError)
     assert issubclass(DatabaseRefusalError, DatabaseError)
@@ -47,7 +47,7 @@ def test_a_feature_source_error_can_contain_a_wait(wait_s):
     ["pa55-hidden", "[" * 60_000, '{"password": "pa55-hidden"}'],
     ids=["no JSON", "deeply nested", "only a password"],
 )
-def test_the_error_of_an_unreadable_login_hides_its_value(login):
+def test_the_error_of_an_unreadable_database_login_hides_the_password(login):
     with pytest.raises(ValueError, match="is not JSON with username") as failure:
         Address.of_login(login, host="db.test")
 

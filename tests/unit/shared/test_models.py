@@ -86,7 +86,7 @@ def test_a_play_with_an_invalid_value_is_refused(field, value):
         ("track_uri", "spotify:track:" + "z" * 64),
     ],
 )
-def test_a_play_with_an_extreme_value_is_accepted(field, value):
+def test_a_play_with_an_extreme_but_valid_value_is_accepted(field, value):
     play = Play.model_validate(PLAY | {field: value})
 
     assert getattr(play, field) == value
@@ -129,7 +129,7 @@ def test_unknown_fields_of_a_message_are_ignored():
     assert "mood" not in batch.model_dump_json()
 
 
-def test_a_collected_batch_can_be_read_as_an_enriched_batch():
+def test_a_play_batch_can_be_read_as_an_enriched_batch_without_features():
     batch = EnrichedBatch.model_validate(BATCH)
 
     assert (batch.schema_version, batch.plays, batch.features, batch.report) == (1, (), (), None)
@@ -200,7 +200,7 @@ def test_message_models_are_immutable():
     ],
     ids=["whole", "microseconds", "another zone"],
 )
-def test_times_are_written_in_spotifys_format(instant, written):
+def test_times_are_written_in_utc_with_milliseconds_as_spotify_does(instant, written):
     assert iso(instant) == written
 
 

@@ -20,7 +20,7 @@ class ShopSettings(Settings):
 WHOLE = {"ARCHIVE_BUCKET": "shelf", "WINDOW_S": "90"}
 
 
-def test_a_setting_is_read_from_the_variable_of_its_name_in_capitals():
+def test_a_setting_is_read_from_its_upper_case_environment_variable():
     settings = ShopSettings.from_environment(WHOLE | {"PATH": "/bin", "COLOUR": "red"})
 
     assert settings == ShopSettings(archive_bucket="shelf", window_s=90, colour="red")

@@ -507,7 +507,7 @@ def test_every_opened_gap_later_gets_an_end(listening):
 
 
 @given(histories())
-def test_each_gap_is_ended_and_closed_at_most_once(listening):
+def test_each_gap_is_reported_as_ended_and_as_closed_at_most_once(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]
     latest = {gap.started_at: gap for gap in listening.reported}
 

@@ -97,7 +97,7 @@ def test_a_successful_poll_emits_play_gap_rate_limit_and_login_metrics(capture, 
     }
 
 
-def test_known_plays_and_login_are_separate_for_each_listener(capture, spotify):
+def test_each_listener_has_separate_known_plays_and_login(capture, spotify):
     capture.log_in("AQ-you", listener="you")
     spotify.tokens, spotify.pages = [a_grant()], [capture.page(1)]
     capture.poll("me")

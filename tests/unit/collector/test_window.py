@@ -131,7 +131,7 @@ def test_only_the_newest_200_known_plays_are_remembered():
     assert known[-1] == Key(at(KNOWN_KEYS), "spotify:track:Boats")
 
 
-def test_an_old_play_in_the_latest_poll_is_remembered_despite_the_limit():
+def test_an_old_play_in_the_latest_poll_is_remembered_despite_the_limit_of_200():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     after = seen(window, a_play(-1)).window
@@ -214,7 +214,7 @@ def test_only_the_first_poll_with_an_unreadable_row_is_archived():
     assert [found.report.unreadable for found in (first, again, other)] == [1, 1, 2]
 
 
-def test_the_number_of_remembered_unreadable_rows_is_limited():
+def test_at_most_200_unreadable_rows_are_remembered():
     window = Window(unreadable=tuple(map(str, range(KNOWN_KEYS))))
 
     after = seen(window, unreadable=("new",)).window.unreadable

@@ -63,7 +63,7 @@ def test_at_most_the_requested_number_of_due_tracks_is_returned_but_all_are_coun
     assert set(tracks) <= set(uris(30))
 
 
-def test_query_pages_beyond_the_limit_are_only_counted(dynamodb, remember):
+def test_dynamodb_pages_beyond_the_limit_of_due_tracks_are_only_counted(dynamodb, remember):
     remember(dict.fromkeys(uris(25), waiting()))
     selects: list[str] = []
 

@@ -108,7 +108,9 @@ def test_a_message_that_fails_at_cache_and_queue_is_reported_once(enrich, enviro
     assert failed == ["0", "1"]
 
 
-def test_without_remaining_time_plays_are_published_without_features(enrich, published, reccobeats):
+def test_without_remaining_lambda_time_plays_are_published_without_features(
+    enrich, published, reccobeats
+):
     enrich(a_batch(a_play("Boats")), remaining_s=0)
 
     (batch,) = published()
@@ -173,7 +175,9 @@ def test_metrics_count_tracks_with_and_without_features_found(
     assert counted() == counts
 
 
-def test_an_enricher_invocation_logs_its_counts(enrich, reccobeats, caplog):
+def test_an_enricher_invocation_logs_its_counts_of_batches_plays_and_tracks(
+    enrich, reccobeats, caplog
+):
     reccobeats.fail(500)
 
     enrich(a_batch(*plays_of(uris(5))), a_batch(a_play("track0"), number=1))
@@ -230,7 +234,9 @@ def test_without_feature_sources_plays_are_published_unchanged(
     assert reccobeats.calls == []
 
 
-def test_feature_sources_are_split_at_commas_ignoring_spaces(environment, monkeypatch):
+def test_the_feature_sources_variable_is_split_at_commas_and_spaces_are_dropped(
+    environment, monkeypatch
+):
     monkeypatch.setenv("FEATURE_SOURCES", " spotify , reccobeats,")
 
     settings = EnricherSettings.from_environment()

@@ -76,14 +76,14 @@ def test_audio_features_of_two_sources_are_not_mixed_and_the_first_source_wins(f
     assert merged(wins, some_features(**second, source="second")) == wins
 
 
-def test_a_duration_comes_from_the_source_that_has_it():
+def test_a_merged_duration_comes_from_the_source_that_has_one():
     first = some_features(energy=0.1, source="first")
     second = some_features(energy=None, duration_ms=6, source="second")
 
     assert merged(first, second).duration_ms == 6
 
 
-def test_merging_features_handles_every_field_of_the_model():
+def test_merging_features_covers_every_field_of_track_features():
     of_the_rating = {"popularity", "popularity_source", "popularity_fetched_at"}
     others = {"track_uri", "source", "fetched_at", "duration_ms"}
 

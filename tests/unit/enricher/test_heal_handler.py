@@ -103,7 +103,7 @@ def test_metrics_and_log_contain_the_counts_of_a_heal_run(pending, reccobeats, c
     assert (record.asked, record.learned, record.missed, record.remaining) == (5, 4, 1, 0)
 
 
-def test_without_remaining_time_no_source_is_called(pending):
+def test_without_remaining_lambda_time_healing_calls_no_source(pending):
     pending(uri("Boats"))
 
     assert handler({}, a_context(remaining_s=0))["remaining"] == 1

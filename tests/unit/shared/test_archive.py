@@ -113,7 +113,7 @@ def test_the_listener_of_an_upload_is_its_folder_name(key, listener):
     assert listener_of(key) == listener
 
 
-def test_a_poll_is_archived_compressed(archive, cloud):
+def test_a_poll_answer_is_archived_as_gzip(archive, cloud):
     answer = b'{"items": [' + b'{"played_at": "now"},' * 500 + b"{}]}"
 
     archive.keep_poll("polls/me/1.json.gz", answer)

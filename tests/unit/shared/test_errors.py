@@ -29,14 +29,14 @@ def test_a_database_login_error_is_retryable_but_refused_data_is_not():
         (None, "rate limited by Spotify for an unknown time"),
     ],
 )
-def test_a_rate_limit_error_contains_its_wait(wait_s, message):
+def test_a_rate_limit_error_contains_the_retry_delay(wait_s, message):
     error = SpotifyRateLimitError(wait_s)
 
     assert (str(error), error.retry_after_s) == (message, wait_s)
 
 
 @pytest.mark.parametrize("wait_s", [None, 30])
-def test_a_feature_source_error_can_contain_a_wait(wait_s):
+def test_a_feature_source_error_can_contain_a_retry_delay(wait_s):
     error = FeatureSourceError("503", wait_s)
 
     assert (str(error), error.retry_after_s) == ("503", wait_s)

@@ -15,7 +15,7 @@ def a_record(message_id, body):
     return {"messageId": message_id, "body": body, "eventSource": "aws:sqs"}
 
 
-def test_sqs_messages_are_returned_by_message_id_in_order():
+def test_sqs_messages_are_returned_by_id_in_the_order_of_the_event():
     records = [a_record(f"m{n}", json.dumps(BATCH | {"number": n})) for n in (2, 0, 1)]
 
     readable, poisoned = read_messages({"Records": records}, PlayBatch)

@@ -30,7 +30,7 @@ POLL = {"kind": "poll", "polled_at": NOON, "returned": 1, "new": 1, "late": 0, "
 UPLOAD = {"kind": "upload", "rows_in": 1, "published": 1, "batches": 1}
 
 
-def test_a_play_needs_only_uri_names_and_played_at():
+def test_a_play_needs_only_track_uri_track_name_artist_name_and_played_at():
     play = Play.model_validate(PLAY)
 
     assert play.played_at == datetime(2026, 11, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_a_play_needs_only_uri_names_and_played_at():
 
 
 @pytest.mark.parametrize("name", PLAY)
-def test_a_play_without_track_or_played_at_is_refused(name):
+def test_a_play_without_a_required_field_is_refused(name):
     rest = {other: value for other, value in PLAY.items() if other != name}
 
     with pytest.raises(ValidationError, match=name):
@@ -205,7 +205,7 @@ def test_times_are_written_in_utc_with_milliseconds_as_spotify_does(instant, wri
 
 
 @pytest.mark.parametrize("content", [{"plays": [PLAY]}, {"report": POLL}], ids=["plays", "report"])
-def test_plays_and_reports_need_a_listener(content):
+def test_a_batch_with_plays_or_a_report_needs_a_listener(content):
     healing = BATCH | {"listener": None, "source": None}
     assert EnrichedBatch.model_validate(healing).plays == ()
 

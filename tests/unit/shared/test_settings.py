@@ -37,7 +37,7 @@ def test_settings_are_read_from_the_process_environment_by_default(monkeypatch):
     assert ShopSettings.from_environment().archive_bucket == "shelf"
 
 
-def test_every_missing_environment_variable_is_named():
+def test_every_missing_environment_variable_is_named_in_the_error():
     with pytest.raises(SettingsError) as refused:
         ShopSettings.from_environment({"archive_bucket": "in small letters"})
 

@@ -31,7 +31,7 @@ def parse(*rows):
     return parse_rows(json.dumps(rows)[1:-1].encode(), UPLOADED_AT)
 
 
-def test_a_row_in_the_current_layout_becomes_a_play():
+def test_a_row_in_the_current_export_layout_becomes_a_play():
     (play,) = parse(a_row())
 
     assert play == {
@@ -56,7 +56,7 @@ def test_every_field_of_an_export_row_is_a_field_of_play():
     assert set(HistoryPlay.__annotations__) <= set(Play.model_fields)
 
 
-def test_personal_fields_of_the_old_layout_are_not_read():
+def test_personal_fields_of_the_old_export_layout_are_not_read():
     old = a_row(username="jane", user_agent_decrypted="Mozilla", ip_addr_decrypted="203.0.113.9")
 
     (play,) = parse(old)
@@ -79,7 +79,7 @@ def test_a_row_with_only_the_required_fields_becomes_a_play():
 
 
 @pytest.mark.parametrize("written", ["174424.0", "1.74424e5", "174424"])
-def test_a_whole_number_can_be_written_as_a_float(written):
+def test_a_whole_ms_played_can_be_written_as_a_float(written):
     row = json.dumps(a_row(ms_played=0)).replace('"ms_played": 0', f'"ms_played": {written}')
 
     found: Any = parse_rows(row.encode(), UPLOADED_AT)
@@ -315,7 +315,7 @@ def test_finding_the_quarantine_reason_does_not_serialize_long_fields(monkeypatc
     assert len(written[0]) < 1_000
 
 
-def test_personal_fields_are_removed_at_every_depth():
+def test_personal_fields_are_removed_from_rows_at_every_nesting_depth():
     row = {
         "ts": "x",
         "ip_addr": "203.0.113.7",

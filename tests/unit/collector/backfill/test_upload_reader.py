@@ -261,7 +261,7 @@ def test_a_report_replaces_unprintable_characters_in_names():
     assert Reading(upload).report.files == ("a�b�/endsong.json",)
 
 
-def test_the_same_upload_gives_the_same_messages():
+def test_reading_an_upload_twice_gives_the_same_messages():
     upload = a_zip({"endsong.json": a_file(*(a_row(ms_played=ms) for ms in range(700)), 7)})
 
     first, second = Reading(upload, "a.zip"), Reading(upload, "a.zip")
@@ -374,7 +374,7 @@ rows = st.lists(
 
 
 @given(rows=rows)
-def test_any_generated_row_is_published_skipped_or_quarantined(rows):
+def test_any_json_row_is_published_skipped_or_quarantined(rows):
     text = json.dumps(rows).encode()
 
     reading = Reading(io.BytesIO(text), "endsong.json")

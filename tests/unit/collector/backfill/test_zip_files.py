@@ -200,7 +200,7 @@ def with_offset_of_64_bits(files, *, name, offset):
 
 
 @pytest.mark.parametrize("offset", [1 << 40, 1 << 63, (1 << 64) - 1])
-def test_other_members_are_read_if_one_lies_beyond_the_zips_end(offset, tmp_path):
+def test_other_zip_members_are_read_if_one_has_an_offset_beyond_the_end(offset, tmp_path):
     damaged = with_offset_of_64_bits(TWO, name="endsong_1.json", offset=offset)
     on_disk = tmp_path / "upload.zip"
     on_disk.write_bytes(damaged.getvalue())
@@ -211,7 +211,7 @@ def test_other_members_are_read_if_one_lies_beyond_the_zips_end(offset, tmp_path
         assert read(file) == expected
 
 
-def test_other_members_are_read_if_one_claims_to_be_longer_than_the_zip():
+def test_other_zip_members_are_read_if_one_claims_to_be_longer_than_the_zip():
     upload = patched(
         TWO, (DIRECTORY, 10, "<H", zipfile.ZIP_STORED), (DIRECTORY, 20, "<LL", 1 << 30, 1 << 30)
     )
@@ -285,7 +285,7 @@ def test_a_zip_inside_a_zip_is_refused_with_advice_to_unpack_the_outer_one():
     assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
 
 
-def test_other_members_are_read_if_one_is_damaged():
+def test_other_zip_members_are_read_if_one_is_damaged():
     upload = a_zip({"endsong_0.json": bytes(range(256)) * 9, "endsong_1.json": b"[1]"})
     damaged = upload.getvalue()[:60] + b"\xff\xff\xff" + upload.getvalue()[63:]
 

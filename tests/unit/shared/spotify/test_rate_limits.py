@@ -65,7 +65,7 @@ def test_a_later_429_never_shortens_a_rate_limit(apps, first_s, then_s, blocked_
     assert state == AppState(blocked_until=after(seconds=blocked_s), refusals=2)
 
 
-def test_the_end_of_a_rate_limit_is_rounded_up(apps):
+def test_the_end_of_a_rate_limit_is_rounded_up_to_a_whole_second(apps):
     state = apps.throttle("app", 5, after(microseconds=1))
 
     assert state.blocked_until == after(seconds=6)
@@ -146,7 +146,7 @@ def test_the_rate_limit_table_contains_no_client_id(apps, dynamodb):
     assert "client-id" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
 
-def test_updates_keep_attributes_of_a_later_release(apps, dynamodb):
+def test_updating_a_rate_limit_keeps_attributes_written_by_a_later_release(apps, dynamodb):
     mood = {"app": {"S": fingerprint("app")}, "mood": {"S": "sunny"}}
     dynamodb.put_item(TableName=TABLE, Item=mood)
 
@@ -252,7 +252,7 @@ def test_the_daily_budget_is_renewed_at_midnight_utc(apps):
     ]
 
 
-def test_a_clock_set_back_to_yesterday_does_not_renew_the_budget(apps):
+def test_a_clock_set_back_by_a_day_does_not_renew_the_daily_budget(apps):
     spend(apps, at=MIDNIGHT)
 
     assert spend(apps) == MIDNIGHT
@@ -270,7 +270,7 @@ def test_each_app_has_its_own_daily_budget(apps):
     assert spend(apps, app="another") is None
 
 
-def test_spending_daily_calls_does_not_change_the_rate_limit(apps):
+def test_counting_daily_calls_does_not_change_the_rate_limit(apps):
     state = apps.throttle("app", 60, NOW)
 
     spend(apps)

@@ -47,7 +47,7 @@ def test_the_document_check_reports_a_missing_test():
     assert absent_tests(known) == set()
 
 
-def test_each_boundary_of_the_security_page_names_a_test():
+def test_each_trust_boundary_on_the_security_page_names_a_test():
     page = (ROOT / "docs/security.md").read_text()
     tables = [part.split("\n\n")[0] for part in page.split("| held by |\n|---|---|---|\n")[1:]]
     rows = [row for table in tables for row in table.strip().split("\n")]

@@ -63,7 +63,7 @@ def test_a_published_message_is_a_valid_play_batch():
     )
 
 
-def test_export_rows_and_play_objects_are_published_alike():
+def test_plays_given_as_export_rows_or_play_objects_give_the_same_batches():
     rows = plays(a_row(platform=None, skipped=""))
 
     messages = publish(rows), publish([Play.model_validate(row) for row in rows])
@@ -76,7 +76,7 @@ def test_export_rows_and_play_objects_are_published_alike():
     ("count", "sizes"),
     [(0, [0]), (1, [1]), (PLAYS_PER_BATCH, [500, 0]), (1_234, [500, 500, 234])],
 )
-def test_batches_of_500_keep_the_order_and_the_last_carries_the_report(count, sizes):
+def test_plays_are_split_in_order_into_batches_of_500_and_the_last_has_the_report(count, sizes):
     batches = read(publish(plays(*(a_row(ms_played=ms) for ms in range(count)))))
 
     assert [len(batch.plays) for batch in batches] == sizes
@@ -86,7 +86,7 @@ def test_batches_of_500_keep_the_order_and_the_last_carries_the_report(count, si
     assert batches[-1].report.batches == len(sizes)
 
 
-def test_batches_are_the_same_however_plays_are_handed_over():
+def test_batches_do_not_depend_on_the_chunks_in_which_plays_arrive():
     rows = plays(*(a_row(ms_played=ms) for ms in range(1_100)))
 
     at_once, in_portions = publish(rows), publish(rows[:1], rows[1:700], [], rows[700:])

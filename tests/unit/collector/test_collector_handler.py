@@ -60,7 +60,7 @@ def test_a_listener_without_a_login_is_not_polled(environment, context, listener
     assert handler({"listener": listener}, context)["status"] == "not-logged-in"
 
 
-def test_a_secret_marked_for_deletion_fails_the_poll(environment):
+def test_a_poll_fails_if_the_login_secret_is_marked_for_deletion(environment):
     client("secretsmanager").delete_secret(SecretId="plays/listener/me")
 
     with pytest.raises(ClientError, match="InvalidRequestException"):
@@ -77,16 +77,16 @@ def test_an_event_that_names_no_listener_is_refused(event, context):
         handler(event, context)
 
 
-def test_collector_settings_are_exactly_the_deployed_variables(environment):
+def test_the_collector_settings_match_the_deployed_environment_variables(environment):
     assert {name.upper() for name in CollectorSettings.model_fields} == set(environment)
 
 
-def test_a_missing_environment_variable_is_named(environment, monkeypatch):
+def test_a_missing_environment_variable_is_named_in_the_error(environment, monkeypatch):
     monkeypatch.delenv("ARCHIVE_BUCKET")
 
     with pytest.raises(SettingsError, match="ARCHIVE_BUCKET"):
         wire()
 
 
-def test_the_collector_is_wired_once_per_container(environment):
+def test_the_collector_is_built_once_per_lambda_container(environment):
     assert wire() is wire()

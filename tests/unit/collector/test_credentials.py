@@ -39,7 +39,7 @@ def stored() -> dict[str, Any]:
     return json.loads(found["SecretString"])
 
 
-def test_credentials_are_loaded_as_the_login_wrote_them(store):
+def test_credentials_are_parsed_from_the_secret_that_a_login_wrote(store):
     write(json.dumps(WRITTEN))
 
     assert store.load("me") == Credentials(
@@ -112,7 +112,7 @@ def test_a_rotated_token_does_not_overwrite_a_newer_login(store, meanwhile):
     assert kept == before
 
 
-def test_credentials_do_not_print_their_secrets():
+def test_printing_credentials_hides_their_secrets():
     credentials = Credentials.model_validate(WRITTEN)
 
     assert "hidden" not in f"{credentials} {credentials!r} {credentials.fingerprint}"

@@ -55,7 +55,7 @@ def test_a_poll_that_reaches_the_last_known_play_closes_the_gap():
     assert (found.until, found.outage) == (at(2), None)
 
 
-def test_a_full_poll_without_a_known_play_sets_the_end_of_an_open_gap():
+def test_a_poll_of_50_rows_without_a_known_play_ends_the_open_gap_at_its_oldest_play():
     found = cover(SINCE, OUTAGE, an_answer(40, 59, full=True), at(60))
 
     assert (found.gap.started_at, found.gap.ended_at) == (at(1), at(40))
@@ -65,13 +65,13 @@ def test_a_full_poll_without_a_known_play_sets_the_end_of_an_open_gap():
 
 
 @pytest.mark.parametrize("minutes", [(), (40, 59)], ids=["empty", "short"])
-def test_a_short_or_empty_poll_keeps_the_gap_open(minutes):
+def test_a_poll_of_fewer_than_50_rows_without_a_known_play_keeps_the_gap_open(minutes):
     found = cover(SINCE, OUTAGE, an_answer(*minutes), at(60))
 
     assert (found.gap, found.until, found.outage) == (None, at(1), OUTAGE)
 
 
-def test_a_gap_after_a_closed_one_starts_later():
+def test_a_gap_that_follows_a_closed_one_has_a_later_start_time():
     closed = cover(SINCE, OUTAGE, an_answer(1), at(60))
 
     found = cover(Since(closed.until), None, an_answer(200, full=True), at(300))
@@ -87,7 +87,9 @@ def test_a_gap_after_a_closed_one_starts_later():
         pytest.param(at(0), None, IN_SIGHT * 2, False, id="never polled"),
     ],
 )
-def test_polls_failing_for_25_minutes_open_a_gap(covered_until, polled_at, silence, opened):
+def test_polls_failing_for_more_than_25_minutes_open_a_gap(
+    covered_until, polled_at, silence, opened
+):
     state = ListenerState(window=Window(covered_until=covered_until), polled_at=polled_at)
 
     gap = state.find_outage(at(5) + silence, "Spotify fails")
@@ -115,14 +117,14 @@ def an_account_shown(*shown: int, every: int) -> "Listening":
     [((43, 43), 30), ((43, 43, 43), 12), ((43, 0, 0), 20)],
     ids=["too few", "too soon", "empty ones do not count"],
 )
-def test_one_or_two_short_polls_open_no_gap(shown, every):
+def test_polls_under_50_rows_open_no_gap_unless_three_span_25_minutes(shown, every):
     listening = an_account_shown(*shown, every=every)
 
     assert listening.reported == []
     assert listening.state.window.covered_until == at(5)
 
 
-def test_three_short_polls_over_half_an_hour_open_a_gap():
+def test_three_polls_under_50_rows_without_a_known_play_spanning_25_minutes_open_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
 
     (gap,) = listening.reported
@@ -131,7 +133,7 @@ def test_three_short_polls_over_half_an_hour_open_a_gap():
     assert listening.state.window.covered_until == at(164)
 
 
-def test_opening_a_gap_resets_the_count_of_short_polls():
+def test_opening_a_gap_resets_the_count_of_polls_without_a_known_play():
     listening = an_account_shown(43, 43, 43, every=13)
     listening.listen(120, 120)
 
@@ -141,7 +143,7 @@ def test_opening_a_gap_resets_the_count_of_short_polls():
     assert listening.state.window.short.count == 1
 
 
-def test_a_poll_with_a_known_play_resets_the_count_of_short_polls():
+def test_a_poll_with_a_known_play_resets_the_count_of_polls_without_one():
     listening = an_account_shown(43, 43, 400, every=20)
 
     assert listening.reported == []
@@ -177,7 +179,7 @@ def test_one_poll_closes_every_gap_whose_start_it_reaches():
     assert listening.open_gaps() == []
 
 
-def test_only_the_latest_open_gaps_are_remembered():
+def test_the_listener_state_keeps_only_the_latest_20_open_gaps():
     listening = an_account_shown(43, every=13)
     for _ in range((MOST_OPEN_GAPS + 2) * SHORT_ANSWERS):
         listening.listen(60, 60)
@@ -224,7 +226,7 @@ def test_polls_repeating_an_unreadable_newest_row_open_one_gap():
     assert ended == Gap(started_at=at(5), ended_at=at(8), reason=UNREADABLE)
 
 
-def test_the_gap_of_an_unreadable_row_closes_once_it_is_readable():
+def test_the_gap_of_an_unreadable_row_closes_once_the_row_is_readable():
     listening = Listening()
     listening.listen(5, 5)
     listening.poll(50)
@@ -240,7 +242,7 @@ def test_the_gap_of_an_unreadable_row_closes_once_it_is_readable():
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["with its end", "without its end"])
-def test_a_late_unreadable_row_opens_one_gap_between_its_neighbours(ends):
+def test_a_row_that_appears_late_and_unreadable_opens_one_gap_between_the_plays_around_it(ends):
     listening = Listening()
     listening.listen(9, 9)
     listening.poll(50, later={4, 5})
@@ -256,7 +258,7 @@ def test_a_late_unreadable_row_opens_one_gap_between_its_neighbours(ends):
     assert listening.open_gaps() == []
 
 
-def test_a_second_gap_found_by_one_poll_is_reported_by_the_next():
+def test_if_one_poll_finds_two_gaps_the_next_poll_reports_the_second():
     listening = Listening()
     listening.listen(9, 9)
     listening.poll(50, later={4})
@@ -294,7 +296,7 @@ def test_a_known_play_that_becomes_unreadable_opens_no_gap(minute):
 # Before the first play
 
 
-def test_a_full_poll_after_an_empty_first_poll_opens_a_gap():
+def test_a_poll_of_50_rows_after_an_empty_first_poll_opens_a_gap():
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)
@@ -306,7 +308,7 @@ def test_a_full_poll_after_an_empty_first_poll_opens_a_gap():
     assert listening.state.window.watched_since is None
 
 
-def test_an_outage_before_the_first_play_opens_a_gap_with_an_end():
+def test_a_failed_poll_before_the_first_play_opens_a_gap_that_the_next_poll_ends():
     listening = Listening()
     listening.poll(0)
     listening.listen(20, 0)
@@ -321,7 +323,7 @@ def test_an_outage_before_the_first_play_opens_a_gap_with_an_end():
     assert (ended.started_at, ended.ended_at, ended.is_closed) == (at(0), at(31), False)
 
 
-def test_polls_of_an_account_without_plays_open_no_gap():
+def test_polls_that_show_every_play_of_a_new_listener_open_no_gap():
     listening = Listening()
     listening.poll(0)
     for _ in range(SHORT_ANSWERS + 1):
@@ -331,7 +333,7 @@ def test_polls_of_an_account_without_plays_open_no_gap():
     assert listening.reported == []
 
 
-def test_a_short_poll_after_an_empty_one_opens_no_gap():
+def test_one_poll_under_50_rows_after_an_empty_first_poll_opens_no_gap():
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)
@@ -346,7 +348,7 @@ def test_a_short_poll_after_an_empty_one_opens_no_gap():
 
 
 @pytest.mark.parametrize(("shown", "every"), [(43, 0), (7, 3)], ids=["many", "sliding"])
-def test_repeated_short_polls_open_a_gap_before_the_first_play(shown, every):
+def test_three_polls_under_50_rows_that_omit_plays_open_a_gap_before_the_first_play(shown, every):
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)
@@ -359,7 +361,7 @@ def test_repeated_short_polls_open_a_gap_before_the_first_play(shown, every):
     assert (gap.started_at, gap.reason, gap.is_closed) == (at(0), STAYED_SHORT, False)
 
 
-def test_a_full_first_poll_opens_no_gap():
+def test_a_first_poll_of_50_rows_opens_no_gap():
     listening = Listening()
     listening.listen(120, 120)
 
@@ -497,7 +499,7 @@ def test_every_missed_play_is_within_an_open_gap(listening):
 
 
 @given(histories())
-def test_every_gap_gets_an_end_or_is_closed(listening):
+def test_every_opened_gap_later_gets_an_end(listening):
     ended = {gap.started_at for gap in listening.reported if gap.ended_at}
 
     assert listening.state.outage is None
@@ -505,7 +507,7 @@ def test_every_gap_gets_an_end_or_is_closed(listening):
 
 
 @given(histories())
-def test_each_gap_is_ended_and_closed_at_most_once(listening):
+def test_each_gap_is_reported_as_ended_and_as_closed_at_most_once(listening):
     ends = [(gap.started_at, gap.is_closed) for gap in listening.reported if gap.ended_at]
     latest = {gap.started_at: gap for gap in listening.reported}
 

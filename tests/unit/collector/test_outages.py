@@ -53,7 +53,7 @@ def cause(request, listened, spotify):
     return reason
 
 
-def test_polls_failing_for_long_open_one_gap(listened, cause):
+def test_polls_failing_for_an_hour_open_one_gap(listened, cause):
     covered_until = listened.state().window.covered_until
     archived = set(listened.aws.objects)
 
@@ -71,7 +71,7 @@ def test_polls_failing_for_long_open_one_gap(listened, cause):
     assert set(listened.aws.objects) == archived
 
 
-def test_polls_failing_briefly_open_no_gap(listened, cause):
+def test_polls_failing_for_24_minutes_open_no_gap(listened, cause):
     listened.pass_time(minutes=24 - 60)
 
     batches = poll(listened)
@@ -143,7 +143,7 @@ def test_a_poll_that_reaches_the_last_known_play_closes_the_gap(resumed, spotify
     assert resumed.state().outage is None
 
 
-def test_a_full_page_of_new_plays_ends_the_gap_at_its_oldest_play(resumed, spotify):
+def test_a_poll_of_50_new_plays_ends_the_gap_at_the_oldest_of_them(resumed, spotify):
     opened = resumed.state().outage
     spotify.pages = [resumed.page(*(40 - n / 2 for n in range(50)))]
 
@@ -222,7 +222,7 @@ def test_a_poll_without_readable_plays_opens_a_gap(request, spotify, rows, start
     assert capture.metrics()["GapDetected"] == [0]
 
 
-def test_a_readable_poll_closes_the_gap_of_unreadable_plays(capture, spotify):
+def test_the_next_readable_poll_closes_a_gap_opened_by_unreadable_plays(capture, spotify):
     spotify.pages = [
         capture.page(120),
         unreadable_page(capture, 3),
@@ -239,7 +239,7 @@ def test_a_readable_poll_closes_the_gap_of_unreadable_plays(capture, spotify):
     assert closed.report.new == 3
 
 
-def test_an_unreadable_row_opens_a_gap_between_its_neighbours(capture, spotify):
+def test_an_unreadable_row_opens_a_gap_between_the_plays_before_and_after_it(capture, spotify):
     broken = capture.row(6) | {"track": None}
     spotify.pages = [
         capture.page(120),

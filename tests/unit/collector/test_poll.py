@@ -68,7 +68,7 @@ def test_a_poll_without_new_plays_publishes_only_its_report(capture, spotify):
     assert outcome.new == 0
 
 
-def test_a_full_poll_without_a_known_play_reports_a_gap(capture, spotify):
+def test_a_poll_of_50_rows_without_a_known_play_reports_a_gap(capture, spotify):
     spotify.pages = [capture.page(500), capture.page(*range(1, 51))]
     capture.poll()
     capture.received()
@@ -82,7 +82,7 @@ def test_a_full_poll_without_a_known_play_reports_a_gap(capture, spotify):
     assert capture.metrics()["GapDetected"] == [1]
 
 
-def test_a_poll_emits_its_metrics(capture, spotify):
+def test_a_successful_poll_emits_play_gap_rate_limit_and_login_metrics(capture, spotify):
     spotify.pages = [capture.page(90, 120)]
 
     capture.poll()
@@ -97,7 +97,7 @@ def test_a_poll_emits_its_metrics(capture, spotify):
     }
 
 
-def test_known_plays_and_login_are_separate_for_each_listener(capture, spotify):
+def test_each_listener_has_separate_known_plays_and_login(capture, spotify):
     capture.log_in("AQ-you", listener="you")
     spotify.tokens, spotify.pages = [a_grant()], [capture.page(1)]
     capture.poll("me")
@@ -135,7 +135,7 @@ def test_the_first_poll_after_a_login_calls_spotify(capture):
 # Tokens
 
 
-def test_the_next_poll_uses_a_new_login(capture, spotify):
+def test_a_poll_uses_a_login_made_since_the_last_poll(capture, spotify):
     spotify.tokens = [a_grant("BQ-1"), a_grant("BQ-2")]
     capture.poll()
     capture.log_in("AQ-9")
@@ -153,7 +153,7 @@ def poll_without_write(capture) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_the_next_poll_saves_a_rotated_token_that_could_not_be_saved(capture, spotify, times):
+def test_a_rotated_token_that_could_not_be_saved_is_saved_by_the_next_poll(capture, spotify, times):
     for _ in range(times):
         poll_without_write(capture)
 
@@ -197,7 +197,7 @@ REFUSALS = pytest.mark.parametrize(
 
 
 @REFUSALS
-def test_a_call_refused_with_403_is_retried_after_an_hour(capture, spotify, endpoint, reply):
+def test_a_refused_login_app_or_call_is_retried_after_an_hour(capture, spotify, endpoint, reply):
     setattr(spotify, endpoint, [reply, *getattr(spotify, endpoint)])
     capture.poll()
     calls = len(spotify.requests)

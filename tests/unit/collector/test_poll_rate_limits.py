@@ -114,7 +114,7 @@ def test_a_rate_limit_recorded_by_another_function_stops_polls(capture, spotify)
     assert spotify.requests == []
 
 
-def test_after_a_rate_limit_a_poll_must_succeed_before_other_calls(family):
+def test_after_a_rate_limit_feature_calls_wait_for_a_successful_poll(family):
     family.now += WAIT
     before = family.app().is_blocked_for_others(family.now)
 

@@ -247,7 +247,7 @@ def test_a_repeated_poll_adds_no_row(polls):
 @pytest.mark.parametrize("is_survived", [False, True], ids=["died", "lives on"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", range(STEPS))
-def test_a_crash_at_any_step_loses_no_play(step, moment, is_survived):
+def test_a_crash_at_any_step_of_a_poll_loses_no_play(step, moment, is_survived):
     plays = [Played(at(minute), "A", late=0) for minute in range(1, 9)]
     shown = [(play, 0) for play in plays]
     polls = [Poll(at(5), shown[:4]), Poll(at(65), shown, (step, moment), is_survived)]
@@ -265,7 +265,7 @@ def test_a_poll_makes_ten_calls_to_spotify_and_aws(capture, spotify):
     assert capture.steps.taken == STEPS
 
 
-def test_a_poll_calls_spotify_once_and_gets_one_token_an_hour(capture, spotify):
+def test_polls_every_20_minutes_call_spotify_once_each_and_get_one_token_an_hour(capture, spotify):
     for _ in range(72):
         spotify.pages = [capture.page(1)]
         capture.poll()

@@ -181,7 +181,9 @@ def recover(spotify) -> None:
     spotify.tokens, spotify.pages = [GOOD], [a_page(ago(1), ago(5), ago(9), ago(20))]
 
 
-def test_each_spotify_response_gives_the_expected_status_and_plays(capture, spotify, output, case):
+def test_poll_status_and_plays_match_the_case_table_for_each_spotify_response(
+    capture, spotify, output, case
+):
     status = poll(capture, output)
 
     error = capture.state().last_error
@@ -190,7 +192,9 @@ def test_each_spotify_response_gives_the_expected_status_and_plays(capture, spot
     assert case.published <= set(received(capture)) <= {"T1", "T5", "T20"}
 
 
-def test_the_poll_after_a_refusal_makes_only_the_expected_calls(capture, spotify, output, case):
+def test_the_poll_after_a_refusal_makes_only_the_calls_in_the_case_table(
+    capture, spotify, output, case
+):
     poll(capture, output)
     recover(spotify)
     spotify.requests.clear()
@@ -221,7 +225,9 @@ def test_the_next_successful_poll_after_a_refusal_publishes_every_play(
     assert capture.state().last_error is None
 
 
-def test_no_secret_reaches_logs_errors_or_state(capture, spotify, output, case, caplog):
+def test_no_secret_reaches_logs_errors_or_the_listener_state(
+    capture, spotify, output, case, caplog
+):
     poll(capture, output)
     state = capture.state()
     log_in_again(capture, spotify)

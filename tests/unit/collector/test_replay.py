@@ -45,7 +45,7 @@ def polled(polls) -> Capture:
 
 
 @given(POLLS)
-def test_a_replay_ends_with_the_stored_window_and_the_published_gaps(polls):
+def test_replaying_archived_poll_answers_gives_the_same_plays_gaps_and_known_plays(polls):
     capture = polled(polls)
     reports = [batch.report for batch in capture.batches() if batch.report]
 
@@ -66,7 +66,7 @@ def gaps_of(reports):
     )
 
 
-def test_a_closed_gap_is_not_open_and_a_later_end_replaces_an_earlier_one():
+def test_open_gaps_omits_closed_gaps_and_keeps_the_latest_end_of_each():
     gap = Gap(started_at=START, reason="a")
     ended = gap.model_copy(update={"ended_at": START + timedelta(hours=1)})
     other = Gap(started_at=START - timedelta(days=1), reason="b")
@@ -75,7 +75,7 @@ def test_a_closed_gap_is_not_open_and_a_later_end_replaces_an_earlier_one():
     assert open_gaps([gap, other, ended, closed, closed]) == [ended]
 
 
-def test_each_report_names_the_archived_answer_before_it_and_what_was_known():
+def test_a_poll_report_gives_the_time_of_the_last_archived_answer_and_the_time_covered():
     capture = polled([(20, 3, None), (20, 5, None), (1, 3, None), (20, 5, None)])
 
     first, second, idle, last = (batch.report for batch in capture.batches())
@@ -89,7 +89,7 @@ def test_each_report_names_the_archived_answer_before_it_and_what_was_known():
     assert idle.follows == last.follows == second.polled_at
 
 
-def test_a_poll_with_a_window_of_an_earlier_release_names_no_answer():
+def test_the_first_poll_report_after_an_upgrade_names_no_earlier_archived_answer():
     capture = polled([(20, 3, None)])
     key = ("listener-state", "me")
     state = capture.aws.items[key]["state"]["S"]

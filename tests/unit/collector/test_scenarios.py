@@ -101,7 +101,9 @@ def capture(monkeypatch):
 
 
 @pytest.mark.parametrize("name", SPOTIFY)
-def test_no_simulator_scenario_loses_plays_or_breaks_a_rate_limit(capture, name, caplog, capsys):
+def test_polls_lose_no_play_and_respect_rate_limits_in_every_simulator_scenario(
+    capture, name, caplog, capsys
+):
     capture.simulated.scenario(name, **OPTIONS.get(name, {}))
     for _ in range(4):
         capture.play(4)

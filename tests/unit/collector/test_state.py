@@ -40,7 +40,7 @@ def test_a_listener_state_is_read_as_it_was_saved(states):
     assert states.load("you") == ListenerState()
 
 
-def test_a_deleted_state_is_empty_and_others_stay(states):
+def test_deleting_one_listener_state_leaves_the_others_unchanged(states):
     state = ListenerState(polled_at=NOW)
     for listener in ("me", "you"):
         states.save(listener, state)
@@ -90,7 +90,7 @@ SOON, FAR = "2026-11-23T08:00:00Z", "9999-12-31T23:59:59Z"
     ],
     ids=str,
 )
-def test_a_stored_time_out_of_range_is_an_error(states, state):
+def test_a_listener_state_with_a_time_out_of_range_is_an_error(states, state):
     text = json.dumps(state)
     put({"state": {"S": text.replace(FAR, SOON)}})
     states.load("me")

@@ -83,7 +83,7 @@ def test_a_known_play_shifted_by_under_a_second_counts_as_moved(shift_ms, moved)
     assert found.is_worth_keeping
 
 
-def test_a_poll_can_contain_a_play_and_its_moved_copy():
+def test_the_second_of_two_copies_of_a_play_under_a_second_apart_counts_as_moved():
     found = seen(Window(), a_play(1), a_play(1, ms=29))
 
     assert (found.report.new, found.report.moved) == (1, 1)
@@ -121,7 +121,7 @@ def test_an_empty_poll_changes_no_known_plays():
     assert seen(window).window == window
 
 
-def test_only_the_newest_known_plays_are_remembered():
+def test_only_the_newest_200_known_plays_are_remembered():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     known = seen(window, a_play(KNOWN_KEYS)).window.known
@@ -131,7 +131,7 @@ def test_only_the_newest_known_plays_are_remembered():
     assert known[-1] == Key(at(KNOWN_KEYS), "spotify:track:Boats")
 
 
-def test_an_old_play_in_the_latest_poll_is_remembered_despite_the_limit():
+def test_an_old_play_in_the_latest_poll_is_remembered_despite_the_limit_of_200():
     window = a_window(*map(a_play, range(KNOWN_KEYS)))
 
     after = seen(window, a_play(-1)).window
@@ -183,7 +183,7 @@ MOVED = 1 + 25 / 60_000
         pytest.param([[1, 9], [1, 2], [9, "full"]], [None, None, None], id="after a late play"),
     ],
 )
-def test_a_full_poll_without_a_known_play_opens_a_gap(answers, expected):
+def test_a_poll_of_50_rows_without_a_known_play_opens_a_gap(answers, expected):
     assert gaps(*answers) == [minutes and tuple(map(at, minutes)) for minutes in expected]
 
 
@@ -205,7 +205,7 @@ def test_newest_returns_none_without_known_plays():
 # Unreadable rows
 
 
-def test_a_poll_with_a_new_unreadable_row_is_archived_once():
+def test_only_the_first_poll_with_an_unreadable_row_is_archived():
     first = seen(Window(), unreadable=("a",))
     again = seen(first.window, unreadable=("a",))
     other = seen(again.window, unreadable=("b", "a"))
@@ -214,7 +214,7 @@ def test_a_poll_with_a_new_unreadable_row_is_archived_once():
     assert [found.report.unreadable for found in (first, again, other)] == [1, 1, 2]
 
 
-def test_the_number_of_remembered_unreadable_rows_is_limited():
+def test_at_most_200_unreadable_rows_are_remembered():
     window = Window(unreadable=tuple(map(str, range(KNOWN_KEYS))))
 
     after = seen(window, unreadable=("new",)).window.unreadable
@@ -273,7 +273,7 @@ def test_the_known_plays_are_unchanged_after_json_and_back(polls):
 
 
 @pytest.mark.parametrize("field", ["covered_until", "watched_since"])
-def test_coverage_stored_for_the_far_future_ends_at_the_poll(field):
+def test_a_stored_coverage_end_in_the_far_future_is_reset_to_the_poll_time(field):
     damaged = Window.model_validate({field: "2999-12-31T23:59:59.999999Z"})
 
     found = compare(damaged, RecentlyPlayed(b"{}", (a_play(1),), 1), LATER, GAP)
@@ -282,7 +282,7 @@ def test_coverage_stored_for_the_far_future_ends_at_the_poll(field):
     assert found.outage is None
 
 
-def test_coverage_stored_by_a_clock_one_minute_ahead_is_kept():
+def test_a_stored_coverage_end_one_minute_in_the_future_is_kept():
     ahead = Window(covered_until=LATER + timedelta(minutes=1))
 
     found = seen(ahead, a_play(1))

@@ -42,7 +42,7 @@ def test_only_due_tracks_are_returned(due, remember):
     assert due.read(soon, 10) == ([uri("due"), uri("waiting")], 2)
 
 
-def test_failed_tracks_are_due_before_missed_ones_longest_overdue_first(due, remember):
+def test_due_tracks_are_ordered_by_misses_then_longest_overdue_first(due, remember):
     remember({uri("missed4"): waiting(4, days=9)})
     remember({uri("missed1"): waiting(1, days=8), uri("failedlate"): waiting(0, seconds=1)})
     remember({uri("missed3"): waiting(3, days=8), uri("failedearly"): waiting(0, seconds=2)})
@@ -54,7 +54,7 @@ def test_failed_tracks_are_due_before_missed_ones_longest_overdue_first(due, rem
     assert tracks == [uri(name) for name in expected]
 
 
-def test_due_tracks_are_limited_in_number_but_all_are_counted(due, remember):
+def test_at_most_the_requested_number_of_due_tracks_is_returned_but_all_are_counted(due, remember):
     remember(dict.fromkeys(uris(30), waiting()) | dict.fromkeys(uris(30, "missed"), waiting(2)))
 
     tracks, count = due.read(START, 20)
@@ -63,7 +63,7 @@ def test_due_tracks_are_limited_in_number_but_all_are_counted(due, remember):
     assert set(tracks) <= set(uris(30))
 
 
-def test_query_pages_beyond_the_limit_are_only_counted(dynamodb, remember):
+def test_dynamodb_pages_beyond_the_limit_of_due_tracks_are_only_counted(dynamodb, remember):
     remember(dict.fromkeys(uris(25), waiting()))
     selects: list[str] = []
 

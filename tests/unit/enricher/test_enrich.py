@@ -109,7 +109,7 @@ def test_a_retry_publishes_the_features_missing_in_the_first_attempt(
     assert (before, loader.tracks) == ([], TRACKS)
 
 
-def test_while_the_cache_is_away_a_message_fails_only_if_it_has_pending_tracks(
+def test_while_the_cache_is_unwritable_only_messages_with_pending_tracks_fail(
     new_enricher, dynamodb, loader
 ):
     deliver = new_enricher(known_except(TRACKS[0]))
@@ -122,7 +122,9 @@ def test_while_the_cache_is_away_a_message_fails_only_if_it_has_pending_tracks(
 
 
 @pytest.mark.parametrize("failure", [None, FeatureSourceError("timeout")], ids=["slow", "hangs"])
-def test_a_slow_source_delays_plays_by_less_than_a_minute(new_enricher, clock, loader, failure):
+def test_a_slow_feature_source_delays_plays_by_less_than_a_minute(
+    new_enricher, clock, loader, failure
+):
     longest_fetch = timedelta(seconds=2 * sum(TIMEOUT_S))
     durations = iter([LONGEST_ASKING - timedelta(milliseconds=1), longest_fetch])
 

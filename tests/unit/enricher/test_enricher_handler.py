@@ -38,7 +38,9 @@ def test_a_collected_batch_is_published_with_features(enrich, published):
     ]
 
 
-def test_no_features_are_requested_for_a_track_with_an_unusual_id(enrich, published, reccobeats):
+def test_no_features_are_requested_for_a_track_id_that_is_not_22_base_62_digits(
+    enrich, published, reccobeats
+):
     odd = a_play("Boats").model_copy(update={"track_uri": "spotify:track:null"})
 
     failed = enrich(a_batch(odd, a_play("Coats")))
@@ -97,7 +99,7 @@ def test_without_the_cache_plays_are_published_but_the_message_is_retried(
     assert reccobeats.calls == []
 
 
-def test_a_message_that_fails_twice_is_reported_once(enrich, environment, dynamodb):
+def test_a_message_that_fails_at_cache_and_queue_is_reported_once(enrich, environment, dynamodb):
     dynamodb.delete_table(TableName=TABLE)
     boto3.client("sqs").delete_queue(QueueUrl=environment)
 
@@ -106,7 +108,9 @@ def test_a_message_that_fails_twice_is_reported_once(enrich, environment, dynamo
     assert failed == ["0", "1"]
 
 
-def test_without_remaining_time_plays_are_published_without_features(enrich, published, reccobeats):
+def test_without_remaining_lambda_time_plays_are_published_without_features(
+    enrich, published, reccobeats
+):
     enrich(a_batch(a_play("Boats")), remaining_s=0)
 
     (batch,) = published()
@@ -115,7 +119,7 @@ def test_without_remaining_time_plays_are_published_without_features(enrich, pub
 
 
 @pytest.mark.parametrize(("left_s", "asking_s"), [(3, 2), (30, 20), (120, 20), (900, 20)])
-def test_feature_sources_get_two_thirds_of_the_time_up_to_20_s(left_s, asking_s):
+def test_feature_sources_get_two_thirds_of_the_remaining_time_at_most_20_s(left_s, asking_s):
     assert time_for_features(a_context(left_s)) == timedelta(seconds=asking_s)
 
 
@@ -171,7 +175,9 @@ def test_metrics_count_tracks_with_and_without_features_found(
     assert counted() == counts
 
 
-def test_an_enricher_invocation_logs_its_counts(enrich, reccobeats, caplog):
+def test_an_enricher_invocation_logs_its_counts_of_batches_plays_and_tracks(
+    enrich, reccobeats, caplog
+):
     reccobeats.fail(500)
 
     enrich(a_batch(*plays_of(uris(5))), a_batch(a_play("track0"), number=1))
@@ -194,7 +200,7 @@ def spotify(environment, monkeypatch):
         yield server
 
 
-def test_with_a_legacy_app_spotify_is_the_first_feature_source(
+def test_spotify_is_called_first_if_it_is_the_first_configured_feature_source(
     enrich, published, spotify, reccobeats
 ):
     enrich(a_batch(a_play("Boats")))
@@ -204,7 +210,9 @@ def test_with_a_legacy_app_spotify_is_the_first_feature_source(
     assert reccobeats.calls == []
 
 
-def test_an_app_that_gets_403_calls_spotify_only_once(enrich, published, spotify):
+def test_after_a_403_for_audio_features_no_container_calls_spotify_again(
+    enrich, published, spotify
+):
     spotify.features = [Reply(b'{"error":{"status":403}}', 403)]
 
     enrich(a_batch(a_play("Boats"), number=0))
@@ -226,7 +234,9 @@ def test_without_feature_sources_plays_are_published_unchanged(
     assert reccobeats.calls == []
 
 
-def test_feature_sources_are_split_at_commas_ignoring_spaces(environment, monkeypatch):
+def test_the_feature_sources_variable_is_split_at_commas_and_spaces_are_dropped(
+    environment, monkeypatch
+):
     monkeypatch.setenv("FEATURE_SOURCES", " spotify , reccobeats,")
 
     settings = EnricherSettings.from_environment()

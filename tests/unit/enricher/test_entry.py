@@ -72,7 +72,7 @@ def test_new_features_are_merged_with_the_cached_ones(follow, before, answered, 
     ids=["settled", "not due"],
 )
 @pytest.mark.parametrize("follow", [miss, fail])
-def test_a_miss_or_failure_before_a_track_is_due_changes_nothing(before, follow):
+def test_a_miss_or_failure_before_a_track_is_due_leaves_its_cache_entry_unchanged(before, follow):
     assert follow(before, None) == before
 
 

@@ -33,7 +33,7 @@ def test_feature_values_out_of_range_are_unknown(values, known):
 
 
 @pytest.mark.parametrize("name", AUDIO_FEATURES)
-def test_any_single_audio_feature_counts_as_having_audio_features(name):
+def test_a_track_with_a_single_audio_feature_has_audio_features(name):
     assert has_audio_features(some_features(**{"energy": None, name: 0}))
 
 
@@ -70,20 +70,20 @@ def test_audio_features_and_popularity_can_come_from_two_sources():
         ),
     ],
 )
-def test_the_first_source_wins_where_both_have_a_value(first, second):
+def test_audio_features_of_two_sources_are_not_mixed_and_the_first_source_wins(first, second):
     wins = some_features(**first, source="first")
 
     assert merged(wins, some_features(**second, source="second")) == wins
 
 
-def test_a_duration_comes_from_the_source_that_has_it():
+def test_a_merged_duration_comes_from_the_source_that_has_one():
     first = some_features(energy=0.1, source="first")
     second = some_features(energy=None, duration_ms=6, source="second")
 
     assert merged(first, second).duration_ms == 6
 
 
-def test_merging_features_handles_every_field_of_the_model():
+def test_merging_features_covers_every_field_of_track_features():
     of_the_rating = {"popularity", "popularity_source", "popularity_fetched_at"}
     others = {"track_uri", "source", "fetched_at", "duration_ms"}
 

@@ -31,7 +31,9 @@ def test_a_scheduled_event_requests_features_of_due_tracks(pending, published, r
     assert [call.path for call in reccobeats.calls] == [AUDIO, METADATA] * 2
 
 
-def test_an_event_can_name_tracks_to_request_even_if_known(environment, new_container, published):
+def test_a_heal_event_can_name_tracks_to_request_even_if_their_features_are_known(
+    environment, new_container, published
+):
     known, pending, unseen = uri("known"), uri("pending"), uri("unseen")
     new_container().write({known: Entry(some_features("known")), uri("other"): DUE})
     new_container().write({pending: Entry(misses=3, retry_at=START + timedelta(days=9_000))})
@@ -101,7 +103,7 @@ def test_metrics_and_log_contain_the_counts_of_a_heal_run(pending, reccobeats, c
     assert (record.asked, record.learned, record.missed, record.remaining) == (5, 4, 1, 0)
 
 
-def test_without_remaining_time_no_source_is_called(pending):
+def test_without_remaining_lambda_time_healing_calls_no_source(pending):
     pending(uri("Boats"))
 
     assert handler({}, a_context(remaining_s=0))["remaining"] == 1

@@ -259,7 +259,9 @@ def test_an_unwritable_cache_ends_the_heal_run_after_40_tracks(
     assert len(loader.tracks) == 40
 
 
-def test_two_concurrent_heal_runs_write_the_same_cache_entries(new_healer, save, recall, loader):
+def test_two_concurrent_heal_runs_leave_the_cache_entries_of_a_single_run(
+    new_healer, save, recall, loader
+):
     save({uri("a"): DUE, uri("b"): Entry(misses=1, retry_at=START)})
     answer = known_except(uri("b"))
     second = new_healer(Source(answer))

@@ -89,7 +89,7 @@ def find(clock):
         pytest.param(OFF, IN_AN_HOUR, {}, id="off"),
     ],
 )
-def test_each_source_result_gives_the_expected_cache_entry(
+def test_a_source_result_is_cached_as_features_a_miss_or_a_retry_time(
     new_lookup, find, answer, entry, counted
 ):
     findings = find(new_lookup(Source(answer)), [BOATS])
@@ -148,7 +148,9 @@ def test_a_pending_track_is_requested_again_once_it_is_due(new_lookup, find, clo
 
 
 @pytest.mark.parametrize("track", ["spotify:track:null", "spotify:track:a-b", f"{BOATS[:-1]}_"])
-def test_a_track_with_an_unusual_id_counts_as_missing_without_a_call(new_lookup, find, track):
+def test_a_track_id_that_is_not_22_base_62_digits_counts_as_missing_without_a_call(
+    new_lookup, find, track
+):
     source = Source()
 
     findings = find(new_lookup(source), [track, BOATS])
@@ -304,7 +306,7 @@ def test_without_sources_a_track_is_pending_but_not_counted_as_postponed(new_loo
     assert (findings.entries, counts(findings)) == ({BOATS: IN_AN_HOUR}, Counter())
 
 
-def test_blocked_until_is_when_the_first_source_can_be_called_again(new_lookup, find):
+def test_blocked_until_is_the_earliest_time_at_which_a_source_can_be_called_again(new_lookup, find):
     lookup = new_lookup(*(Source(failing(FeatureSourceError("429", s))) for s in (60, 30)))
     before = lookup.may_ask(START), lookup.blocked_until
 

@@ -141,7 +141,7 @@ def test_a_track_counts_as_missing_only_without_audio_features(
         ),
     ],
 )
-def test_a_track_whose_values_are_all_null_has_no_features(source, reccobeats, audio, metadata):
+def test_a_track_without_any_valid_value_counts_as_missing(source, reccobeats, audio, metadata):
     reccobeats.answer(AUDIO, json.dumps(audio).encode())
     reccobeats.answer(METADATA, json.dumps(metadata).encode())
 
@@ -244,7 +244,9 @@ def test_a_response_without_a_list_of_rows_is_a_failure(source, reccobeats, body
         ({}, None),
     ],
 )
-def test_a_retry_after_of_more_than_a_day_counts_as_a_day(source, reccobeats, headers, wait_s):
+def test_a_retry_after_in_seconds_or_as_a_date_is_capped_at_one_day(
+    source, reccobeats, headers, wait_s
+):
     reccobeats.fail(429, **headers)
 
     assert source.fetch([BOATS]).failure.retry_after_s == wait_s
@@ -258,7 +260,7 @@ def test_a_retry_after_of_more_than_a_day_counts_as_a_day(source, reccobeats, he
     ],
     ids=["incomplete", "huge"],
 )
-def test_an_unreadable_response_is_a_failure(source, reccobeats, body, headers, error):
+def test_an_incomplete_or_too_large_response_is_a_failure(source, reccobeats, body, headers, error):
     reccobeats.answer(AUDIO, body, **headers)
 
     answer = source.fetch([BOATS])
@@ -288,7 +290,7 @@ class Frozen(requests.adapters.HTTPAdapter):
         pytest.param([requests.ReadTimeout()], "ReadTimeout", id="no answer in time"),
     ],
 )
-def test_only_a_dead_kept_alive_connection_is_retried_and_only_once(
+def test_a_call_is_retried_once_after_a_connection_error_but_not_after_a_timeout(
     reccobeats, clock, failures, failure
 ):
     with requests.Session() as session:

@@ -98,7 +98,7 @@ def test_features_and_popularity_of_the_two_calls_are_combined(source):
     assert (features.key, features.time_signature) == (-1, 1)
 
 
-def test_forty_tracks_take_two_calls_and_one_token_an_hour(source, spotify, clock):
+def test_forty_tracks_take_two_calls_and_a_token_is_reused_for_an_hour(source, spotify, clock):
     for _ in range(3):
         source.fetch(uris(40))
         clock.move(minutes=30)
@@ -116,7 +116,7 @@ def test_features_are_requested_with_a_client_credentials_token(source, spotify)
     assert spotify.requests[1].headers["Authorization"] == "Bearer BQ-1"
 
 
-def test_a_spotify_row_belongs_to_the_requested_id_at_its_position(source, spotify):
+def test_response_rows_are_matched_to_the_requested_ids_by_position(source, spotify):
     first, second = a_sound("relinked") | {"energy": 0.1}, a_sound("b") | {"energy": 0.2}
     spotify.features = [json_reply({"audio_features": [first, second]})]
 
@@ -143,7 +143,7 @@ def test_a_track_with_only_a_popularity_counts_as_missing(source, spotify):
     assert answer.features[uri("a")].popularity == 69
 
 
-def test_a_track_object_without_popularity_leaves_it_unknown(source, spotify):
+def test_popularity_is_unknown_if_the_track_object_lacks_it(source, spotify):
     spotify.tracks = [json_reply({"tracks": [{"duration_ms": None}]})]
 
     features = source.fetch([uri("a")]).features[uri("a")]
@@ -164,7 +164,7 @@ def test_an_out_of_range_value_is_unknown_and_the_others_are_kept(source, spotif
     assert (features.valence, features.popularity) == (0.571, 69)
 
 
-def test_a_403_disables_the_spotify_source_in_every_container(
+def test_a_403_for_audio_features_disables_the_spotify_source_in_every_container(
     source, new_source, spotify, apps, clock
 ):
     spotify.features = [FORBIDDEN]
@@ -178,7 +178,7 @@ def test_a_403_disables_the_spotify_source_in_every_container(
 
 
 @pytest.mark.parametrize(("name", "path"), [("features", FEATURES), ("tracks", TRACKS)])
-def test_after_a_403_the_call_is_tried_again_a_day_later(source, spotify, clock, name, path):
+def test_a_call_refused_with_403_is_tried_again_a_day_later(source, spotify, clock, name, path):
     setattr(spotify, name, [FORBIDDEN, *getattr(spotify, name)])
     source.fetch([uri("a")])
     clock.move(hours=23, minutes=59)
@@ -191,7 +191,7 @@ def test_after_a_403_the_call_is_tried_again_a_day_later(source, spotify, clock,
     assert answer.features[uri("a")].popularity == 69
 
 
-def test_a_403_of_the_tracks_call_loses_only_popularity(source, spotify, apps, caplog):
+def test_a_403_of_the_tracks_endpoint_leaves_only_popularity_unknown(source, spotify, apps, caplog):
     spotify.tracks = [FORBIDDEN]
 
     answers = [source.fetch([uri("a")]) for _ in range(2)]
@@ -214,7 +214,7 @@ def test_a_403_of_the_tracks_call_loses_only_popularity(source, spotify, apps, c
     ids=["Premium", "not registered", "of a gateway"],
 )
 @pytest.mark.parametrize("path", ["features", "tracks"])
-def test_a_403_for_premium_registration_or_gateway_postpones_tracks_6_h(
+def test_a_403_about_premium_or_registration_or_by_a_gateway_delays_the_retry_6_h(
     source, spotify, apps, path, text
 ):
     setattr(spotify, path, [Reply(text, 403)])
@@ -239,7 +239,7 @@ LEAD_S = 3_600
     ],
     ids=["features", "tracks", "tokens", "without Retry-After"],
 )
-def test_a_429_rate_limits_the_app_and_lets_polls_call_first(
+def test_a_429_stops_polls_for_its_retry_after_and_feature_calls_an_hour_longer(
     source, spotify, apps, *, path, headers, block_s
 ):
     setattr(spotify, path, [Reply(b"Too many requests", 429, headers)])
@@ -252,7 +252,7 @@ def test_a_429_rate_limits_the_app_and_lets_polls_call_first(
 
 
 @pytest.mark.parametrize("seconds", [0, 5, 5 + LEAD_S - 1])
-def test_no_container_calls_spotify_until_an_hour_after_a_rate_limit(
+def test_no_container_requests_features_until_an_hour_after_a_rate_limit_ends(
     source, new_source, spotify, clock, seconds
 ):
     spotify.features = [Reply(b"", 429, {"Retry-After": "5"}), rows_of("audio_features", a_sound)]
@@ -329,7 +329,7 @@ def test_a_newly_issued_token_that_is_rejected_is_a_failure(source, spotify, app
 
 @pytest.mark.parametrize("status", [404, 500, 502, 503])
 @pytest.mark.parametrize("path", ["features", "tracks", "tokens"])
-def test_any_other_error_status_is_a_failure_without_a_retry_delay(
+def test_a_404_or_5xx_status_is_a_failure_without_a_retry_delay(
     source, spotify, apps, path, status
 ):
     setattr(spotify, path, [Reply(b"oops", status)])
@@ -357,7 +357,7 @@ def test_a_400_is_returned_as_a_request_rejected_error(source, spotify):
     ],
     ids=["not logged in", "no JSON", "no client secret", "no app"],
 )
-def test_without_an_app_or_secret_the_spotify_source_is_disabled(
+def test_the_spotify_source_is_disabled_without_a_client_id_and_secret(
     source, spotify, secretsmanager, login
 ):
     secretsmanager.put_secret_value(SecretId=LOGIN_OF, SecretString=login)
@@ -371,7 +371,9 @@ def test_without_an_app_or_secret_the_spotify_source_is_disabled(
     assert spotify.requests == []
 
 
-def test_a_refused_app_disables_spotify_in_this_container_only(source, new_source, spotify, apps):
+def test_an_invalid_client_error_disables_spotify_in_this_container_only(
+    source, new_source, spotify, apps
+):
     spotify.tokens = [json_reply({"error": "invalid_client"}, 400), a_grant()]
 
     assert isinstance(source.fetch([uri("a")]).failure, SourceOffError)
@@ -439,7 +441,7 @@ def a_damaged_state(secretsmanager, dynamodb, monkeypatch):
         (a_damaged_state, SourceOffError),
     ],
 )
-def test_spotify_is_not_called_if_its_secret_or_app_state_is_unreadable(
+def test_spotify_is_not_called_if_its_secret_or_rate_limit_item_is_unreadable(
     source, spotify, secretsmanager, dynamodb, monkeypatch, *, trouble, failure
 ):
     trouble(secretsmanager, dynamodb, monkeypatch)

@@ -199,7 +199,7 @@ def test_a_write_fails_if_dynamodb_keeps_returning_unprocessed_items(dynamodb, n
     assert set(new_container().read(uris(10), START)) == set(uris(8))
 
 
-def test_a_failed_write_leaves_nothing_in_the_in_memory_cache(dynamodb):
+def test_a_failed_write_does_not_change_the_in_memory_cache(dynamodb):
     cache = TrackCache(dynamodb, TABLE)
     cache.write({uri("Boats"): PENDING})
     dynamodb.delete_table(TableName=TABLE)

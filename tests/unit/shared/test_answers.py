@@ -30,7 +30,7 @@ def test_an_empty_response_body_is_read(answer_of):
     assert read_body(answer_of(b"")).content == b""
 
 
-def test_a_response_above_the_size_limit_is_refused_and_disconnected(answer_of):
+def test_a_response_above_the_size_limit_is_refused_and_its_connection_closed(answer_of):
     response = answer_of(bytes(MAX_BYTES + 1) + bytes(1_000_000))
 
     with pytest.raises(HugeAnswerError, match=r"more than 10000000 bytes"):

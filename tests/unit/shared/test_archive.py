@@ -81,7 +81,7 @@ def test_the_origin_of_an_upload_contains_key_and_version(key, version, origin):
 
 
 @pytest.mark.parametrize("letter", ["\0", "ü", "\1"])
-def test_the_origin_of_the_longest_key_fits_into_a_message(letter):
+def test_the_origin_of_an_upload_with_the_longest_s3_key_fits_into_a_message(letter):
     key = "history/" + letter * ((KEY_BYTES - 8) // len(letter.encode()))
     origin = upload_origin(key, "v" * 32)
 
@@ -113,7 +113,7 @@ def test_the_listener_of_an_upload_is_its_folder_name(key, listener):
     assert listener_of(key) == listener
 
 
-def test_a_poll_is_archived_compressed(archive, cloud):
+def test_a_poll_answer_is_archived_as_gzip(archive, cloud):
     answer = b'{"items": [' + b'{"played_at": "now"},' * 500 + b"{}]}"
 
     archive.keep_poll("polls/me/1.json.gz", answer)

@@ -17,7 +17,7 @@ def test_each_aws_service_has_one_shared_client():
     assert client("sqs") is not client("s3")
 
 
-def test_an_aws_client_times_out_before_its_function():
+def test_an_aws_client_times_out_before_its_lambda_function():
     config = client("sqs").meta.config
 
     assert config.connect_timeout * config.retries["total_max_attempts"] <= 10

@@ -11,12 +11,12 @@ AT = datetime(2026, 11, 30, 13, 0, 0, 123_456, timezone(timedelta(hours=1)))
 @pytest.mark.parametrize(
     "conditions", [{}, {"tracks": []}, {"platform": ""}, {"shorter_than_ms": 0}]
 )
-def test_a_rule_needs_a_condition(conditions):
+def test_a_deletion_rule_without_a_condition_is_refused(conditions):
     with pytest.raises(ValidationError):
         DeletionRule(**conditions)
 
 
-def test_a_deletion_and_its_undo_have_keys_that_sort_in_this_order():
+def test_the_archive_key_of_a_deletion_sorts_before_the_key_of_its_undo():
     deletion = Deletion(
         listener="me", rule=DeletionRule(artists=("A",)), deleted_at=AT, deleted_by="a person"
     )

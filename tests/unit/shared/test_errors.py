@@ -14,7 +14,7 @@ from shared.errors import (
 from shared.postgres import Address
 
 
-def test_a_database_login_error_is_retryable_but_a_refusal_is_not():
+def test_a_database_login_error_is_retryable_but_refused_data_is_not():
     assert issubclass(DatabaseLoginError, DatabaseAwayError)
     assert not issubclass(DatabaseRefusalError, DatabaseAwayError)
     assert issubclass(DatabaseRefusalError, DatabaseError)
@@ -29,14 +29,14 @@ def test_a_database_login_error_is_retryable_but_a_refusal_is_not():
         (None, "rate limited by Spotify for an unknown time"),
     ],
 )
-def test_a_rate_limit_error_contains_its_wait(wait_s, message):
+def test_a_rate_limit_error_contains_the_retry_delay(wait_s, message):
     error = SpotifyRateLimitError(wait_s)
 
     assert (str(error), error.retry_after_s) == (message, wait_s)
 
 
 @pytest.mark.parametrize("wait_s", [None, 30])
-def test_a_feature_source_error_can_contain_a_wait(wait_s):
+def test_a_feature_source_error_can_contain_a_retry_delay(wait_s):
     error = FeatureSourceError("503", wait_s)
 
     assert (str(error), error.retry_after_s) == ("503", wait_s)
@@ -47,7 +47,7 @@ def test_a_feature_source_error_can_contain_a_wait(wait_s):
     ["pa55-hidden", "[" * 60_000, '{"password": "pa55-hidden"}'],
     ids=["no JSON", "deeply nested", "only a password"],
 )
-def test_the_error_of_an_unreadable_login_hides_its_value(login):
+def test_the_error_of_an_unreadable_database_login_hides_the_password(login):
     with pytest.raises(ValueError, match="is not JSON with username") as failure:
         Address.of_login(login, host="db.test")
 

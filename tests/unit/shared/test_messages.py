@@ -15,7 +15,7 @@ def a_record(message_id, body):
     return {"messageId": message_id, "body": body, "eventSource": "aws:sqs"}
 
 
-def test_sqs_messages_are_returned_by_message_id_in_order():
+def test_sqs_messages_are_returned_by_id_in_the_order_of_the_event():
     records = [a_record(f"m{n}", json.dumps(BATCH | {"number": n})) for n in (2, 0, 1)]
 
     readable, poisoned = read_messages({"Records": records}, PlayBatch)
@@ -52,7 +52,7 @@ def test_the_log_of_an_invalid_message_hides_its_content(caplog):
     assert "Jane" not in repr(logged)
 
 
-def test_only_the_first_faults_of_a_message_are_logged(caplog):
+def test_only_the_first_five_validation_errors_of_a_message_are_logged(caplog):
     plays = json.dumps(BATCH | {"plays": [{}] * 100})
 
     read_messages({"Records": [a_record("a", plays)]}, PlayBatch)
@@ -75,14 +75,14 @@ def test_failed_messages_are_reported_to_lambda(ids):
     assert report_failures(ids) == {"batchItemFailures": [{"itemIdentifier": i} for i in ids]}
 
 
-def test_garbage_collection_is_off_within_the_with_block():
+def test_garbage_collection_is_off_inside_collection_paused():
     with collection_paused():
         paused = gc.isenabled()
 
     assert (paused, gc.isenabled()) == (False, True)
 
 
-def test_garbage_collection_is_on_again_after_an_exception():
+def test_garbage_collection_is_on_again_after_an_exception_in_collection_paused():
     with pytest.raises(ZeroDivisionError), collection_paused():
         raise ZeroDivisionError
 

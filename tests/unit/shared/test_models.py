@@ -30,7 +30,7 @@ POLL = {"kind": "poll", "polled_at": NOON, "returned": 1, "new": 1, "late": 0, "
 UPLOAD = {"kind": "upload", "rows_in": 1, "published": 1, "batches": 1}
 
 
-def test_a_play_needs_only_uri_names_and_played_at():
+def test_a_play_needs_only_track_uri_track_name_artist_name_and_played_at():
     play = Play.model_validate(PLAY)
 
     assert play.played_at == datetime(2026, 11, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_a_play_needs_only_uri_names_and_played_at():
 
 
 @pytest.mark.parametrize("name", PLAY)
-def test_a_play_without_track_or_played_at_is_refused(name):
+def test_a_play_without_a_required_field_is_refused(name):
     rest = {other: value for other, value in PLAY.items() if other != name}
 
     with pytest.raises(ValidationError, match=name):
@@ -86,7 +86,7 @@ def test_a_play_with_an_invalid_value_is_refused(field, value):
         ("track_uri", "spotify:track:" + "z" * 64),
     ],
 )
-def test_a_play_with_an_extreme_value_is_accepted(field, value):
+def test_a_play_with_an_extreme_but_valid_value_is_accepted(field, value):
     play = Play.model_validate(PLAY | {field: value})
 
     assert getattr(play, field) == value
@@ -129,7 +129,7 @@ def test_unknown_fields_of_a_message_are_ignored():
     assert "mood" not in batch.model_dump_json()
 
 
-def test_a_collected_batch_can_be_read_as_an_enriched_batch():
+def test_a_play_batch_can_be_read_as_an_enriched_batch_without_features():
     batch = EnrichedBatch.model_validate(BATCH)
 
     assert (batch.schema_version, batch.plays, batch.features, batch.report) == (1, (), (), None)
@@ -200,12 +200,12 @@ def test_message_models_are_immutable():
     ],
     ids=["whole", "microseconds", "another zone"],
 )
-def test_times_are_written_in_spotifys_format(instant, written):
+def test_times_are_written_in_utc_with_milliseconds_as_spotify_does(instant, written):
     assert iso(instant) == written
 
 
 @pytest.mark.parametrize("content", [{"plays": [PLAY]}, {"report": POLL}], ids=["plays", "report"])
-def test_plays_and_reports_need_a_listener(content):
+def test_a_batch_with_plays_or_a_report_needs_a_listener(content):
     healing = BATCH | {"listener": None, "source": None}
     assert EnrichedBatch.model_validate(healing).plays == ()
 

@@ -54,7 +54,7 @@ def test_json_text_is_published_unchanged(queue, cloud):
     assert cloud.messages() == ['{"name": "Träumerei"}']
 
 
-def test_a_missing_queue_is_an_error(cloud):
+def test_publishing_to_a_missing_queue_raises_an_error(cloud):
     queue = Queue(cloud.sqs, cloud.queue_url + "-gone")
 
     with pytest.raises(ClientError, match="NonExistentQueue"):

@@ -20,7 +20,7 @@ class ShopSettings(Settings):
 WHOLE = {"ARCHIVE_BUCKET": "shelf", "WINDOW_S": "90"}
 
 
-def test_a_setting_is_read_from_the_variable_of_its_name_in_capitals():
+def test_a_setting_is_read_from_its_upper_case_environment_variable():
     settings = ShopSettings.from_environment(WHOLE | {"PATH": "/bin", "COLOUR": "red"})
 
     assert settings == ShopSettings(archive_bucket="shelf", window_s=90, colour="red")
@@ -37,7 +37,7 @@ def test_settings_are_read_from_the_process_environment_by_default(monkeypatch):
     assert ShopSettings.from_environment().archive_bucket == "shelf"
 
 
-def test_every_missing_environment_variable_is_named():
+def test_every_missing_environment_variable_is_named_in_the_error():
     with pytest.raises(SettingsError) as refused:
         ShopSettings.from_environment({"archive_bucket": "in small letters"})
 

@@ -20,7 +20,7 @@ def a_play(track_uri):
 
 @pytest.mark.parametrize("track_id", PLACEHOLDERS)
 @pytest.mark.parametrize("model", [PlayBatch, EnrichedBatch])
-def test_a_play_with_a_placeholder_id_of_an_earlier_release_is_accepted(model, track_id):
+def test_a_queued_play_with_track_id_null_from_an_earlier_release_is_accepted(model, track_id):
     batch = {"listener": "me", "source": "extended-history", "origin": "x", "number": 0}
     uris = tuple(f"spotify:track:{one}" for one in (USUAL, track_id))
 
@@ -30,7 +30,7 @@ def test_a_play_with_a_placeholder_id_of_an_earlier_release_is_accepted(model, t
 
 
 @pytest.mark.parametrize("track_id", PLACEHOLDERS)
-def test_features_with_a_placeholder_id_of_an_earlier_release_are_accepted(track_id):
+def test_queued_features_with_track_id_null_from_an_earlier_release_are_accepted(track_id):
     features = {"track_uri": f"spotify:track:{track_id}", "source": "a", "fetched_at": NOON}
 
     read = EnrichedBatch.model_validate({"origin": "x", "number": 0, "features": [features]})
@@ -39,7 +39,7 @@ def test_features_with_a_placeholder_id_of_an_earlier_release_are_accepted(track
 
 
 @pytest.mark.parametrize("track_id", [USUAL, *UNUSUAL])
-def test_unusual_track_ids_are_accepted(track_id):
+def test_track_ids_that_are_not_22_base_62_digits_are_accepted(track_id):
     track_uri = f"spotify:track:{track_id}"
 
     assert FOREIGN_TRACK_URI.validate_python(track_uri) == track_uri

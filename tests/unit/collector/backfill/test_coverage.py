@@ -23,7 +23,7 @@ def cover(spans):
     return covered(Part(f"{n}.json", one, is_whole=True) for n, one in enumerate(spans))
 
 
-def test_the_longest_coverage_spans_are_reported_in_time_order(monkeypatch):
+def test_only_the_longest_coverage_spans_are_reported_sorted_by_time(monkeypatch):
     monkeypatch.setattr(coverage, "LISTED_SPANS", 2)
 
     assert cover([span(0, 1), span(10, 13), span(20, 22)]) == (span(10, 13), span(20, 22))
@@ -37,7 +37,7 @@ def hours(spans) -> set[int]:
 
 @given(st.lists(st.builds(lambda at, length: span(at, at + length), st.integers(0, 50),
                           st.integers(0, 9))))  # fmt: skip
-def test_merged_spans_are_disjoint_and_cover_the_same_time(given_spans):
+def test_merged_spans_are_disjoint_and_cover_the_same_hours_as_the_unmerged(given_spans):
     joined = cover(given_spans)
 
     assert hours(joined) == hours(given_spans)
@@ -78,7 +78,7 @@ def audio(years: str, start: int, end: int, *, folder: str = "", is_whole: bool 
         ),
     ],
 )
-def test_consecutive_export_files_are_covered_as_one_span(paths):
+def test_consecutive_export_files_are_merged_into_one_coverage_span(paths):
     first, second = paths
 
     parts = [Part(second, span(5, 6), is_whole=True), Part(first, span(0, 2), is_whole=True)]
@@ -113,7 +113,7 @@ def test_export_files_that_are_not_consecutive_leave_a_gap(parts):
     assert covered(parts) == (span(0, 2), span(5, 6))
 
 
-def test_yearly_files_over_three_days_apart_at_new_year_leave_a_gap():
+def test_yearly_export_files_more_than_three_days_apart_leave_a_gap():
     parts = [audio("2024", 0, 2), audio("2025", 2 + 73, 80)]
 
     assert covered(parts) == (span(0, 2), span(75, 80))
@@ -133,7 +133,9 @@ def test_an_export_file_without_readable_plays_leaves_a_gap():
 
 @pytest.mark.parametrize("is_whole", [True, False])
 @pytest.mark.parametrize(("start", "end"), [(3, 4), (3, 3), (1, 3), (4, 6)])
-def test_consecutive_files_are_not_merged_over_another_files_plays(start, end, is_whole):
+def test_consecutive_files_are_not_merged_if_another_file_has_plays_between_them(
+    start, end, is_whole
+):
     other = Part("more/plays.json", span(start, end), is_whole)
     joint = span(2, 5)
 
@@ -144,13 +146,13 @@ def test_consecutive_files_are_not_merged_over_another_files_plays(start, end, i
     )
 
 
-def test_files_that_touch_an_incomplete_one_keep_their_coverage():
+def test_complete_files_next_to_an_incomplete_file_keep_their_coverage():
     parts = [audio("2024_0", 0, 3), audio("2024_1", 3, 5, is_whole=False), audio("2024_2", 5, 8)]
 
     assert covered(parts) == (span(0, 3), span(5, 8))
 
 
-def test_a_file_that_overlaps_an_incomplete_one_covers_no_time():
+def test_a_file_whose_plays_overlap_an_incomplete_file_covers_no_time():
     parts = [
         Part("plays.json", span(0, 50), is_whole=True),
         Part("more plays.json", span(9, 40), is_whole=False),
@@ -178,18 +180,18 @@ def shuffled(*names):
         pytest.param(["endsong_0"], id="one of several, uploaded alone"),
     ],
 )
-def test_unsorted_export_files_cover_no_time_if_one_is_missing(names):
+def test_old_export_files_with_unsorted_plays_cover_no_time_if_one_is_missing(names):
     assert covered(shuffled(*names)) == ()
 
 
-def test_unsorted_export_files_cover_no_time_if_one_is_damaged():
+def test_old_export_files_with_unsorted_plays_cover_no_time_if_one_is_damaged():
     parts = shuffled("endsong_0", "endsong_1", "endsong_2")
 
     assert covered([*parts[:2], parts[2]._replace(is_whole=False)]) == ()
     assert covered([*parts[:2], parts[2]._replace(is_whole=False, span=None)]) == ()
 
 
-def test_the_only_file_of_an_old_export_covers_its_time():
+def test_an_old_export_of_one_file_covers_the_time_of_its_plays():
     assert covered(shuffled("endsong")) == (span(0, 10),)
 
 
@@ -199,13 +201,13 @@ def test_an_old_export_overlapping_an_incomplete_file_covers_no_time():
     assert covered(parts) == ()
 
 
-def test_without_any_play_time_there_is_no_span():
+def test_a_file_without_play_times_has_no_coverage_span():
     ends = Ends()
 
     assert (ends.first, ends.last, ends.span) == (None, None, None)
 
 
-def test_the_span_is_from_the_first_to_the_last_time_in_any_order():
+def test_a_span_runs_from_the_earliest_to_the_latest_of_unsorted_play_times():
     ends = Ends()
 
     for taken in ([3], [5, 1, 4], [2]):

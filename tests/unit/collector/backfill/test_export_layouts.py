@@ -79,7 +79,7 @@ def whole(cut: Cut) -> Part:
 
 @LAYOUTS
 @given(hours=hours, data=st.data())
-def test_a_complete_export_is_covered_as_one_span(layout, hours, data):
+def test_a_complete_export_of_any_layout_gives_one_coverage_span(layout, hours, data):
     plays = with_new_years(instants(hours))
 
     spans = covered(map(whole, layout(plays, data.draw)))
@@ -121,7 +121,7 @@ def test_no_coverage_span_contains_a_play_that_was_not_read(layout, hours, data)
 
 
 @given(hours=hours, data=st.data())
-def test_at_most_three_days_of_a_lost_yearly_file_count_as_covered(hours, data):
+def test_plays_of_a_lost_yearly_file_count_as_covered_only_in_gaps_of_up_to_three_days(hours, data):
     cuts = yearly(instants(hours), data.draw)
     done = [(cut, data.draw(st.sampled_from(["none", "dropped"]))) for cut in cuts]
 

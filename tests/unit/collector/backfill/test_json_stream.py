@@ -92,7 +92,7 @@ def test_a_file_of_many_chunks_is_read_in_order():
     assert error is None
 
 
-def test_a_valid_file_is_scanned_token_by_token_only_at_its_end(monkeypatch):
+def test_only_the_end_of_a_valid_file_is_scanned_token_by_token(monkeypatch):
     taken_apart = []
 
     def find(text):
@@ -133,7 +133,7 @@ def test_memory_use_does_not_grow_with_file_size():
     ],
 )
 @pytest.mark.parametrize("size", [1, 1_000_000])
-def test_a_byte_order_mark_blanks_or_a_trailing_comma_are_accepted(text, size):
+def test_a_byte_order_mark_whitespace_or_a_trailing_comma_is_accepted(text, size):
     assert read(*in_chunks(text, size)) == (plays(1), None)
 
 
@@ -156,7 +156,7 @@ def test_a_byte_order_mark_blanks_or_a_trailing_comma_are_accepted(text, size):
     ],
 )
 @pytest.mark.parametrize("size", [1, 1_000_000])
-def test_a_file_without_history_is_refused(text, error, size):
+def test_an_empty_non_list_or_utf_16_file_is_refused(text, error, size):
     assert read(*in_chunks(text, size)) == ([], error)
 
 
@@ -176,7 +176,7 @@ WHOLE = a_file(a_row(ms_played=1), a_row(ms_played=2))
     ],
 )
 @pytest.mark.parametrize("size", [7, 1_000_000])
-def test_rows_before_the_cut_of_a_truncated_file_are_read(text, lengths, size):
+def test_complete_rows_of_a_truncated_file_are_read(text, lengths, size):
     assert read(*in_chunks(text, size)) == (plays(*lengths), CUT_OFF)
 
 
@@ -236,7 +236,7 @@ def test_reading_stops_at_a_row_that_is_too_long(chunk_size):
     )
 
 
-def test_a_row_that_never_ends_takes_little_memory():
+def test_reading_stops_within_5_mib_of_a_row_that_never_ends():
     chunk = b"x" * (1 << 20)
     endless = iter([WHOLE[:-2] + b', {"track": "', *repeat(chunk, 100), b'"}]'])
     found: list[Any] = []

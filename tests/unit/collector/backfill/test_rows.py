@@ -31,7 +31,7 @@ def parse(*rows):
     return parse_rows(json.dumps(rows)[1:-1].encode(), UPLOADED_AT)
 
 
-def test_a_row_in_the_current_layout_becomes_a_play():
+def test_a_row_in_the_current_export_layout_becomes_a_play():
     (play,) = parse(a_row())
 
     assert play == {
@@ -56,7 +56,7 @@ def test_every_field_of_an_export_row_is_a_field_of_play():
     assert set(HistoryPlay.__annotations__) <= set(Play.model_fields)
 
 
-def test_personal_fields_of_the_old_layout_are_not_read():
+def test_personal_fields_of_the_old_export_layout_are_not_read():
     old = a_row(username="jane", user_agent_decrypted="Mozilla", ip_addr_decrypted="203.0.113.9")
 
     (play,) = parse(old)
@@ -79,7 +79,7 @@ def test_a_row_with_only_the_required_fields_becomes_a_play():
 
 
 @pytest.mark.parametrize("written", ["174424.0", "1.74424e5", "174424"])
-def test_a_whole_number_can_be_written_as_a_float(written):
+def test_a_whole_ms_played_can_be_written_as_a_float(written):
     row = json.dumps(a_row(ms_played=0)).replace('"ms_played": 0', f'"ms_played": {written}')
 
     found: Any = parse_rows(row.encode(), UPLOADED_AT)
@@ -93,7 +93,7 @@ def test_a_whole_number_can_be_written_as_a_float(written):
     ("written", "value"),
     [(None, None), (0, False), (1, True), ("", None), (True, True), (False, False)],
 )
-def test_booleans_in_the_form_of_old_exports_are_read(written, value):
+def test_booleans_written_as_0_1_or_an_empty_string_are_read(written, value):
     (play,) = parse(a_row(skipped=written))
 
     assert play["skipped"] is value
@@ -167,7 +167,7 @@ def test_a_row_that_is_not_a_track_is_skipped(row, reason):
     assert parse(row) == [Skipped(reason)]
 
 
-def test_the_refusal_of_a_wrong_export_says_which_export_to_request():
+def test_the_message_for_a_wrong_kind_of_export_names_the_one_to_request():
     asked_for = 'request the "Extended streaming history" at spotify.com/account/privacy'
 
     assert ACCOUNT_DATA.endswith(asked_for)
@@ -225,7 +225,7 @@ def test_the_refusal_of_a_wrong_export_says_which_export_to_request():
         ({"offline": " "}, "offline not true or false"),
     ],
 )
-def test_an_unreadable_row_is_quarantined_with_its_first_fault(changes, reason):
+def test_an_unreadable_row_is_quarantined_with_its_first_invalid_field_as_reason(changes, reason):
     row = a_row(**changes)
 
     assert parse(row) == [Quarantined(reason, row)]
@@ -247,7 +247,7 @@ def test_an_object_without_export_fields_is_quarantined():
     assert parse({"a": 1}) == [Quarantined("ts missing", {"a": 1})]
 
 
-def test_a_play_up_to_a_day_after_the_upload_is_accepted():
+def test_a_play_dated_up_to_a_day_after_the_upload_is_accepted():
     just = UPLOADED_AT + timedelta(days=1)
 
     (play,) = parse(a_row(ts=just.isoformat()))
@@ -269,7 +269,7 @@ def test_rows_around_an_unreadable_row_are_read():
 
 
 @pytest.mark.parametrize("text", [b'{"a":', b"{} {}", b"]", b'"\xff"', rb'"\ud800"'])
-def test_malformed_json_between_rows_is_refused(text):
+def test_parse_rows_raises_validation_error_for_malformed_json(text):
     with pytest.raises(ValidationError):
         parse_rows(text, UPLOADED_AT)
 
@@ -288,7 +288,7 @@ def test_malformed_json_between_rows_is_refused(text):
     ],
     ids=["lone surrogate", "latin-1", "broken", "broken latin-1", "deep"],
 )
-def test_an_element_of_invalid_json_is_quarantined(element, expected):
+def test_a_row_of_invalid_json_or_encoding_is_quarantined(element, expected):
     assert unparsed(element) == expected
 
 
@@ -298,7 +298,7 @@ def test_a_deeply_nested_row_is_quarantined():
     assert unparsed(deepest) == Quarantined("not valid JSON", json.loads(deepest))
 
 
-def test_long_unused_fields_are_not_serialized_to_name_a_fault(monkeypatch):
+def test_finding_the_quarantine_reason_does_not_serialize_long_fields(monkeypatch):
     written = []
 
     def write(value):
@@ -315,7 +315,7 @@ def test_long_unused_fields_are_not_serialized_to_name_a_fault(monkeypatch):
     assert len(written[0]) < 1_000
 
 
-def test_personal_fields_are_removed_at_every_depth():
+def test_personal_fields_are_removed_from_rows_at_every_nesting_depth():
     row = {
         "ts": "x",
         "ip_addr": "203.0.113.7",

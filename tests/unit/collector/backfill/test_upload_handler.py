@@ -76,7 +76,7 @@ def test_an_upload_is_published_as_plays_and_a_report(backfill):
 
 
 @pytest.mark.parametrize("name", ["endsong_0.json", "ENDSONG.JSON", "endsong.Json"])
-def test_an_upload_outside_a_listener_folder_is_the_default_listeners(backfill, name):
+def test_an_upload_outside_a_listener_folder_belongs_to_the_default_listener(backfill, name):
     (batch,) = backfill(f"history/{name}", a_file(a_row()))
 
     assert (batch.listener, len(batch.plays)) == ("me", 1)
@@ -99,7 +99,7 @@ def test_unreadable_rows_are_stored_in_a_quarantine_object(backfill, cloud):
     assert "203.0.113.7" not in json.dumps(kept)
 
 
-def test_an_upload_without_unreadable_rows_stores_no_quarantine(backfill, cloud):
+def test_an_upload_without_unreadable_rows_stores_no_quarantine_object(backfill, cloud):
     backfill("history/endsong.json", a_file(a_row(), a_trackless_row()))
 
     assert cloud.keys() == ["history/endsong.json"]
@@ -148,7 +148,7 @@ def refuse_to_download(code):
     return attempts
 
 
-def test_a_file_without_history_is_not_downloaded(backfill):
+def test_an_upload_named_neither_zip_nor_json_is_not_downloaded(backfill):
     attempts = refuse_to_download("AccessDenied")
 
     backfill("history/jane/README", b"")
@@ -174,7 +174,9 @@ def test_an_upload_that_s3_refuses_permanently_is_reported(backfill, code, reaso
 
 
 @pytest.mark.parametrize("key", ["history/endsong.json", "history/me/endsong.json"])
-def test_if_me_is_not_deployed_the_first_listener_gets_the_report(backfill, key, monkeypatch):
+def test_an_upload_for_an_undeployed_listener_me_is_reported_to_the_first_listener(
+    backfill, key, monkeypatch
+):
     monkeypatch.setenv("LISTENERS", "zoe,anna")
 
     (batch,) = backfill(key, a_file(a_row()))
@@ -188,7 +190,7 @@ def test_an_s3_folder_marker_is_skipped(backfill, key):
     assert backfill(key, b"") == []
 
 
-def test_an_upload_with_the_longest_s3_key_loads_with_quarantine(backfill, cloud):
+def test_an_upload_with_a_1024_byte_key_is_loaded_and_its_bad_row_quarantined(backfill, cloud):
     key = f"history/me/{'ü' * 504}.json"
 
     (batch,) = backfill(key, a_file(a_row(), 7))
@@ -224,7 +226,7 @@ def test_only_the_message_without_an_s3_event_fails(cloud, context):
     assert len(cloud.messages()) == 1
 
 
-def test_an_event_whose_only_message_fails_reports_it(cloud, context):
+def test_a_failed_message_is_reported_even_if_it_is_the_only_one(cloud, context):
     assert failures(context, POISON) == ["m2"]
 
 
@@ -251,5 +253,5 @@ def test_a_failure_of_sqs_fails_the_message_so_that_sqs_retries_it(cloud, contex
     assert failures(context, a_message("history/endsong.json", version)) == ["m1"]
 
 
-def test_the_backfill_is_wired_once_per_container(cloud):
+def test_the_backfill_is_built_once_per_lambda_container(cloud):
     assert upload_handler.wire() is upload_handler.wire()

@@ -121,11 +121,11 @@ WHOLE_SPAN = days("2019-01-01", "2022-01-01")
                      [days("2020-01-01", "2020-01-01")], id="videos"),
     ],
 )  # fmt: skip
-def test_the_report_contains_the_spans_of_complete_music_files(files, spans):
+def test_the_report_lists_the_time_spans_covered_by_complete_music_files(files, spans):
     assert list(read_zip(**files).report.spans) == spans
 
 
-def test_the_reports_first_and_last_play_include_damaged_files():
+def test_the_first_and_last_play_of_a_report_can_come_from_damaged_files():
     report = read_zip(
         endsong_0=WHOLE[:-20],
         endvideo_1=a_file(*played("2017-01-01"), 7),
@@ -142,7 +142,7 @@ def test_a_report_without_plays_has_no_first_or_last_play():
     assert (report.first_played_at, report.last_played_at) == (None, None)
 
 
-def test_a_play_with_an_unusual_id_is_published_and_counted():
+def test_a_play_whose_track_id_is_not_22_base_62_digits_is_published_and_counted():
     unusual = ("short", "a-b", "A_1", "1" * 65, "1" * 21 + "-", "null")
     report = read_loose(
         a_row(), *(a_row(spotify_track_uri=f"spotify:track:{one}") for one in unusual)
@@ -181,7 +181,7 @@ def test_a_quarantined_row_is_stored_with_file_row_number_and_reason():
     ]
 
 
-def test_unreadable_rows_beyond_the_quarantine_limit_are_not_copied(monkeypatch):
+def test_once_the_quarantine_is_full_unreadable_rows_are_no_longer_copied(monkeypatch):
     copied = []
 
     def copy(record):
@@ -261,7 +261,7 @@ def test_a_report_replaces_unprintable_characters_in_names():
     assert Reading(upload).report.files == ("a�b�/endsong.json",)
 
 
-def test_the_same_upload_gives_the_same_messages():
+def test_reading_an_upload_twice_gives_the_same_messages():
     upload = a_zip({"endsong.json": a_file(*(a_row(ms_played=ms) for ms in range(700)), 7)})
 
     first, second = Reading(upload, "a.zip"), Reading(upload, "a.zip")
@@ -339,7 +339,7 @@ def test_an_upload_is_read_up_to_the_row_or_time_limit(monkeypatch, most, late, 
     assert report.spans == (days("2026-05-02", "2026-05-02"),)
 
 
-def test_a_long_file_is_read_up_to_the_row_limit(monkeypatch):
+def test_a_long_file_is_not_read_far_beyond_the_row_limit(monkeypatch):
     monkeypatch.setattr(upload_reader, "ROWS", 10)
 
     report = read_loose(*[a_row()] * 5_000).report
@@ -374,7 +374,7 @@ rows = st.lists(
 
 
 @given(rows=rows)
-def test_any_generated_row_is_published_skipped_or_quarantined(rows):
+def test_any_json_row_is_published_skipped_or_quarantined(rows):
     text = json.dumps(rows).encode()
 
     reading = Reading(io.BytesIO(text), "endsong.json")

@@ -45,7 +45,7 @@ def read_file(file):
         "StreamingHistory_podcast_0.json",
     ],
 )
-def test_history_files_of_every_layout_are_recognized(path):
+def test_history_files_of_every_export_layout_are_recognized_by_path(path):
     assert is_history(path)
 
 
@@ -109,7 +109,7 @@ def test_a_zip_is_recognized_by_its_content_not_its_name():
 
 
 @pytest.mark.parametrize("content", [b"", b"[{}]", b"<html>"])
-def test_a_file_named_zip_with_other_content_is_refused(content):
+def test_a_file_named_zip_that_is_not_a_zip_is_refused(content):
     with pytest.raises(UploadError, match="not a zip file"):
         read(io.BytesIO(content), "My_Data.ZIP")
 
@@ -186,7 +186,7 @@ def test_a_zip_member_that_cannot_be_unpacked_is_refused(upload, reason):
     assert read(upload) == {"endsong_0.json": reason}
 
 
-def test_a_zip64_with_many_members_is_read():
+def test_a_zip_whose_end_record_claims_65535_members_is_read():
     assert read(patched(ONE, (END, 10, "<H", 0xFFFF))) == ONE
 
 
@@ -200,7 +200,7 @@ def with_offset_of_64_bits(files, *, name, offset):
 
 
 @pytest.mark.parametrize("offset", [1 << 40, 1 << 63, (1 << 64) - 1])
-def test_other_members_are_read_if_one_lies_beyond_the_zips_end(offset, tmp_path):
+def test_other_zip_members_are_read_if_one_has_an_offset_beyond_the_end(offset, tmp_path):
     damaged = with_offset_of_64_bits(TWO, name="endsong_1.json", offset=offset)
     on_disk = tmp_path / "upload.zip"
     on_disk.write_bytes(damaged.getvalue())
@@ -211,7 +211,7 @@ def test_other_members_are_read_if_one_lies_beyond_the_zips_end(offset, tmp_path
         assert read(file) == expected
 
 
-def test_other_members_are_read_if_one_claims_to_be_longer_than_the_zip():
+def test_other_zip_members_are_read_if_one_claims_to_be_longer_than_the_zip():
     upload = patched(
         TWO, (DIRECTORY, 10, "<H", zipfile.ZIP_STORED), (DIRECTORY, 20, "<LL", 1 << 30, 1 << 30)
     )
@@ -260,7 +260,7 @@ def zips():
 @given(
     whole=st.sampled_from(zips()), changes=CHANGES, cut=st.integers(0, 40), on_disk=st.booleans()
 )
-def test_a_damaged_zip_raises_nothing_but_upload_error(whole, changes, cut, on_disk):
+def test_a_damaged_zip_is_read_or_raises_upload_error(whole, changes, cut, on_disk):
     damaged = bytearray(whole)
     for record, offset, size, number in changes:
         place = max(0, damaged.find(record)) + offset
@@ -276,7 +276,7 @@ def test_a_damaged_zip_raises_nothing_but_upload_error(whole, changes, cut, on_d
     assert all(isinstance(content, str) or len(content) <= 150 for content in found.values())
 
 
-def test_a_zip_inside_a_zip_is_reported_with_what_to_do():
+def test_a_zip_inside_a_zip_is_refused_with_advice_to_unpack_the_outer_one():
     inner = a_zip({"endsong_0.json": b"[{}]"}).getvalue()
     upload = a_zip({"more/My.ZIP": inner, "endsong_1.json": b"[]", "__MACOSX/._My.zip": b"x"})
 
@@ -285,7 +285,7 @@ def test_a_zip_inside_a_zip_is_reported_with_what_to_do():
     assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
 
 
-def test_other_members_are_read_if_one_is_damaged():
+def test_other_zip_members_are_read_if_one_is_damaged():
     upload = a_zip({"endsong_0.json": bytes(range(256)) * 9, "endsong_1.json": b"[1]"})
     damaged = upload.getvalue()[:60] + b"\xff\xff\xff" + upload.getvalue()[63:]
 
@@ -316,7 +316,7 @@ def test_a_zip_of_too_many_members_is_refused(monkeypatch, limit, most):
         read(a_zip({f"endsong_{n}.json": b"[]" for n in range(3)}))
 
 
-def test_members_beyond_the_total_unpacked_limit_are_refused(monkeypatch):
+def test_zip_members_beyond_the_total_unpacked_size_limit_are_refused(monkeypatch):
     monkeypatch.setattr(zip_files, "TOTAL_BYTES", 30)
     upload = a_zip({"endsong_0.json": bytes(range(20)), "endsong_1.json": bytes(range(20))})
 
@@ -326,7 +326,7 @@ def test_members_beyond_the_total_unpacked_limit_are_refused(monkeypatch):
     }
 
 
-def test_a_zip_bomb_is_stopped_early(monkeypatch):
+def test_a_zip_bomb_is_refused_before_it_is_fully_unpacked(monkeypatch):
     unpacked, unpack = [], zipfile.ZipExtFile.read
 
     def counted(file, size):
@@ -342,7 +342,7 @@ def test_a_zip_bomb_is_stopped_early(monkeypatch):
     assert sum(map(len, unpacked)) == zip_files.RATIO_FREE_BYTES + zip_files.CHUNK_BYTES
 
 
-def test_a_zip_bomb_of_many_members_is_stopped():
+def test_a_zip_bomb_spread_over_many_members_is_refused():
     part = bytes(10 << 20)
 
     found = read(a_zip({f"endsong_{n}.json": part for n in range(4)}))

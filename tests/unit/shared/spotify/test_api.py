@@ -108,7 +108,9 @@ def test_a_redirect_of_the_api_is_not_followed(spotify, api):
         (503, "no", SpotifyError),
     ],
 )
-def test_each_error_status_raises_the_expected_exception(spotify, api, status, body, error):
+def test_the_status_and_body_of_an_error_decide_the_exception_class(
+    spotify, api, status, body, error
+):
     spotify.pages = [Reply(body.encode(), status)]
 
     with pytest.raises(SpotifyError) as refusal:
@@ -197,7 +199,9 @@ def call(request, spotify, api, accounts):
     ],
     ids=lambda value: str(value)[:45],
 )
-def test_a_429_takes_its_wait_from_the_header_or_the_message(call, body, header, wait_s):
+def test_the_wait_after_a_429_is_its_retry_after_or_5_h_if_a_quota_is_exceeded(
+    call, body, header, wait_s
+):
     with pytest.raises(SpotifyRateLimitError) as refusal:
         call(Reply(body.encode(), 429, {"Retry-After": header}))
 
@@ -342,7 +346,7 @@ def test_invalid_fields_of_a_token_response_count_as_missing(spotify, accounts, 
     assert (grant.access_token, grant.refresh_token) == ("BQ", None)
 
 
-def test_a_token_response_does_not_print_its_tokens(spotify, accounts):
+def test_printing_a_token_response_hides_its_tokens(spotify, accounts):
     spotify.tokens = [a_grant("BQ-secret", rotated_to="AQ-secret")]
 
     assert "secret" not in repr(refresh(accounts))
@@ -373,7 +377,7 @@ def oauth_error(code, status=400, description: str | None = "words"):
     ],
     ids=lambda value: getattr(value, "body", b"").decode()[:50] or None,
 )
-def test_each_token_endpoint_error_has_its_exception(  # noqa: PLR0917 - a table
+def test_the_error_code_of_the_token_endpoint_decides_the_exception_class(  # noqa: PLR0917 - table
     spotify, accounts, trade, reply, error, words
 ):
     spotify.tokens = [reply]
@@ -443,7 +447,7 @@ def test_if_the_token_endpoint_is_unreachable_no_secret_is_in_the_error(session,
     ],
 )
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
-def test_text_that_looks_like_a_secret_is_not_quoted(spotify, api, status, echo):
+def test_text_that_looks_like_a_secret_is_removed_from_error_messages(spotify, api, status, echo):
     spotify.pages = [Reply(echo.encode(), status)]
 
     with pytest.raises(SpotifyError) as refusal:

@@ -32,7 +32,7 @@ def test_several_tracks_are_fetched_in_one_call(api, spotify, ask, path, rows):
 
 
 @pytest.mark.parametrize("row", [None, "row", 5, []], ids=str)
-def test_a_null_row_is_returned_as_an_empty_object_in_its_place(api, spotify, row):
+def test_a_row_that_is_not_an_object_is_returned_as_an_empty_one(api, spotify, row):
     spotify.features = [json_reply({"audio_features": [row, a_sound("b")]})]
 
     assert api.audio_features("BQ-1", ["a", "b"]) == [{}, a_sound("b")]

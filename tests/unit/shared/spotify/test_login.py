@@ -34,7 +34,7 @@ def secretsmanager(cloud):
     return client("secretsmanager")
 
 
-def test_a_secret_is_read_by_name(secretsmanager):
+def test_read_secret_returns_the_value_of_the_named_secret(secretsmanager):
     secretsmanager.create_secret(Name="full", SecretString="text")
 
     assert read_secret(secretsmanager, "full") == "text"

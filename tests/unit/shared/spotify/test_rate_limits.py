@@ -27,7 +27,7 @@ def apps(dynamodb):
     return SpotifyApps(dynamodb, TABLE)
 
 
-def test_a_new_app_has_no_rate_limit_state(apps):
+def test_a_new_app_has_no_rate_limit(apps):
     assert apps.load("app") == AppState()
 
 
@@ -65,7 +65,7 @@ def test_a_later_429_never_shortens_a_rate_limit(apps, first_s, then_s, blocked_
     assert state == AppState(blocked_until=after(seconds=blocked_s), refusals=2)
 
 
-def test_the_end_of_a_rate_limit_is_rounded_up(apps):
+def test_the_end_of_a_rate_limit_is_rounded_up_to_a_whole_second(apps):
     state = apps.throttle("app", 5, after(microseconds=1))
 
     assert state.blocked_until == after(seconds=6)
@@ -89,7 +89,7 @@ def test_a_successful_call_removes_the_rate_limit(apps):
     ],
     ids=["nothing known", "passed block", "passed block of our own"],
 )
-def test_a_successful_call_keeps_a_rate_limit_set_meanwhile(apps, look):
+def test_a_successful_call_does_not_remove_a_rate_limit_set_during_the_call(apps, look):
     seen = look(apps)
     refused = apps.throttle("app", 52_531, NOW)
 
@@ -98,7 +98,7 @@ def test_a_successful_call_keeps_a_rate_limit_set_meanwhile(apps, look):
     assert apps.load("app") == refused
 
 
-def test_a_rate_limit_keeps_the_time_of_a_403_for_features(apps):
+def test_setting_or_clearing_a_rate_limit_keeps_the_time_of_a_403_for_features(apps):
     apps.forbid_features("app", NOW)
 
     apps.throttle("app", 5, NOW)
@@ -109,7 +109,7 @@ def test_a_rate_limit_keeps_the_time_of_a_403_for_features(apps):
     assert apps.load("app") == AppState(features_forbidden_at=NOW)
 
 
-def test_a_403_for_features_keeps_the_rate_limit(apps):
+def test_recording_a_403_for_features_keeps_the_rate_limit(apps):
     state = apps.throttle("app", 5, NOW)
 
     apps.forbid_features("app", NOW)
@@ -121,7 +121,9 @@ def test_a_403_for_features_keeps_the_rate_limit(apps):
     ("minutes", "blocked", "blocked_for_others"),
     [(9.99, True, True), (10, False, True), (69.99, False, True), (70, False, False)],
 )
-def test_after_a_rate_limit_polls_may_call_before_others(minutes, blocked, blocked_for_others):
+def test_polls_may_call_once_a_rate_limit_ends_and_other_calls_an_hour_later(
+    minutes, blocked, blocked_for_others
+):
     state = AppState(blocked_until=after(minutes=10))
 
     now = after(minutes=minutes)
@@ -144,7 +146,7 @@ def test_the_rate_limit_table_contains_no_client_id(apps, dynamodb):
     assert "client-id" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
 
-def test_updates_keep_attributes_of_a_later_release(apps, dynamodb):
+def test_updating_a_rate_limit_keeps_attributes_written_by_a_later_release(apps, dynamodb):
     mood = {"app": {"S": fingerprint("app")}, "mood": {"S": "sunny"}}
     dynamodb.put_item(TableName=TABLE, Item=mood)
 
@@ -178,7 +180,7 @@ def test_calls_are_allowed_until_the_daily_budget_is_spent(apps):
     assert [spend(apps) for _ in range(5)] == [None, None, None, MIDNIGHT, MIDNIGHT]
 
 
-def test_a_budget_dated_in_the_far_future_is_ignored(apps, dynamodb):
+def test_a_daily_budget_dated_in_the_far_future_is_ignored(apps, dynamodb):
     item = {"app": {"S": fingerprint("app")}, "spent_on": {"S": "9999-01-01"}, "spent": {"N": "9"}}
     dynamodb.put_item(TableName=TABLE, Item=item)
 
@@ -188,7 +190,7 @@ def test_a_budget_dated_in_the_far_future_is_ignored(apps, dynamodb):
 @pytest.mark.parametrize(
     "until", [after(days=9), after(days=30_000)], ids=["9 days", "30,000 days"]
 )
-def test_a_stored_rate_limit_too_far_ahead_is_ignored(apps, dynamodb, until):
+def test_a_stored_rate_limit_of_more_than_seven_days_is_ignored(apps, dynamodb, until):
     item = {"app": {"S": fingerprint("app")}, "blocked_until": {"S": until.isoformat()}}
     dynamodb.put_item(TableName=TABLE, Item=item)
 
@@ -199,7 +201,7 @@ def test_a_stored_rate_limit_too_far_ahead_is_ignored(apps, dynamodb, until):
     assert apps.throttle("app", 60, NOW).blocked_until == after(seconds=60)
 
 
-def test_the_longest_rate_limit_is_kept_until_it_ends(apps):
+def test_a_rate_limit_of_seven_days_is_kept_until_it_ends(apps):
     state = apps.throttle("app", LONGEST_WAIT_S, after(microseconds=1))
 
     assert state.is_blocked(NOW)
@@ -232,7 +234,7 @@ def test_a_403_for_features_is_retried_after_a_day(at, forbids):
     ],
     ids=str,
 )
-def test_an_unreadable_app_state_is_an_error_with_the_next_step(apps, dynamodb, attribute):
+def test_the_error_of_an_unreadable_rate_limit_item_says_to_delete_it(apps, dynamodb, attribute):
     dynamodb.put_item(TableName=TABLE, Item={"app": {"S": fingerprint("app")}, **attribute})
 
     with pytest.raises(SettingsError, match="cannot be read: delete it"):
@@ -250,14 +252,14 @@ def test_the_daily_budget_is_renewed_at_midnight_utc(apps):
     ]
 
 
-def test_a_clock_set_back_to_yesterday_does_not_renew_the_budget(apps):
+def test_a_clock_set_back_by_a_day_does_not_renew_the_daily_budget(apps):
     spend(apps, at=MIDNIGHT)
 
     assert spend(apps) == MIDNIGHT
     assert spend(apps, calls=3, at=MIDNIGHT) == MIDNIGHT + timedelta(days=1)
 
 
-def test_refused_calls_do_not_count_against_the_budget(apps):
+def test_calls_refused_by_the_daily_budget_do_not_count_against_it(apps):
     assert spend(apps, calls=4) == MIDNIGHT
     assert spend(apps, calls=3) is None
 
@@ -268,7 +270,7 @@ def test_each_app_has_its_own_daily_budget(apps):
     assert spend(apps, app="another") is None
 
 
-def test_spending_daily_calls_does_not_change_the_rate_limit(apps):
+def test_counting_daily_calls_does_not_change_the_rate_limit(apps):
     state = apps.throttle("app", 60, NOW)
 
     spend(apps)

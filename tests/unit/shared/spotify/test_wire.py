@@ -108,7 +108,9 @@ def test_a_track_can_lack_any_optional_field(name):
 @pytest.mark.parametrize(
     ("number", "duration_ms"), [("1.74424e5", 174_424), ("9" * 5_000, None)], ids=["float", "long"]
 )
-def test_a_float_is_read_as_an_integer_and_a_huge_number_as_none(number, duration_ms):
+def test_a_duration_written_as_a_float_is_read_as_an_integer_and_a_huge_one_as_none(
+    number, duration_ms
+):
     page = a_page(a_row(duration_ms=0), a_row()).body
     page = page.replace(b'"duration_ms": 0', b'"duration_ms": ' + number.encode())
 
@@ -135,7 +137,7 @@ HALF_PAST = "2026-11-23T08:30:00Z"
         pytest.param(None, None, id="null"),
     ],
 )
-def test_an_unreadable_row_counts_as_a_possibly_hidden_play(row, ends):
+def test_an_unreadable_row_counts_as_a_play_that_could_not_be_read(row, ends):
     newest, old = a_row("2026-11-23T09:00:00Z"), a_row("2026-11-23T08:00:00Z")
 
     answer = read(newest, row, old, row)
@@ -158,7 +160,7 @@ def test_an_unreadable_row_counts_as_a_possibly_hidden_play(row, ends):
     ],
     ids=str,
 )
-def test_a_local_file_or_episode_is_not_a_hidden_play(track):
+def test_a_local_file_or_episode_does_not_count_as_a_play_that_could_not_be_read(track):
     newest, old = a_row("2026-11-23T09:00:00Z"), a_row("2026-11-23T08:00:00Z")
 
     answer = read(newest, a_row(**track), old)
@@ -203,7 +205,7 @@ def test_an_unreadable_row_does_not_affect_other_rows(odd, field):
 
 
 @pytest.mark.parametrize(("rows", "is_full"), [(0, False), (49, False), (50, True)])
-def test_fifty_rows_count_as_a_full_poll(rows, is_full):
+def test_a_poll_is_full_if_spotify_returns_50_rows(rows, is_full):
     answer = read(*[a_row()] * rows)
 
     assert (len(answer.plays), answer.returned, answer.is_full) == (rows, rows, is_full)

@@ -69,8 +69,7 @@ class Address:
         """Read a stored login: JSON with username, password, dbname and port.
 
         Raises:
-            ValueError: `login` is not such JSON. The message ends a sentence that the caller
-                begins, and never holds the login.
+            ValueError: `login` is not such JSON. The message never holds the login.
         """
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(login)
@@ -84,7 +83,7 @@ class Address:
                 via=via,
             )
         # Raised outside an `except` block, because the error of json holds the login.
-        raise ValueError("is not JSON with username, password, dbname and port")
+        raise ValueError("the login is not JSON with username, password, dbname and port")
 
     @property
     def login(self) -> str:

@@ -209,5 +209,5 @@ def test_plays_and_reports_need_a_listener(content):
     healing = BATCH | {"listener": None, "source": None}
     assert EnrichedBatch.model_validate(healing).plays == ()
 
-    with pytest.raises(ValidationError, match="need a listener"):
+    with pytest.raises(ValidationError, match="needs a listener"):
         EnrichedBatch.model_validate(healing | content)

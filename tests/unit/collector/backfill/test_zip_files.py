@@ -110,7 +110,7 @@ def test_a_zip_is_recognized_by_its_content_not_its_name():
 
 @pytest.mark.parametrize("content", [b"", b"[{}]", b"<html>"])
 def test_a_file_named_zip_with_other_content_is_refused(content):
-    with pytest.raises(UploadError, match="not a zip file, although its name ends in .zip"):
+    with pytest.raises(UploadError, match="not a zip file"):
         read(io.BytesIO(content), "My_Data.ZIP")
 
 

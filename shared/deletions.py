@@ -23,9 +23,9 @@ Names = tuple[Text, ...]
 class DeletionRule(Message):
     """Which plays a deletion keeps out: those that meet every condition that is set.
 
-    A play meets a condition with several names if it has one of them. Names are compared without
-    regard to case and to full-width letters. `platform` is any part of a device's or program's
-    name.
+    A play meets a condition with several names if it has one of them. Names are compared ignoring
+    case, and full-width letters equal normal ones. `platform` is any part of the name of a device
+    or program.
     """
 
     tracks: tuple[TrackUri | Text, ...] = ()
@@ -42,7 +42,7 @@ class DeletionRule(Message):
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
         if not any(self.model_dump().values()):
-            raise ValueError("a rule without a condition would match every play: set one")
+            raise ValueError("a rule without a condition matches every play: set at least one")
         return self
 
 

@@ -81,7 +81,7 @@ class SpotifyRequestError(SpotifyError):
 
 
 class SpotifyRateLimitError(SpotifyError):
-    """Spotify takes no calls for `retry_after_s` seconds, which is None if it names no time."""
+    """Spotify takes no calls for `retry_after_s` seconds; None if Spotify names no time."""
 
     def __init__(self, retry_after_s: int | None = None) -> None:
         wait = "an unknown time" if retry_after_s is None else f"{retry_after_s} s"

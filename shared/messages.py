@@ -21,8 +21,8 @@ M = TypeVar("M", bound=Message)
 def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], list[str]]:
     """Validate the messages; return the valid ones by id, and the ids of the others.
 
-    First log all ids: `plays dlq` finds the reason of a dead letter in the log of the invocation
-    that received it, even if the invocation timed out.
+    It logs all ids first, because `plays dlq` finds the reason of a dead letter in the log of the
+    invocation that received it, even if that invocation timed out.
 
     Args:
         event: The event that Lambda passes to a consumer of SQS.

@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = HealRequest.model_validate(event)
     except ValidationError as error:
         raise MessageError(
-            'the event is not a HealRequest: send {}, or {"tracks": ["spotify:track:…"], "most": 9}'
+            'the event is not a HealRequest: send {} or {"tracks": ["spotify:track:…"], "most": 40}'
         ) from error
     healing = wire().heal(request, now() + time_for_asking(context))
     _report(healing)

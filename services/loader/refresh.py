@@ -69,7 +69,7 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
         The number of months that are still stale.
 
     Raises:
-        DatabaseError: Postgres cannot refresh now, or a transaction took `limit_s`.
+        DatabaseError: Postgres cannot refresh now, or a statement took longer than `limit_s`.
     """
     end = monotonic() + most_s
     months, computed = 0, 0

@@ -82,9 +82,9 @@ class SpotifyAccounts:
         """Exchange a refresh token for an access token.
 
         Args:
-            client_id: The app's.
-            client_secret: The app's; empty for an app that logs in by PKCE.
-            refresh_token: The listener's.
+            client_id: The client id of the app.
+            client_secret: The secret of the app; empty for an app that logs in by PKCE.
+            refresh_token: The listener's refresh token.
 
         Raises:
             SpotifyLoginError: The refresh token is expired or revoked.
@@ -104,8 +104,8 @@ class SpotifyAccounts:
         """Exchange the code from the consent page for the listener's first tokens, by PKCE.
 
         Args:
-            client_id: The app's.
-            client_secret: The app's; empty for an app that logs in by PKCE alone.
+            client_id: The client id of the app.
+            client_secret: The secret of the app; empty for an app that logs in by PKCE alone.
             code: The code from the consent page; valid once, for some minutes.
             verifier: The secret whose SHA-256 was sent to the consent page.
             redirect_uri: The redirect URI that was sent to the consent page.
@@ -131,8 +131,8 @@ class SpotifyAccounts:
         """Get an access token of the app itself, without access to any listener.
 
         Args:
-            client_id: The app's.
-            client_secret: The app's, and not empty: it is the only proof of the app's identity.
+            client_id: The client id of the app.
+            client_secret: The secret of the app, and not empty: it is the only proof of the app's identity.
 
         Raises:
             SpotifyAuthError: Spotify does not accept the app.

@@ -121,7 +121,7 @@ def backfill(
 
 
 def check(upload: Upload, listeners: Sequence[str]) -> None:
-    """Raise UploadError for a wrong suffix, a folder of no deployed listener, or over 1 GiB."""
+    """Raise UploadError if an upload has a wrong suffix, no deployed listener, or over 1 GiB."""
     if not upload.is_history:
         raise UploadError("not a history file: its name ends in neither .zip nor .json")
     if listener_of(upload.key) not in listeners:

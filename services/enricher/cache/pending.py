@@ -24,7 +24,7 @@ class DueTracks:
         overdue comes first.
 
         Args:
-            now: A track whose `retry_at` is not later is due.
+            now: A track is due if its `retry_at` is not later than this.
             most: Most tracks to return.
         """
         tracks: list[str] = []

@@ -29,7 +29,7 @@ class TrackCacheError(HistoryError):
 
 
 class TrackCache:
-    """Reads and writes the entries of tracks."""
+    """Reads and writes the entries of tracks, in the table and in memory."""
 
     def __init__(self, dynamodb: Any, table: str, size: int = MEMORY_TRACKS) -> None:
         self._dynamodb = dynamodb

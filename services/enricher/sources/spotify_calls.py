@@ -85,7 +85,7 @@ class SpotifyCalls:
             SourceOffError: Spotify gives the app no features, or the secret holds no app.
             CallForbiddenError: The app may not make this call.
             RequestRejectedError: Spotify rejected the content of the request.
-            FeatureSourceError: The app is rate-limited, or has made its calls of the day, or
+            FeatureSourceError: The app is rate-limited, its daily budget of calls is used up, or
                 Spotify or AWS did not answer.
         """
         try:
@@ -161,8 +161,9 @@ class SpotifyCalls:
         token = self._access_token(app)
         until = self._apps.spend(app.client_id, 1, self._now(), self._daily_calls)
         if until is not None:
-            reason = f"all {self._daily_calls} calls to Spotify for features of the day are made"
-            raise self._closed(reason, until)
+            raise self._closed(
+                "the daily budget of calls to Spotify for features is used up", until
+            )
         return call(token)
 
     def _access_token(self, app: _App) -> str:

@@ -53,7 +53,8 @@ _ranked = attrgetter(*(field for field in FIELDS if field != "popularity"))
 def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
     """Decide which records of a group are one play, and return one row for each play.
 
-    The group may be in any order, but must hold every record that may be one play with another.
+    The records may be in any order. The group must hold all records that may be the same play as
+    one of them.
     """
     distinct = _distinct(records)
     apis = _clusters([r for r in distinct if r.source == API])
@@ -76,7 +77,7 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
 
 
 def _distinct(records: Iterable[Record]) -> list[Record]:
-    """Keep one record for each (source, end of play, uri); it keeps the row id of a stored one."""
+    """Keep one record for each (source, end of play, uri), with the row id of any stored one."""
     kept: dict[tuple[object, ...], Record] = {}
     for record in records:
         key = (record.source, record.play.played_at, record.play.track_uri)

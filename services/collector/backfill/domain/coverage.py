@@ -113,7 +113,7 @@ def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span
 
 
 def _silences(spans: Iterable[Span]) -> set[Span]:
-    """Return the times that no span covers, between the first and the last one."""
+    """Return the times between the first and the last span that no span covers."""
     return {
         Span(started_at=one.ended_at, ended_at=other.started_at)
         for one, other in pairwise(_joined(spans))

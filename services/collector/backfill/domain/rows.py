@@ -63,7 +63,7 @@ class Quarantined(NamedTuple):
 
 def _not_in_the_future(ended_at: datetime, info: ValidationInfo[datetime]) -> datetime:
     if ended_at > info.context:
-        raise PydanticCustomError("future", "later than the upload")
+        raise PydanticCustomError("future", "ends more than a day after the upload")
     return ended_at
 
 

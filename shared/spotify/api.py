@@ -132,7 +132,7 @@ class SpotifyAccounts:
 
         Args:
             client_id: The client id of the app.
-            client_secret: The secret of the app, not empty, because it alone proves the app's identity.
+            client_secret: The secret of the app, not empty, because only it proves who calls.
 
         Raises:
             SpotifyAuthError: Spotify does not accept the app.

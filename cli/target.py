@@ -191,7 +191,7 @@ class Target:
                 via=self.via,
             )
         except ValueError as error:
-            raise CommandError(f"parameter {name} {error}") from None
+            raise CommandError(f"parameter {name} holds no database login: {error}") from None
 
     def _parameter(self, name: str) -> str:
         answer = self.client("ssm").get_parameter(Name=name, WithDecryption=True)

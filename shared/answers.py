@@ -1,4 +1,4 @@
-"""Read the answers of foreign servers, up to a size limit.
+"""Reads the answers of external servers, up to a size limit.
 
 The timeouts of requests limit only the wait from one byte to the next; the timeout of the Lambda
 function limits the whole call.
@@ -13,7 +13,7 @@ CHUNK_BYTES = 65_536
 
 
 class HugeAnswerError(requests.RequestException):
-    """The body of an answer is larger than that of any call we make."""
+    """The body of an answer is larger than `MAX_BYTES`, which no valid answer reaches."""
 
 
 def read_body(response: requests.Response) -> requests.Response:
@@ -31,6 +31,6 @@ def read_body(response: requests.Response) -> requests.Response:
         for chunk in response.iter_content(CHUNK_BYTES):
             body += chunk
             if len(body) > MAX_BYTES:
-                raise HugeAnswerError(f"more than {MAX_BYTES} bytes")
+                raise HugeAnswerError(f"the answer has more than {MAX_BYTES} bytes")
     response._content = bytes(body)  # noqa: SLF001 - requests cannot limit the size of `content`
     return response

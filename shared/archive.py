@@ -1,7 +1,7 @@
 """The archive: raw answers and uploads in S3, kept forever.
 
 `history/<listener>/<file>`                            uploads
-`polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers that changed what is known
+`polls/<listener>/<yyyy>/<mm>/<dd>/<polled_at>.json.gz` answers with new plays, rows or gaps
 `quarantine/<listener>/<origin>.jsonl`                 rows that could not be read, with the reason
 `dead-letters/<listener>/<queue>/<yyyy>/<mm>/<dd>/<id>.json` messages that `plays dlq purge` kept
 """
@@ -47,7 +47,7 @@ def quarantine_key(listener: str, origin: str) -> str:
 
 
 def dead_letter_key(listener: str | None, queue: str, sent_at: datetime, message_id: str) -> str:
-    """Return the key of a deleted dead letter; `_unknown` is no valid name of a listener."""
+    """Return the key of a deleted dead letter; without a listener its folder is `_unknown`."""
     day = f"{sent_at.astimezone(UTC):%Y/%m/%d}"
     return f"{DEAD_LETTERS}{listener or '_unknown'}/{queue}/{day}/{message_id}.json"
 
@@ -59,9 +59,10 @@ def upload_key(listener: str, name: str) -> str:
 
 
 def upload_origin(key: str, version_id: str) -> str:
-    """Return the origin of an upload; a second upload of the same key has another one.
+    """Return the origin of an upload: its key and version id.
 
-    NUL characters in the key are replaced, because Postgres cannot store them.
+    So a second upload of the same key has another origin. NUL characters in the key are replaced,
+    because Postgres cannot store them.
     """
     key = key.replace("\0", "\ufffd")
     return f"{key}?versionId={quote(version_id)}"

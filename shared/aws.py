@@ -21,7 +21,7 @@ FAST = Config(
 
 @cache
 def client(service: str) -> Any:
-    """Return the process's client of an AWS service."""
+    """Return the boto3 client of an AWS service; the process creates each client once."""
     return boto3.client(service, config=FAST)  # type: ignore[call-overload]
 
 

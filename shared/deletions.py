@@ -1,10 +1,10 @@
-"""Deletions: which plays a listener does not want, and where the archive keeps that.
+"""Deletions: rules for plays that a listener does not want, and their keys in the archive.
 
-Postgres decides which plays match a rule (`deletion_matches`). The archive repeats every deletion,
-so that a rebuild of an empty database keeps these plays out too:
+Postgres decides which plays match a rule (`deletion_matches`). The archive keeps a copy of every
+deletion, so that a rebuild of an empty database keeps these plays out too:
 
 `deletions/<listener>/<deleted_at>.json`         a deletion
-`deletions/<listener>/<deleted_at>.undone.json`  that it was undone
+`deletions/<listener>/<deleted_at>.undone.json`  the undo of that deletion
 """
 
 from datetime import UTC
@@ -21,10 +21,11 @@ Names = tuple[Text, ...]
 
 
 class DeletionRule(Message):
-    """The plays of a deletion: those that meet every condition that is set.
+    """Which plays a deletion keeps out: those that meet every condition that is set.
 
-    A play meets a condition with several names if it has one of them. Names are compared without
-    case and width, and `platform` is part of the name of a device or program.
+    A play meets a condition with several names if it has one of them. Names are compared ignoring
+    case, and full-width letters equal normal ones. `platform` is any part of the name of a device
+    or program.
     """
 
     tracks: tuple[TrackUri | Text, ...] = ()
@@ -41,7 +42,7 @@ class DeletionRule(Message):
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
         if not any(self.model_dump().values()):
-            raise ValueError("a rule without a condition matches every play")
+            raise ValueError("a rule without a condition matches every play: set at least one")
         return self
 
 
@@ -55,7 +56,7 @@ class Deletion(Message):
 
 
 class Undo(Message):
-    """That a deletion no longer holds."""
+    """The undo of the deletion with the same `listener` and `deleted_at`."""
 
     listener: Listener
     deleted_at: AwareDatetime

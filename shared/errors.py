@@ -2,7 +2,7 @@
 
 HistoryError
 ├── SettingsError                a variable or secret is missing or wrong: fix the deployment
-├── MessageError                 a queue message does not fit its model
+├── MessageError                 a queue message or an event does not fit its model
 ├── UploadError                  an uploaded file cannot be read as listening history at all
 ├── DatabaseError                Postgres failed; see __cause__
 │   ├── DatabaseAwayError        it cannot be reached or used now: retry later
@@ -29,7 +29,7 @@ class SettingsError(HistoryError):
 
 
 class MessageError(HistoryError):
-    """A queue message does not fit its model."""
+    """A queue message, or the event of a function, does not fit its model."""
 
 
 class UploadError(HistoryError):
@@ -73,7 +73,7 @@ class SpotifyEndpointError(SpotifyAuthError):
 
 
 class SpotifyLoginError(SpotifyAuthError):
-    """Spotify refuses the refresh token, which has also happened during an outage."""
+    """Spotify refuses the refresh token; during an outage it has refused valid ones too."""
 
 
 class SpotifyRequestError(SpotifyError):
@@ -81,7 +81,7 @@ class SpotifyRequestError(SpotifyError):
 
 
 class SpotifyRateLimitError(SpotifyError):
-    """Spotify takes no calls for `retry_after_s` seconds; None if it gives no time."""
+    """Spotify takes no calls for `retry_after_s` seconds; None if Spotify names no time."""
 
     def __init__(self, retry_after_s: int | None = None) -> None:
         wait = "an unknown time" if retry_after_s is None else f"{retry_after_s} s"

@@ -1,4 +1,4 @@
-"""The text of a validation error; pure."""
+"""Turns pydantic's validation errors into text for a person; pure."""
 
 import re
 

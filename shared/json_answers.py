@@ -7,9 +7,9 @@ from typing import Any
 def read_json(content: bytes) -> Any:
     """Return the value of a JSON text; None if it is not JSON.
 
-    No error is raised, because that of `json.loads` holds the whole text and its tokens. The parser
-    is `json`, not pydantic, because a lone surrogate must not fail the whole answer. Integers are
-    read as floats, because Python refuses an integer of thousands of digits.
+    No error is raised, because an error of `json.loads` holds the whole text, which may include
+    access tokens. The parser is `json`, because pydantic's rejects a whole answer for one lone
+    surrogate. Integers are read as floats, because Python refuses one of thousands of digits.
     """
     try:
         return json.loads(content, parse_int=float)

@@ -21,8 +21,8 @@ M = TypeVar("M", bound=Message)
 def read_messages(event: dict[str, Any], model: type[M]) -> tuple[dict[str, M], list[str]]:
     """Validate the messages; return the valid ones by id, and the ids of the others.
 
-    Log the ids first: `plays dlq` finds the reason of a dead letter in the lines of the invocation
-    that received it, also if that ran out of time.
+    It logs all ids first, because `plays dlq` finds the reason of a dead letter in the log of the
+    invocation that received it, even if that invocation timed out.
 
     Args:
         event: The event that Lambda passes to a consumer of SQS.

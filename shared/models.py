@@ -53,13 +53,13 @@ def has_usual_id(track_uri: str) -> bool:
 
 
 def is_placeholder(text: str) -> bool:
-    """True if a text stands for a missing id."""
+    """True if a text is empty, or a word such as `null` that programs write for a missing id."""
     return text.strip().lower() in PLACEHOLDERS
 
 
 def _no_placeholder(track_uri: str) -> str:
     if is_placeholder(track_uri.rpartition(":")[2]):
-        raise ValueError("a placeholder, not an id")
+        raise ValueError("the track uri ends in a placeholder such as null, not in an id")
     return track_uri
 
 
@@ -100,8 +100,8 @@ class Play(Message):
     """One track listened to once, according to one source.
 
     `played_at` is the END of the play, in UTC, in milliseconds (measured over real polls: 7,043
-    distances between plays fit the end, 44 the start). The API has no `ms_played`, so it is None
-    there. Names are those of the source: an export names the artist of the album.
+    intervals between plays fit the end, 44 the start). `ms_played` is None for a play from the API,
+    which does not have it. Names are those of the source: an export names the artist of the album.
     """
 
     track_uri: TrackUri
@@ -125,7 +125,7 @@ class Play(Message):
 
 
 class Gap(Message):
-    """A time in which plays may be missing; `started_at` is its key for a listener.
+    """A time in which plays may be missing; listener and `started_at` identify it.
 
     A gap is reported when it starts (`ended_at` is None), when it ends, and when an answer shows
     that no play is missing (`is_closed`). The loader merges these reports in any order.
@@ -139,7 +139,7 @@ class Gap(Message):
 
 
 class PollReport(Message):
-    """The result of one poll; counts are rows of the answer."""
+    """The result of one poll; the counts are numbers of rows in Spotify's answer."""
 
     kind: Literal["poll"] = "poll"
     polled_at: AwareDatetime
@@ -164,7 +164,7 @@ class PollReport(Message):
 
 
 class OutageReport(Message):
-    """A gap because Spotify gave no answer for so long that plays may be missing."""
+    """Reports a gap: Spotify gave no answer for so long that plays may be missing."""
 
     kind: Literal["outage"] = "outage"
     gap: Gap
@@ -260,7 +260,7 @@ class TrackFeatures(Message):
 
 
 class EnrichedBatch(PlayBatch):
-    """A message of the queue `enriched-plays`: the same plays, and the features of their tracks.
+    """A message of the queue `enriched-plays`: a batch's plays, and the features of their tracks.
 
     A healing batch has features only, without plays, listener or source
     (docs/adr/0005-a-healing-batch-has-no-listener.md).
@@ -273,7 +273,7 @@ class EnrichedBatch(PlayBatch):
     @model_validator(mode="after")
     def _plays_need_a_listener(self) -> Self:
         if (self.plays or self.report) and not (self.listener and self.source):
-            raise ValueError("plays and reports need a listener and a source")
+            raise ValueError("a batch with plays or a report needs a listener and a source")
         return self
 
 

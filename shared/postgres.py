@@ -69,8 +69,7 @@ class Address:
         """Read a stored login: JSON with username, password, dbname and port.
 
         Raises:
-            ValueError: `login` is not such JSON. The message ends a sentence that the caller
-                begins, and never holds the login.
+            ValueError: `login` is not such JSON. The message never holds the login.
         """
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(login)
@@ -84,7 +83,7 @@ class Address:
                 via=via,
             )
         # Raised outside an `except` block, because the error of json holds the login.
-        raise ValueError("is not JSON with username, password, dbname and port")
+        raise ValueError("the login is not JSON with username, password, dbname and port")
 
     @property
     def login(self) -> str:
@@ -113,7 +112,8 @@ class Database:
         """
         if not address.ca_pem and address.host not in LOOPBACK:
             raise DatabaseAwayError(
-                f"TLS to {address.host} needs a CA certificate: none is configured"
+                f"TLS to {address.host} needs a CA certificate, and none is configured: "
+                "store it in parameter /<deployment>/database/ca-pem"
             )
         host, port = address.via or (address.host, address.port)
         with _translated(f" at {host}:{port}"):
@@ -171,7 +171,7 @@ class Database:
         return result
 
     def copy_in(self, table: str, columns: Sequence[str], text: bytes) -> None:
-        """COPY rows in Postgres's text format into a table."""
+        """Write rows into a table by COPY; `text` is in COPY's text format."""
         with _translated():
             self._connection.run(f"COPY {table} ({', '.join(columns)}) FROM STDIN", stream=[text])
 
@@ -187,7 +187,7 @@ class Database:
         self.run("COMMIT")
 
     def close(self) -> None:
-        """Close the connection; a broken one is closed already."""
+        """Close the connection; ignore the error if it is already broken."""
         try:
             self._connection.close()
         except (InterfaceError, OSError):
@@ -228,7 +228,7 @@ def _translated(place: str = "") -> Iterator[None]:
 
 @contextmanager
 def _translated_query() -> Iterator[None]:
-    """Raise QueryError for a bad query, but not for a lost connection."""
+    """Translate errors of a query to QueryError, but leave those of a lost connection."""
     try:
         yield
     except ServerError as error:
@@ -240,7 +240,7 @@ def _translated_query() -> Iterator[None]:
 
 
 def _explained(fault: dict[str, str]) -> str:
-    """Return the error of Postgres in one line."""
+    """Format an error of Postgres in one line: message, position, hint and SQLSTATE."""
     line = fault["M"]
     if fault["C"] == CANCELED:
         line += f": a query has {QUERY_TIMEOUT_S} s, so read less at once"

@@ -1,4 +1,4 @@
-"""Request and response of the Lambda function `queries`: a read-only SQL statement, its rows."""
+"""Request and response of the function `queries`: a read-only SQL statement, and its rows."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Query(BaseModel):
     """One statement with its parameters: `:name` in the SQL stands for the value of `name`.
 
-    Values are JSON values. Dates, instants and lists may also be texts as Postgres writes them.
+    Values are JSON values. A date, an instant or a list may also be a text in Postgres's format.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,7 +1,7 @@
-"""Reads a result as texts up to a size limit, and converts the texts to values.
+"""Reads the result of a query as texts up to a size limit, and converts the texts to values.
 
-Postgres sends every value as text, and pg8000 converts it. A text can also travel as JSON and be
-converted elsewhere by the same converters.
+Postgres sends every value as text, and pg8000 converts it. The function `queries` returns the texts
+as JSON, and the caller converts them with pg8000's converters.
 """
 
 import json
@@ -23,16 +23,18 @@ CONVERTERS = PG_TYPES | {TIMESTAMPTZ: datetime.fromisoformat}
 
 
 class ResultTooLargeError(Exception):
-    """A result exceeded its limit; the rest of it is still being sent."""
+    """A result exceeded its limit. Close the connection, because Postgres still sends the rest."""
 
 
 def read_texts(connection: Any, query: Query, most_bytes: int) -> Result:
-    """Run one statement and return its rows; the extended protocol refuses several statements.
+    """Run one statement and return its rows as texts.
+
+    It uses the extended protocol, in which Postgres refuses several statements at once.
 
     Args:
         connection: The connection of pg8000, in a transaction.
-        query: The statement.
-        most_bytes: The limit of the rows as JSON.
+        query: The statement and its parameters.
+        most_bytes: The most bytes that the rows may have as JSON.
 
     Raises:
         QueryError: The statement returns no rows, or a parameter is missing.
@@ -59,7 +61,7 @@ def read_texts(connection: Any, query: Query, most_bytes: int) -> Result:
 
 
 def decode(result: Result) -> list[list[Any]]:
-    """Return the values of a result, as a direct connection returns them."""
+    """Convert the texts of a result to the values that a pg8000 connection would return."""
     oids = [column.type_oid for column in result.columns]
     return [
         [None if text is None else value_of(oid, text) for oid, text in zip(oids, row, strict=True)]
@@ -82,7 +84,7 @@ def encode(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bound(query: Query) -> tuple[str, tuple[Any, ...]]:
-    """Number the placeholders of a statement; return the parameters in that order."""
+    """Replace `:name` by `$1`, `$2` …; return the statement, and the values in that order."""
     if not query.parameters:
         # Without parameters a colon is plain SQL, as in an array slice.
         return query.sql, ()

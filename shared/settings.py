@@ -17,7 +17,7 @@ Listeners = Annotated[
 
 
 class Settings(BaseModel):
-    """Base of each function's settings; field `archive_bucket` reads variable `ARCHIVE_BUCKET`."""
+    """Base of each function's settings: a field `archive_bucket` is read from `ARCHIVE_BUCKET`."""
 
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, populate_by_name=True)
 

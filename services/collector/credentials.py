@@ -22,7 +22,7 @@ GRANT_LIFETIME = timedelta(days=180)
 
 
 class Credentials(BaseModel):
-    """The listener's secret, as the login wrote it. Fields of later releases are kept."""
+    """The listener's secret, as the login wrote it. Fields that a later release adds are kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
@@ -62,7 +62,8 @@ class CredentialStore:
         the stored one. If the listener has logged in again since, the rotated token is discarded.
 
         Raises:
-            SettingsError: The secret is not what a login writes. The error never holds its value.
+            SettingsError: The secret lacks a field that a login writes, or is not JSON. The error
+                never holds its value.
         """
         name = self._prefix + listener
         current = _read(name, read_secret(self._secretsmanager, name) or "")
@@ -80,7 +81,7 @@ class CredentialStore:
         """Check that the secret of a listener exists.
 
         Raises:
-            SettingsError: The listener is not deployed.
+            SettingsError: It does not exist, because the listener is not deployed.
         """
         name = self._prefix + listener
         try:
@@ -111,14 +112,14 @@ class CredentialStore:
         write is lost. The listener then logs in again.
 
         Returns:
-            The rotated credentials, or the given ones after a new login.
+            The rotated credentials, or the given ones if the listener has logged in meanwhile.
         """
         rotated = credentials.model_copy(update={"refresh_token": refresh_token})
         self._unwritten[listener] = (credentials.fingerprint, rotated)
         return rotated if self.load(listener) == rotated else credentials
 
     def _fields(self, listener: str) -> dict[str, Any]:
-        """Read a secret's fields; none if it is not a JSON object, because a login replaces it."""
+        """Read a secret's fields for `save`; a secret that is not a JSON object has none."""
         text = read_secret(self._secretsmanager, self._prefix + listener)
         try:
             value = json.loads(text or "{}")
@@ -136,12 +137,12 @@ def _read(name: str, text: str) -> Credentials | None:
     # Raised outside an `except` block, because the errors of pydantic hold the secret.
     raise SettingsError(
         f"secret {name} is not JSON with client_id, client_secret, refresh_token "
-        "and authorized_at: log in again"
+        "and authorized_at: run `plays login`"
     )
 
 
 class AccessTokens:
-    """A cache of access tokens in a warm container."""
+    """Caches the listeners' access tokens while the container stays warm."""
 
     def __init__(
         self, accounts: SpotifyAccounts, store: CredentialStore, clock: Callable[[], datetime]
@@ -163,7 +164,7 @@ class AccessTokens:
         return kept.text
 
     def drop(self, listener: str) -> None:
-        """Remove a token that Spotify refused from the cache."""
+        """Remove a listener's access token from the cache, because Spotify refused it."""
         self._kept.pop(listener, None)
 
     def _refresh(self, listener: str, credentials: Credentials) -> KeptToken:

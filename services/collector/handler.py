@@ -36,7 +36,7 @@ class CollectorSettings(Settings):
 
 
 class PollEvent(BaseModel):
-    """The event of the schedule."""
+    """The event that the schedule sends: the listener to poll for."""
 
     listener: Listener
 
@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         poll = PollEvent.model_validate(event)
     except ValidationError as error:
-        raise MessageError("the event must name a listener") from error
+        raise MessageError('the event must name a listener: {"listener": "me"}') from error
     return wire().poll(poll.listener).model_dump(mode="json", exclude_none=True)
 
 

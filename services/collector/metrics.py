@@ -17,11 +17,11 @@ def measure_poll(
     throttled: bool,
     gap_opened: bool,
 ) -> None:
-    """Publish the metrics of every poll.
+    """Publish the metrics that every poll has, also one without an answer from Spotify.
 
     Args:
         state: The listener's state after the poll.
-        credentials: The listener's; None before the first login.
+        credentials: The listener's login; None before the first one.
         now: When the poll began.
         throttled: True if the app is rate-limited.
         gap_opened: True if the poll opened a gap.

@@ -1,4 +1,4 @@
-"""One poll: ask Spotify, compare, archive, publish, store the state."""
+"""One poll: ask Spotify, find new plays, archive the answer, publish the plays, store the state."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Outcome(BaseModel):
 
 @dataclass(frozen=True)
 class _Start:
-    """The inputs of a poll; `before` is the stored state, `credentials` None before a login."""
+    """The inputs of a poll: `before` is the stored state; `credentials` is None before a login."""
 
     listener: str
     now: datetime
@@ -87,8 +87,8 @@ class Collector:
         """Publish what a listener played since the last poll.
 
         Raises:
-            SpotifyError: Spotify failed. The state holds the error; the next poll sees the same
-                plays.
+            SpotifyError: Spotify failed. The error is stored in the listener's state. The next poll
+                publishes the plays that this one could not read.
         """
         now, before = self._clock(), self._states.load(listener)
         credentials = self._credentials.load(listener)
@@ -138,7 +138,10 @@ class Collector:
             return self._spotify.recently_played(self._tokens.get(listener, credentials))
 
     def _store(self, start: _Start, answer: RecentlyPlayed) -> Outcome:
-        """Archive, publish, then save: a crash in between repeats the steps and loses nothing."""
+        """Archive the answer, publish its plays, then save the state.
+
+        After a crash in between, the next poll repeats the steps, so nothing is lost.
+        """
         found = compare(start.before.window, answer, start.now, start.before.outage)
         origin = poll_key(start.listener, start.now)
         if found.is_worth_keeping:

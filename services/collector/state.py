@@ -89,12 +89,12 @@ class ListenerState(BaseModel):
         )
 
     def failed(self, kind: ErrorKind, error: Exception, now: datetime) -> Self:
-        """Return the state after a failure or a refusal."""
+        """Return a copy of the state with this failure or refusal as its last error."""
         last_error = LastError(kind=kind, message=str(error), at=now)
         return self.model_copy(update={"last_error": last_error})
 
     def refused(self, fingerprint: str, now: datetime) -> Self:
-        """Return the state after a refused refresh token."""
+        """Return a copy of the state with the refusal of this refresh token."""
         before = self.needs_login
         since = before.since if before and before.fingerprint == fingerprint else now
         refusal = LoginRefusal(fingerprint=fingerprint, since=since, tried_at=now)
@@ -112,7 +112,7 @@ class ListenerState(BaseModel):
         return Gap(started_at=since, reason=reason) if now - self.polled_at > IN_SIGHT else None
 
     def with_outage(self, outage: Gap) -> Self:
-        """Return the state after the gap of an outage was reported."""
+        """Return a copy of the state with `outage` as its reported open gap."""
         return self.model_copy(update={"outage": outage})
 
 
@@ -154,5 +154,5 @@ class ListenerStates:
         self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def delete(self, listener: str) -> None:
-        """Delete a listener's state, for one who is removed."""
+        """Delete the state of a listener who is removed."""
         self._dynamodb.delete_item(TableName=self._table, Key={"listener": {"S": listener}})

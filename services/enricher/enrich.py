@@ -8,7 +8,7 @@ and loads each play once.
 
 If the cache is unavailable for all attempts of a message, about an hour, the message becomes a dead
 letter. Its plays were loaded long before; a replay brings their features. If the cache lacks a
-track whose features were published, that only costs another call.
+track whose features were published, a source is asked for them once more, and nothing is lost.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -26,10 +26,10 @@ from shared.telemetry import logger, metrics
 
 
 class Enricher:
-    """Enriches the batches of an invocation with one look-up for all of them.
+    """Adds features to all batches of an invocation, after one look-up of all their tracks.
 
     Args:
-        lookup: The cache and the sources.
+        lookup: Looks features up in the cache and at the sources.
         queue: The queue to the loader.
     """
 
@@ -41,7 +41,7 @@ class Enricher:
         """Publish each batch with the known features of its tracks.
 
         Args:
-            batches: By message id.
+            batches: The collected batches by SQS message id.
             until: When to stop asking for features.
 
         Returns:
@@ -60,7 +60,7 @@ class Enricher:
         return [message_id for message_id in batches if message_id in failed]
 
     def _find(self, tracks: Iterable[str], until: datetime) -> tuple[Findings, set[str]]:
-        """Look tracks up; return the findings, and the tracks that could not be looked up."""
+        """Look tracks up; return what was found, and all tracks if the cache cannot be read."""
         try:
             return self._lookup.find(tracks, until), set()
         except TrackCacheError as error:

@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 def time_for_features(context: LambdaContext) -> timedelta:
-    """Return how long an invocation may ask sources while its plays wait."""
+    """Return how long the enricher may call sources; at most 20 s, because the plays wait."""
     return min(time_for_asking(context), LONGEST_ASKING)
 
 

@@ -31,7 +31,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         request = HealRequest.model_validate(event)
     except ValidationError as error:
-        raise MessageError("the event must be empty, or name tracks by their uris") from error
+        raise MessageError(
+            'the event is not a HealRequest: send {} or {"tracks": ["spotify:track:…"], "most": 40}'
+        ) from error
     healing = wire().heal(request, now() + time_for_asking(context))
     _report(healing)
     return healing.model_dump(mode="json", exclude_none=True)

@@ -1,7 +1,8 @@
 """Heal pending tracks: ask for them again, and publish what the sources answer.
 
-Each chunk is published, then saved: after a crash in between it is published again, never lost.
-Two concurrent healings ask for some tracks twice, and write the same entries.
+The features of each chunk of tracks are published, then saved in the cache: after a crash in
+between they are published again, never lost. Two concurrent healings ask for some tracks twice, and
+write the same entries.
 """
 
 from collections import Counter
@@ -20,7 +21,7 @@ from shared.queues import Queue
 
 
 class HealRequest(BaseModel):
-    """The event of the healer: what to heal."""
+    """The event of the healer: which tracks to ask for again, and at most how many."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,8 +50,8 @@ class Healer:
     """Asks again for the features of tracks.
 
     Args:
-        lookup: The cache and the sources.
-        due: The tracks that are due.
+        lookup: Looks features up in the cache and at the sources.
+        due: Reads the tracks that are due.
         queue: The queue to the loader.
         now: Returns the current time.
         most: Most tracks that one healing asks for. There is no pause between two calls, so
@@ -76,11 +77,12 @@ class Healer:
         """Ask for tracks until the time is over, or no source may be called any more.
 
         Args:
-            request: Which tracks.
+            request: Which tracks to ask for, and at most how many.
             until: When to stop asking.
 
         Raises:
-            TrackCacheError: The cache cannot be read or written. What was learned is published.
+            TrackCacheError: The cache cannot be read or written. The features found by then are
+                published.
         """
         started_at = self._now()
         most = min(self._most, request.most or self._most)
@@ -101,7 +103,10 @@ class Healer:
     def _ask(
         self, tracks: Sequence[str], started_at: datetime, until: datetime, *, anew: bool
     ) -> tuple[int, Counter[str]]:
-        """Ask for tracks chunk by chunk; return the number handled, and the result counts."""
+        """Ask for tracks chunk by chunk; return the number handled, and `Findings.counts` summed.
+
+        It stops at `until`, or when no source may be called any more.
+        """
         done, count = 0, Counter[str]()
         for number, chunk in enumerate(chunks(tracks, TRACKS_PER_CALL)):
             # The tracks of the remaining chunks stay due: their entries do not change.

@@ -1,4 +1,4 @@
-"""Look features up: the cache first, then the sources in their order, within a time limit."""
+"""Look features up: first in the cache, then at each source in turn, within a time limit."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +22,10 @@ FAILURE_WAIT_S = 900
 
 
 class Lookup:
-    """Looks tracks up, and remembers until when a source that failed or is off is not called."""
+    """Looks up the features of tracks.
+
+    After a failure, or an answer that the source is off, that source is not called for a while.
+    """
 
     def __init__(
         self,
@@ -38,11 +41,11 @@ class Lookup:
 
     @property
     def blocked_until(self) -> datetime | None:
-        """The end of the shortest retry delay of the failed sources; None if none failed."""
+        """The earliest time at which a failed source may be called again; None if none failed."""
         return min(self._blocked_until.values(), default=None)
 
     def may_ask(self, since: datetime) -> bool:
-        """True if some source has been neither off nor blocked since `since`."""
+        """True if some source has been available (not off, no retry delay) ever since `since`."""
         return any(
             not self._is_off(name, since) and not self._is_blocked(name, since)
             for name in self._sources
@@ -55,7 +58,8 @@ class Lookup:
             tracks: Distinct track uris.
             until: No source is called after this instant. A call that has begun by then is
                 finished.
-            anew: Ask also for tracks that are known or not yet due.
+            anew: True to ask the sources also for tracks whose features are known, or that are
+                pending but not yet due.
 
         Raises:
             TrackCacheError: The cache cannot be read; no source was called.
@@ -90,7 +94,10 @@ class Lookup:
         started_at: datetime,
         until: datetime,
     ) -> None:
-        """Ask one source, unless it is off. If it is blocked or time is up, postpone the tracks."""
+        """Ask one source, unless it is off; in its retry delay or after `until`, postpone tracks.
+
+        Postponed tracks are added to the findings with the time to ask for them again.
+        """
         if self._is_off(name, started_at):
             return
         if self._is_blocked(name, started_at):
@@ -106,10 +113,10 @@ class Lookup:
     def _bisect(
         self, name: str, tracks: Sequence[str], answer: Answer, until: datetime
     ) -> Iterator[tuple[Sequence[str], Answer]]:
-        """Bisect a rejected request until the bad track is found: that one is missing.
+        """Bisect a rejected request until the bad track is found, and answer that it is missing.
 
-        If both halves fail, the source itself is failing: stop. Without bisecting, the good
-        tracks would be asked for together with the bad one again and again.
+        If both halves fail, the source itself is failing: stop. Without bisecting, one bad track
+        would fail the request for the good ones each time.
         """
         if not _is_rejected(answer) or len(tracks) == 1 or self._now() >= until:
             yield tracks, answer
@@ -135,7 +142,10 @@ class Lookup:
         return blocked_until is not None and blocked_until >= since
 
     def _retry_at(self, name: str, failure: FeatureSourceError | None) -> datetime | None:
-        """Note a failure of a source; return when to ask again for its tracks."""
+        """Store a source's failure and its retry delay; return when to ask for the tracks again.
+
+        None if there is no failure, or if the source is off.
+        """
         if failure is None:
             return None
         if isinstance(failure, SourceOffError):

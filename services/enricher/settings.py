@@ -27,7 +27,7 @@ class EnricherSettings(Settings):
 
     @property
     def source_names(self) -> list[str]:
-        """The names in `feature_sources`; if empty, no source is asked."""
+        """The names in `feature_sources`, in order; if there are none, no source is asked."""
         return [name.strip() for name in self.feature_sources.split(",") if name.strip()]
 
 

@@ -1,4 +1,4 @@
-"""The parts that the enricher and the healer have in common."""
+"""Builds what the enricher and the healer share: the sources, the time limit and the clock."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ def now() -> datetime:
 
 
 def time_for_asking(context: LambdaContext) -> timedelta:
-    """Return how long an invocation may ask sources."""
+    """Return how long an invocation may call feature sources: 2/3 of its remaining time."""
     return timedelta(milliseconds=context.get_remaining_time_in_millis() * ASKING_SHARE)
 
 
@@ -35,7 +35,7 @@ def sources(settings: EnricherSettings) -> dict[str, FeatureSource]:
     """Return the configured sources by name, in the order in which they are asked.
 
     Raises:
-        SettingsError: No source has a configured name.
+        SettingsError: A name in FEATURE_SOURCES is not that of a source.
     """
     makers: dict[str, Callable[[EnricherSettings], FeatureSource]] = {
         reccobeats.NAME: _reccobeats,
@@ -44,7 +44,7 @@ def sources(settings: EnricherSettings) -> dict[str, FeatureSource]:
     for name in settings.source_names:
         if name not in makers:
             known = ", ".join(makers)
-            raise SettingsError(f"FEATURE_SOURCES: no source is named {name!r}, only {known}")
+            raise SettingsError(f"FEATURE_SOURCES names no known source: {name!r}. Use {known}")
     return {name: makers[name](settings) for name in settings.source_names}
 
 

@@ -39,7 +39,7 @@ class WarmConnection(Generic[_User]):
             retries: False if there is no time for a second attempt.
 
         Raises:
-            DatabaseAwayError: Postgres cannot serve now.
+            DatabaseAwayError: Postgres cannot be reached or used now.
         """
         is_warm = self._open is not None
         try:

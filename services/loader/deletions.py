@@ -1,7 +1,7 @@
 """Deletions in Postgres: moves plays out of listening_history and back, and marks rows to keep out.
 
-A row that matches a deletion is kept in deleted_play. So each record is merged with all others,
-whether they are shown or not, and the order of loads, deletions and undos does not matter.
+A row that matches a deletion is kept in table deleted_play. New records are merged with the rows of
+both tables, so the order of loads, deletions and undos does not matter.
 """
 
 import json
@@ -17,13 +17,13 @@ _PLACES = [(name, FIELDS.index(name)) for name in _COMPARED]
 
 
 def has_deletions(database: Database, listener: str) -> bool:
-    """True if a listener has a deletion that is not undone; without one, no play is kept out."""
+    """True if the listener has at least one deletion that is not undone."""
     ((found,),) = run(database, "has_deletions", listener=listener)
     return bool(found)
 
 
 def mark_deleted(database: Database, listener: str, rows: Sequence[Row]) -> None:
-    """Set `deleted` of each row that a deletion of the listener matches."""
+    """Set `deleted` to True on each row that matches a deletion of the listener."""
     compared = []
     for number, row in enumerate(rows):
         values = row.values()
@@ -37,8 +37,8 @@ def mark_deleted(database: Database, listener: str, rows: Sequence[Row]) -> None
 def delete(database: Database, deletion: Deletion) -> int:
     """Record a deletion and move the plays that it matches out of listening_history.
 
-    A deletion that is known already changes nothing. The caller's transaction holds the lock of the
-    listener, so that no load runs meanwhile.
+    A deletion that is already recorded changes nothing. The caller's transaction must hold the
+    listener's lock, so that no load of this listener runs meanwhile.
 
     Returns:
         The number of plays that were moved.
@@ -53,9 +53,10 @@ def delete(database: Database, deletion: Deletion) -> int:
 
 
 def undo(database: Database, undone: Undo) -> int:
-    """Mark a deletion as undone and move its plays back, except those that another one matches.
+    """Mark a deletion as undone and move its plays back into listening_history.
 
-    The caller's transaction holds the locks of the listener and of writing.
+    Plays that match another deletion of the listener stay in deleted_play. The caller's
+    transaction must hold the listener's lock and the lock on writing.
 
     Returns:
         The number of plays that were moved back; 0 if the deletion is unknown or undone already.
@@ -71,6 +72,9 @@ def undo(database: Database, undone: Undo) -> int:
 
 
 def _book(database: Database, fact: Deletion | Undo, plays: int) -> None:
-    """Book plays that came to listening_history or left it, under the fact's archive key."""
+    """Record in loaded_batch how many plays a deletion moved out (negative) or an undo moved back.
+
+    The origin of the row is the archive key of the deletion or undo.
+    """
     origin = archive_key(fact)
     run(database, "book_moved_plays", origin=origin, listener=fact.listener, plays=plays)

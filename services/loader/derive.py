@@ -1,8 +1,8 @@
-"""Lambda entry point that refreshes the derived tables, and makes what a person changes.
+"""Lambda entry point that refreshes the derived tables.
 
-That is: time zones, deletions, and the removal of listeners. A schedule invokes it every hour,
-because a load refreshes only a few months and a failed refresh leaves its months stale. `plays
-derive`, `plays delete` and `plays listener` invoke it too.
+It first applies the changes that a person asks for: time zones, deletions, and the removal of
+listeners. A schedule invokes it every hour, because a load refreshes only a few months and a failed
+refresh leaves its months stale. `plays derive`, `plays delete` and `plays listener` invoke it too.
 """
 
 import json
@@ -31,7 +31,9 @@ before the connection counts as dead."""
 
 
 class Derivation(BaseModel):
-    """The event. An empty event refreshes the months that are marked as stale.
+    """The event of the function: what to change, and how long to refresh the derived tables.
+
+    An empty event changes nothing and refreshes the months that are marked as stale.
 
     `seconds` limits the refresh; None means most of the function's time. `default_time_zone` is
     set for listeners that have no time zone yet. `remove` is a listener that is no longer deployed:
@@ -50,15 +52,15 @@ class Derivation(BaseModel):
 
     @property
     def zones(self) -> set[str]:
-        """All time zones of the event."""
+        """All time zones that the event names."""
         return {*self.time_zones.values(), *filter(None, [self.default_time_zone])}
 
 
 class Derived(BaseModel):
     """The result of a derivation: the number of months still stale, or an error.
 
-    `moved` is the number of plays that a deletion moved out or its undo back. `error` says why
-    nothing was changed; `months_left` is then None.
+    `moved` is the number of plays that a deletion moved out of listening_history, or that an undo
+    moved back. `error` says why nothing was changed; `months_left` is then None.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,7 +72,7 @@ class Derived(BaseModel):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run the derivation that the event asks for; return a `Derived` as a dict.
+    """Apply the changes in the event, refresh the derived tables, and return a `Derived` as a dict.
 
     An unknown listener or time zone is returned as an error, not raised, because a retry would
     not help.
@@ -83,8 +85,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         derivation = Derivation.model_validate(event)
     except ValidationError as error:
         fields = sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})
-        wrong = f"wrong fields: {', '.join(fields)}" if fields else "it is not an object"
-        raise MessageError(f"the event cannot be read as a derivation; {wrong}") from None
+        wrong = f"correct its fields: {', '.join(fields)}" if fields else "send a JSON object"
+        raise MessageError(f"the event is not a valid Derivation; {wrong}") from None
     listeners = DeriveSettings.from_environment().listeners
     derived = wire().run(
         lambda database: derive(database, derivation, listeners, _time_left_s(context))
@@ -108,14 +110,17 @@ def derive(
 ) -> Derived:
     """Remove a listener, delete plays, set time zones, mark all months for a rebuild; then refresh.
 
+    Only what `derivation` asks for is changed. An unknown listener or time zone changes nothing and
+    is returned in `Derived.error`.
+
     Args:
         database: A connection as role loader.
-        derivation: What to do.
+        derivation: The event of the function.
         listeners: The deployed listeners.
         most_s: The most time that the refresh may take, seconds.
 
     Raises:
-        DatabaseError: Postgres is not available, or refuses.
+        DatabaseError: Postgres is not available, or refuses a statement.
     """
     if error := _unknown_listener(derivation, listeners) or _unknown_zone(database, derivation):
         return Derived(error=error)

@@ -21,7 +21,7 @@ Round = dict[str, TrackFeatures]
 
 
 class FeatureStore:
-    """Loads features through one connection, and remembers which ones it has loaded."""
+    """Writes features of tracks through one connection, and remembers which it has written."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,9 +31,11 @@ class FeatureStore:
         self._loaded: dict[str, tuple[datetime, datetime | None]] = {}
 
     def unloaded(self, batches: Iterable[EnrichedBatch]) -> list[Round]:
-        """Return the features that this connection has not loaded yet, nearly always as one round.
+        """Return the features that this connection has not loaded yet, in rounds.
 
-        Features older than the loaded ones are included, because they may fill in unknown values.
+        A round holds each track once. Batches with several answers about one track, which are rare,
+        need several rounds. Answers older than the loaded one are included, because they may fill
+        in unknown values.
         """
         self._forget_if_emptied()
         rounds: list[Round] = []
@@ -50,7 +52,7 @@ class FeatureStore:
         return rounds
 
     def _forget_if_emptied(self) -> None:
-        """Clear the memory if the track that was loaded first is no longer stored."""
+        """Forget all loaded tracks if the first is no longer in Postgres: the table was emptied."""
         first = next(iter(self._loaded), None)
         if first and not run(self._database, "stored_tracks", tracks=first):
             self._loaded.clear()
@@ -63,7 +65,7 @@ class FeatureStore:
 
         Args:
             rounds: The result of `unloaded`.
-            waiting: Tracks of plays just written whose popularity is unknown.
+            waiting: Tracks of plays that were just written without a popularity.
         """
         tracks = set(waiting)
         for each in rounds:
@@ -83,7 +85,7 @@ class FeatureStore:
             self._database.run(statement, features=_FEATURES.dump_json(features).decode())
 
     def remember(self, rounds: Iterable[Round]) -> None:
-        """Remember what was loaded; call it after the commit."""
+        """Remember the features of these rounds as loaded; call it after the commit."""
         if len(self._loaded) > REMEMBERED_TRACKS:
             self._loaded.clear()
         for each in rounds:
@@ -91,7 +93,7 @@ class FeatureStore:
 
 
 def _version(features: TrackFeatures) -> tuple[datetime, datetime | None]:
-    """Return the two fetch times, which distinguish two answers about one track."""
+    """Return the fetch times of features and popularity, which identify an answer about a track."""
     return features.fetched_at, features.popularity_fetched_at
 
 

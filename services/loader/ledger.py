@@ -22,8 +22,8 @@ def record_polls(database: Database, batches: Iterable[EnrichedBatch]) -> set[st
     Call it before the plays are written, because it reads the newest play known before.
 
     Returns:
-        The origins of the polls that were recorded before. Their gaps must not be recorded again,
-        because a rebuild computes them from the archive alone, which holds no outage.
+        The origins of the polls that were recorded before, as in a rebuild. Do not record their
+        gaps again: a rebuild computes gaps from the archive alone, which holds no outage.
     """
     polls = [(batch, batch.report) for batch in batches if isinstance(batch.report, PollReport)]
     known = set()
@@ -48,7 +48,9 @@ def record(
     changes: Changes,
     known_polls: set[str],
 ) -> None:
-    """Record the numbered batches of one listener, their gaps and their uploads.
+    """Record the outcome of one listener's batches, and the gaps and uploads that they report.
+
+    `batches` holds each batch with its number in the load, the key of `changes.outcomes`.
 
     Raises:
         DatabaseRefusalError: Postgres refuses a value of a report.

@@ -1,7 +1,7 @@
-"""Refreshes the derived tables: when, how many months, and for how long.
+"""Refreshes the derived tables, and decides when, how many months, and for how long.
 
-Triggers in the database mark what was written. A refresh turns marks into stale months and
-recomputes those, so a refresh that fails or is late loses nothing.
+Triggers in the database mark each write. A refresh reads these marks, notes the months that they
+make stale, and recomputes them, so a refresh that fails or is late loses nothing.
 """
 
 from collections.abc import Sequence
@@ -52,12 +52,12 @@ def refresh_after_load(
 
 
 def refresh(database: Database, most_s: float, limit_s: float, most_months: float = inf) -> int:
-    """Read the marks, then recompute stale months, the newest first.
+    """Find the months that writes have made stale, then recompute them, the newest first.
 
-    The first transaction only reads the marks. Each later one computes twice as many months as the
-    one before, from 1 to `MONTHS_AT_ONCE`, so that even a slow machine commits some. The refresh
-    ends when no month is stale, when another refresh runs, or when the next transaction would end
-    too late.
+    The first transaction only reads the marks of writes. Each later one recomputes twice as many
+    months as the one before, from 1 to `MONTHS_AT_ONCE`, so that even a slow machine commits some.
+    The refresh ends when no month is stale, when another refresh runs, or when the next transaction
+    would end too late.
 
     Args:
         database: A connection as role loader.
@@ -69,7 +69,7 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
         The number of months that are still stale.
 
     Raises:
-        DatabaseError: Postgres cannot refresh now, or a transaction took `limit_s`.
+        DatabaseError: Postgres cannot refresh now, or a statement took longer than `limit_s`.
     """
     end = monotonic() + most_s
     months, computed = 0, 0
@@ -86,7 +86,12 @@ def refresh(database: Database, most_s: float, limit_s: float, most_months: floa
 
 
 def _refresh_some(database: Database, months: int, limit_s: float) -> tuple[bool, int]:
-    """Compute some months; return False if another refresh runs, and the number of stale months."""
+    """Recompute up to `months` stale months in one transaction.
+
+    Returns:
+        False if another refresh runs, so that nothing was done; and the number of months still
+        stale.
+    """
     with database.transaction():
         # 0 would mean no limit.
         run(database, "limit_statement", most_ms=str(max(1, int(limit_s * 1_000))))

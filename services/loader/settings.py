@@ -19,7 +19,7 @@ PARAMETER_MAX_AGE_S = 300
 class DatabaseSettings(Settings):
     """The environment variables of the functions that use Postgres.
 
-    They name parameters of Parameter Store; that of the login is encrypted. If
+    Each holds the name of a parameter in Parameter Store; the login's parameter is encrypted. If
     `database_ca_parameter` is empty, the server runs on this machine, without TLS.
     """
 
@@ -51,10 +51,11 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
 
     Args:
         settings: Names of the parameters.
-        force: Bypass the cache, because the password has changed.
+        force: True to bypass the cache, in case the password has changed.
 
     Raises:
-        SettingsError: A parameter cannot be read or is not a login; never quotes its value.
+        SettingsError: A parameter cannot be read, or the login's is not a login. The message never
+            holds a value.
     """
 
     def read(name: str) -> str:
@@ -77,10 +78,14 @@ def find_database(settings: DatabaseSettings, *, force: bool = False) -> Address
     try:
         return Address.of_login(login, host=host, ca_pem=ca_pem)
     except ValueError as error:
-        raise SettingsError(f"parameter {settings.database_login_parameter} {error}") from None
+        name = settings.database_login_parameter
+        raise SettingsError(f"parameter {name} holds no database login: {error}") from None
 
 
 @cache
 def parameters_provider() -> SSMProvider:
-    """Return the container's parameter reader; that of Powertools times out only after 60 s."""
+    """Return the container's reader of Parameter Store.
+
+    It has our short timeouts; the default reader of Powertools times out only after 60 s.
+    """
     return SSMProvider(boto3_client=client("ssm"))

@@ -1,4 +1,4 @@
-"""Listening history in Postgres: reads what a merge needs, and writes its result."""
+"""Loads batches into Postgres: reads the stored rows that a merge needs, and writes its result."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ class Store:
 
         Raises:
             DatabaseRefusalError: Postgres refuses a value in one of them, or more than
-                MOST_NEAR_RECORDS stored records are near their plays.
+                MOST_NEAR_RECORDS stored records lie near their plays in time.
             DatabaseAwayError: Postgres is not available.
         """
         features = self._features.unloaded(batches)
@@ -79,7 +79,7 @@ class Store:
         self._features.remember(features)
 
     def _merge(self, batches: Sequence[EnrichedBatch]) -> Iterator[Merged]:
-        """Lock each listener until the transaction ends, and compute their changes."""
+        """Lock each listener until the transaction ends, and compute the changes to their rows."""
         numbered = list(enumerate(batches))
         # Always in the order of names: two loaders that lock in different orders would deadlock.
         for listener in sorted({batch.listener for batch in batches if batch.listener}):
@@ -123,7 +123,7 @@ class Store:
         return DatabaseRefusalError(
             f"more than {MOST_NEAR_RECORDS:,} stored records lie near these plays, around "
             f"{track_uri} of listener {listener} at {iso(played_at)}: comparing them all would "
-            "block the listener's other plays"
+            "block the listener's other plays. Look there for made-up plays (docs/operate.md)"
         )
 
     def _stored(self, ids: list[int], plays: str, records: str) -> list[Row]:
@@ -153,9 +153,9 @@ class Store:
         self._copy(records, MERGED, merged)
 
     def _number(self, rows: list[Row]) -> None:
-        """Assign ids to new rows before the write.
+        """Assign ids to new rows before they are written.
 
-        The records behind a row refer to its id, and deleted_play makes no ids.
+        A merged record refers to the id of its row, and table deleted_play generates no ids.
         """
         if rows:
             for row, (new_id,) in zip(rows, self._run("new_ids", count=len(rows)), strict=True):
@@ -175,7 +175,7 @@ def _source(batch: EnrichedBatch) -> Any:
 
 
 def _spans(probes: Iterable[Probe], source: Source) -> str:
-    """Return a multirange that covers the probes of one source."""
+    """Return a Postgres multirange of the times to search around the records of one source."""
     spans: list[tuple[datetime, datetime]] = []
     for start, end in sorted(_span(probe) for probe in probes if probe[0].source == source):
         if spans and start - spans[-1][1] <= PROBED_TOGETHER:

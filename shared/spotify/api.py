@@ -64,7 +64,7 @@ _SECRETS = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+|[\w+=-]{32,}", re.IGNOREC
 
 
 def open_session() -> requests.Session:
-    """Open the session that both clients share."""
+    """Open the HTTP session that `SpotifyAccounts` and `SpotifyApi` share."""
     session = requests.Session()
     # A connection kept from one poll to the next may be dead when the container thaws.
     session.headers.update({"User-Agent": USER_AGENT, "Connection": "close"})
@@ -72,19 +72,19 @@ def open_session() -> requests.Session:
 
 
 class SpotifyAccounts:
-    """The accounts service, which trades consents, grants and secrets for access tokens."""
+    """Gets access tokens from Spotify's accounts service, for a listener or for the app."""
 
     def __init__(self, session: requests.Session, url: str) -> None:
         self._session = session
         self._url = f"{url.rstrip('/')}/api/token"
 
     def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> Grant:
-        """Trade a refresh token for an access token.
+        """Exchange a refresh token for an access token.
 
         Args:
-            client_id: The app's.
-            client_secret: The app's; empty for an app that logs in by PKCE.
-            refresh_token: The listener's.
+            client_id: The client id of the app.
+            client_secret: The secret of the app; empty for an app that logs in by PKCE.
+            refresh_token: The listener's refresh token.
 
         Raises:
             SpotifyLoginError: The refresh token is expired or revoked.
@@ -101,17 +101,17 @@ class SpotifyAccounts:
     def exchange(
         self, client_id: str, client_secret: str, *, code: str, verifier: str, redirect_uri: str
     ) -> Grant:
-        """Trade the code of a consent for the listener's first tokens, by PKCE.
+        """Exchange the code from the consent page for the listener's first tokens, by PKCE.
 
         Args:
-            client_id: The app's.
-            client_secret: The app's; empty for an app that logs in by PKCE alone.
+            client_id: The client id of the app.
+            client_secret: The secret of the app; empty for an app that logs in by PKCE alone.
             code: The code from the consent page; valid once, for some minutes.
             verifier: The secret whose SHA-256 was sent to the consent page.
-            redirect_uri: The one that was sent to the consent page.
+            redirect_uri: The redirect URI that was sent to the consent page.
 
         Raises:
-            SpotifyLoginError: The code is used up, too old, or of another consent.
+            SpotifyLoginError: The code was used before, is too old, or is from another consent.
             SpotifyAuthError: Spotify does not accept the app itself, or this redirect URI.
             SpotifyRateLimitError: Too many calls.
             SpotifyError: Anything else, or no answer.
@@ -131,8 +131,8 @@ class SpotifyAccounts:
         """Get an access token of the app itself, without access to any listener.
 
         Args:
-            client_id: The app's.
-            client_secret: The app's, and not empty: it is the only proof of the app's identity.
+            client_id: The client id of the app.
+            client_secret: The secret of the app, not empty, because only it proves who calls.
 
         Raises:
             SpotifyAuthError: Spotify does not accept the app.
@@ -183,7 +183,7 @@ class SpotifyApi:
         return read_recently_played(content)
 
     def audio_features(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
-        """Fetch the audio features of at most 100 tracks; only apps older than November 2024 may.
+        """Fetch the audio features of at most 100 tracks; apps made since November 2024 may not.
 
         Returns:
             A row for each id, in order; empty if Spotify does not know the track.
@@ -204,7 +204,7 @@ class SpotifyApi:
         return read_rows(content, "audio_features", len(track_ids))
 
     def tracks(self, access_token: str, track_ids: Sequence[str]) -> list[Row]:
-        """Fetch at most 50 tracks; only apps with extended quota still may.
+        """Fetch at most 50 tracks; only apps in extended quota mode still may.
 
         Returns:
             A row for each id, in order; empty if Spotify does not know the track.
@@ -228,7 +228,7 @@ class SpotifyApi:
 
 
 def _send(session: requests.Session, method: str, url: str, **options: Any) -> Response:
-    """Call Spotify once. `auth` must be given, or requests looks for a .netrc to replace it."""
+    """Call Spotify once. Always pass `auth`: without it requests would read a .netrc file."""
     # Spotify redirects none of these calls, and a token must not follow one elsewhere.
     options |= {"timeout": TIMEOUT_S, "allow_redirects": False, "stream": True}
     try:
@@ -291,6 +291,6 @@ def _rate_limit(response: Response, refusal: ApiRefusal) -> SpotifyRateLimitErro
 
 
 def _excerpt(text: str, access_token: str) -> str:
-    """Quote a refusal in one line, without the token that was sent or anything like one."""
+    """Quote a refusal in one line; `…` replaces the token that was sent and any text like one."""
     words = " ".join(text.replace(access_token, "…").split())
     return _SECRETS.sub("…", words)[:EXCERPT_CHARACTERS]

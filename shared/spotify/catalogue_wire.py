@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 def read_rows(content: bytes, name: str, count: int) -> list[Row]:
-    """Return one row for each requested id; null, for an unknown id, becomes an empty row.
+    """Return one row for each requested id; a null, for an id unknown to Spotify, becomes `{}`.
 
     The position of a row decides its id, because Spotify may return another release of a track with
     an id of its own. So an answer with more or fewer rows is useless.
@@ -25,5 +25,5 @@ def read_rows(content: bytes, name: str, count: int) -> list[Row]:
     answer = read_json(content)
     rows = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(rows, list) or len(rows) != count:
-        raise SpotifyError(f"{name} did not return one row for each id")
+        raise SpotifyError(f"Spotify's list {name} does not hold one row for each requested id")
     return [row if isinstance(row, dict) else {} for row in rows]

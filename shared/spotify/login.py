@@ -17,7 +17,7 @@ class KeptToken:
     usable_until: datetime
 
     def serves(self, of: str, now: datetime) -> bool:
-        """True if it is of this app or login and has not expired."""
+        """True if the token belongs to the app or login `of` and has not expired."""
         return self.of == of and now < self.usable_until
 
 
@@ -28,7 +28,7 @@ def keep(grant: Grant, of: str, asked_at: datetime) -> KeptToken:
 
 
 def read_secret(secretsmanager: Any, name: str) -> str | None:
-    """Read a secret; None if it is missing or has no value: AWS raises one error for both."""
+    """Read a secret; None if it does not exist or has no value (AWS raises one error for both)."""
     try:
         return str(secretsmanager.get_secret_value(SecretId=name).get("SecretString", ""))
     except secretsmanager.exceptions.ResourceNotFoundException:

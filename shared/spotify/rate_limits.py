@@ -89,7 +89,7 @@ class SpotifyApps:
         return _state(client_id, found.get("Item", {}))
 
     def throttle(self, client_id: str, retry_after_s: int | None, now: datetime) -> AppState:
-        """Store a 429.
+        """Store the rate limit that a 429 started.
 
         If the table cannot be written, this raises, and the next call may come too early.
 
@@ -140,8 +140,8 @@ class SpotifyApps:
     def spend(self, client_id: str, calls: int, now: datetime, budget: int) -> datetime | None:
         """Spend calls from the daily budget, if it has enough left.
 
-        Spotify's quota covers the last 24 hours, so around midnight twice the budget can fall into
-        it.
+        The budget starts anew each UTC day, but Spotify's quota covers the last 24 hours. So around
+        midnight up to twice the budget can fall into those 24 hours.
 
         Args:
             client_id: The client id of the app.
@@ -171,7 +171,7 @@ class SpotifyApps:
     def _change_if(
         self, condition: str, client_id: str, expression: str, values: Mapping[str, Any]
     ) -> AppState | None:
-        """Update an item under a condition; return None if it does not hold."""
+        """Update an app's item if `condition` holds; otherwise return None."""
         try:
             return self._change(client_id, expression, values, ConditionExpression=condition)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
@@ -215,10 +215,10 @@ def _own_wait(refusals: int) -> timedelta:
 
 
 def _next_second(instant: datetime) -> datetime:
-    """Round up, because a late call does no harm."""
+    """Round an instant up to a full second, because a late call does no harm."""
     return instant + timedelta(microseconds=-instant.microsecond % 1_000_000)
 
 
 def _instant(instant: datetime) -> dict[str, str]:
-    """Format an instant so that texts sort like instants: UTC, with a fixed length."""
+    """Format an instant in UTC with a fixed length, so that the texts sort by time."""
     return {"S": instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}

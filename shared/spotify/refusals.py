@@ -27,7 +27,7 @@ class ApiRefusal:
 
     @property
     def is_of_limits(self) -> bool:
-        """True if the app is rate-limited; the status may also be 403."""
+        """True if the text says that the app is rate-limited, whether the status is 429 or 403."""
         of_a_rate = any(words in self._words for words in ("rate limit", "too many requests"))
         return self.is_over_quota or of_a_rate
 
@@ -47,7 +47,7 @@ class ApiRefusal:
 
 
 def read_grant_refusal(content: bytes) -> str:
-    """Return the OAuth error code of the token endpoint; empty if it is unknown."""
+    """Return the OAuth error code in an answer of the token endpoint; empty if it is unknown."""
     try:
         return _GrantRefusal.model_validate(read_json(content)).error
     except ValidationError:
@@ -67,9 +67,10 @@ def read_api_refusal(content: bytes) -> ApiRefusal:
 
 
 class _GrantRefusal(BaseModel):
-    """An OAuth error, which is flat; errors of the Web API are nested.
+    """An OAuth error of the token endpoint: `error` is its code.
 
-    Only known codes are read, because the description or an unknown code could hold a secret.
+    Errors of the Web API hold an object there instead. Only known codes are read, because the
+    description or an unknown code could hold a secret.
 
     Source:
         https://www.rfc-editor.org/rfc/rfc6749#section-5.2

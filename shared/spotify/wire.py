@@ -87,7 +87,7 @@ class RecentlyPlayed:
 
     @property
     def is_full(self) -> bool:
-        """True if Spotify may have older plays that it does not show."""
+        """True if the answer has 50 rows, so that Spotify may have older plays it does not show."""
         return self.returned >= PAGE_ROWS
 
 
@@ -97,11 +97,11 @@ def read_grant(content: bytes) -> Grant:
     Only the access token is required. Other invalid fields are ignored.
 
     Raises:
-        SpotifyError: It has no access token. The error holds nothing of the answer.
+        SpotifyError: The answer has no access token. The error quotes nothing of the answer.
     """
     answer = _or_none(read_json(content), _TokenAnswer.model_validate)
     if answer is None:
-        raise SpotifyError("the token endpoint returned no readable token")
+        raise SpotifyError("Spotify's token endpoint returned no readable token")
     lifetime_s = TOKEN_LIFETIME_S if answer.expires_in is None else int(answer.expires_in)
     return Grant(answer.access_token, lifetime_s, answer.refresh_token)
 
@@ -110,7 +110,7 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
     """Read an answer row by row, so that an unreadable row does not hide the others.
 
     Raises:
-        SpotifyError: It is not an answer of recently-played.
+        SpotifyError: The answer is not a JSON object with a list of rows (`items`).
     """
     page = _or_none(read_json(content), _Page.model_validate)
     if page is None:
@@ -132,7 +132,7 @@ def read_recently_played(content: bytes) -> RecentlyPlayed:
 
 
 def _is_no_track(row: Any) -> bool:
-    """True if a row says that it is not a play of a Spotify track."""
+    """True if a row names a local file, a podcast episode or an audiobook chapter, not a track."""
     track = row.get("track") if isinstance(row, dict) else None
     if not isinstance(track, dict):
         return False
@@ -188,13 +188,13 @@ def _at(*path: str) -> Any:
 
 
 class _Ended(BaseModel):
-    """The end of a play in a play history object."""
+    """The field `played_at` of Spotify's play history object: the end of the play."""
 
     played_at: Annotated[AwareDatetime, AfterValidator(_milliseconds)]
 
 
 class _Row(_Ended):
-    """The fields of a `Play` in a play history object; only the uri and the end are required.
+    """The fields of a `Play` in Spotify's play history object; only uri and end are required.
 
     Apps made since 2026 get no popularity and no ISRC.
     """

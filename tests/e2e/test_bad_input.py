@@ -96,13 +96,13 @@ FILES = {
 GOOD_ROWS = 8
 
 PROBLEMS = {
-    "MyData/endsong_2.json": "empty file",
+    "MyData/endsong_2.json": "the file is empty: download it again",
     "MyData/endsong_3.json": "its list is empty: it holds no plays",
     "MyData/endsong_4.json": "cut off: the list has no closing bracket; download the file again",
     "MyData/endsong_5.json": "text follows the closing bracket of the list: only the list is read",
     "MyData/endsong_6.json": "not all of it is UTF-8 text: save the file as UTF-8",
     "MyData/endsong_7.json": "UTF-16 text: save the file as UTF-8",
-    "MyData/endsong_8.json": "not a JSON list, which every history file is",
+    "MyData/endsong_8.json": "not a history file: its text is not a JSON list",
 }
 
 
@@ -173,12 +173,18 @@ def test_an_upload_without_history_fails_with_its_reason(local_cloud, tmp_path):
     assert "nothing in " in result.stderr.splitlines()[-1]
     assert [upload["result"]["rows_in"] for upload in uploads] == [0, 0, 0, 0]
     assert [upload["result"]["problems"] for upload in uploads] == [
-        [{"file": "empty.json", "reason": "empty file"}],
-        [{"file": "text.zip", "reason": "not a zip file"}],
+        [{"file": "empty.json", "reason": "the file is empty: download it again"}],
+        [
+            {
+                "file": "text.zip",
+                "reason": "not a zip file, although its name ends in .zip: download it again",
+            }
+        ],
         [
             {
                 "file": "endsong_0.json",
-                "reason": "unpacks to more than 200 times its size: a zip bomb",
+                "reason": "unpacks to more than 200 times its size, as a zip bomb does: "
+                "unpack the zip and upload what is in it",
             }
         ],
         [{"file": "other.zip", "reason": f"a zip without streaming history: {REQUEST}"}],

@@ -32,7 +32,7 @@ class Upload(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """The origin of the batches and the report that this upload becomes."""
+        """The origin in this upload's batches and report: its key with its version id."""
         return upload_origin(self.key, self.version_id)
 
     @property
@@ -42,12 +42,12 @@ class Upload(NamedTuple):
 
     @property
     def is_history(self) -> bool:
-        """True if the name ends like that of a history file."""
+        """True if the name ends in `.json` or `.zip`."""
         return self.key.lower().endswith(UPLOAD_SUFFIXES)
 
 
 def event_of(upload: Upload, bucket: str) -> str:
-    """Return the message of the queue `uploaded-files` that S3 sent for an upload."""
+    """Rebuild the message that S3 sent to the queue `uploaded-files` for an upload."""
     event = _ObjectCreated(
         kind="Object Created",
         time=upload.uploaded_at,

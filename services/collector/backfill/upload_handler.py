@@ -93,7 +93,7 @@ def backfill(
 
     Args:
         upload: A file, not a folder.
-        archive: Holds the upload, and its unreadable rows afterwards.
+        archive: The bucket to read the upload from, and to write its unreadable rows to.
         queue: `collected-plays`.
         listeners: The deployed listeners. The report on an upload for another listener goes to the
             default listener if it is deployed, otherwise to the first one.
@@ -121,12 +121,12 @@ def backfill(
 
 
 def check(upload: Upload, listeners: Sequence[str]) -> None:
-    """Raise UploadError if an upload is no history file, of no deployed listener, or too large."""
+    """Raise UploadError if an upload has a wrong suffix, no deployed listener, or over 1 GiB."""
     if not upload.is_history:
         raise UploadError("not a history file: its name ends in neither .zip nor .json")
     if listener_of(upload.key) not in listeners:
         raise UploadError(
-            f"its folder names no deployed listener ({', '.join(listeners)}): "
+            f"its folder names no deployed listener (known: {', '.join(listeners)}): "
             "put it into history/<listener>/, or add the listener with `plays listener add`"
         )
     if upload.size > UPLOAD_BYTES:

@@ -52,7 +52,7 @@ class FileCounts(NamedTuple):
     counts: Counts
 
     def buckets(self) -> dict[Bucket, int]:
-        """Return the rows by bucket."""
+        """Return the number of rows in each bucket: published, skipped, quarantined."""
         return {
             bucket: sum(rows for (into, _), rows in self.counts.items() if into == bucket)
             for bucket in get_args(Bucket)
@@ -167,7 +167,7 @@ class UploadReader:
             raise UploadError(self._stopped)
 
     def _cover(self, file: HistoryFile, ends: Ends, *, is_whole: bool) -> None:
-        """Add the time that a file covers; a file of videos covers no music."""
+        """Add the time from a file's first to its last play; videos cover no time of music."""
         if ends.span:
             self._ends.take([ends.span.started_at, ends.span.ended_at])
         if not is_video(file.name):
@@ -190,7 +190,7 @@ class UploadReader:
             self._batches.add(plays)
 
     def _keep(self, file: str, number: int, row: Quarantined) -> None:
-        """Write a row into quarantine; after the first that does not fit, write no more."""
+        """Write an unreadable row into quarantine; once one exceeds the limits, write no more."""
         if not self._keeps:
             return
         record = without_persons(row.record)
@@ -205,6 +205,6 @@ class UploadReader:
 
 
 def _legible(name: str) -> str:
-    """Shorten a file's name to its end, and replace unprintable characters."""
+    """Keep at most the last `NAME_LENGTH` characters of a name; replace unprintable ones."""
     name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
     return name if len(name) <= NAME_LENGTH else "…" + name[1 - NAME_LENGTH :]

@@ -33,7 +33,8 @@ UNPACK = "unpack the zip and upload what is in it"
 class HistoryFile(NamedTuple):
     """A history file of an upload: its path, and its bytes in order.
 
-    The chunks raise UploadError if the file is unreadable. They must be read before the next file.
+    `chunks` raises UploadError if the file is unreadable. Read all its chunks before asking for the
+    next file.
     """
 
     name: str
@@ -63,7 +64,7 @@ def history_files(upload: BinaryIO, name: str) -> Iterator[HistoryFile]:
     if packed:
         yield from _zipped_files(upload)
     elif name.lower().endswith(".zip"):
-        raise UploadError("not a zip file")
+        raise UploadError("not a zip file, although its name ends in .zip: download it again")
     else:
         yield HistoryFile(name, iter(lambda: upload.read(CHUNK_BYTES), b""))
 
@@ -117,10 +118,10 @@ def _open_zip(upload: BinaryIO) -> zipfile.ZipFile:
 
 
 def _count(upload: BinaryIO) -> int:
-    """Return the number of members according to the end record of a zip.
+    """Return the number of members that the end record of a zip states.
 
-    The count exposes a flipped bit in the directory, which can turn a member into part of the
-    comment of another.
+    It differs from the directory's if a flipped bit has turned a member into part of the comment of
+    another one.
     """
     size = upload.seek(0, io.SEEK_END)
     upload.seek(max(0, size - _END_BYTES))
@@ -132,9 +133,8 @@ def _count(upload: BinaryIO) -> int:
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") -> Iterator[bytes]:
     """Unpack one member; raise UploadError if it cannot be unpacked safely.
 
-    It is unpacked twice. The first pass checks the checksum, because a flipped bit may unpack to
-    false plays, and no command removes single plays. This pass takes one second per million
-    plays.
+    It is unpacked twice. The first pass checks the checksum before any row is read, because a
+    flipped bit may unpack to false plays. This pass takes one second per million plays.
     """
     if is_zip(member.filename):
         raise UploadError("a zip in the zip: unpack the outer one and upload this one alone")
@@ -142,13 +142,13 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
         raise UploadError(f"encrypted: {UNPACK}")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         # Other methods may unpack a small read into any amount of memory.
-        raise UploadError(f"packed by an unsupported method: {UNPACK}")
+        raise UploadError(f"compressed by a method that cannot be read here: {UNPACK}")
     try:
         for chunk in _chunks(archive, member):
             meter.count(len(chunk))
         yield from _chunks(archive, member)
     except _FOREIGN as error:
-        raise UploadError(f"packed by an unsupported method: {UNPACK}") from error
+        raise UploadError(f"compressed by a method that cannot be read here: {UNPACK}") from error
     except _DAMAGE as error:
         raise UploadError(f"damaged in the zip: {DOWNLOAD_AGAIN}") from error
 
@@ -169,7 +169,7 @@ def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]
             # Only the text of zipfile's error shows that two names differ.
             if not str(error).endswith("differ."):
                 raise
-    raise UploadError(f"the directory of the zip gives it another name: {UNPACK}")
+    raise UploadError(f"the zip's directory and the file's header name it differently: {UNPACK}")
 
 
 class _Meter:
@@ -187,11 +187,13 @@ class _Meter:
             most = f"{TOTAL_BYTES >> 30} GiB"
             raise UploadError(f"the upload unpacks to more than {most}: upload it in parts")
         if self._total > self._most_by_ratio:
-            raise UploadError(f"unpacks to more than {RATIO} times its size: a zip bomb")
+            raise UploadError(
+                f"unpacks to more than {RATIO} times its size, as a zip bomb does: {UNPACK}"
+            )
 
 
 class _Bounded:
-    """A file for `zipfile` with a limit, because `zipfile` reads the whole directory at once."""
+    """Wraps a file for `zipfile` and limits each read; `zipfile` reads a directory all at once."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -199,9 +201,9 @@ class _Bounded:
         self.tell, self.seekable = file.tell, file.seekable
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Seek like a file; a damaged directory may point outside the file."""
+        """Seek like a file; raise BadZipFile for an offset outside it, from a damaged directory."""
         if whence == io.SEEK_SET and not 0 <= offset <= self._size:
-            raise zipfile.BadZipFile("an offset outside the file")
+            raise zipfile.BadZipFile(f"the zip points to offset {offset}, outside the file")
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:

@@ -54,7 +54,7 @@ class Batches:
         return self._number + 1
 
     def _send(self, plays: Sequence[Play | Mapping[str, Any]]) -> None:
-        """Publish plays, bisecting until each message fits; one play always fits."""
+        """Publish plays in one message, or in halves if it would exceed `BATCH_BYTES`."""
         body = self._body(plays)
         if len(body) > BATCH_BYTES:
             middle = len(plays) // 2

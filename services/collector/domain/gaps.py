@@ -1,7 +1,8 @@
 """Finds the gaps in which plays may be missing; pure.
 
 Spotify shows the newest 50 plays, and a play takes at least 30 s. So after 25 minutes without an
-answer it may no longer show some plays, and a gap is opened. The next answers end or close it.
+answer it may no longer show some plays, and a gap is opened. Later answers end the gap, or close it
+if they show that no play is missing.
 """
 
 from collections.abc import Container, Iterable
@@ -49,16 +50,19 @@ class ShortAnswers(BaseModel):
     count: int = 1
 
     def another(self) -> Self:
-        """Return the count with one more answer."""
+        """Return these short answers with one more counted."""
         return self.model_copy(update={"count": self.count + 1})
 
     def are_permanent(self, now: datetime) -> bool:
-        """True if Spotify shows this account fewer than 50 plays permanently."""
+        """True if there are enough short answers to assume that this account always gets them.
+
+        That is `SHORT_ANSWERS` in a row, over at least `IN_SIGHT`.
+        """
         return self.count >= SHORT_ANSWERS and now - self.since >= IN_SIGHT
 
 
 class Since(NamedTuple):
-    """The time for which plays were already complete before this poll."""
+    """What was known to be complete before this poll: no play is missing up to `covered_until`."""
 
     covered_until: datetime | None
     """As `Coverage.until`; None before the first play."""
@@ -70,7 +74,7 @@ class Since(NamedTuple):
 
 @dataclass(frozen=True)
 class Coverage:
-    """The instant up to which plays are complete, and the gap to report."""
+    """The result of one answer: up to when no play is missing, and the gap to report."""
 
     until: datetime | None
     """Plays that ended by this instant are complete, except in gaps."""
@@ -93,17 +97,17 @@ def cover(
 
     An answer covers the time since its oldest play. If it does not reach the plays known before:
 
-    - A full answer opens a gap, because Spotify may have dropped plays between them.
+    - A full answer (50 rows) opens a gap, because Spotify may have dropped plays in between.
     - A short answer proves nothing, because answers shrink and fill up again. `SHORT_ANSWERS` of
       them open a gap, unless they show all plays of a new listener.
     - An unreadable row may be a play, so only plays newer than it count, and a gap opens at once.
 
     Args:
-        since: The time that was complete before the answer.
-        outage: The open gap of an outage.
-        answer: The answer.
+        since: What was complete before the answer.
+        outage: The open gap of an outage; None if there is none.
+        answer: Spotify's answer to this poll.
         polled_at: The time of the poll.
-        short: The short answers before this one.
+        short: The short answers just before this one; None if there were none.
     """
     oldest = oldest_play(answer, polled_at)
     if oldest is None:
@@ -131,11 +135,13 @@ def cover(
 def find_late_gap(
     since: Since, answer: RecentlyPlayed, archived: Container[str], doubtful: Iterable[Gap]
 ) -> Gap | None:
-    """Return a gap around new unreadable rows that lie in time that already counted as complete.
+    """Return a gap around new unreadable rows whose time already counted as complete.
+
+    Returns None if there are no such rows.
 
     Args:
-        since: The time that was complete before the answer.
-        answer: The answer.
+        since: What was complete before the answer.
+        answer: Spotify's answer to this poll.
         archived: Digests of the unreadable rows in earlier answers.
         doubtful: Open gaps. A row that lies in one of them opens no further gap.
     """
@@ -179,7 +185,10 @@ def split_gaps(
 
 
 def oldest_play(answer: RecentlyPlayed, polled_at: datetime) -> datetime | None:
-    """Return the end of the oldest play that an answer covers, ignoring plays in the future."""
+    """Return the end of the oldest play that is newer than every unreadable row of an answer.
+
+    Plays in the future are ignored; None if no play is left.
+    """
     return min((p.played_at for p in answer.unbroken if p.played_at <= polled_at), default=None)
 
 
@@ -188,7 +197,7 @@ def _lies_in(gaps: Iterable[Gap], start: datetime, end: datetime) -> bool:
 
 
 def _hidden(since: Since, answer: RecentlyPlayed, polled_at: datetime) -> Gap | None:
-    """Return a gap if the newest row is unreadable; later answers end or close it."""
+    """Return an open gap if the newest rows are unreadable and may be plays; otherwise None."""
     if not answer.hides_plays:
         return None
     started_at = since.covered_until or since.watched_since or polled_at
@@ -196,9 +205,9 @@ def _hidden(since: Since, answer: RecentlyPlayed, polled_at: datetime) -> Gap | 
 
 
 def _shows_all(since: Since, answer: RecentlyPlayed, oldest: datetime) -> bool:
-    """True if short answers show every play of a new listener.
+    """True if the listener is so new that a short answer shows all of their plays.
 
-    On other accounts with short answers, plays that were shown earlier disappear.
+    The answer then has few rows, and no play that was shown earlier has disappeared.
     """
     dropped = since.oldest_known is not None and since.oldest_known <= oldest - MOVE
     return answer.returned <= NEW_LISTENER_PLAYS and not dropped

@@ -1,7 +1,8 @@
 """Replays the archived answers of one listener; pure.
 
-The collector archives every answer that changes what it knows, so a replay gives the same plays and
-gaps. It knows of no outage and of no lost state: a gap that an archived answer covers is none.
+The collector archives every answer with new plays, unreadable rows or gaps, so a replay finds the
+same plays and gaps. Outages and a lost state are not archived: a replay opens no gap for them if an
+archived answer covers the time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from shared.spotify.wire import RecentlyPlayed
 
 
 def replay(answers: Iterable[tuple[datetime, RecentlyPlayed]]) -> Iterator[Comparison]:
-    """Compare each answer with those before it, as the collector did.
+    """Compare each archived answer with those before it, as the collector did; yield the results.
 
     Args:
         answers: All archived answers with the times of their polls, the oldest first.
@@ -26,10 +27,11 @@ def replay(answers: Iterable[tuple[datetime, RecentlyPlayed]]) -> Iterator[Compa
 
 
 def open_gaps(reported: Iterable[Gap]) -> list[Gap]:
-    """Return the gaps that stay open after these reports, sorted by their start.
+    """Return the gaps that no poll has closed, sorted by their start.
 
     Args:
-        reported: The gaps of all polls, in order; those that a poll closed come before its own.
+        reported: The gaps that each poll reported, in the order of the polls: first the older gaps
+            that it closed, then the gap that it opened, ended or closed.
     """
     gaps: dict[datetime, Gap] = {}
     for gap in reported:

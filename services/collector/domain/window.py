@@ -1,4 +1,4 @@
-"""Compares an answer of recently-played with the plays known before; pure. Deduplicates polls.
+"""Finds the new plays in an answer of recently-played, given the plays of earlier answers; pure.
 
 Each answer shows the newest 50 plays, so answers overlap, and a play with a known key is not new.
 Real answers also shrink, even to nothing, and fill up again; they show plays days late, and move
@@ -91,13 +91,13 @@ class Comparison:
 def compare(
     window: Window, answer: RecentlyPlayed, polled_at: datetime, outage: Gap | None = None
 ) -> Comparison:
-    """Compare an answer with the plays known before.
+    """Compare an answer with the plays of earlier answers: find new plays, and gaps.
 
     Args:
-        window: The window that the previous poll stored.
-        answer: The answer.
+        window: What the previous poll stored.
+        answer: Spotify's answer to this poll.
         polled_at: The time of the poll.
-        outage: The open gap of an outage.
+        outage: The open gap of an outage; None if there is none.
     """
     answer = _without_known(answer, window.known)
     new, moved = _split(window.known, answer.plays)
@@ -158,15 +158,15 @@ def compare(
 
 
 def _plausible(instant: datetime | None, polled_at: datetime) -> datetime | None:
-    """Return a stored instant, or the time of the poll for one that lies far after it.
+    """Return a stored instant, or `polled_at` if the instant is more than a day later.
 
-    Such an instant is of a damaged record, and would hide every gap before it.
+    An instant so far in the future comes from a damaged record, and would hide every gap before it.
     """
     return polled_at if instant and instant > polled_at + CLOCK_SLACK else instant
 
 
 def _without_known(answer: RecentlyPlayed, known: Iterable[Key]) -> RecentlyPlayed:
-    """Remove unreadable rows of known plays, because these plays are not lost."""
+    """Remove unreadable rows that end when a known play ended, because that play is not lost."""
     hidden = tuple(
         row
         for row in answer.hidden
@@ -180,7 +180,7 @@ def _key(play: Play) -> Key:
 
 
 def _split(known: Iterable[Key], plays: Iterable[Play]) -> tuple[list[Play], list[Play]]:
-    """Split the plays with unknown keys into new and moved ones."""
+    """Return the new plays, and the known plays whose end Spotify has moved by less than 1 s."""
     seen = set(known)
     new: list[Play] = []
     moved: list[Play] = []
@@ -194,12 +194,12 @@ def _split(known: Iterable[Key], plays: Iterable[Play]) -> tuple[list[Play], lis
 
 
 def _is_moved(key: Key, other: Key) -> bool:
-    """True if two keys are of one play that moved: two plays are at least 30 s apart."""
+    """True if two keys are of one play whose end Spotify has moved: one track, under 1 s apart."""
     return key.track_uri == other.track_uri and abs(key.played_at - other.played_at) < MOVE
 
 
 def _remember(known: Iterable[Key], shown: Iterable[Key]) -> tuple[Key, ...]:
-    """Return all keys of the answer, plus the newest other keys up to `KNOWN_KEYS`."""
+    """Return all keys of the answer, and the newest known keys, together at most `KNOWN_KEYS`."""
     current = set(shown)
     others = sorted(set(known) - current, reverse=True)[: max(0, KNOWN_KEYS - len(current))]
     return tuple(sorted(current.union(others)))

@@ -2,7 +2,7 @@
 
 An item has `track_uri` (S) and `features` (S, the JSON of TrackFeatures) if any are known. The
 item of a pending track also has `misses` (N, 0 to 4) and `retry_at` (N, Unix seconds), so an index
-on these two holds just the pending tracks, in order of time.
+on these two holds just the pending tracks, sorted by `retry_at`.
 """
 
 import math
@@ -20,7 +20,7 @@ never be asked for again."""
 
 
 def item_of(track: str, entry: Entry) -> Item:
-    """Return the item of an entry."""
+    """Convert the cache entry of a track to its DynamoDB item."""
     item = {"track_uri": {"S": track}}
     if entry.features is not None:
         item["features"] = {"S": entry.features.model_dump_json(exclude_none=True)}
@@ -32,7 +32,7 @@ def item_of(track: str, entry: Entry) -> Item:
 
 
 def entry_of(item: Item) -> Entry | None:
-    """Return the entry of an item; None if the item is damaged."""
+    """Convert a DynamoDB item to the cache entry of its track; None if the item is damaged."""
     try:
         features = _features(item)
         if "retry_at" not in item:
@@ -50,5 +50,5 @@ def _features(item: Item) -> TrackFeatures | None:
         return None
     features = TrackFeatures.model_validate_json(item["features"]["S"])
     if features.track_uri != item["track_uri"]["S"]:
-        raise ValueError("the features of another track")
+        raise ValueError("the features in the item are those of another track")
     return features

@@ -1,4 +1,4 @@
-"""The due tracks of the track cache, read from an index of its table."""
+"""Reads the due tracks: pending tracks of the track cache whose retry time has come."""
 
 from datetime import datetime
 from typing import Any
@@ -10,20 +10,21 @@ INDEX = "waiting"
 
 
 class DueTracks:
-    """Reads the due tracks from the index."""
+    """Reads the due tracks from an index of the track cache's table."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
     def read(self, now: datetime, most: int) -> tuple[list[str], int]:
-        """Return the first due tracks, and the number of all due tracks.
+        """Return at most `most` due tracks, and the number of all due tracks.
 
         Tracks without a miss come first, because a source that failed probably knows them; then
-        those with one miss, two misses and so on. Among equals the longest overdue comes first.
+        those with one miss, two misses and so on. Among tracks with equally many misses the longest
+        overdue comes first.
 
         Args:
-            now: A track whose `retry_at` is not later is due.
+            now: A track is due if its `retry_at` is not later than this.
             most: Most tracks to return.
         """
         tracks: list[str] = []

@@ -29,7 +29,7 @@ class TrackCacheError(HistoryError):
 
 
 class TrackCache:
-    """Reads and writes the entries of tracks."""
+    """Reads and writes the entries of tracks, in the table and in memory."""
 
     def __init__(self, dynamodb: Any, table: str, size: int = MEMORY_TRACKS) -> None:
         self._dynamodb = dynamodb
@@ -40,7 +40,8 @@ class TrackCache:
     def read(self, tracks: Iterable[str], now: datetime) -> dict[str, Entry]:
         """Return the entries of the tracks that have one.
 
-        A due track is read from the table again, because another container may have learned it.
+        A due track is read from the table again, because another container may have found its
+        features.
 
         Raises:
             TrackCacheError: The table cannot be read.
@@ -61,13 +62,13 @@ class TrackCache:
     def write(self, entries: Mapping[str, Entry]) -> None:
         """Write entries to the table, and keep them in memory.
 
-        An entry replaces what another container wrote meanwhile. If that container had learned the
-        track, its features are already published, and healing asks for them once more. Preventing
-        this race would cost more than it saves: a read before each write, or a conditional write
-        per track instead of one write per 25.
+        An entry replaces what another container wrote meanwhile. If that container had found the
+        track's features, they are already published, and healing asks for them once more.
+        Preventing this race would cost more than it saves: a read before each write, or a
+        conditional write per track instead of one write per 25.
 
         Raises:
-            TrackCacheError: The table did not take them all; the memory keeps none.
+            TrackCacheError: The table did not store all entries; the memory keeps none of them.
         """
         puts = [{"PutRequest": {"Item": item_of(t, entry)}} for t, entry in entries.items()]
         for chunk in chunks(puts, WRITE_ITEMS):
@@ -84,7 +85,7 @@ class TrackCache:
         return entries
 
     def _call(self, operation: str, request: Any, unprocessed: str) -> list[Any]:
-        """Call an operation until all of its request is processed; return the answers."""
+        """Call a DynamoDB batch operation until no item is left unprocessed; return its answers."""
         answers: list[Any] = []
         requests = {self._table: request}
         try:
@@ -96,7 +97,8 @@ class TrackCache:
         except (BotoCoreError, ClientError) as error:
             raise TrackCacheError(f"{operation} of the track cache failed: {error}") from error
         raise TrackCacheError(
-            f"{operation} of the track cache is unfinished after {MAX_CALLS} calls"
+            f"{operation} of the track cache left items unprocessed after {MAX_CALLS} calls: "
+            "retry later"
         )
 
     def _keep(self, entries: Mapping[str, Entry]) -> None:
@@ -108,7 +110,7 @@ class TrackCache:
 
 
 def _entries(items: Iterable[Item]) -> dict[str, Entry]:
-    """Return the entries of items; an unreadable item counts as missing."""
+    """Convert DynamoDB items to entries by track uri; log and leave out unreadable items."""
     entries = {}
     for item in items:
         track, entry = item["track_uri"]["S"], entry_of(item)

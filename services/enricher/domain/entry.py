@@ -30,23 +30,23 @@ class Entry:
         return self.retry_at is not None and self.retry_at <= now
 
     def learned(self, features: TrackFeatures | None) -> "Entry":
-        """Return the entry after an answer with audio features."""
+        """Return the updated entry after a source has answered with audio features."""
         return Entry(self._with(features))
 
     def missed(self, features: TrackFeatures | None, now: datetime) -> "Entry":
-        """Return the entry after every source answered without audio features."""
+        """Return the updated entry after every source has answered without audio features."""
         if self._is_early(now):
             return Entry(self._with(features), self.misses, self.retry_at)
         misses = min(self.misses + 1, len(MISS_WAITS))
         return Entry(self._with(features), misses, now + MISS_WAITS[misses - 1])
 
     def failed(self, features: TrackFeatures | None, now: datetime, retry_at: datetime) -> "Entry":
-        """Return the entry after a source failed or could not be called."""
+        """Return the updated entry after a source has failed or could not be called."""
         early = self._is_early(now)
         return Entry(self._with(features), self.misses, self.retry_at if early else retry_at)
 
     def _is_early(self, now: datetime) -> bool:
-        """True if the track was not due; an answer without features then keeps the retry delay."""
+        """True if the track is known or not yet due; a miss or failure then keeps `retry_at`."""
         return self.features is not None if self.retry_at is None else self.retry_at > now
 
     def _with(self, features: TrackFeatures | None) -> TrackFeatures | None:

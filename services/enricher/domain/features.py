@@ -26,7 +26,7 @@ def read_features(
         track_uri: The track.
         source: Name of the source that answered.
         fetched_at: The time of the answer.
-        values: By the field names of `TrackFeatures`; None means unknown.
+        values: The values in the answer, by the field names of `TrackFeatures`; None means unknown.
 
     Returns:
         None if no value is known.
@@ -60,7 +60,7 @@ def merged(first: TrackFeatures, second: TrackFeatures) -> TrackFeatures:
 
 
 def _popularity_origin(rated: TrackFeatures, audio: TrackFeatures) -> dict[str, Any]:
-    """Return the source and time of a popularity.
+    """Return the fields `popularity_source` and `popularity_fetched_at` of merged features.
 
     Both are None if the popularity is unknown, or if both equal those of the audio features.
     """

@@ -1,4 +1,4 @@
-"""The result of one look-up; pure."""
+"""The result of looking up the features of tracks in the cache and at the sources; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,18 +36,18 @@ class Findings:
 
     @property
     def features(self) -> dict[str, TrackFeatures]:
-        """All known features."""
+        """The known features by track uri, those of the cache and those just found."""
         known = {**self.cached, **self.entries}
         return {track: entry.features for track, entry in known.items() if entry.features}
 
     @property
     def pending(self) -> set[str]:
-        """Pending tracks of the new entries; healing finds them only if the cache holds them."""
+        """The tracks whose new entry is pending; healing finds them once the entry is saved."""
         return {track for track, entry in self.entries.items() if entry.retry_at is not None}
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers of tracks: asked for, learned, missed by all sources, and postponed."""
+        """The number of tracks asked for, learned, missed by all sources, and postponed."""
         return {
             "asked": len(self.asked),
             "learned": len(self.learned),
@@ -56,7 +56,11 @@ class Findings:
         }
 
     def add(self, tracks: Sequence[str], answer: Answer, retry_at: datetime | None) -> None:
-        """Add the answer of a source about some tracks; `retry_at` is set if it failed."""
+        """Add the answer of a source about some tracks.
+
+        `retry_at` is when to ask for them again if the source failed or could not be called, else
+        None.
+        """
         for track, features in answer.features.items():
             before = self.learned.get(track)
             self.learned[track] = merged(before, features) if before else features

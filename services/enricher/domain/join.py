@@ -16,7 +16,7 @@ from shared.models import PLAYS_PER_BATCH, Play, PlayBatch, TrackFeatures
 
 
 def _key_type(name: str) -> Any:
-    """Return the type of a field of Play, as a key of a TypedDict."""
+    """Return the type of a field of Play for a TypedDict, as NotRequired if Play has a default."""
     field = Play.model_fields[name]
     checked = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     return checked if field.is_required() else NotRequired[checked]
@@ -30,7 +30,7 @@ else:
 
 
 class CollectedBatch(PlayBatch):
-    """A `PlayBatch` with plays as dicts; once it has features, its JSON is an `EnrichedBatch`."""
+    """A `PlayBatch` with plays as dicts; with `features` added, its JSON is an `EnrichedBatch`."""
 
     plays: list[PlayFields] = Field(default=[], max_length=PLAYS_PER_BATCH)  # type: ignore[assignment]  # the same JSON
     features: tuple[TrackFeatures, ...] = ()
@@ -41,8 +41,8 @@ def join(batch: CollectedBatch, known: Mapping[str, TrackFeatures]) -> Collected
 
     A play is never dropped: a track without known features stays as it is.
 
-    One batch always becomes one message, because the loader counts `(origin, number)`. 500 tracks
-    add 300 kB at most to the 240 kB of a batch, and SQS takes 1 MiB.
+    One batch always becomes one message, because the loader identifies it by `(origin, number)`.
+    The features of 500 tracks add at most 300 kB to the 240 kB of a batch, and SQS takes 1 MiB.
 
     Args:
         batch: Plays of one origin.

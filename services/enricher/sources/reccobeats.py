@@ -1,4 +1,4 @@
-"""ReccoBeats: audio features and popularity by Spotify id, without a key.
+"""ReccoBeats: audio features and popularity by Spotify id, without an API key.
 
 It knows all of Spotify's audio features except `time_signature`. The origin and age of its
 popularity are not documented, so the source and time of each popularity are stored. A popularity of
@@ -73,9 +73,9 @@ class ReccoBeats:
         """Fetch the rows of one call, by Spotify id.
 
         Raises:
-            RequestRejectedError: The request itself was rejected.
-            FeatureSourceError: No answer, or an undocumented one. The bodies of errors are not
-                documented, so only the status counts.
+            RequestRejectedError: ReccoBeats rejected the ids: status 400, 414 or 422.
+            FeatureSourceError: ReccoBeats gave no answer, another status than 200, or no list. The
+                bodies of errors are not documented, so only the status counts.
         """
         try:
             # Ids need no quoting, and requests spends most of a call on quoting their commas.
@@ -114,7 +114,7 @@ class ReccoBeats:
 
 
 def _content(response: requests.Response, path: str) -> list[Any]:
-    """Return the rows; some servers write an empty list as null."""
+    """Return the rows in an answer; `"content": null` means no rows, as some servers write it."""
     answer = read_json(response.content)
     # Without the key it is not an answer of this call; with null it is an empty list.
     content = answer.get("content", "") if isinstance(answer, dict) else ""
@@ -124,9 +124,9 @@ def _content(response: requests.Response, path: str) -> list[Any]:
 
 
 def _by_track_id(rows: list[Any]) -> dict[str, Row]:
-    """Index rows by the Spotify id in `href`: `id` is ReccoBeats' own, and rows have no order.
+    """Index rows by the Spotify id in `href`, because `id` is ReccoBeats' own id.
 
-    If a recording has several rows, the first counts.
+    The rows come in any order. If a track has several rows, the first is kept.
     """
     found: dict[str, Row] = {}
     for row in rows:
@@ -137,7 +137,7 @@ def _by_track_id(rows: list[Any]) -> dict[str, Row]:
 
 
 def _values(audio: Row, metadata: Row) -> dict[str, Any]:
-    """Return the values of a track's two rows by the field names of `TrackFeatures`."""
+    """Combine a track's rows of both calls into values under the field names of `TrackFeatures`."""
     values = {name: audio.get(name) for name in AUDIO_FEATURES}
     values["duration_ms"] = metadata.get("durationMs")
     values["popularity"] = metadata.get("popularity")

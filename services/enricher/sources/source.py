@@ -21,7 +21,7 @@ class CallForbiddenError(FeatureSourceError):
 
 
 class SourceOffError(FeatureSourceError):
-    """A source does not serve this deployment; it is treated as not configured."""
+    """A source refuses this deployment's app or has no login; treat it as not configured."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Answer:
         known: Iterable[TrackFeatures | None],
         failure: FeatureSourceError | None,
     ) -> Self:
-        """Build the answer about tracks from the known features, in any order.
+        """Build the answer about `track_uris` from the features in `known`, in any order.
 
-        Without a failure, tracks without audio features are missing.
+        Without a failure, tracks without audio features are listed as missing.
         """
         features = {one.track_uri: one for one in known if one is not None}
         if failure:
@@ -57,5 +57,5 @@ class FeatureSource(Protocol):
     """A source of audio features."""
 
     def fetch(self, track_uris: Sequence[str], /) -> Answer:
-        """Ask for at most 40 tracks; a failure is part of the answer, never raised."""
+        """Ask for at most 40 tracks; a failure is returned in `Answer.failure`, never raised."""
         ...

@@ -71,7 +71,7 @@ class SpotifyFeatures:
 
 
 def _values(audio: Row, track: Row) -> dict[str, Any]:
-    """Return the values of a track's two rows by the field names of `TrackFeatures`."""
+    """Combine a track's rows of both calls into values under the field names of `TrackFeatures`."""
     values = {name: audio.get(name) for name in AUDIO_FEATURES}
     values["duration_ms"] = track.get("duration_ms") or audio.get("duration_ms")
     values["popularity"] = track.get("popularity")

@@ -74,7 +74,7 @@ class SpotifyCalls:
         self._token: KeptToken | None = None
 
     def make(self, call: Callable[[str], _T], *, forbids_all: bool = False) -> _T:
-        """Make a call with an access token, if rate limit and daily budget allow it.
+        """Make a call with an access token, if the rate limit and the daily budget allow it.
 
         Args:
             call: Calls Spotify once, with an access token.
@@ -84,8 +84,8 @@ class SpotifyCalls:
         Raises:
             SourceOffError: Spotify gives the app no features, or the secret holds no app.
             CallForbiddenError: The app may not make this call.
-            RequestRejectedError: The request itself was rejected.
-            FeatureSourceError: The app is rate-limited, or has made its calls of the day, or
+            RequestRejectedError: Spotify rejected the content of the request.
+            FeatureSourceError: The app is rate-limited, its daily budget of calls is used up, or
                 Spotify or AWS did not answer.
         """
         try:
@@ -122,7 +122,7 @@ class SpotifyCalls:
             ) from error
 
     def _forget(self) -> None:
-        """Read the secret again next time, because a new login may have replaced it."""
+        """Forget the app and its token; the next call reads the secret, which may have changed."""
         self._app = self._token = None
 
     def _read_app(self) -> _App:
@@ -130,8 +130,8 @@ class SpotifyCalls:
             return _App.model_validate_json(read_secret(self._secretsmanager, self._secret) or "")
         # Outside the `except` block, because the error of pydantic holds the secret.
         raise SettingsError(
-            f"secret {self._secret} holds no client_id with a client_secret: log in with both, "
-            "or remove spotify from feature_sources"
+            f"secret {self._secret} holds no client_id with a client_secret: run `plays login` "
+            "with both, or remove spotify from feature_sources"
         )
 
     def _check(self, state: AppState) -> None:
@@ -161,7 +161,9 @@ class SpotifyCalls:
         token = self._access_token(app)
         until = self._apps.spend(app.client_id, 1, self._now(), self._daily_calls)
         if until is not None:
-            raise self._closed("the day's calls to Spotify for features are spent", until)
+            raise self._closed(
+                "the daily budget of calls to Spotify for features is used up", until
+            )
         return call(token)
 
     def _access_token(self, app: _App) -> str:

@@ -1,4 +1,4 @@
-"""Rows in the text format of COPY; pure.
+"""Formats rows as the text that Postgres's COPY reads; pure.
 
 Source: https://www.postgresql.org/docs/17/sql-copy.html, "Text Format".
 """
@@ -19,7 +19,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def history_values(row: Row, listener: str) -> list[object]:
-    """Return the values of the columns `HISTORY` of one row."""
+    """Return the values of one row in the order of the columns `HISTORY`."""
     values = row.values()
     history_ts: object = row.export.play.played_at if row.export else None
     if history_ts is row.played_at:
@@ -29,14 +29,17 @@ def history_values(row: Row, listener: str) -> list[object]:
 
 
 def merged_values(row: Row) -> list[list[object]]:
-    """Return the values of the columns `MERGED` of each record of a row, if it has several."""
+    """Return the values of each record of a row, in the order of the columns `MERGED`.
+
+    A row with a single record returns none, because merged_record stores only merged records.
+    """
     if len(row.records) == 1:
         return []
     return [[row.id, record.source, *values_of(record.play)] for record in row.records]
 
 
 def copy_text(rows: Iterable[Sequence[object]]) -> bytes:
-    """Format rows for COPY."""
+    """Format rows for COPY: one line per row, a tab between values, NULL as backslash N; UTF-8."""
     lines = [
         [_NULL if value is None else value if value.__class__ is str else str(value)
          for value in row]
@@ -49,7 +52,7 @@ def copy_text(rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _is_plain(text: str, lines: list[list[str]]) -> bool:
-    """True if no value needs an escape. It searches the whole text once, not each value."""
+    """True if no value needs an escape. Searching the whole text once is faster than each value."""
     return (
         "\\" not in text
         and "\r" not in text

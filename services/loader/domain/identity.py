@@ -1,21 +1,21 @@
 """The rules that decide which records are one play; pure.
 
-A record is what one source says of one play. The rows depend on the set of all records alone, so
-the table is the same for every order, split and repetition of the same input. Two records of the
-same listener and the same track are one play if they are
+A record is what one source says of one play. The rows depend only on the set of all records, so the
+table is the same if the same records arrive in another order, in other batches or twice. Two
+records of the same listener and the same track are one play if they are
 
 1. two API records less than 1 s apart: Spotify moves `played_at` by some milliseconds, and the API
    shows only plays of 30 s or more;
 2. two export records at the same instant (the longer `ms_played` is kept), or within 1 s with
    equal `ms_played` above 1,000: a later export may move `ts` by 1 s, but two skips of 0 ms are two
    plays;
-3. an API record and an export record of at least 10 s within `window` of each other. They are
-   paired one to one, the nearest first. A pair is one row: it shows the API's values, and the
-   export's where the API has none.
+3. an API record and an export record whose ends are at most `window` apart, if the export record
+   was played for at least 10 s. They are paired one to one, the nearest first. A pair is one row:
+   it shows the API's values, and the export's where the API has none.
 
 `services/loader/domain/tracks.py` decides which tracks are the same.
-Of several candidates the nearest wins, then the earliest, then the lowest uri. Popularity decides
-nothing, because it is not part of what was played and may be filled in much later.
+Of several candidates the nearest wins, then the earliest, then the lowest uri. Popularity never
+decides which records are one play, because it may be filled in much later.
 
 Source: docs/adr/0002-one-play-one-row.md has the measured reasons.
 """
@@ -51,7 +51,11 @@ _ranked = attrgetter(*(field for field in FIELDS if field != "popularity"))
 
 
 def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
-    """Return the rows for a group of records that may be the same plays, in any order."""
+    """Decide which records of a group are one play, and return one row for each play.
+
+    The records may be in any order. The group must hold all records that may be the same play as
+    one of them.
+    """
     distinct = _distinct(records)
     apis = _clusters([r for r in distinct if r.source == API])
     exports = _clusters([r for r in distinct if r.source == EXPORT])
@@ -73,7 +77,7 @@ def resolve(records: Iterable[Record], window: timedelta) -> list[Row]:
 
 
 def _distinct(records: Iterable[Record]) -> list[Record]:
-    """Keep one record for each (source, instant, uri), with the stored row of any duplicate."""
+    """Keep one record for each (source, end of play, uri), with the row id of any stored one."""
     kept: dict[tuple[object, ...], Record] = {}
     for record in records:
         key = (record.source, record.play.played_at, record.play.track_uri)
@@ -90,10 +94,10 @@ def _distinct(records: Iterable[Record]) -> list[Record]:
 
 
 def _stronger(one: Play, other: Play) -> Play:
-    """Choose between two records with the same key, and keep the greater popularity of both.
+    """Choose the play with the higher `_rank`, and give it the greater popularity of both.
 
-    Popularity must not decide, because it may be filled in before or after the other record
-    arrives.
+    The two plays have the same source, end and uri. Popularity does not decide, because it may be
+    filled in before or after the other record arrives.
     """
     stronger = max(one, other, key=_rank)
     known = [play.popularity for play in (one, other) if play.popularity is not None]
@@ -101,7 +105,10 @@ def _stronger(one: Play, other: Play) -> Play:
 
 
 def _rank(play: Play) -> tuple[object, ...]:
-    """Order records with the same key by the time played, then by all other values."""
+    """Return a sort key for plays with the same source, end and uri.
+
+    The longer `ms_played` ranks higher; then the other values decide, except popularity.
+    """
     longest = -1 if play.ms_played is None else play.ms_played
     return longest, *((value is not None, value) for value in _ranked(play))
 
@@ -109,8 +116,9 @@ def _rank(play: Play) -> tuple[object, ...]:
 def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
     """Group the records of one source by play; the key is the first record of each play.
 
-    That record is the anchor. In the order of `_precedence`, each record joins the last anchor that
-    it repeats, or becomes an anchor itself. It is compared only with anchors that share a key.
+    That first record is called the anchor. In the order of `_precedence`, each record joins the
+    latest anchor that is the same play, or becomes an anchor itself. It is compared only with
+    anchors that share a track key and a repeat mark with it.
     """
     if len(records) == 1:
         return {records[0]: records}
@@ -129,7 +137,10 @@ def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
 
 
 def _last_repeated(record: Record, anchors: list[Record]) -> Iterator[Record]:
-    """Yield the last anchor that a record repeats, if any; the anchors are in order of time."""
+    """Yield the latest anchor that is the same play as `record`, if there is one.
+
+    An anchor is the first record of a play; `anchors` are sorted by time.
+    """
     near = takewhile(lambda anchor: apart(anchor, record) <= EXPORT_SHIFT, reversed(anchors))
     for anchor in near:
         if _is_repeat(anchor, record):
@@ -138,7 +149,11 @@ def _last_repeated(record: Record, anchors: list[Record]) -> Iterator[Record]:
 
 
 def repeat_marks(record: Record) -> Iterator[object]:
-    """Yield keys of a record; two records of one source that are one play share at least one."""
+    """Yield lookup keys of a record.
+
+    Two records of one source that are the same play share at least one key; two that share one are
+    not always the same play.
+    """
     if record.source == API:
         yield API
         return
@@ -152,7 +167,7 @@ def _precedence(record: Record) -> tuple[datetime, int, str]:
 
 
 def _is_repeat(earlier: Record, later: Record) -> bool:
-    """True if two records of one source, given in order of time, are one play."""
+    """True if two records of one source are one play by rule 1 or 2."""
     distance = apart(earlier, later)
     if earlier.source == API:
         is_close = distance < API_SHIFT
@@ -166,12 +181,15 @@ def _is_repeat(earlier: Record, later: Record) -> bool:
 
 
 def can_match(export: Record) -> bool:
-    """True if an export record is long enough to be paired with an API record."""
+    """True if an export record was played long enough (10 s) to be paired with an API record."""
     return (export.play.ms_played or 0) >= MATCHED_MS
 
 
 def within(ordered: Sequence[Record], record: Record, window: timedelta) -> range:
-    """Return the indexes of the records within `window` of `record`; `ordered` is by time."""
+    """Return the indexes of the records in `ordered` that end at most `window` from `record`.
+
+    `ordered` is sorted by time.
+    """
     at = instant_of(record)
     return range(
         bisect_left(ordered, at - window, key=instant_of),
@@ -182,7 +200,10 @@ def within(ordered: Sequence[Record], record: Record, window: timedelta) -> rang
 def _partners(
     apis: Iterable[Record], exports: Iterable[Record], window: timedelta
 ) -> dict[Record, Record]:
-    """Pair API and export records one to one, the nearest first; both are in order of time."""
+    """Pair API records with export records by rule 3: one to one, the nearest first.
+
+    Both inputs are sorted by time. A record without a partner is left out.
+    """
     by_key: dict[object, list[Record]] = defaultdict(list)
     for export in filter(can_match, exports):
         for key in track_keys(export.play):
@@ -207,6 +228,6 @@ def _partners(
 
 
 def _nearness(pair: tuple[Record, Record]) -> tuple[object, ...]:
-    """Order pairs of an API and an export record by distance, then by time."""
+    """Return a sort key for pairs of an API and an export record: by distance, then by time."""
     api, export = pair
     return abs(instant_of(api) - instant_of(export)), _precedence(api), _precedence(export)

@@ -1,6 +1,6 @@
-"""Computes what new records change in the table; pure except for `near` and `mark_deleted`.
+"""Computes which rows of listening_history new records add, replace or delete.
 
-The result holds the rows to write, the rows to delete, and counts.
+Pure, except that `merge` calls `near` and `mark_deleted`, which read from Postgres.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ MarkDeleted = Callable[[Sequence[Row]], None]
 
 @dataclass(slots=True)
 class Changes:
-    """What a merge changes in the table, and the outcome of each batch's plays.
+    """The rows that a merge writes and deletes, and the counted outcomes of each batch's plays.
 
     `rows` holds the rows to write, `deleted` the ids of the rows to delete first. A row that
     replaces a stored one has the id of that row, so its id is in both.
@@ -47,13 +47,14 @@ def merge(
     window: timedelta = MATCH_WINDOW,
     mark_deleted: MarkDeleted | None = None,
 ) -> Changes:
-    """Compute what new records of one listener change.
+    """Compute which rows to write and to delete because of new records of one listener.
 
     Args:
         incoming: New records, in any order; they may repeat each other and stored records.
-        near: Finds stored rows, those that a deletion keeps out too.
+        near: Reads the stored rows near given records, including rows that a deletion keeps out.
         window: The most time between an API record and an export record of one play.
-        mark_deleted: Applies the listener's deletions; None if there are none.
+        mark_deleted: Sets `deleted` on rows that match a deletion of the listener; None if the
+            listener has no deletions.
     """
     changes = Changes()
     stored, groups = find_neighbourhoods(incoming, near, window)
@@ -81,7 +82,7 @@ def _rows(group: list[Record], window: timedelta) -> list[Row]:
 
 
 def _insert(row: Row, changes: Changes) -> None:
-    """Add the row of a new record that no other record can be the same play as."""
+    """Add the row of a new record that cannot be the same play as any other record."""
     changes.rows.append(row)
     changes.outcomes[row.records[0].batch or 0]["deleted" if row.deleted else "inserted"] += 1
 
@@ -89,9 +90,15 @@ def _insert(row: Row, changes: Changes) -> None:
 def _regroup(
     group: list[Record], rows: list[Row], stored: dict[int, Row], changes: Changes
 ) -> None:
-    """Add the rows of records that may be the same plays, where they differ from the stored ones.
+    """Add a group's rows to `changes`, except rows that are already stored with the same values.
 
-    `group` holds stored and new records, as `find_neighbourhoods` returns them; `rows` are theirs.
+    Stored rows that no longer exist or that are replaced are added to `changes.deleted`.
+
+    Args:
+        group: Stored and new records that may be the same plays, from `find_neighbourhoods`.
+        rows: The rows of the group, from `resolve`.
+        stored: The stored rows by id.
+        changes: The result to add to.
     """
     before = {r.row_id: stored[r.row_id] for r in group if r.row_id is not None}
     _keep_ids(rows, set(before))
@@ -102,7 +109,10 @@ def _regroup(
 
 
 def _keep_ids(rows: list[Row], free: set[int]) -> None:
-    """Give each row the id of a stored row that one of its records came from, each id once."""
+    """Give each row the id of a stored row that one of its records came from.
+
+    Each id in `free` is used at most once; a row for which none is left gets None.
+    """
     for row in rows:
         candidates = [row.id, *(record.row_id for record in row.records)]
         row.id = next((row_id for row_id in candidates if row_id in free), None)
@@ -121,7 +131,8 @@ def _values(row: Row) -> set[tuple[object, ...]]:
 def _count(group: list[Record], rows: list[Row], before: dict[int, Row], changes: Changes) -> None:
     """Count each new record of a group as exactly one of inserted, upgraded, duplicate, deleted.
 
-    `regrouped` makes up the difference of the rows in the table.
+    `regrouped` counts the rows of listening_history that appear (or, if negative, disappear)
+    because stored records are merged or split: the change in rows that `inserted` does not explain.
     """
     incoming = Counter(record.batch for record in group if record.batch is not None)
     deleted = _count_deleted(group, rows)
@@ -148,7 +159,7 @@ def _count(group: list[Record], rows: list[Row], before: dict[int, Row], changes
 
 
 def _count_deleted(group: list[Record], rows: list[Row]) -> Counter[int]:
-    """Count the new records of each batch whose row a deletion keeps out."""
+    """Count, for each batch, the new records whose row matches a deletion."""
     kept_out = {_key(record) for row in rows if row.deleted for record in row.records}
     return Counter(
         record.batch for record in group if record.batch is not None and _key(record) in kept_out

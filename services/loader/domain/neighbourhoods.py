@@ -34,7 +34,10 @@ def find_neighbourhoods(
     near: Near,
     window: timedelta,
 ) -> tuple[dict[int, Row], list[list[Record]]]:
-    """Group the incoming records with the stored ones that rules can join, directly or not.
+    """Group the incoming records with the stored records that may be the same plays.
+
+    Two records are in one group if the rules of `identity` can join them directly, or through a
+    chain of other records.
 
     Returns:
         The stored rows that were found, by id, and the groups.
@@ -56,10 +59,10 @@ def find_neighbourhoods(
 
 
 def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
-    """Yield a probe around each stored record of a neighbourhood that was not probed before.
+    """Yield where to search for more stored rows: around each stored record not searched before.
 
-    The margin is the current length of the neighbourhood, so each query triples the length that
-    is covered.
+    The margin is the time from the first to the last record of the group, so that each query
+    triples the time that is searched.
     """
     if all(record.batch is None for record in group):
         return
@@ -71,7 +74,10 @@ def _probes(group: list[Record], probed: set[Record]) -> Iterator[Probe]:
 
 
 def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) -> list[list[Record]]:
-    """Divide the records into neighbourhoods: records that are linked, or stored in one row."""
+    """Divide the records into groups: linked records and records of one stored row stay together.
+
+    Linked records are pairs from `_links`.
+    """
     leader: dict[Record, Record] = {}
 
     def lead(record: Record) -> Record:
@@ -101,7 +107,10 @@ def _groups(records: list[Record], stored: dict[int, Row], window: timedelta) ->
 
 
 def _links(records: list[Record], window: timedelta) -> Iterator[Link]:
-    """Yield links that connect all records that rules can join, directly or not."""
+    """Yield pairs of records that belong in one group.
+
+    The pairs are enough to connect all records that the rules can join, directly or through others.
+    """
     by_key: dict[object, list[Record]] = defaultdict(list)
     for record in _crowded(records, window):
         for key in track_keys(record.play):
@@ -113,9 +122,10 @@ def _links(records: list[Record], window: timedelta) -> Iterator[Link]:
 
 
 def _crowded(records: list[Record], window: timedelta) -> list[Record]:
-    """Return the records that have another one within reach, in order of time.
+    """Return the records so near another record in time that a rule may join them, sorted by time.
 
-    Most records have none, so this cheap check saves them the rest of the work.
+    Most records have no other record that near, so this cheap check spares them the comparison of
+    tracks.
     """
     apis = sorted((r for r in records if r.source == API), key=instant_of)
     exports = sorted((r for r in records if r.source == EXPORT), key=instant_of)
@@ -129,7 +139,10 @@ def _crowded(records: list[Record], window: timedelta) -> list[Record]:
 
 
 def _repeats(ordered: list[Record]) -> Iterator[Link]:
-    """Link records of one key that rules 1 and 2 can join, and records whose rows may collide."""
+    """Yield pairs of records that rule 1 or 2 can join, or whose rows may get the same instant.
+
+    All records share one track key and are sorted by time.
+    """
     yield from (pair for pair in pairwise(ordered) if apart(*pair) <= BUMP)
     latest: dict[object, Record] = {}
     for record in ordered:
@@ -141,10 +154,10 @@ def _repeats(ordered: list[Record]) -> Iterator[Link]:
 
 
 def _matches(ordered: list[Record], window: timedelta) -> Iterator[Link]:
-    """Link records of one key that rule 3 can join: each API record with the exports around it.
+    """Yield pairs that connect each API record with all export records that rule 3 can join to it.
 
-    The exports around one API record are linked in a chain, so that the number of links grows
-    linearly with the number of records.
+    All records share one track key and are sorted by time. The export records around one API record
+    are paired in a chain, so that the number of pairs grows linearly with the number of records.
     """
     apis = [record for record in ordered if record.source == API]
     if not apis:

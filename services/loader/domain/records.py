@@ -19,8 +19,8 @@ values_of: Callable[[Play], tuple[object, ...]] = attrgetter(*FIELDS)
 class Record:
     """What one source says of one play.
 
-    `batch` is the number of the batch that brought it, None if it is stored. `row_id` is the stored
-    row that stands for it, None if it is new.
+    `batch` is the number of the batch that brought it, or None if it was read from Postgres.
+    `row_id` is the id of its stored row, or None if the record is new.
     """
 
     source: Source
@@ -31,7 +31,7 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One row of listening_history and all records that it stands for.
+    """One row of listening_history, and all records that are merged into it.
 
     `api` and `export` are the records whose values it shows; at least one of them is set. `deleted`
     is true if a deletion keeps the row out of listening_history.
@@ -46,13 +46,16 @@ class Row:
 
     @property
     def source(self) -> str:
-        """`recently-played`, `extended-history` or `both`."""
+        """The source of its records: `recently-played` (API), `extended-history` or `both`."""
         if self.api and self.export:
             return "both"
         return API if self.api else EXPORT
 
     def values(self) -> list[object]:
-        """Return the values of a Play's fields, in their order: the API's, else the export's."""
+        """Return the row's values in the order of `FIELDS`.
+
+        Each is the value of the API record, or that of the export record if the API has none.
+        """
         shown = [values_of(record.play) for record in (self.api, self.export) if record]
         merged = list(shown[0])
         for value in shown[1:]:
@@ -65,7 +68,7 @@ class Row:
 
     @property
     def popularity(self) -> int | None:
-        """The greatest popularity of the API's records, else of the export's.
+        """The greatest popularity among its API records; if none has one, among the export's.
 
         All records count, not just those that the row shows, so that SQL can compute it in the same
         way when it fills in the popularity of one record.

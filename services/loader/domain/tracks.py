@@ -56,7 +56,7 @@ def track_keys(play: Play) -> Iterator[object]:
 
 
 def normal(name: str) -> str:
-    """Return a name in the form in which names are compared."""
+    """Normalize a name for comparison: Unicode NFKC, case-folded, without blanks at its ends."""
     return _cached(name) if len(name) <= CACHED_CHARACTERS else _normalized(name)
 
 
@@ -72,7 +72,7 @@ _cached = lru_cache(maxsize=10_000)(_normalized)
 
 
 def _names(play: Play) -> tuple[str, ...] | None:
-    """Return title, artist and, for a compilation, album; None if one of them is unknown."""
+    """Return the normalized title, artist and, for a compilation, album; None if one is unknown."""
     title, artist = normal(play.track_name), normal(play.artist_name)
     if not title or not artist:
         return None

@@ -121,14 +121,14 @@ def test_an_unknown_listener_or_time_zone_is_refused_by_name(plays, zones, event
 @pytest.mark.parametrize(
     ("event", "wrong"),
     [
-        ([], "it is not an object"),
-        ({"rebuild": "perhaps", "time_zones": []}, "wrong fields: rebuild, time_zones"),
-        ({"seconds": 0}, "wrong fields: seconds"),
-        ({"time_zone": {"me": "UTC"}}, "wrong fields: time_zone"),
+        ([], "send a JSON object"),
+        ({"rebuild": "perhaps", "time_zones": []}, "correct its fields: rebuild, time_zones"),
+        ({"seconds": 0}, "correct its fields: seconds"),
+        ({"time_zone": {"me": "UTC"}}, "correct its fields: time_zone"),
     ],
 )
 def test_a_malformed_derive_event_fails_with_the_reason(event, wrong):
-    with pytest.raises(MessageError, match=f"the event cannot be read as a derivation; {wrong}$"):
+    with pytest.raises(MessageError, match=f"the event is not a valid Derivation; {wrong}$"):
         handler(event, CONTEXT)
 
 

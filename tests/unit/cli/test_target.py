@@ -210,7 +210,7 @@ def test_an_error_does_not_quote_a_malformed_database_login(aws, known_database)
     )
 
     with pytest.raises(
-        CommandError, match="parameter /p/database/reader is not JSON with"
+        CommandError, match="parameter /p/database/reader holds no database login"
     ) as raised:
         _ = DatabaseTarget("aws", "SpotifyPipeline", aws).address
 

@@ -74,7 +74,7 @@ def test_credentials_are_parsed_from_the_secret_that_a_login_wrote(store):
 def test_the_error_of_an_unreadable_secret_hides_its_value(store, text):
     write(text)
 
-    with pytest.raises(SettingsError, match=r"plays/listener/me .* log in again") as error:
+    with pytest.raises(SettingsError, match=r"plays/listener/me .* run `plays login`") as error:
         store.load("me")
 
     assert "hidden" not in str(error.value)

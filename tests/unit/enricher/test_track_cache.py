@@ -188,12 +188,12 @@ def test_unprocessed_items_of_dynamodb_are_sent_again(dynamodb):
 
 
 def test_a_read_fails_if_dynamodb_keeps_returning_unprocessed_keys(dynamodb):
-    with pytest.raises(TrackCacheError, match=r"batch_get_item .* is unfinished after 4 calls"):
+    with pytest.raises(TrackCacheError, match=r"batch_get_item .* unprocessed after 4 calls"):
         TrackCache(Metered(dynamodb, share=2), TABLE).read(uris(10), START)
 
 
 def test_a_write_fails_if_dynamodb_keeps_returning_unprocessed_items(dynamodb, new_container):
-    with pytest.raises(TrackCacheError, match=r"batch_write_item .* is unfinished after 4 calls"):
+    with pytest.raises(TrackCacheError, match=r"batch_write_item .* unprocessed after 4 calls"):
         TrackCache(Metered(dynamodb, share=2), TABLE).write(dict.fromkeys(uris(10), PENDING))
 
     assert set(new_container().read(uris(10), START)) == set(uris(8))

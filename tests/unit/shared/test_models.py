@@ -209,5 +209,5 @@ def test_a_batch_with_plays_or_a_report_needs_a_listener(content):
     healing = BATCH | {"listener": None, "source": None}
     assert EnrichedBatch.model_validate(healing).plays == ()
 
-    with pytest.raises(ValidationError, match="need a listener"):
+    with pytest.raises(ValidationError, match="needs a listener"):
         EnrichedBatch.model_validate(healing | content)

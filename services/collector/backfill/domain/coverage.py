@@ -1,8 +1,8 @@
 """Computes the time that an upload covers, as spans without a missing play; pure.
 
 A part is one JSON file of an export. A span reaches from the first to the last play of one part, or
-of several consecutive parts. Two parts are consecutive if their names are in every naming scheme
-that fits them (`part_names`), and if no other part of the upload holds a play between them.
+of several consecutive parts. Two parts are consecutive if their names follow one another in every
+naming scheme that fits them (`part_names`), and no other part of the upload holds a play between.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +38,7 @@ class Ends:
         self.last: datetime | None = None
 
     def take(self, instants: list[datetime]) -> None:
-        """Add instants, at least one, in any order, because old exports are unsorted."""
+        """Add the instants of some plays; they may be in any order, but there must be one."""
         self.first = min(self.first or instants[0], *instants)
         self.last = max(self.last or instants[0], *instants)
 
@@ -51,7 +51,7 @@ class Ends:
 
 
 class Part(NamedTuple):
-    """A file of music: its path in the upload, and the time of its plays."""
+    """One JSON file of an export with plays of music: its path, and the span of its plays."""
 
     path: str
     span: Span | None
@@ -61,7 +61,7 @@ class Part(NamedTuple):
 
 
 def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
-    """Return the time in which no play of an upload is missing.
+    """Return the spans of time of which an upload holds every play.
 
     A part with an unreadable row covers nothing. Neither does a part that overlaps it in time,
     because the parts of one export never overlap.
@@ -88,7 +88,7 @@ def covered(parts: Iterable[Part]) -> tuple[Span, ...]:
 
 
 def _whole_exports(parts: Iterable[Part], exports: Iterable[ShuffledExport]) -> Iterator[Span]:
-    """Yield the span of each unsorted export with all its parts and only readable rows."""
+    """Yield the span of each unsorted export that has all its parts and only readable rows."""
     for export in exports:
         held = [part for part in parts if part.path in export.paths]
         spans = [part.span for part in held if part.span]
@@ -113,7 +113,7 @@ def _between(sound: Mapping[str, Span], found: Iterable[Joint]) -> Iterator[Span
 
 
 def _silences(spans: Iterable[Span]) -> set[Span]:
-    """Return the times that no span covers, between the first and the last one."""
+    """Return the times between the first and the last span that no span covers."""
     return {
         Span(started_at=one.ended_at, ended_at=other.started_at)
         for one, other in pairwise(_joined(spans))

@@ -33,7 +33,7 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
         uploaded_at: A row whose play ends more than a day later is quarantined.
 
     Yields:
-        Lists of rows, in file order. Memory holds one chunk and `ROW_BYTES`.
+        Lists of rows, in file order. At most one chunk and `ROW_BYTES` are in memory at a time.
 
     Raises:
         UploadError: The rest of the file cannot be read.
@@ -47,7 +47,8 @@ def read_rows(chunks: Iterator[bytes], uploaded_at: datetime) -> Iterator[Rows]:
         yield rows
         if len(rest) == ROW_BYTES:
             raise UploadError(
-                f"a row is longer than {ROW_BYTES >> 10} KiB: only the rows before it are read"
+                f"a row is longer than {ROW_BYTES >> 10} KiB: only the rows before it are read; "
+                "download the file again"
             )
         text = rest + text[ROW_BYTES:]
     if not closed:
@@ -72,9 +73,9 @@ def _open_list(chunks: Iterator[bytes]) -> bytes:
     while not text and (chunk := next(chunks, None)):
         text = chunk.lstrip()
     if not text:
-        raise UploadError("empty file")
+        raise UploadError("the file is empty: download it again")
     if not text.startswith(b"["):
-        raise UploadError("not a JSON list, which every history file is")
+        raise UploadError("not a history file: its text is not a JSON list")
     return text[1:]
 
 

@@ -99,7 +99,7 @@ def _plain(path: str) -> str:
 def _running(names: Sequence[_Name]) -> list[Joint] | None:
     """Pair consecutive parts by naming scheme 2.
 
-    None if the names do not fit it: a part has no number, or two parts have the same.
+    None if the names do not fit this scheme: a part has no number, or two have the same number.
     """
     numbered = sorted((name.number, name.path) for name in names if name.number is not None)
     if len({number for number, _ in numbered}) < len(names):
@@ -114,8 +114,8 @@ def _running(names: Sequence[_Name]) -> list[Joint] | None:
 def _yearly(names: Sequence[_Name]) -> list[Joint] | None:
     """Pair consecutive parts by naming scheme 3.
 
-    None if the names do not fit it: two parts have the same year and number, or a part has the
-    number 0 or spans several years.
+    None if the names do not fit this scheme: two parts have the same year and number, or a part has
+    the number 0 or spans several years.
     """
     placed = sorted((name.year, name.number or 0, name.path) for name in names)
     if len({(year, number) for year, number, _ in placed}) < len(names) or any(

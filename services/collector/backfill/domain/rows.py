@@ -1,7 +1,7 @@
 """Reads the rows of a Spotify history file: each becomes a play, is skipped or is quarantined.
 
 pydantic-core validates JSON directly into dicts with the field names of `shared.models.Play`. IP
-addresses, their places, user names and user agents are never read; `without_persons` removes them
+addresses, cities, user names and user agents are never read; `without_persons` removes them
 from rows that go into quarantine.
 """
 
@@ -63,7 +63,7 @@ class Quarantined(NamedTuple):
 
 def _not_in_the_future(ended_at: datetime, info: ValidationInfo[datetime]) -> datetime:
     if ended_at > info.context:
-        raise PydanticCustomError("future", "later than the upload")
+        raise PydanticCustomError("future", "ends more than a day after the upload")
     return ended_at
 
 
@@ -158,7 +158,7 @@ def unparsed(element: bytes) -> Quarantined:
 
 
 def without_persons(value: Any) -> Any:
-    """Copy a JSON value without IP addresses, their places, user names and user agents."""
+    """Copy a JSON value without IP addresses, cities, coordinates, user names and user agents."""
     if isinstance(value, dict):
         return {
             key: without_persons(inner) for key, inner in value.items() if not _PERSONAL.search(key)
@@ -169,7 +169,7 @@ def without_persons(value: Any) -> Any:
 
 
 def _sort_out(raw: Any, info: ValidationInfo[datetime]) -> Skipped | Quarantined:
-    """Return why a row is not a play; called for such rows only."""
+    """Return a row that is not a play as skipped or quarantined, with the reason."""
     if not isinstance(raw, dict):
         return Quarantined(NOT_AN_OBJECT, raw)
     reason = _why_skipped(raw)
@@ -212,7 +212,7 @@ def _why_unreadable(raw: dict[str, Any], latest: datetime) -> str:
 
 
 def _first_fault(faults: list[ErrorDetails]) -> ErrorDetails:
-    """Return the first fault, or another fault of the same field that has a name in `_KINDS`.
+    """Return the first fault, or a fault of the same field that has its own text in `_KINDS`.
 
     For example -1.0 has two faults: it is no integer, and it is negative. The second is returned.
     """

@@ -140,12 +140,14 @@ def test_a_byte_order_mark_whitespace_or_a_trailing_comma_is_accepted(text, size
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        pytest.param(b"", "empty file", id="no bytes"),
-        pytest.param(b"\xef\xbb\xbf \n\n\n", "empty file", id="blank"),
+        pytest.param(b"", "the file is empty: download it again", id="no bytes"),
+        pytest.param(b"\xef\xbb\xbf \n\n\n", "the file is empty: download it again", id="blank"),
         pytest.param(
-            b'{"tracks": []}', "not a JSON list, which every history file is", id="object"
+            b'{"tracks": []}', "not a history file: its text is not a JSON list", id="object"
         ),
-        pytest.param(b"%PDF-1.7", "not a JSON list, which every history file is", id="other file"),
+        pytest.param(
+            b"%PDF-1.7", "not a history file: its text is not a JSON list", id="other file"
+        ),
         pytest.param("[{}]".encode("utf-16"), "UTF-16 text: save the file as UTF-8", id="UTF-16"),
         pytest.param(
             "[{}]".encode("utf-16-le"), "UTF-16 text: save the file as UTF-8", id="UTF-16-LE"
@@ -232,7 +234,7 @@ def test_reading_stops_at_a_row_that_is_too_long(chunk_size):
 
     assert read(*in_chunks(text, chunk_size)) == (
         plays(1, 2),
-        "a row is longer than 128 KiB: only the rows before it are read",
+        "a row is longer than 128 KiB: only the rows before it are read; download the file again",
     )
 
 

@@ -106,7 +106,7 @@ def test_an_upload_without_unreadable_rows_stores_no_quarantine_object(backfill,
 
 
 UNKNOWN_LISTENER = (
-    "its folder names no deployed listener (jane, me): "
+    "its folder names no deployed listener (known: jane, me): "
     "put it into history/<listener>/, or add the listener with `plays listener add`"
 )
 OTHER_NAME = "not a history file: its name ends in neither .zip nor .json"
@@ -115,7 +115,12 @@ OTHER_NAME = "not a history file: its name ends in neither .zip nor .json"
 @pytest.mark.parametrize(
     ("key", "content", "options", "reason"),
     [
-        ("me/data.zip", b"", {}, "not a zip file"),
+        (
+            "me/data.zip",
+            b"",
+            {},
+            "not a zip file, although its name ends in .zip: download it again",
+        ),
         ("me/data.zip", b"PK\3\4", {}, "a damaged or incomplete zip: download it again"),
         ("me/gone.zip", b"", {"version": "41e3d3b5-0f71-4f0c-8f5d-6c7f0f0f0f0f"},
          "deleted before it could be read"),
@@ -182,7 +187,7 @@ def test_an_upload_for_an_undeployed_listener_me_is_reported_to_the_first_listen
     (batch,) = backfill(key, a_file(a_row()))
 
     assert (batch.listener, batch.plays) == ("zoe", ())
-    assert "names no deployed listener (zoe, anna)" in batch.report.problems[0].reason
+    assert "names no deployed listener (known: zoe, anna)" in batch.report.problems[0].reason
 
 
 @pytest.mark.parametrize("key", ["history/jane/", "history/", "history/jane/old.zip/"])

@@ -217,13 +217,15 @@ def test_an_unreadable_file_does_not_stop_the_upload():
 
     assert reading.report.published == 2
     assert reading.report.problems == (
-        FileProblem(file="endsong_0.json", reason="empty file"),
+        FileProblem(file="endsong_0.json", reason="the file is empty: download it again"),
         FileProblem(
             file="endsong_1.json",
             reason="cut off: the list has no closing bracket; download the file again",
         ),
         FileProblem(file="endsong_2.json", reason="its list is empty: it holds no plays"),
-        FileProblem(file="endsong_3.json", reason="not a JSON list, which every history file is"),
+        FileProblem(
+            file="endsong_3.json", reason="not a history file: its text is not a JSON list"
+        ),
     )
 
 

@@ -213,7 +213,7 @@ def test_nothing_is_deleted_while_messages_wait(plays, target, deployed, holding
     result = plays("listener", "remove", "anna", "--yes")
 
     assert (result.exit_code, events) == (1, [])
-    assert "messages in the queues may hold more plays: wait until" in result.stderr
+    assert "messages in the queues may hold plays of the listener: wait until" in result.stderr
     assert "history/anna/a.zip" in holdings()
 
 

@@ -79,7 +79,7 @@ def check(files: list[Path]) -> list[Path]:
         # Control characters, and bytes that are not UTF-8.
         if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file.name):
             raise CommandError(
-                f"the name {file.name!r} has a control character, or is not UTF-8: rename the file"
+                f"file name {file.name!r} has a control character, or is not UTF-8: rename the file"
             )
         if not file.exists():
             raise CommandError(f"{file} does not exist: check the path")

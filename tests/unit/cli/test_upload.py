@@ -112,9 +112,9 @@ UNFIT = "has a control character, or is not UTF-8: rename the file"
         pytest.param(["pipe.zip"], "pipe.zip is not a file", id="pipe"),
         pytest.param(["folder.zip"], "there is no streaming history in folder.zip", id="folder"),
         pytest.param(["notes.txt"], "notes.txt is neither .zip nor .json", id="suffix"),
-        pytest.param(["new\nline.zip"], rf"'new\nline.zip' {UNFIT}", id="line break"),
-        pytest.param(["\x1b[31m.json"], rf"'\x1b[31m.json' {UNFIT}", id="escape"),
-        pytest.param(["caf\udce9.zip"], rf"'caf\udce9.zip' {UNFIT}", id="Latin-1"),
+        pytest.param(["new\nline.zip"], rf"file name 'new\nline.zip' {UNFIT}", id="line break"),
+        pytest.param(["\x1b[31m.json"], rf"file name '\x1b[31m.json' {UNFIT}", id="escape"),
+        pytest.param(["caf\udce9.zip"], rf"file name 'caf\udce9.zip' {UNFIT}", id="Latin-1"),
         pytest.param(
             ["second/a.zip"],
             "a.zip and second/a.zip have the same name: rename one of them",

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line. Its imports are in the `try` because they take a second."""
+    """Run `plays`, imported inside the `try`, so that Ctrl-C during the import prints one line."""
     try:
         from cli.main import app  # noqa: PLC0415 - see above
 

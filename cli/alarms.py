@@ -10,7 +10,7 @@ NAME = re.compile(r"-(?:Host)?Alarms(\w+?)[0-9A-F]{8}-")
 
 
 class Alarm(Document):
-    """One alarm; docs/operate.md has a section with its name."""
+    """One CloudWatch alarm; docs/operate.md has a section named after each alarm."""
 
     name: str
     description: str
@@ -18,9 +18,9 @@ class Alarm(Document):
 
 
 def alarms_on(target: Target) -> tuple[Alarm, ...]:
-    """Return the alarms of both stacks that are on; empty for a local cloud, which has none.
+    """Return the alarms of a deployment that are on; empty for a local cloud, which has none.
 
-    The alarms of a deployment notify its topic, whatever the names of its stacks.
+    Alarms are selected by the SNS topic that they notify, because stack names may vary.
     """
     if target.state:
         return ()

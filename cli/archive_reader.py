@@ -25,14 +25,14 @@ FETCHED_TOGETHER = 400
 
 
 class Poll(NamedTuple):
-    """An archived answer: its key, and the result of the collector's comparison."""
+    """An archived answer of Spotify: its S3 key, and its comparison with the answers before it."""
 
     origin: str
     found: Comparison
 
 
 class ArchiveReader:
-    """Reads what is archived of the given listeners.
+    """Reads the uploads and poll answers of the given listeners from the archive.
 
     Uploads of other listeners are left out: the backfill refused them, or the listener was removed.
     """
@@ -60,7 +60,10 @@ class ArchiveReader:
         return sorted(mine, key=lambda upload: (upload.uploaded_at, upload.origin))
 
     def read_upload(self, upload: Upload, plays: PlaySink) -> None:
-        """Read one upload as the backfill does; without a time limit, and without quarantine."""
+        """Pass the plays of one upload to `plays`, as the backfill does.
+
+        There is no time limit, and rows that cannot be read are not put into quarantine.
+        """
         with TemporaryFile() as file, TemporaryFile() as quarantine:
             reader = UploadReader(plays, quarantine, upload.uploaded_at, lambda: False)
             try:
@@ -85,7 +88,7 @@ class ArchiveReader:
     def polls(
         self, answers: Sequence[str], on_read: Callable[[], object] = lambda: None
     ) -> Iterator[Poll]:
-        """Read all answers of one listener, and repeat the collector's comparisons.
+        """Yield one listener's polls, each answer compared with those before it.
 
         Args:
             answers: All keys of the listener, because each comparison depends on those before it.
@@ -121,10 +124,10 @@ class ArchiveReader:
 
 
 def polled_at(key: str) -> datetime:
-    """Return the time of a poll by the key of its answer."""
+    """Return the time of a poll, which is the file name in the S3 key of its answer."""
     return datetime.fromisoformat(key.rpartition("/")[2].removesuffix(".json.gz"))
 
 
 def since(keys: Iterable[str], start: datetime | None) -> list[str]:
-    """Return the keys of answers since an instant."""
+    """Return the keys of the answers polled at or after `start`; all keys if it is None."""
     return [key for key in keys if start is None or polled_at(key) >= start]

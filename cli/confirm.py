@@ -35,7 +35,7 @@ def confirm(consequence: str, advice: str = "", *, yes: bool) -> None:
 
 
 def confirm_by_name(consequence: str, name: str, *, yes: bool) -> None:
-    """Ask the person to type a name, because the command deletes what nothing brings back.
+    """Ask the person to type a name, because the command deletes data that cannot be restored.
 
     Args:
         consequence: What it will do, as a sentence without a full stop.

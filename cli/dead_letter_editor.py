@@ -1,4 +1,4 @@
-"""A person edits the body of a dead letter until its function could read it."""
+"""Lets a person edit the body of a dead letter until the function that failed can read it."""
 
 import json
 
@@ -11,17 +11,18 @@ from cli.output import note
 
 
 def edit_body(letter: DeadLetter, bucket: str) -> str | None:
-    """Open a body in $EDITOR, again as long as it is invalid; return what was saved.
+    """Open a dead letter's body in $EDITOR, and again while the saved body is invalid.
 
     Args:
-        letter: The message.
-        bucket: The archive.
+        letter: The dead letter.
+        bucket: The archive bucket.
 
     Returns:
         The new body as JSON; None if nothing was changed.
 
     Raises:
-        CommandError: It is invalid, and the person gives up or cannot be asked.
+        CommandError: The body is invalid, and the person declines to edit it again, or there is no
+            terminal to ask on.
     """
     content = decode(letter.body)
     is_json = not isinstance(content, str)
@@ -35,5 +36,8 @@ def edit_body(letter: DeadLetter, bucket: str) -> str | None:
         note(f"This body would fail again: {why}")
         terminal = TerminalInput()
         if not terminal.is_terminal or terminal.ask("Edit again? [Y/n] ").lower() == "n":
-            raise CommandError(f"not sent, and the message stays as it was: {why}")
+            raise CommandError(
+                f"the body was not sent, because it is invalid: {why}. The dead letter "
+                "is unchanged: run the command again"
+            )
     return None

@@ -42,7 +42,7 @@ def _wanted(
 
 
 def with_filter(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a filter; it receives the filter as `wanted`."""
+    """Add the options --id, --listener and so on to a command, which gets a Filter as `wanted`."""
     options = signature(_wanted).parameters
 
     @wraps(command)

@@ -1,8 +1,8 @@
-"""Reads dead letters: the edge to SQS and to the logs.
+"""Reads dead letters from SQS, and the reasons of their failures from the functions' logs.
 
-A message that is read stays in its queue, hidden from other readers until the command ends, at the
-latest for `VISIBILITY_TIMEOUT_S`. It is deleted only after it was sent or archived. So a crash at
-any point may double a message, which the pipeline tolerates, and never loses one.
+A message that is read stays in its queue, hidden from other readers until the command ends, for at
+most `VISIBILITY_TIMEOUT_S`. It is deleted only after it was sent or archived. So a crash at any
+point may duplicate a message, which the pipeline tolerates, but never loses one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,8 +23,8 @@ RECEIVE_SIZE = 10
 VISIBILITY_TIMEOUT_S = 300
 """Longer than it takes to read some thousand messages."""
 STOPPED = (
-    "the messages that were not handled are still dead letters; what is out of view returns within "
-    f"{VISIBILITY_TIMEOUT_S} s"
+    "the messages that were not handled are still dead letters; those that are hidden can be read "
+    f"again within {VISIBILITY_TIMEOUT_S} s"
 )
 LONG_POLL_S = 2
 """A long poll asks every server of SQS; a short one may miss messages."""
@@ -47,7 +47,7 @@ class Receiver:
         self._handles: dict[str, str] = {}
 
     def messages(self, count: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield messages, at most 10 at once and `count` in all."""
+        """Yield lists of at most 10 messages; at most `count` messages in all."""
         seen: set[str] = set()
         while len(seen) < count:
             answer = self._sqs.receive_message(
@@ -73,9 +73,10 @@ class Receiver:
         del self._handles[message_id]
 
     def release(self) -> None:
-        """Return the messages that were not deleted to view at once.
+        """Make the received messages that were not deleted visible to other readers again.
 
-        What SQS refuses, such as a message that another reader has deleted, is left as it is.
+        A message for which SQS refuses this, for example because another reader has deleted it, is
+        skipped.
         """
         handles = list(self._handles.values())
         for at in range(0, len(handles), RECEIVE_SIZE):
@@ -89,14 +90,14 @@ class Receiver:
 
 
 class Selection:
-    """The dead letters that match a filter; on exit those not deleted are in view again.
+    """The dead letters that match a filter; those not deleted are visible again on exit.
 
     Args:
         target: Where the queues are.
         pairs: The queues to read.
         wanted: The filter.
-        doing: The word of the progress bars, such as `replaying`.
-        explains: Whether to look for the reasons in the logs; a filter by reason always does.
+        doing: The verb that the progress bars show, such as `replaying`.
+        explains: True to read the failure reasons from the logs; a filter by reason always does.
 
     Raises:
         StoppedError: Ctrl-C was pressed in the block.

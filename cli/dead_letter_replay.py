@@ -1,4 +1,4 @@
-"""Sends dead letters back, or stores them in the archive, and deletes each after that."""
+"""Sends dead letters back to their queues, or stores them in the archive."""
 
 import time
 from pathlib import Path
@@ -35,7 +35,7 @@ class Sender:
         self._polled: set[str | None] = set()
 
     def send(self, letter: DeadLetter) -> None:
-        """Send one; on return SQS has stored it, or the poll has succeeded."""
+        """Send one dead letter; on return SQS has stored it, or the new poll has succeeded."""
         if url := self._urls[letter.queue]:
             self._sqs.send_message(
                 QueueUrl=url, MessageBody=letter.body, MessageAttributes=letter.attributes
@@ -53,10 +53,17 @@ def send_back(
     rate: float | None = None,
     body: str | None = None,
 ) -> list[DeadLetter]:
-    """Send dead letters, with another body if there is one; delete each after it is sent.
+    """Send dead letters to their queues; delete each after it is sent.
+
+    Args:
+        target: Where the queues are.
+        pairs: The queues whose dead letters are sent.
+        wanted: Which of the dead letters are sent.
+        rate: The most messages per second; None for no limit.
+        body: Replaces the body of each dead letter, unless it is None.
 
     Returns:
-        Their summaries.
+        The summaries of the dead letters that were sent.
     """
     sender, sent = Sender(target, rate), []
     with Selection(target, pairs, wanted, "replaying", explains=False) as found:
@@ -68,10 +75,10 @@ def send_back(
 
 
 def read_file(file: Path) -> list[DeadLetter]:
-    """Read a file of `plays dlq save`.
+    """Read the dead letters in a file that `plays dlq save` wrote.
 
     Raises:
-        CommandError: A line is no dead letter.
+        CommandError: A line of the file is not a dead letter.
     """
     letters = []
     # Bytes that are no UTF-8 become characters that no dead letter contains, and JSON refuses.
@@ -80,13 +87,15 @@ def read_file(file: Path) -> list[DeadLetter]:
             try:
                 letters.append(DeadLetter.model_validate_json(line))
             except ValidationError:
-                what = "no dead letter of `plays dlq save`"
-                raise CommandError(f"line {number} of {file} is {what}") from None
+                raise CommandError(
+                    f"line {number} of {file} is not a dead letter: pass a file that "
+                    "`plays dlq save` wrote, unchanged"
+                ) from None
     return letters
 
 
 class DeadLetterArchive:
-    """Keeps deleted dead letters in the archive."""
+    """Stores dead letters in the archive before they are deleted from SQS."""
 
     def __init__(self, target: Target) -> None:
         self._s3 = target.client("s3")
@@ -94,21 +103,21 @@ class DeadLetterArchive:
         self.place = f"s3://{self._bucket}/{DEAD_LETTERS}"
 
     def keep(self, letter: DeadLetter) -> None:
-        """Store one; on return S3 has stored it."""
+        """Store one dead letter; on return S3 has stored it."""
         key = dead_letter_key(letter.listener, letter.queue, letter.sent_at, letter.id)
         body = letter.model_dump_json().encode()
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
 
 
 def move_all(target: Target, pair: QueuePair) -> int:
-    """Let SQS move all dead letters of a queue back, and wait for the end; only AWS can do this.
+    """Let SQS move all dead letters to their queue, and wait until it is done; only in AWS.
 
     Returns:
         The number moved.
 
     Raises:
-        CommandError: SQS gave up; the others are still dead letters.
-        StoppedError: Ctrl-C was pressed; SQS goes on.
+        CommandError: SQS stopped early; the messages that it did not move are still dead letters.
+        StoppedError: Ctrl-C was pressed; SQS continues to move the messages.
     """
     sqs, arn = target.client("sqs"), _arn(target, pair.dead_letter_url)
     if not depth(sqs, pair.dead_letter_url).total:
@@ -128,7 +137,7 @@ def move_all(target: Target, pair: QueuePair) -> int:
                 why = move.get("FailureReason", move["Status"].lower())
                 raise CommandError(
                     f"SQS stopped moving the messages of {pair.name} after {moved:,}: {why}. The "
-                    "others are still dead letters: run it again"
+                    "others are still dead letters: run the command again"
                 )
             time.sleep(MOVE_CHECK_S)
 

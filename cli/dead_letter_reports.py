@@ -16,7 +16,7 @@ SHOWN_CHARACTERS = 2_000
 class DeadLetters(Document):
     """The dead letters of one queue; `queue` is None for failed polls, which came from no queue.
 
-    `groups` lack the messages that another reader holds.
+    `groups` omit messages that are hidden because another reader has received them.
     """
 
     dead_letter_queue: str
@@ -36,15 +36,15 @@ class DeadLetterList(Document):
 
 
 class PeekedLetters(Document):
-    """Dead letters with the content of their bodies: JSON where it is JSON."""
+    """Dead letters with their bodies: parsed if a body is JSON, else as text."""
 
     letters: tuple[DeadLetter, ...]
 
 
 class Replay(Document):
-    """The messages sent back, and the dead letters left in the same queues.
+    """How many messages were sent back, and how many dead letters their queues still hold.
 
-    `groups` lack the messages that SQS moved itself.
+    `groups` omit messages that SQS moved itself, because the command did not read them.
     """
 
     replayed: int
@@ -53,7 +53,7 @@ class Replay(Document):
 
 
 class Kept(Document):
-    """The dead letters that were written to a place, a file or a folder of the archive."""
+    """How many dead letters were written to `place`, a file or a folder of the archive."""
 
     place: str
     kept: int
@@ -61,7 +61,7 @@ class Kept(Document):
 
 
 def counted(count: int) -> str:
-    """Return a number of dead letters in words."""
+    """Return a count with its noun, such as `1 dead letter` or `2 dead letters`."""
     return f"{count:,} dead letter{'s' if count != 1 else ''}"
 
 

@@ -1,4 +1,4 @@
-"""Dead letters: what each holds, which ones a command is for, and what may go back; pure."""
+"""Dead letters: their content, the filter that selects them, and the check of a body; pure."""
 
 import json
 from collections import defaultdict
@@ -43,12 +43,12 @@ class DeadLetter(Document):
     """Its text; None in a summary."""
 
     def summary(self) -> "DeadLetter":
-        """Return it without body and log, because thousands of bodies do not fit in memory."""
+        """Return the dead letter without body and log, so that thousands fit in memory."""
         return self.model_copy(update={"body": None, "log": ()})
 
 
 class _Body(BaseModel):
-    """What is read of a batch, of an upload's event, of a poll's event, and of a failed poll."""
+    """The fields read from the body of a batch, an upload's or poll's event, or a failed poll."""
 
     listener: Listener | None = Field(
         None, validation_alias=AliasChoices(AliasPath("requestPayload", "listener"), "listener")
@@ -63,7 +63,7 @@ class _Body(BaseModel):
 
 
 def read_message(queue: str, message: dict[str, Any]) -> DeadLetter:
-    """Read a message of SQS; a body that fits no model has no listener and no origin.
+    """Convert an SQS message to a DeadLetter, without listener and origin if its body is invalid.
 
     Failed polls carry their reason: in the body if the function failed or Lambda dropped the event,
     in the attributes if the schedule could not invoke it.
@@ -98,9 +98,9 @@ def _joined(*parts: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which dead letters a command is for; an empty filter matches all of them.
+    """Which dead letters a command works on; an empty filter matches all of them.
 
-    `ids` are ids or their beginnings. `origin` and `reason` are parts of the whole, in any case.
+    `ids` are whole ids or prefixes. `origin` and `reason` match substrings, ignoring case.
     """
 
     ids: tuple[str, ...] = ()
@@ -113,11 +113,11 @@ class Filter:
 
     @property
     def is_empty(self) -> bool:
-        """True if it matches every dead letter."""
+        """True if the filter matches every dead letter."""
         return not any(getattr(self, field.name) for field in fields(self))
 
     def matches(self, letter: DeadLetter, now: datetime) -> bool:
-        """True if a dead letter is one of those wanted; `most` is up to the caller."""
+        """True if a dead letter matches; the caller applies the limit `most`."""
         age = now - letter.sent_at
         return (
             (not self.ids or letter.id.startswith(self.ids))
@@ -156,7 +156,7 @@ def group(letters: Iterable[DeadLetter]) -> tuple[Group, ...]:
 
 
 def decode(body: str) -> Any:
-    """Return the JSON of a body; the text itself if it is none."""
+    """Parse a body as JSON; return it unchanged if it is not JSON."""
     try:
         return json.loads(body)
     except ValueError:
@@ -164,12 +164,12 @@ def decode(body: str) -> Any:
 
 
 def faults_in(queue: str, body: str, bucket: str) -> list[str]:
-    """Return why the function of a queue could not read a body; empty if it can.
+    """Return why the function that consumes a queue could not read a body; empty if it could.
 
     Args:
         queue: `collected-plays`, `enriched-plays` or `uploaded-files`.
         body: The text of the message.
-        bucket: The archive, the only bucket whose uploads are read.
+        bucket: The archive bucket; an upload's event that names another bucket cannot be read.
     """
     try:
         if queue in MODELS:

@@ -1,4 +1,4 @@
-"""Deletions as a person sees them, and their copies in the archive."""
+"""Previews, lists and applies deletions, and copies them between Postgres and the archive."""
 
 import getpass
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Example(Document):
 
 
 class Preview(Document):
-    """What a deletion would move out now; `rule` is what it keeps out from then on."""
+    """The plays that a deletion would move out of the history now, and its `rule`."""
 
     rule: dict[str, Any]
     plays: int
@@ -37,7 +37,7 @@ class Preview(Document):
 
 
 class StoredDeletion(Document):
-    """A deletion with its number. `plays` left when it was made; `kept_out` match it now."""
+    """A deletion: it moved out `plays` when it was made, and keeps out `kept_out` plays now."""
 
     number: int
     listener: str
@@ -51,7 +51,7 @@ class StoredDeletion(Document):
 
 
 def preview(database: Reader, listener: str, rule: DeletionRule) -> Preview:
-    """Find what a deletion would move out."""
+    """Count the plays that a deletion would move out of the history, with examples."""
     typed = rule.model_dump_json(exclude_none=True)
     (row,) = database.run(STATEMENTS["deletion_preview"], listener=listener, rule=typed)
     return as_document(Preview, row)
@@ -85,10 +85,10 @@ def describe(rule: DeletionRule) -> str:
 
 
 def apply(target: Target, fact: Deletion | Undo) -> int:
-    """Make a deletion in Postgres, or undo one; return how many plays moved.
+    """Apply a deletion or an undo in Postgres; return how many plays it moved out or back.
 
     Raises:
-        CommandError: The function failed.
+        CommandError: The function `derive` failed.
     """
     name = "undo" if isinstance(fact, Undo) else "delete"
     answer = target.call("Derive", {name: fact.model_dump(mode="json"), "seconds": STEP_S})
@@ -99,9 +99,9 @@ def apply(target: Target, fact: Deletion | Undo) -> int:
 
 
 def sync_deletions(target: Target) -> None:
-    """Put each deletion and undo that only Postgres has into the archive, and the other way round.
+    """Copy deletions and undos that only Postgres has to the archive, and the reverse.
 
-    After a restore or a rebuild of an empty database this keeps the same plays out as before.
+    So the same plays are kept out after Postgres is restored, or rebuilt from the archive.
     """
     s3, bucket = target.client("s3"), target.output("ArchiveBucket")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{FOLDER}/")
@@ -120,7 +120,7 @@ def sync_deletions(target: Target) -> None:
 
 
 def who(target: Target) -> str:
-    """Return who uses the command: the AWS identity, or the user of this machine."""
+    """Return who runs the command: the ARN of the AWS identity, or locally the login name."""
     if target.state:
         return getpass.getuser()
     identity: str = target.client("sts").get_caller_identity()["Arn"]

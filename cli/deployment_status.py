@@ -29,7 +29,7 @@ class LastPoll(Document):
 
 
 class KnownGap(Document):
-    """Time in which plays may be missing; `is_open` until an upload covers it."""
+    """Time in which plays may be missing; `is_open` until an answer or an upload covers it."""
 
     listener: str
     started_at: Instant
@@ -53,8 +53,8 @@ class DayCoverage(Document):
 class Coverage(Document):
     """Shares of the last 7 and 30 UTC days in which no play is missing, 0 to 1.
 
-    Time counts as covered within an upload, and between the first and the last poll outside of
-    open gaps.
+    Time is covered if an upload covers it, or if it lies between the first and the last poll and
+    in no open gap.
     """
 
     days_7: float
@@ -80,9 +80,10 @@ class DatabaseStatus(Document):
 
 
 class Status(Document):
-    """The status of one deployment; the fields of DatabaseStatus are None without Postgres.
+    """The status of one deployment; if Postgres is unavailable, DatabaseStatus's fields are None.
 
-    The dicts from `token_days_left` on are by deployed listener, with the values of PollingState.
+    The dicts from `token_days_left` to `last_error` map each deployed listener to the value of the
+    field of that name in PollingState.
     """
 
     target: Literal["local", "aws"]
@@ -159,7 +160,7 @@ def _failing_since(target: Target, database: Reader, pending: PendingFeatures) -
 
 
 def gather_status(target: Target) -> Status:
-    """Read the status of a deployment; without Postgres, DatabaseStatus's fields are None."""
+    """Read the status of a deployment, even if Postgres is unavailable."""
     listeners = Listeners(target)
     pending = pending_features(target)
     database, postgres_error = _database_status(target, listeners, pending)
@@ -204,7 +205,7 @@ def _database_status(
 
 
 def are_polls_scheduled(target: Target) -> bool:
-    """Return whether any schedule of the deployment invokes the collector."""
+    """True if an enabled schedule of the deployment invokes the collector."""
     schedules = target.client("scheduler").get_paginator("list_schedules")
     collector = f":function:{target.output('CollectorFunction')}"
     return any(
@@ -215,7 +216,7 @@ def are_polls_scheduled(target: Target) -> bool:
 
 
 def dashboard_url(target: Target) -> str | None:
-    """Return the URL of the local cloud's page, or of the dashboard in CloudWatch."""
+    """Return the URL of the local cloud's web page, or in AWS of the CloudWatch dashboard."""
     if target.state:
         return target.state.page_url
     region, name = target.session.region_name, target.deployment

@@ -32,7 +32,7 @@ class CommandError(HistoryError):
 
 
 class BadResultError(CommandError):
-    """The command printed its result, with --json as a document, and it is not a success."""
+    """The command printed its result (with --json, a document), but the result is a failure."""
 
 
 class StoppedError(CommandError):
@@ -77,7 +77,9 @@ def as_command_error(*, is_aws: bool) -> Iterator[None]:
         # An error without a file name is a bug, or a closed pipe, which typer handles quietly.
         if error.filename is None:
             raise
-        raise CommandError(f"{error.filename} cannot be used: {error.strerror}") from error
+        raise CommandError(
+            f"{error.filename} cannot be read or written: {error.strerror}"
+        ) from error
 
 
 def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:
@@ -85,7 +87,7 @@ def explain(error: BotoCoreError | ClientError, *, is_aws: bool = False) -> str:
 
     Args:
         error: What boto3 raised.
-        is_aws: True if the person asked for AWS, so the local cloud is not meant.
+        is_aws: True if the person chose AWS; the advice then does not mention the local cloud.
     """
     if isinstance(error, NoCredentialsError | NoRegionError) and not is_aws:
         return (

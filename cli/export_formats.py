@@ -41,7 +41,7 @@ def json_text(pages: Iterable[Result]) -> Iterator[str]:
 
 
 def listens(pages: Iterable[Result], kept: Listens) -> Iterator[tuple[int, str]]:
-    """Yield each listen as a year and a line of JSON."""
+    """Yield each listen for ListenBrainz as its year (UTC) and a line of JSON."""
     plays = (
         Played.model_validate(dict(zip((c.name for c in page.columns), row, strict=True)))
         for page in pages
@@ -53,14 +53,14 @@ def listens(pages: Iterable[Result], kept: Listens) -> Iterator[tuple[int, str]]
 
 
 def write_text(lines: Iterable[str], file: TextIO) -> None:
-    """Write lines."""
+    """Write each line to a file, followed by a line break."""
     file.writelines(f"{line}\n" for line in lines)
 
 
 def write_zip(listens: Iterable[tuple[int, str]], path: Path) -> None:
     """Write the zip that ListenBrainz imports, with a file for each year.
 
-    ListenBrainz reads every `.jsonl` in it, of at most 500 MB.
+    ListenBrainz reads every `.jsonl` file in the zip; each may have at most 500 MB.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, (year, lines) in enumerate(groupby(listens, key=lambda each: each[0])):

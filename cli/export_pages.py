@@ -1,4 +1,4 @@
-"""Reads plays page by page, so that memory stays flat and AWS's limit on a result is kept."""
+"""Reads plays page by page, so that memory use stays constant and no result exceeds AWS's limit."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
@@ -29,9 +29,9 @@ AS_SPOTIFY = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 
 class Extent(Document):
-    """The plays of one listener in a span of time: `since` is in it, `until` is not.
+    """The number of plays of one listener from `since` until before `until`.
 
-    Both are instants as Postgres writes them, which may be infinite.
+    Both are instants as Postgres writes them, such as `-infinity` or `infinity`.
     """
 
     listener: str
@@ -45,15 +45,15 @@ def fetch_extents(
 ) -> list[Extent]:
     """Count the plays of a listener, or of all, between two times in the listener's time zone.
 
-    A `last` at midnight is a day, which is included.
+    If `last` is a midnight, it stands for the day that begins then, which is included.
 
     Raises:
-        CommandError: The times are in the wrong order, or no play of the listener is stored.
+        CommandError: `last` is not after `first`, or no play of the listener is stored.
     """
     if last and last.time() == time():
         last += timedelta(days=1)
     if first and last and last <= first:
-        raise CommandError(f"--to is before --from {first}")
+        raise CommandError(f"--to is not after --from, which is {first}: pass a later --to")
     rows = database.run(
         STATEMENTS["extents"],
         listener=listener,
@@ -70,9 +70,9 @@ def fetch_extents(
 def read_pages(
     database: Reader, extents: Sequence[Extent], columns: Sequence[str]
 ) -> Iterator[Result]:
-    """Yield the plays in the order of listeners and time, some at a time; one page at least.
+    """Yield pages of plays, sorted by listener and time; at least one page, which may be empty.
 
-    Plays that are loaded meanwhile may be in it or not.
+    Plays that are loaded during the export may or may not be included.
     """
     statement = STATEMENTS["export_page"].replace("{columns}", ", ".join(map(_selected, columns)))
     empty = Extent(listener="", since="infinity", until="infinity", plays=0)

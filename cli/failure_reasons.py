@@ -1,7 +1,7 @@
 """Why messages failed, from the log of the function that received them; pure.
 
-Each invocation logs the ids of its messages first. What fails later names one message, or none:
-then it is the reason of all of them, such as a database that is away, or a timeout.
+Each invocation first logs the ids of its messages. An error that it logs later names one message.
+An error that names none, such as a timeout, is the reason of every message of the invocation.
 """
 
 from collections import defaultdict
@@ -15,10 +15,10 @@ IDS, ID = "message_ids", "id"
 
 
 class FailureReasons:
-    """The reasons in the lines of one function's log.
+    """The reasons why messages failed, from the log of one function.
 
     Args:
-        lines: The oldest first.
+        lines: The lines of the log, the oldest first.
     """
 
     def __init__(self, lines: Iterable[LogLine]) -> None:
@@ -31,7 +31,7 @@ class FailureReasons:
                     self._attempts[str(message_id)][request] = None
 
     def explain(self, letter: DeadLetter) -> DeadLetter:
-        """Add the reason of the last attempt that has one, and the lines of that attempt."""
+        """Return a dead letter with the reason and the log lines of its last failed attempt."""
         for request in reversed(self._attempts.get(letter.id, {})):
             lines = [
                 line
@@ -47,7 +47,7 @@ class FailureReasons:
 
 
 def _reason(line: LogLine) -> str:
-    """Return what a line says, with its error."""
+    """Return the message of a log line, with the details of its error."""
     last_line = (line.exception or "").strip().rpartition("\n")[2]
     details = line.facts.get("error") or "; ".join(line.facts.get("faults", ())) or last_line
     if line.message in details:

@@ -28,10 +28,10 @@ PAGE_EVENTS = 1_000
 
 
 class Log(Protocol):
-    """One log."""
+    """The log of one function, or of the local Postgres."""
 
     def lines(self, since: datetime) -> Iterator[LogLine]:
-        """Yield its lines since an instant, in the order in which they were stored."""
+        """Yield the lines since an instant, in the order in which they were stored."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FunctionLog:
     client: Any
 
     def lines(self, since: datetime) -> Iterator[LogLine]:
-        """Yield its lines since an instant; none if the function has not run yet."""
+        """Yield the lines since an instant; none if the function has not run yet."""
         pages = self.client.get_paginator("filter_log_events").paginate(
             logGroupName=self.group,
             startTime=int(since.timestamp() * 1_000),
@@ -65,7 +65,7 @@ class PostgresLog:
     path: Path
 
     def lines(self, since: datetime) -> Iterator[LogLine]:
-        """Yield its lines since an instant."""
+        """Yield the lines since an instant."""
         with self.path.open(errors="replace") as file:
             yield from (line for line in postgres_lines(file) if line.at >= since)
 
@@ -78,7 +78,8 @@ def logs_of(target: Target, name: str | None) -> list[Log]:
     """Return one log by its name, or all of them.
 
     Raises:
-        CommandError: There is no such log, or it is not readable from here.
+        CommandError: No log has this name, or it is Postgres's log in AWS, which is only on its
+            host.
     """
     functions = {
         key.removesuffix("Function").lower(): value
@@ -88,8 +89,8 @@ def logs_of(target: Target, name: str | None) -> list[Log]:
     local = [POSTGRES] if target.state else []
     if name == POSTGRES and not local:
         raise CommandError(
-            "on AWS the log of Postgres is the journal of its host: see docs/operate.md, "
-            "Reaching the host"
+            "on AWS the log of Postgres is in the journal of its host: to read it, see "
+            "docs/operate.md, Reaching the host"
         )
     names = [*functions, *local]
     if name and name not in names:
@@ -111,7 +112,7 @@ def read(logs: Iterable[Log], since: datetime) -> Iterator[LogLine]:
 
 
 def _in_order(lines: Iterable[LogLine]) -> Iterator[LogLine]:
-    """Sort lines of which none comes later than `LATEST`."""
+    """Sort lines by time; each must arrive at most `LATEST` after it was written."""
     held: list[tuple[datetime, int, LogLine]] = []
     for number, line in enumerate(lines):
         heappush(held, (line.at, number, line))

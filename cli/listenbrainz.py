@@ -2,7 +2,7 @@
 
 A listen has the time at which the play began, in whole seconds of Unix time. ListenBrainz counts a
 play once half of the track or four minutes were played, whichever is less; where the length of the
-track is unknown, its own importer of Spotify's exports asks for 30 s.
+track is unknown, its own importer of Spotify's exports requires 30 s.
 
 Source:
     https://listenbrainz.readthedocs.io/en/latest/users/json.html
@@ -57,7 +57,7 @@ class Played(BaseModel):
 
 
 class Listens:
-    """Turns plays into listens, and counts those that it leaves out by reason.
+    """Turns plays into listens, and counts the plays that it leaves out, by reason.
 
     Args:
         everything: Keep short plays and those of private sessions.
@@ -68,7 +68,7 @@ class Listens:
         self.left_out: Counter[str] = Counter()
 
     def of(self, plays: Iterable[Played]) -> Iterator[dict[str, Any]]:
-        """Yield the listens of plays, which are in the order of listeners and time."""
+        """Yield the listens of `plays`, which must be sorted by listener and time."""
         before: Played | None = None
         for play in plays:
             started_at = _started_at(play, before)
@@ -92,7 +92,7 @@ class Listens:
 
 
 def _counts(play: Played) -> bool:
-    """True if ListenBrainz counts the play; a play without `ms_played` lasted at least 30 s."""
+    """True if a play is long enough for ListenBrainz, or comes from a poll, without `ms_played`."""
     if play.ms_played is None:
         return True
     if not play.duration_ms:
@@ -103,8 +103,8 @@ def _counts(play: Played) -> bool:
 def _started_at(play: Played, before: Played | None) -> datetime:
     """Return when a play began.
 
-    Spotify reports no length for a live play. It is estimated as in the reporting views: the whole
-    track, but not from before the end of the play before, and 30 s at least.
+    A play from a poll has no `ms_played`. Its length is estimated as in the reporting views: the
+    length of the track, at most the time since the previous play ended, and at least 30 s.
     """
     ms = play.ms_played
     if ms is None:
@@ -139,5 +139,5 @@ def _listen(play: Played, started_at: datetime) -> dict[str, Any]:
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is unknown, because ListenBrainz asks for no empty fields."""
+    """Drop empty fields, because ListenBrainz asks clients not to send them."""
     return {name: value for name, value in fields.items() if value}

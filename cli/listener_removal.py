@@ -66,12 +66,12 @@ def count_holdings(target: Target, listener: str) -> Holdings:
 def remove(target: Target, listener: str) -> None:
     """Delete all that is stored of a listener who is no longer deployed.
 
-    The secret goes last, because it marks a listener of whom something is still stored.
+    The secret with the login is deleted last, because it marks a listener with data left.
 
     Raises:
         CommandError: Messages are still in the queues, or a step failed. The message says what is
             left.
-        StoppedError: Ctrl-C; the message likewise.
+        StoppedError: Ctrl-C was pressed. The message says what is left.
     """
     steps = {
         "the plays": partial(derive_all, target, {"remove": listener}),
@@ -88,7 +88,7 @@ def remove(target: Target, listener: str) -> None:
 
 @contextmanager
 def resumable(listener: str, left: Collection[str] = ("everything",)) -> Iterator[None]:
-    """Add to an error, or to Ctrl-C, what is still stored and how to go on.
+    """Turn an error or Ctrl-C in the block into an error that says what is still stored.
 
     Args:
         listener: The listener who is being removed.
@@ -129,12 +129,12 @@ def _delete_state_and_login(target: Target, listener: str) -> None:
 
 
 def _wait_for_queues(target: Target) -> None:
-    """Wait until no message is left that would bring plays back.
+    """Wait until the queues are empty, because their messages could load plays again.
 
     A message that moves between two queues is briefly in none, so two checks must find none.
 
     Raises:
-        CommandError: There are messages after `DRAIN_S`, or dead letters that a replay would load.
+        CommandError: The queues are not empty after `DRAIN_S`, or dead letters hold plays.
     """
     sqs = target.client("sqs")
     pairs = [pair for pair in queue_pairs(target.outputs) if pair.source_url]
@@ -144,7 +144,7 @@ def _wait_for_queues(target: Target) -> None:
         if pair.name in PLAYS_QUEUES and depth(sqs, pair.dead_letter_url).total
     ]:
         raise CommandError(
-            "dead letters may hold more plays: replay them first, with "
+            "dead letters may hold plays of the listener: replay them first, with "
             f"`plays dlq replay {dead[0]}`"
         )
     urls = [str(pair.source_url) for pair in pairs]
@@ -153,15 +153,16 @@ def _wait_for_queues(target: Target) -> None:
         quiet_checks = 0 if any(depth(sqs, url).total for url in urls) else quiet_checks + 1
         if time.monotonic() > deadline:
             raise CommandError(
-                "messages in the queues may hold more plays: wait until `plays status` shows none"
+                "messages in the queues may hold plays of the listener: wait until `plays status` "
+                "shows empty queues"
             )
         time.sleep(PAUSE_S)
 
 
 def _files(target: Target, listener: str) -> Iterator[list[dict[str, Any]]]:
-    """Find all versions of a listener's files, and the marks of deleted ones.
+    """Yield lists of a listener's object versions and delete markers in the archive.
 
-    Each list has 1,000 of them at most, which is also the most that S3 deletes at once.
+    A list has at most 1,000 of them, which is also the most that S3 deletes in one call.
     """
     kinds = ("polls", "quarantine", "dead-letters", "deletions")
     folders = [f"{folder}/{listener}/" for folder in kinds]

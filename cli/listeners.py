@@ -13,7 +13,7 @@ from shared.spotify.rate_limits import AppState, SpotifyApps
 
 
 class Trouble(Document):
-    """Why the last poll got no plays."""
+    """The error of the last poll, if that failed."""
 
     kind: ErrorKind
     message: str
@@ -38,7 +38,7 @@ class PollingState(Document):
 
 
 class Listeners:
-    """The listeners of a deployment, and what is stored of their polls."""
+    """The listeners of a deployment, and the stored state of their polls."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -65,7 +65,7 @@ class Listeners:
         if listener not in self.names:
             raise CommandError(
                 f"there is no listener {listener}: use {' or '.join(self.names)}, "
-                f"or add another with `plays listener add {listener}`"
+                f"or add this one with `plays listener add {listener}`"
             )
 
     def clear_refusals(self) -> None:
@@ -95,9 +95,9 @@ class Listeners:
 
     @cached_property
     def removed(self) -> list[str]:
-        """The listeners whose secret is stored although they are not deployed any more, sorted.
+        """The listeners who are no longer deployed, but whose login secret still exists, sorted.
 
-        A deployment keeps the secret. `plays listener remove` deletes it, after all else.
+        A deployment without the listener keeps the secret; `plays listener remove` deletes it last.
         """
         pages = self._secrets.get_paginator("list_secrets").paginate(
             Filters=[{"Key": "name", "Values": [self._prefix]}]
@@ -106,7 +106,7 @@ class Listeners:
         return sorted({name.removeprefix(self._prefix) for name in secrets} - {*self.names})
 
     def remove(self, listener: str) -> None:
-        """Delete the state of a listener's polls, then the login and its secret."""
+        """Delete the state of a listener's polls, then the secret with the login."""
         self._states.delete(listener)
         # Without a recovery window, which would block the name for a listener who is added again.
         self._secrets.delete_secret(
@@ -144,7 +144,7 @@ class Listeners:
         )
 
     def _app(self, login: Credentials | None) -> tuple[AppState, str | None]:
-        """Return the state of a login's app; if it is unreadable, an empty state and the reason."""
+        """Return a Spotify app's rate-limit state; if unreadable, an empty state and the reason."""
         try:
             return self._apps.load(login.client_id) if login else AppState(), None
         except SettingsError as error:

@@ -1,4 +1,4 @@
-"""The lines of the functions' logs and of Postgres's, as documents."""
+"""Parses the log lines of the functions, and of the local Postgres, into `LogLine`s."""
 
 import json
 import re
@@ -44,17 +44,18 @@ class LogLine(Document):
 
     @property
     def is_failure(self) -> bool:
-        """True if something failed."""
+        """True if the level is that of an error, such as ERROR or FATAL."""
         return self.level in FAILURES
 
 
 def function_lines(log: str, events: Iterable[tuple[datetime, str]]) -> Iterator[LogLine]:
-    """Read the lines of one stream of a function, without metrics and what frames invocations.
+    """Parse one log stream of a function; skip metrics, and START, END and REPORT lines.
 
     Args:
         log: The function's short name.
         events: When each line was stored, and its text: JSON by Powertools or Lambda, or plain.
-            MiniStack stores all at the end of an invocation, and a traceback line by line.
+            MiniStack, the local AWS emulator, stores them all at the end of an invocation, and a
+            traceback line by line.
     """
     traceback: LogLine | None = None
     request_id = None
@@ -89,7 +90,7 @@ def _fields(text: str) -> dict[str, Any] | None:
 
 
 def _longer(traceback: LogLine, text: str) -> LogLine:
-    """Add a line to a traceback; its message is its last line, which names the error."""
+    """Add a line to a traceback, and make it the message: the last line names the error."""
     exception = f"{traceback.exception}\n{text}"
     return traceback.model_copy(update={"message": text.strip(), "exception": exception})
 
@@ -102,7 +103,7 @@ def _json_line(log: str, at: datetime, fields: dict[str, Any]) -> Iterator[LogLi
 
 
 def _invocation(log: str, at: datetime, fields: dict[str, Any]) -> Iterator[LogLine]:
-    """Read Lambda's report of an invocation; only a failed one, such as a timeout, is a line."""
+    """Yield a log line for Lambda's report of a failed invocation; none for a successful one."""
     record = fields["record"]
     status = record.get("status", "success")
     if fields["type"] == "platform.report" and status != "success":
@@ -131,7 +132,7 @@ def _own_line(log: str, at: datetime, fields: dict[str, Any]) -> LogLine:
 
 
 def postgres_lines(texts: Iterable[str]) -> Iterator[LogLine]:
-    """Read the log of the local Postgres; details and further lines belong to the line before."""
+    """Parse the log of the local Postgres; add DETAIL and continuation lines to the line before."""
     line: LogLine | None = None
     for text in texts:
         found = _POSTGRES.match(text)

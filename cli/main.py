@@ -42,7 +42,7 @@ class OneLineErrors(TyperGroup):
     """Prints errors that a person can act on as one line; a bug keeps its traceback."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; options of every command may also follow the command."""
+        """Parse the arguments; options such as --target may stand before or after the command."""
         with_value = (
             option
             for option in self.params
@@ -74,9 +74,9 @@ class OneLineErrors(TyperGroup):
 
 @contextmanager
 def _usage_errors(*, as_json: bool) -> Iterator[None]:
-    """Explain a usage error without the validation library's own words, with --json on stdout too.
+    """Reword a usage error in plain words; with --json, print it to stdout as a document too.
 
-    Click then prints it to stderr.
+    The error is raised again, and Click prints it to stderr.
     """
     try:
         yield

@@ -70,7 +70,7 @@ DEFAULT_TIMEOUT_S = 900.0
 
 
 def age(text: str) -> timedelta:
-    """Read an age such as `90s`, `10m`, `3h` or `7d`; a parser of options."""
+    """Parse the value of an option that takes an age: `90s`, `10m`, `3h` or `7d`."""
     found = re.fullmatch(r"(\d{1,5})([smhd])", text)
     if not found:
         raise typer.BadParameter(f"{text!r} is not an age: write for example 90s, 10m, 3h or 7d")

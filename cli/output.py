@@ -49,7 +49,7 @@ def printable(text: str) -> str:
 
 
 class Document(BaseModel):
-    """Base of what `--json` prints."""
+    """Base class of the documents that `--json` prints."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,7 +61,7 @@ class Failure(Document):
 
 
 def emit(document: Document) -> None:
-    """Print one JSON document to stdout; escaping does not change its meaning."""
+    """Print one JSON document to stdout, with control characters escaped as JSON allows."""
     sys.stdout.write(printable(document.model_dump_json(indent=2)) + "\n")
 
 
@@ -75,7 +75,7 @@ def show_failure(message: str, *, as_json: bool) -> None:
 
 
 class _SafeTable(Table):
-    """A table of printable cells, without markup and `:emoji:`."""
+    """A table whose cells print literally: control characters escaped, no markup, no `:emoji:`."""
 
     def add_row(self, *cells: Any, **options: Any) -> None:
         """Add a row of text cells."""
@@ -109,7 +109,7 @@ def table(*texts: str, numbers: tuple[str, ...]) -> Table:
 
 
 def facts() -> Table:
-    """Return an empty table without a header: a label, and text that wraps beside it."""
+    """Return an empty table without a header: a column of labels, a column of wrapped text."""
     made = _SafeTable(box=None, show_header=False, pad_edge=False)
     made.add_column(no_wrap=True)
     made.add_column(overflow="fold")
@@ -139,14 +139,14 @@ class _Name(ProgressColumn):
 
 
 class _Bars(Progress):
-    """Progress bars, without those that turn out to have nothing to do."""
+    """Progress bars; a bar with a total of 0 is hidden."""
 
     def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
         return super().make_tasks_table([task for task in tasks if task.total != 0])
 
 
 class _Counted(MofNCompleteColumn):
-    """`12/34`; the count alone while the total is unknown."""
+    """The column `12/34` of a progress bar; the count alone while the total is unknown."""
 
     def render(self, task: Task) -> Text:
         if task.total:
@@ -155,7 +155,7 @@ class _Counted(MofNCompleteColumn):
 
 
 class _Speed(TransferSpeedColumn):
-    """`1.2 MB/s`; nothing while it is unknown."""
+    """The column `1.2 MB/s` of a progress bar; empty while the speed is unknown."""
 
     def render(self, task: Task) -> Text:
         is_known = task.finished_speed or task.speed

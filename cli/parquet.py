@@ -30,9 +30,10 @@ def require_duckdb() -> None:
 
 
 def write_parquet(pages: Iterable[Result], path: Path) -> None:
-    """Write the pages to a file, by way of JSON Lines in the system's folder of temporary files.
+    """Write pages of plays to a Parquet file, by way of a temporary JSON Lines file.
 
-    The detour keeps memory flat, because DuckDB's own appender takes rows one by one.
+    The temporary file keeps memory use constant, because DuckDB's own appender takes rows one by
+    one.
     """
     import duckdb  # noqa: PLC0415 - optional, and slow to import
 

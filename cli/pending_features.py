@@ -22,7 +22,7 @@ class PendingFeatures(Document):
 
     @property
     def source_failed(self) -> int:
-        """Tracks of which no source has said anything, because it failed or could not be asked."""
+        """Number of tracks for which no source has answered: it failed or could not be asked."""
         return self.tracks - self.unknown_to_sources
 
 
@@ -46,14 +46,14 @@ def pending_tracks(target: Target) -> list[str]:
 
 
 def failed_tracks(target: Target, pending: PendingFeatures, most: int) -> list[str]:
-    """Return the URIs of some tracks whose source failed."""
+    """Return the URIs of at most `most` tracks whose source of features failed."""
     due = DueTracks(target.client("dynamodb"), target.output("TrackCacheTable"))
     # They come first.
     return due.read(FAR_FUTURE, min(pending.source_failed, most))[0]
 
 
 def _count(dynamodb: Any, table: str, misses: int) -> tuple[int, datetime | None]:
-    """Return the number of tracks with this many misses, and when the first of them is due."""
+    """Count tracks with `misses` answers without features; also return when the first is due."""
     query = {
         "TableName": table,
         "IndexName": INDEX,

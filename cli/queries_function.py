@@ -87,4 +87,6 @@ class QueriesFunction:
                 f"the function {self._name} was killed ({message}), most likely because the result "
                 "exceeded its memory: query fewer rows or columns at once"
             )
-        return DatabaseAwayError(f"the function {self._name} failed: {message}; see its log")
+        return DatabaseAwayError(
+            f"the function {self._name} failed: {message}; `plays logs queries` shows its log"
+        )

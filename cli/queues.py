@@ -58,7 +58,8 @@ def queue_urls(outputs: dict[str, str]) -> dict[str, str]:
 def queue_pairs(outputs: dict[str, str]) -> list[QueuePair]:
     """Pair every queue of a stack with its dead-letter queue.
 
-    The outputs `CollectedPlaysQueueUrl` and `CollectedPlaysDlqUrl` make `collected-plays`.
+    For example, the outputs `CollectedPlaysQueueUrl` and `CollectedPlaysDlqUrl` become the pair
+    `collected-plays`.
     """
     pairs = [
         QueuePair(_kebab(stem), outputs[f"{stem}QueueUrl"], url)
@@ -79,15 +80,15 @@ def find_pair(pairs: Iterable[QueuePair], wanted: str) -> QueuePair:
     known = {name: pair for pair in pairs for name in _names(pair)}
     if wanted not in known:
         names = ", ".join(sorted({pair.name for pair in known.values()}))
-        raise CommandError(f"no queue {wanted!r} has a dead-letter queue: use one of {names}")
+        raise CommandError(f"there is no queue {wanted!r}: use one of {names}")
     return known[wanted]
 
 
 def depth(sqs: Any, url: str) -> QueueDepth:
     """Count the messages of one queue; delayed ones count as in flight.
 
-    Only queues of the local cloud have the age of the oldest message (in AWS, CloudWatch has it)
-    and know which messages await a retry.
+    The age of the oldest message and the messages that await a retry are None in AWS, because only
+    queues of the local cloud report them.
     """
     counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return QueueDepth(
@@ -116,7 +117,7 @@ def depths(target: Target) -> dict[str, QueueDepth]:
 
 
 def oldest_ages(cloudwatch: Any, names: list[str]) -> dict[str, int]:
-    """Return the age of the oldest message by queue, in seconds, from CloudWatch."""
+    """Return the age in seconds of each queue's oldest message, as known to CloudWatch."""
     now = datetime.now(UTC)
     answer = cloudwatch.get_metric_data(
         StartTime=now - AGE_WINDOW,

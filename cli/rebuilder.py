@@ -41,7 +41,7 @@ class Rebuild(Document):
 
 
 class Rebuilder:
-    """Sends the archive of some listeners, since an instant or of all time."""
+    """Sends the archive of some listeners to the queues: all, or only what is since `start`."""
 
     def __init__(self, target: Target, listeners: Sequence[str], start: datetime | None) -> None:
         self._target = target
@@ -57,7 +57,7 @@ class Rebuilder:
         self._answers = {listener: self._archive.answers(listener) for listener in listeners}
 
     def count(self, gaps: int = 0, *, dry_run: bool = True) -> Rebuild:
-        """Return what there is to send."""
+        """Return the number of uploads, answers and gaps to send."""
         return Rebuild(
             listeners=list(self._listeners),
             since=self._start,
@@ -70,7 +70,7 @@ class Rebuilder:
         )
 
     def send(self) -> Rebuild:
-        """Send everything, with progress bars; each message is stored when this returns."""
+        """Send uploads, answers and gaps, with progress bars; on return SQS has stored them."""
         gaps = 0
         with count_progress() as progress, ThreadPoolExecutor(SENDERS) as pool:
             bar = progress.add_task("sending uploads", total=len(self._uploads))
@@ -86,7 +86,7 @@ class Rebuilder:
         return self.count(gaps, dry_run=False)
 
     def wait(self, waiting: Waiting) -> None:
-        """Wait until the queues are empty, every upload is loaded and every answer is known.
+        """Wait until the queues are empty, and every upload and answer sent is in Postgres.
 
         Raises:
             UnfinishedError: The wait timed out, or messages became dead letters.
@@ -119,7 +119,7 @@ class Rebuilder:
         pool: ThreadPoolExecutor,
         on_read: Callable[[], object],
     ) -> list[Seen]:
-        """Send the answers since the start; all of them are read, because gaps depend on them."""
+        """Send the answers since `start`; read and return all, because gaps depend on all."""
         known: list[Seen] = []
         waiting: list[Poll] = []
 
@@ -140,9 +140,11 @@ class Rebuilder:
         return known
 
     def _send_gaps(self, listener: str, answers: Sequence[Seen]) -> int:
-        """Send reports of gaps that Postgres lacks, or holds open although the answers cover them.
+        """Report gaps that Postgres lacks, or that it holds open although the answers cover them.
 
-        The answers sent do not bring them, because the loader ignores the gaps of known polls.
+        Answers that are sent again do not mend these gaps, because the loader ignores the gaps of
+        polls that are in Postgres already. Return the number of reports.
+
         """
         with self._target.database() as database:
             uploads = covered_by_uploads(complete_uploads(database), listener)

@@ -56,7 +56,7 @@ def json_lines(result: Result) -> Iterator[str]:
 
 
 def csv_lines(result: Result) -> Iterator[str]:
-    """Format the rows as CSV with a header; as in Postgres, NULL is empty, an empty text `""`."""
+    """Format the rows as CSV with a header; `""` is an empty text, and an empty field is NULL."""
     yield ",".join(_csv_field(column.name) for column in result.columns)
     for row in result.rows:
         yield ",".join(map(_csv_field, row))

@@ -41,8 +41,9 @@ ONCE = Config(retries={"total_max_attempts": 1})
 class Target:
     """One deployed pipeline.
 
-    `state` is the local cloud's, None in AWS. `via` is the host and port of a forwarded port that
-    leads to Postgres in AWS; the server's certificate must still name its own host.
+    `state` describes the running local cloud; it is None in AWS. `via` is the host and port of a
+    forwarded port that leads to Postgres in AWS; TLS still requires a certificate for the host name
+    of Postgres, not for the host in `via`.
     """
 
     name: TargetName
@@ -94,7 +95,7 @@ class Target:
 
     @property
     def deployment(self) -> str:
-        """The name of the deployment, with which fixed names and the secrets' prefix begin."""
+        """The name of the deployment, with which the names of its queues and secrets begin."""
         return self.output("ListenerSecretPrefix").split("/")[0]
 
     def call(self, name: str, event: dict[str, Any]) -> bytes:
@@ -102,7 +103,7 @@ class Target:
 
         Args:
             name: The stack's output without the suffix `Function`, such as `Healer`.
-            event: Its event.
+            event: The event to invoke it with.
 
         Raises:
             CommandError: The function failed; the message quotes its error.
@@ -112,7 +113,8 @@ class Target:
         )
         payload: bytes = answer["Payload"].read()
         if "FunctionError" in answer:
-            raise CommandError(f"the {name.lower()} failed: {json.loads(payload)['errorMessage']}")
+            message = json.loads(payload)["errorMessage"]
+            raise CommandError(f"the function {name.lower()} failed: {message}")
         return payload
 
     @cached_property
@@ -191,7 +193,10 @@ class Target:
                 via=self.via,
             )
         except ValueError as error:
-            raise CommandError(f"parameter {name} holds no database login: {error}") from None
+            raise CommandError(
+                f"parameter {name} holds no database login: {error}; publish it again, see "
+                "docs/operate.md, Passwords of the database"
+            ) from None
 
     def _parameter(self, name: str) -> str:
         answer = self.client("ssm").get_parameter(Name=name, WithDecryption=True)

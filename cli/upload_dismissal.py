@@ -12,13 +12,13 @@ TAG = {"Key": "dismissed", "Value": "true"}
 
 
 def dismiss(target: Target, key: str, origin: str) -> None:
-    """Tag the file of an upload."""
+    """Dismiss an upload by a tag on its file."""
     version = _version(target, key, origin)
     target.client("s3").put_object_tagging(**version, Tagging={"TagSet": [TAG]})
 
 
 def is_dismissed(target: Target, key: str, origin: str) -> bool:
-    """True if the file of an upload has the tag."""
+    """True if the file of an upload has the tag of a dismissed upload."""
     answer = target.client("s3").get_object_tagging(**_version(target, key, origin))
     return TAG in answer["TagSet"]
 

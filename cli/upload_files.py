@@ -1,4 +1,4 @@
-"""The files that an upload sends: those that a person names, and the histories in their folders."""
+"""The files that an upload sends: named files, and streaming histories in named folders."""
 
 import unicodedata
 import zipfile
@@ -17,16 +17,17 @@ NOTED = 30
 
 
 def find_files(paths: Iterable[Path]) -> tuple[list[Path], tuple[FileProblem, ...]]:
-    """Replace each folder by the histories in it.
+    """Replace each folder by the streaming histories in it.
 
-    A folder may hold anything, so its files are judged as the backfill judges the members of a zip:
-    a JSON file by its name, a zip by the names in it.
+    Other files in a folder are left out, by the backfill's rule for members of a zip: a JSON file
+    is judged by its name, a zip by the names in it.
 
     Returns:
-        The files, and what is no history, with the reason.
+        The files to upload, and the files left out, each with the reason.
 
     Raises:
-        CommandError: A folder holds no history.
+        CommandError: A folder holds no streaming history.
+        BadResultError: It holds none, and a zip in it is damaged.
     """
     files: list[Path] = []
     left_out: list[FileProblem] = []
@@ -50,18 +51,18 @@ def find_files(paths: Iterable[Path]) -> tuple[list[Path], tuple[FileProblem, ..
 
 
 def require_readable(left_out: Iterable[FileProblem]) -> None:
-    """Check that what a folder's upload left out is no history.
+    """Check that no file was left out of an upload because it is damaged.
 
     Raises:
-        BadResultError: Some of it is damaged; the message names each file and the reason.
+        BadResultError: Files are damaged; the message names each, with the reason.
     """
     damaged = [f"{each.file}: {each.reason}" for each in left_out if each.reason != NO_HISTORY]
     if damaged:
-        raise BadResultError(f"not uploaded: {'; '.join(damaged)}")
+        raise BadResultError(f"not uploaded, because damaged: {'; '.join(damaged)}")
 
 
 def note_left_out(left_out: Sequence[FileProblem]) -> None:
-    """Name on stderr what is no history; only the first of very many."""
+    """Print the names of the files left out to stderr; at most the first `NOTED`."""
     for each in left_out[:NOTED]:
         note(f"not uploaded: {each.file}: {each.reason}")
     if len(left_out) > NOTED:
@@ -69,19 +70,19 @@ def note_left_out(left_out: Sequence[FileProblem]) -> None:
 
 
 def check(files: list[Path]) -> list[Path]:
-    """Return the files without repetitions, after checking that each can be sent and read.
+    """Check that each file can be uploaded; return the files without duplicates.
 
     Raises:
-        CommandError: A file cannot; the message names it and the reason.
+        CommandError: A file cannot be uploaded; the message names it and the reason.
     """
     for file in files:
         # Control characters, and bytes that are not UTF-8.
         if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file.name):
             raise CommandError(
-                f"{file.name!r} holds a character that an upload cannot have: rename it"
+                f"file name {file.name!r} has a control character, or is not UTF-8: rename the file"
             )
         if not file.exists():
-            raise CommandError(f"{file} does not exist")
+            raise CommandError(f"{file} does not exist: check the path")
         if not file.is_file():
             raise CommandError(f"{file} is not a file: pass the zip, or the JSON files in it")
         if file.suffix.lower() not in UPLOAD_SUFFIXES:
@@ -97,7 +98,7 @@ def check(files: list[Path]) -> list[Path]:
 
 
 def _no_history(file: Path, folder: Path) -> str | None:
-    """Say why a file in a folder is not sent; None for a history."""
+    """Return why a file in a folder is left out; None for a streaming history."""
     name = str(file.relative_to(folder))
     if is_history(name):
         return None

@@ -57,7 +57,7 @@ class UploadReport(Document):
 
     @property
     def complaints(self) -> list[str]:
-        """What could not be read."""
+        """The files and rows that could not be read, with reasons."""
         return complaints(self.problems, self.quarantined, self.skipped)
 
 
@@ -72,7 +72,7 @@ class Upload(Document):
 
 
 class UploadList(Document):
-    """The files that one command uploaded, and those of its folders that it left out."""
+    """The files that one command uploaded, and the files in folders that it left out."""
 
     listener: str
     uploads: list[Upload]
@@ -101,7 +101,7 @@ def fetch_upload_report(database: Reader, origin: str) -> UploadReport | None:
 
 
 def fetch_upload_progress(database: Reader, origin: str) -> tuple[int, int | None]:
-    """Return how many plays of an upload are loaded, and how many it has, if already known."""
+    """Return how many plays of an upload are loaded, and how many it has, or None if not read."""
     ((loaded, published),) = database.run(STATEMENTS["upload_progress"], origin=origin)
     return loaded, published
 
@@ -109,7 +109,7 @@ def fetch_upload_progress(database: Reader, origin: str) -> tuple[int, int | Non
 def summarize(
     listener: str, uploads: list[Upload], left_out: tuple[FileProblem, ...] = ()
 ) -> UploadSummary:
-    """Add up the reports of uploads; an upload without one is not reconciled."""
+    """Add up the reports of uploads; an upload without a report is not reconciled."""
     reports = _reports(uploads)
     return UploadSummary(
         listener=listener,
@@ -128,8 +128,8 @@ def summarize(
 def require_success(summary: UploadSummary) -> None:
     """Check that every report is reconciled, and that the files hold plays.
 
-    A file without plays is no fault beside others, if all of it could be read: it may hold podcasts
-    alone.
+    A file without plays is accepted beside a file with plays, if all of it could be read: it may
+    hold only podcasts.
 
     Raises:
         BadResultError: The rows of a file do not add up, nothing in it could be read, or no file
@@ -146,7 +146,7 @@ def require_success(summary: UploadSummary) -> None:
 
 
 def show_summary(summary: UploadSummary) -> None:
-    """Print the sums as a table, then what could not be read; nothing without any report."""
+    """Print the sums as a table, then notes on each file; print nothing if no file has a report."""
     if not _reports(summary.uploads):
         return
     shown = table("", numbers=("rows",))
@@ -211,9 +211,10 @@ def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def complaints(
     problems: Iterable[FileProblem], quarantined: Mapping[str, int], skipped: Mapping[str, int]
 ) -> list[str]:
-    """Return what could not be read of an upload.
+    """Return the files and rows of an upload that could not be read, with reasons.
 
-    Skipped rows count if the person requested another package; a podcast, for example, was read.
+    Of skipped rows, only those of another data package of Spotify are included; a podcast, for
+    example, could be read.
     """
     reasons = [f"{problem.file}: {problem.reason}" for problem in problems]
     other_package = {reason: rows for reason, rows in skipped.items() if reason in OTHER_PACKAGE}

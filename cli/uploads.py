@@ -1,7 +1,7 @@
 """Every upload of a deployment: the versions of objects under `history/`, and their outcomes.
 
-An upload that loads is in the archive alone until the loader stores its report. An upload whose
-object was deleted is known by its report alone.
+An upload is found in the archive only, until the loader stores its report or plays. An upload whose
+object was deleted from the archive is found in Postgres only.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -30,7 +30,7 @@ IN_TROUBLE = ("stuck", "partly loaded", "failed")
 
 
 class UploadRecord(Document):
-    """What Postgres knows of an upload; `published` is None until it is read."""
+    """What Postgres stores of an upload; `published` is None until its report is stored."""
 
     origin: str
     listener: str
@@ -45,7 +45,7 @@ class UploadRecord(Document):
 
 
 class StoredUpload(Document):
-    """What is known of an upload; one of `size_bytes` and `record` may be None, but not both."""
+    """An upload; `size_bytes` is None if its file was deleted, `record` if not yet in Postgres."""
 
     key: str
     origin: str
@@ -61,9 +61,9 @@ class StoredUpload(Document):
 class UploadEntry(Document):
     """One upload; `number` counts from 1, the oldest.
 
-    `plays_loaded` of `plays` are rows; `plays` is None until the file is read. `reasons` say what
-    could not be read, or why the upload is stuck. `dismissed`: it is in trouble, but a person has
-    dismissed it, or deleted its file.
+    `plays_loaded` of its `plays` are rows in Postgres; `plays` is None until the file is read.
+    `reasons` say what could not be read, or why the upload is stuck. `dismissed` is True if it is
+    stuck, failed or partly loaded, but a person has dismissed it or deleted its file.
     """
 
     number: int
@@ -93,9 +93,10 @@ class UploadProblem(Document):
 
 
 class UploadsInTrouble(Document):
-    """How many uploads load, are stuck, or failed lately; a later upload of a file replaces it.
+    """How many uploads are loading, are stuck, or failed lately.
 
-    Partly loaded are those with files that could not be read.
+    A later upload of the same file replaces an earlier one that is stuck or failed. `partly_loaded`
+    counts uploads in which some files could not be read.
     """
 
     in_progress: int
@@ -129,9 +130,9 @@ def fetch_uploads(target: Target, database: Reader) -> list[UploadEntry]:
 def uploads_in_trouble(
     target: Target, database: Reader, removed: Collection[str]
 ) -> UploadsInTrouble:
-    """Count the uploads that need a person, or load, and find the newest problem.
+    """Count the uploads that are loading or need a person, and find the newest problem.
 
-    Those of removed listeners need nobody.
+    Uploads of removed listeners are left out.
     """
     uploads = fetch_uploads(target, database)
     return find_trouble(
@@ -140,7 +141,7 @@ def uploads_in_trouble(
 
 
 def find_trouble(uploads: Iterable[UploadEntry], now: datetime) -> UploadsInTrouble:
-    """Do as `uploads_in_trouble`, for uploads in the order of their time."""
+    """Return the result of `uploads_in_trouble` for uploads sorted from oldest to newest."""
     open_: dict[str, UploadEntry] = {}
     progress = 0
     for each in uploads:
@@ -191,13 +192,13 @@ def _stored(target: Target, records: Mapping[str, UploadRecord]) -> Iterable[Sto
 
 
 def _is_quiet(upload: StoredUpload, now: datetime) -> bool:
-    """True if an upload is incomplete and nothing of it has been loaded lately."""
+    """True if an upload is incomplete and nothing of it has been loaded for `QUIET`."""
     is_complete = upload.record is not None and upload.record.is_complete
     return not is_complete and now - upload.last_change() > QUIET
 
 
 def _why_stuck(target: Target) -> str | None:
-    """Say why nothing is loaded any more; None while a queue holds messages."""
+    """Return why incomplete uploads are stuck, and the remedy; None if a queue has messages."""
     sqs = target.client("sqs")
     pairs = [pair for pair in queue_pairs(target.outputs) if pair.source_url]
     if any(depth(sqs, str(pair.source_url)).total for pair in pairs):

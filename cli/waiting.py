@@ -43,7 +43,7 @@ class Waiting:
         self.begin()
 
     def begin(self) -> None:
-        """Start the timeout, once everything is sent."""
+        """Start the timeout; call this once everything is sent."""
         now = time.monotonic()
         self._deadline, self._next_check = now + self._timeout_s, now + self._look_s
 
@@ -105,7 +105,7 @@ class Waiting:
 
 
 def wait_for_quiet(target: Target, timeout_s: float) -> int:
-    """Wait until two checks in a row find the queues empty; return the messages still in them."""
+    """Wait until two checks in a row find empty queues, or time out; return the messages left."""
     deadline, quiet_checks = time.monotonic() + timeout_s, 0
     while True:
         messages = messages_in_queues(target)

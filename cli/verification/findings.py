@@ -25,7 +25,7 @@ Kind = Literal[
 
 
 class Finding(Document):
-    """One kind of difference of one listener; `listener` is None if it concerns all."""
+    """One kind of difference between archive and Postgres, for one listener or (None) all."""
 
     kind: Kind
     listener: str | None
@@ -36,7 +36,7 @@ class Finding(Document):
 
 
 class Examples:
-    """Counts differences, and keeps the first few."""
+    """Counts differences, and keeps the first few as examples."""
 
     def __init__(self, examples: Iterable[str] = ()) -> None:
         self.count = 0
@@ -53,7 +53,7 @@ class Examples:
     def finding(
         self, kind: Kind, listener: str | None, next_: str, count: int | None = None
     ) -> list[Finding]:
-        """Return the finding; none without a difference."""
+        """Return one finding in a list; an empty list if no difference was counted."""
         if not self.count:
             return []
         number = self.count if count is None else count

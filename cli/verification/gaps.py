@@ -1,8 +1,8 @@
-"""Compares polls, gaps and the time that counts as known with what the archived answers show.
+"""Compares the polls, gaps and covered time in Postgres with what the archived answers show.
 
-Coverage follows from answers that reached back, which `services.collector.domain.replay` computes
-again. Gaps are compared by the time in which they lie, because an outage, of which the archive
-knows nothing, gives a gap another start and another reason.
+`services.collector.domain.replay` computes again which time the answers cover. Gaps are compared by
+the time that they span, because an outage, which the archive does not record, gives a gap another
+start and another reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ ASKED_TOGETHER = 2_000
 
 
 class Seen(NamedTuple):
-    """What one archived answer showed; small, because all of a listener are kept."""
+    """The times and gaps that one archived answer showed; small, as all answers stay in memory."""
 
     origin: str
     polled_at: datetime
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
 
 
 class StoredGap(NamedTuple):
-    """A gap in Postgres; it is open from `open_from` to its end, None if it has none yet."""
+    """A gap in Postgres, open from `open_from` to `ended_at`, which is None while it lasts."""
 
     open_from: datetime
     started_at: datetime
@@ -45,7 +45,7 @@ class StoredGap(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """The first and the last poll that Postgres knows, and what complete uploads cover."""
+    """The first and the last poll that Postgres knows, and the times that uploads cover."""
 
     first: datetime | None
     last: datetime | None
@@ -54,7 +54,7 @@ class Watched(NamedTuple):
 
 @dataclass
 class GapDifferences:
-    """What Postgres lacks or has wrongly; all empty if it agrees with the archive."""
+    """How polls and gaps in Postgres differ from the archive; all lists empty if they agree."""
 
     unknown: list[Seen]
     """Answers that Postgres does not know."""
@@ -67,7 +67,7 @@ class GapDifferences:
 
 
 def seen(poll: Poll) -> Seen:
-    """Keep of a poll what the comparison of gaps needs."""
+    """Return the times and gaps of a poll, without its plays, for the comparison of gaps."""
     report, window = poll.found.report, poll.found.window
     gaps = (*report.closed, *([report.gap] if report.gap else []))
     covers_from = report.covers_from or report.polled_at
@@ -83,7 +83,7 @@ def compare_gaps(
         database: Postgres.
         listener: The listener.
         answers: All archived answers, the oldest first.
-        watched: What Postgres counts as watched.
+        watched: The first and the last poll in Postgres, and the times that uploads cover.
     """
     stored = [StoredGap(*row) for row in database.run(STATEMENTS["verify_gaps"], listener=listener)]
     known = known_polls(database, [each.origin for each in answers])
@@ -97,7 +97,7 @@ def compare_gaps(
 
 
 def known_polls(database: Reader, origins: Sequence[str]) -> set[str]:
-    """Return those of the answers that Postgres knows."""
+    """Return those of the `origins` whose polls are in Postgres."""
     return {
         origin
         for start in range(0, len(origins), ASKED_TOGETHER)
@@ -113,7 +113,7 @@ def _missing(
     answers: Sequence[Seen],
     watched: Watched,
 ) -> Iterator[Gap]:
-    """Yield the gaps that lie neither in a gap of Postgres, open or closed, nor in an upload."""
+    """Yield the expected gaps that no gap in Postgres (open or closed) and no upload covers."""
     there = [_whole(gap, answers) for gap in stored]
     for gap in expected:
         if longer(without([_span(gap, answers)], [*there, *watched.uploads]), SLACK):
@@ -123,7 +123,7 @@ def _missing(
 def _closable(
     expected: Sequence[Gap], stored: Sequence[StoredGap], answers: Sequence[Seen]
 ) -> Iterator[Gap]:
-    """Yield reports that close the gaps over which the answers reach back."""
+    """Yield a closed copy of each open gap in Postgres that the archived answers cover."""
     if not answers or answers[-1].covered_until is None:
         return
     covered = Interval(answers[0].covers_from - SLACK, answers[-1].covered_until)

@@ -1,4 +1,4 @@
-"""Sets of time as lists of spans; pure."""
+"""Cuts and measures spans of time; pure."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class Interval(NamedTuple):
-    """A time from `start` to `end`."""
+    """A span of time from `start` to `end`."""
 
     start: datetime
     end: datetime
 
 
 def without(spans: Iterable[Interval], others: Iterable[Interval]) -> list[Interval]:
-    """Return the parts of spans that lie in no other span."""
+    """Return the parts of `spans` that lie in none of `others`."""
     left = [span for span in spans if span.start < span.end]
     for other in others:
         left = [
@@ -29,7 +29,7 @@ def without(spans: Iterable[Interval], others: Iterable[Interval]) -> list[Inter
 
 
 def within(spans: Iterable[Interval], limits: Interval) -> list[Interval]:
-    """Return the parts of spans that lie within the limits."""
+    """Return the parts of `spans` that lie within `limits`."""
     cut = (Interval(max(s.start, limits.start), min(s.end, limits.end)) for s in spans)
     return [span for span in cut if span.start < span.end]
 
@@ -40,5 +40,5 @@ def longer(spans: Iterable[Interval], least: timedelta) -> list[Interval]:
 
 
 def seconds(spans: Iterable[Interval]) -> int:
-    """Return the length of disjoint spans in whole seconds."""
+    """Return the total length of disjoint spans in whole seconds."""
     return round(sum((span.end - span.start).total_seconds() for span in spans))

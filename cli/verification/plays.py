@@ -1,4 +1,4 @@
-"""Compares the rows of one listener with those that the archive gives."""
+"""Compares one listener's rows in Postgres with the rows that follow from the archive."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Scope(NamedTuple):
 
 @dataclass
 class Differences:
-    """What differs, and how many rows were compared."""
+    """The rows that differ between archive and Postgres, and the number of rows compared."""
 
     missing: Examples = field(default_factory=Examples)
     unsourced: Examples = field(default_factory=Examples)
@@ -70,7 +70,7 @@ class Differences:
 def compare_plays(
     database: Reader, records: Iterator[Record], scope: Scope, on_row: Callable[[], object]
 ) -> Differences:
-    """Walk through the expected and the stored rows side by side, in order of time."""
+    """Compare expected with stored rows, in order of time; call `on_row` for each."""
     found = Differences()
     first, last_change = microseconds(scope.start) if scope.start else 0, microseconds(scope.now)
     begin = scope.start and scope.start - MARGIN
@@ -107,7 +107,7 @@ def _named(expected: Expected) -> str:
 def _pairs(
     expected: Iterator[Expected], stored: Iterator[Stored]
 ) -> Iterator[tuple[Expected | None, Stored | None]]:
-    """Pair the rows of two sorted sequences by their keys."""
+    """Pair the rows of two sorted sequences by key; None stands for a missing partner."""
     one, other = next(expected, None), next(stored, None)
     while one or other:
         if other is None or (one is not None and one.key < other.key):

@@ -1,4 +1,4 @@
-"""Checks what Postgres holds of one listener's polls: answers, gaps, coverage, state and ledger."""
+"""Checks one listener's answers, gaps, coverage, collector state and counts of loaded rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ Uploads = Mapping[str, tuple[str, Sequence[Interval]]]
 
 
 class _Holdings(NamedTuple):
-    """What Postgres holds of a listener."""
+    """A listener's row count, the one that `loaded_batch` adds up to, and first and last poll."""
 
     rows: int
     booked: int
@@ -30,7 +30,7 @@ class _Holdings(NamedTuple):
 
 
 class PollChecks:
-    """The checks of one listener, since an instant or of all time."""
+    """Checks the polls of one listener, since an instant or of all time."""
 
     def __init__(
         self, target: Target, reader: Reader, listener: str, start: datetime | None
@@ -41,11 +41,11 @@ class PollChecks:
         self._start = start
 
     def run(self, answers: Sequence[Seen], uploads: Sequence[Interval]) -> list[Finding]:
-        """Return the findings.
+        """Run all checks; return their findings.
 
         Args:
             answers: All archived answers of the listener, the oldest first.
-            uploads: What complete uploads cover.
+            uploads: The times that completely loaded uploads cover.
         """
         found, held = self.compare(answers, uploads)
         return [*self._of_gaps(found), *self._of_state(held), *self._of_ledger(held)]
@@ -53,7 +53,7 @@ class PollChecks:
     def compare(
         self, answers: Sequence[Seen], uploads: Sequence[Interval]
     ) -> tuple[GapDifferences, _Holdings]:
-        """Compare polls and gaps with Postgres; return also what it holds."""
+        """Compare archived answers with Postgres; return differences, and counts in Postgres."""
         rows = self._reader.run(STATEMENTS["verify_listeners"], listeners=self._listener)
         held = _Holdings(*rows[0][1:])
         watched = Watched(held.first_polled_at, held.last_polled_at, uploads)
@@ -109,7 +109,7 @@ class PollChecks:
 
 
 def complete_uploads(reader: Reader) -> Uploads:
-    """Read which uploads are loaded completely, and what they cover."""
+    """Read which uploads are loaded completely, and the times that they cover."""
     found: dict[str, tuple[str, list[Interval]]] = {}
     for origin, listener, start, end in reader.run(STATEMENTS["verify_uploads"]):
         _, covered = found.setdefault(origin, (listener, []))
@@ -119,7 +119,7 @@ def complete_uploads(reader: Reader) -> Uploads:
 
 
 def covered_by_uploads(uploads: Uploads, listener: str) -> list[Interval]:
-    """Return what the uploads of one listener cover."""
+    """Return the times that the uploads of one listener cover."""
     return [span for owner, spans in uploads.values() if owner == listener for span in spans]
 
 

@@ -23,7 +23,7 @@ def microseconds(instant: datetime) -> int:
 
 
 class Records:
-    """The records of the archive on disk; memory stays flat. Use it as a context manager."""
+    """The records of the archive, in a file to save memory. Use it as a context manager."""
 
     def __enter__(self) -> Self:
         # The folder is open to its owner alone.
@@ -42,7 +42,7 @@ class Records:
         self._folder.cleanup()
 
     def sink(self, listener: str, source: Source, start: datetime | None) -> "Sink":
-        """Return what takes plays of one listener and source; plays before `start` are left out."""
+        """Return a sink for plays of one listener and source; it drops plays before `start`."""
         return Sink(self._file, listener, source, start)
 
     def of(self, listener: str) -> Iterator[Record]:
@@ -56,7 +56,7 @@ class Records:
 
 
 class Sink:
-    """Takes the plays of one listener and source."""
+    """Stores the plays of one listener and source in the SQLite file."""
 
     def __init__(
         self, file: sqlite3.Connection, listener: str, source: Source, start: datetime | None

@@ -1,7 +1,7 @@
 """The rows that should be in Postgres, and the rows that are, in the same order.
 
 A row is identified by the end of its play and its track. Its other values are compared by a digest,
-so that pages of Postgres stay small. Popularity is compared apart, because features may fill it in.
+so that pages of Postgres stay small. Popularity is compared separately: features may raise it.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ Key = tuple[int, str]
 
 
 class Expected(NamedTuple):
-    """A row that should be stored."""
+    """A row that should be in Postgres, as computed from the archive."""
 
     key: Key
     digest: str
@@ -46,7 +46,7 @@ class Expected(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A row that is stored."""
+    """A row that is in Postgres."""
 
     key: Key
     digest: str
@@ -72,7 +72,7 @@ def expected_rows(records: Iterable[Record], window: timedelta) -> Iterator[Expe
 def stored_rows(database: Reader, listener: str, start: datetime | None) -> Iterator[Stored]:
     """Read the rows of a listener since `start` from Postgres, page by page, in order.
 
-    Plays that a deletion keeps out are among them, because the archive has them.
+    Plays that a deletion keeps out are included, because the archive has them too.
     """
     after, most = (-1 if start is None else microseconds(start) - 1, "\uffff"), PAGE_ROWS
     statement = STATEMENTS["verify_rows"].format(
@@ -115,14 +115,14 @@ def differing_fields(database: Reader, expected: Expected, stored: Stored) -> li
 
 
 def is_less_popular(expected: Expected, stored: Stored) -> bool:
-    """True if the row lacks the popularity that Spotify gave; features may raise it."""
+    """True if the stored popularity is missing, or lower than Spotify's; it may be higher."""
     if expected.popularity is None:
         return False
     return stored.popularity is None or stored.popularity < expected.popularity
 
 
 def _chunks(records: Iterable[Record], window: timedelta) -> Iterator[list[Record]]:
-    """Cut records where no rule can join those before with those after."""
+    """Cut records at pauses that are too long for one play to have records on both sides."""
     pause = max(window, EXPORT_SHIFT)
     chunk: list[Record] = []
     for record in records:
@@ -183,7 +183,7 @@ _SQL_MICROSECONDS = "(extract(epoch FROM {}) * 1000000)::bigint"
 
 
 def _sql_digest(table: str, head: Iterable[str]) -> str:
-    """Return the SQL of `_digest(_text(…))`; `concat` takes 100 values at most."""
+    """Return SQL that computes `_digest(_text(…))`; of at most 100 values, a limit of `concat`."""
     values = [name if "(" in name else f"{table}.{name}" for name in (*head, *COMPARED)]
     joined = ", ".join(f"coalesce(({value})::text, chr(30)), chr(31)" for value in values)
     return f"md5(concat({joined}))"

@@ -26,7 +26,7 @@ STEP_ROWS = 1_000
 
 
 class Verification(Document):
-    """The result: how much was compared, and the findings; none means that all agrees."""
+    """The result of `plays verify`: what was compared, and the differences found, if any."""
 
     listeners: list[str]
     since: Instant | None
@@ -61,10 +61,10 @@ class Verifier:
         self._records = self._answers = 0
 
     def run(self, in_flight: int) -> Verification:
-        """Compare everything; show progress on stderr.
+        """Compare the archive with Postgres; show progress on stderr.
 
         Args:
-            in_flight: The messages that were in the queues before the archive is read.
+            in_flight: How many messages were in the queues before this call.
         """
         began, now = monotonic(), datetime.now(UTC)
         uploads = self._archive.uploads()
@@ -158,7 +158,7 @@ class Verifier:
 
 @contextmanager
 def _counted(progress: Progress, name: str) -> Iterator[Callable[[], None]]:
-    """Add a bar without a total; return what counts one row."""
+    """Add a progress bar without a total; yield a function that counts one row."""
     bar, rows = progress.add_task(name, total=None), 0
 
     def advance() -> None:

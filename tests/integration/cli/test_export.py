@@ -167,7 +167,7 @@ def test_an_unknown_listener_is_refused(plays):
 def test_dates_in_the_wrong_order_are_refused(plays):
     result = plays("export", "--from", "2025-01-02", "--to", "2025-01-01")
 
-    assert "--to is before --from 2025-01-02" in result.stderr
+    assert "--to is not after --from, which is 2025-01-02" in result.stderr
 
 
 def test_an_interrupted_export_leaves_no_file(plays, target, tmp_path):

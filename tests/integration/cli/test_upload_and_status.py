@@ -153,7 +153,9 @@ def test_an_upload_succeeds_even_if_the_refresh_fails(plays, target, history, wa
     result = plays("upload", str(history), "--wait")
 
     assert (result.exit_code, waiting()) == (0, 1)
-    line = "the reports and the page follow within an hour: the derive failed: no connection"
+    line = (
+        "the reports and the page follow within an hour: the function derive failed: no connection"
+    )
     assert line in " ".join(result.stderr.split())
 
 

@@ -282,7 +282,10 @@ def test_ctrl_c_while_reading_makes_every_dead_letter_visible_again(dlq, local, 
     result = dlq(*command)
 
     assert result.exit_code == 130
-    assert "are still dead letters; what is out of view returns within 300 s" in result.stderr
+    assert (
+        "are still dead letters; those that are hidden can be read again within 300 s"
+        in result.stderr
+    )
     assert dead.counts == (12, 0)
 
 
@@ -543,7 +546,7 @@ def test_edit_refuses_an_invalid_body_and_keeps_the_dead_letter(dlq, source, dea
     result = dlq("edit", message_id)
 
     assert result.exit_code == 1
-    assert "not sent, and the message stays as it was: " in result.stderr
+    assert "the body was not sent, because it is invalid: " in result.stderr
     assert list(dead.messages()) == [json.dumps(BATCH)]
     assert source.counts == (0, 0)
 
@@ -666,7 +669,7 @@ def test_replay_sends_nothing_from_a_file_with_an_invalid_line(dlq, source, dead
     result = dlq("replay", "--from", str(file))
 
     assert (result.exit_code, source.counts) == (1, (0, 0))
-    assert f"line 2 of {file} is no dead letter" in result.stderr
+    assert f"line 2 of {file} is not a dead letter: pass a file" in result.stderr
 
 
 def test_purge_stores_each_message_before_it_deletes_it(dlq, local, dead):

@@ -181,7 +181,7 @@ def test_the_error_of_a_failed_healer_is_printed(heal):
     result, _ = heal(failure | {"response": {"FunctionError": "Unhandled"}})
 
     assert result.exit_code == 1
-    assert "plays: the healer failed: the track cache takes nothing" in result.stderr
+    assert "plays: the function healer failed: the track cache takes nothing" in result.stderr
 
 
 def test_ctrl_c_says_that_found_features_are_kept(heal):

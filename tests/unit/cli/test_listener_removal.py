@@ -215,7 +215,7 @@ def test_a_removal_deletes_nothing_while_queues_hold_messages(
     result = plays("listener", "remove", "anna", "--yes")
 
     assert (result.exit_code, events) == (1, [])
-    assert "messages in the queues may hold more plays: wait until" in result.stderr
+    assert "messages in the queues may hold plays of the listener: wait until" in result.stderr
     assert "history/anna/a.zip" in holdings()
 
 

@@ -155,7 +155,7 @@ def switches(setup, target, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("words", "typed", "line"),
     [
-        (("--listener", "anna"), "", "use me, or add another with `plays listener add anna`"),
+        (("--listener", "anna"), "", "use me, or add this one with `plays listener add anna`"),
         ((), "", "no client id was given: type it, pass --client-id, or set SPOTIFY_CLIENT_ID"),
         (("--client-id", "a b"), "", "32 hexadecimal digits"),
         (("--client-id", APP, "--client-secret-stdin"), "", "but stdin is empty"),

@@ -182,7 +182,7 @@ def test_on_aws_the_error_says_where_the_log_of_postgres_is(logs):
     result = logs("postgres")
 
     assert result.exit_code == 1
-    assert "on AWS the log of Postgres is the journal of its host" in result.stderr
+    assert "on AWS the log of Postgres is in the journal of its host" in result.stderr
 
 
 def test_an_unknown_log_is_refused_with_the_known_ones(logs, local):

@@ -184,7 +184,7 @@ def test_an_unusable_home_directory_is_a_one_line_error(tmp_path, monkeypatch, c
 
     assert result.exit_code == (2 if "status" in command else 1)
     assert result.stderr.startswith(f"plays: {home}/")
-    assert result.stderr.endswith(" cannot be used: Not a directory\n")
+    assert result.stderr.endswith(" cannot be read or written: Not a directory\n")
 
 
 def test_a_closed_stdout_ends_the_command_without_a_message():

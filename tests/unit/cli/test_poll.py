@@ -68,7 +68,7 @@ def test_an_unknown_listener_is_refused_with_the_known_names(plays):
     assert result.exit_code == 1
     assert result.stderr == (
         "plays: there is no listener zoe: use anna or me, "
-        "or add another with `plays listener add zoe`\n"
+        "or add this one with `plays listener add zoe`\n"
     )
 
 

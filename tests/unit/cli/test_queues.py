@@ -36,7 +36,7 @@ def test_a_queue_pair_is_found_by_either_queue_name(name):
 
 
 def test_an_unknown_queue_is_refused_with_the_known_names():
-    with pytest.raises(CommandError, match=r"'plays' .* use one of enriched-plays, failed-ticks$"):
+    with pytest.raises(CommandError, match=r"'plays': use one of enriched-plays, failed-ticks$"):
         find_pair(queue_pairs(OUTPUTS), "plays")
 
 

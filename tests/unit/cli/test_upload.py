@@ -101,20 +101,20 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-UNFIT = "holds a character that an upload cannot have: rename it"
+UNFIT = "has a control character, or is not UTF-8: rename the file"
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        pytest.param(["missing.zip"], "missing.zip does not exist", id="missing"),
+        pytest.param(["missing.zip"], "missing.zip does not exist: check the path", id="missing"),
         pytest.param(["pipe.zip"], "pipe.zip is not a file", id="pipe"),
         pytest.param(["folder.zip"], "there is no streaming history in folder.zip", id="folder"),
         pytest.param(["notes.txt"], "notes.txt is neither .zip nor .json", id="suffix"),
-        pytest.param(["new\nline.zip"], rf"'new\nline.zip' {UNFIT}", id="line break"),
-        pytest.param(["\x1b[31m.json"], rf"'\x1b[31m.json' {UNFIT}", id="escape"),
-        pytest.param(["caf\udce9.zip"], rf"'caf\udce9.zip' {UNFIT}", id="Latin-1"),
+        pytest.param(["new\nline.zip"], rf"file name 'new\nline.zip' {UNFIT}", id="line break"),
+        pytest.param(["\x1b[31m.json"], rf"file name '\x1b[31m.json' {UNFIT}", id="escape"),
+        pytest.param(["caf\udce9.zip"], rf"file name 'caf\udce9.zip' {UNFIT}", id="Latin-1"),
         pytest.param(
             ["second/a.zip"],
             "a.zip and second/a.zip have the same name: rename one of them",
@@ -127,7 +127,7 @@ UNFIT = "holds a character that an upload cannot have: rename it"
         ),
         pytest.param(
             ["--listener", "zoe"],
-            "there is no listener zoe: use anna or me, or add another with `plays listener add",
+            "there is no listener zoe: use anna or me, or add this one with `plays listener add",
             id="unknown listener",
         ),
         pytest.param(

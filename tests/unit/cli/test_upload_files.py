@@ -44,7 +44,8 @@ def test_a_damaged_zip_in_a_folder_fails_after_the_others_are_sent(plays, folder
 
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
-        f"plays: not uploaded: {folder}/broken.zip: not a readable zip (File is not a zip file): "
+        f"plays: not uploaded, because damaged: {folder}/broken.zip: not a readable zip "
+        "(File is not a zip file): "
         "download it again"
     )
     sent = [each["key"] for each in json.loads(result.stdout)["uploads"]]

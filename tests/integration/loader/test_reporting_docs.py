@@ -235,7 +235,7 @@ def test_every_sql_example_in_the_docs_is_below_a_question():
     assert below_questions == DOCS.read_text().count("```sql")
 
 
-def test_the_docs_questions_are_those_with_expected_answers():
+def test_every_question_in_the_docs_has_an_expected_answer_in_the_tests():
     assert list(QUESTIONS) == list(ANSWERS)
 
 

@@ -75,7 +75,7 @@ def test_a_play_of_another_listener_does_not_continue_a_session(reporting):
     assert reporting.shown("sessions", "plays_all") == [[1], [1]]
 
 
-def test_a_time_zone_can_move_a_session_to_another_month(reporting):
+def test_a_change_of_time_zone_can_move_a_session_to_another_month(reporting):
     reporting.listen_in("Pacific/Kiritimati")  # 14 hours ahead of UTC
     reporting.store(a_play("2024-05-31T10:30Z"))
 

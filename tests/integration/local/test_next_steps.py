@@ -25,7 +25,9 @@ def test_next_steps_name_a_listener_if_the_default_one_was_removed(simulated):
 @pytest.mark.parametrize(
     ("options", "polls_simulator"), [(RunOptions(), True), (RunOptions().at_real_spotify(), False)]
 )
-def test_next_steps_with_simulated_plays_name_login_start_over(options, polls_simulator):
+def test_next_steps_with_simulated_plays_show_the_command_login_start_over(
+    options, polls_simulator
+):
     line, own = next_steps(Memory(simulated=frozenset({"me"})), options)
 
     assert "upload" not in line

@@ -104,7 +104,7 @@ def test_a_partly_initialized_data_directory_is_recreated(server, data):
     assert [path.name for path in data.parent.iterdir()] == ["data"]
 
 
-def test_data_of_an_earlier_release_get_roles_added_since(server, data):
+def test_a_start_on_data_of_an_earlier_release_creates_roles_added_since(server, data):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
     server.stop()

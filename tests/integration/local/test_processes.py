@@ -108,7 +108,9 @@ def test_a_stopped_child_has_time_to_clean_up(home, note, eventually):
     assert note.read_text() == "in order"
 
 
-def test_a_signal_while_a_child_starts_waits_until_it_can_be_stopped(child, home, interrupting):
+def test_a_signal_during_a_childs_start_is_raised_once_the_child_can_be_stopped(
+    child, home, interrupting
+):
     with pytest.raises(KeyboardInterrupt):
         child.start(python("import time; time.sleep(60)"), SignalledOnUse(os.environ))
 
@@ -153,7 +155,7 @@ def test_signal_handlers_are_restored_after_the_with_block(interrupting):
 
 
 @pytest.mark.parametrize("own", [os.getpid, os.getpgrp], ids=["process", "group"])
-def test_stopping_a_child_never_signals_its_own_process_or_group(child, home, own):
+def test_stopping_a_child_refuses_a_pid_file_that_names_the_caller_or_its_group(child, home, own):
     with held(home / "dummy.pid") as file:
         name(file, own())
 

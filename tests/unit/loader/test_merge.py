@@ -92,7 +92,7 @@ def test_an_export_record_upgrades_a_poll_row_loaded_before_or_after(apart_s, or
         pytest.param(exported(0, "b"), id="another track"),
     ],
 )
-def test_an_export_record_without_a_poll_record_has_its_own_row(record):
+def test_an_export_record_without_a_matching_poll_record_has_its_own_row(record):
     table = loaded(reported(0), record)
 
     assert {row.source for row in table.rows.values()} == {API, EXPORT}
@@ -169,7 +169,7 @@ def test_loading_the_same_records_again_changes_nothing():
     assert outcome == {"duplicates": 5}
 
 
-def test_outcome_counts_add_up_if_an_older_record_splits_a_row():
+def test_outcome_counts_match_the_rows_if_an_older_record_splits_a_row():
     table = loaded(reported(0.9), reported(1.8))
 
     outcome = table.load([reported(0)])
@@ -178,7 +178,7 @@ def test_outcome_counts_add_up_if_an_older_record_splits_a_row():
     assert outcome["inserted"] + outcome["regrouped"] == 1
 
 
-def test_outcome_counts_add_up_if_a_longer_record_joins_two_rows():
+def test_outcome_counts_match_the_rows_if_a_longer_record_joins_two_rows():
     table = loaded(reported(0), exported(5, ms=4_000))
 
     outcome = table.load([exported(5, ms=40_000)])
@@ -231,7 +231,7 @@ def test_every_record_is_counted_in_one_outcome(records, cut):
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS)
-def test_no_record_is_lost_or_merged_beyond_the_one_second_limit(records):
+def test_no_record_is_lost_and_records_of_a_source_merge_within_one_second_only(records):
     table = loaded(*records)
 
     held = [{(r.play.track_uri, r.source, r.play.played_at) for r in row.records}

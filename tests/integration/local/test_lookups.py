@@ -96,7 +96,7 @@ def test_a_login_at_the_real_spotify_is_neither_replaced_nor_deleted(
     assert store.load("me").client_id == "app"
 
 
-def test_a_login_that_the_deployment_emptied_is_restored(ministack, config, secrets, store):
+def test_a_spotify_login_that_a_deployment_emptied_is_restored(ministack, config, secrets, store):
     name = f"{config.listener_secret_prefix}me"
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(OTHER))
     logins = stored_logins(config, ministack.aws)
@@ -108,7 +108,9 @@ def test_a_login_that_the_deployment_emptied_is_restored(ministack, config, secr
     assert store.load("me").client_id == "app"
 
 
-def test_a_login_that_changed_during_the_deployment_is_kept(ministack, config, secrets, store):
+def test_a_spotify_login_that_changed_during_a_deployment_is_kept(
+    ministack, config, secrets, store
+):
     name = f"{config.listener_secret_prefix}me"
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(OTHER))
     logins = stored_logins(config, ministack.aws)

@@ -5,7 +5,7 @@ from infra.local.next_steps import next_steps
 from infra.local.run_options import RunOptions
 
 
-def test_next_steps_of_a_new_home_are_an_upload_and_a_login():
+def test_next_steps_of_a_new_home_directory_are_an_upload_and_a_login():
     (line,) = next_steps(Memory(), RunOptions())
 
     assert "upload my_spotify_data.zip" in line

@@ -141,7 +141,7 @@ def test_only_the_first_signal_raises_keyboard_interrupt(number):
     assert signal.getsignal(number) == before
 
 
-def test_signals_can_be_ignored_even_before_one_arrives():
+def test_stop_signals_can_be_ignored_before_the_first_one_arrives():
     with interrupted_once() as ignore:
         ignore()
         os.kill(os.getpid(), signal.SIGTERM)

@@ -36,7 +36,7 @@ def test_a_session_counts_in_the_day_month_and_year_of_its_start(reporting):
     ]  # fmt: skip
 
 
-def test_a_session_started_before_midnight_counts_on_that_evening(reporting):
+def test_a_session_that_starts_before_midnight_counts_on_the_day_of_its_start(reporting):
     reporting.store(a_play("2024-06-01T00:01Z", ms=120_000), a_play("2024-06-01T00:20Z", "b"))
 
     assert reporting.shown("sessions", "listened_date", "listened_month", "hour", "plays_all") == [

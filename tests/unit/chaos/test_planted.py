@@ -14,5 +14,5 @@ def test_the_code_that_each_planted_fault_replaces_occurs_once_in_its_file(plant
     assert text.count(planted.before) == 1
 
 
-def test_every_fault_that_a_planted_fault_names_exists():
+def test_planted_faults_name_only_existing_faults_of_the_suite():
     assert {name for planted in PLANTED for name in planted.faults.split(",")} <= FAULTS.keys()

@@ -59,7 +59,7 @@ def test_a_lost_play_outside_all_gaps_is_reported():
     assert (untold, false) == ([PLAYS[1]], [])
 
 
-def test_a_gap_without_a_lost_play_is_reported_as_false():
+def test_a_gap_without_a_lost_play_is_reported_as_a_false_gap():
     gap = (PLAYS[2].at, None)
 
     assert find_false_gaps(PLAYS, PLAYS, [gap]) == ([], [gap])

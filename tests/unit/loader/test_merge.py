@@ -54,7 +54,7 @@ def loaded(*records: tuple[Source, Play]) -> Table:
         ),
     ],
 )
-def test_each_set_of_records_merges_into_the_expected_rows(records, instants_s):
+def test_records_merge_into_one_row_per_play_by_time_track_and_length(records, instants_s):
     table = loaded(*records)
 
     assert sorted(row.played_at for row in table.rows.values()) == [
@@ -70,7 +70,7 @@ def test_the_longer_of_two_simultaneous_export_records_is_kept():
 
 @pytest.mark.parametrize("apart_s", [-90, -1.5, 0, 90])
 @pytest.mark.parametrize("order", [1, -1], ids=["API first", "export first"])
-def test_an_export_record_upgrades_a_poll_row_loaded_before_or_after(apart_s, order):
+def test_an_export_record_upgrades_a_poll_row_loaded_before_or_after_it(apart_s, order):
     table = Table()
 
     for record in [reported(apart_s), exported(0, ms=61_000, platform="ios")][::order]:
@@ -217,7 +217,7 @@ def test_order_batching_and_repetition_of_records_do_not_change_rows(records, da
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, cut=st.integers(0, 14))
-def test_every_record_is_counted_in_one_outcome(records, cut):
+def test_every_record_is_counted_once_as_inserted_upgraded_or_duplicate(records, cut):
     table = Table()
 
     outcomes = [table.load(records[:cut]), table.load(records[cut:])]

@@ -98,7 +98,7 @@ def test_a_sample_history_can_have_a_single_record(tmp_path):
     assert len(Export(tmp_path / "a.zip", plays=1).records) == 1
 
 
-def test_a_history_without_a_start_has_about_30_plays_a_day(tmp_path):
+def test_a_history_without_a_start_date_has_about_30_plays_a_day(tmp_path):
     export = Export(tmp_path / "a.zip", plays=3_000, since=None)
 
     assert 90 <= (UNTIL - min(map(second, export.records))).days <= 103

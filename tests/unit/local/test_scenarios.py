@@ -175,7 +175,7 @@ def test_a_short_lived_token_expires_after_expires_in_seconds(silent, clock):
         ("vanished-plays", {"every": 1}, []),
     ],
 )
-def test_each_scenario_lists_the_expected_recent_plays(silent, name, options, expected):
+def test_scenarios_can_omit_delay_or_move_recently_played_plays(silent, name, options, expected):
     silent.push(*range(6))
 
     silent.scenario(name, **options)
@@ -261,7 +261,7 @@ def test_scenario_no_context_removes_the_context_of_every_play(listening):
         ("legacy-app", {"popularity", "available_markets"}),
     ],
 )
-def test_each_app_scenario_changes_the_expected_track_fields(silent, name, changed):
+def test_scenarios_new_old_and_legacy_app_return_different_track_fields(silent, name, changed):
     silent.push(1)
     usual = set(silent.get(f"/v1/tracks/{id_of(1)}").json)
     silent.scenario(name)

@@ -33,7 +33,7 @@ def copied(connect):
      "🎧👩‍🎤", "'; --", '"', ":name"],
     ids=ascii,
 )  # fmt: skip
-def test_copy_preserves_control_characters_and_escapes_next_to_null(copied, text):
+def test_copy_preserves_control_characters_and_backslashes_in_rows_with_nulls(copied, text):
     assert copied([[text, None], [None, text]]) == [[text, None], [None, text]]
 
 
@@ -41,7 +41,7 @@ def test_copy_preserves_control_characters_and_escapes_next_to_null(copied, text
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=st.lists(st.tuples(st.none() | TEXTS, st.none() | ODD_TEXTS), min_size=1, max_size=20))
-def test_copy_preserves_any_generated_text(copied, rows):
+def test_copy_preserves_random_texts(copied, rows):
     assert copied(rows) == [list(row) for row in rows]
 
 

@@ -46,7 +46,7 @@ def near_queries(sent):
     return [rest for statement, *rest in sent if statement == STATEMENTS["near_plays"]]
 
 
-def test_plays_with_no_stored_play_near_them_take_one_query(load, queries):
+def test_loading_plays_far_in_time_from_all_stored_ones_takes_one_lookup_query(load, queries):
     load(export(*plays_apart(50)))
     queries.clear()
 
@@ -56,14 +56,16 @@ def test_plays_with_no_stored_play_near_them_take_one_query(load, queries):
     assert not [statement for statement, *_ in queries if "merged_record\n" in statement]
 
 
-def test_plays_of_one_track_close_in_time_share_one_index_scan(load, queries):
+def test_plays_of_one_track_close_in_time_are_looked_up_as_one_time_range(load, queries):
     load(export(*(a_play(hours * 3_600 + 200 * n) for n in range(10) for hours in (0, 1, 5))))
 
     ((parameters, _),) = near_queries(queries)
     assert parameters["exports"].count("[") == 3
 
 
-def test_a_play_amid_1500_pairs_one_second_apart_takes_ten_queries(load, queries, rows):
+def test_loading_a_play_amid_3000_records_one_second_apart_takes_at_most_ten_queries(
+    load, queries, rows
+):
     load(*(export(*chain(n, n + 500), number=n) for n in range(0, 3_000, 500)))
     queries.clear()
 
@@ -108,7 +110,7 @@ def test_a_play_near_more_than_60_stored_records_is_refused(crowd, low_bound, lo
     assert rows("SELECT count(*) FROM loaded_batch") == [[1]]
 
 
-def test_only_the_message_near_too_many_records_fails(crowd, low_bound, load, rows):
+def test_only_the_message_with_a_play_near_too_many_records_fails(crowd, low_bound, load, rows):
     far = [export(a_play(86_400 * n), origin=f"far-{n}") for n in (1, 2, 3)]
     messages = [
         ("m0", far[0]),
@@ -123,7 +125,7 @@ def test_only_the_message_near_too_many_records_fails(crowd, low_bound, load, ro
     assert rows("SELECT count(*) FROM listening_history WHERE played_at > '2026-11-02'") == [[3]]
 
 
-def test_refusing_a_crowded_play_reads_few_more_rows_than_the_limit(
+def test_refusing_a_play_near_too_many_records_takes_at_most_four_small_queries(
     crowd, low_bound, load, queries
 ):
     queries.clear()
@@ -136,7 +138,7 @@ def test_refusing_a_crowded_play_reads_few_more_rows_than_the_limit(
     assert max(found) <= MOST + 1
 
 
-def test_a_play_near_exactly_the_limit_of_records_is_merged(low_bound, load, rows):
+def test_a_play_near_exactly_60_stored_records_is_merged(low_bound, load, rows):
     plays = chain(0, MOST)
     load(export(*plays))
 
@@ -145,7 +147,9 @@ def test_a_play_near_exactly_the_limit_of_records_is_merged(low_bound, load, row
     assert rows("SELECT duplicates FROM loaded_batch WHERE number = 1") == [[1]]
 
 
-def test_the_refusal_names_the_crowded_play_not_another_of_its_load(low_bound, database, load):
+def test_the_refusal_names_the_play_near_too_many_records_not_another_of_its_load(
+    low_bound, database, load
+):
     load(export(*chain(0, MOST + 1)))
     beside = export(*(a_play(-86_400 * n, f"other{n}") for n in range(5)), origin="beside")
     load(beside)

@@ -94,7 +94,7 @@ def empty(owner):
     )
 
 
-def test_a_deleted_play_stays_out_of_a_second_upload_and_comes_back_by_undo(load, delete, rows):
+def test_a_deleted_play_is_kept_out_of_a_second_upload_and_restored_by_an_undo(load, delete, rows):
     records = [reported(0), exported(2), exported(300, "b"), reported(600, "c")]
     assert load(*records) == [3, 1, 0, 0]
     tables = [f"{table} ORDER BY played_at, track_uri" for table in
@@ -171,7 +171,9 @@ def test_the_order_of_loads_deletions_and_undos_does_not_change_rows(
         ({"tracks": [], "artists": ["Dool"], "platform": None}, True),
     ],
 )
-def test_a_play_matches_a_rule_if_it_meets_every_condition(load, delete, rows, rule, matches):
+def test_a_play_matches_a_deletion_rule_if_it_meets_every_condition(
+    load, delete, rows, rule, matches
+):
     names = {"track_name": "Straße", "artist_name": "Dool", "album_name": "Here Now"}
     load(exported(0, "Aa1", ms=30_000, platform="google cast_tv", **names))
 
@@ -183,13 +185,13 @@ def test_a_play_matches_a_rule_if_it_meets_every_condition(load, delete, rows, r
 @pytest.mark.parametrize(
     "rule", [{"albums": ["x"]}, {"platform": "x"}, {"shorter_than_ms": 99_999_999}]
 )
-def test_what_is_unknown_matches_no_rule(load, delete, rule):
+def test_a_deletion_rule_does_not_match_a_play_that_lacks_the_value(load, delete, rule):
     load(reported(0))
 
     assert delete(**rule)[0] == 0
 
 
-def test_a_play_of_two_deletions_comes_back_when_both_are_undone(load, delete, rows):
+def test_a_play_that_two_deletions_match_is_restored_once_both_are_undone(load, delete, rows):
     load(reported(0), reported(600, "b"))
     one, undo_one = delete(tracks=["Name a"])
     other, undo_other = delete(artists=["The Example"])
@@ -199,7 +201,9 @@ def test_a_play_of_two_deletions_comes_back_when_both_are_undone(load, delete, r
     assert (undo_other(), len(rows(SHOWN))) == (2, 2)
 
 
-def test_popularity_that_arrived_meanwhile_is_filled_in_by_an_undo(load, delete, rows, database):
+def test_an_undo_fills_in_popularity_that_arrived_while_the_plays_were_deleted(
+    load, delete, rows, database
+):
     load(reported(0), exported(2), reported(600))
     _, undo = delete(tracks=["Name a"])
     Store(database).load(
@@ -219,7 +223,7 @@ def test_popularity_that_arrived_meanwhile_is_filled_in_by_an_undo(load, delete,
     assert rows("SELECT popularity FROM merged_record") == [[50], [50]]
 
 
-def test_an_upload_report_counts_what_is_kept_out_as_skipped(database, delete, owner):
+def test_an_upload_report_counts_plays_kept_out_by_a_deletion_as_skipped(database, delete, owner):
     delete(tracks=["Name a"])
     report = UploadReport(rows_in=5, published=3, skipped={"a podcast": 2}, batches=1)
 
@@ -235,7 +239,7 @@ def test_an_upload_report_counts_what_is_kept_out_as_skipped(database, delete, o
     assert rows_in == inserted + upgraded + duplicates + sum(skipped.values())
 
 
-def test_a_row_merged_with_a_wider_window_is_found_when_it_is_kept_out(database, delete, rows):
+def test_a_deleted_row_is_found_again_after_the_match_window_shrinks(database, delete, rows):
     records = [reported(500), exported(0)]
     batch = [a_batch(play, source=source, origin=source) for source, play in records]
     Store(database, timedelta(seconds=600)).load(batch)

@@ -108,7 +108,7 @@ def test_the_default_time_zone_applies_to_listeners_without_one(zones):
     ],
     ids=["listener", "zone", "spelling", "offset"],
 )
-def test_an_unknown_listener_or_time_zone_is_refused_by_name(plays, zones, event, error):
+def test_the_error_names_an_unknown_listener_or_time_zone(plays, zones, event, error):
     ask()
 
     answer = ask(rebuild=True, **event)
@@ -173,7 +173,7 @@ def rows_of(database, owner):
     return count
 
 
-def test_a_removed_listener_leaves_no_row_and_the_others_stay(
+def test_removing_a_listener_deletes_all_their_rows_and_no_others(
     plays, database, function, rows_of, monkeypatch
 ):
     for listener in ("me", "anna"):
@@ -206,7 +206,9 @@ def test_a_removed_listener_leaves_no_row_and_the_others_stay(
     assert rows_of("me") == before
 
 
-def test_a_report_on_a_file_in_the_folder_of_a_removed_listener_goes_too(database, monkeypatch):
+def test_removing_a_listener_deletes_the_upload_reports_of_files_in_their_folder(
+    database, monkeypatch
+):
     for origin in ("history/anna/1", "history/annabel/1"):
         database.run(
             "INSERT INTO import_report VALUES (:o, 'me', 1, 0, 0, '{}', '{}', '[]', '[]')", o=origin
@@ -218,14 +220,14 @@ def test_a_report_on_a_file_in_the_folder_of_a_removed_listener_goes_too(databas
     assert database.run("SELECT origin FROM import_report") == [["history/annabel/1"]]
 
 
-def test_a_deployed_listener_is_not_removed(plays, rows_of):
+def test_removing_a_listener_that_is_still_deployed_is_refused(plays, rows_of):
     answer = ask(remove="anna")
 
     assert answer["error"] == "anna is still a listener of this deployment"
     assert rows_of("anna")["public.listening_history"] == 1
 
 
-def test_a_deletion_and_its_undo_move_plays_and_leave_no_month_stale(plays, database):
+def test_a_deletion_and_its_undo_are_idempotent_and_leave_no_month_stale(plays, database):
     Store(database).load([a_batch(a_play(60, "gone"), origin="polls/me/2")])
     undone = {"undone_at": "2026-12-01T12:00:00Z", "undone_by": "a person"}
     key = {"listener": "me", "deleted_at": A_DELETION["deleted_at"]}

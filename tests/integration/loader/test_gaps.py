@@ -105,7 +105,7 @@ def test_a_gap_reopens_if_a_later_poll_missed_plays(load, rows, is_closed):
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "later first"])
-def test_a_gap_closed_by_two_polls_names_the_first_as_closed_by(load, rows, order):
+def test_a_gap_closed_by_two_polls_has_the_earlier_poll_in_closed_by(load, rows, order):
     closing = [polled(a_gap(end=2, is_closed=True), f"polls/me/{n}") for n in range(2)]
 
     load(*closing[::order])
@@ -133,7 +133,7 @@ def test_a_poll_closes_the_gaps_of_earlier_polls(load, rows, is_closed):
     assert rows("SELECT DISTINCT closed_by FROM gap") == [["polls/me/3"]]
 
 
-def test_gaps_of_two_listeners_with_one_start_stay_separate(load, rows):
+def test_gaps_of_two_listeners_that_start_together_are_stored_separately(load, rows):
     load(outage(), outage(listener="jane"))
 
     assert [listener for listener, *_ in rows(STORED)] == ["jane", "me"]

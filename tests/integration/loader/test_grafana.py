@@ -141,7 +141,7 @@ def test_a_stat_panel_query_returns_one_row_of_numbers(panel, target, query):
     assert {type(value) for value in row} <= {int, float, Decimal, type(None)}
 
 
-def test_the_grafana_variable_listener_selects_a_listener(query):
+def test_the_dashboard_variable_listener_offers_every_listener(query):
     assert query({"rawSql": VARIABLES["listener"]["query"]}).rows == [("anna",), ("me",)]
 
 
@@ -178,7 +178,7 @@ def test_panels_use_the_listeners_local_days_in_any_grafana_time_zone(show):
     ("count", "first"),
     [("plays_30s", ("Boats", 3)), ("plays_all", ("Trains", 4)), ("minutes", ("Boats", 12))],
 )
-def test_a_top_list_is_sorted_by_the_variable_count(count, first, show, database):
+def test_a_top_list_is_sorted_by_the_measure_chosen_in_variable_count(count, first, show, database):
     for skipped_at in ("2019-03-20 12:00", "2019-03-20 12:01"):
         hear(database, TRAINS, skipped_at, 0.1)
     # In the last hours of March in UTC, but in April in the listener's zone.
@@ -190,7 +190,7 @@ def test_a_top_list_is_sorted_by_the_variable_count(count, first, show, database
     assert (track, counted) == first
 
 
-def test_variety_counts_the_whole_of_each_month_in_the_range(show):
+def test_the_variety_panel_counts_all_days_of_each_month_in_the_time_range(show):
     assert show("Variety", time_range=("2019-03-31T00:00:00Z", "2019-05-01T00:00:00Z")) == [
         (2, 2, 2)
     ]
@@ -203,7 +203,7 @@ def test_the_streaks_panel_uses_the_chosen_counting_rule(show, database):
     assert show("Streaks of all time", count="minutes") == [(4, 0)]
 
 
-def test_hour_and_weekday_leaves_hours_without_plays_empty(show):
+def test_the_hour_and_weekday_panel_leaves_hours_without_plays_empty(show):
     rows = show("Hour and weekday", time_range=("2019-03-01T00:00:00Z", "2019-03-31T00:00:00Z"))
 
     assert [row[0] for row in rows] == [f"{hour:02}:00" for hour in range(24)]
@@ -211,7 +211,7 @@ def test_hour_and_weekday_leaves_hours_without_plays_empty(show):
     assert rows[22] == ("22:00", 1, 1, None, None, None, None, None)
 
 
-def test_last_plays_selects_by_the_listeners_local_day(show):
+def test_the_last_plays_panel_selects_plays_by_the_listeners_local_day(show):
     night = ("2019-03-16T00:00:00Z", "2019-03-16T23:59:59Z")
 
     assert show("Last plays", time_range=night) == [
@@ -219,7 +219,7 @@ def test_last_plays_selects_by_the_listeners_local_day(show):
     ]
 
 
-def test_the_panel_splits_plays_into_new_and_known_artists(show):
+def test_one_panel_splits_the_plays_of_each_month_by_new_and_known_artists(show):
     assert show("Plays of new and known artists") == [
         ("2019-03", 5, 0),
         ("2019-05", 0, 1),
@@ -242,7 +242,7 @@ def test_the_grafana_dashboard_sets_its_time_zone_to_utc():
     assert DASHBOARD["timezone"] == "utc"
 
 
-def test_every_query_uses_the_data_source_chosen_at_import():
+def test_every_dashboard_query_uses_the_data_source_chosen_at_import():
     (chosen,) = DASHBOARD["__inputs"]
     asked = [GAPS, GAPS["target"], VARIABLES["listener"], *PANELS]
     asked += [target for panel in PANELS for target in panel["targets"]]

@@ -77,7 +77,7 @@ def test_a_redelivered_message_stores_no_row_twice(function, database):
     ],
     ids=["number", "origin", "NUL in a report", "count in a report"],
 )  # fmt: skip
-def test_only_unstorable_and_unparsable_messages_fail_in_a_batch(function, database, refused):
+def test_only_messages_that_cannot_be_parsed_or_stored_fail(function, database, refused):
     one, two, three = (a_batch(play, origin=play.track_uri) for play in plays_apart(3))
 
     assert run(one, "{", two, refused, three) == ["m1", "m3"]
@@ -103,7 +103,7 @@ def test_a_dead_connection_of_a_warm_function_is_replaced(function, database):
     assert database.run("SELECT count(*) FROM listening_history") == [[2]]
 
 
-def test_a_password_that_stops_working_is_read_again(function, database):
+def test_a_password_that_postgres_rejects_is_read_again_from_ssm(function, database):
     function.know("loader", password="older")  # noqa: S106 - no password of anything
     assert find_database(DatabaseSettings.from_environment()).password == "older"  # noqa: S105 - likewise
     function.know("loader")
@@ -111,7 +111,7 @@ def test_a_password_that_stops_working_is_read_again(function, database):
     assert run(a_batch(a_play())) == []
 
 
-def test_a_password_that_works_is_read_only_once(function, database):
+def test_a_password_that_works_is_read_from_ssm_only_once(function, database):
     run(a_batch(a_play()))
     function.say("no login at all")
     database.run(KILL)
@@ -142,7 +142,7 @@ def test_an_unavailable_server_fails_the_invocation_until_it_returns(function, d
     assert run(a_batch(a_play())) == []
 
 
-def test_a_missing_schema_fails_the_invocation(function, database, owner):
+def test_a_missing_table_fails_the_invocation(function, database, owner):
     owner.run("ALTER TABLE loaded_batch RENAME TO not_yet")
 
     try:

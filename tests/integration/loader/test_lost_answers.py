@@ -34,7 +34,7 @@ FIRST = polled(0, -2, -1, since=-2)
 
 
 @pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one load"])
-def test_a_lost_state_opens_a_gap_from_the_newest_known_play(load, rows, together):
+def test_a_poll_after_a_loss_of_the_collectors_state_opens_a_gap(load, rows, together):
     after = polled(5, 3, 4, since=3)
 
     load(FIRST, after) if together else (load(FIRST), load(after))
@@ -44,7 +44,7 @@ def test_a_lost_state_opens_a_gap_from_the_newest_known_play(load, rows, togethe
 
 
 @pytest.mark.parametrize("since", [-1, -2, -1 + 0.9 / 3600])
-def test_no_gap_opens_if_the_answer_reaches_back(load, rows, since):
+def test_a_poll_after_a_loss_of_state_opens_no_gap_if_it_overlaps_stored_plays(load, rows, since):
     load(FIRST)
 
     load(polled(5, 3, 4, since=since))
@@ -69,7 +69,7 @@ def test_a_redelivered_poll_opens_no_gap(load, rows):
     assert rows(GAPS) == []
 
 
-def test_the_gap_of_a_missing_answer_goes_once_it_arrives(load, rows):
+def test_the_gap_of_a_missing_poll_is_deleted_once_the_poll_arrives(load, rows):
     load(FIRST)
 
     load(polled(3, 2.5, since=1, follows=2))
@@ -81,7 +81,7 @@ def test_the_gap_of_a_missing_answer_goes_once_it_arrives(load, rows):
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-def test_answers_in_any_order_leave_no_gap(load, rows, order):
+def test_polls_loaded_in_any_order_leave_no_gap(load, rows, order):
     load(FIRST)
     batches = [
         polled(1, 0.5, since=-1, follows=0),
@@ -95,7 +95,7 @@ def test_answers_in_any_order_leave_no_gap(load, rows, order):
     assert rows(GAPS) == []
 
 
-def test_the_time_of_missing_answers_does_not_count_as_known(load, owner):
+def test_the_gap_of_missing_polls_does_not_count_as_covered(load, owner):
     load(FIRST)
 
     load(polled(10, 9.5, since=8, follows=9))
@@ -107,7 +107,7 @@ def test_the_time_of_missing_answers_does_not_count_as_known(load, owner):
     assert (known_s, open_s) == (2 * 3_600, 9 * 3_600)
 
 
-def test_a_missing_answer_adds_to_no_gap_of_the_collector(load, rows):
+def test_a_missing_poll_opens_a_gap_of_its_own_beside_one_from_the_collector(load, rows):
     closed = Gap(started_at=at(-1), ended_at=at(-0.5), reason="closed", is_closed=True)
     load(polled(0, -2, -1, since=-2, gap=closed))
 
@@ -119,7 +119,7 @@ def test_a_missing_answer_adds_to_no_gap_of_the_collector(load, rows):
     ]
 
 
-def test_a_gap_that_the_collector_reports_too_stays(load, rows):
+def test_the_gap_of_a_missing_poll_stays_if_the_collector_reports_it_too(load, rows):
     load(FIRST)
     load(polled(3, 2.5, since=1, follows=2))
     gap = Gap(started_at=at(-1), ended_at=at(0.5), reason="a full page")
@@ -130,7 +130,7 @@ def test_a_gap_that_the_collector_reports_too_stays(load, rows):
     assert [(start, is_open) for start, _, _, is_open in rows(GAPS)] == [(at(-1), True)]
 
 
-def test_the_gap_of_a_known_poll_is_not_recorded_again(load, rows):
+def test_a_gap_in_a_redelivered_poll_is_not_stored(load, rows):
     load(FIRST)
     gap = Gap(started_at=at(-1), ended_at=at(3), reason="a full page")
 
@@ -154,7 +154,9 @@ FROM loaded_batch
         "TRUNCATE listening_history, merged_record, loaded_batch, poll",
     ],
 )
-def test_the_ledger_adds_up_after_deletions_and_a_rebuild(owner, load, rows, deletion):
+def test_loaded_batch_counts_match_the_rows_after_rows_are_deleted_and_reloaded(
+    owner, load, rows, deletion
+):
     load(FIRST)
 
     owner.run(deletion)
@@ -165,7 +167,7 @@ def test_the_ledger_adds_up_after_deletions_and_a_rebuild(owner, load, rows, del
     assert rows(LEDGER) == [[2, 2]]
 
 
-def test_a_batch_that_reads_more_than_before_adds_to_the_ledger(load, rows):
+def test_a_batch_reloaded_with_more_plays_adds_them_to_its_counts(load, rows):
     load(polled(0, -1, since=-1))
 
     load(FIRST)
@@ -173,7 +175,7 @@ def test_a_batch_that_reads_more_than_before_adds_to_the_ledger(load, rows):
     assert rows(LEDGER) == [[2, 2]]
 
 
-def test_features_return_to_a_table_that_was_emptied(owner, load, rows):
+def test_reloading_a_batch_restores_features_after_their_table_was_emptied(owner, load, rows):
 
     batch = a_batch(a_play(), features=(features(energy=0.5),))
     load(batch)

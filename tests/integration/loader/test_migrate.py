@@ -127,7 +127,7 @@ def test_a_migration_can_contain_many_statements_and_colons(scratch, folder):
     assert "b" in tables(database)
 
 
-def test_a_failed_migration_is_rolled_back_and_named(scratch, folder):
+def test_a_failed_migration_is_rolled_back_and_named_in_the_error(scratch, folder):
     database = scratch()
     texts = {
         "m0001_good": "CREATE TABLE good ()",
@@ -154,7 +154,7 @@ def test_a_migration_that_cannot_be_recorded_is_rolled_back(scratch, folder):
     assert tables(database) == {"migration"}
 
 
-def test_a_broken_connection_names_the_migration(scratch, folder):
+def test_the_error_of_a_broken_connection_names_the_migration(scratch, folder):
     database = scratch()
 
     with pytest.raises(DatabaseError, match="m0001_long failed: no connection"):
@@ -183,7 +183,7 @@ def test_every_table_view_and_column_has_a_comment(owner, missing):
     assert owner.run(missing) == []
 
 
-def test_the_loader_has_only_the_rights_it_uses(owner):
+def test_role_loader_has_only_the_rights_it_uses(owner):
     rights = dict(owner.run(RIGHTS, role="loader"))
 
     assert rights == {
@@ -204,7 +204,7 @@ def test_the_loader_has_only_the_rights_it_uses(owner):
 @pytest.mark.parametrize(
     ("table", "twin"), [("listening_history", "deleted_play"), ("merged_record", "deleted_record")]
 )
-def test_deleted_plays_have_the_columns_of_the_others(owner, table, twin):
+def test_the_tables_of_deleted_plays_have_the_columns_of_those_of_plays(owner, table, twin):
     columns = (
         "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute "
         "WHERE attrelid = :table::regclass AND attnum > 0 ORDER BY attnum"
@@ -213,14 +213,14 @@ def test_deleted_plays_have_the_columns_of_the_others(owner, table, twin):
     assert owner.run(columns, table=twin) == owner.run(columns, table=table)
 
 
-def test_the_reader_reads_everything_and_writes_nothing(owner):
+def test_role_reader_can_read_all_tables_and_views_and_write_none(owner):
     rights = dict(owner.run(RIGHTS, role="reader"))
 
     assert set(rights.values()) == {"SELECT"}
     assert {"public.migration", "public.gap", "reporting.import_result"} <= set(rights)
 
 
-def test_the_report_reader_can_select_only_the_reporting_views(owner):
+def test_role_report_reader_can_select_only_the_reporting_views(owner):
     views = owner.run(
         "SELECT 'reporting.' || viewname FROM pg_views WHERE schemaname = 'reporting'"
     )
@@ -231,7 +231,7 @@ def test_the_report_reader_can_select_only_the_reporting_views(owner):
     assert sorted(seen) == sorted(views)
 
 
-def test_the_report_reader_reads_every_view(owner, connect):
+def test_role_report_reader_can_read_every_reporting_view(owner, connect):
     database = connect("report_reader")
 
     for (view,) in database.run("SELECT viewname FROM pg_views WHERE schemaname = 'reporting'"):
@@ -242,7 +242,7 @@ def test_the_report_reader_reads_every_view(owner, connect):
 @pytest.mark.parametrize(
     ("role", "state"), [("loader", "42501"), ("reader", "25006"), ("report_reader", "25006")]
 )
-def test_only_the_migrating_role_can_create_tables(owner, connect, role, state):
+def test_only_role_migrator_can_create_tables(owner, connect, role, state):
     with pytest.raises(DatabaseAwayError, match=state):
         connect(role).run("CREATE TABLE mine ()")
 
@@ -251,7 +251,9 @@ def test_only_the_migrating_role_can_create_tables(owner, connect, role, state):
     ("role", "schema"),
     [("reader", "public"), ("reader", "reporting"), ("report_reader", "reporting")],
 )
-def test_the_reader_can_read_tables_that_later_migrations_create(owner, connect, role, schema):
+def test_both_reader_roles_can_read_tables_that_later_migrations_create(
+    owner, connect, role, schema
+):
     owner.run(f"CREATE TABLE {schema}.later AS SELECT 1 AS x")
 
     try:
@@ -260,7 +262,7 @@ def test_the_reader_can_read_tables_that_later_migrations_create(owner, connect,
         owner.run(f"DROP TABLE {schema}.later")
 
 
-def test_the_migrate_function_logs_in_from_ssm_and_disconnects(connections, deployment):
+def test_the_migrate_function_reads_its_login_from_ssm_and_disconnects(connections, deployment):
     deployment.know("migrator")
 
     assert handler({}, CONTEXT) == {"migrated": []}
@@ -282,7 +284,7 @@ NO_PORT = '{"username": "s3cret", "password": "s3cret", "dbname": "a", "port": "
 @pytest.mark.parametrize(
     "login", [" ", "none", "[]", "{}", '{"username": "s3cret", "password": "s3cret"}', NO_PORT]
 )
-def test_an_invalid_login_parameter_is_named_but_not_quoted(deployment, login):
+def test_the_error_names_an_invalid_login_parameter_without_its_value(deployment, login):
     deployment.say(login)
 
     with pytest.raises(

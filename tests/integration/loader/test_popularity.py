@@ -33,7 +33,7 @@ def healing(*known, number=0):
     return EnrichedBatch(origin="healing/2026-11-01", number=number, features=known)
 
 
-def test_healed_features_are_stored_without_a_batch_in_the_ledger(load, rows):
+def test_healed_features_are_stored_without_a_row_in_loaded_batch(load, rows):
     load(healing(popular(tempo=120.0)))
 
     assert rows("SELECT track_uri, tempo, source FROM track_features") == [
@@ -43,7 +43,7 @@ def test_healed_features_are_stored_without_a_batch_in_the_ledger(load, rows):
     assert [rows(f"TABLE {table}") for table in TABLES] == [[]] * len(TABLES)
 
 
-def test_popularity_is_stored_for_ids_with_any_allowed_character(load, rows):
+def test_popularity_is_stored_for_track_ids_with_any_allowed_character(load, rows):
     ids = ("~a.b-c_1", "null", "1" * 200)
     load(a_batch(*(a_play(60 * n, track) for n, track in enumerate(ids))))
 
@@ -68,7 +68,7 @@ def test_one_load_can_contain_both_healed_features_and_plays(load, rows):
     assert rows(SHOWN) == [[BOATS, 50], [LAKES, None]]
 
 
-def test_popularity_on_a_later_play_also_fills_earlier_plays(load, rows):
+def test_popularity_on_a_later_play_also_fills_earlier_plays_of_the_track(load, rows):
     load(a_batch(a_play()))
 
     load(a_batch(a_play(3_600, popularity=50), number=1, features=(popular(),)))
@@ -93,7 +93,7 @@ def test_features_without_popularity_leave_plays_without_it(load, rows):
     assert rows(STORED) == [[None, None, None]]
 
 
-def test_the_polls_popularity_replaces_that_of_the_export_once_known(load, rows):
+def test_a_polls_popularity_replaces_the_exports_popularity_once_it_is_known(load, rows):
     exported = a_play(3, "lakes", isrc="QZAAA2600001", ms_played=60_000)
     load(a_batch(a_play(isrc="QZAAA2600001")), a_batch(exported, source=EXPORT, origin="2"))
 
@@ -115,7 +115,7 @@ def test_a_row_merged_from_two_polls_shows_the_greater_popularity(load, rows):
     assert rows("SELECT count(*) FROM merged_record WHERE popularity IS NULL") == [[0]]
 
 
-def test_a_repeated_play_without_popularity_does_not_erase_it(load, rows):
+def test_a_repeated_play_without_popularity_keeps_the_stored_popularity(load, rows):
     batch = a_batch(a_play(0), a_play(0.5))
     load(batch)
     load(healing(popular()))
@@ -221,7 +221,7 @@ def test_storing_healed_features_waits_for_another_loaders_commit(database, conn
     assert rows(SHOWN) == [[BOATS, 50]]
 
 
-def test_concurrent_loads_of_plays_and_features_miss_no_popularity(connect, rows):
+def test_concurrent_loads_of_plays_and_features_leave_no_play_without_popularity(connect, rows):
     tracks = [f"track{n}" for n in range(40)]
     plays = [
         [a_batch(*(a_play(60 * n, track) for n, track in enumerate(tracks)), origin=f"{listener}",

@@ -108,7 +108,7 @@ def test_derived_tables_are_refreshed_when_an_upload_is_complete(waiting, report
     assert waiting() == 0
 
 
-def test_a_poll_does_not_refresh_during_an_upload(waiting):
+def test_loading_a_poll_refreshes_nothing_while_an_upload_is_incomplete(waiting):
     run(an_upload(0))
 
     run(a_batch(a_play()))
@@ -120,7 +120,7 @@ def test_a_poll_does_not_refresh_during_an_upload(waiting):
 
 
 @pytest.mark.parametrize("reported", [True, False])
-def test_a_poll_refreshes_if_an_upload_has_lacked_a_batch_for_long(
+def test_loading_a_poll_refreshes_if_an_upload_is_incomplete_for_ten_minutes(
     owner, waiting, newest_wait, reported
 ):
     run(an_upload(0, report=A_REPORT if reported else None))

@@ -73,7 +73,7 @@ def record_gap(first_release):
     return record
 
 
-def test_migration_keeps_a_first_release_gap_open_since_its_poll(first_release, record_gap):
+def test_migrating_a_first_release_gap_sets_opened_at_to_its_poll_time(first_release, record_gap):
     first_release.run("INSERT INTO poll VALUES ('polls/me/1', 'me', :at, 50, 50, 0, 0, 0)", at=NOON)
     record_gap(2)
 
@@ -130,7 +130,7 @@ def test_the_first_release_loader_still_works_after_the_migration(first_release,
     assert first_release.run("SELECT tempo, popularity FROM track_features") == [[99.0, None]]
 
 
-def test_uploads_reported_by_an_earlier_release_show_0_unusual_ids(first_release):
+def test_uploads_reported_by_an_earlier_release_have_0_in_column_unusual_ids(first_release):
     first_release.run(SECOND)
     first_release.run(RECORD_IMPORT, origin="history/me/a.zip", listener="me", report=REPORT)
 
@@ -142,7 +142,7 @@ def test_uploads_reported_by_an_earlier_release_show_0_unusual_ids(first_release
     ) == [["history/me/a.zip", 0], ["history/me/b.zip", 0]]
 
 
-def test_a_play_loads_next_to_a_row_with_uri_track_null(load, rows, owner):
+def test_a_play_is_stored_beside_an_old_row_whose_uri_is_spotify_track_null(load, rows, owner):
     owner.run(
         "INSERT INTO listening_history "
         "(track_uri, track_name, artist_name, played_at, history_ts, listener, source) "

@@ -229,13 +229,13 @@ def test_the_readme_query_counts_polled_plays_and_fractions_of_hours(database, o
     ]
 
 
-def test_every_sql_example_in_the_docs_is_below_a_question():
+def test_every_sql_example_in_the_docs_is_below_a_heading_with_a_question():
     below_questions = sum(len(statements) for statements in QUESTIONS.values())
 
     assert below_questions == DOCS.read_text().count("```sql")
 
 
-def test_the_docs_questions_are_those_with_expected_answers():
+def test_every_question_in_the_docs_has_an_expected_answer_in_the_tests():
     assert list(QUESTIONS) == list(ANSWERS)
 
 

@@ -50,7 +50,7 @@ def upload(batches=1, **fields):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_newest_of_two_features_in_one_load_is_stored(load, rows, order):
+def test_the_newest_features_of_a_track_in_one_load_are_stored(load, rows, order):
     first, *rest = map(of_age, order)
 
     load(a_batch(features=(first,)), a_batch(number=1, features=tuple(rest)))
@@ -84,7 +84,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS)))
 @pytest.mark.parametrize("stores", [1, 4], ids=["one store", "stores of their own"])
-def test_measures_come_from_the_newest_response_that_has_any(database, rows, answers, stores):
+def test_audio_measures_come_from_the_newest_response_that_has_any(database, rows, answers, stores):
     opened = [Store(database) for _ in range(stores)]
 
     for number, each in enumerate(answers):
@@ -95,7 +95,7 @@ def test_measures_come_from_the_newest_response_that_has_any(database, rows, ans
 
 
 @pytest.mark.parametrize("answers", list(permutations(ANSWERS[::3])), ids=["in order", "reverse"])
-def test_the_newest_response_is_the_source_if_none_has_measures(load, rows, answers):
+def test_the_newest_response_is_the_source_if_none_has_audio_measures(load, rows, answers):
     load(a_batch(features=answers))
 
     assert rows(SOUND) == [[None, None, None, "spotify", NOON + timedelta(seconds=3)]]
@@ -104,7 +104,9 @@ def test_the_newest_response_is_the_source_if_none_has_measures(load, rows, answ
 
 @pytest.mark.parametrize("measure", sorted(MEASURES.keys() - {"duration_ms"}))
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "at the end"])
-def test_a_response_with_any_one_measure_becomes_the_source(database, rows, measure, order):
+def test_a_response_with_at_least_one_audio_measure_becomes_the_source(
+    database, rows, measure, order
+):
     answers = [features(**{measure: MEASURES[measure]}), answer_of("spotify", 1, duration_ms=1)]
 
     for number, each in enumerate(answers[::order]):
@@ -116,7 +118,7 @@ def test_a_response_with_any_one_measure_becomes_the_source(database, rows, meas
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["sound first", "sound last"])
-def test_a_response_with_measures_beats_a_simultaneous_one_without(database, rows, order):
+def test_a_response_with_audio_measures_beats_a_simultaneous_one_without_any(database, rows, order):
     answers = [features(tempo=120.0), answer_of("spotify", 0, duration_ms=1)]
 
     for number, each in enumerate(answers[::order]):
@@ -154,13 +156,13 @@ def test_features_of_new_tracks_are_inserted_without_on_conflict(database, monke
     assert written == [(False, 3), (False, 2), (True, 3)]
 
 
-def test_an_infinite_measure_is_stored_as_null(load, rows):
+def test_an_infinite_audio_measure_is_stored_as_null(load, rows):
     load(a_batch(features=(features(loudness=float("-inf"), tempo=float("inf")),)))
 
     assert rows("SELECT loudness, tempo FROM track_features") == [[None, None]]
 
 
-def test_a_store_does_not_send_features_again_that_it_loaded(load, rows, owner):
+def test_a_store_sends_the_same_features_to_postgres_only_once(load, rows, owner):
     load(a_batch(features=(features("first"), of_age(1))))
     owner.run("DELETE FROM track_features WHERE tempo IS NOT NULL")
 
@@ -172,7 +174,7 @@ def test_a_store_does_not_send_features_again_that_it_loaded(load, rows, owner):
     assert rows("SELECT tempo FROM track_features ORDER BY 1") == [[2.0], [None]]
 
 
-def test_older_features_fill_measures_that_newer_ones_lack(load, rows):
+def test_older_features_fill_audio_measures_that_newer_ones_lack(load, rows):
     newer, older = answer_of("spotify", 1, popularity=7), features(tempo=120.0)
 
     load(a_batch(features=(newer, older)))
@@ -361,7 +363,7 @@ def test_plays_of_two_listeners_in_one_load_stay_separate(load, rows):
     ]  # fmt: skip
 
 
-def test_a_refused_batch_stores_nothing(load, rows):
+def test_a_load_with_a_refused_batch_stores_nothing(load, rows):
     gap = Gap(started_at=NOON, ended_at=NOON, reason="a full page")
     good = a_batch(a_play(), a_play(0.5), origin="1", features=(features(),), report=poll(gap))
     good_upload = a_batch(source=EXPORT, origin=UPLOAD, report=upload())

@@ -33,7 +33,7 @@ def arrivals(address_of):
     return Arrivals(address_of("reader"))
 
 
-def test_new_arrivals_are_reported_with_the_newest_play(add, arrivals):
+def test_newly_stored_plays_are_reported_with_the_newest_one(add, arrivals):
     now = datetime.now(UTC)
     add("Sinnerman", now)
     add("Feeling Good", datetime(2024, 5, 1, tzinfo=UTC))
@@ -67,7 +67,7 @@ def test_control_characters_in_names_are_not_printed(add, arrivals):
     assert "last: Sinner[2Jman by" in arrivals.news()
 
 
-def test_postgres_is_said_to_be_away_once_and_then_back(database, address_of):
+def test_an_unreachable_postgres_is_reported_once_and_again_when_it_is_back(database, address_of):
     away = Address(HOST, any_free(), DATABASE, "reader", "password")
     arrivals = Arrivals(away)
 

@@ -55,13 +55,13 @@ def test_cdk_gets_only_the_endpoint_and_key_of_the_local_cloud(make_cdk, call, m
     assert "AWS_PROFILE" not in seen
 
 
-def test_a_failed_cdk_deployment_quotes_its_last_lines_and_log(make_cdk, home):
+def test_the_error_of_a_failed_cdk_deploy_quotes_its_output_and_names_its_log(make_cdk, home):
     with pytest.raises(LocalCloudError, match="Resource Queue failed: name is taken") as failure:
         make_cdk(FAILING).deploy({})
 
     assert str(home / "logs" / "cdk.log") in str(failure.value)
 
 
-def test_without_an_installed_cdk_the_error_names_make_install(home):
+def test_the_error_says_to_run_make_install_if_the_cdk_is_not_installed(home):
     with pytest.raises(LocalCloudError, match="make install"):
         Cdk(home, LocalAws("http://127.0.0.1:4566", "AKIAHOME"), Path("/nowhere/cdk")).bootstrap()

@@ -75,7 +75,7 @@ def parts(memory):
         parts.stop()
 
 
-def test_the_home_of_a_background_start_is_private_from_the_start(tmp_path, monkeypatch):
+def test_a_background_start_makes_the_home_directory_private_to_its_owner(tmp_path, monkeypatch):
     class NoStartError(Exception):
         pass
 
@@ -92,7 +92,7 @@ def test_the_home_of_a_background_start_is_private_from_the_start(tmp_path, monk
 
 
 @pytest.mark.parametrize("detach", [True, False], ids=["detached", "in the foreground"])
-def test_starting_a_second_local_cloud_in_one_home_is_refused(home, said, detach):
+def test_starting_a_second_local_cloud_in_the_same_home_directory_is_refused(home, said, detach):
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="already") as refusal:
         cloud.up(home, RunOptions(empty=True), detach=detach, say=said.append)
 
@@ -129,7 +129,7 @@ def test_down_stops_the_supervisor_and_all_its_children(home, run_python):
     assert holder(home / "simulators.pid") is None
 
 
-def test_down_stops_servers_left_by_a_crash_not_a_reused_pid(home, left_behind):
+def test_down_stops_servers_left_by_a_crash_but_no_process_with_a_reused_pid(home, left_behind):
     # The stale pid file names this very process.
     assert cloud.down(home)
 
@@ -178,7 +178,7 @@ def test_postgres_starts_after_a_crash_although_its_pid_was_reused(parts, memory
         assert parts.postgres.is_running()
 
 
-def test_a_postgres_that_ended_is_noticed_and_starts_again(parts, memory):
+def test_a_postgres_that_ended_is_detected_and_can_be_started_again(parts, memory):
     assert not parts.has_postgres_ended
 
     parts.postgres.stop()
@@ -188,7 +188,7 @@ def test_a_postgres_that_ended_is_noticed_and_starts_again(parts, memory):
     assert not parts.has_postgres_ended
 
 
-def test_postgres_cannot_be_stopped_without_a_local_cloud(home):
+def test_stopping_postgres_fails_if_no_local_cloud_is_running(home):
     with pytest.raises(LocalCloudError, match="no local cloud"):
         cloud.stop_postgres(home)
 

@@ -68,7 +68,7 @@ def consumed(ministack):
     client("lambda", ministack.aws).delete_event_source_mapping(UUID=queue.mapping)
 
 
-def test_a_message_of_a_failed_attempt_awaits_a_retry(consumed, eventually):
+def test_a_message_whose_attempt_failed_counts_as_awaiting_a_retry(consumed, eventually):
     consumed.send(LONG_S)
     eventually(lambda: consumed.in_flight == 1, 20)
     consumed.send("not a number")
@@ -89,7 +89,9 @@ def test_stopping_the_cloud_lets_a_running_function_finish(ministack, consumed, 
     assert (consumed.visible, consumed.in_flight) == (0, 0)
 
 
-def test_an_interrupted_message_is_visible_at_the_next_start(ministack, consumed, eventually):
+def test_a_message_of_an_interrupted_function_is_visible_after_a_restart(
+    ministack, consumed, eventually
+):
     consumed.send(LONG_S)
     eventually(lambda: consumed.in_flight == 1, 20)
 
@@ -100,7 +102,9 @@ def test_an_interrupted_message_is_visible_at_the_next_start(ministack, consumed
     assert consumed.receive() == (LONG_S, "1")
 
 
-def test_after_a_restart_functions_get_no_messages_until_enabled(ministack, consumed, eventually):
+def test_after_a_restart_functions_get_no_messages_until_consumers_are_enabled(
+    ministack, consumed, eventually
+):
     ministack.restart()
     functions = client("lambda", ministack.aws)
     state = functions.get_event_source_mapping(UUID=consumed.mapping)["State"]

@@ -128,7 +128,7 @@ def test_ministacks_admin_paths_are_refused_despite_a_valid_key(ask, method, pat
         (None, "/archive/key?AWSAccessKeyId=test"),
     ],
 )
-def test_requests_without_the_homes_access_key_get_403(ask, key, path):
+def test_requests_without_an_access_key_of_the_local_cloud_get_403(ask, key, path):
     status, body = ask("GET", path, key=key)
 
     assert status == 403
@@ -229,7 +229,9 @@ def authorized(endpoint, keys):
     return {name.replace("-", "_"): request.headers[name] for name in wanted}
 
 
-def test_a_functions_keys_are_not_derivable_from_its_account(ministack, ask, keys_of_a_function):
+def test_access_keys_of_a_function_cannot_be_computed_from_its_arn_and_role(
+    ministack, ask, keys_of_a_function
+):
     own, derived = keys_of_a_function
 
     status, body = ask(key=None, **authorized(ministack.endpoint, derived))

@@ -25,7 +25,7 @@ def ingested(home):
     return home
 
 
-def test_starting_a_deployed_home_again_keeps_its_plays(ingested):
+def test_starting_a_deployed_local_cloud_again_keeps_its_plays(ingested):
     Memory(sampled=True, simulated={"me"}).save(ingested)
 
     memory = prepare(ingested, RunOptions())
@@ -35,7 +35,7 @@ def test_starting_a_deployed_home_again_keeps_its_plays(ingested):
     assert (memory.sampled, memory.simulated) == (True, frozenset({"me"}))
 
 
-def test_an_undeployed_home_is_cleared_except_for_its_passwords(ingested):
+def test_a_start_after_an_incomplete_deployment_deletes_plays_but_no_passwords(ingested):
     before = Memory(deployed=False, real_spotify=True, sampled=True, simulated={"me", "anna"})
     before.save(ingested)
 
@@ -47,7 +47,7 @@ def test_an_undeployed_home_is_cleared_except_for_its_passwords(ingested):
     assert (after.ports, after.reader_password) == (before.ports, before.reader_password)
 
 
-def test_the_option_empty_is_saved_in_the_home(home):
+def test_the_option_empty_is_saved_in_the_home_directory(home):
     prepare(home, RunOptions(empty=True))
 
     assert Memory.load(home).empty
@@ -74,7 +74,9 @@ def test_the_option_empty_is_saved_in_the_home(home):
         "without me",
     ],
 )
-def test_listeners_with_simulated_plays_are_saved_in_the_home(home, memory, options, simulated):
+def test_listeners_with_simulated_plays_are_saved_in_the_home_directory(
+    home, memory, options, simulated
+):
     memory.save(home)
 
     prepare(home, options)
@@ -82,7 +84,7 @@ def test_listeners_with_simulated_plays_are_saved_in_the_home(home, memory, opti
     assert Memory.load(home).simulated == simulated
 
 
-def test_a_home_of_real_plays_never_polls_the_simulator(home):
+def test_a_local_cloud_of_real_plays_refuses_to_poll_the_simulator(home):
     Memory(empty=True, simulated=frozenset()).save(home)
 
     with pytest.raises(LocalCloudError, match="polling_enabled would add simulated ones"):
@@ -91,24 +93,24 @@ def test_a_home_of_real_plays_never_polls_the_simulator(home):
     assert not Memory.load(home).simulated
 
 
-def test_a_home_without_simulated_plays_can_switch_to_real_spotify(home):
+def test_a_local_cloud_without_simulated_plays_can_switch_to_real_spotify(home):
     assert prepare(home, REAL).real_spotify
 
 
-def test_a_home_with_simulated_plays_cannot_switch_to_real_spotify(home):
+def test_a_local_cloud_with_simulated_plays_cannot_switch_to_real_spotify(home):
     Memory(simulated={"me"}).save(home)
 
     assert not prepare(home, REAL).real_spotify
 
 
-def test_a_home_with_a_field_of_the_previous_release_still_loads(home):
+def test_saved_settings_with_a_field_of_an_earlier_release_still_load(home):
     written = json.loads(Memory(sampled=True, simulated={"me"}).model_dump_json())
     (home / FILE).write_text(json.dumps(written | {"no_longer_known": True}))
 
     assert prepare(home, RunOptions()).sampled
 
 
-def test_a_home_of_an_older_release_is_refused_with_the_next_step(home):
+def test_a_home_directory_of_an_older_release_is_refused_with_the_next_step(home):
     written = json.loads(Memory().model_dump_json(exclude={"simulated"}))
     (home / FILE).write_text(json.dumps(written))
 
@@ -116,7 +118,7 @@ def test_a_home_of_an_older_release_is_refused_with_the_next_step(home):
         prepare(home, RunOptions())
 
 
-def test_existing_home_folders_are_made_private_to_the_owner(home):
+def test_existing_folders_in_the_home_directory_become_private_to_the_owner(home):
     (home / "cdk").mkdir(mode=0o755)
 
     prepare(home, RunOptions())

@@ -50,7 +50,7 @@ def parameter(ministack, name: str) -> str:
     return answer["Parameter"]["Value"]
 
 
-def test_each_role_gets_its_login_with_the_current_postgres_port(ministack, config):
+def test_the_ssm_login_of_each_role_has_the_current_postgres_port(ministack, config):
     put_database(config, ministack.aws, Memory(ports=Ports(postgres=15432)))
     memory = Memory(ports=Ports(postgres=15433))
 
@@ -69,7 +69,7 @@ def test_each_role_gets_its_login_with_the_current_postgres_port(ministack, conf
     assert parameter(ministack, "host") == "127.0.0.1"
 
 
-def test_the_collector_can_read_the_simulated_login(ministack, config, store):
+def test_the_collector_can_read_the_simulated_spotify_login(ministack, config, store):
     put_simulated_login(config, ministack.aws)
 
     assert store.load("me").client_id == CLIENT_ID
@@ -84,7 +84,9 @@ def test_switching_to_the_real_spotify_deletes_the_simulated_login(ministack, co
 
 
 @pytest.mark.parametrize("change", [put_simulated_login, drop_simulated_login])
-def test_a_real_login_is_neither_replaced_nor_deleted(ministack, config, secrets, store, change):
+def test_a_login_at_the_real_spotify_is_neither_replaced_nor_deleted(
+    ministack, config, secrets, store, change
+):
     secrets.put_secret_value(
         SecretId=f"{config.listener_secret_prefix}me", SecretString=json.dumps(OTHER)
     )
@@ -94,7 +96,7 @@ def test_a_real_login_is_neither_replaced_nor_deleted(ministack, config, secrets
     assert store.load("me").client_id == "app"
 
 
-def test_a_login_that_the_deployment_emptied_is_restored(ministack, config, secrets, store):
+def test_a_spotify_login_that_a_deployment_emptied_is_restored(ministack, config, secrets, store):
     name = f"{config.listener_secret_prefix}me"
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(OTHER))
     logins = stored_logins(config, ministack.aws)
@@ -106,7 +108,9 @@ def test_a_login_that_the_deployment_emptied_is_restored(ministack, config, secr
     assert store.load("me").client_id == "app"
 
 
-def test_a_login_that_changed_during_the_deployment_is_kept(ministack, config, secrets, store):
+def test_a_spotify_login_that_changed_during_a_deployment_is_kept(
+    ministack, config, secrets, store
+):
     name = f"{config.listener_secret_prefix}me"
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(OTHER))
     logins = stored_logins(config, ministack.aws)

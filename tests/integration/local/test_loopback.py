@@ -14,5 +14,5 @@ from infra.local.loopback import is_named
         (None, 80, False),
     ],
 )
-def test_a_host_header_can_omit_port_80(host, port, named):
+def test_a_host_header_can_omit_the_port_only_if_it_is_80(host, port, named):
     assert is_named(host, port) is named

@@ -2,7 +2,7 @@ from infra.local.memory import FILE, Memory
 from infra.local.ports import Ports
 
 
-def test_the_saved_settings_of_a_home_are_loaded_unchanged(home):
+def test_the_saved_settings_of_a_home_directory_load_unchanged(home):
     memory = Memory(ports=Ports(aws=14566), sampled=True, simulated={"me"})
 
     memory.save(home)
@@ -10,7 +10,7 @@ def test_the_saved_settings_of_a_home_are_loaded_unchanged(home):
     assert Memory.load(home) == memory
 
 
-def test_each_new_home_gets_its_own_passwords(home):
+def test_each_new_home_directory_gets_its_own_database_passwords(home):
     one, other = Memory.load(home), Memory.load(home)
 
     passwords = {one.migrator_password, one.loader_password, one.reader_password}
@@ -18,7 +18,7 @@ def test_each_new_home_gets_its_own_passwords(home):
     assert min(map(len, passwords)) >= 24
 
 
-def test_each_home_has_a_random_non_numeric_access_key(home):
+def test_each_home_directory_has_a_random_non_numeric_access_key(home):
     one, other = Memory.load(home), Memory.load(home)
 
     assert one.access_key != other.access_key

@@ -30,7 +30,7 @@ def test_messages_in_a_queue_survive_a_ministack_restart(ministack):
     assert message["Body"] == "still here"
 
 
-def test_logs_survive_a_restart(ministack):
+def test_logs_survive_a_ministack_restart(ministack):
     stream = {"logGroupName": "/kept", "logStreamName": "one"}
     logs = client("logs", ministack.aws)
     logs.create_log_group(logGroupName="/kept")
@@ -46,7 +46,7 @@ def test_logs_survive_a_restart(ministack):
     assert f"running on {ministack.endpoint}" in before.read_text()
 
 
-def test_a_log_is_read_page_by_page_to_its_newest_event(ministack):
+def test_reading_a_log_page_by_page_returns_every_event_once(ministack):
     logs, stream = client("logs", ministack.aws), {"logGroupName": "/long", "logStreamName": "one"}
     logs.create_log_group(logGroupName="/long")
     logs.create_log_stream(**stream)
@@ -79,7 +79,7 @@ def test_a_large_upload_is_stored_byte_for_byte(ministack, tmp_path):
 
 
 @pytest.mark.parametrize(("refused", "came_by_tls"), [(True, "true"), (False, "false")])
-def test_ministack_treats_a_request_as_received_over_tls(ministack, refused, came_by_tls):
+def test_ministack_treats_every_request_as_sent_over_tls(ministack, refused, came_by_tls):
     sqs = client("sqs", ministack.aws)
     url = sqs.create_queue(QueueName=f"refuses-tls-{came_by_tls}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
@@ -138,7 +138,7 @@ def test_ministack_does_not_save_an_unfinished_deployment(deployed):
     assert url.endswith("/before")
 
 
-def test_a_ministack_that_cannot_listen_names_its_log(ministack, home):
+def test_the_error_of_a_ministack_whose_port_is_taken_names_its_log(ministack, home):
     other = MiniStack(home)
     other.start(int(ministack.endpoint.rpartition(":")[2]), ADMINISTRATOR)
 

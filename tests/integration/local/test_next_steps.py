@@ -5,7 +5,7 @@ from infra.local.next_steps import next_steps
 from infra.local.run_options import RunOptions
 
 
-def test_next_steps_of_a_new_home_are_an_upload_and_a_login():
+def test_next_steps_of_a_new_home_directory_are_an_upload_and_a_login():
     (line,) = next_steps(Memory(), RunOptions())
 
     assert "upload my_spotify_data.zip" in line
@@ -25,7 +25,9 @@ def test_next_steps_name_a_listener_if_the_default_one_was_removed(simulated):
 @pytest.mark.parametrize(
     ("options", "polls_simulator"), [(RunOptions(), True), (RunOptions().at_real_spotify(), False)]
 )
-def test_next_steps_with_simulated_plays_name_login_start_over(options, polls_simulator):
+def test_next_steps_with_simulated_plays_show_the_command_login_start_over(
+    options, polls_simulator
+):
     line, own = next_steps(Memory(simulated=frozenset({"me"})), options)
 
     assert "upload" not in line

@@ -21,7 +21,7 @@ def path(tmp_path):
     return tmp_path / "some.pid"
 
 
-def test_a_missing_pid_file_has_no_holder(path):
+def test_a_missing_pid_file_is_held_by_no_process(path):
     assert holder(path) is None
 
 
@@ -40,7 +40,7 @@ def test_a_killed_process_releases_its_pid_file(path, run_python):
     assert holder(path) is None
 
 
-def test_a_stale_pid_file_has_no_holder_even_if_its_pid_was_reused(path):
+def test_a_stale_pid_file_is_held_by_no_process_even_if_its_pid_was_reused(path):
     path.write_text(str(os.getpid()))
 
     assert holder(path) is None

@@ -74,7 +74,7 @@ def test_a_start_creates_roles_that_an_interrupted_start_missed(server):
     assert rows(port, "loader") == [["loader", DATABASE]]
 
 
-def test_local_postgres_has_the_settings_of_the_host_in_aws(server):
+def test_local_postgres_has_the_same_settings_as_the_database_host_in_aws(server):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
 
@@ -85,7 +85,7 @@ def test_local_postgres_has_the_settings_of_the_host_in_aws(server):
     }
 
 
-def test_the_write_ahead_log_is_bounded_and_times_are_in_utc(server):
+def test_the_write_ahead_log_is_limited_to_256_mb_and_log_times_are_in_utc(server):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
 
@@ -104,7 +104,7 @@ def test_a_partly_initialized_data_directory_is_recreated(server, data):
     assert [path.name for path in data.parent.iterdir()] == ["data"]
 
 
-def test_data_of_an_earlier_release_get_roles_added_since(server, data):
+def test_a_start_on_data_of_an_earlier_release_creates_roles_added_since(server, data):
     port = any_free()
     server.start(port, PASSWORDS, "-c fsync=off")
     server.stop()
@@ -146,14 +146,14 @@ def test_a_failed_postgres_start_is_a_one_line_error_naming_the_log(server):
     assert "\n" not in str(failure.value)
 
 
-def test_a_pid_file_of_another_data_directory_means_not_running(server, data):
+def test_postgres_is_not_running_if_its_pid_file_names_another_data_directory(server, data):
     data.mkdir()
     (data / "postmaster.pid").write_text("1\n/somewhere\n")
 
     assert not server.is_running()
 
 
-def test_a_pid_file_without_a_pid_means_not_running(server, data):
+def test_postgres_is_not_running_if_its_pid_file_is_empty(server, data):
     data.mkdir()
     (data / "postmaster.pid").write_text("")
 

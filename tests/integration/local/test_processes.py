@@ -108,7 +108,9 @@ def test_a_stopped_child_has_time_to_clean_up(home, note, eventually):
     assert note.read_text() == "in order"
 
 
-def test_a_signal_while_a_child_starts_waits_until_it_can_be_stopped(child, home, interrupting):
+def test_a_signal_during_a_childs_start_is_raised_once_the_child_can_be_stopped(
+    child, home, interrupting
+):
     with pytest.raises(KeyboardInterrupt):
         child.start(python("import time; time.sleep(60)"), SignalledOnUse(os.environ))
 
@@ -139,7 +141,7 @@ def test_only_the_first_signal_raises_keyboard_interrupt(number):
     assert signal.getsignal(number) == before
 
 
-def test_signals_can_be_ignored_even_before_one_arrives():
+def test_stop_signals_can_be_ignored_before_the_first_one_arrives():
     with interrupted_once() as ignore:
         ignore()
         os.kill(os.getpid(), signal.SIGTERM)
@@ -153,7 +155,7 @@ def test_signal_handlers_are_restored_after_the_with_block(interrupting):
 
 
 @pytest.mark.parametrize("own", [os.getpid, os.getpgrp], ids=["process", "group"])
-def test_stopping_a_child_never_signals_its_own_process_or_group(child, home, own):
+def test_stopping_a_child_refuses_a_pid_file_that_names_the_caller_or_its_group(child, home, own):
     with held(home / "dummy.pid") as file:
         name(file, own())
 

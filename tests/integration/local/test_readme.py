@@ -13,7 +13,7 @@ from tests.unit.cli.cloud_state import a_cloud_state
 README = Path(__file__).parents[3] / "README.md"
 
 
-def test_the_readme_commands_set_all_variables_of_the_aws_cli(tmp_path):
+def test_the_readme_commands_set_every_variable_that_the_aws_cli_needs(tmp_path):
     state = a_cloud_state(access_key="AKIALOCAL", secret_key="test")  # noqa: S106 - an example
     state.save(tmp_path)
     (block,) = re.findall("```bash\n(.*?)\n```", README.read_text(), re.DOTALL)

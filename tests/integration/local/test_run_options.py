@@ -69,7 +69,7 @@ def test_run_options_reach_the_background_process_unchanged():
     assert RunOptions.model_validate_json(options.model_dump_json()) == options
 
 
-def test_at_the_real_spotify_no_service_is_simulated():
+def test_no_service_is_simulated_if_the_real_spotify_is_used():
     options = RunOptions(spotify_api_url=URL).at_real_spotify()
     context = options.deployment(PORTS)
 
@@ -92,26 +92,26 @@ def test_a_given_poll_interval_overrides_the_default():
     assert configuration(options.deployment(PORTS)).poll_minutes == 5
 
 
-def test_a_home_created_empty_does_not_poll_the_simulator():
+def test_a_local_cloud_created_with_option_empty_does_not_poll_the_simulator():
     options = RunOptions().within(Memory(empty=True))
 
     assert configuration(options.deployment(PORTS)).polling_enabled is False
 
 
-def test_a_home_that_polled_the_real_spotify_keeps_polling_it():
+def test_a_local_cloud_that_polled_the_real_spotify_keeps_polling_it():
     options = RunOptions().within(Memory(real_spotify=True))
 
     assert options.deployment(PORTS)["spotify_api_url"] == "https://api.spotify.com"
     assert not options.empty
 
 
-def test_the_run_options_stay_unchanged_in_a_home_of_simulated_plays():
+def test_run_options_stay_unchanged_for_a_local_cloud_with_simulated_plays():
     options = RunOptions(empty=True)
 
     assert options.within(Memory(simulated={"me"})) is options
 
 
-def test_the_listeners_of_a_home_are_deployed_unless_others_are_given():
+def test_saved_listeners_are_deployed_unless_others_are_given():
     memory = Memory(listeners=("me", "anna"))
 
     kept = RunOptions().within(memory).deployment(PORTS)

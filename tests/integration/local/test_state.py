@@ -48,7 +48,7 @@ def test_cloud_state_left_by_a_crash_is_rejected(home, state):
         CloudState.load(home)
 
 
-def test_a_cloud_that_is_starting_is_said_to_be(home):
+def test_the_error_of_a_running_cloud_without_state_says_it_is_starting(home):
     with held(home / SUPERVISOR), pytest.raises(LocalCloudError, match="starting or stopping"):
         CloudState.load(home)
 

@@ -38,7 +38,7 @@ def running(home, run_python):
 
 
 @pytest.mark.parametrize("start_over", [True, False])
-def test_a_switch_to_the_real_spotify_is_saved_in_the_home(home, running, start_over):
+def test_a_switch_to_the_real_spotify_is_saved_in_the_home_directory(home, running, start_over):
     Memory(simulated={"me"}).save(home)
     pid = running("restarts")
 
@@ -59,7 +59,9 @@ def test_a_switch_to_real_spotify_fails_if_the_cloud_ends(home, running):
         cloud.turn_to_real_spotify(home, start_over=False)
 
 
-def test_a_switch_to_real_spotify_that_times_out_lists_what_is_deleted(home, running, monkeypatch):
+def test_the_error_of_a_timed_out_switch_says_that_plays_and_logins_are_deleted(
+    home, running, monkeypatch
+):
     running("hangs")
     monkeypatch.setattr(cloud, "TURN_S", 0.2)
 
@@ -76,7 +78,7 @@ def test_a_stopped_cloud_cannot_switch_to_the_real_spotify(home):
     assert not (home / "memory.json").exists()
 
 
-def test_listeners_are_remembered_once_the_cloud_has_restarted(home, running):
+def test_changed_listeners_are_saved_once_the_cloud_has_restarted(home, running):
     Memory(simulated={"me"}).save(home)
     pid = running("restarts")
 
@@ -87,7 +89,7 @@ def test_listeners_are_remembered_once_the_cloud_has_restarted(home, running):
     assert not Memory.load(home).real_spotify
 
 
-def test_listeners_that_cannot_be_deployed_are_refused_without_a_restart(home, running):
+def test_invalid_listener_names_are_refused_without_a_restart(home, running):
     running("hangs")
 
     with pytest.raises(SettingsError, match="listeners"):
@@ -96,7 +98,7 @@ def test_listeners_that_cannot_be_deployed_are_refused_without_a_restart(home, r
     assert (home / FILE).exists()
 
 
-def test_a_restart_that_fails_says_how_the_listeners_get_deployed(home, running):
+def test_the_error_of_a_failed_restart_says_how_to_deploy_the_listeners(home, running):
     running("ends")
 
     with pytest.raises(

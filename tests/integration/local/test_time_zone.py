@@ -26,7 +26,7 @@ def test_the_machine_time_zone_is_an_iana_name():
     assert shown.stdout == "Asia/Kolkata\n"
 
 
-def test_conflicting_time_zone_settings_of_the_machine_give_none(monkeypatch):
+def test_the_machine_time_zone_is_none_if_its_settings_conflict(monkeypatch):
     def contradict():
         raise ZoneInfoNotFoundError("Multiple conflicting time zone configurations found")
 
@@ -67,7 +67,7 @@ def test_the_machine_time_zone_is_set_for_listeners_without_one(function, zone):
     [{"months_left": None, "error": "no such luck"}, {"errorMessage": "no such luck"}],
     ids=["refused", "failed"],
 )
-def test_a_failure_to_set_the_time_zone_is_only_reported(function, answer):
+def test_a_failure_to_set_the_time_zone_is_reported_but_raises_no_error(function, answer):
     function(answer)
     said: list[str] = []
 

@@ -57,7 +57,7 @@ def test_connections_do_not_wait_for_nagle(database):
     assert sent_by.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_violated_constraint_raises_a_refusal_error(database):
+def test_a_violated_constraint_raises_database_refusal_error(database):
     with pytest.raises(DatabaseRefusalError, match=r"listening_history_source_check.*23514"):
         database.run(INSERT, source="rumour", ms=1)
 
@@ -76,7 +76,9 @@ def test_a_value_too_long_for_its_index_is_refused(database):
     [("SELECT * FROM nowhere", "42P01"), ("DELETE FROM loaded_batch", "42501"), ("SELEC", "42601")],
     ids=["no table", "no right", "no statement"],
 )
-def test_a_missing_table_right_or_bad_syntax_is_an_away_error(database, statement, state):
+def test_a_missing_table_a_missing_right_or_bad_syntax_raises_database_away_error(
+    database, statement, state
+):
     with pytest.raises(DatabaseAwayError, match=state):
         database.run(statement)
 
@@ -101,12 +103,12 @@ def test_the_error_of_a_wrong_login_hides_the_password(server, address_of, chang
     assert "s3cret" not in repr(address)
 
 
-def test_an_unknown_database_name_is_an_away_error(server, address_of):
+def test_an_unknown_database_name_raises_database_away_error(server, address_of):
     with pytest.raises(DatabaseAwayError, match="3D000"):
         Database.connect(replace(address_of("loader"), database="elsewhere"))
 
 
-def test_a_missing_server_is_an_away_error(address_of):
+def test_a_missing_server_raises_database_away_error(address_of):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
@@ -117,7 +119,7 @@ def test_a_missing_server_is_an_away_error(address_of):
     assert str(away.value).endswith("] Connection refused")
 
 
-def test_a_lost_connection_is_an_away_error(owner, killable):
+def test_a_lost_connection_raises_database_away_error(owner, killable):
     kill(owner, killable)
 
     with pytest.raises(DatabaseAwayError, match="no connection to Postgres"):
@@ -149,7 +151,9 @@ def test_a_remote_host_is_not_contacted_without_a_ca_certificate(address_of, mon
     assert dialled == []
 
 
-def test_a_forwarded_port_needs_a_ca_certificate_too(address_of, server, free_port):
+def test_a_remote_host_behind_a_forwarded_port_needs_a_ca_certificate_too(
+    address_of, server, free_port
+):
     forwarded = replace(address_of("loader"), host=HOST, via=("127.0.0.1", free_port))
 
     with pytest.raises(DatabaseAwayError, match="needs a CA certificate"):
@@ -161,7 +165,7 @@ def test_with_a_ca_certificate_a_server_without_tls_is_refused(server, address_o
         Database.connect(replace(address_of("loader"), ca_pem=a_certificate(HOST).pem))
 
 
-def test_an_unreadable_ca_certificate_is_an_error(server, address_of):
+def test_an_unreadable_ca_certificate_raises_database_away_error(server, address_of):
     with pytest.raises(DatabaseAwayError, match="certificate"):
         Database.connect(replace(address_of("loader"), ca_pem="no certificate"))
 
@@ -214,7 +218,7 @@ def interrupt():
     raise KeyboardInterrupt
 
 
-def test_a_transaction_is_committed_after_its_block(database, owner):
+def test_a_transaction_is_committed_after_its_with_block(database, owner):
     insert_in_transaction(database, then=lambda: None)
 
     assert owner.run("SELECT ms_played FROM listening_history") == [[1]]
@@ -228,7 +232,7 @@ def test_a_transaction_with_a_refused_statement_is_rolled_back(database, owner):
     assert owner.run("SELECT ms_played FROM listening_history") == [[2]]
 
 
-def test_an_exception_in_the_block_rolls_the_transaction_back(database, owner):
+def test_an_exception_in_the_with_block_rolls_the_transaction_back(database, owner):
     with pytest.raises(KeyboardInterrupt):
         insert_in_transaction(database, then=interrupt)
 
@@ -236,7 +240,7 @@ def test_an_exception_in_the_block_rolls_the_transaction_back(database, owner):
     assert owner.run("SELECT ms_played FROM listening_history") == [[2]]
 
 
-def test_the_blocks_error_is_raised_if_the_rollback_fails_too(owner, killable):
+def test_the_error_in_a_transaction_is_raised_even_if_the_rollback_fails(owner, killable):
     def break_and_fail():
         kill(owner, killable)
         interrupt()

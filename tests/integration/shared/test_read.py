@@ -243,6 +243,6 @@ def test_a_value_that_is_not_utf_8_fails_the_query(reader, statement, parameters
         texts(reader, "SELECT 1")
 
 
-def test_a_connection_closed_by_the_server_is_an_away_error(reader):
+def test_a_connection_closed_by_the_server_raises_database_away_error(reader):
     with pytest.raises(DatabaseAwayError):
         texts(reader, "SELECT pg_terminate_backend(pg_backend_pid())")

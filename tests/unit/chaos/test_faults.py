@@ -11,11 +11,11 @@ def mixtures():
     return [choose(Random(seed)) for seed in range(2_000)]  # noqa: S311 - repeatable on purpose
 
 
-def test_every_scenario_of_the_simulators_is_a_fault():
+def test_the_fault_suite_has_a_fault_for_every_simulator_scenario():
     assert FAULTS.keys() >= {*SPOTIFY, *RECCOBEATS}
 
 
-def test_every_fault_is_chosen_sooner_or_later():
+def test_every_fault_is_chosen_by_some_of_2000_seeds():
     chosen = {fault.name for mixture in mixtures() for fault in mixture}
 
     assert chosen == FAULTS.keys() - {"none"}
@@ -28,7 +28,7 @@ def test_a_mixture_has_one_to_four_faults_of_different_groups():
         assert 1 <= len(groups) == len(set(groups)) <= 4
 
 
-def test_no_mixture_drops_plays_that_another_of_its_faults_hides():
+def test_no_mixture_combines_a_burst_of_plays_with_a_fault_that_hides_plays():
     for mixture in mixtures():
         assert not (any(f.hides for f in mixture) and any(f.group == "burst" for f in mixture))
 

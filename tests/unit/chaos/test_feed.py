@@ -39,14 +39,14 @@ def shown_by_the_simulator(at, plays):
     ]
 
 
-def test_the_plays_shown_are_those_of_the_simulator(plays):
+def test_the_feed_predicts_the_plays_that_the_simulated_spotify_shows(plays):
     known = Spotify()
     known.begin(plays)
 
     assert known.shown(LATER) == shown_by_the_simulator(LATER, plays)[::-1]
 
 
-def test_a_play_counts_as_shown_only_once_the_simulator_has_it(plays):
+def test_a_play_counts_as_added_only_once_the_simulator_has_received_it(plays):
     known = Spotify()
     heard = known.begin(plays)
     before = known.added_until(LATER)
@@ -56,7 +56,7 @@ def test_a_play_counts_as_shown_only_once_the_simulator_has_it(plays):
     assert known.added_until(LATER) >= {*heard}
 
 
-def test_each_run_makes_up_tracks_of_its_own():
+def test_two_runs_have_no_made_up_track_in_common():
     first, second = (Feed(Random(1), seed).history(50) for seed in (1, 2))  # noqa: S311 - repeatable
 
     assert not {row["spotify_track_uri"] for row in first if row["spotify_track_uri"]} & {

@@ -34,7 +34,7 @@ def ends(proxy, server):
             yield client, other
 
 
-def test_bytes_pass_in_both_directions(ends):
+def test_the_proxy_passes_bytes_in_both_directions(ends):
     client, other = ends
 
     client.sendall(b"question")
@@ -43,7 +43,7 @@ def test_bytes_pass_in_both_directions(ends):
     assert (other.recv(100), client.recv(100)) == (b"question", b"answer")
 
 
-def test_a_stall_holds_bytes_back_until_it_ends(proxy, ends):
+def test_a_stalled_proxy_holds_bytes_back_until_the_stall_ends(proxy, ends):
     client, other = ends
     proxy.mode = "stall"
     other.settimeout(0.3)
@@ -56,7 +56,7 @@ def test_a_stall_holds_bytes_back_until_it_ends(proxy, ends):
     assert other.recv(100) == b"question"
 
 
-def test_a_cut_ends_open_connections(proxy, ends):
+def test_cutting_the_proxy_closes_open_connections(proxy, ends):
     client, _ = ends
 
     proxy.cut()
@@ -64,7 +64,7 @@ def test_a_cut_ends_open_connections(proxy, ends):
     assert is_ended(client)
 
 
-def test_a_refusal_ends_new_connections_at_once(proxy):
+def test_a_refusing_proxy_closes_new_connections_at_once(proxy):
     proxy.mode = "refuse"
 
     # The reset may even come before the connection is made.

@@ -85,7 +85,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("records", STORED.values(), ids=STORED)
-def test_both_ends_of_a_run_of_close_plays_take_at_most_8_queries(records):
+def test_finding_both_ends_of_a_run_of_close_plays_takes_at_most_8_queries(records):
     table = NarrowTable()
     table.load(records)
     middle = records[len(records) // 2]

@@ -47,11 +47,11 @@ def unescaped(value: str) -> str | None:
 @example([["\t"], ["\n"]])
 @example([["\r"]])
 @example([["one", "plain"], ["row", None]])
-def test_any_text_is_unchanged_after_copy_format_and_back(rows):
+def test_any_text_survives_a_round_trip_through_copy_format(rows):
     assert read(copy_text(rows)) == rows
 
 
-def test_a_text_that_looks_like_copys_null_is_not_null():
+def test_a_text_equal_to_the_null_marker_of_copy_is_escaped():
     assert copy_text([["\\N", None]]) == b"\\\\N\t\\N\n"
 
 
@@ -84,7 +84,7 @@ def test_a_row_from_a_poll_has_no_export_time():
     assert (values["popularity"], values["ms_played"]) == (40, None)
 
 
-def test_a_row_from_poll_and_export_has_both_times():
+def test_a_row_from_a_poll_and_an_export_has_the_times_of_both():
     api, export = reported(), exported()
     row = Row(None, api.play.played_at, api, export, [api, export])
 

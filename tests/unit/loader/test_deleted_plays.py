@@ -46,7 +46,7 @@ def test_the_order_of_loads_and_a_deletion_does_not_change_rows(records, rule, d
 
 
 @given(records=RECORDS, rule=st.sampled_from(RULES), data=st.data())
-def test_an_undo_shows_what_was_never_deleted(records, rule, data):
+def test_after_an_undo_the_rows_equal_those_without_any_deletion(records, rule, data):
     never = Table()
     never.load(records)
     table = NarrowTable(rule)
@@ -74,7 +74,7 @@ def test_an_undo_shows_what_was_never_deleted(records, rule, data):
         ),
     ],
 )
-def test_each_play_that_is_kept_out_counts_as_deleted(before, records, outcome):
+def test_each_record_that_a_deletion_keeps_out_counts_as_deleted(before, records, outcome):
     table = Table(is_a)
     table.load(before)
 
@@ -83,7 +83,7 @@ def test_each_play_that_is_kept_out_counts_as_deleted(before, records, outcome):
     assert counts == Counter(outcome)
 
 
-def test_a_row_that_a_later_record_makes_match_leaves_the_table():
+def test_a_row_is_deleted_if_a_later_record_makes_it_match_the_rule():
     table = Table(has("platform", "kids"))
     table.load([reported(0)])
 
@@ -92,7 +92,7 @@ def test_a_row_that_a_later_record_makes_match_leaves_the_table():
     assert (table.shown(), counts) == ([], Counter(deleted=1, regrouped=-1))
 
 
-def test_a_row_that_a_later_record_makes_differ_comes_back():
+def test_a_deleted_row_is_restored_if_a_later_record_ends_its_match_with_the_rule():
     table = Table(has("artist_name", "Various"))
     table.load([exported(2, artist_name="Various")])
 

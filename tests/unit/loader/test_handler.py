@@ -136,7 +136,7 @@ def test_only_two_refused_batches_and_an_unparsable_message_fail(fake):
     assert origins(fake.kept) == ["origin-0", "origin-2", "origin-3", "origin-5"]
 
 
-def test_bisecting_ten_batches_for_a_refused_one_takes_few_loads(fake):
+def test_bisecting_ten_batches_for_a_refused_one_takes_at_most_9_loads(fake):
     fake.refused = {"origin-7"}
 
     run(*batches(10))
@@ -189,7 +189,7 @@ def test_a_refused_batch_is_logged_with_origin_and_number(fake, logged):
     assert line["error"] == "integer out of range (22003)"
 
 
-def test_each_load_logs_its_counts(fake, logged):
+def test_each_load_logs_its_numbers_of_batches_and_plays(fake, logged):
     run(a_batch(a_play(0), a_play(3_600)), a_batch(a_play(), number=1))
 
     line = logged()

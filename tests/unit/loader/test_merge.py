@@ -54,7 +54,7 @@ def loaded(*records: tuple[Source, Play]) -> Table:
         ),
     ],
 )
-def test_each_set_of_records_merges_into_the_expected_rows(records, instants_s):
+def test_records_merge_into_one_row_per_play_by_time_track_and_length(records, instants_s):
     table = loaded(*records)
 
     assert sorted(row.played_at for row in table.rows.values()) == [
@@ -70,7 +70,7 @@ def test_the_longer_of_two_simultaneous_export_records_is_kept():
 
 @pytest.mark.parametrize("apart_s", [-90, -1.5, 0, 90])
 @pytest.mark.parametrize("order", [1, -1], ids=["API first", "export first"])
-def test_an_export_record_upgrades_a_poll_row_loaded_before_or_after(apart_s, order):
+def test_an_export_record_upgrades_a_poll_row_loaded_before_or_after_it(apart_s, order):
     table = Table()
 
     for record in [reported(apart_s), exported(0, ms=61_000, platform="ios")][::order]:
@@ -92,7 +92,7 @@ def test_an_export_record_upgrades_a_poll_row_loaded_before_or_after(apart_s, or
         pytest.param(exported(0, "b"), id="another track"),
     ],
 )
-def test_an_export_record_without_a_poll_record_has_its_own_row(record):
+def test_an_export_record_without_a_matching_poll_record_has_its_own_row(record):
     table = loaded(reported(0), record)
 
     assert {row.source for row in table.rows.values()} == {API, EXPORT}
@@ -169,7 +169,7 @@ def test_loading_the_same_records_again_changes_nothing():
     assert outcome == {"duplicates": 5}
 
 
-def test_outcome_counts_add_up_if_an_older_record_splits_a_row():
+def test_outcome_counts_match_the_rows_if_an_older_record_splits_a_row():
     table = loaded(reported(0.9), reported(1.8))
 
     outcome = table.load([reported(0)])
@@ -178,7 +178,7 @@ def test_outcome_counts_add_up_if_an_older_record_splits_a_row():
     assert outcome["inserted"] + outcome["regrouped"] == 1
 
 
-def test_outcome_counts_add_up_if_a_longer_record_joins_two_rows():
+def test_outcome_counts_match_the_rows_if_a_longer_record_joins_two_rows():
     table = loaded(reported(0), exported(5, ms=4_000))
 
     outcome = table.load([exported(5, ms=40_000)])
@@ -217,7 +217,7 @@ def test_order_batching_and_repetition_of_records_do_not_change_rows(records, da
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS, cut=st.integers(0, 14))
-def test_every_record_is_counted_in_one_outcome(records, cut):
+def test_every_record_is_counted_once_as_inserted_upgraded_or_duplicate(records, cut):
     table = Table()
 
     outcomes = [table.load(records[:cut]), table.load(records[cut:])]
@@ -231,7 +231,7 @@ def test_every_record_is_counted_in_one_outcome(records, cut):
 
 @settings(max_examples=400, deadline=None)
 @given(records=RECORDS)
-def test_no_record_is_lost_or_merged_beyond_the_one_second_limit(records):
+def test_no_record_is_lost_and_records_of_a_source_merge_within_one_second_only(records):
     table = loaded(*records)
 
     held = [{(r.play.track_uri, r.source, r.play.played_at) for r in row.records}

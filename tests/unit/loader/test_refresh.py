@@ -37,7 +37,7 @@ class Months(Database):
         return [[not self.held, self.waiting]]
 
 
-def test_a_refresh_first_counts_stale_months_then_doubles_its_steps():
+def test_a_refresh_first_counts_stale_months_then_doubles_the_months_per_step():
     months = Months(60)
 
     assert refresh(months, 60, 60) == 0

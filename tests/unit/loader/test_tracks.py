@@ -43,7 +43,7 @@ FIRST = {"isrc": "DEAB12345678", "track_name": "I. Allegro", "duration_ms": 300_
         pytest.param({"track_name": "\u3000前奏"}, {"track_name": "前奏"}, id="a wide space"),
     ],
 )  # fmt: skip
-def test_two_uris_with_equal_isrc_title_or_length_are_one_track(one, other):
+def test_two_uris_with_the_same_isrc_or_the_same_names_are_one_track(one, other):
     first, second = a_play("a", **one), a_play("b", **other)
 
     assert is_same_track(first, second)
@@ -70,7 +70,7 @@ def test_two_uris_with_equal_isrc_title_or_length_are_one_track(one, other):
                      {"track_name": "x", "artist_name": ""}, id="artists of nothing"),
     ],
 )  # fmt: skip
-def test_two_uris_without_a_valid_common_isrc_or_name_are_two_tracks(one, other):
+def test_two_uris_without_a_valid_shared_isrc_or_name_are_two_tracks(one, other):
     assert not is_same_track(a_play("a", **one), a_play("b", **other))
 
 

@@ -51,7 +51,7 @@ def test_track_3_of_the_catalogue_keeps_its_id_title_and_length():
     )
 
 
-def test_titles_include_non_ascii_quotes_and_over_255_characters():
+def test_titles_include_non_ascii_characters_quotes_and_lengths_over_255():
     titles = [catalogue.track(number).name for number in range(3_000)]
 
     assert {mark for mark in 'ü夜🌙"é' if mark not in "".join(titles)} == set()

@@ -98,7 +98,7 @@ def test_a_sample_history_can_have_a_single_record(tmp_path):
     assert len(Export(tmp_path / "a.zip", plays=1).records) == 1
 
 
-def test_a_history_without_a_start_has_about_30_plays_a_day(tmp_path):
+def test_a_history_without_a_start_date_has_about_30_plays_a_day(tmp_path):
     export = Export(tmp_path / "a.zip", plays=3_000, since=None)
 
     assert 90 <= (UNTIL - min(map(second, export.records))).days <= 103
@@ -132,7 +132,7 @@ def test_skips_podcasts_and_audiobooks_are_as_frequent_as_in_real_exports(
     assert len(odd) / PLAYS == pytest.approx(share, abs=tolerance)
 
 
-def test_an_eighth_of_records_share_a_second_and_some_repeat(export):
+def test_an_eighth_of_records_share_their_second_with_another_and_some_repeat(export):
     together = Counter(map(second, export.records))
     shared = sum(count for count in together.values() if count > 1)
 
@@ -158,7 +158,7 @@ def test_an_export_as_of_a_past_date_ends_by_that_date(earlier):
     assert AS_OF - timedelta(days=10) < max(map(second, earlier.records)) <= AS_OF
 
 
-def test_exports_of_one_seed_differ_only_in_plays_one_second_later(export, earlier):
+def test_two_exports_of_one_seed_differ_only_in_plays_moved_by_one_second(export, earlier):
     moved = [
         record
         for record in earlier.music

@@ -78,7 +78,7 @@ def test_a_web_api_error_scenario_does_not_affect_token_requests(silent, path, n
     assert silent.token().status_code == 200
 
 
-def test_deleted_tracks_get_404_but_stay_in_recent_plays(silent):
+def test_scenario_deleted_tracks_gives_404_for_tracks_but_not_for_recent_plays(silent):
     silent.scenario("deleted-tracks")
 
     assert silent.get(f"/v1/tracks/{id_of(1)}").status_code == 404
@@ -117,7 +117,7 @@ def test_each_reccobeats_error_scenario_affects_both_endpoints(
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
-def test_an_accounts_scenario_revokes_access_tokens_issued_before_it(silent, name):
+def test_a_scenario_of_the_accounts_service_revokes_earlier_access_tokens(silent, name):
     kept = silent.login()
 
     silent.scenario(name)
@@ -127,7 +127,7 @@ def test_an_accounts_scenario_revokes_access_tokens_issued_before_it(silent, nam
 
 
 @pytest.mark.parametrize("name", ["old-app", "normal"])
-def test_a_scenario_outside_accounts_keeps_access_tokens_valid(silent, name):
+def test_a_scenario_not_of_the_accounts_service_keeps_access_tokens_valid(silent, name):
     kept = silent.login()
 
     silent.scenario(name)
@@ -135,7 +135,7 @@ def test_a_scenario_outside_accounts_keeps_access_tokens_valid(silent, name):
     assert silent.http.get(RECENT, headers=kept).status_code == 200
 
 
-def test_rotation_revokes_the_old_refresh_token(silent):
+def test_rotating_the_refresh_token_revokes_the_old_one(silent):
     silent.scenario("rotated-refresh-token", times=1)
     rotated = silent.token().json["refresh_token"]
 
@@ -175,7 +175,7 @@ def test_a_short_lived_token_expires_after_expires_in_seconds(silent, clock):
         ("vanished-plays", {"every": 1}, []),
     ],
 )
-def test_each_scenario_lists_the_expected_recent_plays(silent, name, options, expected):
+def test_scenarios_can_omit_delay_or_move_recently_played_plays(silent, name, options, expected):
     silent.push(*range(6))
 
     silent.scenario(name, **options)
@@ -183,7 +183,7 @@ def test_each_scenario_lists_the_expected_recent_plays(silent, name, options, ex
     assert ends(silent.recent()) == expected
 
 
-def test_doubled_plays_lists_each_play_twice_11_ms_apart(silent):
+def test_scenario_doubled_plays_lists_each_play_twice_11_ms_apart(silent):
     silent.push(4, 5)
     silent.scenario("doubled-plays", every=1, apart_ms=11)
 
@@ -196,7 +196,7 @@ def test_doubled_plays_lists_each_play_twice_11_ms_apart(silent):
 
 
 @pytest.mark.parametrize("name", ["moved-plays", "vanished-plays"])
-def test_a_new_play_is_listed_unmoved_during_moved_or_vanished_plays(silent, clock, name):
+def test_scenarios_moved_plays_and_vanished_plays_do_not_affect_new_plays(silent, clock, name):
     clock.pass_s(-3_600)
     silent.scenario(name, every=1)
 
@@ -219,7 +219,7 @@ def test_a_scenario_alters_the_same_plays_on_each_call(listening, name):
     assert first != usual
 
 
-def test_null_track_lists_a_play_whose_track_is_null(silent):
+def test_scenario_null_track_lists_a_play_whose_track_is_null(silent):
     silent.push(1)
     silent.scenario("null-track", every=1)
 
@@ -235,7 +235,7 @@ def test_null_track_lists_a_play_whose_track_is_null(silent):
         ("local-files", {"id": None, "href": None, "is_local": True, "external_ids": {}}),
     ],
 )
-def test_null_id_and_local_files_list_tracks_without_an_id(silent, name, fields):
+def test_scenarios_null_id_and_local_files_list_tracks_without_an_id(silent, name, fields):
     silent.push(1)
     silent.scenario(name, every=1)
 
@@ -244,7 +244,7 @@ def test_null_id_and_local_files_list_tracks_without_an_id(silent, name, fields)
     assert track.items() >= fields.items()
 
 
-def test_no_context_removes_the_context_of_every_play(listening):
+def test_scenario_no_context_removes_the_context_of_every_play(listening):
     listening.scenario("no-context")
 
     assert {play["context"] for play in listening.recent().json["items"]} == {None}
@@ -261,7 +261,7 @@ def test_no_context_removes_the_context_of_every_play(listening):
         ("legacy-app", {"popularity", "available_markets"}),
     ],
 )
-def test_each_app_scenario_changes_the_expected_track_fields(silent, name, changed):
+def test_scenarios_new_old_and_legacy_app_return_different_track_fields(silent, name, changed):
     silent.push(1)
     usual = set(silent.get(f"/v1/tracks/{id_of(1)}").json)
     silent.scenario(name)

@@ -94,7 +94,7 @@ def test_a_play_has_the_fields_of_an_app_in_development_mode(listening):
     assert {"type", "href", "external_urls", "uri"} in contexts
 
 
-def test_release_dates_are_as_long_as_their_precision_says(listening):
+def test_release_dates_have_the_format_of_their_precision(listening):
     albums = [play["track"]["album"] for play in listening.recent().json["items"]]
 
     assert {(len(one["release_date"]), one["release_date_precision"]) for one in albums} == {
@@ -110,7 +110,7 @@ def test_a_limit_outside_1_to_50_gets_400(listening):
     assert [len(ends(answer)) for answer in answers[:2]] == [1, 50]
 
 
-def test_a_pushed_play_is_listed_in_time_order(listening):
+def test_a_play_added_by_a_control_request_is_listed_in_time_order(listening):
     before = listening.recent()
     earlier, later = ends(before)[20:22][::-1]
     middle = f"{earlier[:-1]}1Z"
@@ -122,7 +122,7 @@ def test_a_pushed_play_is_listed_in_time_order(listening):
     assert (plays[20]["played_at"], plays[22]["played_at"]) == (later, earlier)
 
 
-def test_a_time_in_whole_seconds_is_written_without_a_fraction(silent):
+def test_played_at_in_whole_seconds_is_written_without_a_fraction(silent):
     play = {"track_number": 1, "played_at": "2026-11-23T08:00:00Z"}
 
     silent.http.post("/_control/plays", json=[play])

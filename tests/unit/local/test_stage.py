@@ -116,7 +116,7 @@ def test_a_scenario_with_for_s_ends_after_that_many_seconds(http, clock):
     assert (within, whole(http)) == (503, "row 1")
 
 
-def test_combined_scenarios_all_apply_and_the_latest_sets_parameters(http):
+def test_combined_scenarios_all_apply_and_the_newest_sets_shared_parameters(http):
     switch(http, "loud", volume=5)
     switch(http, "loud", also=True)
     switch(http, "doubled", also=True)

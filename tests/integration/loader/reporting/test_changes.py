@@ -132,7 +132,7 @@ class Life:
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(plays=st.lists(PLAYS, min_size=3, max_size=8), steps=st.lists(STEPS, min_size=2, max_size=9))
-def test_refreshing_after_any_changes_equals_a_rebuild(reporting, plays, steps):
+def test_a_refresh_after_random_changes_gives_the_same_tables_as_a_rebuild(reporting, plays, steps):
     reporting.empty()
     life = Life(reporting)
     life.insert(plays)

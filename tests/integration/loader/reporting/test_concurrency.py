@@ -62,7 +62,7 @@ def test_a_change_committed_during_a_refresh_is_left_for_the_next_refresh(marked
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_committed_before_the_refresh_commits_is_left_for_the_next(
+def test_a_change_made_before_a_refresh_commits_is_left_for_the_next_refresh(
     marked, connect, change
 ):
     writer, refresher = connect("loader"), connect("loader")
@@ -81,7 +81,7 @@ def test_a_change_committed_before_the_refresh_commits_is_left_for_the_next(
 
 @pytest.mark.parametrize("change", ["a play", "a name"])
 @pytest.mark.parametrize("name", ["name", "stale_month", "hour", "item"])
-def test_a_change_committed_while_a_refresh_waits_is_left_for_the_next(
+def test_a_change_committed_while_a_refresh_waits_for_a_lock_is_left_for_the_next_refresh(
     marked, connect, name, change
 ):
     writer, blocker = connect("loader"), connect("migrator")

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 
-def test_listening_daily_has_a_row_for_each_day_since_the_first_poll(reporting):
+def test_view_listening_daily_has_a_row_for_each_day_since_the_first_poll(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
     # The reader's session is in another zone, in which the date may differ.
     today = now.astimezone(UTC).date()
@@ -35,7 +35,9 @@ def test_listening_daily_has_a_row_for_each_day_since_the_first_poll(reporting):
         ("2024-05-15", "2024-05-14T22:00Z", 6, "0.75"),
     ],
 )
-def test_coverage_is_the_known_share_of_the_local_day(reporting, day, starts, gap_hours, known):
+def test_daily_coverage_is_the_share_of_the_local_day_outside_open_gaps(
+    reporting, day, starts, gap_hours, known
+):
     start = datetime.fromisoformat(starts)
     reporting.listen_in("Europe/Berlin")
     reporting.poll(start - timedelta(days=1), start + timedelta(days=3))
@@ -67,7 +69,7 @@ def test_an_upload_adds_coverage_only_once_all_its_batches_are_loaded(reporting)
     ]  # fmt: skip
 
 
-def test_freshness_shows_the_last_play_poll_and_upload_times(reporting):
+def test_view_freshness_shows_the_last_play_and_poll_and_the_open_gaps(reporting):
     reporting.listen_in("Asia/Kolkata")
     reporting.store(a_play(NOON, ms=300_000), a_play(NOON + 10 * MINUTE, "live", ms=None))
     reporting.store(a_play(NOON, listener="zoe"))
@@ -85,7 +87,7 @@ def test_freshness_shows_the_last_play_poll_and_upload_times(reporting):
     assert share == pytest.approx(Decimal("0.4118"), abs=Decimal("0.0001"))
 
 
-def test_freshness_includes_listeners_without_plays(reporting):
+def test_view_freshness_includes_listeners_without_plays(reporting):
     reporting.poll(NOON)
 
     assert reporting.shown("freshness", "time_zone", "first_played_at", "estimated_share") == [
@@ -97,7 +99,7 @@ def test_freshness_includes_listeners_without_plays(reporting):
     reporting.compare()
 
 
-def test_freshness_counts_the_months_that_await_a_refresh(reporting):
+def test_view_freshness_counts_the_months_that_await_a_refresh(reporting):
     reporting.listen_in("UTC")
     reporting.refresh()
     reporting.store(a_play("2024-05-15T12:00Z"), a_play("2024-07-15T12:00Z"))

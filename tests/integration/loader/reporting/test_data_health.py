@@ -48,7 +48,7 @@ def health(reporting):
     return read
 
 
-def test_data_health_has_a_row_for_each_day_since_the_first_play(health, reporting, at, today):
+def test_view_data_health_has_a_row_for_each_day_since_the_first_play(health, reporting, at, today):
     reporting.store(a_play(at(3, 23.99)), a_play(at(1)))
 
     assert health("day", "plays") == [
@@ -59,7 +59,9 @@ def test_data_health_has_a_row_for_each_day_since_the_first_play(health, reporti
     ]
 
 
-def test_data_health_starts_at_the_first_poll_if_no_play_is_older(health, reporting, at, today):
+def test_view_data_health_starts_at_the_first_poll_if_no_play_is_older(
+    health, reporting, at, today
+):
     reporting.poll(at(2, 1))
     reporting.store(a_play(at(1)))
 
@@ -74,7 +76,7 @@ def test_data_health_views_are_empty_without_a_play_or_a_poll(reporting):
     assert [reporting.reader.run(f"TABLE reporting.{view}") for view in KNOWN] == [[], [], []]
 
 
-def test_data_health_counts_plays_by_source(health, reporting, at):
+def test_view_data_health_counts_plays_by_source(health, reporting, at):
     for n, source in enumerate(["recently-played", "extended-history", "both", "both"]):
         reporting.store(a_play(at(1, n), source=source))
     reporting.store(a_play(at(0)))
@@ -102,7 +104,7 @@ def test_data_health_rows_are_separate_for_each_listener(health, reporting, at):
     assert health("plays", "polls", listener="zoe") == [[0, 1]]
 
 
-def test_view_listener_has_everyone_with_a_play_or_a_poll(reporting, at):
+def test_view_listener_has_a_row_for_each_listener_with_a_play_or_a_poll(reporting, at):
     reporting.store(a_play(at(1)), a_play(at(0), listener="jane"))
     reporting.poll(at(0, 1), listener="jane")
     reporting.poll(at(0), listener="zoe")
@@ -222,7 +224,7 @@ def test_features_coverage_counts_plays_whose_track_has_audio_features(health, r
     assert health("plays_with_features", "features_coverage") == [[2, 0.5], [0, None]]
 
 
-def test_every_column_has_a_lower_case_name_and_a_plain_type(owner):
+def test_columns_of_reporting_views_have_lower_case_names_and_scalar_types(owner):
     columns = owner.run(
         "SELECT table_name, column_name, data_type FROM information_schema.columns "
         "WHERE table_schema = 'reporting' AND table_name <> 'import_result' "

@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.integration.loader.reporting.stage import a_play, plays_at
 
 
-def test_view_tracks_shows_the_first_last_and_busiest_day(reporting):
+def test_view_tracks_shows_the_first_last_and_busiest_day_of_each_track(reporting):
     reporting.store(
         *plays_at("2023-12-30T12:00Z", track_name="x", artist_name="y"),
         *plays_at(*[f"2024-02-0{n}T12:00Z" for n in (3, 2)], track_name="x", artist_name="y"),
@@ -62,7 +62,7 @@ def test_tied_items_share_a_rank_and_the_next_rank_is_skipped(reporting):
         assert reporting.shown(view, "listened_month", "artist_name", *ranks) == expected
 
 
-def test_an_obsession_is_a_track_played_five_times_in_a_day(reporting):
+def test_view_obsessions_lists_tracks_played_five_times_in_a_day(reporting):
     day = [f"2024-05-{day}T1{hour}:00Z" for day in (14, 15) for hour in range(5)]
     reporting.store(
         *[a_play(instant, "obsession") for instant in day],
@@ -76,7 +76,7 @@ def test_an_obsession_is_a_track_played_five_times_in_a_day(reporting):
     ) == [[date(2024, 5, 1), date(2024, 5, 14), "Title obsession", 5]]
 
 
-def test_a_favourite_not_played_for_365_days_is_forgotten(reporting):
+def test_view_forgotten_favourites_lists_tracks_with_20_plays_but_none_in_365_days(reporting):
     day = [f"2023-05-15T{hour:02}:00Z" for hour in range(20)]
     reporting.store(
         *[a_play(instant, "forgotten") for instant in day],

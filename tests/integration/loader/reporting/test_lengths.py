@@ -10,7 +10,7 @@ from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play, plays
 RULES = ("plays_all", "plays_30s", "plays_half", "plays_done")
 
 
-def test_a_play_of_unknown_length_lasts_three_and_a_half_minutes_at_most(reporting):
+def test_an_estimated_play_length_is_at_most_210_s_if_the_track_length_is_unknown(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "first", ms=None),
         a_play("2024-05-15T12:02Z", "second", ms=None),
@@ -24,7 +24,7 @@ def test_a_play_of_unknown_length_lasts_three_and_a_half_minutes_at_most(reporti
     ]
 
 
-def test_an_estimated_poll_play_lasts_30_s_to_its_track_length(reporting):
+def test_an_estimated_play_length_is_between_30_s_and_the_track_length(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "first", ms=None, duration_ms=20_000),
         a_play("2024-05-15T12:10Z", "second", ms=None, duration_ms=250_000),
@@ -54,7 +54,7 @@ def test_a_length_estimate_uses_only_the_same_listeners_previous_play(reporting)
     assert reporting.shown("plays", "ms", listener="zoe") == [[210_000]]
 
 
-def test_a_length_estimate_uses_a_previous_play_of_the_month_before(reporting):
+def test_a_length_estimate_uses_the_previous_play_even_if_in_another_month(reporting):
     reporting.store(
         a_play("2024-05-31T23:59Z", "may"), a_play("2024-06-01T00:01Z", "june", ms=None)
     )
@@ -76,7 +76,7 @@ def test_the_track_length_comes_from_the_play_or_else_from_features(reporting):
     ]  # fmt: skip
 
 
-def test_a_play_of_0_ms_counts_as_known_not_as_estimated(reporting):
+def test_a_play_of_0_ms_has_a_known_length_not_an_estimated_one(reporting):
     reporting.store(a_play(NOON, ms=0))
 
     assert reporting.shown("plays", "ms", "minutes", "minutes_are_estimated", *RULES) == [
@@ -134,7 +134,7 @@ def test_each_counting_rule_includes_plays_at_its_threshold(
         ("both", 200_000, False, False),
     ],
 )
-def test_only_export_records_count_as_skipped_or_not_skipped(
+def test_a_play_is_known_as_skipped_or_not_skipped_only_from_an_export(
     reporting, source, ms, skipped, is_skip
 ):
     reporting.store(a_play(NOON, ms=ms, source=source, skipped=skipped))

@@ -11,7 +11,7 @@ def test_an_empty_database_has_no_row_in_any_view(reporting):
     assert {name: rows for name, rows in reporting.read_views().items() if rows} == {}
 
 
-def test_one_play_has_rows_in_all_but_three_views(reporting):
+def test_one_play_fills_all_views_but_obsessions_forgotten_favourites_and_together(reporting):
     reporting.store(a_play(NOON))
     reporting.refresh()
 
@@ -48,7 +48,7 @@ def test_plays_of_another_listener_change_none_of_my_figures(reporting):
     assert {name: rows for name, rows in mine.items() if rows != alone[name]} == {}
 
 
-def test_two_listeners_share_the_artists_both_played(reporting):
+def test_view_together_lists_the_artists_that_two_listeners_both_played(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "1", artist_name="Nina", ms=90_000),
         a_play("2023-05-15T12:00Z", "2", artist_name="nina", ms=60_000, listener="zoe"),

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.loader.reporting.stage import NOON, a_play, plays_at
 
 
-def test_where_and_how_counts_plays_by_platform_country_and_end_reason(reporting):
+def test_view_where_and_how_counts_plays_by_platform_country_and_end_reason(reporting):
     known: dict[str, Any] = {
         "platform": "ios",
         "country": "DE",
@@ -45,14 +45,14 @@ def test_where_and_how_counts_plays_by_platform_country_and_end_reason(reporting
         (None, None),
     ],
 )
-def test_a_context_has_the_type_of_its_uri(reporting, uri, kind):
+def test_the_context_type_of_a_play_comes_from_its_context_uri(reporting, uri, kind):
     reporting.store(a_play(NOON, ms=None, context_uri=uri))
 
     assert reporting.shown("where_and_how", "context_type") == [[kind]]
     assert reporting.shown("plays", "context_type") == [[kind]]
 
 
-def test_mood_averages_weight_by_plays_and_show_their_features_coverage(reporting):
+def test_mood_averages_are_weighted_by_plays_and_show_the_share_with_features(reporting):
     reporting.know("loud", energy=0.9, tempo=100, mode=1, loudness=-5)
     reporting.know("quiet", energy=0.3, tempo=None, mode=0, loudness=-20)
     reporting.know("only popular", popularity=50)
@@ -89,7 +89,7 @@ def test_each_mood_average_skips_plays_whose_feature_is_unknown(reporting):
         assert reporting.shown(view, *columns) == [[4, 4, 1, 0]]
 
 
-def test_diversity_is_the_share_of_the_ten_most_played_artists(reporting):
+def test_view_diversity_shows_the_ten_most_played_artists_share_of_plays(reporting):
     reporting.store(
         *plays_at(*[f"2024-05-15T{hour:02}:00Z" for hour in range(11)]),
         *plays_at(*["2024-05-16T12:00Z"]),

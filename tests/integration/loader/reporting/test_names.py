@@ -3,7 +3,7 @@
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play
 
 
-def test_an_artist_known_from_a_poll_replaces_various_artists(reporting):
+def test_an_artist_name_from_a_poll_replaces_the_placeholder_various_artists(reporting):
     reporting.store(
         a_play("2024-05-15T12:00Z", "one", artist_name="Various Artists"),
         a_play("2019-01-01T12:00Z", "one", artist_name="Nina", listener="zoe", source="both"),

@@ -35,7 +35,7 @@ def sessions(reporting):
     return reporting.shown("sessions", "listened_month", "plays_all")
 
 
-def test_a_late_play_shortens_a_length_estimate_in_the_next_month(computed):
+def test_a_late_play_in_may_shortens_the_length_estimate_of_the_next_play_in_june(computed):
     computed.store(a_play("2024-05-31T23:59Z", "late", ms=5_000))
 
     assert june(computed) == [[180_000, 1]]
@@ -43,7 +43,7 @@ def test_a_late_play_shortens_a_length_estimate_in_the_next_month(computed):
     computed.compare()
 
 
-def test_deleting_a_play_lengthens_an_estimate_and_splits_a_session(computed):
+def test_deleting_a_play_lengthens_the_next_plays_estimate_and_splits_a_session(computed):
     computed.database.run("DELETE FROM listening_history WHERE track_uri = 'spotify:track:may'")
 
     assert june(computed) == [[900_000, 1]]
@@ -52,7 +52,7 @@ def test_deleting_a_play_lengthens_an_estimate_and_splits_a_session(computed):
     computed.compare()
 
 
-def test_a_late_play_shortens_a_length_estimate_three_weeks_later(computed):
+def test_a_late_play_shortens_the_length_estimate_of_a_play_three_weeks_later(computed):
     days = 24 * 3_600_000
     computed.store(
         a_play("2026-01-20T12:00Z", "endless", ms=None, duration_ms=24 * days),
@@ -82,7 +82,7 @@ def test_an_export_record_replaces_an_estimated_length(computed):
     computed.compare()
 
 
-def test_a_play_moved_to_another_month_is_removed_from_the_old_one(computed):
+def test_a_play_moved_to_another_month_is_removed_from_the_old_month(computed):
     computed.store(a_play("2024-07-10T12:00Z", "early", ms=0))
     computed.refresh()
 
@@ -214,7 +214,7 @@ def test_a_new_time_zone_recomputes_the_listeners_whole_history(computed):
     computed.compare()
 
 
-def test_a_refresh_one_month_at_a_time_gives_the_same_result(computed):
+def test_a_refresh_two_months_at_a_time_gives_the_same_views(computed):
     computed.listen_in("Asia/Kolkata")
     computed.store(*[a_play(f"202{year}-01-01T12:00Z", "early") for year in range(4)])
     left = [computed.database.run("SELECT derived.refresh(2)")[0][0] for _ in range(4)]
@@ -224,7 +224,7 @@ def test_a_refresh_one_month_at_a_time_gives_the_same_result(computed):
     computed.compare()
 
 
-def test_a_rebuild_shows_the_old_figures_until_it_ends(computed):
+def test_views_show_the_old_figures_until_a_rebuild_ends(computed):
     shown = computed.read_views()
 
     computed.database.run("SELECT derived.rebuild()")

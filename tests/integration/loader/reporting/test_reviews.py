@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.integration.loader.reporting.stage import MINUTE, NOON, a_play, plays_at
 
 
-def test_discovery_counts_the_new_artists_and_tracks_of_each_month(reporting):
+def test_view_discovery_counts_the_new_artists_and_tracks_of_each_month(reporting):
     reporting.store(
         a_play("2024-04-30T12:00Z", "old", artist_name="A", album_name="L"),
         a_play("2024-05-01T12:00Z", "old", artist_name="A", album_name="L"),
@@ -25,7 +25,7 @@ def test_discovery_counts_the_new_artists_and_tracks_of_each_month(reporting):
     ]  # fmt: skip
 
 
-def test_a_month_review_shows_its_top_items_and_the_month_before(reporting):
+def test_a_month_review_shows_top_items_and_the_totals_of_the_month_before(reporting):
     reporting.store(
         a_play("2024-03-31T12:00Z", "march"),
         a_play("2024-04-30T12:00Z", "april", ms=90_000),
@@ -101,7 +101,7 @@ def test_milestones_count_only_plays_of_30_s_or_more(reporting):
     ]  # fmt: skip
 
 
-def test_a_milestone_among_simultaneous_plays_goes_to_the_lowest_uri(reporting):
+def test_a_milestone_among_simultaneous_plays_goes_to_the_lowest_track_uri(reporting):
     reporting.store(a_play(NOON, "b"), a_play(NOON, "a"))
 
     assert reporting.shown("milestones", "milestone", "track_name") == [[1, "Title a"]]

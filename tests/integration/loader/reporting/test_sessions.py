@@ -36,7 +36,7 @@ def test_a_session_counts_in_the_day_month_and_year_of_its_start(reporting):
     ]  # fmt: skip
 
 
-def test_a_session_started_before_midnight_counts_on_that_evening(reporting):
+def test_a_session_that_starts_before_midnight_counts_on_the_day_of_its_start(reporting):
     reporting.store(a_play("2024-06-01T00:01Z", ms=120_000), a_play("2024-06-01T00:20Z", "b"))
 
     assert reporting.shown("sessions", "listened_date", "listened_month", "hour", "plays_all") == [
@@ -75,7 +75,7 @@ def test_a_play_of_another_listener_does_not_continue_a_session(reporting):
     assert reporting.shown("sessions", "plays_all") == [[1], [1]]
 
 
-def test_a_time_zone_can_move_a_session_to_another_month(reporting):
+def test_a_change_of_time_zone_can_move_a_session_to_another_month(reporting):
     reporting.listen_in("Pacific/Kiritimati")  # 14 hours ahead of UTC
     reporting.store(a_play("2024-05-31T10:30Z"))
 

@@ -70,7 +70,7 @@ def test_a_day_with_a_play_counts_in_a_streak_despite_an_open_gap(reporting):
     assert streaks(reporting) == [["2024-05-01", "2024-05-04", 3, 1]]
 
 
-def test_streaks_take_the_days_of_a_gap_in_local_time(reporting):
+def test_streaks_use_the_local_days_that_an_open_gap_touches(reporting):
     reporting.listen_in("Asia/Kolkata")
     reporting.store(*plays_at("2024-05-01T18:29Z", "2024-05-02T18:30Z"))  # 1 May, 3 May
     reporting.gap("2024-05-02T18:00Z", "2024-05-02T18:30Z")
@@ -86,7 +86,7 @@ def test_a_streak_that_ended_today_or_yesterday_is_current(reporting, days_ago, 
     assert reporting.shown("streaks", "is_current") == [[is_current]] * 3
 
 
-def test_a_streak_stays_current_if_all_days_since_are_in_an_open_gap(reporting):
+def test_a_streak_stays_current_if_all_days_since_its_end_are_in_an_open_gap(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
     reporting.store(a_play(now - timedelta(days=5)))
     reporting.gap(now - timedelta(days=5), None)
@@ -94,9 +94,9 @@ def test_a_streak_stays_current_if_all_days_since_are_in_an_open_gap(reporting):
     assert reporting.shown("streaks", "is_current", "unknown_days") == [[True, 0]] * 3
 
 
-def test_a_current_streak_takes_today_from_the_listeners_time_zone(reporting):
+def test_view_listening_daily_ends_with_today_in_the_listeners_time_zone(reporting):
     ((now,),) = reporting.reader.run("SELECT now()")
-    # Two days ago in UTC; at 14 hours ahead or 12 behind, one of the two sees another distance.
+    # Two of the zones are 26 hours apart, so their dates differ.
     reporting.store(
         a_play(now, "a"), a_play(now, "b", listener="zoe"), a_play(now, "c", listener="ann")
     )

@@ -195,7 +195,7 @@ class View:
 
     @property
     def before(self) -> Period | None:
-        """The previous period; None if none exists or over 10 % of the days of either are unknown."""
+        """The previous period; None if none exists or over 10 % of the days of one are unknown."""
         return self.comparison.before if self.comparison and self.comparison.is_fair else None
 
     @property

@@ -12,7 +12,7 @@ from cli.main import app
 TWO = "SELECT * FROM (VALUES (1, 'a', NULL), (2, '', 'b')) AS v (id, text, more) ORDER BY id"
 
 
-def test_rows_are_a_table_by_default(plays):
+def test_rows_are_printed_as_a_table_by_default(plays):
     result = plays("sql", TWO)
 
     assert result.exit_code == 0
@@ -20,7 +20,7 @@ def test_rows_are_a_table_by_default(plays):
     assert result.stderr == "2 rows\n"
 
 
-def test_one_row_is_counted_in_the_singular(plays):
+def test_the_output_says_1_row_not_1_rows(plays):
     assert plays("sql", "SELECT 1").stderr == "1 row\n"
 
 

@@ -56,7 +56,7 @@ def test_health_figures_that_cover_all_time_are_labelled_so(site):
     assert "plays with audio features 0 % 0 of 7 plays of all time" in text
 
 
-def test_queues_are_read_only_on_request(database, address_of):
+def test_the_health_page_reads_queues_only_if_the_url_requests_it(database, address_of):
     asked = []
 
     def operations():
@@ -111,7 +111,7 @@ def test_only_days_since_the_first_play_link_to_a_day_page(empty_site):
         assert {empty_site.get(day).status_code for day in days} == {200}, path
 
 
-def test_a_session_that_began_before_the_first_day_has_no_link(empty_site):
+def test_a_session_that_began_before_the_first_day_of_history_has_no_link(empty_site):
     empty_site.play("2025-03-05 00:01", "Ferries", "Ada", 200_000)
 
     for path in ("/sessions?period=2025", "/review?period=2025"):

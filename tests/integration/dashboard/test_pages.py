@@ -240,7 +240,7 @@ def test_figures_are_not_compared_with_a_previous_period_without_plays(load, pol
     assert [row["rank_before"] for row in rows_of(get("/top.csv?period=2025-03"))] == [""]
 
 
-def test_rank_before_is_the_rank_in_the_previous_period(load, polled, get):
+def test_the_csv_column_rank_before_holds_the_rank_in_the_previous_period(load, polled, get):
     polled("2025-04-01 00:00")
     load(
         a_play(at(10, 0, day=1, month=2), 3, artist_name="Gone"),

@@ -117,7 +117,7 @@ def test_an_hour_or_weekday_out_of_range_gets_400(site, wrong):
         ("/skips", "platform=ios"),
     ],
 )
-def test_the_hour_and_weekday_chart_links_to_its_plays(site, page, leads):
+def test_the_chart_of_hours_and_weekdays_links_to_their_plays(site, page, leads):
     state = "period=2025&amp;measure=minutes&amp;rule=all"
 
     source = site.source(f"{page}?period=2025&measure=minutes&rule=all")

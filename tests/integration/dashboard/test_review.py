@@ -68,7 +68,7 @@ def test_the_review_and_the_overview_show_the_same_totals(site, query):
 
 
 @pytest.mark.skipif(f"{TODAY:%m-%d}" == "12-31", reason="no year runs on its last day")
-def test_an_unfinished_year_is_compared_with_the_same_days(empty_site):
+def test_an_unfinished_year_is_compared_with_the_same_days_of_last_year(empty_site):
     for day in (date(TODAY.year - 1, 1, 1), TODAY - timedelta(days=364), date(TODAY.year, 1, 1)):
         empty_site.play(f"{day} 00:00", "Ferries", "Ada", 200_000)
     empty_site.poll(f"{TODAY} 00:00")

@@ -82,7 +82,7 @@ def test_the_health_page_reads_queues_only_if_the_url_requests_it(database, addr
     assert "collected-plays 2 waiting, 1 at work" in text
 
 
-def test_an_unreachable_cloud_does_not_hide_the_rest_of_the_health_page(database, address_of):
+def test_a_failure_to_read_queues_does_not_hide_the_rest_of_the_health_page(database, address_of):
     def operations():
         raise HistoryError("the cloud is away")
 
@@ -95,7 +95,7 @@ def test_an_unreachable_cloud_does_not_hide_the_rest_of_the_health_page(database
     assert "Open gaps" in text
 
 
-def test_without_a_cloud_the_health_page_names_the_status_command(site):
+def test_a_health_page_that_cannot_read_queues_names_plays_status(site):
     assert "plays status shows dead letters" in site.text("/health?period=2025")
 
 

@@ -26,7 +26,7 @@ STATEMENTS = {
 
 
 class Ask:
-    """Runs named statements.
+    """Runs the named statements of sql/*.sql.
 
     Args:
         reader: Reads Postgres.

@@ -77,8 +77,8 @@ class Timeline:
             span = None
         if span is None or span.first > span.last:
             raise PeriodError(
-                f"\N{LEFT DOUBLE QUOTATION MARK}{text[:40]}\N{RIGHT DOUBLE QUOTATION MARK} is no "
-                "period. Use a year (2025), a month (2025-07), a season (2025-summer), two dates "
+                f"\N{LEFT DOUBLE QUOTATION MARK}{text[:40]}\N{RIGHT DOUBLE QUOTATION MARK} is not "
+                "a period. Use a year (2025), a month (2025-07), a season (2025-summer), two dates "
                 "(2025-03-05..2025-07-31), 7d, 30d, 90d, 12m, month or all."
             )
         return Period(span.first, span.last, text)
@@ -152,7 +152,7 @@ class Timeline:
         )
 
     def elapsed(self, span: Span) -> Span:
-        """Return a span without its future days."""
+        """Return a span without its days after today; a span in the future keeps its first day."""
         return Span(span.first, min(span.last, max(span.first, self.today)))
 
     def years(self) -> list[tuple[Period, list[Period]]]:

@@ -98,7 +98,7 @@ def cards(
 def heard_first(view: View, items: str) -> tuple[int | None, int | None]:
     """Count the artists, tracks or albums first played in the period, and in the previous one.
 
-    The first count is None if every date of the period is unknown and it is 0.
+    The first count is None instead of 0 if every date of the period is unknown.
     """
     if view.known is None:
         return None, None

@@ -32,7 +32,7 @@ class Page:
         name: The page's name in `view.url(name)`.
         path: The URL rule; captured values are arguments of `build`.
         title: The title in the head and the navigation.
-        build: Returns the template's variables, or a whole response.
+        build: Returns the variables of the template, or a response that needs no template.
         in_nav: True if the navigation lists the page.
         needs_plays: True if welcome.html is shown instead before the listener's first play.
         template: The template's file name without `.html`; if empty, the page's name.

@@ -1,7 +1,7 @@
 """One request: a listener, a period, a measure and a counting rule, all from its URL.
 
 The counting rules are defined by the view `reporting.plays`: its columns plays_all, plays_30s,
-plays_half and plays_done are 1 if a play counts by the rule, else 0.
+plays_half and plays_done are 1 if a play counts by the rule.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -33,7 +33,7 @@ def make_due(local_cloud):
     return write
 
 
-def test_every_due_track_is_healed_and_loaded(local_cloud, eventually, make_due, known):
+def test_heal_loads_the_features_of_every_due_track(local_cloud, eventually, make_due, known):
     make_due([*known, UNKNOWN])
 
     answer = local_cloud.run_json("heal")

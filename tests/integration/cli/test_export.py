@@ -74,7 +74,7 @@ def test_a_csv_holds_every_play_once_in_order(plays):
     assert tuple(rows[0]) == export_pages.PLAY_COLUMNS
 
 
-def test_json_lines_keep_types_and_unknown_values(plays):
+def test_json_lines_keep_types_and_write_unknown_values_as_null(plays):
     lines = succeeded(plays("export", "--format", "jsonl", "--listener", "me")).splitlines()
 
     first, second, *_ = map(json.loads, lines)

@@ -72,7 +72,7 @@ def test_the_statement_can_come_from_stdin(target):
     assert result.stdout == "a\n素敵\n"
 
 
-def test_a_statement_must_be_utf_8(target):
+def test_a_statement_that_is_not_utf_8_is_refused(target):
     result = CliRunner().invoke(app, ["sql", "-"], input=b"SELECT '\xff'", obj=lambda: target)
 
     assert (result.exit_code, result.stderr) == (1, "plays: the statement is not UTF-8 text\n")
@@ -110,7 +110,7 @@ def test_options_json_and_csv_exclude_each_other(plays):
     assert (result.exit_code, result.stderr) == (1, "plays: choose --json or --csv, not both\n")
 
 
-def test_help_has_two_examples():
+def test_plays_sql_help_has_two_examples():
     shown = CliRunner().invoke(app, ["sql", "--help"]).stdout
 
     assert shown.count('plays sql "') + shown.count("plays sql --json") == 2

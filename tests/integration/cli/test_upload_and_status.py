@@ -103,7 +103,9 @@ def test_upload_with_wait_prints_the_reconciled_report(plays, reported, loaded, 
     assert report["uploads"][0]["result"]["unusual_ids"] == 3
 
 
-def test_a_damaged_zip_in_a_folder_fails_after_the_wait(plays, reported, loaded, history, tmp_path):
+def test_a_damaged_zip_in_a_folder_fails_after_the_other_files_are_loaded(
+    plays, reported, loaded, history, tmp_path
+):
     reported()
     loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
     package = tmp_path / "package"
@@ -440,7 +442,7 @@ def polls(database):
     return store
 
 
-def test_coverage_is_the_share_of_7_and_30_days(status, polls, gaps):
+def test_coverage_is_the_share_of_7_and_30_days_outside_open_gaps(status, polls, gaps):
     polls(60 * 24, 0)
     gaps((24 * 40, 24 * 20))
     whole = status()["coverage"]["me"]
@@ -469,7 +471,7 @@ def test_coverage_is_shown_for_each_of_seven_days(status, polls, gaps):
     ]
 
 
-def test_a_new_listener_is_covered_since_the_first_poll(status, polls):
+def test_coverage_of_a_new_listener_starts_at_the_first_poll(status, polls):
     polls(48, 0)
 
     shares = status()["coverage"]["me"]
@@ -477,7 +479,7 @@ def test_a_new_listener_is_covered_since_the_first_poll(status, polls):
     assert 48 / 72 <= shares["days_7"] <= 1
 
 
-def test_an_upload_is_listed_and_its_report_is_shown_later(plays, reported, loaded):
+def test_plays_uploads_lists_an_upload_while_it_loads_and_once_it_is_done(plays, reported, loaded):
     problem = {"file": "endsong_1.json", "reason": "truncated"}
     reported(batches=2, problems=[problem])
     loaded(UPLOAD, 0, inserted=4)

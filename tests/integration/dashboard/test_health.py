@@ -47,7 +47,7 @@ def test_the_health_page_shows_long_periods_by_month(site):
     assert "Mar 2025: 0 % known, 3 plays" in text
 
 
-def test_health_figures_that_cover_all_time_are_labelled_so(site):
+def test_health_figures_that_ignore_the_period_are_labelled_of_all_time(site):
     text = site.text("/health?period=2024")
 
     assert "open gaps 0 of all time" in text

@@ -33,7 +33,7 @@ def test_the_review_lists_the_top_items_of_the_whole_year(site):
     assert "1 Tides Ada 3 8 min 2 Sky Wren 2 ≈ 7 min" in text
 
 
-def test_the_fullest_day_uses_the_measure_and_marks_estimates(site):
+def test_the_fullest_day_depends_on_the_measure_and_marks_estimates(site):
     text = site.text("/review?period=2025&measure=minutes")
 
     assert "Fullest day ≈ 7 min Sun 13 Jul 2025" in text

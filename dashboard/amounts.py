@@ -24,15 +24,16 @@ MONTHS = tuple(f"{date(2000, number, 1):%b}" for number in range(1, 13))
 
 
 def amount(view: View, row: Row) -> int:
-    """Return the amount of a row: milliseconds, or plays."""
+    """Return the value of a row in the chosen measure: milliseconds for time, else plays."""
     value: int = row["ms" if view.by_time else "plays"]
     return value
 
 
 def in_words(view: View, row: Row | None) -> str:
-    """Write the amount of a row: `32 h 11`, or `1 play`. Without a row, an en dash.
+    """Write the time or plays of a row: `32 h 11`, or `1 play`. Without a row, an en dash.
 
-    If plays may be `missing`, an amount is a minimum, and an amount of zero is unknown.
+    If the row is marked `missing`, because an open gap may hide plays, the text starts with
+    `at least`, or is an en dash if the row has neither plays nor time.
     """
     if row is None or not is_known(row):
         return UNKNOWN
@@ -41,12 +42,12 @@ def in_words(view: View, row: Row | None) -> str:
 
 
 def is_known(row: Row) -> bool:
-    """True unless a row has no plays and some may be missing."""
+    """False if a row has neither plays nor time, and an open gap may hide some; else True."""
     return bool(row["plays"] or row["ms"] or not row.get("missing"))
 
 
 def time_of(row: Row) -> str:
-    """Write the time of a row, with a sign if part of it is estimated."""
+    """Write the listening time of a row, after `≈` if part of it is estimated."""
     return (ALMOST if row.get("ms_estimated") else "") + duration(row["ms"])
 
 
@@ -67,18 +68,21 @@ def texts(view: View, row: Row) -> list[str]:
 
 
 def places(values: Sequence[Any]) -> list[int]:
-    """Return the places of values in descending order; ties share a place: 1, 1, 3."""
+    """Return the rank of each of the descending `values`; equal values share a rank: 1, 1, 3."""
     return [values.index(value) + 1 for value in values]
 
 
 def share_of(rows: Sequence[Row], view: View, wanted: Sequence[Row]) -> float | None:
-    """Return the share of some rows in the amount of all rows; None if the total is zero."""
+    """Return the share of `wanted` in the plays or time of `rows`, 0 to 1; None if that is zero."""
     total = sum(amount(view, row) for row in rows)
     return sum(amount(view, row) for row in wanted) / total if total else None
 
 
 def drawn(view: View, bars: Sequence[Bar]) -> tuple[Columns, list[tuple[float, str]]]:
-    """Scale bars of amounts; the ticks are plays or hours, or minutes for short times."""
+    """Scale a bar chart; return it with its axis labels, in plays, hours or minutes.
+
+    A label is a pair: its position in percent from the bottom, and its text.
+    """
     if not view.by_time:
         chart = columns(bars)
         return chart, [(at, short(value)) for at, value in chart.ticks]
@@ -88,7 +92,7 @@ def drawn(view: View, bars: Sequence[Bar]) -> tuple[Columns, list[tuple[float, s
 
 
 def short(value: float) -> str:
-    """Write a tick of an axis: 12000 as `12k`."""
+    """Write the number beside an axis tick: 12000 as `12k`, 9000 as `9,000`."""
     if value >= 10_000:  # noqa: PLR2004 - longer ones are cut beside the axis
         return f"{value / 1000:g}k"
     return f"{value:,g}"
@@ -105,7 +109,10 @@ def card(
     about: str = "",
     href: str | None = None,
 ) -> dict[str, Any]:
-    """Return the arguments of `parts.card`; `was` is the previous period's value, in words."""
+    """Return the arguments of the macro `parts.card`, which shows one number of the period.
+
+    `was` is the previous period's value in words. `about` is shown if there is no such value.
+    """
     if view.before is not None and was not in ("", UNKNOWN):
         name = view.before.name
         # Two dates would be too long here, and the head of the page names them.
@@ -126,17 +133,17 @@ def card(
 def number_card(
     view: View, label: str, now: int | None, before: int | None, *, href: str | None = None
 ) -> dict[str, Any]:
-    """Return the arguments of `parts.card` for a count, beside the previous period's count."""
+    """Return the arguments of the macro `parts.card` for a count and the count before."""
     return card(view, label, number(now), number(before), now=now, before=before, href=href)
 
 
 def step_of(span: Span) -> str:
-    """Return the step for the ranks of a span: week, month, quarter or year."""
+    """Return the time step for a rank chart of a span: week, month, quarter or year."""
     return next((step for step, most in STEPS.items() if span.days <= most), "year")
 
 
 def step_name(day: date, step: str) -> str:
-    """Write the start of a step: `3 Mar`, `Mar 2025`, `Q1 2025`, `2025`."""
+    """Name a week, month, quarter or year by its start: `3 Mar`, `Mar 2025`, `Q1 2025`, `2025`."""
     if step == "year":
         return str(day.year)
     if step == "quarter":
@@ -152,14 +159,17 @@ def months_of(span: Span) -> list[date]:
 
 
 def month_label(view: View, first: date) -> str:
-    """Write a month; in a span of several years, January is written as its year."""
+    """Write a month as an axis label: `Mar`; if the period spans years, January is its year."""
     if first.month == 1 and view.shown.first.year < view.shown.last.year:
         return str(first.year)
     return f"{first:%b}"
 
 
 def with_table(curves: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return curves over the same steps, and the rows of their table: a linked step, its values."""
+    """Return curves over the same time steps, and the same values as the rows of a table.
+
+    A row starts with the name and the address of its step.
+    """
     steps = zip(curves[0]["names"], curves[0]["hrefs"], strict=True)
     values = zip(*(curve["values"] for curve in curves), strict=True)
     return {
@@ -169,7 +179,7 @@ def with_table(curves: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def drawn_counts(bars: Sequence[Bar]) -> dict[str, Any]:
-    """Draw bars that count something other than plays; a title is `name: amount`."""
+    """Return a bar chart of counts, and the same as a table; a bar's title is `name: count`."""
     chart = columns(bars)
     return {
         "bars": chart.bars,

@@ -28,7 +28,11 @@ class IdConverter(BaseConverter):
     regex = r"-?\d{1,19}"
 
     def to_python(self, value: str) -> int:
-        """Read an id. An id outside the range of bigint is not found."""
+        """Read an id.
+
+        Raises:
+            ValidationError: It is outside the range of bigint; the response is then a 404.
+        """
         number = int(value)
         if not -(2**63) <= number < 2**63:
             raise ValidationError
@@ -44,7 +48,8 @@ def create_app(
 
     Args:
         open_reader: Opens a reader of the database; each request opens one.
-        operations: Returns what `plays status --json` prints; None if the page cannot show it.
+        operations: Returns what `plays status --json` prints; None if the
+            pages have no access to it.
         simulated: Returns the listeners whose history holds simulated plays; none by default.
 
     Raises:
@@ -76,7 +81,7 @@ def create_app(
 
 
 def _route(app: Flask, path: str, name: str, answer: Callable[..., Any]) -> None:
-    """Answer GET and HEAD at a path."""
+    """Route GET and HEAD requests for a path to `answer`."""
     app.add_url_rule(path, name, answer, methods=["GET"], provide_automatic_options=False)
 
 
@@ -110,16 +115,16 @@ def _custom(first: str | None, last: str | None, *, page: Page, values: dict[str
 
 
 def _error_page(error: HTTPException) -> tuple[str, int]:
-    """Show an error as a page; the headers of the error are not needed."""
+    """Return the error page and the status code of an HTTP error."""
     code = error.code or 500
     return render_template("error.html", error=error, code=code), code
 
 
 def _away(error: HistoryError) -> tuple[str, int]:
-    """Show that the database is unavailable, and why."""
+    """Return a 503 page that says why the database is unavailable."""
     return _error_page(ServiceUnavailable(f"The database cannot be read now: {error}."))
 
 
 def _refused(error: QueryError) -> tuple[str, int]:
-    """Show the error of a statement that an available database rejected."""
+    """Return a 500 page with the error of a statement that Postgres rejected."""
     return _error_page(InternalServerError(f"The database cannot answer this page: {error}."))

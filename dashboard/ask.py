@@ -1,4 +1,4 @@
-"""Named statements of sql/*.sql, read through a Reader: a connection, or the function `queries`."""
+"""Runs the named statements of sql/*.sql over a connection, or by the Lambda function `queries`."""
 
 import re
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ STATEMENTS = {
 
 
 class Ask:
-    """Runs named statements.
+    """Runs the named statements of sql/*.sql.
 
     Args:
         reader: Reads Postgres.
-        columns: Replacements of `{name}` in a statement: column names, never a reader's text.
+        columns: Replacements of `{name}` in a statement: column names, never text from a URL.
         parameters: Values for every statement; those that a statement does not name are left out.
     """
 
@@ -42,7 +42,7 @@ class Ask:
         self._parameters = parameters
 
     def bound(self, parameters: Mapping[str, Any]) -> Self:
-        """Return a copy with other values for every statement."""
+        """Return a copy that binds other values (`:name`) in every statement."""
         return type(self)(self._reader, self._columns, parameters)
 
     def rows(
@@ -51,12 +51,12 @@ class Ask:
         """Run the statement `file.name`; return its rows.
 
         Args:
-            statement: Its file and name.
-            columns: Further replacements of `{name}`, from a fixed table too.
+            statement: Its file and name: `when.hours` is the statement `hours` of sql/when.sql.
+            columns: Further replacements of `{name}`, which also never come from a URL.
             parameters: Values for this statement only.
 
         Raises:
-            QueryError: The statement takes too long, or its rows exceed 5 MB.
+            QueryError: Postgres rejects the statement, it takes too long, or its rows exceed 5 MB.
             DatabaseAwayError: Postgres is unavailable.
         """
         sql = STATEMENTS[statement]
@@ -68,7 +68,7 @@ class Ask:
         return [dict(zip(names, row, strict=True)) for row in decode(result)]
 
     def row(self, statement: str, **parameters: Any) -> Row:
-        """Run a statement that returns one row.
+        """Run a statement; return its first row.
 
         Raises:
             IndexError: The statement returned no row.

@@ -36,7 +36,7 @@ class Asset:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of the content."""
+        """The first 16 hexadecimal digits of the SHA-256 of the content."""
         return hashlib.sha256(self.content).hexdigest()[:16]
 
     @cached_property
@@ -65,7 +65,8 @@ class Assets:
             }
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"The chart library is not installed ({error.filename}). Run `make setup`."
+                f"The chart library is not installed: {error.filename} is missing. "
+                "Run `make setup`."
             ) from error
 
     def path(self, name: str) -> str:
@@ -76,11 +77,11 @@ class Assets:
         """Return the response with a static file.
 
         Raises:
-            NotFound: There is no such file: a page of another release may ask for it.
+            NotFound: No file has this name and hash; a page of another release may request it.
         """
         asset = self._assets.get(name)
         if asset is None or asset.digest != digest:
-            raise NotFound("There is no such file. Reload the page.")
+            raise NotFound("This release of the page has no such file. Reload the page.")
         headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"}
         content = asset.content
         if request.accept_encodings.quality("gzip"):

@@ -1,4 +1,4 @@
-"""Charts without scripts: scales, ticks and paths, which templates/drawn.html renders.
+"""Charts without JavaScript: scales, ticks and paths, which templates/drawn.html renders.
 
 Positions are percent of the chart, from its left edge and from its top. So a chart fills the
 available width, and its labels, which are HTML, keep their size on a phone.
@@ -18,9 +18,10 @@ MOST_LABELS = 14
 
 @dataclass(frozen=True)
 class Bar:
-    """One column: `part` is its highlighted share, `before` the value to compare with.
+    """One column of a bar chart, with its `value` and its axis `label`.
 
-    `title` describes it in words. `is_faint` marks a column with missing plays.
+    `part` is the highlighted part of the value, `before` an earlier value to compare with, `title`
+    the tooltip. `is_faint` marks a column with missing plays.
     """
 
     label: str
@@ -34,7 +35,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns in percent of the highest tick, and the ticks from the bottom up."""
+    """A bar chart: its columns in percent of the highest axis tick, and its ticks, lowest first."""
 
     bars: tuple[Bar, ...]
     ticks: tuple[tuple[float, float], ...]
@@ -42,9 +43,10 @@ class Columns:
 
 
 def columns(bars: Iterable[Bar], unit: float = 1) -> Columns:
-    """Scale bars to percent of the highest tick; labels that would not fit become empty.
+    """Scale bars to percent of the highest axis tick; labels that would not fit become empty.
 
-    The ticks are round multiples of `unit`, in that unit.
+    `unit` is the unit of the axis: 3,600,000 for hours if the values are milliseconds. Ticks are
+    round numbers in that unit.
     """
     given = tuple(bars)
     ticks = ticks_up_to(highest(given) / unit)
@@ -70,14 +72,14 @@ def columns(bars: Iterable[Bar], unit: float = 1) -> Columns:
 
 
 def highest(bars: Iterable[Bar]) -> float:
-    """Return the highest value of the bars, comparisons included."""
+    """Return the highest `value` or `before` of the bars; 0 if all are unknown."""
     return max(
         (value for bar in bars for value in (bar.value, bar.before) if value is not None), default=0
     )
 
 
 def ticks_up_to(most: float, about: int = 4) -> list[float]:
-    """Return round ticks from 0 to the first one at or above `most`."""
+    """Return about `about` round axis ticks from 0 to the first one at or above `most`."""
     if most <= 0:
         return [0, 1]
     rough = most / about
@@ -88,7 +90,7 @@ def ticks_up_to(most: float, about: int = 4) -> list[float]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a heat table: `value` is 0 to 1, or None if unknown."""
+    """One cell of a heat map: `value` is its shade, 0 to 1, or None if unknown."""
 
     value: float | None
     text: str
@@ -98,25 +100,26 @@ class Cell:
 
 
 def shares(values: Sequence[float | None]) -> list[float | None]:
-    """Return values as shares of the largest, 0 to 1; unknown values stay None."""
+    """Return each value divided by the largest: 0 to 1; unknown values stay None."""
     most = max((value for value in values if value), default=0)
     return [None if value is None else (value / most if most else 0.0) for value in values]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its points in percent, the SVG path through them, and the position of its name."""
+    """One line of a line chart: its points in percent, the SVG path through them, and `end`."""
 
     path: str
     points: tuple[tuple[float, float] | None, ...]
     end: float
-    """The position of the name, percent from the top."""
+    """The position of the line's name, at its last known point, in percent from the top."""
 
 
 def line(values: Sequence[float | None], low: float, high: float) -> Line:
-    """Draw values at equal distances between `low` (bottom) and `high` (top).
+    """Draw a line through values; the axis runs from `low` (bottom) to `high` (top).
 
-    The line breaks where a value is unknown; a point between two breaks is a short dash.
+    The values are spaced evenly. The line is interrupted where a value is unknown; a known value
+    between two unknown ones is a short dash.
     """
     wide = max(len(values) - 1, 1)
     points = tuple(
@@ -138,9 +141,10 @@ def _stroke(points: list[tuple[float, float]]) -> str:
 
 
 def spread(ends: Sequence[float], apart: float) -> list[float]:
-    """Move label positions so that neighbours are at least `apart` percent apart, within 0 to 100.
+    """Move labels of lines apart: return positions at least `apart` percent from each other.
 
-    The order is kept. If there is not enough room, the labels are spaced evenly.
+    `ends` are the wanted positions, in percent of the height. Their order is kept. If there is not
+    enough room between 0 and 100, the labels are spaced evenly.
     """
     order = sorted(range(len(ends)), key=lambda number: ends[number])
     apart = min(apart, 100 / max(len(ends) - 1, 1))
@@ -157,9 +161,10 @@ def spread(ends: Sequence[float], apart: float) -> list[float]:
 
 
 def sectors(values: Sequence[float | None]) -> list[str]:
-    """Return one SVG path for each of 24 hours, midnight at the top, in a square of 200.
+    """Draw a clock of 24 hours: return the SVG path of each hour's sector, midnight at the top.
 
-    The length of a sector is its share of the fullest hour.
+    The clock fills a square of 200 by 200. A sector's length shows its hour's value as a share of
+    the largest value.
     """
     return [
         _sector(hour, INNER + (OUTER - INNER) * (share or 0.0))

@@ -1,6 +1,6 @@
-"""Values as text. Pure; each function is a filter of the templates.
+"""Formats values as text for the templates, mostly as filters. Pure.
 
-An unknown value is an en dash, never 0.
+An unknown value (None) becomes an en dash, never 0.
 """
 
 from datetime import date, datetime
@@ -59,14 +59,14 @@ def percent(share: Number | None) -> str:
 
 
 def change(now: Number | None, before: Number | None) -> float | None:
-    """Return the growth as a share of the previous value; None if that is unknown or 0."""
+    """Return the growth as a share of `before`: 0.04 for 4 %; None if unknown or `before` is 0."""
     if now is None or not before:
         return None
     return float(now) / float(before) - 1
 
 
 def delta(growth: float | None) -> str:
-    """Write a growth: `▲ 4 %`, `▼ 7 %`, `±0 %`."""
+    """Write a growth, given as a share: `▲ 4 %`, `▼ 7 %`, `±0 %`."""
     if growth is None:
         return UNKNOWN
     if abs(growth) < 0.005:  # noqa: PLR2004 - rounds to 0 %
@@ -109,9 +109,9 @@ def time_of_day(value: datetime | None) -> str:
 
 
 def artist_note(name: str) -> str:
-    """Explain the artist name of compilations; empty for any other name.
+    """Explain the artist name "Various Artists"; empty for any other name.
 
-    An export names the artist of the album, which for a compilation is this name.
+    An export names the artist of the album, which is "Various Artists" for a compilation.
     """
     if name.strip().casefold() != "various artists":
         return ""

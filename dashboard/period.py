@@ -28,12 +28,12 @@ _NAMES = {"all": "all time", "month": "this month"}
 
 
 class PeriodError(ValueError):
-    """A text is not a period; the message lists the valid forms."""
+    """The text of a URL is not a period; the message lists the valid forms."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Dates from `first` to `last`, both included."""
+    """A range of dates from `first` to `last`, both included."""
 
     first: date
     last: date
@@ -49,7 +49,7 @@ class Span:
         return [self.first + at * DAY for at in range(self.days)]
 
     def within(self, other: "Span") -> "Span | None":
-        """Return the intersection with another span."""
+        """Return the dates that both spans share; None if there are none."""
         first, last = max(self.first, other.first), min(self.last, other.last)
         return Span(first, last) if first <= last else None
 
@@ -67,7 +67,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Period(Span):
-    """A span with its text in the URL."""
+    """A span of dates, with the `text` that names it in the URL."""
 
     text: str
 
@@ -115,19 +115,19 @@ def month_end(day: date) -> date:
 
 
 def add_months(day: date, months: int) -> date:
-    """Return the same day of another month, or that month's last day if it is shorter."""
+    """Return the same day `months` later, or that month's last day if it is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def season(year: int, name: str) -> Period:
-    """Return a season of the year in which it starts: winter 2025 ends in February 2026."""
+    """Return the season that starts in a year: winter 2025 ends in February 2026."""
     first = date(year, SEASONS[name], 1)
     return Period(first, month_end(add_months(first, 2)), f"{year}-{name}")
 
 
 def read(text: str, known: Span) -> Span | None:
-    """Return the dates of a period's text, or None if it is not a period.
+    """Parse a period's text; return its dates, or None if it has none of the valid forms.
 
     Args:
         text: A period as in the URL.
@@ -150,7 +150,7 @@ def read(text: str, known: Span) -> Span | None:
 
 
 def _dates(text: str) -> Span | None:
-    """Read a text that does not depend on today: a year, a month, a season or two dates."""
+    """Parse a period that does not depend on today: a year, a month, a season or two dates."""
     if _WHOLE_YEAR.fullmatch(text):
         return Span(date(int(text), 1, 1), date(int(text), 12, 31))
     if match := _WHOLE_MONTH.fullmatch(text):
@@ -164,7 +164,7 @@ def _dates(text: str) -> Span | None:
 
 
 def is_season(span: Span) -> bool:
-    """True if the span is named as a season."""
+    """True if the span is a period whose text names a season, such as `2025-summer`."""
     return isinstance(span, Period) and _SEASON.fullmatch(span.text) is not None
 
 
@@ -177,7 +177,11 @@ def whole_months(span: Span) -> int:
 
 
 def stepped(span: Span, by: int) -> Period:
-    """Return the period `by` steps later, of the same length or kind; seasons differ in days."""
+    """Return the period `by` steps later (earlier if negative).
+
+    A step is a season, whole year, whole month or number of months if the span is one, else the
+    number of its days.
+    """
     text = span.text if isinstance(span, Period) else ""
     if is_season(span):
         first = add_months(span.first, 3 * by)

@@ -17,7 +17,14 @@ WANTED = {
 
 
 def ranked(view: View, kind: str, most: int, search: str = "") -> list[Row]:
-    """Return the top items of the period, with their rank in the previous period."""
+    """Return the top items of the period, or those that match a search, with their previous rank.
+
+    Args:
+        view: The period, the measure and the counting rule.
+        kind: `artist`, `track` or `album`.
+        most: The maximum number of rows.
+        search: A part of the title or the artist's name; empty for the top `most` ranks.
+    """
     wanted = WANTED["search" if search else "top"].format(**KINDS[kind])
     rows = view.ask.rows("top.ranked", {**KINDS[kind], "wanted": wanted}, most=most, search=search)
     if not view.before or not rows:

@@ -1,4 +1,4 @@
-"""The review of a year or a month as one HTML file: no script, no link, no request."""
+"""Writes the review of a year or a month as one HTML file without scripts, links or requests."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ HERE = Path(__file__).parent
 
 
 class NoPlaysError(LookupError):
-    """No play of the period is known."""
+    """The database holds no play of the listener in the period."""
 
 
 def default_year(view: View) -> int | None:
-    """Return the last completed year with plays; the current one if there is no other.
+    """Return the last completed year with plays; the current year if only it has plays.
 
-    None if no play is known.
+    None if the listener has no play.
     """
     years: list[int] = [row["listened_year"] for row in view.ask.rows("review.years")]
     over = [year for year in years if year < view.listener.today.year]
@@ -36,7 +36,7 @@ def render(view: View, period: Period, heading: str) -> str:
         heading: The heading. Nothing else in the file names the listener.
 
     Raises:
-        NoPlaysError: No play of the period is known.
+        NoPlaysError: The database holds no play of the listener in the period.
     """
     view = view.at(period)
     review = gather(view, no_link)
@@ -56,13 +56,13 @@ def render(view: View, period: Period, heading: str) -> str:
 
 
 def _styles() -> Markup:
-    """Return our style sheets unescaped, because escaping would break their quotation marks."""
+    """Return all style sheets, marked as safe so that Jinja keeps their quotation marks."""
     sheets = sorted((HERE / "static").glob("*.css"))
     return Markup("\n".join(path.read_text() for path in sheets))  # noqa: S704 - our files
 
 
 def environment() -> Environment:
-    """Return the template environment without a web server and its globals."""
+    """Return a Jinja environment for the templates, without the globals that Flask adds."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

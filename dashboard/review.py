@@ -17,15 +17,15 @@ FOUND = 5
 
 
 def no_link(page: str, **values: Any) -> None:
-    """Return no address, because a file has no links."""
+    """Return None as the address of every page, because the file has no links."""
 
 
 def gather(view: View, link: Link) -> dict[str, Any] | None:
-    """Return the variables of `_review.html`; None if the period has no known play.
+    """Return the variables of the template `_review.html`; None if the period has no play.
 
     Args:
         view: A request for a whole year or a whole month.
-        link: Makes the addresses.
+        link: Returns the address of a page: `View.url`, or `no_link` for a file.
     """
     days = totals.days_of(view, view.known)
     if not any(row["ms"] or row["plays"] for row in days):
@@ -79,7 +79,7 @@ def _found(view: View, rows: list[Row], link: Link) -> list[dict[str, Any]]:
 
 
 def _fullest(view: View, days: list[Row], link: Link) -> dict[str, Any]:
-    """Return the day with the most plays or time; the first if several tie."""
+    """Return the day with the most plays or time, as a line of the review; the first of equals."""
     row = max(days, key=lambda row: amount(view, row))
     return {
         "title": "Fullest day",
@@ -115,7 +115,7 @@ def _moment(view: View, row: Row, link: Link) -> dict[str, Any]:
 
 
 def _year(view: View, days: list[Row], before_days: list[Row], link: Link) -> dict[str, Any]:
-    """Return a column for each month, beside the same days of the previous year."""
+    """Return a bar for each month of the year, beside the same days of the previous year."""
     months, before = (
         {row["day"]: row for row in totals.months_of_days(each)} for each in (days, before_days)
     )
@@ -150,7 +150,7 @@ def _month(view: View, days: list[Row], link: Link) -> dict[str, Any]:
 def _bar(
     view: View, names: tuple[str, str], row: Row | None, before: Row | None, *, href: str | None
 ) -> Bar:
-    """Return a column; its two names are the label and the name in words."""
+    """Return the bar of a day or month; `names` are its axis label and its name in the tooltip."""
     label, name = names
     then = f" ({in_words(view, before)} a year before)" if before else ""
     return Bar(

@@ -1,4 +1,4 @@
-"""Which requests are accepted, and what a browser may do with a response.
+"""Decides which requests are accepted, and limits what a browser may do with a response.
 
 The page has no login: any client that reaches the port can read it. It listens on loopback, so the
 threat is another web page in the same browser. There are three attacks: DNS rebinding to 127.0.0.1
@@ -50,7 +50,7 @@ def _check() -> None:
 
 
 def refusal(asked: Request | Any) -> str | None:
-    """Return why a request is refused; None if it is allowed."""
+    """Return why a request is refused, and what to do; None if it is allowed."""
     host = asked.headers.get("Host", "")
     if not LOOPBACK.fullmatch(host):
         return "This page answers to 127.0.0.1, localhost and [::1] only. Open it by one of them."

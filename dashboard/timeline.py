@@ -1,4 +1,4 @@
-"""The known and unknown dates of a listener, and the periods to compare. Pure."""
+"""The known and unknown dates of a listener, and the previous periods to compare with. Pure."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -25,9 +25,10 @@ MOST_UNKNOWN = 0.1
 
 @dataclass(frozen=True)
 class Parts:
-    """A span cut at the borders of months; None for an empty part.
+    """A span split into whole `months` and the days before (`head`) and after (`tail`) them.
 
-    Views by month cover `months`; `reporting.plays` covers the days of `head` and `tail`.
+    An empty part is None. A page reads `months` from views by month, `head` and `tail` from
+    `reporting.plays`.
     """
 
     head: Span | None
@@ -37,11 +38,11 @@ class Parts:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The period to compare with.
+    """The period that a page's period is compared with.
 
     Attributes:
         before: The previous period.
-        is_fair: Enough days of both periods are known to compare their numbers.
+        is_fair: True if at most 10 % of the days of each period are unknown.
         doubt: The number of unknown days in each period, in words; empty if there are none.
     """
 
@@ -52,12 +53,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The known time of a listener: local dates from the first play to today.
+    """The dates of a listener's history, and those that are unknown, in local dates.
 
     Attributes:
         first: The date of the first play.
         today: The listener's date now.
-        gaps: Dates that an open gap touches, and those since the last play or poll.
+        gaps: The unknown dates: those in an open gap, and those after the last play or poll.
     """
 
     first: date
@@ -65,10 +66,10 @@ class Timeline:
     gaps: tuple[Span, ...] = ()
 
     def parse(self, text: str) -> Period:
-        """Return the period of a text.
+        """Parse the text of a period, as in the URL.
 
         Raises:
-            PeriodError: The text is not a period.
+            PeriodError: The text is not a period; the message lists the valid forms.
         """
         try:
             span = read(text, Span(self.first, max(self.first, self.today)))
@@ -76,8 +77,8 @@ class Timeline:
             span = None
         if span is None or span.first > span.last:
             raise PeriodError(
-                f"\N{LEFT DOUBLE QUOTATION MARK}{text[:40]}\N{RIGHT DOUBLE QUOTATION MARK} is no "
-                "period. Use a year (2025), a month (2025-07), a season (2025-summer), two dates "
+                f"\N{LEFT DOUBLE QUOTATION MARK}{text[:40]}\N{RIGHT DOUBLE QUOTATION MARK} is not "
+                "a period. Use a year (2025), a month (2025-07), a season (2025-summer), two dates "
                 "(2025-03-05..2025-07-31), 7d, 30d, 90d, 12m, month or all."
             )
         return Period(span.first, span.last, text)
@@ -85,7 +86,8 @@ class Timeline:
     def compare(self, period: Period) -> Comparison | None:
         """Return the previous period; None for all time, or if it ends before the first play.
 
-        A year, season or month that has not ended is compared with the same days of the previous.
+        A year or month that has not ended is compared with the same days of the previous year or
+        month, an unfinished season with the same days of the previous year.
         """
         before = self._before(period)
         if before is None or before.last < self.first:
@@ -110,20 +112,20 @@ class Timeline:
         return self.first <= day <= self.today
 
     def missing(self, span: Span) -> tuple[Span, ...]:
-        """Return the dates of a span on which an open gap may hide plays."""
+        """Return the parts of a span in which plays may be missing: those within `gaps`."""
         found = (gap.within(span) for gap in self.gaps)
         return tuple(each for each in found if each)
 
     def unknown_days(self, span: Span) -> int:
-        """Count the dates of a span before the first play, and those in an open gap."""
+        """Count the dates of a span that lie before the first play or within `gaps`."""
         early = span.within(Span(date.min, self.first - DAY))
         spans = (*([early] if early else []), *self.missing(span))
         return len({date for each in spans for date in each.dates})
 
     def step(self, period: Period, by: int) -> Period | None:
-        """Return the next period, or the previous one if `by` is -1.
+        """Return the period `by` steps later: 1 is the next one, -1 the previous one.
 
-        None before the first play, after today, and for all time.
+        None if it ends before the first play or starts after today, and for all time.
         """
         if period.text == "all":
             return None
@@ -131,10 +133,11 @@ class Timeline:
         return None if beside.last < self.first or beside.first > self.today else beside
 
     def parts(self, span: Span) -> Parts:
-        """Cut a span into whole months and the days before and after them.
+        """Split a span into whole months and the days before and after them.
 
-        The month of the first play is whole if the span begins there, because nothing precedes it.
-        A month that has not ended is whole if the span reaches today, because nothing follows.
+        The month of the first play counts as whole if the span starts on or before that play's
+        date, because there are no plays before it. The current month counts as whole if the span
+        reaches today, because there are no plays after it.
         """
         first = span.first.replace(day=1) if span.first <= self.first else span.first
         last = max(span.last, month_end(span.last)) if span.last >= self.today else span.last
@@ -149,11 +152,11 @@ class Timeline:
         )
 
     def elapsed(self, span: Span) -> Span:
-        """Return a span without its future days."""
+        """Return a span without its days after today; a span in the future keeps its first day."""
         return Span(span.first, min(span.last, max(span.first, self.today)))
 
     def years(self) -> list[tuple[Period, list[Period]]]:
-        """Return each known year with its seasons and months, the newest first."""
+        """Return each year since the first play with its seasons and months, the newest first."""
         return [
             (
                 self.parse(str(year)),

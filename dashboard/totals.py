@@ -1,4 +1,4 @@
-"""The numbers of a period beside the previous one, for the Overview and the Review."""
+"""The totals of a period and of the previous one, for the pages Overview and Review."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
@@ -18,7 +18,7 @@ UNKNOWN_TOTALS: Row = {**dict.fromkeys(AMOUNTS), "days": None, "missing": False}
 
 
 def days_of(view: View, span: Span | None) -> list[Row]:
-    """Return a row for every date, with or without plays; `missing` marks dates in a gap."""
+    """Return a row for each date of a span, with or without plays; `missing` marks open gaps."""
     if span is None:
         return []
     rows = view.ask.rows("totals.days", begin=span.first, until=span.last)
@@ -28,13 +28,13 @@ def days_of(view: View, span: Span | None) -> list[Row]:
 
 
 def months_of_days(days: list[Row]) -> list[Row]:
-    """Add up the days of each month."""
+    """Return the sums of each month over its days; `day` is the first of the month."""
     months = groupby(days, key=lambda row: row["day"].replace(day=1))
     return [{"day": month, **_added(list(rows))} for month, rows in months]
 
 
 def total(days: Sequence[Row]) -> Row:
-    """Add up days; `days` counts those with plays. If no day is known, the sums are unknown."""
+    """Return the sums over days, and the number of days with plays; None if no day is known."""
     return _added(days) if any(is_known(row) for row in days) else UNKNOWN_TOTALS
 
 
@@ -53,14 +53,15 @@ def cards(
     tops: Mapping[str, list[Row]],
     link: Link,
 ) -> list[dict[str, Any]]:
-    """Return the arguments of `parts.card` for six numbers of the period.
+    """Return the arguments of the macro `parts.card` for six totals of the period.
 
     Args:
         view: The request for the period.
-        days: Its days, from `days_of`.
-        before_days: The days of the previous period.
-        tops: The first rows of artists and of tracks, from `ranking.ranked`.
-        link: Makes the addresses.
+        days: The days of the period, from `days_of`.
+        before_days: The days of the previous period, from `days_of`.
+        tops: The top artists under `artist` and the top tracks under `track`, from
+            `ranking.ranked`.
+        link: Returns the address of a page.
     """
     now, before = total(days), total(before_days)
     return [
@@ -95,7 +96,10 @@ def cards(
 
 
 def heard_first(view: View, items: str) -> tuple[int | None, int | None]:
-    """Return how many artists, tracks or albums were new, in the period and in the previous one."""
+    """Count the artists, tracks or albums first played in the period, and in the previous one.
+
+    The first count is None instead of 0 if every date of the period is unknown.
+    """
     if view.known is None:
         return None, None
     (row,) = view.ask.rows("totals.heard_first", {"items": items})
@@ -103,7 +107,7 @@ def heard_first(view: View, items: str) -> tuple[int | None, int | None]:
 
 
 def courses(view: View, months: list[Row]) -> list[list[int]]:
-    """Return the points of each card's small line, one for each month, in the cards' order."""
+    """Return the sparkline of each of `cards`, in the same order: one value for each month."""
     firsts = [row["day"] for row in months]
     counts = [
         {row["listened_month"]: row["items"] for row in rows}
@@ -119,7 +123,7 @@ def courses(view: View, months: list[Row]) -> list[list[int]]:
 
 
 def _items(now: Row, rows: list[Row]) -> tuple[int | None, int | None]:
-    """Return the number of items with counted plays, in the period and in the previous one."""
+    """Return how many items have plays that count, in the period and in the previous one."""
     if now["plays"] is None:
         return None, None
     return (rows[0]["items"], rows[0]["items_before"]) if rows else (0, None)

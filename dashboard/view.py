@@ -1,7 +1,7 @@
 """One request: a listener, a period, a measure and a counting rule, all from its URL.
 
-Source of the rules: `reporting.plays`, whose columns plays_all, plays_30s, plays_half and
-plays_done are 1 if a play counts.
+The counting rules are defined by the view `reporting.plays`: its columns plays_all, plays_30s,
+plays_half and plays_done are 1 if a play counts by the rule.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,14 +27,14 @@ Operations = Callable[[], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule for which plays count; `meaning` is its text."""
+    """A counting rule, which decides which plays count; `meaning` is its name on the page."""
 
     name: str
     meaning: str
 
     @property
     def plays(self) -> str:
-        """The column that counts by this rule."""
+        """The column that holds the number of plays by this rule: `plays_30s`."""
         return f"plays_{self.name}"
 
 
@@ -52,14 +52,14 @@ MEASURES = ("plays", "minutes")
 
 @dataclass(frozen=True)
 class Choice:
-    """The counting rule and the measure."""
+    """The counting rule and the measure (plays or minutes) that the URL selects."""
 
     rule: Rule
     measure: str
 
     @property
     def columns(self) -> dict[str, str]:
-        """The columns that `{plays}`, `{value}` and `{measure}` stand for in a statement.
+        """The columns that replace `{plays}`, `{value}` and `{measure}` in a statement.
 
         `{value}` is a column of a view; `{measure}` is for a query that selects `{plays} AS plays`.
         """
@@ -90,13 +90,13 @@ class Listener:
 
     @property
     def timeline(self) -> Timeline:
-        """The known dates of the listener."""
+        """The dates of the listener's history, and which of them are unknown."""
         return Timeline(self.first_date or self.today, self.today, self.gaps)
 
 
 @dataclass(frozen=True)
 class View:
-    """One request."""
+    """One request for a page: what its URL selects, and access to the database."""
 
     listener: Listener
     listeners: tuple[Listener, ...]
@@ -117,7 +117,7 @@ class View:
         operations: Operations | None = None,
         simulated: frozenset[str] = frozenset(),
     ) -> Self | None:
-        """Read the arguments of a URL; None if there is no listener.
+        """Read the arguments of a URL; return None if the database has no listener yet.
 
         Args:
             args: The arguments of the URL.
@@ -126,12 +126,14 @@ class View:
             simulated: The listeners whose history holds simulated plays.
 
         Raises:
-            NotFound: There is no such listener.
+            NotFound: The database has no listener of that name.
             BadRequest: The period, the rule or the measure is invalid.
         """
         if any("\0" in value for value in args.values()):
             # Postgres rejects a NUL character in a text.
-            raise BadRequest("The address contains a NUL character, which is not allowed.")
+            raise BadRequest(
+                "The address contains a NUL character, which is not allowed. Remove %00 from it."
+            )
         choice = Choice(
             RULES[_one_of(RULES, args.get("rule", "30s"), "counting rule")],
             _one_of(MEASURES, args.get("measure", "plays"), "measure"),
@@ -155,7 +157,7 @@ class View:
 
     @property
     def timeline(self) -> Timeline:
-        """The known dates of the listener."""
+        """The dates of the listener's history, and which of them are unknown."""
         return self.listener.timeline
 
     @property
@@ -170,7 +172,7 @@ class View:
 
     @property
     def known(self) -> Span | None:
-        """The shown dates since the first play; earlier dates are unknown."""
+        """The dates of the period from the first play to today; None if it has no such date."""
         return self.shown.within(Span(self.timeline.first, self.timeline.today))
 
     @property
@@ -179,7 +181,7 @@ class View:
         return self.timeline.unknown_days(self.shown) == self.shown.days
 
     def counted(self, count: int) -> int | None:
-        """Return a count of the period; None if it is 0 and the period is unknown."""
+        """Return a count of the period; None if it is 0 and every date of the period is unknown."""
         return None if not count and self.is_unknown else count
 
     def day_url(self, day: date) -> str | None:
@@ -188,27 +190,27 @@ class View:
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """The previous period, and whether enough days of both are known; None if there is none."""
+        """The previous period, and whether enough days of both are known; None if none exists."""
         return self.timeline.compare(self.period)
 
     @property
     def before(self) -> Period | None:
-        """The previous period; None if too many days are unknown for a fair comparison."""
+        """The previous period; None if none exists or over 10 % of the days of one are unknown."""
         return self.comparison.before if self.comparison and self.comparison.is_fair else None
 
     @property
     def shown_name(self) -> str:
-        """The name of the shown period; its dates so far if the year or month has not ended."""
+        """The name of the period, or its dates until today if it ends later."""
         return self.period.name if self.shown.last == self.period.last else self.shown.name
 
     @property
     def rule(self) -> Rule:
-        """The counting rule."""
+        """The counting rule that the URL selects."""
         return self.choice.rule
 
     @property
     def measure(self) -> str:
-        """`plays` or `minutes`."""
+        """The measure that the URL selects: `plays` or `minutes`."""
         return self.choice.measure
 
     @property
@@ -218,7 +220,10 @@ class View:
 
     @property
     def state(self) -> dict[str, str]:
-        """The arguments that every link carries, because the URL holds all state."""
+        """The URL arguments that every link repeats: period, listener, measure and rule.
+
+        Defaults are left out, except for the period.
+        """
         state = {"period": self.period.text}
         if len(self.listeners) > 1:
             state["listener"] = self.listener.listener
@@ -229,21 +234,24 @@ class View:
         return state
 
     def number(self, name: str, known: Iterable[int]) -> int | None:
-        """Return a numeric argument of the URL; None if it is missing.
+        """Return the numeric URL argument `name`; None if it is missing.
 
         Raises:
-            BadRequest: It is not one of the allowed numbers.
+            BadRequest: The value is not one of the `known` numbers.
         """
         if name not in self.args:
             return None
         return int(_one_of([str(each) for each in known], self.args[name], name))
 
     def url(self, page: str, **values: Any) -> str:
-        """Return the address of a page with this state, changed by `values`; None removes one."""
+        """Return the address of a page that keeps the listener, period, measure and rule.
+
+        `values` adds or changes arguments; the value None removes one.
+        """
         return url_for(page, **{**self.state, **values})
 
     def here(self, **changes: Any) -> str:
-        """Return the address of this page with some arguments changed; None removes one."""
+        """Return the address of this page with changed arguments; the value None removes one."""
         return self.url(
             str(request.endpoint), **{**(request.view_args or {}), **self.args, **changes}
         )
@@ -273,7 +281,7 @@ def _listener(listeners: tuple[Listener, ...], name: str | None) -> Listener:
 
 
 def _with_gaps(listener: Listener, reader: Reader) -> Listener:
-    """Add the open gaps; the days since the last play or poll are a gap too."""
+    """Return the listener with the dates of open gaps and the days after the last play or poll."""
     rows = Ask(reader, {}, {}).rows(
         "view.gaps", listener=listener.listener, zone=listener.time_zone
     )

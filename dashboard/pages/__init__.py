@@ -1,4 +1,4 @@
-"""The pages. To add one, see the docstring of `dashboard`."""
+"""The table of all pages. To add one, see the docstring of the package `dashboard`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,17 +26,18 @@ from dashboard.pages import (
 
 @dataclass(frozen=True)
 class Page:
-    """One page.
+    """One page of the web page, with its URL and the function that builds it.
 
     Attributes:
         name: The page's name in `view.url(name)`.
         path: The URL rule; captured values are arguments of `build`.
         title: The title in the head and the navigation.
-        build: Returns the template's variables, or a whole response.
-        in_nav: The navigation lists it.
-        needs_plays: Before the first play, the page with the first steps is shown instead.
-        template: Its file without `.html`; by default the page's name.
-        of_all: What the page computes from all plays, so measure and counting rule do not apply.
+        build: Returns the variables of the template, or a response that needs no template.
+        in_nav: True if the navigation lists the page.
+        needs_plays: True if welcome.html is shown instead before the listener's first play.
+        template: The template's file name without `.html`; if empty, the page's name.
+        of_all: Names the numbers of a page that always covers all plays, so that measure and
+            counting rule cannot be chosen; else empty.
     """
 
     name: str

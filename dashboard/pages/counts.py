@@ -52,7 +52,7 @@ def _rule(view: View, name: str, total: Row) -> dict[str, Any]:
 
 
 def _top(view: View, name: str, artists: list[Row]) -> list[dict[str, Any]]:
-    """Return the top five artists by a rule, and whether the chosen rule ranks each elsewhere."""
+    """Return the top five artists by a rule; mark those with another rank by the chosen rule."""
     chosen = _places(artists, view.rule.name)
     return [
         {
@@ -67,7 +67,10 @@ def _top(view: View, name: str, artists: list[Row]) -> list[dict[str, Any]]:
 
 
 def _places(artists: list[Row], name: str) -> dict[int, tuple[int, Row]]:
-    """Return place and row of a rule's top five artists, by id; `artists` are ordered by time."""
+    """Return the rank and row of a rule's top five artists, by artist id.
+
+    `artists` are ordered by listening time, which decides ties.
+    """
     column = f"plays_{name}"
     rows = sorted((row for row in artists if row[column]), key=lambda row: -row[column])[:MOST]
     found = places([row[column] for row in rows])
@@ -75,7 +78,7 @@ def _places(artists: list[Row], name: str) -> dict[int, tuple[int, Row]]:
 
 
 def _spread(total: Row) -> str | None:
-    """Write how far the smallest count lies below the largest."""
+    """Write how far the smallest of the four counts lies below the largest, in percent."""
     counts = [total[f"plays_{name}"] for name in RULES]
     if None in counts or not max(counts):
         return None

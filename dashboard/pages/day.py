@@ -1,4 +1,4 @@
-"""Every play of one date, and the dates next to it."""
+"""The page of one date: all of its plays, and links to the days before and after."""
 
 from datetime import date
 from typing import Any
@@ -19,7 +19,7 @@ def page(view: View, day: str) -> dict[str, Any]:
     shown = _date(day)
     if not view.timeline.holds(shown):
         known = f"{view.timeline.first} to {view.timeline.today}"
-        raise NotFound(f"{shown} is outside your history, which runs from {known}.")
+        raise NotFound(f"{shown} is outside your history. Choose a day from {known}.")
     newest = view.ask.rows("plays.newest", first=shown, last=shown, platform=None, most=None)
     return {
         "day": shown,
@@ -31,11 +31,15 @@ def page(view: View, day: str) -> dict[str, Any]:
 
 
 def _date(text: str) -> date:
-    """Read a date in the only form that pages use: `2025-03-05`."""
+    """Parse a date of a URL, which must be written as `2025-03-05`.
+
+    Raises:
+        NotFound: The text is not such a date.
+    """
     try:
         day = date.fromisoformat(text)
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
-        raise NotFound("A day is written as 2025-03-05.")
+        raise NotFound("The address contains no valid day. Write a day as 2025-03-05.")
     return day

@@ -64,7 +64,7 @@ def _share(rows: list[Row], part: str, whole: str) -> float | None:
 
 
 def _course(view: View, months: list[Row]) -> dict[str, Any]:
-    """Return columns of all plays, with the plays of new artists highlighted."""
+    """Return a bar for each month or year: all plays, with those of new artists highlighted."""
     by_year = len(months) > MOST_MONTHS
     steps: dict[date, list[Row]] = {}
     for row in months:
@@ -80,7 +80,10 @@ def _course(view: View, months: list[Row]) -> dict[str, Any]:
 
 
 def _bar(view: View, names: tuple[str, str, str], rows: list[Row]) -> Bar:
-    """Return one column; its names are the label, the name in words, and the period's text."""
+    """Return the bar of a month or year.
+
+    `names` are its axis label, its name in the tooltip, and its period in the URL.
+    """
     label, name, text = names
     total, new, artists = (
         sum(row[key] for row in rows)
@@ -97,7 +100,7 @@ def _bar(view: View, names: tuple[str, str, str], rows: list[Row]) -> Bar:
 
 
 def _variety(view: View, months: list[Row]) -> dict[str, Any]:
-    """Return two curves: the share of the top ten artists, and how often tracks repeat."""
+    """Return two curves by month: the share of the top ten artists, and the plays per track."""
     curves = []
     for title, key, write in (
         ("Share of the top ten artists", "top10_artists_share", percent),

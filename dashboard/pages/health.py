@@ -1,4 +1,4 @@
-"""Data health: how recent and how complete the plays are, and the uploads."""
+"""The page Health: how recent and how complete the plays are, and the uploads."""
 
 from calendar import monthrange
 from datetime import date, datetime
@@ -71,7 +71,7 @@ def _clock_card(view: View, label: str, at: datetime | None, never: str) -> dict
 
 
 def _calendar(view: View, rows: list[Row]) -> list[dict[str, Any]]:
-    """Return one table of weeks for each month of the period."""
+    """Return a calendar for each month of the period: weeks of days, shaded by coverage."""
     known = {row["listened_date"]: row for row in rows}
     return [
         {"name": month(first), "weeks": _weeks(view, first, known)}
@@ -135,7 +135,10 @@ def _month_cell(view: View, first: date, known: dict[date, Row]) -> Cell:
 
 
 def _operations(view: View) -> dict[str, Any]:
-    """Return the state of queues and logins, only on request because it takes 1 to 2 seconds."""
+    """Return dead letters, queues and logins from `plays status`, or why it cannot be read.
+
+    Only if the URL has the argument `operations`, because it takes 1 to 2 seconds.
+    """
     if view.operations is None or "operations" not in view.args:
         return {"can_ask": view.operations is not None}
     try:
@@ -155,7 +158,7 @@ def _operations(view: View) -> dict[str, Any]:
 
 
 def _sources(row: Row) -> list[dict[str, Any]]:
-    """Return where the plays of the last 30 days come from."""
+    """Return the shares of the last 30 days' plays that polls, an export, or both recorded."""
     total = sum(row[key] or 0 for key in ("live", "export", "both"))
     return [
         {

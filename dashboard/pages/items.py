@@ -1,4 +1,4 @@
-"""One artist, track or album: its months, its days, its tracks or albums, its last plays."""
+"""The page of one artist, track or album: its plays by month and day, ranks and last plays."""
 
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
     """Return the variables of the page's template.
 
     Raises:
-        NotFound: The listener never played it.
+        NotFound: The listener has no play of the item.
     """
 
     def rows(statement: str, **parameters: Any) -> list[Row]:
@@ -31,7 +31,9 @@ def page(view: View, item: int, *, kind: str) -> dict[str, Any]:
 
     found = rows("item")
     if not found:
-        raise NotFound(f"{view.listener.listener} has played no such {kind}.")
+        raise NotFound(
+            f"{view.listener.listener} has played no such {kind}. Choose one on the page Top."
+        )
     by_day = view.shown.days <= LONGEST_BY_DAY
     if kind == "artist" and view.period.text == "all" and not by_day:
         sums = rows("sums_of_artist", most=MOST)
@@ -62,7 +64,7 @@ album = partial(page, kind="album")
 
 
 def belongs(view: View, sums: list[Row], name: str) -> list[Row]:
-    """Return the top tracks or albums of the item; ties are in the order of titles."""
+    """Return the top tracks or albums of the item, with ranks; time, then title, orders ties."""
     is_track = name == "tracks"
     rows = [
         row for row in sums if not row["is_date"] and row["is_track"] == is_track and row["title"]
@@ -74,7 +76,7 @@ def belongs(view: View, sums: list[Row], name: str) -> list[Row]:
 
 
 def calendar(view: View, days: list[Row]) -> Row:
-    """Return a square for each known date of the period, including dates without a play."""
+    """Return a calendar square for each date of the period since the listener's first play."""
     known = {row["listened_date"]: row for row in days}
     lost = {day for gap in view.timeline.missing(view.shown) for day in gap.dates}
     dates = view.known.dates if view.known else []
@@ -83,13 +85,13 @@ def calendar(view: View, days: list[Row]) -> Row:
 
 
 def life(view: View, months: list[Row]) -> Row:
-    """Return a bar for each month with a play; a bar opens this page for its month."""
+    """Return a bar for each month with a play; a click on a bar opens this page for that month."""
     data = [datum(view, row["listened_month"].isoformat(), row) for row in months]
     return chart(view, data, by_day=False) | {"opens": view.here(period="MONTH")}
 
 
 def rank_line(view: View, kind: str, ranks: list[Row]) -> Row:
-    """Return a chart of the item's rank by month; a point links to the top list of its month."""
+    """Return a chart of the item's rank by month; a point links to the top list of that month."""
     data = [{"on": row["listened_month"].isoformat(), "rank": row["rank"]} for row in ranks]
     return {
         "data": data,

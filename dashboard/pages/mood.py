@@ -1,4 +1,4 @@
-"""Mood: average features by month and hour, and the share of plays with features."""
+"""The page Mood: average audio features by month and hour, and the share of plays with them."""
 
 from dataclasses import dataclass
 from math import ceil, floor
@@ -13,7 +13,7 @@ from dashboard.view import View
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature; its axis starts and ends at multiples of `grain`."""
+    """One audio feature; its axis starts and ends at multiples of `grain`."""
 
     name: str
     title: str
@@ -61,7 +61,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def average(rows: list[Row], name: str) -> float | None:
-    """Return the mean of a feature over the plays that have it."""
+    """Return the mean of a feature over the plays for which it is known; None if there are none."""
     known = [(float(row[name]), row[f"{name}_plays"]) for row in rows if row[name] is not None]
     weight = sum(count for _, count in known)
     return sum(value * count for value, count in known) / weight if weight else None
@@ -84,7 +84,10 @@ def _card(view: View, feature: Feature, rows: list[Row], earlier: list[Row]) -> 
 
 
 def _curves(steps: list[list[Row]], names: list[str], hrefs: list[str]) -> dict[str, Any]:
-    """Return one curve for each feature; an unknown value breaks the line."""
+    """Return one curve for each feature; the line is interrupted at unknown values.
+
+    `steps` are the rows of each month or hour; `names` and `hrefs` are its name and address.
+    """
     drawn = [_curve(feature, steps) | {"names": names, "hrefs": hrefs} for feature in FEATURES]
     return with_table(drawn)
 
@@ -104,7 +107,7 @@ def _curve(feature: Feature, steps: list[list[Row]]) -> dict[str, Any]:
 
 
 def _scale(values: list[float], grain: float) -> tuple[float, float]:
-    """Return the ends of an axis: round values around all values, at least two grains apart."""
+    """Return both ends of an axis that holds all values: multiples of `grain`, 2 or more apart."""
     low, high = floor(min(values, default=0) / grain), ceil(max(values, default=1) / grain)
     if high - low < 2:  # noqa: PLR2004 - a smaller range would exaggerate noise
         low = max(low - 1, 0)

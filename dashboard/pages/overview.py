@@ -1,4 +1,4 @@
-"""The overview: numbers beside the previous period's, tops, every day, the last plays."""
+"""The page Overview: totals beside the previous period's, top items, all days, last plays."""
 
 from itertools import accumulate
 from typing import Any
@@ -41,7 +41,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def unknown(view: View) -> dict[str, Any]:
-    """Return the gaps of the period, and the last known date if the period ends later."""
+    """Return the period's open gaps; if it ends after the last poll or play, also that date."""
     missing = view.timeline.missing(view.shown)
     until = view.listener.last_known_on
     since = [span for span in missing if until and span.first > until]
@@ -52,7 +52,7 @@ def unknown(view: View) -> dict[str, Any]:
 
 
 def bars(view: View, days: list[Row], *, by_day: bool) -> Row:
-    """Return the data of the chart and the calendar: a bar for each day or month."""
+    """Return a bar for each day or month; a calendar is drawn from the same days."""
     data = [datum(view, row["day"].isoformat(), row) for row in days]
     if by_day:
         data = [each | found for each, found in zip(data, means(view, days), strict=True)]
@@ -60,7 +60,7 @@ def bars(view: View, days: list[Row], *, by_day: bool) -> Row:
 
 
 def datum(view: View, on: str, row: Row) -> Row:
-    """Return the datum of a date or month: its value as a number and in words."""
+    """Return one datum of a chart: the plays or minutes of a day or month, and their text."""
     return {
         "on": on,
         "value": round(value(view, row), 1),
@@ -70,21 +70,24 @@ def datum(view: View, on: str, row: Row) -> Row:
 
 
 def chart(view: View, data: list[Row], *, by_day: bool) -> Row:
-    """Return the data of days or months for a chart, with the address that each opens.
+    """Return the arguments of a chart by day or month, with the address that a click opens.
 
-    In the address `DATE` stands for the date of a datum, `MONTH` for its month.
+    In the address `DATE` stands for the date of the clicked datum, `MONTH` for its month.
     """
     opens = view.url("day", day="DATE") if by_day else view.url("overview", period="MONTH")
     return {"data": data, "byDay": by_day, "opens": opens}
 
 
 def value(view: View, row: Row) -> float:
-    """Return the amount of a row in the measure of the page: plays or minutes."""
+    """Return the value of a row in the chosen measure: plays or minutes."""
     return float(row["ms"] / MINUTE_MS if view.by_time else row["plays"])
 
 
 def means(view: View, days: list[Row]) -> list[Row]:
-    """Return the 7-day mean of each day for the chart; empty for a day that has none."""
+    """Return each day's mean of the 7 days that end with it, as a number and as text.
+
+    The dict of a day without a mean is empty.
+    """
     values = [None if row["missing"] else value(view, row) for row in days]
     return [
         {}
@@ -98,16 +101,16 @@ def means(view: View, days: list[Row]) -> list[Row]:
 
 
 def mean_in_words(view: View, average: float, days: list[Row]) -> str:
-    """Write a mean, marked as an estimate if one of its days is."""
+    """Write a mean, marked as an estimate if the time of one of its days is estimated."""
     estimated = sum(row["ms_estimated"] for row in days)
     row = {"plays": average, "ms": average * MINUTE_MS, "ms_estimated": estimated}
     return in_words(view, row)
 
 
 def mean(values: list[float | None]) -> list[float | None]:
-    """Return for each day the mean of the known days among the 7 that end with it.
+    """Return for each day the mean of 7 days: itself and the 6 before; unknown days are left out.
 
-    None for the first six days, and if none of the seven is known.
+    None for the first six days, and if all seven days are unknown.
     """
     sums = [0.0, *accumulate(value or 0.0 for value in values)]
     counts = [0, *accumulate(value is not None for value in values)]

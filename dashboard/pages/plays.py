@@ -1,4 +1,4 @@
-"""The newest plays of the period: all, or those of an hour, a day of the week or a device."""
+"""The page of the newest plays, which the URL can limit to an hour, a weekday or a device."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ MOST = 200
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return the plays that the URL selects, the newest first, and their number.
+    """Return up to 200 plays that the URL selects, the newest first, and the number of all.
 
     Raises:
-        BadRequest: The hour or the weekday is invalid.
+        BadRequest: The hour is not 0 to 23, or the weekday is not 1 to 7.
     """
     hour = view.number("hour", range(HOURS))
     weekday = view.number("weekday", range(1, 8))
@@ -38,7 +38,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def listed(rows: list[Row], total: int) -> dict[str, Any]:
-    """Return the arguments of `parts.plays`: the rows, the number of all plays, and sums."""
+    """Return the arguments of the macro `parts.plays`: rows, the total, and sums over the rows."""
     return {
         "rows": rows,
         "total": total,

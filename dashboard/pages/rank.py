@@ -1,4 +1,4 @@
-"""Rank: the period's top ten artists, ranked among each other over time."""
+"""The page Rank: how the ranks of the period's top ten artists change from step to step."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -45,7 +45,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def _bounds(view: View, step: str) -> dict[str, date | None]:
-    """For weekly steps, return bounds that read only single plays, because weeks cross months."""
+    """For weekly steps, bind dates so that no view by month is read, because weeks cross months."""
     if step != "week":
         return {}
     none = dict.fromkeys(("months_first", "months_last", "tail_first", "tail_last"))
@@ -100,7 +100,7 @@ def _series(view: View, item: Iterable[Row], starts: list[date], step: str) -> d
 
 
 def _period(view: View, start: date, step: str) -> str:
-    """Return the period that one step covers; a week is cut at the ends of the shown period."""
+    """Return the URL's period of one step; a week is limited to the shown dates."""
     if step == "week":
         last = min(start + timedelta(days=6), view.shown.last)
         return f"{max(start, view.shown.first)}..{last}"

@@ -1,4 +1,4 @@
-"""Review: a year or a month at a glance, each beside the one before."""
+"""The page Review: a year or a month at a glance, beside the previous year or month."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def reviewed(view: View) -> Period:
-    """Return the period if it is a whole year or month, else the year of its last day."""
+    """Return the page's period if it is a whole year or month, else the year of its last day."""
     whole = named(view.period)
     if ".." not in whole.text:
         return whole
@@ -29,7 +29,7 @@ def reviewed(view: View) -> Period:
 
 
 def _months(view: View, period: Period) -> list[tuple[str, Period]]:
-    """Return the known months of the reviewed year with short names."""
+    """Return the months of the reviewed year, from the first play to today, with short names."""
     year = view.timeline.parse(str(period.first.year))
     timeline = view.timeline
     known = [

@@ -1,4 +1,4 @@
-"""Sessions and streaks: listening without a long pause, and days in a row."""
+"""The page Sessions: listening without a pause over 30 minutes, and streaks of days."""
 
 from datetime import date
 from typing import Any
@@ -52,10 +52,10 @@ def page(view: View) -> dict[str, Any]:
 
 
 def _goes_on(view: View, last: date) -> bool:
-    """True if a streak may still go on: each date from its end to the last known one is unknown.
+    """True if a streak that ended on `last` may still be current.
 
-    The last known date itself is ignored, because plays may follow the last poll or play.
-    `is_current` of the view considers open gaps only.
+    That is so if every later date is unknown, up to the day before the last poll or play. That last
+    day is ignored, because plays may follow. `is_current` of the view considers open gaps only.
     """
     until = view.listener.last_known_on or view.listener.today
     since = Span(last + DAY, until - DAY)
@@ -105,7 +105,7 @@ def _session_cards(view: View, now: Row, before: Row) -> list[dict[str, Any]]:
 
 
 def minutes(value: Any) -> str:
-    """Write a number of minutes."""
+    """Write a duration given in minutes; an en dash if it is None."""
     return duration(None if value is None else value * MINUTE_MS)
 
 
@@ -178,7 +178,7 @@ def _session(view: View, row: Row) -> dict[str, Any]:
 
 
 def _chosen(streaks: list[Row]) -> list[Row]:
-    """Return the longest streaks and the current one, regardless of its length."""
+    """Return the ten longest streaks, and the current one whatever its length."""
     return [row for at, row in enumerate(streaks) if at < MOST_STREAKS or row["is_current"]]
 
 

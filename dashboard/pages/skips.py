@@ -1,4 +1,4 @@
-"""Skips and how: how often plays are skipped, and how they started and ended."""
+"""The page Skips: how often plays are skipped, and how plays start and end."""
 
 import re
 from typing import Any
@@ -106,7 +106,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def share(part: int | None, whole: int | None) -> float | None:
-    """Return a share from 0 to 1; None if the total is zero."""
+    """Return `part` as a share of `whole`, 0 to 1; None if either is unknown or `whole` is 0."""
     return part / whole if part is not None and whole else None
 
 
@@ -168,7 +168,10 @@ def _hours(view: View, times: list[Row]) -> dict[str, Any]:
 
 
 def _rates(steps: list[tuple[str, str, Row | None, str]]) -> dict[str, Any]:
-    """Draw one skip rate for each step, given its label, its name, its row and its address."""
+    """Return a bar chart of skip rates, and the same as a table.
+
+    A step is a month or an hour: its axis label, its name, its row and its address.
+    """
     rates = [(rate(row), row["known"]) if row else (None, 0) for _, _, row, _ in steps]
     chart = columns(
         Bar(label, value, f"{name}: {percent(value)} of {plays(known)} known", href)
@@ -203,7 +206,7 @@ def _artist(view: View, row: Row) -> dict[str, Any]:
 
 
 def _how(view: View, rows: list[Row]) -> list[list[dict[str, Any]]]:
-    """Return the panels; a list without a known value is left out."""
+    """Return the panels of lists, such as devices; a list without a known value is left out."""
     panels = []
     for keys in PANELS:
         lists = []
@@ -218,7 +221,7 @@ def _how(view: View, rows: list[Row]) -> list[list[dict[str, Any]]]:
 
 
 def _is_of(row: Row, key: str) -> bool:
-    """True if a row is grouped by a column: only that column's bit of GROUPING is 0."""
+    """True if a row is grouped by the column `key`: that column's bit of SQL's GROUPING is 0."""
     place = len(COLUMNS) - 1 - COLUMNS.index(key)
     return not row["set"] >> place & 1
 
@@ -247,10 +250,10 @@ def _list(view: View, key: str, rows: list[Row], total: int) -> dict[str, Any]:
 
 
 def _plays_of(view: View, key: str, row: Row) -> str | None:
-    """Return the address of a device's plays; None unless `key` is `platform`."""
+    """Return the address of the plays on a device; None if the list is not that of devices."""
     return view.url("plays", platform=row[key]) if key == "platform" else None
 
 
 def word(key: str, value: Any) -> str:
-    """Write one of Spotify's values in plain English."""
+    """Translate a value of Spotify to plain English: `fwdbtn` to `forward button`."""
     return WORDS.get((key, value), str(value))

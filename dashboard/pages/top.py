@@ -28,7 +28,7 @@ SORTS: dict[str, Callable[[Row], Any]] = {
 
 
 def page(view: View) -> dict[str, Any]:
-    """Return the rows of one kind of item that match the search."""
+    """Return the variables of the page's template; the URL selects kind, order and search text."""
     kind, sort = _choice(view, "kind", KINDS), _choice(view, "sort", SORTS)
     search = view.args.get("search", "").strip()
     rows = ranked(view, kind, MOST, search)
@@ -42,7 +42,7 @@ def page(view: View) -> dict[str, Any]:
 
 
 def csv(view: View) -> Response:
-    """Return the rows as CSV, for a spreadsheet."""
+    """Return up to 10,000 rows of the top list as a CSV file for a spreadsheet."""
     kind = _choice(view, "kind", KINDS)
     rows = ranked(view, kind, MOST_IN_FILE, view.args.get("search", "").strip())
     name = f"top-{kind}s-{view.listener.listener}-{view.period.text}.csv"
@@ -51,7 +51,7 @@ def csv(view: View) -> Response:
 
 
 def as_csv(rows: list[Row], kind: str) -> str:
-    """Write rows as CSV with a header line; times are minutes."""
+    """Write a top list as CSV with a header line; times are minutes."""
     file = io.StringIO()
     writer = csv_format.writer(file)
     names = ("artist",) if kind == "artist" else (kind, "artist")
@@ -82,7 +82,7 @@ def plain(text: str) -> str:
 
 
 def _choice(view: View, name: str, known: dict[str, Any]) -> str:
-    """Return an argument of the URL, by default the first of `known`.
+    """Return the argument `name` of the URL; if it is absent, the first of `known`.
 
     Raises:
         BadRequest: The value is not one of `known`.

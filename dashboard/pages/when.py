@@ -1,4 +1,4 @@
-"""When: the hours of the week, the clock, the months, and the years beside each other."""
+"""The page When: listening by hour of the week, by hour of the day, by month and by year."""
 
 from collections import defaultdict
 from datetime import date
@@ -67,7 +67,7 @@ def _share_card(view: View, name: str, now: list[Row], before: list[Row], is_wan
 
 
 def _fullest_card(view: View, label: str, now: list[Row], before: list[Row], key: str) -> Any:
-    """Return a card that links to the plays of the fullest hour or weekday."""
+    """Return a card with the hour or weekday of most listening, linked to its plays."""
     best = _fullest(view, now, key)
     href = None if best is None else view.url("plays", **{key: best})
     texts = (_name(key, each) for each in (best, _fullest(view, before, key)))
@@ -94,7 +94,7 @@ def _sums(view: View, rows: list[Row], key: str) -> dict[int, int]:
 
 
 def _week(view: View, hours: list[Row]) -> dict[str, Any]:
-    """Return the heat table of weekday and hour, with each weekday's share."""
+    """Return a heat map of weekdays and hours, with each weekday's share of the total."""
     by_cell = {(row["weekday"], row["hour"]): row for row in hours}
     keys = [(weekday, hour) for weekday in range(1, 8) for hour in range(HOURS)]
     nothing = None if view.is_unknown else NOTHING
@@ -145,7 +145,7 @@ def _clock(view: View, hours: list[Row]) -> dict[str, Any]:
 
 
 def _course(view: View, months: dict[date, Row]) -> dict[str, Any]:
-    """Return the period's columns: days, months or years."""
+    """Return a bar for each day, month or year, depending on the length of the period."""
     if view.shown.days <= MOST_DAYS:
         return {"step": "day", **_drawn(view, _days(view))}
     if len(months_of(view.shown)) <= MOST_MONTHS:
@@ -154,7 +154,10 @@ def _course(view: View, months: dict[date, Row]) -> dict[str, Any]:
 
 
 def _known(view: View, months: dict[date, Row]) -> dict[date, Row]:
-    """Return each month from the first play to today; `missing` marks months in an open gap."""
+    """Return a row for each month from the first play to today, with or without plays.
+
+    `missing` marks months with a day in an open gap.
+    """
     gaps = {day.replace(day=1) for gap in view.timeline.gaps for day in gap.dates}
     return {
         first: {**months.get(first, NOTHING), "missing": first in gaps}
@@ -230,12 +233,12 @@ def _total(months: dict[date, Row], year: int) -> Row | None:
 
 
 def _added(rows: list[Row]) -> Row | None:
-    """Add up rows; the sum of no rows is unknown."""
+    """Return the sums of plays and time over rows; None if there are no rows."""
     return {key: sum(row[key] for row in rows) for key in NOTHING} if rows else None
 
 
 def _years(view: View, months: dict[date, Row]) -> dict[str, Any]:
-    """Return the heat table of years and months, the newest year first."""
+    """Return a heat map of years and months, the newest year first."""
     years = [period.first.year for period, _ in view.timeline.years()]
     keys = [date(year, number, 1) for year in years for number in range(1, 13)]
     known = [months.get(key) for key in keys]

@@ -230,7 +230,9 @@ def test_a_long_list_on_a_desktop_is_shown_in_full(chromium, site, year):
 
 
 @pytest.mark.parametrize(("size", "is_shown"), [(PHONE, False), (DESKTOP, True)])
-def test_the_heading_change_is_shown_only_where_its_column_is(chromium, site, year, size, is_shown):
+def test_the_heading_of_the_change_column_is_hidden_with_the_column(
+    chromium, site, year, size, is_shown
+):
     chromium.look(size)
     chromium.visit(f"{site.url}/?listener=me&period={year}")
 

@@ -146,7 +146,7 @@ def test_a_long_file_name_is_reported_shortened_to_its_end(report):
     assert last == "…" + f"{LONG_FOLDER}/endsong_9.json"[-99:]
 
 
-def test_postgres_has_exactly_the_readable_rows(local_cloud, report):
+def test_postgres_stores_exactly_the_readable_rows_of_a_bad_upload(local_cloud, report):
     stored = local_cloud.rows(
         "SELECT track_uri, played_at FROM listening_history WHERE listener = :listener "
         "ORDER BY played_at",
@@ -159,7 +159,7 @@ def test_postgres_has_exactly_the_readable_rows(local_cloud, report):
     ]
 
 
-def test_an_upload_without_history_fails_with_its_reason(local_cloud, tmp_path):
+def test_an_upload_without_listening_history_fails_with_its_reason(local_cloud, tmp_path):
     (tmp_path / "empty.json").touch()
     (tmp_path / "text.zip").write_text("not what it says")
     bomb = a_zip(tmp_path / "bomb.zip", {"endsong_0.json": b" " * (20 << 20)})

@@ -95,7 +95,7 @@ def test_a_web_page_or_another_user_cannot_create_a_function(local_cloud, ask, h
     assert FUNCTION["FunctionName"] not in [function["FunctionName"] for function in functions]
 
 
-def test_other_users_cannot_read_the_files_of_a_home(local_cloud):
+def test_other_users_cannot_read_the_files_of_a_home_directory(local_cloud):
     def is_open(path):
         return path.lstat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink()
 

@@ -13,7 +13,7 @@ def test_the_real_cdk_deploys_the_whole_stack(local_cloud):
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_plays_status_shows_every_url(local_cloud):
+def test_plays_status_shows_the_database_url_bucket_rows_and_queues(local_cloud):
     status = local_cloud.run_json("status")
 
     assert status["database_url"].startswith("postgresql://reader:")
@@ -23,7 +23,7 @@ def test_plays_status_shows_every_url(local_cloud):
     assert status["token_days_left"]["me"] == 179
 
 
-def test_a_second_cloud_in_one_home_is_refused(local_cloud):
+def test_a_second_local_cloud_in_the_same_home_directory_is_refused(local_cloud):
     result = local_cloud.plays("local", "up", "--detach")
 
     assert result.returncode == 1

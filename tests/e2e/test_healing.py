@@ -33,7 +33,7 @@ def make_due(local_cloud):
     return write
 
 
-def test_every_due_track_is_healed_and_loaded(local_cloud, eventually, make_due, known):
+def test_heal_loads_the_features_of_every_due_track(local_cloud, eventually, make_due, known):
     make_due([*known, UNKNOWN])
 
     answer = local_cloud.run_json("heal")
@@ -59,7 +59,7 @@ def test_a_second_heal_run_finds_no_due_track(local_cloud):
     assert answer["asked"] == 0
 
 
-def test_heal_with_a_track_requests_it_even_if_known(local_cloud, known):
+def test_heal_with_a_track_requests_its_features_even_if_known(local_cloud, known):
     link = f"https://open.spotify.com/track/{known[0].rpartition(':')[2]}?si=1"
 
     answer = local_cloud.run_json("heal", "--track", link, "--track", UNKNOWN)

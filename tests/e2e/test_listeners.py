@@ -65,7 +65,7 @@ def stored_of(local_cloud, listener):
     }
 
 
-def test_a_removed_listener_leaves_nothing_and_the_others_everything(local_cloud, history, typed):
+def test_removing_a_listener_deletes_its_data_and_no_other_listeners(local_cloud, history, typed):
     added = local_cloud.run_json("listener", "add", GUEST)
     for listener in (GUEST, OTHER):
         log_in(local_cloud, listener)

@@ -27,7 +27,7 @@ def test_the_deployed_schedule_starts_polls(local_cloud, eventually):
     assert after != before
 
 
-def test_scheduled_polls_are_enriched(local_cloud, eventually):
+def test_plays_of_scheduled_polls_get_audio_features(local_cloud, eventually):
     ((enriched,),) = eventually(lambda: nonzero(local_cloud.rows(LIVE)), within_s=90)
 
     assert enriched > 0
@@ -40,7 +40,7 @@ def test_a_poll_with_wait_returns_after_its_rows_are_stored(local_cloud):
     assert local_cloud.count("me") >= result["returned"]
 
 
-def test_a_second_poll_finds_no_new_play(local_cloud):
+def test_a_second_poll_does_not_store_the_same_plays_again(local_cloud):
     local_cloud.run_json("poll", "--wait", "--timeout", "60")
 
     again = local_cloud.run_json("poll", "--wait", "--timeout", "60")["result"]

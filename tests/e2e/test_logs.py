@@ -10,7 +10,7 @@ pytestmark = pytest.mark.e2e
 BACK_S = 60
 
 
-def test_a_poll_is_in_the_log_of_its_function(local_cloud, eventually):
+def test_plays_logs_shows_the_poll_in_the_log_of_the_collector(local_cloud, eventually):
     polled = local_cloud.run_json("poll")
 
     def origins():
@@ -20,7 +20,7 @@ def test_a_poll_is_in_the_log_of_its_function(local_cloud, eventually):
     eventually(lambda: polled["origin"] in origins())
 
 
-def test_a_postgres_that_was_killed_comes_back_and_the_console_says_so(local_cloud, eventually):
+def test_a_killed_postgres_is_restarted_and_the_console_reports_it(local_cloud, eventually):
     pid = int((local_cloud.home / "postgres" / "postmaster.pid").read_text().split()[0])
     console = local_cloud.home / "logs" / "supervisor.log"
 

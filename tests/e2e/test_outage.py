@@ -45,7 +45,7 @@ def source_is_down(local_cloud):
     local_cloud.run_json("local", "scenario", NORMAL)
 
 
-def test_plays_are_loaded_within_a_minute_of_their_poll(
+def test_plays_load_within_a_minute_of_their_poll_while_the_feature_source_is_down(
     local_cloud, source_is_down, eventually, tracks
 ):
     queue = Queue(local_cloud.client("sqs"), local_cloud.output("CollectedPlaysQueueUrl"))

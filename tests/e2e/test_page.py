@@ -41,7 +41,7 @@ def test_the_web_page_says_that_plays_are_simulated(local_cloud):
     assert "These plays are simulated." in text
 
 
-def test_the_health_page_shows_dead_letters_on_request(local_cloud):
+def test_the_health_page_shows_dead_letters_if_the_url_requests_them(local_cloud):
     # Before the first poll the page shows the first steps only.
     local_cloud.run_json("poll", "--wait", "--timeout", "60")
     url = local_cloud.run_json("status")["dashboard_url"]

@@ -15,7 +15,7 @@ def scenario(local_cloud):
     local_cloud.run_json("local", "scenario", "normal")
 
 
-def test_during_a_rate_limit_of_hours_no_call_is_made(local_cloud, scenario):
+def test_no_spotify_call_is_made_during_a_rate_limit_of_hours(local_cloud, scenario):
     scenario("quota-exceeded")
 
     first, second = (local_cloud.plays("poll") for _ in range(2))

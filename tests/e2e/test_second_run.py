@@ -259,7 +259,7 @@ def test_ctrl_c_stops_everything_and_exits_with_0(story):
     assert story.first_output.splitlines()[-1].endswith("stopped")
 
 
-def test_the_next_run_still_has_every_row(story):
+def test_every_row_is_kept_by_the_next_run_of_the_local_cloud(story):
     assert story.rows_before == story.first_upload["inserted"] == story.distinct_plays
     assert story.rows_after == story.rows_before
 
@@ -290,7 +290,7 @@ def test_a_rebuild_after_a_crash_loads_the_upload_completely(story):
     assert (story.verified["plays"], story.verified["findings"]) == (story.more_plays, [])
 
 
-def test_only_the_owner_can_read_the_files_of_a_home(story):
+def test_only_the_owner_can_read_the_files_of_a_home_directory(story):
     # For root, Postgres runs as another user, who must enter its folder.
     assert set(story.open_to_others) <= {"postgres"}
 

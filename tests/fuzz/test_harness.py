@@ -25,7 +25,7 @@ def found(tmp_path, monkeypatch):
     return tmp_path / "found"
 
 
-def test_values_and_reasons_are_counted():
+def test_the_tally_counts_inputs_that_were_read_and_inputs_refused():
     def read(content):
         if int(content) % 2:
             raise NoValueError
@@ -36,7 +36,7 @@ def test_values_and_reasons_are_counted():
     assert 200 < tally.values < 600
 
 
-def test_a_crash_keeps_its_input_and_names_the_command(found):
+def test_a_crash_saves_its_input_and_prints_the_command_to_repeat_it(found):
     def read(content):
         assert int(content) < 60
 
@@ -48,7 +48,7 @@ def test_a_crash_keeps_its_input_and_names_the_command(found):
     assert int(path.read_bytes()) >= 60
 
 
-def test_an_input_beyond_the_time_bound_crashes(monkeypatch):
+def test_an_input_that_takes_too_long_is_reported_as_a_crash(monkeypatch):
     monkeypatch.setattr(harness, "MOST_S", 0.01)
 
     def read(content):
@@ -61,7 +61,7 @@ def test_an_input_beyond_the_time_bound_crashes(monkeypatch):
     assert isinstance(crash.value.__cause__, TooSlowError)
 
 
-def test_an_error_that_is_no_reason_of_the_reader_crashes():
+def test_an_unexpected_exception_is_reported_as_a_crash():
     def read(content):
         raise KeyError(content)
 
@@ -69,7 +69,7 @@ def test_an_error_that_is_no_reason_of_the_reader_crashes():
         run(a_target(read), start=1, inputs=8)
 
 
-def test_the_same_seed_makes_the_same_inputs():
+def test_the_same_seed_generates_the_same_inputs():
     first: list[bytes] = []
     second: list[bytes] = []
     for inputs in (first, second):
@@ -78,12 +78,12 @@ def test_the_same_seed_makes_the_same_inputs():
     assert first == second
 
 
-def test_no_choice_changes_nothing():
+def test_an_empty_tape_changes_no_input():
     assert changed(Tape(b""), b"abc") == b"abc"
     assert changed_json(Tape(b""), {"a": [1]}) == b'{"a": [1]}'
 
 
-def test_the_command_repeats_an_input(tmp_path):
+def test_option_input_reads_a_saved_input_again(tmp_path):
     path = tmp_path / "input"
     path.write_bytes(b"120")
     command = [sys.executable, "-m", "tests.fuzz", "retry-after", "--input", str(path)]

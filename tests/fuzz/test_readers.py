@@ -12,7 +12,7 @@ SEED = 20_261_130
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_every_input_ends_in_a_value_or_a_reason(target):
+def test_every_reader_returns_a_value_or_an_expected_error(target):
     found = run(target, start=SEED, inputs=SLOW.get(target.name, INPUTS))
 
     assert found.values > 0

@@ -68,7 +68,7 @@ def test_dashboard_prints_its_url_and_ends_at_ctrl_c(dashboard):
     assert process.returncode == 0
 
 
-def test_json_contains_the_url(dashboard):
+def test_dashboard_with_json_prints_its_url(dashboard):
     port = any_free()
 
     _, said = dashboard("--port", str(port), "--json")
@@ -102,7 +102,7 @@ def test_the_dashboard_process_stays_below_its_memory_limit(dashboard):
     assert psutil.Process(process.pid).memory_info().rss < MOST_MIB * 2**20
 
 
-def test_the_status_is_read_at_most_once_a_minute(monkeypatch, tmp_path):
+def test_the_dashboard_runs_plays_status_at_most_once_a_minute(monkeypatch, tmp_path):
     runs, now_s = tmp_path / "runs", [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     program = _a_program(tmp_path, f"echo >> {runs}\necho '{{\"dead_letters\": 3}}'")
@@ -124,7 +124,7 @@ def _a_program(folder, script):
     return str(program)
 
 
-def test_the_error_of_plays_status_is_raised(home, monkeypatch):
+def test_a_failure_of_plays_status_is_raised_as_a_page_error(home, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home / "nothing"))
 
     with pytest.raises(PageError, match="no local cloud runs in "):

@@ -41,7 +41,7 @@ def archived(target):
     return [each["Key"] for each in listed.get("Contents", [])]
 
 
-def test_a_dry_run_shows_what_would_go_and_changes_nothing(plays, names, target):
+def test_a_dry_run_lists_the_matching_plays_and_deletes_none(plays, names, target):
     shown = succeeded(plays("delete", "--artist", "peppa pig", "--artist", "bluey", "--dry-run"))
 
     assert "3 plays match, 6 minutes" in shown
@@ -51,7 +51,7 @@ def test_a_dry_run_shows_what_would_go_and_changes_nothing(plays, names, target)
     assert archived(target) == []
 
 
-def test_plays_are_deleted_listed_and_brought_back(plays, names, target):
+def test_a_deletion_is_listed_and_can_be_undone(plays, names, target):
     deleted = succeeded(plays("delete", "--artist", "Peppa Pig", "--yes"))
     listed = json.loads(succeeded(plays("delete", "--list", "--json")))["deletions"]
 
@@ -75,7 +75,7 @@ def test_plays_are_deleted_listed_and_brought_back(plays, names, target):
     )
 
 
-def test_every_condition_of_the_command_reaches_the_rule(plays, names):
+def test_every_option_becomes_a_condition_of_the_deletion_rule(plays, names):
     options = ["--track", "Name b", "--album", "x", "--platform", "ios", "--shorter-than", "30"]
     times = ["--from", "2026-11-01T12:00", "--to", "2026-11-01"]
 
@@ -95,7 +95,7 @@ def test_every_condition_of_the_command_reaches_the_rule(plays, names):
     }
 
 
-def test_a_link_names_a_track(plays):
+def test_option_track_accepts_a_spotify_link(plays):
     link = "https://open.spotify.com/intl-de/track/4uLU6hMCjMI75M1A2tKUQC?si=1"
 
     document = json.loads(succeeded(plays("delete", "--track", link, "--dry-run", "--json")))
@@ -103,7 +103,7 @@ def test_a_link_names_a_track(plays):
     assert document["rule"] == {"tracks": ["spotify:track:4uLU6hMCjMI75M1A2tKUQC"]}
 
 
-def test_deletions_that_only_the_archive_has_hold_again(plays, names, target, owner):
+def test_deletions_lost_from_postgres_are_restored_from_the_archive(plays, names, target, owner):
     succeeded(plays("delete", "--artist", "Peppa Pig", "--yes"))
     succeeded(plays("delete", "--artist", "Bluey", "--yes"))
     succeeded(plays("delete", "--undo", "2"))
@@ -119,7 +119,7 @@ def test_deletions_that_only_the_archive_has_hold_again(plays, names, target, ow
     assert [each["undone_at"] is None for each in listed] == [True, False]
 
 
-def test_nothing_is_deleted_without_agreement(plays, names):
+def test_nothing_is_deleted_without_confirmation(plays, names):
     result = plays("delete", "--artist", "Peppa Pig")
 
     assert result.exit_code == 1
@@ -138,7 +138,7 @@ def test_nothing_is_deleted_without_agreement(plays, names):
         (["--from", "1900-01-01", "--yes"], "plays: invalid deletion, change its options: since:"),
     ],
 )
-def test_a_wrong_use_is_one_line(plays, arguments, line):
+def test_an_invalid_deletion_prints_a_one_line_error(plays, arguments, line):
     result = plays("delete", *arguments)
 
     assert result.exit_code == 1

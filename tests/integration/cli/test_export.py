@@ -74,7 +74,7 @@ def test_a_csv_holds_every_play_once_in_order(plays):
     assert tuple(rows[0]) == export_pages.PLAY_COLUMNS
 
 
-def test_json_lines_keep_types_and_unknown_values(plays):
+def test_json_lines_keep_types_and_write_unknown_values_as_null(plays):
     lines = succeeded(plays("export", "--format", "jsonl", "--listener", "me")).splitlines()
 
     first, second, *_ = map(json.loads, lines)
@@ -96,7 +96,7 @@ def test_json_lines_keep_types_and_unknown_values(plays):
         (["--from", "2025-01-01T23:59", "--to", "2025-01-02"], ["Last", "Next"]),
     ],
 )
-def test_dates_are_those_of_the_listener_and_included(plays, arguments, names):
+def test_from_and_to_are_inclusive_in_the_listeners_time_zone(plays, arguments, names):
     result = plays("export", "--listener", "me", *arguments)
 
     rows = list(csv.DictReader(io.StringIO(succeeded(result))))
@@ -104,7 +104,7 @@ def test_dates_are_those_of_the_listener_and_included(plays, arguments, names):
     assert f"{len(names)} plays" in result.stderr
 
 
-def test_features_are_added_where_they_are_known(plays):
+def test_option_features_adds_features_and_null_if_unknown(plays):
     lines = succeeded(plays("export", "--format", "jsonl", "--features")).splitlines()
 
     tempos = [json.loads(line)["tempo"] for line in lines]
@@ -133,7 +133,7 @@ def test_parquet_has_the_types_of_postgres(plays, tmp_path):
         assert rows.count("*").fetchall() == [(6,)]
 
 
-def test_listens_are_a_zip_of_json_lines_by_year(plays, tmp_path):
+def test_a_listenbrainz_export_is_a_zip_of_json_lines_by_year(plays, tmp_path):
     path = tmp_path / "listens.zip"
 
     result = plays(
@@ -153,7 +153,7 @@ def test_listens_are_a_zip_of_json_lines_by_year(plays, tmp_path):
     assert last["listened_at"] == datetime(2025, 1, 1, 22, 59, 9, tzinfo=UTC).timestamp()
 
 
-def test_listens_of_two_people_are_refused(plays):
+def test_a_listenbrainz_export_of_two_listeners_is_refused(plays):
     result = plays("export", "--format", "listenbrainz")
 
     assert (result.exit_code, result.stdout) == (1, "")
@@ -164,7 +164,7 @@ def test_an_unknown_listener_is_refused(plays):
     assert "no play of zoe is stored" in plays("export", "--listener", "zoe").stderr
 
 
-def test_dates_in_the_wrong_order_are_refused(plays):
+def test_an_end_date_before_the_start_date_is_refused(plays):
     result = plays("export", "--from", "2025-01-02", "--to", "2025-01-01")
 
     assert "--to is not after --from, which is 2025-01-02" in result.stderr
@@ -180,7 +180,7 @@ def test_an_interrupted_export_leaves_no_file(plays, target, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_any_play_a_csv_has_its_header(plays, owner):
+def test_a_csv_export_without_plays_has_only_its_header(plays, owner):
     owner.run("TRUNCATE listening_history, listener_setting CASCADE")
 
     assert succeeded(plays("export")) == ",".join(export_pages.PLAY_COLUMNS) + "\n"

@@ -7,7 +7,7 @@ from cli.main import app
 from infra.local import cloud
 
 
-def test_reset_shows_the_rows_before_it_deletes_them(home, database, monkeypatch):
+def test_reset_shows_row_counts_before_it_deletes_the_data(home, database, monkeypatch):
     monkeypatch.setenv("PLAYS_LOCAL_DIR", str(home))
     # A reset would end this process, which started the Postgres of the home.
     monkeypatch.setattr(cloud, "reset", lambda _: pytest.fail("it did not ask"))

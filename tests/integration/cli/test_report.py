@@ -40,7 +40,7 @@ def test_the_default_listener_gets_a_heading_in_the_first_person(plays, history)
     assert "My listening in 2025" in plain((history / "listening-2025.html").read_text())
 
 
-def test_the_report_shows_the_unknown_days_of_both_years(plays, history, owner):
+def test_the_report_counts_unknown_days_of_its_year_and_the_year_before(plays, history, owner):
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) "
         "VALUES ('zq7', '2025-09-01 00:00Z', '2025-09-05 00:00Z', 'outage', 'poll')"
@@ -88,7 +88,7 @@ def test_the_report_loads_nothing_from_the_network(plays, history):
     assert '"Segoe UI"' in source
 
 
-def test_the_report_contains_no_name_except_the_chosen_one(plays, history, owner):
+def test_the_report_contains_no_listener_name_or_id_except_option_name(plays, history, owner):
     plays("report", "--listener", "zq7", "--name", "Mo <3")
 
     source = (history / "listening-2025.html").read_text()

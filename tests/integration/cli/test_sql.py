@@ -12,7 +12,7 @@ from cli.main import app
 TWO = "SELECT * FROM (VALUES (1, 'a', NULL), (2, '', 'b')) AS v (id, text, more) ORDER BY id"
 
 
-def test_rows_are_a_table_by_default(plays):
+def test_rows_are_printed_as_a_table_by_default(plays):
     result = plays("sql", TWO)
 
     assert result.exit_code == 0
@@ -20,7 +20,7 @@ def test_rows_are_a_table_by_default(plays):
     assert result.stderr == "2 rows\n"
 
 
-def test_one_row_is_counted_in_the_singular(plays):
+def test_the_output_says_1_row_not_1_rows(plays):
     assert plays("sql", "SELECT 1").stderr == "1 row\n"
 
 
@@ -72,7 +72,7 @@ def test_the_statement_can_come_from_stdin(target):
     assert result.stdout == "a\n素敵\n"
 
 
-def test_a_statement_must_be_utf_8(target):
+def test_a_statement_that_is_not_utf_8_is_refused(target):
     result = CliRunner().invoke(app, ["sql", "-"], input=b"SELECT '\xff'", obj=lambda: target)
 
     assert result.exit_code == 1
@@ -111,7 +111,7 @@ def test_options_json_and_csv_exclude_each_other(plays):
     assert (result.exit_code, result.stderr) == (1, "plays: choose --json or --csv, not both\n")
 
 
-def test_help_has_two_examples():
+def test_plays_sql_help_has_two_examples():
     shown = CliRunner().invoke(app, ["sql", "--help"]).stdout
 
     assert shown.count('plays sql "') + shown.count("plays sql --json") == 2

@@ -103,7 +103,9 @@ def test_upload_with_wait_prints_the_reconciled_report(plays, reported, loaded, 
     assert report["uploads"][0]["result"]["unusual_ids"] == 3
 
 
-def test_a_damaged_zip_in_a_folder_fails_after_the_wait(plays, reported, loaded, history, tmp_path):
+def test_a_damaged_zip_in_a_folder_fails_after_the_other_files_are_loaded(
+    plays, reported, loaded, history, tmp_path
+):
     reported()
     loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
     package = tmp_path / "package"
@@ -159,7 +161,7 @@ def test_an_upload_succeeds_even_if_the_refresh_fails(plays, target, history, wa
     assert line in " ".join(result.stderr.split())
 
 
-def test_an_upload_with_unaccounted_rows_fails(plays, reported, loaded, history):
+def test_an_upload_fails_if_rows_read_exceed_rows_accounted_for(plays, reported, loaded, history):
     reported(rows_in=11)
     loaded(UPLOAD, 0, inserted=4, upgraded=1, duplicates=2)
 
@@ -170,7 +172,7 @@ def test_an_upload_with_unaccounted_rows_fails(plays, reported, loaded, history)
     assert "11 were read, 10 are accounted for" in result.stderr
 
 
-def test_a_timeout_says_where_the_messages_are(plays, target, history):
+def test_a_timeout_of_upload_names_the_queue_that_holds_messages(plays, target, history):
     url = target.outputs["EnrichedPlaysQueueUrl"]
     target.client("sqs").send_message(QueueUrl=url, MessageBody="stuck")
 
@@ -182,7 +184,7 @@ def test_a_timeout_says_where_the_messages_are(plays, target, history):
     assert "1 in enriched-plays" in last
 
 
-def test_waiting_ends_early_at_dead_letters_and_empty_queues(target):
+def test_waiting_ends_before_the_timeout_at_dead_letters_and_empty_queues(target):
     waiting = Waiting(target, timeout_s=20, check_s=0)
     url = target.outputs["EnrichedPlaysDlqUrl"]
     target.client("sqs").send_message(QueueUrl=url, MessageBody="dead")
@@ -206,7 +208,7 @@ def test_waiting_continues_while_a_message_is_in_a_queue(target):
         waiting.wait_for(lambda _: None, "a.zip")
 
 
-def test_earlier_dead_letters_do_not_end_the_waiting(target):
+def test_dead_letters_from_before_the_upload_do_not_end_the_waiting(target):
     url = target.outputs["EnrichedPlaysDlqUrl"]
     target.client("sqs").send_message(QueueUrl=url, MessageBody="dead before")
     waiting = Waiting(target, timeout_s=2, check_s=0)
@@ -216,7 +218,7 @@ def test_earlier_dead_letters_do_not_end_the_waiting(target):
 
 
 @pytest.mark.usefixtures("complete")
-def test_a_late_file_does_not_hide_another_files_report(plays, history, tmp_path):
+def test_a_file_that_times_out_does_not_hide_another_files_report(plays, history, tmp_path):
     late = tmp_path / "late.zip"
     late.write_bytes(b"export")
 
@@ -230,7 +232,7 @@ def test_a_late_file_does_not_hide_another_files_report(plays, history, tmp_path
     assert (report["inserted"], report["reconciled"]) == (4, False)
 
 
-def test_waiting_survives_an_unavailable_postgres(plays, target, reported, loaded, history):
+def test_waiting_continues_while_postgres_is_unavailable(plays, target, reported, loaded, history):
     reported()
     loaded(UPLOAD, 0, inserted=7)
     # The first connection is the check before the upload; the second fails.
@@ -335,7 +337,7 @@ def status(plays):
     return lambda: json.loads(plays("status", "--json").stdout)
 
 
-def test_the_status_says_since_when_features_of_loaded_plays_fail(status, target, database):
+def test_the_status_dates_the_oldest_load_of_plays_whose_features_fail(status, target, database):
     assert status()["features_failing_since"] is None
     wait_for_features(target, 1, 0, NOON)
     wait_for_features(target, 2, 1, NOON)
@@ -412,7 +414,7 @@ def test_at_most_1000_open_gaps_are_listed(status, database):
     [(None, None), ("2026-07-01T02:00:00Z", "2026-07-01T02:00:00.000Z"), ("infinity", None)],
     ids=["still open", "closed", "closed without an end"],
 )
-def test_a_gap_without_an_end_ends_where_it_is_covered(status, gaps, closed_until, ended_at):
+def test_a_gap_stored_without_an_end_ends_where_it_was_closed(status, gaps, closed_until, ended_at):
     gaps((1, None), closed_until=closed_until)
 
     (gap,) = status()["gaps"]
@@ -442,7 +444,7 @@ def polls(database):
     return store
 
 
-def test_coverage_is_the_share_of_7_and_30_days(status, polls, gaps):
+def test_coverage_is_the_share_of_7_and_30_days_outside_open_gaps(status, polls, gaps):
     polls(60 * 24, 0)
     gaps((24 * 40, 24 * 20))
     whole = status()["coverage"]["me"]
@@ -471,7 +473,7 @@ def test_coverage_is_shown_for_each_of_seven_days(status, polls, gaps):
     ]
 
 
-def test_a_new_listener_is_covered_since_the_first_poll(status, polls):
+def test_coverage_of_a_new_listener_starts_at_the_first_poll(status, polls):
     polls(48, 0)
 
     shares = status()["coverage"]["me"]
@@ -479,7 +481,7 @@ def test_a_new_listener_is_covered_since_the_first_poll(status, polls):
     assert 48 / 72 <= shares["days_7"] <= 1
 
 
-def test_an_upload_is_listed_and_its_report_is_shown_later(plays, reported, loaded):
+def test_plays_uploads_lists_an_upload_while_it_loads_and_once_it_is_done(plays, reported, loaded):
     problem = {"file": "endsong_1.json", "reason": "truncated"}
     reported(batches=2, problems=[problem])
     loaded(UPLOAD, 0, inserted=4)

@@ -111,7 +111,7 @@ def findings(result):
     return {found["kind"]: found for found in json.loads(result.stdout)["findings"]}
 
 
-def test_what_was_loaded_agrees_with_the_archive(plays, lived):
+def test_verify_finds_nothing_after_a_complete_load(plays, lived):
     result = plays("verify")
 
     assert result.exit_code == 0, result.output
@@ -119,7 +119,7 @@ def test_what_was_loaded_agrees_with_the_archive(plays, lived):
     assert len(lived.content()["gaps"]) == 1
 
 
-def test_a_restored_database_gets_back_what_came_since_the_dump(plays, lived):
+def test_a_rebuild_loads_what_a_restored_backup_lacks(plays, lived):
     lived.dump()
     lived.poll(0.5, 0.8, 1.05, after_h=1)
     lived.upload("c.json", history(an_export_row(ts="2026-11-24T01:00:00Z")))
@@ -170,7 +170,7 @@ def test_a_poll_after_a_restore_opens_a_gap_until_the_rebuild(plays, lived, rows
         "DELETE FROM listening_history; DELETE FROM gap; DELETE FROM poll",
     ],
 )
-def test_a_database_emptied_by_hand_comes_back(plays, lived, owner, rows, deletion):
+def test_a_rebuild_restores_rows_deleted_by_hand(plays, lived, owner, rows, deletion):
     before = lived.content()
     features = rows("SELECT track_uri, energy FROM track_features")
     for statement in deletion.split("; "):
@@ -211,7 +211,7 @@ def test_deleted_plays_stay_out_of_a_rebuilt_database(plays, lived, owner, rows)
     assert after.exit_code == 0, after.output
 
 
-def test_a_rebuild_changes_nothing_that_is_there(plays, lived, rows):
+def test_a_rebuild_of_a_complete_database_changes_no_row(plays, lived, rows):
     before = [rows(f"TABLE {table}") for table in TABLES]
 
     plays("rebuild")
@@ -220,7 +220,7 @@ def test_a_rebuild_changes_nothing_that_is_there(plays, lived, rows):
     assert [rows(f"TABLE {table}") for table in TABLES] == before
 
 
-def test_messages_and_state_lost_by_a_crash_come_back(plays, lived, rows):
+def test_a_rebuild_loads_lost_messages_and_lost_collector_state_opens_a_gap(plays, lived, rows):
     lived.poll(0.5, 1.05, after_h=1)
     lived.lose_messages()
     lived.lose_state()
@@ -237,7 +237,7 @@ def test_messages_and_state_lost_by_a_crash_come_back(plays, lived, rows):
     assert plays("verify").exit_code == 0
 
 
-def test_a_dry_run_sends_nothing(plays, lived, target):
+def test_rebuild_with_dry_run_sends_no_message(plays, lived, target):
     result = plays("rebuild", "--dry-run", "--json")
 
     counted = json.loads(result.stdout)
@@ -246,7 +246,7 @@ def test_a_dry_run_sends_nothing(plays, lived, target):
     assert lived.is_empty("uploaded-files")
 
 
-def test_verify_names_rows_that_were_changed_or_have_no_source(plays, lived, owner):
+def test_verify_reports_changed_rows_and_rows_missing_in_the_archive(plays, lived, owner):
     owner.run(
         "UPDATE listening_history SET album_name = 'x', skipped = true "
         "WHERE id = (SELECT min(id) FROM listening_history)"
@@ -270,14 +270,14 @@ def test_verify_names_rows_that_were_changed_or_have_no_source(plays, lived, own
     assert found["ledger does not add up"]["count"] == 1
 
 
-def test_verify_since_a_date_leaves_out_earlier_plays(plays, lived, owner):
+def test_verify_with_from_ignores_earlier_plays(plays, lived, owner):
     owner.run("DELETE FROM listening_history WHERE played_at < '2026-11-23 07:00+00'")
 
     assert plays("verify", "--from", "2026-11-23T07:30+00:00").exit_code == 0
     assert plays("verify", "--from", "2026-11-23T06:30+00:00").exit_code == 2
 
 
-def test_a_gap_that_the_answers_cover_is_closed_by_a_rebuild(plays, lived, owner):
+def test_a_rebuild_closes_a_gap_that_archived_polls_cover(plays, lived, owner):
     # A gap of an outage, whose closing message was lost.
     owner.run(
         "INSERT INTO gap (listener, started_at, ended_at, reason, origin) VALUES "
@@ -292,7 +292,7 @@ def test_a_gap_that_the_answers_cover_is_closed_by_a_rebuild(plays, lived, owner
     assert plays("verify").exit_code == 0
 
 
-def test_a_lost_gap_is_opened_by_a_rebuild(plays, lived, owner):
+def test_a_rebuild_opens_a_gap_again_that_postgres_lost(plays, lived, owner):
     owner.run("DELETE FROM gap")
 
     found = findings(plays("verify", "--json"))
@@ -306,7 +306,7 @@ def test_a_lost_gap_is_opened_by_a_rebuild(plays, lived, owner):
 @pytest.mark.parametrize(
     "damage", [lambda _: b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 20, lambda good: good[:40]]
 )
-def test_a_damaged_answer_in_the_archive_is_reported(plays, lived, target, damage):
+def test_verify_reports_a_damaged_poll_in_the_archive(plays, lived, target, damage):
     s3 = target.client("s3")
     (key, *_) = (
         each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix="polls/")["Contents"]
@@ -329,7 +329,7 @@ def test_verify_reports_dead_letters(plays, lived, target):
     assert found["dead letters"]["examples"] == ["1 of collected-plays"]
 
 
-def test_verify_names_an_answer_that_cannot_be_read(plays, lived, target):
+def test_verify_reports_an_archived_poll_that_is_not_gzip(plays, lived, target):
     target.client("s3").put_object(
         Bucket=BUCKET, Key="polls/me/2026/12/01/2026-12-01T00:00:00.000Z.json.gz", Body=b"x"
     )

@@ -11,7 +11,7 @@ def test_the_counts_page_compares_the_four_counting_rules(site):
     assert "The smallest count is 33 % below the largest" in text
 
 
-def test_estimated_listening_time_is_marked(site):
+def test_the_counts_page_marks_estimated_listening_time(site):
     # 850 seconds, of which 200 belong to the polled play.
     assert "2025: 14 min. Of these 3 min (≈ 24 %) are estimated" in site.text("/counts?period=2025")
 

@@ -47,7 +47,7 @@ def test_the_health_page_shows_long_periods_by_month(site):
     assert "Mar 2025: 0 % known, 3 plays" in text
 
 
-def test_health_figures_that_cover_all_time_are_labelled_so(site):
+def test_health_figures_that_ignore_the_period_are_labelled_of_all_time(site):
     text = site.text("/health?period=2024")
 
     assert "open gaps 0 of all time" in text
@@ -56,7 +56,7 @@ def test_health_figures_that_cover_all_time_are_labelled_so(site):
     assert "plays with audio features 0 % 0 of 7 plays of all time" in text
 
 
-def test_queues_are_read_only_on_request(database, address_of):
+def test_the_health_page_reads_queues_only_if_the_url_requests_it(database, address_of):
     asked = []
 
     def operations():
@@ -82,7 +82,7 @@ def test_queues_are_read_only_on_request(database, address_of):
     assert "collected-plays 2 waiting, 1 at work" in text
 
 
-def test_an_unreachable_cloud_does_not_hide_the_rest_of_the_health_page(database, address_of):
+def test_a_failure_to_read_queues_does_not_hide_the_rest_of_the_health_page(database, address_of):
     def operations():
         raise HistoryError("the cloud is away")
 
@@ -95,7 +95,7 @@ def test_an_unreachable_cloud_does_not_hide_the_rest_of_the_health_page(database
     assert "Open gaps" in text
 
 
-def test_without_a_cloud_the_health_page_names_the_status_command(site):
+def test_a_health_page_that_cannot_read_queues_names_plays_status(site):
     assert "plays status shows dead letters" in site.text("/health?period=2025")
 
 
@@ -111,7 +111,7 @@ def test_only_days_since_the_first_play_link_to_a_day_page(empty_site):
         assert {empty_site.get(day).status_code for day in days} == {200}, path
 
 
-def test_a_session_that_began_before_the_first_day_has_no_link(empty_site):
+def test_a_session_that_began_before_the_first_day_of_history_has_no_link(empty_site):
     empty_site.play("2025-03-05 00:01", "Ferries", "Ada", 200_000)
 
     for path in ("/sessions?period=2025", "/review?period=2025"):

@@ -34,7 +34,7 @@ def test_each_mood_average_uses_only_plays_whose_feature_is_known(site):
         assert "energy 35 %" in site.text(f"/mood?period={period}")
 
 
-def test_a_play_counts_in_the_mood_of_one_period_only(site):
+def test_adjacent_periods_do_not_share_plays_in_their_mood_averages(site):
     site.feature("Ferries", 0.8)
     site.feature("Kites", 0.2)
 

@@ -152,7 +152,7 @@ def test_a_day_page_says_that_a_day_has_no_plays(one_play, load, shown):
     assert "Nothing was played on this day." in shown("/day/2025-03-06")
 
 
-def test_the_length_of_a_polled_play_is_marked_estimated_on_every_page(load, shown):
+def test_every_page_marks_the_length_of_a_polled_play_as_estimated(load, shown):
     load(a_play(at(20, 0), 1, ms_played=None, duration_ms=200_000), source="recently-played")
 
     assert "≈ 3:20" in shown("/day/2025-03-05")
@@ -162,7 +162,7 @@ def test_the_length_of_a_polled_play_is_marked_estimated_on_every_page(load, sho
     assert "≈ 3 min" in shown("/top?period=2025")
 
 
-def test_an_open_gap_is_shown_on_the_pages(one_play, empty_site, polled, shown):
+def test_the_overview_and_the_day_page_show_an_open_gap(one_play, empty_site, polled, shown):
     polled("2025-04-01 00:00")
     empty_site.gap("2025-03-04 20:00", "2025-03-05 20:00")
 
@@ -240,7 +240,7 @@ def test_figures_are_not_compared_with_a_previous_period_without_plays(load, pol
     assert [row["rank_before"] for row in rows_of(get("/top.csv?period=2025-03"))] == [""]
 
 
-def test_rank_before_is_the_rank_in_the_previous_period(load, polled, get):
+def test_the_csv_column_rank_before_holds_the_rank_in_the_previous_period(load, polled, get):
     polled("2025-04-01 00:00")
     load(
         a_play(at(10, 0, day=1, month=2), 3, artist_name="Gone"),
@@ -401,7 +401,7 @@ def test_the_best_month_of_an_item_uses_the_chosen_counting_rule(load, shown, ow
 
 
 @pytest.mark.parametrize("period", ["2023-06-01..2025-12-31", "all"])
-def test_ties_in_an_artists_list_are_ordered_by_title(load, shown, owner, period):
+def test_tied_tracks_on_an_artist_page_are_ordered_by_title(load, shown, owner, period):
     load(
         *(a_play(at(10 + n // 30, n % 30), n) for n in range(10, 41)),
         a_play(at(12, 0), 40),
@@ -415,7 +415,7 @@ def test_ties_in_an_artists_list_are_ordered_by_title(load, shown, owner, period
     assert re.findall(r"Salt (\d+) ", listed) == ["40", *(str(n) for n in range(10, 29))]
 
 
-def test_tied_items_share_a_rank(load, shown, owner):
+def test_an_item_tied_for_second_place_has_rank_2_on_its_page(load, shown, owner):
     load(
         *(a_play(at(10, n), n, artist_name=f"Band {n}", album_name="Tides") for n in (1, 5, 9)),
         a_play(at(12, 0), 1, artist_name="Band 1", album_name="Tides"),
@@ -437,7 +437,7 @@ def test_a_season_can_be_selected(load, get):
     assert "Salt 2" not in text
 
 
-def test_various_artists_is_explained_in_rankings(load, get):
+def test_pages_explain_the_artist_name_various_artists(load, get):
     load(
         *(
             Play(

@@ -43,7 +43,7 @@ def test_the_active_filter_is_named_and_kept_when_the_period_changes(site):
     assert "/plays?period=2024&amp;rule=done&amp;hour=21&amp;weekday=2&amp;platform=ios" in text
 
 
-def test_plays_that_the_rule_excludes_are_listed_too(site):
+def test_plays_that_the_counting_rule_excludes_are_listed_too(site):
     assert "3 plays 2 count (30 s or more)" in site.text("/plays?period=2025&hour=21")
 
 
@@ -117,7 +117,7 @@ def test_an_hour_or_weekday_out_of_range_gets_400(site, wrong):
         ("/skips", "platform=ios"),
     ],
 )
-def test_the_hour_and_weekday_chart_links_to_its_plays(site, page, leads):
+def test_the_chart_of_hours_and_weekdays_links_to_their_plays(site, page, leads):
     state = "period=2025&amp;measure=minutes&amp;rule=all"
 
     source = site.source(f"{page}?period=2025&measure=minutes&rule=all")

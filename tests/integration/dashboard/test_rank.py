@@ -11,7 +11,7 @@ def test_the_rank_page_ranks_artists_in_each_month(site):
     assert "Ada, Jul 2025: rank 2, 1 play " in text
 
 
-def test_an_artist_links_to_its_page(site, owner):
+def test_an_artist_of_the_rank_chart_links_to_the_artist_page(site, owner):
     source = site.source("/rank?period=2025")
 
     ((artist,),) = owner.run("SELECT artist_id FROM reporting.artists WHERE artist_name = 'Wren'")
@@ -35,7 +35,7 @@ def test_a_dot_of_the_rank_chart_links_to_its_artist_and_step(shown, step, site,
     assert source.count(f'/artist/{artist}?period={step}"') == 2
 
 
-def test_days_outside_whole_months_are_counted(site):
+def test_ranks_count_plays_on_days_outside_whole_months(site):
     text = site.text("/rank?period=2025-03-04..2025-07-13")
 
     # Two plays each. Wren has more time, and Ada's last play is a day later.

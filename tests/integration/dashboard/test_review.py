@@ -33,7 +33,7 @@ def test_the_review_lists_the_top_items_of_the_whole_year(site):
     assert "1 Tides Ada 3 8 min 2 Sky Wren 2 ≈ 7 min" in text
 
 
-def test_the_fullest_day_uses_the_measure_and_marks_estimates(site):
+def test_the_fullest_day_depends_on_the_measure_and_marks_estimates(site):
     text = site.text("/review?period=2025&measure=minutes")
 
     assert "Fullest day ≈ 7 min Sun 13 Jul 2025" in text
@@ -68,7 +68,7 @@ def test_the_review_and_the_overview_show_the_same_totals(site, query):
 
 
 @pytest.mark.skipif(f"{TODAY:%m-%d}" == "12-31", reason="no year runs on its last day")
-def test_an_unfinished_year_is_compared_with_the_same_days(empty_site):
+def test_an_unfinished_year_is_compared_with_the_same_days_of_last_year(empty_site):
     for day in (date(TODAY.year - 1, 1, 1), TODAY - timedelta(days=364), date(TODAY.year, 1, 1)):
         empty_site.play(f"{day} 00:00", "Ferries", "Ada", 200_000)
     empty_site.poll(f"{TODAY} 00:00")

@@ -31,7 +31,7 @@ def test_the_longest_session_links_to_its_day(site):
     assert "Tue 4 Mar 2025 from 20:56 14 min 2 plays" in site.text("/sessions?period=2025")
 
 
-def test_consecutive_days_with_plays_are_a_streak(site):
+def test_a_streak_counts_consecutive_days_with_plays(site):
     text = site.text("/sessions?period=2025")
 
     assert "longest streak ever 2 days until 14 Jul 2025" in text

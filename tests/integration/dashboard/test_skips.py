@@ -58,7 +58,7 @@ def test_start_and_end_reasons_are_in_plain_english(site):
     assert "known of 83 %" in text
 
 
-def test_whole_and_partial_months_classify_contexts_the_same(site):
+def test_shares_by_context_are_equal_in_whole_and_partial_months(site):
     liked = "spotify:user:me:collection"
     site.play("2025-05-10 10:00", "Salt", "Ada", 200_000, context_uri=liked)
     site.play("2025-05-20 10:00", "Salt", "Ada", 200_000, context_uri="spotify:playlist:1")
@@ -81,7 +81,7 @@ def test_only_artists_with_enough_plays_have_a_skip_rate(site):
     assert "Wren 0 % of" not in text
 
 
-def test_days_outside_whole_months_are_counted(site):
+def test_skip_rates_count_plays_on_days_outside_whole_months(site):
     # 4 March to 13 July: in July, one play has a known skip state, and was not skipped.
     text = site.text("/skips?period=2025-03-04..2025-07-13")
 

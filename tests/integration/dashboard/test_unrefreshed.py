@@ -39,7 +39,7 @@ def test_a_play_not_yet_refreshed_shows_the_names_in_its_own_record(get, owner, 
     assert "Ada Quince" in text
 
 
-def test_the_count_above_a_list_is_never_below_the_plays_shown(get, owner, database):
+def test_the_total_above_a_list_is_at_least_the_number_of_listed_plays(get, owner, database):
     owner.run(
         "INSERT INTO listening_history (listener, source, track_uri, track_name, artist_name, "
         "played_at, ms_played) SELECT 'me', 'extended-history', 'spotify:track:1', 'Salt', "
@@ -85,13 +85,13 @@ def _while_months_wait(database):
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/day/2025-06-05"])
-def test_every_page_works_while_a_rename_is_partly_refreshed(get, renamed, path):
+def test_every_page_works_while_an_artist_rename_is_partly_refreshed(get, renamed, path):
     for _ in _while_months_wait(renamed):
         for state in (*STATES, "period=2025-01-10..2025-06-10", "period=2025-02"):
             assert_complete(get(with_query(path, state)))
 
 
-def test_every_list_works_while_a_rename_is_partly_refreshed(get, renamed):
+def test_every_top_list_works_while_an_artist_rename_is_partly_refreshed(get, renamed):
     for _ in _while_months_wait(renamed):
         for page in ("top", "top.csv"):
             for kind in KINDS:
@@ -99,7 +99,7 @@ def test_every_list_works_while_a_rename_is_partly_refreshed(get, renamed):
                     assert_complete(get(f"/{page}?kind={kind}&period={period}&sort=name"))
 
 
-def test_item_pages_work_while_a_rename_is_partly_refreshed(get, owner, renamed):
+def test_item_pages_work_while_an_artist_rename_is_partly_refreshed(get, owner, renamed):
     for _ in _while_months_wait(renamed):
         for kind in KINDS:
             items = owner.run(f"SELECT {kind}_id FROM reporting.{kind}s")  # noqa: S608 - our words
@@ -137,12 +137,12 @@ def unseen(database):
         _hear(database, f"2025-03-05 21:{minute}Z", "x", "Ada Quince", 200_000)
 
 
-def test_plays_not_yet_refreshed_take_no_place_in_the_ranking(get, unseen):
+def test_plays_not_yet_refreshed_do_not_shift_the_ranks(get, unseen):
     assert len(set(re.findall(r"Band \d", get("/rank?period=2025-03").text))) == 10
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_shares_add_up_to_1_despite_plays_not_yet_refreshed(get, unseen, kind):
+def test_shares_of_the_top_list_add_up_to_1_despite_plays_not_yet_refreshed(get, unseen, kind):
     answer = get(f"/top.csv?kind={kind}&period=2025-03-01..2025-03-20")
 
     shares = [float(row["share"]) for row in csv.DictReader(answer.text.splitlines())]

@@ -85,7 +85,7 @@ def test_a_short_period_is_charted_by_day(site):
     assert "/day/2025-07-13" in source
 
 
-def test_a_month_with_an_open_gap_is_marked(site):
+def test_a_month_with_an_open_gap_is_marked_as_incomplete(site):
     marked = 'class="gap" style="--v:0" title="May 2025: \N{EN DASH}"'
     assert marked not in site.source("/when?period=2025")
     site.gap("2025-05-02 00:00", "2025-05-03 00:00")
@@ -93,7 +93,7 @@ def test_a_month_with_an_open_gap_is_marked(site):
     assert marked in site.source("/when?period=2025")
 
 
-def test_a_month_after_the_last_poll_is_marked(site):
+def test_a_month_after_the_last_poll_is_marked_as_incomplete(site):
     source = site.source("/when?period=2025")
 
     assert 'class="gap" style="--v:0" title="Jan 2026: \N{EN DASH}"' in source
@@ -118,7 +118,7 @@ def test_a_known_year_without_plays_shows_0(site):
     assert re.search(r"Dec 2023: 0 plays 0 (?!play)", text)
 
 
-def test_the_total_column_of_a_year_has_no_unit(site):
+def test_the_column_of_year_totals_shows_numbers_without_a_unit(site):
     # One play in 2024.
     assert re.search(r"Dec 2024: 0 plays 1 (?!play)", site.text("/when?period=2025"))
 

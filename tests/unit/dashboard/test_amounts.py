@@ -59,5 +59,5 @@ def test_months_of_a_span_include_its_first_and_last_month():
     assert months == [date(2024, 11, 1), date(2024, 12, 1), date(2025, 1, 1), date(2025, 2, 1)]
 
 
-def test_a_single_day_span_is_in_one_month():
+def test_a_span_of_one_day_touches_one_month():
     assert months_of(Span(date(2025, 7, 31), date(2025, 7, 31))) == [date(2025, 7, 1)]

@@ -119,7 +119,7 @@ def test_a_query_gets_the_dates_of_the_period_and_the_previous_one(top):
     }
 
 
-def test_the_default_period_is_the_latest_year_with_enough_days(top):
+def test_the_default_period_is_this_year_if_it_has_enough_days_with_plays(top):
     _, asked = top("/top")
 
     assert (asked.parameters["first"], asked.parameters["last"]) == ("2026-01-01", "2026-12-31")

@@ -72,7 +72,7 @@ def test_rank_1_is_drawn_at_the_top():
     assert line([1, 11], 11, 1).points == ((0, 0), (100, 100))
 
 
-def test_a_value_beyond_the_axis_is_drawn_at_its_end():
+def test_a_value_beyond_the_axis_is_drawn_at_the_end_of_the_axis():
     assert line([-1, 2], 0, 1).points == ((0, 100), (100, 0))
 
 

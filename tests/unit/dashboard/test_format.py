@@ -101,5 +101,5 @@ def test_dates_are_formatted_in_words():
     ("name", "is_explained"),
     [("Various Artists", True), (" various artists", True), ("Various", False), ("", False)],
 )
-def test_various_artists_is_explained(name, is_explained):
+def test_only_the_artist_name_various_artists_gets_a_note(name, is_explained):
     assert bool(formats.artist_note(name)) is is_explained

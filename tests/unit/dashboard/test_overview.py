@@ -17,5 +17,5 @@ from dashboard.pages.overview import mean
     ],
     ids=["known", "gaps", "0", "unknown", "short", "none"],
 )
-def test_an_average_per_day_uses_only_known_days(values, means):
+def test_the_7_day_mean_ignores_unknown_days(values, means):
     assert mean(values) == means

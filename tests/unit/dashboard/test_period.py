@@ -256,7 +256,7 @@ def test_the_period_menu_lists_years_from_today_to_the_first_play():
     ]
 
 
-def test_the_elapsed_dates_of_a_period_end_today():
+def test_the_shown_dates_of_an_unfinished_period_end_today():
     assert KNOWN.elapsed(KNOWN.parse("2026")) == Span(date(2026, 1, 1), date(2026, 11, 15))
     assert KNOWN.elapsed(KNOWN.parse("2025")).last == date(2025, 12, 31)
     assert KNOWN.elapsed(KNOWN.parse("2027")).days == 1

@@ -1,4 +1,4 @@
-"""What the commands of `plays dlq` print, as documents and for people."""
+"""The output of the `plays dlq` commands, as JSON documents and as text."""
 
 import json
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class PeekedLetters(Document):
 class Replay(Document):
     """How many messages were sent back, and how many dead letters their queues still hold.
 
-    `groups` omit messages that SQS moved itself, because the command did not read them.
+    `groups` leave out messages that SQS moved on its own, because the command did not read them.
     """
 
     replayed: int

@@ -194,8 +194,8 @@ class Target:
             )
         except ValueError as error:
             raise CommandError(
-                f"parameter {name} holds no database login: {error}; publish it again, see "
-                "docs/operate.md, Passwords of the database"
+                f"parameter {name} holds no database login: {error}; publish it again (see "
+                "'Passwords of the database' in docs/operate.md)"
             ) from None
 
     def _parameter(self, name: str) -> str:

@@ -39,7 +39,7 @@ REMEDIES = {
 """What to do, by a word in Spotify's 403, such as "User not registered in the Developer
 Dashboard" or "the user may not be registered"."""
 
-AGAIN_THEN = "so no login was stored: run `plays login` after that"
+LOG_IN_LATER = "so no login was stored: run `plays login` after that"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class LoginServices:
         """
         app = self.apps.load(client_id)
         if app.is_blocked(datetime.now(UTC)):
-            raise CommandError(f"{_rate_limit(app)}, {AGAIN_THEN}")
+            raise CommandError(f"{_rate_limit(app)}, {LOG_IN_LATER}")
 
     def exchange(self, consent: Consent) -> Grant:
         """Exchange the code of a consent for tokens, unless the app is rate-limited.
@@ -126,7 +126,7 @@ class LoginServices:
             ) from error
         except SpotifyRateLimitError as error:
             limited = self.apps.throttle(app.client_id, error.retry_after_s, datetime.now(UTC))
-            raise CommandError(f"{_rate_limit(limited)}, {AGAIN_THEN}") from error
+            raise CommandError(f"{_rate_limit(limited)}, {LOG_IN_LATER}") from error
         except SpotifyError as error:
             raise CommandError(f"{error}; no login was stored: run `plays login` later") from error
 

@@ -156,7 +156,7 @@ def _course(view: View, months: dict[date, Row]) -> dict[str, Any]:
 def _known(view: View, months: dict[date, Row]) -> dict[date, Row]:
     """Return a row for each month from the first play to today, with or without plays.
 
-    `missing` marks months with a day in an open gap.
+    `missing` marks months with a day whose plays may be missing (an open gap).
     """
     gaps = {day.replace(day=1) for gap in view.timeline.gaps for day in gap.dates}
     return {

@@ -33,9 +33,9 @@ class FeatureStore:
     def unloaded(self, batches: Iterable[EnrichedBatch]) -> list[Round]:
         """Return the features that this connection has not loaded yet, in rounds.
 
-        A round holds each track once. Batches with several answers about one track, which are rare,
-        need several rounds. Answers older than the loaded one are included, because they may fill
-        in unknown values.
+        A round holds no track more than once, so batches with several answers about one track
+        (rare) need several rounds. An answer older than the one already loaded for its track is
+        included too, because it may fill in unknown values.
         """
         self._forget_if_emptied()
         rounds: list[Round] = []

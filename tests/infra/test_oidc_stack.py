@@ -33,7 +33,7 @@ def test_only_github_tokens_of_main_can_assume_the_deployer_role(deployer):
     }
 
 
-def test_a_repository_given_with_ids_is_trusted_only_with_those_ids(synthesised):
+def test_a_repository_configured_with_ids_is_trusted_only_if_its_token_has_those_ids(synthesised):
     stack = synthesised(github_repository="anna@1/plays@2")["SpotifyDeployer"]
 
     claims = trust(stack)["Condition"]["StringEquals"]

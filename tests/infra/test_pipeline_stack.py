@@ -183,7 +183,7 @@ def test_archive_objects_outside_history_do_not_start_the_backfill(is_upload, ke
     assert not is_upload(key)
 
 
-def test_only_archive_uploads_can_be_sent_to_the_upload_queue(on_aws):
+def test_only_the_archive_bucket_can_send_to_the_upload_queue(on_aws):
     rule = on_aws.properties("OnUpload")
 
     assert rule["EventPattern"]["detail"]["bucket"] == {

@@ -137,7 +137,9 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: "_Meter") 
     flipped bit may unpack to false plays. This pass takes one second per million plays.
     """
     if is_zip(member.filename):
-        raise UploadError("a zip in the zip: unpack the outer one and upload this one alone")
+        raise UploadError(
+            "the zip contains another zip: unpack the outer zip and upload the inner one by itself"
+        )
     if member.flag_bits & _ENCRYPTED:
         raise UploadError(f"encrypted: {UNPACK}")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -169,7 +171,9 @@ def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]
             # Only the text of zipfile's error shows that two names differ.
             if not str(error).endswith("differ."):
                 raise
-    raise UploadError(f"the zip's directory and the file's header name it differently: {UNPACK}")
+    raise UploadError(
+        f"the zip's index and the file's own header give this file different names: {UNPACK}"
+    )
 
 
 class _Meter:

@@ -47,7 +47,7 @@ class Findings:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of tracks asked for, learned, missed by all sources, and postponed."""
+        """The numbers of tracks asked for, learned, missed by all sources, and postponed."""
         return {
             "asked": len(self.asked),
             "learned": len(self.learned),

@@ -114,7 +114,7 @@ class ReccoBeats:
 
 
 def _content(response: requests.Response, path: str) -> list[Any]:
-    """Return the rows in an answer; `"content": null` means no rows, as some servers write it."""
+    """Return the rows in an answer; some servers write `"content": null` if there are none."""
     answer = read_json(response.content)
     # Without the key it is not an answer of this call; with null it is an empty list.
     content = answer.get("content", "") if isinstance(answer, dict) else ""

@@ -235,7 +235,7 @@ def test_peek_shows_body_reason_and_log(dlq, dead, write_log):
         assert words in shown
 
 
-def test_list_groups_by_the_reason_in_the_log(dlq, dead, write_log):
+def test_the_list_command_groups_messages_by_the_reason_in_the_log(dlq, dead, write_log):
     ids = dead.send(BATCH, BATCH)
     write_log(
         {"level": "INFO", "message": "messages received", "message_ids": ids},

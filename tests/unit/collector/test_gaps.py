@@ -117,14 +117,14 @@ def an_account_shown(*shown: int, every: int) -> "Listening":
     [((43, 43), 30), ((43, 43, 43), 12), ((43, 0, 0), 20)],
     ids=["too few", "too soon", "empty ones do not count"],
 )
-def test_polls_under_50_rows_open_no_gap_unless_three_span_25_minutes(shown, every):
+def test_polls_with_fewer_than_50_rows_open_no_gap_unless_three_span_25_minutes(shown, every):
     listening = an_account_shown(*shown, every=every)
 
     assert listening.reported == []
     assert listening.state.window.covered_until == at(5)
 
 
-def test_three_polls_under_50_rows_without_a_known_play_spanning_25_minutes_open_a_gap():
+def test_three_polls_in_25_minutes_with_fewer_than_50_rows_and_no_known_play_open_a_gap():
     listening = an_account_shown(43, 43, 43, every=13)
 
     (gap,) = listening.reported
@@ -333,7 +333,7 @@ def test_polls_that_show_every_play_of_a_new_listener_open_no_gap():
     assert listening.reported == []
 
 
-def test_one_poll_under_50_rows_after_an_empty_first_poll_opens_no_gap():
+def test_a_single_poll_with_fewer_than_50_rows_after_an_empty_first_poll_opens_no_gap():
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)
@@ -348,7 +348,9 @@ def test_one_poll_under_50_rows_after_an_empty_first_poll_opens_no_gap():
 
 
 @pytest.mark.parametrize(("shown", "every"), [(43, 0), (7, 3)], ids=["many", "sliding"])
-def test_three_polls_under_50_rows_that_omit_plays_open_a_gap_before_the_first_play(shown, every):
+def test_three_polls_with_fewer_than_50_rows_that_omit_plays_open_a_gap_before_the_first_play(
+    shown, every
+):
     listening = Listening()
     listening.poll(0)
     listening.listen(120, 120)

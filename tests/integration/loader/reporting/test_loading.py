@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.unit.loader.loader_examples import EXPORT, NOON, a_batch, a_play, features
 
 
-def test_views_stay_correct_after_polls_then_an_export_then_features(reporting, load):
+def test_views_stay_correct_after_loading_polls_then_an_export_then_features(reporting, load):
     load(a_batch(a_play(0, "one"), a_play(100, "two"), a_play(400, "three")))
 
     assert reporting.shown("plays", "ended_at", "ms", "is_skip", "length_ms") == [

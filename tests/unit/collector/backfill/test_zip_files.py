@@ -178,7 +178,7 @@ UNUSUAL = "compressed by a method that cannot be read here: unpack the zip and u
         pytest.param(packed(b"[]", zipfile.ZIP_BZIP2), UNUSUAL, id="bzip2"),
         pytest.param(packed(b"[]", zipfile.ZIP_LZMA), UNUSUAL, id="lzma"),
         pytest.param(patched(ONE, (MEMBER, 30, "<B", ord("E"))),
-                     "the zip's directory and the file's header name it differently: "
+                     "the zip's index and the file's own header give this file different names: "
                      "unpack the zip and upload what is in it", id="two names"),
     ],
 )  # fmt: skip
@@ -280,7 +280,7 @@ def test_a_zip_inside_a_zip_is_refused_with_advice_to_unpack_the_outer_one():
     inner = a_zip({"endsong_0.json": b"[{}]"}).getvalue()
     upload = a_zip({"more/My.ZIP": inner, "endsong_1.json": b"[]", "__MACOSX/._My.zip": b"x"})
 
-    reason = "a zip in the zip: unpack the outer one and upload this one alone"
+    reason = "the zip contains another zip: unpack the outer zip and upload the inner one by itself"
     assert read(upload) == {"more/My.ZIP": reason, "endsong_1.json": b"[]"}
     assert read(a_zip({"my.zip": inner})) == {"my.zip": reason}
 

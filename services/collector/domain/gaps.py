@@ -95,6 +95,9 @@ def cover(
 ) -> Coverage:
     """Return the coverage after an answer, with the gap that it opens, ends or closes.
 
+    The end of an outage sets the end of its gap, which stays open: plays may be missing in it. A
+    gap is closed if the answer shows that no play is missing in it.
+
     An answer covers the time since its oldest play. If it does not reach the plays known before:
 
     - A full answer (50 rows) opens a gap, because Spotify may have dropped plays in between.

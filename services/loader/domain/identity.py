@@ -118,7 +118,7 @@ def _clusters(records: list[Record]) -> dict[Record, list[Record]]:
 
     That first record is called the anchor. In the order of `_precedence`, each record joins the
     latest anchor that is the same play, or becomes an anchor itself. It is compared only with
-    anchors that share a track key and a repeat mark with it.
+    anchors of the same track and with an equal lookup key (`repeat_marks`), which saves time.
     """
     if len(records) == 1:
         return {records[0]: records}

@@ -21,7 +21,7 @@ from tests.chaos.faults.fault import Fault
 from tests.chaos.feed import Spotify
 from tests.chaos.load import load
 from tests.chaos.planted import PLANTED, try_all
-from tests.chaos.report import Report, line_of
+from tests.chaos.report import Report, line_of, read, table
 from tests.chaos.run import Outcome, Run
 from tests.chaos.world import (
     QUEUES,
@@ -45,6 +45,10 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     options = _options()
+    if options.totals:
+        outcomes = read(options.totals)
+        _say(f"{table(outcomes, by_group=True)}\n\n{table(outcomes)}")
+        return 0
     report = Report(options.report)
     try:
         if options.planted:
@@ -165,6 +169,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at-once", type=int, default=3, help="runs at the same time")
     parser.add_argument("--faults", type=_faults, help="only these, separated by commas")
     parser.add_argument("--report", type=Path, default=Path("build/chaos/runs.jsonl"))
+    parser.add_argument("--totals", type=Path, nargs="+", help="add up these reports instead")
     parser.add_argument("--load", type=int, help="upload so many plays in one run instead")
     parser.add_argument("--planted", action="store_true", help="plant faults that it must find")
     parser.add_argument("--keep", action="store_true", help="keep the homes of the clouds")

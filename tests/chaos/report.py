@@ -3,8 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
+from tests.chaos.faults import FAULTS
 from tests.chaos.run import Outcome
 
 KINDS = ("lost", "doubled", "stuck", "gap missing", "gap false")
@@ -30,21 +32,28 @@ class Report:
         """True if nothing was wrong in any run."""
         return all(outcome.is_clean for outcome in self.outcomes)
 
-    @property
-    def runs(self) -> list[Outcome]:
-        """The outcomes of runs, without those of whole clouds."""
-        return [outcome for outcome in self.outcomes if outcome.seed]
-
     def table(self) -> str:
         """Return the totals by fault, and of all runs."""
-        by_fault = defaultdict(list)
-        for outcome in self.outcomes:
-            for fault in outcome.faults:
-                by_fault[fault].append(outcome)
-        lines = [_line("fault", ("runs", "plays", *KINDS, "other"))]
-        lines += [_line(fault, _totals(by_fault[fault])) for fault in sorted(by_fault)]
-        lines.append(_line("all runs", _totals(self.runs)))
-        return "\n".join(lines)
+        return table(self.outcomes)
+
+
+def read(paths: Iterable[Path]) -> list[Outcome]:
+    """Read the reports of several series."""
+    names = {each.name for each in fields(Outcome)}
+    documents = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    return [Outcome(**{name: each[name] for name in names}) for each in documents]
+
+
+def table(outcomes: Sequence[Outcome], *, by_group: bool = False) -> str:
+    """Return the totals by fault or by group of faults, and of all runs."""
+    parts = defaultdict(list)
+    for outcome in outcomes:
+        for part in {FAULTS[name].group if by_group else name for name in outcome.faults}:
+            parts[part].append(outcome)
+    lines = [_line("faults" if by_group else "fault", ("runs", "plays", *KINDS, "other"))]
+    lines += [_line(part, _totals(parts[part])) for part in sorted(parts)]
+    lines.append(_line("all runs", _totals([each for each in outcomes if each.seed])))
+    return "\n".join(lines)
 
 
 def _totals(outcomes: Sequence[Outcome]) -> list[int]:

@@ -157,7 +157,7 @@ def test_a_listenbrainz_export_of_two_listeners_is_refused(plays):
     result = plays("export", "--format", "listenbrainz")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "one person's: choose anna or me with --listener" in result.stderr
+    assert "belongs to one person: choose anna or me with --listener" in result.stderr
 
 
 def test_an_unknown_listener_is_refused(plays):

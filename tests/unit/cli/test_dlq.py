@@ -657,7 +657,7 @@ def test_a_file_that_is_no_text_sends_nothing(dlq, tmp_path):
     result = dlq("replay", "--from", str(file))
 
     assert result.exit_code == 1
-    assert f"line 1 of {file} is no dead letter of `plays dlq save`" in result.stderr
+    assert f"line 1 of {file} is not a dead letter" in result.stderr
 
 
 def test_replay_sends_nothing_from_a_file_with_an_invalid_line(dlq, source, dead, tmp_path):

@@ -6,16 +6,20 @@ recognized, and another process with the same pid is never mistaken for ours.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+WRITTEN_S = 2.0
+"""Time in which a process that locked its file writes its pid; it needs microseconds."""
 
 
 def holder(path: Path) -> int | None:
     """Return the pid in a pid file that a process has locked; None if no process has locked it.
 
     Raises:
-        BlockingIOError: The file is locked but empty: its process has not written the pid yet.
+        BlockingIOError: The file is locked, and its process writes no pid into it.
     """
     try:
         file = os.open(path, os.O_RDWR)
@@ -24,12 +28,20 @@ def holder(path: Path) -> int | None:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        if text := os.pread(file, 20, 0):
-            return int(text)
-        raise
+        return _pid_in(file)
     finally:
         os.close(file)
     return None
+
+
+def _pid_in(file: int) -> int:
+    """Return the pid that a process writes just after it has locked the file."""
+    deadline = time.monotonic() + WRITTEN_S
+    while not (text := os.pread(file, 20, 0)):
+        if time.monotonic() > deadline:
+            raise BlockingIOError("a process has locked the pid file and has written no pid")
+        time.sleep(WRITTEN_S / 100)
+    return int(text)
 
 
 @contextmanager

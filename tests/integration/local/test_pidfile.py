@@ -1,9 +1,11 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from infra.local import pidfile
 from infra.local.pidfile import held, holder, name
 
 HOLD = """
@@ -63,7 +65,18 @@ def test_a_child_that_inherits_the_pid_file_still_holds_it(path):
     assert holder(path) is None
 
 
-def test_a_locked_pid_file_without_a_pid_is_an_error(path):
+def test_a_pid_written_just_after_the_lock_is_awaited(path):
+    with held(path) as file:
+        os.ftruncate(file, 0)
+        writer = threading.Timer(0.1, name, (file, 4711))
+        writer.start()
+
+        assert holder(path) == 4711
+        writer.join()
+
+
+def test_a_locked_pid_file_without_a_pid_is_an_error(path, monkeypatch):
+    monkeypatch.setattr(pidfile, "WRITTEN_S", 0.1)
     with held(path) as file:
         os.ftruncate(file, 0)
 

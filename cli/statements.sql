@@ -143,7 +143,9 @@ SELECT origin FROM poll WHERE origin = ANY(string_to_array(:origins, ','))
 
 -- verify_gaps --
 -- All gaps: where it starts to be open, its end, whether it is open, and which answer it waits for.
-SELECT greatest(started_at, CASE WHEN closed_at IS NULL THEN closed_until END), started_at, ended_at,
+-- What closes a gap without an end gives it one.
+SELECT greatest(started_at, CASE WHEN closed_at IS NULL THEN closed_until END), started_at,
+       coalesce(ended_at, CASE WHEN closed_at IS NOT NULL THEN nullif(closed_until, 'infinity') END),
        closed_at IS NULL, awaits
 FROM gap
 WHERE listener = :listener

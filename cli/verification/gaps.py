@@ -5,7 +5,7 @@ the time that they span, because an outage, which the archive does not record, g
 start and another reason.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -114,33 +114,51 @@ def _missing(
     watched: Watched,
 ) -> Iterator[Gap]:
     """Yield the expected gaps that no gap in Postgres (open or closed) and no upload covers."""
-    there = [_whole(gap, answers) for gap in stored]
-    for gap in expected:
-        if longer(without([_span(gap, answers)], [*there, *watched.uploads]), SLACK):
+    gaps = _spans(stored, answers)
+    nearly = [*map(_widened, gaps), *watched.uploads]
+    for gap, span in zip(expected, _spans(expected, answers), strict=True):
+        # A short gap may lie in the slack of its neighbours.
+        is_absent = without([span], [*gaps, *watched.uploads]) == [span]
+        if is_absent or longer(without([span], nearly), SLACK):
             yield gap
 
 
 def _closable(
     expected: Sequence[Gap], stored: Sequence[StoredGap], answers: Sequence[Seen]
 ) -> Iterator[Gap]:
-    """Yield a closed copy of each open gap in Postgres that the archived answers cover."""
-    if not answers or answers[-1].covered_until is None:
-        return
-    covered = Interval(answers[0].covers_from - SLACK, answers[-1].covered_until)
-    doubtful = [_span(gap, answers) for gap in expected]
+    """Yield a closed copy of each open gap in Postgres that the archived answers cover.
+
+    Each has an end, because the loader keeps a gap closed for ever if its report has none.
+    """
+    doubtful = _spans(expected, answers)
     for gap in stored:
         # That of a missing answer goes once the answer is there.
         if not gap.is_open or gap.awaits:
             continue
-        span = Interval(gap.open_from, gap.ended_at or gap.open_from + SLACK)
-        is_covered = covered.start <= span.start and span.end <= covered.end + SLACK
-        if is_covered and not longer(within(doubtful, span), SLACK):
-            yield Gap(
-                started_at=gap.started_at,
-                ended_at=gap.ended_at,
-                reason=REACHED_BACK,
-                is_closed=True,
-            )
+        end = _covered_end(gap, answers)
+        if end and not _holds_doubt(Interval(gap.open_from, end), doubtful):
+            yield Gap(started_at=gap.started_at, ended_at=end, reason=REACHED_BACK, is_closed=True)
+
+
+def _covered_end(gap: StoredGap, answers: Sequence[Seen]) -> datetime | None:
+    """Return the end of a gap; None if the answers do not cover the gap.
+
+    A gap without an end lasts until an answer shows a play after its start.
+    """
+    if not answers or answers[0].covers_from - SLACK > gap.open_from:
+        return None
+    least = gap.ended_at or gap.open_from + SLACK
+    later = (each for each in answers if each.covered_until and each.covered_until >= least)
+    found = next(later, None)
+    return found and (gap.ended_at or found.polled_at)
+
+
+def _holds_doubt(span: Interval, doubtful: Sequence[Interval]) -> bool:
+    """True if plays may be missing within a span, according to the answers."""
+    wide = _widened(span)
+    return bool(longer(within(doubtful, span), SLACK)) or any(
+        wide.start <= each.start and each.end <= wide.end for each in doubtful
+    )
 
 
 def _miscounted(
@@ -162,14 +180,17 @@ def _miscounted(
     return longer(without(counted, [*doubtful, *watched.uploads]), SLACK)
 
 
-def _span(gap: Gap, answers: Sequence[Seen]) -> Interval:
-    return Interval(gap.started_at, gap.ended_at or answers[-1].polled_at)
+def _spans(gaps: Iterable[Gap | StoredGap], answers: Sequence[Seen]) -> list[Interval]:
+    return [Interval(gap.started_at, _end(gap, answers)) for gap in gaps]
 
 
-def _whole(gap: StoredGap, answers: Sequence[Seen]) -> Interval:
-    return Interval(gap.started_at - SLACK, _end(gap, answers) + SLACK)
+def _widened(span: Interval) -> Interval:
+    return Interval(span.start - SLACK, span.end + SLACK)
 
 
-def _end(gap: StoredGap, answers: Sequence[Seen]) -> datetime:
-    last = answers[-1].polled_at if answers else gap.started_at
-    return gap.ended_at or max(gap.started_at, last)
+def _end(gap: Gap | StoredGap, answers: Sequence[Seen]) -> datetime:
+    """Return the end of a gap; if it has none, the time of the last answer."""
+    if gap.ended_at:
+        return gap.ended_at
+    least = gap.started_at + SLACK
+    return max(least, answers[-1].polled_at) if answers else least

@@ -15,7 +15,7 @@ from shared.models import EnrichedBatch, TrackFeatures, iso
 from shared.postgres import Database
 from shared.queues import Queue
 from tests.fakes.aws import MemoryAws, Steps
-from tests.fakes.spotify import RotatingSpotify, a_page, a_row
+from tests.fakes.spotify import RotatingSpotify, a_page, a_row, json_reply
 from tests.unit.collector.capture import a_collector
 
 BUCKET = "archive"
@@ -91,6 +91,13 @@ class Pipeline:
         ]
         self.spotify.pages = [a_page(*rows)]
         assert self._collector.poll("me").status == "polled"
+
+    def fail(self, after_h: float) -> None:
+        """Let time pass, then poll while Spotify refuses the login."""
+        self.now += timedelta(hours=after_h)
+        self.spotify.tokens = [json_reply({"error": "invalid_grant"}, status=400)]
+        assert self._collector.poll("me").status == "needs-login"
+        self.spotify.tokens = [self.spotify.trade]
 
     def upload(self, name: str, content: bytes) -> None:
         """Put a file into the archive; S3 sends its event."""

@@ -337,3 +337,55 @@ def test_verify_reports_an_archived_poll_that_is_not_gzip(plays, lived, target):
     found = findings(plays("verify", "--json"))
 
     assert set(found) == {"answers that cannot be read"}
+
+
+OPEN_GAPS = "SELECT ended_at IS NULL FROM gap WHERE closed_at IS NULL AND reason ~ 'login'"
+
+
+@pytest.mark.parametrize("reaches_back", [False, True])
+def test_a_rebuild_during_an_outage_leaves_its_gap_open(plays, lived, rows, reaches_back):
+    lived.fail(after_h=1.5)
+    lived.drain()
+
+    during = plays("verify", "--json")
+    plays("rebuild")
+    lived.drain()
+    open_during = rows(OPEN_GAPS)
+    # The refused token is tried again an hour later.
+    shown = (1, 3.55) if reaches_back else tuple(n / 30 for n in range(1, 51))
+    lived.poll(*shown, after_h=2)
+    lived.drain()
+    after = plays("verify", "--json")
+
+    assert (during.exit_code, after.exit_code) == (0, 0), (during.output, after.output)
+    assert open_during == [[True]]
+    assert rows(OPEN_GAPS) == ([] if reaches_back else [[False]])
+
+
+def test_a_gap_without_an_end_is_closed_once_answers_cover_it(plays, lived, owner, rows):
+    lived.fail(after_h=1.5)
+    lived.drain()
+    # Its message is lost.
+    lived.poll(1, 3.55, after_h=2)
+    lived.lose_messages()
+
+    found = findings(plays("verify", "--json"))
+    plays("rebuild")
+    lived.drain()
+
+    assert "gaps that should be closed" in found
+    assert rows("SELECT count(*) FROM gap WHERE closed_until = 'infinity'") == [[0]]
+    assert rows(OPEN_GAPS) == []
+    assert plays("verify").exit_code == 0
+
+
+def test_a_closed_outage_hides_no_later_gap_that_is_missing(plays, lived, owner):
+    owner.run(
+        "INSERT INTO gap (listener, started_at, reason, origin, closed_at, closed_by, closed_until)"
+        " VALUES ('me', '2026-11-23 07:30+00', 'Spotify fails', 'outages/me/1', now(), 'a', "
+        "'2026-11-23 08:05+00'); DELETE FROM gap WHERE closed_at IS NULL"
+    )
+
+    found = findings(plays("verify", "--json"))
+
+    assert set(found) == {"gaps that should be open"}

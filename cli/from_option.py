@@ -20,8 +20,14 @@ def _instant(text: str | None) -> datetime | None:
         ) from None
 
 
-FromOption = Annotated[
+ArchivedFromOption = Annotated[
     # The callback makes the text an instant.
     str | None,
-    typer.Option("--from", metavar="DATE", callback=_instant, help="What to begin with."),
+    typer.Option(
+        "--from",
+        metavar="DATE",
+        callback=_instant,
+        help="From this day on, or 2026-11-30T08:00, in this machine's time zone unless the time "
+        "names one, such as 2026-11-30T08:00Z.",
+    ),
 ]

@@ -43,13 +43,19 @@ _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 FromOption = Annotated[
     datetime | None,
     typer.Option(
-        "--from", metavar="DATE", formats=_TIMES, help="From this day, or 2026-11-30T23:15, on."
+        "--from",
+        metavar="DATE",
+        formats=_TIMES,
+        help="From this day, or 2026-11-30T23:15, on, in the listener's time zone.",
     ),
 ]
 ToOption = Annotated[
     datetime | None,
     typer.Option(
-        "--to", metavar="DATE", formats=_TIMES, help="Up to the end of this day, or to a time."
+        "--to",
+        metavar="DATE",
+        formats=_TIMES,
+        help="Up to the end of this day, or to a time, in the listener's time zone.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]

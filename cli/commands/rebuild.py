@@ -9,7 +9,7 @@ from cli.commands.derive import refresh_or_note
 from cli.commands.verify import chosen_listeners
 from cli.deletions import sync_deletions
 from cli.errors import interruptible
-from cli.from_option import FromOption
+from cli.from_option import ArchivedFromOption
 from cli.local_time import local
 from cli.options import (
     DEFAULT_TIMEOUT_S,
@@ -29,7 +29,7 @@ STOPPED = "what was sent is loaded, the rest is not sent; run it again, which ad
 def rebuild(
     context: typer.Context,
     *,
-    start: FromOption = None,
+    start: ArchivedFromOption = None,
     listener: OptionalListenerOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count what would be sent; send nothing.")

@@ -6,7 +6,7 @@ from typing import cast
 import typer
 
 from cli.errors import interruptible
-from cli.from_option import FromOption
+from cli.from_option import ArchivedFromOption
 from cli.listeners import Listeners
 from cli.options import JsonOption, OptionalListenerOption, target_of
 from cli.output import emit, facts, note, show
@@ -23,7 +23,7 @@ QUIET_S = 60
 def verify(
     context: typer.Context,
     *,
-    start: FromOption = None,
+    start: ArchivedFromOption = None,
     listener: OptionalListenerOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -205,7 +205,7 @@ def _why_stuck(target: Target) -> str | None:
         return None
     dead = [pair for pair in pairs if depth(sqs, pair.dead_letter_url).total]
     if not dead:
-        return "no queue holds any of it: upload the file again, which adds no play twice"
+        return "no queue holds any of it: `plays rebuild` sends it again, which adds no play twice"
     names = " and ".join(name_of(pair.dead_letter_url) for pair in dead)
     replays = " and ".join(f"`plays dlq replay {pair.name}`" for pair in dead)
     return f"dead letters are in {names}: `plays dlq list` says why; mend it, then {replays}"

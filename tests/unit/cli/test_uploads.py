@@ -156,7 +156,7 @@ def test_an_incomplete_upload_without_messages_in_any_queue_is_stuck(uploads):
     (shown,) = uploads()
 
     assert shown["state"] == "stuck"
-    assert "upload the file again" in shown["reasons"][-1]
+    assert "`plays rebuild` sends it again" in shown["reasons"][-1]
 
 
 @pytest.mark.usefixtures("quiet")

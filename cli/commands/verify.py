@@ -14,8 +14,8 @@ from cli.target import Target
 from cli.verification.verify import Verification, Verifier
 from cli.waiting import wait_for_quiet
 
-DIFFERS = 2
-"""The exit code if something differs; 1 means that it could not be compared."""
+DIFFERS = 3
+"""The exit code if something differs; 1: it could not be compared; 2: wrong arguments."""
 QUIET_S = 60
 """Longest wait for messages on their way to Postgres, which are no difference."""
 
@@ -35,7 +35,7 @@ def verify(
     no answer covers it; uploads that are not loaded; a collector's state that is older than
     Postgres; and dead letters. Each finding names the next command. It changes nothing.
 
-    With --from, only plays since that date are compared. The exit code is 0 if all agrees, 2 if
+    With --from, only plays since that date are compared. The exit code is 0 if all agrees, 3 if
     something differs, and 1 if the comparison failed.
     """
     target = target_of(context)
@@ -52,12 +52,13 @@ def run(target: Target, listener: str | None, start: datetime | None) -> Verific
     # Without Postgres, fail before the archive is read.
     with target.database() as database:
         database.run("SELECT 1")
+    verifier = Verifier(target, listeners, start, match_window(target))
     in_flight = wait_for_quiet(target, QUIET_S)
     if in_flight:
         note(
             f"{in_flight} messages are still in the queues: their plays may be reported as missing"
         )
-    return Verifier(target, listeners, start, match_window(target)).run(in_flight)
+    return verifier.run(in_flight)
 
 
 def chosen_listeners(target: Target, listener: str | None) -> list[str]:

@@ -16,11 +16,11 @@ from cli.verification.gaps import Seen, seen
 from cli.verification.plays import MARGIN, Scope, compare_plays
 from cli.verification.poll_checks import PollChecks, complete_uploads, covered_by_uploads
 from cli.verification.records import Records
-from services.collector.backfill.s3_event import Upload
 from shared.archive import listener_of
 
 MARGIN_OF_CLOCKS = timedelta(days=1)
 """How long after its upload a play may end."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 STEP_ROWS = 1_000
 """Rows between two updates of the progress bar."""
 
@@ -48,7 +48,10 @@ class Verification(Document):
 
 
 class Verifier:
-    """One verification of some listeners, since an instant or of all time."""
+    """One verification of some listeners, since an instant or of all time.
+
+    What is archived after this object is made is left out, because it may not be loaded yet.
+    """
 
     def __init__(
         self, target: Target, listeners: Sequence[str], start: datetime | None, window: timedelta
@@ -57,7 +60,10 @@ class Verifier:
         self._listeners = listeners
         self._start = start
         self._window = window
+        self._now = datetime.now(UTC)
         self._archive = ArchiveReader(target, listeners)
+        self._uploads = self._archive.uploads()
+        self._keys = {listener: self._archive.answers(listener) for listener in listeners}
         self._records = self._answers = 0
 
     def run(self, in_flight: int) -> Verification:
@@ -66,17 +72,16 @@ class Verifier:
         Args:
             in_flight: How many messages were in the queues before this call.
         """
-        began, now = monotonic(), datetime.now(UTC)
-        uploads = self._archive.uploads()
+        began = monotonic()
         findings: list[Finding] = []
         plays = 0
         with Records() as records, count_progress() as progress, self._target.database() as reader:
             uploaded = complete_uploads(reader)
-            findings += self._lost_uploads(uploads, uploaded, now)
-            self._read_uploads(uploads, records, progress)
+            findings += self._lost_uploads(uploaded)
+            self._read_uploads(records, progress)
             for listener in self._listeners:
                 answers = self._read_answers(listener, records, progress)
-                scope = Scope(listener, self._start, now, self._window)
+                scope = Scope(listener, self._start, self._now, self._window)
                 with _counted(progress, f"comparing {listener}") as advance:
                     found = compare_plays(reader, records.of(listener), scope, advance)
                 plays += found.rows
@@ -88,7 +93,7 @@ class Verifier:
             listeners=list(self._listeners),
             since=self._start,
             answers=self._answers,
-            uploads=len(uploads),
+            uploads=len(self._uploads),
             records=self._records,
             plays=plays,
             seconds=round(monotonic() - began, 2),
@@ -96,13 +101,11 @@ class Verifier:
             findings=findings,
         )
 
-    def _read_uploads(
-        self, uploads: Sequence[Upload], records: Records, progress: Progress
-    ) -> None:
+    def _read_uploads(self, records: Records, progress: Progress) -> None:
         # A play of an earlier upload ended too early to be compared.
         recent = [
             upload
-            for upload in uploads
+            for upload in self._uploads
             if self._start is None or upload.uploaded_at + MARGIN_OF_CLOCKS >= self._start
         ]
         bar = progress.add_task("reading uploads", total=len(recent))
@@ -113,7 +116,7 @@ class Verifier:
             progress.advance(bar)
 
     def _read_answers(self, listener: str, records: Records, progress: Progress) -> list[Seen]:
-        keys = self._archive.answers(listener)
+        keys = self._keys[listener]
         bar = progress.add_task(f"reading answers of {listener}", total=len(keys))
         sink = records.sink(listener, "recently-played", self._first_record)
         answers = []
@@ -128,14 +131,17 @@ class Verifier:
     def _first_record(self) -> datetime | None:
         return self._start and self._start - MARGIN
 
-    def _lost_uploads(
-        self, uploads: Sequence[Upload], complete: Container[str], now: datetime
-    ) -> list[Finding]:
+    def _lost_uploads(self, complete: Container[str]) -> list[Finding]:
+        """Find uploads that are not loaded, nor replaced by a later upload of the same file.
+
+        A play that only the replaced file holds is reported as missing.
+        """
+        replaced_at = {u.key: u.uploaded_at for u in self._uploads if u.origin in complete}
         lost = Examples(
             upload.key
-            for upload in uploads
+            for upload in self._uploads
             if upload.origin not in complete
-            and upload.uploaded_at < now
+            and upload.uploaded_at > replaced_at.get(upload.key, NEVER)
             and (self._start is None or upload.uploaded_at >= self._start)
         )
         return lost.finding("uploads not loaded", None, "plays uploads says why; plays rebuild")

@@ -135,7 +135,7 @@ def test_a_rebuild_loads_what_a_restored_backup_lacks(plays, lived):
     uploads = plays("rebuild")
     lived.drain()
 
-    assert lost.exit_code == 2
+    assert lost.exit_code == 3
     assert found["plays missing"]["count"] == 3
     assert found["uploads not loaded"]["examples"] == ["history/me/c.json"]
     assert json.loads(rebuilt.stdout)["answers"] == 1
@@ -180,7 +180,7 @@ def test_a_rebuild_restores_rows_deleted_by_hand(plays, lived, owner, rows, dele
     plays("rebuild")
     lived.drain()
 
-    assert broken.exit_code == 2
+    assert broken.exit_code == 3
     assert lived.content() == before
     assert rows("SELECT track_uri, energy FROM track_features") == features != []
     assert lived.ledger_adds_up()
@@ -274,7 +274,7 @@ def test_verify_with_from_ignores_earlier_plays(plays, lived, owner):
     owner.run("DELETE FROM listening_history WHERE played_at < '2026-11-23 07:00+00'")
 
     assert plays("verify", "--from", "2026-11-23T07:30+00:00").exit_code == 0
-    assert plays("verify", "--from", "2026-11-23T06:30+00:00").exit_code == 2
+    assert plays("verify", "--from", "2026-11-23T06:30+00:00").exit_code == 3
 
 
 def test_a_rebuild_closes_a_gap_that_archived_polls_cover(plays, lived, owner):
@@ -316,7 +316,7 @@ def test_verify_reports_a_damaged_poll_in_the_archive(plays, lived, target, dama
 
     result = plays("verify", "--json")
 
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert key in str([found["examples"] for found in findings(result).values()])
 
 
@@ -389,3 +389,31 @@ def test_a_closed_outage_hides_no_later_gap_that_is_missing(plays, lived, owner)
     found = findings(plays("verify", "--json"))
 
     assert set(found) == {"gaps that should be open"}
+
+
+def test_what_arrives_while_verify_runs_is_left_out(plays, lived, monkeypatch):
+    def arrive(*_):
+        lived.poll(1, 1.05, after_h=1)
+        lived.upload("c.json", history(an_export_row(ts="2026-11-24T01:00:00Z")))
+        return 0
+
+    monkeypatch.setattr("cli.commands.verify.wait_for_quiet", arrive)
+
+    result = plays("verify", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert (json.loads(result.stdout)["answers"], json.loads(result.stdout)["uploads"]) == (3, 2)
+
+
+def test_a_lost_upload_is_no_difference_once_its_file_is_loaded_again(plays, lived):
+    content = history(an_export_row(ts="2026-11-20T01:00:00Z"))
+    lived.upload("c.json", content)
+    lived.lose_messages()
+    lost = plays("verify", "--json")
+    lived.upload("c.json", content)
+    lived.drain()
+
+    after = plays("verify")
+
+    assert "uploads not loaded" in findings(lost)
+    assert after.exit_code == 0, after.output

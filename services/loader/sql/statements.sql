@@ -268,12 +268,17 @@ DELETE FROM gap WHERE awaits = :origin
 -- was lost by a restore or is still on its way (then the gap waits for it), or the collector lost
 -- its state. No gap is needed if this answer reaches back, or if no earlier poll is known, because
 -- then no earlier time counts as watched.
--- The start is moved by 1 ms if it is that of another gap, because a start is the key of a gap.
-INSERT INTO gap AS g (listener, started_at, ended_at, reason, origin, awaits)
+-- Each missing answer has a row of its own, which goes with that answer, and shares none with the
+-- collector, whose gaps are closed by other rules. A start is the key of a gap, and the collector's
+-- are whole milliseconds, so the start is some microseconds after the newest play.
+INSERT INTO gap (listener, started_at, ended_at, reason, origin, awaits)
 SELECT :listener,
-       newest + CASE WHEN EXISTS (
-           SELECT FROM gap WHERE listener = :listener AND started_at = newest AND awaits IS NULL
-       ) THEN interval '1 ms' ELSE interval '0' END,
+       interval '1 us' + (
+           SELECT coalesce(max(started_at), newest)
+           FROM gap
+           WHERE listener = :listener
+             AND started_at >= newest AND started_at < newest + interval '1 ms'
+       ),
        :covers_from::timestamptz, :reason, :origin, :awaits
 FROM (
     SELECT coalesce(
@@ -288,8 +293,8 @@ FROM (
 ) known
 WHERE newest + interval '1 s' <= :covers_from::timestamptz
   AND NOT EXISTS (SELECT FROM poll WHERE origin = :awaits)
-ON CONFLICT (listener, started_at) DO UPDATE
-SET ended_at = greatest(g.ended_at, excluded.ended_at), awaits = greatest(g.awaits, excluded.awaits)
+  -- Polls that hold nothing new follow the same answer.
+  AND NOT EXISTS (SELECT FROM gap WHERE awaits = :awaits)
 
 -- record_gap --
 -- Merges the reports of one gap; the result is the same for every order of arrival. The latest end
@@ -319,8 +324,7 @@ ON CONFLICT (listener, started_at) DO UPDATE SET
         WHEN g.closed_until > excluded.closed_until OR excluded.closed_until IS NULL THEN g.closed_by
         ELSE excluded.closed_by
     END,
-    closed_until = greatest(g.closed_until, excluded.closed_until),
-    awaits = NULL
+    closed_until = greatest(g.closed_until, excluded.closed_until)
 
 -- close_gaps --
 -- A complete upload closes the gaps that lie within one of its spans. Only the given uploads are

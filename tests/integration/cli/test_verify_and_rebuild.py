@@ -292,6 +292,25 @@ def test_a_rebuild_closes_a_gap_that_archived_polls_cover(plays, lived, owner):
     assert plays("verify").exit_code == 0
 
 
+def test_the_gap_of_a_lost_state_is_closed_once_its_answers_are_loaded(plays, lived, rows):
+    open_gaps = "SELECT reason FROM gap WHERE closed_at IS NULL"
+    lived.poll(0.5, 1.05, after_h=1)
+    lived.lose_messages()
+    lived.lose_state()
+    lived.poll(1.5, 0.2, after_h=1)
+    lived.drain()
+    before = rows(open_gaps)
+
+    plays("rebuild")
+    lived.drain()
+
+    assert [STATE_LOST] in before
+    assert [STATE_LOST] not in rows(open_gaps)
+    assert rows("SELECT count(*) FROM gap") == [[len(before)]]
+    after = plays("verify")
+    assert after.exit_code == 0, after.output
+
+
 def test_a_rebuild_opens_a_gap_again_that_postgres_lost(plays, lived, owner):
     owner.run("DELETE FROM gap")
 

@@ -13,17 +13,16 @@ FROM loaded_batch
 WHERE origin = :origin
 
 -- uploads --
--- Polls have another folder. A report may be stored before the batches of its upload.
-SELECT coalesce(r.origin, b.origin), coalesce(r.listener, b.listener), coalesce(b.plays, 0)::integer,
-       r.published, coalesce(r.batches = b.batches, false),
-       greatest(r.reported_at, b.loaded_at), r.rows_in, r.skipped, r.quarantined, r.problems
+-- Polls have another folder. A report may be stored before the batches of its upload. Batches with
+-- numbers from r.batches on are of an earlier reading of the upload, which made more batches.
+SELECT origin, coalesce(r.listener, max(b.listener)),
+       coalesce(sum(b.plays) FILTER (WHERE b.number < coalesce(r.batches, b.number + 1)), 0)::integer,
+       r.published,
+       coalesce(r.batches = count(*) FILTER (WHERE b.number < r.batches), false),
+       greatest(r.reported_at, max(b.loaded_at)), r.rows_in, r.skipped, r.quarantined, r.problems
 FROM import_report r
-FULL JOIN (
-    SELECT origin, listener, count(*) AS batches, sum(plays) AS plays, max(loaded_at) AS loaded_at
-    FROM loaded_batch
-    WHERE starts_with(origin, 'history/')
-    GROUP BY origin, listener
-) b ON r.origin = b.origin
+FULL JOIN (SELECT * FROM loaded_batch WHERE starts_with(origin, 'history/')) b USING (origin)
+GROUP BY origin, r.origin
 
 -- of_listener --
 SELECT (SELECT count(*) FROM listening_history WHERE listener = :listener),
@@ -157,7 +156,9 @@ SELECT r.origin, r.listener, span.started_at, span.ended_at
 FROM import_report r
 LEFT JOIN LATERAL jsonb_to_recordset(r.spans)
     AS span (started_at timestamptz, ended_at timestamptz) ON true
-WHERE r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
+WHERE r.batches = (
+    SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin AND b.number < r.batches
+)
 
 -- extents --
 -- How many plays each listener has between two local dates, and these dates as instants.

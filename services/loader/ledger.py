@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from services.loader.domain.merge import Changes
 from services.loader.domain.records import EXPORT
@@ -55,12 +56,7 @@ def record(
     Raises:
         DatabaseRefusalError: Postgres refuses a value of a report.
     """
-    # A batch that is delivered twice in one load is counted once: the second changes nothing.
-    counts = {
-        (batch.origin, batch.number): _counts(batch, changes, number)
-        for number, batch in reversed(batches)
-    }
-    run(database, "record_batches", batches=json.dumps([*counts.values()]))
+    run(database, "record_batches", batches=json.dumps(_all_counts(batches, changes)))
     for _, batch in batches:
         _record_upload(database, batch)
     gaps = [
@@ -92,7 +88,21 @@ def _gaps(batch: EnrichedBatch) -> Iterator[Gap]:
                 yield gap
 
 
-def _counts(batch: EnrichedBatch, changes: Changes, number: int) -> dict[str, object]:
+def _all_counts(
+    batches: Sequence[tuple[int, EnrichedBatch]], changes: Changes
+) -> list[dict[str, Any]]:
+    """Return the counts of each batch; one that is delivered twice in this load is counted once."""
+    all_counts: dict[tuple[str, int], dict[str, Any]] = {}
+    for number, batch in batches:
+        counts = _counts(batch, changes, number)
+        first = all_counts.setdefault((batch.origin, batch.number), counts)
+        if first is not counts:
+            # Usually 0, but the two may be of different readings of an upload.
+            first["regrouped"] += counts["inserted"] + counts["regrouped"]
+    return [*all_counts.values()]
+
+
+def _counts(batch: EnrichedBatch, changes: Changes, number: int) -> dict[str, Any]:
     outcome = changes.outcomes[number]
     return {
         "origin": batch.origin,

@@ -242,14 +242,25 @@ WHERE h.id = shown.play_id
 
 -- record_batches --
 -- A batch that is delivered again usually changes nothing, so the counts of the first delivery stay.
--- A rebuild may bring deleted rows back, or read more from the same bytes: these rows are added.
+-- A rebuild may bring deleted rows back: these rows are added to `regrouped`.
+-- If an upload is read in another way than before, a batch has another number of plays: then the
+-- counts and the listener of the last delivery stay, and `regrouped` keeps the rows of earlier ones.
+-- The listener changes if the upload was refused before its listener was deployed. A first batch
+-- without plays replaces nothing, because it may be such a refusal.
 INSERT INTO loaded_batch AS b
     (origin, number, listener, plays, inserted, upgraded, duplicates, deleted, regrouped)
 SELECT origin, number, listener, plays, inserted, upgraded, duplicates, deleted, regrouped
 FROM jsonb_populate_recordset(NULL::loaded_batch, :batches::jsonb)
 ON CONFLICT (origin, number) DO UPDATE
-SET regrouped = b.regrouped + excluded.inserted + excluded.regrouped
+SET (listener, plays, inserted, upgraded, duplicates, deleted, loaded_at, regrouped) = (
+    SELECT kept.listener, kept.plays, kept.inserted, kept.upgraded, kept.duplicates, kept.deleted,
+           kept.loaded_at,
+           b.inserted + b.regrouped + excluded.inserted + excluded.regrouped - kept.inserted
+    FROM (SELECT b.*, false AS is_last UNION ALL SELECT excluded.*, true) AS kept
+    WHERE is_last = (excluded.plays <> b.plays AND excluded.plays + excluded.number > 0)
+)
 WHERE excluded.inserted + excluded.regrouped <> 0
+   OR (excluded.plays <> b.plays AND excluded.plays + excluded.number > 0)
 
 -- record_poll --
 -- Returns a row if the poll is new.
@@ -344,7 +355,9 @@ FROM (
       AND known.ended_at IS NOT NULL
       AND span.started_at <= known.started_at
       AND known.started_at < span.ended_at
-      AND r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
+      AND r.batches = (
+          SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin AND b.number < r.batches
+      )
     ORDER BY known.id, span.ended_at DESC, r.origin
 ) c
 WHERE g.id = c.id
@@ -353,35 +366,46 @@ WHERE g.id = c.id
        OR (c.until = g.closed_until AND c.origin < g.closed_by))
 
 -- record_import --
-INSERT INTO import_report (origin, listener, batches, rows_in, published, skipped, quarantined,
-                           files, problems, first_played_at, last_played_at, spans,
-                           unusual_ids)
+-- A later report replaces the stored one, because a newer release may read the upload in another
+-- way, or its listener was added. It does not if it counts fewer rows: then the upload was refused,
+-- deleted or read in part, and the plays of the earlier reading are rows still.
+INSERT INTO import_report AS r
+    (origin, listener, batches, rows_in, published, skipped, quarantined,
+     files, problems, first_played_at, last_played_at, spans, unusual_ids)
 SELECT :origin, :listener, batches, rows_in, published, skipped, quarantined,
        files, problems, first_played_at, last_played_at, spans, unusual_ids
 FROM jsonb_populate_record(NULL::import_report, :report::jsonb)
-ON CONFLICT (origin) DO NOTHING
+ON CONFLICT (origin) DO UPDATE
+SET (listener, batches, rows_in, published, skipped, quarantined,
+     files, problems, first_played_at, last_played_at, spans, unusual_ids, reported_at) = (
+        excluded.listener, excluded.batches, excluded.rows_in, excluded.published, excluded.skipped,
+        excluded.quarantined, excluded.files, excluded.problems, excluded.first_played_at,
+        excluded.last_played_at, excluded.spans, excluded.unusual_ids, excluded.reported_at
+    )
+WHERE excluded.rows_in >= r.rows_in
+  AND to_jsonb(excluded) - 'reported_at' <> to_jsonb(r) - 'reported_at'
 
 -- completes_upload --
--- True if all batches of one of these uploads are loaded.
+-- True if all batches of one of these uploads are loaded. Those with numbers from r.batches on are of
+-- an earlier reading of the upload, which made more batches.
 SELECT EXISTS (
     SELECT FROM import_report r
     WHERE r.origin = ANY(:uploads::text[])
-      AND r.batches = (SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin)
+      AND r.batches = (
+          SELECT count(*) FROM loaded_batch b WHERE b.origin = r.origin AND b.number < r.batches
+      )
 )
 
 -- is_uploading --
 -- True if an upload is incomplete and a batch of it was loaded in the last 10 minutes. If none was
 -- loaded for longer, its other batches may be dead letters.
 SELECT EXISTS (
-    SELECT FROM (
-        SELECT origin, count(*) AS batches, max(loaded_at) AS last_loaded_at
-        FROM loaded_batch
-        WHERE starts_with(origin, :folder)
-        GROUP BY origin
-    ) loaded
+    SELECT FROM loaded_batch b
     LEFT JOIN import_report r USING (origin)
-    WHERE last_loaded_at > now() - interval '10 minutes'
-      AND r.batches IS DISTINCT FROM loaded.batches
+    WHERE starts_with(origin, :folder)
+    GROUP BY origin, r.batches
+    HAVING max(b.loaded_at) > now() - interval '10 minutes'
+       AND r.batches IS DISTINCT FROM count(*) FILTER (WHERE b.number < r.batches)
 )
 
 -- limit_statement --

@@ -33,8 +33,13 @@ CONTENT = {
     "uploads": "SELECT to_jsonb(r) - 'reported_at' FROM import_report r ORDER BY 1",
 }
 LEDGER = """
-SELECT (SELECT count(*) FROM listening_history)
-       = (SELECT coalesce(sum(inserted + regrouped), 0) FROM loaded_batch)
+SELECT NOT EXISTS (
+    SELECT FROM (SELECT listener, count(*) AS plays FROM listening_history GROUP BY listener) h
+    FULL JOIN (
+        SELECT listener, sum(inserted + regrouped) AS booked FROM loaded_batch GROUP BY listener
+    ) b USING (listener)
+    WHERE coalesce(plays, 0) <> coalesce(booked, 0)
+)
 """
 
 
@@ -54,7 +59,7 @@ class Clients:
 
 
 class Pipeline:
-    """The collector, the backfill and the loader of the listener `me`, called one after another."""
+    """The collector, the backfill and the loader, called one after another; `me` is polled."""
 
     def __init__(self, target: Any, database: Database, owner: Database, now: datetime) -> None:
         self.now = now
@@ -64,6 +69,7 @@ class Pipeline:
         self._s3 = target.client("s3")
         self.store = Store(database)
         self.features: dict[str, TrackFeatures] = {}
+        self.listeners = ["me"]
         self._urls = {name: self._sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in QUEUES}
         self._target = target
         self.spotify = RotatingSpotify(Steps().step, lambda: self.now, self._login)
@@ -99,9 +105,9 @@ class Pipeline:
         assert self._collector.poll("me").status == "needs-login"
         self.spotify.tokens = [self.spotify.trade]
 
-    def upload(self, name: str, content: bytes) -> None:
+    def upload(self, name: str, content: bytes, listener: str = "me") -> None:
         """Put a file into the archive; S3 sends its event."""
-        key = upload_key("me", name)
+        key = upload_key(listener, name)
         version = self._s3.put_object(Bucket=BUCKET, Key=key, Body=content)["VersionId"]
         event = {
             "detail-type": "Object Created",
@@ -117,7 +123,7 @@ class Pipeline:
         archive = Archive(self._s3, BUCKET)
         collected = Queue(self._sqs, self._urls["collected-plays"])
         for body in self._take("uploaded-files"):
-            backfill(read_event(body, BUCKET), archive, collected, ["me"], lambda: False)
+            backfill(read_event(body, BUCKET), archive, collected, self.listeners, lambda: False)
         for body in self._take("collected-plays"):
             batch = join(CollectedBatch.model_validate_json(body), self.features)
             enriched = batch.model_dump_json(exclude_none=True)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.collector.backfill.domain.json_stream import read_rows
+from services.collector.backfill.domain.rows import Skipped
 from services.loader.ledger import STATE_LOST
 from shared.models import TrackFeatures, iso
 from tests.fakes.aws import make_table
@@ -235,6 +237,70 @@ def test_a_rebuild_loads_lost_messages_and_lost_collector_state_opens_a_gap(play
     assert [STATE_LOST] in rows("SELECT reason FROM gap")
     # The gap is right: no archived answer reaches back over it.
     assert plays("verify").exit_code == 0
+
+
+def loaded_uploads(plays, monkeypatch, owner):
+    """Return each upload as `plays uploads` does once nothing has moved for long."""
+    monkeypatch.setattr("cli.uploads.QUIET", timedelta(0))
+    owner.run("UPDATE loaded_batch SET loaded_at = loaded_at - interval '1 hour'")
+    found = json.loads(plays("uploads", "--json").stdout)["uploads"]
+    return {each["file"]: (each["state"], each["plays_loaded"], each["plays"]) for each in found}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "skips"),
+    [((10, 10), True), ((20, 10), False), ((10, 20), False), ((10, 40), True)],
+    ids=["reads more", "more batches", "fewer batches", "reads more in fewer batches"],
+)
+def test_an_upload_stays_complete_after_a_release_that_reads_it_otherwise(
+    plays, pipeline, owner, rows, monkeypatch, *, sizes, skips
+):
+    ends = [iso(START - timedelta(minutes=4 * n))[:19] + "Z" for n in range(40)]
+    with monkeypatch.context() as earlier:
+        earlier.setattr("services.collector.domain.batches.PLAYS_PER_BATCH", sizes[0])
+        if skips:
+            earlier.setattr("services.collector.backfill.upload_reader.read_rows", every_other_row)
+        pipeline.upload("a.json", history(*(an_export_row(ts=end) for end in ends)))
+        pipeline.drain()
+    monkeypatch.setattr("services.collector.domain.batches.PLAYS_PER_BATCH", sizes[1])
+
+    plays("rebuild")
+    pipeline.drain()
+
+    assert loaded_uploads(plays, monkeypatch, owner) == {"a.json": ("loaded", 40, 40)}
+    assert json.loads(plays("uploads", "show", "1", "--json").stdout)["reconciled"]
+    assert pipeline.ledger_adds_up()
+    after = plays("verify")
+    assert after.exit_code == 0, after.output
+    before = [rows(f"TABLE {table}") for table in TABLES]
+    plays("rebuild")
+    pipeline.drain()
+    assert [rows(f"TABLE {table}") for table in TABLES] == before
+
+
+def every_other_row(chunks, uploaded_at):
+    """Read as `read_rows` does, but skip every other row."""
+    for some in read_rows(chunks, uploaded_at):
+        yield [row if n % 2 else Skipped("podcast") for n, row in enumerate(some)]
+
+
+def test_a_file_is_loaded_once_its_listener_is_added(plays, lived, owner, monkeypatch):
+    ends = [iso(START - timedelta(minutes=4 * n))[:19] + "Z" for n in range(600)]
+    content = history(*(an_export_row(ts=end) for end in ends))
+    lived.upload("anna.json", content, listener="anna")
+    lived.drain()
+    refused = loaded_uploads(plays, monkeypatch, owner)
+
+    lived.listeners = ["anna", "me"]
+    monkeypatch.setattr("cli.listeners.Listeners.names", lived.listeners)
+    plays("rebuild")
+    lived.drain()
+
+    assert refused["anna.json"] == ("failed", 0, 0)
+    assert loaded_uploads(plays, monkeypatch, owner)["anna.json"] == ("loaded", 600, 600)
+    assert lived.ledger_adds_up()
+    after = plays("verify")
+    assert after.exit_code == 0, after.output
 
 
 def test_rebuild_with_dry_run_sends_no_message(plays, lived, target):

@@ -268,9 +268,11 @@ def test_a_redelivered_upload_report_is_recorded_once(load, rows):
     )
 
     load(a_batch(source=EXPORT, origin=UPLOAD, report=report))
-    load(a_batch(source=EXPORT, origin=UPLOAD, report=report.model_copy(update={"rows_in": 99})))
+    (first,) = rows("SELECT * FROM import_report")
+    load(a_batch(source=EXPORT, origin=UPLOAD, report=report))
 
-    ((*stored, _reported_at, spans, unusual_ids),) = rows("SELECT * FROM import_report")
+    ((*stored, reported_at, spans, unusual_ids),) = rows("SELECT * FROM import_report")
+    assert reported_at == first[-3]
     assert stored == [
         UPLOAD, "me", 1, 10, 7, {"podcast": 2}, {"no ts": 1}, ["MyData/endsong_0.json"],
         [{"file": "b\\.json", "reason": 'not "JSON"'}], NOON, NOON + timedelta(milliseconds=1),

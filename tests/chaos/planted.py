@@ -99,8 +99,17 @@ PLANTED = (
     Planted(
         "redelivery counted twice",
         "services/loader/sql/statements.sql",
-        "SET regrouped = b.regrouped + excluded.inserted + excluded.regrouped\n"
-        "WHERE excluded.inserted + excluded.regrouped <> 0\n",
+        "SET (listener, plays, inserted, upgraded, duplicates, deleted, loaded_at, regrouped) = (\n"
+        "    SELECT kept.listener, kept.plays, kept.inserted, kept.upgraded, kept.duplicates, "
+        "kept.deleted,\n"
+        "           kept.loaded_at,\n"
+        "           b.inserted + b.regrouped + excluded.inserted + excluded.regrouped"
+        " - kept.inserted\n"
+        "    FROM (SELECT b.*, false AS is_last UNION ALL SELECT excluded.*, true) AS kept\n"
+        "    WHERE is_last = (excluded.plays <> b.plays AND excluded.plays + excluded.number > 0)\n"
+        ")\n"
+        "WHERE excluded.inserted + excluded.regrouped <> 0\n"
+        "   OR (excluded.plays <> b.plays AND excluded.plays + excluded.number > 0)\n",
         "SET plays = b.plays + excluded.plays,\n"
         "    inserted = b.inserted + excluded.inserted,\n"
         "    upgraded = b.upgraded + excluded.upgraded,\n"

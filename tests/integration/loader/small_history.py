@@ -97,7 +97,7 @@ def _upload(database: Database, started: str, ended: str) -> None:
         spans=json.dumps([span]),
     )
     database.run(
-        "INSERT INTO loaded_batch VALUES ('history/me/export.zip', 1, 'me', 30, 30, 0, 0, 0)"
+        "INSERT INTO loaded_batch VALUES ('history/me/export.zip', 0, 'me', 30, 30, 0, 0, 0)"
     )
 
 

@@ -14,8 +14,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from infra.cdk.database import DATABASE
-from infra.local.processes import command_of, deferred
+from infra.local.processes import KILLED_S, command_of, deferred
 from infra.local.state import LocalCloudError
 
 with warnings.catch_warnings():
@@ -91,17 +93,31 @@ class PostgresServer:
             raise LocalCloudError(f"Postgres does not start: see its log {self.log}")
 
     def stop(self) -> None:
-        """Stop the server, cutting its connections; data stays.
+        """Stop the server, cutting its connections; kill it if it hangs. Data stays.
 
         Raises:
-            LocalCloudError: It does not stop.
+            LocalCloudError: It still runs after it was killed.
         """
         if not self.is_running():
             return
         words = ("-w", "-t", str(STOP_TIMEOUT_S), "-m", "fast", "-D", str(self._data), "stop")
         code, _ = _run(Binaries(self._data, cleanup_mode=None), "pg_ctl", *words)
         if code and self.is_running():
-            raise LocalCloudError(f"Postgres does not stop: see its log {self.log}")
+            self._kill()
+
+    def _kill(self) -> None:
+        """Kill a server that hangs; the next start recovers from the write-ahead log."""
+        server = psutil.Process(self._pid())
+        # Also the backends, because a frozen one would keep the shared memory in use.
+        processes = [server, *server.children()]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        _, alive = psutil.wait_procs(processes, KILLED_S)
+        if alive:
+            raise LocalCloudError(
+                f"Postgres (pid {server.pid}) still runs after SIGKILL: restart the machine"
+            )
 
     def is_running(self) -> bool:
         """True if a server runs on this data directory.
@@ -109,11 +125,14 @@ class PostgresServer:
         A crash leaves the pid file behind, and another process may have its pid by now.
         """
         try:
-            # The first line only: a starting server has not written the others yet.
-            pid = int((self._data / "postmaster.pid").read_text().partition("\n")[0])
+            pid = self._pid()
         except (FileNotFoundError, ValueError):
             return False
         return str(self._data) in command_of(pid)
+
+    def _pid(self) -> int:
+        # The first line only: a starting server has not written the others yet.
+        return int((self._data / "postmaster.pid").read_text().partition("\n")[0])
 
     def _make(self) -> None:
         """Make the data directory under another name, and rename it once it is complete."""

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 import pytest
 
 from infra.cdk.database import DATABASE
+from infra.local import postgres
 from infra.local.ports import any_free
 from infra.local.postgres import (
     HOST,
@@ -125,6 +127,21 @@ def test_after_a_crash_roles_are_set_once_recovery_has_ended(server, data):
 
     server.start(port, PASSWORDS, "-c fsync=off")
 
+    assert rows(port, "loader") == [["loader", DATABASE]]
+
+
+def test_a_frozen_server_is_killed_and_starts_again(server, data, monkeypatch):
+    monkeypatch.setattr(postgres, "STOP_TIMEOUT_S", 1)
+    port = any_free()
+    server.start(port, PASSWORDS)
+    process = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
+    for each in [*process.children(), process]:
+        each.suspend()
+
+    server.stop()
+
+    assert not server.is_running()
+    server.start(port, PASSWORDS)
     assert rows(port, "loader") == [["loader", DATABASE]]
 
 

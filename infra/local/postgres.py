@@ -131,8 +131,9 @@ class PostgresServer:
         return str(self._data) in command_of(pid)
 
     def _pid(self) -> int:
-        # The first line only: a starting server has not written the others yet.
-        return int((self._data / "postmaster.pid").read_text().partition("\n")[0])
+        # The first line only: a starting server has not written the others yet. A server in
+        # single-user mode writes its pid as a negative number.
+        return abs(int((self._data / "postmaster.pid").read_text().partition("\n")[0]))
 
     def _make(self) -> None:
         """Make the data directory under another name, and rename it once it is complete."""

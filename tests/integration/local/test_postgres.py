@@ -175,3 +175,14 @@ def test_postgres_is_not_running_if_its_pid_file_is_empty(server, data):
     (data / "postmaster.pid").write_text("")
 
     assert not server.is_running()
+
+
+def test_postgres_starts_after_a_crash_in_single_user_mode(server, data):
+    server.start(any_free(), PASSWORDS)
+    server.stop()
+    # The server writes its pid as a negative number then.
+    (data / "postmaster.pid").write_text("-4194303\n")
+
+    server.start(any_free(), PASSWORDS)
+
+    assert server.is_running()
